@@ -1,0 +1,97 @@
+# make demo        install and run agent-burst against our own simulator
+# make demo-ready  a GO of the simulator, then a NO-GO of it broken, both as HTML and PDF
+# make test        every test that is quick;  make test-long  the others
+# make check       formatting, lint, types, layers, house rules, coverage floors
+# make bench       our hot path beside its peers;  make calibrate  the generator held against the truth
+# make pictures    the pictures of the docs;  make clean  remove what make has built (never results/)
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := demo
+
+# The first Python that really runs and is new enough: a pyenv shim may exist and fail.
+WANTED := import sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
+	"$$python" -c "$(WANTED)" >/dev/null 2>&1 && echo "$$python" && break; done)
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --retries 5
+# A download that breaks off is tried again.
+AGAIN = again() { "$$@" || { echo "again in 5 s: $$*" >&2; sleep 5; "$$@"; } || { sleep 20; "$$@"; }; }; again
+ROOMS_COVERED := plan speak measure judge
+PURE := tests/plan tests/speak tests/measure tests/judge tests/keep tests/show tests/test_units.py
+
+.PHONY: demo demo-ready test test-long check cover bench calibrate pictures clean
+
+demo: .venv/.installed
+	$(BIN)/loadtest run agent-burst --label demo
+
+demo-ready: .venv/.installed
+	$(BIN)/python tools/demo_ready.py
+
+# Rooms without a socket and a clock are tested two at a time; all that times something runs alone.
+test: .venv/.tests
+	$(BIN)/python -m pytest -q -n 2 -m "not long and not timed" $(PURE)
+	$(BIN)/python -m pytest -q -m "timed and not long" $(PURE)
+	$(BIN)/python -m pytest -m "not long" tests $(addprefix --ignore=,$(PURE))
+
+test-long: .venv/.tests
+	$(BIN)/python -m pytest -m long
+
+check: .venv/.tests .venv/.checks
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_house.py
+	$(MAKE) --no-print-directory cover
+
+# Each of these rooms is covered by its own tests alone, every branch.
+cover: .venv/.tests
+	@for room in $(ROOMS_COVERED); do \
+		echo "coverage of loadtest/$$room by tests/$$room"; \
+		export COVERAGE_FILE=.coverage.$$room; \
+		$(BIN)/python -m coverage run --branch --source=loadtest/$$room -m pytest -q -m "not long" tests/$$room \
+			&& $(BIN)/python -m coverage report --skip-covered --show-missing --fail-under=100 || exit 1; \
+	done
+
+bench: .venv/.tests
+	@test -f benchmarks/bench.py || { echo "benchmarks/bench.py is not there yet" >&2; exit 1; }
+	$(BIN)/python -m benchmarks.bench
+
+calibrate: .venv/.tests
+	@test -f benchmarks/calibrate.py || { echo "benchmarks/calibrate.py is not there yet" >&2; exit 1; }
+	$(BIN)/python -m benchmarks.calibrate
+
+pictures: .venv/.tests
+	$(BIN)/loadtest run agent-burst --label pictures --quiet
+	$(BIN)/python docs/make_pictures.py "$$(ls -d results/*-agent-burst-pictures* | tail -n 1)"
+
+clean:
+	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Where ensurepip is missing (Debian without python3-venv), the pip outside installs one inside.
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer was found; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "building .venv with $(PYTHON)"
+	@rm -rf .venv
+	@"$(PYTHON)" -m venv .venv >/dev/null 2>&1 \
+		|| { rm -rf .venv && "$(PYTHON)" -m venv --without-pip .venv \
+			&& "$(PYTHON)" -m pip --python .venv/bin/python --quiet install pip; } \
+		|| { rm -rf .venv; echo "$(PYTHON) cannot build a virtual environment with pip in it" >&2; exit 1; }
+
+.venv/.installed: pyproject.toml | .venv/bin/python
+	@echo "installing loadtest"
+	@$(AGAIN) $(PIP) install --upgrade "pip>=25.1"
+	@$(AGAIN) $(PIP) install --prefer-binary --editable .
+	@touch $@
+
+.venv/.tests: .venv/.installed
+	@echo "installing what the tests need"
+	@$(AGAIN) $(PIP) install --prefer-binary --group test
+	@touch $@
+
+.venv/.checks: .venv/.installed
+	@echo "installing what the checks need"
+	@$(AGAIN) $(PIP) install --prefer-binary --group check
+	@touch $@
