@@ -1,0 +1,96 @@
+"""Whose fault it was, and the exit code that says so.
+
+    LoadtestError
+    ├── ConfigError    yours: a file or an option is wrong; nothing was sent
+    └── TargetError    theirs: the target could not be reached or refused, by layer
+
+A crash of our own is any other exception; ``cli`` turns it into ``Exit.INTERNAL``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class Exit(enum.IntEnum):
+    """Exit codes of every command, in the words of the contract."""
+
+    PASS = 0
+    FAIL = 1
+    CONFIG = 2
+    UNREACHABLE = 3
+    INVALID = 4
+    INTERNAL = 70
+    INTERRUPTED = 130
+
+
+WORST_FIRST = (
+    Exit.INTERNAL,
+    Exit.INTERRUPTED,
+    Exit.CONFIG,
+    Exit.FAIL,
+    Exit.UNREACHABLE,
+    Exit.INVALID,
+    Exit.PASS,
+)
+"""How several runs end: with the worst of them, in the contract's order."""
+
+
+def worst_of(codes: Iterable[Exit]) -> Exit:
+    """The exit code of several runs: the worst; of none it is ``PASS``."""
+    return min(codes, key=WORST_FIRST.index, default=Exit.PASS)
+
+
+class Layer(enum.StrEnum):
+    """The layer at which a target said no."""
+
+    RESOLVE = "resolve"
+    TCP = "tcp"
+    TLS = "tls"
+    UPGRADE = "upgrade"
+    AUTH = "auth"
+    READY = "ready"
+
+
+class LoadtestError(Exception):
+    """Base of every error that is told to the user as one sentence, without a traceback."""
+
+    exit_code = Exit.INTERNAL
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in something a user wrote.
+
+    ``where`` is ``file:line``, an option (``--set``) or an environment variable.
+    """
+
+    where: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.sentence}" if self.where else self.sentence
+
+
+class ConfigError(LoadtestError):
+    """Something the user wrote is wrong; carries every mistake that was found, not only the first."""
+
+    exit_code = Exit.CONFIG
+
+    def __init__(self, problems: Iterable[Problem] | str) -> None:
+        found = (Problem("", problems),) if isinstance(problems, str) else tuple(problems)
+        self.problems: tuple[Problem, ...] = found
+        super().__init__("\n".join(str(problem) for problem in found))
+
+
+class TargetError(LoadtestError):
+    """The target could not be reached, or refused; ``layer`` says where."""
+
+    exit_code = Exit.UNREACHABLE
+
+    def __init__(self, layer: Layer, sentence: str) -> None:
+        self.layer = layer
+        self.sentence = sentence
+        super().__init__(f"{layer}: {sentence}")
