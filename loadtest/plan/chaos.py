@@ -1,0 +1,71 @@
+"""What goes wrong on purpose, decided before the run: a function of the seed and of what it strikes."""
+
+from __future__ import annotations
+
+import enum
+import math
+
+from loadtest.plan.chance import chosen, draw
+from loadtest.plan.scenario import Chaos, Reconnect
+
+SLOW = "slow"
+"""What ``slow_users`` are drawn by."""
+
+LONG = 10_000
+"""Letters of a broken message that is too long."""
+
+
+class Broken(enum.Enum):
+    """How a message is broken."""
+
+    TRUNCATED = "truncated"
+    WRONG_TYPE = "wrong_type"
+    EMPTY = "empty"
+    LONG = "long"
+
+
+def cut_users(chaos: Chaos, seed: int, users: int, nth: int) -> frozenset[int]:
+    """The users whose connections the ``nth`` cut (from 0) drops."""
+    return frozenset() if chaos.cut is None else chosen(seed, f"cut:{nth}", chaos.cut.share, users)
+
+
+def slow_users(chaos: Chaos, seed: int, users: int) -> frozenset[int]:
+    """The users who read slowly, for the whole run."""
+    slow = chaos.slow_readers
+    return frozenset() if slow is None else chosen(seed, SLOW, slow.share, users)
+
+
+def is_left(chaos: Chaos, seed: int, seq: int) -> bool:
+    """Whether the user leaves in the middle of the turn ``seq``."""
+    return chaos.leavers > 0 and draw(seed, "leaver", seq) < chaos.leavers
+
+
+def broken_before(chaos: Chaos, seed: int, seq: int) -> Broken | None:
+    """The broken message that goes out before the turn ``seq``, if one does."""
+    if not chaos.malformed or draw(seed, "malformed", seq) >= chaos.malformed:
+        return None
+    kinds = list(Broken)
+    return kinds[int(draw(seed, "broken", seq) * len(kinds))]
+
+
+def broken_message(kind: Broken, message: str) -> str:
+    """A broken message where ``message`` is a right one, such as the protocol's own, placeholders and all."""
+    if kind is Broken.TRUNCATED:
+        return message[: len(message) // 2]
+    if kind is Broken.WRONG_TYPE:
+        return '["not", "an", "object"]'
+    return "" if kind is Broken.EMPTY else f'{{"text":"{"x" * LONG}"}}'
+
+
+def wait_ns(reconnect: Reconnect, attempt: int, drawn: float) -> int:
+    """How long to wait before the ``attempt``-th try (from 1): first, then ``factor`` times as long each.
+
+    Never longer than ``most_ns``; ``drawn``, from [0, 1), shortens it by up to the part ``jitter``.
+    """
+    # Compared as logarithms first: a power of many tries is more than a float can hold.
+    growth = (attempt - 1) * math.log(reconnect.factor)
+    if growth >= math.log(reconnect.most_ns / reconnect.first_ns):
+        longest_ns = float(reconnect.most_ns)
+    else:
+        longest_ns = reconnect.first_ns * reconnect.factor ** (attempt - 1)
+    return round(longest_ns * (1 - reconnect.jitter * drawn))

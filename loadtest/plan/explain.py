@@ -1,0 +1,265 @@
+"""What a scenario would do, in words and without sending a byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from loadtest.plan.connections import Visit
+from loadtest.plan.names import data_values, user_values
+from loadtest.plan.protocol import Step
+from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
+from loadtest.plan.schedule import Schedule
+from loadtest.plan.settings import HIDDEN, public_settings, public_url
+from loadtest.plan.template import Template
+from loadtest.plan.threshold import Threshold
+from loadtest.plan.unmeasured import unmeasured_counters
+from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
+
+MARKS = 8
+"""At so many instants the number of connections is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and the lines below it."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def explain(scenario: Scenario) -> list[Section]:
+    """The plan told in sections: target, connections, turns, message, answer, judgement, what is unknown."""
+    parts = {
+        f"{scenario.name}: {scenario.question}" if scenario.question else scenario.name: _plan(scenario),
+        "Target": _target(scenario),
+        "Connections": _connections(scenario),
+        "Until ready": _ready(scenario),
+        "Turns": _turns(scenario),
+        "Message": _message(scenario),
+        "Answer": _answer(scenario),
+        "Goes wrong on purpose": _chaos(scenario),
+        "Judged by": _judged(scenario),
+        "Not measurable": _unknown(scenario),
+    }
+    found = [Section(title, tuple(lines)) for title, lines in parts.items()]
+    return [section for section in found if section.lines]
+
+
+def _plan(scenario: Scenario) -> Iterator[str]:
+    load = scenario.load
+    protocol = scenario.protocol
+    yield f"protocol {protocol.name}" + (f": {protocol.about}" if protocol.about else "")
+    warmup = f"{format_duration(load.warmup_ns)} warm-up, then " if load.warmup_ns else ""
+    timeout = scenario.traffic.timeout_ns if scenario.traffic else 0
+    drain = f", then at most {format_duration(timeout)} to drain" if timeout else ""
+    yield f"{warmup}{format_duration(load.duration_ns)} measured{drain}"
+
+
+def _target(scenario: Scenario) -> Iterator[str]:
+    target = scenario.target
+    if target.url == SIMULATOR:
+        yield "loadtest's own simulator, started for the run; every report will say SIMULATED"
+        if target.faults:
+            yield f"with the faults {', '.join(target.faults)}"
+    else:
+        yield public_url(target.url)
+    if target.auth is not None:
+        yield _told_auth(target.auth)
+    public = public_settings(scenario)["target"]
+    for part in ("headers", "cookies", "query"):
+        values = public.get(part) if isinstance(public, dict) else None
+        for name, text in (values or {}).items():
+            yield f"{part}: {name} = {'a value that is not shown' if text == HIDDEN else text}"
+    if target.identities:
+        columns = ", ".join(target.identities[0])
+        yield f"{format_count(len(target.identities))} identities, one per virtual user ({columns})"
+    if target.insecure:
+        yield "INSECURE: the target's certificate is not verified"
+
+
+def _told_auth(auth: Auth) -> str:
+    where = f"as {auth.send_as}" + (f" `{auth.name}`" if auth.name else "")
+    if auth.kind == "jwt":
+        good_for = f"good for {format_duration(auth.lifetime_ns)}"
+        return f"a token per user, signed with the secret in ${auth.secret_env}, {good_for}, sent {where}"
+    origin = f"from ${auth.token_env}" if auth.token_env else f"from the file {auth.token_file}"
+    return f"one token for all users, {origin}, sent {where}"
+
+
+def _connections(scenario: Scenario) -> Iterator[str]:
+    load = scenario.load
+    schedule = Schedule(load, scenario.traffic)
+    visits = schedule.visits()
+    pace = f"at {format_rate(load.connect_rate)}" if load.connect_rate else "as fast as they open"
+    yield f"{format_count(schedule.users)} at most at once, opened {pace}"
+    first, last = visits[0].connect_ns, visits[-1].connect_ns
+    yield f"the first is opened at {format_duration(first)}, the last at {format_duration(last)}"
+    if len(visits) > schedule.users:
+        yield f"{format_count(len(visits))} connects in all: some users leave and come back"
+    if load.reconnect is not None:
+        yield _told_reconnect(load.reconnect)
+    if load.stages:
+        marks = (i * schedule.end_ns // MARKS for i in range(1, MARKS + 1))
+        told = ", ".join(f"{_open_at(visits, at - 1)} at {format_duration(at)}" for at in marks)
+        yield f"planned to be open: {told}"
+
+
+def _told_reconnect(reconnect: Reconnect) -> str:
+    first, most = format_duration(reconnect.first_ns), format_duration(reconnect.most_ns)
+    growth = f", then {reconnect.factor:g} times as long each, {most} at most" if reconnect.factor > 1 else ""
+    shorter = f", each up to {format_ratio(reconnect.jitter)} shorter by chance" if reconnect.jitter else ""
+    return f"one that is lost is opened again after {first}{growth}{shorter}; {reconnect.tries} tries"
+
+
+def _open_at(visits: list[Visit], at_ns: int) -> int:
+    return sum(visit.connect_ns <= at_ns < (visit.leave_ns or at_ns + 1) for visit in visits)
+
+
+def _ready(scenario: Scenario) -> Iterator[str]:
+    steps = scenario.protocol.connect.ready
+    if not steps:
+        yield "a connection is ready as soon as it is upgraded"
+    for step in steps:
+        yield _told_step(step)
+
+
+def _told_step(step: Step) -> str:
+    if step.wait is not None:
+        wanted = ", ".join(f"{path} = {value}" for path, value in step.wait.items())
+        kept = f", and keep {', '.join(step.keep)}" if step.keep else ""
+        return f"wait for {wanted} (within {format_duration(step.within_ns)}){kept}"
+    return f"send {step.send}" if step.pause_ns is None else f"pause {format_duration(step.pause_ns)}"
+
+
+def _turns(scenario: Scenario) -> Iterator[str]:
+    traffic = scenario.traffic
+    if traffic is None or traffic.turns == 0:
+        yield "none: connections are opened and held, nothing is sent"
+        return
+    if scenario.load.model == "closed":
+        yield from _closed(traffic)
+    else:
+        yield from _open(scenario, traffic)
+    if traffic.turns is not None:
+        yield f"at most {format_count(traffic.turns)} per connection; the run ends when all are done"
+
+
+def _closed(traffic: Traffic) -> Iterator[str]:
+    size = f"{traffic.burst} at once, " if traffic.burst > 1 else "one after the other, "
+    pause = f" and {format_duration(traffic.every_ns)} of thinking" if traffic.every_ns else ""
+    yield f"closed model: {size}the next after the replies{pause}; how many that makes, the target decides"
+
+
+def _open(scenario: Scenario, traffic: Traffic) -> Iterator[str]:
+    schedule = Schedule(scenario.load, traffic)
+    visits = schedule.visits()
+    burst = f"bursts of {traffic.burst}" if traffic.burst > 1 else "single turns"
+    often = f"every {format_duration(traffic.every_ns)} on each connection, " if traffic.every_ns else ""
+    yield f"open model: {burst}, {often}{_WAYS[traffic.arrivals, traffic.phase]}"
+    yield f"{format_rate(schedule.turns_per_s or 0)} once all {format_count(schedule.users)} are connected"
+    due = schedule.due(visits)
+    yield f"{format_count(due)} fall due in the run" if due is not None else "how many, is too long to count"
+    yield from _first_arrivals(schedule, visits)
+
+
+def _first_arrivals(schedule: Schedule, visits: list[Visit]) -> Iterator[str]:
+    """Who is due when at the beginning: a few of the first users are looked at, not all."""
+    burst = schedule.traffic.burst if schedule.traffic else 1
+    arrivals = (islice(schedule.arrivals(visit), 0, 3 * burst, burst) for visit in visits[:100])
+    firsts = sorted((each.offset_ns, each.seq % schedule.users) for some in arrivals for each in some)
+    if firsts:
+        told = (f"user {user} at {format_duration(offset_ns)}" for offset_ns, user in firsts[:5])
+        what = "bursts" if burst > 1 else "turns"
+        yield f"the first {what}: {', '.join(told)} (what falls due before its user connects is left out)"
+
+
+_WAYS = {
+    ("constant", "spread"): "at even distances, connections spread over the interval",
+    ("constant", "together"): "at even distances, all connections together",
+    ("poisson", "spread"): "at random (Poisson)",
+}
+
+
+def _message(scenario: Scenario) -> Iterator[str]:
+    traffic = scenario.traffic
+    if traffic is None or traffic.turns == 0:
+        return
+    turn = scenario.protocol.turn
+    text = Template.parse(traffic.message or turn.message)
+    example = text.render({**dict.fromkeys(text.names, "..."), **_example_values(scenario, traffic)})
+    yield example
+    yield f"{format_bytes(len(example.encode()))} of {turn.encoding}; of user 0, with ids made up here"
+    if traffic.data:
+        yield f"{format_count(len(traffic.data))} rows of data, used in turn"
+
+
+def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:
+    run = "RUN"
+    uuid = "00000000-0000-8000-8000-000000000000"
+    users = user_values(0, run, scenario.target.identities)
+    values = {**users, **data_values(0, traffic.data), "run.id": run, "uuid": uuid, "turn.number": "0"}
+    values |= {"now_ms": "0", "now_s": "0"}
+    turn_id = Template.parse(scenario.protocol.turn.id).render(values)
+    return {**values, "turn.id": turn_id}
+
+
+def _answer(scenario: Scenario) -> Iterator[str]:
+    if scenario.traffic is None or scenario.traffic.turns == 0:
+        return
+    events = scenario.protocol.events
+    if events.match == "id":
+        yield f"an event belongs to the turn named at {' or '.join(events.turn)}"
+    else:
+        yield "an event belongs to the oldest turn in flight: one lost answer shifts all that follow"
+    ends = [f"with {' or '.join(events.end)}"] if events.end else []
+    ends += [f"after {events.count} event{'s' if events.count > 1 else ''}"] if events.count else []
+    yield (
+        f"a turn is complete {' or '.join(ends)}"
+        if ends
+        else ("a turn never ends by itself (a subscription): all are abandoned; add end or count")
+    )
+    if events.fail:
+        yield f"it has failed with {' or '.join(events.fail)}"
+    if events.required:
+        yield f"it must bring {', '.join(events.required)}"
+    if events.first:
+        yield f"its first content is {' or '.join(events.first)}"
+    yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
+
+
+def _chaos(scenario: Scenario) -> Iterator[str]:
+    chaos = scenario.chaos
+    if cut := chaos.cut:
+        often = f", and every {format_duration(cut.every_ns)} from then" if cut.every_ns else ""
+        when = f"{format_duration(cut.at_ns)} after the start{often}"
+        yield f"{format_ratio(cut.share)} of the connections are cut, {when}"
+    if slow := chaos.slow_readers:
+        pace = f"{format_bytes(slow.bytes_per_s)} a second"
+        yield f"{format_ratio(slow.share)} of the users read {pace}; their times are kept apart"
+    if chaos.leavers:
+        yield f"in {format_ratio(chaos.leavers)} of the turns the user leaves after the first event"
+    if chaos.malformed:
+        yield f"before {format_ratio(chaos.malformed)} of the turns a broken message is sent"
+
+
+def _judged(scenario: Scenario) -> Iterator[str]:
+    for threshold in scenario.thresholds:
+        stage = "" if threshold.stage is None else f" (in stage {threshold.stage + 1})"
+        yield f"{_told(threshold)}{stage}"
+    if not scenario.thresholds:
+        yield "nothing: a run that measured anything passes"
+    for rule in scenario.abort.rules:
+        yield f"the run ends early where {_told(rule)}, after {format_duration(scenario.abort.after_ns)}"
+
+
+def _told(threshold: Threshold) -> str:
+    return f"{threshold.name} {threshold.expression}"
+
+
+def _unknown(scenario: Scenario) -> Iterator[str]:
+    if scenario.traffic is None:
+        return
+    for name, reason in unmeasured_counters(scenario.protocol).items():
+        yield f"events.{name}: {reason}"

@@ -1,0 +1,95 @@
+"""How one kind of backend is spoken to, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Match = Mapping[str, str]
+"""What an event must carry: ``type`` is compared with the event's type, any other key is a path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step towards ready; exactly one of ``wait``, ``send`` and ``pause_ns`` is set.
+
+    ``keep`` names values to take from the awaited message: ``{thread = "data.thread_id"}`` makes
+    ``{ready.thread}`` usable in later steps and in messages.
+    """
+
+    wait: Match | None = None
+    send: str | None = None
+    pause_ns: int | None = None
+    within_ns: int = 10_000_000_000
+    keep: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """An application-level heartbeat: when ``on`` arrives, ``send`` is the answer."""
+
+    on: Match
+    send: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connect:
+    """From the upgrade to ready."""
+
+    path: str = "/"
+    subprotocols: tuple[str, ...] = ()
+    ready: tuple[Step, ...] = ()
+    heartbeat: tuple[Beat, ...] = ()
+    auth_errors: tuple[str, ...] = ()
+    """Event types that mean the credential was refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnShape:
+    """What opens a turn. ``id`` and ``message`` are templates."""
+
+    id: str = "{uuid}"
+    message: str = ""
+    encoding: Literal["text", "binary"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """What answers a turn. Paths are dotted keys; the first one present is taken.
+
+    ``format`` "json": payloads are JSON objects; "opaque": any bytes, matched in order.
+    ``match`` "id": an event belongs to the turn its ``turn`` path names; "order": to the oldest in flight.
+    ``count``: the turn ends after this many events (an echo: 1); None: it ends by type.
+    ``refuse``: event types by which the target declines the turn (a rate limit).
+    ``sequence_start``: the number that the first event of a turn carries.
+    ``ignore``: event types that belong to no turn and are not counted as unmatched (a broadcast, an ack).
+    """
+
+    format: Literal["json", "opaque"] = "json"
+    match: Literal["id", "order"] = "id"
+    type: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+    user: tuple[str, ...] = ()
+    sequence: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+    end: tuple[str, ...] = ()
+    fail: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    order: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    refuse: tuple[str, ...] = ()
+    count: int | None = None
+    sequence_start: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """A backend described as data: connect, turn, events."""
+
+    name: str
+    about: str = ""
+    connect: Connect = field(default_factory=Connect)
+    turn: TurnShape = field(default_factory=TurnShape)
+    events: Events = field(default_factory=Events)

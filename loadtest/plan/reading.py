@@ -1,0 +1,269 @@
+"""Reading what users write: every mistake is collected, with its place and the nearest right word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TypeVar
+
+from loadtest.errors import ConfigError, Problem
+from loadtest.plan.lines import KeyPath, nearest_line
+from loadtest.units import cut, parse_bytes, parse_duration, parse_rate, parse_ratio
+
+LARGEST_INTEGER = 2**63 - 1
+
+ENOUGH = 50
+"""After so many mistakes in one document no more suggestions are looked for: each takes a while."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Source:
+    """What a document is called, where its keys stand, and the mistakes found in it so far.
+
+    ``overridden`` names the option that gave the value at a path, such as "--duration".
+    """
+
+    name: str
+    lines: Mapping[KeyPath, int] = field(default_factory=dict)
+    overridden: Mapping[KeyPath, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def where(self, path: KeyPath) -> str:
+        """``file:line`` of the key at the path, or the option that gave it."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.overridden:
+                return self.overridden[path[:end]]
+        line = nearest_line(self.lines, path)
+        return self.name if line is None else f"{self.name}:{line}"
+
+    def report(self, path: KeyPath, sentence: str) -> None:
+        """Adds a mistake at the path; the sentence is kept on one line, whatever was quoted in it."""
+        self.problems.append(Problem(self.where(path), printable(sentence)))
+
+    def finish(self) -> None:
+        """Raises ConfigError with every mistake, each once, by line; does nothing where there is none."""
+        if self.problems:
+            raise ConfigError(sorted(dict.fromkeys(self.problems), key=_by_line))
+
+
+def _by_line(problem: Problem) -> tuple[str, int]:
+    name, _, line = problem.where.rpartition(":")
+    return (name, int(line)) if name and line.isdecimal() else (problem.where, 0)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The end of a sentence about an unknown word: the nearest known one, or all of them."""
+    known = list(words)
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return f"known here: {', '.join(known)}" if known else "nothing is known here"
+
+
+def told(value: object) -> str:
+    """A value as a sentence names it, cut where it is long."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{cut(value)}"'
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, (int, float)):
+        return str(value) if abs(value) < 1e18 else "so large a number"
+    return "a date or a time"
+
+
+def printable(text: str) -> str:
+    """The text without line breaks and other controls, which could mislead whoever reads it on a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+UNTOLD = "..."
+"""Stands for a value that may be a secret."""
+
+_CREDENTIALS = frozenset({"auth", "headers", "cookies", "query"})
+
+
+def holds_secrets(path: KeyPath) -> bool:
+    """Whether at a path, or below it, a value may be a credential."""
+    return path[:1] == ("target",) and len(path) > 1 and path[1] in _CREDENTIALS
+
+
+class Table:
+    """One table of a document. Each reader takes a key once; ``close`` reports the keys nobody took.
+
+    A wrong value is reported and answered with the default, so that reading goes on.
+    """
+
+    def __init__(self, data: Mapping[str, object], source: Source, path: KeyPath = ()) -> None:
+        self.data = data
+        self.source = source
+        self.path = path
+        self.taken: dict[str, None] = {}
+
+    def has(self, key: str) -> bool:
+        """Whether the key was written; it still has to be taken."""
+        return key in self.data
+
+    def report(self, key: str, sentence: str) -> None:
+        """Adds a mistake at one of the table's keys."""
+        self.source.report((*self.path, key), sentence)
+
+    def told(self, key: str, value: object) -> str:
+        """The value of a key as a sentence names it; what may be a credential is not repeated."""
+        return UNTOLD if holds_secrets((*self.path, key)) else told(value)
+
+    def take(self, key: str) -> object:
+        """The value as it stands, None where the key was not written."""
+        self.taken[key] = None
+        return self.data.get(key)
+
+    def close(self, hints: Mapping[str, str] | None = None) -> None:
+        """Reports unknown keys; ``hints`` tells of a key where it belongs."""
+        for key in self.data:
+            if key not in self.taken:
+                few = len(self.source.problems) < ENOUGH
+                hint = (hints or {}).get(key) or (nearest(key, self.taken) if few else "look it up")
+                self.report(key, f"unknown key `{cut(key)}`; {hint}")
+
+    def text(self, key: str, default: T) -> str | T:
+        """Text that is not empty."""
+        value = self.take(key)
+        if value is None:
+            return default
+        if isinstance(value, str) and value:
+            return value
+        wrong = "must not be empty" if value == "" else f"must be text, not {self.told(key, value)}"
+        self.report(key, f"`{key}` {wrong}")
+        return default
+
+    def flag(self, key: str) -> bool:
+        """True or false; false where not written."""
+        value = self.take(key)
+        if value is not None and not isinstance(value, bool):
+            self.report(key, f"`{key}` must be true or false, not {self.told(key, value)}")
+        return value is True
+
+    def integer(self, key: str, default: T, *, least: int = 0, most: int = LARGEST_INTEGER) -> int | T:
+        """A whole number from ``least`` to ``most``."""
+        value = self.take(key)
+        if value is None:
+            return default
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        bounds = f"of at least {least}" if most == LARGEST_INTEGER else f"from {least} to {most}"
+        self.report(key, f"`{key}` must be a whole number {bounds}, not {self.told(key, value)}")
+        return default
+
+    def duration(self, key: str, default: T, *, positive: bool = False) -> int | T:
+        """Nanoseconds, from text such as "30s"."""
+        value = self._parsed(key, parse_duration, 'a duration such as "30s" or "100ms"')
+        if value == 0 and positive:
+            self.report(key, f"`{key}` must be more than 0")
+            return default
+        return default if value is None else value
+
+    def rate(self, key: str, default: T) -> float | T:
+        """Per second and more than 0, from text such as "20/s"."""
+        value = self._parsed(key, parse_rate, 'a rate such as "20/s"')
+        if value == 0:
+            self.report(key, f"`{key}` must be more than 0")
+            return default
+        return default if value is None else value
+
+    def ratio(self, key: str, default: float) -> float:
+        """A part of one to nine decimals, from text such as "5%"."""
+        value = self._parsed(key, parse_ratio, 'a ratio such as "5%"')
+        return default if value is None else round(value, 9)
+
+    def size(self, key: str, default: int) -> int:
+        """Bytes, from text such as "16MiB"."""
+        value = self._parsed(key, parse_bytes, 'a size such as "16MiB"')
+        if value == 0:
+            self.report(key, f"`{key}` must be more than 0")
+        return value or default
+
+    def _parsed(self, key: str, parse: Callable[[str], T], form: str) -> T | None:
+        value = self.take(key)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.report(key, f"`{key}` must be {form} in quotes, not {self.told(key, value)}")
+            return None
+        try:
+            return parse(value)
+        except ValueError as error:
+            self.report(key, f"`{key}`: {error}")
+            return None
+
+    def choice(self, key: str, options: Mapping[str, T], default: T) -> T:
+        """One of the words of ``options``, answered with what stands beside it."""
+        value = self.take(key)
+        if value is None:
+            return default
+        if isinstance(value, str) and value in options:
+            return options[value]
+        near = nearest(value, options) if isinstance(value, str) else nearest("", options)
+        self.report(key, f"`{key}` cannot be {told(value)}; {near}")
+        return default
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of text; none where not written."""
+        value = self.take(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.report(
+                key, f'`{key}` must be a list of text such as ["a", "b"], not {self.told(key, value)}'
+            )
+            return ()
+        for index, each in enumerate(value):
+            if not isinstance(each, str) or not each:
+                self.source.report(
+                    (*self.path, key, index), f"`{key}` must hold text only, not {self.told(key, each)}"
+                )
+        return tuple(each for each in value if isinstance(each, str) and each)
+
+    def pairs(self, key: str) -> dict[str, str]:
+        """A table of text by name; empty where not written."""
+        value = self.take(key)
+        if not isinstance(value, Mapping):
+            if value is not None:
+                self.report(
+                    key, f'`{key}` must be a table such as {{ Name = "value" }}, not {self.told(key, value)}'
+                )
+            return {}
+        for name, each in value.items():
+            if not isinstance(each, str):
+                self.source.report(
+                    (*self.path, key, name), f"`{name}` must be text, not {self.told(key, each)}"
+                )
+        return {name: each for name, each in value.items() if isinstance(each, str)}
+
+    def table(self, key: str) -> Table:
+        """A table; an empty one where not written."""
+        value = self.take(key)
+        if value is not None and not isinstance(value, Mapping):
+            self.report(key, f"`{key}` must be a table, not {self.told(key, value)}")
+        return Table(value if isinstance(value, Mapping) else {}, self.source, (*self.path, key))
+
+    def tables(self, key: str) -> list[Table]:
+        """A list of tables; none where not written."""
+        value = self.take(key)
+        if value is not None and not isinstance(value, list):
+            self.report(
+                key, f"`{key}` must be a list of tables such as [{{ ... }}], not {self.told(key, value)}"
+            )
+        found = []
+        for index, each in enumerate(value if isinstance(value, list) else []):
+            path = (*self.path, key, index)
+            if isinstance(each, Mapping):
+                found.append(Table(each, self.source, path))
+            else:
+                self.source.report(path, f"`{key}` must hold tables only, not {self.told(key, each)}")
+        return found

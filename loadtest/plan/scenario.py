@@ -1,0 +1,221 @@
+"""The whole plan of a run, as frozen data: target, load, traffic, thresholds.
+
+These types are valid by construction: ``plan.scenario_file`` builds them from TOML and reports
+every mistake of a file at once. Durations are integer nanoseconds (``_ns``), rates are per second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from loadtest.plan.protocol import Protocol
+from loadtest.plan.threshold import Threshold
+
+SIMULATOR = "simulator"
+"""The target URL that means: start our own simulator and aim at it."""
+
+Rows = tuple[Mapping[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """Where a virtual user's credential comes from, and how it is presented.
+
+    ``kind`` "jwt": an HS256 token minted per user from the secret in ``secret_env``.
+    ``kind`` "token": one token from ``token_env`` or ``token_file``.
+    ``format`` is a template of ``{token}`` or ``{token_base64url}``. ``name`` is that of the header, the
+    query parameter or the cookie; a subprotocol has none.
+    ``claims`` are templates; ``fixed_claims`` (numbers, true and false, lists) go into the token as they are.
+    """
+
+    kind: Literal["jwt", "token"]
+    send_as: Literal["header", "query", "subprotocol", "cookie"] = "header"
+    name: str = "Authorization"
+    format: str = "Bearer {token}"
+    secret_env: str | None = None
+    token_env: str | None = None
+    token_file: Path | None = None
+    claims: Mapping[str, str] = field(default_factory=dict)
+    fixed_claims: Mapping[str, object] = field(default_factory=dict)
+    lifetime_ns: int = 900_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the load goes and how a connection to it is opened.
+
+    The values of ``headers``, ``cookies`` and ``query`` are templates. ``subprotocols`` None: the protocol's.
+    ``faults`` are those of our own simulator, and mean nothing to any other target. ``source_addresses``, as
+    written (``plan.sources`` takes networks apart): where connections come from; none: the system chooses.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    subprotocols: tuple[str, ...] | None = None
+    auth: Auth | None = None
+    identities: Rows = ()
+    insecure: bool = False
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    compression: bool = False
+    connect_timeout_ns: int = 10_000_000_000
+    max_message_bytes: int = 16 * 1024 * 1024
+    faults: tuple[str, ...] = ()
+    source_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stretch of the run with its own number of connections.
+
+    ``ramp``: reach ``connections`` linearly over the stage; otherwise at once (as ``connect_rate`` allows).
+    """
+
+    for_ns: int
+    connections: int
+    ramp: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnect:
+    """When a user whose connection was lost, or refused, tries again.
+
+    The first wait is ``first_ns``, each one after it ``factor`` times as long, none longer than ``most_ns``;
+    chance shortens each by up to the part ``jitter``. After ``tries`` in vain the user gives up.
+    """
+
+    first_ns: int = 100_000_000
+    factor: float = 2.0
+    most_ns: int = 10_000_000_000
+    jitter: float = 0.5
+    tries: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How many connections, how fast they open, for how long.
+
+    ``reconnect`` None: a connection that is lost stays lost.
+    """
+
+    model: Literal["open", "closed"] = "open"
+    connections: int = 1
+    connect_rate: float | None = None
+    duration_ns: int = 30_000_000_000
+    warmup_ns: int = 0
+    seed: int = 1
+    stages: tuple[Stage, ...] = ()
+    reconnect: Reconnect | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What a connection sends, and when.
+
+    ``every_ns``: open, a burst per connection falls due this often; closed, think time.
+    ``rate`` (turns per second over all connections) instead of ``every_ns``.
+    ``turns`` caps the turns of one connection; 0: nothing is sent, but connections may be pinged.
+    """
+
+    burst: int = 1
+    every_ns: int | None = None
+    rate: float | None = None
+    arrivals: Literal["constant", "poisson"] = "constant"
+    phase: Literal["spread", "together"] = "spread"
+    timeout_ns: int = 10_000_000_000
+    turns: int | None = None
+    message: str | None = None
+    data: Rows = ()
+    ping_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Drop a share of the connections ``at_ns`` after the run's start, and every ``every_ns`` from then."""
+
+    share: float
+    at_ns: int
+    every_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowReaders:
+    """A share of the users read no more than so many bytes a second."""
+
+    share: float
+    bytes_per_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chaos:
+    """What goes wrong on purpose; by default nothing.
+
+    ``leavers``: the share of turns in whose middle the user leaves. ``malformed``: the share of turns that
+    follow a broken message.
+    """
+
+    cut: Cut | None = None
+    slow_readers: SlowReaders | None = None
+    leavers: float = 0.0
+    malformed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abort:
+    """End early, with the verdict of what was measured, once any rule holds after ``after_ns``."""
+
+    rules: tuple[Threshold, ...] = ()
+    after_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare:
+    """How runs of the scenario are compared; none of it changes what is sent.
+
+    ``primary`` names what decides (empty: what the thresholds name). ``smallest_effect`` is the part of one
+    by which a metric must differ to matter, ``effects`` the same by name, where it is another.
+    """
+
+    primary: tuple[str, ...] = ()
+    smallest_effect: float = 0.05
+    effects: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Caps that keep a typing mistake from becoming an attack."""
+
+    connections: int = 20_000
+    rate: float = 100_000.0
+    duration_ns: int = 86_400_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One TOML file, read and checked; ``traffic`` None means: connect and hold, send nothing.
+
+    ``settings`` is the effective plan as plain TOML-able data (what ``run.json`` keeps and workers
+    are sent); ``sha256`` is of its canonical JSON without the target, so that the same load on two
+    targets has the same hash. ``thresholds`` of a stage carry ``stage``.
+    """
+
+    name: str
+    question: str
+    path: str
+    sha256: str
+    protocol: Protocol
+    target: Target
+    load: Load
+    traffic: Traffic | None
+    chaos: Chaos = field(default_factory=Chaos)
+    thresholds: tuple[Threshold, ...] = ()
+    abort: Abort = field(default_factory=Abort)
+    compare: Compare = field(default_factory=Compare)
+    limits: Limits = field(default_factory=Limits)
+    settings: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,115 @@
+"""Secrets a scenario needs from outside: environment variables and token files, looked for before a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from loadtest.errors import Problem
+from loadtest.plan.names import env_names
+from loadtest.plan.scenario import Scenario, Target
+from loadtest.plan.settings import sounds_secret
+from loadtest.plan.template import Template
+
+SHORTEST_WRITTEN = 6
+"""A shorter value in a scenario is a word such as ``dark`` or ``true``; elsewhere it would be missed."""
+
+COMMON_HEADERS = frozenset(
+    {
+        "accept", "accept-encoding", "accept-language", "cache-control", "forwarded", "from", "origin",
+        "pragma", "referer", "sec-websocket-protocol", "user-agent", "x-forwarded-for", "x-forwarded-host",
+        "x-forwarded-proto", "x-real-ip", "x-request-id",
+    }
+)  # fmt: skip
+"""Headers whose values are no secrets."""
+
+
+def missing_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[Problem]:
+    """A sentence for each secret that is not there; empty variables are missing too.
+
+    ``environ`` is the environment (``os.environ``); apart from it, only a token file is looked at.
+    """
+    return list(_missing(scenario, environ))
+
+
+def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem]:
+    target = scenario.target
+    for name, what in secret_variables(target):
+        if what and not environ.get(name):
+            yield Problem(name, f"this environment variable must hold {what} ([target] auth); it is not set")
+        elif name not in environ:
+            yield Problem(name, f"[target] uses {{env.{name}}}, but this environment variable is not set")
+        else:
+            yield from _unreadable(name, environ)
+    if target.auth and target.auth.token_file:
+        yield from _no_token(target.auth.token_file)
+
+
+def secret_variables(target: Target) -> list[tuple[str, str]]:
+    """Every environment variable whose value is a secret, and what it holds (empty: a placeholder's).
+
+    What is looked for before a run and what is taken out of every file and screen: both read this list.
+    """
+    auth = target.auth
+    asked = (
+        (auth.secret_env if auth else None, "the secret that tokens are signed with"),
+        (auth.token_env if auth else None, "the token"),
+    )
+    used = env_names([*target.headers.values(), *target.cookies.values(), *target.query.values()])
+    return [(name, what) for name, what in asked if name] + [(name, "") for name in used]
+
+
+def secrets_of(target: Target, environ: Mapping[str, str]) -> list[str]:
+    """The secrets themselves, so that no file and no screen shows them.
+
+    Raises:
+        OSError: the token file, which ``missing_secrets`` looks for, has gone meanwhile.
+    """
+    secrets = [environ[name] for name, _ in secret_variables(target) if environ.get(name)]
+    if target.auth is not None and target.auth.token_file is not None:
+        secrets.append(target.auth.token_file.read_text(encoding="utf-8").strip())
+    secrets += [row[column] for column in secret_columns(target) for row in target.identities if row[column]]
+    return secrets + written_secrets(target)
+
+
+def _unreadable(name: str, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Python keeps bytes that are no text as lone surrogates, which can be sent nowhere."""
+    try:
+        environ[name].encode()
+    except UnicodeEncodeError:
+        yield Problem(name, "this environment variable holds bytes that are not UTF-8 text")
+
+
+def _no_token(path: Path) -> Iterator[Problem]:
+    if not path.is_file():
+        yield Problem(str(path), "there is no such file, from which [target] auth takes the token")
+        return
+    try:
+        path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        yield Problem(
+            str(path), "the token of [target] auth cannot be read from this file: it is not UTF-8 text"
+        )
+
+
+def written_secrets(target: Target) -> list[str]:
+    """What the scenario itself writes that may be a secret: in the URL, in cookies, headers and the query."""
+    parts = urlsplit(target.url)
+    found = [each for each in (parts.password, unquote(parts.password or "")) if each]
+    found += [value for name, value in parse_qsl(parts.query) if sounds_secret(name)]
+    found += target.cookies.values()
+    found += [value for name, value in target.query.items() if sounds_secret(name)]
+    found += [value for name, value in target.headers.items() if name.lower() not in COMMON_HEADERS]
+    literal = {value: None for value in found if not Template.parse(value).names}
+    return [value for value in literal if len(value) >= SHORTEST_WRITTEN]
+
+
+def secret_columns(target: Target) -> list[str]:
+    """The columns of the identities that hold credentials: by their name, or by where they are shown."""
+    shown = [*target.cookies.values()]
+    for values in (target.headers, target.query):
+        shown += [text for name, text in values.items() if sounds_secret(name)]
+    asked = {name for text in shown for name in Template.parse(text).names}
+    columns = target.identities[0] if target.identities else ()
+    return [column for column in columns if sounds_secret(column) or f"user.{column}" in asked]

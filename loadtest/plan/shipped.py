@@ -1,0 +1,89 @@
+"""The scenarios and protocols that ship, found in a source checkout and in an installed wheel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from loadtest.errors import ConfigError
+from loadtest.plan.document import read_document
+from loadtest.plan.reading import nearest
+from loadtest.units import cut
+
+Kind = Literal["scenario", "protocol", "policy"]
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+POLICY = "ready"
+"""Readiness policies lie beside the scenarios; their names are this word, or begin with it and a dash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """One file that ships; ``about`` is its first comment line."""
+
+    name: str
+    about: str
+    path: Path
+    kind: Kind
+
+
+def folder(kind: Kind, package: Path = PACKAGE) -> Path:
+    """Where the shipped files of a kind are: in the package, or beside it in a source checkout."""
+    plural = "scenarios" if kind == "policy" else f"{kind}s"
+    inside = package / plural
+    return inside if inside.is_dir() else package.parent / plural
+
+
+def shipped_names(kind: Kind, package: Path = PACKAGE) -> list[str]:
+    """The names, sorted."""
+    stems = sorted(path.stem for path in folder(kind, package).glob("*.toml"))
+    if kind == "protocol":
+        return stems
+    return [stem for stem in stems if (stem.split("-")[0] == POLICY) == (kind == "policy")]
+
+
+def list_shipped(kind: Kind, package: Path = PACKAGE) -> list[Shipped]:
+    """Every shipped file of a kind, by name."""
+    paths = [folder(kind, package) / f"{name}.toml" for name in shipped_names(kind, package)]
+    return [Shipped(path.stem, read_document(path, path.name).comment, path, kind) for path in paths]
+
+
+def shipped_text(kind: Kind, name: str, package: Path = PACKAGE) -> str:
+    """The TOML of a shipped file.
+
+    Raises:
+        ConfigError: nothing of that name ships; tells the nearest.
+    """
+    names = shipped_names(kind, package)
+    if name not in names:
+        raise ConfigError(f"no {kind} `{name}` ships with loadtest; {nearest(name, names)}")
+    return (folder(kind, package) / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def find(kind: Kind, ref: str, base: Path, package: Path = PACKAGE) -> tuple[Path, str]:
+    """The file that a path or a shipped name stands for, and what to call it in messages.
+
+    A bare name is a shipped one if there is such; anything else is a path relative to ``base``.
+
+    Raises:
+        ConfigError: there is neither; tells the nearest shipped name.
+    """
+    names = shipped_names(kind, package)
+    if ref in names:
+        return folder(kind, package) / f"{ref}.toml", f"{ref}.toml"
+    path = base / ref
+    if _exists(path):
+        return path, str(path)
+    if _exists(path.with_name(f"{path.name}.toml") if path.name else path):
+        raise ConfigError(f"there is no {kind} `{ref}`; did you mean the file `{ref}.toml`?")
+    raise ConfigError(f"there is no file `{cut(ref)}` and no {kind} of that name; {nearest(ref, names)}")
+
+
+def _exists(path: Path) -> bool:
+    """Also False for names that no file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,64 @@
+"""Where connections come from: the addresses of [target] ``source_addresses``, and networks of them."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from loadtest.plan.reading import Table, told
+
+MOST_SOURCES = 256
+"""More addresses than one machine has; a larger network is a typing mistake."""
+
+
+def source_addresses(written: Sequence[str]) -> tuple[str, ...]:
+    """Every address that is meant, once, in the order of writing; a network stands for all its hosts.
+
+    Raises:
+        ValueError: one is neither an address nor a network, or means too many; says which.
+    """
+    found = dict.fromkeys(address for text in written for address in _meant(text))
+    if len(found) > MOST_SOURCES:
+        raise ValueError(f"means {len(found)} addresses; {MOST_SOURCES} are enough")
+    if len({":" in address for address in found}) > 1:
+        raise ValueError("holds IPv4 and IPv6 addresses; a target is reached by one of them")
+    return tuple(found)
+
+
+def read_sources(table: Table) -> tuple[str, ...]:
+    """``source_addresses`` as written. Mistakes are reported."""
+    written = table.texts("source_addresses")
+    try:
+        source_addresses(written)
+    except ValueError as error:
+        table.report("source_addresses", f"`source_addresses` {error}")
+        return ()
+    return written
+
+
+def _meant(text: str) -> list[str]:
+    try:
+        if "/" not in text:
+            return [_usable(str(ipaddress.ip_address(text)))]
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(
+            f'must hold addresses and networks such as "10.0.0.7" or "10.0.0.0/28", not {told(text)}'
+        )
+    if network.num_addresses > MOST_SOURCES:
+        raise ValueError(
+            f"means {network.num_addresses} addresses by {told(text)}; {MOST_SOURCES} are enough"
+        )
+    return [str(host) for host in network.hosts()]
+
+
+def _usable(address: str) -> str:
+    """The address, if a connection can come from it.
+
+    Raises:
+        ValueError: it is all addresses, or a group's.
+    """
+    parsed = ipaddress.ip_address(address)
+    if parsed.is_unspecified or parsed.is_multicast:
+        raise ValueError(address)
+    return address

@@ -1,0 +1,106 @@
+"""A scenario and a protocol to start from, for a server of one's own."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from loadtest.errors import ConfigError, Problem
+from loadtest.plan.scenario import SIMULATOR
+from loadtest.plan.settings import public_url
+from loadtest.plan.target import url_problem
+
+_SCENARIO = """\
+# Does @NAME@ answer every message within 100 ms?
+#
+# Try it:        loadtest explain @NAME@.toml
+# Run it:        loadtest run @NAME@.toml
+# Every key:     loadtest scenarios --show example-full
+name = "@NAME@"
+protocol = "@NAME@.protocol.toml"    # how the server is spoken to; relative to this file
+
+[target]
+url = "@URL@"
+# headers = { Origin = "https://app.example" }       # many servers refuse a client without Origin
+# auth = { kind = "token", token_env = "MY_TOKEN" }  # the environment variable that holds a token
+
+[load]
+connections = 5            # begin small: this is a server of yours
+connect_rate = "5/s"
+warmup = "2s"
+duration = "10s"
+
+[traffic]
+every = "1s"               # a turn per connection and second, whether or not the last was answered
+timeout = "10s"
+ping = "5s"
+
+[thresholds]
+"turns.complete.ratio" = ">= 99%"
+"turn.completion.p95" = "< 100ms"
+"""
+
+_PROTOCOL = """\
+# How @NAME@ is spoken to: one message, one answer, matched in order. Change it to fit the server.
+#
+# Check it:      loadtest protocols check @NAME@.protocol.toml
+# A fuller one:  loadtest protocols --show agent-events
+name = "@NAME@"
+
+[connect]
+path = "/"                 # where the target's URL has no path of its own
+# Where the server greets first, nothing should be sent before:
+# ready = [ { wait = { type = "connected" }, within = "10s" } ]
+
+[turn]
+# Text, JSON or anything else; {turn.id}, {user.id}, {data.question} and others are filled in.
+message = '{"id":"{turn.id}","user":"{user.id}","text":"{data.question}"}'
+
+[events]
+# Where answers carry the id of their message, say where; it is the better way:
+# turn = ["id"]             # then delete the next line
+match = "order"            # an answer belongs to the oldest message that has none yet: one lost answer
+                           # shifts all that follow on its connection, so that their times are in doubt
+count = 1                  # a turn ends with its first answer
+# Where an answer is a stream of events, say how it ends, instead of count:
+# type = ["type"]
+# end = ["completed"]
+# fail = ["failed", "error"]
+"""
+
+
+_NOT_WRITTEN = (
+    "holds a password or a token, which would stand in the scenario's file; leave it out here, and name an "
+    "environment variable that holds it: [target] has `auth` and `query`"
+)
+
+
+def starting_files(url: str, name: str | None = None) -> dict[str, str]:
+    """Text by file name of a scenario and a protocol for the server at ``url``; both are valid as they are.
+
+    ``name`` is what they are called, after the host if None.
+
+    Raises:
+        ConfigError: ``url`` is not one of a WebSocket server, or ``name`` is not fit for a file.
+    """
+    if wrong := "names no server of yours" if url == SIMULATOR else url_problem(url):
+        raise ConfigError([Problem("URL", wrong)])
+    if public_url(url) != url:
+        raise ConfigError([Problem("URL", _NOT_WRITTEN)])
+    if name is not None and not _NAME.fullmatch(name):
+        raise ConfigError([Problem("--name", f'"{name}" is no name: letters, digits, . _ - (at most 40)')])
+    name = name or _name(url)
+    quoted = url.replace("\\", "\\\\").replace('"', '\\"')
+    return {
+        f"{name}.toml": _SCENARIO.replace("@NAME@", name).replace("@URL@", quoted),
+        f"{name}.protocol.toml": _PROTOCOL.replace("@NAME@", name),
+    }
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+
+
+def _name(url: str) -> str:
+    """A name after the host."""
+    words = re.sub(r"[^a-z0-9]+", "-", (urlsplit(url).hostname or "").lower()).strip("-")
+    return words[:40] or "my-server"

@@ -1,0 +1,222 @@
+"""Thresholds: promises in checkable form."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal, cast
+
+from loadtest.errors import Layer
+from loadtest.units import parse_duration, parse_rate, parse_ratio
+
+Operator = Literal["<", "<=", ">", ">=", "==", "!="]
+Unit = Literal["ms", "per_s", "ratio", "count"]
+
+METRICS = (
+    "connect.resolve",
+    "connect.tcp",
+    "connect.tls",
+    "connect.upgrade",
+    "connect.ready",
+    "connect.total",
+    "turn.first_event",
+    "turn.completion",
+    "turn.first_event.service",
+    "turn.completion.service",
+    "event.gap",
+    "ping.rtt",
+    "send.lateness",
+    "receive.lag",
+    "reconnect.time",
+)
+"""Every distribution a run measures, in the order of the report."""
+
+STATISTICS = ("n", "min", "p50", "p90", "p95", "p99", "p99_9", "max", "mean")
+"""What a summary always holds of a distribution; a threshold may name any other percentile too."""
+
+RATES = ("connections_per_s", "events_received_per_s", "events_sent_per_s", "turns_per_s")
+
+CONNECTIONS = (
+    "attempted",
+    "established",
+    "ready",
+    "ready.peak",
+    "left",
+    "cut",
+    "reconnected",
+    "given_up",
+    "away",
+    "refused",
+    *(f"refused.{layer}" for layer in Layer),
+    "closed",
+)
+"""What ``connections.NAME`` may be; ``closed.1006`` and any other close code may be named as well."""
+
+TURNS = (
+    "due",
+    "begun",
+    "complete",
+    "failed",
+    "timed_out",
+    "lost",
+    "refused",
+    "abandoned",
+    "not_attempted",
+    "resumed",
+)
+
+EVENTS = (
+    "sent",
+    "received",
+    "expected",
+    "matched",
+    "lost",
+    "duplicate",
+    "out_of_order",
+    "foreign",
+    "unmatched",
+    "malformed",
+    "late",
+    "resumed",
+    "missing_required",
+    "unpaired",
+)
+
+COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+"""What the operator of a promise asks of a value and a limit."""
+
+_PERCENTILE = re.compile(r"p([0-9]{1,2})(?:[._]([0-9]{1,3}))?")
+_CLOSED = re.compile(r"closed\.[0-9]{4}")
+EXPRESSION = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S.*)", re.DOTALL)
+_NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """``name`` ``operator`` ``limit``; the limit is in ``unit`` (durations: milliseconds, as in run.json).
+
+    ``name`` is spelt as run.json spells it (``p99_9``, also where ``p99.9`` was written).
+    ``expression`` is the text as written ("< 100ms"); ``stage`` the index of the stage it speaks of, or None.
+    """
+
+    name: str
+    expression: str
+    operator: Operator
+    limit: float
+    unit: Unit
+    stage: int | None = None
+
+
+def split_metric(name: str) -> tuple[str, str] | None:
+    """Metric and statistic of "turn.first_event.p95"; None where it is not METRIC.STATISTIC.
+
+    A percentile is returned with an underscore: "p99_9".
+    """
+    for metric in sorted(METRICS, key=len, reverse=True):
+        if name.startswith(metric + "."):
+            statistic = name[len(metric) + 1 :].replace(".", "_")
+            known = statistic in STATISTICS or percentile(statistic) is not None
+            return (metric, statistic) if known else None
+    return None
+
+
+def percentile(statistic: str) -> float | None:
+    """The q of "p50" or "p99_9", above 0 and below 100; None where it is no percentile."""
+    match = _PERCENTILE.fullmatch(statistic)
+    q = float(f"{match[1]}.{match[2] or 0}") if match else 0.0
+    return q if q > 0 else None
+
+
+def held(threshold: Threshold, value: float) -> bool:
+    """Whether a measured ``value``, in the threshold's unit, keeps the promise."""
+    return COMPARE[threshold.operator](value, threshold.limit)
+
+
+# threshold  ::= name "=" expression
+# name       ::= metric "." statistic | "rates." rate | "connections." NAME | "generator.cpu.max"
+#              | "turns." outcome [ ".ratio" ] | "events." NAME [ ".ratio" ]
+# statistic  ::= "n" | "min" | "max" | "mean" | "p" 1*2DIGIT [ ( "." | "_" ) 1*3DIGIT ]
+# expression ::= operator value
+# operator   ::= "<" | "<=" | ">" | ">=" | "==" | "!="
+# value      ::= duration "100ms" | rate "20/s" "20" | ratio "99%" "0.99" | count "10"    as the name asks
+def parse_threshold(name: str, expression: str, stage: int | None = None) -> Threshold:
+    """A threshold from its two sides, as in ``"turn.first_event.p95" = "< 100ms"``.
+
+    Raises:
+        ValueError: one sentence; for an unknown name it tells the nearest.
+    """
+    canonical, unit = resolve(name)
+    match = EXPRESSION.fullmatch(expression.strip())
+    if match is None:
+        raise ValueError(f'"{expression}" is not an operator and a value; write e.g. "{_example(unit)}"')
+    limit = _limit(match[2], unit, canonical)
+    return Threshold(canonical, expression, cast("Operator", match[1]), limit, unit, stage)
+
+
+def resolve(name: str) -> tuple[str, Unit]:
+    """The name as run.json spells it, and the unit of what it names.
+
+    Raises:
+        ValueError: it names nothing that is measured; the sentence tells the nearest.
+    """
+    if split := split_metric(name):
+        return ".".join(split), "count" if split[1] == "n" else "ms"
+    if _CLOSED.fullmatch(name.removeprefix("connections.")) and name.startswith("connections."):
+        return name, "count"
+    known = plain_names()
+    if name not in known:
+        raise ValueError(f'"{name}" names nothing that is measured; {_nearest(name, known)}')
+    return name, known[name]
+
+
+def plain_names() -> dict[str, Unit]:
+    """Every name that is not METRIC.STATISTIC, with its unit."""
+    names: dict[str, Unit] = {f"rates.{rate}": "per_s" for rate in RATES}
+    names |= dict.fromkeys((f"connections.{each}" for each in CONNECTIONS), "count")
+    groups = (("turns", TURNS, {"due"}), ("events", EVENTS, {"sent", "received", "expected"}))
+    for group, members, whole in groups:
+        names |= dict.fromkeys((f"{group}.{each}" for each in members), "count")
+        names |= dict.fromkeys((f"{group}.{each}.ratio" for each in members if each not in whole), "ratio")
+    names["generator.cpu.max"] = "ratio"
+    return names
+
+
+def _nearest(name: str, known: Mapping[str, Unit]) -> str:
+    for metric in METRICS:
+        if name == metric:
+            return f'a statistic is missing: "{name}.p95", .p50, .p99, .mean, .min, .max or .n'
+    every = [*known, *(f"{metric}.{statistic}" for metric in METRICS for statistic in STATISTICS)]
+    near = get_close_matches(name, every, n=1, cutoff=0.5)
+    return f'did you mean "{near[0]}"?' if near else 'names look like "turn.first_event.p95", "turns.lost"'
+
+
+def _example(unit: Unit) -> str:
+    return {"ms": "< 100ms", "per_s": "> 20/s", "ratio": ">= 99%", "count": "> 10"}[unit]
+
+
+def _limit(text: str, unit: Unit, name: str) -> float:
+    if unit == "ms":
+        return parse_duration(text) / 1_000_000
+    if unit == "ratio":
+        return parse_ratio(text)
+    if unit == "per_s" and "/" in text:
+        return parse_rate(text)
+    if text.endswith("%"):
+        ratio = f'; for a ratio write "{name}.ratio"' if f"{name}.ratio" in plain_names() else ""
+        raise ValueError(f'"{text}" is a percentage, but {name} is a number{ratio}')
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f'"{text}" is not a number; write for example "{_example(unit)}"')
+    limit = float(text)
+    if unit == "count" and not limit.is_integer():
+        raise ValueError(f'"{text}" is not a whole number, but {name} is a count')
+    return limit

@@ -1,0 +1,44 @@
+"""What a protocol gives no way to know: such a counter is null with a reason, never 0."""
+
+from __future__ import annotations
+
+from loadtest.plan.names import asks_for
+from loadtest.plan.protocol import Protocol
+from loadtest.plan.template import Template
+
+NUMBERED = ("lost", "duplicate", "out_of_order")
+
+
+def unmeasured_counters(protocol: Protocol) -> dict[str, str]:
+    """Reason by name, of the event counters that no run with this protocol can fill."""
+    events = protocol.events
+    reasons: dict[str, str] = {}
+    by_order = "the protocol matches events by their order, not by an id"
+    if events.match == "order":
+        reasons |= dict.fromkeys((*NUMBERED, "foreign"), by_order)
+        reasons["unmatched"] = f"{by_order}: an event always belongs to the oldest turn in flight"
+    if not events.sequence:
+        reasons |= dict.fromkeys(NUMBERED, "the protocol has no sequence number")
+    if not events.user:
+        reasons["foreign"] = "the protocol does not say whose an event is (no `user` path)"
+    if events.format == "opaque":
+        reasons["malformed"] = 'payloads of format "opaque" may hold anything'
+    return reasons
+
+
+def has_uuid(protocol: Protocol) -> bool:
+    """Whether turn ids hold ``{uuid}``, which tells the turns of a run, and whose each is."""
+    return asks_for(protocol.turn.id, "uuid")
+
+
+def unless_marked(protocol: Protocol, processes: int) -> dict[str, str]:
+    """Reason by name, of the event counters that a run can fill only if the target marks its events.
+
+    Whose an event is follows from its turn's id as well: anywhere where the id holds ``{uuid}``, and within
+    one process where it tells users or turns apart.
+    """
+    names = Template.parse(protocol.turn.id).names
+    apart = "turn.number" in names or any(name.startswith("user.") for name in names)
+    if "foreign" in unmeasured_counters(protocol) or has_uuid(protocol) or (processes == 1 and apart):
+        return {}
+    return {"foreign": "no event carried a user mark, and turn ids without {uuid} do not tell users apart"}

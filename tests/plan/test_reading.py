@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+
+from loadtest.errors import ConfigError, Problem
+from loadtest.plan.reading import ENOUGH, Source, Table, cut, nearest, told
+
+Read = Callable[[Table], object]
+
+
+def read(value: object, reader: Read) -> tuple[object, list[str]]:
+    """What a reader makes of the key ``k``, and the sentences it reports."""
+    source = Source("f", {("t", "k"): 7})
+    found = reader(Table({"k": value}, source, ("t",)))
+    return found, [str(problem) for problem in source.problems]
+
+
+READERS: dict[str, Read] = {
+    "text": lambda t: t.text("k", "default"),
+    "flag": lambda t: t.flag("k"),
+    "integer": lambda t: t.integer("k", 5, least=1),
+    "bounded": lambda t: t.integer("k", 5, least=1, most=9),
+    "duration": lambda t: t.duration("k", 5),
+    "positive": lambda t: t.duration("k", 5, positive=True),
+    "rate": lambda t: t.rate("k", 5.0),
+    "size": lambda t: t.size("k", 5),
+    "choice": lambda t: t.choice("k", {"open": 1, "closed": 2}, 5),
+    "texts": lambda t: t.texts("k"),
+    "pairs": lambda t: t.pairs("k"),
+    "table": lambda t: dict(t.table("k").data),
+    "tables": lambda t: [dict(each.data) for each in t.tables("k")],
+}
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "found"),
+    [
+        ("text", "a", "a"),
+        ("flag", True, True),
+        ("flag", False, False),
+        ("integer", 1, 1),
+        ("bounded", 9, 9),
+        ("duration", "1us", 1000),
+        ("duration", "0s", 0),
+        ("rate", "2/s", 2.0),
+        ("size", "1KiB", 1024),
+        ("choice", "closed", 2),
+        ("texts", ["a", "b"], ("a", "b")),
+        ("pairs", {"a": "b", "c": ""}, {"a": "b", "c": ""}),
+        ("table", {"a": 1}, {"a": 1}),
+        ("tables", [{"a": 1}, {}], [{"a": 1}, {}]),
+    ],
+)
+def test_right_values_are_taken_without_a_word(reader: str, value: object, found: object) -> None:
+    assert read(value, READERS[reader]) == (found, [])
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "found", "sentence"),
+    [
+        ("text", "", "default", "`k` must not be empty"),
+        ("text", 5, "default", "`k` must be text, not 5"),
+        ("flag", "yes", False, '`k` must be true or false, not "yes"'),
+        ("flag", 1, False, "`k` must be true or false, not 1"),
+        ("integer", "5", 5, '`k` must be a whole number of at least 1, not "5"'),
+        ("integer", True, 5, "`k` must be a whole number of at least 1, not true"),
+        ("integer", 1.5, 5, "`k` must be a whole number of at least 1, not 1.5"),
+        ("integer", 0, 5, "`k` must be a whole number of at least 1, not 0"),
+        ("integer", 2**70, 5, "`k` must be a whole number of at least 1, not so large a number"),
+        ("bounded", 10, 5, "`k` must be a whole number from 1 to 9, not 10"),
+        ("duration", 10, 5, '`k` must be a duration such as "30s" or "100ms" in quotes, not 10'),
+        ("duration", "10", 5, '`k`: "10" is not a duration (it has no unit)'),
+        ("positive", "0s", 5, "`k` must be more than 0"),
+        ("rate", 2.5, 5.0, '`k` must be a rate such as "20/s" in quotes, not 2.5'),
+        ("rate", "fast", 5.0, '`k`: "fast" is not a rate'),
+        ("rate", "0/s", 5.0, "`k` must be more than 0"),
+        ("size", 5, 5, '`k` must be a size such as "16MiB" in quotes, not 5'),
+        ("size", "0B", 5, "`k` must be more than 0"),
+        ("choice", "opne", 5, '`k` cannot be "opne"; did you mean `open`?'),
+        ("choice", 3, 5, "`k` cannot be 3; known here: open, closed"),
+        ("texts", "a", (), '`k` must be a list of text such as ["a", "b"], not "a"'),
+        ("texts", ["a", 1, ""], ("a",), "`k` must hold text only, not 1"),
+        ("pairs", [], {}, '`k` must be a table such as { Name = "value" }, not a list'),
+        ("pairs", {"a": 1, "b": "c"}, {"b": "c"}, "`a` must be text, not 1"),
+        ("table", 1, {}, "`k` must be a table, not 1"),
+        ("tables", {"a": 1}, [], "`k` must be a list of tables such as [{ ... }], not a table"),
+        ("tables", [1, {"a": 1}], [{"a": 1}], "`k` must hold tables only, not 1"),
+    ],
+)
+def test_wrong_values_are_reported_and_answered_with_the_default(
+    reader: str, value: object, found: object, sentence: str
+) -> None:
+    answer, sentences = read(value, READERS[reader])
+    assert answer == found
+    assert sentences[0].startswith(f"f:7: {sentence}")
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_key_that_is_not_there_is_no_mistake(reader: str) -> None:
+    source = Source("f")
+    READERS[reader](Table({}, source))
+    assert source.problems == []
+
+
+def test_unknown_keys_are_reported_with_the_nearest_word_or_where_they_belong() -> None:
+    source = Source("f", {("brust",): 2, ("url",): 3, ("zzz",): 4})
+    table = Table({"brust": 1, "url": 2, "zzz": 3, "burst": 4}, source)
+    table.integer("burst", 1)
+    table.close({"url": "it belongs to [target]"})
+    assert [str(problem) for problem in source.problems] == [
+        "f:2: unknown key `brust`; did you mean `burst`?",
+        "f:3: unknown key `url`; it belongs to [target]",
+        "f:4: unknown key `zzz`; known here: burst",
+    ]
+
+
+def test_after_many_mistakes_no_more_words_are_looked_for() -> None:
+    source = Source("f")
+    Table({f"k{i}": 1 for i in range(ENOUGH + 2)}, source).close()
+    assert source.problems[0].sentence == "unknown key `k0`; nothing is known here"
+    assert source.problems[-1].sentence == f"unknown key `k{ENOUGH + 1}`; look it up"
+
+
+def test_all_mistakes_come_at_once_each_once_by_line() -> None:
+    source = Source("f", {("a",): 12, ("b",): 2})
+    source.report(("a",), "late")
+    source.report(("b",), "early")
+    source.report(("b",), "early")
+    source.report((), "somewhere")
+    with pytest.raises(ConfigError) as caught:
+        source.finish()
+    assert str(caught.value) == "f: somewhere\nf:2: early\nf:12: late"
+    Source("f").finish()
+
+
+def test_a_value_from_an_option_is_reported_there() -> None:
+    source = Source("f", {("load",): 3}, {("load", "x"): "--set load.x=1"})
+    assert source.where(("load", "x", "deep")) == "--set load.x=1"
+    assert source.where(("load", "y")) == "f:3"
+    assert source.where(()) == "f"
+
+
+def test_a_sentence_stays_on_one_line_whatever_it_quotes() -> None:
+    source = Source("f")
+    source.report((), "a\nb\x1b[31m")
+    assert source.problems == [Problem("f", "a?b?[31m")]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (True, "true"),
+        (False, "false"),
+        ("a", '"a"'),
+        ("x" * 61, '"' + "x" * 57 + '..."'),
+        ({}, "a table"),
+        ([], "a list"),
+        (3, "3"),
+        (1e300, "so large a number"),
+        (float("nan"), "so large a number"),
+        (date(2026, 1, 1), "a date or a time"),
+    ],
+)
+def test_values_are_told_as_a_reader_knows_them(value: object, words: str) -> None:
+    assert told(value) == words
+
+
+def test_near_words() -> None:
+    assert nearest("opne", ["open", "closed"]) == "did you mean `open`?"
+    assert nearest("x", []) == "nothing is known here"
+    assert cut("a" * 60) == "a" * 60

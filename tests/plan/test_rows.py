@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.errors import ConfigError
+from loadtest.plan.reading import Source, Table
+from loadtest.plan.rows import read_csv, read_rows
+
+
+def told(path: Path, content: str | bytes) -> str:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ConfigError) as caught:
+        read_csv(path, "users.csv")
+    return str(caught.value)
+
+
+def test_the_first_line_names_the_columns_and_blank_lines_are_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_bytes('\ufeffid,note\r\na,"x,\r\ny"\r\n\r\nb,"""hi"""\r\n'.encode())
+    assert read_csv(path, "x") == ({"id": "a", "note": "x,\r\ny"}, {"id": "b", "note": '"hi"'})
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "users.csv: the file is empty; its first line must name the columns"),
+        ("id,name\n", "users.csv: the file has no rows below its header"),
+        ("id,a b\n1,2\n", 'users.csv:1: "a b" cannot name a column: letters, digits and `_` only'),
+        ("id,id\n1,2\n", "users.csv:1: the column `id` is there twice"),
+        ("id\n1\n2,3\n", "users.csv:3: this row has 2 values for 1 columns"),
+        ('id\n"a"b\n', "users.csv:2: this is not CSV"),
+        (b"id\n\xff\n", "users.csv:2: this is not UTF-8"),
+    ],
+)
+def test_a_file_with_a_mistake_is_told_with_its_line(
+    tmp_path: Path, content: str | bytes, sentence: str
+) -> None:
+    assert told(tmp_path / "users.csv", content).startswith(sentence)
+
+
+def test_ragged_rows_are_told_together_but_not_by_the_thousand(tmp_path: Path) -> None:
+    sentences = told(tmp_path / "users.csv", "a,b\n" + "1\n" * 50).splitlines()
+    assert len(sentences) == 10
+    assert sentences[-1] == "users.csv:11: this row has 1 values for 2 columns"
+
+
+def test_mistakes_of_a_file_are_told_where_it_is_named(tmp_path: Path) -> None:
+    source = Source("mine.toml", {("data",): 4})
+    assert read_rows(Table({"data": "no.csv"}, source), "data", tmp_path) == ()
+    assert str(source.problems[0]) == "mine.toml:4: `data`: no.csv: there is no such file"
+
+
+def test_rows_may_stand_in_the_scenario() -> None:
+    source = Source("f")
+    rows: list[object] = [{"a": "x", "b": 1}, {"a": "y", "b": True}]
+    assert read_rows(Table({"data": rows}, source), "data", Path()) == (
+        {"a": "x", "b": "1"},
+        {"a": "y", "b": "true"},
+    )
+    assert source.problems == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([], "`data` has no rows"),
+        ([{"a b": 1}], "`a b` cannot name a column"),
+        ([{"a": []}], "`a` must be text or a number, not a list"),
+        ([{"a": 1}, {"b": 1}], "every row of `data` must have the columns of the first"),
+        (5, "`data` must be text, not 5"),
+    ],
+)
+def test_rows_in_the_scenario_are_checked(rows: object, sentence: str) -> None:
+    source = Source("f")
+    read_rows(Table({"data": rows}, source), "data", Path())
+    assert source.problems[0].sentence.startswith(sentence)
+
+
+def test_without_rows_there_are_none() -> None:
+    assert read_rows(Table({}, Source("f")), "data", Path()) == ()

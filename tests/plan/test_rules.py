@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadtest.plan.scenario import Abort, Compare, Limits
+from loadtest.plan.scenario_file import scenario_from_settings
+from loadtest.plan.settings import worker_settings
+from loadtest.plan.threshold import TURNS, parse_threshold
+
+if TYPE_CHECKING:
+    from tests.plan.conftest import Folder
+
+HEAD = 'protocol = "agent-events"\n[target]\nurl = "simulator"\n'
+
+
+def test_a_name_may_have_several_promises(folder: Folder) -> None:
+    scenario = folder.load(
+        HEAD + '[thresholds]\n"connections.ready.peak" = "> 10"\n"connect.total.p95" = ["< 1s", "> 1us"]'
+    )
+    assert scenario.thresholds == (
+        parse_threshold("connections.ready.peak", "> 10"),
+        parse_threshold("connect.total.p95", "< 1s"),
+        parse_threshold("connect.total.p95", "> 1us"),
+    )
+
+
+def test_rules_that_end_a_run_early(folder: Folder) -> None:
+    scenario = folder.load(HEAD + '[abort]\n"connections.refused" = "> 5"\nafter = "10s"')
+    assert scenario.abort == Abort(
+        rules=(parse_threshold("connections.refused", "> 5"),), after_ns=10_000_000_000
+    )
+
+
+def test_limits(folder: Folder) -> None:
+    assert folder.load(HEAD).limits == Limits()
+    scenario = folder.load(HEAD + '[limits]\nconnections = 5\nrate = "7/s"\nduration = "1m"')
+    assert scenario.limits == Limits(connections=5, rate=7.0, duration_ns=60_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "[thresholds]\nconnect.total.p95 = '< 1s'",
+            '5: `connect` must be text such as "< 100ms", not a table; put quotes',
+        ),
+        (
+            "[thresholds]\n'connect.total.p95' = 5",
+            '5: `connect.total.p95` must be text such as "< 100ms", not 5',
+        ),
+        ("[thresholds]\n'connect.total.p95' = ['< 1s', 5]", "5: `connect.total.p95` must be text"),
+        (
+            "[thresholds]\n'connect.totl.p95' = '< 1s'",
+            '5: "connect.totl.p95" names nothing that is measured; did you mean',
+        ),
+        (
+            "[thresholds]\n'connect.total.p99.9' = '< 1s'\n'connect.total.p99_9' = '< 1s'",
+            "6: `connect.total.p99_9` is the same as",
+        ),
+        ("[abort]\nafter = '1s'", "5: `after` says when a rule begins to hold, but there is no rule"),
+        ("[abort]\n'connections.refused' = 'many'", '5: "many" is not an operator and a value'),
+        ("[limits]\nusers = 5", "5: unknown key `users`"),
+    ],
+)
+def test_mistakes_are_told_with_their_line(folder: Folder, text: str, sentence: str) -> None:
+    (told,) = folder.mistakes(HEAD + text)
+    assert told.removeprefix("mine.toml:").startswith(sentence)
+
+
+def test_how_runs_are_compared(folder: Folder) -> None:
+    assert folder.load(HEAD).compare == Compare()
+    scenario = folder.load(
+        HEAD
+        + '[compare]\nprimary = ["turn.first_event.p99.9", "turns.lost", "turns.lost"]\n'
+        + 'smallest_effect = "2.5%"\n'
+        + '"turn.first_event.p99.9" = "12.5%"'
+    )
+    assert scenario.compare == Compare(
+        primary=("turn.first_event.p99_9", "turns.lost"),
+        smallest_effect=0.025,
+        effects={"turn.first_event.p99_9": 0.125},
+    )
+    assert scenario.settings["compare"] == {
+        "primary": ["turn.first_event.p99_9", "turns.lost"],
+        "smallest_effect": "0.025",
+        "turn.first_event.p99_9": "0.125",
+    }
+    assert scenario_from_settings(worker_settings(scenario)) == scenario
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('primary = ["turn.first.p95"]', 'did you mean "turn.first_event.p95"?'),
+        ('primary = "turns.lost"', "`primary` must be a list of text"),
+        (
+            f"primary = {[f'turns.{name}' for name in TURNS[:7]]}",
+            "`primary` may name 6 metrics at most, not 7",
+        ),
+        ('smallest_effect = "0%"', "`smallest_effect` must be a part between 0 and 100 %"),
+        ('smallest_effect = "100%"', "must be a part between 0 and 100 %"),
+        ("smallest_effect = 5", "must be a part between 0 and 100 %"),
+        ('smallest_effect = "five"', '`smallest_effect`: "five" is not a ratio'),
+        ('"turns.lots" = "5%"', 'did you mean "turns.lost"?'),
+        ('"turns.lost" = "x"', '`turns.lost`: "x" is not a ratio'),
+    ],
+)
+def test_mistakes_in_how_runs_are_compared(folder: Folder, text: str, sentence: str) -> None:
+    (told,) = folder.mistakes(HEAD + "[compare]\n" + text)
+    assert sentence in told
+    assert told.startswith("mine.toml:5:")

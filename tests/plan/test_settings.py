@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from loadtest.plan import protocol, scenario
+from loadtest.plan.scenario_file import scenario_from_settings
+from loadtest.plan.settings import HIDDEN, public_settings, public_url, worker_settings
+
+if TYPE_CHECKING:
+    from tests.plan.conftest import Folder
+
+HEAD = 'protocol = "agent-events"\n[target]\nurl = "%s"\n'
+SIMULATOR = HEAD % "simulator"
+
+
+def test_settings_tell_the_whole_plan_with_its_defaults(folder: Folder) -> None:
+    settings = folder.load(
+        SIMULATOR + "[traffic]\nevery = '1500ms'\n[thresholds]\n'turns.lost' = ['< 5', '> 1']"
+    ).settings
+    assert settings["name"] == "mine"
+    assert settings["load"] == {
+        "model": "open",
+        "connections": 1,
+        "duration": "30s",
+        "warmup": "0s",
+        "seed": 1,
+    }
+    assert settings["thresholds"] == {"turns.lost": ["< 5", "> 1"]}
+    traffic = settings["traffic"]
+    assert isinstance(traffic, dict)
+    assert (traffic["every"], traffic["burst"], traffic["timeout"]) == ("1500ms", 1, "10s")
+    assert {"rows", "columns", "sha256"} == set(traffic["data"])
+    json.dumps(settings, allow_nan=False)
+
+
+def test_settings_keep_the_thresholds_of_stages_with_them(folder: Folder) -> None:
+    text = "[load]\nstages = [{ for = '1s', connections = 2, thresholds = { 'connect.total.p95' = '< 1s' } }]"
+    assert folder.load(SIMULATOR + text).settings["load"] == {
+        "model": "open",
+        "warmup": "0s",
+        "seed": 1,
+        "stages": [
+            {"for": "1s", "connections": 2, "ramp": False, "thresholds": {"connect.total.p95": "< 1s"}},
+        ],
+    }
+
+
+def test_the_hash_is_of_the_load_and_not_of_the_target(folder: Folder) -> None:
+    one = folder.load(SIMULATOR + "headers = { A = 'b' }")
+    other = folder.load(HEAD % "wss://host/ws")
+    more = folder.load(SIMULATOR + "[load]\nconnections = 2")
+    assert one.sha256 == other.sha256 != more.sha256
+    assert len(one.sha256) == 64
+
+
+def test_the_hash_is_also_of_the_rows_of_data(folder: Folder) -> None:
+    text = SIMULATOR + "[traffic]\nevery = '1s'\ndata = [{ question = '%s' }]"
+    assert folder.load(text % "a").sha256 != folder.load(text % "b").sha256
+
+
+SECRET = "s3cr3t"
+WITH_SECRETS = """protocol = "agent-events"
+[target]
+url = "wss://user:s3cr3t@host/ws?token=s3cr3t&a=b"
+cookies = { sid = "s3cr3t", plan = "{user.plan}" }
+query = { access_token = "s3cr3t", client = "me" }
+identities = [{ id = "a", plan = "x", password = "s3cr3t" }]
+auth = { kind = "jwt", secret_env = "AGENT_SECRET" }
+[target.headers]
+Authorization = "Bearer s3cr3t"
+X-Api-Key = "s3cr3t"
+X-Auth = "Bearer {env.T}"
+Origin = "https://a"
+"""
+
+
+def test_no_secret_is_in_what_is_kept(folder: Folder) -> None:
+    scenario = folder.load(WITH_SECRETS)
+    assert SECRET not in json.dumps(scenario.settings)
+    assert SECRET in json.dumps(worker_settings(scenario))
+    target = public_settings(scenario)["target"]
+    assert isinstance(target, dict)
+    assert target["url"] == f"wss://{HIDDEN}@host/ws?token=[not+kept]&a=b"
+    assert target["headers"] == {
+        "Authorization": HIDDEN, "X-Api-Key": HIDDEN, "X-Auth": "Bearer {env.T}", "Origin": "https://a",
+    }  # fmt: skip
+    assert target["cookies"] == {"sid": HIDDEN, "plan": "{user.plan}"}
+    assert target["query"] == {"access_token": HIDDEN, "client": "me"}
+    assert target["identities"]["columns"] == ["id", "plan", "password"]
+    assert target["auth"]["secret_env"] == "AGENT_SECRET"
+
+
+@pytest.mark.parametrize("url", ["simulator", "ws://a", "wss://a:1/b?c=d&c=%20", "ws://a/?key="])
+def test_a_url_without_secrets_is_told_as_it_is(url: str) -> None:
+    assert public_url(url) == url
+
+
+def test_a_user_without_a_password_may_be_a_token_too() -> None:
+    assert public_url("wss://tok@host/ws") == f"wss://{HIDDEN}@host/ws"
+
+
+WHOLE = """question = "Does every key reach the workers?"
+[protocol]
+name = "whole"
+about = "every key"
+[protocol.connect]
+path = "/chat"
+subprotocols = ["chat.v1"]
+auth_errors = ["denied"]
+heartbeat = [{ on = { type = "ping" }, send = "pong" }]
+ready = [
+  { wait = { type = "hello" }, within = "3s", keep = { desk = "data.desk" } },
+  { send = "hi" },
+  { pause = "1s" },
+]
+[protocol.turn]
+id = "{turn.number}"
+message = "{turn.id}"
+encoding = "binary"
+[protocol.events]
+type = ["t"]
+turn = ["id"]
+user = ["who"]
+sequence = ["n"]
+sequence_start = 3
+first = ["word"]
+end = ["bye"]
+fail = ["oops"]
+required = ["word"]
+pairs = [["in", "out"]]
+order = ["word", "bye"]
+ignore = ["ack"]
+refuse = ["busy"]
+[target]
+url = "wss://host/ws"
+headers = { A = "b" }
+cookies = { c = "d" }
+query = { e = "f" }
+subprotocols = ["chat.v2"]
+identities = "users.csv"
+ca_file = "ca.pem"
+client_cert = "client.pem"
+client_key = "client.key"
+compression = true
+connect_timeout = "4s"
+max_message = "1MiB"
+faults = ["gap=20ms"]
+source_addresses = ["127.0.0.2"]
+[target.auth]
+kind = "jwt"
+send_as = "query"
+name = "ticket"
+format = "{token}"
+secret_env = "SECRET"
+claims = { sub = "{user.id}", level = 3 }
+lifetime = "1m"
+[load]
+connections = 2
+connect_rate = "7/s"
+duration = "12s"
+warmup = "2s"
+seed = 9
+reconnect = { first = "200ms", factor = 3, most = "5s", jitter = "40%", tries = 4 }
+[traffic]
+burst = 2
+every = "3s"
+arrivals = "poisson"
+timeout = "6s"
+turns = 8
+message = "{turn.id} {data.topic}"
+data = [{ topic = "x" }]
+ping = "5s"
+[chaos]
+cut = { share = "30%", at = "5s", every = "4s" }
+slow_readers = { share = "20%", rate = "4KiB/s" }
+leavers = { share = "10%" }
+malformed = { share = "5%" }
+[thresholds]
+"turns.lost" = "< 5"
+[abort]
+"turns.timed_out.ratio" = "> 50%"
+after = "10s"
+[compare]
+primary = ["turn.completion.p99"]
+smallest_effect = "6%"
+"turn.completion.p99" = "10%"
+[limits]
+connections = 200
+rate = "500/s"
+duration = "1h"
+"""
+
+OTHERWISE = """[protocol.events]
+format = "opaque"
+match = "order"
+count = 2
+[target]
+url = "simulator"
+auth = { kind = "token", send_as = "cookie", name = "t", token_env = "TOKEN" }
+insecure = true
+[load]
+model = "closed"
+stages = [{ for = "2s", connections = 3, ramp = true, thresholds = { "connect.total.p95" = "< 1s" } }]
+[traffic]
+message = "x"
+"""
+
+TOGETHER = """protocol = "echo"
+[target]
+url = "simulator"
+auth = { kind = "token", token_file = "token.txt" }
+[traffic]
+rate = "20/s"
+phase = "together"
+"""
+"""What no other scenario may say beside the rest."""
+
+
+def of_its_own(part: Any) -> Iterator[str]:
+    """``Class.field`` of every field, here or below, that is not its default; without one it always is."""
+    for field in fields(part):
+        value = getattr(part, field.name)
+        made = field.default_factory
+        if value != (field.default if made is MISSING else made()):
+            yield f"{type(part).__name__}.{field.name}"
+        for each in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(each):
+                yield from of_its_own(each)
+
+
+def test_every_field_of_a_plan_reaches_the_workers(folder: Folder) -> None:
+    """A field that is new fails here until a plan differs in it, and it is sent."""
+    for name in ("ca.pem", "client.pem", "client.key", "token.txt"):
+        folder.write(name, "x")
+    folder.write("users.csv", "id\na\nb\n")
+    differing = set[str]()
+    for text in (WHOLE, OTHERWISE, TOGETHER):
+        whole = folder.load(text)
+        assert scenario_from_settings(json.loads(json.dumps(worker_settings(whole)))) == whole
+        differing |= set(of_its_own(whole))
+    parts = [
+        each
+        for module in (scenario, protocol)
+        for each in vars(module).values()
+        if inspect.isclass(each) and is_dataclass(each) and each.__module__ == module.__name__
+    ]
+    assert {f"{part.__name__}.{field.name}" for part in parts for field in fields(part)} - differing == set()

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadtest.plan.scenario import Auth, Target
+from loadtest.plan.target import url_problem
+
+if TYPE_CHECKING:
+    from tests.plan.conftest import Folder
+
+HEAD = 'protocol = "agent-events"\n[target]\n'
+
+
+def mistakes(folder: Folder, text: str) -> list[str]:
+    """Of a [target] that begins on line 2."""
+    return [line.removeprefix("mine.toml:") for line in folder.mistakes(HEAD + text)]
+
+
+def test_a_bare_target_is_the_simulator_with_everything_at_its_default(folder: Folder) -> None:
+    assert folder.load(HEAD + 'url = "simulator"').target == Target(url="simulator")
+
+
+def test_every_key_of_a_target(folder: Folder) -> None:
+    for name in ("ca.pem", "client.pem", "client.key"):
+        folder.write(name, "")
+    folder.write("users.csv", "id,mail\na,x@y\n")
+    target = folder.load(
+        HEAD
+        + """url = "wss://user:pw@[::1]:8443/ws?a=b"
+headers = { Origin = "https://a", "X-Key" = "{env.KEY}" }
+cookies = { c = "{user.mail}" }
+query = { "q r" = "{run.id} {uuid}" }
+subprotocols = []
+identities = "users.csv"
+ca_file = "ca.pem"
+client_cert = "client.pem"
+client_key = "client.key"
+compression = true
+connect_timeout = "3s"
+max_message = "1KiB"
+"""
+    ).target
+    assert target == Target(
+        url="wss://user:pw@[::1]:8443/ws?a=b",
+        headers={"Origin": "https://a", "X-Key": "{env.KEY}"},
+        cookies={"c": "{user.mail}"},
+        query={"q r": "{run.id} {uuid}"},
+        subprotocols=(),
+        identities=({"id": "a", "mail": "x@y"},),
+        ca_file=folder.path / "ca.pem",
+        client_cert=folder.path / "client.pem",
+        client_key=folder.path / "client.key",
+        compression=True,
+        connect_timeout_ns=3_000_000_000,
+        max_message_bytes=1024,
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["simulator", "ws://a", "wss://a.b:1/c?d=e", "WS://[::1]/", "ws://127.0.0.1:1/ws", 'ws://a/?x={"y"}'],
+)
+def test_urls_that_are_right(url: str) -> None:
+    assert url_problem(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("localhost:8000", "must be `simulator` or begin with ws:// or wss://"),
+        ("http://a", "must begin with ws:// or wss://, not http://; try ws://"),
+        ("https://a", "not https://; try wss://"),
+        ("ftp://a", "must begin with ws:// or wss://, not ftp://"),
+        ("ws://", "names no host"),
+        ("ws://a b", "must not hold a space"),
+        ("ws://a/#x", "must not hold a space or a `#`"),
+        ("ws://a:99999", "is not a URL"),
+        ("ws://[::1", "is not a URL"),
+        ("ws://a/{user.id}", "has no placeholders"),
+        ("ws://a\x00", "must not hold"),
+    ],
+)
+def test_urls_that_are_wrong(url: str, sentence: str) -> None:
+    assert sentence in (url_problem(url) or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", '2: `url` is missing; write url = "simulator"'),
+        ("url = 'http://a'", "3: `url` must begin with ws:// or wss://"),
+        ("url = 'ws://a'\nhost = 'a'", "4: unknown key `host`; the whole address is `url`"),
+        ("url = 'ws://a'\nheaders = { 'a b' = 'x' }", '4: "a b" cannot be the name of a header'),
+        ("url = 'ws://a'\nheaders = { Host = 'x' }", "4: `Host` is written by loadtest itself"),
+        (
+            "url = 'ws://a'\nheaders = { A = \"x\\ny\" }",
+            "4: the value of `A` holds what a header cannot hold",
+        ),
+        ("url = 'ws://a'\nheaders = { A = '{user.mail}' }", "4: nothing is known as {user.mail}"),
+        ("url = 'ws://a'\nquery = { A = '{turn.id}' }", "4: nothing is known as {turn.id}"),
+        ("url = 'ws://a'\nsubprotocols = ['ok', 'a,b']", '4: "a,b" cannot be a subprotocol'),
+        ("url = 'ws://a'\nca_file = 'no.pem'", '4: `ca_file`: there is no file "no.pem"'),
+        ('url = "ws://a"\nca_file = "\\u0000"', "4: `ca_file`: there is no file"),
+        (f"url = 'ws://a'\nca_file = '{'x' * 5000}'", "4: `ca_file`: there is no file"),
+        ("url = 'ws://a'\nclient_key = 'mine.toml'", "4: `client_key` goes with `client_cert`"),
+        (
+            "url = 'ws://a'\nca_file = 'mine.toml'\ninsecure = true",
+            "5: `insecure` checks no certificate; leave it or",
+        ),
+        ("url = 'ws://a'\nidentities = 'no.csv'", "4: `identities`: no.csv: there is no such file"),
+    ],
+)
+def test_mistakes_in_a_target(folder: Folder, text: str, sentence: str) -> None:
+    (told,) = mistakes(folder, text)
+    assert told.startswith(sentence)
+
+
+# ---------------------------------------------------------------- credentials
+
+
+def auth(folder: Folder, text: str) -> Auth | None:
+    return folder.load(HEAD + "url = 'ws://a'\n[target.auth]\n" + text).target.auth
+
+
+@pytest.mark.parametrize(
+    ("way", "name", "form"),
+    [
+        ("header", "Authorization", "Bearer {token}"),
+        ("query", "token", "{token}"),
+        ("cookie", "token", "{token}"),
+        ("subprotocol", "", "jwt.{token_base64url}"),
+    ],
+)
+def test_each_way_of_sending_a_credential_has_its_usual_form(
+    folder: Folder, way: str, name: str, form: str
+) -> None:
+    found = auth(folder, f'kind = "jwt"\nsecret_env = "S"\nsend_as = "{way}"')
+    assert found == Auth(
+        kind="jwt",
+        secret_env="S",
+        send_as=way,  # type: ignore[arg-type]  # parametrized
+        name=name,
+        format=form,
+        claims={"sub": "{user.id}"},
+    )
+
+
+def test_a_header_of_another_name_takes_the_bare_token(folder: Folder) -> None:
+    found = auth(folder, 'kind = "token"\ntoken_env = "T"\nname = "X-Api-Key"')
+    assert found is not None
+    assert (found.format, found.claims) == ("{token}", {"sub": "{user.id}"})
+
+
+def test_every_key_of_a_credential(folder: Folder) -> None:
+    found = auth(
+        folder,
+        """kind = "jwt"
+secret_env = "S"
+send_as = "header"
+name = "authorization"
+format = "Token {token}"
+lifetime = "1m"
+[target.auth.claims]
+sub = "{user.id}"
+jti = "{uuid}"
+roles = ["a", 1, 1.5, true]
+deep = { a = "{not.filled}" }
+""",
+    )
+    assert found == Auth(
+        kind="jwt",
+        secret_env="S",
+        name="authorization",
+        format="Token {token}",
+        lifetime_ns=60_000_000_000,
+        claims={"sub": "{user.id}", "jti": "{uuid}"},
+        fixed_claims={"roles": ["a", 1, 1.5, True], "deep": {"a": "{not.filled}"}},
+    )
+
+
+def test_a_token_file_is_relative_to_the_scenario(folder: Folder) -> None:
+    found = auth(folder, 'kind = "token"\ntoken_file = "t.txt"')
+    assert found is not None
+    assert found.token_file == Path(folder.path / "t.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("secret_env = 'S'", "4: `kind` is missing"),
+        ("kind = 'oauth'", '5: `kind` cannot be "oauth"'),
+        ("kind = 'jwt'", '4: kind = "jwt" needs `secret_env`'),
+        ("kind = 'token'", '4: kind = "token" needs `token_env` or `token_file`'),
+        (
+            "kind = 'token'\ntoken_env = 'A'\ntoken_file = 'b'",
+            '4: kind = "token" needs `token_env` or `token_file`, not both',
+        ),
+        (
+            "kind = 'token'\ntoken_env = 'A'\nlifetime = '1s'",
+            '7: `lifetime` has no meaning with kind = "token"',
+        ),
+        ("kind = 'jwt'\nsecret_env = 'S'\nsend_as = 'body'", '7: `send_as` cannot be "body"'),
+        (
+            "kind = 'jwt'\nsecret_env = 'S'\nsend_as = 'subprotocol'\nname = 'x'",
+            "8: a subprotocol has no `name`",
+        ),
+        ("kind = 'jwt'\nsecret_env = 'S'\nname = 'a b'", '7: "a b" cannot be the name of a header'),
+        ("kind = 'jwt'\nsecret_env = 'S'\nformat = 'Bearer'", "7: `format` must hold {token}"),
+        ("kind = 'jwt'\nsecret_env = 'S'\nformat = '{token}{user.id}'", "7: nothing is known as {user.id}"),
+        (
+            "kind = 'jwt'\nsecret_env = 'S'\nclaims = { sub = '{turn.id}' }",
+            "7: nothing is known as {turn.id}",
+        ),
+        ("kind = 'jwt'\nsecret_env = 'S'\nclaims = { d = 2026-01-01 }", "7: `d` must be text, a number"),
+        ("kind = 'jwt'\nsecret_env = 'S'\nclaims = { d = [{ x = inf }] }", "7: `d` must be text, a number"),
+        (
+            "kind = 'jwt'\nsecret_env = 'S'\nsecret = 'x'",
+            "7: unknown key `secret`; a secret does not belong in a file",
+        ),
+    ],
+)
+def test_mistakes_in_a_credential(folder: Folder, text: str, sentence: str) -> None:
+    (told,) = mistakes(folder, "url = 'ws://a'\n[target.auth]\n" + text)
+    assert told.startswith(sentence)
+
+
+def test_a_secret_in_the_place_of_a_variable_is_not_repeated(folder: Folder) -> None:
+    (told,) = mistakes(folder, "url = 'ws://a'\n[target.auth]\nkind = 'jwt'\nsecret_env = 's3cr3t-value!'")
+    assert "must be the name of an environment variable" in told
+    assert "s3cr3t" not in told
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 300, "x." + "y" * 64])
+def test_a_host_that_no_name_server_can_hold_is_told_before_the_run(host: str) -> None:
+    assert "names a host that no name server can hold" in (url_problem(f"ws://{host}/") or "")
+
+
+def test_every_row_that_a_header_or_cookie_shows_is_looked_at(folder: Folder) -> None:
+    """Else the second user's row would end the run when another has been ready for a second."""
+    rows = 'identities = [{ id = "a", room = "1" }, { id = "c\\r\\nX: y", room = "\\u0001" }]'
+    head = f'url = "ws://h"\n{rows}\n'
+    for shown in ('headers = { A = "x {user.id}" }', 'cookies = { a = "{user.room}" }'):
+        (mistake,) = mistakes(folder, head + shown)
+        assert "row 2 holds a line break or another control character" in mistake
+    assert folder.load(HEAD + head + 'query = { a = "{user.id}" }').target.query
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        'target.auth={kind="token",token="RAWTOKEN"',
+        "target.headers=RAWTOKEN",
+        "target.cookies=['RAWTOKEN']",
+        "target.query.token=20260101",
+        "target.url=http://me:RAWTOKEN@host/?token=20260101",
+        "target.url=ws://me:RAW@TOKEN@h ost/?token=20260101",
+        "target.url=ws://me:RAWTOKEN@:80?20260101",
+    ],
+)
+def test_a_mistake_about_a_credential_does_not_repeat_it(folder: Folder, setting: str) -> None:
+    told = folder.mistakes(HEAD, sets=(setting,))
+    assert told
+    assert not [sentence for sentence in told if re.search("RAW|TOKEN|20260101", sentence)]

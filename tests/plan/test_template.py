@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from loadtest.plan.template import Template, escaped
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = st.from_regex(r"[A-Za-z0-9_]{1,6}(\.[A-Za-z0-9_]{1,6})?", fullmatch=True)
+ANY_TEXT = st.text(st.characters())  # lone surrogates too
+
+
+def rendered(text: str, **values: object) -> str:
+    return Template.parse(text).render({name.replace("__", "."): value for name, value in values.items()})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "}", "{}", "{ a }", "{a b}", "{a.b.c}", "{a-b}", "{raw:}", "{é}", "{a.}", '{"a":{}}']
+)
+def test_braces_that_are_no_placeholder_are_themselves(text: str) -> None:
+    template = Template.parse(text)
+    assert template.names == frozenset()
+    assert template.render({}) == text
+
+
+def test_a_brace_around_a_placeholder_is_itself() -> None:
+    assert rendered("{{x}}", x="1") == "{1}"
+
+
+def test_names_have_one_dot_at_most() -> None:
+    assert Template.parse("{user.id} {uuid} {raw:data.x}").names == {"user.id", "uuid", "data.x"}
+
+
+def test_values_inside_quotes_of_json_are_escaped() -> None:
+    text = '{"q":"say {data.q}"}'
+    assert json.loads(rendered(text, data__q='"hi"\n\\ {x}')) == {"q": 'say "hi"\n\\ {x}'}
+
+
+def test_an_escaped_quote_does_not_end_a_string() -> None:
+    assert json.loads(rendered('{"a":"\\"{x}\\\\","b":{x}}', x='"')) == {"a": '""\\', "b": '"'}
+
+
+def test_a_raw_value_is_not_escaped() -> None:
+    assert rendered('{"q":{raw:data.q}}', data__q='{"a":1}') == '{"q":{"a":1}}'
+
+
+def test_a_text_that_is_not_json_takes_values_as_they_are() -> None:
+    template = Template.parse("ask {data.q}")
+    assert not template.json
+    assert template.render({"data.q": 'a "b"'}) == 'ask a "b"'
+
+
+@pytest.mark.parametrize("text", ["{x}", "1", "[1] {x}", '{"a":1{x}}', '{"a":-{x}}', "[" * 100_000])
+def test_what_is_no_json_whatever_the_values_is_no_json(text: str) -> None:
+    assert not Template.parse(text).json
+
+
+@pytest.mark.parametrize("text", ['{"a":"{x}"}', '["{x}",{y}]', '"{x}"', '{"{x}":{raw:y}}', '{"a":"\\"{x}"}'])
+def test_objects_arrays_and_strings_are_json(text: str) -> None:
+    assert Template.parse(text).json
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (5, 5),
+        ("5", 5),
+        (True, True),
+        ("true", True),
+        ("null", None),
+        ("007", "007"),
+        ("a", "a"),
+        ("", ""),
+        ({"k": [1]}, {"k": [1]}),
+    ],
+)
+def test_outside_quotes_a_value_is_json_of_its_own(value: object, written: object) -> None:
+    assert json.loads(rendered('{"a":{x}}', x=value)) == {"a": written}
+
+
+def test_inside_quotes_numbers_and_others_are_written_as_json_writes_them() -> None:
+    assert rendered('["{a} {b} {c}"]', a=1, b=None, c=True) == '["1 null true"]'
+
+
+def test_a_value_that_utf8_cannot_hold_is_written_with_escapes() -> None:
+    assert escaped("a\ud800é") == "a\\ud800\\u00e9"
+    assert escaped("é") == "é"
+
+
+@given(JSON)
+def test_braces_in_any_json_survive_byte_for_byte(value: object) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    assume("{raw:" not in text)
+    template = Template.parse(text)
+    assert template.render({name: f"{{{name}}}" for name in template.names}) == text
+
+
+@given(st.text('{}ab.:"\\[], 1'))
+def test_braces_in_any_text_survive_byte_for_byte(text: str) -> None:
+    template = Template.parse(text)
+    assume(not template.json)
+    assert template.render({name: f"{{{name}}}" for name in template.names}) == text
+
+
+@given(NAMES, ANY_TEXT | st.integers() | st.booleans() | st.none() | JSON)
+def test_whatever_the_value_json_stays_json(name: str, value: object) -> None:
+    text = f'{{"quoted":"a {{{name}}} b","bare":{{{name}}},"{{{name}}}":[]}}'
+    found = json.loads(Template.parse(text).render({name: value}))
+    if isinstance(value, str):
+        assert found["quoted"] == f"a {value} b"
+        assert (
+            found["bare"] == value
+            or str(found["bare"]).lower() in {value.lower(), "none"}
+            or float(value) == found["bare"]
+        )
+
+
+@given(st.lists(NAMES, min_size=1, max_size=5), st.data())
+def test_binding_first_and_rendering_later_is_rendering_at_once(
+    names: list[str], data: st.DataObject
+) -> None:
+    text = '{"a":"' + "-".join(f"{{{name}}}" for name in names) + '","b":{' + names[0] + "}}"
+    values: dict[str, object] = {name: data.draw(st.text()) for name in names}
+    early = {name: value for name, value in values.items() if data.draw(st.booleans())}
+    template = Template.parse(text)
+    bound = template.bind(early)
+    assert bound.names == template.names - early.keys()
+    assert bound.render(values) == template.render(values)
+
+
+def test_bound_text_is_one_part_where_all_is_known() -> None:
+    assert Template.parse("a{x}b{y}c").bind({"x": 1, "y": 2}).parts == ("a1b2c",)
+
+
+@pytest.mark.parametrize(
+    ("text", "around"),
+    [
+        ('{"id":"{turn.id}","u":"{uuid}"}', (b'{"id":"', b'","u":"', b'"}')),
+        ("{turn.id}", (b"", b"")),
+        ('{"id":{turn.id}}', None),
+        ('{"id":"{turn.id}","q":"{data.q}"}', None),
+        ("hello", None),
+    ],
+)
+def test_the_text_around_gaps_that_all_take_the_same(text: str, around: tuple[bytes, ...] | None) -> None:
+    assert Template.parse(text).around({"turn.id", "uuid"}) == around
+
+
+def test_a_missing_value_is_a_mistake_of_ours() -> None:
+    with pytest.raises(KeyError):
+        Template.parse("{x}").render({})
