@@ -1,0 +1,50 @@
+"""What a target was seen to send that the protocol does not account for, in a bounded number of words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MOST_NAMES = 32
+"""Names that a process tells apart; a peer must not make us remember a million."""
+
+MOST_KEYS = 12
+"""Top-level keys of an event that are told."""
+
+OTHER = "(other)"
+NOTHING = "(none)"
+UNTYPED = "(no type)"
+
+# What people call types and keys, and no longer: what looks like a token, or an address, is not repeated.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,31}\Z")
+
+
+class Sights:
+    """Names seen, each as itself or, once there are too many or it is no plain name, as ``(other)``."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def name(self, seen: Any) -> str:
+        """An event's type, fit to be counted under and to be shown."""
+        return UNTYPED if seen is None else self._bounded(_plain(seen))
+
+    def keys(self, event: Mapping[str, Any]) -> str:
+        """The top-level keys of an event, in its order: "kind, re, n"."""
+        told = ", ".join(_plain(key) for key in list(event)[:MOST_KEYS])
+        more = ", …" if len(event) > MOST_KEYS else ""
+        return self._bounded(told + more) if told else NOTHING
+
+    def _bounded(self, told: str) -> str:
+        if told not in self._known and len(self._known) >= MOST_NAMES:
+            return OTHER
+        self._known.add(told)
+        return told
+
+
+def _plain(seen: Any) -> str:
+    text = str(seen)
+    return text if _NAME.match(text) else OTHER

@@ -1,0 +1,191 @@
+"""A protocol made ready: ids, messages, what is kept, what fits."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol_file import load_protocol
+from loadtest.speak.grammar import Grammar, uuid_prefix
+
+
+def grammar(protocol: Protocol | None = None, *, message: str = "", nonce: str = "n", **more: Any) -> Grammar:
+    return Grammar(protocol or Protocol(name="p"), message=message, nonce=nonce, timeout_ns=1, **more)
+
+
+def with_id(text: str) -> Protocol:
+    return Protocol(name="p", turn=TurnShape(id=text))
+
+
+def test_a_uuid_is_one_and_names_run_and_turn() -> None:
+    made = [grammar(nonce=nonce).uuid(seq) for nonce in ("a", "b") for seq in (0, 1, 2**40)]
+    assert len(set(made)) == 6
+    for text in made:
+        parsed = uuid.UUID(text)
+        assert str(parsed) == text
+        assert (parsed.version, parsed.variant) == (8, uuid.RFC_4122)
+    assert grammar(nonce="a").uuid(7) == made[0][:-12] + "000000000007"
+    assert made[0].startswith(uuid_prefix("a"))
+
+
+def test_the_same_plan_gives_the_same_ids_in_every_process() -> None:
+    assert grammar().turn_id(5, {}, 0) == grammar().turn_id(5, {"user.id": "u"}, 9)
+
+
+def test_a_turn_id_of_ones_own_making() -> None:
+    made = grammar(with_id("{user.id}/{turn.number}/{uuid}/{now_s}"), unix_offset_ns=2_000_000_000)
+    assert made.turn_id(3, {"user.id": "u"}, 1_500_000_000) == f"u/3/{made.uuid(3)}/3.500"
+
+
+def test_a_message_is_filled_in() -> None:
+    made = grammar(
+        message='{"q":"{data.q}","id":"{turn.id}","n":{turn.number},"t":"{ready.t}","u":"{uuid}","w":"{user.id}"}'
+    )
+    bound = made.bound({"user.id": "u"}, {"ready.t": "t-9"})
+    assert bound.template.names == {"data.q", "turn.id", "turn.number", "uuid"}
+    text = made.payload(bound, made.turn_id(4, {}, 0), 4, {"data.q": 'say "hi"'})
+    uuid_of_turn = made.uuid(4)
+    assert json.loads(text) == {
+        "q": 'say "hi"',
+        "id": uuid_of_turn,
+        "n": 4,
+        "t": "t-9",
+        "u": uuid_of_turn,
+        "w": "u",
+    }
+
+
+def test_a_message_whose_only_gap_is_the_id_is_the_same_without_rendering() -> None:
+    made = grammar(message='{"id":"{turn.id}","w":"{user.id} \u00fc","u":"{uuid}"}')
+    bound = made.bound({"user.id": "u"}, None)
+    turn_id = made.turn_id(4, {}, 0)
+    assert bound.around is not None
+    found = {"turn.id": turn_id, "uuid": turn_id}
+    assert made.payload(bound, turn_id, 4, {}) == bound.template.render(found).encode()
+
+
+@pytest.mark.parametrize("message", ['{"id":{turn.id}}', '{"id":"{turn.id}","n":{turn.number}}', "hello"])
+def test_any_other_message_is_rendered(message: str) -> None:
+    made = grammar(message=message)
+    bound = made.bound({}, None)
+    assert bound.around is None
+    turn_id = made.turn_id(4, {}, 0)
+    found = {"turn.id": turn_id, "uuid": turn_id, "turn.number": 4}
+    assert made.payload(bound, turn_id, 4, {}) == bound.template.render(found).encode()
+
+
+def test_an_id_that_is_no_uuid_stands_beside_it() -> None:
+    made = grammar(with_id("{turn.number}!"), message="{turn.id} {uuid}")
+    text = made.payload(made.bound({}, None), made.turn_id(4, {}, 0), 4, {})
+    assert text == f"4! {made.uuid(4)}".encode()
+
+
+def test_what_is_said_outside_of_turns() -> None:
+    made = grammar(
+        Protocol(
+            name="p",
+            connect=Connect(
+                ready=(
+                    Step(wait={"type": "hi"}, keep={"token": "t"}),
+                    Step(send="{ready.token}"),
+                    Step(pause_ns=5),
+                ),
+                heartbeat=(
+                    Beat(
+                        on={"type": "ping"},
+                        send='{"t":{now_ms},"s":"{now_s}","k":"{ready.token}","u":"{user.id}"}',
+                    ),
+                ),
+            ),
+        ),
+        unix_offset_ns=1_757_000_000_000_000_000,
+    )
+    (beat,) = made.heartbeat
+    text = made.said(beat.send, {"user.id": "u"}, None, user=1, nth=0, now_ns=1_002_000_000)
+    assert json.loads(text) == {"t": 1_757_000_001_002, "s": "1757000001.002", "k": "", "u": "u"}
+    step = made.steps[1]
+    assert step.send is not None
+    assert made.said(step.send, {}, {"ready.token": "kept"}, user=1, nth=0, now_ns=0) == "kept"
+    assert [(step.wait, step.send is None, step.pause_ns) for step in made.steps] == [
+        ({"type": "hi"}, True, None),
+        (None, False, None),
+        (None, True, 5),
+    ]
+
+
+def test_a_uuid_outside_of_turns_is_never_said_twice() -> None:
+    made = grammar(Protocol(name="p", connect=Connect(ready=(Step(send="{uuid}"),))))
+    send = made.steps[0].send
+    assert send is not None
+    texts = {made.said(send, {}, None, user=user, nth=nth, now_ns=0) for user in (0, 1) for nth in (0, 1)}
+    assert len(texts | {made.uuid(0), made.uuid(1)}) == 6
+    assert all(str(uuid.UUID(text)) == text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("match", "fits"),
+    [
+        ({"type": "hi"}, True),
+        ({"type": "ho"}, False),
+        ({"type": "hi", "data.ok": "true"}, True),
+        ({"data.ok": "True"}, False),
+        ({"data.n": "3"}, True),
+        ({"data.none": "null"}, False),
+        ({"data.missing": "None"}, False),
+        ({"data.list": '["a"]'}, True),
+        ({"data.text": "x y"}, True),
+    ],
+)
+def test_what_fits(match: dict[str, str], *, fits: bool) -> None:
+    found = {"data": {"ok": True, "n": 3, "none": None, "list": ["a"], "text": "x y"}}
+    assert grammar().fits(match, found, "hi") is fits
+
+
+def test_a_message_without_a_type_fits_no_type() -> None:
+    assert not grammar().fits({"type": "None"}, {}, None)
+
+
+def test_what_is_kept_is_text() -> None:
+    found = {"data": {"id": "t-1", "n": 0, "no": False, "null": None, "all": {"a": 1}}}
+    wanted = {"a": "data.id", "b": "data.n", "c": "data.no", "d": "data.null", "e": "data.all", "f": "x.y"}
+    assert grammar().kept_from(wanted, found) == {
+        "ready.a": "t-1",
+        "ready.b": "0",
+        "ready.c": "false",
+        "ready.d": "",
+        "ready.e": '{"a": 1}',
+        "ready.f": "",
+    }
+
+
+def test_type_and_user_of_a_message() -> None:
+    made = grammar(Protocol(name="p", events=Events(type=("event", "type"), user=("user", "data.user"))))
+    found = made.object_in(b'{"type":"a","data":{"user":"u"}}')
+    assert (made.type_in(found), made.user_in(found)) == ("a", "u")
+    assert made.object_in(b"no JSON") == {}
+
+
+@pytest.mark.parametrize(
+    ("events", "opaque", "by_order"),
+    [
+        (Events(), False, False),
+        (Events(match="order"), False, True),
+        (Events(format="opaque"), True, True),
+    ],
+)
+def test_how_events_find_their_turn(events: Events, *, opaque: bool, by_order: bool) -> None:
+    made = grammar(Protocol(name="p", events=events))
+    assert (made.opaque, made.by_order) == (opaque, by_order)
+
+
+@pytest.mark.parametrize("name", ["agent-events", "echo", "json-id"])
+def test_the_shipped_protocols_are_grammatical(name: str) -> None:
+    protocol = load_protocol(name)
+    made = grammar(protocol, message=protocol.turn.message)
+    values = {"user.id": "u", "user.thread": "t", "user.number": "1", "data.question": "why?"}
+    turn_id = made.turn_id(1, values, 0)
+    assert turn_id in json.dumps(json.loads(made.payload(made.bound(values, None), turn_id, 1, {})))

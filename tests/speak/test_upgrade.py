@@ -1,0 +1,244 @@
+"""The opening handshake: plain answers, answers the library judges, refusals by layer, no HTTP at all."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from loadtest.errors import Layer
+from loadtest.speak.session import Refused
+from loadtest.speak.upgrade import LARGEST_HEAD, Upgrade
+
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+
+
+def proof(upgrade: Upgrade) -> bytes:
+    """The accept header that RFC 6455 section 4.2.2 asks of a server, with its line end."""
+    key = next(
+        line.partition(b": ")[2]
+        for line in upgrade.request.split(b"\r\n")
+        if line.startswith(b"Sec-WebSocket-Key")
+    )
+    digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+    return b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n"
+
+
+def plain(subprotocols: Sequence[str] = (), *, compression: bool = False) -> Upgrade:
+    return Upgrade("host:1", "/ws", subprotocols=subprotocols, compression=compression)
+
+
+def refused(upgrade: Upgrade, answer: bytes) -> Refused:
+    with pytest.raises(Refused) as caught:
+        upgrade.receive(answer)
+    return caught.value
+
+
+# ------------------------------------------------------------------ what is asked
+
+
+def test_the_request_says_what_it_must() -> None:
+    upgrade = Upgrade(
+        "host:8080",
+        "/ws?a=b",
+        [("Origin", "https://app"), ("X-Name", "ä")],
+        subprotocols=("jwt-auth", "jwt.x"),
+        compression=True,
+    )
+    lines = upgrade.request.decode().split("\r\n")
+    assert lines[0] == "GET /ws?a=b HTTP/1.1"
+    assert lines[1] == "Host: host:8080"
+    assert lines[-4:] == ["Origin: https://app", "X-Name: ä", "", ""]
+    assert "Sec-WebSocket-Protocol: jwt-auth, jwt.x" in lines
+    assert "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits" in lines
+
+
+def test_each_request_has_its_own_key() -> None:
+    assert len({plain().request for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize("compression", [False, True])
+@pytest.mark.parametrize("subprotocols", [(), ("one", "two")])
+def test_a_real_server_agrees(subprotocols: tuple[str, ...], *, compression: bool) -> None:
+    server = ServerProtocol(
+        subprotocols=[Subprotocol("two")] if subprotocols else None,
+        extensions=[ServerPerMessageDeflateFactory()] if compression else None,
+    )
+    upgrade = plain(subprotocols, compression=compression)
+    server.receive_data(upgrade.request)
+    (request,) = server.events_received()
+    assert isinstance(request, Request)
+    response = server.accept(request)
+    response.headers["Server"] = "the target"
+    server.send_response(response)
+    server.send_text(b"first")
+    answer = b"".join(server.data_to_send())
+    assert upgrade.receive(answer)
+    assert (upgrade.status, upgrade.server) == (101, "the target")
+    assert upgrade.subprotocol == ("two" if subprotocols else None)
+    assert [type(each) for each in upgrade.extensions] == ([PerMessageDeflate] if compression else [])
+    assert answer.endswith(upgrade.rest)
+    assert len(upgrade.rest) > 3
+
+
+# ------------------------------------------------------------------ what is answered
+
+
+def test_a_plain_answer_in_pieces() -> None:
+    upgrade = plain()
+    answer = SWITCHING + b"Server: s\r\n" + proof(upgrade) + b"\r\n\x81\x01a"
+    opened = [upgrade.receive(answer[at : at + 1]) for at in range(len(answer) - 3)]
+    assert opened == [False] * (len(opened) - 1) + [True]
+    assert (upgrade.rest, upgrade.server, upgrade.status) == (b"", "s", 101)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Upgrade: WebSocket\r\nConnection: upgrade\r\n",
+        b"Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n",
+        b"Upgrade: websocket\r\nConnection: Upgrade\r\nVary: a\r\nVary: b\r\n",
+        b"upgrade:websocket\r\nCONNECTION:Upgrade\r\n",
+    ],
+)
+def test_an_answer_may_be_written_in_many_ways(headers: bytes) -> None:
+    upgrade = plain()
+    assert upgrade.receive(b"HTTP/1.1 101 OK\r\n" + headers + proof(upgrade) + b"\r\nrest")
+    assert (upgrade.rest, upgrade.subprotocol, upgrade.extensions) == (b"rest", None, ())
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (SWITCHING + b"Sec-WebSocket-Accept: bm9wZQ==\r\n", "Sec-WebSocket-Accept"),
+        (SWITCHING, "Sec-WebSocket-Accept"),
+        (SWITCHING + b"Sec-WebSocket-Accept: bm9wZQ==\r\nPROOF", "Sec-WebSocket-Accept"),
+        (b"HTTP/1.1 101 OK\r\nConnection: Upgrade\r\nPROOF", "Upgrade"),
+        (b"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nPROOF", "Connection"),
+        (SWITCHING + b"PROOFSec-WebSocket-Protocol: unasked\r\n", "subprotocol"),
+        (SWITCHING + b"PROOFSec-WebSocket-Extensions: permessage-deflate\r\n", "extension"),
+        (SWITCHING + b"PROOFX: folded\r\n over two lines\r\n", "valid HTTP"),
+        (SWITCHING + b"PROOFno colon\r\n", "valid HTTP"),
+        (b"HTTP/1.1 1010 OK\r\nPROOF", "valid HTTP"),
+        (b"HTTP/1.1 hello\r\n", "valid HTTP"),
+    ],
+)
+def test_an_answer_that_does_not_agree_is_refused(head: bytes, said: str) -> None:
+    upgrade = plain()
+    found = refused(upgrade, head.replace(b"PROOF", proof(upgrade)) + b"\r\n")
+    assert found.layer is Layer.UPGRADE
+    assert said in found.reason
+
+
+def test_a_subprotocol_that_was_asked_for_may_be_another_than_the_first() -> None:
+    upgrade = plain(("a", "b"))
+    assert upgrade.receive(SWITCHING + proof(upgrade) + b"Sec-WebSocket-Protocol: b\r\n\r\n")
+    assert upgrade.subprotocol == "b"
+    upgrade = plain(("a", "b"))
+    found = refused(upgrade, SWITCHING + proof(upgrade) + b"Sec-WebSocket-Protocol: c\r\n\r\n")
+    assert "subprotocol" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "layer", "reason"),
+    [
+        ("403 Forbidden", Layer.UPGRADE, "the target answered HTTP 403 Forbidden"),
+        ("401 Unauthorized", Layer.AUTH, "the target answered HTTP 401 Unauthorized"),
+        (
+            "407 Proxy Authentication Required",
+            Layer.AUTH,
+            "the target answered HTTP 407 Proxy Authentication Required",
+        ),
+        ("200 OK", Layer.UPGRADE, "the target answered HTTP 200 OK"),
+        ("502", Layer.UPGRADE, "the target answered HTTP 502"),
+        ("503 ", Layer.UPGRADE, "the target answered HTTP 503"),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"forbidden", b"not all of the body"])
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_another_status_is_a_refusal_whatever_its_body(
+    status: str, layer: Layer, reason: str, body: bytes, version: str
+) -> None:
+    upgrade = plain()
+    head = f"HTTP/{version} {status}\r\nServer: nginx\r\nContent-Length: 900\r\n\r\n"
+    found = refused(upgrade, head.encode() + body)
+    assert (found.layer, found.reason) == (layer, reason)
+    assert (upgrade.status, upgrade.server) == (int(status[:3]), "nginx")
+
+
+def test_a_long_phrase_is_cut() -> None:
+    found = refused(plain(), b"HTTP/1.1 500 " + b"x" * 5000 + b"\r\n\r\n")
+    assert len(found.reason) < 150
+    assert found.reason.endswith("x…")
+
+
+@pytest.mark.parametrize("version", ["1.0", "9.9", "1.1.1", "2"])
+def test_only_http_1_1_upgrades(version: str) -> None:
+    found = refused(plain(), f"HTTP/{version} 101 Switching Protocols\r\n\r\n".encode())
+    assert found.layer is Layer.UPGRADE
+    assert "HTTP" in found.reason
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9\r\n", b"\x16\x03\x01", b"<html>", b"HTX"])
+def test_what_is_no_http_is_told_at_once(answer: bytes) -> None:
+    found = refused(plain(), answer)
+    assert (found.layer, found.reason) == (
+        Layer.UPGRADE,
+        "the answer is not HTTP: no WebSocket server listens there",
+    )
+
+
+def test_a_head_without_end_is_refused() -> None:
+    upgrade = plain()
+    assert not upgrade.receive(b"HTTP/1.1 101 OK\r\nX: " + b"x" * (LARGEST_HEAD - 100))
+    assert "64 KiB" in refused(upgrade, b"x" * 200).reason
+
+
+def test_what_it_means_when_the_connection_ends_first() -> None:
+    upgrade = plain()
+    assert upgrade.ended().reason == "closed without an answer to the upgrade"
+    upgrade.receive(b"HTTP/1.1 10")
+    assert upgrade.ended().reason == "closed in the middle of the answer to the upgrade"
+    assert upgrade.ended().layer is Layer.UPGRADE
+
+
+heads = st.lists(
+    st.sampled_from(
+        [
+            b"HTTP/1.1 ",
+            b"101 ",
+            b"403 ",
+            b"\r\n",
+            b"Upgrade: websocket\r\n",
+            b"Connection: Upgrade\r\n",
+            b"PROOF",
+            b": ",
+            b" ",
+            b"\xff",
+        ]
+    )
+    | st.binary(max_size=8),
+    max_size=12,
+).map(b"".join)
+
+
+@given(heads, st.booleans())
+@example(b"HTTP/1.1 101 \xff\r\n", False)
+@example(SWITCHING + b"PROOF\xff: a\r\n", False)
+@example(SWITCHING + b"PROOFSec-WebSocket-Extensions: permessage-deflate; x=\xff\r\n", True)
+def test_any_answer_opens_or_is_refused(head: bytes, compression: bool) -> None:  # noqa: FBT001 - drawn
+    upgrade = plain(compression=compression)
+    try:
+        opened = upgrade.receive(head.replace(b"PROOF", proof(upgrade)) + b"\r\n\r\n")
+    except Refused:
+        return
+    assert opened
+    assert upgrade.status == 101
