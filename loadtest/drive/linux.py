@@ -1,0 +1,106 @@
+"""What only Linux has: epoll out of gevent's reach, a timer as a descriptor, kernel arrival stamps."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+from contextlib import suppress
+from typing import Any
+
+from gevent.monkey import get_original
+
+NS = 1_000_000_000
+
+# linux/in.h; Python has it only from 3.12 on
+_IP_BIND_ADDRESS_NO_PORT = 24
+
+# linux/prctl.h
+_PR_SET_TIMERSLACK = 29
+
+# linux/net_tstamp.h and asm-generic/socket.h
+SO_TIMESTAMPING = 37
+_RX_SOFTWARE = 1 << 3
+_SOFTWARE = 1 << 4
+
+ANCILLARY = socket.CMSG_SPACE(48)
+"""Room for one ``struct scm_timestamping``: three timespecs of 16 bytes."""
+
+_STAMP = struct.Struct("=qq")
+
+
+def make_epoll() -> Any:
+    """A real epoll object: gevent takes the name out of ``select``."""
+    return get_original("select", "epoll")()
+
+
+def ask_for_stamps(sock: socket.socket) -> bool:
+    """Have the kernel stamp arriving segments (CLOCK_REALTIME); False where it will not."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, _RX_SOFTWARE | _SOFTWARE)
+    except OSError:
+        return False
+    return True
+
+
+def choose_port_late(sock: socket.socket) -> None:
+    """Have ``connect``, not ``bind``, choose the local port.
+
+    ``bind`` does not know the target yet, and takes one that no other socket of this address has at all.
+    """
+    with suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+
+
+def sleep_exactly() -> None:
+    """Have sleeps of this thread end when they should: the kernel adds up to 0.05 ms, to save wake-ups."""
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+
+
+def stamp_in(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    """The arrival of the last segment of a read, in nanoseconds of CLOCK_REALTIME."""
+    if not ancillary:
+        return None
+    seconds, nanoseconds = _STAMP.unpack_from(ancillary[0][2])
+    return int(seconds * NS + nanoseconds) or None
+
+
+class _Timerspec(ctypes.Structure):
+    _fields_ = (
+        ("interval_s", ctypes.c_long),
+        ("interval_ns", ctypes.c_long),
+        ("value_s", ctypes.c_long),
+        ("value_ns", ctypes.c_long),
+    )
+
+
+class TimerFd:
+    """``timerfd_create(2)`` on the monotonic clock; Python has it only from 3.13 on.
+
+    It is to be watched for edges: what has expired is never read, and arming it again clears it.
+    """
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._spec = _Timerspec()
+        self._by_reference = ctypes.byref(self._spec)
+        self.fd = self._libc.timerfd_create(1, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.fd < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+        self.armed = False
+
+    def arm(self, after_ns: int) -> None:
+        """Become readable once, ``after_ns`` from now."""
+        self._spec.value_s, self._spec.value_ns = divmod(after_ns, NS)
+        if self._libc.timerfd_settime(self.fd, 0, self._by_reference, None) != 0:
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
+        self.armed = True
+
+    def expired(self, _bits: int) -> None:
+        """It became readable."""
+        self.armed = False
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self.fd)

@@ -1,0 +1,298 @@
+"""The master: hands out the plan, the users and the start; merges what workers send; waits for the last.
+
+master                                   worker
+test_start     ── lt_plan ─────────────►  keeps the plan
+               ◄───────────── lt_counted  how many users Locust gave it
+               ── lt_clock ────────────►  (5 times)
+               ◄─────────────── lt_clock
+               ── lt_go ───────────────►  begins at the common instant
+               ◄──────────── lt_interval  every second
+               ── lt_stop ─────────────►  (abort, interrupt)
+               ◄──────────────── lt_done  how many intervals there were
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+from typing_extensions import override
+
+from loadtest.drive.swarm import GiveInterval, Lead, Order
+from loadtest.errors import LoadtestError
+from loadtest.measure.interval import Interval, from_bytes, merge
+from loadtest.plan.settings import worker_settings
+
+logger = logging.getLogger(__name__)
+
+NS = 1_000_000_000
+COMMON_START_DELAY_NS = 500_000_000
+"""Between the word and the common start of all workers: time for the message to reach each of them."""
+
+CLOCK_ASKED = 5
+BEGUN_WITHIN_S = 30.0
+"""How long workers may take from the plan to the common start."""
+
+SILENCE_S = 6.0
+"""A worker that has sent nothing for so long is lost: it sends an interval every second."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    """What the master knows of one worker."""
+
+    client_id: str
+    number: int = 0
+    pid: int = 0
+    users: int | None = None
+    offset_ns: int = 0
+    round_trip_ns: int | None = None
+    asked: int = 0
+    latest: int = -1
+    intervals: int = 0
+    expected: int | None = None
+    heard_s: float = 0.0
+    lost: bool = False
+    late_ns: int | None = None
+    cpu: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether every interval it closed has come."""
+        return self.expected is not None and self.intervals >= self.expected
+
+    def closed(self, interval: Interval) -> None:
+        """It has closed a second."""
+        self.heard_s = time.monotonic()
+        self.latest = max(self.latest, interval.second)
+        self.intervals += 1
+        lateness = interval.histograms.get("send.lateness")
+        if lateness is not None and lateness.max_ns is not None:
+            self.late_ns = max(lateness.max_ns, self.late_ns or 0)
+        if "cpu" in interval.gauges:
+            self.cpu = max(interval.gauges["cpu"], self.cpu or 0.0)
+
+    def facts(self) -> dict[str, Any]:
+        """Who it was, how far its clock is ahead of ours, how it fared; None where that was not measured."""
+        return {
+            "process": self.pid,
+            "client": self.client_id,
+            "users": self.users,
+            "clock_offset_ms": self.offset_ns / 1e6,
+            "round_trip_ms": None if self.round_trip_ns is None else self.round_trip_ns / 1e6,
+            "intervals": self.intervals,
+            "lateness_max_ms": None if self.late_ns is None else self.late_ns / 1e6,
+            "cpu_max": self.cpu,
+        }
+
+
+class Master(Lead):
+    """Workers drive; this process hands out, merges and waits."""
+
+    def __init__(self, environment: Any, order: Order, give: GiveInterval) -> None:
+        super().__init__(environment, order, give)
+        self._workers: dict[str, _Worker] = {}
+        self._pids: dict[str, int] = {}
+        self._plan: dict[str, Any] | None = None
+        self._gone = False
+        self._stopping = False
+        self._by_second: dict[int, list[Interval]] = {}
+        runner = environment.runner
+        for message, listener in (
+            ("lt_hello", self._on_hello),
+            ("lt_counted", self._on_counted),
+            ("lt_clock", self._on_clock),
+            ("lt_interval", self._on_interval),
+            ("lt_done", self._on_done),
+        ):
+            # An earlier run from Locust's page has its listeners there, and Locust takes no second ones.
+            runner.custom_messages.pop(message, None)
+            runner.register_message(message, listener)
+        environment.events.test_stopping.add_listener(self._on_stopping)
+
+    @property
+    def workers(self) -> int:
+        """How many workers take part."""
+        return len(self._workers)
+
+    def send_plan(self) -> None:
+        """Give every worker that has joined the plan; before Locust sends its spawn messages."""
+        place = self.order.place
+        self._plan = {
+            "run_id": self.order.run_id,
+            "settings": worker_settings(self.order.scenario),
+            "url": place.url,
+            "family": int(place.address.family),
+            "sockaddr": list(place.address.sockaddr),
+            "resolve_ns": place.resolve_ns,
+            "step_ns": self.order.step_ns,
+        }
+        for node in self.environment.runner.clients.ready:
+            # Also to those whose word was not heard here: under plain Locust they listened before this began.
+            worker = self._workers[node.id] = _Worker(node.id, heard_s=time.monotonic())
+            self._send(worker, "lt_plan", self._plan)
+        gevent.spawn_later(BEGUN_WITHIN_S, self._give_up_waiting)
+
+    def _on_hello(self, msg: Any, **_kwargs: Any) -> None:
+        """A worker listens; one that Locust knew before it did gets the plan now."""
+        self._pids[msg.node_id] = int(msg.data["pid"])
+        worker = self._workers.get(msg.node_id)
+        if worker is not None and worker.users is None:
+            self._send(worker, "lt_plan", self._plan)
+
+    @property
+    def listening(self) -> int:
+        """How many workers can be given a plan."""
+        return len(self._pids)
+
+    def _give_up_waiting(self) -> None:
+        if not self._gone and not self.over.is_set():
+            self._fail(f"the workers did not begin within {BEGUN_WITHIN_S:g} s")
+
+    def _fail(self, sentence: str) -> None:
+        """The run cannot begin."""
+        self.ending.crash = LoadtestError(sentence)
+        self.over.set()
+
+    def _send(self, worker: _Worker, message: str, data: Any) -> None:
+        self.environment.runner.send_message(message, data, client_id=worker.client_id)
+
+    def _on_counted(self, msg: Any, **_kwargs: Any) -> None:
+        worker = self._workers.get(msg.node_id)
+        if worker is None or worker.users is not None:
+            return
+        worker.users = int(msg.data["users"])
+        worker.pid = int(msg.data["pid"])
+        worker.heard_s = time.monotonic()
+        self._ask_clock(worker)
+
+    def _ask_clock(self, worker: _Worker) -> None:
+        worker.asked += 1
+        self._send(worker, "lt_clock", {"asked_ns": time.time_ns()})
+
+    def _on_clock(self, msg: Any, **_kwargs: Any) -> None:
+        """The offset between two hosts' clocks, from the quickest of a few round trips."""
+        worker = self._workers.get(msg.node_id)
+        if worker is None:
+            return
+        now_ns = time.time_ns()
+        round_trip_ns = now_ns - msg.data["asked_ns"]
+        if worker.round_trip_ns is None or round_trip_ns < worker.round_trip_ns:
+            worker.round_trip_ns = round_trip_ns
+            worker.offset_ns = msg.data["own_ns"] - (msg.data["asked_ns"] + round_trip_ns // 2)
+        if worker.asked < CLOCK_ASKED:
+            self._ask_clock(worker)
+        elif all(one.users is not None and one.asked >= CLOCK_ASKED for one in self._workers.values()):
+            self._go()
+
+    def _go(self) -> None:
+        """Hand out the users and the common start instant."""
+        if self._gone or self.over.is_set():
+            return
+        self._gone = True
+        # share() gives the first of n workers one user more where they do not divide evenly.
+        ranked = sorted(self._workers.values(), key=lambda worker: -(worker.users or 0))
+        start_ns = time.time_ns() + COMMON_START_DELAY_NS
+        for number, worker in enumerate(ranked):
+            worker.number = number
+            worker.heard_s = time.monotonic() + COMMON_START_DELAY_NS / NS
+            go = {
+                "k": number,
+                "n": len(ranked),
+                "users": self.users,
+                "start_wall_ns": start_ns + worker.offset_ns,
+            }
+            self._send(worker, "lt_go", go)
+        self._tell_workers()
+        gevent.spawn(self._watch)
+
+    def _tell_workers(self) -> None:
+        """Note what is known of each worker: a sum over all does not say which of them was late or slow."""
+        ranked = sorted(self._workers.values(), key=lambda worker: worker.number)
+        self.ending.observed["workers"] = {f"worker {one.number}": one.facts() for one in ranked}
+
+    def _on_interval(self, msg: Any, **_kwargs: Any) -> None:
+        worker = self._workers.get(msg.node_id)
+        if worker is None:
+            return
+        interval = from_bytes(msg.data["interval"])
+        worker.closed(interval)
+        self._by_second.setdefault(interval.second, []).append(interval)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Pass on every second that no worker can add to any more."""
+        waiting = [one.latest for one in self._workers.values() if not one.finished and not one.lost]
+        closed = min(waiting) if waiting else None
+        for second in sorted(self._by_second):
+            if closed is not None and second > closed:
+                break
+            self._give_or_end(merge(self._by_second.pop(second)))
+
+    def _on_done(self, msg: Any, **_kwargs: Any) -> None:
+        worker = self._workers.get(msg.node_id)
+        if worker is None:
+            return
+        if msg.data["crash"] is not None:
+            self.ending.crash = RuntimeError(msg.data["crash"])
+            self.stop()
+        worker.expected = int(msg.data["intervals"])
+        for name, numbers in msg.data["observed"].items():
+            known = self.ending.observed.setdefault(name, {})
+            known.update(_added(known, numbers) if name in {"refusals", "closes"} else numbers)
+        self._pass_on()
+
+    def _watch(self) -> None:
+        """Wait for every worker's last interval; find out who is lost."""
+        while not all(worker.finished or worker.lost for worker in self._workers.values()):
+            gevent.sleep(0.05)
+            for worker in self._workers.values():
+                silent = time.monotonic() - worker.heard_s > SILENCE_S
+                if not worker.lost and not worker.finished and silent:
+                    self.lose(worker.client_id)
+        self._pass_on()
+        self._tell_workers()
+        self.ending.processes = self.workers
+        self.over.set()
+
+    def lose(self, client_id: str) -> None:
+        """A worker will not be heard of again."""
+        worker = self._workers.get(client_id)
+        if worker is None or worker.lost or worker.finished:
+            return
+        worker.lost = True
+        name = f"{worker.number} (process {worker.pid}, {client_id})"
+        logger.error("worker %s is lost", name)
+        self.ending.lost_workers.append(name)
+        self._pass_on()
+
+    def lose_pid(self, pid: int) -> None:
+        """A worker process of this machine has ended."""
+        if not self._gone:
+            self._fail(f"worker process {pid} ended before the run began; run.log has its last words")
+        for worker in self._workers.values():
+            if worker.pid == pid:
+                self.lose(worker.client_id)
+
+    def _on_stopping(self, **_kwargs: Any) -> None:
+        if not self.over.is_set():
+            self.stop()
+            self.over.wait(timeout=SILENCE_S + 2)
+
+    @override
+    def stop(self) -> None:
+        if not self._gone:
+            self.over.set()
+        elif not self._stopping:
+            self._stopping = True
+            for worker in self._workers.values():
+                if not worker.lost:
+                    self._send(worker, "lt_stop", None)
+
+
+def _added(known: Mapping[str, int], numbers: Mapping[str, int]) -> dict[str, int]:
+    return {name: known.get(name, 0) + n for name, n in numbers.items()}

@@ -1,0 +1,299 @@
+"""One loop turn of a process: read what is ready, do what is due, write what was gathered; in that order.
+
+On Linux all connections hang on one epoll descriptor of ours, and gevent's loop watches that one
+descriptor. One wake-up then serves every connection that is ready (gevent would call back once per
+connection), reads come before any other work, and a ``timerfd`` wakes us within 0.05 ms of a due turn,
+where gevent's loop rounds up to the next millisecond. Elsewhere gevent's own watchers do the same.
+
+Where the kernel says when bytes came and nothing is to be done about them, reads may wait for what is due
+within a millisecond: the process then just sleeps, and wakes once a message and not twice.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import gevent
+from gevent.monkey import get_original
+from typing_extensions import override
+
+from loadtest.drive.agenda import Agenda
+
+READ, WRITE = 1, 4
+"""Bits of readiness, as epoll has them; gevent's loop has 1 and 2."""
+
+EDGE = 1 << 31
+"""Epoll's bit for telling once that a descriptor has become ready, and not that it still is."""
+
+OnReady = Callable[[int], None]
+
+ROUNDS, LONGEST_GO_NS, MOST_READY = 16, 5_000_000, 256
+"""Loop turns and time taken in one go before other greenlets get theirs; connections served in one turn."""
+
+PATIENCE_NS = 1_000_000
+"""How soon something must be due for reads to wait for it."""
+
+_sleep = get_original("time", "sleep")
+
+
+class Flushable(Protocol):
+    """Something with gathered writes."""
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+
+
+class Poller:
+    """Readiness, due actions and gathered writes of one process.
+
+    ``now`` is the run's clock; ``lag_ns`` the longest that something due had to wait for its loop turn.
+    ``patient``: reads may wait for what is due soon, unless any connection is ``opening``.
+    ``on_crash`` is told of an exception that nobody expected: gevent would only print it, and the run hang.
+    """
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self.now = now
+        self.agenda = Agenda()
+        self.dirty: list[Flushable] = []
+        self._ready: dict[int, OnReady] = {}
+        self.lag_ns = 0
+        self.running = False
+        self.patient = False
+        self.opening = 0
+        self.on_crash: Callable[[Exception], None] | None = None
+
+    def register(self, fd: int, on_ready: OnReady, bits: int) -> None:
+        """Call ``on_ready(bits)`` whenever the descriptor is ready for what ``bits`` asks."""
+        raise NotImplementedError
+
+    def modify(self, fd: int, bits: int) -> None:
+        """Ask for other readiness."""
+        raise NotImplementedError
+
+    def hand_over(self, fd: int, on_ready: OnReady) -> None:
+        """Call ``on_ready`` from now on."""
+        self._ready[fd] = on_ready
+
+    def unregister(self, fd: int) -> None:
+        """Forget a descriptor, before it is closed."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self.running = True
+
+    def stop(self) -> None:
+        """Serve no more."""
+        self.running = False
+
+    def wake(self) -> None:
+        """Have a loop turn soon: something was gathered or became due outside of one."""
+        raise NotImplementedError
+
+    def _crashed(self, error: Exception) -> None:
+        self.stop()
+        if self.on_crash is None:
+            raise error
+        self.on_crash(error)
+
+    def _work(self) -> None:
+        """What follows the reads of a loop turn."""
+        now_ns = self.now()
+        due_ns = self.agenda.next_ns
+        if due_ns is not None and due_ns <= now_ns:
+            self.lag_ns = max(self.lag_ns, now_ns - due_ns)
+            self.agenda.run(now_ns)
+        dirty = self.dirty
+        if dirty:
+            self.dirty = []
+            for connection in dirty:
+                connection.flush()
+
+
+class EpollPoller(Poller):
+    """The poller of Linux."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        super().__init__(now)
+        from loadtest.drive.linux import TimerFd, make_epoll, sleep_exactly
+
+        sleep_exactly()
+        self._epoll = make_epoll()
+        self._timer = TimerFd()
+        self._epoll.register(self._timer.fd, READ | EDGE)
+        self._ready[self._timer.fd] = self._timer.expired
+        self._armed_ns: int | None = None
+        loop = gevent.get_hub().loop
+        self._loop = loop
+        self._watcher = loop.io(self._epoll.fileno(), 1)
+        self._woken = False
+
+    @override
+    def register(self, fd: int, on_ready: OnReady, bits: int) -> None:
+        self._ready[fd] = on_ready
+        self._epoll.register(fd, bits)
+
+    @override
+    def modify(self, fd: int, bits: int) -> None:
+        self._epoll.modify(fd, bits)
+
+    @override
+    def unregister(self, fd: int) -> None:
+        if self._ready.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    @override
+    def start(self) -> None:
+        super().start()
+        self._watcher.start(self._turns)
+
+    @override
+    def stop(self) -> None:
+        if self._epoll.closed:
+            return
+        super().stop()
+        self._watcher.stop()
+        self._watcher.close()
+        self._timer.close()
+        self._epoll.close()
+
+    @override
+    def wake(self) -> None:
+        if not self._woken and self.running:
+            self._woken = True
+            self._loop.run_callback(self._turns)
+
+    def _turns(self) -> None:
+        self._woken = False
+        try:
+            self._take_turns()
+        except Exception as error:
+            self._crashed(error)
+
+    def _take_turns(self) -> None:
+        poll = self._epoll.poll
+        on_ready = self._ready
+        until_ns = self.now() + LONGEST_GO_NS
+        for _ in range(ROUNDS):
+            if not self.running:
+                return
+            ready = poll(0, MOST_READY)
+            for fd, bits in ready:
+                # A connection may have closed another one earlier in this very turn.
+                action = on_ready.get(fd)
+                if action is not None:
+                    action(bits)
+            self._work()
+            if not self._slept(until_ns) and (not ready or self.now() >= until_ns):
+                break
+        self._arm()
+
+    def _slept(self, until_ns: int) -> bool:
+        """Sleep until something is due, if reads may wait for it, and others for us."""
+        due_ns = self.agenda.next_ns
+        if not self.patient or self.opening or due_ns is None or due_ns >= until_ns:
+            return False
+        left_ns = due_ns - self.now()
+        # Not by way of gevent's loop and the timer: lines that are cold by then are what a message costs.
+        if 0 < left_ns < PATIENCE_NS:
+            _sleep(left_ns / 1e9)
+        return left_ns < PATIENCE_NS
+
+    def _arm(self) -> None:
+        due_ns = self.agenda.next_ns
+        if due_ns is None or not self.running:
+            return
+        if due_ns != self._armed_ns or not self._timer.armed:
+            self._armed_ns = due_ns
+            self._timer.arm(max(due_ns - self.now(), 1))
+
+
+class WatcherPoller(Poller):
+    """The poller of every other system, on gevent's own watchers."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        super().__init__(now)
+        self._loop = gevent.get_hub().loop
+        self._watchers: dict[int, Any] = {}
+        self._timer: Any = None
+        self._woken = False
+
+    @override
+    def register(self, fd: int, on_ready: OnReady, bits: int) -> None:
+        self._ready[fd] = on_ready
+        self._watch(fd, bits)
+
+    def _watch(self, fd: int, bits: int) -> None:
+        watcher = self._loop.io(fd, (1 if bits & READ else 0) | (2 if bits & WRITE else 0))
+        self._watchers[fd] = watcher
+        watcher.start(self._on_ready, fd, bits)
+
+    def _on_ready(self, fd: int, bits: int) -> None:
+        action = self._ready.get(fd)
+        try:
+            if action is not None:
+                action(bits)
+        except Exception as error:
+            self._crashed(error)
+        self.wake()
+
+    @override
+    def modify(self, fd: int, bits: int) -> None:
+        self._drop(fd)
+        self._watch(fd, bits)
+
+    @override
+    def unregister(self, fd: int) -> None:
+        if self._ready.pop(fd, None) is not None:
+            self._drop(fd)
+
+    def _drop(self, fd: int) -> None:
+        watcher = self._watchers.pop(fd)
+        watcher.stop()
+        watcher.close()
+
+    @override
+    def start(self) -> None:
+        super().start()
+        self.wake()
+
+    @override
+    def stop(self) -> None:
+        super().stop()
+        for fd in list(self._ready):
+            self.unregister(fd)
+        self._disarm()
+
+    @override
+    def wake(self) -> None:
+        if not self._woken and self.running:
+            self._woken = True
+            self._loop.run_callback(self._turn)
+
+    def _turn(self) -> None:
+        self._woken = False
+        if not self.running:
+            return
+        try:
+            self._work()
+        except Exception as error:
+            self._crashed(error)
+            return
+        self._disarm()
+        due_ns = self.agenda.next_ns
+        if due_ns is not None:
+            self._timer = self._loop.timer(max(due_ns - self.now(), 0) / 1e9)
+            self._timer.start(self.wake)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+
+
+def make_poller(now: Callable[[], int]) -> Poller:
+    """The best poller of this system."""
+    return EpollPoller(now) if sys.platform == "linux" else WatcherPoller(now)

@@ -1,0 +1,182 @@
+"""A share without sockets, whose time passes when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from loadtest.drive.agenda import Agenda
+from loadtest.drive.connection import Stage
+from loadtest.measure.recorder import Recorder
+from loadtest.plan.scenario import Reconnect
+from loadtest.speak.session import Refused
+from loadtest.speak.turn import NEVER, Outcome, Turn
+
+S = 1_000_000_000
+MS = 1_000_000
+
+
+class FakePoller:
+    """An agenda, and a clock that stands still in between. Takes the place of a ``Poller``."""
+
+    def __init__(self, now: Callable[[], int] | None = None) -> None:
+        self.agenda = Agenda()
+        self.now_ns = 0
+        self.running = False
+        self.lag_ns = 0
+        self.patient = False
+        self.opening = 0
+        self.on_crash: Any = None
+
+    def now(self) -> int:
+        return self.now_ns
+
+    def start(self) -> None:
+        self.running = True
+
+    def stop(self) -> None:
+        self.running = False
+
+    def wake(self) -> None:
+        """Nothing sleeps here."""
+
+    def run(self, until_ns: int) -> None:
+        """Let time pass, and do what falls due in it when it does."""
+        while (due_ns := self.agenda.next_ns) is not None and due_ns <= until_ns:
+            self.now_ns = max(self.now_ns, due_ns)
+            self.agenda.run(self.now_ns)
+        self.now_ns = max(self.now_ns, until_ns)
+
+
+class FakeSession:
+    """The turns in flight of a ``FakeConnection``."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.turns: dict[int, Turn] = {}
+        self.followed: list[FakeSession] = []
+
+    @property
+    def at_rest(self) -> bool:
+        return not self.turns
+
+    def follow(self, earlier: FakeSession) -> None:
+        self.followed.append(earlier)
+
+
+class FakeConnection:
+    """A connection whose every event is brought about by a test."""
+
+    def __init__(self, world: Any, number: int) -> None:
+        self.world = world
+        self.number = number
+        self.session = FakeSession(number)
+        self.stage = Stage.WAITING
+        self.refusal: Refused | None = None
+        self.again = False
+        self.tap: Any = None
+        self.on_ready: Any = None
+        self.on_closed: Any = None
+        self.on_turn: Any = None
+        self.begun: list[tuple[int, int, int]] = []
+        self.was_ready = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.stage is Stage.SPEAKING
+
+    def connect(self) -> None:
+        self.stage = Stage.OPENING
+
+    def ready(self) -> None:
+        """The target lets it in."""
+        self.stage = Stage.SPEAKING
+        recorder = self.world.recorder
+        recorder.instant("last_back" if self.again else "last_ready", self.world.now())
+        self.on_ready(self)
+
+    def refuse(self) -> None:
+        """The target does not."""
+        self.refusal = Refused("upgrade", "no")  # type: ignore[arg-type]  # any layer will do
+        self.stage = Stage.CLOSED
+        self.on_closed(self)
+
+    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any]) -> Turn:
+        assert self.is_open
+        part = self.world.recorder.part_of(intended_ns)
+        part.turns_begun += 1
+        turn = Turn(seq, self.number, position, f"turn-{seq}", intended_ns, part)
+        turn.sent_ns = self.world.now()
+        self.session.turns[seq] = turn
+        self.begun.append((seq, position, intended_ns))
+        return turn
+
+    def answer(self, seq: int | None = None, outcome: Outcome = Outcome.COMPLETE) -> None:
+        """End a turn, the oldest unless one is named."""
+        turn = self.session.turns.pop(next(iter(self.session.turns)) if seq is None else seq)
+        turn.outcome = outcome
+        turn.done_ns = self.world.now() if outcome is Outcome.COMPLETE else NEVER
+        self.world.recorder.ended(turn)
+        self.on_turn(turn)
+
+    def lose(self, outcome: Outcome = Outcome.LOST) -> None:
+        """It breaks: every turn in flight ends with it."""
+        self.stage = Stage.CLOSED
+        while self.session.turns:
+            self.answer(outcome=outcome)
+        self.on_closed(self)
+
+    def close(self) -> None:
+        """We leave; the peer answers at once."""
+        if self.stage is not Stage.CLOSED:
+            self.lose(Outcome.ABANDONED)
+
+
+class World:
+    """What traffic and stays ask of a share."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.poller = FakePoller()
+        self.now = self.poller.now
+        self.recorder = Recorder(0, 0, 100 * S)
+        self.start_ns = 0
+        self.end_ns = 100 * S
+        self.timeout_ns = 5 * S
+        self.burst = 1
+        self.think_ns = 0
+        self.turns_per_connection: int | None = None
+        self.reconnect: Reconnect | None = None
+        self.seed = 1
+        self.finishing = False
+        self.asked = 0
+        self.over = 0
+        self.refused_ones = 0
+        self.connections: list[FakeConnection] = []
+        self.traffic: Any = None
+        for name, value in settings.items():
+            setattr(self, name, value)
+
+    def row(self, seq: int) -> dict[str, Any]:
+        return {}
+
+    def may_be_done(self) -> None:
+        self.asked += 1
+
+    def stay_over(self) -> None:
+        self.over += 1
+
+    def refused_at_first(self) -> None:
+        self.refused_ones += 1
+
+    def new_connection(self, user: int, values: dict[str, Any]) -> FakeConnection:
+        self.connections.append(FakeConnection(self, user))
+        return self.connections[-1]
+
+    def new_traffic(self, connection: FakeConnection, visit: Any) -> Any:
+        return self.traffic(self, connection)
+
+    def count(self, name: str) -> int:
+        """A counter over all parts of the run, by its public name."""
+        attribute = name.replace(".", "_", 1)
+        parts = self.recorder.parts
+        return sum(getattr(part, attribute, 0) + part.other.get(name, 0) for part in parts)

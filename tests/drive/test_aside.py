@@ -1,0 +1,91 @@
+"""Users kept apart are counted with all others; their times stand under tags of their own."""
+
+from __future__ import annotations
+
+from loadtest.drive.aside import Aside
+from loadtest.measure.interval import Interval
+from loadtest.measure.recorder import Recorder
+from loadtest.speak.turn import Outcome, Turn
+
+S = 1_000_000_000
+
+
+def ended(aside: Aside, intended_ns: int, outcome: Outcome = Outcome.COMPLETE) -> Turn:
+    turn = Turn(1, 4, 0, "a", intended_ns, aside.part_of(intended_ns))
+    turn.part.turns_begun += 1
+    turn.sent_ns = intended_ns
+    turn.frames = [1, b"{}"]
+    turn.outcome = outcome
+    turn.done_ns = intended_ns + 5
+    aside.ended(turn)
+    return turn
+
+
+def taken(recorder: Recorder, aside: Aside) -> Interval:
+    interval = recorder.take(0, {})
+    aside.add_to(interval)
+    return interval
+
+
+def test_counters_are_added_to_those_of_all_and_times_are_not() -> None:
+    recorder = Recorder(0, S, S)
+    aside = Aside(recorder)
+    recorder.part_of(S).turns_begun += 1
+    recorder.part_of(S).completion.append(7)
+    ended(aside, 0)
+    ended(aside, S)
+    ended(aside, S, Outcome.TIMED_OUT)
+    interval = taken(recorder, aside)
+    measured = interval.counters["measured"]
+    assert measured["turns.begun"] == 3
+    assert (measured["turns.complete"], measured["turns.timed_out"]) == (1, 1)
+    assert interval.counters["warmup"]["turns.complete"] == 1
+    assert {tag: histogram.n for tag, histogram in interval.histograms.items()} == {
+        "turn.completion": 1,
+        "slow:turn.completion": 1,
+        "slow:turn.completion.service": 1,
+        "slow:warmup:turn.completion": 1,
+        "slow:warmup:turn.completion.service": 1,
+    }
+    assert len(interval.turns) == 3
+
+
+def test_what_only_they_brought_about_is_counted_apart() -> None:
+    recorder = Recorder(0, 0, S)
+    aside = Aside(recorder)
+    recorder.part.events_late = 1
+    aside.part.events_late = 2
+    aside.part.events_coalesced = 3
+    ended(aside, 0)
+    ended(aside, 0, Outcome.TIMED_OUT)
+    measured = taken(recorder, aside).counters["measured"]
+    assert measured["events.late"] == 1
+    assert "events.coalesced" not in measured
+    assert {name: n for name, n in measured.items() if name.startswith("chaos.")} == {
+        "chaos.slow.events.coalesced": 3,
+        "chaos.slow.events.late": 2,
+        "chaos.slow.turns.begun": 2,
+        "chaos.slow.turns.complete": 1,
+        "chaos.slow.turns.timed_out": 1,
+    }
+    assert taken(recorder, aside).counters == {}
+
+
+def test_they_are_never_among_the_slowest_but_are_evidence_of_what_broke() -> None:
+    recorder = Recorder(0, 0, S)
+    aside = Aside(recorder)
+    ended(aside, 0)
+    ended(aside, 0, Outcome.FAILED)
+    aside.evidence("foreign", b"x", 4)
+    kinds = [frames["kind"] for frames in taken(recorder, aside).frames]
+    assert kinds == ["foreign", "broken"]
+
+
+def test_the_part_of_the_run_is_the_recorders() -> None:
+    recorder = Recorder(0, S, S)
+    aside = Aside(recorder)
+    assert aside.part.index == recorder.part.index == 0
+    recorder.enter(S)
+    assert aside.part.index == recorder.part.index == 1
+    assert aside.part is not recorder.part
+    assert not aside.owned_elsewhere("a", 1)

@@ -1,0 +1,212 @@
+"""Bytes off the line become messages, pongs, close frames or an end; each is counted as what it is."""
+
+from __future__ import annotations
+
+import errno
+import ssl
+
+import pytest
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
+
+from loadtest.drive.incoming import MOST_UNSENT, Incoming
+from loadtest.drive.poller import READ
+from loadtest.errors import Layer
+from loadtest.plan.protocol import Connect, Step
+from loadtest.plan.scenario import Target
+from loadtest.speak.session import Refused
+from loadtest.speak.turn import Outcome
+from tests.drive.spoken import FD, Spoken
+from tests.drive.standing_in import START, close_frame, frame
+from tests.speak.talk import answer, said
+
+HANGUP = 16
+"""EPOLLHUP."""
+
+
+def test_a_turn_is_answered_by_what_arrives() -> None:
+    spoken = Spoken()
+    turn = spoken.begin()
+    spoken.poller.turn()
+    spoken.stage.hand.ns += 500
+    spoken.hear(*answer(turn), at_ns=START + 300)
+    assert turn.outcome is Outcome.COMPLETE
+    assert turn.done_ns == START + 300
+    assert spoken.turns == [turn]
+    assert spoken.counts("events.")["matched"] == 5
+
+
+def test_how_long_bytes_lay_unread_is_ours_to_tell() -> None:
+    spoken = Spoken()
+    spoken.stage.hand.ns += 500
+    spoken.hear(said("ack"), at_ns=START + 300)
+    spoken.hear(said("ack"), at_ns=START + 900)
+    assert spoken.part.receive_lag.tolist() == [200, 0]
+
+
+def test_bytes_are_counted_as_they_come() -> None:
+    spoken = Spoken()
+    before = spoken.part.bytes_received
+    whole = frame(said("ack"))
+    spoken.arrive(whole[:3], whole[3:])
+    assert spoken.part.bytes_received - before == len(whole)
+    assert spoken.counts("events.") == {"received": 1, "ignored": 1}
+
+
+def test_readiness_without_bytes_means_nothing() -> None:
+    spoken = Spoken()
+    spoken.poller.turn(FD, READ)
+    assert spoken.closed == 0
+    assert spoken.part.receive_lag.tolist() == []
+
+
+def test_a_hang_up_is_read_as_well() -> None:
+    """The poller reports errors unasked; what still lies there comes first."""
+    spoken = Spoken()
+    spoken.lie_unread(frame(said("ack")))
+    spoken.poller.turn(FD, HANGUP)
+    assert spoken.counts("events.received") == {"": 1}
+    spoken.lie_unread(b"")
+    spoken.poller.turn(FD, HANGUP)
+    assert spoken.closed == 1
+
+
+# ------------------------------------------------------------------ control frames
+
+
+def test_a_ping_is_answered_with_its_payload() -> None:
+    spoken = Spoken()
+    spoken.arrive(frame(b"are you there", Opcode.PING))
+    assert spoken.frames == [(Opcode.PONG, b"are you there")]
+
+
+def test_a_pong_that_nobody_asked_for_is_nothing() -> None:
+    spoken = Spoken()
+    spoken.arrive(frame(b"yes", Opcode.PONG))
+    assert spoken.frames == []
+    assert spoken.counts("pings.") == {}
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 4000])
+def test_a_peer_that_closes_is_answered_and_its_code_is_counted(code: int) -> None:
+    spoken = Spoken()
+    turn = spoken.begin()
+    spoken.poller.turn()
+    spoken.arrive(close_frame(code))
+    assert spoken.frames[-1] == (Opcode.CLOSE, code.to_bytes(2, "big"))
+    assert spoken.counts("connections.closed.") == {str(code): 1}
+    assert turn.outcome is Outcome.LOST
+    assert spoken.closed == 1
+    assert spoken.line.closed
+
+
+def test_messages_before_a_close_frame_in_one_read_count() -> None:
+    spoken = Spoken()
+    turn = spoken.begin()
+    spoken.poller.turn()
+    spoken.arrive(b"".join(map(frame, answer(turn))) + close_frame(1000))
+    assert turn.outcome is Outcome.COMPLETE
+    assert spoken.counts("connections.closed.") == {"1000": 1}
+
+
+def test_a_close_frame_without_a_code() -> None:
+    spoken = Spoken()
+    spoken.arrive(frame(b"", Opcode.CLOSE))
+    assert spoken.counts("connections.closed.") == {"1005": 1}
+
+
+# ------------------------------------------------------------------ the end of the line
+
+
+def test_an_end_without_a_close_frame_is_1006() -> None:
+    spoken = Spoken()
+    spoken.arrive(b"")
+    assert spoken.counts("connections.closed.") == {"1006": 1}
+    assert spoken.line.closed
+    assert spoken.poller.asked == {}
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError(errno.ECONNRESET, "reset"), ssl.SSLError(1, "broken")], ids=["tcp", "tls"]
+)
+def test_a_line_that_breaks_is_1006(error: OSError) -> None:
+    spoken = Spoken()
+    turn = spoken.begin()
+    spoken.poller.turn()
+    spoken.arrive(error)
+    assert spoken.counts("connections.closed.") == {"1006": 1}
+    assert turn.outcome is Outcome.LOST
+
+
+BROKEN_FRAMES = [
+    pytest.param(b"\x83\x00", id="reserved opcode"),
+    pytest.param(b"\xc1\x01x", id="reserved bit"),
+    pytest.param(b"\x81\x82\x00\x00\x00\x00hi", id="masked by the server"),
+    pytest.param(b"\x81\x02\xff\xfe", id="not UTF-8"),
+    pytest.param(b"\x80\x01x", id="continues nothing"),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN_FRAMES)
+def test_a_broken_frame_is_received_malformed_and_ends_the_connection(broken: bytes) -> None:
+    spoken = Spoken()
+    spoken.arrive(frame(said("ack")) + broken)
+    assert spoken.counts("events.") == {"received": 2, "ignored": 1, "malformed": 1}
+    assert spoken.counts("connections.broken_frames") == {"": 1}
+    assert spoken.frames[-1][0] is Opcode.CLOSE
+    assert spoken.counts("connections.closed.") == {"1006": 1}
+    (kept,) = spoken.stage.recorder.take(0, {}).frames
+    assert (kept["kind"], kept["user"]) == ("broken frame", spoken.connection.number)
+    assert kept["frames"][0][1]
+
+
+def test_a_message_larger_than_we_take_ends_the_connection() -> None:
+    spoken = Spoken(target=Target(url="ws://test", max_message_bytes=200))
+    spoken.arrive(frame(b"x" * 201)[:10])
+    assert spoken.frames[-1] == (Opcode.CLOSE, spoken.frames[-1][1])
+    assert spoken.frames[-1][1][:2] == (1009).to_bytes(2, "big")
+    assert spoken.counts("connections.broken_frames") == {"": 1}
+
+
+def test_compressed_messages_are_read() -> None:
+    spoken = Spoken(is_open=False, target=Target(url="ws://test", compression=True))
+    spoken.open("Sec-WebSocket-Extensions: permessage-deflate")
+    assert b"permessage-deflate" in spoken.line.sent
+    _, extension = ServerPerMessageDeflateFactory().process_request_params([], [])
+    spoken.arrive(Frame(Opcode.TEXT, said("ack")).serialize(mask=False, extensions=[extension]))
+    assert spoken.counts("events.") == {"received": 1, "ignored": 1}
+
+
+# ------------------------------------------------------------------ before it is ready
+
+
+def test_a_no_before_ready_is_a_refusal() -> None:
+    connect = Connect(path="/ws", ready=(Step(wait={"type": "welcome"}),), auth_errors=("who_are_you",))
+    spoken = Spoken(connect=connect)
+    spoken.hear(b'{"type":"who_are_you"}')
+    assert spoken.connection.refusal is not None
+    assert spoken.connection.refusal.layer is Layer.AUTH
+    assert spoken.counts("connections.refused.") == {"auth": 1}
+    assert (spoken.ready, spoken.closed) == (0, 1)
+
+
+def test_the_speaking_half_is_not_in_here() -> None:
+    spoken = Spoken()
+    incoming = Incoming(spoken.stage, spoken.connection.session)
+    for call in (
+        lambda: incoming.refused(Refused(Layer.AUTH, "no")),
+        lambda: incoming._heard([], 0),
+        lambda: incoming._ponged(b"", 0),
+    ):
+        with pytest.raises(NotImplementedError):
+            call()
+    incoming._read()
+    incoming._take(b"nowhere to go", 0)
+
+
+def test_pings_of_a_peer_that_does_not_read_are_not_answered_without_end() -> None:
+    spoken = Spoken()
+    assert spoken.connection._transport is not None
+    spoken.connection._transport.unsent = b"x" * MOST_UNSENT
+    spoken.arrive(frame(b"are you there", Opcode.PING))
+    assert spoken.frames == []

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import ctypes
+import errno
+import select
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from loadtest.drive import linux
+from loadtest.drive.linux import ANCILLARY, TimerFd, ask_for_stamps, make_epoll, stamp_in
+from loadtest.drive.poller import EDGE, READ
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
+
+MS = 1_000_000
+WITHIN_S = 5.0
+
+
+@pytest.fixture
+def timer() -> Iterator[TimerFd]:
+    made = TimerFd()
+    yield made
+    made.close()
+
+
+def is_readable(fd: int, within_s: float = 0) -> bool:
+    return bool(select.select([fd], [], [], within_s)[0])
+
+
+# ------------------------------------------------------------------ the timer
+
+
+def test_the_timer_is_never_early_and_not_much_late(timer: TimerFd) -> None:
+    """Others share this machine, so that one in time is enough: a timer in milliseconds would have none."""
+    for _ in range(100):
+        armed_ns = time.monotonic_ns()
+        timer.arm(MS // 2)
+        assert is_readable(timer.fd, WITHIN_S)
+        late_ns = time.monotonic_ns() - armed_ns - MS // 2
+        timer.expired(0)
+        assert late_ns >= 0
+        if late_ns < 0.4 * MS:
+            return
+    pytest.fail("it was late each time")
+
+
+def test_the_timer_fires_once(timer: TimerFd) -> None:
+    assert not timer.armed
+    timer.arm(1)
+    assert timer.armed
+    assert is_readable(timer.fd, WITHIN_S)
+    timer.expired(0)
+    assert not timer.armed
+
+
+def test_an_edge_is_told_once_and_again_after_arming(timer: TimerFd) -> None:
+    with make_epoll() as epoll:
+        epoll.register(timer.fd, READ | EDGE)
+        for _ in range(2):
+            timer.arm(1)
+            assert [fd for fd, _ in epoll.poll(WITHIN_S)] == [timer.fd]
+            assert epoll.poll(0) == []
+
+
+def test_a_timer_armed_again_forgets_the_earlier_instant(timer: TimerFd) -> None:
+    timer.arm(1)
+    timer.arm(3600 * 1000 * MS)
+    assert not is_readable(timer.fd, 0.005)
+
+
+def test_more_than_a_second_is_split_into_seconds_and_the_rest(timer: TimerFd) -> None:
+    timer.arm(3_500_000_000)
+    left = linux._Timerspec()
+    assert timer._libc.timerfd_gettime(timer.fd, ctypes.byref(left)) == 0
+    assert (left.interval_s, left.interval_ns) == (0, 0)
+    assert 3_000_000_000 < left.value_s * linux.NS + left.value_ns <= 3_500_000_000
+
+
+def test_a_timer_that_is_gone_cannot_be_armed() -> None:
+    timer = TimerFd()
+    timer.close()
+    with pytest.raises(OSError, match="timerfd_settime") as caught:
+        timer.arm(1)
+    assert caught.value.errno == errno.EBADF
+
+
+def test_a_system_that_gives_no_timer_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Libc:
+        def timerfd_create(self, _clock: int, _flags: int) -> int:
+            ctypes.set_errno(errno.EMFILE)
+            return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: Libc())
+    with pytest.raises(OSError, match="timerfd_create") as caught:
+        TimerFd()
+    assert caught.value.errno == errno.EMFILE
+
+
+# ------------------------------------------------------------------ stamps
+
+
+def test_bytes_on_loopback_carry_the_kernels_stamp() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as ours,
+    ):
+        theirs, _ = listener.accept()
+        with theirs:
+            assert ask_for_stamps(ours)
+            before_ns = time.time_ns()
+            stamp = next(filter(None, (_stamp_of_a_byte(theirs, ours) for _ in range(50))), None)
+            assert stamp is not None
+            assert before_ns <= stamp <= time.time_ns()
+
+
+def _stamp_of_a_byte(theirs: socket.socket, ours: socket.socket) -> int | None:
+    """The kernel switches stamping on a moment after the first who asks for it: then there is none yet."""
+    theirs.send(b"x")
+    data, ancillary, _, _ = ours.recvmsg(10, ANCILLARY)
+    assert data == b"x"
+    return stamp_in(ancillary)
+
+
+def test_a_socket_that_cannot_be_stamped_is_told() -> None:
+    closed = socket.socket()
+    closed.close()
+    assert not ask_for_stamps(closed)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanoseconds", "stamp"), [(1_700_000_000, 5, 1_700_000_000_000_000_005), (0, 0, None)]
+)
+def test_a_stamp_is_seconds_and_nanoseconds(seconds: int, nanoseconds: int, stamp: int | None) -> None:
+    three = struct.pack("=6q", seconds, nanoseconds, 0, 0, 0, 0)
+    assert stamp_in([(socket.SOL_SOCKET, linux.SO_TIMESTAMPING, three)]) == stamp
+
+
+def test_bytes_without_a_stamp_have_none() -> None:
+    assert stamp_in([]) is None
+
+
+def test_epoll_is_the_real_one() -> None:
+    epoll = make_epoll()
+    epoll.close()
+    assert epoll.closed

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from loadtest.drive.pulse import Pulse
+from loadtest.speak.record import Part
+
+
+@pytest.fixture
+def part() -> Part:
+    return Part(1)
+
+
+def test_a_pong_is_timed_from_its_ping(part: Part) -> None:
+    pulse = Pulse()
+    assert not pulse.waiting
+    payload = pulse.ping(1_000, part)
+    assert pulse.waiting
+    pulse.pong(payload, 1_250, part)
+    assert not pulse.waiting
+    assert part.ping_rtt.tolist() == [250]
+    assert (part.pings_sent, part.pings_answered) == (1, 1)
+
+
+@pytest.mark.parametrize("payload", [b"", b"other", struct.pack("!q", 999), struct.pack("<q", 1_000)])
+def test_another_pong_says_nothing(part: Part, payload: bytes) -> None:
+    pulse = Pulse()
+    pulse.ping(1_000, part)
+    pulse.pong(payload, 1_250, part)
+    assert pulse.waiting
+    assert (part.pings_sent, part.pings_answered) == (1, 0)
+
+
+def test_a_pong_counts_once(part: Part) -> None:
+    pulse = Pulse()
+    payload = pulse.ping(1_000, part)
+    pulse.pong(payload, 1_250, part)
+    pulse.pong(payload, 1_300, part)
+    assert part.ping_rtt.tolist() == [250]
+    assert part.pings_answered == 1
+
+
+def test_a_pong_to_nothing_says_nothing(part: Part) -> None:
+    Pulse().pong(struct.pack("!q", -1), 5, part)
+    assert part.pings_answered == 0
+
+
+def test_a_clock_that_goes_back_gives_no_negative_time(part: Part) -> None:
+    pulse = Pulse()
+    pulse.pong(pulse.ping(1_000, part), 900, part)
+    assert part.ping_rtt.tolist() == [0]

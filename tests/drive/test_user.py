@@ -1,0 +1,226 @@
+"""Users written in Python, under a real Locust and against a real server, in this process."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+from locust import task
+from locust.exception import StopUser
+
+from loadtest.drive.transport import Address
+from loadtest.drive.user import AgentUser, Outcome, WebSocketUser
+from loadtest.plan.scenario import Load, Traffic
+from tests.drive.local import Local, locust_of
+from tests.drive.serving import echoes, says_no, serving
+from tests.drive.standing_in import ECHO, MS, SECOND, scenario_of
+
+WITHIN_S = 5.0
+
+ASKED = dataclasses.replace(
+    ECHO,
+    load=Load(model="closed", connections=1, duration_ns=10 * SECOND),
+    traffic=Traffic(timeout_ns=2 * SECOND, message='{"run_id":"{turn.id}","question":"{data.question}"}'),
+)
+
+
+@pytest.fixture
+def server() -> Iterator[Address]:
+    with serving(echoes) as address:
+        yield address
+
+
+@pytest.fixture
+def told() -> list[Any]:
+    """What a user tells."""
+    return []
+
+
+def run(user_class: type, server: Address, **load: Any) -> Local:
+    """One run, to its end."""
+    scenario = dataclasses.replace(ASKED, load=dataclasses.replace(ASKED.load, **load))
+    with locust_of(user_class, scenario, server) as local:
+        local.start()
+        local.end()
+    assert local.lead.ending.crash is None
+    return local
+
+
+# ------------------------------------------------------------------ tasks
+
+
+def test_a_task_waits_for_its_turn(server: Address, told: list[Any]) -> None:
+    class Asker(AgentUser):
+        abstract = False
+
+        def on_start(self) -> None:
+            told.append("started")
+
+        def on_stop(self) -> None:
+            told.append("stopped")
+
+        @task
+        def ask(self) -> None:
+            turn = self.turn(question="Why?")
+            told.append((turn.outcome, [json.loads(event)["question"] for event in self.events]))
+            self.events.clear()
+            told.extend(one.outcome for one in self.burst(3, question="How?"))
+            told.append(len(self.events))
+            share = self.environment.loadtest_share
+            share.stop()
+            share.done.wait(WITHIN_S)
+            self.turn(question="Too late?")
+            told.append("never")
+
+    local = run(Asker, server)
+    assert told == ["started", (Outcome.COMPLETE, ["Why?"]), *[Outcome.COMPLETE] * 3, 3, "stopped"]
+    assert local.count("turns.complete") == 4
+    assert local.count("turns.due") == 4
+
+
+def test_a_message_that_is_no_turn_is_sent(server: Address, told: list[Any]) -> None:
+    answered = Event()
+
+    class Teller(AgentUser):
+        abstract = False
+
+        @task
+        def tell(self) -> None:
+            self.guide._connection.tap = lambda payload: (told.append(payload), answered.set())
+            for payload in ({"note": 1}, "text", b"bytes"):
+                answered.clear()
+                self.send(payload)
+                assert answered.wait(WITHIN_S)
+            self.environment.loadtest_share.stop()
+            raise StopUser
+
+    run(Teller, server)
+    assert told == [b'{"note":1}', b"text", b"bytes"]
+
+
+def test_a_user_who_has_nothing_more_to_do_waits_for_the_end(server: Address, told: list[Any]) -> None:
+    asked = Event()
+
+    class Once(AgentUser):
+        abstract = False
+
+        @task
+        def ask(self) -> None:
+            told.append(self.turn(question="Once?").outcome)
+            asked.set()
+            raise StopUser
+
+    with locust_of(Once, ASKED, server) as local:
+        local.start()
+        assert asked.wait(WITHIN_S)
+        gevent.idle()
+        assert local.environment.runner.user_count == 1
+        local.lead.stop()
+        local.end()
+    assert told == [Outcome.COMPLETE]
+    assert local.count("turns.due") == 1
+
+
+def test_users_are_numbered_and_each_has_a_connection_of_its_own(server: Address, told: list[Any]) -> None:
+    class Many(AgentUser):
+        abstract = False
+
+        @task
+        def ask(self) -> None:
+            turn = self.turn(question="Who?")
+            told.append((turn.user, turn.seq))
+            if len(told) == 3:
+                self.environment.loadtest_share.stop()
+            raise StopUser
+
+    run(Many, server, connections=3)
+    assert sorted(told) == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_a_user_whose_connection_never_gets_ready_does_nothing(told: list[Any]) -> None:
+    class Refused(AgentUser):
+        abstract = False
+
+        @task
+        def ask(self) -> None:
+            told.append("asked")
+
+    with serving(says_no) as address:
+        local = run(Refused, address)
+    assert told == []
+    assert local.count("connections.refused.upgrade") == 1
+
+
+# ------------------------------------------------------------------ without tasks
+
+
+class Plain(WebSocketUser):
+    abstract = False
+
+
+def test_a_user_without_tasks_is_counted_and_never_started(server: Address) -> None:
+    scenario = scenario_of(
+        load=Load(connections=3, duration_ns=100 * MS),
+        traffic=Traffic(every_ns=50 * MS),
+        events=ECHO.protocol.events,
+    )
+    with locust_of(Plain, scenario, server) as local:
+        local.start()
+        users = local.environment.runner.user_greenlets
+        assert len(users) == 3
+        assert not any(greenlet.started for greenlet in users)
+        local.end()
+        local.environment.runner.stop()
+        assert len(users) == 0
+
+
+@pytest.mark.parametrize("guide", [None, SimpleNamespace(over=True)])
+def test_a_user_without_a_run_can_do_nothing(guide: Any) -> None:
+    user = Plain(environment=None)
+    user._guide = guide
+    for call in (user.turn, lambda: user.burst(2), lambda: user.send("x"), lambda: user.events):
+        with pytest.raises(StopUser):
+            call()
+
+
+def test_locust_may_stop_a_user_before_the_run_has_begun(server: Address, told: list[Any]) -> None:
+    class Waiting(AgentUser):
+        abstract = False
+
+        @task
+        def ask(self) -> None:
+            told.append("asked")
+
+    with locust_of(Waiting, ASKED, server) as local:
+        local.environment.loadtest_begun = Event()
+        local.start()
+        gevent.sleep(0)
+        local.environment.runner.stop()
+        assert len(local.environment.runner.user_greenlets) == 0
+    assert told == []
+
+
+def test_a_workers_users_wait_for_the_word_of_the_master(server: Address, told: list[Any]) -> None:
+    class Asker(AgentUser):
+        abstract = False
+
+        @task
+        def ask(self) -> None:
+            told.append(self.turn(question="Now?").outcome)
+            self.environment.loadtest_share.stop()
+            raise StopUser
+
+    with locust_of(Asker, ASKED, server) as local:
+        begun = local.environment.loadtest_begun = Event()
+        local.start()
+        assert not local.lead.over.wait(0.2)
+        assert told == []
+        begun.set()
+        local.end()
+    assert told == [Outcome.COMPLETE]
