@@ -1,0 +1,51 @@
+"""The baseline: the run that others are compared with unless another is named, marked per results folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loadtest.errors import ConfigError
+from loadtest.keep.find import list_runs
+from loadtest.keep.folder import replacing
+
+MARK = "baseline"
+"""A file beside the runs that holds the id of the marked one."""
+
+
+def mark(results: Path, run: Path) -> None:
+    """Make the run in this folder the baseline, in place of any other.
+
+    Raises:
+        ConfigError: the mark cannot be written.
+    """
+    try:
+        with replacing(results / MARK) as beside:
+            beside.write_text(f"{run.name}\n", "utf-8")
+    except OSError as error:
+        raise ConfigError(f"the baseline cannot be marked: {results / MARK}: {error.strerror}") from None
+
+
+def marked(results: Path) -> Path | None:
+    """The folder of the baseline; None where none was marked, or the marked run is gone."""
+    try:
+        run = results / (results / MARK).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    return run if (run / "run.json").is_file() else None
+
+
+def repeats(results: Path) -> list[Path]:
+    """The baseline with all other runs of its label and scenario, oldest first; it alone without a label.
+
+    Raises:
+        ConfigError: no run is marked.
+    """
+    run = marked(results)
+    if run is None:
+        sentence = f'no run of "{results}" is marked as the baseline; mark one: loadtest runs baseline RUN'
+        raise ConfigError(sentence)
+    stored = list_runs(results)
+    its = next(each for each in stored if each.path.name == run.name)
+    if its.label is None:
+        return [run]
+    return [each.path for each in stored if (each.label, each.scenario) == (its.label, its.scenario)]

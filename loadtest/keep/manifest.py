@@ -1,0 +1,113 @@
+"""``run.json``: its schema's name and what is known when a run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from loadtest.keep import folder
+from loadtest.keep.plain import json_text
+from loadtest.keep.process import this_process
+from loadtest.plan.scenario import SIMULATOR, Scenario
+
+SCHEMA = "loadtest.run/1"
+
+RUNNING = "running"
+COMPLETE = "complete"
+INTERRUPTED = "interrupted"
+CUT_SHORT = "cut short"
+
+
+def first_manifest(
+    scenario: Scenario,
+    *,
+    run_id: str,
+    label: str | None,
+    started: datetime,
+    turns_due: int | None = None,
+    fingerprint: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What ``run.json`` holds from the first second, with every key of the contract.
+
+    ``turns_due`` is what the schedule plans, None where it depends on the target (closed model).
+    """
+    return {
+        "schema": SCHEMA,
+        "id": run_id,
+        "label": label,
+        "scenario": {
+            "name": scenario.name,
+            "question": scenario.question,
+            "path": scenario.path,
+            "sha256": scenario.sha256,
+            "settings": dict(scenario.settings),
+        },
+        "started": timestamp(started),
+        "ended": None,
+        "duration_s": None,
+        "interrupted": False,
+        "status": RUNNING,
+        "process": this_process(),
+        "target": {
+            "url": scenario.target.url,
+            "address": None,
+            "tls": None,
+            "server": None,
+            "simulated": scenario.target.url == SIMULATOR,
+        },
+        "load": {"model": scenario.load.model, "planned": planned(scenario, turns_due), "achieved": {}},
+        "metrics": {},
+        "counts": {},
+        "rates": {},
+        "verdict": None,
+        "notices": [],
+        "generator": {},
+        "fingerprint": dict(fingerprint or {}),
+        "unmeasured": {},
+        "observed": [],
+    }
+
+
+def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Write ``run.json`` in a folder in one step: a reader sees the old one or the new one, never a part.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with folder.replacing(path / folder.RUN) as beside:
+        beside.write_text(json_text(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def planned(scenario: Scenario, turns_due: int | None) -> dict[str, Any]:
+    """The load that was asked for; times in seconds, None where the plan does not set a number."""
+    load, traffic = scenario.load, scenario.traffic
+    return {
+        "model": load.model,
+        "connections": max((stage.connections for stage in load.stages), default=load.connections),
+        "connect_rate": load.connect_rate,
+        "duration_s": load.duration_ns / 1e9,
+        "warmup_s": load.warmup_ns / 1e9,
+        "timeout_s": traffic.timeout_ns / 1e9 if traffic else None,
+        "burst": traffic.burst if traffic else None,
+        "turns_due": turns_due,
+        "turns_per_s": turns_per_s(scenario),
+    }
+
+
+def turns_per_s(scenario: Scenario) -> float | None:
+    """The arrival rate over all connections, None in the closed model and where it changes with stages."""
+    load, traffic = scenario.load, scenario.traffic
+    if traffic is None or load.model == "closed":
+        return None
+    if traffic.rate is not None:
+        return traffic.rate
+    if traffic.every_ns is None or load.stages:
+        return None
+    return load.connections * traffic.burst / (traffic.every_ns / 1e9)
+
+
+def timestamp(instant: datetime) -> str:
+    """``2026-11-22T12:15:30.123456Z``: an instant as run.json writes it."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,209 @@
+"""Runs of several hosts of one test as one run: histograms and counters are added, which is exact."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import itertools
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtest.errors import ConfigError, LoadtestError
+from loadtest.keep.manifest import COMPLETE
+from loadtest.keep.process import this_process
+from loadtest.keep.read import Run, is_pruned
+from loadtest.keep.turns import levels_of, sampling
+from loadtest.keep.write import RunFolder
+from loadtest.measure.interval import Interval, merge
+
+ADDED = ("connections", "connect_rate", "turns_due", "turns_per_s")
+"""Of the planned load: what several hosts do together is their sum."""
+
+SAMPLED = "turns_sampled"
+
+
+def merge_runs(results: Path, runs: Sequence[Run], label: str | None = None) -> Run:
+    """A new run in ``results`` that is the sum of these, not judged yet.
+
+    Seconds are counted from each host's own start, so that warm-up lies on warm-up. By how much the starts
+    differ, by the hosts' own clocks, stands in the run as a notice. Numbers of turns and users stay each
+    host's own. ``fingerprint.parts`` lists the runs with theirs.
+
+    Raises:
+        ConfigError: they are not whole runs of one scenario against one target at one time.
+    """
+    try:
+        return _merged(results, sorted(runs, key=_started), label)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise ConfigError(f"the runs cannot be merged: one of them is damaged ({problem})") from problem
+
+
+def _merged(results: Path, runs: Sequence[Run], label: str | None) -> Run:
+    _check(runs)
+    offsets = _offsets(runs)
+    manifest = _manifest(runs, offsets, label)
+    started = datetime.fromisoformat(manifest["started"])
+    made = RunFolder.create(results, manifest["scenario"]["name"], label, started)
+    manifest["id"] = made.id
+    try:
+        _fill(made, manifest, runs)
+    except BaseException:
+        # Half a sum would pass for a run.
+        with suppress(LoadtestError, OSError):
+            made.close()
+        shutil.rmtree(made.path)
+        raise
+    return Run(made.path, manifest)
+
+
+def _fill(made: RunFolder, manifest: dict[str, Any], runs: Sequence[Run]) -> None:
+    """Write everything, ``run.json`` last."""
+    level = max(_level(run) for run in runs)
+    for interval in _seconds(runs, level):
+        made.interval(interval)
+    made.log.write_text("".join(f"merged from {run.id}\n" for run in runs), "utf-8")
+    level = max([level, *(_level_of(fact) for fact in made.close())])
+    manifest["observed"] += sampling(sum(_turns_seen(run) for run in runs), level)
+    made.manifest(manifest)
+
+
+def _check(runs: Sequence[Run]) -> None:
+    """Raise unless these can be one run."""
+    if len({run.path.resolve() for run in runs}) < max(2, len(runs)):
+        raise ConfigError("name at least two runs to merge, each once")
+    for run in runs:
+        if run.status != COMPLETE or is_pruned(run.manifest):
+            raise ConfigError(
+                f"{run.id} is {'pruned' if is_pruned(run.manifest) else run.status}; only whole runs merge"
+            )
+    first, *others = runs
+    for other in others:
+        for what, one, two in _told(first, other):
+            if one != two:
+                raise ConfigError(
+                    f"{first.id} and {other.id} differ in their {what}: {one} and {two}; they are no one test"
+                )
+    for run, offset in zip(runs, _offsets(runs), strict=True):
+        if offset >= (first.manifest.get("duration_s") or 0):
+            raise ConfigError(
+                f"{run.id} began {offset:.1f} s after {first.id}, when that was over; they are no one test"
+            )
+
+
+def _told(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
+    yield "scenario", one.manifest["scenario"].get("sha256"), other.manifest["scenario"].get("sha256")
+    targets = one.manifest["target"], other.manifest["target"]
+    simulated = [bool(each.get("simulated")) for each in targets]
+    yield "target's kind, simulated or not", simulated[0], simulated[1]
+    if not simulated[0]:  # the simulator listens on another port each time
+        yield "target", targets[0].get("url"), targets[1].get("url")
+
+
+def _offsets(runs: Sequence[Run]) -> list[float]:
+    """Seconds from the earliest start to each, by the hosts' own clocks."""
+    first = min(map(_started, runs), default=0.0)
+    return [_started(run) - first for run in runs]
+
+
+def _started(run: Run) -> float:
+    return datetime.fromisoformat(str(run.manifest["started"])).timestamp()
+
+
+def _seconds(runs: Sequence[Run], level: int) -> Iterator[Interval]:
+    """Every second as all hosts together saw it; turns and frames go with the first."""
+    turns = np.concatenate([_sampled(run.turns(), level) for run in runs])
+    frames = [frame for run in runs for frame in run.slowest()]
+    parts = heapq.merge(*(run.intervals() for run in runs), key=lambda interval: interval.second)
+    for _, group in itertools.groupby(parts, key=lambda interval: interval.second):
+        merged = merge(list(group))
+        if len(turns) or frames:
+            merged.turns, merged.frames = turns, frames
+            turns, frames = turns[:0], []
+        yield merged
+
+
+def _sampled(turns: npt.NDArray[np.void], level: int) -> npt.NDArray[np.void]:
+    """The rows that the sampling rule of that level keeps."""
+    return turns[levels_of(turns["seq"]) >= level] if level else turns
+
+
+def _level(run: Run) -> int:
+    return max((_level_of(fact) for fact in run.manifest.get("observed") or ()), default=0)
+
+
+def _level_of(fact: Any) -> int:
+    """The k of a sampling of one in 2**k; 0 of any other fact."""
+    return int(fact["numbers"]["one_in"]).bit_length() - 1 if fact.get("code") == SAMPLED else 0
+
+
+def _turns_seen(run: Run) -> int:
+    known = [fact["numbers"]["turns"] for fact in run.manifest.get("observed") or () if _level_of(fact)]
+    return int(known[0]) if known else len(run.turns())
+
+
+def _manifest(runs: Sequence[Run], offsets: Sequence[float], label: str | None) -> dict[str, Any]:
+    """What the parts have in common, with their planned load added up."""
+    manifests = [run.manifest for run in runs]
+    base = manifests[0]
+    planned = dict(base["load"]["planned"])
+    for name in ADDED:
+        values = [each["load"]["planned"].get(name) for each in manifests]
+        planned[name] = None if None in values else sum(values)
+    return {
+        **base,
+        "label": label,
+        "ended": max(str(each["ended"]) for each in manifests),
+        "duration_s": max(each.get("duration_s") or 0.0 for each in manifests),
+        "status": COMPLETE,
+        "process": this_process(),
+        "load": {**base["load"], "planned": planned},
+        "generator": {
+            "processes": sum((each.get("generator") or {}).get("processes") or 1 for each in manifests)
+        },
+        "refusals": dict(sum((Counter(each.get("refusals") or {}) for each in manifests), Counter())),
+        "observed": [*_observed(manifests), _stated(offsets)],
+        "merged": [{"run": run.id, "offset_s": offset} for run, offset in zip(runs, offsets, strict=True)],
+        "fingerprint": _fingerprint(runs, offsets),
+        "verdict": None,
+    }
+
+
+def _observed(manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The facts that the hosts noted, each once; sampling is told anew."""
+    facts: list[dict[str, Any]] = []
+    for each in manifests:
+        facts += [
+            fact for fact in each.get("observed") or () if fact not in facts and fact["code"] != SAMPLED
+        ]
+    return facts
+
+
+def _stated(offsets: Sequence[float]) -> dict[str, Any]:
+    return {
+        "code": "hosts_merged",
+        "message": "Several runs were added up, each counted from its own start.",
+        "remedy": "Start the hosts together, or use a master with --workers; keep their clocks in step.",
+        "numbers": {"runs": len(offsets), "starts_apart_s": round(max(offsets), 6)},
+    }
+
+
+def _fingerprint(runs: Sequence[Run], offsets: Sequence[float]) -> dict[str, Any]:
+    """What all hosts share, a machine that stands for all of them, and the parts with theirs."""
+    prints = [dict(run.manifest.get("fingerprint") or {}) for run in runs]
+    shared = {
+        name: value for name, value in prints[0].items() if all(each.get(name) == value for each in prints)
+    }
+    machines = ",".join(sorted(str(each.get("machine")) for each in prints))
+    parts = [
+        {"run": run.id, "offset_s": offset, "started": run.manifest["started"], "fingerprint": each}
+        for run, offset, each in zip(runs, offsets, prints, strict=True)
+    ]
+    return {**shared, "machine": hashlib.sha256(machines.encode()).hexdigest()[:12], "parts": parts}

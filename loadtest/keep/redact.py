@@ -1,0 +1,215 @@
+"""Secrets are taken out of everything that is kept: by their value, by where they stand, by how they look.
+
+By value: the secrets a run was given, also in URL and base64 coding. By place: under keys such as
+``Authorization``, ``cookies`` or ``access_token``, in a URL's user part and query, after ``Bearer``. By look:
+JSON Web Tokens. All of it also in what a server has coded before it repeats it (``coded``). What is taken out
+reads ``[redacted]``. Where a text was cut, which an ellipsis says, the beginning of a secret before it is
+taken out as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from loadtest.keep.coded import RUN, plain_forms
+from loadtest.keep.places import KEY, REDACTED, SIGNS, SUBPROTOCOL_KEY, without_places
+
+__all__ = ["REDACTED", "SHORTEST_SECRET", "RedactingFormatter", "Redactor"]
+
+SHORTEST_SECRET = 4
+"""A shorter value would take innocent text with it; it is still redacted by its place."""
+
+CUT = "…"
+"""Stands where a text was cut."""
+
+_WORD = re.compile(rf"{SIGNS}{{4,}}+")
+_WITHIN = re.compile(r"[.=~/]")
+"""After these a secret may begin within a word: ``token=...``, ``jwt.<token>``."""
+
+MOST_IN_A_PATTERN = 200
+"""Forms of secrets (each has a few) that are searched for by one pattern."""
+
+DEEPEST = 2
+"""How often a text may have been coded for a secret in it to be found."""
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""Letters that a terminal obeys or does not show; tab and line break aside."""
+
+_SHOWN_AT_THE_DOOR = re.compile(r"\s*[\"']?target[\"']?\s*(?:$|\.\s*[\"']?(?:headers|cookies|query|auth)\b)")
+"""Keys of ``--set`` whose values are credentials, or tables that may hold some."""
+
+_SUBPROTOCOL_PREFIX = re.compile(
+    r"(?:[\w-]+\.)*(?:bearer|jwt|auth\w*|(?:access_)?token)(?:\.[\w.-]+)?[._:-]", re.IGNORECASE
+)
+_BEFORE_TOKEN = re.compile(r"bearer|jwt|authorization|(?:access[_-]?)?token", re.IGNORECASE)
+_LONGEST_SUBPROTOCOL = 31
+
+
+class Redactor:
+    """Takes secrets out of text and of nested data."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        coded = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
+        # Of thousands of values one pattern would be slow: those that are words are looked up instead.
+        looked_up = filter(_WORD.fullmatch, coded) if len(coded) > MOST_IN_A_PATTERN else ()
+        self._words = frozenset(looked_up)
+        longest_first = sorted(coded - self._words, key=lambda form: (-len(form), form))
+        self._values = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._forms = longest_first
+        self._longest = max(map(len, coded), default=0)
+        self._beginnings: dict[str, list[str]] = {}
+        for form in sorted(coded):
+            self._beginnings.setdefault(form[:SHORTEST_SECRET], []).append(form)
+
+    def __repr__(self) -> str:
+        return "<Redactor>"
+
+    def text(self, text: str) -> str:
+        """The text without secrets."""
+        return self._text(text, DEEPEST)
+
+    def _text(self, text: str, deeper: int) -> str:
+        """The text without secrets, also of those that were coded up to ``deeper`` times."""
+        # Nearly no text holds one, and to look for each alone is ten times as fast as the pattern.
+        if self._values and any(form in text for form in self._forms):
+            text = self._values.sub(REDACTED, text)
+        if self._words:
+            text = _WORD.sub(self._without_secret, text)
+        if CUT in text and self._longest:
+            *cut, last = text.split(CUT)
+            text = CUT.join([*map(self._without_beginning, cut), last])
+        text = without_places(text)
+        return RUN.sub(lambda run: self._without_coded(run, deeper), text) if deeper else text
+
+    def _without_coded(self, run: re.Match[str], deeper: int) -> str:
+        """A run of letters; nothing of it where it is the code of a text with a secret."""
+        cut = CUT if run.string.startswith(CUT, run.end()) else ""
+        hides = any(self._text(text + cut, deeper - 1) != text + cut for text in plain_forms(run[0]))
+        return REDACTED if hides else run[0]
+
+    def _without_beginning(self, text: str) -> str:
+        """The text, whose end was cut off, without the beginning of a secret there."""
+        for at in range(max(len(text) - self._longest, 0), len(text) - SHORTEST_SECRET + 1):
+            begun = self._beginnings.get(text[at : at + SHORTEST_SECRET], ())
+            if any(form.startswith(text[at:]) for form in begun):
+                return text[:at] + REDACTED
+        return text
+
+    def _without_secret(self, word: re.Match[str]) -> str:
+        """The word, or what stands in it before a secret."""
+        starts = [0, *(place.end() for place in _WITHIN.finditer(word[0]))]
+        for start in starts:
+            # A token may be followed by signs that are not its own.
+            if len(word[0]) - start > self._longest + 64:
+                continue
+            if word[0][start:].rstrip(".=") in self._words or word[0][start:] in self._words:
+                return word[0][:start] + REDACTED
+        return word[0]
+
+    def data(self, data: Any) -> Any:
+        """Plain data of the same shape, without secrets; keys that name a secret keep their key only."""
+        if isinstance(data, str):
+            return self.text(data)
+        if isinstance(data, bytes | bytearray):
+            return self.text(bytes(data).decode("utf-8", "replace"))
+        if isinstance(data, Mapping):
+            return {self.text(str(key)): self._member(str(key), value) for key, value in data.items()}
+        if isinstance(data, list | tuple | set | frozenset):
+            return [self.data(item) for item in data]
+        return data
+
+    def arguments(self, arguments: Iterable[str]) -> list[str]:
+        """A command line without secrets, also where an option and its value are two words."""
+        masked: list[str] = []
+        before = ""
+        for argument in arguments:
+            masked.append(self._argument(argument, before))
+            before = argument
+        return masked
+
+    def _argument(self, argument: str, before: str) -> str:
+        """A word of a command line; ``before`` is the one that it follows."""
+        is_option = argument.startswith("-")
+        if _names_secret(before) and "=" not in before and before.startswith("-") and not is_option:
+            return REDACTED
+        option, equals, setting = argument.partition("=")
+        if equals and option == "--set":
+            return f"--set={self._setting(setting)}"
+        if before == "--set":
+            return self._setting(argument)
+        return f"{option}={REDACTED}" if equals and _names_secret(option) else self.text(argument)
+
+    def _setting(self, setting: str) -> str:
+        """``KEY=VALUE`` of an override: what the settings hide is hidden here, whatever a key is called."""
+        key, equals, _ = setting.partition("=")
+        if equals and (_SHOWN_AT_THE_DOOR.match(key) or _names_secret(key)):
+            return f"{self.text(key)}={REDACTED}"
+        return self.text(setting)
+
+    def _member(self, key: str, value: Any) -> Any:
+        if SUBPROTOCOL_KEY.fullmatch(key):
+            return self._subprotocols(value)
+        return _emptied(value) if KEY.fullmatch(key) else self.data(value)
+
+    def _subprotocols(self, value: Any) -> Any:
+        """Names of subprotocols without the token that some backends take there."""
+        if isinstance(value, str):
+            return ", ".join(self._subprotocols(re.split(r",\s*", value)))
+        if not isinstance(value, list | tuple):
+            return self.data(value)
+        names = [self.text(str(name)) for name in value]
+        pairs = zip(["", *names], names, strict=False)
+        return [REDACTED if _BEFORE_TOKEN.fullmatch(before) else _subprotocol(name) for before, name in pairs]
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats a log record, tracebacks included, without secrets and without what a terminal would obey."""
+
+    def __init__(
+        self, redactor: Redactor, fmt: str = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    ) -> None:
+        super().__init__(fmt)
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line or lines."""
+        return _UNSEEN.sub(_as_escape, self._redactor.text(super().format(record)))
+
+
+def _as_escape(letter: re.Match[str]) -> str:
+    return letter[0].encode("unicode_escape").decode("ascii")
+
+
+def _forms(secret: str) -> set[str]:
+    """The secret as it may appear: plain, in a URL, in JSON, and in the two base64 alphabets, unpadded."""
+    raw = secret.encode()
+    coded = {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
+    quoted = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    return {secret, *coded, *quoted, *escaped}
+
+
+def _names_secret(argument: str) -> bool:
+    return bool(KEY.fullmatch(argument.lstrip("-").partition("=")[0]))
+
+
+def _emptied(value: Any) -> Any:
+    """The value of a key that names a secret: names inside stay, and so does what says that there is none."""
+    if isinstance(value, Mapping):
+        return {key: _emptied(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_emptied(inner) for inner in value]
+    return value if value is None or isinstance(value, bool) or value == "" else REDACTED
+
+
+def _subprotocol(name: str) -> str:
+    """A name that is long, or begins as if a token followed, keeps its beginning only."""
+    if found := _SUBPROTOCOL_PREFIX.match(name):
+        return f"{found[0]}{REDACTED}"
+    return name if len(name) <= _LONGEST_SUBPROTOCOL else REDACTED

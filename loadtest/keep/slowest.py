@@ -1,0 +1,102 @@
+"""``slowest.jsonl``: frames of the slowest and of the broken turns, and payloads that should not have come.
+
+While the run goes on an entry is appended if it is among the slowest so far, or among the first of its
+kind of failure in its part of the run; when it closes, the file is written anew with the slowest first. So
+it stays small however long the run is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+from loadtest.keep.folder import replacing
+from loadtest.keep.plain import json_text
+from loadtest.keep.redact import Redactor
+
+SLOWEST = 20
+PER_FAILURE = 10
+BROKEN = 100
+
+
+class SlowestTurns:
+    """The file as it grows. Entries are those of ``Interval.frames``."""
+
+    def __init__(self, path: Path, redactor: Redactor) -> None:
+        self.path = path
+        self._redactor = redactor
+        self._slowest: list[tuple[int, str]] = []
+        self._broken: list[str] = []
+        self._failures: Counter[tuple[str, ...]] = Counter()
+        self._file = path.open("x", encoding="utf-8")
+
+    def append(self, frames: list[dict[str, Any]]) -> None:
+        """Write the entries worth keeping."""
+        for _ in self.appending(frames):
+            pass
+
+    def appending(self, frames: list[dict[str, Any]]) -> Iterator[None]:
+        """As ``append``, in steps of one payload, for a caller that has other work between."""
+        for entry in frames:
+            took = took_ns(entry)
+            if took is None:
+                yield from self._append_broken(entry)
+            elif len(self._slowest) < SLOWEST or took > self._slowest[-1][0]:
+                self._slowest.append((took, (yield from self._write(entry))))
+                self._slowest = sorted(self._slowest, key=lambda kept: -kept[0])[:SLOWEST]
+        self._file.flush()
+
+    def release(self) -> None:
+        """Close the file as it is."""
+        self._file.close()
+
+    def close(self) -> None:
+        """Write the file anew: the slowest in order, then the others as they came."""
+        self._file.close()
+        with replacing(self.path) as beside:
+            beside.write_text("".join([text for _, text in self._slowest] + self._broken), encoding="utf-8")
+
+    def _append_broken(self, entry: dict[str, Any]) -> Iterator[None]:
+        failure = tuple(str(entry.get(key)) for key in ("kind", "outcome", "reason", "phase"))
+        self._failures[failure] += 1
+        if self._failures[failure] <= PER_FAILURE and len(self._broken) < BROKEN:
+            self._broken.append((yield from self._write(entry)))
+
+    def _write(self, entry: dict[str, Any]) -> Generator[None, None, str]:
+        frames = []
+        for frame in entry.get("frames") or ():
+            frames.append(self._redactor.data(frame))
+            yield
+        redacted = self._redactor.data({key: value for key, value in entry.items() if key != "frames"})
+        text = json_text({**redacted, "frames": frames} if "frames" in entry else redacted) + "\n"
+        self._file.write(text)
+        return text
+
+
+def took_ns(entry: dict[str, Any]) -> int | None:
+    """Response time of a turn that is kept for being slow; None for one kept for another reason."""
+    intended, done = entry.get("intended_ns"), entry.get("done_ns")
+    if entry.get("kind") == "slowest" and isinstance(intended, int) and isinstance(done, int):
+        return done - intended
+    return None
+
+
+def read_slowest(path: Path) -> list[dict[str, Any]]:
+    """The entries, up to the end or to a line that was cut; none where there is no file.
+
+    Raises:
+        ValueError: a whole line is not a JSON object.
+    """
+    if not path.exists():
+        return []
+    lines = path.read_bytes().splitlines(keepends=True)
+    try:
+        entries = [json.loads(line) for line in lines if line.endswith(b"\n")]
+    except RecursionError:
+        raise ValueError("a line is nested too deeply") from None
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError("a line is not a JSON object")
+    return entries

@@ -1,0 +1,133 @@
+"""``turns.npy``: one row per turn, a valid array at every instant, capped by a sampling rule.
+
+While the run goes on rows are appended as turns end and the header's row count is corrected after them;
+when it closes, the file is sorted by ``seq``. A run of more than ``MOST`` turns keeps those whose
+scrambled ``seq`` ends in k zero bits, with the smallest k that leaves at most ``MOST`` rows: one turn in
+2**k, the same ones whoever takes the sample, independent of how the turn went.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtest.keep.folder import replacing
+from loadtest.measure.interval import TURN
+
+MOST = 1_000_000
+
+Turns = npt.NDArray[np.void]
+
+_MAGIC = b"\x93NUMPY\x01\x00"
+_HEAD_BYTES = 512
+
+
+def head(rows: int) -> bytes:
+    """The header of an .npy file of ``rows`` turns; its length does not depend on ``rows``."""
+    fields = {"descr": np.lib.format.dtype_to_descr(TURN), "fortran_order": False, "shape": (rows,)}
+    text = repr(fields).encode().ljust(_HEAD_BYTES - len(_MAGIC) - 3) + b"\n"
+    return _MAGIC + len(text).to_bytes(2, "little") + text
+
+
+def levels_of(seq: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many zero bits each scrambled ``seq`` ends in: the turn survives sampling up to that level."""
+    # The finalizer of SplitMix64: neighbouring numbers end in independent bits.
+    scrambled = seq.astype(np.uint64)
+    scrambled = (scrambled ^ (scrambled >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    scrambled = (scrambled ^ (scrambled >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    scrambled ^= scrambled >> np.uint64(31)
+    lowest_bit = scrambled & (~scrambled + np.uint64(1))
+    return np.where(scrambled == 0, 63, np.frexp(lowest_bit.astype(np.float64))[1] - 1).astype(np.int64)
+
+
+class TurnTable:
+    """The table as it grows. ``seen`` counts all rows, ``level`` is the k of the sampling rule."""
+
+    def __init__(self, path: Path, most: int = MOST) -> None:
+        self.seen = 0
+        self.level = 0
+        self._most = most
+        self._rows = 0
+        self._by_level = np.zeros(64, np.int64)
+        self.path = path
+        self._file = path.open("xb")
+        self._file.write(head(0))
+        self._file.flush()
+
+    def append(self, turns: Turns) -> int:
+        """Append rows in the order they ended; returns how many of them the sampling rule kept."""
+        levels = levels_of(turns["seq"])
+        kept = turns[levels >= self.level].astype(TURN)
+        if len(kept):
+            self._file.seek(0, os.SEEK_END)
+            self._file.write(kept.tobytes())
+            # Seeking writes out: the rows reach the file before the header that speaks of them.
+            self._file.seek(0)
+            self._file.write(head(self._rows + len(kept)))
+            self._file.flush()
+        self.seen += len(turns)
+        self._rows += len(kept)
+        self._by_level += np.bincount(levels[levels >= self.level], minlength=64)
+        while self._by_level[self.level :].sum() > self._most:
+            self.level += 1
+        return len(kept)
+
+    def release(self) -> None:
+        """Close the file as it is."""
+        self._file.close()
+
+    def close(self) -> None:
+        """Sort the file by ``seq`` and leave out what the sampling rule leaves out."""
+        self._file.close()
+        rows, _ = sampled(read_turns(self.path), self._most)
+        rows = rows[np.argsort(rows["seq"], kind="stable")]
+        with replacing(self.path) as beside, beside.open("wb") as file:
+            file.write(head(len(rows)))
+            rows.tofile(file)
+
+
+def sampled(turns: Turns, most: int = MOST) -> tuple[Turns, int]:
+    """The rows that the sampling rule keeps of a table that was cut, and its level k."""
+    if len(turns) <= most:
+        return turns, 0
+    levels = levels_of(turns["seq"])
+    survivors = np.cumsum(np.bincount(levels, minlength=64)[::-1])[::-1]
+    level = int(np.argmax(survivors <= most))
+    return turns[levels >= level], level
+
+
+def sampling(turns: int, level: int) -> list[dict[str, Any]]:
+    """The fact that ``turns.npy`` holds one turn in ``2**level`` of ``turns``; nothing where it holds all."""
+    if not level:
+        return []
+    return [{"code": "turns_sampled", "numbers": {"turns": turns, "one_in": 2**level}}]
+
+
+def read_turns(path: Path) -> Turns:
+    """The whole rows of a table, also of one that was cut anywhere.
+
+    Raises:
+        ValueError: the file is not a turn table.
+    """
+    with path.open("rb") as file:
+        start = file.read(_HEAD_BYTES)
+        if len(start) < _HEAD_BYTES and head(0).startswith(start[: len(_MAGIC)]):
+            return np.empty(0, TURN)
+        file.seek(0)
+        rows = _claimed(file)
+        whole = (path.stat().st_size - file.tell()) // TURN.itemsize
+        return np.fromfile(file, TURN, min(rows, whole))
+
+
+def _claimed(file: BinaryIO) -> int:
+    """How many rows the header claims; the file is left behind it."""
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("it is an array of an unknown version")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype != TURN or len(shape) != 1:
+        raise ValueError("it is not a table of turns")
+    return shape[0]

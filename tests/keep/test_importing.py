@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.errors import ConfigError
+from loadtest.keep.importing import import_runs
+from loadtest.keep.read import read_run
+from tests.keep.samples import second, write_run
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    run = write_run(tmp_path / "elsewhere", [second(0), second(1)])
+    (run / "plots").mkdir()
+    (run / "plots" / "spectrum.svg").write_text("<svg/>")
+    return run
+
+
+def results(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+def rewrite(run: Path, **changes: Any) -> None:
+    manifest = json.loads((run / "run.json").read_text("utf-8"))
+    (run / "run.json").write_text(json.dumps({**manifest, **changes}), "utf-8")
+
+
+def refused(tmp_path: Path, source: Path, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        import_runs(results(tmp_path), source)
+    there = results(tmp_path)
+    assert not there.exists() or list(there.iterdir()) == []
+
+
+def test_a_run_is_taken_over_whole(tmp_path: Path, source: Path) -> None:
+    (source / "notes.txt").write_text("mine")
+    (made,) = import_runs(results(tmp_path), source)
+    assert (made.path, made.new, made.ignored) == (results(tmp_path) / source.name, True, ("notes.txt",))
+    assert read_run(made.path).totals().histograms == read_run(source).totals().histograms
+    assert (made.path / "plots" / "spectrum.svg").exists()
+    assert [path.name for path in results(tmp_path).iterdir()] == [source.name]
+
+
+def test_every_run_of_a_folder(tmp_path: Path, source: Path) -> None:
+    write_run(tmp_path / "elsewhere", [second(0)], label="v2")
+    assert len(import_runs(results(tmp_path), tmp_path / "elsewhere")) == 2
+
+
+def test_what_is_there_is_never_written_to(tmp_path: Path, source: Path) -> None:
+    import_runs(results(tmp_path), source)
+    (again,) = import_runs(results(tmp_path), source)
+    assert not again.new
+    rewrite(source, label="other")
+    with pytest.raises(ConfigError, match="is there already and is another run; nothing is overwritten"):
+        import_runs(results(tmp_path), source)
+    assert read_run(results(tmp_path) / source.name).manifest["label"] is None
+
+
+@pytest.mark.parametrize(
+    "run_id", ["../escaped", "/etc", "..", ".hidden", "a/b", "", "x" * 300, None, 7, "a\x00"]
+)
+def test_an_id_cannot_lead_elsewhere(tmp_path: Path, source: Path, run_id: object) -> None:
+    rewrite(source, id=run_id)
+    refused(tmp_path, source, "not one that a run can have")
+    assert not (tmp_path / "escaped").exists()
+
+
+def test_links_are_refused(tmp_path: Path, source: Path) -> None:
+    (source / "run.log").symlink_to("/etc/passwd")
+    refused(tmp_path, source, "is a link or a device")
+    (source / "run.log").unlink()
+    (source / "plots" / "more").symlink_to(tmp_path)
+    refused(tmp_path, source, "is a link or a device")
+    (source / "plots" / "more").unlink()
+    linked = tmp_path / "linked"
+    linked.symlink_to(source)
+    refused(tmp_path, linked, "is a link; name the folder itself")
+
+
+def test_a_pipe_is_refused(tmp_path: Path, source: Path) -> None:
+    os.mkfifo(source / "run.log")
+    refused(tmp_path, source, "is a link or a device")
+
+
+def test_names_of_plots_are_plain(tmp_path: Path, source: Path) -> None:
+    (source / "plots" / "..svg").write_text("x")
+    (source / "plots" / "deep").mkdir()
+    (source / "plots" / "deep" / "x.svg").write_text("x")
+    (made,) = import_runs(results(tmp_path), source)
+    assert made.ignored == ("plots/..svg", "plots/deep/x.svg")
+
+
+@pytest.mark.parametrize("name", ["intervals.hlog", "turns.npy", "slowest.jsonl"])
+def test_a_damaged_file_is_refused(tmp_path: Path, source: Path, name: str) -> None:
+    (source / name).write_bytes(b"damaged\n")
+    refused(tmp_path, source, "cannot be read|damaged")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"schema": "loadtest.run/9"}, "this version reads"),
+        ({"scenario": 7}, "not that of a run"),
+        ({"observed": 7, "ended": None}, "damaged"),
+    ],
+)
+def test_a_damaged_manifest_is_refused(
+    tmp_path: Path, source: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    os.utime(source / "intervals.jsonl", (0, 0))
+    rewrite(source, **changes)
+    refused(tmp_path, source, sentence)
+
+
+def test_a_run_that_goes_on_is_refused(tmp_path: Path, source: Path) -> None:
+    rewrite(source, ended=None, process={"host": "another", "pid": 1})
+    refused(tmp_path, source, "still goes on")
+
+
+def test_a_summary_alone_is_a_run(tmp_path: Path, source: Path) -> None:
+    rewrite(source, pruned={"at": "2026-11-30T12:00:00Z", "files": [], "bytes": 0})
+    for name in ("intervals.hlog", "intervals.jsonl", "turns.npy"):
+        (source / name).unlink()
+    assert import_runs(results(tmp_path), source)[0].new
+
+
+def test_no_run_there(tmp_path: Path) -> None:
+    refused(tmp_path, tmp_path / "nowhere", "holds no run")
+    refused(tmp_path, tmp_path, "holds no run")
+
+
+def test_results_that_cannot_be_written_to(tmp_path: Path, source: Path) -> None:
+    results(tmp_path).write_text("a file")
+    with pytest.raises(ConfigError, match="cannot be imported"):
+        import_runs(results(tmp_path), source)

@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.keep.redact import REDACTED, RedactingFormatter, Redactor
+
+SECRET = "s3cr3t/pa ss+wörd"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyLTEifQ.c2lnbmF0dXJl-x_y"
+
+BY_PLACE = [
+    "Authorization: Bearer zq81kx0",
+    "authorization = zq81kx0 more",
+    "{'Authorization': 'Bearer zq81kx0'}",
+    "('authorization', b'zq81kx0') authorization=b'zq81kx0'".replace("('authorization', b'zq81kx0') ", ""),
+    "Cookie: a=b; session=zq81kx0",
+    "Set-Cookie: session=zq81kx0; HttpOnly",
+    "sent with Bearer zq81kx0.",
+    "Basic dXNlcjpwYXNzzq81kx0=",
+    "ws://host/ws?token=zq81kx0&room=3",
+    "ws://host/ws?room=3&access_token=zq81kx0#top",
+    "wss://user:zq81kx0@host/ws",
+    "wss://zq81kx0@host/ws",
+    '{"type":"auth","access_token":"zq81kx0"}',
+    '{"password": "zq81\\nkx0zq81kx0"}',
+    '"{\\"api_key\\": \\"zq81kx0\\"}"',
+    '{"token":"zq81kx0zq81kx0zq81kx0"}',
+    f"a token {JWT} here".replace("eyJzdWIi", "zq81kx0"),
+]
+
+INNOCENT = [
+    "a basic understanding of bearer tokens",
+    '{"type":"token","token":"Hello"}',
+    "turn.completion.p95 was 12 ms at ws://127.0.0.1:8000/ws?room=3",
+    "refused by auth: 401",
+    '{"max_tokens": 5, "tokens": "a"}',
+    "2026-11-22T12:15:30Z",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", BY_PLACE)
+def test_a_secret_is_found_by_its_place(text: str) -> None:
+    found = Redactor().text(text)
+    assert "zq81" not in found
+    assert "redacted" in found
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_other_text_stays(text: str) -> None:
+    assert Redactor().text(text) == text
+
+
+def test_what_stands_around_a_secret_stays() -> None:
+    redactor = Redactor()
+    assert redactor.text("ws://h/ws?token=abc&room=3") == f"ws://h/ws?token={REDACTED}&room=3"
+    assert redactor.text("Authorization: Bearer abc\r\nHost: h") == f"Authorization: {REDACTED}\r\nHost: h"
+    assert redactor.text('{"password":"a","user":"b"}') == f'{{"password":"{REDACTED}","user":"b"}}'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        SECRET,
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        json.dumps(SECRET),
+        repr(SECRET),
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+    ],
+)
+def test_a_secret_is_found_by_its_value_in_every_coding(form: str) -> None:
+    found = Redactor([SECRET, "other"]).text(f"before {form} after")
+    assert re.fullmatch(r"before \W?\[redacted\]=*\W? after", found)
+
+
+def test_of_two_secrets_the_longer_is_taken_first() -> None:
+    assert Redactor(["abcd", "abcdefgh"]).text("abcdefgh abcd") == f"{REDACTED} {REDACTED}"
+
+
+def test_a_short_secret_is_found_by_its_place_only() -> None:
+    assert Redactor(["ab", ""]).data({"text": "about", "password": "ab"}) == {
+        "text": "about",
+        "password": REDACTED,
+    }
+
+
+def test_nested_data_keeps_its_shape() -> None:
+    data = {
+        "target": {
+            "url": "wss://u:p@h/ws?key=abc",
+            "headers": {"Origin": "https://app", "X-Api-Key": "k", "Cookie": "a=b"},
+            "cookies": {"session": "abc", "theme": None, "seen": True},
+            "auth": {
+                "kind": "jwt",
+                "secret_env": "CHAT_SECRET",
+                "send_as": "header",
+                "name": "Authorization",
+                "format": "Bearer {token}",
+                "client_secret": ["a", "b"],
+            },
+        },
+        "rows": ({"access_token": 12345},),
+        "payload": b'{"password":"x"}',
+        "n": 3,
+    }
+    assert Redactor().data(data) == {
+        "target": {
+            "url": f"wss://redacted@h/ws?key={REDACTED}",
+            "headers": {"Origin": "https://app", "X-Api-Key": REDACTED, "Cookie": REDACTED},
+            "cookies": {"session": REDACTED, "theme": None, "seen": True},
+            "auth": {
+                "kind": "jwt",
+                "secret_env": "CHAT_SECRET",
+                "send_as": "header",
+                "name": "Authorization",
+                "format": "Bearer {token}",
+                "client_secret": [REDACTED, REDACTED],
+            },
+        },
+        "rows": [{"access_token": REDACTED}],
+        "payload": f'{{"password":"{REDACTED}"}}',
+        "n": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [
+        ("graphql-transport-ws", "graphql-transport-ws"),
+        ("chat, bearer.zq81", f"chat, bearer.{REDACTED}"),
+        (["mqtt", "v1.agent"], ["mqtt", "v1.agent"]),
+        (["access_token", "zq81"], ["access_token", REDACTED]),
+        (
+            ["base64url.bearer.authorization.k8s.io.zq81"],
+            [f"base64url.bearer.authorization.k8s.io.{REDACTED}"],
+        ),
+        (["auth-zq81"], [f"auth-{REDACTED}"]),
+        (["x" * 32], [REDACTED]),
+        ({"a": 1}, {"a": 1}),
+        (None, None),
+    ],
+)
+def test_a_subprotocol_may_carry_a_token(names: Any, kept: Any) -> None:
+    assert Redactor().data({"Sec-WebSocket-Protocol": names}) == {"Sec-WebSocket-Protocol": kept}
+    assert Redactor().data({"subprotocols": names}) == {"subprotocols": kept}
+
+
+def test_a_command_line() -> None:
+    arguments = [
+        "run",
+        "--token",
+        "zq81",
+        "--set",
+        "target.headers.Authorization=Bearer zq81",
+        "--password=zq81",
+    ]
+    assert Redactor().arguments([*arguments, "x.toml", "--token"]) == [
+        "run",
+        "--token",
+        REDACTED,
+        "--set",
+        f"target.headers.Authorization={REDACTED}",
+        f"--password={REDACTED}",
+        "x.toml",
+        "--token",
+    ]
+    assert Redactor().arguments(["--token", "--quiet", "a"]) == ["--token", "--quiet", "a"]
+
+
+def test_a_log_line_and_its_traceback() -> None:
+    log = RedactingFormatter(Redactor([SECRET]), "%(message)s")
+    with pytest.raises(ValueError, match="invalid literal") as caught:
+        int(SECRET)
+    raised = (ValueError, caught.value, caught.tb)
+    record = logging.LogRecord("x", logging.INFO, __file__, 1, "sent %s", (SECRET,), raised)
+    assert SECRET not in log.format(record)
+    assert log.format(record).startswith(f"sent {REDACTED}\nTraceback")
+
+
+def test_a_redactor_does_not_show_its_secrets() -> None:
+    assert repr(Redactor([SECRET])) == "<Redactor>"
+
+
+secrets = st.text(min_size=4, max_size=20).filter(
+    lambda text: text.strip() and REDACTED not in text and text not in REDACTED
+)
+
+
+@given(secrets, st.text(max_size=30), st.text(max_size=30))
+def test_a_known_secret_never_comes_through(secret: str, before: str, after: str) -> None:
+    redactor = Redactor([secret])
+    without = (before + REDACTED + after).replace(secret, "")
+    if secret in without or secret in REDACTED + without:
+        return
+    assert secret not in redactor.text(before + secret + after).replace(REDACTED, "\0")
+
+
+@given(st.text(alphabet='"\\{}:,_-.=?&;@/ abckeyotnBR', max_size=300))
+def test_any_text_is_redacted_without_end(text: str) -> None:
+    assert isinstance(Redactor().text(text), str)
+
+
+MANY = [f"opaque-{number:05}-{'x' * (number % 7)}" for number in range(5000)]
+
+
+@pytest.fixture(scope="module")
+def redactor_of_many() -> Redactor:
+    return Redactor([*MANY, SECRET])
+
+
+@pytest.mark.parametrize("form", ["{}", '{{"note":"{}"}}', "x={}", "room=3&t={}.", "jwt.{}", "({}, {})"])
+@pytest.mark.parametrize("secret", [MANY[0], MANY[4321], SECRET])
+def test_a_secret_of_thousands_is_found_by_its_value(
+    redactor_of_many: Redactor, form: str, secret: str
+) -> None:
+    """As are the few that are no words, by the pattern."""
+    found = redactor_of_many.text(form.format(secret, secret))
+    assert secret not in found
+    assert "redacted" in found
+
+
+def test_with_thousands_of_secrets_other_text_stays(redactor_of_many: Redactor) -> None:
+    for text in (*INNOCENT, "not-opaque-00000-", "opaque-99999-xx", "see a/b/c or x=y."):
+        assert redactor_of_many.text(text) == text
+
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9." + "Zm9v" * 100
+BASE64 = base64.urlsafe_b64encode(TOKEN.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "text", ["jwt.{}", '{{"h":"jwt.{}"}}', "refused: 401 {}", "Sec-WebSocket-Protocol: jwt.{}"]
+)
+def test_a_token_in_base64_once_more_is_known_by_its_look(text: str) -> None:
+    for token in (BASE64, BASE64[:60], TOKEN[:60]):
+        found = Redactor().text(text.format(token))
+        assert token[20:40] not in found
+        assert token[8:16] not in found
+
+
+@pytest.mark.parametrize("kept", [4, 9, 17])
+@pytest.mark.parametrize("secret", [SECRET, MANY[0] + "-and-more-of-it"])
+def test_the_beginning_of_a_secret_that_was_cut_off_is_taken_out(secret: str, kept: int) -> None:
+    for redactor in (Redactor([secret]), Redactor([secret, *MANY])):
+        assert (
+            redactor.text(f"said {secret[:kept]}… and {secret[:3]}") == f"said {REDACTED}… and {secret[:3]}"
+        )
+        assert redactor.text(f"said: {secret[:3]}…") == f"said: {secret[:3]}…"
+
+
+HOSTILE = {
+    "parts of a key": '"' + "a_" * 32_000,
+    "backslashes": "\\" * 64_000,
+    "tokens": "eyJ-" * 16_000,
+    "keys": '"a_token' * 8_000,
+    "quotes": '"a"' * 21_000,
+    "headers": "cookie " * 9_000 + " " * 9_000,
+    "schemes": "bearer " * 9_000,
+    "words": "./" * 32_000,
+    "cuts": "hush…" * 13_000,
+    "addresses": "ws://" * 13_000,
+}
+
+
+@pytest.mark.timed
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_text_takes_more_time_than_its_length(name: str) -> None:
+    """What is quadratic in 64 KiB takes twenty seconds and more."""
+    redactor = Redactor(["hush-hush-hush"])
+    before = time.process_time()
+    redactor.text(HOSTILE[name])
+    assert time.process_time() - before < 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "kept"),
+    [
+        ("target.cookies.sid=zq81", "target.cookies.sid=[redacted]"),
+        ("target.headers.X-Access=zq81", "target.headers.X-Access=[redacted]"),
+        ('target.headers={X-Pin="zq81"}', "target.headers=[redacted]"),
+        ('target={headers={X-Pin="zq81"}}', "target=[redacted]"),
+        ('target.auth={kind="token",token="zq81"', "target.auth=[redacted]"),
+        ("load.connections=5", "load.connections=5"),
+        ("target.url=ws://h/ws?room=3", "target.url=ws://h/ws?room=3"),
+        ("target.url=ws://h/ws?sid=zq81", "target.url=ws://h/ws?sid=[redacted]"),
+        ('thresholds={"events.foreign"="== 0"}', 'thresholds={"events.foreign"="== 0"}'),
+    ],
+)
+def test_what_the_settings_hide_is_hidden_on_the_command_line(setting: str, kept: str) -> None:
+    assert Redactor().arguments(["run", "--set", setting]) == ["run", "--set", kept]
+    assert Redactor().arguments(["run", f"--set={setting}"]) == ["run", f"--set={kept}"]
+
+
+# ------------------------------------------------------------------ what a server has coded
+
+GIVEN = "hunter/2pw=K+Zz81kxQ"
+MINTED = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyLTEifQ.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+
+
+def in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+CODINGS: dict[str, Callable[[str], str]] = {
+    "a header in base64": lambda secret: in_base64(f"Bearer {secret}"),
+    "a subprotocol in base64url": lambda secret: base64.urlsafe_b64encode(f"jwt.{secret}".encode()).decode(),
+    "base64 twice": lambda secret: in_base64(in_base64(secret)),
+    "hexadecimal": lambda secret: secret.encode().hex(),
+    "percent signs": lambda secret: "".join(f"%{letter:02x}" for letter in secret.encode()),
+    "a URL's lower case": lambda secret: quote(secret, safe="").replace("%2F", "%2f").replace("%3D", "%3d"),
+}
+
+
+@pytest.mark.parametrize("secret", [GIVEN, MINTED])
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("end", ["", " is not known here", "…"])
+def test_a_secret_that_a_server_has_coded_is_taken_out(secret: str, coding: str, end: str) -> None:
+    coded = CODINGS[coding](secret)
+    shown = Redactor([GIVEN]).text(f"the target answered HTTP 401 not {coded}{end}")
+    assert shown == f"the target answered HTTP 401 not {REDACTED}{end}"
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_coded_secret_that_was_cut_is_taken_out(coding: str) -> None:
+    coded = CODINGS[coding](MINTED)
+    shown = Redactor().text(f"not {coded[:70]}…")
+    assert shown == f"not {REDACTED}…"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "01234567-89ab-8cde-8f01-23456789abcd",
+        "0123456789abcdef0123456789abcdef",
+        "aGVsbG8gd29ybGQsIGhlbGxvIHdvcmxk",
+        "%68%65%6c%6c%6f%20%77%6f%72%6c%64%20%61%67%61%69%6e",
+        "some/path/of/several/words_and_more",
+    ],
+)
+def test_what_is_coded_and_no_secret_stays(text: str) -> None:
+    assert Redactor([GIVEN]).text(f"id={text}, and more…") == f"id={text}, and more…"
+
+
+def test_a_log_has_nothing_that_a_terminal_would_obey() -> None:
+    record = logging.LogRecord("n", logging.INFO, "", 0, "a\x1b[31m\x07\x85\x9b\u202e\tb\r\nc é…", None, None)
+    shown = RedactingFormatter(Redactor(), "%(message)s").format(record)
+    assert shown == r"a\x1b[31m\x07\x85\x9b\u202e" + "\tb" + r"\r" + "\nc é…"
