@@ -1,0 +1,109 @@
+"""Notices that tell why turns came to nothing: what came last, which path of the protocol fits nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from loadtest.judge.catalogue import Notice, notice
+from loadtest.judge.sections import NS_PER_S, Manifest, section, settings, whole
+from loadtest.judge.span import Turns
+from loadtest.measure.interval import OUTCOMES
+from loadtest.units import format_count, format_duration
+
+TOLD = 3
+"""Types, or sets of keys, that a message names."""
+
+ANSWERS = ("complete", "failed", "refused")
+"""Outcomes that an event of the target brings about."""
+
+CAUSES = (
+    "refused_connections",
+    "unexpected_closes",
+    "turn_path_never_matched",
+    "end_never_seen",
+    "turns_timed_out",
+    "malformed_events",
+)
+"""Notices that say why turns were not complete, in the order in which they are believed."""
+
+
+def no_turn_found(manifest: Manifest) -> Iterator[Notice]:
+    """Events came, and none of them named a turn of ours: the protocol's ``turn`` path is wrong."""
+    if never_matched(manifest):
+        events = section(manifest, "counts", "events")
+        keys = _most(section(events, "unmatched_with"))
+        paths = list(settings(manifest, "protocol", "events").get("turn") or ())
+        numbers = {"unmatched": whole(events.get("unmatched")), "turn": paths, "keys": keys}
+        told = {"paths": _listed(paths) or "the paths that it names", "keys": "; ".join(keys) or "not told"}
+        yield notice("turn_path_never_matched", numbers, told)
+
+
+def never_matched(manifest: Manifest) -> bool:
+    """Whether events came and no turn was ever answered, though events name their turns."""
+    counts = section(manifest, "counts")
+    events = section(counts, "events")
+    asked = whole(section(counts, "turns").get("begun"))
+    return bool(asked and section(events, "unmatched_with") and not whole(events.get("matched")))
+
+
+def timeouts(manifest: Manifest, turns: Turns | None) -> Iterator[Notice]:
+    """Turns that waited in vain, with the type of the last event they received."""
+    counts = section(manifest, "counts")
+    ended = section(counts, "turns")
+    timed_out = whole(ended.get("timed_out"))
+    if not timed_out:
+        return
+    last = dict(sorted(section(ended, "timed_out_after").items(), key=lambda each: -whole(each[1])))
+    numbers = {"timed_out": timed_out, "begun": whole(ended.get("begun")), "last": last}
+    told = {"told": _last_events(last), "when": _when(turns)}
+    answered = any(whole(ended.get(outcome)) for outcome in ANSWERS)
+    ends = _ends(manifest)
+    if not answered and ends and whole(section(counts, "events").get("matched")):
+        yield notice("end_never_seen", {**numbers, "end": ends}, {**told, "ends": _listed(ends)})
+    else:
+        yield notice("turns_timed_out", numbers, told)
+
+
+def _ends(manifest: Manifest) -> list[str]:
+    """The types that end a turn, as the protocol has them."""
+    events = settings(manifest, "protocol", "events")
+    return [str(name) for key in ("end", "fail", "refuse") for name in events.get(key) or ()]
+
+
+def _last_events(last: Mapping[str, Any]) -> str:
+    """What they received last: "; the last event they received: `finished` (543)"; empty where not known."""
+    words = (
+        f"none at all ({format_count(n)})" if name == "(none)" else f"`{name}` ({format_count(n)})"
+        for name, n in list(last.items())[:TOLD]
+    )
+    listed = ", ".join(words)
+    return f"; the last event they received: {listed}" if listed else ""
+
+
+def _when(turns: Turns | None) -> str:
+    """Between which instants of the run they were due: ", due from 5.01 s to 7.9 s of the run"."""
+    rows = None if turns is None else turns[turns["outcome"] == OUTCOMES.index("timed_out")]
+    if rows is None or not len(rows):
+        return ""
+    first, last = int(np.min(rows["intended_ns"])), int(np.max(rows["intended_ns"]))
+    since, until = seconds(first), seconds(last)
+    return f", due at {since} of the run" if since == until else f", due from {since} to {until} of the run"
+
+
+def seconds(offset_ns: int) -> str:
+    """An instant of the run, as "5.3 s": to a tenth, for it is to be found on a timeline."""
+    if offset_ns < NS_PER_S // 20:
+        return "the start"
+    return f"{offset_ns / NS_PER_S:.1f} s" if offset_ns < 100 * NS_PER_S else format_duration(offset_ns)
+
+
+def _most(counted: Mapping[str, Any]) -> list[str]:
+    ordered = sorted(counted.items(), key=lambda each: -whole(each[1]))
+    return [str(name) for name, _ in ordered[:TOLD]]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,158 @@
+"""Where in a row of runs the level of a metric changed, and whether a run fits what its level foretells.
+
+Values are of shape (runs,) or (runs, metrics), oldest first, in units in which differences add up, turned so
+that more is worse; NaN: not measured in that run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtest.judge.permutation import TINY, Array
+from loadtest.judge.spread import LEAST_HISTORY, LEVEL, NEGLIGIBLE, beyond, quantile
+from loadtest.judge.weighing import weigh, words
+
+FOLLOWING = 5
+"""So many runs must follow a change, and stand before it, so that it is told from a few odd runs."""
+
+AROUND = 2 * FOLLOWING - 1
+"""The median of so many neighbours: fewer than 5 odd runs do not move it, 5 in a row do."""
+
+STRAY = 4.0
+"""Spreads; a run further from its neighbours' median is drawn in to that, so that it makes no level alone."""
+
+PRICE = 3.0
+"""What a further level must explain, in variances times the logarithm of the number of runs.
+
+Too many candidates are found rather than too few; each is then tested.
+"""
+
+NORMAL_MEDIAN = 0.6745
+"""The median of the absolute value of a standard normal variable."""
+
+
+class Apart(NamedTuple):
+    """How far two levels lie apart: the difference, its 95 % interval, p that it is worse and better."""
+
+    estimate: float
+    low: float
+    high: float
+    worse: float
+    better: float
+
+    @property
+    def chance(self) -> float:
+        """The p of the direction in which they lie apart."""
+        return self.worse if self.estimate > 0 else self.better
+
+
+def apart(before: Array, after: Array, bound: float, tests: float = 1) -> Apart:
+    """Two levels of one spread, by Student's t; p is multiplied by ``tests``, by Bonferroni.
+
+    As in a comparison p is of more than the negligible part of ``bound``, the smallest effect. Either side
+    has at least one value, both together three.
+    """
+    estimate = float(after.mean() - before.mean())
+    freedom = len(before) + len(after) - 2
+    squares = float(((before - before.mean()) ** 2).sum() + ((after - after.mean()) ** 2).sum())
+    error = math.sqrt(squares / freedom * (1 / len(before) + 1 / len(after)))
+    reach = quantile(1 - LEVEL / 2, freedom) * error
+    worse, better = (
+        min(1.0, tests * _chance(excess - NEGLIGIBLE * bound, error, freedom))
+        for excess in (estimate, -estimate)
+    )
+    return Apart(estimate, estimate - reach, estimate + reach, worse, better)
+
+
+def _chance(excess: float, error: float, freedom: int) -> float:
+    if error <= TINY:
+        return float(excess <= TINY)
+    return float(beyond(np.array(excess / error), np.array(float(freedom))))
+
+
+def change_points(values: Array, bound: float, family: int) -> list[int]:
+    """Positions of the first run after each change of level; ``values`` of shape (runs,).
+
+    A change is at least ``bound``, stands between at least 5 measured runs on either side, and is sure:
+    p is corrected for every place at which it could be, and for the ``family`` metrics that are looked at.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    if len(known) < 2 * FOLLOWING:
+        return []
+    drawn_in = without_strays(values[known])
+    cuts = _candidates(drawn_in)
+    tests = family * (len(known) - 2 * FOLLOWING + 1)
+    while cuts:
+        ends = [0, *cuts, len(drawn_in)]
+        found = [
+            apart(drawn_in[one:cut], drawn_in[cut:other], bound, tests)
+            for one, cut, other in zip(ends, cuts, ends[2:], strict=False)
+        ]
+        doubtful = [
+            (each.chance, -abs(each.estimate), at)
+            for at, each in enumerate(found)
+            if each.chance > LEVEL or abs(each.estimate) < bound
+        ]
+        if not doubtful:
+            break
+        cuts.pop(max(doubtful)[-1])
+    return [int(known[cut]) for cut in cuts]
+
+
+def without_strays(values: Array) -> Array:
+    """Values with every one that lies far from the median of nine neighbours drawn in to where far begins."""
+    across = min(AROUND, len(values))
+    windows = np.lib.stride_tricks.sliding_window_view(values, across)
+    places = np.clip(np.arange(len(values)) - across // 2, 0, len(windows) - 1)
+    middle = np.median(windows, axis=1)[places]
+    reach = STRAY * _spread(values)
+    return np.clip(values, middle - reach, middle + reach) if reach > TINY else values
+
+
+def _spread(values: Array) -> float:
+    """The standard deviation by the steps from run to run, which a few changes of level do not widen.
+
+    That of the values themselves where most steps are 0.
+    """
+    steps = np.abs(np.diff(values))
+    return float(np.median(steps)) / (NORMAL_MEDIAN * math.sqrt(2)) or float(values.std())
+
+
+def _candidates(values: Array) -> list[int]:
+    """The places that an optimal partition has, each level of one mean and of at least 5 runs."""
+    variance = _spread(values) ** 2
+    if variance <= TINY**2:
+        return []
+    import ruptures
+
+    found = ruptures.KernelCPD(kernel="linear", min_size=FOLLOWING).fit(values.reshape(-1, 1))
+    ends = found.predict(pen=PRICE * variance * math.log(len(values)))
+    return [int(end) for end in ends[:-1]]
+
+
+def unforetold(values: Array, starts: Sequence[Sequence[int]], bounds: Array) -> npt.NDArray[np.bool_]:
+    """Which runs do not fit what the runs before them foretold, per run and metric; shape of ``values``.
+
+    ``starts`` are each metric's changes of level: what was before does not speak of what comes after. Such
+    a run is not counted when the next ones are foretold, else a first bad night would hide the second.
+    """
+    told = values.copy()
+    outside = np.zeros(values.shape, np.bool_)
+    for at in range(len(values)):
+        for metric, cuts in enumerate(starts):
+            if at in cuts:
+                told[:at, metric] = np.nan
+        enough = (~np.isnan(told[:at])).sum(axis=0) >= LEAST_HISTORY
+        columns = np.flatnonzero(enough & ~np.isnan(values[at]))
+        if len(columns):
+            found = weigh("prediction", told[:at, columns], values[at : at + 1, columns], bounds[columns])
+            verdict = words(found, bounds[columns])
+            odd = columns[verdict.slower | verdict.faster]
+            outside[at, odd] = True
+            told[at, odd] = np.nan
+    return outside

@@ -1,0 +1,211 @@
+"""The counters of a run as sections of ``run.json``, and the laws they must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from loadtest.judge.sections import Manifest, section, was_observed
+from loadtest.judge.sections import whole as whole_of
+from loadtest.judge.span import Span, peak_within
+from loadtest.measure.interval import OUTCOMES, PHASES
+from loadtest.measure.totals import Totals
+from loadtest.units import format_count
+
+EVENTS = (
+    "sent",
+    "received",
+    "expected",
+    "matched",
+    "lost",
+    "duplicate",
+    "out_of_order",
+    "foreign",
+    "unmatched",
+    "malformed",
+    "late",
+    "ignored",
+    "coalesced",
+    "missing_required",
+    "unpaired",
+    "heartbeat",
+)
+"""Event counters. ``received`` are application messages after ready, heartbeats apart."""
+
+CONNECTIONS = ("attempted", "established", "ready", "left")
+
+ENDED_BY_US = {"silent": "connections.silent", "broken": "connections.broken_frames"}
+"""Why we ended connections that count as closed without a close frame (1006): a ping was never answered, or
+what came was no WebSocket (RFC 6455), or a longer message than is taken."""
+
+CAME_BACK = ("cut", "reconnected", "given_up", "away")
+"""Connections that we cut on purpose, and what became of users who had lost theirs; where there were any."""
+
+SEQUENCED = ("lost", "duplicate", "out_of_order")
+"""Event counters that need sequence numbers."""
+
+Counters = dict[str, int]
+
+
+def count_all(manifest: Manifest, totals: Totals, span: Span) -> dict[str, Any]:
+    """The section ``counts``: the whole run, and under ``measured`` the same of the measured part.
+
+    A counter that the protocol gives no way to know is null, with its reason in ``unmeasured``.
+    """
+    everything = _summed(totals, PHASES)
+    unmeasured = unmeasured_counters(manifest, everything)
+    whole = _counted(everything, unmeasured, totals.peak_ready())
+    measured = _counted(_summed(totals, ("measured",)), unmeasured, peak_within(totals, span))
+    return {**whole, "measured": measured}
+
+
+def _summed(totals: Totals, phases: tuple[str, ...]) -> Counters:
+    summed: Counters = {}
+    for phase in phases:
+        for name, n in totals.counters.get(phase, {}).items():
+            summed[name] = summed.get(name, 0) + n
+    return summed
+
+
+def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[str, Any]:
+    chaos = _under(counters, "chaos.")
+    return {
+        **({"chaos": chaos} if chaos else {}),
+        "connections": _connections(counters, peak),
+        "events": _events(counters, unmeasured),
+        "turns": _turns(counters),
+        "bytes": {name: counters.get(f"bytes.{name}", 0) for name in ("sent", "received")},
+        "pings": {name: counters.get(f"pings.{name}", 0) for name in ("sent", "answered")},
+    }
+
+
+def _connections(counters: Counters, peak: int) -> dict[str, Any]:
+    plain = {name: counters.get(f"connections.{name}", 0) for name in CONNECTIONS}
+    groups = {
+        name: _under(counters, f"connections.{name}.") for name in ("refused", "closed", "upgrade_status")
+    }
+    if own := _under(counters, "connections.not_opened."):
+        groups["not_opened"] = own
+    ended = {name: counters.get(counter, 0) for name, counter in ENDED_BY_US.items()}
+    groups["ended_by_us"] = {name: n for name, n in ended.items() if n}
+    return {**plain, **_seen(counters, "connections", CAME_BACK), **groups, "peak": peak}
+
+
+def _turns(counters: Counters) -> dict[str, Any]:
+    plain = {name: counters.get(f"turns.{name}", 0) for name in ("due", "begun", *OUTCOMES, "numbered")}
+    # Of turns without what none of them carried there is nothing to say: it is unmeasured.
+    lacking = [name for name in ("numbered", "marked") if counters.get(f"turns.{name}")]
+    reasons = {f"{outcome}_by": _under(counters, f"turns.{outcome}_by.") for outcome in OUTCOMES}
+    told = {name: by for name, by in reasons.items() if by or name == "failed_by"}
+    told |= _group(counters, "turns", "timed_out_after")
+    seen = ("resumed", "marked", *(f"un{name}" for name in lacking))
+    return {**plain, **_seen(counters, "turns", seen), **told}
+
+
+def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:
+    # What was seen is never hidden: a counter is null only while nothing was counted under it. How many
+    # events were expected is no sight but arithmetic, and without numbers it repeats those received.
+    seen = {name for name in unmeasured if counters.get(f"events.{name}")} - {"expected"}
+    unknown = {name: why for name, why in unmeasured.items() if name not in seen}
+    counted = {name: None if name in unknown else counters.get(f"events.{name}", 0) for name in EVENTS}
+    rare = _seen(counters, "events", ("resumed", "after_timeout", "before_ready"))
+    return {**counted, **rare, **_group(counters, "events", "unmatched_with"), "unmeasured": unknown}
+
+
+def _seen(counters: Counters, group: str, names: tuple[str, ...]) -> Counters:
+    """The counters of a group that are not 0."""
+    return {name: n for name in names if (n := counters.get(f"{group}.{name}", 0))}
+
+
+def _group(counters: Counters, group: str, name: str) -> dict[str, Counters]:
+    """What was counted under a name of a group, by the rest of the name, where there was any."""
+    found = _under(counters, f"{group}.{name}.")
+    return {name: found} if found else {}
+
+
+def _under(counters: Counters, prefix: str) -> Counters:
+    """What was counted under names that start so, by the rest of the name."""
+    found = {name.removeprefix(prefix): n for name, n in sorted(counters.items()) if name.startswith(prefix)}
+    return {name: n for name, n in found.items() if n}
+
+
+def unmeasured_counters(manifest: Manifest, counters: Counters) -> dict[str, str]:
+    """Reason by event counter, of those that the protocol, or this target, gives no way to know.
+
+    Loss, duplicates and order follow from sequence numbers; so does how many events were to come.
+    """
+    reasons = {name: str(why) for name, why in section(manifest, "unmeasured").items() if name in EVENTS}
+    if not counters.get("turns.numbered"):
+        answered = counters.get("events.matched") or counters.get("events.received")
+        why = "no event carried a sequence number" if answered else "no event answered a turn"
+        reasons = dict.fromkeys(SEQUENCED, why) | reasons
+    if not counters.get("turns.marked"):
+        reasons = dict(section(manifest, "unless_marked")) | reasons
+    return ({"expected": reasons["lost"]} if "lost" in reasons else {}) | reasons
+
+
+def broken_laws(manifest: Manifest, counts: Manifest) -> list[str]:
+    """Each law of the ledger that the counters break, with the numbers; empty when all add up.
+
+    While a run goes on, and when it was cut, turns in flight have no outcome yet; of a part of a run
+    whose turns were not placed by their intended instant nothing adds up; a lost worker's counters are
+    missing, and what could not be kept. Then only those laws are checked that hold at any instant.
+    """
+    missing = any(was_observed(manifest, code) for code in ("worker_lost", "results_not_written"))
+    open_ended = missing or manifest.get("status") in {"running", "cut short"}
+    by_second = section(manifest, "part").get("turns_by") == "second"
+    broken = [] if section(manifest, "part") else list(_connection_laws(counts))
+    if by_second:
+        return broken
+    for words, turns in (("", section(counts, "turns")), (" measured", section(counts, "measured", "turns"))):
+        broken += _turn_laws(words, turns, open_ended=open_ended)
+    return broken
+
+
+def _turn_laws(words: str, turns: Manifest, *, open_ended: bool) -> Iterator[str]:
+    due, begun, missed = (turns.get(name, 0) for name in ("due", "begun", "not_attempted"))
+    ended = sum(turns.get(name, 0) for name in OUTCOMES if name != "not_attempted")
+    if due < begun + missed or (due > begun + missed and not open_ended):
+        yield f"{_n(due)}{words} turns due, but {_n(begun)} begun and {_n(missed)} not attempted"
+    if begun < ended or (begun > ended and not open_ended):
+        yield f"{_n(begun)}{words} turns begun, but {_n(ended)} ended"
+
+
+def _connection_laws(counts: Manifest) -> Iterator[str]:
+    connections, events = section(counts, "connections"), section(counts, "events")
+    attempted, established, ready, _ = (connections.get(name, 0) for name in CONNECTIONS)
+    refused = sum(section(connections, "refused").values())
+    own = not_opened(connections)
+    if not ready <= established <= attempted:
+        yield f"{_n(ready)} connections ready and {_n(established)} established of {_n(attempted)} attempted"
+    if ready + refused + own > attempted:
+        told = f" and {_n(own)} not opened by this machine" if own else ""
+        yield f"{_n(ready)} connections ready and {_n(refused)} refused{told} of {_n(attempted)} attempted"
+    matched, received = events.get("matched") or 0, events.get("received") or 0
+    if matched > received:
+        yield f"{_n(matched)} events matched of {_n(received)} received"
+
+
+def in_doubt(counts: Manifest) -> int:
+    """How many events may answer an earlier turn: matched by order, after a timeout on their connection."""
+    return whole_of(section(counts, "events").get("after_timeout"))
+
+
+def cut_short(counts: Manifest) -> int:
+    """How many turns broke off before their end, so that nobody knows what was still to come of them.
+
+    Turns of users whom the plan made read slowly are not among them: they tell nothing of the target.
+    """
+    turns, chaos = section(counts, "turns"), section(counts, "chaos")
+    return sum(
+        turns.get(outcome, 0) - chaos.get(f"slow.turns.{outcome}", 0) for outcome in ("lost", "timed_out")
+    )
+
+
+def not_opened(connections: Manifest) -> int:
+    """How many attempts this machine could not even make, for want of files or local ports."""
+    return sum(section(connections, "not_opened").values())
+
+
+def _n(count: int) -> str:
+    return format_count(count)

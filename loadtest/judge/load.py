@@ -1,0 +1,126 @@
+"""Was the planned load offered, and if not, whose doing was it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.judge.counts import not_opened
+from loadtest.judge.sections import (
+    NS_PER_S,
+    Manifest,
+    model,
+    number,
+    planned,
+    section,
+    sends,
+    settings,
+    whole,
+    whole_run,
+)
+from loadtest.judge.span import Span
+from loadtest.units import parse_duration
+
+TOLERATED = 0.01
+"""The part of the planned load that may be missing by our own doing before the run is spoilt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """``missing`` of ``asked`` turns or connections (``what``) were not begun; ``ours``: by our own doing."""
+
+    what: str
+    missing: int
+    asked: int
+    ours: bool
+
+    @property
+    def grave(self) -> bool:
+        """Whether more is missing than is tolerated."""
+        return self.missing > self.asked * TOLERATED
+
+
+def shortfall(manifest: Manifest) -> Shortfall | None:
+    """What is missing of the planned load; None where all of it was begun.
+
+    It is the target's doing where it refused or closed connections, or let them wait, or in the closed
+    model, in which the next turn waits for its answers; else ours. Of a run without any ready connection it
+    is not told, since there is nothing to hold a plan against; nor of a part of a run, since what kept a
+    connection away may lie outside it; nor of turns that waited in vain where the plan took connections away.
+    """
+    counts = section(manifest, "counts")
+    if section(manifest, "part") or not whole(section(counts, "connections").get("ready")):
+        return None
+    ours = not target_interfered(manifest)
+    turns = section(counts, "turns")
+    due = max(whole(turns.get("due")), _turns_asked(manifest))
+    missing = due - whole(turns.get("begun"))
+    if missing > 0 and _took_away(counts) and missing <= whole(turns.get("not_attempted")):
+        return None
+    if missing > 0:
+        return Shortfall("turns", missing, due, ours)
+    connections = section(counts, "connections")
+    asked = _connections_asked(manifest)
+    absent = asked - whole(connections.get("attempted"))
+    if absent > 0:
+        return Shortfall("connections", absent, asked, ours)
+    return None
+
+
+def _took_away(counts: Manifest) -> bool:
+    """Whether we took connections away on purpose, as the plan says, so that turns had to wait for them."""
+    return bool(section(counts, "connections").get("cut") or section(counts, "chaos").get("leavers.left"))
+
+
+def target_interfered(manifest: Manifest) -> bool:
+    """Whether the target refused or closed a connection, or let one wait for longer than a due turn waits."""
+    connections = section(manifest, "counts", "connections")
+    kept_out = whole(connections.get("attempted")) - not_opened(connections) > whole(connections.get("ready"))
+    slowest_ms = number(section(manifest, "metrics", "connect.total").get("max_exact")) or 0
+    timeout_s = planned(manifest, "timeout_s")
+    let_wait = timeout_s is not None and slowest_ms >= timeout_s * 1000
+    return kept_out or let_wait or bool(section(connections, "refused") or section(connections, "closed"))
+
+
+def _turns_asked(manifest: Manifest) -> int:
+    """Turns that were to fall due in the run; 0 where the plan depends on replies, or the run was cut."""
+    asked = planned(manifest, "turns_due")
+    return round(asked) if asked is not None and model(manifest) == "open" and whole_run(manifest) else 0
+
+
+def _connections_asked(manifest: Manifest) -> int:
+    """Connections that the plan opens within the run; 0 where stages or a cut leave that open."""
+    asked, rate = planned(manifest, "connections"), planned(manifest, "connect_rate")
+    if asked is None or not whole_run(manifest) or settings(manifest, "load").get("stages"):
+        return 0
+    lasts = (planned(manifest, "warmup_s") or 0) + (planned(manifest, "duration_s") or 0)
+    return round(asked) if rate is None else min(round(asked), int(lasts * rate))
+
+
+def thinks(manifest: Manifest) -> bool:
+    """Whether connections of the closed model wait between bursts."""
+    every = settings(manifest, "traffic").get("every")
+    return every is not None and parse_duration(str(every)) > 0
+
+
+def achieved(manifest: Manifest, counts: Manifest, span: Span) -> dict[str, Any]:
+    """The section ``load.achieved``: what was offered in the measured part, to hold against the plan."""
+    lasts = span.length_ns / NS_PER_S
+    held = {"connections": whole(section(counts, "connections").get("peak")), "duration_s": lasts or None}
+    if not sends(manifest):
+        return held
+    turns = section(counts, "measured", "turns")
+    due, begun = whole(turns.get("due")), whole(turns.get("begun"))
+    return {
+        **held,
+        "turns_due": due,
+        "turns_begun": begun,
+        "begun_ratio": begun / due if due else None,
+        "turns_per_s": begun / lasts if lasts and begun else None,
+    }
+
+
+def kept_up(part: object, of: object) -> bool:
+    """Whether a part is all of a whole, but for what is tolerated; False of nothing."""
+    share, whole_of = number(part) or 0.0, number(of) or 0.0
+    return whole_of > 0 and share >= whole_of * (1 - TOLERATED)

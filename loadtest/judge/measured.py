@@ -1,0 +1,208 @@
+"""From the name in a threshold to the number it speaks of, with n, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loadtest.judge.counts import CAME_BACK, SEQUENCED, cut_short
+from loadtest.judge.generator import coalesced_share
+from loadtest.judge.sections import NS_PER_MS, Manifest, number, section, tick_ns, whole
+from loadtest.plan.threshold import split_metric
+from loadtest.units import format_count, format_ms, format_ratio
+
+COARSE_NS = 100_000
+"""A clock whose step is at least this long bounds what it measures; below, its step is not told."""
+
+FEW_CUT = 0.01
+"""The part of the turns that may have broken off before the number of lost events is only a lower end."""
+
+RARE = frozenset({*CAME_BACK, "resumed"})
+"""Counters that ``counts`` holds only when they rose; an absent one is 0. Any other is unknown."""
+
+Bound = tuple[float, float | None]
+"""The true value is at least the first and below the second; None: no upper end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """``value`` in the unit of run.json, of ``n`` samples; None where it was not measured, with ``reason``.
+
+    ``bound`` is set where the value is not exact, or not known but for where it must lie.
+    """
+
+    value: float | None
+    n: int
+    reason: str | None = None
+    bound: Bound | None = None
+
+
+def lookup(name: str, manifest: Manifest) -> Measurement:
+    """What a summarised manifest says of a threshold's name.
+
+    ``connections.*`` and ``events.foreign`` are of the whole run, everything else of the measured part.
+    A count of things that there was no occasion for (lost events where none was expected) was not measured.
+    """
+    if split := split_metric(name):
+        return _statistic(manifest, *split)
+    group, _, rest = name.partition(".")
+    if group == "rates":
+        return _rate(section(manifest, "rates", rest))
+    if group == "connections":
+        return _connections(manifest, rest)
+    if group in {"turns", "events"}:
+        what, _, ratio = rest.partition(".")
+        return _turns(manifest, what, ratio) if group == "turns" else _events(manifest, what, ratio)
+    if name == "generator.cpu.max":
+        return _generator(manifest)
+    return Measurement(None, 0, f"nothing measures {name}")
+
+
+def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
+    found = section(manifest, "metrics", metric)
+    n = whole(found.get("n"))
+    if not n:
+        why = section(manifest, "unmeasured").get(metric) or "no sample in the measured part"
+        return Measurement(None, 0, str(why))
+    value = number(found.get(statistic))
+    if statistic == "n":
+        return Measurement(n, n)
+    if value is None:
+        below = number(section(found, "below_resolution").get(statistic))
+        why = section(found, "reasons").get(statistic) or "the summary does not hold this statistic"
+        return Measurement(None, n, str(why), None if below is None else (0.0, below))
+    tick = tick_ns(manifest)
+    step_ms = tick / NS_PER_MS
+    bound = (max(0.0, value - step_ms), value + step_ms) if tick >= COARSE_NS else None
+    return Measurement(value, n, _qualified(manifest, found, statistic, bound), bound)
+
+
+def _qualified(manifest: Manifest, metric: Manifest, statistic: str, bound: Bound | None) -> str | None:
+    if bound:
+        return f"exact to the clock's step of {format_ms(tick_ns(manifest) / NS_PER_MS)}"
+    share = coalesced_share(manifest)
+    if metric.get("upper_bound") and share is not None:
+        return f"an upper bound: {format_ratio(share)} of the events shared a read"
+    if statistic in metric.get("bounds", ()):
+        return "an upper bound: too many turns of which the event that counts shared a read with a later one"
+    return None
+
+
+def _rate(rate: Manifest) -> Measurement:
+    value, n = number(rate.get("value")), whole(rate.get("n"))
+    if value is None:
+        at_least, at_most = number(rate.get("at_least")), number(rate.get("at_most"))
+        known = at_least is not None or at_most is not None
+        return Measurement(
+            None, n, str(rate.get("reason") or "not measured"), (at_least or 0.0, at_most) if known else None
+        )
+    part = number(rate.get("precision"))
+    if part is None:
+        return Measurement(value, n)
+    why = f"exact to {format_ratio(part)}, by the clock's step"
+    return Measurement(value, n, why, (value / (1 + part), value / (1 - part)))
+
+
+def _connections(manifest: Manifest, name: str) -> Measurement:
+    counts = section(manifest, "counts", "connections")
+    attempted = whole(counts.get("attempted"))
+    what, _, which = name.partition(".")
+    if name == "ready.peak":
+        value = _count(counts, "peak")
+    elif what in {"refused", "closed"}:
+        group = section(counts, what)
+        value = whole(group.get(which)) if which else sum(group.values())
+    else:
+        value = _count(counts, name)
+    if not attempted and not value:
+        return Measurement(None, 0, "no connection was attempted")
+    return Measurement(value, attempted, None if value is not None else f"connections.{name} was not counted")
+
+
+def _count(counts: Manifest, name: str) -> int | None:
+    """A counter; None where the run did not count it. Some are kept only when they rose."""
+    return whole(counts.get(name)) if name in counts or name in RARE else None
+
+
+def _turns(manifest: Manifest, outcome: str, ratio: str) -> Measurement:
+    if section(manifest, "part").get("turns_by") == "second":
+        return Measurement(None, 0, "the turn table was sampled, so that turns cannot be placed in this part")
+    turns = section(manifest, "counts", "measured", "turns")
+    due = whole(turns.get("due"))
+    if not due:
+        return Measurement(None, 0, "no turn fell due in the measured part")
+    value = _count(turns, outcome)
+    if value is None:
+        return Measurement(None, due, f"turns.{outcome} was not counted")
+    return Measurement(value / due if ratio else value, due)
+
+
+def _events(manifest: Manifest, what: str, ratio: str) -> Measurement:
+    counts = section(manifest, "counts") if what == "foreign" else section(manifest, "counts", "measured")
+    events = section(counts, "events")
+    value, occasions, of = _count(events, what), *_occasions(counts, what)
+    why = section(events, "unmeasured").get(what)
+    if why or value is None:
+        return Measurement(None, 0, str(why or f"events.{what} was not counted"))
+    if not value and not occasions:
+        where = "" if what == "foreign" else " in the measured part"
+        return Measurement(None, 0, f"no {of}{where}")
+    if not ratio:
+        return _maybe_partial(manifest, counts, what, Measurement(value, occasions))
+    base = "received" if what in {"foreign", "unmatched"} else "expected"
+    if why := section(events, "unmeasured").get(base):
+        return Measurement(None, 0, str(why))
+    total = whole(events.get(base))
+    if not total:
+        return Measurement(None, 0, f"no event was {base} in the measured part")
+    return _maybe_partial(manifest, counts, what, Measurement(value / total, total))
+
+
+def _occasions(counts: Manifest, what: str) -> tuple[int, str]:
+    """How often it could have happened, and of what that is the number."""
+    events = section(counts, "events")
+    if what in {"lost", "expected"}:
+        return whole(events.get("expected")), "event was expected"
+    if what in SEQUENCED:
+        # Counted where the turn fell due, as those matched are; received are counted when they came.
+        return whole(events.get("matched")), "event answered a turn"
+    if what in {"sent", "received", "matched", "missing_required", "unpaired"}:
+        return whole(section(counts, "turns").get("due")), "turn fell due"
+    return whole(events.get("received")), "event was received"
+
+
+def _maybe_partial(manifest: Manifest, counts: Manifest, what: str, measured: Measurement) -> Measurement:
+    """At least so many, where some turns were answered without sequence numbers, or without user marks."""
+    turns = section(counts, "turns")
+    if what in SEQUENCED:
+        carried, carrying = "numbered", "sequence number"
+    elif what in section(manifest, "unless_marked"):
+        carried, carrying = "marked", "user mark"
+    else:
+        return measured
+    # Turns that broke off may have carried one too, and then make up for none that ended without.
+    fewer = whole(turns.get("complete")) - whole(turns.get(carried))
+    lacking = max(whole(turns.get(f"un{carried}")), fewer)
+    if lacking <= 0 or measured.value is None:
+        return _of_cut_turns(counts, measured) if what == "lost" else measured
+    why = f"at least: {format_count(lacking)} turns that came to their end carried no {carrying}"
+    return Measurement(measured.value, measured.n, why, (measured.value, None))
+
+
+def _of_cut_turns(counts: Manifest, measured: Measurement) -> Measurement:
+    """At least so many were lost, where turns broke off: what was still to come of them carries no number.
+
+    Few such turns leave the number as it is; the ratios of turns speak of them.
+    """
+    cut, begun = cut_short(counts), whole(section(counts, "turns").get("begun"))
+    if not cut:
+        return measured
+    why = f"at least: how many were still to come of {format_count(cut)} turns that broke off is not known"
+    bound = (measured.value or 0.0, None) if cut > begun * FEW_CUT else None
+    return Measurement(measured.value, measured.n, why, bound)
+
+
+def _generator(manifest: Manifest) -> Measurement:
+    cpu = section(manifest, "generator", "cpu")
+    value = number(cpu.get("max"))
+    why = None if value is not None else str(cpu.get("reason") or "CPU time was not read")
+    return Measurement(value, whole(cpu.get("n")), why)

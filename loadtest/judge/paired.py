@@ -1,0 +1,69 @@
+"""Is a group of metrics worse or better on one of two sides that took turns? By differences within pairs.
+
+Whatever grows slowly, the machine's warmth or its neighbours, acts on both blocks of a pair alike and
+cancels in their difference. If nothing differs, either block of a pair might as well have been the other, so
+the signs of the differences are turned, all ways there are; the largest statistic of any metric corrects for
+their number, as in ``permutation``, whose shapes and units these are: pair number k is the k-th run of
+either side.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import numpy as np
+
+from loadtest.judge.permutation import SEED, Array, Difference, Evidence, corrected, ratio
+
+MOST_PAIRS = 13
+"""All ways to turn the signs are tried up to so many pairs (8,192 ways), beyond it as many by chance."""
+
+
+def paired_difference(baseline: Array, candidate: Array) -> Difference:
+    """The mean of the differences, over the pairs of which both blocks measured."""
+    away = candidate - baseline
+    n = (~np.isnan(away)).sum(axis=-2).astype(np.float64)
+    mean = np.where(n > 0, np.nansum(away, axis=-2) / np.maximum(n, 1), np.nan)
+    squares = np.nansum((away - mean[..., None, :]) ** 2, axis=-2)
+    known = n > 1
+    error = np.where(known, np.sqrt(squares / np.maximum(n - 1, 1) / np.maximum(n, 1)), np.inf)
+    return Difference(mean, error, np.where(known, n - 1, np.nan))
+
+
+def paired_evidence(baseline: Array, candidate: Array, negligible: Array) -> Evidence:
+    """How likely so large a difference is in any metric of the family, if none differs by more than that.
+
+    As ``permutation.evidence``: each metric is first moved back by its own difference, at most by what is
+    negligible. Of one side: 6 pairs reach a p of 0.016.
+    """
+    estimate, error, _ = paired_difference(baseline, candidate)
+    shift = np.clip(np.nan_to_num(estimate), -negligible, negligible)
+    turned = _turned(candidate - baseline - shift[..., None, :])
+    return Evidence(
+        corrected(turned, ratio(estimate - negligible, error)),
+        corrected(-turned, ratio(-estimate - negligible, error)),
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def signs(pairs: int) -> Array:
+    """Rows of 1 and -1, one for each pair. The first row is as it was."""
+    if pairs <= MOST_PAIRS:
+        return np.array(list(itertools.product([1.0, -1.0], repeat=pairs)))
+    rng = np.random.default_rng(SEED)
+    rows = rng.choice([1.0, -1.0], (2**MOST_PAIRS, pairs))
+    rows[0] = 1.0
+    return rows
+
+
+def _turned(away: Array) -> Array:
+    """The statistic of every metric under every choice of signs: (..., choices, metrics)."""
+    known = ~np.isnan(away)
+    n = known.sum(axis=-2, keepdims=True)
+    values = np.where(known, away, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = signs(away.shape[-2]) @ values / n
+        spread = (values**2).sum(axis=-2, keepdims=True) / n - mean**2
+        found = ratio(mean, np.sqrt(np.maximum(spread, 0.0) / (n - 1)))
+    return np.where(n > 1, found, np.nan)

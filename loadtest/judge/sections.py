@@ -1,0 +1,88 @@
+"""Reading a manifest that may lack sections: a run is judged while it goes on, and after it was killed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+Manifest = Mapping[str, Any]
+"""``run.json`` as plain data, complete or not."""
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+
+def section(of: object, *keys: str) -> Mapping[str, Any]:
+    """The mapping found by following ``keys``; an empty one where any is missing or is no mapping."""
+    found = of
+    for key in keys:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def number(value: object) -> float | None:
+    """``value`` as a finite float; None for anything that is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def whole(value: object) -> int:
+    """``value`` as a count; 0 for anything that is no integer."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+ENDED_EARLY = ("aborted", "worker_lost", "results_not_written")
+"""Observed facts after which a run did not come to its planned end."""
+
+
+def planned(manifest: Manifest, name: str) -> float | None:
+    """A number of the plan; None where the plan does not set it."""
+    return number(section(manifest, "load", "planned").get(name))
+
+
+def model(manifest: Manifest) -> str:
+    """The load model, "open" or "closed"; "open", the default, where the manifest does not say."""
+    load = section(manifest, "load")
+    return str(load.get("model") or section(load, "planned").get("model") or "open")
+
+
+def settings(manifest: Manifest, *keys: str) -> Mapping[str, Any]:
+    """A table of the effective scenario."""
+    return section(manifest, "scenario", "settings", *keys)
+
+
+def sends(manifest: Manifest) -> bool:
+    """Whether the scenario sends messages at all; one without traffic connects and holds."""
+    return settings(manifest).get("traffic") is not None
+
+
+def observed(manifest: Manifest) -> list[Mapping[str, Any]]:
+    """The facts that the generator noted while it ran: ``{code, numbers}``."""
+    found = manifest.get("observed")
+    rows = found if isinstance(found, list | tuple) else ()
+    return [row for row in rows if isinstance(row, Mapping) and row.get("code")]
+
+
+def was_observed(manifest: Manifest, *codes: str) -> bool:
+    """Whether the generator noted any of these facts."""
+    return any(row["code"] in codes for row in observed(manifest))
+
+
+def whole_run(manifest: Manifest) -> bool:
+    """Whether the run came to its own end: nothing outside cut it, no rule ended it, no part was taken of it.
+
+    A run whose status is missing counts as whole, one that still goes on does not.
+    """
+    cut = manifest.get("status") in {"running", "cut short", "interrupted"} or manifest.get("interrupted")
+    return not cut and not manifest.get("part") and not was_observed(manifest, *ENDED_EARLY)
+
+
+def tick_ns(manifest: Manifest) -> int:
+    """The smallest time the run's clocks could tell: their resolution, or the step that was injected.
+
+    1 where the manifest does not say.
+    """
+    clock = section(manifest, "clock")
+    return max(whole(clock.get("resolution_ns")), whole(clock.get("step_ns")), 1)

@@ -1,0 +1,148 @@
+"""Notices about the target: what it did that a reader of the numbers should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from loadtest.judge.catalogue import Notice, notice
+from loadtest.judge.causes import never_matched
+from loadtest.judge.refusing import likely
+from loadtest.judge.sections import Manifest, section, whole
+from loadtest.judge.span import Turns
+from loadtest.judge.streaming import batching
+from loadtest.measure.totals import Totals
+from loadtest.plan.threshold import Threshold
+from loadtest.units import format_count, format_ms, format_ratio
+
+FAULTS = ("lost", "duplicate", "out_of_order", "late", "unmatched", "missing_required", "unpaired")
+"""Event counters that are 0 where events are delivered as the protocol promises."""
+
+
+CLOSED = "connections.closed."
+"""Before the close code, in the names of counters."""
+
+BROKEN = "malformed.sent"
+"""Under this name chaos counts the messages that we broke."""
+
+GIVEN_UP = {
+    "silent": "that answered no ping",
+    "broken": "that broke the WebSocket protocol, or sent a message longer than target.max_message",
+}
+"""Why we gave a connection up, in words."""
+
+
+def simulated(manifest: Manifest) -> Iterator[Notice]:
+    """The target was our own simulator."""
+    if section(manifest, "target").get("simulated"):
+        yield notice("simulated_target", {})
+
+
+def refusals(manifest: Manifest) -> Iterator[Notice]:
+    """Connections that the target refused, by layer."""
+    connections = section(manifest, "counts", "connections")
+    layers = section(connections, "refused")
+    if layers:
+        refused, attempted = sum(layers.values()), whole(connections.get("attempted"))
+        numbers = {"refused": refused, "attempted": attempted, "layers": dict(layers)}
+        reasons = section(manifest, "refusals")
+        why = f" ({'; '.join(list(reasons)[:3])})" if reasons else ""
+        numbers["reasons"] = dict(reasons)
+        where = str(section(manifest, "target").get("address") or "the target")
+        found = notice("refused_connections", numbers, {"told": _told(layers, "at {}") + why, "where": where})
+        yield replace(found, remedy=f"{likely(manifest)} {found.remedy}".strip())
+
+
+def closes(manifest: Manifest, totals: Totals) -> Iterator[Notice]:
+    """Connections that ended before we left, by code, and why, where it was we who gave them up."""
+    connections = section(manifest, "counts", "connections")
+    codes, ours = section(connections, "closed"), section(connections, "ended_by_us")
+    if codes:
+        reasons = section(manifest, "closes")
+        numbers = {"closed": sum(codes.values()), "codes": dict(codes), "ended_by_us": dict(ours)}
+        numbers["reasons"] = dict(reasons)
+        why = ", ".join(f"{format_count(n)} {GIVEN_UP[name]}" for name, n in ours.items())
+        told = _told(codes, "with code {}") + (f" ({'; '.join(list(reasons)[:3])})" if reasons else "")
+        told += f"; given up by us: {why}" if why else ""
+        yield notice("unexpected_closes", numbers, {"told": told, "when": _when(totals)})
+
+
+def _when(totals: Totals) -> str:
+    """In which seconds of the run connections were closed, from 1: ", in seconds 6 to 7 of the run"."""
+    found = [
+        row.second
+        for row in totals.seconds
+        if any(name.startswith(CLOSED) for counters in row.counters.values() for name in counters)
+    ]
+    if not found:
+        return ""
+    first, last = min(found) + 1, max(found) + 1
+    return (
+        f", in second {first} of the run" if first == last else f", in seconds {first} to {last} of the run"
+    )
+
+
+def isolation(manifest: Manifest) -> Iterator[Notice]:
+    """Events of other users."""
+    events = section(manifest, "counts", "events")
+    if foreign := whole(events.get("foreign")):
+        yield notice("foreign_events", {"foreign": foreign, "received": whole(events.get("received"))})
+
+
+def unreadable(manifest: Manifest) -> Iterator[Notice]:
+    """Messages that are not of the protocol."""
+    events = section(manifest, "counts", "events")
+    if malformed := whole(events.get("malformed")):
+        yield notice("malformed_events", {"malformed": malformed, "received": whole(events.get("received"))})
+
+
+def delivery(manifest: Manifest) -> Iterator[Notice]:
+    """Events that were not delivered as promised."""
+    events = section(manifest, "counts", "events")
+    counted = {name: whole(events.get(name)) for name in FAULTS}
+    # What answers a message that we broke on purpose answers no turn.
+    counted["unmatched"] -= min(counted["unmatched"], whole(section(manifest, "counts", "chaos").get(BROKEN)))
+    if never_matched(manifest):
+        # That is told by itself, and is the protocol's doing.
+        counted["unmatched"] = 0
+    faults = {name: n for name, n in counted.items() if n}
+    if faults:
+        words = (f"{format_count(n)} {name.replace('_', ' ')}" for name, n in faults.items())
+        yield notice("delivery_faults", faults, {"told": ", ".join(words)})
+
+
+def pings(manifest: Manifest) -> Iterator[Notice]:
+    """Pings that nobody answered, beyond one for each connection that may have been on its way.
+
+    A connection whose ping was still not answered when the next was due was given up, and is told at once.
+    """
+    counts = section(manifest, "counts")
+    connections = section(counts, "connections")
+    sent, answered = (whole(section(counts, "pings").get(name)) for name in ("sent", "answered"))
+    silent = whole(section(connections, "ended_by_us").get("silent"))
+    if silent or sent - answered > whole(connections.get("peak")):
+        yield notice("pings_unanswered", {"unanswered": sent - answered, "sent": sent})
+
+
+def streaming(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator[Notice]:
+    """All events at the end."""
+    found = batching(manifest, totals, turns)
+    if found:
+        told = {"share": format_ratio(found.first_event_share), "service": format_ms(found.service_ms)}
+        yield notice("batched_not_streamed", asdict(found), told)
+
+
+def planned_rates(manifest: Manifest, thresholds: tuple[Threshold, ...]) -> Iterator[Notice]:
+    """Thresholds on rates that say what was asked, not what could be done."""
+    for name in dict.fromkeys(threshold.name for threshold in thresholds if threshold.stage is None):
+        group, _, which = name.partition(".")
+        rate = section(manifest, "rates", which)
+        if group == "rates" and rate.get("bound") == "plan":
+            yield notice(
+                "rate_limited_by_plan", {"name": name, "value": rate.get("value"), "n": rate.get("n")}
+            )
+
+
+def _told(groups: Mapping[str, Any], form: str) -> str:
+    return ", ".join(f"{format_count(n)} {form.format(name)}" for name, n in groups.items())

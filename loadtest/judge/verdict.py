@@ -1,0 +1,252 @@
+"""The verdict: pass, fail, invalid, unreachable, interrupted or error, by a fixed order of precedence.
+
+The first that applies: a run that failed before it began (2) or by a fault of ours (70), interrupted (130),
+no connection was ever ready (3), a notice that spoils the result (4), a threshold missed or an event that
+reached the wrong user (1), a threshold not measured (4), nothing measured at all (4), else pass (0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from loadtest.errors import Exit
+from loadtest.judge.catalogue import Notice
+from loadtest.judge.causes import CAUSES
+from loadtest.judge.counts import in_doubt, not_opened
+from loadtest.judge.deciding import Outcome, decide
+from loadtest.judge.generator import own_lateness_ms, saturated
+from loadtest.judge.measured import Measurement, lookup
+from loadtest.judge.promises import response_metric
+from loadtest.judge.refusing import likely
+from loadtest.judge.sections import Manifest, model, section, sends, whole
+from loadtest.judge.self_notices import LATE_PART
+from loadtest.plan.threshold import Threshold
+from loadtest.units import format_count, format_ms, format_rate, format_ratio
+
+NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})
+
+DOUBTFUL = 0.01
+"""The part of the events that may have been taken for another turn's before times are not judged."""
+
+
+class Ruling(NamedTuple):
+    """How a run ended, with its exit code and one sentence."""
+
+    outcome: str
+    exit_code: Exit
+    reason: str
+
+
+class Case(NamedTuple):
+    """All that a verdict is made of; ``rows`` are the thresholds as judged."""
+
+    manifest: Manifest
+    notices: Sequence[Notice]
+    thresholds: Sequence[Threshold]
+    rows: list[dict[str, Any]]
+
+    def named(self, outcome: Outcome) -> list[str]:
+        """The thresholds of that outcome, in words."""
+        return [_in_words(row) for row in self.rows if row["outcome"] == outcome]
+
+
+def judge(
+    manifest: Manifest,
+    notices: Sequence[Notice],
+    thresholds: Sequence[Threshold],
+    stages: Mapping[int, Manifest] = NO_STAGES,
+) -> dict[str, Any]:
+    """The section ``verdict`` of a summarised manifest; total: it gives one for any manifest.
+
+    ``stages`` holds, by index, the manifest of each stage alone, summarised; a threshold of a stage that
+    is not there is not measured.
+    """
+    rows = [_row(each, manifest if each.stage is None else stages.get(each.stage)) for each in thresholds]
+    case = Case(manifest, notices, thresholds, rows)
+    ruling = next(found for rule in PRECEDENCE if (found := rule(case)))
+    return {
+        "outcome": ruling.outcome,
+        "exit_code": int(ruling.exit_code),
+        "reason": ruling.reason,
+        "thresholds": rows,
+    }
+
+
+def _row(threshold: Threshold, manifest: Manifest | None) -> dict[str, Any]:
+    if manifest is None:
+        measured, outcome = Measurement(None, 0, "the seconds of this stage were not kept"), "not_measured"
+    else:
+        measured, outcome = _judged(threshold, manifest)
+    row = {
+        "name": threshold.name,
+        "expression": threshold.expression,
+        "measured": measured.value,
+        "n": measured.n,
+        "outcome": outcome,
+        "reason": measured.reason,
+        "unit": threshold.unit,
+    }
+    return row if threshold.stage is None else {**row, "stage": threshold.stage}
+
+
+def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]:
+    measured = lookup(threshold.name, manifest)
+    outcome = decide(threshold, measured)
+    doubt = _own_delay(threshold, manifest, outcome) or _order_in_doubt(threshold, manifest)
+    if doubt:
+        return Measurement(measured.value, measured.n, doubt), "not_measured"
+    return measured, outcome
+
+
+def _own_delay(threshold: Threshold, manifest: Manifest, outcome: Outcome) -> str | None:
+    """Why a response-time threshold is not decided: our own delay is more than a tenth of its limit.
+
+    In the closed model a saturated generator leaves every such threshold undecided. Else only a miss is
+    in doubt, and only where service time, which does not contain our delay, does not miss as well.
+    """
+    metric = response_metric(threshold)
+    late = own_lateness_ms(manifest)
+    if metric is None or outcome == "not_measured" or late is None or late <= threshold.limit * LATE_PART:
+        return None
+    if model(manifest) == "closed" and saturated(manifest):
+        return f"the generator was saturated, its own lateness of {format_ms(late)} is too near the limit"
+    if outcome == "held":
+        return None
+    service = lookup(threshold.name.replace(metric, f"{metric}.service"), manifest)
+    if decide(threshold, service) == "missed":
+        return None
+    return f"the generator's own lateness of {format_ms(late)} may be the cause; service time does not miss"
+
+
+def _order_in_doubt(threshold: Threshold, manifest: Manifest) -> str | None:
+    """Why a threshold on times of turns is not decided: replies may have been taken for another turn's."""
+    counts = section(manifest, "counts", "measured")
+    doubtful, received = in_doubt(counts), whole(section(counts, "events").get("received"))
+    if not threshold.name.startswith(("turn.", "event.gap")) or doubtful <= received * DOUBTFUL:
+        return None
+    return "replies that are matched by order came after a timeout, and may answer earlier turns"
+
+
+# ------------------------------------------------------------------ precedence
+
+
+def _failed(case: Case) -> Ruling | None:
+    failure = section(case.manifest, "failure")
+    code = {2: Exit.CONFIG, 70: Exit.INTERNAL}.get(whole(failure.get("exit_code")))
+    if code is None:
+        return None
+    fallback = (
+        "Nothing was sent." if code is Exit.CONFIG else "loadtest itself failed; nothing may be concluded."
+    )
+    return Ruling("error", code, str(failure.get("sentence") or fallback))
+
+
+def _interrupted(case: Case) -> Ruling | None:
+    if not case.manifest.get("interrupted"):
+        return None
+    by = case.manifest.get("interrupted_by")
+    how = f"Stopped on {by}" if by else "Interrupted"
+    reason = f"{how} before its time; what was measured is kept, and no verdict follows from it."
+    return Ruling("interrupted", Exit.INTERRUPTED, reason)
+
+
+def _unreachable(case: Case) -> Ruling | None:
+    connections = section(case.manifest, "counts", "connections")
+    if whole(connections.get("ready")) or whole(connections.get("peak")):
+        return None
+    if case.manifest.get("status") in {"running", "cut short"} and not whole(connections.get("attempted")):
+        # Nothing of it was kept yet: that is no word of the target's either.
+        return None
+    own = not_opened(connections)
+    if own and own == whole(connections.get("attempted")):
+        # Nobody was asked: that is no word of the target's.
+        return None
+    refused = section(connections, "refused")
+    where = ", ".join(f"{format_count(n)} at {layer}" for layer, n in refused.items())
+    reasons = "; ".join(list(section(case.manifest, "refusals"))[:3])
+    why = f" ({reasons})" if reasons else ""
+    told = f"; refused: {where}{why}" if where else ""
+    sentence = f"No connection was ever ready, so nothing was measured{told}. {likely(case.manifest)}"
+    return Ruling("unreachable", Exit.UNREACHABLE, sentence.strip())
+
+
+def _spoilt(case: Case) -> Ruling | None:
+    spoiling = list(dict.fromkeys(notice.message for notice in case.notices if notice.spoils))
+    return Ruling("invalid", Exit.INVALID, " ".join(spoiling)) if spoiling else None
+
+
+def _missed(case: Case) -> Ruling | None:
+    missed = case.named("missed")
+    foreign = whole(section(case.manifest, "counts", "events").get("foreign"))
+    judged = any(threshold.name.startswith("events.foreign") for threshold in case.thresholds)
+    told = [f"{format_count(foreign)} events of other users arrived."] if foreign and not judged else []
+    if missed:
+        told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")
+        told += _first_cause(case)
+    return Ruling("fail", Exit.FAIL, " ".join(told)) if told else None
+
+
+def _first_cause(case: Case) -> list[str]:
+    """What is most likely the reason why turns were missing, where there is one."""
+    found = {notice.code: notice.message for notice in reversed(case.notices)}
+    return [found[code] for code in CAUSES if code in found][:1]
+
+
+def _undecided(case: Case) -> Ruling | None:
+    open_ones = case.named("not_measured")
+    if not open_ones:
+        return None
+    told = f"{len(open_ones)} of {len(case.rows)} thresholds not measured: {', '.join(open_ones)}."
+    return Ruling("invalid", Exit.INVALID, " ".join([told, *_first_cause(case)]))
+
+
+def _empty(case: Case) -> Ruling | None:
+    """Without thresholds a run that measured is a pass; one that asked and got no event did not measure."""
+    events = section(case.manifest, "counts", "measured", "events")
+    if case.rows or not sends(case.manifest) or whole(events.get("matched")):
+        return None
+    told = "No event answered a turn in the measured part, so nothing was measured."
+    return Ruling("invalid", Exit.INVALID, " ".join([told, *_first_cause(case)]))
+
+
+def _passed(case: Case) -> Ruling:
+    n = len(case.rows)
+    if not n:
+        return Ruling("pass", Exit.PASS, "Measured; the scenario sets no thresholds.")
+    told = (
+        "Its one threshold was measured and held."
+        if n == 1
+        else f"All {n} thresholds were measured and held."
+    )
+    return Ruling("pass", Exit.PASS, told)
+
+
+PRECEDENCE: tuple[Callable[[Case], Ruling | None], ...] = (
+    _failed,
+    _interrupted,
+    _unreachable,
+    _spoilt,
+    _missed,
+    _undecided,
+    _empty,
+    _passed,
+)
+"""The first rule that gives a ruling decides; the last always does."""
+
+
+def _in_words(row: Mapping[str, Any]) -> str:
+    """One judged threshold: "turn.first_event.p95 was 132 ms, not < 100ms"."""
+    name = row["name"] if "stage" not in row else f"{row['name']} of stage {row['stage'] + 1}"
+    if row["measured"] is None or row["outcome"] == "not_measured":
+        return f"{name} ({row['reason'] or 'not measured'})"
+    return f"{name} was {_FORMATS[row['unit']](row['measured'])}, not {row['expression']}"
+
+
+_FORMATS: dict[str, Callable[[float], str]] = {
+    "ms": format_ms,
+    "per_s": format_rate,
+    "ratio": format_ratio,
+    "count": lambda count: format_count(int(count)),
+}

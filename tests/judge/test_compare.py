@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from loadtest.errors import Exit
+from loadtest.judge.compare import COMPLETE, DEFAULT, compare, primary_of, rules_of, worst
+from loadtest.judge.sides import Side, side
+from loadtest.plan.scenario import Compare
+from tests.judge.made import deep
+from tests.judge.repeats import repeats, run, spread
+
+P95 = "turn.first_event.p95"
+
+
+def v1(**more: Any) -> Side:
+    return repeats("v1", spread(50, 0.01, 5, 1), **more)
+
+
+def v2(factor: float, cv: float = 0.01, n: int = 5, **more: Any) -> Side:
+    return repeats("v2", spread(50 * factor, cv, n, 2), **more)
+
+
+@pytest.mark.parametrize(
+    ("factor", "cv", "outcome", "code"),
+    [
+        (1.1, 0.01, "slower", Exit.FAIL),
+        (0.9, 0.01, "faster", Exit.PASS),
+        (1.0, 0.01, "same", Exit.PASS),
+        (1.0, 0.2, "cannot tell", Exit.INVALID),
+    ],
+)
+def test_a_verdict_and_its_exit_code(factor: float, cv: float, outcome: str, code: Exit) -> None:
+    found = compare(v1(), v2(factor, cv))
+    assert (found.ruling.outcome, found.ruling.exit_code) == (outcome, code)
+    assert [row.name for row in found.primary] == [P95, COMPLETE]
+    assert {row.name for row in found.exploratory} >= {"turn.first_event.p50", "rates.turns_per_s"}
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_lenient_does_not_mind_not_knowing() -> None:
+    assert compare(v1(), v2(1.0, 0.2), lenient=True).ruling.exit_code == Exit.PASS
+    assert compare(v1(), v2(1.1), lenient=True).ruling.exit_code == Exit.FAIL
+
+
+def test_of_several_comparisons_the_worst_counts() -> None:
+    slower, faster, unclear = compare(v1(), v2(1.1)), compare(v1(), v2(0.9)), compare(v1(), v2(1.0, 0.2))
+    assert worst([faster, unclear, slower]) == Exit.FAIL
+    assert worst([faster, unclear]) == Exit.INVALID
+    assert worst([faster]) == Exit.PASS
+
+
+def test_a_threshold_newly_missed_is_a_failure_even_of_one_run() -> None:
+    after = side("v2", [run(0, label="v2", outcomes={P95: "missed"})])
+    found = compare(side("v1", [run(0)]), after)
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("threshold newly missed", Exit.FAIL)
+    assert f"{P95} < 100ms" in found.ruling.reason
+    both = compare(v1(), v2(1.2, outcomes={P95: "missed"}))
+    assert both.ruling.outcome == "slower"
+    assert "newly missed" in both.ruling.reason
+
+
+def other_load(label: str = "v2") -> Side:
+    changes = {"load": {"planned": {"connections": 8}}}
+    return side(label, [deep(run(at, label=label), changes) for at in range(5)])
+
+
+def test_different_load_is_not_comparable_unless_forced() -> None:
+    found = compare(v1(), other_load())
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("not comparable", Exit.INVALID)
+    assert "load.connections 4 against 8" in found.ruling.reason
+    assert found.rows == ()
+    assert compare(v1(), other_load(), lenient=True).ruling.exit_code == Exit.INVALID
+    forced = compare(v1(), other_load(), force=True)
+    assert forced.rows
+    assert "different_load" in {notice["code"] for notice in forced.notices}
+
+
+def test_many_differences_of_load_are_not_all_named() -> None:
+    changes = {
+        "load": {"planned": {f"{name}_s": 3.5 for name in ("duration", "warmup", "timeout")} | {"burst": 2}}
+    }
+    found = compare(v1(), side("v2", [deep(run(0), changes)]))
+    assert "and 1 more" in found.ruling.reason
+
+
+def test_simulated_is_never_held_against_real() -> None:
+    changes = {"target": {"simulated": True}}
+    simulated = side("v2", [deep(run(at), changes) for at in range(5)])
+    found = compare(v1(), simulated, force=True)
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("not comparable", Exit.INVALID)
+    assert "simulated" in found.ruling.reason
+
+
+def test_a_side_without_a_run_that_counts() -> None:
+    found = compare(v1(), side("v2", [run(0, status="running")]))
+    assert found.ruling.outcome == "cannot tell"
+    assert "no run of v2 can be believed" in found.ruling.reason
+    assert found.scenario == "made"
+
+
+def test_what_decides() -> None:
+    promised = run(thresholds={f"turns.{name}": "< 5" for name in ("lost", "failed")})
+    assert primary_of(Compare(), promised) == (["turns.lost", "turns.failed", COMPLETE], [])
+    assert primary_of(Compare(primary=("turns.lost",)), promised) == (["turns.lost"], [])
+    assert primary_of(Compare(), run(thresholds={})) == (list(DEFAULT), [])
+    names = [f"turn.first_event.p{q}" for q in (50, 75, 90, 95, 96, 97, 98)]
+    crowded = run(thresholds=dict.fromkeys(names, "< 1s"))
+    assert primary_of(Compare(), crowded) == (names[:6], names[6:])
+
+
+def test_the_rules_are_those_of_the_scenario() -> None:
+    written = {"primary": ["turns.lost"], "smallest_effect": "0.1", "turns.lost": "0.2"}
+    made = deep(run(), {"scenario": {"settings": {"compare": written}}})
+    assert rules_of(made) == Compare(
+        primary=("turns.lost",), smallest_effect=0.1, effects={"turns.lost": 0.2}
+    )
+    assert rules_of(run()) == Compare()
+
+
+def test_the_rules_of_the_newest_candidate_hold() -> None:
+    written = {"scenario": {"settings": {"compare": {"smallest_effect": "0.25"}}}}
+    after = side("v2", [deep(each, written) for each in v2(1.1).runs])
+    found = compare(v1(), after)
+    assert found.ruling.outcome == "same"
+    assert compare(v1(), after, Compare()).ruling.outcome == "slower"
+
+
+def test_noise_that_was_learned_helps_where_runs_are_few() -> None:
+    one, other = side("v1", [run(0)]), side("v2", [run(0, label="v2")])
+    assert compare(one, other).primary[0].visible is None
+    assert compare(one, other, noise={P95: 0.02}).primary[0].visible is not None
+
+
+def test_blocks_that_took_turns_are_weighed_in_pairs() -> None:
+    climbing = [50 * 1.05**at for at in range(8)]
+    before = repeats("a", climbing)
+    after = repeats("b", [value * 1.1 * (1 + at % 2 / 100) for at, value in enumerate(climbing)])
+    assert compare(before, after).ruling.outcome == "cannot tell"
+    found = compare(before, after, paired=True)
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("slower", Exit.FAIL)
+    (row,) = [row for row in found.primary if row.name == P95]
+    assert row.method == "pairs"
+    assert row.spread is not None
+    assert row.spread < 0.01
+
+
+def test_pairs_that_do_not_tell_say_how_many_would() -> None:
+    before, after = repeats("a", spread(50, 0.1, 6, 1)), repeats("b", spread(50, 0.1, 6, 2))
+    (row,) = [row for row in compare(before, after, paired=True).primary if row.name == P95]
+    assert row.word == "cannot tell"
+    assert "pairs of blocks" in row.why
+
+
+def test_too_few_pairs_are_told_with_their_difference() -> None:
+    before, after = repeats("a", [50.0] * 5), repeats("b", [60.0] * 5)
+    (row,) = [row for row in compare(before, after, paired=True).primary if row.name == P95]
+    assert (row.word, row.why) == ("cannot tell", "5 pairs of blocks; a verdict takes 6")
+    assert row.change == pytest.approx(0.2)
+    apart = compare(repeats("a", [None, 50.0]), repeats("b", [60.0, None]), paired=True)
+    assert "no pair of blocks measured it on both sides" in {row.why for row in apart.primary}
+    lost = compare(repeats("a", [None] * 6), repeats("b", [60.0] * 6), paired=True)
+    assert "not measured in the baseline" in next(row.why for row in lost.primary if row.name == P95)
+
+
+def test_nothing_compared_is_not_known() -> None:
+    assert worst([]) == Exit.INVALID

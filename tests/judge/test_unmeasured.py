@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from loadtest.judge.summary import summarise
+from loadtest.judge.unmeasured import unmeasured_metrics
+from loadtest.measure.totals import Totals
+from loadtest.plan.threshold import METRICS
+from tests.judge.made import good_totals, manifest, totals
+
+
+def reasons(totals_: Totals, **changes: Any) -> dict[str, str]:
+    found: dict[str, str] = summarise(manifest(**changes), totals_)["unmeasured"]
+    return found
+
+
+def without(*metrics: str, **counters: int) -> Totals:
+    return good_totals(counters, dict.fromkeys(metrics))
+
+
+def test_every_metric_is_there_or_has_a_reason() -> None:
+    for made in (good_totals(), totals(), totals({"connections.attempted": 3})):
+        summed = summarise(manifest(), made)
+        assert set(summed["metrics"]) | set(summed["unmeasured"]) == set(METRICS)
+        assert not set(summed["metrics"]) & set(summed["unmeasured"])
+
+
+def test_no_metric_falls_to_a_reason_that_speaks_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "nothing timed it" not in unmeasured_metrics(manifest(), {}).values()
+    monkeypatch.setattr("loadtest.judge.unmeasured.METRICS", (*METRICS, "close.time"))
+    assert unmeasured_metrics(manifest(), {})["close.time"] == "nothing timed it"
+
+
+@pytest.mark.parametrize(
+    ("made", "changes", "name", "told"),
+    [
+        (totals(), {}, "connect.tcp", "no connection was attempted"),
+        (totals({"connections.attempted": 1}), {}, "connect.tcp", "no connection got that far"),
+        (without("connect.tcp"), {}, "connect.tcp", "no connection timed it"),
+        (good_totals(), {}, "connect.tls", "the target is ws://, without TLS"),
+        (totals(), {"target__tls": True}, "connect.tls", "no connection was attempted"),
+        (
+            good_totals(),
+            {},
+            "connect.resolve",
+            "the target is given as an address, there is no name to look up",
+        ),
+        (
+            good_totals(),
+            {"target__url": "wss://example.org/ws"},
+            "connect.resolve",
+            "no name was looked up while connecting; the run looked it up once before",
+        ),
+        (totals(), {"scenario__settings__traffic": None}, "turn.completion", "the scenario sends nothing"),
+        (totals(), {}, "turn.completion", "no turn fell due in the measured part"),
+        (totals({"turns.due": 1}), {}, "send.lateness", "no connection was attempted"),
+        (totals({"turns.due": 1}), {}, "turn.completion", "no turn was begun in the measured part"),
+        (without("turn.completion"), {}, "turn.completion", "no turn of the measured part came to it"),
+        (without("event.gap"), {}, "event.gap", "no turn received two events in reads of their own"),
+        (totals(), {}, "event.gap", "no turn fell due in the measured part"),
+        (totals(), {}, "receive.lag", "no event was received in the measured part"),
+        (without("receive.lag"), {}, "receive.lag", "arrivals were not stamped apart from being read"),
+        (good_totals(), {}, "ping.rtt", "the scenario sends no pings"),
+        (good_totals({"pings.sent": 3}), {}, "ping.rtt", "no ping was answered"),
+        (good_totals(), {}, "reconnect.time", "no connection was opened again"),
+    ],
+)
+def test_the_reason_is_the_nearest_one(made: Totals, changes: dict[str, Any], name: str, told: str) -> None:
+    assert reasons(made, **changes)[name] == told
+
+
+def test_what_the_protocol_cannot_know_stays_and_old_reasons_of_metrics_go() -> None:
+    found = reasons(
+        good_totals(), unmeasured={"foreign": "no user path", "turn.completion": "an older reason"}
+    )
+    assert found["foreign"] == "no user path"
+    assert "turn.completion" not in found

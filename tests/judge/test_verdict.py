@@ -1,0 +1,380 @@
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.errors import Exit
+from loadtest.judge.catalogue import Notice
+from loadtest.judge.promises import response_metric, tightest_ms
+from loadtest.judge.summary import summarise
+from loadtest.judge.verdict import judge
+from loadtest.measure.totals import Totals
+from loadtest.plan.threshold import Threshold, parse_threshold
+from tests.judge.made import good_totals, manifest, totals
+
+SPOILS = Notice("worker_lost", "A worker was lost.", "", {}, spoils=True)
+HELD = parse_threshold("turns.complete.ratio", ">= 99%")
+MISSED = parse_threshold("turn.completion.p95", "< 1us")
+OPEN = parse_threshold("turn.completion.p99", "< 1s")
+
+
+def verdict(
+    *thresholds: Threshold, totals_: Totals | None = None, notices: tuple[Notice, ...] = (), **changes: Any
+) -> dict[str, Any]:
+    made = manifest(**changes)
+    summed = {**made, **summarise(made, good_totals() if totals_ is None else totals_)}
+    return judge(summed, notices, thresholds)
+
+
+def ruling(found: dict[str, Any]) -> tuple[str, int]:
+    return found["outcome"], found["exit_code"]
+
+
+def test_all_thresholds_held_is_a_pass() -> None:
+    found = verdict(HELD)
+    assert ruling(found) == ("pass", 0)
+    assert found["reason"] == "Its one threshold was measured and held."
+    assert found["thresholds"] == [
+        {
+            "name": "turns.complete.ratio",
+            "expression": ">= 99%",
+            "measured": 1.0,
+            "n": 40,
+            "outcome": "held",
+            "reason": None,
+            "unit": "ratio",
+        }
+    ]
+    assert verdict(HELD, HELD)["reason"] == "All 2 thresholds were measured and held."
+
+
+def test_a_run_that_measured_passes_without_thresholds() -> None:
+    found = verdict()
+    assert ruling(found) == ("pass", 0)
+    assert found["reason"] == "Measured; the scenario sets no thresholds."
+
+
+def test_a_run_that_asked_and_got_no_event_did_not_measure() -> None:
+    silent = good_totals({"events.matched": 0})
+    assert ruling(verdict(totals_=silent)) == ("invalid", 4)
+    assert ruling(verdict(totals_=silent, scenario__settings__traffic=None)) == ("pass", 0)
+    assert ruling(verdict(HELD, totals_=silent)) == ("pass", 0)
+
+
+def test_a_missed_threshold_is_a_fail_and_says_by_how_much() -> None:
+    found = verdict(MISSED, HELD, OPEN)
+    assert ruling(found) == ("fail", 1)
+    assert found["reason"] == "1 of 3 thresholds missed: turn.completion.p95 was 100 ms, not < 1us."
+    assert [row["outcome"] for row in found["thresholds"]] == ["missed", "held", "not_measured"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expression", "told"),
+    [
+        ("rates.turns_per_s", "> 20/s", "rates.turns_per_s was 4/s, not > 20/s"),
+        ("connections.ready", "> 10", "connections.ready was 4, not > 10"),
+        ("turns.complete.ratio", "< 50%", "turns.complete.ratio was 100 %, not < 50%"),
+    ],
+)
+def test_each_unit_is_told_in_its_own_words(name: str, expression: str, told: str) -> None:
+    assert told in verdict(parse_threshold(name, expression))["reason"]
+
+
+def test_a_threshold_that_was_not_measured_makes_the_run_invalid_and_says_why() -> None:
+    found = verdict(OPEN, HELD)
+    assert ruling(found) == ("invalid", 4)
+    assert found["reason"] == (
+        "1 of 2 thresholds not measured: turn.completion.p99 (not enough samples, n = 40; p99 needs 100)."
+    )
+
+
+def test_a_silent_target_misses_a_rate_that_was_never_measured() -> None:
+    silent = good_totals({"events.matched": 0, "turns.complete": 0, "turns.timed_out": 40}, instants={})
+    found = verdict(parse_threshold("rates.events_received_per_s", "> 20/s"), totals_=silent)
+    assert ruling(found) == ("fail", 1)
+    assert found["thresholds"][0]["measured"] is None
+    assert found["reason"] == (
+        "1 of 1 thresholds missed: rates.events_received_per_s"
+        " (no event answered a turn, though 40 were begun over 10 s)."
+    )
+
+
+def test_no_connection_ever_ready_is_unreachable() -> None:
+    refused = totals(
+        {"connections.attempted": 3, "connections.refused.tcp": 2, "connections.refused.auth": 1}
+    )
+    found = verdict(HELD, totals_=refused)
+    assert ruling(found) == ("unreachable", 3)
+    assert found["reason"] == (
+        "No connection was ever ready, so nothing was measured; refused: 1 at auth, 2 at tcp."
+        " The server did not take the credential: see target.auth and target.headers."
+    )
+    assert verdict(totals_=totals())["reason"] == "No connection was ever ready, so nothing was measured."
+
+
+@pytest.mark.parametrize("status", ["cut short", "running"])
+def test_of_a_run_without_a_second_nobody_knows_whether_its_target_answered(status: str) -> None:
+    spoils = Notice("cut_short", "Cut short.", "", {}, spoils=True)
+    found = verdict(HELD, totals_=totals(), notices=(spoils,), status=status)
+    assert ruling(found) == ("invalid", 4)
+    tried = totals({"connections.attempted": 3, "connections.refused.tcp": 3})
+    assert ruling(verdict(HELD, totals_=tried, notices=(spoils,), status=status)) == ("unreachable", 3)
+
+
+def test_where_this_machine_could_open_nothing_the_target_is_not_unreachable() -> None:
+    counters = {"connections.attempted": 3, "connections.not_opened.EMFILE": 3}
+    spoils = Notice("connections_not_opened", "No files.", "", {}, spoils=True)
+    assert ruling(verdict(HELD, totals_=totals(counters), notices=(spoils,))) == ("invalid", 4)
+    some = {**counters, "connections.not_opened.EMFILE": 2, "connections.refused.tcp": 1}
+    assert ruling(verdict(HELD, totals_=totals(some), notices=(spoils,))) == ("unreachable", 3)
+
+
+def test_a_part_in_which_connections_were_ready_is_not_unreachable() -> None:
+    held = totals(moves=[(0, 1)])
+    assert ruling(verdict(totals_=held, scenario__settings__traffic=None)) == ("pass", 0)
+
+
+def test_a_spoilt_run_is_invalid_whatever_was_missed() -> None:
+    found = verdict(MISSED, notices=(SPOILS, SPOILS, Notice("a", "A remark.", "", {})))
+    assert ruling(found) == ("invalid", 4)
+    assert found["reason"] == "A worker was lost."
+
+
+def test_a_run_that_somebody_stopped_says_where() -> None:
+    found = verdict(MISSED, interrupted=True, interrupted_by="a page")
+    assert found["reason"].startswith("Stopped on a page before its time; what was measured is kept")
+
+
+def test_an_interrupted_run_has_no_verdict_but_its_thresholds() -> None:
+    found = verdict(MISSED, notices=(SPOILS,), interrupted=True)
+    assert ruling(found) == ("interrupted", 130)
+    assert found["thresholds"][0]["outcome"] == "missed"
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "told"),
+    [
+        ({"exit_code": 70, "sentence": "It broke."}, 70, "It broke."),
+        ({"exit_code": 70}, 70, "loadtest itself failed; nothing may be concluded."),
+        ({"exit_code": 2}, 2, "Nothing was sent."),
+    ],
+)
+def test_a_failure_of_the_plan_or_of_ours_comes_first(failure: dict[str, Any], code: int, told: str) -> None:
+    found = verdict(MISSED, interrupted=True, failure=failure)
+    assert ruling(found) == ("error", code)
+    assert found["reason"] == told
+
+
+def test_an_event_of_another_user_fails_the_run_unless_a_threshold_allows_it() -> None:
+    leak = good_totals({"events.foreign": 2})
+    found = verdict(HELD, totals_=leak)
+    assert ruling(found) == ("fail", 1)
+    assert found["reason"] == "2 events of other users arrived."
+    allowed = parse_threshold("events.foreign", "< 3")
+    assert ruling(verdict(allowed, totals_=leak)) == ("pass", 0)
+    both = verdict(MISSED, totals_=leak)["reason"]
+    assert both.startswith("2 events of other users arrived. 1 of 1 thresholds missed")
+
+
+# ------------------------------------------------------------------ our own delay
+
+
+RESPONSE = parse_threshold("turn.first_event.p95", "< 100ms")
+
+
+def late(response: float, service: float, lateness: float, **fields: Any) -> Totals:
+    values = {
+        "turn.first_event": [response] * 40,
+        "turn.first_event.service": [service] * 40,
+        "send.lateness": [lateness] * 40,
+    }
+    return good_totals(None, values, **fields)
+
+
+LAGGING = {"cpu": 0.5, "loop_lag_ns": 80e6}
+
+
+@pytest.mark.parametrize(
+    ("response", "service", "lateness", "gauges", "outcome"),
+    [
+        (150.0, 90.0, 60.0, LAGGING, "not_measured"),
+        (150.0, 120.0, 30.0, LAGGING, "missed"),
+        (150.0, 90.0, 5.0, LAGGING, "missed"),
+        (90.0, 40.0, 50.0, LAGGING, "held"),
+        (150.0, 90.0, 60.0, {"loop_lag_ns": 1e6}, "missed"),
+    ],
+)
+def test_a_miss_that_our_own_delay_may_have_caused_is_not_decided(
+    response: float, service: float, lateness: float, gauges: dict[str, float], outcome: str
+) -> None:
+    row = verdict(RESPONSE, totals_=late(response, service, lateness, gauges=gauges))["thresholds"][0]
+    assert row["outcome"] == outcome
+    assert (row["reason"] is not None) is (outcome == "not_measured")
+
+
+@pytest.mark.parametrize(
+    ("model", "lateness", "outcome"),
+    [("closed", 11.0, "not_measured"), ("closed", 9.0, "held"), ("open", 11.0, "held")],
+)
+def test_a_saturated_closed_generator_leaves_response_times_undecided(
+    model: str, lateness: float, outcome: str
+) -> None:
+    busy = late(50.0, 40.0, lateness, gauges={"cpu": 0.99})
+    row = verdict(RESPONSE, totals_=busy, model=model)["thresholds"][0]
+    assert row["outcome"] == outcome
+    if outcome == "not_measured":
+        assert row["reason"] == "the generator was saturated, its own lateness of 11 ms is too near the limit"
+
+
+@pytest.mark.parametrize(
+    ("name", "expression", "metric"),
+    [
+        ("turn.first_event.p95", "< 1s", "turn.first_event"),
+        ("turn.completion.p99_9", "<= 1s", "turn.completion"),
+        ("turn.completion.p95", "> 1s", None),
+        ("turn.completion.service.p95", "< 1s", None),
+        ("turn.completion.n", "< 5", None),
+        ("turns.complete", "< 5", None),
+    ],
+)
+def test_thresholds_of_response_time_are_those_from_the_intended_instant(
+    name: str, expression: str, metric: str | None
+) -> None:
+    assert response_metric(parse_threshold(name, expression)) == metric
+
+
+def test_the_tightest_limit_of_response_time() -> None:
+    assert tightest_ms((RESPONSE, MISSED, HELD)) == 0.001
+    assert tightest_ms((HELD,)) is None
+
+
+# ------------------------------------------------------------------ stages and precedence
+
+
+def test_a_threshold_of_a_stage_is_judged_on_that_stage() -> None:
+    threshold = parse_threshold("turns.complete", ">= 10", stage=1)
+    made = {**manifest(), **summarise(manifest(), good_totals())}
+    stage = {**made, **summarise(manifest(), good_totals({"turns.complete": 3, "turns.timed_out": 37}))}
+    found = judge(made, [], [threshold], {1: stage})
+    assert found["thresholds"][0]["stage"] == 1
+    assert found["reason"] == "1 of 1 thresholds missed: turns.complete of stage 2 was 3, not >= 10."
+    absent = judge(made, [], [threshold])
+    assert ruling(absent) == ("invalid", 4)
+    assert absent["thresholds"][0]["reason"] == "the seconds of this stage were not kept"
+
+
+CAUSES: list[tuple[str, Exit]] = [
+    ("config", Exit.CONFIG),
+    ("internal", Exit.INTERNAL),
+    ("interrupted", Exit.INTERRUPTED),
+    ("unreachable", Exit.UNREACHABLE),
+    ("spoilt", Exit.INVALID),
+    ("missed", Exit.FAIL),
+    ("open", Exit.INVALID),
+]
+"""In order of precedence."""
+
+
+def with_causes(causes: set[str]) -> dict[str, Any]:
+    made = manifest(interrupted="interrupted" in causes)
+    if "internal" in causes:
+        made["failure"] = {"exit_code": 70}
+    if "config" in causes:
+        made["failure"] = {"exit_code": 2}
+    counters = dict.fromkeys(("connections.ready", "connections.established"), 0)
+    sums = good_totals(
+        counters if "unreachable" in causes else None, moves=[] if "unreachable" in causes else [(0, 1)]
+    )
+    thresholds = [HELD, *([MISSED] if "missed" in causes else []), *([OPEN] if "open" in causes else [])]
+    return judge({**made, **summarise(made, sums)}, [SPOILS] if "spoilt" in causes else [], thresholds)
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(CAUSES, 2)))
+def test_of_two_causes_the_first_in_order_decides(first: tuple[str, Exit], second: tuple[str, Exit]) -> None:
+    assert with_causes({first[0], second[0]})["exit_code"] == first[1]
+    assert with_causes({second[0]})["exit_code"] == second[1]
+
+
+@given(st.sets(st.sampled_from([name for name, _ in CAUSES])))
+def test_the_verdict_is_total_and_never_a_pass_with_a_cause(causes: set[str]) -> None:
+    found = with_causes(causes)
+    expected = next((code for name, code in CAUSES if name in causes), Exit.PASS)
+    assert found["exit_code"] == expected
+    assert type(found["exit_code"]) is int
+    assert found["reason"].endswith(".")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "counts",
+                        "connections",
+                        "ready",
+                        "measured",
+                        "events",
+                        "turns",
+                        "due",
+                        "generator",
+                        "failure",
+                    ]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=12,
+    ).filter(lambda made: isinstance(made, dict))
+)
+def test_any_manifest_gets_a_verdict(made: dict[str, Any]) -> None:
+    found = judge(made, [], [HELD, MISSED, parse_threshold("connections.refused", "< 1")])
+    assert found["outcome"] in {"pass", "fail", "invalid", "unreachable", "interrupted", "error"}
+    assert found["exit_code"] != 0 or all(row["outcome"] == "held" for row in found["thresholds"])
+
+
+def test_times_are_not_judged_where_answers_may_be_another_turns() -> None:
+    completion = parse_threshold("turn.completion.p95", "< 1s")
+    few = verdict(HELD, completion, totals_=good_totals({"events.after_timeout": 2}))
+    assert ruling(few) == ("pass", 0)
+    many = verdict(HELD, completion, totals_=good_totals({"events.after_timeout": 3}))
+    assert ruling(many) == ("invalid", 4)
+    assert [row["outcome"] for row in many["thresholds"]] == ["held", "not_measured"]
+    assert "matched by order" in many["thresholds"][1]["reason"]
+    missed = parse_threshold("turns.complete.ratio", "> 100%")
+    assert ruling(verdict(missed, completion, totals_=good_totals({"events.after_timeout": 3}))) == (
+        "fail",
+        1,
+    )
+
+
+def test_a_miss_names_its_first_cause() -> None:
+    causes = (
+        Notice("turns_timed_out", "2 turns timed out.", "", {}),
+        Notice("unexpected_closes", "2 connections ended.", "", {}),
+        Notice("unexpected_closes", "Another.", "", {}),
+    )
+    found = verdict(MISSED, notices=(*causes, Notice("coalesced_reads", "A remark.", "", {})))
+    assert found["reason"].endswith("not < 1us. 2 connections ended.")
+    assert verdict(HELD, notices=causes)["reason"] == "Its one threshold was measured and held."
+
+
+def test_what_was_not_measured_names_its_first_cause_too() -> None:
+    causes = (
+        Notice("turns_timed_out", "2 turns timed out.", "", {}),
+        Notice("turn_path_never_matched", "No event carried the id of a turn.", "", {}),
+    )
+    unknown = parse_threshold("connect.tls.p95", "< 1s")
+    found = verdict(unknown, notices=causes)
+    assert ruling(found) == ("invalid", 4)
+    assert found["reason"].endswith(". No event carried the id of a turn.")
+    silent = verdict(totals_=good_totals({"events.matched": 0}), notices=causes)
+    assert ruling(silent) == ("invalid", 4)
+    assert silent["reason"].endswith("so nothing was measured. No event carried the id of a turn.")
