@@ -1,0 +1,131 @@
+"""A comparison for a pull request, for machines, and for CI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+from loadtest.judge.compare import SCHEMA, Comparison
+from loadtest.show.comparison import Line, Told, tell
+from loadtest.show.markdown import code, escaped, remarks, table
+from loadtest.show.report import Tone
+
+MARKS: dict[Tone, str] = {"good": "✅", "bad": "❌", "doubt": "❔", "plain": ""}
+
+HEADS = (
+    "",
+    "metric",
+    "baseline",
+    "candidate",
+    "change",
+    "95 % interval",
+    "p",
+    "smallest effect",
+    "of the baseline",
+    "of the candidate",
+    "why",
+)
+MEANING = (
+    "Means of runs. Changes and their intervals are over {over}; p is of the direction of the change,"
+    " corrected over the metrics of a table, and tests for more than three fifths of the smallest effect."
+)
+ALIGN = "ll" + "r" * 8 + "l"
+
+
+def as_json(comparisons: Sequence[Comparison], exit_code: int) -> str:
+    """Every comparison as plain data; numbers that do not exist are null."""
+    return document(SCHEMA, exit_code, comparisons=[each.as_dict() for each in comparisons])
+
+
+def document(schema: str, exit_code: int, **found: Any) -> str:
+    """What was found as JSON for machines."""
+    made = {"schema": schema, "exit_code": exit_code, **found}
+    return json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def markdown(tolds: Iterable[Told]) -> str:
+    """Every comparison, verdict first."""
+    return "\n\n".join("\n".join(_markdown(told)) for told in tolds) + "\n"
+
+
+def _markdown(told: Told) -> Iterator[str]:
+    simulated = " (SIMULATED)" if told.simulated else ""
+    sides = f"{escaped(told.baseline)} → {escaped(told.candidate)}"
+    yield f"# {told.word}: {escaped(told.scenario)}, {sides}{simulated}"
+    yield from ("", f"**{escaped(told.why)}** Exit code {told.exit_code}.")
+    if told.primary:
+        yield from ("", "## What decides", "", *_table(told.primary))
+        yield from ("", MEANING.format(over=told.over))
+    if told.exploratory:
+        yield from (
+            "",
+            f"<details><summary>Exploratory: {len(told.exploratory)} metrics that decide nothing</summary>",
+        )
+        yield from ("", *_table(told.exploratory), "", "</details>")
+    if told.differing:
+        yield from (
+            "",
+            "## What differs beside the numbers",
+            "",
+            "| | baseline | candidate |",
+            "| --- | --- | --- |",
+        )
+        yield from (
+            f"| {code(name)} | {escaped(one)} | {escaped(other)} |" for name, one, other in told.differing
+        )
+    yield from remarks(told.notices)
+
+
+def _table(lines: Iterable[Line]) -> Iterator[str]:
+    return table(HEADS, ALIGN, map(_cells, lines))
+
+
+def _cells(each: Line) -> tuple[str, ...]:
+    return (
+        f"{MARKS[each.tone]} {each.word}",
+        code(each.name),
+        each.baseline,
+        each.candidate,
+        each.change,
+        each.interval,
+        escaped(each.p),
+        each.smallest,
+        each.baseline_n,
+        each.candidate_n,
+        escaped(each.why),
+    )
+
+
+def junit(comparisons: Iterable[Comparison]) -> str:
+    """A suite per comparison, a case per metric that decides, and one for the whole.
+
+    Slower is a failure; what one cannot tell is an error; nothing is ever skipped.
+    """
+    root = ElementTree.Element("testsuites")
+    for comparison in comparisons:
+        _suite(root, tell(comparison), comparison)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(root: ElementTree.Element, told: Told, comparison: Comparison) -> None:
+    name = f"{told.scenario} {told.baseline} against {told.candidate}{' SIMULATED' if told.simulated else ''}"
+    suite = ElementTree.SubElement(root, "testsuite", name=name)
+    case = ElementTree.SubElement(suite, "testcase", classname=told.scenario, name="comparison")
+    kind = {"threshold newly missed": "failure", "not comparable": "error"}.get(comparison.ruling.outcome)
+    if kind or not told.primary:
+        ElementTree.SubElement(case, kind or "error", type=comparison.ruling.outcome, message=told.why)
+    for each in told.primary:
+        case = ElementTree.SubElement(suite, "testcase", classname=told.scenario, name=each.name)
+        said = f"{each.baseline} → {each.candidate}, {each.change} ({each.interval}); {each.why}"
+        kind = {"slower": "failure", "cannot tell": "error"}.get(each.word)
+        if kind:
+            ElementTree.SubElement(case, kind, type=each.word, message=f"{each.word}: {said}")
+        else:
+            ElementTree.SubElement(case, "system-out").text = f"{each.word}: {said}"
+    counted = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error"}
+    for attribute, path in counted.items():
+        suite.set(attribute, str(len(suite.findall(path))))
+    suite.set("skipped", "0")

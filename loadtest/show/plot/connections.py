@@ -1,0 +1,105 @@
+"""Connections over time: how many were ready at once, and when some were refused or closed."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loadtest.judge.counts import ENDED_BY_US
+from loadtest.show.counting import NO_CLOSE_FRAME
+from loadtest.show.plot import sheet as layout
+from loadtest.show.plot import style
+from loadtest.show.plot.bars import stacked
+from loadtest.show.plot.timeline import Phases, share_time
+from loadtest.show.series import Column, Series
+from loadtest.units import format_count
+
+TITLE = "Connections"
+
+SHOWN = 5
+"""Kinds of refusal and close that get a colour of their own; the rest are summed."""
+
+WITHOUT_FRAME = f"closed: {NO_CLOSE_FRAME}"
+
+STEPS = 700
+"""Steps of time that are told apart in the count of ready connections."""
+
+
+def draw(
+    heading: layout.Heading, series: Series, phases: Phases, planned: int | None, width_in: float
+) -> Figure:
+    """Two panels: ready at once with its peak, refused and closed per second."""
+    sheet = layout.sheet(heading, width_in)
+    ready = layout.panel(sheet, "connections ready at once", 1.9)
+    if series.counted("connections.attempted").sum() or len(series.moves):
+        _ready(ready.axes, series, planned)
+    else:
+        layout.explain(sheet, ready, "no connection was attempted")
+    lost = layout.panel(sheet, "refused, closed by the target or given up, per second", 1.2)
+    kinds = _kinds(series)
+    if kinds:
+        stacked(lost.axes, series, kinds)
+    else:
+        layout.explain(sheet, lost, _nothing(series), measured=True)
+    drawn = [panel for panel in sheet.panels if panel.axes.axison]
+    for panel in drawn:
+        share_time(panel.axes, series, phases, first=panel is drawn[0], last=panel is drawn[-1])
+        layout.legend(panel, width_in)
+    layout.arrange(sheet)
+    return sheet.figure
+
+
+def _nothing(series: Series) -> str:
+    attempted = int(series.counted("connections.attempted").sum())
+    if not attempted:
+        return "No connection was attempted."
+    return f"Of {format_count(attempted)} attempted, none was refused and none closed by the target."
+
+
+def _ready(axes: Axes, series: Series, planned: int | None) -> None:
+    at, count = series.ready()
+    peak = int(count.max())
+    end = max(float(series.end_s), float(at[-1]))
+    at, count = _visible(at, count)
+    at, count = np.append(at, end), np.append(count, count[-1])
+    label = f"ready (most at once: {format_count(peak)})" if peak else "ready (none ever was)"
+    axes.step(at, count, where="post", color=style.BLUE, linewidth=1.6, label=label)
+    axes.fill_between(at, count, step="post", color=style.BLUE, alpha=0.12, linewidth=0)
+    if planned:
+        axes.axhline(
+            planned,
+            color=style.MUTED,
+            linestyle=(0, (4, 3)),
+            linewidth=1.1,
+            label=f"planned ({format_count(planned)})",
+        )
+    axes.set_ylim(0, max(peak, planned or 0, 1) * 1.12)
+    style.thousands(axes.yaxis, bins=4, integer=True)
+
+
+def _visible(at: Column, count: Column) -> tuple[Column, Column]:
+    """Of many changes those that lie apart on the page: the highest and the last of each fine step."""
+    steps = (at / max(float(at[-1]), 1e-9) * STEPS).astype(np.int64)
+    last = np.append(np.flatnonzero(np.diff(steps)), len(at) - 1)
+    order = np.lexsort((count, steps))
+    highest = order[np.append(np.flatnonzero(np.diff(steps[order])), len(at) - 1)]
+    kept = np.union1d(last, np.append(highest, 0))
+    return at[kept], count[kept]
+
+
+def _kinds(series: Series) -> dict[str, Column]:
+    """Refusals by layer, closes by code, connections we gave up; the rarest together."""
+    refused = {f"refused: {layer}": n for layer, n in series.counters_under("connections.refused.").items()}
+    given_up = {f"given up: {why}": series.counted(name) for why, name in ENDED_BY_US.items()}
+    closed = {f"closed: {code}": n for code, n in series.counters_under("connections.closed.").items()}
+    if WITHOUT_FRAME in closed:
+        # Those that we gave up count as ended without a close frame.
+        closed[WITHOUT_FRAME] = np.maximum(closed[WITHOUT_FRAME] - sum(given_up.values()), 0)
+    found = {name: n for name, n in (refused | closed | given_up).items() if n.any()}
+    kinds = dict(sorted(found.items(), key=lambda item: -item[1].sum()))
+    names = list(kinds)
+    shown = {name: kinds[name] for name in names[:SHOWN]}
+    if rest := names[SHOWN:]:
+        shown[f"{len(rest)} other kinds"] = np.sum([kinds[name] for name in rest], axis=0)
+    return shown

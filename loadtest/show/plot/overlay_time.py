@@ -1,0 +1,159 @@
+"""The timelines of all sides, aligned at the beginning of their measured parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loadtest.show.comparison_data import Board, Drawn, DrawnSide
+from loadtest.show.plot import overlay_looks as looks
+from loadtest.show.plot import sheet as layout
+from loadtest.show.plot import style
+from loadtest.show.series import Column
+
+TITLE = "Timelines, aligned at the beginning of the measured part"
+
+
+class Track(NamedTuple):
+    """One panel: its caption, in which ``EACH`` stands for how long its points are, and what it reads."""
+
+    caption: str
+    column: Callable[[Drawn], Column]
+    percentile: bool = False
+
+
+TRACKS = (
+    Track(
+        "time to first event, p95 of EACH in ms",
+        lambda run: run.p95_ms("turn.first_event"),
+        percentile=True,
+    ),
+    Track(
+        "completion, p95 of EACH in ms",
+        lambda run: run.p95_ms("turn.completion"),
+        percentile=True,
+    ),
+    Track("events received per second", lambda run: run.series.per_second("events.received")),
+    Track("turns complete per second", lambda run: run.series.per_second("turns.complete")),
+    Track("generator CPU, % of one core", lambda run: run.series.gauge("cpu") * 100),
+)
+
+
+class Middle(NamedTuple):
+    """A side over time: seconds after the measured part began, and the median of its runs."""
+
+    at: Column
+    median: Column
+    low: Column
+    high: Column
+
+
+def draw(board: Board, width_in: float) -> Figure:
+    """A panel per track: the median over runs, and between which values they lie."""
+    sheet = layout.sheet(looks.heading(TITLE, board), width_in)
+    for track in TRACKS:
+        _panel(sheet, board, track)
+    drawn = [panel for panel in sheet.panels if panel.axes.axison]
+    for panel in drawn:
+        _time(panel.axes, drawn, _ends(board), last=panel is drawn[-1])
+    if drawn:
+        layout.legend(drawn[0], width_in, columns=6)
+        layout.footer(sheet, drawn[-1], _meaning(board))
+    layout.arrange(sheet)
+    return sheet.figure
+
+
+def _meaning(board: Board) -> str:
+    said = ["Upright: beginning and end of the measured part."]
+    if any(len(side.runs) > 1 for side, _ in looks.shown(board)):
+        said.append(
+            f"Lines: median of the runs in {_each(board)}. Shaded: from the lowest to the highest run."
+        )
+    return " ".join([*said, looks.left_out(board)]).strip()
+
+
+def _each(board: Board) -> str:
+    """What a point of a line stands for: long runs are drawn in steps of several seconds."""
+    longest = max(run.series.step_s for side, _ in looks.shown(board) for run in side.runs)
+    return "each second" if longest == 1 else f"every {longest} seconds"
+
+
+def middle(side: DrawnSide, track: Track) -> Middle:
+    """The runs of a side, second by second after their measured parts began; NaN where none measured."""
+    columns = [(_since(run), track.column(run)) for run in side.runs if len(run.series)]
+    known = [(at, column) for at, column in columns if len(column)]
+    if not known:
+        return Middle(*(np.empty(0),) * 4)
+    first = min(int(at[0]) for at, _ in known)
+    last = max(int(at[-1]) for at, _ in known)
+    rows = np.full((len(known), last - first + 1), np.nan)
+    for row, (at, column) in zip(rows, known, strict=True):
+        row[at.astype(np.int64) - first] = column
+    seen = ~np.isnan(rows).all(axis=0)
+    at, rows = (np.arange(first, last + 1) + 0.5)[seen], rows[:, seen]
+    return Middle(at, np.nanmedian(rows, axis=0), np.nanmin(rows, axis=0), np.nanmax(rows, axis=0))
+
+
+def _since(run: Drawn) -> Column:
+    """Where each bin begins, in whole seconds after the measured part began."""
+    return np.round(run.series.starts_s - run.span.start_ns / 1e9)
+
+
+def _panel(sheet: layout.Sheet, board: Board, track: Track) -> None:
+    found = [(side, look, middle(side, track)) for side, look in looks.shown(board)]
+    known = [each for each in found if len(each[2].at)]
+    highest = max((float(each.high.max()) for _, _, each in known), default=1.0)
+    lowest = min((float(each.low.min()) for _, _, each in known), default=1.0)
+    log = track.percentile and looks.is_wide(lowest, highest)
+    caption = f"{track.caption.replace('EACH', _each(board))}{' (logarithmic)' if log else ''}"
+    panel = layout.panel(sheet, caption, 1.05 if sheet.narrow else 1.25)
+    if not known:
+        layout.explain(sheet, panel, "no run holds it second by second")
+        return
+    for side, look, each in known:
+        if len(side.runs) > 1:
+            panel.axes.fill_between(each.at, each.low, each.high, color=look.colour, alpha=0.14, linewidth=0)
+        panel.axes.plot(
+            each.at,
+            each.median,
+            color=look.colour,
+            linestyle=look.dash,
+            linewidth=1.6,
+            marker=look.marker,
+            markersize=3.5,
+            markerfacecolor=style.SURFACE,
+            markevery=max(1, len(each.at) // 12),
+            label=f"{looks.runs_of(side)})",
+        )
+    if log:
+        style.log_time(panel.axes.yaxis, lowest, highest)
+    else:
+        panel.axes.set_ylim(0, highest * 1.1 or 1)
+        style.thousands(panel.axes.yaxis, bins=3)
+
+
+def _ends(board: Board) -> set[float]:
+    """When the measured parts ended, in seconds after they began; one for all, unless they differ."""
+    return {
+        round(run.span.length_ns / 1e9)
+        for side, _ in looks.shown(board)
+        for run in side.runs
+        if len(run.series)
+    }
+
+
+def _time(axes: Axes, drawn: list[layout.Panel], ends: set[float], *, last: bool) -> None:
+    low = min(panel.axes.dataLim.x0 for panel in drawn) - 0.5
+    high = max(panel.axes.dataLim.x1 for panel in drawn) + 0.5
+    axes.set_xlim(low, max(high, low + 1))
+    style.thousands(axes.xaxis, bins=8)
+    for at in (0.0, *ends):
+        axes.axvline(at, color=style.MUTED, linewidth=0.9)
+    if last:
+        looks.note(axes, "seconds after the measured part began")
+    else:
+        axes.tick_params(labelbottom=False)

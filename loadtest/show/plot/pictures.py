@@ -1,0 +1,112 @@
+"""The plots of a stored run by name, each for a page or for a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from loadtest.judge.sections import Manifest, section
+from loadtest.judge.span import measured_span
+from loadtest.measure.totals import Totals
+from loadtest.show.plot import connections, ledger, spectrum, style, svg, timeline
+from loadtest.show.plot.sheet import Heading
+from loadtest.show.report import Report
+from loadtest.show.series import Series, read_series
+from loadtest.show.stored import StoredRun, whole
+from loadtest.show.telling import tell
+
+NAMES = ("spectrum", "timeline", "connections", "ledger")
+"""The plots, in the order in which they answer questions."""
+
+TITLES = {
+    "spectrum": spectrum.TITLE,
+    "timeline": timeline.TITLE,
+    "connections": connections.TITLE,
+    "ledger": ledger.TITLE,
+}
+
+
+@dataclass(slots=True, weakref_slot=True)
+class _Read:
+    """What all plots of a run share, read once."""
+
+    manifest: Manifest
+    report: Report
+    totals: Totals
+    series: Series
+
+
+class Pictures:
+    """The plots of one run; its intervals are read once, at the first plot that needs them."""
+
+    def __init__(self, run: StoredRun) -> None:
+        self._run = run
+        self._svgs: dict[tuple[str, float], str] = {}
+
+    @cached_property
+    def _read(self) -> _Read:
+        manifest = self._run.manifest
+        totals = self._run.totals()
+        return _Read(manifest, tell(manifest), totals, read_series(self._run, totals))
+
+    def figure(self, name: str, width_in: float = style.WIDE_IN) -> Figure:
+        """A plot by its name, ``width_in`` inches wide; its height follows from what is on it."""
+        with mpl.rc_context(style.SETTINGS):
+            return self._drawers()[name](self._heading(name), width_in)
+
+    def svg(self, name: str, width_in: float = style.WIDE_IN) -> str:
+        """The plot as an SVG file that can stand alone; drawn once."""
+        if (name, width_in) not in self._svgs:
+            with mpl.rc_context(style.SETTINGS):
+                figure = self._drawers()[name](self._heading(name), width_in)
+                self._svgs[name, width_in] = svg.alone(figure, self.about(name))
+        return self._svgs[name, width_in]
+
+    def png(self, name: str, width_in: float = style.WIDE_IN) -> bytes:
+        """The plot as a PNG of twice the resolution of a plain screen."""
+        with mpl.rc_context(style.SETTINGS):
+            return svg.png(self._drawers()[name](self._heading(name), width_in))
+
+    def about(self, name: str) -> str:
+        """What a plot shows, for those who do not see it."""
+        report = self._read.report
+        of_run = ", ".join(part for part in (report.scenario, report.label, report.target) if part)
+        return f"{TITLES[name]}: {of_run}{', SIMULATED' if report.simulated else ''}"
+
+    def _heading(self, name: str) -> Heading:
+        report = self._read.report
+        return Heading(TITLES[name], report.scenario, report.label, report.target, report.simulated)
+
+    def _drawers(self) -> dict[str, Callable[[Heading, float], Figure]]:
+        read = self._read
+        why = why_nothing(read.manifest)
+        planned = whole(section(read.manifest, "load", "planned").get("connections"))
+        return {
+            "spectrum": lambda heading, width: spectrum.draw(heading, read.totals.histograms, why, width),
+            "timeline": lambda heading, width: timeline.draw(
+                heading, read.series, self._phases(), why, width
+            ),
+            "connections": lambda heading, width: connections.draw(
+                heading, read.series, self._phases(), planned, width
+            ),
+            "ledger": lambda heading, width: ledger.draw(heading, read.manifest, why, width),
+        }
+
+    def _phases(self) -> timeline.Phases:
+        span = measured_span(self._read.manifest, self._read.totals)
+        return timeline.phases_of(span.start_ns, span.end_ns, self._read.series)
+
+
+def why_nothing(manifest: Manifest) -> str:
+    """Why a plot has nothing to show: the reason the run itself gives, if it does."""
+    connections_counted = section(manifest, "counts", "connections")
+    if whole(connections_counted.get("attempted")) and not whole(connections_counted.get("ready")):
+        return "no connection was ever ready"
+    for name, reason in section(manifest, "unmeasured").items():
+        if name.startswith("turn."):
+            return str(reason)
+    return "the run holds no sample of it"

@@ -1,0 +1,184 @@
+"""The percentile spectrum: response and service time on one axis, as far as n supports them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from loadtest.judge.ranks import needed, part_of
+from loadtest.measure.histogram import Histogram
+from loadtest.show.plot import sheet as layout
+from loadtest.show.plot import style
+from loadtest.units import format_count, format_ms
+
+TITLE = "Response and service time by percentile"
+
+
+class Line(NamedTuple):
+    """How one metric is drawn; ``marked`` says at which 1 / (1 - q) its markers stand."""
+
+    metric: str
+    label: str
+    colour: str
+    dash: str | tuple[float, tuple[float, ...]]
+    width: float
+    marker: str
+    marked: tuple[int, ...]
+
+
+DASHED = (0, (4, 2))
+
+LINES = (
+    Line("turn.first_event", "first event, response", style.BLUE, "-", 3.6, "o", (2, 10, 100, 1_000, 10_000)),
+    Line(
+        "turn.completion",
+        "completion, response",
+        style.VERMILLION,
+        "-",
+        1.9,
+        "^",
+        (3, 14, 140, 1_400, 14_000),
+    ),
+    Line(
+        "turn.first_event.service", "first event, service", style.SKY, DASHED, 2.2, "s", (4, 20, 200, 2_000)
+    ),
+    Line(
+        "turn.completion.service", "completion, service", style.ORANGE, DASHED, 1.1, "D", (6, 40, 400, 4_000)
+    ),
+)
+"""From wide to narrow, with markers at different places: lines often lie on one another; all must show."""
+
+TICKS = {
+    1: "0 %",
+    2: "50 %",
+    10: "90 %",
+    100: "99 %",
+    1_000: "99.9 %",
+    10_000: "99.99 %",
+    100_000: "99.999 %",
+}
+"""Labels of the percentile axis, by 1 / (1 - q)."""
+
+STEPS_PER_DECADE = 150
+
+LEAST = needed(part_of("p50"))
+
+LINEAR_UP_TO = 12.0
+"""Values that lie further apart than this factor are drawn on a logarithmic axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One distribution: ``x`` is 1 / (1 - q), ``ms`` the value; it ends where n supports no finer q."""
+
+    x: npt.NDArray[np.float64]
+    ms: npt.NDArray[np.float64]
+    n: int
+    max_ms: float
+
+
+def curve(histogram: Histogram) -> Curve:
+    """The spectrum of a histogram with at least one sample."""
+    values, cumulative = histogram.spectrum()
+    n, ms = histogram.n, values / 1e6
+    # At rank r begins the percentile (r - 1) / n: so every value stands over all percentiles it answers.
+    x = n / (n - np.concatenate([[0], cumulative[:-1]]))
+    kept = _visible(x)
+    return Curve(np.append(x[kept], float(n)), np.append(ms[kept], ms[-1]), n, float(ms[-1]))
+
+
+def _visible(x: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Indices of points that lie apart on the page: the last of each fine step of the logarithmic axis."""
+    steps = (np.log10(x) * STEPS_PER_DECADE).astype(np.int64)
+    last = np.append(np.flatnonzero(np.diff(steps)), len(x) - 1)
+    return np.union1d([0], last)
+
+
+def draw(heading: layout.Heading, histograms: dict[str, Histogram], why: str, width_in: float) -> Figure:
+    """The plot; ``why`` is said where no histogram has a sample."""
+    sheet = layout.sheet(heading, width_in)
+    present = {line.metric: histograms[line.metric] for line in LINES if line.metric in histograms}
+    curves = {name: curve(histogram) for name, histogram in present.items() if histogram.n >= LEAST}
+    log = _is_wide(curves)
+    caption = f"time in ms{' (logarithmic)' if log else ''}, by percentile of turns"
+    panel = layout.panel(sheet, caption, 2.9 if sheet.narrow else 3.6)
+    if not curves:
+        most = max((histogram.n for histogram in present.values()), default=0)
+        layout.explain(sheet, panel, f"not enough samples (n={most}; p50 needs {LEAST})" if most else why)
+    else:
+        _lines(panel.axes, curves)
+        _percentile_axis(panel.axes, curves, narrow=sheet.narrow)
+        _time_axis(panel.axes, curves, log=log)
+        layout.legend(panel, width_in, columns=2)
+    layout.arrange(sheet)
+    return sheet.figure
+
+
+def _is_wide(curves: dict[str, Curve]) -> bool:
+    if not curves:
+        return False
+    low = min(float(each.ms[0]) for each in curves.values())
+    high = max(each.max_ms for each in curves.values())
+    return high > LINEAR_UP_TO * max(low, 1e-6)
+
+
+def _lines(axes: Axes, curves: dict[str, Curve]) -> None:
+    for line in LINES:
+        if line.metric not in curves:
+            continue
+        each = curves[line.metric]
+        axes.plot(
+            each.x,
+            each.ms,
+            color=line.colour,
+            linestyle=line.dash,
+            linewidth=line.width,
+            marker=line.marker,
+            markevery=_marked(each, line.marked),
+            markersize=5,
+            markerfacecolor=style.SURFACE,
+            markeredgewidth=1.3,
+            drawstyle="steps-post",
+            label=f"{line.label} (n={format_count(each.n)}, max {format_ms(each.max_ms)})",
+            clip_on=False,
+        )
+
+
+def _marked(each: Curve, marked: tuple[int, ...]) -> list[int]:
+    """Indices of the points nearest the percentiles that carry a marker, the last one if there is none."""
+    found = {int(np.searchsorted(each.x, at, side="right")) - 1 for at in marked if at <= each.n}
+    return sorted(found) or [len(each.x) - 1]
+
+
+def _percentile_axis(axes: Axes, curves: dict[str, Curve], *, narrow: bool) -> None:
+    most = max(2.0, *(float(each.n) for each in curves.values()))
+    # On a phone "0 %" would touch "50 %".
+    ticks = {at: text for at, text in TICKS.items() if at <= most * 1.001 and not (narrow and at == 1)}
+    axes.set_xscale("log")
+    axes.set_xlim(1, most)
+    axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: ticks.get(round(value), "")))
+    axes.grid(visible=True, axis="x", color=style.GRID, linewidth=0.8)
+    axes.set_xlabel(
+        "percentile"
+        if narrow
+        else "percentile of turns (each line ends where n supports no finer percentile)",
+        color=style.MUTED,
+        fontsize=style.SMALL_PT,
+    )
+
+
+def _time_axis(axes: Axes, curves: dict[str, Curve], *, log: bool) -> None:
+    high = max(each.max_ms for each in curves.values())
+    if not log:
+        axes.set_ylim(0, high * 1.08 or 1)
+        style.thousands(axes.yaxis)
+        return
+    style.log_time(axes.yaxis, min(float(each.ms[0]) for each in curves.values()), high)

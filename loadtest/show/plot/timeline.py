@@ -1,0 +1,201 @@
+"""The timeline: rates, percentiles and the generator's own load, second by second, on one time axis."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+
+from loadtest.show.counting import OUTCOMES
+from loadtest.show.plot import sheet as layout
+from loadtest.show.plot import style
+from loadtest.show.plot.bars import stacked
+from loadtest.show.series import LINES, Column, Series
+from loadtest.units import format_count
+
+TITLE = "The run over time"
+
+PERCENTILE_STYLES = {"p50": ("-", "o"), "p95": ((0, (4, 2)), "s"), "p99": ((0, (1, 1.2)), "^")}
+RATES = (
+    ("events.received", "events in", style.GREEN, "-"),
+    ("turns.due", "turns due", style.MUTED, (0, (1, 1.5))),
+    ("turns.complete", "turns complete", style.BLUE, (0, (4, 2))),
+)
+"""Counter, its name in the legend, colour, line style."""
+
+METRICS = {
+    "turn.first_event": ("first event", style.BLUE, 2.2, 4.5),
+    "turn.completion": ("completion", style.VERMILLION, 1.2, 2.6),
+}
+"""Name in the legend, colour, widths of line and marker: both show where they lie on one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Where the measured part begins and ends, in seconds after the run's start."""
+
+    from_s: float
+    to_s: float
+
+
+def draw(heading: layout.Heading, series: Series, phases: Phases, why: str, width_in: float) -> Figure:
+    """Rates, percentiles, turns that were not complete if there are any, the generator.
+
+    A panel without data says ``why``.
+    """
+    sheet = layout.sheet(heading, width_in)
+    height = 1.35 if sheet.narrow else 1.5
+    _rates(sheet, series, why, height)
+    _percentiles(sheet, series, why, height * 1.25)
+    _not_complete(sheet, series, height * 0.6)
+    _generator(sheet, series, height * 0.45)
+    drawn = [panel for panel in sheet.panels if panel.axes.axison]
+    for panel in drawn:
+        share_time(panel.axes, series, phases, first=panel is drawn[0], last=panel is drawn[-1])
+        layout.legend(panel, width_in, columns=3 if panel is sheet.panels[1] else 6)
+    layout.arrange(sheet)
+    return sheet.figure
+
+
+def share_time(axes: Axes, series: Series, phases: Phases, *, first: bool, last: bool) -> None:
+    """The time axis, the same on every panel, with warm-up and drain shaded.
+
+    The ``first`` panel's legend says what the shade means, the ``last`` panel carries the labels.
+    """
+    end = float(series.end_s)
+    bands = {"warm-up": (float(series.start_s), min(phases.from_s, end)), "drain": (phases.to_s, end)}
+    shaded = {name: (start, stop) for name, (start, stop) in bands.items() if stop > start}
+    for start, stop in shaded.values():
+        axes.axvspan(start, stop, facecolor=style.SHADE, edgecolor="none", zorder=0)
+    if first and shaded:
+        axes.fill_between(
+            [], [], facecolor=style.SHADE, edgecolor=style.GRID, label=f"shaded: {' and '.join(shaded)}"
+        )
+    axes.set_xlim(series.start_s, max(end, series.start_s + 1))
+    style.thousands(axes.xaxis, bins=8)
+    if last:
+        axes.set_xlabel("seconds after the start", color=style.MUTED, fontsize=style.SMALL_PT)
+    else:
+        axes.tick_params(labelbottom=False)
+
+
+def _per(series: Series) -> str:
+    return "" if series.step_s == 1 else f", means over {series.step_s} s"
+
+
+def _rates(sheet: layout.Sheet, series: Series, why: str, height: float) -> None:
+    panel = layout.panel(sheet, f"rates per second{_per(series)}", height)
+    lines = [(name, label, colour, dash) for name, label, colour, dash in RATES if series.counted(name).sum()]
+    if not any(name != "turns.due" for name, *_ in lines):
+        layout.explain(sheet, panel, why)
+        return
+    for name, label, colour, dash in lines:
+        total = format_count(int(series.counted(name).sum()))
+        _stairs(
+            panel.axes,
+            series,
+            series.per_second(name),
+            color=colour,
+            linestyle=dash,
+            label=f"{label} (n={total})",
+        )
+    panel.axes.set_ylim(0, max(float(series.per_second(name).max()) for name, *_ in lines) * 1.1)
+    style.thousands(panel.axes.yaxis, bins=4)
+
+
+def _stairs(axes: Axes, series: Series, column: Column, **look: Any) -> None:
+    """A column as steps, each as long as its bin."""
+    edges = np.append(series.starts_s, series.end_s)
+    axes.stairs(column, edges, baseline=None, linewidth=1.5, **look)
+
+
+def _percentiles(sheet: layout.Sheet, series: Series, why: str, height: float) -> None:
+    columns = {(metric, line): series.percentile_ms(metric, line) for metric in METRICS for line in LINES}
+    known = {key: column for key, column in columns.items() if not np.isnan(column).all()}
+    log = _is_wide(known)
+    caption = f"response time in ms{' (logarithmic)' if log else ''}, of turns that ended in each second"
+    panel = layout.panel(sheet, caption, height)
+    if not known:
+        layout.explain(sheet, panel, _too_few(series, why))
+        return
+    for (metric, line), column in known.items():
+        name, colour, width, size = METRICS[metric]
+        dash, marker = PERCENTILE_STYLES[line]
+        panel.axes.plot(
+            series.middles_s,
+            column,
+            color=colour,
+            linestyle=dash,
+            linewidth=width,
+            marker=marker,
+            markersize=size,
+            markerfacecolor=style.SURFACE,
+            markevery=max(1, len(series) // 24),
+            label=f"{name} {line}",
+        )
+    if log:
+        style.log_time(panel.axes.yaxis, *_range(known))
+    else:
+        panel.axes.set_ylim(0, _range(known)[1] * 1.1)
+        style.thousands(panel.axes.yaxis, bins=4)
+
+
+def _too_few(series: Series, why: str) -> str:
+    """Why there are no percentiles: nothing ended, or too few in each second."""
+    if series.counted("turns.complete").sum():
+        return "no second holds enough samples for a percentile"
+    return why
+
+
+def _range(known: dict[tuple[str, str], Column]) -> tuple[float, float]:
+    low = min(float(np.nanmin(column)) for column in known.values())
+    return low, max(float(np.nanmax(column)) for column in known.values())
+
+
+def _not_complete(sheet: layout.Sheet, series: Series, height: float) -> None:
+    """Which second cost turns, and how; nothing where all were complete."""
+    columns = {label: series.counted(f"turns.{key}") for key, label in OUTCOMES.items() if key != "complete"}
+    kinds = {label: column for label, column in columns.items() if column.any()}
+    if kinds:
+        panel = layout.panel(sheet, f"turns that were not complete, per second{_per(series)}", height)
+        stacked(panel.axes, series, kinds)
+
+
+def _is_wide(known: dict[tuple[str, str], Column]) -> bool:
+    if not known:
+        return False
+    low, high = _range(known)
+    return high > 30 * max(low, 1e-6)
+
+
+def _generator(sheet: layout.Sheet, series: Series, height: float) -> None:
+    """CPU and loop lag have different units, so each has its own axes."""
+    lag = series.gauge("loop_lag_ns") / 1e6
+    cpu = series.gauge("cpu") * 100
+    panel = layout.panel(sheet, "generator CPU, % of one core", height)
+    if np.isnan(cpu).all():
+        layout.explain(sheet, panel, "the generator's CPU time was not read")
+    else:
+        _stairs(panel.axes, series, cpu, color=style.PURPLE)
+        panel.axes.set_ylim(0, max(100.0, float(np.nanmax(cpu))) * 1.05)
+        style.thousands(panel.axes.yaxis, bins=2)
+        panel.axes.yaxis.set_major_locator(MultipleLocator(50))
+    panel = layout.panel(sheet, "longest lag of the generator's loop, ms", height)
+    if np.isnan(lag).all():
+        layout.explain(sheet, panel, "the generator's loop was not watched")
+        return
+    _stairs(panel.axes, series, lag, color=style.MUTED)
+    panel.axes.set_ylim(0, max(float(np.nanmax(lag)), 1.0) * 1.1)
+    style.thousands(panel.axes.yaxis, bins=2)
+
+
+def phases_of(from_ns: int, to_ns: int, series: Series) -> Phases:
+    """The bounds of the measured part, to the whole second where they are the run's own."""
+    end = float(series.end_s)
+    to_s = to_ns / 1e9
+    return Phases(from_ns / 1e9, end if math.isclose(to_s, end) else to_s)

@@ -1,0 +1,64 @@
+"""A stored run judged by other thresholds than those it was made with; what is stored stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from loadtest.judge.catalogue import Notice
+from loadtest.judge.judging import judge_run
+from loadtest.judge.promises import thresholds_of
+from loadtest.judge.sections import section
+from loadtest.judge.span import stage_parts
+from loadtest.judge.verdict import judge
+from loadtest.show.stored import StoredRun, rows
+from loadtest.show.views import JudgedRun
+
+CODE = "judged_anew"
+
+
+def rejudged(run: StoredRun, thresholds: Mapping[str, Any]) -> StoredRun:
+    """The run judged by ``thresholds`` in the place of its own; those of stages stay.
+
+    Every view says so by a notice. Of a pruned run its stored numbers are judged.
+
+    Raises:
+        ValueError: a threshold cannot be read; one sentence.
+    """
+    manifest = asked_anew(run, thresholds).manifest
+    if manifest.get("pruned"):
+        return JudgedRun(run, _by_summary(manifest))
+    seconds = list(run.intervals()) if stage_parts(manifest) else None
+    return JudgedRun(run, judge_run(manifest, run.totals(), run.turns(), seconds))
+
+
+def asked_anew(run: StoredRun, thresholds: Mapping[str, Any]) -> JudgedRun:
+    """The run with these thresholds, not judged yet, so that a part of it can be."""
+    scenario = section(run.manifest, "scenario")
+    settings = {**section(scenario, "settings"), "thresholds": dict(thresholds)}
+    manifest = {**run.manifest, "scenario": {**scenario, "settings": settings}}
+    manifest["observed"] = [*rows(manifest, "observed"), _fact()]
+    return JudgedRun(run, manifest)
+
+
+def _fact() -> dict[str, Any]:
+    return {
+        "code": CODE,
+        "message": "Judged by other thresholds than the run was made with; what is stored stays as it was.",
+        "remedy": "Put them into the scenario, so that the next run is judged by them.",
+        "numbers": {},
+    }
+
+
+def _by_summary(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The stored notices and numbers, with a verdict by other thresholds."""
+    fact = _fact()
+    stored = [row for row in rows(manifest, "notices") if row.get("code") != CODE]
+    found = [_notice(row) for row in [*stored, fact]]
+    verdict = judge(manifest, found, thresholds_of(manifest))
+    return {**manifest, "notices": [each.as_dict() for each in found], "verdict": verdict}
+
+
+def _notice(row: Mapping[str, Any]) -> Notice:
+    code, message, remedy = (str(row.get(name) or "") for name in ("code", "message", "remedy"))
+    return Notice(code, message, remedy, section(row, "numbers"), bool(row.get("spoils")))

@@ -1,0 +1,159 @@
+"""A run over time: per-second columns for plots, read from its intervals in one pass."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtest.judge.ranks import needed, part_of
+from loadtest.measure.histogram import Histogram
+from loadtest.measure.interval import PHASES, Interval, merge
+from loadtest.measure.totals import Totals
+from loadtest.show.stored import StoredRun
+
+Column = npt.NDArray[np.float64]
+
+MOST_BINS = 450
+"""More points than this are not told apart on a page; longer runs are drawn in steps of several seconds."""
+
+TIMED = ("turn.first_event", "turn.completion")
+"""The metrics whose percentiles are drawn over time."""
+
+LINES = ("p50", "p95", "p99")
+
+
+@dataclass(slots=True)
+class _Bin:
+    counters: dict[str, int] = field(default_factory=dict)
+    gauges: dict[str, float] = field(default_factory=dict)
+    histograms: dict[str, Histogram] = field(default_factory=dict)
+
+    def histogram(self, metric: str) -> Histogram | None:
+        """Of all phases."""
+        found = [self.histograms[tag] for tag in _tags(metric) if tag in self.histograms]
+        if len(found) < 2:
+            return found[0] if found else None
+        whole = found[0].copy()
+        for each in found[1:]:
+            whole.add(each)
+        return whole
+
+
+def _tags(metric: str) -> tuple[str, ...]:
+    """A metric's name in each phase."""
+    return tuple(f"{phase}{metric}" for phase in ("", "warmup:", "drain:"))
+
+
+TAGS = tuple(tag for name in TIMED for tag in _tags(name))
+
+
+class Series:
+    """Columns of equal length over bins of ``step_s`` seconds; NaN where nothing was measured in a bin.
+
+    ``moves`` are those of the run's totals: every connection that became ready or stopped being so.
+    """
+
+    def __init__(self, intervals: Iterable[Interval], moves: npt.NDArray[np.int64], step_s: int = 1) -> None:
+        self.step_s = step_s
+        self.moves = moves
+        self.start_s = self.end_s = 0
+        self._bins: list[_Bin] = []
+        for second, same in itertools.groupby(intervals, key=lambda interval: interval.second):
+            if not self._bins:
+                self.start_s = second
+            self.end_s = second + 1
+            self._add(_one(list(same)))
+
+    def __len__(self) -> int:
+        return len(self._bins)
+
+    def _add(self, interval: Interval) -> None:
+        at = (interval.second - self.start_s) // self.step_s
+        while len(self._bins) <= at:
+            self._bins.append(_Bin())
+        into = self._bins[at]
+        for phase in PHASES:
+            for name, n in interval.counters.get(phase, {}).items():
+                into.counters[name] = into.counters.get(name, 0) + n
+        for name, value in interval.gauges.items():
+            into.gauges[name] = max(value, into.gauges.get(name, value))
+        for tag in TAGS:
+            if tag in interval.histograms:
+                into.histograms.setdefault(tag, Histogram()).add(interval.histograms[tag])
+
+    @property
+    def starts_s(self) -> Column:
+        """When each bin begins, in seconds after the run's start."""
+        return self.start_s + np.arange(len(self._bins), dtype=np.float64) * self.step_s
+
+    @property
+    def widths_s(self) -> Column:
+        """How long each bin is: all the same, but the last may be shorter."""
+        return np.minimum(self.step_s, self.end_s - self.starts_s)
+
+    @property
+    def middles_s(self) -> Column:
+        """The middle of each bin."""
+        return self.starts_s + self.widths_s / 2
+
+    def counted(self, *names: str) -> Column:
+        """How often the counters of these names rose in each bin, together."""
+        return np.array(
+            [sum(each.counters.get(name, 0) for name in names) for each in self._bins], np.float64
+        )
+
+    def per_second(self, *names: str) -> Column:
+        """The same as a rate per second."""
+        return self.counted(*names) / self.widths_s
+
+    def counters_under(self, prefix: str) -> dict[str, Column]:
+        """Columns of the counters whose name starts so, by the rest of the name, most frequent first."""
+        names = {
+            name for each in self._bins for name, n in each.counters.items() if name.startswith(prefix) and n
+        }
+        columns = {name.removeprefix(prefix): self.counted(name) for name in sorted(names)}
+        return dict(sorted(columns.items(), key=lambda item: -item[1].sum()))
+
+    def gauge(self, name: str) -> Column:
+        """The highest value of a gauge in each bin."""
+        return np.array([each.gauges.get(name, math.nan) for each in self._bins], np.float64)
+
+    def percentile_ms(self, metric: str, percentile: str) -> Column:
+        """A percentile of each bin in milliseconds; NaN where the bin has too few samples for it."""
+        part = part_of(percentile)
+        least = needed(part)
+        return np.array(
+            [_percentile(each.histogram(metric), float(part) * 100, least) for each in self._bins]
+        )
+
+    def measured(self, metric: str) -> list[Histogram]:
+        """A metric of the measured part, bin by bin, without the bins in which nothing of it was."""
+        return [each.histograms[metric] for each in self._bins if metric in each.histograms]
+
+    def ready(self) -> tuple[Column, Column]:
+        """Connections ready at each instant at which that changed: seconds, count; a step function."""
+        at = np.concatenate([[float(self.start_s)], self.moves[:, 0] / 1e9])
+        return at, np.concatenate([[0.0], np.cumsum(self.moves[:, 1], dtype=np.float64)])
+
+
+def read_series(run: StoredRun, totals: Totals) -> Series:
+    """The series of a run, in at most ``MOST_BINS`` bins; its intervals are read once."""
+    seconds = {row.second for row in totals.seconds}
+    lasted = max(seconds) + 1 - min(seconds) if seconds else 1
+    return Series(run.intervals(tags=TAGS), totals.moves, max(1, math.ceil(lasted / MOST_BINS)))
+
+
+def _one(same: list[Interval]) -> Interval:
+    return same[0] if len(same) == 1 else merge(same)
+
+
+def _percentile(histogram: Histogram | None, q: float, least: int) -> float:
+    if histogram is None or histogram.n < least:
+        return math.nan
+    value = histogram.percentile(q)
+    return math.nan if value is None else value / 1e6

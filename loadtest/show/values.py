@@ -1,0 +1,85 @@
+"""Every measured number of a manifest as a flat list, for views that machines read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from loadtest.judge.sections import Manifest, number, section
+from loadtest.show.figures import rate_of
+from loadtest.show.stored import whole
+
+STATISTICS = ("min", "p50", "p90", "p95", "p99", "p99_9", "max", "mean")
+
+
+def amount(value: float) -> str:
+    """A number with four significant digits, thousands apart, never in powers of ten."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+class Value(NamedTuple):
+    """One number, or None with the reason. ``group`` is a section of ``run.json``."""
+
+    group: str
+    name: str
+    statistic: str
+    value: float | int | None
+    unit: str
+    n: int | None
+    reason: str = ""
+
+
+def values(manifest: Manifest) -> Iterator[Value]:
+    """Metrics, then rates, then counters; what was not measured comes with None and why."""
+    yield from metric_values(manifest)
+    for name, reason in section(manifest, "unmeasured").items():
+        if "." in name:
+            yield Value("metrics", name, "", None, "ms", None, str(reason))
+    yield from rate_values(manifest)
+    yield from count_values(manifest)
+
+
+def metric_values(manifest: Manifest) -> Iterator[Value]:
+    """The statistics of every metric, in milliseconds."""
+    metrics = section(manifest, "metrics")
+    for name in metrics:
+        metric = section(metrics, name)
+        reasons, n = section(metric, "reasons"), whole(metric.get("n"))
+        extra = sorted(key for key in metric if key.startswith("p") and key not in STATISTICS)
+        for statistic in (*STATISTICS, *extra):
+            value = number(metric.get(statistic))
+            reason = "" if value is not None else str(reasons.get(statistic) or "not measured")
+            yield Value("metrics", name, statistic, value, "ms", n, reason)
+
+
+def rate_values(manifest: Manifest) -> Iterator[Value]:
+    """Every rate, per second."""
+    rates = section(manifest, "rates")
+    for name in rates:
+        rate = section(rates, name)
+        value = rate_of(rate)
+        reason = "" if value is not None else str(rate.get("reason") or "not measured")
+        yield Value("rates", name, "value", value, "1/s", whole(rate.get("n")), reason)
+
+
+def count_values(manifest: Manifest) -> Iterator[Value]:
+    """Every counter over the whole run, then of the measured part; layers and codes follow a dot."""
+    counts = section(manifest, "counts")
+    for part, of in (("counts", counts), ("counts.measured", section(counts, "measured"))):
+        for group in ("connections", "turns", "events", "bytes", "pings"):
+            unmeasured = section(of, group, "unmeasured")
+            for name, n in _flat(section(of, group)):
+                reason = "" if n is not None else str(unmeasured.get(name) or "not measured")
+                yield Value(
+                    part, f"{group}.{name}", "count", n, "B" if group == "bytes" else "1", None, reason
+                )
+
+
+def _flat(counts: Manifest) -> Iterator[tuple[str, int | None]]:
+    for name, value in counts.items():
+        if name == "unmeasured":
+            continue
+        if isinstance(value, dict):
+            yield from ((f"{name}.{key}", whole(n)) for key, n in value.items())
+        else:
+            yield name, whole(value)

@@ -1,0 +1,162 @@
+"""All views of a stored run: as text by the name of a format, and as the files of its folder."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtest.errors import ConfigError
+from loadtest.judge.apart import apart_users
+from loadtest.judge.judging import judge_part, judge_run, recut
+from loadtest.judge.span import stage_parts
+from loadtest.keep.folder import replacing
+from loadtest.measure.interval import Interval
+from loadtest.measure.totals import Totals
+from loadtest.show.benchmark import benchmark, benchmark_rates
+from loadtest.show.csv import as_csv
+from loadtest.show.html import html
+from loadtest.show.json import as_json
+from loadtest.show.junit import junit
+from loadtest.show.markdown import markdown
+from loadtest.show.pdf import pdf
+from loadtest.show.prometheus import prometheus
+from loadtest.show.stored import StoredRun
+from loadtest.show.telling import tell
+from loadtest.show.terminal import render as render_terminal
+
+PLOTS = "plots"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class JudgedRun:
+    """A run, or the seconds ``first`` to ``last`` of it, with another manifest than the stored one."""
+
+    run: StoredRun
+    manifest: dict[str, Any]
+    part: tuple[float, float] | None = None
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.run.path
+
+    def totals(self, first: int | None = None, last: int | None = None) -> Totals:
+        """The sum of its intervals, from second ``first`` up to but not including ``last``."""
+        if self.part is None:
+            return self.run.totals(first, last)
+        by_intended = self.manifest["part"]["turns_by"] == "intended"
+        turns = self.run.turns() if by_intended else None
+        from_s, to_s = max(self.part[0], first or 0), min(self.part[1], 2**62 if last is None else last)
+        seconds = _summed_seconds(self.run, from_s, to_s)
+        return recut(seconds, from_s, to_s, turns, apart_users(self.manifest))
+
+    def intervals(
+        self, first: int | None = None, last: int | None = None, tags: Collection[str] | None = None
+    ) -> Iterator[Interval]:
+        """Its seconds from ``first`` up to but not including ``last``."""
+        if self.part is not None:
+            first = max(first or 0, int(np.ceil(self.part[0])))
+            last = min(last if last is not None else 2**62, int(np.ceil(self.part[1])))
+        return self.run.intervals(first, last, tags)
+
+    def turns(self) -> npt.NDArray[np.void]:
+        """The turns that fell due in it."""
+        turns = self.run.turns()
+        if self.part is None:
+            return turns
+        start, end = (round(at * 1e9) for at in self.part)
+        return turns[(turns["intended_ns"] >= start) & (turns["intended_ns"] < end)]
+
+    def slowest(self) -> list[dict[str, Any]]:
+        """The frame logs of the whole run."""
+        return self.run.slowest()
+
+
+def judged(run: StoredRun) -> StoredRun:
+    """The run itself if it was judged; else, as after a kill, judged by what is there."""
+    if run.manifest.get("verdict"):
+        return run
+    seconds = list(run.intervals()) if stage_parts(run.manifest) else None
+    return JudgedRun(run, judge_run(run.manifest, run.totals(), run.turns(), seconds))
+
+
+def part_of(run: StoredRun, from_s: float, to_s: float) -> StoredRun:
+    """The run as if it had been only the seconds from ``from_s`` to ``to_s`` after its start."""
+    manifest = judge_part(run.manifest, _summed_seconds(run, from_s, to_s), run.turns(), from_s, to_s)
+    return JudgedRun(run, manifest, (from_s, to_s))
+
+
+def _summed_seconds(run: StoredRun, from_s: float, to_s: float) -> list[Interval]:
+    """Every second without its histograms, but for their sum in the first of the part.
+
+    Added up by ``keep`` they are decoded many at a time: 20 minutes of 15 metrics in 1 s instead of 5.
+    """
+    first, last = int(np.ceil(from_s)), int(np.ceil(to_s))
+    seconds = list(run.intervals(last=last, tags=()))
+    within = next((interval for interval in seconds if interval.second >= first), None)
+    if within is not None:
+        within.histograms = run.totals(first, last).histograms
+    return seconds
+
+
+FORMATS: dict[str, Callable[[StoredRun], str]] = {
+    "terminal": lambda run: render_terminal(tell(run.manifest)),
+    "html": html,
+    "markdown": lambda run: markdown(tell(run.manifest)),
+    "json": lambda run: as_json(run.manifest),
+    "csv": lambda run: as_csv(run.manifest),
+    "junit": lambda run: junit(tell(run.manifest), run.manifest),
+    "prometheus": lambda run: prometheus(run.manifest),
+}
+"""The views that are text."""
+
+PAPER: dict[str, Callable[[StoredRun], bytes]] = {"pdf": pdf}
+"""The views that are none."""
+
+
+def render_any(run: StoredRun, form: str) -> str | bytes:
+    """The run in one of ``FORMATS`` or ``PAPER``: what ``loadtest report --format`` knows."""
+    return PAPER[form](judged(run)) if form in PAPER else render(run, form)
+
+
+def render(run: StoredRun, form: str) -> str:
+    """The run in one of ``FORMATS``, ending with a newline.
+
+    Raises:
+        ConfigError: there is no such format.
+    """
+    if form not in FORMATS:
+        raise ConfigError(f'there is no format "{form}"; there are {", ".join(FORMATS)}')
+    return FORMATS[form](judged(run))
+
+
+def write_views(run: StoredRun) -> list[Path]:
+    """Write every view into the run's folder, each whole or not at all; the paths, report.html first."""
+    from loadtest.show.plot.pictures import NAMES, Pictures
+
+    shown = judged(run)
+    pictures = Pictures(shown)
+    texts: dict[str, Callable[[], str]] = {
+        REPORT: lambda: html(shown, pictures),
+        "report.md": lambda: FORMATS["markdown"](shown),
+        "junit.xml": lambda: FORMATS["junit"](shown),
+        "benchmark.json": lambda: benchmark(shown.manifest),
+        "benchmark-rates.json": lambda: benchmark_rates(shown.manifest),
+    }
+    texts |= {f"{PLOTS}/{name}.svg": functools.partial(pictures.svg, name) for name in NAMES}
+    (run.path / PLOTS).mkdir(exist_ok=True)
+    return [_write(run.path / name, text()) for name, text in texts.items()]
+
+
+def _write(path: Path, text: str) -> Path:
+    """Beside and then renamed, so that a reader never sees half a file."""
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+    return path

@@ -1,0 +1,86 @@
+"""What the tests of views share: sample runs, and text held against a file."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Test modules are imported without a package, so the samples beside them are put where they are found.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from sample import SAMPLES, SampleRun
+
+from loadtest.show.html import html
+from loadtest.show.plot.pictures import Pictures
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+@functools.cache
+def _made(name: str) -> SampleRun:
+    return SAMPLES[name]()
+
+
+@pytest.fixture(params=sorted(SAMPLES))
+def run(request: pytest.FixtureRequest) -> SampleRun:
+    """Every sample run in turn; tests leave it as it is."""
+    return _made(request.param)
+
+
+@pytest.fixture
+def sample() -> Callable[[str], SampleRun]:
+    """A sample run by name; tests leave it as it is."""
+    return _made
+
+
+@functools.cache
+def _pictures(name: str) -> Pictures:
+    return Pictures(_made(name))
+
+
+@functools.cache
+def _page(name: str) -> str:
+    return html(_made(name), _pictures(name))
+
+
+def _name_of(run: SampleRun) -> str:
+    return next(name for name in SAMPLES if _made(name) is run)
+
+
+@pytest.fixture
+def pictures() -> Callable[[SampleRun], Pictures]:
+    """The plots of a sample run; each is drawn once for all tests."""
+    return lambda run: _pictures(_name_of(run))
+
+
+@pytest.fixture
+def page_of() -> Callable[[SampleRun], str]:
+    """The HTML page of a sample run, made once for all tests."""
+    return lambda run: _page(_name_of(run))
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Holds a text against a file of tests/golden; on a mismatch it is left beside as ``.got``."""
+
+    def hold(name: str, text: str) -> None:
+        wanted, got = GOLDEN / name, GOLDEN / f"{name}.got"
+        if wanted.exists() and wanted.read_text("utf-8") == text:
+            got.unlink(missing_ok=True)
+            return
+        got.write_text(text, encoding="utf-8", newline="\n")
+        pytest.fail(f"{name} differs; if the new text is right: mv {got} {wanted}")
+
+    return hold
+
+
+@pytest.fixture(params=["passed", "failed", "unreachable", "invalid"])
+def stored(request: pytest.FixtureRequest) -> tuple[str, SampleRun]:
+    """A manifest as it was stored once, so that golden texts change with views and with nothing else."""
+    name = request.param
+    return name, SampleRun(json.loads((GOLDEN / f"{name}.run.json").read_text("utf-8")))

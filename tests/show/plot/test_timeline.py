@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.patches import StepPatch
+from overlap import shown_texts
+from sample import SampleRun
+
+from loadtest.show.plot.pictures import Pictures
+
+Sample = Callable[[str], SampleRun]
+
+
+def texts(run: SampleRun) -> list[str]:
+    return [text.get_text() for text in shown_texts(Pictures(run).figure("timeline"))]
+
+
+def test_rates_percentiles_and_the_generator_on_one_time_axis(sample: Sample) -> None:
+    figure = Pictures(sample("passed")).figure("timeline")
+    assert len(figure.axes) == 4
+    assert {axes.get_xlim() for axes in figure.axes} == {(0, 36)}
+
+
+def test_rates_are_those_counted(sample: Sample) -> None:
+    axes = Pictures(sample("passed")).figure("timeline").axes[0]
+    events = next(patch for patch in axes.patches if isinstance(patch, StepPatch))
+    assert events.get_data().values[10] == 1250
+    assert "events in (n=43,750)" in texts(sample("passed"))
+
+
+def test_warm_up_and_drain_are_shaded_and_named(sample: Sample) -> None:
+    assert "shaded: warm-up and drain" in texts(sample("passed"))
+    assert "shaded: warm-up" in texts(sample("interrupted"))
+    assert not [text for text in texts(sample("invalid")) if "shaded" in text]
+
+
+def test_a_second_without_events_is_a_gap_in_the_percentiles(sample: Sample) -> None:
+    axes = Pictures(sample("failed")).figure("timeline").axes[1]
+    line = axes.get_lines()[0]
+    assert np.isnan(np.asarray(line.get_ydata(), float)[14])
+
+
+def test_what_went_wrong_is_seen_in_its_second(sample: Sample) -> None:
+    figure = Pictures(sample("failed")).figure("timeline")
+    axes = figure.axes[2]
+    drawn = sum(bar.get_height() for kind in axes.containers for bar in kind)
+    counted = sample("failed").manifest["counts"]["turns"]
+    assert drawn == counted["due"] - counted["complete"] > 0
+    shown = texts(sample("failed"))
+    assert "turns that were not complete, per second" in shown
+    assert f"timed out (n={counted['timed_out']:,})" in shown
+    assert not [text for text in texts(sample("passed")) if "not complete" in text]
+
+
+def test_what_was_not_measured_is_said_on_its_panel(sample: Sample) -> None:
+    said = texts(sample("unreachable"))
+    assert said.count("Not measured: no connection was ever ready") == 2
+    assert "Not measured: the generator's CPU time was not read" in said
+    assert "Not measured: no second holds enough samples for a percentile" in texts(sample("tiny"))
+
+
+def test_units_are_in_the_captions(sample: Sample) -> None:
+    said = " | ".join(texts(sample("passed")))
+    for caption in (
+        "rates per second",
+        "response time in ms",
+        "% of one core",
+        "loop, ms",
+        "seconds after the start",
+    ):
+        assert caption in said

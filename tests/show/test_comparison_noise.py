@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import json
+
+from compared import release
+
+from loadtest.judge.noise import Floor, floor
+from loadtest.judge.sides import side
+from loadtest.show.comparison_noise import as_json, as_text
+
+
+def found(n: int = 5) -> Floor:
+    return floor(side("v1", [run.manifest for run in release("v1", 5)[:n]]))
+
+
+def test_what_decides_stands_first() -> None:
+    text = as_text(found())
+    assert text.index("What decides") < text.index("turn.first_event.p95") < text.index("Exploratory")
+    assert "5 against 5 show" in text
+
+
+def test_few_runs_are_said_to_be_few() -> None:
+    assert "too_few_runs" in as_text(found(3))
+
+
+def test_as_data_and_in_ascii() -> None:
+    assert json.loads(as_json(found()))["schema"] == "loadtest.noise/1"
+    assert as_text(found(), ascii_only=True).isascii()

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+import junitparser
+import pytest
+from compared import COMPARISONS, lossy, nothing, of, release, single, slower
+
+from loadtest.show.comparison import tell
+from loadtest.show.comparison_texts import HEADS, as_json, junit, markdown
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_json_holds_no_number_that_is_none(name: str) -> None:
+    made = [each.comparison for each in COMPARISONS[name]()]
+    read: Any = json.loads(as_json(made, 1), parse_constant=pytest.fail)
+    assert read["schema"] == "loadtest.comparison/1"
+    assert len(read["comparisons"]) == len(made)
+    for each in read["comparisons"]:
+        assert each["verdict"]["exit_code"] in {0, 1, 4}
+        for row in each["metrics"]:
+            assert row["verdict"] in {"slower", "faster", "same", "cannot tell"}
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_every_row_of_a_table_has_every_column(name: str) -> None:
+    text = markdown(tell(each.comparison) for each in COMPARISONS[name]())
+    assert text.startswith("# ")
+    for row in text.splitlines():
+        if row.startswith("| ") and " --- " not in row:
+            cells = row.replace("\\|", "").count("|") - 1
+            assert cells in {len(HEADS), 3}
+
+
+def test_what_decides_stands_before_what_does_not() -> None:
+    text = markdown([tell(slower()[0].comparison)])
+    assert text.index("## What decides") < text.index("<details><summary>Exploratory")
+    assert text.startswith("# SLOWER: agent-burst")
+
+
+def test_what_differs_is_told() -> None:
+    elsewhere = copy.deepcopy(release("v2", 5, 1.4))
+    for run in elsewhere:
+        run.manifest["fingerprint"]["machine"] = "another|one"
+    text = markdown([tell(of(("v1", release("v1", 5)), ("v2", elsewhere))[0].comparison)])
+    assert "| `machine` | 9f86d081884c | another\\|one |" in text
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_junit_is_read_by_build_servers(name: str) -> None:
+    text = junit([each.comparison for each in COMPARISONS[name]()])
+    read = junitparser.JUnitXml.fromstring(text.encode())
+    assert sum(1 for _ in read) == len(COMPARISONS[name]())
+    assert all(suite.skipped == 0 for suite in read)
+
+
+def counted(comparisons: list[Any]) -> tuple[int, int, int]:
+    suite = ElementTree.fromstring(junit(comparisons))[0]
+    return tuple(int(suite.get(name, "")) for name in ("tests", "failures", "errors"))  # type: ignore[return-value]  # three of them
+
+
+def test_slower_is_a_failure_and_not_knowing_an_error() -> None:
+    decide = len(slower()[0].comparison.primary) + 1
+    assert counted([slower()[0].comparison])[:2] == (decide, 1)
+    assert counted([lossy()[0].comparison])[1] == 1
+    assert counted([single()[0].comparison]) == (decide, 0, decide - 1)
+    assert counted([nothing()[0].comparison])[2] >= 1
