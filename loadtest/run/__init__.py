@@ -1,0 +1,24 @@
+"""One run from plan to report: joins drive, keep, judge and show. Importing this room loads no Locust."""
+
+from __future__ import annotations
+
+from loadtest.plan.scenario_file import load_scenario
+from loadtest.run.options import RunOptions
+
+__all__ = ["RunOptions", "execute"]
+
+
+def execute(options: RunOptions) -> int:
+    """Run a scenario and return the exit code; see ``run.executing``."""
+    # Read here for its mistakes alone: to import Locust takes half a second, and a typing mistake needs none.
+    load_scenario(options.scenario, options.overrides)
+    from loadtest.run.executing import execute as run
+
+    return run(options)
+
+
+def work(master: str, *, child: bool = False) -> int:
+    """Join a distributed run as a worker; see ``run.working``."""
+    from loadtest.run.working import work as join
+
+    return join(master, child=child)

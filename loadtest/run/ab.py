@@ -1,0 +1,113 @@
+"""``loadtest ab``: two targets that take turns, so that what drifts acts on both alike and cancels."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from loadtest.errors import ConfigError, Exit, Problem
+from loadtest.keep.folder import checked_name
+from loadtest.keep.read import Run
+from loadtest.run.apart import Course, Ended
+from loadtest.run.options import RunOptions
+from loadtest.run.preparing import prepare
+
+Which = Literal["a", "b"]
+
+ENDING = (Exit.INTERNAL, Exit.INTERRUPTED, Exit.CONFIG, Exit.UNREACHABLE)
+"""After a block that ended so there is no use in further ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbOptions:
+    """``each`` is what all blocks have in common, among it their length and their warm-up."""
+
+    a: str
+    b: str
+    each: RunOptions
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """``pairs`` of runs, a before b whichever came first; ``ended_by`` is what cut it short, if anything."""
+
+    labels: tuple[str, str]
+    pairs: tuple[tuple[Run, Run], ...]
+    ended_by: Exit | None = None
+
+
+def run_ab(options: AbOptions) -> Taken:
+    """Make the blocks, each a kept run of its own.
+
+    Raises:
+        ConfigError: with every mistake for either target; nothing was sent.
+    """
+    labels = _labels(options.each.label)
+    of = dict(zip(("a", "b"), labels, strict=True))
+    planned = {
+        which: replace(options.each, target=url, label=of[which])
+        for which, url in (("a", options.a), ("b", options.b))
+    }
+    _check(planned)
+    pairs: list[tuple[Run, Run]] = []
+    with Course() as course:
+        for number, order in enumerate(orders(options.pairs)):
+            sys.stderr.write(f"pair {number + 1} of {options.pairs}\n")
+            made = _pair(course, order, planned)
+            if isinstance(made, Exit):
+                return Taken(labels, tuple(pairs), made)
+            pairs.append(made)
+    return Taken(labels, tuple(pairs))
+
+
+def _pair(
+    course: Course, order: tuple[Which, Which], planned: Mapping[str, RunOptions]
+) -> tuple[Run, Run] | Exit:
+    """The runs of both targets, a first; or what ended the course."""
+    blocks: dict[str, Run] = {}
+    for which in order:
+        if course.interrupted:
+            return Exit.INTERRUPTED
+        sys.stderr.write(f"    {which}: {planned[which].target}\n")
+        ended = course.run(planned[which])
+        if ended.run is None or ended.exit_code in ENDING:
+            return _cause(ended)
+        blocks[which] = ended.run
+    return blocks["a"], blocks["b"]
+
+
+def orders(pairs: int) -> Iterator[tuple[Which, Which]]:
+    """Which block of each pair comes first: ab ba ba ab, then the same the other way round, and so on.
+
+    By this order (Thue and Morse's) a drift that is straight, or bent, or bent twice cancels over the pairs.
+    """
+    for number in range(pairs):
+        yield ("b", "a") if number.bit_count() % 2 else ("a", "b")
+
+
+def _cause(ended: Ended) -> Exit:
+    return ended.exit_code if ended.exit_code in ENDING else Exit.INTERNAL
+
+
+def _labels(label: str | None) -> tuple[str, str]:
+    stem = label or f"ab-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    return checked_name(f"{stem}-a", "the label"), checked_name(f"{stem}-b", "the label")
+
+
+def _check(planned: dict[str, RunOptions]) -> None:
+    problems: list[Problem] = []
+    for which, options in planned.items():
+        try:
+            if prepare(options).scenario.load.stages:
+                problems.append(
+                    Problem(options.scenario, "it has stages; a block is one stretch of one load")
+                )
+        except ConfigError as error:
+            named = {"--target": f"--{which}"}
+            problems += [replace(each, where=named.get(each.where, each.where)) for each in error.problems]
+    if problems:
+        raise ConfigError(dict.fromkeys(problems))

@@ -1,0 +1,21 @@
+"""A worker process that a run starts on its own machine: ``python -m loadtest.run.child HOST:PORT``."""
+
+from __future__ import annotations
+
+import sys
+
+from loadtest.errors import LoadtestError
+from loadtest.run.working import work
+
+
+def main() -> int:
+    """Work for the master named on the command line; its end is this process's end."""
+    try:
+        return work(sys.argv[1], child=True)
+    except LoadtestError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

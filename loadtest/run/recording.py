@@ -1,0 +1,240 @@
+"""What a run leaves: its folder filled as it goes, ended early where a rule says so, judged at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+import gevent
+import numpy as np
+
+from loadtest.drive.place import Place
+from loadtest.drive.swarm import Ending, make_clock
+from loadtest.errors import Exit, LoadtestError, TargetError
+from loadtest.judge.abort import end_early
+from loadtest.judge.judging import judge_run
+from loadtest.judge.target_notices import CLOSED
+from loadtest.keep.fingerprint import fingerprint
+from loadtest.keep.manifest import COMPLETE, INTERRUPTED, first_manifest, timestamp
+from loadtest.keep.read import Run, read_run
+from loadtest.keep.redact import RedactingFormatter, Redactor
+from loadtest.keep.write import RunFolder
+from loadtest.measure.interval import TURN, Interval
+from loadtest.measure.totals import Totals
+from loadtest.plan.schedule import Schedule
+from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
+from loadtest.run.preparing import Prepared, platform_facts
+
+NS = 1_000_000_000
+
+logger = logging.getLogger(__name__)
+
+Watcher = Callable[[Interval], None]
+
+
+class Recording:
+    """One run's folder, from its first second to its reports.
+
+    ``stop`` is called when a rule ends the run early; ``watchers`` are shown every interval.
+    """
+
+    def __init__(self, prepared: Prepared, arguments: list[str], secrets: list[str]) -> None:
+        options, scenario = prepared.options, prepared.scenario
+        started = datetime.now(UTC)
+        self.prepared = prepared
+        self.redactor = Redactor(secrets)
+        self.folder = RunFolder.create(
+            options.results_folder, scenario.name, options.label, started, self.redactor
+        )
+        clock = make_clock(prepared.step_ns)
+        self.manifest: dict[str, Any] = first_manifest(
+            scenario,
+            run_id=self.folder.id,
+            label=options.label,
+            started=started,
+            turns_due=Schedule(scenario.load, scenario.traffic).due(),
+            fingerprint=fingerprint(scenario.sha256, arguments, redactor=self.redactor),
+        )
+        self.manifest["clock"] = {
+            "resolution_ns": clock.resolution_ns,
+            "step_ns": clock.step_ns or None,
+            "kernel_stamps": clock.wall,
+        }
+        processes = options.workers or options.processes
+        self.manifest["generator"] = {"limits": prepared.limits, "processes": processes}
+        self.manifest["unmeasured"] = unmeasured_counters(scenario.protocol)
+        self.manifest["unless_marked"] = unless_marked(scenario.protocol, processes)
+        self.manifest["observed"] = platform_facts(prepared)
+        self.manifest["target"]["simulated"] = prepared.simulated
+        if options.asked_by is not None:
+            self.manifest["asked_by"] = options.asked_by
+        self.folder.begin(self.manifest)
+        self.stop: Callable[[], None] | None = None
+        self.watchers: list[Watcher] = []
+        self.totals = Totals()
+        self._log = self._open_log()
+
+    def _open_log(self) -> logging.Handler:
+        log = logging.FileHandler(self.folder.log, encoding="utf-8")
+        log.setFormatter(RedactingFormatter(self.redactor, "%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root = logging.getLogger()
+        root.addHandler(log)
+        root.setLevel(min(root.level or logging.INFO, logging.INFO))
+        return log
+
+    def found(self, place: Place) -> None:
+        """The target was found."""
+        target = self.manifest["target"]
+        host, port = place.address.sockaddr[:2]
+        target["url"] = place.url
+        target["address"] = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+        target["tls"] = (
+            None if place.tls is None else {"verified": not self.prepared.scenario.target.insecure}
+        )
+        # Where there is no room any more the first second is told of, and ends the run.
+        with suppress(OSError):
+            self.folder.manifest(self.manifest)
+
+    def not_found(self, error: TargetError) -> Ending:
+        """The target's name leads nowhere: the one attempt that every connection would have shared."""
+        refused = {"connections.attempted": 1, f"connections.refused.{error.layer}": 1}
+        self.folder.interval(Interval(second=0, counters={"measured": refused}))
+        return Ending(observed={"refusals": {f"{error.layer}: {error.sentence}": 1}})
+
+    def take(self, interval: Interval) -> None:
+        """Keep one second, show it, and see whether the run must end early."""
+        try:
+            for _ in self.folder.writing(interval):
+                # Not 0: gevent would come straight back here without a look at its sockets.
+                gevent.sleep(0.0001)
+        except (LoadtestError, OSError) as error:
+            # A full disk ends the run and spoils it; it is nobody's mistake in the code.
+            self._not_written(error)
+            return
+        self.totals.add(interval)
+        self._log_closes(interval)
+        self._show(interval)
+        self._see_rules((interval.second + 1) * NS)
+
+    def _log_closes(self, interval: Interval) -> None:
+        """A line for each close code of a second, so that run.log says when connections went."""
+        closed: Counter[str] = Counter()
+        for counters in interval.counters.values():
+            closed.update({name: n for name, n in counters.items() if name.startswith(CLOSED)})
+        for name, n in closed.items():
+            code = name.removeprefix(CLOSED)
+            logger.warning("second %d: %d connections ended, code %s", interval.second, n, code)
+
+    def _show(self, interval: Interval) -> None:
+        """Show the second to all who watch; one who fails is not shown the next: the run goes on without."""
+        for watcher in list(self.watchers):
+            try:
+                watcher(interval)
+            except Exception:
+                self.watchers.remove(watcher)
+                logger.exception("what shows the run's progress failed, and was ended")
+
+    def _see_rules(self, elapsed_ns: int) -> None:
+        scenario = self.prepared.scenario
+        early = end_early(self.manifest, self.totals, scenario.abort, scenario.thresholds, elapsed_ns)
+        if early is not None:
+            self._end_early("aborted", {"rule": early.sentence})
+
+    def _end_early(self, code: str, numbers: dict[str, Any]) -> None:
+        if not any(fact["code"] == code for fact in self.manifest["observed"]):
+            self.manifest["observed"].append({"code": code, "numbers": numbers})
+            if self.stop is not None:
+                self.stop()
+
+    def close(self, ending: Ending, *, interrupted: bool) -> Run:
+        """Judge the run and write everything that follows from it.
+
+        A folder that is full or gone does not cost the verdict: the run is judged by what is remembered.
+
+        Raises:
+            Exception: what crashed the run.
+        """
+        self._note(ending)
+        ended = datetime.now(UTC)
+        manifest = self.manifest
+        self.stop = None
+        try:
+            manifest["observed"] += self.folder.close()
+        except LoadtestError as error:
+            self._not_written(error)
+        manifest["ended"] = timestamp(ended)
+        manifest["duration_s"] = (ended - datetime.fromisoformat(manifest["started"])).total_seconds()
+        manifest["interrupted"] = interrupted
+        manifest["status"] = INTERRUPTED if interrupted else COMPLETE
+        if ending.crash is not None:
+            manifest["failure"] = _told(ending.crash)
+        try:
+            run = self._judged()
+        except (LoadtestError, OSError) as error:
+            self._not_written(error)
+            run = self._judged_by_memory()
+        self._log.close()
+        logging.getLogger().removeHandler(self._log)
+        if ending.crash is not None:
+            raise ending.crash
+        return run
+
+    def _judged(self) -> Run:
+        """The run as its files tell it."""
+        self.folder.manifest(self.manifest)
+        run = read_run(self.folder.path)
+        judged = judge_run(run.manifest, run.totals(), run.turns(), self._seconds(run))
+        self.folder.manifest(judged)
+        return read_run(self.folder.path)
+
+    def _judged_by_memory(self) -> Run:
+        """The run as it is remembered: all of it but for what needs its turns one by one."""
+        judged = judge_run(deepcopy(self.manifest), self.totals, np.empty(0, TURN), None)
+        return Run(self.folder.path, self.redactor.data(judged))
+
+    def _not_written(self, error: Exception) -> None:
+        """The folder takes nothing any more: what was measured is judged, but not to be believed."""
+        self._end_early("results_not_written", {"reason": str(error)})
+
+    def _seconds(self, run: Run) -> list[Interval] | None:
+        """The intervals, where a threshold of a stage needs them."""
+        staged = any(threshold.stage is not None for threshold in self.prepared.scenario.thresholds)
+        return list(run.intervals()) if staged else None
+
+    def _note(self, ending: Ending) -> None:
+        """What the driving side saw, as facts."""
+        observed = self.manifest["observed"]
+        seen = dict(ending.observed)
+        server = seen.pop("server", None)
+        if server:
+            self.manifest["target"]["server"] = server["server"] or None
+            self.manifest["target"]["subprotocol"] = server["subprotocol"]
+            # Also one that somebody else started says so itself.
+            self.manifest["target"]["simulated"] |= str(server["server"]).endswith("(SIMULATED)")
+        for kind, words in (("refusals", "refused"), ("closes", "closed by the target")):
+            if reasons := seen.pop(kind, None):
+                self.manifest[kind] = reasons
+                for reason, n in reasons.items():
+                    logger.warning("%s %d times: %s", words, n, reason)
+        observed += [{"code": code, "numbers": numbers} for code, numbers in seen.items()]
+        if ending.processes > 1:
+            self.manifest["generator"]["processes"] = ending.processes
+            self.manifest["unless_marked"] = unless_marked(self.prepared.scenario.protocol, ending.processes)
+        observed += [{"code": "worker_lost", "numbers": {"worker": name}} for name in ending.lost_workers]
+
+
+def _told(failure: Exception) -> dict[str, Any]:
+    """A failure of ours, or of what the user wrote, for the manifest."""
+    if isinstance(failure, LoadtestError):
+        return {"exit_code": int(failure.exit_code), "sentence": str(failure)}
+    return {"exit_code": int(Exit.INTERNAL), "sentence": f"{type(failure).__name__}: {failure}"}
+
+
+def exit_code_of(run: Run) -> Exit:
+    """The exit code of a judged run."""
+    return Exit(run.manifest["verdict"]["exit_code"])

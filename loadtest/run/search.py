@@ -1,0 +1,173 @@
+"""``loadtest search``: one run per load until the highest is found that still holds what was promised."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from loadtest.errors import ConfigError, Problem
+from loadtest.judge.knee import Search, Tried, knee, metric_of, tried
+from loadtest.judge.searching import Bounds, Probe, find, next_load
+from loadtest.judge.suite import why_of
+from loadtest.keep.folder import checked_name
+from loadtest.keep.manifest import timestamp, turns_per_s
+from loadtest.plan.scenario import SIMULATOR, Scenario
+from loadtest.run.apart import Course
+from loadtest.run.options import RunOptions
+from loadtest.run.preparing import prepare
+from loadtest.show.values import amount
+
+NS = 1_000_000_000
+
+COMPLETE = ("turns.complete.ratio", ">= 99%")
+"""Must hold as well, unless the scenario judges its turns: percentiles speak of complete turns only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """``each``: what all probes share; ``start`` None: the scenario's own load; ``most`` None: its limit."""
+
+    each: RunOptions
+    over: str
+    start: float | None = None
+    most: float | None = None
+    step: float = 2.0
+    precision: float = 0.05
+    repeat: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the search goes over: ``at`` gives the options of a probe at a load."""
+
+    scenario: Scenario
+    bounds: Bounds
+    added: tuple[str, ...]
+    at: Callable[[float], RunOptions]
+    label: str
+    metric: str
+
+
+def run_search(options: SearchOptions) -> Search:
+    """Probe until the limit is found, or until something else ends it.
+
+    Raises:
+        ConfigError: the scenario cannot be searched so; nothing was sent.
+    """
+    started, began = datetime.now(UTC), time.monotonic()
+    plan = _planned(options, started)
+    tries: list[Tried] = []
+    target: object = None
+    with Course() as course:
+        while not course.interrupted:
+            load = next_load([each.probe for each in tries], plan.bounds)
+            if load is None:
+                break
+            sys.stderr.write(f"probe {len(tries) + 1}: {shown(load, options.over)}\n")
+            ended = course.run(plan.at(load))
+            target = ended.manifest.get("target") or target
+            why = why_of(ended.manifest, ended.exit_code, ended.last_words)
+            tries.append(tried(Probe(load, ended.exit_code), ended.manifest, why, plan.metric))
+            sys.stderr.write(f"    {tries[-1].probe.answer}: {why}\n")
+    known = target if isinstance(target, dict) else {}
+    own, limits = plan.scenario.target.url, plan.scenario.thresholds
+    return Search(
+        plan.scenario.name,
+        plan.label,
+        str(known.get("url") or own),
+        bool(known.get("simulated", own == SIMULATOR)),
+        options.over,
+        timestamp(started),
+        time.monotonic() - began,
+        options.precision,
+        plan.metric,
+        (*(f"{each.name} {each.expression}" for each in limits), *plan.added),
+        plan.added,
+        tuple(tries),
+        find([each.probe for each in tries]),
+        knee(tries),
+    )
+
+
+def shown(load: float, over: str) -> str:
+    """A load in words."""
+    return f"{amount(load)} {'connections' if over == 'connections' else 'turns/s'}"
+
+
+def _planned(options: SearchOptions, started: datetime) -> _Plan:
+    each = options.each
+    scenario = prepare(each).scenario
+    problems = [Problem(each.scenario, sentence) for sentence in _unfit(scenario, options.over)]
+    if problems:
+        raise ConfigError(problems)
+    asks = scenario.traffic is not None and scenario.traffic.turns != 0
+    judged = any(threshold.name.startswith("turns.") for threshold in scenario.thresholds)
+    added = (" ".join(COMPLETE),) if asks and not judged else ()
+    label = checked_name(f"search-{each.label or started.strftime('%Y%m%dT%H%M%SZ')}", "the label")
+    common = replace(
+        each, label=label, sets=(*each.sets, *([f"thresholds.{COMPLETE[0]}={COMPLETE[1]}"] if added else []))
+    )
+    bounds = _bounds(options, scenario)
+    at = _at(common, scenario, options.over)
+    for load in (bounds.start, options.most):
+        if load is not None:
+            prepare(at(load))
+    return _Plan(scenario, bounds, added, at, label, metric_of(_as_manifest(scenario)))
+
+
+def _as_manifest(scenario: Scenario) -> dict[str, object]:
+    return {"scenario": {"settings": scenario.settings}}
+
+
+def _unfit(scenario: Scenario, over: str) -> list[str]:
+    """Why this scenario has no single load to search over."""
+    found = []
+    if scenario.load.stages:
+        found.append("it has stages, each with a load of its own; search with one that has none")
+    quiet = scenario.traffic is None or scenario.traffic.turns == 0
+    if over == "rate" and (quiet or scenario.load.model == "closed"):
+        found.append("it sets no rate (closed model, or no traffic); search --over connections")
+    if quiet and not scenario.thresholds:
+        found.append(
+            "it sends nothing and promises nothing, so that nothing could be missed; add [thresholds]"
+        )
+    return found
+
+
+def _bounds(options: SearchOptions, scenario: Scenario) -> Bounds:
+    """Where to begin and to end.
+
+    Raises:
+        ConfigError: the numbers contradict each other.
+    """
+    over_connections = options.over == "connections"
+    own = scenario.load.connections if over_connections else turns_per_s(scenario)
+    limit = scenario.limits.connections if over_connections else scenario.limits.rate
+    start = float(options.start if options.start is not None else own or 1.0)
+    most = float(options.most if options.most is not None else limit)
+    if most < start:
+        raise ConfigError(
+            [Problem("--from, --to", f"{most:g} is less than {start:g}, where the search begins")]
+        )
+    if over_connections and (start != round(start) or most != round(most)):
+        raise ConfigError([Problem("--from, --to", "connections are whole numbers")])
+    least = 1.0 if over_connections else start / 1000
+    return Bounds(start, least, most, options.step, options.precision, options.repeat, over_connections)
+
+
+def _at(common: RunOptions, scenario: Scenario, over: str) -> Callable[[float], RunOptions]:
+    """The options of a run at a load; a rate is set in the way in which the scenario says how often."""
+    if over == "connections":
+        return lambda load: replace(common, connections=int(load))
+    traffic = scenario.traffic
+    if traffic is None or traffic.every_ns is None:
+        return lambda load: replace(common, sets=(*common.sets, f"traffic.rate={load:.10g}/s"))
+    turns = traffic.burst * scenario.load.connections
+
+    def every(load: float) -> RunOptions:
+        return replace(common, sets=(*common.sets, f"traffic.every={round(turns / load * NS)}ns"))
+
+    return every

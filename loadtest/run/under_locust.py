@@ -1,0 +1,167 @@
+"""The same run under plain ``locust -f``: Locust's command line and web page, our start, end and verdict.
+
+Importing this module attaches it to Locust's events. ``-u -r -t -H`` take the place of connections, connect
+rate, duration and target; what is not given comes from the scenario. Locust's own run time is switched off:
+its last reports get lost on the way (a fixed half second, then it kills its listener).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust import events
+from locust.runners import MasterRunner, WorkerRunner
+
+from loadtest.drive.master import Master
+from loadtest.drive.swarm import Alone, Ending, Lead, Order, expect_workers
+from loadtest.drive.user import AgentUser, WebSocketUser
+from loadtest.drive.worker import Follow
+from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
+from loadtest.plan.scenario_file import scenario_from_settings
+from loadtest.plan.secrets import secrets_of
+from loadtest.run.options import RunOptions
+from loadtest.run.preparing import Prepared, prepare, start_target
+from loadtest.run.recording import Recording, exit_code_of
+from loadtest.run.showing import show_run
+
+__all__ = ["AgentUser", "WebSocketUser"]
+
+CLOSED_WITHIN_S = 30.0
+"""How long a run that was interrupted may take to be judged and written."""
+
+
+class PlainRun:
+    """One run of a locustfile, from Locust's ``test_start`` to the verdict."""
+
+    def __init__(self, environment: Any, options: RunOptions) -> None:
+        self.environment = environment
+        self.options = options
+        self.prepared: Prepared | None = None
+        self.recording: Recording | None = None
+        self.lead: Lead | None = None
+        self.interrupted = False
+        self.closed = Event()
+        environment.events.test_start.add_listener(self._on_start)
+        environment.events.quitting.add_listener(self._on_quitting)
+
+    def _on_start(self, **_kwargs: Any) -> None:
+        """Locust is about to start its users: make the run they will take part in."""
+        try:
+            self._make()
+        except LoadtestError as error:
+            self._fail(error)
+
+    def _make(self) -> None:
+        environment = self.environment
+        prepared = self.prepared = prepare(self.options)
+        self.recording = recording = Recording(
+            prepared, sys.argv, secrets_of(prepared.scenario.target, os.environ)
+        )
+        start_target(prepared)
+        place = prepared.place()
+        recording.found(place)
+        order = Order(recording.folder.id, prepared.scenario, place, prepared.step_ns)
+        if isinstance(environment.runner, MasterRunner):
+            self.lead = Master(environment, order, recording.take)
+            self.lead.send_plan()
+        else:
+            self.lead = Alone(environment, order, recording.take)
+        recording.stop = self.lead.stop
+        gevent.spawn(self._watch)
+
+    def _fail(self, error: LoadtestError) -> None:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"loadtest: {line}\n")
+        code: int = error.exit_code
+        if isinstance(error, TargetError) and self.recording is not None:
+            code = self._close(self.recording.not_found(error))
+        self.environment.process_exit_code = code
+        gevent.spawn(self.environment.runner.quit)
+
+    def _watch(self) -> None:
+        assert self.lead is not None  # noqa: S101 - made before this greenlet
+        self.lead.over.wait()
+        try:
+            self.environment.process_exit_code = self._close(self.lead.ending)
+        except Exception as error:
+            sys.stderr.write(f"loadtest: internal error: {error}; nothing may be concluded from this run\n")
+            self.environment.process_exit_code = int(Exit.INTERNAL)
+        self.closed.set()
+        options = self.environment.parsed_options
+        if options is not None and options.headless:
+            self.environment.runner.quit()
+        else:
+            self.environment.runner.stop()
+
+    def _close(self, ending: Ending) -> int:
+        recording, self.recording = self.recording, None
+        if recording is None:
+            return int(self.environment.process_exit_code or Exit.INTERNAL)
+        run = recording.close(ending, interrupted=self.interrupted)
+        recording.prepared.closing.close()
+        show_run(run, quiet=False)
+        return exit_code_of(run)
+
+    def _on_quitting(self, **_kwargs: Any) -> None:
+        """Locust leaves. If the run is not over, somebody interrupted it."""
+        lead = self.lead
+        if lead is not None and not lead.over.is_set():
+            self.interrupted = True
+            lead.stop()
+        if lead is not None:
+            self.closed.wait(timeout=CLOSED_WITHIN_S)
+
+
+def _scenario_of(environment: Any) -> str:
+    """The scenario that the locustfile's users name.
+
+    Raises:
+        ConfigError: there is none, or there are several.
+    """
+    named = {cls.scenario for cls in environment.user_classes if issubclass(cls, WebSocketUser)}
+    if len(named) != 1:
+        raise ConfigError(
+            f"the users of a locustfile must share one scenario; these name {sorted(named) or 'none'}"
+        )
+    return str(named.pop())
+
+
+def _options_of(environment: Any, given: Any) -> RunOptions:
+    """What was given on Locust's command line, in our words."""
+    return RunOptions(
+        scenario=_scenario_of(environment),
+        target=given.host or None,
+        label=os.environ.get("LOADTEST_RUN_LABEL") or None,
+        duration=f"{given.run_time}s" if given.run_time else None,
+        connections=given.num_users,
+        connect_rate=float(given.spawn_rate) if given.spawn_rate else None,
+    )
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]  # Locust has no annotation there
+def _attach(environment: Any, **_kwargs: Any) -> None:
+    """Locust has read its command line and made its runner."""
+    if not any(issubclass(cls, WebSocketUser) for cls in environment.user_classes):
+        return
+    if isinstance(environment.runner, WorkerRunner):
+        Follow(environment, scenario_from_settings)
+        return
+    given = environment.parsed_options
+    try:
+        options = _options_of(environment, given)
+        users = prepare(options).users
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"loadtest: {line}\n")
+        sys.exit(error.exit_code)
+    if isinstance(environment.runner, MasterRunner):
+        expect_workers(environment.runner)
+    # Locust spawns all users at once and leaves start and run time to the schedule.
+    given.num_users = users
+    given.spawn_rate = users
+    given.run_time = None
+    PlainRun(environment, options)

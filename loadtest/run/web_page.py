@@ -1,0 +1,66 @@
+"""Locust's web page on loopback: to look at, and to stop the run, which then says so."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+PAGE = "Locust's page"
+
+Answer = tuple[dict[str, object], int]
+
+
+@contextmanager
+def web_page(environment: Any, stopped: Callable[[str], object]) -> Iterator[None]:
+    """Serve the page; ``stopped`` is called, with who asked for it, where somebody stops the run there."""
+    port = free_port("127.0.0.1")
+    # Locust's page reads the command line again, at every request, and would not know our options.
+    arguments, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        web_ui = environment.create_web_ui("127.0.0.1", port)
+        web_ui.app.before_request(lambda: _guarded(port, stopped))
+        sys.stderr.write(f"{PAGE}: http://127.0.0.1:{port}\n")
+        yield
+        web_ui.stop()
+    finally:
+        sys.argv = arguments
+
+
+def _guarded(port: int, stopped: Callable[[str], object]) -> Answer | None:
+    """The answer to what the page itself must not answer; None for what it may."""
+    from flask import request
+
+    origin = request.headers.get("Origin")
+    refused = refusal(port, request.method, request.path, request.headers.get("Host", ""), origin)
+    if refused is not None:
+        return {"success": False, "message": refused}, 403
+    if request.method != "POST":
+        return None
+    stopped(PAGE)
+    return {"success": True, "message": "the run is ended early, and judged"}, 200
+
+
+def refusal(port: int, method: str, path: str, host: str, origin: str | None) -> str | None:
+    """Why a request is refused; None where it may come: a look from this machine, or a stop.
+
+    A name that somebody has led to loopback, and a form of another page, ask as the browser's user.
+    """
+    own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
+    if host.lower() not in own:
+        return "this page is asked for by the address of this machine only"
+    if method in {"GET", "HEAD", "OPTIONS"}:
+        return None
+    if origin is not None and origin.lower() not in {f"http://{each}" for each in own}:
+        return "another page may not ask for this"
+    return None if path == "/stop" else "the load follows its plan; all that can be done here is to stop it"
+
+
+def free_port(host: str) -> int:
+    """A port that was free a moment ago: ZeroMQ through Locust cannot tell which one it took."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,64 @@
+"""``loadtest worker``: one worker process of a distributed run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+import gevent
+import locust  # noqa: F401 - patches the standard library before anything opens a socket
+from locust.env import Environment
+from locust.event import Events
+
+from loadtest.drive.generator import raise_file_limit
+from loadtest.drive.worker import Follow
+from loadtest.errors import Exit, LoadtestError
+from loadtest.plan.scenario_file import scenario_from_settings
+from loadtest.run.driving import ScenarioUser
+from loadtest.run.options import host_and_port
+
+CONNECTIONS_EXPECTED = 20_000
+
+
+def work(master: str, *, child: bool) -> int:
+    """Join the master at HOST:PORT, do one run's share, and return the exit code.
+
+    ``child``: started by the master itself; ends when its standard input does, so that it never outlives it.
+
+    Raises:
+        ConfigError: ``master`` is not HOST:PORT.
+        LoadtestError: the master could not be reached, or was lost.
+    """
+    host, port = host_and_port(master, "--master")
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    _allow_many_files()
+    environment = Environment(user_classes=[ScenarioUser], events=Events())  # type: ignore[no-untyped-call]  # Locust has no annotation there
+    try:
+        runner = environment.create_worker_runner(host, port)
+    except (OSError, ConnectionError) as error:
+        raise LoadtestError(f"the master at {master} could not be reached: {error}") from error
+    Follow(environment, scenario_from_settings)
+    # The master ends the run; an interrupt of the terminal reaches it as well.
+    gevent.signal_handler(signal.SIGINT, lambda: None)
+    if child:
+        gevent.spawn(_end_with_parent)
+    runner.greenlet.join()
+    return Exit.PASS
+
+
+def _allow_many_files() -> None:
+    """As many files as this machine allows: the plan is not known yet."""
+    try:
+        raise_file_limit(CONNECTIONS_EXPECTED)
+    except LoadtestError:
+        logging.getLogger(__name__).info("the limit of open files stays as it is")
+
+
+def _end_with_parent() -> None:
+    """Standard input is a pipe from the master: its end is the master's."""
+    gevent.get_hub().wait(gevent.get_hub().loop.io(sys.stdin.fileno(), 1))
+    os._exit(Exit.INTERNAL)

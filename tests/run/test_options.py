@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.errors import ConfigError
+from loadtest.plan.overrides import Overrides
+from loadtest.run.options import RunOptions, host_and_port
+
+
+def test_what_was_not_given_replaces_nothing() -> None:
+    assert RunOptions().overrides == Overrides()
+
+
+def test_what_was_given_takes_the_place_of_the_scenarios_values() -> None:
+    options = RunOptions(
+        target="ws://h/ws", duration="3s", connections=4, connect_rate="5/s", sets=("a.b=1", "c.d=2")
+    )
+    assert options.overrides == Overrides(
+        target="ws://h/ws", duration="3s", connections=4, connect_rate="5/s", sets=("a.b=1", "c.d=2")
+    )
+
+
+def test_insecure_is_a_setting_that_comes_last() -> None:
+    overrides = RunOptions(insecure=True, sets=("target.insecure=false",)).overrides
+    assert overrides.insecure or overrides.sets[-1] == "target.insecure=true"
+
+
+def test_results_are_where_the_option_says_else_the_variable_else_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("LOADTEST_RESULTS", raising=False)
+    assert RunOptions().results_folder == Path("results")
+    monkeypatch.setenv("LOADTEST_RESULTS", "of-the-variable")
+    assert RunOptions().results_folder == Path("of-the-variable")
+    assert RunOptions(results="of-the-option").results_folder == Path("of-the-option")
+
+
+def test_workers_join_on_loopback_unless_told_otherwise() -> None:
+    assert RunOptions().bind_address == ("127.0.0.1", 0)
+    assert RunOptions(bind="127.0.0.9:5557").bind_address == ("127.0.0.9", 5557)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("127.0.0.1:5557", ("127.0.0.1", 5557)), ("[::1]:80", ("::1", 80)), ("a.example:0", ("a.example", 0))],
+)
+def test_host_and_port_are_taken_apart(text: str, expected: tuple[str, int]) -> None:
+    assert host_and_port(text, "--bind") == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5557", ":5557", "h:", "h:x", "h:-1", "h:65536", "h:1.5", "h:٨٠", "h:²"]
+)
+def test_what_is_no_host_and_port_is_told(text: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        host_and_port(text, "--bind")
+    (problem,) = raised.value.problems
+    assert problem.where == "--bind"
+    assert f"`{text}` is not HOST:PORT" in problem.sentence
