@@ -1,0 +1,121 @@
+"""How a policy writes its rollback, its alerts and its remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from math import inf
+
+from loadtest.plan.reading import Table, nearest
+from loadtest.readiness.policy import SEVERITIES, Alerts, Remedy, Rollback, Route, RouteKind
+from loadtest.readiness.probe_file import read_command
+
+ROUTE_KEYS: dict[RouteKind, tuple[str, ...]] = {
+    "webhook": ("url",),
+    "slack": ("url",),
+    "email": ("host", "port", "from", "user", "password", "security"),
+    "command": (),
+}
+"""What each kind of route is set with, apart from ``to`` and ``command``."""
+
+
+def read_rollback(table: Table) -> Rollback | None:
+    """``[rollback]``; None where it was not written."""
+    if not table.has("rollback"):
+        table.take("rollback")
+        return None
+    rollback = table.table("rollback")
+    found = Rollback(
+        command=read_command(rollback, "command"),
+        check=read_command(rollback, "check", needed=False),
+        timeout_s=rollback.duration("timeout", 600_000_000_000, positive=True) / 1e9,
+    )
+    rollback.close()
+    return found
+
+
+def read_alerts(table: Table) -> Alerts:
+    """``[alerts]`` with its routes."""
+    usual = Alerts()
+    cooldown = table.table("cooldown")
+    rate = table.rate("rate", inf)
+    per_s = max(60.0, 1 / rate)
+    most = usual.most if rate == inf else max(1, round(rate * per_s))
+    found = Alerts(
+        routes=tuple(
+            _route(name, routes.table(name)) for routes in (table.table("routes"),) for name in routes.data
+        ),
+        cooldown_s={each: _seconds(cooldown, each, usual.cooldown_s[each]) for each in SEVERITIES},
+        most=most,
+        per_s=per_s,
+        group_s=_seconds(table, "group", usual.group_s),
+        escalate_after_s=_seconds(table, "escalate_after", usual.escalate_after_s),
+        after=table.integer("after", usual.after, least=1),
+    )
+    cooldown.close()
+    table.close()
+    return found
+
+
+def _seconds(table: Table, key: str, default: float) -> float:
+    return table.duration(key, round(default * 1e9)) / 1e9
+
+
+def _route(name: str, table: Table) -> Route:
+    kinds: dict[str, RouteKind] = {each: each for each in ROUTE_KEYS}
+    kind = table.choice("kind", kinds, "webhook")
+    if not table.has("kind"):
+        table.source.report(table.path, f"`kind` is missing; it may be {', '.join(kinds)}")
+    severities = table.texts("severities")
+    for each in severities:
+        if each not in SEVERITIES:
+            table.report("severities", f"there is no severity `{each}`; {nearest(each, SEVERITIES)}")
+    settings = {key: _setting(table, key) for key in ROUTE_KEYS[kind]}
+    needed = {"email": ("host", "from"), "webhook": ("url",), "slack": ("url",), "command": ()}[kind]
+    for key in needed:
+        if not settings[key]:
+            table.source.report(table.path, f"`{key}` is missing; a route of the kind `{kind}` needs it")
+    to = table.texts("to") if kind == "email" else ()
+    if kind == "email" and not to:
+        table.source.report(table.path, '`to` must name who gets it, such as to = ["ops@example.org"]')
+    found = Route(
+        name=name,
+        kind=kind,
+        severities=tuple(each for each in SEVERITIES if each in severities) or SEVERITIES,
+        escalated=table.flag("escalated"),
+        settings={key: value for key, value in settings.items() if value},
+        command=read_command(table, "command") if kind == "command" else (),
+        to=to,
+    )
+    table.close()
+    return found
+
+
+def _setting(table: Table, key: str) -> str:
+    if key == "port":
+        return str(table.integer("port", 25, least=1, most=65535))
+    if key == "security":
+        return table.choice("security", {each: each for each in ("none", "starttls", "tls")}, "none")
+    return table.text(key, "")
+
+
+def read_remedies(table: Table, known: Collection[str]) -> tuple[Remedy, ...]:
+    """``[remedies.COMPONENT]``."""
+    found = []
+    for name in table.data:
+        if name not in known:
+            table.report(name, f"there is no component `{name}`; {nearest(name, known)}")
+        each, usual = table.table(name), Remedy(name, ())
+        remedy = Remedy(
+            component=name,
+            command=read_command(each, "command"),
+            tries=each.integer("tries", usual.tries, least=1),
+            cooldown_s=_seconds(each, "cooldown", usual.cooldown_s),
+            after=each.integer("after", usual.after, least=1),
+            verify_after_s=_seconds(each, "verify_after", usual.verify_after_s),
+            timeout_s=_seconds(each, "timeout", usual.timeout_s),
+            dry_run=each.flag("dry_run") if each.has("dry_run") else True,
+        )
+        each.take("dry_run")
+        each.close()
+        found.append(remedy)
+    return tuple(found)

@@ -1,0 +1,119 @@
+"""What the class of an error hints at, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from loadtest.readiness.findings import Action, ComponentRow, FunctionRow, Risk, Urgency
+from loadtest.readiness.policy import Policy
+
+HINTS: Mapping[str, tuple[str, str]] = {
+    "resolve": ("the name does not resolve: a wrong host, or DNS", "check the host name and the DNS entry"),
+    "refused": (
+        "nothing listens on that port: not started, crashed, or another port",
+        "start it, and read its log",
+    ),
+    "tcp": ("no way to that address: network, firewall, or a wrong address", "check network and firewall"),
+    "timeout": (
+        "it accepts but does not answer in time: overloaded, stuck, or filtered",
+        "look where it waits",
+    ),
+    "tls": (
+        "the certificate or the handshake is wrong: expired, wrong name, unknown issuer",
+        "renew or mend the certificate",
+    ),
+    "status": ("it runs but says that something is wrong", "read its log for this answer"),
+    "answer": (
+        "it answers, but not what was asked for: a wrong version, or a part of it failing",
+        "compare the answer with what is right",
+    ),
+    "closed": ("it closed in the middle of an answer: crashed, or restarting", "read its log for a crash"),
+    "query": (
+        "the database is reached but the query fails: schema, rights, or a lock",
+        "run the query by hand",
+    ),
+    "missing file": ("what should be there is not", "check the path, and what should have made the file"),
+    "tests": ("tests fail, or did not run at all", "read the failed tests, then run them again"),
+    "created": (
+        "created but never started: the image, its registry's limits, or a dependency",
+        "pull the image, start it, and read what the engine says",
+    ),
+    "image": (
+        "the image cannot be pulled: registry rate limit, name or credentials",
+        "log in to the registry, or pull from a mirror",
+    ),
+    "container": ("a container is not running, unhealthy or missing", "read its log, then start it"),
+    "exit": ("the command says that something is wrong", "run it by hand and read what it says"),
+    "level": ("it works, but slower or fuller than its levels allow", "find what takes the time or the room"),
+    "run": ("under load it did not keep its promises", "read the report of the run"),
+    "refuses": (
+        "it refuses what it is asked under load: limits, or authentication",
+        "read the refusals by layer in the report of the run",
+    ),
+    "driver": ("our driver is missing, so that it cannot be asked", "install the driver and ask again"),
+    "credential": (
+        "our credential is missing or not accepted, so that it cannot be asked",
+        "set the credential and ask again",
+    ),
+    "tool": ("a tool of ours is missing, so that it cannot be asked", "install the tool, or give a file"),
+    "stale": (
+        "what is known of it is too old, or dated wrongly",
+        "ask it again, so that there is fresh evidence",
+    ),
+    "through": ("it is reached only through a part that is down", "repair that part first, then ask again"),
+    "generator": ("our own measurement cannot be believed", "run it again on an idle machine"),
+    "policy": ("the policy asks for something that does not work", "mend the policy"),
+}
+"""Class of error to a hint at the root cause, and what to do where the policy says nothing."""
+
+OTHERWISE = ("no cause is known from the outside", "look at it by hand")
+
+LEVELS: Mapping[tuple[str, str], tuple[str, Urgency]] = {
+    ("critical", "down"): ("critical", "IMMEDIATE"),
+    ("critical", "unknown"): ("high", "HIGH"),
+    ("critical", "degraded"): ("high", "HIGH"),
+    ("important", "down"): ("high", "HIGH"),
+    ("important", "unknown"): ("medium", "MEDIUM"),
+    ("important", "degraded"): ("medium", "MEDIUM"),
+}
+ORDER = ("critical", "high", "medium", "low")
+
+
+def risks(policy: Policy, rows: Sequence[ComponentRow], functions: Sequence[FunctionRow]) -> tuple[Risk, ...]:
+    """A risk per part that is not healthy, the worst first, then by weight."""
+    found = []
+    for row in _not_healthy(rows):
+        level = _level(row)[0]
+        touched = [each for each in functions if row.name in each.needs and each.status != "working"]
+        impact = ", ".join(f"{each.title} {each.status}" for each in touched) or "no business function"
+        cause = policy.component(row.name).hint or HINTS.get(row.error, OTHERWISE)[0]
+        found.append(Risk(level, f"{row.title} {row.status}: {row.said}", cause, impact))  # type: ignore[arg-type]  # a word of ORDER
+    return tuple(found)
+
+
+def _level(row: ComponentRow) -> tuple[str, Urgency]:
+    return LEVELS.get((row.priority, row.status), ("low", "MEDIUM"))
+
+
+def _not_healthy(rows: Sequence[ComponentRow]) -> list[ComponentRow]:
+    bad = [row for row in rows if row.status != "healthy"]
+    return sorted(bad, key=lambda row: (ORDER.index(_level(row)[0]), -row.weight))
+
+
+def actions(policy: Policy, rows: Sequence[ComponentRow]) -> tuple[Action, ...]:
+    """What to do, the most urgent first; a part that others are reached through before those."""
+    bad = _not_healthy(rows)
+    needed = {name for row in bad for name in row.through}
+    ordered = sorted(bad, key=lambda row: (URGENCIES.index(_level(row)[1]), row.name not in needed))
+    return tuple(
+        Action(_level(row)[1], row.name, f"{row.title}: {_what_to_do(policy, row)}") for row in ordered
+    )
+
+
+URGENCIES: tuple[Urgency, ...] = ("IMMEDIATE", "HIGH", "MEDIUM")
+
+
+def _what_to_do(policy: Policy, row: ComponentRow) -> str:
+    if row.error == "through":
+        return HINTS["through"][1]
+    return policy.component(row.name).remedy or HINTS.get(row.error, OTHERWISE)[1]

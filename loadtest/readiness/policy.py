@@ -1,0 +1,209 @@
+"""The policy: what a system is made of, what is asked of each part, and what makes it a GO.
+
+Durations end ``_s`` and are seconds; ratios are 0 to 1. Everything is frozen and valid by construction
+(``policy_file.load_policy``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from loadtest.readiness.probe import Probe
+from loadtest.readiness.promise import Promise, Unit
+
+Priority = Literal["critical", "important", "optional"]
+Severity = Literal["info", "warning", "critical"]
+RouteKind = Literal["webhook", "slack", "email", "command"]
+
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+
+WEIGHTS: Mapping[str, float] = {"critical": 3.0, "important": 2.0, "optional": 1.0}
+"""What a component of each priority weighs where the policy gives no weight of its own."""
+
+DISTRIBUTION = ("n", "min", "p50", "p95", "max", "mean")
+"""Statistics of every measured duration; p95 needs 20 samples, p50 two."""
+
+
+def _durations(*names: str) -> dict[str, Unit]:
+    return {
+        f"{name}.{statistic}": "count" if statistic == "n" else "ms"
+        for name in names
+        for statistic in DISTRIBUTION
+    }
+
+
+MEASURES: Mapping[str, Mapping[str, Unit]] = {
+    "http": {**_durations("latency"), "answered.ratio": "ratio"},
+    "tcp": {**_durations("connect"), "answered.ratio": "ratio"},
+    "command": {**_durations("took"), "exit_code": "count"},
+    "tests": {
+        **dict.fromkeys(
+            ("should_run", "passed", "failed", "errors", "skipped", "not_collected", "instant"), "count"
+        ),
+        "passed.ratio": "ratio",
+    },
+    "database": {**_durations("connect", "query"), "answered.ratio": "ratio"},
+    "redis": {**_durations("ping"), "answered.ratio": "ratio"},
+    "containers": {
+        **dict.fromkeys(("wanted", "running", "missing", "unhealthy", "restarts"), "count"),
+        "running.ratio": "ratio",
+    },
+    "resources": {
+        "cpu.ratio": "ratio",
+        "memory.ratio": "ratio",
+        "disk.ratio": "ratio",
+        "connections": "count",
+    },
+    "websocket": {},
+}
+"""What each kind of probe measures, with its unit; a websocket probe measures what thresholds can name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Beyond ``warn`` a component is degraded, beyond ``critical`` it is down."""
+
+    measure: str
+    unit: Unit
+    warn: Promise | None = None
+    critical: Promise | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of the system and how it is asked.
+
+    ``through`` names the parts by which alone it is reached. ``score`` is "status", or the name of a ratio
+    whose value is the score. ``fresh_s`` is how old its evidence may be; ``every_s`` how often watch asks.
+    """
+
+    name: str
+    title: str
+    kind: str
+    probe: Probe
+    priority: Priority = "critical"
+    weight: float = 3.0
+    required: bool = True
+    levels: tuple[Level, ...] = ()
+    through: tuple[str, ...] = ()
+    score: str = "status"
+    timeout_s: float = 10.0
+    fresh_s: float = 300.0
+    every_s: float = 60.0
+    remedy: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A business function: which parts it needs, how many users it reaches, what it is worth."""
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    users: float
+    value: float
+    impact: str = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A success criterion: a component's status, or a promise about one of its measures."""
+
+    title: str
+    component: str
+    status: str = "healthy"
+    measure: str | None = None
+    promise: Promise | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A promise about a fact of the whole system; as a trigger it is bad when it holds, as a gate good."""
+
+    title: str
+    fact: str
+    promise: Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """``command`` is printed at a NO-GO and run only when told to; ``check`` may run any time."""
+
+    command: tuple[str, ...]
+    check: tuple[str, ...] = ()
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where alerts of some severities go. ``settings`` are texts, secrets still as ``{env.NAME}``."""
+
+    name: str
+    kind: RouteKind
+    severities: tuple[Severity, ...]
+    escalated: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """``most`` messages at most in ``per_s``, over all routes; the rest wait."""
+
+    routes: tuple[Route, ...] = ()
+    cooldown_s: Mapping[str, float] = field(
+        default_factory=lambda: {"info": 300.0, "warning": 120.0, "critical": 60.0}
+    )
+    most: int = 5
+    per_s: float = 60.0
+    group_s: float = 0.0
+    escalate_after_s: float = 300.0
+    after: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What is done when a component is down; only told, not done, while ``dry_run``."""
+
+    component: str
+    command: tuple[str, ...]
+    tries: int = 3
+    cooldown_s: float = 300.0
+    after: int = 2
+    verify_after_s: float = 10.0
+    timeout_s: float = 60.0
+    dry_run: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything a GO depends on.
+
+    ``sha256`` is of the data as written (``raw``), ``settings`` is that data without its secrets.
+    ``variables`` are the environment variables it names.
+    """
+
+    name: str
+    question: str
+    path: Path
+    sha256: str
+    components: tuple[Component, ...]
+    functions: tuple[Function, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    triggers: tuple[Condition, ...] = ()
+    gates: tuple[Condition, ...] = ()
+    rollback: Rollback | None = None
+    alerts: Alerts = field(default_factory=Alerts)
+    remedies: tuple[Remedy, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    variables: tuple[str, ...] = ()
+    raw: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+    def component(self, name: str) -> Component:
+        """The component of that name, which the policy is known to have."""
+        return next(each for each in self.components if each.name == name)

@@ -1,0 +1,232 @@
+"""Policies from TOML, read whole: every mistake is told at once, with its line and the nearest right word."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from loadtest.errors import Problem
+from loadtest.plan.document import read_document
+from loadtest.plan.folder import POLICY, check_kind
+from loadtest.plan.names import env_names
+from loadtest.plan.overrides import Overrides, applied, assignments
+from loadtest.plan.reading import Source, Table, nearest, told
+from loadtest.plan.shipped import find
+from loadtest.plan.words import is_name
+from loadtest.readiness.aiming import aimed
+from loadtest.readiness.alerts_file import read_alerts, read_remedies, read_rollback
+from loadtest.readiness.meaning_file import (
+    measure_unit,
+    read_condition,
+    read_criterion,
+    read_functions,
+    read_promise,
+)
+from loadtest.readiness.policy import (
+    MEASURES,
+    WEIGHTS,
+    Component,
+    Level,
+    Policy,
+    Priority,
+)
+from loadtest.readiness.probe_file import read_probe
+from loadtest.readiness.secrets import without_secrets
+
+PRIORITIES: Mapping[str, Priority] = {
+    "critical": "critical",
+    "important": "important",
+    "optional": "optional",
+}
+HINTS = {
+    "url": "it belongs to a component, [components.NAME]",
+    "probe": "it belongs to a component, [components.NAME]",
+}
+SCORES = ("answered.ratio", "passed.ratio", "running.ratio", "turns.complete.ratio", "events.matched.ratio")
+"""Ratios that may be the score of a part: 1 is as good as it can be."""
+
+_COMPONENT_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
+
+
+def load_policy(ref: str | Path, sets: tuple[str, ...] = (), target: str | None = None) -> Policy:
+    """The policy in a TOML file, or the shipped one of that name; paths in it are relative to its folder.
+
+    ``sets`` are values of ``--set``, KEY=VALUE; ``target`` is where its WebSocket parts are asked instead,
+    with the http parts beside them. Environment variables are not looked at: one that is missing
+    makes its own component unknown.
+
+    Raises:
+        ConfigError: every mistake in it, with its place.
+    """
+    path, name = find("policy", str(ref), Path())
+    document = read_document(path, name)
+    check_kind(document.data, POLICY, name)
+    problems: list[Problem] = []
+    changes = [] if target is None else aimed(document.data, target, problems)
+    changes += assignments(Overrides(sets=sets), problems)
+    data, given = applied(document.data, changes, problems)
+    table = Table(data, Source(name, document.lines, given, problems))
+    policy = _read(table, path, document.comment, data)
+    table.source.finish()
+    return policy
+
+
+def _read(table: Table, path: Path, question: str, data: Mapping[str, object]) -> Policy:
+    name = table.text("name", path.stem)
+    if not is_name(name):
+        table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {told(name)}")
+    every_s = table.duration("every", 60_000_000_000, positive=True) / 1e9
+    fresh_s = table.duration("fresh", 300_000_000_000, positive=True) / 1e9
+    components = _components(table.table("components"), every_s, fresh_s)
+    if not components:
+        table.source.report(("components",), "a policy needs at least one [components.NAME]")
+    known = {each.name: each for each in components}
+    policy = Policy(
+        name=name,
+        question=table.text("question", question),
+        path=path,
+        sha256=policy_hash(data),
+        components=components,
+        functions=read_functions(table.table("functions"), known),
+        criteria=tuple(read_criterion(each, known) for each in table.tables("criteria")),
+        triggers=tuple(read_condition(each, "when") for each in table.tables("triggers")),
+        gates=tuple(read_condition(each, "expect") for each in table.tables("gates")),
+        rollback=read_rollback(table),
+        alerts=read_alerts(table.table("alerts")),
+        remedies=read_remedies(table.table("remedies"), known),
+        settings=without_secrets(data),
+        variables=tuple(env_names(texts_in(data))),
+        raw=data,
+    )
+    table.close(HINTS)
+    return policy
+
+
+def policy_hash(data: Mapping[str, object]) -> str:
+    """SHA-256 of what a policy says; comments and the order of keys do not count."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def texts_in(value: object) -> list[str]:
+    """Every text inside plain data."""
+    if isinstance(value, Mapping):
+        return [text for each in value.values() for text in texts_in(each)]
+    if isinstance(value, list | tuple):
+        return [text for each in value for text in texts_in(each)]
+    return [value] if isinstance(value, str) else []
+
+
+def _components(table: Table, every_s: float, fresh_s: float) -> tuple[Component, ...]:
+    found = []
+    for name in table.data:
+        if not _COMPONENT_NAME.fullmatch(name):
+            table.report(
+                name, f"a component's name must be of letters, digits, `_` and `-`, not {told(name)}"
+            )
+        found.append(_component(name, table.table(name), every_s, fresh_s))
+    names = [each.name for each in found]
+    for each in found:
+        for other in each.through:
+            if other not in names:
+                table.source.report(
+                    ("components", each.name, "through"),
+                    f"there is no component `{other}`; {nearest(other, names)}",
+                )
+    _check_circles(table, {each.name: each.through for each in found})
+    return tuple(found)
+
+
+def _check_circles(table: Table, through: Mapping[str, tuple[str, ...]]) -> None:
+    for name in through:
+        seen, open_ends = set[str](), list(through[name])
+        while open_ends:
+            here = open_ends.pop()
+            if here == name:
+                table.source.report(("components", name, "through"), f"`{name}` is reached through itself")
+                break
+            if here not in seen:
+                seen.add(here)
+                open_ends += through.get(here, ())
+
+
+def _component(name: str, table: Table, every_s: float, fresh_s: float) -> Component:
+    kinds = {each: each for each in MEASURES}
+    if not table.has("probe"):
+        table.source.report(table.path, f"`probe` is missing; it may be {', '.join(kinds)}")
+    kind = table.choice("probe", kinds, _meant(table.data.get("probe")))
+    priority = table.choice("priority", PRIORITIES, PRIORITIES["critical"])
+    broken = "probe" not in table.data or table.data["probe"] not in kinds
+    component = Component(
+        name=name,
+        title=table.text("title", name),
+        kind=kind,
+        probe=read_probe(kind if not broken else "resources", table),
+        priority=priority,
+        weight=_number(table, "weight", WEIGHTS[priority]),
+        required=table.flag("required") if table.has("required") else priority != "optional",
+        levels=_levels(table.table("levels"), kind),
+        through=table.texts("through"),
+        score=_score(table, kind),
+        timeout_s=table.duration("timeout", 10_000_000_000, positive=True) / 1e9,
+        fresh_s=table.duration("fresh", round(fresh_s * 1e9), positive=True) / 1e9,
+        every_s=table.duration("every", round(every_s * 1e9), positive=True) / 1e9,
+        remedy=table.text("remedy", ""),
+        hint=table.text("hint", ""),
+    )
+    table.take("required")
+    if not broken:
+        table.close()
+    return component
+
+
+def _meant(written: object) -> str:
+    """The kind of probe that a mistyped one most likely is: its measures are no mistakes beside it."""
+    return next(iter(get_close_matches(str(written), MEASURES, n=1)), "tcp")
+
+
+def _number(table: Table, key: str, default: float) -> float:
+    value = table.take(key)
+    if value is None:
+        return default
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1000:
+        return float(value)
+    table.report(key, f"`{key}` must be a number from 0 to 1000, not {told(value)}")
+    return default
+
+
+def _score(table: Table, kind: str) -> str:
+    score = table.text("score", "status")
+    if score == "status":
+        return score
+    try:
+        name, unit = measure_unit(kind, score)
+    except ValueError as error:
+        table.report("score", f'`score`: {error}; or write "status"')
+        return "status"
+    if unit != "ratio":
+        table.report("score", f"`{score}` is no ratio, so that it cannot be a score")
+    elif name not in SCORES:
+        table.report(
+            "score",
+            f"`{score}` cannot be a score, because more of it is not better; {nearest(score, SCORES)}",
+        )
+    return name
+
+
+def _levels(table: Table, kind: str) -> tuple[Level, ...]:
+    found = []
+    for name in table.data:
+        each = table.table(name)
+        try:
+            measure, unit = measure_unit(kind, name)
+        except ValueError as error:
+            table.report(name, str(error))
+            continue
+        warn, critical = (read_promise(each, key, unit) for key in ("warn", "critical"))
+        each.close()
+        found.append(Level(measure, unit, warn, critical))
+    return tuple(found)

@@ -1,0 +1,107 @@
+"""How each kind of part is asked, as a policy writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProbe:
+    """``fields``: paths in the JSON answer and the values they may have; ``shown``: told as evidence."""
+
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    statuses: tuple[int, ...] = (200,)
+    fields: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
+    contains: str | None = None
+    samples: int = 20
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TcpProbe:
+    """A connection opened and closed again."""
+
+    host: str
+    port: int
+    samples: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CommandProbe:
+    """Started as a list, never through a shell; ``exit_codes`` are those that mean healthy."""
+
+    command: tuple[str, ...]
+    exit_codes: tuple[int, ...] = (0,)
+    contains: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JunitProbe:
+    """JUnit files, or patterns of them; ``expected`` is how many tests should have run, where known."""
+
+    files: tuple[str, ...]
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseProbe:
+    """``postgresql://`` or ``sqlite:///PATH``; ``query`` should only read."""
+
+    url: str
+    query: str = "SELECT 1"
+    samples: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RedisProbe:
+    """``redis://[user:password@]HOST:PORT``, asked with PING."""
+
+    url: str
+    samples: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ContainersProbe:
+    """The listing of ``docker compose ps --all --format json``, or a file that holds one."""
+
+    file: str | None = None
+    project: str | None = None
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcesProbe:
+    """This host, or one process of it."""
+
+    pid: int | None = None
+    pid_file: str | None = None
+    disk: str = "/"
+    over_s: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class WebsocketProbe:
+    """A scenario run by this tool."""
+
+    scenario: str
+    target: str | None = None
+    duration: str | None = None
+    connections: int | None = None
+    sets: tuple[str, ...] = ()
+
+
+Probe = (
+    HttpProbe
+    | TcpProbe
+    | CommandProbe
+    | JunitProbe
+    | DatabaseProbe
+    | RedisProbe
+    | ContainersProbe
+    | ResourcesProbe
+    | WebsocketProbe
+)

@@ -1,0 +1,171 @@
+"""How each kind of probe is written in a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from loadtest.plan.reading import Table, told
+from loadtest.readiness.probe import (
+    CommandProbe,
+    ContainersProbe,
+    DatabaseProbe,
+    HttpProbe,
+    JunitProbe,
+    Probe,
+    RedisProbe,
+    ResourcesProbe,
+    TcpProbe,
+    WebsocketProbe,
+)
+
+LARGEST_SAMPLES = 1000
+
+
+def read_probe(kind: str, table: Table) -> Probe:
+    """The probe of a component's table; mistakes are reported and answered with something harmless."""
+    return _READERS[kind](table)
+
+
+def _needed(table: Table, key: str, example: str) -> str:
+    if not table.has(key):
+        table.take(key)
+        table.source.report(table.path, f"`{key}` is missing; write for example {key} = {example}")
+        return ""
+    return table.text(key, "")
+
+
+def _url(table: Table, schemes: Mapping[str, str]) -> str:
+    example = next(iter(schemes.values()))
+    url = _needed(table, "url", f'"{example}"')
+    if url and "{env." not in url and urlsplit(url).scheme not in schemes:
+        table.report("url", f"`url` must begin with {' or '.join(f'{each}://' for each in schemes)}")
+    return url
+
+
+def _samples(table: Table, default: int = 20) -> int:
+    return table.integer("samples", default, least=1, most=LARGEST_SAMPLES)
+
+
+def _http(table: Table) -> HttpProbe:
+    schemes = {"http": "http://127.0.0.1:8000/health", "https": "https://api.example/health"}
+    return HttpProbe(
+        url=_url(table, schemes),
+        method=table.choice("method", {each: each for each in ("GET", "HEAD", "POST")}, "GET"),
+        headers=table.pairs("headers"),
+        statuses=_integers(table, "statuses", (200,)),
+        fields=_fields(table),
+        shown=table.texts("shown"),
+        contains=table.text("contains", None),
+        samples=_samples(table),
+        insecure=table.flag("insecure"),
+    )
+
+
+def _integers(table: Table, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    value = table.take(key)
+    if value is None:
+        return default
+    if isinstance(value, list) and value and all(type(each) is int for each in value):
+        return tuple(value)
+    table.report(key, f"`{key}` must be a list of whole numbers such as [200, 204], not {told(value)}")
+    return default
+
+
+def _fields(table: Table) -> dict[str, tuple[object, ...]]:
+    fields = table.table("fields")
+    found: dict[str, tuple[object, ...]] = {}
+    for path in fields.data:
+        value = fields.take(path)
+        values = tuple(value) if isinstance(value, list) else (value,)
+        if not all(isinstance(each, str | int | float | bool) for each in values):
+            fields.report(path, f"`{path}` must be the value that is right, or a list of such")
+        found[path] = values
+    return found
+
+
+def _tcp(table: Table) -> TcpProbe:
+    port = table.integer("port", 0, least=1, most=65535)
+    if not table.has("port"):
+        table.source.report(table.path, "`port` is missing; write for example port = 8000")
+    return TcpProbe(host=_needed(table, "host", '"127.0.0.1"'), port=port, samples=_samples(table))
+
+
+def _command(table: Table) -> CommandProbe:
+    return CommandProbe(
+        command=read_command(table, "command"),
+        exit_codes=_integers(table, "exit_codes", (0,)),
+        contains=table.text("contains", None),
+    )
+
+
+def read_command(table: Table, key: str, *, needed: bool = True) -> tuple[str, ...]:
+    """A command as a list of words."""
+    words = table.texts(key)
+    if needed and not words and not table.has(key):
+        table.source.report(table.path, f'`{key}` is missing; write for example {key} = ["make", "smoke"]')
+    return words
+
+
+def _tests(table: Table) -> JunitProbe:
+    files = table.texts("files")
+    if not table.has("files"):
+        table.source.report(table.path, '`files` is missing; write for example files = ["junit.xml"]')
+    return JunitProbe(files=files, expected=table.integer("expected", None, least=1))
+
+
+def _database(table: Table) -> DatabaseProbe:
+    schemes = {
+        "postgresql": "postgresql://app@127.0.0.1/app",
+        "postgres": "postgres://app@127.0.0.1/app",
+        "sqlite": "sqlite:///app.db",
+    }
+    return DatabaseProbe(
+        url=_url(table, schemes), query=table.text("query", "SELECT 1"), samples=_samples(table)
+    )
+
+
+def _redis(table: Table) -> RedisProbe:
+    return RedisProbe(url=_url(table, {"redis": "redis://127.0.0.1:6379"}), samples=_samples(table))
+
+
+def _containers(table: Table) -> ContainersProbe:
+    services = table.texts("services")
+    if not services:
+        sentence = '`services` must name those that should run, such as services = ["backend"]'
+        table.source.report(table.path, sentence)
+    return ContainersProbe(
+        file=table.text("file", None), project=table.text("project", None), services=services
+    )
+
+
+def _resources(table: Table) -> ResourcesProbe:
+    return ResourcesProbe(
+        pid=table.integer("pid", None, least=1),
+        pid_file=table.text("pid_file", None),
+        disk=table.text("disk", "/"),
+        over_s=table.duration("over", 500_000_000, positive=True) / 1e9,
+    )
+
+
+def _websocket(table: Table) -> WebsocketProbe:
+    return WebsocketProbe(
+        scenario=_needed(table, "scenario", '"agent-burst"'),
+        target=table.text("target", None),
+        duration=table.text("duration", None),
+        connections=table.integer("connections", None, least=1),
+        sets=table.texts("set"),
+    )
+
+
+_READERS: Mapping[str, Callable[[Table], Probe]] = {
+    "http": _http,
+    "tcp": _tcp,
+    "command": _command,
+    "tests": _tests,
+    "database": _database,
+    "redis": _redis,
+    "containers": _containers,
+    "resources": _resources,
+    "websocket": _websocket,
+}

@@ -1,0 +1,168 @@
+"""Containers: a listing of ``docker compose ps --all --format json`` or of ``docker inspect``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.readiness.evidence import Evidence, Measure
+from loadtest.readiness.probe import ContainersProbe
+from loadtest.readiness.probes.around import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.command import run_program
+
+LARGEST_FILE = 16 * 1024 * 1024
+PULL = re.compile(
+    r"ErrImagePull|ImagePullBackOff|pull access denied|toomanyrequests|rate limit"
+    r"|manifest (?:for .* )?(?:unknown|not found)",
+    re.IGNORECASE,
+)
+_RESTARTING = re.compile(r"Restarting \((\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container: its service, its state and health as the engine names them, and how it got there."""
+
+    service: str
+    state: str
+    health: str = ""
+    exit_code: int = 0
+    restarts: int = 0
+    error: str = ""
+
+    @property
+    def problem(self) -> tuple[str, str] | None:
+        """Class and sentence of what is wrong with it; None where nothing is."""
+        if PULL.search(self.error):
+            return "image", f"{self.service}: the image cannot be pulled: {self.error[:160]}"
+        if self.state == "created":
+            return "created", f"{self.service}: created but not running"
+        if self.state != "running":
+            return "container", f"{self.service}: {self.state or 'no state'} (exit code {self.exit_code})"
+        if self.health == "unhealthy":
+            return "container", f"{self.service}: running but unhealthy"
+        return None
+
+    @property
+    def doubts(self) -> Iterator[str]:
+        """Sentences on what is not quite right with it though it runs."""
+        if self.restarts:
+            yield f"{self.service}: restarted {self.restarts} times"
+        if self.health == "starting":
+            yield f"{self.service}: running, but not yet healthy"
+
+
+def read_listing(text: str) -> list[Container]:
+    """The containers of a listing: a JSON array, or one object per line.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    text = text.strip()
+    if not text:
+        return []
+    items = (
+        json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines() if line]
+    )
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ValueError("it is no list of containers")
+    return [_inspected(item) if isinstance(item.get("State"), dict) else _listed(item) for item in items]
+
+
+def _listed(item: Mapping[str, Any]) -> Container:
+    """As ``docker compose ps`` lists it."""
+    status = str(item.get("Status") or "")
+    restarting = _RESTARTING.search(status)
+    return Container(
+        service=str(item.get("Service") or item.get("Name") or item.get("Names") or "?"),
+        state=str(item.get("State") or "").lower(),
+        health=str(item.get("Health") or "").lower(),
+        exit_code=_whole(item.get("ExitCode")),
+        restarts=max(_whole(item.get("RestartCount")), 1 if restarting else 0),
+        error=" ".join(str(item.get(key) or "") for key in ("Error", "Reason", "Status")).strip(),
+    )
+
+
+def _inspected(item: Mapping[str, Any]) -> Container:
+    """As ``docker inspect`` tells it."""
+    state: Mapping[str, Any] = item["State"]
+    labels = (item.get("Config") or {}).get("Labels") or {}
+    health = state.get("Health") or {}
+    return Container(
+        service=str(labels.get("com.docker.compose.service") or str(item.get("Name") or "?").lstrip("/")),
+        state=str(state.get("Status") or "").lower(),
+        health=str(health.get("Status") or "").lower(),
+        exit_code=_whole(state.get("ExitCode")),
+        restarts=_whole(item.get("RestartCount")),
+        error=str(state.get("Error") or ""),
+    )
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def probe_containers(probe: ContainersProbe, around: Around) -> Evidence:
+    """Every service that should run, held against the listing."""
+    text, at, source = _listing(probe, around)
+    try:
+        containers = read_listing(text)
+    except (ValueError, RecursionError) as error:
+        raise UnaskedError("tool", f"the listing cannot be read: {str(error)[:120]}") from None
+    return _evidence(probe.services, containers, at, source)
+
+
+def _listing(probe: ContainersProbe, around: Around) -> tuple[str, float, str]:
+    if probe.file is not None:
+        path = around.path(probe.file)
+        try:
+            if path.stat().st_size > LARGEST_FILE:
+                raise UnaskedError("tool", f"{path.name} is larger than 16 MiB")
+            return path.read_text("utf-8", "replace"), path.stat().st_mtime, f"the file {path.name}"
+        except OSError as error:
+            raise UnaskedError("tool", f"the listing {path.name} cannot be read: {error.strerror}") from None
+    project = ["--project-name", probe.project] if probe.project else []
+    command = ["docker", "compose", *project, "ps", "--all", "--format", "json"]
+    try:
+        ended = run_program(command, around.folder, around.left_s(1e9), around.environ)
+    except UnaskedError:
+        raise
+    except ProbeError as error:
+        raise UnaskedError("tool", f"the container engine did not answer: {error}") from None
+    if ended.code:
+        last = ended.last_words[-1] if ended.last_words else "no reason given"
+        raise UnaskedError("tool", f"docker compose ps ended with {ended.code}: {last}")
+    return ended.out, around.wall(), "docker compose ps"
+
+
+def _evidence(services: Sequence[str], containers: Sequence[Container], at: float, source: str) -> Evidence:
+    problems = [found for each in containers if each.service in services and (found := each.problem)]
+    missing = [name for name in services if name not in {each.service for each in containers}]
+    problems += [("container", f"{name}: no container") for name in missing]
+    bad = {sentence.partition(":")[0] for _, sentence in problems}
+    running = len([name for name in services if name not in bad])
+    mine = [each for each in containers if each.service in services]
+    counts = {
+        "wanted": len(services),
+        "running": running,
+        "missing": len(missing),
+        "unhealthy": sum(each.health == "unhealthy" for each in mine),
+        "restarts": sum(each.restarts for each in mine),
+    }
+    measures = {name: Measure(n, "count", len(services)) for name, n in counts.items()}
+    measures["running.ratio"] = Measure(running / len(services), "ratio", len(services))
+    lines = [f"{running} of {len(services)} services run, by {source}"]
+    for each in mine:
+        health = f", {each.health}" if each.health else ""
+        restarts = f", restarts {each.restarts}" if each.restarts else ""
+        lines.append(f"{each.service}: {each.state}{health}{restarts}")
+    issues = tuple(sentence for _, sentence in problems)
+    again = tuple(doubt for each in mine if not each.problem for doubt in each.doubts)
+    if not problems:
+        return Evidence("answered", lines[0], at, "container" if again else "", measures, tuple(lines), again)
+    error = next((kind for kind, _ in problems if kind == "image"), problems[0][0])
+    said = "; ".join(issues[:3]) + (f" and {len(issues) - 3} more" if len(issues) > 3 else "")
+    return Evidence("failed", said, at, error, measures, tuple(lines), issues)

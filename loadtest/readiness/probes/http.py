@@ -1,0 +1,134 @@
+"""HTTP asked n times: status, latency, fields of the JSON answer, and at which layer it failed."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import socket
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.probe import HttpProbe
+from loadtest.readiness.probes.around import Around, ProbeError, Tries, UnaskedError
+from loadtest.readiness.probes.net import in_time, opened, secured
+
+LARGEST_BODY = 1024 * 1024
+SHOWN_BODY = 200
+
+
+@dataclass(slots=True)
+class _Asking:
+    """One probe: what it asks and what it saw last."""
+
+    probe: HttpProbe
+    url: SplitResult
+    headers: dict[str, str]
+    around: Around
+    lines: dict[str, None] = field(default_factory=dict)
+
+    def once(self) -> float:
+        """One request on a connection of its own; milliseconds from its start to the last byte."""
+        begun = self.around.clock()
+        status, body = self.request()
+        took = (self.around.clock() - begun) * 1000
+        self.check(status, body)
+        return took
+
+    def request(self) -> tuple[int, bytes]:
+        url, secure = self.url, self.url.scheme == "https"
+        host, port = url.hostname or "", url.port or (443 if secure else 80)
+        sock = opened(host, port, self.around)
+        if secure:
+            sock = secured(sock, host, insecure=self.probe.insecure)
+            self.around.held.append(partial(sock.shutdown, socket.SHUT_RDWR))
+        connection = http.client.HTTPConnection(host, port)
+        connection.sock = sock
+        try:
+            return in_time(lambda: self.exchange(connection), f"{host}:{port}")  # type: ignore[no-any-return]  # what exchange returns
+        except http.client.HTTPException as error:
+            said = f"{host}:{port} broke off or did not answer in HTTP: {type(error).__name__}"
+            raise ProbeError("closed", said) from None
+        finally:
+            connection.close()
+
+    def exchange(self, connection: http.client.HTTPConnection) -> tuple[int, bytes]:
+        path = (self.url.path or "/") + (f"?{self.url.query}" if self.url.query else "")
+        connection.request(self.probe.method, path, headers=self.headers)
+        answer = connection.getresponse()
+        body = answer.read(LARGEST_BODY)
+        if answer.length and len(body) < LARGEST_BODY:
+            raise http.client.IncompleteRead(body, answer.length)
+        return answer.status, body
+
+    def check(self, status: int, body: bytes) -> None:
+        """Raises ProbeError for a wrong answer; notes what is to be shown of a right one."""
+        text = " ".join(body[:SHOWN_BODY].decode("utf-8", "replace").split())
+        if status == HTTPStatus.UNAUTHORIZED and status not in self.probe.statuses:
+            raise UnaskedError("credential", "HTTP status 401: our credential is missing or was not accepted")
+        if status not in self.probe.statuses:
+            raise ProbeError("status", f"HTTP status {status}" + (f": {text}" if text else ""))
+        self.lines[f"HTTP status {status}"] = None
+        if self.probe.contains and self.probe.contains.encode() not in body:
+            raise ProbeError("answer", f'the answer does not contain "{self.probe.contains}": {text}')
+        if self.probe.fields or self.probe.shown:
+            self.check_fields(_decoded(body))
+
+    def check_fields(self, data: Any) -> None:
+        for path, right in self.probe.fields.items():
+            value = field_of(data, path)
+            if value not in right or isinstance(value, bool) != any(isinstance(each, bool) for each in right):
+                wanted = " or ".join(json.dumps(each) for each in right)
+                raise ProbeError("answer", f"{path} is {json.dumps(value)[:80]}, expected {wanted}")
+            self.lines[f"{path} is {json.dumps(value)[:80]}"] = None
+        for path in self.probe.shown:
+            self.lines.pop(next((line for line in self.lines if line.startswith(f"{path} = ")), ""), None)
+            self.lines[f"{path} = {json.dumps(field_of(data, path))[:80]}"] = None
+
+
+def field_of(data: Any, path: str) -> Any:
+    """What stands at a dotted path of an answer; None where there is nothing."""
+    for part in path.split("."):
+        if isinstance(data, dict):
+            data = data.get(part)
+        elif isinstance(data, list) and part.isdecimal() and int(part) < len(data):
+            data = data[int(part)]
+        else:
+            return None
+    return data
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise ProbeError("answer", "the answer is not JSON") from None
+
+
+def _by_url(url: SplitResult) -> dict[str, str]:
+    """The header that a user and a password in the URL stand for."""
+    if url.username is None:
+        return {}
+    user = f"{unquote(url.username)}:{unquote(url.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
+
+
+def probe_http(probe: HttpProbe, around: Around) -> Evidence:
+    """Requests one after the other, each on a connection of its own."""
+    try:
+        url = urlsplit(around.filled_url(probe.url))
+        url.port  # noqa: B018 - raises for a port that is none
+    except ValueError as error:
+        raise UnaskedError("policy", f"the URL cannot be read: {error}") from None
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise UnaskedError("policy", "the URL must begin with http:// or https:// and name a host")
+    headers = _by_url(url) | {name: around.filled(value) for name, value in probe.headers.items()}
+    asking = _Asking(probe, url, headers, around)
+    tries = Tries("latency", probe.samples, around)
+    tries.take(asking.once)
+    shown = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
+    return tries.evidence(f"{probe.method} {shown}", tuple(asking.lines))

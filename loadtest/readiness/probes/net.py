@@ -1,0 +1,103 @@
+"""Connections opened layer by layer, so that a failure says at which it was: resolve, tcp, tls."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.probe import TcpProbe
+from loadtest.readiness.probes.around import Around, ProbeError, Tries
+
+
+def opened(host: str, port: int, around: Around) -> socket.socket:
+    """A TCP connection whose operations time out.
+
+    Raises:
+        ProbeError: by layer, with the address that was tried.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ProbeError("resolve", f"the name {host} does not resolve: {reason(error)}") from None
+    problem = ProbeError("tcp", f"{host} has no address")
+    for family, kind, number, _, address in found:
+        where = ":".join(map(str, address[:2]))
+        sock = socket.socket(family, kind, number)
+        sock.settimeout(around.left_s())
+        try:
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            problem = _not_connected(where, error)
+            continue
+        if sock.getsockname() == sock.getpeername():
+            # On loopback a free port may be given to us as our own end: nobody but ourselves listens there.
+            sock.close()
+            problem = ProbeError("refused", f"{where} refused the connection")
+            continue
+        around.held.append(partial(sock.shutdown, socket.SHUT_RDWR))
+        return sock
+    raise problem
+
+
+def _not_connected(where: str, error: OSError) -> ProbeError:
+    if isinstance(error, ConnectionRefusedError):
+        return ProbeError("refused", f"{where} refused the connection")
+    if isinstance(error, TimeoutError):
+        return ProbeError("timeout", f"{where} did not accept the connection in time")
+    return ProbeError("tcp", f"{where} cannot be reached: {reason(error)}")
+
+
+def secured(sock: socket.socket, host: str, *, insecure: bool) -> ssl.SSLSocket:
+    """TLS on top; the certificate is verified unless ``insecure``.
+
+    Raises:
+        ProbeError: the handshake failed; the socket is closed.
+    """
+    context = ssl.create_default_context()
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        return context.wrap_socket(sock, server_hostname=host)
+    except (OSError, ValueError) as error:
+        sock.close()
+        raise ProbeError("tls", f"the TLS handshake with {host} failed: {reason(error)}") from None
+
+
+def reason(error: BaseException) -> str:
+    """The few words an operating system has for an error."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+
+
+def in_time(call: Callable[[], Any], what: str) -> Any:
+    """What ``call`` returns, with the errors of a socket told as errors of the part.
+
+    Raises:
+        ProbeError: it timed out, or the connection broke.
+    """
+    try:
+        return call()
+    except TimeoutError:
+        raise ProbeError("timeout", f"{what} did not answer in time") from None
+    except OSError as error:
+        raise ProbeError("closed", f"{what} broke off: {reason(error)}") from None
+
+
+def probe_tcp(probe: TcpProbe, around: Around) -> Evidence:
+    """Connections opened and closed, each timed."""
+
+    def once() -> float:
+        begun = around.clock()
+        opened(probe.host, probe.port, around).close()
+        return (around.clock() - begun) * 1000
+
+    tries = Tries("connect", probe.samples, around)
+    tries.take(once)
+    return tries.evidence(f"TCP connections to {probe.host}:{probe.port}")

@@ -1,0 +1,80 @@
+"""Redis asked with PING over a plain socket."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import unquote, urlsplit
+
+from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.probe import RedisProbe
+from loadtest.readiness.probes.around import Around, ProbeError, Tries, UnaskedError
+from loadtest.readiness.probes.net import in_time, opened
+
+PORT = 6379
+LONGEST_LINE = 1024
+
+
+def command(*words: str) -> bytes:
+    """A command as the protocol (RESP) writes it."""
+    parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
+    return f"*{len(words)}\r\n{''.join(parts)}".encode()
+
+
+def probe_redis(probe: RedisProbe, around: Around) -> Evidence:
+    """Each sample is a PING on one connection, opened before the first."""
+    url = urlsplit(around.filled_url(probe.url))
+    host, port = url.hostname or "127.0.0.1", url.port or PORT
+    held: list[socket.socket] = []
+
+    def once() -> float:
+        if not held:
+            held.append(_ready(host, port, unquote(url.username or ""), unquote(url.password or ""), around))
+        begun = around.clock()
+        try:
+            answer = _ask(held[0], command("PING"), around)
+            if answer != "+PONG":
+                raise _wrong(answer)
+        except ProbeError:
+            held.pop().close()
+            raise
+        return (around.clock() - begun) * 1000
+
+    tries = Tries("ping", probe.samples, around)
+    try:
+        tries.take(once)
+    finally:
+        for sock in held:
+            sock.close()
+    return tries.evidence(f"PING to Redis at {host}:{port}")
+
+
+def _ready(host: str, port: int, user: str, password: str, around: Around) -> socket.socket:
+    sock = opened(host, port, around)
+    if password:
+        try:
+            answer = _ask(sock, command("AUTH", *([user] if user else []), password), around)
+        except ProbeError:
+            sock.close()
+            raise
+        if answer != "+OK":
+            sock.close()
+            raise UnaskedError("credential", f"Redis did not accept our password: {answer[1:120]}")
+    return sock
+
+
+def _ask(sock: socket.socket, words: bytes, around: Around) -> str:
+    sock.settimeout(around.left_s())
+    in_time(lambda: sock.sendall(words), "Redis")
+    line = b""
+    while not line.endswith(b"\r\n") and len(line) < LONGEST_LINE:
+        part: bytes = in_time(lambda: sock.recv(LONGEST_LINE), "Redis")
+        if not part:
+            raise ProbeError("closed", "Redis closed the connection instead of an answer")
+        line += part
+    return line.decode("utf-8", "replace").strip()
+
+
+def _wrong(answer: str) -> ProbeError:
+    if answer.startswith(("-NOAUTH", "-WRONGPASS", "-NOPERM")):
+        return UnaskedError("credential", f"Redis asks for a password: {answer[1:120]}")
+    return ProbeError("answer", f"Redis did not answer PONG: {answer[:120]}")

@@ -1,0 +1,179 @@
+"""JUnit files: what ran, what did not, and what only seems to have.
+
+The pass rate is over all tests that should have run: those that were skipped, or never collected, count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+from loadtest.readiness.evidence import Evidence, Measure
+from loadtest.readiness.probe import JunitProbe
+from loadtest.readiness.probes.around import Around, ProbeError
+from loadtest.units import format_ratio
+
+LARGEST_FILE = 64 * 1024 * 1024
+INSTANT_S = 0.005
+"""A test that took less than this is printed as 0.00 s: it may not have tested anything."""
+SHOWN_NAMES = 10
+
+
+@dataclass(slots=True)
+class Tally:
+    """Tests by what became of them; names are ``class.name``."""
+
+    passed: int = 0
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    not_collected: list[str] = field(default_factory=list)
+    instant: list[str] = field(default_factory=list)
+    unlisted: int = 0
+
+    @property
+    def listed(self) -> int:
+        """Entries of the files, and those that a suite counts but does not list."""
+        parts = (self.failed, self.errors, self.skipped, self.not_collected)
+        return self.passed + sum(map(len, parts)) + self.unlisted
+
+
+def read_junit(text: bytes, tally: Tally) -> float | None:
+    """Add the tests of one JUnit file to the tally; when they ran, where the file says so.
+
+    Raises:
+        ValueError: it is no JUnit XML.
+    """
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 - expat refuses entities that grow; the file is the user's
+    except ElementTree.ParseError as error:
+        raise ValueError(f"it is not XML: {error}") from None
+    if root.tag not in {"testsuites", "testsuite"}:
+        raise ValueError(f"it is no JUnit file: its root is <{root.tag}>")
+    for case in root.iter("testcase"):
+        _add(case, tally)
+    tally.unlisted += _counted(root) - sum(1 for _ in root.iter("testcase"))
+    return written_at(root)
+
+
+def _counted(suite: ElementTree.Element) -> int:
+    """How many tests a suite has: those it lists, or what it says where that is more."""
+    inner = len(suite.findall("testcase"))
+    inner += sum(_counted(each) for each in suite if each.tag in {"testsuite", "testsuites"})
+    said = suite.get("tests", "")
+    return max(inner, int(said)) if said.isdecimal() and len(said) < 10 else inner
+
+
+def written_at(root: ElementTree.Element) -> float | None:
+    """The Unix time of the oldest suite that says when it ran; None where none does."""
+    found = []
+    for suite in root.iter("testsuite"):
+        with suppress(ValueError, OverflowError, OSError):
+            found.append(datetime.fromisoformat(suite.get("timestamp", "")).timestamp())
+    return min(found, default=None)
+
+
+def _add(case: ElementTree.Element, tally: Tally) -> None:
+    name = (
+        ".".join(part for part in (case.get("classname"), case.get("name")) if part) or "a test without name"
+    )
+    error, failure = case.find("error"), case.find("failure")
+    if error is not None:
+        collecting = "collection" in (error.get("message") or "").lower()
+        (tally.not_collected if collecting else tally.errors).append(name)
+    elif failure is not None:
+        tally.failed.append(name)
+    elif case.find("skipped") is not None or case.get("status") in {"notrun", "skipped", "disabled"}:
+        tally.skipped.append(name)
+    else:
+        tally.passed += 1
+        if _seconds(case) < INSTANT_S:
+            tally.instant.append(name)
+
+
+def _seconds(case: ElementTree.Element) -> float:
+    try:
+        return float(case.get("time") or "inf")
+    except ValueError:
+        return float("inf")
+
+
+def probe_tests(probe: JunitProbe, around: Around) -> Evidence:
+    """The files read and added up; their time is that of the oldest, by what it says or by its date."""
+    paths = list(dict.fromkeys(_paths(probe.files, around)))
+    tally, oldest = Tally(), around.wall()
+    for path in paths:
+        try:
+            ran = read_junit(_content(path), tally)
+            oldest = min(oldest, path.stat().st_mtime, ran or oldest)
+        except (OSError, ValueError) as error:
+            raise ProbeError("answer", f"{path.name} cannot be read: {error}") from None
+    return _evidence(tally, probe.expected, oldest, [path.name for path in paths])
+
+
+def _content(path: Path) -> bytes:
+    if path.stat().st_size > LARGEST_FILE:
+        raise ValueError("it is larger than 64 MiB")
+    return path.read_bytes()
+
+
+def _paths(patterns: Iterable[str], around: Around) -> Iterable[Path]:
+    for pattern in patterns:
+        place = around.path(pattern)
+        found = sorted(place.parent.glob(place.name)) if place.parent.is_dir() else []
+        if not found:
+            raise ProbeError(
+                "missing file", f"there is no {pattern}: the tests did not run, or left no report"
+            )
+        yield from found
+
+
+def _evidence(tally: Tally, expected: int | None, at: float, names: list[str]) -> Evidence:
+    should_run = max(expected or 0, tally.listed)
+    # A module that could not be collected is one entry, however many tests it holds.
+    not_collected = max(
+        len(tally.not_collected) + tally.unlisted, should_run - tally.listed + len(tally.not_collected)
+    )
+    counts = {
+        "should_run": should_run,
+        "passed": tally.passed,
+        "failed": len(tally.failed),
+        "errors": len(tally.errors),
+        "skipped": len(tally.skipped),
+        "not_collected": not_collected,
+        "instant": len(tally.instant),
+    }
+    measures = {name: Measure(n, "count", should_run) for name, n in counts.items()}
+    parts = ", ".join(
+        f"{n} {name.replace('_', ' ')}" for name, n in counts.items() if n and name != "should_run"
+    )
+    source = f"from {', '.join(names[:5])}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    if not should_run:
+        return Evidence("failed", f"no test ran at all ({source})", at, "tests", measures)
+    rate = tally.passed / should_run
+    measures["passed.ratio"] = Measure(rate, "ratio", should_run)
+    lines = (f"{tally.passed} ÷ {should_run} = {rate:.3f}: {parts}, {source}", *_named(tally))
+    said = f"{tally.passed} of {should_run} tests passed ({format_ratio(rate)})"
+    bad = should_run - tally.passed
+    issues = (f"{bad} of {should_run} tests did not pass: {parts}",) if bad else ()
+    if not tally.passed:
+        return Evidence("failed", said, at, "tests", measures, lines, issues)
+    return Evidence("answered", said, at, "tests" if bad else "", measures, lines, issues)
+
+
+def _named(tally: Tally) -> Iterable[str]:
+    kinds = (
+        ("failed", tally.failed),
+        ("errors", tally.errors),
+        ("not collected", tally.not_collected),
+        ("skipped", tally.skipped),
+        ("took 0.00 s, which may mean that nothing was tested", tally.instant),
+    )
+    for word, names in kinds:
+        if names:
+            more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+            yield f"{word}: {', '.join(names[:SHOWN_NAMES])}{more}"

@@ -1,0 +1,163 @@
+"""A scenario run by this tool in a process of its own, and what its run.json says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from loadtest.errors import Exit
+from loadtest.judge.measured import lookup
+from loadtest.judge.sections import section
+from loadtest.plan.threshold import EVENTS, plain_names, resolve, split_metric
+from loadtest.readiness.evidence import Evidence, Measure
+from loadtest.readiness.probe import WebsocketProbe
+from loadtest.readiness.probes.around import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.command import run_program
+
+BAD_TURNS = ("failed", "timed_out", "lost", "refused")
+LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}
+
+
+def probe_websocket(probe: WebsocketProbe, around: Around) -> Evidence:
+    """Run the scenario; its folder stays in the results, so that the report of the run can be read by its id.
+
+    It is run in the policy's folder, so that the path of a scenario is relative to it.
+    """
+    policy, part = around.asking
+    command = [sys.executable, "-m", "loadtest", "run", probe.scenario, "--quiet"]
+    command += ["--label", f"ready-{part}", "--asked-by", f"{policy}: {part}"]
+    command += ["--results", str(around.results.absolute())]
+    if probe.target:
+        command += ["--target", around.filled(probe.target)]
+    if probe.duration:
+        command += ["--duration", probe.duration]
+    if probe.connections:
+        command += ["--connections", str(probe.connections)]
+    for each in probe.sets:
+        command += ["--set", around.filled(each)]
+    environ = {name: value for name, value in around.environ.items() if not name.startswith("LOADTEST_RUN_")}
+    try:
+        ended = run_program(command, around.folder, around.left_s(1e9), environ)
+    except UnaskedError:
+        raise
+    except ProbeError as error:
+        # A run ends by itself whatever its target does: it was given too little time, or too slow a machine.
+        raise UnaskedError("generator", f"the run was not over in the probe's time: {error}") from None
+    if ended.code in {Exit.CONFIG, Exit.INTERNAL, Exit.INTERRUPTED}:
+        last = ended.last_words[-1] if ended.last_words else "no reason given"
+        kind = "policy" if ended.code == Exit.CONFIG else "generator"
+        raise UnaskedError(kind, f"the run could not be made (exit code {ended.code}): {last}")
+    return of_manifest(_manifest(around.results, f"ready-{part}", ended.pid), around.wall())
+
+
+def _manifest(results: Path, label: str, pid: int) -> dict[str, Any]:
+    """Of the newest run with that label which this process made."""
+    for path in sorted(results.glob(f"*-{label}*/run.json"), reverse=True):
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if section(found, "process").get("pid") == pid:
+            return found
+    raise UnaskedError("generator", "the run left no run.json")
+
+
+def of_manifest(manifest: Mapping[str, Any], now: float) -> Evidence:
+    """The evidence in a run's manifest: unreachable is down, invalid unknown, else what was measured."""
+    simulated = bool((manifest.get("target") or {}).get("simulated"))
+    return replace(_judged(manifest, now), simulated=simulated)
+
+
+def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
+    verdict = manifest.get("verdict") or {}
+    outcome, measures = verdict.get("outcome"), dict(_measures(manifest))
+    at = _ended(manifest, now)
+    lines = tuple(_lines(manifest))
+    if outcome in {"interrupted", "error"} or (outcome == "invalid" and not _silent(manifest)):
+        why = "; ".join(_doubts(manifest))
+        return Evidence(
+            "unasked", f"the run is {outcome}: {why or 'see its report'}", None, "generator", {}, lines
+        )
+    connections = manifest["counts"]["connections"]
+    if outcome == "unreachable" or not connections.get("ready"):
+        layer, n = max((connections.get("refused") or {"tcp": 0}).items(), key=lambda pair: pair[1])
+        said = (
+            f"none of {connections.get('attempted', 0)} connections was ever ready; refused at {layer}: {n}"
+        )
+        return Evidence("failed", said, at, LAYERS.get(layer, "refuses"), measures, lines)
+    missed = [each for each in verdict.get("thresholds", ()) if each["outcome"] == "missed"]
+    issues = (*(f"{each['name']} {each['expression']} was missed" for each in missed), *_broken(manifest))
+    turns = manifest["counts"]["turns"]
+    complete, due = turns.get("complete", 0), turns.get("due", 0)
+    said = f"{connections['ready']} connections ready, {complete} of {due} turns complete"
+    if due and not complete:
+        return Evidence(
+            "failed", f"{said}: nothing was ever answered", at, "timeout", measures, lines, issues
+        )
+    return Evidence("answered", said, at, "run" if issues else "", measures, lines, issues)
+
+
+def _silent(manifest: Mapping[str, Any]) -> bool:
+    """Whether nothing was measured because the target never answered, and not for any doing of ours."""
+    counts = manifest.get("counts") or {}
+    asked = bool((counts.get("connections") or {}).get("ready")) and bool(
+        (counts.get("turns") or {}).get("begun")
+    )
+    answered = (counts.get("turns") or {}).get("complete")
+    return asked and not answered and not any(each.get("spoils") for each in manifest.get("notices") or ())
+
+
+def _broken(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong whether or not the scenario promises anything of it; turns, where it promises nothing."""
+    counts = manifest["counts"]
+    if foreign := (counts.get("events") or {}).get("foreign"):
+        yield f"{foreign} events belonged to another user"
+    turns = (counts.get("measured") or {}).get("turns") or {}
+    bad = {name: turns[name] for name in BAD_TURNS if turns.get(name)}
+    if bad and not (manifest.get("verdict") or {}).get("thresholds"):
+        yield f"of {turns.get('due')} turns " + ", ".join(
+            f"{n} {name.replace('_', ' ')}" for name, n in bad.items()
+        )
+
+
+def _doubts(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Why a run is not to be believed: notices that spoil it, thresholds that could not be measured."""
+    for notice in manifest.get("notices") or ():
+        if notice.get("spoils"):
+            yield str(notice["message"])
+    for threshold in (manifest.get("verdict") or {}).get("thresholds", ()):
+        if threshold["outcome"] == "not_measured":
+            yield f"{threshold['name']} was not measured ({threshold.get('reason') or 'no reason given'})"
+
+
+def _ended(manifest: Mapping[str, Any], now: float) -> float:
+    try:
+        return datetime.fromisoformat(manifest["ended"]).timestamp()
+    except (KeyError, TypeError, ValueError):
+        return now
+
+
+def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    target = manifest.get("target") or {}
+    simulated = " (SIMULATED)" if target.get("simulated") else ""
+    yield f"run {manifest.get('id')} against {target.get('url')}{simulated}"
+    events = (manifest.get("counts") or {}).get("events") or {}
+    ledger = [
+        f"{name.replace('_', ' ')} {events[name]}" for name in EVENTS if isinstance(events.get(name), int)
+    ]
+    if ledger:
+        yield f"events: {', '.join(ledger)}"
+    for threshold in (manifest.get("verdict") or {}).get("thresholds", ()):
+        yield f"{threshold['name']} {threshold['expression']}: {threshold['outcome']}"
+
+
+def _measures(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
+    """Everything a threshold can name, as thresholds are judged by it; without a number, with its reason."""
+    metrics, counts = section(manifest, "metrics"), section(manifest, "counts")
+    statistics = (f"{metric}.{each}" for metric in metrics for each in metrics[metric])
+    closes = (f"connections.closed.{code}" for code in section(counts, "connections", "closed"))
+    for name in (*filter(split_metric, statistics), *plain_names(), *closes):
+        found = lookup(name, manifest)
+        yield name, Measure(found.value, resolve(name)[1], found.n, found.reason or "", found.bound)

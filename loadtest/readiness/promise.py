@@ -1,0 +1,91 @@
+"""A promise in checkable form: an operator and a limit, and the units that limits are written in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from loadtest.plan.threshold import COMPARE, EXPRESSION, Operator
+from loadtest.units import (
+    format_count,
+    format_ms,
+    format_rate,
+    format_ratio,
+    parse_duration,
+    parse_rate,
+    parse_ratio,
+)
+
+Unit = Literal["ms", "count", "ratio", "per_s", "impact"]
+
+IMPACTS = ("none", "minor", "moderate", "critical")
+"""How bad the worst business impact is, from nothing up; compared by their place here."""
+
+EXAMPLES: Mapping[Unit, str] = {
+    "ms": "< 500ms",
+    "count": ">= 3",
+    "ratio": "< 50%",
+    "per_s": "> 20/s",
+    "impact": ">= critical",
+}
+
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """``expression`` as written; ``limit`` in ``unit`` (durations in milliseconds, ratios 0 to 1)."""
+
+    expression: str
+    operator: Operator
+    limit: float
+    unit: Unit
+
+    def holds(self, value: float) -> bool:
+        """Whether ``value``, in the promise's unit, keeps it."""
+        return COMPARE[self.operator](value, self.limit)
+
+
+def parse_promise(expression: str, unit: Unit) -> Promise:
+    """A promise such as "< 500ms" for a value of that unit.
+
+    Raises:
+        ValueError: one sentence that shows the right form.
+    """
+    match = EXPRESSION.fullmatch(expression.strip())
+    if match is None:
+        raise ValueError(f'"{expression}" is not an operator and a value; write e.g. "{EXAMPLES[unit]}"')
+    return Promise(expression.strip(), cast("Operator", match[1]), _limit(match[2].strip(), unit), unit)
+
+
+def _limit(text: str, unit: Unit) -> float:
+    if unit == "ms":
+        return parse_duration(text) / 1_000_000
+    if unit == "ratio":
+        return parse_ratio(text)
+    if unit == "impact":
+        if text not in IMPACTS:
+            raise ValueError(f'"{text}" is no business impact; there are {", ".join(IMPACTS)}')
+        return IMPACTS.index(text)
+    if unit == "per_s" and "/" in text:
+        return parse_rate(text)
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f'"{text}" is not a number; write e.g. "{EXAMPLES[unit]}"')
+    return float(text)
+
+
+def format_value(value: float | None, unit: Unit) -> str:
+    """A value as views print it; None is "not measured"."""
+    if value is None:
+        return "not measured"
+    if unit == "ms":
+        return format_ms(value)
+    if unit == "ratio":
+        return format_ratio(value)
+    if unit == "per_s":
+        return format_rate(value)
+    if unit == "impact":
+        return IMPACTS[int(value)]
+    return format_count(int(value)) if float(value).is_integer() else f"{value:.3g}"

@@ -1,0 +1,122 @@
+"""``loadtest ready``: from a policy to an assessment that is kept."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from loadtest.errors import ConfigError
+from loadtest.readiness.asking import ask_all
+from loadtest.readiness.assessment import assess
+from loadtest.readiness.computing import Before
+from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.findings import Assessment, RollbackRow
+from loadtest.readiness.history import LAST, History, changes, failures_before, summary, trend
+from loadtest.readiness.policy import Policy
+from loadtest.readiness.probes.around import ProbeError
+from loadtest.readiness.probes.command import run_program
+from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyOptions:
+    """What the command line asks of an assessment."""
+
+    results: Path
+    since: str | None = None
+    verify_rollback: bool = False
+
+
+def ready(
+    policy: Policy, options: ReadyOptions, environ: Mapping[str, str] | None = None
+) -> tuple[Assessment, Path]:
+    """Ask every component, assess, keep; the assessment and its folder.
+
+    Raises:
+        ConfigError: ``since`` names no assessment, or the results folder cannot be written to.
+    """
+    history = History.of(options.results, policy.name)
+    earlier = history.find(options.since) if options.since else _last(history)
+    rows = history.summaries()
+    begun = time.time()
+    folder = history.new_folder(begun)
+    found = ask_all(policy, options.results, environ=environ)
+    assessed = judged(policy, found, rows, folder.name, begun=begun, now=time.time())
+    if options.verify_rollback:
+        assessed = replace(assessed, rollback=verify_rollback(policy, environ))
+    if earlier is not None:
+        told = changes(earlier, assessed) if options.since else changed_policy(earlier, assessed)
+        assessed = replace(assessed, changes=told)
+    elif options.since:
+        assessed = replace(assessed, changes=("this is the first assessment of this policy",))
+    history.keep(assessed)
+    return assessed, folder
+
+
+def _last(history: History) -> Assessment | None:
+    """The last assessment, if it can be read: nobody asked for it, so that nothing may fail for it."""
+    with suppress(ConfigError):
+        return history.find(LAST)
+    return None
+
+
+def judged(
+    policy: Policy,
+    found: Mapping[str, Evidence],
+    rows: list[dict[str, object]],
+    name: str,
+    *,
+    begun: float,
+    now: float,
+    counts: bool = True,
+) -> Assessment:
+    """The assessment with what the history adds to it.
+
+    It ``counts`` as a further failure in a row unless what is down was counted before and not asked again.
+    """
+    before = Before(failures_before(rows), counts)
+    assessed = assess(policy, found, id=name, at=now, took_s=now - begun, before=before)
+    return replace(assessed, trend=trend(rows, summary(assessed)))
+
+
+def changed_policy(earlier: Assessment, now: Assessment) -> tuple[str, ...]:
+    """Only what changed in the policy: that is told in every report."""
+    return tuple(each for each in changes(earlier, now) if each.startswith("policy"))
+
+
+def verify_rollback(policy: Policy, environ: Mapping[str, str] | None = None) -> RollbackRow | None:
+    """Run the check of the rollback, never the rollback."""
+    if policy.rollback is None:
+        return None
+    row = assess(policy, {}, id="", at=0).rollback
+    if row is None or not policy.rollback.check:
+        return row and replace(row, verified=False, said="the policy names no `check` for its rollback")
+    said, ended = run_rollback(policy, policy.rollback.check, environ)
+    return replace(row, verified=ended == 0, said=said)
+
+
+def run_rollback(
+    policy: Policy, command: tuple[str, ...], environ: Mapping[str, str] | None = None
+) -> tuple[str, int | None]:
+    """Run the rollback, or its check; a sentence, and the exit code where it ended by itself."""
+    environ = os.environ if environ is None else environ
+    redactor = redactor_of(policy.raw, policy.variables, environ)
+    within_s = policy.rollback.timeout_s if policy.rollback else 60.0
+    try:
+        words = [filled(word, environ) for word in command]
+        ended = run_program(words, policy.path.parent.absolute(), within_s, environ, leaves=True)
+    except (ProbeError, MissingVariableError) as error:
+        return redactor.text(str(error)), None
+    last = f": {ended.last_words[-1]}" if ended.last_words else ""
+    return redactor.text(f"{words[0]} ended with {ended.code}{last}"), ended.code
+
+
+def shown_command(policy: Policy, words: Iterable[str], environ: Mapping[str, str] | None = None) -> str:
+    """A command of the policy's as a shell writes it, without secrets."""
+    redactor = redactor_of(policy.raw, policy.variables, os.environ if environ is None else environ)
+    return shlex.join(redactor.arguments(words))

@@ -1,0 +1,200 @@
+"""From the evidence of one component to its status, its score and its row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from loadtest.readiness.evidence import Evidence, Measure, keeps
+from loadtest.readiness.findings import ComponentRow, LevelRow, Status
+from loadtest.readiness.policy import Component, Level, Policy
+from loadtest.readiness.promise import Promise, format_value
+from loadtest.units import format_duration
+
+SCORES: Mapping[Status, float | None] = {"healthy": 1.0, "degraded": 0.5, "down": 0.0, "unknown": None}
+
+WORST: tuple[Status, ...] = ("healthy", "degraded", "down")
+
+HEADLINES = ("latency", "query", "ping", "connect", "took", "turn.first_event", "turn.completion")
+"""The duration that stands in the table as response time: the first of these that was measured."""
+
+
+def component_rows(policy: Policy, found: Mapping[str, Evidence], now: float) -> tuple[ComponentRow, ...]:
+    """A row per component, in the policy's order.
+
+    A part that is down is unknown instead where it is reached only through one that is down or unknown.
+    """
+    missing = Evidence("unasked", "it was not asked", None, "unasked")
+    rows = {each.name: _row(each, found.get(each.name, missing), now) for each in policy.components}
+    for component in _outer_first(policy):
+        row = rows[component.name]
+        blocked = [rows[name] for name in component.through if rows[name].status in {"down", "unknown"}]
+        if row.status == "down" and blocked:
+            rows[component.name] = _unreachable(row, blocked[0])
+    return tuple(rows[each.name] for each in policy.components)
+
+
+def _outer_first(policy: Policy) -> Iterator[Component]:
+    """Components after those they are reached through; circles were ruled out when the policy was read."""
+    told: set[str] = set()
+    waiting = list(policy.components)
+    while waiting:
+        for each in list(waiting):
+            if told.issuperset(each.through):
+                told.add(each.name)
+                waiting.remove(each)
+                yield each
+
+
+def _unreachable(row: ComponentRow, outer: ComponentRow) -> ComponentRow:
+    said = f"cannot be told: it is reached only through {outer.title}, which is {outer.status} ({row.said})"
+    return replace(
+        row, status="unknown", score=None, score_formula="unknown has no score", said=said,
+        error="through", freshness=0.0,
+    )  # fmt: skip
+
+
+EXPIRES = 10
+"""Evidence older than so many times what its part allows says nothing of the present: the part is unknown."""
+
+AHEAD_S = 60.0
+"""Clocks of two machines may differ by so much; evidence from further in the future is dated wrongly."""
+
+
+def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
+    """The evidence, or that there is none where its date rules it out."""
+    if evidence.at is None:
+        return evidence
+    age_s, most_s = now - evidence.at, EXPIRES * max(component.fresh_s, component.every_s)
+    if age_s < -AHEAD_S:
+        said = f"its evidence is dated {format_duration(-age_s * 1e9)} in the future: its age is not known"
+    elif age_s > most_s:
+        said = (
+            f"its evidence is {format_duration(age_s * 1e9)} old, more than {EXPIRES} times"
+            f" the {format_duration(most_s / EXPIRES * 1e9)} that count as fresh"
+        )
+    else:
+        return evidence
+    return replace(
+        evidence,
+        outcome="unasked",
+        error="stale",
+        said=f"{said}; it said: {evidence.said}",
+        measures={},
+        issues=(),
+    )
+
+
+def _row(component: Component, evidence: Evidence, now: float) -> ComponentRow:
+    evidence = _dated(component, evidence, now)
+    levels = tuple(_level(each, evidence) for each in component.levels) if _judged(evidence) else ()
+    status = _status(evidence, levels)
+    score, formula = _score(component, evidence, status)
+    age_s = None if evidence.at is None else max(0.0, now - evidence.at)
+    beyond = tuple(_sentence(each) for each in levels if each.outcome != "healthy")
+    return ComponentRow(
+        name=component.name,
+        title=component.title,
+        kind=component.kind,
+        priority=component.priority,
+        weight=component.weight,
+        required=component.required,
+        status=status,
+        score=score,
+        score_formula=formula,
+        response=_response(evidence.measures),
+        said=evidence.said,
+        error=evidence.error or _error_of(levels),
+        issues=(*evidence.issues, *beyond),
+        lines=evidence.lines,
+        levels=levels,
+        measures=dict(evidence.measures),
+        samples=evidence.samples,
+        at=evidence.at,
+        age_s=age_s,
+        freshness=_freshness(component, age_s, status),
+        fresh_s=component.fresh_s,
+        took_s=evidence.took_s,
+        through=component.through,
+        simulated=evidence.simulated,
+    )
+
+
+def _judged(evidence: Evidence) -> bool:
+    return evidence.outcome == "answered"
+
+
+def _freshness(component: Component, age_s: float | None, status: Status) -> float:
+    """1 up to ``fresh_s``, then ``fresh_s`` divided by the age."""
+    if status == "unknown" or age_s is None:
+        return 0.0
+    return 1.0 if age_s <= component.fresh_s else component.fresh_s / age_s
+
+
+def _level(level: Level, evidence: Evidence) -> LevelRow:
+    measure = evidence.measures.get(level.measure, Measure(None, level.unit, 0, "not measured"))
+    return LevelRow(
+        measure=level.measure,
+        measured=format_value(measure.value, level.unit),
+        n=measure.n,
+        warn=level.warn.expression if level.warn else "",
+        critical=level.critical.expression if level.critical else "",
+        outcome=_reached(level, measure),
+        reason=measure.reason,
+    )
+
+
+def _reached(level: Level, measure: Measure) -> Status:
+    """The worst level that was reached; unknown where nobody knows whether a worse one was."""
+    beyond: tuple[tuple[Promise | None, Status], ...] = ((level.critical, "down"), (level.warn, "degraded"))
+    for promise, status in beyond:
+        reached = keeps(promise, measure) if promise else False
+        if reached is not False:
+            return status if reached else "unknown"
+    return "unknown" if measure.value is None and measure.bound is None else "healthy"
+
+
+def _sentence(level: LevelRow) -> str:
+    if level.outcome == "unknown":
+        return f"{level.measure} could not be judged: {level.reason or 'not measured'}"
+    word, limit = ("critical", level.critical) if level.outcome == "down" else ("warn", level.warn)
+    return f"{level.measure} is {level.measured} (n={level.n}), beyond its {word} level {limit}"
+
+
+def _error_of(levels: tuple[LevelRow, ...]) -> str:
+    return "level" if any(each.outcome in {"degraded", "down"} for each in levels) else ""
+
+
+def _status(evidence: Evidence, levels: tuple[LevelRow, ...]) -> Status:
+    """Failed is down, unasked unknown; else the worst of its levels, unknown if one could not be judged.
+
+    A part that answered but has issues is at least degraded.
+    """
+    if evidence.outcome != "answered":
+        return "down" if evidence.outcome == "failed" else "unknown"
+    outcomes = {each.outcome for each in levels}
+    worst = max((WORST.index(each) for each in outcomes if each != "unknown"), default=0)
+    if WORST[worst] != "down" and "unknown" in outcomes:
+        return "unknown"
+    return WORST[max(worst, 1)] if evidence.issues else WORST[worst]
+
+
+def _score(component: Component, evidence: Evidence, status: Status) -> tuple[float | None, str]:
+    if status == "unknown":
+        return None, "unknown has no score"
+    measure = evidence.measures.get(component.score)
+    if component.score != "status" and measure is not None and measure.value is not None:
+        return min(1.0, measure.value), f"{component.score} as measured"
+    if component.score != "status" and status != "down":
+        return SCORES[status], f"{component.score} was not measured; {status} counts {SCORES[status]:g}"
+    return SCORES[status], f"{status} counts {SCORES[status]:g}"
+
+
+def _response(measures: Mapping[str, Measure]) -> str:
+    """The headline duration with its statistic and n; empty where the component has none."""
+    for name in HEADLINES:
+        for statistic in ("p95", "p50", "max"):
+            measure = measures.get(f"{name}.{statistic}")
+            if measure is not None and measure.value is not None:
+                return f"{name} {statistic} {format_value(measure.value, 'ms')} (n={measure.n})"
+    return ""

@@ -1,0 +1,39 @@
+"""All views of an assessment by the name of a format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from loadtest.readiness.findings import Assessment
+from loadtest.readiness.views.html import html
+from loadtest.readiness.views.plain import as_csv, as_json, junit, markdown
+from loadtest.readiness.views.telling import tell
+from loadtest.readiness.views.text import text
+from loadtest.show.pdf_page import pdf
+
+FILES = {
+    "terminal": "ready.txt",
+    "html": "ready.html",
+    "markdown": "ready.md",
+    "json": "ready.json",
+    "csv": "ready.csv",
+    "junit": "ready.xml",
+    "pdf": "ready.pdf",
+}
+"""What each view is called in a folder."""
+
+VIEWS: Mapping[str, Callable[[Assessment], str | bytes]] = {
+    "terminal": lambda found: text(tell(found), whole=True),
+    "html": lambda found: html(tell(found)),
+    "markdown": lambda found: markdown(tell(found)),
+    "json": as_json,
+    "csv": as_csv,
+    "junit": junit,
+    "pdf": lambda found: pdf(tell(found)),
+}
+
+
+def view(found: Assessment, form: str) -> bytes:
+    """The assessment in one of ``VIEWS``, as the bytes of a file."""
+    made = VIEWS[form](found)
+    return made if isinstance(made, bytes) else made.encode("utf-8", "replace")

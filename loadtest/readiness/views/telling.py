@@ -1,0 +1,220 @@
+"""The page of an assessment as tables of text: every view draws these, so that all say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from loadtest.readiness.findings import Assessment, ComponentRow, ConditionRow, Figure
+from loadtest.show.page import Line, Page, Section
+from loadtest.show.printable import printable
+from loadtest.show.report import Tone
+from loadtest.units import format_duration, format_ratio
+
+TONES: dict[str, Tone] = {
+    "healthy": "good", "degraded": "doubt", "down": "bad", "unknown": "doubt",
+    "working": "good", "out": "bad", "met": "good", "missed": "bad",
+    "TRIGGERED": "bad", "not triggered": "good",
+    "GO": "good", "NO-GO": "bad", "INCONCLUSIVE": "doubt",
+    "critical": "bad", "high": "bad", "medium": "doubt", "low": "plain",
+    "IMMEDIATE": "bad", "HIGH": "doubt", "MEDIUM": "plain",
+}  # fmt: skip
+
+
+def instant(at: float) -> str:
+    """A Unix time as text in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def tell(assessment: Assessment) -> Page:
+    """The page; all foreign text on it is made printable."""
+    found = assessment
+    sections = (
+        _changes(found),
+        _components(found),
+        _criteria(found),
+        _conditions("Gates", "What the whole must keep; one that is missed holds the release.", found.gates),
+        _figures(found),
+        _functions(found),
+        _conditions("Rollback triggers", "TRIGGERED is bad news.", found.triggers),
+        _risks(found),
+        _actions(found),
+        _rollback(found),
+        _levels(found),
+        _evidence(found),
+    )
+    return Page(
+        title=found.policy,
+        question=printable(found.question),
+        verdict=found.verdict,
+        tone=TONES[found.verdict],
+        exit_code=found.exit_code,
+        why=printable(found.why, 1000),
+        facts=tuple(_facts(found)),
+        sections=tuple(section for section in sections if section.lines),
+        footer=f"{found.id} · policy {found.policy_sha256[:12]} · made by loadtest from what its probes saw",
+        blockers=tuple(printable(each.text, 600) for each in found.blockers),
+    )
+
+
+def _facts(found: Assessment) -> Iterator[tuple[str, str]]:
+    yield "assessed", f"{instant(found.at)}, in {format_duration(found.took_s * 1e9)}"
+    for name in ("health.overall", "health.coverage"):
+        yield found.figures[name].title, _with_span(found.figures[name])
+    yield "confidence", found.confidence.text
+    for name in ("impact.business", "impact.users"):
+        if name in found.figures:
+            yield found.figures[name].title, _with_span(found.figures[name])
+    yield "blockers", str(len(found.blockers))
+    for sentence in found.trend:
+        yield "trend", sentence
+
+
+def _with_span(figure: Figure) -> str:
+    return f"{figure.text}, {figure.span} once all is known" if figure.span else figure.text
+
+
+def _lines(rows: Iterator[Line]) -> tuple[Line, ...]:
+    return tuple(
+        Line(
+            tuple(printable(cell, 600) for cell in row.cells),
+            row.tone,
+            tuple(printable(note, 1000) for note in row.notes),
+        )
+        for row in rows
+    )
+
+
+def _components(found: Assessment) -> Section:
+    def row(each: ComponentRow) -> Line:
+        score = "–" if each.score is None else f"{each.score:.2f}"
+        notes = (each.said, *(issue for issue in each.issues if issue not in each.said))
+        return Line(
+            (each.status, each.title, each.priority, score, each.response or "–"), TONES[each.status], notes
+        )
+
+    return Section(
+        "Components",
+        "Each part as its probe found it. Unknown is no score: it is left out of every mean, and listed.",
+        ("status", "part", "priority", "score", "response time"),
+        _lines(row(each) for each in found.components),
+        frozenset({3}),
+    )
+
+
+def _criteria(found: Assessment) -> Section:
+    rows = (
+        Line((each.outcome, each.title, each.expected, each.measured), TONES.get(each.outcome, "doubt"),
+             (each.reason,) if each.reason else ())
+        for each in found.criteria
+    )  # fmt: skip
+    return Section(
+        "Success criteria", "What must hold for a release.", ("outcome", "criterion", "expected", "measured"),
+        _lines(rows), frozenset({3}),
+    )  # fmt: skip
+
+
+def _conditions(title: str, meaning: str, rows: tuple[ConditionRow, ...]) -> Section:
+    lines = (
+        Line((each.outcome, each.title, f"{each.fact} {each.expression}", each.measured),
+             TONES.get(each.outcome, "doubt"),
+             tuple(note for note in (f"{each.formula}: {each.arithmetic}", each.note) if note))
+        for each in rows
+    )  # fmt: skip
+    return Section(
+        title, meaning, ("outcome", "what", "condition", "measured"), _lines(lines), frozenset({3})
+    )
+
+
+def _figures(found: Assessment) -> Section:
+    every = (*found.figures.values(), found.confidence)
+    lines = (
+        Line((each.title, each.text, each.span or "exact"), "plain", (f"{each.formula}: {each.arithmetic}",))
+        for each in every
+    )
+    return Section(
+        "What the numbers are made of",
+        "Each figure with its formula and its inputs; the span is where unknown parts could take it.",
+        ("figure", "value", "span"), _lines(lines), frozenset({1}),
+    )  # fmt: skip
+
+
+def _functions(found: Assessment) -> Section:
+    lines = (
+        Line((each.status, each.title, format_ratio(each.users),
+              format_ratio(each.value) if each.value else "–", each.impact),
+             TONES.get(each.status, "doubt"), (each.why,))
+        for each in found.functions
+    )  # fmt: skip
+    return Section(
+        "Business functions", "What users can do, by the parts that each function needs.",
+        ("status", "function", "users reached", "value", "impact if out"), _lines(lines), frozenset({2, 3}),
+    )  # fmt: skip
+
+
+def _risks(found: Assessment) -> Section:
+    lines = (
+        Line((each.level, each.title, each.impact), TONES[each.level], (f"likely cause: {each.cause}",))
+        for each in found.risks
+    )
+    return Section("Risks", "The worst first, with a hint from the class of the error.",
+                   ("level", "risk", "touches"), _lines(lines))  # fmt: skip
+
+
+def _actions(found: Assessment) -> Section:
+    lines = (
+        Line((each.urgency, f"{number}. {each.text}"), TONES[each.urgency])
+        for number, each in enumerate(found.actions, 1)
+    )
+    return Section("Required actions", "In this order.", ("urgency", "action"), _lines(lines))
+
+
+def _levels(found: Assessment) -> Section:
+    lines = (
+        Line((level.outcome, f"{each.title}: {level.measure}", level.measured, str(level.n),
+              level.warn or "–", level.critical or "–"),
+             TONES[level.outcome], (level.reason,) if level.reason else ())
+        for each in found.components
+        for level in each.levels
+    )  # fmt: skip
+    return Section(
+        "Levels", "Beyond warn a part is degraded, beyond critical it is down.",
+        ("outcome", "measure", "measured", "n", "warn", "critical"), _lines(lines), frozenset({2, 3}),
+    )  # fmt: skip
+
+
+def _evidence(found: Assessment) -> Section:
+    lines = (
+        Line((each.title, each.kind, _age(each), f"{each.freshness:.2f}", format_duration(each.took_s * 1e9)),
+             "plain", (*each.lines, f"score: {each.score_formula}"))
+        for each in found.components
+    )  # fmt: skip
+    return Section(
+        "Evidence", "What each probe saw, and how old it is.", ("part", "probe", "age", "freshness", "took"),
+        _lines(lines), frozenset({3, 4}),
+    )  # fmt: skip
+
+
+def _age(row: ComponentRow) -> str:
+    if row.age_s is None:
+        return "no evidence"
+    return "now" if row.age_s < 1 else format_duration(round(row.age_s) * 1e9)
+
+
+def _changes(found: Assessment) -> Section:
+    lines = (Line((each,)) for each in found.changes or ())
+    return Section(
+        "Since the last report", "What is different, the policy included.", ("change",), _lines(lines)
+    )
+
+
+def _rollback(found: Assessment) -> Section:
+    if found.rollback is None:
+        return Section("Rollback", "", (), ())
+    known = {None: "not verified: ask with --verify-rollback", True: "verified", False: "its check failed"}
+    tone: dict[bool | None, Tone] = {None: "doubt", True: "good", False: "bad"}
+    verified = found.rollback.verified
+    notes = (found.rollback.said,) if found.rollback.said else ()
+    line = Line((known[verified], found.rollback.command), tone[verified], notes)
+    return Section("Rollback", "Printed, and run only when told to with --rollback.", ("state", "command"),
+                   _lines(iter((line,))))  # fmt: skip

@@ -1,0 +1,92 @@
+"""The page on a terminal: plain text of any width, coloured where the stream is one."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import islice, zip_longest
+
+from loadtest.show.page import Page, Section
+from loadtest.show.report import Tone
+from loadtest.show.terminal_screen import ASCII, MARKS, aligned
+
+COLOURS: dict[Tone, str] = {"good": "32", "bad": "31", "doubt": "33", "plain": ""}
+NARROWEST = 60
+FIRST_ONLY = frozenset({"Levels", "Evidence", "What the numbers are made of"})
+"""Sections that stand in the files only; the screen says what decides."""
+
+BAD_ONLY = frozenset({"Gates", "Rollback triggers"})
+"""Sections whose arithmetic the screen shows only where something is wrong."""
+
+
+def text(
+    page: Page, *, width: int = 100, colour: bool = False, ascii_only: bool = False, whole: bool = False
+) -> str:
+    """The page as text; ``whole`` shows the evidence and the arithmetic as well."""
+    width = max(width, NARROWEST)
+    lines = [*_head(page, width, colour=colour)]
+    for section in page.sections:
+        if whole or section.title not in FIRST_ONLY:
+            lines += ["", *_section(section, width, colour=colour, whole=whole)]
+    made = "\n".join(line.rstrip() for line in lines) + "\n"
+    return made.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else made
+
+
+def _styled(words: str, code: str, *, colour: bool) -> str:
+    return f"\x1b[{code}m{words}\x1b[0m" if colour and code else words
+
+
+def _wrapped(words: str, width: int, indent: str) -> Iterator[str]:
+    yield from textwrap.wrap(
+        words, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def _head(page: Page, width: int, *, colour: bool) -> Iterator[str]:
+    yield _styled(page.title, "1", colour=colour)
+    if page.question:
+        yield from _wrapped(page.question, width, "")
+    yield ""
+    badge = _styled(f" {page.verdict} ", f"1;7;{COLOURS[page.tone]}", colour=colour)
+    yield f"{badge}  exit code {page.exit_code}"
+    yield from _wrapped(page.why, width, "")
+    for number, blocker in enumerate(page.blockers, 1):
+        yield from _wrapped(f"{number}. {blocker}", width, "  ")
+    yield ""
+    names = max(len(name) for name, _ in page.facts)
+    for name, value in page.facts:
+        first, *rest = textwrap.wrap(value, max(20, width - names - 2)) or [""]
+        yield f"{name:<{names}}  {first}"
+        yield from (f"{'':<{names}}  {line}" for line in rest)
+
+
+def _section(section: Section, width: int, *, colour: bool, whole: bool) -> Iterator[str]:
+    yield _styled(section.title, "1", colour=colour)
+    rows = [("  " + section.heads[0], *section.heads[1:])]
+    rows += [(f"{MARKS[line.tone]} {line.cells[0]}", *line.cells[1:]) for line in section.lines]
+    sides = "".join("r" if column in section.right else "l" for column in range(len(section.heads)))
+    heads, *drawn = _fitted(rows, sides, width)
+    yield from (_styled(shown, "2", colour=colour) for shown in heads)
+    for line, shown in zip(section.lines, drawn, strict=True):
+        yield from (_styled(each, COLOURS[line.tone], colour=colour) for each in shown)
+        if whole or line.tone != "good" or section.title not in BAD_ONLY:
+            for note in line.notes:
+                yield from _wrapped(note, width, "    ")
+
+
+def _fitted(rows: Sequence[tuple[str, ...]], sides: str, width: int) -> list[list[str]]:
+    """The lines of each row: the longest columns are wrapped until all fit beside each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 4:
+        widths[widths.index(max(widths))] -= 1
+    # The mark and its blank stay in front of the first cell.
+    wrapped = [
+        [
+            textwrap.wrap(cell, room, break_on_hyphens=False, subsequent_indent="" if at else "  ") or [""]
+            for at, (cell, room) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    ]
+    broken = [list(zip_longest(*cells, fillvalue="")) for cells in wrapped]
+    drawn = iter(aligned([line for lines in broken for line in lines], sides, 10_000))
+    return [list(islice(drawn, len(lines))) for lines in broken]

@@ -1,0 +1,109 @@
+"""Listings as documentation shows them: an array, one object per line, ``docker inspect``."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.probe import ContainersProbe
+from loadtest.readiness.probes.around import Around, UnaskedError
+from loadtest.readiness.probes.containers import probe_containers
+
+COMPOSE = {
+    "Command": '"/docker-entrypoint.…"', "CreatedAt": "2025-09-06 10:00:00 +0000 UTC", "ExitCode": 0,
+    "Health": "", "ID": "2d1c4f", "Image": "nginx:alpine", "Name": "app-web-1", "Project": "app",
+    "Publishers": None, "RunningFor": "2 minutes ago", "Service": "web", "State": "running",
+    "Status": "Up 2 minutes",
+}  # fmt: skip
+
+
+def asked(folder: Path, listing: object, *services: str) -> Evidence:
+    text = listing if isinstance(listing, str) else json.dumps(listing)
+    (folder / "ps.json").write_text(text)
+    around = Around(folder, {}, folder, 1e18)
+    return probe_containers(ContainersProbe("ps.json", None, services or ("web",)), around)
+
+
+def test_an_array_and_lines_mean_the_same(tmp_path: Path) -> None:
+    lines = "\n".join(map(json.dumps, [COMPOSE, {**COMPOSE, "Service": "db"}]))
+    for listing in ([COMPOSE, {**COMPOSE, "Service": "db"}], lines):
+        found = asked(tmp_path, listing, "web", "db")
+        assert (found.outcome, found.measures["running.ratio"].value) == ("answered", 1)
+
+
+BAD = [
+    ({"State": "created", "Status": "Created"}, "created", "created but not running"),
+    ({"State": "exited", "ExitCode": 137, "Status": "Exited (137)"}, "container", "exited (exit code 137)"),
+    ({"State": "restarting", "Status": "Restarting (1) 5 seconds ago"}, "container", "restarting"),
+    ({"Health": "unhealthy", "Status": "Up (unhealthy)"}, "container", "running but unhealthy"),
+    ({"State": "created", "Error": "toomanyrequests: pull rate limit"}, "image", "cannot be pulled"),
+    ({"State": "waiting", "Reason": "ImagePullBackOff"}, "image", "cannot be pulled"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "error", "said"), BAD)
+def test_what_does_not_run_is_down(tmp_path: Path, change: dict[str, object], error: str, said: str) -> None:
+    found = asked(tmp_path, [{**COMPOSE, **change}])
+    assert (found.outcome, found.error) == ("failed", error)
+    assert said in found.said
+
+
+def test_one_that_is_missing_is_down_and_others_are_nobodys_business(tmp_path: Path) -> None:
+    found = asked(tmp_path, [COMPOSE, {**COMPOSE, "Service": "other", "State": "exited"}], "web", "db")
+    assert (found.outcome, found.said) == ("failed", "db: no container")
+    assert found.measures["missing"].value == 1
+    assert (
+        asked(tmp_path, [COMPOSE, {**COMPOSE, "Service": "other", "State": "exited"}]).outcome == "answered"
+    )
+
+
+def test_an_empty_listing_means_that_nothing_runs(tmp_path: Path) -> None:
+    assert asked(tmp_path, "").said == "web: no container"
+
+
+def test_inspect_tells_restarts(tmp_path: Path) -> None:
+    inspected = {
+        "Name": "/app-web-1", "RestartCount": 3, "State": {"Status": "running", "ExitCode": 0, "Error": ""},
+        "Config": {"Labels": {"com.docker.compose.service": "web"}},
+    }  # fmt: skip
+    found = asked(tmp_path, [inspected])
+    assert (found.outcome, found.issues) == ("answered", ("web: restarted 3 times",))
+    assert found.measures["restarts"].value == 3
+
+
+def test_one_that_is_still_starting_is_not_yet_healthy(tmp_path: Path) -> None:
+    found = asked(tmp_path, [{**COMPOSE, "Health": "starting", "Status": "Up 2 seconds (health: starting)"}])
+    assert (found.outcome, found.issues) == ("answered", ("web: running, but not yet healthy",))
+
+
+@pytest.mark.parametrize("listing", ["{", "[1, 2]", "nonsense"])
+def test_what_is_no_listing_is_our_trouble_and_not_the_parts(tmp_path: Path, listing: str) -> None:
+    with pytest.raises(UnaskedError, match="cannot be read"):
+        asked(tmp_path, listing)
+
+
+def docker(folder: Path, script: str) -> Around:
+    (folder / "docker").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "docker").chmod(0o755)
+    return Around(folder, {"PATH": f"{folder}:{os.environ['PATH']}"}, folder, 1e18)
+
+
+def test_docker_compose_is_asked_where_no_file_is_given(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text(json.dumps(COMPOSE))
+    around = docker(
+        tmp_path, f'test "$*" = "compose --project-name app ps --all --format json" && cat {tmp_path}/out'
+    )
+    assert probe_containers(ContainersProbe(None, "app", ("web",)), around).outcome == "answered"
+
+
+def test_an_engine_that_does_not_answer_is_unknown(tmp_path: Path) -> None:
+    around = docker(tmp_path, "echo Cannot connect to the Docker daemon >&2; exit 1")
+    with pytest.raises(UnaskedError, match="Cannot connect to the Docker daemon"):
+        probe_containers(ContainersProbe(None, None, ("web",)), around)
+    nowhere = Around(tmp_path, {"PATH": str(tmp_path / "nowhere")}, tmp_path, 1e18)
+    with pytest.raises(UnaskedError, match="cannot be started"):
+        probe_containers(ContainersProbe(None, None, ("web",)), nowhere)

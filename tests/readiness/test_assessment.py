@@ -1,0 +1,242 @@
+"""The verdict and its order, unknown that is never averaged in, and laws that hold for any evidence."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.keep.plain import json_text
+from loadtest.readiness.evidence import Evidence, Measure
+from loadtest.readiness.findings import Assessment, from_plain
+from loadtest.readiness.history import failures_before, summary
+from loadtest.readiness.policy import Policy
+from tests.readiness.made import NOW, SMALL, assessed, down, policy, unasked, up
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Policy:
+    return policy(tmp_path_factory.mktemp("policy"))
+
+
+def healthy() -> dict[str, Evidence]:
+    return {"api": up(), "store": up("ping"), "extra": up("connect")}
+
+
+def judged(read: Policy, before: int = 0, at: float = NOW, **changes: Evidence) -> Assessment:
+    return assessed(read, before, at, **{**healthy(), **changes})
+
+
+def statuses(found: Assessment) -> dict[str, str]:
+    return {row.name: row.status for row in found.components}
+
+
+def test_all_healthy_is_go(small: Policy) -> None:
+    found = judged(small)
+    assert (found.verdict, found.exit_code, found.blockers) == ("GO", 0, ())
+    assert found.figures["health.overall"].text == "100 %"
+    assert found.confidence.value == 1
+
+
+def test_a_go_of_our_own_simulator_says_so_beside_the_verdict(small: Policy) -> None:
+    made_up = dataclasses.replace(up(), simulated=True)
+    found = judged(small, api=made_up)
+    assert found.verdict == "GO"
+    assert "SIMULATED" in found.why
+    # What a part answers says nothing of it.
+    assert "SIMULATED" not in judged(small, api=dataclasses.replace(up(), lines=("(SIMULATED)",))).why
+
+
+def test_a_critical_part_that_is_down_is_no_go_before_anything_unknown(small: Policy) -> None:
+    found = judged(small, api=down(), store=unasked())
+    assert (found.verdict, found.exit_code) == ("NO-GO", 1)
+    assert all(blocker.kind != "unknown" for blocker in found.blockers)
+
+
+def test_a_required_part_that_is_unknown_is_inconclusive(small: Policy) -> None:
+    found = judged(small, store=unasked())
+    assert (found.verdict, found.exit_code) == ("INCONCLUSIVE", 4)
+    assert found.blockers[0].text == "store unknown: the driver is missing"
+
+
+def test_a_part_that_was_never_asked_is_unknown(small: Policy) -> None:
+    found = assessed(small, api=up(), store=up("ping"))
+    assert statuses(found)["extra"] == "unknown"
+
+
+def test_an_optional_part_decides_nothing(small: Policy) -> None:
+    for evidence in (down(), unasked()):
+        assert judged(small, extra=evidence).verdict == "GO"
+
+
+def test_a_missed_criterion_is_no_go_though_all_parts_answer(small: Policy) -> None:
+    found = judged(small, api=up(ms=600))
+    assert statuses(found)["api"] == "degraded"
+    assert found.verdict == "NO-GO"
+    assert found.blockers[0].text == "fast: 600 ms (n=20), expected latency.p95 < 500ms"
+
+
+def test_beyond_its_critical_level_a_part_is_down(small: Policy) -> None:
+    found = judged(small, api=up(ms=1200))
+    assert statuses(found)["api"] == "down"
+    assert "latency.p95 is 1.2 s (n=20), beyond its critical level > 1s" in found.components[0].issues
+
+
+def test_too_few_samples_for_a_level_are_unknown_and_no_pass(small: Policy) -> None:
+    found = judged(small, api=up(n=5))
+    assert statuses(found)["api"] == "unknown"
+    assert found.verdict == "INCONCLUSIVE"
+    assert found.criteria[0].reason != ""
+    assert "not enough samples" in found.components[0].issues[0]
+
+
+def test_what_is_reached_only_through_a_part_that_is_down_is_unknown(small: Policy) -> None:
+    found = judged(small, api=down(), store=down())
+    assert statuses(found)["store"] == "unknown"
+    assert found.components[1].error == "through"
+    assert judged(small, store=down()).components[1].status == "down"
+    assert judged(small, api=unasked(), store=down()).components[1].status == "unknown"
+
+
+def test_unknown_is_left_out_of_the_mean_and_its_span_is_told(small: Policy) -> None:
+    health = judged(small, store=unasked()).figures["health.overall"]
+    assert (health.value, health.low, health.high) == (1, pytest.approx(4 / 7), 1)
+    assert "left out as unknown: store" in health.arithmetic
+
+
+def test_five_failures_in_a_row_pull_the_trigger(small: Policy) -> None:
+    outcomes = {before: judged(small, before, api=down()).triggers[1].outcome for before in (3, 4)}
+    assert outcomes == {3: "not triggered", 4: "TRIGGERED"}
+    assert judged(small, 9).figures["failures.in_a_row"].value == 0
+
+
+def test_old_evidence_lowers_the_confidence(small: Policy) -> None:
+    found = judged(small, at=NOW + 600)
+    assert found.confidence.value == pytest.approx(0.5)
+    assert found.components[0].freshness == pytest.approx(0.5)
+
+
+def test_where_nothing_is_known_no_number_is_made_up(small: Policy) -> None:
+    found = assessed(small, api=unasked(), store=unasked(), extra=unasked())
+    assert found.figures["health.overall"].value is None
+    assert found.figures["health.overall"].text == "not measured"
+    assert found.confidence.value == 0
+    assert found.triggers[0].outcome == "unknown"
+    assert found.verdict == "INCONCLUSIVE"
+
+
+def test_a_function_is_out_where_a_part_is_down_and_its_impact_counts(small: Policy) -> None:
+    found = judged(small, extra=down())
+    assert [row.status for row in found.functions] == ["working", "out"]
+    assert found.figures["impact.business"].text == "minor"
+    assert found.figures["impact.users"].value == pytest.approx(0.2)
+
+
+def test_a_gate_that_is_missed_is_no_go(small: Policy) -> None:
+    found = judged(small, api=up(ms=490), store=up("ping"), extra=down())
+    assert found.gates[0].outcome == "met"
+    degraded = judged(small, extra=down(), store=Evidence("answered", "slow", NOW, "run", issues=("slow",)))
+    assert (degraded.gates[0].outcome, degraded.gates[0].measured) == ("missed", "64.3 %")
+    assert degraded.verdict == "NO-GO"
+
+
+def test_an_assessment_survives_json(small: Policy) -> None:
+    found = judged(small, api=down())
+    assert from_plain(json.loads(json_text(found.plain()))) == found
+
+
+EVIDENCE = st.sampled_from([up(), up(ms=600), up(ms=1200), up(n=5), down(), down("timeout"), unasked()])
+
+
+@given(api=EVIDENCE, store=EVIDENCE, extra=EVIDENCE, before=st.integers(0, 6))
+def test_laws(small: Policy, api: Evidence, store: Evidence, extra: Evidence, before: int) -> None:
+    found = assessed(small, before, api=api, store=store, extra=extra)
+    rows = found.components
+    critical = [row for row in rows if row.priority == "critical"]
+    if found.verdict == "GO":
+        assert all(row.status in {"healthy", "degraded"} for row in critical)
+        assert all(row.outcome == "met" for row in (*found.criteria, *found.gates))
+        assert all(row.outcome == "not triggered" for row in found.triggers)
+        assert not found.blockers
+    else:
+        assert found.blockers
+    if any(row.status == "down" for row in critical):
+        assert found.verdict == "NO-GO"
+    assert found.exit_code in {0, 1, 4}
+    assert all((row.score is None) == (row.status == "unknown") for row in rows)
+    health = found.figures["health.overall"]
+    if health.value is not None:
+        assert health.low is not None
+        assert health.high is not None
+        assert -1e-9 <= health.low <= health.value + 1e-9
+        assert health.value <= health.high + 1e-9 <= 1 + 2e-9
+    assert found.confidence.value is not None
+    assert 0 <= found.confidence.value <= 1
+    assert len(found.risks) == len(found.actions) == sum(row.status != "healthy" for row in rows)
+
+
+def test_a_policy_without_functions_has_no_impact(tmp_path: Path) -> None:
+    start, _, rest = SMALL.partition("[functions.chat]")
+    text = start + rest[rest.index("[[criteria]]") :]
+    found = judged(policy(tmp_path, text))
+    assert not any(name.startswith("impact.") for name in found.figures)
+
+
+def test_where_no_part_is_required_and_none_is_known_it_is_no_go_ahead(tmp_path: Path) -> None:
+    text = """[components.a]
+probe = "tcp"
+host = "x"
+port = 1
+required = false
+"""
+    found = assessed(policy(tmp_path, text), a=unasked())
+    assert (found.verdict, found.exit_code) == ("INCONCLUSIVE", 4)
+    assert found.blockers[0].text == "none of 1 parts is known"
+    assert assessed(policy(tmp_path, text), a=up("connect")).verdict == "GO"
+
+
+@pytest.mark.parametrize(
+    ("age_s", "said"), [(3001, "is 50 min 1 s old, more than 10 times the 5 min"), (-3600, "in the future")]
+)
+def test_evidence_that_is_far_too_old_or_dated_wrongly_says_nothing(
+    small: Policy, age_s: float, said: str
+) -> None:
+    found = judged(small, store=up("ping", at=NOW - age_s))
+    row = found.components[1]
+    assert (row.status, row.error, row.freshness, row.measures) == ("unknown", "stale", 0, {})
+    assert said in row.said
+    assert found.verdict == "INCONCLUSIVE"
+
+
+def test_an_unknown_part_neither_counts_as_a_failure_nor_ends_their_row(small: Policy) -> None:
+    found = judged(small, 7, api=unasked())
+    row = found.figures["failures.in_a_row"]
+    assert (row.value, row.low, row.high) == (0, 0, 8)
+    assert "7 before; a critical part is unknown now" in row.arithmetic
+    assert (found.verdict, found.triggers[1].outcome) == ("INCONCLUSIVE", "not triggered")
+    assert "between 0 and 8" in found.triggers[1].note
+    assert failures_before([summary(found)]) == 7
+    assert failures_before([summary(judged(small, 7))]) == 0
+
+
+def test_no_score_is_more_than_all(tmp_path: Path) -> None:
+    text = """[components.a]
+probe = "websocket"
+scenario = "agent-burst"
+score = "events.matched.ratio"
+"""
+    twice = Evidence("answered", "ran", NOW, measures={"events.matched.ratio": Measure(2.0, "ratio", 5)})
+    assert assessed(policy(tmp_path, text), a=twice).figures["health.overall"].value == 1
+
+
+def test_a_secret_in_the_rollback_command_is_not_shown(tmp_path: Path) -> None:
+    text = SMALL.replace("redis://127.0.0.1:1", "redis://:red-pass-1@127.0.0.1:1")
+    text += '[rollback]\ncommand = ["deploy", "red-pass-1", "--token", "tok-9-tok", "postgres://a:pg-pass-3@h/x"]\n'
+    shown = str(assessed(policy(tmp_path, text), api=down()).rollback)
+    assert "deploy" in shown
+    for secret in ("red-pass-1", "tok-9-tok", "pg-pass-3"):
+        assert secret not in shown
