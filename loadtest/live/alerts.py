@@ -1,0 +1,260 @@
+"""When an alert is sent, to whom, and when it is not: pure, the time is an argument, the state plain data.
+
+One incident per thing that is wrong. It is announced once it was seen ``after`` times in a row, again when
+it gets worse, escalated when it lasts, and its end is told. An incident that comes back within the cool-down
+of its severity is announced only when that is over. Announcements wait ``group_s`` for others and then share
+a message per route; messages wait in the outbox while the policy's rate is used up, none is thrown away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from loadtest.readiness.findings import Assessment
+from loadtest.readiness.policy import SEVERITIES, Alerts, Route, Severity
+
+Kind = Literal["alert", "escalation", "recovery"]
+
+FIRST_RETRY_S = 5.0
+LONGEST_RETRY_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One thing looked at; ``severity`` None where nothing is wrong with it.
+
+    One that is not ``fresh`` was only carried over from an earlier round, and counts for no repetition.
+    """
+
+    key: str
+    title: str
+    severity: Severity | None
+    said: str
+    fresh: bool = True
+
+
+@dataclass(slots=True)
+class Incident:
+    """Something that is wrong, since when; ``announced`` is the severity last told, None before.
+
+    ``worst`` is the worst severity told, ``critical_since`` when it last became critical.
+    """
+
+    title: str
+    severity: Severity
+    said: str
+    since: float
+    seen: int = 1
+    announced: Severity | None = None
+    escalated: bool = False
+    worst: Severity | None = None
+    critical_since: float | None = None
+
+
+@dataclass(slots=True)
+class Announcement:
+    """What is to be told, before it is put into messages; ``escalated`` where its incident was."""
+
+    kind: Kind
+    severity: Severity
+    title: str
+    said: str
+    at: float
+    escalated: bool = False
+
+
+@dataclass(slots=True)
+class Message:
+    """One message for one route. ``id`` stays the same when it is tried again: a receiver can tell."""
+
+    id: str
+    route: str
+    severity: Severity
+    subject: str
+    lines: list[str]
+    at: float
+    tries: int = 0
+    not_before: float = 0.0
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that must survive a restart. ``told`` is when each key was last announced.
+
+    ``sent`` are the instants of the messages that arrived lately, ``tried`` by route those of failed tries.
+    """
+
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    told: dict[str, float] = field(default_factory=dict)
+    waiting: list[Announcement] = field(default_factory=list)
+    outbox: list[Message] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)
+    tried: dict[str, list[float]] = field(default_factory=dict)
+    number: int = 0
+
+
+def observations(found: Assessment, asked: Container[str] | None = None) -> Iterator[Observation]:
+    """What an assessment says of each part and rollback trigger; ``asked`` are the parts asked just now."""
+    for row in found.components:
+        critical, required = row.priority == "critical", row.required
+        severity: Severity | None = None
+        if row.status == "down":
+            severity = "critical" if critical else "warning"
+        elif row.status in {"degraded", "unknown"}:
+            severity = "warning" if required else "info"
+        fresh = asked is None or row.name in asked
+        yield Observation(f"component {row.name}", f"{row.title} {row.status}", severity, row.said, fresh)
+    for trigger in found.triggers:
+        pulled: Severity | None = "critical" if trigger.outcome == "TRIGGERED" else None
+        said = f"{trigger.fact} is {trigger.measured}, the trigger is {trigger.expression}"
+        yield Observation(f"trigger {trigger.title}", f"rollback trigger: {trigger.title}", pulled, said)
+
+
+def step(state: State, seen: Iterable[Observation], now: float, policy: Alerts) -> None:
+    """Take in what was seen at ``now``: changes the state, and fills its outbox."""
+    _put_back(state, now)
+    for each in seen:
+        if each.severity is None:
+            _recovered(state, each, now)
+        else:
+            _wrong(state, each, each.severity, now, policy)
+    _escalate(state, now, policy)
+    _group(state, now, policy)
+
+
+def _put_back(state: State, now: float) -> None:
+    """No instant lies in the future: a clock that was put back must not silence anything until then."""
+    for incident in state.incidents.values():
+        incident.since = min(incident.since, now)
+        if incident.critical_since is not None:
+            incident.critical_since = min(incident.critical_since, now)
+    for waiting in state.waiting:
+        waiting.at = min(waiting.at, now)
+    for message in state.outbox:
+        message.not_before = min(message.not_before, now + LONGEST_RETRY_S)
+    state.told = {key: min(at, now) for key, at in state.told.items()}
+    state.sent = [min(at, now) for at in state.sent]
+    state.tried = {route: [min(at, now) for at in tries] for route, tries in state.tried.items()}
+
+
+def forget(state: State, known: Container[str], now: float) -> None:
+    """Close what is no longer looked at, because the policy has changed: nothing would ever end it."""
+    for key in [each for each in state.incidents if each not in known]:
+        incident = state.incidents[key]
+        said = f"it is no longer in the policy; it was: {incident.said}"
+        _recovered(state, Observation(key, incident.title, None, said), now, said)
+
+
+def _wrong(state: State, seen: Observation, severity: Severity, now: float, policy: Alerts) -> None:
+    incident = state.incidents.get(seen.key)
+    if incident is None:
+        incident = state.incidents[seen.key] = Incident(seen.title, severity, seen.said, now)
+    else:
+        incident.seen += seen.fresh
+        incident.title, incident.severity, incident.said = seen.title, severity, seen.said
+    if severity != "critical":
+        incident.critical_since = None
+    elif incident.critical_since is None:
+        incident.critical_since = now
+    if incident.announced == severity or incident.seen < policy.after:
+        return
+    worse = incident.announced is not None and _rank(severity) > _rank(incident.announced)
+    quiet_until = state.told.get(seen.key, float("-inf")) + policy.cooldown_s[severity]
+    if worse or now >= quiet_until:
+        incident.announced = severity
+        if incident.worst is None or _rank(severity) > _rank(incident.worst):
+            incident.worst = severity
+        state.told[seen.key] = now
+        state.waiting.append(Announcement("alert", severity, seen.title, seen.said, now))
+
+
+def _rank(severity: Severity) -> int:
+    return SEVERITIES.index(severity)
+
+
+def _recovered(state: State, seen: Observation, now: float, said: str = "") -> None:
+    """Its end is told to all who were told of it at its worst."""
+    incident = state.incidents.pop(seen.key, None)
+    if incident is not None and incident.announced is not None:
+        said = said or f"was wrong for {now - incident.since:.0f} s: {incident.said}"
+        severity = incident.worst or incident.announced
+        told = Announcement("recovery", severity, incident.title, said, now, incident.escalated)
+        state.waiting.append(told)
+
+
+def _escalate(state: State, now: float, policy: Alerts) -> None:
+    for incident in state.incidents.values():
+        since = incident.since if incident.critical_since is None else incident.critical_since
+        lasting = now - since >= policy.escalate_after_s
+        if lasting and incident.announced == "critical" and not incident.escalated:
+            incident.escalated = True
+            said = f"still critical after {now - since:.0f} s: {incident.said}"
+            state.waiting.append(Announcement("escalation", "critical", incident.title, said, now))
+
+
+def _group(state: State, now: float, policy: Alerts) -> None:
+    """Announcements become messages, one per route, once the oldest has waited ``group_s``."""
+    if not state.waiting or now - state.waiting[0].at < policy.group_s:
+        return
+    ready, state.waiting = state.waiting, []
+    for route in policy.routes:
+        mine = [each for each in ready if _goes_to(each, route, policy)]
+        if mine:
+            state.number += 1
+            state.outbox.append(_message(route.name, mine, state.number, now))
+
+
+def _goes_to(told: Announcement, route: Route, policy: Alerts) -> bool:
+    """Escalations go to the routes made for them, or where there are none to all; others to the rest."""
+    if told.severity not in route.severities:
+        return False
+    if told.kind == "escalation":
+        return route.escalated or not any(each.escalated for each in policy.routes)
+    return not route.escalated or told.escalated
+
+
+WORDS: dict[Kind, str] = {"alert": "ALERT", "escalation": "ESCALATED", "recovery": "RECOVERED"}
+
+
+def _message(route: str, told: list[Announcement], number: int, now: float) -> Message:
+    worst = max((each.severity for each in told), key=_rank)
+    first = max(told, key=lambda each: (each.kind != "recovery", _rank(each.severity)))
+    more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+    lines = [f"{WORDS[each.kind]} {each.severity}: {each.title}: {each.said}" for each in told]
+    name = hashlib.sha256(f"{route} {number} {now}".encode()).hexdigest()[:16]
+    return Message(
+        name, route, worst, f"{WORDS[first.kind]} {first.severity}: {first.title}{more}", lines, now
+    )
+
+
+def due(state: State, now: float, policy: Alerts) -> list[Message]:
+    """The messages that may be sent now, oldest first: not more than the rate leaves room for.
+
+    Tries that failed count as well, but for their own route only: one that is dead takes nothing from others.
+    """
+    state.sent = [at for at in state.sent if now - at < policy.per_s]
+    state.tried = {
+        route: [at for at in tries if now - at < policy.per_s] for route, tries in state.tried.items()
+    }
+    picked: list[Message] = []
+    for each in state.outbox:
+        used = len(state.sent) + len(picked) + len(state.tried.get(each.route, ()))
+        if each.not_before <= now and used < policy.most:
+            picked.append(each)
+    return picked
+
+
+def delivered(state: State, message: Message, now: float) -> None:
+    """The message has arrived: it leaves the outbox and counts against the rate."""
+    state.outbox = [each for each in state.outbox if each.id != message.id]
+    state.sent.append(now)
+
+
+def failed(state: State, message: Message, now: float) -> None:
+    """The message did not arrive: it is tried again, later each time."""
+    state.tried.setdefault(message.route, []).append(now)
+    message.tries += 1
+    message.not_before = now + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (message.tries - 1))

@@ -1,0 +1,95 @@
+"""What a watch remembers on disk, so that a restart neither loses nor repeats an alert."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from loadtest.errors import ConfigError
+from loadtest.keep.plain import json_text
+from loadtest.live.alerts import State
+from loadtest.live.remedies import Treatment
+from loadtest.readiness.evidence import Evidence
+
+STATE = "watch.json"
+LOCK = "watch.lock"
+AUDIT = "audit.jsonl"
+
+
+@dataclass(slots=True)
+class Memory:
+    """Alerts, treatments, the last evidence of each part, and when each is due again.
+
+    ``counted`` are the critical parts that were found down since failures in a row were last counted up.
+    """
+
+    alerts: State = field(default_factory=State)
+    treatments: dict[str, Treatment] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    due: dict[str, float] = field(default_factory=dict)
+    counted: list[str] = field(default_factory=list)
+
+
+def load(folder: Path) -> Memory:
+    """What was saved; empty where nothing was.
+
+    Raises:
+        ConfigError: the file is there but cannot be read.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        return Memory()
+    try:
+        return msgspec.convert(json.loads(path.read_text("utf-8")), Memory, strict=False)
+    except (OSError, ValueError) as error:
+        hint = "move it away to begin anew; alerts that were open are then told again"
+        raise ConfigError(f"the state of the watch in {path} cannot be read ({error}); {hint}") from None
+
+
+def save(folder: Path, memory: Memory) -> None:
+    """Whole or not at all, and on the disk when this returns."""
+    beside = folder / f"{STATE}.new"
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(json_text(asdict(memory)))
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(folder / STATE)
+
+
+def audit(folder: Path, entry: dict[str, Any]) -> None:
+    """Add a line to the audit log."""
+    with (folder / AUDIT).open("a", encoding="utf-8") as file:
+        file.write(json_text(entry) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """One watch per policy and results folder; the lock ends with the process, however it ends.
+
+    Raises:
+        ConfigError: another one runs, or the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("w")
+    except OSError as error:
+        raise ConfigError(f'the folder "{folder}" cannot be written to: {error.strerror}') from None
+    with file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # no such locks on Windows: there it is on the user to start one only
+            pass
+        except OSError:
+            raise ConfigError(f"another `loadtest watch` of this policy runs already ({folder})") from None
+        yield

@@ -1,0 +1,253 @@
+"""``loadtest watch``: assess again and again, alert, remedy, remember."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Container, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from loadtest.errors import ConfigError
+from loadtest.live import alerts, memory
+from loadtest.live.alerts import Message
+from loadtest.live.memory import Memory
+from loadtest.live.remedies import Step, treat
+from loadtest.live.routes import DeliveryError, deliver
+from loadtest.readiness.asking import Asker
+from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.findings import Assessment
+from loadtest.readiness.history import LAST, History
+from loadtest.readiness.policy import Policy, Remedy
+from loadtest.readiness.probes.around import ProbeError
+from loadtest.readiness.probes.command import run_program
+from loadtest.readiness.running import changed_policy, judged, shown_command
+from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
+from loadtest.readiness.status import component_rows
+
+WHOLE_EVERY_S = 600.0
+"""A whole assessment is kept when something changed, and this often; its summary always."""
+
+GATHER_S = 1.0
+"""Parts that answer within this of each other are assessed together; nobody waits longer for a slow one."""
+
+LOOK_S = 0.05
+"""While a part is asked, it is looked so often whether it has answered."""
+
+
+class Asking(Protocol):
+    """How parts are asked: ``Asker``, or what stands in its place in a test."""
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """Who is asked and was not taken yet."""
+
+    def begin(self, names: Iterable[str]) -> None:
+        """Begin to ask parts."""
+
+    def take(self) -> dict[str, Evidence]:
+        """The evidence of those who are done."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """One watch of one policy. ``said`` takes sentences for whoever looks on; secrets are out of them."""
+
+    policy: Policy
+    results: Path
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    act: bool = False
+    asker: Asking | None = None
+    clock: Callable[[], float] = time.time
+    send: Callable[[Policy, Message], None] = deliver
+    said: Callable[[str], None] = lambda _: None
+    latest: Assessment | None = None
+    history: History = field(init=False)
+    memory: Memory = field(init=False)
+    kept_at: float = 0.0
+    _ask: Asking = field(init=False)
+    _begun: dict[str, float] = field(default_factory=dict)
+    _answers: dict[str, Evidence] = field(default_factory=dict)
+    _first: float | None = None
+    _awaited: set[str] = field(init=False)
+    _trouble: str = ""
+
+    def __post_init__(self) -> None:
+        self.history = History.of(self.results, self.policy.name)
+        self.memory = memory.load(self.history.folder)
+        self._ask = self.asker or Asker(self.policy, self.results, self.environ)
+        names, now = {each.name for each in self.policy.components}, self.clock()
+        self.memory.due = {name: at for name, at in self.memory.due.items() if name in names}
+        self.memory.evidence = {name: at for name, at in self.memory.evidence.items() if name in names}
+        # What is due, or was never asked, is asked before anything is judged anew.
+        self._awaited = {name for name in names if self._is_due(name, now)}
+        known = {f"component {name}" for name in names}
+        known |= {f"trigger {each.title}" for each in self.policy.triggers}
+        alerts.forget(self.memory.alerts, known, now)
+
+    def _is_due(self, name: str, now: float) -> bool:
+        """Also where it is due later than its interval allows: then the clock was put back."""
+        due = self.memory.due.get(name, 0.0)
+        return name not in self.memory.evidence or not now < due <= now + self.policy.component(name).every_s
+
+    def pause_s(self) -> float:
+        """Seconds until something is to be done: a part asked, an answer taken, or a message tried."""
+        if self._ask.busy or self._answers:
+            return LOOK_S
+        asked = [self.memory.due.get(each.name, 0.0) for each in self.policy.components]
+        tried = [each.not_before for each in self.memory.alerts.outbox if each.not_before]
+        return max(0.0, min([*asked, *tried]) - self.clock())
+
+    def round(self) -> Assessment | None:
+        """Do what is due: ask, assess, alert, remedy, keep. None where there is nothing new to assess."""
+        now = self.clock()
+        self._begin(now)
+        answers = self._gathered(now)
+        found = self._assessed(answers, now) if answers else None
+        seen = alerts.observations(found, answers) if found else ()
+        alerts.step(self.memory.alerts, seen, now, self.policy.alerts)
+        # On disk before anything is sent: what is in the outbox is sent by the next process if this one dies.
+        self._save()
+        self._send()
+        if found:
+            self._remedy(found)
+            self._save()
+        return found
+
+    def _begin(self, now: float) -> None:
+        going = self._ask.busy | set(self._answers)
+        names = [
+            each.name
+            for each in self.policy.components
+            if each.name not in going and self._is_due(each.name, now)
+        ]
+        self._begun |= dict.fromkeys(names, now)
+        self._ask.begin(names)
+
+    def _gathered(self, now: float) -> dict[str, Evidence]:
+        """The answers that are to be assessed now; empty while others are about to come."""
+        self._answers |= self._ask.take()
+        if not self._answers:
+            return {}
+        self._first = now if self._first is None else min(self._first, now)
+        self._awaited -= set(self._answers)
+        if self._ask.busy and (self._awaited or now - self._first < GATHER_S):
+            return {}
+        answers, self._answers, self._first = self._answers, {}, None
+        return answers
+
+    def _assessed(self, answers: dict[str, Evidence], now: float) -> Assessment:
+        self.memory.evidence |= answers
+        for name in answers:
+            self.memory.due[name] = self._begun[name] + self.policy.component(name).every_s
+        begun = min(self._begun[name] for name in answers)
+        found = judged(
+            self.policy, self.memory.evidence, self.history.summaries(), "",
+            begun=begun, now=now, counts=self._counts(answers, now),
+        )  # fmt: skip
+        if self.latest is None:
+            found = replace(found, changes=self._policy_changes(found))
+        changed = self.latest is None or _outcome(self.latest) != _outcome(found)
+        if changed or found.at - self.kept_at >= WHOLE_EVERY_S:
+            self.kept_at = found.at
+            found = self._kept(found, begun)
+        else:
+            self._on_disk(lambda: self.history.note(found))
+        self.latest = found
+        return found
+
+    def _counts(self, answers: Container[str], now: float) -> bool:
+        """Whether this is a further failure in a row: a part that was counted is found down once more."""
+        rows = component_rows(self.policy, self.memory.evidence, now)
+        critical = [row for row in rows if row.priority == "critical" and row.status == "down"]
+        down = [row.name for row in critical if row.name in answers]
+        before = self.memory.counted if critical else []
+        counts = bool(down) and (not before or not set(before).isdisjoint(down))
+        self.memory.counted = down if counts else [*before, *down]
+        return counts
+
+    def _policy_changes(self, found: Assessment) -> tuple[str, ...] | None:
+        with suppress(ConfigError):
+            earlier = self.history.find(LAST)
+            return changed_policy(earlier, found) if earlier else None
+        return None
+
+    def _kept(self, found: Assessment, begun: float) -> Assessment:
+        def write() -> None:
+            nonlocal found
+            found = replace(found, id=self.history.new_folder(begun).name)
+            self.history.keep(found, ("json", "html"))
+
+        self._on_disk(write)
+        return found
+
+    def _save(self) -> None:
+        self._on_disk(lambda: memory.save(self.history.folder, self.memory))
+
+    def _on_disk(self, write: Callable[[], None]) -> None:
+        """Write; a disk that is full must not end the watch: that is when it is needed."""
+        try:
+            write()
+        except (OSError, ConfigError) as error:
+            trouble = f"nothing can be kept, alerts are sent all the same: {error}"
+            if trouble != self._trouble:
+                self.said(self._clean(trouble))
+            self._trouble = trouble
+        else:
+            self._trouble = ""
+
+    def _send(self) -> None:
+        """Every message that may go now; one route that fails holds up no other."""
+        state = self.memory.alerts
+        for message in alerts.due(state, self.clock(), self.policy.alerts):
+            try:
+                self.send(self.policy, message)
+            except DeliveryError as error:
+                alerts.failed(state, message, self.clock())
+                self.said(f"not delivered, tried again later: {error}")
+            else:
+                alerts.delivered(state, message, self.clock())
+                self.said(f"sent to {message.route}: {message.subject}")
+            self._save()
+
+    def _remedy(self, found: Assessment) -> None:
+        for remedy, step in treat(self.memory.treatments, self.policy.remedies, found, self.clock()):
+            said = self._treated(remedy, step)
+            entry = {
+                "at": self.clock(), "component": remedy.component, "step": step, "said": said,
+                "command": shown_command(self.policy, remedy.command, self.environ),
+                "dry_run": self._dry(remedy),
+            }  # fmt: skip
+            self._on_disk(partial(memory.audit, self.history.folder, entry))
+            self.said(f"remedy for {remedy.component}: {step}{f': {said}' if said else ''}")
+
+    def _dry(self, remedy: Remedy) -> bool:
+        return remedy.dry_run or not self.act
+
+    def _treated(self, remedy: Remedy, step: Step) -> str:
+        if step != "act":
+            return ""
+        verify_at = self.clock() + remedy.verify_after_s
+        self.memory.due[remedy.component] = min(verify_at, self.memory.due.get(remedy.component, verify_at))
+        if self._dry(remedy):
+            return f"dry run, would run: {shown_command(self.policy, remedy.command, self.environ)}"
+        # The try is on disk before it is made, so that a crash cannot make it again and again.
+        self._save()
+        folder = self.policy.path.parent.absolute()
+        try:
+            words = [filled(word, self.environ) for word in remedy.command]
+            ended = run_program(words, folder, remedy.timeout_s, self.environ, leaves=True)
+        except (ProbeError, MissingVariableError) as error:
+            return self._clean(str(error))
+        last = f": {ended.last_words[-1]}" if ended.last_words else ""
+        return self._clean(f"{words[0]} ended with {ended.code}{last}")
+
+    def _clean(self, text: str) -> str:
+        return redactor_of(self.policy.raw, self.policy.variables, self.environ).text(text)
+
+
+def _outcome(found: Assessment) -> tuple[str, ...]:
+    return (found.verdict, *(row.status for row in found.components))

@@ -1,0 +1,212 @@
+"""Alerts over simulated time: announced, cooled down, grouped, escalated, recovered, held to the rate."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.live.alerts import Message, Observation, State, delivered, due, failed, forget, step
+from loadtest.readiness.policy import Alerts, Route, Severity
+
+HOOK = Route("hook", "webhook", ("info", "warning", "critical"))
+BOSS = Route("boss", "email", ("critical",), escalated=True)
+POLICY = Alerts(routes=(HOOK,), most=100)
+
+
+class Watcher:
+    """Feeds one thing's severity into the state and collects what is sent, second by second."""
+
+    def __init__(self, policy: Alerts = POLICY) -> None:
+        self.policy, self.state, self.now = policy, State(), 0.0
+        self.got: list[tuple[float, Message]] = []
+
+    def see(self, severity: Severity | None, for_s: float = 1.0, *names: str) -> None:
+        for _ in range(int(for_s)):
+            seen = [Observation(name, name, severity, "it broke") for name in names or ("api",)]
+            step(self.state, seen, self.now, self.policy)
+            for message in due(self.state, self.now, self.policy):
+                delivered(self.state, message, self.now)
+                self.got.append((self.now, message))
+            self.now += 1
+
+    @property
+    def told(self) -> list[tuple[float, str]]:
+        return [(at, message.subject.split()[0]) for at, message in self.got]
+
+
+def test_an_incident_is_told_once_and_so_is_its_end() -> None:
+    watcher = Watcher()
+    watcher.see("warning", 200)
+    watcher.see(None, 10)
+    assert watcher.told == [(0, "ALERT"), (200, "RECOVERED")]
+    assert "was wrong for 200 s" in watcher.got[1][1].lines[0]
+
+
+def test_what_was_never_announced_does_not_recover() -> None:
+    watcher = Watcher(replace(POLICY, after=3))
+    watcher.see("critical", 2)
+    watcher.see(None, 1)
+    assert watcher.told == []
+    watcher.see("critical", 3)
+    assert watcher.told == [(5, "ALERT")]
+
+
+def test_flapping_is_held_back_until_the_cool_down_is_over() -> None:
+    watcher = Watcher()
+    for _ in range(50):
+        watcher.see("critical", 1)
+        watcher.see(None, 1)
+    alerts = [at for at, word in watcher.told if word == "ALERT"]
+    assert alerts == [0, 60]
+    assert len(watcher.told) == 4
+
+
+def test_what_comes_back_within_the_cool_down_and_stays_is_told_when_it_is_over() -> None:
+    watcher = Watcher()
+    watcher.see("critical", 5)
+    watcher.see(None, 5)
+    watcher.see("critical", 100)
+    assert watcher.told == [(0, "ALERT"), (5, "RECOVERED"), (60, "ALERT")]
+
+
+def test_getting_worse_is_told_at_once() -> None:
+    watcher = Watcher()
+    watcher.see("warning", 10)
+    watcher.see("critical", 10)
+    assert watcher.told == [(0, "ALERT"), (10, "ALERT")]
+    assert [message.severity for _, message in watcher.got] == ["warning", "critical"]
+
+
+def test_escalation_comes_once_and_goes_to_its_own_route() -> None:
+    watcher = Watcher(replace(POLICY, routes=(HOOK, BOSS)))
+    watcher.see("critical", 1000)
+    assert [(at, message.route) for at, message in watcher.got] == [(0, "hook"), (300, "boss")]
+    assert "still critical after 300 s" in watcher.got[1][1].lines[0]
+
+
+def test_without_such_a_route_an_escalation_goes_everywhere() -> None:
+    watcher = Watcher()
+    watcher.see("critical", 400)
+    assert watcher.told == [(0, "ALERT"), (300, "ESCALATED")]
+
+
+def test_what_happens_together_shares_a_message() -> None:
+    watcher = Watcher(replace(POLICY, group_s=10))
+    watcher.see("critical", 5, "api", "store")
+    watcher.see("warning", 10, "cache")
+    assert [(at, len(message.lines)) for at, message in watcher.got] == [(10, 3)]
+    assert watcher.got[0][1].subject == "ALERT critical: api and 2 more"
+
+
+def test_a_route_gets_only_its_severities() -> None:
+    watcher = Watcher(replace(POLICY, routes=(replace(HOOK, severities=("critical",)),)))
+    watcher.see("warning", 5)
+    assert watcher.got == []
+
+
+def test_never_more_than_the_rate_and_none_is_lost() -> None:
+    watcher = Watcher(replace(POLICY, most=5, per_s=60))
+    for number in range(12):
+        watcher.see("critical", 1, f"part {number}")
+    watcher.see(None, 200, "nobody")
+    assert len(watcher.got) == 12
+    times = [at for at, _ in watcher.got]
+    assert all(sum(start <= at < start + 60 for at in times) <= 5 for start in range(200))
+
+
+def test_what_did_not_arrive_is_tried_again_later_and_later() -> None:
+    state = State()
+    step(state, [Observation("api", "api", "critical", "it broke")], 0, POLICY)
+    waits = []
+    now = 0.0
+    for _ in range(9):
+        (message,) = due(state, now, POLICY)
+        failed(state, message, now)
+        waits.append(message.not_before - now)
+        assert due(state, message.not_before - 0.1, POLICY) == []
+        now = message.not_before
+    assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+    assert state.sent == []
+
+
+@pytest.mark.parametrize("restart_at", range(0, 130, 7))
+def test_a_restart_neither_loses_nor_repeats(restart_at: int) -> None:
+    def course(restart: int | None) -> list[tuple[float, str]]:
+        watcher = Watcher(replace(POLICY, group_s=3, escalate_after_s=50, most=2))
+        for second in range(130):
+            if second == restart:
+                watcher.state = msgspec.convert(
+                    json.loads(json.dumps(asdict(watcher.state))), State, strict=False
+                )
+            watcher.see("critical" if 10 <= second < 90 else None, 1, "api", "store")
+        return watcher.told
+
+    assert course(restart_at) == course(None)
+
+
+@given(st.lists(st.sampled_from([None, "info", "warning", "critical"]), max_size=60))
+def test_alerts_and_recoveries_alternate_and_the_rate_holds(course: list[Severity | None]) -> None:
+    watcher = Watcher(replace(POLICY, most=3, per_s=10))
+    for severity in course:
+        watcher.see(severity, 1)
+    watcher.see(None, 300)
+    words = [word for _, word in watcher.told]
+    assert words.count("RECOVERED") <= words.count("ALERT")
+    assert not words or words[-1] == "RECOVERED"
+    times = [at for at, _ in watcher.got]
+    assert all(sum(start <= at < start + 10 for at in times) <= 3 for start in times)
+
+
+def test_the_end_is_told_to_who_was_told_of_it_at_its_worst_and_to_nobody_else() -> None:
+    critical = replace(HOOK, name="critical", severities=("critical",))
+    watcher = Watcher(replace(POLICY, routes=(critical, BOSS)))
+    watcher.see("critical", 5)
+    watcher.see("warning", 200)
+    watcher.see(None, 5)
+    assert [(message.route, message.subject.split()[0]) for _, message in watcher.got] == [
+        ("critical", "ALERT"), ("critical", "RECOVERED"),
+    ]  # fmt: skip
+    watcher.see("critical", 400)
+    watcher.see(None, 5)
+    assert [message.subject.split()[0] for _, message in watcher.got if message.route == "boss"] == [
+        "ESCALATED", "RECOVERED",
+    ]  # fmt: skip
+
+
+def test_what_was_a_warning_for_long_is_not_escalated_the_moment_it_is_critical() -> None:
+    watcher = Watcher()
+    watcher.see("warning", 299)
+    watcher.see("critical", 400)
+    assert watcher.told == [(0, "ALERT"), (299, "ALERT"), (599, "ESCALATED")]
+
+
+def test_a_receiver_that_refuses_is_not_tried_more_often_than_the_rate_and_holds_up_no_other() -> None:
+    dead = replace(HOOK, name="dead")
+    rules = replace(POLICY, routes=(dead, HOOK), most=3, per_s=60)
+    state, tries, got = State(), list[float](), list[float]()
+    for now in map(float, range(300)):
+        step(state, [Observation(f"part {now:.0f}", "x", "critical", "it broke")] * (now < 6), now, rules)
+        for message in due(state, now, rules):
+            if message.route == "dead":
+                tries.append(now)
+                failed(state, message, now)
+            else:
+                got.append(now)
+                delivered(state, message, now)
+    assert len(got) == 6
+    assert all(sum(start <= at < start + 60 for at in tries) <= 3 for start in range(300))
+
+
+def test_what_is_no_longer_looked_at_is_closed() -> None:
+    watcher = Watcher()
+    watcher.see("critical", 5)
+    forget(watcher.state, {"other"}, watcher.now)
+    watcher.see(None, 1, "other")
+    assert watcher.got[-1][1].subject == "RECOVERED critical: api"
+    assert "no longer in the policy" in watcher.got[-1][1].lines[0]
+    assert watcher.state.incidents == {}
