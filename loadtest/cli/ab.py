@@ -1,0 +1,103 @@
+"""``loadtest ab``: two targets that take turns."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loadtest.cli.compare import FILES
+from loadtest.cli.options import Settings, Shipped, Whole, option, results_option
+from loadtest.cli.writing import write
+
+if TYPE_CHECKING:
+    from loadtest.run.ab import Taken
+    from loadtest.show.comparison_views import Compared
+
+EXAMPLES = """\b
+Examples:
+  loadtest ab agent-burst --a ws://blue:8000/ws --b ws://green:8000/ws
+  loadtest ab my.toml --a ws://blue:8000/ws --b ws://green:8000/ws --block 30s --pairs 12 --label v1.5.0
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("scenario", default="agent-burst", type=Shipped("scenario"))
+@option("--a", metavar="URL", required=True, help="The target that is known: the baseline.")
+@option("--b", metavar="URL", required=True, help="The one in question: the candidate.")
+@option("--block", metavar="TIME", default="10s", show_default=True, help="The measured part of each block.")
+@option("--warmup", metavar="TIME", default="2s", show_default=True, help="What is left out before it.")
+@option(
+    "--pairs",
+    metavar="N",
+    type=Whole(),
+    default=8,
+    show_default=True,
+    help="Blocks of either target; a verdict takes 6.",
+)
+@option("--connections", metavar="N", type=Whole(), help="How many connections.")
+@option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_AB_SET",
+        help="Replace one key of the scenario; may be given again (variable: one per line).")  # fmt: skip
+@option("--label", metavar="TEXT", help="The blocks are labelled TEXT-a and TEXT-b.")
+@option("--processes", metavar="N", type=Whole(), default=1, help="Processes that send.")
+@option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+        help="Where the comparison goes; beside the runs if not given.")  # fmt: skip
+@option("--lenient", is_flag=True, help="End with 0 instead of 4 where one cannot tell.")
+@option("--insecure", is_flag=True, help="Do not verify the targets' certificates; every report will say so.")
+@results_option("AB")
+def command(scenario: str, **options: Any) -> int:
+    """Run SCENARIO against two targets in turns, a b b a b a a b, and compare them pair by pair.
+
+    What drifts meanwhile acts on both blocks of a pair and cancels. The exit code: 0 same or faster, 1 slower
+    or a threshold newly missed, 3 unreachable, 4 cannot tell.
+    """
+    from loadtest.errors import worst_of
+    from loadtest.run.ab import AbOptions, run_ab
+    from loadtest.run.options import RunOptions
+
+    own = {name: options.pop(name) for name in ("a", "b", "block", "warmup", "pairs", "output", "lenient")}
+    options["sets"] = (*options["sets"], f"load.warmup={own['warmup']}")
+    each = RunOptions(scenario=scenario, duration=own["block"], **options)
+    began = datetime.now(UTC)
+    taken = run_ab(AbOptions(a=own["a"], b=own["b"], each=each, pairs=own["pairs"]))
+    if not taken.pairs and taken.ended_by is not None:
+        click.echo("no pair of blocks was made, so there is nothing to compare", err=True)
+        return taken.ended_by
+    found = _compared(taken, lenient=own["lenient"])
+    code = found.comparison.ruling.exit_code
+    _show(found)
+    _keep(found, own["output"], Path(options["results"]), began)
+    return code if taken.ended_by is None else worst_of([taken.ended_by, code])
+
+
+def _compared(taken: Taken, *, lenient: bool) -> Compared:
+    """The pairs, weighed as such."""
+    from loadtest.judge.compare import compare
+    from loadtest.judge.sides import paired_sides
+    from loadtest.show.comparison_views import compared
+
+    one, other = paired_sides(taken.labels, [(a.manifest, b.manifest) for a, b in taken.pairs])
+    comparison = compare(one, other, lenient=lenient, paired=True)
+    return compared(comparison, [a for a, _ in taken.pairs], [b for _, b in taken.pairs])
+
+
+def _show(found: Compared) -> None:
+    from loadtest.show.comparison import tell
+    from loadtest.show.terminal_comparison import show
+
+    show([tell(found.comparison)], sys.stdout)
+
+
+def _keep(found: Compared, output: Path | None, results: Path, began: datetime) -> None:
+    """Write every view, and say where."""
+    from loadtest.keep.folder import folder_name, make_folder
+    from loadtest.show.comparison_views import text
+
+    if output is None:
+        output = make_folder(results, folder_name(f"ab-{found.comparison.scenario}", None, began))
+    for name, file in FILES.items():
+        write(output / file, text([found], name, int(found.comparison.ruling.exit_code)))
+    click.echo(f"wrote {output}")

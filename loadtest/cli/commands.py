@@ -1,0 +1,111 @@
+"""The root of all commands; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from loadtest import __version__
+from loadtest.errors import Exit
+
+COMMANDS = {
+    "run": "Run a scenario and judge it.",
+    "worker": "Join a run that another machine leads.",
+    "explain": "Say what a scenario would do; nothing is sent.",
+    "init": "Write a scenario and a protocol for a server of yours.",
+    "report": "Show a stored run again, whole or in part.",
+    "compare": "Compare the runs of two releases.",
+    "trend": "Show the history of a scenario and its changes.",
+    "ab": "Compare two targets that take turns.",
+    "suite": "Run many scenarios, with one summary.",
+    "search": "Find the highest load that still holds the thresholds.",
+    "runs": "List, show, mark, prune, import and merge stored runs.",
+    "ready": "GO or NO-GO of a whole system.",
+    "watch": "Keep asking the same, and alert.",
+    "simulator": "Serve an agent backend with faults to choose.",
+    "protocols": "List the protocols that ship, or check one.",
+    "scenarios": "List the scenarios and policies that ship.",
+}
+"""What each does, in the order of ``--help``; ``loadtest.cli.NAME`` holds ``command``."""
+
+
+class Commands(click.Group):
+    """A group whose commands live in modules of their own name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Every command, in the order of a first use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Import and return the command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"loadtest.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker what the loop over COMMANDS tests
+        command.short_help = COMMANDS[cmd_name]
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that ``args`` begin with.
+
+        Raises:
+            UsageError: there is none; the sentence names the nearest.
+        """
+        wanted = args[0]
+        if wanted in COMMANDS or wanted.startswith("-"):
+            return super().resolve_command(ctx, args)
+        nearest = ["--help"] if wanted == "help" else difflib.get_close_matches(wanted, COMMANDS, n=1)
+        hint = f' Did you mean "{nearest[0]}"?' if nearest else ""
+        raise click.UsageError(f'there is no command "{wanted}".{hint}', ctx)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """As click does, but a reader that left is no crash."""
+        with _reader_may_leave():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, but a reader that left is no crash."""
+        with _reader_may_leave():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End quietly as interrupted when stdout's reader is gone (``loadtest runs list | head -1``).
+
+    Without this, click would end with 1, which says that a threshold was missed.
+    """
+    try:
+        yield
+    except BrokenPipeError as error:
+        try:
+            sys.stdout.write("\n")  # fails again if it was stdout that broke
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+        raise RuntimeError("a pipe between processes of loadtest broke") from error
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"max_content_width": 110, "help_option_names": ["-h", "--help"]},
+    epilog=(
+        "\b\nExamples:\n"
+        "  loadtest run agent-burst                    against our own simulator\n"
+        "  loadtest run agent-burst --target ws://localhost:8000/ws\n"
+        "  loadtest report latest --format markdown\n\n"
+        "\b\nExit codes: 0 pass, 1 fail, 2 usage, 3 unreachable, 4 invalid, 70 our crash, 130 interrupted.\n"
+        "Every option has an environment variable: LOADTEST_RUN_LABEL for `run --label`."
+    ),
+)
+@click.version_option(__version__, prog_name="loadtest")
+def loadtest() -> None:
+    """WebSocket load tests whose numbers can be believed."""

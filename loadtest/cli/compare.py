@@ -1,0 +1,227 @@
+"""``loadtest compare``: runs held against runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loadtest.cli.options import Stored, option, results_option, view_options
+from loadtest.cli.writing import put, write
+from loadtest.errors import ConfigError, Exit, Problem
+
+if TYPE_CHECKING:
+    from loadtest.judge.sections import Manifest
+    from loadtest.plan.scenario import Compare
+    from loadtest.show.comparison_views import Compared
+    from loadtest.show.stored import StoredRun
+
+FILES = {
+    "terminal": "compare.txt",
+    "html": "compare.html",
+    "markdown": "compare.md",
+    "json": "compare.json",
+    "junit": "compare.junit.xml",
+}
+"""What a view is called in a folder."""
+
+EXAMPLES = """\b
+Examples:
+  loadtest compare v1.4.0 v1.5.0
+  loadtest compare v1.4.0 v1.5.0-rc1 v1.5.0-rc2 --format html --output compare.html
+  loadtest compare baseline latest --lenient
+  loadtest compare --noise v1.4.0
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("runs", metavar="BASELINE CANDIDATE...", nargs=-1, type=Stored())
+@view_options(FILES)
+@option("--primary", metavar="METRIC", multiple=True, help="What decides; may be given again, 6 at most.")
+@option("--smallest-effect", metavar="PART", help="Differences below it do not matter, such as 5%.")
+@option("--noise", metavar="LABEL", type=Stored(), help="Learn how much runs of one build differ.")
+@option("--force", is_flag=True, help="Compare runs of different load all the same.")
+@option("--lenient", is_flag=True, help="End with 0 instead of 4 where one cannot tell.")
+@results_option("COMPARE")
+def command(runs: tuple[str, ...], **options: Any) -> int:
+    """Hold the runs of one or more CANDIDATEs against those of BASELINE.
+
+    Each is a label (all its runs are repeats), a run, or baseline. Per metric the verdict is faster, slower,
+    same or cannot tell; it takes 4 runs a side, or 8 stored runs against one.
+
+    The exit code: 0 same or faster, 1 slower or a threshold newly missed, 4 cannot tell.
+    """
+    if options["noise"]:
+        if runs:
+            raise ConfigError([Problem("--noise", "name one label and no other runs")])
+        return _learn(options)
+    if len(runs) < 2:
+        raise ConfigError([Problem("compare", "name a BASELINE and at least one CANDIDATE")])
+    return _compare(runs, options)
+
+
+def _compare(runs: Sequence[str], options: dict[str, Any]) -> int:
+    from loadtest.judge.compare import worst
+    from loadtest.show.comparison_views import text
+
+    results = Path(options["results"])
+    found = {ref: _stored(results, ref) for ref in dict.fromkeys(runs)}
+    items = [_one(runs[0], *pair, options) for pair in _pairs(runs[0], runs[1:], found)]
+    code = worst([each.comparison for each in items])
+    put(lambda form: text(items, form, int(code)), FILES, options, lambda: _show(items))
+    return int(code)
+
+
+def _one(
+    baseline: str, ref: str, before: Sequence[StoredRun], after: Sequence[StoredRun], options: dict[str, Any]
+) -> Compared:
+    from loadtest.judge.compare import compare
+    from loadtest.judge.sides import side
+    from loadtest.show.comparison_views import compared
+
+    one, other = (
+        side(_name(name, runs), [run.manifest for run in runs])
+        for name, runs in ((baseline, before), (ref, after))
+    )
+    newest = other.newest or one.newest
+    comparison = compare(
+        one,
+        other,
+        _rules(newest, options),
+        noise=_known_noise(Path(options["results"]), newest),
+        force=options["force"],
+        lenient=options["lenient"],
+    )
+    return compared(comparison, before, after)
+
+
+def _name(ref: str, runs: Sequence[StoredRun]) -> str:
+    """The label of the runs; the id of a single run that was named in another way."""
+    labels = {run.manifest.get("label") for run in runs}
+    if len(runs) > 1:
+        return str(labels.pop())
+    return ref if ref in labels else str(runs[0].manifest.get("id"))
+
+
+def _show(items: Sequence[Compared]) -> None:
+    from loadtest.show.comparison import tell
+    from loadtest.show.terminal_comparison import show
+
+    show([tell(each.comparison) for each in items], sys.stdout)
+
+
+def _learn(options: dict[str, Any]) -> int:
+    """The noise of one build, shown and kept for later comparisons."""
+    from loadtest.judge.noise import floor
+    from loadtest.judge.sides import side
+    from loadtest.show.comparison_noise import as_json, as_text
+    from loadtest.show.terminal_screen import takes_unicode
+
+    if unknown := [name for name in options["format"] if name not in {"terminal", "json"}]:
+        raise ConfigError([Problem("--format", f"--noise knows terminal and json, not {unknown[0]}")])
+    results = Path(options["results"])
+    runs = side(options["noise"], [run.manifest for run in _stored(results, options["noise"])])
+    found = floor(runs, _rules(runs.newest, options))
+    screen = as_text(found, ascii_only=not takes_unicode(sys.stdout))
+    forms = {"terminal": lambda: as_text(found), "json": lambda: as_json(found)}
+    put(lambda form: forms[form](), FILES, options, lambda: click.echo(screen, nl=False))
+    if not found.rows:
+        return Exit.INVALID
+    kept = _noise_file(results, runs.newest)
+    write(kept, as_json(found))
+    click.echo(f"kept in {kept}, for comparisons with fewer runs", err=True)
+    return Exit.PASS
+
+
+def _noise_file(results: Path, newest: Manifest) -> Path:
+    from loadtest.keep.folder import checked_name
+
+    # The name comes from a stored file, and must not lead out of the folder.
+    name = checked_name(str(newest["scenario"]["name"]), "the scenario's name in run.json")
+    return results / f"noise-{name}.json"
+
+
+def _known_noise(results: Path, newest: Manifest) -> dict[str, float]:
+    """Spreads by metric that were learned from runs of the same plan on the same machine."""
+    from loadtest.judge.noise import learned
+
+    if not newest:
+        return {}
+    try:
+        kept = json.loads(_noise_file(results, newest).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return learned(kept, newest)
+
+
+def _stored(results: Path, ref: str) -> list[StoredRun]:
+    """The runs that ``ref`` means, each judged: all of a label, or one."""
+    from loadtest.keep.baseline import MARK, repeats
+    from loadtest.keep.find import find_run, find_runs
+    from loadtest.keep.read import read_run
+    from loadtest.show.views import judged
+
+    paths = find_runs(results, ref)
+    if not paths:
+        paths = repeats(results) if ref == MARK else [find_run(results, ref)]
+    return [judged(read_run(path)) for path in paths]
+
+
+def _pairs(
+    baseline: str, candidates: Sequence[str], found: dict[str, list[StoredRun]]
+) -> list[tuple[str, list[StoredRun], list[StoredRun]]]:
+    """Candidate, the baseline's runs and its own, by scenario where both have several.
+
+    Raises:
+        ConfigError: a run stands on both sides.
+    """
+    pairs = []
+    for ref in candidates:
+        _apart(baseline, ref, found)
+        before, after = _by_scenario(found[baseline]), _by_scenario(found[ref])
+        shared = [name for name in before if name in after]
+        if len(before) == len(after) == 1 or not shared:
+            pairs.append((ref, found[baseline], found[ref]))
+        else:
+            pairs += [(ref, before[name], after[name]) for name in shared]
+    return pairs
+
+
+def _apart(baseline: str, ref: str, found: dict[str, list[StoredRun]]) -> None:
+    same = {run.path.resolve() for run in found[baseline]} & {run.path.resolve() for run in found[ref]}
+    if same:
+        sentence = f'"{baseline}" and "{ref}" mean the same run {min(same).name}; name two different ones'
+        raise ConfigError([Problem("compare", sentence)])
+
+
+def _by_scenario(runs: Sequence[StoredRun]) -> dict[str, list[StoredRun]]:
+    groups: dict[str, list[StoredRun]] = {}
+    for run in runs:
+        groups.setdefault(str(run.manifest["scenario"]["name"]), []).append(run)
+    return groups
+
+
+def _rules(newest: Manifest, options: dict[str, Any]) -> Compare | None:
+    """[compare] of a run's scenario, with what the options replace; None: nothing replaced."""
+    from loadtest.judge.compare import rules_of
+    from loadtest.plan.reading import Source, Table
+    from loadtest.plan.rules import read_compare
+
+    asked = {"primary": list(options["primary"]), "smallest_effect": options["smallest_effect"]}
+    written = {name: value for name, value in asked.items() if value}
+    if not written:
+        return None
+    source = Source("--primary, --smallest-effect")
+    read = read_compare(Table(written, source))
+    source.finish()
+    rules = rules_of(newest)
+    if read.primary:
+        rules = replace(rules, primary=read.primary)
+    if options["smallest_effect"]:
+        rules = replace(rules, smallest_effect=read.smallest_effect, effects={})
+    return rules

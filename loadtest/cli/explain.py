@@ -1,0 +1,33 @@
+"""``loadtest explain``: what a scenario would do, without sending a byte."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from loadtest.cli.options import Shipped, plan_options
+
+EXAMPLES = """\b
+Examples:
+  loadtest explain agent-burst
+  loadtest explain my.toml --connections 200 --set traffic.every=200ms
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("scenario", default="agent-burst", type=Shipped("scenario"))
+@plan_options("EXPLAIN")
+def command(scenario: str, **changes: Any) -> None:
+    """Say what SCENARIO would do; nothing is sent."""
+    from loadtest.plan.explain import explain
+    from loadtest.plan.overrides import Overrides
+    from loadtest.plan.scenario_file import load_scenario
+    from loadtest.plan.secrets import missing_secrets
+
+    plan = load_scenario(scenario, Overrides(**changes))
+    for section in explain(plan):
+        click.echo(f"{section.title}\n" + "".join(f"  {line}\n" for line in section.lines))
+    for problem in missing_secrets(plan, os.environ):
+        click.echo(f"Missing here: {problem}")

@@ -1,0 +1,178 @@
+"""Options and argument types that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from difflib import get_close_matches
+from functools import reduce
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def option(*names: str, **attributes: Any) -> Callable[[F], F]:
+    """Return an option whose help names its environment variable."""
+    return click.option(*names, show_envvar=True, **attributes)
+
+
+class Whole(click.ParamType[int]):
+    """A whole number of at least 1."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return ``value`` as a number."""
+        text = str(value).strip()
+        if not text.isdecimal() or len(text) > 18 or int(text) < 1:
+            self.fail(f'"{text}" is not a whole number of at least 1', param, ctx)
+        return int(text)
+
+
+class Settings(click.ParamType[str]):
+    """KEY=VALUE, read by ``plan``; in an environment variable one per line, because values hold spaces."""
+
+    name = "key=value"
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """Return one value per line that is not blank."""
+        return [line.strip() for line in rv.splitlines() if line.strip()]
+
+
+class Time(click.ParamType[int]):
+    """A duration such as 30s, as nanoseconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the nanoseconds of ``value``."""
+        from loadtest.units import parse_duration
+
+        try:
+            return parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Formats(click.ParamType[tuple[str, ...]]):
+    """Names of views with commas between them."""
+
+    name = "formats"
+
+    def __init__(self, known: Collection[str]) -> None:
+        self.known = tuple(known)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names, each once, in the order given."""
+        names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",") if name.strip()))
+        for name in names:
+            if name not in self.known:
+                nearest = get_close_matches(name, self.known, n=1)
+                hint = f'did you mean "{nearest[0]}"?' if nearest else f"there are {', '.join(self.known)}"
+                self.fail(f'there is no format "{name}"; {hint}', param, ctx)
+        if not names:
+            self.fail("name at least one", param, ctx)
+        return names
+
+
+def view_options(files: Collection[str]) -> Callable[[F], F]:
+    """Return ``--format``, of the views that ``files`` names, and ``--output``."""
+    wanted = option(
+        "--format",
+        metavar="NAME,...",
+        type=Formats(files),
+        default="terminal",
+        help=f"{', '.join(files)}; several with commas.",
+    )
+    put = option(
+        "--output",
+        metavar="PATH",
+        type=click.Path(path_type=Path),
+        help="A file, or a folder for several.",
+    )
+    return lambda command: wanted(put(command))
+
+
+class Shipped(click.ParamType[str]):
+    """The name of something shipped, or the path of a file; completes both."""
+
+    def __init__(self, kind: Literal["scenario", "protocol", "policy"]) -> None:
+        self.kind: Literal["scenario", "protocol", "policy"] = kind
+        self.name = kind
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Return the shipped names that fit, then let the shell add files."""
+        from loadtest.plan.shipped import shipped_names
+
+        names = [name for name in shipped_names(self.kind) if name.startswith(incomplete)]
+        return [*(CompletionItem(name) for name in names), CompletionItem(incomplete, type="file")]
+
+
+class Stored(click.ParamType[str]):
+    """What stands for a stored run: its id, the beginning, a label, ``latest`` or a path."""
+
+    name = "run"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Return ``latest`` and the ids that fit."""
+        from loadtest.keep.find import LATEST, list_runs
+
+        runs = list_runs(Path(ctx.params.get("results") or "results"), probes=False)
+        known = [LATEST, *(run.id for run in reversed(runs))]
+        return [CompletionItem(name) for name in known if name.startswith(incomplete)]
+
+
+def plan_options(command: str) -> Callable[[F], F]:
+    """Return the options that change a scenario: target, duration, connections, their rate, and any key."""
+    changes = (
+        option("--target", metavar="URL", help="Where to send it: ws://..., wss://... or simulator."),
+        option("--duration", metavar="TIME", help="The measured part, such as 30s."),
+        option("--connections", metavar="N", type=Whole(), help="How many connections."),
+        option("--connect-rate", metavar="RATE", help="How fast they open, such as 25/s."),
+        option(
+            "--set",
+            "sets",
+            metavar="KEY=VALUE",
+            type=Settings(),
+            multiple=True,
+            envvar=f"LOADTEST_{command}_SET",
+            help="Replace one key of the scenario; may be given again (in the variable: one per line).",
+        ),
+    )
+    return lambda function: reduce(lambda decorated, change: change(decorated), reversed(changes), function)
+
+
+def target_option(command: F) -> F:
+    """Return ``command`` with the ``--target`` of a policy."""
+    told = (
+        "Where the policy's WebSocket parts are asked; http parts at the same host and port move with them."
+    )
+    return option("--target", metavar="URL", help=told)(command)
+
+
+def results_option(command: str) -> Callable[[F], F]:
+    """Return ``--results DIR``; the variable of the command comes before the one of all commands."""
+    return option(
+        "--results",
+        metavar="DIR",
+        type=click.Path(file_okay=False),
+        default="results",
+        show_default=True,
+        envvar=[f"LOADTEST_{command}_RESULTS", "LOADTEST_RESULTS"],
+        help="Folder of the runs.",
+    )

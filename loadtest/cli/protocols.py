@@ -1,0 +1,84 @@
+"""``loadtest protocols``: those that ship; ``check`` reads one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from loadtest.cli.options import Shipped, option
+from loadtest.cli.shipped import show_shipped
+
+if TYPE_CHECKING:
+    from loadtest.plan.protocol import Protocol
+
+EXAMPLES = """\b
+Examples:
+  loadtest protocols
+  loadtest protocols --show agent-events > mine.toml
+  loadtest protocols check mine.toml
+"""
+
+CHECK_EXAMPLE = """\b
+Example:
+  loadtest protocols check mine.toml
+"""
+
+
+UNMEASURED = "not measured: no path"
+
+
+@click.group(epilog=EXAMPLES, invoke_without_command=True)
+@option("--show", metavar="NAME", type=Shipped("protocol"), help="Print the TOML of one.")
+@click.pass_context
+def command(context: click.Context, show: str | None) -> None:
+    """List the protocols that ship, or check one's own."""
+    if context.invoked_subcommand is None:
+        show_shipped("protocol", show)
+
+
+@command.command(epilog=CHECK_EXAMPLE)
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Read FILE, report every mistake in it, and say what was understood."""
+    from loadtest.plan.protocol_file import load_protocol
+
+    for topic, sentence in _understood(load_protocol(file)):
+        click.echo(f"{topic:<30} {sentence}")
+
+
+def _understood(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    """Yield topic and sentence of everything that decides what will be counted."""
+    from loadtest.plan.protocol_file import asked_columns
+
+    connect, events = protocol.connect, protocol.events
+    yield "name", f"{protocol.name}  {protocol.about}".rstrip()
+    yield "path", connect.path
+    yield (
+        "ready",
+        f"after its steps: {len(connect.ready)}" if connect.ready else "with the 101 of the upgrade",
+    )
+    yield (
+        "events",
+        f"{events.format}, matched {f'by {_or(events.turn)}' if events.match == 'id' else 'in order'}",
+    )
+    yield (
+        "end",
+        f"when its events reach {events.count}"
+        if events.count
+        else _or(events.end)
+        or "a turn never ends by itself, but with the run: `end` or `count` would say when",
+    )
+    yield "fail", _or(events.fail) or "no event fails a turn"
+    yield "required", ", ".join(events.required) or "nothing"
+    yield "lost, duplicate, out of order", _or(events.sequence) or UNMEASURED
+    yield "foreign", _or(events.user) or UNMEASURED
+    if asked := asked_columns(protocol):
+        names = ", ".join(f"{{{name}}}" for name in asked)
+        yield "needs of the scenario", f"{names}: columns of its target.identities or traffic.data"
+
+
+def _or(words: tuple[str, ...]) -> str:
+    return " or ".join(words)

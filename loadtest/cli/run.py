@@ -1,0 +1,40 @@
+"""``loadtest run``: one run, from the plan to the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from loadtest.cli.options import Shipped, Whole, option, plan_options, results_option
+
+EXAMPLES = """\b
+Examples:
+  loadtest run                                  agent-burst against our own simulator
+  loadtest run agent-burst --target ws://localhost:8000/ws --label v1.4.0
+  loadtest run my.toml --connections 200 --duration 2m
+  loadtest run my.toml --set traffic.every=200ms --set "thresholds.turn.first_event.p95=< 50ms"
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("scenario", default="agent-burst", type=Shipped("scenario"))
+@plan_options("RUN")
+@option("--label", metavar="TEXT", help="A name for this run, such as a version: letters, digits, . _ -")
+@option("--processes", metavar="N", type=Whole(), default=1, help="Processes that send.")
+@option("--workers", metavar="N", type=Whole(), help="Wait for N `loadtest worker` to join.")
+@option("--bind", metavar="HOST:PORT", help="Where workers join.")
+@option("--repeat", metavar="N", type=Whole(), default=1, help="Run it N times.")
+@results_option("RUN")
+@option("--ui", is_flag=True, help="Show the run in Locust's web page while it goes.")
+@option("--quiet", is_flag=True, help="Print the verdict and the place of the report, nothing else.")
+@option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")
+@click.option("--asked-by", hidden=True)
+def command(**options: Any) -> int:
+    """Run SCENARIO (a shipped name or a TOML file) and judge it.
+
+    The exit code is the verdict: 0 pass, 1 fail, 3 unreachable, 4 not to be believed.
+    """
+    from loadtest.run import RunOptions, execute
+
+    return execute(RunOptions(**options))

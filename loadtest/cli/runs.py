@@ -1,0 +1,284 @@
+"""``loadtest runs``: what is stored."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from loadtest.cli.options import Stored, Time, Whole, option, results_option
+
+if TYPE_CHECKING:
+    from loadtest.keep.find import StoredRun
+    from loadtest.keep.prune import Pruned, Spared
+    from loadtest.keep.read import Run
+    from loadtest.show.report import ThresholdRow
+
+EXAMPLES = """\b
+Examples:
+  loadtest runs list
+  loadtest runs show latest
+  loadtest runs baseline v1.4.0
+  loadtest runs prune --keep 7d --dry-run
+"""
+
+LIST_EXAMPLE = """\b
+Example:
+  loadtest runs list --last 5
+"""
+
+SHOW_EXAMPLES = """\b
+Examples:
+  loadtest runs show latest
+  loadtest runs show v1.4.0
+"""
+
+PRUNE_EXAMPLES = """\b
+Examples:
+  loadtest runs prune --dry-run
+  loadtest runs prune --keep 30d
+"""
+
+BASELINE_EXAMPLES = """\b
+Examples:
+  loadtest runs baseline v1.4.0
+  loadtest runs baseline
+"""
+
+IMPORT_EXAMPLE = """\b
+Example:
+  loadtest runs import from-ci/20261122T121530Z-agent-burst
+"""
+
+MERGE_EXAMPLE = """\b
+Example:
+  loadtest runs merge host-a host-b --label both
+"""
+
+
+@click.group(epilog=EXAMPLES, invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """List the stored runs, show one, mark the baseline, free old raw files, import, merge.
+
+    Without a command it lists them.
+    """
+    if context.invoked_subcommand is None:
+        with list_stored.make_context("list", [], parent=context) as of_list:
+            list_stored.invoke(of_list)
+
+
+@command.command("list", epilog=LIST_EXAMPLE)
+@results_option("RUNS_LIST")
+@option("--last", metavar="N", type=Whole(), help="Only the N newest.")
+@option("--all", "everything", is_flag=True, help="Also the runs by which `ready` and `watch` asked a part.")
+def list_stored(results: str, last: int | None, everything: bool) -> None:  # noqa: FBT001 - click gives flags by name
+    """List every stored run, oldest first: outcome, id, target, and why it ended so.
+
+    Runs that `loadtest ready` and `loadtest watch` made to ask a part are left out, unless --all is given.
+    """
+    from loadtest.keep.baseline import marked
+    from loadtest.keep.find import list_runs
+    from loadtest.show.terminal_screen import fitting
+
+    stored = list_runs(Path(results))
+    runs = [run for run in stored if everything or run.asked_by is None]
+    if not stored:
+        click.echo(f'"{results}" holds no runs yet; make one: loadtest run agent-burst', err=True)
+    baseline = marked(Path(results))
+    for line in fitting([_row(run, baseline) for run in (runs[-last:] if last else runs)], sys.stdout):
+        click.echo(line)
+    if hidden := len(stored) - len(runs):
+        told = ("run", "is", "it") if hidden == 1 else ("runs", "are", "them")
+        sentence = "{} {} that `ready` or `watch` made {} left out; --all lists {}"
+        click.echo(sentence.format(hidden, *told), err=True)
+
+
+def _row(run: StoredRun, baseline: Path | None) -> tuple[str, ...]:
+    """Outcome, id, what was asked, what to know beside it, and why."""
+    from loadtest.show.printable import printable
+
+    asked = f"asked by {printable(run.asked_by)}" if run.asked_by else ""
+    notes = ", ".join(filter(None, ("baseline" if run.path == baseline else "", asked)))
+    target = "SIMULATED" if run.simulated else printable(run.target, 80)
+    return run.outcome or _standing(run), run.id, target, notes, printable(_why(run), 500)
+
+
+def _why(run: StoredRun) -> str:
+    """Return what became of the thresholds, with what was measured where one was missed; else the reason."""
+    from loadtest.show.telling import measured_text
+
+    of = len(run.thresholds)
+    missed = [each for each in run.thresholds if each.outcome == "missed"]
+    if run.outcome == "pass" and of:
+        return f"{of} held"
+    if run.outcome == "interrupted":
+        return ""
+    if run.outcome != "fail" or not missed:
+        return run.why
+    told = (f"{each.name} {measured_text(each.unit or '', each.measured or 0.0)}" for each in missed)
+    return f"{len(missed)} of {of} missed: {', '.join(told)}"
+
+
+def _standing(run: StoredRun) -> str:
+    """Return how a run without a verdict stands: running, or cut short."""
+    from loadtest.keep.read import read_run
+
+    return read_run(run.path).status
+
+
+@command.command(epilog=SHOW_EXAMPLES)
+@click.argument("run", type=Stored(), default="latest")
+@results_option("RUNS_SHOW")
+def show(run: str, results: str) -> None:
+    """Show where RUN is, how it ended and what it promised.
+
+    RUN is an id, the beginning of one, a label, a path, or latest.
+    """
+    from loadtest.keep.find import find_run, find_runs
+    from loadtest.keep.read import read_run
+
+    stored = read_run(find_run(Path(results), run))
+    repeats = len(find_runs(Path(results), run))
+    for topic, text in _told(stored, repeats if stored.manifest.get("label") == run else 0):
+        click.echo(f"{topic:<10} {text}")
+
+
+def _told(run: Run, repeats: int) -> Iterator[tuple[str, str]]:
+    """Yield topic and text of what is known of a run at a glance; it may be the newest of several."""
+    from loadtest.show.telling import tell
+
+    report, verdict = tell(run.manifest), run.manifest.get("verdict") or {}
+    known = {fact.name: fact.value for fact in report.facts}
+    yield "run", run.id + (f"  the newest of {repeats} with that label" if repeats > 1 else "")
+    yield "status", run.status
+    if asked := run.manifest.get("asked_by"):
+        yield "asked by", str(asked)
+    yield "target", report.target + ("  SIMULATED" if report.simulated else "")
+    if "load" in known:
+        yield "load", known["load"]
+    if pruned := run.manifest.get("pruned"):
+        yield "pruned", f"{pruned.get('at')}: {', '.join(pruned.get('files') or ())}"
+    for part in run.manifest.get("merged") or ():
+        yield "merged of", f"{part.get('run')}, begun {part.get('offset_s'):.3f} s after the first"
+    if report.judgement.exit_code is not None:
+        yield "verdict", f"{verdict.get('outcome')}, exit code {report.judgement.exit_code}"
+    for threshold in report.thresholds:
+        yield "threshold", _judged(threshold)
+    for notice in report.notices:
+        yield "notice", f"{notice.code}: {notice.message}"
+    yield "folder", str(run.path)
+    for file in sorted(path for path in run.path.rglob("*") if path.is_file()):
+        yield "file", f"{file.relative_to(run.path)}  {file.stat().st_size:,} bytes"
+
+
+def _judged(threshold: ThresholdRow) -> str:
+    """Return one threshold with what was measured and what became of it."""
+    why = f" ({threshold.reason})" if threshold.reason else ""
+    n = f" (n={threshold.n})" if threshold.n else ""
+    measured = f", measured {threshold.measured}{n}" if threshold.measured != "–" else ""
+    return f"{threshold.name} {threshold.expression}: {threshold.outcome}{measured}{why}"
+
+
+@command.command("baseline", epilog=BASELINE_EXAMPLES)
+@click.argument("run", type=Stored(), required=False)
+@results_option("RUNS_BASELINE")
+def mark_baseline(run: str | None, results: str) -> None:
+    """Mark RUN as the baseline, or show which one is.
+
+    The baseline is what `loadtest compare baseline` means, with all runs of its label; `loadtest trend`
+    takes its level as accepted; `loadtest runs prune` never touches it.
+    """
+    from loadtest.keep.baseline import mark, marked
+    from loadtest.keep.find import find_run
+
+    if run is not None:
+        path = find_run(Path(results), run)
+        mark(Path(results), path)
+        click.echo(f"baseline   {path.name}")
+    elif found := marked(Path(results)):
+        click.echo(f"baseline   {found.name}")
+    else:
+        click.echo(f'no run of "{results}" is marked; mark one: loadtest runs baseline RUN', err=True)
+
+
+@command.command("prune", epilog=PRUNE_EXAMPLES)
+@option(
+    "--keep", metavar="TIME", type=Time(), default="7d", show_default=True, help="Age of what is kept whole."
+)
+@option("--dry-run", is_flag=True, help="Only say what would be freed.")
+@results_option("RUNS_PRUNE")
+def prune_runs(results: str, keep: int, dry_run: bool) -> None:  # noqa: FBT001 - click gives flags by name
+    """Free the raw files of old runs; run.json, reports and plots stay for ever.
+
+    The baseline with its repeats is spared, and what was never judged.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from loadtest.keep.prune import Pruned, prune
+    from loadtest.units import format_bytes
+
+    found = prune(Path(results), timedelta(microseconds=keep / 1000), datetime.now(UTC), dry_run=dry_run)
+    freed = [each for each in found if isinstance(each, Pruned)]
+    for each in found:
+        click.echo(_freed(each, dry_run=dry_run))
+    would = "would be freed" if dry_run else "freed"
+    total = format_bytes(sum(each.size for each in freed))
+    click.echo(f"{len(freed)} {'run' if len(freed) == 1 else 'runs'}, {total} {would}")
+
+
+def _freed(each: Pruned | Spared, *, dry_run: bool) -> str:
+    """Return what became of one old run."""
+    from loadtest.keep.prune import Spared
+    from loadtest.units import format_bytes
+
+    if isinstance(each, Spared):
+        return f"spared  {each.id}: {each.reason}"
+    return f"{'old' if dry_run else 'freed':<7} {each.id}: {format_bytes(each.size)}, {', '.join(each.files)}"
+
+
+@command.command("import", epilog=IMPORT_EXAMPLE)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@results_option("RUNS_IMPORT")
+def import_folder(folder: Path, results: str) -> None:
+    """Take over the run in DIR, or every run in the folders of DIR.
+
+    Each is read whole before it is taken; links are refused, and nothing is ever overwritten.
+    """
+    from loadtest.keep.importing import import_runs
+
+    for each in import_runs(Path(results), folder):
+        said = "imported" if each.new else "already here:"
+        left = f"; not taken: {', '.join(each.ignored)}" if each.ignored else ""
+        click.echo(f"{said} {each.path}{left}")
+
+
+@command.command("merge", epilog=MERGE_EXAMPLE)
+@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True, type=Stored())
+@option("--label", metavar="NAME", help="Of the merged run.")
+@results_option("RUNS_MERGE")
+def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None:
+    """Add up runs that several hosts made of one test at one time, as a new run.
+
+    Histograms and counters are added, which is exact. The hosts must have run the same scenario.
+    """
+    from loadtest.judge.judging import judge_run
+    from loadtest.judge.span import stage_parts
+    from loadtest.keep.find import find_run
+    from loadtest.keep.manifest import write_manifest
+    from loadtest.keep.merging import merge_runs
+    from loadtest.keep.read import read_run
+    from loadtest.show.views import write_views
+
+    parts = [read_run(find_run(Path(results), run)) for run in runs]
+    made = merge_runs(Path(results), parts, label)
+    seconds = list(made.intervals()) if stage_parts(made.manifest) else None
+    write_manifest(made.path, judge_run(made.manifest, made.totals(), made.turns(), seconds))
+    merged = read_run(made.path)
+    write_views(merged)
+    verdict = merged.manifest["verdict"]
+    click.echo(f"merged {merged.id}: {verdict['outcome']}, exit code {verdict['exit_code']}")
+    click.echo(f"report {merged.path / 'report.html'}")

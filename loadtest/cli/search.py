@@ -1,0 +1,139 @@
+"""``loadtest search``: the highest load that still holds the thresholds."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loadtest.cli.options import Shipped, Whole, option, plan_options, results_option
+from loadtest.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from loadtest.judge.knee import Search
+
+EXAMPLES = """\b
+Examples:
+  loadtest search agent-burst --target ws://staging:8000/ws --over connections --to 2000
+  loadtest search echo-steady --over rate --from 200/s --to 5000/s --duration 20s
+  loadtest search my.toml --over rate --precision 2% --repeat 5
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("scenario", default="agent-burst", type=Shipped("scenario"))
+@plan_options("SEARCH")
+@option("--over", type=click.Choice(["connections", "rate"]), default="connections", show_default=True,
+        help="What grows: how many connections, or turns a second over all of them.")  # fmt: skip
+@option(
+    "--from",
+    metavar="LOAD",
+    help="Where to begin, such as 50 or 100/s; the scenario's own load if not given.",
+)
+@option("--to", metavar="LOAD", help="The highest load to try; the scenario's limit if not given.")
+@option("--step", metavar="FACTOR", type=click.FloatRange(1.1, 10), default=2.0, show_default=True,
+        help="By how much loads grow until one misses.")  # fmt: skip
+@option("--precision", metavar="PART", default="5%", show_default=True, help="How narrow to look.")
+@option(
+    "--repeat",
+    metavar="N",
+    type=Whole(),
+    default=3,
+    show_default=True,
+    help="Runs at either end of what was found.",
+)
+@option("--label", metavar="TEXT", help="The probes are labelled search-TEXT.")
+@option("--processes", metavar="N", type=Whole(), default=1, help="Processes that send.")
+@option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+        help="Where the result goes; beside the runs if not given.")  # fmt: skip
+@option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")
+@results_option("SEARCH")
+def command(scenario: str, **options: Any) -> int:
+    """Find the highest load at which SCENARIO still holds its thresholds.
+
+    Loads grow until one misses, then the bracket is halved; every probe is a kept run. The exit code: 0 found
+    (or all held up to --to), 1 nothing held, 3 unreachable, 4 the generator was the limit.
+    """
+    from loadtest.run.options import RunOptions
+    from loadtest.run.search import SearchOptions, run_search
+
+    own = {
+        name: options.pop(name) for name in ("over", "from", "to", "step", "precision", "repeat", "output")
+    }
+    search = run_search(
+        SearchOptions(
+            each=RunOptions(scenario=scenario, **options),
+            over=own["over"],
+            start=_load(own["from"], "--from", own["over"]),
+            most=_load(own["to"], "--to", own["over"]),
+            step=own["step"],
+            precision=_part(own["precision"]),
+            repeat=own["repeat"],
+        )
+    )
+    _show(search)
+    _keep(search, own["output"], Path(options["results"]))
+    return search.finding.exit_code
+
+
+def _load(text: str | None, name: str, over: str) -> float | None:
+    """A number of connections, or a rate; a rate without a unit is by the second."""
+    from loadtest.units import parse_rate
+
+    if text is None:
+        return None
+    try:
+        load = (
+            float(text) if over == "connections" or text.replace(".", "", 1).isdigit() else parse_rate(text)
+        )
+    except ValueError as error:
+        right = "a whole number, such as 50" if over == "connections" else str(error)
+        raise ConfigError([Problem(name, f"`{text}`: {right}")]) from None
+    if not 0 < load < 1e9:
+        raise ConfigError([Problem(name, f"`{text}` is no load: it must be more than 0")])
+    return load
+
+
+def _part(text: str) -> float:
+    from loadtest.units import parse_ratio
+
+    try:
+        part = parse_ratio(text)
+    except ValueError as error:
+        raise ConfigError([Problem("--precision", str(error))]) from None
+    if not 0.001 <= part <= 1:
+        raise ConfigError([Problem("--precision", f"`{text}` must lie between 0.1% and 100%")])
+    return part
+
+
+def _show(search: Search) -> None:
+    from loadtest.show.search import as_text
+    from loadtest.show.terminal_screen import takes_unicode
+
+    click.echo("\n" + as_text(search, ascii_only=not takes_unicode(sys.stdout)), nl=False)
+
+
+def _keep(search: Search, output: Path | None, results: Path) -> None:
+    """Write every view, and say where."""
+    from loadtest.keep.folder import folder_name, make_folder
+    from loadtest.show.plot.knee import KneePicture
+    from loadtest.show.search import as_html, as_json, as_markdown
+
+    if output is None:
+        name = folder_name(f"search-{search.scenario}", None, datetime.fromisoformat(search.started))
+        output = make_folder(results, name)
+    texts = {"search.json": as_json(search), "search.md": as_markdown(search)}
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if search.tries:
+            picture = KneePicture(search)
+            texts |= {"search.html": as_html(search), "knee.svg": picture.svg()}
+            (output / "knee.png").write_bytes(picture.png())
+        for name, text in texts.items():
+            (output / name).write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigError([Problem("--output", f"{output} cannot be written: {error.strerror}")]) from None
+    click.echo(f"wrote {output}")

@@ -1,0 +1,55 @@
+"""``loadtest simulator``: an agent backend with fault knobs, on loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import click
+
+from loadtest.cli.options import option
+
+EXAMPLES = """\b
+Examples:
+  loadtest simulator --port 8765
+  loadtest simulator --port 8765 --fault drop=0.05 --fault delay=exp:20ms --seed 7
+"""
+
+
+class _WithFaults(click.Command):
+    """A command whose help ends with the list of faults, read where they are defined."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the faults, then the examples."""
+        from loadtest.simulator.faults import FORMS
+
+        with formatter.section("Faults (P is a part, such as 0.05)"):
+            formatter.write_dl([(form.usage, form.about) for form in FORMS.values()], col_max=36)
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(cls=_WithFaults, epilog=EXAMPLES)
+@option("--host", metavar="ADDRESS", help="Of this machine; without it, nobody else can reach it.")
+@option("--port", metavar="PORT", help="Where to listen; 0 takes a free port.")
+@option("--fault", metavar="NAME[=VALUE]", multiple=True, help="Do this wrong; may be given again.")
+@option("--seed", metavar="N", help="Of every draw: the same seed strikes the same turns.")
+@option("--jwt-secret-env", metavar="NAME", help="Check tokens against the secret in this variable.")
+@option("--cert", metavar="FILE", help="Speak wss with this certificate.")
+@option("--key", metavar="FILE", help="The key of the certificate.")
+@option("--compression", is_flag=True, help="Agree to permessage-deflate.")
+@option("--partials", metavar="N", help="Partial results in a turn.")
+@option("--heartbeat", metavar="TIME", help='Send {"type":"ping"} this often.')
+@option("--slow-reader", metavar="TIME", help="How long a client may leave its events unread.")
+@option("--max-time", metavar="TIME", help="Stop after this time.")
+@option("--max-connections", metavar="N", help="More are refused.")
+@option("--max-message-bytes", metavar="N", help="A larger message closes its connection.")
+@option("--max-turns", metavar="N", help="Turns in flight at most.")
+def command(fault: tuple[str, ...], compression: bool, **options: str | None) -> None:  # noqa: FBT001 - click passes it by name
+    """Serve an agent backend: /ws, /echo, GET /health. Ctrl-C stops it.
+
+    Without faults it is fast and right, and numbers its events. Every report of a run against it says
+    SIMULATED. It listens on loopback, and whoever reaches another address of it may use it.
+    """
+    from loadtest.simulator.options import parse_options
+    from loadtest.simulator.server import run
+
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not None]
+    flags = ["--compression"] if compression else []
+    run(parse_options([*given, *flags, *(f"--fault={name}" for name in fault)]))

@@ -1,0 +1,106 @@
+"""``loadtest suite``: many scenarios, one summary, one exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loadtest.cli.options import Shipped, Time, Whole, option, plan_options, results_option
+from loadtest.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from loadtest.judge.suite import Suite
+
+EXAMPLES = """\b
+Examples:
+  loadtest suite agent-burst echo-steady
+  loadtest suite scenarios/ --label v1.4.0 --target ws://staging:8000/ws --repeat 5
+  loadtest suite scenarios/ --label nightly --budget 30m --summary "$GITHUB_STEP_SUMMARY" --output public/
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("scenarios", nargs=-1, required=True, type=Shipped("scenario"))
+@plan_options("SUITE")
+@option("--label", metavar="TEXT", help="A name for all runs, such as a version: letters, digits, . _ -")
+@option("--repeat", metavar="N", type=Whole(), default=1, help="Go through the list N times.")
+@option("--budget", metavar="TIME", type=Time(), help="Begin no run that would end after it, such as 30m.")
+@option("--processes", metavar="N", type=Whole(), default=1, help="Processes that send.")
+@option("--summary", metavar="FILE", type=click.Path(path_type=Path), help="Where Markdown goes as well.")
+@option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+        help="Where the summary goes; beside the runs if not given.")  # fmt: skip
+@option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")
+@results_option("SUITE")
+def command(scenarios: tuple[str, ...], **options: Any) -> int:
+    """Run SCENARIOS (folders, files, shipped names) one after another, and sum them up.
+
+    All are checked before the first begins. What did not fit into the budget is listed, and is no pass. The
+    exit code is the worst by 70, 130, 2, 1, 3, 4, 0.
+    """
+    from loadtest.run.options import RunOptions
+    from loadtest.run.suite import SuiteOptions, run_suite
+
+    own = {name: options.pop(name) for name in ("repeat", "budget", "summary", "output")}
+    each = RunOptions(**options)
+    _check_places(own["output"], own["summary"])
+    suite = run_suite(SuiteOptions(refs=scenarios, each=each, repeat=own["repeat"], budget_ns=own["budget"]))
+    _show(suite)
+    _keep(suite, own["output"], Path(each.results_folder))
+    if own["summary"] is not None:
+        from loadtest.show.suite import as_markdown
+
+        _write(own["summary"], as_markdown(suite))
+    return suite.exit_code
+
+
+def _check_places(output: Path | None, summary: Path | None) -> None:
+    """Complain now rather than after an hour of runs.
+
+    Raises:
+        ConfigError: what is to be written could not be.
+    """
+    try:
+        for folder in (output, summary.parent if summary else None):
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+        if summary is not None:
+            summary.open("a", encoding="utf-8").close()
+    except OSError as error:
+        sentence = f"{error.filename} cannot be written: {error.strerror}"
+        raise ConfigError([Problem("--output, --summary", sentence)]) from None
+
+
+def _show(suite: Suite) -> None:
+    from rich.console import Console
+
+    from loadtest.show.suite import as_text
+    from loadtest.show.terminal_screen import takes_unicode
+
+    console = Console(file=sys.stdout)
+    width = console.width if console.is_terminal else 110
+    sys.stdout.write("\n" + as_text(suite, width=width, ascii_only=not takes_unicode(sys.stdout)))
+
+
+def _keep(suite: Suite, output: Path | None, results: Path) -> None:
+    """Write every view, and say where."""
+    from datetime import datetime
+
+    from loadtest.keep.folder import folder_name, make_folder
+    from loadtest.show.suite_files import files
+
+    if output is None:
+        name = folder_name("suite", suite.label, datetime.fromisoformat(suite.started))
+        output = make_folder(results, name)
+    for name, text in files(suite).items():
+        _write(output / name, text)
+    click.echo(f"wrote {output}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigError([Problem("--output", f"{path} cannot be written: {error.strerror}")]) from None

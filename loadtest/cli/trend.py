@@ -1,0 +1,138 @@
+"""``loadtest trend``: a scenario over all its stored runs."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loadtest.cli.options import Shipped, Whole, option, results_option, view_options
+from loadtest.cli.writing import put
+from loadtest.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from loadtest.judge.trend import Trend
+    from loadtest.keep.find import StoredRun
+
+FILES = {
+    "terminal": "trend.txt",
+    "html": "trend.html",
+    "markdown": "trend.md",
+    "json": "trend.json",
+    "svg": "trend.svg",
+    "png": "trend.png",
+    "otava": "trend.csv",
+}
+"""What a view is called in a folder."""
+
+PICTURES = ("svg", "png")
+
+EXAMPLES = """\b
+Examples:
+  loadtest trend agent-burst
+  loadtest trend agent-burst --metric turn.first_event.p99 --last 60
+  loadtest trend --format markdown >> "$GITHUB_STEP_SUMMARY"
+  loadtest trend agent-burst --format html,png --output public/
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("scenario", required=False, type=Shipped("scenario"))
+@option("--metric", metavar="METRIC", multiple=True, help="What decides; may be given again, 6 at most.")
+@option("--last", metavar="N", type=Whole(), help="Only the N newest runs.")
+@option("--machine", metavar="ID", help="Runs of this machine; by default of the newest run's.")
+@view_options(FILES)
+@results_option("TREND")
+def command(scenario: str | None, **options: Any) -> int:
+    """Show the history of SCENARIO, by default of every stored one: where it changed, and the newest run.
+
+    The newest run is held against 8 or more before it; a change of level is found once 5 runs follow.
+
+    The exit code: 1 the newest run or its level is slower, 4 the newest run does not count, else 0.
+    """
+    from loadtest.judge.trend import worst
+    from loadtest.show.trend_views import made
+
+    metrics = _checked(options["metric"])
+    trends = [_trend(runs, metrics, options) for runs in _stored(Path(options["results"]), scenario)]
+    if len(trends) > 1 and (picture := next((name for name in PICTURES if name in options["format"]), None)):
+        raise ConfigError([Problem("--format", f"{picture} is the picture of one scenario; name a SCENARIO")])
+    code = worst(trends)
+    put(lambda form: made(trends, form, int(code)), FILES, options, lambda: _show(trends))
+    return int(code)
+
+
+def _show(trends: Sequence[Trend]) -> None:
+    from loadtest.show.terminal_trend import show
+    from loadtest.show.trend import tell
+
+    show([tell(each) for each in trends], sys.stdout)
+
+
+def _trend(runs: Sequence[StoredRun], metrics: Sequence[str], options: dict[str, Any]) -> Trend:
+    """The trend of the runs of one scenario; only their ``run.json`` is read."""
+    from loadtest.judge.history import history
+    from loadtest.judge.trend import trend
+    from loadtest.keep.baseline import marked
+    from loadtest.keep.read import read_manifest
+
+    manifests = [read_manifest(run.path) for run in runs]
+    try:
+        past = history(manifests, machine=options["machine"], last=options["last"])
+    except ValueError as error:
+        raise ConfigError([Problem("--machine", str(error))]) from None
+    baseline = marked(Path(options["results"]))
+    return trend(past, metrics, baseline.name if baseline else None)
+
+
+def _checked(metrics: Sequence[str]) -> tuple[str, ...]:
+    """The names of ``--metric``.
+
+    Raises:
+        ConfigError: there is no such metric, or they are too many.
+    """
+    from loadtest.plan.reading import Source, Table
+    from loadtest.plan.rules import read_compare
+
+    if not metrics:
+        return ()
+    source = Source("--metric")
+    read = read_compare(Table({"primary": list(metrics)}, source))
+    source.finish()
+    return read.primary
+
+
+def _stored(results: Path, scenario: str | None) -> list[list[StoredRun]]:
+    """The runs of one scenario, or of every one that is stored, oldest first.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    from loadtest.keep.find import list_runs
+
+    groups: dict[str, list[StoredRun]] = {}
+    for run in list_runs(results, probes=False):
+        groups.setdefault(run.scenario, []).append(run)
+    if not groups:
+        raise ConfigError(
+            [Problem("trend", f'"{results}" holds no runs yet; make one: loadtest run agent-burst')]
+        )
+    if scenario is None:
+        return list(groups.values())
+    name = scenario if scenario in groups else _name_of(scenario)
+    if name not in groups:
+        near = difflib.get_close_matches(name, groups, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else f"there are runs of {', '.join(list(groups)[:5])}"
+        raise ConfigError([Problem("trend", f'"{results}" holds no run of "{name}"; {hint}')])
+    return [groups[name]]
+
+
+def _name_of(scenario: str) -> str:
+    """The name of a scenario that was given as the path of its file."""
+    from loadtest.plan.scenario_file import load_scenario
+
+    return load_scenario(scenario).name if Path(scenario).suffix == ".toml" else scenario

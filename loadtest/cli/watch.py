@@ -1,0 +1,150 @@
+"""``loadtest watch``: the GO / NO-GO report again and again, with alerts."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loadtest.cli.options import Settings, Shipped, Whole, option, results_option, target_option
+from loadtest.errors import ConfigError, Exit, Problem
+
+if TYPE_CHECKING:
+    from loadtest.live.watch import Watch
+    from loadtest.readiness.findings import Assessment
+
+LONGEST_SLEEP_S = 1.0
+
+NOTES = 5
+"""So many of the last messages and remedies stand below the dashboard."""
+
+EXAMPLES = """\b
+Examples:
+  loadtest watch my-policy.toml
+  loadtest watch my-policy.toml --serve 8790       and a page on http://127.0.0.1:8790/
+  loadtest watch my-policy.toml --rounds 1         once, for cron
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("policy", default="ready", type=Shipped("policy"))
+@option(
+    "--serve",
+    metavar="[HOST:]PORT",
+    help="Show a page that refreshes itself; on loopback unless HOST is given.",
+)
+@option("--rounds", metavar="N", type=Whole(), help="End after so many assessments, with the last verdict.")
+@option(
+    "--remedy", is_flag=True, help="Run the policy's remedies that are no dry run; else they are only told."
+)
+@target_option
+@option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_WATCH_SET",
+        help="Replace one key of the policy; may be given again (variable: one per line).")  # fmt: skip
+@option("--quiet", is_flag=True, help="Say only what changes.")
+@results_option("WATCH")
+def command(policy: str, **options: Any) -> int:
+    """Ask the parts of POLICY at its intervals, alert by its routes, until Ctrl-C.
+
+    What was alerted is kept on disk: a watch that is started again neither loses nor repeats it.
+    """
+    from loadtest.live.memory import only_one
+    from loadtest.live.routes import missing_variables
+    from loadtest.live.watch import Watch
+    from loadtest.readiness.history import History
+    from loadtest.readiness.policy_file import load_policy
+
+    read = load_policy(policy, options["sets"], options["target"])
+    if unset := missing_variables(read, os.environ):
+        raise ConfigError(unset)
+    results = Path(options["results"])
+    with only_one(History.of(results, read.name).folder):
+        watch = Watch(read, results, act=options["remedy"])
+        with _serving(options["serve"], watch), _screen(watch, quiet=options["quiet"]) as show:
+            return _rounds(watch, options["rounds"], show)
+
+
+def _rounds(watch: Watch, most: int | None, show: Callable[[Assessment], None]) -> int:
+    done = 0
+    while most is None or done < most:
+        found = watch.round()
+        if found is not None:
+            done += 1
+            show(found)
+        if most is None or done < most:
+            time.sleep(max(0.01, min(LONGEST_SLEEP_S, watch.pause_s())))
+    return watch.latest.exit_code if watch.latest else Exit.INVALID
+
+
+@contextmanager
+def _serving(where: str | None, watch: Watch) -> Iterator[None]:
+    if where is None:
+        yield
+        return
+    from loadtest.live.page import StatusPage
+
+    page = StatusPage(*_address(where), lambda: watch.latest)
+    click.echo(f"status page {page.url}", err=True)
+    try:
+        yield
+    finally:
+        page.close()
+
+
+def _address(where: str) -> tuple[str, int]:
+    host, _, port = where.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise ConfigError([Problem("--serve", f"`{where}` is no port; write for example --serve 8790")])
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+@contextmanager
+def _screen(watch: Watch, *, quiet: bool) -> Iterator[Callable[[Assessment], None]]:
+    """A dashboard on a terminal; elsewhere a line whenever something changes."""
+    from rich.console import Console
+
+    console = Console(file=sys.stdout)
+    if quiet or not console.is_terminal:
+        watch.said = click.echo
+        yield _Lines()
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    from loadtest.readiness.views.telling import tell
+    from loadtest.readiness.views.text import text
+
+    notes: deque[str] = deque(maxlen=NOTES)
+    watch.said = notes.append
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+
+        def show(found: Assessment) -> None:
+            drawn = text(tell(found), width=console.width, colour=not console.no_color).splitlines()
+            # What does not fit is cut from the end of the page: the verdict and the notes stay.
+            room = max(1, console.height - len(notes) - 1)
+            shown = Text.from_ansi("\n".join([*drawn[:room], *notes]))
+            shown.no_wrap, shown.overflow = True, "ellipsis"
+            live.update(shown, refresh=True)
+
+        yield show
+
+
+class _Lines:
+    """One line per change of the verdict or of a part."""
+
+    def __init__(self) -> None:
+        self.before: tuple[str, ...] = ()
+
+    def __call__(self, found: Assessment) -> None:
+        from loadtest.readiness.views.telling import instant
+
+        parts = tuple(f"{row.name} {row.status}" for row in found.components)
+        if (found.verdict, *parts) != self.before:
+            self.before = (found.verdict, *parts)
+            click.echo(f"{instant(found.at)} {found.verdict}: {', '.join(parts)}")

@@ -1,0 +1,96 @@
+"""Where views go: one to stdout, or each to its file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from loadtest.errors import ConfigError, Problem
+
+Made = Callable[[str], str | bytes]
+"""A view by the name of its format."""
+
+
+def put(made: Made, files: Mapping[str, str], options: Mapping[str, Any], show: Callable[[], None]) -> None:
+    """Print one view (``show`` the terminal's), or write each to its file and say where.
+
+    ``options`` are ``format`` and ``output``; ``files`` tells what a view is called in a folder.
+
+    Raises:
+        ConfigError: several views without a folder, pixels on a terminal, or they cannot be written.
+    """
+    formats, output = options["format"], options["output"]
+    if output is None:
+        if len(formats) > 1:
+            raise ConfigError([Problem("--format", "several formats need --output FOLDER")])
+        if formats == ("terminal",):
+            show()
+            return
+        _print(made(formats[0]), formats[0])
+        return
+    into_folder = len(formats) > 1 or output.is_dir()
+    for name in formats:
+        path = output / files[name] if into_folder else output
+        write(path, made(name))
+        click.echo(f"wrote {path}")
+
+
+def _print(view: str | bytes, form: str) -> None:
+    if isinstance(view, bytes) and sys.stdout.isatty():
+        raise ConfigError([Problem("--format", f"{form} is no text; it needs --output FILE")])
+    click.echo(view, nl=False)
+
+
+VIEWS = frozenset(
+    {".txt", ".html", ".md", ".json", ".csv", ".xml", ".prom", ".pdf", ".svg", ".png", ".tsv", ".log"}
+)
+"""Endings of files that may be views of ours: only such a file is replaced."""
+
+
+def write(path: Path, made: str | bytes) -> None:
+    """Write a view, and the folders above it: whole, or not at all.
+
+    Raises:
+        ConfigError: it cannot be written, or a file is there that no view may replace.
+    """
+    if why := _no_view(path):
+        raise ConfigError([Problem("--output", f"{path} is not replaced: {why}; name another file")])
+    data = made if isinstance(made, bytes) else made.encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            # A pipe or a terminal (/dev/stdout) cannot be replaced.
+            path.write_bytes(data)
+        else:
+            _replace(path, data)
+    except OSError as error:
+        raise ConfigError([Problem("--output", f"{path} cannot be written: {error.strerror}")]) from None
+
+
+def _no_view(path: Path) -> str | None:
+    """Why a file that is there cannot be a view; None: it may be one, or there is none."""
+    from loadtest.keep import folder
+
+    record = {
+        folder.RUN, folder.HISTOGRAMS, folder.INTERVALS, folder.TOTALS, folder.TIMELINE, folder.TURNS,
+        folder.SLOWEST, folder.LOG,
+    }  # fmt: skip
+    if path.name in record and (path.parent / folder.RUN).is_file():
+        return "it belongs to the record of a run"
+    if path.is_file() and path.suffix.lower() not in VIEWS:
+        return "it exists, and is no report by its name"
+    return None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """A full disk leaves what was there."""
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path.resolve())
+    finally:
+        beside.unlink(missing_ok=True)

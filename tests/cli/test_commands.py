@@ -1,0 +1,131 @@
+"""The root command: lean to start, kind to typing mistakes, complete in its help."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+import pytest
+
+from loadtest.cli import main
+from loadtest.cli.commands import COMMANDS
+
+HEAVY = ("locust", "gevent", "numpy", "matplotlib", "scipy", "rich", "msgspec", "websockets", "jinja2")
+
+
+def loadtest(*words: str, interpreter: tuple[str, ...] = (), **more: str) -> subprocess.CompletedProcess[str]:
+    environment: Mapping[str, str] = {**os.environ, **more}
+    command = [sys.executable, *interpreter, "-m", "loadtest", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    ended = loadtest("--help", interpreter=("-X", "importtime"))
+    assert ended.returncode == 0
+    imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert "click" in imported
+    assert {name for name in imported if name.split(".")[0] in HEAVY} == set()
+
+
+def test_help_starts_in_under_300_ms() -> None:
+    def once() -> float:
+        started = time.monotonic()
+        assert loadtest("--help").returncode == 0
+        return time.monotonic() - started
+
+    once()  # the first start compiles
+    assert min(once() for _ in range(3)) < 0.3
+
+
+def test_help_lists_every_command_with_a_sentence() -> None:
+    listed = loadtest("--help").stdout
+    for name in COMMANDS:
+        assert re.search(rf"^  {name} +\S.*[^.]\.$", listed, re.MULTILINE), f"{name}: a whole one"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_shows_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"loadtest {name}" in capsys.readouterr().out.split("Example")[1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_names_its_environment_variable(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([name, "--help"])
+    shown = " ".join(capsys.readouterr().out.split("Example")[0].split())
+    for option in re.findall(r"(?<= )--[a-z-]+(?= [A-Z])", shown):
+        wanted = f"LOADTEST_{name}_{option[2:].replace('-', '_')}".upper()
+        assert wanted in shown or option == "--help"
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"loadtest, version \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+
+
+def test_a_mistyped_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rnu"]) == 2
+    assert 'there is no command "rnu". Did you mean "run"?' in capsys.readouterr().err
+
+
+def test_a_command_like_no_other_gets_no_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zzzzzz"]) == 2
+    assert "Did you mean" not in capsys.readouterr().err
+
+
+def test_a_mistyped_option_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--lable", "v1"]) == 2
+    assert "'--label'" in capsys.readouterr().err
+
+
+def test_an_option_before_the_command_is_a_usage_error() -> None:
+    assert main(["--label", "v1", "run"]) == 2
+
+
+def test_no_command_at_all_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "Commands:" in "".join(capsys.readouterr())
+
+
+def test_help_may_be_asked_for_in_other_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-h"]) == main(["run", "-h"]) == main(["runs", "list", "-h"]) == 0
+    assert capsys.readouterr().out.count("-h, --help") == 3
+    assert main(["help"]) == 2
+    assert 'Did you mean "--help"?' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("protocols",)])
+def test_a_reader_that_left_is_not_a_missed_threshold(words: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "loadtest", *words]
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (130, b"")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_can_complete(shell: str) -> None:
+    ended = loadtest(_LOADTEST_COMPLETE=f"{shell}_source")
+    assert ended.returncode == 0
+    assert "_LOADTEST_COMPLETE" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("loadtest ru", "plain,run"),
+        ("loadtest run --la", "plain,--label"),
+        ("loadtest run agent", "plain,agent-burst"),
+        ("loadtest protocols --show ec", "plain,echo"),
+        ("loadtest report lat", "plain,latest"),
+    ],
+)
+def test_what_completion_offers(typed: str, offered: str) -> None:
+    words = len(typed.split()) - 1
+    ended = loadtest(_LOADTEST_COMPLETE="bash_complete", COMP_WORDS=typed, COMP_CWORD=str(words))
+    assert offered in ended.stdout.splitlines()
