@@ -1,0 +1,629 @@
+"""The fault matrix as data: for every fault, by how much which counter must differ from a run without it.
+
+A change is arithmetic on whole numbers, held against what the simulator itself counted: ``struck`` is how
+often it says the fault struck, ``struck_turns`` in how many turns, ``sim_NAME`` are its other counters;
+``connections``, ``each`` (turns due on a connection), ``due`` and ``per_turn`` (events of an honest turn) are
+of the plan. ``UNKNOWN`` stands for a counter that becomes null. What a row does not name must be as in
+the run without the fault, to the unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tests.faults.plans import (
+    FOREIGN_ALLOWED,
+    NUMBERED,
+    ONCE,
+    ONE_IDENTITY,
+    PINGED,
+    SMALL_MESSAGES,
+    STEADY,
+    UNHURRIED,
+    Plan,
+)
+
+UNKNOWN = "null"
+
+AT_LEAST, AT_MOST = ">= ", "<= "
+"""How a change begins that is known only to be at least, or at most, so much."""
+
+
+class Change(NamedTuple):
+    """One counter of ``run.json`` (dots for levels), how much more it is, and why."""
+
+    counter: str
+    by: str
+    why: str
+
+
+class Bound(NamedTuple):
+    """One statistic of a metric, in milliseconds, that must be at least or at most ``limit``."""
+
+    metric: str
+    statistic: str
+    relation: str
+    limit: float
+
+
+Changes = tuple[Change, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unnumbered:
+    """What differs from the row where the events carry no numbers (``no-seq``)."""
+
+    changes: Changes
+    notices: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the matrix: the faults given to the simulator, and everything they may be seen by.
+
+    The first of ``faults`` is what the row is about; others let it be seen alone. ``notices`` gives a
+    reason for each; ``kept`` how many frame logs there are of kinds that no counter alone tells of (of many,
+    not all are kept). ``refusal`` is how the reason of each refusal begins. ``options`` go to the simulator.
+    ``unnumbered`` None: with ``no-seq`` the same rises, but for what is unmeasured then.
+    """
+
+    faults: tuple[str, ...]
+    plan: Plan
+    about: str
+    changes: Changes = ()
+    notices: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+    bounds: tuple[Bound, ...] = ()
+    refusal: str = ""
+    unnumbered: Unnumbered | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The fault's name in the contract."""
+        return self.faults[0].partition("=")[0]
+
+    @property
+    def id(self) -> str:
+        """What tests call it."""
+        return " ".join(self.faults)
+
+
+# ------------------------------------------------------------------ what follows from what
+
+
+def unanswered(turns: str, why: str = "no event of theirs came") -> Changes:
+    """Turns that got no event."""
+    events = ("expected", "received", "matched")
+    return (
+        *(Change(f"turns.{name}", f"-({turns})", why) for name in ("complete", "numbered", "marked")),
+        *(Change(f"events.{name}", f"-per_turn * ({turns})", why) for name in events),
+    )
+
+
+def timed_out(turns: str, after: str, why: str) -> Changes:
+    """Turns that waited in vain, by the type of the last event that they got."""
+    return (
+        Change("turns.timed_out", turns, why),
+        Change(f"turns.timed_out_after.{after}", turns, "and after which event"),
+    )
+
+
+def lost(turns: str, code: int, why: str) -> Changes:
+    """Turns that were in flight when their connection ended."""
+    return (
+        Change("turns.lost", turns, why),
+        Change(f"turns.lost_by.code {code}", turns, "and by which close"),
+        Change("turns.complete", f"-({turns})", "as lost"),
+    )
+
+
+def not_begun(connections: str) -> Changes:
+    """All turns due on connections that were not there."""
+    turns, why = f"each * ({connections})", "their turns were never begun"
+    return (
+        Change("turns.not_attempted", turns, "due on a connection that was not ready"),
+        Change("turns.begun", f"-({turns})", why),
+        Change("events.sent", f"-({turns})", why),
+        *unanswered(turns, why),
+    )
+
+
+def told_and_refused(layer: str, connections: str = "struck") -> Changes:
+    """Connections that never got ready, and were told why."""
+    said = Change("events.before_ready", connections, "the error frame, which no ready step awaits")
+    return (*refused(layer, connections), said)
+
+
+def refused(layer: str, connections: str = "struck", status: int | None = None) -> Changes:
+    """Connections that never got ready, with all that would have happened on them."""
+    by_status = (
+        ()
+        if status is None
+        else (
+            Change(f"connections.upgrade_status.{status}", connections, "the HTTP status of the refusal"),
+            Change("connections.established", f"-({connections})", "they got no 101"),
+        )
+    )
+    return (
+        Change(f"connections.refused.{layer}", connections, "the refusal, by its layer"),
+        *by_status,
+        *(
+            Change(f"connections.{name}", f"-({connections})", "they were never ready")
+            for name in ("ready", "peak", "left")
+        ),
+        *not_begun(connections),
+    )
+
+
+def closed(code: int, connections: str) -> Changes:
+    """Connections that ended before we left them."""
+    return (
+        Change(f"connections.closed.{code}", connections, "the close, by its code"),
+        Change("connections.peak", "<= 0", "the first may be gone before the last is ready"),
+        Change("connections.left", f"-({connections})", "we could not leave them any more"),
+    )
+
+
+def failed(turns: str, by: str) -> Changes:
+    """Turns whose events broke a rule of the protocol."""
+    return (
+        Change("turns.failed", turns, "the turn failed"),
+        Change(f"turns.failed_by.{by}", turns, "and by what"),
+        Change("turns.complete", f"-({turns})", "as failed"),
+    )
+
+
+def fewer(events: str) -> Changes:
+    """Events that did not come, and that nobody knows to have been due."""
+    return tuple(
+        Change(f"events.{name}", f"-({events})", "they never came")
+        for name in ("expected", "received", "matched")
+    )
+
+
+NOTHING_ANSWERED: Changes = (
+    *(Change(f"events.{name}", UNKNOWN, "no event answered a turn") for name in (*NUMBERED, "expected")),
+)
+"""Where no event at all answered, nothing can be said of numbers."""
+
+REFUSED = {"refused_connections": "tells the refusals by layer"}
+SOME_REFUSED = {**REFUSED, "load_not_reached_by_target": "their turns were not begun, by the target's doing"}
+SILENT = {"turns_timed_out": "tells how many, when they were due, and their last event"}
+FAULTY = {"delivery_faults": "tells the counters above"}
+
+# ------------------------------------------------------------------ the matrix
+
+CONNECTING: tuple[Row, ...] = (
+    Row(
+        faults=("refuse",),
+        plan=ONCE,
+        about="HTTP 403 to every upgrade",
+        changes=(*refused("upgrade", "connections", status=403), *NOTHING_ANSWERED),
+        notices=REFUSED,
+        refusal="upgrade: the target answered HTTP 403",
+    ),
+    Row(
+        faults=("refuse=503,0.5",),
+        plan=ONCE,
+        about="HTTP 503 to half of the upgrades",
+        changes=refused("upgrade", status=503),
+        notices=SOME_REFUSED,
+        refusal="upgrade: the target answered HTTP 503",
+    ),
+    Row(
+        faults=("refuse=401,0.5",),
+        plan=ONCE,
+        about="HTTP 401 to half of the upgrades: a credential was refused",
+        changes=refused("auth", status=401),
+        notices=SOME_REFUSED,
+        refusal="auth: the target answered HTTP 401",
+    ),
+    Row(
+        faults=("close-after-accept=1008",),
+        plan=ONCE,
+        about="101, an error frame, close 1008, for every connection",
+        changes=(*told_and_refused("auth", "connections"), *NOTHING_ANSWERED),
+        notices=REFUSED,
+        refusal="auth: closed with code 1008 after error_message",
+    ),
+    Row(
+        faults=("close-after-accept=4001,0.5",),
+        plan=ONCE,
+        about="101, an error frame, close 4001, for half of the connections",
+        changes=told_and_refused("auth"),
+        notices=SOME_REFUSED,
+        refusal="auth: closed with code 4001 after error_message",
+    ),
+    Row(
+        faults=("close-after-accept=1006,0.5",),
+        plan=ONCE,
+        about="101, an error frame, and the end without a close frame",
+        changes=told_and_refused("auth"),
+        notices=SOME_REFUSED,
+        refusal="auth: closed with code 1006 after error_message",
+    ),
+    Row(
+        faults=("invalid-close-code",),
+        plan=ONCE,
+        about="101, an error frame, and a close frame with code 401, which RFC 6455 forbids",
+        changes=(*told_and_refused("auth", "connections"), *NOTHING_ANSWERED),
+        notices=REFUSED,
+        refusal="auth: closed with code 1006 after error_message",
+    ),
+    Row(
+        faults=("invalid-close-code=401,0.5",),
+        plan=ONCE,
+        about="the same for half of the connections",
+        changes=told_and_refused("auth"),
+        notices=SOME_REFUSED,
+        refusal="auth: closed with code 1006 after error_message",
+    ),
+    Row(
+        faults=("auth-after-accept",),
+        plan=ONCE,
+        about="101, an error frame, close 1008, since no token was shown",
+        options={"jwt_secret_env": "FAULTS_SECRET"},
+        changes=(*told_and_refused("auth", "connections"), *NOTHING_ANSWERED),
+        notices=REFUSED,
+        refusal="auth: closed with code 1008 after error_message",
+    ),
+    Row(
+        faults=("cold-start=1h",),
+        plan=ONCE,
+        about="101, an error frame, close 1011, as long as the server starts",
+        changes=(*told_and_refused("ready", "connections"), *NOTHING_ANSWERED),
+        notices=REFUSED,
+        refusal="ready: closed with code 1011 after error_message",
+    ),
+    Row(
+        faults=("max-per-identity=8",),
+        plan=ONE_IDENTITY,
+        about="the ninth connection of one identity is closed with 1011, without a word",
+        changes=refused("ready"),
+        notices=SOME_REFUSED,
+        refusal="ready: closed with code 1011",
+    ),
+    Row(
+        faults=("slow-ready=300ms",),
+        plan=ONCE,
+        about="the greeting comes 300 ms after the 101; turns that are due wait for it",
+        bounds=(
+            Bound("connect.ready", "min", ">=", 300),
+            Bound("send.lateness", "min", ">=", 300),
+            Bound("turn.completion", "min", ">=", 300),
+        ),
+    ),
+    Row(
+        faults=("lose-before-ready=300ms",),
+        plan=STEADY,
+        about="messages within 300 ms after the greeting are lost",
+        changes=(
+            *timed_out("struck", "(none)", "nobody ever answers a lost message"),
+            *unanswered("struck"),
+        ),
+        notices=SILENT,
+    ),
+)
+
+TURNS: tuple[Row, ...] = (
+    Row(
+        faults=("ack-only",),
+        plan=ONCE,
+        about="every message is acknowledged, no turn is run: an ack is no turn",
+        changes=(
+            *timed_out("struck", "(none)", "the turn never ran"),
+            *(c for c in unanswered("struck") if c.counter not in {"events.received", "events.expected"}),
+            Change("events.received", "-(per_turn - 1) * struck", "the acks came, the events did not"),
+            Change("events.ignored", "struck", "the acks: no proof that a turn ran"),
+            *NOTHING_ANSWERED,
+        ),
+        notices=SILENT,
+    ),
+    Row(
+        faults=("blackhole=0.2",),
+        plan=STEADY,
+        about="no word to a part of the turns",
+        changes=(*timed_out("struck", "(none)", "no event ended it"), *unanswered("struck")),
+        notices=SILENT,
+    ),
+    Row(
+        faults=("cut=0.2",),
+        plan=ONCE,
+        about="close 1011 after the third event of a part of the turns",
+        changes=(
+            *closed(1011, "struck"),
+            *lost("struck + sim_unread", 1011, "the turn that was cut, and those sent after it"),
+            Change("turns.numbered", "-sim_unread", "those sent after it got no event"),
+            Change("turns.marked", "-sim_unread", "those sent after it got no event"),
+            *fewer("per_turn * (struck + sim_unread) - 3 * struck"),
+        ),
+        notices={"unexpected_closes": "tells the closes by code"},
+    ),
+    Row(
+        faults=("cut=0.2,1006",),
+        plan=ONCE,
+        about="the same without a close frame",
+        changes=(
+            *closed(1006, "struck"),
+            *lost("struck + sim_unread", 1006, "the turn that was cut, and those sent after it"),
+            Change("turns.numbered", "-sim_unread", "those sent after it got no event"),
+            Change("turns.marked", "-sim_unread", "those sent after it got no event"),
+            *fewer("per_turn * (struck + sim_unread) - 3 * struck"),
+        ),
+        notices={"unexpected_closes": "tells the closes by code"},
+    ),
+    Row(
+        faults=("rate-limit=20",),
+        plan=STEADY,
+        about="error_message RATE_LIMITED to every turn above 20 a second",
+        changes=(
+            *failed("struck", "event"),
+            Change("turns.numbered", "-struck", "the error carries no number"),
+            Change("turns.marked", "-struck", "nor the user's mark"),
+            *fewer("(per_turn - 1) * struck"),
+        ),
+    ),
+    Row(
+        faults=("unpaired=0.2",),
+        plan=STEADY,
+        about="tool_completed is never sent, in a part of the turns, and no number left out for it",
+        changes=(
+            Change("events.unpaired", "struck", "tool_executing stands alone"),
+            *failed("struck", "pairs"),
+            *fewer("struck"),
+        ),
+        notices=FAULTY,
+    ),
+)
+
+_LOST = (
+    Change("events.lost", "struck", "the gap in the numbers"),
+    Change("events.received", "-struck", "it did not come"),
+    Change("events.matched", "-struck", "it did not come"),
+)
+
+EVENTS: tuple[Row, ...] = (
+    Row(
+        faults=("drop=0.1",),
+        plan=STEADY,
+        about="a part of the thinking and partial results is left out",
+        changes=_LOST,
+        notices=FAULTY,
+        kept={"faulty": "struck_turns"},
+        unnumbered=Unnumbered(changes=_LOST[1:]),
+    ),
+    Row(
+        faults=("drop=0.1,agent_started",),
+        plan=STEADY,
+        about="a part of the first events is left out",
+        changes=(
+            *_LOST,
+            Change("events.missing_required", "struck", "the protocol requires agent_started"),
+            *failed("struck", "required"),
+        ),
+        notices=FAULTY,
+    ),
+    Row(
+        faults=("drop=0.1,tool_completed",),
+        plan=STEADY,
+        about="a part of the tool results is left out; pairs are not judged where events are lost",
+        changes=_LOST,
+        notices=FAULTY,
+        kept={"faulty": "struck_turns"},
+        unnumbered=Unnumbered(
+            changes=(
+                *_LOST[1:],
+                Change("events.unpaired", "struck", "without numbers it looks as if it was never made"),
+                *failed("struck", "pairs"),
+            ),
+            notices=FAULTY,
+        ),
+    ),
+    Row(
+        faults=("drop=0.1,agent_completed",),
+        plan=STEADY,
+        about="a part of the last events is left out: no later number shows the gap, but the turn never ends",
+        changes=(
+            *timed_out("struck", "partial_result", "it never ended"),
+            Change("turns.complete", "-struck", "it never ended"),
+            *fewer("struck"),
+        ),
+        notices=SILENT,
+    ),
+    Row(
+        faults=("duplicate=0.1",),
+        plan=STEADY,
+        about="a part of the thinking and partial results comes twice",
+        changes=(
+            Change("events.duplicate", "struck", "the number came before"),
+            Change("events.received", "struck", "they came"),
+        ),
+        notices=FAULTY,
+        kept={"faulty": "struck_turns"},
+        unnumbered=Unnumbered(
+            changes=(
+                Change("events.received", "struck", "they came"),
+                Change("events.matched", "struck", "without numbers one more event of the turn"),
+            )
+        ),
+    ),
+    Row(
+        faults=("duplicate=0.1,agent_completed",),
+        plan=STEADY,
+        about="a part of the last events comes twice",
+        changes=(
+            Change("events.duplicate", "struck", "the number came before, though the turn has ended"),
+            Change("events.received", "struck", "they came"),
+        ),
+        notices=FAULTY,
+        kept={"duplicate": "struck"},
+        unnumbered=Unnumbered(
+            changes=(
+                Change("events.received", "struck", "they came"),
+                Change(
+                    "events.late", "struck", "without numbers all that is known is that the turn had ended"
+                ),
+            ),
+            notices=FAULTY,
+            kept={"late": "struck"},
+        ),
+    ),
+    Row(
+        faults=("reorder=0.1",),
+        plan=STEADY,
+        about="neighbours change places, where only their numbers tell",
+        changes=(Change("events.out_of_order", "struck", "the higher number came first"),),
+        notices=FAULTY,
+        kept={"faulty": "struck_turns"},
+        unnumbered=Unnumbered(changes=()),
+    ),
+    Row(
+        faults=("leak=0.1",),
+        plan=ONCE,
+        about="before a part of the events, one of another user",
+        changes=(
+            Change("events.foreign", "struck", "it carries another user's mark"),
+            Change("events.received", "struck", "it came"),
+        ),
+        notices={
+            "foreign_events": "tells how many, and where their frames are",
+            "aborted": "no threshold on events.foreign allows it, so the run is ended at once",
+        },
+    ),
+    Row(
+        faults=("leak=0.1",),
+        plan=FOREIGN_ALLOWED,
+        about="the same, where a threshold says how many are allowed",
+        changes=(
+            Change("events.foreign", "struck", "it carries another user's mark"),
+            Change("events.received", "struck", "it came"),
+        ),
+        notices={"foreign_events": "tells how many, and where their frames are"},
+    ),
+    Row(
+        faults=("malformed=0.1",),
+        plan=STEADY,
+        about="before a part of the events, a copy cut in mid-JSON",
+        changes=(
+            Change("events.malformed", "struck", "it cannot be read"),
+            Change("events.received", "struck", "it came"),
+        ),
+        notices={"malformed_events": "tells how many, and where their frames are"},
+    ),
+    Row(
+        faults=("huge=60KiB",),
+        plan=SMALL_MESSAGES,
+        about="partial results as long as is still taken",
+        changes=(Change("bytes.received", ">= 59 * 1024 * struck", "they are long"),),
+    ),
+    Row(
+        faults=("huge=128KiB",),
+        plan=SMALL_MESSAGES,
+        about="partial results longer than target.max_message: the first ends its connection",
+        changes=(
+            *closed(1006, "connections"),
+            Change(
+                "connections.ended_by_us.broken", "connections", "we close with 1009 and wait for no answer"
+            ),
+            Change("events.malformed", "connections", "the message that was not taken"),
+            *lost("due", 1006, "all turns of the connection"),
+            *(
+                Change(
+                    f"turns.{name}", "-(due - connections)", "one of each connection had begun to be answered"
+                )
+                for name in ("numbered", "marked")
+            ),
+            *(c for c in fewer("per_turn * due - 4 * connections") if c.counter != "events.received"),
+            Change(
+                "events.received", "-(per_turn * due - 5 * connections)", "the one not taken is among them"
+            ),
+        ),
+        notices={
+            "unexpected_closes": "tells the closes by code, and that we gave them up",
+            "malformed_events": "tells how many",
+        },
+    ),
+)
+
+TIMES: tuple[Row, ...] = (
+    Row(
+        faults=("delay=50ms", "gap=10ms"),
+        plan=STEADY,
+        about="50 ms before the first event of a turn, 10 ms between two",
+        bounds=(
+            Bound("turn.first_event.service", "min", ">=", 60),
+            Bound("turn.completion.service", "min", ">=", 110),
+        ),
+    ),
+    Row(
+        faults=("delay=600ms",),
+        plan=UNHURRIED,
+        about="600 ms before the first event of a turn, and no time between two",
+        bounds=(Bound("turn.first_event.service", "min", ">=", 600),),
+        notices={"batched_not_streamed": "who thinks for long and then says all at once does not stream"},
+    ),
+    Row(
+        faults=("gap=20ms",),
+        plan=STEADY,
+        about="20 ms between two events: a stream, and never taken for a batch",
+        bounds=(
+            Bound("turn.completion.service", "min", ">=", 120),
+            Bound("turn.first_event.service", "min", "<", 120),
+            Bound("event.gap", "max_exact", ">=", 20),
+        ),
+    ),
+    Row(
+        faults=("batch=600ms",),
+        plan=UNHURRIED,
+        about="all events at the end, 600 ms after the message",
+        bounds=(Bound("turn.first_event.service", "min", ">=", 600),),
+        notices={"batched_not_streamed": "all events of a turn came in its last tenth"},
+    ),
+    Row(
+        faults=("stall=300ms",),
+        plan=STEADY,
+        about="300 ms of silence in the middle of every turn",
+        bounds=(
+            Bound("event.gap", "max_exact", ">=", 300),
+            Bound("turn.completion.service", "min", ">=", 300),
+            Bound("turn.first_event.service", "min", "<", 300),
+        ),
+    ),
+    Row(
+        faults=("freeze=400ms,200ms",),
+        plan=STEADY,
+        about="the whole server stands still for 200 ms in every 400: slow turns, and no batch",
+        bounds=(Bound("turn.completion.service", "max_exact", ">=", 100),),
+    ),
+    Row(
+        faults=("no-pong",),
+        plan=PINGED,
+        about="no ping is answered: when the next is due, the connection is given up",
+        changes=(
+            Change("pings.sent", "-(2 * connections - sim_pings)", "the second is not sent any more"),
+            Change("pings.answered", "-2 * connections", "none is"),
+            *closed(1006, "connections"),
+            Change("connections.ended_by_us.silent", "connections", "dead, for all we can know"),
+        ),
+        notices={
+            "pings_unanswered": "tells how many",
+            "unexpected_closes": "tells the closes by code, and that we gave them up",
+        },
+    ),
+)
+
+NO_NUMBERS = Row(
+    faults=("no-seq",),
+    plan=STEADY,
+    about="events carry no numbers",
+    changes=(
+        *(Change(f"events.{name}", UNKNOWN, "no event carried a number") for name in (*NUMBERED, "expected")),
+        Change("turns.numbered", "-due", "none was"),
+    ),
+)
+
+ROWS: tuple[Row, ...] = (*CONNECTING, *TURNS, *EVENTS, *TIMES, NO_NUMBERS)
