@@ -1,0 +1,286 @@
+"""The truth server tells the truth, the comparison finds what is wrong, the generator holds against it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.sync.client import connect
+
+from benchmarks.calibrate import in_short
+from benchmarks.page import MEASURING, read_table, rows_of, table, write_table
+from benchmarks.truth import ANSWER, Answers, Mismatch, hold, misses, percentiles, read_answers
+from benchmarks.truth_delays import Freezing
+from benchmarks.truth_run import Load, Measured
+from benchmarks.truth_verdict import Case, judge
+from loadtest.measure.interval import TURN
+
+ROOT = Path(__file__).resolve().parent.parent
+MS = 1_000_000
+RATE, USERS = 1000, 50
+UNIX_NS = 1_800_000_000_000_000_000
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the truth is stamped by Linux's kernel")
+
+
+# ---------------------------------------------------------------------- the server
+
+
+@contextmanager
+def truth_server(delay: str, truth: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "benchmarks.truth_server", delay, "--truth", str(truth)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip()
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(20) == 0
+        finally:
+            if server.poll() is None:
+                server.kill()
+
+
+def message(number: int) -> str:
+    return f'{{"id":"01234567-89ab-8cde-8f01-{number:012x}"}}'
+
+
+def test_the_server_writes_down_when_messages_came_and_answers_left(tmp_path: Path) -> None:
+    before_ns = time.time_ns()
+    with truth_server("steady", tmp_path / "truth.npy") as url, connect(url) as peer:
+        for number in (7, 3):
+            peer.send(message(number))
+            assert peer.recv() == message(number)
+        assert peer.ping().wait(10)
+    truth = read_answers(tmp_path / "truth.npy")
+    assert truth.number.tolist() == [3, 7]
+    assert ((truth.departed_ns[:, 0] - truth.arrived_ns) >= 5 * MS).all()
+    assert before_ns < truth.arrived_ns[1] < truth.departed_ns[1, 0] < truth.arrived_ns[0] < time.time_ns()
+
+
+def test_messages_and_control_frames_that_come_in_one_piece_are_taken_apart(tmp_path: Path) -> None:
+    with truth_server("echo", tmp_path / "truth.npy") as url, connect(url) as peer:
+        with peer.protocol_mutex:
+            for number in (1, 2):
+                peer.protocol.send_text(message(number).encode())
+                peer.protocol.send_ping(b"between")
+            peer.send_data()
+        assert [json.loads(peer.recv()) for _ in range(2)] == [json.loads(message(n)) for n in (1, 2)]
+    assert read_answers(tmp_path / "truth.npy").number.tolist() == [1, 2]
+
+
+def test_a_streamed_answer_has_five_events_two_milliseconds_apart(tmp_path: Path) -> None:
+    with truth_server("streamed", tmp_path / "truth.npy") as url, connect(url) as peer:
+        peer.send(message(1))
+        events = [json.loads(peer.recv()) for _ in range(5)]
+    assert [event["seq"] for event in events] == [0, 1, 2, 3, 4]
+    assert [event["type"] for event in events] == ["part"] * 4 + ["end"]
+    truth = read_answers(tmp_path / "truth.npy")
+    planned_ns = truth.arrived_ns[0] + np.arange(2, 12, 2) * MS
+    assert (truth.departed_ns[0] >= planned_ns).all()
+
+
+def test_a_freezing_server_holds_back_what_comes_in_its_second_and_keeps_the_order() -> None:
+    plan = Freezing()
+    arrivals = [UNIX_NS + ms * MS for ms in (0, 1499, 1500, 2499, 2500, 6600)]
+    due = [plan(0, arrived_ns) for arrived_ns in arrivals]
+    assert [(instant_ns - UNIX_NS) // MS for instant_ns in due] == [0, 1499, 2500, 2500, 2500, 7500]
+
+
+# ---------------------------------------------------------------------- the comparison
+
+
+def both_sides(n: int = 5000, transit_ns: int = 10_000) -> tuple[Any, Answers]:
+    """A run of ``n`` turns at ``RATE``, each 5 ms at the server, as a right generator has it."""
+    turns = np.zeros(n, TURN)
+    turns["seq"] = np.arange(n)
+    turns["user"] = turns["seq"] % USERS
+    turns["phase"] = 1
+    turns["payload_crc"] = turns["seq"] * 7
+    turns["intended_ns"] = turns["seq"] * MS
+    turns["sent_ns"] = turns["intended_ns"] + 50_000
+    arrived_ns = UNIX_NS + turns["sent_ns"] + transit_ns
+    departed_ns = arrived_ns + 5 * MS
+    turns["first_ns"] = turns["done_ns"] = departed_ns + transit_ns - UNIX_NS
+    return turns, Answers(turns["seq"].copy(), turns["seq"] * 7, arrived_ns, departed_ns.reshape(-1, 1))
+
+
+def in_run_json(values_ns: Any) -> dict[str, Any]:
+    found = percentiles(values_ns)
+    return {"n": len(values_ns), **found, "max_exact": found["max"]}
+
+
+def judged(turns: Any, answers: Answers, delay: str = "steady", **changed: Any) -> list[str]:
+    """What the verdict misses, of a run whose own report says what its turns say."""
+    metrics = {
+        "turn.completion.service": in_run_json(turns["done_ns"] - turns["sent_ns"]),
+        "turn.completion": in_run_json(turns["done_ns"] - turns["intended_ns"]),
+        "turn.first_event.service": in_run_json(turns["first_ns"] - turns["sent_ns"]),
+    }
+    manifest = {"metrics": metrics, "generator": {"coalesced": {"share": 0.0}}, "notices": []}
+    measured = {"cpu": 0.2, "waited": 0.0, "own": None, **changed}
+    case = Case(Load(delay, RATE, USERS, duration_s=len(turns) // RATE), measured.pop("aim", 0.2))
+    return judge(case, Measured(manifest, turns, answers, **measured)).missed
+
+
+def test_a_right_generator_holds() -> None:
+    assert judged(*both_sides()) == []
+
+
+def test_transit_is_all_that_lies_between_both_sides() -> None:
+    held = hold(*both_sides(transit_ns=12_000), RATE, USERS)
+    assert set(held.done - held.true_done) == {24_000}
+    # The start is placed where the fastest message took no time, so one way is missing here.
+    assert set(held.response - held.implied) == {24_000}
+
+
+def test_a_generator_that_measures_its_own_delay_misses() -> None:
+    turns, answers = both_sides()
+    turns["done_ns"][::50] += 1 * MS
+    missed = judged(turns, answers)
+    assert "turn.completion.service p99 is off by +1.02 ms" in missed
+    assert not any("p50" in sentence for sentence in missed)
+
+
+def test_a_generator_that_forgives_is_found_out() -> None:
+    """Coordinated omission: what was due in a frozen second is planned anew, behind it."""
+    turns, answers = both_sides()
+    turns["intended_ns"][1000:2000] += 1000 * MS
+    assert judged(turns, answers) == ["turns were not due when the plan says"]
+
+
+def test_a_generator_that_leaves_out_the_frozen_second_is_found_out() -> None:
+    turns, answers = both_sides()
+    kept = np.r_[0:1000, 2000:5000]
+    fewer = Answers(
+        *(side[kept] for side in (answers.number, answers.crc, answers.arrived_ns, answers.departed_ns))
+    )
+    missed = judged(turns[kept], fewer, "freezing")
+    assert "turn.completion max should show 1000 ms of the frozen second" in missed
+
+
+def test_another_message_is_no_match() -> None:
+    turns, answers = both_sides()
+    turns["payload_crc"][17] += 1
+    assert judged(turns, answers) == ["the server read other messages than the generator sent"]
+
+
+def test_a_turn_that_one_side_does_not_know_is_no_match() -> None:
+    turns, answers = both_sides()
+    assert judged(turns[:-1], answers) == ["1 turns are known to one side only, such as [4999]"]
+
+
+def test_a_saturated_run_must_say_so() -> None:
+    missed = judged(*both_sides(), aim=1.0, cpu=0.98)
+    assert missed == ["the run does not say that its generator was saturated"]
+
+
+def test_an_aim_that_was_not_reached_is_a_miss() -> None:
+    assert judged(*both_sides(), aim=0.8) == ["the generator used 20% of a core instead of 80%"]
+
+
+def test_a_message_that_lost_its_arrival_is_left_out() -> None:
+    turns, answers = both_sides()
+    answers.arrived_ns[100] = answers.arrived_ns[100 + USERS]
+    answers.departed_ns[100] = answers.arrived_ns[100] + 5 * MS
+    held = hold(turns, answers, RATE, USERS)
+    assert (held.blurred, len(held.done)) == (1, 4999)
+    assert (held.done - held.true_done).max() < 1 * MS
+
+
+@pytest.mark.parametrize(("true_ms", "measured_ms"), [(5.0, 5.29), (5.0, 4.71), (950.0, 968.0)])
+def test_a_time_may_be_off_by_two_percent_or_a_third_of_a_millisecond(
+    true_ms: float, measured_ms: float
+) -> None:
+    assert misses({"p50": measured_ms}, {"p50": true_ms}) == {}
+
+
+@pytest.mark.parametrize(("true_ms", "measured_ms"), [(5.0, 5.31), (5.0, 4.69), (950.0, 970.0)])
+def test_a_time_that_is_off_by_more_is_a_miss(true_ms: float, measured_ms: float) -> None:
+    assert misses({"p50": measured_ms}, {"p50": true_ms}) == {"p50": measured_ms - true_ms}
+
+
+def test_a_statistic_that_is_not_there_is_a_miss() -> None:
+    assert "p99" in misses({"p99": None}, {"p99": 5.0})
+
+
+def test_a_server_that_lost_an_event_is_no_witness(tmp_path: Path) -> None:
+    rows = np.zeros(9, ANSWER)
+    rows["number"], rows["nth"] = np.arange(9) // 5, np.arange(9) % 5
+    np.save(tmp_path / "truth.npy", rows)
+    with pytest.raises(Mismatch, match="all events of every turn"):
+        read_answers(tmp_path / "truth.npy")
+
+
+# ---------------------------------------------------------------------- the page
+
+
+def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- a: begin -->\nold\n<!-- a: end -->\nafter\n")
+    write_table("a", "new", page)
+    write_table("a", "newer", page)
+    assert page.read_text() == "before\n<!-- a: begin -->\n\nnewer\n\n<!-- a: end -->\nafter\n"
+    with pytest.raises(ValueError, match="no place"):
+        write_table("b", "new", page)
+
+
+def test_the_page_has_the_tables_and_the_machine_they_were_made_on() -> None:
+    text = (ROOT / "docs" / "calibration.md").read_text("utf-8")
+    for name in ("calibration", "stamps"):
+        _, _, rest = text.partition(f"<!-- {name}: begin -->")
+        shown, closed, _ = rest.partition(f"<!-- {name}: end -->")
+        assert closed
+        assert "| p50 |" in shown
+        assert "Made on 20" in shown
+
+
+def test_another_page_has_a_line_per_case_of_the_same_tables() -> None:
+    assert read_table("calibration-in-short", MEASURING) == in_short(read_table("calibration"))
+    assert read_table("stamps", MEASURING) == read_table("stamps")
+
+
+def test_in_short_there_are_whole_turns_alone_and_every_case_once() -> None:
+    head = ("delay", "generator CPU", "turns/s", "p50", "p99", "p99.9", "max", "verdict")
+    whole = [dict.fromkeys(head, f"{case}") | {"delay": case} for case in ("steady", "streamed")]
+    single = whole[1] | {"metric": "`event.gap`"}
+    streamed = whole[1] | {"metric": "`turn.completion.service`"}
+    response = {"delay": "steady", "p50": "another table"}
+    parts = [table(list(row), [list(row.values())]) for row in (whole[0], response, single, streamed)]
+    text = in_short("\n\n".join(["Made on a machine", *parts, "No case misses."]))
+    assert text.startswith("Made on a machine\n\n")
+    assert rows_of(text) == whole
+
+
+# ---------------------------------------------------------------------- the generator
+
+
+def run_module(module: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=500, cwd=ROOT, check=False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["steady-20", "freezing-20", "bimodal-100"])
+def test_the_generator_holds_against_the_truth(name: str) -> None:
+    ended = run_module("benchmarks.calibrate", name, "--duration", "5")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "No case misses." in ended.stdout
+
+
+@pytest.mark.long
+def test_kernel_stamps_tell_the_target_from_the_queue_of_a_busy_generator() -> None:
+    ended = run_module("benchmarks.stamps", "--duration", "3")
+    assert ended.returncode == 0, ended.stderr
+    rows = [line.split("|") for line in ended.stdout.splitlines() if line.startswith("| ")][-3:]
+    true, stamped, own = (float(row[2].replace(",", "")) for row in rows)
+    assert stamped == pytest.approx(true, abs=50)
+    assert own > 2 * stamped
