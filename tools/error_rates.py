@@ -1,0 +1,260 @@
+"""How often `loadtest compare` is wrong: false alarms, and differences that it misses.
+
+    python -m tools.error_rates                             the table of docs/comparing.md, into that page
+    python -m tools.error_rates --pairs 200 --dry           a quick look, nothing written
+    python -m tools.error_rates --learn results/            keep what runs of the labels below measured
+
+Every row is of at least 2,000 pairs of 5 against 5 runs, judged by the code that judges stored runs. A pair
+is "slower" where `loadtest compare` would end with 1. Spreads are lognormal; the rows "measured" draw
+their runs from real ones, of one build on one machine, that were kept by --learn (labels aa, base, same,
+d10, d50).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loadtest.judge.permutation import Array
+from loadtest.judge.weighing import Words, weigh, words
+from loadtest.judge.yardstick import Yardstick, yardstick
+from loadtest.plan.scenario import Compare
+
+ROOT = Path(__file__).parent.parent
+MEASURED = ROOT / "docs/measured-runs.json"
+PAGE = ROOT / "docs/comparing.md"
+BEGIN, END = "<!-- error rates: begin -->", "<!-- error rates: end -->"
+
+NAMES = (
+    "turn.first_event.p50",
+    "turn.first_event.p95",
+    "turn.first_event.p99",
+    "turn.completion.p50",
+    "turn.completion.p95",
+    "turn.completion.p99",
+)
+COMPLETE = "turns.complete.ratio"
+TAIL = NAMES.index("turn.first_event.p99")
+SIZE = 5
+SPREADS = (0.01, 0.03, 0.05, 0.10)
+ALIKE = (0.0, 0.5)
+AS_ONE = 0.9
+"""How much of the spread all metrics of a run share: their correlation."""
+
+FOUND = 0.95
+CHUNK = 500
+SEED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where runs come from: their spread and correlation, or those that were measured."""
+
+    name: str
+    spread: float = 0.0
+    alike: float = 0.0
+    pool: Array | None = None
+
+    def draw(self, rng: np.random.Generator, pairs: int, size: int) -> tuple[Array, Array]:
+        """Logarithms of both sides without any difference: (pairs, runs, metrics)."""
+        if self.pool is not None:
+            order = np.argsort(rng.random((pairs, len(self.pool))), axis=1)[:, : 2 * size]
+            runs = self.pool[order]
+            return runs[:, :size], runs[:, size:]
+        sigma = np.sqrt(np.log1p(self.spread**2))
+        shared = rng.normal(size=(pairs, 2 * size, 1))
+        own = rng.normal(size=(pairs, 2 * size, len(NAMES)))
+        runs = sigma * (np.sqrt(self.alike) * shared + np.sqrt(1 - self.alike) * own)
+        return runs[:, :size], runs[:, size:]
+
+
+def rules(names: Sequence[str] = NAMES) -> list[Yardstick]:
+    """The yardsticks of the metrics, as a comparison makes them."""
+    return [yardstick(name, [1.0], Compare(), None) for name in names]
+
+
+def judged(before: Array, after: Array, yardsticks: Sequence[Yardstick]) -> Words:
+    """What the code for stored runs says of every pair and metric, so many pairs at a time."""
+    bounds = np.array([rule.bound for rule in yardsticks])
+    parts = [
+        words(weigh("permutation", before[at : at + CHUNK], after[at : at + CHUNK], bounds), bounds)
+        for at in range(0, len(before), CHUNK)
+    ]
+    return Words(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def slower(source: Source, pairs: int, change: float, size: int = SIZE) -> float:
+    """The share of pairs that end with 1, where everything is slower by ``change``."""
+    before, after = source.draw(np.random.default_rng(SEED), pairs, size)
+    return float(judged(before, after + np.log1p(change), rules()).slower.any(axis=-1).mean())
+
+
+def tail_alone(source: Source, pairs: int, change: float) -> float:
+    """The share in which p99 is slower and nothing else is, where only p99 is worse."""
+    before, after = source.draw(np.random.default_rng(SEED), pairs, SIZE)
+    after[..., TAIL] += np.log1p(change)
+    found = judged(before, after, rules()).slower
+    return float((found[..., TAIL] & (found.sum(axis=-1) == 1)).mean())
+
+
+def lost(source: Source, pairs: int, share: float) -> float:
+    """The share in which turns.complete.ratio is slower, where so many turns are lost."""
+    rng = np.random.default_rng(SEED)
+    before, after = source.draw(rng, pairs, SIZE)
+    yardsticks = rules((*NAMES[:5], COMPLETE))
+    for side, kept in ((before, 1.0), (after, 1.0 - share)):
+        complete = rng.binomial(3000, kept, side.shape[:-1]) / 3000
+        side[..., 5] = yardsticks[5].turned(complete.ravel()).reshape(complete.shape)
+    return float(judged(before, after, yardsticks).slower[..., 5].mean())
+
+
+def needed(source: Source, pairs: int) -> int | None:
+    """Runs a side, more than 5, at which +10 % is found in 95 of 100 pairs, looked for upwards."""
+    for size in (6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 24, 28, 32, 36, 40, 48, 56, 64):
+        if source.pool is not None and 2 * size > len(source.pool):
+            return None
+        if slower(source, pairs, 0.10, size) >= FOUND:
+            return size
+    return None
+
+
+def sources() -> Iterator[Source]:
+    """Every row: spreads, each with metrics that move by themselves and together, then what was measured."""
+    for spread in SPREADS:
+        for alike in ALIKE:
+            yield Source(f"{spread:.0%}, correlation {alike:g}", spread, alike)
+    kept = measured()
+    if kept:
+        pool = np.log(np.array(kept["aa"]))
+        centred = pool - pool.mean(axis=0)
+        widths = np.expm1(pool.std(axis=0, ddof=1))
+        name = f"measured, {len(pool)} runs of one build ({widths.min():.1%} to {widths.max():.1%})"
+        yield Source(name, float(np.median(widths)), pool=centred)
+
+
+def measured() -> dict[str, Any]:
+    """Values of real runs by label, as --learn kept them; nothing where it never did."""
+    return json.loads(MEASURED.read_text("utf-8")) if MEASURED.exists() else {}
+
+
+HEADS = (
+    "spread of runs (CV)",
+    "slower at +0 %",
+    "at +3 %",
+    "at +10 %",
+    "runs a side that find +10 % in 95 of 100",
+    "only p99 +20 %: slower on p99 alone",
+    "30 % of turns lost: slower on turns.complete.ratio",
+)
+
+
+def table(rows: Iterable[Source], pairs: int, searched: int) -> Iterator[str]:
+    """The rows as Markdown."""
+    yield from (f"| {' | '.join(HEADS)} |", "|---|" + "---:|" * (len(HEADS) - 1))
+    for source in rows:
+        sys.stderr.write(f"{source.name}\n")
+        found = [slower(source, pairs, change) for change in (0.0, 0.03, 0.10)]
+        rates = [f"{rate:.1%}" for rate in found]
+        enough = SIZE if found[-1] >= FOUND else needed(source, searched)
+        more = "over 64" if source.pool is None else f"over {len(source.pool) // 2}"
+        rates.append(more if enough is None else str(enough))
+        rates += [f"{tail_alone(source, pairs, 0.20):.1%}", f"{lost(source, pairs, 0.30):.1%}"]
+        yield f"| {source.name} | {' | '.join(rates)} |"
+
+
+def real_pairs() -> Iterator[str]:
+    """Pairs of real runs against the simulator, whose delays were raised by so much."""
+    kept = measured()
+    if not kept:
+        return
+    runs = np.log(np.array(kept["aa"]))
+    starts = range(len(runs) - 2 * SIZE + 1)
+    before, after = (np.stack([runs[at + of : at + of + SIZE] for at in starts]) for of in (0, SIZE))
+    alarms = int(judged(before, after, rules()).slower.any(axis=-1).sum())
+    yield from (
+        "",
+        f"The measured runs in the order they were made, every 5 against the 5 after: {alarms} of",
+    )
+    yield f"{len(starts)} are called slower."
+    yield from ("", "Real runs against the simulator, 5 against 5, made in turns:", "")
+    yield "| its delays | verdict | " + " | ".join(f"`{name}`" for name in NAMES) + " |"
+    yield "|---|---|" + "---:|" * len(NAMES)
+    bounds = np.array([rule.bound for rule in rules()])
+    before = np.log(np.array(kept["base"]))
+    for label, change in (("same", "+0 %"), ("d10", "+10 %"), ("d50", "+50 %")):
+        found = weigh("permutation", before, np.log(np.array(kept[label])), bounds)
+        told = words(found, bounds)
+        cells = [
+            f"{np.expm1(estimate):+.1%}, {word_of(told, at)}" for at, estimate in enumerate(found.estimate)
+        ]
+        yield f"| {change} | {overall(told)} | {' | '.join(cells)} |"
+
+
+def word_of(told: Words, at: int) -> str:
+    """The verdict on one metric."""
+    known = {"slower": told.slower, "faster": told.faster, "same": told.same}
+    return next((word for word, flags in known.items() if flags[at]), "cannot tell")
+
+
+def overall(told: Words) -> str:
+    """The verdict on all, with its exit code."""
+    found = [word_of(told, at) for at in range(len(NAMES))]
+    for word, code in (("slower", 1), ("cannot tell", 4), ("faster", 0)):
+        if word in found:
+            return f"{word} ({code})"
+    return "same (0)"
+
+
+def page_part(pairs: int, searched: int) -> Iterator[str]:
+    """The part of the page that this command makes."""
+    sides = f"{SIZE} against {SIZE} runs, {len(NAMES)} primary metrics"
+    yield f"{pairs:,} pairs a row, {sides}, smallest effect 5 %."
+    yield from ("", *table(sources(), pairs, searched))
+    yield from ("", "Metrics that move nearly as one, so that six say little more than one:", "")
+    as_one = [Source(f"{spread:.0%}, correlation {AS_ONE:g}", spread, AS_ONE) for spread in SPREADS]
+    yield from (*table(as_one, pairs, searched), *real_pairs())
+
+
+def learn(results: Path) -> None:
+    """Keep what the runs of the labels measured; nothing but numbers."""
+    from loadtest.judge.measured import lookup
+    from loadtest.judge.sides import side
+    from loadtest.keep.find import find_runs
+    from loadtest.keep.read import read_run
+
+    kept: dict[str, Any] = {"metrics": list(NAMES), "unit": "ms"}
+    for label in ("aa", "base", "same", "d10", "d50"):
+        runs = side(label, [read_run(path).manifest for path in find_runs(results, label)]).runs
+        kept[label] = [[lookup(name, run).value for name in NAMES] for run in runs]
+        sys.stderr.write(f"{label}: {len(runs)} runs\n")
+    MEASURED.write_text(json.dumps(kept).replace("]], ", "]],\n").replace("], [", "],\n ["), "utf-8")
+
+
+def main() -> None:
+    """Make the table, or learn."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=20_000, help="pairs a row")
+    parser.add_argument("--searched", type=int, default=400, help="pairs a step of the search for repeats")
+    parser.add_argument("--dry", action="store_true", help="print, write nothing")
+    parser.add_argument("--learn", type=Path, metavar="RESULTS", help="keep what runs measured")
+    asked = parser.parse_args()
+    if asked.learn:
+        learn(asked.learn)
+        return
+    made = "\n".join(page_part(asked.pairs, asked.searched))
+    sys.stdout.write(made + "\n")
+    if not asked.dry:
+        page = PAGE.read_text("utf-8")
+        before, after = page.split(BEGIN)[0], page.split(END)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n\n{made}\n\n{END}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
