@@ -22,11 +22,25 @@ def web_page(environment: Any, stopped: Callable[[str], object]) -> Iterator[Non
     try:
         web_ui = environment.create_web_ui("127.0.0.1", port)
         web_ui.app.before_request(lambda: _guarded(port, stopped))
+        if not _listens(web_ui):
+            sys.stderr.write(f"{PAGE}: port {port} of 127.0.0.1 cannot be listened on; the run goes on without it\n")
+            yield
+            return
         sys.stderr.write(f"{PAGE}: http://127.0.0.1:{port}\n")
         yield
         web_ui.stop()
     finally:
         sys.argv = arguments
+
+
+def _listens(web_ui: Any) -> bool:
+    """Whether the page can be asked for; Locust starts its server in a greenlet of its own, which may fail."""
+    while not web_ui.greenlet.ready():
+        server = getattr(web_ui, "server", None)
+        if server is not None and server.started:
+            return True
+        web_ui.greenlet.join(timeout=0.001)
+    return False
 
 
 def _guarded(port: int, stopped: Callable[[str], object]) -> Answer | None:
