@@ -23,7 +23,9 @@ def web_page(environment: Any, stopped: Callable[[str], object]) -> Iterator[Non
         web_ui = environment.create_web_ui("127.0.0.1", port)
         web_ui.app.before_request(lambda: _guarded(port, stopped))
         if not _listens(web_ui):
-            sys.stderr.write(f"{PAGE}: port {port} of 127.0.0.1 cannot be listened on; the run goes on without it\n")
+            sys.stderr.write(
+                f"{PAGE}: port {port} of 127.0.0.1 cannot be listened on; the run goes on without it\n"
+            )
             yield
             return
         sys.stderr.write(f"{PAGE}: http://127.0.0.1:{port}\n")
@@ -34,7 +36,7 @@ def web_page(environment: Any, stopped: Callable[[str], object]) -> Iterator[Non
 
 
 def _listens(web_ui: Any) -> bool:
-    """Whether the page can be asked for; Locust starts its server in a greenlet of its own, which may fail."""
+    """Whether the page can be asked for; Locust's server starts in a greenlet of its own, and may fail."""
     while not web_ui.greenlet.ready():
         server = getattr(web_ui, "server", None)
         if server is not None and server.started:
