@@ -41,7 +41,8 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
     "command": {**_durations("took"), "exit_code": "count"},
     "tests": {
         **dict.fromkeys(
-            ("should_run", "passed", "failed", "errors", "skipped", "not_collected", "instant"), "count"
+            ("should_run", "passed", "failed", "errors", "skipped", "not_collected", "instant", "repeated"),
+            "count",
         ),
         "passed.ratio": "ratio",
     },

@@ -5,6 +5,7 @@ The pass rate is over all tests that should have run: those that were skipped, o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ LARGEST_FILE = 64 * 1024 * 1024
 INSTANT_S = 0.005
 """A test that took less than this is printed as 0.00 s: it may not have tested anything."""
 SHOWN_NAMES = 10
+SUITES = frozenset({"testsuites", "testsuite"})
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Tally:
     skipped: list[str] = field(default_factory=list)
     not_collected: list[str] = field(default_factory=list)
     instant: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
     unlisted: int = 0
 
     @property
@@ -52,20 +55,51 @@ def read_junit(text: bytes, tally: Tally) -> float | None:
         root = ElementTree.fromstring(text)  # noqa: S314 - expat refuses entities that grow; the file is the user's
     except ElementTree.ParseError as error:
         raise ValueError(f"it is not XML: {error}") from None
-    if root.tag not in {"testsuites", "testsuite"}:
+    if root.tag not in SUITES:
         raise ValueError(f"it is no JUnit file: its root is <{root.tag}>")
-    for case in root.iter("testcase"):
-        _add(case, tally)
-    tally.unlisted += _counted(root) - sum(1 for _ in root.iter("testcase"))
+    listed = 0
+    for suite in root.iter():
+        if suite.tag in SUITES:
+            listed += _add_suite(suite, tally)
+    tally.unlisted += _counted(root) - listed
     return written_at(root)
+
+
+def _add_suite(suite: ElementTree.Element, tally: Tally) -> int:
+    """Add the tests that a suite itself lists; how many they are."""
+    cases = suite.findall("testcase")
+    ended = _ended(suite)
+    for case in ended:
+        _add(case, tally)
+    if len(ended) < len(cases):
+        times = Counter(map(_name, cases))
+        tally.again += [_name(case) for case in ended if times[_name(case)] > 1]
+    return len(ended)
+
+
+def _ended(suite: ElementTree.Element) -> list[ElementTree.Element]:
+    """The tests of a suite, of each the last attempt.
+
+    A suite that lists more tests than it counts lists attempts: pytest-rerunfailures leaves every failed one
+    but the last without a word of its failure, as if it had passed.
+    """
+    cases = suite.findall("testcase")
+    said = _said(suite)
+    if said is None or said >= len(cases):
+        return cases
+    return list({_name(case): case for case in cases}.values())
 
 
 def _counted(suite: ElementTree.Element) -> int:
     """How many tests a suite has: those it lists, or what it says where that is more."""
-    inner = len(suite.findall("testcase"))
-    inner += sum(_counted(each) for each in suite if each.tag in {"testsuite", "testsuites"})
+    inner = len(_ended(suite)) + sum(_counted(each) for each in suite if each.tag in SUITES)
+    return max(inner, _said(suite) or 0)
+
+
+def _said(suite: ElementTree.Element) -> int | None:
+    """How many tests a suite says it has."""
     said = suite.get("tests", "")
-    return max(inner, int(said)) if said.isdecimal() and len(said) < 10 else inner
+    return int(said) if said.isdecimal() and len(said) < 10 else None
 
 
 def written_at(root: ElementTree.Element) -> float | None:
@@ -78,9 +112,7 @@ def written_at(root: ElementTree.Element) -> float | None:
 
 
 def _add(case: ElementTree.Element, tally: Tally) -> None:
-    name = (
-        ".".join(part for part in (case.get("classname"), case.get("name")) if part) or "a test without name"
-    )
+    name = _name(case)
     error, failure = case.find("error"), case.find("failure")
     if error is not None:
         collecting = "collection" in (error.get("message") or "").lower()
@@ -93,6 +125,11 @@ def _add(case: ElementTree.Element, tally: Tally) -> None:
         tally.passed += 1
         if _seconds(case) < INSTANT_S:
             tally.instant.append(name)
+
+
+def _name(case: ElementTree.Element) -> str:
+    parts = (case.get("classname"), case.get("name"))
+    return ".".join(part for part in parts if part) or "a test without name"
 
 
 def _seconds(case: ElementTree.Element) -> float:
@@ -146,6 +183,7 @@ def _evidence(tally: Tally, expected: int | None, at: float, names: list[str]) -
         "skipped": len(tally.skipped),
         "not_collected": not_collected,
         "instant": len(tally.instant),
+        "repeated": len(tally.again),
     }
     measures = {name: Measure(n, "count", should_run) for name, n in counts.items()}
     parts = ", ".join(
@@ -171,6 +209,7 @@ def _named(tally: Tally) -> Iterable[str]:
         ("errors", tally.errors),
         ("not collected", tally.not_collected),
         ("skipped", tally.skipped),
+        ("took more than one attempt", tally.again),
         ("took 0.00 s, which may mean that nothing was tested", tally.instant),
     )
     for word, names in kinds:

@@ -46,7 +46,8 @@ def test_the_files_of_pytest_itself(tmp_path: Path) -> None:
     (tmp_path / "test_uncollected.py").write_text("import no_such_module\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junit-xml=junit.xml"]
     command.append("--continue-on-collection-errors")
-    subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    own = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False, env=own)
     found = asked(tmp_path, expected=10)
     assert numbers(found) == {
         "should_run": 10, "passed": 2, "failed": 1, "errors": 1, "skipped": 1, "not_collected": 5,
@@ -128,3 +129,25 @@ def test_what_is_no_junit_file_is_a_wrong_answer(tmp_path: Path, text: str) -> N
 def test_a_missing_file_means_that_the_tests_did_not_run(tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match="the tests did not run"):
         asked(tmp_path, "gone/*.xml")
+
+
+def test_attempts_of_a_test_are_one_test_and_its_last_one_counts(tmp_path: Path) -> None:
+    failed = "<testcase classname='c' name='{0}' time='0.1'/><testcase classname='c' name='{0}' time='0.1'>"
+    cases = (
+        passed(1)
+        + failed.format("bad")
+        + "<failure message='no'/></testcase>"
+        + failed.format("flaky")
+        + "</testcase>"
+    )
+    write(tmp_path, cases, attributes="tests='3'")
+    found = asked(tmp_path)
+    assert numbers(found) == {
+        "should_run": 3, "passed": 2, "failed": 1, "repeated": 2, "passed.ratio": pytest.approx(2 / 3),
+    }  # fmt: skip
+    assert "took more than one attempt: c.bad, c.flaky" in found.lines
+
+
+def test_tests_of_one_name_are_as_many_as_their_suite_counts(tmp_path: Path) -> None:
+    write(tmp_path, passed(1) * 3, attributes="tests='3'")
+    assert numbers(asked(tmp_path))["passed"] == 3
