@@ -12,7 +12,7 @@ import click
 from loadtest.cli.options import Stored, Time, Whole, option, results_option
 
 if TYPE_CHECKING:
-    from loadtest.keep.find import StoredRun
+    from loadtest.keep.find import Judged, StoredRun
     from loadtest.keep.prune import Pruned, Spared
     from loadtest.keep.read import Run
     from loadtest.show.report import ThresholdRow
@@ -109,8 +109,6 @@ def _row(run: StoredRun, baseline: Path | None) -> tuple[str, ...]:
 
 def _why(run: StoredRun) -> str:
     """Return what became of the thresholds, with what was measured where one was missed; else the reason."""
-    from loadtest.show.telling import measured_text
-
     of = len(run.thresholds)
     missed = [each for each in run.thresholds if each.outcome == "missed"]
     if run.outcome == "pass" and of:
@@ -119,8 +117,17 @@ def _why(run: StoredRun) -> str:
         return ""
     if run.outcome != "fail" or not missed:
         return run.why
-    told = (f"{each.name} {measured_text(each.unit or '', each.measured or 0.0)}" for each in missed)
+    told = (f"{each.name} {_measured(each)}" for each in missed)
     return f"{len(missed)} of {of} missed: {', '.join(told)}"
+
+
+def _measured(judged: Judged) -> str:
+    """Return what a threshold measured; one may be missed by a bound alone, without a value."""
+    from loadtest.show.telling import measured_text
+
+    if judged.measured is None:
+        return "without a value"
+    return measured_text(judged.unit or "", judged.measured)
 
 
 def _standing(run: StoredRun) -> str:

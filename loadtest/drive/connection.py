@@ -129,6 +129,8 @@ class Connection(Incoming):
 
     def _opened(self, at_ns: int) -> None:
         """The protocol's ready condition holds."""
+        # The last ready step may be to send: it goes out before the first turn.
+        self._answer()
         share = self.share
         recorder = share.recorder
         if at_ns > self._upgraded_ns:

@@ -140,14 +140,18 @@ class Outgoing:
                 self._out.clear()
         self._out.clear()
 
+    def _answer(self) -> None:
+        """Gather what the conversation has to say of itself: ready steps and heartbeats."""
+        for text in self.session.outbox or ():
+            self._out.append(encode(text.encode()))
+        self.session.outbox = None
+        self._gather()
+
     def _after_events(self) -> None:
         """Send what the conversation answered, and keep an eye on its next instant."""
         session = self.session
         if session.outbox:
-            for text in session.outbox:
-                self._out.append(encode(text.encode()))
-            session.outbox = None
-            self._gather()
+            self._answer()
         wakes_ns = session.wakes_ns
         if wakes_ns != NEVER and (self._armed_ns == NEVER or wakes_ns < self._armed_ns):
             self._armed_ns = wakes_ns

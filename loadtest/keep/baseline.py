@@ -16,8 +16,11 @@ def mark(results: Path, run: Path) -> None:
     """Make the run in this folder the baseline, in place of any other.
 
     Raises:
-        ConfigError: the mark cannot be written.
+        ConfigError: the run lies elsewhere, or the mark cannot be written.
     """
+    run = run.resolve()
+    if run.parent != results.resolve():
+        raise ConfigError(f"{run} is no run of {results}; bring it there first: loadtest runs import {run}")
     try:
         with replacing(results / MARK) as beside:
             beside.write_text(f"{run.name}\n", "utf-8")
@@ -38,14 +41,16 @@ def repeats(results: Path) -> list[Path]:
     """The baseline with all other runs of its label and scenario, oldest first; it alone without a label.
 
     Raises:
-        ConfigError: no run is marked.
+        ConfigError: no run is marked, or it cannot be read.
     """
     run = marked(results)
     if run is None:
         sentence = f'no run of "{results}" is marked as the baseline; mark one: loadtest runs baseline RUN'
         raise ConfigError(sentence)
     stored = list_runs(results)
-    its = next(each for each in stored if each.path.name == run.name)
+    its = next((each for each in stored if each.path.name == run.name), None)
+    if its is None:
+        raise ConfigError(f"the baseline cannot be read: {run / 'run.json'} is damaged; mark another run")
     if its.label is None:
         return [run]
     return [each.path for each in stored if (each.label, each.scenario) == (its.label, its.scenario)]

@@ -79,10 +79,15 @@ def list_runs(results: Path, *, probes: bool = True) -> list[StoredRun]:
     """Every run in a results folder, oldest first; what is not a run is passed over.
 
     ``probes``: those too that readiness made of its own to ask a part.
+
+    Raises:
+        ConfigError: the folder cannot be read.
     """
-    if not results.is_dir():
-        return []
-    found = [run for path in results.iterdir() if (run := stored_run(path))]
+    try:
+        paths = list(results.iterdir()) if results.is_dir() else []
+    except OSError as error:
+        raise ConfigError(f"the results folder {results} cannot be read: {error.strerror}") from None
+    found = [run for path in paths if (run := stored_run(path))]
     wanted = (run for run in found if probes or run.asked_by is None)
     return sorted(wanted, key=lambda run: (run.started, _natural(run.id)))
 

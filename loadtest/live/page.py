@@ -34,8 +34,12 @@ class StatusPage:
             def log_message(self, *_: Any) -> None:
                 """Say nothing: the screen belongs to the watch."""
 
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: Any) -> None:
+                """Say nothing of a client that left in the middle: the screen belongs to the watch."""
+
         try:
-            self._server = ThreadingHTTPServer((host, port), Answer)
+            self._server = Server((host, port), Answer)
         except OSError as error:
             raise ConfigError([Problem("--serve", f"{host}:{port} cannot be listened on: {error.strerror}")])
         self._server.daemon_threads = True

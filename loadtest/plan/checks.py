@@ -17,6 +17,7 @@ def check_plan(table: Table, scenario: Scenario) -> None:
         if scenario.traffic is not None and scenario.traffic.turns != 0:
             _check_message(table, scenario, scenario.traffic)
     _check_identities(table, scenario)
+    _check_claims(table, scenario)
     _check_limits(table, scenario)
     _check_measured(table, scenario)
     _check_chaos(table, scenario)
@@ -60,6 +61,14 @@ def _check_identities(table: Table, scenario: Scenario) -> None:
     if 0 < rows < users:
         sentence = f"there are {rows} identities for {users} connections; every virtual user needs its own"
         table.source.report(("target", "identities"), sentence)
+
+
+def _check_claims(table: Table, scenario: Scenario) -> None:
+    """The columns that the claims of a token ask for are there."""
+    auth = scenario.target.auth
+    for claim, text in auth.claims.items() if auth is not None else ():
+        for sentence in unknown_names(text, [*_user_names(scenario), *ANYWHERE]):
+            table.source.report(("target", "auth", "claims", claim), sentence)
 
 
 def _check_limits(table: Table, scenario: Scenario) -> None:

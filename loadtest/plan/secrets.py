@@ -86,7 +86,8 @@ def _no_token(path: Path) -> Iterator[Problem]:
         yield Problem(str(path), "there is no such file, from which [target] auth takes the token")
         return
     try:
-        path.read_text(encoding="utf-8")
+        if not path.read_text(encoding="utf-8").strip():
+            yield Problem(str(path), "this file, from which [target] auth takes the token, is empty")
     except (OSError, UnicodeDecodeError):
         yield Problem(
             str(path), "the token of [target] auth cannot be read from this file: it is not UTF-8 text"

@@ -217,6 +217,10 @@ def _read_variable(table: Table, key: str) -> str | None:
     return name
 
 
+TEXT_CLAIMS = frozenset({"iss", "sub", "jti"})
+"""Claims that a token holds as text or not at all."""
+
+
 def _read_claims(table: Table) -> tuple[dict[str, str], dict[str, object]]:
     """Templates, and what goes into the token as it is; without any, the user's id is the subject."""
     if not table.has("claims"):
@@ -228,7 +232,9 @@ def _read_claims(table: Table) -> tuple[dict[str, str], dict[str, object]]:
         for sentence in unknown_names(text, [*USER, *ANYWHERE], ("user",)):
             claims.report(name, sentence)
     for name, value in fixed.items():
-        if not _is_plain(value):
+        if name in TEXT_CLAIMS:
+            claims.report(name, f"`{name}` must be text (RFC 7519 section 4.1)")
+        elif not _is_plain(value):
             claims.report(name, f"`{name}` must be text, a number, true, false, a list or a table of such")
     return texts, fixed
 

@@ -54,7 +54,12 @@ def ready(
         assessed = replace(assessed, changes=told)
     elif options.since:
         assessed = replace(assessed, changes=("this is the first assessment of this policy",))
-    history.keep(assessed)
+    try:
+        history.keep(assessed)
+    except OSError as error:
+        # A disk that is full by now costs the record, not the verdict.
+        unkept = f"this assessment could not be kept in {folder}: {error.strerror or error}"
+        assessed = replace(assessed, changes=(*(assessed.changes or ()), unkept))
     return assessed, folder
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from loadtest.errors import ConfigError, Exit, Problem
 from loadtest.keep.folder import checked_name
 from loadtest.keep.read import Run
+from loadtest.plan.settings import public_url
 from loadtest.run.apart import Course, Ended
 from loadtest.run.options import RunOptions
 from loadtest.run.preparing import prepare
@@ -72,7 +73,7 @@ def _pair(
     for which in order:
         if course.interrupted:
             return Exit.INTERRUPTED
-        sys.stderr.write(f"    {which}: {planned[which].target}\n")
+        sys.stderr.write(f"    {which}: {public_url(planned[which].target or '')}\n")
         ended = course.run(planned[which])
         if ended.run is None or ended.exit_code in ENDING:
             return _cause(ended)

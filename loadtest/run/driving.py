@@ -16,12 +16,13 @@ import gevent
 import locust  # noqa: F401 - imported for what its import does
 from locust.env import Environment
 from locust.event import Events
+from locust.exception import RPCError
 
 from loadtest.drive.master import Master
 from loadtest.drive.place import Place
 from loadtest.drive.swarm import Alone, Ending, Lead, Order
 from loadtest.drive.user import AgentUser
-from loadtest.errors import LoadtestError
+from loadtest.errors import ConfigError, LoadtestError, Problem
 from loadtest.run.interrupts import Interrupts
 from loadtest.run.recording import Recording
 from loadtest.run.web_page import free_port, web_page
@@ -52,13 +53,26 @@ def drive(recording: Recording, place: Place, interrupts: Interrupts) -> Ending:
         return _follow(environment, lead, recording, interrupts, [])
     host, port = options.bind_address
     port = port or free_port(host)
-    environment.create_master_runner(host, port)
+    _lead_at(environment, host, port)
     master = Master(environment, order, recording.take)
     expected = options.workers or options.processes
     with _children(host, port, options.processes if options.workers is None else 0) as children:
         _await_workers(master, expected, children, own=options.workers is None, at=f"{host}:{port}")
         master.send_plan()
         return _follow(environment, master, recording, interrupts, children)
+
+
+def _lead_at(environment: Any, host: str, port: int) -> None:
+    """Listen for workers.
+
+    Raises:
+        ConfigError: nobody can listen there; Locust itself would leave with 1, as if a threshold was missed.
+    """
+    try:
+        environment.create_master_runner(host, port)
+    except (SystemExit, RPCError) as error:
+        why = f": {error}" if isinstance(error, RPCError) else "; is another master there?"
+        raise ConfigError([Problem("--bind", f"{host}:{port} cannot be listened on{why}")])
 
 
 def _follow(

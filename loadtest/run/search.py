@@ -15,6 +15,7 @@ from loadtest.judge.suite import why_of
 from loadtest.keep.folder import checked_name
 from loadtest.keep.manifest import timestamp, turns_per_s
 from loadtest.plan.scenario import SIMULATOR, Scenario
+from loadtest.plan.settings import public_url
 from loadtest.run.apart import Course
 from loadtest.run.options import RunOptions
 from loadtest.run.preparing import prepare
@@ -77,7 +78,7 @@ def run_search(options: SearchOptions) -> Search:
     return Search(
         plan.scenario.name,
         plan.label,
-        str(known.get("url") or own),
+        str(known.get("url") or public_url(own)),
         bool(known.get("simulated", own == SIMULATOR)),
         options.over,
         timestamp(started),

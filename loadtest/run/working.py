@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 
 import gevent
 import locust  # noqa: F401 - patches the standard library before anything opens a socket
@@ -17,6 +19,7 @@ from loadtest.drive.worker import Follow
 from loadtest.errors import Exit, LoadtestError
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.run.driving import ScenarioUser
+from loadtest.run.interrupts import PATIENCE_S
 from loadtest.run.options import host_and_port
 
 CONNECTIONS_EXPECTED = 20_000
@@ -42,12 +45,26 @@ def work(master: str, *, child: bool) -> int:
     except (OSError, ConnectionError) as error:
         raise LoadtestError(f"the master at {master} could not be reached: {error}") from error
     Follow(environment, scenario_from_settings)
-    # The master ends the run; an interrupt of the terminal reaches it as well.
-    gevent.signal_handler(signal.SIGINT, lambda: None)
+    interrupted = (lambda: None) if child else _leaves_when_asked_again()
+    gevent.signal_handler(signal.SIGINT, interrupted)
     if child:
         gevent.spawn(_end_with_parent)
     runner.greenlet.join()
     return Exit.PASS
+
+
+def _leaves_when_asked_again() -> Callable[[], None]:
+    """What Ctrl-C does: the master ends the run, and may share our terminal; a second one leaves it."""
+    first_s: list[float] = []
+
+    def interrupted() -> None:
+        if first_s and time.monotonic() - first_s[0] >= PATIENCE_S:
+            os._exit(Exit.INTERRUPTED)
+        if not first_s:
+            first_s.append(time.monotonic())
+            sys.stderr.write("loadtest: the master ends the run; again to leave without its word\n")
+
+    return interrupted
 
 
 def _allow_many_files() -> None:

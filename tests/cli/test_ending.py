@@ -63,6 +63,7 @@ def test_what_a_command_returns_is_the_exit_code(result: object, code: int) -> N
         (GeneratorExit(), 70),
         (SystemExit(4), 4),
         (SystemExit(), 0),
+        (SystemExit(1), 70),
         (SystemExit("a text"), 70),
         (BrokenPipeError(), 130),
     ],

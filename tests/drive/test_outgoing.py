@@ -262,6 +262,15 @@ def test_the_words_of_a_ready_step_go_out_with_the_upgrade() -> None:
     assert spoken.ready == 1
 
 
+def test_the_words_of_the_last_ready_step_go_out_before_the_first_turn() -> None:
+    steps = (Step(wait={"type": "hello"}), Step(send='{"type":"auth"}'))
+    spoken = Spoken(connect=Connect(path="/ws", ready=steps))
+    spoken.connection.on_ready = lambda connection: connection.begin(0, 0, spoken.now, {})
+    spoken.hear(b'{"type":"hello"}')
+    assert spoken.texts[0] == b'{"type":"auth"}'
+    assert len(spoken.texts) == 2
+
+
 def test_an_alarm_is_set_again_only_for_something_earlier() -> None:
     spoken = Spoken()
     for seq in range(5):

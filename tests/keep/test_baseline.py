@@ -45,4 +45,18 @@ def test_a_mark_of_a_run_that_is_gone_marks_nothing(tmp_path: Path) -> None:
 
 def test_a_mark_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be marked"):
-        mark(tmp_path / "nowhere", tmp_path)
+        mark(tmp_path / "nowhere", tmp_path / "nowhere" / "run")
+
+
+def test_a_run_that_lies_elsewhere_is_not_marked(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="loadtest runs import"):
+        mark(tmp_path / "results", tmp_path / "elsewhere" / "run")
+    assert marked(tmp_path / "results") is None
+
+
+def test_a_baseline_that_is_damaged_is_told(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{", "utf-8")
+    mark(tmp_path, tmp_path / "run")
+    with pytest.raises(ConfigError, match="damaged"):
+        repeats(tmp_path)

@@ -120,3 +120,14 @@ def test_limits_can_be_raised(folder: Folder) -> None:
 
 def test_in_the_closed_model_there_is_no_rate_to_compare(folder: Folder) -> None:
     assert folder.load(HEAD + "[load]\nmodel = 'closed'\n[traffic]\nevery = '1us'").traffic
+
+
+def test_claims_ask_for_columns_that_are_there(folder: Folder) -> None:
+    folder.write("users.csv", "id,tenant\na,north\n")
+    text = (
+        HEAD
+        + "identities = 'users.csv'\n[target.auth]\nkind = 'jwt'\nsecret_env = 'S'\nclaims = { t = '%s' }\n"
+    )
+    assert folder.load(text % "{user.tenant}" + EVERY).traffic
+    (told,) = folder.mistakes(text % "{user.tennant}" + EVERY)
+    assert told == "mine.toml:8: nothing is known as {user.tennant}; did you mean `user.tenant`?"

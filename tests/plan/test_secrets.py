@@ -39,6 +39,9 @@ def test_a_token_of_the_environment_and_of_a_file(folder: Folder) -> None:
     assert [problem.where for problem in missing_secrets(by_file, {})] == [str(folder.path / "t")]
     folder.write("t", "token")
     assert missing_secrets(by_file, {}) == []
+    folder.write("t", " \n")
+    (problem,) = missing_secrets(by_file, {})
+    assert problem.sentence.endswith("is empty")
 
 
 def test_every_variable_of_auth_is_looked_for_and_taken_out(folder: Folder) -> None:

@@ -216,6 +216,7 @@ def test_a_token_file_is_relative_to_the_scenario(folder: Folder) -> None:
             "7: nothing is known as {turn.id}",
         ),
         ("kind = 'jwt'\nsecret_env = 'S'\nclaims = { d = 2026-01-01 }", "7: `d` must be text, a number"),
+        ("kind = 'jwt'\nsecret_env = 'S'\nclaims = { iss = 5 }", "7: `iss` must be text (RFC 7519"),
         ("kind = 'jwt'\nsecret_env = 'S'\nclaims = { d = [{ x = inf }] }", "7: `d` must be text, a number"),
         (
             "kind = 'jwt'\nsecret_env = 'S'\nsecret = 'x'",
