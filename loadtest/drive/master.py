@@ -23,7 +23,7 @@ import gevent
 from typing_extensions import override
 
 from loadtest.drive.swarm import GiveInterval, Lead, Order
-from loadtest.errors import LoadtestError
+from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, from_bytes, merge
 from loadtest.plan.settings import worker_settings
 
@@ -238,7 +238,8 @@ class Master(Lead):
         if worker is None:
             return
         if msg.data["crash"] is not None:
-            self.ending.crash = RuntimeError(msg.data["crash"])
+            mistake = msg.data.get("mistake", False)
+            self.ending.crash = (ConfigError if mistake else RuntimeError)(msg.data["crash"])
             self.stop()
         worker.expected = int(msg.data["intervals"])
         for name, numbers in msg.data["observed"].items():

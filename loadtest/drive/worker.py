@@ -16,7 +16,7 @@ from loadtest.drive.place import find_place
 from loadtest.drive.share import Share
 from loadtest.drive.swarm import has_tasks, make_clock
 from loadtest.drive.terms import Assignment
-from loadtest.errors import LoadtestError
+from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, to_bytes
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.schedule import share
@@ -83,6 +83,8 @@ class Follow:
         except LoadtestError as error:
             logger.error("this worker cannot take part: %s", error)  # noqa: TRY400 - a sentence, not a traceback
             failed = {"intervals": 0, "observed": {}, "crash": f"worker {go['k']}: {error}"}
+            # Somebody's mistake on that machine, such as a token that is not set there, and no crash of ours.
+            failed["mistake"] = isinstance(error, ConfigError)
             self.environment.runner.send_message("lt_done", failed)
             return
         self._share = share_of_run

@@ -49,7 +49,13 @@ class PlainRun:
         environment.events.quitting.add_listener(self._on_quitting)
 
     def _on_start(self, **_kwargs: Any) -> None:
-        """Locust is about to start its users: make the run they will take part in."""
+        """Locust is about to start its users: make the run they will take part in.
+
+        From its page it may be a second one, of which the end of the first says nothing.
+        """
+        self.closed.clear()
+        self.interrupted = False
+        self.environment.process_exit_code = None
         try:
             self._make()
         except LoadtestError as error:

@@ -13,7 +13,7 @@ import pytest
 from loadtest.drive import master as module
 from loadtest.drive.master import BEGUN_WITHIN_S, CLOCK_ASKED, COMMON_START_DELAY_NS, Master
 from loadtest.drive.swarm import Order
-from loadtest.errors import LoadtestError
+from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval, to_bytes
 from loadtest.plan.scenario import Load, Traffic
@@ -407,6 +407,16 @@ def test_a_process_that_ended_before_the_start_ends_the_run() -> None:
     leading.master.lose_pid(101)
     assert leading.is_over(within_s=0)
     assert "process 101 ended before the run began" in str(leading.master.ending.crash)
+
+
+def test_a_mistake_on_the_machine_of_a_worker_is_no_crash_of_ours() -> None:
+    leading = Leading("a", "b")
+    leading.begin()
+    told = {"intervals": 0, "observed": {}, "crash": "worker 0: TOKEN is not set", "mistake": True}
+    leading.runner.tell("lt_done", told, "a")
+    crash = leading.master.ending.crash
+    assert isinstance(crash, ConfigError)
+    assert str(crash) == "worker 0: TOKEN is not set"
 
 
 def test_a_worker_that_crashed_ends_the_run_for_all() -> None:

@@ -215,6 +215,7 @@ def test_a_worker_that_cannot_take_part_says_why(caplog: pytest.LogCaptureFixtur
     ((done, _),) = following.runner.taken("lt_done")
     assert done["intervals"] == 0
     assert done["crash"] == "worker 1: the environment variable TOKEN is not set"
+    assert done["mistake"]
     assert "cannot take part" in caplog.text
 
 
