@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from loadtest.judge.sections import Manifest, section, settings
 
-SEE_LOG = "See run.log for every kind of refusal."
-
 
 def likely(manifest: Manifest) -> str:
     """The likely cause of the first layer at which connections were refused; empty where there is none."""

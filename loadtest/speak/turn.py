@@ -142,7 +142,6 @@ class Turn:
         "left_out",
         "lost",
         "next_seq",
-        "on_end",
         "out_of_order",
         "outcome",
         "part",
@@ -194,7 +193,6 @@ class Turn:
         self.frames: list[int | bytes] | None = None
         self.left_out = 0
         self.unmarked = 0
-        self.on_end: Any = None
 
     def number(self, carried: Any, kind: Any) -> bool:
         """Enter an event whose number is not the next one; False: a duplicate.
