@@ -11,6 +11,7 @@ from loadtest.plan.names import data_values, user_values
 from loadtest.plan.protocol import Step
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
 from loadtest.plan.schedule import Schedule
+from loadtest.plan.secrets import written_secrets
 from loadtest.plan.settings import HIDDEN, public_settings, public_url
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import Threshold
@@ -68,10 +69,12 @@ def _target(scenario: Scenario) -> Iterator[str]:
     if target.auth is not None:
         yield _told_auth(target.auth)
     public = public_settings(scenario)["target"]
+    # What a run takes out of its files and its screen is not told here either.
+    hidden = {HIDDEN, *written_secrets(target)}
     for part in ("headers", "cookies", "query"):
         values = public.get(part) if isinstance(public, dict) else None
         for name, text in (values or {}).items():
-            yield f"{part}: {name} = {'a value that is not shown' if text == HIDDEN else text}"
+            yield f"{part}: {name} = {'a value that is not shown' if text in hidden else text}"
     if target.identities:
         columns = ", ".join(target.identities[0])
         yield f"{format_count(len(target.identities))} identities, one per virtual user ({columns})"

@@ -114,7 +114,7 @@ def test_who_is_asked_and_how_users_show_themselves(folder: Folder) -> None:
             """protocol = "agent-events"
 [target]
 url = "wss://me:pw@host/ws?token=abc"
-headers = { Authorization = "abc", Origin = "https://a" }
+headers = { Authorization = "abc", Origin = "https://a", X-Inside = "between us" }
 identities = [{ id = "a", mail = "b" }]
 insecure = true
 auth = { kind = "jwt", secret_env = "S", send_as = "subprotocol" }
@@ -124,6 +124,7 @@ auth = { kind = "jwt", secret_env = "S", send_as = "subprotocol" }
     assert "wss://[not kept]@host/ws?token=[not+kept]" in text
     assert "headers: Authorization = a value that is not shown" in text
     assert "headers: Origin = https://a" in text
+    assert "headers: X-Inside = a value that is not shown" in text
     assert "1 identities, one per virtual user (id, mail)" in text
     assert "INSECURE" in text
     assert "signed with the secret in $S, good for 15 min, sent as subprotocol" in text
