@@ -108,10 +108,10 @@ def bracket(probes: Sequence[Probe]) -> tuple[float | None, float | None]:
     return low, high
 
 
-def find(probes: Sequence[Probe]) -> Finding:
-    """What the probes say, once there is no next load, or somebody interrupted."""
+def find(probes: Sequence[Probe], *, cut: bool = False) -> Finding:
+    """What the probes say, once there is no next load; ``cut``: there is one, but somebody interrupted."""
     low, high = bracket(probes)
-    outcome, code = _outcome(probes, low, high)
+    outcome, code = _outcome([] if cut else probes, low, high)
     at_end = probes[-1].load if probes and outcome not in {"found", "above", "below"} else None
     return Finding(outcome, code, low, high, _interval(probes), at_end)
 

@@ -63,9 +63,10 @@ def run_search(options: SearchOptions) -> Search:
     tries: list[Tried] = []
     target: object = None
     with Course() as course:
-        while not course.interrupted:
+        while True:
             load = next_load([each.probe for each in tries], plan.bounds)
-            if load is None:
+            cut = load is not None and course.interrupted
+            if load is None or cut:
                 break
             sys.stderr.write(f"probe {len(tries) + 1}: {shown(load, options.over)}\n")
             ended = course.run(plan.at(load))
@@ -88,7 +89,7 @@ def run_search(options: SearchOptions) -> Search:
         (*(f"{each.name} {each.expression}" for each in limits), *plan.added),
         plan.added,
         tuple(tries),
-        find([each.probe for each in tries]),
+        find([each.probe for each in tries], cut=cut),
         knee(tries),
     )
 

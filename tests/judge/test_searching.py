@@ -148,6 +148,11 @@ def test_without_a_probe_it_was_interrupted() -> None:
     assert find([]) == Finding("interrupted", Exit.INTERRUPTED, None, None, (None, None))
 
 
+def test_an_interrupt_between_two_probes_is_no_finding() -> None:
+    told = find([Probe(10, Exit.PASS), Probe(20, Exit.FAIL)], cut=True)
+    assert told == Finding("interrupted", Exit.INTERRUPTED, 10, 20, (10, 20), 20)
+
+
 def test_a_load_that_does_both_is_what_it_does_more_often() -> None:
     codes = [Exit.PASS, Exit.FAIL, Exit.PASS, Exit.FAIL]
     probes = [Probe(10, Exit.PASS), *(Probe(20, code) for code in codes[:3]), Probe(21, Exit.FAIL)]
