@@ -274,7 +274,7 @@ class Master(Lead):
     def lose_pid(self, pid: int) -> None:
         """A worker process of this machine has ended."""
         if not self._gone:
-            self._fail(f"worker process {pid} ended before the run began; run.log has its last words")
+            self._fail(f"worker process {pid} ended before the run began; its last words stand on stderr")
         for worker in self._workers.values():
             if worker.pid == pid:
                 self.lose(worker.client_id)

@@ -87,7 +87,7 @@ SELF_KINDS: dict[str, Kind] = {
     "worker_lost": Kind(
         "a worker process ended or fell silent before its last interval had arrived",
         "A worker was lost, and with it what it had measured and not yet sent.",
-        "See run.log for how it ended; run again.",
+        "Its last words stand on stderr, of its own machine if it was on another one; run again.",
         ("worker",),
         "yes",
     ),

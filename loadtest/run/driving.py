@@ -131,7 +131,9 @@ def _await_workers(
     while master.listening < expected:
         gevent.sleep(0.02)
         if any(child.poll() is not None for child in children):
-            raise LoadtestError("a worker process of ours ended before it joined; run.log has its last words")
+            raise LoadtestError(
+                "a worker process of ours ended before it joined; its last words stand on stderr"
+            )
         if own and time.monotonic() > deadline:
             raise LoadtestError(f"the worker processes did not join within {JOIN_WITHIN_S:g} s")
 
