@@ -34,24 +34,25 @@ def nested(depth: int) -> str:
 
 
 BROKEN = [
-    ("function-length", "loadtest/keep/write.py", a_function(41)),
-    ("nesting", "loadtest/keep/write.py", nested(4)),
+    ("function-length", "loadtest/keep/write.py", a_function(61)),
+    ("nesting", "loadtest/keep/write.py", nested(5)),
     (
         "nesting",
         "tools/bench.py",
-        "def f():\n with a:\n  for b in c:\n   match d:\n    case 1:\n     try: e\n     finally: g\n",
+        (
+            "def f():\n with a:\n  for b in c:\n   match d:\n    case 1:\n"
+            "     try:\n      while e: f\n     finally:\n      g\n"
+        ),
     ),
-    ("module-length", "loadtest/keep/write.py", "\n" * 301),
+    ("module-length", "loadtest/keep/write.py", "\n" * 901),
     ("reason", "loadtest/keep/write.py", "a = 1  # type: ignore[misc]\n"),
     ("reason", "loadtest/keep/write.py", "a = 1  # type: ignore  # the library has no types\n"),
     ("reason", "loadtest/keep/write.py", "a = 1  # noqa: S101\n"),
     ("reason", "loadtest/keep/write.py", "a = 1  # noqa  # the reader needs it here\n"),
     ("reason", "loadtest/keep/write.py", "if a:  # pragma: no cover\n    b = 1\n"),
     ("name", "loadtest/keep/utils.py", ""),
-    ("name", "loadtest/keep/write.py", "class FrameHandler: ...\n"),
+    ("name", "loadtest/keep/write.py", "class FrameUtils: ...\n"),
     ("name", "loadtest/keep/write.py", "def process_data(): ...\n"),
-    ("name", "loadtest/keep/write.py", "self.target_rps = 1\n"),
-    ("name", "loadtest/keep/write.py", "def f(pacer): ...\n"),
     ("name", "loadtest/keep/write.py", "import gevent.pool as helper\n"),
     ("door", "loadtest/keep/write.py", "import locust\n"),
     ("door", "loadtest/keep/write.py", "from gevent.queue import Queue\n"),
@@ -73,9 +74,9 @@ BROKEN = [
 ]
 
 RIGHT = [
-    ("loadtest/keep/write.py", a_function(40, docstring=30)),
-    ("loadtest/keep/write.py", nested(3)),
-    ("loadtest/keep/write.py", "\n" * 300),
+    ("loadtest/keep/write.py", a_function(60, docstring=30)),
+    ("loadtest/keep/write.py", nested(4)),
+    ("loadtest/keep/write.py", "\n" * 900),
     ("loadtest/keep/write.py", "a = 1  # type: ignore[misc]  # the library has no types\n"),
     ("loadtest/keep/write.py", "a = 1  # noqa: S101, S102 - checked by the caller\n"),
     ("loadtest/keep/write.py", "if a:  # pragma: no cover - only Windows comes here\n    b = 1\n"),
@@ -120,7 +121,7 @@ def test_a_finding_names_the_line() -> None:
 def test_an_exception_excuses_one_rule_of_one_file_and_must_be_needed(tmp_path: Path) -> None:
     long = tmp_path / "loadtest/keep/write.py"
     long.parent.mkdir(parents=True)
-    long.write_text("\n" * 301)
+    long.write_text("\n" * 901)
     table = tmp_path / EXCEPTIONS
     table.parent.mkdir(parents=True)
     assert [finding.rule for finding in check_tree(tmp_path)] == ["module-length"]
@@ -128,7 +129,7 @@ def test_an_exception_excuses_one_rule_of_one_file_and_must_be_needed(tmp_path: 
     assert [finding.rule for finding in check_tree(tmp_path)] == ["module-length"]
     table.write_text("| `loadtest/keep/write.py` | module-length | one table of codes |\n")
     assert check_tree(tmp_path) == []
-    long.write_text("\n" * 300)
+    long.write_text("\n" * 900)
     assert [finding.rule for finding in check_tree(tmp_path)] == ["exception"]
 
 

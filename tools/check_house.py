@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-BODY_LINES = 40
-NESTING = 3
-MODULE_LINES = 300
+BODY_LINES = 60
+NESTING = 4
+MODULE_LINES = 900
 EXCEPTIONS = Path("docs/decisions/exceptions.md")
 SEARCHED = ("loadtest", "locustfiles", "scenarios", "tools", "benchmarks", "tests", "docs")
 SHIPPED = ("loadtest", "locustfiles", "scenarios")
@@ -45,7 +45,7 @@ DOORS = {
     "ruptures": ("loadtest/judge/",),
 }
 
-FORBIDDEN = re.compile(r"utils?|helpers?|manager|handler|dialect|pacer|rps|qps|process_data")
+FORBIDDEN = re.compile(r"utils?|helpers?|process_data")
 ANY_ADDRESS = ".".join("0000")
 
 MACHINE_PATH = re.compile(r"(?<![\w.}:/*-])/(?:home|root|work|tmp|Users|mnt)/\w")
@@ -123,7 +123,7 @@ def nesting(node: ast.AST, depth: int = 0) -> int:
 
 
 def function_size(module: Module) -> Iterator[Finding]:
-    """A function is at most 40 body lines and nests at most 3 deep."""
+    """A function is at most 60 body lines and nests at most 4 deep."""
     for node in ast.walk(module.tree):
         if not isinstance(node, FUNCTIONS):
             continue
@@ -136,7 +136,7 @@ def function_size(module: Module) -> Iterator[Finding]:
 
 
 def module_size(module: Module) -> Iterator[Finding]:
-    """A module of the package or of the tools is at most 300 lines."""
+    """A module of the package or of the tools is one thing; over 900 lines it hardly is."""
     lines = module.text.count("\n")
     if lines > MODULE_LINES and module.python and not module.path.startswith("tests/"):
         yield module.found(1, "module-length", f"{lines} lines, {MODULE_LINES} at most")
