@@ -248,11 +248,12 @@ def _chaos(scenario: Scenario) -> Iterator[str]:
 
 
 def _judged(scenario: Scenario) -> Iterator[str]:
-    for threshold in scenario.thresholds:
+    for threshold in scenario.judged:
         stage = "" if threshold.stage is None else f" (in stage {threshold.stage + 1})"
-        yield f"{_told(threshold)}{stage}"
-    if not scenario.thresholds:
-        yield "nothing: a run that measured anything passes"
+        default = " (default)" if threshold.default else ""
+        yield f"{_told(threshold)}{stage}{default}"
+    for name in scenario.turned_off:
+        yield f"{name}: turned off"
     for rule in scenario.abort.rules:
         yield f"the run ends early where {_told(rule)}, after {format_duration(scenario.abort.after_ns)}"
 
