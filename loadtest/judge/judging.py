@@ -15,7 +15,7 @@ from loadtest.judge.summary import summarise
 from loadtest.judge.verdict import judge
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import Threshold
+from loadtest.plan.threshold import READY_RATIO, Threshold
 
 __all__ = ["judge_part", "judge_run", "recut"]
 
@@ -38,7 +38,7 @@ def judge_run(
     summed: dict[str, Any] = {**manifest, **summarise(manifest, totals, timed)}
     thresholds = judged_thresholds(summed)
     if section(manifest, "part"):
-        thresholds = tuple(each for each in thresholds if each.stage is None)
+        thresholds = tuple(each for each in thresholds if each.stage is None and not _of_whole_run(each))
     notices = find_notices(summed, totals, timed, thresholds)
     stages = _stages(manifest, thresholds, turns, seconds)
     return {
@@ -46,6 +46,11 @@ def judge_run(
         "notices": [notice.as_dict() for notice in notices],
         "verdict": judge(summed, notices, thresholds, stages),
     }
+
+
+def _of_whole_run(threshold: Threshold) -> bool:
+    """Whether it is judged by default and says nothing of a part: connections are opened once in a run."""
+    return threshold.default and threshold.name == READY_RATIO
 
 
 def judge_part(

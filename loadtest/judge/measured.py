@@ -162,9 +162,12 @@ def _connections(manifest: Manifest, name: str) -> Measurement:
 
 def _ready_ratio(manifest: Manifest, counts: Manifest) -> Measurement:
     """Of the connections that the plan opens, the part that was ever ready."""
-    due = whole(counts.get("due")) or round(planned(manifest, "connections") or 0)
+    due = whole(counts.get("due"))
+    if not due and not section(manifest, "part"):
+        # A run of an earlier version did not count them.
+        due = round(planned(manifest, "connections") or 0)
     if not due:
-        return Measurement(None, 0, "no connection was planned")
+        return Measurement(None, 0, "no connection was due")
     ready = whole(counts.get("ready")) - whole(counts.get("reconnected"))
     return Measurement(min(1.0, ready / due), due)
 
