@@ -202,7 +202,7 @@ def _events(manifest: Manifest, what: str, ratio: str) -> Measurement:
         return Measurement(None, 0, f"no {of}{where}")
     if not ratio:
         return _maybe_partial(manifest, counts, what, Measurement(value, occasions))
-    base = "received" if what in {"foreign", "unmatched"} else "expected"
+    base = "received" if what in {"foreign", "unmatched", "malformed"} else "expected"
     if why := section(events, "unmeasured").get(base):
         return Measurement(None, 0, str(why))
     total = whole(events.get(base))

@@ -6,13 +6,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from loadtest.judge.sections import Manifest, section, sends_turns, settings, turns_end, whole
-from loadtest.plan.threshold import TURNED_OFF, Threshold, default_thresholds, parse_threshold
+from loadtest.plan.threshold import (
+    DELIVERY_RATIOS,
+    TURNED_OFF,
+    Threshold,
+    default_thresholds,
+    parse_threshold,
+)
 from loadtest.units import parse_ratio
 
 
 def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
     """Every threshold that the run is judged by: those of ``thresholds_of``, then the default ones.
 
+    Those of events that were not delivered as they should be are judged where there was such an event.
     Users with tasks of their own decide what they send: where they sent no turn, none was to be complete.
 
     Raises:
@@ -30,7 +37,16 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
         leaving=parse_ratio(str(leavers)) if leavers else 0.0,
         stages=len(settings(manifest, "load").get("stages") or ()),
     )
-    return (*written, *defaults)
+    counted = section(manifest, "counts", "measured", "events")
+    return (
+        *written,
+        *(each for each in defaults if each.name not in DELIVERY_RATIOS or _rose(each, counted)),
+    )
+
+
+def _rose(threshold: Threshold, events: Manifest) -> bool:
+    """Whether a counter of events, of whose ratio the threshold speaks, is above 0."""
+    return whole(events.get(threshold.name.split(".")[1])) > 0
 
 
 def thresholds_of(manifest: Manifest) -> tuple[Threshold, ...]:

@@ -16,7 +16,7 @@ def read_turned_off(table: Table) -> tuple[str, ...]:
     names = [name for name, written in table.data.items() if written == TURNED_OFF]
     for name in names:
         if name not in STATED_BY:
-            known = " and ".join(f"`{each}`" for each in STATED_BY)
+            known = ", ".join(f"`{each}`" for each in STATED_BY)
             table.report(name, f'"{TURNED_OFF}" turns off what is judged by default: {known}, not `{name}`')
     table.data = {name: value for name, value in table.data.items() if value != TURNED_OFF}
     return tuple(name for name in names if name in STATED_BY)

@@ -102,14 +102,19 @@ TURNED_OFF = "none"
 COMPLETE_RATIO = "turns.complete.ratio"
 READY_RATIO = "connections.ready.ratio"
 
+DELIVERY_RATIOS = tuple(f"events.{name}.ratio" for name in ("lost", "duplicate", "out_of_order", "malformed"))
+"""Events that were not delivered as the protocol promises; judged where the run counted any."""
+
 STATED_BY: Mapping[str, frozenset[str]] = {
     COMPLETE_RATIO: frozenset({COMPLETE_RATIO, "turns.complete"}),
     READY_RATIO: frozenset({READY_RATIO, "connections.ready"}),
+    **{ratio: frozenset({ratio, ratio.removesuffix(".ratio")}) for ratio in DELIVERY_RATIOS},
 }
 """What is judged by default, with the names by which a scenario says something else."""
 
 DEFAULT_RATIO = 0.99
-"""The part of the turns that is to be complete, and of the connections ready, where nothing else is said."""
+"""The part of the turns that is to be complete, of the connections ready, and of the events delivered as they
+should be, where nothing else is said."""
 
 _PERCENTILE = re.compile(r"p([0-9]{1,2})(?:[._]([0-9]{1,3}))?")
 _CLOSED = re.compile(r"closed\.[0-9]{4}")
@@ -158,7 +163,8 @@ def default_thresholds(
         found += [_default(COMPLETE_RATIO, at_least, stage) for stage in _left(named[COMPLETE_RATIO], stages)]
     if READY_RATIO not in turned_off and not named[READY_RATIO]:
         found.append(_default(READY_RATIO, DEFAULT_RATIO, None))
-    return tuple(found)
+    delivery = [name for name in DELIVERY_RATIOS if name not in turned_off and not named[name]]
+    return (*found, *(_at_most(name) for name in delivery))
 
 
 def _left(named: Collection[int | None], stages: int) -> list[int | None]:
@@ -170,6 +176,11 @@ def _left(named: Collection[int | None], stages: int) -> list[int | None]:
 
 def _default(name: str, at_least: float, stage: int | None) -> Threshold:
     return Threshold(name, f">= {at_least * 100:g}%", ">=", at_least, "ratio", stage, default=True)
+
+
+def _at_most(name: str) -> Threshold:
+    limit = round(1 - DEFAULT_RATIO, 4)
+    return Threshold(name, f"<= {limit * 100:g}%", "<=", limit, "ratio", default=True)
 
 
 def split_metric(name: str) -> tuple[str, str] | None:

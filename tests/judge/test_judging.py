@@ -218,3 +218,19 @@ def test_an_instant_echo_under_a_coarse_clock_is_held_by_its_bound_and_never_zer
     assert run["metrics"]["turn.first_event"]["below_resolution"]["p95"] == 15.6
     assert run["rates"]["connections_per_s"]["value"] is None
     assert "clock_step_injected" in codes(run)
+
+
+@pytest.mark.parametrize("name", ["lost", "duplicate", "out_of_order", "malformed"])
+def test_events_not_delivered_as_promised_fail_a_run_that_says_nothing_of_them(name: str) -> None:
+    few, many = good_totals({f"events.{name}": 2}), good_totals({f"events.{name}": 3})
+    assert judged(manifest(), few)["verdict"]["outcome"] == "pass"
+    found = judged(manifest(), many)["verdict"]
+    assert found["outcome"] == "fail"
+    assert [row_["name"] for row_ in found["thresholds"] if row_["outcome"] == "missed"] == [
+        f"events.{name}.ratio"
+    ]
+    allowed = {f"events.{name}": "< 50"}
+    assert judged(manifest(allowed), many)["verdict"]["outcome"] == "pass"
+    off = judged(manifest({f"events.{name}.ratio": "none"}), many)["verdict"]
+    assert off["outcome"] == "pass"
+    assert len(off["thresholds"]) == 1

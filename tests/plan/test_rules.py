@@ -8,7 +8,7 @@ from loadtest.errors import ConfigError
 from loadtest.plan.scenario import Abort, Compare, Limits, Scenario
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.plan.settings import worker_settings
-from loadtest.plan.threshold import TURNS, parse_threshold
+from loadtest.plan.threshold import DELIVERY_RATIOS, TURNS, parse_threshold
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder
@@ -33,7 +33,8 @@ SENDS = HEAD + "[traffic]\nevery = '1s'\n"
 
 
 def told(scenario: Scenario) -> list[tuple[str, str, int | None]]:
-    return [(each.name, each.expression, each.stage) for each in scenario.judged if each.default]
+    defaults = [each for each in scenario.judged if each.default and each.name not in DELIVERY_RATIOS]
+    return [(each.name, each.expression, each.stage) for each in defaults]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,12 @@ def test_what_is_judged_where_nothing_else_is_said(
     assert scenario.judged[: len(scenario.thresholds)] == scenario.thresholds
 
 
+def test_events_that_are_not_delivered_as_promised_are_judged_too(folder: Folder) -> None:
+    text = SENDS + "[thresholds]\n'events.lost' = '< 5'\n'events.malformed.ratio' = 'none'"
+    judged = [f"{each.name} {each.expression}" for each in folder.load(text).judged if each.default]
+    assert judged[2:] == ["events.duplicate.ratio <= 1%", "events.out_of_order.ratio <= 1%"]
+
+
 def test_a_turn_that_never_ends_is_not_to_be_complete(folder: Folder) -> None:
     folder.write("p.toml", "[turn]\nmessage = '{turn.id}'\n[events]\nturn = ['id']\n")
     scenario = folder.load("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n[traffic]\nevery = '1s'\n")
@@ -71,8 +78,8 @@ def test_a_turn_that_never_ends_is_not_to_be_complete(folder: Folder) -> None:
 
 def test_only_what_is_judged_by_default_can_be_turned_off(folder: Folder) -> None:
     with pytest.raises(ConfigError) as caught:
-        folder.load(HEAD + '[thresholds]\n"turns.lost" = "none"')
-    assert "`turns.complete.ratio` and `connections.ready.ratio`, not `turns.lost`" in str(caught.value)
+        folder.load(HEAD + '[thresholds]\n"turns.failed" = "none"')
+    assert "`turns.complete.ratio`, `connections.ready.ratio`, `events.lost.ratio`" in str(caught.value)
     off = folder.load(SENDS + '[thresholds]\n"turns.complete.ratio" = "none"')
     assert off.turned_off == ("turns.complete.ratio",)
     assert off.settings["thresholds"] == {"turns.complete.ratio": "none"}
