@@ -37,19 +37,19 @@ def bare(tmp_path: Path) -> dict[str, str]:
 
 
 def test_a_run_and_all_its_reports(launch: Launch, bare: dict[str, str], tmp_path: Path) -> None:
-    ended = launch("run", "agent-burst", *SHORT, "--repeat", "2", environment=bare).end()
+    ended = launch("run", "agent-burst", *SHORT, environment=bare).end(120)
     assert ended.code in JUDGED, ended.screen
-    first, second = ended.folders
-    assert (first / "report.html").is_file()
+    made = ended.folder
+    assert (made / "report.html").is_file()
     formats = "terminal,html,markdown,json,csv,junit,prometheus,pdf"
     for words in (
-        ("report", second, "--format", formats, "--output", tmp_path / "views"),
+        ("report", made, "--format", formats, "--output", tmp_path / "views"),
         ("runs", "list", "--results", ended.results),
     ):
-        shown = launch(*words, environment=bare).end()
+        shown = launch(*words, environment=bare).end(120)
         assert shown.code == 0, shown.screen
         assert "Traceback" not in shown.screen
-    compared = launch("compare", first, second, "--results", ended.results, environment=bare).end()
+    compared = launch("compare", made, made, "--results", ended.results, environment=bare).end(120)
     assert compared.code == 2, compared.screen
     assert "pip install scipy ruptures" in compared.err
 
