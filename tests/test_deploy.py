@@ -172,10 +172,10 @@ def test_the_image_is_pinned_and_runs_as_nobody() -> None:
 def test_only_the_image_for_people_has_what_comparisons_need() -> None:
     stages = {
         text.partition("\n")[0].split()[-1]: text
-        for text in re.split(r"^(?=FROM )", DOCKERFILE, flags=re.M)[1:]
+        for text in re.split(r"^(?=FROM )", DOCKERFILE, flags=re.MULTILINE)[1:]
     }
     copied = {
-        name: re.findall(r"^COPY --from=(\w+) /opt/loadtest /opt/loadtest$", text, re.M)
+        name: re.findall(r"^COPY --from=(\w+) /opt/loadtest /opt/loadtest$", text, re.MULTILINE)
         for name, text in stages.items()
     }
     assert {name: found for name, found in copied.items() if found} == {
