@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.compare import FILES
+from loadtest.cli.extra import need_compare
 from loadtest.cli.options import Settings, Shipped, Whole, option, results_option
 from loadtest.cli.writing import write
 
@@ -58,6 +59,7 @@ def command(scenario: str, **options: Any) -> int:
     from loadtest.run.ab import AbOptions, run_ab
     from loadtest.run.options import RunOptions
 
+    need_compare("ab")
     own = {name: options.pop(name) for name in ("a", "b", "block", "warmup", "pairs", "output", "lenient")}
     options["sets"] = (*options["sets"], f"load.warmup={own['warmup']}")
     each = RunOptions(scenario=scenario, duration=own["block"], **options)

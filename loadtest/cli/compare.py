@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from loadtest.cli.extra import need_compare
 from loadtest.cli.options import Stored, option, results_option, view_options
 from loadtest.cli.writing import put, write
 from loadtest.errors import ConfigError, Exit, Problem
@@ -56,6 +57,7 @@ def command(runs: tuple[str, ...], **options: Any) -> int:
 
     The exit code: 0 same or faster, 1 slower or a threshold newly missed, 4 cannot tell.
     """
+    need_compare("compare")
     if options["noise"]:
         if runs:
             raise ConfigError([Problem("--noise", "name one label and no other runs")])

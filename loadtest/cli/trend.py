@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from loadtest.cli.extra import need_compare
 from loadtest.cli.options import Shipped, Whole, option, results_option, view_options
 from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Problem
@@ -57,6 +58,7 @@ def command(scenario: str | None, **options: Any) -> int:
     from loadtest.judge.trend import worst
     from loadtest.show.trend_views import made
 
+    need_compare("trend")
     metrics = _checked(options["metric"])
     trends = [_trend(runs, metrics, options) for runs in _stored(Path(options["results"]), scenario)]
     if len(trends) > 1 and (picture := next((name for name in PICTURES if name in options["format"]), None)):
