@@ -103,7 +103,7 @@ def lateness(manifest: Manifest, thresholds: Thresholds) -> Iterator[Notice]:
     if late is not None and late > allowed:
         names = list(dict.fromkeys(each.name for each in thresholds if late_for(each, manifest) is not None))
         numbers = {"lateness_ms": late, "allowed_ms": allowed, "thresholds": names}
-        touched = f" Thresholds that it touches: {', '.join(names)}." if names else ""
+        touched = f"; it touches {', '.join(names)}" if names else ""
         told = {"lateness_ms": f"{late:.3g}", "allowed_ms": f"{allowed:.3g}", "told": touched}
         yield notice("generator_late", numbers, told)
 
