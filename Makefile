@@ -1,6 +1,7 @@
 # make demo        install and run agent-burst against our own simulator
 # make demo-ready  a GO of the simulator, then a NO-GO of it broken, both as HTML and PDF
-# make test        every test that is quick;  make test-long  the others
+# make test        every test that is quick, or those of one room: make test ROOM=speak
+# make test-long   the other tests
 # make check       formatting, lint, types, layers, house rules, coverage floors
 # make bench       our hot path beside its peers;  make calibrate  the generator held against the truth
 # make pictures    the pictures of the docs;  make clean  remove what make has built (never results/)
@@ -18,7 +19,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --retries 5
 # A download that breaks off is tried again.
 AGAIN = again() { "$$@" || { echo "again in 5 s: $$*" >&2; sleep 5; "$$@"; } || { sleep 20; "$$@"; }; }; again
 ROOMS_COVERED := plan speak measure judge
-PURE := tests/plan tests/speak tests/measure tests/judge tests/keep tests/show tests/test_units.py
+# Tests wait as much as they compute: more of them at a time than there are cores.
+AT_ONCE ?= 3
+TESTS = tests$(if $(ROOM),/$(ROOM))
+# What judges how long something takes has the machine for itself.
+TIMED = $(shell grep -rl --include='test_*.py' 'mark\.timed' $(TESTS))
 
 .PHONY: demo demo-ready test test-long check cover bench calibrate pictures clean
 
@@ -28,11 +33,9 @@ demo: .venv/.installed
 demo-ready: .venv/.installed
 	$(BIN)/python tools/demo_ready.py
 
-# Rooms without a socket and a clock are tested two at a time; all that times something runs alone.
 test: .venv/.tests
-	$(BIN)/python -m pytest -q -n 2 -m "not long and not timed" $(PURE)
-	$(BIN)/python -m pytest -q -m "timed and not long" $(PURE)
-	$(BIN)/python -m pytest -m "not long" tests $(addprefix --ignore=,$(PURE))
+	$(BIN)/python -m pytest -q -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not long and not timed" $(TESTS)
+	$(if $(TIMED),$(BIN)/python -m pytest -q -m "timed and not long" $(TIMED))
 
 test-long: .venv/.tests
 	$(BIN)/python -m pytest -m long

@@ -1,9 +1,12 @@
-"""What every test shares: the hypothesis profile, and a Ctrl-C that is heard."""
+"""What every test shares: the hypothesis profile, a Ctrl-C that is heard, processes that draw no plots."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -14,3 +17,27 @@ settings.load_profile("house")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell without job control starts what runs beside it so, and what a test starts inherits it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SLOWEST_FIRST = ("end_to_end", "run", "drive", "faults", "live", "simulator", "readiness", "cli")
+TESTS = Path(__file__).parent
+UNDRAWN = TESTS / "undrawn"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _undrawn() -> Iterator[None]:
+    """What tests start draws no plots, which are two thirds of a short run; who looks at them clears the variable."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(UNDRAWN))
+        yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Rooms whose tests take long come first: several run at a time, and none should begin when all others end."""
+
+    def place(item: pytest.Item) -> int:
+        room = item.path.relative_to(TESTS).parts[0]
+        return SLOWEST_FIRST.index(room) if room in SLOWEST_FIRST else len(SLOWEST_FIRST)
+
+    items.sort(key=place)

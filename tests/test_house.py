@@ -145,7 +145,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
     used = {
         package
         for path in (ROOT / "loadtest").rglob("*.py")
-        for _, package in imported(ast.parse(path.read_text("utf-8")))
+        for _, package in imported(ast.walk(ast.parse(path.read_text("utf-8"))))
         if package not in sys.stdlib_module_names and package != "loadtest"
     }
     sources = packages_distributions()

@@ -13,8 +13,9 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 BODY_LINES = 60
@@ -76,14 +77,17 @@ class Finding:
 
 @dataclass(slots=True)
 class Module:
-    """One file of the tree: its path from the root, its text, and for Python its syntax."""
+    """One file of the tree: its path from the root, its text, and for Python its syntax and every node of it."""
 
     path: str
     text: str
     tree: ast.Module = field(init=False)
+    nodes: list[ast.AST] = field(init=False)
 
     def __post_init__(self) -> None:
         self.tree = ast.parse(self.text if self.python else "")
+        # Every rule looks at all of them: the tree is walked once.
+        self.nodes = list(ast.walk(self.tree))
 
     @property
     def python(self) -> bool:
@@ -124,7 +128,7 @@ def nesting(node: ast.AST, depth: int = 0) -> int:
 
 def function_size(module: Module) -> Iterator[Finding]:
     """A function is at most 60 body lines and nests at most 4 deep."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not isinstance(node, FUNCTIONS):
             continue
         lines, depth = body_lines(node), nesting(node)
@@ -144,7 +148,8 @@ def module_size(module: Module) -> Iterator[Finding]:
 
 def reasons(module: Module) -> Iterator[Finding]:
     """Every ``type: ignore``, ``no cover`` and ``noqa`` names its code and carries its reason."""
-    if not module.python:
+    # Few files have one, and to find the comments of a file takes longer than all else.
+    if not module.python or not MARKER.search(module.text):
         return
     for line, comment in module.comments():
         markers = list(MARKER.finditer(comment))
@@ -156,9 +161,9 @@ def reasons(module: Module) -> Iterator[Finding]:
             yield module.found(line, "reason", f"say why, on the same line: {comment}")
 
 
-def defined_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield line and name of everything a module gives a name to."""
-    for node in ast.walk(tree):
+def defined_names(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Yield line and name of everything that these nodes give a name to."""
+    for node in nodes:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.lineno, node.name
@@ -172,17 +177,23 @@ def defined_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, name
 
 
+@cache
+def says_nothing(name: str) -> bool:
+    """Whether the name or a word of it is forbidden."""
+    return any(FORBIDDEN.fullmatch(word.lower()) for word in (name, *WORD.findall(name)))
+
+
 def names(module: Module) -> Iterator[Finding]:
     """Names come from the glossary; some words say nothing, or are its forbidden synonyms."""
     own = ((1, part) for part in Path(module.path).with_suffix("").parts)
-    for line, name in (*own, *defined_names(module.tree)):
-        if any(FORBIDDEN.fullmatch(word.lower()) for word in (name, *WORD.findall(name))):
+    for line, name in (*own, *defined_names(module.nodes)):
+        if says_nothing(name):
             yield module.found(line, "name", f"{name} says nothing, or has another word in the glossary")
 
 
-def imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def imported(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield line and top-level package of every absolute import, also of those inside functions."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -193,7 +204,7 @@ def doors(module: Module) -> Iterator[Finding]:
     """A foreign library is imported in its own rooms only; pure rooms import no door to the machine."""
     if not module.path.startswith("loadtest/"):
         return
-    for line, package in imported(module.tree):
+    for line, package in imported(module.nodes):
         if package in DOORS and not module.path.startswith(DOORS[package]):
             yield module.found(line, "door", f"{package} is imported only by {', '.join(DOORS[package])}")
         if package in IMPURE_MODULES and module.path.startswith(PURE_ROOMS):
@@ -204,7 +215,7 @@ def clock(module: Module) -> Iterator[Finding]:
     """A pure room asks no clock and does not sleep: time is an argument."""
     if not module.path.startswith(PURE_ROOMS):
         return
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and node.module == "time":
             yield module.found(node.lineno, "pure", "time is an argument here, not an import")
         if not isinstance(node, ast.Attribute):
@@ -218,14 +229,14 @@ def printing(module: Module) -> Iterator[Finding]:
     """Only the rooms that speak to a person print."""
     if not module.path.startswith("loadtest/") or module.path.startswith(MAY_PRINT):
         return
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
             yield module.found(node.lineno, "print", "only cli/ and show/ speak to a person")
 
 
 def loopback(module: Module) -> Iterator[Finding]:
     """Nothing of ours listens on every address unless a user typed it."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Constant) and node.value == ANY_ADDRESS:
             yield module.found(node.lineno, "loopback", f"{ANY_ADDRESS} listens to the whole network")
 

@@ -30,7 +30,7 @@ protocol = "agent-events"
 url = "simulator"
 """
 
-HANGS_AFTER_S = 30.0
+HANGS_AFTER_S = 60.0
 
 Meanwhile = Callable[[Share], Any]
 

@@ -49,7 +49,7 @@ def test_a_task_waits_for_ready_then_for_the_answer(world: World) -> None:
     assert len(connection.begun) == 1
     assert not task.ready()
     connection.answer()
-    assert task.get(timeout=1).outcome is Outcome.COMPLETE
+    assert task.get(timeout=60).outcome is Outcome.COMPLETE
     assert world.count("turns.due") == 1
 
 
@@ -63,7 +63,7 @@ def test_a_burst_is_over_with_its_last_answer(world: World) -> None:
     gevent.sleep(0)
     assert not task.ready()
     connection.answer(1)
-    assert len(task.get(timeout=1)) == 3
+    assert len(task.get(timeout=60)) == 3
 
 
 def test_a_turn_that_was_lost_is_returned_and_the_next_waits_for_another_connection(world: World) -> None:
@@ -82,7 +82,7 @@ def test_a_turn_that_was_lost_is_returned_and_the_next_waits_for_another_connect
     second.ready()
     gevent.sleep(0)
     second.answer()
-    assert task.get(timeout=1) == [Outcome.LOST, Outcome.COMPLETE]
+    assert task.get(timeout=60) == [Outcome.LOST, Outcome.COMPLETE]
 
 
 def test_a_connection_that_is_lost_again_at_once_is_waited_for_again(world: World) -> None:
@@ -96,7 +96,7 @@ def test_a_connection_that_is_lost_again_at_once_is_waited_for_again(world: Worl
     second.ready()
     gevent.sleep(0)
     second.answer()
-    assert task.get(timeout=1).outcome is Outcome.COMPLETE
+    assert task.get(timeout=60).outcome is Outcome.COMPLETE
 
 
 @pytest.mark.parametrize("end", ["gone", "finish"])
@@ -108,7 +108,7 @@ def test_tasks_stop_when_there_is_no_connection_and_none_to_come(world: World, e
     assert not task.ready()
     getattr(guide, end)()
     with pytest.raises(StopUser):
-        task.get(timeout=1)
+        task.get(timeout=60)
     assert not guide.wait_ready()
     assert guide.over is (end == "finish")
 

@@ -18,7 +18,7 @@ from loadtest.drive.poller import EDGE, READ
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
 
 MS = 1_000_000
-WITHIN_S = 5.0
+WITHIN_S = 60.0
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def is_readable(fd: int, within_s: float = 0) -> bool:
 
 def test_the_timer_is_never_early_and_not_much_late(timer: TimerFd) -> None:
     """Others share this machine, so that one in time is enough: a timer in milliseconds would have none."""
-    for _ in range(100):
+    for _ in range(1000):
         armed_ns = time.monotonic_ns()
         timer.arm(MS // 2)
         assert is_readable(timer.fd, WITHIN_S)
@@ -120,7 +120,7 @@ def test_bytes_on_loopback_carry_the_kernels_stamp() -> None:
 
 def _first_stamp(theirs: socket.socket, ours: socket.socket) -> int | None:
     """The kernel switches stamping on from a work queue, a moment after the first who asks: 0.1 ms, or 20."""
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + WITHIN_S
     while time.monotonic() < give_up:
         stamp = _stamp_of_a_byte(theirs, ours)
         if stamp is not None:

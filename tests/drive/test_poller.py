@@ -21,7 +21,7 @@ from loadtest.drive.poller import READ, ROUNDS, WRITE, EpollPoller, Poller, Watc
 from loadtest.drive.poller import make_poller as best_poller
 from tests.drive.conftest import MakePoller
 
-WITHIN_S = 5.0
+WITHIN_S = 60.0
 """How long a test waits for what must come."""
 
 MS = 1_000_000

@@ -24,7 +24,7 @@ from tests.drive.serving import echoes, serving
 from tests.drive.standing_in import ECHO, MS, NOWHERE, scenario_of
 from tests.drive.under import FakeRunner, environment_of
 
-WITHIN_S = 5.0
+WITHIN_S = 60.0
 AHEAD_NS = 3_600_000_000_000
 
 
@@ -145,8 +145,9 @@ def test_a_word_to_begin_without_a_plan_is_not_heard() -> None:
 def test_a_worker_drives_every_nth_user_from_the_common_instant() -> None:
     following = Following()
     following.plan(port=81)
-    wall_ns = time.time_ns()
+    before_ns = time.time_ns()
     following.go(ahead_ns=AHEAD_NS)
+    after_ns = time.time_ns()
     share = following.share
     assignment = share.assignment
     assert (assignment.users, assignment.worker, assignment.run_id) == (range(1, 5, 2), 1, "a-run")
@@ -154,7 +155,8 @@ def test_a_worker_drives_every_nth_user_from_the_common_instant() -> None:
     assert following.rebuilt == [{"name": "test"}]
     assert assignment.place.address.sockaddr == ("127.0.0.1", 81)
     assert assignment.place.host_header == "target.example:81"
-    assert abs(share.begun_at - wall_ns - AHEAD_NS) < 1000 * MS
+    # The clock that drives is not the one that the master names; they differ by what it took to ask both.
+    assert before_ns - 1000 * MS < share.begun_at - AHEAD_NS < after_ns + 1000 * MS
     assert following.environment.loadtest_begun.is_set()
     assert not share.guided
 

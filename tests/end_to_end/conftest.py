@@ -58,7 +58,7 @@ class Awaited:
 
     future: Future[Ended]
 
-    def end(self, within_s: float = 180) -> Ended:
+    def end(self, within_s: float = 600) -> Ended:
         """Wait for its end, and for its turn before that."""
         return self.future.result(within_s)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
 import psutil
@@ -73,6 +74,17 @@ def measuring(launched: Launched, seconds: int = 1) -> list[int]:
     """Wait until so many seconds are on disk; the processes it has started."""
     launched.until(lambda: launched.written_seconds() >= seconds)
     return [child.pid for child in psutil.Process(launched.process.pid).children(recursive=True)]
+
+
+def workers_of(launched: Launched) -> list[psutil.Process]:
+    """The processes of a run that drive a share of it."""
+    found = []
+    for child in psutil.Process(launched.process.pid).children():
+        # A child may be gone before it is asked what it is.
+        with suppress(psutil.NoSuchProcess):
+            if "loadtest.run.child" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def interrupted(launched: Launched, number: signal.Signals = signal.SIGINT) -> Ended:
@@ -179,17 +191,20 @@ def test_the_second_interrupt_ends_at_once(going: dict[str, Launched]) -> None:
 
 
 def test_an_interrupt_before_the_run_leaves_nothing_running(launch: Launch) -> None:
-    def children() -> list[int]:
-        return [child.pid for child in psutil.Process(launched.process.pid).children(recursive=True)]
-
     launched = launch("run", *LONG, "--processes", "2")
-    launched.until(lambda: bool(children()))
-    started = children()
+    workers: set[int] = set()
+
+    def all_started() -> bool:
+        # What else it starts is short-lived: it asks the system something.
+        workers.update(child.pid for child in workers_of(launched))
+        return len(workers) == 2
+
+    launched.until(all_started)
     launched.signal(signal.SIGINT)
-    ended = launched.end(30)
+    ended = launched.end()
     assert ended.code == 130, ended.screen
     assert "Traceback" not in ended.screen
-    nobody_left(started)
+    nobody_left([*workers])
 
 
 # ------------------------------------------------------------------ killed
@@ -238,8 +253,7 @@ def test_a_killed_worker_makes_the_run_invalid_and_is_named(launch: Launch) -> N
     short = ["agent-burst", "--duration", "3s", "--set", "load.warmup=0s"]
     launched = launch("run", *short, "--processes", "2")
     measuring(launched)
-    children = psutil.Process(launched.process.pid).children()
-    workers = [child for child in children if "loadtest.run.child" in child.cmdline()]
+    workers = workers_of(launched)
     assert len(workers) == 2
     workers[1].kill()
     ended = launched.end()

@@ -23,6 +23,7 @@ from loadtest.plan import protocol, scenario
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.scenario_file import load_scenario
 from tests.end_to_end.documents import DOCUMENTS, ROOT, Block, blocks, commands, every
+from tests.end_to_end.running import DRAWN
 
 README = ROOT / "README.md"
 SHOWN_PORT = "8765"
@@ -50,7 +51,7 @@ def listens(port: int) -> bool:
 def running(server: Path, port: int) -> Iterator[None]:
     process = subprocess.Popen([sys.executable, server], cwd=server.parent)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not listens(port):
             assert process.poll() is None, f"{server.name} ended before it listened"
             assert time.monotonic() < deadline, f"{server.name} does not listen"
@@ -67,7 +68,7 @@ def newcomer(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-x", "-c", script],
         cwd=folder,
-        env={**environment, "PATH": path},
+        env={**environment, **DRAWN, "PATH": path},
         capture_output=True,
         text=True,
         timeout=180,

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from loadtest.simulator.process import Simulator
+from tests.end_to_end.running import DRAWN
 
 LOADTEST = str(Path(sys.executable).parent / "loadtest")
 LONGEST_S = 90.0
@@ -69,7 +70,7 @@ def run(tmp_path: Path) -> Run:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOADTEST_")}
         ended = subprocess.run(
             [LOADTEST, "run", *words, "--results", str(tmp_path)],
-            env={**inherited, **environment},
+            env={**inherited, **DRAWN, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from loadtest.simulator.process import Simulator
 
-SOON_S = 5.0
+SOON_S = 60.0
 """How long a client waits for what must come."""
 
 END = {"agent_completed", "error_message"}

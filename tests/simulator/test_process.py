@@ -38,7 +38,7 @@ def test_it_listens_on_loopback_alone_and_stops(join: Join) -> None:
         assert simulator.alive
     assert not simulator.alive
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", simulator.port), timeout=5)
+        socket.create_connection(("127.0.0.1", simulator.port), timeout=60)
     simulator.stop()
     with pytest.raises(SimulatorError, match="it said nothing"):
         simulator.stats()
@@ -56,11 +56,11 @@ def test_it_stops_when_the_test_fails() -> None:
 
 
 def test_it_stops_although_it_is_frozen() -> None:
-    simulator = Simulator.start(faults=["freeze=1s,999ms"])
-    time.sleep(1.05)  # now it stands still
+    simulator = Simulator.start(faults=["freeze=3s,2990ms"])
+    time.sleep(3.05)  # now it stands still
     began = time.monotonic()
     simulator.stop()
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 2
     assert not simulator.alive
 
 
@@ -79,10 +79,10 @@ def test_a_missing_secret_is_a_mistake_of_the_user(monkeypatch: pytest.MonkeyPat
 def test_another_address_is_listened_on_only_where_it_is_asked_for(honest: Simulator) -> None:
     with Simulator.start(host="127.0.0.2") as elsewhere:
         assert elsewhere.url == f"ws://127.0.0.2:{elsewhere.port}"
-        socket.create_connection(("127.0.0.2", elsewhere.port), timeout=5).close()
+        socket.create_connection(("127.0.0.2", elsewhere.port), timeout=60).close()
         assert elsewhere.health()["simulated"] is True
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.2", honest.port), timeout=5)
+        socket.create_connection(("127.0.0.2", honest.port), timeout=60)
 
 
 def test_a_port_in_use_is_a_mistake_of_the_user(honest: Simulator) -> None:
@@ -158,7 +158,7 @@ def test_a_signal_ends_it_with_zero(number: signal.Signals) -> None:
         assert child.stdout is not None
         assert b'"ready": true' in child.stdout.readline()
         child.send_signal(number)
-        assert child.wait(5) == 0
+        assert child.wait(60) == 0
 
 
 def test_it_ends_when_its_parent_dies() -> None:
@@ -167,17 +167,17 @@ def test_it_ends_when_its_parent_dies() -> None:
         assert child.stdin is not None
         child.stdout.readline()
         child.stdin.close()
-        assert child.wait(5) == 0
+        assert child.wait(60) == 0
 
 
 def test_it_ends_when_its_time_is_over() -> None:
     with serve("--max-time", "100ms") as child:
-        assert child.wait(5) == 0
+        assert child.wait(60) == 0
 
 
 def test_a_mistake_on_the_command_line_ends_with_two() -> None:
     with serve("--fault", "drop=7") as child:
-        out, error = child.communicate(timeout=5)
+        out, error = child.communicate(timeout=60)
         assert (child.returncode, out) == (2, b"")
         assert error.startswith(b"--fault: ")
         assert b"Traceback" not in error
@@ -192,6 +192,6 @@ def test_it_works_in_a_process_that_gevent_patched() -> None:
         "print(simulator.alive)\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert ended.stdout.split() == ["['no-seq']", "False"]

@@ -1,0 +1,44 @@
+"""Processes that tests start draw no plots: in a short run these take most of the time, and few tests look at them.
+
+Python imports this file by itself where its folder stands on ``PYTHONPATH``; see ``tests/conftest.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+PICTURES = "loadtest.show.plot.pictures"
+VIEWS = "loadtest.show.views"
+
+
+class WithoutPage(SourceFileLoader):
+    """Loads the views of a run; the page that is written into its folder has nothing on it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """As it is, but for the page; ``report --format html`` makes the real one."""
+        super().exec_module(module)
+        vars(module)["html"] = lambda _run, _pictures=None: "<!doctype html><title>not drawn</title>\n"
+
+
+class Undrawn:
+    """Finds our own ``pictures`` in the place of the real ones, so that matplotlib is not even imported."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, _target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """As every finder of modules; None for all others."""
+        if name == PICTURES:
+            return spec_from_file_location(name, Path(__file__).with_name("pictures.py"))
+        if name == VIEWS and (found := PathFinder.find_spec(name, path)) is not None:
+            found.loader = WithoutPage(name, found.origin or "")
+            return found
+        return None
+
+
+sys.meta_path.insert(0, Undrawn)
