@@ -49,9 +49,11 @@ def frame_log(kind: str, turn: Turn, start_ns: int) -> dict[str, Any]:
 
 def _faults(turn: Turn) -> dict[str, Any]:
     """What the ledger of a turn holds against it: the numbers that never came, and how many came wrong."""
-    missing = (turn.holes or [])[:MISSING_TOLD]
+    missing = turn.holes.first(MISSING_TOLD) if turn.holes else []
     counted = {"lost": turn.lost, "duplicate": turn.duplicate, "out_of_order": turn.out_of_order}
-    return {**({"missing": missing} if missing else {}), **{name: n for name, n in counted.items() if n}}
+    misnumbered = {"misnumbered": turn.misnumbered} if turn.misnumbered else {}
+    told = {"missing": missing} if missing else misnumbered
+    return {**told, **{name: n for name, n in counted.items() if n}}
 
 
 def _capped(entries: list[int | bytes]) -> tuple[list[int | bytes], int]:

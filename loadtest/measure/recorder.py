@@ -119,7 +119,8 @@ class Recorder:
                 part.completion_service.append(done_ns - turn.sent_ns if done_ns > turn.sent_ns else 0)
             if completion > self._slow_ns and turn.frames is not None and part.index == MEASURED:
                 self._slow(turn, completion)
-            if (turn.lost or turn.duplicate or turn.out_of_order) and len(self._faulty) < BROKEN_KEPT:
+            faulty = turn.lost or turn.duplicate or turn.out_of_order or turn.misnumbered
+            if faulty and len(self._faulty) < BROKEN_KEPT:
                 self._faulty.append(turn)
         else:
             self._ended_badly(turn, part)

@@ -6,13 +6,13 @@ import enum
 from collections import deque
 from typing import Any
 
-from loadtest.speak.turn import LOST, NEVER, Turn, whole
+from loadtest.speak.turn import LOST, NEVER, MissingNumbers, Turn, whole
 
 REMEMBERED = 64
 """Ended turns that are remembered, to tell a late event from one that belongs to nobody."""
 
 
-_Known = tuple[str, int, list[int] | None, bool]
+_Known = tuple[str, int, MissingNumbers | None, bool]
 """What is kept of an ended turn: its id, the number expected next, those lost, whether its connection was."""
 
 

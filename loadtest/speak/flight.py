@@ -129,7 +129,7 @@ class Flight(Opening):
         grammar = self.grammar
         # Only of a turn that came to its end: an error that ends one need not carry a number, nor a mark.
         complete = turn.outcome is COMPLETE
-        if complete and grammar.numbers and turn.next_seq == turn.start_seq:
+        if complete and grammar.numbers and turn.next_seq == turn.start_seq and not turn.misnumbered:
             turn.part.count("turns.unnumbered")
         turn.settle(grammar.rules)
         # With a mark known, an event that does not carry it is counted as unmarked.

@@ -389,13 +389,27 @@ def test_a_complete_turn_whose_events_went_astray_is_kept_with_what_is_missing()
     recorder = a_recorder()
     turn = Turn(7, 3, 0, "id-7", START + SECOND, recorder.parts[MEASURED])
     turn.sent_ns = turn.done_ns = START + SECOND + 10
-    turn.outcome, turn.frames, turn.holes, turn.lost = Outcome.COMPLETE, [], [2, 5], 2
+    for number in (0, 1, 3, 4, 6):
+        turn.number(number, "x")
+    turn.outcome, turn.frames, turn.lost = Outcome.COMPLETE, [], 2
     recorder.ended(turn)
     logs = {log["kind"]: log for log in recorder.take(0, {}).frames}
     assert logs["faulty"]["missing"] == [2, 5]
     assert logs["faulty"]["lost"] == 2
-    assert "duplicate" not in logs["faulty"]
+    assert not {"duplicate", "misnumbered"} & set(logs["faulty"])
     assert [log["kind"] for log in recorder.take(1, {}).frames] == []
+
+
+def test_a_complete_turn_whose_numbers_cannot_be_followed_is_kept_with_the_reason() -> None:
+    recorder = a_recorder()
+    turn = Turn(7, 3, 0, "id-7", START + SECOND, recorder.parts[MEASURED])
+    turn.sent_ns = turn.done_ns = START + SECOND + 10
+    turn.outcome, turn.frames = Outcome.COMPLETE, []
+    turn.number(10**9, "x")
+    recorder.ended(turn)
+    logs = {log["kind"]: log for log in recorder.take(0, {}).frames}
+    assert logs["faulty"]["misnumbered"] == "gap_too_wide"
+    assert "missing" not in logs["faulty"]
 
 
 # ------------------------------------------------------------------ together with conversations

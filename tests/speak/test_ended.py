@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from loadtest.plan.protocol import Events
 from loadtest.speak.ended import REMEMBERED, Ended, Place
 from loadtest.speak.record import Part
-from loadtest.speak.turn import NEVER, Outcome, Turn
+from loadtest.speak.turn import NEVER, Outcome, Rules, Turn
 
 
 def a_turn(turn_id: str, *numbers: int | None, start: int = 0) -> Turn:
@@ -136,3 +137,12 @@ def test_a_turn_that_was_lost_is_forgotten_in_the_end() -> None:
         ended.remember(broken_off(f"turn-{number}"))
     assert ended.place("turn-0", 2, "x") is Place.UNKNOWN
     assert ended.place(f"turn-{REMEMBERED}", 2, "x") is Place.RESUMED
+
+
+def test_a_turn_whose_numbers_could_not_be_followed_has_no_duplicates() -> None:
+    ended = Ended(0)
+    turn = a_turn("a", 0, 1, 10**9)
+    turn.settle(Rules(Events()))
+    ended.remember(turn)
+    assert ended.place("a", 1, "x") is Place.LATE
+    assert ended.place("a", 10**9, "x") is Place.LATE

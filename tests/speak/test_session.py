@@ -833,3 +833,20 @@ def test_events_of_no_turn_are_told_by_their_keys_and_shown() -> None:
     assert talk.counts("events.unmatched_with.") == {"kind, re": UNMATCHED_TOLD}
     assert talk.counts()["unmatched"] == UNMATCHED_TOLD + 1
     assert {kind for kind, _, _ in talk.record.shown} == {"unmatched"}
+
+
+@pytest.mark.parametrize("wild", [10**9, 10**30, 1e30, 2**63, -1, -(10**30), 0.5, "2", True])
+@pytest.mark.parametrize("index", [1, 4])
+def test_one_wild_number_leaves_loss_unknown_and_ends_the_turn_all_the_same(wild: Any, index: int) -> None:
+    """It is the same for numbers that the fast reader takes, and for those it leaves to the slow one."""
+    talk = Talk()
+    turn = talk.begin()
+    payloads = answer(turn)
+    payloads[index] = said(json.loads(payloads[index])["type"], turn, wild)
+    talk.hear(100, *payloads)
+    assert turn.outcome is Outcome.COMPLETE
+    assert talk.record.turns == [turn]
+    assert talk.counts() == {"sent": 1, "received": 5, "matched": 5, "expected": 5, "coalesced": 4}
+    by = talk.counts("turns.misnumbered_by.")
+    assert sum(by.values()) == 1
+    assert "unnumbered" not in talk.counts("turns.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from loadtest.speak.turn import (
     FIRST,
     NEVER,
     WIDEST_GAP,
+    MissingNumbers,
     Outcome,
     Rules,
     Turn,
@@ -151,7 +153,9 @@ def test_the_ledger_is_a_matter_of_counting(start: int, offsets: list[int]) -> N
     assert turn.received == len(set(numbers))
     assert turn.duplicate == turn.part.events_duplicate == len(numbers) - len(set(numbers))
     assert turn.next_seq == highest + 1
-    assert set(turn.holes or ()) == set(range(start, highest + 1)) - set(numbers)
+    missing = sorted(set(range(start, highest + 1)) - set(numbers))
+    assert (turn.holes or MissingNumbers()).first(20) == missing
+    assert [number for number in range(20) if turn.holes and number in turn.holes] == missing
     overtaken = [
         n for index, n in enumerate(numbers) if n not in numbers[:index] and n < max([n, *numbers[:index]])
     ]
@@ -166,11 +170,65 @@ def test_an_overtaken_event_takes_its_place_among_the_types() -> None:
     assert turn.types == ["a", "b", "c", "d"]
 
 
-@pytest.mark.parametrize("carried", [None, "7", 2.5, True, -1, 0, 2 + WIDEST_GAP, 10**30])
-def test_a_number_that_cannot_be_believed_is_none(carried: Any) -> None:
+@pytest.mark.parametrize(
+    ("carried", "reason"),
+    [
+        (None, ""),
+        ("7", "not_whole"),
+        (2.5, "not_whole"),
+        (True, "not_whole"),
+        (-1, "below_start"),
+        (0, "below_start"),
+        (-1e300, "below_start"),
+        (2 + WIDEST_GAP, "gap_too_wide"),
+        (10**30, "gap_too_wide"),
+        (1e300, "gap_too_wide"),
+    ],
+)
+def test_a_number_that_cannot_be_right_says_so(carried: Any, reason: str) -> None:
     turn = a_turn(1)
     assert turn.number(carried, "x")
     assert (turn.received, turn.duplicate, turn.next_seq, turn.holes) == (1, 0, 1, None)
+    assert turn.misnumbered == reason
+    assert turn.part.other == ({f"turns.misnumbered_by.{reason}": 1} if reason else {})
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ([0, 10**9, 2 * 10**9], "gap_too_wide"),
+        ([0, 1, 10**9, 3, 4], "gap_too_wide"),
+        ([0, 1, 3, 10**9], "gap_too_wide"),
+        ([10**9, 0, 1, 1, 2], "gap_too_wide"),
+        ([0, 2, 4, -1, 3, 3], "below_start"),
+        ([0, 1, "2", 3], "not_whole"),
+        ([-3, -2, -1], "below_start"),
+        ([1.5, 10**9, -1], "not_whole"),
+    ],
+)
+def test_of_a_turn_whose_numbers_cannot_be_followed_nothing_is_known(numbers: list[Any], reason: str) -> None:
+    """One wild number may be the name of a missing one, so nothing is lost for certain; it counts once."""
+    turn = a_turn()
+    assert all(turn.number(number, "x") for number in numbers)
+    turn.outcome = Outcome.COMPLETE
+    turn.settle(Rules(Events()))
+    part = turn.part
+    assert turn.misnumbered == reason
+    assert part.other == {f"turns.misnumbered_by.{reason}": 1}
+    assert (turn.received, turn.lost, turn.holes) == (len(numbers), 0, None)
+    assert (part.events_lost, part.events_duplicate, part.turns_numbered) == (0, 0, 1)
+    # What comes later is late, and no duplicate of an event that bore its number.
+    assert turn.next_seq == turn.start_seq
+
+
+def test_rules_of_pairs_and_order_are_not_judged_on_numbers_that_cannot_be_followed() -> None:
+    rules = Rules(Events(pairs=(("b", "c"),), order=("a", "*")))
+    turn = a_turn(types=True)
+    for number, kind in ((0, "b"), (10**9, "a")):
+        turn.number(number, kind)
+    turn.outcome = Outcome.COMPLETE
+    turn.settle(rules)
+    assert (turn.outcome, turn.part.events_unpaired) == (Outcome.COMPLETE, 0)
 
 
 def test_numbers_that_are_whole_may_be_written_as_floating_point() -> None:
@@ -181,17 +239,40 @@ def test_numbers_that_are_whole_may_be_written_as_floating_point() -> None:
     assert (turn.received, turn.duplicate, turn.out_of_order) == (2, 1, 1)
 
 
-def test_a_peer_cannot_make_us_remember_more_holes_than_we_want() -> None:
+def test_as_many_holes_as_are_believed_are_taken_one_by_one_in_any_order() -> None:
     turn = a_turn()
-    for step in range(1, 100):
-        turn.number(step * WIDEST_GAP, "x")
-    assert turn.received == 99
-    assert len(turn.holes or ()) == WIDEST_GAP
-    # As many as that are still taken one by one, in any order, without a pause.
-    missing = list(turn.holes or ())
+    turn.number(WIDEST_GAP, "x")
+    assert turn.holes is not None
+    assert len(turn.holes) == WIDEST_GAP
+    missing = turn.holes.first(WIDEST_GAP)
     random.Random(1).shuffle(missing)
     assert all(turn.number(number, "x") for number in missing)
-    assert turn.holes == []
+    assert (len(turn.holes), turn.misnumbered) == (0, "")
+    assert turn.received == turn.next_seq == WIDEST_GAP + 1
+
+
+def test_the_holes_of_a_turn_are_believed_up_to_their_sum() -> None:
+    turn = a_turn()
+    for number in (WIDEST_GAP // 2, WIDEST_GAP + 1, WIDEST_GAP + 3):
+        assert not turn.misnumbered
+        turn.number(number, "x")
+    assert turn.misnumbered == "gap_too_wide"
+
+
+def test_a_peer_cannot_make_us_remember_more_holes_than_we_want() -> None:
+    """A target that counts all its events with one counter skips tens of thousands in each turn."""
+    tracemalloc.start()
+    try:
+        turns = [a_turn() for _ in range(100)]
+        before = tracemalloc.get_traced_memory()[0]
+        for turn in turns:
+            turn.number(WIDEST_GAP - 1, "x")
+            turn.number(WIDEST_GAP, "x")
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert {len(turn.holes or ()) for turn in turns} == {WIDEST_GAP - 1}
+    assert grown < 100 * 1_000
 
 
 # ------------------------------------------------------------------ the end of the ledger
