@@ -12,7 +12,7 @@ from loadtest.judge.span import Span
 from loadtest.judge.summary import summarise
 from loadtest.measure.interval import OUTCOMES
 from loadtest.measure.totals import Totals
-from loadtest.speak.record import COUNTERS
+from loadtest.speak.phase_metrics import COUNTERS
 from tests.judge.made import S, good_totals, manifest, totals
 
 WHOLE = Span(0, 10 * S)
