@@ -56,7 +56,7 @@ class Guide(Traffic):
         share = self._share
         intended_ns = share.now()
         row = {f"data.{name}": value for name, value in data.items()}
-        share.recorder.part_of(intended_ns).turns_due += n
+        share.recorder.metrics_at(intended_ns).turns_due += n
         turns = []
         for position, seq in enumerate(itertools.islice(self._seqs, n)):
             waiter = self._waiters[seq] = Event()
@@ -71,7 +71,7 @@ class Guide(Traffic):
         connection = self._open()
         text = payload if isinstance(payload, str | bytes) else msgspec.json.encode(payload).decode()
         connection.say(text)
-        self._share.recorder.part.events_sent += 1
+        self._share.recorder.metrics.events_sent += 1
         self._share.poller.wake()
 
     def _open(self) -> Connection:

@@ -86,7 +86,7 @@ class Share(Terms):
         self.recorder = Recorder(start_ns, load.warmup_ns, load.duration_ns, self.assignment.worker)
         self.recorder.sessions = _Sessions(self.stays)
         if self.assignment.worker == 0 and self.assignment.place.resolve_ns is not None:
-            self.recorder.part.resolve.append(self.assignment.place.resolve_ns)
+            self.recorder.metrics.resolve.append(self.assignment.place.resolve_ns)
         if self.chaos != Chaos():
             self.mischief = Mischief(self)
         agenda = self.poller.agenda

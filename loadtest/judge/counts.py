@@ -44,6 +44,9 @@ CAME_BACK = ("cut", "reconnected", "given_up", "away")
 SEQUENCED = ("lost", "duplicate", "out_of_order")
 """Event counters that need sequence numbers."""
 
+MISNUMBERED = "misnumbered_by"
+"""Turns by the reason why their sequence numbers cannot be followed; what was lost in them is not known."""
+
 Counters = dict[str, int]
 
 
@@ -97,7 +100,7 @@ def _turns(counters: Counters) -> dict[str, Any]:
     lacking = [name for name in ("numbered", "marked") if counters.get(f"turns.{name}")]
     reasons = {f"{outcome}_by": _under(counters, f"turns.{outcome}_by.") for outcome in OUTCOMES}
     told = {name: by for name, by in reasons.items() if by or name == "failed_by"}
-    told |= _group(counters, "turns", "timed_out_after")
+    told |= _group(counters, "turns", "timed_out_after") | _group(counters, "turns", MISNUMBERED)
     seen = ("resumed", "marked", *(f"un{name}" for name in lacking))
     # It is 0 where every failed turn had a first event, and absent where nobody looked.
     silent = "turns.no_first_event"
@@ -106,6 +109,8 @@ def _turns(counters: Counters) -> dict[str, Any]:
 
 
 def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:
+    if why := misnumbered(_group(counters, "turns", MISNUMBERED)):
+        unmeasured = dict.fromkeys(("expected", *SEQUENCED), why) | unmeasured
     # What was seen is never hidden: a counter is null only while nothing was counted under it. How many
     # events were expected is no sight but arithmetic, and without numbers it repeats those received.
     seen = {name for name in unmeasured if counters.get(f"events.{name}")} - {"expected"}
@@ -113,6 +118,16 @@ def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:
     counted = {name: None if name in unknown else counters.get(f"events.{name}", 0) for name in EVENTS}
     rare = _seen(counters, "events", ("resumed", "after_timeout", "before_ready"))
     return {**counted, **rare, **_group(counters, "events", "unmatched_with"), "unmeasured": unknown}
+
+
+def misnumbered(turns: Manifest) -> str:
+    """Why loss, duplicates and order are not known of some turns; empty where they are known of all."""
+    n = sum(section(turns, MISNUMBERED).values())
+    return (
+        f"{_n(n)} {'turn' if n == 1 else 'turns'} carried sequence numbers that cannot be followed"
+        if n
+        else ""
+    )
 
 
 def _seen(counters: Counters, group: str, names: tuple[str, ...]) -> Counters:

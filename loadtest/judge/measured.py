@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from loadtest.judge.counts import CAME_BACK, SEQUENCED, cut_short
+from loadtest.judge.counts import CAME_BACK, SEQUENCED, cut_short, misnumbered
 from loadtest.judge.generator import coalesced_share
 from loadtest.judge.sections import NS_PER_MS, Manifest, number, planned, section, tick_ns, whole
 from loadtest.judge.unanswered import unbounded
@@ -227,6 +227,8 @@ def _occasions(counts: Manifest, what: str) -> tuple[int, str]:
 def _maybe_partial(manifest: Manifest, counts: Manifest, what: str, measured: Measurement) -> Measurement:
     """At least so many, where some turns were answered without sequence numbers, or without user marks."""
     turns = section(counts, "turns")
+    if what in SEQUENCED and (why := misnumbered(turns)):
+        return Measurement(measured.value, measured.n, f"at least: {why}", (measured.value or 0, None))
     if what in SEQUENCED:
         carried, carrying = "numbered", "sequence number"
     elif what in section(manifest, "unless_marked"):

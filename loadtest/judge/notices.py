@@ -58,3 +58,4 @@ def _causes(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator
     yield from causes.timeouts(manifest, turns)
     yield from target_notices.unreadable(manifest)
     yield from target_notices.delivery(manifest)
+    yield from target_notices.sequence(manifest)

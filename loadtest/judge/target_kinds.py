@@ -78,6 +78,16 @@ TARGET_KINDS: dict[str, Kind] = {
         "See slowest.jsonl for the frames; add thresholds on events.* to judge it.",
         ("lost", "duplicate", "out_of_order", "late", "unmatched", "missing_required", "unpaired"),
     ),
+    "sequence_not_followed": Kind(
+        "turns carried sequence numbers that do not count their events: with a gap of more than 65,536, below"
+        " `sequence_start`, or no whole number",
+        "{turns} of {begun} turns carried sequence numbers that cannot be followed ({told}): which of their"
+        " events were lost, came twice or out of order is not known.",
+        "Correct `sequence` and `sequence_start` under [events] in the protocol, or the target's numbers;"
+        " slowest.jsonl has the frames.",
+        ("turns", "begun", "by"),
+        "no; loss, duplicates and order are null, and thresholds on them not measured",
+    ),
     "refused_connections": Kind(
         "the target refused connections, by layer",
         "{refused} of {attempted} connection attempts to {where} were refused: {told}.",

@@ -103,7 +103,7 @@ class FakeConnection:
 
     def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any]) -> Turn:
         assert self.is_open
-        part = self.world.recorder.part_of(intended_ns)
+        part = self.world.recorder.metrics_at(intended_ns)
         part.turns_begun += 1
         turn = Turn(seq, self.number, position, f"turn-{seq}", intended_ns, part)
         turn.sent_ns = self.world.now()

@@ -19,7 +19,7 @@ from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.protocol import Connect, Events, Protocol, TurnShape
 from loadtest.plan.scenario import Load, Scenario, Target, Traffic
-from loadtest.speak.record import COUNTERS
+from loadtest.speak.phase_metrics import COUNTERS
 from loadtest.speak.session import Refused
 from tests.speak.talk import AGENT
 

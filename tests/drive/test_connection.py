@@ -16,7 +16,7 @@ from loadtest.drive.poller import READ, WRITE
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Connect, Step
 from loadtest.plan.scenario import Traffic
-from loadtest.speak.session import State
+from loadtest.speak.session import SessionState
 from loadtest.speak.turn import Outcome, Turn
 from tests.drive import standing_in
 from tests.drive.spoken import FD, Spoken
@@ -105,7 +105,7 @@ def test_a_user_who_comes_back_is_ready_again() -> None:
 def test_events_of_another_user_than_the_credentials_are_foreign() -> None:
     spoken = Spoken(is_open=False)
     spoken.connection.shown(None)
-    assert spoken.connection.session.mark is None
+    assert spoken.connection.session.user_mark is None
     spoken.connection.shown("anna")
     spoken.open()
     spoken.hear(said("news", user_id="anna"), said("news", user_id="bert"))
@@ -507,7 +507,7 @@ def test_a_connection_is_nothing_before_it_connects() -> None:
     connection = Connection(stage, 1, {})
     assert connection.stage is Stage.WAITING
     assert not connection.is_open
-    assert connection.session.state is State.READYING
+    assert connection.session.state is SessionState.READYING
     connection._ping(0)
     connection._ponged(b"", 0)
     connection._on_ready(READ | WRITE)

@@ -105,6 +105,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ("malformed_events", {"counters": {"events.malformed": 1}}, {}, False),
     ("delivery_faults", {"counters": {"events.lost": 1}}, {}, False),
     ("delivery_faults", {"counters": {"events.unpaired": 1}}, {}, False),
+    ("sequence_not_followed", {"counters": {"turns.misnumbered_by.gap_too_wide": 1}}, {}, False),
     (
         "refused_connections",
         {"counters": {"connections.attempted": 5, "connections.refused.auth": 1}},
@@ -219,6 +220,19 @@ def test_answers_to_messages_that_we_broke_are_no_fault_of_delivery(
     assert [dict(each.numbers) for each in found.values() if each.code == "delivery_faults"] == (
         [told] if told else []
     )
+
+
+def test_numbers_that_cannot_be_followed_are_told_by_kind() -> None:
+    by = {"gap_too_wide": 2, "below_start": 1, "not_whole": 1}
+    wild = good_totals({f"turns.misnumbered_by.{name}": n for name, n in by.items()})
+    told = notices(wild)["sequence_not_followed"]
+    assert told.numbers == {"turns": 4, "begun": 40, "by": by}
+    assert told.message.startswith(
+        "4 of 40 turns carried sequence numbers that cannot be followed (2 with a gap of more than 65,536,"
+        " 1 below `sequence_start`, 1 that is no whole number):"
+    )
+    by_order = dict.fromkeys(("lost", "duplicate", "out_of_order"), "by order")
+    assert "sequence_not_followed" not in notices(wild, unmeasured=by_order)
 
 
 def test_the_target_is_not_to_blame_for_our_load_nor_we_for_its() -> None:

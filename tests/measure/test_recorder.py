@@ -23,8 +23,8 @@ from loadtest.measure.recorder import (
 )
 from loadtest.measure.totals import Totals
 from loadtest.plan.protocol import Events, Protocol, TurnShape
-from loadtest.speak.grammar import Grammar
-from loadtest.speak.record import BUFFERS, COUNTERS
+from loadtest.speak.compiled_protocol import CompiledProtocol
+from loadtest.speak.phase_metrics import BUFFERS, COUNTERS
 from loadtest.speak.session import Session
 from loadtest.speak.turn import LARGEST_FRAME, NEVER, Outcome, Turn
 
@@ -48,7 +48,7 @@ def ended(
     frames: list[int | bytes] | None = None,
 ) -> Turn:
     """A turn that was due at ``due``, sent 10 ns later, and ended after ``took``."""
-    turn = Turn(seq, 3, 2, f"id-{seq}", due, recorder.part_of(due))
+    turn = Turn(seq, 3, 2, f"id-{seq}", due, recorder.metrics_at(due))
     turn.sent_ns = due + 10
     turn.outcome = outcome
     turn.reason = reason
@@ -75,9 +75,9 @@ def ended(
 )
 def test_an_instant_lies_in_a_part(offset: int, part: int) -> None:
     recorder = a_recorder()
-    assert recorder.part_of(START + offset).index == part
+    assert recorder.metrics_at(START + offset).index == part
     recorder.enter(START + offset)
-    assert recorder.part.index == part
+    assert recorder.metrics.index == part
 
 
 def test_a_run_begins_with_its_warmup_if_it_has_one() -> None:
@@ -90,7 +90,7 @@ def test_turns_count_where_they_were_due_and_everything_else_where_it_happened()
     recorder.enter(START + 3 * SECOND)
     ended(recorder, due=START)
     ended(recorder, due=START + SECOND)
-    recorder.part.events_received += 5
+    recorder.metrics.events_received += 5
     interval = recorder.take(3, {})
     assert interval.counters == {
         "warmup": {"turns.complete": 1},
@@ -389,13 +389,27 @@ def test_a_complete_turn_whose_events_went_astray_is_kept_with_what_is_missing()
     recorder = a_recorder()
     turn = Turn(7, 3, 0, "id-7", START + SECOND, recorder.parts[MEASURED])
     turn.sent_ns = turn.done_ns = START + SECOND + 10
-    turn.outcome, turn.frames, turn.holes, turn.lost = Outcome.COMPLETE, [], [2, 5], 2
+    for number in (0, 1, 3, 4, 6):
+        turn.number(number, "x")
+    turn.outcome, turn.frames, turn.lost = Outcome.COMPLETE, [], 2
     recorder.ended(turn)
     logs = {log["kind"]: log for log in recorder.take(0, {}).frames}
     assert logs["faulty"]["missing"] == [2, 5]
     assert logs["faulty"]["lost"] == 2
-    assert "duplicate" not in logs["faulty"]
+    assert not {"duplicate", "misnumbered"} & set(logs["faulty"])
     assert [log["kind"] for log in recorder.take(1, {}).frames] == []
+
+
+def test_a_complete_turn_whose_numbers_cannot_be_followed_is_kept_with_the_reason() -> None:
+    recorder = a_recorder()
+    turn = Turn(7, 3, 0, "id-7", START + SECOND, recorder.parts[MEASURED])
+    turn.sent_ns = turn.done_ns = START + SECOND + 10
+    turn.outcome, turn.frames = Outcome.COMPLETE, []
+    turn.number(10**9, "x")
+    recorder.ended(turn)
+    logs = {log["kind"]: log for log in recorder.take(0, {}).frames}
+    assert logs["faulty"]["misnumbered"] == "gap_too_wide"
+    assert "missing" not in logs["faulty"]
 
 
 # ------------------------------------------------------------------ together with conversations
@@ -407,7 +421,7 @@ def talking(recorder: Recorder, user: int, turn_id: str = "{uuid}") -> Session:
         turn=TurnShape(id=turn_id),
         events=Events(type=("type",), turn=("id",), sequence=("seq",), end=("end",), fail=("fail",)),
     )
-    grammar = Grammar(protocol, message="{turn.id}", nonce="n", timeout_ns=SECOND)
+    grammar = CompiledProtocol(protocol, message="{turn.id}", nonce="n", timeout_ns=SECOND)
     session = Session(grammar, recorder, user, {})
     session.upgraded(START)
     return session
@@ -424,7 +438,7 @@ def test_an_id_that_another_user_has_in_flight() -> None:
     theirs.receive([json.dumps({"type": "end", "id": turn.id}).encode()], START + 4)
     assert recorder.owned_elsewhere(turn.id, 1), "also when it has ended"
     ours.receive([json.dumps({"type": "x", "id": turn.id}).encode()], START + 5)
-    assert recorder.part.events_foreign == 1
+    assert recorder.metrics.events_foreign == 1
 
 
 ends = st.sampled_from(["end", "fail", "time", "loss", "leave", "none"])

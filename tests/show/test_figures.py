@@ -12,7 +12,7 @@ from loadtest.show.figures import (
     rate_rows,
     unmeasured_metrics,
 )
-from loadtest.speak.record import BUFFERS
+from loadtest.speak.phase_metrics import BUFFERS
 
 MEASURED = {
     "unit": "ms",

@@ -6,21 +6,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-MOST_NAMES = 32
+MAX_LABELS = 32
 """Names that a process tells apart; a peer must not make us remember a million."""
 
-MOST_KEYS = 12
-"""Top-level keys of an event that are told."""
+MAX_KEYS = 12
+"""Top-level keys of an event that are label."""
 
 OTHER = "(other)"
-NOTHING = "(none)"
+NO_LABEL = "(none)"
 UNTYPED = "(no type)"
 
 # What people call types and keys, and no longer: what looks like a token, or an address, is not repeated.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,31}\Z")
 
 
-class Sights:
+class LabelLimit:
     """Names seen, each as itself or, once there are too many or it is no plain name, as ``(other)``."""
 
     __slots__ = ("_known",)
@@ -28,21 +28,21 @@ class Sights:
     def __init__(self) -> None:
         self._known: set[str] = set()
 
-    def name(self, seen: Any) -> str:
+    def type_label(self, seen: Any) -> str:
         """An event's type, fit to be counted under and to be shown."""
-        return UNTYPED if seen is None else self._bounded(_plain(seen))
+        return UNTYPED if seen is None else self._limited(_plain(seen))
 
-    def keys(self, event: Mapping[str, Any]) -> str:
+    def keys_label(self, event: Mapping[str, Any]) -> str:
         """The top-level keys of an event, in its order: "kind, re, n"."""
-        told = ", ".join(_plain(key) for key in list(event)[:MOST_KEYS])
-        more = ", …" if len(event) > MOST_KEYS else ""
-        return self._bounded(told + more) if told else NOTHING
+        label = ", ".join(_plain(key) for key in list(event)[:MAX_KEYS])
+        more = ", …" if len(event) > MAX_KEYS else ""
+        return self._limited(label + more) if label else NO_LABEL
 
-    def _bounded(self, told: str) -> str:
-        if told not in self._known and len(self._known) >= MOST_NAMES:
+    def _limited(self, label: str) -> str:
+        if label not in self._known and len(self._known) >= MAX_LABELS:
             return OTHER
-        self._known.add(told)
-        return told
+        self._known.add(label)
+        return label
 
 
 def _plain(seen: Any) -> str:
