@@ -33,6 +33,9 @@ class EventRules:
         for types, flag in flagged:
             for name in types:
                 self.flags[name] = self.flags.get(name, self.default_flags) | flag
+        # An error is no answer, however fast it comes: it has no time to first event.
+        for name in (*events.fail, *events.refuse):
+            self.flags[name] &= ~FIRST
         self.count = events.count
         self.required = frozenset(events.required)
         self.pairs = events.pairs

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.plan.protocol import Events
-from loadtest.speak.event_rules import COUNT, END, FIRST, EventRules
+from loadtest.speak.event_rules import COUNT, END, FAIL, FIRST, REFUSE, EventRules
 
 
 def test_a_type_may_mean_several_things() -> None:
@@ -21,6 +21,11 @@ def test_without_a_list_of_first_content_any_event_is_first() -> None:
     rules = EventRules(Events(end=("done",), count=2))
     assert rules.default_flags == FIRST | COUNT
     assert rules.flags["done"] == FIRST | COUNT | END
+
+
+def test_an_error_is_never_the_first_content() -> None:
+    rules = EventRules(Events(fail=("error",), refuse=("busy",)))
+    assert rules.flags == {"error": FAIL, "busy": REFUSE}
 
 
 @pytest.mark.parametrize(
