@@ -16,6 +16,7 @@ from loadtest.drive.guide import Guide
 from loadtest.drive.mischief import Mischief
 from loadtest.drive.poller import make_poller
 from loadtest.drive.stay import Stay
+from loadtest.drive.tasks import Tasks
 from loadtest.drive.terms import Assignment, Terms
 from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, Traffic
 from loadtest.measure.clock import Clock
@@ -33,6 +34,9 @@ ASKED_EVERY_NS = 10_000_000
 
 REASONS_KEPT = 20
 """Different reasons of a kind that a process keeps."""
+
+REASONS = frozenset({"refusals", "closes", "tasks_raised", "tasks_failed"})
+"""The kinds of reasons: what is observed under these names is how often each was seen."""
 
 
 class Share(Terms):
@@ -75,6 +79,7 @@ class Share(Terms):
         if not self._vitals.reads_cpu:
             self.observed["cpu_not_read"] = {"system": sys.platform}
         self.recorder = Recorder(0, scenario.load.warmup_ns, scenario.load.duration_ns, assignment.worker)
+        self.tasks = Tasks(self._count_task, self._add_reason, self.grammar.sights.name)
 
     # ------------------------------------------------------------------ the way of a run
 
@@ -283,6 +288,9 @@ class Share(Terms):
     def saw_close(self, code: int, reason: str) -> None:
         """Keep the first few different reasons that the target gave for closing connections."""
         self._add_reason("closes", f"code {code}: {reason}")
+
+    def _count_task(self, name: str) -> None:
+        self.recorder.part.count(name)
 
     def _add_reason(self, kind: str, reason: str) -> None:
         reasons = self.observed.setdefault(kind, {})

@@ -26,6 +26,8 @@ CAUSES = (
     "end_never_seen",
     "turns_timed_out",
     "malformed_events",
+    "tasks_raised",
+    "tasks_failed",
 )
 """Notices that say why turns were not complete, in the order in which they are believed."""
 
@@ -65,6 +67,18 @@ def timeouts(manifest: Manifest, turns: Turns | None) -> Iterator[Notice]:
         yield notice("end_never_seen", {**numbers, "end": ends}, {**told, "ends": _listed(ends)})
     else:
         yield notice("turns_timed_out", numbers, told)
+
+
+def tasks(manifest: Manifest) -> Iterator[Notice]:
+    """What the tasks of users written in Python raised, and what they say has failed."""
+    counted, reasons = section(manifest, "counts", "tasks"), section(manifest, "tasks")
+    for what in ("raised", "failed"):
+        if n := whole(counted.get(what)):
+            told = section(reasons, what)
+            by = {"by": dict(section(counted, "by"))} if what == "raised" else {}
+            numbers = {what: n, **by, "reasons": dict(told)}
+            words = "; ".join(f"{each} ({format_count(told[each])})" for each in _most(told))
+            yield notice(f"tasks_{what}", numbers, {"told": f": {words}" if words else ""})
 
 
 def _ends(manifest: Manifest) -> list[str]:

@@ -74,6 +74,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         "connections": _connections(counters, peak),
         "events": _events(counters, unmeasured),
         "turns": _turns(counters),
+        **_tasks(counters),
         "bytes": {name: counters.get(f"bytes.{name}", 0) for name in ("sent", "received")},
         "pings": {name: counters.get(f"pings.{name}", 0) for name in ("sent", "answered")},
     }
@@ -100,6 +101,13 @@ def _turns(counters: Counters) -> dict[str, Any]:
     told |= _group(counters, "turns", "timed_out_after")
     seen = ("resumed", "marked", *(f"un{name}" for name in lacking))
     return {**plain, **_seen(counters, "turns", seen), **told}
+
+
+def _tasks(counters: Counters) -> dict[str, dict[str, Any]]:
+    """What the tasks of users written in Python raised, and what they say has failed; where there was any."""
+    seen = _seen(counters, "tasks", ("raised", "failed"))
+    by = _under(counters, "tasks.raised_by.")
+    return {"tasks": {"raised": 0, "failed": 0, **seen, "by": by}} if seen else {}
 
 
 def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:

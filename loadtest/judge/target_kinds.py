@@ -50,6 +50,21 @@ TARGET_KINDS: dict[str, Kind] = {
         "See slowest.jsonl for the frames; correct the protocol file, or the target.",
         ("malformed", "received"),
     ),
+    "tasks_raised": Kind(
+        "a task of a user written in Python ended by an exception",
+        "{raised} times a task raised an exception{told}.",
+        "See run.log for the first traceback of each. If the check is right, the target is not; else mend the"
+        " task.",
+        ("raised", "by", "reasons"),
+        "no; the run fails",
+    ),
+    "tasks_failed": Kind(
+        "a task of a user written in Python called `fail`",
+        "{failed} times a task said that it failed{told}.",
+        "The reason is the task's own; slowest.jsonl has the frames of the slowest and of the broken turns.",
+        ("failed", "reasons"),
+        "no; the run fails",
+    ),
     "turn_path_never_matched": Kind(
         "events came, and not one of them carried the id of a turn where the protocol looks for it",
         "{unmatched} events came, and not one carried the id of a turn at {paths}; top-level keys seen:"

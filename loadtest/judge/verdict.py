@@ -2,7 +2,8 @@
 
 The first that applies: a run that failed before it began (2) or by a fault of ours (70), interrupted (130),
 no connection was ever ready (3), a notice that spoils the result (4), a threshold missed or an event that
-reached the wrong user (1), a threshold not measured (4), nothing measured at all (4), else pass (0).
+reached the wrong user (1), a task that raised or failed (1), a threshold not measured (4), nothing measured
+at all (4), else pass (0).
 """
 
 from __future__ import annotations
@@ -188,6 +189,13 @@ def _missed(case: Case) -> Ruling | None:
     return Ruling("fail", Exit.FAIL, " ".join(told)) if told else None
 
 
+def _tasks_failed(case: Case) -> Ruling | None:
+    """A task raised, or called ``fail``: what the user's own code checks was not so."""
+    codes = ("tasks_raised", "tasks_failed")
+    told = [notice.message for notice in case.notices if notice.code in codes]
+    return Ruling("fail", Exit.FAIL, " ".join(told)) if told else None
+
+
 def _first_cause(case: Case) -> list[str]:
     """What is most likely the reason why turns were missing, where there is one."""
     found = {notice.code: notice.message for notice in reversed(case.notices)}
@@ -229,6 +237,7 @@ PRECEDENCE: tuple[Callable[[Case], Ruling | None], ...] = (
     _unreachable,
     _spoilt,
     _missed,
+    _tasks_failed,
     _undecided,
     _empty,
     _passed,

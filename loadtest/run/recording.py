@@ -221,6 +221,12 @@ class Recording:
                 self.manifest[kind] = reasons
                 for reason, n in reasons.items():
                     logger.warning("%s %d times: %s", words, n, reason)
+        tasks = {what: seen.pop(f"tasks_{what}", None) for what in ("raised", "failed")}
+        if any(tasks.values()):
+            self.manifest["tasks"] = {what: reasons or {} for what, reasons in tasks.items()}
+        for what, reasons in tasks.items():
+            for reason, n in (reasons or {}).items():
+                logger.warning("a task %s %d times: %s", what, n, reason)
         observed += [{"code": code, "numbers": numbers} for code, numbers in seen.items()]
         if ending.processes > 1:
             self.manifest["generator"]["processes"] = ending.processes

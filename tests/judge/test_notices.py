@@ -53,8 +53,17 @@ SILENT = {
 TYPO = {"turns.abandoned": 0, "turns.timed_out": 40, "turns.timed_out_after.finished": 40}
 """The protocol's end never came."""
 
+TASKS = {"raised": {"AssertionError (chat.py:9 in ask)": 3}, "failed": {}}
+
 CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ("simulated_target", {}, {"target__simulated": True}, False),
+    (
+        "tasks_raised",
+        {"counters": {"tasks.raised": 3, "tasks.raised_by.AssertionError": 3}},
+        {"tasks": TASKS},
+        False,
+    ),
+    ("tasks_failed", {"counters": {"tasks.failed": 1}}, {}, False),
     ("generator_saturated", {"gauges": {"cpu": 0.99}}, {}, True),
     ("generator_saturated", {"gauges": {"cpu": 0.99}}, {"model": "closed"}, False),
     ("generator_unwatched", {"gauges": {"loop_lag_ns": 1.0 * MS}}, {}, True),
@@ -357,7 +366,7 @@ def test_turns_that_are_only_bounded_are_told_by_percentile() -> None:
     found = notices(good_totals({"events.coalesced": 3, "turns.end_coalesced": 5}))["coalesced_reads"]
     assert found.numbers["bounds"]["turn.completion"] == ["p90", "p95"]
     assert "p90, p95 of turn.completion, turn.completion.service." in found.message
-    assert "upper bounds none." in notices(good_totals({"events.coalesced": 3}))["coalesced_reads"].message
+    assert "upper bounds" not in notices(good_totals({"events.coalesced": 3}))["coalesced_reads"].message
 
 
 @pytest.mark.parametrize(

@@ -378,3 +378,12 @@ def test_what_was_not_measured_names_its_first_cause_too() -> None:
     silent = verdict(totals_=good_totals({"events.matched": 0}), notices=causes)
     assert ruling(silent) == ("invalid", 4)
     assert silent["reason"].endswith("so nothing was measured. No event carried the id of a turn.")
+
+
+def test_a_task_that_raised_fails_a_run_whose_thresholds_held() -> None:
+    raised = Notice("tasks_raised", "3 times a task raised an exception.", "", {})
+    found = verdict(HELD, notices=(raised,))
+    assert ruling(found) == ("fail", 1)
+    assert found["reason"] == "3 times a task raised an exception."
+    assert ruling(verdict(HELD, OPEN, notices=(raised,))) == ("fail", 1)
+    assert ruling(verdict(HELD, notices=(raised, SPOILS))) == ("invalid", 4)
