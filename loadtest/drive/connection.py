@@ -240,6 +240,8 @@ class Connection(Incoming):
             # What was begun in this very loop turn is sent before it is abandoned.
             self.flush()
         if self.stage is Stage.SPEAKING:
+            if self.session.state is State.READYING:
+                self.share.saw_still_opening(f"{Layer.READY}: {self.session.awaited()}")
             self._end_session(NORMAL_CLOSE, by_us=True)
             recorder.part.connections_left += 1
             self.stage = Stage.CLOSING
@@ -248,6 +250,8 @@ class Connection(Incoming):
             self._flush_last()
             self.share.poller.agenda.add(self.share.now() + self.share.close_timeout_ns, self._close_overdue)
         elif self.stage < Stage.SPEAKING:
+            if self._opening is not None:
+                self.share.saw_still_opening(self._opening.awaited)
             recorder.part.connections_left += self.stage is Stage.OPENING
             self._dispose()
 

@@ -35,7 +35,7 @@ ASKED_EVERY_NS = 10_000_000
 REASONS_KEPT = 20
 """Different reasons of a kind that a process keeps."""
 
-REASONS = frozenset({"refusals", "closes", "tasks_raised", "tasks_failed"})
+REASONS = frozenset({"refusals", "closes", "still_opening", "tasks_raised", "tasks_failed"})
 """The kinds of reasons: what is observed under these names is how often each was seen."""
 
 
@@ -284,6 +284,10 @@ class Share(Terms):
     def saw_refusal(self, refused: Refused) -> None:
         """Keep the first few different reasons of refusals."""
         self._add_reason("refusals", f"{refused.layer}: {refused.reason}")
+
+    def saw_still_opening(self, reason: str) -> None:
+        """We leave a connection that is not ready: where it stood, by layer."""
+        self._add_reason("still_opening", reason)
 
     def saw_close(self, code: int, reason: str) -> None:
         """Keep the first few different reasons that the target gave for closing connections."""

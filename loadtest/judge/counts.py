@@ -98,7 +98,7 @@ def _turns(counters: Counters) -> dict[str, Any]:
     lacking = [name for name in ("numbered", "marked") if counters.get(f"turns.{name}")]
     reasons = {f"{outcome}_by": _under(counters, f"turns.{outcome}_by.") for outcome in OUTCOMES}
     told = {name: by for name, by in reasons.items() if by or name == "failed_by"}
-    told |= _group(counters, "turns", "timed_out_after")
+    told |= _group(counters, "turns", "timed_out_after") | _group(counters, "turns", "untyped_with")
     seen = ("resumed", "marked", *(f"un{name}" for name in lacking))
     return {**plain, **_seen(counters, "turns", seen), **told}
 

@@ -73,6 +73,15 @@ TARGET_KINDS: dict[str, Kind] = {
         " slowest.jsonl has the frames.",
         ("unmatched", "turn", "keys"),
     ),
+    "type_path_never_matched": Kind(
+        "no turn ended, and the last event of each that timed out had no type where the protocol looks for"
+        " it",
+        "{timed_out} turns timed out, and their last events had no type at {paths}; top-level keys seen:"
+        " {keys}.",
+        "Correct `type` under [events] in the protocol to the path of the events' type; slowest.jsonl has the"
+        " frames.",
+        ("timed_out", "begun", "last", "type", "keys"),
+    ),
     "end_never_seen": Kind(
         "turns received events, and not one was ended by an event in the whole run",
         "{timed_out} of {begun} turns timed out{when}, and none was ever ended by an event: none of {ends}"

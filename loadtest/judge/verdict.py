@@ -20,7 +20,7 @@ from loadtest.judge.deciding import Outcome, decide
 from loadtest.judge.generator import own_lateness_ms, saturated
 from loadtest.judge.measured import Measurement, lookup
 from loadtest.judge.promises import response_metric
-from loadtest.judge.refusing import likely
+from loadtest.judge.refusing import likely, still_opening
 from loadtest.judge.sections import Manifest, model, section, sends, whole
 from loadtest.judge.self_notices import LATE_PART
 from loadtest.plan.threshold import Threshold
@@ -168,7 +168,7 @@ def _unreachable(case: Case) -> Ruling | None:
     where = ", ".join(f"{format_count(n)} at {layer}" for layer, n in refused.items())
     reasons = "; ".join(list(section(case.manifest, "refusals"))[:3])
     why = f" ({reasons})" if reasons else ""
-    told = f"; refused: {where}{why}" if where else ""
+    told = (f"; refused: {where}{why}" if where else "") + still_opening(case.manifest)
     sentence = f"No connection was ever ready, so nothing was measured{told}. {likely(case.manifest)}"
     return Ruling("unreachable", Exit.UNREACHABLE, sentence.strip())
 

@@ -34,6 +34,13 @@ NS = 1_000_000_000
 
 logger = logging.getLogger(__name__)
 
+KINDS_OF_REASONS = (
+    ("refusals", "refused"),
+    ("closes", "closed by the target"),
+    ("still_opening", "left while still opening"),
+)
+"""What was observed with its reasons, as the manifest has it, and in words."""
+
 Watcher = Callable[[Interval], None]
 
 
@@ -216,7 +223,7 @@ class Recording:
             self.manifest["target"]["subprotocol"] = server["subprotocol"]
             # Also one that somebody else started says so itself.
             self.manifest["target"]["simulated"] |= str(server["server"]).endswith("(SIMULATED)")
-        for kind, words in (("refusals", "refused"), ("closes", "closed by the target")):
+        for kind, words in KINDS_OF_REASONS:
             if reasons := seen.pop(kind, None):
                 self.manifest[kind] = reasons
                 for reason, n in reasons.items():

@@ -11,7 +11,7 @@ from loadtest.speak.ended import Ended
 from loadtest.speak.grammar import Grammar, Message
 from loadtest.speak.opening import CLOSED, OPEN, Opening, Refused, State
 from loadtest.speak.record import Record
-from loadtest.speak.sights import NOTHING
+from loadtest.speak.sights import NOTHING, UNTYPED
 from loadtest.speak.turn import COMPLETE, NEVER, Outcome, Turn
 
 AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
@@ -161,6 +161,8 @@ class Flight(Opening):
                 self._owed += (self.grammar.rules.count or 1) - turn.received
             if last := self._last_type(turn):
                 turn.part.count(f"turns.timed_out_after.{last}")
+                if last == UNTYPED:
+                    self._untyped(turn)
             self._end(turn, Outcome.TIMED_OUT, now_ns)
         for turn in self._ended.due(now_ns):
             self._settle(turn)
@@ -176,6 +178,13 @@ class Flight(Opening):
         if last is None:
             return None
         return self.grammar.sights.name(self.grammar.type_in(self.grammar.object_in(last)))
+
+    def _untyped(self, turn: Turn) -> None:
+        """A turn timed out after an event without a type: which keys it had, to correct the protocol by."""
+        last = next((each for each in reversed(turn.frames or ()) if isinstance(each, bytes)), None)
+        if last is not None:
+            keys = self.grammar.sights.keys(self.grammar.object_in(last))
+            turn.part.count(f"turns.untyped_with.{keys}")
 
     def _next_wake(self) -> int:
         """The earliest instant at which a ready step is over, a turn times out or a ledger closes."""

@@ -26,6 +26,10 @@ CLOSED: Final = State.CLOSED
 """For the hot loop, as ``COMPLETE`` of ``speak.turn``."""
 
 
+CAME_TOLD = 3
+"""Kinds of messages that are told of a conversation that did not get ready."""
+
+
 class Refused(Exception):  # noqa: N818 - a fact about the target, not an error of ours
     """The target did not let this connection get ready; ``layer`` and ``reason`` say how."""
 
@@ -39,6 +43,7 @@ class Opening:
     """What a ``Session`` does before it is open, and what it says outside of turns."""
 
     __slots__ = (
+        "_came",
         "_said",
         "_saw_error",
         "_step",
@@ -64,6 +69,7 @@ class Opening:
         self.outbox: list[str] | None = None
         self.kept: dict[str, str] | None = None
         self.wakes_ns = NEVER
+        self._came: dict[str, None] | None = None
         self._said = 0
         self._step = 0
         self._step_ends_ns = NEVER
@@ -118,9 +124,32 @@ class Opening:
             return
         step = self.grammar.steps[self._step]
         if step.wait is not None:
-            wanted = ", ".join(f"{key} = {value}" for key, value in step.wait.items())
-            self._refuse(Layer.READY, f"no message with {wanted} within {step.within_ns / 1e9:g} s")
+            within = f"within {step.within_ns / 1e9:g} s"
+            self._refuse(Layer.READY, f"no message with {_in_words(step.wait)} {within}; {self._what_came()}")
         self._advance(now_ns)
+
+    def awaited(self) -> str:
+        """What a conversation that is not open yet waits for, and what came instead."""
+        step, steps = self.grammar.steps[self._step], len(self.grammar.steps)
+        what = "for a pause to end" if step.wait is None else f"for a message with {_in_words(step.wait)}"
+        return f"waited {what} (ready step {self._step + 1} of {steps}); {self._what_came()}"
+
+    def _what_came(self) -> str:
+        came = list(self._came or ())
+        return f"came instead: {', '.join(came[:CAME_TOLD])}" if came else "nothing came"
+
+    def _note(self, found: Mapping[str, Any], kind: Any) -> None:
+        """Remember what a message was that did not fit the step."""
+        sights = self.grammar.sights
+        if kind is not None:
+            told = f"`{sights.name(kind)}`"
+        elif found:
+            told = f"a message without a type, with the keys {sights.keys(found)}"
+        else:
+            told = "a message that is no JSON object"
+        self._came = self._came or {}
+        if len(self._came) < CAME_TOLD:
+            self._came[told] = None
 
     def _receive_early(self, payload: bytes, now_ns: int) -> None:
         """A message that arrived before ready."""
@@ -136,6 +165,7 @@ class Opening:
         step = grammar.steps[self._step]
         if step.wait is None or not grammar.fits(step.wait, found, kind):
             self.record.part.count("events.before_ready")
+            self._note(found, kind)
             return
         if self.mark is None:
             self.mark = grammar.user_in(found)
@@ -160,3 +190,7 @@ class Opening:
                 self._say(beat.send, now_ns)
                 return True
         return False
+
+
+def _in_words(match: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in match.items())

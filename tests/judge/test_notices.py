@@ -56,6 +56,12 @@ TYPO = {"turns.abandoned": 0, "turns.timed_out": 40, "turns.timed_out_after.fini
 TASKS = {"raised": {"AssertionError (chat.py:9 in ask)": 3}, "failed": {}}
 
 CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
+    (
+        "type_path_never_matched",
+        {"counters": {"turns.complete": 0, "turns.timed_out": 40, "turns.timed_out_after.(no type)": 40}},
+        {},
+        False,
+    ),
     ("simulated_target", {}, {"target__simulated": True}, False),
     (
         "tasks_raised",
@@ -638,3 +644,19 @@ def test_a_generator_that_stood_still_did_not_measure(
     found = judged(manifest(load__planned__timeout_s=timeout_s), made)
     assert ("generator_stood_still" in codes(found)) is stood
     assert (found["verdict"]["exit_code"] == 4) is stood
+
+
+@pytest.mark.parametrize(
+    ("protocol", "keys", "told"),
+    [
+        ({"type": ["kind", "x.y"]}, {}, "had no type at `kind`, `x.y`; top-level keys seen: not told."),
+        ({}, {"turns.untyped_with.event, n": 40}, "had no type at any path; top-level keys seen: event, n."),
+    ],
+)
+def test_a_wrong_type_path_is_told_with_the_keys_that_came(
+    protocol: dict[str, Any], keys: dict[str, int], told: str
+) -> None:
+    untyped = {"turns.complete": 0, "turns.timed_out": 40, "turns.timed_out_after.(no type)": 40, **keys}
+    found = notices(good_totals(untyped), scenario__settings__protocol={"events": protocol})
+    assert told in found["type_path_never_matched"].message
+    assert "end_never_seen" not in found
