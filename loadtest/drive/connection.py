@@ -239,6 +239,8 @@ class Connection(Incoming):
             # What was begun in this very loop turn is sent before it is abandoned.
             self.flush()
         if self.stage is Stage.SPEAKING:
+            if self.session.state is SessionState.READYING:
+                self.share.saw_still_opening(f"{Layer.READY}: {self.session.awaited()}")
             self._end_session(NORMAL_CLOSE, by_us=True)
             recorder.metrics.connections_left += 1
             self.stage = Stage.CLOSING
@@ -247,6 +249,8 @@ class Connection(Incoming):
             self._flush_last()
             self.share.poller.agenda.add(self.share.now() + self.share.close_timeout_ns, self._close_overdue)
         elif self.stage < Stage.SPEAKING:
+            if self._opening is not None:
+                self.share.saw_still_opening(self._opening.awaited)
             recorder.metrics.connections_left += self.stage is Stage.OPENING
             self._dispose()
 

@@ -82,6 +82,11 @@ class Opening:
         share.poller.opening += 1
         share.poller.agenda.add(self._phase_ns + share.connect_timeout_ns, self._overdue)
 
+    @property
+    def awaited(self) -> str:
+        """What it waits for, as a reason: "tls: no answer yet"."""
+        return f"{self._phase.value}: no answer yet"
+
     def abandon(self) -> None:
         """We leave before it is open."""
         if self._transport is not None:

@@ -77,6 +77,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         "connections": _connections(counters, peak),
         "events": _events(counters, unmeasured),
         "turns": _turns(counters),
+        **_tasks(counters),
         "bytes": {name: counters.get(f"bytes.{name}", 0) for name in ("sent", "received")},
         "pings": {name: counters.get(f"pings.{name}", 0) for name in ("sent", "answered")},
     }
@@ -100,12 +101,20 @@ def _turns(counters: Counters) -> dict[str, Any]:
     lacking = [name for name in ("numbered", "marked") if counters.get(f"turns.{name}")]
     reasons = {f"{outcome}_by": _under(counters, f"turns.{outcome}_by.") for outcome in OUTCOMES}
     told = {name: by for name, by in reasons.items() if by or name == "failed_by"}
-    told |= _group(counters, "turns", "timed_out_after") | _group(counters, "turns", MISNUMBERED)
+    for name in ("timed_out_after", MISNUMBERED, "untyped_with"):
+        told |= _group(counters, "turns", name)
     seen = ("resumed", "marked", *(f"un{name}" for name in lacking))
     # It is 0 where every failed turn had a first event, and absent where nobody looked.
     silent = "turns.no_first_event"
     looked = {"no_first_event": counters[silent]} if silent in counters else {}
     return {**plain, **looked, **_seen(counters, "turns", seen), **told}
+
+
+def _tasks(counters: Counters) -> dict[str, dict[str, Any]]:
+    """What the tasks of users written in Python raised, and what they say has failed; where there was any."""
+    seen = _seen(counters, "tasks", ("raised", "failed"))
+    by = _under(counters, "tasks.raised_by.")
+    return {"tasks": {"raised": 0, "failed": 0, **seen, "by": by}} if seen else {}
 
 
 def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:

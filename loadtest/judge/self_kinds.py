@@ -134,7 +134,7 @@ SELF_KINDS: dict[str, Kind] = {
         " or last events of so many turns did with a later one that p99 or a coarser percentile is an upper"
         " bound",
         "{share} of the events were read together with the one before. So first-event times and gaps may be a"
-        " little too high, never too low; percentiles of turns that are upper bounds{told}.",
+        " little too high, never too low{told}.",
         "Completion is exact with one turn in flight on a connection.",
         ("share", "received", "bounds"),
     ),

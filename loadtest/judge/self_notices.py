@@ -172,7 +172,10 @@ def coalescing(manifest: Manifest) -> Iterator[Notice]:
         received = whole(section(manifest, "generator", "coalesced").get("n"))
         told = "; ".join(_told_once(bounded))
         numbers = {"share": share, "received": received, "bounds": bounded}
-        words = {"share": format_ratio(share), "told": f": {told}" if told else " none"}
+        words = {
+            "share": format_ratio(share),
+            "told": f"; percentiles of turns that are upper bounds: {told}" if told else "",
+        }
         found = notice("coalesced_reads", numbers, words)
         yield replace(found, remedy=f"{_why_together(manifest)} {found.remedy}")
 

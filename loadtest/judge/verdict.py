@@ -2,7 +2,8 @@
 
 The first that applies: a run that failed before it began (2) or by a fault of ours (70), interrupted (130),
 no connection was ever ready (3), a notice that spoils the result (4), a threshold missed or an event that
-reached the wrong user (1), a threshold not measured (4), nothing measured at all (4), else pass (0).
+reached the wrong user (1), a task that raised or failed (1), a threshold not measured (4), nothing measured
+at all (4), else pass (0).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from loadtest.judge.deciding import Outcome, decide
 from loadtest.judge.generator import longest_lateness_ms, saturated
 from loadtest.judge.measured import Measurement, measured_for
 from loadtest.judge.promises import late_for, response_metric
-from loadtest.judge.refusing import likely
+from loadtest.judge.refusing import likely, still_opening
 from loadtest.judge.sections import Manifest, model, section, turns_end, whole
 from loadtest.plan.threshold import Threshold
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
@@ -180,7 +181,7 @@ def _unreachable(case: Case) -> Ruling | None:
     where = ", ".join(f"{format_count(n)} at {layer}" for layer, n in refused.items())
     reasons = "; ".join(list(section(case.manifest, "refusals"))[:3])
     why = f" ({reasons})" if reasons else ""
-    told = f"; refused: {where}{why}" if where else ""
+    told = (f"; refused: {where}{why}" if where else "") + still_opening(case.manifest)
     sentence = f"No connection was ever ready, so nothing was measured{told}. {likely(case.manifest)}"
     return Ruling("unreachable", Exit.UNREACHABLE, sentence.strip())
 
@@ -209,6 +210,13 @@ def _none_complete(case: Case) -> list[str]:
     if not due or whole(turns.get("complete")) or not turns_end(case.manifest):
         return []
     return [f"None of the {format_count(due)} turns due was complete."]
+
+
+def _tasks_failed(case: Case) -> Ruling | None:
+    """A task raised, or called ``fail``: what the user's own code checks was not so."""
+    codes = ("tasks_raised", "tasks_failed")
+    told = [notice.message for notice in case.notices if notice.code in codes]
+    return Ruling("fail", Exit.FAIL, " ".join(told)) if told else None
 
 
 def _first_cause(case: Case) -> list[str]:
@@ -251,6 +259,7 @@ PRECEDENCE: tuple[Callable[[Case], Ruling | None], ...] = (
     _unreachable,
     _spoilt,
     _missed,
+    _tasks_failed,
     _undecided,
     _empty,
     _passed,

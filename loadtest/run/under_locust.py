@@ -27,6 +27,7 @@ from loadtest.run.options import RunOptions
 from loadtest.run.preparing import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.showing import show_run
+from loadtest.streams import let_readers_leave
 
 __all__ = ["AgentUser", "WebSocketUser"]
 
@@ -153,6 +154,7 @@ def _attach(environment: Any, **_kwargs: Any) -> None:
     """Locust has read its command line and made its runner."""
     if not any(issubclass(cls, WebSocketUser) for cls in environment.user_classes):
         return
+    let_readers_leave()
     if isinstance(environment.runner, WorkerRunner):
         Follow(environment, scenario_from_settings)
         return

@@ -69,8 +69,9 @@ def as_svg(report: Report, width: int = 84) -> str:
     return re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
 
 
-def show(report: Report, stream: TextIO = sys.stdout, *, where: str = "") -> None:
-    """Print the screen on ``stream``: coloured on a terminal, in plain ASCII where it cannot take more."""
+def show(report: Report, stream: TextIO | None = None, *, where: str = "") -> None:
+    """Print the screen on ``stream`` (stdout): coloured on a terminal, in ASCII where it takes no more."""
+    stream = stream or sys.stdout
     stream.write(render(report, **look_of(stream), where=where))
 
 

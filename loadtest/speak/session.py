@@ -22,7 +22,7 @@ from loadtest.plan.template import Template
 from loadtest.plan.template import plain as as_text
 from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol
 from loadtest.speak.event_rules import END, FAIL, FIRST, IGNORE, REFUSE
-from loadtest.speak.label_limit import NO_LABEL
+from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Fields, Malformed, decode_object
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
@@ -55,6 +55,10 @@ class SessionState(enum.Enum):
 OPEN: Final = SessionState.OPEN
 CLOSED: Final = SessionState.CLOSED
 """For the hot loop, as ``COMPLETE`` of ``speak.turn``."""
+
+
+MAX_EARLY_KINDS = 3
+"""Kinds of messages that are told of a session that did not get ready."""
 
 
 class Refused(Exception):  # noqa: N818 - a fact about the target, not an error of ours
@@ -107,6 +111,7 @@ class Session:
 
     __slots__ = (
         "_bound_message",
+        "_came_before_ready",
         "_error_before_ready",
         "_overdue_answers",
         "_read",
@@ -142,6 +147,7 @@ class Session:
         self.turns: dict[Any, Turn] = {}
         self.listener: TurnListener | None = None
         self._texts_sent = 0
+        self._came_before_ready: dict[str, None] | None = None
         self._ready_step = 0
         self._step_ends_ns = NEVER
         self._error_before_ready = ""
@@ -200,9 +206,32 @@ class Session:
             return
         step = self.protocol.steps[self._ready_step]
         if step.wait is not None:
-            wanted = ", ".join(f"{key} = {value}" for key, value in step.wait.items())
-            self._refuse(Layer.READY, f"no message with {wanted} within {step.within_ns / 1e9:g} s")
+            within = f"within {step.within_ns / 1e9:g} s"
+            self._refuse(Layer.READY, f"no message with {_in_words(step.wait)} {within}; {self._what_came()}")
         self._advance(now_ns)
+
+    def awaited(self) -> str:
+        """What a session that is not open yet waits for, and what came instead."""
+        step, steps = self.protocol.steps[self._ready_step], len(self.protocol.steps)
+        what = "for a pause to end" if step.wait is None else f"for a message with {_in_words(step.wait)}"
+        return f"waited {what} (ready step {self._ready_step + 1} of {steps}); {self._what_came()}"
+
+    def _what_came(self) -> str:
+        came = list(self._came_before_ready or ())
+        return f"came instead: {', '.join(came)}" if came else "nothing came"
+
+    def _remember_early(self, found: Mapping[str, Any], kind: Any) -> None:
+        """Remember what a message was that did not fit the step."""
+        labels = self.protocol.labels
+        if kind is not None:
+            told = f"`{labels.type_label(kind)}`"
+        elif found:
+            told = f"a message without a type, with the keys {labels.keys_label(found)}"
+        else:
+            told = "a message that is no JSON object"
+        self._came_before_ready = self._came_before_ready or {}
+        if len(self._came_before_ready) < MAX_EARLY_KINDS:
+            self._came_before_ready[told] = None
 
     def _receive_until_open(self, payloads: list[bytes], at_ns: int) -> list[bytes]:
         """Those that came after ready; what comes after the end belongs to nobody, and is not counted."""
@@ -226,6 +255,7 @@ class Session:
         step = protocol.steps[self._ready_step]
         if step.wait is None or not protocol.matches(step.wait, found, kind):
             self.recorder.metrics.count("events.before_ready")
+            self._remember_early(found, kind)
             return
         if self.user_mark is None:
             self.user_mark = protocol.user_in(found)
@@ -369,6 +399,8 @@ class Session:
                 self._overdue_answers += (self.protocol.rules.count or 1) - turn.received
             if last := self._last_type(turn):
                 turn.metrics.count(f"turns.timed_out_after.{last}")
+                if last == UNTYPED:
+                    self._count_untyped(turn)
             self._end(turn, Outcome.TIMED_OUT, now_ns)
         for turn in self._recent_turns.due(now_ns):
             self._close_ledger(turn)
@@ -384,6 +416,13 @@ class Session:
         if last is None:
             return None
         return self.protocol.labels.type_label(self.protocol.type_in(self.protocol.object_in(last)))
+
+    def _count_untyped(self, turn: Turn) -> None:
+        """A turn timed out after an event without a type: which keys it had, to correct the protocol by."""
+        last = next((each for each in reversed(turn.frames or ()) if isinstance(each, bytes)), None)
+        if last is not None:
+            keys = self.protocol.labels.keys_label(self.protocol.object_in(last))
+            turn.metrics.count(f"turns.untyped_with.{keys}")
 
     def _next_wake(self) -> int:
         """The earliest instant at which a ready step is over, a turn times out or a ledger closes."""
@@ -667,3 +706,7 @@ class Session:
     def _count_malformed(self, payload: bytes) -> None:
         self.recorder.metrics.events_malformed += 1
         self.recorder.evidence("malformed", payload, self.user)
+
+
+def _in_words(match: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in match.items())

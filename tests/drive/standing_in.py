@@ -179,6 +179,7 @@ class Stage(Terms):
         self.recorder = Recorder(clock.now(), 0, scenario.load.duration_ns)
         self.servers: list[tuple[str, str | None]] = []
         self.refusals: list[Refused] = []
+        self.still_opening: list[str] = []
         self.reasons: list[tuple[int, str]] = []
         self._lines = None if lines is None else deque(lines)
 
@@ -195,6 +196,9 @@ class Stage(Terms):
 
     def saw_refusal(self, refused: Refused) -> None:
         self.refusals.append(refused)
+
+    def saw_still_opening(self, reason: str) -> None:
+        self.still_opening.append(reason)
 
     def saw_close(self, code: int, reason: str) -> None:
         self.reasons.append((code, reason))

@@ -399,3 +399,35 @@ def test_what_was_not_measured_names_its_first_cause_too() -> None:
     silent = verdict(totals_=good_totals({"events.matched": 0}), notices=causes)
     assert ruling(silent) == ("invalid", 4)
     assert silent["reason"].endswith("so nothing was measured. No event carried the id of a turn.")
+
+
+def test_a_task_that_raised_fails_a_run_whose_thresholds_held() -> None:
+    raised = Notice("tasks_raised", "3 times a task raised an exception.", "", {})
+    found = verdict(HELD, notices=(raised,))
+    assert ruling(found) == ("fail", 1)
+    assert found["reason"] == "3 times a task raised an exception."
+    assert ruling(verdict(HELD, OPEN, notices=(raised,))) == ("fail", 1)
+    assert ruling(verdict(HELD, notices=(raised, SPOILS))) == ("invalid", 4)
+
+
+@pytest.mark.parametrize(
+    ("reason", "likely"),
+    [
+        ("ready: waited for a message with type = hello", "not as the protocol expects"),
+        ("upgrade: no answer yet", "does not answer the upgrade"),
+        ("tls: no answer yet", "does not answer the TLS handshake"),
+        ("tcp: no answer yet", "does not answer: is the address right"),
+    ],
+)
+def test_connections_that_were_still_opening_are_told_with_where_they_stood(reason: str, likely: str) -> None:
+    found = verdict(totals_=totals({"connections.attempted": 4}), still_opening={reason: 4})
+    assert ruling(found) == ("unreachable", 3)
+    assert f"; still opening at the end: {reason} (4). " in found["reason"]
+    assert likely in found["reason"]
+
+
+@pytest.mark.parametrize("layer", ["tls", "upgrade"])
+def test_a_layer_that_never_answered_is_not_told_as_one_that_said_no(layer: str) -> None:
+    silent = totals({"connections.attempted": 1, f"connections.refused.{layer}": 1})
+    found = verdict(totals_=silent, refusals={f"{layer}: no answer within 10 s": 1})
+    assert "does not answer the" in found["reason"]

@@ -202,7 +202,7 @@ def test_a_wait_that_is_too_long_refuses() -> None:
     with pytest.raises(Refused) as caught:
         talk.session.tick(1_500_000_000)
     assert caught.value.layer is Layer.READY
-    assert caught.value.reason == "no message with type = hello, data.v = 2 within 1.5 s"
+    assert caught.value.reason == "no message with type = hello, data.v = 2 within 1.5 s; nothing came"
     assert talk.session.state is SessionState.CLOSED
 
 
@@ -245,3 +245,29 @@ def test_values_are_read_when_something_is_said() -> None:
     values["user.id"] = "new"
     talk.hear(1, said("ping"))
     assert talk.session.outbox == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("heard", "told"),
+    [
+        ([], "nothing came"),
+        ([said("other"), said("other"), said("more")], "came instead: `other`, `more`"),
+        ([b'{"kind":"hello","data":1}'], "came instead: a message without a type, with the keys kind, data"),
+        ([b"hello"], "came instead: a message that is no JSON object"),
+        ([said(each) for each in "abcd"], "came instead: `a`, `b`, `c`"),
+    ],
+)
+def test_what_was_awaited_is_told_with_what_came_instead(heard: list[bytes], told: str) -> None:
+    talk = Talk(ready=[GREETING])
+    for payload in heard:
+        talk.hear(1, payload)
+    wanted = "waited for a message with type = hello (ready step 1 of 1)"
+    assert talk.session.awaited() == f"{wanted}; {told}"
+    with pytest.raises(Refused) as refused:
+        talk.session.tick(5 * SECOND)
+    assert refused.value.reason == f"no message with type = hello within 5 s; {told}"
+
+
+def test_a_pause_may_be_what_is_waited_for() -> None:
+    talk = Talk(ready=[Step(pause_ns=SECOND)])
+    assert talk.session.awaited() == "waited for a pause to end (ready step 1 of 1); nothing came"

@@ -360,6 +360,16 @@ def test_a_timeout_says_what_came_last(kinds: list[str | None], *, frames: bool,
     talk.hear(2, *(said(kind, turn) for kind in kinds))
     talk.session.tick(TIMEOUT + SECOND)
     assert talk.counts("turns.timed_out_after.") == ({last: 1} if last else {})
+    assert len(talk.counts("turns.untyped_with.")) == (last == "(no type)")
+
+
+def test_an_event_without_a_type_is_told_by_its_keys_where_it_was_kept() -> None:
+    talk = Talk(required=("completed",), keep_frames=False)
+    turn = talk.begin()
+    talk.hear(2, said(None, turn))
+    talk.session.tick(TIMEOUT + SECOND)
+    assert talk.counts("turns.timed_out_after.") == {"(no type)": 1}
+    assert talk.counts("turns.untyped_with.") == {}
 
 
 def test_types_that_are_kept_say_what_came_last() -> None:
