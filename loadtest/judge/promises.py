@@ -27,9 +27,8 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
         ValueError: a threshold cannot be read; one sentence.
     """
     written = thresholds_of(manifest)
-    idle = bool(section(manifest, "counts", "tasks")) and not whole(
-        section(manifest, "counts", "measured", "turns").get("due")
-    )
+    by_tasks = bool(section(manifest, "load", "planned").get("by_tasks"))
+    idle = by_tasks and not whole(section(manifest, "counts", "measured", "turns").get("due"))
     leavers = section(settings(manifest, "chaos"), "leavers").get("share")
     defaults = default_thresholds(
         written,

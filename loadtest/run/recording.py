@@ -94,6 +94,10 @@ class Recording:
         root.setLevel(min(root.level or logging.INFO, logging.INFO))
         return log
 
+    def driven_by_tasks(self) -> None:
+        """Tasks of the users decide what is sent and when: of turns the plan says nothing."""
+        self.manifest["load"]["planned"] |= {"turns_due": None, "turns_per_s": None, "by_tasks": True}
+
     def found(self, place: Place) -> None:
         """The target was found."""
         target = self.manifest["target"]

@@ -17,7 +17,7 @@ from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.drive.master import Master
-from loadtest.drive.swarm import Alone, Ending, Lead, Order, expect_workers
+from loadtest.drive.swarm import Alone, Ending, Lead, Order, expect_workers, has_tasks
 from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker import Follow
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
@@ -68,6 +68,8 @@ class PlainRun:
         self.recording = recording = Recording(
             prepared, sys.argv, secrets_of(prepared.scenario.target, os.environ)
         )
+        if has_tasks(environment):
+            recording.driven_by_tasks()
         start_target(prepared)
         place = prepared.place()
         recording.found(place)

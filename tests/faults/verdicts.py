@@ -148,8 +148,7 @@ def _drive(hand: Sequence[tuple[str, str]], folder: Path) -> list[tuple[tuple[st
     process = subprocess.run(
         [sys.executable, "-m", "tests.faults.driver"],
         input=json.dumps(jobs),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         cwd=ROOT,
         env={**os.environ, "AGENT_JWT_SECRET": SECRET},
