@@ -234,3 +234,13 @@ def test_events_not_delivered_as_promised_fail_a_run_that_says_nothing_of_them(n
     off = judged(manifest({f"events.{name}.ratio": "none"}), many)["verdict"]
     assert off["outcome"] == "pass"
     assert len(off["thresholds"]) == 1
+
+
+def test_users_whose_tasks_sent_no_turn_need_none_complete() -> None:
+    ends = {"scenario__settings__protocol": {"events": {"end": ["done"]}}}
+    sent_none = {"turns.due": 0, "turns.begun": 0, "turns.complete": 0, "events.matched": 0}
+    by_tasks = manifest(load__planned__by_tasks=True, load__planned__turns_due=None, **ends)
+    found = judged(by_tasks, good_totals(sent_none))["verdict"]
+    assert [row_["name"] for row_ in found["thresholds"]] == ["connections.ready.ratio"]
+    found = judged(by_tasks, good_totals({"turns.complete": 30, "turns.failed": 10}))["verdict"]
+    assert found["exit_code"] == 1
