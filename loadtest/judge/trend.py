@@ -5,16 +5,18 @@ scipy and ruptures are imported when something is computed, so that a run does n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from loadtest.errors import Exit, worst_of
 from loadtest.judge.compare import EXPLORED, primary_of, rules_of
 from loadtest.judge.compare_notices import Remark
 from loadtest.judge.course import Course
-from loadtest.judge.history import History
+from loadtest.judge.history import History, Unusable
 from loadtest.judge.promises import thresholds_of
+from loadtest.judge.spread import LEAST_HISTORY
 from loadtest.judge.tracing import Terms, courses
 from loadtest.judge.trend_notices import notices
 from loadtest.judge.yardstick import wanted
@@ -76,11 +78,14 @@ class Trend:
         }
 
 
-def trend(past: History, metrics: Sequence[str] = (), baseline: str | None = None) -> Trend:
+def trend(
+    past: History, metrics: Sequence[str] = (), baseline: str | None = None, *, lenient: bool = False
+) -> Trend:
     """The trend of a history. ``metrics`` replace those that decide, and then no others are looked at.
 
     The newest level is held against the one before it; where the run with the id ``baseline`` is part of the
     history, against that run's level, so that marking a run accepts the level that it belongs to.
+    ``lenient`` turns the exit code of "cannot tell" into 0; a failure stays one.
     """
     rules = rules_of(past.newest)
     deciding, rest = (list(metrics), []) if metrics else primary_of(rules, past.newest)
@@ -88,6 +93,8 @@ def trend(past: History, metrics: Sequence[str] = (), baseline: str | None = Non
     others = [] if metrics else [name for name in dict.fromkeys((*rest, *EXPLORED)) if name not in deciding]
     found = (*courses(deciding, terms, primary=True), *courses(others, terms, primary=False))
     ruling = _rule(past, [course for course in found if course.primary])
+    if lenient and ruling.outcome == "cannot tell":
+        ruling = replace(ruling, exit_code=Exit.PASS)
     accepted = baseline if terms.accepted is not None else None
     return Trend(past, found, ruling, tuple(notices(past, found, ruling.outcome)), accepted)
 
@@ -108,12 +115,39 @@ def _rule(past: History, deciding: Sequence[Course]) -> Ruling:
         said = f"The newest run did not measure what earlier ones did: {', '.join(missing)}."
         return Ruling("cannot tell", Exit.INVALID, said)
     if not any(each.judged for each in deciding):
-        n = len(past.runs)
-        said = f"{n} {'run is' if n == 1 else 'runs are'} too few to judge the newest; it takes 8 before it."
-        return Ruling("too little history", Exit.PASS, said)
+        return _unjudged(past)
     if told["faster"]:
         return Ruling("faster", Exit.PASS, f"Faster: {told['faster']}; nothing is slower.")
     return Ruling("no change found", Exit.PASS, "The newest run fits what decides at its level.")
+
+
+def _unjudged(past: History) -> Ruling:
+    """The newest run counts and cannot be judged: the history is young, or what there is was not usable."""
+    related = [each for each in past.left_out if each.kind != "simulated"]
+    before = len(past.runs) - 1
+    if before + len(related) < LEAST_HISTORY or not related:
+        n = len(past.runs)
+        said = f"{n} {'run is' if n == 1 else 'runs are'} too few to judge the newest; it takes 8 before it."
+        return Ruling("too little history", Exit.PASS, said)
+    counted = Counter(each.kind for each in related).most_common()
+    why = ", ".join(f"{n} {UNUSABLE[kind][n > 1]}" for kind, n in counted)
+    others = before + len(related)
+    said = (
+        f"Of the {others} runs before the newest {before} can be held against it, and it takes"
+        f" {LEAST_HISTORY}: {why}."
+        if before
+        else f"None of the {others} runs before the newest can be held against it: {why}."
+    )
+    return Ruling("cannot tell", Exit.INVALID, said)
+
+
+UNUSABLE: Mapping[Unusable, tuple[str, str]] = {
+    "dated ahead": ("is dated in the future", "are dated in the future"),
+    "machine": ("was made on another machine", "were made on another machine"),
+    "load": ("was made with another load", "were made with another load"),
+    "doubt": ("cannot be believed", "cannot be believed"),
+}
+"""Of one run and of several: why it could not be used."""
 
 
 def _named(deciding: Sequence[Course], word: str) -> str:

@@ -10,6 +10,9 @@ from loadtest.judge.course import Course
 from loadtest.judge.history import History, explaining
 from loadtest.judge.spread import LEAST_HISTORY
 
+MOST_REASONS = 3
+"""Reasons for which runs do not count that have a remark of their own."""
+
 MOST_NAMED = 3
 """Runs that a remark names; of more it tells the number."""
 
@@ -32,12 +35,19 @@ def _left_out(past: History) -> Iterator[Remark]:
     groups: dict[str, list[str]] = {}
     for each in past.left_out:
         groups.setdefault(each.reason, []).append(each.id)
-    for reason, ids in groups.items():
+    for reason, ids in list(groups.items())[:MOST_REASONS]:
         does = "does" if len(ids) == 1 else "do"
         yield remark(
             "run_left_out",
             f"{_names(ids)} {does} not count: {reason}.",
             "Nothing, unless they should: then run them again, or see another machine with --machine.",
+        )
+    others = sum(map(len, list(groups.values())[MOST_REASONS:]))
+    if others:
+        yield remark(
+            "run_left_out",
+            f"{others} more {'run does' if others == 1 else 'runs do'} not count, for other reasons.",
+            "See left_out in --format json.",
         )
 
 

@@ -70,6 +70,50 @@ def test_too_little_history_passes_with_a_notice(n: int) -> None:
     assert ("run is" if n == 1 else "runs are") in found.ruling.reason
 
 
+def elsewhere(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same on machines of their own, which tell nothing but a digest."""
+    return [deep(each, {"fingerprint": {"machine": f"m{at}"}}) for at, each in enumerate(runs)]
+
+
+def test_a_history_that_was_not_usable_is_no_pass() -> None:
+    """30 nights on 30 machines, the newest at +100 %: there is a history, and nobody can judge by it."""
+    runs = elsewhere(nights(stepping(29, 1, 2.0)))
+    found = trend(history(runs))
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("cannot tell", Exit.INVALID)
+    assert found.ruling.reason == (
+        "None of the 29 runs before the newest can be held against it: 29 were made on another machine."
+    )
+    assert trend(history(runs), lenient=True).ruling.exit_code == Exit.PASS
+
+
+def test_why_a_history_was_not_usable_is_counted() -> None:
+    runs = nights([50.0] * 12)
+    runs[:3] = elsewhere(runs[:3])
+    runs[3:7] = [deep(each, {"load": {"planned": {"connections": 8}}}) for each in runs[3:7]]
+    runs[7] = deep(runs[7], {"status": "cut short"})
+    found = trend(history(runs)).ruling
+    assert (found.outcome, found.exit_code) == ("cannot tell", Exit.INVALID)
+    assert found.reason == (
+        "Of the 11 runs before the newest 3 can be held against it, and it takes 8: 4 were made with another"
+        " load, 3 were made on another machine, 1 cannot be believed."
+    )
+
+
+def test_a_young_history_is_none_that_was_not_usable() -> None:
+    assert trend(history(elsewhere(nights([50.0] * 8)))).ruling.outcome == "too little history"
+    runs = [deep(each, {"target": {"simulated": True}}) for each in nights([50.0] * 12)]
+    runs[-1] = deep(runs[-1], {"target": {"simulated": False}})
+    assert trend(history(runs)).ruling.exit_code == Exit.PASS
+
+
+def test_doubt_is_forgiven_where_asked_and_failure_never() -> None:
+    runs = nights(stepping(10, 1, 1.3))
+    assert trend(history(runs), lenient=True).ruling.exit_code == Exit.FAIL
+    runs[-1] = deep(runs[-1], {"status": "interrupted"})
+    found = trend(history(runs), lenient=True).ruling
+    assert (found.outcome, found.exit_code) == ("cannot tell", Exit.PASS)
+
+
 def test_a_newest_run_that_cannot_be_believed_is_no_pass() -> None:
     runs = nights(stepping(10, 1, 1.0))
     runs[-1] = deep(runs[-1], {"status": "interrupted"})
@@ -160,7 +204,7 @@ def test_odd_runs_are_named_and_the_newest_is_not_held_against_them() -> None:
 def test_notices_about_surroundings_machines_and_youth() -> None:
     runs = nights(stepping(12, 6, 1.2))
     runs[5:] = [
-        deep(each, {"fingerprint": {"kernel": "6.2", "cpu": "x", "python": "3", "cores": 8, "limits": 1}})
+        deep(each, {"fingerprint": {"kernel": "6.2", "system": "x", "python": "3", "cores": 8, "limits": 1}})
         for each in runs[5:]
     ]
     others = [
