@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from loadtest.judge.comparable import Differing, differences
-from loadtest.judge.sections import Manifest, number, section
-from loadtest.judge.sides import Side, doubt, is_simulated
+from loadtest.judge.run_standing import Standing, left_out_because, standing
+from loadtest.judge.sections import Manifest, number, section, whole
+from loadtest.judge.sides import Side, is_simulated
 
 BARRED = frozenset({"never", "load"})
 """Differences that end a history: what came before them is no history of what came after."""
@@ -23,6 +24,9 @@ PLACE_NEEDED = frozenset({"cpu", "cores_usable", "memory_bytes"})
 
 MEMORY_TOLERANCE = 0.03
 """A kernel keeps a little of the memory for itself, and each one keeps another part."""
+
+RECENT = 10
+"""The newest runs, of which it is told in how many the target was down, or which nobody can believe."""
 
 CLOCK_TOLERANCE = timedelta(days=1)
 """A run that began later than that after now was dated by a wrong clock, and would be the newest for ever."""
@@ -43,13 +47,22 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """``runs`` count, oldest first, each judged. ``doubted`` says why the newest run of all cannot count."""
+    """``runs`` count, oldest first, each judged, those in which the target was down among them.
+
+    ``doubted`` says why the newest run of all cannot count, ``doubtful`` how many of the last ten cannot.
+    """
 
     scenario: str
     machine: str
     runs: tuple[Manifest, ...]
     left_out: tuple[LeftOut, ...] = ()
     doubted: str | None = None
+    doubtful: int = 0
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """What each run is worth."""
+        return tuple(standing(run) for run in self.runs)
 
     @property
     def simulated(self) -> bool:
@@ -76,9 +89,9 @@ def history(
     """The history that the newest of these judged runs of one scenario belongs to.
 
     Runs of another machine, of another load, simulated where it was not, those that cannot be believed, and
-    those that are dated after ``now`` are left out, each with why; runs that still go on are not there yet.
-    ``machine`` is its name or the beginning of the digest that a fingerprint holds, by default that of the
-    newest run. ``last``: only the newest so many.
+    those that are dated after ``now`` are left out, each with why; one that found its target down counts.
+    Runs that still go on are not there yet. ``machine`` is its name or the beginning of the digest that a
+    fingerprint holds, by default that of the newest run. ``last``: only the newest so many.
 
     Raises:
         ValueError: no run is of that machine; one sentence.
@@ -96,15 +109,20 @@ def history(
     )
     counted: list[Manifest] = []
     left_out: list[LeftOut] = []
+    believed: list[bool] = []
     for run in ordered:
         if found := _unusable(run, newest, now):
             left_out.append(LeftOut(str(run.get("id")), *found))
         else:
             counted.append(run)
-    doubted = _dated_ahead(newest, now) or doubt(newest) or _unjudged(newest)
+        if found is None or found[1] == "doubt":
+            believed.append(found is None)
+    doubted = _dated_ahead(newest, now) or left_out_because(newest) or _unjudged(newest)
     shown = counted[-last:] if last else counted
     name = str(section(newest, "scenario").get("name"))
-    return History(name, machine_of(newest), tuple(shown), tuple(left_out), doubted)
+    return History(
+        name, machine_of(newest), tuple(shown), tuple(left_out), doubted, believed[-RECENT:].count(False)
+    )
 
 
 def machine_of(run: Manifest) -> str:
@@ -135,7 +153,7 @@ def _unusable(run: Manifest, newest: Manifest, now: datetime | None) -> tuple[st
     if barred:
         first = barred[0]
         return f"its load is another: {first.name} {first.baseline} against {first.candidate}", "load"
-    why = doubt(run) or _unjudged(run)
+    why = left_out_because(run) or _unjudged(run)
     return (why, "doubt") if why else None
 
 
@@ -159,10 +177,10 @@ def _elsewhere(run: Manifest, newest: Manifest) -> str | None:
 
 
 def _alike(name: str, one: object, other: object) -> bool:
-    sizes = number(one), number(other)
-    if name == "memory_bytes" and sizes[0] is not None and sizes[1] is not None:
-        return abs(sizes[0] - sizes[1]) <= MEMORY_TOLERANCE * max(sizes)
-    return one == other
+    if name != "memory_bytes":
+        return one == other
+    size, of = number(one) or 0.0, number(other) or 0.0
+    return abs(size - of) <= MEMORY_TOLERANCE * max(size, of)
 
 
 def _unjudged(run: Manifest) -> str | None:
@@ -191,3 +209,12 @@ def commit_of(run: Manifest) -> str | None:
     """The commit that was checked out where the run was made, in its short form."""
     commit = section(run, "fingerprint", "git").get("commit")
     return str(commit)[:12] if commit else None
+
+
+def missed_thresholds(run: Manifest) -> Iterator[tuple[str, str]]:
+    """Name and promise of every threshold that a run missed; of a stage the promise says which."""
+    found = section(run, "verdict").get("thresholds")
+    for row in found if isinstance(found, list | tuple) else ():
+        if isinstance(row, Mapping) and row.get("outcome") == "missed":
+            stage = f" in stage {whole(row['stage']) + 1}" if "stage" in row else ""
+            yield str(row.get("name")), f"{row.get('expression')}{stage}"

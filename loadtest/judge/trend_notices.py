@@ -25,6 +25,7 @@ def notices(past: History, courses: Sequence[Course], outcome: str) -> Iterator[
             "SIMULATED: loadtest's own simulator answered, so no number here speaks of a real backend.",
             "Give the address of a real backend with --target.",
         )
+    yield from _down(past)
     yield from _left_out(past)
     yield from _young([course for course in courses if course.primary], outcome)
     yield from _odd(past, [course for course in courses if course.primary])
@@ -48,6 +49,21 @@ def _left_out(past: History) -> Iterator[Remark]:
             "run_left_out",
             f"{others} more {'run does' if others == 1 else 'runs do'} not count, for other reasons.",
             "See left_out in --format json.",
+        )
+
+
+def _down(past: History) -> Iterator[Remark]:
+    """Runs in which the target was down; their shares of success are 0, their times are missing for it."""
+    groups: dict[str, list[str]] = {}
+    for run, each in zip(past.runs, past.standings, strict=True):
+        if each.target_failed:
+            groups.setdefault(each.reason, []).append(str(run.get("id")))
+    for reason, ids in groups.items():
+        yield remark(
+            "target_down",
+            f"{_names(ids)} {reason}; no level is made of {'it' if len(ids) == 1 else 'them'}.",
+            "See why with loadtest report; once it is mended for good, accept what came before with"
+            " loadtest runs baseline.",
         )
 
 

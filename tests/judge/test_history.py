@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loadtest.judge.history import commit_of, explaining, history
+from loadtest.judge.history import commit_of, explaining, history, missed_thresholds
 from tests.judge.made import deep
-from tests.judge.nights import night, nights
+from tests.judge.nights import down, night, nights
 
 ON = {"fingerprint": {"machine": "other"}}
 
@@ -72,10 +72,30 @@ def test_a_simulated_newest_leaves_the_real_ones_out() -> None:
 
 def test_a_newest_run_that_cannot_be_believed_is_told() -> None:
     runs = nights([50.0] * 3)
-    runs[2] = deep(runs[2], {"verdict": {"outcome": "unreachable"}})
+    runs[2] = deep(runs[2], {"status": "cut short"})
     past = history(runs)
-    assert past.doubted == "no connection was ever ready"
+    assert (past.doubted, past.doubtful) == ("the run is cut short", 1)
     assert len(past.runs) == 2
+
+
+def test_a_run_that_found_its_target_down_counts() -> None:
+    """Dropping it would judge the others alone, as if it were missing by chance."""
+    past = history([*nights([50.0] * 2), down(2)])
+    assert (past.doubted, past.left_out) == (None, ())
+    assert [each.kind for each in past.standings] == ["measured", "measured", "down"]
+
+
+def test_what_a_run_missed_of_its_thresholds() -> None:
+    rows = [
+        {"name": "a", "expression": "< 1", "outcome": "missed"},
+        {"name": "b", "expression": "< 2", "outcome": "held"},
+        {"name": "c", "expression": "< 3", "outcome": "missed", "stage": 1},
+    ]
+    assert list(missed_thresholds({"verdict": {"thresholds": rows}})) == [
+        ("a", "< 1"),
+        ("c", "< 3 in stage 2"),
+    ]
+    assert list(missed_thresholds({})) == []
 
 
 def test_a_run_that_goes_on_is_not_there_yet() -> None:
