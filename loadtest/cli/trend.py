@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ Examples:
 @option("--metric", metavar="METRIC", multiple=True, help="What decides; may be given again, 6 at most.")
 @option("--last", metavar="N", type=Whole(), help="Only the N newest runs.")
 @option("--machine", metavar="ID", help="Runs of this machine; by default of the newest run's.")
+@option("--lenient", is_flag=True, help="End with 0 instead of 4 where one cannot tell.")
 @view_options(FILES)
 @results_option("TREND")
 def command(scenario: str | None, **options: Any) -> int:
@@ -82,11 +84,11 @@ def _trend(runs: Sequence[StoredRun], metrics: Sequence[str], options: dict[str,
 
     manifests = [read_manifest(run.path) for run in runs]
     try:
-        past = history(manifests, machine=options["machine"], last=options["last"])
+        past = history(manifests, now=datetime.now(UTC), machine=options["machine"], last=options["last"])
     except ValueError as error:
         raise ConfigError([Problem("--machine", str(error))]) from None
     baseline = marked(Path(options["results"]))
-    return trend(past, metrics, baseline.name if baseline else None)
+    return trend(past, metrics, baseline.name if baseline else None, lenient=options["lenient"])
 
 
 def _checked(metrics: Sequence[str]) -> tuple[str, ...]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.judge.compared import Word
-from loadtest.judge.course import Change, Course
+from loadtest.judge.course import BETTER, WORSE, Change, Course, Word
 from loadtest.judge.trend import Trend
 from loadtest.show.comparison import FORMATS, NOTHING, TONES, change_text, interval_text, p_text
 from loadtest.show.printable import printable
@@ -122,9 +121,9 @@ def date_text(started: str) -> str:
 
 
 def word_of(course: Course) -> Word:
-    """What the newest run and its level say together: slower before faster, and that before the rest."""
+    """What the newest run and its level say together: worse before better, and that before the rest."""
     said = {course.newest.word, course.standing.word if course.standing else course.newest.word}
-    words: tuple[Word, ...] = ("slower", "faster")
+    words: tuple[Word, ...] = (*WORSE, *BETTER)
     return next((word for word in words if word in said), course.newest.word)
 
 
