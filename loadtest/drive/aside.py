@@ -12,7 +12,15 @@ TAG = "slow:"
 OWN_DOING = ("events.coalesced", "events.late", "turns.first_coalesced", "turns.end_coalesced")
 """Counters that say nothing of the target, but how slowly they read: they are counted apart."""
 
-TOLD = ("turns.begun", "turns.complete", "turns.timed_out")
+TOLD = (
+    "turns.begun",
+    "turns.complete",
+    "turns.failed",
+    "turns.timed_out",
+    "turns.lost",
+    "turns.refused",
+    "turns.no_first_event",
+)
 """Counters that are told apart as well, so that those of all others can be seen."""
 
 

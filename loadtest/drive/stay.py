@@ -52,6 +52,7 @@ class Stay:
 
     def begin(self) -> None:
         """The planned connect instant has come."""
+        self._share.recorder.part.count("connections.due")
         self.traffic.start()
         self.connection.connect()
 

@@ -88,7 +88,7 @@ def _connections(counters: Counters, peak: int) -> dict[str, Any]:
         groups["not_opened"] = own
     ended = {name: counters.get(counter, 0) for name, counter in ENDED_BY_US.items()}
     groups["ended_by_us"] = {name: n for name, n in ended.items() if n}
-    return {**plain, **_seen(counters, "connections", CAME_BACK), **groups, "peak": peak}
+    return {**plain, **_seen(counters, "connections", ("due", *CAME_BACK)), **groups, "peak": peak}
 
 
 def _turns(counters: Counters) -> dict[str, Any]:
@@ -99,7 +99,10 @@ def _turns(counters: Counters) -> dict[str, Any]:
     told = {name: by for name, by in reasons.items() if by or name == "failed_by"}
     told |= _group(counters, "turns", "timed_out_after")
     seen = ("resumed", "marked", *(f"un{name}" for name in lacking))
-    return {**plain, **_seen(counters, "turns", seen), **told}
+    # It is 0 where every failed turn had a first event, and absent where nobody looked.
+    silent = "turns.no_first_event"
+    looked = {"no_first_event": counters[silent]} if silent in counters else {}
+    return {**plain, **looked, **_seen(counters, "turns", seen), **told}
 
 
 def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:

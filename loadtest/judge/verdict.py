@@ -8,6 +8,7 @@ reached the wrong user (1), a threshold not measured (4), nothing measured at al
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,10 +18,10 @@ from loadtest.judge.causes import CAUSES
 from loadtest.judge.counts import in_doubt, not_opened
 from loadtest.judge.deciding import Outcome, decide
 from loadtest.judge.generator import own_lateness_ms, saturated
-from loadtest.judge.measured import Measurement, lookup
+from loadtest.judge.measured import Measurement, measured_for
 from loadtest.judge.promises import response_metric
 from loadtest.judge.refusing import likely
-from loadtest.judge.sections import Manifest, model, section, sends, whole
+from loadtest.judge.sections import Manifest, model, section, turns_end, whole
 from loadtest.judge.self_notices import LATE_PART
 from loadtest.plan.threshold import Threshold
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
@@ -88,11 +89,15 @@ def _row(threshold: Threshold, manifest: Manifest | None) -> dict[str, Any]:
         "reason": measured.reason,
         "unit": threshold.unit,
     }
+    if threshold.default:
+        row["default"] = True
+    if measured.unbounded:
+        row["unbounded"] = True
     return row if threshold.stage is None else {**row, "stage": threshold.stage}
 
 
 def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]:
-    measured = lookup(threshold.name, manifest)
+    measured = measured_for(threshold, manifest)
     outcome = decide(threshold, measured)
     doubt = _own_delay(threshold, manifest, outcome) or _order_in_doubt(threshold, manifest)
     if doubt:
@@ -114,8 +119,8 @@ def _own_delay(threshold: Threshold, manifest: Manifest, outcome: Outcome) -> st
         return f"the generator was saturated, its own lateness of {format_ms(late)} is too near the limit"
     if outcome == "held":
         return None
-    service = lookup(threshold.name.replace(metric, f"{metric}.service"), manifest)
-    if decide(threshold, service) == "missed":
+    of_service = replace(threshold, name=threshold.name.replace(metric, f"{metric}.service"))
+    if decide(threshold, measured_for(of_service, manifest)) == "missed":
         return None
     return f"the generator's own lateness of {format_ms(late)} may be the cause; service time does not miss"
 
@@ -182,10 +187,20 @@ def _missed(case: Case) -> Ruling | None:
     foreign = whole(section(case.manifest, "counts", "events").get("foreign"))
     judged = any(threshold.name.startswith("events.foreign") for threshold in case.thresholds)
     told = [f"{format_count(foreign)} events of other users arrived."] if foreign and not judged else []
+    told += _none_complete(case)
     if missed:
         told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")
         told += _first_cause(case)
     return Ruling("fail", Exit.FAIL, " ".join(told)) if told else None
+
+
+def _none_complete(case: Case) -> list[str]:
+    """That every turn failed: no threshold that a scenario leaves out makes a pass of that."""
+    turns = section(case.manifest, "counts", "measured", "turns")
+    due = whole(turns.get("due"))
+    if not due or whole(turns.get("complete")) or not turns_end(case.manifest):
+        return []
+    return [f"None of the {format_count(due)} turns due was complete."]
 
 
 def _first_cause(case: Case) -> list[str]:
@@ -203,9 +218,10 @@ def _undecided(case: Case) -> Ruling | None:
 
 
 def _empty(case: Case) -> Ruling | None:
-    """Without thresholds a run that measured is a pass; one that asked and got no event did not measure."""
-    events = section(case.manifest, "counts", "measured", "events")
-    if case.rows or not sends(case.manifest) or whole(events.get("matched")):
+    """A run that asked and got no event did not measure, whatever thresholds on connections say."""
+    counts = section(case.manifest, "counts", "measured")
+    asked = whole(section(counts, "turns").get("due"))
+    if not asked or whole(section(counts, "events").get("matched")):
         return None
     told = "No event answered a turn in the measured part, so nothing was measured."
     return Ruling("invalid", Exit.INVALID, " ".join([told, *_first_cause(case)]))
@@ -215,12 +231,10 @@ def _passed(case: Case) -> Ruling:
     n = len(case.rows)
     if not n:
         return Ruling("pass", Exit.PASS, "Measured; the scenario sets no thresholds.")
-    told = (
-        "Its one threshold was measured and held."
-        if n == 1
-        else f"All {n} thresholds were measured and held."
-    )
-    return Ruling("pass", Exit.PASS, told)
+    told = "Its one threshold was" if n == 1 else f"All {n} thresholds were"
+    default = sum(each.default for each in case.thresholds)
+    by_default = f" ({format_count(default)} of them by default)" if default else ""
+    return Ruling("pass", Exit.PASS, f"{told} measured and held{by_default}.")
 
 
 PRECEDENCE: tuple[Callable[[Case], Ruling | None], ...] = (

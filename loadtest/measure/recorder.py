@@ -147,6 +147,9 @@ class Recorder:
         setattr(part, name, getattr(part, name) + 1)
         if turn.reason:
             part.count(f"turns.{OUTCOMES[turn.outcome or 0]}_by.{turn.reason}")
+        if turn.outcome is not Outcome.ABANDONED:
+            # Counted where it is 0 as well: then it is known that each of them had a first event.
+            part.count("turns.no_first_event", int(turn.first_ns == NEVER))
         if turn.outcome is not Outcome.ABANDONED and len(self._broken) < BROKEN_KEPT:
             self._broken.append(turn)
 

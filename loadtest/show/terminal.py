@@ -85,6 +85,7 @@ def draw(report: Report, console: Console, *, ascii_only: bool = False, where: s
         counts(report),
         notices(report),
         _paired([("Report", where)]) if where else [],
+        closing(report),
     )
     print_parts(parts, console)
 
@@ -118,6 +119,17 @@ def verdict(report: Report) -> Iterator[Text]:
     code = "" if judged.exit_code is None else f"  exit code {judged.exit_code}"
     yield _text((f" {judged.word} ", f"bold reverse {STYLES[judged.tone]}".strip()), code)
     yield _text(judged.why)
+
+
+def closing(report: Report) -> Iterator[Text]:
+    """The verdict again as the last line: the first has scrolled away on a small screen."""
+    judged = report.judgement
+    code = "" if judged.exit_code is None else f"  exit code {judged.exit_code}"
+    failed = [row for row in report.thresholds if row.outcome != "held"]
+    of = len(report.thresholds)
+    held = f", {of} thresholds held" if of else ""
+    what = f", {len(failed)} of {of} thresholds not held" if failed else held
+    yield _text((f" {judged.word} ", f"bold reverse {STYLES[judged.tone]}".strip()), f"{code}{what}")
 
 
 def thresholds(report: Report, width: int) -> Iterator[RenderableType]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -61,8 +62,25 @@ def test_a_run_that_measured_passes_without_thresholds() -> None:
 def test_a_run_that_asked_and_got_no_event_did_not_measure() -> None:
     silent = good_totals({"events.matched": 0})
     assert ruling(verdict(totals_=silent)) == ("invalid", 4)
-    assert ruling(verdict(totals_=silent, scenario__settings__traffic=None)) == ("pass", 0)
-    assert ruling(verdict(HELD, totals_=silent)) == ("pass", 0)
+    assert ruling(verdict(HELD, totals_=silent)) == ("invalid", 4)
+    nothing_due = good_totals({"events.matched": 0, "turns.due": 0, "turns.begun": 0, "turns.complete": 0})
+    assert ruling(verdict(totals_=nothing_due, load__planned__turns_due=0)) == ("pass", 0)
+
+
+def test_of_turns_that_were_all_lost_nothing_makes_a_pass() -> None:
+    lost = good_totals({"turns.complete": 0, "turns.timed_out": 40})
+    ends = {"scenario__settings__protocol": {"events": {"end": ["done"]}}}
+    found = verdict(totals_=lost, **ends)
+    assert ruling(found) == ("fail", 1)
+    assert found["reason"].startswith("None of the 40 turns due was complete.")
+    assert ruling(verdict(totals_=lost)) == ("pass", 0), "a subscription never ends"
+
+
+def test_a_threshold_that_is_judged_by_default_says_so() -> None:
+    default = replace(HELD, default=True)
+    found = verdict(default)
+    assert found["thresholds"][0]["default"]
+    assert found["reason"] == "Its one threshold was measured and held (1 of them by default)."
 
 
 def test_a_missed_threshold_is_a_fail_and_says_by_how_much() -> None:
