@@ -70,8 +70,10 @@ def command(scenario: str, **options: Any) -> int:
         return taken.ended_by
     found = _compared(taken, lenient=own["lenient"])
     code = found.comparison.ruling.exit_code
-    _show(found)
-    _keep(found, own["output"], Path(options["results"]), began)
+    try:
+        _keep(found, own["output"], Path(options["results"]), began)
+    finally:
+        _show(found)
     return code if taken.ended_by is None else worst_of([taken.ended_by, code])
 
 
