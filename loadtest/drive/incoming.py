@@ -1,4 +1,4 @@
-"""What one connection reads: bytes off the socket, through the frame lane, to the conversation."""
+"""What one connection reads: bytes off the socket, through the frame parser, to the session."""
 
 from __future__ import annotations
 

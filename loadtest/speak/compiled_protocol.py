@@ -1,4 +1,4 @@
-"""A protocol made ready to be spoken: templates parsed, paths compiled; one a process, shared by all."""
+"""A protocol with its templates parsed and its paths compiled; one a process, shared by all sessions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _IDS = frozenset({"turn.id", "uuid"})
 
 
 class CompiledProtocol:
-    """Everything about a protocol that a conversation asks while it runs.
+    """Everything about a protocol that a session needs while it runs.
 
     ``nonce`` makes turn ids unique to the run: ``{uuid}`` is drawn from it and the turn's number, so that the
     same run plan gives the same payloads however it is spread over processes. ``unix_offset_ns`` added to an

@@ -1,4 +1,4 @@
-"""The frame lane of one connection (RFC 6455 section 5), sans-I/O.
+"""The frame parser of one connection (RFC 6455 section 5), sans-I/O.
 
 Whole, unfragmented, uncompressed data frames are sliced here: 0.24 us an event of 160 bytes against 2.7 us
 for a general parser. Every other frame (control, fragmented, compressed, broken) goes to

@@ -1,4 +1,4 @@
-"""What a target was seen to send that the protocol does not account for, in a bounded number of words."""
+"""Labels for what a target sends unexpectedly: event types and keys, of limited number (cardinality)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 MAX_LABELS = 32
-"""Names that a process tells apart; a peer must not make us remember a million."""
+"""Maximum labels of a process; a peer must not make us remember a million."""
 
 MAX_KEYS = 12
-"""Top-level keys of an event that are label."""
+"""Maximum top-level keys of an event in a label."""
 
 OTHER = "(other)"
 NO_LABEL = "(none)"
@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,31}\Z")
 
 
 class LabelLimit:
-    """Names seen, each as itself or, once there are too many or it is no plain name, as ``(other)``."""
+    """Makes labels; once there are too many, or for what is no plain name, the label is ``(other)``."""
 
     __slots__ = ("_known",)
 
@@ -29,7 +29,7 @@ class LabelLimit:
         self._known: set[str] = set()
 
     def type_label(self, seen: Any) -> str:
-        """An event's type, fit to be counted under and to be shown."""
+        """The label of an event type."""
         return UNTYPED if seen is None else self._limited(_plain(seen))
 
     def keys_label(self, event: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What a conversation reports to: counters and buffers of one part of the run."""
+"""The counters and buffers that sessions and connections write to, for one phase of the run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from array import array
 
 
 class PhaseMetrics:
-    """Counters and buffers of one part of the run (warm-up, measured or drain) in one process.
+    """Counters and buffers of one phase of the run (warm-up, measured or drain) in one process.
+
+    ``phase`` is its index in ``measure.interval.PHASES``.
 
     A counter's first underscore is the dot of its public name (``events_sent``: ``events.sent``); a buffer
     holds nanoseconds and feeds the metric that ``BUFFERS`` names.

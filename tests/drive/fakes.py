@@ -178,5 +178,5 @@ class World:
     def count(self, name: str) -> int:
         """A counter over all parts of the run, by its public name."""
         attribute = name.replace(".", "_", 1)
-        parts = self.recorder.parts
+        parts = self.recorder.phases
         return sum(getattr(part, attribute, 0) + part.other.get(name, 0) for part in parts)

@@ -206,7 +206,7 @@ class Stage(Terms):
     def counts(self, prefix: str = "") -> dict[str, int]:
         """Counters that are not 0, over all parts, without the prefix."""
         found: dict[str, int] = {}
-        for part in self.recorder.parts:
+        for part in self.recorder.phases:
             own = {name.replace("_", ".", 1): getattr(part, name) for name in COUNTERS}
             for name, n in (*own.items(), *part.other.items()):
                 if n and name.startswith(prefix):

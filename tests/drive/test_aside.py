@@ -54,8 +54,8 @@ def test_what_only_they_brought_about_is_counted_apart() -> None:
     recorder = Recorder(0, 0, S)
     aside = Aside(recorder)
     recorder.metrics.events_late = 1
-    aside.part.events_late = 2
-    aside.part.events_coalesced = 3
+    aside.metrics.events_late = 2
+    aside.metrics.events_coalesced = 3
     ended(aside, 0)
     ended(aside, 0, Outcome.TIMED_OUT)
     measured = taken(recorder, aside).counters["measured"]
@@ -84,8 +84,8 @@ def test_they_are_never_among_the_slowest_but_are_evidence_of_what_broke() -> No
 def test_the_part_of_the_run_is_the_recorders() -> None:
     recorder = Recorder(0, S, S)
     aside = Aside(recorder)
-    assert aside.part.index == recorder.metrics.index == 0
+    assert aside.metrics.phase == recorder.metrics.phase == 0
     recorder.enter(S)
-    assert aside.part.index == recorder.metrics.index == 1
-    assert aside.part is not recorder.metrics
+    assert aside.metrics.phase == recorder.metrics.phase == 1
+    assert aside.metrics is not recorder.metrics
     assert not aside.owned_elsewhere("a", 1)
