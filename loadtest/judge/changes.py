@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.judge.permutation import TINY, Array
-from loadtest.judge.spread import LEAST_HISTORY, LEVEL, NEGLIGIBLE, beyond, quantile, quantiles
+from loadtest.judge.spread import LEAST_HISTORY, LEVEL, NEGLIGIBLE, SAME_LEVEL, beyond, quantile, quantiles
 from loadtest.judge.weighing import Weighed, Words
 
 FOLLOWING = 5
@@ -164,10 +164,11 @@ def foresee(before: Array, after: Array, bounds: Bounds) -> tuple[Weighed, Words
         for side in (estimate, -estimate)
     )
     reach = quantiles(1 - LEVEL / 2, n - 1.0) * error
-    found = Weighed(estimate, estimate - reach, estimate + reach, worse, better)
+    upper = estimate + quantiles(1 - SAME_LEVEL, n - 1.0) * error
+    found = Weighed(estimate, estimate - reach, estimate + reach, worse, better, upper)
     slower = (worse <= LEVEL) & (estimate >= bounds.effect)
     faster = (better <= LEVEL) & (estimate <= -bounds.effect)
-    same = (found.low >= -bounds.same) & (found.high <= bounds.same) & ~slower & ~faster
+    same = (upper <= bounds.same) & (estimate > -bounds.same) & ~slower & ~faster
     return found, Words(slower, faster, same)
 
 
