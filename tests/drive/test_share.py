@@ -406,7 +406,9 @@ def test_intervals_are_plain(simulator: Simulator, tmp_path: Path) -> None:
     text = "[load]\nconnections = 2\nduration = '300ms'\n[traffic]\nevery = '100ms'\n"
     driven = drive(scenario_of(tmp_path, text), simulator.url)
     assert driven.intervals
-    assert not [tag for interval in driven.intervals for tag in interval.histograms if tag.startswith("slow:")]
+    assert not [
+        tag for interval in driven.intervals for tag in interval.histograms if tag.startswith("slow:")
+    ]
     assert driven.share.mischief is None
 
 
