@@ -77,7 +77,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Module:
-    """One file of the tree: its path from the root, its text, and for Python its syntax and every node of it."""
+    """One file of the tree: its path from the root, its text, and for Python its syntax, node by node."""
 
     path: str
     text: str

@@ -92,8 +92,8 @@ PLANS = {
     "compressed": ("agent-burst", *quick(), "--set", EASY, "--set", "target.compression=true"),
     "numbered": ("agent-burst", *quick(), "--set", EASY, "--set", "thresholds.events.lost=== 0"),
     "strict": ("agent-burst", *quick(), "--set", "thresholds.turn.first_event.p95=< 1us"),
-    "echo": ("echo-steady", *quick("2s")),
-    "compressed echo": ("echo-steady", *quick("2s"), "--set", "target.compression=true"),
+    "echo": ("echo-steady", *quick("2s"), *PATIENT),
+    "compressed echo": ("echo-steady", *quick("2s"), *PATIENT, "--set", "target.compression=true"),
 }
 
 
