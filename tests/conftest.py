@@ -26,7 +26,7 @@ UNDRAWN = TESTS / "undrawn"
 
 @pytest.fixture(scope="session", autouse=True)
 def _undrawn() -> Iterator[None]:
-    """What tests start draws no plots: they take two thirds of a short run. Who looks at them clears it."""
+    """What tests start draws no plots, two thirds of a short run; who looks at them clears the variable."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(UNDRAWN))
         yield
@@ -34,7 +34,7 @@ def _undrawn() -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Rooms whose tests take long come first: none should begin when all others end."""
+    """Rooms whose tests take long come first, so that none of them begins when all others end."""
 
     def place(item: pytest.Item) -> int:
         room = item.path.relative_to(TESTS).parts[0]

@@ -16,7 +16,7 @@ import pytest
 
 from tests.end_to_end.certificates import Authority, Pair
 from tests.end_to_end.conftest import Awaited, Begin, Launch
-from tests.end_to_end.running import Ended, quick
+from tests.end_to_end.running import DRAWN, Ended, quick
 from tests.end_to_end.servers import fastapi
 
 # Four connections say as much about certificates as twenty, and leave the machine to the other runs.
@@ -86,7 +86,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, begin: Begin) -> Iterator[dic
             "unknown authority": start(plain.url("/ws")),
             "another name": start(elsewhere.url("/ws"), *ca),
             "expired": start(expired.url("/ws"), *ca),
-            "insecure": start(plain.url("/ws"), "--insecure"),
+            "insecure": start(plain.url("/ws"), "--insecure", environment=DRAWN),
             "no client certificate, and told": start(f"wss://127.0.0.1:{alerting}/ws", *ca),
             "wrong client certificate, and told": start(
                 f"wss://127.0.0.1:{alerting}/ws", *ca, *shown(wrong_client)

@@ -27,11 +27,11 @@ FULL = """
 
 
 def test_a_full_disk_ends_the_run_early_and_is_told(python: InProcess) -> None:
-    ended = python(FULL, "run", "agent-burst", *quick("20s"))
+    ended = python(FULL, "run", "agent-burst", *quick("90s"))
     assert ended.code == 4, ended.screen
     assert "Traceback" not in ended.screen
     assert "No space left on device" in " ".join(ended.screen.split())
-    assert ended.manifest["duration_s"] < 15
+    assert ended.manifest["duration_s"] < 80
     assert ended.notice("results_not_written")["spoils"]
     assert ended.manifest["counts"]["turns"]["complete"] >= 100
 
@@ -57,14 +57,14 @@ GONE = """
 
 
 def test_a_folder_that_is_deleted_ends_the_run_and_does_not_cost_its_verdict(python: InProcess) -> None:
-    ended = python(GONE, "run", "agent-burst", *quick("20s"))
+    ended = python(GONE, "run", "agent-burst", *quick("90s"))
     assert ended.code == 4, ended.screen
     shown = " ".join(ended.screen.split())
     assert "is gone: it was deleted, or moved, while the run went on" in shown
     assert "reports could not be written" in shown
     assert "internal error" not in shown
     assert "do not add up" not in shown
-    assert int(ended.err.rpartition("\n")[2].split()[0]) < 15
+    assert int(ended.err.rpartition("\n")[2].split()[0]) < 80
 
 
 def test_the_manifest_is_there_from_the_first_second(python: InProcess) -> None:
@@ -121,10 +121,10 @@ def test_a_simulator_that_somebody_else_started_says_so_itself(
 def test_an_event_of_another_user_ends_the_run(python: InProcess) -> None:
     script = "import sys; from loadtest.cli import main; sys.exit(main(sys.argv[1:]))"
     with Simulator.start(faults=["leak=1"]) as simulator:
-        ended = python(script, "run", "agent-burst", *quick("20s"), "--target", simulator.url)
+        ended = python(script, "run", "agent-burst", *quick("90s"), "--target", simulator.url)
     assert ended.code == 1, ended.screen
     assert ended.manifest["counts"]["events"]["foreign"] > 0
-    assert ended.manifest["duration_s"] < 15
+    assert ended.manifest["duration_s"] < 80
     assert {"aborted", "foreign_events"} <= ended.notices
 
 

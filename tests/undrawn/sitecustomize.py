@@ -1,4 +1,4 @@
-"""Processes that tests start draw no plots: these take most of a short run, and few tests look at them.
+"""Processes that tests start draw no plots: they take most of a short run, and few tests look at them.
 
 Python imports this file by itself where its folder stands on ``PYTHONPATH``; see ``tests/conftest.py``.
 """
