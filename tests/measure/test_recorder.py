@@ -252,7 +252,8 @@ def test_only_complete_turns_have_a_completion_time(outcome: Outcome) -> None:
     ended(recorder, outcome, reason="pairs")
     interval = recorder.take(0, {})
     name = OUTCOMES[outcome]
-    assert interval.counters["measured"] == {f"turns.{name}": 1, f"turns.{name}_by.pairs": 1}
+    looked = {} if outcome is Outcome.ABANDONED else {"turns.no_first_event": 1}
+    assert interval.counters["measured"] == {f"turns.{name}": 1, f"turns.{name}_by.pairs": 1, **looked}
     assert interval.histograms == {}
 
 
