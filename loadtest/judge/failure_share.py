@@ -62,4 +62,3 @@ def smallest_on_arcsine(reference: Array, change: Array, size: Array) -> Array:
     start = np.clip(np.nan_to_num(reference), 0.0, 1.0)
     found: Array = arcsine(np.minimum(start + change, 1.0), size) - arcsine(start, size)
     return found
-

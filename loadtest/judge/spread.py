@@ -97,7 +97,13 @@ def repeats(spread: float, smallest: float, twice: float, family: int, *, paired
 
 
 def enough_runs(
-    estimate: float, spread: float, runs: tuple[int, int], smallest: float, family: int, *, paired: bool = False
+    estimate: float,
+    spread: float,
+    runs: tuple[int, int],
+    smallest: float,
+    family: int,
+    *,
+    paired: bool = False,
 ) -> int | None:
     """Runs a side that decide it, if the difference and the spread stay as they are; pairs where ``paired``.
 

@@ -110,9 +110,7 @@ def judge_samples(method: Method, baseline: Sample, candidate: Sample, scales: S
     )
     told = words(found, rise, fall=fall, margin=scales.bounds)
     hiding = _worse_share(after, rest[1]) > _worse_share(before, rest[0])
-    return Judged(
-        found, Words(told.slower, told.faster & ~hiding, told.same & ~hiding), rise, flags, hiding
-    )
+    return Judged(found, Words(told.slower, told.faster & ~hiding, told.same & ~hiding), rise, flags, hiding)
 
 
 def _outliers(method: Method, before: Array, after: Array, bounds: Array) -> tuple[Flags, Flags]:
@@ -153,9 +151,7 @@ def _weigh_with_shares(
         np.where(shares, arcsine(each, size), each) for each, size in zip(values, sizes, strict=True)
     )
     counting = tuple(np.where(shares, arcsine_variance(size), 0.0) for size in sizes)
-    bounds = np.where(
-        shares, smallest_on_arcsine(reference, rise, np.maximum(typical, 1.0)), scales.bounds
-    )
+    bounds = np.where(shares, smallest_on_arcsine(reference, rise, np.maximum(typical, 1.0)), scales.bounds)
     found = weigh(method, tested[0], tested[1], bounds, (counting[0], counting[1]))
     chance = tuple(
         np.where(shares, share_variance(each, size), 0.0) for each, size in zip(values, sizes, strict=True)
@@ -165,7 +161,11 @@ def _weigh_with_shares(
         plain = plain._replace(estimate=np.where(shares, other - reference, plain.estimate))
     told = _interval(plain)
     merged = {name: np.where(shares, told[name], getattr(found, name)) for name in told}
-    return found._replace(**merged), np.where(shares, rise, scales.bounds), np.where(shares, fall, scales.bounds)
+    return (
+        found._replace(**merged),
+        np.where(shares, rise, scales.bounds),
+        np.where(shares, fall, scales.bounds),
+    )
 
 
 def weigh(
@@ -192,9 +192,7 @@ def estimated(method: Method, before: Array, after: Array, counting: Counting | 
     return difference(before, after, counting)
 
 
-def words(
-    found: Weighed, bounds: Array, *, fall: Array | None = None, margin: Array | None = None
-) -> Words:
+def words(found: Weighed, bounds: Array, *, fall: Array | None = None, margin: Array | None = None) -> Words:
     """Slower or faster: surely so, and by as much as matters.
 
     Same: surely not worse by as much as matters, and not better by it as far as one sees. ``bounds`` is the
