@@ -71,8 +71,10 @@ def command(scenario: str, **options: Any) -> int:
     sides = (found.comparison.baseline, found.comparison.candidate)
     if taken.ended_by is Exit.UNREACHABLE and all(side.failed == len(side.runs) for side in sides):
         code = Exit.UNREACHABLE
-    _show(found)
-    _keep(found, own["output"], Path(options["results"]), began)
+    try:
+        _keep(found, own["output"], Path(options["results"]), began)
+    finally:
+        _show(found)
     return code if taken.ended_by is None else worst_of([taken.ended_by, code])
 
 

@@ -45,6 +45,7 @@ Examples:
 @option("--primary", metavar="METRIC", multiple=True, help="What decides; may be given again, 6 at most.")
 @option("--smallest-effect", metavar="PART", help="Differences below it do not matter, such as 5%.")
 @option("--noise", metavar="LABEL", type=Stored(), help="Learn how much runs of one build differ.")
+@option("--exploratory", is_flag=True, help="List the metrics that decide nothing, too.")
 @option("--force", is_flag=True, help="Compare runs of different load all the same.")
 @option("--lenient", is_flag=True, help="End with 0 instead of 4 where one cannot tell.")
 @results_option("COMPARE")
@@ -74,7 +75,13 @@ def _compare(runs: Sequence[str], options: dict[str, Any]) -> int:
     found = {ref: _stored(results, ref) for ref in dict.fromkeys(runs)}
     items = [_one(runs[0], *pair, options) for pair in _pairs(runs[0], runs[1:], found)]
     code = worst([each.comparison for each in items])
-    put(lambda form: text(items, form, int(code)), FILES, options, lambda: _show(items))
+    listed = options["exploratory"]
+    put(
+        lambda form: text(items, form, int(code), exploratory=listed),
+        FILES,
+        options,
+        lambda: _show(items, exploratory=listed),
+    )
     return int(code)
 
 
@@ -109,11 +116,11 @@ def _name(ref: str, runs: Sequence[StoredRun]) -> str:
     return ref if ref in labels else str(runs[0].manifest.get("id"))
 
 
-def _show(items: Sequence[Compared]) -> None:
+def _show(items: Sequence[Compared], *, exploratory: bool) -> None:
     from loadtest.show.comparison import tell
     from loadtest.show.terminal_comparison import show
 
-    show([tell(each.comparison) for each in items], sys.stdout)
+    show([tell(each.comparison) for each in items], sys.stdout, exploratory=exploratory)
 
 
 def _learn(options: dict[str, Any]) -> int:

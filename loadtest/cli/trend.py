@@ -46,6 +46,7 @@ Examples:
 @option("--metric", metavar="METRIC", multiple=True, help="What decides; may be given again, 6 at most.")
 @option("--last", metavar="N", type=Whole(), help="Only the N newest runs.")
 @option("--machine", metavar="ID", help="Runs of this machine; by default of the newest run's.")
+@option("--exploratory", is_flag=True, help="List the metrics that decide nothing, too.")
 @option("--lenient", is_flag=True, help="End with 0 instead of 4 where one cannot tell.")
 @view_options(FILES)
 @results_option("TREND")
@@ -54,7 +55,8 @@ def command(scenario: str | None, **options: Any) -> int:
 
     The newest run is held against 8 or more before it; a change of level is found once 5 runs follow.
 
-    The exit code: 1 the newest run or its level is slower, 4 the newest run does not count, else 0.
+    The exit code: 1 the target was down, the newest run or its level is worse, or it misses its own
+    threshold; 4 the newest run does not count, or too little of the history does; else 0.
     """
     from loadtest.judge.trend import worst
     from loadtest.show.trend_views import made
@@ -64,15 +66,21 @@ def command(scenario: str | None, **options: Any) -> int:
     if len(trends) > 1 and (picture := next((name for name in PICTURES if name in options["format"]), None)):
         raise ConfigError([Problem("--format", f"{picture} is the picture of one scenario; name a SCENARIO")])
     code = worst(trends)
-    put(lambda form: made(trends, form, int(code)), FILES, options, lambda: _show(trends))
+    listed = options["exploratory"]
+    put(
+        lambda form: made(trends, form, int(code), exploratory=listed),
+        FILES,
+        options,
+        lambda: _show(trends, exploratory=listed),
+    )
     return int(code)
 
 
-def _show(trends: Sequence[Trend]) -> None:
+def _show(trends: Sequence[Trend], *, exploratory: bool) -> None:
     from loadtest.show.terminal_trend import show
     from loadtest.show.trend import tell
 
-    show([tell(each) for each in trends], sys.stdout)
+    show(map(tell, trends), sys.stdout, exploratory=exploratory)
 
 
 def _trend(runs: Sequence[StoredRun], metrics: Sequence[str], options: dict[str, Any]) -> Trend:
