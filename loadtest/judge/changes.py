@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from loadtest.judge.permutation import TINY, Array
 from loadtest.judge.spread import LEAST_HISTORY, LEVEL, NEGLIGIBLE, SAME_LEVEL, beyond, quantile, quantiles
-from loadtest.judge.weighing import Weighed, Words
 
 FOLLOWING = 5
 """So many runs must follow a change, and stand before it, so that it is told from a few odd runs."""
@@ -149,7 +148,20 @@ class Bounds(NamedTuple):
         return Bounds(*(part[columns] for part in self))
 
 
-def foresee(before: Array, after: Array, bounds: Bounds) -> tuple[Weighed, Words]:
+class Foreseen(NamedTuple):
+    """Per metric: the difference of a run, its 95 % interval, corrected p, and which words hold of it."""
+
+    estimate: Array
+    low: Array
+    high: Array
+    p_worse: Array
+    p_better: Array
+    worse: npt.NDArray[np.bool_]
+    better: npt.NDArray[np.bool_]
+    same: npt.NDArray[np.bool_]
+
+
+def foresee(before: Array, after: Array, bounds: Bounds) -> Foreseen:
     """One run against those before it, by their prediction interval, as ``weigh`` does.
 
     ``before`` is of shape (runs, metrics), ``after`` (metrics,). p is corrected over the metrics, by
@@ -164,12 +176,12 @@ def foresee(before: Array, after: Array, bounds: Bounds) -> tuple[Weighed, Words
         for side in (estimate, -estimate)
     )
     reach = quantiles(1 - LEVEL / 2, n - 1.0) * error
+    low, high = estimate - reach, estimate + reach
+    is_worse = (worse <= LEVEL) & (estimate >= bounds.effect)
+    is_better = (better <= LEVEL) & (estimate <= -bounds.effect)
     upper = estimate + quantiles(1 - SAME_LEVEL, n - 1.0) * error
-    found = Weighed(estimate, estimate - reach, estimate + reach, worse, better, upper)
-    slower = (worse <= LEVEL) & (estimate >= bounds.effect)
-    faster = (better <= LEVEL) & (estimate <= -bounds.effect)
-    same = (upper <= bounds.same) & (estimate > -bounds.same) & ~slower & ~faster
-    return found, Words(slower, faster, same)
+    same = (upper <= bounds.same) & (estimate > -bounds.same) & ~is_worse & ~is_better
+    return Foreseen(estimate, low, high, worse, better, is_worse, is_better, same)
 
 
 def _chances(excess: Array, error: Array, freedom: Array) -> Array:
@@ -192,8 +204,8 @@ def unforetold(values: Array, starts: Sequence[Sequence[int]], bounds: Bounds) -
         enough = (~np.isnan(told[:at])).sum(axis=0) >= LEAST_HISTORY
         columns = np.flatnonzero(enough & ~np.isnan(values[at]))
         if len(columns):
-            _, verdict = foresee(told[:at, columns], values[at, columns], bounds.of(columns))
-            odd = columns[verdict.slower | verdict.faster]
+            found = foresee(told[:at, columns], values[at, columns], bounds.of(columns))
+            odd = columns[found.worse | found.better]
             outside[at, odd] = True
             told[at, odd] = np.nan
     return outside

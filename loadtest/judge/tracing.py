@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.judge.changes import Apart, Bounds, apart, change_points, foresee, unforetold
+from loadtest.judge.changes import Apart, Bounds, Foreseen, apart, change_points, foresee, unforetold
 from loadtest.judge.course import Change, Course, Newest, Step, Stretch, Word, word_for
 from loadtest.judge.history import History, commit_of, explaining, missed_thresholds
 from loadtest.judge.measured import Measurement
@@ -17,7 +17,6 @@ from loadtest.judge.permutation import Array
 from loadtest.judge.run_standing import SUCCESS_RATIOS, Standing, value_in
 from loadtest.judge.share_yardstick import is_share, own_variance, share_yardstick
 from loadtest.judge.spread import LEAST_HISTORY, LEVEL, quantile
-from loadtest.judge.weighing import Weighed
 from loadtest.judge.yardstick import Better, Yardstick, yardstick
 from loadtest.plan.scenario import Compare
 
@@ -199,26 +198,24 @@ def _newest(
     made = [_unjudged(each, counted[at], last) for at, each in enumerate(metrics)]
     columns = np.flatnonzero((np.array(counted) >= LEAST_HISTORY) & ~np.isnan(values[-1]))
     if len(columns):
-        found, told = foresee(before[:, columns], values[-1, columns], bounds.of(columns))
+        found = foresee(before[:, columns], values[-1, columns], bounds.of(columns))
         for place, at in enumerate(columns.tolist()):
-            rule = metrics[at].yardstick
             level = float(np.nanmean(before[:, at]))
-            worse, better = bool(told.slower[place]), bool(told.faster[place])
-            settled: Word = "same" if told.same[place] else "cannot tell"
-            word = word_for(rule, worse=worse) if worse or better else settled
-            one = Weighed(*(part[place] for part in found))
-            made[at] = _foretold(metrics[at], counted[at], word, one, level)
+            made[at] = _foretold(metrics[at], counted[at], level, found, place)
     return made
 
 
-def _foretold(each: _Metric, before: int, word: Word, found: Weighed, level: float) -> Newest:
-    """The newest run of one metric; ``found`` is of this metric alone."""
+def _foretold(each: _Metric, before: int, level: float, found: Foreseen, place: int) -> Newest:
+    """The newest run of the metric that is at ``place`` of those foreseen."""
     rule, last = each.yardstick, each.measured[-1]
-    p = float(found.worse if found.estimate > 0 else found.better)
-    low, high = (_changed(rule, level, float(end)) for end in (found.low, found.high))
-    interval = min(low, high), max(low, high)
-    change = _changed(rule, level, float(found.estimate))
-    return Newest(word, WHY[word], last.value, last.n, before, change, interval, p)
+    estimate, low, high = (float(part[place]) for part in (found.estimate, found.low, found.high))
+    worse, better = bool(found.worse[place]), bool(found.better[place])
+    settled: Word = "same" if found.same[place] else "cannot tell"
+    word = word_for(rule, worse=worse) if worse or better else settled
+    p = float((found.p_worse if estimate > 0 else found.p_better)[place])
+    ends = _changed(rule, level, low), _changed(rule, level, high)
+    change = _changed(rule, level, estimate)
+    return Newest(word, WHY[word], last.value, last.n, before, change, (min(ends), max(ends)), p)
 
 
 _WORSE_WHY = "worse than its level foretold, and by more than the smallest effect"

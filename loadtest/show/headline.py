@@ -10,7 +10,7 @@ from loadtest.show.report import Tone
 from loadtest.show.terminal_screen import MARKS, STYLES, indented
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 TONES_WORST_FIRST: tuple[Tone, ...] = ("bad", "doubt", "plain", "good")
 
@@ -72,14 +72,12 @@ def summary(sorted_verdicts: Sequence[Verdict], what: str) -> Iterator[Renderabl
         yield indented(f"{MARKS[each.tone]} {each.word}  {each.subject}", 2, STYLES[each.tone])
 
 
-def last_line(worst: Verdict, of: int = 1) -> RenderableType:
+def print_last_line(worst: Verdict, console: Console, of: int = 1) -> None:
     """The verdict once more, for whom it has scrolled away: in one line, cut where the screen ends."""
     from rich.text import Text
 
     about = f"{worst.subject}: " if of > 1 else ""
-    return Text.assemble(
-        (worst.word, f"bold {STYLES[worst.tone]}"),
-        f", exit code {worst.exit_code}: {about}{worst.why}",
-        no_wrap=True,
-        overflow="ellipsis",
+    told = Text.assemble(
+        (worst.word, f"bold {STYLES[worst.tone]}"), f", exit code {worst.exit_code}: {about}{worst.why}"
     )
+    console.print(told, no_wrap=True, overflow="ellipsis")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from loadtest.show.comparison import Line, Told
-from loadtest.show.headline import last_line, summary, worst_first
+from loadtest.show.headline import print_last_line, summary, worst_first
 from loadtest.show.terminal_screen import (
     MARKS,
     STYLES,
@@ -61,7 +61,7 @@ def _drawing(tolds: Iterable[Told], where: str, *, exploratory: bool) -> Draw:
             draw(told, console, exploratory=exploratory)
         if where:
             console.print(f"  Report  {where}\n", soft_wrap=True)
-        console.print(last_line(listed[0], len(listed)))
+        print_last_line(listed[0], console, len(listed))
 
     return drawing
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from loadtest.show.headline import last_line, summary, worst_first
+from loadtest.show.headline import print_last_line, summary, worst_first
 from loadtest.show.terminal_screen import (
     MARKS,
     STYLES,
@@ -56,7 +56,7 @@ def _drawing(tolds: Iterable[Told], *, exploratory: bool) -> Draw:
         print_parts([summary(listed, "trends")], console)
         for told in listed:
             _draw(told, console, exploratory=exploratory)
-        console.print(last_line(listed[0], len(listed)))
+        print_last_line(listed[0], console, len(listed))
 
     return draw
 

@@ -136,8 +136,13 @@ MISSED = "threshold missed"
 DOWN = "target down"
 
 
-def word_of(course: Course) -> str:
-    """What the newest run and its level say together: worse, then a threshold missed, then the rest."""
+def word_of(course: Course, ruling: Ruling) -> str:
+    """What the newest run and its level say together: worse, then a threshold missed, then the rest.
+
+    Of a share of success it is that the target was down, where the trend says so.
+    """
+    if ruling.outcome == DOWN and course.name in SUCCESS_RATIOS:
+        return DOWN
     said = {course.newest.word, course.standing.word if course.standing else course.newest.word}
     missed = [MISSED] if course.missed else []
     found = [word for word in WORSE if word in said] + missed + [word for word in BETTER if word in said]
@@ -146,8 +151,8 @@ def word_of(course: Course) -> str:
 
 def _line(each: Course, ruling: Ruling) -> Line:
     rule, newest = each.yardstick, each.newest
-    down = ruling.outcome == DOWN and rule.name in SUCCESS_RATIOS
-    word = DOWN if down else word_of(each)
+    word = word_of(each, ruling)
+    down = word == DOWN
     show = FORMATS[rule.unit]
     level = each.stretches[-1] if each.stretches else None
     low, high = (level.low, level.high) if level else (None, None)

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
-from loadtest.judge.course import WORSE, Course
+from loadtest.judge.course import Course
 from loadtest.judge.promises import thresholds_of
 from loadtest.judge.trend import Trend
 from loadtest.plan.threshold import Threshold
@@ -24,7 +24,7 @@ from loadtest.show.plot.multiples import FACTORS, UNITS
 from loadtest.show.plot.overlay_looks import note
 from loadtest.show.printable import printable
 from loadtest.show.report import Tone
-from loadtest.show.trend import MISSED, date_text, span_text, turning
+from loadtest.show.trend import date_text, span_text, turning, word_of
 from loadtest.units import format_count
 
 TITLE = "Trend of what decides"
@@ -113,7 +113,7 @@ def _course(sheet: layout.Sheet, trend: Trend, course: Course) -> None:
         return
     factor = FACTORS.get(rule.unit, 1.0)
     _levels(panel.axes, course, factor)
-    _runs(panel.axes, course, values, factor)
+    _runs(panel.axes, course, values, factor, word_of(course, trend.ruling))
     _limits(panel.axes, course, values, factor)
     _down(panel.axes, failed)
     _promises(panel.axes, trend, course, factor)
@@ -139,8 +139,8 @@ def _levels(axes: Axes, course: Course, factor: float) -> None:
         axes.hlines(each.value * factor, *ends, color=style.BLUE, linewidth=1.8, label=label)
 
 
-def _runs(axes: Axes, course: Course, measured: Sequence[float | None], factor: float) -> None:
-    """A dot for each run in which the target answered."""
+def _runs(axes: Axes, course: Course, measured: Sequence[float | None], factor: float, word: str) -> None:
+    """A dot for each run in which the target answered; ``word`` is what is said of the newest."""
     values = np.array([np.nan if each is None else each * factor for each in measured])
     newest, odd = len(values) - 1, [at for at in course.odd if at < len(values) - 1]
     size = 2.2 if len(values) > MANY else 3.8
@@ -151,7 +151,6 @@ def _runs(axes: Axes, course: Course, measured: Sequence[float | None], factor: 
     if odd:
         label = "a run that its level did not foretell"
         axes.plot(odd, values[odd], "x", color=style.ORANGE, markersize=size + 2, label=label)
-    word = MISSED if course.missed and course.newest.word not in WORSE else course.newest.word
     told = f"the newest run: {word}" if word != "cannot tell" else "the newest run"
     axes.plot(
         [newest], values[[newest]], "D", color=NEWEST[TONES[word]], markersize=6, label=told, clip_on=False
