@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.page import MEASURING, write_table
+from tests.faults import verdicts
 from tests.faults.foreseeing import SEED, foreseen
 from tests.faults.holding import changes_of, differences, evaluated, kept_of, notices_of, verdict_of
 from tests.faults.plans import BURST, INFORMATIONAL, NOISE, NUMBERED, PER_TURN, PLANS, THRESHOLDS, Plan
@@ -73,6 +74,14 @@ Notices that every run has: {informational}.
 Notices that may come and go with any run, since they speak of this machine: {noise}.
 """
 
+VERDICTS = """
+## What every shipped scenario says
+
+Every scenario that ships, shortened, under every fault at half of its strength and at all of it; verdict and exit code. Written by
+`python -m tests.faults.verdicts --write`, which takes a quarter of an hour on two idle cores; nothing in it is expected by hand.
+
+"""
+
 GROUPS = (
     ("Getting ready", CONNECTING),
     ("Turns", TURNS),
@@ -106,7 +115,8 @@ def page() -> str:
         informational=_listed(INFORMATIONAL),
         noise=_listed(NOISE),
     )
-    return head + "".join(f"\n## {title}\n\n{table(rows)}" for title, rows in GROUPS)
+    groups = "".join(f"\n## {title}\n\n{table(rows)}" for title, rows in GROUPS)
+    return head + groups + VERDICTS + verdicts.page()
 
 
 def _listed(reasons: dict[str, str]) -> str:

@@ -1,0 +1,38 @@
+"""Every verdict of every shipped scenario under every fault: none passes that nobody signed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.plan.shipped import shipped_names
+from loadtest.simulator.forms import FORMS
+from tests.faults.verdicts import FAULTS, NO_FAULT, SCENARIOS, cells, run, signed, stored
+
+
+def test_every_shipped_scenario_and_every_fault_is_in_it() -> None:
+    assert set(SCENARIOS) == {name for name in shipped_names("scenario") if not name.startswith("ready")}
+    assert set(FAULTS) == set(FORMS)
+    assert set(stored()) == set(cells())
+
+
+def test_without_a_fault_every_scenario_passes() -> None:
+    assert {name for name in SCENARIOS if stored()[name, NO_FAULT].code} == set()
+
+
+def test_every_pass_under_a_fault_is_signed() -> None:
+    passes = [cell for cell, said in stored().items() if not said.code and cell[1] != NO_FAULT]
+    assert [cell for cell in passes if signed(*cell) is None] == []
+
+
+def test_no_run_crashed_or_was_refused_as_wrong() -> None:
+    assert {said.code for said in stored().values()} <= {0, 1, 3, 4}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ["blackhole=1", "cut=1", "drop=0.5", "refuse=503"])
+def test_what_fails_fails(fault: str, tmp_path: Path) -> None:
+    wanted = [(name, fault) for name in ("agent-burst", "isolation", "spike")]
+    found = run(wanted, tmp_path)
+    assert {cell: said.code for cell, said in found.items()} == {cell: stored()[cell].code for cell in wanted}
