@@ -51,10 +51,10 @@ Examples:
 def command(scenario: str, **options: Any) -> int:
     """Run SCENARIO against two targets in turns, a b b a b a a b, and compare them pair by pair.
 
-    What drifts meanwhile acts on both blocks of a pair and cancels. The exit code: 0 same or faster, 1 slower
-    or a threshold newly missed, 3 unreachable, 4 cannot tell.
+    What drifts meanwhile acts on both blocks of a pair and cancels. The exit code: 0 same or faster, 1 worse,
+    slower or a threshold newly missed, 3 unreachable, 4 cannot tell.
     """
-    from loadtest.errors import worst_of
+    from loadtest.errors import Exit, worst_of
     from loadtest.run.ab import AbOptions, run_ab
     from loadtest.run.options import RunOptions
 
@@ -68,6 +68,9 @@ def command(scenario: str, **options: Any) -> int:
         return taken.ended_by
     found = _compared(taken, lenient=own["lenient"])
     code = found.comparison.ruling.exit_code
+    sides = (found.comparison.baseline, found.comparison.candidate)
+    if taken.ended_by is Exit.UNREACHABLE and all(side.failed == len(side.runs) for side in sides):
+        code = Exit.UNREACHABLE
     try:
         _keep(found, own["output"], Path(options["results"]), began)
     finally:

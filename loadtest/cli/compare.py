@@ -52,10 +52,11 @@ Examples:
 def command(runs: tuple[str, ...], **options: Any) -> int:
     """Hold the runs of one or more CANDIDATEs against those of BASELINE.
 
-    Each is a label (all its runs are repeats), a run, or baseline. Per metric the verdict is faster, slower,
-    same or cannot tell; it takes 4 runs a side, or 8 stored runs against one.
+    Each is a label (all its runs are repeats), a run, or baseline. Per metric the verdict is faster or slower
+    (of ratios and rates: better or worse), same or cannot tell; it takes 4 runs a side, or 8 stored runs
+    against one.
 
-    The exit code: 0 same or faster, 1 slower or a threshold newly missed, 4 cannot tell.
+    The exit code: 0 same or faster, 1 worse, slower or a threshold newly missed, 4 cannot tell.
     """
     if options["noise"]:
         if runs:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.judge.permutation import TINY, Array
-from loadtest.judge.spread import LEAST_HISTORY, LEVEL, NEGLIGIBLE, beyond, quantile, quantiles
+from loadtest.judge.spread import LEAST_HISTORY, LEVEL, NEGLIGIBLE, SAME_LEVEL, beyond, quantile, quantiles
 
 FOLLOWING = 5
 """So many runs must follow a change, and stand before it, so that it is told from a few odd runs."""
@@ -179,7 +179,8 @@ def foresee(before: Array, after: Array, bounds: Bounds) -> Foreseen:
     low, high = estimate - reach, estimate + reach
     is_worse = (worse <= LEVEL) & (estimate >= bounds.effect)
     is_better = (better <= LEVEL) & (estimate <= -bounds.effect)
-    same = (low >= -bounds.same) & (high <= bounds.same) & ~is_worse & ~is_better
+    upper = estimate + quantiles(1 - SAME_LEVEL, n - 1.0) * error
+    same = (upper <= bounds.same) & (estimate > -bounds.same) & ~is_worse & ~is_better
     return Foreseen(estimate, low, high, worse, better, is_worse, is_better, same)
 
 

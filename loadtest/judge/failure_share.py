@@ -8,18 +8,26 @@ make it, see ``permutation``. Changes and intervals are told in points.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from loadtest.judge.permutation import Array
-
-SMALLEST = 0.005
-"""The smallest effect where the scenario gives none for the ratio: half a point of all that was due."""
-
-FLOOR = 0.001
-"""Below a share of one in 1,000 a doubling does not matter: 1 failure against 2 of 100,000 are luck."""
+from loadtest.judge.share_yardstick import LEAST_DOUBLED, SMALLEST, is_share
+from loadtest.judge.yardstick import Better, Yardstick, yardstick
+from loadtest.plan.scenario import Compare
 
 ANSCOMBE = 3 / 8
 """Added to k, and twice to n, before the arcsine: it evens the variance out where k is small."""
+
+
+def points_yardstick(
+    name: str, values: Sequence[float | None], rules: Compare, promised: Better | None
+) -> Yardstick:
+    """The yardstick of any metric; of a share in points, with its own default of the smallest effect."""
+    found = yardstick(name, values, rules, promised)
+    return replace(found, smallest=rules.effects.get(name, SMALLEST)) if is_share(name) else found
 
 
 def arcsine(shares: Array, sizes: Array) -> Array:
@@ -53,7 +61,7 @@ def pooled(shares: Array, sizes: Array) -> Array:
 
 def smallest_change(reference: Array, smallest: Array) -> Array:
     """The rise that matters: so many points, or a doubling of the baseline's share if that is less."""
-    found: Array = np.minimum(smallest, np.maximum(np.nan_to_num(reference), FLOOR))
+    found: Array = np.minimum(smallest, np.maximum(np.nan_to_num(reference), LEAST_DOUBLED))
     return found
 
 

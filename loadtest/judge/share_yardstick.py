@@ -13,10 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.judge.failure_share import FLOOR, SMALLEST
 from loadtest.judge.permutation import Array
 from loadtest.judge.yardstick import Better, Yardstick, better_of
 from loadtest.plan.scenario import Compare
+
+SMALLEST = 0.005
+"""The smallest effect on a share of failures, in points of one, unless [compare] names another."""
+
+LEAST_DOUBLED = 0.001
+"""Twice as many failures are an effect too, but not below so large a rise: twice hardly any is hardly any."""
 
 
 def is_share(name: str) -> bool:
@@ -34,7 +39,7 @@ class ShareYardstick(Yardstick):
     @property
     def bound(self) -> float:
         """The smallest rise of failures that counts as worse, in the units of ``turned``."""
-        rise = min(self.smallest, max(self.base, FLOOR)) if self.doubling else self.smallest
+        rise = min(self.smallest, max(self.base, LEAST_DOUBLED)) if self.doubling else self.smallest
         return self.units(rise)
 
     def units(self, change: float) -> float:

@@ -20,8 +20,8 @@ As much again that any is falsely called faster: they are two claims.
 SAME_LEVEL = 0.10
 """The chance that a metric is called the same though it is worse by just the smallest effect.
 
-With 5 of 100, as for slower, six metrics of one build that spread by 3 % were all called the same in 50 of 100
-comparisons of 8 against 8; with 10 in over 80, and one that is worse by twice the smallest effect in none.
+With 5 of 100, as for slower, six metrics of one build that spread by 3 % are all called the same in about 50
+of 100 comparisons of 8 against 8; with 10 in over 80, and what is worse by twice the smallest effect in none.
 """
 
 POWER = 0.95
