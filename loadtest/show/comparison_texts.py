@@ -8,9 +8,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from loadtest.judge.compare import SCHEMA, Comparison
-from loadtest.show.comparison import Line, Told, tell
+from loadtest.show.comparison import TONES, Line, Told, tell
 from loadtest.show.headline import Verdict, of_all, worst_first
 from loadtest.show.markdown import MARKS, code, escaped, remarks, table
+from loadtest.show.report import Tone
 
 HEADS = (
     "",
@@ -114,6 +115,10 @@ def _cells(each: Line) -> tuple[str, ...]:
     )
 
 
+KINDS: dict[Tone, str] = {"bad": "failure", "doubt": "error"}
+"""What a case in a JUnit file holds where it is no pass."""
+
+
 def junit(comparisons: Iterable[Comparison]) -> str:
     """A suite per comparison, a case per metric that decides, and one for the whole.
 
@@ -130,13 +135,15 @@ def _suite(root: ElementTree.Element, told: Told, comparison: Comparison) -> Non
     name = f"{told.scenario} {told.baseline} against {told.candidate}{' SIMULATED' if told.simulated else ''}"
     suite = ElementTree.SubElement(root, "testsuite", name=name)
     case = ElementTree.SubElement(suite, "testcase", classname=told.scenario, name="comparison")
-    kind = {"threshold newly missed": "failure", "not comparable": "error"}.get(comparison.ruling.outcome)
-    if kind or not told.primary:
-        ElementTree.SubElement(case, kind or "error", type=comparison.ruling.outcome, message=told.why)
+    # The ruling's tone: a threshold that both sides miss is shown, and fails no comparison.
+    tone = TONES[comparison.ruling.outcome]
+    kind = KINDS.get(tone)
+    if kind and not any(TONES[each.word] == tone for each in told.primary):
+        ElementTree.SubElement(case, kind, type=comparison.ruling.outcome, message=told.why)
     for each in told.primary:
         case = ElementTree.SubElement(suite, "testcase", classname=told.scenario, name=each.name)
         said = f"{each.baseline} → {each.candidate}, {each.change} ({each.interval}); {each.why}"
-        kind = {"slower": "failure", "cannot tell": "error"}.get(each.word)
+        kind = KINDS.get(TONES[each.word])
         if kind:
             ElementTree.SubElement(case, kind, type=each.word, message=f"{each.word}: {said}")
         else:

@@ -22,7 +22,7 @@ def test_json_holds_no_number_that_is_none(name: str) -> None:
     for each in read["comparisons"]:
         assert each["verdict"]["exit_code"] in {0, 1, 4}
         for row in each["metrics"]:
-            assert row["verdict"] in {"slower", "faster", "same", "cannot tell"}
+            assert row["verdict"] in {"worse", "slower", "better", "faster", "same", "cannot tell"}
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
