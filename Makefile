@@ -86,7 +86,7 @@ clean:
 .venv/.installed: pyproject.toml | .venv/bin/python
 	@echo "installing loadtest"
 	@$(AGAIN) $(PIP) install --upgrade "pip>=25.1"
-	@$(AGAIN) $(PIP) install --prefer-binary --editable .
+	@$(AGAIN) $(PIP) install --prefer-binary --editable '.[compare]'
 	@touch $@
 
 .venv/.tests: .venv/.installed

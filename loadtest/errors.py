@@ -26,6 +26,10 @@ class Exit(enum.IntEnum):
     INTERRUPTED = 130
 
 
+PATIENCE_S = 1.0
+"""A signal that comes sooner after the first is the same wish: ``timeout`` and shells send two at once."""
+
+
 WORST_FIRST = (
     Exit.INTERNAL,
     Exit.INTERRUPTED,

@@ -27,8 +27,8 @@ from benchmarks.server import Server, compiled
 from benchmarks.table import number, table, times
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.scenario_file import load_scenario
-from loadtest.speak.frames import Lane, encode
-from loadtest.speak.grammar import Grammar
+from loadtest.speak.compiled_protocol import CompiledProtocol
+from loadtest.speak.frames import FrameParser, encode
 from loadtest.speak.session import Session
 
 SCENARIOS = Path(server_module.__file__).parent / "scenarios"
@@ -254,7 +254,7 @@ def cpu_s(work: Callable[[], None]) -> float:
 
 def test_the_hot_path_costs_no_more_than_before_beside_slicing_alone() -> None:
     protocol = load_scenario(str(SCENARIOS / "burst.toml"), {}).protocol
-    grammar = Grammar(
+    grammar = CompiledProtocol(
         protocol, message=protocol.turn.message, nonce="bench", timeout_ns=10 * SECOND, keep_frames=True
     )
     answers = [burst(b'{"id":"%b"}' % grammar.turn_id(seq, {}, 0).encode()) for seq in range(TURNS)]
@@ -263,7 +263,7 @@ def test_the_hot_path_costs_no_more_than_before_beside_slicing_alone() -> None:
         recorder = Recorder(0, 0, 100 * SECOND)
         session = Session(grammar, recorder, 0, {})
         session.upgraded(0)
-        lane = Lane(1_000_000)
+        lane = FrameParser(1_000_000)
         for seq, answer in enumerate(answers):
             turn, _ = session.begin(seq, 0, seq, {})
             session.sent(turn, seq)

@@ -125,12 +125,17 @@ def test_no_service_has_rights_it_does_not_need(name: str) -> None:
 
 
 def test_images_are_of_this_version() -> None:
-    images = [service["image"] for service in SERVICES.values()]
-    images += [pod["containers"][0]["image"] for pod in pods().values()]
-    assert set(images) == {f"loadtest-ws:{__version__}"}
+    images = {f"compose {name}": service["image"] for name, service in SERVICES.items()}
+    images |= {f"kubernetes {name}": pod["containers"][0]["image"] for name, pod in pods().items()}
+    for name, image in images.items():
+        suffix = "-worker" if name.endswith("worker") else ""
+        assert image == f"loadtest-ws:{__version__}{suffix}", name
     assert OPERATOR["spec"]["image"] == f"loadtest-ws:{__version__}-locust"
     assert f"-t loadtest-ws:{__version__} ." in DOCKERFILE
-    assert f"-t loadtest-ws:{__version__}-locust --target locust ." in DOCKERFILE
+    for target in ("worker", "locust"):
+        assert f"-t loadtest-ws:{__version__}-{target} --target {target} ." in DOCKERFILE
+    builds = {name: service["build"]["target"] for name, service in SERVICES.items()}
+    assert builds == {"simulator": "loadtest", "master": "loadtest", "worker": "worker"}
 
 
 def test_the_image_is_built_from_what_the_wheel_is_made_of() -> None:
@@ -154,12 +159,31 @@ def test_the_image_is_pinned_and_runs_as_nobody() -> None:
     stages = re.findall(r"^FROM (\S+) AS (\w+)$", DOCKERFILE, re.MULTILINE)
     assert stages == [
         ("python:${PYTHON}", "build"),
+        ("build", "compare"),
         ("python:${PYTHON}", "runtime"),
+        ("runtime", "worker"),
         ("runtime", "locust"),
         ("runtime", "loadtest"),
     ]
     last = DOCKERFILE[DOCKERFILE.index(" AS runtime") :]
     assert re.findall(r"^USER (.+)$", last, re.MULTILINE) == ["10001:10001"]
+
+
+def test_only_the_image_for_people_has_what_comparisons_need() -> None:
+    stages = {
+        text.partition("\n")[0].split()[-1]: text
+        for text in re.split(r"^(?=FROM )", DOCKERFILE, flags=re.MULTILINE)[1:]
+    }
+    copied = {
+        name: re.findall(r"^COPY --from=(\w+) /opt/loadtest /opt/loadtest$", text, re.MULTILINE)
+        for name, text in stages.items()
+    }
+    assert {name: found for name, found in copied.items() if found} == {
+        "worker": ["build"],
+        "locust": ["build"],
+        "loadtest": ["compare"],
+    }
+    assert [name for name, text in stages.items() if "[compare]" in text] == ["compare"]
 
 
 def test_the_operator_gives_locust_what_it_understands() -> None:

@@ -22,7 +22,7 @@ def test_every_check_holds_on_its_seeds_and_on_broken_ones(name: str) -> None:
 
 def test_a_lane_that_hears_something_else_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     check, seeds = fuzz.frames()
-    monkeypatch.setattr("loadtest.speak.frames.Lane.receive", lambda *_: [])
+    monkeypatch.setattr("loadtest.speak.frames.FrameParser.receive", lambda *_: [])
     with pytest.raises(AssertionError, match="is not"):
         check(seeds[0])
 

@@ -42,8 +42,8 @@ def _say(line: str) -> None:
 
 
 def frames() -> tuple[Target, list[bytes]]:
-    """The frame lane hears what ``websockets`` alone hears, however the bytes are split."""
-    from loadtest.speak.frames import Lane
+    """The frame parser hears what ``websockets`` alone hears, however the bytes are split."""
+    from loadtest.speak.frames import FrameParser
     from tests.speak.test_frames import LIMITS, Alone, heard_by, wire
 
     def check(data: bytes) -> None:
@@ -54,7 +54,7 @@ def frames() -> tuple[Target, list[bytes]]:
         alone = Alone(limit)
         for byte in stream:
             alone.feed(bytes([byte]))
-        heard = heard_by(Lane(limit), chunks)
+        heard = heard_by(FrameParser(limit), chunks)
         _must(heard == alone.heard, f"{heard} is not {alone.heard}")
 
     text, ping, close = wire(0x81, b'{"type":"x"}'), wire(0x89, b"p"), wire(0x88, b"\x03\xe8bye")
@@ -89,7 +89,7 @@ def events() -> tuple[Target, list[bytes]]:
         counts = talk.counts()
         _must(ledger(counts) == counts.get("received", 0), f"the ledger does not add up: {counts}")
         for payload in data[1:].split():
-            _readers_agree(talk.grammar.reader, payload)
+            _readers_agree(talk.protocol.reader, payload)
 
     def _readers_agree(reader: Any, payload: bytes) -> None:
         try:

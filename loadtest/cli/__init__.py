@@ -1,25 +1,60 @@
 """The command line: one module per command, and the only room that knows click.
 
 Imports here stay lean: ``loadtest --help`` loads click and nothing else that is heavy. A command
-imports the rooms it needs when it is called.
+imports the rooms it needs when it is called. This module itself imports only what Python has loaded before:
+until ``main`` has taken over the signals, Ctrl-C would print a traceback.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import _signal  # type: ignore[import-not-found]  # what signal is made of, without the import of enum
+import os
+import sys
 
-from loadtest.cli.commands import loadtest
-from loadtest.cli.ending import exit_code_of
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+"""``errors.Exit.INTERRUPTED``, which is not imported yet."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in ``argv`` (default: ``sys.argv``) and return its exit code.
 
     Nothing but the exit code leaves: every error becomes a sentence on stderr and one of ``errors.Exit``.
+    Without ``argv`` the process is ours: an interrupt before the command begins ends it with 130, and one
+    that comes after the command has ended changes nothing.
     """
-    words = None if argv is None else list(argv)
+    if argv is not None:
+        return _run(list(argv))
+    _on_signals(_leave)
+    code = _run(None)
+    _on_signals(_signal.SIG_IGN)
+    return code
+
+
+def _run(words: list[str] | None) -> int:
+    from loadtest.cli.commands import loadtest
+    from loadtest.cli.ending import exit_code_of
+
     return exit_code_of(
         lambda: loadtest.main(
             words, prog_name="loadtest", standalone_mode=False, auto_envvar_prefix="LOADTEST"
         )
     )
+
+
+def _on_signals(action: object) -> None:
+    for number in (_signal.SIGINT, _signal.SIGTERM):
+        # A process that was told to ignore it (nohup) goes on ignoring it.
+        if _signal.getsignal(number) is not _signal.SIG_IGN:
+            _signal.signal(number, action)
+
+
+def _leave(*_: object) -> None:
+    try:
+        if sys.__stderr__ is not None:
+            os.write(sys.__stderr__.fileno(), b"loadtest: interrupted\n")
+    finally:
+        os._exit(INTERRUPTED)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.compare import FILES
+from loadtest.cli.extra import need_compare
 from loadtest.cli.options import Settings, Shipped, Whole, option, results_option
 from loadtest.cli.writing import write
 
@@ -51,13 +52,14 @@ Examples:
 def command(scenario: str, **options: Any) -> int:
     """Run SCENARIO against two targets in turns, a b b a b a a b, and compare them pair by pair.
 
-    What drifts meanwhile acts on both blocks of a pair and cancels. The exit code: 0 same or faster, 1 slower
-    or a threshold newly missed, 3 unreachable, 4 cannot tell.
+    What drifts meanwhile acts on both blocks of a pair and cancels. The exit code: 0 same or faster, 1 worse,
+    slower or a threshold newly missed, 3 unreachable, 4 cannot tell.
     """
-    from loadtest.errors import worst_of
+    from loadtest.errors import Exit, worst_of
     from loadtest.run.ab import AbOptions, run_ab
     from loadtest.run.options import RunOptions
 
+    need_compare("ab")
     own = {name: options.pop(name) for name in ("a", "b", "block", "warmup", "pairs", "output", "lenient")}
     options["sets"] = (*options["sets"], f"load.warmup={own['warmup']}")
     each = RunOptions(scenario=scenario, duration=own["block"], **options)
@@ -68,8 +70,13 @@ def command(scenario: str, **options: Any) -> int:
         return taken.ended_by
     found = _compared(taken, lenient=own["lenient"])
     code = found.comparison.ruling.exit_code
-    _show(found)
-    _keep(found, own["output"], Path(options["results"]), began)
+    sides = (found.comparison.baseline, found.comparison.candidate)
+    if taken.ended_by is Exit.UNREACHABLE and all(side.failed == len(side.runs) for side in sides):
+        code = Exit.UNREACHABLE
+    try:
+        _keep(found, own["output"], Path(options["results"]), began)
+    finally:
+        _show(found)
     return code if taken.ended_by is None else worst_of([taken.ended_by, code])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import click
 
 from loadtest import __version__
-from loadtest.errors import Exit
 
 COMMANDS = {
     "run": "Run a scenario and judge it.",
@@ -67,30 +65,25 @@ class Commands(click.Group):
         raise click.UsageError(f'there is no command "{wanted}".{hint}', ctx)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """As click does, but a reader that left is no crash."""
-        with _reader_may_leave():
+        """As click does, but a broken pipe is told as the crash that it is."""
+        with _broken_pipe_told():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click does, but a reader that left is no crash."""
-        with _reader_may_leave():
+        """As click does, but a broken pipe is told as the crash that it is."""
+        with _broken_pipe_told():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _reader_may_leave() -> Iterator[None]:
-    """End quietly as interrupted when stdout's reader is gone (``loadtest runs list | head -1``).
+def _broken_pipe_told() -> Iterator[None]:
+    """A pipe between processes of ours broke: stdout and stderr forgive readers that leave (``streams``).
 
-    Without this, click would end with 1, which says that a threshold was missed.
+    click would take it for such a reader, and leave with a code that is no verdict of ours.
     """
     try:
         yield
     except BrokenPipeError as error:
-        try:
-            sys.stdout.write("\n")  # fails again if it was stdout that broke
-            sys.stdout.flush()
-        except BrokenPipeError:
-            raise click.exceptions.Exit(Exit.INTERRUPTED) from None
         raise RuntimeError("a pipe between processes of loadtest broke") from error
 
 

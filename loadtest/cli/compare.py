@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from loadtest.cli.extra import need_compare
 from loadtest.cli.options import Stored, option, results_option, view_options
 from loadtest.cli.writing import put, write
 from loadtest.errors import ConfigError, Exit, Problem
@@ -45,17 +46,20 @@ Examples:
 @option("--primary", metavar="METRIC", multiple=True, help="What decides; may be given again, 6 at most.")
 @option("--smallest-effect", metavar="PART", help="Differences below it do not matter, such as 5%.")
 @option("--noise", metavar="LABEL", type=Stored(), help="Learn how much runs of one build differ.")
+@option("--exploratory", is_flag=True, help="List the metrics that decide nothing, too.")
 @option("--force", is_flag=True, help="Compare runs of different load all the same.")
 @option("--lenient", is_flag=True, help="End with 0 instead of 4 where one cannot tell.")
 @results_option("COMPARE")
 def command(runs: tuple[str, ...], **options: Any) -> int:
     """Hold the runs of one or more CANDIDATEs against those of BASELINE.
 
-    Each is a label (all its runs are repeats), a run, or baseline. Per metric the verdict is faster, slower,
-    same or cannot tell; it takes 4 runs a side, or 8 stored runs against one.
+    Each is a label (all its runs are repeats), a run, or baseline. Per metric the verdict is faster or slower
+    (of ratios and rates: better or worse), same or cannot tell; it takes 4 runs a side, or 8 stored runs
+    against one.
 
-    The exit code: 0 same or faster, 1 slower or a threshold newly missed, 4 cannot tell.
+    The exit code: 0 same or faster, 1 worse, slower or a threshold newly missed, 4 cannot tell.
     """
+    need_compare("compare")
     if options["noise"]:
         if runs:
             raise ConfigError([Problem("--noise", "name one label and no other runs")])
@@ -73,7 +77,13 @@ def _compare(runs: Sequence[str], options: dict[str, Any]) -> int:
     found = {ref: _stored(results, ref) for ref in dict.fromkeys(runs)}
     items = [_one(runs[0], *pair, options) for pair in _pairs(runs[0], runs[1:], found)]
     code = worst([each.comparison for each in items])
-    put(lambda form: text(items, form, int(code)), FILES, options, lambda: _show(items))
+    listed = options["exploratory"]
+    put(
+        lambda form: text(items, form, int(code), exploratory=listed),
+        FILES,
+        options,
+        lambda: _show(items, exploratory=listed),
+    )
     return int(code)
 
 
@@ -108,11 +118,11 @@ def _name(ref: str, runs: Sequence[StoredRun]) -> str:
     return ref if ref in labels else str(runs[0].manifest.get("id"))
 
 
-def _show(items: Sequence[Compared]) -> None:
+def _show(items: Sequence[Compared], *, exploratory: bool) -> None:
     from loadtest.show.comparison import tell
     from loadtest.show.terminal_comparison import show
 
-    show([tell(each.comparison) for each in items], sys.stdout)
+    show([tell(each.comparison) for each in items], sys.stdout, exploratory=exploratory)
 
 
 def _learn(options: dict[str, Any]) -> int:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
+from loadtest.cli.interrupting import Interrupting
 from loadtest.errors import ConfigError, Exit, LoadtestError
+from loadtest.streams import let_readers_leave
 
 TRACEBACK_WANTED = "LOADTEST_TRACEBACK"
 """Set to 1, a crash of ours prints its traceback instead of writing it to a file."""
@@ -26,14 +27,16 @@ def exit_code_of(command: Callable[[], object]) -> int:
     A returned integer is the exit code, None is 0. Never raises.
     """
     _open_what_is_closed()
-    try:
-        with _terminated_is_interrupted():
+    let_readers_leave()
+    with Interrupting() as interrupting:
+        try:
             result = command()
             sys.stdout.flush()
-    except (
-        BaseException
-    ) as error:  # an error that left would end in 1, which says that a threshold was missed
-        return _ended_by(error)
+            interrupting.over = True
+        # One that left would end in 1, which says that a threshold was missed.
+        except BaseException as error:
+            interrupting.over = True
+            return _ended_by(error)
     return int(result) if isinstance(result, int) else Exit.PASS
 
 
@@ -42,24 +45,6 @@ def _open_what_is_closed() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - of the process
-
-
-@contextmanager
-def _terminated_is_interrupted() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, unless the command takes it over."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # called from another thread than the main one, where signals do not arrive
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _ended_by(error: BaseException) -> int:
@@ -140,9 +125,6 @@ def _say(text: str) -> None:
 
 def _of_stdout(error: OSError) -> int | None:
     """The exit code where stdout takes nothing any more; None where the error is of something else."""
-    if isinstance(error, BrokenPipeError):
-        _leave_stdout()
-        return Exit.INTERRUPTED
     if error.filename is not None or not _is_lost():
         return None
     _leave_stdout()

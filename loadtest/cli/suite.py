@@ -42,17 +42,19 @@ def command(scenarios: tuple[str, ...], **options: Any) -> int:
     """
     from loadtest.run.options import RunOptions
     from loadtest.run.suite import SuiteOptions, run_suite
+    from loadtest.show.suite import as_markdown, verdict_line
 
     own = {name: options.pop(name) for name in ("repeat", "budget", "summary", "output")}
     each = RunOptions(**options)
     _check_places(own["output"], own["summary"])
     suite = run_suite(SuiteOptions(refs=scenarios, each=each, repeat=own["repeat"], budget_ns=own["budget"]))
     _show(suite)
-    _keep(suite, own["output"], Path(each.results_folder))
-    if own["summary"] is not None:
-        from loadtest.show.suite import as_markdown
-
-        _write(own["summary"], as_markdown(suite))
+    try:
+        _keep(suite, own["output"], Path(each.results_folder))
+        if own["summary"] is not None:
+            _write(own["summary"], as_markdown(suite))
+    finally:
+        click.echo(verdict_line(suite), nl=False)
     return suite.exit_code
 
 
@@ -76,12 +78,15 @@ def _check_places(output: Path | None, summary: Path | None) -> None:
 def _show(suite: Suite) -> None:
     from rich.console import Console
 
-    from loadtest.show.suite import as_text
-    from loadtest.show.terminal_screen import takes_unicode
+    from loadtest.show.suite import table
+    from loadtest.show.terminal_screen import ASCII, takes_unicode
 
     console = Console(file=sys.stdout)
     width = console.width if console.is_terminal else 110
-    sys.stdout.write("\n" + as_text(suite, width=width, ascii_only=not takes_unicode(sys.stdout)))
+    text = table(suite, width=width)
+    if not takes_unicode(sys.stdout):
+        text = text.translate(ASCII).encode("ascii", "replace").decode()
+    sys.stdout.write(f"\n{text}")
 
 
 def _keep(suite: Suite, output: Path | None, results: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from loadtest.cli.extra import need_compare
 from loadtest.cli.options import Shipped, Whole, option, results_option, view_options
 from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Problem
@@ -45,6 +47,8 @@ Examples:
 @option("--metric", metavar="METRIC", multiple=True, help="What decides; may be given again, 6 at most.")
 @option("--last", metavar="N", type=Whole(), help="Only the N newest runs.")
 @option("--machine", metavar="ID", help="Runs of this machine; by default of the newest run's.")
+@option("--exploratory", is_flag=True, help="List the metrics that decide nothing, too.")
+@option("--lenient", is_flag=True, help="End with 0 instead of 4 where one cannot tell.")
 @view_options(FILES)
 @results_option("TREND")
 def command(scenario: str | None, **options: Any) -> int:
@@ -52,25 +56,33 @@ def command(scenario: str | None, **options: Any) -> int:
 
     The newest run is held against 8 or more before it; a change of level is found once 5 runs follow.
 
-    The exit code: 1 the newest run or its level is slower, 4 the newest run does not count, else 0.
+    The exit code: 1 the target was down, the newest run or its level is worse, or it misses its own
+    threshold; 4 the newest run does not count, or too little of the history does; else 0.
     """
     from loadtest.judge.trend import worst
     from loadtest.show.trend_views import made
 
+    need_compare("trend")
     metrics = _checked(options["metric"])
     trends = [_trend(runs, metrics, options) for runs in _stored(Path(options["results"]), scenario)]
     if len(trends) > 1 and (picture := next((name for name in PICTURES if name in options["format"]), None)):
         raise ConfigError([Problem("--format", f"{picture} is the picture of one scenario; name a SCENARIO")])
     code = worst(trends)
-    put(lambda form: made(trends, form, int(code)), FILES, options, lambda: _show(trends))
+    listed = options["exploratory"]
+    put(
+        lambda form: made(trends, form, int(code), exploratory=listed),
+        FILES,
+        options,
+        lambda: _show(trends, exploratory=listed),
+    )
     return int(code)
 
 
-def _show(trends: Sequence[Trend]) -> None:
+def _show(trends: Sequence[Trend], *, exploratory: bool) -> None:
     from loadtest.show.terminal_trend import show
     from loadtest.show.trend import tell
 
-    show([tell(each) for each in trends], sys.stdout)
+    show(map(tell, trends), sys.stdout, exploratory=exploratory)
 
 
 def _trend(runs: Sequence[StoredRun], metrics: Sequence[str], options: dict[str, Any]) -> Trend:
@@ -82,11 +94,11 @@ def _trend(runs: Sequence[StoredRun], metrics: Sequence[str], options: dict[str,
 
     manifests = [read_manifest(run.path) for run in runs]
     try:
-        past = history(manifests, machine=options["machine"], last=options["last"])
+        past = history(manifests, now=datetime.now(UTC), machine=options["machine"], last=options["last"])
     except ValueError as error:
         raise ConfigError([Problem("--machine", str(error))]) from None
     baseline = marked(Path(options["results"]))
-    return trend(past, metrics, baseline.name if baseline else None)
+    return trend(past, metrics, baseline.name if baseline else None, lenient=options["lenient"])
 
 
 def _checked(metrics: Sequence[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import click
 
 from loadtest.cli.options import Settings, Shipped, Whole, option, results_option, target_option
 from loadtest.errors import ConfigError, Exit, Problem
+from loadtest.streams import reader_left
 
 if TYPE_CHECKING:
     from loadtest.live.watch import Watch
@@ -77,6 +78,9 @@ def _rounds(watch: Watch, most: int | None, show: Callable[[Assessment], None]) 
         if found is not None:
             done += 1
             show(found)
+        if most is None and reader_left(sys.stdout):
+            # It says what changes until Ctrl-C: with nobody before it, that is now.
+            break
         if most is None or done < most:
             time.sleep(max(0.01, min(LONGEST_SLEEP_S, watch.pause_s())))
     return watch.latest.exit_code if watch.latest else Exit.INVALID

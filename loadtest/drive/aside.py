@@ -12,25 +12,33 @@ TAG = "slow:"
 OWN_DOING = ("events.coalesced", "events.late", "turns.first_coalesced", "turns.end_coalesced")
 """Counters that say nothing of the target, but how slowly they read: they are counted apart."""
 
-TOLD = ("turns.begun", "turns.complete", "turns.timed_out")
+TOLD = (
+    "turns.begun",
+    "turns.complete",
+    "turns.failed",
+    "turns.timed_out",
+    "turns.lost",
+    "turns.refused",
+    "turns.no_first_event",
+)
 """Counters that are told apart as well, so that those of all others can be seen."""
 
 
 class Aside:
-    """A ``speak.record.Record`` beside the recorder of the process, for users whose times would mislead."""
+    """A ``SessionRecorder`` beside the recorder of the process, for users whose times would mislead."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._parts = tuple(PhaseRecord(index) for index in range(len(PHASES)))
 
     @property
-    def part(self) -> PhaseRecord:
-        """The part of the run that this instant lies in."""
-        return self._parts[self._recorder.part.index]
+    def metrics(self) -> PhaseRecord:
+        """The metrics of the current phase of the run."""
+        return self._parts[self._recorder.metrics.phase]
 
-    def part_of(self, intended_ns: int) -> PhaseRecord:
-        """The part of the run that an intended instant lies in."""
-        return self._parts[self._recorder.part_of(intended_ns).index]
+    def metrics_at(self, intended_ns: int) -> PhaseRecord:
+        """The metrics of the phase in which an intended instant lies."""
+        return self._parts[self._recorder.metrics_at(intended_ns).phase]
 
     def ended(self, turn: Turn) -> None:
         """A turn has ended: it stands in the turn table, but not among the slowest of the run."""
@@ -54,6 +62,6 @@ class Aside:
             apart |= {name: counters[name] for name in TOLD if name in counters}
             counters |= {f"chaos.slow.{name}": n for name, n in apart.items()}
             if counters:
-                add_counters(interval.counters, {PHASES[part.index]: counters})
+                add_counters(interval.counters, {PHASES[part.phase]: counters})
             found = {TAG + tag: histogram for tag, histogram in part.take_histograms().items()}
             add_histograms(interval.histograms, found)

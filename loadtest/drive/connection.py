@@ -17,9 +17,8 @@ from loadtest.drive.opening import Opening
 from loadtest.drive.pulse import Pulse
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
-from loadtest.speak.frames import NO_CLOSE_FRAME, PING, Lane, encode
-from loadtest.speak.opening import OPEN
-from loadtest.speak.session import Refused, Session, State
+from loadtest.speak.frames import NO_CLOSE_FRAME, PING, FrameParser, encode
+from loadtest.speak.session import OPEN, Refused, Session, SessionState
 from loadtest.speak.turn import NEVER, Turn
 from loadtest.speak.upgrade import Upgrade
 
@@ -69,7 +68,7 @@ class Connection(Incoming):
     )
 
     def __init__(self, share: Share, number: int, values: dict[str, Any]) -> None:
-        super().__init__(share, Session(share.grammar, share.recorder, number, values))
+        super().__init__(share, Session(share.compiled_protocol, share.recorder, number, values))
         self.session.listener = self
         self.number = number
         self.values = values
@@ -96,7 +95,7 @@ class Connection(Incoming):
         """Begin to open. Every way it can end is told by ``on_ready`` or ``on_closed``."""
         share = self.share
         now_ns = self._attempted_ns = share.now()
-        share.recorder.part.connections_attempted += 1
+        share.recorder.metrics.connections_attempted += 1
         share.recorder.instant("first_attempt", now_ns)
         self.stage = Stage.OPENING
         self._opening = Opening(share, self, self.values, now_ns)
@@ -105,7 +104,7 @@ class Connection(Incoming):
     def shown(self, user: str | None) -> None:
         """Our credential names us: events of any other user are foreign."""
         if user is not None:
-            self.session.mark = user
+            self.session.user_mark = user
 
     def upgraded(self, transport: Transport, upgrade: Upgrade, at_ns: int) -> None:
         """The answer to the upgrade is whole: speak."""
@@ -114,11 +113,11 @@ class Connection(Incoming):
         share.poller.hand_over(transport.fd, self._on_ready)
         self._opening = None
         self._transport = transport
-        self._lane = Lane(share.max_message_bytes, upgrade.extensions)
+        self._lane = FrameParser(share.max_message_bytes, upgrade.extensions)
         self._upgraded_ns = at_ns
         self.stage = Stage.SPEAKING
         self.session.upgraded(at_ns)
-        if self.session.state is State.OPEN:
+        if self.session.state is SessionState.OPEN:
             self._opened(at_ns)
         try:
             if upgrade.rest:
@@ -135,9 +134,9 @@ class Connection(Incoming):
         recorder = share.recorder
         if at_ns > self._upgraded_ns:
             # Otherwise the last ready step came in one read with the answer to the upgrade, or there is none.
-            recorder.part.ready.append(at_ns - self._upgraded_ns)
-        recorder.part.total.append(max(at_ns - self._attempted_ns, 0))
-        recorder.part.connections_ready += 1
+            recorder.metrics.ready.append(at_ns - self._upgraded_ns)
+        recorder.metrics.total.append(max(at_ns - self._attempted_ns, 0))
+        recorder.metrics.connections_ready += 1
         recorder.instant("last_back" if self.again else "last_ready", at_ns)
         recorder.moved(at_ns, 1)
         if share.ping_ns:
@@ -149,14 +148,14 @@ class Connection(Incoming):
     @override
     def refused(self, refusal: Refused) -> None:
         self.refusal = refusal
-        self.share.recorder.part.count(f"connections.refused.{refusal.layer}")
+        self.share.recorder.metrics.count(f"connections.refused.{refusal.layer}")
         self.share.saw_refusal(refusal)
         self._dispose()
 
     def not_opened(self, limit: str) -> None:
         """This machine could not open it: the user may try again, but the target refused nothing."""
         self.refusal = Refused(Layer.TCP, limit)
-        self.share.recorder.part.count(f"connections.not_opened.{limit}")
+        self.share.recorder.metrics.count(f"connections.not_opened.{limit}")
         self._dispose()
 
     # ------------------------------------------------------------------ listening
@@ -176,17 +175,17 @@ class Connection(Incoming):
     def _heard_early(self, messages: list[bytes], at_ns: int) -> None:
         """Messages while getting ready; the connection may be open after any of them."""
         for message in messages:
-            was_open = self.session.state is State.OPEN
+            was_open = self.session.state is SessionState.OPEN
             if was_open and self.tap is not None:
                 self.tap(message)
             self.session.receive([message], at_ns)
-            if not was_open and self.session.state is State.OPEN:
+            if not was_open and self.session.state is SessionState.OPEN:
                 self._opened(at_ns)
 
     @override
     def _ponged(self, payload: bytes, at_ns: int) -> None:
         if self._pulse is not None:
-            self._pulse.pong(payload, at_ns, self.share.recorder.part)
+            self._pulse.pong(payload, at_ns, self.share.recorder.metrics)
 
     @override
     def _tick(self, due_ns: int) -> None:
@@ -196,14 +195,14 @@ class Connection(Incoming):
         if self.stage is not Stage.SPEAKING:
             return
         self._armed_ns = NEVER
-        was_open = self.session.state is State.OPEN
+        was_open = self.session.state is SessionState.OPEN
         now_ns = self.share.now()
         try:
             self.session.tick(now_ns)
         except Refused as refusal:
             self.refused(refusal)
             return
-        if not was_open and self.session.state is State.OPEN:
+        if not was_open and self.session.state is SessionState.OPEN:
             self._opened(now_ns)
         self._after_events()
 
@@ -218,11 +217,11 @@ class Connection(Incoming):
         if not self.is_open:
             return
         if pulse.waiting:
-            share.recorder.part.count("connections.silent")
+            share.recorder.metrics.count("connections.silent")
             self._gone(NO_CLOSE_FRAME)
             return
         now_ns = share.now()
-        self._out.append(encode(pulse.ping(now_ns, share.recorder.part), PING))
+        self._out.append(encode(pulse.ping(now_ns, share.recorder.metrics), PING))
         self._gather()
         share.poller.agenda.add(now_ns + share.ping_ns, self._ping)
 
@@ -240,15 +239,19 @@ class Connection(Incoming):
             # What was begun in this very loop turn is sent before it is abandoned.
             self.flush()
         if self.stage is Stage.SPEAKING:
+            if self.session.state is SessionState.READYING:
+                self.share.saw_still_opening(f"{Layer.READY}: {self.session.awaited()}")
             self._end_session(NORMAL_CLOSE, by_us=True)
-            recorder.part.connections_left += 1
+            recorder.metrics.connections_left += 1
             self.stage = Stage.CLOSING
             if self._lane is not None:
                 self._out.append(self._lane.close(NORMAL_CLOSE))
             self._flush_last()
             self.share.poller.agenda.add(self.share.now() + self.share.close_timeout_ns, self._close_overdue)
         elif self.stage < Stage.SPEAKING:
-            recorder.part.connections_left += self.stage is Stage.OPENING
+            if self._opening is not None:
+                self.share.saw_still_opening(self._opening.awaited)
+            recorder.metrics.connections_left += self.stage is Stage.OPENING
             self._dispose()
 
     def _close_overdue(self, _due_ns: int) -> None:
@@ -262,13 +265,13 @@ class Connection(Incoming):
             if refusal is not None:
                 self.refused(refusal)
                 return
-            self.share.recorder.part.count(f"connections.closed.{code}")
+            self.share.recorder.metrics.count(f"connections.closed.{code}")
             if self._lane is not None and self._lane.close_reason:
                 self.share.saw_close(code, self._lane.close_reason)
         self._dispose()
 
     def _end_session(self, code: int, *, by_us: bool) -> Refused | None:
-        was_open = self.session.state is State.OPEN
+        was_open = self.session.state is SessionState.OPEN
         now_ns = self.share.now()
         refusal = self.session.lost(now_ns, code, by_us=by_us)
         if was_open:
@@ -279,7 +282,7 @@ class Connection(Incoming):
         if self.stage is Stage.CLOSED:
             return
         self.stage = Stage.CLOSED
-        if self.session.state is not State.CLOSED:
+        if self.session.state is not SessionState.CLOSED:
             self.session.lost(self.share.now(), NO_CLOSE_FRAME, by_us=True)
         if self._opening is not None:
             self._opening.abandon()

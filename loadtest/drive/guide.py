@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterator, Mapping
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,7 @@ from typing_extensions import override
 
 from loadtest.drive.connection import Connection
 from loadtest.drive.traffic import Traffic
-from loadtest.speak.turn import Turn
+from loadtest.speak.turn import Outcome, Turn
 
 if TYPE_CHECKING:
     from loadtest.drive.share import Share
@@ -47,7 +48,11 @@ class Guide(Traffic):
         return True
 
     def turn(self, data: Mapping[str, Any]) -> Turn:
-        """One turn, waited for."""
+        """One turn, waited for.
+
+        Raises:
+            StopUser: the run is over, or the connection is.
+        """
         return self.burst(1, data)[0]
 
     def burst(self, n: int, data: Mapping[str, Any]) -> list[Turn]:
@@ -56,7 +61,7 @@ class Guide(Traffic):
         share = self._share
         intended_ns = share.now()
         row = {f"data.{name}": value for name, value in data.items()}
-        share.recorder.part_of(intended_ns).turns_due += n
+        share.recorder.metrics_at(intended_ns).turns_due += n
         turns = []
         for position, seq in enumerate(itertools.islice(self._seqs, n)):
             waiter = self._waiters[seq] = Event()
@@ -64,14 +69,21 @@ class Guide(Traffic):
         share.poller.wake()
         for _, waiter in turns:
             waiter.wait()
+        if any(turn.outcome is Outcome.ABANDONED for turn, _ in turns):
+            # We left: what a task would make of a turn without an end says nothing of the target.
+            raise StopUser
         return [turn for turn, _ in turns]
+
+    def failed(self, reason: str, frame: FrameType | None) -> None:
+        """A task says that something is not as it should be."""
+        self._share.tasks.failed(reason, frame)
 
     def send(self, payload: str | bytes | Mapping[str, Any]) -> None:
         """A message that is no turn."""
         connection = self._open()
         text = payload if isinstance(payload, str | bytes) else msgspec.json.encode(payload).decode()
         connection.say(text)
-        self._share.recorder.part.events_sent += 1
+        self._share.recorder.metrics.events_sent += 1
         self._share.poller.wake()
 
     def _open(self) -> Connection:

@@ -1,4 +1,4 @@
-"""What one connection reads: bytes off the socket, through the frame lane, to the conversation."""
+"""What one connection reads: bytes off the socket, through the frame parser, to the session."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing_extensions import override
 
 from loadtest.drive.outgoing import Outgoing
 from loadtest.drive.poller import WRITE
-from loadtest.speak.frames import NO_CLOSE_FRAME, Lane
-from loadtest.speak.session import Refused, Session, State
+from loadtest.speak.frames import NO_CLOSE_FRAME, FrameParser
+from loadtest.speak.session import Refused, Session, SessionState
 
 if TYPE_CHECKING:
     from loadtest.drive.share import Share
@@ -32,7 +32,7 @@ class Incoming(Outgoing):
 
     def __init__(self, share: Share, session: Session) -> None:
         super().__init__(share, session)
-        self._lane: Lane | None = None
+        self._lane: FrameParser | None = None
 
     def refused(self, refusal: Refused) -> None:
         """The target did not let us in."""
@@ -62,9 +62,9 @@ class Incoming(Outgoing):
         recorder = self.share.recorder
         until_ns = self.share.now() + LONGEST_CATCH_UP_NS
         for _ in range(MOST_READS):
-            before = recorder.part.bytes_received
+            before = recorder.metrics.bytes_received
             self._read()
-            if recorder.part.bytes_received == before or self.share.now() >= until_ns:
+            if recorder.metrics.bytes_received == before or self.share.now() >= until_ns:
                 return
 
     def _read(self) -> None:
@@ -88,7 +88,7 @@ class Incoming(Outgoing):
             self._gone(self._lane.close_code if self._lane is not None else NO_CLOSE_FRAME)
             return
         share = self.share
-        part = share.recorder.part
+        part = share.recorder.metrics
         part.bytes_received += len(data)
         lag_ns = share.now() - at_ns
         part.receive_lag.append(lag_ns if lag_ns > 0 else 0)  # noqa: FURB136 - max() costs 0.1 us
@@ -105,7 +105,7 @@ class Incoming(Outgoing):
         if lane.replies or lane.pongs or lane.closed:
             self._control(lane, at_ns)
 
-    def _control(self, lane: Lane, at_ns: int) -> None:
+    def _control(self, lane: FrameParser, at_ns: int) -> None:
         """Pongs, answers to pings and close frames, as the lane left them."""
         if lane.replies:
             if lane.closed or self._transport is None or len(self._transport.unsent) < MOST_UNSENT:
@@ -117,14 +117,14 @@ class Incoming(Outgoing):
         lane.pongs = []
         if lane.closed:
             self._flush_last()
-            if lane.broken is not None and self.session.state is State.OPEN:
+            if lane.broken is not None and self.session.state is SessionState.OPEN:
                 self._heard_no_message(lane.broken)
             self._gone(lane.close_code)
 
     def _heard_no_message(self, told: str) -> None:
         """What came was no message, but it was meant as one: received, and malformed; ``told`` says why."""
-        part = self.share.recorder.part
+        part = self.share.recorder.metrics
         part.events_received += 1
         part.events_malformed += 1
         part.count("connections.broken_frames")
-        self.share.recorder.evidence("broken frame", told.encode(), self.session.number)
+        self.share.recorder.evidence("broken frame", told.encode(), self.session.user)

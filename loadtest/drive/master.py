@@ -22,6 +22,7 @@ from typing import Any
 import gevent
 from typing_extensions import override
 
+from loadtest.drive.share import REASONS
 from loadtest.drive.swarm import GiveInterval, Lead, Order
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, from_bytes, merge
@@ -244,7 +245,7 @@ class Master(Lead):
         worker.expected = int(msg.data["intervals"])
         for name, numbers in msg.data["observed"].items():
             known = self.ending.observed.setdefault(name, {})
-            known.update(_added(known, numbers) if name in {"refusals", "closes"} else numbers)
+            known.update(_added(known, numbers) if name in REASONS else numbers)
         self._pass_on()
 
     def _watch(self) -> None:

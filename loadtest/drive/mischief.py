@@ -24,7 +24,7 @@ class Mischief:
         self.share = share
         self.aside = Aside(share.recorder)
         self.bytes_per_s = chaos.slow_readers.bytes_per_s if chaos.slow_readers else 0
-        message = share.grammar.template.text
+        message = share.compiled_protocol.template.text
         self.broken = {kind: broken_message(kind, message) for kind in Broken}
         self._cuts = 0
         if chaos.cut is not None:

@@ -82,6 +82,11 @@ class Opening:
         share.poller.opening += 1
         share.poller.agenda.add(self._phase_ns + share.connect_timeout_ns, self._overdue)
 
+    @property
+    def awaited(self) -> str:
+        """What it waits for, as a reason: "tls: no answer yet"."""
+        return f"{self._phase.value}: no answer yet"
+
     def abandon(self) -> None:
         """We leave before it is open."""
         if self._transport is not None:
@@ -127,7 +132,7 @@ class Opening:
         if error:
             self._refuse(Refused(Layer.TCP, os.strerror(error)))
             return
-        self._share.recorder.part.tcp.append(self._took(self._share.now()))
+        self._share.recorder.metrics.tcp.append(self._took(self._share.now()))
         if isinstance(transport, TlsTransport):
             self._phase = Phase.TLS
             self._share.poller.modify(transport.fd, READ)
@@ -137,7 +142,7 @@ class Opening:
 
     def _shake(self, transport: Transport) -> None:
         if isinstance(transport, TlsTransport) and transport.handshake():
-            self._share.recorder.part.tls.append(self._took(self._share.now()))
+            self._share.recorder.metrics.tls.append(self._took(self._share.now()))
             self._ask(transport)
 
     def _ask(self, transport: Transport) -> None:
@@ -155,7 +160,7 @@ class Opening:
         self._upgrade = upgrade
         self._phase = Phase.UPGRADE
         whole = transport.send(upgrade.request)
-        share.recorder.part.bytes_sent += len(upgrade.request)
+        share.recorder.metrics.bytes_sent += len(upgrade.request)
         share.poller.modify(transport.fd, READ if whole else READ | WRITE)
 
     def _read(self, transport: Transport) -> None:
@@ -169,7 +174,7 @@ class Opening:
         if not data:
             self._refuse(upgrade.ended())
             return
-        part = self._share.recorder.part
+        part = self._share.recorder.metrics
         part.bytes_received += len(data)
         try:
             if not upgrade.receive(data):

@@ -87,7 +87,7 @@ class Outgoing:
             out.clear()
             self._gone(NO_CLOSE_FRAME)
             return
-        share.recorder.part.bytes_sent += len(data)
+        share.recorder.metrics.bytes_sent += len(data)
         if not whole:
             self._wait_for_the_kernel(len(data), out)
             share.poller.modify(transport.fd, READ | WRITE)

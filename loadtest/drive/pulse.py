@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from loadtest.speak.record import Part
+from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.turn import NEVER
 
 _PAYLOAD = struct.Struct("!q")
@@ -23,13 +23,13 @@ class Pulse:
         """Whether the last ping is not answered yet."""
         return self._sent_ns != NEVER
 
-    def ping(self, now_ns: int, part: Part) -> bytes:
+    def ping(self, now_ns: int, part: PhaseMetrics) -> bytes:
         """The payload of the next ping."""
         self._sent_ns = now_ns
         part.pings_sent += 1
         return _PAYLOAD.pack(now_ns)
 
-    def pong(self, payload: bytes, at_ns: int, part: Part) -> None:
+    def pong(self, payload: bytes, at_ns: int, part: PhaseMetrics) -> None:
         """A pong arrived; one that answers no ping of ours says nothing."""
         if self.waiting and payload == _PAYLOAD.pack(self._sent_ns):
             part.pings_answered += 1

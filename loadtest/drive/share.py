@@ -16,6 +16,7 @@ from loadtest.drive.guide import Guide
 from loadtest.drive.mischief import Mischief
 from loadtest.drive.poller import make_poller
 from loadtest.drive.stay import Stay
+from loadtest.drive.tasks import Tasks
 from loadtest.drive.terms import Assignment, Terms
 from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, Traffic
 from loadtest.measure.clock import Clock
@@ -33,6 +34,9 @@ ASKED_EVERY_NS = 10_000_000
 
 REASONS_KEPT = 20
 """Different reasons of a kind that a process keeps."""
+
+REASONS = frozenset({"refusals", "closes", "still_opening", "tasks_raised", "tasks_failed"})
+"""The kinds of reasons: what is observed under these names is how often each was seen."""
 
 
 class Share(Terms):
@@ -75,6 +79,7 @@ class Share(Terms):
         if not self._vitals.reads_cpu:
             self.observed["cpu_not_read"] = {"system": sys.platform}
         self.recorder = Recorder(0, scenario.load.warmup_ns, scenario.load.duration_ns, assignment.worker)
+        self.tasks = Tasks(self._count_task, self._add_reason, self.compiled_protocol.labels.type_label)
 
     # ------------------------------------------------------------------ the way of a run
 
@@ -86,7 +91,7 @@ class Share(Terms):
         self.recorder = Recorder(start_ns, load.warmup_ns, load.duration_ns, self.assignment.worker)
         self.recorder.sessions = _Sessions(self.stays)
         if self.assignment.worker == 0 and self.assignment.place.resolve_ns is not None:
-            self.recorder.part.resolve.append(self.assignment.place.resolve_ns)
+            self.recorder.metrics.resolve.append(self.assignment.place.resolve_ns)
         if self.chaos != Chaos():
             self.mischief = Mischief(self)
         agenda = self.poller.agenda
@@ -280,9 +285,16 @@ class Share(Terms):
         """Keep the first few different reasons of refusals."""
         self._add_reason("refusals", f"{refused.layer}: {refused.reason}")
 
+    def saw_still_opening(self, reason: str) -> None:
+        """We leave a connection that is not ready: where it stood, by layer."""
+        self._add_reason("still_opening", reason)
+
     def saw_close(self, code: int, reason: str) -> None:
         """Keep the first few different reasons that the target gave for closing connections."""
         self._add_reason("closes", f"code {code}: {reason}")
+
+    def _count_task(self, name: str) -> None:
+        self.recorder.metrics.count(name)
 
     def _add_reason(self, kind: str, reason: str) -> None:
         reasons = self.observed.setdefault(kind, {})

@@ -52,6 +52,7 @@ class Stay:
 
     def begin(self) -> None:
         """The planned connect instant has come."""
+        self._share.recorder.metrics.count("connections.due")
         self.traffic.start()
         self.connection.connect()
 
@@ -92,7 +93,7 @@ class Stay:
 
     def _ready(self, connection: Connection) -> None:
         if self._lost_ns != NEVER:
-            part = self._share.recorder.part
+            part = self._share.recorder.metrics
             part.count("connections.reconnected")
             part.reconnect.append(max(self._share.now() - self._lost_ns, 0))
             self._lost_ns = NEVER
@@ -119,7 +120,7 @@ class Stay:
         if policy is None or self._leaving or (share.finishing and not self.traffic.busy):
             return False
         if self._attempt == policy.tries:
-            share.recorder.part.count("connections.given_up")
+            share.recorder.metrics.count("connections.given_up")
             self._lost_ns = NEVER
             return False
         self._attempt += 1
@@ -144,7 +145,7 @@ class Stay:
             return
         self.over = True
         if self._lost_ns != NEVER and self._share.reconnect is not None:
-            self._share.recorder.part.count("connections.away")
+            self._share.recorder.metrics.count("connections.away")
         if not self._leaving:
             self.traffic.gone()
         self._share.stay_over()

@@ -19,6 +19,7 @@ from typing_extensions import override
 from loadtest.drive.mirror import Mirror
 from loadtest.drive.place import Place
 from loadtest.drive.share import Share
+from loadtest.drive.tasks import hear_tasks
 from loadtest.drive.terms import Assignment
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval
@@ -89,6 +90,7 @@ class Alone(Lead):
         if has_tasks(environment):
             self.share.guide_users()
         environment.loadtest_share = self.share
+        hear_tasks(environment)
         environment.events.spawning_complete.add_listener(self._spawned)
         environment.events.test_stopping.add_listener(self._stopping)
 

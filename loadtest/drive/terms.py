@@ -15,7 +15,7 @@ from loadtest.plan.chaos import slow_users
 from loadtest.plan.names import data_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
-from loadtest.speak.grammar import Grammar
+from loadtest.speak.compiled_protocol import CompiledProtocol
 
 NS = 1_000_000_000
 CLOSE_TIMEOUT_NS = 2 * NS
@@ -39,7 +39,7 @@ class Assignment:
 
 
 class Terms:
-    """Grammar, credentials, sources, limits and clock of the connections of one process.
+    """CompiledProtocol, credentials, sources, limits and clock of the connections of one process.
 
     Raises:
         ConfigError: this machine has none of the source addresses.
@@ -57,7 +57,7 @@ class Terms:
         )
         self.timeout_ns = traffic.timeout_ns if traffic is not None else CLOSE_TIMEOUT_NS
         self.planned_users = Schedule(scenario.load, traffic).users
-        self.grammar = Grammar(
+        self.compiled_protocol = CompiledProtocol(
             protocol,
             message=message,
             nonce=assignment.run_id,
@@ -80,7 +80,7 @@ class Terms:
         self.turns_per_connection = (traffic.turns or None) if traffic is not None else None
         rows = traffic.data if traffic is not None else ()
         self._rows: list[dict[str, Any]] = [data_values(number, rows) for number in range(len(rows))]
-        self._wants_now = bool(self.grammar.template.names & {"now_ms", "now_s"})
+        self._wants_now = bool(self.compiled_protocol.template.names & {"now_ms", "now_s"})
         floor = self.clock.floor if self.clock.step_ns else None
         self._instants = Instants(self.now, floor, self.clock.wall)
         self.seed = scenario.load.seed

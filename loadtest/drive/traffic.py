@@ -94,7 +94,7 @@ class OpenTraffic(Traffic):
         share = self._share
         position = 0
         offset_ns = self._next.offset_ns
-        part = share.recorder.part_of(due_ns)
+        part = share.recorder.metrics_at(due_ns)
         while self._next is not None and self._next.offset_ns == offset_ns:
             part.turns_due += 1
             self._begin(Waiting(self._next.seq, position, due_ns))
@@ -195,7 +195,7 @@ class ClosedTraffic(Traffic):
             return
         if self._left is not None:
             self._left -= size
-        part = share.recorder.part_of(intended_ns)
+        part = share.recorder.metrics_at(intended_ns)
         part.turns_due += size
         self._outstanding = size
         self._last_done_ns = NEVER

@@ -38,7 +38,7 @@ class UnrulyConnection(Connection):
         """Be gone as if the network had failed: no close frame, a reset. Turns in flight are lost."""
         if not self.is_open or self._transport is None:
             return
-        self.share.recorder.part.count("connections.cut")
+        self.share.recorder.metrics.count("connections.cut")
         self._transport.reset_on_close()
         self._end_session(NO_CLOSE_FRAME, by_us=False)
         self._dispose()
@@ -48,8 +48,8 @@ class UnrulyConnection(Connection):
         share = self.share
         kind = broken_before(share.chaos, share.seed, seq)
         if kind is not None:
-            share.recorder.part.count("chaos.malformed.sent")
-            share.recorder.part.count(f"chaos.malformed.sent.{kind.value}")
+            share.recorder.metrics.count("chaos.malformed.sent")
+            share.recorder.metrics.count(f"chaos.malformed.sent.{kind.value}")
             self.say(self._mischief.broken[kind])
         turn = super().begin(seq, position, intended_ns, row)
         if is_left(share.chaos, share.seed, seq):
@@ -66,7 +66,7 @@ class UnrulyConnection(Connection):
         """Leave in the middle of a turn: after its first event, unless that brought its end as well."""
         turns, self._left = self._left or [], None
         waiting = [turn for turn in turns if turn.outcome is None]
-        part = self.share.recorder.part
+        part = self.share.recorder.metrics
         too_late = sum(turn.outcome not in _UNFINISHED for turn in turns)
         if too_late:
             part.count("chaos.leavers.too_late", too_late)
@@ -79,7 +79,7 @@ class UnrulyConnection(Connection):
     def _go_away(self) -> None:
         """As a closed browser tab: say so, and do not wait for an answer. Turns in flight are abandoned."""
         self._end_session(GOING_AWAY, by_us=True)
-        self.share.recorder.part.connections_left += 1
+        self.share.recorder.metrics.connections_left += 1
         if self._lane is not None:
             self._out.append(self._lane.close(GOING_AWAY))
         self._flush_last()
@@ -96,7 +96,7 @@ class SlowConnection(UnrulyConnection):
 
     def __init__(self, mischief: Mischief, number: int, values: dict[str, Any]) -> None:
         super().__init__(mischief, number, values)
-        self.session = Session(self.share.grammar, mischief.aside, number, values)
+        self.session = Session(self.share.compiled_protocol, mischief.aside, number, values)
         self.session.listener = self
         self._may_read_ns = 0
 
@@ -113,7 +113,7 @@ class SlowConnection(UnrulyConnection):
         if now_ns < self._may_read_ns and self.is_open:
             self._listen(0)
             return
-        part = self.share.recorder.part
+        part = self.share.recorder.metrics
         lags, taken = len(part.receive_lag), part.bytes_received
         super()._read()
         # How long bytes lay unread is not the generator's delay here.

@@ -13,14 +13,18 @@
             turn = self.turn(question="And compared with July?")
             if turn.outcome is Outcome.COMPLETE:
                 self.turn(question="Why?")
+            else:
+                self.fail("no answer about July")
 
 A user without ``@task`` has a greenlet that never starts; its traffic runs on callbacks. One with ``@task``
-has a greenlet that waits for each turn; what it does is measured, kept and judged in the same way.
+has a greenlet that waits for each turn; what it does is measured, kept and judged in the same way. A run
+whose tasks raise, or call ``fail``, has failed.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -110,6 +114,17 @@ class WebSocketUser(User):
         """
         self.guide.send(payload)
 
+    def fail(self, reason: str) -> None:
+        """Say that something is not as it should be, such as the answer to a turn; the task goes on.
+
+        The turn keeps its outcome: by the protocol it was complete. What tasks fail is counted apart, as
+        ``counts.tasks.failed``, and the run fails.
+
+        Raises:
+            StopUser: the run is over.
+        """
+        self.guide.failed(reason, sys._getframe(1))
+
 
 class AgentUser(WebSocketUser):
     """A virtual user of an AI-agent backend: one message, and the stream of events that answers it."""
@@ -134,7 +149,11 @@ def _guided(user: WebSocketUser, share: Any) -> None:
     guide = share.next_guide()
     if guide is not None and guide.wait_ready():
         user._guide = guide
-        user.run()  # type: ignore[no-untyped-call]  # Locust has no annotation there
+        try:
+            user.run()  # type: ignore[no-untyped-call]  # Locust has no annotation there
+        except Exception as error:
+            # Of on_start, on_stop or wait_time: it has ended this user's tasks, and nobody else hears of it.
+            share.tasks.raised(error)
 
 
 def _share_of(user: WebSocketUser) -> Any:

@@ -15,6 +15,7 @@ from loadtest.drive.mirror import Mirror
 from loadtest.drive.place import find_place
 from loadtest.drive.share import Share
 from loadtest.drive.swarm import has_tasks, make_clock
+from loadtest.drive.tasks import hear_tasks
 from loadtest.drive.terms import Assignment
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, to_bytes
@@ -35,6 +36,7 @@ class Follow:
         self._sent = 0
         self._mirror = Mirror(environment)
         environment.loadtest_begun = Event()
+        hear_tasks(environment)
         runner = environment.runner
         for message, listener in (
             ("lt_plan", self._on_plan),

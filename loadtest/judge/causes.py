@@ -13,6 +13,9 @@ from loadtest.judge.span import Turns
 from loadtest.measure.interval import OUTCOMES
 from loadtest.units import format_count, format_duration
 
+UNTYPED = "(no type)"
+"""How an event without a type is counted, by ``speak.label_limit``."""
+
 TOLD = 3
 """Types, or sets of keys, that a message names."""
 
@@ -23,9 +26,12 @@ CAUSES = (
     "refused_connections",
     "unexpected_closes",
     "turn_path_never_matched",
+    "type_path_never_matched",
     "end_never_seen",
     "turns_timed_out",
     "malformed_events",
+    "tasks_raised",
+    "tasks_failed",
 )
 """Notices that say why turns were not complete, in the order in which they are believed."""
 
@@ -61,10 +67,32 @@ def timeouts(manifest: Manifest, turns: Turns | None) -> Iterator[Notice]:
     told = {"told": _last_events(last), "when": _when(turns)}
     answered = any(whole(ended.get(outcome)) for outcome in ANSWERS)
     ends = _ends(manifest)
-    if not answered and ends and whole(section(counts, "events").get("matched")):
+    if not answered and set(last) == {UNTYPED}:
+        yield _no_type_found(manifest, numbers)
+    elif not answered and ends and whole(section(counts, "events").get("matched")):
         yield notice("end_never_seen", {**numbers, "end": ends}, {**told, "ends": _listed(ends)})
     else:
         yield notice("turns_timed_out", numbers, told)
+
+
+def tasks(manifest: Manifest) -> Iterator[Notice]:
+    """What the tasks of users written in Python raised, and what they say has failed."""
+    counted, reasons = section(manifest, "counts", "tasks"), section(manifest, "tasks")
+    for what in ("raised", "failed"):
+        if n := whole(counted.get(what)):
+            told = section(reasons, what)
+            by = {"by": dict(section(counted, "by"))} if what == "raised" else {}
+            numbers = {what: n, **by, "reasons": dict(told)}
+            words = "; ".join(f"{each} ({format_count(told[each])})" for each in _most(told))
+            yield notice(f"tasks_{what}", numbers, {"told": f": {words}" if words else ""})
+
+
+def _no_type_found(manifest: Manifest, numbers: dict[str, Any]) -> Notice:
+    """Events came, and none of them had a type: the protocol's ``type`` path is wrong."""
+    keys = _most(section(manifest, "counts", "turns", "untyped_with"))
+    paths = list(settings(manifest, "protocol", "events").get("type") or ())
+    told = {"paths": _listed(paths) or "any path", "keys": "; ".join(keys) or "not told"}
+    return notice("type_path_never_matched", {**numbers, "type": paths, "keys": keys}, told)
 
 
 def _ends(manifest: Manifest) -> list[str]:

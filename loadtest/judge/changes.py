@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.judge.permutation import TINY, Array
-from loadtest.judge.spread import LEAST_HISTORY, LEVEL, NEGLIGIBLE, beyond, quantile
-from loadtest.judge.weighing import weigh, words
+from loadtest.judge.spread import LEAST_HISTORY, LEVEL, NEGLIGIBLE, SAME_LEVEL, beyond, quantile, quantiles
 
 FOLLOWING = 5
 """So many runs must follow a change, and stand before it, so that it is told from a few odd runs."""
@@ -51,16 +50,17 @@ class Apart(NamedTuple):
         return self.worse if self.estimate > 0 else self.better
 
 
-def apart(before: Array, after: Array, bound: float, tests: float = 1) -> Apart:
+def apart(before: Array, after: Array, bound: float, tests: float = 1, own: float = 0.0) -> Apart:
     """Two levels of one spread, by Student's t; p is multiplied by ``tests``, by Bonferroni.
 
     As in a comparison p is of more than the negligible part of ``bound``, the smallest effect. Either side
-    has at least one value, both together three.
+    has at least one value, both together three. ``own`` is the variance that counting alone gives a value:
+    runs that agree more closely do so by chance.
     """
     estimate = float(after.mean() - before.mean())
     freedom = len(before) + len(after) - 2
     squares = float(((before - before.mean()) ** 2).sum() + ((after - after.mean()) ** 2).sum())
-    error = math.sqrt(squares / freedom * (1 / len(before) + 1 / len(after)))
+    error = math.sqrt(max(squares / freedom, own) * (1 / len(before) + 1 / len(after)))
     reach = quantile(1 - LEVEL / 2, freedom) * error
     worse, better = (
         min(1.0, tests * _chance(excess - NEGLIGIBLE * bound, error, freedom))
@@ -75,22 +75,23 @@ def _chance(excess: float, error: float, freedom: int) -> float:
     return float(beyond(np.array(excess / error), np.array(float(freedom))))
 
 
-def change_points(values: Array, bound: float, family: int) -> list[int]:
+def change_points(values: Array, bound: float, family: int, own: float = 0.0) -> list[int]:
     """Positions of the first run after each change of level; ``values`` of shape (runs,).
 
     A change is at least ``bound``, stands between at least 5 measured runs on either side, and is sure:
     p is corrected for every place at which it could be, and for the ``family`` metrics that are looked at.
+    ``own`` is the variance that counting alone gives a value.
     """
     known = np.flatnonzero(~np.isnan(values))
     if len(known) < 2 * FOLLOWING:
         return []
-    drawn_in = without_strays(values[known])
-    cuts = _candidates(drawn_in)
+    drawn_in = without_strays(values[known], own)
+    cuts = _candidates(drawn_in, own)
     tests = family * (len(known) - 2 * FOLLOWING + 1)
     while cuts:
         ends = [0, *cuts, len(drawn_in)]
         found = [
-            apart(drawn_in[one:cut], drawn_in[cut:other], bound, tests)
+            apart(drawn_in[one:cut], drawn_in[cut:other], bound, tests, own)
             for one, cut, other in zip(ends, cuts, ends[2:], strict=False)
         ]
         doubtful = [
@@ -104,13 +105,13 @@ def change_points(values: Array, bound: float, family: int) -> list[int]:
     return [int(known[cut]) for cut in cuts]
 
 
-def without_strays(values: Array) -> Array:
+def without_strays(values: Array, own: float = 0.0) -> Array:
     """Values with every one that lies far from the median of nine neighbours drawn in to where far begins."""
     across = min(AROUND, len(values))
     windows = np.lib.stride_tricks.sliding_window_view(values, across)
     places = np.clip(np.arange(len(values)) - across // 2, 0, len(windows) - 1)
     middle = np.median(windows, axis=1)[places]
-    reach = STRAY * _spread(values)
+    reach = STRAY * max(_spread(values), math.sqrt(own))
     return np.clip(values, middle - reach, middle + reach) if reach > TINY else values
 
 
@@ -123,9 +124,9 @@ def _spread(values: Array) -> float:
     return float(np.median(steps)) / (NORMAL_MEDIAN * math.sqrt(2)) or float(values.std())
 
 
-def _candidates(values: Array) -> list[int]:
+def _candidates(values: Array, own: float) -> list[int]:
     """The places that an optimal partition has, each level of one mean and of at least 5 runs."""
-    variance = _spread(values) ** 2
+    variance = max(_spread(values) ** 2, own)
     if variance <= TINY**2:
         return []
     import ruptures
@@ -135,7 +136,60 @@ def _candidates(values: Array) -> list[int]:
     return [int(end) for end in ends[:-1]]
 
 
-def unforetold(values: Array, starts: Sequence[Sequence[int]], bounds: Array) -> npt.NDArray[np.bool_]:
+class Bounds(NamedTuple):
+    """Per metric: the smallest change that counts, the largest that is none, and the variance of counting."""
+
+    effect: Array
+    same: Array
+    own: Array
+
+    def of(self, columns: npt.NDArray[np.intp]) -> Bounds:
+        """Those of some metrics."""
+        return Bounds(*(part[columns] for part in self))
+
+
+class Foreseen(NamedTuple):
+    """Per metric: the difference of a run, its 95 % interval, corrected p, and which words hold of it."""
+
+    estimate: Array
+    low: Array
+    high: Array
+    p_worse: Array
+    p_better: Array
+    worse: npt.NDArray[np.bool_]
+    better: npt.NDArray[np.bool_]
+    same: npt.NDArray[np.bool_]
+
+
+def foresee(before: Array, after: Array, bounds: Bounds) -> Foreseen:
+    """One run against those before it, by their prediction interval, as ``weigh`` does.
+
+    ``before`` is of shape (runs, metrics), ``after`` (metrics,). p is corrected over the metrics, by
+    Bonferroni.
+    """
+    n = (~np.isnan(before)).sum(axis=0)
+    estimate = after - np.nanmean(before, axis=0)
+    error = np.sqrt(np.maximum(np.nanvar(before, axis=0, ddof=1), bounds.own) * (1 + 1 / n))
+    excess = NEGLIGIBLE * bounds.effect
+    worse, better = (
+        np.minimum(len(estimate) * _chances(side - excess, error, n - 1.0), 1.0)
+        for side in (estimate, -estimate)
+    )
+    reach = quantiles(1 - LEVEL / 2, n - 1.0) * error
+    low, high = estimate - reach, estimate + reach
+    is_worse = (worse <= LEVEL) & (estimate >= bounds.effect)
+    is_better = (better <= LEVEL) & (estimate <= -bounds.effect)
+    upper = estimate + quantiles(1 - SAME_LEVEL, n - 1.0) * error
+    same = (upper <= bounds.same) & (estimate > -bounds.same) & ~is_worse & ~is_better
+    return Foreseen(estimate, low, high, worse, better, is_worse, is_better, same)
+
+
+def _chances(excess: Array, error: Array, freedom: Array) -> Array:
+    known = error > 0
+    return np.where(known, beyond(excess / np.where(known, error, 1.0), freedom), excess <= 0)
+
+
+def unforetold(values: Array, starts: Sequence[Sequence[int]], bounds: Bounds) -> npt.NDArray[np.bool_]:
     """Which runs do not fit what the runs before them foretold, per run and metric; shape of ``values``.
 
     ``starts`` are each metric's changes of level: what was before does not speak of what comes after. Such
@@ -150,9 +204,8 @@ def unforetold(values: Array, starts: Sequence[Sequence[int]], bounds: Array) ->
         enough = (~np.isnan(told[:at])).sum(axis=0) >= LEAST_HISTORY
         columns = np.flatnonzero(enough & ~np.isnan(values[at]))
         if len(columns):
-            found = weigh("prediction", told[:at, columns], values[at : at + 1, columns], bounds[columns])
-            verdict = words(found, bounds[columns])
-            odd = columns[verdict.slower | verdict.faster]
+            found = foresee(told[:at, columns], values[at, columns], bounds.of(columns))
+            odd = columns[found.worse | found.better]
             outside[at, odd] = True
             told[at, odd] = np.nan
     return outside

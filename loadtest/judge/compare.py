@@ -5,7 +5,8 @@ scipy is imported when something is computed, so that a run that compares nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -14,10 +15,14 @@ from loadtest.errors import Exit, worst_of
 from loadtest.judge.comparable import Differing, differences
 from loadtest.judge.compare_notices import Remark, notices
 from loadtest.judge.compared import Row
+from loadtest.judge.course import BETTER, WORSE, Moved
 from loadtest.judge.family import Terms, compare_family
 from loadtest.judge.promises import thresholds_of
+from loadtest.judge.run_standing import StandingKind
 from loadtest.judge.sections import Manifest, number, section, settings
+from loadtest.judge.share_yardstick import is_share
 from loadtest.judge.sides import Side, newly_missed
+from loadtest.judge.spread import LEVEL
 from loadtest.judge.yardstick import wanted
 from loadtest.plan.rules import MOST_PRIMARY
 from loadtest.plan.scenario import Compare
@@ -25,10 +30,13 @@ from loadtest.plan.threshold import METRICS, RATES
 
 SCHEMA = "loadtest.comparison/1"
 
-Outcome = Literal["slower", "threshold newly missed", "faster", "same", "cannot tell", "not comparable"]
+Outcome = Literal[
+    "worse", "slower", "threshold newly missed", "better", "faster", "same", "cannot tell", "not comparable"
+]
+"""Times are slower or faster, ratios and rates worse or better. A target that was down is worse."""
 
 COMPLETE = "turns.complete.ratio"
-"""Decides too where a scenario does not say what does: percentiles speak only of turns that were complete."""
+"""Decides too where a scenario does not say what does: percentiles are only of turns that were complete."""
 
 DEFAULT = ("turn.first_event.p50", "turn.first_event.p95", "turn.completion.p95", "turns.complete.ratio")
 """What decides where there are no thresholds either."""
@@ -37,6 +45,7 @@ EXPLORED = (
     *(f"{metric}.{statistic}" for metric in METRICS for statistic in ("p50", "p95", "p99")),
     *(f"rates.{rate}" for rate in RATES),
     "connections.ready.peak",
+    "connections.ready.ratio",
     COMPLETE,
     "turns.failed.ratio",
     "turns.timed_out.ratio",
@@ -117,8 +126,8 @@ def compare(
 
     ``noise`` are spreads learned earlier, for sides too small to have one of their own.
     ``force`` compares runs of different load all the same; what was simulated is never held against what
-    was real. ``lenient`` turns the exit code of "cannot tell" into 0. ``paired``: the k-th runs of both sides
-    are blocks that took turns, as many on either, so that what drifts cancels.
+    was real. ``lenient`` turns the exit code of "cannot tell" into 0, no other. ``paired``: the k-th
+    runs of both sides are blocks that took turns, as many on either, so that what drifts cancels.
     """
     newest = candidate.newest or baseline.newest
     rules = rules or rules_of(newest)
@@ -194,31 +203,102 @@ def _rows(sides: tuple[Side, Side], rules: Compare, newest: Manifest, terms: Ter
 def _rule(
     sides: tuple[Side, Side],
     barred: Sequence[Differing],
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     missed: Sequence[str],
     *,
     lenient: bool,
 ) -> Ruling:
-    """The first that applies: not comparable, slower, newly missed, cannot tell, faster, same."""
+    """The first that applies: not comparable, down more often, worse, newly missed, and as ``_unfailed``."""
     if barred:
         return Ruling("not comparable", Exit.INVALID, _barred(barred))
-    found = {word: [row.name for row in rows if row.primary and row.word == word] for word in WORDS}
-    if found["slower"]:
-        also = f"; newly missed: {', '.join(missed)}" if missed else ""
-        return Ruling("slower", Exit.FAIL, f"Slower: {', '.join(found['slower'])}{also}.")
+    down, worse = _down(sides), _told(rows, WORSE)
+    failures = _failures(sides)
+    if down == "worse" or worse:
+        newly = f"Newly missed: {', '.join(missed)}." if missed else ""
+        outcome: Outcome = "slower" if down != "worse" and worse[0][0] == "slower" else "worse"
+        return Ruling(outcome, Exit.FAIL, " ".join(filter(None, [failures, _sentence(worse), newly])))
     if missed:
         said = f"The baseline held what the candidate misses: {', '.join(missed)}."
         return Ruling("threshold newly missed", Exit.FAIL, said)
-    empty = [f"no run of {side.name} can be believed" for side in sides if not side.runs]
-    if unknown := empty or found["cannot tell"]:
-        undecided = Exit.PASS if lenient else Exit.INVALID
-        return Ruling("cannot tell", undecided, f"One cannot tell: {', '.join(unknown)}.")
-    if found["faster"]:
-        return Ruling("faster", Exit.PASS, f"Faster: {', '.join(found['faster'])}; nothing is slower.")
-    return Ruling("same", Exit.PASS, "Every metric that decides lies within its smallest effect.")
+    outcome, reason = _unfailed(sides, rows, down)
+    code = Exit.INVALID if outcome == UNKNOWN and not lenient else Exit.PASS
+    return Ruling(outcome, code, " ".join(filter(None, [failures, reason])))
 
 
-WORDS = ("slower", "faster", "same", "cannot tell")
+def _unfailed(sides: tuple[Side, Side], rows: Sequence[Row], down: str) -> tuple[Outcome, str]:
+    """The first that applies where nothing failed: cannot tell, better, same."""
+    if unknown := [*_doubts(sides, down), *(row.name for row in rows if row.primary and row.word == UNKNOWN)]:
+        return UNKNOWN, f"One cannot tell: {', '.join(unknown)}."
+    if better := _told(rows, BETTER):
+        return "faster" if better[0][0] == "faster" else "better", f"{_sentence(better)} Nothing is worse."
+    if down == "better":
+        return "better", "Nothing is worse."
+    return "same", "Every metric that decides lies within its smallest effect."
+
+
+UNKNOWN: Literal["cannot tell"] = "cannot tell"
+
+
+def _told(rows: Iterable[Row], words: tuple[Moved, Moved]) -> list[tuple[Moved, list[str]]]:
+    """What moved, the cause before its effect: ratios, then times, then what follows from both."""
+    moved = [row for row in rows if row.primary and row.word in words]
+    kinds: dict[int, list[Row]] = {0: [], 1: [], 2: []}
+    for row in moved:
+        kinds[0 if is_share(row.name) else 1 if row.yardstick.unit == "ms" else 2].append(row)
+    return [(words[kind == 1], [row.name for row in found]) for kind, found in kinds.items() if found]
+
+
+def _sentence(told: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Each word with its metrics, as one sentence."""
+    said = "; ".join(f"{word}: {', '.join(names)}" for word, names in told)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+def _down(sides: tuple[Side, Side]) -> Literal["worse", "better", "as often", "cannot tell"]:
+    """Whether the target failed in more of the candidate's runs than of the baseline's.
+
+    Where it failed in none of the baseline's, once is enough. Where it failed in some, a higher share must be
+    more than chance (Fisher's exact test); a candidate that never answered at all is no candidate.
+    """
+    (one, before), (other, after) = ((side.failed, len(side.runs)) for side in sides)
+    if other and (not one or other == after):
+        return "worse"
+    if other * before <= one * after:
+        return "better" if other * before < one * after else "as often"
+    ways = math.comb(before + after, one + other)
+    least = max(other, one + other - before)
+    most = min(after, one + other)
+    reached = sum(math.comb(after, k) * math.comb(before, one + other - k) for k in range(least, most + 1))
+    return "worse" if reached <= LEVEL * ways else "cannot tell"
+
+
+def _failures(sides: tuple[Side, Side]) -> str:
+    """In how many runs the target failed; empty where in none."""
+    told = []
+    for kind, did in FAILURES.items():
+        one, other = sides if not sides[1].standing_as(kind) else sides[::-1]
+        if n := one.standing_as(kind):
+            also = other.standing_as(kind) or "none"
+            told.append(f"{n} of {len(one.runs)} runs of {one.name} {did}, of {other.name} {also}")
+    return f"{'; '.join(told)}." if told else ""
+
+
+FAILURES: dict[StandingKind, str] = {
+    "down": "could not reach the target",
+    "unanswered": "had no turn complete",
+}
+
+
+def _doubts(sides: tuple[Side, Side], down: str) -> Iterator[str]:
+    """Why one cannot tell, beside what the metrics say."""
+    for side in sides:
+        if not side.runs:
+            yield f"no run of {side.name} can be believed"
+        elif side.too_many_left_out:
+            n = len(side.left_out)
+            yield f"{n} of {n + len(side.runs)} runs of {side.name} are left out ({side.left_out[0][1]})"
+    if down == UNKNOWN:
+        yield "whether the target fails more often than before"
 
 
 def _barred(barred: Sequence[Differing]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from loadtest.judge.comparable import Differing
 from loadtest.judge.compared import Row
+from loadtest.judge.run_standing import standing
 from loadtest.judge.sections import Manifest, section
 from loadtest.judge.sides import Side
 from loadtest.plan.rules import MOST_PRIMARY
@@ -49,6 +50,13 @@ def _about_runs(sides: tuple[Side, Side]) -> Iterator[Remark]:
             "Give the address of a real backend with --target.",
         )
     for side in sides:
+        if failed := [str(run.get("id")) for run in side.runs if standing(run).target_failed]:
+            yield remark(
+                "target_failed",
+                f"{side.name}: the target was down, or completed no turn, in {', '.join(failed)}. Every turn"
+                " of such a run counts as failed; its times are missing because of the target.",
+                "See the target's own log of that time.",
+            )
         for run, why in side.left_out:
             yield remark("run_left_out", f"{side.name}: {run} does not count: {why}", "Run it again.")
 
@@ -72,6 +80,14 @@ def _about_surroundings(differing: Sequence[Differing]) -> Iterator[Remark]:
 
 
 def _about_rows(sides: tuple[Side, Side], rows: Sequence[Row]) -> Iterator[Remark]:
+    for row in rows:
+        if row.outliers:
+            yield remark(
+                "outlier_runs",
+                f"{row.name}: far from all other runs: {', '.join(row.outliers)}. Mean, interval and p are"
+                " those of the others.",
+                "See what else ran on either machine at that time; run again to see whether it recurs.",
+            )
     planned = [row.name for row in rows if row.name.startswith("rates.") and _set_by_plan(sides, row.name)]
     if planned:
         yield remark(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from loadtest.judge.course import Word
 from loadtest.judge.weighing import Method
 from loadtest.judge.yardstick import Yardstick
-
-Word = Literal["slower", "faster", "same", "cannot tell"]
-"""Of any metric: slower is worse, faster is better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
     """A metric on one side: what each run measured, and the mean of those that did, in its own unit.
 
+    The mean is that of the runs that are no outliers; of a share it is that of all runs together.
     ``samples`` is how many samples stand behind it in all runs together; ``reason`` says why a run has none.
     """
 
@@ -41,9 +40,11 @@ class Row:
     ``change``, ``interval`` (95 %, of this metric alone) and ``visible`` are parts of the baseline, or of
     one where the yardstick's scale is points. ``p`` is of the direction in which the change lies,
     corrected over the metrics that were judged together.
+    ``outliers`` are the ids of runs that lie far from all others and are not weighed with them.
     ``spread`` is how far runs of one side differ (standard deviation, as a part; of pairs, how far their
     differences do), ``visible`` the change that these runs find in 95 of 100 comparisons, ``repeats`` the
-    runs a side (or pairs) that would tell; None: over 200, or the spread is not known.
+    runs a side (or pairs) that would tell the smallest effect from nothing, ``enough`` those that would
+    decide if the difference stays as it is; None: over 200, or the spread is not known.
     """
 
     yardstick: Yardstick
@@ -59,6 +60,8 @@ class Row:
     spread: float | None = None
     visible: float | None = None
     repeats: int | None = None
+    enough: int | None = None
+    outliers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -82,4 +85,6 @@ class Row:
             "spread": self.spread,
             "visible": self.visible,
             "repeats": self.repeats,
+            "enough_runs": self.enough,
+            "outliers": list(self.outliers),
         }

@@ -44,6 +44,9 @@ CAME_BACK = ("cut", "reconnected", "given_up", "away")
 SEQUENCED = ("lost", "duplicate", "out_of_order")
 """Event counters that need sequence numbers."""
 
+MISNUMBERED = "misnumbered_by"
+"""Turns by the reason why their sequence numbers cannot be followed; what was lost in them is not known."""
+
 Counters = dict[str, int]
 
 
@@ -74,6 +77,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         "connections": _connections(counters, peak),
         "events": _events(counters, unmeasured),
         "turns": _turns(counters),
+        **_tasks(counters),
         "bytes": {name: counters.get(f"bytes.{name}", 0) for name in ("sent", "received")},
         "pings": {name: counters.get(f"pings.{name}", 0) for name in ("sent", "answered")},
     }
@@ -88,7 +92,7 @@ def _connections(counters: Counters, peak: int) -> dict[str, Any]:
         groups["not_opened"] = own
     ended = {name: counters.get(counter, 0) for name, counter in ENDED_BY_US.items()}
     groups["ended_by_us"] = {name: n for name, n in ended.items() if n}
-    return {**plain, **_seen(counters, "connections", CAME_BACK), **groups, "peak": peak}
+    return {**plain, **_seen(counters, "connections", ("due", *CAME_BACK)), **groups, "peak": peak}
 
 
 def _turns(counters: Counters) -> dict[str, Any]:
@@ -97,12 +101,25 @@ def _turns(counters: Counters) -> dict[str, Any]:
     lacking = [name for name in ("numbered", "marked") if counters.get(f"turns.{name}")]
     reasons = {f"{outcome}_by": _under(counters, f"turns.{outcome}_by.") for outcome in OUTCOMES}
     told = {name: by for name, by in reasons.items() if by or name == "failed_by"}
-    told |= _group(counters, "turns", "timed_out_after")
+    for name in ("timed_out_after", MISNUMBERED, "untyped_with"):
+        told |= _group(counters, "turns", name)
     seen = ("resumed", "marked", *(f"un{name}" for name in lacking))
-    return {**plain, **_seen(counters, "turns", seen), **told}
+    # It is 0 where every failed turn had a first event, and absent where nobody looked.
+    silent = "turns.no_first_event"
+    looked = {"no_first_event": counters[silent]} if silent in counters else {}
+    return {**plain, **looked, **_seen(counters, "turns", seen), **told}
+
+
+def _tasks(counters: Counters) -> dict[str, dict[str, Any]]:
+    """What the tasks of users written in Python raised, and what they say has failed; where there was any."""
+    seen = _seen(counters, "tasks", ("raised", "failed"))
+    by = _under(counters, "tasks.raised_by.")
+    return {"tasks": {"raised": 0, "failed": 0, **seen, "by": by}} if seen else {}
 
 
 def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:
+    if why := misnumbered(_group(counters, "turns", MISNUMBERED)):
+        unmeasured = dict.fromkeys(("expected", *SEQUENCED), why) | unmeasured
     # What was seen is never hidden: a counter is null only while nothing was counted under it. How many
     # events were expected is no sight but arithmetic, and without numbers it repeats those received.
     seen = {name for name in unmeasured if counters.get(f"events.{name}")} - {"expected"}
@@ -110,6 +127,16 @@ def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:
     counted = {name: None if name in unknown else counters.get(f"events.{name}", 0) for name in EVENTS}
     rare = _seen(counters, "events", ("resumed", "after_timeout", "before_ready"))
     return {**counted, **rare, **_group(counters, "events", "unmatched_with"), "unmeasured": unknown}
+
+
+def misnumbered(turns: Manifest) -> str:
+    """Why loss, duplicates and order are not known of some turns; empty where they are known of all."""
+    n = sum(section(turns, MISNUMBERED).values())
+    return (
+        f"{_n(n)} {'turn' if n == 1 else 'turns'} carried sequence numbers that cannot be followed"
+        if n
+        else ""
+    )
 
 
 def _seen(counters: Counters, group: str, names: tuple[str, ...]) -> Counters:

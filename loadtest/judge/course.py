@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
-from loadtest.judge.compared import Word
 from loadtest.judge.spread import LEAST_HISTORY
 from loadtest.judge.yardstick import Yardstick
+
+Word = Literal["worse", "slower", "better", "faster", "same", "cannot tell"]
+"""Times are slower or faster, everything else worse or better."""
+
+Moved = Literal["worse", "slower", "better", "faster"]
+"""Those that say that something changed."""
+
+WORSE: tuple[Moved, Moved] = ("worse", "slower")
+BETTER: tuple[Moved, Moved] = ("better", "faster")
+
+
+def word_for(rule: Yardstick, *, worse: bool) -> Moved:
+    """What a metric is that moved for the worse, or for the better."""
+    return (WORSE if worse else BETTER)[rule.unit == "ms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,8 @@ class Newest:
 class Course:
     """One metric over all runs. ``odd`` are positions of runs that did not fit what their level foretold.
 
-    ``standing`` is the newest level against the accepted one, or the one before; None where it is the same.
+    ``missed``: the newest run misses a threshold on it, in the words of that threshold. ``standing`` is the
+    newest level against the accepted one, or the one before; None where it is the same.
     """
 
     yardstick: Yardstick
@@ -78,6 +92,7 @@ class Course:
     odd: tuple[int, ...]
     newest: Newest
     standing: Step | None
+    missed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -113,6 +128,7 @@ class Course:
             "samples": self.samples,
             "values": list(self.values),
             "newest": _plain(self.newest),
+            "missed": list(self.missed),
             "level": None if self.standing is None else _plain(self.standing),
             "levels": [_plain(each) for each in self.stretches],
             "changes": [_plain(each) for each in self.changes],

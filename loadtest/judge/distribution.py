@@ -59,7 +59,7 @@ def too_few(percentile: str, n: int) -> str:
 def _percentiles(histogram: Histogram, names: Sequence[str]) -> dict[str, float]:
     """Nanoseconds of each percentile and of ``max``."""
     ranks = [nearest_rank(part_of(name), histogram.n) for name in names]
-    return dict(zip([*names, "max"], _at_ranks(histogram, [*ranks, histogram.n]), strict=True))
+    return dict(zip([*names, "max"], at_ranks(histogram, [*ranks, histogram.n]), strict=True))
 
 
 def _interval(histogram: Histogram, name: str, tick_ns: int) -> list[float] | None:
@@ -67,12 +67,12 @@ def _interval(histogram: Histogram, name: str, tick_ns: int) -> list[float] | No
     ranks = confidence_ranks(part_of(name), histogram.n)
     if ranks is None:
         return None
-    ends = _at_ranks(histogram, ranks)
+    ends = at_ranks(histogram, ranks)
     return [_ms(end) for end in ends] if ends[0] >= tick_ns else None
 
 
-def _at_ranks(histogram: Histogram, ranks: Sequence[int]) -> list[int]:
-    """Highest equivalent values of the samples of these ranks, all read from one cumulative sum."""
+def at_ranks(histogram: Histogram, ranks: Sequence[int]) -> list[int]:
+    """Highest equivalent values (ns) of the samples of these ranks, all read from one cumulative sum."""
     values, cumulative = histogram.spectrum()
     return [int(value) for value in values[np.searchsorted(cumulative, np.asarray(ranks, np.int64))]]
 

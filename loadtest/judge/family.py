@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from loadtest.judge.compared import Level, Row, Word
+from loadtest.judge.compared import Level, Row
+from loadtest.judge.course import Word, word_for
+from loadtest.judge.failure_share import points_yardstick, pooled, share_variance
 from loadtest.judge.measured import Measurement
 from loadtest.judge.permutation import Array
+from loadtest.judge.run_standing import standing
+from loadtest.judge.share_yardstick import is_share
 from loadtest.judge.sides import Side
-from loadtest.judge.spread import LEAST, LEAST_PAIRS, repeats, visible
-from loadtest.judge.weighing import Method, Weighed, method_for, weigh, words
-from loadtest.judge.yardstick import Better, Yardstick, yardstick
+from loadtest.judge.spread import LEAST, LEAST_PAIRS, MOST_REPEATS, enough_runs, repeats, visible
+from loadtest.judge.weighing import Judged, Method, Sample, Scales, judge_samples, method_for
+from loadtest.judge.yardstick import Better, Yardstick
 from loadtest.plan.scenario import Compare
 from loadtest.units import format_count
 
@@ -31,12 +36,20 @@ class Terms(NamedTuple):
 
 
 class _Metric(NamedTuple):
-    """A metric with the turned values of both sides."""
+    """A metric with the turned values of both sides; of a share these are its failures.
+
+    ``sizes`` are of how many each value is a share, ``ids`` those of runs; ``lacking``: how many of either
+    side's runs without a value because the target was down. ``doubling``: twice the failures matter.
+    """
 
     yardstick: Yardstick
     levels: tuple[Level, Level]
     before: Array
     after: Array
+    sizes: tuple[Array, Array]
+    ids: tuple[list[str], list[str]]
+    lacking: tuple[int, int]
+    doubling: bool
     paired: bool
 
     @property
@@ -49,8 +62,19 @@ class _Metric(NamedTuple):
 
     @property
     def method(self) -> Method | None:
-        """How it is weighed."""
+        """How it is tested."""
         return method_for(*self.runs, paired=self.paired)
+
+    @property
+    def share(self) -> bool:
+        """Whether it is a share of what was asked for."""
+        return is_share(self.yardstick.name)
+
+    @property
+    def lacks_more(self) -> bool:
+        """Whether more of the candidate's runs than of the baseline's are silent since the target failed."""
+        one, other = self.lacking
+        return other * len(self.before) > one * len(self.after)
 
 
 def compare_family(
@@ -78,21 +102,53 @@ def compare_family(
 def _metric(name: str, sides: tuple[Side, Side], terms: Terms) -> _Metric:
     measured = [side.measured(name) for side in sides]
     values = [[each.value for each in of_side] for of_side in measured]
-    rule = yardstick(name, [*values[0], *values[1]], terms.rules, terms.promised.get(name))
-    before, after = (rule.turned(of_side) for of_side in values)
-    one, other = (_level(rule, *each) for each in zip(measured, (before, after), strict=True))
-    return _Metric(rule, (one, other), before, after, terms.paired)
+    rule = points_yardstick(name, [*values[0], *values[1]], terms.rules, terms.promised.get(name))
+    failures = 1.0 if is_share(name) and rule.better == "higher" else 0.0
+    before, after = (rule.turned(of_side) + failures for of_side in values)
+    failed = [np.array([standing(run).target_failed for run in side.runs], np.bool_) for side in sides]
+    if is_share(name) and failed[0].sum() * len(after) > failed[1].sum() * len(before):
+        # The candidate is better by that anyway; and so wide a spread would hide a few failures of its own.
+        before[failed[0]] = np.nan
+    sizes = tuple(np.array([max(each.n, 1) for each in of_side], np.float64) for of_side in measured)
+    lacking = tuple(
+        sum(each.value is None and bool(down) for each, down in zip(found, of_side, strict=True))
+        for found, of_side in zip(measured, failed, strict=True)
+    )
+    ids = tuple([str(run.get("id")) for run in side.runs] for side in sides)
+    one, other = (
+        _level(rule, of_side, turned, size)
+        for of_side, turned, size in zip(measured, (before, after), sizes, strict=True)
+    )
+    return _Metric(
+        rule,
+        (one, other),
+        before,
+        after,
+        (sizes[0], sizes[1]),
+        (ids[0], ids[1]),
+        (lacking[0], lacking[1]),
+        name not in terms.rules.effects,
+        terms.paired,
+    )
 
 
-def _level(rule: Yardstick, measured: Sequence[Measurement], turned: Array) -> Level:
+def _level(rule: Yardstick, measured: Sequence[Measurement], turned: Array, sizes: Array) -> Level:
     known = _known(turned)
     reasons = dict.fromkeys(each.reason for each in measured if each.value is None and each.reason)
     return Level(
         tuple(each.value for each in measured),
-        rule.value(float(known.mean())) if len(known) else None,
+        _mean(rule, turned, sizes) if len(known) else None,
         sum(each.n for each in measured),
         "; ".join(reasons),
     )
+
+
+def _mean(rule: Yardstick, turned: Array, sizes: Array) -> float:
+    """Of the runs that have a value, in the unit of the metric; of a share that of all of them together."""
+    if not is_share(rule.name):
+        return rule.value(float(_known(turned).mean()))
+    failed = float(pooled(turned[:, None], sizes[:, None])[0])
+    return 1 - failed if rule.better == "higher" else failed
 
 
 def _known(turned: Array) -> Array:
@@ -102,42 +158,72 @@ def _known(turned: Array) -> Array:
 def _rows(family: Sequence[_Metric], method: Method, *, primary: bool) -> list[Row]:
     if not family:
         return []
-    before = np.stack([each.before for each in family], axis=-1)
-    after = np.stack([each.after for each in family], axis=-1)
-    bounds = np.array([each.yardstick.bound for each in family])
-    found = weigh(method, before, after, bounds)
-    told = words(found, bounds)
-    return [
-        _row(each, found, at, _word(*(bool(is_so[at]) for is_so in told)), primary=primary)
-        for at, each in enumerate(family)
+    samples = [
+        Sample(
+            np.stack([getattr(each, of) for each in family], axis=-1),
+            np.stack([each.sizes[at] for each in family], axis=-1),
+        )
+        for at, of in enumerate(("before", "after"))
     ]
+    scales = Scales(
+        np.array([each.yardstick.bound for each in family]),
+        np.array([each.share for each in family]),
+        np.array([each.share and each.doubling for each in family]),
+    )
+    judged = judge_samples(method, samples[0], samples[1], scales)
+    return [_row(each, judged, at, primary=primary) for at, each in enumerate(family)]
 
 
-def _word(slower: bool, faster: bool, same: bool) -> Word:  # noqa: FBT001 - three answers, one of which is yes
-    return "slower" if slower else "faster" if faster else "same" if same else "cannot tell"
+def _word(each: _Metric, judged: Judged, at: int) -> Word:
+    told = judged.words
+    if told.slower[at]:
+        return word_for(each.yardstick, worse=True)
+    if each.lacks_more:
+        return "cannot tell"
+    if told.faster[at]:
+        return word_for(each.yardstick, worse=False)
+    return "same" if told.same[at] else "cannot tell"
 
 
-def _row(each: _Metric, found: Weighed, at: int, word: Word, *, primary: bool) -> Row:
-    rule = each.yardstick
+def _row(each: _Metric, judged: Judged, at: int, *, primary: bool) -> Row:
+    rule, found = each.yardstick, judged.found
+    flags = [of_side[..., at] for of_side in judged.outliers]
+    rest = each._replace(
+        before=np.where(flags[0], np.nan, each.before), after=np.where(flags[1], np.nan, each.after)
+    )
     family = len(found.estimate)
     estimate = float(found.estimate[at])
     p = float(found.worse[at] if estimate > 0 else found.better[at])
-    spread = _spread(each)
-    seen = rule.change(visible(spread, each.runs, rule.bound, family, paired=each.paired))
-    enough = repeats(spread, rule.bound, rule.units(2 * rule.smallest), family, paired=each.paired)
+    spread, rise = _spread(rest), float(judged.bounds[at])
+    seen = rule.change(visible(spread, rest.runs, rise, family, paired=each.paired))
+    repeated = repeats(spread, rule.bound, rule.units(2 * rule.smallest), family, paired=each.paired)
+    enough = enough_runs(estimate, spread, rest.runs, rule.bound, family, paired=each.paired)
+    word = _word(each, judged, at)
+    one, other = (
+        Level(level.values, _mean(rule, turned, size), level.samples, level.reason)
+        for level, turned, size in zip(each.levels, (rest.before, rest.after), each.sizes, strict=True)
+    )
     return Row(
         rule,
         primary,
-        *each.levels,
+        one,
+        other,
         word,
-        _why(word, each, p, enough),
+        _why(word, each, p, enough, hiding=bool(judged.hiding[at])),
         each.method,
         rule.change(estimate),
         rule.changes(float(found.low[at]), float(found.high[at])),
         p,
         _part(rule, spread),
         seen,
-        enough,
+        repeated,
+        enough if word == "cannot tell" else None,
+        tuple(
+            run
+            for ids, of_side in zip(each.ids, flags, strict=True)
+            for run, far in zip(ids, of_side, strict=True)
+            if far
+        ),
     )
 
 
@@ -186,15 +272,33 @@ def _missing(each: _Metric) -> str:
     return "; ".join(without) or "no pair of blocks measured it on both sides"
 
 
-def _why(word: Word, each: _Metric, p: float, enough: int | None) -> str:
+def _why(word: Word, each: _Metric, p: float, enough: int | None, *, hiding: bool) -> str:
     rule = each.yardstick
     matters = f"the smallest effect of {_percent(rule.smallest)}"
+    if rule.scale == "points":
+        matters += " points"
     chance = f"p = {p:.2g}"
     if word == "same":
-        return f"the whole interval lies within {matters}"
-    if word == "cannot tell":
-        return f"the interval reaches beyond {matters}, {chance}; {_takes(enough, each)}"
-    return f"{chance}, and by more than {matters}"
+        return f"surely not worse by {matters}"
+    if word != "cannot tell":
+        doubled = each.share and each.doubling
+        return f"{chance}, and by more than {matters}{' or a doubling' if doubled else ''}"
+    if each.lacks_more:
+        return (
+            f"{each.lacking[1]} of {len(each.after)} runs of the candidate have no value: the target failed"
+        )
+    if hiding:
+        return (
+            "runs of the candidate lie far from its others, for the worse; more runs show whether they recur"
+        )
+    unit = "pairs of blocks" if each.paired else "runs a side"
+    now = min(each.runs)
+    if enough is None:
+        told = f"over {now + MOST_REPEATS} {unit} would decide it if it stays so; longer ones vary less"
+    else:
+        more = format_count(enough - now)
+        told = f"about {format_count(enough)} {unit} ({more} more) decide it if it stays so"
+    return f"the difference may or may not reach {matters}, {chance}; {told}"
 
 
 def _takes(enough: int | None, each: _Metric) -> str:
@@ -215,12 +319,23 @@ def _spread(each: _Metric) -> float:
     Of pairs: of the differences within them.
     """
     if each.method == "pairs":
-        return float(np.std(_known(each.after - each.before), ddof=1))
+        away = float(np.std(_known(each.after - each.before), ddof=1))
+        return max(away, math.sqrt(2) * _chance_alone(each)) if each.share else away
     sides = [each.before] if each.method == "prediction" else [each.before, each.after]
     known = [_known(side) for side in sides]
     freedom = sum(len(side) - 1 for side in known)
     total = sum(float(((side - side.mean()) ** 2).sum()) for side in known)
-    return float(np.sqrt(total / freedom))
+    spread = float(np.sqrt(total / freedom))
+    return max(spread, _chance_alone(each)) if each.share else spread
+
+
+def _chance_alone(each: _Metric) -> float:
+    """The standard deviation that a share has for the number of what it is a share of."""
+    found = [
+        share_variance(values, sizes)
+        for values, sizes in zip((each.before, each.after), each.sizes, strict=True)
+    ]
+    return float(np.sqrt(np.nanmean(np.concatenate(found))))
 
 
 def _part(rule: Yardstick, spread: float) -> float:

@@ -8,14 +8,14 @@ from typing import Any
 from loadtest.judge.apart import apart_users, times_of
 from loadtest.judge.notices import find_notices
 from loadtest.judge.parts import recut
-from loadtest.judge.promises import thresholds_of
+from loadtest.judge.promises import judged_thresholds
 from loadtest.judge.sections import Manifest, section, was_observed
 from loadtest.judge.span import Turns, stage_parts
 from loadtest.judge.summary import summarise
 from loadtest.judge.verdict import judge
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import Threshold
+from loadtest.plan.threshold import READY_RATIO, Threshold
 
 __all__ = ["judge_part", "judge_run", "recut"]
 
@@ -34,11 +34,11 @@ def judge_run(
     Raises:
         ValueError: the manifest's settings hold a threshold that cannot be read.
     """
-    thresholds = thresholds_of(manifest)
-    if section(manifest, "part"):
-        thresholds = tuple(each for each in thresholds if each.stage is None)
     timed = None if turns is None else times_of(turns, apart_users(manifest))
     summed: dict[str, Any] = {**manifest, **summarise(manifest, totals, timed)}
+    thresholds = judged_thresholds(summed)
+    if section(manifest, "part"):
+        thresholds = tuple(each for each in thresholds if each.stage is None and not _of_whole_run(each))
     notices = find_notices(summed, totals, timed, thresholds)
     stages = _stages(manifest, thresholds, turns, seconds)
     return {
@@ -46,6 +46,11 @@ def judge_run(
         "notices": [notice.as_dict() for notice in notices],
         "verdict": judge(summed, notices, thresholds, stages),
     }
+
+
+def _of_whole_run(threshold: Threshold) -> bool:
+    """Whether it is judged by default and says nothing of a part: connections are opened once in a run."""
+    return threshold.default and threshold.name == READY_RATIO
 
 
 def judge_part(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from loadtest.judge.counts import CAME_BACK, SEQUENCED, cut_short
+from loadtest.judge.counts import CAME_BACK, SEQUENCED, cut_short, misnumbered
 from loadtest.judge.generator import coalesced_share
-from loadtest.judge.sections import NS_PER_MS, Manifest, number, section, tick_ns, whole
-from loadtest.plan.threshold import split_metric
+from loadtest.judge.sections import NS_PER_MS, Manifest, number, planned, section, tick_ns, whole
+from loadtest.judge.unanswered import unbounded
+from loadtest.plan.threshold import Threshold, split_metric
 from loadtest.units import format_count, format_ms, format_ratio
 
 COARSE_NS = 100_000
@@ -35,6 +37,11 @@ class Measurement:
     reason: str | None = None
     bound: Bound | None = None
 
+    @property
+    def unbounded(self) -> bool:
+        """Whether no value is large enough: it is that of a turn that never answered."""
+        return self.bound is not None and self.bound[0] == math.inf
+
 
 def lookup(name: str, manifest: Manifest) -> Measurement:
     """What a summarised manifest says of a threshold's name.
@@ -57,6 +64,34 @@ def lookup(name: str, manifest: Manifest) -> Measurement:
     return Measurement(None, 0, f"nothing measures {name}")
 
 
+def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
+    """What a threshold is judged by: as ``lookup``, but turns that never answered count as infinitely late.
+
+    Where a time of turns is limited from above, its percentiles are those of all turns that were due.
+    """
+    measured = lookup(threshold.name, manifest)
+    split = split_metric(threshold.name)
+    if split is None or threshold.operator not in {"<", "<="} or split[1] in {"n", "min"}:
+        return measured
+    of_due = section(manifest, "of_due", split[0])
+    return _of_due(manifest, split[1], measured, of_due) if of_due else measured
+
+
+def _of_due(manifest: Manifest, statistic: str, answered: Measurement, of_due: Manifest) -> Measurement:
+    """A statistic of all turns that were due, with what it is of those that answered."""
+    n, without = whole(of_due.get("n")), whole(of_due.get("n")) - whole(of_due.get("answered"))
+    share = f"{format_ratio(without / n)} of {format_count(n)} turns due were never answered"
+    alone = "" if answered.value is None else f"; of those that were: {format_ms(answered.value)}"
+    if unbounded(of_due, statistic):
+        return Measurement(None, n, f"{share}{alone}", (math.inf, None))
+    value = number(of_due.get(statistic))
+    if value is None:
+        return Measurement(
+            None, n, answered.reason or "the summary does not hold this statistic", answered.bound
+        )
+    return Measurement(value, n, f"{share}{alone}", _step_bound(manifest, value))
+
+
 def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
     found = section(manifest, "metrics", metric)
     n = whole(found.get("n"))
@@ -70,10 +105,15 @@ def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
         below = number(section(found, "below_resolution").get(statistic))
         why = section(found, "reasons").get(statistic) or "the summary does not hold this statistic"
         return Measurement(None, n, str(why), None if below is None else (0.0, below))
+    bound = _step_bound(manifest, value)
+    return Measurement(value, n, _qualified(manifest, found, statistic, bound), bound)
+
+
+def _step_bound(manifest: Manifest, value: float) -> Bound | None:
+    """Between what a time lies, where the clock's steps are so coarse that it shows."""
     tick = tick_ns(manifest)
     step_ms = tick / NS_PER_MS
-    bound = (max(0.0, value - step_ms), value + step_ms) if tick >= COARSE_NS else None
-    return Measurement(value, n, _qualified(manifest, found, statistic, bound), bound)
+    return (max(0.0, value - step_ms), value + step_ms) if tick >= COARSE_NS else None
 
 
 def _qualified(manifest: Manifest, metric: Manifest, statistic: str, bound: Bound | None) -> str | None:
@@ -106,6 +146,8 @@ def _connections(manifest: Manifest, name: str) -> Measurement:
     counts = section(manifest, "counts", "connections")
     attempted = whole(counts.get("attempted"))
     what, _, which = name.partition(".")
+    if name == "ready.ratio":
+        return _ready_ratio(manifest, counts)
     if name == "ready.peak":
         value = _count(counts, "peak")
     elif what in {"refused", "closed"}:
@@ -116,6 +158,18 @@ def _connections(manifest: Manifest, name: str) -> Measurement:
     if not attempted and not value:
         return Measurement(None, 0, "no connection was attempted")
     return Measurement(value, attempted, None if value is not None else f"connections.{name} was not counted")
+
+
+def _ready_ratio(manifest: Manifest, counts: Manifest) -> Measurement:
+    """Of the connections that the plan opens, the part that was ever ready."""
+    due = whole(counts.get("due"))
+    if not due and not section(manifest, "part"):
+        # A run of an earlier version did not count them.
+        due = round(planned(manifest, "connections") or 0)
+    if not due:
+        return Measurement(None, 0, "no connection was due")
+    ready = whole(counts.get("ready")) - whole(counts.get("reconnected"))
+    return Measurement(min(1.0, ready / due), due)
 
 
 def _count(counts: Manifest, name: str) -> int | None:
@@ -148,7 +202,7 @@ def _events(manifest: Manifest, what: str, ratio: str) -> Measurement:
         return Measurement(None, 0, f"no {of}{where}")
     if not ratio:
         return _maybe_partial(manifest, counts, what, Measurement(value, occasions))
-    base = "received" if what in {"foreign", "unmatched"} else "expected"
+    base = "received" if what in {"foreign", "unmatched", "malformed"} else "expected"
     if why := section(events, "unmeasured").get(base):
         return Measurement(None, 0, str(why))
     total = whole(events.get(base))
@@ -173,6 +227,8 @@ def _occasions(counts: Manifest, what: str) -> tuple[int, str]:
 def _maybe_partial(manifest: Manifest, counts: Manifest, what: str, measured: Measurement) -> Measurement:
     """At least so many, where some turns were answered without sequence numbers, or without user marks."""
     turns = section(counts, "turns")
+    if what in SEQUENCED and (why := misnumbered(turns)):
+        return Measurement(measured.value, measured.n, f"at least: {why}", (measured.value or 0, None))
     if what in SEQUENCED:
         carried, carrying = "numbered", "sequence number"
     elif what in section(manifest, "unless_marked"):

@@ -11,12 +11,13 @@ import numpy as np
 
 from loadtest.judge.compare import EXPLORED, primary_of, rules_of
 from loadtest.judge.compare_notices import Remark, remark
+from loadtest.judge.failure_share import points_yardstick
 from loadtest.judge.permutation import Array
 from loadtest.judge.promises import thresholds_of
 from loadtest.judge.sections import Manifest, number, section
 from loadtest.judge.sides import Side
 from loadtest.judge.spread import LEAST, LEVEL, MOST_REPEATS, beyond, quantile, repeats, visible
-from loadtest.judge.yardstick import Yardstick, wanted, yardstick
+from loadtest.judge.yardstick import Yardstick, wanted
 from loadtest.plan.scenario import Compare
 from loadtest.plan.threshold import Threshold
 from loadtest.units import format_count, format_ratio
@@ -103,7 +104,7 @@ def floor(side: Side, rules: Compare | None = None) -> Floor:
     remarks: list[Remark] = []
     for name in dict.fromkeys((*deciding, *EXPLORED)):
         values = [each.value for each in side.measured(name)]
-        rule = yardstick(name, values, rules, ways.get(name))
+        rule = points_yardstick(name, values, rules, ways.get(name))
         known = rule.turned(values)
         known = known[~np.isnan(known)]
         if len(known) >= LEAST:

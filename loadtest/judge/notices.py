@@ -57,4 +57,6 @@ def _causes(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator
     yield from causes.no_turn_found(manifest)
     yield from causes.timeouts(manifest, turns)
     yield from target_notices.unreadable(manifest)
+    yield from causes.tasks(manifest)
     yield from target_notices.delivery(manifest)
+    yield from target_notices.sequence(manifest)

@@ -14,32 +14,38 @@ import itertools
 
 import numpy as np
 
-from loadtest.judge.permutation import SEED, Array, Difference, Evidence, corrected, ratio
+from loadtest.judge.permutation import SEED, Array, Counting, Difference, Evidence, corrected, ratio
 
 MOST_PAIRS = 13
 """All ways to turn the signs are tried up to so many pairs (8,192 ways), beyond it as many by chance."""
 
 
-def paired_difference(baseline: Array, candidate: Array) -> Difference:
+def paired_difference(baseline: Array, candidate: Array, counting: Counting | None = None) -> Difference:
     """The mean of the differences, over the pairs of which both blocks measured."""
     away = candidate - baseline
     n = (~np.isnan(away)).sum(axis=-2).astype(np.float64)
     mean = np.where(n > 0, np.nansum(away, axis=-2) / np.maximum(n, 1), np.nan)
-    squares = np.nansum((away - mean[..., None, :]) ** 2, axis=-2)
+    variance = np.nansum((away - mean[..., None, :]) ** 2, axis=-2) / np.maximum(n - 1, 1)
+    if counting is not None:
+        variance = np.maximum(variance, _counting(away, counting).sum(axis=-2) / np.maximum(n, 1))
     known = n > 1
-    error = np.where(known, np.sqrt(squares / np.maximum(n - 1, 1) / np.maximum(n, 1)), np.inf)
+    error = np.where(known, np.sqrt(variance / np.maximum(n, 1)), np.inf)
     return Difference(mean, error, np.where(known, n - 1, np.nan))
 
 
-def paired_evidence(baseline: Array, candidate: Array, negligible: Array) -> Evidence:
+def paired_evidence(
+    baseline: Array, candidate: Array, negligible: Array, counting: Counting | None = None
+) -> Evidence:
     """How likely so large a difference is in any metric of the family, if none differs by more than that.
 
     As ``permutation.evidence``: each metric is first moved back by its own difference, at most by what is
     negligible. Of one side: 6 pairs reach a p of 0.016.
     """
-    estimate, error, _ = paired_difference(baseline, candidate)
+    estimate, error, _ = paired_difference(baseline, candidate, counting)
     shift = np.clip(np.nan_to_num(estimate), -negligible, negligible)
-    turned = _turned(candidate - baseline - shift[..., None, :])
+    away = candidate - baseline
+    noise = None if counting is None else _counting(away, counting)
+    turned = _turned(away - shift[..., None, :], noise)
     return Evidence(
         corrected(turned, ratio(estimate - negligible, error)),
         corrected(-turned, ratio(-estimate - negligible, error)),
@@ -57,13 +63,21 @@ def signs(pairs: int) -> Array:
     return rows
 
 
-def _turned(away: Array) -> Array:
+def _counting(away: Array, counting: Counting) -> Array:
+    """What chance alone gives each difference that was measured."""
+    found: Array = np.where(np.isnan(away), 0.0, counting[0] + counting[1])
+    return found
+
+
+def _turned(away: Array, noise: Array | None) -> Array:
     """The statistic of every metric under every choice of signs: (..., choices, metrics)."""
     known = ~np.isnan(away)
     n = known.sum(axis=-2, keepdims=True)
     values = np.where(known, away, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = signs(away.shape[-2]) @ values / n
-        spread = (values**2).sum(axis=-2, keepdims=True) / n - mean**2
-        found = ratio(mean, np.sqrt(np.maximum(spread, 0.0) / (n - 1)))
+        variance = ((values**2).sum(axis=-2, keepdims=True) / n - mean**2) / (n - 1)
+        if noise is not None:
+            variance = np.maximum(variance, noise.sum(axis=-2, keepdims=True) / n**2)
+        found = ratio(mean, np.sqrt(np.maximum(variance, 0.0)))
     return np.where(n > 1, found, np.nan)

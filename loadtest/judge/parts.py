@@ -11,6 +11,7 @@ import numpy.typing as npt
 from loadtest.judge.apart import times_of
 from loadtest.judge.sections import NS_PER_S
 from loadtest.judge.span import Turns
+from loadtest.judge.unanswered import FAILURES
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, Interval, sorted_moves
 from loadtest.measure.totals import Totals
@@ -91,6 +92,8 @@ def _place_counters(counters: dict[str, dict[str, int]], phase: str, rows: Turns
     ended = np.bincount(rows["outcome"], minlength=len(OUTCOMES))
     placed = {f"turns.{name}": int(n) for name, n in zip(OUTCOMES, ended, strict=True)}
     placed["turns.due"] = len(rows)
+    failed = np.isin(rows["outcome"], [OUTCOMES.index(name) for name in FAILURES])
+    placed["turns.no_first_event"] = int(np.count_nonzero(failed & (rows["first_ns"] < 0)))
     placed["turns.begun"] = len(rows) - placed["turns.not_attempted"]
     # Whether turns carried numbers is known by second only: all of those that ended then, or not all.
     numbered, complete = by_second.get("turns.numbered", 0), by_second.get("turns.complete", 0)

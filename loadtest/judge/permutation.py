@@ -7,6 +7,10 @@ Statistics are Welch's t, so that a metric of wide spread does not drown one of 
 
 Arrays are of shape (..., runs, metrics), in units in which a difference means something (logarithms of
 durations), turned so that more is worse. NaN: not measured in that run.
+
+``counting`` is, for either set, the variance that a value has because it is made of a limited number of
+counts (0 for values that are not). No set is taken to vary less than that: runs of which none lost a turn
+are alike, but not because none ever will.
 """
 
 from __future__ import annotations
@@ -30,6 +34,10 @@ TINY = 1e-12
 """Differences below this are rounding; logarithms of what was measured are exact to about 1e-3."""
 
 
+Counting = tuple[Array, Array]
+"""What chance alone gives the values of either set: variances, in the shape of the values."""
+
+
 class Evidence(NamedTuple):
     """Corrected p per metric: that it is worse, that it is better, by no more than what is negligible."""
 
@@ -45,28 +53,34 @@ class Difference(NamedTuple):
     freedom: Array
 
 
-def evidence(baseline: Array, candidate: Array, negligible: Array) -> Evidence:
+def evidence(
+    baseline: Array, candidate: Array, negligible: Array, counting: Counting | None = None
+) -> Evidence:
     """How likely so large a difference is in any metric of the family, if none differs by more than that.
 
     ``negligible`` is a half-width per metric. Each metric is first moved back by its own difference, at most
     by what is negligible: that is how the runs would lie if the hypothesis held. Worse and better are two
     claims, each with a p of its own, of one side: 4 against 4 reach 0.014, 5 against 5 reach 0.004.
     """
-    estimate, error, _ = difference(baseline, candidate)
+    estimate, error, _ = difference(baseline, candidate, counting)
     shift = np.clip(np.nan_to_num(estimate), -negligible, negligible)
     aligned = np.concatenate([baseline, candidate - shift[..., None, :]], axis=-2)
-    permuted = _permuted(aligned, baseline.shape[-2])
+    counted = None if counting is None else np.concatenate(counting, axis=-2)
+    permuted = _permuted(aligned, baseline.shape[-2], counted)
     return Evidence(
         corrected(permuted, ratio(estimate - negligible, error)),
         corrected(-permuted, ratio(-estimate - negligible, error)),
     )
 
 
-def difference(baseline: Array, candidate: Array) -> Difference:
+def difference(baseline: Array, candidate: Array, counting: Counting | None = None) -> Difference:
     """Of means, over the runs that measured; NaN where a side has none, infinite error where it has one."""
     n_b, n_c = _counted(baseline), _counted(candidate)
-    part_b = _variance(baseline, n_b) / np.maximum(n_b, 1)
-    part_c = _variance(candidate, n_c) / np.maximum(n_c, 1)
+    part_b, part_c = _variance(baseline, n_b), _variance(candidate, n_c)
+    if counting is not None:
+        part_b = np.maximum(part_b, _mean(np.where(np.isnan(baseline), np.nan, counting[0]), n_b))
+        part_c = np.maximum(part_c, _mean(np.where(np.isnan(candidate), np.nan, counting[1]), n_c))
+    part_b, part_c = part_b / np.maximum(n_b, 1), part_c / np.maximum(n_c, 1)
     total = part_b + part_c
     with np.errstate(divide="ignore", invalid="ignore"):
         split = part_b**2 / (n_b - 1) + part_c**2 / (n_c - 1)
@@ -92,7 +106,7 @@ def splits(baseline: int, runs: int) -> Array:
     return rows
 
 
-def _permuted(runs: Array, baseline: int) -> Array:
+def _permuted(runs: Array, baseline: int, counting: Array | None) -> Array:
     """The statistic of every metric under every split: (..., splits, metrics); NaN where it has none."""
     chosen = splits(baseline, runs.shape[-2])
     known = ~np.isnan(runs)
@@ -105,7 +119,13 @@ def _permuted(runs: Array, baseline: int) -> Array:
     rest, rest_squares = values.sum(-2, keepdims=True) - total, (values**2).sum(-2, keepdims=True) - squares
     with np.errstate(divide="ignore", invalid="ignore"):
         one, other = total / n, rest / m
-        error = (squares / n - one**2) / (n - 1) + (rest_squares / m - other**2) / (m - 1)
+        first, second = (squares / n - one**2) / (n - 1), (rest_squares / m - other**2) / (m - 1)
+        if counting is not None:
+            noise = np.where(known, counting, 0.0)
+            part = chosen @ noise
+            first = np.maximum(first, part / n**2)
+            second = np.maximum(second, (noise.sum(-2, keepdims=True) - part) / m**2)
+        error = first + second
         found = ratio(other - one, np.sqrt(np.maximum(error, 0.0)))
     return np.where((n > 1) & (m > 1), found, np.nan)
 

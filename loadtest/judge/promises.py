@@ -5,12 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from loadtest.judge.sections import Manifest, settings
-from loadtest.plan.threshold import Threshold, parse_threshold
+from loadtest.judge.generator import own_lateness_ms
+from loadtest.judge.sections import Manifest, section, sends_turns, settings, turns_end, whole
+from loadtest.plan.threshold import (
+    DELIVERY_RATIOS,
+    TURNED_OFF,
+    Threshold,
+    default_thresholds,
+    parse_threshold,
+)
+from loadtest.units import parse_ratio
+
+
+def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
+    """Every threshold that the run is judged by: those of ``thresholds_of``, then the default ones.
+
+    Those of events that were not delivered as they should be are judged where there was such an event.
+    Users with tasks of their own decide what they send: where they sent no turn, none was to be complete.
+
+    Raises:
+        ValueError: a threshold cannot be read; one sentence.
+    """
+    written = thresholds_of(manifest)
+    by_tasks = bool(section(manifest, "load", "planned").get("by_tasks"))
+    idle = by_tasks and not whole(section(manifest, "counts", "measured", "turns").get("due"))
+    leavers = section(settings(manifest, "chaos"), "leavers").get("share")
+    defaults = default_thresholds(
+        written,
+        [name for name, said in settings(manifest, "thresholds").items() if said == TURNED_OFF],
+        ends=sends_turns(manifest) and turns_end(manifest) and not idle,
+        leaving=parse_ratio(str(leavers)) if leavers else 0.0,
+        stages=len(settings(manifest, "load").get("stages") or ()),
+    )
+    counted = section(manifest, "counts", "measured", "events")
+    return (
+        *written,
+        *(each for each in defaults if each.name not in DELIVERY_RATIOS or _rose(each, counted)),
+    )
+
+
+def _rose(threshold: Threshold, events: Manifest) -> bool:
+    """Whether a counter of events, of whose ratio the threshold speaks, is above 0."""
+    return whole(events.get(threshold.name.split(".")[1])) > 0
 
 
 def thresholds_of(manifest: Manifest) -> tuple[Threshold, ...]:
-    """Every threshold of the scenario, then those of each stage.
+    """Every threshold that the scenario states, then those of each stage.
 
     Raises:
         ValueError: a threshold cannot be read; one sentence.
@@ -23,6 +63,8 @@ def thresholds_of(manifest: Manifest) -> tuple[Threshold, ...]:
 
 def _parsed(table: Mapping[str, Any], stage: int | None) -> Iterator[Threshold]:
     for name, written in table.items():
+        if written == TURNED_OFF:
+            continue
         for expression in written if isinstance(written, list | tuple) else [written]:
             yield parse_threshold(name, str(expression), stage)
 
@@ -42,6 +84,17 @@ def response_metric(threshold: Threshold) -> str | None:
     metric, _, statistic = threshold.name.rpartition(".")
     above = threshold.operator in {"<", "<="} and statistic != "n"
     return metric if above and metric in RESPONSE else None
+
+
+LATE_PART = 0.1
+"""The part of a response-time limit that our own lateness may take before it is told."""
+
+
+def late_for(threshold: Threshold, manifest: Manifest) -> float | None:
+    """Our own lateness in milliseconds where it is near the limit of a response time; else None."""
+    late = own_lateness_ms(manifest)
+    near = late is not None and late > threshold.limit * LATE_PART
+    return late if near and response_metric(threshold) else None
 
 
 def tightest_ms(thresholds: tuple[Threshold, ...]) -> float | None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadtest.judge.sections import Manifest, section, settings
+from loadtest.judge.sections import Manifest, section, settings, whole
+from loadtest.units import format_count
+
+REASONS_TOLD = 3
+
+SILENT = "no answer"
+"""How the reason of a layer that never answered begins."""
 
 
 def likely(manifest: Manifest) -> str:
@@ -14,7 +20,16 @@ def likely(manifest: Manifest) -> str:
     for layer, tell in _BY_LAYER.items():
         if layer in layers:
             return tell(manifest, reasons)
-    return ""
+    waited = {reason.partition(":")[0] for reason in section(manifest, "still_opening")}
+    return next((tell(manifest, "") for layer, tell in _WHILE_OPENING.items() if layer in waited), "")
+
+
+def still_opening(manifest: Manifest) -> str:
+    """Where connections stood that we left before they were ready: "; still opening at the end: ..."."""
+    reasons = [
+        f"{reason} ({format_count(whole(n))})" for reason, n in section(manifest, "still_opening").items()
+    ]
+    return f"; still opening at the end: {'; '.join(reasons[:REASONS_TOLD])}" if reasons else ""
 
 
 def _resolve(_manifest: Manifest, _reasons: str) -> str:
@@ -28,14 +43,26 @@ def _tcp(manifest: Manifest, reasons: str) -> str:
     return f"{where[:1].upper()}{where[1:]} does not answer: is the address right, is a firewall between?"
 
 
-def _tls(_manifest: Manifest, reasons: str) -> str:
+def _silent_tls(_manifest: Manifest, _reasons: str) -> str:
+    return "The server does not answer the TLS handshake: is it ws:// instead of wss://?"
+
+
+def _silent_upgrade(_manifest: Manifest, _reasons: str) -> str:
+    return "The server took the connection and does not answer the upgrade: does it speak WebSocket there?"
+
+
+def _tls(manifest: Manifest, reasons: str) -> str:
+    if f"tls: {SILENT}" in reasons:
+        return _silent_tls(manifest, reasons)
     plain = any(word in reasons for word in ("eof", "wrong_version", "wrong version", "record layer"))
     if plain:
         return "The server does not speak TLS there: is it ws:// instead of wss://?"
     return "The server's certificate was not accepted: give its authority as target.ca_file."
 
 
-def _upgrade(_manifest: Manifest, _reasons: str) -> str:
+def _upgrade(manifest: Manifest, reasons: str) -> str:
+    if f"upgrade: {SILENT}" in reasons:
+        return _silent_upgrade(manifest, reasons)
     return "The server speaks HTTP and no WebSocket there: is the path of the URL right?"
 
 
@@ -61,6 +88,15 @@ _BY_LAYER: dict[str, Callable[[Manifest, str], str]] = {
     "resolve": _resolve,
 }
 """By layer, the one that came furthest first: it is the one in the way of all others."""
+
+
+_WHILE_OPENING: dict[str, Callable[[Manifest, str], str]] = {
+    "ready": _ready,
+    "upgrade": _silent_upgrade,
+    "tls": _silent_tls,
+    "tcp": _tcp,
+}
+"""The same of connections that were still opening when the run ended."""
 
 
 def _where(manifest: Manifest) -> str:

@@ -58,6 +58,17 @@ def sends(manifest: Manifest) -> bool:
     return settings(manifest).get("traffic") is not None
 
 
+def sends_turns(manifest: Manifest) -> bool:
+    """Whether the scenario sends turns: with 0 turns each, connections are only held."""
+    return sends(manifest) and settings(manifest, "traffic").get("turns") != 0
+
+
+def turns_end(manifest: Manifest) -> bool:
+    """Whether a turn can be complete; one whose protocol knows no end goes on until its user leaves."""
+    events = settings(manifest, "protocol", "events")
+    return bool(events.get("end")) or events.get("count") is not None
+
+
 def observed(manifest: Manifest) -> list[Mapping[str, Any]]:
     """The facts that the generator noted while it ran: ``{code, numbers}``."""
     found = manifest.get("observed")

@@ -6,13 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.judge.measured import Measurement, lookup
+from loadtest.judge.measured import Measurement
+from loadtest.judge.run_standing import StandingKind, left_out_because, standing, value_in
 from loadtest.judge.sections import Manifest, section, whole
+
+STILL_RUNNING = "the run is running"
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """``name`` is what the user called it; ``runs`` count, each judged; ``left_out`` has id and reason."""
+    """``name`` is what the user called it; ``runs`` count, each judged; ``left_out`` has id and reason.
+
+    A run in which the target was down counts.
+    """
 
     name: str
     runs: tuple[Manifest, ...]
@@ -30,7 +36,22 @@ class Side:
 
     def measured(self, name: str) -> list[Measurement]:
         """What each run measured of a metric."""
-        return [lookup(name, run) for run in self.runs]
+        return [value_in(name, run) for run in self.runs]
+
+    def standing_as(self, kind: StandingKind) -> int:
+        """How many of its runs are worth that."""
+        return sum(standing(run).kind == kind for run in self.runs)
+
+    @property
+    def failed(self) -> int:
+        """In how many runs the target was down, or completed nothing."""
+        return sum(standing(run).target_failed for run in self.runs)
+
+    @property
+    def too_many_left_out(self) -> bool:
+        """Whether over a third of the runs that ended are left out."""
+        ended = [why for _, why in self.left_out if why != STILL_RUNNING]
+        return len(ended) * 3 > len(ended) + len(self.runs)
 
     def as_dict(self) -> dict[str, Any]:
         """As in the comparison's JSON."""
@@ -43,6 +64,7 @@ class Side:
                     "label": run.get("label"),
                     "started": run.get("started"),
                     "outcome": section(run, "verdict").get("outcome"),
+                    "standing": standing(run).kind,
                 }
                 for run in self.runs
             ],
@@ -56,11 +78,11 @@ def is_simulated(manifest: Manifest) -> bool:
 
 
 def side(name: str, manifests: Iterable[Manifest]) -> Side:
-    """The side of these judged runs, oldest first; one that cannot be believed is left out, with why."""
+    """The side of these judged runs, oldest first; what tells nothing of the target is left out."""
     counted: list[Manifest] = []
     left_out = []
     for manifest in sorted(manifests, key=lambda run: str(run.get("started"))):
-        if why := doubt(manifest):
+        if why := left_out_because(manifest):
             left_out.append((str(manifest.get("id")), why))
         else:
             counted.append(manifest)
@@ -72,7 +94,7 @@ def paired_sides(names: tuple[str, str], pairs: Iterable[tuple[Manifest, Manifes
     kept: list[tuple[Manifest, Manifest]] = []
     left_out: tuple[list[tuple[str, str]], list[tuple[str, str]]] = ([], [])
     for pair in pairs:
-        doubts = [doubt(each) for each in pair]
+        doubts = [left_out_because(each) for each in pair]
         if not any(doubts):
             kept.append(pair)
             continue
@@ -82,22 +104,6 @@ def paired_sides(names: tuple[str, str], pairs: Iterable[tuple[Manifest, Manifes
         Side(name, tuple(pair[at] for pair in kept), tuple(left_out[at])) for at, name in enumerate(names)
     )
     return one, other
-
-
-def doubt(manifest: Manifest) -> str | None:
-    """Why a run says nothing about its target; None where it may be compared.
-
-    A run that missed a threshold may, and so may one that was too short for one of its thresholds.
-    """
-    verdict = section(manifest, "verdict")
-    if manifest.get("status") not in {"complete", None}:
-        return f"the run is {manifest['status']}"
-    if section(manifest, "failure"):
-        return "the run failed before it began, or by a fault of loadtest"
-    if verdict.get("outcome") == "unreachable":
-        return "no connection was ever ready"
-    spoiling = [each for each in _rows(manifest, "notices") if each.get("spoils")]
-    return f"the run is invalid: {spoiling[0].get('message')}" if spoiling else None
 
 
 def newly_missed(baseline: Side, candidate: Side) -> list[str]:

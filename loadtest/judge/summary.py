@@ -16,6 +16,7 @@ from loadtest.judge.ranks import part_of
 from loadtest.judge.rates import rates
 from loadtest.judge.sections import Manifest, section, tick_ns, whole
 from loadtest.judge.span import Turns, last_matched, measured_span
+from loadtest.judge.unanswered import times_of_due
 from loadtest.judge.unmeasured import unmeasured_metrics
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import METRICS, percentile, split_metric
@@ -38,7 +39,8 @@ BOUNDED_BY = {
 def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) -> dict[str, Any]:
     """The sections of ``run.json`` that are computed from what was recorded.
 
-    ``metrics``, ``counts``, ``rates``, ``generator`` and ``burst_positions``; ``load`` with ``achieved``;
+    ``metrics``, ``counts``, ``rates``, ``generator``, ``burst_positions`` and ``of_due`` (times of turns with
+    those that never answered among them); ``load`` with ``achieved``;
     ``slow_readers`` with the metrics of users whom the plan made read slowly, where there were any;
     ``unmeasured`` with a reason for each metric that has no sample (dotted names) beside the counters that
     the protocol gives no way to know. Nothing that was not measured is 0: it is null or absent.
@@ -63,6 +65,7 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
         "rates": rates(known, totals, span, last_matched(totals, turns)),
         "load": {**section(manifest, "load"), "achieved": achieved(manifest, known["counts"], span)},
         "generator": known["generator"],
+        "of_due": times_of_due(known, totals.histograms, _extra_percentiles(manifest)),
         "burst_positions": _positions(known, turns),
         "unmeasured": {**asked, **unmeasured_metrics(known, metrics)},
     }

@@ -50,6 +50,21 @@ TARGET_KINDS: dict[str, Kind] = {
         "See slowest.jsonl for the frames; correct the protocol file, or the target.",
         ("malformed", "received"),
     ),
+    "tasks_raised": Kind(
+        "a task of a user written in Python ended by an exception",
+        "{raised} times a task raised an exception{told}.",
+        "See run.log for the first traceback of each. If the check is right, the target is not; else mend the"
+        " task.",
+        ("raised", "by", "reasons"),
+        "no; the run fails",
+    ),
+    "tasks_failed": Kind(
+        "a task of a user written in Python called `fail`",
+        "{failed} times a task said that it failed{told}.",
+        "The reason is the task's own; slowest.jsonl has the frames of the slowest and of the broken turns.",
+        ("failed", "reasons"),
+        "no; the run fails",
+    ),
     "turn_path_never_matched": Kind(
         "events came, and not one of them carried the id of a turn where the protocol looks for it",
         "{unmatched} events came, and not one carried the id of a turn at {paths}; top-level keys seen:"
@@ -57,6 +72,15 @@ TARGET_KINDS: dict[str, Kind] = {
         "Correct `turn` under [events] in the protocol to the path of the id that the message sent;"
         " slowest.jsonl has the frames.",
         ("unmatched", "turn", "keys"),
+    ),
+    "type_path_never_matched": Kind(
+        "no turn ended, and the last event of each that timed out had no type where the protocol looks for"
+        " it",
+        "{timed_out} turns timed out, and their last events had no type at {paths}; top-level keys seen:"
+        " {keys}.",
+        "Correct `type` under [events] in the protocol to the path of the events' type; slowest.jsonl has the"
+        " frames.",
+        ("timed_out", "begun", "last", "type", "keys"),
     ),
     "end_never_seen": Kind(
         "turns received events, and not one was ended by an event in the whole run",
@@ -77,6 +101,16 @@ TARGET_KINDS: dict[str, Kind] = {
         "Events were not delivered as the protocol promises: {told}.",
         "See slowest.jsonl for the frames; add thresholds on events.* to judge it.",
         ("lost", "duplicate", "out_of_order", "late", "unmatched", "missing_required", "unpaired"),
+    ),
+    "sequence_not_followed": Kind(
+        "turns carried sequence numbers that do not count their events: with a gap of more than 65,536, below"
+        " `sequence_start`, or no whole number",
+        "{turns} of {begun} turns carried sequence numbers that cannot be followed ({told}): which of their"
+        " events were lost, came twice or out of order is not known.",
+        "Correct `sequence` and `sequence_start` under [events] in the protocol, or the target's numbers;"
+        " slowest.jsonl has the frames.",
+        ("turns", "begun", "by"),
+        "no; loss, duplicates and order are null, and thresholds on them not measured",
     ),
     "refused_connections": Kind(
         "the target refused connections, by layer",

@@ -8,6 +8,7 @@ from typing import Any
 
 from loadtest.judge.catalogue import Notice, notice
 from loadtest.judge.causes import never_matched
+from loadtest.judge.counts import MISNUMBERED
 from loadtest.judge.refusing import likely
 from loadtest.judge.sections import Manifest, section, whole
 from loadtest.judge.span import Turns
@@ -110,6 +111,26 @@ def delivery(manifest: Manifest) -> Iterator[Notice]:
     if faults:
         words = (f"{format_count(n)} {name.replace('_', ' ')}" for name, n in faults.items())
         yield notice("delivery_faults", faults, {"told": ", ".join(words)})
+
+
+NOT_FOLLOWED = {
+    "gap_too_wide": "with a gap of more than 65,536",
+    "below_start": "below `sequence_start`",
+    "not_whole": "that is no whole number",
+}
+"""Why the sequence numbers of a turn cannot be followed, in words."""
+
+
+def sequence(manifest: Manifest) -> Iterator[Notice]:
+    """Sequence numbers that do not count the events of their turn."""
+    turns = section(manifest, "counts", "turns")
+    by = section(turns, MISNUMBERED)
+    if by and "lost" not in section(manifest, "unmeasured"):
+        numbers = {"turns": sum(by.values()), "begun": whole(turns.get("begun")), "by": dict(by)}
+        told = ", ".join(
+            f"{format_count(by[name])} {words}" for name, words in NOT_FOLLOWED.items() if name in by
+        )
+        yield notice("sequence_not_followed", numbers, {"told": told})
 
 
 def pings(manifest: Manifest) -> Iterator[Notice]:

@@ -9,34 +9,43 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.judge.changes import Apart, apart, change_points, unforetold
-from loadtest.judge.compared import Word
-from loadtest.judge.course import Change, Course, Newest, Step, Stretch
-from loadtest.judge.history import History, commit_of, explaining
-from loadtest.judge.measured import Measurement, lookup
+from loadtest.judge.changes import Apart, Bounds, Foreseen, apart, change_points, foresee, unforetold
+from loadtest.judge.course import Change, Course, Newest, Step, Stretch, Word, word_for
+from loadtest.judge.history import History, commit_of, explaining, missed_thresholds
+from loadtest.judge.measured import Measurement
 from loadtest.judge.permutation import Array
+from loadtest.judge.run_standing import SUCCESS_RATIOS, Standing, value_in
+from loadtest.judge.share_yardstick import is_share, own_variance, share_yardstick
 from loadtest.judge.spread import LEAST_HISTORY, LEVEL, quantile
-from loadtest.judge.weighing import Weighed, weigh, words
 from loadtest.judge.yardstick import Better, Yardstick, yardstick
 from loadtest.plan.scenario import Compare
 
 
 class Terms(NamedTuple):
-    """The history, ``rules`` of its newest run, what is better as ``promised``, the ``accepted`` position."""
+    """The history, ``rules`` of its newest run, what is better as ``promised``, the ``accepted`` position.
+
+    ``standings`` are what each run is worth.
+    """
 
     history: History
+    standings: Sequence[Standing]
     rules: Compare
     promised: Mapping[str, Better]
     accepted: int | None
 
 
 class _Metric(NamedTuple):
-    """A metric with what each run measured of it, also turned, and its changes of level."""
+    """A metric with what each run measured of it, also turned, and its changes of level.
+
+    ``turned`` is NaN too where the target was down: such a run is no part of any level. ``own`` is the
+    variance that counting alone gives a value.
+    """
 
     yardstick: Yardstick
     measured: Sequence[Measurement]
     turned: Array
     cuts: list[int]
+    own: float
 
     @property
     def ends(self) -> list[int]:
@@ -54,20 +63,30 @@ def courses(names: Iterable[str], terms: Terms, *, primary: bool) -> list[Course
     if not seen or not terms.history.runs:
         return []
     metrics = [
-        each._replace(cuts=change_points(each.turned, each.yardstick.bound, len(seen))) for each in seen
+        each._replace(cuts=change_points(each.turned, each.yardstick.bound, len(seen), each.own))
+        for each in seen
     ]
     values = np.stack([each.turned for each in metrics], axis=-1)
-    bounds = np.array([each.yardstick.bound for each in metrics])
+    bounds = _bounds(metrics)
     odd = unforetold(values, [each.cuts for each in metrics], bounds)
-    newest = _newest(metrics, values, odd, bounds)
+    newest = _newest(metrics, values, odd, bounds, terms.standings[-1])
     return [_course(each, odd[:, at], newest[at], terms, primary=primary) for at, each in enumerate(metrics)]
 
 
 def _read(name: str, terms: Terms) -> _Metric:
-    measured = [lookup(name, run) for run in terms.history.runs]
-    values = [each.value for each in measured]
-    rule = yardstick(name, values, terms.rules, terms.promised.get(name))
-    return _Metric(rule, measured, rule.turned(values), [])
+    measured = [value_in(name, run) for run in terms.history.runs]
+    failed = [each.target_failed for each in terms.standings]
+    values = [None if down else each.value for each, down in zip(measured, failed, strict=True)]
+    made = share_yardstick if is_share(name) else yardstick
+    rule = made(name, values, terms.rules, terms.promised.get(name))
+    own = own_variance(each.n for each in measured) if is_share(name) else 0.0
+    return _Metric(rule, measured, rule.turned(values), [], own)
+
+
+def _bounds(metrics: Sequence[_Metric]) -> Bounds:
+    rules = [each.yardstick for each in metrics]
+    effects, same = ([rule.bound for rule in rules], [rule.units(rule.smallest) for rule in rules])
+    return Bounds(np.array(effects), np.array(same), np.array([each.own for each in metrics]))
 
 
 def _course(
@@ -83,6 +102,7 @@ def _course(
         tuple(int(at) for at in np.flatnonzero(odd)),
         newest,
         _standing(each, terms.accepted),
+        tuple(says for name, says in missed_thresholds(terms.history.newest) if name == each.yardstick.name),
     )
 
 
@@ -94,17 +114,18 @@ def _stretches(each: _Metric, odd: npt.NDArray[np.bool_]) -> tuple[Stretch, ...]
         known = _known(fitting[first:last])
         if len(known):
             value = each.yardstick.value(float(known.mean()))
-            band = _band(each.yardstick, _known(fitting[first : min(last, newest)]))
+            band = _band(each, _known(fitting[first : min(last, newest)]))
             made.append(Stretch(first, last, len(known), value, *band))
     return tuple(made)
 
 
-def _band(rule: Yardstick, known: Array) -> tuple[float, float] | tuple[None, None]:
+def _band(each: _Metric, known: Array) -> tuple[float, float] | tuple[None, None]:
     """Where 95 of 100 further runs lie, lower end first; a share stays between 0 and 1."""
     if len(known) < LEAST_HISTORY:
         return None, None
-    freedom = len(known) - 1
-    reach = quantile(1 - LEVEL / 2, freedom) * float(known.std(ddof=1)) * math.sqrt(1 + 1 / len(known))
+    freedom, rule = len(known) - 1, each.yardstick
+    spread = math.sqrt(max(float(known.var(ddof=1)), each.own))
+    reach = quantile(1 - LEVEL / 2, freedom) * spread * math.sqrt(1 + 1 / len(known))
     ends = [rule.value(float(known.mean()) + side * reach) for side in (-1, 1)]
     low, high = min(ends), max(ends)
     return (max(low, 0.0), min(high, 1.0)) if rule.scale == "points" else (low, high)
@@ -113,12 +134,12 @@ def _band(rule: Yardstick, known: Array) -> tuple[float, float] | tuple[None, No
 def _change(each: _Metric, number: int, past: History) -> Change:
     """The change between a level and the one before; that it is one was settled when it was found."""
     before, after = _level(each, number - 1), _level(each, number)
-    found = apart(before, after, each.yardstick.bound)
+    found = apart(before, after, each.yardstick.bound, own=each.own)
     at = each.cuts[number - 1]
     run = past.runs[at]
     label = run.get("label")
     return Change(
-        *_told(each.yardstick, found, "slower" if found.estimate > 0 else "faster"),
+        *_told(each.yardstick, found, word_for(each.yardstick, worse=found.estimate > 0), before),
         at,
         str(run.get("id")),
         None if label is None else str(label),
@@ -135,62 +156,86 @@ def _standing(each: _Metric, accepted: int | None) -> Step | None:
     if not 0 <= against < newest:
         return None
     rule = each.yardstick
-    found = apart(_level(each, against), _level(each, newest), rule.bound)
+    before = _level(each, against)
+    found = apart(before, _level(each, newest), rule.bound, own=each.own)
     beyond = abs(found.estimate) >= rule.bound and found.chance <= LEVEL
     if against == newest - 1 or beyond:
-        return Step(*_told(rule, found, "slower" if found.estimate > 0 else "faster"))
-    within = -rule.bound <= found.low and found.high <= rule.bound
-    return Step(*_told(rule, found, "same" if within else "cannot tell"))
+        return Step(*_told(rule, found, word_for(rule, worse=found.estimate > 0), before))
+    same = rule.units(rule.smallest)
+    within = -same <= found.low and found.high <= same
+    return Step(*_told(rule, found, "same" if within else "cannot tell", before))
 
 
 def _level(each: _Metric, number: int) -> Array:
     return _known(each.turned[each.ends[number] : each.ends[number + 1]])
 
 
-def _told(rule: Yardstick, found: Apart, word: Word) -> tuple[Word, float, tuple[float, float], float]:
-    return word, rule.change(found.estimate), rule.changes(found.low, found.high), found.chance
+def _told(
+    rule: Yardstick, found: Apart, word: Word, before: Array
+) -> tuple[Word, float, tuple[float, float], float]:
+    level = float(before.mean())
+    low, high = (_changed(rule, level, end) for end in (found.low, found.high))
+    return word, _changed(rule, level, found.estimate), (min(low, high), max(low, high)), found.chance
+
+
+def _changed(rule: Yardstick, level: float, turned: float) -> float:
+    """A difference from a level, as it is told: of a share in points, else as a part."""
+    return rule.value(level + turned) - rule.value(level) if is_share(rule.name) else rule.change(turned)
 
 
 def _newest(
-    metrics: Sequence[_Metric], values: Array, odd: npt.NDArray[np.bool_], bounds: Array
+    metrics: Sequence[_Metric],
+    values: Array,
+    odd: npt.NDArray[np.bool_],
+    bounds: Bounds,
+    last: Standing,
 ) -> list[Newest]:
     """The newest run against the runs of its level that fit, metric by metric."""
     before = np.where(odd, np.nan, values)[:-1]
     for at, each in enumerate(metrics):
         before[: each.ends[-2], at] = np.nan
     counted = [int(n) for n in (~np.isnan(before)).sum(axis=0)]
-    made = [_unjudged(each.measured[-1], counted[at]) for at, each in enumerate(metrics)]
-    columns = [at for at, n in enumerate(counted) if n >= LEAST_HISTORY and not np.isnan(values[-1, at])]
-    if columns:
-        found = weigh("prediction", before[:, columns], values[-1:, columns], bounds[columns])
-        told = words(found, bounds[columns])
-        for place, at in enumerate(columns):
-            word: Word = next((word for word in SURE if getattr(told, word)[place]), "cannot tell")
-            made[at] = _foretold(metrics[at], counted[at], word, Weighed(*(part[place] for part in found)))
+    made = [_unjudged(each, counted[at], last) for at, each in enumerate(metrics)]
+    columns = np.flatnonzero((np.array(counted) >= LEAST_HISTORY) & ~np.isnan(values[-1]))
+    if len(columns):
+        found = foresee(before[:, columns], values[-1, columns], bounds.of(columns))
+        for place, at in enumerate(columns.tolist()):
+            level = float(np.nanmean(before[:, at]))
+            made[at] = _foretold(metrics[at], counted[at], level, found, place)
     return made
 
 
-def _foretold(each: _Metric, before: int, word: Word, found: Weighed) -> Newest:
-    """The newest run of one metric; ``found`` is of this metric alone."""
+def _foretold(each: _Metric, before: int, level: float, found: Foreseen, place: int) -> Newest:
+    """The newest run of the metric that is at ``place`` of those foreseen."""
     rule, last = each.yardstick, each.measured[-1]
-    p = float(found.worse if found.estimate > 0 else found.better)
-    interval = rule.changes(float(found.low), float(found.high))
-    return Newest(
-        word, WHY[word], last.value, last.n, before, rule.change(float(found.estimate)), interval, p
-    )
+    estimate, low, high = (float(part[place]) for part in (found.estimate, found.low, found.high))
+    worse, better = bool(found.worse[place]), bool(found.better[place])
+    settled: Word = "same" if found.same[place] else "cannot tell"
+    word = word_for(rule, worse=worse) if worse or better else settled
+    p = float((found.p_worse if estimate > 0 else found.p_better)[place])
+    ends = _changed(rule, level, low), _changed(rule, level, high)
+    change = _changed(rule, level, estimate)
+    return Newest(word, WHY[word], last.value, last.n, before, change, (min(ends), max(ends)), p)
 
 
-SURE: tuple[Word, ...] = ("slower", "faster", "same")
+_WORSE_WHY = "worse than its level foretold, and by more than the smallest effect"
+_BETTER_WHY = "better than its level foretold, and by more than the smallest effect"
 
 WHY: dict[Word, str] = {
-    "slower": "worse than its level foretold, and by more than the smallest effect",
-    "faster": "better than its level foretold, and by more than the smallest effect",
+    "worse": _WORSE_WHY,
+    "slower": _WORSE_WHY,
+    "better": _BETTER_WHY,
+    "faster": _BETTER_WHY,
     "same": "as its level foretold, within the smallest effect",
     "cannot tell": "nothing surely changed, but runs of its level differ by more than the smallest effect",
 }
 
 
-def _unjudged(last: Measurement, counted: int) -> Newest:
+def _unjudged(each: _Metric, counted: int, standing: Standing) -> Newest:
+    last = each.measured[-1]
+    if standing.target_failed:
+        word: Word = "worse" if each.yardstick.name in SUCCESS_RATIOS and last.value == 0 else "cannot tell"
+        return Newest(word, f"the newest run {standing.reason}", last.value, last.n, counted)
     if last.value is None:
         return Newest("cannot tell", last.reason or "not measured", None, last.n, counted)
     why = f"{counted} {'run' if counted == 1 else 'runs'} before it at its level; it takes {LEAST_HISTORY}"

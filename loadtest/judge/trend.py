@@ -5,23 +5,40 @@ scipy and ruptures are imported when something is computed, so that a run does n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from loadtest.errors import Exit, worst_of
 from loadtest.judge.compare import EXPLORED, primary_of, rules_of
 from loadtest.judge.compare_notices import Remark
-from loadtest.judge.course import Course
-from loadtest.judge.history import History
+from loadtest.judge.course import BETTER, WORSE, Course, Moved, Word
+from loadtest.judge.history import RECENT, History, Unusable, missed_thresholds
 from loadtest.judge.promises import thresholds_of
+from loadtest.judge.sections import section
+from loadtest.judge.spread import LEAST_HISTORY
 from loadtest.judge.tracing import Terms, courses
 from loadtest.judge.trend_notices import notices
 from loadtest.judge.yardstick import wanted
 
 SCHEMA = "loadtest.trend/1"
 
-Outcome = Literal["slower", "faster", "no change found", "too little history", "cannot tell"]
+Outcome = Literal[
+    "target down",
+    "worse",
+    "slower",
+    "threshold missed",
+    "cannot tell",
+    "too little history",
+    "better",
+    "faster",
+    "no change found",
+]
+"""The first that applies."""
+
+MOST_DOWN = 1
+"""Of the last ten runs: two in which the target was down are surely more than the 1 % that may fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +84,13 @@ class Trend:
                 "reason": self.ruling.reason,
             },
             "runs": [
-                {"id": run.get("id"), "label": run.get("label"), "started": run.get("started")}
-                for run in past.runs
+                {
+                    "id": run.get("id"),
+                    "label": run.get("label"),
+                    "started": run.get("started"),
+                    "standing": each.kind,
+                }
+                for run, each in zip(past.runs, past.standings, strict=True)
             ],
             "left_out": [{"id": each.id, "reason": each.reason} for each in past.left_out],
             "metrics": [course.as_dict() for course in self.courses],
@@ -76,18 +98,23 @@ class Trend:
         }
 
 
-def trend(past: History, metrics: Sequence[str] = (), baseline: str | None = None) -> Trend:
+def trend(
+    past: History, metrics: Sequence[str] = (), baseline: str | None = None, *, lenient: bool = False
+) -> Trend:
     """The trend of a history. ``metrics`` replace those that decide, and then no others are looked at.
 
     The newest level is held against the one before it; where the run with the id ``baseline`` is part of the
     history, against that run's level, so that marking a run accepts the level that it belongs to.
+    ``lenient`` turns the exit code of "cannot tell" into 0; a failure stays one.
     """
     rules = rules_of(past.newest)
     deciding, rest = (list(metrics), []) if metrics else primary_of(rules, past.newest)
-    terms = Terms(past, rules, wanted(thresholds_of(past.newest)), past.place(baseline))
+    terms = Terms(past, past.standings, rules, wanted(thresholds_of(past.newest)), past.place(baseline))
     others = [] if metrics else [name for name in dict.fromkeys((*rest, *EXPLORED)) if name not in deciding]
     found = (*courses(deciding, terms, primary=True), *courses(others, terms, primary=False))
-    ruling = _rule(past, [course for course in found if course.primary])
+    ruling = next(_rulings(past, [course for course in found if course.primary], terms.accepted))
+    if lenient and ruling.outcome == "cannot tell":
+        ruling = replace(ruling, exit_code=Exit.PASS)
     accepted = baseline if terms.accepted is not None else None
     return Trend(past, found, ruling, tuple(notices(past, found, ruling.outcome)), accepted)
 
@@ -97,27 +124,110 @@ def worst(trends: Sequence[Trend]) -> Exit:
     return worst_of(each.ruling.exit_code for each in trends) if trends else Exit.INVALID
 
 
-def _rule(past: History, deciding: Sequence[Course]) -> Ruling:
-    """The first that applies: slower, cannot tell, too little history, faster, no change found."""
-    told = {word: _named(deciding, word) for word in ("slower", "faster")}
-    if told["slower"] and not past.doubted:
-        return Ruling("slower", Exit.FAIL, f"Slower: {told['slower']}.")
+def _rulings(past: History, deciding: Sequence[Course], accepted: int | None) -> Iterator[Ruling]:
+    """Those that apply, in the order of ``Outcome``; the last one always does."""
+    if down := _down(past, accepted):
+        yield Ruling("target down", Exit.FAIL, down)
     if past.doubted:
-        return Ruling("cannot tell", Exit.INVALID, f"The newest run does not count: {past.doubted}.")
+        yield Ruling("cannot tell", Exit.INVALID, f"The newest run does not count: {past.doubted}.")
+    if worse := _moved(deciding, WORSE):
+        yield Ruling(worse[0], Exit.FAIL, f"{worse[1]}.")
+    if missed := _missed(past):
+        yield Ruling("threshold missed", Exit.FAIL, missed)
     if missing := [each.name for each in deciding if each.vanished]:
         said = f"The newest run did not measure what earlier ones did: {', '.join(missing)}."
-        return Ruling("cannot tell", Exit.INVALID, said)
+        yield Ruling("cannot tell", Exit.INVALID, said)
     if not any(each.judged for each in deciding):
+        yield _unjudged(past)
+    if past.doubtful * 3 > RECENT:
+        said = (
+            f"{past.doubtful} of the last {RECENT} runs cannot be believed, too many to judge by the others."
+        )
+        yield Ruling("cannot tell", Exit.INVALID, said)
+    if better := _moved(deciding, BETTER):
+        yield Ruling(better[0], Exit.PASS, f"{better[1]}; nothing is worse.")
+    yield Ruling("no change found", Exit.PASS, "The newest run fits what decides at its level.")
+
+
+def _down(past: History, accepted: int | None) -> str | None:
+    """Whether the target was down in the newest run, or in too many of the last ones.
+
+    Runs before the one that was accepted as the baseline are forgiven.
+    """
+    recent = past.standings[-RECENT:]
+    if accepted is not None:
+        recent = recent[-max(1, len(past.runs) - accepted) :]
+    failed = [each for each in recent if each.target_failed]
+    newest_failed = bool(recent) and recent[-1].target_failed and not past.doubted
+    if not newest_failed and len(failed) <= MOST_DOWN:
+        return None
+    counted = Counter(each.reason for each in failed)
+    of_the_last = f"of the last {len(recent)} runs"
+    told = ", ".join(
+        f"{n} {of_the_last if not at else 'of them'} {reason}"
+        for at, (reason, n) in enumerate(counted.most_common())
+    )
+    if not newest_failed:
+        return f"{told}."
+    also = f"; {told}" if len(failed) > 1 else ""
+    return f"The newest run {recent[-1].reason}{also}."
+
+
+def _missed(past: History) -> str | None:
+    """What the newest run misses of its own thresholds."""
+    verdict = section(past.newest, "verdict")
+    if verdict.get("outcome") != "fail":
+        return None
+    missed = [f"{name} {says}" for name, says in missed_thresholds(past.newest)]
+    if not missed:
+        return f"The newest run failed: {verdict.get('reason') or 'its verdict does not say why'}"
+    what = "its own threshold" if len(missed) == 1 else "its own thresholds"
+    return f"The newest run misses {what} {', '.join(missed)}."
+
+
+def _moved(deciding: Sequence[Course], words: tuple[Moved, Moved]) -> tuple[Moved, str] | None:
+    """What moved in one direction, shares and rates before the times that may follow from them."""
+    found = {word: named for word in words if (named := _named(deciding, word))}
+    if not found:
+        return None
+    said = "; ".join(f"{word}: {named}" for word, named in found.items())
+    return next(iter(found)), said[0].upper() + said[1:]
+
+
+def _unjudged(past: History) -> Ruling:
+    """The newest run counts and cannot be judged: the history is young, or what there is was not usable."""
+    related = [each for each in past.left_out if each.kind != "simulated"]
+    before = len(past.runs) - 1
+    if before >= LEAST_HISTORY:
+        said = f"Of the {before} runs before the newest fewer than {LEAST_HISTORY} measured what decides."
+        return Ruling("cannot tell", Exit.INVALID, said)
+    if before + len(related) < LEAST_HISTORY or not related:
         n = len(past.runs)
         said = f"{n} {'run is' if n == 1 else 'runs are'} too few to judge the newest; it takes 8 before it."
         return Ruling("too little history", Exit.PASS, said)
-    if told["faster"]:
-        return Ruling("faster", Exit.PASS, f"Faster: {told['faster']}; nothing is slower.")
-    return Ruling("no change found", Exit.PASS, "The newest run fits what decides at its level.")
+    counted = Counter(each.kind for each in related).most_common()
+    why = ", ".join(f"{n} {UNUSABLE[kind][n > 1]}" for kind, n in counted)
+    others = before + len(related)
+    said = (
+        f"Of the {others} runs before the newest {before} can be held against it, and it takes"
+        f" {LEAST_HISTORY}: {why}."
+        if before
+        else f"None of the {others} runs before the newest can be held against it: {why}."
+    )
+    return Ruling("cannot tell", Exit.INVALID, said)
 
 
-def _named(deciding: Sequence[Course], word: str) -> str:
-    """What is slower or faster, each with what says so."""
+UNUSABLE: Mapping[Unusable, tuple[str, str]] = {
+    "dated ahead": ("is dated in the future", "are dated in the future"),
+    "machine": ("was made on another machine", "were made on another machine"),
+    "load": ("was made with another load", "were made with another load"),
+    "doubt": ("cannot be believed", "cannot be believed"),
+}
+"""Of one run and of several: why it could not be used."""
+
+
+def _named(deciding: Sequence[Course], word: Word) -> str:
+    """What is called so, each with what says it."""
     found: Mapping[str, list[str]] = {
         each.name: [
             *(["the newest run"] if each.newest.word == word else []),

@@ -10,6 +10,9 @@ from loadtest.judge.course import Course
 from loadtest.judge.history import History, explaining
 from loadtest.judge.spread import LEAST_HISTORY
 
+MOST_REASONS = 3
+"""Reasons for which runs do not count that have a remark of their own."""
+
 MOST_NAMED = 3
 """Runs that a remark names; of more it tells the number."""
 
@@ -22,6 +25,7 @@ def notices(past: History, courses: Sequence[Course], outcome: str) -> Iterator[
             "SIMULATED: loadtest's own simulator answered, so no number here speaks of a real backend.",
             "Give the address of a real backend with --target.",
         )
+    yield from _down(past)
     yield from _left_out(past)
     yield from _young([course for course in courses if course.primary], outcome)
     yield from _odd(past, [course for course in courses if course.primary])
@@ -32,12 +36,34 @@ def _left_out(past: History) -> Iterator[Remark]:
     groups: dict[str, list[str]] = {}
     for each in past.left_out:
         groups.setdefault(each.reason, []).append(each.id)
-    for reason, ids in groups.items():
+    for reason, ids in list(groups.items())[:MOST_REASONS]:
         does = "does" if len(ids) == 1 else "do"
         yield remark(
             "run_left_out",
             f"{_names(ids)} {does} not count: {reason}.",
             "Nothing, unless they should: then run them again, or see another machine with --machine.",
+        )
+    others = sum(map(len, list(groups.values())[MOST_REASONS:]))
+    if others:
+        yield remark(
+            "run_left_out",
+            f"{others} more {'run does' if others == 1 else 'runs do'} not count, for other reasons.",
+            "See left_out in --format json.",
+        )
+
+
+def _down(past: History) -> Iterator[Remark]:
+    """Runs in which the target was down; their shares of success are 0, their times are missing for it."""
+    groups: dict[str, list[str]] = {}
+    for run, each in zip(past.runs, past.standings, strict=True):
+        if each.target_failed:
+            groups.setdefault(each.reason, []).append(str(run.get("id")))
+    for reason, ids in groups.items():
+        yield remark(
+            "target_down",
+            f"{_names(ids)} {reason}; no level is made of {'it' if len(ids) == 1 else 'them'}.",
+            "See why with loadtest report; once it is mended for good, accept what came before with"
+            " loadtest runs baseline.",
         )
 
 

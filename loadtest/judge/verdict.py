@@ -2,12 +2,14 @@
 
 The first that applies: a run that failed before it began (2) or by a fault of ours (70), interrupted (130),
 no connection was ever ready (3), a notice that spoils the result (4), a threshold missed or an event that
-reached the wrong user (1), a threshold not measured (4), nothing measured at all (4), else pass (0).
+reached the wrong user (1), a task that raised or failed (1), a threshold not measured (4), nothing measured
+at all (4), else pass (0).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,12 +18,11 @@ from loadtest.judge.catalogue import Notice
 from loadtest.judge.causes import CAUSES
 from loadtest.judge.counts import in_doubt, not_opened
 from loadtest.judge.deciding import Outcome, decide
-from loadtest.judge.generator import own_lateness_ms, saturated
-from loadtest.judge.measured import Measurement, lookup
-from loadtest.judge.promises import response_metric
-from loadtest.judge.refusing import likely
-from loadtest.judge.sections import Manifest, model, section, sends, whole
-from loadtest.judge.self_notices import LATE_PART
+from loadtest.judge.generator import longest_lateness_ms, saturated
+from loadtest.judge.measured import Measurement, measured_for
+from loadtest.judge.promises import late_for, response_metric
+from loadtest.judge.refusing import likely, still_opening
+from loadtest.judge.sections import Manifest, model, section, turns_end, whole
 from loadtest.plan.threshold import Threshold
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 
@@ -88,34 +89,47 @@ def _row(threshold: Threshold, manifest: Manifest | None) -> dict[str, Any]:
         "reason": measured.reason,
         "unit": threshold.unit,
     }
+    if threshold.default:
+        row["default"] = True
+    if measured.unbounded:
+        row["unbounded"] = True
     return row if threshold.stage is None else {**row, "stage": threshold.stage}
 
 
 def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]:
-    measured = lookup(threshold.name, manifest)
+    measured = measured_for(threshold, manifest)
     outcome = decide(threshold, measured)
-    doubt = _own_delay(threshold, manifest, outcome) or _order_in_doubt(threshold, manifest)
+    doubt = _own_delay(threshold, manifest, measured, outcome) or _order_in_doubt(threshold, manifest)
     if doubt:
         return Measurement(measured.value, measured.n, doubt), "not_measured"
+    late = late_for(threshold, manifest)
+    if late is not None and outcome == "held" and measured.reason is None:
+        # What holds with our own delay in it holds without.
+        return replace(measured, reason=f"an upper bound: the generator was {format_ms(late)} late"), outcome
     return measured, outcome
 
 
-def _own_delay(threshold: Threshold, manifest: Manifest, outcome: Outcome) -> str | None:
+def _own_delay(
+    threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Outcome
+) -> str | None:
     """Why a response-time threshold is not decided: our own delay is more than a tenth of its limit.
 
-    In the closed model a saturated generator leaves every such threshold undecided. Else only a miss is
-    in doubt, and only where service time, which does not contain our delay, does not miss as well.
+    In the closed model a saturated generator leaves every such threshold undecided: it offered less load.
+    Else only a miss is in doubt, for response time with our delay in it is an upper bound; and only where
+    neither service time, which does not contain our delay, misses as well, nor response time without the
+    longest that we were ever late.
     """
-    metric = response_metric(threshold)
-    late = own_lateness_ms(manifest)
-    if metric is None or outcome == "not_measured" or late is None or late <= threshold.limit * LATE_PART:
+    metric, late = response_metric(threshold), late_for(threshold, manifest)
+    if metric is None or outcome == "not_measured" or late is None:
         return None
     if model(manifest) == "closed" and saturated(manifest):
         return f"the generator was saturated, its own lateness of {format_ms(late)} is too near the limit"
-    if outcome == "held":
+    longest = longest_lateness_ms(manifest) or late
+    surely = measured.value is not None and measured.value - longest > threshold.limit
+    if outcome == "held" or surely:
         return None
-    service = lookup(threshold.name.replace(metric, f"{metric}.service"), manifest)
-    if decide(threshold, service) == "missed":
+    of_service = replace(threshold, name=threshold.name.replace(metric, f"{metric}.service"))
+    if decide(threshold, measured_for(of_service, manifest)) == "missed":
         return None
     return f"the generator's own lateness of {format_ms(late)} may be the cause; service time does not miss"
 
@@ -167,7 +181,7 @@ def _unreachable(case: Case) -> Ruling | None:
     where = ", ".join(f"{format_count(n)} at {layer}" for layer, n in refused.items())
     reasons = "; ".join(list(section(case.manifest, "refusals"))[:3])
     why = f" ({reasons})" if reasons else ""
-    told = f"; refused: {where}{why}" if where else ""
+    told = (f"; refused: {where}{why}" if where else "") + still_opening(case.manifest)
     sentence = f"No connection was ever ready, so nothing was measured{told}. {likely(case.manifest)}"
     return Ruling("unreachable", Exit.UNREACHABLE, sentence.strip())
 
@@ -182,9 +196,26 @@ def _missed(case: Case) -> Ruling | None:
     foreign = whole(section(case.manifest, "counts", "events").get("foreign"))
     judged = any(threshold.name.startswith("events.foreign") for threshold in case.thresholds)
     told = [f"{format_count(foreign)} events of other users arrived."] if foreign and not judged else []
+    told += _none_complete(case)
     if missed:
         told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")
         told += _first_cause(case)
+    return Ruling("fail", Exit.FAIL, " ".join(told)) if told else None
+
+
+def _none_complete(case: Case) -> list[str]:
+    """That every turn failed: no threshold that a scenario leaves out makes a pass of that."""
+    turns = section(case.manifest, "counts", "measured", "turns")
+    due = whole(turns.get("due"))
+    if not due or whole(turns.get("complete")) or not turns_end(case.manifest):
+        return []
+    return [f"None of the {format_count(due)} turns due was complete."]
+
+
+def _tasks_failed(case: Case) -> Ruling | None:
+    """A task raised, or called ``fail``: what the user's own code checks was not so."""
+    codes = ("tasks_raised", "tasks_failed")
+    told = [notice.message for notice in case.notices if notice.code in codes]
     return Ruling("fail", Exit.FAIL, " ".join(told)) if told else None
 
 
@@ -203,9 +234,10 @@ def _undecided(case: Case) -> Ruling | None:
 
 
 def _empty(case: Case) -> Ruling | None:
-    """Without thresholds a run that measured is a pass; one that asked and got no event did not measure."""
-    events = section(case.manifest, "counts", "measured", "events")
-    if case.rows or not sends(case.manifest) or whole(events.get("matched")):
+    """A run that asked and got no event did not measure, whatever thresholds on connections say."""
+    counts = section(case.manifest, "counts", "measured")
+    asked = whole(section(counts, "turns").get("due"))
+    if not asked or whole(section(counts, "events").get("matched")):
         return None
     told = "No event answered a turn in the measured part, so nothing was measured."
     return Ruling("invalid", Exit.INVALID, " ".join([told, *_first_cause(case)]))
@@ -215,12 +247,10 @@ def _passed(case: Case) -> Ruling:
     n = len(case.rows)
     if not n:
         return Ruling("pass", Exit.PASS, "Measured; the scenario sets no thresholds.")
-    told = (
-        "Its one threshold was measured and held."
-        if n == 1
-        else f"All {n} thresholds were measured and held."
-    )
-    return Ruling("pass", Exit.PASS, told)
+    told = "Its one threshold was" if n == 1 else f"All {n} thresholds were"
+    default = sum(each.default for each in case.thresholds)
+    by_default = f" ({format_count(default)} of them by default)" if default else ""
+    return Ruling("pass", Exit.PASS, f"{told} measured and held{by_default}.")
 
 
 PRECEDENCE: tuple[Callable[[Case], Ruling | None], ...] = (
@@ -229,6 +259,7 @@ PRECEDENCE: tuple[Callable[[Case], Ruling | None], ...] = (
     _unreachable,
     _spoilt,
     _missed,
+    _tasks_failed,
     _undecided,
     _empty,
     _passed,

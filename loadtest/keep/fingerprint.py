@@ -8,7 +8,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,21 @@ LIBRARIES = ("locust", "gevent", "websockets", "numpy", "msgspec")
 
 GIT_PATIENCE_S = 2.0
 
+MACHINE = "LOADTEST_MACHINE"
+"""Names the machine, so that its runs are one history whatever else is known of it."""
+
+IMAGE = "LOADTEST_CONTAINER_IMAGE"
+"""The image that a container was started from, which nothing inside it tells."""
+
+NAME_LENGTH = 64
+
+GIB = 1 << 30
+
+CONTAINER_VARIABLES = ("container", "KUBERNETES_SERVICE_HOST")
+CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
+CONTAINER_GROUPS = ("docker", "kubepods", "containerd", "libpod", "lxc")
+"""In the paths of the first process's control groups."""
+
 
 def fingerprint(
     scenario_sha256: str,
@@ -33,22 +48,20 @@ def fingerprint(
 ) -> dict[str, Any]:
     """The surroundings of this process, as plain data; what this platform does not tell is None.
 
-    ``arguments`` are the command line, kept without secrets. No host is named: ``machine`` is a digest
-    that is the same for two runs of one machine. ``git`` is the repository of ``cwd``.
+    ``arguments`` are the command line, kept without secrets. No host is named: ``machine`` is the name that
+    LOADTEST_MACHINE gives, else a digest that is the same for two runs of one machine. ``machine_from`` says
+    what it was made of: "name", "machine-id", or "facts" where a machine has no lasting id of its own, as in
+    a container. ``git`` is the repository of ``cwd``.
     """
+    facts = _facts()
+    machine, made_from = _machine(facts)
     return {
         "loadtest": __version__,
         "scenario_sha256": scenario_sha256,
         "arguments": (redactor or Redactor()).arguments(arguments),
-        "machine": _machine_digest(),
-        "system": platform.system(),
-        "kernel": platform.release(),
-        "architecture": platform.machine(),
-        "cpu": _cpu_model(),
-        "cores": psutil.cpu_count(logical=False),
-        "cores_logical": psutil.cpu_count(),
-        "cores_usable": _usable_cores(),
-        "memory_bytes": psutil.virtual_memory().total,
+        "machine": machine,
+        "machine_from": made_from,
+        **facts,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "libraries": {name: _version(name) for name in LIBRARIES},
         "limits": {"open_files": _open_files(), "local_ports": _local_ports()},
@@ -56,10 +69,73 @@ def fingerprint(
     }
 
 
-def _machine_digest() -> str:
-    told = Path("/etc/machine-id")
-    identity = told.read_text("ascii", "replace").strip() if told.is_file() else ""
-    return hashlib.sha256((identity or platform.node()).encode()).hexdigest()[:12]
+def _facts() -> dict[str, Any]:
+    """The hardware and the kernel, as far as they are told."""
+    return {
+        "system": platform.system(),
+        "kernel": platform.release(),
+        "architecture": platform.machine(),
+        "cpu": _cpu_model(),
+        "cores": psutil.cpu_count(logical=False),
+        "cores_logical": psutil.cpu_count(),
+        "cores_usable": _usable_cores(),
+        "cores_quota": _cores_quota(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "container_image": os.environ.get(IMAGE) or None,
+    }
+
+
+def _machine(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """The identity of the machine and what it was made of, never a host name: a container has a new one."""
+    if name := re.sub(r"[^A-Za-z0-9._-]+", "-", os.environ.get(MACHINE, "").strip())[:NAME_LENGTH]:
+        return name, "name"
+    if (lasting := _machine_id()) and not _in_container():
+        return _digest(lasting), "machine-id"
+    told = (
+        facts["cpu"],
+        facts["cores_usable"] or facts["cores_logical"],
+        facts["cores_quota"],
+        round(facts["memory_bytes"] / GIB),
+        facts["system"],
+        ".".join(facts["kernel"].split(".")[:2]),
+        facts["architecture"],
+        facts["container_image"],
+    )
+    return _digest("|".join(map(str, told))), "facts"
+
+
+def _digest(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]
+
+
+def _machine_id() -> str | None:
+    """The lasting id of this system; None where it has none, or none yet ("uninitialized")."""
+    told = _text_of("/etc/machine-id").strip()
+    return told if re.fullmatch(r"[0-9a-f]{32}", told) and told.strip("0") else None
+
+
+def _in_container() -> bool:
+    """Whether this is a container: its machine id, if any, came with its image, and is on other hosts too."""
+    if any(os.environ.get(name) for name in CONTAINER_VARIABLES):
+        return True
+    if any(Path(path).exists() for path in CONTAINER_FILES):
+        return True
+    groups = _text_of("/proc/1/cgroup")
+    return any(word in groups for word in CONTAINER_GROUPS)
+
+
+def _cores_quota() -> float | None:
+    """How many cores' worth of time this control group may take; None: no limit, or none is told."""
+    quota, _, period = _text_of("/sys/fs/cgroup/cpu.max").strip().partition(" ")
+    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
+
+
+def _text_of(path: str) -> str:
+    """What a file of the system says; nothing where it is not there or not to be read."""
+    try:
+        return Path(path).read_text("ascii", "replace") if Path(path).is_file() else ""
+    except OSError:
+        return ""
 
 
 def _cpu_model() -> str | None:

@@ -169,11 +169,21 @@ def _manifest(runs: Sequence[Run], offsets: Sequence[float], label: str | None) 
             "processes": sum((each.get("generator") or {}).get("processes") or 1 for each in manifests)
         },
         "refusals": dict(sum((Counter(each.get("refusals") or {}) for each in manifests), Counter())),
+        **_tasks(manifests),
         "observed": [*_observed(manifests), _stated(offsets)],
         "merged": [{"run": run.id, "offset_s": offset} for run, offset in zip(runs, offsets, strict=True)],
         "fingerprint": _fingerprint(runs, offsets),
         "verdict": None,
     }
+
+
+def _tasks(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What tasks raised and failed on all hosts, where there was any."""
+    told = [each["tasks"] for each in manifests if each.get("tasks")]
+    summed = {
+        what: dict(sum((Counter(each[what]) for each in told), Counter())) for what in ("raised", "failed")
+    }
+    return {"tasks": summed} if told else {}
 
 
 def _observed(manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

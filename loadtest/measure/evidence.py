@@ -42,16 +42,18 @@ def frame_log(kind: str, turn: Turn, start_ns: int) -> dict[str, Any]:
         "done_ns": turn.done_ns - start_ns if turn.done_ns != NEVER else None,
         "frames": frames,
         "left_out": turn.left_out + cut,
-        "phase": PHASES[turn.part.index],
+        "phase": PHASES[turn.metrics.phase],
         **_faults(turn),
     }
 
 
 def _faults(turn: Turn) -> dict[str, Any]:
     """What the ledger of a turn holds against it: the numbers that never came, and how many came wrong."""
-    missing = (turn.holes or [])[:MISSING_TOLD]
+    missing = turn.missing.first(MISSING_TOLD) if turn.missing else []
     counted = {"lost": turn.lost, "duplicate": turn.duplicate, "out_of_order": turn.out_of_order}
-    return {**({"missing": missing} if missing else {}), **{name: n for name, n in counted.items() if n}}
+    misnumbered = {"misnumbered": turn.misnumbered} if turn.misnumbered else {}
+    told = {"missing": missing} if missing else misnumbered
+    return {**told, **{name: n for name, n in counted.items() if n}}
 
 
 def _capped(entries: list[int | bytes]) -> tuple[list[int | bytes], int]:

@@ -17,7 +17,7 @@ import numpy as np
 from loadtest.measure.evidence import as_text, frame_log
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, TURN, Interval
-from loadtest.speak.record import BUFFERS, COUNTERS, Part
+from loadtest.speak.phase_metrics import BUFFERS, COUNTERS, PhaseMetrics
 from loadtest.speak.session import Session
 from loadtest.speak.turn import COMPLETE, NEVER, Outcome, Turn
 
@@ -39,8 +39,8 @@ EVIDENCE_KEPT = 20
 """Frame logs kept per second, and payloads of a kind: enough to explain, too few to slow the run."""
 
 
-class PhaseRecord(Part):
-    """Counters and buffers of one part of the run, and how they are emptied."""
+class PhaseRecord(PhaseMetrics):
+    """Counters and buffers of one phase of the run, and how they are emptied."""
 
     __slots__ = ()
 
@@ -56,7 +56,7 @@ class PhaseRecord(Part):
 
     def take_histograms(self) -> dict[str, Histogram]:
         """A histogram per buffer that is not empty, by tag; the buffers start again empty."""
-        prefix = "" if self.index == MEASURED else f"{PHASES[self.index]}:"
+        prefix = "" if self.phase == MEASURED else f"{PHASES[self.phase]}:"
         taken = {}
         for name, metric in BUFFERS.items():
             buffer = getattr(self, name)
@@ -69,7 +69,7 @@ class PhaseRecord(Part):
 
 
 class Recorder:
-    """All that one process measures. Implements ``speak.record.Record``.
+    """All that one process measures. Implements ``speak.session.SessionRecorder``.
 
     Instants are of the run's clock; ``start_ns`` is the run's start on it. ``sessions`` are the
     conversations of this process.
@@ -80,8 +80,8 @@ class Recorder:
         self.worker = worker
         self.measured_ns = start_ns + warmup_ns
         self.end_ns = self.measured_ns + duration_ns
-        self.parts = tuple(PhaseRecord(index) for index in range(3))
-        self.part = self.parts[WARMUP if warmup_ns else MEASURED]
+        self.phases = tuple(PhaseRecord(index) for index in range(3))
+        self.metrics = self.phases[WARMUP if warmup_ns else MEASURED]
         self.instants: dict[str, int] = {}
         self.ready = 0
         self.sessions: Iterable[Session] = ()
@@ -94,42 +94,43 @@ class Recorder:
         self._broken: list[Turn] = []
         self._faulty: list[Turn] = []
 
-    # ------------------------------------------------------------------ speak.record.Record
+    # ------------------------------------------------------------------ speak.session.SessionRecorder
 
-    def part_of(self, intended_ns: int) -> PhaseRecord:
-        """The part of the run that an intended instant lies in."""
+    def metrics_at(self, intended_ns: int) -> PhaseRecord:
+        """The metrics of the phase in which an intended instant lies."""
         if intended_ns < self.measured_ns:
-            return self.parts[WARMUP]
-        return self.parts[MEASURED if intended_ns < self.end_ns else DRAIN]
+            return self.phases[WARMUP]
+        return self.phases[MEASURED if intended_ns < self.end_ns else DRAIN]
 
     def enter(self, now_ns: int) -> None:
-        """Move to the part of the run that ``now_ns`` lies in; called at each boundary."""
-        self.part = self.part_of(now_ns)
+        """Move to the phase of the run that ``now_ns`` lies in; called at each boundary."""
+        self.metrics = self.metrics_at(now_ns)
 
     def ended(self, turn: Turn) -> None:
         """Enter a turn that has ended and whose ledger is closed."""
         outcome = turn.outcome
-        part = turn.part
+        metrics = turn.metrics
         done_ns = turn.done_ns
         if outcome is COMPLETE:
-            part.turns_complete += 1
+            metrics.turns_complete += 1
             completion = done_ns - turn.intended_ns
-            part.completion.append(completion if completion > 0 else 0)  # noqa: FURB136 - max() costs 0.1 us
+            metrics.completion.append(completion if completion > 0 else 0)  # noqa: FURB136 - max() costs 0.1 us
             if turn.sent_ns != NEVER:
-                part.completion_service.append(done_ns - turn.sent_ns if done_ns > turn.sent_ns else 0)
-            if completion > self._slow_ns and turn.frames is not None and part.index == MEASURED:
+                metrics.completion_service.append(done_ns - turn.sent_ns if done_ns > turn.sent_ns else 0)
+            if completion > self._slow_ns and turn.frames is not None and metrics.phase == MEASURED:
                 self._slow(turn, completion)
-            if (turn.lost or turn.duplicate or turn.out_of_order) and len(self._faulty) < BROKEN_KEPT:
+            faulty = turn.lost or turn.duplicate or turn.out_of_order or turn.misnumbered
+            if faulty and len(self._faulty) < BROKEN_KEPT:
                 self._faulty.append(turn)
         else:
-            self._ended_badly(turn, part)
-        if turn.last_ns > self._last_matched_ns and part.index == MEASURED:
+            self._ended_badly(turn, metrics)
+        if turn.last_ns > self._last_matched_ns and metrics.phase == MEASURED:
             self._last_matched_ns = turn.last_ns
         self._rows += _ROW.pack(
             turn.seq,
             turn.user,
             turn.position,
-            part.index,
+            metrics.phase,
             outcome,
             turn.payload_crc,
             turn.received,
@@ -142,11 +143,14 @@ class Recorder:
             done_ns,
         )
 
-    def _ended_badly(self, turn: Turn, part: Part) -> None:
+    def _ended_badly(self, turn: Turn, metrics: PhaseMetrics) -> None:
         name = f"turns_{OUTCOMES[turn.outcome or 0]}"
-        setattr(part, name, getattr(part, name) + 1)
+        setattr(metrics, name, getattr(metrics, name) + 1)
         if turn.reason:
-            part.count(f"turns.{OUTCOMES[turn.outcome or 0]}_by.{turn.reason}")
+            metrics.count(f"turns.{OUTCOMES[turn.outcome or 0]}_by.{turn.reason}")
+        if turn.outcome is not Outcome.ABANDONED:
+            # Counted where it is 0 as well: then it is known that each of them had a first event.
+            metrics.count("turns.no_first_event", int(turn.first_ns == NEVER))
         if turn.outcome is not Outcome.ABANDONED and len(self._broken) < BROKEN_KEPT:
             self._broken.append(turn)
 
@@ -161,7 +165,7 @@ class Recorder:
 
     def owned_elsewhere(self, turn_id: object, user: int) -> bool:
         """Whether a turn id belongs to another virtual user of this process."""
-        return any(session.owns(turn_id) for session in self.sessions if session.number != user)
+        return any(session.owns(turn_id) for session in self.sessions if session.user != user)
 
     def evidence(self, kind: str, payload: bytes, user: int) -> None:
         """Keep a payload that should not have come; of one kind no more than may crowd out another."""
@@ -172,13 +176,13 @@ class Recorder:
 
     def not_attempted(self, seq: int, user: int, position: int, intended_ns: int) -> None:
         """A turn fell due and was never begun."""
-        part = self.part_of(intended_ns)
-        part.turns_not_attempted += 1
+        metrics = self.metrics_at(intended_ns)
+        metrics.turns_not_attempted += 1
         row = (
             seq,
             user,
             position,
-            part.index,
+            metrics.phase,
             Outcome.NOT_ATTEMPTED,
             0,
             0,
@@ -207,15 +211,15 @@ class Recorder:
         """Everything since the last call, as the interval ``second``."""
         histograms: dict[str, Histogram] = {}
         counters: dict[str, dict[str, int]] = {}
-        for part in self.parts:
-            for tag, histogram in part.take_histograms().items():
+        for metrics in self.phases:
+            for tag, histogram in metrics.take_histograms().items():
                 if tag in histograms:
                     histograms[tag].add(histogram)
                 else:
                     histograms[tag] = histogram
-            found = part.take_counters()
+            found = metrics.take_counters()
             if found:
-                counters[PHASES[part.index]] = found
+                counters[PHASES[metrics.phase]] = found
         if self._last_matched_ns != NEVER:
             self.instant("last_matched", self._last_matched_ns)
         interval = Interval(

@@ -14,7 +14,7 @@ from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import written_secrets
 from loadtest.plan.settings import HIDDEN, public_settings, public_url
 from loadtest.plan.template import Template
-from loadtest.plan.threshold import Threshold
+from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
 from loadtest.plan.unmeasured import unmeasured_counters
 from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
 
@@ -248,11 +248,14 @@ def _chaos(scenario: Scenario) -> Iterator[str]:
 
 
 def _judged(scenario: Scenario) -> Iterator[str]:
-    for threshold in scenario.thresholds:
+    for threshold in scenario.judged:
         stage = "" if threshold.stage is None else f" (in stage {threshold.stage + 1})"
-        yield f"{_told(threshold)}{stage}"
-    if not scenario.thresholds:
-        yield "nothing: a run that measured anything passes"
+        default = " (default)" if threshold.default else ""
+        if threshold.default and threshold.name in DELIVERY_RATIOS:
+            default = " (default, where the run counts any)"
+        yield f"{_told(threshold)}{stage}{default}"
+    for name in scenario.turned_off:
+        yield f"{name}: turned off"
     for rule in scenario.abort.rules:
         yield f"the run ends early where {_told(rule)}, after {format_duration(scenario.abort.after_ns)}"
 

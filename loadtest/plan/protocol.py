@@ -83,6 +83,11 @@ class Events:
     count: int | None = None
     sequence_start: int = 0
 
+    @property
+    def ends(self) -> bool:
+        """Whether a turn can be complete; one without an end goes on until its user leaves."""
+        return bool(self.end) or self.count is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from loadtest.plan.reading import Table, told
 from loadtest.plan.scenario import Abort, Compare, Limits
-from loadtest.plan.threshold import Threshold, parse_threshold, resolve
+from loadtest.plan.threshold import STATED_BY, TURNED_OFF, Threshold, parse_threshold, resolve
 from loadtest.units import parse_ratio
 
 MOST_PRIMARY = 6
 """More metrics than this do not decide together: each costs the others some power."""
+
+
+def read_turned_off(table: Table) -> tuple[str, ...]:
+    """What would be judged by default and is not (``NAME = "none"``), taken out of ``table``."""
+    names = [name for name, written in table.data.items() if written == TURNED_OFF]
+    for name in names:
+        if name not in STATED_BY:
+            known = ", ".join(f"`{each}`" for each in STATED_BY)
+            table.report(name, f'"{TURNED_OFF}" turns off what is judged by default: {known}, not `{name}`')
+    table.data = {name: value for name, value in table.data.items() if value != TURNED_OFF}
+    return tuple(name for name in names if name in STATED_BY)
 
 
 def read_thresholds(table: Table, stage: int | None = None) -> tuple[Threshold, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from loadtest.plan.protocol import Protocol
-from loadtest.plan.threshold import Threshold
+from loadtest.plan.threshold import Threshold, default_thresholds
 
 SIMULATOR = "simulator"
 """The target URL that means: start our own simulator and aim at it."""
@@ -202,7 +202,8 @@ class Scenario:
 
     ``settings`` is the effective plan as plain TOML-able data (what ``run.json`` keeps and workers
     are sent); ``sha256`` is of its canonical JSON without the target, so that the same load on two
-    targets has the same hash. ``thresholds`` of a stage carry ``stage``.
+    targets has the same hash. ``thresholds`` are those written, those of a stage carry ``stage``;
+    ``turned_off`` names what would be judged by default and is not.
     """
 
     name: str
@@ -215,7 +216,21 @@ class Scenario:
     traffic: Traffic | None
     chaos: Chaos = field(default_factory=Chaos)
     thresholds: tuple[Threshold, ...] = ()
+    turned_off: tuple[str, ...] = ()
     abort: Abort = field(default_factory=Abort)
     compare: Compare = field(default_factory=Compare)
     limits: Limits = field(default_factory=Limits)
     settings: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> tuple[Threshold, ...]:
+        """What a run is judged by: the thresholds written, then the default ones."""
+        sends = self.traffic is not None and self.traffic.turns != 0
+        defaults = default_thresholds(
+            self.thresholds,
+            self.turned_off,
+            ends=sends and self.protocol.events.ends,
+            leaving=self.chaos.leavers,
+            stages=len(self.load.stages),
+        )
+        return (*self.thresholds, *defaults)

@@ -17,7 +17,7 @@ from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol, read_protocol
 from loadtest.plan.questions import QUESTIONS
 from loadtest.plan.reading import Source, Table, told
-from loadtest.plan.rules import read_abort, read_compare, read_limits, read_thresholds
+from loadtest.plan.rules import read_abort, read_compare, read_limits, read_thresholds, read_turned_off
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.settings import HIDDEN, public_settings, scenario_hash
 from loadtest.plan.shipped import find
@@ -80,6 +80,8 @@ def _read(table: Table, base: Path, path: str, question: str) -> Scenario:
     target = read_target(table.table("target"), base)
     load, of_stages = read_load(table.table("load"))
     traffic = read_traffic(table.table("traffic"), load, base) if table.has("traffic") else None
+    promises = table.table("thresholds")
+    turned_off = read_turned_off(promises)
     scenario = Scenario(
         name=name,
         question=table.text("question", question),
@@ -90,7 +92,8 @@ def _read(table: Table, base: Path, path: str, question: str) -> Scenario:
         load=load,
         traffic=_with_questions(traffic, protocol),
         chaos=read_chaos(table.table("chaos")),
-        thresholds=(*read_thresholds(table.table("thresholds")), *of_stages),
+        thresholds=(*read_thresholds(promises), *of_stages),
+        turned_off=turned_off,
         abort=read_abort(table.table("abort")),
         compare=read_compare(table.table("compare")),
         limits=read_limits(table.table("limits")),

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from loadtest.plan.chaos_file import chaos_settings, reconnect_settings
 from loadtest.plan.protocol import Events, Protocol, Step, TurnShape
 from loadtest.plan.scenario import Abort, Auth, Compare, Limits, Load, Rows, Scenario, Target, Traffic
-from loadtest.plan.threshold import Threshold
+from loadtest.plan.threshold import TURNED_OFF, Threshold
 from loadtest.units import exact_duration, exact_rate, exact_ratio
 
 Plain = dict[str, object]
@@ -85,7 +85,7 @@ def _settings(scenario: Scenario, target: Plain, data: object) -> Plain:
         "target": target,
         "load": _load(scenario.load, scenario.thresholds),
         "chaos": chaos_settings(scenario.chaos),
-        "thresholds": _promises(whole),
+        "thresholds": {**_promises(whole), **dict.fromkeys(scenario.turned_off, TURNED_OFF)},
         "abort": _abort(scenario.abort),
         "compare": _compare(scenario.compare),
         "limits": _limits(scenario.limits),

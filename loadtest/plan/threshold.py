@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, cast
@@ -40,6 +40,7 @@ STATISTICS = ("n", "min", "p50", "p90", "p95", "p99", "p99_9", "max", "mean")
 RATES = ("connections_per_s", "events_received_per_s", "events_sent_per_s", "turns_per_s")
 
 CONNECTIONS = (
+    "due",
     "attempted",
     "established",
     "ready",
@@ -95,6 +96,26 @@ COMPARE: Mapping[str, Callable[[float, float], bool]] = {
 }
 """What the operator of a promise asks of a value and a limit."""
 
+TURNED_OFF = "none"
+"""Written instead of a promise: what would be judged by default is not judged."""
+
+COMPLETE_RATIO = "turns.complete.ratio"
+READY_RATIO = "connections.ready.ratio"
+
+DELIVERY_RATIOS = tuple(f"events.{name}.ratio" for name in ("lost", "duplicate", "out_of_order", "malformed"))
+"""Events that were not delivered as the protocol promises; judged where the run counted any."""
+
+STATED_BY: Mapping[str, frozenset[str]] = {
+    COMPLETE_RATIO: frozenset({COMPLETE_RATIO, "turns.complete"}),
+    READY_RATIO: frozenset({READY_RATIO, "connections.ready"}),
+    **{ratio: frozenset({ratio, ratio.removesuffix(".ratio")}) for ratio in DELIVERY_RATIOS},
+}
+"""What is judged by default, with the names by which a scenario says something else."""
+
+DEFAULT_RATIO = 0.99
+"""The part of the turns that is to be complete, of the connections ready, and of the events delivered as they
+should be, where nothing else is said."""
+
 _PERCENTILE = re.compile(r"p([0-9]{1,2})(?:[._]([0-9]{1,3}))?")
 _CLOSED = re.compile(r"closed\.[0-9]{4}")
 EXPRESSION = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S.*)", re.DOTALL)
@@ -107,6 +128,7 @@ class Threshold:
 
     ``name`` is spelt as run.json spells it (``p99_9``, also where ``p99.9`` was written).
     ``expression`` is the text as written ("< 100ms"); ``stage`` the index of the stage it speaks of, or None.
+    ``default``: it is judged because the scenario says nothing else.
     """
 
     name: str
@@ -115,6 +137,50 @@ class Threshold:
     limit: float
     unit: Unit
     stage: int | None = None
+    default: bool = False
+
+
+def default_thresholds(
+    written: Iterable[Threshold],
+    turned_off: Collection[str],
+    *,
+    ends: bool,
+    leaving: float = 0.0,
+    stages: int = 0,
+) -> tuple[Threshold, ...]:
+    """The thresholds by which a run is judged where the scenario says nothing else.
+
+    ``ends``: it sends turns that can be complete. ``leaving`` is the part of the turns that users leave on
+    purpose, as the plan says. A scenario that says something of single stages says it of the others too: each
+    of the others is judged by the default.
+    """
+    named: dict[str, set[int | None]] = {
+        name: {each.stage for each in written if each.name in stated} for name, stated in STATED_BY.items()
+    }
+    found = []
+    if ends and COMPLETE_RATIO not in turned_off:
+        at_least = round((1 - leaving) * DEFAULT_RATIO, 4)
+        found += [_default(COMPLETE_RATIO, at_least, stage) for stage in _left(named[COMPLETE_RATIO], stages)]
+    if READY_RATIO not in turned_off and not named[READY_RATIO]:
+        found.append(_default(READY_RATIO, DEFAULT_RATIO, None))
+    delivery = [name for name in DELIVERY_RATIOS if name not in turned_off and not named[name]]
+    return (*found, *(_at_most(name) for name in delivery))
+
+
+def _left(named: Collection[int | None], stages: int) -> list[int | None]:
+    """The stages of which nothing is said; None alone stands for the whole run."""
+    if not named:
+        return [None]
+    return [] if None in named else [stage for stage in range(stages) if stage not in named]
+
+
+def _default(name: str, at_least: float, stage: int | None) -> Threshold:
+    return Threshold(name, f">= {at_least * 100:g}%", ">=", at_least, "ratio", stage, default=True)
+
+
+def _at_most(name: str) -> Threshold:
+    limit = round(1 - DEFAULT_RATIO, 4)
+    return Threshold(name, f"<= {limit * 100:g}%", "<=", limit, "ratio", default=True)
 
 
 def split_metric(name: str) -> tuple[str, str] | None:
@@ -144,6 +210,7 @@ def held(threshold: Threshold, value: float) -> bool:
 
 # threshold  ::= name "=" expression
 # name       ::= metric "." statistic | "rates." rate | "connections." NAME | "generator.cpu.max"
+#              | "connections.ready.ratio"
 #              | "turns." outcome [ ".ratio" ] | "events." NAME [ ".ratio" ]
 # statistic  ::= "n" | "min" | "max" | "mean" | "p" 1*2DIGIT [ ( "." | "_" ) 1*3DIGIT ]
 # expression ::= operator value
@@ -183,6 +250,7 @@ def plain_names() -> dict[str, Unit]:
     """Every name that is not METRIC.STATISTIC, with its unit."""
     names: dict[str, Unit] = {f"rates.{rate}": "per_s" for rate in RATES}
     names |= dict.fromkeys((f"connections.{each}" for each in CONNECTIONS), "count")
+    names[READY_RATIO] = "ratio"
     groups = (("turns", TURNS, {"due"}), ("events", EVENTS, {"sent", "received", "expected"}))
     for group, members, whole in groups:
         names |= dict.fromkeys((f"{group}.{each}" for each in members), "count")

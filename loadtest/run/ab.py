@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from loadtest.errors import ConfigError, Exit, Problem
+from loadtest.judge.run_standing import standing
 from loadtest.keep.folder import checked_name
 from loadtest.keep.read import Run
 from loadtest.plan.settings import public_url
@@ -62,6 +63,8 @@ def run_ab(options: AbOptions) -> Taken:
             if isinstance(made, Exit):
                 return Taken(labels, tuple(pairs), made)
             pairs.append(made)
+            if any(standing(run.manifest).kind == "down" for run in made):
+                return Taken(labels, tuple(pairs), Exit.UNREACHABLE)
     return Taken(labels, tuple(pairs))
 
 
@@ -75,7 +78,8 @@ def _pair(
             return Exit.INTERRUPTED
         sys.stderr.write(f"    {which}: {public_url(planned[which].target or '')}\n")
         ended = course.run(planned[which])
-        if ended.run is None or ended.exit_code in ENDING:
+        # A target that is down is what the comparison is to find: the pair is made whole before all ends.
+        if ended.run is None or (ended.exit_code in ENDING and ended.exit_code is not Exit.UNREACHABLE):
             return _cause(ended)
         blocks[which] = ended.run
     return blocks["a"], blocks["b"]

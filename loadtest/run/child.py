@@ -6,10 +6,12 @@ import sys
 
 from loadtest.errors import LoadtestError
 from loadtest.run.working import work
+from loadtest.streams import let_readers_leave
 
 
 def main() -> int:
     """Work for the master named on the command line; its end is this process's end."""
+    let_readers_leave()
     try:
         return work(sys.argv[1], child=True)
     except LoadtestError as error:

@@ -7,14 +7,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Self
 
 import gevent
 
-PATIENCE_S = 1.0
-"""A signal that comes sooner after the first is the same wish: ``timeout`` and shells send two at once."""
+from loadtest.errors import PATIENCE_S
 
 
 class Interrupts:
@@ -99,4 +99,7 @@ class Interrupts:
 
 def _say(text: str) -> None:
     # Not through sys.stderr: the signal may have come in the middle of a write to it.
-    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"{text}\n".encode())
+    # A stderr that is closed, or that nobody reads any more, is no reason not to end.
+    if sys.__stderr__ is not None:
+        with suppress(OSError):
+            os.write(sys.__stderr__.fileno(), f"{text}\n".encode())

@@ -34,6 +34,13 @@ NS = 1_000_000_000
 
 logger = logging.getLogger(__name__)
 
+KINDS_OF_REASONS = (
+    ("refusals", "refused"),
+    ("closes", "closed by the target"),
+    ("still_opening", "left while still opening"),
+)
+"""What was observed with its reasons, as the manifest has it, and in words."""
+
 Watcher = Callable[[Interval], None]
 
 
@@ -86,6 +93,10 @@ class Recording:
         root.addHandler(log)
         root.setLevel(min(root.level or logging.INFO, logging.INFO))
         return log
+
+    def driven_by_tasks(self) -> None:
+        """Tasks of the users decide what is sent and when: of turns the plan says nothing."""
+        self.manifest["load"]["planned"] |= {"turns_due": None, "turns_per_s": None, "by_tasks": True}
 
     def found(self, place: Place) -> None:
         """The target was found."""
@@ -216,11 +227,17 @@ class Recording:
             self.manifest["target"]["subprotocol"] = server["subprotocol"]
             # Also one that somebody else started says so itself.
             self.manifest["target"]["simulated"] |= str(server["server"]).endswith("(SIMULATED)")
-        for kind, words in (("refusals", "refused"), ("closes", "closed by the target")):
+        for kind, words in KINDS_OF_REASONS:
             if reasons := seen.pop(kind, None):
                 self.manifest[kind] = reasons
                 for reason, n in reasons.items():
                     logger.warning("%s %d times: %s", words, n, reason)
+        tasks = {what: seen.pop(f"tasks_{what}", None) for what in ("raised", "failed")}
+        if any(tasks.values()):
+            self.manifest["tasks"] = {what: reasons or {} for what, reasons in tasks.items()}
+        for what, reasons in tasks.items():
+            for reason, n in (reasons or {}).items():
+                logger.warning("a task %s %d times: %s", what, n, reason)
         observed += [{"code": code, "numbers": numbers} for code, numbers in seen.items()]
         if ending.processes > 1:
             self.manifest["generator"]["processes"] = ending.processes

@@ -17,7 +17,7 @@ from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.drive.master import Master
-from loadtest.drive.swarm import Alone, Ending, Lead, Order, expect_workers
+from loadtest.drive.swarm import Alone, Ending, Lead, Order, expect_workers, has_tasks
 from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker import Follow
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
@@ -27,6 +27,7 @@ from loadtest.run.options import RunOptions
 from loadtest.run.preparing import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.showing import show_run
+from loadtest.streams import let_readers_leave
 
 __all__ = ["AgentUser", "WebSocketUser"]
 
@@ -67,6 +68,8 @@ class PlainRun:
         self.recording = recording = Recording(
             prepared, sys.argv, secrets_of(prepared.scenario.target, os.environ)
         )
+        if has_tasks(environment):
+            recording.driven_by_tasks()
         start_target(prepared)
         place = prepared.place()
         recording.found(place)
@@ -153,6 +156,7 @@ def _attach(environment: Any, **_kwargs: Any) -> None:
     """Locust has read its command line and made its runner."""
     if not any(issubclass(cls, WebSocketUser) for cls in environment.user_classes):
         return
+    let_readers_leave()
     if isinstance(environment.runner, WorkerRunner):
         Follow(environment, scenario_from_settings)
         return

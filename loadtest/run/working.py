@@ -16,10 +16,9 @@ from locust.event import Events
 
 from loadtest.drive.generator import raise_file_limit
 from loadtest.drive.worker import Follow
-from loadtest.errors import Exit, LoadtestError
+from loadtest.errors import PATIENCE_S, Exit, LoadtestError
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.run.driving import ScenarioUser
-from loadtest.run.interrupts import PATIENCE_S
 from loadtest.run.options import host_and_port
 
 CONNECTIONS_EXPECTED = 20_000

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from loadtest.judge.compare import Comparison
 from loadtest.judge.compared import Level, Row
+from loadtest.judge.history import missed_thresholds
 from loadtest.judge.sides import Side
+from loadtest.judge.spread import LEAST, LEAST_HISTORY
 from loadtest.judge.yardstick import Yardstick
 from loadtest.show.printable import printable
 from loadtest.show.report import Tone
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 
 TONES: dict[str, Tone] = {
+    "target down": "bad",
+    "worse": "bad",
     "slower": "bad",
+    "threshold missed": "bad",
     "threshold newly missed": "bad",
+    "better": "good",
     "faster": "good",
     "same": "good",
     "cannot tell": "doubt",
     "not comparable": "doubt",
 }
+"""Of what is said of a metric, and of how a comparison ended."""
 
 NOTHING = "–"
 
@@ -54,7 +62,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A comparison in words; ``over`` is what changes and intervals are taken over."""
+    """A comparison in words; ``over`` is what changes and intervals are taken over.
+
+    ``undecided``: there are too few runs for a verdict on anything, in one sentence; else empty.
+    """
 
     scenario: str
     baseline: str
@@ -69,22 +80,31 @@ class Told:
     differing: tuple[tuple[str, str, str], ...]
     notices: tuple[tuple[str, str, str], ...]
     over: str
+    undecided: str
+
+    @property
+    def subject(self) -> str:
+        """What is compared."""
+        return f"{self.scenario}: {self.baseline} → {self.candidate}"
 
 
 def tell(comparison: Comparison) -> Told:
     """The whole comparison in words; foreign text in it is made safe to print."""
     ruling = comparison.ruling
+    missed = _missed(comparison.candidate)
+    also = f" The candidate misses {', '.join(f'{name} {says}' for name, says in missed)}." if missed else ""
+    tone = TONES[ruling.outcome]
     return Told(
         scenario=printable(comparison.scenario),
         baseline=side_text(comparison.baseline),
         candidate=side_text(comparison.candidate),
         word=ruling.outcome.upper(),
-        tone=TONES[ruling.outcome],
+        tone="doubt" if missed and tone == "good" else tone,
         exit_code=int(ruling.exit_code),
-        why=printable(ruling.reason, 800),
+        why=printable(f"{ruling.reason}{also if tone == 'good' else ''}", 800),
         simulated=comparison.baseline.simulated or comparison.candidate.simulated,
-        primary=tuple(line(row) for row in comparison.primary),
-        exploratory=tuple(line(row) for row in comparison.exploratory),
+        primary=tuple(line(row, missed) for row in comparison.primary),
+        exploratory=tuple(line(row, missed) for row in comparison.exploratory),
         differing=tuple(
             (printable(each.name), printable(each.baseline, 80), printable(each.candidate, 80))
             for each in comparison.differing
@@ -94,18 +114,43 @@ def tell(comparison: Comparison) -> Told:
             for each in comparison.notices
         ),
         over="pairs of blocks" if any(row.method == "pairs" for row in comparison.rows) else "runs",
+        undecided=_undecided(comparison),
     )
+
+
+def _missed(side: Side) -> tuple[tuple[str, str], ...]:
+    """Name and promise of the thresholds that most runs of a side miss: such a metric is never green."""
+    found = Counter(each for run in side.runs for each in missed_thresholds(run))
+    return tuple(each for each, n in found.items() if 2 * n > len(side.runs))
+
+
+def _undecided(comparison: Comparison) -> str:
+    """One sentence where there are too few runs for a verdict on anything that decides."""
+    counts = [len(side.runs) for side in (comparison.baseline, comparison.candidate)]
+    if comparison.ruling.outcome != "cannot tell" or not all(counts):
+        return ""
+    if any(row.method is not None for row in comparison.primary):
+        return ""
+    return (
+        f"{_runs(counts[0])} against {format_count(counts[1])} decide nothing: a verdict takes {LEAST} runs a"
+        f" side, or {LEAST_HISTORY} stored runs against one."
+    )
+
+
+def _runs(n: int) -> str:
+    return f"{format_count(n)} {'run' if n == 1 else 'runs'}"
 
 
 def side_text(side: Side) -> str:
     """The name of a side and how many runs count."""
-    n = len(side.runs)
-    return f"{printable(side.name, 60)} ({format_count(n)} {'run' if n == 1 else 'runs'})"
+    return f"{printable(side.name, 60)} ({_runs(len(side.runs))})"
 
 
-def line(row: Row) -> Line:
-    """One metric in words."""
+def line(row: Row, missed: Collection[tuple[str, str]] = ()) -> Line:
+    """One metric in words; ``missed`` are thresholds that the candidate misses."""
     rule = row.yardstick
+    promised = [says for name, says in missed if name == row.name]
+    also = f"; the candidate misses {', '.join(promised)}" if promised else ""
     return Line(
         name=rule.name,
         baseline=level_text(rule, row.baseline),
@@ -113,12 +158,12 @@ def line(row: Row) -> Line:
         change=change_text(rule, row.change),
         interval=interval_text(rule, row.interval),
         word=row.word,
-        tone=TONES[row.word],
+        tone="bad" if promised else TONES[row.word],
         smallest=f"{format_ratio(rule.smallest)}{' points' if rule.scale == 'points' else ''}",
         baseline_n=counted(row.baseline),
         candidate_n=counted(row.candidate),
         p=NOTHING if row.p is None else p_text(row.p),
-        why=printable(row.why),
+        why=printable(f"{row.why}{also}"),
         visible=change_text(rule, row.visible),
     )
 
@@ -130,8 +175,7 @@ def level_text(rule: Yardstick, level: Level) -> str:
 
 def counted(level: Level) -> str:
     """How many runs measured it, and the samples behind it: "5 runs, n=6,000"."""
-    runs = f"{format_count(level.n)} {'run' if level.n == 1 else 'runs'}"
-    return f"{runs}, n={format_count(level.samples)}"
+    return f"{_runs(level.n)}, n={format_count(level.samples)}"
 
 
 def change_text(rule: Yardstick, change: float | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from loadtest.show.comparison import tell
 from loadtest.show.comparison_data import Board, boards
 from loadtest.show.comparison_views import Compared
+from loadtest.show.headline import worst_first
 from loadtest.show.html import environment
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ def html(items: Sequence[Compared], exit_code: int) -> str:
     # Our own SVG: its texts are drawn as paths or escaped.
     safe = {key: Markup(body) for key, body in svgs.items()}  # noqa: S704 - as said above
     page = environment().get_template("compare.html")
-    tolds = [tell(each.comparison) for each in items]
+    tolds = worst_first(tell(each.comparison) for each in items)
     return page.render(
         tolds=tolds,
-        first=next(told for told in tolds if told.exit_code == exit_code),
+        verdicts=tolds,
+        first=tolds[0],
         boards=[_board(at, each.board, each.names, safe) for at, each in enumerate(drawn)],
         letters=Markup(letters),  # noqa: S704 - outlines of letters
         exit_code=exit_code,

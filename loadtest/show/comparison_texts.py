@@ -9,10 +9,8 @@ from xml.etree import ElementTree
 
 from loadtest.judge.compare import SCHEMA, Comparison
 from loadtest.show.comparison import Line, Told, tell
-from loadtest.show.markdown import code, escaped, remarks, table
-from loadtest.show.report import Tone
-
-MARKS: dict[Tone, str] = {"good": "✅", "bad": "❌", "doubt": "❔", "plain": ""}
+from loadtest.show.headline import Verdict, of_all, worst_first
+from loadtest.show.markdown import MARKS, code, escaped, remarks, table
 
 HEADS = (
     "",
@@ -36,7 +34,8 @@ ALIGN = "ll" + "r" * 8 + "l"
 
 def as_json(comparisons: Sequence[Comparison], exit_code: int) -> str:
     """Every comparison as plain data; numbers that do not exist are null."""
-    return document(SCHEMA, exit_code, comparisons=[each.as_dict() for each in comparisons])
+    verdict = of_all(worst_first(map(tell, comparisons)), exit_code, "comparison")
+    return document(SCHEMA, exit_code, verdict=verdict, comparisons=[each.as_dict() for each in comparisons])
 
 
 def document(schema: str, exit_code: int, **found: Any) -> str:
@@ -45,26 +44,43 @@ def document(schema: str, exit_code: int, **found: Any) -> str:
     return json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def markdown(tolds: Iterable[Told]) -> str:
-    """Every comparison, verdict first."""
-    return "\n\n".join("\n".join(_markdown(told)) for told in tolds) + "\n"
+def markdown(tolds: Iterable[Told], *, exploratory: bool = False) -> str:
+    """Every comparison, the worst first; ``exploratory``: with the metrics that decide nothing, folded."""
+    listed = worst_first(tolds)
+    parts = [*headlines(listed, "comparisons")]
+    parts += ["\n".join(_markdown(told, exploratory=exploratory)) for told in listed]
+    return "\n\n".join(parts) + "\n"
 
 
-def _markdown(told: Told) -> Iterator[str]:
+def headlines(sorted_verdicts: Sequence[Verdict], what: str) -> Iterator[str]:
+    """The worst of several as one verdict, and below it a line for each; nothing for a single one."""
+    if len(sorted_verdicts) < 2:
+        return
+    first = sorted_verdicts[0]
+    yield f"# {first.word}: the worst of {len(sorted_verdicts)} {what}, exit code {first.exit_code}"
+    yield "\n".join(
+        f"- {MARKS[each.tone]} **{each.word}** {escaped(each.subject)}" for each in sorted_verdicts
+    )
+
+
+def _markdown(told: Told, *, exploratory: bool) -> Iterator[str]:
     simulated = " (SIMULATED)" if told.simulated else ""
     sides = f"{escaped(told.baseline)} → {escaped(told.candidate)}"
     yield f"# {told.word}: {escaped(told.scenario)}, {sides}{simulated}"
-    yield from ("", f"**{escaped(told.why)}** Exit code {told.exit_code}.")
-    if told.primary:
+    if told.undecided:
+        yield from ("", f"**{escaped(told.undecided)}** Exit code {told.exit_code}.")
+    else:
+        yield from ("", f"**{escaped(told.why)}** Exit code {told.exit_code}.")
+    if told.primary and (exploratory or not told.undecided):
         yield from ("", "## What decides", "", *_table(told.primary))
         yield from ("", MEANING.format(over=told.over))
-    if told.exploratory:
+    if told.exploratory and exploratory:
         yield from (
             "",
             f"<details><summary>Exploratory: {len(told.exploratory)} metrics that decide nothing</summary>",
         )
         yield from ("", *_table(told.exploratory), "", "</details>")
-    if told.differing:
+    if told.differing and (exploratory or not told.undecided):
         yield from (
             "",
             "## What differs beside the numbers",

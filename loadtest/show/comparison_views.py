@@ -36,12 +36,12 @@ def compared(
     return Compared(comparison, before, after)
 
 
-def text(items: Sequence[Compared], form: str, exit_code: int) -> str:
-    """The comparisons in one format, ending with a newline."""
+def text(items: Sequence[Compared], form: str, exit_code: int, *, exploratory: bool = False) -> str:
+    """The comparisons in one format, ending with a newline; ``exploratory`` as in each of them."""
     comparisons = [each.comparison for each in items]
     forms: dict[str, Callable[[], str]] = {
-        "terminal": lambda: render([tell(each) for each in comparisons], width=100),
-        "markdown": lambda: markdown(tell(each) for each in comparisons),
+        "terminal": lambda: render(map(tell, comparisons), width=100, exploratory=exploratory),
+        "markdown": lambda: markdown(map(tell, comparisons), exploratory=exploratory),
         "json": lambda: as_json(comparisons, exit_code),
         "junit": lambda: junit(comparisons),
         "html": lambda: _html(items, exit_code),

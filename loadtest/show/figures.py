@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from loadtest.judge.counts import in_doubt
 from loadtest.judge.ranks import PERCENTILES, needed, part_of
 from loadtest.judge.sections import Manifest, number, section
+from loadtest.judge.unanswered import unbounded
 from loadtest.plan.threshold import METRICS
 from loadtest.show.printable import printable
 from loadtest.show.report import HEADINGS, STATISTICS, Fact, MetricGroup, MetricRow, PositionRow, RateRow
@@ -14,6 +16,9 @@ from loadtest.show.stored import rows, whole
 from loadtest.units import format_count, format_duration, format_ms, format_rate
 
 NOT_MEASURED = "not measured"
+
+NEVER = "never"
+"""Stands for a time of a turn that was never answered."""
 
 GROUPS: tuple[tuple[str, str, dict[str, str]], ...] = (
     (
@@ -110,7 +115,12 @@ def metric_groups(manifest: Manifest, footnotes: Footnotes) -> tuple[MetricGroup
     for title, meaning, labels in (*GROUPS, ("Other", "of this run alone", others)):
         present = {name: label for name, label in labels.items() if name in metrics}
         measured = tuple(
-            _metric(name, label, section(metrics, name), footnotes) for name, label in present.items()
+            row
+            for name, label in present.items()
+            for row in (
+                _metric(name, label, section(metrics, name), footnotes),
+                *_of_due(name, label, manifest, footnotes),
+            )
         )
         made.append(MetricGroup(title, meaning + _left_out(title, manifest), measured))
     made.append(_slow_readers(manifest, footnotes))
@@ -149,9 +159,12 @@ def unmeasured_metrics(manifest: Manifest) -> tuple[Fact, ...]:
     )
 
 
-def _metric(name: str, label: str, metric: Manifest, footnotes: Footnotes) -> MetricRow:
+def _metric(
+    name: str, label: str, metric: Manifest, footnotes: Footnotes, never: Collection[str] = ()
+) -> MetricRow:
+    """``never``: the statistics that are times of turns that were never answered."""
     n = whole(metric.get("n")) or 0
-    texts = {statistic: duration_text(metric, statistic) for statistic in STATISTICS}
+    texts = {key: NEVER if key in never else duration_text(metric, key) for key in STATISTICS}
     missing = [statistic for statistic, text in texts.items() if text is None]
     note = footnotes.number_of(why_missing(metric, missing)) if missing else 0
     return MetricRow(
@@ -162,6 +175,16 @@ def _metric(name: str, label: str, metric: Manifest, footnotes: Footnotes) -> Me
         notes=dict.fromkeys(missing, note),
         ci95={key: interval for key in STATISTICS if (interval := interval_text(metric, key))},
     )
+
+
+def _of_due(name: str, label: str, manifest: Manifest, footnotes: Footnotes) -> Iterator[MetricRow]:
+    """The same of all turns that were due, where some of them were never answered."""
+    of_due = section(manifest, "of_due", name)
+    if not of_due:
+        return
+    known = {**of_due, "min": section(manifest, "metrics", name).get("min")}
+    never = [key for key in STATISTICS if unbounded(of_due, key)]
+    yield _metric(f"{name}, of all due", f"{label}, of all due", known, footnotes, never)
 
 
 def why_missing(metric: Manifest, statistics: list[str]) -> str:

@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from loadtest.show.counting import NONE
-from loadtest.show.report import HEADINGS, STATISTICS, MetricRow, Report
+from loadtest.show.report import HEADINGS, STATISTICS, MetricRow, Report, Tone
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~$&@]|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
 """What would make a link, a tag, a mention, a formula or a column; texts never begin a line here."""
+
+
+MARKS: dict[Tone, str] = {"good": "✅", "bad": "❌", "doubt": "❔", "plain": ""}
 
 
 def escaped(text: str) -> str:
@@ -71,14 +74,13 @@ def _head(report: Report) -> Iterator[str]:
 def _thresholds(report: Report) -> Iterator[str]:
     if not report.thresholds:
         return
-    marks = {"good": "✅", "bad": "❌", "doubt": "❔", "plain": ""}
     yield from ("## Thresholds", "")
     yield from table(
         ("", "threshold", "promise", "measured", "n", "reason"),
         "lllrrl",
         (
             (
-                f"{marks[row.tone]} {row.outcome}",
+                f"{MARKS[row.tone]} {row.outcome}",
                 code(row.name),
                 code(row.expression),
                 row.measured,

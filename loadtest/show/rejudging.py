@@ -7,7 +7,7 @@ from typing import Any
 
 from loadtest.judge.catalogue import Notice
 from loadtest.judge.judging import judge_run
-from loadtest.judge.promises import thresholds_of
+from loadtest.judge.promises import judged_thresholds
 from loadtest.judge.sections import section
 from loadtest.judge.span import stage_parts
 from loadtest.judge.verdict import judge
@@ -55,7 +55,7 @@ def _by_summary(manifest: dict[str, Any]) -> dict[str, Any]:
     fact = _fact()
     stored = [row for row in rows(manifest, "notices") if row.get("code") != CODE]
     found = [_notice(row) for row in [*stored, fact]]
-    verdict = judge(manifest, found, thresholds_of(manifest))
+    verdict = judge(manifest, found, judged_thresholds(manifest))
     return {**manifest, "notices": [each.as_dict() for each in found], "verdict": verdict}
 
 

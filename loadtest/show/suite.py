@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadtest.errors import WORST_FIRST
 from loadtest.judge.sections import Manifest, number, section
 from loadtest.judge.suite import Made, Suite
 from loadtest.keep.plain import json_text
@@ -38,16 +39,30 @@ def as_json(suite: Suite) -> str:
 
 
 def as_text(suite: Suite, *, width: int = 110, ascii_only: bool = False) -> str:
-    """The table, then a sentence for everything that is no pass, then the exit code."""
-    table = [HEADS, *(_cells(made) for made in suite.runs)]
+    """The table, the worst first, a sentence for everything that is no pass, the verdict as the last line."""
+    text = table(suite, width=width) + verdict_line(suite)
+    return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
+
+
+def table(suite: Suite, *, width: int) -> str:
+    """The table, the worst first, then a sentence for everything that is no pass."""
+    cells = [HEADS, *(_cells(made) for made in _worst_first(suite))]
     lines = [
-        *aligned(table, "lrlrrrrr", width, give_way=2),
+        *aligned(cells, "lrlrrrrr", width, give_way=2),
         "",
         *(f"{_word(made)} {_name(made)}: {printable(made.why, 1000)}" for made in _not_passed(suite)),
-        f"exit code {int(suite.exit_code)}: {_summed(suite)}",
     ]
-    text = "\n".join(lines) + "\n"
-    return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
+    return "\n".join(lines) + "\n"
+
+
+def verdict_line(suite: Suite) -> str:
+    """How the suite ended, in one line."""
+    return f"exit code {int(suite.exit_code)}: {_summed(suite)}\n"
+
+
+def _worst_first(suite: Suite) -> list[Made]:
+    """In the order in which exit codes count; equals stay in the order of the runs."""
+    return sorted(suite.runs, key=lambda made: (WORST_FIRST.index(made.counts_as), made.exit_code is None))
 
 
 def as_markdown(suite: Suite) -> str:
@@ -66,7 +81,7 @@ def _markdown(suite: Suite) -> Iterator[str]:
     )
     yield f"| {' | '.join(HEADS)} |"
     yield "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |"
-    for made in suite.runs:
+    for made in _worst_first(suite):
         word, *cells = _cells(made)
         yield f"| {MARKS.get(word, '❔')} {word} | {' | '.join(escaped(cell) for cell in cells)} |"
     if told := _not_passed(suite):
@@ -121,7 +136,7 @@ def _complete(manifest: Manifest) -> str:
 
 
 def _not_passed(suite: Suite) -> list[Made]:
-    return [made for made in suite.runs if _word(made) != "PASS"]
+    return [made for made in _worst_first(suite) if _word(made) != "PASS"]
 
 
 def _summed(suite: Suite) -> str:

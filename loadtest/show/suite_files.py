@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from loadtest.judge.run_standing import standing
 from loadtest.judge.sections import Manifest, section
-from loadtest.judge.sides import doubt
 from loadtest.judge.suite import Made, Suite
 from loadtest.keep.plain import json_text
 from loadtest.show.benchmark import benchmark, benchmark_rates
@@ -65,7 +65,7 @@ def _merged(suite: Suite, entries_of: Callable[[Manifest], str]) -> str:
     """The entries of every run that can be believed; of repeats the mean, with what they spread over."""
     found: dict[str, list[dict[str, Any]]] = {}
     for made in suite.runs:
-        if section(made.manifest, "verdict") and doubt(made.manifest) is None:
+        if section(made.manifest, "verdict") and standing(made.manifest).kind not in {"left out", "down"}:
             for entry in json.loads(entries_of(made.manifest)):
                 found.setdefault(entry["name"], []).append(entry)
     return json_text([_mean(entries) for entries in found.values()], indent=2) + "\n"

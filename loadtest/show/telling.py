@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from loadtest.judge.sections import Manifest, number, section
 from loadtest.show.counting import counted, ledgers
 from loadtest.show.figures import (
+    NEVER,
     NOT_MEASURED,
     Footnotes,
     metric_groups,
@@ -161,16 +162,23 @@ def judgement(manifest: Manifest) -> Judgement:
 def _threshold(row: Manifest) -> ThresholdRow:
     outcome, tone = OUTCOMES.get(str(row.get("outcome")), (NOT_MEASURED, "doubt"))
     name, stage = printable(row.get("name"), 80), whole(row.get("stage"))
-    measured, n = number(row.get("measured")), whole(row.get("n"))
+    n = whole(row.get("n"))
     return ThresholdRow(
         outcome=outcome,
         tone=tone,
         name=name if stage is None else f"{name} (stage {stage + 1})",
-        expression=printable(row.get("expression"), 40),
-        measured="–" if measured is None else measured_text(str(row.get("unit")), measured),
+        expression=printable(row.get("expression"), 40) + (" (default)" if row.get("default") else ""),
+        measured=_measured(row),
         n=format_count(n) if n else "",
         reason=printable(row.get("reason") or ""),
     )
+
+
+def _measured(row: Manifest) -> str:
+    if row.get("unbounded"):
+        return NEVER
+    measured = number(row.get("measured"))
+    return "–" if measured is None else measured_text(str(row.get("unit")), measured)
 
 
 def measured_text(unit: str, value: float) -> str:

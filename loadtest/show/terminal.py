@@ -69,8 +69,9 @@ def as_svg(report: Report, width: int = 84) -> str:
     return re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
 
 
-def show(report: Report, stream: TextIO = sys.stdout, *, where: str = "") -> None:
-    """Print the screen on ``stream``: coloured on a terminal, in plain ASCII where it cannot take more."""
+def show(report: Report, stream: TextIO | None = None, *, where: str = "") -> None:
+    """Print the screen on ``stream`` (stdout): coloured on a terminal, in ASCII where it takes no more."""
+    stream = stream or sys.stdout
     stream.write(render(report, **look_of(stream), where=where))
 
 
@@ -85,6 +86,7 @@ def draw(report: Report, console: Console, *, ascii_only: bool = False, where: s
         counts(report),
         notices(report),
         _paired([("Report", where)]) if where else [],
+        closing(report),
     )
     print_parts(parts, console)
 
@@ -118,6 +120,17 @@ def verdict(report: Report) -> Iterator[Text]:
     code = "" if judged.exit_code is None else f"  exit code {judged.exit_code}"
     yield _text((f" {judged.word} ", f"bold reverse {STYLES[judged.tone]}".strip()), code)
     yield _text(judged.why)
+
+
+def closing(report: Report) -> Iterator[Text]:
+    """The verdict again as the last line: the first has scrolled away on a small screen."""
+    judged = report.judgement
+    code = "" if judged.exit_code is None else f"  exit code {judged.exit_code}"
+    failed = [row for row in report.thresholds if row.outcome != "held"]
+    of = len(report.thresholds)
+    held = f", {of} thresholds held" if of else ""
+    what = f", {len(failed)} of {of} thresholds not held" if failed else held
+    yield _text((f" {judged.word} ", f"bold reverse {STYLES[judged.tone]}".strip()), f"{code}{what}")
 
 
 def thresholds(report: Report, width: int) -> Iterator[RenderableType]:

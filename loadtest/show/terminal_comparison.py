@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from loadtest.show.comparison import Line, Told
+from loadtest.show.headline import print_last_line, summary, worst_first
 from loadtest.show.terminal_screen import (
     MARKS,
     STYLES,
@@ -28,34 +29,50 @@ MOST_DIFFERING = 12
 
 
 def render(
-    tolds: Sequence[Told], *, width: int = 80, colour: bool = False, ascii_only: bool = False, where: str = ""
+    tolds: Iterable[Told],
+    *,
+    width: int = 80,
+    colour: bool = False,
+    ascii_only: bool = False,
+    where: str = "",
+    exploratory: bool = False,
 ) -> str:
-    """The screen as text of at most ``width`` columns, one comparison after the other."""
-    return rendered(_drawing(tolds, where), width=width, colour=colour, ascii_only=ascii_only)
+    """The screen as text of at most ``width`` columns, the worst comparison first, its verdict also last.
+
+    ``exploratory``: with every metric that decides nothing.
+    """
+    drawing = _drawing(tolds, where, exploratory=exploratory)
+    return rendered(drawing, width=width, colour=colour, ascii_only=ascii_only)
 
 
-def show(tolds: Sequence[Told], stream: TextIO = sys.stdout, *, where: str = "") -> None:
+def show(
+    tolds: Iterable[Told], stream: TextIO = sys.stdout, *, where: str = "", exploratory: bool = False
+) -> None:
     """Print the screen on ``stream``: coloured on a terminal, in plain ASCII where it cannot take more."""
-    shown(_drawing(tolds, where), stream)
+    shown(_drawing(tolds, where, exploratory=exploratory), stream)
 
 
-def _drawing(tolds: Sequence[Told], where: str) -> Draw:
+def _drawing(tolds: Iterable[Told], where: str, *, exploratory: bool) -> Draw:
+    listed = worst_first(tolds)
+
     def drawing(console: Console) -> None:
-        for told in tolds:
-            draw(told, console)
+        print_parts([summary(listed, "comparisons")], console)
+        for told in listed:
+            draw(told, console, exploratory=exploratory)
         if where:
             console.print(f"  Report  {where}\n", soft_wrap=True)
+        print_last_line(listed[0], console, len(listed))
 
     return drawing
 
 
-def draw(told: Told, console: Console) -> None:
+def draw(told: Told, console: Console, *, exploratory: bool = False) -> None:
     """Print one comparison on a rich console, part by part with an empty line between them."""
     parts = (
         _head(told),
         _table("What decides", told.over, told.primary, console.width),
-        _reasons(told.primary),
-        _found(told, console.width),
+        () if told.undecided else _reasons(told.primary),
+        _found(told, console.width, exploratory=exploratory),
         _differing(told),
         noticed(told.notices),
     )
@@ -69,7 +86,7 @@ def _head(told: Told) -> Iterator[RenderableType]:
     yield Text.assemble((told.scenario, "bold"), f"  {told.baseline} → {told.candidate}", simulated)
     yield Text("")
     yield Text.assemble((told.word, f"bold {STYLES[told.tone]}"), f"  exit code {told.exit_code}")
-    yield indented(told.why, 2)
+    yield indented(told.undecided or told.why, 2)
 
 
 def _table(title: str, over: str, lines: Sequence[Line], width: int) -> Iterator[RenderableType]:
@@ -102,18 +119,23 @@ def _reasons(lines: Sequence[Line]) -> Iterator[RenderableType]:
             yield indented(f"? {each.name}: {each.why}{seen}", 2, STYLES["doubt"])
 
 
-def _found(told: Told, width: int) -> Iterator[RenderableType]:
-    """Of what does not decide only what differs; the rest in one line."""
+def _found(told: Told, width: int, *, exploratory: bool) -> Iterator[RenderableType]:
+    """Of what does not decide only what differs, and the rest in one line; nothing where nothing can."""
     lines = told.exploratory
-    if not lines:
+    if not lines or (told.undecided and not exploratory):
         return
-    differing = [each for each in lines if each.word in {"slower", "faster"}]
-    yield from _table("Exploratory, decides nothing", told.over, differing, width)
+    title = "Exploratory, decides nothing"
+    if exploratory:
+        yield from _table(title, told.over, lines, width)
+        return
+    differing = [each for each in lines if each.word not in {"same", "cannot tell"}]
+    yield from _table(title, told.over, differing, width)
     rest = Counter(each.word for each in lines if each not in differing)
     others = ", ".join(f"{n} {word}" for word, n in rest.items())
-    yield indented(
-        f"{'and' if differing else 'exploratory:'} {others} (--format markdown lists them)", 2, "dim"
-    )
+    if others:
+        yield indented(
+            f"{'and' if differing else 'exploratory:'} {others} (--exploratory lists them)", 2, "dim"
+        )
 
 
 def _differing(told: Told) -> Iterator[RenderableType]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from loadtest.show.headline import print_last_line, summary, worst_first
 from loadtest.show.terminal_screen import (
     MARKS,
     STYLES,
@@ -27,30 +28,45 @@ HEADS = ("", "", "metric", "newest run", "its level", "foretold (95 %)", "change
 MOST_EXPLORED = 8
 
 
-def render(tolds: Sequence[Told], *, width: int = 80, colour: bool = False, ascii_only: bool = False) -> str:
-    """The screen as text of at most ``width`` columns, one trend after the other."""
-    return rendered(_drawing(tolds), width=width, colour=colour, ascii_only=ascii_only)
+def render(
+    tolds: Iterable[Told],
+    *,
+    width: int = 80,
+    colour: bool = False,
+    ascii_only: bool = False,
+    exploratory: bool = False,
+) -> str:
+    """The screen as text of at most ``width`` columns, the worst trend first, its verdict also last.
+
+    ``exploratory``: with every metric that decides nothing.
+    """
+    drawing = _drawing(tolds, exploratory=exploratory)
+    return rendered(drawing, width=width, colour=colour, ascii_only=ascii_only)
 
 
-def show(tolds: Sequence[Told], stream: TextIO = sys.stdout) -> None:
+def show(tolds: Iterable[Told], stream: TextIO = sys.stdout, *, exploratory: bool = False) -> None:
     """Print the screen on ``stream``: coloured on a terminal, in plain ASCII where it cannot take more."""
-    shown(_drawing(tolds), stream)
+    shown(_drawing(tolds, exploratory=exploratory), stream)
 
 
-def _drawing(tolds: Sequence[Told]) -> Draw:
+def _drawing(tolds: Iterable[Told], *, exploratory: bool) -> Draw:
+    listed = worst_first(tolds)
+
     def draw(console: Console) -> None:
-        for told in tolds:
-            _draw(told, console)
+        print_parts([summary(listed, "trends")], console)
+        for told in listed:
+            _draw(told, console, exploratory=exploratory)
+        print_last_line(listed[0], console, len(listed))
 
     return draw
 
 
-def _draw(told: Told, console: Console) -> None:
+def _draw(told: Told, console: Console, *, exploratory: bool) -> None:
     parts = (
         _head(told),
-        _table(told.primary, console.width),
+        _table("What decides", told.primary, console.width),
         _turnings("Where what decides changed", told.turnings, named=True),
-        _explored(told),
+        _explored(told, console.width, exploratory=exploratory),
         noticed(told.notices),
     )
     print_parts(parts, console)
@@ -70,13 +86,13 @@ def _head(told: Told) -> Iterator[RenderableType]:
         yield indented(f"Held against the level of the baseline, {told.accepted}.", 2)
 
 
-def _table(lines: Sequence[Line], width: int) -> Iterator[RenderableType]:
+def _table(title: str, lines: Sequence[Line], width: int) -> Iterator[RenderableType]:
     """What decides; on a narrow screen each metric on two lines. Below it why of what is not the same."""
     from rich.text import Text
 
     if not lines:
         return
-    yield Text.assemble(("What decides", "bold"), "  the newest run against what its level foretold")
+    yield Text.assemble((title, "bold"), "  the newest run against what its level foretold")
     names = [(MARKS[each.tone], each.word, each.name) for each in lines]
     numbers = [(each.newest, each.level, each.foretold, each.change) for each in lines]
     head, *rows = aligned(
@@ -116,13 +132,19 @@ def _turnings(title: str, turnings: Sequence[Turning], *, named: bool) -> Iterat
             yield indented(f"with it changed: {'; '.join(each.with_it)}", 4)
 
 
-def _explored(told: Told) -> Iterator[RenderableType]:
-    """Of what does not decide the newest changes; the rest in one line."""
-    if not told.exploratory:
+def _explored(told: Told, width: int, *, exploratory: bool) -> Iterator[RenderableType]:
+    """Of what does not decide the newest changes; the rest in one line. Nothing where nothing is decided."""
+    if not told.exploratory or not (told.decided or exploratory):
         return
-    yield from _turnings("Exploratory, decides nothing", told.explored[:MOST_EXPLORED], named=False)
+    title = "Exploratory, decides nothing"
+    if exploratory:
+        yield from _table(title, told.exploratory, width)
+    most = len(told.explored) if exploratory else MOST_EXPLORED
+    yield from _turnings(title, told.explored[:most], named=False)
+    if exploratory:
+        return
     words = Counter(each.word for each in told.exploratory)
     listed = ", ".join(f"{n} {word}" for word, n in words.items())
     more = len(told.explored) - MOST_EXPLORED
     also = f"; {more} earlier changes" if more > 0 else ""
-    yield indented(f"exploratory: {listed}{also} (--format markdown lists them)", 2, "dim")
+    yield indented(f"exploratory: {listed}{also} (--exploratory lists them)", 2, "dim")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.judge.compared import Word
-from loadtest.judge.course import Change, Course
-from loadtest.judge.trend import Trend
+from loadtest.judge.course import BETTER, WORSE, Change, Course
+from loadtest.judge.run_standing import SUCCESS_RATIOS
+from loadtest.judge.trend import Ruling, Trend
 from loadtest.show.comparison import FORMATS, NOTHING, TONES, change_text, interval_text, p_text
 from loadtest.show.printable import printable
 from loadtest.show.report import Tone
 from loadtest.units import format_count, format_ratio
 
 OUTCOMES: dict[str, Tone] = {
+    "target down": "bad",
+    "worse": "bad",
     "slower": "bad",
+    "threshold missed": "bad",
+    "better": "good",
     "faster": "good",
     "no change found": "good",
     "too little history": "doubt",
@@ -64,7 +68,7 @@ class Turning:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A trend in words."""
+    """A trend in words. ``decided``: there is history enough for a verdict on something."""
 
     scenario: str
     of: str
@@ -80,6 +84,12 @@ class Told:
     turnings: tuple[Turning, ...]
     explored: tuple[Turning, ...]
     notices: tuple[tuple[str, str, str], ...]
+    decided: bool
+
+    @property
+    def subject(self) -> str:
+        """What the trend is of."""
+        return f"{self.scenario}: {self.of}"
 
 
 def tell(trend: Trend) -> Told:
@@ -95,14 +105,15 @@ def tell(trend: Trend) -> Told:
         why=printable(ruling.reason, 800),
         simulated=past.simulated,
         accepted=printable(trend.accepted or "", 120),
-        primary=tuple(_line(each) for each in trend.primary),
-        exploratory=tuple(_line(each) for each in trend.exploratory),
+        primary=tuple(_line(each, ruling) for each in trend.primary),
+        exploratory=tuple(_line(each, ruling) for each in trend.exploratory),
         turnings=_turnings(trend.primary),
         explored=_turnings(trend.exploratory),
         notices=tuple(
             (printable(each["code"]), printable(each["message"]), printable(each["remedy"]))
             for each in trend.notices
         ),
+        decided=ruling.outcome == DOWN or any(each.judged or each.missed for each in trend.primary),
     )
 
 
@@ -121,22 +132,34 @@ def date_text(started: str) -> str:
     return printable(started, 40)[:DATE]
 
 
-def word_of(course: Course) -> Word:
-    """What the newest run and its level say together: slower before faster, and that before the rest."""
+MISSED = "threshold missed"
+DOWN = "target down"
+
+
+def word_of(course: Course, ruling: Ruling) -> str:
+    """What the newest run and its level say together: worse, then a threshold missed, then the rest.
+
+    Of a share of success it is that the target was down, where the trend says so.
+    """
+    if ruling.outcome == DOWN and course.name in SUCCESS_RATIOS:
+        return DOWN
     said = {course.newest.word, course.standing.word if course.standing else course.newest.word}
-    words: tuple[Word, ...] = ("slower", "faster")
-    return next((word for word in words if word in said), course.newest.word)
+    missed = [MISSED] if course.missed else []
+    found = [word for word in WORSE if word in said] + missed + [word for word in BETTER if word in said]
+    return next(iter(found), course.newest.word)
 
 
-def _line(each: Course) -> Line:
+def _line(each: Course, ruling: Ruling) -> Line:
     rule, newest = each.yardstick, each.newest
+    word = word_of(each, ruling)
+    down = word == DOWN
     show = FORMATS[rule.unit]
     level = each.stretches[-1] if each.stretches else None
     low, high = (level.low, level.high) if level else (None, None)
     return Line(
         name=rule.name,
-        word=word_of(each),
-        tone=TONES[word_of(each)],
+        word=word,
+        tone=TONES[word],
         newest="not measured" if newest.value is None else show(newest.value),
         level=f"{show(level.value)} ({_runs(level.n)})" if level else "not measured",
         foretold=NOTHING if low is None or high is None else f"{show(low)} to {show(high)}",
@@ -145,21 +168,22 @@ def _line(each: Course) -> Line:
         p=NOTHING if newest.p is None else p_text(newest.p),
         smallest=f"{format_ratio(rule.smallest)}{' points' if rule.scale == 'points' else ''}",
         counted=f"{_runs(each.n)}, n={format_count(each.samples)}",
-        why=printable(_why(each)),
-        judged=each.judged or newest.value is None,
+        why=printable(ruling.reason if down else _why(each)),
+        judged=each.judged or newest.value is None or bool(each.missed) or down,
     )
 
 
 def _why(each: Course) -> str:
-    """Why the newest run is called so, then why its level is."""
+    """Which threshold is missed, why the newest level is called so, then why the newest run is."""
+    missed = f"the newest run misses {', '.join(each.missed)}; " if each.missed else ""
     standing = each.standing
     if standing is None:
-        return each.newest.why
+        return f"{missed}{each.newest.why}"
     against = (
         "level before" if each.changes and standing.change == each.changes[-1].change else "baseline's level"
     )
     told = f"{change_text(each.yardstick, standing.change)} against the {against}"
-    return f"newest level: {standing.word}, {told}; newest run: {each.newest.why}"
+    return f"{missed}newest level: {standing.word}, {told}; newest run: {each.newest.why}"
 
 
 def _runs(n: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadtest.judge.trend import Trend
+from loadtest.show.headline import worst_first
 from loadtest.show.html import environment
 from loadtest.show.trend import MEANING, tell
 
@@ -30,6 +31,7 @@ def html(trends: Sequence[Trend], exit_code: int) -> str:
     # Our own SVG: its texts are drawn as paths or escaped.
     safe = {key: Markup(body) for key, body in svgs.items()}  # noqa: S704 - as said above
     tolds = [tell(each) for each in trends]
+    listed = worst_first(tolds)
     plots = [
         {"caption": CAPTION, "svgs": {kind: safe[f"{at} {kind}"] for kind in widths}} if at in drawn else None
         for at in range(len(trends))
@@ -38,8 +40,9 @@ def html(trends: Sequence[Trend], exit_code: int) -> str:
         environment()
         .get_template("trend.html")
         .render(
-            items=list(zip(tolds, plots, strict=True)),
-            first=next(told for told in tolds if told.exit_code == exit_code),
+            items=sorted(zip(tolds, plots, strict=True), key=lambda item: listed.index(item[0])),
+            verdicts=listed,
+            first=listed[0],
             letters=Markup(letters),  # noqa: S704 - outlines of letters
             exit_code=exit_code,
             meaning=MEANING,

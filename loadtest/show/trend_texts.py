@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from loadtest.judge.history import commit_of
 from loadtest.judge.trend import SCHEMA, Trend
-from loadtest.show.comparison_texts import MARKS, document
-from loadtest.show.markdown import code, escaped, remarks, table
-from loadtest.show.trend import MEANING, Line, Told, Turning
+from loadtest.show.comparison_texts import document, headlines
+from loadtest.show.headline import of_all, worst_first
+from loadtest.show.markdown import MARKS, code, escaped, remarks, table
+from loadtest.show.trend import MEANING, Line, Told, Turning, tell
 
 HEADS = (
     "",
@@ -33,15 +34,19 @@ OTAVA_ABOUT = ("time", "run", "label", "commit", "scenario", "machine")
 
 def as_json(trends: Sequence[Trend], exit_code: int) -> str:
     """Every trend as plain data; numbers that do not exist are null."""
-    return document(SCHEMA, exit_code, trends=[each.as_dict() for each in trends])
+    verdict = of_all(worst_first(map(tell, trends)), exit_code, "trend")
+    return document(SCHEMA, exit_code, verdict=verdict, trends=[each.as_dict() for each in trends])
 
 
-def markdown(tolds: Iterable[Told]) -> str:
-    """Every trend, verdict first."""
-    return "\n\n".join("\n".join(_markdown(told)) for told in tolds) + "\n"
+def markdown(tolds: Iterable[Told], *, exploratory: bool = False) -> str:
+    """Every trend, the worst first; ``exploratory``: with the metrics that decide nothing, folded."""
+    listed = worst_first(tolds)
+    parts = [*headlines(listed, "trends")]
+    parts += ["\n".join(_markdown(told, exploratory=exploratory)) for told in listed]
+    return "\n\n".join(parts) + "\n"
 
 
-def _markdown(told: Told) -> Iterator[str]:
+def _markdown(told: Told, *, exploratory: bool) -> Iterator[str]:
     simulated = " (SIMULATED)" if told.simulated else ""
     yield f"# {told.word}: {escaped(told.scenario)}, {escaped(told.of)}{simulated}"
     yield from ("", f"**{escaped(told.why)}** Exit code {told.exit_code}.")
@@ -49,9 +54,9 @@ def _markdown(told: Told) -> Iterator[str]:
         yield from ("", f"Held against the level of the baseline, {code(told.accepted)}.")
     if told.turnings:
         yield from ("", "## Where what decides changed", "", *_turnings(told.turnings))
-    if told.primary:
+    if told.primary and (told.decided or exploratory):
         yield from ("", "## What decides", "", *_table(told.primary), "", MEANING)
-    if told.exploratory:
+    if told.exploratory and exploratory:
         summary = f"Exploratory: {len(told.exploratory)} metrics that decide nothing"
         yield from ("", f"<details><summary>{summary}</summary>", "", *_table(told.exploratory))
         if told.explored:

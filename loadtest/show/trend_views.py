@@ -10,11 +10,14 @@ from loadtest.show.trend import tell
 from loadtest.show.trend_texts import as_json, markdown, otava
 
 
-def made(trends: Sequence[Trend], form: str, exit_code: int) -> str | bytes:
-    """The trends in one format, text ending with a newline; "svg" and "png" are of the first."""
+def made(trends: Sequence[Trend], form: str, exit_code: int, *, exploratory: bool = False) -> str | bytes:
+    """The trends in one format, text ending with a newline; "svg" and "png" are of the first.
+
+    ``exploratory``: terminal and Markdown list the metrics that decide nothing, too.
+    """
     forms: dict[str, Callable[[], str | bytes]] = {
-        "terminal": lambda: render([tell(each) for each in trends], width=100),
-        "markdown": lambda: markdown(tell(each) for each in trends),
+        "terminal": lambda: render(map(tell, trends), width=100, exploratory=exploratory),
+        "markdown": lambda: markdown(map(tell, trends), exploratory=exploratory),
         "json": lambda: as_json(trends, exit_code),
         "otava": lambda: otava(trends),
         "html": lambda: _html(trends, exit_code),

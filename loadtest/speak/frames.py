@@ -1,4 +1,4 @@
-"""The frame lane of one connection (RFC 6455 section 5), sans-I/O.
+"""The frame parser of one connection (RFC 6455 section 5), sans-I/O.
 
 Whole, unfragmented, uncompressed data frames are sliced here: 0.24 us an event of 160 bytes against 2.7 us
 for a general parser. Every other frame (control, fragmented, compressed, broken) goes to
@@ -23,7 +23,7 @@ try:
 except ImportError:  # no compiled part on this platform: the same function in Python, 20 times slower
     from websockets.utils import apply_mask
 
-# The URI is only used for the handshake, which is over before a ``Lane`` exists.
+# The URI is only used for the handshake, which is over before a ``FrameParser`` exists.
 _NOWHERE: Final = WebSocketURI(False, "localhost", 80, "/", "")
 
 TEXT: Final = 0x1
@@ -37,7 +37,7 @@ NO_CLOSE_FRAME: Final = 1006
 """RFC 6455 section 7.4.1: the connection ended without a close frame."""
 
 
-MOST_IDLE: Final = 1_000
+MAX_IDLE_FRAMES: Final = 1_000
 """Frames of less than 16 bytes that complete no message, in one read: pings, empty fragments.
 
 A read has room for 32,000, and all others would wait 0.13 s; who has something to say sends one or two.
@@ -80,7 +80,7 @@ def encode_close(code: int, reason: str = "") -> bytes:
     return encode(code.to_bytes(2, "big") + shown.encode(), CLOSE)
 
 
-class Lane:
+class FrameParser:
     """Bytes of one open connection in, messages out.
 
     ``receive`` returns the payloads of whole data messages, in order. What must be answered (a pong, a
@@ -231,8 +231,8 @@ class Lane:
         messages = self._messages(protocol)
         if not messages and len(data) < 16:
             self._idle += 1
-            if self._idle > MOST_IDLE:
-                self.broken = f"more than {MOST_IDLE:,} frames in one read that say nothing"
+            if self._idle > MAX_IDLE_FRAMES:
+                self.broken = f"more than {MAX_IDLE_FRAMES:,} frames in one read that say nothing"
                 protocol.fail(CloseCode.POLICY_VIOLATION, self.broken)
         self.replies += [chunk for chunk in protocol.data_to_send() if chunk and not self._is_said(chunk)]
         if protocol.parser_exc is not None:

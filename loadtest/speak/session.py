@@ -1,57 +1,463 @@
-"""One connection's conversation after the upgrade: ready, turns, close. Payloads and instants in, facts out.
+"""One connection's conversation after the upgrade: ready steps, turns, close. Sans-I/O.
 
-No socket, no clock: every instant is an argument. What is to be sent waits in ``outbox``.
+No socket, no clock: payloads and instants are arguments. What is to be sent waits in ``outbox``.
 
     READYING ── last ready step done ──► OPEN ── lost() ──► CLOSED
         └── refused (auth, ready) ──────────────────────────► CLOSED
 
-Every message that arrives once it is open is counted as received and, at the latest when its turn has ended
-and its ledger is closed, as exactly one of: matched, duplicate, late, resumed (all four: of a turn of ours),
-foreign, unmatched, malformed, ignored. Heartbeats are counted apart.
+Every message that arrives once the session is open is counted as received and, at the latest when its turn
+has ended and its ledger is closed, as exactly one of: matched, duplicate, late, resumed (all four: of a turn
+of ours), foreign, unmatched, malformed, ignored. Heartbeats are counted apart.
 """
 
 from __future__ import annotations
 
+import enum
+import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, NoReturn, Protocol
 
+from loadtest.errors import Layer
+from loadtest.plan.template import Template
 from loadtest.plan.template import plain as as_text
-from loadtest.speak.astray import Astray
-from loadtest.speak.flight import AUTH_CLOSE_CODES, LINGER_NS, Listener
-from loadtest.speak.grammar import Grammar
-from loadtest.speak.opening import OPEN, Refused, State
+from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol
+from loadtest.speak.event_rules import END, FAIL, FIRST, IGNORE, REFUSE
+from loadtest.speak.label_limit import NO_LABEL, UNTYPED
+from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Fields, Malformed, decode_object
-from loadtest.speak.record import Record
-from loadtest.speak.turn import (
-    COMPLETE,
-    END,
-    FAIL,
-    FIRST,
-    FRAMES_KEPT,
-    IGNORE,
-    LARGEST_FRAME,
-    NEVER,
-    REFUSE,
-    Outcome,
-    Turn,
-)
+from loadtest.speak.recent_turns import AfterEnd, RecentTurns
+from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
 
-__all__ = ["AUTH_CLOSE_CODES", "LINGER_NS", "Listener", "Refused", "Session", "State"]
+AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
+"""Close codes by which servers refuse a credential after the upgrade (4000 and above by custom)."""
+
+SERVER_CLOSE_CODES = frozenset({1001, 1011, 1012, 1013, 1014})
+"""Close codes by which a server says that it is at fault itself, whatever error it sent before: going away,
+internal error, restart, try again later, bad gateway."""
+
+LINGER_NS = 1_000_000_000
+"""How long an ended turn with missing numbers waits for them before they count as lost."""
+
+MAX_UNMATCHED_LABELED = 20
+"""Unmatched events whose keys are counted, each second: enough to see which path of the protocol is wrong."""
+
+_ANSWERED = frozenset({Outcome.COMPLETE, Outcome.FAILED, Outcome.REFUSED})
 
 
-class Session(Astray):
-    """One conversation.
+class SessionState(enum.Enum):
+    """Where a session stands."""
 
-    ``turns`` are in flight, in the order they were begun, by id. ``mark`` is how the target names this user:
-    given, or learned from the first event that answers us; an event with another mark is foreign.
-    ``wakes_ns`` is the next instant at which ``tick`` has something to do, or ``NEVER``.
+    READYING = enum.auto()
+    OPEN = enum.auto()
+    CLOSED = enum.auto()
+
+
+OPEN: Final = SessionState.OPEN
+CLOSED: Final = SessionState.CLOSED
+"""For the hot loop, as ``COMPLETE`` of ``speak.turn``."""
+
+
+MAX_EARLY_KINDS = 3
+"""Kinds of messages that are told of a session that did not get ready."""
+
+
+class Refused(Exception):  # noqa: N818 - a fact about the target, not an error of ours
+    """The target did not let this connection get ready; ``layer`` and ``reason`` say how."""
+
+    def __init__(self, layer: Layer, reason: str) -> None:
+        self.layer = layer
+        self.reason = reason
+        super().__init__(f"{layer}: {reason}")
+
+
+class TurnListener(Protocol):
+    """Is told when a turn of a session ends."""
+
+    def turn_ended(self, turn: Turn) -> None:
+        """The turn has its outcome; its ledger may still wait for late events."""
+
+
+class SessionRecorder(Protocol):
+    """Receives what sessions measure."""
+
+    @property
+    def metrics(self) -> PhaseMetrics:
+        """The metrics of the current phase of the run."""
+
+    def metrics_at(self, intended_ns: int) -> PhaseMetrics:
+        """The metrics of the phase in which an intended instant lies."""
+
+    def ended(self, turn: Turn) -> None:
+        """A turn has ended and its ledger is closed; called once a turn."""
+
+    def owned_elsewhere(self, turn_id: object, user: int) -> bool:
+        """Whether a turn id belongs to another virtual user's turn in flight."""
+
+    def evidence(self, kind: str, payload: bytes, user: int) -> None:
+        """Keep a payload that should not have come."""
+
+
+class Session:
+    """The conversation of virtual user ``user`` on one connection.
+
+    ``turns`` are in flight, in the order they were begun, by id. ``user_mark`` is how the target names this
+    user: given, or learned from the first event that answers us; an event with another mark is foreign.
+    ``kept`` are the values that ready steps kept. ``wakes_ns`` is the next instant at which ``tick`` has
+    something to do, or ``NEVER``.
+
+    A turn is begun once and ended once: by an event, by time or by the loss of its connection, in whatever
+    order these come. A listener may begin turns, or end the session, from within.
     """
 
-    __slots__ = ("_read",)
+    __slots__ = (
+        "_bound_message",
+        "_came_before_ready",
+        "_error_before_ready",
+        "_overdue_answers",
+        "_read",
+        "_ready_step",
+        "_recent_turns",
+        "_step_ends_ns",
+        "_texts_sent",
+        "kept",
+        "listener",
+        "outbox",
+        "protocol",
+        "recorder",
+        "state",
+        "turns",
+        "user",
+        "user_mark",
+        "values",
+        "wakes_ns",
+    )
 
-    def __init__(self, grammar: Grammar, record: Record, number: int, values: Mapping[str, Any]) -> None:
-        super().__init__(grammar, record, number, values)
+    def __init__(
+        self, protocol: CompiledProtocol, recorder: SessionRecorder, user: int, values: Mapping[str, Any]
+    ) -> None:
+        self.protocol = protocol
+        self.recorder = recorder
+        self.user = user
+        self.values = values
+        self.user_mark: Any = None
+        self.state = SessionState.READYING
+        self.outbox: list[str] | None = None
+        self.kept: dict[str, str] | None = None
+        self.wakes_ns = NEVER
+        self.turns: dict[Any, Turn] = {}
+        self.listener: TurnListener | None = None
+        self._texts_sent = 0
+        self._came_before_ready: dict[str, None] | None = None
+        self._ready_step = 0
+        self._step_ends_ns = NEVER
+        self._error_before_ready = ""
+        # Without ids: answers to turns that timed out, which may still come and be taken for another's.
+        self._overdue_answers = 0
+        self._recent_turns = RecentTurns(protocol.sequence_start)
+        # Made with the first turn: by then every value of the ready steps is known.
+        self._bound_message: BoundMessage | None = None
+        # Counts the reads from the socket.
         self._read = 0
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no turn is in flight and none waits for missing numbers: leaving now loses nothing."""
+        return not self.turns and not self._recent_turns.waiting
+
+    def follow(self, earlier: Session) -> None:
+        """Continue an earlier session of the same user: its ended turns are remembered."""
+        self._recent_turns = earlier._recent_turns
+
+    def owns(self, turn_id: object) -> bool:
+        """Whether a turn of that id is in flight here, or was not long ago."""
+        return turn_id in self.turns or self._recent_turns.knows(turn_id)
+
+    # ------------------------------------------------------------------ getting ready
+
+    def upgraded(self, now_ns: int) -> None:
+        """The upgrade is done; the ready steps begin."""
+        self._advance(now_ns)
+
+    def _advance(self, now_ns: int) -> None:
+        """Take every ready step that needs no message from the target."""
+        steps = self.protocol.steps
+        while self._ready_step < len(steps):
+            step = steps[self._ready_step]
+            if step.wait is not None:
+                self._sleep_until(now_ns + step.within_ns)
+                return
+            if step.pause_ns is not None and self._step_ends_ns == NEVER:
+                self._sleep_until(now_ns + step.pause_ns)
+                return
+            if step.send is not None:
+                self._send_template(step.send, now_ns)
+            self._step_ends_ns = NEVER
+            self._ready_step += 1
+        self.state = SessionState.OPEN
+        self.wakes_ns = self._next_wake()
+
+    def _sleep_until(self, instant_ns: int) -> None:
+        self._step_ends_ns = instant_ns
+        self.wakes_ns = self._next_wake()
+
+    def _tick_ready(self, now_ns: int) -> None:
+        """A pause is over, or a wait was too long."""
+        if self._step_ends_ns == NEVER or now_ns < self._step_ends_ns:
+            return
+        step = self.protocol.steps[self._ready_step]
+        if step.wait is not None:
+            within = f"within {step.within_ns / 1e9:g} s"
+            self._refuse(Layer.READY, f"no message with {_in_words(step.wait)} {within}; {self._what_came()}")
+        self._advance(now_ns)
+
+    def awaited(self) -> str:
+        """What a session that is not open yet waits for, and what came instead."""
+        step, steps = self.protocol.steps[self._ready_step], len(self.protocol.steps)
+        what = "for a pause to end" if step.wait is None else f"for a message with {_in_words(step.wait)}"
+        return f"waited {what} (ready step {self._ready_step + 1} of {steps}); {self._what_came()}"
+
+    def _what_came(self) -> str:
+        came = list(self._came_before_ready or ())
+        return f"came instead: {', '.join(came)}" if came else "nothing came"
+
+    def _remember_early(self, found: Mapping[str, Any], kind: Any) -> None:
+        """Remember what a message was that did not fit the step."""
+        labels = self.protocol.labels
+        if kind is not None:
+            told = f"`{labels.type_label(kind)}`"
+        elif found:
+            told = f"a message without a type, with the keys {labels.keys_label(found)}"
+        else:
+            told = "a message that is no JSON object"
+        self._came_before_ready = self._came_before_ready or {}
+        if len(self._came_before_ready) < MAX_EARLY_KINDS:
+            self._came_before_ready[told] = None
+
+    def _receive_until_open(self, payloads: list[bytes], at_ns: int) -> list[bytes]:
+        """Those that came after ready; what comes after the end belongs to nobody, and is not counted."""
+        for index, payload in enumerate(payloads):
+            if self.state is not SessionState.READYING:
+                return payloads[index:] if self.state is SessionState.OPEN else []
+            self._receive_before_ready(payload, at_ns)
+        return []
+
+    def _receive_before_ready(self, payload: bytes, now_ns: int) -> None:
+        """A message that arrived before ready."""
+        protocol = self.protocol
+        found = protocol.object_in(payload)
+        kind = protocol.type_in(found)
+        if kind in protocol.auth_errors:
+            self._refuse(Layer.AUTH, f"the target answered {kind}")
+        if protocol.rules.flags.get(kind, 0) & FAIL:
+            self._error_before_ready = str(kind)
+        if self._answer_heartbeat(found, kind, now_ns):
+            return
+        step = protocol.steps[self._ready_step]
+        if step.wait is None or not protocol.matches(step.wait, found, kind):
+            self.recorder.metrics.count("events.before_ready")
+            self._remember_early(found, kind)
+            return
+        if self.user_mark is None:
+            self.user_mark = protocol.user_in(found)
+        if step.keep:
+            self.kept = {**(self.kept or {}), **protocol.values_to_keep(step.keep, found)}
+        self._step_ends_ns = NEVER
+        self._ready_step += 1
+        self._advance(now_ns)
+
+    def _refuse(self, layer: Layer, reason: str) -> NoReturn:
+        """End the session before it began, so that its end is not reported as a second refusal."""
+        self.state = SessionState.CLOSED
+        self._step_ends_ns = NEVER
+        self.wakes_ns = NEVER
+        raise Refused(layer, reason)
+
+    # ------------------------------------------------------------------ texts outside of turns
+
+    def say(self, text: str) -> None:
+        """Put a message that belongs to no turn into the outbox."""
+        if self.outbox is None:
+            self.outbox = []
+        self.outbox.append(text)
+
+    def _send_template(self, template: Template, now_ns: int) -> None:
+        text = self.protocol.render_text(
+            template, self.values, self.kept, user=self.user, nth=self._texts_sent, now_ns=now_ns
+        )
+        self.say(text)
+        self._texts_sent += 1
+
+    def _answer_heartbeat(self, found: Mapping[str, Any], kind: Any, now_ns: int) -> bool:
+        """Answer an application heartbeat; True if it was one."""
+        for heartbeat in self.protocol.heartbeat:
+            if self.protocol.matches(heartbeat.on, found, kind):
+                self.recorder.metrics.events_heartbeat += 1
+                self._send_template(heartbeat.send, now_ns)
+                return True
+        return False
+
+    # ------------------------------------------------------------------ turns: begin, sent, end
+
+    def begin(self, seq: int, position: int, intended_ns: int, row: Mapping[str, Any]) -> tuple[Turn, bytes]:
+        """Register the turn ``seq``, due at ``intended_ns``, and return it with the payload to send.
+
+        It is registered before anything is written: the reply may be back before the write returns.
+        ``row`` gives ``data.*`` values. On a connection that is over the turn is lost at once.
+        """
+        protocol = self.protocol
+        turn_id = protocol.turn_id(seq, self.values, intended_ns)
+        metrics = self.recorder.metrics_at(intended_ns)
+        if turn_id in self.turns or turn_id in self._recent_turns.waiting:
+            self._supersede(turn_id, intended_ns)
+        turn = Turn(seq, self.user, position, turn_id, intended_ns, metrics, protocol.sequence_start)
+        if protocol.rules.keep_types:
+            turn.types = []
+        if protocol.keep_frames:
+            turn.frames = []
+        if self._bound_message is None:
+            self._bound_message = protocol.bind_message(self.values, self.kept)
+        payload = protocol.payload(self._bound_message, turn_id, seq, row)
+        turn.payload_crc = zlib.crc32(payload)
+        self.turns[turn_id] = turn
+        metrics.turns_begun += 1
+        if self.state is CLOSED:
+            self._end(turn, Outcome.LOST, intended_ns)
+        return turn, payload
+
+    def _supersede(self, turn_id: str, at_ns: int) -> None:
+        """An id is used again: what comes now belongs to its new turn, so the old one ends here.
+
+        An id in flight cannot be told from its successor: the older turn has failed by ``id``.
+        """
+        # A listener may begin the same id once more.
+        while turn_id in self.turns:
+            self._end(self.turns[turn_id], Outcome.FAILED, at_ns, "id")
+        if turn_id in self._recent_turns.waiting:
+            self._close_ledger(self._recent_turns.waiting[turn_id][1])
+
+    def sent(self, turn: Turn, at_ns: int) -> None:
+        """The last byte of the turn's message goes to the kernel at ``at_ns``."""
+        turn.sent_ns = at_ns
+        turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
+        turn.metrics.events_sent += 1
+        timeout_at_ns = at_ns + self.protocol.timeout_ns
+        if turn.outcome is None and (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns):
+            self.wakes_ns = timeout_at_ns
+
+    def _end(self, turn: Turn, outcome: Outcome, at_ns: int, reason: str = "") -> None:
+        """Give the turn its outcome, once; its ledger closes now, or after waiting for missing numbers."""
+        del self.turns[turn.id]
+        turn.outcome = outcome
+        turn.reason = reason
+        turn.metrics.events_matched += turn.received
+        answered = outcome in _ANSWERED
+        turn.done_ns = at_ns if answered else NEVER
+        if turn.missing and answered and self.state is OPEN:
+            # Events that the last one overtook may still come: they are not lost yet.
+            self._recent_turns.waiting[turn.id] = (at_ns + LINGER_NS, turn)
+            self.wakes_ns = self._next_wake()
+        else:
+            self._close_ledger(turn)
+        if self.listener is not None:
+            self.listener.turn_ended(turn)
+
+    def _close_ledger(self, turn: Turn) -> None:
+        protocol = self.protocol
+        # Only of a turn that came to its end: an error that ends one need not carry a number, nor a mark.
+        complete = turn.outcome is COMPLETE
+        if complete and protocol.has_sequence and turn.next_seq == turn.start_seq and not turn.misnumbered:
+            turn.metrics.count("turns.unnumbered")
+        turn.close_ledger(protocol.rules)
+        # With a mark known, an event that does not carry it is counted as unmarked.
+        if self.user_mark is not None and not protocol.ids_name_users:
+            if turn.received > turn.unmarked:
+                turn.metrics.count("turns.marked")
+            elif complete:
+                turn.metrics.count("turns.unmarked")
+        self._recent_turns.remember(turn)
+        self.recorder.ended(turn)
+
+    # ------------------------------------------------------------------ time, and the end of the connection
+
+    def tick(self, now_ns: int) -> None:
+        """Do what is due: a pause is over, a wait was too long, a turn timed out, a ledger closes.
+
+        A turn whose message is not sent yet cannot time out: the target was not asked.
+
+        Raises:
+            Refused: the target did not become ready in time.
+        """
+        if self.state is SessionState.READYING:
+            self._tick_ready(now_ns)
+        for turn in list(self.turns.values()):
+            # A listener may have ended it since.
+            if turn.outcome is not None or turn.sent_ns == NEVER:
+                continue
+            if turn.sent_ns + self.protocol.timeout_ns > now_ns:
+                break
+            if self.protocol.by_order:
+                self._overdue_answers += (self.protocol.rules.count or 1) - turn.received
+            if last := self._last_type(turn):
+                turn.metrics.count(f"turns.timed_out_after.{last}")
+                if last == UNTYPED:
+                    self._count_untyped(turn)
+            self._end(turn, Outcome.TIMED_OUT, now_ns)
+        for turn in self._recent_turns.due(now_ns):
+            self._close_ledger(turn)
+        self.wakes_ns = self._next_wake()
+
+    def _last_type(self, turn: Turn) -> str | None:
+        """The type of the last event that a turn received, as a label; None where it was not kept."""
+        if not turn.received:
+            return NO_LABEL
+        if turn.types:
+            return self.protocol.labels.type_label(turn.types[-1])
+        last = next((each for each in reversed(turn.frames or ()) if isinstance(each, bytes)), None)
+        if last is None:
+            return None
+        return self.protocol.labels.type_label(self.protocol.type_in(self.protocol.object_in(last)))
+
+    def _count_untyped(self, turn: Turn) -> None:
+        """A turn timed out after an event without a type: which keys it had, to correct the protocol by."""
+        last = next((each for each in reversed(turn.frames or ()) if isinstance(each, bytes)), None)
+        if last is not None:
+            keys = self.protocol.labels.keys_label(self.protocol.object_in(last))
+            turn.metrics.count(f"turns.untyped_with.{keys}")
+
+    def _next_wake(self) -> int:
+        """The earliest instant at which a ready step is over, a turn times out or a ledger closes."""
+        instants = [self._step_ends_ns, self._recent_turns.earliest()]
+        oldest = next((turn for turn in self.turns.values() if turn.sent_ns != NEVER), None)
+        if oldest is not None:
+            instants.append(oldest.sent_ns + self.protocol.timeout_ns)
+        return min((instant_ns for instant_ns in instants if instant_ns != NEVER), default=NEVER)
+
+    def lost(self, now_ns: int, code: int, *, by_us: bool = False) -> Refused | None:
+        """The connection is over. Every turn in flight ends: lost with it, or abandoned if we left.
+
+        Returns the refusal, if the connection had never been ready.
+        """
+        state_before = self.state
+        self.state = SessionState.CLOSED
+        self._step_ends_ns = NEVER
+        while self.turns:
+            turn = next(iter(self.turns.values()))
+            if by_us:
+                self._end(turn, Outcome.ABANDONED, now_ns)
+            else:
+                self._end(turn, Outcome.LOST, now_ns, f"code {code}")
+        for _, turn in list(self._recent_turns.waiting.values()):
+            self._close_ledger(turn)
+        self.wakes_ns = NEVER
+        if state_before is not SessionState.READYING or by_us:
+            return None
+        error = self._error_before_ready
+        after = f" after {error}" if error else ""
+        is_auth = code in AUTH_CLOSE_CODES or (error and code not in SERVER_CLOSE_CODES)
+        layer = Layer.AUTH if is_auth else Layer.READY
+        return Refused(layer, f"closed with code {code}{after} before it was ready")
+
+    # ------------------------------------------------------------------ receiving: the hot path
 
     def receive(self, payloads: list[bytes], at_ns: int) -> None:
         """Messages that arrived in one read, the last segment of which the kernel stamped ``at_ns``.
@@ -69,16 +475,16 @@ class Session(Astray):
             return
         self._read += 1
         messages = len(payloads)
-        part = self.record.part
-        part.events_received += messages
+        metrics = self.recorder.metrics
+        metrics.events_received += messages
         if messages > 1:
-            part.events_coalesced += messages - 1
-        if not self.grammar.by_order:
+            metrics.events_coalesced += messages - 1
+        if not self.protocol.by_order:
             self._receive_by_id(payloads, at_ns)
             return
-        if self._owed > 0 and self.turns:
-            part.count("events.after_timeout", messages)
-        if self.grammar.opaque:
+        if self._overdue_answers > 0 and self.turns:
+            metrics.count("events.after_timeout", messages)
+        if self.protocol.opaque:
             self._receive_opaque(payloads, at_ns)
         else:
             self._receive_in_order(payloads, at_ns)
@@ -86,23 +492,23 @@ class Session(Astray):
     def _receive_by_id(self, payloads: list[bytes], at_ns: int) -> None:
         """Each event belongs to the turn it names: 0.4 us for one of 160 bytes that is as it should be."""
         read, last = self._read, payloads[-1]
-        decode, more_type, more_user, more_sequence, kinds, plain = self.grammar.asked_of_each
+        decode, more_type, more_user, more_sequence, all_flags, default_flags = self.protocol.for_each_event
         turns = self.turns
         for payload in payloads:
             try:
                 event = decode(payload)
             except UNREADABLE:
-                self._receive_odd(payload, at_ns, at_end=payload is last)
+                self._receive_slowly(payload, at_ns, at_end=payload is last)
                 continue
             turn = turns.get(event.r0)
             kind = event.t0 if event.t0 is not None else event.t1
             if kind is None and more_type is not None:
                 kind = more_type(event)
             user, seq = event.u0, event.s0
-            flags = kinds.get(kind, plain)
+            flags = all_flags.get(kind, default_flags)
             elsewhere = user is None and more_user is not None and more_user(event) is not None
-            if turn is None or user != self.mark or flags & IGNORE or elsewhere:
-                self._place(self.grammar.reader.fields(event), payload, at_ns, at_end=payload is last)
+            if turn is None or user != self.user_mark or flags & IGNORE or elsewhere:
+                self._match(self.protocol.reader.fields(event), payload, at_ns, at_end=payload is last)
                 continue
             # Inlined from Turn.number: the event that carries the next number, as all but broken ones do.
             if seq == turn.next_seq:
@@ -112,7 +518,7 @@ class Session(Astray):
                     turn.types.append(kind)
             elif seq is None and more_sequence is None and turn.types is None:
                 turn.received += 1
-            elif not self._is_new(event, turn, kind):
+            elif not self._number(event, turn, kind):
                 continue
             if turn.read != read:
                 self._first_of_read(turn, at_ns)
@@ -120,11 +526,11 @@ class Session(Astray):
                 turn.frames.append(payload if len(payload) <= LARGEST_FRAME else payload[:LARGEST_FRAME])
             # A plain event of a protocol without types of first content means nothing but for the first.
             if flags and (flags != FIRST or turn.first_ns == NEVER):
-                self._marked(turn, flags, at_ns, payload is last)
+                self._apply_flags(turn, flags, at_ns, payload is last)
 
-    def _is_new(self, event: Event, turn: Turn, kind: Any) -> bool:
+    def _number(self, event: Event, turn: Turn, kind: Any) -> bool:
         """Enter an event that does not simply carry the next number; False: a duplicate."""
-        seq, more_sequence = event.s0, self.grammar.reader.more_sequence
+        seq, more_sequence = event.s0, self.protocol.reader.more_sequence
         if seq is None and more_sequence is not None:
             seq = more_sequence(event)
         return turn.number(seq, kind)
@@ -132,7 +538,7 @@ class Session(Astray):
     def _first_of_read(self, turn: Turn, at_ns: int) -> None:
         """The first event of a turn in a read: the only one whose gap to the one before is known."""
         if turn.last_ns != NEVER:
-            turn.part.gap.append(at_ns - turn.last_ns if at_ns > turn.last_ns else 0)
+            turn.metrics.gap.append(at_ns - turn.last_ns if at_ns > turn.last_ns else 0)
         turn.last_ns = at_ns
         turn.read = self._read
         frames = turn.frames
@@ -141,27 +547,27 @@ class Session(Astray):
                 turn.cut_log()
             frames.append(at_ns)
 
-    def _coalesced(self, turn: Turn, flags: int) -> None:
+    def _count_coalesced(self, turn: Turn, flags: int) -> None:
         """An event that is not the last of its read: it came at the read's stamp or before."""
         if flags & FIRST and turn.first_ns == NEVER:
-            turn.part.turns_first_coalesced += 1
-        count = self.grammar.rules.count
+            turn.metrics.turns_first_coalesced += 1
+        count = self.protocol.rules.count
         ends = flags & END or (count is not None and turn.received >= count)
         if ends and not flags & (FAIL | REFUSE):
-            turn.part.turns_end_coalesced += 1
+            turn.metrics.turns_end_coalesced += 1
 
-    def _marked(self, turn: Turn, flags: int, at_ns: int, at_end: bool) -> None:  # noqa: FBT001 - by name it is 0.03 us slower
+    def _apply_flags(self, turn: Turn, flags: int, at_ns: int, at_end: bool) -> None:  # noqa: FBT001 - by name it is 0.03 us slower
         """An event whose type means something: first content, end, failure; ``at_end``: last of its read."""
         if not at_end:
-            self._coalesced(turn, flags)
+            self._count_coalesced(turn, flags)
         if flags & FIRST and turn.first_ns == NEVER:
             turn.first_ns = at_ns
             intended_ns, sent_ns = turn.intended_ns, turn.sent_ns
-            turn.part.first_event.append(at_ns - intended_ns if at_ns > intended_ns else 0)
+            turn.metrics.first_event.append(at_ns - intended_ns if at_ns > intended_ns else 0)
             # An answer to a message that is not known to be sent yet has no service time.
             if sent_ns != NEVER:
-                turn.part.first_event_service.append(at_ns - sent_ns if at_ns > sent_ns else 0)
-        count = self.grammar.rules.count
+                turn.metrics.first_event_service.append(at_ns - sent_ns if at_ns > sent_ns else 0)
+        count = self.protocol.rules.count
         if flags & FAIL:
             self._end(turn, Outcome.FAILED, at_ns, "event")
         elif flags & REFUSE:
@@ -169,15 +575,7 @@ class Session(Astray):
         elif flags & END or (count is not None and turn.received >= count):
             self._end(turn, COMPLETE, at_ns)
 
-    # ------------------------------------------------------------------ the rarer ways of an event
-
-    def _receive_until_open(self, payloads: list[bytes], at_ns: int) -> list[bytes]:
-        """Those that came after ready; what comes after the end is nobody's, and not counted."""
-        for index, payload in enumerate(payloads):
-            if self.state is not State.READYING:
-                return payloads[index:] if self.state is State.OPEN else []
-            self._receive_early(payload, at_ns)
-        return []
+    # ------------------------------------------------------------------ receiving: the rarer ways
 
     def _receive_opaque(self, payloads: list[bytes], at_ns: int) -> None:
         """Each event belongs to the oldest turn in flight.
@@ -188,51 +586,51 @@ class Session(Astray):
         for left, payload in enumerate(payloads, 1 - len(payloads)):
             turn = next(iter(self.turns.values()), None)
             if turn is None:
-                self._unasked(payload)
+                self._count_unmatched(payload)
             else:
                 turn.number(None, None)
                 self._enter(turn, None, payload, at_ns, at_end=not left)
 
     def _receive_in_order(self, payloads: list[bytes], at_ns: int) -> None:
-        """As opaque payloads, but what their fields say is heeded: heartbeats, marks, types, numbers."""
+        """As opaque payloads, but their fields are read: heartbeats, marks, types, numbers."""
         for left, payload in enumerate(payloads, 1 - len(payloads)):
             try:
                 found = decode_object(payload)
             except Malformed:
-                self._malformed(payload)
+                self._count_malformed(payload)
                 continue
-            kind, _, user, seq = self.grammar.reader.fields_in(found)
-            if self._beat(found, kind, at_ns):
-                self.record.part.events_received -= 1
+            kind, _, user, seq = self.protocol.reader.fields_in(found)
+            if self._answer_heartbeat(found, kind, at_ns):
+                self.recorder.metrics.events_received -= 1
             else:
                 fields = kind, next(iter(self.turns), None), user, seq
-                self._place(fields, payload, at_ns, at_end=not left)
+                self._match(fields, payload, at_ns, at_end=not left)
 
-    def _receive_odd(self, payload: bytes, at_ns: int, *, at_end: bool) -> None:
+    def _receive_slowly(self, payload: bytes, at_ns: int, *, at_end: bool) -> None:
         """A payload that does not fit the struct: read slowly, or malformed."""
         try:
-            fields = self.grammar.reader.read_slowly(payload)
+            fields = self.protocol.reader.read_slowly(payload)
         except Malformed:
-            self._malformed(payload)
+            self._count_malformed(payload)
             return
-        self._place(fields, payload, at_ns, at_end=at_end)
+        self._match(fields, payload, at_ns, at_end=at_end)
 
-    def _place(self, fields: Fields, payload: bytes, at_ns: int, *, at_end: bool) -> None:
-        """An event whose fields stand at later paths, or that is not simply ours.
+    def _match(self, fields: Fields, payload: bytes, at_ns: int, *, at_end: bool) -> None:
+        """Find the turn of an event whose fields stand at later paths, or that is not simply ours.
 
-        A type to be ignored is so whatever else the event carries: a broadcast may name other users.
+        A type to be ignored is ignored whatever else the event carries: a broadcast may name other users.
         """
         kind, turn_id, user, seq = fields
         if turn_id is not None and not isinstance(turn_id, str):
             # An id that looks like a number is written as one in JSON, and comes back as one.
             turn_id = as_text(turn_id)
         turn = self.turns.get(turn_id)
-        if self.grammar.rules.kinds.get(kind, 0) & IGNORE:
-            self.record.part.count("events.ignored")
-        elif user is not None and self._names_another(user, turn):
-            self._foreign(payload)
+        if self.protocol.rules.flags.get(kind, 0) & IGNORE:
+            self.recorder.metrics.count("events.ignored")
+        elif user is not None and self._is_other_user(user, turn):
+            self._count_foreign(payload)
         elif turn is None:
-            self._outside(kind, turn_id, seq, payload, at_ns)
+            self._receive_without_turn(kind, turn_id, seq, payload, at_ns)
         elif turn.number(seq, kind):
             turn.unmarked += user is None
             self._enter(turn, kind, payload, at_ns, at_end=at_end)
@@ -242,5 +640,73 @@ class Session(Astray):
             self._first_of_read(turn, at_ns)
         if turn.frames is not None:
             turn.frames.append(payload[:LARGEST_FRAME])
-        rules = self.grammar.rules
-        self._marked(turn, rules.kinds.get(kind, rules.plain), at_ns, at_end)
+        rules = self.protocol.rules
+        self._apply_flags(turn, rules.flags.get(kind, rules.default_flags), at_ns, at_end)
+
+    # ------------------------------------------------------------------ events of no turn in flight
+
+    def _is_other_user(self, mark: Any, turn: Turn | None) -> bool:
+        """Whether the user that an event names is not ours; an event that answers us gives our mark."""
+        if self.user_mark is None:
+            if turn is not None:
+                self.user_mark = mark
+            return False
+        if mark != self.user_mark and str(mark) == str(self.user_mark):
+            self.user_mark = mark
+        return bool(mark != self.user_mark)
+
+    def _is_other_users_turn(self, turn_id: Any) -> bool:
+        """Whether an id is of another user's turn: by what the id says, else by the turns of this process."""
+        owner = self.protocol.owner_of(turn_id)
+        if owner is not None:
+            return owner != self.user
+        return self.recorder.owned_elsewhere(turn_id, self.user)
+
+    def _receive_without_turn(self, kind: Any, turn_id: Any, seq: Any, payload: bytes, at_ns: int) -> None:
+        """An event that belongs to no turn in flight here: it is counted once, and kept as evidence."""
+        metrics = self.recorder.metrics
+        if self.protocol.heartbeat and self._answer_heartbeat(self.protocol.object_in(payload), kind, at_ns):
+            metrics.events_received -= 1
+            return
+        found = self._recent_turns.receive(turn_id, seq, kind)
+        if found is AfterEnd.LATE:
+            metrics.events_late += 1
+            self.recorder.evidence("late", payload, self.user)
+        elif found is AfterEnd.DUPLICATE:
+            metrics.events_duplicate += 1
+            self.recorder.evidence("duplicate", payload, self.user)
+        elif found is AfterEnd.RESUMED:
+            metrics.count("events.resumed")
+            if self.protocol.rules.flags.get(kind, 0) & (END | FAIL | REFUSE):
+                metrics.count("turns.resumed")
+        elif found is AfterEnd.ENTERED:
+            waiting = self._recent_turns.waiting[turn_id][1]
+            if not waiting.missing:
+                self._close_ledger(waiting)
+        elif turn_id is not None and self._is_other_users_turn(turn_id):
+            self._count_foreign(payload)
+        else:
+            self._count_unmatched(payload)
+
+    def _count_unmatched(self, payload: bytes) -> None:
+        """An event of no turn; without ids, it may be the overdue answer to a turn that timed out."""
+        metrics = self.recorder.metrics
+        metrics.events_unmatched += 1
+        self.recorder.evidence("unmatched", payload, self.user)
+        if not self.protocol.by_order and metrics.events_unmatched <= MAX_UNMATCHED_LABELED:
+            keys = self.protocol.labels.keys_label(self.protocol.object_in(payload))
+            metrics.count(f"events.unmatched_with.{keys}")
+        if self._overdue_answers and self.protocol.rules.count is not None:
+            self._overdue_answers -= 1
+
+    def _count_foreign(self, payload: bytes) -> None:
+        self.recorder.metrics.events_foreign += 1
+        self.recorder.evidence("foreign", payload, self.user)
+
+    def _count_malformed(self, payload: bytes) -> None:
+        self.recorder.metrics.events_malformed += 1
+        self.recorder.evidence("malformed", payload, self.user)
+
+
+def _in_words(match: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in match.items())

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import enum
-from bisect import bisect_left
-from collections.abc import Sequence
 from typing import Any, Final
 
-from loadtest.plan.protocol import Events
-from loadtest.speak.record import Part
+from loadtest.speak.event_rules import EventRules
+from loadtest.speak.missing_numbers import MissingNumbers
+from loadtest.speak.phase_metrics import PhaseMetrics
 
 NEVER = -1
 """An instant that did not come."""
@@ -30,10 +29,8 @@ COMPLETE: Final = Outcome.COMPLETE
 LOST: Final = Outcome.LOST
 """For the hot loop: Python 3.11 takes 0.17 us to find a member by way of its class, 0.01 us for a name."""
 
-FIRST, END, FAIL, IGNORE, REFUSE, COUNT = 1, 2, 4, 8, 16, 32
-
-WIDEST_GAP = 65_536
-"""Most missing numbers of a turn that are believed: a peer must not make us remember a million holes."""
+MAX_GAP = 65_536
+"""Maximum missing numbers of a turn that are believed; beyond, its numbers do not count its events."""
 
 FRAMES_KEPT = 512
 """Entries of a turn's frame log; of a longer one, the beginning and the end are kept."""
@@ -42,77 +39,7 @@ LARGEST_FRAME = 4096
 """Bytes of a payload that evidence keeps."""
 
 
-class Rules:
-    """The event rules of a protocol, made ready for the hot loop.
-
-    ``kinds`` gives the flags of an event type; a type that is not in it has ``plain``.
-    """
-
-    __slots__ = ("count", "keep_types", "kinds", "order", "pairs", "plain", "required")
-
-    def __init__(self, events: Events) -> None:
-        # Without a list of first content, any event of the turn is its first.
-        self.plain = (0 if events.first else FIRST) | (0 if events.count is None else COUNT)
-        flagged = (
-            (events.first, FIRST),
-            (events.end, END),
-            (events.fail, FAIL),
-            (events.ignore, IGNORE),
-            (events.refuse, REFUSE),
-        )
-        self.kinds: dict[Any, int] = {}
-        for types, flag in flagged:
-            for name in types:
-                self.kinds[name] = self.kinds.get(name, self.plain) | flag
-        self.count = events.count
-        self.required = frozenset(events.required)
-        self.pairs = events.pairs
-        self.order = events.order
-        self.keep_types = bool(events.required or events.pairs or events.order)
-
-    def missing(self, types: Sequence[Any]) -> int:
-        """How many required event types never came."""
-        return len(self.required.difference(types))
-
-    def unpaired(self, types: Sequence[Any]) -> int:
-        """How many events of a pair stand alone: opened and never closed, or closed and never opened."""
-        alone = 0
-        for opening, closing in self.pairs:
-            is_open = 0
-            for name in types:
-                if name == opening:
-                    is_open += 1
-                elif name == closing:
-                    alone += is_open == 0
-                    is_open -= is_open > 0
-            alone += is_open
-        return alone
-
-    def in_order(self, types: Sequence[Any]) -> bool:
-        """Whether the types follow the order pattern, in which ``*`` stands for any number of events."""
-        return not self.order or _follows(self.order, types)
-
-
-def _follows(pattern: Sequence[str], types: Sequence[Any]) -> bool:
-    """Glob matching over whole words: one pass with one step back, as for file names."""
-    at = word = 0
-    star, resume = -1, 0
-    while at < len(types):
-        if word < len(pattern) and pattern[word] == "*":
-            star, resume = word, at
-            word += 1
-        elif word < len(pattern) and types[at] == pattern[word]:
-            at += 1
-            word += 1
-        elif star >= 0:
-            resume += 1
-            at, word = resume, star + 1
-        else:
-            return False
-    return all(rest == "*" for rest in pattern[word:])
-
-
-def whole(seq: Any) -> int | None:
+def sequence_number(seq: Any) -> int | None:
     """The sequence number that an event carries; JSON has one kind of number, so 3.0 is 3."""
     if isinstance(seq, float) and seq.is_integer():
         return int(seq)
@@ -124,10 +51,11 @@ class Turn:
 
     Instants are nanoseconds of the run's clock, ``NEVER`` where it did not come to that. ``received`` counts
     distinct events; numbers begin at ``start_seq``, ``next_seq`` is the one that the next event should carry
-    (``start_seq``: none carried a number yet), and ``holes`` are those below it that have not come,
-    ascending. ``frames`` holds instants and the payloads that arrived at them, where evidence is kept;
-    ``left_out`` payloads were cut from its middle. ``unmarked`` events carried no user mark, though one
-    was known. ``read`` is the read that brought the last event.
+    (``start_seq``: none carried a number yet), and ``missing`` are those below it that have not come.
+    ``misnumbered`` says why the numbers cannot be followed, if they cannot: then what is lost, duplicate or
+    out of order is not known. ``frames`` holds instants and the payloads that arrived at them, where evidence
+    is kept; ``left_out`` payloads were cut from its middle. ``unmarked`` events carried no user mark, though
+    one was known. ``read`` is the read that brought the last event.
     """
 
     __slots__ = (
@@ -135,16 +63,17 @@ class Turn:
         "duplicate",
         "first_ns",
         "frames",
-        "holes",
         "id",
         "intended_ns",
         "last_ns",
         "left_out",
         "lost",
+        "metrics",
+        "misnumbered",
+        "missing",
         "next_seq",
         "out_of_order",
         "outcome",
-        "part",
         "payload_crc",
         "position",
         "read",
@@ -165,7 +94,7 @@ class Turn:
         position: int,
         turn_id: str,
         intended_ns: int,
-        part: Part,
+        metrics: PhaseMetrics,
         start_seq: int = 0,
     ) -> None:
         self.seq = seq
@@ -173,7 +102,7 @@ class Turn:
         self.position = position
         self.id = turn_id
         self.intended_ns = intended_ns
-        self.part = part
+        self.metrics = metrics
         self.payload_crc = 0
         self.sent_ns = NEVER
         self.first_ns = NEVER
@@ -183,7 +112,8 @@ class Turn:
         self.received = 0
         self.start_seq = start_seq
         self.next_seq = start_seq
-        self.holes: list[int] | None = None
+        self.missing: MissingNumbers | None = None
+        self.misnumbered = ""
         self.lost = 0
         self.duplicate = 0
         self.out_of_order = 0
@@ -197,34 +127,44 @@ class Turn:
     def number(self, carried: Any, kind: Any) -> bool:
         """Enter an event whose number is not the next one; False: a duplicate.
 
-        An event that carries no number, or none that can be believed, is entered as it comes. Not believed
-        is a number below the first: it would count as a duplicate of an event that never was.
+        An event that carries no number is entered as it comes. So is every event from the first number on
+        that cannot be right, since then no number of this turn says how many events there were.
         """
-        seq = None if carried is None else whole(carried)
-        if seq is None:
+        if carried is None or self.misnumbered:
             self._enter(kind)
             return True
-        holes = self.holes or []
-        if seq < self.start_seq or seq - self.next_seq + len(holes) > WIDEST_GAP:
-            self._enter(kind)
-            return True
+        seq = sequence_number(carried)
+        missing = self.missing
+        most = self.next_seq + MAX_GAP - (len(missing) if missing else 0)
+        if seq is None or not self.start_seq <= seq <= most:
+            return self._misnumber(seq, kind)
         if seq >= self.next_seq:
             if seq > self.next_seq:
-                holes.extend(range(self.next_seq, seq))
-                self.holes = holes
+                if missing is None:
+                    missing = self.missing = MissingNumbers()
+                missing.add(self.next_seq, seq)
             self.next_seq = seq + 1
             self._enter(kind)
             return True
-        below = bisect_left(holes, seq)
-        if below < len(holes) and holes[below] == seq:
-            del holes[below]
+        if missing and missing.remove(seq):
             self.out_of_order += 1
-            self.part.events_out_of_order += 1
-            self._enter(kind, seq - self.start_seq - below)
+            self.metrics.events_out_of_order += 1
+            self._enter(kind, None if self.types is None else seq - self.start_seq - missing.below(seq))
             return True
         self.duplicate += 1
-        self.part.events_duplicate += 1
+        self.metrics.events_duplicate += 1
         return False
+
+    def _misnumber(self, seq: int | None, kind: Any) -> bool:
+        """The numbers of this turn do not count its events: what they said is missing may never have been."""
+        if seq is None:
+            self.misnumbered = "not_whole"
+        else:
+            self.misnumbered = "below_start" if seq < self.start_seq else "gap_too_wide"
+        self.missing = None
+        self.metrics.count(f"turns.misnumbered_by.{self.misnumbered}")
+        self._enter(kind)
+        return True
 
     def _enter(self, kind: Any, place: int | None = None) -> None:
         """Count an event; one that was overtaken takes its place among the types."""
@@ -239,30 +179,34 @@ class Turn:
         self.left_out += sum(isinstance(entry, bytes) for entry in middle)
         del frames[FRAMES_KEPT // 2 :]
 
-    def settle(self, rules: Rules) -> None:
+    def close_ledger(self, rules: EventRules) -> None:
         """Close the ledger of an ended turn: what is still missing is lost; rules are judged on what came.
 
         Pairs and order say nothing about a turn of which events were lost, so they are judged on whole ones.
         """
-        part = self.part
-        part.events_expected += self.received
-        if self.next_seq > self.start_seq:
-            part.turns_numbered += 1
-        if self.holes:
-            self.lost = len(self.holes)
-            part.events_lost += self.lost
-            part.events_expected += self.lost
+        metrics = self.metrics
+        metrics.events_expected += self.received
+        if self.next_seq > self.start_seq or self.misnumbered:
+            metrics.turns_numbered += 1
+        if self.misnumbered:
+            # As of a turn without numbers: what comes later is late, and no duplicate.
+            self.next_seq = self.start_seq
+        if self.missing:
+            self.lost = len(self.missing)
+            metrics.events_lost += self.lost
+            metrics.events_expected += self.lost
         if self.outcome is not COMPLETE or self.types is None:
             return
-        missing = rules.missing(self.types)
-        part.events_missing_required += missing
-        unpaired = 0 if self.lost else rules.unpaired(self.types)
-        part.events_unpaired += unpaired
+        missing = rules.count_missing(self.types)
+        metrics.events_missing_required += missing
+        lossy = self.lost or self.misnumbered
+        unpaired = 0 if lossy else rules.count_unpaired(self.types)
+        metrics.events_unpaired += unpaired
         if missing:
             self._fail("required")
         elif unpaired:
             self._fail("pairs")
-        elif not self.lost and not rules.in_order(self.types):
+        elif not lossy and not rules.in_order(self.types):
             self._fail("order")
 
     def _fail(self, reason: str) -> None:

@@ -103,7 +103,7 @@ class FakeConnection:
 
     def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any]) -> Turn:
         assert self.is_open
-        part = self.world.recorder.part_of(intended_ns)
+        part = self.world.recorder.metrics_at(intended_ns)
         part.turns_begun += 1
         turn = Turn(seq, self.number, position, f"turn-{seq}", intended_ns, part)
         turn.sent_ns = self.world.now()
@@ -178,5 +178,5 @@ class World:
     def count(self, name: str) -> int:
         """A counter over all parts of the run, by its public name."""
         attribute = name.replace(".", "_", 1)
-        parts = self.recorder.parts
+        parts = self.recorder.phases
         return sum(getattr(part, attribute, 0) + part.other.get(name, 0) for part in parts)

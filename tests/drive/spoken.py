@@ -21,7 +21,7 @@ class Spoken:
         self.line = Line(FD)
         self.stage = stage or Stage(scenario_of(**scenario), lines=[self.line])
         self.poller: HandPoller = self.stage.hand_poller
-        self.part = self.stage.recorder.part
+        self.metrics = self.stage.recorder.metrics
         self.connection = Connection(self.stage, 3, {"user.id": "anna"})
         self.ready = 0
         self.closed = 0

@@ -19,7 +19,7 @@ from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.protocol import Connect, Events, Protocol, TurnShape
 from loadtest.plan.scenario import Load, Scenario, Target, Traffic
-from loadtest.speak.record import COUNTERS
+from loadtest.speak.phase_metrics import COUNTERS
 from loadtest.speak.session import Refused
 from tests.speak.talk import AGENT
 
@@ -179,6 +179,7 @@ class Stage(Terms):
         self.recorder = Recorder(clock.now(), 0, scenario.load.duration_ns)
         self.servers: list[tuple[str, str | None]] = []
         self.refusals: list[Refused] = []
+        self.still_opening: list[str] = []
         self.reasons: list[tuple[int, str]] = []
         self._lines = None if lines is None else deque(lines)
 
@@ -196,13 +197,16 @@ class Stage(Terms):
     def saw_refusal(self, refused: Refused) -> None:
         self.refusals.append(refused)
 
+    def saw_still_opening(self, reason: str) -> None:
+        self.still_opening.append(reason)
+
     def saw_close(self, code: int, reason: str) -> None:
         self.reasons.append((code, reason))
 
     def counts(self, prefix: str = "") -> dict[str, int]:
         """Counters that are not 0, over all parts, without the prefix."""
         found: dict[str, int] = {}
-        for part in self.recorder.parts:
+        for part in self.recorder.phases:
             own = {name.replace("_", ".", 1): getattr(part, name) for name in COUNTERS}
             for name, n in (*own.items(), *part.other.items()):
                 if n and name.startswith(prefix):

@@ -11,8 +11,8 @@ S = 1_000_000_000
 
 
 def ended(aside: Aside, intended_ns: int, outcome: Outcome = Outcome.COMPLETE) -> Turn:
-    turn = Turn(1, 4, 0, "a", intended_ns, aside.part_of(intended_ns))
-    turn.part.turns_begun += 1
+    turn = Turn(1, 4, 0, "a", intended_ns, aside.metrics_at(intended_ns))
+    turn.metrics.turns_begun += 1
     turn.sent_ns = intended_ns
     turn.frames = [1, b"{}"]
     turn.outcome = outcome
@@ -30,8 +30,8 @@ def taken(recorder: Recorder, aside: Aside) -> Interval:
 def test_counters_are_added_to_those_of_all_and_times_are_not() -> None:
     recorder = Recorder(0, S, S)
     aside = Aside(recorder)
-    recorder.part_of(S).turns_begun += 1
-    recorder.part_of(S).completion.append(7)
+    recorder.metrics_at(S).turns_begun += 1
+    recorder.metrics_at(S).completion.append(7)
     ended(aside, 0)
     ended(aside, S)
     ended(aside, S, Outcome.TIMED_OUT)
@@ -53,9 +53,9 @@ def test_counters_are_added_to_those_of_all_and_times_are_not() -> None:
 def test_what_only_they_brought_about_is_counted_apart() -> None:
     recorder = Recorder(0, 0, S)
     aside = Aside(recorder)
-    recorder.part.events_late = 1
-    aside.part.events_late = 2
-    aside.part.events_coalesced = 3
+    recorder.metrics.events_late = 1
+    aside.metrics.events_late = 2
+    aside.metrics.events_coalesced = 3
     ended(aside, 0)
     ended(aside, 0, Outcome.TIMED_OUT)
     measured = taken(recorder, aside).counters["measured"]
@@ -84,8 +84,8 @@ def test_they_are_never_among_the_slowest_but_are_evidence_of_what_broke() -> No
 def test_the_part_of_the_run_is_the_recorders() -> None:
     recorder = Recorder(0, S, S)
     aside = Aside(recorder)
-    assert aside.part.index == recorder.part.index == 0
+    assert aside.metrics.phase == recorder.metrics.phase == 0
     recorder.enter(S)
-    assert aside.part.index == recorder.part.index == 1
-    assert aside.part is not recorder.part
+    assert aside.metrics.phase == recorder.metrics.phase == 1
+    assert aside.metrics is not recorder.metrics
     assert not aside.owned_elsewhere("a", 1)

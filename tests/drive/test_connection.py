@@ -16,7 +16,7 @@ from loadtest.drive.poller import READ, WRITE
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Connect, Step
 from loadtest.plan.scenario import Traffic
-from loadtest.speak.session import State
+from loadtest.speak.session import SessionState
 from loadtest.speak.turn import Outcome, Turn
 from tests.drive import standing_in
 from tests.drive.spoken import FD, Spoken
@@ -43,8 +43,8 @@ def test_a_protocol_without_ready_steps_is_ready_with_the_upgrade() -> None:
     assert spoken.connection.is_open
     assert spoken.ready == 1
     assert spoken.counts("connections.") == {"attempted": 1, "established": 1, "ready": 1}
-    assert spoken.part.total.tolist() == [20]
-    assert spoken.part.ready.tolist() == []
+    assert spoken.metrics.total.tolist() == [20]
+    assert spoken.metrics.ready.tolist() == []
     assert spoken.stage.servers == [("tiny", None)]
     recorder = spoken.stage.recorder
     assert recorder.instants == {"first_attempt": 0, "last_ready": 20}
@@ -57,16 +57,16 @@ def test_ready_steps_are_timed_from_the_upgrade() -> None:
     assert spoken.counts("connections.ready") == {}
     spoken.hear(WELCOME, at_ns=START + 70)
     assert (spoken.ready, spoken.connection.is_open) == (1, True)
-    assert spoken.part.ready.tolist() == [70]
-    assert spoken.part.total.tolist() == [70]
+    assert spoken.metrics.ready.tolist() == [70]
+    assert spoken.metrics.total.tolist() == [70]
 
 
 def test_a_ready_step_in_one_read_with_the_upgrade_has_no_time_of_its_own() -> None:
     spoken = Spoken(is_open=False, connect=WELCOMED)
     spoken.open(rest=frame(WELCOME))
     assert spoken.ready == 1
-    assert spoken.part.ready.tolist() == []
-    assert len(spoken.part.total) == 1
+    assert spoken.metrics.ready.tolist() == []
+    assert len(spoken.metrics.total) == 1
 
 
 def test_messages_after_the_last_ready_step_in_one_read_are_events() -> None:
@@ -92,7 +92,7 @@ def test_a_pause_before_ready_is_waited_for() -> None:
     assert spoken.ready == 0
     spoken.poller.pass_until(START + 30 * MS)
     assert spoken.ready == 1
-    assert spoken.part.ready.tolist() == [30 * MS]
+    assert spoken.metrics.ready.tolist() == [30 * MS]
 
 
 def test_a_user_who_comes_back_is_ready_again() -> None:
@@ -105,7 +105,7 @@ def test_a_user_who_comes_back_is_ready_again() -> None:
 def test_events_of_another_user_than_the_credentials_are_foreign() -> None:
     spoken = Spoken(is_open=False)
     spoken.connection.shown(None)
-    assert spoken.connection.session.mark is None
+    assert spoken.connection.session.user_mark is None
     spoken.connection.shown("anna")
     spoken.open()
     spoken.hear(said("news", user_id="anna"), said("news", user_id="bert"))
@@ -179,7 +179,7 @@ def test_a_welcome_that_lies_unread_is_in_time() -> None:
     spoken.poller.pass_until(START + 6 * SECOND)
     assert spoken.counts("connections.refused.") == {}
     assert spoken.ready == 1
-    assert spoken.part.ready.tolist() == [4 * SECOND]
+    assert spoken.metrics.ready.tolist() == [4 * SECOND]
 
 
 # ------------------------------------------------------------------ turns in time
@@ -272,7 +272,7 @@ def test_a_peer_is_pinged_and_its_pong_is_timed() -> None:
     opcode, payload = spoken.frames[-1]
     assert opcode is Opcode.PING
     spoken.arrive(frame(payload, Opcode.PONG), at_ns=START + SECOND + 3 * MS)
-    assert spoken.part.ping_rtt.tolist() == [3 * MS]
+    assert spoken.metrics.ping_rtt.tolist() == [3 * MS]
     spoken.poller.pass_until(START + 2 * SECOND)
     assert spoken.counts("pings.") == {"sent": 2, "answered": 1}
 
@@ -385,6 +385,7 @@ def test_who_leaves_while_opening_has_left() -> None:
     assert spoken.counts("connections.") == {"attempted": 1, "left": 1}
     assert spoken.closed == 1
     assert spoken.line.closed
+    assert spoken.share.still_opening == ["tcp: no answer yet"]
     spoken.poller.pass_until(START + 60 * SECOND)
     assert spoken.counts("connections.refused.") == {}
 
@@ -402,6 +403,9 @@ def test_who_leaves_while_getting_ready_was_not_refused() -> None:
     spoken.arrive(close_frame(1000))
     assert spoken.counts("connections.") == {"attempted": 1, "established": 1, "left": 1}
     assert spoken.closed == 1
+    (told,) = spoken.share.still_opening
+    assert told.startswith("ready: waited for a message with type = ")
+    assert told.endswith("; nothing came")
 
 
 def test_leaving_twice_is_leaving_once() -> None:
@@ -507,7 +511,7 @@ def test_a_connection_is_nothing_before_it_connects() -> None:
     connection = Connection(stage, 1, {})
     assert connection.stage is Stage.WAITING
     assert not connection.is_open
-    assert connection.session.state is State.READYING
+    assert connection.session.state is SessionState.READYING
     connection._ping(0)
     connection._ponged(b"", 0)
     connection._on_ready(READ | WRITE)

@@ -41,15 +41,15 @@ def test_how_long_bytes_lay_unread_is_ours_to_tell() -> None:
     spoken.stage.hand.ns += 500
     spoken.hear(said("ack"), at_ns=START + 300)
     spoken.hear(said("ack"), at_ns=START + 900)
-    assert spoken.part.receive_lag.tolist() == [200, 0]
+    assert spoken.metrics.receive_lag.tolist() == [200, 0]
 
 
 def test_bytes_are_counted_as_they_come() -> None:
     spoken = Spoken()
-    before = spoken.part.bytes_received
+    before = spoken.metrics.bytes_received
     whole = frame(said("ack"))
     spoken.arrive(whole[:3], whole[3:])
-    assert spoken.part.bytes_received - before == len(whole)
+    assert spoken.metrics.bytes_received - before == len(whole)
     assert spoken.counts("events.") == {"received": 1, "ignored": 1}
 
 
@@ -57,7 +57,7 @@ def test_readiness_without_bytes_means_nothing() -> None:
     spoken = Spoken()
     spoken.poller.turn(FD, READ)
     assert spoken.closed == 0
-    assert spoken.part.receive_lag.tolist() == []
+    assert spoken.metrics.receive_lag.tolist() == []
 
 
 def test_a_hang_up_is_read_as_well() -> None:

@@ -140,8 +140,8 @@ def test_a_no_is_told_with_its_layer(
     wanted = {} if status is None else {str(status): 1}
     assert stage.counts("connections.upgrade_status.") == wanted
     assert stage.counts("connections.established") == {}
-    assert len(stage.recorder.part.tcp) == 1
-    assert len(stage.recorder.part.upgrade) == 0
+    assert len(stage.recorder.metrics.tcp) == 1
+    assert len(stage.recorder.metrics.upgrade) == 0
     assert epoll._ready.keys() == {epoll._timer.fd}
 
 
@@ -150,7 +150,7 @@ def test_where_nobody_listens_tcp_says_no(epoll: Poller) -> None:
         address = listener.address
     stage = stage_at(epoll, address)
     assert refused_by(opened(stage)) == (Layer.TCP, os.strerror(errno.ECONNREFUSED))
-    assert len(stage.recorder.part.tcp) == 0
+    assert len(stage.recorder.metrics.tcp) == 0
 
 
 @pytest.mark.parametrize(("secure", "layer"), [(False, Layer.UPGRADE), (True, Layer.TLS)])
@@ -222,7 +222,7 @@ def test_each_phase_of_a_yes_is_timed(epoll: Poller, authority: Authority, pair:
         epoll.unregister(transport.fd)
         transport.close()
     assert (upgrade.server, upgrade.rest) == ("tiny", b"rest")
-    part = stage.recorder.part
+    part = stage.recorder.metrics
     phases = [part.tcp[0], part.tls[0], part.upgrade[0]]
     assert all(phase > 0 for phase in phases)
     assert sum(phases) <= took_ns
@@ -282,7 +282,7 @@ def test_the_phases_follow_each_other_without_a_gap() -> None:
     poller.turn(7)
     assert visitor.agreed is not None
     assert visitor.agreed[2] == START + 17
-    part = stage.recorder.part
+    part = stage.recorder.metrics
     assert (part.tcp.tolist(), part.tls.tolist(), part.upgrade.tolist()) == ([5], [], [12])
     assert (part.bytes_sent, part.bytes_received) == (len(line.sent), len(answer))
     poller.pass_until(START + 60 * SECOND)
@@ -294,7 +294,7 @@ def test_a_clock_that_goes_back_gives_no_negative_phase() -> None:
     stage, _, _ = by_hand(line)
     stage.hand.ns = START - 5
     stage.hand_poller.turn(7, WRITE)
-    assert stage.recorder.part.tcp.tolist() == [0]
+    assert stage.recorder.metrics.tcp.tolist() == [0]
 
 
 def test_a_request_that_the_kernel_does_not_take_whole_goes_out_bit_by_bit() -> None:

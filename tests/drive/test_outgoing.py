@@ -29,7 +29,7 @@ def test_turns_of_one_loop_turn_are_written_together_and_sent_at_one_instant() -
     assert spoken.line.writes == before + 1
     assert spoken.texts == [f'{{"run_id":"turn-{seq}"}}'.encode() for seq in range(3)]
     assert [turn.sent_ns for turn in turns] == [START + 40] * 3
-    assert spoken.part.lateness.tolist() == [40] * 3
+    assert spoken.metrics.lateness.tolist() == [40] * 3
     assert spoken.counts("events.") == {"sent": 3}
 
 
@@ -53,10 +53,10 @@ def test_two_connections_that_gather_in_turns_are_both_flushed() -> None:
 
 def test_what_is_written_is_counted_in_bytes() -> None:
     spoken = Spoken()
-    before = spoken.part.bytes_sent, len(spoken.line.sent)
+    before = spoken.metrics.bytes_sent, len(spoken.line.sent)
     spoken.begin()
     spoken.poller.turn()
-    assert spoken.part.bytes_sent - before[0] == len(spoken.line.sent) - before[1] > 0
+    assert spoken.metrics.bytes_sent - before[0] == len(spoken.line.sent) - before[1] > 0
 
 
 def test_binary_protocols_send_binary_frames() -> None:
@@ -133,7 +133,7 @@ def test_each_turn_of_a_partial_write_is_sent_when_its_own_last_byte_is() -> Non
     turns = (first, middle, last, late)
     assert [turn.sent_ns - START for turn in turns] == [0, 100, 200, 300]
     assert len(spoken.texts) == 5
-    assert spoken.part.lateness.tolist() == [0, 0, 0, 0]
+    assert spoken.metrics.lateness.tolist() == [0, 0, 0, 0]
 
 
 def test_a_turn_that_waited_for_the_kernel_is_sent_once() -> None:
@@ -150,7 +150,7 @@ def test_a_turn_that_waited_for_the_kernel_is_sent_once() -> None:
     spoken.poller.turn(FD, WRITE)
     assert len(spoken.texts) == 2
     assert spoken.counts("events.") == {"sent": 2}
-    assert spoken.part.lateness.tolist() == [0, 0]
+    assert spoken.metrics.lateness.tolist() == [0, 0]
     assert (waiting.sent_ns, later.sent_ns) == (START + 200, START + 200)
 
 

@@ -5,15 +5,15 @@ import struct
 import pytest
 
 from loadtest.drive.pulse import Pulse
-from loadtest.speak.record import Part
+from loadtest.speak.phase_metrics import PhaseMetrics
 
 
 @pytest.fixture
-def part() -> Part:
-    return Part(1)
+def part() -> PhaseMetrics:
+    return PhaseMetrics(1)
 
 
-def test_a_pong_is_timed_from_its_ping(part: Part) -> None:
+def test_a_pong_is_timed_from_its_ping(part: PhaseMetrics) -> None:
     pulse = Pulse()
     assert not pulse.waiting
     payload = pulse.ping(1_000, part)
@@ -25,7 +25,7 @@ def test_a_pong_is_timed_from_its_ping(part: Part) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"other", struct.pack("!q", 999), struct.pack("<q", 1_000)])
-def test_another_pong_says_nothing(part: Part, payload: bytes) -> None:
+def test_another_pong_says_nothing(part: PhaseMetrics, payload: bytes) -> None:
     pulse = Pulse()
     pulse.ping(1_000, part)
     pulse.pong(payload, 1_250, part)
@@ -33,7 +33,7 @@ def test_another_pong_says_nothing(part: Part, payload: bytes) -> None:
     assert (part.pings_sent, part.pings_answered) == (1, 0)
 
 
-def test_a_pong_counts_once(part: Part) -> None:
+def test_a_pong_counts_once(part: PhaseMetrics) -> None:
     pulse = Pulse()
     payload = pulse.ping(1_000, part)
     pulse.pong(payload, 1_250, part)
@@ -42,12 +42,12 @@ def test_a_pong_counts_once(part: Part) -> None:
     assert part.pings_answered == 1
 
 
-def test_a_pong_to_nothing_says_nothing(part: Part) -> None:
+def test_a_pong_to_nothing_says_nothing(part: PhaseMetrics) -> None:
     Pulse().pong(struct.pack("!q", -1), 5, part)
     assert part.pings_answered == 0
 
 
-def test_a_clock_that_goes_back_gives_no_negative_time(part: Part) -> None:
+def test_a_clock_that_goes_back_gives_no_negative_time(part: PhaseMetrics) -> None:
     pulse = Pulse()
     pulse.pong(pulse.ping(1_000, part), 900, part)
     assert part.ping_rtt.tolist() == [0]

@@ -62,7 +62,7 @@ def all_ready(share: Share) -> None:
 
 def count(share: Share, name: str) -> int:
     attribute = name.replace(".", "_", 1)
-    return sum(getattr(part, attribute, 0) + part.other.get(name, 0) for part in share.recorder.parts)
+    return sum(getattr(part, attribute, 0) + part.other.get(name, 0) for part in share.recorder.phases)
 
 
 HOLD = "[load]\nconnections = 3\nduration = '10s'\n[traffic]\nturns = 0\nping = '1s'\n"

@@ -76,7 +76,7 @@ def test_without_reconnect_a_lost_connection_is_the_end() -> None:
     assert told(stay) == ["start", "ready", "gone"]
     world.poller.run(60 * S)
     assert len(world.connections) == 1
-    assert not any(world.recorder.part.other)
+    assert not any(world.recorder.metrics.other)
 
 
 def test_a_lost_connection_is_followed_by_another() -> None:
@@ -98,7 +98,7 @@ def test_a_lost_connection_is_followed_by_another() -> None:
     assert told(stay)[-1] == "ready"
     assert stay.connection is second
     assert world.count("connections.reconnected") == 1
-    assert world.recorder.part.reconnect.tolist() == [130 * MS]
+    assert world.recorder.metrics.reconnect.tolist() == [130 * MS]
 
 
 def test_each_try_waits_longer_and_after_so_many_the_user_gives_up() -> None:
@@ -129,7 +129,7 @@ def test_who_is_ready_again_may_try_as_often_once_more() -> None:
         world.poller.run(world.now() + S)
     assert not stay.over
     assert world.count("connections.reconnected") == 4
-    assert world.recorder.part.reconnect.tolist() == [3 * S] * 4
+    assert world.recorder.metrics.reconnect.tolist() == [3 * S] * 4
 
 
 def test_waits_are_shortened_by_chance_but_known_before_the_run() -> None:
@@ -275,5 +275,5 @@ def test_every_loss_ends_in_one_way(steps: list[tuple[int, str]]) -> None:
     ends = [world.count(f"connections.{name}") for name in ("reconnected", "given_up", "away")]
     assert sum(ends) == losses + refused_before
     assert world.over == 1
-    assert len(world.recorder.part.reconnect) == ends[0]
+    assert len(world.recorder.metrics.reconnect) == ends[0]
     assert world.count("turns.due") == world.count("turns.begun")

@@ -76,9 +76,9 @@ def test_a_traffic_that_sends_nothing_has_no_number_of_turns_to_wait_for() -> No
 
 
 def test_a_scenarios_own_message_goes_before_the_protocols() -> None:
-    assert terms_of(scenario_of(message="protocol")).grammar.template.text == "protocol"
+    assert terms_of(scenario_of(message="protocol")).compiled_protocol.template.text == "protocol"
     own = scenario_of(message="protocol", traffic=Traffic(message="own"))
-    assert terms_of(own).grammar.template.text == "own"
+    assert terms_of(own).compiled_protocol.template.text == "own"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_message_that_tells_the_time_is_told_it(data: tuple[dict[str, str], ..
 @pytest.mark.parametrize("wall", [True, False])
 def test_the_clock_of_the_run_is_told_as_unix_time(*, wall: bool) -> None:
     terms = terms_of(scenario_of(), wall=wall)
-    unix_ns = terms.now() + terms.grammar._unix_offset_ns
+    unix_ns = terms.now() + terms.compiled_protocol._unix_offset_ns
     assert abs(unix_ns - time.time_ns()) < SECOND
 
 

@@ -18,8 +18,8 @@ from loadtest.drive.transport import Address
 from loadtest.drive.user import AgentUser, Outcome, WebSocketUser
 from loadtest.plan.scenario import Load, Traffic
 from tests.drive.local import Local, locust_of
-from tests.drive.serving import echoes, says_no, serving
-from tests.drive.standing_in import ECHO, MS, SECOND, scenario_of
+from tests.drive.serving import echoes, request_of, says_no, serving, until_left
+from tests.drive.standing_in import ECHO, MS, SECOND, agreed, scenario_of
 
 WITHIN_S = 60.0
 
@@ -224,3 +224,82 @@ def test_a_workers_users_wait_for_the_word_of_the_master(server: Address, told: 
         begun.set()
         local.end()
     assert told == [Outcome.COMPLETE]
+
+
+# ------------------------------------------------------------------ tasks that find something wrong
+
+
+def test_a_task_that_raises_is_counted_and_told_once(
+    server: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Asserting(AgentUser):
+        abstract = False
+
+        def wait_time(self) -> float:
+            return 0.01
+
+        @task
+        def ask(self) -> None:
+            self.turn(question="Why?")
+            assert False, "it is wrong"  # noqa: B011, PT015 - as a user writes it
+
+    ended = run(Asserting, server, connections=2, duration_ns=SECOND // 2)
+    raised = ended.count("tasks.raised")
+    assert raised > 2
+    assert ended.count("tasks.raised_by.AssertionError") == raised
+    ((told, n),) = ended.lead.ending.observed["tasks_raised"].items()
+    assert n == raised
+    assert told.startswith("AssertionError: it is wrong")
+    assert "test_user.py:" in told
+    assert " in ask)" in told
+    assert caplog.text.count("Traceback") == 1
+
+
+def test_on_start_that_raises_is_counted_and_ends_its_user_alone(server: Address) -> None:
+    class Unprepared(AgentUser):
+        abstract = False
+
+        def on_start(self) -> None:
+            raise ZeroDivisionError
+
+        @task
+        def ask(self) -> None:
+            self.turn(question="Why?")
+
+    ended = run(Unprepared, server, duration_ns=SECOND // 5)
+    assert ended.count("tasks.raised") == ended.count("tasks.raised_by.ZeroDivisionError") == 1
+    assert ended.count("connections.ready") == 1
+
+
+def test_a_task_may_fail_what_it_got_and_go_on(server: Address, told: list[Any]) -> None:
+    class Choosy(AgentUser):
+        abstract = False
+
+        @task
+        def ask(self) -> None:
+            turn = self.turn(question="Why?")
+            self.fail("not the answer")
+            told.append(turn.outcome)
+            self.environment.loadtest_share.stop()
+            self.environment.loadtest_share.done.wait(WITHIN_S)
+
+    ended = run(Choosy, server)
+    assert told == [Outcome.COMPLETE]
+    assert (ended.count("tasks.failed"), ended.count("tasks.raised")) == (1, 0)
+    ((reason, n),) = ended.lead.ending.observed["tasks_failed"].items()
+    assert (reason.startswith("not the answer ("), n) == (True, 1)
+
+
+def test_a_turn_that_we_leave_does_not_come_back_to_its_task(told: list[Any]) -> None:
+    class Waiting(AgentUser):
+        abstract = False
+
+        @task
+        def ask(self) -> None:
+            gevent.spawn_later(0.1, self.environment.loadtest_share.stop)
+            told.append(self.turn(question="Why?"))
+
+    with serving(lambda sock: (sock.sendall(agreed(request_of(sock))), until_left(sock))) as silent:
+        ended = run(Waiting, silent)
+    assert ended.count("turns.begun") == ended.count("turns.abandoned") == 1
+    assert told == []

@@ -54,22 +54,26 @@ async def told() -> dict[str, dict[str, int]]:
     return {name: dict(mine) for name, mine in counts.items()}
 
 
-async def answer(websocket: WebSocket, mine: Counter[str], run_id: str) -> None:
-    for kind, payload in ANSWER:
+async def answer(websocket: WebSocket, mine: Counter[str], run_id: str, step: int = 0) -> None:
+    """``step``: by how much the number of each event is higher than the one before; 0: no numbers."""
+    for nth, (kind, payload) in enumerate(ANSWER):
         mine["events_sent"] += 1
-        await websocket.send_text(event(kind, payload | {"run_id": run_id}))
+        seq = {"seq": nth * step} if step else {}
+        await websocket.send_text(event(kind, payload | {"run_id": run_id} | seq))
     mine["turns"] += 1
 
 
 @app.websocket("/ws")
+@app.websocket("/wild")
 async def agent(websocket: WebSocket) -> None:
     mine = await greet(websocket)
+    step = 10**9 if websocket.url.path == "/wild" else 0
     try:
         while True:
             asked = await websocket.receive_json()
             mine["messages_received"] += 1
             if asked["type"] == "start_agent":
-                await answer(websocket, mine, asked["payload"]["run_id"])
+                await answer(websocket, mine, asked["payload"]["run_id"], step)
     except WebSocketDisconnect as left:
         mine[f"closed_{left.code}"] += 1
 

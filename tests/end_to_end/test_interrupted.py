@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from loadtest.keep.read import read_run
 from loadtest.simulator.process import Simulator
 from tests.end_to_end.conftest import Launch, launcher
-from tests.end_to_end.running import LOCUST, Ended, Launched, wait_until
+from tests.end_to_end.running import LOADTEST, LOCUST, WITHIN_S, Ended, Launched, quick, wait_until
 
 LONG = ["agent-burst", "--duration", "300s", "--set", "load.warmup=0s"]
 UNANSWERED = """
@@ -264,3 +266,27 @@ def test_a_killed_worker_makes_the_run_invalid_and_is_named(launch: Launch) -> N
     assert str(workers[0].pid) not in ended.out
     assert "Traceback" not in ended.screen
     assert ended.manifest["counts"]["turns"]["complete"] > 0
+
+
+# ------------------------------------------------------------------ not read
+
+
+@pytest.mark.parametrize("how", ["run", "both streams", "locust"])
+def test_a_run_whose_reader_left_ends_with_its_verdict(how: str, tmp_path: Path) -> None:
+    (tmp_path / "chat.py").write_text(LOCUSTFILE)
+    commands = {
+        "run": [*LOADTEST, "run", "echo-steady", *quick()],
+        "both streams": [*LOADTEST, "run", "echo-steady", *quick()],
+        "locust": [*LOCUST, "-f", "chat.py", "--headless", "-t", "1s"],
+    }
+    reader, writer = os.pipe()
+    os.close(reader)
+    stderr = writer if how == "both streams" else subprocess.PIPE
+    ended = subprocess.run(
+        commands[how], cwd=tmp_path, stdout=writer, stderr=stderr, timeout=WITHIN_S, check=False
+    )
+    os.close(writer)
+    assert b"Traceback" not in (ended.stderr or b"")
+    (manifest,) = (tmp_path / "results").glob("*/run.json")
+    assert json.loads(manifest.read_text())["verdict"]["exit_code"] == ended.returncode
+    assert manifest.with_name("report.html").exists()

@@ -91,6 +91,7 @@ PLANS = {
     "plain": ("agent-burst", *quick(), "--set", EASY),
     "compressed": ("agent-burst", *quick(), "--set", EASY, "--set", "target.compression=true"),
     "numbered": ("agent-burst", *quick(), "--set", EASY, "--set", "thresholds.events.lost=== 0"),
+    "wild": ("agent-burst", *quick(), "--set", EASY, "--set", "thresholds.events.lost=== 0"),
     "strict": ("agent-burst", *quick(), "--set", "thresholds.turn.first_event.p95=< 1us"),
     "echo": ("echo-steady", *quick("2s"), *PATIENT),
     "compressed echo": ("echo-steady", *quick("2s"), *PATIENT, "--set", "target.compression=true"),
@@ -110,6 +111,7 @@ def begun(begin: Begin, server: Server, path: str, *names: str) -> dict[str, Pai
 def pairs(begin: Begin) -> Iterator[dict[str, Pair]]:
     with fastapi() as server:
         agents = begun(begin, server, "/ws", "plain", "compressed", "numbered", "strict")
+        agents |= begun(begin, server, "/wild", "wild")
         yield agents | begun(begin, server, "/echo", "echo")
 
 
@@ -137,6 +139,19 @@ def test_a_backend_that_numbers_nothing_leaves_loss_unmeasured(pairs: dict[str, 
     assert {"lost", "duplicate", "out_of_order"} <= events["unmeasured"].keys()
     rows = {row["name"]: row["outcome"] for row in ended.manifest["verdict"]["thresholds"]}
     assert rows["events.lost"] == "not_measured"
+
+
+def test_numbers_that_jump_by_a_billion_leave_loss_unmeasured(pairs: dict[str, Pair]) -> None:
+    ended, theirs = pairs["wild"].both()
+    counts = ended.manifest["counts"]
+    assert ended.code == 4, ended.screen
+    agrees(ended, theirs)
+    assert counts["events"]["lost"] is counts["events"]["duplicate"] is counts["events"]["expected"] is None
+    assert counts["turns"]["misnumbered_by"] == {"gap_too_wide": counts["turns"]["complete"]}
+    rows = {row["name"]: row["outcome"] for row in ended.manifest["verdict"]["thresholds"]}
+    assert rows["events.lost"] == "not_measured"
+    assert ended.notice("sequence_not_followed")["numbers"]["turns"] == counts["turns"]["complete"]
+    assert "cannot be followed" in ended.screen
 
 
 def test_compressed_against_uvicorn(pairs: dict[str, Pair]) -> None:

@@ -60,6 +60,14 @@ def test_a_shipped_scenario_runs(alone: Path, launch: Launch) -> None:
     assert (ended.folder / "report.html").exists()
 
 
+@pytest.mark.parametrize("words", [("compare", "v1", "v2"), ("trend",)], ids=lambda words: words[0])
+def test_a_comparison_says_what_it_lacks(alone: Path, launch: Launch, words: tuple[str, ...]) -> None:
+    """The wheel without its extra ``compare``, as a worker has it."""
+    ended = launch(*words, command=(str(alone / "loadtest"),)).end()
+    assert ended.code == 2, ended.screen
+    assert "pip install scipy ruptures" in ended.err
+
+
 def test_a_shipped_scenario_with_files_beside_it_runs(alone: Path, launch: Launch) -> None:
     short = ("--duration", "1s", "--set", "load.warmup=0s", "--connections", "5", "--connect-rate", "100/s")
     ended = launch(

@@ -5,9 +5,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.changes import FOLLOWING, apart, change_points, unforetold, without_strays
+from loadtest.judge.changes import (
+    FOLLOWING,
+    Bounds,
+    apart,
+    change_points,
+    foresee,
+    unforetold,
+    without_strays,
+)
+from loadtest.judge.weighing import weigh, words
 
 BOUND = float(np.log(1.05))
+
+
+def bounds(metrics: int, own: float = 0.0) -> Bounds:
+    effect = np.full(metrics, BOUND)
+    return Bounds(effect, effect, np.full(metrics, own))
 
 
 def stepped(
@@ -89,17 +103,41 @@ def test_more_tests_are_paid_for() -> None:
 
 def test_every_bad_night_is_told_and_not_only_the_first() -> None:
     values = stepped((10, 1), (4, 1.3)).reshape(-1, 1)
-    found = unforetold(values, [[]], np.array([BOUND]))
+    found = unforetold(values, [[]], bounds(1))
     assert found[:, 0].tolist() == [False] * 10 + [True] * 4
 
 
 def test_what_was_before_a_change_does_not_speak_of_what_comes_after() -> None:
     values = stepped((10, 1), (10, 1.3)).reshape(-1, 1)
-    assert not unforetold(values, [[10]], np.array([BOUND])).any()
+    assert not unforetold(values, [[10]], bounds(1)).any()
 
 
 def test_each_metric_has_its_own_changes() -> None:
     values = np.stack([stepped((10, 1), (10, 1.3)), stepped((20, 1), seed=3)], axis=-1)
     values[19, 1] += 0.4
-    found = unforetold(values, [[10], []], np.array([BOUND, BOUND]))
+    found = unforetold(values, [[10], []], bounds(2))
     assert np.argwhere(found).tolist() == [[19, 1]]
+
+
+def test_runs_that_agree_by_chance_are_not_surer_than_their_counts() -> None:
+    """Ten runs without a failure do not prove that one failure in the next is a change."""
+    same = np.zeros(10)
+    assert apart(same, same[:3] + 0.06, BOUND, own=0.0).chance == 0.0
+    assert apart(same, same[:3] + 0.06, BOUND, own=0.01).chance > 0.05
+    values = np.concatenate([same, same[:5] + 0.06])
+    assert change_points(values, BOUND, 1) == [10]
+    assert change_points(values, BOUND, 1, own=0.01) == []
+    once = np.append(same, 0.06).reshape(-1, 1)
+    assert unforetold(once, [[]], bounds(1)).any()
+    assert not unforetold(once, [[]], bounds(1, own=0.01)).any()
+
+
+@given(st.integers(0, 10_000), st.floats(0.9, 1.3))
+def test_one_run_is_foreseen_as_a_comparison_foresees_it(seed: int, factor: float) -> None:
+    values = stepped((12, 1), (1, factor), seed=seed).reshape(-1, 1)
+    told = foresee(values[:12], values[12], bounds(1))
+    limits = np.array([BOUND])
+    found = weigh("prediction", values[:12], values[12:], limits)
+    assert np.allclose(np.array(told[:5]), np.array(found[:5]))
+    verdict = words(found, limits)
+    assert (told.worse, told.better) == (verdict.slower, verdict.faster)

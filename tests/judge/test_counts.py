@@ -12,7 +12,7 @@ from loadtest.judge.span import Span
 from loadtest.judge.summary import summarise
 from loadtest.measure.interval import OUTCOMES
 from loadtest.measure.totals import Totals
-from loadtest.speak.record import COUNTERS
+from loadtest.speak.phase_metrics import COUNTERS
 from tests.judge.made import S, good_totals, manifest, totals
 
 WHOLE = Span(0, 10 * S)
@@ -137,6 +137,38 @@ def test_without_sequence_numbers_loss_duplicates_and_order_are_unknown(
         assert events[name] is None
         assert events["unmeasured"][name] == reason
     assert events["late"] == 0
+
+
+WILD = {"turns.misnumbered_by.gap_too_wide": 2, "turns.misnumbered_by.below_start": 1}
+
+
+def test_where_numbers_cannot_be_followed_loss_duplicates_and_order_are_unknown() -> None:
+    counts = counted(totals_=good_totals(WILD))
+    for part in (counts, counts["measured"]):
+        for name in ("lost", "duplicate", "out_of_order", "expected"):
+            assert part["events"][name] is None
+            assert part["events"]["unmeasured"][name] == (
+                "3 turns carried sequence numbers that cannot be followed"
+            )
+        assert part["turns"]["misnumbered_by"] == {"gap_too_wide": 2, "below_start": 1}
+
+
+def test_what_was_lost_in_turns_whose_numbers_can_be_followed_is_not_hidden() -> None:
+    events = counted(totals_=good_totals({**WILD, "events.lost": 4}))["events"]
+    assert events["lost"] == 4
+    assert events["duplicate"] is events["expected"] is None
+
+
+def test_wild_numbers_of_the_warm_up_leave_the_measured_part_as_it_is() -> None:
+    counts = counted(totals_=good_totals(phases={"warmup": {"turns.misnumbered_by.gap_too_wide": 1}}))
+    assert counts["events"]["lost"] is None
+    assert counts["measured"]["events"]["lost"] == 0
+    assert counts["measured"]["events"]["unmeasured"] == {}
+
+
+def test_what_the_protocol_cannot_know_keeps_its_own_reason() -> None:
+    made = manifest(unmeasured=dict.fromkeys(("lost", "duplicate", "out_of_order"), "by order"))
+    assert set(counted(made, good_totals(WILD))["events"]["unmeasured"].values()) == {"by order"}
 
 
 def test_a_good_ledger_adds_up() -> None:

@@ -40,13 +40,17 @@ def test_by_permutation(factor: float, word: str) -> None:
 
 
 def test_a_wide_spread_says_what_it_would_take() -> None:
-    row = only(*sides(1.0, cv=0.06))
+    row = only(*sides(1.03, cv=0.06))
     assert row.word == "cannot tell"
     assert row.repeats is not None
-    assert f"takes about {row.repeats} runs a side" in row.why
+    assert row.enough is not None
+    assert f"about {row.enough} runs a side ({row.enough - 5} more) decide it" in row.why
     assert row.visible is not None
     assert row.visible > 0.1
-    assert "more than 200 runs a side" in only(*sides(1.0, cv=0.8)).why
+    values = spread(50, 0.3, 5, 1)
+    near = only(repeats("v1", values), repeats("v2", [value * 1.0495 for value in values]))
+    assert "over 205 runs a side would decide it" in near.why
+    assert near.enough is None
 
 
 def test_one_run_against_a_history() -> None:
@@ -97,10 +101,10 @@ def test_three_turns_in_ten_lost() -> None:
     before = side("v1", [run(at) for at in range(5)])
     after = side("v2", [run(at, complete=value) for at, value in enumerate((0.7, 0.69, 0.71, 0.7, 0.68))])
     row = only(before, after, "turns.complete.ratio")
-    assert row.word == "slower"
+    assert row.word == "worse"
     assert row.change == pytest.approx(-0.304)
     assert row.baseline.value == 1
-    assert only(after, before, "turns.complete.ratio").word == "faster"
+    assert only(after, before, "turns.complete.ratio").word == "better"
 
 
 def test_only_the_tail_worse_is_slower_on_the_tail_alone() -> None:

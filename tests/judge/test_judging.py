@@ -101,21 +101,26 @@ def test_a_threshold_that_cannot_be_read_is_said() -> None:
 def test_thresholds_of_a_stage_are_judged_on_its_seconds() -> None:
     made = manifest(scenario__settings__load__stages=STAGES)
     verdict = judge_run(made, summed(seconds()), turns(), seconds())["verdict"]
-    assert [row_["outcome"] for row_ in verdict["thresholds"]] == ["held", "missed", "held"]
-    assert [row_["stage"] for row_ in verdict["thresholds"]] == [0, 1, 1]
+    assert [row_["outcome"] for row_ in verdict["thresholds"]] == ["held", "missed", "held", "held"]
+    assert [row_.get("stage") for row_ in verdict["thresholds"]] == [0, 1, 1, None]
     assert verdict["exit_code"] == 1
 
 
 def test_a_sampled_turn_table_leaves_counts_of_turns_in_a_stage_unmeasured() -> None:
     made = manifest(scenario__settings__load__stages=STAGES, observed=[{"code": "turns_sampled"}])
     verdict = judge_run(made, summed(seconds()), turns()[::2], seconds())["verdict"]
-    assert [row_["outcome"] for row_ in verdict["thresholds"]] == ["held", "missed", "not_measured"]
+    assert [row_["outcome"] for row_ in verdict["thresholds"]] == [
+        "held",
+        "missed",
+        "not_measured",
+        "held",
+    ]
 
 
 def test_without_the_seconds_stages_are_not_measured() -> None:
     made = manifest(scenario__settings__load__stages=STAGES)
     verdict = judge_run(made, summed(seconds()), turns())["verdict"]
-    assert {row_["outcome"] for row_ in verdict["thresholds"]} == {"not_measured"}
+    assert {row_["outcome"] for row_ in verdict["thresholds"] if "stage" in row_} == {"not_measured"}
     assert verdict["exit_code"] == 4
 
 
@@ -155,7 +160,9 @@ def test_an_unreachable_target_leaves_no_number_of_nothing() -> None:
     assert run["verdict"]["exit_code"] == 3
     assert run["metrics"] == {}
     assert all(rate["value"] is None and rate["reason"] for rate in run["rates"].values())
-    assert all(each["measured"] is None for each in run["verdict"]["thresholds"])
+    measured = {each["name"]: each["measured"] for each in run["verdict"]["thresholds"]}
+    assert measured.pop("connections.ready.ratio") == 0
+    assert set(measured.values()) == {None}
 
 
 def test_acks_that_never_run_a_turn_are_a_fail_with_evidence() -> None:
@@ -182,10 +189,15 @@ def test_acks_that_never_run_a_turn_are_a_fail_with_evidence() -> None:
     assert [row_["outcome"] for row_ in run["verdict"]["thresholds"]] == [
         "held",
         "missed",
-        "not_measured",
+        "missed",
         "missed",
         "not_measured",
+        "held",
     ]
+    never = run["verdict"]["thresholds"][2]
+    assert never["measured"] is None
+    assert never["unbounded"]
+    assert never["reason"] == "100 % of 40 turns due were never answered"
     assert run["verdict"]["exit_code"] == 1
 
 
@@ -201,8 +213,34 @@ def test_an_instant_echo_under_a_coarse_clock_is_held_by_its_bound_and_never_zer
     )
     made = manifest({"turn.first_event.p95": ["< 100ms", "< 10ms"]}, clock__step_ns=15_600_000)
     run = judge_run(made, sums)
-    assert [row_["outcome"] for row_ in run["verdict"]["thresholds"]] == ["held", "not_measured"]
+    assert [row_["outcome"] for row_ in run["verdict"]["thresholds"]] == ["held", "not_measured", "held"]
     assert run["metrics"]["turn.first_event"]["p95"] is None
     assert run["metrics"]["turn.first_event"]["below_resolution"]["p95"] == 15.6
     assert run["rates"]["connections_per_s"]["value"] is None
     assert "clock_step_injected" in codes(run)
+
+
+@pytest.mark.parametrize("name", ["lost", "duplicate", "out_of_order", "malformed"])
+def test_events_not_delivered_as_promised_fail_a_run_that_says_nothing_of_them(name: str) -> None:
+    few, many = good_totals({f"events.{name}": 2}), good_totals({f"events.{name}": 3})
+    assert judged(manifest(), few)["verdict"]["outcome"] == "pass"
+    found = judged(manifest(), many)["verdict"]
+    assert found["outcome"] == "fail"
+    assert [row_["name"] for row_ in found["thresholds"] if row_["outcome"] == "missed"] == [
+        f"events.{name}.ratio"
+    ]
+    allowed = {f"events.{name}": "< 50"}
+    assert judged(manifest(allowed), many)["verdict"]["outcome"] == "pass"
+    off = judged(manifest({f"events.{name}.ratio": "none"}), many)["verdict"]
+    assert off["outcome"] == "pass"
+    assert len(off["thresholds"]) == 1
+
+
+def test_users_whose_tasks_sent_no_turn_need_none_complete() -> None:
+    ends = {"scenario__settings__protocol": {"events": {"end": ["done"]}}}
+    sent_none = {"turns.due": 0, "turns.begun": 0, "turns.complete": 0, "events.matched": 0}
+    by_tasks = manifest(load__planned__by_tasks=True, load__planned__turns_due=None, **ends)
+    found = judged(by_tasks, good_totals(sent_none))["verdict"]
+    assert [row_["name"] for row_ in found["thresholds"]] == ["connections.ready.ratio"]
+    found = judged(by_tasks, good_totals({"turns.complete": 30, "turns.failed": 10}))["verdict"]
+    assert found["exit_code"] == 1

@@ -248,6 +248,27 @@ def test_where_a_part_of_the_turns_was_marked_it_is_at_least() -> None:
     assert found("events.foreign", good_totals({"turns.marked": 40}), **UNLESS) == Measurement(0, 200)
 
 
+WILD = {"turns.misnumbered_by.gap_too_wide": 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["events.lost", "events.duplicate", "events.out_of_order", "events.expected"]
+)
+@pytest.mark.parametrize("ratio", ["", ".ratio"])
+def test_numbers_that_cannot_be_followed_measure_nothing(name: str, ratio: str) -> None:
+    if name + ratio == "events.expected.ratio":
+        return
+    why = "1 turn carried sequence numbers that cannot be followed"
+    assert found(name + ratio, good_totals(WILD)) == Measurement(None, 0, why)
+
+
+def test_what_was_lost_beside_numbers_that_cannot_be_followed_is_at_least() -> None:
+    seen = found("events.lost", good_totals({**WILD, "events.lost": 3}))
+    assert (seen.value, seen.bound) == (3, (3, None))
+    assert seen.reason == "at least: 1 turn carried sequence numbers that cannot be followed"
+    assert found("events.lost.ratio", good_totals({**WILD, "events.lost": 3})).value is None
+
+
 def numbered() -> dict[str, Any]:
     """A summarised manifest in which every number is a prime of its own, so that no two names can agree."""
     primes = (n for n in range(1009, 9000) if all(n % each for each in range(2, 95)))

@@ -53,8 +53,23 @@ SILENT = {
 TYPO = {"turns.abandoned": 0, "turns.timed_out": 40, "turns.timed_out_after.finished": 40}
 """The protocol's end never came."""
 
+TASKS = {"raised": {"AssertionError (chat.py:9 in ask)": 3}, "failed": {}}
+
 CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
+    (
+        "type_path_never_matched",
+        {"counters": {"turns.complete": 0, "turns.timed_out": 40, "turns.timed_out_after.(no type)": 40}},
+        {},
+        False,
+    ),
     ("simulated_target", {}, {"target__simulated": True}, False),
+    (
+        "tasks_raised",
+        {"counters": {"tasks.raised": 3, "tasks.raised_by.AssertionError": 3}},
+        {"tasks": TASKS},
+        False,
+    ),
+    ("tasks_failed", {"counters": {"tasks.failed": 1}}, {}, False),
     ("generator_saturated", {"gauges": {"cpu": 0.99}}, {}, True),
     ("generator_saturated", {"gauges": {"cpu": 0.99}}, {"model": "closed"}, False),
     ("generator_unwatched", {"gauges": {"loop_lag_ns": 1.0 * MS}}, {}, True),
@@ -105,6 +120,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ("malformed_events", {"counters": {"events.malformed": 1}}, {}, False),
     ("delivery_faults", {"counters": {"events.lost": 1}}, {}, False),
     ("delivery_faults", {"counters": {"events.unpaired": 1}}, {}, False),
+    ("sequence_not_followed", {"counters": {"turns.misnumbered_by.gap_too_wide": 1}}, {}, False),
     (
         "refused_connections",
         {"counters": {"connections.attempted": 5, "connections.refused.auth": 1}},
@@ -219,6 +235,19 @@ def test_answers_to_messages_that_we_broke_are_no_fault_of_delivery(
     assert [dict(each.numbers) for each in found.values() if each.code == "delivery_faults"] == (
         [told] if told else []
     )
+
+
+def test_numbers_that_cannot_be_followed_are_told_by_kind() -> None:
+    by = {"gap_too_wide": 2, "below_start": 1, "not_whole": 1}
+    wild = good_totals({f"turns.misnumbered_by.{name}": n for name, n in by.items()})
+    told = notices(wild)["sequence_not_followed"]
+    assert told.numbers == {"turns": 4, "begun": 40, "by": by}
+    assert told.message.startswith(
+        "4 of 40 turns carried sequence numbers that cannot be followed (2 with a gap of more than 65,536,"
+        " 1 below `sequence_start`, 1 that is no whole number):"
+    )
+    by_order = dict.fromkeys(("lost", "duplicate", "out_of_order"), "by order")
+    assert "sequence_not_followed" not in notices(wild, unmeasured=by_order)
 
 
 def test_the_target_is_not_to_blame_for_our_load_nor_we_for_its() -> None:
@@ -357,7 +386,7 @@ def test_turns_that_are_only_bounded_are_told_by_percentile() -> None:
     found = notices(good_totals({"events.coalesced": 3, "turns.end_coalesced": 5}))["coalesced_reads"]
     assert found.numbers["bounds"]["turn.completion"] == ["p90", "p95"]
     assert "p90, p95 of turn.completion, turn.completion.service." in found.message
-    assert "upper bounds none." in notices(good_totals({"events.coalesced": 3}))["coalesced_reads"].message
+    assert "upper bounds" not in notices(good_totals({"events.coalesced": 3}))["coalesced_reads"].message
 
 
 @pytest.mark.parametrize(
@@ -629,3 +658,19 @@ def test_a_generator_that_stood_still_did_not_measure(
     found = judged(manifest(load__planned__timeout_s=timeout_s), made)
     assert ("generator_stood_still" in codes(found)) is stood
     assert (found["verdict"]["exit_code"] == 4) is stood
+
+
+@pytest.mark.parametrize(
+    ("protocol", "keys", "told"),
+    [
+        ({"type": ["kind", "x.y"]}, {}, "had no type at `kind`, `x.y`; top-level keys seen: not told."),
+        ({}, {"turns.untyped_with.event, n": 40}, "had no type at any path; top-level keys seen: event, n."),
+    ],
+)
+def test_a_wrong_type_path_is_told_with_the_keys_that_came(
+    protocol: dict[str, Any], keys: dict[str, int], told: str
+) -> None:
+    untyped = {"turns.complete": 0, "turns.timed_out": 40, "turns.timed_out_after.(no type)": 40, **keys}
+    found = notices(good_totals(untyped), scenario__settings__protocol={"events": protocol})
+    assert told in found["type_path_never_matched"].message
+    assert "end_never_seen" not in found

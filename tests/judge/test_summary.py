@@ -18,7 +18,16 @@ from tests.judge.made import S, good_totals, good_turns, manifest, totals
 
 def test_the_sections_of_a_good_run() -> None:
     summed = summarise(manifest(), good_totals(), good_turns())
-    assert set(summed) == {"metrics", "counts", "rates", "load", "generator", "burst_positions", "unmeasured"}
+    assert set(summed) == {
+        "metrics",
+        "counts",
+        "rates",
+        "load",
+        "generator",
+        "of_due",
+        "burst_positions",
+        "unmeasured",
+    }
     assert summed["metrics"]["turn.completion"]["n"] == 40
     assert summed["load"]["planned"]["connections"] == 4
     assert summed["load"]["achieved"]["turns_per_s"] == 4.0

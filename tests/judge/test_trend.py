@@ -11,7 +11,7 @@ from loadtest.judge.history import history
 from loadtest.judge.sides import side
 from loadtest.judge.trend import Trend, trend, worst
 from tests.judge.made import deep
-from tests.judge.nights import nights, stepping
+from tests.judge.nights import answering, down, nights, stepping
 
 P95 = "turn.first_event.p95"
 
@@ -58,7 +58,7 @@ def test_without_a_step_nothing_is_found() -> None:
 def test_faster_is_told_and_passes() -> None:
     found = of(stepping(10, 6, 0.8))
     assert (found.ruling.outcome, found.ruling.exit_code) == ("faster", Exit.PASS)
-    assert f"{P95} (the newest level); nothing is slower" in found.ruling.reason
+    assert f"{P95} (the newest level); nothing is worse" in found.ruling.reason
     assert of(stepping(10, 1, 0.8)).ruling.outcome == "faster"
 
 
@@ -68,6 +68,50 @@ def test_too_little_history_passes_with_a_notice(n: int) -> None:
     assert (found.ruling.outcome, found.ruling.exit_code) == ("too little history", Exit.PASS)
     assert codes(found) == ["too_little_history"]
     assert ("run is" if n == 1 else "runs are") in found.ruling.reason
+
+
+def elsewhere(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same on machines of their own, which tell nothing but a digest."""
+    return [deep(each, {"fingerprint": {"machine": f"m{at}"}}) for at, each in enumerate(runs)]
+
+
+def test_a_history_that_was_not_usable_is_no_pass() -> None:
+    """30 nights on 30 machines, the newest at +100 %: there is a history, and nobody can judge by it."""
+    runs = elsewhere(nights(stepping(29, 1, 2.0)))
+    found = trend(history(runs))
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("cannot tell", Exit.INVALID)
+    assert found.ruling.reason == (
+        "None of the 29 runs before the newest can be held against it: 29 were made on another machine."
+    )
+    assert trend(history(runs), lenient=True).ruling.exit_code == Exit.PASS
+
+
+def test_why_a_history_was_not_usable_is_counted() -> None:
+    runs = nights([50.0] * 12)
+    runs[:3] = elsewhere(runs[:3])
+    runs[3:7] = [deep(each, {"load": {"planned": {"connections": 8}}}) for each in runs[3:7]]
+    runs[7] = deep(runs[7], {"status": "cut short"})
+    found = trend(history(runs)).ruling
+    assert (found.outcome, found.exit_code) == ("cannot tell", Exit.INVALID)
+    assert found.reason == (
+        "Of the 11 runs before the newest 3 can be held against it, and it takes 8: 4 were made with another"
+        " load, 3 were made on another machine, 1 cannot be believed."
+    )
+
+
+def test_a_young_history_is_none_that_was_not_usable() -> None:
+    assert trend(history(elsewhere(nights([50.0] * 8)))).ruling.outcome == "too little history"
+    runs = [deep(each, {"target": {"simulated": True}}) for each in nights([50.0] * 12)]
+    runs[-1] = deep(runs[-1], {"target": {"simulated": False}})
+    assert trend(history(runs)).ruling.exit_code == Exit.PASS
+
+
+def test_doubt_is_forgiven_where_asked_and_failure_never() -> None:
+    runs = nights(stepping(10, 1, 1.3))
+    assert trend(history(runs), lenient=True).ruling.exit_code == Exit.FAIL
+    runs[-1] = deep(runs[-1], {"status": "interrupted"})
+    found = trend(history(runs), lenient=True).ruling
+    assert (found.outcome, found.exit_code) == ("cannot tell", Exit.PASS)
 
 
 def test_a_newest_run_that_cannot_be_believed_is_no_pass() -> None:
@@ -160,7 +204,7 @@ def test_odd_runs_are_named_and_the_newest_is_not_held_against_them() -> None:
 def test_notices_about_surroundings_machines_and_youth() -> None:
     runs = nights(stepping(12, 6, 1.2))
     runs[5:] = [
-        deep(each, {"fingerprint": {"kernel": "6.2", "cpu": "x", "python": "3", "cores": 8, "limits": 1}})
+        deep(each, {"fingerprint": {"kernel": "6.2", "system": "x", "python": "3", "cores": 8, "limits": 1}})
         for each in runs[5:]
     ]
     others = [
@@ -205,7 +249,12 @@ def test_as_plain_data() -> None:
         "reason": f"Slower: {P95} (the newest level).",
     }
     assert made["baseline"] == "n001"
-    assert made["runs"][0] == {"id": "n000", "label": None, "started": "2026-01-01T01:00:00Z"}
+    assert made["runs"][0] == {
+        "id": "n000",
+        "label": None,
+        "started": "2026-01-01T01:00:00Z",
+        "standing": "measured",
+    }
     metric = made["metrics"][0]
     assert metric["level"]["verdict"] == "slower"
     assert metric["changes"][0]["at"] == 10
@@ -215,3 +264,149 @@ def test_as_plain_data() -> None:
 
 def test_no_trend_is_not_known() -> None:
     assert worst([]) == Exit.INVALID
+
+
+def some_down(n: int, *failing: int) -> list[dict[str, Any]]:
+    """So many nights, with the target down in some of them."""
+    runs = nights(stepping(n, 0, 1.0))
+    return [down(at) if at in failing else each for at, each in enumerate(runs)]
+
+
+def test_every_second_of_the_last_ten_nights_down_fails_in_the_first_sentence() -> None:
+    found = trend(history(some_down(20, 10, 12, 14, 16, 18)))
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("target down", Exit.FAIL)
+    assert found.ruling.reason == "5 of the last 10 runs could not reach the target."
+    assert codes(found)[0] == "target_down"
+    assert "n014, n016, n018 and 2 earlier runs could not reach the target" in found.notices[0]["message"]
+    complete = next(each for each in found.primary if each.name == COMPLETE)
+    assert complete.values[18:] == (0.0, 1.0)
+    assert next(each for each in found.primary if each.name == P95).values[18] is None
+    assert found.as_dict()["runs"][18]["standing"] == "down"
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_a_newest_run_that_found_the_target_down_fails(*, lenient: bool) -> None:
+    found = trend(history(some_down(20, 19)), lenient=lenient)
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("target down", Exit.FAIL)
+    assert found.ruling.reason == "The newest run could not reach the target."
+    assert next(each for each in found.primary if each.name == COMPLETE).newest.word == "worse"
+    assert next(each for each in found.primary if each.name == P95).newest.word == "cannot tell"
+    assert trend(history([down(0)])).ruling.exit_code == Exit.FAIL
+
+
+def test_a_newest_run_without_any_turn_complete_fails() -> None:
+    runs = some_down(20, 15)
+    runs[-1] = deep(runs[-1], {"counts": {"measured": {"turns": {"complete": 0}}}})
+    found = trend(history(runs)).ruling
+    assert (found.outcome, found.exit_code) == ("target down", Exit.FAIL)
+    assert found.reason == (
+        "The newest run had no turn complete; 1 of the last 10 runs could not reach the target, 1 of them had"
+        " no turn complete."
+    )
+
+
+def test_one_night_down_long_ago_or_accepted_is_told_and_passes() -> None:
+    found = trend(history(some_down(20, 12)))
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("no change found", Exit.PASS)
+    assert "target_down" in codes(found)
+    assert trend(history(some_down(30, 5, 7, 9))).ruling.exit_code == Exit.PASS
+    accepted = trend(history(some_down(20, 12, 14)), baseline="n015").ruling
+    assert accepted.exit_code == Exit.PASS
+    assert trend(history(some_down(20, 12, 14)), baseline="n013").ruling.exit_code == Exit.PASS
+    assert trend(history(some_down(20, 12, 14)), baseline="n003").ruling.exit_code == Exit.FAIL
+
+
+def test_a_newest_run_nobody_can_believe_does_not_hide_that_the_target_was_down() -> None:
+    runs = some_down(20, 12, 14, 16)
+    runs[-1] = deep(runs[-1], {"status": "interrupted"})
+    found = trend(history(runs)).ruling
+    assert (found.exit_code, found.reason) == (Exit.FAIL, "3 of the last 10 runs could not reach the target.")
+
+
+def test_a_night_down_does_not_hide_that_the_newest_is_slower() -> None:
+    runs = nights(stepping(19, 1, 1.3))
+    runs[12] = down(12)
+    assert trend(history(runs)).ruling.outcome == "slower"
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 0.045), (0.0, 0.02), (0.01, 0.04)])
+@pytest.mark.parametrize("following", [1, 10])
+def test_a_rise_of_failures_is_found(before: float, after: float, following: int) -> None:
+    found = 0
+    for seed in range(8):
+        runs = [answering(at, before if at < 20 else after, seed=seed) for at in range(20 + following)]
+        ruling = trend(history(runs), metrics=(P95, COMPLETE)).ruling
+        found += ruling.outcome == "worse" and COMPLETE in ruling.reason and ruling.exit_code == Exit.FAIL
+    assert found == 8
+
+
+@pytest.mark.parametrize("failing", [0.0, 0.001, 0.01, 0.2])
+def test_failures_that_do_not_rise_are_rarely_called_worse(failing: float) -> None:
+    rulings = [
+        trend(history(answering(at, failing, seed=seed) for at in range(21)), metrics=(COMPLETE,)).ruling
+        for seed in range(30)
+    ]
+    assert sum(each.exit_code == Exit.FAIL for each in rulings) <= 2
+
+
+def test_ratios_are_worse_or_better_and_named_before_times() -> None:
+    runs = [answering(at, 0.0 if at < 12 else 0.05) for at in range(13)]
+    runs[-1] = deep(runs[-1], {"metrics": {"turn.first_event": {"p95": 80.0}}})
+    found = trend(history(runs))
+    assert found.ruling.reason == f"Worse: {COMPLETE} (the newest run); slower: {P95} (the newest run)."
+    runs = [answering(at, 0.05 if at < 12 else 0.0) for at in range(24)]
+    found = trend(history(runs))
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("better", Exit.PASS)
+    (course,) = [each for each in found.primary if each.name == COMPLETE]
+    assert course.standing is not None
+    assert course.standing.change == pytest.approx(0.05, abs=0.005)
+    assert course.standing.interval[0] < course.standing.change <= course.standing.interval[1]
+
+
+def test_a_newest_run_that_misses_its_own_threshold_is_never_green() -> None:
+    runs = nights(stepping(12, 0, 1.0), thresholds={P95: "< 10ms"}, outcomes={P95: "missed"})
+    runs = [deep(each, {"verdict": {"outcome": "fail"}}) for each in runs]
+    found = trend(history(runs))
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("threshold missed", Exit.FAIL)
+    assert found.ruling.reason == f"The newest run misses its own threshold {P95} < 10ms."
+    assert found.primary[0].missed == ("< 10ms",)
+    assert trend(history(runs[:1])).ruling.exit_code == Exit.FAIL
+
+
+def test_a_newest_run_that_failed_for_another_reason_is_told() -> None:
+    runs = nights([50.0] * 12)
+    runs[-1] = deep(runs[-1], {"verdict": {"outcome": "fail", "reason": "A task raised."}})
+    found = trend(history(runs)).ruling
+    assert (found.exit_code, found.reason) == (Exit.FAIL, "The newest run failed: A task raised.")
+
+
+def test_too_many_runs_that_cannot_be_believed() -> None:
+    runs = nights(stepping(20, 0, 1.0))
+    broken = {12, 14, 16, 18}
+    runs = [deep(each, {"status": "cut short"}) if at in broken else each for at, each in enumerate(runs)]
+    found = trend(history(runs)).ruling
+    assert (found.outcome, found.exit_code) == ("cannot tell", Exit.INVALID)
+    assert found.reason.startswith("4 of the last 10 runs cannot be believed")
+
+
+def test_a_metric_that_was_hardly_ever_measured_cannot_be_judged() -> None:
+    found = of([None] * 9 + [50.0] * 3, metrics=(P95,)).ruling
+    assert (found.outcome, found.exit_code) == ("cannot tell", Exit.INVALID)
+    assert "fewer than 8 measured what decides" in found.reason
+
+
+def test_many_reasons_for_which_runs_are_left_out_are_summed_up() -> None:
+    found = trend(history(elsewhere(nights([50.0] * 7))))
+    assert codes(found).count("run_left_out") == 4
+    assert "3 more runs do not count" in next(
+        each["message"] for each in found.notices if "more" in each["message"]
+    )
+    assert "1 more run does not" in trend(history(elsewhere(nights([50.0] * 5)))).notices[3]["message"]
+
+
+def test_twenty_nights_with_the_target_down_on_some() -> None:
+    """Trend and compare end with 1 and say so in the first sentence."""
+    runs = some_down(20, 11, 13, 15, 17, 19)
+    assert trend(history(runs)).ruling.reason == (
+        "The newest run could not reach the target; 5 of the last 10 runs could not reach the target."
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -61,8 +62,25 @@ def test_a_run_that_measured_passes_without_thresholds() -> None:
 def test_a_run_that_asked_and_got_no_event_did_not_measure() -> None:
     silent = good_totals({"events.matched": 0})
     assert ruling(verdict(totals_=silent)) == ("invalid", 4)
-    assert ruling(verdict(totals_=silent, scenario__settings__traffic=None)) == ("pass", 0)
-    assert ruling(verdict(HELD, totals_=silent)) == ("pass", 0)
+    assert ruling(verdict(HELD, totals_=silent)) == ("invalid", 4)
+    nothing_due = good_totals({"events.matched": 0, "turns.due": 0, "turns.begun": 0, "turns.complete": 0})
+    assert ruling(verdict(totals_=nothing_due, load__planned__turns_due=0)) == ("pass", 0)
+
+
+def test_of_turns_that_were_all_lost_nothing_makes_a_pass() -> None:
+    lost = good_totals({"turns.complete": 0, "turns.timed_out": 40})
+    ends = {"scenario__settings__protocol": {"events": {"end": ["done"]}}}
+    found = verdict(totals_=lost, **ends)
+    assert ruling(found) == ("fail", 1)
+    assert found["reason"].startswith("None of the 40 turns due was complete.")
+    assert ruling(verdict(totals_=lost)) == ("pass", 0), "a subscription never ends"
+
+
+def test_a_threshold_that_is_judged_by_default_says_so() -> None:
+    default = replace(HELD, default=True)
+    found = verdict(default)
+    assert found["thresholds"][0]["default"]
+    assert found["reason"] == "Its one threshold was measured and held (1 of them by default)."
 
 
 def test_a_missed_threshold_is_a_fail_and_says_by_how_much() -> None:
@@ -205,6 +223,7 @@ LAGGING = {"cpu": 0.5, "loop_lag_ns": 80e6}
         (150.0, 120.0, 30.0, LAGGING, "missed"),
         (150.0, 90.0, 5.0, LAGGING, "missed"),
         (90.0, 40.0, 50.0, LAGGING, "held"),
+        (190.0, 90.0, 80.0, LAGGING, "missed"),
         (150.0, 90.0, 60.0, {"loop_lag_ns": 1e6}, "missed"),
     ],
 )
@@ -213,7 +232,9 @@ def test_a_miss_that_our_own_delay_may_have_caused_is_not_decided(
 ) -> None:
     row = verdict(RESPONSE, totals_=late(response, service, lateness, gauges=gauges))["thresholds"][0]
     assert row["outcome"] == outcome
-    assert (row["reason"] is not None) is (outcome == "not_measured")
+    assert (row["reason"] is not None) is (outcome in {"not_measured", "held"})
+    if outcome == "held":
+        assert row["reason"] == "an upper bound: the generator was 50 ms late"
 
 
 @pytest.mark.parametrize(
@@ -378,3 +399,35 @@ def test_what_was_not_measured_names_its_first_cause_too() -> None:
     silent = verdict(totals_=good_totals({"events.matched": 0}), notices=causes)
     assert ruling(silent) == ("invalid", 4)
     assert silent["reason"].endswith("so nothing was measured. No event carried the id of a turn.")
+
+
+def test_a_task_that_raised_fails_a_run_whose_thresholds_held() -> None:
+    raised = Notice("tasks_raised", "3 times a task raised an exception.", "", {})
+    found = verdict(HELD, notices=(raised,))
+    assert ruling(found) == ("fail", 1)
+    assert found["reason"] == "3 times a task raised an exception."
+    assert ruling(verdict(HELD, OPEN, notices=(raised,))) == ("fail", 1)
+    assert ruling(verdict(HELD, notices=(raised, SPOILS))) == ("invalid", 4)
+
+
+@pytest.mark.parametrize(
+    ("reason", "likely"),
+    [
+        ("ready: waited for a message with type = hello", "not as the protocol expects"),
+        ("upgrade: no answer yet", "does not answer the upgrade"),
+        ("tls: no answer yet", "does not answer the TLS handshake"),
+        ("tcp: no answer yet", "does not answer: is the address right"),
+    ],
+)
+def test_connections_that_were_still_opening_are_told_with_where_they_stood(reason: str, likely: str) -> None:
+    found = verdict(totals_=totals({"connections.attempted": 4}), still_opening={reason: 4})
+    assert ruling(found) == ("unreachable", 3)
+    assert f"; still opening at the end: {reason} (4). " in found["reason"]
+    assert likely in found["reason"]
+
+
+@pytest.mark.parametrize("layer", ["tls", "upgrade"])
+def test_a_layer_that_never_answered_is_not_told_as_one_that_said_no(layer: str) -> None:
+    silent = totals({"connections.attempted": 1, f"connections.refused.{layer}": 1})
+    found = verdict(totals_=silent, refusals={f"{layer}: no answer within 10 s": 1})
+    assert "does not answer the" in found["reason"]

@@ -31,7 +31,7 @@ def test_how_so_many_runs_are_weighed(runs: tuple[int, int], method: str | None)
 
 
 def verdict(estimate: float, half: float, worse: float = 1.0, better: float = 1.0) -> tuple[bool, ...]:
-    numbers = (estimate, estimate - half, estimate + half, worse, better)
+    numbers = (estimate, estimate - 2 * half, estimate + 2 * half, worse, better, estimate + half)
     found = Weighed(*(np.array([each]) for each in numbers))
     return tuple(bool(each[0]) for each in words(found, np.array([0.05])))
 
@@ -43,10 +43,12 @@ def verdict(estimate: float, half: float, worse: float = 1.0, better: float = 1.
         ((0.10, 0.02, 0.051), (False, False, False)),
         ((0.049, 0.002, 0.01), (False, False, False)),
         ((-0.10, 0.02, 1.0, 0.01), (False, True, False)),
-        ((-0.04, 0.03, 1.0, 0.01), (False, False, False)),
+        ((-0.04, 0.1, 1.0, 0.01), (False, False, False)),
         ((0.0, 0.05), (False, False, True)),
         ((0.0, 0.06), (False, False, False)),
         ((0.05, 0.0, 0.001), (True, False, False)),
+        ((-0.049, 0.08), (False, False, True)),
+        ((-0.05, 0.08), (False, False, False)),
     ],
 )
 def test_slower_faster_same_or_nobody_can_tell(numbers: tuple[float, ...], told: tuple[bool, ...]) -> None:

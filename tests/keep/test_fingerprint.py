@@ -60,3 +60,116 @@ def test_what_a_platform_does_not_tell_is_none(monkeypatch: pytest.MonkeyPatch, 
     assert (found["cpu"], found["cores_usable"], found["git"]) == (None, None, None)
     assert found["libraries"] == {"no-such-library": None}
     assert found["machine"]
+
+
+FACTS = {
+    "cpu": "made",
+    "cores_usable": 4,
+    "cores_logical": 8,
+    "cores_quota": None,
+    "memory_bytes": 16_600_000_000,
+    "system": "Linux",
+    "kernel": "6.8.0-45-generic",
+    "architecture": "x86_64",
+    "container_image": None,
+}
+ID = "0123456789abcdef0123456789abcdef"
+
+
+def machine_with(
+    monkeypatch: pytest.MonkeyPatch, files: dict[str, str], *, host: str = "a", **environment: str
+) -> tuple[str, str]:
+    """The machine as told by these files of the system and no others."""
+    for name in (module.MACHINE, *module.CONTAINER_VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(module, "_text_of", lambda path: files.get(path, ""))
+    monkeypatch.setattr(module, "CONTAINER_FILES", ())
+    monkeypatch.setattr(module.platform, "node", lambda: host)
+    return module._machine(FACTS)
+
+
+def test_a_machine_id_is_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"/etc/machine-id": f"{ID}\n"}
+    machine, made_from = machine_with(monkeypatch, files)
+    assert (machine, made_from) == (module._digest(ID), "machine-id")
+    assert machine == machine_with(monkeypatch, files, host="b")[0]
+
+
+@pytest.mark.parametrize("told", ["", "uninitialized\n", f"{'0' * 32}\n"])
+def test_without_a_usable_machine_id_the_facts_are_the_machine(
+    monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    """A host name is a new one in each container, and must never enter."""
+    found = {machine_with(monkeypatch, {"/etc/machine-id": told}, host=f"host{at}") for at in range(30)}
+    assert len(found) == 1
+    assert found.pop()[1] == "facts"
+
+
+@pytest.mark.parametrize(
+    ("files", "environment"),
+    [
+        ({"/proc/1/cgroup": "12:cpu:/kubepods/burstable/pod1"}, {}),
+        ({}, {"container": "podman"}),
+        ({}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}),
+    ],
+)
+def test_in_a_container_the_machine_id_is_the_images(
+    monkeypatch: pytest.MonkeyPatch, files: dict[str, str], environment: dict[str, str]
+) -> None:
+    found = machine_with(monkeypatch, {"/etc/machine-id": ID, **files}, **environment)
+    assert found[1] == "facts"
+
+
+def test_a_file_that_only_containers_have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine_with(monkeypatch, {"/etc/machine-id": ID})
+    (tmp_path / "here").touch()
+    monkeypatch.setattr(module, "CONTAINER_FILES", (str(tmp_path / "here"),))
+    assert module._machine(FACTS)[1] == "facts"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cpu": "other"},
+        {"cores_usable": 2},
+        {"cores_quota": 1.5},
+        {"memory_bytes": 8 << 30},
+        {"architecture": "aarch64"},
+        {"kernel": "6.11.0"},
+        {"container_image": "made:2"},
+    ],
+)
+def test_other_facts_are_another_machine(monkeypatch: pytest.MonkeyPatch, change: dict[str, object]) -> None:
+    same = machine_with(monkeypatch, {})
+    assert module._machine({**FACTS, "kernel": "6.8.0-50", "memory_bytes": 16_610_000_000}) == same
+    assert module._machine({**FACTS, **change}) != same
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("rack-7.b_2", "rack-7.b_2"), (" a b/c\n", "a-b-c"), ("x" * 99, "x" * 64)]
+)
+def test_a_name_that_is_given_is_the_machine(monkeypatch: pytest.MonkeyPatch, given: str, kept: str) -> None:
+    assert machine_with(monkeypatch, {"/etc/machine-id": ID}, LOADTEST_MACHINE=given) == (kept, "name")
+
+
+@pytest.mark.parametrize(
+    ("told", "cores"), [("150000 100000\n", 1.5), ("max 100000\n", None), ("", None), ("7", None)]
+)
+def test_the_share_of_the_processors_that_a_container_may_take(
+    monkeypatch: pytest.MonkeyPatch, told: str, cores: float | None
+) -> None:
+    monkeypatch.setattr(module, "_text_of", lambda _: told)
+    assert module._cores_quota() == cores
+
+
+def test_a_file_that_may_not_be_read_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: object) -> str:
+        raise PermissionError
+
+    (tmp_path / "there").write_text("x", "ascii")
+    assert module._text_of(str(tmp_path / "there")) == "x"
+    assert module._text_of(str(tmp_path / "gone")) == ""
+    monkeypatch.setattr(module.Path, "read_text", refuse)
+    assert module._text_of(str(tmp_path / "there")) == ""

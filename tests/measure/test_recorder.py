@@ -23,8 +23,8 @@ from loadtest.measure.recorder import (
 )
 from loadtest.measure.totals import Totals
 from loadtest.plan.protocol import Events, Protocol, TurnShape
-from loadtest.speak.grammar import Grammar
-from loadtest.speak.record import BUFFERS, COUNTERS
+from loadtest.speak.compiled_protocol import CompiledProtocol
+from loadtest.speak.phase_metrics import BUFFERS, COUNTERS
 from loadtest.speak.session import Session
 from loadtest.speak.turn import LARGEST_FRAME, NEVER, Outcome, Turn
 
@@ -48,7 +48,7 @@ def ended(
     frames: list[int | bytes] | None = None,
 ) -> Turn:
     """A turn that was due at ``due``, sent 10 ns later, and ended after ``took``."""
-    turn = Turn(seq, 3, 2, f"id-{seq}", due, recorder.part_of(due))
+    turn = Turn(seq, 3, 2, f"id-{seq}", due, recorder.metrics_at(due))
     turn.sent_ns = due + 10
     turn.outcome = outcome
     turn.reason = reason
@@ -75,14 +75,14 @@ def ended(
 )
 def test_an_instant_lies_in_a_part(offset: int, part: int) -> None:
     recorder = a_recorder()
-    assert recorder.part_of(START + offset).index == part
+    assert recorder.metrics_at(START + offset).phase == part
     recorder.enter(START + offset)
-    assert recorder.part.index == part
+    assert recorder.metrics.phase == part
 
 
 def test_a_run_begins_with_its_warmup_if_it_has_one() -> None:
-    assert a_recorder().part.index == WARMUP
-    assert Recorder(START, 0, SECOND).part.index == MEASURED
+    assert a_recorder().metrics.phase == WARMUP
+    assert Recorder(START, 0, SECOND).metrics.phase == MEASURED
 
 
 def test_turns_count_where_they_were_due_and_everything_else_where_it_happened() -> None:
@@ -90,7 +90,7 @@ def test_turns_count_where_they_were_due_and_everything_else_where_it_happened()
     recorder.enter(START + 3 * SECOND)
     ended(recorder, due=START)
     ended(recorder, due=START + SECOND)
-    recorder.part.events_received += 5
+    recorder.metrics.events_received += 5
     interval = recorder.take(3, {})
     assert interval.counters == {
         "warmup": {"turns.complete": 1},
@@ -106,8 +106,8 @@ def test_turns_count_where_they_were_due_and_everything_else_where_it_happened()
 def test_counters_have_their_public_names() -> None:
     recorder = a_recorder()
     for number, name in enumerate(COUNTERS, 1):
-        setattr(recorder.parts[MEASURED], name, number)
-    recorder.parts[MEASURED].count("connections.refused.tcp", 3)
+        setattr(recorder.phases[MEASURED], name, number)
+    recorder.phases[MEASURED].count("connections.refused.tcp", 3)
     counters = recorder.take(0, {}).counters
     assert set(counters) == {"measured"}
     found = counters["measured"]
@@ -119,9 +119,9 @@ def test_counters_have_their_public_names() -> None:
 
 def test_metrics_are_tagged_by_part_but_for_those_of_the_whole_run() -> None:
     recorder = a_recorder()
-    for part in recorder.parts:
+    for part in recorder.phases:
         for name in BUFFERS:
-            getattr(part, name).append(part.index + 1)
+            getattr(part, name).append(part.phase + 1)
     histograms = recorder.take(0, {}).histograms
     by_part = {name for name in BUFFERS.values() if not name.startswith(("connect.", "reconnect."))}
     whole = set(BUFFERS.values()) - by_part
@@ -138,7 +138,7 @@ def test_after_an_interval_everything_begins_again() -> None:
     recorder = a_recorder()
     ended(recorder, frames=[5, b"x"])
     ended(recorder, Outcome.LOST)
-    recorder.parts[DRAIN].count("x")
+    recorder.phases[DRAIN].count("x")
     recorder.moved(START + 5, 1)
     recorder.evidence("foreign", b"x", 1)
     recorder.take(0, {})
@@ -175,7 +175,7 @@ def test_whenever_it_is_emptied_the_sum_is_the_same(
 
 def test_the_row_of_a_turn() -> None:
     recorder = a_recorder()
-    turn = Turn(2**40, 5, 3, "id", START + SECOND, recorder.parts[MEASURED])
+    turn = Turn(2**40, 5, 3, "id", START + SECOND, recorder.phases[MEASURED])
     turn.sent_ns, turn.first_ns, turn.done_ns = START + SECOND + 1, START + SECOND + 2, START + SECOND + 3
     turn.payload_crc = 2**32 - 1
     turn.received, turn.lost, turn.duplicate, turn.out_of_order = 11, 12, 13, 14
@@ -203,7 +203,7 @@ def test_the_row_of_a_turn() -> None:
 
 def test_what_never_came_is_minus_one_in_the_row() -> None:
     recorder = a_recorder()
-    turn = Turn(1, 1, 0, "id", START, recorder.parts[WARMUP])
+    turn = Turn(1, 1, 0, "id", START, recorder.phases[WARMUP])
     turn.outcome = Outcome.ABANDONED
     recorder.ended(turn)
     (row,) = recorder.take(0, {}).turns
@@ -232,7 +232,7 @@ def test_response_time_is_from_due_and_service_time_from_sent() -> None:
 
 def test_a_turn_that_was_answered_before_it_was_known_to_be_sent_has_no_service_time() -> None:
     recorder = a_recorder()
-    turn = Turn(1, 1, 0, "id", START + SECOND, recorder.parts[MEASURED])
+    turn = Turn(1, 1, 0, "id", START + SECOND, recorder.phases[MEASURED])
     turn.outcome, turn.done_ns = Outcome.COMPLETE, START + SECOND + 5
     recorder.ended(turn)
     assert set(recorder.take(0, {}).histograms) == {"turn.completion"}
@@ -252,7 +252,8 @@ def test_only_complete_turns_have_a_completion_time(outcome: Outcome) -> None:
     ended(recorder, outcome, reason="pairs")
     interval = recorder.take(0, {})
     name = OUTCOMES[outcome]
-    assert interval.counters["measured"] == {f"turns.{name}": 1, f"turns.{name}_by.pairs": 1}
+    looked = {} if outcome is Outcome.ABANDONED else {"turns.no_first_event": 1}
+    assert interval.counters["measured"] == {f"turns.{name}": 1, f"turns.{name}_by.pairs": 1, **looked}
     assert interval.histograms == {}
 
 
@@ -358,7 +359,7 @@ def test_the_log_of_a_turn() -> None:
 
 def test_the_log_of_a_turn_that_came_to_nothing() -> None:
     recorder = a_recorder()
-    turn = Turn(1, 1, 0, "id", START, recorder.parts[WARMUP])
+    turn = Turn(1, 1, 0, "id", START, recorder.phases[WARMUP])
     turn.outcome, turn.reason = Outcome.FAILED, "id"
     recorder.ended(turn)
     (log,) = recorder.take(0, {}).frames
@@ -387,15 +388,29 @@ def test_one_kind_of_payload_does_not_crowd_out_another() -> None:
 
 def test_a_complete_turn_whose_events_went_astray_is_kept_with_what_is_missing() -> None:
     recorder = a_recorder()
-    turn = Turn(7, 3, 0, "id-7", START + SECOND, recorder.parts[MEASURED])
+    turn = Turn(7, 3, 0, "id-7", START + SECOND, recorder.phases[MEASURED])
     turn.sent_ns = turn.done_ns = START + SECOND + 10
-    turn.outcome, turn.frames, turn.holes, turn.lost = Outcome.COMPLETE, [], [2, 5], 2
+    for number in (0, 1, 3, 4, 6):
+        turn.number(number, "x")
+    turn.outcome, turn.frames, turn.lost = Outcome.COMPLETE, [], 2
     recorder.ended(turn)
     logs = {log["kind"]: log for log in recorder.take(0, {}).frames}
     assert logs["faulty"]["missing"] == [2, 5]
     assert logs["faulty"]["lost"] == 2
-    assert "duplicate" not in logs["faulty"]
+    assert not {"duplicate", "misnumbered"} & set(logs["faulty"])
     assert [log["kind"] for log in recorder.take(1, {}).frames] == []
+
+
+def test_a_complete_turn_whose_numbers_cannot_be_followed_is_kept_with_the_reason() -> None:
+    recorder = a_recorder()
+    turn = Turn(7, 3, 0, "id-7", START + SECOND, recorder.phases[MEASURED])
+    turn.sent_ns = turn.done_ns = START + SECOND + 10
+    turn.outcome, turn.frames = Outcome.COMPLETE, []
+    turn.number(10**9, "x")
+    recorder.ended(turn)
+    logs = {log["kind"]: log for log in recorder.take(0, {}).frames}
+    assert logs["faulty"]["misnumbered"] == "gap_too_wide"
+    assert "missing" not in logs["faulty"]
 
 
 # ------------------------------------------------------------------ together with conversations
@@ -407,7 +422,7 @@ def talking(recorder: Recorder, user: int, turn_id: str = "{uuid}") -> Session:
         turn=TurnShape(id=turn_id),
         events=Events(type=("type",), turn=("id",), sequence=("seq",), end=("end",), fail=("fail",)),
     )
-    grammar = Grammar(protocol, message="{turn.id}", nonce="n", timeout_ns=SECOND)
+    grammar = CompiledProtocol(protocol, message="{turn.id}", nonce="n", timeout_ns=SECOND)
     session = Session(grammar, recorder, user, {})
     session.upgraded(START)
     return session
@@ -424,7 +439,7 @@ def test_an_id_that_another_user_has_in_flight() -> None:
     theirs.receive([json.dumps({"type": "end", "id": turn.id}).encode()], START + 4)
     assert recorder.owned_elsewhere(turn.id, 1), "also when it has ended"
     ours.receive([json.dumps({"type": "x", "id": turn.id}).encode()], START + 5)
-    assert recorder.part.events_foreign == 1
+    assert recorder.metrics.events_foreign == 1
 
 
 ends = st.sampled_from(["end", "fail", "time", "loss", "leave", "none"])

@@ -4,14 +4,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtest.plan.scenario import Abort, Compare, Limits
+from loadtest.errors import ConfigError
+from loadtest.plan.scenario import Abort, Compare, Limits, Scenario
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.plan.settings import worker_settings
-from loadtest.plan.threshold import TURNS, parse_threshold
+from loadtest.plan.threshold import DELIVERY_RATIOS, TURNS, parse_threshold
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder
 
+COMPLETE = ("turns.complete.ratio", ">= 99%", None)
+READY = ("connections.ready.ratio", ">= 99%", None)
 HEAD = 'protocol = "agent-events"\n[target]\nurl = "simulator"\n'
 
 
@@ -24,6 +27,62 @@ def test_a_name_may_have_several_promises(folder: Folder) -> None:
         parse_threshold("connect.total.p95", "< 1s"),
         parse_threshold("connect.total.p95", "> 1us"),
     )
+
+
+SENDS = HEAD + "[traffic]\nevery = '1s'\n"
+
+
+def told(scenario: Scenario) -> list[tuple[str, str, int | None]]:
+    defaults = [each for each in scenario.judged if each.default and each.name not in DELIVERY_RATIOS]
+    return [(each.name, each.expression, each.stage) for each in defaults]
+
+
+@pytest.mark.parametrize(
+    ("text", "judged"),
+    [
+        (SENDS, [COMPLETE, READY]),
+        (HEAD, [READY]),
+        (SENDS + "turns = 0", [READY]),
+        (SENDS + "[thresholds]\n'connections.ready.peak' = '> 10'", [COMPLETE, READY]),
+        (SENDS + "[thresholds]\n'turns.complete.ratio' = '>= 50%'", [READY]),
+        (SENDS + "[thresholds]\n'turns.complete' = '>= 50'\n'connections.ready' = '> 5'", []),
+        (SENDS + "[thresholds]\n'turns.complete.ratio' = 'none'\n'connections.ready.ratio' = 'none'", []),
+        (SENDS + "[chaos]\nleavers = { share = '10%' }", [("turns.complete.ratio", ">= 89.1%", None), READY]),
+        (
+            SENDS
+            + "[load]\nstages = [{ for = '1s', connections = 1 }, "
+            + "{ for = '1s', connections = 2, thresholds = { 'turns.complete.ratio' = '> 1%' } }]",
+            [("turns.complete.ratio", ">= 99%", 0), READY],
+        ),
+    ],
+)
+def test_what_is_judged_where_nothing_else_is_said(
+    folder: Folder, text: str, judged: list[tuple[str, str, int | None]]
+) -> None:
+    scenario = folder.load(text)
+    assert told(scenario) == judged
+    assert scenario.judged[: len(scenario.thresholds)] == scenario.thresholds
+
+
+def test_events_that_are_not_delivered_as_promised_are_judged_too(folder: Folder) -> None:
+    text = SENDS + "[thresholds]\n'events.lost' = '< 5'\n'events.malformed.ratio' = 'none'"
+    judged = [f"{each.name} {each.expression}" for each in folder.load(text).judged if each.default]
+    assert judged[2:] == ["events.duplicate.ratio <= 1%", "events.out_of_order.ratio <= 1%"]
+
+
+def test_a_turn_that_never_ends_is_not_to_be_complete(folder: Folder) -> None:
+    folder.write("p.toml", "[turn]\nmessage = '{turn.id}'\n[events]\nturn = ['id']\n")
+    scenario = folder.load("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n[traffic]\nevery = '1s'\n")
+    assert told(scenario) == [READY]
+
+
+def test_only_what_is_judged_by_default_can_be_turned_off(folder: Folder) -> None:
+    with pytest.raises(ConfigError) as caught:
+        folder.load(HEAD + '[thresholds]\n"turns.failed" = "none"')
+    assert "`turns.complete.ratio`, `connections.ready.ratio`, `events.lost.ratio`" in str(caught.value)
+    off = folder.load(SENDS + '[thresholds]\n"turns.complete.ratio" = "none"')
+    assert off.turned_off == ("turns.complete.ratio",)
+    assert off.settings["thresholds"] == {"turns.complete.ratio": "none"}
 
 
 def test_rules_that_end_a_run_early(folder: Folder) -> None:

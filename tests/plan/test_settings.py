@@ -183,6 +183,7 @@ leavers = { share = "10%" }
 malformed = { share = "5%" }
 [thresholds]
 "turns.lost" = "< 5"
+"turns.complete.ratio" = "none"
 [abort]
 "turns.timed_out.ratio" = "> 50%"
 after = "10s"

@@ -8,7 +8,8 @@ from pathlib import Path
 import gevent
 import pytest
 
-from loadtest.run.interrupts import PATIENCE_S, Interrupts
+from loadtest.errors import PATIENCE_S
+from loadtest.run.interrupts import Interrupts
 
 
 class Made:

@@ -36,7 +36,7 @@ def test_every_row_of_a_table_has_every_column(name: str) -> None:
 
 
 def test_what_decides_stands_before_what_does_not() -> None:
-    text = markdown([tell(slower()[0].comparison)])
+    text = markdown([tell(slower()[0].comparison)], exploratory=True)
     assert text.index("## What decides") < text.index("<details><summary>Exploratory")
     assert text.startswith("# SLOWER: agent-burst")
 
@@ -68,3 +68,43 @@ def test_slower_is_a_failure_and_not_knowing_an_error() -> None:
     assert counted([lossy()[0].comparison])[1] == 1
     assert counted([single()[0].comparison]) == (decide, 0, decide - 1)
     assert counted([nothing()[0].comparison])[2] >= 1
+
+
+def test_a_job_summary_lists_only_what_decides() -> None:
+    assert "Exploratory" not in markdown([tell(slower()[0].comparison)])
+
+
+def test_where_nothing_can_be_decided_one_sentence_says_so() -> None:
+    text = markdown([tell(single()[0].comparison)])
+    assert (
+        "1 run against 1 decide nothing: a verdict takes 4 runs a side, or 8 stored runs against one" in text
+    )
+    assert "| " not in text
+    assert len(text.encode()) < 3000
+    assert "## What decides" in markdown([tell(single()[0].comparison)], exploratory=True)
+
+
+def test_of_several_the_worst_stands_first_and_on_top() -> None:
+    before = ("v1", release("v1", 5))
+    found = of(before, ("v2", release("v2", 5)), ("v3", release("v3", 5, 1.4)), ("v4", release("v4", 5)))
+    made = [each.comparison for each in found]
+    text = markdown(map(tell, made))
+    assert text.startswith("# SLOWER: the worst of 3 comparisons, exit code 1")
+    assert [row.split("**")[1] for row in text.splitlines() if row.startswith("- ❌")] == ["SLOWER"]
+    titles = [row for row in text.splitlines() if row.startswith("# ")]
+    assert "v1 (5 runs) → v3 (5 runs)" in titles[1]
+    read = json.loads(as_json(made, 1))
+    assert (read["verdict"]["outcome"], read["verdict"]["exit_code"]) == ("slower", 1)
+    assert "→ v3" in read["verdict"]["comparison"]
+    assert read["comparisons"][0]["candidate"]["name"] == "v2"
+
+
+def test_a_threshold_that_the_candidate_misses_is_never_green() -> None:
+    runs = copy.deepcopy(release("v1", 5))
+    for run in runs:
+        for row in run.manifest["verdict"]["thresholds"]:
+            row["outcome"] = "missed"
+    told = tell(of(("v1", runs), ("again", runs))[0].comparison)
+    assert told.tone != "good"
+    missed = {row["name"] for run in runs for row in run.manifest["verdict"]["thresholds"]}
+    assert {each.tone for each in told.primary if each.name in missed} == {"bad"}

@@ -4,7 +4,7 @@ import io
 import sys
 
 import pytest
-from compared import COMPARISONS, many, slower
+from compared import COMPARISONS, many, of, release, single, slower
 
 from loadtest.show.comparison import tell
 from loadtest.show.terminal_comparison import render, show
@@ -56,3 +56,24 @@ def test_it_is_printed_on_a_stream(capsys: pytest.CaptureFixture[str]) -> None:
     assert "SLOWER" in capsys.readouterr().out
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     show([tell(slower()[0].comparison)], stream)
+
+
+def test_the_worst_of_several_stands_on_top_and_in_the_last_line() -> None:
+    before = ("v1", release("v1", 5))
+    found = of(before, ("v2", release("v2", 5)), ("v3", release("v3", 5, 1.4)))
+    lines = render([tell(each.comparison) for each in found], width=100).splitlines()
+    assert lines[0] == "SLOWER  exit code 1, the worst of 2 comparisons"
+    assert lines[-1].startswith("SLOWER, exit code 1: agent-burst: v1 (5 runs) → v3 (5 runs): ")
+
+
+def test_every_metric_is_listed_where_asked() -> None:
+    told = [tell(slower()[0].comparison)]
+    assert "--exploratory lists them" in render(told)
+    assert "turn.first_event.p99" in render(told, exploratory=True)
+
+
+def test_where_nothing_can_be_decided_the_numbers_stand_without_reasons() -> None:
+    text = render([tell(single()[0].comparison)])
+    assert "1 run against 1 decide nothing" in text
+    assert "xploratory" not in text
+    assert "a verdict takes 4 a side" not in text

@@ -39,3 +39,28 @@ def test_the_baseline_is_named() -> None:
 def test_of_many_exploratory_changes_the_newest_are_shown() -> None:
     made = render([tell(TRENDS["many"]())], width=120)
     assert made.count("first run after it") == 29
+
+
+def test_the_worst_of_several_stands_on_top_and_in_the_last_line() -> None:
+    text = render([tell(TRENDS[name]()) for name in ("steady", "missing", "failing", "one")])
+    lines = text.splitlines()
+    assert lines[0] == "THRESHOLD MISSED  exit code 1, the worst of 4 trends"
+    assert lines[-1].startswith("THRESHOLD MISSED, exit code 1: made: 20 runs")
+    assert "TOO LITTLE HISTORY" in lines[3]
+
+
+def test_a_threshold_that_the_newest_run_misses_is_never_called_the_same() -> None:
+    told = tell(TRENDS["missing"]())
+    assert (told.primary[0].word, told.primary[0].tone) == ("threshold missed", "bad")
+    assert "the newest run misses < 49ms" in told.primary[0].why
+
+
+def test_a_target_that_was_down_is_never_called_the_same() -> None:
+    told = tell(TRENDS["failing"]())
+    assert (told.word, told.primary[1].word, told.primary[1].tone) == ("TARGET DOWN", "target down", "bad")
+
+
+def test_every_metric_is_listed_where_asked() -> None:
+    text = render([tell(TRENDS["steady"]())], exploratory=True)
+    assert "turn.first_event.p99" in text
+    assert "--exploratory" not in text

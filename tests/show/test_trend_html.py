@@ -19,7 +19,7 @@ def test_the_page_needs_nothing_else(name: str) -> None:
 
 def test_several_scenarios_stand_on_one_page() -> None:
     page = html([TRENDS["steady"](), TRENDS["stepped"]()], 1)
-    assert "the worst of 2 scenarios" in page
+    assert "the worst of 2 trends" in page
     assert "<title>SLOWER: made, 33 runs" in page
     assert "SIMULATED" in page
     assert "Where what decides changed" in page

@@ -44,3 +44,18 @@ def test_otava_has_a_row_per_run_and_a_column_per_metric() -> None:
 def test_otava_leaves_empty_what_was_not_measured() -> None:
     rows = list(csv.DictReader(io.StringIO(otava([TRENDS["unmeasured"]()]))))
     assert {row["turn.first_event.p95"] for row in rows} == {""}
+
+
+def test_a_job_summary_of_a_young_history_is_short() -> None:
+    text = markdown([tell(TRENDS["one"]())])
+    assert "|" not in text
+    assert len(text.encode()) < 1000
+    assert "<details><summary>Exploratory" in markdown([tell(TRENDS["one"]())], exploratory=True)
+
+
+def test_of_several_the_worst_stands_first_and_on_top() -> None:
+    trends = [TRENDS[name]() for name in ("steady", "losing")]
+    text = markdown(map(tell, trends))
+    assert text.startswith("# WORSE: the worst of 2 trends, exit code 1")
+    made = json.loads(as_json(trends, 1))
+    assert (made["verdict"]["outcome"], made["verdict"]["exit_code"]) == ("worse", 1)

@@ -10,8 +10,9 @@ from sample import EVIL
 from loadtest.judge.history import history
 from loadtest.judge.trend import Trend, trend
 from tests.judge.made import deep
-from tests.judge.nights import nights, stepping
+from tests.judge.nights import answering, down, nights, stepping
 
+P95 = "turn.first_event.p95"
 LONG = "release-2026.11.22-rc1+with.a.name.that.goes.on"
 
 
@@ -76,6 +77,26 @@ def promised() -> Trend:
 
 
 @functools.cache
+def failing() -> Trend:
+    """Every second of the last ten nights the target was down."""
+    runs = nights(stepping(20, 0, 1.0))
+    return trend(history(down(at) if at in {10, 12, 14, 16, 18} else each for at, each in enumerate(runs)))
+
+
+@functools.cache
+def missing() -> Trend:
+    """The newest run fits its level, and misses its own threshold."""
+    runs = nights(stepping(20, 0, 1.0), thresholds={P95: "< 49ms"}, outcomes={P95: "missed"})
+    return trend(history(deep(each, {"verdict": {"outcome": "fail"}}) for each in runs))
+
+
+@functools.cache
+def losing() -> Trend:
+    """The share of failures rises from 0 to 4.5 %."""
+    return trend(history(answering(at, 0.0 if at < 20 else 0.045) for at in range(30)))
+
+
+@functools.cache
 def nothing() -> Trend:
     """No run counts."""
     return _of([50.0], {"status": "cut short"})
@@ -90,5 +111,19 @@ def hostile() -> Trend:
 
 TRENDS = {
     made.__name__: made
-    for made in (stepped, steady, tonight, many, year, one, unmeasured, promised, nothing, hostile)
+    for made in (
+        stepped,
+        steady,
+        tonight,
+        many,
+        year,
+        one,
+        unmeasured,
+        promised,
+        failing,
+        missing,
+        losing,
+        nothing,
+        hostile,
+    )
 }

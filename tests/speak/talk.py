@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
-from loadtest.speak.grammar import Grammar
-from loadtest.speak.record import COUNTERS, Part
+from loadtest.speak.compiled_protocol import CompiledProtocol
+from loadtest.speak.phase_metrics import COUNTERS, PhaseMetrics
 from loadtest.speak.session import Session
 from loadtest.speak.turn import Turn
 
@@ -32,17 +32,17 @@ SIGHTED = "events.unmatched_with."
 
 
 class Kept:
-    """A ``Record`` that keeps everything; the drain begins at ``DRAIN``."""
+    """A ``SessionRecorder`` that keeps everything; the drain begins at ``DRAIN``."""
 
     def __init__(self) -> None:
-        self.parts = (Part(1), Part(2))
-        self.part = self.parts[0]
+        self.phases = (PhaseMetrics(1), PhaseMetrics(2))
+        self.metrics = self.phases[0]
         self.turns: list[Turn] = []
         self.shown: list[tuple[str, bytes, int]] = []
         self.others: set[str] = set()
 
-    def part_of(self, intended_ns: int) -> Part:
-        return self.parts[intended_ns >= DRAIN]
+    def metrics_at(self, intended_ns: int) -> PhaseMetrics:
+        return self.phases[intended_ns >= DRAIN]
 
     def ended(self, turn: Turn) -> None:
         assert turn not in self.turns
@@ -57,7 +57,7 @@ class Kept:
     def counts(self, prefix: str = "") -> dict[str, int]:
         """Every counter that is not 0, over all parts; how unmatched events looked, if asked for."""
         found: dict[str, int] = {}
-        for part in self.parts:
+        for part in self.phases:
             own = {name.replace("_", ".", 1): getattr(part, name) for name in COUNTERS}
             for name, count in (*own.items(), *part.other.items()):
                 told = prefix == SIGHTED or not name.startswith(SIGHTED)
@@ -91,7 +91,7 @@ class Talk:
             turn=TurnShape(id=turn_id),
             events=Events(**{**AGENT, **events}),
         )
-        self.grammar = Grammar(
+        self.protocol = CompiledProtocol(
             protocol,
             message=message,
             nonce="test",
@@ -101,7 +101,7 @@ class Talk:
             users=users,
         )
         self.record = Kept()
-        self.session = Session(self.grammar, self.record, number, values or {})
+        self.session = Session(self.protocol, self.record, number, values or {})
         if upgraded:
             self.session.upgraded(0)
 

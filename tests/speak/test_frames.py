@@ -23,7 +23,7 @@ from websockets.server import ServerProtocol
 from websockets.uri import WebSocketURI
 
 from loadtest.speak import frames
-from loadtest.speak.frames import BINARY, CLOSE, NO_CLOSE_FRAME, PING, TEXT, Lane, encode, encode_close
+from loadtest.speak.frames import BINARY, CLOSE, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode, encode_close
 
 NOT_UTF8 = "a text message that is not UTF-8"
 WIDE = 1 << 24
@@ -104,7 +104,7 @@ def unmasked(data: bytes) -> tuple[int, bytes]:
     return data[0] & 0x0F, bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
 
 
-def heard_by(lane: Lane, chunks: list[bytes]) -> Heard:
+def heard_by(lane: FrameParser, chunks: list[bytes]) -> Heard:
     messages = [message for chunk in chunks for message in lane.receive(chunk)]
     replies = [unmasked(reply) for reply in lane.replies]
     return Heard(messages, replies, lane.pongs, lane.closed, lane.close_code, lane.broken)
@@ -209,12 +209,12 @@ def test_the_lane_hears_what_websockets_alone_hears(talk: list[bytes], places: l
     alone = Alone(limit)
     for at in range(len(data)):
         alone.feed(data[at : at + 1])
-    assert heard_by(Lane(limit), split(data, places)) == alone.heard
+    assert heard_by(FrameParser(limit), split(data, places)) == alone.heard
 
 
 @given(talks, st.sampled_from(LIMITS))
 def test_everything_comes_with_the_same_byte(talk: list[bytes], limit: int) -> None:
-    alone, lane = Alone(limit), Lane(limit)
+    alone, lane = Alone(limit), FrameParser(limit)
     messages: list[bytes] = []
     for byte in b"".join(talk)[:400]:
         alone.feed(bytes([byte]))
@@ -232,7 +232,7 @@ def test_any_bytes_end_as_websockets_ends_them(data: bytes, places: list[int], l
     alone = Alone(limit)
     for at in range(len(data)):
         alone.feed(data[at : at + 1])
-    assert heard_by(Lane(limit), split(data, places)) == alone.heard
+    assert heard_by(FrameParser(limit), split(data, places)) == alone.heard
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 70_000])
@@ -241,21 +241,21 @@ def test_every_form_of_length(head: int, size: int) -> None:
     payload = b"x" * size
     data = wire(head, payload) * 2
     for cut in (1, 2, 3, 4, 9, 10, len(data) // 2, len(data) - 1):
-        assert heard_by(Lane(WIDE), split(data, [cut])).messages == [payload, payload]
+        assert heard_by(FrameParser(WIDE), split(data, [cut])).messages == [payload, payload]
 
 
 # ------------------------------------------------------------------ single promises
 
 
 def test_whole_messages_are_told_from_one_read() -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     assert lane.receive(wire(0x81, "zwölf".encode()) + wire(0x82, b"\xff\0")) == ["zwölf".encode(), b"\xff\0"]
     assert (lane.replies, lane.pongs, lane.closed, lane.broken) == ([], [], False, None)
 
 
 @pytest.mark.parametrize("text", [b"a reply", "Gr\u00fc\u00dfe".encode(), b""])
 def test_a_short_message_that_is_a_read_of_its_own(text: bytes) -> None:
-    lane = Lane(1000)
+    lane = FrameParser(1000)
     assert lane.receive(bytes((0x81, len(text))) + text) == [text]
     # In the middle of a fragmented message it breaks the rules.
     lane.receive(bytes((0x01, 1)) + b"a")
@@ -264,7 +264,7 @@ def test_a_short_message_that_is_a_read_of_its_own(text: bytes) -> None:
 
 
 def test_nothing_in_nothing_out() -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     assert lane.receive(b"") == []
     assert lane.receive(wire(0x81, b"a")[:1]) == []
     assert lane.receive(b"") == []
@@ -272,7 +272,7 @@ def test_nothing_in_nothing_out() -> None:
 
 
 def test_a_ping_is_answered_and_a_pong_is_told() -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     assert lane.receive(wire(0x89, b"are you") + wire(0x81, b"hi") + wire(0x8A, b"there")) == [b"hi"]
     assert [unmasked(reply) for reply in lane.replies] == [(0xA, b"are you")]
     assert lane.pongs == [b"there"]
@@ -280,7 +280,7 @@ def test_a_ping_is_answered_and_a_pong_is_told() -> None:
 
 
 def test_after_a_control_frame_the_fast_way_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     lane.receive(wire(0x89, b"") + wire(0x01, b"a") + wire(0x80, b"b"))
     monkeypatch.setattr(frames, "ClientProtocol", None)
     assert lane.receive(wire(0x81, b"c")) == [b"c"]
@@ -298,7 +298,7 @@ def test_after_a_control_frame_the_fast_way_is_taken_again(monkeypatch: pytest.M
 )
 def test_a_close_frame(payload: bytes, code: int, broken: str | None) -> None:
     """A server that closes with 401 has sent no close frame that counts: 1006, as RFC 6455 has it."""
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     assert lane.receive(wire(0x81, b"last") + wire(0x88, payload) + wire(0x81, b"too late")) == [b"last"]
     assert (lane.closed, lane.close_code, lane.broken) == (True, code, broken)
     assert lane.close_reason == payload[2:].decode() * (broken is None)
@@ -307,7 +307,7 @@ def test_a_close_frame(payload: bytes, code: int, broken: str | None) -> None:
 
 
 def test_who_leaves_says_so_once() -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     assert unmasked(lane.close(1000, "done")) == (CLOSE, b"\x03\xe8done")
     assert lane.receive(wire(0x81, b"on its way") + wire(0x89, b"p") + wire(0x88, b"\x03\xe8")) == [
         b"on its way"
@@ -317,21 +317,21 @@ def test_who_leaves_says_so_once() -> None:
 
 
 def test_who_leaves_does_not_complain_either() -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     lane.close(1000)
     lane.receive(wire(0x83, b""))
     assert (lane.closed, lane.broken, lane.replies) == (True, "invalid opcode", [])
 
 
 def test_what_follows_a_close_frame_in_pieces_is_nothing() -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     assert lane.receive(wire(0x88, b"") + b"\x81") == []
     assert lane.receive(b"\x01a") == []
     assert lane.receive(wire(0x88, b"") + b"\x81\x05a") == []
 
 
 def test_text_that_is_not_utf8_ends_the_connection_with_1007() -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     assert lane.receive(wire(0x81, b"\xed\xa0\x80") + wire(0x81, b"a")) == []
     assert (lane.closed, lane.close_code, lane.broken) == (True, NO_CLOSE_FRAME, NOT_UTF8)
     assert [unmasked(reply) for reply in lane.replies] == [(CLOSE, b"\x03\xef" + NOT_UTF8.encode())]
@@ -339,7 +339,7 @@ def test_text_that_is_not_utf8_ends_the_connection_with_1007() -> None:
 
 def test_a_character_may_be_cut_by_fragments() -> None:
     euro = "€".encode()
-    assert Lane(WIDE).receive(wire(0x01, euro[:1]) + wire(0x80, euro[1:])) == [euro]
+    assert FrameParser(WIDE).receive(wire(0x01, euro[:1]) + wire(0x80, euro[1:])) == [euro]
 
 
 # ------------------------------------------------------------------ limits
@@ -347,7 +347,7 @@ def test_a_character_may_be_cut_by_fragments() -> None:
 
 @pytest.mark.parametrize("declared", [101, 2**31, 2**62, 2**63, 2**64 - 1])
 def test_a_frame_that_declares_too_much_is_refused_by_its_header(declared: int) -> None:
-    lane = Lane(100)
+    lane = FrameParser(100)
     assert lane.receive(wire(0x82, b"", form=127, declared=declared)) == []
     assert lane.closed
     assert "exceed" in (lane.broken or "")
@@ -356,14 +356,14 @@ def test_a_frame_that_declares_too_much_is_refused_by_its_header(declared: int) 
 
 @pytest.mark.parametrize("limit", [1, 50, 124, 125, 126, 1000, 65_534, 65_535, 65_536])
 def test_the_limit_is_kept_exactly(limit: int) -> None:
-    lane = Lane(limit)
+    lane = FrameParser(limit)
     assert lane.receive(wire(0x82, b"x" * limit) * 2) == [b"x" * limit] * 2
     assert lane.receive(wire(0x82, b"x" * (limit + 1))) == []
     assert lane.broken is not None
 
 
 def test_the_limit_holds_for_the_sum_of_fragments() -> None:
-    lane = Lane(200)
+    lane = FrameParser(200)
     assert lane.receive(wire(0x02, b"x" * 150) + wire(0x00, b"x" * 50) + wire(0x80, b"")) == [b"x" * 200]
     lane.receive(wire(0x02, b"x" * 150))
     lane.receive(wire(0x80, b"", declared=51))
@@ -374,7 +374,7 @@ def test_the_limit_holds_for_the_sum_of_fragments() -> None:
 def test_a_message_in_many_small_reads_takes_linear_time() -> None:
     def seconds(size: int) -> float:
         data = wire(0x82, b"x" * size)
-        lane = Lane(WIDE)
+        lane = FrameParser(WIDE)
         started = time.process_time()
         heard = [message for at in range(0, len(data), 64) for message in lane.receive(data[at : at + 64])]
         took = time.process_time() - started
@@ -386,7 +386,7 @@ def test_a_message_in_many_small_reads_takes_linear_time() -> None:
 
 
 def test_fragments_without_end_are_not_collected() -> None:
-    lane = Lane(1000)
+    lane = FrameParser(1000)
     lane.receive(wire(0x02, b""))
     flood = wire(0x00, b"") * 1000
     lane.receive(flood)
@@ -420,7 +420,7 @@ def deflated(texts: list[bytes], *, takeover: bool) -> tuple[list[bytes], PerMes
 )
 def test_compressed_messages(texts: list[bytes], places: list[int], *, takeover: bool) -> None:
     chunks, extension = deflated(texts, takeover=takeover)
-    lane = Lane(WIDE, [extension])
+    lane = FrameParser(WIDE, [extension])
     assert heard_by(lane, split(b"".join(chunks), places)) == Heard(texts)
 
 
@@ -429,17 +429,17 @@ def test_context_is_taken_over() -> None:
     text = random.Random(1).randbytes(200).hex().encode()
     chunks, extension = deflated([text, text], takeover=True)
     assert len(chunks[1]) < len(chunks[0]) / 4
-    assert Lane(WIDE, [extension]).receive(b"".join(chunks)) == [text, text]
+    assert FrameParser(WIDE, [extension]).receive(b"".join(chunks)) == [text, text]
 
 
 def test_a_compressed_message_may_not_unpack_beyond_the_limit() -> None:
     chunks, extension = deflated([b"x" * 100_000], takeover=True)
     assert len(chunks[0]) < 1000
-    lane = Lane(99_999, [extension])
+    lane = FrameParser(99_999, [extension])
     assert lane.receive(chunks[0]) == []
     assert lane.broken is not None
     chunks, extension = deflated([b"x" * 99_999], takeover=True)
-    assert Lane(99_999, [extension]).receive(chunks[0]) == [b"x" * 99_999]
+    assert FrameParser(99_999, [extension]).receive(chunks[0]) == [b"x" * 99_999]
 
 
 # ------------------------------------------------------------------ what we write
@@ -503,11 +503,11 @@ EMPTY_FRAGMENT = b"\x00\x00"
 
 @pytest.mark.parametrize(
     "said",
-    [PING_FRAME * (frames.MOST_IDLE + 1), b"\x01\x00" + EMPTY_FRAGMENT * frames.MOST_IDLE],
+    [PING_FRAME * (frames.MAX_IDLE_FRAMES + 1), b"\x01\x00" + EMPTY_FRAGMENT * frames.MAX_IDLE_FRAMES],
     ids=["pings", "empty fragments"],
 )
 def test_a_read_full_of_frames_that_say_nothing_ends_the_connection(said: bytes) -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     assert lane.receive(said + b"\x81\x05never") == []
     assert lane.closed
     assert lane.broken == "more than 1,000 frames in one read that say nothing"
@@ -516,15 +516,15 @@ def test_a_read_full_of_frames_that_say_nothing_ends_the_connection(said: bytes)
 
 
 def test_as_many_of_them_as_there_may_be_end_nothing_however_many_reads_there_are() -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     for _ in range(3):
-        assert lane.receive(PING_FRAME * frames.MOST_IDLE + b"\x81\x05heard") == [b"heard"]
+        assert lane.receive(PING_FRAME * frames.MAX_IDLE_FRAMES + b"\x81\x05heard") == [b"heard"]
     assert not lane.closed
-    assert len(lane.replies) == 3 * frames.MOST_IDLE
+    assert len(lane.replies) == 3 * frames.MAX_IDLE_FRAMES
 
 
 def test_what_has_something_to_say_may_be_in_as_many_fragments_as_it_likes() -> None:
-    lane = Lane(WIDE)
+    lane = FrameParser(WIDE)
     part = b"\x00\x10" + b"x" * 16
-    assert lane.receive(b"\x01\x00" + part * (2 * frames.MOST_IDLE)) == []
-    assert lane.receive(b"\x80\x00") == [b"x" * 32 * frames.MOST_IDLE]
+    assert lane.receive(b"\x01\x00" + part * (2 * frames.MAX_IDLE_FRAMES)) == []
+    assert lane.receive(b"\x80\x00") == [b"x" * 32 * frames.MAX_IDLE_FRAMES]

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.plan.protocol import Beat, Step
-from loadtest.speak.astray import UNMATCHED_TOLD
-from loadtest.speak.record import BUFFERS
-from loadtest.speak.session import LINGER_NS, Refused, Session, State
+from loadtest.speak.phase_metrics import BUFFERS
+from loadtest.speak.session import LINGER_NS, MAX_UNMATCHED_LABELED, Refused, Session, SessionState
 from loadtest.speak.turn import FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
 from tests.speak.talk import SECOND, TIMEOUT, Talk, answer, ledger, said
 
@@ -27,10 +26,10 @@ def test_a_stream_of_events_is_measured() -> None:
     for at, event in zip((200, 350, 360, 500, 900), answer(turn), strict=True):
         talk.hear(at, event)
     assert (turn.outcome, turn.done_ns, turn.first_ns) == (Outcome.COMPLETE, 900, 350)
-    part = talk.record.part
-    assert part.first_event.tolist() == [250]
-    assert part.first_event_service.tolist() == [240]
-    assert part.gap.tolist() == [150, 10, 140, 400]
+    metrics = talk.record.metrics
+    assert metrics.first_event.tolist() == [250]
+    assert metrics.first_event_service.tolist() == [240]
+    assert metrics.gap.tolist() == [150, 10, 140, 400]
     assert talk.counts() == {"sent": 1, "received": 5, "matched": 5, "expected": 5}
     assert talk.record.counts("turns.") == {"begun": 1, "numbered": 1}
     assert talk.record.turns == [turn]
@@ -44,8 +43,8 @@ def test_events_of_one_read_share_a_stamp() -> None:
     talk.hear(100, of_one[0], of_two[0], of_one[1])
     talk.hear(150, of_one[2], of_one[3])
     talk.hear(170, of_two[1])
-    assert talk.record.part.gap.tolist() == [50, 70]
-    assert talk.record.part.first_event.tolist() == [100, 170]
+    assert talk.record.metrics.gap.tolist() == [50, 70]
+    assert talk.record.metrics.first_event.tolist() == [100, 170]
     assert talk.counts()["coalesced"] == 3
 
 
@@ -148,7 +147,7 @@ def test_two_reads_within_one_step_of_a_coarse_clock_are_two_reads() -> None:
     turn = talk.begin()
     talk.hear(100, said("started", turn, 0))
     talk.hear(100, said("thinking", turn, 1))
-    assert talk.record.part.gap.tolist() == [0]
+    assert talk.record.metrics.gap.tolist() == [0]
     assert "coalesced" not in talk.counts()
 
 
@@ -157,8 +156,8 @@ def test_a_clock_that_goes_back_gives_no_negative_numbers() -> None:
     turn = talk.begin(at=1000)
     talk.hear(500, said("started", turn, 0))
     talk.hear(400, said("thinking", turn, 1))
-    part = talk.record.part
-    assert (part.gap.tolist(), part.first_event.tolist(), part.first_event_service.tolist()) == (
+    metrics = talk.record.metrics
+    assert (metrics.gap.tolist(), metrics.first_event.tolist(), metrics.first_event_service.tolist()) == (
         [0],
         [0],
         [0],
@@ -180,8 +179,8 @@ def test_an_answer_before_its_message_is_known_to_be_sent_has_no_service_time() 
     turn, _ = talk.session.begin(0, 0, 0, {})
     talk.hear(100, *answer(turn))
     talk.session.sent(turn, 110)
-    part = talk.record.part
-    assert (turn.outcome, part.first_event.tolist(), part.first_event_service.tolist()) == (
+    metrics = talk.record.metrics
+    assert (turn.outcome, metrics.first_event.tolist(), metrics.first_event_service.tolist()) == (
         Outcome.COMPLETE,
         [100],
         [],
@@ -429,9 +428,9 @@ def test_our_name_is_learned_from_what_answers_us() -> None:
     talk = Talk()
     turn = talk.begin()
     talk.hear(20, said("news", user_id="somebody"))
-    assert talk.session.mark is None
+    assert talk.session.user_mark is None
     talk.hear(30, said("started", turn, 0, user_id="me"))
-    assert talk.session.mark == "me"
+    assert talk.session.user_mark == "me"
     talk.hear(40, said("thinking", turn, 1, user_id="another"), said("news", user_id="another"))
     talk.hear(50, said("thinking", turn, 1), said("completed", turn, 2, user_id="me"))
     assert (turn.outcome, turn.received) == (Outcome.COMPLETE, 3)
@@ -444,7 +443,7 @@ def test_our_name_is_learned_from_a_later_path_too() -> None:
     talk = Talk()
     turn = talk.begin()
     talk.hear(20, said("started", turn, 0, data={"user_id": "me"}))
-    assert talk.session.mark == "me"
+    assert talk.session.user_mark == "me"
     talk.hear(30, said("thinking", turn, 1, data={"user_id": "another"}))
     assert (turn.received, talk.counts()["foreign"]) == (1, 1)
 
@@ -452,7 +451,7 @@ def test_our_name_is_learned_from_a_later_path_too() -> None:
 @pytest.mark.parametrize(("given", "named"), [("7", 7), (7, "7"), ("7", "7")])
 def test_a_name_may_be_a_number(given: Any, named: Any) -> None:
     talk = Talk()
-    talk.session.mark = given
+    talk.session.user_mark = given
     turn = talk.begin()
     talk.hear(20, said("started", turn, 0, user_id=named), said("completed", turn, 1, user_id=named))
     assert turn.outcome is Outcome.COMPLETE
@@ -469,7 +468,7 @@ def test_an_event_of_another_users_turn_is_foreign_without_a_name() -> None:
 def test_an_id_of_the_run_says_whose_turn_it_is_wherever_that_is_driven() -> None:
     """No other session is asked: the turn may be one of another process, or long over."""
     talk = Talk(turn_id="turn-{uuid}", users=8)
-    mine, theirs = ("turn-" + talk.grammar.uuid(seq) for seq in (3 + 8 * 5, 4 + 8 * 5))
+    mine, theirs = ("turn-" + talk.protocol.uuid(seq) for seq in (3 + 8 * 5, 4 + 8 * 5))
     talk.hear(20, said("started", mine, 0), said("started", theirs, 0), said("started", theirs[:-1], 0))
     counts = talk.counts()
     assert (counts["received"], counts["foreign"], counts["unmatched"]) == (3, 1, 2)
@@ -752,7 +751,7 @@ def test_begun_once_ended_once_and_every_event_is_one_thing(
             else:
                 session.lost(now_ns, 1006, by_us=what)
         except Refused:
-            assert session.state is State.CLOSED
+            assert session.state is SessionState.CLOSED
         assert ledger(talk.counts()) + in_flight(session.turns.values()) == talk.counts().get("received", 0)
     session.lost(now_ns, 1006)
     check_the_end(talk, listener)
@@ -777,9 +776,9 @@ def check_the_end(talk: Talk, listener: Restless) -> None:
     assert counts.get("expected", 0) == counts.get("matched", 0) + counts.get("lost", 0)
     assert counts.get("out_of_order", 0) == sum(turn.out_of_order for turn in record.turns)
     assert (session.wakes_ns, session.at_rest, session.turns) == (NEVER, True, {})
-    for part in record.parts:
-        assert all(value >= 0 for name in BUFFERS for value in getattr(part, name))
-        assert max([0, *part.first_event_service, *part.gap]) < 10**15
+    for metrics in record.phases:
+        assert all(value >= 0 for name in BUFFERS for value in getattr(metrics, name))
+        assert max([0, *metrics.first_event_service, *metrics.gap]) < 10**15
 
 
 @given(operations, manners)
@@ -815,7 +814,7 @@ def test_what_the_next_connection_brings_of_a_lost_turn_is_resumed(kind: str, en
     turn = talk.begin()
     talk.hear(20, *answer(turn)[:2])
     talk.session.lost(30, 1006)
-    later = Session(talk.grammar, talk.record, 3, {})
+    later = Session(talk.protocol, talk.record, 3, {})
     later.upgraded(40)
     later.follow(talk.session)
     later.receive([said(kind, turn, 2)], 50)
@@ -829,7 +828,24 @@ def test_what_the_next_connection_brings_of_a_lost_turn_is_resumed(kind: str, en
 def test_events_of_no_turn_are_told_by_their_keys_and_shown() -> None:
     talk = Talk()
     talk.begin()
-    talk.hear(2, *(b'{"kind":"chunk","re":"turn-0"}' for _ in range(UNMATCHED_TOLD + 1)))
-    assert talk.counts("events.unmatched_with.") == {"kind, re": UNMATCHED_TOLD}
-    assert talk.counts()["unmatched"] == UNMATCHED_TOLD + 1
+    talk.hear(2, *(b'{"kind":"chunk","re":"turn-0"}' for _ in range(MAX_UNMATCHED_LABELED + 1)))
+    assert talk.counts("events.unmatched_with.") == {"kind, re": MAX_UNMATCHED_LABELED}
+    assert talk.counts()["unmatched"] == MAX_UNMATCHED_LABELED + 1
     assert {kind for kind, _, _ in talk.record.shown} == {"unmatched"}
+
+
+@pytest.mark.parametrize("wild", [10**9, 10**30, 1e30, 2**63, -1, -(10**30), 0.5, "2", True])
+@pytest.mark.parametrize("index", [1, 4])
+def test_one_wild_number_leaves_loss_unknown_and_ends_the_turn_all_the_same(wild: Any, index: int) -> None:
+    """It is the same for numbers that the fast reader takes, and for those it leaves to the slow one."""
+    talk = Talk()
+    turn = talk.begin()
+    payloads = answer(turn)
+    payloads[index] = said(json.loads(payloads[index])["type"], turn, wild)
+    talk.hear(100, *payloads)
+    assert turn.outcome is Outcome.COMPLETE
+    assert talk.record.turns == [turn]
+    assert talk.counts() == {"sent": 1, "received": 5, "matched": 5, "expected": 5, "coalesced": 4}
+    by = talk.counts("turns.misnumbered_by.")
+    assert sum(by.values()) == 1
+    assert "unnumbered" not in talk.counts("turns.")

@@ -85,7 +85,7 @@ def _postgresql(url: str, probe: DatabaseProbe, around: Around) -> Once:
     try:
         import psycopg
     except ImportError:
-        said = 'the driver psycopg is not installed: pip install "loadtest-ws[postgresql]"'
+        said = 'the driver psycopg is not installed: pip install "psycopg[binary]"'
         raise UnaskedError("driver", said) from None
 
     def once() -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import string
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -23,7 +24,7 @@ from loadtest.show.plot.multiples import FACTORS, UNITS
 from loadtest.show.plot.overlay_looks import note
 from loadtest.show.printable import printable
 from loadtest.show.report import Tone
-from loadtest.show.trend import date_text, span_text, turning
+from loadtest.show.trend import date_text, span_text, turning, word_of
 from loadtest.units import format_count
 
 TITLE = "Trend of what decides"
@@ -100,17 +101,21 @@ def _course(sheet: layout.Sheet, trend: Trend, course: Course) -> None:
         f"{format_count(course.n)} {'run' if course.n == 1 else 'runs'}, n={format_count(course.samples)}"
     )
     panel = layout.panel(sheet, f"{rule.name}, {UNITS[rule.unit]} ({better}); {counted}", HEIGHT_IN)
-    if not course.n:
+    failed = [each.target_failed for each in trend.history.standings]
+    values = [None if down else value for value, down in zip(course.values, failed, strict=True)]
+    seen = {value for value in values if value is not None}
+    if not seen:
         layout.explain(sheet, panel, course.newest.why)
         return
-    if len({value for value in course.values if value is not None}) == 1 and course.n > 1:
-        value = next(FORMATS[rule.unit](value) for value in course.values if value is not None)
+    if len(seen) == 1 and course.n > 1 and not any(failed):
+        value = FORMATS[rule.unit](seen.pop())
         layout.explain(sheet, panel, f"{value} in all of the {counted}", measured=True)
         return
     factor = FACTORS.get(rule.unit, 1.0)
     _levels(panel.axes, course, factor)
-    _runs(panel.axes, course, factor)
-    _limits(panel.axes, course, factor)
+    _runs(panel.axes, course, values, factor, word_of(course, trend.ruling))
+    _limits(panel.axes, course, values, factor)
+    _down(panel.axes, failed)
     _promises(panel.axes, trend, course, factor)
     _changes(panel.axes, sheet, course)
     _days(panel.axes, sheet, trend)
@@ -134,8 +139,9 @@ def _levels(axes: Axes, course: Course, factor: float) -> None:
         axes.hlines(each.value * factor, *ends, color=style.BLUE, linewidth=1.8, label=label)
 
 
-def _runs(axes: Axes, course: Course, factor: float) -> None:
-    values = np.array([np.nan if each is None else each * factor for each in course.values])
+def _runs(axes: Axes, course: Course, measured: Sequence[float | None], factor: float, word: str) -> None:
+    """A dot for each run in which the target answered; ``word`` is what is said of the newest."""
+    values = np.array([np.nan if each is None else each * factor for each in measured])
     newest, odd = len(values) - 1, [at for at in course.odd if at < len(values) - 1]
     size = 2.2 if len(values) > MANY else 3.8
     plain = [at for at in range(newest) if at not in odd]
@@ -145,16 +151,31 @@ def _runs(axes: Axes, course: Course, factor: float) -> None:
     if odd:
         label = "a run that its level did not foretell"
         axes.plot(odd, values[odd], "x", color=style.ORANGE, markersize=size + 2, label=label)
-    word = course.newest.word
     told = f"the newest run: {word}" if word != "cannot tell" else "the newest run"
     axes.plot(
         [newest], values[[newest]], "D", color=NEWEST[TONES[word]], markersize=6, label=told, clip_on=False
     )
 
 
-def _limits(axes: Axes, course: Course, factor: float) -> None:
+def _down(axes: Axes, failed: Sequence[bool]) -> None:
+    """A mark at the foot of the panel for each run in which the target was down: its times are missing."""
+    places = [at for at, down in enumerate(failed) if down]
+    if places:
+        axes.plot(
+            places,
+            [0.0] * len(places),
+            "X",
+            color=style.VERMILLION,
+            markersize=6,
+            transform=axes.get_xaxis_transform(),
+            label="the target was down",
+            clip_on=False,
+        )
+
+
+def _limits(axes: Axes, course: Course, values: Sequence[float | None], factor: float) -> None:
     """Not from 0: dots show differences, and the numbers stand at the axis. Room for letters above."""
-    seen = [*course.values, *(end for each in course.stretches for end in (each.low, each.high))]
+    seen = [*values, *(end for each in course.stretches for end in (each.low, each.high))]
     known = [each * factor for each in seen if each is not None]
     low, high = min(known), max(known)
     reach = max(high - low, abs(high) * 0.02, 1e-9)

@@ -6,8 +6,7 @@ import zlib
 
 import pytest
 
-from loadtest.speak.flight import LINGER_NS
-from loadtest.speak.session import State
+from loadtest.speak.session import LINGER_NS, SessionState
 from loadtest.speak.turn import NEVER, Outcome, Turn
 from tests.speak.talk import DRAIN, SECOND, TIMEOUT, Talk, answer, said
 
@@ -40,18 +39,18 @@ def test_sent_says_how_late_it_was() -> None:
     talk = Talk()
     for seq, (intended, sent) in enumerate([(100, 350), (100, 100), (100, 90)]):
         talk.session.sent(talk.session.begin(seq, 0, intended, {})[0], sent)
-    assert talk.record.part.lateness.tolist() == [250, 0, 0]
+    assert talk.record.metrics.lateness.tolist() == [250, 0, 0]
     assert talk.counts() == {"sent": 3}
 
 
 def test_a_turn_belongs_to_the_part_it_was_due_in() -> None:
     talk = Talk()
     turn = talk.begin(at=DRAIN)
-    assert turn.part is talk.record.parts[1]
+    assert turn.metrics is talk.record.phases[1]
     talk.hear(DRAIN + 50, *answer(turn))
-    own = talk.record.parts[1]
+    own = talk.record.phases[1]
     assert (own.turns_begun, own.events_matched, own.events_sent, list(own.first_event)) == (1, 5, 1, [50])
-    assert (talk.record.part.events_received, own.events_received) == (5, 0)
+    assert (talk.record.metrics.events_received, own.events_received) == (5, 0)
 
 
 def test_types_and_frames_are_kept_where_asked_for() -> None:
@@ -247,7 +246,7 @@ def test_the_earliest_instant_wakes() -> None:
 
 def test_a_turn_sent_while_another_waits_still_times_out_in_time() -> None:
     talk = Talk()
-    talk.grammar.timeout_ns = SECOND // 10
+    talk.protocol.timeout_ns = SECOND // 10
     turn = talk.begin(0)
     talk.hear(20, said("completed", turn, 1))
     later = talk.begin(1, at=100)
@@ -270,7 +269,11 @@ def test_turns_in_flight_end_with_their_connection(*, by_us: bool, outcome: Outc
     assert (waiting.lost, first.done_ns) == (1, NEVER)
     assert ends.turns == [waiting, first, second]
     assert talk.record.turns == [first, second, waiting]
-    assert (talk.session.state, talk.session.wakes_ns, talk.session.at_rest) == (State.CLOSED, NEVER, True)
+    assert (talk.session.state, talk.session.wakes_ns, talk.session.at_rest) == (
+        SessionState.CLOSED,
+        NEVER,
+        True,
+    )
     talk.session.tick(40)
     assert talk.session.wakes_ns == NEVER
 
@@ -324,7 +327,7 @@ class GoesOn(Ends):
 
     def turn_ended(self, turn: Turn) -> None:
         super().turn_ended(turn)
-        if self.talk.session.state is State.OPEN:
+        if self.talk.session.state is SessionState.OPEN:
             self.talk.begin(turn.seq + 1, at=turn.done_ns)
 
 
@@ -357,6 +360,16 @@ def test_a_timeout_says_what_came_last(kinds: list[str | None], *, frames: bool,
     talk.hear(2, *(said(kind, turn) for kind in kinds))
     talk.session.tick(TIMEOUT + SECOND)
     assert talk.counts("turns.timed_out_after.") == ({last: 1} if last else {})
+    assert len(talk.counts("turns.untyped_with.")) == (last == "(no type)")
+
+
+def test_an_event_without_a_type_is_told_by_its_keys_where_it_was_kept() -> None:
+    talk = Talk(required=("completed",), keep_frames=False)
+    turn = talk.begin()
+    talk.hear(2, said(None, turn))
+    talk.session.tick(TIMEOUT + SECOND)
+    assert talk.counts("turns.timed_out_after.") == {"(no type)": 1}
+    assert talk.counts("turns.untyped_with.") == {}
 
 
 def test_types_that_are_kept_say_what_came_last() -> None:

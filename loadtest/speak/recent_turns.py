@@ -1,4 +1,4 @@
-"""Turns of one user that have their outcome: what a later event of theirs means."""
+"""The turns of one user that ended last, to tell what a later event of theirs means."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import enum
 from collections import deque
 from typing import Any
 
-from loadtest.speak.turn import LOST, NEVER, Turn, whole
+from loadtest.speak.missing_numbers import MissingNumbers
+from loadtest.speak.turn import LOST, NEVER, Turn, sequence_number
 
 REMEMBERED = 64
 """Ended turns that are remembered, to tell a late event from one that belongs to nobody."""
 
 
-_Known = tuple[str, int, list[int] | None, bool]
+_Known = tuple[str, int, MissingNumbers | None, bool]
 """What is kept of an ended turn: its id, the number expected next, those lost, whether its connection was."""
 
 
-class Place(enum.Enum):
+class AfterEnd(enum.Enum):
     """What an event means that came after its turn had ended."""
 
     ENTERED = enum.auto()
@@ -26,7 +27,7 @@ class Place(enum.Enum):
     UNKNOWN = enum.auto()
 
 
-class Ended:
+class RecentTurns:
     """The ended turns of one connection, or of several that a user had one after the other.
 
     ``waiting`` holds, by id, those whose missing numbers may still come, each with the instant at which they
@@ -51,7 +52,7 @@ class Ended:
         last = self._last
         if last is None:
             last = self._last = deque(maxlen=REMEMBERED)
-        last.append((turn_id, turn.next_seq, turn.holes, turn.outcome is LOST))
+        last.append((turn_id, turn.next_seq, turn.missing, turn.outcome is LOST))
 
     def _known(self, turn_id: object) -> _Known | None:
         """The newest turn of that id: one may be used again."""
@@ -72,26 +73,26 @@ class Ended:
         """The next instant at which a turn has waited long enough, or ``NEVER``."""
         return min((until_ns for until_ns, _ in self.waiting.values()), default=NEVER)
 
-    def place(self, turn_id: Any, seq: Any, kind: Any) -> Place:
+    def receive(self, turn_id: Any, seq: Any, kind: Any) -> AfterEnd:
         """Enter an event in the ledger of a turn that waits, which counts it itself, or say what it means.
 
         Only a missing number is still matched: an event that would follow the end is late, as is one that
         counted as lost before it came. Any event of a turn that was lost with its connection is resumed.
         """
-        seq = whole(seq)
+        seq = sequence_number(seq)
         waits = self.waiting.get(turn_id)
         if waits is not None:
             turn = waits[1]
             if seq is None or not self._start <= seq < turn.next_seq:
-                return Place.LATE
-            turn.part.events_matched += turn.number(seq, kind)
-            return Place.ENTERED
+                return AfterEnd.LATE
+            turn.metrics.events_matched += turn.number(seq, kind)
+            return AfterEnd.ENTERED
         known = self._known(turn_id)
         if known is None:
-            return Place.UNKNOWN
+            return AfterEnd.UNKNOWN
         _, next_seq, lost, broken_off = known
         if broken_off:
-            return Place.RESUMED
+            return AfterEnd.RESUMED
         if seq is None or not self._start <= seq < next_seq or seq in (lost or ()):
-            return Place.LATE
-        return Place.DUPLICATE
+            return AfterEnd.LATE
+        return AfterEnd.DUPLICATE

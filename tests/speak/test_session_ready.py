@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Beat, Step
-from loadtest.speak.session import Refused, State
+from loadtest.speak.session import Refused, SessionState
 from loadtest.speak.turn import NEVER, Outcome
 from tests.speak.talk import SECOND, TIMEOUT, Talk, answer, said
 
@@ -19,17 +19,17 @@ PING = Beat(on={"type": "ping"}, send='{"type":"pong","at":{now_ms}}')
 
 def test_without_steps_it_is_open_after_the_upgrade() -> None:
     talk = Talk(upgraded=False)
-    assert talk.session.state is State.READYING
+    assert talk.session.state is SessionState.READYING
     talk.session.upgraded(5)
-    assert talk.session.state is State.OPEN
+    assert talk.session.state is SessionState.OPEN
     assert talk.session.wakes_ns == NEVER
 
 
 def test_a_greeting_opens_it() -> None:
     talk = Talk(ready=[GREETING])
-    assert (talk.session.state, talk.session.wakes_ns) == (State.READYING, 5 * SECOND)
+    assert (talk.session.state, talk.session.wakes_ns) == (SessionState.READYING, 5 * SECOND)
     talk.hear(1, said("hello"))
-    assert (talk.session.state, talk.session.wakes_ns) == (State.OPEN, NEVER)
+    assert (talk.session.state, talk.session.wakes_ns) == (SessionState.OPEN, NEVER)
     assert talk.record.counts() == {}
 
 
@@ -51,11 +51,11 @@ def test_a_whole_handshake() -> None:
     assert session.outbox is not None
     assert json.loads(session.outbox.pop()) == {"type": "accept", "thread": "t-1", "user": "u-3"}
     talk.hear(2, said("complete", token=7))
-    assert (session.state, session.wakes_ns, session.outbox) == (State.READYING, 2 + SECOND, [])
+    assert (session.state, session.wakes_ns, session.outbox) == (SessionState.READYING, 2 + SECOND, [])
     session.tick(1 + SECOND)
-    assert (session.state, session.wakes_ns) == (State.READYING, 2 + SECOND)
+    assert (session.state, session.wakes_ns) == (SessionState.READYING, 2 + SECOND)
     session.tick(2 + SECOND)
-    assert (session.state, session.wakes_ns, session.outbox) == (State.OPEN, NEVER, ["token 7"])
+    assert (session.state, session.wakes_ns, session.outbox) == (SessionState.OPEN, NEVER, ["token 7"])
     assert session.kept == {"ready.thread": "t-1", "ready.lang": "", "ready.token": "7"}
     assert session.begin(0, 0, 0, {})[1] == b"t-1 7 turn-0"
 
@@ -78,15 +78,15 @@ def test_a_pause_hears_nothing() -> None:
 def test_two_pauses_follow_each_other() -> None:
     talk = Talk(ready=[Step(pause_ns=SECOND), Step(pause_ns=SECOND)])
     talk.session.tick(SECOND)
-    assert (talk.session.state, talk.session.wakes_ns) == (State.READYING, 2 * SECOND)
+    assert (talk.session.state, talk.session.wakes_ns) == (SessionState.READYING, 2 * SECOND)
     talk.session.tick(2 * SECOND)
-    assert talk.session.state is State.OPEN
+    assert talk.session.state is SessionState.OPEN
 
 
 def test_what_is_not_waited_for_is_counted_apart() -> None:
     talk = Talk(ready=[GREETING])
     talk.hear(1, said("other"), b"no JSON", said("completed", "turn-1"))
-    assert talk.session.state is State.READYING
+    assert talk.session.state is SessionState.READYING
     assert talk.counts() == {"before_ready": 3}
 
 
@@ -100,14 +100,14 @@ def test_the_greeting_tells_our_name() -> None:
     talk = Talk(ready=[GREETING, Step(wait={"type": "go"})])
     talk.hear(1, said("hello", user_id="u-1"))
     talk.hear(2, said("go", user_id="u-2"))
-    assert talk.session.mark == "u-1"
+    assert talk.session.user_mark == "u-1"
 
 
 def test_a_name_that_was_given_stays() -> None:
     talk = Talk(ready=[GREETING])
-    talk.session.mark = "me"
+    talk.session.user_mark = "me"
     talk.hear(1, said("hello", user_id="u-1"))
-    assert talk.session.mark == "me"
+    assert talk.session.user_mark == "me"
 
 
 # ------------------------------------------------------------------ heartbeats
@@ -159,7 +159,7 @@ def test_an_auth_error_refuses() -> None:
     refused = refusal(talk, said("auth_failed"))
     assert (refused.layer, refused.reason) == (Layer.AUTH, "the target answered auth_failed")
     assert str(refused) == "auth: the target answered auth_failed"
-    assert (talk.session.state, talk.session.wakes_ns) == (State.CLOSED, NEVER)
+    assert (talk.session.state, talk.session.wakes_ns) == (SessionState.CLOSED, NEVER)
     # The close that follows is not a second refusal, and nobody's messages are counted.
     assert talk.session.lost(2, 1008) is None
     talk.hear(3, said("hello"))
@@ -202,14 +202,14 @@ def test_a_wait_that_is_too_long_refuses() -> None:
     with pytest.raises(Refused) as caught:
         talk.session.tick(1_500_000_000)
     assert caught.value.layer is Layer.READY
-    assert caught.value.reason == "no message with type = hello, data.v = 2 within 1.5 s"
-    assert talk.session.state is State.CLOSED
+    assert caught.value.reason == "no message with type = hello, data.v = 2 within 1.5 s; nothing came"
+    assert talk.session.state is SessionState.CLOSED
 
 
 def test_a_tick_before_the_upgrade_does_nothing() -> None:
     talk = Talk(ready=[GREETING], upgraded=False)
     talk.session.tick(100 * SECOND)
-    assert (talk.session.state, talk.session.wakes_ns) == (State.READYING, NEVER)
+    assert (talk.session.state, talk.session.wakes_ns) == (SessionState.READYING, NEVER)
 
 
 # ------------------------------------------------------------------ turns that were begun too early
@@ -245,3 +245,29 @@ def test_values_are_read_when_something_is_said() -> None:
     values["user.id"] = "new"
     talk.hear(1, said("ping"))
     assert talk.session.outbox == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("heard", "told"),
+    [
+        ([], "nothing came"),
+        ([said("other"), said("other"), said("more")], "came instead: `other`, `more`"),
+        ([b'{"kind":"hello","data":1}'], "came instead: a message without a type, with the keys kind, data"),
+        ([b"hello"], "came instead: a message that is no JSON object"),
+        ([said(each) for each in "abcd"], "came instead: `a`, `b`, `c`"),
+    ],
+)
+def test_what_was_awaited_is_told_with_what_came_instead(heard: list[bytes], told: str) -> None:
+    talk = Talk(ready=[GREETING])
+    for payload in heard:
+        talk.hear(1, payload)
+    wanted = "waited for a message with type = hello (ready step 1 of 1)"
+    assert talk.session.awaited() == f"{wanted}; {told}"
+    with pytest.raises(Refused) as refused:
+        talk.session.tick(5 * SECOND)
+    assert refused.value.reason == f"no message with type = hello within 5 s; {told}"
+
+
+def test_a_pause_may_be_what_is_waited_for() -> None:
+    talk = Talk(ready=[Step(pause_ns=SECOND)])
+    assert talk.session.awaited() == "waited for a pause to end (ready step 1 of 1); nothing came"

@@ -1,4 +1,4 @@
-"""A protocol made ready to be spoken: templates parsed, paths compiled; one a process, shared by all."""
+"""A protocol with its templates parsed and its paths compiled; one a process, shared by all sessions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 from loadtest.plan.protocol import Match, Protocol
 from loadtest.plan.template import Template, plain
 from loadtest.plan.unmeasured import has_uuid
+from loadtest.speak.event_rules import EventRules
+from loadtest.speak.label_limit import LabelLimit
 from loadtest.speak.reader import Malformed, Reader, Scalar, decode_object, first_present, value_at
-from loadtest.speak.sights import Sights
-from loadtest.speak.turn import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Heartbeat:
     send: Template
 
 
-class Message:
+class BoundMessage:
     """The message of one user, with all filled in that is the same in each turn.
 
     ``around`` is the text around the turn's id, where nothing else is to be filled: joining it costs 0.1 us,
@@ -52,14 +52,15 @@ class Message:
 _IDS = frozenset({"turn.id", "uuid"})
 
 
-class Grammar:
-    """Everything about a protocol that a conversation asks while it runs.
+class CompiledProtocol:
+    """Everything about a protocol that a session needs while it runs.
 
     ``nonce`` makes turn ids unique to the run: ``{uuid}`` is drawn from it and the turn's number, so that the
     same run plan gives the same payloads however it is spread over processes. ``unix_offset_ns`` added to an
     instant of the run's clock is Unix time, for ``{now_ms}`` and ``{now_s}``. ``users`` is how many virtual
-    users the whole run has (turns are numbered round them), 0 where that is not known. ``names_owners``: the
-    id of a turn tells whose it is, also of turns of other processes. ``numbers``: events may carry one.
+    users the whole run has (turns are numbered round them), 0 where that is not known. ``ids_name_users``:
+    the id of a turn tells whose it is, also of turns of other processes. ``has_sequence``: events may carry
+    sequence numbers. ``labels`` limits the names of types and keys that are counted.
     """
 
     __slots__ = (
@@ -71,19 +72,19 @@ class Grammar:
         "_unkept",
         "_users",
         "_uuid",
-        "_uuid_said",
-        "asked_of_each",
+        "_uuid_of_texts",
         "auth_errors",
         "by_order",
+        "for_each_event",
+        "has_sequence",
         "heartbeat",
+        "ids_name_users",
         "keep_frames",
-        "names_owners",
-        "numbers",
+        "labels",
         "opaque",
         "reader",
         "rules",
         "sequence_start",
-        "sights",
         "steps",
         "template",
         "timeout_ns",
@@ -101,23 +102,23 @@ class Grammar:
         users: int = 0,
     ) -> None:
         self.reader = Reader(protocol.events)
-        self.rules = Rules(protocol.events)
+        self.rules = EventRules(protocol.events)
         reader = self.reader
         # In one look: the hot loop has as many lines before its first event as it needs for one.
-        self.asked_of_each = (
+        self.for_each_event = (
             reader.decode,
             reader.more_type,
             reader.more_user,
             reader.more_sequence,
-            self.rules.kinds,
-            self.rules.plain,
+            self.rules.flags,
+            self.rules.default_flags,
         )
-        self.sights = Sights()
+        self.labels = LabelLimit()
         self.opaque = protocol.events.format == "opaque"
         self.by_order = self.opaque or protocol.events.match == "order"
         self.auth_errors = frozenset(protocol.connect.auth_errors)
         self.steps = tuple(
-            ReadyStep(step.wait, _parsed(step.send), step.pause_ns, step.within_ns, step.keep)
+            ReadyStep(step.wait, _parse(step.send), step.pause_ns, step.within_ns, step.keep)
             for step in protocol.connect.ready
         )
         self.heartbeat = tuple(
@@ -126,14 +127,14 @@ class Grammar:
         self.template = Template.parse(message)
         self.timeout_ns = timeout_ns
         self.keep_frames = keep_frames
-        self.numbers = bool(protocol.events.sequence)
+        self.has_sequence = bool(protocol.events.sequence)
         self.sequence_start = protocol.events.sequence_start
         self._turn_id = Template.parse(protocol.turn.id)
         self._id_is_uuid = protocol.turn.id == "{uuid}"
-        self.names_owners = users > 0 and has_uuid(protocol)
+        self.ids_name_users = users > 0 and has_uuid(protocol)
         self._users = users
         self._uuid = uuid_prefix(nonce)
-        self._uuid_said = uuid_prefix(f"{nonce} said")
+        self._uuid_of_texts = uuid_prefix(f"{nonce} said")
         self._unix_offset_ns = unix_offset_ns
         self._unkept = {f"ready.{name}": "" for step in protocol.connect.ready for name in step.keep}
         self._paths_of_type = protocol.events.type
@@ -152,7 +153,7 @@ class Grammar:
 
     def owner_of(self, turn_id: object) -> int | None:
         """The virtual user whose turn of this run an id names; None: it does not tell."""
-        if not self.names_owners or not isinstance(turn_id, str):
+        if not self.ids_name_users or not isinstance(turn_id, str):
             return None
         _, found, rest = turn_id.partition(self._uuid)
         digits = rest[:12]
@@ -160,11 +161,11 @@ class Grammar:
             return None
         return int(digits, 16) % self._users
 
-    def bound(self, values: Mapping[str, Any], kept: Mapping[str, str] | None) -> Message:
+    def bind_message(self, values: Mapping[str, Any], kept: Mapping[str, str] | None) -> BoundMessage:
         """The message of one user."""
-        return Message(self.template.bind({**values, **(kept or {})}), id_is_uuid=self._id_is_uuid)
+        return BoundMessage(self.template.bind({**values, **(kept or {})}), id_is_uuid=self._id_is_uuid)
 
-    def payload(self, bound: Message, turn_id: str, seq: int, row: Mapping[str, Any]) -> bytes:
+    def payload(self, bound: BoundMessage, turn_id: str, seq: int, row: Mapping[str, Any]) -> bytes:
         """What opens turn ``seq`` of the user whose message is ``bound``."""
         if bound.around is not None:
             return turn_id.encode().join(bound.around)
@@ -172,7 +173,7 @@ class Grammar:
         found = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
         return bound.template.render({**row, **found} if row else found).encode()
 
-    def said(
+    def render_text(
         self,
         template: Template,
         values: Mapping[str, Any],
@@ -186,7 +187,10 @@ class Grammar:
 
         What no ready step has kept yet is an empty text.
         """
-        known = {"uuid": f"{self._uuid_said}{user & 0xFFFFFF:06x}{nth & 0xFFFFFF:06x}", **self._now(now_ns)}
+        known = {
+            "uuid": f"{self._uuid_of_texts}{user & 0xFFFFFF:06x}{nth & 0xFFFFFF:06x}",
+            **self._now(now_ns),
+        }
         return template.render({**self._unkept, **known, **values, **(kept or {})})
 
     def _now(self, instant_ns: int) -> dict[str, str]:
@@ -208,7 +212,7 @@ class Grammar:
         """The user mark."""
         return first_present(found, self._paths_of_user)
 
-    def fits(self, match: Match, found: Mapping[str, Any], kind: Scalar) -> bool:
+    def matches(self, match: Match, found: Mapping[str, Any], kind: Scalar) -> bool:
         """Whether a message is what a step or a heartbeat waits for.
 
         Values are compared as text, and what is not text as JSON writes it: ``"true"``, ``"3"``. What is
@@ -220,7 +224,7 @@ class Grammar:
                 return False
         return True
 
-    def kept_from(self, wanted: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
+    def values_to_keep(self, wanted: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
         """The values a ready step keeps, as ``ready.NAME``; what is absent is kept as an empty text."""
         values = {f"ready.{name}": value_at(found, path) for name, path in wanted.items()}
         return {name: "" if value is None else plain(value) for name, value in values.items()}
@@ -235,5 +239,5 @@ def uuid_prefix(nonce: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-8{digits[12:15]}-8{digits[15:18]}-"
 
 
-def _parsed(text: str | None) -> Template | None:
+def _parse(text: str | None) -> Template | None:
     return None if text is None else Template.parse(text)

@@ -1,22 +1,20 @@
-"""What a conversation reports to: counters and buffers of one part of the run."""
+"""The counters and buffers that sessions and connections write to, for one phase of the run."""
 
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from loadtest.speak.turn import Turn
 
 
-class Part:
-    """Counters and buffers of one part of the run (warm-up, measured or drain) in one process.
+class PhaseMetrics:
+    """Counters and buffers of one phase of the run (warm-up, measured or drain) in one process.
+
+    ``phase`` is its index in ``measure.interval.PHASES``.
 
     A counter's first underscore is the dot of its public name (``events_sent``: ``events.sent``); a buffer
     holds nanoseconds and feeds the metric that ``BUFFERS`` names.
     """
 
-    index: int
+    phase: int
 
     events_sent: int
     events_received: int
@@ -75,8 +73,8 @@ class Part:
     # A slot is half as dear as an entry of a dictionary, and a turn changes thirty of them.
     __slots__ = tuple(__annotations__)
 
-    def __init__(self, index: int) -> None:
-        self.index = index
+    def __init__(self, phase: int) -> None:
+        self.phase = phase
         self.other: dict[str, int] = {}
         for name in COUNTERS:
             setattr(self, name, 0)
@@ -88,7 +86,9 @@ class Part:
         self.other[name] = self.other.get(name, 0) + n
 
 
-COUNTERS = tuple(name for name, kind in Part.__annotations__.items() if kind == "int" and name != "index")
+COUNTERS = tuple(
+    name for name, kind in PhaseMetrics.__annotations__.items() if kind == "int" and name != "phase"
+)
 
 BUFFERS = {
     "first_event": "turn.first_event",
@@ -108,23 +108,3 @@ BUFFERS = {
     "reconnect": "reconnect.time",
 }
 """The metric that each buffer feeds."""
-
-
-class Record(Protocol):
-    """Where a conversation's facts go."""
-
-    @property
-    def part(self) -> Part:
-        """The part of the run that this instant lies in."""
-
-    def part_of(self, intended_ns: int) -> Part:
-        """The part of the run that an intended instant lies in."""
-
-    def ended(self, turn: Turn) -> None:
-        """A turn has ended and its ledger is closed, once."""
-
-    def owned_elsewhere(self, turn_id: object, user: int) -> bool:
-        """Whether a turn id belongs to another virtual user's turn in flight."""
-
-    def evidence(self, kind: str, payload: bytes, user: int) -> None:
-        """Keep a payload that should not have come."""

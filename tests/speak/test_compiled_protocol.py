@@ -10,11 +10,15 @@ import pytest
 
 from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
 from loadtest.plan.protocol_file import load_protocol
-from loadtest.speak.grammar import Grammar, uuid_prefix
+from loadtest.speak.compiled_protocol import CompiledProtocol, uuid_prefix
 
 
-def grammar(protocol: Protocol | None = None, *, message: str = "", nonce: str = "n", **more: Any) -> Grammar:
-    return Grammar(protocol or Protocol(name="p"), message=message, nonce=nonce, timeout_ns=1, **more)
+def compiled(
+    protocol: Protocol | None = None, *, message: str = "", nonce: str = "n", **more: Any
+) -> CompiledProtocol:
+    return CompiledProtocol(
+        protocol or Protocol(name="p"), message=message, nonce=nonce, timeout_ns=1, **more
+    )
 
 
 def with_id(text: str) -> Protocol:
@@ -22,30 +26,30 @@ def with_id(text: str) -> Protocol:
 
 
 def test_a_uuid_is_one_and_names_run_and_turn() -> None:
-    made = [grammar(nonce=nonce).uuid(seq) for nonce in ("a", "b") for seq in (0, 1, 2**40)]
+    made = [compiled(nonce=nonce).uuid(seq) for nonce in ("a", "b") for seq in (0, 1, 2**40)]
     assert len(set(made)) == 6
     for text in made:
         parsed = uuid.UUID(text)
         assert str(parsed) == text
         assert (parsed.version, parsed.variant) == (8, uuid.RFC_4122)
-    assert grammar(nonce="a").uuid(7) == made[0][:-12] + "000000000007"
+    assert compiled(nonce="a").uuid(7) == made[0][:-12] + "000000000007"
     assert made[0].startswith(uuid_prefix("a"))
 
 
 def test_the_same_plan_gives_the_same_ids_in_every_process() -> None:
-    assert grammar().turn_id(5, {}, 0) == grammar().turn_id(5, {"user.id": "u"}, 9)
+    assert compiled().turn_id(5, {}, 0) == compiled().turn_id(5, {"user.id": "u"}, 9)
 
 
 def test_a_turn_id_of_ones_own_making() -> None:
-    made = grammar(with_id("{user.id}/{turn.number}/{uuid}/{now_s}"), unix_offset_ns=2_000_000_000)
+    made = compiled(with_id("{user.id}/{turn.number}/{uuid}/{now_s}"), unix_offset_ns=2_000_000_000)
     assert made.turn_id(3, {"user.id": "u"}, 1_500_000_000) == f"u/3/{made.uuid(3)}/3.500"
 
 
 def test_a_message_is_filled_in() -> None:
-    made = grammar(
+    made = compiled(
         message='{"q":"{data.q}","id":"{turn.id}","n":{turn.number},"t":"{ready.t}","u":"{uuid}","w":"{user.id}"}'
     )
-    bound = made.bound({"user.id": "u"}, {"ready.t": "t-9"})
+    bound = made.bind_message({"user.id": "u"}, {"ready.t": "t-9"})
     assert bound.template.names == {"data.q", "turn.id", "turn.number", "uuid"}
     text = made.payload(bound, made.turn_id(4, {}, 0), 4, {"data.q": 'say "hi"'})
     uuid_of_turn = made.uuid(4)
@@ -60,8 +64,8 @@ def test_a_message_is_filled_in() -> None:
 
 
 def test_a_message_whose_only_gap_is_the_id_is_the_same_without_rendering() -> None:
-    made = grammar(message='{"id":"{turn.id}","w":"{user.id} \u00fc","u":"{uuid}"}')
-    bound = made.bound({"user.id": "u"}, None)
+    made = compiled(message='{"id":"{turn.id}","w":"{user.id} \u00fc","u":"{uuid}"}')
+    bound = made.bind_message({"user.id": "u"}, None)
     turn_id = made.turn_id(4, {}, 0)
     assert bound.around is not None
     found = {"turn.id": turn_id, "uuid": turn_id}
@@ -70,8 +74,8 @@ def test_a_message_whose_only_gap_is_the_id_is_the_same_without_rendering() -> N
 
 @pytest.mark.parametrize("message", ['{"id":{turn.id}}', '{"id":"{turn.id}","n":{turn.number}}', "hello"])
 def test_any_other_message_is_rendered(message: str) -> None:
-    made = grammar(message=message)
-    bound = made.bound({}, None)
+    made = compiled(message=message)
+    bound = made.bind_message({}, None)
     assert bound.around is None
     turn_id = made.turn_id(4, {}, 0)
     found = {"turn.id": turn_id, "uuid": turn_id, "turn.number": 4}
@@ -79,13 +83,13 @@ def test_any_other_message_is_rendered(message: str) -> None:
 
 
 def test_an_id_that_is_no_uuid_stands_beside_it() -> None:
-    made = grammar(with_id("{turn.number}!"), message="{turn.id} {uuid}")
-    text = made.payload(made.bound({}, None), made.turn_id(4, {}, 0), 4, {})
+    made = compiled(with_id("{turn.number}!"), message="{turn.id} {uuid}")
+    text = made.payload(made.bind_message({}, None), made.turn_id(4, {}, 0), 4, {})
     assert text == f"4! {made.uuid(4)}".encode()
 
 
 def test_what_is_said_outside_of_turns() -> None:
-    made = grammar(
+    made = compiled(
         Protocol(
             name="p",
             connect=Connect(
@@ -105,11 +109,11 @@ def test_what_is_said_outside_of_turns() -> None:
         unix_offset_ns=1_757_000_000_000_000_000,
     )
     (beat,) = made.heartbeat
-    text = made.said(beat.send, {"user.id": "u"}, None, user=1, nth=0, now_ns=1_002_000_000)
+    text = made.render_text(beat.send, {"user.id": "u"}, None, user=1, nth=0, now_ns=1_002_000_000)
     assert json.loads(text) == {"t": 1_757_000_001_002, "s": "1757000001.002", "k": "", "u": "u"}
     step = made.steps[1]
     assert step.send is not None
-    assert made.said(step.send, {}, {"ready.token": "kept"}, user=1, nth=0, now_ns=0) == "kept"
+    assert made.render_text(step.send, {}, {"ready.token": "kept"}, user=1, nth=0, now_ns=0) == "kept"
     assert [(step.wait, step.send is None, step.pause_ns) for step in made.steps] == [
         ({"type": "hi"}, True, None),
         (None, False, None),
@@ -118,10 +122,12 @@ def test_what_is_said_outside_of_turns() -> None:
 
 
 def test_a_uuid_outside_of_turns_is_never_said_twice() -> None:
-    made = grammar(Protocol(name="p", connect=Connect(ready=(Step(send="{uuid}"),))))
+    made = compiled(Protocol(name="p", connect=Connect(ready=(Step(send="{uuid}"),))))
     send = made.steps[0].send
     assert send is not None
-    texts = {made.said(send, {}, None, user=user, nth=nth, now_ns=0) for user in (0, 1) for nth in (0, 1)}
+    texts = {
+        made.render_text(send, {}, None, user=user, nth=nth, now_ns=0) for user in (0, 1) for nth in (0, 1)
+    }
     assert len(texts | {made.uuid(0), made.uuid(1)}) == 6
     assert all(str(uuid.UUID(text)) == text for text in texts)
 
@@ -142,17 +148,17 @@ def test_a_uuid_outside_of_turns_is_never_said_twice() -> None:
 )
 def test_what_fits(match: dict[str, str], *, fits: bool) -> None:
     found = {"data": {"ok": True, "n": 3, "none": None, "list": ["a"], "text": "x y"}}
-    assert grammar().fits(match, found, "hi") is fits
+    assert compiled().matches(match, found, "hi") is fits
 
 
 def test_a_message_without_a_type_fits_no_type() -> None:
-    assert not grammar().fits({"type": "None"}, {}, None)
+    assert not compiled().matches({"type": "None"}, {}, None)
 
 
 def test_what_is_kept_is_text() -> None:
     found = {"data": {"id": "t-1", "n": 0, "no": False, "null": None, "all": {"a": 1}}}
     wanted = {"a": "data.id", "b": "data.n", "c": "data.no", "d": "data.null", "e": "data.all", "f": "x.y"}
-    assert grammar().kept_from(wanted, found) == {
+    assert compiled().values_to_keep(wanted, found) == {
         "ready.a": "t-1",
         "ready.b": "0",
         "ready.c": "false",
@@ -163,7 +169,7 @@ def test_what_is_kept_is_text() -> None:
 
 
 def test_type_and_user_of_a_message() -> None:
-    made = grammar(Protocol(name="p", events=Events(type=("event", "type"), user=("user", "data.user"))))
+    made = compiled(Protocol(name="p", events=Events(type=("event", "type"), user=("user", "data.user"))))
     found = made.object_in(b'{"type":"a","data":{"user":"u"}}')
     assert (made.type_in(found), made.user_in(found)) == ("a", "u")
     assert made.object_in(b"no JSON") == {}
@@ -178,14 +184,14 @@ def test_type_and_user_of_a_message() -> None:
     ],
 )
 def test_how_events_find_their_turn(events: Events, *, opaque: bool, by_order: bool) -> None:
-    made = grammar(Protocol(name="p", events=events))
+    made = compiled(Protocol(name="p", events=events))
     assert (made.opaque, made.by_order) == (opaque, by_order)
 
 
 @pytest.mark.parametrize("name", ["agent-events", "echo", "json-id"])
 def test_the_shipped_protocols_are_grammatical(name: str) -> None:
     protocol = load_protocol(name)
-    made = grammar(protocol, message=protocol.turn.message)
+    made = compiled(protocol, message=protocol.turn.message)
     values = {"user.id": "u", "user.thread": "t", "user.number": "1", "data.question": "why?"}
     turn_id = made.turn_id(1, values, 0)
-    assert turn_id in json.dumps(json.loads(made.payload(made.bound(values, None), turn_id, 1, {})))
+    assert turn_id in json.dumps(json.loads(made.payload(made.bind_message(values, None), turn_id, 1, {})))

@@ -1,0 +1,79 @@
+"""Runs that lie far from all others of their sample: named, and not weighed with them.
+
+One run of eight that took five times as long, because something else ran on the machine, widens the spread so
+far that a fifth cannot be seen. The mean of the others is the robust estimate. What is far is told by the
+median and by the median absolute deviation, which a few such runs hardly move. An outlier among the
+candidate's runs may as well be the release's doing: see ``sample_hides_outliers``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from loadtest.judge.permutation import Array
+from loadtest.judge.spread import LEAST, LEAST_PAIRS
+
+FAR = 10.0
+"""Robust standard deviations. Of runs that are spread normally hardly one lies so far from the median."""
+
+MATTERS = 2.0
+"""Smallest effects. What lies nearer is no outlier, however alike the other runs are."""
+
+MOST = 4
+"""At most one run in so many is an outlier; if more lie far away, the runs simply differ so much."""
+
+NORMAL = 1.4826
+"""The standard deviation of normal values in median absolute deviations."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+def outliers(baseline: Array, candidate: Array, bounds: Array) -> tuple[Flags, Flags]:
+    """Which runs of either sample lie far from its median, per run and metric: (..., runs, metrics).
+
+    Both samples tell together how far runs differ. ``bounds`` is the smallest effect of each metric; infinite
+    where no run may be called an outlier.
+    """
+    samples = (baseline, candidate)
+    away = [sample - _median(sample) for sample in samples]
+    scale = NORMAL * _median(np.abs(np.concatenate(away, axis=-2)))
+    # A median takes one degree of freedom of each sample.
+    runs = baseline.shape[-2] + candidate.shape[-2]
+    scale = scale * np.sqrt(runs / max(runs - 2, 1))
+    reach = np.maximum(FAR * scale, MATTERS * bounds[..., None, :])
+    first, second = (_few(np.abs(each) > reach, each) for each in away)
+    return first, second
+
+
+def history_outliers(values: Array, bounds: Array, least: int = LEAST) -> Flags:
+    """The same of one sample; at least ``least`` runs are left."""
+    away = values - _median(values)
+    runs = values.shape[-2]
+    scale = NORMAL * _median(np.abs(away)) * np.sqrt(runs / max(runs - 1, 1))
+    reach = np.maximum(FAR * scale, MATTERS * bounds[..., None, :])
+    return _few(np.abs(away) > reach, away, least)
+
+
+def paired_outliers(away: Array, bounds: Array) -> Flags:
+    """The same of differences within pairs: enough pairs for a verdict are left."""
+    return history_outliers(away, bounds, LEAST_PAIRS)
+
+
+def _few(far: Flags, values: Array, least: int = LEAST) -> Flags:
+    """Those flags, where they are few enough to be outliers and enough other runs are left."""
+    known = (~np.isnan(values)).sum(axis=-2, keepdims=True)
+    flagged = far.sum(axis=-2, keepdims=True)
+    few: Flags = far & (flagged * MOST <= known) & (known - flagged >= least)
+    return few
+
+
+def _median(values: Array) -> Array:
+    """Over the runs that measured; NaN where none did."""
+    known = ~np.isnan(values)
+    ordered = np.sort(values, axis=-2)  # NaN stands last
+    n = known.sum(axis=-2, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum((n - 1) // 2, 0), axis=-2)
+    high = np.take_along_axis(ordered, np.minimum(n // 2, values.shape[-2] - 1), axis=-2)
+    middle: Array = (low + high) / 2
+    return middle

@@ -1,0 +1,97 @@
+"""Times of turns with the turns that never answered among them, each as if it took for ever.
+
+A percentile of the answered turns alone improves when a target drops the slow ones. Of all that were due it
+cannot: a turn without an answer waits longer than any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loadtest.judge.distribution import at_ranks
+from loadtest.judge.ranks import PERCENTILES, nearest_rank, needed, part_of
+from loadtest.judge.sections import NS_PER_MS, Manifest, planned, section, whole
+from loadtest.measure.histogram import Histogram
+
+FAILURES = ("failed", "timed_out", "lost", "refused")
+"""Outcomes of turns that were begun and did not come to a good end, by no doing of ours."""
+
+SLOW = "slow.turns."
+"""Stands before the counters of users whom the plan made read slowly: their times are kept apart."""
+
+FIRST, SERVICE = "turn.first_event", ".service"
+
+UNBOUNDED = "unbounded"
+"""The statistics that so many turns are without an answer that no time is long enough."""
+
+
+def without_answer(counts: Manifest, answered: Mapping[str, int]) -> dict[str, int]:
+    """How many turns each time of a turn is missing of; ``counts`` are those of the measured part.
+
+    ``answered`` is how many samples each metric has. Turns that we left ourselves are not among them. A turn
+    that was never sent has no service time.
+    """
+    turns, chaos = section(counts, "turns"), section(counts, "chaos")
+    failures = sum(max(0, whole(turns.get(name)) - whole(chaos.get(f"{SLOW}{name}"))) for name in FAILURES)
+    silent = turns.get("no_first_event")
+    if silent is None:
+        # A run of an earlier version: first events beyond the complete turns are those of failed ones.
+        early = max(0, answered.get(FIRST, 0) - whole(turns.get("complete")))
+        silent = failures - min(early, failures)
+    silent = max(0, whole(silent) - whole(chaos.get(f"{SLOW}no_first_event")))
+    unsent = whole(turns.get("not_attempted"))
+    return {
+        FIRST: silent + unsent,
+        FIRST + SERVICE: silent,
+        "turn.completion": failures + unsent,
+        "turn.completion" + SERVICE: failures,
+    }
+
+
+def times_of_due(
+    manifest: Manifest, histograms: Mapping[str, Histogram], extra: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """The section ``of_due`` of a manifest that has ``counts``: by metric, where a turn has no answer.
+
+    ``n`` turns were due, ``answered`` have a time. Percentiles (``extra`` ones by metric too) are of all
+    of them, in milliseconds; null and named in ``unbounded`` where the turn of that rank never answered.
+    ``mean`` counts each of these with the turn's timeout, the least that its user waited.
+    """
+    answered = {name: histogram.n for name, histogram in histograms.items()}
+    missing = without_answer(section(manifest, "counts", "measured"), answered)
+    timeout_ms = (planned(manifest, "timeout_s") or 0.0) * 1000
+    return {
+        name: _described(histograms.get(name, Histogram()), n, tuple(extra.get(name, ())), timeout_ms)
+        for name, n in missing.items()
+        if n > 0
+    }
+
+
+def _described(
+    histogram: Histogram, missing: int, extra: tuple[str, ...], timeout_ms: float
+) -> dict[str, Any]:
+    n = histogram.n + missing
+    ranks = {
+        name: nearest_rank(part_of(name), n)
+        for name in dict.fromkeys((*PERCENTILES, *extra))
+        if n >= needed(part_of(name))
+    }
+    bounded = [name for name, rank in ranks.items() if rank <= histogram.n]
+    values = at_ranks(histogram, [ranks[name] for name in bounded]) if bounded else []
+    known = {name: value / NS_PER_MS for name, value in zip(bounded, values, strict=True)}
+    mean = ((histogram.mean_ns or 0.0) / NS_PER_MS * histogram.n + timeout_ms * missing) / n
+    return {
+        "unit": "ms",
+        "n": n,
+        "answered": histogram.n,
+        **{name: known.get(name) for name in ranks},
+        "max": None,
+        "mean": mean if timeout_ms else None,
+        UNBOUNDED: [*(name for name in ranks if name not in known), "max"],
+    }
+
+
+def unbounded(of_due: Manifest, statistic: str) -> bool:
+    """Whether a statistic of a metric of ``of_due`` falls on a turn that never answered."""
+    return statistic in (of_due.get(UNBOUNDED) or ())
