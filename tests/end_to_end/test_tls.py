@@ -77,8 +77,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory, begin: Begin) -> Iterator[dic
         fastapi(*served(good), "--clients-of", authority.cert, scheme="wss") as closed,
     ):
 
-        def start(url: str, *options: str) -> Awaited:
-            return begin("run", "agent-burst", *quick(), *FEW, *EASY, "--target", url, *options)
+        def start(url: str, *options: str, **how: dict[str, str]) -> Awaited:
+            return begin("run", "agent-burst", *quick(), *FEW, *EASY, "--target", url, *options, **how)
 
         yield {
             "verified": start(plain.url("/ws"), *ca),
