@@ -78,8 +78,8 @@ VERDICTS = """
 ## What every shipped scenario says
 
 Every scenario that ships, shortened, under every fault at half of its strength and at all of it: verdict and
-exit code. `python -m tests.faults.verdicts --write` runs it, a quarter of an hour on two idle cores; nothing in
-it is written by hand.
+exit code. `python -m tests.faults.verdicts --write` runs it, a quarter of an hour on two idle cores; nothing
+in it is written by hand.
 
 """
 
