@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from loadtest.errors import Exit
 from loadtest.judge.compare import SCHEMA, Comparison
 from loadtest.show.comparison import Line, Told, tell
 from loadtest.show.headline import Verdict, of_all, worst_first
@@ -131,12 +132,16 @@ def _suite(root: ElementTree.Element, told: Told, comparison: Comparison) -> Non
     suite = ElementTree.SubElement(root, "testsuite", name=name)
     case = ElementTree.SubElement(suite, "testcase", classname=told.scenario, name="comparison")
     kind = {"threshold newly missed": "failure", "not comparable": "error"}.get(comparison.ruling.outcome)
+    if comparison.ruling.exit_code == Exit.FAIL and not any(
+        each.word in {"slower", "worse"} for each in told.primary
+    ):
+        kind = "failure"  # the target was down: no row alone says so
     if kind or not told.primary:
         ElementTree.SubElement(case, kind or "error", type=comparison.ruling.outcome, message=told.why)
     for each in told.primary:
         case = ElementTree.SubElement(suite, "testcase", classname=told.scenario, name=each.name)
         said = f"{each.baseline} → {each.candidate}, {each.change} ({each.interval}); {each.why}"
-        kind = {"slower": "failure", "cannot tell": "error"}.get(each.word)
+        kind = {"slower": "failure", "worse": "failure", "cannot tell": "error"}.get(each.word)
         if kind:
             ElementTree.SubElement(case, kind, type=each.word, message=f"{each.word}: {said}")
         else:

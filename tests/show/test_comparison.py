@@ -53,7 +53,7 @@ def test_a_comparison_in_words() -> None:
 def test_lost_turns_in_words() -> None:
     told = tell(lossy()[0].comparison)
     row = next(row for row in told.primary if row.name == "turns.complete.ratio")
-    assert row.word == "slower"
+    assert row.word == "worse"
     assert row.change.endswith("points")
 
 

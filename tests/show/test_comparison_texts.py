@@ -22,7 +22,7 @@ def test_json_holds_no_number_that_is_none(name: str) -> None:
     for each in read["comparisons"]:
         assert each["verdict"]["exit_code"] in {0, 1, 4}
         for row in each["metrics"]:
-            assert row["verdict"] in {"slower", "faster", "same", "cannot tell"}
+            assert row["verdict"] in {"slower", "worse", "faster", "better", "same", "cannot tell"}
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
@@ -68,6 +68,13 @@ def test_slower_is_a_failure_and_not_knowing_an_error() -> None:
     assert counted([lossy()[0].comparison])[1] == 1
     assert counted([single()[0].comparison]) == (decide, 0, decide - 1)
     assert counted([nothing()[0].comparison])[2] >= 1
+
+
+def test_a_target_that_was_down_is_a_failure_of_the_comparison() -> None:
+    down = copy.deepcopy(release("v2", 5))
+    down[-1].manifest["verdict"]["outcome"] = "unreachable"
+    (found,) = of(("v1", release("v1", 5)), ("v2", down))
+    assert (found.comparison.ruling.outcome, counted([found.comparison])[1]) == ("worse", 1)
 
 
 def test_a_job_summary_lists_only_what_decides() -> None:
