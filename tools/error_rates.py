@@ -114,8 +114,8 @@ def judge(method: Method, before: Array, after: Array, yardsticks: Sequence[Yard
     """The judgement on some pairs."""
     shares = np.array([is_share(rule.name) for rule in yardsticks])
     scales = Scales(np.array([rule.bound for rule in yardsticks]), shares, shares)
-    samples = [Sample(side, np.full(side.shape, float(TURNS))) for side in (before, after)]
-    return judge_samples(method, *samples, scales)
+    one, other = (Sample(side, np.full(side.shape, float(TURNS))) for side in (before, after))
+    return judge_samples(method, one, other, scales)
 
 
 def slower(source: Source, pairs: int, change: float, size: int = SIZE, *, far: float = 1.0) -> float:
