@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from loadtest.judge.run_standing import standing
 from loadtest.judge.sections import Manifest, number, section, settings
 from loadtest.judge.sides import Side, is_simulated
 
@@ -39,6 +40,9 @@ SURROUNDINGS = (
     "libraries",
 )
 """Of the fingerprint: where the generator ran."""
+
+ANSWERED = frozenset({"target", "target.server", "target.url"})
+"""Facts of the target, which a run that reached nobody cannot tell."""
 
 REACHED = 0.01
 """Shares of the planned load that lie closer are the same."""
@@ -75,7 +79,7 @@ def differences(baseline: Side, candidate: Side) -> tuple[Differing, ...]:
     found = []
     for (name, weight), values in facts.items():
         sides = [
-            _several(of_side, len(side.runs))
+            _several(of_side, _telling(side, name))
             for of_side, side in zip(values, (baseline, candidate), strict=True)
         ]
         if len({each for side in sides for each in side}) > 1:
@@ -85,13 +89,22 @@ def differences(baseline: Side, candidate: Side) -> tuple[Differing, ...]:
     return tuple(sorted(found, key=lambda each: order.index(each.weight)))
 
 
+def _telling(side: Side, name: str) -> int:
+    """How many runs of a side can tell a fact: who answers is not known of one that reached nobody."""
+    if name not in ANSWERED:
+        return len(side.runs)
+    return sum(standing(run).kind != "down" for run in side.runs)
+
+
 def _several(values: list[str], runs: int) -> list[str]:
     """Each value once; a run that has none counts as one of its own."""
     return list(dict.fromkeys(values + [ABSENT] * (len(values) < runs)))
 
 
 def _facts(run: Manifest) -> Iterator[tuple[tuple[str, Weight], str]]:
-    yield ("target", "never"), "SIMULATED" if is_simulated(run) else "a real target"
+    answered = standing(run).kind != "down"
+    if answered:
+        yield ("target", "never"), "SIMULATED" if is_simulated(run) else "a real target"
     # A name is that of a file where nothing else was written: what is sent is told below.
     yield ("scenario", "plan"), str(section(run, "scenario").get("name"))
     planned = section(run, "load", "planned")
@@ -108,10 +121,11 @@ def _facts(run: Manifest) -> Iterator[tuple[tuple[str, Weight], str]]:
         for key, value in _flat(name, fingerprint.get(name)):
             yield (key, "surroundings"), value
     target = section(run, "target")
-    yield ("target.server", "target"), _told(target.get("server"))
+    if answered:
+        yield ("target.server", "target"), _told(target.get("server"))
     if faults := settings(run, "target").get("faults"):
         yield ("target.faults", "target"), ", ".join(str(fault) for fault in faults)
-    if not is_simulated(run):  # the simulator listens on another port each time
+    if answered and not is_simulated(run):  # the simulator listens on another port each time
         yield ("target.url", "target"), _told(target.get("url"))
 
 

@@ -69,9 +69,15 @@ def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
 
     Where a time of turns is limited from above, its percentiles are those of all turns that were due.
     """
-    measured = lookup(threshold.name, manifest)
-    split = split_metric(threshold.name)
-    if split is None or threshold.operator not in {"<", "<="} or split[1] in {"n", "min"}:
+    from_above = threshold.operator in {"<", "<="}
+    return of_all_due(threshold.name, manifest) if from_above else lookup(threshold.name, manifest)
+
+
+def of_all_due(name: str, manifest: Manifest) -> Measurement:
+    """As ``lookup``; a time of a turn is that of all turns due, those never answered among them."""
+    measured = lookup(name, manifest)
+    split = split_metric(name)
+    if split is None or split[1] in {"n", "min"}:
         return measured
     of_due = section(manifest, "of_due", split[0])
     return _of_due(manifest, split[1], measured, of_due) if of_due else measured

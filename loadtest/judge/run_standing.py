@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.judge.measured import Measurement, lookup
+from loadtest.judge.measured import Measurement, lookup, of_all_due
 from loadtest.judge.sections import Manifest, planned, section, whole
 
 StandingKind = Literal["measured", "unanswered", "down", "left out"]
@@ -83,7 +83,8 @@ def value_in(name: str, manifest: Manifest) -> Measurement:
         measured = lookup(name, manifest)
         return measured if measured.value is not None else _missing(measured, "no turn was complete")
     if found.kind != "down":
-        return lookup(name, manifest)
+        # A target that drops its slow turns must not look faster for it.
+        return of_all_due(name, manifest)
     if name in SUCCESS_RATIOS:
         return Measurement(0.0, _planned_number(name, manifest), "the target could not be reached")
     measured = lookup(name, manifest)
