@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from loadtest.judge import permutation
 from loadtest.judge.compare import compare
 from loadtest.judge.sides import Side, side
 from loadtest.plan.scenario import Compare
@@ -14,10 +15,11 @@ from tools.error_rates import (
     AS_ONE,
     NAMES,
     Source,
+    failing,
     judged,
-    lost,
     page_part,
     rules,
+    same,
     slower,
     tail_alone,
     word_of,
@@ -48,7 +50,16 @@ def test_a_tenth_is_found_by_metrics_that_move_as_one_nearly_as_often_as_it_can_
 
 def test_a_worse_tail_is_found_as_that_and_lost_turns_as_those() -> None:
     assert tail_alone(Source("made", 0.03), PAIRS, 0.20) >= 0.95
-    assert lost(Source("made", 0.05), PAIRS, 0.30) == 1
+    assert failing(Source("made", 0.05), PAIRS, 0.02) >= 0.95
+
+
+def test_one_build_is_called_the_same_and_an_outlier_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(permutation, "MOST_SPLITS", 500)
+    permutation.splits.cache_clear()
+    assert same(Source("made", 0.03), PAIRS, 8) >= 0.8
+    assert slower(Source("made", 0.03), PAIRS, 0.20, 8, far=5) >= 0.9
+    assert slower(Source("made", 0.03), PAIRS, 0.0, 8, far=5) <= 0.05
+    permutation.splits.cache_clear()
 
 
 def stored(label: str, logs: npt.NDArray[np.float64]) -> Side:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from loadtest.judge.permutation import Array
-from loadtest.judge.share_yardstick import LEAST_DOUBLED, SMALLEST, is_share
+from loadtest.judge.share_yardstick import FLOOR, SMALLEST, is_share
 from loadtest.judge.yardstick import Better, Yardstick, yardstick
 from loadtest.plan.scenario import Compare
 
@@ -61,7 +61,7 @@ def pooled(shares: Array, sizes: Array) -> Array:
 
 def smallest_change(reference: Array, smallest: Array) -> Array:
     """The rise that matters: so many points, or a doubling of the baseline's share if that is less."""
-    found: Array = np.minimum(smallest, np.maximum(np.nan_to_num(reference), LEAST_DOUBLED))
+    found: Array = np.minimum(smallest, np.maximum(np.nan_to_num(reference), FLOOR))
     return found
 
 

@@ -147,6 +147,16 @@ def lateness_ms(manifest: Manifest) -> float | None:
     return number(lateness.get("max_exact")) if p99 is None else p99
 
 
+def longest_lateness_ms(manifest: Manifest) -> float | None:
+    """The longest that a message can have been late by our own delay; None where it was not measured.
+
+    As in ``own_lateness_ms``: unless a process was saturated, no longer than the event loop was ever late.
+    """
+    longest = number(section(manifest, "generator", "lateness").get("max_exact"))
+    lag = number(section(manifest, "generator", "loop_lag").get("max"))
+    return longest if longest is None or lag is None or saturated(manifest) else min(longest, lag)
+
+
 def own_lateness_ms(manifest: Manifest) -> float | None:
     """As much of ``lateness_ms`` as is our own delay; None where none of it need be.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from loadtest.judge.generator import own_lateness_ms
 from loadtest.judge.sections import Manifest, section, sends_turns, settings, turns_end, whole
 from loadtest.plan.threshold import (
     DELIVERY_RATIOS,
@@ -84,6 +85,17 @@ def response_metric(threshold: Threshold) -> str | None:
     metric, _, statistic = threshold.name.rpartition(".")
     above = threshold.operator in {"<", "<="} and statistic != "n"
     return metric if above and metric in RESPONSE else None
+
+
+LATE_PART = 0.1
+"""The part of a response-time limit that our own lateness may take before it is told."""
+
+
+def late_for(threshold: Threshold, manifest: Manifest) -> float | None:
+    """Our own lateness in milliseconds where it is near the limit of a response time; else None."""
+    late = own_lateness_ms(manifest)
+    near = late is not None and late > threshold.limit * LATE_PART
+    return late if near and response_metric(threshold) else None
 
 
 def tightest_ms(thresholds: tuple[Threshold, ...]) -> float | None:

@@ -53,11 +53,13 @@ SELF_KINDS: dict[str, Kind] = {
         " tightest threshold on response time, or more than 10 ms without one; waiting for a connection that"
         " is not ready is not our delay",
         "One message in a hundred was sent {lateness_ms} ms or more after it was due, by the generator's own"
-        " delay (allowed: {allowed_ms} ms). Response time contains this delay.",
+        " delay (allowed: {allowed_ms} ms). Response time contains this delay, so it is an upper"
+        " bound{told}.",
         "Use more --processes, lower the load, or look at service time, which does not contain it.",
-        ("lateness_ms", "allowed_ms"),
-        "no; but a threshold on response time that is missed, while the same on service time is not, counts"
-        " as not measured",
+        ("lateness_ms", "allowed_ms", "thresholds"),
+        "no: what holds with the delay holds without it. A threshold on response time that is missed counts"
+        " as not measured where the delay can explain it: service time does not miss, nor does response time"
+        " without the longest delay",
     ),
     "connections_not_opened": Kind(
         "this machine could not open connections, for want of open files (EMFILE, ENFILE), memory (ENOBUFS,"

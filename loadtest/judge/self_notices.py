@@ -18,7 +18,7 @@ from loadtest.judge.generator import (
 )
 from loadtest.judge.load import shortfall
 from loadtest.judge.measured import COARSE_NS, lookup
-from loadtest.judge.promises import tightest_ms
+from loadtest.judge.promises import LATE_PART, late_for, tightest_ms
 from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.sections import (
     NS_PER_MS,
@@ -33,9 +33,6 @@ from loadtest.judge.sections import (
 )
 from loadtest.plan.threshold import Threshold, percentile, split_metric
 from loadtest.units import format_count, format_duration, format_ratio
-
-LATE_PART = 0.1
-"""The part of a response-time limit that lateness may take before it is told."""
 
 COARSE = ("p50", "p90", "p95", "p99")
 """Percentiles that are told of where they are upper bounds; a finer one is marked, and no more."""
@@ -104,8 +101,11 @@ def lateness(manifest: Manifest, thresholds: Thresholds) -> Iterator[Notice]:
     allowed = LATE_MS if tightest is None else tightest * LATE_PART
     late = own_lateness_ms(manifest)
     if late is not None and late > allowed:
-        told = {"lateness_ms": f"{late:.3g}", "allowed_ms": f"{allowed:.3g}"}
-        yield notice("generator_late", {"lateness_ms": late, "allowed_ms": allowed}, told)
+        names = list(dict.fromkeys(each.name for each in thresholds if late_for(each, manifest) is not None))
+        numbers = {"lateness_ms": late, "allowed_ms": allowed, "thresholds": names}
+        touched = f"; it touches {', '.join(names)}" if names else ""
+        told = {"lateness_ms": f"{late:.3g}", "allowed_ms": f"{allowed:.3g}", "told": touched}
+        yield notice("generator_late", numbers, told)
 
 
 def connections_not_opened(manifest: Manifest) -> Iterator[Notice]:

@@ -20,7 +20,7 @@ from loadtest.plan.scenario import Compare
 SMALLEST = 0.005
 """The smallest effect on a share of failures, in points of one, unless [compare] names another."""
 
-LEAST_DOUBLED = 0.001
+FLOOR = 0.001
 """Twice as many failures are an effect too, but not below so large a rise: twice hardly any is hardly any."""
 
 
@@ -39,7 +39,7 @@ class ShareYardstick(Yardstick):
     @property
     def bound(self) -> float:
         """The smallest rise of failures that counts as worse, in the units of ``turned``."""
-        rise = min(self.smallest, max(self.base, LEAST_DOUBLED)) if self.doubling else self.smallest
+        rise = min(self.smallest, max(self.base, FLOOR)) if self.doubling else self.smallest
         return self.units(rise)
 
     def units(self, change: float) -> float:

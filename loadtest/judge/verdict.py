@@ -17,12 +17,11 @@ from loadtest.judge.catalogue import Notice
 from loadtest.judge.causes import CAUSES
 from loadtest.judge.counts import in_doubt, not_opened
 from loadtest.judge.deciding import Outcome, decide
-from loadtest.judge.generator import own_lateness_ms, saturated
+from loadtest.judge.generator import longest_lateness_ms, saturated
 from loadtest.judge.measured import Measurement, measured_for
-from loadtest.judge.promises import response_metric
+from loadtest.judge.promises import late_for, response_metric
 from loadtest.judge.refusing import likely
 from loadtest.judge.sections import Manifest, model, section, turns_end, whole
-from loadtest.judge.self_notices import LATE_PART
 from loadtest.plan.threshold import Threshold
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 
@@ -99,25 +98,34 @@ def _row(threshold: Threshold, manifest: Manifest | None) -> dict[str, Any]:
 def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]:
     measured = measured_for(threshold, manifest)
     outcome = decide(threshold, measured)
-    doubt = _own_delay(threshold, manifest, outcome) or _order_in_doubt(threshold, manifest)
+    doubt = _own_delay(threshold, manifest, measured, outcome) or _order_in_doubt(threshold, manifest)
     if doubt:
         return Measurement(measured.value, measured.n, doubt), "not_measured"
+    late = late_for(threshold, manifest)
+    if late is not None and outcome == "held" and measured.reason is None:
+        # What holds with our own delay in it holds without.
+        return replace(measured, reason=f"an upper bound: the generator was {format_ms(late)} late"), outcome
     return measured, outcome
 
 
-def _own_delay(threshold: Threshold, manifest: Manifest, outcome: Outcome) -> str | None:
+def _own_delay(
+    threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Outcome
+) -> str | None:
     """Why a response-time threshold is not decided: our own delay is more than a tenth of its limit.
 
-    In the closed model a saturated generator leaves every such threshold undecided. Else only a miss is
-    in doubt, and only where service time, which does not contain our delay, does not miss as well.
+    In the closed model a saturated generator leaves every such threshold undecided: it offered less load.
+    Else only a miss is in doubt, for response time with our delay in it is an upper bound; and only where
+    neither service time, which does not contain our delay, misses as well, nor response time without the
+    longest that we were ever late.
     """
-    metric = response_metric(threshold)
-    late = own_lateness_ms(manifest)
-    if metric is None or outcome == "not_measured" or late is None or late <= threshold.limit * LATE_PART:
+    metric, late = response_metric(threshold), late_for(threshold, manifest)
+    if metric is None or outcome == "not_measured" or late is None:
         return None
     if model(manifest) == "closed" and saturated(manifest):
         return f"the generator was saturated, its own lateness of {format_ms(late)} is too near the limit"
-    if outcome == "held":
+    longest = longest_lateness_ms(manifest) or late
+    surely = measured.value is not None and measured.value - longest > threshold.limit
+    if outcome == "held" or surely:
         return None
     of_service = replace(threshold, name=threshold.name.replace(metric, f"{metric}.service"))
     if decide(threshold, measured_for(of_service, manifest)) == "missed":

@@ -47,7 +47,10 @@ def test_a_wide_spread_says_what_it_would_take() -> None:
     assert f"about {row.enough} runs a side ({row.enough - 5} more) decide it" in row.why
     assert row.visible is not None
     assert row.visible > 0.1
-    assert "over 205 runs a side" in only(*sides(1.0, cv=0.8)).why
+    values = spread(50, 0.3, 5, 1)
+    near = only(repeats("v1", values), repeats("v2", [value * 1.0495 for value in values]))
+    assert "over 205 runs a side would decide it" in near.why
+    assert near.enough is None
 
 
 def test_one_run_against_a_history() -> None:

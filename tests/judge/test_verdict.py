@@ -223,6 +223,7 @@ LAGGING = {"cpu": 0.5, "loop_lag_ns": 80e6}
         (150.0, 120.0, 30.0, LAGGING, "missed"),
         (150.0, 90.0, 5.0, LAGGING, "missed"),
         (90.0, 40.0, 50.0, LAGGING, "held"),
+        (190.0, 90.0, 80.0, LAGGING, "missed"),
         (150.0, 90.0, 60.0, {"loop_lag_ns": 1e6}, "missed"),
     ],
 )
@@ -231,7 +232,9 @@ def test_a_miss_that_our_own_delay_may_have_caused_is_not_decided(
 ) -> None:
     row = verdict(RESPONSE, totals_=late(response, service, lateness, gauges=gauges))["thresholds"][0]
     assert row["outcome"] == outcome
-    assert (row["reason"] is not None) is (outcome == "not_measured")
+    assert (row["reason"] is not None) is (outcome in {"not_measured", "held"})
+    if outcome == "held":
+        assert row["reason"] == "an upper bound: the generator was 50 ms late"
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,21 @@ def test_what_ends_a_block_for_good_ends_all_and_whole_pairs_stay(course: type[I
     assert (taken.ended_by, len(taken.pairs), len(course.asked)) == (code, 1, 4)
 
 
+def test_a_pair_whose_target_was_down_is_made_whole_and_the_last(
+    course: type[InTurns], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(self: InTurns, options: RunOptions) -> Ended:
+        down = self.note(options) == 3
+        kept = read_run(store(self.folder, options.label, first_event_ms=100))
+        if down:
+            kept.manifest["verdict"] = {"outcome": "unreachable"}
+        return Ended(Exit.UNREACHABLE if down else Exit.PASS, kept, 1.0, "")
+
+    monkeypatch.setattr(InTurns, "run", run)
+    taken = run_ab(options(pairs=4))
+    assert (taken.ended_by, len(taken.pairs), len(course.asked)) == (Exit.UNREACHABLE, 2, 4)
+
+
 def test_a_missed_threshold_ends_nothing(course: type[InTurns]) -> None:
     course.code = {1: Exit.FAIL, 2: Exit.INVALID}
     assert run_ab(options()).ended_by is None

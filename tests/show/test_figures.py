@@ -166,3 +166,13 @@ def test_a_metric_without_words_is_told_to_be_unmeasured_all_the_same(
     monkeypatch.setattr("loadtest.show.figures.METRICS", (*METRICS, "close.time"))
     told = unmeasured_metrics({"unmeasured": {"close.time": "nothing timed it"}})
     assert [each.name for each in told] == ["close.time"]
+
+
+def test_times_of_all_turns_due_stand_below_those_of_the_answered_ones() -> None:
+    metric = {"unit": "ms", "n": 36, "min": 1.0, "p50": 2.0, "p90": 3.0, "p95": 4.0, "max": 5.0}
+    of_due = {"n": 40, "answered": 36, "p50": 2.1, "p90": 3.2, "p95": None, "unbounded": ["p95", "max"]}
+    run = {"metrics": {"turn.first_event": metric}, "of_due": {"turn.first_event": of_due}}
+    answered, due = metric_groups(run, Footnotes())[0].metrics
+    assert (answered.label, answered.n, answered.cells["p95"]) == ("first event", "36", "4 ms")
+    assert (due.label, due.n) == ("first event, of all due", "40")
+    assert [due.cells[key] for key in ("min", "p50", "p95", "max")] == ["1 ms", "2.1 ms", "never", "never"]

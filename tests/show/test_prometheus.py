@@ -56,4 +56,4 @@ def test_thresholds_are_one_or_nought_or_absent(sample: Sample) -> None:
         for name, _, value in samples(prometheus(sample("failed").manifest))
         if name == "loadtest_threshold_held"
     ]
-    assert found == [1, 1, 0, 0]
+    assert found == [1, 1, 0, 0, 1]

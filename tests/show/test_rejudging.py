@@ -14,7 +14,7 @@ def test_the_verdict_is_by_the_other_thresholds(sample: Callable[[str], SampleRu
     run = sample("passed")
     found = rejudged(run, TIGHT).manifest
     assert found["verdict"]["outcome"] == "fail"
-    assert [row["expression"] for row in found["verdict"]["thresholds"]] == ["< 1us"]
+    assert [row["expression"] for row in found["verdict"]["thresholds"]] == ["< 1us", ">= 99%"]
     assert CODE in [notice["code"] for notice in found["notices"]]
     assert found["metrics"] == run.manifest["metrics"]
     assert run.manifest["verdict"]["outcome"] == "pass"

@@ -91,7 +91,7 @@ def test_a_column_gives_way_where_lines_would_be_too_wide() -> None:
 
 def test_the_verdict_fits_on_one_line(sample: Sample) -> None:
     line = one_line(tell(sample("failed").manifest))
-    assert line.startswith("FAIL SIMULATED 20261122T121530Z-agent-burst-v1.4.0: 2 of 5")
+    assert line.startswith("FAIL SIMULATED 20261122T121530Z-agent-burst-v1.4.0: 2 of 6")
 
 
 def test_the_screen_needs_neither_matplotlib_nor_jinja2() -> None:

@@ -1,0 +1,257 @@
+"""What every shipped scenario says of every fault of the simulator: the table of verdicts in docs/faults.md.
+
+    python -m tests.faults.verdicts                        run all of it and tell what is not as stored
+    python -m tests.faults.verdicts --write                the same, and store what was found
+    python -m tests.faults.verdicts --scenario agent-burst --fault blackhole     a part of it
+
+Each fault strikes half of what it can strike, then all of it. Scenarios are the shipped ones, shortened: what
+is asked of the target is the same. Nothing here is expected by hand: the table is what runs said, and
+``SIGNED`` holds why each pass among them is right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from loadtest.plan.scenario_file import load_scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+STORED = ROOT / "docs" / "verdicts.json"
+AT_ONCE = 5
+LONGEST_RUN_S = 60.0
+SECRET = "known to the simulator alone, and long enough"
+NO_FAULT = "(none)"
+
+BRIEF = ('traffic.timeout="1s"',)
+
+SCENARIOS: Mapping[str, tuple[str, ...]] = {
+    "agent-burst": ('load.warmup="1s"', 'load.duration="2s"', *BRIEF),
+    "connect-ramp": (
+        'load.stages=[{for="1s",connections=50,ramp=true},{for="1s",connections=200,ramp=true},'
+        '{for="1s",connections=200}]',
+    ),
+    "connect-storm": ('load.duration="2s"',),
+    "echo-steady": ('load.warmup="500ms"', 'load.duration="2s"', *BRIEF),
+    "example-full": ('load.warmup="1s"', 'load.connect_rate="50/s"', 'load.duration="2s"', *BRIEF),
+    "idle-hold": ('load.duration="2s"', 'traffic.ping="400ms"'),
+    "isolation": ('load.warmup="1s"', 'load.duration="2s"', *BRIEF),
+    "leaver": ('load.warmup="1s"', 'load.duration="4s"', *BRIEF),
+    "limit-probe": ('load.warmup="1s"', 'load.duration="3s"', *BRIEF),
+    "malformed": ('load.warmup="1s"', 'load.duration="2s"', *BRIEF),
+    "reconnect-storm": ('load.warmup="1s"', 'load.duration="4s"', 'chaos.cut.at="2s"', *BRIEF),
+    "slow-reader": (
+        'load.warmup="1s"',
+        'load.duration="2s"',
+        'thresholds.turn.completion.n=">= 79"',
+        *BRIEF,
+    ),
+    "soak": (
+        'load.connect_rate="50/s"',
+        'load.warmup="1s"',
+        'load.duration="3s"',
+        'traffic.every="500ms"',
+        'traffic.ping="400ms"',
+        *BRIEF,
+    ),
+    "spike": (
+        'load.stages=[{for="1s",connections=10,thresholds={"turn.first_event.p95"="< 100ms"}},'
+        '{for="1s",connections=100,thresholds={"turn.first_event.p95"="< 1s"}},'
+        '{for="1s",connections=10,thresholds={"turn.first_event.p95"="< 100ms"}}]',
+        *BRIEF,
+    ),
+}
+"""Every shipped scenario, with what makes it short."""
+
+FAULTS: Mapping[str, tuple[str, ...]] = {
+    "refuse": ("refuse=503,0.5", "refuse=503"),
+    "close-after-accept": ("close-after-accept=1011,0.5", "close-after-accept=1011"),
+    "invalid-close-code": ("invalid-close-code=401,0.5", "invalid-close-code=401"),
+    "auth-after-accept": ("auth-after-accept=1008",),
+    "ack-only": ("ack-only",),
+    "drop": ("drop=0.5", "drop=1", "drop=0.5,any", "drop=1,agent_completed"),
+    "duplicate": ("duplicate=0.5", "duplicate=1"),
+    "reorder": ("reorder=0.5", "reorder=1"),
+    "leak": ("leak=0.5", "leak=1"),
+    "malformed": ("malformed=0.5", "malformed=1"),
+    "delay": ("delay=bimodal:1ms,3s,0.5", "delay=3s"),
+    "gap": ("gap=bimodal:1ms,500ms,0.5", "gap=500ms"),
+    "freeze": ("freeze=1s,500ms", "freeze=1s,900ms"),
+    "batch": ("batch=500ms", "batch=3s"),
+    "slow-ready": ("slow-ready=1s", "slow-ready=1h"),
+    "lose-before-ready": ("lose-before-ready=1500ms", "lose-before-ready=1h"),
+    "max-per-identity": ("max-per-identity=10", "max-per-identity=1"),
+    "cold-start": ("cold-start=1500ms", "cold-start=1h"),
+    "cut": ("cut=0.5", "cut=1"),
+    "blackhole": ("blackhole=0.5", "blackhole=1"),
+    "huge": ("huge=64KiB", "huge=32MiB"),
+    "no-pong": ("no-pong",),
+    "unpaired": ("unpaired=0.5", "unpaired=1"),
+    "stall": ("stall=3s,0.5", "stall=3s"),
+    "rate-limit": ("rate-limit=30", "rate-limit=1"),
+    "no-seq": ("no-seq",),
+}
+"""Every fault at half of its strength and at all of it; one that knows no half at all of it."""
+
+SIGNED: tuple[tuple[str, str, str], ...] = ()
+"""Why a pass is right: scenario and fault as regular expressions, and the reason."""
+
+
+class Said(NamedTuple):
+    """What one run ended with."""
+
+    code: int
+    outcome: str
+    reason: str
+
+
+def signed(scenario: str, fault: str) -> str | None:
+    """Why a run of the scenario that passes under the fault is right to pass; None: nobody signed it."""
+    return next(
+        (why for each, by, why in SIGNED if re.fullmatch(each, scenario) and re.fullmatch(by, fault)), None
+    )
+
+
+def cells(scenario: str = "", fault: str = "") -> Iterator[tuple[str, str]]:
+    """Scenario and fault of every run, or of those that are named."""
+    for name in SCENARIOS:
+        if scenario and name != scenario:
+            continue
+        for by, values in {NO_FAULT: (NO_FAULT,), **FAULTS}.items():
+            if not fault or by == fault:
+                yield from ((name, value) for value in values)
+
+
+def run(wanted: Sequence[tuple[str, str]], folder: Path) -> dict[tuple[str, str], Said]:
+    """Run them, several at once: a run waits most of its time."""
+    hands = [hand for nth in range(AT_ONCE) if (hand := wanted[nth::AT_ONCE])]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        told = pool.map(lambda hand: _drive(hand, folder), hands)
+        return {cell: said for each in told for cell, said in each}
+
+
+def _drive(hand: Sequence[tuple[str, str]], folder: Path) -> list[tuple[tuple[str, str], Said]]:
+    jobs = [_job(scenario, fault, folder) for scenario, fault in hand]
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.faults.driver"],
+        input=json.dumps(jobs),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "AGENT_JWT_SECRET": SECRET},
+        timeout=LONGEST_RUN_S * len(jobs),
+        check=True,
+    )
+    answers = [json.loads(line) for line in process.stdout.splitlines()]
+    return [(cell, _said(answer)) for cell, answer in zip(hand, answers, strict=True)]
+
+
+def _job(scenario: str, fault: str, folder: Path) -> dict[str, Any]:
+    own = load_scenario(scenario).target
+    path = "/echo" if scenario.startswith("echo") else "/ws"
+    secret = own.auth.secret_env if own.auth is not None else None
+    return {
+        "id": f"{scenario}-{re.sub('[^a-z0-9]+', '-', fault)}",
+        "faults": [*own.faults, *([] if fault == NO_FAULT else [fault])],
+        "seed": 1,
+        "options": {"jwt_secret_env": secret} if secret else {},
+        "scenario": scenario,
+        "target": "ws://127.0.0.1:{port}" + path,
+        "sets": SCENARIOS[scenario],
+        "results": str(folder),
+    }
+
+
+def _said(answer: Mapping[str, Any]) -> Said:
+    if answer["folder"] is None:
+        return Said(answer["code"], "no run", answer["screen"].strip()[:300])
+    verdict = json.loads((Path(answer["folder"]) / "run.json").read_text("utf-8"))["verdict"]
+    reason = re.sub(r"127\.0\.0\.1:\d+", "the target", verdict["reason"])
+    return Said(answer["code"], verdict["outcome"], reason)
+
+
+def stored() -> dict[tuple[str, str], Said]:
+    """What the runs of the last ``--write`` said."""
+    read = json.loads(STORED.read_text("utf-8"))
+    return {(scenario, fault): Said(*said) for scenario, row in read.items() for fault, said in row.items()}
+
+
+def _store(found: Mapping[tuple[str, str], Said]) -> None:
+    by_scenario: dict[str, dict[str, Said]] = {name: {} for name in SCENARIOS}
+    for (scenario, fault), said in found.items():
+        by_scenario[scenario][fault] = said
+    rows = {
+        name: {fault: list(row[fault]) for _, fault in cells(name) if fault in row}
+        for name, row in by_scenario.items()
+    }
+    STORED.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def page() -> str:
+    """The tables of docs/faults.md: every verdict, then why each pass is right."""
+    found = stored()
+    faults = list(dict.fromkeys(fault for _, fault in cells()))
+    head = ["fault", *SCENARIOS]
+    lines = [head, ["---"] * len(head)]
+    lines += [
+        [f"`{fault}`" if fault != NO_FAULT else "none", *(_cell(found, name, fault) for name in SCENARIOS)]
+        for fault in faults
+    ]
+    told = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    why = "".join(f"- {each}\n" for each in _reasons(found))
+    return f"{told}\nWhy the passes under a fault are right:\n\n{why}"
+
+
+def _cell(found: Mapping[tuple[str, str], Said], scenario: str, fault: str) -> str:
+    said = found.get((scenario, fault))
+    if said is None:
+        return ""
+    return f"**{said.outcome}** {said.code}" if said.code else "pass"
+
+
+def _reasons(found: Mapping[tuple[str, str], Said]) -> Iterator[str]:
+    by_reason: dict[str, dict[str, list[str]]] = {}
+    for (scenario, fault), said in found.items():
+        if not said.code and fault != NO_FAULT:
+            why = signed(scenario, fault) or "NOT SIGNED"
+            by_reason.setdefault(why, {}).setdefault(scenario, []).append(f"`{fault}`")
+    for why, places in by_reason.items():
+        yield f"{why}: " + "; ".join(f"{name} under {', '.join(faults)}" for name, faults in places.items())
+
+
+def main() -> int:
+    """Run, compare, store; 1 where a pass is not signed or a verdict is not as stored."""
+    parser = argparse.ArgumentParser(description="Every shipped scenario under every fault.")
+    parser.add_argument("--scenario", default="", help="only this one")
+    parser.add_argument("--fault", default="", help="only this one")
+    parser.add_argument("--write", action="store_true", help="store what was found")
+    asked = parser.parse_args()
+    before = stored() if STORED.exists() else {}
+    with tempfile.TemporaryDirectory() as folder:
+        found = run(list(cells(asked.scenario, asked.fault)), Path(folder))
+    wrong = 0
+    for (scenario, fault), said in found.items():
+        known = before.get((scenario, fault))
+        passes = not said.code and fault != NO_FAULT and signed(scenario, fault) is None
+        if passes or (known is not None and known.code != said.code):
+            wrong += 1
+            was = f" (stored: {known.code})" if known is not None and known.code != said.code else ""
+            sys.stdout.write(f"{scenario} {fault}: {said.outcome} {said.code}{was}: {said.reason}\n")
+    if asked.write:
+        _store({**before, **found})
+    sys.stdout.write(f"{len(found)} runs, {wrong} to look at\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
