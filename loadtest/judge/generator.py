@@ -147,6 +147,11 @@ def lateness_ms(manifest: Manifest) -> float | None:
     return number(lateness.get("max_exact")) if p99 is None else p99
 
 
+def few_sent(manifest: Manifest) -> bool:
+    """Whether too few messages were sent for a p99 of lateness, so that the largest stands for it."""
+    return number(section(manifest, "generator", "lateness").get("p99")) is None
+
+
 def longest_lateness_ms(manifest: Manifest) -> float | None:
     """The longest that a message can have been late by our own delay; None where it was not measured.
 

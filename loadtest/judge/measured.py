@@ -80,14 +80,18 @@ def of_all_due(name: str, manifest: Manifest) -> Measurement:
     if split is None or split[1] in {"n", "min"}:
         return measured
     of_due = section(manifest, "of_due", split[0])
-    return _of_due(manifest, split[1], measured, of_due) if of_due else measured
+    return _of_due(manifest, split, measured, of_due) if of_due else measured
 
 
-def _of_due(manifest: Manifest, statistic: str, answered: Measurement, of_due: Manifest) -> Measurement:
+def _of_due(
+    manifest: Manifest, split: tuple[str, str], answered: Measurement, of_due: Manifest
+) -> Measurement:
     """A statistic of all turns that were due, with what it is of those that answered."""
+    metric, statistic = split
     n, without = whole(of_due.get("n")), whole(of_due.get("n")) - whole(of_due.get("answered"))
-    share = f"{format_ratio(without / n)} of {format_count(n)} turns due were never answered"
-    alone = "" if answered.value is None else f"; of those that were: {format_ms(answered.value)}"
+    lacked = "had no first event" if metric.startswith("turn.first_event") else "were not complete"
+    share = f"{format_ratio(without / n)} of {format_count(n)} turns due {lacked}"
+    alone = "" if answered.value is None else f"; of the others: {format_ms(answered.value)}"
     if unbounded(of_due, statistic):
         return Measurement(None, n, f"{share}{alone}", (math.inf, None))
     value = number(of_due.get(statistic))

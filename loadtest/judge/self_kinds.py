@@ -52,7 +52,7 @@ SELF_KINDS: dict[str, Kind] = {
         "messages went out later than planned by our own delay: p99 of lateness is more than 10 % of the"
         " tightest threshold on response time, or more than 10 ms without one; waiting for a connection that"
         " is not ready is not our delay",
-        "One message in a hundred was sent {lateness_ms} ms or more after it was due, by the generator's own"
+        "{share} sent {lateness_ms} ms or more after it was due, by the generator's own"
         " delay (allowed: {allowed_ms} ms). Response time contains this delay, so it is an upper"
         " bound{told}.",
         "Use more --processes, lower the load, or look at service time, which does not contain it.",

@@ -12,6 +12,7 @@ from loadtest.judge.generator import (
     COALESCED,
     STARVED,
     coalesced_share,
+    few_sent,
     own_lateness_ms,
     saturated,
     stood_still_ms,
@@ -104,7 +105,9 @@ def lateness(manifest: Manifest, thresholds: Thresholds) -> Iterator[Notice]:
         names = list(dict.fromkeys(each.name for each in thresholds if late_for(each, manifest) is not None))
         numbers = {"lateness_ms": late, "allowed_ms": allowed, "thresholds": names}
         touched = f"; it touches {', '.join(names)}" if names else ""
-        told = {"lateness_ms": f"{late:.3g}", "allowed_ms": f"{allowed:.3g}", "told": touched}
+        share = "The latest message was" if few_sent(manifest) else "One message in a hundred was"
+        words = {"lateness_ms": f"{late:.3g}", "allowed_ms": f"{allowed:.3g}"}
+        told = {**words, "told": touched, "share": share}
         yield notice("generator_late", numbers, told)
 
 

@@ -199,8 +199,30 @@ def _missed(case: Case) -> Ruling | None:
     told += _none_complete(case)
     if missed:
         told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")
+        told += _failed_turns(case)
         told += _first_cause(case)
     return Ruling("fail", Exit.FAIL, " ".join(told)) if told else None
+
+
+FAILED_BY = {
+    "event": "by an error event",
+    "required": "without a required event",
+    "pairs": "with a pair of events left open",
+    "order": "with events in a wrong order",
+    "id": "since their id was used again",
+}
+"""Why turns failed, in words."""
+
+
+def _failed_turns(case: Case) -> list[str]:
+    """How many turns the target itself failed, and by what."""
+    turns = section(case.manifest, "counts", "measured", "turns")
+    failed, by = whole(turns.get("failed")), section(turns, "failed_by")
+    if not failed:
+        return []
+    told = ", ".join(f"{format_count(n)} {FAILED_BY.get(reason, reason)}" for reason, n in by.items())
+    of = f"{format_count(failed)} of {format_count(whole(turns.get('due')))} turns due failed"
+    return [f"{of}: {told}." if told else f"{of}."]
 
 
 def _none_complete(case: Case) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from loadtest.errors import Exit
 from loadtest.judge.compare import SCHEMA, Comparison
 from loadtest.show.comparison import TONES, Line, Told, tell
 from loadtest.show.headline import Verdict, of_all, worst_first
@@ -138,7 +137,7 @@ def _suite(root: ElementTree.Element, told: Told, comparison: Comparison) -> Non
     case = ElementTree.SubElement(suite, "testcase", classname=told.scenario, name="comparison")
     # The ruling's tone: a threshold that both sides miss is shown, and fails no comparison.
     tone = TONES[comparison.ruling.outcome]
-    kind = "failure" if comparison.ruling.exit_code == Exit.FAIL else KINDS.get(tone)
+    kind = KINDS.get(tone)
     if kind and not any(TONES[each.word] == tone for each in told.primary):
         # The target was down, say: no row alone says so.
         ElementTree.SubElement(case, kind, type=comparison.ruling.outcome, message=told.why)

@@ -126,3 +126,17 @@ def test_what_stages_promise_is_no_load() -> None:
 def test_without_runs_there_is_nothing_to_hold_against_each_other() -> None:
     empty = side("v2", [])
     assert all(each.candidate == "" for each in differences(repeats("v1", [50.0]), empty))
+
+
+def test_a_run_that_reached_nobody_does_not_say_who_would_have_answered() -> None:
+    answered = {
+        "status": "complete",
+        "target": {"simulated": True, "server": "x"},
+        "verdict": {"outcome": "pass"},
+    }
+    down = {"status": "complete", "target": {"simulated": False}, "verdict": {"outcome": "unreachable"}}
+    real = {"status": "complete", "target": {"simulated": False}, "verdict": {"outcome": "pass"}}
+    names = {each.name for each in differences(Side("v1", (answered,)), Side("v2", (answered, down)))}
+    assert not names & {"target", "target.server", "target.url"}
+    assert differences(Side("v1", (answered,)), Side("v2", (down,))) == ()
+    assert differences(Side("v1", (answered,)), Side("v2", (real, down)))[0].name == "target"

@@ -197,7 +197,7 @@ def test_acks_that_never_run_a_turn_are_a_fail_with_evidence() -> None:
     never = run["verdict"]["thresholds"][2]
     assert never["measured"] is None
     assert never["unbounded"]
-    assert never["reason"] == "100 % of 40 turns due were never answered"
+    assert never["reason"] == "100 % of 40 turns due had no first event"
     assert run["verdict"]["exit_code"] == 1
 
 

@@ -56,7 +56,7 @@ def test_a_percentile_below_the_failed_turns_is_of_all_that_were_due() -> None:
     assert value == pytest.approx(300, rel=0.01)
     reason = measured_for(parse_threshold("turn.first_event.p90", "< 100ms"), run).reason
     assert reason is not None
-    assert reason.startswith("5.0 % of 40 turns due were never answered; of those that were: 2")
+    assert reason.startswith("5.0 % of 40 turns due had no first event; of the others: 2")
 
 
 def test_what_is_limited_from_below_is_of_the_answered_turns() -> None:

@@ -76,6 +76,19 @@ def test_of_turns_that_were_all_lost_nothing_makes_a_pass() -> None:
     assert ruling(verdict(totals_=lost)) == ("pass", 0), "a subscription never ends"
 
 
+def test_turns_that_the_target_failed_are_told_with_their_reasons() -> None:
+    failed = {
+        "turns.complete": 30,
+        "turns.failed": 10,
+        "turns.failed_by.event": 8,
+        "turns.failed_by.pairs": 2,
+    }
+    reason = verdict(HELD, totals_=good_totals(failed))["reason"]
+    assert "10 of 40 turns due failed: 8 by an error event, 2 with a pair of events left open." in reason
+    told = verdict(HELD, totals_=good_totals({"turns.complete": 30, "turns.failed": 10}))["reason"]
+    assert "10 of 40 turns due failed." in told
+
+
 def test_a_threshold_that_is_judged_by_default_says_so() -> None:
     default = replace(HELD, default=True)
     found = verdict(default)
