@@ -11,7 +11,6 @@ from loadtest.judge.compare import Comparison
 from loadtest.judge.compared import Level, Row
 from loadtest.judge.history import missed_thresholds
 from loadtest.judge.sides import Side
-from loadtest.judge.spread import LEAST, LEAST_HISTORY
 from loadtest.judge.yardstick import Yardstick
 from loadtest.show.printable import printable
 from loadtest.show.report import Tone
@@ -126,15 +125,14 @@ def _missed(side: Side) -> tuple[tuple[str, str], ...]:
 
 def _undecided(comparison: Comparison) -> str:
     """One sentence where there are too few runs for a verdict on anything that decides."""
-    counts = [len(side.runs) for side in (comparison.baseline, comparison.candidate)]
-    if comparison.ruling.outcome != "cannot tell" or not all(counts):
+    rows = comparison.primary
+    if comparison.ruling.outcome != "cannot tell" or any(row.method is not None for row in rows):
         return ""
-    if any(row.method is not None for row in comparison.primary):
+    measured = next((row for row in rows if row.change is not None), None)
+    if measured is None:
         return ""
-    return (
-        f"{_runs(counts[0])} against {format_count(counts[1])} decide nothing: a verdict takes {LEAST} runs a"
-        f" side, or {LEAST_HISTORY} stored runs against one."
-    )
+    few = "; ".join(measured.why.split("; ")[:2])
+    return f"Nothing can be decided yet: {few}."
 
 
 def _runs(n: int) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CAPTIONS = {
     "runs": "Each dot is a run. Where the dots of two releases mingle, nobody can tell them apart; where"
-    " they lie apart by more than the smallest effect, the table says slower or faster.",
+    " they lie apart by more than the smallest effect, the table says slower or faster, worse or better.",
     "shift": "Read it from the left: by how much the fast turns differ, then the middle, then the slow tail."
     " A flat line is a shift of everything, a line that rises at the right is a slower tail.",
     "spectra": "Half of the turns were answered within the time at 50 %. Thin lines are single runs: as far"

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from loadtest.errors import Exit
 from loadtest.judge.compare import SCHEMA, Comparison
-from loadtest.show.comparison import Line, Told, tell
+from loadtest.show.comparison import TONES, Line, Told, tell
 from loadtest.show.headline import Verdict, of_all, worst_first
 from loadtest.show.markdown import MARKS, code, escaped, remarks, table
+from loadtest.show.report import Tone
 
 HEADS = (
     "",
@@ -115,6 +115,10 @@ def _cells(each: Line) -> tuple[str, ...]:
     )
 
 
+KINDS: dict[Tone, str] = {"bad": "failure", "doubt": "error"}
+"""What a case in a JUnit file holds where it is no pass."""
+
+
 def junit(comparisons: Iterable[Comparison]) -> str:
     """A suite per comparison, a case per metric that decides, and one for the whole.
 
@@ -131,17 +135,15 @@ def _suite(root: ElementTree.Element, told: Told, comparison: Comparison) -> Non
     name = f"{told.scenario} {told.baseline} against {told.candidate}{' SIMULATED' if told.simulated else ''}"
     suite = ElementTree.SubElement(root, "testsuite", name=name)
     case = ElementTree.SubElement(suite, "testcase", classname=told.scenario, name="comparison")
-    kind = {"threshold newly missed": "failure", "not comparable": "error"}.get(comparison.ruling.outcome)
-    if comparison.ruling.exit_code == Exit.FAIL and not any(
-        each.word in {"slower", "worse"} for each in told.primary
-    ):
-        kind = "failure"  # the target was down: no row alone says so
-    if kind or not told.primary:
-        ElementTree.SubElement(case, kind or "error", type=comparison.ruling.outcome, message=told.why)
+    # The ruling's tone: a threshold that both sides miss is shown, and fails no comparison.
+    tone = TONES[comparison.ruling.outcome]
+    kind = KINDS.get(tone)
+    if kind and not any(TONES[each.word] == tone for each in told.primary):
+        ElementTree.SubElement(case, kind, type=comparison.ruling.outcome, message=told.why)
     for each in told.primary:
         case = ElementTree.SubElement(suite, "testcase", classname=told.scenario, name=each.name)
         said = f"{each.baseline} → {each.candidate}, {each.change} ({each.interval}); {each.why}"
-        kind = {"slower": "failure", "worse": "failure", "cannot tell": "error"}.get(each.word)
+        kind = KINDS.get(TONES[each.word])
         if kind:
             ElementTree.SubElement(case, kind, type=each.word, message=f"{each.word}: {said}")
         else:

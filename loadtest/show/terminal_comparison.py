@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from loadtest.show.comparison import Line, Told
-from loadtest.show.headline import print_last_line, summary, worst_first
+from loadtest.show.comparison import NOTHING, Line, Told
+from loadtest.show.headline import worst_first
+from loadtest.show.terminal_headline import print_last_line, summary
 from loadtest.show.terminal_screen import (
     MARKS,
     STYLES,
@@ -71,7 +72,7 @@ def draw(told: Told, console: Console, *, exploratory: bool = False) -> None:
     parts = (
         _head(told),
         _table("What decides", told.over, told.primary, console.width),
-        () if told.undecided else _reasons(told.primary),
+        _reasons([each for each in told.primary if not told.undecided or each.visible != NOTHING]),
         _found(told, console.width, exploratory=exploratory),
         _differing(told),
         noticed(told.notices),
@@ -115,7 +116,7 @@ def _reasons(lines: Sequence[Line]) -> Iterator[RenderableType]:
     """Why of what decides one cannot tell, and what it would take."""
     for each in lines:
         if each.word == "cannot tell":
-            seen = f"; as many as there are would show {each.visible}" if each.visible != "–" else ""
+            seen = f"; as many as there are would show {each.visible}" if each.visible != NOTHING else ""
             yield indented(f"? {each.name}: {each.why}{seen}", 2, STYLES["doubt"])
 
 

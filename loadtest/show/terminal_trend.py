@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from loadtest.show.headline import print_last_line, summary, worst_first
+from loadtest.show.headline import worst_first
+from loadtest.show.terminal_headline import print_last_line, summary
 from loadtest.show.terminal_screen import (
     MARKS,
     STYLES,

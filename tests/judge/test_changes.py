@@ -140,4 +140,4 @@ def test_one_run_is_foreseen_as_a_comparison_foresees_it(seed: int, factor: floa
     found = weigh("prediction", values[:12], values[12:], limits)
     assert np.allclose(np.array(told[:5]), np.array(found[:5]))
     verdict = words(found, limits)
-    assert (told.worse, told.better) == (verdict.slower, verdict.faster)
+    assert (told.worse, told.better, told.same) == (verdict.slower, verdict.faster, verdict.same)
