@@ -266,8 +266,8 @@ def overall(told: Words) -> str:
 def page_part(pairs: int, searched: int) -> Iterator[str]:
     """The part of the page that this command makes."""
     sides = f"{SIZE} against {SIZE} runs, {len(NAMES)} primary metrics"
-    yield f"{pairs:,} pairs a row, {5 * pairs:,} at +3 %, {sides}, smallest effect 5 %; of failures, of {TURNS:,} turns a run,"
-    yield "0.5 points or a doubling."
+    yield f"{pairs:,} pairs a row, {5 * pairs:,} at +3 %, {sides}, smallest effect 5 %; of failures,"
+    yield f"of {TURNS:,} turns a run, 0.5 points or a doubling. Above 5 against 5, {SPLITS:,} splits tried."
     yield from ("", *table(sources(), pairs, searched))
     yield from ("", "Metrics that move nearly as one, so that six say little more than one:", "")
     as_one = [Source(f"{spread:.0%}, correlation {AS_ONE:g}", spread, AS_ONE) for spread in SPREADS]
