@@ -151,7 +151,7 @@ def _guided(user: WebSocketUser, share: Any) -> None:
         user._guide = guide
         try:
             user.run()  # type: ignore[no-untyped-call]  # Locust has no annotation there
-        except Exception as error:
+        except (Exception, gevent.Timeout) as error:  # a Timeout is no Exception, and checks are made with it
             # Of on_start, on_stop or wait_time: it has ended this user's tasks, and nobody else hears of it.
             share.tasks.raised(error)
 

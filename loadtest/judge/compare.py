@@ -181,9 +181,10 @@ def primary_of(rules: Compare, manifest: Manifest) -> tuple[list[str], list[str]
     if rules.primary:
         return list(rules.primary), []
     named = list(dict.fromkeys(each.name for each in thresholds_of(manifest))) or list(DEFAULT)
-    if COMPLETE not in named and len(named) < MOST_PRIMARY:
-        named.append(COMPLETE)
-    return named[:MOST_PRIMARY], named[MOST_PRIMARY:]
+    # Whatever else is promised: who drops the slow answers must not look the same, or faster.
+    deciding = named[:MOST_PRIMARY]
+    rest = [name for name in named[MOST_PRIMARY:] if name != COMPLETE]
+    return deciding + [COMPLETE] * (COMPLETE not in deciding), rest
 
 
 def _rows(sides: tuple[Side, Side], rules: Compare, newest: Manifest, terms: Terms) -> tuple[Row, ...]:
@@ -220,14 +221,34 @@ def _rule(
     if missed:
         said = f"The baseline held what the candidate misses: {', '.join(missed)}."
         return Ruling("threshold newly missed", Exit.FAIL, said)
+    if failing := _failing(sides, most=True):
+        return Ruling("worse", Exit.FAIL, failing)
     outcome, reason = _unfailed(sides, rows, down)
     code = Exit.INVALID if outcome == UNKNOWN and not lenient else Exit.PASS
     return Ruling(outcome, code, " ".join(filter(None, [failures, reason])))
 
 
+def _failing(sides: tuple[Side, Side], *, most: bool) -> str:
+    """That runs of the candidate failed by their own verdicts and none of the baseline did; empty if not so.
+
+    ``most``: at least half of them; a single one may be a limit that lies near what both do.
+    """
+    before, after = ([run for run in side.runs if _failed(run)] for side in sides)
+    runs = len(sides[1].runs)
+    if before or not after or (2 * len(after) < runs) is most:
+        return ""
+    names = f"{len(after)} of {runs} runs of {sides[1].name} failed, of {sides[0].name} none"
+    return f"{names}: {section(after[0], 'verdict').get('reason')}" if most else names
+
+
+def _failed(run: Manifest) -> bool:
+    return section(run, "verdict").get("outcome") == "fail"
+
+
 def _unfailed(sides: tuple[Side, Side], rows: Sequence[Row], down: str) -> tuple[Outcome, str]:
     """The first that applies where nothing failed: cannot tell, better, same."""
-    if unknown := [*_doubts(sides, down), *(row.name for row in rows if row.primary and row.word == UNKNOWN)]:
+    doubts = [*_doubts(sides, down), *filter(None, [_failing(sides, most=False)])]
+    if unknown := [*doubts, *(row.name for row in rows if row.primary and row.word == UNKNOWN)]:
         return UNKNOWN, f"One cannot tell: {', '.join(unknown)}."
     if better := _told(rows, BETTER):
         return "faster" if better[0][0] == "faster" else "better", f"{_sentence(better)} Nothing is worse."

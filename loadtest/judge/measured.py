@@ -7,9 +7,19 @@ from dataclasses import dataclass
 
 from loadtest.judge.counts import CAME_BACK, SEQUENCED, cut_short, misnumbered
 from loadtest.judge.generator import coalesced_share
-from loadtest.judge.sections import NS_PER_MS, Manifest, number, planned, section, tick_ns, whole
+from loadtest.judge.sections import (
+    BY_TARGET,
+    NS_PER_MS,
+    Manifest,
+    breaks_turns,
+    number,
+    planned,
+    section,
+    tick_ns,
+    whole,
+)
 from loadtest.judge.unanswered import unbounded
-from loadtest.plan.threshold import Threshold, split_metric
+from loadtest.plan.threshold import COMPLETE_RATIO, DELIVERY_RATIOS, Threshold, split_metric
 from loadtest.units import format_count, format_ms, format_ratio
 
 COARSE_NS = 100_000
@@ -69,8 +79,30 @@ def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
 
     Where a time of turns is limited from above, its percentiles are those of all turns that were due.
     """
+    if threshold.default and threshold.name == COMPLETE_RATIO and breaks_turns(manifest):
+        return _complete_of_kept(manifest)
+    if threshold.default and threshold.name in DELIVERY_RATIOS:
+        return _seen_of_delivered(threshold.name.split(".")[1], manifest)
     from_above = threshold.operator in {"<", "<="}
     return of_all_due(threshold.name, manifest) if from_above else lookup(threshold.name, manifest)
+
+
+def _complete_of_kept(manifest: Manifest) -> Measurement:
+    """The part of the turns that were complete, without those whose connection the plan took away."""
+    turns = section(manifest, "counts", "measured", "turns")
+    complete = whole(turns.get("complete"))
+    kept = complete + sum(whole(turns.get(name)) for name in BY_TARGET)
+    if not kept:
+        return Measurement(None, 0, "no turn came to an end that the plan did not bring about")
+    why = "without turns that were abandoned, lost or not attempted, as the plan takes connections away"
+    return Measurement(complete / kept, kept, why)
+
+
+def _seen_of_delivered(what: str, manifest: Manifest) -> Measurement:
+    """The part of the events that were seen to be lost, duplicate and so on: at least so many."""
+    events = section(manifest, "counts", "measured", "events")
+    of = max(whole(events.get("expected")), whole(events.get("received")), whole(events.get(what)), 1)
+    return Measurement(whole(events.get(what)) / of, of)
 
 
 def of_all_due(name: str, manifest: Manifest) -> Measurement:

@@ -14,7 +14,6 @@ from loadtest.plan.threshold import (
     default_thresholds,
     parse_threshold,
 )
-from loadtest.units import parse_ratio
 
 
 def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
@@ -29,12 +28,10 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
     written = thresholds_of(manifest)
     by_tasks = bool(section(manifest, "load", "planned").get("by_tasks"))
     idle = by_tasks and not whole(section(manifest, "counts", "measured", "turns").get("due"))
-    leavers = section(settings(manifest, "chaos"), "leavers").get("share")
     defaults = default_thresholds(
         written,
         [name for name, said in settings(manifest, "thresholds").items() if said == TURNED_OFF],
         ends=sends_turns(manifest) and turns_end(manifest) and not idle,
-        leaving=parse_ratio(str(leavers)) if leavers else 0.0,
         stages=len(settings(manifest, "load").get("stages") or ()),
     )
     counted = section(manifest, "counts", "measured", "events")

@@ -69,6 +69,16 @@ def turns_end(manifest: Manifest) -> bool:
     return bool(events.get("end")) or events.get("count") is not None
 
 
+BY_TARGET = ("failed", "timed_out", "refused")
+"""Outcomes of turns that cannot come of connections that we took away ourselves."""
+
+
+def breaks_turns(manifest: Manifest) -> bool:
+    """Whether the plan itself takes connections away from turns: users leave, or are cut off."""
+    chaos = settings(manifest, "chaos")
+    return bool(section(chaos, "leavers") or section(chaos, "cut"))
+
+
 def observed(manifest: Manifest) -> list[Mapping[str, Any]]:
     """The facts that the generator noted while it ran: ``{code, numbers}``."""
     found = manifest.get("observed")

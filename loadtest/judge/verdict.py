@@ -22,8 +22,17 @@ from loadtest.judge.generator import longest_lateness_ms, saturated
 from loadtest.judge.measured import Measurement, measured_for
 from loadtest.judge.promises import late_for, response_metric
 from loadtest.judge.refusing import likely, still_opening
-from loadtest.judge.sections import Manifest, model, section, turns_end, whole
-from loadtest.plan.threshold import Threshold
+from loadtest.judge.sections import (
+    BY_TARGET,
+    Manifest,
+    breaks_turns,
+    model,
+    section,
+    sends_turns,
+    turns_end,
+    whole,
+)
+from loadtest.plan.threshold import DEFAULT_RATIO, Threshold
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 
 NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})
@@ -196,7 +205,7 @@ def _missed(case: Case) -> Ruling | None:
     foreign = whole(section(case.manifest, "counts", "events").get("foreign"))
     judged = any(threshold.name.startswith("events.foreign") for threshold in case.thresholds)
     told = [f"{format_count(foreign)} events of other users arrived."] if foreign and not judged else []
-    told += _none_complete(case)
+    told += [*_none_complete(case), *_silent_turns(case), *_not_held(case)]
     if missed:
         told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")
         told += _failed_turns(case)
@@ -229,9 +238,35 @@ def _none_complete(case: Case) -> list[str]:
     """That every turn failed: no threshold that a scenario leaves out makes a pass of that."""
     turns = section(case.manifest, "counts", "measured", "turns")
     due = whole(turns.get("due"))
-    if not due or whole(turns.get("complete")) or not turns_end(case.manifest):
+    ours = breaks_turns(case.manifest) and not any(whole(turns.get(name)) for name in BY_TARGET)
+    if not due or whole(turns.get("complete")) or not turns_end(case.manifest) or ours:
         return []
     return [f"None of the {format_count(due)} turns due was complete."]
+
+
+def _silent_turns(case: Case) -> list[str]:
+    """That turns which have no end, so that none is ever complete, got no event either."""
+    of_due = section(case.manifest, "of_due", "turn.first_event")
+    due = whole(of_due.get("n"))
+    silent = due - whole(of_due.get("answered"))
+    if turns_end(case.manifest) or breaks_turns(case.manifest) or silent <= due * (1 - DEFAULT_RATIO):
+        return []
+    return [f"{format_count(silent)} of {format_count(due)} turns due got no event."]
+
+
+def _not_held(case: Case) -> list[str]:
+    """That connections were closed where to stay open is all that was asked, and nothing is said of it."""
+    connections = section(case.manifest, "counts", "connections")
+    closed, ready = sum(section(connections, "closed").values()), whole(connections.get("ready"))
+    said = any(threshold.name.startswith("connections.closed") for threshold in case.thresholds)
+    if (
+        sends_turns(case.manifest)
+        or breaks_turns(case.manifest)
+        or said
+        or closed <= ready * (1 - DEFAULT_RATIO)
+    ):
+        return []
+    return [f"{format_count(closed)} of {format_count(ready)} connections that were ready were closed."]
 
 
 def _tasks_failed(case: Case) -> Ruling | None:

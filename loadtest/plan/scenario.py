@@ -230,7 +230,6 @@ class Scenario:
             self.thresholds,
             self.turned_off,
             ends=sends and self.protocol.events.ends,
-            leaving=self.chaos.leavers,
             stages=len(self.load.stages),
         )
         return (*self.thresholds, *defaults)

@@ -145,29 +145,27 @@ def default_thresholds(
     turned_off: Collection[str],
     *,
     ends: bool,
-    leaving: float = 0.0,
     stages: int = 0,
 ) -> tuple[Threshold, ...]:
     """The thresholds by which a run is judged where the scenario says nothing else.
 
-    ``ends``: it sends turns that can be complete. ``leaving`` is the part of the turns that users leave on
-    purpose, as the plan says. A scenario that says something of single stages says it of the others too: each
-    of the others is judged by the default.
+    ``ends``: it sends turns that can be complete. Where a scenario says something of single stages, each of
+    the others is judged by the default.
     """
     named: dict[str, set[int | None]] = {
         name: {each.stage for each in written if each.name in stated} for name, stated in STATED_BY.items()
     }
     found = []
     if ends and COMPLETE_RATIO not in turned_off:
-        at_least = round((1 - leaving) * DEFAULT_RATIO, 4)
-        found += [_default(COMPLETE_RATIO, at_least, stage) for stage in _left(named[COMPLETE_RATIO], stages)]
+        said = _unsaid(named[COMPLETE_RATIO], stages)
+        found += [_default(COMPLETE_RATIO, DEFAULT_RATIO, stage) for stage in said]
     if READY_RATIO not in turned_off and not named[READY_RATIO]:
         found.append(_default(READY_RATIO, DEFAULT_RATIO, None))
     delivery = [name for name in DELIVERY_RATIOS if name not in turned_off and not named[name]]
     return (*found, *(_at_most(name) for name in delivery))
 
 
-def _left(named: Collection[int | None], stages: int) -> list[int | None]:
+def _unsaid(named: Collection[int | None], stages: int) -> list[int | None]:
     """The stages of which nothing is said; None alone stands for the whole run."""
     if not named:
         return [None]
