@@ -66,6 +66,7 @@ def test_what_only_they_brought_about_is_counted_apart() -> None:
         "chaos.slow.events.late": 2,
         "chaos.slow.turns.begun": 2,
         "chaos.slow.turns.complete": 1,
+        "chaos.slow.turns.no_first_event": 1,
         "chaos.slow.turns.timed_out": 1,
     }
     assert taken(recorder, aside).counters == {}

@@ -393,7 +393,9 @@ def test_stages_against_a_real_target(simulator: Simulator, tmp_path: Path) -> N
     before = simulator.stats()["connections"]["established"]
     text = STAGES.replace('"2s"', '"400ms"').replace('"500ms"', '"100ms"')
     driven = drive(scenario_of(tmp_path, text), simulator.url)
-    assert driven.counts("connections.") == {"attempted": 5, "established": 5, "ready": 5, "left": 5}
+    assert driven.counts("connections.") == {
+        "due": 5, "attempted": 5, "established": 5, "ready": 5, "left": 5,
+    }  # fmt: skip
     turns = driven.counts("turns.")
     assert turns["due"] == turns["complete"] == driven.share.schedule.due()
     assert simulator.stats()["connections"]["established"] == before + 5

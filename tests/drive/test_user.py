@@ -243,7 +243,7 @@ def test_a_task_that_raises_is_counted_and_told_once(
             self.turn(question="Why?")
             assert False, "it is wrong"  # noqa: B011, PT015 - as a user writes it
 
-    ended = run(Asserting, server, connections=2, duration_ns=SECOND // 2)
+    ended = run(Asserting, server, connections=2, duration_ns=3 * SECOND)
     raised = ended.count("tasks.raised")
     assert raised > 2
     assert ended.count("tasks.raised_by.AssertionError") == raised
@@ -266,7 +266,7 @@ def test_on_start_that_raises_is_counted_and_ends_its_user_alone(server: Address
         def ask(self) -> None:
             self.turn(question="Why?")
 
-    ended = run(Unprepared, server, duration_ns=SECOND // 5)
+    ended = run(Unprepared, server, duration_ns=2 * SECOND)
     assert ended.count("tasks.raised") == ended.count("tasks.raised_by.ZeroDivisionError") == 1
     assert ended.count("connections.ready") == 1
 

@@ -333,7 +333,7 @@ def test_the_reason_of_a_refusal_is_told(
 def test_binary_where_text_is_expected(refused: dict[str, Awaited]) -> None:
     ended = refused["binary"].end()
     counts = ended.manifest["counts"]
-    assert ended.code == 4, ended.screen
+    assert ended.code == 1, ended.screen
     assert counts["connections"]["ready"] == 3
     assert counts["events"]["received"] == counts["events"]["malformed"] == counts["events"]["sent"] == 12
     assert counts["turns"]["timed_out"] == counts["turns"]["due"] == 12

@@ -175,7 +175,7 @@ def test_what_tasks_send_is_kept_and_judged(asked: Awaited) -> None:
     assert sorted(np.unique(turns["position"]).tolist()) == [0, 1, 2, 3]
     verdict = ended.manifest["verdict"]
     assert verdict["exit_code"] == 0
-    assert [row["outcome"] for row in verdict["thresholds"]] == ["held", "held"]
+    assert {row["outcome"] for row in verdict["thresholds"]} == {"held"}
     assert ended.manifest["metrics"]["turn.completion"]["n"] == 18
     assert (ended.folder / "report.html").exists()
 
