@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loadtest.judge.measured import Measurement, lookup, of_all_due
-from loadtest.judge.sections import BY_TARGET, Manifest, breaks_turns, planned, section, turns_end, whole
+from loadtest.judge.sections import (
+    BY_TARGET,
+    Manifest,
+    breaks_turns,
+    planned,
+    section,
+    turns_never_end,
+    whole,
+)
 
 StandingKind = Literal["measured", "unanswered", "down", "left out"]
 """``measured``: the target answered. ``unanswered``: connections came up, and no turn was ever complete.
@@ -51,7 +59,8 @@ def standing(manifest: Manifest) -> Standing:
         return Standing("down", "could not reach the target")
     turns = section(manifest, "counts", "measured", "turns")
     ours = breaks_turns(manifest) and not any(whole(turns.get(name)) for name in BY_TARGET)
-    if turns_end(manifest) and whole(turns.get("due")) and turns.get("complete") == 0 and not ours:
+    endless = turns_never_end(manifest)
+    if whole(turns.get("due")) and turns.get("complete") == 0 and not endless and not ours:
         return Standing("unanswered", "had no turn complete")
     return Standing("measured")
 

@@ -69,6 +69,11 @@ def turns_end(manifest: Manifest) -> bool:
     return bool(events.get("end")) or events.get("count") is not None
 
 
+def turns_never_end(manifest: Manifest) -> bool:
+    """Whether the protocol is known, and its turns have no end."""
+    return bool(settings(manifest, "protocol", "events")) and not turns_end(manifest)
+
+
 BY_TARGET = ("failed", "timed_out", "refused")
 """Outcomes of turns that cannot come of connections that we took away ourselves."""
 

@@ -108,7 +108,7 @@ def test_what_decides() -> None:
     assert primary_of(Compare(), run(thresholds={})) == (list(DEFAULT), [])
     names = [f"turn.first_event.p{q}" for q in (50, 75, 90, 95, 96, 97, 98)]
     crowded = run(thresholds=dict.fromkeys(names, "< 1s"))
-    assert primary_of(Compare(), crowded) == (names[:6], names[6:])
+    assert primary_of(Compare(), crowded) == ([*names[:6], COMPLETE], names[6:])
 
 
 def test_the_rules_are_those_of_the_scenario() -> None:
@@ -167,3 +167,19 @@ def test_too_few_pairs_are_told_with_their_difference() -> None:
 
 def test_nothing_compared_is_not_known() -> None:
     assert worst([]) == Exit.INVALID
+
+
+def failing(name: str, n: int, of: int) -> Side:
+    """``n`` of so many runs failed by their own verdict, whose numbers are those of the others."""
+    failed = {"verdict": {"outcome": "fail", "reason": "1 event of another user arrived."}}
+    return side(name, [deep(each, failed) if at < n else each for at, each in enumerate(v2(1.0).runs[:of])])
+
+
+def test_runs_that_failed_by_their_own_verdict_are_never_the_same() -> None:
+    found = compare(v1(), failing("v2", 3, 5)).ruling
+    assert (found.outcome, found.exit_code) == ("worse", 1)
+    assert found.reason == "3 of 5 runs of v2 failed, of v1 none: 1 event of another user arrived."
+    found = compare(v1(), failing("v2", 1, 5)).ruling
+    assert (found.outcome, found.exit_code) == ("cannot tell", 4)
+    assert "1 of 5 runs of v2 failed, of v1 none" in found.reason
+    assert compare(failing("v1", 1, 5), failing("v2", 1, 5)).ruling.outcome == "same"

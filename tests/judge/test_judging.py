@@ -244,3 +244,11 @@ def test_users_whose_tasks_sent_no_turn_need_none_complete() -> None:
     assert [row_["name"] for row_ in found["thresholds"]] == ["connections.ready.ratio"]
     found = judged(by_tasks, good_totals({"turns.complete": 30, "turns.failed": 10}))["verdict"]
     assert found["exit_code"] == 1
+
+
+def test_a_default_on_delivery_judges_what_was_seen() -> None:
+    cut = {"turns.complete": 30, "turns.timed_out": 10, "events.lost": 1}
+    found = judged(manifest({"turns.complete.ratio": ">= 70%"}), good_totals(cut))["verdict"]
+    assert found["outcome"] == "pass"
+    wild = {"turns.misnumbered_by.gap_too_wide": 1, "events.duplicate": 90}
+    assert judged(manifest(), good_totals(wild))["verdict"]["outcome"] == "fail"

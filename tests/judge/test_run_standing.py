@@ -102,3 +102,13 @@ def test_times_are_missing_because_no_turn_was_complete() -> None:
     assert (found.value, found.reason) == (None, "no turn was complete")
     assert value_in("turns.complete.ratio", silent).value == 0
     assert value_in("turn.first_event.p95", run(0)).value == 50.0
+
+
+def test_turns_that_never_end_or_that_the_plan_took_away_are_no_failing() -> None:
+    counts = {"measured": {"turns": {"due": 10, "complete": 0, "abandoned": 10}}}
+    made = {"status": "complete", "counts": counts, "verdict": {"outcome": "pass"}}
+    endless = {"scenario": {"settings": {"protocol": {"events": {"turn": ["id"]}}}}}
+    leavers = {"scenario": {"settings": {"chaos": {"leavers": {"share": "100%"}}}}}
+    assert standing(made).kind == "unanswered"
+    assert standing({**made, **endless}).kind == "measured"
+    assert standing({**made, **leavers}).kind == "measured"

@@ -444,3 +444,38 @@ def test_a_layer_that_never_answered_is_not_told_as_one_that_said_no(layer: str)
     silent = totals({"connections.attempted": 1, f"connections.refused.{layer}": 1})
     found = verdict(totals_=silent, refusals={f"{layer}: no answer within 10 s": 1})
     assert "does not answer the" in found["reason"]
+
+
+ENDLESS = {"scenario__settings__protocol": {"events": {"turn": ["id"]}}}
+ENDS = {"scenario__settings__protocol": {"events": {"end": ["done"]}}}
+LEAVERS = {"scenario__settings__chaos": {"leavers": {"share": "10%"}}}
+
+
+def test_turns_without_an_end_need_an_event() -> None:
+    silent = good_totals({"turns.complete": 0, "turns.timed_out": 40, "turns.no_first_event": 35})
+    found = verdict(totals_=silent, **ENDLESS)
+    assert ruling(found) == ("fail", 1)
+    assert "turns due got no event." in found["reason"]
+    answered = good_totals({"turns.complete": 0, "turns.abandoned": 40, "turns.no_first_event": 0})
+    assert ruling(verdict(totals_=answered, **ENDLESS)) == ("pass", 0)
+
+
+def test_connections_that_are_only_held_are_to_stay_open() -> None:
+    closed = good_totals({"connections.closed.1011": 4})
+    held = {"scenario__settings__traffic": {"turns": 0}}
+    assert verdict(totals_=closed, **held)["reason"] == "4 of 4 connections that were ready were closed."
+    allowed = parse_threshold("connections.closed", "<= 4")
+    assert ruling(verdict(allowed, totals_=closed, **held)) == ("pass", 0)
+    assert ruling(verdict(totals_=closed)) == ("pass", 0)
+
+
+def test_turns_that_the_plan_took_away_are_no_failure() -> None:
+    default = replace(HELD, default=True)
+    left = good_totals({"turns.complete": 30, "turns.abandoned": 10})
+    assert ruling(verdict(default, totals_=left, **ENDS, **LEAVERS)) == ("pass", 0)
+    assert ruling(verdict(default, totals_=left, **ENDS)) == ("fail", 1)
+    failed = good_totals({"turns.complete": 30, "turns.failed": 10})
+    assert ruling(verdict(default, totals_=failed, **ENDS, **LEAVERS)) == ("fail", 1)
+    everybody = good_totals({"turns.complete": 0, "turns.abandoned": 40})
+    row = verdict(default, totals_=everybody, **ENDS, **LEAVERS)["thresholds"][0]
+    assert row["outcome"] == "not_measured"
