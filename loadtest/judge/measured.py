@@ -15,10 +15,11 @@ from loadtest.judge.sections import (
     number,
     planned,
     section,
+    settings,
     tick_ns,
     whole,
 )
-from loadtest.judge.unanswered import unbounded
+from loadtest.judge.unanswered import SLOW, unbounded
 from loadtest.plan.threshold import COMPLETE_RATIO, DELIVERY_RATIOS, Threshold, split_metric
 from loadtest.units import format_count, format_ms, format_ratio
 
@@ -79,7 +80,7 @@ def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
 
     Where a time of turns is limited from above, its percentiles are those of all turns that were due.
     """
-    if threshold.default and threshold.name == COMPLETE_RATIO and breaks_turns(manifest):
+    if threshold.default and threshold.name == COMPLETE_RATIO and settings(manifest, "chaos"):
         return _complete_of_kept(manifest)
     if threshold.default and threshold.name in DELIVERY_RATIOS:
         return _seen_of_delivered(threshold.name.split(".")[1], manifest)
@@ -88,14 +89,22 @@ def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
 
 
 def _complete_of_kept(manifest: Manifest) -> Measurement:
-    """The part of the turns that were complete, without those whose connection the plan took away."""
-    turns = section(manifest, "counts", "measured", "turns")
-    complete = whole(turns.get("complete"))
-    kept = complete + sum(whole(turns.get(name)) for name in BY_TARGET)
-    if not kept:
+    """The part of the turns that were complete, without those that the plan itself kept from it.
+
+    These are the turns of users whom it makes read slowly, and, where it takes connections away, those that
+    were abandoned, lost or not attempted.
+    """
+    counts = section(manifest, "counts", "measured")
+    chaos, turns = section(counts, "chaos"), section(counts, "turns")
+    ends = BY_TARGET if breaks_turns(manifest) else (*BY_TARGET, "lost", "abandoned", "not_attempted")
+    kept = {
+        name: max(0, whole(turns.get(name)) - whole(chaos.get(f"{SLOW}{name}")))
+        for name in ("complete", *ends)
+    }
+    of = sum(kept.values())
+    if not of:
         return Measurement(None, 0, "no turn came to an end that the plan did not bring about")
-    why = "without turns that were abandoned, lost or not attempted, as the plan takes connections away"
-    return Measurement(complete / kept, kept, why)
+    return Measurement(kept["complete"] / of, of, "without turns that the plan itself kept from their end")
 
 
 def _seen_of_delivered(what: str, manifest: Manifest) -> Measurement:

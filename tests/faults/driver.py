@@ -18,7 +18,9 @@ from typing import Any
 
 from loadtest.errors import Exit, LoadtestError
 from loadtest.run import RunOptions, executing
-from loadtest.simulator.process import Simulator
+from loadtest.simulator.process import Simulator, SimulatorError
+
+ASKED_AGAIN = 5
 
 
 def perform(job: dict[str, Any]) -> dict[str, Any]:
@@ -46,10 +48,18 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
             # A run that crashes must not take the others with it: its test tells.
             screen.write(traceback.format_exc())
             code = int(Exit.INTERNAL)
-        stats = simulator.stats()
+        stats = _stats(simulator)
     folders = sorted(results.iterdir()) if results.exists() else []
     folder = str(folders[0]) if folders else None
     return {"id": job["id"], "code": code, "folder": folder, "stats": stats, "screen": screen.getvalue()}
+
+
+def _stats(simulator: Simulator) -> dict[str, Any]:
+    """What the simulator counted; one that freezes answers when it is awake."""
+    for _ in range(ASKED_AGAIN):
+        with contextlib.suppress(SimulatorError):
+            return simulator.stats()
+    return simulator.stats()
 
 
 def main() -> None:

@@ -67,9 +67,9 @@ SCENARIOS: Mapping[str, tuple[str, ...]] = {
     ),
     "spike": (
         (
-            'load.stages=[{for="1s",connections=10,thresholds={"turn.first_event.p95"="< 100ms"}},'
+            'load.stages=[{for="3s",connections=10,thresholds={"turn.first_event.p95"="< 100ms"}},'
             '{for="1s",connections=100,thresholds={"turn.first_event.p95"="< 1s"}},'
-            '{for="1s",connections=10,thresholds={"turn.first_event.p95"="< 100ms"}}]'
+            '{for="3s",connections=10,thresholds={"turn.first_event.p95"="< 100ms"}}]'
         ),
         *BRIEF,
     ),

@@ -479,3 +479,12 @@ def test_turns_that_the_plan_took_away_are_no_failure() -> None:
     everybody = good_totals({"turns.complete": 0, "turns.abandoned": 40})
     row = verdict(default, totals_=everybody, **ENDS, **LEAVERS)["thresholds"][0]
     assert row["outcome"] == "not_measured"
+
+
+def test_users_who_read_slowly_by_plan_are_no_failure() -> None:
+    slow = {"scenario__settings__chaos": {"slow_readers": {"share": "20%", "rate": "4B/s"}}}
+    default = replace(HELD, default=True)
+    counted = {"turns.complete": 32, "turns.timed_out": 8, "chaos.slow.turns.timed_out": 8}
+    assert ruling(verdict(default, totals_=good_totals(counted), **ENDS, **slow)) == ("pass", 0)
+    others = {**counted, "chaos.slow.turns.timed_out": 4}
+    assert ruling(verdict(default, totals_=good_totals(others), **ENDS, **slow)) == ("fail", 1)
