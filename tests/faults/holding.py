@@ -14,9 +14,10 @@ from tests.faults.plans import INFORMATIONAL, NOISE, NUMBERED, PER_TURN, THRESHO
 from tests.faults.rows import AT_LEAST, AT_MOST, UNKNOWN, Bound, Change, Changes, Row
 from tests.faults.running import Found
 
-UNTOLD = ("bytes.", "events.coalesced", "events.unmeasured.")
+UNTOLD = ("bytes.", "events.coalesced", "events.unmeasured.", "turns.no_first_event")
 """Counters that differ between two runs without faults: times are written with more or fewer digits, and how
-many events share a read is the kernel's doing. The reasons of unmeasured counters are text."""
+many events share a read is the kernel's doing. The reasons of unmeasured counters are text. Which failed
+turns had a first event follows from when the fault struck, and is held by itself below."""
 
 RELATIONS = {">=": operator.ge, "<": operator.lt}
 
@@ -145,6 +146,13 @@ def verdict_of(counts: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
             outcomes[f"connections.{name}"] = "missed"
     if counts.get("turns.complete", 0) < counts["turns.due"]:
         outcomes["turns.complete.ratio"] = "missed"
+    # What is judged by default: 1 % may fail.
+    if counts.get("connections.ready", 0) < 0.99 * counts.get("connections.due", 0):
+        outcomes["connections.ready.ratio"] = "missed"
+    if counts.get("events.malformed", 0) > 0.01 * max(
+        counts.get("events.received", 0), counts.get("events.expected") or 0
+    ):
+        outcomes["events.malformed.ratio"] = "missed"
     return _exit_code(counts, set(outcomes.values())), outcomes
 
 
@@ -163,6 +171,9 @@ def _wrong_verdict(found: Found, expected: Mapping[str, Any]) -> Iterator[str]:
         code = 1
     if found.code != code or found.manifest["verdict"]["exit_code"] != code:
         yield f"it ended with {found.code}, not {code}: {found.manifest['verdict']['reason']}"
+    silent = found.counts.get("turns.no_first_event", 0)
+    if silent > sum(found.counts.get(f"turns.{name}", 0) for name in BROKEN):
+        yield f"{silent} failed turns had no first event, more than failed"
     for name, outcome in outcomes.items():
         if rows[name] != outcome:
             yield f"the threshold on {name} is {rows[name]}, not {outcome}"
