@@ -106,3 +106,11 @@ def test_a_threshold_that_the_candidate_misses_is_never_green() -> None:
     assert told.tone != "good"
     missed = {row["name"] for run in runs for row in run.manifest["verdict"]["thresholds"]}
     assert {each.tone for each in told.primary if each.name in missed} == {"bad"}
+
+
+def test_a_target_that_was_down_is_a_failure_of_the_comparison() -> None:
+    down = copy.deepcopy(release("v2", 5))
+    down[-1].manifest["verdict"]["outcome"] = "unreachable"
+    (found,) = of(("v1", release("v1", 5)), ("v2", down))
+    assert found.comparison.ruling.outcome == "worse"
+    assert counted([found.comparison])[1] >= 1
