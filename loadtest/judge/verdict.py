@@ -30,6 +30,7 @@ from loadtest.judge.sections import (
     section,
     sends_turns,
     turns_end,
+    turns_never_end,
     whole,
 )
 from loadtest.plan.threshold import DEFAULT_RATIO, Threshold
@@ -249,7 +250,8 @@ def _silent_turns(case: Case) -> list[str]:
     of_due = section(case.manifest, "of_due", "turn.first_event")
     due = whole(of_due.get("n"))
     silent = due - whole(of_due.get("answered"))
-    if turns_end(case.manifest) or breaks_turns(case.manifest) or silent <= due * (1 - DEFAULT_RATIO):
+    endless = turns_never_end(case.manifest) and not breaks_turns(case.manifest)
+    if not endless or silent <= due * (1 - DEFAULT_RATIO):
         return []
     return [f"{format_count(silent)} of {format_count(due)} turns due got no event."]
 

@@ -113,10 +113,15 @@ class Board:
 
 
 def boards(items: Sequence[Compared]) -> list[Board]:
-    """A board per scenario, in order; what may not be compared, or has only pruned runs, is not drawn."""
+    """A board per scenario, in order.
+
+    Not drawn is what may not be compared, what has only pruned runs, and a side whose target never answered.
+    """
     groups: dict[str, list[Compared]] = {}
     for each in items:
-        if each.comparison.rows and each.baseline and each.candidate:
+        sides = (each.comparison.baseline, each.comparison.candidate)
+        silent = any(side.failed == len(side.runs) for side in sides)
+        if each.comparison.rows and each.baseline and each.candidate and not silent:
             groups.setdefault(each.comparison.scenario, []).append(each)
     return [_board(scenario, group) for scenario, group in groups.items()]
 

@@ -166,7 +166,7 @@ def test_thresholds_of_a_file_replace_all(capsys: pytest.CaptureFixture[str]) ->
     Path("strict.toml").write_text('[thresholds]\n"turns.complete.ratio" = ">= 99%"\n')
     assert main(["report", "--thresholds", "strict.toml", "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)["verdict"]["thresholds"]
-    assert [row["name"] for row in rows] == ["turns.complete.ratio"]
+    assert [row["name"] for row in rows] == ["turns.complete.ratio", "connections.ready.ratio"]
     both = ("--thresholds", "strict.toml", "--set", "thresholds.turn.completion.p95=< 1ms")
     assert main(["report", *both, "--exit-code"]) == 1
 

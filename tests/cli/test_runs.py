@@ -33,9 +33,9 @@ def test_every_run_has_its_outcome_oldest_first(capsys: pytest.CaptureFixture[st
     lines = capsys.readouterr().out.splitlines()
     told = {label: line for line in lines for label in ("good", "slow", "killed") if f"-{label} " in line}
     assert told["good"].startswith("pass ")
-    assert told["good"].endswith("  SIMULATED  3 held")
+    assert told["good"].endswith("  SIMULATED  5 held")
     assert told["slow"].startswith("fail ")
-    assert told["slow"].endswith("  SIMULATED  1 of 3 missed: turn.first_event.p95 400 ms")
+    assert told["slow"].endswith("  SIMULATED  1 of 5 missed: turn.first_event.p95 400 ms")
     assert told["killed"].startswith(("running ", "cut short "))
     assert told["killed"].endswith("  SIMULATED")
 
@@ -46,7 +46,7 @@ def test_without_a_command_they_are_listed(
     store(Path("elsewhere"), "v1")
     monkeypatch.setenv("LOADTEST_RESULTS", "elsewhere")
     assert main(["runs"]) == 0
-    assert "agent-burst-v1  SIMULATED  3 held" in capsys.readouterr().out
+    assert "agent-burst-v1  SIMULATED  5 held" in capsys.readouterr().out
 
 
 def test_what_a_target_said_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +79,7 @@ def test_what_readiness_asked_is_not_listed_unless_wanted(capsys: pytest.Capture
     assert said.err == "1 run that `ready` or `watch` made is left out; --all lists it\n"
     assert main(["runs", "list", "--all"]) == 0
     said = capsys.readouterr()
-    assert f"{asked.name}  SIMULATED  asked by ready: websocket  3 held" in said.out
+    assert f"{asked.name}  SIMULATED  asked by ready: websocket  5 held" in said.out
     assert said.err == ""
     assert main(["runs", "show"]) == 0
     assert "-agent-burst-v1\n" in capsys.readouterr().out.splitlines(keepends=True)[0]
@@ -162,7 +162,7 @@ def test_the_baseline_is_marked_shown_and_never_pruned(capsys: pytest.CaptureFix
     assert main(["runs", "baseline"]) == 0
     assert capsys.readouterr().out == "baseline   20261122T121530Z-agent-burst-v1\n" * 2
     assert main(["runs", "list"]) == 0
-    assert capsys.readouterr().out.endswith("  SIMULATED  baseline  3 held\n")
+    assert capsys.readouterr().out.endswith("  SIMULATED  baseline  5 held\n")
     assert main(["runs", "prune", "--keep", "1ns"]) == 0
     assert "spared  20261122T121530Z-agent-burst-v1: it belongs to the baseline" in capsys.readouterr().out
     assert main(["runs", "baseline", "v9"]) == 2
