@@ -319,3 +319,11 @@ def test_a_name_that_nothing_measures_has_no_number(name: str) -> None:
 def test_what_is_kept_only_when_it_rose_is_0_elsewhere() -> None:
     assert found("connections.reconnected").value == 0
     assert found("turns.resumed").value == 0
+
+
+def test_of_no_connection_due_there_is_no_part_that_was_ready() -> None:
+    part = {"part": {"from_s": 5, "to_s": 6}, "counts": {"connections": {"ready": 0}}}
+    measured = lookup("connections.ready.ratio", part)
+    assert (measured.value, measured.reason) == (None, "no connection was due")
+    counted = {"counts": {"connections": {"due": 10, "ready": 9, "reconnected": 1}}}
+    assert lookup("connections.ready.ratio", counted).value == 0.8

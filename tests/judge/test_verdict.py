@@ -237,6 +237,7 @@ LAGGING = {"cpu": 0.5, "loop_lag_ns": 80e6}
         (150.0, 90.0, 5.0, LAGGING, "missed"),
         (90.0, 40.0, 50.0, LAGGING, "held"),
         (190.0, 90.0, 80.0, LAGGING, "missed"),
+        (150.0, 120.0, 70.0, LAGGING, "missed"),
         (150.0, 90.0, 60.0, {"loop_lag_ns": 1e6}, "missed"),
     ],
 )

@@ -209,3 +209,9 @@ def test_a_single_cut_and_even_waits_are_told(folder: Folder) -> None:
     text = told(folder.load(HEAD + load + "[chaos]\ncut = { share = '50%', at = '5s' }\n"))
     assert "one that is lost is opened again after 100 ms; 3 tries" in text
     assert "are cut, 5 s after the start\n" in f"{text}\n"
+
+
+def test_what_is_turned_off_is_said(folder: Folder) -> None:
+    off = "[thresholds]\n'turns.complete.ratio' = 'none'\n"
+    text = told(folder.load("protocol = 'echo'\n[target]\nurl = 'simulator'\n" + EVERY + off))
+    assert "turns.complete.ratio: turned off" in text
