@@ -385,7 +385,7 @@ def test_who_leaves_while_opening_has_left() -> None:
     assert spoken.counts("connections.") == {"attempted": 1, "left": 1}
     assert spoken.closed == 1
     assert spoken.line.closed
-    assert spoken.share.still_opening == ["tcp: no answer yet"]
+    assert spoken.stage.still_opening == ["tcp: no answer yet"]
     spoken.poller.pass_until(START + 60 * SECOND)
     assert spoken.counts("connections.refused.") == {}
 
@@ -403,7 +403,7 @@ def test_who_leaves_while_getting_ready_was_not_refused() -> None:
     spoken.arrive(close_frame(1000))
     assert spoken.counts("connections.") == {"attempted": 1, "established": 1, "left": 1}
     assert spoken.closed == 1
-    (told,) = spoken.share.still_opening
+    (told,) = spoken.stage.still_opening
     assert told.startswith("ready: waited for a message with type = ")
     assert told.endswith("; nothing came")
 
