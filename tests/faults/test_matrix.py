@@ -61,7 +61,7 @@ def test_without_a_fault_nothing_is_found(plan: Plan, look: Look) -> None:
         assert counts[f"turns.{name}"] == plan.due
     for name in ("sent", "received", "matched", "expected"):
         assert counts[f"events.{name}"] == plan.due * (1 if name == "sent" else 7)
-    good = {"attempted", "established", "ready", "peak", "left"}
+    good = {"due", "attempted", "established", "ready", "peak", "left"}
     told = {name.removeprefix("connections.") for name in counts if name.startswith("connections.")}
     assert told == good
 

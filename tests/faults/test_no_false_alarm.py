@@ -26,6 +26,7 @@ SEEDS = range(1, 21)
 
 SOUND = {
     "connections.attempted",
+    "connections.due",
     "connections.established",
     "connections.ready",
     "connections.peak",

@@ -54,7 +54,9 @@ LAYERS: list[tuple[str, Job, dict[str, int], str]] = [
 
 def connections(found: Found) -> dict[str, int]:
     told = found.counts.items()
-    return {name.removeprefix("connections."): n for name, n in told if name.startswith("connections.")}
+    counts = {name.removeprefix("connections."): n for name, n in told if name.startswith("connections.")}
+    assert counts.pop("due") == N
+    return counts
 
 
 @pytest.mark.parametrize(
