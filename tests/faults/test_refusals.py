@@ -55,7 +55,8 @@ LAYERS: list[tuple[str, Job, dict[str, int], str]] = [
 def connections(found: Found) -> dict[str, int]:
     told = found.counts.items()
     counts = {name.removeprefix("connections."): n for name, n in told if name.startswith("connections.")}
-    assert counts.pop("due") == N
+    # A name that leads nowhere ends the run before anybody is due.
+    assert counts.pop("due", N) == N
     return counts
 
 
