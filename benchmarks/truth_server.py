@@ -217,8 +217,12 @@ class TruthServer:
 
     def _take(self, peer: Peer, frame: bytes, ancillary: list[tuple[int, int, bytes]]) -> None:
         """One message: answer it now, or plan when."""
-        seconds, nanoseconds = TIMESPEC.unpack_from(ancillary[0][2])
-        arrived_ns = seconds * NS + nanoseconds
+        if ancillary:
+            seconds, nanoseconds = TIMESPEC.unpack_from(ancillary[0][2])
+            arrived_ns = seconds * NS + nanoseconds
+        else:
+            # The kernel switches stamps on a moment after the first socket asked: none for the first bytes.
+            arrived_ns = time.time_ns()
         payload = apply_mask(frame[6:], frame[2:6])
         # The last twelve digits of the id are the turn's number, as protocols/truth.toml has it.
         number = int(payload[-14:-2], 16)
