@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from loadtest.judge.counts import CAME_BACK, SEQUENCED, cut_short, misnumbered
 from loadtest.judge.generator import coalesced_share
 from loadtest.judge.sections import (
-    BY_TARGET,
     NS_PER_MS,
     Manifest,
-    breaks_turns,
     number,
     planned,
     section,
     settings,
+    target_outcomes,
     tick_ns,
     whole,
 )
@@ -91,15 +90,13 @@ def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
 def _complete_of_kept(manifest: Manifest) -> Measurement:
     """The part of the turns that were complete, without those that the plan itself kept from it.
 
-    These are the turns of users whom it makes read slowly, and, where it takes connections away, those that
-    were abandoned, lost or not attempted.
+    These are the turns of users whom it makes read slowly, and those of its own cuts and leavers.
     """
     counts = section(manifest, "counts", "measured")
     chaos, turns = section(counts, "chaos"), section(counts, "turns")
-    ends = BY_TARGET if breaks_turns(manifest) else (*BY_TARGET, "lost", "abandoned", "not_attempted")
     kept = {
         name: max(0, whole(turns.get(name)) - whole(chaos.get(f"{SLOW}{name}")))
-        for name in ("complete", *ends)
+        for name in ("complete", *target_outcomes(manifest))
     }
     of = sum(kept.values())
     if not of:

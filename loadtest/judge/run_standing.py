@@ -13,11 +13,11 @@ from typing import Literal
 
 from loadtest.judge.measured import Measurement, lookup, of_all_due
 from loadtest.judge.sections import (
-    BY_TARGET,
     Manifest,
     breaks_turns,
     planned,
     section,
+    target_outcomes,
     turns_never_end,
     whole,
 )
@@ -58,7 +58,7 @@ def standing(manifest: Manifest) -> Standing:
     if _is_down(manifest):
         return Standing("down", "could not reach the target")
     turns = section(manifest, "counts", "measured", "turns")
-    ours = breaks_turns(manifest) and not any(whole(turns.get(name)) for name in BY_TARGET)
+    ours = breaks_turns(manifest) and not any(whole(turns.get(name)) for name in target_outcomes(manifest))
     endless = turns_never_end(manifest)
     if whole(turns.get("due")) and turns.get("complete") == 0 and not endless and not ours:
         return Standing("unanswered", "had no turn complete")

@@ -74,14 +74,24 @@ def turns_never_end(manifest: Manifest) -> bool:
     return bool(settings(manifest, "protocol", "events")) and not turns_end(manifest)
 
 
-BY_TARGET = ("failed", "timed_out", "refused")
-"""Outcomes of turns that cannot come of connections that we took away ourselves."""
-
-
 def breaks_turns(manifest: Manifest) -> bool:
     """Whether the plan itself takes connections away from turns: users leave, or are cut off."""
     chaos = settings(manifest, "chaos")
     return bool(section(chaos, "leavers") or section(chaos, "cut"))
+
+
+def target_outcomes(manifest: Manifest) -> tuple[str, ...]:
+    """The outcomes of turns, but for complete, that are held against the target.
+
+    Where the plan takes connections away, a turn that was abandoned is not; nor is one that was lost or not
+    attempted, unless the target closed or refused a connection as well: then nobody knows whose doing it was.
+    """
+    always = ("failed", "timed_out", "refused")
+    if not breaks_turns(manifest):
+        return (*always, "lost", "not_attempted", "abandoned")
+    connections = section(manifest, "counts", "connections")
+    interfered = section(connections, "closed") or section(connections, "refused")
+    return (*always, "lost", "not_attempted") if interfered else always
 
 
 def observed(manifest: Manifest) -> list[Mapping[str, Any]]:

@@ -23,12 +23,12 @@ from loadtest.judge.measured import Measurement, measured_for
 from loadtest.judge.promises import late_for, response_metric
 from loadtest.judge.refusing import likely, still_opening
 from loadtest.judge.sections import (
-    BY_TARGET,
     Manifest,
     breaks_turns,
     model,
     section,
     sends_turns,
+    target_outcomes,
     turns_end,
     turns_never_end,
     whole,
@@ -239,8 +239,8 @@ def _none_complete(case: Case) -> list[str]:
     """That every turn failed: no threshold that a scenario leaves out makes a pass of that."""
     turns = section(case.manifest, "counts", "measured", "turns")
     due = whole(turns.get("due"))
-    ours = breaks_turns(case.manifest) and not any(whole(turns.get(name)) for name in BY_TARGET)
-    if not due or whole(turns.get("complete")) or not turns_end(case.manifest) or ours:
+    against = any(whole(turns.get(name)) for name in target_outcomes(case.manifest))
+    if not due or whole(turns.get("complete")) or not turns_end(case.manifest) or not against:
         return []
     return [f"None of the {format_count(due)} turns due was complete."]
 

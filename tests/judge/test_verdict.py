@@ -477,6 +477,12 @@ def test_turns_that_the_plan_took_away_are_no_failure() -> None:
     assert ruling(verdict(default, totals_=left, **ENDS)) == ("fail", 1)
     failed = good_totals({"turns.complete": 30, "turns.failed": 10})
     assert ruling(verdict(default, totals_=failed, **ENDS, **LEAVERS)) == ("fail", 1)
+    lost = {"turns.complete": 30, "turns.lost": 10}
+    assert ruling(verdict(default, totals_=good_totals(lost), **ENDS, **LEAVERS)) == ("pass", 0)
+    closed = good_totals({**lost, "connections.closed.1011": 2})
+    assert ruling(verdict(default, totals_=closed, **ENDS, **LEAVERS)) == ("fail", 1), (
+        "the target closed some"
+    )
     everybody = good_totals({"turns.complete": 0, "turns.abandoned": 40})
     row = verdict(default, totals_=everybody, **ENDS, **LEAVERS)["thresholds"][0]
     assert row["outcome"] == "not_measured"
