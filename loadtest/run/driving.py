@@ -101,9 +101,12 @@ def _follow(
 def _children(host: str, port: int, n: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """``n`` worker processes of this machine, ended by their process ids."""
     command = [sys.executable, "-m", "loadtest.run.child", f"{host}:{port}"]
-    # A group of their own: Ctrl-C reaches the master alone, which lets them finish.
-    started = [subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) for _ in range(n)]
+    started: list[subprocess.Popen[bytes]] = []
     try:
+        # One by one, within the try: an interrupt may come after any of them.
+        for _ in range(n):
+            # A group of their own: Ctrl-C reaches the master alone, which lets them finish.
+            started.append(subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True))
         yield started
         deadline = time.monotonic() + 5
         while any(child.poll() is None for child in started) and time.monotonic() < deadline:

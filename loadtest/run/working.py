@@ -38,6 +38,9 @@ def work(master: str, *, child: bool) -> int:
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
     _allow_many_files()
+    if child:
+        # Before it joins: a master that is gone would be tried for a minute.
+        gevent.spawn(_end_with_parent)
     environment = Environment(user_classes=[ScenarioUser], events=Events())  # type: ignore[no-untyped-call]  # Locust has no annotation there
     try:
         runner = environment.create_worker_runner(host, port)
@@ -46,8 +49,6 @@ def work(master: str, *, child: bool) -> int:
     Follow(environment, scenario_from_settings)
     interrupted = (lambda: None) if child else _leaves_when_asked_again()
     gevent.signal_handler(signal.SIGINT, interrupted)
-    if child:
-        gevent.spawn(_end_with_parent)
     runner.greenlet.join()
     return Exit.PASS
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import Ended, quick
+from tests.end_to_end.parts import free_port
+from tests.end_to_end.running import Ended, quick, wait_until
 from tests.run.conftest import InProcess
 
 MASTER = """
@@ -36,6 +39,29 @@ class Follow(working.Follow):
 
 working.Follow = Follow
 sys.exit(main())
+"""
+
+INTERRUPTED = """
+    import signal, sys
+    import loadtest.run.driving as driving
+
+    real, started = driving.subprocess.Popen, []
+
+    def start(command, **options):
+        # The master is interrupted while it starts the second of them.
+        if started and "loadtest.run.child" in command:
+            signal.raise_signal(signal.SIGINT)
+        child = real(command, **options)
+        if "loadtest.run.child" in command:
+            started.append(child)
+            sys.stderr.write(f"started {child.pid}\\n")
+        return child
+
+    driving.subprocess.Popen = start
+    from loadtest.cli import main
+    code = main(sys.argv[1:])
+    sys.stderr.write(f"ended {started[0].returncode}\\n")
+    sys.exit(code)
 """
 
 SLOW = """
@@ -74,3 +100,25 @@ def test_workers_that_end_before_the_run_begins_do_not_leave_it_waiting(two_proc
     assert ended.code in {4, 70}, ended.screen
     assert "Traceback" not in ended.screen
     assert ended.manifest["ended"] is not None
+
+
+def test_an_interrupt_between_two_starts_leaves_no_worker(python: InProcess) -> None:
+    ended = python(INTERRUPTED, "run", "agent-burst", *quick(), "--processes", "2")
+    assert ended.code == 130, ended.screen
+    assert ended.screen.count("started ") == 1
+    # It was ended, and waited for, before the command ended.
+    assert "ended -9" in ended.screen
+
+
+def test_a_worker_whose_master_is_gone_before_it_joined_ends() -> None:
+    """Locust would look for it for five minutes."""
+    command = [sys.executable, "-m", "loadtest.run.child", f"127.0.0.1:{free_port()}"]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert child.stdin is not None
+        child.stdin.close()
+        wait_until(lambda: child.poll() is not None)
+        assert child.returncode == 70
+    finally:
+        child.kill()
+        child.wait()
