@@ -15,13 +15,13 @@ from pathlib import Path
 from make_pictures import PICTURES, drawn, screenshots
 
 from loadtest.judge.compare import compare, worst
-from loadtest.judge.sides import side
+from loadtest.judge.samples import side
 from loadtest.keep.find import find_run, find_runs
 from loadtest.keep.read import read_run
 from loadtest.show.comparison_data import boards
 from loadtest.show.comparison_views import Compared, compared, text
-from loadtest.show.plot.overlay_pictures import ComparisonPictures
-from loadtest.show.stored import StoredRun
+from loadtest.show.manifest import StoredRun
+from loadtest.show.plot.release_pictures import ComparisonPictures
 from loadtest.show.views import judged
 
 

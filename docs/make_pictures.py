@@ -19,9 +19,9 @@ from PIL import Image, ImageChops
 
 from loadtest.keep.read import read_run
 from loadtest.show.html import html
+from loadtest.show.manifest import StoredRun
 from loadtest.show.plot.pictures import NAMES, Pictures
-from loadtest.show.stored import StoredRun
-from loadtest.show.telling import tell
+from loadtest.show.report_model import tell
 from loadtest.show.terminal import as_svg
 from loadtest.show.views import judged
 

@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.judge import permutation
 from loadtest.judge.compare import compare
-from loadtest.judge.sides import Side, side
+from loadtest.judge.samples import Side, side
 from loadtest.plan.scenario import Compare
 from tests.judge.repeats import run
 from tools.error_rates import (

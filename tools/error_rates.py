@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from loadtest.judge import permutation
+from loadtest.judge.effect_size import Yardstick
 from loadtest.judge.failure_share import points_yardstick
+from loadtest.judge.hypothesis_tests import Judged, Method, Sample, Scales, Words, judge_samples
 from loadtest.judge.permutation import Array, splits
-from loadtest.judge.share_yardstick import is_share
-from loadtest.judge.weighing import Judged, Method, Sample, Scales, Words, judge_samples
-from loadtest.judge.yardstick import Yardstick
+from loadtest.judge.share_effect import is_share
 from loadtest.plan.scenario import Compare
 
 ROOT = Path(__file__).parent.parent
@@ -277,7 +277,7 @@ def page_part(pairs: int, searched: int) -> Iterator[str]:
 def learn(results: Path) -> None:
     """Keep what the runs of the labels measured; nothing but numbers."""
     from loadtest.judge.measured import lookup
-    from loadtest.judge.sides import side
+    from loadtest.judge.samples import side
     from loadtest.keep.find import find_runs
     from loadtest.keep.read import read_run
 

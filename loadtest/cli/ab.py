@@ -83,7 +83,7 @@ def command(scenario: str, **options: Any) -> int:
 def _compared(taken: Taken, *, lenient: bool) -> Compared:
     """The pairs, weighed as such."""
     from loadtest.judge.compare import compare
-    from loadtest.judge.sides import paired_sides
+    from loadtest.judge.samples import paired_sides
     from loadtest.show.comparison_views import compared
 
     one, other = paired_sides(taken.labels, [(a.manifest, b.manifest) for a, b in taken.pairs])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from loadtest.judge.sections import Manifest
     from loadtest.plan.scenario import Compare
     from loadtest.show.comparison_views import Compared
-    from loadtest.show.stored import StoredRun
+    from loadtest.show.manifest import StoredRun
 
 FILES = {
     "terminal": "compare.txt",
@@ -91,7 +91,7 @@ def _one(
     baseline: str, ref: str, before: Sequence[StoredRun], after: Sequence[StoredRun], options: dict[str, Any]
 ) -> Compared:
     from loadtest.judge.compare import compare
-    from loadtest.judge.sides import side
+    from loadtest.judge.samples import side
     from loadtest.show.comparison_views import compared
 
     one, other = (
@@ -128,7 +128,7 @@ def _show(items: Sequence[Compared], *, exploratory: bool) -> None:
 def _learn(options: dict[str, Any]) -> int:
     """The noise of one build, shown and kept for later comparisons."""
     from loadtest.judge.noise import floor
-    from loadtest.judge.sides import side
+    from loadtest.judge.samples import side
     from loadtest.show.comparison_noise import as_json, as_text
     from loadtest.show.terminal_screen import takes_unicode
 

@@ -32,7 +32,7 @@ def command(url: str, folder: Path, name: str | None) -> None:
 
     Both are a start, valid as they are. Nothing is overwritten.
     """
-    from loadtest.plan.starting import starting_files
+    from loadtest.plan.scaffold import starting_files
 
     files = {folder / name: text for name, text in starting_files(url, name).items()}
     _refuse_to_overwrite(files)

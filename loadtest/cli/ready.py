@@ -14,7 +14,7 @@ from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:
-    from loadtest.readiness.findings import Assessment
+    from loadtest.readiness.assessment_data import Assessment
     from loadtest.readiness.policy import Policy
 
 FORMATS = ("terminal", "html", "markdown", "json", "csv", "junit", "pdf")

@@ -13,7 +13,7 @@ from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:
-    from loadtest.show.stored import StoredRun
+    from loadtest.show.manifest import StoredRun
 
 NS_PER_S = 1_000_000_000
 
@@ -131,7 +131,7 @@ def _whole_second(instant_ns: int | None, option_name: str, otherwise: int) -> i
 
 def _show(shown: StoredRun) -> None:
     """Print the terminal's view, in colour where stdout is one."""
-    from loadtest.show.telling import tell
+    from loadtest.show.report_model import tell
     from loadtest.show.terminal import show
     from loadtest.show.views import REPORT
 

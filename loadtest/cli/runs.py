@@ -99,7 +99,7 @@ def list_stored(results: str, last: int | None, everything: bool) -> None:  # no
 
 def _row(run: StoredRun, baseline: Path | None) -> tuple[str, ...]:
     """Outcome, id, what was asked, what to know beside it, and why."""
-    from loadtest.show.printable import printable
+    from loadtest.show.sanitize import printable
 
     asked = f"asked by {printable(run.asked_by)}" if run.asked_by else ""
     notes = ", ".join(filter(None, ("baseline" if run.path == baseline else "", asked)))
@@ -123,7 +123,7 @@ def _why(run: StoredRun) -> str:
 
 def _measured(judged: Judged) -> str:
     """Return what a threshold measured; one may be missed by a bound alone, without a value."""
-    from loadtest.show.telling import measured_text
+    from loadtest.show.report_model import measured_text
 
     if judged.measured is None:
         return "without a value"
@@ -156,7 +156,7 @@ def show(run: str, results: str) -> None:
 
 def _told(run: Run, repeats: int) -> Iterator[tuple[str, str]]:
     """Yield topic and text of what is known of a run at a glance; it may be the newest of several."""
-    from loadtest.show.telling import tell
+    from loadtest.show.report_model import tell
 
     report, verdict = tell(run.manifest), run.manifest.get("verdict") or {}
     known = {fact.name: fact.value for fact in report.facts}
@@ -273,7 +273,7 @@ def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None
     Histograms and counters are added, which is exact. The hosts must have run the same scenario.
     """
     from loadtest.judge.judging import judge_run
-    from loadtest.judge.span import stage_parts
+    from loadtest.judge.measurement_window import stage_parts
     from loadtest.keep.find import find_run
     from loadtest.keep.manifest import write_manifest
     from loadtest.keep.merging import merge_runs

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.lines import parse_toml
+from loadtest.plan.toml_lines import parse_toml
 
 if TYPE_CHECKING:
     from loadtest.judge.sections import Manifest

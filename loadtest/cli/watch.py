@@ -19,7 +19,7 @@ from loadtest.streams import reader_left
 
 if TYPE_CHECKING:
     from loadtest.live.watch import Watch
-    from loadtest.readiness.findings import Assessment
+    from loadtest.readiness.assessment_data import Assessment
 
 LONGEST_SLEEP_S = 1.0
 
@@ -55,8 +55,8 @@ def command(policy: str, **options: Any) -> int:
 
     What was alerted is kept on disk: a watch that is started again neither loses nor repeats it.
     """
-    from loadtest.live.memory import only_one
-    from loadtest.live.routes import missing_variables
+    from loadtest.live.alert_state import only_one
+    from loadtest.live.notifiers import missing_variables
     from loadtest.live.watch import Watch
     from loadtest.readiness.history import History
     from loadtest.readiness.policy_file import load_policy

@@ -23,7 +23,7 @@ from loadtest.speak.turn import NEVER, Turn
 from loadtest.speak.upgrade import Upgrade
 
 if TYPE_CHECKING:
-    from loadtest.drive.share import Share
+    from loadtest.drive.shard import Share
 
 NORMAL_CLOSE = 1000
 

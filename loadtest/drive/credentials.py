@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from loadtest.errors import ConfigError, Problem
+from loadtest.plan.identifiers import holds_controls
 from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.template import Template
-from loadtest.plan.words import holds_controls
 
 NS = 1_000_000_000
 

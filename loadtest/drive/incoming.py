@@ -12,7 +12,7 @@ from loadtest.speak.frames import NO_CLOSE_FRAME, FrameParser
 from loadtest.speak.session import Refused, Session, SessionState
 
 if TYPE_CHECKING:
-    from loadtest.drive.share import Share
+    from loadtest.drive.shard import Share
 
 
 MOST_READS = 64

@@ -22,7 +22,7 @@ from typing import Any
 import gevent
 from typing_extensions import override
 
-from loadtest.drive.share import REASONS
+from loadtest.drive.shard import REASONS
 from loadtest.drive.swarm import GiveInterval, Lead, Order
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, from_bytes, merge

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadtest.drive.aside import Aside
+from loadtest.drive.slow_readers import Aside
 from loadtest.drive.unruly import SlowConnection, UnrulyConnection
 from loadtest.plan.chaos import Broken, broken_message, cut_users
 
 if TYPE_CHECKING:
-    from loadtest.drive.share import Share
+    from loadtest.drive.shard import Share
 
 
 class Mischief:

@@ -19,7 +19,7 @@ from loadtest.speak.session import Refused
 from loadtest.speak.upgrade import Upgrade
 
 if TYPE_CHECKING:
-    from loadtest.drive.share import Share
+    from loadtest.drive.shard import Share
 
 
 OWN_LIMITS = frozenset(

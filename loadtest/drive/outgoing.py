@@ -11,7 +11,7 @@ from loadtest.speak.session import Session
 from loadtest.speak.turn import NEVER, Turn
 
 if TYPE_CHECKING:
-    from loadtest.drive.share import Share
+    from loadtest.drive.shard import Share
 
 
 class Outgoing:

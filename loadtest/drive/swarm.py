@@ -16,11 +16,11 @@ import gevent
 from gevent.event import Event
 from typing_extensions import override
 
-from loadtest.drive.mirror import Mirror
-from loadtest.drive.place import Place
-from loadtest.drive.share import Share
+from loadtest.drive.context import Assignment
+from loadtest.drive.endpoint import Place
+from loadtest.drive.locust_stats import Mirror
+from loadtest.drive.shard import Share
 from loadtest.drive.tasks import hear_tasks
-from loadtest.drive.terms import Assignment
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval
 from loadtest.plan.scenario import Scenario

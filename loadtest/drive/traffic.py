@@ -13,7 +13,7 @@ from loadtest.plan.schedule import Arrival
 from loadtest.speak.turn import NEVER, Turn
 
 if TYPE_CHECKING:
-    from loadtest.drive.share import Share
+    from loadtest.drive.shard import Share
 
 
 class Waiting(NamedTuple):

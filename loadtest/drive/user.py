@@ -39,7 +39,7 @@ from typing_extensions import override
 from loadtest.speak.turn import Outcome, Turn
 
 if TYPE_CHECKING:
-    from loadtest.drive.guide import Guide
+    from loadtest.drive.task_traffic import Guide
 
 __all__ = ["AgentUser", "Outcome", "Turn", "WebSocketUser"]
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from gevent.event import Event
 
+from loadtest.drive.context import Assignment
+from loadtest.drive.endpoint import find_place
 from loadtest.drive.generator import check_ports, raise_file_limit
-from loadtest.drive.mirror import Mirror
-from loadtest.drive.place import find_place
-from loadtest.drive.share import Share
+from loadtest.drive.locust_stats import Mirror
+from loadtest.drive.shard import Share
 from loadtest.drive.swarm import has_tasks, make_clock
 from loadtest.drive.tasks import hear_tasks
-from loadtest.drive.terms import Assignment
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, to_bytes
 from loadtest.plan.scenario import Scenario

@@ -9,9 +9,9 @@ from loadtest.judge.counts import count_all
 from loadtest.judge.deciding import decide
 from loadtest.judge.generator import watch
 from loadtest.judge.measured import lookup
+from loadtest.judge.measurement_window import last_matched, measured_span
 from loadtest.judge.rates import rates
 from loadtest.judge.sections import Manifest
-from loadtest.judge.span import last_matched, measured_span
 from loadtest.judge.summary import describe_all
 from loadtest.measure.totals import Totals
 from loadtest.plan.scenario import Abort

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from loadtest.judge.catalogue import Notice, notice
+from loadtest.judge.measurement_window import Turns
 from loadtest.judge.sections import NS_PER_S, Manifest, section, settings, whole
-from loadtest.judge.span import Turns
 from loadtest.measure.interval import OUTCOMES
 from loadtest.units import format_count, format_duration
 

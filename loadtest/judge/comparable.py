@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from loadtest.judge.run_standing import standing
+from loadtest.judge.samples import Side, is_simulated
 from loadtest.judge.sections import Manifest, number, section, settings
-from loadtest.judge.sides import Side, is_simulated
 
 Weight = Literal["never", "load", "surroundings", "target", "plan"]
 """What a difference does: nothing may be compared; only if forced; it may explain what was found; the thing

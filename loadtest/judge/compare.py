@@ -16,14 +16,14 @@ from loadtest.judge.comparable import Differing, differences
 from loadtest.judge.compare_notices import Remark, notices
 from loadtest.judge.compared import Row
 from loadtest.judge.course import BETTER, WORSE, Moved
-from loadtest.judge.family import Terms, compare_family
-from loadtest.judge.promises import thresholds_of
+from loadtest.judge.effect_size import wanted
+from loadtest.judge.multiplicity import Terms, compare_family
+from loadtest.judge.power import LEVEL
 from loadtest.judge.run_standing import StandingKind
+from loadtest.judge.samples import Side, newly_missed
 from loadtest.judge.sections import Manifest, number, section, settings
-from loadtest.judge.share_yardstick import is_share
-from loadtest.judge.sides import Side, newly_missed
-from loadtest.judge.spread import LEVEL
-from loadtest.judge.yardstick import wanted
+from loadtest.judge.share_effect import is_share
+from loadtest.judge.thresholds import thresholds_of
 from loadtest.plan.rules import MOST_PRIMARY
 from loadtest.plan.scenario import Compare
 from loadtest.plan.threshold import METRICS, RATES

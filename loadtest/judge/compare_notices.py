@@ -8,8 +8,8 @@ from typing import Any
 from loadtest.judge.comparable import Differing
 from loadtest.judge.compared import Row
 from loadtest.judge.run_standing import standing
+from loadtest.judge.samples import Side
 from loadtest.judge.sections import Manifest, section
-from loadtest.judge.sides import Side
 from loadtest.plan.rules import MOST_PRIMARY
 
 Remark = dict[str, Any]

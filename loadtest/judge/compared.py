@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.judge.course import Word
-from loadtest.judge.weighing import Method
-from loadtest.judge.yardstick import Yardstick
+from loadtest.judge.effect_size import Yardstick
+from loadtest.judge.hypothesis_tests import Method
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from loadtest.judge.measurement_window import Span, peak_within
 from loadtest.judge.sections import Manifest, section, was_observed
 from loadtest.judge.sections import whole as whole_of
-from loadtest.judge.span import Span, peak_within
 from loadtest.measure.interval import OUTCOMES, PHASES
 from loadtest.measure.totals import Totals
 from loadtest.units import format_count

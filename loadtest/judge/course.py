@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from loadtest.judge.spread import LEAST_HISTORY
-from loadtest.judge.yardstick import Yardstick
+from loadtest.judge.effect_size import Yardstick
+from loadtest.judge.power import LEAST_HISTORY
 
 Word = Literal["worse", "slower", "better", "faster", "same", "cannot tell"]
 """Times are slower or faster, everything else worse or better."""

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from loadtest.judge.effect_size import Better, Yardstick, yardstick
 from loadtest.judge.permutation import Array
-from loadtest.judge.share_yardstick import LEAST_DOUBLED, SMALLEST, is_share
-from loadtest.judge.yardstick import Better, Yardstick, yardstick
+from loadtest.judge.share_effect import LEAST_DOUBLED, SMALLEST, is_share
 from loadtest.plan.scenario import Compare
 
 ANSCOMBE = 3 / 8

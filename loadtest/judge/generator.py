@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from loadtest.judge.measurement_window import Span, seconds_within
 from loadtest.judge.sections import NS_PER_MS, Manifest, number, section, whole
-from loadtest.judge.span import Span, seconds_within
 from loadtest.measure.totals import Totals
 
 CPU = "cpu"

@@ -9,8 +9,8 @@ from typing import Literal
 
 from loadtest.judge.comparable import Differing, differences
 from loadtest.judge.run_standing import Standing, left_out_because, standing
+from loadtest.judge.samples import Side, is_simulated
 from loadtest.judge.sections import Manifest, number, section, whole
-from loadtest.judge.sides import Side, is_simulated
 
 BARRED = frozenset({"never", "load"})
 """Differences that end a history: what came before them is no history of what came after."""

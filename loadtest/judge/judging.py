@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from loadtest.judge.apart import apart_users, times_of
+from loadtest.judge.measurement_window import Turns, stage_parts
 from loadtest.judge.notices import find_notices
 from loadtest.judge.parts import recut
-from loadtest.judge.promises import judged_thresholds
+from loadtest.judge.resampling import apart_users, times_of
 from loadtest.judge.sections import Manifest, section, was_observed
-from loadtest.judge.span import Turns, stage_parts
 from loadtest.judge.summary import summarise
+from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.verdict import judge
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.judge.promises import response_metric, thresholds_of
 from loadtest.judge.searching import Finding, Probe
 from loadtest.judge.sections import Manifest, model, number, planned, section, sends, settings, whole
+from loadtest.judge.thresholds import response_metric, thresholds_of
 
 FALLS_BEHIND = 0.97
 """Below this part of what it does at loads that hold, the target does not follow what is asked."""

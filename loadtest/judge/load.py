@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.judge.counts import not_opened
+from loadtest.judge.measurement_window import Span
 from loadtest.judge.sections import (
     NS_PER_S,
     Manifest,
@@ -18,7 +19,6 @@ from loadtest.judge.sections import (
     whole,
     whole_run,
 )
-from loadtest.judge.span import Span
 from loadtest.units import parse_duration
 
 TOLERATED = 0.01

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from loadtest.judge.censored_turns import SLOW, unbounded
 from loadtest.judge.counts import CAME_BACK, SEQUENCED, cut_short, misnumbered
 from loadtest.judge.generator import coalesced_share
 from loadtest.judge.sections import (
@@ -18,7 +19,6 @@ from loadtest.judge.sections import (
     tick_ns,
     whole,
 )
-from loadtest.judge.unanswered import SLOW, unbounded
 from loadtest.plan.threshold import COMPLETE_RATIO, DELIVERY_RATIOS, Threshold, split_metric
 from loadtest.units import format_count, format_ms, format_ratio
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from loadtest.judge.compare import EXPLORED, primary_of, rules_of
 from loadtest.judge.compare_notices import Remark, remark
+from loadtest.judge.effect_size import Yardstick, wanted
 from loadtest.judge.failure_share import points_yardstick
 from loadtest.judge.permutation import Array
-from loadtest.judge.promises import thresholds_of
+from loadtest.judge.power import LEAST, LEVEL, MOST_REPEATS, beyond, quantile, repeats, visible
+from loadtest.judge.samples import Side
 from loadtest.judge.sections import Manifest, number, section
-from loadtest.judge.sides import Side
-from loadtest.judge.spread import LEAST, LEVEL, MOST_REPEATS, beyond, quantile, repeats, visible
-from loadtest.judge.yardstick import Yardstick, wanted
+from loadtest.judge.thresholds import thresholds_of
 from loadtest.plan.scenario import Compare
 from loadtest.plan.threshold import Threshold
 from loadtest.units import format_count, format_ratio

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from loadtest.judge import causes, self_notices, target_notices
 from loadtest.judge.catalogue import Notice, notice_table
+from loadtest.judge.measurement_window import Turns
 from loadtest.judge.sections import Manifest
-from loadtest.judge.span import Turns
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import Threshold
 

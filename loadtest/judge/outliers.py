@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.judge.permutation import Array
-from loadtest.judge.spread import LEAST, LEAST_PAIRS
+from loadtest.judge.power import LEAST, LEAST_PAIRS
 
 FAR = 10.0
 """Robust standard deviations, told by so many runs or more; of fewer the more, see ``_reach``.

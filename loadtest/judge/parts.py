@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.judge.apart import times_of
+from loadtest.judge.censored_turns import FAILURES
+from loadtest.judge.measurement_window import Turns
+from loadtest.judge.resampling import times_of
 from loadtest.judge.sections import NS_PER_S
-from loadtest.judge.span import Turns
-from loadtest.judge.unanswered import FAILURES
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, Interval, sorted_moves
 from loadtest.measure.totals import Totals

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from loadtest.judge.measurement_window import Turns, measured_turns
 from loadtest.judge.ranks import nearest_rank, needed, part_of
 from loadtest.judge.sections import NS_PER_MS
-from loadtest.judge.span import Turns, measured_turns
 
 Instants = npt.NDArray[np.int64]
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from loadtest.judge.generator import saturated
 from loadtest.judge.load import kept_up, shortfall, thinks
+from loadtest.judge.measurement_window import FIRST_ATTEMPT, LAST_READY, Span
 from loadtest.judge.sections import (
     NS_PER_MS,
     NS_PER_S,
@@ -30,7 +31,6 @@ from loadtest.judge.sections import (
     tick_ns,
     whole,
 )
-from loadtest.judge.span import FIRST_ATTEMPT, LAST_READY, Span
 from loadtest.measure.totals import Totals
 from loadtest.units import format_count, format_duration
 

@@ -19,7 +19,6 @@ from loadtest.judge.generator import (
 )
 from loadtest.judge.load import shortfall
 from loadtest.judge.measured import COARSE_NS, lookup
-from loadtest.judge.promises import LATE_PART, late_for, tightest_ms
 from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.sections import (
     NS_PER_MS,
@@ -32,6 +31,7 @@ from loadtest.judge.sections import (
     was_observed,
     whole,
 )
+from loadtest.judge.thresholds import LATE_PART, late_for, tightest_ms
 from loadtest.plan.threshold import Threshold, percentile, split_metric
 from loadtest.units import format_count, format_duration, format_ratio
 

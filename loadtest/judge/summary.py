@@ -6,17 +6,17 @@ from collections.abc import Collection
 from fractions import Fraction
 from typing import Any
 
+from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
 from loadtest.judge.distribution import describe
 from loadtest.judge.generator import COALESCED, coalesced_share, watch
 from loadtest.judge.load import achieved
+from loadtest.judge.measurement_window import Turns, last_matched, measured_span
 from loadtest.judge.positions import burst_positions
-from loadtest.judge.promises import rule_names
 from loadtest.judge.ranks import part_of
 from loadtest.judge.rates import rates
 from loadtest.judge.sections import Manifest, section, tick_ns, whole
-from loadtest.judge.span import Turns, last_matched, measured_span
-from loadtest.judge.unanswered import times_of_due
+from loadtest.judge.thresholds import rule_names
 from loadtest.judge.unmeasured import unmeasured_metrics
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import METRICS, percentile, split_metric

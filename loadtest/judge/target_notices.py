@@ -9,9 +9,9 @@ from typing import Any
 from loadtest.judge.catalogue import Notice, notice
 from loadtest.judge.causes import never_matched
 from loadtest.judge.counts import MISNUMBERED
-from loadtest.judge.refusing import likely
+from loadtest.judge.measurement_window import Turns
+from loadtest.judge.refusal_diagnosis import likely
 from loadtest.judge.sections import Manifest, section, whole
-from loadtest.judge.span import Turns
 from loadtest.judge.streaming import batching
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import Threshold

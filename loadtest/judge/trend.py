@@ -14,13 +14,13 @@ from loadtest.errors import Exit, worst_of
 from loadtest.judge.compare import EXPLORED, primary_of, rules_of
 from loadtest.judge.compare_notices import Remark
 from loadtest.judge.course import BETTER, WORSE, Course, Moved, Word
+from loadtest.judge.effect_size import wanted
 from loadtest.judge.history import RECENT, History, Unusable, missed_thresholds
-from loadtest.judge.promises import thresholds_of
+from loadtest.judge.power import LEAST_HISTORY
 from loadtest.judge.sections import section
-from loadtest.judge.spread import LEAST_HISTORY
-from loadtest.judge.tracing import Terms, courses
+from loadtest.judge.segments import Terms, courses
+from loadtest.judge.thresholds import thresholds_of
 from loadtest.judge.trend_notices import notices
-from loadtest.judge.yardstick import wanted
 
 SCHEMA = "loadtest.trend/1"
 

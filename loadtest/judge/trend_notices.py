@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadtest.judge.changes import FOLLOWING
+from loadtest.judge.change_points import FOLLOWING
 from loadtest.judge.compare_notices import Remark, remark
 from loadtest.judge.course import Course
 from loadtest.judge.history import History, explaining
-from loadtest.judge.spread import LEAST_HISTORY
+from loadtest.judge.power import LEAST_HISTORY
 
 MOST_REASONS = 3
 """Reasons for which runs do not count that have a remark of their own."""

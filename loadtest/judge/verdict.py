@@ -20,8 +20,7 @@ from loadtest.judge.counts import in_doubt, not_opened
 from loadtest.judge.deciding import Outcome, decide
 from loadtest.judge.generator import longest_lateness_ms, saturated
 from loadtest.judge.measured import Measurement, measured_for
-from loadtest.judge.promises import late_for, response_metric
-from loadtest.judge.refusing import likely, still_opening
+from loadtest.judge.refusal_diagnosis import likely, still_opening
 from loadtest.judge.sections import (
     Manifest,
     breaks_turns,
@@ -33,6 +32,7 @@ from loadtest.judge.sections import (
     turns_never_end,
     whole,
 )
+from loadtest.judge.thresholds import late_for, response_metric
 from loadtest.plan.threshold import DEFAULT_RATIO, Threshold
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from loadtest.keep.coded import RUN, plain_forms
-from loadtest.keep.places import KEY, REDACTED, SIGNS, SUBPROTOCOL_KEY, without_places
+from loadtest.keep.secret_names import KEY, REDACTED, SIGNS, SUBPROTOCOL_KEY, without_places
 
 __all__ = ["REDACTED", "SHORTEST_SECRET", "RedactingFormatter", "Redactor"]
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.readiness.findings import Assessment
+from loadtest.readiness.assessment_data import Assessment
 from loadtest.readiness.views.html import html
 from loadtest.readiness.views.plain import as_json
 from loadtest.readiness.views.telling import tell

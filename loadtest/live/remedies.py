@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.readiness.findings import Assessment
+from loadtest.readiness.assessment_data import Assessment
 from loadtest.readiness.policy import Remedy
 
 Step = Literal["act", "helped", "did not help", "given up"]

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Protocol
 
 from loadtest.errors import ConfigError
-from loadtest.live import alerts, memory
+from loadtest.live import alert_state, alerts
+from loadtest.live.alert_state import Memory
 from loadtest.live.alerts import Message
-from loadtest.live.memory import Memory
+from loadtest.live.notifiers import DeliveryError, deliver
 from loadtest.live.remedies import Step, treat
-from loadtest.live.routes import DeliveryError, deliver
-from loadtest.readiness.asking import Asker
+from loadtest.readiness.assessment_data import Assessment
 from loadtest.readiness.evidence import Evidence
-from loadtest.readiness.findings import Assessment
 from loadtest.readiness.history import LAST, History
 from loadtest.readiness.policy import Policy, Remedy
-from loadtest.readiness.probes.around import ProbeError
+from loadtest.readiness.prober import Asker
 from loadtest.readiness.probes.command import run_program
+from loadtest.readiness.probes.probe_context import ProbeError
 from loadtest.readiness.running import changed_policy, judged, shown_command
 from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
 from loadtest.readiness.status import component_rows
@@ -77,7 +77,7 @@ class Watch:
 
     def __post_init__(self) -> None:
         self.history = History.of(self.results, self.policy.name)
-        self.memory = memory.load(self.history.folder)
+        self.memory = alert_state.load(self.history.folder)
         self._ask = self.asker or Asker(self.policy, self.results, self.environ)
         names, now = {each.name for each in self.policy.components}, self.clock()
         self.memory.due = {name: at for name, at in self.memory.due.items() if name in names}
@@ -185,7 +185,7 @@ class Watch:
         return found
 
     def _save(self) -> None:
-        self._on_disk(lambda: memory.save(self.history.folder, self.memory))
+        self._on_disk(lambda: alert_state.save(self.history.folder, self.memory))
 
     def _on_disk(self, write: Callable[[], None]) -> None:
         """Write; a disk that is full must not end the watch: that is when it is needed."""
@@ -221,7 +221,7 @@ class Watch:
                 "command": shown_command(self.policy, remedy.command, self.environ),
                 "dry_run": self._dry(remedy),
             }  # fmt: skip
-            self._on_disk(partial(memory.audit, self.history.folder, entry))
+            self._on_disk(partial(alert_state.audit, self.history.folder, entry))
             self.said(f"remedy for {remedy.component}: {step}{f': {said}' if said else ''}")
 
     def _dry(self, remedy: Remedy) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 
-from loadtest.plan.chance import chosen, draw
+from loadtest.plan.random_draw import chosen, draw
 from loadtest.plan.scenario import Chaos, Reconnect
 
 SLOW = "slow"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.lines import KeyPath, key_lines, parse_toml
+from loadtest.plan.toml_lines import KeyPath, key_lines, parse_toml
 
 LARGEST_FILE = 1024 * 1024
 """Bytes of the largest TOML file that is read: a longer one is a mistake, and would take long."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.lines import parse_toml
+from loadtest.plan.toml_lines import parse_toml
 
 
 class Found(NamedTuple):

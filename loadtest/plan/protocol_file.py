@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.document import read_document
 from loadtest.plan.folder import PROTOCOL, check_kind
+from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
 from loadtest.plan.protocol import Beat, Connect, Events, Match, Protocol, Step, TurnShape
-from loadtest.plan.questions import QUESTIONS
 from loadtest.plan.reading import Source, Table, told
 from loadtest.plan.shipped import find
 from loadtest.plan.template import Template
-from loadtest.plan.words import is_name, is_token
 
 DEEPEST_PATH = 8
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.lines import KeyPath, nearest_line
+from loadtest.plan.toml_lines import KeyPath, nearest_line
 from loadtest.units import cut, parse_bytes, parse_duration, parse_rate, parse_ratio
 
 LARGEST_INTEGER = 2**63 - 1

@@ -10,10 +10,10 @@ from typing import Any
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.document import decode, read_bytes
+from loadtest.plan.identifiers import is_column
 from loadtest.plan.reading import Table, told
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import plain
-from loadtest.plan.words import is_column
 from loadtest.units import cut
 
 LARGEST_DATA = 64 * 1024 * 1024

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.chaos_file import CHAOS_KEYS, read_chaos
-from loadtest.plan.checks import check_plan
+from loadtest.plan.cross_checks import check_plan
+from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.document import read_document
 from loadtest.plan.folder import SCENARIO, check_kind
+from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import asks_for
 from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol, read_protocol
-from loadtest.plan.questions import QUESTIONS
 from loadtest.plan.reading import Source, Table, told
 from loadtest.plan.rules import read_abort, read_compare, read_limits, read_thresholds, read_turned_off
 from loadtest.plan.scenario import Scenario, Traffic
@@ -23,7 +24,6 @@ from loadtest.plan.settings import HIDDEN, public_settings, scenario_hash
 from loadtest.plan.shipped import find
 from loadtest.plan.target import read_target
 from loadtest.plan.traffic import LOAD_KEYS, TRAFFIC_KEYS, read_load, read_traffic
-from loadtest.plan.words import is_name
 
 HINTS = {
     **dict.fromkeys(LOAD_KEYS, "it belongs to [load]"),

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from loadtest.plan.identifiers import holds_controls, is_header_value, is_token, is_variable
 from loadtest.plan.names import ANYWHERE, USER, columns, unknown_names
 from loadtest.plan.reading import UNTOLD, Table, nearest, told
 from loadtest.plan.rows import read_rows
 from loadtest.plan.scenario import SIMULATOR, Auth, Target
 from loadtest.plan.sources import read_sources
 from loadtest.plan.template import Template
-from loadtest.plan.words import holds_controls, is_header_value, is_token, is_variable
 from loadtest.units import cut
 
 HINTS = {

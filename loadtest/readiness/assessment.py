@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from loadtest.errors import Exit
-from loadtest.readiness import causes, computing, deciding
-from loadtest.readiness.computing import Before
-from loadtest.readiness.evidence import Evidence
-from loadtest.readiness.findings import (
+from loadtest.readiness import causes
+from loadtest.readiness import score as computing
+from loadtest.readiness import triggers as deciding
+from loadtest.readiness.assessment_data import (
     Assessment,
     Blocker,
     ComponentRow,
@@ -18,7 +18,9 @@ from loadtest.readiness.findings import (
     RollbackRow,
     Verdict,
 )
+from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.policy import Policy
+from loadtest.readiness.score import Before
 from loadtest.readiness.secrets import redactor_of
 from loadtest.readiness.status import component_rows
 

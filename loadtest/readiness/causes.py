@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from loadtest.readiness.findings import Action, ComponentRow, FunctionRow, Risk, Urgency
+from loadtest.readiness.assessment_data import Action, ComponentRow, FunctionRow, Risk, Urgency
 from loadtest.readiness.policy import Policy
 
 HINTS: Mapping[str, tuple[str, str]] = {

@@ -10,7 +10,7 @@ from typing import Literal
 from loadtest.judge.deciding import decide
 from loadtest.judge.measured import Bound, Measurement
 from loadtest.plan.threshold import Threshold
-from loadtest.readiness.promise import Promise, Unit
+from loadtest.readiness.objectives import Promise, Unit
 
 Outcome = Literal["answered", "failed", "unasked"]
 """answered: there are measures to judge; failed: the part's own doing; unasked: it could not be asked."""

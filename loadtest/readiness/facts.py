@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from loadtest.readiness.promise import Unit
+from loadtest.readiness.objectives import Unit
 
 FACTS: Mapping[str, Unit] = {
     "health.overall": "ratio",

@@ -15,7 +15,7 @@ from typing import Any
 from loadtest.errors import ConfigError
 from loadtest.keep.folder import make_folder
 from loadtest.keep.plain import json_text
-from loadtest.readiness.findings import Assessment, from_plain
+from loadtest.readiness.assessment_data import Assessment, from_plain
 from loadtest.readiness.views.every import FILES, view
 
 RAW_S = 7 * 86_400.0

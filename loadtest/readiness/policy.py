@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from loadtest.readiness.objectives import Promise, Unit
 from loadtest.readiness.probe import Probe
-from loadtest.readiness.promise import Promise, Unit
 
 Priority = Literal["critical", "important", "optional"]
 Severity = Literal["info", "warning", "critical"]

@@ -12,14 +12,13 @@ from pathlib import Path
 from loadtest.errors import Problem
 from loadtest.plan.document import read_document
 from loadtest.plan.folder import POLICY, check_kind
+from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import env_names
 from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.reading import Source, Table, nearest, told
 from loadtest.plan.shipped import find
-from loadtest.plan.words import is_name
-from loadtest.readiness.aiming import aimed
 from loadtest.readiness.alerts_file import read_alerts, read_remedies, read_rollback
-from loadtest.readiness.meaning_file import (
+from loadtest.readiness.impact_file import (
     measure_unit,
     read_condition,
     read_criterion,
@@ -36,6 +35,7 @@ from loadtest.readiness.policy import (
 )
 from loadtest.readiness.probe_file import read_probe
 from loadtest.readiness.secrets import without_secrets
+from loadtest.readiness.target_address import aimed
 
 PRIORITIES: Mapping[str, Priority] = {
     "critical": "critical",

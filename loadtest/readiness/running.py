@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtest.errors import ConfigError
-from loadtest.readiness.asking import ask_all
 from loadtest.readiness.assessment import assess
-from loadtest.readiness.computing import Before
+from loadtest.readiness.assessment_data import Assessment, RollbackRow
 from loadtest.readiness.evidence import Evidence
-from loadtest.readiness.findings import Assessment, RollbackRow
 from loadtest.readiness.history import LAST, History, changes, failures_before, summary, trend
 from loadtest.readiness.policy import Policy
-from loadtest.readiness.probes.around import ProbeError
+from loadtest.readiness.prober import ask_all
 from loadtest.readiness.probes.command import run_program
+from loadtest.readiness.probes.probe_context import ProbeError
+from loadtest.readiness.score import Before
 from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from loadtest.readiness.assessment_data import ComponentRow, LevelRow, Status
 from loadtest.readiness.evidence import Evidence, Measure, keeps
-from loadtest.readiness.findings import ComponentRow, LevelRow, Status
+from loadtest.readiness.objectives import Promise, format_value
 from loadtest.readiness.policy import Component, Level, Policy
-from loadtest.readiness.promise import Promise, format_value
 from loadtest.units import format_duration
 
 SCORES: Mapping[Status, float | None] = {"healthy": 1.0, "degraded": 0.5, "down": 0.0, "unknown": None}

@@ -12,13 +12,13 @@ def execute(options: RunOptions) -> int:
     """Run a scenario and return the exit code; see ``run.executing``."""
     # Read here for its mistakes alone: to import Locust takes half a second, and a typing mistake needs none.
     load_scenario(options.scenario, options.overrides)
-    from loadtest.run.executing import execute as run
+    from loadtest.run.run_scenario import execute as run
 
     return run(options)
 
 
 def work(master: str, *, child: bool = False) -> int:
-    """Join a distributed run as a worker; see ``run.working``."""
-    from loadtest.run.working import work as join
+    """Join a distributed run as a worker; see ``run.worker``."""
+    from loadtest.run.worker import work as join
 
     return join(master, child=child)

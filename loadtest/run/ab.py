@@ -13,9 +13,9 @@ from loadtest.judge.run_standing import standing
 from loadtest.keep.folder import checked_name
 from loadtest.keep.read import Run
 from loadtest.plan.settings import public_url
-from loadtest.run.apart import Course, Ended
 from loadtest.run.options import RunOptions
-from loadtest.run.preparing import prepare
+from loadtest.run.preparation import prepare
+from loadtest.run.subprocess_runs import Course, Ended
 
 Which = Literal["a", "b"]
 

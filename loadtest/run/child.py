@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from loadtest.errors import LoadtestError
-from loadtest.run.working import work
+from loadtest.run.worker import work
 from loadtest.streams import let_readers_leave
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 import numpy as np
 
-from loadtest.drive.place import Place
+from loadtest.drive.endpoint import Place
 from loadtest.drive.swarm import Ending, make_clock
 from loadtest.errors import Exit, LoadtestError, TargetError
 from loadtest.judge.abort import end_early
@@ -28,7 +28,7 @@ from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
-from loadtest.run.preparing import Prepared, platform_facts
+from loadtest.run.preparation import Prepared, platform_facts
 
 NS = 1_000_000_000
 

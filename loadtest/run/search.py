@@ -16,9 +16,9 @@ from loadtest.keep.folder import checked_name
 from loadtest.keep.manifest import timestamp, turns_per_s
 from loadtest.plan.scenario import SIMULATOR, Scenario
 from loadtest.plan.settings import public_url
-from loadtest.run.apart import Course
 from loadtest.run.options import RunOptions
-from loadtest.run.preparing import prepare
+from loadtest.run.preparation import prepare
+from loadtest.run.subprocess_runs import Course
 from loadtest.show.values import amount
 
 NS = 1_000_000_000

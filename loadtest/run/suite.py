@@ -16,9 +16,9 @@ from loadtest.keep.manifest import timestamp
 from loadtest.plan.folder import scenarios_in
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.shipped import find
-from loadtest.run.apart import Course
 from loadtest.run.options import RunOptions
-from loadtest.run.preparing import prepare
+from loadtest.run.preparation import prepare
+from loadtest.run.subprocess_runs import Course
 from loadtest.units import format_duration
 
 NS = 1_000_000_000

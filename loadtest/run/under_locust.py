@@ -24,9 +24,9 @@ from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.plan.secrets import secrets_of
 from loadtest.run.options import RunOptions
-from loadtest.run.preparing import Prepared, prepare, start_target
+from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
-from loadtest.run.showing import show_run
+from loadtest.run.reporting import show_run
 from loadtest.streams import let_readers_leave
 
 __all__ = ["AgentUser", "WebSocketUser"]

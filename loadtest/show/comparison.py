@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from loadtest.judge.compare import Comparison
 from loadtest.judge.compared import Level, Row
+from loadtest.judge.effect_size import Yardstick
 from loadtest.judge.history import missed_thresholds
-from loadtest.judge.sides import Side
-from loadtest.judge.yardstick import Yardstick
-from loadtest.show.printable import printable
+from loadtest.judge.samples import Side
 from loadtest.show.report import Tone
+from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 
 TONES: dict[str, Tone] = {

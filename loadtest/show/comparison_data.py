@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from loadtest.judge.block_bootstrap import within_run
 from loadtest.judge.compare import Comparison
+from loadtest.judge.measurement_window import Span, measured_span
 from loadtest.judge.permutation import Array
 from loadtest.judge.ranks import needed, part_of
-from loadtest.judge.span import Span, measured_span
-from loadtest.judge.within import within_run
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.totals import Totals
 from loadtest.show.comparison_views import Compared
-from loadtest.show.printable import printable
+from loadtest.show.manifest import StoredRun
+from loadtest.show.sanitize import printable
 from loadtest.show.series import Column, Series, read_series
-from loadtest.show.stored import StoredRun
 
 METRICS = {"turn.first_event": "time to first event", "turn.completion": "completion"}
 """What the pictures show, both response times."""

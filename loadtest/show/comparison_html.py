@@ -12,7 +12,7 @@ from loadtest.show.headline import worst_first
 from loadtest.show.html import environment
 
 if TYPE_CHECKING:
-    from loadtest.show.plot.overlay_pictures import ComparisonPictures
+    from loadtest.show.plot.release_pictures import ComparisonPictures
 
 CAPTIONS = {
     "runs": "Each dot is a run. Where the dots of two releases mingle, nobody can tell them apart; where"
@@ -36,7 +36,7 @@ def html(items: Sequence[Compared], exit_code: int) -> str:
     from markupsafe import Markup
 
     from loadtest.show.plot import svg
-    from loadtest.show.plot.overlay_pictures import ComparisonPictures
+    from loadtest.show.plot.release_pictures import ComparisonPictures
 
     drawn = [ComparisonPictures(board) for board in boards(items)]
     letters, svgs = svg.inline(_alone(drawn))

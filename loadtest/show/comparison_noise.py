@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from loadtest.judge.noise import AGAINST, Floor, Noise
 from loadtest.show.comparison import FORMATS, change_text
-from loadtest.show.printable import printable
+from loadtest.show.sanitize import printable
 from loadtest.show.terminal_screen import ASCII, aligned
 from loadtest.units import format_count, format_ratio
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from loadtest.judge.compare import Comparison
 from loadtest.show.comparison import tell
 from loadtest.show.comparison_texts import as_json, junit, markdown
-from loadtest.show.stored import StoredRun
+from loadtest.show.manifest import StoredRun
 from loadtest.show.terminal_comparison import render
 
 

@@ -6,8 +6,8 @@ import csv
 import io
 
 from loadtest.judge.sections import Manifest
-from loadtest.show.printable import printable
-from loadtest.show.telling import tell
+from loadtest.show.report_model import tell
+from loadtest.show.sanitize import printable
 from loadtest.show.values import values
 
 COLUMNS = (

@@ -10,8 +10,8 @@ from typing import Any
 
 from loadtest.judge.causes import seconds
 from loadtest.judge.sections import Manifest
-from loadtest.show.printable import printable
-from loadtest.show.stored import whole
+from loadtest.show.manifest import whole
+from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration
 
 SLOWEST, OTHERS = 10, 10

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from loadtest.judge.measured import COARSE_NS
 from loadtest.judge.sections import planned, tick_ns
 from loadtest.show.evidence import other_turns, slowest_turns
+from loadtest.show.manifest import StoredRun
 from loadtest.show.report import HEADINGS, STATISTICS, Report
-from loadtest.show.stored import StoredRun
-from loadtest.show.telling import tell, was_unreachable
+from loadtest.show.report_model import tell, was_unreachable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

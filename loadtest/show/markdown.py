@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from loadtest.show.counting import NONE
+from loadtest.show.counter_table import NONE
 from loadtest.show.report import HEADINGS, STATISTICS, MetricRow, Report, Tone
 
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~$&@]|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)

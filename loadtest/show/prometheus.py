@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.judge.sections import Manifest, section
-from loadtest.show.printable import printable
+from loadtest.show.manifest import rows, whole
 from loadtest.show.report import Report
-from loadtest.show.stored import rows, whole
-from loadtest.show.telling import tell
+from loadtest.show.report_model import tell
+from loadtest.show.sanitize import printable
 from loadtest.show.values import count_values, metric_values, rate_values
 
 Labels = dict[str, str]

@@ -7,11 +7,11 @@ from typing import Any
 
 from loadtest.judge.catalogue import Notice
 from loadtest.judge.judging import judge_run
-from loadtest.judge.promises import judged_thresholds
+from loadtest.judge.measurement_window import stage_parts
 from loadtest.judge.sections import section
-from loadtest.judge.span import stage_parts
+from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.verdict import judge
-from loadtest.show.stored import StoredRun, rows
+from loadtest.show.manifest import StoredRun, rows
 from loadtest.show.views import JudgedRun
 
 CODE = "judged_anew"

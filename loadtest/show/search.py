@@ -7,10 +7,10 @@ from typing import Literal
 
 from loadtest.judge.knee import Search, Tried
 from loadtest.keep.plain import json_text
-from loadtest.show.figures import LABELS
 from loadtest.show.html import environment
 from loadtest.show.markdown import code, escaped
-from loadtest.show.printable import printable
+from loadtest.show.metric_table import LABELS
+from loadtest.show.sanitize import printable
 from loadtest.show.terminal_screen import ASCII, aligned
 from loadtest.show.values import amount
 from loadtest.units import format_count, format_duration, format_ms, format_rate, format_ratio

@@ -14,7 +14,7 @@ from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import PHASES, Interval, merge
 from loadtest.measure.totals import Totals
-from loadtest.show.stored import StoredRun
+from loadtest.show.manifest import StoredRun
 
 Column = npt.NDArray[np.float64]
 

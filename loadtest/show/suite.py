@@ -8,11 +8,11 @@ from loadtest.errors import WORST_FIRST
 from loadtest.judge.sections import Manifest, number, section
 from loadtest.judge.suite import Made, Suite
 from loadtest.keep.plain import json_text
-from loadtest.show.figures import duration_text
+from loadtest.show.manifest import rows, whole
 from loadtest.show.markdown import code, escaped
-from loadtest.show.printable import printable
-from loadtest.show.stored import rows, whole
-from loadtest.show.telling import judgement
+from loadtest.show.metric_table import duration_text
+from loadtest.show.report_model import judgement
+from loadtest.show.sanitize import printable
 from loadtest.show.terminal_screen import ASCII, aligned
 from loadtest.units import format_count, format_duration, format_ratio
 

@@ -14,9 +14,9 @@ from loadtest.judge.suite import Made, Suite
 from loadtest.keep.plain import json_text
 from loadtest.show.benchmark import benchmark, benchmark_rates
 from loadtest.show.junit import junit as junit_of_run
-from loadtest.show.printable import printable
+from loadtest.show.report_model import tell
+from loadtest.show.sanitize import printable
 from loadtest.show.suite import as_json, as_markdown, as_text
-from loadtest.show.telling import tell
 from loadtest.units import format_count
 
 

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from loadtest.show.counting import tally
-from loadtest.show.printable import printable
+from loadtest.show.counter_table import tally
 from loadtest.show.report import HEADINGS, STATISTICS, MetricRow, Report
+from loadtest.show.sanitize import printable
 from loadtest.show.terminal_screen import (
     MARKS,
     STYLES,

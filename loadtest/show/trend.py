@@ -8,8 +8,8 @@ from loadtest.judge.course import BETTER, WORSE, Change, Course
 from loadtest.judge.run_standing import SUCCESS_RATIOS
 from loadtest.judge.trend import Ruling, Trend
 from loadtest.show.comparison import FORMATS, NOTHING, TONES, change_text, interval_text, p_text
-from loadtest.show.printable import printable
 from loadtest.show.report import Tone
+from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_ratio
 
 OUTCOMES: dict[str, Tone] = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from loadtest.judge.sections import Manifest, number, section
-from loadtest.show.figures import rate_of
-from loadtest.show.stored import whole
+from loadtest.show.manifest import whole
+from loadtest.show.metric_table import rate_of
 
 STATISTICS = ("min", "p50", "p90", "p95", "p99", "p99_9", "max", "mean")
 

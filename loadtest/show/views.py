@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.errors import ConfigError
-from loadtest.judge.apart import apart_users
 from loadtest.judge.judging import judge_part, judge_run, recut
-from loadtest.judge.span import stage_parts
+from loadtest.judge.measurement_window import stage_parts
+from loadtest.judge.resampling import apart_users
 from loadtest.keep.folder import replacing
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
@@ -23,11 +23,11 @@ from loadtest.show.csv import as_csv
 from loadtest.show.html import html
 from loadtest.show.json import as_json
 from loadtest.show.junit import junit
+from loadtest.show.manifest import StoredRun
 from loadtest.show.markdown import markdown
 from loadtest.show.pdf import pdf
 from loadtest.show.prometheus import prometheus
-from loadtest.show.stored import StoredRun
-from loadtest.show.telling import tell
+from loadtest.show.report_model import tell
 from loadtest.show.terminal import render as render_terminal
 
 PLOTS = "plots"

@@ -19,7 +19,7 @@ from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from loadtest.simulator.forms import ABNORMAL
+from loadtest.simulator.fault_options import ABNORMAL
 from loadtest.simulator.identity import PREFIXES, Identity
 
 if TYPE_CHECKING:

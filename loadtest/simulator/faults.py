@@ -14,7 +14,7 @@ from typing import Any
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.simulator.chance import Distribution, chance
-from loadtest.simulator.forms import FORMS, Freeze, Hit, Share
+from loadtest.simulator.fault_options import FORMS, Freeze, Hit, Share
 
 __all__ = ["FORMS", "Faults", "parse_faults"]
 

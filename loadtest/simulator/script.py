@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from loadtest.simulator.events import COMPLETED, ECHO, EXECUTED, EXECUTING, PARTIAL, STARTED
+from loadtest.simulator.fault_options import Hit
 from loadtest.simulator.faults import Faults
-from loadtest.simulator.forms import Hit
 
 
 class Act(enum.Enum):

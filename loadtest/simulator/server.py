@@ -20,8 +20,8 @@ from collections.abc import Callable
 from websockets.asyncio.server import serve as websockets_server
 
 from loadtest.errors import ConfigError, Problem
+from loadtest.simulator.admission import Gate
 from loadtest.simulator.connection import SimulatedConnection
-from loadtest.simulator.gate import Gate
 from loadtest.simulator.options import Options
 from loadtest.simulator.simulation import Simulation
 

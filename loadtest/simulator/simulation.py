@@ -9,10 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from loadtest.simulator.connection import SimulatedConnection
+from loadtest.simulator.counters import Tally
 from loadtest.simulator.events import Marks, turn_events
 from loadtest.simulator.faults import parse_faults
 from loadtest.simulator.options import Options
-from loadtest.simulator.tally import Tally
 
 
 def _version() -> str:

@@ -202,7 +202,7 @@ def test_looking_is_quick_and_needs_no_locust_no_plots_and_no_network(
 def test_a_run_never_imports_scipy() -> None:
     """What a run imports, from its plan to its report."""
     code = (
-        "import sys, loadtest.run, loadtest.run.executing, loadtest.run.recording, loadtest.show.views\n"
+        "import sys, loadtest.run, loadtest.run.run_scenario, loadtest.run.recording, loadtest.show.views\n"
         "import loadtest.judge.judging, loadtest.show.plot.pictures, loadtest.cli.run\n"
         "print('scipy' in sys.modules)"
     )

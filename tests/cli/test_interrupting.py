@@ -55,7 +55,7 @@ INSTANTS = [
     ("loadtest.readiness.policy_file", ["ready"]),
     ("loadtest.live.watch", ["watch"]),
     ("loadtest.simulator.server", ["simulator"]),
-    ("loadtest.run.working", ["worker", "--master", "127.0.0.1:1"]),
+    ("loadtest.run.worker", ["worker", "--master", "127.0.0.1:1"]),
 ]
 
 

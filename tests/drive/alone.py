@@ -11,10 +11,10 @@ import gevent
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.drive.place import find_place
-from loadtest.drive.share import Share
+from loadtest.drive.context import Assignment
+from loadtest.drive.endpoint import find_place
+from loadtest.drive.shard import Share
 from loadtest.drive.swarm import make_clock
-from loadtest.drive.terms import Assignment
 from loadtest.measure.interval import OUTCOMES, Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.scenario import Scenario

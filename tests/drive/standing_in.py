@@ -11,9 +11,9 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
-from loadtest.drive.place import Place
+from loadtest.drive.context import Assignment, Terms
+from loadtest.drive.endpoint import Place
 from loadtest.drive.poller import READ, WRITE, OnReady, Poller
-from loadtest.drive.terms import Assignment, Terms
 from loadtest.drive.transport import Address, Transport
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder

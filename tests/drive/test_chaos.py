@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.drive import share
+from loadtest.drive import shard
 from loadtest.drive.poller import WatcherPoller
 from loadtest.drive.transport import Address, Instants, Transport
 from loadtest.plan.chaos import Broken, broken_before, is_left, slow_users
@@ -212,7 +212,7 @@ def test_slow_readers_take_little_and_their_times_are_kept_apart(start: Start, t
 def test_other_systems_pollers_let_users_read_slowly_too(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(share, "make_poller", WatcherPoller)
+    monkeypatch.setattr(shard, "make_poller", WatcherPoller)
     driven = drive(scenario_of(tmp_path, SLOW), start("huge=16KiB").url)
     turns = driven.counts("turns.")
     assert turns["timed_out"] == driven.counts("chaos.slow.turns.")["timed_out"] > 0

@@ -12,7 +12,7 @@ import gevent
 import numpy as np
 import pytest
 
-from loadtest.drive.share import Share
+from loadtest.drive.shard import Share
 from loadtest.plan.chaos import cut_users
 from loadtest.simulator.process import Simulator
 from tests.drive.alone import drive, scenario_of

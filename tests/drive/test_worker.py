@@ -14,7 +14,7 @@ from gevent.event import Event
 from locust import task
 
 from loadtest.drive import worker as module
-from loadtest.drive.terms import Assignment
+from loadtest.drive.context import Assignment
 from loadtest.drive.worker import Follow
 from loadtest.errors import ConfigError
 from loadtest.measure.clock import Clock

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.judge.apart import apart_users
+from loadtest.judge.resampling import apart_users
 from loadtest.keep.slowest import read_slowest
 from loadtest.plan.shipped import shipped_text
 from tests.end_to_end.conftest import Awaited, Begin

@@ -46,7 +46,7 @@ recording.judge_run = judge_run
 """
 
 SHOW = """
-import loadtest.run.executing as executing
+import loadtest.run.run_scenario as executing
 
 def show_run(*_, **__):
     raise RuntimeError("made to fail")
@@ -55,16 +55,16 @@ executing.show_run = show_run
 """
 
 WORKER = """
-import loadtest.run.driving as driving
+from loadtest.run import runner
 
-real = driving.subprocess.Popen
+real = runner.subprocess.Popen
 
 def start(command, **options):
     if "loadtest.run.child" in command:
         command = [sys.executable, {child!r}, *command[3:]]
     return real(command, **options)
 
-driving.subprocess.Popen = start
+runner.subprocess.Popen = start
 """
 
 

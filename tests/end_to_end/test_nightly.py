@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.judge.spread import LEAST
+from loadtest.judge.power import LEAST
 from tests.end_to_end.documents import ROOT, blocks
 
 PAGE = ROOT / "docs" / "nightly.md"

@@ -40,8 +40,8 @@ def test_a_rate_limit_is_found_within_five_percent_and_so_is_the_knee(run: RunIt
 
 BURNING = """
 import sys
-from loadtest.run import apart
-apart.PROGRAM = ("benchmarks.instrumented", "--burn-us", "2200", "--burn-after", "0")
+from loadtest.run import subprocess_runs
+subprocess_runs.PROGRAM = ("benchmarks.instrumented", "--burn-us", "2200", "--burn-after", "0")
 from loadtest.cli import main
 sys.exit(main(sys.argv[1:]))
 """

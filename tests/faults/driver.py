@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import Exit, LoadtestError
-from loadtest.run import RunOptions, executing
+from loadtest.run import RunOptions
+from loadtest.run import run_scenario as executing
 from loadtest.simulator.process import Simulator, SimulatorError
 
 ASKED_AGAIN = 5

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from loadtest.simulator.events import turn_events
+from loadtest.simulator.fault_options import Share
 from loadtest.simulator.faults import Faults, parse_faults
-from loadtest.simulator.forms import Share
 from loadtest.simulator.script import make_script
 from tests.faults.rows import Row
 

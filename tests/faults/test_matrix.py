@@ -6,7 +6,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from benchmarks.page import MEASURING, read_table
-from loadtest.simulator.forms import FORMS
+from loadtest.simulator.fault_options import FORMS
 from tests.faults.conftest import Look
 from tests.faults.foreseeing import foreseen
 from tests.faults.holding import differences

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.plan.shipped import shipped_names
-from loadtest.simulator.forms import FORMS
+from loadtest.simulator.fault_options import FORMS
 from tests.faults.verdicts import FAULTS, NO_FAULT, SCENARIOS, cells, run, signed, stored
 
 

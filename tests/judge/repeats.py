@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.judge.sides import Side, side
+from loadtest.judge.samples import Side, side
 from loadtest.measure.interval import OUTCOMES
 
 SHA = "ab" * 32

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from loadtest.judge.comparable import differences
-from loadtest.judge.sides import Side, side
+from loadtest.judge.samples import Side, side
 from tests.judge.made import deep
 from tests.judge.repeats import repeats, run
 

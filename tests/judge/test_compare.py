@@ -7,7 +7,7 @@ import pytest
 
 from loadtest.errors import Exit
 from loadtest.judge.compare import COMPLETE, DEFAULT, compare, primary_of, rules_of, worst
-from loadtest.judge.sides import Side, side
+from loadtest.judge.samples import Side, side
 from loadtest.plan.scenario import Compare
 from tests.judge.made import deep
 from tests.judge.repeats import repeats, run, spread

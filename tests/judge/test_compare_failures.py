@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.errors import Exit
 from loadtest.judge.compare import compare
-from loadtest.judge.sides import Side, side
+from loadtest.judge.samples import Side, side
 from tests.judge.made import deep
 from tests.judge.repeats import run, spread
 

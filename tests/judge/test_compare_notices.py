@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from loadtest.judge.compare import compare
-from loadtest.judge.sides import Side, side
+from loadtest.judge.samples import Side, side
 from tests.judge.made import deep
 from tests.judge.repeats import repeats, run, spread
 

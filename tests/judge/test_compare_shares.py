@@ -10,7 +10,7 @@ import pytest
 from loadtest.errors import Exit
 from loadtest.judge.compare import Comparison, compare
 from loadtest.judge.compared import Row
-from loadtest.judge.sides import Side, side
+from loadtest.judge.samples import Side, side
 from loadtest.plan.scenario import Compare
 from tests.judge.made import deep
 from tests.judge.repeats import repeats, run, spread

@@ -8,7 +8,7 @@ import pytest
 
 import loadtest
 from loadtest.judge.counts import EVENTS, broken_laws, count_all, cut_short
-from loadtest.judge.span import Span
+from loadtest.judge.measurement_window import Span
 from loadtest.judge.summary import summarise
 from loadtest.measure.interval import OUTCOMES
 from loadtest.measure.totals import Totals

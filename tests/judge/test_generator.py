@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from loadtest.judge.generator import coalesced_share, lateness_ms, own_lateness_ms, saturated, watch
-from loadtest.judge.span import Span
+from loadtest.judge.measurement_window import Span
 from loadtest.measure.interval import Interval
 from tests.judge.made import MS, S, good_totals, manifest, totals
 

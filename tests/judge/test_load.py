@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.judge.counts import count_all
 from loadtest.judge.load import Shortfall, achieved, kept_up, shortfall, thinks
-from loadtest.judge.span import Span
+from loadtest.judge.measurement_window import Span
 from tests.judge.made import S, good_totals, manifest
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from loadtest.judge.noise import SCHEMA, Floor, floor, learned
-from loadtest.judge.sides import side
+from loadtest.judge.samples import side
 from loadtest.plan.scenario import Compare
 from tests.judge.made import deep
 from tests.judge.repeats import repeats, run, spread

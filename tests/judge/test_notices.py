@@ -12,8 +12,8 @@ from loadtest.judge import target_notices
 from loadtest.judge.catalogue import KINDS, Notice, notice, shown
 from loadtest.judge.causes import seconds
 from loadtest.judge.notices import find_notices, notice_table
-from loadtest.judge.promises import thresholds_of
 from loadtest.judge.summary import summarise
+from loadtest.judge.thresholds import thresholds_of
 from loadtest.measure.totals import Totals
 from tests.judge.made import MS, S, codes, good_totals, good_turns, judged, manifest, row, table, totals
 

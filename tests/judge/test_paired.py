@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.judge.hypothesis_tests import method_for, weigh, words
 from loadtest.judge.paired import MOST_PAIRS, paired_difference, paired_evidence, signs
 from loadtest.judge.permutation import Array
-from loadtest.judge.spread import LEAST_PAIRS, LEVEL, repeats, visible
-from loadtest.judge.weighing import method_for, weigh, words
+from loadtest.judge.power import LEAST_PAIRS, LEVEL, repeats, visible
 
 NOTHING = np.zeros(1)
 FIVE = np.array([math.log1p(0.05)])

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.promises import thresholds_of
 from loadtest.judge.summary import describe_all, summarise
+from loadtest.judge.thresholds import thresholds_of
 from loadtest.measure.interval import OUTCOMES
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import METRICS

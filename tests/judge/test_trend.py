@@ -8,7 +8,7 @@ import pytest
 from loadtest.errors import Exit
 from loadtest.judge.compare import COMPLETE, compare
 from loadtest.judge.history import history
-from loadtest.judge.sides import side
+from loadtest.judge.samples import side
 from loadtest.judge.trend import Trend, trend, worst
 from tests.judge.made import deep
 from tests.judge.nights import answering, down, nights, stepping

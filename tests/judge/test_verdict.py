@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from loadtest.errors import Exit
 from loadtest.judge.catalogue import Notice
-from loadtest.judge.promises import response_metric, tightest_ms
 from loadtest.judge.summary import summarise
+from loadtest.judge.thresholds import response_metric, tightest_ms
 from loadtest.judge.verdict import judge
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import Threshold, parse_threshold

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.errors import ConfigError
-from loadtest.keep import summing, turns
+from loadtest.keep import aggregate as summing
+from loadtest.keep import turns
 from loadtest.keep.process import this_process
 from loadtest.keep.read import Run, read_run
 from loadtest.measure.histogram import Histogram

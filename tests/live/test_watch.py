@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ConfigError
+from loadtest.live.alert_state import load, only_one
 from loadtest.live.alerts import Message
-from loadtest.live.memory import load, only_one
-from loadtest.live.routes import DeliveryError
+from loadtest.live.notifiers import DeliveryError
 from loadtest.live.watch import Watch
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.policy import Policy
@@ -234,9 +234,13 @@ def test_a_disk_that_is_full_ends_no_watch_and_loses_no_alert(
     watch = world.watch()
     watch.said = told.append
     world.go(watch, 10)
-    for place in ("live.memory.save", "readiness.history.History.note", "readiness.history.History.keep"):
+    for place in (
+        "live.alert_state.save",
+        "readiness.history.History.note",
+        "readiness.history.History.keep",
+    ):
         monkeypatch.setattr(f"loadtest.{place}", full)
-    monkeypatch.setattr("loadtest.live.memory.audit", full)
+    monkeypatch.setattr("loadtest.live.alert_state.audit", full)
     world.broken = {"api"}
     world.go(watch, 120)
     assert [subject.split()[0] for subject in world.got] == ["ALERT"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from loadtest.readiness.assessment import assess
-from loadtest.readiness.computing import Before
+from loadtest.readiness.assessment_data import Assessment
 from loadtest.readiness.evidence import Evidence, Measure, distribution, shares
-from loadtest.readiness.findings import Assessment
 from loadtest.readiness.policy import Policy
 from loadtest.readiness.policy_file import load_policy
+from loadtest.readiness.score import Before
 
 NOW = 1_757_160_000.0
 

@@ -10,12 +10,12 @@ import os
 from pathlib import Path
 
 from loadtest.readiness.assessment import assess
+from loadtest.readiness.assessment_data import Assessment
 from loadtest.readiness.evidence import Evidence, distribution, shares
-from loadtest.readiness.findings import Assessment
 from loadtest.readiness.policy_file import load_policy
 from loadtest.readiness.probe import ContainersProbe, JunitProbe
-from loadtest.readiness.probes.around import Around
 from loadtest.readiness.probes.containers import probe_containers
+from loadtest.readiness.probes.probe_context import Around
 from loadtest.readiness.probes.tests import probe_tests
 from tests.readiness.made import NOW
 

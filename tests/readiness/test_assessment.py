@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.keep.plain import json_text
+from loadtest.readiness.assessment_data import Assessment, from_plain
 from loadtest.readiness.evidence import Evidence, Measure
-from loadtest.readiness.findings import Assessment, from_plain
 from loadtest.readiness.history import failures_before, summary
 from loadtest.readiness.policy import Policy
 from tests.readiness.made import NOW, SMALL, assessed, down, policy, unasked, up

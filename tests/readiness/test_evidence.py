@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadtest.readiness.evidence import Measure, keeps
-from loadtest.readiness.promise import parse_promise
+from loadtest.readiness.objectives import parse_promise
 
 
 @pytest.mark.parametrize(

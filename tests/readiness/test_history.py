@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ConfigError
-from loadtest.readiness.findings import Assessment
+from loadtest.readiness.assessment_data import Assessment
 from loadtest.readiness.history import History, changes, failures_before, summary, trend
 from loadtest.readiness.policy import Policy
 from tests.readiness.made import NOW, SMALL, assessed, down, policy, up

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.readiness.findings import Assessment
+from loadtest.readiness.assessment_data import Assessment
 from loadtest.readiness.views.telling import tell
 from loadtest.readiness.views.text import text
 from tests.readiness.original import original

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from loadtest.readiness.findings import Assessment
+from loadtest.readiness.assessment_data import Assessment
 from loadtest.readiness.views.every import VIEWS, view
 from loadtest.readiness.views.telling import tell
 from loadtest.readiness.views.text import text

@@ -10,8 +10,8 @@ from loadtest.errors import ConfigError, Exit
 from loadtest.keep.read import read_run
 from loadtest.run import ab as module
 from loadtest.run.ab import AbOptions, orders, run_ab
-from loadtest.run.apart import Ended
 from loadtest.run.options import RunOptions
+from loadtest.run.subprocess_runs import Ended
 from tests.cli.stored import store
 from tests.run.made_up import MadeUp
 

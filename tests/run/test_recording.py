@@ -72,7 +72,7 @@ def test_the_manifest_is_there_from_the_first_second(python: InProcess) -> None:
         import json, sys
         from loadtest.keep.read import read_run
         from loadtest.run.options import RunOptions
-        from loadtest.run.preparing import prepare
+        from loadtest.run.preparation import prepare
         from loadtest.run.recording import Recording
 
         prepared = prepare(RunOptions(scenario="agent-burst", label="first"))
@@ -102,7 +102,7 @@ def test_a_simulator_that_somebody_else_started_says_so_itself(
         import json
         from loadtest.drive.swarm import Ending
         from loadtest.run.options import RunOptions
-        from loadtest.run.preparing import prepare
+        from loadtest.run.preparation import prepare
         from loadtest.run.recording import Recording
 
         prepared = prepare(RunOptions(target="ws://127.0.0.1:1/ws", asked_by="p: part"))

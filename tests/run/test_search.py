@@ -7,9 +7,9 @@ import pytest
 from loadtest.errors import ConfigError, Exit
 from loadtest.plan.scenario_file import load_scenario
 from loadtest.run import search as module
-from loadtest.run.apart import Ended
 from loadtest.run.options import RunOptions
 from loadtest.run.search import SearchOptions, run_search
+from loadtest.run.subprocess_runs import Ended
 from tests.run.made_up import MadeUp
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from loadtest.errors import ConfigError, Exit
 from loadtest.run import suite as module
-from loadtest.run.apart import Ended
 from loadtest.run.options import RunOptions
+from loadtest.run.subprocess_runs import Ended
 from loadtest.run.suite import SuiteOptions, run_suite
 
 PLAIN = """

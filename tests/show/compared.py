@@ -10,7 +10,7 @@ import numpy as np
 from sample import EVIL, SampleRun, Shape, judged, make_intervals, unreachable
 
 from loadtest.judge.compare import compare
-from loadtest.judge.sides import side
+from loadtest.judge.samples import side
 from loadtest.show.comparison_views import Compared, compared
 
 Named = tuple[str, Sequence[Any]]

@@ -5,7 +5,7 @@ import math
 import pytest
 from compared import COMPARISONS, lossy, single, slower
 
-from loadtest.judge.yardstick import yardstick
+from loadtest.judge.effect_size import yardstick
 from loadtest.plan.scenario import Compare
 from loadtest.show.comparison import change_text, interval_text, p_text, tell
 

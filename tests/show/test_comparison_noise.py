@@ -5,7 +5,7 @@ import json
 from compared import release
 
 from loadtest.judge.noise import Floor, floor
-from loadtest.judge.sides import side
+from loadtest.judge.samples import side
 from loadtest.show.comparison_noise import as_json, as_text
 
 

@@ -13,7 +13,7 @@ from sample import SampleRun, passed
 from loadtest.show.evidence import other_turns, slowest_turns
 from loadtest.show.html import page
 from loadtest.show.report import Fact
-from loadtest.show.telling import tell
+from loadtest.show.report_model import tell
 
 Sample = Callable[[str], SampleRun]
 PageOf = Callable[[SampleRun], str]

@@ -6,7 +6,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from sample import SampleRun
 
 from loadtest.show.junit import junit
-from loadtest.show.telling import tell
+from loadtest.show.report_model import tell
 
 Golden = Callable[[str, str], None]
 Sample = Callable[[str], SampleRun]

@@ -8,8 +8,8 @@ from markdown_it import MarkdownIt
 from sample import SampleRun
 
 from loadtest.show.markdown import code, escaped, markdown
-from loadtest.show.printable import printable
-from loadtest.show.telling import tell
+from loadtest.show.report_model import tell
+from loadtest.show.sanitize import printable
 
 Golden = Callable[[str, str], None]
 Sample = Callable[[str], SampleRun]

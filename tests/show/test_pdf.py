@@ -12,7 +12,7 @@ from PIL import Image
 from loadtest.show.page import Page, Picture
 from loadtest.show.pdf import page, pdf
 from loadtest.show.pdf_page import pdf as on_paper
-from loadtest.show.telling import tell
+from loadtest.show.report_model import tell
 from tests.show.sample import SampleRun
 
 Sample = Callable[[str], SampleRun]

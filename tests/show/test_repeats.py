@@ -8,7 +8,7 @@ from dataclasses import replace
 from sample import SampleRun
 
 from loadtest.show.repeats import repeats
-from loadtest.show.telling import tell
+from loadtest.show.report_model import tell
 
 Sample = Callable[[str], SampleRun]
 

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from sample import SampleRun
 
-from loadtest.show.telling import tell
+from loadtest.show.report_model import tell
 from loadtest.show.terminal import one_line, render, show
 from loadtest.show.terminal_screen import aligned, takes_unicode
 
@@ -97,7 +97,7 @@ def test_the_verdict_fits_on_one_line(sample: Sample) -> None:
 def test_the_screen_needs_neither_matplotlib_nor_jinja2() -> None:
     code = (
         "import sys; from loadtest.show import terminal, live, views;"
-        "from loadtest.show.telling import tell; terminal.render(tell({}));"
+        "from loadtest.show.report_model import tell; terminal.render(tell({}));"
         "print({'matplotlib', 'jinja2', 'locust', 'scipy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from loadtest.errors import ConfigError
 from loadtest.simulator.chance import Distribution
 from loadtest.simulator.events import CONTENT
+from loadtest.simulator.fault_options import Freeze, Hit, Share
 from loadtest.simulator.faults import FORMS, Faults, parse_faults
-from loadtest.simulator.forms import Freeze, Hit, Share
 
 MS = 1_000_000
 

@@ -16,7 +16,7 @@ from typing import IO
 
 from loadtest.readiness.evidence import Evidence, Measure, distribution
 from loadtest.readiness.probe import CommandProbe
-from loadtest.readiness.probes.around import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
 
 LARGEST_OUTPUT = 1024 * 1024
 MOST_OUTPUT = 64 * 1024 * 1024

@@ -10,8 +10,8 @@ from typing import Any
 
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import ContainersProbe
-from loadtest.readiness.probes.around import Around, ProbeError, UnaskedError
 from loadtest.readiness.probes.command import run_program
+from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
 
 LARGEST_FILE = 16 * 1024 * 1024
 PULL = re.compile(

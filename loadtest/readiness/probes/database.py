@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from loadtest.readiness.evidence import Evidence, distribution
 from loadtest.readiness.probe import DatabaseProbe
-from loadtest.readiness.probes.around import Around, ProbeError, Tries, UnaskedError
+from loadtest.readiness.probes.probe_context import Around, ProbeError, Tries, UnaskedError
 
 CREDENTIAL = (
     "password authentication failed",

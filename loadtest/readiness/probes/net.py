@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import TcpProbe
-from loadtest.readiness.probes.around import Around, ProbeError, Tries
+from loadtest.readiness.probes.probe_context import Around, ProbeError, Tries
 
 
 def opened(host: str, port: int, around: Around) -> socket.socket:

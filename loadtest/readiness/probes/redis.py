@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import RedisProbe
-from loadtest.readiness.probes.around import Around, ProbeError, Tries, UnaskedError
 from loadtest.readiness.probes.net import in_time, opened
+from loadtest.readiness.probes.probe_context import Around, ProbeError, Tries, UnaskedError
 
 PORT = 6379
 LONGEST_LINE = 1024

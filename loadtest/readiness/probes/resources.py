@@ -6,7 +6,7 @@ import psutil
 
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import ResourcesProbe
-from loadtest.readiness.probes.around import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
 from loadtest.units import format_bytes, format_ratio
 
 

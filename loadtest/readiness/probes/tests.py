@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import JunitProbe
-from loadtest.readiness.probes.around import Around, ProbeError
+from loadtest.readiness.probes.probe_context import Around, ProbeError
 from loadtest.units import format_ratio
 
 LARGEST_FILE = 64 * 1024 * 1024

@@ -16,8 +16,8 @@ from loadtest.judge.sections import section
 from loadtest.plan.threshold import EVENTS, plain_names, resolve, split_metric
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import WebsocketProbe
-from loadtest.readiness.probes.around import Around, ProbeError, UnaskedError
 from loadtest.readiness.probes.command import run_program
+from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
 
 BAD_TURNS = ("failed", "timed_out", "lost", "refused")
 LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from loadtest.readiness.findings import Assessment, ComponentRow, ConditionRow, Figure
+from loadtest.readiness.assessment_data import Assessment, ComponentRow, ConditionRow, Figure
 from loadtest.show.page import Line, Page, Section
-from loadtest.show.printable import printable
 from loadtest.show.report import Tone
+from loadtest.show.sanitize import printable
 from loadtest.units import format_duration, format_ratio
 
 TONES: dict[str, Tone] = {

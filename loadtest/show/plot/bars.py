@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from loadtest.show.plot import style
-from loadtest.show.printable import printable
+from loadtest.show.sanitize import printable
 from loadtest.show.series import Column, Series
 from loadtest.units import format_count
 

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loadtest.judge.counts import ENDED_BY_US
-from loadtest.show.counting import NO_CLOSE_FRAME
-from loadtest.show.plot import sheet as layout
+from loadtest.show.counter_table import NO_CLOSE_FRAME
+from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
 from loadtest.show.plot.bars import stacked
 from loadtest.show.plot.timeline import Phases, share_time

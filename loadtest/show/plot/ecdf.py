@@ -11,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullLo
 
 from loadtest.measure.histogram import Histogram
 from loadtest.show.comparison_data import METRICS, Board
-from loadtest.show.plot import overlay_looks as looks
-from loadtest.show.plot import sheet as layout
+from loadtest.show.plot import canvas as layout
+from loadtest.show.plot import release_style as looks
 from loadtest.show.plot import style
 from loadtest.units import format_count
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from loadtest.judge.knee import Search, Tried
 from loadtest.plan.threshold import parse_threshold
-from loadtest.show.figures import LABELS
-from loadtest.show.plot import sheet as layout
+from loadtest.show.metric_table import LABELS
+from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style, svg
 from loadtest.show.values import amount
 from loadtest.units import format_count

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loadtest.judge.sections import Manifest, section
-from loadtest.show.counting import EVENTS, GOOD_EVENTS, OUTCOMES
-from loadtest.show.plot import sheet as layout
+from loadtest.show.counter_table import EVENTS, GOOD_EVENTS, OUTCOMES
+from loadtest.show.manifest import whole
+from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
-from loadtest.show.printable import printable
-from loadtest.show.stored import whole
+from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_ratio
 
 TITLE = "What became of every turn and event"

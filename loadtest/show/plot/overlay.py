@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from loadtest.show.comparison_data import METRICS, Board, DrawnSide
-from loadtest.show.plot import overlay_looks as looks
-from loadtest.show.plot import sheet as layout
+from loadtest.show.plot import canvas as layout
+from loadtest.show.plot import release_style as looks
 from loadtest.show.plot import style
 from loadtest.show.plot.spectrum import LEAST, TICKS, Curve, curve
 from loadtest.units import format_count

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loadtest.show.comparison_data import Board, Drawn, DrawnSide
-from loadtest.show.plot import overlay_looks as looks
-from loadtest.show.plot import sheet as layout
+from loadtest.show.plot import canvas as layout
+from loadtest.show.plot import release_style as looks
 from loadtest.show.plot import style
 from loadtest.show.series import Column
 

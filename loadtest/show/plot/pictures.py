@@ -9,15 +9,15 @@ from functools import cached_property
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from loadtest.judge.measurement_window import measured_span
 from loadtest.judge.sections import Manifest, section
-from loadtest.judge.span import measured_span
 from loadtest.measure.totals import Totals
+from loadtest.show.manifest import StoredRun, whole
 from loadtest.show.plot import connections, ledger, spectrum, style, svg, timeline
-from loadtest.show.plot.sheet import Heading
+from loadtest.show.plot.canvas import Heading
 from loadtest.show.report import Report
+from loadtest.show.report_model import tell
 from loadtest.show.series import Series, read_series
-from loadtest.show.stored import StoredRun, whole
-from loadtest.show.telling import tell
 
 NAMES = ("spectrum", "timeline", "connections", "ledger")
 """The plots, in the order in which they answer questions."""

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from loadtest.judge.permutation import Array, difference
+from loadtest.judge.power import LEAST, LEVEL, quantiles
 from loadtest.judge.ranks import part_of
-from loadtest.judge.spread import LEAST, LEVEL, quantiles
 from loadtest.show.comparison_data import METRICS, QUANTILES, Board, DrawnSide
-from loadtest.show.plot import overlay_looks as looks
-from loadtest.show.plot import sheet as layout
+from loadtest.show.plot import canvas as layout
+from loadtest.show.plot import release_style as looks
 from loadtest.show.plot import style
 from loadtest.units import format_ms
 

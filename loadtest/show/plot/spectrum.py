@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
-from loadtest.show.plot import sheet as layout
+from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
 from loadtest.units import format_count, format_ms
 

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from loadtest.show.counting import OUTCOMES
-from loadtest.show.plot import sheet as layout
+from loadtest.show.counter_table import OUTCOMES
+from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
 from loadtest.show.plot.bars import stacked
 from loadtest.show.series import LINES, Column, Series

@@ -14,16 +14,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from loadtest.judge.course import Course
-from loadtest.judge.promises import thresholds_of
+from loadtest.judge.thresholds import thresholds_of
 from loadtest.judge.trend import Trend
 from loadtest.plan.threshold import Threshold
 from loadtest.show.comparison import FORMATS, TONES, change_text
-from loadtest.show.plot import sheet as layout
+from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style, svg
-from loadtest.show.plot.multiples import FACTORS, UNITS
-from loadtest.show.plot.overlay_looks import note
-from loadtest.show.printable import printable
+from loadtest.show.plot.release_style import note
+from loadtest.show.plot.small_multiples import FACTORS, UNITS
 from loadtest.show.report import Tone
+from loadtest.show.sanitize import printable
 from loadtest.show.trend import date_text, span_text, turning, word_of
 from loadtest.units import format_count
 

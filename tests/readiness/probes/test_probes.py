@@ -18,7 +18,6 @@ import pytest
 
 from loadtest.judge.measured import lookup
 from loadtest.plan.threshold import plain_names
-from loadtest.readiness.asking import ask_all
 from loadtest.readiness.evidence import Evidence, distribution
 from loadtest.readiness.probe import (
     CommandProbe,
@@ -29,11 +28,12 @@ from loadtest.readiness.probe import (
     TcpProbe,
     WebsocketProbe,
 )
-from loadtest.readiness.probes.around import Around, ProbeError, UnaskedError
+from loadtest.readiness.prober import ask_all
 from loadtest.readiness.probes.command import Ended, probe_command, run_program
 from loadtest.readiness.probes.database import probe_database
 from loadtest.readiness.probes.http import field_of, probe_http
 from loadtest.readiness.probes.net import probe_tcp
+from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
 from loadtest.readiness.probes.redis import command, probe_redis
 from loadtest.readiness.probes.resources import probe_resources
 from loadtest.readiness.probes.websocket import of_manifest, probe_websocket

@@ -11,7 +11,7 @@ import pytest
 
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import JunitProbe
-from loadtest.readiness.probes.around import Around, ProbeError
+from loadtest.readiness.probes.probe_context import Around, ProbeError
 from loadtest.readiness.probes.tests import probe_tests
 
 

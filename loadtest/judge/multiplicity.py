@@ -1,0 +1,342 @@
+"""A family of metrics that is judged together, over the runs of two sides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from loadtest.judge.compared import Level, Row
+from loadtest.judge.course import Word, word_for
+from loadtest.judge.effect_size import Better, Yardstick
+from loadtest.judge.failure_share import points_yardstick, pooled, share_variance
+from loadtest.judge.hypothesis_tests import Judged, Method, Sample, Scales, judge_samples, method_for
+from loadtest.judge.measured import Measurement
+from loadtest.judge.permutation import Array
+from loadtest.judge.power import LEAST, LEAST_PAIRS, MOST_REPEATS, enough_runs, repeats, visible
+from loadtest.judge.run_standing import standing
+from loadtest.judge.samples import Side
+from loadtest.judge.share_effect import is_share
+from loadtest.plan.scenario import Compare
+from loadtest.units import format_count
+
+
+class Terms(NamedTuple):
+    """``rules`` of the scenario, what is better as ``promised`` by thresholds, ``noise`` learned earlier.
+
+    ``paired``: the k-th runs of both sides are blocks that took turns.
+    """
+
+    rules: Compare
+    promised: Mapping[str, Better]
+    noise: Mapping[str, float]
+    paired: bool = False
+
+
+class _Metric(NamedTuple):
+    """A metric with the turned values of both sides; of a share these are its failures.
+
+    ``sizes`` are of how many each value is a share, ``ids`` those of runs; ``lacking``: how many of either
+    side's runs without a value because the target was down. ``doubling``: twice the failures matter.
+    """
+
+    yardstick: Yardstick
+    levels: tuple[Level, Level]
+    before: Array
+    after: Array
+    sizes: tuple[Array, Array]
+    ids: tuple[list[str], list[str]]
+    lacking: tuple[int, int]
+    doubling: bool
+    paired: bool
+
+    @property
+    def runs(self) -> tuple[int, int]:
+        """How many runs of either side have a value that can be compared; of pairs, whose partner has too."""
+        if self.paired:
+            pairs = len(_known(self.after - self.before))
+            return pairs, pairs
+        return len(_known(self.before)), len(_known(self.after))
+
+    @property
+    def method(self) -> Method | None:
+        """How it is tested."""
+        return method_for(*self.runs, paired=self.paired)
+
+    @property
+    def share(self) -> bool:
+        """Whether it is a share of what was asked for."""
+        return is_share(self.yardstick.name)
+
+    @property
+    def lacks_more(self) -> bool:
+        """Whether more of the candidate's runs than of the baseline's are silent since the target failed."""
+        one, other = self.lacking
+        return other * len(self.before) > one * len(self.after)
+
+
+def compare_family(
+    sides: tuple[Side, Side],
+    names: Iterable[str],
+    terms: Terms,
+    *,
+    primary: bool,
+) -> list[Row]:
+    """A row per metric, in the order of ``names``; p is corrected over all of them that have runs enough."""
+    metrics = [_metric(name, sides, terms) for name in names]
+    rows: dict[str, Row] = {}
+    methods: tuple[Method, ...] = ("permutation", "prediction", "pairs")
+    for method in methods:
+        family = [each for each in metrics if each.method == method]
+        rows |= {row.name: row for row in _rows(family, method, primary=primary)}
+    for each in metrics:
+        if each.method is None:
+            rows[each.yardstick.name] = _undecided(
+                each, len(metrics), terms.noise.get(each.yardstick.name), primary=primary
+            )
+    return [rows[each.yardstick.name] for each in metrics]
+
+
+def _metric(name: str, sides: tuple[Side, Side], terms: Terms) -> _Metric:
+    measured = [side.measured(name) for side in sides]
+    values = [[each.value for each in of_side] for of_side in measured]
+    rule = points_yardstick(name, [*values[0], *values[1]], terms.rules, terms.promised.get(name))
+    failures = 1.0 if is_share(name) and rule.better == "higher" else 0.0
+    before, after = (rule.turned(of_side) + failures for of_side in values)
+    failed = [np.array([standing(run).target_failed for run in side.runs], np.bool_) for side in sides]
+    if is_share(name) and failed[0].sum() * len(after) > failed[1].sum() * len(before):
+        # The candidate is better by that anyway; and so wide a spread would hide a few failures of its own.
+        before[failed[0]] = np.nan
+    sizes = tuple(np.array([max(each.n, 1) for each in of_side], np.float64) for of_side in measured)
+    lacking = tuple(
+        sum(each.value is None and bool(down) for each, down in zip(found, of_side, strict=True))
+        for found, of_side in zip(measured, failed, strict=True)
+    )
+    ids = tuple([str(run.get("id")) for run in side.runs] for side in sides)
+    one, other = (
+        _level(rule, of_side, turned, size)
+        for of_side, turned, size in zip(measured, (before, after), sizes, strict=True)
+    )
+    return _Metric(
+        rule,
+        (one, other),
+        before,
+        after,
+        (sizes[0], sizes[1]),
+        (ids[0], ids[1]),
+        (lacking[0], lacking[1]),
+        name not in terms.rules.effects,
+        terms.paired,
+    )
+
+
+def _level(rule: Yardstick, measured: Sequence[Measurement], turned: Array, sizes: Array) -> Level:
+    known = _known(turned)
+    reasons = dict.fromkeys(each.reason for each in measured if each.value is None and each.reason)
+    return Level(
+        tuple(each.value for each in measured),
+        _mean(rule, turned, sizes) if len(known) else None,
+        sum(each.n for each in measured),
+        "; ".join(reasons),
+    )
+
+
+def _mean(rule: Yardstick, turned: Array, sizes: Array) -> float:
+    """Of the runs that have a value, in the unit of the metric; of a share that of all of them together."""
+    if not is_share(rule.name):
+        return rule.value(float(_known(turned).mean()))
+    failed = float(pooled(turned[:, None], sizes[:, None])[0])
+    return 1 - failed if rule.better == "higher" else failed
+
+
+def _known(turned: Array) -> Array:
+    return turned[~np.isnan(turned)]
+
+
+def _rows(family: Sequence[_Metric], method: Method, *, primary: bool) -> list[Row]:
+    if not family:
+        return []
+    samples = [
+        Sample(
+            np.stack([getattr(each, of) for each in family], axis=-1),
+            np.stack([each.sizes[at] for each in family], axis=-1),
+        )
+        for at, of in enumerate(("before", "after"))
+    ]
+    scales = Scales(
+        np.array([each.yardstick.bound for each in family]),
+        np.array([each.share for each in family]),
+        np.array([each.share and each.doubling for each in family]),
+    )
+    judged = judge_samples(method, samples[0], samples[1], scales)
+    return [_row(each, judged, at, primary=primary) for at, each in enumerate(family)]
+
+
+def _word(each: _Metric, judged: Judged, at: int) -> Word:
+    told = judged.words
+    if told.slower[at]:
+        return word_for(each.yardstick, worse=True)
+    if each.lacks_more:
+        return "cannot tell"
+    if told.faster[at]:
+        return word_for(each.yardstick, worse=False)
+    return "same" if told.same[at] else "cannot tell"
+
+
+def _row(each: _Metric, judged: Judged, at: int, *, primary: bool) -> Row:
+    rule, found = each.yardstick, judged.found
+    flags = [of_side[..., at] for of_side in judged.outliers]
+    rest = each._replace(
+        before=np.where(flags[0], np.nan, each.before), after=np.where(flags[1], np.nan, each.after)
+    )
+    family = len(found.estimate)
+    estimate = float(found.estimate[at])
+    p = float(found.worse[at] if estimate > 0 else found.better[at])
+    spread, rise = _spread(rest), float(judged.bounds[at])
+    seen = rule.change(visible(spread, rest.runs, rise, family, paired=each.paired))
+    repeated = repeats(spread, rule.bound, rule.units(2 * rule.smallest), family, paired=each.paired)
+    enough = enough_runs(estimate, spread, rest.runs, rule.bound, family, paired=each.paired)
+    word = _word(each, judged, at)
+    one, other = (
+        Level(level.values, _mean(rule, turned, size), level.samples, level.reason)
+        for level, turned, size in zip(each.levels, (rest.before, rest.after), each.sizes, strict=True)
+    )
+    return Row(
+        rule,
+        primary,
+        one,
+        other,
+        word,
+        _why(word, each, p, enough, hiding=bool(judged.hiding[at])),
+        each.method,
+        rule.change(estimate),
+        rule.changes(float(found.low[at]), float(found.high[at])),
+        p,
+        _part(rule, spread),
+        seen,
+        repeated,
+        enough if word == "cannot tell" else None,
+        tuple(
+            run
+            for ids, of_side in zip(each.ids, flags, strict=True)
+            for run, far in zip(ids, of_side, strict=True)
+            if far
+        ),
+    )
+
+
+def _undecided(each: _Metric, family: int, noise: float | None, *, primary: bool) -> Row:
+    """Too few runs for a verdict; the difference is told all the same, without any p."""
+    rule, runs = each.yardstick, each.runs
+    if not min(runs):
+        return Row(rule, primary, *each.levels, "cannot tell", _missing(each))
+    change = rule.change(float(_known(each.after).mean() - _known(each.before).mean()))
+    if each.paired:
+        why = f"{runs[0]} pairs of blocks; a verdict takes {LEAST_PAIRS}"
+        return Row(rule, primary, *each.levels, "cannot tell", why, change=change)
+    few = f"{runs[0]} against {runs[1]} runs; a verdict takes {LEAST} a side"
+    spread = _spread(each) if max(runs) > 1 else noise
+    if spread is None:
+        why = f"{few}, and of single runs nobody knows how far they differ by chance"
+        return Row(rule, primary, *each.levels, "cannot tell", why, change=change)
+    with_four = (max(runs[0], LEAST), max(runs[1], LEAST))
+    seen = rule.change(visible(spread, with_four, rule.bound, family))
+    enough = repeats(spread, rule.bound, rule.units(2 * rule.smallest), family)
+    return Row(
+        rule,
+        primary,
+        *each.levels,
+        "cannot tell",
+        f"{few}; {_takes(enough, each)}",
+        None,
+        change,
+        None,
+        None,
+        _part(rule, spread),
+        seen,
+        enough,
+    )
+
+
+def _missing(each: _Metric) -> str:
+    """Why there is nothing to compare."""
+    without = [
+        f"not measured in the {name}" + (f": {level.reason}" if level.reason else "")
+        for name, level, turned in zip(
+            ("baseline", "candidate"), each.levels, (each.before, each.after), strict=True
+        )
+        if not len(_known(turned))
+    ]
+    return "; ".join(without) or "no pair of blocks measured it on both sides"
+
+
+def _why(word: Word, each: _Metric, p: float, enough: int | None, *, hiding: bool) -> str:
+    rule = each.yardstick
+    matters = f"the smallest effect of {_percent(rule.smallest)}"
+    if rule.scale == "points":
+        matters += " points"
+    chance = f"p = {p:.2g}"
+    if word == "same":
+        return f"surely not worse by {matters}"
+    if word != "cannot tell":
+        doubled = each.share and each.doubling
+        return f"{chance}, and by more than {matters}{' or a doubling' if doubled else ''}"
+    if each.lacks_more:
+        return (
+            f"{each.lacking[1]} of {len(each.after)} runs of the candidate have no value: the target failed"
+        )
+    if hiding:
+        return (
+            "runs of the candidate lie far from its others, for the worse; more runs show whether they recur"
+        )
+    unit = "pairs of blocks" if each.paired else "runs a side"
+    now = min(each.runs)
+    if enough is None:
+        told = f"over {now + MOST_REPEATS} {unit} would decide it if it stays so; longer ones vary less"
+    else:
+        more = format_count(enough - now)
+        told = f"about {format_count(enough)} {unit} ({more} more) decide it if it stays so"
+    return f"the difference may or may not reach {matters}, {chance}; {told}"
+
+
+def _takes(enough: int | None, each: _Metric) -> str:
+    double = _percent(2 * each.yardstick.smallest)
+    unit = "pairs of blocks" if each.paired else "runs a side"
+    if enough is None:
+        return f"to tell {double} from nothing takes more than 200 {unit}, or longer ones"
+    return f"to tell {double} from nothing takes about {format_count(enough)} {unit}"
+
+
+def _percent(part: float) -> str:
+    return f"{part * 100:.3g} %"
+
+
+def _spread(each: _Metric) -> float:
+    """The standard deviation of runs of one side; of the history alone where it is held against that.
+
+    Of pairs: of the differences within them.
+    """
+    if each.method == "pairs":
+        away = float(np.std(_known(each.after - each.before), ddof=1))
+        return max(away, math.sqrt(2) * _chance_alone(each)) if each.share else away
+    sides = [each.before] if each.method == "prediction" else [each.before, each.after]
+    known = [_known(side) for side in sides]
+    freedom = sum(len(side) - 1 for side in known)
+    total = sum(float(((side - side.mean()) ** 2).sum()) for side in known)
+    spread = float(np.sqrt(total / freedom))
+    return max(spread, _chance_alone(each)) if each.share else spread
+
+
+def _chance_alone(each: _Metric) -> float:
+    """The standard deviation that a share has for the number of what it is a share of."""
+    found = [
+        share_variance(values, sizes)
+        for values, sizes in zip((each.before, each.after), each.sizes, strict=True)
+    ]
+    return float(np.sqrt(np.nanmean(np.concatenate(found))))
+
+
+def _part(rule: Yardstick, spread: float) -> float:
+    return spread if rule.scale == "points" else float(np.expm1(spread))

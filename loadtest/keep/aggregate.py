@@ -1,0 +1,133 @@
+"""``totals.hlog``: the histograms of the whole run, one line per tag, so that nobody needs to add up again.
+
+An hour of a run has tens of thousands of histograms; their sum is a dozen. It is valid for the very
+``intervals.hlog`` it was made of, which it knows by the length of its two files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from loadtest.keep import folder, hlog, turn_rows
+from loadtest.keep.turn_rows import Exact, Row
+from loadtest.measure.histogram import Histogram
+
+AT_ONCE = 256
+"""Histograms of one tag that are decoded together."""
+
+_MADE_OF = re.compile(rb"#\[Sum of (\d+) bytes of histograms and (\d+) bytes of intervals\]")
+
+Group = tuple[Row, dict[str, bytes]]
+"""A second's row, and the payload of each of its histograms by tag."""
+
+
+def read_groups(path: Path, *, closed: bool) -> Iterator[Group]:
+    """Every second that is there whole, up to the first that was cut; of a closed run none may be cut.
+
+    Raises:
+        ValueError: the two files do not belong together, or those of a closed run are not whole.
+    """
+    with (
+        (path / folder.INTERVALS).open("rb") as intervals,
+        (path / folder.HISTOGRAMS).open("rb") as histograms,
+    ):
+        lines = hlog.read_lines(histograms)
+        for row in turn_rows.read_rows(intervals):
+            found = list(islice(lines, len(row.histograms)))
+            if len(found) < len(row.histograms) and closed:
+                raise ValueError(
+                    f"{folder.HISTOGRAMS} was cut after the run: second {row.second} is not in it"
+                )
+            if len(found) < len(row.histograms):
+                return
+            told = [(tag, float(row.second)) for tag in row.histograms]
+            if [(line.tag, line.start_s) for line in found] != told:
+                raise ValueError(f"{folder.HISTOGRAMS} does not hold what is said of second {row.second}")
+            yield row, {line.tag: line.payload for line in found}
+
+
+class Sum:
+    """Adds up many encoded histograms by tag."""
+
+    def __init__(self) -> None:
+        self.histograms: dict[str, Histogram] = {}
+        self._exact: dict[str, list[Exact]] = {}
+        self._waiting: dict[str, list[bytes]] = {}
+
+    def add(self, group: Group) -> None:
+        """Add a second.
+
+        Raises:
+            ValueError: one of its histograms is damaged.
+        """
+        row, payloads = group
+        for tag, payload in payloads.items():
+            self._exact.setdefault(tag, []).append(row.histograms[tag])
+            waiting = self._waiting.setdefault(tag, [])
+            waiting.append(hlog.raw(payload))
+            if len(waiting) >= AT_ONCE:
+                self._decode(tag)
+
+    def result(self) -> dict[str, Histogram]:
+        """The sums, with exact ends and totals.
+
+        Raises:
+            ValueError: a histogram is damaged.
+        """
+        for tag in list(self._waiting):
+            self._decode(tag)
+        return {tag: turn_rows.exact(self.histograms[tag], known) for tag, known in self._exact.items()}
+
+    def _decode(self, tag: str) -> None:
+        decoded = Histogram.decode_sum(self._waiting.pop(tag))
+        self.histograms.setdefault(tag, Histogram()).add(decoded)
+
+
+def write_sum(path: Path, started: datetime, histograms: Mapping[str, Histogram], seconds: int) -> None:
+    """Write ``totals.hlog`` beside the two files that these histograms are the sum of."""
+    comment = "[Sum of {} bytes of histograms and {} bytes of intervals]".format(*_sizes(path))
+    lines = [hlog.line(tag, histogram, 0, seconds) for tag, histogram in histograms.items() if histogram.n]
+    with folder.replacing(path / folder.TOTALS) as beside:
+        beside.write_bytes(hlog.head(started, comment) + b"".join(lines))
+
+
+def read_sum(path: Path) -> dict[str, Histogram] | None:
+    """The sums by tag, with bucket edges for ends; None where missing, damaged, or of other files."""
+    if _summed(path) != _sizes(path):
+        return None
+    lines = (path / folder.TOTALS).read_bytes().splitlines(keepends=True)
+    try:
+        return {line.tag: Histogram.decode(hlog.raw(line.payload)) for line in hlog.read_lines(lines)}
+    except ValueError:
+        return None
+
+
+def check_whole(path: Path) -> None:
+    """Hold the files of a closed run against the lengths they had when they were summed up.
+
+    Raises:
+        ValueError: one of them is shorter now.
+    """
+    summed = _summed(path) or (0, 0)
+    names = (folder.HISTOGRAMS, folder.INTERVALS)
+    for name, size, was in zip(names, _sizes(path), summed, strict=True):
+        if size < was:
+            raise ValueError(f"{name} has {size} bytes; it had {was} when the run was closed")
+
+
+def _summed(path: Path) -> tuple[int, int] | None:
+    """The lengths of the two files that the sums were made of; None where there are no sums."""
+    file = path / folder.TOTALS
+    found = _MADE_OF.search(file.read_bytes()) if file.exists() else None
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _sizes(path: Path) -> tuple[int, int]:
+    """The lengths of the two files, 0 where one is missing."""
+    files = (path / folder.HISTOGRAMS, path / folder.INTERVALS)
+    histograms, intervals = (file.stat().st_size if file.exists() else 0 for file in files)
+    return histograms, intervals

@@ -1,0 +1,153 @@
+"""How a message is brought to its receiver: webhook, Slack-compatible webhook, email, command."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import smtplib
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from loadtest.errors import Problem
+from loadtest.live.alerts import Message
+from loadtest.readiness.policy import Policy, Route
+from loadtest.readiness.probes.command import run_program
+from loadtest.readiness.probes.probe_context import ProbeError
+from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
+
+WITHIN_S = 10.0
+EMOJI = {"info": ":information_source:", "warning": ":warning:", "critical": ":rotating_light:"}
+
+
+class DeliveryError(Exception):
+    """The message did not arrive; one sentence without secrets."""
+
+
+def deliver(policy: Policy, message: Message, environ: Mapping[str, str] | None = None) -> None:
+    """Bring a message to its route.
+
+    Raises:
+        DeliveryError: it did not arrive.
+    """
+    environ = os.environ if environ is None else environ
+    redactor = redactor_of(policy.raw, policy.variables, environ)
+    route = next((each for each in policy.alerts.routes if each.name == message.route), None)
+    if route is None:
+        return
+    clean = Message(**{**asdict(message), "subject": redactor.text(message.subject)})
+    clean.lines = [redactor.text(line) for line in message.lines]
+    try:
+        settings = {key: filled(value, environ) for key, value in route.settings.items()}
+        _SENDERS[route.kind](policy, route, settings, clean)
+    except (OSError, smtplib.SMTPException, ProbeError, MissingVariableError, ValueError) as error:
+        said = redactor.text(f"{type(error).__name__}: {error}")
+        raise DeliveryError(f"the route {route.name} ({route.kind}) failed: {said}") from None
+
+
+def missing_variables(policy: Policy, environ: Mapping[str, str]) -> list[Problem]:
+    """What would keep alerts from being sent: every variable that a route names and that is not set."""
+    found = []
+    for route in policy.alerts.routes:
+        for text in (*route.settings.values(), *route.command):
+            try:
+                filled(text, environ)
+            except MissingVariableError as error:
+                found.append(
+                    Problem(f"alerts.routes.{route.name}", f"{error}, so that no alert would arrive")
+                )
+    return found
+
+
+Settings = Mapping[str, str]
+
+
+def _webhook(policy: Policy, _: Route, settings: Settings, message: Message) -> None:
+    body = {
+        "policy": policy.name, "id": message.id, "severity": message.severity, "subject": message.subject,
+        "lines": message.lines, "at": message.at,
+    }  # fmt: skip
+    _post(settings["url"], body, message.id)
+
+
+def _slack(policy: Policy, _: Route, settings: Settings, message: Message) -> None:
+    lines = "\n".join(f"• {line}" for line in message.lines)
+    text = f"{EMOJI[message.severity]} *{policy.name}* {message.subject}\n{lines}"
+    for plain, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(plain, written)
+    _post(settings["url"], {"text": text}, message.id)
+
+
+def _post(url: str, body: Mapping[str, Any], name: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("its url must begin with http:// or https://")
+    headers = {"Content-Type": "application/json", "X-Loadtest-Alert": name}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - the scheme was looked at
+    try:
+        with _OPENER.open(request, timeout=WITHIN_S) as answer:
+            answer.read(1024)
+    except urllib.error.HTTPError as error:
+        raise OSError(f"HTTP status {error.code}") from None
+    except http.client.HTTPException as error:
+        # Its words may hold the path of the address, which is a secret.
+        raise OSError(f"no right answer, or no right address ({type(error).__name__})") from None
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """A page that a message was led to, such as one to log in, has not taken the message."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Nothing is asked instead: the answer is an error."""
+
+
+_OPENER = urllib.request.build_opener(_Stays)
+
+
+def _email(policy: Policy, route: Route, settings: Settings, message: Message) -> None:
+    mail = EmailMessage()
+    mail["Subject"] = " ".join(f"[{policy.name}] {message.subject}".split())[:200]
+    mail["From"] = settings["from"]
+    mail["To"] = ", ".join(route.to)
+    mail["Message-ID"] = f"<{message.id}@loadtest>"
+    mail.set_content("\n".join(message.lines) + "\n")
+    host, port = settings["host"], int(settings.get("port", "25"))
+    security = settings.get("security", "none")
+    tls = ssl.create_default_context() if security != "none" else None
+    with (
+        smtplib.SMTP_SSL(host, port, timeout=WITHIN_S, context=tls)
+        if security == "tls"
+        else smtplib.SMTP(host, port, timeout=WITHIN_S)
+    ) as server:
+        if security == "starttls":
+            server.starttls(context=tls)
+        if settings.get("user"):
+            server.login(settings["user"], settings.get("password", ""))
+        server.send_message(mail)
+
+
+def _command(policy: Policy, route: Route, _: Settings, message: Message) -> None:
+    environ = {
+        **os.environ,
+        "ALERT_ID": message.id,
+        "ALERT_SEVERITY": message.severity,
+        "ALERT_SUBJECT": message.subject,
+        "ALERT_TEXT": "\n".join(message.lines),
+    }
+    folder: Path = policy.path.parent.absolute()
+    ended = run_program([filled(word, environ) for word in route.command], folder, WITHIN_S, environ)
+    if ended.code:
+        raise OSError(f"{route.command[0]} ended with {ended.code}")
+
+
+_SENDERS: Mapping[str, Callable[[Policy, Route, Settings, Message], None]] = {
+    "webhook": _webhook,
+    "slack": _slack,
+    "email": _email,
+    "command": _command,
+}

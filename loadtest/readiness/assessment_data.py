@@ -1,0 +1,204 @@
+"""An assessment as data: every number with its formula, its inputs and what is not known about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from loadtest.readiness.evidence import Measure
+from loadtest.readiness.objectives import Unit, format_value
+from loadtest.readiness.policy import Function
+
+SCHEMA = "loadtest.readiness/1"
+
+Status = Literal["healthy", "degraded", "down", "unknown"]
+Verdict = Literal["GO", "NO-GO", "INCONCLUSIVE"]
+Urgency = Literal["IMMEDIATE", "HIGH", "MEDIUM"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A computed number; ``value`` None where nothing was known.
+
+    ``low`` and ``high``: where unknown parts could take it. ``formula`` in words, ``arithmetic`` with inputs.
+    """
+
+    name: str
+    title: str
+    unit: Unit
+    value: float | None
+    formula: str
+    arithmetic: str
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The value as views print it."""
+        return format_value(self.value, self.unit)
+
+    @property
+    def span(self) -> str:
+        """Between what it lies once every unknown part is known; empty where there is nothing unknown."""
+        if self.low is None or self.high is None or self.low == self.high:
+            return ""
+        return f"between {format_value(self.low, self.unit)} and {format_value(self.high, self.unit)}"
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """One measure held against its levels; outcome healthy, degraded, down or unknown."""
+
+    measure: str
+    measured: str
+    n: int
+    warn: str
+    critical: str
+    outcome: Status
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentRow:
+    """One component as judged. ``freshness`` is 0 to 1, 0 where it is unknown."""
+
+    name: str
+    title: str
+    kind: str
+    priority: str
+    weight: float
+    required: bool
+    status: Status
+    score: float | None
+    score_formula: str
+    response: str
+    said: str
+    error: str
+    issues: tuple[str, ...]
+    lines: tuple[str, ...]
+    levels: tuple[LevelRow, ...]
+    measures: dict[str, Measure]
+    samples: tuple[float | None, ...]
+    at: float | None
+    age_s: float | None
+    freshness: float
+    fresh_s: float
+    took_s: float
+    through: tuple[str, ...] = ()
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionRow(Function):
+    """A business function: working, degraded, out, or unknown, and by which part."""
+
+    status: Literal["working", "degraded", "out", "unknown"]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionRow:
+    """A trigger or gate: outcome TRIGGERED / not triggered / unknown, or met / missed / unknown."""
+
+    title: str
+    fact: str
+    expression: str
+    measured: str
+    formula: str
+    arithmetic: str
+    outcome: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionRow:
+    """A success criterion: met, missed or unknown."""
+
+    title: str
+    component: str
+    expected: str
+    measured: str
+    outcome: Literal["met", "missed", "unknown"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """What threatens the release; ``cause`` is a hint from the class of the error."""
+
+    level: Literal["critical", "high", "medium", "low"]
+    title: str
+    cause: str
+    impact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What is to be done, in this order."""
+
+    urgency: Urgency
+    component: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """One reason for a verdict that is not GO; kind part, criterion, gate, trigger or unknown."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackRow:
+    """The rollback command as printed, and what became of its check (None: not asked for)."""
+
+    command: str
+    check: str
+    verified: bool | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The GO / NO-GO of a system at one time."""
+
+    id: str
+    policy: str
+    question: str
+    policy_sha256: str
+    at: float
+    took_s: float
+    verdict: Verdict
+    exit_code: int
+    why: str
+    figures: dict[str, Figure]
+    confidence: Figure
+    components: tuple[ComponentRow, ...]
+    functions: tuple[FunctionRow, ...]
+    triggers: tuple[ConditionRow, ...]
+    gates: tuple[ConditionRow, ...]
+    criteria: tuple[CriterionRow, ...]
+    risks: tuple[Risk, ...]
+    actions: tuple[Action, ...]
+    blockers: tuple[Blocker, ...]
+    rollback: RollbackRow | None = None
+    changes: tuple[str, ...] | None = None
+    trend: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    schema: str = SCHEMA
+
+    def plain(self) -> dict[str, Any]:
+        """The assessment as JSON knows it."""
+        return asdict(self)
+
+
+def from_plain(data: Any) -> Assessment:
+    """The assessment that ``plain`` made.
+
+    Raises:
+        ValueError: it was not made so.
+    """
+    return msgspec.convert(data, Assessment, strict=False)

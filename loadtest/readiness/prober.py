@@ -1,0 +1,161 @@
+"""All probes side by side: each in a thread with its own time; one that hangs costs nothing but its row."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from loadtest.keep.redact import Redactor
+from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.policy import Component, Policy
+from loadtest.readiness.probes.command import probe_command
+from loadtest.readiness.probes.containers import probe_containers
+from loadtest.readiness.probes.database import probe_database
+from loadtest.readiness.probes.http import probe_http
+from loadtest.readiness.probes.net import probe_tcp
+from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.redis import probe_redis
+from loadtest.readiness.probes.resources import probe_resources
+from loadtest.readiness.probes.tests import probe_tests
+from loadtest.readiness.probes.websocket import probe_websocket
+from loadtest.readiness.secrets import MissingVariableError, redactor_of
+
+PROBES: Mapping[str, Callable[[Any, Around], Evidence]] = {
+    "http": probe_http,
+    "tcp": probe_tcp,
+    "command": probe_command,
+    "tests": probe_tests,
+    "database": probe_database,
+    "redis": probe_redis,
+    "containers": probe_containers,
+    "resources": probe_resources,
+    "websocket": probe_websocket,
+}
+
+OURS = frozenset({"websocket", "containers", "tests", "resources"})
+"""Kinds whose probe ends by itself whatever the part does: where it does not, we could not ask."""
+
+GRACE_S = 1.0
+"""A probe that ends itself at its deadline may take this much longer to say so."""
+
+
+class Asker:
+    """Asks components side by side, each in a thread of its own; who is done can be taken at any time."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        results: Path,
+        environ: Mapping[str, str] | None = None,
+        probes: Mapping[str, Callable[[Any, Around], Evidence]] = PROBES,
+    ) -> None:
+        self._policy, self._results, self._probes = policy, results, probes
+        self._environ = os.environ if environ is None else environ
+        self._redactor = redactor_of(policy.raw, policy.variables, self._environ)
+        self._asked: dict[str, tuple[threading.Thread, Around, dict[str, Evidence]]] = {}
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """Who is asked and was not taken yet."""
+        return frozenset(self._asked)
+
+    def begin(self, names: Iterable[str]) -> None:
+        """Begin to ask components."""
+        folder = self._policy.path.parent.absolute()
+        for name in names:
+            component = self._policy.component(name)
+            deadline = time.monotonic() + component.timeout_s
+            asking = self._policy.name, name
+            around = Around(folder, self._environ, self._results, deadline, asking)
+            found: dict[str, Evidence] = {}
+            # Daemons: one that hangs in a name lookup must not hold up the end of the process.
+            thread = threading.Thread(
+                target=_ask, args=(component, around, self._probes, found), name=f"probe {name}", daemon=True
+            )
+            thread.start()
+            self._asked[name] = thread, around, found
+
+    def take(self) -> dict[str, Evidence]:
+        """The evidence of those who are done or whose time is up, without secrets; waits for nobody."""
+        done = {}
+        for name, (thread, around, found) in list(self._asked.items()):
+            late = time.monotonic() >= around.deadline + GRACE_S
+            if thread.is_alive() and not late:
+                continue
+            # Told before the cut: the probe would take the cut for the part that broke off.
+            evidence = found.setdefault(name, _late(self._policy.component(name)))
+            if thread.is_alive():
+                around.cut()
+            done[name] = redacted(evidence, self._redactor)
+            del self._asked[name]
+        return done
+
+    def wait(self) -> None:
+        """Wait until everybody is done, or their time is up."""
+        for thread, around, _ in self._asked.values():
+            thread.join(max(0.0, around.deadline + GRACE_S - time.monotonic()))
+
+
+def ask_all(
+    policy: Policy,
+    results: Path,
+    environ: Mapping[str, str] | None = None,
+    probes: Mapping[str, Callable[[Any, Around], Evidence]] = PROBES,
+) -> dict[str, Evidence]:
+    """The evidence of every component; secrets are taken out of it."""
+    asker = Asker(policy, results, environ, probes)
+    asker.begin(each.name for each in policy.components)
+    asker.wait()
+    found = asker.take()
+    return {each.name: found[each.name] for each in policy.components}
+
+
+def _late(component: Component) -> Evidence:
+    """No answer in time: the part's doing, or ours where only this machine was asked."""
+    said = f"no answer within {component.timeout_s:g} s"
+    if component.kind in OURS:
+        return Evidence("unasked", said, None, "tool", took_s=component.timeout_s)
+    return Evidence("failed", said, time.time(), "timeout", took_s=component.timeout_s)
+
+
+def _ask(
+    component: Component,
+    around: Around,
+    probes: Mapping[str, Callable[[Any, Around], Evidence]],
+    found: dict[str, Evidence],
+) -> None:
+    begun = time.monotonic()
+    try:
+        evidence = probes[component.kind](component.probe, around)
+    except MissingVariableError as error:
+        evidence = Evidence("unasked", str(error), None, "credential")
+    except UnaskedError as error:
+        evidence = Evidence("unasked", str(error), None, error.error)
+    except ProbeError as error:
+        evidence = Evidence("failed", str(error), time.time(), error.error)
+    except (
+        Exception
+    ) as error:  # a mistake of ours must cost its own row only, and must not look like the part's
+        evidence = Evidence(
+            "unasked", f"the probe itself failed: {type(error).__name__}: {error}", None, "tool"
+        )
+    found.setdefault(component.name, replace(evidence, took_s=time.monotonic() - begun))
+
+
+def redacted(evidence: Evidence, redactor: Redactor) -> Evidence:
+    """The evidence without secrets."""
+    measures = {
+        name: replace(each, reason=redactor.text(each.reason)) for name, each in evidence.measures.items()
+    }
+    return replace(
+        evidence,
+        said=redactor.text(evidence.said),
+        lines=tuple(redactor.text(each) for each in evidence.lines),
+        issues=tuple(redactor.text(each) for each in evidence.issues),
+        measures=measures,
+    )

@@ -1,0 +1,116 @@
+"""From options to a run that can begin: the plan read and checked, the target found or started."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from loadtest.drive.endpoint import Place, find_place, full_url, tls_context
+from loadtest.drive.generator import check_ports, raise_file_limit
+from loadtest.drive.sources import check_sources
+from loadtest.errors import ConfigError, Problem
+from loadtest.measure.clock import STEP_VARIABLE, step_from
+from loadtest.plan.scenario import SIMULATOR, Scenario
+from loadtest.plan.scenario_file import load_scenario
+from loadtest.plan.schedule import Schedule
+from loadtest.plan.secrets import missing_secrets
+from loadtest.run.options import RunOptions
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A plan that was read and checked. ``closing`` stops what was started for it."""
+
+    scenario: Scenario
+    options: RunOptions
+    step_ns: int
+    url: str
+    simulated: bool
+    limits: dict[str, int]
+    closing: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def users(self) -> int:
+        """The highest number of connections planned at once."""
+        return Schedule(self.scenario.load, self.scenario.traffic).users
+
+    def place(self) -> Place:
+        """Find the target.
+
+        Raises:
+            TargetError: its name cannot be resolved.
+        """
+        return find_place(self.scenario.target, full_url(self.url, self.scenario.protocol.connect.path))
+
+
+def prepare(options: RunOptions) -> Prepared:
+    """Read and check everything that can be wrong before a byte is sent.
+
+    Raises:
+        ConfigError: with every mistake that was found.
+    """
+    scenario = load_scenario(options.scenario, options.overrides)
+    problems = [*missing_secrets(scenario, os.environ), *_wrong_faults(scenario)]
+    if problems:
+        raise ConfigError(problems)
+    try:
+        step_ns = step_from(dict(os.environ))
+    except ValueError as error:
+        raise ConfigError([Problem(STEP_VARIABLE, str(error))])
+    if scenario.target.url.startswith("wss:"):
+        # Made once more for the run; here, so that a file that cannot be used is told before anything begins.
+        tls_context(scenario.target)
+    limits = {} if options.workers is not None else _check_machine(scenario, options.processes)
+    return Prepared(scenario, options, step_ns, scenario.target.url, scenario.target.url == SIMULATOR, limits)
+
+
+def _check_machine(scenario: Scenario, processes: int) -> dict[str, int]:
+    """The limits of this machine, which holds all connections; workers elsewhere look at their own.
+
+    Raises:
+        ConfigError: it cannot hold them; says what to do.
+    """
+    users = Schedule(scenario.load, scenario.traffic).users
+    sources = len(check_sources(scenario.target.source_addresses))
+    limits = {**raise_file_limit(-(-users // processes)), **check_ports(users, max(sources, 1))}
+    return {**limits, "source_addresses": sources} if sources else limits
+
+
+def _wrong_faults(scenario: Scenario) -> list[Problem]:
+    """What is wrong with the faults, where the target is our simulator; no other has them."""
+    if scenario.target.url != SIMULATOR or not scenario.target.faults:
+        return []
+    from loadtest.simulator.faults import parse_faults
+
+    try:
+        parse_faults(scenario.target.faults)
+    except ConfigError as error:
+        return [Problem("[target] faults", problem.sentence) for problem in error.problems]
+    return []
+
+
+def start_target(prepared: Prepared) -> None:
+    """Start the simulator, if it is the target; it ends with ``prepared.closing``."""
+    if not prepared.simulated:
+        return
+    from loadtest.simulator.process import Simulator
+
+    target = prepared.scenario.target
+    auth = target.auth
+    secret_env = auth.secret_env if auth is not None and auth.kind == "jwt" else None
+    settings: dict[str, Any] = {"jwt_secret_env": secret_env, "faults": target.faults}
+    simulator = prepared.closing.enter_context(Simulator.start(seed=prepared.scenario.load.seed, **settings))
+    prepared.url = simulator.url
+
+
+def platform_facts(prepared: Prepared) -> list[dict[str, Any]]:
+    """What this platform and this plan make worth knowing, for the manifest's ``observed``."""
+    facts: list[dict[str, Any]] = []
+    if sys.platform != "linux":
+        facts.append({"code": "not_linux_no_kernel_stamps", "numbers": {"system": sys.platform}})
+    if prepared.scenario.target.insecure:
+        facts.append({"code": "insecure_tls", "numbers": {}})
+    return facts

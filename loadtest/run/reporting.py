@@ -1,0 +1,49 @@
+"""A finished run, shown: its views written into its folder, its verdict printed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from loadtest.errors import LoadtestError, worst_of
+from loadtest.keep.read import Run
+from loadtest.run.recording import exit_code_of
+from loadtest.show.repeats import repeats
+from loadtest.show.report_model import tell
+from loadtest.show.terminal import one_line, show
+from loadtest.show.terminal_screen import takes_unicode
+from loadtest.show.views import write_views
+
+
+def show_run(run: Run, *, quiet: bool) -> None:
+    """Write the views of a run, and print its verdict."""
+    try:
+        write_views(run)
+    except (LoadtestError, OSError) as error:
+        # The verdict is known; what cannot be written is only its looks.
+        why = error.strerror if isinstance(error, OSError) else None
+        sys.stderr.write(f"reports could not be written to {where(run.path)}: {why or error}\n")
+    report = tell(run.manifest)
+    if quiet:
+        sys.stdout.write(f"{one_line(report)}\n{where(run.path)}\n")
+    else:
+        show(report, where=where(run.path / "report.html"))
+
+
+def show_repeats(runs: Sequence[Run], *, quiet: bool) -> None:
+    """Print what became of the runs of ``--repeat``: a column each, then their exit codes and the worst."""
+    if not quiet:
+        told = repeats([tell(run.manifest) for run in runs], ascii_only=not takes_unicode(sys.stdout))
+        sys.stdout.write(f"\n{told}\n")
+    codes = [exit_code_of(run) for run in runs]
+    listed = ", ".join(str(int(code)) for code in codes)
+    sys.stdout.write(f"exit codes: {listed}; worst: {int(worst_of(codes))}\n")
+
+
+def where(path: Path) -> str:
+    """A path as a user would type it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

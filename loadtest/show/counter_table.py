@@ -1,0 +1,205 @@
+"""The counters of a report as text: connections, turns, events and bytes over the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from loadtest.judge.counts import cut_short
+from loadtest.judge.sections import Manifest, section
+from loadtest.show.manifest import whole
+from loadtest.show.metric_table import NOT_MEASURED
+from loadtest.show.report import CountRow, Ledger, Tone
+from loadtest.show.sanitize import printable
+from loadtest.units import format_bytes, format_count, format_ratio
+
+NONE = "0"
+"""The value of a counter that never rose."""
+
+OUTCOMES = {
+    "complete": "complete",
+    "failed": "failed",
+    "timed_out": "timed out",
+    "lost": "lost with their connection",
+    "refused": "refused",
+    "abandoned": "abandoned by us",
+    "not_attempted": "not attempted",
+}
+"""How a turn can end, in words."""
+
+GIVEN_UP = {
+    "silent": "given up by us: a ping was not answered",
+    "broken": "given up by us: it broke the WebSocket protocol",
+}
+"""Why we ended a connection, in words."""
+
+NO_CLOSE_FRAME = "1006"
+"""RFC 6455 section 7.4.1: the code of a connection that ended without a close frame."""
+
+TURN_TONES: dict[str, Tone] = {"complete": "good", "abandoned": "plain"}
+
+
+EVENTS = {
+    "sent": "messages sent",
+    "expected": "known to be sent",
+    "received": "received",
+    "matched": "matched to a turn",
+    "lost": "lost",
+    "duplicate": "duplicate",
+    "out_of_order": "out of order",
+    "foreign": "of another user (foreign)",
+    "unmatched": "unmatched",
+    "malformed": "malformed",
+    "late": "late (their turn had ended)",
+    "ignored": "ignored as the protocol says",
+    "resumed": "resumed (on the next connection)",
+    "missing_required": "required but missing",
+    "unpaired": "without their pair",
+    "coalesced": "coalesced in one read",
+    "heartbeat": "heartbeat",
+    "before_ready": "before ready and awaited by no step",
+}
+"""Event counters in words."""
+
+CAME_BACK = {
+    "cut": "cut by us, as planned",
+    "reconnected": "ready again after a loss",
+    "given_up": "given up after the last try",
+    "away": "lost and not back at the end",
+}
+"""Connections that were lost, and what became of their users, in words."""
+
+CHAOS = {
+    "malformed.sent": "broken messages sent",
+    "leavers.left": "left in mid-turn",
+    "leavers.too_late": "turns over before their user could leave",
+    "slow.turns.begun": "turns begun by slow readers",
+    "slow.turns.complete": "of these complete",
+    "slow.turns.timed_out": "of these timed out",
+    "slow.events.late": "events that slow readers took too late",
+}
+"""What went wrong on purpose, in words."""
+
+GOOD_EVENTS = frozenset({"sent", "expected", "received", "matched", "ignored", "heartbeat", "before_ready"})
+DOUBTFUL_EVENTS = frozenset({"coalesced", "late", "resumed"})
+
+
+def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
+    """Connections, turns, events and bytes over the whole run, warm-up and drain included."""
+    counts = section(manifest, "counts")
+    found = (
+        Ledger("Connections", tuple(_connections(section(counts, "connections")))),
+        Ledger("Turns", tuple(_turns(section(counts, "turns")))),
+        Ledger("Events", tuple(_events(section(counts, "events"), cut_short(counts)))),
+        Ledger("On purpose", tuple(_chaos(section(counts, "chaos")))),
+        Ledger("Bytes", tuple(_bytes(section(counts, "bytes")))),
+    )
+    return tuple(ledger for ledger in found if ledger.counts)
+
+
+def counted(found: Iterable[Ledger]) -> tuple[Ledger, ...]:
+    """Of ledgers what is more than none, for a run in which next to nothing happened."""
+    some = (
+        Ledger(each.title, tuple(row for row in each.counts if not row.reason and row.value != NONE))
+        for each in found
+    )
+    return tuple(each for each in some if each.counts)
+
+
+def _count(
+    label: str, value: object, *, of: object = None, tone: Tone = "plain", what: str = ""
+) -> CountRow | None:
+    """A counter's row, with its share of ``of``, which is ``what``; None where the run does not have it."""
+    n, whole_of = whole(value), whole(of)
+    if n is None:
+        return None
+    share = format_ratio(n / whole_of) if n and whole_of else ""
+    share += f" of {what}" if share and what else ""
+    return CountRow(label, format_count(n), share, "", tone if n else "plain")
+
+
+def _present(*found: CountRow | None) -> Iterator[CountRow]:
+    return (row for row in found if row is not None)
+
+
+def _connections(counts: Manifest) -> Iterator[CountRow]:
+    attempted = counts.get("attempted")
+    yield from _present(
+        _count("attempted", attempted),
+        _count("established", counts.get("established"), of=attempted),
+        _count("ready", counts.get("ready"), of=attempted),
+        _count("ready at once at most", counts.get("peak")),
+    )
+    for limit, n in section(counts, "not_opened").items():
+        label = f"not opened by this machine ({printable(limit)})"
+        yield from _present(_count(label, n, of=attempted, tone="doubt"))
+    for layer, n in section(counts, "refused").items():
+        yield from _present(_count(f"refused at {printable(layer)}", n, of=attempted, tone="bad"))
+    for why, n in section(counts, "ended_by_us").items():
+        yield from _present(_count(GIVEN_UP.get(why, printable(why)), n, of=attempted, tone="bad"))
+    for code, n in closed_by_target(counts).items():
+        label = f"closed by the target, code {printable(code)}"
+        yield from _present(_count(label, n, of=counts.get("ready"), tone="bad", what="those ready"))
+    for key, label in CAME_BACK.items():
+        tone: Tone = "plain" if key in {"cut", "reconnected"} else "bad"
+        yield from _present(_count(label, counts.get(key), tone=tone))
+
+
+def closed_by_target(counts: Manifest) -> dict[str, int]:
+    """Closes by code, without the connections that we gave up: they count as ended without a close frame."""
+    closed = {code: whole(n) or 0 for code, n in section(counts, "closed").items()}
+    ours = sum(whole(n) or 0 for n in section(counts, "ended_by_us").values())
+    if NO_CLOSE_FRAME in closed:
+        closed[NO_CLOSE_FRAME] -= min(ours, closed[NO_CLOSE_FRAME])
+    return {code: n for code, n in closed.items() if n}
+
+
+def _chaos(counts: Manifest) -> Iterator[CountRow]:
+    for key, label in CHAOS.items():
+        yield from _present(_count(label, counts.get(key)))
+
+
+def _turns(counts: Manifest) -> Iterator[CountRow]:
+    due = counts.get("due")
+    yield from _present(_count("due", due), _count("begun", counts.get("begun"), of=due))
+    for key, label in OUTCOMES.items():
+        yield from _present(_count(label, counts.get(key), of=due, tone=TURN_TONES.get(key, "bad")))
+    yield from _present(_count("of those lost, ended on the next connection", counts.get("resumed")))
+
+
+def _events(counts: Manifest, cut: int) -> Iterator[CountRow]:
+    """Events; those that ``cut`` turns, which broke off, were still to receive are known to nobody."""
+    unmeasured = section(counts, "unmeasured")
+    for key, name in EVENTS.items():
+        if key in unmeasured and whole(counts.get(key)) is None:
+            yield CountRow(name, NOT_MEASURED, "", printable(unmeasured[key]), "doubt")
+            continue
+        label = f"{name}, at least: {format_count(cut)} turns broke off" if key == "lost" and cut else name
+        base = "expected" if key in {"lost", "duplicate", "out_of_order"} else "received"
+        of = counts.get(base) if key not in GOOD_EVENTS else None
+        tone: Tone = "plain" if key in GOOD_EVENTS else "doubt" if key in DOUBTFUL_EVENTS else "bad"
+        yield from _present(_count(label, counts.get(key), of=of, tone=tone))
+
+
+def _bytes(counts: Manifest) -> Iterator[CountRow]:
+    for key in ("sent", "received"):
+        n = whole(counts.get(key))
+        if n is not None:
+            yield CountRow(key, format_bytes(n) if n else NONE, "", "", "plain")
+
+
+def tally(ledger: Ledger) -> str:
+    """A ledger as a sentence: "8,750 due, 8,647 complete (99 %); none: lost; not measured: late (why)"."""
+    if all(row.value == NONE for row in ledger.counts):
+        return "none"
+    some = [row for row in ledger.counts if not row.reason and row.value != NONE]
+    none = [row.label for row in ledger.counts if not row.reason and row.value == NONE]
+    sentences = [
+        ", ".join(f"{row.value} {row.label}{f' ({row.share})' if row.share else ''}" for row in some)
+    ]
+    sentences.append(f"none: {', '.join(none)}" if none else "")
+    by_reason: dict[str, list[str]] = {}
+    for row in ledger.counts:
+        if row.reason:
+            by_reason.setdefault(row.reason, []).append(row.label)
+    sentences += [f"not measured: {', '.join(labels)} ({reason})" for reason, labels in by_reason.items()]
+    return "; ".join(sentence for sentence in sentences if sentence)

@@ -1,0 +1,206 @@
+"""Where a target is: which path, which address, which name, and whether its certificate is checked."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.drive.endpoint import Place, find_place, full_url, tls_context
+from loadtest.drive.transport import Address
+from loadtest.errors import ConfigError, Layer, TargetError
+from loadtest.plan.scenario import Target
+from tests.end_to_end.certificates import Authority, Pair
+
+URLS = [
+    ("ws://host", "/ws", "ws://host/ws"),
+    ("ws://host/", "/ws", "ws://host/ws"),
+    ("ws://host:81", "/ws", "ws://host:81/ws"),
+    ("wss://host/", "/a/b", "wss://host/a/b"),
+    ("ws://host/own", "/ws", "ws://host/own"),
+    ("ws://host/own/", "/ws", "ws://host/own/"),
+    ("ws://host//", "/ws", "ws://host//"),
+    ("ws://host/own?v=1", "/ws?x=2", "ws://host/own?v=1"),
+    ("ws://host?v=1", "/ws", "ws://host/ws?v=1"),
+    ("ws://host/?v=1", "/ws?x=2", "ws://host/ws?x=2&v=1"),
+    ("ws://host", "/ws?x=2", "ws://host/ws?x=2"),
+    ("ws://host", "/", "ws://host/"),
+    ("ws://host", "", "ws://host/"),
+    ("ws://[::1]:81", "/ws", "ws://[::1]:81/ws"),
+    ("ws://user:pass@host", "/ws", "ws://user:pass@host/ws"),
+]
+
+
+@pytest.mark.parametrize(("url", "path", "wanted"), URLS)
+def test_a_path_of_its_own_is_kept_and_any_other_is_the_protocols(url: str, path: str, wanted: str) -> None:
+    assert full_url(url, path) == wanted
+
+
+def found(url: str, target: Target | None = None, **known: Any) -> Place:
+    return find_place(target or Target(url=url), url, known or None)
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What the system's name service answers; the test fills it."""
+    answers: list[tuple[Any, ...]] = []
+
+    def getaddrinfo(_host: str, _port: int, **_options: Any) -> list[tuple[Any, ...]]:
+        return list(answers)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return answers
+
+
+V4 = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))
+V6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 80, 0, 0))
+
+
+# ------------------------------------------------------------------ addresses
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "header"),
+    [
+        ("ws://127.0.0.1:81/ws", ("127.0.0.1", 81), "127.0.0.1:81"),
+        ("ws://127.0.0.1/ws", ("127.0.0.1", 80), "127.0.0.1"),
+        ("wss://127.0.0.1/ws", ("127.0.0.1", 443), "127.0.0.1"),
+        ("ws://[::1]:81/ws", ("::1", 81, 0, 0), "[::1]:81"),
+        ("ws://[::1]/ws", ("::1", 80, 0, 0), "[::1]"),
+    ],
+)
+def test_a_numeric_host_is_not_looked_up(url: str, address: tuple[Any, ...], header: str) -> None:
+    place = found(url)
+    assert place.address.sockaddr == address
+    assert place.host_header == header
+    assert place.resolve_ns is None
+    assert (place.path, place.url, place.is_loopback) == ("/ws", url, True)
+
+
+def test_a_name_is_looked_up_and_timed(names: list[tuple[Any, ...]]) -> None:
+    names += [V6, V4]
+    place = found("ws://target.example/ws?v=1")
+    assert place.address == Address(socket.AF_INET6, V6[4])
+    assert place.resolve_ns is not None
+    assert place.resolve_ns >= 0
+    assert (place.server_name, place.host_header) == ("target.example", "target.example")
+    assert place.path == "/ws?v=1"
+    assert not place.is_loopback
+
+
+def test_localhost_is_asked_by_ipv4_first(names: list[tuple[Any, ...]]) -> None:
+    names += [V6, V4]
+    assert found("ws://localhost/ws").address == Address(socket.AF_INET, V4[4])
+
+
+def test_a_path_is_never_empty() -> None:
+    assert found("ws://127.0.0.1").path == "/"
+
+
+def test_a_link_local_address_may_name_its_interface() -> None:
+    place = Place("", Address(socket.AF_INET6, ("fe80::1%eth0", 80, 0, 2)), "", "/", "", None, None)
+    assert not place.is_loopback
+
+
+@pytest.mark.parametrize(
+    "error", [socket.gaierror(socket.EAI_NONAME, "Name or service not known"), UnicodeError("label too long")]
+)
+def test_a_name_that_leads_nowhere_is_the_targets(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def getaddrinfo(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with pytest.raises(TargetError) as caught:
+        found("ws://nowhere.example/ws")
+    assert caught.value.layer is Layer.RESOLVE
+    said = caught.value.sentence
+    assert said.startswith("the name 'nowhere.example' cannot be resolved: ")
+    assert said.endswith(("not known", "too long"))
+
+
+def test_a_target_is_looked_up_in_the_family_of_the_sources() -> None:
+    sources = Target(url="ws://localhost", source_addresses=("::1",))
+    with pytest.raises(
+        TargetError, match=r"cannot be resolved as IPv6, which \[target\] source_addresses ask"
+    ):
+        found("ws://127.0.0.1:9/ws", sources)
+    other = Target(url="ws://localhost", source_addresses=("127.0.0.1",))
+    assert found("ws://localhost:9/ws", other).address.family == socket.AF_INET
+
+
+def test_a_worker_is_told_where_the_target_is(names: list[tuple[Any, ...]]) -> None:
+    place = found(
+        "ws://target.example/ws", family=int(socket.AF_INET), sockaddr=["192.0.2.7", 80], resolve_ns=5
+    )
+    assert place.address == Address(socket.AF_INET, ("192.0.2.7", 80))
+    assert place.resolve_ns == 5
+
+
+# ------------------------------------------------------------------ TLS
+
+
+def test_a_plain_target_has_no_tls() -> None:
+    assert found("ws://127.0.0.1/ws").tls is None
+
+
+def test_certificates_are_verified_unless_it_is_said_otherwise() -> None:
+    tls = found("wss://127.0.0.1/ws").tls
+    assert tls is not None
+    assert tls.verify_mode is ssl.CERT_REQUIRED
+    assert tls.check_hostname
+
+
+def test_insecure_checks_nothing() -> None:
+    tls = tls_context(Target(url="wss://test", insecure=True))
+    assert tls.verify_mode is ssl.CERT_NONE
+    assert not tls.check_hostname
+
+
+def test_an_authority_of_ones_own_is_believed(authority: Authority) -> None:
+    tls = tls_context(Target(url="wss://test", ca_file=authority.cert))
+    assert any(("commonName", "authority") in part for cert in tls.get_ca_certs() for part in cert["subject"])
+
+
+def known_to_the_server(authority: Authority, pair: Pair, client: ssl.SSLContext) -> Any:
+    """The certificate by which a server that wants one knows the client, after a handshake in memory."""
+    wants = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    wants.load_cert_chain(pair.cert, pair.key)
+    wants.load_verify_locations(authority.cert)
+    wants.verify_mode = ssl.CERT_REQUIRED
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    theirs = wants.wrap_bio(to_server, to_client, server_side=True)
+    for side in (ours, theirs) * 3:
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    return theirs.getpeercert()
+
+
+def test_a_client_may_have_a_certificate(authority: Authority, pair: Pair) -> None:
+    own = authority.pair("client")
+    target = Target(url="wss://test", ca_file=authority.cert, client_cert=own.cert, client_key=own.key)
+    known = known_to_the_server(authority, pair, tls_context(target))
+    assert known["subject"] == ((("commonName", "client"),),)
+    with pytest.raises(ssl.SSLError, match=r"(?i)did not return a certificate"):
+        known_to_the_server(authority, pair, tls_context(Target(url="wss://test", ca_file=authority.cert)))
+
+
+@pytest.mark.parametrize("key", ["ca_file", "client_cert"])
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, key: str, content: bytes | None) -> None:
+    path = tmp_path / "file.pem"
+    if content is not None:
+        path.write_bytes(content)
+    parts: Any = {key: path}
+    with pytest.raises(ConfigError, match="a certificate or key file cannot be used"):
+        tls_context(Target(url="wss://test", **parts))
+
+
+def test_a_key_of_another_certificate_is_told(authority: Authority, pair: Pair) -> None:
+    other = authority.pair("other")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        tls_context(Target(url="wss://test", client_cert=pair.cert, client_key=other.key))

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadtest.errors import ConfigError
+from loadtest.plan.scaffold import starting_files
+from loadtest.plan.scenario_file import load_scenario
+
+if TYPE_CHECKING:
+    from tests.plan.conftest import Folder
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("wss://api.example.com/ws?x=1", "api-example-com"),
+        ("ws://127.0.0.1:8000", "127-0-0-1"),
+        ("ws://[::1]/", "1"),
+        ('ws://host/a"b\\c', "host"),
+        ("ws://é.example", "example"),
+        ("ws://日本", "my-server"),
+        ("ws://" + "a" * 60, "a" * 40),
+    ],
+)
+def test_what_is_written_for_a_server_is_valid_as_it_is(folder: Folder, url: str, name: str) -> None:
+    files = starting_files(url)
+    assert set(files) == {f"{name}.toml", f"{name}.protocol.toml"}
+    for file, text in files.items():
+        folder.write(file, text)
+    scenario = load_scenario(folder.path / f"{name}.toml")
+    assert (scenario.name, scenario.target.url, scenario.protocol.name) == (name, url, name)
+    assert (scenario.protocol.events.count, scenario.protocol.events.match) == (1, "order")
+    assert scenario.question.endswith("?")
+
+
+def test_the_keys_that_are_commented_out_are_valid_too(folder: Folder) -> None:
+    files = starting_files("ws://host/ws")
+    protocol = files["host.protocol.toml"].replace('match = "order"', "").replace("count = 1 ", "")
+    for key in ("ready", "turn", "type", "end", "fail"):
+        protocol = protocol.replace(f"# {key} = ", f"{key} = ")
+    folder.write("host.protocol.toml", protocol)
+    folder.write(
+        "host.toml", files["host.toml"].replace("# headers = ", "headers = ").replace("# auth = ", "auth = ")
+    )
+    scenario = load_scenario(folder.path / "host.toml")
+    assert scenario.protocol.events.end == ("completed",)
+    assert scenario.target.auth is not None
+
+
+@pytest.mark.parametrize("url", ["http://host", "host", "", "simulator", "ws://"])
+def test_what_is_no_server_of_ones_own_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="URL: "):
+        starting_files(url)
+
+
+def test_a_name_of_ones_own_is_taken() -> None:
+    files = starting_files("ws://localhost:9412", "second")
+    assert list(files) == ["second.toml", "second.protocol.toml"]
+    assert 'protocol = "second.protocol.toml"' in files["second.toml"]
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a b", "a/b", "-x", 'a"', "x" * 41])
+def test_a_name_that_no_file_may_have_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="--name"):
+        starting_files("ws://localhost:9412", name)
+
+
+@pytest.mark.parametrize("url", ["ws://me:word@host/ws", "wss://host/?token=zq81kx", "ws://me@host"])
+def test_a_secret_is_not_written_into_a_file(url: str) -> None:
+    with pytest.raises(ConfigError, match="would stand in the scenario's file"):
+        starting_files(url)
+    assert starting_files("ws://host/?room=1")

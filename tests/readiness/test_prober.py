@@ -1,0 +1,114 @@
+"""Whose secrets are taken out of what probes bring home, and whose time-out it is."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+
+import pytest
+
+from loadtest.keep.redact import Redactor
+from loadtest.readiness import prober
+from loadtest.readiness.evidence import Evidence, Measure
+from loadtest.readiness.policy import MEASURES
+from loadtest.readiness.probe_file import _READERS
+from loadtest.readiness.prober import PROBES, ask_all, redacted
+from loadtest.readiness.probes.probe_context import Around, ProbeError
+from tests.readiness.made import policy
+
+SECRET = "k9-very-secret-4711"
+
+TOLD = f"it said {SECRET}"
+
+KINDS = {
+    "http": 'url = "http://127.0.0.1:1/"',
+    "tcp": 'host = "127.0.0.1"\nport = 1',
+    "redis": 'url = "redis://127.0.0.1:1"',
+    "resources": "",
+    "websocket": 'scenario = "agent-burst"',
+    "containers": 'services = ["api"]',
+}
+
+
+def loud() -> Evidence:
+    """Evidence with the secret in every text that a probe may fill."""
+    texts: dict[str, object] = {
+        "said": TOLD,
+        "lines": (TOLD, TOLD),
+        "issues": (TOLD,),
+        "measures": {"took.p95": Measure(None, "ms", 1, TOLD)},
+    }
+    others = {"outcome": "answered", "at": 1.0, "error": "refused", "samples": (1.0,), "took_s": 1.0}
+    others |= {"simulated": True}
+    known = {each.name for each in fields(Evidence)}
+    assert known == {*texts, *others}, "a new field of Evidence: may it hold a secret?"
+    return Evidence(**{**others, **texts})  # type: ignore[arg-type] # by name, so that none is forgotten
+
+
+@pytest.mark.parametrize("part", ["said", "lines", "issues", "measures"])
+def test_no_secret_is_left_in_any_text(part: str) -> None:
+    clean = redacted(loud(), Redactor([SECRET]))
+    assert SECRET in str(asdict(loud())[part])
+    assert SECRET not in str(asdict(clean)[part])
+    assert "it said" in str(asdict(clean)[part])
+
+
+def test_only_reasons_of_a_measure_change() -> None:
+    exact = Measure(3.5, "ms", 9, "as seen", (3.0, 4.0))
+    assert all(each.default is MISSING or each.name in {"reason", "bound"} for each in fields(Measure))
+    clean = redacted(Evidence("answered", "", 1.0, measures={"took.p95": exact}), Redactor([SECRET]))
+    assert clean.measures["took.p95"] == exact
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        ("http", "failed"),
+        ("tcp", "failed"),
+        ("redis", "failed"),
+        ("resources", "unasked"),
+        ("websocket", "unasked"),
+        ("containers", "unasked"),
+    ],
+)
+def test_a_probe_that_ends_by_itself_and_does_not_is_our_fault(
+    kind: str, outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prober, "GRACE_S", 0.0)
+    release = threading.Event()
+
+    def hang(_: object, __: Around) -> Evidence:
+        release.wait(20)
+        return Evidence("answered", "late", 0.0)
+
+    text = f'[components.part]\nprobe = "{kind}"\ntimeout = "20ms"\n{KINDS[kind]}\n'
+    found = ask_all(policy(tmp_path, text), tmp_path, environ={}, probes={kind: hang})["part"]
+    release.set()
+    assert (found.outcome, found.said) == (outcome, "no answer within 0.02 s")
+
+
+def test_the_cut_of_a_late_probe_is_not_taken_for_the_part_breaking_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prober, "GRACE_S", 0.0)
+    cut = threading.Event()
+
+    def waits(_: object, around: Around) -> Evidence:
+        thread = threading.current_thread()
+
+        def end() -> None:
+            cut.set()
+            thread.join(20)
+
+        around.held.append(end)
+        cut.wait(20)
+        raise ProbeError("closed", "broke off")
+
+    text = '[components.part]\nprobe = "tcp"\ntimeout = "20ms"\n' + KINDS["tcp"] + "\n"
+    found = ask_all(policy(tmp_path, text), tmp_path, environ={}, probes={"tcp": waits})["part"]
+    assert (found.outcome, found.error) == ("failed", "timeout")
+
+
+def test_every_kind_of_probe_can_be_written_and_asked() -> None:
+    assert set(_READERS) == set(PROBES) == set(MEASURES)

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from loadtest.cli.commands import loadtest
+from loadtest.errors import Exit
+from loadtest.keep.process import host_digest
+from loadtest.run import subprocess_runs
+from loadtest.run.options import RunOptions
+from loadtest.run.subprocess_runs import Course, Ended, to_words
+
+OPTIONS = RunOptions(
+    scenario="-odd.toml",
+    target="ws://h/ws",
+    label="v1",
+    duration="1s",
+    connections=3,
+    connect_rate="5/s",
+    sets=("load.seed=2", "traffic.message=a = b"),
+    processes=2,
+    results="there",
+    insecure=True,
+    quiet=True,
+)
+
+
+def test_the_words_mean_the_options() -> None:
+    with loadtest.make_context("loadtest", to_words(OPTIONS)) as context:
+        name, command, rest = loadtest.resolve_command(context, to_words(OPTIONS))
+        assert command is not None
+        assert name is not None
+        parsed = command.make_context(name, rest, parent=context).params
+    assert RunOptions(**parsed) == OPTIONS
+
+
+def test_no_option_is_forgotten() -> None:
+    """What is not handed on has no meaning for one of many runs."""
+    left = {"asked_by", "repeat", "workers", "bind", "ui"}
+    plain = RunOptions()
+    for field in fields(RunOptions):
+        if field.name not in left:
+            assert getattr(OPTIONS, field.name) != getattr(plain, field.name), field.name
+
+
+Play = Callable[..., Ended]
+
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Make a run of which a few lines of Python play the part."""
+
+    def with_script(script: str, course: Course | None = None) -> Ended:
+        def started(_words: Sequence[str], **options: object) -> subprocess.Popen[str]:
+            head = f"import json, os, sys, time, pathlib\nresults = pathlib.Path({str(tmp_path)!r})\n"
+            return popen([sys.executable, "-c", head + script], **options)  # type: ignore[call-overload, no-any-return]  # as it was called
+
+        popen = subprocess.Popen
+        monkeypatch.setattr(subprocess_runs.subprocess, "Popen", started)
+        try:
+            with course or Course() as running:
+                return running.run(RunOptions(results=str(tmp_path)))
+        finally:
+            monkeypatch.setattr(subprocess_runs.subprocess, "Popen", popen)
+
+    return with_script
+
+
+def leaves_a_run(name: str, pid: str) -> str:
+    manifest = {"schema": "loadtest.run/1", "process": {"pid": 0, "host": host_digest()}, "ended": "now"}
+    text = json.dumps(manifest).replace('"pid": 0', f'"pid": {pid}')
+    return (
+        f"(results / {name!r}).mkdir()\n"
+        f"(results / {name!r} / 'run.json').write_text({text!r}.replace('PID', str(os.getpid())))\n"
+    )
+
+
+def test_the_folder_of_a_run_is_the_new_one_that_names_its_process(play: Play, tmp_path: Path) -> None:
+    (tmp_path / "0-older").mkdir()
+    older = leaves_a_run("0-older", "PID").partition("\n")[2]
+    script = older + leaves_a_run("1-somebody-else", "1") + leaves_a_run("2-ours", "PID") + "sys.exit(1)"
+    ended = play(script)
+    assert ended.exit_code is Exit.FAIL
+    assert ended.run is not None
+    assert ended.run.path == tmp_path / "2-ours"
+    assert ended.manifest["ended"] == "now"
+    assert ended.took_s > 0
+
+
+def test_what_it_says_is_said_here_and_the_last_line_is_kept(
+    play: Play, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = play("print('lost'); print('one\\ntwo\\n', file=sys.stderr); sys.exit(2)")
+    assert (ended.exit_code, ended.run, ended.manifest, ended.last_words) == (Exit.CONFIG, None, {}, "two")
+    told = capsys.readouterr()
+    assert told.err == "one\ntwo\n\n"
+    assert told.out == ""
+
+
+@pytest.mark.parametrize("end", ["sys.exit(99)", "os.kill(os.getpid(), 9)"])
+def test_a_run_that_ends_as_none_of_ours_does_concluded_nothing(play: Play, end: str) -> None:
+    assert play(end).exit_code is Exit.INTERNAL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_reaches_the_run_and_ends_the_course(play: Play, number: signal.Signals) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    course = Course()
+    script = (
+        "import signal\n"
+        f"signal.signal({int(number)}, lambda *_: sys.exit(130))\n"
+        f"os.kill(os.getppid(), {int(number)})\n"
+        "time.sleep(30)"
+    )
+    assert play(script, course).exit_code is Exit.INTERRUPTED
+    assert course.interrupted
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_one_that_could_not_yet_handle_the_interrupt_was_interrupted_too(play: Play) -> None:
+    script = (
+        f"import signal; signal.signal({int(signal.SIGINT)}, signal.SIG_DFL)\n"
+        f"os.kill(os.getppid(), {int(signal.SIGINT)}); time.sleep(30)"
+    )
+    assert play(script).exit_code is Exit.INTERRUPTED
+
+
+def test_an_interrupt_before_the_run_began_ends_it_at_once(play: Play) -> None:
+    course = Course()
+    course.interrupted = True
+    assert play("time.sleep(30)", course).exit_code is Exit.INTERRUPTED
+
+
+def test_variables_of_the_run_command_do_not_change_its_options(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOADTEST_RUN_REPEAT", "7")
+    monkeypatch.setenv("AGENT_JWT_SECRET", "kept")
+    ended = play(
+        "print('LOADTEST_RUN_REPEAT' in os.environ, os.environ['AGENT_JWT_SECRET'], file=sys.stderr)"
+    )
+    assert ended.last_words == "False kept"
+    assert os.environ["LOADTEST_RUN_REPEAT"] == "7"
