@@ -48,7 +48,7 @@ check: .venv/.tests .venv/.checks
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python tools/check_house.py
+	$(BIN)/python tools/house.py
 	$(MAKE) --no-print-directory cover
 
 # Each of these rooms is covered by its own tests alone, every branch; two rooms at a time, so nothing is timed here.

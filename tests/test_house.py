@@ -12,7 +12,7 @@ from textwrap import indent
 
 import pytest
 
-from tools.check_house import EXCEPTIONS, Module, body_lines, check, check_tree, imported, nesting
+from tools.house import EXCEPTIONS, TREE, Module, body_lines, check, check_tree, draw, imported, nesting
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -131,6 +131,60 @@ def test_an_exception_excuses_one_rule_of_one_file_and_must_be_needed(tmp_path: 
     assert check_tree(tmp_path) == []
     long.write_text("\n" * 900)
     assert [finding.rule for finding in check_tree(tmp_path)] == ["exception"]
+
+
+BASE = "class Base:\n    a = 1\n"
+
+BROKEN_TREES = [
+    ("twice", {"loadtest/a.py": "class Row: ...\n", "loadtest/b.py": "class Row: ...\n"}),
+    ("chain", {"loadtest/a.py": BASE, "loadtest/b.py": "from loadtest.a import Base\nclass Row(Base): ...\n"}),
+    (
+        "chain",
+        {"loadtest/a.py": BASE + "def f(base: Base) -> Base: return base\nclass Row(Base): ...\n"},
+    ),
+    (
+        "circle",
+        {
+            "loadtest/a.py": "from loadtest.b import c\n",
+            "loadtest/b.py": "import loadtest.d\n",
+            "loadtest/d.py": "from loadtest import a\n",
+        },
+    ),
+]
+
+RIGHT_TREES = [
+    {"loadtest/a.py": "class _Row: ...\n", "loadtest/b.py": "class _Row: ...\n"},
+    {"loadtest/a.py": BASE + "class Row(Base): ...\nclass Column(Base): ...\n"},
+    {"loadtest/a.py": BASE + "class Row(Base): ...\nbase = Base()\n"},
+    {"loadtest/a.py": BASE + "class Row(Base): ...\n", "loadtest/__init__.py": "__all__ = ['Base']\n"},
+    {"loadtest/a.py": "class OurError(Exception): ...\nclass TheirError(OurError): ...\n"},
+    {"loadtest/a.py": "class Owner(Protocol): ...\nclass Connection(Owner): ...\n"},
+    {"loadtest/a.py": "def f():\n    import loadtest.b\n", "loadtest/b.py": "import loadtest.a\n"},
+]
+
+
+def of_tree(files: dict[str, str]) -> list[str]:
+    package = [Module(path, text) for path, text in files.items()]
+    return [finding.rule for rule in TREE for finding in rule(package)]
+
+
+@pytest.mark.parametrize(("rule", "files"), BROKEN_TREES)
+def test_a_rule_of_the_tree_finds_its_snippets(rule: str, files: dict[str, str]) -> None:
+    assert of_tree(files) == [rule]
+
+
+@pytest.mark.parametrize("files", RIGHT_TREES)
+def test_a_rule_of_the_tree_leaves_right_ones(files: dict[str, str]) -> None:
+    assert of_tree(files) == []
+
+
+def test_the_drawing_counts_modules_and_lines_and_tells_the_imports() -> None:
+    files = {
+        "loadtest/plan/a.py": "a = 1\n",
+        "loadtest/speak/b.py": "from loadtest.plan import a\nb = a\n",
+    }
+    drawn = [line.split() for line in draw([Module(*file) for file in files.items()]).splitlines()]
+    assert drawn[1:] == [["plan", "1", "1"], ["speak", "1", "2", "plan"], ["all", "2", "3"]]
 
 
 def plain(requirement: str) -> str:

@@ -77,9 +77,9 @@ Notices that may come and go with any run, since they speak of this machine: {no
 VERDICTS = """
 ## What every shipped scenario says
 
-Scenarios that ship, shortened, under every fault at half of its strength and at all of it, with verdict and
-exit code; the others have not been run on an idle machine yet. `python -m tests.faults.verdicts --write` runs
-them, a minute each on two idle cores; nothing in it is written by hand.
+Every scenario that ships, shortened, under every fault at half of its strength and at all of it, with verdict
+and exit code. `python -m tests.faults.verdicts --write` runs them, a minute each on two idle cores; only the
+reasons below the table are written by hand.
 
 """
 

@@ -1,21 +1,25 @@
-"""The house rules that no linter knows, counted over the whole tree.
+"""The house: its rules that no linter knows, counted over the whole tree, and its drawing.
 
-    python tools/check_house.py [ROOT]
+    python tools/house.py            one line per finding, then the totals; ends with 1 if there is a finding
+    python tools/house.py --draw     rooms with their modules, lines and the rooms they import
 
-Prints one line per finding and ends with 1 if there is any. A module that must be longer than the rule
-allows stands in docs/decisions/exceptions.md with its reason; an exception nobody needs is a finding too.
+A module that must be longer than the rule allows stands in docs/decisions/exceptions.md with its reason; an
+exception nobody needs is a finding too.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import io
 import re
 import sys
 import tokenize
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 BODY_LINES = 60
@@ -243,7 +247,7 @@ def loopback(module: Module) -> Iterator[Finding]:
 
 def speech(module: Module) -> Iterator[Finding]:
     """The project speaks of itself alone: no tracker numbers, no unfinished marks, no path of one machine."""
-    if module.path.endswith(("check_house.py", "test_house.py")):
+    if module.path.endswith(("tools/house.py", "test_house.py")):
         return
     for number, line in enumerate(module.text.splitlines(), 1):
         if found := TRACKER.search(line):
@@ -252,9 +256,109 @@ def speech(module: Module) -> Iterator[Finding]:
             yield module.found(number, "speech", f"{found[0]!r} is a path of one machine")
 
 
+def dotted(path: str) -> str:
+    """The name that a file is imported by: ``loadtest/run/__init__.py`` is ``loadtest.run``."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def classes(package: Sequence[Module]) -> Iterator[tuple[Module, ast.ClassDef]]:
+    """Yield every class that stands at the top of a module."""
+    for module in package:
+        yield from ((module, node) for node in module.tree.body if isinstance(node, ast.ClassDef))
+
+
+def twice(package: Sequence[Module]) -> Iterator[Finding]:
+    """No public class name stands in two modules: it would have two meanings."""
+    seen: dict[str, str] = {}
+    for module, node in classes(package):
+        if node.name.startswith("_"):
+            continue
+        if node.name in seen:
+            yield module.found(node.lineno, "twice", f"class {node.name} stands in {seen[node.name]} as well")
+        seen.setdefault(node.name, module.path)
+
+
+def chains(package: Sequence[Module]) -> Iterator[Finding]:
+    """A base class that is nothing by itself has at least two subclasses; else one class was cut in two."""
+    below = defaultdict[str, list[str]](list)
+    for _, node in classes(package):
+        for base in node.bases:
+            if isinstance(base, ast.Name):
+                below[base.id].append(node.name)
+    used = {name for module in package for name in used_by_itself(module.tree)}
+    for module, node in classes(package):
+        # An error stands for a kind of mistake, a protocol for whoever keeps it.
+        stands_for_others = any("Protocol" in ast.unparse(base) for base in node.bases)
+        if node.name in used or node.name.endswith("Error") or stands_for_others:
+            continue
+        if len(below[node.name]) == 1:
+            sentence = f"{node.name} has one subclass, {below[node.name][0]}: make them one"
+            yield module.found(node.lineno, "chain", sentence)
+
+
+def used_by_itself(node: ast.AST) -> Iterator[str]:
+    """Names that are called, passed on, or exported; not those in annotations and lists of base classes."""
+    for name, value in ast.iter_fields(node):
+        if name in {"annotation", "returns", "bases"}:
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Load):
+                yield child.id
+            elif isinstance(child, ast.Constant) and isinstance(child.value, str) and name == "elts":
+                yield child.value
+            elif isinstance(child, ast.AST):
+                yield from used_by_itself(child)
+
+
+def imports_of(module: Module, names: set[str]) -> set[str]:
+    """The modules among ``names`` that it imports when it is imported; not those inside functions."""
+    found = set()
+    for node in module.tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= whole & names or {node.module}
+    return (found & names) - {dotted(module.path)}
+
+
+def circles(package: Sequence[Module]) -> Iterator[Finding]:
+    """No module imports itself by way of others."""
+    names = {dotted(module.path) for module in package}
+    graph = {dotted(module.path): imports_of(module, names) for module in package}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        yield Finding("loadtest", 1, "circle", " imports ".join(reversed(error.args[1])))
+
+
+def draw(package: Sequence[Module]) -> str:
+    """Rooms with their modules, lines and the rooms they import; the longest functions last."""
+    names = {dotted(module.path) for module in package}
+    rooms = defaultdict[str, list[Module]](list)
+    for module in package:
+        rooms[_room(dotted(module.path))].append(module)
+    lines = [f"{'room':<12}{'modules':>8}{'lines':>8}  imports"]
+    for room, members in sorted(rooms.items()):
+        others = {_room(name) for module in members for name in imports_of(module, names)} - {room}
+        lines.append(f"{room:<12}{len(members):>8}{_lines(members):>8}  {', '.join(sorted(others))}")
+    lines.append(f"{'all':<12}{len(package):>8}{_lines(package):>8}")
+    return "\n".join(lines) + "\n"
+
+
+def _room(name: str) -> str:
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def _lines(package: Iterable[Module]) -> int:
+    return sum(module.text.count("\n") for module in package)
+
+
 SIZES: tuple[Rule, ...] = (function_size, module_size)
 WORDS: tuple[Rule, ...] = (reasons, names, speech)
 ROOMS: tuple[Rule, ...] = (doors, clock, printing, loopback)
+TREE: tuple[Callable[[Sequence[Module]], Iterator[Finding]], ...] = (twice, chains, circles)
 
 
 def check(module: Module) -> list[Finding]:
@@ -277,10 +381,18 @@ def modules(root: Path) -> Iterator[Module]:
             yield Module(path.relative_to(root).as_posix(), path.read_text("utf-8"))
 
 
+def package_of(every: Iterable[Module]) -> list[Module]:
+    """The modules of the package itself."""
+    return [module for module in every if module.python and module.path.startswith("loadtest/")]
+
+
 def check_tree(root: Path) -> list[Finding]:
     """Return every finding of the tree that no exception excuses, and every exception nobody needs."""
     excused = read_exceptions(root)
-    findings = [finding for module in modules(root) for finding in check(module)]
+    every = list(modules(root))
+    package = package_of(every)
+    findings = [finding for module in every for finding in check(module)]
+    findings += [finding for rule in TREE for finding in rule(package)]
     unneeded = excused - {(finding.path, finding.rule) for finding in findings}
     kept = [finding for finding in findings if (finding.path, finding.rule) not in excused]
     return kept + [
@@ -290,9 +402,15 @@ def check_tree(root: Path) -> list[Finding]:
 
 
 def main() -> int:
-    """Print every finding; return 1 if there is one."""
-    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
-    findings = check_tree(root)
+    """Print every finding, or draw the house; return 1 if there is a finding."""
+    parser = argparse.ArgumentParser(description="The rules of the house, and its drawing.")
+    parser.add_argument("--draw", action="store_true", help="rooms, modules, lines and imports")
+    parser.add_argument("root", nargs="?", type=Path, default=Path(__file__).resolve().parent.parent)
+    asked = parser.parse_args()
+    if asked.draw:
+        sys.stdout.write(draw(package_of(modules(asked.root))))
+        return 0
+    findings = check_tree(asked.root)
     for finding in findings:
         sys.stdout.write(f"{finding}\n")
     sys.stdout.write(f"house rules: {len(findings)} findings\n")
