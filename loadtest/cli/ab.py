@@ -15,7 +15,7 @@ from loadtest.cli.options import Settings, Shipped, Whole, option, results_optio
 from loadtest.cli.writing import write
 
 if TYPE_CHECKING:
-    from loadtest.run.ab import Taken
+    from loadtest.run.ab import AbResult
     from loadtest.show.comparison_views import Compared
 
 EXAMPLES = """\b
@@ -80,7 +80,7 @@ def command(scenario: str, **options: Any) -> int:
     return code if taken.ended_by is None else worst_of([taken.ended_by, code])
 
 
-def _compared(taken: Taken, *, lenient: bool) -> Compared:
+def _compared(taken: AbResult, *, lenient: bool) -> Compared:
     """The pairs, weighed as such."""
     from loadtest.judge.compare import compare
     from loadtest.judge.samples import paired_sides

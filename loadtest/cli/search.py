@@ -68,7 +68,7 @@ def command(scenario: str, **options: Any) -> int:
             each=RunOptions(scenario=scenario, **options),
             over=own["over"],
             start=_load(own["from"], "--from", own["over"]),
-            most=_load(own["to"], "--to", own["over"]),
+            max_load=_load(own["to"], "--to", own["over"]),
             step=own["step"],
             precision=_part(own["precision"]),
             repeat=own["repeat"],

@@ -1,16 +1,20 @@
-"""What all connections of one process have in common: the terms on which they open and speak."""
+"""What the connections, the traffic and the virtual users of one process read."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.drive.credentials import Doorkeeper
-from loadtest.drive.endpoint import Place
+from loadtest.drive.credentials import CredentialProvider
+from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.observations import Observations
+from loadtest.drive.poller import Poller, make_poller
 from loadtest.drive.sources import own_sources
-from loadtest.drive.transport import Instants, TlsTransport, Transport
+from loadtest.drive.transport import Timestamping, TlsTransport, Transport
 from loadtest.measure.clock import Clock
+from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
 from loadtest.plan.names import data_values
 from loadtest.plan.scenario import Chaos, Scenario
@@ -22,32 +26,40 @@ CLOSE_TIMEOUT_NS = 2 * NS
 """How long a connection that we close waits for the target's close frame."""
 
 SLOW_BUFFER = 4096
-"""Bytes that the kernel may take for a user who reads slowly: the target is to notice it soon."""
+"""Receive buffer, in bytes, of a user who reads slowly: the target must notice it soon."""
 
 _NO_ROW: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """What one process is to do: its virtual users, and the instant all processes start at."""
+class ShardAssignment:
+    """What one process has to do: the run, its scenario and target, and which virtual users it drives."""
 
     run_id: str
     scenario: Scenario
-    place: Place
+    endpoint: Endpoint
     users: range
     worker: int = 0
 
 
-class Terms:
-    """CompiledProtocol, credentials, sources, limits and clock of the connections of one process.
+class Context:
+    """The settings of one process's connections, and the clock, poller and recorder that they share.
+
+    ``start_ns``, ``end_ns`` and ``recorder`` are those of the run from ``begin`` on; ``finishing`` becomes
+    true when nothing more falls due.
 
     Raises:
         ConfigError: this machine has none of the source addresses.
     """
 
-    def __init__(self, assignment: Assignment, clock: Clock) -> None:
-        scenario, place = assignment.scenario, assignment.place
-        target, traffic = scenario.target, scenario.traffic
+    def __init__(
+        self,
+        assignment: ShardAssignment,
+        clock: Clock,
+        new_poller: Callable[[Callable[[], int]], Poller] = make_poller,
+    ) -> None:
+        scenario, endpoint = assignment.scenario, assignment.endpoint
+        target, traffic, load = scenario.target, scenario.traffic, scenario.load
         self.assignment = assignment
         self.clock = clock
         self.now = clock.now
@@ -56,7 +68,8 @@ class Terms:
             traffic.message if traffic is not None and traffic.message is not None else protocol.turn.message
         )
         self.timeout_ns = traffic.timeout_ns if traffic is not None else CLOSE_TIMEOUT_NS
-        self.planned_users = Schedule(scenario.load, traffic).users
+        self.schedule = Schedule(load, traffic)
+        self.planned_users = self.schedule.users
         self.compiled_protocol = CompiledProtocol(
             protocol,
             message=message,
@@ -66,8 +79,8 @@ class Terms:
             users=self.planned_users,
         )
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
-        self.doorkeeper = Doorkeeper(target, place.path, tuple(offered))
-        self.host_header = place.host_header
+        self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))
+        self.host_header = endpoint.host_header
         self.sources = own_sources(target.source_addresses)
         self.compression = target.compression
         self.connect_timeout_ns = target.connect_timeout_ns
@@ -81,15 +94,32 @@ class Terms:
         rows = traffic.data if traffic is not None else ()
         self._rows: list[dict[str, Any]] = [data_values(number, rows) for number in range(len(rows))]
         self._wants_now = bool(self.compiled_protocol.template.names & {"now_ms", "now_s"})
-        floor = self.clock.floor if self.clock.step_ns else None
-        self._instants = Instants(self.now, floor, self.clock.wall)
-        self.seed = scenario.load.seed
+        floor = clock.floor if clock.step_ns else None
+        self._timestamping = Timestamping(self.now, floor, clock.wall)
+        self.seed = load.seed
+        self.reconnect = load.reconnect
         self.chaos = scenario.chaos
         self.slow = slow_users(self.chaos, self.seed, self.planned_users)
+        self.observations = Observations()
+        self.start_ns = 0
+        self.end_ns = 0
+        self.finishing = False
+        self.recorder = Recorder(0, load.warmup_ns, load.duration_ns, assignment.worker)
+        self.poller = new_poller(clock.now)
+
+    def begin(self, start_ns: int) -> None:
+        """The run starts at ``start_ns`` of its clock: measure from there."""
+        load = self.assignment.scenario.load
+        self.start_ns = start_ns
+        self.end_ns = start_ns + self.schedule.end_ns
+        self.recorder = Recorder(start_ns, load.warmup_ns, load.duration_ns, self.assignment.worker)
 
     @property
     def reads_may_wait(self) -> bool:
-        """One reply a message, at planned instants, timed by the kernel: nothing hangs on when it is read."""
+        """Each message has one reply, is sent at a planned instant and timed by the kernel.
+
+        Then no figure depends on when the reply is read.
+        """
         scenario = self.assignment.scenario
         return (
             self.clock.wall
@@ -108,29 +138,31 @@ class Terms:
         return row
 
     def source_of(self, user: int) -> str | None:
-        """Where the connections of a user of this process come from; None: the system chooses.
+        """The address from which a user of this process connects; None: the system chooses.
 
-        By the user's place among those of this process, so that every address has its share of them.
+        It follows from the user's position in this process, so that every address serves equally many.
         """
         if not self.sources:
             return None
         return self.sources[self.assignment.users.index(user) % len(self.sources)]
 
     def open_transport(self, user: int) -> Transport:
-        """A socket on its way to the target.
+        """A socket that connects to the target.
 
         Raises:
             OSError: it failed at once.
         """
-        place = self.assignment.place
+        endpoint = self.assignment.endpoint
         buffer = SLOW_BUFFER if user in self.slow else None
-        if place.tls is None:
-            return Transport(place.address, self._instants, self.source_of(user), receive_buffer=buffer)
+        if endpoint.tls is None:
+            return Transport(
+                endpoint.address, self._timestamping, self.source_of(user), receive_buffer=buffer
+            )
         return TlsTransport(
-            place.address,
-            self._instants,
+            endpoint.address,
+            self._timestamping,
             self.source_of(user),
-            context=place.tls,
-            server_name=place.server_name,
+            context=endpoint.tls,
+            server_name=endpoint.server_name,
             receive_buffer=buffer,
         )

@@ -1,4 +1,4 @@
-"""What a virtual user shows at the door: headers, cookies, query, subprotocols; a fresh credential each."""
+"""What a virtual user's upgrade request carries: headers, cookies, query, subprotocols, fresh credentials."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Credentials:
     """What one upgrade request carries."""
 
     path: str
     headers: tuple[tuple[str, str], ...]
     subprotocols: tuple[str, ...]
     user: str | None
-    """The ``sub`` claim of the credential: how the target will name this user; None where we cannot know."""
+    """The ``sub`` claim of the token: how the target will name this user; None where that is not known."""
 
 
-class Doorkeeper:
-    """Makes the ``Door`` of each connection from the target's settings.
+class CredentialProvider:
+    """Makes the ``Credentials`` of each connection from the target's settings.
 
     Raises:
         ConfigError: the environment does not have a secret, or one that no header can hold.
@@ -39,18 +39,18 @@ class Doorkeeper:
 
     def __init__(self, target: Target, path: str, subprotocols: tuple[str, ...]) -> None:
         self._path = path
-        self._headers = _parsed(target.headers)
-        self._cookies = _parsed(target.cookies)
-        self._query = _parsed(target.query)
+        self._headers = _templates(target.headers)
+        self._cookies = _templates(target.cookies)
+        self._query = _templates(target.query)
         self._subprotocols = subprotocols
         self._auth = target.auth
         self._secret = _secret_of(target.auth)
         if target.auth is not None and target.auth.kind == "jwt":
-            # Here, and not with the first connection, which would wait for it.
+            # Imported now: the first connection would have to wait for it.
             import jwt  # noqa: F401 - imported for later
         self._environment = {f"env.{name}": value for name, value in os.environ.items()}
         self._check_environment()
-        # Most targets want nothing of a user: then every connection has the same door.
+        # Most targets ask for nothing that differs by user: all connections send the same.
         self._same = None if self._asks_for_user() else self._make({})
 
     def _asks_for_user(self) -> bool:
@@ -58,7 +58,7 @@ class Doorkeeper:
         return self._auth is not None or any(template.names for _, template in named)
 
     def _check_environment(self) -> None:
-        """What the environment or a file has is known now: nobody must connect to find a mistake in it."""
+        """Find mistakes in the environment and in files now, before anything connects."""
         shown = [self._secret] if self._auth is not None and self._auth.kind == "token" else []
         for _, template in (*self._headers, *self._cookies, *self._query):
             for name in sorted(template.names):
@@ -68,19 +68,19 @@ class Doorkeeper:
             shown += [self._environment[name] for name in template.names if name in self._environment]
         _refuse_controls(shown)
 
-    def door(self, values: Mapping[str, Any]) -> Door:
-        """The door of one connection of the user whose values these are."""
+    def credentials(self, values: Mapping[str, Any]) -> Credentials:
+        """What one connection of the user with these values sends."""
         return self._same if self._same is not None else self._make(values)
 
-    def _make(self, values: Mapping[str, Any]) -> Door:
-        known = {**self._environment, **values, **_fresh()}
+    def _make(self, values: Mapping[str, Any]) -> Credentials:
+        known = {**self._environment, **values, **_per_connection()}
         headers = [(name, template.render(known)) for name, template in self._headers]
         cookies = [f"{name}={template.render(known)}" for name, template in self._cookies]
         query = [f"{quote(name)}={quote(template.render(known), safe='')}" for name, template in self._query]
         subprotocols = self._subprotocols
         user = None
         if self._auth is not None:
-            shown, user = self._credential(self._auth, known)
+            shown, user = self._token(self._auth, known)
             if self._auth.send_as == "header":
                 headers.append((self._auth.name, shown))
             elif self._auth.send_as == "cookie":
@@ -94,21 +94,21 @@ class Doorkeeper:
         glue = "&" if "?" in self._path else "?"
         path = self._path + (glue + "&".join(query) if query else "")
         _refuse_controls((*(value for _, value in headers), *subprotocols))
-        return Door(path, tuple(headers), subprotocols, user)
+        return Credentials(path, tuple(headers), subprotocols, user)
 
-    def _credential(self, auth: Auth, values: Mapping[str, Any]) -> tuple[str, str | None]:
+    def _token(self, auth: Auth, values: Mapping[str, Any]) -> tuple[str, str | None]:
         user = None
         token = self._secret
         if auth.kind == "jwt":
             claims = _claims(auth, values)
             user = claims.get("sub")
-            token = _minted(claims, self._secret)
+            token = _signed(claims, self._secret)
         as_base64 = base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
         return Template.parse(auth.format).render({"token": token, "token_base64url": as_base64}), user
 
 
 def _claims(auth: Auth, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The claims of a fresh token; ``jti`` makes it one of its kind, for servers with replay protection."""
+    """The claims of a fresh token; a unique ``jti`` is for servers with replay protection."""
     claims: dict[str, Any] = dict(auth.fixed_claims)
     claims.update({name: Template.parse(text).render(values) for name, text in auth.claims.items()})
     now_s = int(time.time())
@@ -117,13 +117,13 @@ def _claims(auth: Auth, values: Mapping[str, Any]) -> dict[str, Any]:
     return {**claims, "iat": now_s, "exp": now_s + max(auth.lifetime_ns // NS, 1)}
 
 
-def _fresh() -> dict[str, str]:
+def _per_connection() -> dict[str, str]:
     """What differs from connection to connection."""
     now_s = time.time()
     return {"uuid": str(uuid.uuid4()), "now_ms": str(int(now_s * 1000)), "now_s": f"{now_s:.3f}"}
 
 
-def _minted(claims: Mapping[str, Any], secret: str) -> str:
+def _signed(claims: Mapping[str, Any], secret: str) -> str:
     import jwt
 
     return jwt.encode(dict(claims), secret, algorithm="HS256")
@@ -151,7 +151,7 @@ def _not_set(name: str) -> ConfigError:
     )
 
 
-def _parsed(texts: Mapping[str, str]) -> list[tuple[str, Template]]:
+def _templates(texts: Mapping[str, str]) -> list[tuple[str, Template]]:
     return [(name, Template.parse(text)) for name, text in texts.items()]
 
 

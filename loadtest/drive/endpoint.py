@@ -1,4 +1,4 @@
-"""Where the target is: its URL taken apart, its name resolved once, its TLS context made."""
+"""Where the target is: its URL parsed, its name resolved once, its TLS context made."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _FAMILIES: dict[int, str] = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A target, ready to be connected to. ``resolve_ns`` is None where no name had to be looked up."""
+class Endpoint:
+    """A target with its resolved address. ``resolve_ns`` is None where no name had to be looked up."""
 
     url: str
     address: Address
@@ -33,12 +33,12 @@ class Place:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the load stays on this machine."""
+        """Whether the target is on this machine."""
         return ipaddress.ip_address(self.address.sockaddr[0].partition("%")[0]).is_loopback
 
 
 def full_url(url: str, protocol_path: str) -> str:
-    """A target URL whose path is empty or ``/`` gets the protocol's path; any other is used as it is."""
+    """A target URL whose path is empty or ``/`` gets the protocol's path; any other path is kept."""
     parts = urlsplit(url)
     if parts.path not in {"", "/"}:
         return url
@@ -47,7 +47,7 @@ def full_url(url: str, protocol_path: str) -> str:
     return SplitResult(parts.scheme, parts.netloc, path or "/", query, "").geturl()
 
 
-def find_place(target: Target, url: str, known: Mapping[str, Any] | None = None) -> Place:
+def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None = None) -> Endpoint:
     """Resolve the name in ``url`` (complete with its path), once for the whole run.
 
     ``known`` is what the master found (``family``, ``sockaddr``): its workers do not look the name up again.
@@ -65,7 +65,7 @@ def find_place(target: Target, url: str, known: Mapping[str, Any] | None = None)
     else:
         address = Address(known["family"], tuple(known["sockaddr"]))
         resolve_ns = known["resolve_ns"]
-    return Place(
+    return Endpoint(
         url=url,
         address=address,
         host_header=_host_header(host, parts.port),
@@ -88,11 +88,11 @@ def _resolve(host: str, port: int, wanted: int) -> tuple[Address, int | None]:
     try:
         found = socket.getaddrinfo(host, port, family=wanted, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         by = f" as {_FAMILIES[wanted]}, which {KEY} ask for" if wanted else ""
-        raise TargetError(Layer.RESOLVE, f"the name {host!r} cannot be resolved{by}: {said}")
+        raise TargetError(Layer.RESOLVE, f"the name {host!r} cannot be resolved{by}: {reason}")
     took_ns = time.monotonic_ns() - started_ns
-    # A local name may have both families and a server only one: IPv4 is what servers on loopback have.
+    # A local name may have both families and a server only one: servers on loopback mostly have IPv4.
     found.sort(key=lambda entry: entry[0] is not socket.AF_INET if host == "localhost" else False)
     family, _, _, _, sockaddr = found[0]
     return Address(family, sockaddr), None if numeric else took_ns  # type: ignore[arg-type]  # stub: also AF_PACKET

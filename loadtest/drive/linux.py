@@ -1,4 +1,4 @@
-"""What only Linux has: epoll out of gevent's reach, a timer as a descriptor, kernel arrival stamps."""
+"""What only Linux has: epoll without gevent, a timer as a descriptor, kernel arrival stamps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STAMP = struct.Struct("=qq")
 
 
 def make_epoll() -> Any:
-    """A real epoll object: gevent takes the name out of ``select``."""
+    """A real epoll object: gevent removes the name from ``select``."""
     return get_original("select", "epoll")()
 
 
@@ -47,14 +47,14 @@ def ask_for_stamps(sock: socket.socket) -> bool:
 def choose_port_late(sock: socket.socket) -> None:
     """Have ``connect``, not ``bind``, choose the local port.
 
-    ``bind`` does not know the target yet, and takes one that no other socket of this address has at all.
+    ``bind`` does not know the target yet, and takes a port that no socket of this address uses at all.
     """
     with suppress(OSError):
         sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
 
 
 def sleep_exactly() -> None:
-    """Have sleeps of this thread end when they should: the kernel adds up to 0.05 ms, to save wake-ups."""
+    """Have sleeps of this thread end on time: by default the kernel adds up to 0.05 ms, to save wake-ups."""
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
 
 
@@ -78,7 +78,7 @@ class _Timerspec(ctypes.Structure):
 class TimerFd:
     """``timerfd_create(2)`` on the monotonic clock; Python has it only from 3.13 on.
 
-    It is to be watched for edges: what has expired is never read, and arming it again clears it.
+    Watch it edge-triggered: the expiry is never read, and arming it again clears it.
     """
 
     def __init__(self) -> None:

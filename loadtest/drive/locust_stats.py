@@ -1,4 +1,4 @@
-"""A mirror of our counts in Locust's statistics, once a second, so that its page moves.
+"""Our counts in Locust's statistics, updated once a second, so that its page shows the run.
 
 Locust's numbers are never our source: they are rounded to two digits and whole milliseconds. What has no
 response time is left out rather than shown as 0.
@@ -15,14 +15,14 @@ SHOWN = (("turn", "turn.completion"), ("first event", "turn.first_event"))
 FAILED = ("turns.failed", "turns.timed_out", "turns.lost", "turns.refused")
 
 
-class Mirror:
-    """Adds each interval's turns to the statistics of one Locust environment."""
+class LocustStats:
+    """Adds the turns of each interval to the statistics of one Locust environment."""
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
 
-    def reflect(self, interval: Interval) -> None:
-        """Show one second's turns."""
+    def add(self, interval: Interval) -> None:
+        """Add one second's turns."""
         stats = self._environment.stats
         second = int(stats.start_time or 0) + interval.second
         for name, metric in SHOWN:

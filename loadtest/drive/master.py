@@ -1,4 +1,4 @@
-"""The master: hands out the plan, the users and the start; merges what workers send; waits for the last.
+"""The master: hands out plan, users and start; merges what workers send; waits for the last interval.
 
 master                                   worker
 test_start     ── lt_plan ─────────────►  keeps the plan
@@ -22,8 +22,8 @@ from typing import Any
 import gevent
 from typing_extensions import override
 
-from loadtest.drive.shard import REASONS
-from loadtest.drive.swarm import GiveInterval, Lead, Order
+from loadtest.drive.coordinator import Coordinator, GiveInterval, RunSpec
+from loadtest.drive.observations import REASONS
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, from_bytes, merge
 from loadtest.plan.settings import worker_settings
@@ -32,19 +32,21 @@ logger = logging.getLogger(__name__)
 
 NS = 1_000_000_000
 COMMON_START_DELAY_NS = 500_000_000
-"""Between the word and the common start of all workers: time for the message to reach each of them."""
+"""Time from sending `lt_go` to the common start of all workers: it must reach each of them before."""
 
 CLOCK_ASKED = 5
+"""How often each worker is asked for its clock."""
+
 BEGUN_WITHIN_S = 30.0
-"""How long workers may take from the plan to the common start."""
+"""Seconds that workers may take from the plan to the common start."""
 
 SILENCE_S = 6.0
-"""A worker that has sent nothing for so long is lost: it sends an interval every second."""
+"""A worker that has sent nothing for so many seconds is lost: it should send an interval every second."""
 
 
 @dataclass(slots=True)
-class _Worker:
-    """What the master knows of one worker."""
+class _WorkerRecord:
+    """What the master knows about one worker."""
 
     client_id: str
     number: int = 0
@@ -63,11 +65,11 @@ class _Worker:
 
     @property
     def finished(self) -> bool:
-        """Whether every interval it closed has come."""
+        """Whether every interval that it closed has arrived."""
         return self.expected is not None and self.intervals >= self.expected
 
-    def closed(self, interval: Interval) -> None:
-        """It has closed a second."""
+    def note(self, interval: Interval) -> None:
+        """Note an interval that it closed."""
         self.heard_s = time.monotonic()
         self.latest = max(self.latest, interval.second)
         self.intervals += 1
@@ -78,7 +80,7 @@ class _Worker:
             self.cpu = max(interval.gauges["cpu"], self.cpu or 0.0)
 
     def facts(self) -> dict[str, Any]:
-        """Who it was, how far its clock is ahead of ours, how it fared; None where that was not measured."""
+        """Its process, clock offset, delays and CPU, for the manifest; None where that was not measured."""
         return {
             "process": self.pid,
             "client": self.client_id,
@@ -91,12 +93,12 @@ class _Worker:
         }
 
 
-class Master(Lead):
-    """Workers drive; this process hands out, merges and waits."""
+class MasterCoordinator(Coordinator):
+    """Leads a run of workers: hands out the plan, merges their intervals, waits for the last one."""
 
-    def __init__(self, environment: Any, order: Order, give: GiveInterval) -> None:
-        super().__init__(environment, order, give)
-        self._workers: dict[str, _Worker] = {}
+    def __init__(self, environment: Any, spec: RunSpec, give: GiveInterval) -> None:
+        super().__init__(environment, spec, give)
+        self._workers: dict[str, _WorkerRecord] = {}
         self._pids: dict[str, int] = {}
         self._plan: dict[str, Any] | None = None
         self._gone = False
@@ -117,29 +119,29 @@ class Master(Lead):
 
     @property
     def workers(self) -> int:
-        """How many workers take part."""
+        """Number of workers that take part."""
         return len(self._workers)
 
     def send_plan(self) -> None:
-        """Give every worker that has joined the plan; before Locust sends its spawn messages."""
-        place = self.order.place
+        """Send the plan to every worker that has joined; must come before Locust's spawn messages."""
+        endpoint = self.spec.endpoint
         self._plan = {
-            "run_id": self.order.run_id,
-            "settings": worker_settings(self.order.scenario),
-            "url": place.url,
-            "family": int(place.address.family),
-            "sockaddr": list(place.address.sockaddr),
-            "resolve_ns": place.resolve_ns,
-            "step_ns": self.order.step_ns,
+            "run_id": self.spec.run_id,
+            "settings": worker_settings(self.spec.scenario),
+            "url": endpoint.url,
+            "family": int(endpoint.address.family),
+            "sockaddr": list(endpoint.address.sockaddr),
+            "resolve_ns": endpoint.resolve_ns,
+            "step_ns": self.spec.step_ns,
         }
         for node in self.environment.runner.clients.ready:
-            # Also to those whose word was not heard here: under plain Locust they listened before this began.
-            worker = self._workers[node.id] = _Worker(node.id, heard_s=time.monotonic())
+            # Also to those whose `lt_hello` did not reach us: under plain Locust it came before we listened.
+            worker = self._workers[node.id] = _WorkerRecord(node.id, heard_s=time.monotonic())
             self._send(worker, "lt_plan", self._plan)
         gevent.spawn_later(BEGUN_WITHIN_S, self._give_up_waiting)
 
     def _on_hello(self, msg: Any, **_kwargs: Any) -> None:
-        """A worker listens; one that Locust knew before it did gets the plan now."""
+        """A worker listens; one that joined before it could listen gets the plan now."""
         self._pids[msg.node_id] = int(msg.data["pid"])
         worker = self._workers.get(msg.node_id)
         if worker is not None and worker.users is None:
@@ -147,7 +149,7 @@ class Master(Lead):
 
     @property
     def listening(self) -> int:
-        """How many workers can be given a plan."""
+        """Number of workers that can take a plan."""
         return len(self._pids)
 
     def _give_up_waiting(self) -> None:
@@ -156,10 +158,10 @@ class Master(Lead):
 
     def _fail(self, sentence: str) -> None:
         """The run cannot begin."""
-        self.ending.crash = LoadtestError(sentence)
+        self.result.crash = LoadtestError(sentence)
         self.over.set()
 
-    def _send(self, worker: _Worker, message: str, data: Any) -> None:
+    def _send(self, worker: _WorkerRecord, message: str, data: Any) -> None:
         self.environment.runner.send_message(message, data, client_id=worker.client_id)
 
     def _on_counted(self, msg: Any, **_kwargs: Any) -> None:
@@ -171,12 +173,12 @@ class Master(Lead):
         worker.heard_s = time.monotonic()
         self._ask_clock(worker)
 
-    def _ask_clock(self, worker: _Worker) -> None:
+    def _ask_clock(self, worker: _WorkerRecord) -> None:
         worker.asked += 1
         self._send(worker, "lt_clock", {"asked_ns": time.time_ns()})
 
     def _on_clock(self, msg: Any, **_kwargs: Any) -> None:
-        """The offset between two hosts' clocks, from the quickest of a few round trips."""
+        """Take the offset between two hosts' clocks from the quickest of a few round trips."""
         worker = self._workers.get(msg.node_id)
         if worker is None:
             return
@@ -191,7 +193,7 @@ class Master(Lead):
             self._go()
 
     def _go(self) -> None:
-        """Hand out the users and the common start instant."""
+        """Send each worker its users and the common start instant."""
         if self._gone or self.over.is_set():
             return
         self._gone = True
@@ -208,25 +210,25 @@ class Master(Lead):
                 "start_wall_ns": start_ns + worker.offset_ns,
             }
             self._send(worker, "lt_go", go)
-        self._tell_workers()
+        self._note_workers()
         gevent.spawn(self._watch)
 
-    def _tell_workers(self) -> None:
-        """Note what is known of each worker: a sum over all does not say which of them was late or slow."""
+    def _note_workers(self) -> None:
+        """Note the facts of each worker: a sum over all does not say which of them was late or slow."""
         ranked = sorted(self._workers.values(), key=lambda worker: worker.number)
-        self.ending.observed["workers"] = {f"worker {one.number}": one.facts() for one in ranked}
+        self.result.observed["workers"] = {f"worker {one.number}": one.facts() for one in ranked}
 
     def _on_interval(self, msg: Any, **_kwargs: Any) -> None:
         worker = self._workers.get(msg.node_id)
         if worker is None:
             return
         interval = from_bytes(msg.data["interval"])
-        worker.closed(interval)
+        worker.note(interval)
         self._by_second.setdefault(interval.second, []).append(interval)
         self._pass_on()
 
     def _pass_on(self) -> None:
-        """Pass on every second that no worker can add to any more."""
+        """Merge and pass on every second to which no worker can add any more."""
         waiting = [one.latest for one in self._workers.values() if not one.finished and not one.lost]
         closed = min(waiting) if waiting else None
         for second in sorted(self._by_second):
@@ -240,16 +242,16 @@ class Master(Lead):
             return
         if msg.data["crash"] is not None:
             mistake = msg.data.get("mistake", False)
-            self.ending.crash = (ConfigError if mistake else RuntimeError)(msg.data["crash"])
+            self.result.crash = (ConfigError if mistake else RuntimeError)(msg.data["crash"])
             self.stop()
         worker.expected = int(msg.data["intervals"])
         for name, numbers in msg.data["observed"].items():
-            known = self.ending.observed.setdefault(name, {})
+            known = self.result.observed.setdefault(name, {})
             known.update(_added(known, numbers) if name in REASONS else numbers)
         self._pass_on()
 
     def _watch(self) -> None:
-        """Wait for every worker's last interval; find out who is lost."""
+        """Wait for every worker's last interval; notice lost workers."""
         while not all(worker.finished or worker.lost for worker in self._workers.values()):
             gevent.sleep(0.05)
             for worker in self._workers.values():
@@ -257,25 +259,25 @@ class Master(Lead):
                 if not worker.lost and not worker.finished and silent:
                     self.lose(worker.client_id)
         self._pass_on()
-        self._tell_workers()
-        self.ending.processes = self.workers
+        self._note_workers()
+        self.result.processes = self.workers
         self.over.set()
 
     def lose(self, client_id: str) -> None:
-        """A worker will not be heard of again."""
+        """Give a worker up: nothing more will come from it."""
         worker = self._workers.get(client_id)
         if worker is None or worker.lost or worker.finished:
             return
         worker.lost = True
         name = f"{worker.number} (process {worker.pid}, {client_id})"
         logger.error("worker %s is lost", name)
-        self.ending.lost_workers.append(name)
+        self.result.lost_workers.append(name)
         self._pass_on()
 
     def lose_pid(self, pid: int) -> None:
         """A worker process of this machine has ended."""
         if not self._gone:
-            self._fail(f"worker process {pid} ended before the run began; its last words stand on stderr")
+            self._fail(f"worker process {pid} ended before the run began; see its last message on stderr")
         for worker in self._workers.values():
             if worker.pid == pid:
                 self.lose(worker.client_id)

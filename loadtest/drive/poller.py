@@ -1,16 +1,19 @@
-"""One loop turn of a process: read what is ready, do what is due, write what was gathered; in that order.
+"""The event loop of one process: a turn reads what is ready, runs what is due, writes what was gathered.
 
-On Linux all connections hang on one epoll descriptor of ours, and gevent's loop watches that one
+On Linux all connections are registered with one epoll descriptor of ours, and gevent's loop watches that one
 descriptor. One wake-up then serves every connection that is ready (gevent would call back once per
 connection), reads come before any other work, and a ``timerfd`` wakes us within 0.05 ms of a due turn,
-where gevent's loop rounds up to the next millisecond. Elsewhere gevent's own watchers do the same.
+where gevent's loop rounds up to the next millisecond. Elsewhere gevent's own watchers do this work.
 
-Where the kernel says when bytes came and nothing is to be done about them, reads may wait for what is due
-within a millisecond: the process then just sleeps, and wakes once a message and not twice.
+Where the kernel stamps arrivals and no action depends on them, reads may wait for what is due within a
+millisecond: the process then just sleeps, and wakes once a message instead of twice.
 """
 
 from __future__ import annotations
 
+import abc
+import heapq
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -19,23 +22,50 @@ import gevent
 from gevent.monkey import get_original
 from typing_extensions import override
 
-from loadtest.drive.agenda import Agenda
-
 READ, WRITE = 1, 4
 """Bits of readiness, as epoll has them; gevent's loop has 1 and 2."""
 
 EDGE = 1 << 31
-"""Epoll's bit for telling once that a descriptor has become ready, and not that it still is."""
+"""Epoll's bit for edge-triggered readiness (EPOLLET)."""
 
 OnReady = Callable[[int], None]
 
-ROUNDS, LONGEST_GO_NS, MOST_READY = 16, 5_000_000, 256
-"""Loop turns and time taken in one go before other greenlets get theirs; connections served in one turn."""
+MAX_TURNS, MAX_GO_NS, MAX_READY = 16, 5_000_000, 256
+"""Max loop turns and time in one go, before other greenlets run; max connections served in one turn."""
 
 PATIENCE_NS = 1_000_000
-"""How soon something must be due for reads to wait for it."""
+"""Reads wait only for what is due within this time."""
 
 _sleep = get_original("time", "sleep")
+
+
+Action = Callable[[int], None]
+
+
+class Timers:
+    """What is due when: a heap of instants and actions; an action gets the instant at which it was due."""
+
+    __slots__ = ("_entries", "_number")
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[int, int, Action]] = []
+        self._number = itertools.count()
+
+    def add(self, due_ns: int, action: Action) -> None:
+        """Have ``action`` called at ``due_ns``; entries of one instant keep their order."""
+        heapq.heappush(self._entries, (due_ns, next(self._number), action))
+
+    @property
+    def next_ns(self) -> int | None:
+        """The earliest instant, or None."""
+        return self._entries[0][0] if self._entries else None
+
+    def run(self, now_ns: int) -> None:
+        """Call every action that is due."""
+        entries = self._entries
+        while entries and entries[0][0] <= now_ns:
+            due_ns, _, action = heapq.heappop(entries)
+            action(due_ns)
 
 
 class Flushable(Protocol):
@@ -45,52 +75,52 @@ class Flushable(Protocol):
         """Write what was gathered."""
 
 
-class Poller:
+class Poller(abc.ABC):
     """Readiness, due actions and gathered writes of one process.
 
-    ``now`` is the run's clock; ``lag_ns`` the longest that something due had to wait for its loop turn.
-    ``patient``: reads may wait for what is due soon, unless any connection is ``opening``.
-    ``on_crash`` is told of an exception that nobody expected: gevent would only print it, and the run hang.
+    ``now`` is the run's clock; ``lag_ns`` the longest time that something due had to wait for its loop turn.
+    ``patient``: reads may wait for what is due soon, unless connections are ``connecting`` (their number).
+    ``on_crash`` is called with an unexpected exception: gevent would only print it, and the run would hang.
     """
 
     def __init__(self, now: Callable[[], int]) -> None:
         self.now = now
-        self.agenda = Agenda()
+        self.timers = Timers()
         self.dirty: list[Flushable] = []
         self._ready: dict[int, OnReady] = {}
         self.lag_ns = 0
         self.running = False
         self.patient = False
-        self.opening = 0
+        self.connecting = 0
         self.on_crash: Callable[[Exception], None] | None = None
 
+    @abc.abstractmethod
     def register(self, fd: int, on_ready: OnReady, bits: int) -> None:
         """Call ``on_ready(bits)`` whenever the descriptor is ready for what ``bits`` asks."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def modify(self, fd: int, bits: int) -> None:
         """Ask for other readiness."""
-        raise NotImplementedError
 
     def hand_over(self, fd: int, on_ready: OnReady) -> None:
         """Call ``on_ready`` from now on."""
         self._ready[fd] = on_ready
 
+    @abc.abstractmethod
     def unregister(self, fd: int) -> None:
-        """Forget a descriptor, before it is closed."""
-        raise NotImplementedError
+        """Stop watching a descriptor, before it is closed."""
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Begin to call back."""
         self.running = True
 
     def stop(self) -> None:
-        """Serve no more."""
+        """Call back no more."""
         self.running = False
 
+    @abc.abstractmethod
     def wake(self) -> None:
-        """Have a loop turn soon: something was gathered or became due outside of one."""
-        raise NotImplementedError
+        """Have a loop turn soon: something was gathered, or became due, outside of one."""
 
     def _crashed(self, error: Exception) -> None:
         self.stop()
@@ -99,12 +129,12 @@ class Poller:
         self.on_crash(error)
 
     def _work(self) -> None:
-        """What follows the reads of a loop turn."""
+        """The work after the reads of a loop turn: due actions, then gathered writes."""
         now_ns = self.now()
-        due_ns = self.agenda.next_ns
+        due_ns = self.timers.next_ns
         if due_ns is not None and due_ns <= now_ns:
             self.lag_ns = max(self.lag_ns, now_ns - due_ns)
-            self.agenda.run(now_ns)
+            self.timers.run(now_ns)
         dirty = self.dirty
         if dirty:
             self.dirty = []
@@ -175,11 +205,11 @@ class EpollPoller(Poller):
     def _take_turns(self) -> None:
         poll = self._epoll.poll
         on_ready = self._ready
-        until_ns = self.now() + LONGEST_GO_NS
-        for _ in range(ROUNDS):
+        until_ns = self.now() + MAX_GO_NS
+        for _ in range(MAX_TURNS):
             if not self.running:
                 return
-            ready = poll(0, MOST_READY)
+            ready = poll(0, MAX_READY)
             for fd, bits in ready:
                 # A connection may have closed another one earlier in this very turn.
                 action = on_ready.get(fd)
@@ -191,18 +221,19 @@ class EpollPoller(Poller):
         self._arm()
 
     def _slept(self, until_ns: int) -> bool:
-        """Sleep until something is due, if reads may wait for it, and others for us."""
-        due_ns = self.agenda.next_ns
-        if not self.patient or self.opening or due_ns is None or due_ns >= until_ns:
+        """Sleep until the next action is due, if reads may wait for it and other greenlets for us."""
+        due_ns = self.timers.next_ns
+        if not self.patient or self.connecting or due_ns is None or due_ns >= until_ns:
             return False
         left_ns = due_ns - self.now()
-        # Not by way of gevent's loop and the timer: lines that are cold by then are what a message costs.
+        # Not through gevent's loop and the timer: on that way CPU caches go cold, which is most of what a
+        # message costs.
         if 0 < left_ns < PATIENCE_NS:
             _sleep(left_ns / 1e9)
         return left_ns < PATIENCE_NS
 
     def _arm(self) -> None:
-        due_ns = self.agenda.next_ns
+        due_ns = self.timers.next_ns
         if due_ns is None or not self.running:
             return
         if due_ns != self._armed_ns or not self._timer.armed:
@@ -282,7 +313,7 @@ class WatcherPoller(Poller):
             self._crashed(error)
             return
         self._disarm()
-        due_ns = self.agenda.next_ns
+        due_ns = self.timers.next_ns
         if due_ns is not None:
             self._timer = self._loop.timer(max(due_ns - self.now(), 0) / 1e9)
             self._timer.start(self.wake)

@@ -1,255 +1,255 @@
-"""One process's share of a run: its connections, their traffic, the intervals it measures, and its end."""
+"""The shard of one process: its virtual users, the intervals it measures, and the end of its run."""
 
 from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
 from loadtest.drive.connection import Connection
-from loadtest.drive.context import Assignment, Terms
-from loadtest.drive.generator import Vitals
-from loadtest.drive.mischief import Mischief
+from loadtest.drive.context import Context, ShardAssignment
+from loadtest.drive.fault_injection import FaultInjection
+from loadtest.drive.generator_health import GeneratorHealth
 from loadtest.drive.poller import make_poller
-from loadtest.drive.task_traffic import Guide
+from loadtest.drive.task_traffic import TaskTraffic
 from loadtest.drive.tasks import Tasks
-from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, Traffic
-from loadtest.drive.virtual_user import Stay
+from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, UserTraffic
+from loadtest.drive.virtual_user import VirtualUser
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval
-from loadtest.measure.recorder import Recorder
 from loadtest.plan.connections import Visit
 from loadtest.plan.names import user_values
 from loadtest.plan.scenario import Chaos
-from loadtest.plan.schedule import Schedule
-from loadtest.speak.session import Refused
+from loadtest.speak.session import Session
 
 NS = 1_000_000_000
 HANDSHAKE_SLACK_NS = 5 * NS
-ASKED_EVERY_NS = 10_000_000
-
-REASONS_KEPT = 20
-"""Different reasons of a kind that a process keeps."""
-
-REASONS = frozenset({"refusals", "closes", "still_opening", "tasks_raised", "tasks_failed"})
-"""The kinds of reasons: what is observed under these names is how often each was seen."""
+DONE_POLL_NS = 10_000_000
 
 
-class Share(Terms):
+class Shard:
     """The virtual users of one process.
 
-    ``on_interval`` is given each second as it closes; ``done`` is set when all is over,
-    ``reported`` when the last one has been given.
-    Attributes without an underscore are what connections and traffic ask for.
+    ``on_interval`` is called with each second as it closes. ``begun`` is set by ``begin``, ``done`` when all
+    users are over, ``reported`` when the last interval was given. ``crash``: the exception that ended it.
     """
 
-    def __init__(self, assignment: Assignment, clock: Clock, on_interval: Callable[[Interval], None]) -> None:
-        super().__init__(assignment, clock)
-        scenario = assignment.scenario
-        self.poller = make_poller(clock.now)
-        self.poller.on_crash = self._crashed
+    def __init__(
+        self, assignment: ShardAssignment, clock: Clock, on_interval: Callable[[Interval], None]
+    ) -> None:
+        self.context = context = Context(assignment, clock, make_poller)
+        context.poller.on_crash = self._crashed
         self.crash: Exception | None = None
-        self.schedule = Schedule(scenario.load, scenario.traffic)
-        self.users = assignment.users
         self.done = Event()
         self.begun = Event()
         self.reported = Event()
-        self.observed: dict[str, dict[str, Any]] = {}
+        self.virtual_users: list[VirtualUser] = []
+        self.fault_injection: FaultInjection | None = None
+        self.tasks = Tasks(
+            self._count_task,
+            context.observations.add_reason,
+            context.compiled_protocol.labels.type_label,
+        )
         self._on_interval = on_interval
-        self.start_ns = 0
-        self.end_ns = 0
-        self.stays: list[Stay] = []
-        self.reconnect = scenario.load.reconnect
-        self.mischief: Mischief | None = None
+        self._users = assignment.users
         self._pending: list[Visit] = []
         self._seqs: dict[int, Iterator[int]] = {}
-        self._guides: dict[int, Guide] = {}
-        self._guided: Iterator[int] = iter(self.users)
-        self.finishing = False
+        self._task_traffic: dict[int, TaskTraffic] = {}
+        self._users_without_task_traffic = iter(self._users)
+        # One bound method that all users share: 64 bytes less for each.
+        self._done_hint: Callable[[], None] = self._may_be_done
         self._abandoning = False
         self._asking = False
-        self._over_ones = 0
-        self._refused_ones = 0
+        self._users_over = 0
+        self._users_refused = 0
         self._second = 0
-        self._vitals = Vitals()
-        if not self._vitals.reads_cpu:
+        self._health = GeneratorHealth()
+        if not self._health.reads_cpu:
             self.observed["cpu_not_read"] = {"system": sys.platform}
-        self.recorder = Recorder(0, scenario.load.warmup_ns, scenario.load.duration_ns, assignment.worker)
-        self.tasks = Tasks(self._count_task, self._add_reason, self.compiled_protocol.labels.type_label)
 
-    # ------------------------------------------------------------------ the way of a run
+    @property
+    def observed(self) -> dict[str, dict[str, Any]]:
+        """What was observed beside what was counted, by code."""
+        return self.context.observations.facts
+
+    # ------------------------------------------------------------------ the course of a run
 
     def begin(self, start_ns: int) -> None:
         """Start at ``start_ns`` of the run's clock, which may lie a little ahead."""
-        load = self.assignment.scenario.load
-        self.start_ns = start_ns
-        self.end_ns = start_ns + self.schedule.end_ns
-        self.recorder = Recorder(start_ns, load.warmup_ns, load.duration_ns, self.assignment.worker)
-        self.recorder.sessions = _Sessions(self.stays)
-        if self.assignment.worker == 0 and self.assignment.place.resolve_ns is not None:
-            self.recorder.metrics.resolve.append(self.assignment.place.resolve_ns)
-        if self.chaos != Chaos():
-            self.mischief = Mischief(self)
-        agenda = self.poller.agenda
-        for instant_ns in (start_ns, self.recorder.measured_ns, self.end_ns):
-            agenda.add(instant_ns, self.recorder_enters)
-        agenda.add(self.end_ns, self._schedule_over)
+        context = self.context
+        context.begin(start_ns)
+        recorder, timers, assignment = context.recorder, context.poller.timers, context.assignment
+        recorder.sessions = _Sessions(self.virtual_users)
+        if assignment.worker == 0 and assignment.endpoint.resolve_ns is not None:
+            recorder.metrics.resolve.append(assignment.endpoint.resolve_ns)
+        if context.chaos != Chaos():
+            self.fault_injection = FaultInjection(context, self._connections)
+        for instant_ns in (start_ns, recorder.measured_ns, context.end_ns):
+            timers.add(instant_ns, recorder.enter)
+        timers.add(context.end_ns, self._schedule_over)
         # A pause of the garbage collector would show as latency: what exists now is never looked at again.
         gc.collect()
         gc.freeze()
-        self._pending = list(reversed(self.schedule.visits(self.users)))
-        self._plan_visit(start_ns)
-        self.poller.start()
-        self.poller.wake()
+        self._pending = list(reversed(context.schedule.visits(self._users)))
+        self._open_due_visits(start_ns)
+        context.poller.start()
+        context.poller.wake()
         self.begun.set()
         self._reporter = gevent.spawn(self._report)
 
-    def recorder_enters(self, instant_ns: int) -> None:
-        """The run comes to a boundary between warm-up, measured part and drain."""
-        self.recorder.enter(instant_ns)
+    def _connections(self) -> Iterator[Connection]:
+        return (user.connection for user in self.virtual_users)
 
-    def _plan_visit(self, _due_ns: int) -> None:
-        """Open every connection whose instant has come; one agenda entry stands for all that follow."""
-        now_ns = self.now()
-        while self._pending and not self.finishing:
-            due_ns = self.start_ns + self._pending[-1].connect_ns
+    def _open_due_visits(self, _due_ns: int) -> None:
+        """Begin every visit whose instant has come; one timer stands for all that follow."""
+        context = self.context
+        now_ns = context.now()
+        while self._pending and not context.finishing:
+            due_ns = context.start_ns + self._pending[-1].connect_ns
             if due_ns > now_ns:
-                self.poller.agenda.add(due_ns, self._plan_visit)
+                context.poller.timers.add(due_ns, self._open_due_visits)
                 return
-            self._visit(self._pending.pop())
+            self._begin_visit(self._pending.pop())
 
-    def _visit(self, visit: Visit) -> None:
-        assignment = self.assignment
+    def _begin_visit(self, visit: Visit) -> None:
+        context, assignment = self.context, self.context.assignment
         values: dict[str, Any] = {"run.id": assignment.run_id}
         values.update(user_values(visit.user, assignment.run_id, assignment.scenario.target.identities))
-        stay = Stay(self, visit, values)
-        self.stays.append(stay)
+        user = VirtualUser(context, self, visit, values)
+        self.virtual_users.append(user)
         if visit.leave_ns is not None:
-            self.poller.agenda.add(self.start_ns + visit.leave_ns, lambda _due: stay.leave())
-        stay.begin()
+            context.poller.timers.add(context.start_ns + visit.leave_ns, lambda _due: user.leave())
+        user.begin()
 
     def new_connection(self, user: int, values: dict[str, Any]) -> Connection:
         """A connection of a user, not opened yet."""
-        if self.mischief is None:
-            return Connection(self, user, values)
-        return self.mischief.new_connection(user, values)
+        if self.fault_injection is None:
+            return Connection(self.context, user, values)
+        return self.fault_injection.new_connection(user, values)
 
-    def new_traffic(self, connection: Connection, visit: Visit) -> Traffic:
+    def new_traffic(self, connection: Connection, visit: Visit) -> UserTraffic:
         """What a user sends in one visit."""
-        if self._guides:
-            return self._guides[visit.user]
-        if not self.schedule.sends:
-            return Traffic()
-        if self.assignment.scenario.load.model == "open":
-            return OpenTraffic(self, connection, self.schedule.arrivals(visit))
-        return ClosedTraffic(self, connection, self._seqs_of(visit.user))
+        context = self.context
+        if self._task_traffic:
+            return self._task_traffic[visit.user]
+        if not context.schedule.sends:
+            return UserTraffic()
+        if context.assignment.scenario.load.model == "open":
+            return OpenTraffic(context, connection, context.schedule.arrivals(visit), self._done_hint)
+        return ClosedTraffic(context, connection, self._seqs_of(visit.user), self._done_hint)
 
-    def next_guide(self) -> Guide | None:
-        """The guide of the next virtual user whose tasks decide what it sends."""
-        user = next(self._guided, None)
-        return None if user is None else self._guides[user]
+    def next_task_traffic(self) -> TaskTraffic | None:
+        """The traffic of the next virtual user whose tasks decide what it sends; None when all have one."""
+        user = next(self._users_without_task_traffic, None)
+        return None if user is None else self._task_traffic[user]
 
-    def guide_users(self) -> None:
-        """Let tasks decide what each virtual user sends; before the start."""
-        self._guides = {user: Guide(self, self._seqs_of(user)) for user in self.users}
+    def let_tasks_decide(self) -> None:
+        """Let tasks decide what each virtual user sends; to be called before the start."""
+        self._task_traffic = {
+            user: TaskTraffic(self.context, self.tasks, self._seqs_of(user)) for user in self._users
+        }
 
     def _seqs_of(self, user: int) -> Iterator[int]:
-        return self._seqs.setdefault(user, self.schedule.think(user))
+        return self._seqs.setdefault(user, self.context.schedule.think(user))
 
     # ------------------------------------------------------------------ the end
 
-    def refused_at_first(self) -> None:
-        """A user's first attempt was refused; a target that refused every one has said all it will."""
-        self._refused_ones += 1
-        all_refused = self._refused_ones == len(self.stays) and not self._pending
-        if all_refused and "last_ready" not in self.recorder.instants:
+    def first_attempt_refused(self) -> None:
+        """A user's first attempt was refused; when that is true of every user, the run ends."""
+        self._users_refused += 1
+        all_refused = self._users_refused == len(self.virtual_users) and not self._pending
+        if all_refused and "last_ready" not in self.context.recorder.instants:
             self._cut_schedule()
-            self.poller.agenda.add(self.now(), self._drain_over)
+            self.context.poller.timers.add(self.context.now(), self._drain_over)
 
-    def stay_over(self) -> None:
+    def user_over(self) -> None:
         """A user has no connection any more, and will have none."""
-        self._over_ones += 1
-        self.may_be_done()
+        self._users_over += 1
+        self._may_be_done()
 
     def _schedule_over(self, _due_ns: int) -> None:
         """Nothing falls due any more: drain."""
-        if self.finishing:
+        context = self.context
+        if context.finishing:
             return
         self._cut_schedule()
-        for stay in self.stays:
-            stay.traffic.schedule_over()
-            if stay.over:
-                stay.traffic.finish()
-        self.poller.agenda.add(self.now() + self.timeout_ns + HANDSHAKE_SLACK_NS, self._drain_over)
-        self.may_be_done()
+        for user in self.virtual_users:
+            user.traffic.schedule_over()
+            if user.over:
+                user.traffic.finish()
+        context.poller.timers.add(context.now() + context.timeout_ns + HANDSHAKE_SLACK_NS, self._drain_over)
+        self._may_be_done()
 
     def _cut_schedule(self) -> None:
-        if self.now() < self.end_ns and not self.finishing:
-            self.recorder.instant("last_measured", self.now())
-        self.finishing = True
+        context = self.context
+        if context.now() < context.end_ns and not context.finishing:
+            context.recorder.instant("last_measured", context.now())
+        context.finishing = True
         self._pending = []
 
-    def may_be_done(self) -> None:
-        """Something ended. Whether all has is asked soon, not for each turn: it is a look at every user."""
-        if not self._asking and (self.finishing or self.turns_per_connection is not None):
+    def _may_be_done(self) -> None:
+        """Something ended: soon ask whether all has; not for each turn, as it takes a look at every user."""
+        context = self.context
+        if not self._asking and (context.finishing or context.turns_per_connection is not None):
             self._asking = True
-            self.poller.agenda.add(self.now() + ASKED_EVERY_NS, self._ask_if_done)
+            context.poller.timers.add(context.now() + DONE_POLL_NS, self._ask_if_done)
 
     def _ask_if_done(self, _due_ns: int) -> None:
         self._asking = False
         if self._abandoning:
-            if self._over_ones == len(self.stays):
+            if self._users_over == len(self.virtual_users):
                 self._all_over()
-        elif self.finishing:
+        elif self.context.finishing:
             if self._all_idle():
-                self._drain_over(self.now())
+                self._drain_over(self.context.now())
             else:
-                self.may_be_done()
+                self._may_be_done()
         elif not self._pending and self._all_idle():
-            self._schedule_over(self.now())
+            self._schedule_over(self.context.now())
 
     def _all_idle(self) -> bool:
-        return all(stay.is_idle for stay in self.stays)
+        return all(user.is_idle for user in self.virtual_users)
 
     def _drain_over(self, _due_ns: int) -> None:
         if self._abandoning:
             return
         self._abandoning = True
-        for stay in self.stays:
-            stay.traffic.finish()
-            stay.end()
-        self.may_be_done()
+        for user in self.virtual_users:
+            user.traffic.finish()
+            user.end()
+        self._may_be_done()
 
     def _all_over(self) -> None:
-        self.poller.stop()
+        self.context.poller.stop()
         self.done.set()
 
     def _crashed(self, error: Exception) -> None:
-        """A mistake of ours: keep what was measured, and say so."""
+        """A mistake of ours: what was measured is kept, and the run reports the mistake."""
         self.crash = error
         self.done.set()
 
     def stop(self) -> None:
         """End now: turns in flight are abandoned, what was measured is kept."""
         self._cut_schedule()
-        self.poller.agenda.add(self.now(), self._drain_over)
-        self.poller.wake()
+        self.context.poller.timers.add(self.context.now(), self._drain_over)
+        self.context.poller.wake()
 
     # ------------------------------------------------------------------ what the process reports
 
     def _report(self) -> None:
-        """Close an interval at every full second, and the last one when all is over.
+        """Close an interval at every full second, and the last one when all users are over.
 
-        Whatever goes wrong with one ends the run: it must not go on, and for ever, with nobody listening.
+        An exception here ends the run: it must not go on for ever with nobody listening.
         """
+        context = self.context
         try:
             while not self.done.is_set():
-                boundary_ns = self.start_ns + (self._second + 1) * NS
-                if not self.done.wait(timeout=max(boundary_ns - self.now(), 0) / 1e9):
+                boundary_ns = context.start_ns + (self._second + 1) * NS
+                if not self.done.wait(timeout=max(boundary_ns - context.now(), 0) / 1e9):
                     self._give_interval()
             self._give_interval()
         except Exception as error:
@@ -258,55 +258,36 @@ class Share(Terms):
             self.reported.set()
 
     def _give_interval(self) -> None:
+        context = self.context
         second = self._second
-        self._second = max(second + 1, (self.now() - self.start_ns) // NS)
+        self._second = max(second + 1, (context.now() - context.start_ns) // NS)
         self._watch_clock()
-        gauges = self._vitals.take(self.poller.lag_ns)
-        self.poller.lag_ns = 0
-        self.poller.patient = self.reads_may_wait and not self._guides
-        gauges["users"] = float(len(self.users))
-        gauges["in_flight"] = float(sum(len(stay.connection.session.turns) for stay in self.stays))
-        interval = self.recorder.take(second, gauges)
-        if self.mischief is not None:
-            self.mischief.aside.add_to(interval)
+        gauges = self._health.take(context.poller.lag_ns)
+        context.poller.lag_ns = 0
+        context.poller.patient = context.reads_may_wait and not self._task_traffic
+        gauges["users"] = float(len(self._users))
+        gauges["in_flight"] = float(sum(len(user.connection.session.turns) for user in self.virtual_users))
+        interval = context.recorder.take(second, gauges)
+        if self.fault_injection is not None:
+            self.fault_injection.slow_recorder.add_to(interval)
         self._on_interval(interval)
 
-    def _watch_clock(self) -> None:
-        stepped_ns = self.clock.stepped_ns()
-        if abs(stepped_ns) > max(5_000_000, 2 * self.clock.step_ns):
-            self.observed["clock_stepped"] = {"by_ms": stepped_ns / 1e6, "worker": self.assignment.worker}
-
-    def saw_server(self, server: str, subprotocol: str | None) -> None:
-        """What the target said of itself, once."""
-        if "server" not in self.observed:
-            self.observed["server"] = {"server": server, "subprotocol": subprotocol}
-
-    def saw_refusal(self, refused: Refused) -> None:
-        """Keep the first few different reasons of refusals."""
-        self._add_reason("refusals", f"{refused.layer}: {refused.reason}")
-
-    def saw_still_opening(self, reason: str) -> None:
-        """We leave a connection that is not ready: where it stood, by layer."""
-        self._add_reason("still_opening", reason)
-
-    def saw_close(self, code: int, reason: str) -> None:
-        """Keep the first few different reasons that the target gave for closing connections."""
-        self._add_reason("closes", f"code {code}: {reason}")
-
     def _count_task(self, name: str) -> None:
-        self.recorder.metrics.count(name)
+        self.context.recorder.metrics.count(name)
 
-    def _add_reason(self, kind: str, reason: str) -> None:
-        reasons = self.observed.setdefault(kind, {})
-        if reason in reasons or len(reasons) < REASONS_KEPT:
-            reasons[reason] = reasons.get(reason, 0) + 1
+    def _watch_clock(self) -> None:
+        clock = self.context.clock
+        stepped_ns = clock.stepped_ns()
+        if abs(stepped_ns) > max(5_000_000, 2 * clock.step_ns):
+            worker = self.context.assignment.worker
+            self.observed["clock_stepped"] = {"by_ms": stepped_ns / 1e6, "worker": worker}
 
 
-class _Sessions(Iterable[Any]):
-    """The conversations of a growing list of users."""
+class _Sessions:
+    """The current session of each user of a growing list."""
 
-    def __init__(self, stays: list[Stay]) -> None:
-        self._stays = stays
+    def __init__(self, users: list[VirtualUser]) -> None:
+        self._users = users
 
-    def __iter__(self) -> Any:
-        return (stay.connection.session for stay in self._stays)
+    def __iter__(self) -> Iterator[Session]:
+        return (user.connection.session for user in self._users)

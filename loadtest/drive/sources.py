@@ -1,4 +1,4 @@
-"""The source addresses that this machine has: each of them has local ports of its own."""
+"""The source addresses of this machine; each has local ports of its own."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ KEY = "[target] source_addresses"
 
 
 def family_of(written: Sequence[str]) -> int:
-    """The family that a target's address must have to be reached from these; 0: any."""
+    """The address family in which these reach a target; 0: any."""
     if not written:
         return 0
     return socket.AF_INET6 if any(":" in text for text in written) else socket.AF_INET
 
 
 def own_sources(written: Sequence[str]) -> tuple[str, ...]:
-    """Those of the addresses and networks that this machine can send from; none where none are written.
+    """The configured addresses that this machine can send from; none if none are configured.
 
     Raises:
-        ConfigError: it has none of them; says the command that adds one.
+        ConfigError: it has none of them; names the command that adds one.
     """
     found = tuple(address for address in source_addresses(written) if _can_send_from(address))
     if written and not found:
@@ -35,10 +35,10 @@ def own_sources(written: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_sources(written: Sequence[str]) -> tuple[str, ...]:
-    """As ``own_sources``, on the only machine that takes part: it must have something of each entry.
+    """As ``own_sources``, for the only machine of a run: it must have an address of each entry.
 
     Raises:
-        ConfigError: with every entry of which it has nothing.
+        ConfigError: with every entry of which it has no address.
     """
     problems = [_absent([text]) for text in written if not _has_any(text)]
     if problems:

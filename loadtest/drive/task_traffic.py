@@ -1,4 +1,4 @@
-"""Between a user's greenlet, which waits, and its connection, which never does."""
+"""Connects a user's greenlet, which waits, with its connection, which works in callbacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterator, Mapping
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from gevent.event import Event
@@ -14,26 +14,26 @@ from locust.exception import StopUser
 from typing_extensions import override
 
 from loadtest.drive.connection import Connection
-from loadtest.drive.traffic import Traffic
+from loadtest.drive.context import Context
+from loadtest.drive.tasks import Tasks
+from loadtest.drive.traffic import UserTraffic
 from loadtest.speak.turn import Outcome, Turn
 
-if TYPE_CHECKING:
-    from loadtest.drive.shard import Share
-
 EVENTS_KEPT = 10_000
-"""Payloads kept for a user who does not take them."""
+"""Payloads kept for a user who does not read them."""
 
 
-class Guide(Traffic):
+class TaskTraffic(UserTraffic):
     """The traffic of a user whose tasks decide what is sent, and when.
 
-    While there is no connection, and one is to come, tasks wait for it.
+    While the user has no connection and will reconnect, tasks wait for it.
     """
 
-    def __init__(self, share: Share, seqs: Iterator[int]) -> None:
+    def __init__(self, context: Context, tasks: Tasks, seqs: Iterator[int]) -> None:
         self.over = False
         self.events: deque[bytes] = deque(maxlen=EVENTS_KEPT)
-        self._share = share
+        self._context = context
+        self._tasks = tasks
         self._seqs = seqs
         self._connection: Connection | None = None
         self._settled = Event()
@@ -48,7 +48,7 @@ class Guide(Traffic):
         return True
 
     def turn(self, data: Mapping[str, Any]) -> Turn:
-        """One turn, waited for.
+        """Send one turn and wait for its end.
 
         Raises:
             StopUser: the run is over, or the connection is.
@@ -56,44 +56,52 @@ class Guide(Traffic):
         return self.burst(1, data)[0]
 
     def burst(self, n: int, data: Mapping[str, Any]) -> list[Turn]:
-        """``n`` turns sent back to back, waited for."""
+        """Send ``n`` turns back to back and wait for the end of all.
+
+        Raises:
+            StopUser: the run is over, or the connection is.
+        """
         connection = self._open()
-        share = self._share
-        intended_ns = share.now()
+        context = self._context
+        intended_ns = context.now()
         row = {f"data.{name}": value for name, value in data.items()}
-        share.recorder.metrics_at(intended_ns).turns_due += n
+        context.recorder.metrics_at(intended_ns).turns_due += n
         turns = []
         for position, seq in enumerate(itertools.islice(self._seqs, n)):
             waiter = self._waiters[seq] = Event()
-            turns.append((connection.begin(seq, position, intended_ns, {**share.row(seq), **row}), waiter))
-        share.poller.wake()
+            turns.append((connection.begin(seq, position, intended_ns, {**context.row(seq), **row}), waiter))
+        context.poller.wake()
         for _, waiter in turns:
             waiter.wait()
         if any(turn.outcome is Outcome.ABANDONED for turn, _ in turns):
-            # We left: what a task would make of a turn without an end says nothing of the target.
+            # We left: a turn without an end would tell the task nothing about the target.
             raise StopUser
         return [turn for turn, _ in turns]
 
     def failed(self, reason: str, frame: FrameType | None) -> None:
-        """A task says that something is not as it should be."""
-        self._share.tasks.failed(reason, frame)
+        """A task reports that a check failed."""
+        self._tasks.failed(reason, frame)
 
     def send(self, payload: str | bytes | Mapping[str, Any]) -> None:
-        """A message that is no turn."""
+        """Send a message that belongs to no turn."""
         connection = self._open()
         text = payload if isinstance(payload, str | bytes) else msgspec.json.encode(payload).decode()
-        connection.say(text)
-        self._share.recorder.metrics.events_sent += 1
-        self._share.poller.wake()
+        connection.send(text)
+        self._context.recorder.metrics.events_sent += 1
+        self._context.poller.wake()
 
     def _open(self) -> Connection:
-        """The connection, once there is one that can take turns."""
+        """The connection, once there is one that is ready.
+
+        Raises:
+            StopUser: the run is over, or the connection is.
+        """
         self._settled.wait()
         while self._connection is None and not self._settled.is_set():
             # It was lost again before this greenlet had its turn.
             self._settled.wait()
         connection = self._connection
-        late = self._share.now() >= self._share.end_ns
+        late = self._context.now() >= self._context.end_ns
         if self.over or late or connection is None or not connection.is_open:
             raise StopUser
         return connection

@@ -1,81 +1,86 @@
-"""What one virtual user sends, and when: the schedule's arrivals, or bursts that wait for their replies."""
+"""What one virtual user sends, and when: planned arrivals (open model), or bursts after replies (closed)."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from typing_extensions import override
 
 from loadtest.drive.connection import Connection
+from loadtest.drive.context import Context
 from loadtest.plan.schedule import Arrival
 from loadtest.speak.turn import NEVER, Turn
 
-if TYPE_CHECKING:
-    from loadtest.drive.shard import Share
 
-
-class Waiting(NamedTuple):
-    """A turn that is due and whose connection is not ready."""
+class DueTurn(NamedTuple):
+    """A turn that is due; it waits while its connection is not ready."""
 
     seq: int
     position: int
     intended_ns: int
 
 
-class Traffic:
-    """The turns of one visit: here none, the connection is only held."""
+class UserTraffic:
+    """The turns that a user sends in one visit: here none, the connection is only held."""
 
     __slots__ = ()
 
     @property
     def busy(self) -> bool:
-        """Whether more turns will fall due, or are due and wait; those in flight are the connection's."""
+        """Whether turns will fall due, or are due and wait; those in flight belong to the connection."""
         return False
 
     def start(self) -> None:
         """The planned connect instant has come."""
 
     def ready(self, connection: Connection) -> None:
-        """A connection can take turns: the first of the visit, or the one after one that was lost."""
+        """A connection is ready: the first of the visit, or the one after a lost one."""
 
     def ended(self, turn: Turn) -> None:
         """A turn has its outcome."""
 
     def away(self) -> None:
-        """The connection was lost; another is to come."""
+        """The connection was lost; the user will reconnect."""
 
     def gone(self) -> None:
-        """There is no connection any more, and none to come."""
+        """There is no connection any more, and the user will not reconnect."""
 
     def leave(self) -> None:
-        """The visit is over: nothing falls due any more in it."""
+        """The visit is over: nothing more falls due in it."""
         self.finish()
 
     def schedule_over(self) -> None:
-        """The schedule is over: nothing falls due any more, but what waits may still be begun."""
+        """The schedule is over: nothing more falls due, but a turn that waits may still be begun."""
 
     def finish(self) -> None:
-        """No further turn; what still waits is not attempted."""
+        """Begin no further turn; a turn that still waits is not attempted."""
 
 
-class OpenTraffic(Traffic):
+class OpenTraffic(UserTraffic):
     """Turns fall due by the schedule, whether or not earlier ones were answered.
 
-    If we are late we do not forgive: the intended instant stays. A turn on a connection that is not ready
-    waits; after the timeout it is not attempted.
+    A turn that we send late keeps its intended instant. A turn whose connection is not ready waits; after the
+    timeout it is not attempted.
     """
 
-    __slots__ = ("_arrivals", "_connection", "_next", "_share", "_waiting")
+    __slots__ = ("_arrivals", "_connection", "_context", "_may_be_done", "_next", "_waiting")
 
-    def __init__(self, share: Share, connection: Connection, arrivals: Iterator[Arrival]) -> None:
-        self._share = share
+    def __init__(
+        self,
+        context: Context,
+        connection: Connection,
+        arrivals: Iterator[Arrival],
+        may_be_done: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._may_be_done = may_be_done
         self._connection = connection
         self._arrivals = arrivals
         self._next: Arrival | None = next(arrivals, None)
-        # Empty for most users all their life, and a deque costs 600 bytes.
-        self._waiting: deque[Waiting] | None = None
+        # Most users never need it, and a deque costs 600 bytes.
+        self._waiting: deque[DueTurn] | None = None
 
     @property
     @override
@@ -85,35 +90,35 @@ class OpenTraffic(Traffic):
     @override
     def start(self) -> None:
         if self._next is not None:
-            self._share.poller.agenda.add(self._share.start_ns + self._next.offset_ns, self._due)
+            self._context.poller.timers.add(self._context.start_ns + self._next.offset_ns, self._due)
 
     def _due(self, due_ns: int) -> None:
         """A burst is due: all arrivals of this instant."""
         if self._next is None:
             return
-        share = self._share
+        context = self._context
         position = 0
         offset_ns = self._next.offset_ns
-        part = share.recorder.metrics_at(due_ns)
+        metrics = context.recorder.metrics_at(due_ns)
         while self._next is not None and self._next.offset_ns == offset_ns:
-            part.turns_due += 1
-            self._begin(Waiting(self._next.seq, position, due_ns))
+            metrics.turns_due += 1
+            self._begin(DueTurn(self._next.seq, position, due_ns))
             position += 1
             self._next = next(self._arrivals, None)
         if self._next is not None:
-            share.poller.agenda.add(share.start_ns + self._next.offset_ns, self._due)
+            context.poller.timers.add(context.start_ns + self._next.offset_ns, self._due)
 
-    def _begin(self, due: Waiting) -> None:
+    def _begin(self, due: DueTurn) -> None:
         connection = self._connection
         if connection.is_open:
             if connection.session.turns:
-                # Replies of one connection that shared a read would share a stamp: not in this second.
-                self._share.poller.patient = False
-            connection.begin(due.seq, due.position, due.intended_ns, self._share.row(due.seq))
+                # Reads must not wait in this second: two replies in one read would share a time stamp.
+                self._context.poller.patient = False
+            connection.begin(due.seq, due.position, due.intended_ns, self._context.row(due.seq))
             return
         if self._waiting is None:
             self._waiting = deque()
-            self._share.poller.agenda.add(due.intended_ns + self._share.timeout_ns, self._overdue)
+            self._context.poller.timers.add(due.intended_ns + self._context.timeout_ns, self._overdue)
         self._waiting.append(due)
 
     @override
@@ -124,24 +129,24 @@ class OpenTraffic(Traffic):
             self._begin(due)
 
     def _overdue(self, _due_ns: int) -> None:
-        share = self._share
+        context = self._context
         waiting = self._waiting
-        limit_ns = share.now() - share.timeout_ns
+        limit_ns = context.now() - context.timeout_ns
         while waiting and waiting[0].intended_ns <= limit_ns:
             self._give_up(waiting.popleft())
         if waiting:
-            share.poller.agenda.add(waiting[0].intended_ns + share.timeout_ns, self._overdue)
+            context.poller.timers.add(waiting[0].intended_ns + context.timeout_ns, self._overdue)
         else:
             self._waiting = None
-            share.may_be_done()
+            self._may_be_done()
 
-    def _give_up(self, due: Waiting) -> None:
-        self._share.recorder.not_attempted(due.seq, self._connection.number, due.position, due.intended_ns)
+    def _give_up(self, due: DueTurn) -> None:
+        self._context.recorder.not_attempted(due.seq, self._connection.user, due.position, due.intended_ns)
 
     @override
     def ended(self, turn: Turn) -> None:
         if self._next is None:
-            self._share.may_be_done()
+            self._may_be_done()
 
     @override
     def finish(self) -> None:
@@ -151,25 +156,29 @@ class OpenTraffic(Traffic):
             self._give_up(due)
 
 
-class ClosedTraffic(Traffic):
-    """The next burst falls due when the last one has ended, plus think time; never without a connection."""
+class ClosedTraffic(UserTraffic):
+    """The next burst falls due when the last one has ended, plus think time; it needs a connection."""
 
     __slots__ = (
         "_connection",
+        "_context",
         "_due_ns",
         "_last_done_ns",
-        "_left",
+        "_may_be_done",
         "_outstanding",
         "_over",
         "_seqs",
-        "_share",
+        "_turns_left",
     )
 
-    def __init__(self, share: Share, connection: Connection, seqs: Iterator[int]) -> None:
-        self._share = share
+    def __init__(
+        self, context: Context, connection: Connection, seqs: Iterator[int], may_be_done: Callable[[], None]
+    ) -> None:
+        self._context = context
+        self._may_be_done = may_be_done
         self._connection = connection
         self._seqs = seqs
-        self._left = share.turns_per_connection
+        self._turns_left = context.turns_per_connection
         self._over = False
         self._outstanding = 0
         self._last_done_ns = NEVER
@@ -185,37 +194,37 @@ class ClosedTraffic(Traffic):
         """The first burst is due now; after a loss the next one is, unless the user is still thinking."""
         self._connection = connection
         if self._due_ns == NEVER:
-            self._burst(self._share.now())
+            self._burst(self._context.now())
 
     def _burst(self, intended_ns: int) -> None:
-        share = self._share
-        size = share.burst if self._left is None else min(share.burst, self._left)
-        if intended_ns >= share.end_ns or size == 0 or self._over:
+        context = self._context
+        size = context.burst if self._turns_left is None else min(context.burst, self._turns_left)
+        if intended_ns >= context.end_ns or size == 0 or self._over:
             self.finish()
             return
-        if self._left is not None:
-            self._left -= size
-        part = share.recorder.metrics_at(intended_ns)
-        part.turns_due += size
+        if self._turns_left is not None:
+            self._turns_left -= size
+        metrics = context.recorder.metrics_at(intended_ns)
+        metrics.turns_due += size
         self._outstanding = size
         self._last_done_ns = NEVER
         for position in range(size):
             seq = next(self._seqs)
-            self._connection.begin(seq, position, intended_ns, share.row(seq))
+            self._connection.begin(seq, position, intended_ns, context.row(seq))
 
     @override
     def ended(self, turn: Turn) -> None:
         """When the whole burst has ended, the next one is planned."""
-        done_ns = turn.done_ns if turn.done_ns != NEVER else self._share.now()
+        done_ns = turn.done_ns if turn.done_ns != NEVER else self._context.now()
         if done_ns > self._last_done_ns:  # noqa: PLR1730 - max() costs 0.1 us
             self._last_done_ns = done_ns
         self._outstanding -= 1
         if self._outstanding or self._over:
             return
-        due_ns = self._last_done_ns + self._share.think_ns
-        if self._share.think_ns:
+        due_ns = self._last_done_ns + self._context.think_ns
+        if self._context.think_ns:
             self._due_ns = due_ns
-            self._share.poller.agenda.add(due_ns, self._due)
+            self._context.poller.timers.add(due_ns, self._due)
         elif self._connection.is_open:
             self._burst(due_ns)
 
@@ -235,4 +244,4 @@ class ClosedTraffic(Traffic):
     @override
     def finish(self) -> None:
         self._over = True
-        self._share.may_be_done()
+        self._may_be_done()

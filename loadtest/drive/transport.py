@@ -25,7 +25,7 @@ _NO_LINGER = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
 """A ``struct linger``: on, for no time."""
 
 READ_BYTES = 65_536
-"""Most bytes of one read: a burst of 400 events; more would cost a page fault a read in malloc."""
+"""Max bytes of one read: a burst of 400 events; more would cost a page fault a read in malloc."""
 
 
 class Address(NamedTuple):
@@ -43,8 +43,11 @@ A plain tuple: a named one costs 0.2 us more, once a read.
 
 
 @dataclass(frozen=True, slots=True)
-class Instants:
-    """How instants are taken: ``now`` is the run's clock, ``floor`` makes a kernel stamp as coarse as it."""
+class Timestamping:
+    """How reads are stamped: ``now`` is the run's clock, ``stamps`` whether the kernel stamps as well.
+
+    ``floor`` makes a kernel stamp as coarse as the clock; None: it is not coarse.
+    """
 
     now: Callable[[], int]
     floor: Callable[[int], int] | None
@@ -54,29 +57,29 @@ class Instants:
 class Transport:
     """A plain TCP socket."""
 
-    __slots__ = ("_instants", "_sock", "fd", "unsent")
+    __slots__ = ("_sock", "_timestamping", "fd", "unsent")
 
     def __init__(
         self,
         address: Address,
-        instants: Instants,
+        timestamping: Timestamping,
         source: str | None = None,
         *,
         receive_buffer: int | None = None,
     ) -> None:
         """Begin to connect; ``connected`` tells how it went once the socket is writable.
 
-        ``receive_buffer``: bytes that the kernel takes while we do not read; None: as many as it likes.
+        ``receive_buffer``: bytes that the kernel accepts while we do not read; None: the system's default.
 
         Raises:
             OSError: it failed at once.
         """
-        self._instants = instants
+        self._timestamping = timestamping
         self._sock = sock = _RawSocket(address.family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if instants.stamps:
+            if timestamping.stamps:
                 linux.ask_for_stamps(sock)
             if receive_buffer is not None:
                 # Before the connect: the window that is offered to the peer follows from it.
@@ -107,17 +110,17 @@ class Transport:
         Raises:
             OSError: the connection is broken.
         """
-        instants = self._instants
+        timestamping = self._timestamping
         try:
-            if not instants.stamps:
-                return self._sock.recv(READ_BYTES), instants.now()
+            if not timestamping.stamps:
+                return self._sock.recv(READ_BYTES), timestamping.now()
             data, ancillary, _, _ = self._sock.recvmsg(READ_BYTES, linux.ANCILLARY)
         except (BlockingIOError, InterruptedError):
             return None
         stamp = linux.stamp_in(ancillary)
         if stamp is None:
-            return data, instants.now()
-        return data, stamp if instants.floor is None else instants.floor(stamp)
+            return data, timestamping.now()
+        return data, stamp if timestamping.floor is None else timestamping.floor(stamp)
 
     def send(self, data: bytes) -> bool:
         """Write, after what is unsent; False if some of it has to wait until the socket is writable.
@@ -148,7 +151,7 @@ class Transport:
         return not unsent
 
     def reset_on_close(self) -> None:
-        """From now on ``close`` tells the peer nothing but that the connection is gone (a TCP reset)."""
+        """From now on ``close`` sends a TCP reset, and nothing else."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
 
     def close(self) -> None:
@@ -164,14 +167,14 @@ class TlsTransport(Transport):
     def __init__(
         self,
         address: Address,
-        instants: Instants,
+        timestamping: Timestamping,
         source: str | None = None,
         *,
         context: ssl.SSLContext,
         server_name: str,
         receive_buffer: int | None = None,
     ) -> None:
-        super().__init__(address, instants, source, receive_buffer=receive_buffer)
+        super().__init__(address, timestamping, source, receive_buffer=receive_buffer)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)

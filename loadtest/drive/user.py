@@ -16,9 +16,9 @@
             else:
                 self.fail("no answer about July")
 
-A user without ``@task`` has a greenlet that never starts; its traffic runs on callbacks. One with ``@task``
-has a greenlet that waits for each turn; what it does is measured, kept and judged in the same way. A run
-whose tasks raise, or call ``fail``, has failed.
+A user without ``@task`` has a greenlet that never starts; its traffic runs in callbacks. A user with
+``@task`` has a greenlet that waits for each turn; its turns are measured, stored and judged in the same way.
+A run whose tasks raise an exception, or call ``fail``, has failed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from typing_extensions import override
 from loadtest.speak.turn import Outcome, Turn
 
 if TYPE_CHECKING:
-    from loadtest.drive.task_traffic import Guide
+    from loadtest.drive.task_traffic import TaskTraffic
 
 __all__ = ["AgentUser", "Outcome", "Turn", "WebSocketUser"]
 
@@ -58,7 +58,7 @@ class WebSocketUser(User):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._guide: Guide | None = None
+        self._traffic: TaskTraffic | None = None
 
     @override
     def start(self, group: Any) -> Any:
@@ -75,20 +75,20 @@ class WebSocketUser(User):
         return self._greenlet
 
     @property
-    def guide(self) -> Guide:
-        """What this user's tasks drive.
+    def _running_traffic(self) -> TaskTraffic:
+        """What this user's tasks send.
 
         Raises:
             StopUser: the run is over.
         """
-        if self._guide is None or self._guide.over:
+        if self._traffic is None or self._traffic.over:
             raise StopUser
-        return self._guide
+        return self._traffic
 
     @property
     def events(self) -> deque[bytes]:
         """The payloads that arrived, oldest first, the last 10,000 of them; take with ``popleft``."""
-        return self.guide.events
+        return self._running_traffic.events
 
     def turn(self, **data: Any) -> Turn:
         """Send one turn and wait for its end. ``data`` gives ``{data.NAME}`` of the message.
@@ -96,7 +96,7 @@ class WebSocketUser(User):
         Raises:
             StopUser: the run is over, or the connection is.
         """
-        return self.guide.turn(data)
+        return self._running_traffic.turn(data)
 
     def burst(self, n: int, **data: Any) -> list[Turn]:
         """Send ``n`` turns back to back and wait for the end of all.
@@ -104,26 +104,26 @@ class WebSocketUser(User):
         Raises:
             StopUser: the run is over, or the connection is.
         """
-        return self.guide.burst(n, data)
+        return self._running_traffic.burst(n, data)
 
     def send(self, payload: str | bytes | Mapping[str, Any]) -> None:
-        """Send a message that is no turn; a mapping is sent as JSON.
+        """Send a message that belongs to no turn; a mapping is sent as JSON.
 
         Raises:
             StopUser: the run is over, or the connection is.
         """
-        self.guide.send(payload)
+        self._running_traffic.send(payload)
 
     def fail(self, reason: str) -> None:
-        """Say that something is not as it should be, such as the answer to a turn; the task goes on.
+        """Report that a check failed, such as of the answer to a turn; the task goes on.
 
-        The turn keeps its outcome: by the protocol it was complete. What tasks fail is counted apart, as
+        The turn keeps its outcome: by the protocol it was complete. Failed checks are counted apart, as
         ``counts.tasks.failed``, and the run fails.
 
         Raises:
             StopUser: the run is over.
         """
-        self.guide.failed(reason, sys._getframe(1))
+        self._running_traffic.failed(reason, sys._getframe(1))
 
 
 class AgentUser(WebSocketUser):
@@ -137,31 +137,31 @@ def _live(user: WebSocketUser) -> None:
     """The life of a user. Locust finds its users by this function's argument."""
     user._state = LOCUST_STATE_RUNNING
     try:
-        share = _share_of(user)
-        _guided(user, share)
-        share.done.wait()
+        shard = _shard_of(user)
+        _run_tasks(user, shard)
+        shard.done.wait()
     except gevent.GreenletExit:
         return
 
 
-def _guided(user: WebSocketUser, share: Any) -> None:
+def _run_tasks(user: WebSocketUser, shard: Any) -> None:
     """Wait for this user's connection to be ready, then run its tasks as Locust does."""
-    guide = share.next_guide()
-    if guide is not None and guide.wait_ready():
-        user._guide = guide
+    traffic = shard.next_task_traffic()
+    if traffic is not None and traffic.wait_ready():
+        user._traffic = traffic
         try:
             user.run()  # type: ignore[no-untyped-call]  # Locust has no annotation there
-        except (Exception, gevent.Timeout) as error:  # a Timeout is no Exception, and checks are made with it
-            # Of on_start, on_stop or wait_time: it has ended this user's tasks, and nobody else hears of it.
-            share.tasks.raised(error)
+        except (Exception, gevent.Timeout) as error:  # a Timeout is no Exception, and tasks use it for checks
+            # From on_start, on_stop or wait_time: it has ended this user's tasks, and nobody else reports it.
+            shard.tasks.raised(error)
 
 
-def _share_of(user: WebSocketUser) -> Any:
-    """This process's share of the run, once it has begun."""
+def _shard_of(user: WebSocketUser) -> Any:
+    """This process's shard, once it has begun."""
     environment: Any = user.environment
     begun: Event | None = getattr(environment, "loadtest_begun", None)
     if begun is not None:
         begun.wait()
-    share = environment.loadtest_share
-    share.begun.wait()
-    return share
+    shard = environment.loadtest_shard
+    shard.begun.wait()
+    return shard

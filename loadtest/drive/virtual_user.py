@@ -1,35 +1,52 @@
-"""One visit of a virtual user as it goes: what it sends, and the connections it has one after the other.
+"""A virtual user in one visit: what it sends, and the connections it has one after the other.
 
 connect ──► ready ──► lost ──► wait ──► connect ──► ready ──► ... ──► over
    └─ refused ──────────────► wait ──► connect                         ▲
-   └─ nothing to come back for: the user leaves, has tried too often, or never tries again
+   └─ no reconnect: the user leaves, has tried as often as allowed, or the scenario has none
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from loadtest.drive.connection import Connection, Stage
+from loadtest.drive.connection import Connection, ConnectionState
+from loadtest.drive.context import Context
+from loadtest.drive.traffic import UserTraffic
 from loadtest.plan.chaos import wait_ns
 from loadtest.plan.connections import Visit
 from loadtest.plan.random_draw import draw
 from loadtest.speak.turn import NEVER
 
-if TYPE_CHECKING:
-    from loadtest.drive.shard import Share
-
-CLOSE_ASKED_EVERY_NS = 50_000_000
+CLOSE_POLL_NS = 50_000_000
+"""How often a user who leaves looks whether its turns have ended."""
 
 
-class Stay:
-    """A user in one visit. ``over``: it has no connection any more, and will have none."""
+class UserOwner(Protocol):
+    """What a virtual user asks of its owner, the shard."""
+
+    def new_connection(self, user: int, values: dict[str, Any]) -> Connection:
+        """A connection of a user, not opened yet."""
+
+    def new_traffic(self, connection: Connection, visit: Visit) -> UserTraffic:
+        """What a user sends in one visit."""
+
+    def first_attempt_refused(self) -> None:
+        """A user's first attempt was refused."""
+
+    def user_over(self) -> None:
+        """A user has no connection any more, and will have none."""
+
+
+class VirtualUser:
+    """Virtual user ``user`` in one visit. ``over``: it has no connection any more, and will have none."""
 
     __slots__ = (
         "_attempt",
+        "_context",
         "_leaving",
         "_losses",
         "_lost_ns",
-        "_share",
+        "_owner",
         "_values",
         "connection",
         "over",
@@ -37,22 +54,23 @@ class Stay:
         "user",
     )
 
-    def __init__(self, share: Share, visit: Visit, values: dict[str, Any]) -> None:
+    def __init__(self, context: Context, owner: UserOwner, visit: Visit, values: dict[str, Any]) -> None:
         self.user = visit.user
         self.over = False
-        self._share = share
+        self._context = context
+        self._owner = owner
         self._values = values
         self._leaving = False
         self._attempt = 0
         self._losses = 0
         self._lost_ns = NEVER
-        self.connection = share.new_connection(visit.user, values)
-        self.traffic = share.new_traffic(self.connection, visit)
+        self.connection = owner.new_connection(visit.user, values)
+        self.traffic = owner.new_traffic(self.connection, visit)
         self._attach()
 
     def begin(self) -> None:
         """The planned connect instant has come."""
-        self._share.recorder.metrics.count("connections.due")
+        self._context.recorder.metrics.count("connections.due")
         self.traffic.start()
         self.connection.connect()
 
@@ -62,28 +80,28 @@ class Stay:
         return not self.traffic.busy and self.connection.session.at_rest
 
     def leave(self) -> None:
-        """The visit ends as planned: drain what is in flight, then go."""
+        """The visit ends as planned: wait for the turns in flight, then leave."""
         self._leaving = True
         self.traffic.leave()
-        self._leave_when_idle(self._share.now() + self._share.timeout_ns)
+        self._leave_when_idle(self._context.now() + self._context.timeout_ns)
 
     def _leave_when_idle(self, until_ns: int) -> None:
-        now_ns = self._share.now()
+        now_ns = self._context.now()
         if not self.connection.session.turns or now_ns >= until_ns:
             self.end()
         else:
-            again_ns = now_ns + CLOSE_ASKED_EVERY_NS
-            self._share.poller.agenda.add(again_ns, lambda _due: self._leave_when_idle(until_ns))
+            again_ns = now_ns + CLOSE_POLL_NS
+            self._context.poller.timers.add(again_ns, lambda _due: self._leave_when_idle(until_ns))
 
     def end(self) -> None:
-        """Go, and do not come back."""
+        """Leave now, and do not reconnect."""
         self._leaving = True
-        if self.connection.stage is Stage.CLOSED:
+        if self.connection.state is ConnectionState.CLOSED:
             self._over()
         else:
             self.connection.close()
 
-    # ------------------------------------------------------------------ what the connection tells
+    # ------------------------------------------------------------------ what the connection reports
 
     def _attach(self) -> None:
         connection = self.connection
@@ -93,9 +111,9 @@ class Stay:
 
     def _ready(self, connection: Connection) -> None:
         if self._lost_ns != NEVER:
-            part = self._share.recorder.metrics
-            part.count("connections.reconnected")
-            part.reconnect.append(max(self._share.now() - self._lost_ns, 0))
+            metrics = self._context.recorder.metrics
+            metrics.count("connections.reconnected")
+            metrics.reconnect.append(max(self._context.now() - self._lost_ns, 0))
             self._lost_ns = NEVER
         self._attempt = 0
         self.traffic.ready(connection)
@@ -105,37 +123,37 @@ class Stay:
         first = refused and not self._attempt and not self._losses
         if not refused and not self._leaving:
             self._losses += 1
-            self._lost_ns = self._share.now()
-        if not self._comes_back():
+            self._lost_ns = self._context.now()
+        if not self._plan_reconnect():
             self._over()
         if first:
-            self._share.refused_at_first()
+            self._owner.first_attempt_refused()
 
-    # ------------------------------------------------------------------ coming back
+    # ------------------------------------------------------------------ reconnecting
 
-    def _comes_back(self) -> bool:
-        """Plan the next attempt, unless there is none."""
-        share = self._share
-        policy = share.reconnect
-        if policy is None or self._leaving or (share.finishing and not self.traffic.busy):
+    def _plan_reconnect(self) -> bool:
+        """Plan the next attempt; False if there is none."""
+        context = self._context
+        policy = context.reconnect
+        if policy is None or self._leaving or (context.finishing and not self.traffic.busy):
             return False
         if self._attempt == policy.tries:
-            share.recorder.metrics.count("connections.given_up")
+            context.recorder.metrics.count("connections.given_up")
             self._lost_ns = NEVER
             return False
         self._attempt += 1
         self.traffic.away()
-        drawn = draw(share.seed, "reconnect", self.user, self._losses, self._attempt)
-        share.poller.agenda.add(share.now() + wait_ns(policy, self._attempt, drawn), self._again)
+        drawn = draw(context.seed, "reconnect", self.user, self._losses, self._attempt)
+        context.poller.timers.add(context.now() + wait_ns(policy, self._attempt, drawn), self._reconnect)
         return True
 
-    def _again(self, _due_ns: int) -> None:
-        """Open a new connection, with fresh credentials; what the earlier one was asked is not forgotten."""
+    def _reconnect(self, _due_ns: int) -> None:
+        """Open a new connection, with fresh credentials; its session knows the turns of the earlier one."""
         if self.over:
             return
         earlier = self.connection.session
-        self.connection = self._share.new_connection(self.user, self._values)
-        self.connection.again = self._losses > 0
+        self.connection = self._owner.new_connection(self.user, self._values)
+        self.connection.is_reconnect = self._losses > 0
         self.connection.session.follow(earlier)
         self._attach()
         self.connection.connect()
@@ -144,8 +162,8 @@ class Stay:
         if self.over:
             return
         self.over = True
-        if self._lost_ns != NEVER and self._share.reconnect is not None:
-            self._share.recorder.metrics.count("connections.away")
+        if self._lost_ns != NEVER and self._context.reconnect is not None:
+            self._context.recorder.metrics.count("connections.away")
         if not self._leaving:
             self.traffic.gone()
-        self._share.stay_over()
+        self._owner.user_over()

@@ -1,4 +1,4 @@
-"""A worker: makes its share of the plan the master sends, and sends back every interval it closes."""
+"""A worker: drives its shard of the plan that the master sends, and sends back every interval it closes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from gevent.event import Event
 
-from loadtest.drive.context import Assignment
-from loadtest.drive.endpoint import find_place
-from loadtest.drive.generator import check_ports, raise_file_limit
-from loadtest.drive.locust_stats import Mirror
-from loadtest.drive.shard import Share
-from loadtest.drive.swarm import has_tasks, make_clock
-from loadtest.drive.tasks import hear_tasks
+from loadtest.drive.context import ShardAssignment
+from loadtest.drive.coordinator import has_tasks, make_clock
+from loadtest.drive.endpoint import resolve_endpoint
+from loadtest.drive.generator_health import check_ports, raise_file_limit
+from loadtest.drive.locust_stats import LocustStats
+from loadtest.drive.shard import Shard
+from loadtest.drive.tasks import count_task_errors
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, to_bytes
 from loadtest.plan.scenario import Scenario
@@ -25,18 +25,18 @@ from loadtest.plan.schedule import share
 logger = logging.getLogger(__name__)
 
 
-class Follow:
-    """The following side: a worker. ``rebuild`` makes a scenario of what the master sends."""
+class ShardWorker:
+    """Drives one shard of a master's run. ``rebuild`` makes a scenario of what the master sends."""
 
     def __init__(self, environment: Any, rebuild: Callable[[Mapping[str, Any]], Scenario]) -> None:
         self.environment = environment
         self._rebuild = rebuild
         self._plan: dict[str, Any] | None = None
-        self._share: Share | None = None
+        self._shard: Shard | None = None
         self._sent = 0
-        self._mirror = Mirror(environment)
+        self._locust_stats = LocustStats(environment)
         environment.loadtest_begun = Event()
-        hear_tasks(environment)
+        count_task_errors(environment)
         runner = environment.runner
         for message, listener in (
             ("lt_plan", self._on_plan),
@@ -48,7 +48,7 @@ class Follow:
         self._all_spawned = False
         environment.events.spawning_complete.add_listener(self._spawned)
         environment.events.test_stop.add_listener(self._stopped)
-        # Locust says that a worker has joined before it can listen to our messages; this one can.
+        # Locust reports a worker as joined before it listens to our messages; from here on this one does.
         runner.send_message("lt_hello", {"pid": os.getpid()})
 
     def _on_plan(self, msg: Any, **_kwargs: Any) -> None:
@@ -57,17 +57,17 @@ class Follow:
         self._count()
 
     def _spawned(self, **_kwargs: Any) -> None:
-        """Locust has given out all users."""
+        """Locust has spawned all users."""
         self._all_spawned = True
         self._count()
 
     def _stopped(self, **_kwargs: Any) -> None:
-        """Locust has taken its users back: a later run has its own."""
+        """Locust has stopped its users: a later run has new ones."""
         self._all_spawned = False
         self.environment.loadtest_begun.clear()
 
     def _count(self) -> None:
-        """Tell the master how many users came here, once both the plan and the users have."""
+        """Tell the master how many users were spawned here, once both the plan and the users are there."""
         if self._plan is not None and self._all_spawned:
             counted = {"users": self.environment.runner.user_count, "pid": os.getpid()}
             self.environment.runner.send_message("lt_counted", counted)
@@ -81,41 +81,41 @@ class Follow:
             return
         go = msg.data
         try:
-            share_of_run = self._make_share(self._plan, share(go["k"], go["n"], go["users"]), go["k"])
+            shard = self._make_shard(self._plan, share(go["k"], go["n"], go["users"]), go["k"])
         except LoadtestError as error:
             logger.error("this worker cannot take part: %s", error)  # noqa: TRY400 - a sentence, not a traceback
             failed = {"intervals": 0, "observed": {}, "crash": f"worker {go['k']}: {error}"}
-            # Somebody's mistake on that machine, such as a token that is not set there, and no crash of ours.
+            # A mistake of the user on that machine, such as a token that is not set; no crash of ours.
             failed["mistake"] = isinstance(error, ConfigError)
             self.environment.runner.send_message("lt_done", failed)
             return
-        self._share = share_of_run
-        self.environment.loadtest_share = share_of_run
+        self._shard = shard
+        self.environment.loadtest_shard = shard
         ahead_ns = go["start_wall_ns"] - time.time_ns()
-        share_of_run.begin(share_of_run.now() + ahead_ns)
+        shard.begin(shard.context.now() + ahead_ns)
         self.environment.loadtest_begun.set()
-        share_of_run.reported.wait()
-        crash = share_of_run.crash
-        told = None if crash is None else f"{type(crash).__name__}: {crash}"
-        done = {"intervals": self._sent, "observed": share_of_run.observed, "crash": told}
+        shard.reported.wait()
+        crash = shard.crash
+        sentence = None if crash is None else f"{type(crash).__name__}: {crash}"
+        done = {"intervals": self._sent, "observed": shard.observed, "crash": sentence}
         self.environment.runner.send_message("lt_done", done)
 
-    def _make_share(self, plan: Mapping[str, Any], users: range, number: int) -> Share:
+    def _make_shard(self, plan: Mapping[str, Any], users: range, number: int) -> Shard:
         scenario = self._rebuild(plan["settings"])
-        place = find_place(scenario.target, plan["url"], known=plan)
-        assignment = Assignment(plan["run_id"], scenario, place, users, number)
-        made = Share(assignment, make_clock(plan["step_ns"]), self._send)
+        endpoint = resolve_endpoint(scenario.target, plan["url"], known=plan)
+        assignment = ShardAssignment(plan["run_id"], scenario, endpoint, users, number)
+        made = Shard(assignment, make_clock(plan["step_ns"]), self._send)
         raise_file_limit(len(users))
-        check_ports(len(users), max(len(made.sources), 1))
+        check_ports(len(users), max(len(made.context.sources), 1))
         if has_tasks(self.environment):
-            made.guide_users()
+            made.let_tasks_decide()
         return made
 
     def _send(self, interval: Interval) -> None:
         self._sent += 1
-        self._mirror.reflect(interval)
+        self._locust_stats.add(interval)
         self.environment.runner.send_message("lt_interval", {"interval": to_bytes(interval)})
 
     def _on_stop(self, **_kwargs: Any) -> None:
-        if self._share is not None:
-            self._share.stop()
+        if self._shard is not None:
+            self._shard.stop()

@@ -9,7 +9,7 @@ __all__ = ["RunOptions", "execute"]
 
 
 def execute(options: RunOptions) -> int:
-    """Run a scenario and return the exit code; see ``run.executing``."""
+    """Run a scenario and return the exit code; see ``run.run_scenario``."""
     # Read here for its mistakes alone: to import Locust takes half a second, and a typing mistake needs none.
     load_scenario(options.scenario, options.overrides)
     from loadtest.run.run_scenario import execute as run

@@ -1,4 +1,4 @@
-"""``loadtest ab``: two targets that take turns, so that what drifts acts on both alike and cancels."""
+"""``loadtest ab``: two targets in turns, so that drift acts on both alike and cancels."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from loadtest.keep.read import Run
 from loadtest.plan.settings import public_url
 from loadtest.run.options import RunOptions
 from loadtest.run.preparation import prepare
-from loadtest.run.subprocess_runs import Course, Ended
+from loadtest.run.subprocess_runs import FinishedRun, RunSequence
 
 Which = Literal["a", "b"]
 
 ENDING = (Exit.INTERNAL, Exit.INTERRUPTED, Exit.CONFIG, Exit.UNREACHABLE)
-"""After a block that ended so there is no use in further ones."""
+"""After a block with one of these exit codes no further block is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbOptions:
-    """``each`` is what all blocks have in common, among it their length and their warm-up."""
+    """``each``: what all blocks have in common, such as their duration and warm-up."""
 
     a: str
     b: str
@@ -34,51 +34,51 @@ class AbOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """``pairs`` of runs, a before b whichever came first; ``ended_by`` is what cut it short, if anything."""
+class AbResult:
+    """Pairs of runs, a before b whichever was made first. ``ended_by``: what cut them short, if anything."""
 
     labels: tuple[str, str]
     pairs: tuple[tuple[Run, Run], ...]
     ended_by: Exit | None = None
 
 
-def run_ab(options: AbOptions) -> Taken:
-    """Make the blocks, each a kept run of its own.
+def run_ab(options: AbOptions) -> AbResult:
+    """Make the blocks; each is a stored run of its own.
 
     Raises:
         ConfigError: with every mistake for either target; nothing was sent.
     """
     labels = _labels(options.each.label)
-    of = dict(zip(("a", "b"), labels, strict=True))
+    label_of = dict(zip(("a", "b"), labels, strict=True))
     planned = {
-        which: replace(options.each, target=url, label=of[which])
+        which: replace(options.each, target=url, label=label_of[which])
         for which, url in (("a", options.a), ("b", options.b))
     }
     _check(planned)
     pairs: list[tuple[Run, Run]] = []
-    with Course() as course:
+    with RunSequence() as sequence:
         for number, order in enumerate(orders(options.pairs)):
             sys.stderr.write(f"pair {number + 1} of {options.pairs}\n")
-            made = _pair(course, order, planned)
-            if isinstance(made, Exit):
-                return Taken(labels, tuple(pairs), made)
-            pairs.append(made)
-            if any(standing(run.manifest).kind == "down" for run in made):
-                return Taken(labels, tuple(pairs), Exit.UNREACHABLE)
-    return Taken(labels, tuple(pairs))
+            pair = _pair(sequence, order, planned)
+            if isinstance(pair, Exit):
+                return AbResult(labels, tuple(pairs), pair)
+            pairs.append(pair)
+            if any(standing(run.manifest).kind == "down" for run in pair):
+                return AbResult(labels, tuple(pairs), Exit.UNREACHABLE)
+    return AbResult(labels, tuple(pairs))
 
 
 def _pair(
-    course: Course, order: tuple[Which, Which], planned: Mapping[str, RunOptions]
+    sequence: RunSequence, order: tuple[Which, Which], planned: Mapping[str, RunOptions]
 ) -> tuple[Run, Run] | Exit:
-    """The runs of both targets, a first; or what ended the course."""
+    """The runs of both targets, a first; or the exit code that ended the sequence."""
     blocks: dict[str, Run] = {}
     for which in order:
-        if course.interrupted:
+        if sequence.interrupted:
             return Exit.INTERRUPTED
         sys.stderr.write(f"    {which}: {public_url(planned[which].target or '')}\n")
-        ended = course.run(planned[which])
-        # A target that is down is what the comparison is to find: the pair is made whole before all ends.
+        ended = sequence.run(planned[which])
+        # A target that is down is a finding of the comparison: the pair is completed before the end.
         if ended.run is None or (ended.exit_code in ENDING and ended.exit_code is not Exit.UNREACHABLE):
             return _cause(ended)
         blocks[which] = ended.run
@@ -88,13 +88,13 @@ def _pair(
 def orders(pairs: int) -> Iterator[tuple[Which, Which]]:
     """Which block of each pair comes first: ab ba ba ab, then the same the other way round, and so on.
 
-    By this order (Thue and Morse's) a drift that is straight, or bent, or bent twice cancels over the pairs.
+    With this order (Thue-Morse) linear, quadratic and cubic drift cancel over the pairs.
     """
     for number in range(pairs):
         yield ("b", "a") if number.bit_count() % 2 else ("a", "b")
 
 
-def _cause(ended: Ended) -> Exit:
+def _cause(ended: FinishedRun) -> Exit:
     return ended.exit_code if ended.exit_code in ENDING else Exit.INTERNAL
 
 

@@ -1,9 +1,9 @@
-"""What the command line asks of a run."""
+"""The options of a run."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtest.errors import ConfigError, Problem
@@ -11,12 +11,20 @@ from loadtest.plan.overrides import Overrides
 
 DEFAULT_RESULTS = "results"
 
+OPTION = "option"
+"""Key of a field's metadata: its option, where that is not the field's own name with hyphens."""
+
+NOT_FORWARDED = "not_forwarded"
+"""Key of a field's metadata: why the option is refused for a run in a process of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """Options of ``loadtest run``, as in the contract; None where one was not given.
 
-    ``asked_by`` names the part of a policy that is asked by this run.
+    A field ``connect_rate`` is the option ``--connect-rate``: ``run.subprocess_runs`` makes the command line
+    of a run from these fields, so that a new one reaches the runs of a suite, a search and an ab as well.
+    ``asked_by`` names the component of a policy that this run probes.
     """
 
     scenario: str = "agent-burst"
@@ -25,11 +33,11 @@ class RunOptions:
     duration: str | None = None
     connections: int | None = None
     connect_rate: str | float | None = None
-    sets: tuple[str, ...] = ()
+    sets: tuple[str, ...] = field(default=(), metadata={OPTION: "--set"})
     processes: int = 1
     workers: int | None = None
     bind: str | None = None
-    repeat: int = 1
+    repeat: int = field(default=1, metadata={NOT_FORWARDED: "a process makes one run"})
     results: str | None = None
     ui: bool = False
     quiet: bool = False
@@ -38,7 +46,7 @@ class RunOptions:
 
     @property
     def overrides(self) -> Overrides:
-        """What takes the place of the scenario's own values."""
+        """What replaces the scenario's own values."""
         sets = (*self.sets, "target.insecure=true") if self.insecure else self.sets
         return Overrides(
             target=self.target,
@@ -66,13 +74,13 @@ class RunOptions:
 
 
 def host_and_port(text: str, option: str) -> tuple[str, int]:
-    """``HOST:PORT`` taken apart.
+    """The host and the port of ``HOST:PORT``.
 
     Raises:
         ConfigError: it is not of that form.
     """
     host, colon, port = text.rpartition(":")
-    # Other scripts have digits too, which int() reads and no socket does.
+    # int() also reads digits of other scripts, which no socket accepts.
     if (
         not colon
         or not host

@@ -1,4 +1,4 @@
-"""From options to a run that can begin: the plan read and checked, the target found or started."""
+"""From options to a run that can begin: reads and checks the plan, finds or starts the target."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtest.drive.endpoint import Place, find_place, full_url, tls_context
-from loadtest.drive.generator import check_ports, raise_file_limit
+from loadtest.drive.endpoint import Endpoint, full_url, resolve_endpoint, tls_context
+from loadtest.drive.generator_health import check_ports, raise_file_limit
 from loadtest.drive.sources import check_sources
 from loadtest.errors import ConfigError, Problem
 from loadtest.measure.clock import STEP_VARIABLE, step_from
@@ -22,7 +22,7 @@ from loadtest.run.options import RunOptions
 
 @dataclass(slots=True)
 class Prepared:
-    """A plan that was read and checked. ``closing`` stops what was started for it."""
+    """A plan that was read and checked. ``closing`` ends what was started for it."""
 
     scenario: Scenario
     options: RunOptions
@@ -37,13 +37,13 @@ class Prepared:
         """The highest number of connections planned at once."""
         return Schedule(self.scenario.load, self.scenario.traffic).users
 
-    def place(self) -> Place:
-        """Find the target.
+    def endpoint(self) -> Endpoint:
+        """Resolve the target's name.
 
         Raises:
             TargetError: its name cannot be resolved.
         """
-        return find_place(self.scenario.target, full_url(self.url, self.scenario.protocol.connect.path))
+        return resolve_endpoint(self.scenario.target, full_url(self.url, self.scenario.protocol.connect.path))
 
 
 def prepare(options: RunOptions) -> Prepared:
@@ -61,17 +61,17 @@ def prepare(options: RunOptions) -> Prepared:
     except ValueError as error:
         raise ConfigError([Problem(STEP_VARIABLE, str(error))])
     if scenario.target.url.startswith("wss:"):
-        # Made once more for the run; here, so that a file that cannot be used is told before anything begins.
+        # The run makes its own; here, an unusable file is reported before anything begins.
         tls_context(scenario.target)
     limits = {} if options.workers is not None else _check_machine(scenario, options.processes)
     return Prepared(scenario, options, step_ns, scenario.target.url, scenario.target.url == SIMULATOR, limits)
 
 
 def _check_machine(scenario: Scenario, processes: int) -> dict[str, int]:
-    """The limits of this machine, which holds all connections; workers elsewhere look at their own.
+    """The limits of this machine, which holds all connections; workers on other machines check their own.
 
     Raises:
-        ConfigError: it cannot hold them; says what to do.
+        ConfigError: it cannot hold that many connections; says what to do.
     """
     users = Schedule(scenario.load, scenario.traffic).users
     sources = len(check_sources(scenario.target.source_addresses))
@@ -80,7 +80,7 @@ def _check_machine(scenario: Scenario, processes: int) -> dict[str, int]:
 
 
 def _wrong_faults(scenario: Scenario) -> list[Problem]:
-    """What is wrong with the faults, where the target is our simulator; no other has them."""
+    """Problems in the faults, where the target is our simulator; no other target has them."""
     if scenario.target.url != SIMULATOR or not scenario.target.faults:
         return []
     from loadtest.simulator.faults import parse_faults
@@ -107,7 +107,7 @@ def start_target(prepared: Prepared) -> None:
 
 
 def platform_facts(prepared: Prepared) -> list[dict[str, Any]]:
-    """What this platform and this plan make worth knowing, for the manifest's ``observed``."""
+    """Facts of this platform and this plan for the manifest's ``observed``."""
     facts: list[dict[str, Any]] = []
     if sys.platform != "linux":
         facts.append({"code": "not_linux_no_kernel_stamps", "numbers": {"system": sys.platform}})

@@ -1,4 +1,4 @@
-"""What a run leaves: its folder filled as it goes, ended early where a rule says so, judged at the end."""
+"""Records a run: fills its folder while it goes, ends it early where a rule says so, judges it at the end."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import gevent
 import numpy as np
 
-from loadtest.drive.endpoint import Place
-from loadtest.drive.swarm import Ending, make_clock
+from loadtest.drive.coordinator import DriveResult, make_clock
+from loadtest.drive.endpoint import Endpoint
 from loadtest.errors import Exit, LoadtestError, TargetError
 from loadtest.judge.abort import end_early
 from loadtest.judge.judging import judge_run
@@ -39,7 +39,7 @@ KINDS_OF_REASONS = (
     ("closes", "closed by the target"),
     ("still_opening", "left while still opening"),
 )
-"""What was observed with its reasons, as the manifest has it, and in words."""
+"""The kinds of reasons, as keys of the manifest and in words."""
 
 Watcher = Callable[[Interval], None]
 
@@ -47,7 +47,7 @@ Watcher = Callable[[Interval], None]
 class Recording:
     """One run's folder, from its first second to its reports.
 
-    ``stop`` is called when a rule ends the run early; ``watchers`` are shown every interval.
+    ``stop`` is called when a rule ends the run early; ``watchers`` are called with every interval.
     """
 
     def __init__(self, prepared: Prepared, arguments: list[str], secrets: list[str]) -> None:
@@ -95,45 +95,45 @@ class Recording:
         return log
 
     def driven_by_tasks(self) -> None:
-        """Tasks of the users decide what is sent and when: of turns the plan says nothing."""
+        """The users' tasks decide what is sent and when: the plan does not know the number of turns."""
         self.manifest["load"]["planned"] |= {"turns_due": None, "turns_per_s": None, "by_tasks": True}
 
-    def found(self, place: Place) -> None:
+    def found(self, endpoint: Endpoint) -> None:
         """The target was found."""
         target = self.manifest["target"]
-        host, port = place.address.sockaddr[:2]
-        target["url"] = place.url
+        host, port = endpoint.address.sockaddr[:2]
+        target["url"] = endpoint.url
         target["address"] = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
         target["tls"] = (
-            None if place.tls is None else {"verified": not self.prepared.scenario.target.insecure}
+            None if endpoint.tls is None else {"verified": not self.prepared.scenario.target.insecure}
         )
-        # Where there is no room any more the first second is told of, and ends the run.
+        # A disk without room is reported with the first second, and ends the run.
         with suppress(OSError):
             self.folder.manifest(self.manifest)
 
-    def not_found(self, error: TargetError) -> Ending:
-        """The target's name leads nowhere: the one attempt that every connection would have shared."""
+    def not_found(self, error: TargetError) -> DriveResult:
+        """The target's name cannot be resolved: one refused attempt stands for all connections."""
         refused = {"connections.attempted": 1, f"connections.refused.{error.layer}": 1}
         self.folder.interval(Interval(second=0, counters={"measured": refused}))
-        return Ending(observed={"refusals": {f"{error.layer}: {error.sentence}": 1}})
+        return DriveResult(observed={"refusals": {f"{error.layer}: {error.sentence}": 1}})
 
     def take(self, interval: Interval) -> None:
-        """Keep one second, show it, and see whether the run must end early."""
+        """Store one second, show it, and end the run early if a rule says so."""
         try:
             for _ in self.folder.writing(interval):
                 # Not 0: gevent would come straight back here without a look at its sockets.
                 gevent.sleep(0.0001)
         except (LoadtestError, OSError) as error:
-            # A full disk ends the run and spoils it; it is nobody's mistake in the code.
+            # A full disk ends the run and makes it invalid, but it is no crash.
             self._not_written(error)
             return
         self.totals.add(interval)
         self._log_closes(interval)
         self._show(interval)
-        self._see_rules((interval.second + 1) * NS)
+        self._check_rules((interval.second + 1) * NS)
 
     def _log_closes(self, interval: Interval) -> None:
-        """A line for each close code of a second, so that run.log says when connections went."""
+        """Log the close codes of a second, so that run.log says when connections ended."""
         closed: Counter[str] = Counter()
         for counters in interval.counters.values():
             closed.update({name: n for name, n in counters.items() if name.startswith(CLOSED)})
@@ -142,7 +142,7 @@ class Recording:
             logger.warning("second %d: %d connections ended, code %s", interval.second, n, code)
 
     def _show(self, interval: Interval) -> None:
-        """Show the second to all who watch; one who fails is not shown the next: the run goes on without."""
+        """Call every watcher; one that fails is removed, and the run goes on."""
         for watcher in list(self.watchers):
             try:
                 watcher(interval)
@@ -150,7 +150,7 @@ class Recording:
                 self.watchers.remove(watcher)
                 logger.exception("what shows the run's progress failed, and was ended")
 
-    def _see_rules(self, elapsed_ns: int) -> None:
+    def _check_rules(self, elapsed_ns: int) -> None:
         scenario = self.prepared.scenario
         early = end_early(self.manifest, self.totals, scenario.abort, scenario.thresholds, elapsed_ns)
         if early is not None:
@@ -162,15 +162,15 @@ class Recording:
             if self.stop is not None:
                 self.stop()
 
-    def close(self, ending: Ending, *, interrupted: bool) -> Run:
-        """Judge the run and write everything that follows from it.
+    def close(self, result: DriveResult, *, interrupted: bool) -> Run:
+        """Judge the run and write its results.
 
-        A folder that is full or gone does not cost the verdict: the run is judged by what is remembered.
+        If the folder is full or gone, the run is still judged, from what is in memory.
 
         Raises:
             Exception: what crashed the run.
         """
-        self._note(ending)
+        self._note(result)
         ended = datetime.now(UTC)
         manifest = self.manifest
         self.stop = None
@@ -182,8 +182,8 @@ class Recording:
         manifest["duration_s"] = (ended - datetime.fromisoformat(manifest["started"])).total_seconds()
         manifest["interrupted"] = interrupted
         manifest["status"] = INTERRUPTED if interrupted else COMPLETE
-        if ending.crash is not None:
-            manifest["failure"] = _told(ending.crash)
+        if result.crash is not None:
+            manifest["failure"] = _failure(result.crash)
         try:
             run = self._judged()
         except (LoadtestError, OSError) as error:
@@ -191,12 +191,12 @@ class Recording:
             run = self._judged_by_memory()
         self._log.close()
         logging.getLogger().removeHandler(self._log)
-        if ending.crash is not None:
-            raise ending.crash
+        if result.crash is not None:
+            raise result.crash
         return run
 
     def _judged(self) -> Run:
-        """The run as its files tell it."""
+        """The run, judged from its files."""
         self.folder.manifest(self.manifest)
         run = read_run(self.folder.path)
         judged = judge_run(run.manifest, run.totals(), run.turns(), self._seconds(run))
@@ -204,28 +204,28 @@ class Recording:
         return read_run(self.folder.path)
 
     def _judged_by_memory(self) -> Run:
-        """The run as it is remembered: all of it but for what needs its turns one by one."""
+        """The run, judged from memory: everything except what needs its single turns."""
         judged = judge_run(deepcopy(self.manifest), self.totals, np.empty(0, TURN), None)
         return Run(self.folder.path, self.redactor.data(judged))
 
     def _not_written(self, error: Exception) -> None:
-        """The folder takes nothing any more: what was measured is judged, but not to be believed."""
+        """The folder cannot be written any more: what was measured is judged, but the run is invalid."""
         self._end_early("results_not_written", {"reason": str(error)})
 
     def _seconds(self, run: Run) -> list[Interval] | None:
-        """The intervals, where a threshold of a stage needs them."""
+        """The intervals, if a threshold of a stage needs them."""
         staged = any(threshold.stage is not None for threshold in self.prepared.scenario.thresholds)
         return list(run.intervals()) if staged else None
 
-    def _note(self, ending: Ending) -> None:
-        """What the driving side saw, as facts."""
+    def _note(self, result: DriveResult) -> None:
+        """Enter what was observed while driving into the manifest."""
         observed = self.manifest["observed"]
-        seen = dict(ending.observed)
+        seen = dict(result.observed)
         server = seen.pop("server", None)
         if server:
             self.manifest["target"]["server"] = server["server"] or None
             self.manifest["target"]["subprotocol"] = server["subprotocol"]
-            # Also one that somebody else started says so itself.
+            # A simulator that somebody else started says so itself.
             self.manifest["target"]["simulated"] |= str(server["server"]).endswith("(SIMULATED)")
         for kind, words in KINDS_OF_REASONS:
             if reasons := seen.pop(kind, None):
@@ -239,17 +239,17 @@ class Recording:
             for reason, n in (reasons or {}).items():
                 logger.warning("a task %s %d times: %s", what, n, reason)
         observed += [{"code": code, "numbers": numbers} for code, numbers in seen.items()]
-        if ending.processes > 1:
-            self.manifest["generator"]["processes"] = ending.processes
-            self.manifest["unless_marked"] = unless_marked(self.prepared.scenario.protocol, ending.processes)
-        observed += [{"code": "worker_lost", "numbers": {"worker": name}} for name in ending.lost_workers]
+        if result.processes > 1:
+            self.manifest["generator"]["processes"] = result.processes
+            self.manifest["unless_marked"] = unless_marked(self.prepared.scenario.protocol, result.processes)
+        observed += [{"code": "worker_lost", "numbers": {"worker": name}} for name in result.lost_workers]
 
 
-def _told(failure: Exception) -> dict[str, Any]:
-    """A failure of ours, or of what the user wrote, for the manifest."""
-    if isinstance(failure, LoadtestError):
-        return {"exit_code": int(failure.exit_code), "sentence": str(failure)}
-    return {"exit_code": int(Exit.INTERNAL), "sentence": f"{type(failure).__name__}: {failure}"}
+def _failure(crash: Exception) -> dict[str, Any]:
+    """A crash of ours, or a mistake of the user, for the manifest."""
+    if isinstance(crash, LoadtestError):
+        return {"exit_code": int(crash.exit_code), "sentence": str(crash)}
+    return {"exit_code": int(Exit.INTERNAL), "sentence": f"{type(crash).__name__}: {crash}"}
 
 
 def exit_code_of(run: Run) -> Exit:

@@ -1,4 +1,4 @@
-"""A finished run, shown: its views written into its folder, its verdict printed."""
+"""Shows a finished run: writes its views into its folder, prints its verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def show_run(run: Run, *, quiet: bool) -> None:
     try:
         write_views(run)
     except (LoadtestError, OSError) as error:
-        # The verdict is known; what cannot be written is only its looks.
+        # The verdict is known; only its views cannot be written.
         why = error.strerror if isinstance(error, OSError) else None
         sys.stderr.write(f"reports could not be written to {where(run.path)}: {why or error}\n")
     report = tell(run.manifest)
@@ -32,7 +32,7 @@ def show_run(run: Run, *, quiet: bool) -> None:
 
 
 def show_repeats(runs: Sequence[Run], *, quiet: bool) -> None:
-    """Print what became of the runs of ``--repeat``: a column each, then their exit codes and the worst."""
+    """Print the runs of ``--repeat``: a column each, then their exit codes and the worst."""
     if not quiet:
         told = repeats([tell(run.manifest) for run in runs], ascii_only=not takes_unicode(sys.stdout))
         sys.stdout.write(f"\n{told}\n")
@@ -42,7 +42,7 @@ def show_repeats(runs: Sequence[Run], *, quiet: bool) -> None:
 
 
 def where(path: Path) -> str:
-    """A path as a user would type it."""
+    """A path, relative to the working directory where that is possible."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

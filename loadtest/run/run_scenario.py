@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import sys
 
-from loadtest.drive.swarm import Ending
+from loadtest.drive.coordinator import DriveResult
 from loadtest.errors import Exit, TargetError, worst_of
 from loadtest.keep.read import Run
 from loadtest.plan.secrets import secrets_of
 from loadtest.plan.settings import public_url
-from loadtest.run import runner
 from loadtest.run.interrupts import Interrupts
 from loadtest.run.options import RunOptions
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.reporting import show_repeats, show_run
+from loadtest.run.runner import drive
 from loadtest.show.live import LiveProgress
 
 
 def execute(options: RunOptions) -> int:
-    """Run a scenario as often as asked, show each run, and return the exit code.
+    """Run a scenario ``repeat`` times, show each run, and return the exit code.
 
     Raises:
         ConfigError: something the user wrote is wrong; nothing was sent.
@@ -42,35 +42,35 @@ def run_once(prepared: Prepared) -> Run:
     recording = Recording(prepared, sys.argv, secrets_of(prepared.scenario.target, os.environ))
     with Interrupts(recording.folder.path) as interrupts:
         with prepared.closing:
-            run = _driven(recording, interrupts)
+            run = _drive_and_judge(recording, interrupts)
         show_run(run, quiet=prepared.options.quiet)
     if interrupts.too_late:
         raise KeyboardInterrupt
     return run
 
 
-def _driven(recording: Recording, interrupts: Interrupts) -> Run:
-    """The run, driven and judged; one whose target cannot even be found is judged as well."""
+def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:
+    """Drive the run and judge it; a run whose target cannot be resolved is judged as well."""
     prepared = recording.prepared
     try:
         start_target(prepared)
-        place = prepared.place()
+        endpoint = prepared.endpoint()
     except TargetError as error:
         return recording.close(recording.not_found(error), interrupted=False)
     except Exception as error:
-        return recording.close(Ending(crash=error), interrupted=False)
-    recording.found(place)
-    if not place.is_loopback:
-        host, port = place.address.sockaddr[:2]
-        sys.stderr.write(f"sending to {recording.redactor.text(public_url(place.url))} at {host}:{port}\n")
+        return recording.close(DriveResult(crash=error), interrupted=False)
+    recording.found(endpoint)
+    if not endpoint.is_loopback:
+        host, port = endpoint.address.sockaddr[:2]
+        sys.stderr.write(f"sending to {recording.redactor.text(public_url(endpoint.url))} at {host}:{port}\n")
     load = prepared.scenario.load
     with LiveProgress((load.warmup_ns + load.duration_ns) / 1e9, quiet=prepared.options.quiet) as progress:
         recording.watchers.append(progress.interval)
         try:
-            ending = runner.drive(recording, place, interrupts)
+            result = drive(recording, endpoint, interrupts)
         except Exception as error:
-            ending = Ending(crash=error)
+            result = DriveResult(crash=error)
     interrupts.reporting = True
     if interrupts.by is not None:
         recording.manifest["interrupted_by"] = interrupts.by
-    return recording.close(ending, interrupted=interrupts.caught)
+    return recording.close(result, interrupted=interrupts.caught)

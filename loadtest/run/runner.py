@@ -1,4 +1,4 @@
-"""A run driven through Locust as a library: alone in this process, or by worker processes it starts."""
+"""Drives a run through Locust as a library: in this process, or by worker processes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 
 import gevent
 
-# Locust patches the standard library for gevent when it is imported; nothing here may open a socket before.
+# Locust patches the standard library for gevent when it is imported; no socket may be opened before.
 import locust  # noqa: F401 - imported for what its import does
 from locust.env import Environment
 from locust.event import Events
 from locust.exception import RPCError
 
-from loadtest.drive.endpoint import Place
-from loadtest.drive.master import Master
-from loadtest.drive.swarm import Alone, Ending, Lead, Order
+from loadtest.drive.coordinator import Coordinator, DriveResult, LocalCoordinator, RunSpec
+from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.master import MasterCoordinator
 from loadtest.drive.user import AgentUser
 from loadtest.errors import ConfigError, LoadtestError, Problem
 from loadtest.run.interrupts import Interrupts
@@ -30,7 +30,7 @@ from loadtest.run.web_page import free_port, web_page
 logger = logging.getLogger(__name__)
 
 JOIN_WITHIN_S = 30.0
-"""How long worker processes of this machine may take to join."""
+"""Seconds that worker processes of this machine may take to join."""
 
 DEATH_NOTICED_S = 0.2
 
@@ -41,32 +41,32 @@ class ScenarioUser(AgentUser):
     abstract = False
 
 
-def drive(recording: Recording, place: Place, interrupts: Interrupts) -> Ending:
-    """Drive one run to its end, which a signal may bring about early. Returns how it ended."""
+def drive(recording: Recording, endpoint: Endpoint, interrupts: Interrupts) -> DriveResult:
+    """Drive one run to its end, or until a signal ends it early. Returns how it ended."""
     prepared = recording.prepared
     options = prepared.options
-    order = Order(recording.folder.id, prepared.scenario, place, prepared.step_ns)
+    spec = RunSpec(recording.folder.id, prepared.scenario, endpoint, prepared.step_ns)
     environment = Environment(user_classes=[ScenarioUser], events=Events())  # type: ignore[no-untyped-call]  # Locust has no annotation there
     if options.processes == 1 and options.workers is None:
         environment.create_local_runner()
-        lead: Lead = Alone(environment, order, recording.take)
-        return _follow(environment, lead, recording, interrupts, [])
+        coordinator: Coordinator = LocalCoordinator(environment, spec, recording.take)
+        return _await_end(environment, coordinator, recording, interrupts, [])
     host, port = options.bind_address
     port = port or free_port(host)
-    _lead_at(environment, host, port)
-    master = Master(environment, order, recording.take)
+    _listen_for_workers(environment, host, port)
+    master = MasterCoordinator(environment, spec, recording.take)
     expected = options.workers or options.processes
     with _children(host, port, options.processes if options.workers is None else 0) as children:
         _await_workers(master, expected, children, own=options.workers is None, at=f"{host}:{port}")
         master.send_plan()
-        return _follow(environment, master, recording, interrupts, children)
+        return _await_end(environment, master, recording, interrupts, children)
 
 
-def _lead_at(environment: Any, host: str, port: int) -> None:
+def _listen_for_workers(environment: Any, host: str, port: int) -> None:
     """Listen for workers.
 
     Raises:
-        ConfigError: nobody can listen there; Locust itself would leave with 1, as if a threshold was missed.
+        ConfigError: the address cannot be listened on; Locust would end with 1, as for a missed threshold.
     """
     try:
         environment.create_master_runner(host, port)
@@ -75,26 +75,26 @@ def _lead_at(environment: Any, host: str, port: int) -> None:
         raise ConfigError([Problem("--bind", f"{host}:{port} cannot be listened on{why}")])
 
 
-def _follow(
+def _await_end(
     environment: Any,
-    lead: Lead,
+    coordinator: Coordinator,
     recording: Recording,
     interrupts: Interrupts,
     children: list[subprocess.Popen[bytes]],
-) -> Ending:
-    """Start Locust's users and wait for the end of the run, whoever brings it about."""
-    recording.stop = lead.stop
+) -> DriveResult:
+    """Start Locust's users and wait for the end of the run."""
+    recording.stop = coordinator.stop
     loop = gevent.get_hub().loop
-    interrupts.begin(lambda: loop.run_callback_threadsafe(gevent.spawn, lead.stop))
-    page = web_page(environment, interrupts.asked) if recording.prepared.options.ui else nullcontext()
+    interrupts.begin(lambda: loop.run_callback_threadsafe(gevent.spawn, coordinator.stop))
+    page = web_page(environment, interrupts.end_early) if recording.prepared.options.ui else nullcontext()
     with page:
-        environment.runner.start(lead.users, max(lead.users, 1))
-        watch = gevent.spawn(_watch_children, lead, children) if children else None
-        lead.over.wait()
+        environment.runner.start(coordinator.users, max(coordinator.users, 1))
+        watch = gevent.spawn(_watch_children, coordinator, children) if children else None
+        coordinator.over.wait()
         if watch is not None:
             watch.kill()
     environment.runner.quit()
-    return lead.ending
+    return coordinator.result
 
 
 @contextmanager
@@ -103,9 +103,9 @@ def _children(host: str, port: int, n: int) -> Iterator[list[subprocess.Popen[by
     command = [sys.executable, "-m", "loadtest.run.child", f"{host}:{port}"]
     started: list[subprocess.Popen[bytes]] = []
     try:
-        # One by one, within the try: an interrupt may come after any of them.
+        # One by one, inside the try: an interrupt may come after any of them.
         for _ in range(n):
-            # A group of their own: Ctrl-C reaches the master alone, which lets them finish.
+            # In a process group of its own: Ctrl-C reaches only the master, which lets the workers finish.
             child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
             started.append(child)
         yield started
@@ -122,7 +122,7 @@ def _children(host: str, port: int, n: int) -> Iterator[list[subprocess.Popen[by
 
 
 def _await_workers(
-    master: Master, expected: int, children: list[subprocess.Popen[bytes]], *, own: bool, at: str
+    master: MasterCoordinator, expected: int, children: list[subprocess.Popen[bytes]], *, own: bool, at: str
 ) -> None:
     """Wait until all workers have joined.
 
@@ -136,16 +136,16 @@ def _await_workers(
         gevent.sleep(0.02)
         if any(child.poll() is not None for child in children):
             raise LoadtestError(
-                "a worker process of ours ended before it joined; its last words stand on stderr"
+                "a worker process of ours ended before it joined; see its last message on stderr"
             )
         if own and time.monotonic() > deadline:
             raise LoadtestError(f"the worker processes did not join within {JOIN_WITHIN_S:g} s")
 
 
-def _watch_children(lead: Lead, children: list[subprocess.Popen[bytes]]) -> None:
-    """A child that ends before the run does is lost; there is no need to wait for its silence."""
+def _watch_children(coordinator: Coordinator, children: list[subprocess.Popen[bytes]]) -> None:
+    """Give a child up that ends before the run does, without waiting for its silence."""
     while True:
         gevent.sleep(DEATH_NOTICED_S)
         for child in children:
-            if child.poll() is not None and isinstance(lead, Master):
-                lead.lose_pid(child.pid)
+            if child.poll() is not None and isinstance(coordinator, MasterCoordinator):
+                coordinator.lose_pid(child.pid)

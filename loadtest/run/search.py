@@ -1,4 +1,4 @@
-"""``loadtest search``: one run per load until the highest is found that still holds what was promised."""
+"""``loadtest search``: one run per load, until the highest load that holds the thresholds is found."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from loadtest.plan.scenario import SIMULATOR, Scenario
 from loadtest.plan.settings import public_url
 from loadtest.run.options import RunOptions
 from loadtest.run.preparation import prepare
-from loadtest.run.subprocess_runs import Course
+from loadtest.run.subprocess_runs import RunSequence
 from loadtest.show.values import amount
 
 NS = 1_000_000_000
 
 COMPLETE = ("turns.complete.ratio", ">= 99%")
-"""Must hold as well, unless the scenario judges its turns: percentiles speak of complete turns only."""
+"""Must hold as well, unless the scenario judges its turns: percentiles cover complete turns only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOptions:
-    """``each``: what all probes share; ``start`` None: the scenario's own load; ``most`` None: its limit."""
+    """``each``: what all probes share; ``start`` None: the scenario's load; ``max_load`` None: its limit."""
 
     each: RunOptions
     over: str
     start: float | None = None
-    most: float | None = None
+    max_load: float | None = None
     step: float = 2.0
     precision: float = 0.05
     repeat: int = 3
@@ -42,7 +42,7 @@ class SearchOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the search goes over: ``at`` gives the options of a probe at a load."""
+    """The plan of a search: ``at`` gives the options of a probe at a load."""
 
     scenario: Scenario
     bounds: Bounds
@@ -53,23 +53,23 @@ class _Plan:
 
 
 def run_search(options: SearchOptions) -> Search:
-    """Probe until the limit is found, or until something else ends it.
+    """Probe until the limit is found, or something else ends the search.
 
     Raises:
-        ConfigError: the scenario cannot be searched so; nothing was sent.
+        ConfigError: the scenario cannot be searched this way; nothing was sent.
     """
     started, began = datetime.now(UTC), time.monotonic()
     plan = _planned(options, started)
     tries: list[Tried] = []
     target: object = None
-    with Course() as course:
+    with RunSequence() as sequence:
         while True:
             load = next_load([each.probe for each in tries], plan.bounds)
-            cut = load is not None and course.interrupted
+            cut = load is not None and sequence.interrupted
             if load is None or cut:
                 break
             sys.stderr.write(f"probe {len(tries) + 1}: {shown(load, options.over)}\n")
-            ended = course.run(plan.at(load))
+            ended = sequence.run(plan.at(load))
             target = ended.manifest.get("target") or target
             why = why_of(ended.manifest, ended.exit_code, ended.last_words)
             tries.append(tried(Probe(load, ended.exit_code), ended.manifest, why, plan.metric))
@@ -114,7 +114,7 @@ def _planned(options: SearchOptions, started: datetime) -> _Plan:
     )
     bounds = _bounds(options, scenario)
     at = _at(common, scenario, options.over)
-    for load in (bounds.start, options.most):
+    for load in (bounds.start, options.max_load):
         if load is not None:
             prepare(at(load))
     return _Plan(scenario, bounds, added, at, label, metric_of(_as_manifest(scenario)))
@@ -125,7 +125,7 @@ def _as_manifest(scenario: Scenario) -> dict[str, object]:
 
 
 def _unfit(scenario: Scenario, over: str) -> list[str]:
-    """Why this scenario has no single load to search over."""
+    """Why the load of this scenario cannot be searched."""
     found = []
     if scenario.load.stages:
         found.append("it has stages, each with a load of its own; search with one that has none")
@@ -140,7 +140,7 @@ def _unfit(scenario: Scenario, over: str) -> list[str]:
 
 
 def _bounds(options: SearchOptions, scenario: Scenario) -> Bounds:
-    """Where to begin and to end.
+    """Where the search begins and ends.
 
     Raises:
         ConfigError: the numbers contradict each other.
@@ -149,19 +149,21 @@ def _bounds(options: SearchOptions, scenario: Scenario) -> Bounds:
     own = scenario.load.connections if over_connections else turns_per_s(scenario)
     limit = scenario.limits.connections if over_connections else scenario.limits.rate
     start = float(options.start if options.start is not None else own or 1.0)
-    most = float(options.most if options.most is not None else limit)
-    if most < start:
+    max_load = float(options.max_load if options.max_load is not None else limit)
+    if max_load < start:
         raise ConfigError(
-            [Problem("--from, --to", f"{most:g} is less than {start:g}, where the search begins")]
+            [Problem("--from, --to", f"{max_load:g} is less than {start:g}, where the search begins")]
         )
-    if over_connections and (start != round(start) or most != round(most)):
+    if over_connections and (start != round(start) or max_load != round(max_load)):
         raise ConfigError([Problem("--from, --to", "connections are whole numbers")])
-    least = 1.0 if over_connections else start / 1000
-    return Bounds(start, least, most, options.step, options.precision, options.repeat, over_connections)
+    min_load = 1.0 if over_connections else start / 1000
+    return Bounds(
+        start, min_load, max_load, options.step, options.precision, options.repeat, over_connections
+    )
 
 
 def _at(common: RunOptions, scenario: Scenario, over: str) -> Callable[[float], RunOptions]:
-    """The options of a run at a load; a rate is set in the way in which the scenario says how often."""
+    """The options of a run at a load; a rate is set as ``rate`` or ``every``, whichever the scenario uses."""
     if over == "connections":
         return lambda load: replace(common, connections=int(load))
     traffic = scenario.traffic

@@ -1,7 +1,7 @@
 """Runs in processes of their own, one after another: for a suite, a search, an interleaved comparison.
 
-Locust patches the standard library for good and a run freezes the garbage collector, so that a second run in
-the same process would not be as the first. Nothing here imports Locust.
+Locust patches the standard library for good and a run freezes the garbage collector, so a second run in the
+same process would differ from the first. Nothing here imports Locust.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from loadtest.errors import ConfigError, Exit
+from loadtest.errors import ConfigError, Exit, Problem
 from loadtest.keep.read import Run, read_run
-from loadtest.run.options import RunOptions
+from loadtest.run.options import NOT_FORWARDED, OPTION, RunOptions
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 PROGRAM = ("loadtest",)
-"""The module that is the command, and what comes before ``run``."""
+"""The module to run with ``python -m``, and the words before ``run``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A run that has ended; ``run``: what it left, if anything; ``last_words``: its last line of stderr."""
+class FinishedRun:
+    """A run that has ended. ``run``: what it stored, if anything; ``last_words``: its last line on stderr."""
 
     exit_code: Exit
     run: Run | None
@@ -43,11 +43,11 @@ class Ended:
         return {} if self.run is None else self.run.manifest
 
 
-class Course:
-    """Makes runs one after another until somebody interrupts: ``with Course() as course: course.run(...)``.
+class RunSequence:
+    """Makes runs one after another: ``with RunSequence() as sequence: sequence.run(...)``.
 
-    SIGINT and SIGTERM reach the run that goes on, which ends early and keeps what it measured; after that
-    ``interrupted`` is true and the caller makes no further run.
+    SIGINT and SIGTERM are passed to the current run, which ends early and keeps what it measured; from then
+    on ``interrupted`` is true, and the caller makes no further run.
     """
 
     def __init__(self) -> None:
@@ -70,8 +70,8 @@ class Course:
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(number)
 
-    def run(self, options: RunOptions) -> Ended:
-        """Make one run and wait for its end; what it says on stderr is said here as well."""
+    def run(self, options: RunOptions) -> FinishedRun:
+        """Make one run and wait for its end; its stderr goes to ours."""
         results = options.results_folder
         before = set(_folders(results))
         began = time.monotonic()
@@ -80,12 +80,12 @@ class Course:
         assert child is not None  # noqa: S101 - it has just been waited for
         took_s = time.monotonic() - began
         code = self._code(child.returncode)
-        return Ended(code, _run_of(child.pid, results, before), took_s, words)
+        return FinishedRun(code, _run_of(child.pid, results, before), took_s, words)
 
     def _wait(self, options: RunOptions) -> str:
         """The last line that the run wrote to stderr."""
-        command = [sys.executable, "-m", *PROGRAM, *to_words(options)]
-        # In a session of its own: Ctrl-C reaches it once, through us, and not from the terminal as well.
+        command = [sys.executable, "-m", *PROGRAM, *command_line(options)]
+        # In a session of its own: Ctrl-C must reach it once, through us, and not from the terminal as well.
         with subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -107,31 +107,39 @@ class Course:
         return last
 
     def _code(self, code: int) -> Exit:
-        """Of a process; one that was killed, or ended as none of ours does, concluded nothing."""
+        """The exit code of a process; one that was killed, or has an unknown code, concluded nothing."""
         if self.interrupted and code in {-number for number in SIGNALS}:
             return Exit.INTERRUPTED
         return Exit(code) if code in set(Exit) else Exit.INTERNAL
 
 
-def to_words(options: RunOptions) -> list[str]:
-    """The words of ``loadtest run`` that mean these options."""
-    given = {
-        "target": options.target,
-        "label": options.label,
-        "duration": options.duration,
-        "connections": options.connections,
-        "connect-rate": options.connect_rate,
-        "processes": options.processes,
-        "results": options.results,
-    }
-    words = [f"--{name}={value}" for name, value in given.items() if value is not None]
-    words += [f"--set={each}" for each in options.sets]
-    words += ["--insecure"] if options.insecure else []
-    return ["run", "--quiet", *words, "--", options.scenario]
+def command_line(options: RunOptions) -> list[str]:
+    """The words after ``loadtest`` that mean these options: every field that differs from its default.
+
+    Raises:
+        ConfigError: an option is set that a run in a process of its own cannot have.
+    """
+    words = ["run", "--quiet"]
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if each.name in {"scenario", "quiet"} or value == each.default:
+            continue
+        option = each.metadata.get(OPTION, f"--{each.name.replace('_', '-')}")
+        if why := each.metadata.get(NOT_FORWARDED):
+            raise ConfigError([Problem(option, f"it cannot be given for one of several runs: {why}")])
+        words += _option_words(option, value)
+    return [*words, "--", options.scenario]
+
+
+def _option_words(option: str, value: object) -> list[str]:
+    if value is True:
+        return [option]
+    values = value if isinstance(value, tuple) else (value,)
+    return [f"{option}={each}" for each in values]
 
 
 def _environment() -> dict[str, str]:
-    """Ours without what would change the run's own options, such as LOADTEST_RUN_REPEAT."""
+    """Our environment without variables that would change the run's options, such as LOADTEST_RUN_REPEAT."""
     return {name: value for name, value in os.environ.items() if not name.startswith("LOADTEST_RUN_")}
 
 
@@ -141,7 +149,7 @@ def _folders(results: Path) -> Iterator[Path]:
 
 
 def _run_of(pid: int, results: Path, before: set[Path]) -> Run | None:
-    """The run that a process left: the new folder whose manifest names it."""
+    """The run that a process stored: the new folder whose manifest names the process."""
     for path in sorted(set(_folders(results)) - before):
         with suppress(ConfigError):
             run = read_run(path)

@@ -1,4 +1,4 @@
-"""``loadtest suite``: many scenarios one after another, checked all before the first of them begins."""
+"""``loadtest suite``: many scenarios one after another; all are checked before the first begins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from loadtest.plan.scenario import Scenario
 from loadtest.plan.shipped import find
 from loadtest.run.options import RunOptions
 from loadtest.run.preparation import prepare
-from loadtest.run.subprocess_runs import Course
+from loadtest.run.subprocess_runs import RunSequence
 from loadtest.units import format_duration
 
 NS = 1_000_000_000
@@ -28,7 +28,7 @@ INTERRUPTED = "the suite was interrupted"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteOptions:
-    """``refs`` are folders, files and shipped names; ``each`` is what all runs have in common."""
+    """``refs``: folders, files and shipped names; ``each``: what all runs have in common."""
 
     refs: tuple[str, ...]
     each: RunOptions
@@ -37,18 +37,18 @@ class SuiteOptions:
 
 
 def run_suite(options: SuiteOptions) -> Suite:
-    """Make every run, and return what became of each.
+    """Make every run, and return how each ended.
 
-    With ``repeat`` the whole list is gone through again and again, so that a budget that ends leaves about as
-    many runs of each scenario, and a machine that grows slower does so for all.
+    ``repeat`` repeats the whole list: when the budget ends, each scenario has about the same number of runs,
+    and a machine that becomes slower affects them all.
 
     Raises:
         ConfigError: with every mistake of every scenario; nothing was sent.
     """
-    refs, left_out = _gathered(options.refs)
+    refs, left_out = _find_scenarios(options.refs)
     for path, kind in left_out.items():
         sys.stderr.write(f"left out: {path} is {kind}\n")
-    plans = _checked(refs, options.each)
+    plans = _check_scenarios(refs, options.each)
     planned = [
         Planned(plan.name, ref, number + 1, (plan.load.warmup_ns + plan.load.duration_ns) / NS)
         for number in range(options.repeat)
@@ -56,42 +56,42 @@ def run_suite(options: SuiteOptions) -> Suite:
     ]
     budget_s = None if options.budget_ns is None else options.budget_ns / NS
     started, began = timestamp(datetime.now(UTC)), time.monotonic()
-    runs, interrupted = _made(planned, options.each, budget_s)
+    runs, interrupted = _run_all(planned, options.each, budget_s)
     took_s = time.monotonic() - began
     return Suite(options.each.label, started, tuple(runs), took_s, budget_s, left_out, interrupted)
 
 
-def _made(planned: Sequence[Planned], each: RunOptions, budget_s: float | None) -> tuple[list[Made], bool]:
-    """What became of each, and whether somebody interrupted."""
+def _run_all(planned: Sequence[Planned], each: RunOptions, budget_s: float | None) -> tuple[list[Made], bool]:
+    """How each run ended, and whether the suite was interrupted."""
     runs: list[Made] = []
     began = time.monotonic()
-    with Course() as course:
+    with RunSequence() as sequence:
         for at, one in enumerate(planned):
             left_s = None if budget_s is None else budget_s - (time.monotonic() - began)
-            why = INTERRUPTED if course.interrupted else no_room(one, left_s, overhead_s(runs))
+            why = INTERRUPTED if sequence.interrupted else no_room(one, left_s, overhead_s(runs))
             place = f"{at + 1} of {len(planned)}: {one.scenario}"
             if why:
                 runs.append(Made(one, None, why))
                 sys.stderr.write(f"not run {place}: {why}\n")
                 continue
             sys.stderr.write(f"run {place} ({format_duration(one.planned_s * NS)})\n")
-            runs.append(_run(course, one, each))
+            runs.append(_run(sequence, one, each))
             sys.stderr.write(f"    {runs[-1].outcome}: {runs[-1].why}\n")
-    return runs, course.interrupted
+    return runs, sequence.interrupted
 
 
-def _run(course: Course, planned: Planned, each: RunOptions) -> Made:
-    ended = course.run(replace(each, scenario=planned.ref))
+def _run(sequence: RunSequence, planned: Planned, each: RunOptions) -> Made:
+    ended = sequence.run(replace(each, scenario=planned.ref))
     why = why_of(ended.manifest, ended.exit_code, ended.last_words)
     path = "" if ended.run is None else str(ended.run.path)
     return Made(planned, ended.exit_code, why, ended.manifest, path, ended.took_s)
 
 
-def _gathered(refs: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Every scenario that is meant, each once, in the order given; what else lay in the folders.
+def _find_scenarios(refs: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Every scenario of the arguments, once each, in the order given; and the other files of the folders.
 
     Raises:
-        ConfigError: a name or a path means nothing, or a folder holds no scenario.
+        ConfigError: a name or a path does not exist, or a folder has no scenario.
     """
     found: dict[Path, str] = {}
     left_out: dict[str, str] = {}
@@ -114,7 +114,7 @@ def _gathered(refs: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     return list(found.values()), left_out
 
 
-def _checked(refs: Sequence[str], each: RunOptions) -> list[tuple[str, Scenario]]:
+def _check_scenarios(refs: Sequence[str], each: RunOptions) -> list[tuple[str, Scenario]]:
     """Every scenario, read and checked as a run would.
 
     Raises:
@@ -131,22 +131,22 @@ def _checked(refs: Sequence[str], each: RunOptions) -> list[tuple[str, Scenario]
         try:
             plans.append((ref, prepare(replace(each, scenario=ref)).scenario))
         except ConfigError as error:
-            problems += [_placed(problem, ref) for problem in error.problems]
+            problems += [_with_scenario(problem, ref) for problem in error.problems]
     problems += _same_names(plans)
     if problems:
         raise ConfigError(dict.fromkeys(problems))
     return plans
 
 
-def _placed(problem: Problem, ref: str) -> Problem:
-    """A problem with its scenario, where it does not say which: an option may fit some and not others."""
+def _with_scenario(problem: Problem, ref: str) -> Problem:
+    """A problem that names its scenario: an option may fit some scenarios and not others."""
     if Path(ref).name in problem.where:
         return problem
     return replace(problem, where=f"{ref}: {problem.where}" if problem.where else ref)
 
 
 def _same_names(plans: Sequence[tuple[str, Scenario]]) -> list[Problem]:
-    """Of two scenarios with the same name nobody could tell the runs apart."""
+    """Two scenarios must not have the same name: nobody could tell their runs apart."""
     first: dict[str, str] = {}
     problems = []
     for ref, plan in plans:

@@ -1,8 +1,8 @@
 """The same run under plain ``locust -f``: Locust's command line and web page, our start, end and verdict.
 
-Importing this module attaches it to Locust's events. ``-u -r -t -H`` take the place of connections, connect
-rate, duration and target; what is not given comes from the scenario. Locust's own run time is switched off:
-its last reports get lost on the way (a fixed half second, then it kills its listener).
+Importing this module attaches it to Locust's events. ``-u -r -t -H`` replace connections, connect rate,
+duration and target; what is not given comes from the scenario. Locust's own run time is switched off: it
+loses the last reports (it waits a fixed half second, then kills its listener).
 """
 
 from __future__ import annotations
@@ -16,10 +16,17 @@ from gevent.event import Event
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtest.drive.master import Master
-from loadtest.drive.swarm import Alone, Ending, Lead, Order, expect_workers, has_tasks
+from loadtest.drive.coordinator import (
+    Coordinator,
+    DriveResult,
+    LocalCoordinator,
+    RunSpec,
+    expect_workers,
+    has_tasks,
+)
+from loadtest.drive.master import MasterCoordinator
 from loadtest.drive.user import AgentUser, WebSocketUser
-from loadtest.drive.worker import Follow
+from loadtest.drive.worker import ShardWorker
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.plan.secrets import secrets_of
@@ -32,10 +39,10 @@ from loadtest.streams import let_readers_leave
 __all__ = ["AgentUser", "WebSocketUser"]
 
 CLOSED_WITHIN_S = 30.0
-"""How long a run that was interrupted may take to be judged and written."""
+"""Seconds that an interrupted run may take to be judged and written."""
 
 
-class PlainRun:
+class PlainLocustRun:
     """One run of a locustfile, from Locust's ``test_start`` to the verdict."""
 
     def __init__(self, environment: Any, options: RunOptions) -> None:
@@ -43,16 +50,16 @@ class PlainRun:
         self.options = options
         self.prepared: Prepared | None = None
         self.recording: Recording | None = None
-        self.lead: Lead | None = None
+        self.coordinator: Coordinator | None = None
         self.interrupted = False
         self.closed = Event()
         environment.events.test_start.add_listener(self._on_start)
         environment.events.quitting.add_listener(self._on_quitting)
 
     def _on_start(self, **_kwargs: Any) -> None:
-        """Locust is about to start its users: make the run they will take part in.
+        """Locust is about to start its users: make the run in which they take part.
 
-        From its page it may be a second one, of which the end of the first says nothing.
+        From Locust's page it may be a second run; what the first left here must not count for it.
         """
         self.closed.clear()
         self.interrupted = False
@@ -71,15 +78,15 @@ class PlainRun:
         if has_tasks(environment):
             recording.driven_by_tasks()
         start_target(prepared)
-        place = prepared.place()
-        recording.found(place)
-        order = Order(recording.folder.id, prepared.scenario, place, prepared.step_ns)
+        endpoint = prepared.endpoint()
+        recording.found(endpoint)
+        spec = RunSpec(recording.folder.id, prepared.scenario, endpoint, prepared.step_ns)
         if isinstance(environment.runner, MasterRunner):
-            self.lead = Master(environment, order, recording.take)
-            self.lead.send_plan()
+            self.coordinator = MasterCoordinator(environment, spec, recording.take)
+            self.coordinator.send_plan()
         else:
-            self.lead = Alone(environment, order, recording.take)
-        recording.stop = self.lead.stop
+            self.coordinator = LocalCoordinator(environment, spec, recording.take)
+        recording.stop = self.coordinator.stop
         gevent.spawn(self._watch)
 
     def _fail(self, error: LoadtestError) -> None:
@@ -92,10 +99,10 @@ class PlainRun:
         gevent.spawn(self.environment.runner.quit)
 
     def _watch(self) -> None:
-        assert self.lead is not None  # noqa: S101 - made before this greenlet
-        self.lead.over.wait()
+        assert self.coordinator is not None  # noqa: S101 - made before this greenlet
+        self.coordinator.over.wait()
         try:
-            self.environment.process_exit_code = self._close(self.lead.ending)
+            self.environment.process_exit_code = self._close(self.coordinator.result)
         except Exception as error:
             sys.stderr.write(f"loadtest: internal error: {error}; nothing may be concluded from this run\n")
             self.environment.process_exit_code = int(Exit.INTERNAL)
@@ -106,22 +113,22 @@ class PlainRun:
         else:
             self.environment.runner.stop()
 
-    def _close(self, ending: Ending) -> int:
+    def _close(self, result: DriveResult) -> int:
         recording, self.recording = self.recording, None
         if recording is None:
             return int(self.environment.process_exit_code or Exit.INTERNAL)
-        run = recording.close(ending, interrupted=self.interrupted)
+        run = recording.close(result, interrupted=self.interrupted)
         recording.prepared.closing.close()
         show_run(run, quiet=False)
         return exit_code_of(run)
 
     def _on_quitting(self, **_kwargs: Any) -> None:
-        """Locust leaves. If the run is not over, somebody interrupted it."""
-        lead = self.lead
-        if lead is not None and not lead.over.is_set():
+        """Locust quits. If the run is not over, it was interrupted."""
+        coordinator = self.coordinator
+        if coordinator is not None and not coordinator.over.is_set():
             self.interrupted = True
-            lead.stop()
-        if lead is not None:
+            coordinator.stop()
+        if coordinator is not None:
             self.closed.wait(timeout=CLOSED_WITHIN_S)
 
 
@@ -140,7 +147,7 @@ def _scenario_of(environment: Any) -> str:
 
 
 def _options_of(environment: Any, given: Any) -> RunOptions:
-    """What was given on Locust's command line, in our words."""
+    """The options of Locust's command line as ours."""
     return RunOptions(
         scenario=_scenario_of(environment),
         target=given.host or None,
@@ -158,7 +165,7 @@ def _attach(environment: Any, **_kwargs: Any) -> None:
         return
     let_readers_leave()
     if isinstance(environment.runner, WorkerRunner):
-        Follow(environment, scenario_from_settings)
+        ShardWorker(environment, scenario_from_settings)
         return
     given = environment.parsed_options
     try:
@@ -174,4 +181,4 @@ def _attach(environment: Any, **_kwargs: Any) -> None:
     given.num_users = users
     given.spawn_rate = users
     given.run_time = None
-    PlainRun(environment, options)
+    PlainLocustRun(environment, options)

@@ -1,4 +1,4 @@
-"""Locust's web page on loopback: to look at, and to stop the run, which then says so."""
+"""Locust's web page on loopback: shows the run, and can stop it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Answer = tuple[dict[str, object], int]
 
 @contextmanager
 def web_page(environment: Any, stopped: Callable[[str], object]) -> Iterator[None]:
-    """Serve the page; ``stopped`` is called, with who asked for it, where somebody stops the run there."""
+    """Serve the page; ``stopped`` is called with the page's name when somebody stops the run there."""
     port = free_port("127.0.0.1")
-    # Locust's page reads the command line again, at every request, and would not know our options.
+    # Locust's page parses the command line again at every request, and does not know our options.
     arguments, sys.argv = sys.argv, sys.argv[:1]
     try:
         web_ui = environment.create_web_ui("127.0.0.1", port)
@@ -36,7 +36,7 @@ def web_page(environment: Any, stopped: Callable[[str], object]) -> Iterator[Non
 
 
 def _listens(web_ui: Any) -> bool:
-    """Whether the page can be asked for; Locust's server starts in a greenlet of its own, and may fail."""
+    """Whether the page is served; Locust's server starts in a greenlet of its own, and may fail."""
     while not web_ui.greenlet.ready():
         server = getattr(web_ui, "server", None)
         if server is not None and server.started:
@@ -46,7 +46,7 @@ def _listens(web_ui: Any) -> bool:
 
 
 def _guarded(port: int, stopped: Callable[[str], object]) -> Answer | None:
-    """The answer to what the page itself must not answer; None for what it may."""
+    """Our answer to a request that the page itself must not answer; None if it may."""
     from flask import request
 
     origin = request.headers.get("Origin")
@@ -60,22 +60,22 @@ def _guarded(port: int, stopped: Callable[[str], object]) -> Answer | None:
 
 
 def refusal(port: int, method: str, path: str, host: str, origin: str | None) -> str | None:
-    """Why a request is refused; None where it may come: a look from this machine, or a stop.
+    """Why a request is refused; None if it is allowed: reading from this machine, or a stop.
 
-    A name that somebody has led to loopback, and a form of another page, ask as the browser's user.
+    A foreign name that resolves to loopback, and a form on another page, act with the browser's rights.
     """
     own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
     if host.lower() not in own:
-        return "this page is asked for by the address of this machine only"
+        return "this page is served under the address of this machine only"
     if method in {"GET", "HEAD", "OPTIONS"}:
         return None
     if origin is not None and origin.lower() not in {f"http://{each}" for each in own}:
-        return "another page may not ask for this"
+        return "a request from another page is refused"
     return None if path == "/stop" else "the load follows its plan; all that can be done here is to stop it"
 
 
 def free_port(host: str) -> int:
-    """A port that was free a moment ago: ZeroMQ through Locust cannot tell which one it took."""
+    """A port that was free a moment ago: through Locust, ZeroMQ cannot tell which port it took."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.bind((host, 0))

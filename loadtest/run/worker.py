@@ -14,20 +14,21 @@ import locust  # noqa: F401 - patches the standard library before anything opens
 from locust.env import Environment
 from locust.event import Events
 
-from loadtest.drive.generator import raise_file_limit
-from loadtest.drive.worker import Follow
+from loadtest.drive.generator_health import raise_file_limit
+from loadtest.drive.worker import ShardWorker
 from loadtest.errors import PATIENCE_S, Exit, LoadtestError
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.run.options import host_and_port
 from loadtest.run.runner import ScenarioUser
 
 CONNECTIONS_EXPECTED = 20_000
+"""For the limit of open files."""
 
 
 def work(master: str, *, child: bool) -> int:
-    """Join the master at HOST:PORT, do one run's share, and return the exit code.
+    """Join the master at HOST:PORT, drive one shard of its run, and return the exit code.
 
-    ``child``: started by the master itself; ends when its standard input does, so that it never outlives it.
+    ``child``: the master started it; it ends when its standard input does, so that it never outlives it.
 
     Raises:
         ConfigError: ``master`` is not HOST:PORT.
@@ -39,22 +40,22 @@ def work(master: str, *, child: bool) -> int:
     )
     _allow_many_files()
     if child:
-        # Before it joins: a master that is gone would be tried for a minute.
+        # Before it joins: it would try to reach a master that is gone for a minute.
         gevent.spawn(_end_with_parent)
     environment = Environment(user_classes=[ScenarioUser], events=Events())  # type: ignore[no-untyped-call]  # Locust has no annotation there
     try:
         runner = environment.create_worker_runner(host, port)
     except (OSError, ConnectionError) as error:
         raise LoadtestError(f"the master at {master} could not be reached: {error}") from error
-    Follow(environment, scenario_from_settings)
-    interrupted = (lambda: None) if child else _leaves_when_asked_again()
+    ShardWorker(environment, scenario_from_settings)
+    interrupted = (lambda: None) if child else _interrupt_handler()
     gevent.signal_handler(signal.SIGINT, interrupted)
     runner.greenlet.join()
     return Exit.PASS
 
 
-def _leaves_when_asked_again() -> Callable[[], None]:
-    """What Ctrl-C does: the master ends the run, and may share our terminal; a second one leaves it."""
+def _interrupt_handler() -> Callable[[], None]:
+    """The handler of Ctrl-C: the master, which may share our terminal, ends the run; a second one ends us."""
     first_s: list[float] = []
 
     def interrupted() -> None:
@@ -62,13 +63,13 @@ def _leaves_when_asked_again() -> Callable[[], None]:
             os._exit(Exit.INTERRUPTED)
         if not first_s:
             first_s.append(time.monotonic())
-            sys.stderr.write("loadtest: the master ends the run; again to leave without its word\n")
+            sys.stderr.write("loadtest: the master ends the run; again to leave at once\n")
 
     return interrupted
 
 
 def _allow_many_files() -> None:
-    """As many files as this machine allows: the plan is not known yet."""
+    """Allow as many open files as possible: the plan is not known yet."""
     try:
         raise_file_limit(CONNECTIONS_EXPECTED)
     except LoadtestError:

@@ -16,7 +16,7 @@ from tests.run.test_ab import A, B, InTurns
 
 @pytest.fixture(autouse=True)
 def course(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[InTurns]]:
-    monkeypatch.setattr(module, "Course", InTurns)
+    monkeypatch.setattr(module, "RunSequence", InTurns)
     # The page with its pictures takes seconds, and has tests of its own.
     monkeypatch.setattr(cli, "FILES", {name: FILES[name] for name in FILES if name != "html"})
     InTurns.asked, InTurns.folder = [], tmp_path / "results"

@@ -13,7 +13,7 @@ from tests.run.test_search import Capacity
 
 @pytest.fixture(autouse=True)
 def _no_real_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Course", Capacity)
+    monkeypatch.setattr(module, "RunSequence", Capacity)
     Capacity.asked = []
 
 

@@ -13,7 +13,7 @@ from tests.run.test_suite import Pretended, scenarios
 
 @pytest.fixture(autouse=True)
 def _no_real_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Course", Pretended)
+    monkeypatch.setattr(module, "RunSequence", Pretended)
 
 
 def test_the_summary_goes_to_the_screen_to_a_folder_and_to_a_file(

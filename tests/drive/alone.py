@@ -1,4 +1,4 @@
-"""One process's share of a run, driven here: real connections to a real simulator, without Locust's users."""
+"""One process's shard of a run, driven here: real connections to a real simulator, without Locust's users."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import gevent
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.drive.context import Assignment
-from loadtest.drive.endpoint import find_place
-from loadtest.drive.shard import Share
-from loadtest.drive.swarm import make_clock
+from loadtest.drive.context import ShardAssignment
+from loadtest.drive.coordinator import make_clock
+from loadtest.drive.endpoint import resolve_endpoint
+from loadtest.drive.shard import Shard
 from loadtest.measure.interval import OUTCOMES, Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.scenario import Scenario
@@ -32,14 +32,14 @@ url = "simulator"
 
 HANGS_AFTER_S = 60.0
 
-Meanwhile = Callable[[Share], Any]
+Meanwhile = Callable[[Shard], Any]
 
 
 @dataclass(frozen=True)
 class Driven:
-    """What a share measured."""
+    """What a shard measured."""
 
-    share: Share
+    shard: Shard
     intervals: list[Interval]
     totals: Totals
     took_s: float
@@ -77,11 +77,11 @@ def scenario_of(folder: Path, text: str) -> Scenario:
     return load_scenario(path)
 
 
-def share_of(scenario: Scenario, url: str, take: Callable[[Interval], None]) -> Share:
-    """A share of all users that is not begun."""
+def shard_of(scenario: Scenario, url: str, take: Callable[[Interval], None]) -> Shard:
+    """A shard of all users that is not begun."""
     users = range(Schedule(scenario.load, scenario.traffic).users)
-    place = find_place(scenario.target, url + scenario.protocol.connect.path)
-    return Share(Assignment("a-run", scenario, place, users), make_clock(0), take)
+    endpoint = resolve_endpoint(scenario.target, url + scenario.protocol.connect.path)
+    return Shard(ShardAssignment("a-run", scenario, endpoint, users), make_clock(0), take)
 
 
 def drive(
@@ -92,18 +92,18 @@ def drive(
     ``before`` is called before it begins, ``meanwhile`` in a greenlet of its own once it has begun.
     """
     intervals: list[Interval] = []
-    share = share_of(scenario, url, intervals.append)
+    shard = shard_of(scenario, url, intervals.append)
     if before is not None:
-        before(share)
-    began_ns = share.now()
-    share.begin(began_ns)
-    other = gevent.spawn(meanwhile, share) if meanwhile is not None else None
-    assert share.reported.wait(HANGS_AFTER_S), "the share did not come to its end"
-    took_s = (share.now() - began_ns) / NS
+        before(shard)
+    began_ns = shard.context.now()
+    shard.begin(began_ns)
+    other = gevent.spawn(meanwhile, shard) if meanwhile is not None else None
+    assert shard.reported.wait(HANGS_AFTER_S), "the shard did not come to its end"
+    took_s = (shard.context.now() - began_ns) / NS
     if other is not None:
         other.get()
-    assert share.crash is None, share.crash
+    assert shard.crash is None, shard.crash
     totals = Totals()
     for interval in intervals:
         totals.add(interval)
-    return Driven(share, intervals, totals, took_s)
+    return Driven(shard, intervals, totals, took_s)

@@ -1,4 +1,4 @@
-"""What drive's tests share: pollers that are always stopped, certificates, Locust without its patches.
+"""What drive's tests shard: pollers that are always stopped, certificates, Locust without its patches.
 
 Locust patches the standard library when it is imported, and would slow or break whoever shares this process.
 Our connections need none of it: their sockets lie under gevent's feet.

@@ -1,12 +1,12 @@
-"""A share without sockets, whose time passes when a test says so."""
+"""A shard and its context without sockets, whose time passes when a test says so."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from loadtest.drive.agenda import Agenda
-from loadtest.drive.connection import Stage
+from loadtest.drive.connection import ConnectionState
+from loadtest.drive.poller import Timers
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.scenario import Reconnect
 from loadtest.speak.session import Refused
@@ -17,15 +17,15 @@ MS = 1_000_000
 
 
 class FakePoller:
-    """An agenda, and a clock that stands still in between. Takes the place of a ``Poller``."""
+    """Timers, and a clock that stands still in between. Takes the place of a ``Poller``."""
 
     def __init__(self, now: Callable[[], int] | None = None) -> None:
-        self.agenda = Agenda()
+        self.timers = Timers()
         self.now_ns = 0
         self.running = False
         self.lag_ns = 0
         self.patient = False
-        self.opening = 0
+        self.connecting = 0
         self.on_crash: Any = None
 
     def now(self) -> int:
@@ -42,17 +42,17 @@ class FakePoller:
 
     def run(self, until_ns: int) -> None:
         """Let time pass, and do what falls due in it when it does."""
-        while (due_ns := self.agenda.next_ns) is not None and due_ns <= until_ns:
+        while (due_ns := self.timers.next_ns) is not None and due_ns <= until_ns:
             self.now_ns = max(self.now_ns, due_ns)
-            self.agenda.run(self.now_ns)
+            self.timers.run(self.now_ns)
         self.now_ns = max(self.now_ns, until_ns)
 
 
 class FakeSession:
     """The turns in flight of a ``FakeConnection``."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, user: int) -> None:
+        self.user = user
         self.turns: dict[int, Turn] = {}
         self.followed: list[FakeSession] = []
 
@@ -67,13 +67,13 @@ class FakeSession:
 class FakeConnection:
     """A connection whose every event is brought about by a test."""
 
-    def __init__(self, world: Any, number: int) -> None:
+    def __init__(self, world: Any, user: int) -> None:
         self.world = world
-        self.number = number
-        self.session = FakeSession(number)
-        self.stage = Stage.WAITING
+        self.user = user
+        self.session = FakeSession(user)
+        self.state = ConnectionState.NEW
         self.refusal: Refused | None = None
-        self.again = False
+        self.is_reconnect = False
         self.tap: Any = None
         self.on_ready: Any = None
         self.on_closed: Any = None
@@ -83,29 +83,29 @@ class FakeConnection:
 
     @property
     def is_open(self) -> bool:
-        return self.stage is Stage.SPEAKING
+        return self.state is ConnectionState.UPGRADED
 
     def connect(self) -> None:
-        self.stage = Stage.OPENING
+        self.state = ConnectionState.CONNECTING
 
     def ready(self) -> None:
         """The target lets it in."""
-        self.stage = Stage.SPEAKING
+        self.state = ConnectionState.UPGRADED
         recorder = self.world.recorder
-        recorder.instant("last_back" if self.again else "last_ready", self.world.now())
+        recorder.instant("last_back" if self.is_reconnect else "last_ready", self.world.now())
         self.on_ready(self)
 
     def refuse(self) -> None:
         """The target does not."""
         self.refusal = Refused("upgrade", "no")  # type: ignore[arg-type]  # any layer will do
-        self.stage = Stage.CLOSED
+        self.state = ConnectionState.CLOSED
         self.on_closed(self)
 
     def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any]) -> Turn:
         assert self.is_open
         part = self.world.recorder.metrics_at(intended_ns)
         part.turns_begun += 1
-        turn = Turn(seq, self.number, position, f"turn-{seq}", intended_ns, part)
+        turn = Turn(seq, self.user, position, f"turn-{seq}", intended_ns, part)
         turn.sent_ns = self.world.now()
         self.session.turns[seq] = turn
         self.begun.append((seq, position, intended_ns))
@@ -121,19 +121,19 @@ class FakeConnection:
 
     def lose(self, outcome: Outcome = Outcome.LOST) -> None:
         """It breaks: every turn in flight ends with it."""
-        self.stage = Stage.CLOSED
+        self.state = ConnectionState.CLOSED
         while self.session.turns:
             self.answer(outcome=outcome)
         self.on_closed(self)
 
     def close(self) -> None:
         """We leave; the peer answers at once."""
-        if self.stage is not Stage.CLOSED:
+        if self.state is not ConnectionState.CLOSED:
             self.lose(Outcome.ABANDONED)
 
 
 class World:
-    """What traffic and stays ask of a share."""
+    """What traffic and users read, and what they ask of their shard."""
 
     def __init__(self, **settings: Any) -> None:
         self.poller = FakePoller()
@@ -162,10 +162,10 @@ class World:
     def may_be_done(self) -> None:
         self.asked += 1
 
-    def stay_over(self) -> None:
+    def user_over(self) -> None:
         self.over += 1
 
-    def refused_at_first(self) -> None:
+    def first_attempt_refused(self) -> None:
         self.refused_ones += 1
 
     def new_connection(self, user: int, values: dict[str, Any]) -> FakeConnection:

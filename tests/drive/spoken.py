@@ -9,7 +9,7 @@ from websockets.frames import Opcode
 from loadtest.drive.connection import Connection
 from loadtest.drive.poller import READ, WRITE
 from loadtest.speak.turn import Turn
-from tests.drive.standing_in import HandPoller, Line, Stage, agreed, frame, frames_in, scenario_of
+from tests.drive.standing_in import FakeContext, HandPoller, Line, agreed, frame, frames_in, scenario_of
 
 FD = 7
 
@@ -17,12 +17,12 @@ FD = 7
 class Spoken:
     """One connection, and all it tells. It is open unless it was made with ``is_open`` False."""
 
-    def __init__(self, *, is_open: bool = True, stage: Stage | None = None, **scenario: Any) -> None:
+    def __init__(self, *, is_open: bool = True, context: FakeContext | None = None, **scenario: Any) -> None:
         self.line = Line(FD)
-        self.stage = stage or Stage(scenario_of(**scenario), lines=[self.line])
-        self.poller: HandPoller = self.stage.hand_poller
-        self.metrics = self.stage.recorder.metrics
-        self.connection = Connection(self.stage, 3, {"user.id": "anna"})
+        self.context = context or FakeContext(scenario_of(**scenario), lines=[self.line])
+        self.poller: HandPoller = self.context.hand_poller
+        self.metrics = self.context.recorder.metrics
+        self.connection = Connection(self.context, 3, {"user.id": "anna"})
         self.ready = 0
         self.closed = 0
         self.turns: list[Turn] = []
@@ -43,7 +43,7 @@ class Spoken:
 
     @property
     def now(self) -> int:
-        return self.stage.hand.ns
+        return self.context.hand.ns
 
     def open(self, *headers: str, rest: bytes = b"") -> None:
         """The target takes the connection and agrees to the upgrade."""
@@ -81,4 +81,4 @@ class Spoken:
         return [payload for opcode, payload in self.frames if opcode is Opcode.TEXT]
 
     def counts(self, prefix: str = "") -> dict[str, int]:
-        return self.stage.counts(prefix)
+        return self.context.counts(prefix)

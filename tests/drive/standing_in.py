@@ -1,4 +1,4 @@
-"""Stand-ins for what lies around a connection: share, poller, transport and clock, moved by the test."""
+"""Stand-ins for what lies around a connection: shard, poller, transport and clock, moved by the test."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
-from loadtest.drive.context import Assignment, Terms
-from loadtest.drive.endpoint import Place
+from loadtest.drive.context import Context, ShardAssignment
+from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.observations import Observations
 from loadtest.drive.poller import READ, WRITE, OnReady, Poller
 from loadtest.drive.transport import Address, Transport
 from loadtest.measure.clock import Clock
@@ -59,10 +60,10 @@ def scenario_of(
     )
 
 
-def place_of(address: Address = NOWHERE, path: str = "/ws", **parts: Any) -> Place:
-    """A place at an address."""
+def endpoint_of(address: Address = NOWHERE, path: str = "/ws", **parts: Any) -> Endpoint:
+    """An endpoint at an address."""
     known: dict[str, Any] = {"server_name": "localhost", "tls": None, "resolve_ns": None, **parts}
-    return Place(url=f"ws://test{path}", address=address, host_header="test:9", path=path, **known)
+    return Endpoint(url=f"ws://test{path}", address=address, host_header="test:9", path=path, **known)
 
 
 class HandClock:
@@ -107,7 +108,7 @@ class HandPoller(Poller):
 
     def pass_until(self, at_ns: int) -> None:
         """Let time pass; what is due is done at its instant."""
-        while (due_ns := self.agenda.next_ns) is not None and due_ns <= at_ns:
+        while (due_ns := self.timers.next_ns) is not None and due_ns <= at_ns:
             self.clock.ns = max(self.clock.ns, due_ns)
             self._work()
         self.clock.ns = at_ns
@@ -159,37 +160,15 @@ class Line:
         self.closed = True
 
 
-class Stage(Terms):
-    """What a connection knows of its share; time, readiness and the other end are the test's."""
+class NotedObservations(Observations):
+    """Observations in the order in which they were made."""
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        *,
-        place: Place | None = None,
-        poller: Poller | None = None,
-        clock: Clock | None = None,
-        lines: Iterable[Line | OSError] | None = None,
-    ) -> None:
-        self.hand = HandClock()
-        clock = clock or Clock(wall=False, tick=self.hand)
-        super().__init__(Assignment("a-run", scenario, place or place_of(), range(8)), clock)
-        self.hand_poller = HandPoller(self.hand)
-        self.poller = poller or self.hand_poller
-        self.recorder = Recorder(clock.now(), 0, scenario.load.duration_ns)
+    def __init__(self) -> None:
+        super().__init__()
         self.servers: list[tuple[str, str | None]] = []
         self.refusals: list[Refused] = []
         self.still_opening: list[str] = []
         self.reasons: list[tuple[int, str]] = []
-        self._lines = None if lines is None else deque(lines)
-
-    def open_transport(self, user: int) -> Transport:
-        if self._lines is None:
-            return super().open_transport(user)
-        line = self._lines.popleft()
-        if isinstance(line, OSError):
-            raise line
-        return line  # type: ignore[return-value]  # a stand-in
 
     def saw_server(self, server: str, subprotocol: str | None) -> None:
         self.servers.append((server, subprotocol))
@@ -202,6 +181,36 @@ class Stage(Terms):
 
     def saw_close(self, code: int, reason: str) -> None:
         self.reasons.append((code, reason))
+
+
+class FakeContext(Context):
+    """What a connection reads; time, readiness and the other end are the test's."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        endpoint: Endpoint | None = None,
+        poller: Poller | None = None,
+        clock: Clock | None = None,
+        lines: Iterable[Line | OSError] | None = None,
+    ) -> None:
+        self.hand = HandClock()
+        clock = clock or Clock(wall=False, tick=self.hand)
+        self.hand_poller = HandPoller(self.hand)
+        assignment = ShardAssignment("a-run", scenario, endpoint or endpoint_of(), range(8))
+        super().__init__(assignment, clock, lambda _now: poller or self.hand_poller)
+        self.recorder = Recorder(clock.now(), 0, scenario.load.duration_ns)
+        self.observations: NotedObservations = NotedObservations()
+        self._lines = None if lines is None else deque(lines)
+
+    def open_transport(self, user: int) -> Transport:
+        if self._lines is None:
+            return super().open_transport(user)
+        line = self._lines.popleft()
+        if isinstance(line, OSError):
+            raise line
+        return line  # type: ignore[return-value]  # a stand-in
 
     def counts(self, prefix: str = "") -> dict[str, int]:
         """Counters that are not 0, over all parts, without the prefix."""

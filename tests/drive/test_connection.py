@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Opcode
 
-from loadtest.drive import incoming
-from loadtest.drive.connection import NORMAL_CLOSE, Connection, Stage
-from loadtest.drive.incoming import MOST_READS
+from loadtest.drive import connection as connection_module
+from loadtest.drive.connection import MAX_CATCH_UP_READS, NORMAL_CLOSE, Connection, ConnectionState
 from loadtest.drive.poller import READ, WRITE
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Connect, Step
@@ -35,9 +34,9 @@ PINGED = Traffic(ping_ns=SECOND)
 def test_a_protocol_without_ready_steps_is_ready_with_the_upgrade() -> None:
     spoken = Spoken(is_open=False)
     spoken.connection.connect()
-    assert spoken.connection.stage is Stage.OPENING
+    assert spoken.connection.state is ConnectionState.CONNECTING
     assert not spoken.connection.is_open
-    spoken.stage.hand.ns += 5
+    spoken.context.hand.ns += 5
     spoken.poller.turn(FD, WRITE)
     spoken.arrive(standing_in.agreed(bytes(spoken.line.sent), "Server: tiny"), at_ns=START + 20)
     assert spoken.connection.is_open
@@ -45,8 +44,8 @@ def test_a_protocol_without_ready_steps_is_ready_with_the_upgrade() -> None:
     assert spoken.counts("connections.") == {"attempted": 1, "established": 1, "ready": 1}
     assert spoken.metrics.total.tolist() == [20]
     assert spoken.metrics.ready.tolist() == []
-    assert spoken.stage.servers == [("tiny", None)]
-    recorder = spoken.stage.recorder
+    assert spoken.context.observations.servers == [("tiny", None)]
+    recorder = spoken.context.recorder
     assert recorder.instants == {"first_attempt": 0, "last_ready": 20}
     assert recorder.ready == 1
 
@@ -97,16 +96,16 @@ def test_a_pause_before_ready_is_waited_for() -> None:
 
 def test_a_user_who_comes_back_is_ready_again() -> None:
     spoken = Spoken(is_open=False)
-    spoken.connection.again = True
+    spoken.connection.is_reconnect = True
     spoken.open()
-    assert spoken.stage.recorder.instants == {"first_attempt": 0, "last_back": 0}
+    assert spoken.context.recorder.instants == {"first_attempt": 0, "last_back": 0}
 
 
 def test_events_of_another_user_than_the_credentials_are_foreign() -> None:
     spoken = Spoken(is_open=False)
-    spoken.connection.shown(None)
+    spoken.connection.identified(None)
     assert spoken.connection.session.user_mark is None
-    spoken.connection.shown("anna")
+    spoken.connection.identified("anna")
     spoken.open()
     spoken.hear(said("news", user_id="anna"), said("news", user_id="bert"))
     assert spoken.counts("events.")["foreign"] == 1
@@ -122,15 +121,15 @@ def test_a_no_is_counted_by_its_layer_and_kept_with_its_reason() -> None:
     spoken.poller.turn(FD, WRITE)
     assert spoken.counts("connections.") == {"attempted": 1, "refused.tcp": 1}
     assert spoken.connection.refusal is not None
-    assert [refused.layer for refused in spoken.stage.refusals] == [Layer.TCP]
+    assert [refused.layer for refused in spoken.context.observations.refusals] == [Layer.TCP]
     assert (spoken.ready, spoken.closed) == (0, 1)
-    assert spoken.connection.stage is Stage.CLOSED
+    assert spoken.connection.state is ConnectionState.CLOSED
     assert spoken.line.closed
 
 
 def test_a_socket_that_cannot_be_made_is_a_no_within_connect() -> None:
-    stage = standing_in.Stage(scenario_of(), lines=[OSError(errno.ENETUNREACH, "unreachable")])
-    spoken = Spoken(is_open=False, stage=stage)
+    context = standing_in.FakeContext(scenario_of(), lines=[OSError(errno.ENETUNREACH, "unreachable")])
+    spoken = Spoken(is_open=False, context=context)
     spoken.connection.connect()
     assert spoken.closed == 1
     assert spoken.counts("connections.") == {"attempted": 1, "refused.tcp": 1}
@@ -145,7 +144,7 @@ def test_a_target_that_closes_before_ready_refuses(code: int, layer: str) -> Non
     assert spoken.counts("connections.refused.") == {layer: 1}
     assert spoken.counts("connections.closed.") == {}
     assert (spoken.ready, spoken.closed) == (0, 1)
-    assert spoken.stage.recorder.ready == 0
+    assert spoken.context.recorder.ready == 0
 
 
 def test_a_target_that_closes_in_the_read_of_the_upgrade_refuses() -> None:
@@ -169,7 +168,7 @@ def test_a_target_that_says_nothing_is_not_ready_in_time() -> None:
     assert spoken.closed == 0
     spoken.poller.pass_until(START + 5 * SECOND)
     assert spoken.counts("connections.refused.") == {"ready": 1}
-    assert "welcome" in spoken.stage.refusals[0].reason
+    assert "welcome" in spoken.context.observations.refusals[0].reason
 
 
 def test_a_welcome_that_lies_unread_is_in_time() -> None:
@@ -221,7 +220,7 @@ def test_a_peer_that_never_stops_does_not_hold_all_others() -> None:
     spoken = Spoken()
     turn = spoken.begin()
     spoken.poller.turn()
-    for _ in range(MOST_READS + 5):
+    for _ in range(MAX_CATCH_UP_READS + 5):
         spoken.lie_unread(frame(said("ack")))
     spoken.poller.pass_until(START + 10 * SECOND)
     assert len(spoken.line.reads) == 5
@@ -230,7 +229,7 @@ def test_a_peer_that_never_stops_does_not_hold_all_others() -> None:
 
 def test_to_catch_up_is_bounded_by_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A read of frames without content takes as long as many with some."""
-    monkeypatch.setattr(incoming, "LONGEST_CATCH_UP_NS", 0)
+    monkeypatch.setattr(connection_module, "MAX_CATCH_UP_NS", 0)
     spoken = Spoken()
     spoken.begin()
     spoken.poller.turn()
@@ -337,11 +336,11 @@ def test_we_leave_with_a_close_frame_and_wait_for_the_peers() -> None:
     assert turn.outcome is Outcome.ABANDONED
     assert spoken.frames[-1] == CLOSED
     assert spoken.counts("connections.") == {"attempted": 1, "established": 1, "ready": 1, "left": 1}
-    assert spoken.stage.recorder.ready == 0
-    assert (spoken.connection.stage, spoken.closed) == (Stage.CLOSING, 0)
+    assert spoken.context.recorder.ready == 0
+    assert (spoken.connection.state, spoken.closed) == (ConnectionState.CLOSING, 0)
     spoken.hear(said("ack"))
     spoken.arrive(close_frame(1000))
-    assert (spoken.connection.stage, spoken.closed) == (Stage.CLOSED, 1)
+    assert (spoken.connection.state, spoken.closed) == (ConnectionState.CLOSED, 1)
     assert spoken.counts("connections.closed.") == {}
     assert spoken.counts("events.received") == {}
     assert [opcode for opcode, _ in spoken.frames].count(Opcode.CLOSE) == 1
@@ -351,9 +350,9 @@ def test_we_leave_with_a_close_frame_and_wait_for_the_peers() -> None:
 def test_a_peer_that_does_not_answer_our_close_frame_is_left_anyway() -> None:
     spoken = Spoken()
     spoken.connection.close()
-    spoken.poller.pass_until(START + spoken.stage.close_timeout_ns - 1)
+    spoken.poller.pass_until(START + spoken.context.close_timeout_ns - 1)
     assert spoken.closed == 0
-    spoken.poller.pass_until(START + spoken.stage.close_timeout_ns)
+    spoken.poller.pass_until(START + spoken.context.close_timeout_ns)
     assert spoken.closed == 1
     assert spoken.counts("connections.closed.") == {}
 
@@ -371,7 +370,7 @@ def test_a_peer_that_ends_the_line_instead_is_no_loss(end: bytes | Exception) ->
 
 def test_what_was_gathered_goes_out_before_the_close_frame() -> None:
     spoken = Spoken()
-    spoken.connection.say("last words")
+    spoken.connection.send("last words")
     spoken.connection.close()
     assert spoken.frames == [(Opcode.TEXT, b"last words"), CLOSED]
     spoken.poller.turn()
@@ -385,7 +384,7 @@ def test_who_leaves_while_opening_has_left() -> None:
     assert spoken.counts("connections.") == {"attempted": 1, "left": 1}
     assert spoken.closed == 1
     assert spoken.line.closed
-    assert spoken.stage.still_opening == ["tcp: no answer yet"]
+    assert spoken.context.observations.still_opening == ["tcp: no answer yet"]
     spoken.poller.pass_until(START + 60 * SECOND)
     assert spoken.counts("connections.refused.") == {}
 
@@ -403,7 +402,7 @@ def test_who_leaves_while_getting_ready_was_not_refused() -> None:
     spoken.arrive(close_frame(1000))
     assert spoken.counts("connections.") == {"attempted": 1, "established": 1, "left": 1}
     assert spoken.closed == 1
-    (told,) = spoken.stage.still_opening
+    (told,) = spoken.context.observations.still_opening
     assert told.startswith("ready: waited for a message with type = ")
     assert told.endswith("; nothing came")
 
@@ -448,7 +447,7 @@ def test_a_connection_that_nobody_listens_to_lives_and_ends() -> None:
     spoken.open()
     spoken.begin()
     spoken.arrive(b"")
-    assert spoken.connection.stage is Stage.CLOSED
+    assert spoken.connection.state is ConnectionState.CLOSED
 
 
 # ------------------------------------------------------------------ a law
@@ -470,7 +469,7 @@ def test_whatever_happens_each_turn_ends_once_and_the_connection_too(
         spoken.hear(WELCOME)
     begun: list[Turn] = []
     for step in steps:
-        spoken.stage.hand.ns += MS
+        spoken.context.hand.ns += MS
         if step == "begin" and spoken.connection.is_open:
             begun.append(spoken.begin(len(begun)))
         elif step == "flush":
@@ -501,18 +500,18 @@ def test_whatever_happens_each_turn_ends_once_and_the_connection_too(
     connections = spoken.counts("connections.")
     closed = sum(n for name, n in connections.items() if name.startswith("closed."))
     assert closed + connections.get("left", 0) == 1
-    assert (spoken.ready, spoken.closed, spoken.stage.recorder.ready) == (1, 1, 0)
+    assert (spoken.ready, spoken.closed, spoken.context.recorder.ready) == (1, 1, 0)
     assert spoken.line.closed
     assert spoken.poller.asked == {}
 
 
 def test_a_connection_is_nothing_before_it_connects() -> None:
-    stage = standing_in.Stage(scenario_of(), lines=[Line()])
-    connection = Connection(stage, 1, {})
-    assert connection.stage is Stage.WAITING
+    context = standing_in.FakeContext(scenario_of(), lines=[Line()])
+    connection = Connection(context, 1, {})
+    assert connection.state is ConnectionState.NEW
     assert not connection.is_open
     assert connection.session.state is SessionState.READYING
     connection._ping(0)
-    connection._ponged(b"", 0)
+    connection._receive_pong(b"", 0)
     connection._on_ready(READ | WRITE)
     connection.flush()

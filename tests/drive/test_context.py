@@ -11,18 +11,19 @@ from typing import Any
 
 import pytest
 
-from loadtest.drive.context import CLOSE_TIMEOUT_NS, SLOW_BUFFER, Assignment, Terms
+from loadtest.drive.context import CLOSE_TIMEOUT_NS, SLOW_BUFFER, Context, ShardAssignment
 from loadtest.drive.transport import TlsTransport, Transport
 from loadtest.measure.clock import Clock
 from loadtest.plan.protocol import Connect, Events, Protocol, TurnShape
 from loadtest.plan.scenario import Chaos, Load, Scenario, SlowReaders, Target, Traffic
 from tests.drive.peers import Listener
-from tests.drive.standing_in import MS, SECOND, place_of, scenario_of
+from tests.drive.standing_in import MS, SECOND, HandClock, HandPoller, endpoint_of, scenario_of
 
 
-def terms_of(scenario: Scenario, *, wall: bool = False, step_ns: int = 0, **place: object) -> Terms:
+def context_of(scenario: Scenario, *, wall: bool = False, step_ns: int = 0, **endpoint: object) -> Context:
     clock = Clock(wall=wall, step_ns=step_ns)
-    return Terms(Assignment("a-run", scenario, place_of(**place), range(4)), clock)
+    assignment = ShardAssignment("a-run", scenario, endpoint_of(**endpoint), range(4))
+    return Context(assignment, clock, lambda _now: HandPoller(HandClock()))
 
 
 def without_traffic() -> Scenario:
@@ -32,12 +33,12 @@ def without_traffic() -> Scenario:
 def test_the_plan_is_taken_over() -> None:
     traffic = Traffic(burst=3, every_ns=5, timeout_ns=7 * SECOND, turns=9, ping_ns=11)
     target = Target(url="ws://test", compression=True, connect_timeout_ns=13, max_message_bytes=17)
-    terms = terms_of(scenario_of(traffic=traffic, target=target, encoding="binary"))
-    assert (terms.burst, terms.think_ns, terms.timeout_ns) == (3, 5, 7 * SECOND)
-    assert (terms.turns_per_connection, terms.ping_ns) == (9, 11)
-    assert (terms.compression, terms.connect_timeout_ns, terms.max_message_bytes) == (True, 13, 17)
-    assert terms.binary
-    assert terms.host_header == "test:9"
+    context = context_of(scenario_of(traffic=traffic, target=target, encoding="binary"))
+    assert (context.burst, context.think_ns, context.timeout_ns) == (3, 5, 7 * SECOND)
+    assert (context.turns_per_connection, context.ping_ns) == (9, 11)
+    assert (context.compression, context.connect_timeout_ns, context.max_message_bytes) == (True, 13, 17)
+    assert context.binary
+    assert context.host_header == "test:9"
 
 
 ONE_REPLY = dataclasses.replace(
@@ -47,8 +48,8 @@ ONE_REPLY = dataclasses.replace(
 
 
 def test_reads_may_wait_where_one_reply_is_timed_by_the_kernel() -> None:
-    assert terms_of(ONE_REPLY, wall=True).reads_may_wait
-    assert not terms_of(ONE_REPLY, wall=False).reads_may_wait
+    assert context_of(ONE_REPLY, wall=True).reads_may_wait
+    assert not context_of(ONE_REPLY, wall=False).reads_may_wait
 
 
 @pytest.mark.parametrize(
@@ -61,24 +62,24 @@ def test_reads_may_wait_where_one_reply_is_timed_by_the_kernel() -> None:
     ],
 )
 def test_reads_do_not_wait_where_something_may_depend_on_them(changed: dict[str, Any]) -> None:
-    assert not terms_of(dataclasses.replace(ONE_REPLY, **changed), wall=True).reads_may_wait
+    assert not context_of(dataclasses.replace(ONE_REPLY, **changed), wall=True).reads_may_wait
 
 
 def test_a_plan_without_traffic_only_holds() -> None:
-    terms = terms_of(without_traffic())
-    assert (terms.burst, terms.think_ns, terms.turns_per_connection, terms.ping_ns) == (1, 0, None, 0)
-    assert terms.timeout_ns == CLOSE_TIMEOUT_NS
-    assert terms.row(5) == {}
+    context = context_of(without_traffic())
+    assert (context.burst, context.think_ns, context.turns_per_connection, context.ping_ns) == (1, 0, None, 0)
+    assert context.timeout_ns == CLOSE_TIMEOUT_NS
+    assert context.row(5) == {}
 
 
 def test_a_traffic_that_sends_nothing_has_no_number_of_turns_to_wait_for() -> None:
-    assert terms_of(scenario_of(traffic=Traffic(turns=0))).turns_per_connection is None
+    assert context_of(scenario_of(traffic=Traffic(turns=0))).turns_per_connection is None
 
 
 def test_a_scenarios_own_message_goes_before_the_protocols() -> None:
-    assert terms_of(scenario_of(message="protocol")).compiled_protocol.template.text == "protocol"
+    assert context_of(scenario_of(message="protocol")).compiled_protocol.template.text == "protocol"
     own = scenario_of(message="protocol", traffic=Traffic(message="own"))
-    assert terms_of(own).compiled_protocol.template.text == "own"
+    assert context_of(own).compiled_protocol.template.text == "own"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_targets_own_subprotocols_go_before_the_protocols(
     scenario = scenario_of(
         connect=Connect(subprotocols=("protocols",)), target=Target(url="ws://test", subprotocols=own)
     )
-    assert terms_of(scenario).doorkeeper.door({}).subprotocols == offered
+    assert context_of(scenario).credential_provider.credentials({}).subprotocols == offered
 
 
 # ------------------------------------------------------------------ rows
@@ -98,54 +99,54 @@ def test_a_targets_own_subprotocols_go_before_the_protocols(
 
 def test_rows_are_used_in_turn() -> None:
     rows = ({"question": "a"}, {"question": "b"})
-    terms = terms_of(scenario_of(traffic=Traffic(data=rows)))
-    assert [terms.row(seq)["data.question"] for seq in range(5)] == ["a", "b", "a", "b", "a"]
+    context = context_of(scenario_of(traffic=Traffic(data=rows)))
+    assert [context.row(seq)["data.question"] for seq in range(5)] == ["a", "b", "a", "b", "a"]
 
 
 @pytest.mark.parametrize("data", [(), ({"question": "a"},)])
 def test_a_message_that_tells_the_time_is_told_it(data: tuple[dict[str, str], ...]) -> None:
-    terms = terms_of(scenario_of(message='{"at":{now_ms}}', traffic=Traffic(data=data)))
+    context = context_of(scenario_of(message='{"at":{now_ms}}', traffic=Traffic(data=data)))
     before_ms = time.time_ns() // MS
-    row = terms.row(0)
+    row = context.row(0)
     assert before_ms <= row["now_ms"] <= time.time_ns() // MS
     assert abs(float(row["now_s"]) - row["now_ms"] / 1000) < 0.002
     assert ("data.question" in row) == bool(data)
-    assert terms.row(0) is not row
+    assert context.row(0) is not row
 
 
 @pytest.mark.parametrize("wall", [True, False])
 def test_the_clock_of_the_run_is_told_as_unix_time(*, wall: bool) -> None:
-    terms = terms_of(scenario_of(), wall=wall)
-    unix_ns = terms.now() + terms.compiled_protocol._unix_offset_ns
+    context = context_of(scenario_of(), wall=wall)
+    unix_ns = context.now() + context.compiled_protocol._unix_offset_ns
     assert abs(unix_ns - time.time_ns()) < SECOND
 
 
 # ------------------------------------------------------------------ sockets
 
 
-def opened(terms: Terms, user: int = 0) -> Transport:
-    transport = terms.open_transport(user)
+def opened(context: Context, user: int = 0) -> Transport:
+    transport = context.open_transport(user)
     transport.close()
     return transport
 
 
 def test_a_plain_target_has_plain_sockets() -> None:
     with Listener() as listener:
-        terms = terms_of(scenario_of(), wall=True, address=listener.address)
-        assert type(opened(terms)) is Transport
-    assert terms._instants.stamps
-    assert terms._instants.floor is None
+        context = context_of(scenario_of(), wall=True, address=listener.address)
+        assert type(opened(context)) is Transport
+    assert context._timestamping.stamps
+    assert context._timestamping.floor is None
 
 
 def test_a_secure_target_has_tls() -> None:
     with Listener() as listener:
-        terms = terms_of(scenario_of(), address=listener.address, tls=ssl.create_default_context())
-        assert type(opened(terms)) is TlsTransport
-    assert not terms._instants.stamps
+        context = context_of(scenario_of(), address=listener.address, tls=ssl.create_default_context())
+        assert type(opened(context)) is TlsTransport
+    assert not context._timestamping.stamps
 
 
 def test_stamps_are_as_coarse_as_a_coarse_clock() -> None:
-    floor = terms_of(scenario_of(), wall=True, step_ns=1000)._instants.floor
+    floor = context_of(scenario_of(), wall=True, step_ns=1000)._timestamping.floor
     assert floor is not None
     assert floor(123_456) == 123_000
 
@@ -157,12 +158,12 @@ def test_slow_users_are_known_before_the_run_and_have_small_buffers() -> None:
     )
     sizes: dict[bool, set[int]] = {True: set(), False: set()}
     with Listener() as listener:
-        terms = terms_of(scenario, address=listener.address)
-        assert len(terms.slow) == 10
+        context = context_of(scenario, address=listener.address)
+        assert len(context.slow) == 10
         for user in range(20):
-            transport = terms.open_transport(user)
+            transport = context.open_transport(user)
             size = transport._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            sizes[user in terms.slow].add(size)
+            sizes[user in context.slow].add(size)
             transport.close()
     assert max(sizes[True]) <= 2 * SLOW_BUFFER < min(sizes[False])
 
@@ -170,11 +171,11 @@ def test_slow_users_are_known_before_the_run_and_have_small_buffers() -> None:
 # ------------------------------------------------------------------ sources
 
 
-def peers_of(terms: Terms, listener: Listener, users: range) -> list[str]:
+def peers_of(context: Context, listener: Listener, users: range) -> list[str]:
     """Where the server sees the users come from."""
     seen = []
     for user in users:
-        transport = terms.open_transport(user)
+        transport = context.open_transport(user)
         with listener.accept() as peer:
             seen.append(peer.getpeername()[0])
         transport.close()
@@ -186,24 +187,25 @@ def peers_of(terms: Terms, listener: Listener, users: range) -> list[str]:
 def test_the_server_sees_the_users_of_a_process_come_from_every_source_in_turn(users: range) -> None:
     target = Target(url="ws://test", source_addresses=("127.0.0.2", "127.0.0.4/30"))
     with Listener() as listener:
-        place = place_of(listener.address)
-        terms = Terms(
-            Assignment("a-run", scenario_of(target=target), place, users), Clock(wall=False, step_ns=0)
+        assignment = ShardAssignment(
+            "a-run", scenario_of(target=target), endpoint_of(listener.address), users
         )
-        assert peers_of(terms, listener, users) == ["127.0.0.2", "127.0.0.5", "127.0.0.6"] * 2
+        clock = Clock(wall=False, step_ns=0)
+        context = Context(assignment, clock, lambda _now: HandPoller(HandClock()))
+        assert peers_of(context, listener, users) == ["127.0.0.2", "127.0.0.5", "127.0.0.6"] * 2
 
 
 def test_without_sources_the_system_chooses_one() -> None:
     with Listener() as listener:
-        terms = terms_of(scenario_of(), address=listener.address)
-        assert peers_of(terms, listener, range(2)) == ["127.0.0.1"] * 2
+        context = context_of(scenario_of(), address=listener.address)
+        assert peers_of(context, listener, range(2)) == ["127.0.0.1"] * 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere loopback has 127.0.0.1 alone")
 def test_tls_comes_from_the_sources_too() -> None:
     target = Target(url="wss://test", source_addresses=("127.0.0.2",))
     with Listener() as listener:
-        terms = terms_of(
+        context = context_of(
             scenario_of(target=target), address=listener.address, tls=ssl.create_default_context()
         )
-        assert peers_of(terms, listener, range(2)) == ["127.0.0.2"] * 2
+        assert peers_of(context, listener, range(2)) == ["127.0.0.2"] * 2

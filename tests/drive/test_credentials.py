@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.drive.credentials import Door, Doorkeeper
+from loadtest.drive.credentials import CredentialProvider, Credentials
 from loadtest.errors import ConfigError, Exit
 from loadtest.plan.scenario import Auth, Target
 
@@ -35,15 +35,15 @@ def token_auth(**parts: Any) -> Auth:
     return Auth(kind="token", token_env="TEST_TOKEN", **parts)
 
 
-def keeper(path: str = "/ws", subprotocols: tuple[str, ...] = (), **target: Any) -> Doorkeeper:
-    return Doorkeeper(Target(url="ws://test", **target), path, subprotocols)
+def provider(path: str = "/ws", subprotocols: tuple[str, ...] = (), **target: Any) -> CredentialProvider:
+    return CredentialProvider(Target(url="ws://test", **target), path, subprotocols)
 
 
-def door(path: str = "/ws", subprotocols: tuple[str, ...] = (), **target: Any) -> Door:
-    return keeper(path, subprotocols, **target).door(ANNA)
+def credentials_of(path: str = "/ws", subprotocols: tuple[str, ...] = (), **target: Any) -> Credentials:
+    return provider(path, subprotocols, **target).credentials(ANNA)
 
 
-def claims_of(found: Door, **options: Any) -> dict[str, Any]:
+def claims_of(found: Credentials, **options: Any) -> dict[str, Any]:
     """The claims of the token in the Authorization header; the signature is checked."""
     shown = dict(found.headers)["Authorization"].removeprefix("Bearer ")
     claims: dict[str, Any] = jwt.decode(shown, SECRET, algorithms=["HS256"], **options)
@@ -53,14 +53,14 @@ def claims_of(found: Door, **options: Any) -> dict[str, Any]:
 # ------------------------------------------------------------------ without credentials
 
 
-def test_a_bare_target_has_one_door_for_all() -> None:
-    same = keeper(subprotocols=("chat",))
-    assert same.door(ANNA) == Door("/ws", (), ("chat",), None)
-    assert same.door(ANNA) is same.door({})
+def test_a_bare_target_has_the_same_credentials_for_all() -> None:
+    same = provider(subprotocols=("chat",))
+    assert same.credentials(ANNA) == Credentials("/ws", (), ("chat",), None)
+    assert same.credentials(ANNA) is same.credentials({})
 
 
 def test_headers_cookies_and_query_are_filled_in_for_each_user() -> None:
-    found = door(
+    found = credentials_of(
         headers={"Origin": "https://app.example", "X-User": "{user.id}"},
         cookies={"sid": "{user.number}", "lang": "en"},
         query={"as": "{user.id}", "key": "{env.TEST_KEY}"},
@@ -74,20 +74,20 @@ def test_headers_cookies_and_query_are_filled_in_for_each_user() -> None:
 
 
 def test_a_query_goes_on_where_the_path_has_one() -> None:
-    assert door("/ws?v=1", query={"a b": "c/d"}).path == "/ws?v=1&a%20b=c%2Fd"
+    assert credentials_of("/ws?v=1", query={"a b": "c/d"}).path == "/ws?v=1&a%20b=c%2Fd"
 
 
 def test_identities_are_shown_as_they_are() -> None:
     values = {**ANNA, "user.email": "anna@example.org"}
-    assert keeper(headers={"X-Mail": "{user.email}"}).door(values).headers == (
+    assert provider(headers={"X-Mail": "{user.email}"}).credentials(values).headers == (
         ("X-Mail", "anna@example.org"),
     )
 
 
 def test_what_is_fresh_differs_from_connection_to_connection() -> None:
-    fresh = keeper(headers={"X-Id": "{uuid}", "X-Ms": "{now_ms}", "X-S": "{now_s}"})
+    fresh = provider(headers={"X-Id": "{uuid}", "X-Ms": "{now_ms}", "X-S": "{now_s}"})
     before = time.time()
-    first, second = dict(fresh.door(ANNA).headers), dict(fresh.door(ANNA).headers)
+    first, second = dict(fresh.credentials(ANNA).headers), dict(fresh.credentials(ANNA).headers)
     assert first["X-Id"] != second["X-Id"]
     assert int(before * 1000) <= int(first["X-Ms"]) <= int(time.time() * 1000)
     assert before - 0.001 <= float(first["X-S"]) <= time.time() + 0.001
@@ -98,37 +98,37 @@ def test_what_is_fresh_differs_from_connection_to_connection() -> None:
 ENCODED = base64.urlsafe_b64encode(b"to/kens").rstrip(b"=").decode()
 
 WAYS = [
-    (token_auth(), Door("/ws", (("Authorization", "Bearer to/kens"),), ("chat",), None)),
+    (token_auth(), Credentials("/ws", (("Authorization", "Bearer to/kens"),), ("chat",), None)),
     (
         token_auth(name="X-Key", format="{token}"),
-        Door("/ws", (("X-Key", "to/kens"),), ("chat",), None),
+        Credentials("/ws", (("X-Key", "to/kens"),), ("chat",), None),
     ),
     (
         token_auth(send_as="cookie", name="sid", format="{token}"),
-        Door("/ws", (("Cookie", "lang=en; sid=to/kens"),), ("chat",), None),
+        Credentials("/ws", (("Cookie", "lang=en; sid=to/kens"),), ("chat",), None),
     ),
     (
         token_auth(send_as="query", name="to ken", format="{token}"),
-        Door("/ws?to%20ken=to%2Fkens", (), ("chat",), None),
+        Credentials("/ws?to%20ken=to%2Fkens", (), ("chat",), None),
     ),
     (
         token_auth(send_as="subprotocol", name="", format="jwt.{token_base64url}"),
-        Door("/ws", (), ("chat", f"jwt.{ENCODED}"), None),
+        Credentials("/ws", (), ("chat", f"jwt.{ENCODED}"), None),
     ),
 ]
 
 
 @pytest.mark.parametrize(("auth", "wanted"), WAYS, ids=[auth.send_as for auth, _ in WAYS])
-def test_a_token_stands_where_it_was_asked_to(auth: Auth, wanted: Door) -> None:
+def test_a_token_stands_where_it_was_asked_to(auth: Auth, wanted: Credentials) -> None:
     cookies = {"lang": "en"} if auth.send_as == "cookie" else {}
-    assert door(subprotocols=("chat",), auth=auth, cookies=cookies) == wanted
+    assert credentials_of(subprotocols=("chat",), auth=auth, cookies=cookies) == wanted
 
 
 def test_a_token_may_come_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("from a file\n", "utf-8")
     auth = Auth(kind="token", token_file=path)
-    assert dict(door(auth=auth).headers) == {"Authorization": "Bearer from a file"}
+    assert dict(credentials_of(auth=auth).headers) == {"Authorization": "Bearer from a file"}
 
 
 # ------------------------------------------------------------------ tokens of our own
@@ -141,7 +141,7 @@ def test_a_token_says_who_when_and_how_long() -> None:
         lifetime_ns=60_000_000_000,
     )
     before = int(time.time())
-    found = door(auth=auth)
+    found = credentials_of(auth=auth)
     claims = claims_of(found)
     assert found.user == "anna"
     assert claims.pop("jti")
@@ -157,23 +157,23 @@ def test_a_token_says_who_when_and_how_long() -> None:
 
 
 def test_without_claims_a_token_names_the_user() -> None:
-    found = door(auth=jwt_auth())
+    found = credentials_of(auth=jwt_auth())
     assert found.user == claims_of(found)["sub"] == "anna"
 
 
 def test_each_token_is_one_of_its_kind() -> None:
     """Servers with replay protection take each ``jti`` once."""
-    kept = keeper(auth=jwt_auth())
-    ids = [claims_of(kept.door(ANNA))["jti"] for _ in range(20)]
+    kept = provider(auth=jwt_auth())
+    ids = [claims_of(kept.credentials(ANNA))["jti"] for _ in range(20)]
     assert len(set(ids)) == 20
 
 
 def test_an_id_that_was_asked_for_is_kept() -> None:
-    assert claims_of(door(auth=jwt_auth(claims={"jti": "{user.id}-1"})))["jti"] == "anna-1"
+    assert claims_of(credentials_of(auth=jwt_auth(claims={"jti": "{user.id}-1"})))["jti"] == "anna-1"
 
 
 def test_a_lifetime_below_a_second_is_a_second() -> None:
-    claims = claims_of(door(auth=jwt_auth(lifetime_ns=1)))
+    claims = claims_of(credentials_of(auth=jwt_auth(lifetime_ns=1)))
     assert claims["exp"] == claims["iat"] + 1
 
 
@@ -190,7 +190,7 @@ def test_a_secret_that_is_not_there_is_named(
     else:
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=f"environment variable {name} is not set") as caught:
-        keeper(auth=auth)
+        provider(auth=auth)
     assert caught.value.exit_code is Exit.CONFIG
 
 
@@ -199,7 +199,7 @@ def test_a_variable_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, 
     """A worker has an environment of its own."""
     monkeypatch.delenv("TEST_KEY")
     with pytest.raises(ConfigError, match="environment variable TEST_KEY is not set"):
-        keeper(**{part: {"X": "{user.id} {env.TEST_KEY}"}})
+        provider(**{part: {"X": "{user.id} {env.TEST_KEY}"}})
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
@@ -208,7 +208,7 @@ def test_a_token_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match="token_file cannot be read"):
-        keeper(auth=Auth(kind="token", token_file=path))
+        provider(auth=Auth(kind="token", token_file=path))
 
 
 BROKEN = "word\r\nX-Evil: yes"
@@ -216,13 +216,13 @@ BROKEN = "word\r\nX-Evil: yes"
 
 @given(st.sampled_from(["\r", "\n", "\r\n"]), st.sampled_from(["headers", "cookies"]))
 def test_a_line_break_never_reaches_a_header(broken: str, part: str) -> None:
-    kept = keeper(**{part: {"X-Name": "{user.name}"}})
+    kept = provider(**{part: {"X-Name": "{user.name}"}})
     with pytest.raises(ConfigError, match="line break"):
-        kept.door({**ANNA, "user.name": f"a{broken}b"})
+        kept.credentials({**ANNA, "user.name": f"a{broken}b"})
 
 
 def test_a_line_break_in_a_query_is_escaped() -> None:
-    assert keeper(query={"n": "{user.name}"}).door({"user.name": "a\nb"}).path == "/ws?n=a%0Ab"
+    assert provider(query={"n": "{user.name}"}).credentials({"user.name": "a\nb"}).path == "/ws?n=a%0Ab"
 
 
 @pytest.mark.parametrize(
@@ -239,9 +239,9 @@ def test_a_line_break_of_the_environment_is_told_before_anything_is_sent(
 ) -> None:
     monkeypatch.setenv("TEST_TOKEN", BROKEN)
     with pytest.raises(ConfigError, match="line break"):
-        keeper(**target)
+        provider(**target)
 
 
 def test_a_line_break_in_a_signing_secret_is_its_own_affair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_SECRET", f"{SECRET}\n")
-    assert keeper(auth=jwt_auth()).door(ANNA).user == "anna"
+    assert provider(auth=jwt_auth()).credentials(ANNA).user == "anna"

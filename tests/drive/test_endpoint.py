@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.drive.endpoint import Place, find_place, full_url, tls_context
+from loadtest.drive.endpoint import Endpoint, full_url, resolve_endpoint, tls_context
 from loadtest.drive.transport import Address
 from loadtest.errors import ConfigError, Layer, TargetError
 from loadtest.plan.scenario import Target
@@ -40,8 +40,8 @@ def test_a_path_of_its_own_is_kept_and_any_other_is_the_protocols(url: str, path
     assert full_url(url, path) == wanted
 
 
-def found(url: str, target: Target | None = None, **known: Any) -> Place:
-    return find_place(target or Target(url=url), url, known or None)
+def found(url: str, target: Target | None = None, **known: Any) -> Endpoint:
+    return resolve_endpoint(target or Target(url=url), url, known or None)
 
 
 @pytest.fixture
@@ -74,22 +74,22 @@ V6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 80, 0, 0))
     ],
 )
 def test_a_numeric_host_is_not_looked_up(url: str, address: tuple[Any, ...], header: str) -> None:
-    place = found(url)
-    assert place.address.sockaddr == address
-    assert place.host_header == header
-    assert place.resolve_ns is None
-    assert (place.path, place.url, place.is_loopback) == ("/ws", url, True)
+    endpoint = found(url)
+    assert endpoint.address.sockaddr == address
+    assert endpoint.host_header == header
+    assert endpoint.resolve_ns is None
+    assert (endpoint.path, endpoint.url, endpoint.is_loopback) == ("/ws", url, True)
 
 
 def test_a_name_is_looked_up_and_timed(names: list[tuple[Any, ...]]) -> None:
     names += [V6, V4]
-    place = found("ws://target.example/ws?v=1")
-    assert place.address == Address(socket.AF_INET6, V6[4])
-    assert place.resolve_ns is not None
-    assert place.resolve_ns >= 0
-    assert (place.server_name, place.host_header) == ("target.example", "target.example")
-    assert place.path == "/ws?v=1"
-    assert not place.is_loopback
+    endpoint = found("ws://target.example/ws?v=1")
+    assert endpoint.address == Address(socket.AF_INET6, V6[4])
+    assert endpoint.resolve_ns is not None
+    assert endpoint.resolve_ns >= 0
+    assert (endpoint.server_name, endpoint.host_header) == ("target.example", "target.example")
+    assert endpoint.path == "/ws?v=1"
+    assert not endpoint.is_loopback
 
 
 def test_localhost_is_asked_by_ipv4_first(names: list[tuple[Any, ...]]) -> None:
@@ -102,8 +102,8 @@ def test_a_path_is_never_empty() -> None:
 
 
 def test_a_link_local_address_may_name_its_interface() -> None:
-    place = Place("", Address(socket.AF_INET6, ("fe80::1%eth0", 80, 0, 2)), "", "/", "", None, None)
-    assert not place.is_loopback
+    endpoint = Endpoint("", Address(socket.AF_INET6, ("fe80::1%eth0", 80, 0, 2)), "", "/", "", None, None)
+    assert not endpoint.is_loopback
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ def test_a_target_is_looked_up_in_the_family_of_the_sources() -> None:
 
 
 def test_a_worker_is_told_where_the_target_is(names: list[tuple[Any, ...]]) -> None:
-    place = found(
+    endpoint = found(
         "ws://target.example/ws", family=int(socket.AF_INET), sockaddr=["192.0.2.7", 80], resolve_ns=5
     )
-    assert place.address == Address(socket.AF_INET, ("192.0.2.7", 80))
-    assert place.resolve_ns == 5
+    assert endpoint.address == Address(socket.AF_INET, ("192.0.2.7", 80))
+    assert endpoint.resolve_ns == 5
 
 
 # ------------------------------------------------------------------ TLS

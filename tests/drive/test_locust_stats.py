@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from locust.stats import RequestStats
 
-from loadtest.drive.locust_stats import Mirror
+from loadtest.drive.locust_stats import LocustStats
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
 
@@ -30,7 +30,7 @@ class Page:
     def __init__(self) -> None:
         self.stats = RequestStats()
         self.stats.total.start_time = STARTED
-        self.mirror = Mirror(SimpleNamespace(stats=self.stats))
+        self.mirror = LocustStats(SimpleNamespace(stats=self.stats))
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ def page() -> Page:
 
 def test_a_run_that_is_ended_in_its_first_second_has_a_rate_that_can_be(page: Page) -> None:
     page.stats.total.start_time = STARTED + 0.75
-    page.mirror.reflect(Interval(second=0, histograms={"turn.completion": histogram(*[1.0] * 30)}))
+    page.mirror.add(Interval(second=0, histograms={"turn.completion": histogram(*[1.0] * 30)}))
     assert page.stats.total.total_rps == pytest.approx(120)
 
 
 def test_a_second_of_turns_is_shown(page: Page) -> None:
-    page.mirror.reflect(
+    page.mirror.add(
         Interval(
             second=3,
             histograms={"turn.completion": histogram(10, 20, 30), "turn.first_event": histogram(1, 2, 3)},
@@ -65,7 +65,7 @@ def test_a_second_of_turns_is_shown(page: Page) -> None:
 
 
 def test_warm_up_is_shown_and_the_drain_is_not(page: Page) -> None:
-    page.mirror.reflect(
+    page.mirror.add(
         Interval(
             second=0,
             histograms={
@@ -80,7 +80,7 @@ def test_warm_up_is_shown_and_the_drain_is_not(page: Page) -> None:
 
 def test_seconds_add_up(page: Page) -> None:
     for second, values in enumerate([(10.0, 40.0), (20.0,), ()]):
-        page.mirror.reflect(Interval(second=second, histograms={"turn.completion": histogram(*values)}))
+        page.mirror.add(Interval(second=second, histograms={"turn.completion": histogram(*values)}))
     total = page.stats.total
     assert total.num_requests == 3
     assert (total.min_response_time, total.max_response_time) == (10, 40)
@@ -92,7 +92,7 @@ def test_turns_that_failed_are_requests_without_a_time(page: Page) -> None:
         "warmup": {"turns.timed_out": 1},
         "measured": {"turns.failed": 2, "turns.lost": 3, "turns.refused": 4, "turns.abandoned": 50},
     }
-    page.mirror.reflect(
+    page.mirror.add(
         Interval(second=1, histograms={"turn.completion": histogram(*[30.0] * 10)}, counters=counters)
     )
     for entry in (page.stats.get("turn", "WS"), page.stats.total):
@@ -105,7 +105,7 @@ def test_turns_that_failed_are_requests_without_a_time(page: Page) -> None:
 
 
 def test_where_nothing_was_answered_there_is_no_time(page: Page) -> None:
-    page.mirror.reflect(Interval(second=0, counters={"measured": {"turns.timed_out": 5}}))
+    page.mirror.add(Interval(second=0, counters={"measured": {"turns.timed_out": 5}}))
     total = page.stats.total
     assert (total.num_requests, total.num_failures, total.fail_ratio) == (5, 5, 1)
     assert total.response_times == {}
@@ -114,7 +114,7 @@ def test_where_nothing_was_answered_there_is_no_time(page: Page) -> None:
 
 
 def test_a_second_without_turns_shows_nothing(page: Page) -> None:
-    page.mirror.reflect(Interval(second=0, histograms={"turn.completion": Histogram()}))
+    page.mirror.add(Interval(second=0, histograms={"turn.completion": Histogram()}))
     assert page.stats.total.num_requests == 0
     assert page.stats.total.last_request_timestamp is None
 
@@ -122,7 +122,7 @@ def test_a_second_without_turns_shows_nothing(page: Page) -> None:
 def test_a_page_without_a_start_counts_from_nothing() -> None:
     page = Page()
     page.stats.total.start_time = 0
-    page.mirror.reflect(Interval(second=2, histograms={"turn.completion": histogram(1)}))
+    page.mirror.add(Interval(second=2, histograms={"turn.completion": histogram(1)}))
     assert page.stats.total.num_reqs_per_sec == {2: 1}
 
 
@@ -130,7 +130,7 @@ def test_a_page_without_a_start_counts_from_nothing() -> None:
 def test_the_page_counts_what_we_count(seconds: list[list[float]], failed: int) -> None:
     page = Page()
     for second, values in enumerate(seconds):
-        page.mirror.reflect(
+        page.mirror.add(
             Interval(
                 second=second,
                 histograms={"turn.completion": histogram(*values)},

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from loadtest.drive import master as module
-from loadtest.drive.master import BEGUN_WITHIN_S, CLOCK_ASKED, COMMON_START_DELAY_NS, Master
-from loadtest.drive.swarm import Order
+from loadtest.drive.coordinator import RunSpec
+from loadtest.drive.master import BEGUN_WITHIN_S, CLOCK_ASKED, COMMON_START_DELAY_NS, MasterCoordinator
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval, to_bytes
 from loadtest.plan.scenario import Load, Traffic
 from loadtest.plan.scenario_file import scenario_from_settings
-from tests.drive.standing_in import SECOND, place_of, scenario_of
+from tests.drive.standing_in import SECOND, endpoint_of, scenario_of
 from tests.drive.under import FakeRunner, environment_of
 
 WITHIN_S = 60.0
@@ -41,8 +41,8 @@ class Leading:
         scenario = scenario_of(
             load=Load(connections=connections, duration_ns=SECOND), traffic=Traffic(every_ns=SECOND)
         )
-        order = Order("a-run", scenario, place_of(resolve_ns=77), 0)
-        self.master = Master(self.environment, order, self.passed.append)
+        spec = RunSpec("a-run", scenario, endpoint_of(resolve_ns=77), 0)
+        self.master = MasterCoordinator(self.environment, spec, self.passed.append)
 
     @property
     def seconds(self) -> list[int]:
@@ -103,8 +103,8 @@ def test_every_worker_gets_the_whole_plan() -> None:
         "step_ns": 0,
     }
     rebuilt = scenario_from_settings(plan["settings"])
-    assert rebuilt.load == leading.master.order.scenario.load
-    assert rebuilt.protocol == leading.master.order.scenario.protocol
+    assert rebuilt.load == leading.master.spec.scenario.load
+    assert rebuilt.protocol == leading.master.spec.scenario.protocol
     assert leading.master.workers == 2
 
 
@@ -155,7 +155,7 @@ def test_the_quickest_round_trip_tells_the_offset(clock: SimpleNamespace) -> Non
     ((go, worker),) = leading.runner.taken("lt_go")
     assert worker == "a"
     assert go == {"k": 0, "n": 1, "users": 5, "start_wall_ns": clock.ns + ahead_ns}
-    assert leading.master.ending.observed["workers"] == {
+    assert leading.master.result.observed["workers"] == {
         "worker 0": {
             "process": 0,
             "client": "a",
@@ -218,7 +218,7 @@ def test_strangers_are_not_heard() -> None:
     leading.master.lose("stranger")
     assert leading.runner.sent == sent
     assert leading.passed == []
-    assert leading.master.ending.lost_workers == []
+    assert leading.master.result.lost_workers == []
 
 
 def test_workers_that_never_begin_are_waited_for_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,8 +227,8 @@ def test_workers_that_never_begin_are_waited_for_only_so_long(monkeypatch: pytes
     leading.master.send_plan()
     leading.count("a")
     assert leading.is_over()
-    assert isinstance(leading.master.ending.crash, LoadtestError)
-    assert "did not begin within 0.01 s" in str(leading.master.ending.crash)
+    assert isinstance(leading.master.result.crash, LoadtestError)
+    assert "did not begin within 0.01 s" in str(leading.master.result.crash)
     assert BEGUN_WITHIN_S > 10
 
 
@@ -237,7 +237,7 @@ def test_who_has_begun_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     leading = Leading("a")
     leading.begin()
     assert not leading.is_over(within_s=0.05)
-    assert leading.master.ending.crash is None
+    assert leading.master.result.crash is None
 
 
 def test_a_run_that_was_given_up_does_not_begin_after_all() -> None:
@@ -306,8 +306,8 @@ def test_the_run_is_over_with_the_last_interval_of_the_last_worker() -> None:
     leading.close("b", 1)
     assert leading.is_over()
     assert leading.seconds == [0, 1]
-    assert leading.master.ending.processes == 2
-    assert leading.master.ending.lost_workers == []
+    assert leading.master.result.processes == 2
+    assert leading.master.result.lost_workers == []
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["a0", "a1", "b0", "b1"])))
@@ -327,7 +327,7 @@ def test_what_workers_saw_is_put_together() -> None:
     leading.begin()
     leading.done("a", 0, {"refusals": {"tcp: no": 2, "auth: no": 1}, "server": {"server": "x"}})
     leading.done("b", 0, {"refusals": {"tcp: no": 3}, "clock_stepped": {"by_ms": 9.0}})
-    observed = leading.master.ending.observed
+    observed = leading.master.result.observed
     observed.pop("workers")
     assert observed == {
         "refusals": {"tcp: no": 5, "auth: no": 1},
@@ -358,7 +358,7 @@ def test_a_worker_that_is_late_or_slow_is_told_from_the_others() -> None:
     leading.done("a", 2)
     leading.done("b", 2)
     assert leading.is_over()
-    workers = leading.master.ending.observed["workers"]
+    workers = leading.master.result.observed["workers"]
     told = [(one["process"], one["lateness_max_ms"], one["cpu_max"]) for one in workers.values()]
     assert told == [(100, None, 0.25), (101, 9.0, 0.99)]
     assert [one["intervals"] for one in workers.values()] == [2, 2]
@@ -373,7 +373,7 @@ def test_a_worker_that_falls_silent_is_lost_and_named() -> None:
     leading.close("b", 0)
     leading.close("b", 1)
     assert leading.is_over()
-    assert leading.master.ending.lost_workers == ["1 (process 101, b)"]
+    assert leading.master.result.lost_workers == ["1 (process 101, b)"]
     assert leading.seconds == [0, 1]
 
 
@@ -385,7 +385,7 @@ def test_a_process_that_ended_is_lost_at_once_and_holds_nobody() -> None:
     leading.master.lose_pid(101)
     leading.master.lose_pid(101)
     leading.master.lose_pid(999)
-    assert leading.master.ending.lost_workers == ["1 (process 101, b)"]
+    assert leading.master.result.lost_workers == ["1 (process 101, b)"]
     assert leading.seconds == [0, 1]
     leading.done("a", 2)
     assert leading.is_over()
@@ -397,7 +397,7 @@ def test_a_process_that_ended_after_its_work_is_not_lost() -> None:
     leading.done("a", 0)
     leading.master.lose_pid(100)
     assert leading.is_over()
-    assert leading.master.ending.lost_workers == []
+    assert leading.master.result.lost_workers == []
 
 
 def test_a_process_that_ended_before_the_start_ends_the_run() -> None:
@@ -406,7 +406,7 @@ def test_a_process_that_ended_before_the_start_ends_the_run() -> None:
     leading.count("a", pid=100)
     leading.master.lose_pid(101)
     assert leading.is_over(within_s=0)
-    assert "process 101 ended before the run began" in str(leading.master.ending.crash)
+    assert "process 101 ended before the run began" in str(leading.master.result.crash)
 
 
 def test_a_mistake_on_the_machine_of_a_worker_is_no_crash_of_ours() -> None:
@@ -414,7 +414,7 @@ def test_a_mistake_on_the_machine_of_a_worker_is_no_crash_of_ours() -> None:
     leading.begin()
     told = {"intervals": 0, "observed": {}, "crash": "worker 0: TOKEN is not set", "mistake": True}
     leading.runner.tell("lt_done", told, "a")
-    crash = leading.master.ending.crash
+    crash = leading.master.result.crash
     assert isinstance(crash, ConfigError)
     assert str(crash) == "worker 0: TOKEN is not set"
 
@@ -423,7 +423,7 @@ def test_a_worker_that_crashed_ends_the_run_for_all() -> None:
     leading = Leading("a", "b")
     leading.begin()
     leading.done("a", 0, crash="ValueError: a mistake of ours")
-    assert str(leading.master.ending.crash) == "ValueError: a mistake of ours"
+    assert str(leading.master.result.crash) == "ValueError: a mistake of ours"
     assert {worker for _, worker in leading.runner.taken("lt_stop")} == {"a", "b"}
     leading.done("b", 0)
     assert leading.is_over()

@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.drive import poller as poller_module
-from loadtest.drive.agenda import Agenda
-from loadtest.drive.poller import READ, ROUNDS, WRITE, EpollPoller, Poller, WatcherPoller
+from loadtest.drive.poller import MAX_TURNS, READ, WRITE, EpollPoller, Poller, Timers, WatcherPoller
 from loadtest.drive.poller import make_poller as best_poller
 from tests.drive.conftest import MakePoller
 
@@ -58,29 +57,29 @@ def came(event: Event) -> None:
     assert event.wait(WITHIN_S), f"still waiting after {WITHIN_S:g} s"
 
 
-# ------------------------------------------------------------------ agenda
+# ------------------------------------------------------------------ timers
 
 
 @given(st.lists(st.integers(0, 20)), st.integers(0, 20))
 def test_what_is_due_is_done_in_order_and_the_rest_is_kept(dues: list[int], now: int) -> None:
-    agenda = Agenda()
+    timers = Timers()
     done: list[tuple[int, int]] = []
     for number, due in enumerate(dues):
-        agenda.add(due, lambda due_ns, number=number: done.append((due_ns, number)))
-    agenda.run(now)
+        timers.add(due, lambda due_ns, number=number: done.append((due_ns, number)))
+    timers.run(now)
     planned = sorted((due, number) for number, due in enumerate(dues))
     assert done == [entry for entry in planned if entry[0] <= now]
-    assert agenda.next_ns == min((due for due in dues if due > now), default=None)
+    assert timers.next_ns == min((due for due in dues if due > now), default=None)
 
 
 def test_an_action_may_plan_what_is_due_at_once() -> None:
-    agenda = Agenda()
+    timers = Timers()
     done: list[int] = []
-    agenda.add(1, lambda _due: agenda.add(2, done.append))
-    agenda.add(1, lambda _due: agenda.add(9, done.append))
-    agenda.run(5)
+    timers.add(1, lambda _due: timers.add(2, done.append))
+    timers.add(1, lambda _due: timers.add(9, done.append))
+    timers.run(5)
     assert done == [2]
-    assert agenda.next_ns == 9
+    assert timers.next_ns == 9
 
 
 # ------------------------------------------------------------------ readiness
@@ -171,7 +170,7 @@ def test_one_connection_may_close_another_in_the_same_turn(
             other = here[1 - number][0]
             poller.unregister(other.fileno())
             other.close()
-            poller.agenda.add(poller.now() + MS, lambda _due: settled.set())
+            poller.timers.add(poller.now() + MS, lambda _due: settled.set())
 
         return on_ready
 
@@ -220,7 +219,7 @@ def test_a_turn_reads_then_does_what_is_due_then_writes(
     def on_ready(_bits: int) -> None:
         order.append(ours.recv(10).decode())
         poller.dirty.append(Flushed(flushed))
-        poller.agenda.add(poller.now(), lambda _due: order.append("due"))
+        poller.timers.add(poller.now(), lambda _due: order.append("due"))
 
     theirs.send(b"read")
     poller.register(ours.fileno(), on_ready, READ)
@@ -255,8 +254,8 @@ def test_what_is_due_is_done_at_its_instant_and_never_before(make_poller: MakePo
     start_ns = poller.now()
     dues = [start_ns + after * MS for after in (12, 3, 7)]
     for due_ns in dues:
-        poller.agenda.add(due_ns, lambda due: told.append((due, poller.now())))
-    poller.agenda.add(max(dues), lambda _due: over.set())
+        poller.timers.add(due_ns, lambda due: told.append((due, poller.now())))
+    poller.timers.add(max(dues), lambda _due: over.set())
     poller.wake()
     came(over)
     assert [due for due, _ in told] == sorted(dues)
@@ -267,10 +266,10 @@ def test_something_earlier_may_be_planned_while_the_alarm_is_set(make_poller: Ma
     poller = make_poller()
     poller.start()
     told = Event()
-    poller.agenda.add(poller.now() + 3600 * 1000 * MS, lambda _due: pytest.fail("an hour has not passed"))
+    poller.timers.add(poller.now() + 3600 * 1000 * MS, lambda _due: pytest.fail("an hour has not passed"))
     poller.wake()
     gevent.idle()
-    poller.agenda.add(poller.now() + 2 * MS, lambda _due: told.set())
+    poller.timers.add(poller.now() + 2 * MS, lambda _due: told.set())
     poller.wake()
     came(told)
 
@@ -281,7 +280,7 @@ def test_a_clock_that_was_set_back_is_waited_for(make_poller: MakePoller) -> Non
     poller = make_poller(lambda: time.monotonic_ns() - back_ns[0])
     told = Event()
     poller.start()
-    poller.agenda.add(poller.now() + 2 * MS, lambda _due: told.set())
+    poller.timers.add(poller.now() + 2 * MS, lambda _due: told.set())
     poller.wake()
     gevent.idle()
     back_ns[0] = 10 * MS
@@ -306,7 +305,7 @@ def test_lag_is_the_longest_that_something_due_has_waited(make_poller: MakePolle
     poller = make_poller(lambda: now[0])
     lags = []
     for due_ns, at_ns in ((100, 100), (100, 350), (300, 360), (1000, 500)):
-        poller.agenda.add(due_ns, lambda _due: None)
+        poller.timers.add(due_ns, lambda _due: None)
         now[0] = at_ns
         poller._work()
         lags.append(poller.lag_ns)
@@ -315,7 +314,7 @@ def test_lag_is_the_longest_that_something_due_has_waited(make_poller: MakePolle
 
 @pytest.fixture
 def long_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PATIENCE_NS", "LONGEST_GO_NS"):
+    for name in ("PATIENCE_NS", "MAX_GO_NS"):
         monkeypatch.setattr(poller_module, name, 3600 * S)
 
 
@@ -331,9 +330,9 @@ def read_at(epoll: Poller, pair: Pair, due_ns: int | None = None) -> int:
         told.set()
 
     epoll.register(ours.fileno(), on_ready, READ)
-    epoll.agenda.add(epoll.now(), lambda _due: theirs.send(b"x"))
+    epoll.timers.add(epoll.now(), lambda _due: theirs.send(b"x"))
     if due_ns is not None:
-        epoll.agenda.add(due_ns, lambda _due: None)
+        epoll.timers.add(due_ns, lambda _due: None)
     epoll.wake()
     came(told)
     return instants[0]
@@ -351,16 +350,16 @@ def test_reads_may_wait_for_what_is_due(epoll: Poller, pairs: Callable[[], Pair]
 def test_reads_wait_for_nothing_where_they_must_not(
     epoll: Poller, pairs: Callable[[], Pair], patient: int, opening: int
 ) -> None:
-    epoll.patient, epoll.opening = bool(patient), opening
+    epoll.patient, epoll.connecting = bool(patient), opening
     due_ns = epoll.now() + 60 * S
     assert read_at(epoll, pairs(), due_ns) < due_ns
 
 
-@pytest.mark.parametrize("short", ["PATIENCE_NS", "LONGEST_GO_NS"])
+@pytest.mark.parametrize("short", ["PATIENCE_NS", "MAX_GO_NS"])
 def test_reads_wait_neither_for_what_is_due_late_nor_longer_than_others_may_wait_for_us(
     epoll: Poller, pairs: Callable[[], Pair], monkeypatch: pytest.MonkeyPatch, short: str
 ) -> None:
-    for name in {"PATIENCE_NS", "LONGEST_GO_NS"} - {short}:
+    for name in {"PATIENCE_NS", "MAX_GO_NS"} - {short}:
         monkeypatch.setattr(poller_module, name, 3600 * S)
     epoll.patient = True
     due_ns = epoll.now() + 60 * S
@@ -394,7 +393,7 @@ def test_other_greenlets_get_their_turn_while_bytes_lie_unread(
 
     epoll.register(ours.fileno(), on_ready, READ)
     came(over)
-    assert told_before == [ROUNDS]
+    assert told_before == [MAX_TURNS]
 
 
 # ------------------------------------------------------------------ a crash
@@ -414,7 +413,7 @@ def crash_in_read(poller: Poller, pair: Pair) -> None:
 
 
 def crash_in_due(poller: Poller, _pair: Pair) -> None:
-    poller.agenda.add(0, crash)
+    poller.timers.add(0, crash)
     poller.wake()
 
 
@@ -454,7 +453,7 @@ def test_after_the_stop_nothing_is_done(make_poller: MakePoller, pairs: Callable
     poller = make_poller()
     poller.register(ours.fileno(), lambda _bits: pytest.fail("it was stopped"), READ)
     poller.start()
-    poller.agenda.add(poller.now(), lambda _due: pytest.fail("it was stopped"))
+    poller.timers.add(poller.now(), lambda _due: pytest.fail("it was stopped"))
     poller.wake()
     poller.stop()
     theirs.send(b"x")
@@ -469,7 +468,7 @@ def test_an_action_may_stop_the_poller(make_poller: MakePoller) -> None:
     over = Event()
     poller.start()
     later = poller.now() + 3600 * 1000 * MS
-    poller.agenda.add(0, lambda _due: (poller.agenda.add(later, crash), poller.stop(), over.set()))
+    poller.timers.add(0, lambda _due: (poller.timers.add(later, crash), poller.stop(), over.set()))
     poller.wake()
     came(over)
     gevent.idle()

@@ -12,7 +12,7 @@ import gevent
 import numpy as np
 import pytest
 
-from loadtest.drive.shard import Share
+from loadtest.drive.shard import Shard
 from loadtest.plan.chaos import cut_users
 from loadtest.simulator.process import Simulator
 from tests.drive.alone import drive, scenario_of
@@ -66,7 +66,7 @@ def test_who_is_cut_is_known_before_the_run(start: Start, tmp_path: Path) -> Non
     scenario = scenario_of(tmp_path, OPEN.format(load='reconnect = { first = "300ms", jitter = "0%" }'))
     driven = drive(scenario, start("gap=10ms").url)
     cut = cut_users(scenario.chaos, scenario.load.seed, 20, 0)
-    assert {stay.user for stay in driven.share.stays if stay.connection.again} == cut
+    assert {user.user for user in driven.shard.virtual_users if user.connection.is_reconnect} == cut
     turns = driven.turns
     assert set(turns["user"][turns["outcome"] == 3].tolist()) <= cut
     # What fell due while they were away was begun as soon as they were back.
@@ -181,7 +181,7 @@ def test_who_has_tried_as_often_as_allowed_gives_up(start: Start, tmp_path: Path
         """,
     )
 
-    def kill(_share: Share) -> None:
+    def kill(_shard: Shard) -> None:
         gevent.sleep(0.5)
         os.kill(simulator.pid, signal.SIGKILL)
 
@@ -204,15 +204,16 @@ def test_every_attempt_shows_a_credential_of_its_own(
     scenario = scenario_of(tmp_path, auth + OPEN.format(load=QUICK))
     shown: list[str] = []
 
-    def watch(share: Share) -> None:
-        ask = share.doorkeeper.door
+    def watch(shard: Shard) -> None:
+        provider = shard.context.credential_provider
+        ask = provider.credentials
 
-        def door(values: dict[str, str]) -> object:
-            opened = ask(values)
-            shown.append(dict(opened.headers)["Authorization"])
-            return opened
+        def credentials(values: dict[str, str]) -> object:
+            given = ask(values)
+            shown.append(dict(given.headers)["Authorization"])
+            return given
 
-        monkeypatch.setattr(share.doorkeeper, "door", door)
+        monkeypatch.setattr(provider, "credentials", credentials)
 
     driven = drive(scenario, simulator.url, before=watch)
     assert driven.counts("connections.")["reconnected"] == 10

@@ -9,7 +9,7 @@ import gevent
 import pytest
 from locust.exception import StopUser
 
-from loadtest.drive.task_traffic import EVENTS_KEPT, Guide
+from loadtest.drive.task_traffic import EVENTS_KEPT, TaskTraffic
 from loadtest.speak.turn import Outcome
 from tests.drive.fakes import FakeConnection, S, World
 
@@ -19,16 +19,16 @@ def world() -> World:
     return World()
 
 
-def guided(world: World) -> tuple[Guide, FakeConnection]:
-    guide = Guide(world, count())  # type: ignore[arg-type]  # a fake share
-    return guide, connected(world, guide)
+def traffic_of(world: World) -> tuple[TaskTraffic, FakeConnection]:
+    traffic = TaskTraffic(world, None, count())  # type: ignore[arg-type]  # a fake context; no task fails here
+    return traffic, connected(world, traffic)
 
 
-def connected(world: World, guide: Guide) -> FakeConnection:
+def connected(world: World, traffic: TaskTraffic) -> FakeConnection:
     connection = world.new_connection(0, {})
-    connection.on_turn = guide.ended
-    connection.on_ready = guide.ready
-    connection.on_closed = lambda _connection: guide.away()
+    connection.on_turn = traffic.ended
+    connection.on_ready = traffic.ready
+    connection.on_closed = lambda _connection: traffic.away()
     return connection
 
 
@@ -41,8 +41,8 @@ def begun(task: Any) -> gevent.Greenlet:
 
 
 def test_a_task_waits_for_ready_then_for_the_answer(world: World) -> None:
-    guide, connection = guided(world)
-    task = begun(lambda: guide.turn({"question": "Why?"}))
+    traffic, connection = traffic_of(world)
+    task = begun(lambda: traffic.turn({"question": "Why?"}))
     assert not connection.begun
     connection.ready()
     gevent.sleep(0)
@@ -54,9 +54,9 @@ def test_a_task_waits_for_ready_then_for_the_answer(world: World) -> None:
 
 
 def test_a_burst_is_over_with_its_last_answer(world: World) -> None:
-    guide, connection = guided(world)
+    traffic, connection = traffic_of(world)
     connection.ready()
-    task = begun(lambda: guide.burst(3, {}))
+    task = begun(lambda: traffic.burst(3, {}))
     assert [position for _, position, _ in connection.begun] == [0, 1, 2]
     connection.answer(2)
     connection.answer(0)
@@ -67,18 +67,18 @@ def test_a_burst_is_over_with_its_last_answer(world: World) -> None:
 
 
 def test_a_turn_that_was_lost_is_returned_and_the_next_waits_for_another_connection(world: World) -> None:
-    guide, first = guided(world)
+    traffic, first = traffic_of(world)
     first.ready()
 
     def ask_twice() -> list[Outcome]:
-        return [guide.turn({}).outcome, guide.turn({}).outcome]
+        return [traffic.turn({}).outcome, traffic.turn({}).outcome]
 
     task = begun(ask_twice)
     first.lose()
     gevent.sleep(0)
     gevent.sleep(0)
     assert not task.ready()
-    second = connected(world, guide)
+    second = connected(world, traffic)
     second.ready()
     gevent.sleep(0)
     second.answer()
@@ -86,13 +86,13 @@ def test_a_turn_that_was_lost_is_returned_and_the_next_waits_for_another_connect
 
 
 def test_a_connection_that_is_lost_again_at_once_is_waited_for_again(world: World) -> None:
-    guide, first = guided(world)
-    task = begun(lambda: guide.turn({}))
+    traffic, first = traffic_of(world)
+    task = begun(lambda: traffic.turn({}))
     first.ready()
     first.lose()
     gevent.sleep(0)
     assert not task.ready(), "it was ready and gone before the greenlet had its turn"
-    second = connected(world, guide)
+    second = connected(world, traffic)
     second.ready()
     gevent.sleep(0)
     second.answer()
@@ -101,43 +101,43 @@ def test_a_connection_that_is_lost_again_at_once_is_waited_for_again(world: Worl
 
 @pytest.mark.parametrize("end", ["gone", "finish"])
 def test_tasks_stop_when_there_is_no_connection_and_none_to_come(world: World, end: str) -> None:
-    guide, connection = guided(world)
+    traffic, connection = traffic_of(world)
     connection.ready()
     connection.lose()
-    task = begun(lambda: guide.turn({}))
+    task = begun(lambda: traffic.turn({}))
     assert not task.ready()
-    getattr(guide, end)()
+    getattr(traffic, end)()
     with pytest.raises(StopUser):
         task.get(timeout=60)
-    assert not guide.wait_ready()
-    assert guide.over is (end == "finish")
+    assert not traffic.wait_ready()
+    assert traffic.over is (end == "finish")
 
 
 def test_tasks_stop_at_the_end_of_the_run(world: World) -> None:
-    guide, connection = guided(world)
+    traffic, connection = traffic_of(world)
     connection.ready()
-    assert guide.wait_ready()
+    assert traffic.wait_ready()
     world.poller.run(100 * S)
     with pytest.raises(StopUser):
-        guide.turn({})
+        traffic.turn({})
     with pytest.raises(StopUser):
-        guide.send("late")
+        traffic.send("late")
 
 
 def test_messages_that_are_no_turn_are_said(world: World) -> None:
-    guide, connection = guided(world)
+    traffic, connection = traffic_of(world)
     said: list[Any] = []
-    connection.say = said.append  # type: ignore[attr-defined]  # only here
+    connection.send = said.append  # type: ignore[attr-defined]  # only here
     connection.ready()
     for payload in ("text", b"bytes", {"type": "ping"}):
-        guide.send(payload)
+        traffic.send(payload)
     assert said == ["text", b"bytes", '{"type":"ping"}']
 
 
 def test_events_that_nobody_takes_are_not_kept_for_ever(world: World) -> None:
-    guide, connection = guided(world)
+    traffic, connection = traffic_of(world)
     connection.ready()
     for number in range(EVENTS_KEPT + 1):
         connection.tap(str(number).encode())
-    assert len(guide.events) == EVENTS_KEPT
-    assert guide.events.popleft() == b"1"
+    assert len(traffic.events) == EVENTS_KEPT
+    assert traffic.events.popleft() == b"1"

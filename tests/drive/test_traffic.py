@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, Traffic
+from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, UserTraffic
 from loadtest.plan.schedule import Arrival
 from loadtest.speak.turn import Outcome
 from tests.drive.fakes import MS, FakeConnection, S, World
@@ -28,13 +28,13 @@ def open_traffic(*instants_ms: int, **settings: Any) -> Made:
     world = World(**settings)
     connection = world.new_connection(0, {})
     arrivals = iter([Arrival(seq, at * MS) for seq, at in enumerate(instants_ms)])
-    return attached(world, OpenTraffic(world, connection, arrivals), connection)  # type: ignore[arg-type]  # fakes
+    return attached(world, OpenTraffic(world, connection, arrivals, world.may_be_done), connection)  # type: ignore[arg-type]  # fakes
 
 
 def closed_traffic(**settings: Any) -> Made:
     world = World(**settings)
     connection = world.new_connection(0, {})
-    return attached(world, ClosedTraffic(world, connection, count()), connection)  # type: ignore[arg-type]  # fakes
+    return attached(world, ClosedTraffic(world, connection, count(), world.may_be_done), connection)  # type: ignore[arg-type]  # fakes
 
 
 def again(world: World, traffic: Any) -> FakeConnection:
@@ -108,7 +108,7 @@ def test_open_turns_go_on_with_the_next_connection() -> None:
     world, first, traffic = open_traffic(0, 100, 200, 300)
     first.ready()
     world.poller.run(50 * MS)
-    first.stage = first.stage.CLOSED
+    first.state = first.state.CLOSED
     world.poller.run(250 * MS)
     second = again(world, traffic)
     world.poller.run(S)
@@ -159,7 +159,7 @@ def test_every_turn_that_fell_due_is_begun_once_or_not_attempted(
         if comes and not connection.is_open:
             connection = again(world, traffic)
         elif not comes and connection.is_open:
-            connection.stage = connection.stage.CLOSED
+            connection.state = connection.state.CLOSED
     world.poller.run(10 * S)
     traffic.finish()
     begun = [seq for each in world.connections for seq, _, _ in each.begun]
@@ -218,7 +218,7 @@ def test_nothing_falls_due_after_the_end() -> None:
 def test_a_user_who_loses_the_connection_goes_on_when_there_is_another() -> None:
     world, first, traffic = closed_traffic(burst=2)
     first.ready()
-    first.stage = first.stage.CLOSED
+    first.state = first.state.CLOSED
     first.answer(outcome=Outcome.LOST)
     first.answer(outcome=Outcome.LOST)
     world.poller.run(800 * MS)
@@ -232,7 +232,7 @@ def test_a_user_thinks_on_while_the_connection_is_away() -> None:
     world, first, traffic = closed_traffic(think_ns=S)
     first.ready()
     first.answer()
-    first.stage = first.stage.CLOSED
+    first.state = first.state.CLOSED
     world.poller.run(300 * MS)
     second = again(world, traffic)
     assert not second.begun
@@ -244,7 +244,7 @@ def test_a_user_who_has_done_thinking_waits_for_the_connection() -> None:
     world, first, traffic = closed_traffic(think_ns=S)
     first.ready()
     first.answer()
-    first.stage = first.stage.CLOSED
+    first.state = first.state.CLOSED
     world.poller.run(3 * S)
     second = again(world, traffic)
     assert due(second) == [3000]
@@ -284,7 +284,7 @@ def test_a_closed_user_never_has_two_bursts_at_once(steps: list[tuple[int, str]]
         if step == "answer" and connection.session.turns:
             connection.answer()
         elif step == "lose" and connection.is_open:
-            connection.stage = connection.stage.CLOSED
+            connection.state = connection.state.CLOSED
             while connection.session.turns:
                 connection.answer(outcome=Outcome.LOST)
         elif step == "back" and not connection.is_open:
@@ -302,7 +302,7 @@ def test_a_closed_user_never_has_two_bursts_at_once(steps: list[tuple[int, str]]
 
 def test_a_connection_that_is_only_held_is_never_busy() -> None:
     world = World()
-    traffic = Traffic()
+    traffic = UserTraffic()
     connection = world.new_connection(0, {})
     attached(world, traffic, connection)
     connection.ready()

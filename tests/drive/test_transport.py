@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.drive.transport import READ_BYTES, Address, Instants, TlsTransport, Transport
+from loadtest.drive.transport import READ_BYTES, Address, Timestamping, TlsTransport, Transport
 from tests.drive.peers import Listener, TlsPeer, is_ready, reset
 from tests.end_to_end.certificates import Authority, Pair
 
 NOW = 12_345
-STAMPED = Instants(time.time_ns, None, stamps=True)
-UNSTAMPED = Instants(lambda: NOW, None, stamps=False)
+STAMPED = Timestamping(time.time_ns, None, stamps=True)
+UNSTAMPED = Timestamping(lambda: NOW, None, stamps=False)
 
 Connect = Callable[..., tuple[Transport, socket.socket]]
 
@@ -43,7 +43,7 @@ def listener(stack: ExitStack) -> Listener:
 def connect(stack: ExitStack, listener: Listener) -> Connect:
     """A transport that is connected, and its peer."""
 
-    def connect_to(instants: Instants = STAMPED, **options: Any) -> tuple[Transport, socket.socket]:
+    def connect_to(instants: Timestamping = STAMPED, **options: Any) -> tuple[Transport, socket.socket]:
         transport = Transport(listener.address, instants, **options)
         stack.callback(transport.close)
         peer = stack.enter_context(listener.accept())
@@ -117,7 +117,7 @@ def test_a_slow_reader_offers_a_small_window(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("instants", [STAMPED, UNSTAMPED], ids=["stamped", "unstamped"])
-def test_what_has_not_arrived_is_none(connect: Connect, instants: Instants) -> None:
+def test_what_has_not_arrived_is_none(connect: Connect, instants: Timestamping) -> None:
     transport, _ = connect(instants)
     assert transport.receive() is None
 
@@ -151,7 +151,7 @@ def test_a_stamp_is_of_the_arrival_and_not_of_the_read(connect: Connect) -> None
 
 def test_a_stamp_is_as_coarse_as_the_clock(connect: Connect) -> None:
     step_ns = 10_000_000_000
-    transport, peer = connect(Instants(lambda: 0, lambda at_ns: at_ns // step_ns * step_ns, stamps=True))
+    transport, peer = connect(Timestamping(lambda: 0, lambda at_ns: at_ns // step_ns * step_ns, stamps=True))
     peer.send(b"x")
     data, at_ns = received(transport)
     assert data == b"x"
@@ -168,7 +168,9 @@ def test_a_read_that_carries_no_stamp_has_the_clocks_instant(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loadtest.drive.transport.linux.ask_for_stamps", lambda _sock: False)
-    transport, peer = connect(Instants(lambda: NOW, lambda _at: pytest.fail("not the kernel's"), stamps=True))
+    transport, peer = connect(
+        Timestamping(lambda: NOW, lambda _at: pytest.fail("not the kernel's"), stamps=True)
+    )
     peer.send(b"abc")
     assert received(transport) == (b"abc", NOW)
 
@@ -192,7 +194,7 @@ def test_a_peer_that_closes_its_side_is_no_bytes(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("instants", [STAMPED, UNSTAMPED], ids=["stamped", "unstamped"])
-def test_a_reset_is_an_error(connect: Connect, instants: Instants) -> None:
+def test_a_reset_is_an_error(connect: Connect, instants: Timestamping) -> None:
     transport, peer = connect(instants)
     reset(peer)
     assert is_ready(transport.fd)

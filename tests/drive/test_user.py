@@ -48,7 +48,7 @@ def run(user_class: type, server: Address, **load: Any) -> Local:
     with locust_of(user_class, scenario, server) as local:
         local.start()
         local.end()
-    assert local.lead.ending.crash is None
+    assert local.coordinator.result.crash is None
     return local
 
 
@@ -72,9 +72,9 @@ def test_a_task_waits_for_its_turn(server: Address, told: list[Any]) -> None:
             self.events.clear()
             told.extend(one.outcome for one in self.burst(3, question="How?"))
             told.append(len(self.events))
-            share = self.environment.loadtest_share
-            share.stop()
-            share.done.wait(WITHIN_S)
+            shard = self.environment.loadtest_shard
+            shard.stop()
+            shard.done.wait(WITHIN_S)
             self.turn(question="Too late?")
             told.append("never")
 
@@ -92,12 +92,12 @@ def test_a_message_that_is_no_turn_is_sent(server: Address, told: list[Any]) -> 
 
         @task
         def tell(self) -> None:
-            self.guide._connection.tap = lambda payload: (told.append(payload), answered.set())
+            self._traffic._connection.tap = lambda payload: (told.append(payload), answered.set())
             for payload in ({"note": 1}, "text", b"bytes"):
                 answered.clear()
                 self.send(payload)
                 assert answered.wait(WITHIN_S)
-            self.environment.loadtest_share.stop()
+            self.environment.loadtest_shard.stop()
             raise StopUser
 
     run(Teller, server)
@@ -121,7 +121,7 @@ def test_a_user_who_has_nothing_more_to_do_waits_for_the_end(server: Address, to
         assert asked.wait(WITHIN_S)
         gevent.idle()
         assert local.environment.runner.user_count == 1
-        local.lead.stop()
+        local.coordinator.stop()
         local.end()
     assert told == [Outcome.COMPLETE]
     assert local.count("turns.due") == 1
@@ -136,7 +136,7 @@ def test_users_are_numbered_and_each_has_a_connection_of_its_own(server: Address
             turn = self.turn(question="Who?")
             told.append((turn.user, turn.seq))
             if len(told) == 3:
-                self.environment.loadtest_share.stop()
+                self.environment.loadtest_shard.stop()
             raise StopUser
 
     run(Many, server, connections=3)
@@ -180,10 +180,10 @@ def test_a_user_without_tasks_is_counted_and_never_started(server: Address) -> N
         assert len(users) == 0
 
 
-@pytest.mark.parametrize("guide", [None, SimpleNamespace(over=True)])
-def test_a_user_without_a_run_can_do_nothing(guide: Any) -> None:
+@pytest.mark.parametrize("traffic", [None, SimpleNamespace(over=True)])
+def test_a_user_without_a_run_can_do_nothing(traffic: Any) -> None:
     user = Plain(environment=None)
-    user._guide = guide
+    user._traffic = traffic
     for call in (user.turn, lambda: user.burst(2), lambda: user.send("x"), lambda: user.events):
         with pytest.raises(StopUser):
             call()
@@ -213,13 +213,13 @@ def test_a_workers_users_wait_for_the_word_of_the_master(server: Address, told: 
         @task
         def ask(self) -> None:
             told.append(self.turn(question="Now?").outcome)
-            self.environment.loadtest_share.stop()
+            self.environment.loadtest_shard.stop()
             raise StopUser
 
     with locust_of(Asker, ASKED, server) as local:
         begun = local.environment.loadtest_begun = Event()
         local.start()
-        assert not local.lead.over.wait(0.2)
+        assert not local.coordinator.over.wait(0.2)
         assert told == []
         begun.set()
         local.end()
@@ -247,7 +247,7 @@ def test_a_task_that_raises_is_counted_and_told_once(
     raised = ended.count("tasks.raised")
     assert raised > 2
     assert ended.count("tasks.raised_by.AssertionError") == raised
-    ((told, n),) = ended.lead.ending.observed["tasks_raised"].items()
+    ((told, n),) = ended.coordinator.result.observed["tasks_raised"].items()
     assert n == raised
     assert told.startswith("AssertionError: it is wrong")
     assert "test_user.py:" in told
@@ -280,13 +280,13 @@ def test_a_task_may_fail_what_it_got_and_go_on(server: Address, told: list[Any])
             turn = self.turn(question="Why?")
             self.fail("not the answer")
             told.append(turn.outcome)
-            self.environment.loadtest_share.stop()
-            self.environment.loadtest_share.done.wait(WITHIN_S)
+            self.environment.loadtest_shard.stop()
+            self.environment.loadtest_shard.done.wait(WITHIN_S)
 
     ended = run(Choosy, server)
     assert told == [Outcome.COMPLETE]
     assert (ended.count("tasks.failed"), ended.count("tasks.raised")) == (1, 0)
-    ((reason, n),) = ended.lead.ending.observed["tasks_failed"].items()
+    ((reason, n),) = ended.coordinator.result.observed["tasks_failed"].items()
     assert (reason.startswith("not the answer ("), n) == (True, 1)
 
 
@@ -296,7 +296,7 @@ def test_a_turn_that_we_leave_does_not_come_back_to_its_task(told: list[Any]) ->
 
         @task
         def ask(self) -> None:
-            gevent.spawn_later(0.1, self.environment.loadtest_share.stop)
+            gevent.spawn_later(0.1, self.environment.loadtest_shard.stop)
             told.append(self.turn(question="Why?"))
 
     with serving(lambda sock: (sock.sendall(agreed(request_of(sock))), until_left(sock))) as silent:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.drive.connection import Stage
-from loadtest.drive.traffic import ClosedTraffic, Traffic
-from loadtest.drive.virtual_user import Stay
+from loadtest.drive.connection import ConnectionState
+from loadtest.drive.traffic import ClosedTraffic, UserTraffic
+from loadtest.drive.virtual_user import VirtualUser
 from loadtest.plan.chaos import wait_ns
 from loadtest.plan.connections import Visit
 from loadtest.plan.random_draw import draw
@@ -20,7 +20,7 @@ from tests.drive.fakes import MS, S, World
 EVEN = Reconnect(first_ns=100 * MS, factor=2, most_ns=S, jitter=0.0, tries=3)
 
 
-class Told(Traffic):
+class Told(UserTraffic):
     """Traffic that remembers what it was told."""
 
     def __init__(self) -> None:
@@ -48,61 +48,61 @@ class Told(Traffic):
         self.told.append("leave")
 
 
-def made(**settings: Any) -> tuple[World, Stay]:
+def made(**settings: Any) -> tuple[World, VirtualUser]:
     world = World(**{"traffic": lambda _world, _connection: Told(), **settings})
-    stay = Stay(world, Visit(7, 0, None), {"user.id": "seven"})  # type: ignore[arg-type]  # a fake share
-    stay.begin()
-    return world, stay
+    user = VirtualUser(world, world, Visit(7, 0, None), {"user.id": "seven"})  # type: ignore[arg-type]  # fakes
+    user.begin()
+    return world, user
 
 
-def told(stay: Stay) -> list[str]:
-    return stay.traffic.told  # type: ignore[attr-defined]  # it is a Told
+def told(user: VirtualUser) -> list[str]:
+    return user.traffic.told  # type: ignore[attr-defined]  # it is a Told
 
 
 def test_a_user_comes_and_is_ready() -> None:
-    world, stay = made()
-    assert world.connections[0].stage is Stage.OPENING
+    world, user = made()
+    assert world.connections[0].state is ConnectionState.CONNECTING
     world.connections[0].ready()
-    assert told(stay) == ["start", "ready"]
-    assert not stay.over
+    assert told(user) == ["start", "ready"]
+    assert not user.over
 
 
 def test_without_reconnect_a_lost_connection_is_the_end() -> None:
-    world, stay = made()
+    world, user = made()
     world.connections[0].ready()
     world.connections[0].lose()
-    assert stay.over
+    assert user.over
     assert world.over == 1
-    assert told(stay) == ["start", "ready", "gone"]
+    assert told(user) == ["start", "ready", "gone"]
     world.poller.run(60 * S)
     assert len(world.connections) == 1
     assert world.recorder.metrics.other == {"connections.due": 1}
 
 
 def test_a_lost_connection_is_followed_by_another() -> None:
-    world, stay = made(reconnect=EVEN)
+    world, user = made(reconnect=EVEN)
     world.connections[0].ready()
     world.poller.run(2 * S)
     world.connections[0].lose()
-    assert told(stay)[-1] == "away"
+    assert told(user)[-1] == "away"
     world.poller.run(2099 * MS)
     assert len(world.connections) == 1
     world.poller.run(2100 * MS)
     second = world.connections[1]
-    assert second.again
-    assert not world.connections[0].again
-    assert second.stage is Stage.OPENING
+    assert second.is_reconnect
+    assert not world.connections[0].is_reconnect
+    assert second.state is ConnectionState.CONNECTING
     assert second.session.followed == [world.connections[0].session]
     world.poller.run(2130 * MS)
     second.ready()
-    assert told(stay)[-1] == "ready"
-    assert stay.connection is second
+    assert told(user)[-1] == "ready"
+    assert user.connection is second
     assert world.count("connections.reconnected") == 1
     assert world.recorder.metrics.reconnect.tolist() == [130 * MS]
 
 
 def test_each_try_waits_longer_and_after_so_many_the_user_gives_up() -> None:
-    world, stay = made(reconnect=EVEN)
+    world, user = made(reconnect=EVEN)
     world.connections[0].ready()
     world.connections[0].lose()
     tried = []
@@ -111,7 +111,7 @@ def test_each_try_waits_longer_and_after_so_many_the_user_gives_up() -> None:
         tried.append(len(world.connections))
         world.connections[-1].refuse()
     assert tried == [2, 3, 4]
-    assert stay.over
+    assert user.over
     assert world.count("connections.given_up") == 1
     assert world.count("connections.away") == 0
     world.poller.run(world.now() + 60 * S)
@@ -119,7 +119,7 @@ def test_each_try_waits_longer_and_after_so_many_the_user_gives_up() -> None:
 
 
 def test_who_is_ready_again_may_try_as_often_once_more() -> None:
-    world, stay = made(reconnect=EVEN)
+    world, user = made(reconnect=EVEN)
     for _ in range(5):
         world.connections[-1].ready()
         world.connections[-1].lose()
@@ -127,7 +127,7 @@ def test_who_is_ready_again_may_try_as_often_once_more() -> None:
             world.poller.run(world.now() + S)
             world.connections[-1].refuse()
         world.poller.run(world.now() + S)
-    assert not stay.over
+    assert not user.over
     assert world.count("connections.reconnected") == 4
     assert world.recorder.metrics.reconnect.tolist() == [3 * S] * 4
 
@@ -146,7 +146,7 @@ def test_waits_are_shortened_by_chance_but_known_before_the_run() -> None:
 
 
 def test_a_refused_first_attempt_is_told_once_and_made_again() -> None:
-    world, stay = made(reconnect=EVEN)
+    world, user = made(reconnect=EVEN)
     world.connections[0].refuse()
     assert world.refused_ones == 1
     world.poller.run(100 * MS)
@@ -154,58 +154,58 @@ def test_a_refused_first_attempt_is_told_once_and_made_again() -> None:
     assert world.refused_ones == 1
     world.poller.run(S)
     world.connections[2].ready()
-    assert not world.connections[2].again
+    assert not world.connections[2].is_reconnect
     assert world.count("connections.reconnected") == 0, "there was nothing to lose"
     world.connections[2].lose()
     world.poller.run(2 * S)
     world.connections[3].refuse()
     assert world.refused_ones == 1
-    assert not stay.over
+    assert not user.over
 
 
 def test_without_reconnect_a_refused_user_is_over() -> None:
-    world, stay = made()
+    world, user = made()
     world.connections[0].refuse()
-    assert stay.over
+    assert user.over
     assert (world.refused_ones, world.over) == (1, 1)
 
 
 def test_who_leaves_drains_first() -> None:
-    world, stay = made(reconnect=EVEN)
+    world, user = made(reconnect=EVEN)
     connection = world.connections[0]
     connection.ready()
     connection.begin(1, 0, 0, {})
-    stay.leave()
-    assert told(stay)[-1] == "leave"
+    user.leave()
+    assert told(user)[-1] == "leave"
     world.poller.run(S)
     assert connection.is_open
     connection.on_turn = lambda _turn: None
     connection.answer()
     world.poller.run(1100 * MS)
-    assert connection.stage is Stage.CLOSED
-    assert stay.over
+    assert connection.state is ConnectionState.CLOSED
+    assert user.over
     assert world.count("turns.complete") == 1
     assert world.count("connections.away") == 0, "it was not lost"
 
 
 def test_who_leaves_waits_no_longer_than_a_turn_may_take() -> None:
-    world, stay = made(timeout_ns=2 * S)
+    world, user = made(timeout_ns=2 * S)
     world.connections[0].ready()
     world.connections[0].begin(1, 0, 0, {})
-    stay.leave()
+    user.leave()
     world.poller.run(1900 * MS)
-    assert not stay.over
+    assert not user.over
     world.poller.run(2100 * MS)
-    assert stay.over
+    assert user.over
     assert world.count("turns.abandoned") == 1
 
 
 def test_who_leaves_while_away_does_not_come_back() -> None:
-    world, stay = made(reconnect=EVEN)
+    world, user = made(reconnect=EVEN)
     world.connections[0].ready()
     world.connections[0].lose()
-    stay.leave()
-    assert stay.over
+    user.leave()
+    assert user.over
     assert world.count("connections.away") == 1
     world.poller.run(60 * S)
     assert len(world.connections) == 1
@@ -213,12 +213,12 @@ def test_who_leaves_while_away_does_not_come_back() -> None:
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_when_the_schedule_is_over_only_who_has_turns_waiting_comes_back(*, waits: bool) -> None:
-    world, stay = made(reconnect=EVEN)
+    world, user = made(reconnect=EVEN)
     world.connections[0].ready()
     world.finishing = True
-    stay.traffic.waits = waits  # type: ignore[attr-defined]  # it is a Told
+    user.traffic.waits = waits  # type: ignore[attr-defined]  # it is a Told
     world.connections[0].lose()
-    assert stay.over is not waits
+    assert user.over is not waits
     world.poller.run(S)
     assert len(world.connections) == 1 + waits
     assert world.count("connections.away") == (not waits)
@@ -231,47 +231,50 @@ def test_the_end_finds_users_wherever_they_are() -> None:
         lambda connection: (connection.ready(), connection.lose()),
         lambda connection: connection.refuse(),
     ):
-        world, stay = made(reconnect=EVEN)
+        world, user = made(reconnect=EVEN)
         bring_about(world.connections[0])
-        stay.end()
-        assert stay.over
-        stay.end()
+        user.end()
+        assert user.over
+        user.end()
         assert world.over == 1
         world.poller.run(60 * S)
         assert len(world.connections) == 1
 
 
 def test_a_user_is_idle_when_nothing_is_in_flight_nor_waits() -> None:
-    world, stay = made()
+    world, user = made()
     connection = world.connections[0]
     connection.ready()
-    assert stay.is_idle
-    stay.traffic.waits = True  # type: ignore[attr-defined]  # it is a Told
-    assert not stay.is_idle
-    stay.traffic.waits = False  # type: ignore[attr-defined]  # it is a Told
+    assert user.is_idle
+    user.traffic.waits = True  # type: ignore[attr-defined]  # it is a Told
+    assert not user.is_idle
+    user.traffic.waits = False  # type: ignore[attr-defined]  # it is a Told
     connection.begin(1, 0, 0, {})
-    assert not stay.is_idle
+    assert not user.is_idle
 
 
 @given(st.lists(st.tuples(st.integers(0, 700), st.sampled_from(["ready", "refuse", "lose"])), max_size=40))
 def test_every_loss_ends_in_one_way(steps: list[tuple[int, str]]) -> None:
     """Back, given up, or away when all is over; whatever the target does."""
-    world, stay = made(
-        reconnect=EVEN, traffic=lambda world, connection: ClosedTraffic(world, connection, iter(range(10**6)))
+    world, user = made(
+        reconnect=EVEN,
+        traffic=lambda world, connection: ClosedTraffic(
+            world, connection, iter(range(10**6)), world.may_be_done
+        ),
     )
     losses = refused_before = 0
     for wait, step in steps:
         world.poller.run(world.now() + wait * MS)
         connection = world.connections[-1]
-        if step == "ready" and connection.stage is Stage.OPENING:
+        if step == "ready" and connection.state is ConnectionState.CONNECTING:
             connection.ready()
-        elif step == "refuse" and connection.stage is Stage.OPENING:
+        elif step == "refuse" and connection.state is ConnectionState.CONNECTING:
             connection.refuse()
         elif step == "lose" and connection.is_open:
             connection.lose()
             losses += 1
-    refused_before = stay.over and not losses
-    stay.end()
+    refused_before = user.over and not losses
+    user.end()
     ends = [world.count(f"connections.{name}") for name in ("reconnected", "given_up", "away")]
     assert sum(ends) == losses + refused_before
     assert world.over == 1

@@ -1,4 +1,4 @@
-"""A worker: counts its users, shows its clock, drives its share, and sends every interval and a last word."""
+"""A worker: counts its users, shows its clock, drives its shard, and sends every interval and a last word."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -14,8 +15,8 @@ from gevent.event import Event
 from locust import task
 
 from loadtest.drive import worker as module
-from loadtest.drive.context import Assignment
-from loadtest.drive.worker import Follow
+from loadtest.drive.context import ShardAssignment
+from loadtest.drive.worker import ShardWorker
 from loadtest.errors import ConfigError
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval, from_bytes
@@ -28,13 +29,14 @@ WITHIN_S = 60.0
 AHEAD_NS = 3_600_000_000_000
 
 
-class FakeShare:
-    """A share that does as the test says."""
+class FakeShard:
+    """A shard that does as the test says."""
 
-    def __init__(self, assignment: Assignment, clock: Clock, on_interval: Callable[[Interval], None]) -> None:
+    def __init__(
+        self, assignment: ShardAssignment, clock: Clock, on_interval: Callable[[Interval], None]
+    ) -> None:
         self.assignment = assignment
-        self.sources: tuple[str, ...] = ()
-        self.now = clock.now
+        self.context = SimpleNamespace(now=clock.now, sources=())
         self.give = on_interval
         self.reported = Event()
         self.begun = Event()
@@ -42,14 +44,14 @@ class FakeShare:
         self.crash: Exception | None = None
         self.observed: dict[str, Any] = {"server": {"server": "tiny"}}
         self.stopped = 0
-        self.guided = False
+        self.by_tasks = False
 
     def begin(self, start_ns: int) -> None:
         self.begun_at = start_ns
         self.begun.set()
 
-    def guide_users(self) -> None:
-        self.guided = True
+    def let_tasks_decide(self) -> None:
+        self.by_tasks = True
 
     def stop(self) -> None:
         self.stopped += 1
@@ -63,7 +65,7 @@ class Following:
         self.environment = environment_of(self.runner, *user_classes)
         self.rebuilt: list[Any] = []
         self.scenario = scenario or scenario_of()
-        self.follow = Follow(self.environment, self.rebuild)
+        self.worker = ShardWorker(self.environment, self.rebuild)
 
     def rebuild(self, settings: Any) -> Scenario:
         self.rebuilt.append(settings)
@@ -93,13 +95,13 @@ class Following:
         return greenlet
 
     @property
-    def share(self) -> Any:
-        return self.environment.loadtest_share
+    def shard(self) -> Any:
+        return self.environment.loadtest_shard
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Share", FakeShare)
+    monkeypatch.setattr(module, "Shard", FakeShard)
 
 
 # ------------------------------------------------------------------ before the start
@@ -138,7 +140,7 @@ def test_a_word_to_begin_without_a_plan_is_not_heard() -> None:
     assert not following.environment.loadtest_begun.is_set()
 
 
-# ------------------------------------------------------------------ the share
+# ------------------------------------------------------------------ the shard
 
 
 @pytest.mark.usefixtures("fake")
@@ -148,17 +150,17 @@ def test_a_worker_drives_every_nth_user_from_the_common_instant() -> None:
     before_ns = time.time_ns()
     following.go(ahead_ns=AHEAD_NS)
     after_ns = time.time_ns()
-    share = following.share
-    assignment = share.assignment
+    shard = following.shard
+    assignment = shard.assignment
     assert (assignment.users, assignment.worker, assignment.run_id) == (range(1, 5, 2), 1, "a-run")
     assert assignment.scenario is following.scenario
     assert following.rebuilt == [{"name": "test"}]
-    assert assignment.place.address.sockaddr == ("127.0.0.1", 81)
-    assert assignment.place.host_header == "target.example:81"
+    assert assignment.endpoint.address.sockaddr == ("127.0.0.1", 81)
+    assert assignment.endpoint.host_header == "target.example:81"
     # The clock that drives is not the one that the master names; they differ by what it took to ask both.
-    assert before_ns - 1000 * MS < share.begun_at - AHEAD_NS < after_ns + 1000 * MS
+    assert before_ns - 1000 * MS < shard.begun_at - AHEAD_NS < after_ns + 1000 * MS
     assert following.environment.loadtest_begun.is_set()
-    assert not share.guided
+    assert not shard.by_tasks
 
 
 class Asking:
@@ -166,11 +168,11 @@ class Asking:
 
 
 @pytest.mark.usefixtures("fake")
-def test_users_with_tasks_are_guided() -> None:
+def test_users_with_tasks_decide_for_themselves() -> None:
     following = Following(Asking)
     following.plan()
     following.go()
-    assert following.share.guided
+    assert following.shard.by_tasks
 
 
 @pytest.mark.usefixtures("fake")
@@ -179,13 +181,13 @@ def test_every_interval_is_sent_and_then_how_many_there_were() -> None:
     following.plan()
     going = following.go()
     for second in range(3):
-        following.share.give(Interval(second=second, counters={"measured": {"turns.timed_out": 2}}))
+        following.shard.give(Interval(second=second, counters={"measured": {"turns.timed_out": 2}}))
     sent = [from_bytes(data["interval"]) for data, _ in following.runner.taken("lt_interval")]
     assert [interval.second for interval in sent] == [0, 1, 2]
     assert sent[0].counters == {"measured": {"turns.timed_out": 2}}
     assert following.environment.stats.total.num_failures == 6
     assert following.runner.taken("lt_done") == []
-    following.share.reported.set()
+    following.shard.reported.set()
     going.get(timeout=WITHIN_S)
     done = {"intervals": 3, "observed": {"server": {"server": "tiny"}}, "crash": None}
     assert following.runner.taken("lt_done") == [(done, None)]
@@ -196,9 +198,9 @@ def test_a_crash_is_told_with_what_was_measured() -> None:
     following = Following()
     following.plan()
     going = following.go()
-    following.share.give(Interval(second=0))
-    following.share.crash = ValueError("a mistake of ours")
-    following.share.reported.set()
+    following.shard.give(Interval(second=0))
+    following.shard.crash = ValueError("a mistake of ours")
+    following.shard.reported.set()
     going.get(timeout=WITHIN_S)
     ((done, _),) = following.runner.taken("lt_done")
     assert (done["intervals"], done["crash"]) == (1, "ValueError: a mistake of ours")
@@ -210,7 +212,7 @@ def test_a_worker_that_cannot_take_part_says_why(caplog: pytest.LogCaptureFixtur
     def refuse(_settings: Any) -> Scenario:
         raise ConfigError("the environment variable TOKEN is not set")
 
-    following.follow._rebuild = refuse
+    following.worker._rebuild = refuse
     following.plan()
     with caplog.at_level("ERROR"):
         following.go().get(timeout=WITHIN_S)
@@ -250,7 +252,7 @@ def test_the_word_to_stop_stops_the_share() -> None:
     following.plan()
     following.go()
     following.runner.tell("lt_stop", None)
-    assert following.share.stopped == 1
+    assert following.shard.stopped == 1
 
 
 @pytest.mark.usefixtures("fake")
@@ -260,8 +262,8 @@ def test_a_later_run_has_users_and_a_share_of_its_own() -> None:
     following.plan()
     following.spawned()
     going = following.go()
-    following.share.give(Interval(second=0))
-    following.share.reported.set()
+    following.shard.give(Interval(second=0))
+    following.shard.reported.set()
     going.get(timeout=WITHIN_S)
     following.environment.events.test_stop.fire(environment=following.environment)
     following.runner.sent.clear()
@@ -270,10 +272,10 @@ def test_a_later_run_has_users_and_a_share_of_its_own() -> None:
     assert not following.environment.loadtest_begun.is_set()
     following.spawned(users=4)
     assert following.runner.taken("lt_counted")[0][0]["users"] == 4
-    earlier = following.share
+    earlier = following.shard
     going = following.go()
-    assert following.share is not earlier
-    following.share.reported.set()
+    assert following.shard is not earlier
+    following.shard.reported.set()
     going.get(timeout=WITHIN_S)
     assert following.runner.taken("lt_done")[0][0]["intervals"] == 0
 

@@ -1,4 +1,4 @@
-"""A course of child runs that are made up: what every such fake is asked, and when it is interrupted."""
+"""A sequence of child runs that are made up: what every such fake is asked, and when it is interrupted."""
 
 from __future__ import annotations
 

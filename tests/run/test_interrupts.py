@@ -78,11 +78,11 @@ def test_an_interrupt_that_strikes_the_loop_prints_nothing(capfd: pytest.Capture
 
 def test_a_run_may_be_ended_by_somebody_on_a_page_once_and_says_so(capfd: pytest.CaptureFixture[str]) -> None:
     made = Made()
-    made.interrupts.asked("a page")
+    made.interrupts.end_early("a page")
     assert (made.stopped, made.interrupts.caught) == (0, False)
     made.interrupts.begin(made.stop)
     for _ in range(2):
-        made.interrupts.asked("a page")
+        made.interrupts.end_early("a page")
     assert (made.stopped, made.interrupts.caught, made.interrupts.by) == (1, True, "a page")
     assert capfd.readouterr().err == "loadtest: ending the run early: it was stopped on a page\n"
 
@@ -91,5 +91,5 @@ def test_a_page_does_not_end_what_has_ended() -> None:
     made = Made()
     made.interrupts.begin(made.stop)
     made.interrupts.reporting = True
-    made.interrupts.asked("a page")
+    made.interrupts.end_early("a page")
     assert (made.stopped, made.interrupts.caught, made.interrupts.by) == (0, False, None)

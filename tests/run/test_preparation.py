@@ -51,7 +51,7 @@ def test_a_shipped_scenario_is_prepared() -> None:
 def test_another_target_is_not_simulated() -> None:
     prepared = prepare(RunOptions(scenario="agent-burst", target="ws://127.0.0.1:1"))
     assert not prepared.simulated
-    assert prepared.place().url == "ws://127.0.0.1:1/ws"
+    assert prepared.endpoint().url == "ws://127.0.0.1:1/ws"
     with prepared.closing:
         start_target(prepared)
         assert prepared.url == "ws://127.0.0.1:1"
@@ -62,7 +62,7 @@ def test_the_simulator_is_started_and_stopped() -> None:
     with prepared.closing:
         start_target(prepared)
         assert prepared.url.startswith("ws://127.0.0.1:")
-        assert prepared.place().path == "/ws"
+        assert prepared.endpoint().path == "/ws"
 
 
 def test_a_secret_that_is_missing_is_told_before_anything_is_sent(
@@ -129,7 +129,7 @@ def test_source_addresses_are_checked_and_noted() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there it is known how many ports there are")
 def test_more_sources_hold_more_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadtest.drive.generator.local_ports", lambda: 10)
+    monkeypatch.setattr("loadtest.drive.generator_health.local_ports", lambda: 10)
 
     def prepared(*sources: str) -> dict[str, int]:
         sets = (f"target.source_addresses={list(sources)}",)

@@ -100,7 +100,7 @@ def test_a_simulator_that_somebody_else_started_says_so_itself(
 ) -> None:
     script = f"""
         import json
-        from loadtest.drive.swarm import Ending
+        from loadtest.drive.coordinator import DriveResult
         from loadtest.run.options import RunOptions
         from loadtest.run.preparation import prepare
         from loadtest.run.recording import Recording
@@ -109,7 +109,7 @@ def test_a_simulator_that_somebody_else_started_says_so_itself(
         recording = Recording(prepared, ["loadtest"], [])
         before = dict(recording.manifest["target"])
         server = {{"server": {server!r}, "subprotocol": None}}
-        run = recording.close(Ending(observed={{"server": server}}), interrupted=False)
+        run = recording.close(DriveResult(observed={{"server": server}}), interrupted=False)
         print(json.dumps([before, run.manifest["target"], run.manifest["asked_by"]]))
     """
     before, after, asked_by = json.loads(python(script).out)

@@ -45,7 +45,7 @@ def test_a_target_elsewhere_is_named_with_its_address_before_the_first_byte(pyth
     script = """
         import sys
         from loadtest.drive import endpoint
-        endpoint.Place.is_loopback = property(lambda self: False)
+        endpoint.Endpoint.is_loopback = property(lambda self: False)
         from loadtest.cli import main
         sys.exit(main(sys.argv[1:]))
     """

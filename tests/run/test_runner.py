@@ -34,10 +34,10 @@ import gevent
 from loadtest.run import worker
 from loadtest.run.child import main
 
-class Follow(worker.Follow):
+class ShardWorker(worker.ShardWorker):
 {method}
 
-worker.Follow = Follow
+worker.ShardWorker = ShardWorker
 sys.exit(main())
 """
 

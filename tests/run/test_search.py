@@ -9,7 +9,7 @@ from loadtest.plan.scenario_file import load_scenario
 from loadtest.run import search as module
 from loadtest.run.options import RunOptions
 from loadtest.run.search import SearchOptions, run_search
-from loadtest.run.subprocess_runs import Ended
+from loadtest.run.subprocess_runs import FinishedRun
 from tests.run.made_up import MadeUp
 
 
@@ -21,12 +21,12 @@ class _Left:
 
 
 class Capacity(MadeUp):
-    """A course whose target does so many turns a second and no more."""
+    """A sequence whose target does so many turns a second and no more."""
 
     turns_per_s = 330.0
     code: Exit | None = None
 
-    def run(self, options: RunOptions) -> Ended:
+    def run(self, options: RunOptions) -> FinishedRun:
         self.note(options)
         plan = load_scenario(options.scenario, options.overrides)
         assert plan.traffic is not None
@@ -47,12 +47,12 @@ class Capacity(MadeUp):
             },
             "verdict": {"outcome": "pass", "reason": "as told"},
         }
-        return Ended(code, _Left(manifest), 1.0, "")  # type: ignore[arg-type]  # as far as it is read
+        return FinishedRun(code, _Left(manifest), 1.0, "")  # type: ignore[arg-type]  # as far as it is read
 
 
 @pytest.fixture(autouse=True)
-def course(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Capacity]]:
-    monkeypatch.setattr(module, "Course", Capacity)
+def sequence(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Capacity]]:
+    monkeypatch.setattr(module, "RunSequence", Capacity)
     Capacity.asked = []
     yield Capacity
     Capacity.interrupt_at = Capacity.code = None
@@ -63,13 +63,13 @@ def search(over: str, scenario: str = "agent-burst", **more: object) -> SearchOp
     return SearchOptions(each=RunOptions(scenario=scenario, **common), over=over, **more)  # type: ignore[arg-type]  # as given
 
 
-def test_over_connections(course: type[Capacity]) -> None:
+def test_over_connections(sequence: type[Capacity]) -> None:
     found = run_search(search("connections", label="v1"))
     assert (found.finding.load, found.finding.missed) == (65.0, 68.0)
     assert found.knee.load == pytest.approx(66)
     assert (found.label, found.target, found.simulated) == ("search-v1", "ws://there/ws", False)
-    assert {options.label for options in course.asked} == {"search-v1"}
-    assert [options.connections for options in course.asked][:4] == [20, 40, 80, 57]
+    assert {options.label for options in sequence.asked} == {"search-v1"}
+    assert [options.connections for options in sequence.asked][:4] == [20, 40, 80, 57]
 
 
 @pytest.mark.parametrize("scenario", ["agent-burst", "echo-steady"])
@@ -81,23 +81,23 @@ def test_over_the_rate_in_the_way_in_which_the_scenario_says_it(scenario: str) -
     assert found.unit == "turns/s"
 
 
-def test_turns_must_be_complete_unless_the_scenario_judges_them(course: type[Capacity]) -> None:
+def test_turns_must_be_complete_unless_the_scenario_judges_them(sequence: type[Capacity]) -> None:
     assert run_search(search("connections", repeat=1)).added == ("turns.complete.ratio >= 99%",)
-    assert "thresholds.turns.complete.ratio=>= 99%" in course.asked[0].sets
+    assert "thresholds.turns.complete.ratio=>= 99%" in sequence.asked[0].sets
     again = run_search(search("rate", "echo-steady", repeat=1))
     assert again.added == ()
     assert "turns.complete.ratio >= 99.9%" in again.limits
 
 
-def test_an_interrupt_ends_it_with_what_is_known(course: type[Capacity]) -> None:
-    course.interrupt_at = 2
+def test_an_interrupt_ends_it_with_what_is_known(sequence: type[Capacity]) -> None:
+    sequence.interrupt_at = 2
     found = run_search(search("connections"))
     assert len(found.tries) == 2
     assert found.finding.load == 40
 
 
-def test_a_generator_that_is_the_limit_ends_it(course: type[Capacity]) -> None:
-    course.code = Exit.INVALID
+def test_a_generator_that_is_the_limit_ends_it(sequence: type[Capacity]) -> None:
+    sequence.code = Exit.INVALID
     found = run_search(search("connections"))
     assert (found.finding.outcome, found.finding.exit_code, len(found.tries)) == ("invalid", Exit.INVALID, 2)
 
@@ -107,15 +107,15 @@ def test_a_generator_that_is_the_limit_ends_it(course: type[Capacity]) -> None:
     [
         (search("connections", "connect-ramp"), "it has stages"),
         (search("rate", "idle-hold"), "it sets no rate"),
-        (search("connections", start=50.0, most=20.0), "20 is less than 50"),
+        (search("connections", start=50.0, max_load=20.0), "20 is less than 50"),
         (search("connections", start=1.5), "whole numbers"),
-        (search("connections", most=30_000.0), "20,000"),
+        (search("connections", max_load=30_000.0), "20,000"),
         (search("connections", label="a b"), 'the label "search-a b"'),
         (search("connections", "agent-brust"), "agent-burst"),
         (search("connections", "idle-hold", sets=("thresholds={}",)), "promises nothing"),
     ],
 )
-def test_what_cannot_be_searched(course: type[Capacity], options: SearchOptions, sentence: str) -> None:
+def test_what_cannot_be_searched(sequence: type[Capacity], options: SearchOptions, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         run_search(options)
-    assert course.asked == []
+    assert sequence.asked == []

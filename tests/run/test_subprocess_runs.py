@@ -6,17 +6,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import pytest
 
 from loadtest.cli.commands import loadtest
-from loadtest.errors import Exit
+from loadtest.errors import ConfigError, Exit
 from loadtest.keep.process import host_digest
 from loadtest.run import subprocess_runs
-from loadtest.run.options import RunOptions
-from loadtest.run.subprocess_runs import Course, Ended, to_words
+from loadtest.run.options import NOT_FORWARDED, RunOptions
+from loadtest.run.subprocess_runs import FinishedRun, RunSequence, command_line
 
 OPTIONS = RunOptions(
     scenario="-odd.toml",
@@ -27,38 +27,82 @@ OPTIONS = RunOptions(
     connect_rate="5/s",
     sets=("load.seed=2", "traffic.message=a = b"),
     processes=2,
+    workers=4,
+    bind="127.0.0.1:5557",
     results="there",
+    ui=True,
+    asked_by="policy: component",
     insecure=True,
     quiet=True,
 )
 
 
 def test_the_words_mean_the_options() -> None:
-    with loadtest.make_context("loadtest", to_words(OPTIONS)) as context:
-        name, command, rest = loadtest.resolve_command(context, to_words(OPTIONS))
+    with loadtest.make_context("loadtest", command_line(OPTIONS)) as context:
+        name, command, rest = loadtest.resolve_command(context, command_line(OPTIONS))
         assert command is not None
         assert name is not None
         parsed = command.make_context(name, rest, parent=context).params
     assert RunOptions(**parsed) == OPTIONS
 
 
-def test_no_option_is_forgotten() -> None:
-    """What is not handed on has no meaning for one of many runs."""
-    left = {"asked_by", "repeat", "workers", "bind", "ui"}
+def test_every_field_is_an_option_of_the_run_command() -> None:
+    with loadtest.make_context("loadtest", ["run"]) as context:
+        command = loadtest.get_command(context, "run")
+    assert command is not None
+    names = {each.name for each in command.params} - {"help"}
+    assert names == {each.name for each in fields(RunOptions)}
+
+
+def test_every_option_is_forwarded_or_refused() -> None:
+    refused = {each.name for each in fields(RunOptions) if NOT_FORWARDED in each.metadata}
+    assert refused == {"repeat"}
     plain = RunOptions()
-    for field in fields(RunOptions):
-        if field.name not in left:
-            assert getattr(OPTIONS, field.name) != getattr(plain, field.name), field.name
+    for each in fields(RunOptions):
+        if each.name not in refused:
+            assert getattr(OPTIONS, each.name) != getattr(plain, each.name), each.name
+    with pytest.raises(ConfigError, match="--repeat: it cannot be given"):
+        command_line(RunOptions(repeat=2))
 
 
-Play = Callable[..., Ended]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeUpOptions(RunOptions):
+    """Options as a later version may have them."""
+
+    sampling_rate: str | None = None
+    dry: bool = False
+    tags: tuple[str, ...] = ()
+    forever: bool = field(default=False, metadata={NOT_FORWARDED: "it would never end"})
+
+
+def test_a_new_option_is_forwarded_by_its_declaration_alone() -> None:
+    assert command_line(MadeUpOptions()) == command_line(RunOptions())
+    words = command_line(MadeUpOptions(sampling_rate="1%", dry=True, tags=("a", "b")))
+    assert words == [
+        "run",
+        "--quiet",
+        "--sampling-rate=1%",
+        "--dry",
+        "--tags=a",
+        "--tags=b",
+        "--",
+        "agent-burst",
+    ]
+
+
+def test_a_new_option_that_means_nothing_for_one_of_several_runs_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--forever: .*it would never end"):
+        command_line(MadeUpOptions(forever=True))
+
+
+Play = Callable[..., FinishedRun]
 
 
 @pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
     """Make a run of which a few lines of Python play the part."""
 
-    def with_script(script: str, course: Course | None = None) -> Ended:
+    def with_script(script: str, sequence: RunSequence | None = None) -> FinishedRun:
         def started(_words: Sequence[str], **options: object) -> subprocess.Popen[str]:
             head = f"import json, os, sys, time, pathlib\nresults = pathlib.Path({str(tmp_path)!r})\n"
             return popen([sys.executable, "-c", head + script], **options)  # type: ignore[call-overload, no-any-return]  # as it was called
@@ -66,7 +110,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
         popen = subprocess.Popen
         monkeypatch.setattr(subprocess_runs.subprocess, "Popen", started)
         try:
-            with course or Course() as running:
+            with sequence or RunSequence() as running:
                 return running.run(RunOptions(results=str(tmp_path)))
         finally:
             monkeypatch.setattr(subprocess_runs.subprocess, "Popen", popen)
@@ -113,15 +157,15 @@ def test_a_run_that_ends_as_none_of_ours_does_concluded_nothing(play: Play, end:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_reaches_the_run_and_ends_the_course(play: Play, number: signal.Signals) -> None:
     before = signal.getsignal(signal.SIGINT)
-    course = Course()
+    sequence = RunSequence()
     script = (
         "import signal\n"
         f"signal.signal({int(number)}, lambda *_: sys.exit(130))\n"
         f"os.kill(os.getppid(), {int(number)})\n"
         "time.sleep(30)"
     )
-    assert play(script, course).exit_code is Exit.INTERRUPTED
-    assert course.interrupted
+    assert play(script, sequence).exit_code is Exit.INTERRUPTED
+    assert sequence.interrupted
     assert signal.getsignal(signal.SIGINT) == before
 
 
@@ -134,9 +178,9 @@ def test_one_that_could_not_yet_handle_the_interrupt_was_interrupted_too(play: P
 
 
 def test_an_interrupt_before_the_run_began_ends_it_at_once(play: Play) -> None:
-    course = Course()
-    course.interrupted = True
-    assert play("time.sleep(30)", course).exit_code is Exit.INTERRUPTED
+    sequence = RunSequence()
+    sequence.interrupted = True
+    assert play("time.sleep(30)", sequence).exit_code is Exit.INTERRUPTED
 
 
 def test_variables_of_the_run_command_do_not_change_its_options(

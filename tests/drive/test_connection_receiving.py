@@ -9,12 +9,11 @@ import pytest
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 
-from loadtest.drive.incoming import MOST_UNSENT, Incoming
+from loadtest.drive.connection import MAX_UNSENT, ConnectionState
 from loadtest.drive.poller import READ
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Connect, Step
 from loadtest.plan.scenario import Target
-from loadtest.speak.session import Refused
 from loadtest.speak.turn import Outcome
 from tests.drive.spoken import FD, Spoken
 from tests.drive.standing_in import START, close_frame, frame
@@ -28,7 +27,7 @@ def test_a_turn_is_answered_by_what_arrives() -> None:
     spoken = Spoken()
     turn = spoken.begin()
     spoken.poller.turn()
-    spoken.stage.hand.ns += 500
+    spoken.context.hand.ns += 500
     spoken.hear(*answer(turn), at_ns=START + 300)
     assert turn.outcome is Outcome.COMPLETE
     assert turn.done_ns == START + 300
@@ -38,7 +37,7 @@ def test_a_turn_is_answered_by_what_arrives() -> None:
 
 def test_how_long_bytes_lay_unread_is_ours_to_tell() -> None:
     spoken = Spoken()
-    spoken.stage.hand.ns += 500
+    spoken.context.hand.ns += 500
     spoken.hear(said("ack"), at_ns=START + 300)
     spoken.hear(said("ack"), at_ns=START + 900)
     assert spoken.metrics.receive_lag.tolist() == [200, 0]
@@ -155,8 +154,8 @@ def test_a_broken_frame_is_received_malformed_and_ends_the_connection(broken: by
     assert spoken.counts("connections.broken_frames") == {"": 1}
     assert spoken.frames[-1][0] is Opcode.CLOSE
     assert spoken.counts("connections.closed.") == {"1006": 1}
-    (kept,) = spoken.stage.recorder.take(0, {}).frames
-    assert (kept["kind"], kept["user"]) == ("broken frame", spoken.connection.number)
+    (kept,) = spoken.context.recorder.take(0, {}).frames
+    assert (kept["kind"], kept["user"]) == ("broken frame", spoken.connection.user)
     assert kept["frames"][0][1]
 
 
@@ -190,23 +189,16 @@ def test_a_no_before_ready_is_a_refusal() -> None:
     assert (spoken.ready, spoken.closed) == (0, 1)
 
 
-def test_the_speaking_half_is_not_in_here() -> None:
-    spoken = Spoken()
-    incoming = Incoming(spoken.stage, spoken.connection.session)
-    for call in (
-        lambda: incoming.refused(Refused(Layer.AUTH, "no")),
-        lambda: incoming._heard([], 0),
-        lambda: incoming._ponged(b"", 0),
-    ):
-        with pytest.raises(NotImplementedError):
-            call()
-    incoming._read()
-    incoming._take(b"nowhere to go", 0)
+def test_a_connection_that_is_not_open_reads_nothing() -> None:
+    connection = Spoken(is_open=False).connection
+    connection._read()
+    connection._parse(b"nowhere to go", 0)
+    assert connection.state is ConnectionState.NEW
 
 
 def test_pings_of_a_peer_that_does_not_read_are_not_answered_without_end() -> None:
     spoken = Spoken()
     assert spoken.connection._transport is not None
-    spoken.connection._transport.unsent = b"x" * MOST_UNSENT
+    spoken.connection._transport.unsent = b"x" * MAX_UNSENT
     spoken.arrive(frame(b"are you there", Opcode.PING))
     assert spoken.frames == []

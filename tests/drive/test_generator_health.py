@@ -9,8 +9,14 @@ from typing import Any
 
 import pytest
 
-from loadtest.drive import generator
-from loadtest.drive.generator import SPARE_FILES, Vitals, check_ports, local_ports, raise_file_limit
+from loadtest.drive import generator_health
+from loadtest.drive.generator_health import (
+    SPARE_FILES,
+    GeneratorHealth,
+    check_ports,
+    local_ports,
+    raise_file_limit,
+)
 from loadtest.errors import ConfigError, Exit
 
 ENDLESS = -1
@@ -104,7 +110,7 @@ def ports_of(monkeypatch: pytest.MonkeyPatch) -> Any:
                 raise FileNotFoundError
             return text
 
-        monkeypatch.setattr(generator, "sys", SimpleNamespace(platform="linux"))
+        monkeypatch.setattr(generator_health, "sys", SimpleNamespace(platform="linux"))
         monkeypatch.setattr(Path, "read_text", read_text)
 
     return say
@@ -123,7 +129,7 @@ def test_what_is_not_known_limits_nothing(ports_of: Any, text: str | None) -> No
 
 
 def test_other_systems_do_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generator, "sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr(generator_health, "sys", SimpleNamespace(platform="darwin"))
     assert local_ports() is None
 
 
@@ -148,14 +154,14 @@ def test_every_source_address_has_ports_of_its_own(ports_of: Any) -> None:
 def clocks(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The process's clocks, moved by hand."""
     hand = SimpleNamespace(cpu=10.0, at=100.0)
-    monkeypatch.setattr(generator, "SCHEDSTAT", Path("/nowhere/schedstat"))
+    monkeypatch.setattr(generator_health, "SCHEDSTAT", Path("/nowhere/schedstat"))
     clock = SimpleNamespace(process_time=lambda: hand.cpu, perf_counter=lambda: hand.at)
-    monkeypatch.setattr(generator, "time", clock)
+    monkeypatch.setattr(generator_health, "time", clock)
     return hand
 
 
 def test_cpu_is_of_the_time_since_the_last_look(clocks: SimpleNamespace) -> None:
-    vitals = Vitals()
+    vitals = GeneratorHealth()
     clocks.cpu, clocks.at = 10.25, 101.0
     assert vitals.take(5) == {"loop_lag_ns": 5.0, "watched_s": 1.0, "cpu": 0.25}
     clocks.cpu, clocks.at = 11.25, 103.0
@@ -163,7 +169,7 @@ def test_cpu_is_of_the_time_since_the_last_look(clocks: SimpleNamespace) -> None
 
 
 def test_two_looks_within_one_tick_of_the_clock_tell_no_cpu(clocks: SimpleNamespace) -> None:
-    vitals = Vitals()
+    vitals = GeneratorHealth()
     clocks.cpu = 10.5
     assert vitals.take(0) == {"loop_lag_ns": 0.0}
     clocks.cpu, clocks.at = 10.75, 101.0
@@ -174,9 +180,9 @@ def test_waiting_for_a_core_is_a_part_of_the_time_since_the_last_look(
     clocks: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stat = tmp_path / "schedstat"
-    monkeypatch.setattr(generator, "SCHEDSTAT", stat)
+    monkeypatch.setattr(generator_health, "SCHEDSTAT", stat)
     stat.write_text("900000000 1000000000 12\n", encoding="ascii")
-    vitals = Vitals()
+    vitals = GeneratorHealth()
     stat.write_text("900000001 1600000000 13\n", encoding="ascii")
     clocks.at = 102.0
     assert vitals.take(0)["run_delay"] == pytest.approx(0.3)
@@ -187,7 +193,7 @@ def test_waiting_for_a_core_is_a_part_of_the_time_since_the_last_look(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how long a thread waits for a core")
 def test_this_system_says_how_long_a_thread_waits_for_a_core() -> None:
-    vitals = Vitals()
+    vitals = GeneratorHealth()
     assert vitals.take(0).get("run_delay", -1.0) >= 0.0
 
 
@@ -197,9 +203,9 @@ def test_a_platform_without_cpu_time_is_told_once(
     def refuse() -> float:
         raise RuntimeError("the processor time used is not available or its value cannot be represented")
 
-    assert Vitals().reads_cpu
-    monkeypatch.setattr(generator.time, "process_time", refuse)
-    vitals = Vitals()
+    assert GeneratorHealth().reads_cpu
+    monkeypatch.setattr(generator_health.time, "process_time", refuse)
+    vitals = GeneratorHealth()
     clocks.at = 101.0
     assert not vitals.reads_cpu
     assert "cpu" not in vitals.take(0)

@@ -24,7 +24,7 @@ def test_turns_of_one_loop_turn_are_written_together_and_sent_at_one_instant() -
     assert spoken.frames == []
     assert [turn.sent_ns for turn in turns] == [NEVER] * 3
     before = spoken.line.writes
-    spoken.stage.hand.ns += 40
+    spoken.context.hand.ns += 40
     spoken.poller.turn()
     assert spoken.line.writes == before + 1
     assert spoken.texts == [f'{{"run_id":"turn-{seq}"}}'.encode() for seq in range(3)]
@@ -42,7 +42,7 @@ def test_a_connection_is_flushed_once_however_much_it_gathers() -> None:
 
 def test_two_connections_that_gather_in_turns_are_both_flushed() -> None:
     spoken, other = Spoken(), Spoken()
-    other.stage.poller = spoken.poller
+    other.context.poller = spoken.poller
     spoken.begin(0)
     other.begin(1)
     spoken.begin(2)
@@ -68,8 +68,8 @@ def test_binary_protocols_send_binary_frames() -> None:
 
 def test_a_message_that_is_no_turn_goes_out_as_what_it_is() -> None:
     spoken = Spoken()
-    spoken.connection.say("text")
-    spoken.connection.say(b"bytes")
+    spoken.connection.send("text")
+    spoken.connection.send(b"bytes")
     spoken.poller.turn()
     assert spoken.frames == [(Opcode.TEXT, b"text"), (Opcode.BINARY, b"bytes")]
     assert spoken.counts("events.") == {}
@@ -96,17 +96,17 @@ def test_the_last_turn_of_a_partial_write_is_sent_when_its_last_byte_is() -> Non
     spoken.poller.turn()
     assert spoken.poller.asked == {FD: BOTH}
     assert (first.sent_ns, last.sent_ns) == (START, START)
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     spoken.line.room = 5
     spoken.poller.turn(FD, WRITE)
     assert last.sent_ns == START, "some of it is still not with the kernel"
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     spoken.line.room = None
     spoken.poller.turn(FD, WRITE)
     assert spoken.poller.asked == {FD: READ}
     assert (first.sent_ns, last.sent_ns) == (START, START + 200)
     assert len(spoken.texts) == 2
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     spoken.poller.turn(FD, WRITE)
     assert last.sent_ns == START + 200
 
@@ -115,19 +115,19 @@ def test_each_turn_of_a_partial_write_is_sent_when_its_own_last_byte_is() -> Non
     """Also one in the middle, and where messages that are no turns stand between."""
     spoken = Spoken()
     first = spoken.begin(0)
-    spoken.connection.say("between")
+    spoken.connection.send("between")
     middle, last = spoken.begin(1), spoken.begin(2)
     sizes = [len(frame) for frame in spoken.connection._out]
     spoken.line.room = sum(sizes[:3]) - 1
     spoken.poller.turn()
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     spoken.line.room = 1
     spoken.poller.turn(FD, WRITE)
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     late = spoken.begin(3)
     spoken.line.room = sizes[3]
     spoken.poller.turn()
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     spoken.line.room = None
     spoken.poller.turn(FD, WRITE)
     turns = (first, middle, last, late)
@@ -142,10 +142,10 @@ def test_a_turn_that_waited_for_the_kernel_is_sent_once() -> None:
     waiting = spoken.begin(0)
     spoken.line.room = 3
     spoken.poller.turn()
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     later = spoken.begin(1)
     spoken.poller.turn()
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     spoken.line.room = None
     spoken.poller.turn(FD, WRITE)
     assert len(spoken.texts) == 2
@@ -159,12 +159,12 @@ def test_a_later_write_may_carry_the_last_byte_of_an_earlier_turn() -> None:
     waiting = spoken.begin(0)
     spoken.line.room = 3
     spoken.poller.turn()
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     spoken.line.room = None
     later = spoken.begin(1)
     spoken.poller.turn()
     assert (waiting.sent_ns, later.sent_ns) == (START + 100, START + 100)
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     spoken.poller.turn(FD, WRITE)
     assert (waiting.sent_ns, later.sent_ns) == (START + 100, START + 100)
     assert spoken.poller.asked == {FD: READ}
@@ -179,7 +179,7 @@ def test_an_answered_turn_is_not_sent_again() -> None:
     spoken.poller.turn()
     spoken.hear(said("failed", turn))
     assert turn.outcome is Outcome.FAILED
-    spoken.stage.hand.ns += 100
+    spoken.context.hand.ns += 100
     spoken.line.room = None
     spoken.poller.turn(FD, WRITE)
     assert turn.sent_ns == START
@@ -276,7 +276,7 @@ def test_an_alarm_is_set_again_only_for_something_earlier() -> None:
     for seq in range(5):
         spoken.begin(seq)
         spoken.poller.turn()
-    assert len(spoken.poller.agenda._entries) == 1 + 1  # the overdue opening, and the oldest turn
+    assert len(spoken.poller.timers._entries) == 1 + 1  # the overdue opening, and the oldest turn
 
 
 def test_an_alarm_is_set_for_what_comes_before_the_last_one() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from loadtest.drive import shard
 from loadtest.drive.poller import WatcherPoller
-from loadtest.drive.transport import Address, Instants, Transport
+from loadtest.drive.transport import Address, Timestamping, Transport
 from loadtest.plan.chaos import Broken, broken_before, is_left, slow_users
 from loadtest.simulator.process import Simulator
 from tests.drive.alone import drive, scenario_of
@@ -54,7 +54,7 @@ def test_a_cut_is_a_reset() -> None:
     """As a network that fails, not as a peer that says goodbye."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = Address(socket.AF_INET, listener.getsockname())
-        transport = Transport(address, Instants(time.monotonic_ns, None, stamps=False))
+        transport = Transport(address, Timestamping(time.monotonic_ns, None, stamps=False))
         peer, _ = listener.accept()
         transport.reset_on_close()
         transport.close()

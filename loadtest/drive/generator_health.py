@@ -11,15 +11,14 @@ from loadtest.errors import ConfigError, Problem
 SPARE_FILES = 64
 """Descriptors that the process needs besides its connections."""
 
-
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
 """Linux: nanoseconds on a core, nanoseconds of waiting for one while ready to run, and time slices."""
 
 
-class Vitals:
-    """What this process had of the machine between two looks; the thread that looks is the one that works.
+class GeneratorHealth:
+    """CPU time and delays of this process between two calls of ``take``, in the thread that does the work.
 
-    ``reads_cpu`` is False on a platform that does not tell a process its CPU time.
+    ``reads_cpu`` is False on a platform that does not report a process's CPU time.
     """
 
     def __init__(self) -> None:
@@ -31,8 +30,8 @@ class Vitals:
     def take(self, lag_ns: int) -> dict[str, float]:
         """The gauges of the last second; ``lag_ns`` is the longest wait for a loop turn.
 
-        ``cpu`` and ``run_delay`` are parts of one core and of the time that went by, ``watched_s`` seconds;
-        what could not be read is not there.
+        ``cpu`` and ``run_delay`` are fractions of one core and of the ``watched_s`` seconds that passed; what
+        could not be read is absent.
         """
         cpu_s, waited_ns, at_s = _cpu_s(), _waited_ns(), time.perf_counter()
         elapsed_s = at_s - self._at_s
@@ -48,7 +47,7 @@ class Vitals:
 
 
 def _cpu_s() -> float | None:
-    """CPU seconds of this process so far; None where the platform does not tell."""
+    """CPU seconds of this process so far; None where the platform does not report them."""
     try:
         return time.process_time()
     except (OSError, RuntimeError):
@@ -67,7 +66,7 @@ def raise_file_limit(connections: int) -> dict[str, int]:
     """Raise the soft limit of open files as far as ``connections`` need, and return the limits in force.
 
     Raises:
-        ConfigError: the hard limit does not allow that many; says the command that raises it.
+        ConfigError: the hard limit does not allow that many; names the command that raises it.
     """
     try:
         import resource
@@ -93,7 +92,7 @@ def raise_file_limit(connections: int) -> dict[str, int]:
 
 
 def local_ports() -> int | None:
-    """How many local ports one source address has for one target; None where that is not known."""
+    """Number of local ports of one source address for one target; None where that is not known."""
     if sys.platform != "linux":
         return None
     try:
@@ -104,10 +103,10 @@ def local_ports() -> int | None:
 
 
 def check_ports(connections: int, sources: int = 1) -> dict[str, int]:
-    """Hold the connections against the local ports that so many source addresses have.
+    """Check that ``sources`` source addresses have enough local ports for so many connections.
 
     Raises:
-        ConfigError: they have too few; says the command that raises it, and how many addresses would do.
+        ConfigError: they have too few; names the command that raises the limit, and how many would do.
     """
     ports = local_ports()
     if ports is None:

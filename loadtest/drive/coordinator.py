@@ -1,11 +1,13 @@
-"""The leading side of a run: who begins it, passes its intervals on, and knows when it is over.
+"""Who leads a run: begins it, passes its intervals on, and knows when it is over.
 
 Locust spawns the users; start, run time and end are ours: the run is over when the last interval of every
-process has come. One process leads itself (``Alone``); ``drive.master`` and ``drive.worker`` are for several.
+process has come. One process leads itself (``LocalCoordinator``); ``drive.master`` leads workers, and each of
+them has a ``drive.worker.ShardWorker``.
 """
 
 from __future__ import annotations
 
+import abc
 import logging
 import sys
 from collections.abc import Callable
@@ -16,11 +18,11 @@ import gevent
 from gevent.event import Event
 from typing_extensions import override
 
-from loadtest.drive.context import Assignment
-from loadtest.drive.endpoint import Place
-from loadtest.drive.locust_stats import Mirror
-from loadtest.drive.shard import Share
-from loadtest.drive.tasks import hear_tasks
+from loadtest.drive.context import ShardAssignment
+from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.locust_stats import LocustStats
+from loadtest.drive.shard import Shard
+from loadtest.drive.tasks import count_task_errors
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval
 from loadtest.plan.scenario import Scenario
@@ -29,14 +31,14 @@ from loadtest.plan.schedule import Schedule
 logger = logging.getLogger(__name__)
 
 START_DELAY_NS = 50_000_000
-"""Between the word and the start, in one process."""
+"""Time from Locust's last spawned user to the start, in one process."""
 
 GiveInterval = Callable[[Interval], None]
 
 
 @dataclass(slots=True)
-class Ending:
-    """How the driving of a run ended: facts for the manifest."""
+class DriveResult:
+    """How driving a run ended: facts for the manifest."""
 
     lost_workers: list[str] = field(default_factory=list)
     observed: dict[str, Any] = field(default_factory=dict)
@@ -45,80 +47,80 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be driven: a plan, a target that has been found, and the name of the run."""
+class RunSpec:
+    """What is to be driven: the run's id, its scenario, a target that was found, the clock's resolution."""
 
     run_id: str
     scenario: Scenario
-    place: Place
+    endpoint: Endpoint
     step_ns: int
 
 
-class Lead:
-    """The leading side of a run: begins it, passes its intervals on, knows when it is over."""
+class Coordinator(abc.ABC):
+    """Leads a run. ``over`` is set at its end, and ``result`` says how it ended."""
 
-    def __init__(self, environment: Any, order: Order, give: GiveInterval) -> None:
+    def __init__(self, environment: Any, spec: RunSpec, give: GiveInterval) -> None:
         self.environment = environment
-        self.order = order
-        self.ending = Ending()
+        self.spec = spec
+        self.result = DriveResult()
         self.over = Event()
-        self.users = Schedule(order.scenario.load, order.scenario.traffic).users
+        self.users = Schedule(spec.scenario.load, spec.scenario.traffic).users
         self._give = give
 
     def _give_or_end(self, interval: Interval) -> None:
-        """Pass an interval on; what goes wrong there ends the run, which nobody would hear of otherwise."""
+        """Pass an interval on; an exception there ends the run, or nobody would hear of it."""
         try:
             self._give(interval)
         except Exception as error:
             logger.exception("an interval could not be taken, and the run ends")
-            self.ending.crash = self.ending.crash or error
+            self.result.crash = self.result.crash or error
             self.stop()
 
+    @abc.abstractmethod
     def stop(self) -> None:
         """End early; what was measured is kept."""
-        raise NotImplementedError
 
 
-class Alone(Lead):
-    """Everything in this process."""
+class LocalCoordinator(Coordinator):
+    """Leads a run of one process: its own."""
 
-    def __init__(self, environment: Any, order: Order, give: GiveInterval) -> None:
-        super().__init__(environment, order, give)
-        assignment = Assignment(order.run_id, order.scenario, order.place, range(self.users))
-        self._mirror = Mirror(environment)
-        self.share = Share(assignment, make_clock(order.step_ns), self._take)
+    def __init__(self, environment: Any, spec: RunSpec, give: GiveInterval) -> None:
+        super().__init__(environment, spec, give)
+        assignment = ShardAssignment(spec.run_id, spec.scenario, spec.endpoint, range(self.users))
+        self._locust_stats = LocustStats(environment)
+        self.shard = Shard(assignment, make_clock(spec.step_ns), self._take)
         if has_tasks(environment):
-            self.share.guide_users()
-        environment.loadtest_share = self.share
-        hear_tasks(environment)
+            self.shard.let_tasks_decide()
+        environment.loadtest_shard = self.shard
+        count_task_errors(environment)
         environment.events.spawning_complete.add_listener(self._spawned)
         environment.events.test_stopping.add_listener(self._stopping)
 
     def _take(self, interval: Interval) -> None:
-        self._mirror.reflect(interval)
+        self._locust_stats.add(interval)
         self._give(interval)
 
     def _spawned(self, **_kwargs: Any) -> None:
-        if not self.share.begun.is_set():
-            self.share.begin(self.share.now() + START_DELAY_NS)
+        if not self.shard.begun.is_set():
+            self.shard.begin(self.shard.context.now() + START_DELAY_NS)
             gevent.spawn(self._watch)
 
     def _watch(self) -> None:
-        self.share.reported.wait()
-        self.ending.observed = self.share.observed
-        self.ending.crash = self.share.crash
+        self.shard.reported.wait()
+        self.result.observed = self.shard.observed
+        self.result.crash = self.shard.crash
         self.over.set()
 
     def _stopping(self, **_kwargs: Any) -> None:
         """Locust stops its users (its web page, a signal): what was measured comes first."""
-        if self.share.begun.is_set() and not self.over.is_set():
+        if self.shard.begun.is_set() and not self.over.is_set():
             self.stop()
             self.over.wait(timeout=5)
 
     @override
     def stop(self) -> None:
-        if self.share.begun.is_set():
-            self.share.stop()
+        if self.shard.begun.is_set():
+            self.shard.stop()
         else:
             self.over.set()
 
@@ -134,8 +136,8 @@ def make_clock(step_ns: int) -> Clock:
 
 
 def expect_workers(runner: Any) -> None:
-    """Hear workers that join before there is a run, as under plain Locust: it warns of words nobody hears.
+    """Listen for workers that join before there is a run, as under plain Locust.
 
-    They are given the plan when the run is made.
+    Locust would warn of an unknown message. The workers get the plan when the run is made.
     """
     runner.register_message("lt_hello", lambda **_kwargs: None)

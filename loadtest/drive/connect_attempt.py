@@ -1,0 +1,196 @@
+"""One attempt to open a connection: TCP, TLS, upgrade; each step timed, each refusal with its layer.
+
+A ``ConnectAttempt`` lives until the answer to the upgrade is complete and is then forgotten: an idle
+connection keeps only what it needs to send and receive.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import ssl
+from typing import Any, Protocol
+
+from loadtest.drive.context import Context
+from loadtest.drive.poller import READ, WRITE
+from loadtest.drive.transport import TlsTransport, Transport
+from loadtest.errors import Layer
+from loadtest.speak.session import Refused
+from loadtest.speak.upgrade import Upgrade
+
+OWN_LIMITS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EADDRINUSE}
+)
+"""Errors of a machine that has no file, memory or local port left; the target was not asked."""
+
+
+class ConnectListener(Protocol):
+    """Is told how an attempt goes: the connection that is being opened."""
+
+    def identified(self, user: str | None) -> None:
+        """The credential that is sent to the target names this user."""
+
+    def upgraded(self, transport: Transport, upgrade: Upgrade, at_ns: int) -> None:
+        """The target agreed at ``at_ns``; the transport now belongs to the listener."""
+
+    def refused(self, refusal: Refused) -> None:
+        """The target refused; the transport is closed."""
+
+    def not_opened(self, limit: str) -> None:
+        """This machine could not open a connection; ``limit``: the error's name (``EMFILE``)."""
+
+
+class ConnectAttempt:
+    """One attempt to open a connection, begun at ``attempted_ns``."""
+
+    __slots__ = ("_context", "_layer", "_listener", "_step_ns", "_transport", "_upgrade", "_values")
+
+    def __init__(
+        self, context: Context, listener: ConnectListener, values: dict[str, Any], attempted_ns: int
+    ) -> None:
+        self._context = context
+        self._listener = listener
+        self._values = values
+        # The step that goes on, by its layer, and when it began.
+        self._layer = Layer.TCP
+        self._step_ns = attempted_ns
+        self._upgrade: Upgrade | None = None
+        self._transport: Transport | None = None
+
+    def begin(self, user: int) -> None:
+        """Open a socket; the listener is told how it goes."""
+        context = self._context
+        try:
+            transport = context.open_transport(user)
+        except OSError as error:
+            if error.errno in OWN_LIMITS:
+                self._listener.not_opened(errno.errorcode[error.errno])
+            else:
+                self._listener.refused(Refused(Layer.TCP, os_reason(error)))
+            return
+        self._transport = transport
+        context.poller.register(transport.fd, self._on_ready, WRITE)
+        context.poller.connecting += 1
+        context.poller.timers.add(self._step_ns + context.connect_timeout_ns, self._overdue)
+
+    @property
+    def awaited(self) -> str:
+        """What it waits for, as a reason: "tls: no answer yet"."""
+        return f"{self._layer}: no answer yet"
+
+    def abandon(self) -> None:
+        """We leave before the connection is open."""
+        if self._transport is not None:
+            self._context.poller.unregister(self._transport.fd)
+            self._context.poller.connecting -= 1
+            self._transport.close()
+            self._transport = None
+
+    def _overdue(self, _due_ns: int) -> None:
+        seconds = self._context.connect_timeout_ns / 1e9
+        self._refuse(Refused(self._layer, f"no answer within {seconds:g} s"))
+
+    def _refuse(self, refusal: Refused) -> None:
+        if self._transport is not None:
+            self.abandon()
+            self._listener.refused(refusal)
+
+    def _on_ready(self, _bits: int) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        try:
+            if self._layer is Layer.UPGRADE:
+                self._read_answer(transport)
+            elif self._layer is Layer.TLS:
+                self._handshake(transport)
+            else:
+                self._connected(transport)
+        except ssl.SSLError as error:
+            # Also after the handshake: TLS 1.3 refuses a client's certificate when our side is already done.
+            self._refuse(Refused(Layer.TLS, tls_reason(error)))
+        except OSError as error:
+            self._refuse(Refused(self._layer, os_reason(error)))
+
+    def _end_step(self, at_ns: int) -> int:
+        """Nanoseconds that the step took which ends at ``at_ns``; the next one begins."""
+        took_ns = max(at_ns - self._step_ns, 0)
+        self._step_ns = at_ns
+        return took_ns
+
+    def _connected(self, transport: Transport) -> None:
+        error = transport.connected()
+        if error:
+            self._refuse(Refused(Layer.TCP, os.strerror(error)))
+            return
+        self._context.recorder.metrics.tcp.append(self._end_step(self._context.now()))
+        if isinstance(transport, TlsTransport):
+            self._layer = Layer.TLS
+            self._context.poller.modify(transport.fd, READ)
+            self._handshake(transport)
+        else:
+            self._send_upgrade(transport)
+
+    def _handshake(self, transport: Transport) -> None:
+        if isinstance(transport, TlsTransport) and transport.handshake():
+            self._context.recorder.metrics.tls.append(self._end_step(self._context.now()))
+            self._send_upgrade(transport)
+
+    def _send_upgrade(self, transport: Transport) -> None:
+        context = self._context
+        credentials = context.credential_provider.credentials(self._values)
+        self._listener.identified(credentials.user)
+        upgrade = Upgrade(
+            context.host_header,
+            credentials.path,
+            credentials.headers,
+            subprotocols=credentials.subprotocols,
+            compression=context.compression,
+        )
+        self._upgrade = upgrade
+        self._layer = Layer.UPGRADE
+        complete = transport.send(upgrade.request)
+        context.recorder.metrics.bytes_sent += len(upgrade.request)
+        context.poller.modify(transport.fd, READ if complete else READ | WRITE)
+
+    def _read_answer(self, transport: Transport) -> None:
+        upgrade = self._upgrade
+        read = transport.receive()
+        if transport.unsent and transport.send(b""):
+            self._context.poller.modify(transport.fd, READ)
+        if read is None or upgrade is None:
+            return
+        data, at_ns = read
+        if not data:
+            self._refuse(upgrade.ended())
+            return
+        metrics = self._context.recorder.metrics
+        metrics.bytes_received += len(data)
+        try:
+            if not upgrade.receive(data):
+                return
+        except Refused as refusal:
+            if upgrade.status is not None:
+                metrics.count(f"connections.upgrade_status.{upgrade.status}")
+                self._context.observations.saw_server(upgrade.server, None)
+            self._refuse(refusal)
+            return
+        metrics.upgrade.append(self._end_step(at_ns))
+        metrics.connections_established += 1
+        self._transport = None
+        self._context.poller.connecting -= 1
+        self._listener.upgraded(transport, upgrade, at_ns)
+
+
+def os_reason(error: OSError) -> str:
+    """Why a system call failed, in the system's words."""
+    return error.strerror or str(error)
+
+
+def tls_reason(error: ssl.SSLError) -> str:
+    """Why a TLS handshake failed, in the words of the TLS library."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not to be trusted: {error.verify_message}"
+    reason = str(error.reason or error)
+    _, alert, name = reason.partition("_ALERT_")
+    return f"the target sent the TLS alert '{name.replace('_', ' ').lower()}'" if alert else reason
