@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from loadtest import __version__
+from loadtest.errors import Exit
 
 COMMANDS = {
     "run": "Run a scenario and judge it.",
@@ -95,7 +96,7 @@ def _broken_pipe_told() -> Iterator[None]:
         "  loadtest run agent-burst                    against our own simulator\n"
         "  loadtest run agent-burst --target ws://localhost:8000/ws\n"
         "  loadtest report latest --format markdown\n\n"
-        "\b\nExit codes: 0 pass, 1 fail, 2 usage, 3 unreachable, 4 invalid, 70 our crash, 130 interrupted.\n"
+        f"\b\nExit codes: {', '.join(f'{code:d} {code.word}' for code in Exit)}.\n"
         "Every option has an environment variable: LOADTEST_RUN_LABEL for `run --label`."
     ),
 )

@@ -118,6 +118,7 @@ def _show(search: Search) -> None:
 
 def _keep(search: Search, output: Path | None, results: Path) -> None:
     """Write every view, and say where."""
+    from loadtest.keep.atomic import write_whole
     from loadtest.keep.folder import folder_name, make_folder
     from loadtest.show.plot.knee import KneePicture
     from loadtest.show.search import as_html, as_json, as_markdown
@@ -131,9 +132,9 @@ def _keep(search: Search, output: Path | None, results: Path) -> None:
         if search.tries:
             picture = KneePicture(search)
             texts |= {"search.html": as_html(search), "knee.svg": picture.svg()}
-            (output / "knee.png").write_bytes(picture.png())
+            write_whole(output / "knee.png", picture.png())
         for name, text in texts.items():
-            (output / name).write_text(text, "utf-8")
+            write_whole(output / name, text)
     except OSError as error:
         raise ConfigError([Problem("--output", f"{output} cannot be written: {error.strerror}")]) from None
     click.echo(f"wrote {output}")

@@ -105,7 +105,9 @@ def _keep(suite: Suite, output: Path | None, results: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    from loadtest.keep.atomic import write_whole
+
     try:
-        path.write_text(text, "utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise ConfigError([Problem("--output", f"{path} cannot be written: {error.strerror}")]) from None

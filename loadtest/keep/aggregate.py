@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from loadtest.keep import folder, hlog, turn_rows
+from loadtest.keep.atomic import write_whole
 from loadtest.keep.turn_rows import Exact, Row
 from loadtest.measure.histogram import Histogram
 
@@ -91,8 +92,7 @@ def write_sum(path: Path, started: datetime, histograms: Mapping[str, Histogram]
     """Write ``totals.hlog`` beside the two files that these histograms are the sum of."""
     comment = "[Sum of {} bytes of histograms and {} bytes of intervals]".format(*_sizes(path))
     lines = [hlog.line(tag, histogram, 0, seconds) for tag, histogram in histograms.items() if histogram.n]
-    with folder.replacing(path / folder.TOTALS) as beside:
-        beside.write_bytes(hlog.head(started, comment) + b"".join(lines))
+    write_whole(path / folder.TOTALS, hlog.head(started, comment) + b"".join(lines))
 
 
 def read_sum(path: Path) -> dict[str, Histogram] | None:

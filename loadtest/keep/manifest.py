@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.keep import folder
-from loadtest.keep.plain import json_text
+from loadtest.keep.atomic import write_whole
+from loadtest.keep.json import json_text
 from loadtest.keep.process import this_process
 from loadtest.plan.scenario import SIMULATOR, Scenario
 
@@ -76,8 +77,7 @@ def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    with folder.replacing(path / folder.RUN) as beside:
-        beside.write_text(json_text(manifest, indent=2) + "\n", encoding="utf-8")
+    write_whole(path / folder.RUN, json_text(manifest, indent=2) + "\n")
 
 
 def planned(scenario: Scenario, turns_due: int | None) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from loadtest.errors import ConfigError
-from loadtest.keep.plain import json_text
+from loadtest.keep.atomic import write_whole
+from loadtest.keep.json import json_text
 from loadtest.live.alerts import State
 from loadtest.live.remedies import Treatment
 from loadtest.readiness.evidence import Evidence
@@ -55,12 +56,7 @@ def load(folder: Path) -> Memory:
 
 def save(folder: Path, memory: Memory) -> None:
     """Whole or not at all, and on the disk when this returns."""
-    beside = folder / f"{STATE}.new"
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(json_text(asdict(memory)))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(folder / STATE)
+    write_whole(folder / STATE, json_text(asdict(memory)))
 
 
 def audit(folder: Path, entry: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import ConfigError
+from loadtest.keep.atomic import write_whole
 from loadtest.keep.folder import make_folder
-from loadtest.keep.plain import json_text
+from loadtest.keep.json import json_text
 from loadtest.readiness.assessment_data import Assessment, from_plain
 from loadtest.readiness.views.every import FILES, view
 
@@ -60,9 +61,7 @@ class History:
         """Write an assessment into its folder and its line into the summaries; old whole ones go."""
         folder = self.folder / found.id
         for form in dict.fromkeys(("json", *formats)):
-            beside = folder / f"{FILES[form]}.new"
-            beside.write_bytes(view(found, form))
-            beside.replace(folder / FILES[form])
+            write_whole(folder / FILES[form], view(found, form))
         self.note(found)
         self.prune(found.at)
         return folder

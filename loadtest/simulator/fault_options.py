@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from websockets.frames import EXTERNAL_CLOSE_CODES
 
-from loadtest.simulator.chance import read_distribution, read_time
+from loadtest.simulator.distribution import read_distribution, read_time
 from loadtest.simulator.events import CONTENT, KINDS
 from loadtest.units import parse_ratio
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.simulator.chance import Distribution, chance
+from loadtest.plan.random_draw import draw
+from loadtest.simulator.distribution import Distribution
 from loadtest.simulator.fault_options import FORMS, Freeze, Hit, Share
 
 __all__ = ["FORMS", "Faults", "parse_faults"]
@@ -53,7 +54,7 @@ class Faults:
 
     def chance(self, name: str, *about: str | int) -> float:
         """The draw of this fault for this thing, in [0, 1)."""
-        return chance(self.seed, name, *about)
+        return draw(self.seed, name, *about)
 
     def strikes(self, name: str, share: float, *about: str | int) -> bool:
         """Whether the fault ``name``, which strikes ``share`` of all, strikes this one."""

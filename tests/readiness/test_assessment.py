@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.keep.plain import json_text
+from loadtest.keep.json import json_text
 from loadtest.readiness.assessment_data import Assessment, from_plain
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.history import failures_before, summary

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.errors import ConfigError
-from loadtest.simulator.chance import Distribution
+from loadtest.simulator.distribution import Distribution
 from loadtest.simulator.events import CONTENT
 from loadtest.simulator.fault_options import Freeze, Hit, Share
 from loadtest.simulator.faults import FORMS, Faults, parse_faults
@@ -163,3 +163,14 @@ def test_every_altering_fault_is_known_to_alter() -> None:
     }
     altering |= {"batch", "cut=0.1", "blackhole=0.1", "huge=1KiB", "unpaired=0.1", "stall=1s"}
     assert {text for text in honest | altering if parse_faults([text]).alters_turns} == altering
+
+
+def test_draws_are_known_so_that_they_are_the_same_everywhere() -> None:
+    faults = parse_faults([], seed=1)
+    drawn = [round(faults.chance("drop", "run-7", seq), 6) for seq in range(3)]
+    assert drawn == [0.519908, 0.177613, 0.941357]
+
+
+def test_seed_name_and_thing_all_matter() -> None:
+    one, two = (parse_faults([], seed=seed) for seed in (1, 2))
+    assert len({one.chance("drop", "a"), two.chance("drop", "a"), one.chance("leak", "a"), one.chance("drop", "b")}) == 4

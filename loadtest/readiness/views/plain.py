@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from loadtest.keep.plain import json_text
+from loadtest.keep.json import json_text
 from loadtest.readiness.assessment_data import Assessment
 from loadtest.readiness.views.telling import instant
 from loadtest.show.markdown import escaped
