@@ -3,7 +3,8 @@
 One incident per thing that is wrong. It is announced once it was seen ``after`` times in a row, again when
 it gets worse, escalated when it lasts, and its end is told. An incident that comes back within the cool-down
 of its severity is announced only when that is over. Announcements wait ``group_s`` for others and then share
-a message per route; messages wait in the outbox while the policy's rate is used up, none is thrown away.
+a message per route. Each route has the policy's rate to itself, the most severe messages go first, and a
+message waits for those that are at least as severe, never for others. None is thrown away.
 """
 
 from __future__ import annotations
@@ -81,18 +82,25 @@ class Message:
 
 
 @dataclass(slots=True)
+class Try:
+    """A message that was sent, whether or not it arrived: it counts against the rate of its route."""
+
+    at: float
+    severity: Severity
+
+
+@dataclass(slots=True)
 class State:
     """Everything that must survive a restart. ``told`` is when each key was last announced.
 
-    ``sent`` are the instants of the messages that arrived lately, ``tried`` by route those of failed tries.
+    ``tries`` are, by route, the messages that were sent lately.
     """
 
     incidents: dict[str, Incident] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
     waiting: list[Announcement] = field(default_factory=list)
     outbox: list[Message] = field(default_factory=list)
-    sent: list[float] = field(default_factory=list)
-    tried: dict[str, list[float]] = field(default_factory=dict)
+    tries: dict[str, list[Try]] = field(default_factory=dict)
     number: int = 0
 
 
@@ -106,7 +114,7 @@ def observations(found: Assessment, asked: Container[str] | None = None) -> Iter
         elif row.status in {"degraded", "unknown"}:
             severity = "warning" if required else "info"
         fresh = asked is None or row.name in asked
-        yield Observation(f"component {row.name}", f"{row.title} {row.status}", severity, row.said, fresh)
+        yield Observation(f"component {row.name}", f"{row.title} {row.status}", severity, row.why, fresh)
     for trigger in found.triggers:
         pulled: Severity | None = "critical" if trigger.outcome == "TRIGGERED" else None
         said = f"{trigger.fact} is {trigger.measured}, the trigger is {trigger.expression}"
@@ -136,8 +144,8 @@ def _put_back(state: State, now: float) -> None:
     for message in state.outbox:
         message.not_before = min(message.not_before, now + LONGEST_RETRY_S)
     state.told = {key: min(at, now) for key, at in state.told.items()}
-    state.sent = [min(at, now) for at in state.sent]
-    state.tried = {route: [min(at, now) for at in tries] for route, tries in state.tried.items()}
+    for each in (each for tries in state.tries.values() for each in tries):
+        each.at = min(each.at, now)
 
 
 def forget(state: State, known: Container[str], now: float) -> None:
@@ -231,30 +239,39 @@ def _message(route: str, told: list[Announcement], number: int, now: float) -> M
 
 
 def due(state: State, now: float, policy: Alerts) -> list[Message]:
-    """The messages that may be sent now, oldest first: not more than the rate leaves room for.
+    """The messages that may be sent now, the most severe first, then the oldest.
 
-    Tries that failed count as well, but for their own route only: one that is dead takes nothing from others.
+    ``policy.most`` are sent on a route in ``policy.per_s``, failed tries counted. A message is held back only
+    by those on its route that are at least as severe.
     """
-    state.sent = [at for at in state.sent if now - at < policy.per_s]
-    state.tried = {
-        route: [at for at in tries if now - at < policy.per_s] for route, tries in state.tried.items()
+    state.tries = {
+        route: recent
+        for route, tries in state.tries.items()
+        if (recent := [each for each in tries if now - each.at < policy.per_s])
     }
+    used = {route: [each.severity for each in tries] for route, tries in state.tries.items()}
     picked: list[Message] = []
-    for each in state.outbox:
-        used = len(state.sent) + len(picked) + len(state.tried.get(each.route, ()))
-        if each.not_before <= now and used < policy.most:
-            picked.append(each)
+    for message in sorted(state.outbox, key=lambda each: -_rank(each.severity)):
+        mine = used.setdefault(message.route, [])
+        ahead = sum(_rank(severity) >= _rank(message.severity) for severity in mine)
+        if message.not_before <= now and ahead < policy.most:
+            picked.append(message)
+            mine.append(message.severity)
     return picked
 
 
 def delivered(state: State, message: Message, now: float) -> None:
     """The message has arrived: it leaves the outbox and counts against the rate."""
     state.outbox = [each for each in state.outbox if each.id != message.id]
-    state.sent.append(now)
+    _count(state, message, now)
 
 
 def failed(state: State, message: Message, now: float) -> None:
-    """The message did not arrive: it is tried again, later each time."""
-    state.tried.setdefault(message.route, []).append(now)
+    """The message did not arrive: it is sent again, later each time."""
+    _count(state, message, now)
     message.tries += 1
     message.not_before = now + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (message.tries - 1))
+
+
+def _count(state: State, message: Message, now: float) -> None:
+    state.tries.setdefault(message.route, []).append(Try(now, message.severity))

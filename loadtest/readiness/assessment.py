@@ -99,8 +99,7 @@ def _against(
 ) -> Iterator[Blocker]:
     for row in rows:
         if row.status == "down" and row.priority == "critical":
-            reason = row.said if row.error != "level" else "; ".join(row.issues)
-            yield Blocker("part", f"{row.title} down: {reason}")
+            yield Blocker("part", f"{row.title} down: {row.why}")
     for criterion in criteria:
         if criterion.outcome == "missed":
             why = criterion.reason or f"{criterion.measured}, expected {criterion.expected}"
@@ -122,7 +121,7 @@ def _open(
 ) -> Iterator[Blocker]:
     for row in rows:
         if row.status == "unknown" and row.required:
-            yield Blocker("unknown", f"{row.title} unknown: {row.said}")
+            yield Blocker("unknown", f"{row.title} unknown: {row.why}")
     for criterion in criteria:
         if criterion.outcome == "unknown":
             yield Blocker("unknown", f"{criterion.title} is not known: {criterion.reason}")

@@ -23,6 +23,7 @@ class Figure:
     """A computed number; ``value`` None where nothing was known.
 
     ``low`` and ``high``: where unknown parts could take it. ``formula`` in words, ``arithmetic`` with inputs.
+    ``age_s``: how old the oldest evidence is that it rests on.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Figure:
     arithmetic: str
     low: float | None = None
     high: float | None = None
+    age_s: float | None = None
 
     @property
     def text(self) -> str:
@@ -89,6 +91,11 @@ class ComponentRow:
     through: tuple[str, ...] = ()
     simulated: bool = False
 
+    @property
+    def why(self) -> str:
+        """What was found, with all that is wrong with it: the failing try, the level that was passed."""
+        return "; ".join((self.said, *(issue for issue in self.issues if issue not in self.said)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionRow(Function):
@@ -110,6 +117,7 @@ class ConditionRow:
     arithmetic: str
     outcome: str
     note: str = ""
+    age_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,7 @@ class CriterionRow:
     measured: str
     outcome: Literal["met", "missed", "unknown"]
     reason: str = ""
+    age_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def measure_unit(kind: str, name: str) -> tuple[str, Unit]:
     Raises:
         ValueError: this kind of probe does not measure it; tells the nearest.
     """
-    if kind == "websocket":
+    if kind == "websocket" and name not in MEASURES[kind]:
         canonical, unit = resolve(name)
         return canonical, unit
     known = MEASURES[kind]

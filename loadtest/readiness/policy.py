@@ -58,19 +58,28 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
         "disk.ratio": "ratio",
         "connections": "count",
     },
-    "websocket": {},
+    "websocket": {"answered.ratio": "ratio"},
 }
-"""What each kind of probe measures, with its unit; a websocket probe measures what thresholds can name."""
+"""What each kind of probe measures, with its unit; a websocket probe also what thresholds can name."""
+
+ANSWERED = "answered.ratio"
+
+ANSWERED_LEVELS = ("< 95%", "< 50%")
+"""Below these shares of tries that were answered a part is degraded, and down, where its policy says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Beyond ``warn`` a component is degraded, beyond ``critical`` it is down."""
+    """Beyond ``warn`` a component is degraded, beyond ``critical`` it is down.
+
+    ``default``: the policy says nothing else; it holds where the measure was measured.
+    """
 
     measure: str
     unit: Unit
     warn: Promise | None = None
     critical: Promise | None = None
+    default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +163,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """``most`` messages at most in ``per_s``, over all routes; the rest wait."""
+    """``most`` messages at most in ``per_s`` on each route; the rest wait, the less severe ones longer."""
 
     routes: tuple[Route, ...] = ()
     cooldown_s: Mapping[str, float] = field(

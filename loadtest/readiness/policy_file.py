@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from loadtest.plan.names import env_names
 from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.reading import Source, Table, nearest, told
 from loadtest.plan.shipped import find
+from loadtest.plan.threshold import COMPLETE_RATIO
 from loadtest.readiness.alerts_file import read_alerts, read_remedies, read_rollback
 from loadtest.readiness.impact_file import (
     measure_unit,
@@ -25,7 +26,10 @@ from loadtest.readiness.impact_file import (
     read_functions,
     read_promise,
 )
+from loadtest.readiness.objectives import parse_promise
 from loadtest.readiness.policy import (
+    ANSWERED,
+    ANSWERED_LEVELS,
     MEASURES,
     WEIGHTS,
     Component,
@@ -229,4 +233,11 @@ def _levels(table: Table, kind: str) -> tuple[Level, ...]:
         warn, critical = (read_promise(each, key, unit) for key in ("warn", "critical"))
         each.close()
         found.append(Level(measure, unit, warn, critical))
-    return tuple(found)
+    return (*found, *_default_levels(kind, {each.measure for each in found}))
+
+
+def _default_levels(kind: str, written: Set[str]) -> Iterator[Level]:
+    """Of the share of tries that were answered, unless the policy has levels of its own for it."""
+    if ANSWERED in MEASURES[kind] and written.isdisjoint({ANSWERED, COMPLETE_RATIO}):
+        warn, critical = (parse_promise(each, "ratio") for each in ANSWERED_LEVELS)
+        yield Level(ANSWERED, "ratio", warn, critical, default=True)

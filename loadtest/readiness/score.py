@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadtest.readiness.assessment_data import ComponentRow, Figure, FunctionRow
 from loadtest.readiness.objectives import IMPACTS
@@ -39,7 +39,17 @@ def figures(
         _in_a_row(rows, before),
         _lost_value(functions),
     )
-    return {each.name: each for each in made if policy.functions or not each.name.startswith("impact.")}
+    age_s = oldest_s(rows)
+    return {
+        each.name: replace(each, age_s=age_s)
+        for each in made
+        if policy.functions or not each.name.startswith("impact.")
+    }
+
+
+def oldest_s(rows: Sequence[ComponentRow]) -> float | None:
+    """How old the oldest evidence is that counts; None where none does."""
+    return max((row.age_s for row in rows if row.age_s is not None and row.status != "unknown"), default=None)
 
 
 def _sum(terms: Iterable[str]) -> str:
@@ -187,4 +197,5 @@ def confidence(rows: Sequence[ComponentRow]) -> Figure:
         "sum of weight × freshness ÷ sum of weights; freshness is 1 for evidence within its time, then that"
         " time ÷ its age, and 0 for a part that is unknown",
         f"({terms}) ÷ {_g(every)} = {total / every:.3f}" if every else "no part has a weight",
+        age_s=oldest_s(rows),
     )  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from loadtest.readiness.assessment_data import ComponentRow, LevelRow, Status
 from loadtest.readiness.evidence import Evidence, Measure, keeps
 from loadtest.readiness.objectives import Promise, format_value
 from loadtest.readiness.policy import Component, Level, Policy
+from loadtest.readiness.probe import ContainersProbe, JunitProbe
 from loadtest.units import format_duration
 
 SCORES: Mapping[Status, float | None] = {"healthy": 1.0, "degraded": 0.5, "down": 0.0, "unknown": None}
@@ -54,8 +55,8 @@ def _unreachable(row: ComponentRow, outer: ComponentRow) -> ComponentRow:
     )  # fmt: skip
 
 
-EXPIRES = 10
-"""Evidence older than so many times what its part allows says nothing of the present: the part is unknown."""
+LATE_S = 5.0
+"""A part whose time is up may be this much later with its next evidence."""
 
 AHEAD_S = 60.0
 """Clocks of two machines may differ by so much; evidence from further in the future is dated wrongly."""
@@ -65,13 +66,13 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
     """The evidence, or that there is none where its date rules it out."""
     if evidence.at is None:
         return evidence
-    age_s, most_s = now - evidence.at, EXPIRES * max(component.fresh_s, component.every_s)
+    age_s, most_s = now - evidence.at, _lasts_s(component)
     if age_s < -AHEAD_S:
         said = f"its evidence is dated {format_duration(-age_s * 1e9)} in the future: its age is not known"
     elif age_s > most_s:
         said = (
-            f"its evidence is {format_duration(age_s * 1e9)} old, more than {EXPIRES} times"
-            f" the {format_duration(most_s / EXPIRES * 1e9)} that count as fresh"
+            f"its evidence is {format_duration(age_s * 1e9)} old, older than the"
+            f" {format_duration(most_s * 1e9)} for which it counts"
         )
     else:
         return evidence
@@ -85,9 +86,21 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
     )
 
 
+def _lasts_s(component: Component) -> float:
+    """How old evidence may be: ``fresh_s``.
+
+    What a probe saw itself counts until the part must have been probed again. A file that others wrote does not.
+    """
+    probe = component.probe
+    by_file = isinstance(probe, JunitProbe) or (isinstance(probe, ContainersProbe) and probe.file is not None)
+    if by_file:
+        return component.fresh_s
+    return max(component.fresh_s, component.every_s + component.timeout_s + LATE_S)
+
+
 def _row(component: Component, evidence: Evidence, now: float) -> ComponentRow:
     evidence = _dated(component, evidence, now)
-    levels = tuple(_level(each, evidence) for each in component.levels) if _judged(evidence) else ()
+    levels = tuple(_levels(component.levels, evidence)) if _judged(evidence) else ()
     status = _status(evidence, levels)
     score, formula = _score(component, evidence, status)
     age_s = None if evidence.at is None else max(0.0, now - evidence.at)
@@ -131,11 +144,17 @@ def _freshness(component: Component, age_s: float | None, status: Status) -> flo
     return 1.0 if age_s <= component.fresh_s else component.fresh_s / age_s
 
 
+def _levels(levels: Iterable[Level], evidence: Evidence) -> Iterator[LevelRow]:
+    for each in levels:
+        if not each.default or each.measure in evidence.measures:
+            yield _level(each, evidence)
+
+
 def _level(level: Level, evidence: Evidence) -> LevelRow:
     measure = evidence.measures.get(level.measure, Measure(None, level.unit, 0, "not measured"))
     return LevelRow(
         measure=level.measure,
-        measured=format_value(measure.value, level.unit),
+        measured=measure.text(level.unit),
         n=measure.n,
         warn=level.warn.expression if level.warn else "",
         critical=level.critical.expression if level.critical else "",

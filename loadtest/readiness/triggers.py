@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Literal
 
 from loadtest.readiness.assessment_data import ComponentRow, ConditionRow, CriterionRow, Figure, FunctionRow
@@ -55,13 +55,17 @@ def _condition(condition: Condition, figure: Figure | None, words: tuple[str, st
     note = f"unknown parts could change this: {figure.span}" if open_ else ""
     return ConditionRow(
         condition.title, condition.fact, condition.promise.expression, figure.text, figure.formula,
-        figure.arithmetic, words[0] if holds else words[1], note,
+        figure.arithmetic, words[0] if holds else words[1], note, figure.age_s,
     )  # fmt: skip
 
 
 def criterion_rows(criteria: Sequence[Criterion], rows: Rows) -> tuple[CriterionRow, ...]:
     """Met, missed, or unknown; a promise about a part that is down is missed, for it cannot be kept."""
-    return tuple(_criterion(each, rows[each.component]) for each in criteria)
+    return tuple(
+        replace(_criterion(each, row), age_s=row.age_s)
+        for each in criteria
+        for row in (rows[each.component],)
+    )
 
 
 def _criterion(criterion: Criterion, row: ComponentRow) -> CriterionRow:
@@ -81,6 +85,6 @@ def _criterion(criterion: Criterion, row: ComponentRow) -> CriterionRow:
         reason = reason or (measure.reason if measure else "the probe did not measure it")
         return CriterionRow(criterion.title, row.name, expected, "not measured", outcome, reason)
     # Decided by a bound alone, the reason tells the bound.
-    shown = f"{format_value(measure.value, promise.unit)} (n={measure.n})"
+    shown = f"{measure.text(promise.unit)} (n={measure.n})"
     outcome = "met" if met else "missed"
     return CriterionRow(criterion.title, row.name, expected, shown, outcome, measure.reason)

@@ -6,6 +6,7 @@ import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -25,8 +26,8 @@ CREDENTIAL = (
 READ_ONLY = "readonly database"
 """What SQLite says to a query that would write: the probe opens it to read only."""
 
-Once = Callable[[], tuple[float, float]]
-"""One sample: milliseconds to connect, and of the query."""
+Once = Callable[[list[float]], float]
+"""One sample: milliseconds of the query; those it took to connect are added to the list."""
 
 
 def probe_database(probe: DatabaseProbe, around: Around) -> Evidence:
@@ -35,21 +36,13 @@ def probe_database(probe: DatabaseProbe, around: Around) -> Evidence:
     once = _sqlite(url, probe, around) if url.startswith("sqlite:") else _postgresql(url, probe, around)
     connects: list[float] = []
 
-    def take() -> float:
-        connect, query = once()
-        connects.append(connect)
-        return query
-
     tries = Tries("query", probe.samples, around)
-    tries.take(take)
+    tries.take(lambda: once(connects))
     where = urlsplit(url)
     name = f"{where.scheme} at {where.netloc.rpartition('@')[2] or where.path.rpartition('/')[2]}"
     evidence = tries.evidence(f"{probe.query} on {name}")
-    measures = {**evidence.measures, **(distribution("connect", connects) if connects else {})}
-    return Evidence(
-        evidence.outcome, evidence.said, evidence.at, evidence.error, measures,
-        evidence.lines, evidence.issues, evidence.samples,
-    )  # fmt: skip
+    failed = len(tries.samples) - len(connects)
+    return replace(evidence, measures={**evidence.measures, **distribution("connect", connects, failed)})
 
 
 def _sqlite(url: str, probe: DatabaseProbe, around: Around) -> Once:
@@ -57,7 +50,7 @@ def _sqlite(url: str, probe: DatabaseProbe, around: Around) -> Once:
     if url.startswith("sqlite:////"):
         path = Path("/" + unquote(url.removeprefix("sqlite:////")))
 
-    def once() -> tuple[float, float]:
+    def once(connects: list[float]) -> float:
         if not path.is_file():
             raise ProbeError("missing file", f"there is no database file {path.name}")
         begun = around.clock()
@@ -67,6 +60,7 @@ def _sqlite(url: str, probe: DatabaseProbe, around: Around) -> Once:
                 sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=around.left_s())
             ) as db:
                 connected = around.clock()
+                connects.append((connected - begun) * 1000)
                 db.set_progress_handler(lambda: around.over, 10_000)
                 db.execute(probe.query).fetchall()
                 done = around.clock()
@@ -76,7 +70,7 @@ def _sqlite(url: str, probe: DatabaseProbe, around: Around) -> Once:
             if READ_ONLY in str(error):
                 raise UnaskedError("policy", f"the query must only read: {error}") from None
             raise ProbeError("query", f"the query failed: {error}") from None
-        return (connected - begun) * 1000, (done - connected) * 1000
+        return (done - connected) * 1000
 
     return once
 
@@ -88,11 +82,11 @@ def _postgresql(url: str, probe: DatabaseProbe, around: Around) -> Once:
         said = 'the driver psycopg is not installed: pip install "psycopg[binary]"'
         raise UnaskedError("driver", said) from None
 
-    def once() -> tuple[float, float]:
+    def once(connects: list[float]) -> float:
         begun = around.clock()
         try:
             with psycopg.connect(url, connect_timeout=max(2, round(around.left_s()))) as db:
-                connected = around.clock()
+                connects.append((around.clock() - begun) * 1000)
                 around.held.append(lambda: _hang_up(db.fileno()))
                 # Of this transaction only: behind a pooler the session is shared with others.
                 db.read_only = True
@@ -102,7 +96,7 @@ def _postgresql(url: str, probe: DatabaseProbe, around: Around) -> Once:
                 done = around.clock()
         except psycopg.Error as error:
             raise _told(error) from None
-        return (connected - begun) * 1000, (done - asked) * 1000
+        return (done - asked) * 1000
 
     return once
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtest.readiness.evidence import Evidence, distribution, shares
+from loadtest.readiness.evidence import P95_SAMPLES, Evidence, distribution, shares
 from loadtest.readiness.secrets import filled, filled_url
 from loadtest.units import format_ms
 
@@ -84,7 +84,8 @@ class UnaskedError(ProbeError):
 class Tries:
     """Samples of one duration, taken one after the other until there are enough or the time is up.
 
-    Two failures in the beginning with no answer end it: a part that is down need not be asked twenty times.
+    No try is begun that the time left could cut short: ``longest_s`` is how long the longest one took. Two
+    failures in the beginning with no answer end it: a part that is down need not be probed twenty times.
     """
 
     name: str
@@ -92,10 +93,12 @@ class Tries:
     around: Around
     samples: list[float | None] = field(default_factory=list)
     errors: list[ProbeError] = field(default_factory=list)
+    longest_s: float = 0.0
 
     def take(self, once: Callable[[], float]) -> None:
         """Call ``once`` for each sample; it returns milliseconds."""
-        while len(self.samples) < self.wanted and not (self.samples and self.around.over):
+        while len(self.samples) < self.wanted and (not self.samples or self._time_for_another):
+            begun = self.around.clock()
             try:
                 self.samples.append(once())
             except UnaskedError:
@@ -103,26 +106,34 @@ class Tries:
             except ProbeError as error:
                 self.samples.append(None)
                 self.errors.append(error)
+            self.longest_s = max(self.longest_s, self.around.clock() - begun)
             if len(self.errors) == len(self.samples) == 2:
                 return
 
+    @property
+    def _time_for_another(self) -> bool:
+        left_s = self.around.deadline - self.around.clock()
+        return left_s > 0 and left_s >= self.longest_s
+
     def evidence(self, what: str, lines: tuple[str, ...] = ()) -> Evidence:
-        """What the samples say; ``what`` names what was asked."""
+        """What the samples say; ``what`` names what was probed. A failed try is above every limit."""
         values = [each for each in self.samples if each is not None]
-        now = self.around.wall()
-        tried = f"{len(values)} of {len(self.samples)} answered"
+        n, now, error = len(self.samples), self.around.wall(), self.errors[-1].error if self.errors else ""
+        measures = {**distribution(self.name, values, n - len(values)), **shares(len(values), n)}
         if not values:
-            last = self.errors[-1]
             return Evidence(
-                "failed", str(last), now, last.error, shares(0, len(self.samples)),
-                (what, *lines), samples=tuple(self.samples),
+                "failed", str(self.errors[-1]), now, error, measures, (what, *lines),
+                samples=tuple(self.samples),
             )  # fmt: skip
-        measures = {**distribution(self.name, values), **shares(len(values), len(self.samples))}
+        tried = f"{len(values)} of {n} answered"
         spread = f"{format_ms(min(values))} to {format_ms(max(values))}"
         issues = (f"{tried}; the last failure: {self.errors[-1]}",) if self.errors else ()
-        if len(self.samples) < self.wanted:
-            lines = (*lines, f"only {len(self.samples)} of {self.wanted} samples fitted into the time")
+        if n < self.wanted:
+            short = f"only {n} of {self.wanted} samples fitted into the time"
+            lines = (*lines, short)
+            if n < P95_SAMPLES:
+                issues, error = (*issues, short), error or "timeout"
         return Evidence(
-            "answered", f"{tried}, {self.name} {spread}", now, self.errors[-1].error if self.errors else "",
-            measures, (what, *lines), issues, tuple(self.samples),
+            "answered", f"{tried}, {self.name} {spread}", now, error, measures, (what, *lines), issues,
+            tuple(self.samples),
         )  # fmt: skip

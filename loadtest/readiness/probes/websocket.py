@@ -11,10 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import Exit
-from loadtest.judge.measured import lookup
+from loadtest.judge.measured import Measurement, lookup, measured_for, of_all_due
 from loadtest.judge.sections import section
-from loadtest.plan.threshold import EVENTS, plain_names, resolve, split_metric
-from loadtest.readiness.evidence import Evidence, Measure
+from loadtest.plan.threshold import (
+    COMPLETE_RATIO,
+    EVENTS,
+    READY_RATIO,
+    Threshold,
+    plain_names,
+    resolve,
+    split_metric,
+)
+from loadtest.readiness.evidence import ABOVE_EVERY_LIMIT, Evidence, Measure
+from loadtest.readiness.objectives import Unit
 from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
@@ -154,10 +163,28 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _measures(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
-    """Everything a threshold can name, as thresholds are judged by it; without a number, with its reason."""
+    """Everything a threshold can name, as thresholds are judged: a turn without an answer is the slowest.
+
+    What has no number has its reason.
+    """
     metrics, counts = section(manifest, "metrics"), section(manifest, "counts")
     statistics = (f"{metric}.{each}" for metric in metrics for each in metrics[metric])
     closes = (f"connections.closed.{code}" for code in section(counts, "connections", "closed"))
     for name in (*filter(split_metric, statistics), *plain_names(), *closes):
-        found = lookup(name, manifest)
-        yield name, Measure(found.value, resolve(name)[1], found.n, found.reason or "", found.bound)
+        yield name, _measure(of_all_due(name, manifest), resolve(name)[1])
+    if (answered := _answered(manifest)).value is not None:
+        yield "answered.ratio", _measure(answered, "ratio")
+
+
+def _answered(manifest: Mapping[str, Any]) -> Measurement:
+    """The share of turns that were answered to their end, of connections that became ready where it has none."""
+    turns = Threshold(COMPLETE_RATIO, "", ">=", 0.0, "ratio", default=True)
+    found = measured_for(turns, manifest)
+    return lookup(READY_RATIO, manifest) if found.value is None else found
+
+
+def _measure(found: Measurement, unit: Unit) -> Measure:
+    bound = found.bound
+    if found.unbounded:
+        bound = (ABOVE_EVERY_LIMIT, None)
+    return Measure(found.value, unit, found.n, found.reason or "", bound)

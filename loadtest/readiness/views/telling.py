@@ -90,52 +90,54 @@ def _components(found: Assessment) -> Section:
         score = "–" if each.score is None else f"{each.score:.2f}"
         notes = (each.said, *(issue for issue in each.issues if issue not in each.said))
         return Line(
-            (each.status, each.title, each.priority, score, each.response or "–"), TONES[each.status], notes
+            (each.status, each.title, each.priority, score, each.response or "–", _age(each.age_s)),
+            TONES[each.status],
+            notes,
         )
 
     return Section(
         "Components",
         "Each part as its probe found it. Unknown is no score: it is left out of every mean, and listed.",
-        ("status", "part", "priority", "score", "response time"),
+        ("status", "part", "priority", "score", "response time", "age"),
         _lines(row(each) for each in found.components),
-        frozenset({3}),
+        frozenset({3, 5}),
     )
 
 
 def _criteria(found: Assessment) -> Section:
     rows = (
-        Line((each.outcome, each.title, each.expected, each.measured), TONES.get(each.outcome, "doubt"),
-             (each.reason,) if each.reason else ())
+        Line((each.outcome, each.title, each.expected, each.measured, _age(each.age_s)),
+             TONES.get(each.outcome, "doubt"), (each.reason,) if each.reason else ())
         for each in found.criteria
     )  # fmt: skip
     return Section(
-        "Success criteria", "What must hold for a release.", ("outcome", "criterion", "expected", "measured"),
-        _lines(rows), frozenset({3}),
+        "Success criteria", "What must hold for a release.",
+        ("outcome", "criterion", "expected", "measured", "age"), _lines(rows), frozenset({3, 4}),
     )  # fmt: skip
 
 
 def _conditions(title: str, meaning: str, rows: tuple[ConditionRow, ...]) -> Section:
     lines = (
-        Line((each.outcome, each.title, f"{each.fact} {each.expression}", each.measured),
+        Line((each.outcome, each.title, f"{each.fact} {each.expression}", each.measured, _age(each.age_s)),
              TONES.get(each.outcome, "doubt"),
              tuple(note for note in (f"{each.formula}: {each.arithmetic}", each.note) if note))
         for each in rows
     )  # fmt: skip
     return Section(
-        title, meaning, ("outcome", "what", "condition", "measured"), _lines(lines), frozenset({3})
+        title, meaning, ("outcome", "what", "condition", "measured", "age"), _lines(lines), frozenset({3, 4}),
     )
 
 
 def _figures(found: Assessment) -> Section:
     every = (*found.figures.values(), found.confidence)
     lines = (
-        Line((each.title, each.text, each.span or "exact"), "plain", (f"{each.formula}: {each.arithmetic}",))
+        Line((each.title, each.text, each.span or "exact", _age(each.age_s)), "plain", (f"{each.formula}: {each.arithmetic}",))
         for each in every
     )
     return Section(
         "What the numbers are made of",
         "Each figure with its formula and its inputs; the span is where unknown parts could take it.",
-        ("figure", "value", "span"), _lines(lines), frozenset({1}),
+        ("figure", "value", "span", "age"), _lines(lines), frozenset({1, 3}),
     )  # fmt: skip
 
 
@@ -172,20 +174,21 @@ def _actions(found: Assessment) -> Section:
 def _levels(found: Assessment) -> Section:
     lines = (
         Line((level.outcome, f"{each.title}: {level.measure}", level.measured, str(level.n),
-              level.warn or "–", level.critical or "–"),
+              level.warn or "–", level.critical or "–", _age(each.age_s)),
              TONES[level.outcome], (level.reason,) if level.reason else ())
         for each in found.components
         for level in each.levels
     )  # fmt: skip
     return Section(
         "Levels", "Beyond warn a part is degraded, beyond critical it is down.",
-        ("outcome", "measure", "measured", "n", "warn", "critical"), _lines(lines), frozenset({2, 3}),
+        ("outcome", "measure", "measured", "n", "warn", "critical", "age"), _lines(lines),
+        frozenset({2, 3, 6}),
     )  # fmt: skip
 
 
 def _evidence(found: Assessment) -> Section:
     lines = (
-        Line((each.title, each.kind, _age(each), f"{each.freshness:.2f}", format_duration(each.took_s * 1e9)),
+        Line((each.title, each.kind, _age(each.age_s), f"{each.freshness:.2f}", format_duration(each.took_s * 1e9)),
              "plain", (*each.lines, f"score: {each.score_formula}"))
         for each in found.components
     )  # fmt: skip
@@ -195,10 +198,11 @@ def _evidence(found: Assessment) -> Section:
     )  # fmt: skip
 
 
-def _age(row: ComponentRow) -> str:
-    if row.age_s is None:
+def _age(age_s: float | None) -> str:
+    """How old the oldest evidence of a number is."""
+    if age_s is None:
         return "no evidence"
-    return "now" if row.age_s < 1 else format_duration(round(row.age_s) * 1e9)
+    return "now" if age_s < 1 else format_duration(round(age_s) * 1e9)
 
 
 def _changes(found: Assessment) -> Section:

@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from loadtest.judge.measured import lookup
+from loadtest.judge.measured import of_all_due
 from loadtest.plan.threshold import plain_names
 from loadtest.readiness.evidence import Evidence, distribution
 from loadtest.readiness.probe import (
@@ -338,11 +338,31 @@ def test_whatever_a_threshold_can_name_is_measured_as_thresholds_are_judged() ->
     measures = of_manifest(run, 0.0).measures
     assert {*plain_names(), "turn.first_event.p95"} <= set(measures)
     for name, measure in measures.items():
-        found = lookup(name, run)
+        if name == "answered.ratio":
+            continue
+        found = of_all_due(name, run)
         told = (measure.value, measure.n, measure.reason, measure.bound)
         assert told == (found.value, found.n, found.reason or "", found.bound), name
     assert measures["events.foreign"].value == 3
     assert measures["turn.first_event.p95"].bound is not None
+
+
+def test_turns_that_were_never_answered_are_the_slowest() -> None:
+    run: Any = manifest("fail", complete=8)
+    run["of_due"] = {
+        "turn.first_event": {"unit": "ms", "n": 20, "answered": 8, "p95": None, "unbounded": ["p95", "max"]}
+    }
+    measures = of_manifest(run, 0.0).measures
+    assert measures["turn.first_event.p95"].text("ms") == "above every limit"
+    assert measures["answered.ratio"].value == 0.4
+    assert json.loads(json.dumps(asdict(measures["turn.first_event.p95"])))["bound"][0] > 1e300
+
+
+def test_a_run_without_turns_is_answered_by_the_connections_that_became_ready() -> None:
+    run: Any = manifest("pass", ready=9)
+    run["counts"]["turns"] = run["counts"]["measured"]["turns"] = {"due": 0, "complete": 0}
+    run["load"] = {"planned": {"connections": 10}}
+    assert of_manifest(run, 0.0).measures["answered.ratio"].value == 0.9
 
 
 def test_a_run_that_cannot_be_believed_is_unknown_and_one_without_connections_down() -> None:
