@@ -1,4 +1,4 @@
-"""``totals.hlog``: the histograms of the whole run, one line per tag, so that nobody needs to add up again.
+"""``totals.hlog``: the histograms of the whole run, one line per tag, so that nothing needs to be added up again.
 
 An hour of a run has tens of thousands of histograms; their sum is a dozen. It is valid for the very
 ``intervals.hlog`` it was made of, which it knows by the length of its two files.
@@ -12,9 +12,9 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from loadtest.keep import folder, hlog, turn_rows
+from loadtest.keep import folder, hlog, interval_rows
 from loadtest.keep.atomic import write_whole
-from loadtest.keep.turn_rows import Exact, Row
+from loadtest.keep.interval_rows import Exact, Row
 from loadtest.measure.histogram import Histogram
 
 AT_ONCE = 256
@@ -37,7 +37,7 @@ def read_groups(path: Path, *, closed: bool) -> Iterator[Group]:
         (path / folder.HISTOGRAMS).open("rb") as histograms,
     ):
         lines = hlog.read_lines(histograms)
-        for row in turn_rows.read_rows(intervals):
+        for row in interval_rows.read_rows(intervals):
             found = list(islice(lines, len(row.histograms)))
             if len(found) < len(row.histograms) and closed:
                 raise ValueError(
@@ -81,7 +81,7 @@ class Sum:
         """
         for tag in list(self._waiting):
             self._decode(tag)
-        return {tag: turn_rows.exact(self.histograms[tag], known) for tag, known in self._exact.items()}
+        return {tag: interval_rows.exact(self.histograms[tag], known) for tag, known in self._exact.items()}
 
     def _decode(self, tag: str) -> None:
         decoded = Histogram.decode_sum(self._waiting.pop(tag))
@@ -107,7 +107,7 @@ def read_sum(path: Path) -> dict[str, Histogram] | None:
 
 
 def check_whole(path: Path) -> None:
-    """Hold the files of a closed run against the lengths they had when they were summed up.
+    """Compare the files of a closed run with the lengths they had when they were summed.
 
     Raises:
         ValueError: one of them is shorter now.

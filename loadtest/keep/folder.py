@@ -76,7 +76,7 @@ def make_folder(results: Path, name: str) -> Path:
 
 
 def unwritable(results: Path, problem: OSError) -> ConfigError:
-    """What is said where a run cannot even be begun for want of a place to keep it."""
+    """The error where a run cannot start because its results cannot be written."""
     why = problem.strerror or problem
     return ConfigError(
         f'the results folder "{results}" cannot be written to: {why}; make room there, '

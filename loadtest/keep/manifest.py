@@ -81,7 +81,7 @@ def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def planned(scenario: Scenario, turns_due: int | None) -> dict[str, Any]:
-    """The load that was asked for; times in seconds, None where the plan does not set a number."""
+    """The load that was requested; times in seconds, None where the plan does not set a number."""
     load, traffic = scenario.load, scenario.traffic
     return {
         "model": load.model,

@@ -1,4 +1,4 @@
-"""What a probe brings home: measures, samples, and what it saw, before anybody judges it."""
+"""What a probe found, before it is judged: measures, samples, and what it saw."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Literal
 from loadtest.judge.deciding import decide
 from loadtest.judge.measured import Bound, Measurement
 from loadtest.plan.threshold import Threshold
-from loadtest.readiness.objectives import Promise, Unit, format_value
+from loadtest.readiness.objectives import Objective, Unit, format_value
 
 Outcome = Literal["answered", "failed", "unasked"]
-"""answered: there are measures to judge; failed: the part's own doing; unasked: it could not be asked."""
+"""answered: there are measures to judge; failed: the component's own doing; unasked: it could not be probed."""
 
 P95_SAMPLES = 20
-"""Fewer samples do not tell the 95th percentile from the maximum."""
+"""With fewer samples the 95th percentile is the maximum."""
 
 ABOVE_EVERY_LIMIT = sys.float_info.max
 """The lower bound of a value that no limit is high enough for; JSON has no infinity."""
@@ -48,11 +48,11 @@ class Measure:
         return format_value(self.value, unit)
 
 
-def keeps(promise: Promise, measure: Measure) -> bool | None:
-    """Whether what was measured keeps the promise; None where nothing, or no more than a bound, tells."""
+def keeps(objective: Objective, measure: Measure) -> bool | None:
+    """Whether the measure meets the objective; None where nothing was measured, or only a bound that does not decide."""
     if measure.bound is None:
-        return None if measure.value is None else promise.holds(measure.value)
-    limit = Threshold("", promise.expression, promise.operator, promise.limit, "count")
+        return None if measure.value is None else objective.holds(measure.value)
+    limit = Threshold("", objective.expression, objective.operator, objective.limit, "count")
     outcome = decide(limit, Measurement(measure.value, measure.n, measure.reason, measure.bound))
     return None if outcome == "not_measured" else outcome == "held"
 
@@ -64,7 +64,7 @@ class Evidence:
     ``error`` is the class of what went wrong: a layer (resolve, tcp, tls), "refused", "timeout", "status",
     "answer", "driver", "credential", "tool", ... ``said`` is one sentence. ``lines`` is what was seen,
     ``issues`` what is wrong with it though it answered. ``at`` is the Unix time the evidence speaks of; None:
-    the part was not asked. ``samples`` are single measurements in the order taken, None for one that failed.
+    the component was not probed. ``samples`` are the tries in order, None for one that failed.
     ``simulated``: it was our own simulator that answered.
     """
 

@@ -1,14 +1,15 @@
-"""From the evidence of one component to its status, its score and its row."""
+"""The status of each component by its evidence, and of each business function by its components."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Literal
 
-from loadtest.readiness.assessment_data import ComponentRow, LevelRow, Status
+from loadtest.readiness.assessment import ComponentRow, FunctionRow, LevelRow, Status
 from loadtest.readiness.evidence import Evidence, Measure, keeps
-from loadtest.readiness.objectives import Promise, format_value
-from loadtest.readiness.policy import Component, Level, Policy
+from loadtest.readiness.objectives import Objective, format_value
+from loadtest.readiness.policy import Component, Function, Level, Policy
 from loadtest.readiness.probe import ContainersProbe, JunitProbe
 from loadtest.units import format_duration
 
@@ -23,9 +24,9 @@ HEADLINES = ("latency", "query", "ping", "connect", "took", "turn.first_event", 
 def component_rows(policy: Policy, found: Mapping[str, Evidence], now: float) -> tuple[ComponentRow, ...]:
     """A row per component, in the policy's order.
 
-    A part that is down is unknown instead where it is reached only through one that is down or unknown.
+    A component that is down is unknown instead where it is reached only through one that is down or unknown.
     """
-    missing = Evidence("unasked", "it was not asked", None, "unasked")
+    missing = Evidence("unasked", "it was not probed", None, "unasked")
     rows = {each.name: _row(each, found.get(each.name, missing), now) for each in policy.components}
     for component in _outer_first(policy):
         row = rows[component.name]
@@ -33,6 +34,26 @@ def component_rows(policy: Policy, found: Mapping[str, Evidence], now: float) ->
         if row.status == "down" and blocked:
             rows[component.name] = _unreachable(row, blocked[0])
     return tuple(rows[each.name] for each in policy.components)
+
+
+def function_rows(policy: Policy, rows: Mapping[str, ComponentRow]) -> tuple[FunctionRow, ...]:
+    """Functions: out if a component they need is down; else unknown, degraded or working, by the worst component."""
+    return tuple(_function(each, rows) for each in policy.functions)
+
+
+def _function(function: Function, rows: Mapping[str, ComponentRow]) -> FunctionRow:
+    parts = [rows[name] for name in function.needs]
+    status: Literal["working", "degraded", "out", "unknown"] = "working"
+    words: tuple[tuple[str, Literal["out", "unknown", "degraded"]], ...] = (
+        ("down", "out"), ("unknown", "unknown"), ("degraded", "degraded"),
+    )  # fmt: skip
+    for of_part, word in words:
+        if any(part.status == of_part for part in parts):
+            status = word
+            break
+    why = ", ".join(f"{part.title} {part.status}" for part in parts)
+    known = {each.name: getattr(function, each.name) for each in fields(function)}
+    return FunctionRow(**known, status=status, why=why)
 
 
 def _outer_first(policy: Policy) -> Iterator[Component]:
@@ -56,7 +77,7 @@ def _unreachable(row: ComponentRow, outer: ComponentRow) -> ComponentRow:
 
 
 LATE_S = 5.0
-"""A part whose time is up may be this much later with its next evidence."""
+"""A component whose time is up may be this much later with its next evidence."""
 
 AHEAD_S = 60.0
 """Clocks of two machines may differ by so much; evidence from further in the future is dated wrongly."""
@@ -89,7 +110,7 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
 def _lasts_s(component: Component) -> float:
     """How old evidence may be: ``fresh_s``.
 
-    What a probe saw itself counts until the part must have been probed again. A file that others wrote does not.
+    What a probe saw itself counts until the component must have been probed again. A file that others wrote does not.
     """
     probe = component.probe
     by_file = isinstance(probe, JunitProbe) or (isinstance(probe, ContainersProbe) and probe.file is not None)
@@ -165,9 +186,9 @@ def _level(level: Level, evidence: Evidence) -> LevelRow:
 
 def _reached(level: Level, measure: Measure) -> Status:
     """The worst level that was reached; unknown where nobody knows whether a worse one was."""
-    beyond: tuple[tuple[Promise | None, Status], ...] = ((level.critical, "down"), (level.warn, "degraded"))
-    for promise, status in beyond:
-        reached = keeps(promise, measure) if promise else False
+    beyond: tuple[tuple[Objective | None, Status], ...] = ((level.critical, "down"), (level.warn, "degraded"))
+    for objective, status in beyond:
+        reached = keeps(objective, measure) if objective else False
         if reached is not False:
             return status if reached else "unknown"
     return "unknown" if measure.value is None and measure.bound is None else "healthy"
@@ -187,7 +208,7 @@ def _error_of(levels: tuple[LevelRow, ...]) -> str:
 def _status(evidence: Evidence, levels: tuple[LevelRow, ...]) -> Status:
     """Failed is down, unasked unknown; else the worst of its levels, unknown if one could not be judged.
 
-    A part that answered but has issues is at least degraded.
+    A component that answered but has issues is at least degraded.
     """
     if evidence.outcome != "answered":
         return "down" if evidence.outcome == "failed" else "unknown"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from loadtest.live.alerts import (
     Message,
     Observation,
-    State,
+    AlertState,
     delivered,
     due,
     failed,
@@ -35,7 +35,7 @@ class Watcher:
     """Feeds one thing's severity into the state and collects what is sent, second by second."""
 
     def __init__(self, policy: Alerts = POLICY) -> None:
-        self.policy, self.state, self.now = policy, State(), 0.0
+        self.policy, self.state, self.now = policy, AlertState(), 0.0
         self.got: list[tuple[float, Message]] = []
 
     def see(self, severity: Severity | None, for_s: float = 1.0, *names: str) -> None:
@@ -133,7 +133,7 @@ def test_never_more_than_the_rate_and_none_is_lost() -> None:
 
 
 def test_what_did_not_arrive_is_tried_again_later_and_later() -> None:
-    state = State()
+    state = AlertState()
     step(state, [Observation("api", "api", "critical", "it broke")], 0, POLICY)
     waits = []
     now = 0.0
@@ -153,7 +153,7 @@ def test_a_restart_neither_loses_nor_repeats(restart_at: int) -> None:
         for second in range(130):
             if second == restart:
                 watcher.state = msgspec.convert(
-                    json.loads(json.dumps(asdict(watcher.state))), State, strict=False
+                    json.loads(json.dumps(asdict(watcher.state))), AlertState, strict=False
                 )
             watcher.see("critical" if 10 <= second < 90 else None, 1, "api", "store")
         return watcher.told
@@ -202,7 +202,7 @@ def test_what_was_a_warning_for_long_is_not_escalated_the_moment_it_is_critical(
 def test_a_receiver_that_refuses_is_not_tried_more_often_than_the_rate_and_holds_up_no_other() -> None:
     dead = replace(HOOK, name="dead")
     rules = replace(POLICY, routes=(dead, HOOK), most=3, per_s=60)
-    state, tries, got = State(), list[float](), list[float]()
+    state, tries, got = AlertState(), list[float](), list[float]()
     for now in map(float, range(300)):
         step(state, [Observation(f"part {now:.0f}", "x", "critical", "it broke")] * (now < 6), now, rules)
         for message in due(state, now, rules):
@@ -226,8 +226,8 @@ def test_what_is_no_longer_looked_at_is_closed() -> None:
     assert watcher.state.incidents == {}
 
 
-def outbox(*messages: tuple[str, Severity]) -> State:
-    state = State()
+def outbox(*messages: tuple[str, Severity]) -> AlertState:
+    state = AlertState()
     state.outbox = [
         Message(f"{number}", route, severity, "subject", [], float(number))
         for number, (route, severity) in enumerate(messages)
@@ -259,9 +259,9 @@ def test_the_most_severe_message_goes_first_and_never_waits_behind_others() -> N
 
 
 def test_a_state_kept_before_the_rate_was_per_route_is_read() -> None:
-    kept = {**asdict(State()), "sent": [1.0], "tried": {"hook": [2.0]}}
+    kept = {**asdict(AlertState()), "sent": [1.0], "tried": {"hook": [2.0]}}
     del kept["tries"]
-    assert msgspec.convert(json.loads(json.dumps(kept)), State, strict=False) == State()
+    assert msgspec.convert(json.loads(json.dumps(kept)), AlertState, strict=False) == AlertState()
 
 
 def test_the_alert_that_a_part_is_down_comes_with_the_failure(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_the_alert_that_a_part_is_down_comes_with_the_failure(tmp_path: Path) ->
     issue = "4 of 20 answered; the last failure: HTTP status 503"
     api = replace(up(), measures=measures, issues=(issue,), error="status")
     found = assessed(policy(tmp_path), api=api, store=up("ping"), extra=up("connect"))
-    state = State()
+    state = AlertState()
     step(state, observations(found), 0, POLICY)
     (message,) = due(state, 0, POLICY)
     assert message.subject.startswith("ALERT critical: api down")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.keep.json import json_text
-from loadtest.readiness.assessment_data import Assessment, from_plain
+from loadtest.readiness.assessment import Assessment, from_plain
 from loadtest.readiness.evidence import Evidence, Measure, distribution, shares
 from loadtest.readiness.history import failures_before, summary
 from loadtest.readiness.policy import Policy
@@ -250,7 +250,7 @@ required = false
 """
     found = assessed(policy(tmp_path, text), a=unasked())
     assert (found.verdict, found.exit_code) == ("INCONCLUSIVE", 4)
-    assert found.blockers[0].text == "none of 1 parts is known"
+    assert found.blockers[0].text == "none of 1 components is known"
     assert assessed(policy(tmp_path, text), a=up("connect")).verdict == "GO"
 
 
@@ -271,7 +271,7 @@ def test_an_unknown_part_neither_counts_as_a_failure_nor_ends_their_row(small: P
     found = judged(small, 7, api=unasked())
     row = found.figures["failures.in_a_row"]
     assert (row.value, row.low, row.high) == (0, 0, 8)
-    assert "7 before; a critical part is unknown now" in row.arithmetic
+    assert "7 before; a critical component is unknown now" in row.arithmetic
     assert (found.verdict, found.triggers[1].outcome) == ("INCONCLUSIVE", "not triggered")
     assert "between 0 and 8" in found.triggers[1].note
     assert failures_before([summary(found)]) == 7

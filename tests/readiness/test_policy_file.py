@@ -111,7 +111,7 @@ def test_the_preset_holds_the_usual_numbers() -> None:
         "machine memory.ratio": (0.8, 0.9),
         "machine disk.ratio": (0.85, 0.95),
     }
-    triggers = {each.fact: each.promise.expression for each in read.triggers}
+    triggers = {each.fact: each.objective.expression for each in read.triggers}
     assert triggers == {
         "components.critical.failed": ">= 3",
         "health.overall": "< 50%",

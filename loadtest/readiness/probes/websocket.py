@@ -26,42 +26,42 @@ from loadtest.readiness.evidence import ABOVE_EVERY_LIMIT, Evidence, Measure
 from loadtest.readiness.objectives import Unit
 from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
-from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, NotProbedError
 
 BAD_TURNS = ("failed", "timed_out", "lost", "refused")
 LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}
 
 
-def probe_websocket(probe: WebsocketProbe, around: Around) -> Evidence:
+def probe_websocket(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
     """Run the scenario; its folder stays in the results, so that the report of the run can be read by its id.
 
     It is run in the policy's folder, so that the path of a scenario is relative to it.
     """
-    policy, part = around.asking
+    policy, part = context.asking
     command = [sys.executable, "-m", "loadtest", "run", probe.scenario, "--quiet"]
     command += ["--label", f"ready-{part}", "--asked-by", f"{policy}: {part}"]
-    command += ["--results", str(around.results.absolute())]
+    command += ["--results", str(context.results.absolute())]
     if probe.target:
-        command += ["--target", around.filled(probe.target)]
+        command += ["--target", context.filled(probe.target)]
     if probe.duration:
         command += ["--duration", probe.duration]
     if probe.connections:
         command += ["--connections", str(probe.connections)]
     for each in probe.sets:
-        command += ["--set", around.filled(each)]
-    environ = {name: value for name, value in around.environ.items() if not name.startswith("LOADTEST_RUN_")}
+        command += ["--set", context.filled(each)]
+    environ = {name: value for name, value in context.environ.items() if not name.startswith("LOADTEST_RUN_")}
     try:
-        ended = run_program(command, around.folder, around.left_s(1e9), environ)
-    except UnaskedError:
+        ended = run_program(command, context.folder, context.left_s(1e9), environ)
+    except NotProbedError:
         raise
     except ProbeError as error:
         # A run ends by itself whatever its target does: it was given too little time, or too slow a machine.
-        raise UnaskedError("generator", f"the run was not over in the probe's time: {error}") from None
+        raise NotProbedError("generator", f"the run was not over in the probe's time: {error}") from None
     if ended.code in {Exit.CONFIG, Exit.INTERNAL, Exit.INTERRUPTED}:
         last = ended.last_words[-1] if ended.last_words else "no reason given"
         kind = "policy" if ended.code == Exit.CONFIG else "generator"
-        raise UnaskedError(kind, f"the run could not be made (exit code {ended.code}): {last}")
-    return of_manifest(_manifest(around.results, f"ready-{part}", ended.pid), around.wall())
+        raise NotProbedError(kind, f"the run could not be made (exit code {ended.code}): {last}")
+    return of_manifest(_manifest(context.results, f"ready-{part}", ended.pid), context.wall())
 
 
 def _manifest(results: Path, label: str, pid: int) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _manifest(results: Path, label: str, pid: int) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if section(found, "process").get("pid") == pid:
             return found
-    raise UnaskedError("generator", "the run left no run.json")
+    raise NotProbedError("generator", "the run left no run.json")
 
 
 def of_manifest(manifest: Mapping[str, Any], now: float) -> Evidence:
@@ -119,7 +119,7 @@ def _silent(manifest: Mapping[str, Any]) -> bool:
 
 
 def _broken(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong whether or not the scenario promises anything of it; turns, where it promises nothing."""
+    """What is wrong whether or not the scenario has a threshold for it; of turns only where it has none at all."""
     counts = manifest["counts"]
     if foreign := (counts.get("events") or {}).get("foreign"):
         yield f"{foreign} events belonged to another user"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from loadtest.keep.json import json_text
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.telling import instant
 from loadtest.show.markdown import escaped
 from loadtest.show.page import Page, Section

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from loadtest.readiness.assessment_data import Assessment, ComponentRow, ConditionRow, Figure
+from loadtest.readiness.assessment import Assessment, ComponentRow, ConditionRow, Figure
 from loadtest.show.page import Line, Page, Section
 from loadtest.show.report import Tone
 from loadtest.show.sanitize import printable
@@ -33,10 +33,10 @@ def tell(assessment: Assessment) -> Page:
         _changes(found),
         _components(found),
         _criteria(found),
-        _conditions("Gates", "What the whole must keep; one that is missed holds the release.", found.gates),
+        _conditions("Gates", "Conditions on the whole system; one that is missed blocks the release.", found.gates),
         _figures(found),
         _functions(found),
-        _conditions("Rollback triggers", "TRIGGERED is bad news.", found.triggers),
+        _conditions("Rollback triggers", "TRIGGERED means: roll back.", found.triggers),
         _risks(found),
         _actions(found),
         _rollback(found),
@@ -52,7 +52,7 @@ def tell(assessment: Assessment) -> Page:
         why=printable(found.why, 1000),
         facts=tuple(_facts(found)),
         sections=tuple(section for section in sections if section.lines),
-        footer=f"{found.id} · policy {found.policy_sha256[:12]} · made by loadtest from what its probes saw",
+        footer=f"{found.id} · policy {found.policy_sha256[:12]} · made by loadtest from what its probes found",
         blockers=tuple(printable(each.text, 600) for each in found.blockers),
     )
 
@@ -97,8 +97,8 @@ def _components(found: Assessment) -> Section:
 
     return Section(
         "Components",
-        "Each part as its probe found it. Unknown is no score: it is left out of every mean, and listed.",
-        ("status", "part", "priority", "score", "response time", "age"),
+        "Each component as its probe found it. Unknown has no score: it is left out of every mean, and listed.",
+        ("status", "component", "priority", "score", "response time", "age"),
         _lines(row(each) for each in found.components),
         frozenset({3, 5}),
     )
@@ -135,8 +135,8 @@ def _figures(found: Assessment) -> Section:
         for each in every
     )
     return Section(
-        "What the numbers are made of",
-        "Each figure with its formula and its inputs; the span is where unknown parts could take it.",
+        "How the numbers are computed",
+        "Each figure with its formula and inputs; the span is what it could become once unknown components are known.",
         ("figure", "value", "span", "age"), _lines(lines), frozenset({1, 3}),
     )  # fmt: skip
 
@@ -149,7 +149,7 @@ def _functions(found: Assessment) -> Section:
         for each in found.functions
     )  # fmt: skip
     return Section(
-        "Business functions", "What users can do, by the parts that each function needs.",
+        "Business functions", "What users can do, by the components that each function needs.",
         ("status", "function", "users reached", "value", "impact if out"), _lines(lines), frozenset({2, 3}),
     )  # fmt: skip
 
@@ -180,7 +180,7 @@ def _levels(found: Assessment) -> Section:
         for level in each.levels
     )  # fmt: skip
     return Section(
-        "Levels", "Beyond warn a part is degraded, beyond critical it is down.",
+        "Levels", "Beyond warn a component is degraded, beyond critical it is down.",
         ("outcome", "measure", "measured", "n", "warn", "critical", "age"), _lines(lines),
         frozenset({2, 3, 6}),
     )  # fmt: skip
@@ -193,7 +193,7 @@ def _evidence(found: Assessment) -> Section:
         for each in found.components
     )  # fmt: skip
     return Section(
-        "Evidence", "What each probe saw, and how old it is.", ("part", "probe", "age", "freshness", "took"),
+        "Evidence", "What each probe saw, and how old it is.", ("component", "probe", "age", "freshness", "took"),
         _lines(lines), frozenset({3, 4}),
     )  # fmt: skip
 
@@ -215,10 +215,10 @@ def _changes(found: Assessment) -> Section:
 def _rollback(found: Assessment) -> Section:
     if found.rollback is None:
         return Section("Rollback", "", (), ())
-    known = {None: "not verified: ask with --verify-rollback", True: "verified", False: "its check failed"}
+    known = {None: "not verified; --verify-rollback does it", True: "verified", False: "its check failed"}
     tone: dict[bool | None, Tone] = {None: "doubt", True: "good", False: "bad"}
     verified = found.rollback.verified
     notes = (found.rollback.said,) if found.rollback.said else ()
     line = Line((known[verified], found.rollback.command), tone[verified], notes)
-    return Section("Rollback", "Printed, and run only when told to with --rollback.", ("state", "command"),
+    return Section("Rollback", "Printed; run only with --rollback.", ("state", "command"),
                    _lines(iter((line,))))  # fmt: skip

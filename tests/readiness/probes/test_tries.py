@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.evidence import Evidence, distribution, keeps
-from loadtest.readiness.objectives import parse_promise
-from loadtest.readiness.probes.probe_context import Around, ProbeError, Tries
+from loadtest.readiness.objectives import parse_objective
+from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, Tries
 from tests.readiness.made import assessed, policy, up
 
 REFUSED = ProbeError("status", "HTTP status 503")
@@ -37,8 +37,8 @@ def tried(outcomes: Iterable[tuple[float, ProbeError | None]], wanted: int = 20,
             raise error
         return took_s * 1000
 
-    around = Around(Path(), {}, Path(), within_s, clock=clock, wall=lambda: 1_757_160_000.0)
-    tries = Tries("latency", wanted, around)
+    context = ProbeContext(Path(), {}, Path(), within_s, clock=clock, wall=lambda: 1_757_160_000.0)
+    tries = Tries("latency", wanted, context)
     tries.take(once)
     return tries.evidence("GET http://127.0.0.1/health")
 
@@ -118,5 +118,5 @@ def test_a_statistic_counts_failed_tries_as_the_slowest(
 
 def test_what_is_above_every_limit_keeps_no_promise_from_above_and_every_one_from_below() -> None:
     p95 = distribution("x", [1.0], 19)["x.p95"]
-    assert keeps(parse_promise("< 1h", "ms"), p95) is False
-    assert keeps(parse_promise("> 1h", "ms"), p95) is True
+    assert keeps(parse_objective("< 1h", "ms"), p95) is False
+    assert keeps(parse_objective("> 1h", "ms"), p95) is True
