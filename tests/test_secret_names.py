@@ -6,7 +6,17 @@ import pytest
 
 from loadtest.secret_names import KEY, PUBLIC_HEADERS, QUERY_KEY, sounds_secret
 
-SECRET = ("authorization", "cookie", "jwt", "client_secret", "db-password", "passwd", "user_pwd", "api_key", "x.signature")
+SECRET = (
+    "authorization",
+    "cookie",
+    "jwt",
+    "client_secret",
+    "db-password",
+    "passwd",
+    "user_pwd",
+    "api_key",
+    "x.signature",
+)
 
 
 @pytest.mark.parametrize("name", SECRET)

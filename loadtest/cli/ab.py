@@ -30,7 +30,13 @@ Examples:
 @option("--a", metavar="URL", required=True, help="The URL of the baseline.")
 @option("--b", metavar="URL", required=True, help="The URL of the candidate.")
 @option("--block", metavar="TIME", default="10s", show_default=True, help="How long each block is measured.")
-@option("--warmup", metavar="TIME", default="2s", show_default=True, help="Warm-up before each block, not measured.")
+@option(
+    "--warmup",
+    metavar="TIME",
+    default="2s",
+    show_default=True,
+    help="Warm-up before each block, not measured.",
+)
 @option(
     "--pairs",
     metavar="N",

@@ -43,7 +43,12 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("runs", metavar="BASELINE CANDIDATE...", nargs=-1, type=Stored())
 @view_options(FILES)
-@option("--primary", metavar="METRIC", multiple=True, help="A metric that decides the verdict; repeatable, at most 6.")
+@option(
+    "--primary",
+    metavar="METRIC",
+    multiple=True,
+    help="A metric that decides the verdict; repeatable, at most 6.",
+)
 @option("--smallest-effect", metavar="PART", help="The smallest difference that matters, such as 5%.")
 @option("--noise", metavar="LABEL", type=Stored(), help="Measure how much runs of one build differ.")
 @option("--exploratory", is_flag=True, help="Also list the metrics that do not decide the verdict.")

@@ -74,7 +74,12 @@ def command(context: click.Context) -> None:
 @command.command("list", epilog=LIST_EXAMPLE)
 @results_option("RUNS_LIST")
 @option("--last", metavar="N", type=Whole(), help="Only the N newest.")
-@option("--all", "everything", is_flag=True, help="Also list the runs that `ready` and `watch` made to probe a component.")
+@option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also list the runs that `ready` and `watch` made to probe a component.",
+)
 def list_stored(results: str, last: int | None, everything: bool) -> None:  # noqa: FBT001 - click gives flags by name
     """List every stored run, oldest first: outcome, id, target, and why it ended so.
 
@@ -214,7 +219,12 @@ def mark_baseline(run: str | None, results: str) -> None:
 
 @command.command("prune", epilog=PRUNE_EXAMPLES)
 @option(
-    "--keep", metavar="TIME", type=Time(), default="7d", show_default=True, help="Runs younger than this keep their raw files."
+    "--keep",
+    metavar="TIME",
+    type=Time(),
+    default="7d",
+    show_default=True,
+    help="Runs younger than this keep their raw files.",
 )
 @option("--dry-run", is_flag=True, help="Only show what would be freed.")
 @results_option("RUNS_PRUNE")

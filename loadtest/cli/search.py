@@ -36,7 +36,9 @@ Examples:
 @option("--to", metavar="LOAD", help="The highest load to try; the scenario's limit if not given.")
 @option("--step", metavar="FACTOR", type=click.FloatRange(1.1, 10), default=2.0, show_default=True,
         help="The factor by which the load grows until a threshold is missed.")  # fmt: skip
-@option("--precision", metavar="PART", default="5%", show_default=True, help="How precise the result must be.")
+@option(
+    "--precision", metavar="PART", default="5%", show_default=True, help="How precise the result must be."
+)
 @option(
     "--repeat",
     metavar="N",

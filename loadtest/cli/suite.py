@@ -27,9 +27,16 @@ Examples:
 @plan_options("SUITE")
 @option("--label", metavar="TEXT", help="A name for all runs, such as a version: letters, digits, . _ -")
 @option("--repeat", metavar="N", type=Whole(), default=1, help="Go through the list N times.")
-@option("--budget", metavar="TIME", type=Time(), help="Start no run that would end after this time, such as 30m.")
+@option(
+    "--budget", metavar="TIME", type=Time(), help="Start no run that would end after this time, such as 30m."
+)
 @option("--processes", metavar="N", type=Whole(), default=1, help="Local load-generator processes.")
-@option("--summary", metavar="FILE", type=click.Path(path_type=Path), help="Also write the summary as Markdown to FILE.")
+@option(
+    "--summary",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also write the summary as Markdown to FILE.",
+)
 @option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
         help="Where to write the summary; default: beside the runs.")  # fmt: skip
 @option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")

@@ -44,7 +44,12 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("scenario", required=False, type=ShippedName("scenario"))
-@option("--metric", metavar="METRIC", multiple=True, help="A metric that decides the verdict; repeatable, at most 6.")
+@option(
+    "--metric",
+    metavar="METRIC",
+    multiple=True,
+    help="A metric that decides the verdict; repeatable, at most 6.",
+)
 @option("--last", metavar="N", type=Whole(), help="Only the N newest runs.")
 @option("--machine", metavar="ID", help="Runs of this machine; by default of the newest run's.")
 @option("--exploratory", is_flag=True, help="Also list the metrics that do not decide the verdict.")

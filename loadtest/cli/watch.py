@@ -41,9 +41,13 @@ Examples:
     metavar="[HOST:]PORT",
     help="Show a page that refreshes itself; on loopback unless HOST is given.",
 )
-@option("--rounds", metavar="N", type=Whole(), help="Stop after N assessments and exit with the last verdict.")
 @option(
-    "--remedy", is_flag=True, help="Run the policy's remedies unless they are dry runs; without this they are only reported."
+    "--rounds", metavar="N", type=Whole(), help="Stop after N assessments and exit with the last verdict."
+)
+@option(
+    "--remedy",
+    is_flag=True,
+    help="Run the policy's remedies unless they are dry runs; without this they are only reported.",
 )
 @target_option
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_WATCH_SET",
@@ -55,9 +59,9 @@ def command(policy: str, **options: Any) -> int:
 
     The state of alerts is kept on disk: a watch that is restarted neither loses nor repeats one.
     """
-    from loadtest.live.watch_state import only_one
     from loadtest.live.notifiers import missing_variables
     from loadtest.live.watch import Watch
+    from loadtest.live.watch_state import only_one
     from loadtest.readiness.history import History
     from loadtest.readiness.policy_file import load_policy
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from loadtest.errors import LoadtestError
-from loadtest.keep import folder, hlog, timeline, interval_rows
+from loadtest.keep import folder, hlog, interval_rows, timeline
 from loadtest.keep.aggregate import write_sum
 from loadtest.keep.manifest import write_manifest
 from loadtest.keep.redact import Redactor

@@ -13,10 +13,10 @@ from typing import Protocol
 
 from loadtest.errors import ConfigError
 from loadtest.live import alerts, watch_state
-from loadtest.live.watch_state import WatchState
 from loadtest.live.alerts import Message
 from loadtest.live.notifiers import DeliveryError, deliver
 from loadtest.live.remedies import Step, treat
+from loadtest.live.watch_state import WatchState
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import LAST, History

@@ -60,7 +60,10 @@ HINTS: Mapping[str, tuple[str, str]] = {
         "what is known of it is too old, or dated wrongly",
         "probe it again, so that there is fresh evidence",
     ),
-    "through": ("it is reached only through a component that is down", "repair that component first, then try again"),
+    "through": (
+        "it is reached only through a component that is down",
+        "repair that component first, then try again",
+    ),
     "generator": ("our own measurement cannot be believed", "run it again on an idle machine"),
     "policy": ("the policy asks for something that does not work", "correct the policy"),
 }

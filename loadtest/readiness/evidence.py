@@ -39,7 +39,6 @@ class Measure:
     reason: str = ""
     bound: Bound | None = None
 
-
     def text(self, unit: Unit) -> str:
         """The value as views print it, or the lowest that it can be."""
         if self.value is None and self.bound is not None and self.bound[1] is None:

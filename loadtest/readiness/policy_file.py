@@ -36,8 +36,8 @@ from loadtest.readiness.policy import (
     Priority,
 )
 from loadtest.readiness.probe_file import read_probe
-from loadtest.readiness.secrets import without_secrets
 from loadtest.readiness.retarget import retargeted
+from loadtest.readiness.secrets import without_secrets
 
 PRIORITIES: Mapping[str, Priority] = {
     "critical": "critical",

@@ -18,7 +18,7 @@ from loadtest.readiness.probes.containers import probe_containers
 from loadtest.readiness.probes.database import probe_database
 from loadtest.readiness.probes.http import probe_http
 from loadtest.readiness.probes.net import probe_tcp
-from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, NotProbedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 from loadtest.readiness.probes.redis import probe_redis
 from loadtest.readiness.probes.resources import probe_resources
 from loadtest.readiness.probes.tests import probe_tests
@@ -108,10 +108,10 @@ def probe_all(
     probes: Mapping[str, Callable[[Any, ProbeContext], Evidence]] = PROBES,
 ) -> dict[str, Evidence]:
     """The evidence of every component; secrets are taken out of it."""
-    asker = Prober(policy, results, environ, probes)
-    asker.begin(each.name for each in policy.components)
-    asker.wait()
-    found = asker.take()
+    prober = Prober(policy, results, environ, probes)
+    prober.begin(each.name for each in policy.components)
+    prober.wait()
+    found = prober.take()
     return {each.name: found[each.name] for each in policy.components}
 
 

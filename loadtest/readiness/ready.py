@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtest.errors import ConfigError
-from loadtest.readiness.verdict import assess
 from loadtest.readiness.assessment import Assessment, RollbackRow
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import LAST, History, changes, failures_before, summary, trend
@@ -19,8 +18,9 @@ from loadtest.readiness.policy import Policy
 from loadtest.readiness.prober import probe_all
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import ProbeError
-from loadtest.readiness.system_health import Before
 from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
+from loadtest.readiness.system_health import Before
+from loadtest.readiness.verdict import assess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from loadtest.errors import Exit
-from loadtest.readiness import causes
-from loadtest.readiness import system_health
-from loadtest.readiness import conditions
+from loadtest.readiness import causes, conditions, system_health
 from loadtest.readiness.assessment import (
     Assessment,
     Blocker,
@@ -20,9 +18,9 @@ from loadtest.readiness.assessment import (
 )
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.policy import Policy
-from loadtest.readiness.system_health import Before
 from loadtest.readiness.secrets import redactor_of
 from loadtest.readiness.status import component_rows, function_rows
+from loadtest.readiness.system_health import Before
 
 EXIT_CODES: Mapping[Verdict, Exit] = {"GO": Exit.PASS, "NO-GO": Exit.FAIL, "INCONCLUSIVE": Exit.INVALID}
 
@@ -156,9 +154,7 @@ def _counted(verdict: Verdict, blockers: Sequence[Blocker], rows: Sequence[Compo
     if verdict == "GO":
         bad = [row.title for row in rows if row.status != "healthy"]
         but = f"; not healthy, but not blocking: {', '.join(bad)}" if bad else ""
-        return (
-            f"every required component of {len(rows)} is known, no critical one is down, every criterion is met{but}"
-        )
+        return f"every required component of {len(rows)} is known, no critical one is down, every criterion is met{but}"
     counted = []
     for kind, (one, several) in _WORDS.items():
         n = sum(blocker.kind == kind for blocker in blockers)

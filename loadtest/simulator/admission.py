@@ -123,7 +123,9 @@ class Gate:
             return ServerClose(1011)
         return None
 
-    def _after_error(self, connection: SimulatedConnection, fault: str, code: str, ending: ServerClose) -> ServerClose:
+    def _after_error(
+        self, connection: SimulatedConnection, fault: str, code: str, ending: ServerClose
+    ) -> ServerClose:
         self._counters.did(fault, connection.number)
         connection.say(events.error(code, ending.reason or "refused", time.time()))
         return ending

@@ -8,7 +8,7 @@ import time
 import msgspec
 
 from loadtest.simulator import events
-from loadtest.simulator.connection import ServerClose, Payload, SimulatedConnection
+from loadtest.simulator.connection import Payload, ServerClose, SimulatedConnection
 from loadtest.simulator.events import Id, Marks
 from loadtest.simulator.playback import Playback, TurnTalk
 from loadtest.simulator.script import Act, ScriptStep, make_script
@@ -22,12 +22,12 @@ class _Body(msgspec.Struct):
     user_id: Id | None = None
 
 
-class _Message(_Body):
+class _Incoming(_Body):
     type: str = ""
     payload: _Body | None = None
 
 
-_decode = msgspec.json.Decoder(_Message).decode
+_decode = msgspec.json.Decoder(_Incoming).decode
 
 
 class AgentTalk(TurnTalk):
@@ -68,7 +68,7 @@ class AgentTalk(TurnTalk):
         else:
             self.send_other(events.acknowledgement(kind, time.time()))
 
-    def _start(self, message: _Message) -> None:
+    def _start(self, message: _Incoming) -> None:
         self._turns += 1
         if self.faults.ack_only:
             self.counters.did("ack-only", self.connection.number, self._turns)
@@ -95,7 +95,7 @@ class AgentTalk(TurnTalk):
         self.counters.failed += 1
         self.send_other(events.error(code, text, time.time(), marks.run))
 
-    def _marks(self, message: _Message) -> Marks:
+    def _marks(self, message: _Incoming) -> Marks:
         """Whose turn it is: the credential's user, else the message's, else the connection's first thread."""
         body = message.payload or message
         run = body.run_id if body.run_id is not None else f"turn-{self.connection.number}-{self._turns}"

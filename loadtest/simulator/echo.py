@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from loadtest.simulator.connection import ServerClose, Payload, SimulatedConnection
+from loadtest.simulator.connection import Payload, ServerClose, SimulatedConnection
 from loadtest.simulator.events import ECHO, Marks, broken
 from loadtest.simulator.playback import Playback, TurnTalk
 from loadtest.simulator.script import Act, ScriptStep, make_script

@@ -183,7 +183,9 @@ FAULT_OPTIONS: dict[str, FaultOption] = {
     "reorder": FaultOption(
         "reorder", "reorder=P", "swap a share of the events with the next one", parse_ratio
     ),
-    "leak": FaultOption("leak", "leak=P[,any|KIND]", "send another user's event before a share of the events", _hit),
+    "leak": FaultOption(
+        "leak", "leak=P[,any|KIND]", "send another user's event before a share of the events", _hit
+    ),
     "malformed": FaultOption(
         "malformed",
         "malformed=P[,any|KIND]",
@@ -232,9 +234,15 @@ FAULT_OPTIONS: dict[str, FaultOption] = {
     "blackhole": FaultOption(
         "blackhole", "blackhole=P", "never answer a share of turns, and stay open", parse_ratio
     ),
-    "huge": FaultOption("huge_bytes", "huge=BYTES", "make every partial result BYTES long (64KiB, 1MB)", _bytes),
-    "no-pong": FaultOption("no_pong", "no-pong", "answer no ping, neither the frame nor the message", _flag, ""),
-    "unpaired": FaultOption("unpaired", "unpaired=P", "never complete the tool in a share of turns", parse_ratio),
+    "huge": FaultOption(
+        "huge_bytes", "huge=BYTES", "make every partial result BYTES long (64KiB, 1MB)", _bytes
+    ),
+    "no-pong": FaultOption(
+        "no_pong", "no-pong", "answer no ping, neither the frame nor the message", _flag, ""
+    ),
+    "unpaired": FaultOption(
+        "unpaired", "unpaired=P", "never complete the tool in a share of turns", parse_ratio
+    ),
     "stall": FaultOption(
         "stall", "stall=T[,P]", "fall silent for T in the middle of a turn", _number_and_share(read_time)
     ),

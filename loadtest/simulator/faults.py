@@ -96,7 +96,11 @@ def _parse(text: str) -> tuple[str, Any]:
     form = FAULT_OPTIONS.get(name)
     if form is None:
         near = difflib.get_close_matches(name, FAULT_OPTIONS, n=1, cutoff=0.5)
-        advice = f'did you mean "{FAULT_OPTIONS[near[0]].usage}"?' if near else f"the faults are {', '.join(FAULT_OPTIONS)}"
+        advice = (
+            f'did you mean "{FAULT_OPTIONS[near[0]].usage}"?'
+            if near
+            else f"the faults are {', '.join(FAULT_OPTIONS)}"
+        )
         raise ValueError(f'there is no fault "{name}"; {advice}')
     if not equals and form.default is None:
         raise ValueError(f'"{name}" needs a value; write "{form.usage}"')

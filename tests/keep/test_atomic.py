@@ -22,9 +22,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_it_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, synced = tmp_path / "watch.json", list[tuple[bytes, bool]]()
-    monkeypatch.setattr(
-        os, "fsync", lambda number: synced.append((os.pread(number, 99, 0), path.exists()))
-    )
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append((os.pread(number, 99, 0), path.exists())))
     write_whole(path, "state\n")
     assert synced == [(b"state\n", False)]
     assert path.read_bytes() == b"state\n"

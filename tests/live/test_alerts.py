@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.live.alerts import (
+    AlertState,
     Message,
     Observation,
-    AlertState,
     delivered,
     due,
     failed,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ConfigError
-from loadtest.live.watch_state import load, only_one
 from loadtest.live.alerts import Message
 from loadtest.live.notifiers import DeliveryError
 from loadtest.live.watch import Watch
+from loadtest.live.watch_state import load, only_one
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.policy import Policy
 from tests.end_to_end.running import wait_until

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from loadtest.readiness.verdict import assess
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.evidence import Evidence, distribution, shares
 from loadtest.readiness.policy_file import load_policy
@@ -17,6 +16,7 @@ from loadtest.readiness.probe import ContainersProbe, JunitProbe
 from loadtest.readiness.probes.containers import probe_containers
 from loadtest.readiness.probes.probe_context import ProbeContext
 from loadtest.readiness.probes.tests import probe_tests
+from loadtest.readiness.verdict import assess
 from tests.readiness.made import NOW
 
 POLICY = """# May the platform of 2025-09-06 be released?

@@ -135,7 +135,7 @@ fresh = "10m"
 component = "a"
 [[criteria]]
 component = "a"
-measure = "{'passed' if 'tests' in probe else 'running'}.ratio"
+measure = "{"passed" if "tests" in probe else "running"}.ratio"
 expect = ">= 90%"
 """
     name = "passed.ratio" if "tests" in probe else "running.ratio"
@@ -155,14 +155,22 @@ def test_every_number_carries_the_age_of_its_oldest_evidence(small: Policy) -> N
     assert {each.age_s for each in (*found.gates, *found.triggers, found.confidence)} == {120}
 
 
-def test_the_default_levels_hold_where_the_policy_says_nothing_and_the_share_was_measured(tmp_path: Path) -> None:
+def test_the_default_levels_hold_where_the_policy_says_nothing_and_the_share_was_measured(
+    tmp_path: Path,
+) -> None:
     def levels(more: str) -> list[tuple[str, str]]:
         text = f'[components.a]\nprobe = "websocket"\nscenario = "agent-burst"\n{more}'
-        return [(each.measure, each.warn.expression) for each in policy(tmp_path, text).components[0].levels if each.warn]
+        return [
+            (each.measure, each.warn.expression)
+            for each in policy(tmp_path, text).components[0].levels
+            if each.warn
+        ]
 
     assert levels("") == [("answered.ratio", "< 95%")]
     assert levels('levels = { "answered.ratio" = { warn = "< 90%" } }') == [("answered.ratio", "< 90%")]
-    assert levels('levels = { "turns.complete.ratio" = { warn = "< 80%" } }') == [("turns.complete.ratio", "< 80%")]
+    assert levels('levels = { "turns.complete.ratio" = { warn = "< 80%" } }') == [
+        ("turns.complete.ratio", "< 80%")
+    ]
     nothing_tried = Evidence("answered", "ran", NOW)
     text = '[components.a]\nprobe = "websocket"\nscenario = "agent-burst"\n'
     assert assessed(policy(tmp_path, text), a=nothing_tried).components[0].levels == ()
@@ -255,7 +263,8 @@ required = false
 
 
 @pytest.mark.parametrize(
-    ("age_s", "said"), [(301, "is 5 min 1 s old, older than the 5 min for which it counts"), (-3600, "in the future")]
+    ("age_s", "said"),
+    [(301, "is 5 min 1 s old, older than the 5 min for which it counts"), (-3600, "in the future")],
 )
 def test_evidence_that_is_too_old_or_dated_wrongly_says_nothing(
     small: Policy, age_s: float, said: str

@@ -74,7 +74,10 @@ def test_each_trigger_says_whether_it_is_pulled_and_why(found: Assessment) -> No
         "five failures in a row": "not triggered",
     }
     critical = found.triggers[0]
-    assert (critical.measured, critical.note) == ("2", "unknown components could change this: between 2 and 3")
+    assert (critical.measured, critical.note) == (
+        "2",
+        "unknown components could change this: between 2 and 3",
+    )
 
 
 def test_confidence_is_computed_from_what_is_known(found: Assessment) -> None:

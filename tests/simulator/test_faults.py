@@ -123,7 +123,9 @@ def test_any_text_is_a_fault_or_a_mistake_of_the_user(texts: list[str]) -> None:
         assert isinstance(parse_faults(texts), Faults)
 
 
-@given(st.sampled_from(sorted(FAULT_OPTIONS)), st.text(alphabet="0123456789.,:%msuexpbiodalnfrKMB", max_size=20))
+@given(
+    st.sampled_from(sorted(FAULT_OPTIONS)), st.text(alphabet="0123456789.,:%msuexpbiodalnfrKMB", max_size=20)
+)
 def test_any_value_is_read_or_a_mistake_of_the_user(name: str, value: str) -> None:
     with suppress(ConfigError):
         assert isinstance(parse_faults([f"{name}={value}"]), Faults)
@@ -173,4 +175,14 @@ def test_draws_are_known_so_that_they_are_the_same_everywhere() -> None:
 
 def test_seed_name_and_thing_all_matter() -> None:
     one, two = (parse_faults([], seed=seed) for seed in (1, 2))
-    assert len({one.chance("drop", "a"), two.chance("drop", "a"), one.chance("leak", "a"), one.chance("drop", "b")}) == 4
+    assert (
+        len(
+            {
+                one.chance("drop", "a"),
+                two.chance("drop", "a"),
+                one.chance("leak", "a"),
+                one.chance("drop", "b"),
+            }
+        )
+        == 4
+    )

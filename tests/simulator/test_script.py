@@ -46,7 +46,9 @@ def struck(steps: list[ScriptStep], fault: str) -> int:
     return sum(step.fault == fault for step in steps)
 
 
-def script(*faults: str, turn: str = "run-1", seed: int = 1, kinds: tuple[str, ...] = KINDS) -> list[ScriptStep]:
+def script(
+    *faults: str, turn: str = "run-1", seed: int = 1, kinds: tuple[str, ...] = KINDS
+) -> list[ScriptStep]:
     return make_script(parse_faults(faults, seed), turn, kinds)
 
 

@@ -16,7 +16,7 @@ from typing import IO
 
 from loadtest.readiness.evidence import Evidence, Measure, distribution
 from loadtest.readiness.probe import CommandProbe
-from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, NotProbedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
 LARGEST_OUTPUT = 1024 * 1024
 MOST_OUTPUT = 64 * 1024 * 1024

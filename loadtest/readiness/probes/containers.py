@@ -11,7 +11,7 @@ from typing import Any
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import ContainersProbe
 from loadtest.readiness.probes.command import run_program
-from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, NotProbedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
 LARGEST_FILE = 16 * 1024 * 1024
 PULL = re.compile(
@@ -123,7 +123,9 @@ def _listing(probe: ContainersProbe, context: ProbeContext) -> tuple[str, float,
                 raise NotProbedError("tool", f"{path.name} is larger than 16 MiB")
             return path.read_text("utf-8", "replace"), path.stat().st_mtime, f"the file {path.name}"
         except OSError as error:
-            raise NotProbedError("tool", f"the listing {path.name} cannot be read: {error.strerror}") from None
+            raise NotProbedError(
+                "tool", f"the listing {path.name} cannot be read: {error.strerror}"
+            ) from None
     project = ["--project-name", probe.project] if probe.project else []
     command = ["docker", "compose", *project, "ps", "--all", "--format", "json"]
     try:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from loadtest.readiness.evidence import Evidence, distribution
 from loadtest.readiness.probe import DatabaseProbe
-from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, Tries, NotProbedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
 
 CREDENTIAL = (
     "password authentication failed",
@@ -46,7 +46,9 @@ def probe_database(probe: DatabaseProbe, context: ProbeContext) -> Evidence:
 
 
 def _sqlite(url: str, probe: DatabaseProbe, context: ProbeContext) -> Once:
-    path: Path = context.path(unquote(url.partition(":")[2].removeprefix("//").removeprefix("/") or "missing"))
+    path: Path = context.path(
+        unquote(url.partition(":")[2].removeprefix("//").removeprefix("/") or "missing")
+    )
     if url.startswith("sqlite:////"):
         path = Path("/" + unquote(url.removeprefix("sqlite:////")))
 

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import HttpProbe
 from loadtest.readiness.probes.net import in_time, opened, secured
-from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, Tries, NotProbedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
 
 LARGEST_BODY = 1024 * 1024
 SHOWN_BODY = 200
@@ -69,7 +69,9 @@ class _Asking:
         """Raises ProbeError for a wrong answer; notes what is to be shown of a right one."""
         text = " ".join(body[:SHOWN_BODY].decode("utf-8", "replace").split())
         if status == HTTPStatus.UNAUTHORIZED and status not in self.probe.statuses:
-            raise NotProbedError("credential", "HTTP status 401: our credential is missing or was not accepted")
+            raise NotProbedError(
+                "credential", "HTTP status 401: our credential is missing or was not accepted"
+            )
         if status not in self.probe.statuses:
             raise ProbeError("status", f"HTTP status {status}" + (f": {text}" if text else ""))
         self.lines[f"HTTP status {status}"] = None

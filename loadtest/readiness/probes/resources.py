@@ -6,7 +6,7 @@ import psutil
 
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import ResourcesProbe
-from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, NotProbedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 from loadtest.units import format_bytes, format_ratio
 
 

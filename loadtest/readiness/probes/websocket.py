@@ -26,7 +26,7 @@ from loadtest.readiness.evidence import ABOVE_EVERY_LIMIT, Evidence, Measure
 from loadtest.readiness.objectives import Unit
 from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
-from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, NotProbedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
 BAD_TURNS = ("failed", "timed_out", "lost", "refused")
 LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}

@@ -75,7 +75,7 @@ def _rows(found: Assessment) -> Iterator[tuple[object, ...]]:
                _blank(figure.age_s))  # fmt: skip
     for row in found.components:
         age = _blank(row.age_s)
-        yield ("component", row.name, row.status, _blank(row.score), "score", "", row.priority, row.said, age)
+        yield ("component", row.name, row.status, _blank(row.score), "score", "", row.priority, row.why, age)
         for name, measure in row.measures.items():
             value = _blank(measure.value)
             yield ("measure", f"{row.name}.{name}", "", value, measure.unit, measure.n, "", measure.reason,
@@ -110,7 +110,7 @@ def junit(found: Assessment) -> str:
             "components",
             row.name,
             kind if row.priority == "critical" or row.required else None,
-            row.said,
+            row.why,
         )
     for criterion in found.criteria:
         kind = {"missed": "failure", "unknown": "error"}.get(criterion.outcome)

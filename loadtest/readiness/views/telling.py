@@ -33,7 +33,9 @@ def tell(assessment: Assessment) -> Page:
         _changes(found),
         _components(found),
         _criteria(found),
-        _conditions("Gates", "Conditions on the whole system; one that is missed blocks the release.", found.gates),
+        _conditions(
+            "Gates", "Conditions on the whole system; one that is missed blocks the release.", found.gates
+        ),
         _figures(found),
         _functions(found),
         _conditions("Rollback triggers", "TRIGGERED means: roll back.", found.triggers),
@@ -124,14 +126,22 @@ def _conditions(title: str, meaning: str, rows: tuple[ConditionRow, ...]) -> Sec
         for each in rows
     )  # fmt: skip
     return Section(
-        title, meaning, ("outcome", "what", "condition", "measured", "age"), _lines(lines), frozenset({3, 4}),
+        title,
+        meaning,
+        ("outcome", "what", "condition", "measured", "age"),
+        _lines(lines),
+        frozenset({3, 4}),
     )
 
 
 def _figures(found: Assessment) -> Section:
     every = (*found.figures.values(), found.confidence)
     lines = (
-        Line((each.title, each.text, each.span or "exact", _age(each.age_s)), "plain", (f"{each.formula}: {each.arithmetic}",))
+        Line(
+            (each.title, each.text, each.span or "exact", _age(each.age_s)),
+            "plain",
+            (f"{each.formula}: {each.arithmetic}",),
+        )
         for each in every
     )
     return Section(

@@ -11,7 +11,7 @@ import pytest
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import ContainersProbe
 from loadtest.readiness.probes.containers import probe_containers
-from loadtest.readiness.probes.probe_context import ProbeContext, NotProbedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext
 
 COMPOSE = {
     "Command": '"/docker-entrypoint.…"', "CreatedAt": "2025-09-06 10:00:00 +0000 UTC", "ExitCode": 0,

@@ -33,7 +33,7 @@ from loadtest.readiness.probes.command import ProgramResult, probe_command, run_
 from loadtest.readiness.probes.database import probe_database
 from loadtest.readiness.probes.http import field_of, probe_http
 from loadtest.readiness.probes.net import probe_tcp
-from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, NotProbedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 from loadtest.readiness.probes.redis import command, probe_redis
 from loadtest.readiness.probes.resources import probe_resources
 from loadtest.readiness.probes.websocket import of_manifest, probe_websocket

@@ -26,7 +26,9 @@ class Clock:
         return self.now
 
 
-def tried(outcomes: Iterable[tuple[float, ProbeError | None]], wanted: int = 20, within_s: float = 10.0) -> Evidence:
+def tried(
+    outcomes: Iterable[tuple[float, ProbeError | None]], wanted: int = 20, within_s: float = 10.0
+) -> Evidence:
     """Tries that take so many seconds, each answered or failed; the last one for ever."""
     clock, left = Clock(), list(outcomes)
 
@@ -51,13 +53,20 @@ def test_a_critical_part_whose_tries_mostly_fail_is_down_and_no_go(tmp_path: Pat
     found = tried([(0.01, None), *[(0.01, REFUSED)] * 16, (0.01, None)])
     assert found.measures["answered.ratio"].value == 0.2
     p95 = found.measures["latency.p95"]
-    assert (p95.value, p95.n, p95.text("ms"), p95.reason) == (None, 20, "above every limit", "16 of 20 tries failed")
+    assert (p95.value, p95.n, p95.text("ms"), p95.reason) == (
+        None,
+        20,
+        "above every limit",
+        "16 of 20 tries failed",
+    )
     api = judged(tmp_path, found).components[0]
     assert (api.status, judged(tmp_path, found).verdict) == ("down", "NO-GO")
     assert "the last failure: HTTP status 503" in judged(tmp_path, found).blockers[0].text
 
 
-def test_a_part_without_levels_is_down_where_fewer_than_half_of_its_tries_are_answered(tmp_path: Path) -> None:
+def test_a_part_without_levels_is_down_where_fewer_than_half_of_its_tries_are_answered(
+    tmp_path: Path,
+) -> None:
     text = '[components.api]\nprobe = "http"\nurl = "http://127.0.0.1:1/"\n'
     statuses = {}
     for failed in (0, 1, 2, 11):
@@ -66,7 +75,9 @@ def test_a_part_without_levels_is_down_where_fewer_than_half_of_its_tries_are_an
     assert statuses == {0: "healthy", 1: "degraded", 2: "degraded", 11: "down"}
 
 
-def test_answers_that_are_always_late_are_no_go_though_they_are_too_few_for_a_percentile(tmp_path: Path) -> None:
+def test_answers_that_are_always_late_are_no_go_though_they_are_too_few_for_a_percentile(
+    tmp_path: Path,
+) -> None:
     found = tried([(3.0, None)])
     assert found.samples == (3000.0, 3000.0, 3000.0)
     assert "only 3 of 20 samples fitted into the time" in found.issues
