@@ -1,4 +1,4 @@
-"""Names under which secrets stand: the one list from which plans, redaction and readiness make their checks."""
+"""Names of secrets: the one list by which plans, redaction and readiness decide what to hide."""
 
 from __future__ import annotations
 

@@ -159,7 +159,10 @@ def plan_options(command: str) -> Callable[[F], F]:
 
 def target_option(command: F) -> F:
     """Return ``command`` with the ``--target`` of a policy."""
-    told = "Where the policy's WebSocket components are probed; http components at the same host and port move with them."
+    told = (
+        "Probe the policy's WebSocket components at URL; "
+        "http components at the same host and port move with them."
+    )
     return option("--target", metavar="URL", help=told)(command)
 
 

@@ -56,7 +56,7 @@ Examples:
     type=Settings(),
     multiple=True,
     envvar="LOADTEST_REPORT_SET",
-    help='Judge by a different threshold: --set "thresholds.turn.first_event.p95=< 80ms"; may be given again.',
+    help='Judge by a different threshold: --set "thresholds.turn.first_event.p95=< 80ms"; repeatable.',
 )
 @option(
     "--thresholds",

@@ -12,7 +12,7 @@ import click
 from loadtest.cli.options import Stored, Time, Whole, option, results_option
 
 if TYPE_CHECKING:
-    from loadtest.keep.find import Judged, StoredRun
+    from loadtest.keep.find import StoredRun, ThresholdOutcome
     from loadtest.keep.prune import Pruned, Spared
     from loadtest.keep.read import Run
     from loadtest.show.report import ThresholdRow
@@ -83,7 +83,8 @@ def command(context: click.Context) -> None:
 def list_stored(results: str, last: int | None, everything: bool) -> None:  # noqa: FBT001 - click gives flags by name
     """List every stored run, oldest first: outcome, id, target, and why it ended so.
 
-    Runs that `loadtest ready` and `loadtest watch` made to probe a component are left out unless --all is given.
+    Runs that `loadtest ready` and `loadtest watch` made to probe a component are left out unless --all is
+    given.
     """
     from loadtest.keep.baseline import marked
     from loadtest.keep.find import list_runs
@@ -126,7 +127,7 @@ def _why(run: StoredRun) -> str:
     return f"{len(missed)} of {of} missed: {', '.join(told)}"
 
 
-def _measured(judged: Judged) -> str:
+def _measured(judged: ThresholdOutcome) -> str:
     """Return what a threshold measured; one may be missed by a bound alone, without a value."""
     from loadtest.show.report_model import measured_text
 

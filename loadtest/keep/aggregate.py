@@ -1,4 +1,4 @@
-"""``totals.hlog``: the histograms of the whole run, one line per tag, so that nothing needs to be added up again.
+"""``totals.hlog``: the histograms of the whole run, one line per tag, so that nothing is added up again.
 
 An hour of a run has tens of thousands of histograms; their sum is a dozen. It is valid for the very
 ``intervals.hlog`` it was made of, which it knows by the length of its two files.

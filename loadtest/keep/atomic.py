@@ -1,4 +1,4 @@
-"""Files that are replaced whole: a reader, or a machine that lost its power, finds the old one or the new one."""
+"""Files that are replaced whole: a reader finds the old one or the new one, also after a loss of power."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class ThresholdOutcome(msgspec.Struct, frozen=True):
 class StoredRun:
     """One run in a list of runs; ``outcome`` is None and ``why`` empty while there is no verdict.
 
-    ``asked_by`` names the component of a policy that the run was made for; None for a run that a user started.
+    ``asked_by`` names the component of a policy that the run was made for; None where a user started it.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Which process writes a run, so that another process can tell whether the run is still going or was cut short."""
+"""Which process writes a run, so that another process knows whether the run goes on or was cut short."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """When alerts are sent, and to whom. Pure: the time is an argument, the state is plain data.
 
 There is one incident per problem. It is announced after it was seen ``after`` times in a row, announced again
-when it gets worse, escalated when it lasts, and its recovery is announced. An incident that returns within the
-cool-down of its severity is announced when the cool-down is over. Announcements wait ``group_s`` for others and then share
-a message per route. Each route has the policy's rate to itself, the most severe messages go first, and a
-message waits only for those that are at least as severe. No message is dropped.
+when it gets worse, escalated when it lasts, and its recovery is announced. An incident that returns within
+the cool-down of its severity is announced when the cool-down is over. Announcements wait ``group_s`` for
+others and then share a message per route. Each route has the policy's rate to itself, the most severe
+messages go first, and a message waits only for those that are at least as severe. No message is dropped.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class AlertState:
 
 
 def observations(found: Assessment, asked: Container[str] | None = None) -> Iterator[Observation]:
-    """What an assessment says of each component and rollback trigger; ``asked`` are the components probed just now."""
+    """What an assessment says of each component and trigger; ``asked`` are the components probed just now."""
     for row in found.components:
         critical, required = row.priority == "critical", row.required
         severity: Severity | None = None

@@ -1,4 +1,4 @@
-"""Remedies for components that are down: when, how often, whether they helped. Pure: the time is an argument."""
+"""Remedies for components that are down: when, how often, whether they helped. Pure, time is an argument."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def treat(
 ) -> Iterator[tuple[Remedy, Step]]:
     """The steps to take now; updates the treatments as if they were taken.
 
-    ``helped`` and ``did not help`` are reported once, when the component was probed again ``verify_after_s`` later.
+    ``helped`` and ``did not help`` are reported once, when the component was probed again
+    ``verify_after_s`` later.
     """
     rows = {row.name: row for row in found.components}
     for remedy in remedies:

@@ -22,8 +22,8 @@ Urgency = Literal["IMMEDIATE", "HIGH", "MEDIUM"]
 class Figure:
     """A computed number; ``value`` None where nothing was known.
 
-    ``low`` and ``high``: where unknown components could take it. ``formula`` in words, ``arithmetic`` with inputs.
-    ``age_s``: how old the oldest evidence is that it rests on.
+    ``low`` and ``high``: where unknown components could take it. ``formula`` in words, ``arithmetic`` with
+    inputs. ``age_s``: how old the oldest evidence is that it rests on.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Figure:
 
     @property
     def span(self) -> str:
-        """Between what it lies once every unknown component is known; empty where there is nothing unknown."""
+        """The range of the value once every component is known; empty where nothing is unknown."""
         if self.low is None or self.high is None or self.low == self.high:
             return ""
         return f"between {format_value(self.low, self.unit)} and {format_value(self.high, self.unit)}"

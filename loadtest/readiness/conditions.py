@@ -40,7 +40,7 @@ def _condition(condition: Condition, figure: Figure | None, words: tuple[str, st
 
 
 def criterion_rows(criteria: Sequence[Criterion], rows: Rows) -> tuple[CriterionRow, ...]:
-    """Met, missed, or unknown; an objective about a component that is down is missed, for it cannot be kept."""
+    """Met, missed, or unknown; an objective about a component that is down is missed."""
     return tuple(
         replace(_criterion(each, row), age_s=row.age_s)
         for each in criteria

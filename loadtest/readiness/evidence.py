@@ -14,7 +14,7 @@ from loadtest.plan.threshold import Threshold
 from loadtest.readiness.objectives import Objective, Unit, format_value
 
 Outcome = Literal["answered", "failed", "unasked"]
-"""answered: there are measures to judge; failed: the component's own doing; unasked: it could not be probed."""
+"""answered: there are measures to judge; failed: by its own fault; unasked: it could not be probed."""
 
 P95_SAMPLES = 20
 """With fewer samples the 95th percentile is the maximum."""
@@ -48,7 +48,7 @@ class Measure:
 
 
 def keeps(objective: Objective, measure: Measure) -> bool | None:
-    """Whether the measure meets the objective; None where nothing was measured, or only a bound that does not decide."""
+    """Whether the measure meets the objective; None where nothing that was measured decides."""
     if measure.bound is None:
         return None if measure.value is None else objective.holds(measure.value)
     limit = Threshold("", objective.expression, objective.operator, objective.limit, "count")

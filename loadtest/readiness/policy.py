@@ -78,7 +78,7 @@ FACTS: Mapping[str, Unit] = {
 ANSWERED = "answered.ratio"
 
 ANSWERED_LEVELS = ("< 95%", "< 50%")
-"""Below these shares of tries that were answered a component is degraded, and down, where its policy says nothing."""
+"""Below these shares of answered tries a component is degraded, and down, where its policy says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,9 @@ class Level:
 class Component:
     """One component of the system and how it is probed.
 
-    ``through`` names the components by which alone it is reached. ``score`` is "status", or the name of a ratio
-    whose value is the score. ``fresh_s`` is how old its evidence may be; ``every_s`` how often watch probes it.
+    ``through`` names the only components by which it is reached. ``score`` is "status", or the name of a
+    ratio whose value is the score. ``fresh_s`` is how old its evidence may be; ``every_s`` how often watch
+    probes it.
     """
 
     name: str

@@ -1,11 +1,12 @@
-"""Policies from TOML, read whole: every mistake is reported at once, with its line and the nearest right word."""
+"""Policies from TOML, read whole: every mistake is reported, with its line and the nearest right word."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
@@ -59,8 +60,8 @@ _COMPONENT_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 def load_policy(ref: str | Path, sets: tuple[str, ...] = (), target: str | None = None) -> Policy:
     """The policy in a TOML file, or the shipped one of that name; paths in it are relative to its folder.
 
-    ``sets`` are values of ``--set``, KEY=VALUE; ``target`` is where its WebSocket components are probed instead,
-    with the http components beside them. Environment variables are not looked at: one that is missing
+    ``sets`` are values of ``--set``, KEY=VALUE; ``target`` is where its WebSocket components are probed
+    instead, with the http components beside them. Environment variables are not read: a missing one
     makes its own component unknown.
 
     Raises:
@@ -236,7 +237,7 @@ def _levels(table: Table, kind: str) -> tuple[Level, ...]:
     return (*found, *_default_levels(kind, {each.measure for each in found}))
 
 
-def _default_levels(kind: str, written: Set[str]) -> Iterator[Level]:
+def _default_levels(kind: str, written: AbstractSet[str]) -> Iterator[Level]:
     """Of the share of tries that were answered, unless the policy has levels of its own for it."""
     if ANSWERED in MEASURES[kind] and written.isdisjoint({ANSWERED, COMPLETE_RATIO}):
         warn, critical = (parse_objective(each, "ratio") for each in ANSWERED_LEVELS)

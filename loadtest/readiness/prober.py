@@ -45,7 +45,7 @@ GRACE_S = 1.0
 
 
 class Prober:
-    """Probes components in parallel, each in a thread of its own; finished evidence can be taken at any time."""
+    """Probes components in parallel, each in a thread of its own; finished ones can be taken at any time."""
 
     def __init__(
         self,

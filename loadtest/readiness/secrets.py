@@ -92,7 +92,7 @@ def _is_secret(path: tuple[str, ...]) -> bool:
     if "headers" in path[:-1]:
         return path[-1].lower() not in PUBLIC_HEADERS
     if "fields" in path[:-1]:
-        # What an answer must hold, such as "healthy": taken out everywhere, it would leave a report unreadable.
+        # What an answer must hold, such as "healthy": without that word no report could be read.
         return False
     return bool(KEY.fullmatch(path[-1])) or (path[:1] == ("alerts",) and path[-1] == "url")
 

@@ -37,7 +37,7 @@ def component_rows(policy: Policy, found: Mapping[str, Evidence], now: float) ->
 
 
 def function_rows(policy: Policy, rows: Mapping[str, ComponentRow]) -> tuple[FunctionRow, ...]:
-    """Functions: out if a component they need is down; else unknown, degraded or working, by the worst component."""
+    """Functions: out if a component they need is down; else unknown, degraded or working."""
     return tuple(_function(each, rows) for each in policy.functions)
 
 
@@ -110,7 +110,8 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
 def _lasts_s(component: Component) -> float:
     """How old evidence may be: ``fresh_s``.
 
-    What a probe saw itself counts until the component must have been probed again. A file that others wrote does not.
+    What a probe saw itself counts until the component must have been probed again; a file that others wrote
+    does not.
     """
     probe = component.probe
     by_file = isinstance(probe, JunitProbe) or (isinstance(probe, ContainersProbe) and probe.file is not None)

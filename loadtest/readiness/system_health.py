@@ -114,7 +114,8 @@ def _critical(rows: Sequence[ComponentRow]) -> Figure:
 def _unknown(rows: Sequence[ComponentRow]) -> Figure:
     hit = [row.name for row in rows if row.status == "unknown"]
     return Figure(
-        "components.unknown", "components unknown", "count", len(hit), "number of components that are unknown",
+        "components.unknown", "components unknown", "count", len(hit),
+        "number of components that are unknown",
         f"{', '.join(hit) or 'none'} of {len(rows)} components",
     )  # fmt: skip
 

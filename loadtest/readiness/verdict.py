@@ -80,7 +80,8 @@ def decide(
     """The verdict and every reason for it.
 
     NO-GO where a critical component is down, a criterion or a gate is missed or a rollback trigger is pulled;
-    else INCONCLUSIVE where a required component is unknown, a criterion, a gate, a trigger or every component; else GO.
+    else INCONCLUSIVE where a required component is unknown, a criterion, a gate, a trigger or every
+    component; else GO.
     """
     against = tuple(_against(rows, criteria, gates, triggers))
     if against:
@@ -154,7 +155,8 @@ def _counted(verdict: Verdict, blockers: Sequence[Blocker], rows: Sequence[Compo
     if verdict == "GO":
         bad = [row.title for row in rows if row.status != "healthy"]
         but = f"; not healthy, but not blocking: {', '.join(bad)}" if bad else ""
-        return f"every required component of {len(rows)} is known, no critical one is down, every criterion is met{but}"
+        known = f"every required component of {len(rows)} is known"
+        return f"{known}, no critical one is down, every criterion is met{but}"
     counted = []
     for kind, (one, several) in _WORDS.items():
         n = sum(blocker.kind == kind for blocker in blockers)

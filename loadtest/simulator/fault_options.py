@@ -1,4 +1,4 @@
-"""How each fault is written: ``FAULT_OPTIONS`` is the whole list, which ``loadtest simulator --help`` prints."""
+"""How each fault is written: ``FAULT_OPTIONS`` is the list that ``loadtest simulator --help`` prints."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The simulator's faults as data, and whether one is injected.
 
-A fault is written ``NAME`` or ``NAME=VALUE`` (``fault_options``). Every decision is a pure function of the seed, the
-fault's name and what it strikes (a connection's number, a turn's id, an event's number), so that
+A fault is written ``NAME`` or ``NAME=VALUE`` (``fault_options``). Every decision is a pure function of the
+seed, the fault's name and what it strikes (a connection's number, a turn's id, an event's number), so that
 ``drop=0.05`` with a seed drops a known set whatever the interleaving.
 """
 

@@ -266,7 +266,7 @@ def test_a_state_kept_before_the_rate_was_per_route_is_read() -> None:
 
 def test_the_alert_that_a_part_is_down_comes_with_the_failure(tmp_path: Path) -> None:
     measures = {**distribution("latency", [20.0] * 4, 16), **shares(4, 20)}
-    issue = "4 of 20 answered; the last failure: HTTP status 503"
+    issue = "16 of 20 tries failed, the last: HTTP status 503"
     api = replace(up(), measures=measures, issues=(issue,), error="status")
     found = assessed(policy(tmp_path), api=api, store=up("ping"), extra=up("connect"))
     state = AlertState()

@@ -94,7 +94,12 @@ def test_what_ships_can_be_read_and_says_what_it_is_for(name: str) -> None:
 
 def test_the_preset_holds_the_usual_numbers() -> None:
     read = load_policy("ready-agent-platform")
-    levels = {f"{each.name} {level.measure}": level for each in read.components for level in each.levels if not level.default}
+    levels = {
+        f"{each.name} {level.measure}": level
+        for each in read.components
+        for level in each.levels
+        if not level.default
+    }
     limits = {
         name: (level.warn and level.warn.limit, level.critical and level.critical.limit)
         for name, level in levels.items()

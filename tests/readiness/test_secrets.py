@@ -1,4 +1,4 @@
-"""What of a policy is kept: names of secrets are the one list of the program, right answers are no secrets."""
+"""What of a policy is kept: secrets are known by the program's one list of names; right answers are none."""
 
 from __future__ import annotations
 

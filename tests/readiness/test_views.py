@@ -1,4 +1,4 @@
-"""All views say the same: verdict, every component, every number; and stay whole with hostile words in them."""
+"""All views say the same: verdict, every component, every number; hostile words in them do no harm."""
 
 from __future__ import annotations
 

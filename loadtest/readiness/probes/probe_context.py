@@ -127,7 +127,9 @@ class Tries:
             )  # fmt: skip
         tried = f"{len(values)} of {n} answered"
         spread = f"{format_ms(min(values))} to {format_ms(max(values))}"
-        issues = (f"{tried}; the last failure: {self.errors[-1]}",) if self.errors else ()
+        issues = (
+            (f"{n - len(values)} of {n} tries failed, the last: {self.errors[-1]}",) if self.errors else ()
+        )
         if n < self.wanted:
             short = f"only {n} of {self.wanted} samples fitted into the time"
             lines = (*lines, short)

@@ -119,7 +119,7 @@ def _silent(manifest: Mapping[str, Any]) -> bool:
 
 
 def _broken(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong whether or not the scenario has a threshold for it; of turns only where it has none at all."""
+    """What is wrong though no threshold of the scenario says so; of turns only where it has none at all."""
     counts = manifest["counts"]
     if foreign := (counts.get("events") or {}).get("foreign"):
         yield f"{foreign} events belonged to another user"
@@ -177,7 +177,7 @@ def _measures(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
 
 
 def _answered(manifest: Mapping[str, Any]) -> Measurement:
-    """The share of turns that were answered to their end, of connections that became ready where it has none."""
+    """The share of turns that were answered to their end; without turns, of connections that became ready."""
     turns = Threshold(COMPLETE_RATIO, "", ">=", 0.0, "ratio", default=True)
     found = measured_for(turns, manifest)
     return lookup(READY_RATIO, manifest) if found.value is None else found

@@ -89,7 +89,8 @@ def _rows(found: Assessment) -> Iterator[tuple[object, ...]]:
     for group, conditions in (("gate", found.gates), ("trigger", found.triggers)):
         for condition in conditions:
             yield (group, condition.title, condition.outcome, condition.measured, "", "",
-                   f"{condition.fact} {condition.expression}", condition.arithmetic, _blank(condition.age_s))  # fmt: skip
+                   f"{condition.fact} {condition.expression}", condition.arithmetic,
+                   _blank(condition.age_s))  # fmt: skip
 
 
 def _blank(value: float | None) -> object:

@@ -54,7 +54,7 @@ def tell(assessment: Assessment) -> Page:
         why=printable(found.why, 1000),
         facts=tuple(_facts(found)),
         sections=tuple(section for section in sections if section.lines),
-        footer=f"{found.id} · policy {found.policy_sha256[:12]} · made by loadtest from what its probes found",
+        footer=f"{found.id} · policy {found.policy_sha256[:12]} · by loadtest from what its probes found",
         blockers=tuple(printable(each.text, 600) for each in found.blockers),
     )
 
@@ -99,7 +99,7 @@ def _components(found: Assessment) -> Section:
 
     return Section(
         "Components",
-        "Each component as its probe found it. Unknown has no score: it is left out of every mean, and listed.",
+        "Each component as its probe found it. Unknown has no score: it is left out of every mean.",
         ("status", "component", "priority", "score", "response time", "age"),
         _lines(row(each) for each in found.components),
         frozenset({3, 5}),
@@ -146,7 +146,7 @@ def _figures(found: Assessment) -> Section:
     )
     return Section(
         "How the numbers are computed",
-        "Each figure with its formula and inputs; the span is what it could become once unknown components are known.",
+        "Each figure with its formula and inputs; the span is its range once unknown components are known.",
         ("figure", "value", "span", "age"), _lines(lines), frozenset({1, 3}),
     )  # fmt: skip
 
@@ -198,12 +198,14 @@ def _levels(found: Assessment) -> Section:
 
 def _evidence(found: Assessment) -> Section:
     lines = (
-        Line((each.title, each.kind, _age(each.age_s), f"{each.freshness:.2f}", format_duration(each.took_s * 1e9)),
+        Line((each.title, each.kind, _age(each.age_s), f"{each.freshness:.2f}",
+              format_duration(each.took_s * 1e9)),
              "plain", (*each.lines, f"score: {each.score_formula}"))
         for each in found.components
     )  # fmt: skip
     return Section(
-        "Evidence", "What each probe saw, and how old it is.", ("component", "probe", "age", "freshness", "took"),
+        "Evidence", "What each probe saw, and how old it is.",
+        ("component", "probe", "age", "freshness", "took"),
         _lines(lines), frozenset({3, 4}),
     )  # fmt: skip
 

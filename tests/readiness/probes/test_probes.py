@@ -149,7 +149,7 @@ def test_some_failures_of_many_are_issues_and_a_share(tmp_path: Path) -> None:
     with answering(good, bad, good) as port:
         found = probe_http(HttpProbe(f"http://127.0.0.1:{port}/", samples=4), context(tmp_path))
     assert (found.outcome, found.measures["answered.ratio"].value) == ("answered", 0.75)
-    assert found.issues == ("3 of 4 answered; the last failure: HTTP status 503",)
+    assert found.issues == ("1 of 4 tries failed, the last: HTTP status 503",)
 
 
 def test_an_answer_that_breaks_off_in_the_middle_is_none(tmp_path: Path) -> None:

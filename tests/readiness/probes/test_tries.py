@@ -1,4 +1,4 @@
-"""A try that fails is a sample above every limit, and no try is begun that has no time left to be answered."""
+"""A try that fails is a sample above every limit, and no try is begun without the time to be answered."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_critical_part_whose_tries_mostly_fail_is_down_and_no_go(tmp_path: Pat
     )
     api = judged(tmp_path, found).components[0]
     assert (api.status, judged(tmp_path, found).verdict) == ("down", "NO-GO")
-    assert "the last failure: HTTP status 503" in judged(tmp_path, found).blockers[0].text
+    assert "16 of 20 tries failed, the last: HTTP status 503" in judged(tmp_path, found).blockers[0].text
 
 
 def test_a_part_without_levels_is_down_where_fewer_than_half_of_its_tries_are_answered(
