@@ -25,6 +25,33 @@ class Exit(enum.IntEnum):
     INTERNAL = 70
     INTERRUPTED = 130
 
+    @property
+    def word(self) -> str:
+        """What it says, in a word or two."""
+        return _EXIT_CODES[self][0]
+
+    @property
+    def meaning(self) -> str:
+        """What it says, in a sentence."""
+        return _EXIT_CODES[self][1]
+
+
+_EXIT_CODES = {
+    Exit.PASS: ("pass", "pass: everything asked for was measured and held"),
+    Exit.FAIL: ("fail", "fail: measured, and a threshold was missed"),
+    Exit.CONFIG: ("usage", "usage or configuration is wrong; nothing was sent"),
+    Exit.UNREACHABLE: (
+        "unreachable",
+        "the target could not be reached or refused everything: no connection was ever ready",
+    ),
+    Exit.INVALID: (
+        "invalid",
+        "invalid: measured, but not to be believed, for a cause in the generator or in the measurement",
+    ),
+    Exit.INTERNAL: ("our crash", "internal error of loadtest: nothing may be concluded"),
+    Exit.INTERRUPTED: ("interrupted", "interrupted; what was measured is kept and marked"),
+}
+"""Word and sentence of each code: ``--help`` and the table in the README are made from it."""
 
 PATIENCE_S = 1.0
 """A signal that comes sooner after the first is the same wish: ``timeout`` and shells send two at once."""

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+from loadtest.cli.commands import loadtest
 from loadtest.errors import WORST_FIRST, Exit, worst_of
 
 
@@ -9,3 +13,16 @@ def test_several_runs_end_with_the_worst() -> None:
     assert worst_of([Exit.PASS, Exit.INVALID, Exit.UNREACHABLE]) is Exit.UNREACHABLE
     assert worst_of([Exit.FAIL, Exit.UNREACHABLE, Exit.CONFIG]) is Exit.CONFIG
     assert worst_of([]) is Exit.PASS
+
+
+def test_the_readme_lists_every_exit_code_as_the_program_means_it() -> None:
+    text = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.+?) \|$", text, re.MULTILINE)
+    assert rows == [(str(int(code)), code.meaning) for code in Exit]
+
+
+def test_help_lists_every_exit_code() -> None:
+    assert loadtest.epilog is not None
+    listed = re.search(r"Exit codes: (.+)\.", loadtest.epilog)
+    assert listed is not None
+    assert listed[1].split(", ") == [f"{code:d} {code.word}" for code in Exit]

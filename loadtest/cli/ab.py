@@ -11,7 +11,7 @@ import click
 
 from loadtest.cli.compare import FILES
 from loadtest.cli.extra import need_compare
-from loadtest.cli.options import Settings, Shipped, Whole, option, results_option
+from loadtest.cli.options import Settings, ShippedName, Whole, option, results_option
 from loadtest.cli.writing import write
 
 if TYPE_CHECKING:
@@ -26,33 +26,39 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("scenario", default="agent-burst", type=Shipped("scenario"))
-@option("--a", metavar="URL", required=True, help="The target that is known: the baseline.")
-@option("--b", metavar="URL", required=True, help="The one in question: the candidate.")
-@option("--block", metavar="TIME", default="10s", show_default=True, help="The measured part of each block.")
-@option("--warmup", metavar="TIME", default="2s", show_default=True, help="What is left out before it.")
+@click.argument("scenario", default="agent-burst", type=ShippedName("scenario"))
+@option("--a", metavar="URL", required=True, help="The URL of the baseline.")
+@option("--b", metavar="URL", required=True, help="The URL of the candidate.")
+@option("--block", metavar="TIME", default="10s", show_default=True, help="How long each block is measured.")
+@option(
+    "--warmup",
+    metavar="TIME",
+    default="2s",
+    show_default=True,
+    help="Warm-up before each block, not measured.",
+)
 @option(
     "--pairs",
     metavar="N",
     type=Whole(),
     default=8,
     show_default=True,
-    help="Blocks of either target; a verdict takes 6.",
+    help="Blocks per target; a verdict needs at least 6.",
 )
 @option("--connections", metavar="N", type=Whole(), help="How many connections.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_AB_SET",
-        help="Replace one key of the scenario; may be given again (variable: one per line).")  # fmt: skip
+        help="Replace one key of the scenario; repeatable (variable: one per line).")  # fmt: skip
 @option("--label", metavar="TEXT", help="The blocks are labelled TEXT-a and TEXT-b.")
-@option("--processes", metavar="N", type=Whole(), default=1, help="Processes that send.")
+@option("--processes", metavar="N", type=Whole(), default=1, help="Local load-generator processes.")
 @option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-        help="Where the comparison goes; beside the runs if not given.")  # fmt: skip
-@option("--lenient", is_flag=True, help="End with 0 instead of 4 where one cannot tell.")
+        help="Where to write the comparison; default: beside the runs.")  # fmt: skip
+@option("--lenient", is_flag=True, help="Exit with 0 instead of 4 where the comparison cannot tell.")
 @option("--insecure", is_flag=True, help="Do not verify the targets' certificates; every report will say so.")
 @results_option("AB")
 def command(scenario: str, **options: Any) -> int:
-    """Run SCENARIO against two targets in turns, a b b a b a a b, and compare them pair by pair.
+    """Run SCENARIO against two targets alternately, a b b a b a a b, and compare them pair by pair.
 
-    What drifts meanwhile acts on both blocks of a pair and cancels. The exit code: 0 same or faster, 1 worse,
+    Drift acts on both blocks of a pair and cancels out. The exit code: 0 same or faster, 1 worse,
     slower or a threshold newly missed, 3 unreachable, 4 cannot tell.
     """
     from loadtest.errors import Exit, worst_of

@@ -11,22 +11,23 @@ from typing import Any
 import click
 
 from loadtest import __version__
+from loadtest.errors import Exit
 
 COMMANDS = {
     "run": "Run a scenario and judge it.",
-    "worker": "Join a run that another machine leads.",
-    "explain": "Say what a scenario would do; nothing is sent.",
+    "worker": "Join a distributed run as a worker.",
+    "explain": "Show what a scenario would do; nothing is sent.",
     "init": "Write a scenario and a protocol for a server of yours.",
     "report": "Show a stored run again, whole or in part.",
     "compare": "Compare the runs of two releases.",
     "trend": "Show the history of a scenario and its changes.",
-    "ab": "Compare two targets that take turns.",
+    "ab": "Compare two targets by alternating between them.",
     "suite": "Run many scenarios, with one summary.",
-    "search": "Find the highest load that still holds the thresholds.",
+    "search": "Find the highest load that still meets the thresholds.",
     "runs": "List, show, mark, prune, import and merge stored runs.",
-    "ready": "GO or NO-GO of a whole system.",
-    "watch": "Keep asking the same, and alert.",
-    "simulator": "Serve an agent backend with faults to choose.",
+    "ready": "Report GO or NO-GO for a whole system.",
+    "watch": "Repeat the readiness report and send alerts.",
+    "simulator": "Serve a simulated agent backend with fault injection.",
     "protocols": "List the protocols that ship, or check one.",
     "scenarios": "List the scenarios and policies that ship.",
 }
@@ -95,7 +96,7 @@ def _broken_pipe_told() -> Iterator[None]:
         "  loadtest run agent-burst                    against our own simulator\n"
         "  loadtest run agent-burst --target ws://localhost:8000/ws\n"
         "  loadtest report latest --format markdown\n\n"
-        "\b\nExit codes: 0 pass, 1 fail, 2 usage, 3 unreachable, 4 invalid, 70 our crash, 130 interrupted.\n"
+        f"\b\nExit codes: {', '.join(f'{code:d} {code.word}' for code in Exit)}.\n"
         "Every option has an environment variable: LOADTEST_RUN_LABEL for `run --label`."
     ),
 )

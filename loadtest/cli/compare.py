@@ -43,15 +43,20 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("runs", metavar="BASELINE CANDIDATE...", nargs=-1, type=Stored())
 @view_options(FILES)
-@option("--primary", metavar="METRIC", multiple=True, help="What decides; may be given again, 6 at most.")
-@option("--smallest-effect", metavar="PART", help="Differences below it do not matter, such as 5%.")
-@option("--noise", metavar="LABEL", type=Stored(), help="Learn how much runs of one build differ.")
-@option("--exploratory", is_flag=True, help="List the metrics that decide nothing, too.")
-@option("--force", is_flag=True, help="Compare runs of different load all the same.")
-@option("--lenient", is_flag=True, help="End with 0 instead of 4 where one cannot tell.")
+@option(
+    "--primary",
+    metavar="METRIC",
+    multiple=True,
+    help="A metric that decides the verdict; repeatable, at most 6.",
+)
+@option("--smallest-effect", metavar="PART", help="The smallest difference that matters, such as 5%.")
+@option("--noise", metavar="LABEL", type=Stored(), help="Measure how much runs of one build differ.")
+@option("--exploratory", is_flag=True, help="Also list the metrics that do not decide the verdict.")
+@option("--force", is_flag=True, help="Compare runs even if their load differs.")
+@option("--lenient", is_flag=True, help="Exit with 0 instead of 4 where the comparison cannot tell.")
 @results_option("COMPARE")
 def command(runs: tuple[str, ...], **options: Any) -> int:
-    """Hold the runs of one or more CANDIDATEs against those of BASELINE.
+    """Compare the runs of one or more CANDIDATEs with those of BASELINE.
 
     Each is a label (all its runs are repeats), a run, or baseline. Per metric the verdict is faster or slower
     (of ratios and rates: better or worse), same or cannot tell; it takes 4 runs a side, or 8 stored runs

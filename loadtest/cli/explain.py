@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from loadtest.cli.options import Shipped, plan_options
+from loadtest.cli.options import ShippedName, plan_options
 
 EXAMPLES = """\b
 Examples:
@@ -17,10 +17,10 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("scenario", default="agent-burst", type=Shipped("scenario"))
+@click.argument("scenario", default="agent-burst", type=ShippedName("scenario"))
 @plan_options("EXPLAIN")
 def command(scenario: str, **changes: Any) -> None:
-    """Say what SCENARIO would do; nothing is sent."""
+    """Show what SCENARIO would do; nothing is sent."""
     from loadtest.plan.explain import explain
     from loadtest.plan.overrides import Overrides
     from loadtest.plan.scenario_file import load_scenario

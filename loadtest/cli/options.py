@@ -98,7 +98,7 @@ def view_options(files: Collection[str]) -> Callable[[F], F]:
     return lambda command: wanted(put(command))
 
 
-class Shipped(click.ParamType[str]):
+class ShippedName(click.ParamType[str]):
     """The name of something shipped, or the path of a file; completes both."""
 
     def __init__(self, kind: Literal["scenario", "protocol", "policy"]) -> None:
@@ -151,7 +151,7 @@ def plan_options(command: str) -> Callable[[F], F]:
             type=Settings(),
             multiple=True,
             envvar=f"LOADTEST_{command}_SET",
-            help="Replace one key of the scenario; may be given again (in the variable: one per line).",
+            help="Replace one key of the scenario; repeatable (variable: one per line).",
         ),
     )
     return lambda function: reduce(lambda decorated, change: change(decorated), reversed(changes), function)
@@ -160,7 +160,8 @@ def plan_options(command: str) -> Callable[[F], F]:
 def target_option(command: F) -> F:
     """Return ``command`` with the ``--target`` of a policy."""
     told = (
-        "Where the policy's WebSocket parts are asked; http parts at the same host and port move with them."
+        "Probe the policy's WebSocket components at URL; "
+        "http components at the same host and port move with them."
     )
     return option("--target", metavar="URL", help=told)(command)
 

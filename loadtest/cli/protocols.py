@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loadtest.cli.options import Shipped, option
+from loadtest.cli.options import ShippedName, option
 from loadtest.cli.shipped import show_shipped
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ UNMEASURED = "not measured: no path"
 
 
 @click.group(epilog=EXAMPLES, invoke_without_command=True)
-@option("--show", metavar="NAME", type=Shipped("protocol"), help="Print the TOML of one.")
+@option("--show", metavar="NAME", type=ShippedName("protocol"), help="Print the TOML of one.")
 @click.pass_context
 def command(context: click.Context, show: str | None) -> None:
     """List the protocols that ship, or check one's own."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import Formats, Settings, Shipped, option, results_option, target_option
+from loadtest.cli.options import Formats, Settings, ShippedName, option, results_option, target_option
 from loadtest.cli.shipped import show_shipped
 from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:
-    from loadtest.readiness.assessment_data import Assessment
+    from loadtest.readiness.assessment import Assessment
     from loadtest.readiness.policy import Policy
 
 FORMATS = ("terminal", "html", "markdown", "json", "csv", "junit", "pdf")
@@ -31,21 +31,21 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("policy", default="ready", type=Shipped("policy"))
-@option("--since", metavar="ID", help="Say what changed since an assessment, such as LAST.")
+@click.argument("policy", default="ready", type=ShippedName("policy"))
+@option("--since", metavar="ID", help="Show what changed since an assessment, such as LAST.")
 @option("--format", metavar="NAME,...", type=Formats(FORMATS), default="terminal",
         help=f"{', '.join(FORMATS)}; several with commas.")  # fmt: skip
 @option("--output", metavar="PATH", type=click.Path(path_type=Path), help="A file, or a folder for several.")
 @target_option
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_READY_SET",
-        help="Replace one key of the policy; may be given again (variable: one per line).")  # fmt: skip
-@option("--show", metavar="NAME", type=Shipped("policy"), help="Print the TOML of a policy that ships.")
+        help="Replace one key of the policy; repeatable (variable: one per line).")  # fmt: skip
+@option("--show", metavar="NAME", type=ShippedName("policy"), help="Print the TOML of a policy that ships.")
 @option("--verify-rollback", is_flag=True, help="Run the check of the rollback command, not the rollback.")
 @option("--rollback", is_flag=True, help="Run the policy's rollback command if the verdict is NO-GO.")
-@option("--quiet", is_flag=True, help="Print the verdict and the place of the report, nothing else.")
+@option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")
 @results_option("READY")
 def command(policy: str, **options: Any) -> int:
-    """Ask every part of a system that POLICY (a shipped name or a TOML file) names, and judge the whole.
+    """Probe every component that POLICY (a shipped name or a TOML file) names, and judge the whole system.
 
     The exit code is the verdict: 0 GO, 1 NO-GO, 4 INCONCLUSIVE.
     """
@@ -53,7 +53,7 @@ def command(policy: str, **options: Any) -> int:
         show_shipped("policy", options["show"])
         return Exit.PASS
     from loadtest.readiness.policy_file import load_policy
-    from loadtest.readiness.running import ReadyOptions, ready
+    from loadtest.readiness.ready import ReadyOptions, ready
 
     if len(options["format"]) > 1 and options["output"] is None:
         raise ConfigError([Problem("--format", "several formats need --output FOLDER")])
@@ -99,7 +99,7 @@ def _screen(found: Assessment, report: Path) -> None:
 
 def _roll_back(policy: Policy, *, run_it: bool) -> None:
     """Say the rollback command; run it only when told to."""
-    from loadtest.readiness.running import run_rollback, shown_command
+    from loadtest.readiness.ready import run_rollback, shown_command
 
     assert policy.rollback is not None  # noqa: S101 - the caller has asked
     shown = shown_command(policy, policy.rollback.command)

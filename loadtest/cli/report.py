@@ -46,9 +46,9 @@ Examples:
     "--from",
     metavar="TIME",
     type=Time(),
-    help="Leave out what was before; from the run's start, warm-up included.",
+    help="Leave out everything before this time, counted from the run's start, warm-up included.",
 )
-@option("--to", metavar="TIME", type=Time(), help="Leave out what came after, such as 90s.")
+@option("--to", metavar="TIME", type=Time(), help="Leave out everything after this time, such as 90s.")
 @option(
     "--set",
     "sets",
@@ -56,7 +56,7 @@ Examples:
     type=Settings(),
     multiple=True,
     envvar="LOADTEST_REPORT_SET",
-    help='Judge by another threshold: --set "thresholds.turn.first_event.p95=< 80ms"; may be given again.',
+    help='Judge by a different threshold: --set "thresholds.turn.first_event.p95=< 80ms"; repeatable.',
 )
 @option(
     "--thresholds",

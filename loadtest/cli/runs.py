@@ -12,7 +12,7 @@ import click
 from loadtest.cli.options import Stored, Time, Whole, option, results_option
 
 if TYPE_CHECKING:
-    from loadtest.keep.find import Judged, StoredRun
+    from loadtest.keep.find import StoredRun, ThresholdOutcome
     from loadtest.keep.prune import Pruned, Spared
     from loadtest.keep.read import Run
     from loadtest.show.report import ThresholdRow
@@ -74,11 +74,17 @@ def command(context: click.Context) -> None:
 @command.command("list", epilog=LIST_EXAMPLE)
 @results_option("RUNS_LIST")
 @option("--last", metavar="N", type=Whole(), help="Only the N newest.")
-@option("--all", "everything", is_flag=True, help="Also the runs by which `ready` and `watch` asked a part.")
+@option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also list the runs that `ready` and `watch` made to probe a component.",
+)
 def list_stored(results: str, last: int | None, everything: bool) -> None:  # noqa: FBT001 - click gives flags by name
     """List every stored run, oldest first: outcome, id, target, and why it ended so.
 
-    Runs that `loadtest ready` and `loadtest watch` made to ask a part are left out, unless --all is given.
+    Runs that `loadtest ready` and `loadtest watch` made to probe a component are left out unless --all is
+    given.
     """
     from loadtest.keep.baseline import marked
     from loadtest.keep.find import list_runs
@@ -121,7 +127,7 @@ def _why(run: StoredRun) -> str:
     return f"{len(missed)} of {of} missed: {', '.join(told)}"
 
 
-def _measured(judged: Judged) -> str:
+def _measured(judged: ThresholdOutcome) -> str:
     """Return what a threshold measured; one may be missed by a bound alone, without a value."""
     from loadtest.show.report_model import measured_text
 
@@ -214,9 +220,14 @@ def mark_baseline(run: str | None, results: str) -> None:
 
 @command.command("prune", epilog=PRUNE_EXAMPLES)
 @option(
-    "--keep", metavar="TIME", type=Time(), default="7d", show_default=True, help="Age of what is kept whole."
+    "--keep",
+    metavar="TIME",
+    type=Time(),
+    default="7d",
+    show_default=True,
+    help="Runs younger than this keep their raw files.",
 )
-@option("--dry-run", is_flag=True, help="Only say what would be freed.")
+@option("--dry-run", is_flag=True, help="Only show what would be freed.")
 @results_option("RUNS_PRUNE")
 def prune_runs(results: str, keep: int, dry_run: bool) -> None:  # noqa: FBT001 - click gives flags by name
     """Free the raw files of old runs; run.json, reports and plots stay for ever.
@@ -251,7 +262,7 @@ def _freed(each: Pruned | Spared, *, dry_run: bool) -> str:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @results_option("RUNS_IMPORT")
 def import_folder(folder: Path, results: str) -> None:
-    """Take over the run in DIR, or every run in the folders of DIR.
+    """Import the run in DIR, or every run in the folders of DIR.
 
     Each is read whole before it is taken; links are refused, and nothing is ever overwritten.
     """

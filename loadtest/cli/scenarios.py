@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from loadtest.cli.options import Shipped, option
+from loadtest.cli.options import ShippedName, option
 from loadtest.cli.shipped import show_shipped
 
 EXAMPLES = """\b
@@ -16,7 +16,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@option("--show", metavar="NAME", type=Shipped("scenario"), help="Print the TOML of one.")
+@option("--show", metavar="NAME", type=ShippedName("scenario"), help="Print the TOML of one.")
 def command(show: str | None) -> None:
     """List the scenarios that ship with their questions, and the policies for `loadtest ready`."""
     show_shipped("scenario", show)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import Shipped, Whole, option, plan_options, results_option
+from loadtest.cli.options import ShippedName, Whole, option, plan_options, results_option
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("scenario", default="agent-burst", type=Shipped("scenario"))
+@click.argument("scenario", default="agent-burst", type=ShippedName("scenario"))
 @plan_options("SEARCH")
 @option("--over", type=click.Choice(["connections", "rate"]), default="connections", show_default=True,
         help="What grows: how many connections, or turns a second over all of them.")  # fmt: skip
@@ -35,24 +35,26 @@ Examples:
 )
 @option("--to", metavar="LOAD", help="The highest load to try; the scenario's limit if not given.")
 @option("--step", metavar="FACTOR", type=click.FloatRange(1.1, 10), default=2.0, show_default=True,
-        help="By how much loads grow until one misses.")  # fmt: skip
-@option("--precision", metavar="PART", default="5%", show_default=True, help="How narrow to look.")
+        help="The factor by which the load grows until a threshold is missed.")  # fmt: skip
+@option(
+    "--precision", metavar="PART", default="5%", show_default=True, help="How precise the result must be."
+)
 @option(
     "--repeat",
     metavar="N",
     type=Whole(),
     default=3,
     show_default=True,
-    help="Runs at either end of what was found.",
+    help="Runs at either end of the interval that was found.",
 )
 @option("--label", metavar="TEXT", help="The probes are labelled search-TEXT.")
-@option("--processes", metavar="N", type=Whole(), default=1, help="Processes that send.")
+@option("--processes", metavar="N", type=Whole(), default=1, help="Local load-generator processes.")
 @option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-        help="Where the result goes; beside the runs if not given.")  # fmt: skip
+        help="Where to write the result; default: beside the runs.")  # fmt: skip
 @option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")
 @results_option("SEARCH")
 def command(scenario: str, **options: Any) -> int:
-    """Find the highest load at which SCENARIO still holds its thresholds.
+    """Find the highest load at which SCENARIO still meets its thresholds.
 
     Loads grow until one misses, then the bracket is halved; every probe is a kept run. The exit code: 0 found
     (or all held up to --to), 1 nothing held, 3 unreachable, 4 the generator was the limit.
@@ -118,6 +120,7 @@ def _show(search: Search) -> None:
 
 def _keep(search: Search, output: Path | None, results: Path) -> None:
     """Write every view, and say where."""
+    from loadtest.keep.atomic import write_whole
     from loadtest.keep.folder import folder_name, make_folder
     from loadtest.show.plot.knee import KneePicture
     from loadtest.show.search import as_html, as_json, as_markdown
@@ -131,9 +134,9 @@ def _keep(search: Search, output: Path | None, results: Path) -> None:
         if search.tries:
             picture = KneePicture(search)
             texts |= {"search.html": as_html(search), "knee.svg": picture.svg()}
-            (output / "knee.png").write_bytes(picture.png())
+            write_whole(output / "knee.png", picture.png())
         for name, text in texts.items():
-            (output / name).write_text(text, "utf-8")
+            write_whole(output / name, text)
     except OSError as error:
         raise ConfigError([Problem("--output", f"{output} cannot be written: {error.strerror}")]) from None
     click.echo(f"wrote {output}")

@@ -18,10 +18,10 @@ class _WithFaults(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the faults, then the examples."""
-        from loadtest.simulator.faults import FORMS
+        from loadtest.simulator.faults import FAULT_OPTIONS
 
         with formatter.section("Faults (P is a part, such as 0.05)"):
-            formatter.write_dl([(form.usage, form.about) for form in FORMS.values()], col_max=36)
+            formatter.write_dl([(form.usage, form.about) for form in FAULT_OPTIONS.values()], col_max=36)
         super().format_epilog(ctx, formatter)
 
 

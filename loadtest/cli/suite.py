@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import Shipped, Time, Whole, option, plan_options, results_option
+from loadtest.cli.options import ShippedName, Time, Whole, option, plan_options, results_option
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -23,15 +23,22 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("scenarios", nargs=-1, required=True, type=Shipped("scenario"))
+@click.argument("scenarios", nargs=-1, required=True, type=ShippedName("scenario"))
 @plan_options("SUITE")
 @option("--label", metavar="TEXT", help="A name for all runs, such as a version: letters, digits, . _ -")
 @option("--repeat", metavar="N", type=Whole(), default=1, help="Go through the list N times.")
-@option("--budget", metavar="TIME", type=Time(), help="Begin no run that would end after it, such as 30m.")
-@option("--processes", metavar="N", type=Whole(), default=1, help="Processes that send.")
-@option("--summary", metavar="FILE", type=click.Path(path_type=Path), help="Where Markdown goes as well.")
+@option(
+    "--budget", metavar="TIME", type=Time(), help="Start no run that would end after this time, such as 30m."
+)
+@option("--processes", metavar="N", type=Whole(), default=1, help="Local load-generator processes.")
+@option(
+    "--summary",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also write the summary as Markdown to FILE.",
+)
 @option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-        help="Where the summary goes; beside the runs if not given.")  # fmt: skip
+        help="Where to write the summary; default: beside the runs.")  # fmt: skip
 @option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")
 @results_option("SUITE")
 def command(scenarios: tuple[str, ...], **options: Any) -> int:
@@ -59,7 +66,7 @@ def command(scenarios: tuple[str, ...], **options: Any) -> int:
 
 
 def _check_places(output: Path | None, summary: Path | None) -> None:
-    """Complain now rather than after an hour of runs.
+    """Report mistakes now rather than after an hour of runs.
 
     Raises:
         ConfigError: what is to be written could not be.
@@ -105,7 +112,9 @@ def _keep(suite: Suite, output: Path | None, results: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    from loadtest.keep.atomic import write_whole
+
     try:
-        path.write_text(text, "utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise ConfigError([Problem("--output", f"{path} cannot be written: {error.strerror}")]) from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.extra import need_compare
-from loadtest.cli.options import Shipped, Whole, option, results_option, view_options
+from loadtest.cli.options import ShippedName, Whole, option, results_option, view_options
 from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Problem
 
@@ -43,12 +43,17 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("scenario", required=False, type=Shipped("scenario"))
-@option("--metric", metavar="METRIC", multiple=True, help="What decides; may be given again, 6 at most.")
+@click.argument("scenario", required=False, type=ShippedName("scenario"))
+@option(
+    "--metric",
+    metavar="METRIC",
+    multiple=True,
+    help="A metric that decides the verdict; repeatable, at most 6.",
+)
 @option("--last", metavar="N", type=Whole(), help="Only the N newest runs.")
 @option("--machine", metavar="ID", help="Runs of this machine; by default of the newest run's.")
-@option("--exploratory", is_flag=True, help="List the metrics that decide nothing, too.")
-@option("--lenient", is_flag=True, help="End with 0 instead of 4 where one cannot tell.")
+@option("--exploratory", is_flag=True, help="Also list the metrics that do not decide the verdict.")
+@option("--lenient", is_flag=True, help="Exit with 0 instead of 4 where the comparison cannot tell.")
 @view_options(FILES)
 @results_option("TREND")
 def command(scenario: str | None, **options: Any) -> int:

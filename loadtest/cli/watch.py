@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import Settings, Shipped, Whole, option, results_option, target_option
+from loadtest.cli.options import Settings, ShippedName, Whole, option, results_option, target_option
 from loadtest.errors import ConfigError, Exit, Problem
 from loadtest.streams import reader_left
 
 if TYPE_CHECKING:
     from loadtest.live.watch import Watch
-    from loadtest.readiness.assessment_data import Assessment
+    from loadtest.readiness.assessment import Assessment
 
 LONGEST_SLEEP_S = 1.0
 
@@ -35,29 +35,33 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("policy", default="ready", type=Shipped("policy"))
+@click.argument("policy", default="ready", type=ShippedName("policy"))
 @option(
     "--serve",
     metavar="[HOST:]PORT",
     help="Show a page that refreshes itself; on loopback unless HOST is given.",
 )
-@option("--rounds", metavar="N", type=Whole(), help="End after so many assessments, with the last verdict.")
 @option(
-    "--remedy", is_flag=True, help="Run the policy's remedies that are no dry run; else they are only told."
+    "--rounds", metavar="N", type=Whole(), help="Stop after N assessments and exit with the last verdict."
+)
+@option(
+    "--remedy",
+    is_flag=True,
+    help="Run the policy's remedies unless they are dry runs; without this they are only reported.",
 )
 @target_option
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_WATCH_SET",
-        help="Replace one key of the policy; may be given again (variable: one per line).")  # fmt: skip
-@option("--quiet", is_flag=True, help="Say only what changes.")
+        help="Replace one key of the policy; repeatable (variable: one per line).")  # fmt: skip
+@option("--quiet", is_flag=True, help="Print changes only.")
 @results_option("WATCH")
 def command(policy: str, **options: Any) -> int:
-    """Ask the parts of POLICY at its intervals, alert by its routes, until Ctrl-C.
+    """Probe the components of POLICY at its intervals and send alerts on its routes, until Ctrl-C.
 
-    What was alerted is kept on disk: a watch that is started again neither loses nor repeats it.
+    The state of alerts is kept on disk: a watch that is restarted neither loses nor repeats one.
     """
-    from loadtest.live.alert_state import only_one
     from loadtest.live.notifiers import missing_variables
     from loadtest.live.watch import Watch
+    from loadtest.live.watch_state import only_one
     from loadtest.readiness.history import History
     from loadtest.readiness.policy_file import load_policy
 

@@ -16,7 +16,7 @@ Example:
 @click.command(epilog=EXAMPLES)
 @option("--master", metavar="HOST:PORT", required=True, help="Where `loadtest run --workers` waits.")
 def command(master: str) -> int:
-    """Join a run that another machine leads.
+    """Join a distributed run as a worker.
 
     Sends its share of the load, and ends with the run.
     """

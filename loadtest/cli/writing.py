@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from loadtest.errors import ConfigError, Problem
+from loadtest.keep.atomic import write_whole
 
 Made = Callable[[str], str | bytes]
 """A view by the name of its format."""
@@ -66,7 +67,7 @@ def write(path: Path, made: str | bytes) -> None:
             # A pipe or a terminal (/dev/stdout) cannot be replaced.
             path.write_bytes(data)
         else:
-            _replace(path, data)
+            write_whole(path, data)
     except OSError as error:
         raise ConfigError([Problem("--output", f"{path} cannot be written: {error.strerror}")]) from None
 
@@ -84,13 +85,3 @@ def _no_view(path: Path) -> str | None:
     if path.is_file() and path.suffix.lower() not in VIEWS:
         return "it exists, and is no report by its name"
     return None
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """A full disk leaves what was there."""
-    beside = path.with_name(f"{path.name}.new")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path.resolve())
-    finally:
-        beside.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""``totals.hlog``: the histograms of the whole run, one line per tag, so that nobody needs to add up again.
+"""``totals.hlog``: the histograms of the whole run, one line per tag, so that nothing is added up again.
 
 An hour of a run has tens of thousands of histograms; their sum is a dozen. It is valid for the very
 ``intervals.hlog`` it was made of, which it knows by the length of its two files.
@@ -12,8 +12,9 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from loadtest.keep import folder, hlog, turn_rows
-from loadtest.keep.turn_rows import Exact, Row
+from loadtest.keep import folder, hlog, interval_rows
+from loadtest.keep.atomic import write_whole
+from loadtest.keep.interval_rows import Exact, Row
 from loadtest.measure.histogram import Histogram
 
 AT_ONCE = 256
@@ -36,7 +37,7 @@ def read_groups(path: Path, *, closed: bool) -> Iterator[Group]:
         (path / folder.HISTOGRAMS).open("rb") as histograms,
     ):
         lines = hlog.read_lines(histograms)
-        for row in turn_rows.read_rows(intervals):
+        for row in interval_rows.read_rows(intervals):
             found = list(islice(lines, len(row.histograms)))
             if len(found) < len(row.histograms) and closed:
                 raise ValueError(
@@ -80,7 +81,7 @@ class Sum:
         """
         for tag in list(self._waiting):
             self._decode(tag)
-        return {tag: turn_rows.exact(self.histograms[tag], known) for tag, known in self._exact.items()}
+        return {tag: interval_rows.exact(self.histograms[tag], known) for tag, known in self._exact.items()}
 
     def _decode(self, tag: str) -> None:
         decoded = Histogram.decode_sum(self._waiting.pop(tag))
@@ -91,8 +92,7 @@ def write_sum(path: Path, started: datetime, histograms: Mapping[str, Histogram]
     """Write ``totals.hlog`` beside the two files that these histograms are the sum of."""
     comment = "[Sum of {} bytes of histograms and {} bytes of intervals]".format(*_sizes(path))
     lines = [hlog.line(tag, histogram, 0, seconds) for tag, histogram in histograms.items() if histogram.n]
-    with folder.replacing(path / folder.TOTALS) as beside:
-        beside.write_bytes(hlog.head(started, comment) + b"".join(lines))
+    write_whole(path / folder.TOTALS, hlog.head(started, comment) + b"".join(lines))
 
 
 def read_sum(path: Path) -> dict[str, Histogram] | None:
@@ -107,7 +107,7 @@ def read_sum(path: Path) -> dict[str, Histogram] | None:
 
 
 def check_whole(path: Path) -> None:
-    """Hold the files of a closed run against the lengths they had when they were summed up.
+    """Compare the files of a closed run with the lengths they had when they were summed.
 
     Raises:
         ValueError: one of them is shorter now.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from loadtest.errors import ConfigError
+from loadtest.keep.atomic import write_whole
 from loadtest.keep.find import list_runs
-from loadtest.keep.folder import replacing
 
 MARK = "baseline"
 """A file beside the runs that holds the id of the marked one."""
@@ -22,8 +22,7 @@ def mark(results: Path, run: Path) -> None:
     if run.parent != results.resolve():
         raise ConfigError(f"{run} is no run of {results}; bring it there first: loadtest runs import {run}")
     try:
-        with replacing(results / MARK) as beside:
-            beside.write_text(f"{run.name}\n", "utf-8")
+        write_whole(results / MARK, f"{run.name}\n")
     except OSError as error:
         raise ConfigError(f"the baseline cannot be marked: {results / MARK}: {error.strerror}") from None
 

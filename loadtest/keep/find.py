@@ -16,7 +16,7 @@ from loadtest.keep import folder
 LATEST = "latest"
 
 
-class Judged(msgspec.Struct, frozen=True):
+class ThresholdOutcome(msgspec.Struct, frozen=True):
     """One threshold as it was judged."""
 
     name: str = ""
@@ -27,9 +27,9 @@ class Judged(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """What a list of runs tells of one; ``outcome`` is None while there is no verdict, ``why`` is empty then.
+    """One run in a list of runs; ``outcome`` is None and ``why`` empty while there is no verdict.
 
-    ``asked_by`` names the part of a policy that asked for the run; None where somebody made it by himself.
+    ``asked_by`` names the component of a policy that the run was made for; None where a user started it.
     """
 
     path: Path
@@ -40,7 +40,7 @@ class StoredRun:
     ended: str | None
     outcome: str | None
     why: str
-    thresholds: tuple[Judged, ...]
+    thresholds: tuple[ThresholdOutcome, ...]
     target: str
     simulated: bool
     asked_by: str | None
@@ -53,7 +53,7 @@ class _Scenario(msgspec.Struct):
 class _Verdict(msgspec.Struct):
     outcome: str | None = None
     reason: str = ""
-    thresholds: tuple[Judged, ...] = ()
+    thresholds: tuple[ThresholdOutcome, ...] = ()
 
 
 class _Target(msgspec.Struct):
@@ -76,9 +76,9 @@ _decoder = msgspec.json.Decoder(_Manifest)
 
 
 def list_runs(results: Path, *, probes: bool = True) -> list[StoredRun]:
-    """Every run in a results folder, oldest first; what is not a run is passed over.
+    """Every run in a results folder, oldest first; what is not a run is skipped.
 
-    ``probes``: those too that readiness made of its own to ask a part.
+    ``probes``: include the runs that readiness made to probe a component.
 
     Raises:
         ConfigError: the folder cannot be read.
@@ -101,7 +101,7 @@ def find_run(results: Path, ref: str) -> Path:
     """The folder of the run that ``ref`` means: an id, a path, "latest", the beginning of one id, or a label.
 
     Of several runs with the same label the newest is taken. The latest is never one that readiness made
-    to ask a part.
+    to probe a component.
 
     Raises:
         ConfigError: no run is meant, or the beginning fits several.
@@ -133,7 +133,7 @@ def _latest(results: Path, runs: list[StoredRun]) -> Path:
 
 
 def stored_run(path: Path) -> StoredRun | None:
-    """What the folder of a run tells at a glance; None where it is none."""
+    """The summary of the run in a folder; None where the folder holds no run."""
     try:
         manifest = _decoder.decode((path / folder.RUN).read_bytes())
     except (OSError, ValueError):

@@ -46,7 +46,7 @@ def fingerprint(
     cwd: Path | None = None,
     redactor: Redactor | None = None,
 ) -> dict[str, Any]:
-    """The surroundings of this process, as plain data; what this platform does not tell is None.
+    """The environment of this process, as plain data; what this platform does not report is None.
 
     ``arguments`` are the command line, kept without secrets. No host is named: ``machine`` is the name that
     LOADTEST_MACHINE gives, else a digest that is the same for two runs of one machine. ``machine_from`` says
@@ -70,7 +70,7 @@ def fingerprint(
 
 
 def _facts() -> dict[str, Any]:
-    """The hardware and the kernel, as far as they are told."""
+    """The hardware and the kernel, as far as they are reported."""
     return {
         "system": platform.system(),
         "kernel": platform.release(),
@@ -125,13 +125,13 @@ def _in_container() -> bool:
 
 
 def _cores_quota() -> float | None:
-    """How many cores' worth of time this control group may take; None: no limit, or none is told."""
+    """How many cores' worth of time this control group may take; None: no limit, or none is reported."""
     quota, _, period = _text_of("/sys/fs/cgroup/cpu.max").strip().partition(" ")
     return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
 
 
 def _text_of(path: str) -> str:
-    """What a file of the system says; nothing where it is not there or not to be read."""
+    """The content of a system file; empty where it is missing or cannot be read."""
     try:
         return Path(path).read_text("ascii", "replace") if Path(path).is_file() else ""
     except OSError:

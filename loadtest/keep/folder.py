@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,27 +76,9 @@ def make_folder(results: Path, name: str) -> Path:
 
 
 def unwritable(results: Path, problem: OSError) -> ConfigError:
-    """What is said where a run cannot even be begun for want of a place to keep it."""
+    """The error where a run cannot start because its results cannot be written."""
     why = problem.strerror or problem
     return ConfigError(
         f'the results folder "{results}" cannot be written to: {why}; make room there, '
         "or name another with --results"
     )
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file to write, beside ``path``, that takes its place in one step; of one that failed nothing is left.
-
-    Raises:
-        OSError: it cannot be written; what was there before is there still.
-    """
-    beside = path.with_name(f"{path.name}.new")
-    try:
-        yield beside
-        beside.replace(path)
-    except OSError:
-        # A full disk has better use for the room.
-        with suppress(OSError):
-            beside.unlink()
-        raise

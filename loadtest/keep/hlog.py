@@ -20,7 +20,7 @@ LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed
 _TAG = re.compile(r"[A-Za-z0-9._:-]+")
 
 
-class Line(NamedTuple):
+class HistogramLine(NamedTuple):
     """One histogram of a log; ``payload`` is its base64 text."""
 
     tag: str
@@ -56,7 +56,7 @@ def line(tag: str, histogram: Histogram, start_s: float, length_s: float = 1.0) 
     return fields.encode() + payload + b"\n"
 
 
-def read_lines(source: Iterable[bytes]) -> Iterator[Line]:
+def read_lines(source: Iterable[bytes]) -> Iterator[HistogramLine]:
     """The histograms of a log, undecoded, up to its end or to a line that was cut.
 
     Raises:
@@ -69,12 +69,12 @@ def read_lines(source: Iterable[bytes]) -> Iterator[Line]:
             yield _parsed(text, number)
 
 
-def _parsed(text: bytes, number: int) -> Line:
+def _parsed(text: bytes, number: int) -> HistogramLine:
     fields = text.rstrip(b"\r\n").rsplit(b",", 4)
     if len(fields) != 5 or not fields[0].startswith(b"Tag="):
         raise ValueError(f"line {number} is not a tagged histogram")
     try:
-        return Line(fields[0][4:].decode("ascii"), float(fields[1]), fields[4])
+        return HistogramLine(fields[0][4:].decode("ascii"), float(fields[1]), fields[4])
     except ValueError:
         raise ValueError(f"line {number} is not a tagged histogram") from None
 

@@ -1,4 +1,4 @@
-"""Taking over runs from a folder that was copied from elsewhere: nothing in it is trusted."""
+"""Import of runs from a folder that was copied from elsewhere; nothing in it is trusted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Imported:
 
 
 def import_runs(results: Path, source: Path) -> list[Imported]:
-    """Take over the run in ``source``, or every run in the folders of ``source``.
+    """Import the run in ``source``, or every run in the folders of ``source``.
 
     Each is copied beside, read whole, and only then gets its name; a run that is there is never written to.
 

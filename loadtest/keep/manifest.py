@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.keep import folder
-from loadtest.keep.plain import json_text
+from loadtest.keep.atomic import write_whole
+from loadtest.keep.json import json_text
 from loadtest.keep.process import this_process
 from loadtest.plan.scenario import SIMULATOR, Scenario
 
@@ -76,12 +77,11 @@ def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    with folder.replacing(path / folder.RUN) as beside:
-        beside.write_text(json_text(manifest, indent=2) + "\n", encoding="utf-8")
+    write_whole(path / folder.RUN, json_text(manifest, indent=2) + "\n")
 
 
 def planned(scenario: Scenario, turns_due: int | None) -> dict[str, Any]:
-    """The load that was asked for; times in seconds, None where the plan does not set a number."""
+    """The load that was requested; times in seconds, None where the plan does not set a number."""
     load, traffic = scenario.load, scenario.traffic
     return {
         "model": load.model,

@@ -187,7 +187,7 @@ def _tasks(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _observed(manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The facts that the hosts noted, each once; sampling is told anew."""
+    """The facts that the hosts noted, each once; sampling is reported anew."""
     facts: list[dict[str, Any]] = []
     for each in manifests:
         facts += [

@@ -1,4 +1,4 @@
-"""Which process writes a run, so that another can tell a run that goes on from one that was cut short."""
+"""Which process writes a run, so that another process knows whether the run goes on or was cut short."""
 
 from __future__ import annotations
 

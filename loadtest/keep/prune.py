@@ -1,4 +1,4 @@
-"""Pruning: the raw files of old runs go, their summaries stay for ever."""
+"""Pruning: the raw files of old runs are removed, their summaries stay for ever."""
 
 from __future__ import annotations
 

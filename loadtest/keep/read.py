@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.errors import ConfigError
-from loadtest.keep import folder, hlog, turn_rows
+from loadtest.keep import folder, hlog, interval_rows
 from loadtest.keep.aggregate import Group, Sum, check_whole, read_groups, read_sum
 from loadtest.keep.manifest import COMPLETE, CUT_SHORT, INTERRUPTED, RUNNING, SCHEMA
 from loadtest.keep.process import is_alive
@@ -120,10 +120,10 @@ class Run:
         written = all((self.path / name).exists() for name in (folder.INTERVALS, folder.HISTOGRAMS))
         return read_groups(self.path, closed=closed) if written or closed else iter(())
 
-    def _rows(self) -> Iterator[turn_rows.Row]:
+    def _rows(self) -> Iterator[interval_rows.Row]:
         if (self.path / folder.INTERVALS).exists():
             with (self.path / folder.INTERVALS).open("rb") as source:
-                yield from turn_rows.read_rows(source)
+                yield from interval_rows.read_rows(source)
 
     def _totals_of_sum(self) -> Totals | None:
         """From the sums made when the run was closed; None where they do not fit what is there."""
@@ -131,13 +131,13 @@ class Run:
         if histograms is None:
             return None
         totals = Totals()
-        known: dict[str, list[turn_rows.Exact]] = {}
+        known: dict[str, list[interval_rows.Exact]] = {}
         for row in self._rows():
             totals.add(row.interval())
             for tag, exact in row.histograms.items():
                 known.setdefault(tag, []).append(exact)
         try:
-            totals.histograms = {tag: turn_rows.exact(histograms[tag], known[tag]) for tag in known}
+            totals.histograms = {tag: interval_rows.exact(histograms[tag], known[tag]) for tag in known}
         except (KeyError, ValueError):
             return None
         return totals
@@ -241,8 +241,8 @@ def _status(manifest: dict[str, Any], path: Path) -> str:
     return RUNNING if alive else CUT_SHORT
 
 
-def _decoded(row: turn_rows.Row, tag: str, payload: bytes) -> Histogram:
-    return turn_rows.exact(Histogram.decode(hlog.raw(payload)), [row.histograms[tag]])
+def _decoded(row: interval_rows.Row, tag: str, payload: bytes) -> Histogram:
+    return interval_rows.exact(Histogram.decode(hlog.raw(payload)), [row.histograms[tag]])
 
 
 def _within(second: int, first: int | None, last: int | None) -> bool:

@@ -1,26 +1,29 @@
-"""Secrets are taken out of everything that is kept: by their value, by where they stand, by how they look.
+"""Secrets are taken out of everything that is kept: by value, by place and by look.
 
-By value: the secrets a run was given, also in URL and base64 coding. By place: under keys such as
+By value: the secrets that a run was given, also in URL and base64 encoding. By place: under keys such as
 ``Authorization``, ``cookies`` or ``access_token``, in a URL's user part and query, after ``Bearer``. By look:
-JSON Web Tokens. All of it also in what a server has coded before it repeats it (``coded``). What is taken out
-reads ``[redacted]``. Where a text was cut, which an ellipsis says, the beginning of a secret before it is
-taken out as well.
+JSON Web Tokens. All of it also in what a server encoded before it repeated it: base64, hexadecimal, percent
+signs. What is taken out reads ``[redacted]``. Where a text was cut, which an ellipsis says, the beginning of
+a secret before the cut is taken out as well.
+
+Every pattern takes time in proportion to the text, whatever a server wrote there: a name is at most 80
+letters, and no run of letters is looked at twice.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
-from loadtest.keep.coded import RUN, plain_forms
-from loadtest.keep.secret_names import KEY, REDACTED, SIGNS, SUBPROTOCOL_KEY, without_places
+from loadtest.secret_names import CREDENTIALS, KEY, MEMBER_KEY, QUERY_KEY
 
-__all__ = ["REDACTED", "SHORTEST_SECRET", "RedactingFormatter", "Redactor"]
+REDACTED = "[redacted]"
 
 SHORTEST_SECRET = 4
 """A shorter value would take innocent text with it; it is still redacted by its place."""
@@ -28,7 +31,10 @@ SHORTEST_SECRET = 4
 CUT = "…"
 """Stands where a text was cut."""
 
-_WORD = re.compile(rf"{SIGNS}{{4,}}+")
+_SIGNS = r"[\w.~+/=-]"
+"""Letters of a credential."""
+
+_WORD = re.compile(rf"{_SIGNS}{{4,}}+")
 _WITHIN = re.compile(r"[.=~/]")
 """After these a secret may begin within a word: ``token=...``, ``jwt.<token>``."""
 
@@ -49,6 +55,45 @@ _SUBPROTOCOL_PREFIX = re.compile(
 )
 _BEFORE_TOKEN = re.compile(r"bearer|jwt|authorization|(?:access[_-]?)?token", re.IGNORECASE)
 _LONGEST_SUBPROTOCOL = 31
+
+_SUBPROTOCOL_KEY = re.compile(r"sec-websocket-protocol|subprotocols?", re.IGNORECASE)
+_TOKEN = re.compile(rf"{_SIGNS}{{16,}}+")
+
+_HINT = re.compile("|".join((*CREDENTIALS, "token", "bearer", "basic")), re.IGNORECASE)
+"""What has none of these has no key of a member and no header that names a secret."""
+
+# Member of a JSON object inside a text, at any sensible depth of escaping; its value ends at a quote.
+_MEMBER = re.compile(r"(\"([\w.-]{1,80}+)\\{0,15}+\"\s{0,8}+:\s{0,8}+\\{0,15}+\")((?:[^\"\\]|\\[^\"\\])++)")
+
+_QUERY = re.compile(r"([?&;]([\w.%-]{1,80}+)=)([^&;#\s\"']++)")
+
+_LOOKS = tuple(
+    (re.compile(pattern), instead)
+    for pattern, instead in (
+        # A JSON Web Token: its header is base64url of an object; or that token in base64 once more.
+        (r"(?<![A-Za-z0-9])(?:eyJ|ZXlK)(?:[\w-]{12,}+|[\w-]{1,11}\.[\w-]++)(?:\.[\w-]*+)*+", REDACTED),
+        # The user part of a URL. In a host's place brackets would mean an IPv6 address.
+        (r"(?<=://)[^/@\s\"']++@", "redacted@"),
+    )
+)
+
+# A header, as text or as it is shown by repr.
+_HEADER = re.compile(
+    r"(\b(?:proxy-)?authorization|\b(?:set-)?cookie)([\"']?\s{0,8}+[:=]\s{0,8}+(?:b?[\"'])?)[^\r\n\"']++",
+    re.IGNORECASE,
+)
+
+_SCHEME = re.compile(rf"\b(bearer|basic)\s{{1,8}}+({_SIGNS}{{6,}}+)", re.IGNORECASE)
+_NO_WORD = re.compile(r"[\d.~+/=_-]")
+
+_RUN = re.compile(r"[\w+/%-]{16,}+={0,2}+")
+"""What may be coded: letters without a space. Shorter, it holds no secret that is worth it."""
+
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})++")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]++")
+_PERCENT = re.compile("%[0-9A-Fa-f]{2}")
+_READABLE = re.compile(rb"[\t\n\r -~]++")
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 class Redactor:
@@ -84,13 +129,13 @@ class Redactor:
         if CUT in text and self._longest:
             *cut, last = text.split(CUT)
             text = CUT.join([*map(self._without_beginning, cut), last])
-        text = without_places(text)
-        return RUN.sub(lambda run: self._without_coded(run, deeper), text) if deeper else text
+        text = _without_places(text)
+        return _RUN.sub(lambda run: self._without_encoded(run, deeper), text) if deeper else text
 
-    def _without_coded(self, run: re.Match[str], deeper: int) -> str:
+    def _without_encoded(self, run: re.Match[str], deeper: int) -> str:
         """A run of letters; nothing of it where it is the code of a text with a secret."""
         cut = CUT if run.string.startswith(CUT, run.end()) else ""
-        hides = any(self._text(text + cut, deeper - 1) != text + cut for text in plain_forms(run[0]))
+        hides = any(self._text(text + cut, deeper - 1) != text + cut for text in _decoded(run[0]))
         return REDACTED if hides else run[0]
 
     def _without_beginning(self, text: str) -> str:
@@ -153,7 +198,7 @@ class Redactor:
         return self.text(setting)
 
     def _member(self, key: str, value: Any) -> Any:
-        if SUBPROTOCOL_KEY.fullmatch(key):
+        if _SUBPROTOCOL_KEY.fullmatch(key):
             return self._subprotocols(value)
         return _emptied(value) if KEY.fullmatch(key) else self.data(value)
 
@@ -213,3 +258,64 @@ def _subprotocol(name: str) -> str:
     if found := _SUBPROTOCOL_PREFIX.match(name):
         return f"{found[0]}{REDACTED}"
     return name if len(name) <= _LONGEST_SUBPROTOCOL else REDACTED
+
+
+def _without_places(text: str) -> str:
+    """The text without the secrets that are known by where they stand or by how they look."""
+    for pattern, instead in _LOOKS:
+        text = pattern.sub(instead, text)
+    text = _QUERY.sub(_query, text)
+    if _HINT.search(text):
+        text = _HEADER.sub(rf"\1\2{REDACTED}", text)
+        text = _SCHEME.sub(_credential, text)
+        text = _MEMBER.sub(_member, text)
+    return text
+
+
+def _query(found: re.Match[str]) -> str:
+    return found[1] + REDACTED if QUERY_KEY.fullmatch(found[2]) else found[0]
+
+
+def _credential(found: re.Match[str]) -> str:
+    """A scheme and its credential; one without digit or sign is a word ("basic understanding")."""
+    return f"{found[1]} {REDACTED}" if _NO_WORD.search(found[2]) else found[0]
+
+
+def _member(found: re.Match[str]) -> str:
+    key, value = found[2], found[3]
+    if MEMBER_KEY.fullmatch(key):
+        return found[1] + REDACTED
+    # A member "token" may carry a language model's words; a credential is longer and has no spaces.
+    if key.lower() == "token" and (credential := _TOKEN.match(value)):
+        return found[1] + REDACTED + value[credential.end() :]
+    return found[0]
+
+
+def _decoded(run: str) -> Iterator[str]:
+    """The texts that a run may be the code of; none where what comes out is not readable ASCII.
+
+    A run that was cut anywhere is decoded up to there.
+    """
+    if _PERCENT.search(run):
+        yield unquote(run, "latin-1")
+        return
+    bare = run.rstrip("=")
+    whole = bare[: len(bare) // 2 * 2]
+    if _HEX.fullmatch(whole):
+        yield from _readable(bytes.fromhex(whole))
+    if _BASE64.fullmatch(bare):
+        yield from _readable(_from_base64(bare))
+
+
+def _from_base64(bare: str) -> bytes:
+    # One letter more than whole groups is the beginning of a byte.
+    whole = bare[:-1] if len(bare) % 4 == 1 else bare
+    try:
+        return base64.b64decode(whole.translate(_URL_SAFE) + "=" * (-len(whole) % 4))
+    except binascii.Error:
+        return b""
+
+
+def _readable(data: bytes) -> Iterator[str]:
+    if _READABLE.fullmatch(data):
+        yield data.decode("ascii")

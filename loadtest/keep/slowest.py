@@ -13,8 +13,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtest.keep.folder import replacing
-from loadtest.keep.plain import json_text
+from loadtest.keep.atomic import write_whole
+from loadtest.keep.json import json_text
 from loadtest.keep.redact import Redactor
 
 SLOWEST = 20
@@ -56,8 +56,7 @@ class SlowestTurns:
     def close(self) -> None:
         """Write the file anew: the slowest in order, then the others as they came."""
         self._file.close()
-        with replacing(self.path) as beside:
-            beside.write_text("".join([text for _, text in self._slowest] + self._broken), encoding="utf-8")
+        write_whole(self.path, "".join([text for _, text in self._slowest] + self._broken))
 
     def _append_broken(self, entry: dict[str, Any]) -> Iterator[None]:
         failure = tuple(str(entry.get(key)) for key in ("kind", "outcome", "reason", "phase"))

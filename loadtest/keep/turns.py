@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.keep.folder import replacing
+from loadtest.keep.atomic import replacing
 from loadtest.measure.interval import TURN
 
 MOST = 1_000_000

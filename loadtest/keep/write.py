@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from loadtest.errors import LoadtestError
-from loadtest.keep import folder, hlog, timeline, turn_rows
+from loadtest.keep import folder, hlog, interval_rows, timeline
 from loadtest.keep.aggregate import write_sum
 from loadtest.keep.manifest import write_manifest
 from loadtest.keep.redact import Redactor
@@ -151,7 +151,7 @@ class RunFolder:
         _write(self._histograms, b"".join(lines))
         _write(self._timeline, row_of_timeline)
         kept = self._turns.append(interval.turns)
-        _write(self._intervals, turn_rows.line(turn_rows.row_of(interval, kept)))
+        _write(self._intervals, interval_rows.line(interval_rows.row_of(interval, kept)))
         self._seconds = max(self._seconds, interval.second + 1)
         add_histograms(self._sum, interval.histograms)
 

@@ -1,9 +1,10 @@
-"""When an alert is sent, to whom, and when it is not: pure, the time is an argument, the state plain data.
+"""When alerts are sent, and to whom. Pure: the time is an argument, the state is plain data.
 
-One incident per thing that is wrong. It is announced once it was seen ``after`` times in a row, again when
-it gets worse, escalated when it lasts, and its end is told. An incident that comes back within the cool-down
-of its severity is announced only when that is over. Announcements wait ``group_s`` for others and then share
-a message per route; messages wait in the outbox while the policy's rate is used up, none is thrown away.
+There is one incident per problem. It is announced after it was seen ``after`` times in a row, announced again
+when it gets worse, escalated when it lasts, and its recovery is announced. An incident that returns within
+the cool-down of its severity is announced when the cool-down is over. Announcements wait ``group_s`` for
+others and then share a message per route. Each route has the policy's rate to itself, the most severe
+messages go first, and a message waits only for those that are at least as severe. No message is dropped.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.policy import SEVERITIES, Alerts, Route, Severity
 
 Kind = Literal["alert", "escalation", "recovery"]
@@ -24,7 +25,7 @@ LONGEST_RETRY_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One thing looked at; ``severity`` None where nothing is wrong with it.
+    """The state of one component or trigger; ``severity`` is None where nothing is wrong.
 
     One that is not ``fresh`` was only carried over from an earlier round, and counts for no repetition.
     """
@@ -38,7 +39,7 @@ class Observation:
 
 @dataclass(slots=True)
 class Incident:
-    """Something that is wrong, since when; ``announced`` is the severity last told, None before.
+    """A problem that lasts; ``announced`` is the severity last announced, None before.
 
     ``worst`` is the worst severity told, ``critical_since`` when it last became critical.
     """
@@ -56,7 +57,7 @@ class Incident:
 
 @dataclass(slots=True)
 class Announcement:
-    """What is to be told, before it is put into messages; ``escalated`` where its incident was."""
+    """Something to announce, before it is put into messages; ``escalated`` where its incident was."""
 
     kind: Kind
     severity: Severity
@@ -68,7 +69,7 @@ class Announcement:
 
 @dataclass(slots=True)
 class Message:
-    """One message for one route. ``id`` stays the same when it is tried again: a receiver can tell."""
+    """One message for one route. ``id`` stays the same in retries, so that a receiver can recognise it."""
 
     id: str
     route: str
@@ -81,23 +82,30 @@ class Message:
 
 
 @dataclass(slots=True)
-class State:
+class Try:
+    """A message that was sent, whether or not it arrived: it counts against the rate of its route."""
+
+    at: float
+    severity: Severity
+
+
+@dataclass(slots=True)
+class AlertState:
     """Everything that must survive a restart. ``told`` is when each key was last announced.
 
-    ``sent`` are the instants of the messages that arrived lately, ``tried`` by route those of failed tries.
+    ``tries`` are, by route, the messages that were sent lately.
     """
 
     incidents: dict[str, Incident] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
     waiting: list[Announcement] = field(default_factory=list)
     outbox: list[Message] = field(default_factory=list)
-    sent: list[float] = field(default_factory=list)
-    tried: dict[str, list[float]] = field(default_factory=dict)
+    tries: dict[str, list[Try]] = field(default_factory=dict)
     number: int = 0
 
 
 def observations(found: Assessment, asked: Container[str] | None = None) -> Iterator[Observation]:
-    """What an assessment says of each part and rollback trigger; ``asked`` are the parts asked just now."""
+    """What an assessment says of each component and trigger; ``asked`` are the components probed just now."""
     for row in found.components:
         critical, required = row.priority == "critical", row.required
         severity: Severity | None = None
@@ -106,15 +114,15 @@ def observations(found: Assessment, asked: Container[str] | None = None) -> Iter
         elif row.status in {"degraded", "unknown"}:
             severity = "warning" if required else "info"
         fresh = asked is None or row.name in asked
-        yield Observation(f"component {row.name}", f"{row.title} {row.status}", severity, row.said, fresh)
+        yield Observation(f"component {row.name}", f"{row.title} {row.status}", severity, row.why, fresh)
     for trigger in found.triggers:
         pulled: Severity | None = "critical" if trigger.outcome == "TRIGGERED" else None
         said = f"{trigger.fact} is {trigger.measured}, the trigger is {trigger.expression}"
         yield Observation(f"trigger {trigger.title}", f"rollback trigger: {trigger.title}", pulled, said)
 
 
-def step(state: State, seen: Iterable[Observation], now: float, policy: Alerts) -> None:
-    """Take in what was seen at ``now``: changes the state, and fills its outbox."""
+def step(state: AlertState, seen: Iterable[Observation], now: float, policy: Alerts) -> None:
+    """Update the state with the observations at ``now``, and fill its outbox."""
     _put_back(state, now)
     for each in seen:
         if each.severity is None:
@@ -125,8 +133,8 @@ def step(state: State, seen: Iterable[Observation], now: float, policy: Alerts) 
     _group(state, now, policy)
 
 
-def _put_back(state: State, now: float) -> None:
-    """No instant lies in the future: a clock that was put back must not silence anything until then."""
+def _put_back(state: AlertState, now: float) -> None:
+    """Move instants in the future to now: a clock that was set back must not silence anything."""
     for incident in state.incidents.values():
         incident.since = min(incident.since, now)
         if incident.critical_since is not None:
@@ -136,19 +144,19 @@ def _put_back(state: State, now: float) -> None:
     for message in state.outbox:
         message.not_before = min(message.not_before, now + LONGEST_RETRY_S)
     state.told = {key: min(at, now) for key, at in state.told.items()}
-    state.sent = [min(at, now) for at in state.sent]
-    state.tried = {route: [min(at, now) for at in tries] for route, tries in state.tried.items()}
+    for each in (each for tries in state.tries.values() for each in tries):
+        each.at = min(each.at, now)
 
 
-def forget(state: State, known: Container[str], now: float) -> None:
-    """Close what is no longer looked at, because the policy has changed: nothing would ever end it."""
+def forget(state: AlertState, known: Container[str], now: float) -> None:
+    """Close incidents of what is no longer in the policy: nothing else would ever close them."""
     for key in [each for each in state.incidents if each not in known]:
         incident = state.incidents[key]
         said = f"it is no longer in the policy; it was: {incident.said}"
         _recovered(state, Observation(key, incident.title, None, said), now, said)
 
 
-def _wrong(state: State, seen: Observation, severity: Severity, now: float, policy: Alerts) -> None:
+def _wrong(state: AlertState, seen: Observation, severity: Severity, now: float, policy: Alerts) -> None:
     incident = state.incidents.get(seen.key)
     if incident is None:
         incident = state.incidents[seen.key] = Incident(seen.title, severity, seen.said, now)
@@ -175,8 +183,8 @@ def _rank(severity: Severity) -> int:
     return SEVERITIES.index(severity)
 
 
-def _recovered(state: State, seen: Observation, now: float, said: str = "") -> None:
-    """Its end is told to all who were told of it at its worst."""
+def _recovered(state: AlertState, seen: Observation, now: float, said: str = "") -> None:
+    """Announce a recovery to everyone who was alerted at the worst severity."""
     incident = state.incidents.pop(seen.key, None)
     if incident is not None and incident.announced is not None:
         said = said or f"was wrong for {now - incident.since:.0f} s: {incident.said}"
@@ -185,7 +193,7 @@ def _recovered(state: State, seen: Observation, now: float, said: str = "") -> N
         state.waiting.append(told)
 
 
-def _escalate(state: State, now: float, policy: Alerts) -> None:
+def _escalate(state: AlertState, now: float, policy: Alerts) -> None:
     for incident in state.incidents.values():
         since = incident.since if incident.critical_since is None else incident.critical_since
         lasting = now - since >= policy.escalate_after_s
@@ -195,7 +203,7 @@ def _escalate(state: State, now: float, policy: Alerts) -> None:
             state.waiting.append(Announcement("escalation", "critical", incident.title, said, now))
 
 
-def _group(state: State, now: float, policy: Alerts) -> None:
+def _group(state: AlertState, now: float, policy: Alerts) -> None:
     """Announcements become messages, one per route, once the oldest has waited ``group_s``."""
     if not state.waiting or now - state.waiting[0].at < policy.group_s:
         return
@@ -208,7 +216,7 @@ def _group(state: State, now: float, policy: Alerts) -> None:
 
 
 def _goes_to(told: Announcement, route: Route, policy: Alerts) -> bool:
-    """Escalations go to the routes made for them, or where there are none to all; others to the rest."""
+    """Escalations go to escalation routes, or to all routes if there are none; other messages to the rest."""
     if told.severity not in route.severities:
         return False
     if told.kind == "escalation":
@@ -230,31 +238,40 @@ def _message(route: str, told: list[Announcement], number: int, now: float) -> M
     )
 
 
-def due(state: State, now: float, policy: Alerts) -> list[Message]:
-    """The messages that may be sent now, oldest first: not more than the rate leaves room for.
+def due(state: AlertState, now: float, policy: Alerts) -> list[Message]:
+    """The messages that may be sent now, the most severe first, then the oldest.
 
-    Tries that failed count as well, but for their own route only: one that is dead takes nothing from others.
+    ``policy.most`` are sent on a route in ``policy.per_s``, failed tries counted. A message is held back only
+    by those on its route that are at least as severe.
     """
-    state.sent = [at for at in state.sent if now - at < policy.per_s]
-    state.tried = {
-        route: [at for at in tries if now - at < policy.per_s] for route, tries in state.tried.items()
+    state.tries = {
+        route: recent
+        for route, tries in state.tries.items()
+        if (recent := [each for each in tries if now - each.at < policy.per_s])
     }
+    used = {route: [each.severity for each in tries] for route, tries in state.tries.items()}
     picked: list[Message] = []
-    for each in state.outbox:
-        used = len(state.sent) + len(picked) + len(state.tried.get(each.route, ()))
-        if each.not_before <= now and used < policy.most:
-            picked.append(each)
+    for message in sorted(state.outbox, key=lambda each: -_rank(each.severity)):
+        mine = used.setdefault(message.route, [])
+        ahead = sum(_rank(severity) >= _rank(message.severity) for severity in mine)
+        if message.not_before <= now and ahead < policy.most:
+            picked.append(message)
+            mine.append(message.severity)
     return picked
 
 
-def delivered(state: State, message: Message, now: float) -> None:
+def delivered(state: AlertState, message: Message, now: float) -> None:
     """The message has arrived: it leaves the outbox and counts against the rate."""
     state.outbox = [each for each in state.outbox if each.id != message.id]
-    state.sent.append(now)
+    _count(state, message, now)
 
 
-def failed(state: State, message: Message, now: float) -> None:
-    """The message did not arrive: it is tried again, later each time."""
-    state.tried.setdefault(message.route, []).append(now)
+def failed(state: AlertState, message: Message, now: float) -> None:
+    """The message did not arrive: it is sent again, later each time."""
+    _count(state, message, now)
     message.tries += 1
     message.not_before = now + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (message.tries - 1))
+
+
+def _count(state: AlertState, message: Message, now: float) -> None:
+    state.tries.setdefault(message.route, []).append(Try(now, message.severity))

@@ -1,4 +1,4 @@
-"""How a message is brought to its receiver: webhook, Slack-compatible webhook, email, command."""
+"""Delivery of messages: webhook, Slack-compatible webhook, email, command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DeliveryError(Exception):
 
 
 def deliver(policy: Policy, message: Message, environ: Mapping[str, str] | None = None) -> None:
-    """Bring a message to its route.
+    """Deliver a message on its route.
 
     Raises:
         DeliveryError: it did not arrive.
@@ -52,7 +52,7 @@ def deliver(policy: Policy, message: Message, environ: Mapping[str, str] | None 
 
 
 def missing_variables(policy: Policy, environ: Mapping[str, str]) -> list[Problem]:
-    """What would keep alerts from being sent: every variable that a route names and that is not set."""
+    """Every variable that a route names and that is not set, so that its alerts could not be sent."""
     found = []
     for route in policy.alerts.routes:
         for text in (*route.settings.values(), *route.command):
@@ -100,10 +100,10 @@ def _post(url: str, body: Mapping[str, Any], name: str) -> None:
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
-    """A page that a message was led to, such as one to log in, has not taken the message."""
+    """Redirects are errors: a page such as a login form has not accepted the message."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Nothing is asked instead: the answer is an error."""
+        """Follow no redirect."""
 
 
 _OPENER = urllib.request.build_opener(_Stays)

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.html import html
 from loadtest.readiness.views.plain import as_json
 from loadtest.readiness.views.telling import tell
@@ -32,11 +32,11 @@ class StatusPage:
                 self.wfile.write(body)
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing: the screen belongs to the watch."""
+                """Log nothing: the screen belongs to the watch."""
 
         class Server(ThreadingHTTPServer):
             def handle_error(self, *_: Any) -> None:
-                """Say nothing of a client that left in the middle: the screen belongs to the watch."""
+                """Ignore a client that disconnects: the screen belongs to the watch."""
 
         try:
             self._server = Server((host, port), Answer)
@@ -60,7 +60,7 @@ class StatusPage:
 
 
 def answer(path: str, found: Assessment | None) -> tuple[HTTPStatus, str, bytes]:
-    """What is answered to a GET: status, content type and body."""
+    """The response to a GET: status, content type and body."""
     path = path.partition("?")[0]
     if path not in {"/", "/ready.json"}:
         return HTTPStatus.NOT_FOUND, "text/plain", b"there are / and /ready.json\n"

@@ -1,4 +1,4 @@
-"""What is done about a part that is down: when, how often, whether it helped. Pure; time is an argument."""
+"""Remedies for components that are down: when, how often, whether they helped. Pure, time is an argument."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.policy import Remedy
 
 Step = Literal["act", "helped", "did not help", "given up"]
@@ -16,7 +16,7 @@ Step = Literal["act", "helped", "did not help", "given up"]
 class Treatment:
     """What was tried on a component since it went down.
 
-    ``asked`` is when it was last asked; ``verify_at`` None while nothing is to be verified.
+    ``asked`` is when it was last probed; ``verify_at`` None while nothing is to be verified.
     """
 
     failures: int = 0
@@ -30,9 +30,10 @@ class Treatment:
 def treat(
     treatments: dict[str, Treatment], remedies: tuple[Remedy, ...], found: Assessment, now: float
 ) -> Iterator[tuple[Remedy, Step]]:
-    """What is to be done now; changes the treatments as if it were done.
+    """The steps to take now; updates the treatments as if they were taken.
 
-    ``helped`` and ``did not help`` are told once, when the part was asked again ``verify_after_s`` later.
+    ``helped`` and ``did not help`` are reported once, when the component was probed again
+    ``verify_after_s`` later.
     """
     rows = {row.name: row for row in found.components}
     for remedy in remedies:

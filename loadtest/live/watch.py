@@ -1,4 +1,4 @@
-"""``loadtest watch``: assess again and again, alert, remedy, remember."""
+"""``loadtest watch``: assess repeatedly, alert, remedy, and keep the state."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Protocol
 
 from loadtest.errors import ConfigError
-from loadtest.live import alert_state, alerts
-from loadtest.live.alert_state import Memory
+from loadtest.live import alerts, watch_state
 from loadtest.live.alerts import Message
 from loadtest.live.notifiers import DeliveryError, deliver
 from loadtest.live.remedies import Step, treat
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.live.watch_state import WatchState
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import LAST, History
 from loadtest.readiness.policy import Policy, Remedy
-from loadtest.readiness.prober import Asker
+from loadtest.readiness.prober import Prober
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import ProbeError
-from loadtest.readiness.running import changed_policy, judged, shown_command
+from loadtest.readiness.ready import changed_policy, judged, shown_command
 from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
 from loadtest.readiness.status import component_rows
 
@@ -35,40 +35,40 @@ GATHER_S = 1.0
 """Parts that answer within this of each other are assessed together; nobody waits longer for a slow one."""
 
 LOOK_S = 0.05
-"""While a part is asked, it is looked so often whether it has answered."""
+"""How often a running probe is checked for its answer."""
 
 
-class Asking(Protocol):
-    """How parts are asked: ``Asker``, or what stands in its place in a test."""
+class Probing(Protocol):
+    """How components are probed: ``Prober``, or what stands in its place in a test."""
 
     @property
     def busy(self) -> frozenset[str]:
-        """Who is asked and was not taken yet."""
+        """Components whose probe was begun and whose evidence was not taken yet."""
 
     def begin(self, names: Iterable[str]) -> None:
-        """Begin to ask parts."""
+        """Begin to probe components."""
 
     def take(self) -> dict[str, Evidence]:
-        """The evidence of those who are done."""
+        """The evidence of probes that are done."""
 
 
 @dataclass(slots=True)
 class Watch:
-    """One watch of one policy. ``said`` takes sentences for whoever looks on; secrets are out of them."""
+    """One watch of one policy. ``said`` takes sentences for the screen, without secrets."""
 
     policy: Policy
     results: Path
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     act: bool = False
-    asker: Asking | None = None
+    prober: Probing | None = None
     clock: Callable[[], float] = time.time
     send: Callable[[Policy, Message], None] = deliver
     said: Callable[[str], None] = lambda _: None
     latest: Assessment | None = None
     history: History = field(init=False)
-    memory: Memory = field(init=False)
+    state: WatchState = field(init=False)
     kept_at: float = 0.0
-    _ask: Asking = field(init=False)
+    _prober: Probing = field(init=False)
     _begun: dict[str, float] = field(default_factory=dict)
     _answers: dict[str, Evidence] = field(default_factory=dict)
     _first: float | None = None
@@ -77,38 +77,38 @@ class Watch:
 
     def __post_init__(self) -> None:
         self.history = History.of(self.results, self.policy.name)
-        self.memory = alert_state.load(self.history.folder)
-        self._ask = self.asker or Asker(self.policy, self.results, self.environ)
+        self.state = watch_state.load(self.history.folder)
+        self._prober = self.prober or Prober(self.policy, self.results, self.environ)
         names, now = {each.name for each in self.policy.components}, self.clock()
-        self.memory.due = {name: at for name, at in self.memory.due.items() if name in names}
-        self.memory.evidence = {name: at for name, at in self.memory.evidence.items() if name in names}
-        # What is due, or was never asked, is asked before anything is judged anew.
+        self.state.due = {name: at for name, at in self.state.due.items() if name in names}
+        self.state.evidence = {name: at for name, at in self.state.evidence.items() if name in names}
+        # What is due, or was never probed, is probed before anything is judged again.
         self._awaited = {name for name in names if self._is_due(name, now)}
         known = {f"component {name}" for name in names}
         known |= {f"trigger {each.title}" for each in self.policy.triggers}
-        alerts.forget(self.memory.alerts, known, now)
+        alerts.forget(self.state.alerts, known, now)
 
     def _is_due(self, name: str, now: float) -> bool:
-        """Also where it is due later than its interval allows: then the clock was put back."""
-        due = self.memory.due.get(name, 0.0)
-        return name not in self.memory.evidence or not now < due <= now + self.policy.component(name).every_s
+        """Also true where it is due later than its interval allows: then the clock was set back."""
+        due = self.state.due.get(name, 0.0)
+        return name not in self.state.evidence or not now < due <= now + self.policy.component(name).every_s
 
     def pause_s(self) -> float:
-        """Seconds until something is to be done: a part asked, an answer taken, or a message tried."""
-        if self._ask.busy or self._answers:
+        """Seconds until something is due: a probe, an answer to take, or a message to send."""
+        if self._prober.busy or self._answers:
             return LOOK_S
-        asked = [self.memory.due.get(each.name, 0.0) for each in self.policy.components]
-        tried = [each.not_before for each in self.memory.alerts.outbox if each.not_before]
+        asked = [self.state.due.get(each.name, 0.0) for each in self.policy.components]
+        tried = [each.not_before for each in self.state.alerts.outbox if each.not_before]
         return max(0.0, min([*asked, *tried]) - self.clock())
 
     def round(self) -> Assessment | None:
-        """Do what is due: ask, assess, alert, remedy, keep. None where there is nothing new to assess."""
+        """Do what is due: probe, assess, alert, remedy, keep. None where there is nothing new to assess."""
         now = self.clock()
         self._begin(now)
         answers = self._gathered(now)
         found = self._assessed(answers, now) if answers else None
         seen = alerts.observations(found, answers) if found else ()
-        alerts.step(self.memory.alerts, seen, now, self.policy.alerts)
+        alerts.step(self.state.alerts, seen, now, self.policy.alerts)
         # On disk before anything is sent: what is in the outbox is sent by the next process if this one dies.
         self._save()
         self._send()
@@ -118,34 +118,34 @@ class Watch:
         return found
 
     def _begin(self, now: float) -> None:
-        going = self._ask.busy | set(self._answers)
+        going = self._prober.busy | set(self._answers)
         names = [
             each.name
             for each in self.policy.components
             if each.name not in going and self._is_due(each.name, now)
         ]
         self._begun |= dict.fromkeys(names, now)
-        self._ask.begin(names)
+        self._prober.begin(names)
 
     def _gathered(self, now: float) -> dict[str, Evidence]:
         """The answers that are to be assessed now; empty while others are about to come."""
-        self._answers |= self._ask.take()
+        self._answers |= self._prober.take()
         if not self._answers:
             return {}
         self._first = now if self._first is None else min(self._first, now)
         self._awaited -= set(self._answers)
-        if self._ask.busy and (self._awaited or now - self._first < GATHER_S):
+        if self._prober.busy and (self._awaited or now - self._first < GATHER_S):
             return {}
         answers, self._answers, self._first = self._answers, {}, None
         return answers
 
     def _assessed(self, answers: dict[str, Evidence], now: float) -> Assessment:
-        self.memory.evidence |= answers
+        self.state.evidence |= answers
         for name in answers:
-            self.memory.due[name] = self._begun[name] + self.policy.component(name).every_s
+            self.state.due[name] = self._begun[name] + self.policy.component(name).every_s
         begun = min(self._begun[name] for name in answers)
         found = judged(
-            self.policy, self.memory.evidence, self.history.summaries(), "",
+            self.policy, self.state.evidence, self.history.summaries(), "",
             begun=begun, now=now, counts=self._counts(answers, now),
         )  # fmt: skip
         if self.latest is None:
@@ -160,13 +160,13 @@ class Watch:
         return found
 
     def _counts(self, answers: Container[str], now: float) -> bool:
-        """Whether this is a further failure in a row: a part that was counted is found down once more."""
-        rows = component_rows(self.policy, self.memory.evidence, now)
+        """Whether this is another failure in a row: a component that was counted is down again."""
+        rows = component_rows(self.policy, self.state.evidence, now)
         critical = [row for row in rows if row.priority == "critical" and row.status == "down"]
         down = [row.name for row in critical if row.name in answers]
-        before = self.memory.counted if critical else []
+        before = self.state.counted if critical else []
         counts = bool(down) and (not before or not set(before).isdisjoint(down))
-        self.memory.counted = down if counts else [*before, *down]
+        self.state.counted = down if counts else [*before, *down]
         return counts
 
     def _policy_changes(self, found: Assessment) -> tuple[str, ...] | None:
@@ -185,10 +185,10 @@ class Watch:
         return found
 
     def _save(self) -> None:
-        self._on_disk(lambda: alert_state.save(self.history.folder, self.memory))
+        self._on_disk(lambda: watch_state.save(self.history.folder, self.state))
 
     def _on_disk(self, write: Callable[[], None]) -> None:
-        """Write; a disk that is full must not end the watch: that is when it is needed."""
+        """Write; a full disk must not end the watch, since that is when it is needed."""
         try:
             write()
         except (OSError, ConfigError) as error:
@@ -200,8 +200,8 @@ class Watch:
             self._trouble = ""
 
     def _send(self) -> None:
-        """Every message that may go now; one route that fails holds up no other."""
-        state = self.memory.alerts
+        """Send every message that is due; a route that fails delays no other."""
+        state = self.state.alerts
         for message in alerts.due(state, self.clock(), self.policy.alerts):
             try:
                 self.send(self.policy, message)
@@ -214,14 +214,14 @@ class Watch:
             self._save()
 
     def _remedy(self, found: Assessment) -> None:
-        for remedy, step in treat(self.memory.treatments, self.policy.remedies, found, self.clock()):
+        for remedy, step in treat(self.state.treatments, self.policy.remedies, found, self.clock()):
             said = self._treated(remedy, step)
             entry = {
                 "at": self.clock(), "component": remedy.component, "step": step, "said": said,
                 "command": shown_command(self.policy, remedy.command, self.environ),
                 "dry_run": self._dry(remedy),
             }  # fmt: skip
-            self._on_disk(partial(alert_state.audit, self.history.folder, entry))
+            self._on_disk(partial(watch_state.audit, self.history.folder, entry))
             self.said(f"remedy for {remedy.component}: {step}{f': {said}' if said else ''}")
 
     def _dry(self, remedy: Remedy) -> bool:
@@ -231,7 +231,7 @@ class Watch:
         if step != "act":
             return ""
         verify_at = self.clock() + remedy.verify_after_s
-        self.memory.due[remedy.component] = min(verify_at, self.memory.due.get(remedy.component, verify_at))
+        self.state.due[remedy.component] = min(verify_at, self.state.due.get(remedy.component, verify_at))
         if self._dry(remedy):
             return f"dry run, would run: {shown_command(self.policy, remedy.command, self.environ)}"
         # The try is on disk before it is made, so that a crash cannot make it again and again.

@@ -11,7 +11,7 @@ _DRAW_BITS = 53
 def draw(seed: int, *about: str | int) -> float:
     """A number in [0, 1), the same for the same arguments on every machine and in any order of calls."""
     key = "\0".join(map(str, (seed, *about)))
-    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> (64 - _DRAW_BITS)) / (1 << _DRAW_BITS)
 
 

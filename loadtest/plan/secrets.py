@@ -9,20 +9,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from loadtest.errors import Problem
 from loadtest.plan.names import env_names
 from loadtest.plan.scenario import Scenario, Target
-from loadtest.plan.settings import sounds_secret
 from loadtest.plan.template import Template
+from loadtest.secret_names import PUBLIC_HEADERS, sounds_secret
 
 SHORTEST_WRITTEN = 6
 """A shorter value in a scenario is a word such as ``dark`` or ``true``; elsewhere it would be missed."""
-
-COMMON_HEADERS = frozenset(
-    {
-        "accept", "accept-encoding", "accept-language", "cache-control", "forwarded", "from", "origin",
-        "pragma", "referer", "sec-websocket-protocol", "user-agent", "x-forwarded-for", "x-forwarded-host",
-        "x-forwarded-proto", "x-real-ip", "x-request-id",
-    }
-)  # fmt: skip
-"""Headers whose values are no secrets."""
 
 
 def missing_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[Problem]:
@@ -101,7 +92,7 @@ def written_secrets(target: Target) -> list[str]:
     found += [value for name, value in parse_qsl(parts.query) if sounds_secret(name)]
     found += target.cookies.values()
     found += [value for name, value in target.query.items() if sounds_secret(name)]
-    found += [value for name, value in target.headers.items() if name.lower() not in COMMON_HEADERS]
+    found += [value for name, value in target.headers.items() if name.lower() not in PUBLIC_HEADERS]
     literal = {value: None for value in found if not Template.parse(value).names}
     return [value for value in literal if len(value) >= SHORTEST_WRITTEN]
 

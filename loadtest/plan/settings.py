@@ -13,20 +13,13 @@ from loadtest.plan.chaos_file import chaos_settings, reconnect_settings
 from loadtest.plan.protocol import Events, Protocol, Step, TurnShape
 from loadtest.plan.scenario import Abort, Auth, Compare, Limits, Load, Rows, Scenario, Target, Traffic
 from loadtest.plan.threshold import TURNED_OFF, Threshold
+from loadtest.secret_names import sounds_secret
 from loadtest.units import exact_duration, exact_rate, exact_ratio
 
 Plain = dict[str, object]
 
 HIDDEN = "[not kept]"
 """Stands where a secret may have stood."""
-
-SHORT = ("code", "otp", "pin", "sid", "sig")
-"""Whole names of parameters whose values may be secrets."""
-
-SENSITIVE = (
-    "auth", "cookie", "credential", "jwt", "key", "pass", "secret", "session", "signature", "ticket", "token",
-)  # fmt: skip
-"""Parts of names whose values may be secrets."""
 
 _HARMLESS = re.compile(r"\{[A-Za-z0-9_.:]+\}|bearer|basic|[^a-z0-9]", re.IGNORECASE)
 
@@ -259,8 +252,3 @@ def _summary(rows: Rows) -> Plain:
 def _public(name: str, text: str, part: str) -> str:
     hidden = part == "cookies" or sounds_secret(name)
     return HIDDEN if hidden and _HARMLESS.sub("", text) else text
-
-
-def sounds_secret(name: str) -> bool:
-    """Whether what has this name may be a secret."""
-    return name.lower() in SHORT or any(word in name.lower() for word in SENSITIVE)

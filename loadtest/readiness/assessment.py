@@ -1,178 +1,213 @@
-"""From evidence to GO, NO-GO or INCONCLUSIVE: pure, the time is an argument."""
+"""An assessment as data: every number with its formula, its inputs and what is not known about it."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
-from loadtest.errors import Exit
-from loadtest.readiness import causes
-from loadtest.readiness import score as computing
-from loadtest.readiness import triggers as deciding
-from loadtest.readiness.assessment_data import (
-    Assessment,
-    Blocker,
-    ComponentRow,
-    ConditionRow,
-    CriterionRow,
-    RollbackRow,
-    Verdict,
-)
-from loadtest.readiness.evidence import Evidence
-from loadtest.readiness.policy import Policy
-from loadtest.readiness.score import Before
-from loadtest.readiness.secrets import redactor_of
-from loadtest.readiness.status import component_rows
+import msgspec
 
-EXIT_CODES: Mapping[Verdict, Exit] = {"GO": Exit.PASS, "NO-GO": Exit.FAIL, "INCONCLUSIVE": Exit.INVALID}
+from loadtest.readiness.evidence import Measure
+from loadtest.readiness.objectives import Unit, format_value
+from loadtest.readiness.policy import Function
 
-TRIGGER_WORDS = ("TRIGGERED", "not triggered")
-GATE_WORDS = ("met", "missed")
+SCHEMA = "loadtest.readiness/1"
+
+Status = Literal["healthy", "degraded", "down", "unknown"]
+Verdict = Literal["GO", "NO-GO", "INCONCLUSIVE"]
+Urgency = Literal["IMMEDIATE", "HIGH", "MEDIUM"]
 
 
-def assess(
-    policy: Policy,
-    found: Mapping[str, Evidence],
-    *,
-    id: str,  # noqa: A002 - the field is called so in every file
-    at: float,
-    took_s: float = 0.0,
-    before: Before | None = None,
-) -> Assessment:
-    """The assessment of a system at the Unix time ``at`` from what its probes found."""
-    rows = component_rows(policy, found, at)
-    by_name = {row.name: row for row in rows}
-    functions = deciding.function_rows(policy, by_name)
-    figures = computing.figures(policy, rows, functions, before or Before())
-    triggers = deciding.condition_rows(policy.triggers, figures, TRIGGER_WORDS)
-    gates = deciding.condition_rows(policy.gates, figures, GATE_WORDS)
-    criteria = deciding.criterion_rows(policy.criteria, by_name)
-    verdict, blockers = decide(rows, criteria, gates, triggers)
-    return Assessment(
-        id=id,
-        policy=policy.name,
-        question=policy.question,
-        policy_sha256=policy.sha256,
-        at=at,
-        took_s=took_s,
-        verdict=verdict,
-        exit_code=int(EXIT_CODES[verdict]),
-        why=_why(verdict, blockers, rows),
-        figures=figures,
-        confidence=computing.confidence(rows),
-        components=rows,
-        functions=functions,
-        triggers=triggers,
-        gates=gates,
-        criteria=criteria,
-        risks=causes.risks(policy, rows, functions),
-        actions=causes.actions(policy, rows),
-        blockers=blockers,
-        rollback=_rollback(policy),
-        settings=dict(policy.settings),
-    )
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A computed number; ``value`` None where nothing was known.
 
-
-def decide(
-    rows: Sequence[ComponentRow],
-    criteria: Sequence[CriterionRow],
-    gates: Sequence[ConditionRow],
-    triggers: Sequence[ConditionRow],
-) -> tuple[Verdict, tuple[Blocker, ...]]:
-    """The verdict and every reason for it.
-
-    NO-GO where a critical part is down, a criterion or a gate is missed or a rollback trigger is pulled;
-    else INCONCLUSIVE where a required part is unknown, a criterion, a gate, a trigger or every part; else GO.
+    ``low`` and ``high``: where unknown components could take it. ``formula`` in words, ``arithmetic`` with
+    inputs. ``age_s``: how old the oldest evidence is that it rests on.
     """
-    against = tuple(_against(rows, criteria, gates, triggers))
-    if against:
-        return "NO-GO", against
-    open_ = tuple(_open(rows, criteria, gates, triggers)) or _nothing_known(rows)
-    return ("INCONCLUSIVE", open_) if open_ else ("GO", ())
+
+    name: str
+    title: str
+    unit: Unit
+    value: float | None
+    formula: str
+    arithmetic: str
+    low: float | None = None
+    high: float | None = None
+    age_s: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The value as views print it."""
+        return format_value(self.value, self.unit)
+
+    @property
+    def span(self) -> str:
+        """The range of the value once every component is known; empty where nothing is unknown."""
+        if self.low is None or self.high is None or self.low == self.high:
+            return ""
+        return f"between {format_value(self.low, self.unit)} and {format_value(self.high, self.unit)}"
 
 
-def _against(
-    rows: Sequence[ComponentRow],
-    criteria: Sequence[CriterionRow],
-    gates: Sequence[ConditionRow],
-    triggers: Sequence[ConditionRow],
-) -> Iterator[Blocker]:
-    for row in rows:
-        if row.status == "down" and row.priority == "critical":
-            reason = row.said if row.error != "level" else "; ".join(row.issues)
-            yield Blocker("part", f"{row.title} down: {reason}")
-    for criterion in criteria:
-        if criterion.outcome == "missed":
-            why = criterion.reason or f"{criterion.measured}, expected {criterion.expected}"
-            yield Blocker("criterion", f"{criterion.title}: {why}")
-    for gate in gates:
-        if gate.outcome == "missed":
-            yield Blocker("gate", f"{gate.title}: {gate.measured}, expected {gate.expression}")
-    for trigger in triggers:
-        if trigger.outcome == "TRIGGERED":
-            said = f"{trigger.fact} is {trigger.measured}, the trigger {trigger.expression}"
-            yield Blocker("trigger", f"{trigger.title} ({said})")
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """One measure held against its levels; outcome healthy, degraded, down or unknown."""
+
+    measure: str
+    measured: str
+    n: int
+    warn: str
+    critical: str
+    outcome: Status
+    reason: str = ""
 
 
-def _open(
-    rows: Sequence[ComponentRow],
-    criteria: Sequence[CriterionRow],
-    gates: Sequence[ConditionRow],
-    triggers: Sequence[ConditionRow],
-) -> Iterator[Blocker]:
-    for row in rows:
-        if row.status == "unknown" and row.required:
-            yield Blocker("unknown", f"{row.title} unknown: {row.said}")
-    for criterion in criteria:
-        if criterion.outcome == "unknown":
-            yield Blocker("unknown", f"{criterion.title} is not known: {criterion.reason}")
-    for condition in (*gates, *triggers):
-        if condition.outcome == "unknown":
-            yield Blocker("unknown", f"{condition.title} is not known: {condition.arithmetic}")
+@dataclass(frozen=True, slots=True)
+class ComponentRow:
+    """One component as judged. ``freshness`` is 0 to 1, 0 where it is unknown."""
+
+    name: str
+    title: str
+    kind: str
+    priority: str
+    weight: float
+    required: bool
+    status: Status
+    score: float | None
+    score_formula: str
+    response: str
+    said: str
+    error: str
+    issues: tuple[str, ...]
+    lines: tuple[str, ...]
+    levels: tuple[LevelRow, ...]
+    measures: dict[str, Measure]
+    samples: tuple[float | None, ...]
+    at: float | None
+    age_s: float | None
+    freshness: float
+    fresh_s: float
+    took_s: float
+    through: tuple[str, ...] = ()
+    simulated: bool = False
+
+    @property
+    def why(self) -> str:
+        """What was found, with all that is wrong with it: the failing try, the level that was passed."""
+        return "; ".join((self.said, *(issue for issue in self.issues if issue not in self.said)))
 
 
-def _nothing_known(rows: Sequence[ComponentRow]) -> tuple[Blocker, ...]:
-    """Optional parts hold nothing up, but where none at all is known there is nothing to go by."""
-    if any(row.status != "unknown" for row in rows):
-        return ()
-    return (Blocker("unknown", f"none of {len(rows)} parts is known"),)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionRow(Function):
+    """A business function: working, degraded, out, or unknown, and by which component."""
+
+    status: Literal["working", "degraded", "out", "unknown"]
+    why: str
 
 
-_WORDS = {
-    "part": ("critical part is down", "critical parts are down"),
-    "criterion": ("criterion is missed", "criteria are missed"),
-    "gate": ("gate is missed", "gates are missed"),
-    "trigger": ("rollback trigger is pulled", "rollback triggers are pulled"),
-    "unknown": ("thing that is required is unknown", "things that are required are unknown"),
-}
+@dataclass(frozen=True, slots=True)
+class ConditionRow:
+    """A trigger or gate: outcome TRIGGERED / not triggered / unknown, or met / missed / unknown."""
+
+    title: str
+    fact: str
+    expression: str
+    measured: str
+    formula: str
+    arithmetic: str
+    outcome: str
+    note: str = ""
+    age_s: float | None = None
 
 
-def _why(verdict: Verdict, blockers: Sequence[Blocker], rows: Sequence[ComponentRow]) -> str:
-    made_up = [row.title for row in rows if row.simulated]
-    told = f"; SIMULATED, so that it says nothing of a real backend: {', '.join(made_up)}" if made_up else ""
-    return _counted(verdict, blockers, rows) + told
+@dataclass(frozen=True, slots=True)
+class CriterionRow:
+    """A success criterion: met, missed or unknown."""
+
+    title: str
+    component: str
+    expected: str
+    measured: str
+    outcome: Literal["met", "missed", "unknown"]
+    reason: str = ""
+    age_s: float | None = None
 
 
-def _counted(verdict: Verdict, blockers: Sequence[Blocker], rows: Sequence[ComponentRow]) -> str:
-    if verdict == "GO":
-        bad = [row.title for row in rows if row.status != "healthy"]
-        but = f"; not healthy, but no reason to hold: {', '.join(bad)}" if bad else ""
-        return (
-            f"every required part of {len(rows)} is known, none critical is down, every criterion is met{but}"
-        )
-    counted = []
-    for kind, (one, several) in _WORDS.items():
-        n = sum(blocker.kind == kind for blocker in blockers)
-        if n:
-            counted.append(f"{n} {one if n == 1 else several}")
-    return f"{len(blockers)} blocker{'s' if len(blockers) > 1 else ''}: {', '.join(counted)}"
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """What threatens the release; ``cause`` is a hint from the class of the error."""
+
+    level: Literal["critical", "high", "medium", "low"]
+    title: str
+    cause: str
+    impact: str
 
 
-def _rollback(policy: Policy) -> RollbackRow | None:
-    if policy.rollback is None:
-        return None
-    redactor = redactor_of(policy.raw, (), {})
-    command, check = (
-        shlex.join(redactor.arguments(words)) for words in (policy.rollback.command, policy.rollback.check)
-    )
-    return RollbackRow(command, check)
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What is to be done, in this order."""
+
+    urgency: Urgency
+    component: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """One reason for a verdict that is not GO; kind part, criterion, gate, trigger or unknown."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackRow:
+    """The rollback command as printed, and what became of its check (None: not requested)."""
+
+    command: str
+    check: str
+    verified: bool | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The GO / NO-GO of a system at one time."""
+
+    id: str
+    policy: str
+    question: str
+    policy_sha256: str
+    at: float
+    took_s: float
+    verdict: Verdict
+    exit_code: int
+    why: str
+    figures: dict[str, Figure]
+    confidence: Figure
+    components: tuple[ComponentRow, ...]
+    functions: tuple[FunctionRow, ...]
+    triggers: tuple[ConditionRow, ...]
+    gates: tuple[ConditionRow, ...]
+    criteria: tuple[CriterionRow, ...]
+    risks: tuple[Risk, ...]
+    actions: tuple[Action, ...]
+    blockers: tuple[Blocker, ...]
+    rollback: RollbackRow | None = None
+    changes: tuple[str, ...] | None = None
+    trend: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    schema: str = SCHEMA
+
+    def plain(self) -> dict[str, Any]:
+        """The assessment as JSON knows it."""
+        return asdict(self)
+
+
+def from_plain(data: Any) -> Assessment:
+    """The assessment that ``plain`` made.
+
+    Raises:
+        ValueError: it was not made so.
+    """
+    return msgspec.convert(data, Assessment, strict=False)

@@ -1,10 +1,10 @@
-"""What the class of an error hints at, and what to do about it."""
+"""Likely causes by class of error, and what to do about them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from loadtest.readiness.assessment_data import Action, ComponentRow, FunctionRow, Risk, Urgency
+from loadtest.readiness.assessment import Action, ComponentRow, FunctionRow, Risk, Urgency
 from loadtest.readiness.policy import Policy
 
 HINTS: Mapping[str, tuple[str, str]] = {
@@ -16,15 +16,15 @@ HINTS: Mapping[str, tuple[str, str]] = {
     "tcp": ("no way to that address: network, firewall, or a wrong address", "check network and firewall"),
     "timeout": (
         "it accepts but does not answer in time: overloaded, stuck, or filtered",
-        "look where it waits",
+        "find out what it waits for",
     ),
     "tls": (
         "the certificate or the handshake is wrong: expired, wrong name, unknown issuer",
-        "renew or mend the certificate",
+        "renew or replace the certificate",
     ),
     "status": ("it runs but says that something is wrong", "read its log for this answer"),
     "answer": (
-        "it answers, but not what was asked for: a wrong version, or a part of it failing",
+        "it answers, but with the wrong content: a wrong version, or a failing subsystem",
         "compare the answer with what is right",
     ),
     "closed": ("it closed in the middle of an answer: crashed, or restarting", "read its log for a crash"),
@@ -45,28 +45,31 @@ HINTS: Mapping[str, tuple[str, str]] = {
     "container": ("a container is not running, unhealthy or missing", "read its log, then start it"),
     "exit": ("the command says that something is wrong", "run it by hand and read what it says"),
     "level": ("it works, but slower or fuller than its levels allow", "find what takes the time or the room"),
-    "run": ("under load it did not keep its promises", "read the report of the run"),
+    "run": ("under load it missed its thresholds", "read the report of the run"),
     "refuses": (
-        "it refuses what it is asked under load: limits, or authentication",
+        "it refuses requests under load: limits, or authentication",
         "read the refusals by layer in the report of the run",
     ),
-    "driver": ("our driver is missing, so that it cannot be asked", "install the driver and ask again"),
+    "driver": ("our driver is missing, so that it cannot be probed", "install the driver and try again"),
     "credential": (
-        "our credential is missing or not accepted, so that it cannot be asked",
-        "set the credential and ask again",
+        "our credential is missing or not accepted, so that it cannot be probed",
+        "set the credential and try again",
     ),
-    "tool": ("a tool of ours is missing, so that it cannot be asked", "install the tool, or give a file"),
+    "tool": ("a tool of ours is missing, so that it cannot be probed", "install the tool, or give a file"),
     "stale": (
         "what is known of it is too old, or dated wrongly",
-        "ask it again, so that there is fresh evidence",
+        "probe it again, so that there is fresh evidence",
     ),
-    "through": ("it is reached only through a part that is down", "repair that part first, then ask again"),
+    "through": (
+        "it is reached only through a component that is down",
+        "repair that component first, then try again",
+    ),
     "generator": ("our own measurement cannot be believed", "run it again on an idle machine"),
-    "policy": ("the policy asks for something that does not work", "mend the policy"),
+    "policy": ("the policy asks for something that does not work", "correct the policy"),
 }
-"""Class of error to a hint at the root cause, and what to do where the policy says nothing."""
+"""By class of error: the likely cause, and what to do where the policy says nothing."""
 
-OTHERWISE = ("no cause is known from the outside", "look at it by hand")
+OTHERWISE = ("the cause is not known from outside", "examine it by hand")
 
 LEVELS: Mapping[tuple[str, str], tuple[str, Urgency]] = {
     ("critical", "down"): ("critical", "IMMEDIATE"),
@@ -80,7 +83,7 @@ ORDER = ("critical", "high", "medium", "low")
 
 
 def risks(policy: Policy, rows: Sequence[ComponentRow], functions: Sequence[FunctionRow]) -> tuple[Risk, ...]:
-    """A risk per part that is not healthy, the worst first, then by weight."""
+    """A risk per component that is not healthy, the worst first, then by weight."""
     found = []
     for row in _not_healthy(rows):
         level = _level(row)[0]
@@ -101,7 +104,7 @@ def _not_healthy(rows: Sequence[ComponentRow]) -> list[ComponentRow]:
 
 
 def actions(policy: Policy, rows: Sequence[ComponentRow]) -> tuple[Action, ...]:
-    """What to do, the most urgent first; a part that others are reached through before those."""
+    """What to do, the most urgent first; a component that others are reached through before those."""
     bad = _not_healthy(rows)
     needed = {name for row in bad for name in row.through}
     ordered = sorted(bad, key=lambda row: (URGENCIES.index(_level(row)[1]), row.name not in needed))

@@ -1,8 +1,9 @@
-"""What a probe brings home: measures, samples, and what it saw, before anybody judges it."""
+"""What a probe found, before it is judged: measures, samples, and what it saw."""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,13 +11,19 @@ from typing import Literal
 from loadtest.judge.deciding import decide
 from loadtest.judge.measured import Bound, Measurement
 from loadtest.plan.threshold import Threshold
-from loadtest.readiness.objectives import Promise, Unit
+from loadtest.readiness.objectives import Objective, Unit, format_value
 
 Outcome = Literal["answered", "failed", "unasked"]
-"""answered: there are measures to judge; failed: the part's own doing; unasked: it could not be asked."""
+"""answered: there are measures to judge; failed: by its own fault; unasked: it could not be probed."""
 
 P95_SAMPLES = 20
-"""Fewer samples do not tell the 95th percentile from the maximum."""
+"""With fewer samples the 95th percentile is the maximum."""
+
+ABOVE_EVERY_LIMIT = sys.float_info.max
+"""The lower bound of a value that no limit is high enough for; JSON has no infinity."""
+
+CONFIDENCE = 0.99
+"""How sure a lower bound of a percentile must be that too few samples are there for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +39,19 @@ class Measure:
     reason: str = ""
     bound: Bound | None = None
 
+    def text(self, unit: Unit) -> str:
+        """The value as views print it, or the lowest that it can be."""
+        if self.value is None and self.bound is not None and self.bound[1] is None:
+            low = self.bound[0]
+            return "above every limit" if low >= ABOVE_EVERY_LIMIT else f"at least {format_value(low, unit)}"
+        return format_value(self.value, unit)
 
-def keeps(promise: Promise, measure: Measure) -> bool | None:
-    """Whether what was measured keeps the promise; None where nothing, or no more than a bound, tells."""
+
+def keeps(objective: Objective, measure: Measure) -> bool | None:
+    """Whether the measure meets the objective; None where nothing that was measured decides."""
     if measure.bound is None:
-        return None if measure.value is None else promise.holds(measure.value)
-    limit = Threshold("", promise.expression, promise.operator, promise.limit, "count")
+        return None if measure.value is None else objective.holds(measure.value)
+    limit = Threshold("", objective.expression, objective.operator, objective.limit, "count")
     outcome = decide(limit, Measurement(measure.value, measure.n, measure.reason, measure.bound))
     return None if outcome == "not_measured" else outcome == "held"
 
@@ -49,7 +63,7 @@ class Evidence:
     ``error`` is the class of what went wrong: a layer (resolve, tcp, tls), "refused", "timeout", "status",
     "answer", "driver", "credential", "tool", ... ``said`` is one sentence. ``lines`` is what was seen,
     ``issues`` what is wrong with it though it answered. ``at`` is the Unix time the evidence speaks of; None:
-    the part was not asked. ``samples`` are single measurements in the order taken, None for one that failed.
+    the component was not probed. ``samples`` are the tries in order, None for one that failed.
     ``simulated``: it was our own simulator that answered.
     """
 
@@ -65,26 +79,54 @@ class Evidence:
     simulated: bool = False
 
 
-def distribution(name: str, values: Sequence[float]) -> dict[str, Measure]:
-    """Statistics of durations in milliseconds; percentiles are nearest ranks, None where n is small."""
-    ordered, n = sorted(values), len(values)
+def distribution(name: str, values: Sequence[float], failed: int = 0) -> dict[str, Measure]:
+    """Statistics of tries: ``values`` are the milliseconds of those that were answered.
+
+    A try that failed waits longer than any answer: it ranks above every value, and a statistic that falls on
+    one is above every limit. Percentiles are nearest ranks, None where n is small; then their lower bound is
+    the highest sample that they are not below with 99 % confidence.
+    """
+    ordered = [*sorted(values), *[math.inf] * failed]
+    n = len(ordered)
     if not n:
         return {f"{name}.n": Measure(0, "count", 0)}
+    found = {"min": ordered[0], "max": ordered[-1], "mean": math.fsum(ordered) / n}
     measures = {
         f"{name}.n": Measure(n, "count", n),
-        f"{name}.min": Measure(ordered[0], "ms", n),
-        f"{name}.max": Measure(ordered[-1], "ms", n),
-        f"{name}.mean": Measure(math.fsum(ordered) / n, "ms", n),
+        **{f"{name}.{statistic}": _statistic(value, n, failed) for statistic, value in found.items()},
     }
-    for statistic, q, least in (("p50", 50, 2), ("p95", 95, P95_SAMPLES)):
-        too_few = f"not enough samples (n={n} of at least {least})"
-        value = ordered[math.ceil(q / 100 * n) - 1]
+    for statistic, percent, least in (("p50", 50, 2), ("p95", 95, P95_SAMPLES)):
         measures[f"{name}.{statistic}"] = (
-            Measure(value, "ms", n) if n >= least else Measure(None, "ms", n, too_few)
-        )
+            _statistic(ordered[math.ceil(percent / 100 * n) - 1], n, failed)
+            if n >= least
+            else Measure(
+                None, "ms", n, f"not enough samples (n={n} of at least {least})",
+                _lower_bound(ordered, percent / 100),
+            )
+        )  # fmt: skip
     return measures
 
 
-def shares(answered: int, asked: int) -> dict[str, Measure]:
-    """The share of samples that were answered rightly."""
-    return {"answered.ratio": Measure(answered / asked, "ratio", asked)} if asked else {}
+def _statistic(value: float, n: int, failed: int) -> Measure:
+    if math.isfinite(value):
+        return Measure(value, "ms", n)
+    return Measure(None, "ms", n, f"{failed} of {n} tries failed", (ABOVE_EVERY_LIMIT, None))
+
+
+def _lower_bound(ordered: Sequence[float], quantile: float) -> Bound | None:
+    """The highest sample that the quantile is not below with ``CONFIDENCE``; None where there is none.
+
+    Of n samples at least j lie above the quantile with a probability that the binomial distribution gives,
+    whatever the distribution of the samples.
+    """
+    n = len(ordered)
+    for j in range(1, n + 1):
+        above = (math.comb(n, k) * (1 - quantile) ** k * quantile ** (n - k) for k in range(j, n + 1))
+        if math.fsum(above) <= 1 - CONFIDENCE:
+            return min(ordered[n - j], ABOVE_EVERY_LIMIT), None
+    return None
+
+
+def shares(answered: int, tried: int) -> dict[str, Measure]:
+    """The share of tries that were answered rightly."""
+    return {"answered.ratio": Measure(answered / tried, "ratio", tried)} if tried else {}

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import ConfigError
+from loadtest.keep.atomic import write_whole
 from loadtest.keep.folder import make_folder
-from loadtest.keep.plain import json_text
-from loadtest.readiness.assessment_data import Assessment, from_plain
+from loadtest.keep.json import json_text
+from loadtest.readiness.assessment import Assessment, from_plain
 from loadtest.readiness.views.every import FILES, view
 
 RAW_S = 7 * 86_400.0
@@ -60,9 +61,7 @@ class History:
         """Write an assessment into its folder and its line into the summaries; old whole ones go."""
         folder = self.folder / found.id
         for form in dict.fromkeys(("json", *formats)):
-            beside = folder / f"{FILES[form]}.new"
-            beside.write_bytes(view(found, form))
-            beside.replace(folder / FILES[form])
+            write_whole(folder / FILES[form], view(found, form))
         self.note(found)
         self.prune(found.at)
         return folder
@@ -155,7 +154,7 @@ def summary(found: Assessment) -> dict[str, Any]:
 
 
 def failures_before(rows: Sequence[Mapping[str, Any]]) -> int:
-    """How many assessments in a row, up to the last kept, had a critical part down."""
+    """How many assessments in a row, up to the last kept, had a critical component down."""
     before = rows[-1].get("failures_in_a_row") if rows else 0
     return int(before) if isinstance(before, int | float) else 0
 
@@ -203,7 +202,7 @@ def _changes(before: Assessment, now: Assessment) -> Iterator[str]:
         elif was.status != row.status:
             yield f"{row.title}: {was.status} → {row.status} ({row.said})"
     for name in rows:
-        yield f"{name}: no longer asked"
+        yield f"{name}: no longer in the policy"
     for kind in ("criteria", "gates", "triggers"):
         outcomes = {each.title: each.outcome for each in getattr(before, kind)}
         for each in getattr(now, kind):

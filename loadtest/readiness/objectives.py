@@ -1,4 +1,4 @@
-"""A promise in checkable form: an operator and a limit, and the units that limits are written in."""
+"""An objective in checkable form: an operator and a limit, and the units that limits are written in."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class Objective:
     """``expression`` as written; ``limit`` in ``unit`` (durations in milliseconds, ratios 0 to 1)."""
 
     expression: str
@@ -44,12 +44,12 @@ class Promise:
     unit: Unit
 
     def holds(self, value: float) -> bool:
-        """Whether ``value``, in the promise's unit, keeps it."""
+        """Whether ``value``, in the objective's unit, keeps it."""
         return COMPARE[self.operator](value, self.limit)
 
 
-def parse_promise(expression: str, unit: Unit) -> Promise:
-    """A promise such as "< 500ms" for a value of that unit.
+def parse_objective(expression: str, unit: Unit) -> Objective:
+    """An objective such as "< 500ms" for a value of that unit.
 
     Raises:
         ValueError: one sentence that shows the right form.
@@ -57,7 +57,7 @@ def parse_promise(expression: str, unit: Unit) -> Promise:
     match = EXPRESSION.fullmatch(expression.strip())
     if match is None:
         raise ValueError(f'"{expression}" is not an operator and a value; write e.g. "{EXAMPLES[unit]}"')
-    return Promise(expression.strip(), cast("Operator", match[1]), _limit(match[2].strip(), unit), unit)
+    return Objective(expression.strip(), cast("Operator", match[1]), _limit(match[2].strip(), unit), unit)
 
 
 def _limit(text: str, unit: Unit) -> float:

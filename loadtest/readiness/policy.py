@@ -1,4 +1,4 @@
-"""The policy: what a system is made of, what is asked of each part, and what makes it a GO.
+"""The policy: the components of a system, how each is probed, and what makes it a GO.
 
 Durations end ``_s`` and are seconds; ratios are 0 to 1. Everything is frozen and valid by construction
 (``policy_file.load_policy``).
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from loadtest.readiness.objectives import Promise, Unit
+from loadtest.readiness.objectives import Objective, Unit
 from loadtest.readiness.probe import Probe
 
 Priority = Literal["critical", "important", "optional"]
@@ -58,27 +58,50 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
         "disk.ratio": "ratio",
         "connections": "count",
     },
-    "websocket": {},
+    "websocket": {"answered.ratio": "ratio"},
 }
-"""What each kind of probe measures, with its unit; a websocket probe measures what thresholds can name."""
+"""What each kind of probe measures, with its unit; a websocket probe also what thresholds can name."""
+
+FACTS: Mapping[str, Unit] = {
+    "health.overall": "ratio",
+    "health.coverage": "ratio",
+    "components.failed": "count",
+    "components.critical.failed": "count",
+    "components.degraded": "count",
+    "components.unknown": "count",
+    "impact.business": "impact",
+    "impact.users": "ratio",
+    "failures.in_a_row": "count",
+}
+"""What triggers and gates can speak of, facts about the whole system, with their units."""
+
+ANSWERED = "answered.ratio"
+
+ANSWERED_LEVELS = ("< 95%", "< 50%")
+"""Below these shares of answered tries a component is degraded, and down, where its policy says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Beyond ``warn`` a component is degraded, beyond ``critical`` it is down."""
+    """Beyond ``warn`` a component is degraded, beyond ``critical`` it is down.
+
+    ``default``: the policy says nothing else; it holds where the measure was measured.
+    """
 
     measure: str
     unit: Unit
-    warn: Promise | None = None
-    critical: Promise | None = None
+    warn: Objective | None = None
+    critical: Objective | None = None
+    default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One part of the system and how it is asked.
+    """One component of the system and how it is probed.
 
-    ``through`` names the parts by which alone it is reached. ``score`` is "status", or the name of a ratio
-    whose value is the score. ``fresh_s`` is how old its evidence may be; ``every_s`` how often watch asks.
+    ``through`` names the only components by which it is reached. ``score`` is "status", or the name of a
+    ratio whose value is the score. ``fresh_s`` is how old its evidence may be; ``every_s`` how often watch
+    probes it.
     """
 
     name: str
@@ -100,7 +123,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A business function: which parts it needs, how many users it reaches, what it is worth."""
+    """A business function: which components it needs, how many users it reaches, what it is worth."""
 
     name: str
     title: str
@@ -112,22 +135,22 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """A success criterion: a component's status, or a promise about one of its measures."""
+    """A success criterion: a component's status, or an objective about one of its measures."""
 
     title: str
     component: str
     status: str = "healthy"
     measure: str | None = None
-    promise: Promise | None = None
+    objective: Objective | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A promise about a fact of the whole system; as a trigger it is bad when it holds, as a gate good."""
+    """An objective about a fact of the whole system; as a trigger it is bad when it holds, as a gate good."""
 
     title: str
     fact: str
-    promise: Promise
+    objective: Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +177,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """``most`` messages at most in ``per_s``, over all routes; the rest wait."""
+    """``most`` messages at most in ``per_s`` on each route; the rest wait, the less severe ones longer."""
 
     routes: tuple[Route, ...] = ()
     cooldown_s: Mapping[str, float] = field(

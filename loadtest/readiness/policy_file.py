@@ -1,13 +1,15 @@
-"""Policies from TOML, read whole: every mistake is told at once, with its line and the nearest right word."""
+"""Policies from TOML, read whole: every mistake is reported, with its line and the nearest right word."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
 from pathlib import Path
+from typing import cast
 
 from loadtest.errors import Problem
 from loadtest.plan.document import read_document
@@ -17,25 +19,26 @@ from loadtest.plan.names import env_names
 from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.reading import Source, Table, nearest, told
 from loadtest.plan.shipped import find
+from loadtest.plan.threshold import COMPLETE_RATIO, resolve
 from loadtest.readiness.alerts_file import read_alerts, read_remedies, read_rollback
-from loadtest.readiness.impact_file import (
-    measure_unit,
-    read_condition,
-    read_criterion,
-    read_functions,
-    read_promise,
-)
+from loadtest.readiness.objectives import IMPACTS, Objective, Unit, parse_objective
 from loadtest.readiness.policy import (
+    ANSWERED,
+    ANSWERED_LEVELS,
+    FACTS,
     MEASURES,
     WEIGHTS,
     Component,
+    Condition,
+    Criterion,
+    Function,
     Level,
     Policy,
     Priority,
 )
 from loadtest.readiness.probe_file import read_probe
+from loadtest.readiness.retarget import retargeted
 from loadtest.readiness.secrets import without_secrets
-from loadtest.readiness.target_address import aimed
 
 PRIORITIES: Mapping[str, Priority] = {
     "critical": "critical",
@@ -47,7 +50,9 @@ HINTS = {
     "probe": "it belongs to a component, [components.NAME]",
 }
 SCORES = ("answered.ratio", "passed.ratio", "running.ratio", "turns.complete.ratio", "events.matched.ratio")
-"""Ratios that may be the score of a part: 1 is as good as it can be."""
+"""Ratios that may be the score of a component: 1 is as good as it can be."""
+
+_STATUSES = {each: each for each in ("healthy", "degraded")}
 
 _COMPONENT_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
@@ -55,8 +60,8 @@ _COMPONENT_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 def load_policy(ref: str | Path, sets: tuple[str, ...] = (), target: str | None = None) -> Policy:
     """The policy in a TOML file, or the shipped one of that name; paths in it are relative to its folder.
 
-    ``sets`` are values of ``--set``, KEY=VALUE; ``target`` is where its WebSocket parts are asked instead,
-    with the http parts beside them. Environment variables are not looked at: one that is missing
+    ``sets`` are values of ``--set``, KEY=VALUE; ``target`` is where its WebSocket components are probed
+    instead, with the http components beside them. Environment variables are not read: a missing one
     makes its own component unknown.
 
     Raises:
@@ -66,7 +71,7 @@ def load_policy(ref: str | Path, sets: tuple[str, ...] = (), target: str | None 
     document = read_document(path, name)
     check_kind(document.data, POLICY, name)
     problems: list[Problem] = []
-    changes = [] if target is None else aimed(document.data, target, problems)
+    changes = [] if target is None else retargeted(document.data, target, problems)
     changes += assignments(Overrides(sets=sets), problems)
     data, given = applied(document.data, changes, problems)
     table = Table(data, Source(name, document.lines, given, problems))
@@ -91,10 +96,10 @@ def _read(table: Table, path: Path, question: str, data: Mapping[str, object]) -
         path=path,
         sha256=policy_hash(data),
         components=components,
-        functions=read_functions(table.table("functions"), known),
-        criteria=tuple(read_criterion(each, known) for each in table.tables("criteria")),
-        triggers=tuple(read_condition(each, "when") for each in table.tables("triggers")),
-        gates=tuple(read_condition(each, "expect") for each in table.tables("gates")),
+        functions=_functions(table.table("functions"), known),
+        criteria=tuple(_criterion(each, known) for each in table.tables("criteria")),
+        triggers=tuple(_condition(each, "when") for each in table.tables("triggers")),
+        gates=tuple(_condition(each, "expect") for each in table.tables("gates")),
         rollback=read_rollback(table),
         alerts=read_alerts(table.table("alerts")),
         remedies=read_remedies(table.table("remedies"), known),
@@ -203,7 +208,7 @@ def _score(table: Table, kind: str) -> str:
     if score == "status":
         return score
     try:
-        name, unit = measure_unit(kind, score)
+        name, unit = _measure_unit(kind, score)
     except ValueError as error:
         table.report("score", f'`score`: {error}; or write "status"')
         return "status"
@@ -222,11 +227,116 @@ def _levels(table: Table, kind: str) -> tuple[Level, ...]:
     for name in table.data:
         each = table.table(name)
         try:
-            measure, unit = measure_unit(kind, name)
+            measure, unit = _measure_unit(kind, name)
         except ValueError as error:
             table.report(name, str(error))
             continue
-        warn, critical = (read_promise(each, key, unit) for key in ("warn", "critical"))
+        warn, critical = (_objective(each, key, unit) for key in ("warn", "critical"))
         each.close()
         found.append(Level(measure, unit, warn, critical))
+    return (*found, *_default_levels(kind, {each.measure for each in found}))
+
+
+def _default_levels(kind: str, written: AbstractSet[str]) -> Iterator[Level]:
+    """Of the share of tries that were answered, unless the policy has levels of its own for it."""
+    if ANSWERED in MEASURES[kind] and written.isdisjoint({ANSWERED, COMPLETE_RATIO}):
+        warn, critical = (parse_objective(each, "ratio") for each in ANSWERED_LEVELS)
+        yield Level(ANSWERED, "ratio", warn, critical, default=True)
+
+
+def _measure_unit(kind: str, name: str) -> tuple[str, Unit]:
+    """The measure as it is kept, and its unit.
+
+    Raises:
+        ValueError: this kind of probe does not measure it; tells the nearest.
+    """
+    if kind == "websocket" and name not in MEASURES[kind]:
+        canonical, unit = resolve(name)
+        return canonical, unit
+    known = MEASURES[kind]
+    if name not in known:
+        raise ValueError(f"a {kind} probe does not measure `{name}`; {nearest(name, known)}")
+    return name, known[name]
+
+
+def _objective(table: Table, key: str, unit: Unit) -> Objective | None:
+    """The objective at a key; None where it was not written, or is none, which is reported."""
+    text = table.text(key, None)
+    if text is None:
+        return None
+    try:
+        return parse_objective(text, unit)
+    except ValueError as error:
+        table.report(key, f"`{key}`: {error}")
+        return None
+
+
+def _functions(table: Table, known: Mapping[str, Component]) -> tuple[Function, ...]:
+    """``[functions.NAME]``."""
+    found = []
+    for name in table.data:
+        each = table.table(name)
+        needs = each.texts("needs")
+        if not needs:
+            table.report(
+                name, f'`needs` must name components, such as needs = ["{next(iter(known), "api")}"]'
+            )
+        _check_known(each, "needs", needs, known)
+        function = Function(
+            name=name,
+            title=each.text("title", name),
+            needs=needs,
+            users=each.ratio("users", 1.0),
+            value=each.ratio("value", 0.0),
+            impact=each.choice("impact", {impact: impact for impact in IMPACTS[1:]}, "critical"),
+        )
+        each.close()
+        found.append(function)
     return tuple(found)
+
+
+def _check_known(table: Table, key: str, names: tuple[str, ...], known: Mapping[str, Component]) -> None:
+    for name in names:
+        if name not in known:
+            table.report(key, f"there is no component `{name}`; {nearest(name, known)}")
+
+
+def _criterion(table: Table, known: Mapping[str, Component]) -> Criterion:
+    """One of ``[[criteria]]``; an objective that is none is reported."""
+    name = table.text("component", "")
+    _check_known(table, "component", (name,), known)
+    measure = table.text("measure", None)
+    objective = None
+    if measure is not None and name in known:
+        try:
+            measure, unit = _measure_unit(known[name].kind, measure)
+            objective = _objective(table, "expect", unit)
+        except ValueError as error:
+            table.report("measure", f"`measure`: {error}")
+        if not table.has("expect"):
+            table.report("measure", '`expect` is missing beside it; write for example expect = "< 500ms"')
+    elif table.has("expect"):
+        table.report("expect", "`expect` needs the `measure` of a component that it speaks of")
+    table.take("expect")
+    criterion = Criterion(
+        title=table.text("title", f"{name} {measure or 'healthy'}"),
+        component=name,
+        status=table.choice("status", _STATUSES, "healthy"),
+        measure=measure,
+        objective=objective,
+    )
+    table.close()
+    return criterion
+
+
+def _condition(table: Table, key: str) -> Condition:
+    """One of ``[[triggers]]`` or ``[[gates]]``, whose objective stands at ``key``."""
+    fact = table.choice("fact", {each: each for each in FACTS}, next(iter(FACTS)))
+    if not table.has("fact"):
+        table.source.report(table.path, f"`fact` is missing; it may be {', '.join(FACTS)}")
+    if not table.has(key):
+        table.source.report(table.path, f'`{key}` is missing; write for example {key} = "< 0.5"')
+    objective = _objective(table, key, FACTS[fact])
+    title = table.text("title", fact)
+    table.close()
+    return Condition(title, fact, cast("Objective", objective))

@@ -1,4 +1,4 @@
-"""How each kind of part is asked, as a policy writes it."""
+"""The settings of each kind of probe, as a policy writes them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DatabaseProbe:
 
 @dataclass(frozen=True, slots=True)
 class RedisProbe:
-    """``redis://[user:password@]HOST:PORT``, asked with PING."""
+    """``redis://[user:password@]HOST:PORT``, probed with PING."""
 
     url: str
     samples: int = 20

@@ -1,4 +1,4 @@
-"""All probes side by side: each in a thread with its own time; one that hangs costs nothing but its row."""
+"""All probes in parallel: each in a thread with its own deadline; one that hangs costs only its own row."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from loadtest.readiness.probes.containers import probe_containers
 from loadtest.readiness.probes.database import probe_database
 from loadtest.readiness.probes.http import probe_http
 from loadtest.readiness.probes.net import probe_tcp
-from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 from loadtest.readiness.probes.redis import probe_redis
 from loadtest.readiness.probes.resources import probe_resources
 from loadtest.readiness.probes.tests import probe_tests
 from loadtest.readiness.probes.websocket import probe_websocket
 from loadtest.readiness.secrets import MissingVariableError, redactor_of
 
-PROBES: Mapping[str, Callable[[Any, Around], Evidence]] = {
+PROBES: Mapping[str, Callable[[Any, ProbeContext], Evidence]] = {
     "http": probe_http,
     "tcp": probe_tcp,
     "command": probe_command,
@@ -38,85 +38,85 @@ PROBES: Mapping[str, Callable[[Any, Around], Evidence]] = {
 }
 
 OURS = frozenset({"websocket", "containers", "tests", "resources"})
-"""Kinds whose probe ends by itself whatever the part does: where it does not, we could not ask."""
+"""Kinds whose probe ends by itself whatever the component does; one that does not is our own failure."""
 
 GRACE_S = 1.0
-"""A probe that ends itself at its deadline may take this much longer to say so."""
+"""A probe that ends at its deadline may take this much longer to report."""
 
 
-class Asker:
-    """Asks components side by side, each in a thread of its own; who is done can be taken at any time."""
+class Prober:
+    """Probes components in parallel, each in a thread of its own; finished ones can be taken at any time."""
 
     def __init__(
         self,
         policy: Policy,
         results: Path,
         environ: Mapping[str, str] | None = None,
-        probes: Mapping[str, Callable[[Any, Around], Evidence]] = PROBES,
+        probes: Mapping[str, Callable[[Any, ProbeContext], Evidence]] = PROBES,
     ) -> None:
         self._policy, self._results, self._probes = policy, results, probes
         self._environ = os.environ if environ is None else environ
         self._redactor = redactor_of(policy.raw, policy.variables, self._environ)
-        self._asked: dict[str, tuple[threading.Thread, Around, dict[str, Evidence]]] = {}
+        self._asked: dict[str, tuple[threading.Thread, ProbeContext, dict[str, Evidence]]] = {}
 
     @property
     def busy(self) -> frozenset[str]:
-        """Who is asked and was not taken yet."""
+        """Components whose probe was begun and whose evidence was not taken yet."""
         return frozenset(self._asked)
 
     def begin(self, names: Iterable[str]) -> None:
-        """Begin to ask components."""
+        """Begin to probe components."""
         folder = self._policy.path.parent.absolute()
         for name in names:
             component = self._policy.component(name)
             deadline = time.monotonic() + component.timeout_s
             asking = self._policy.name, name
-            around = Around(folder, self._environ, self._results, deadline, asking)
+            context = ProbeContext(folder, self._environ, self._results, deadline, asking)
             found: dict[str, Evidence] = {}
             # Daemons: one that hangs in a name lookup must not hold up the end of the process.
             thread = threading.Thread(
-                target=_ask, args=(component, around, self._probes, found), name=f"probe {name}", daemon=True
+                target=_ask, args=(component, context, self._probes, found), name=f"probe {name}", daemon=True
             )
             thread.start()
-            self._asked[name] = thread, around, found
+            self._asked[name] = thread, context, found
 
     def take(self) -> dict[str, Evidence]:
-        """The evidence of those who are done or whose time is up, without secrets; waits for nobody."""
+        """The evidence of probes that are done or out of time, without secrets; does not wait."""
         done = {}
-        for name, (thread, around, found) in list(self._asked.items()):
-            late = time.monotonic() >= around.deadline + GRACE_S
+        for name, (thread, context, found) in list(self._asked.items()):
+            late = time.monotonic() >= context.deadline + GRACE_S
             if thread.is_alive() and not late:
                 continue
             # Told before the cut: the probe would take the cut for the part that broke off.
             evidence = found.setdefault(name, _late(self._policy.component(name)))
             if thread.is_alive():
-                around.cut()
+                context.cut()
             done[name] = redacted(evidence, self._redactor)
             del self._asked[name]
         return done
 
     def wait(self) -> None:
-        """Wait until everybody is done, or their time is up."""
-        for thread, around, _ in self._asked.values():
-            thread.join(max(0.0, around.deadline + GRACE_S - time.monotonic()))
+        """Wait until every probe is done or out of time."""
+        for thread, context, _ in self._asked.values():
+            thread.join(max(0.0, context.deadline + GRACE_S - time.monotonic()))
 
 
-def ask_all(
+def probe_all(
     policy: Policy,
     results: Path,
     environ: Mapping[str, str] | None = None,
-    probes: Mapping[str, Callable[[Any, Around], Evidence]] = PROBES,
+    probes: Mapping[str, Callable[[Any, ProbeContext], Evidence]] = PROBES,
 ) -> dict[str, Evidence]:
     """The evidence of every component; secrets are taken out of it."""
-    asker = Asker(policy, results, environ, probes)
-    asker.begin(each.name for each in policy.components)
-    asker.wait()
-    found = asker.take()
+    prober = Prober(policy, results, environ, probes)
+    prober.begin(each.name for each in policy.components)
+    prober.wait()
+    found = prober.take()
     return {each.name: found[each.name] for each in policy.components}
 
 
 def _late(component: Component) -> Evidence:
-    """No answer in time: the part's doing, or ours where only this machine was asked."""
+    """No answer in time: the component's failure, or ours where only this machine was probed."""
     said = f"no answer within {component.timeout_s:g} s"
     if component.kind in OURS:
         return Evidence("unasked", said, None, "tool", took_s=component.timeout_s)
@@ -125,16 +125,16 @@ def _late(component: Component) -> Evidence:
 
 def _ask(
     component: Component,
-    around: Around,
-    probes: Mapping[str, Callable[[Any, Around], Evidence]],
+    context: ProbeContext,
+    probes: Mapping[str, Callable[[Any, ProbeContext], Evidence]],
     found: dict[str, Evidence],
 ) -> None:
     begun = time.monotonic()
     try:
-        evidence = probes[component.kind](component.probe, around)
+        evidence = probes[component.kind](component.probe, context)
     except MissingVariableError as error:
         evidence = Evidence("unasked", str(error), None, "credential")
-    except UnaskedError as error:
+    except NotProbedError as error:
         evidence = Evidence("unasked", str(error), None, error.error)
     except ProbeError as error:
         evidence = Evidence("failed", str(error), time.time(), error.error)

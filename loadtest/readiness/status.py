@@ -1,14 +1,16 @@
-"""From the evidence of one component to its status, its score and its row."""
+"""The status of each component by its evidence, and of each business function by its components."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, replace
+from typing import Literal
 
-from loadtest.readiness.assessment_data import ComponentRow, LevelRow, Status
+from loadtest.readiness.assessment import ComponentRow, FunctionRow, LevelRow, Status
 from loadtest.readiness.evidence import Evidence, Measure, keeps
-from loadtest.readiness.objectives import Promise, format_value
-from loadtest.readiness.policy import Component, Level, Policy
+from loadtest.readiness.objectives import Objective, format_value
+from loadtest.readiness.policy import Component, Function, Level, Policy
+from loadtest.readiness.probe import ContainersProbe, JunitProbe
 from loadtest.units import format_duration
 
 SCORES: Mapping[Status, float | None] = {"healthy": 1.0, "degraded": 0.5, "down": 0.0, "unknown": None}
@@ -22,9 +24,9 @@ HEADLINES = ("latency", "query", "ping", "connect", "took", "turn.first_event", 
 def component_rows(policy: Policy, found: Mapping[str, Evidence], now: float) -> tuple[ComponentRow, ...]:
     """A row per component, in the policy's order.
 
-    A part that is down is unknown instead where it is reached only through one that is down or unknown.
+    A component that is down is unknown instead where it is reached only through one that is down or unknown.
     """
-    missing = Evidence("unasked", "it was not asked", None, "unasked")
+    missing = Evidence("unasked", "it was not probed", None, "unasked")
     rows = {each.name: _row(each, found.get(each.name, missing), now) for each in policy.components}
     for component in _outer_first(policy):
         row = rows[component.name]
@@ -32,6 +34,26 @@ def component_rows(policy: Policy, found: Mapping[str, Evidence], now: float) ->
         if row.status == "down" and blocked:
             rows[component.name] = _unreachable(row, blocked[0])
     return tuple(rows[each.name] for each in policy.components)
+
+
+def function_rows(policy: Policy, rows: Mapping[str, ComponentRow]) -> tuple[FunctionRow, ...]:
+    """Functions: out if a component they need is down; else unknown, degraded or working."""
+    return tuple(_function(each, rows) for each in policy.functions)
+
+
+def _function(function: Function, rows: Mapping[str, ComponentRow]) -> FunctionRow:
+    parts = [rows[name] for name in function.needs]
+    status: Literal["working", "degraded", "out", "unknown"] = "working"
+    words: tuple[tuple[str, Literal["out", "unknown", "degraded"]], ...] = (
+        ("down", "out"), ("unknown", "unknown"), ("degraded", "degraded"),
+    )  # fmt: skip
+    for of_part, word in words:
+        if any(part.status == of_part for part in parts):
+            status = word
+            break
+    why = ", ".join(f"{part.title} {part.status}" for part in parts)
+    known = {each.name: getattr(function, each.name) for each in fields(function)}
+    return FunctionRow(**known, status=status, why=why)
 
 
 def _outer_first(policy: Policy) -> Iterator[Component]:
@@ -54,8 +76,8 @@ def _unreachable(row: ComponentRow, outer: ComponentRow) -> ComponentRow:
     )  # fmt: skip
 
 
-EXPIRES = 10
-"""Evidence older than so many times what its part allows says nothing of the present: the part is unknown."""
+LATE_S = 5.0
+"""A component whose time is up may be this much later with its next evidence."""
 
 AHEAD_S = 60.0
 """Clocks of two machines may differ by so much; evidence from further in the future is dated wrongly."""
@@ -65,13 +87,13 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
     """The evidence, or that there is none where its date rules it out."""
     if evidence.at is None:
         return evidence
-    age_s, most_s = now - evidence.at, EXPIRES * max(component.fresh_s, component.every_s)
+    age_s, most_s = now - evidence.at, _lasts_s(component)
     if age_s < -AHEAD_S:
         said = f"its evidence is dated {format_duration(-age_s * 1e9)} in the future: its age is not known"
     elif age_s > most_s:
         said = (
-            f"its evidence is {format_duration(age_s * 1e9)} old, more than {EXPIRES} times"
-            f" the {format_duration(most_s / EXPIRES * 1e9)} that count as fresh"
+            f"its evidence is {format_duration(age_s * 1e9)} old, older than the"
+            f" {format_duration(most_s * 1e9)} for which it counts"
         )
     else:
         return evidence
@@ -85,9 +107,22 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
     )
 
 
+def _lasts_s(component: Component) -> float:
+    """How old evidence may be: ``fresh_s``.
+
+    What a probe saw itself counts until the component must have been probed again; a file that others wrote
+    does not.
+    """
+    probe = component.probe
+    by_file = isinstance(probe, JunitProbe) or (isinstance(probe, ContainersProbe) and probe.file is not None)
+    if by_file:
+        return component.fresh_s
+    return max(component.fresh_s, component.every_s + component.timeout_s + LATE_S)
+
+
 def _row(component: Component, evidence: Evidence, now: float) -> ComponentRow:
     evidence = _dated(component, evidence, now)
-    levels = tuple(_level(each, evidence) for each in component.levels) if _judged(evidence) else ()
+    levels = tuple(_levels(component.levels, evidence)) if _judged(evidence) else ()
     status = _status(evidence, levels)
     score, formula = _score(component, evidence, status)
     age_s = None if evidence.at is None else max(0.0, now - evidence.at)
@@ -131,11 +166,17 @@ def _freshness(component: Component, age_s: float | None, status: Status) -> flo
     return 1.0 if age_s <= component.fresh_s else component.fresh_s / age_s
 
 
+def _levels(levels: Iterable[Level], evidence: Evidence) -> Iterator[LevelRow]:
+    for each in levels:
+        if not each.default or each.measure in evidence.measures:
+            yield _level(each, evidence)
+
+
 def _level(level: Level, evidence: Evidence) -> LevelRow:
     measure = evidence.measures.get(level.measure, Measure(None, level.unit, 0, "not measured"))
     return LevelRow(
         measure=level.measure,
-        measured=format_value(measure.value, level.unit),
+        measured=measure.text(level.unit),
         n=measure.n,
         warn=level.warn.expression if level.warn else "",
         critical=level.critical.expression if level.critical else "",
@@ -146,9 +187,9 @@ def _level(level: Level, evidence: Evidence) -> LevelRow:
 
 def _reached(level: Level, measure: Measure) -> Status:
     """The worst level that was reached; unknown where nobody knows whether a worse one was."""
-    beyond: tuple[tuple[Promise | None, Status], ...] = ((level.critical, "down"), (level.warn, "degraded"))
-    for promise, status in beyond:
-        reached = keeps(promise, measure) if promise else False
+    beyond: tuple[tuple[Objective | None, Status], ...] = ((level.critical, "down"), (level.warn, "degraded"))
+    for objective, status in beyond:
+        reached = keeps(objective, measure) if objective else False
         if reached is not False:
             return status if reached else "unknown"
     return "unknown" if measure.value is None and measure.bound is None else "healthy"
@@ -168,7 +209,7 @@ def _error_of(levels: tuple[LevelRow, ...]) -> str:
 def _status(evidence: Evidence, levels: tuple[LevelRow, ...]) -> Status:
     """Failed is down, unasked unknown; else the worst of its levels, unknown if one could not be judged.
 
-    A part that answered but has issues is at least degraded.
+    A component that answered but has issues is at least degraded.
     """
     if evidence.outcome != "answered":
         return "down" if evidence.outcome == "failed" else "unknown"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from loadtest.judge.sections import Manifest, number, section
-from loadtest.keep.plain import json_text
+from loadtest.keep.json import json_text
 from loadtest.show.metric_table import interval_text
 from loadtest.show.values import metric_values, rate_values
 from loadtest.units import format_count, format_duration

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest.judge.sections import Manifest
-from loadtest.keep.plain import json_text
+from loadtest.keep.json import json_text
 
 
 def as_json(manifest: Manifest) -> str:

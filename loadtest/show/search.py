@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from loadtest.judge.knee import Search, Tried
-from loadtest.keep.plain import json_text
+from loadtest.keep.json import json_text
 from loadtest.show.html import environment
 from loadtest.show.markdown import code, escaped
 from loadtest.show.metric_table import LABELS

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loadtest.errors import WORST_FIRST
 from loadtest.judge.sections import Manifest, number, section
 from loadtest.judge.suite import Made, Suite
-from loadtest.keep.plain import json_text
+from loadtest.keep.json import json_text
 from loadtest.show.manifest import rows, whole
 from loadtest.show.markdown import code, escaped
 from loadtest.show.metric_table import duration_text

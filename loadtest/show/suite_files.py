@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from loadtest.judge.run_standing import standing
 from loadtest.judge.sections import Manifest, section
 from loadtest.judge.suite import Made, Suite
-from loadtest.keep.plain import json_text
+from loadtest.keep.json import json_text
 from loadtest.show.benchmark import benchmark, benchmark_rates
 from loadtest.show.junit import junit as junit_of_run
 from loadtest.show.report_model import tell

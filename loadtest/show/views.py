@@ -15,7 +15,7 @@ from loadtest.errors import ConfigError
 from loadtest.judge.judging import judge_part, judge_run, recut
 from loadtest.judge.measurement_window import stage_parts
 from loadtest.judge.resampling import apart_users
-from loadtest.keep.folder import replacing
+from loadtest.keep.atomic import replacing
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.show.benchmark import benchmark, benchmark_rates

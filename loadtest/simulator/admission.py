@@ -14,7 +14,7 @@ from websockets.http11 import Request, Response
 
 from loadtest.simulator import events
 from loadtest.simulator.agent import AgentTalk
-from loadtest.simulator.connection import Ending, SimulatedConnection
+from loadtest.simulator.connection import ServerClose, SimulatedConnection
 from loadtest.simulator.echo import EchoTalk, JsonIdTalk
 from loadtest.simulator.identity import identify
 from loadtest.simulator.simulation import Simulation
@@ -34,7 +34,7 @@ class Gate:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._faults = simulation.faults
-        self._tally = simulation.tally
+        self._counters = simulation.counters
 
     def before(self, connection: ServerConnection, request: Request) -> Response | None:
         """The answer to an upgrade that is refused, or to plain HTTP; None lets the connection in."""
@@ -42,8 +42,8 @@ class Gate:
         path = urlsplit(request.path).path
         if path in {"/health", "/stats"}:
             return _json_response(connection, self._report(path))
-        self._tally.attempted += 1
-        ours.number = self._tally.attempted
+        self._counters.attempted += 1
+        ours.number = self._counters.attempted
         status, reason = self._refusal(ours, path, request)
         if not status:
             return None
@@ -55,13 +55,13 @@ class Gate:
     def after(self, connection: ServerConnection, request: Request, response: Response) -> None:  # noqa: ARG002 -- websockets calls it so
         """Count an upgrade that did not come about."""
         if _ours(connection).number and response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            self._tally.refused[response.status_code] += 1
+            self._counters.refused[response.status_code] += 1
 
     async def converse(self, connection: ServerConnection) -> None:
         """The life of one connection after its 101."""
         ours = _ours(connection)
         ours.established = True
-        self._tally.opened()
+        self._counters.opened()
         ending = self._turned_away(ours)
         if ending is not None:
             ours.end(ending)
@@ -76,7 +76,7 @@ class Gate:
         request = cast("Request", connection.request)  # there is no 101 without one
         connection.talk = PATHS[urlsplit(request.path).path](connection)
         if self._faults.slow_ready_ns:
-            self._tally.did("slow-ready", connection.number)
+            self._counters.did("slow-ready", connection.number)
             connection.loop.call_later(self._faults.slow_ready_ns / 1e9, connection.begin)
         else:
             connection.begin()
@@ -86,10 +86,10 @@ class Gate:
         refuse = self._faults.refuse
         if path not in PATHS:
             return 404, f"There is nothing at {path}; the paths are {', '.join(PATHS)}, /health and /stats."
-        if self._tally.open >= self._simulation.options.max_connections:
+        if self._counters.open >= self._simulation.options.max_connections:
             return 503, "There are as many connections as the simulator may have."
         if refuse is not None and self._faults.strikes("refuse", refuse.share, connection.number):
-            self._tally.did("refuse", connection.number)
+            self._counters.did("refuse", connection.number)
             return refuse.number, "Refused, as the fault asks."
         headers = {
             name: ", ".join(request.headers.get_all(name))
@@ -100,37 +100,39 @@ class Gate:
             return connection.identity.status, f"Refused: {connection.identity.reason}."
         return 0, ""
 
-    def _turned_away(self, connection: SimulatedConnection) -> Ending | None:
+    def _turned_away(self, connection: SimulatedConnection) -> ServerClose | None:
         """How a connection that got its 101 is closed at once, its error frame said already; or None."""
         faults, number = self._faults, connection.number
         if self._simulation.is_cold():
             return self._after_error(
-                connection, "cold-start", "STARTUP_FAILED", Ending(1011, "still starting")
+                connection, "cold-start", "STARTUP_FAILED", ServerClose(1011, "still starting")
             )
         if connection.identity.status and faults.auth_after_accept is not None:
-            ending = Ending(faults.auth_after_accept, "authentication failed")
+            ending = ServerClose(faults.auth_after_accept, "authentication failed")
             return self._after_error(connection, "auth-after-accept", "AUTH_ERROR", ending)
         close, invalid = faults.close_after_accept, faults.invalid_close_code
         if close is not None and faults.strikes("close-after-accept", close.share, number):
-            ending = Ending(close.number, "authentication failed")
+            ending = ServerClose(close.number, "authentication failed")
             return self._after_error(connection, "close-after-accept", "AUTH_ERROR", ending)
         if invalid is not None and faults.strikes("invalid-close-code", invalid.share, number):
             return self._after_error(
-                connection, "invalid-close-code", "AUTH_ERROR", Ending(invalid.number, raw=True)
+                connection, "invalid-close-code", "AUTH_ERROR", ServerClose(invalid.number, raw=True)
             )
         user = connection.identity.user
         if user is not None and not self._simulation.claim(connection, user):
-            return Ending(1011)
+            return ServerClose(1011)
         return None
 
-    def _after_error(self, connection: SimulatedConnection, fault: str, code: str, ending: Ending) -> Ending:
-        self._tally.did(fault, connection.number)
+    def _after_error(
+        self, connection: SimulatedConnection, fault: str, code: str, ending: ServerClose
+    ) -> ServerClose:
+        self._counters.did(fault, connection.number)
         connection.say(events.error(code, ending.reason or "refused", time.time()))
         return ending
 
     def _report(self, path: str) -> dict[str, Any]:
         health = self._simulation.health()
-        return health if path == "/health" else health | {"faults_done": self._tally.faults_done()}
+        return health if path == "/health" else health | {"faults_done": self._counters.faults_done()}
 
 
 def _ours(connection: ServerConnection) -> SimulatedConnection:

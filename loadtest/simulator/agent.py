@@ -8,10 +8,10 @@ import time
 import msgspec
 
 from loadtest.simulator import events
-from loadtest.simulator.connection import Ending, Payload, SimulatedConnection
+from loadtest.simulator.connection import Payload, ServerClose, SimulatedConnection
 from loadtest.simulator.events import Id, Marks
 from loadtest.simulator.playback import Playback, TurnTalk
-from loadtest.simulator.script import Act, Step, make_script
+from loadtest.simulator.script import Act, ScriptStep, make_script
 
 
 class _Body(msgspec.Struct):
@@ -22,12 +22,12 @@ class _Body(msgspec.Struct):
     user_id: Id | None = None
 
 
-class _Message(_Body):
+class _Incoming(_Body):
     type: str = ""
     payload: _Body | None = None
 
 
-_decode = msgspec.json.Decoder(_Message).decode
+_decode = msgspec.json.Decoder(_Incoming).decode
 
 
 class AgentTalk(TurnTalk):
@@ -52,7 +52,7 @@ class AgentTalk(TurnTalk):
         try:
             message = _decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            self.tally.malformed += 1
+            self.counters.malformed += 1
             self.send_other(
                 events.error("FORMAT_ERROR", "The message is not a JSON object as expected.", time.time())
             )
@@ -64,26 +64,26 @@ class AgentTalk(TurnTalk):
             if not self.faults.no_pong:
                 self.send_other(events.beat("pong", time.time()))
         elif kind in {"pong", "heartbeat_ack"}:
-            self.tally.beats_answered += 1
+            self.counters.beats_answered += 1
         else:
             self.send_other(events.acknowledgement(kind, time.time()))
 
-    def _start(self, message: _Message) -> None:
+    def _start(self, message: _Incoming) -> None:
         self._turns += 1
         if self.faults.ack_only:
-            self.tally.did("ack-only", self.connection.number, self._turns)
+            self.counters.did("ack-only", self.connection.number, self._turns)
             self.send_other(events.acknowledgement("start_agent", time.time()))
             return
         marks = self._marks(message)
         turn_id = str(marks.run)
         if not self.simulation.claim(self.connection, str(marks.user)):
-            self.connection.end(Ending(1011))
+            self.connection.end(ServerClose(1011))
             return
-        self.tally.begun += 1
+        self.counters.begun += 1
         if not self.simulation.may_run():
-            self.tally.did("rate-limit", turn_id)
+            self.counters.did("rate-limit", turn_id)
             self._refuse(marks, "RATE_LIMITED", "Too many turns in this second.")
-        elif self.tally.in_flight >= self.simulation.options.max_turns:
+        elif self.counters.in_flight >= self.simulation.options.max_turns:
             self._refuse(marks, "OVERLOADED", "Too many turns are under way.")
         elif self.faults.alters_turns:
             self.simulation.remember(marks)
@@ -92,10 +92,10 @@ class AgentTalk(TurnTalk):
             self._answer(marks)
 
     def _refuse(self, marks: Marks, code: str, text: str) -> None:
-        self.tally.failed += 1
+        self.counters.failed += 1
         self.send_other(events.error(code, text, time.time(), marks.run))
 
-    def _marks(self, message: _Message) -> Marks:
+    def _marks(self, message: _Incoming) -> Marks:
         """Whose turn it is: the credential's user, else the message's, else the connection's first thread."""
         body = message.payload or message
         run = body.run_id if body.run_id is not None else f"turn-{self.connection.number}-{self._turns}"
@@ -112,11 +112,11 @@ class AgentTalk(TurnTalk):
         numbered = not self.faults.no_seq
         for seq, kind in enumerate(self._kinds):
             self.connection.say(events.render(kind, marks, seq if numbered else None, now))
-        self.tally.events += len(self._kinds)
-        self.tally.sent += len(self._kinds)
-        self.tally.completed += 1
+        self.counters.events += len(self._kinds)
+        self.counters.sent += len(self._kinds)
+        self.counters.completed += 1
 
-    def send_step(self, playback: Playback, step: Step) -> None:
+    def send_step(self, playback: Playback, step: ScriptStep) -> None:
         """One event, or what a fault makes of it."""
         seq = None if self.faults.no_seq else step.seq
         if step.act is Act.FOREIGN:
@@ -137,7 +137,7 @@ class AgentTalk(TurnTalk):
 
     def _beat(self) -> None:
         if self.connection.speaks:
-            self.tally.beats_sent += 1
+            self.counters.beats_sent += 1
             self.connection.say(events.beat("ping", time.time()))
             self.connection.flush()
             self._beat_later()

@@ -42,7 +42,7 @@ HANG_UP_S = 2.0
 Payload = bytes | bytearray | memoryview
 
 
-class Ending(NamedTuple):
+class ServerClose(NamedTuple):
     """How the server ends a connection. ``raw``: the code is written as it is, valid or not."""
 
     code: int
@@ -96,19 +96,19 @@ class SimulatedConnection(ServerConnection):
         ours.silent = simulation.faults.no_pong
         super().__init__(ours, server, **settings)
         self.simulation = simulation
-        self.tally = simulation.tally
+        self.counters = simulation.counters
         self.number = 0
         self.identity = Identity(None)
         self.claimed: str | None = None
         self.talk: Talk | None = None
-        self.ending: asyncio.Future[Ending | None] = self.loop.create_future()
+        self.ending: asyncio.Future[ServerClose | None] = self.loop.create_future()
         self.established = False
         self.answers = False
         self.waiting: deque[tuple[Payload, bool]] = deque()
         self._lossy_until: float | None = None
         self._parts = bytearray()
         self._text = False
-        self._ending_written: Ending | None = None
+        self._ending_written: ServerClose | None = None
         self._outbox: list[bytes] = []
         self._outbox_bytes = 0
         self._slow: asyncio.TimerHandle | None = None
@@ -129,8 +129,8 @@ class SimulatedConnection(ServerConnection):
         elif event.opcode in {TEXT, BINARY, CONT}:
             self._assemble(event)
         elif event.opcode is PING:
-            self.tally.pings += 1
-            self.tally.pongs += not self.simulation.faults.no_pong
+            self.counters.pings += 1
+            self.counters.pongs += not self.simulation.faults.no_pong
 
     def _assemble(self, frame: Frame) -> None:
         """Fragments are joined; ``websockets`` bounds their sum and checks their order."""
@@ -142,13 +142,13 @@ class SimulatedConnection(ServerConnection):
             self._receive(whole, text=self._text)
 
     def _receive(self, data: Payload, *, text: bool) -> None:
-        self.tally.received += 1
-        self.tally.bytes_received += len(data)
+        self.counters.received += 1
+        self.counters.bytes_received += len(data)
         if self.protocol.state in {State.CLOSING, State.CLOSED} or self.ending.done():
-            self.tally.unread += 1
+            self.counters.unread += 1
         elif self._is_lost():
-            self.tally.unread += 1
-            self.tally.did("lose-before-ready", self.number, self.tally.received)
+            self.counters.unread += 1
+            self.counters.did("lose-before-ready", self.number, self.counters.received)
         elif self.waiting or not self.answers or self.paused:
             self.waiting.append((data, text))
             if len(self.waiting) >= WAITING:
@@ -168,7 +168,7 @@ class SimulatedConnection(ServerConnection):
             if self.speaks:
                 self.talk.take(data, text=text)
             else:
-                self.tally.unread += 1
+                self.counters.unread += 1
         if not self.waiting:
             self.transport.resume_reading()
         self.flush()
@@ -189,7 +189,7 @@ class SimulatedConnection(ServerConnection):
             self._outbox.append(header(0x81 if text else 0x82, len(payload)))
             self._outbox.append(payload)
         self._outbox_bytes += len(payload)
-        self.tally.bytes_sent += len(payload)
+        self.counters.bytes_sent += len(payload)
         if self._outbox_bytes > WRITE_AT:
             self.flush()
 
@@ -218,7 +218,7 @@ class SimulatedConnection(ServerConnection):
 
     def _give_up(self) -> None:
         if not self.transport.is_closing():
-            self.tally.slow_readers += 1
+            self.counters.slow_readers += 1
             self.transport.abort()
 
     # Beginning and end
@@ -228,18 +228,18 @@ class SimulatedConnection(ServerConnection):
         if self.talk is None or not self.speaks:
             return
         self.answers = True
-        self.tally.ready += 1
+        self.counters.ready += 1
         lossy_ns = self.simulation.faults.lose_before_ready_ns or 0
         self._lossy_until = self.loop.time() + lossy_ns / 1e9
         self.talk.ready()
         self._answer_waiting()
 
-    def end(self, ending: Ending | None) -> None:
+    def end(self, ending: ServerClose | None) -> None:
         """Nothing more is said; the connection's task closes it. None: it is closed already."""
         if not self.ending.done():
             self.ending.set_result(ending)
 
-    async def hang_up(self, ending: Ending) -> None:
+    async def hang_up(self, ending: ServerClose) -> None:
         """Close as asked, and wait until the connection is gone, at most for a bounded time."""
         self.flush()
         self._ending_written = ending
@@ -263,10 +263,10 @@ class SimulatedConnection(ServerConnection):
         self.end(None)
         if self._slow is not None:
             self._slow.cancel()
-        self.tally.unread += len(self.waiting)
+        self.counters.unread += len(self.waiting)
         self.waiting.clear()
         if self.established:
-            self.tally.open -= 1
+            self.counters.open -= 1
             self._count_close()
             self.simulation.release(self)
         if self.talk is not None:
@@ -275,15 +275,15 @@ class SimulatedConnection(ServerConnection):
     def _count_close(self) -> None:
         protocol, ending = self.protocol, self._ending_written
         if ending is not None and ending.raw:
-            self.tally.closed_by_server[ending.code] += 1
+            self.counters.closed_by_server[ending.code] += 1
         elif ending is not None and ending.code == ABNORMAL:
-            self.tally.closed_without_frame += 1
+            self.counters.closed_without_frame += 1
         elif protocol.close_sent is not None and not protocol.close_rcvd_then_sent:
-            self.tally.closed_by_server[protocol.close_sent.code] += 1
+            self.counters.closed_by_server[protocol.close_sent.code] += 1
         elif protocol.close_rcvd is not None:
-            self.tally.closed_by_client[protocol.close_rcvd.code] += 1
+            self.counters.closed_by_client[protocol.close_rcvd.code] += 1
         else:
-            self.tally.closed_without_frame += 1
+            self.counters.closed_without_frame += 1
 
 
 def header(first: int, length: int) -> bytes:

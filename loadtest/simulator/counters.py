@@ -1,4 +1,4 @@
-"""What the simulator did, counted when it did it. Tests hold the generator's counts against these."""
+"""What the simulator did, counted when it did it. Tests compare the generator's counts with these."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LISTED = 10_000
 
 @dataclass(slots=True)
 class Deeds:
-    """What one fault did: how often, and to what."""
+    """How often a fault was injected, and into what."""
 
     n: int = 0
     struck: list[list[str | int]] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Deeds:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """Counters of one server's life.
 
     Laws: ``attempted`` = ``established`` + refused; ``established`` = ``open`` + closed by client, server
@@ -64,7 +64,7 @@ class Tally:
     deeds: dict[str, Deeds] = field(default_factory=dict)
 
     def did(self, fault: str, *about: str | int) -> None:
-        """The fault struck this."""
+        """Count an injection of the fault into this."""
         self.deeds.setdefault(fault, Deeds()).add(about)
 
     def opened(self) -> None:
@@ -73,7 +73,7 @@ class Tally:
         self.open += 1
         self.peak = max(self.peak, self.open)
 
-    def counters(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The counters as ``/health`` shows them."""
         return {
             "connections": {
@@ -110,7 +110,7 @@ class Tally:
         }
 
     def faults_done(self) -> dict[str, Any]:
-        """By fault, how often it struck and what, as ``/stats`` shows it beside the counters."""
+        """By fault, how often it was injected and into what, as ``/stats`` shows it beside the counters."""
         return {
             name: {"n": deeds.n, "struck": deeds.struck, "unlisted": deeds.n - len(deeds.struck)}
             for name, deeds in sorted(self.deeds.items())

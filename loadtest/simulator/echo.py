@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from loadtest.simulator.connection import Ending, Payload, SimulatedConnection
+from loadtest.simulator.connection import Payload, ServerClose, SimulatedConnection
 from loadtest.simulator.events import ECHO, Marks, broken
 from loadtest.simulator.playback import Playback, TurnTalk
-from loadtest.simulator.script import Act, Step, make_script
+from loadtest.simulator.script import Act, ScriptStep, make_script
 
 
 class _Call(msgspec.Struct):
@@ -37,16 +37,16 @@ class EchoTalk(TurnTalk):
             try:
                 str(data, "utf-8")
             except UnicodeDecodeError:
-                self.tally.malformed += 1
-                self.connection.end(Ending(1007, "a text that is not UTF-8"))
+                self.counters.malformed += 1
+                self.connection.end(ServerClose(1007, "a text that is not UTF-8"))
                 return
         self.reply(bytes(data), text=text)
 
     def reply(self, payload: bytes, *, text: bool) -> None:
         """Answer with one event, through the faults that make sense for it."""
-        self.tally.begun += 1
+        self.counters.begun += 1
         if not self.faults.alters_turns:
-            self.tally.completed += 1
+            self.counters.completed += 1
             self.send_event(payload, text=text)
             return
         self._messages += 1
@@ -54,7 +54,7 @@ class EchoTalk(TurnTalk):
         self._pending[turn_id] = (payload, text)
         self.play(Playback(self, turn_id, _NOBODY, make_script(self.faults, turn_id, (ECHO,))))
 
-    def send_step(self, playback: Playback, step: Step) -> None:
+    def send_step(self, playback: Playback, step: ScriptStep) -> None:
         """The reply, or half of it where it is to be broken; a leak has no meaning here."""
         payload, text = self._pending[playback.turn_id]
         if step.act is Act.BROKEN:
@@ -76,7 +76,7 @@ class JsonIdTalk(EchoTalk):
         try:
             call = _decode_call(data)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            self.tally.malformed += 1
+            self.counters.malformed += 1
             self.send_other(b'{"id":null,"error":{"code":-32700,"message":"not a JSON object"}}')
             return
         self.reply(b'{"id":%b,"result":%b}' % (bytes(call.id), bytes(call.params)), text=True)

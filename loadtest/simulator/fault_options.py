@@ -1,4 +1,4 @@
-"""How each fault is written: ``FORMS`` is the whole list, which ``loadtest simulator --help`` prints."""
+"""How each fault is written: ``FAULT_OPTIONS`` is the list that ``loadtest simulator --help`` prints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from websockets.frames import EXTERNAL_CLOSE_CODES
 
-from loadtest.simulator.chance import read_distribution, read_time
+from loadtest.simulator.distribution import read_distribution, read_time
 from loadtest.simulator.events import CONTENT, KINDS
 from loadtest.units import parse_ratio
 
@@ -21,8 +21,8 @@ _MOST_HUGE = 64 * 1024 * 1024
 _SIZES = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}
 
 
-class Share(NamedTuple):
-    """A fault with a number (a close code, an HTTP status, a time) that strikes a part of what it could."""
+class NumberAndShare(NamedTuple):
+    """A fault with a number (a close code, an HTTP status, a time) that strikes a share of what it could."""
 
     number: int
     share: float
@@ -34,7 +34,7 @@ class Share(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """A fault that strikes events: the part of them, and which kinds (None: all)."""
+    """A fault that strikes events: the share of them, and which kinds (None: all)."""
 
     share: float
     kinds: frozenset[str] | None
@@ -45,13 +45,13 @@ class Hit(NamedTuple):
 
 
 class Freeze(NamedTuple):
-    """Every ``every_ns`` of the server's life, the whole process stands still for ``for_ns``."""
+    """Every ``every_ns`` of the server's life, the whole process freezes for ``for_ns``."""
 
     every_ns: int
     for_ns: int
 
 
-class Form(NamedTuple):
+class FaultOption(NamedTuple):
     """How one fault is written. ``read`` gets the text after ``=``, or ``default`` where that is left out."""
 
     field: str
@@ -86,20 +86,20 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _number_and_share(read: Callable[[str], int]) -> Callable[[str], Share]:
+def _number_and_share(read: Callable[[str], int]) -> Callable[[str], NumberAndShare]:
     """``NUMBER`` or ``NUMBER,P``."""
 
-    def parse(text: str) -> Share:
+    def parse(text: str) -> NumberAndShare:
         number, comma, share = text.partition(",")
-        return Share(read(number.strip()), parse_ratio(share) if comma else 1.0)
+        return NumberAndShare(read(number.strip()), parse_ratio(share) if comma else 1.0)
 
     return parse
 
 
-def _share_and_code(text: str) -> Share:
+def _share_and_code(text: str) -> NumberAndShare:
     """``P`` or ``P,CODE``."""
     share, comma, code = text.partition(",")
-    return Share(_close_code(code.strip()) if comma else 1011, parse_ratio(share))
+    return NumberAndShare(_close_code(code.strip()) if comma else 1011, parse_ratio(share))
 
 
 def _status(text: str) -> int:
@@ -146,101 +146,109 @@ def _bytes(text: str) -> int:
 
 _DISTRIBUTION = "5ms|uniform:1ms,9ms|exp:5ms|bimodal:2ms,50ms,0.1"
 
-FORMS: dict[str, Form] = {
-    "refuse": Form(
+FAULT_OPTIONS: dict[str, FaultOption] = {
+    "refuse": FaultOption(
         "refuse",
         "refuse[=STATUS[,P]]",
         "answer the upgrade with HTTP STATUS (403)",
         _number_and_share(_status),
         "403",
     ),
-    "close-after-accept": Form(
+    "close-after-accept": FaultOption(
         "close_after_accept",
         "close-after-accept[=CODE[,P]]",
         "101, an error frame, close CODE; 1006 ends without a close frame",
         _number_and_share(_close_code),
         "1008",
     ),
-    "invalid-close-code": Form(
+    "invalid-close-code": FaultOption(
         "invalid_close_code",
         "invalid-close-code[=CODE[,P]]",
         "101, an error frame, and a close frame with a code that RFC 6455 forbids (401)",
         _number_and_share(_invalid_code),
         "401",
     ),
-    "auth-after-accept": Form(
+    "auth-after-accept": FaultOption(
         "auth_after_accept",
         "auth-after-accept[=CODE]",
-        "a wrong credential is told by 101, an error frame and close CODE (1008), not by HTTP",
+        "reject a wrong credential by 101, an error frame and close CODE (1008), not by HTTP",
         _close_code,
         "1008",
     ),
-    "ack-only": Form("ack_only", "ack-only", "acknowledge every message, run no turn", _flag, ""),
-    "drop": Form(
-        "drop", "drop=P[,any|KIND]", "leave out a part of the events (of thinking and partial results)", _hit
+    "ack-only": FaultOption("ack_only", "ack-only", "acknowledge every message, run no turn", _flag, ""),
+    "drop": FaultOption(
+        "drop", "drop=P[,any|KIND]", "drop a share of the events (of thinking and partial results)", _hit
     ),
-    "duplicate": Form("duplicate", "duplicate=P[,any|KIND]", "send a part of the events twice", _hit),
-    "reorder": Form(
-        "reorder", "reorder=P", "let a part of the events change places with the next", parse_ratio
+    "duplicate": FaultOption("duplicate", "duplicate=P[,any|KIND]", "send a share of the events twice", _hit),
+    "reorder": FaultOption(
+        "reorder", "reorder=P", "swap a share of the events with the next one", parse_ratio
     ),
-    "leak": Form("leak", "leak=P[,any|KIND]", "before a part of the events, send one of another user", _hit),
-    "malformed": Form(
+    "leak": FaultOption(
+        "leak", "leak=P[,any|KIND]", "send another user's event before a share of the events", _hit
+    ),
+    "malformed": FaultOption(
         "malformed",
         "malformed=P[,any|KIND]",
-        "before a part of the events, send a copy cut in mid-JSON",
+        "send a copy cut in mid-JSON before a share of the events",
         _hit,
     ),
-    "delay": Form(
+    "delay": FaultOption(
         "delay", f"delay={_DISTRIBUTION}", "time before the first event of a turn", read_distribution
     ),
-    "gap": Form("gap", f"gap={_DISTRIBUTION}", "time between two events of a turn", read_distribution),
-    "freeze": Form(
-        "freeze", "freeze=EVERY,FOR", "stand still, the whole process, for FOR once in EVERY (5s,1s)", _freeze
+    "gap": FaultOption("gap", f"gap={_DISTRIBUTION}", "time between two events of a turn", read_distribution),
+    "freeze": FaultOption(
+        "freeze", "freeze=EVERY,FOR", "freeze the whole process for FOR once in EVERY (5s,1s)", _freeze
     ),
-    "batch": Form(
+    "batch": FaultOption(
         "batch_ns",
         "batch[=T]",
         "send all events at the end of the turn's time: delay, gap and stall, or T (50ms)",
         read_time,
         "50ms",
     ),
-    "slow-ready": Form(
+    "slow-ready": FaultOption(
         "slow_ready_ns", "slow-ready=T", "send connection_established T after the upgrade", read_time
     ),
-    "lose-before-ready": Form(
+    "lose-before-ready": FaultOption(
         "lose_before_ready_ns",
         "lose-before-ready[=T]",
         "silently lose messages that arrive before connection_established or within T (500ms) after it",
         read_time,
         "500ms",
     ),
-    "max-per-identity": Form(
+    "max-per-identity": FaultOption(
         "max_per_identity",
         "max-per-identity=N",
         "close the next connection of one identity with 1011",
         _count,
     ),
-    "cold-start": Form(
+    "cold-start": FaultOption(
         "cold_start_ns", "cold-start=T", "for T after the start: 101, an error frame, close 1011", read_time
     ),
-    "cut": Form(
+    "cut": FaultOption(
         "cut",
         "cut=P[,CODE]",
-        "close with CODE (1011) after half of a turn, in a part of turns",
+        "close with CODE (1011) in the middle of a share of turns",
         _share_and_code,
     ),
-    "blackhole": Form(
-        "blackhole", "blackhole=P", "say nothing to a part of turns, and stay open", parse_ratio
+    "blackhole": FaultOption(
+        "blackhole", "blackhole=P", "never answer a share of turns, and stay open", parse_ratio
     ),
-    "huge": Form("huge_bytes", "huge=BYTES", "make every partial result BYTES long (64KiB, 1MB)", _bytes),
-    "no-pong": Form("no_pong", "no-pong", "answer no ping, neither the frame nor the message", _flag, ""),
-    "unpaired": Form("unpaired", "unpaired=P", "never complete the tool, in a part of turns", parse_ratio),
-    "stall": Form(
+    "huge": FaultOption(
+        "huge_bytes", "huge=BYTES", "make every partial result BYTES long (64KiB, 1MB)", _bytes
+    ),
+    "no-pong": FaultOption(
+        "no_pong", "no-pong", "answer no ping, neither the frame nor the message", _flag, ""
+    ),
+    "unpaired": FaultOption(
+        "unpaired", "unpaired=P", "never complete the tool in a share of turns", parse_ratio
+    ),
+    "stall": FaultOption(
         "stall", "stall=T[,P]", "fall silent for T in the middle of a turn", _number_and_share(read_time)
     ),
-    "rate-limit": Form(
+    "rate-limit": FaultOption(
         "rate_limit", "rate-limit=N", "more than N turns in one second: error_message RATE_LIMITED", _count
     ),
-    "no-seq": Form("no_seq", "no-seq", "do not number the events", _flag, ""),
+    "no-seq": FaultOption("no_seq", "no-seq", "do not number the events", _flag, ""),
 }
 """Every fault by name, in the order of help."""

@@ -1,7 +1,7 @@
-"""The faults the simulator can be told to have, as data, and whether one strikes.
+"""The simulator's faults as data, and whether one is injected.
 
-A fault is written ``NAME`` or ``NAME=VALUE`` (``forms``). Every decision is a pure function of the seed, the
-fault's name and what it strikes (a connection's number, a turn's id, an event's number), so that
+A fault is written ``NAME`` or ``NAME=VALUE`` (``fault_options``). Every decision is a pure function of the
+seed, the fault's name and what it strikes (a connection's number, a turn's id, an event's number), so that
 ``drop=0.05`` with a seed drops a known set whatever the interleaving.
 """
 
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.simulator.chance import Distribution, chance
-from loadtest.simulator.fault_options import FORMS, Freeze, Hit, Share
+from loadtest.plan.random_draw import draw
+from loadtest.simulator.distribution import Distribution
+from loadtest.simulator.fault_options import FAULT_OPTIONS, Freeze, Hit, NumberAndShare
 
-__all__ = ["FORMS", "Faults", "parse_faults"]
+__all__ = ["FAULT_OPTIONS", "Faults", "parse_faults"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +25,9 @@ class Faults:
     """Every fault as data; the defaults are a server without faults. Times are nanoseconds."""
 
     seed: int = 1
-    refuse: Share | None = None
-    close_after_accept: Share | None = None
-    invalid_close_code: Share | None = None
+    refuse: NumberAndShare | None = None
+    close_after_accept: NumberAndShare | None = None
+    invalid_close_code: NumberAndShare | None = None
     auth_after_accept: int | None = None
     ack_only: bool = False
     drop: Hit | None = None
@@ -42,18 +43,18 @@ class Faults:
     lose_before_ready_ns: int | None = None
     max_per_identity: int | None = None
     cold_start_ns: int | None = None
-    cut: Share | None = None
+    cut: NumberAndShare | None = None
     blackhole: float = 0.0
     huge_bytes: int | None = None
     no_pong: bool = False
     unpaired: float = 0.0
-    stall: Share | None = None
+    stall: NumberAndShare | None = None
     rate_limit: int | None = None
     no_seq: bool = False
 
     def chance(self, name: str, *about: str | int) -> float:
         """The draw of this fault for this thing, in [0, 1)."""
-        return chance(self.seed, name, *about)
+        return draw(self.seed, name, *about)
 
     def strikes(self, name: str, share: float, *about: str | int) -> bool:
         """Whether the fault ``name``, which strikes ``share`` of all, strikes this one."""
@@ -61,7 +62,7 @@ class Faults:
 
     @property
     def alters_turns(self) -> bool:
-        """Whether any turn may be answered otherwise than at once, whole and in order."""
+        """Whether any turn may be answered late, incompletely or out of order."""
         shares = (self.reorder, self.blackhole, self.unpaired)
         others = (self.drop, self.duplicate, self.leak, self.malformed, self.delay, self.gap)
         more = (self.batch_ns, self.cut, self.huge_bytes, self.stall)
@@ -92,10 +93,14 @@ def parse_faults(given: Iterable[str], seed: int = 1) -> Faults:
 
 def _parse(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
-    form = FORMS.get(name)
+    form = FAULT_OPTIONS.get(name)
     if form is None:
-        near = difflib.get_close_matches(name, FORMS, n=1, cutoff=0.5)
-        advice = f'did you mean "{FORMS[near[0]].usage}"?' if near else f"the faults are {', '.join(FORMS)}"
+        near = difflib.get_close_matches(name, FAULT_OPTIONS, n=1, cutoff=0.5)
+        advice = (
+            f'did you mean "{FAULT_OPTIONS[near[0]].usage}"?'
+            if near
+            else f"the faults are {', '.join(FAULT_OPTIONS)}"
+        )
         raise ValueError(f'there is no fault "{name}"; {advice}')
     if not equals and form.default is None:
         raise ValueError(f'"{name}" needs a value; write "{form.usage}"')

@@ -18,13 +18,13 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a simulator is told. Times are nanoseconds; ``port`` 0 takes a free one.
+    """The options of a simulator. Times are nanoseconds; ``port`` 0 takes a free one.
 
-    ``host`` is an address or a name of this machine; unless told otherwise nobody else can reach it.
+    ``host`` is an address or a name of this machine; by default only this machine can reach it.
 
     ``faults`` are as written, ``NAME`` or ``NAME=VALUE``; ``jwt_secret_env`` names the environment variable
     that holds the secret; ``partials`` is the number of partial results in a turn; ``slow_reader_ns`` is
-    how long a full write buffer is borne; ``heartbeat_ns`` is how often a ``{"type":"ping"}`` goes out;
+    how long a full write buffer is tolerated; ``heartbeat_ns`` is how often a ``{"type":"ping"}`` goes out;
     ``while_stdin``: stop when standard input ends, as it does when the parent dies.
     """
 
@@ -50,8 +50,8 @@ class Options:
             raise ConfigError([Problem("--cert, --key", "a certificate and its key are given together")])
 
 
-class Form(NamedTuple):
-    """One option: its field, how its text is read and written; ``read`` None: it is there or not."""
+class Option(NamedTuple):
+    """One option: its field, how its text is read and written; ``read`` None: a flag."""
 
     field: str
     read: Callable[[str], Any] | None
@@ -71,23 +71,23 @@ def _nanoseconds(ns: int) -> str:
     return f"{ns}ns"
 
 
-FORMS = {
-    "--host": Form("host", str),
-    "--port": Form("port", _whole(0, 65_535)),
-    "--fault": Form("faults", str),
-    "--seed": Form("seed", _whole(-(10**17), 10**17)),
-    "--jwt-secret-env": Form("jwt_secret_env", str),
-    "--cert": Form("cert", Path),
-    "--key": Form("key", Path),
-    "--compression": Form("compression", None),
-    "--partials": Form("partials", _whole(0, 10_000)),
-    "--heartbeat": Form("heartbeat_ns", parse_duration, _nanoseconds),
-    "--slow-reader": Form("slow_reader_ns", parse_duration, _nanoseconds),
-    "--max-time": Form("max_ns", parse_duration, _nanoseconds),
-    "--max-connections": Form("max_connections", _whole(1, 1_000_000)),
-    "--max-message-bytes": Form("max_message_bytes", _whole(1, 1 << 30)),
-    "--max-turns": Form("max_turns", _whole(1, 10_000_000)),
-    "--while-stdin": Form("while_stdin", None),
+OPTIONS = {
+    "--host": Option("host", str),
+    "--port": Option("port", _whole(0, 65_535)),
+    "--fault": Option("faults", str),
+    "--seed": Option("seed", _whole(-(10**17), 10**17)),
+    "--jwt-secret-env": Option("jwt_secret_env", str),
+    "--cert": Option("cert", Path),
+    "--key": Option("key", Path),
+    "--compression": Option("compression", None),
+    "--partials": Option("partials", _whole(0, 10_000)),
+    "--heartbeat": Option("heartbeat_ns", parse_duration, _nanoseconds),
+    "--slow-reader": Option("slow_reader_ns", parse_duration, _nanoseconds),
+    "--max-time": Option("max_ns", parse_duration, _nanoseconds),
+    "--max-connections": Option("max_connections", _whole(1, 1_000_000)),
+    "--max-message-bytes": Option("max_message_bytes", _whole(1, 1 << 30)),
+    "--max-turns": Option("max_turns", _whole(1, 10_000_000)),
+    "--while-stdin": Option("while_stdin", None),
 }
 """Every option; ``--fault`` may be repeated."""
 
@@ -104,9 +104,9 @@ def parse_options(arguments: Sequence[str]) -> Options:
     for argument in rest:
         name, equals, text = argument.partition("=")
         try:
-            form = _form(name)
-            values[form.field] = _value(
-                form, values, text if equals else next(rest, None) if form.read else ""
+            option = _option(name)
+            values[option.field] = _value(
+                option, values, text if equals else next(rest, None) if option.read else ""
             )
         except ValueError as error:
             problems.append(Problem(name, str(error)))
@@ -119,21 +119,21 @@ def parse_options(arguments: Sequence[str]) -> Options:
     return Options(**values)
 
 
-def _value(form: Form, values: dict[str, Any], text: str | None) -> object:
+def _value(option: Option, values: dict[str, Any], text: str | None) -> object:
     """What an option adds to the values so far."""
-    if form.read is None:
+    if option.read is None:
         return True
     if text is None:
         raise ValueError("a value must follow")
-    value = form.read(text)
-    return (*values["faults"], value) if form.field == "faults" else value
+    value = option.read(text)
+    return (*values["faults"], value) if option.field == "faults" else value
 
 
-def _form(name: str) -> Form:
-    if name in FORMS:
-        return FORMS[name]
-    near = difflib.get_close_matches(name, FORMS, n=1)
-    advice = f'did you mean "{near[0]}"?' if near else f"the options are {', '.join(FORMS)}"
+def _option(name: str) -> Option:
+    if name in OPTIONS:
+        return OPTIONS[name]
+    near = difflib.get_close_matches(name, OPTIONS, n=1)
+    advice = f'did you mean "{near[0]}"?' if near else f"the options are {', '.join(OPTIONS)}"
     raise ValueError(f"there is no such option; {advice}")
 
 
@@ -141,12 +141,12 @@ def to_arguments(options: Options) -> list[str]:
     """The command line that ``parse_options`` reads back to the same options; defaults are left out."""
     defaults = {field.name: field.default for field in fields(Options)}
     arguments: list[str] = []
-    for name, form in FORMS.items():
-        value = getattr(options, form.field)
-        if form.field == "faults":
+    for name, option in OPTIONS.items():
+        value = getattr(options, option.field)
+        if option.field == "faults":
             arguments += [f"--fault={fault}" for fault in value]
-        elif value == defaults[form.field] or value is None:
+        elif value == defaults[option.field] or value is None:
             continue
         else:
-            arguments.append(name if form.read is None else f"{name}={form.write(value)}")
+            arguments.append(name if option.read is None else f"{name}={option.write(value)}")
     return arguments

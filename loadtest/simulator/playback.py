@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from loadtest.simulator.connection import Ending, SimulatedConnection, Talk
+from loadtest.simulator.connection import ServerClose, SimulatedConnection, Talk
 from loadtest.simulator.events import Marks
-from loadtest.simulator.script import Act, Step
+from loadtest.simulator.script import Act, ScriptStep
 
 
 class Playback:
@@ -14,7 +14,7 @@ class Playback:
 
     __slots__ = ("_began", "_handle", "_index", "_steps", "_talk", "marks", "turn_id")
 
-    def __init__(self, talk: TurnTalk, turn_id: str, marks: Marks, steps: list[Step]) -> None:
+    def __init__(self, talk: TurnTalk, turn_id: str, marks: Marks, steps: list[ScriptStep]) -> None:
         self.turn_id = turn_id
         self.marks = marks
         self._talk = talk
@@ -52,62 +52,62 @@ class TurnTalk(Talk):
     def __init__(self, connection: SimulatedConnection) -> None:
         self.connection = connection
         self.simulation = connection.simulation
-        self.tally = connection.tally
+        self.counters = connection.counters
         self.faults = connection.simulation.faults
         self.loop = connection.loop
         self._playing: set[Playback] = set()
 
     def send_event(self, payload: bytes, *, text: bool = True) -> None:
         """Say one event of a turn."""
-        self.tally.events += 1
-        self.tally.sent += 1
+        self.counters.events += 1
+        self.counters.sent += 1
         self.connection.say(payload, text=text)
 
     def send_other(self, payload: bytes) -> None:
         """Say something that is no event of a turn."""
-        self.tally.sent += 1
+        self.counters.sent += 1
         self.connection.say(payload)
 
     def play(self, playback: Playback) -> None:
         """Begin a turn."""
         self._playing.add(playback)
-        self.tally.in_flight += 1
+        self.counters.in_flight += 1
         playback.play()
 
     def finish(self, playback: Playback, fault: str) -> None:
         """The turn had its last step, which was done for ``fault`` or as it should be."""
         self._playing.discard(playback)
-        self.tally.in_flight -= 1
+        self.counters.in_flight -= 1
         if fault == "blackhole":
-            self.tally.unanswered += 1
+            self.counters.unanswered += 1
         else:
-            self.tally.completed += 1
+            self.counters.completed += 1
 
     def cut(self, playback: Playback) -> None:
         """The turn is where the connection ends."""
         self._playing.discard(playback)
-        self.tally.in_flight -= 1
-        self.tally.cut += 1
+        self.counters.in_flight -= 1
+        self.counters.cut += 1
         code = self.faults.cut.number if self.faults.cut else 1011
-        self.connection.end(Ending(code, "cut in mid-turn"))
+        self.connection.end(ServerClose(code, "cut in mid-turn"))
 
     def left(self) -> None:
         """The connection is gone: the turns under way stay unfinished."""
         for playback in self._playing:
             playback.cancel()
-        self.tally.in_flight -= len(self._playing)
-        self.tally.left += len(self._playing)
+        self.counters.in_flight -= len(self._playing)
+        self.counters.left += len(self._playing)
         self._playing.clear()
 
-    def perform(self, playback: Playback, step: Step) -> None:
+    def perform(self, playback: Playback, step: ScriptStep) -> None:
         """Do one step of a turn."""
         if step.fault:
-            self.tally.did(step.fault, playback.turn_id, step.seq, step.kind)
+            self.counters.did(step.fault, playback.turn_id, step.seq, step.kind)
         if step.act is Act.CLOSE:
             self.cut(playback)
         elif step.act is not Act.MARK:
             self.send_step(playback, step)
 
-    def send_step(self, playback: Playback, step: Step) -> None:
+    def send_step(self, playback: Playback, step: ScriptStep) -> None:
         """Send what a step says; each path has its own texts."""
         raise NotImplementedError

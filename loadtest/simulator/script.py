@@ -1,4 +1,4 @@
-"""What answers one turn: which events, in which order, when, after the faults. Pure."""
+"""The answer to one turn: which events, in which order, when, after the faults. Pure."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Act(enum.Enum):
     """Close the connection."""
 
 
-class Step(NamedTuple):
-    """One step, ``at_ns`` after the turn's message arrived; no ``fault`` where all is as it should be."""
+class ScriptStep(NamedTuple):
+    """One step, ``at_ns`` after the turn's message arrived; ``fault`` is empty where nothing is injected."""
 
     at_ns: int
     act: Act
@@ -38,18 +38,18 @@ class Step(NamedTuple):
     fault: str = ""
 
 
-def make_script(faults: Faults, turn_id: str, kinds: tuple[str, ...]) -> list[Step]:
-    """The steps of one turn, in order of time. The same for the same arguments, whatever else goes on.
+def make_script(faults: Faults, turn_id: str, kinds: tuple[str, ...]) -> list[ScriptStep]:
+    """The steps of one turn, in order of time. The same for the same arguments, whatever else happens.
 
     Events are numbered from 0. An event that is dropped keeps its number; one that was never made
     (``unpaired``) has none, so that the numbers of what is sent have no gap.
     """
     if faults.strikes("blackhole", faults.blackhole, turn_id):
-        return [Step(0, Act.MARK, "", 0, "blackhole")]
+        return [ScriptStep(0, Act.MARK, "", 0, "blackhole")]
     steps = _honest(faults, turn_id, kinds)
     if faults.strikes("unpaired", faults.unpaired, turn_id) and EXECUTED in kinds:
         steps = _honest(faults, turn_id, tuple(kind for kind in kinds if kind != EXECUTED))
-        steps.insert(3, Step(steps[2].at_ns, Act.MARK, EXECUTED, 0, "unpaired"))
+        steps.insert(3, ScriptStep(steps[2].at_ns, Act.MARK, EXECUTED, 0, "unpaired"))
     steps = _stalled(faults, turn_id, steps)
     steps = _batched(faults, steps)
     steps = _reordered(faults, turn_id, steps)
@@ -57,36 +57,36 @@ def make_script(faults: Faults, turn_id: str, kinds: tuple[str, ...]) -> list[St
     return _cut(faults, turn_id, steps)
 
 
-def _honest(faults: Faults, turn_id: str, kinds: tuple[str, ...]) -> list[Step]:
+def _honest(faults: Faults, turn_id: str, kinds: tuple[str, ...]) -> list[ScriptStep]:
     at_ns = faults.delay.draw(faults.chance("delay", turn_id)) if faults.delay else 0
     steps = []
     for seq, kind in enumerate(kinds):
         if seq and faults.gap:
             at_ns += faults.gap.draw(faults.chance("gap", turn_id, seq))
-        steps.append(Step(at_ns, Act.EVENT, kind, seq))
+        steps.append(ScriptStep(at_ns, Act.EVENT, kind, seq))
     return steps
 
 
-def _stalled(faults: Faults, turn_id: str, steps: list[Step]) -> list[Step]:
+def _stalled(faults: Faults, turn_id: str, steps: list[ScriptStep]) -> list[ScriptStep]:
     """Everything from the middle on comes later."""
     stall = faults.stall
     if stall is None or not faults.strikes("stall", stall.share, turn_id):
         return steps
     middle = len(steps) // 2
     late = [step._replace(at_ns=step.at_ns + stall.for_ns) for step in steps[middle:]]
-    return [*steps[:middle], Step(steps[middle].at_ns, Act.MARK, "", 0, "stall"), *late]
+    return [*steps[:middle], ScriptStep(steps[middle].at_ns, Act.MARK, "", 0, "stall"), *late]
 
 
-def _batched(faults: Faults, steps: list[Step]) -> list[Step]:
+def _batched(faults: Faults, steps: list[ScriptStep]) -> list[ScriptStep]:
     """All events at the instant of the last; where events take no time, the fault's own time passes."""
     if faults.batch_ns is None:
         return steps
     at_ns = steps[-1].at_ns or faults.batch_ns
-    return [Step(at_ns, Act.MARK, "", 0, "batch"), *(step._replace(at_ns=at_ns) for step in steps)]
+    return [ScriptStep(at_ns, Act.MARK, "", 0, "batch"), *(step._replace(at_ns=at_ns) for step in steps)]
 
 
-def _reordered(faults: Faults, turn_id: str, steps: list[Step]) -> list[Step]:
-    """Neighbours change places; their instants stay, so that the stream keeps its rhythm."""
+def _reordered(faults: Faults, turn_id: str, steps: list[ScriptStep]) -> list[ScriptStep]:
+    """Neighbours are swapped; their instants stay, so that the stream keeps its rhythm."""
     if not faults.reorder:
         return steps
     after = list(steps)
@@ -96,20 +96,20 @@ def _reordered(faults: Faults, turn_id: str, steps: list[Step]) -> list[Step]:
         if _may_swap(first, second) and faults.strikes("reorder", faults.reorder, turn_id, first.seq):
             after[index] = second._replace(at_ns=first.at_ns)
             after[index + 1] = first._replace(at_ns=second.at_ns)
-            after.insert(index + 2, Step(second.at_ns, Act.MARK, first.kind, first.seq, "reorder"))
+            after.insert(index + 2, ScriptStep(second.at_ns, Act.MARK, first.kind, first.seq, "reorder"))
             index += 2
         index += 1
     return after
 
 
-def _may_swap(first: Step, second: Step) -> bool:
+def _may_swap(first: ScriptStep, second: ScriptStep) -> bool:
     """Only neighbours whose order no rule but their numbers speaks of: not the ends, not the pair itself."""
     kinds = {first.kind, second.kind}
     whole = first.act is Act.EVENT and second.act is Act.EVENT
     return whole and not kinds & {STARTED, COMPLETED, ECHO} and kinds != {EXECUTING, EXECUTED}
 
 
-def _altered(faults: Faults, turn_id: str, step: Step) -> Iterator[Step]:
+def _altered(faults: Faults, turn_id: str, step: ScriptStep) -> Iterator[ScriptStep]:
     """One event after what happens to it alone: dropped, accompanied, padded, sent twice."""
     if step.act is not Act.EVENT:
         yield step
@@ -128,15 +128,15 @@ def _altered(faults: Faults, turn_id: str, step: Step) -> Iterator[Step]:
         yield step._replace(fault="duplicate")
 
 
-def _hit(faults: Faults, name: str, hit: Hit | None, turn_id: str, step: Step) -> bool:
+def _hit(faults: Faults, name: str, hit: Hit | None, turn_id: str, step: ScriptStep) -> bool:
     return hit is not None and hit.concerns(step.kind) and faults.strikes(name, hit.share, turn_id, step.seq)
 
 
-def _cut(faults: Faults, turn_id: str, steps: list[Step]) -> list[Step]:
+def _cut(faults: Faults, turn_id: str, steps: list[ScriptStep]) -> list[ScriptStep]:
     """The first half of the turn, then the close."""
     cut = faults.cut
     if cut is None or not faults.strikes("cut", cut.share, turn_id):
         return steps
     kept = steps[: len(steps) // 2]
     at_ns = kept[-1].at_ns if kept else steps[0].at_ns
-    return [*kept, Step(at_ns, Act.CLOSE, "", 0, "cut")]
+    return [*kept, ScriptStep(at_ns, Act.CLOSE, "", 0, "cut")]

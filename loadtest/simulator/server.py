@@ -1,6 +1,6 @@
 """The simulator's process: an agent backend on ``websockets``' asyncio server.
 
-It listens on loopback unless told otherwise, and then prints one line of JSON: ``{"ready": true,
+It listens on loopback by default, and then prints one line of JSON: ``{"ready": true,
 "port": ..., "pid": ..., "url": ..., "simulated": true}``.
 """
 
@@ -116,13 +116,13 @@ def _read_to_end(halt: Callable[[], None]) -> None:
 
 
 async def _freeze(simulation: Simulation, halt: Halt) -> None:
-    """Stand still as the fault asks: the whole process, as in a garbage collection that stops the world."""
+    """Freeze the whole process, as in a garbage collection that stops the world."""
     freeze = simulation.faults.freeze
     nth = 0
     while freeze is not None:
         nth += 1
         await asyncio.sleep(nth * freeze.every_ns / 1e9 - simulation.age_s())
-        simulation.tally.did("freeze", nth)
+        simulation.counters.did("freeze", nth)
         halt.at_once.wait(freeze.for_ns / 1e9)
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from loadtest.simulator.connection import SimulatedConnection
-from loadtest.simulator.counters import Tally
+from loadtest.simulator.counters import Counters
 from loadtest.simulator.events import Marks, turn_events
 from loadtest.simulator.faults import parse_faults
 from loadtest.simulator.options import Options
@@ -23,13 +23,13 @@ def _version() -> str:
 
 
 class Simulation:
-    """The state of one server from its start on. ``secret`` is the JWT secret; None: nothing is checked."""
+    """The state of one server from its start on. ``secret`` is the JWT secret; None: no token is checked."""
 
     def __init__(self, options: Options, secret: str | None) -> None:
         self.options = options
         self.secret = secret
         self.faults = parse_faults(options.faults, options.seed)
-        self.tally = Tally()
+        self.counters = Counters()
         self.kinds = turn_events(options.partials)
         self.name = f"loadtest-simulator/{_version()}"
         self.loop = asyncio.get_running_loop()
@@ -44,7 +44,7 @@ class Simulation:
         return self.loop.time() - self.started
 
     def is_cold(self) -> bool:
-        """Whether the start that the fault ``cold-start`` feigns is still going on."""
+        """Whether the start-up that the fault ``cold-start`` simulates is still going on."""
         cold_ns = self.faults.cold_start_ns
         return cold_ns is not None and self.age_s() * 1e9 < cold_ns
 
@@ -54,7 +54,7 @@ class Simulation:
         if limit is None or connection.claimed is not None:
             return True
         if self._identities[identity] >= limit:
-            self.tally.did("max-per-identity", connection.number, identity)
+            self.counters.did("max-per-identity", connection.number, identity)
             return False
         connection.claimed = identity
         self._identities[identity] += 1
@@ -101,5 +101,5 @@ class Simulation:
             "time": time.time(),
             "seed": self.options.seed,
             "faults": list(self.options.faults),
-            **self.tally.counters(),
+            **self.counters.as_dict(),
         }

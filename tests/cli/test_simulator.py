@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from loadtest.cli import main
-from loadtest.simulator.faults import FORMS
+from loadtest.simulator.faults import FAULT_OPTIONS
 from loadtest.simulator.options import Options, parse_options
 
 
@@ -50,7 +50,7 @@ def test_every_mistake_is_told_at_once(started: list[Options], capsys: pytest.Ca
 def test_the_help_lists_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulator", "--help"]) == 0
     told = capsys.readouterr().out
-    assert [name for name in FORMS if f"\n  {name}" not in told] == []
+    assert [name for name in FAULT_OPTIONS if f"\n  {name}" not in told] == []
 
 
 def test_it_serves_until_it_is_interrupted() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest.simulator.events import turn_events
-from loadtest.simulator.fault_options import Share
+from loadtest.simulator.fault_options import NumberAndShare
 from loadtest.simulator.faults import Faults, parse_faults
 from loadtest.simulator.script import make_script
 from tests.faults.rows import Row
@@ -59,7 +59,7 @@ def ends_early(row: Row) -> bool:
 
 def _share(faults: Faults, name: str) -> float:
     value = getattr(faults, {"cold-start": "cold_start_ns"}.get(name, name.replace("-", "_")), None)
-    return value.share if isinstance(value, Share) else 1.0
+    return value.share if isinstance(value, NumberAndShare) else 1.0
 
 
 def _on_connection(row: Row, faults: Faults, connection: int) -> list[Deed]:

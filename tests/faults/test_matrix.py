@@ -6,7 +6,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from benchmarks.page import MEASURING, read_table
-from loadtest.simulator.fault_options import FORMS
+from loadtest.simulator.fault_options import FAULT_OPTIONS
 from tests.faults.conftest import Look
 from tests.faults.foreseeing import foreseen
 from tests.faults.holding import differences
@@ -67,7 +67,7 @@ def test_without_a_fault_nothing_is_found(plan: Plan, look: Look) -> None:
 
 
 def test_every_fault_has_a_row() -> None:
-    assert {row.name for row in ROWS} | {"gap"} == set(FORMS)
+    assert {row.name for row in ROWS} | {"gap"} == set(FAULT_OPTIONS)
 
 
 def test_the_page_is_made_of_the_rows() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ConfigError
-from loadtest.keep.folder import checked_name, folder_name, make_folder, replacing
+from loadtest.keep.folder import checked_name, folder_name, make_folder
 
 NOON = datetime(2026, 11, 22, 12, 15, 30, 999_999, tzinfo=UTC)
 
@@ -47,15 +47,3 @@ def test_a_place_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) ->
     blocked.write_text("")
     with pytest.raises(ConfigError, match=r"results folder .*file.* cannot be written to"):
         make_folder(blocked / "results", "run")
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "run.json"
-    for text in ("old", "new"):
-        with replacing(path) as beside:
-            beside.write_text(text)
-    with pytest.raises(OSError, match="full"), replacing(path) as beside:  # noqa: PT012 - as a full disk would
-        beside.write_text("ne")
-        raise OSError("full")
-    assert path.read_text() == "new"
-    assert [each.name for each in tmp_path.iterdir()] == ["run.json"]

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.live.alerts import Message, Observation, State, delivered, due, failed, forget, step
-from loadtest.readiness.policy import Alerts, Route, Severity
+from loadtest.live.alerts import (
+    AlertState,
+    Message,
+    Observation,
+    delivered,
+    due,
+    failed,
+    forget,
+    observations,
+    step,
+)
+from loadtest.readiness.evidence import distribution, shares
+from loadtest.readiness.policy import SEVERITIES, Alerts, Route, Severity
+from tests.readiness.made import assessed, policy, up
 
 HOOK = Route("hook", "webhook", ("info", "warning", "critical"))
 BOSS = Route("boss", "email", ("critical",), escalated=True)
@@ -22,7 +35,7 @@ class Watcher:
     """Feeds one thing's severity into the state and collects what is sent, second by second."""
 
     def __init__(self, policy: Alerts = POLICY) -> None:
-        self.policy, self.state, self.now = policy, State(), 0.0
+        self.policy, self.state, self.now = policy, AlertState(), 0.0
         self.got: list[tuple[float, Message]] = []
 
     def see(self, severity: Severity | None, for_s: float = 1.0, *names: str) -> None:
@@ -120,7 +133,7 @@ def test_never_more_than_the_rate_and_none_is_lost() -> None:
 
 
 def test_what_did_not_arrive_is_tried_again_later_and_later() -> None:
-    state = State()
+    state = AlertState()
     step(state, [Observation("api", "api", "critical", "it broke")], 0, POLICY)
     waits = []
     now = 0.0
@@ -131,7 +144,6 @@ def test_what_did_not_arrive_is_tried_again_later_and_later() -> None:
         assert due(state, message.not_before - 0.1, POLICY) == []
         now = message.not_before
     assert waits == [5, 10, 20, 40, 80, 160, 300, 300, 300]
-    assert state.sent == []
 
 
 @pytest.mark.parametrize("restart_at", range(0, 130, 7))
@@ -141,7 +153,7 @@ def test_a_restart_neither_loses_nor_repeats(restart_at: int) -> None:
         for second in range(130):
             if second == restart:
                 watcher.state = msgspec.convert(
-                    json.loads(json.dumps(asdict(watcher.state))), State, strict=False
+                    json.loads(json.dumps(asdict(watcher.state))), AlertState, strict=False
                 )
             watcher.see("critical" if 10 <= second < 90 else None, 1, "api", "store")
         return watcher.told
@@ -158,8 +170,10 @@ def test_alerts_and_recoveries_alternate_and_the_rate_holds(course: list[Severit
     words = [word for _, word in watcher.told]
     assert words.count("RECOVERED") <= words.count("ALERT")
     assert not words or words[-1] == "RECOVERED"
-    times = [at for at, _ in watcher.got]
-    assert all(sum(start <= at < start + 10 for at in times) <= 3 for start in times)
+    for least in range(3):
+        times = [at for at, message in watcher.got if SEVERITIES.index(message.severity) >= least]
+        alone = [at for at, message in watcher.got if SEVERITIES.index(message.severity) == least]
+        assert all(sum(at - 10 < each <= at for each in times) <= 3 for at in alone)
 
 
 def test_the_end_is_told_to_who_was_told_of_it_at_its_worst_and_to_nobody_else() -> None:
@@ -188,7 +202,7 @@ def test_what_was_a_warning_for_long_is_not_escalated_the_moment_it_is_critical(
 def test_a_receiver_that_refuses_is_not_tried_more_often_than_the_rate_and_holds_up_no_other() -> None:
     dead = replace(HOOK, name="dead")
     rules = replace(POLICY, routes=(dead, HOOK), most=3, per_s=60)
-    state, tries, got = State(), list[float](), list[float]()
+    state, tries, got = AlertState(), list[float](), list[float]()
     for now in map(float, range(300)):
         step(state, [Observation(f"part {now:.0f}", "x", "critical", "it broke")] * (now < 6), now, rules)
         for message in due(state, now, rules):
@@ -210,3 +224,53 @@ def test_what_is_no_longer_looked_at_is_closed() -> None:
     assert watcher.got[-1][1].subject == "RECOVERED critical: api"
     assert "no longer in the policy" in watcher.got[-1][1].lines[0]
     assert watcher.state.incidents == {}
+
+
+def outbox(*messages: tuple[str, Severity]) -> AlertState:
+    state = AlertState()
+    state.outbox = [
+        Message(f"{number}", route, severity, "subject", [], float(number))
+        for number, (route, severity) in enumerate(messages)
+    ]
+    return state
+
+
+def test_the_rate_of_one_route_holds_up_no_other() -> None:
+    state = outbox(*[("chat", "warning")] * 4, ("mail", "warning"))
+    rules = replace(POLICY, most=2, per_s=60)
+    picked = due(state, 0, rules)
+    assert [message.route for message in picked] == ["chat", "chat", "mail"]
+    for message in picked:
+        delivered(state, message, 0)
+    assert due(state, 59, rules) == []
+    assert [message.route for message in due(state, 60, rules)] == ["chat", "chat"]
+
+
+def test_the_most_severe_message_goes_first_and_never_waits_behind_others() -> None:
+    state = outbox(("hook", "info"), ("hook", "info"), ("hook", "warning"), ("hook", "critical"))
+    rules = replace(POLICY, most=2, per_s=60)
+    first = due(state, 0, rules)
+    assert [message.severity for message in first] == ["critical", "warning"]
+    for message in first:
+        failed(state, message, 0)
+    late = outbox(("hook", "critical")).outbox
+    state.outbox += late
+    assert due(state, 1, rules) == late
+
+
+def test_a_state_kept_before_the_rate_was_per_route_is_read() -> None:
+    kept = {**asdict(AlertState()), "sent": [1.0], "tried": {"hook": [2.0]}}
+    del kept["tries"]
+    assert msgspec.convert(json.loads(json.dumps(kept)), AlertState, strict=False) == AlertState()
+
+
+def test_the_alert_that_a_part_is_down_comes_with_the_failure(tmp_path: Path) -> None:
+    measures = {**distribution("latency", [20.0] * 4, 16), **shares(4, 20)}
+    issue = "16 of 20 tries failed, the last: HTTP status 503"
+    api = replace(up(), measures=measures, issues=(issue,), error="status")
+    found = assessed(policy(tmp_path), api=api, store=up("ping"), extra=up("connect"))
+    state = AlertState()
+    step(state, observations(found), 0, POLICY)
+    (message,) = due(state, 0, POLICY)
+    assert message.subject.startswith("ALERT critical: api down")
+    assert "HTTP status 503" in message.lines[0]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ConfigError
-from loadtest.live.alert_state import load, only_one
 from loadtest.live.alerts import Message
 from loadtest.live.notifiers import DeliveryError
 from loadtest.live.watch import Watch
+from loadtest.live.watch_state import load, only_one
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.policy import Policy
 from tests.end_to_end.running import wait_until
@@ -32,7 +32,7 @@ verify_after = "5s"
 
 
 class World:
-    """A system whose parts are up or down as told, and receivers that get or refuse."""
+    """A system whose components are up or down as told, and receivers that get or refuse."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.now, self.broken = folder, 1000.0, set[str]()
@@ -47,7 +47,7 @@ class World:
     def watch(self) -> Watch:
         self.going: dict[str, float] = {}
         return Watch(
-            self.policy, self.folder / "results", {}, asker=self, clock=lambda: self.now, send=self.send
+            self.policy, self.folder / "results", {}, prober=self, clock=lambda: self.now, send=self.send
         )
 
     @property
@@ -146,7 +146,7 @@ def test_a_remedy_is_told_not_run_and_stands_in_the_audit_log(tmp_path: Path) ->
     assert "dry run" in entry["said"]
     assert [json.loads(line)["step"] for line in lines[1:2]] == ["did not help"]
     asked = [at - 1000 for at, names in world.asked if "api" in names]
-    assert asked[:3] == [0, 60, 65], "the part is asked again to see whether the remedy helped"
+    assert asked[:3] == [0, 60, 65], "the component is asked again to see whether the remedy helped"
 
 
 def test_a_remedy_that_is_no_dry_run_runs_only_when_told_to(tmp_path: Path) -> None:
@@ -235,12 +235,12 @@ def test_a_disk_that_is_full_ends_no_watch_and_loses_no_alert(
     watch.said = told.append
     world.go(watch, 10)
     for place in (
-        "live.alert_state.save",
+        "live.watch_state.save",
         "readiness.history.History.note",
         "readiness.history.History.keep",
     ):
         monkeypatch.setattr(f"loadtest.{place}", full)
-    monkeypatch.setattr("loadtest.live.alert_state.audit", full)
+    monkeypatch.setattr("loadtest.live.watch_state.audit", full)
     world.broken = {"api"}
     world.go(watch, 120)
     assert [subject.split()[0] for subject in world.got] == ["ALERT"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loadtest.readiness.assessment import assess
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.evidence import Evidence, Measure, distribution, shares
 from loadtest.readiness.policy import Policy
 from loadtest.readiness.policy_file import load_policy
-from loadtest.readiness.score import Before
+from loadtest.readiness.system_health import Before
+from loadtest.readiness.verdict import assess
 
 NOW = 1_757_160_000.0
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from loadtest.readiness.assessment import assess
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.evidence import Evidence, distribution, shares
 from loadtest.readiness.policy_file import load_policy
 from loadtest.readiness.probe import ContainersProbe, JunitProbe
 from loadtest.readiness.probes.containers import probe_containers
-from loadtest.readiness.probes.probe_context import Around
+from loadtest.readiness.probes.probe_context import ProbeContext
 from loadtest.readiness.probes.tests import probe_tests
+from loadtest.readiness.verdict import assess
 from tests.readiness.made import NOW
 
 POLICY = """# May the platform of 2025-09-06 be released?
@@ -133,7 +133,7 @@ def original(folder: Path) -> Assessment:
     for name in ("junit.xml", "ps.json"):
         os.utime(folder / name, (NOW, NOW))
     policy = load_policy(folder / "policy.toml")
-    around = Around(folder, {}, folder, 1e18)
+    context = ProbeContext(folder, {}, folder, 1e18)
     latencies = [100.0 + n for n in range(20)]
     found = {
         "auth": Evidence("answered", "20 of 20 answered, latency 100 ms to 119 ms", NOW, "",
@@ -141,7 +141,7 @@ def original(folder: Path) -> Assessment:
                          ("GET http://127.0.0.1:8081/health", "uptime_seconds = 2373")),
         "backend": Evidence("failed", "127.0.0.1:8000 refused the connection", NOW, "refused", shares(0, 2)),
         "database": Evidence("failed", "PostgreSQL cannot be reached", NOW, "refused"),
-        "websocket": probe_tests(JunitProbe(("junit.xml",), 34), around),
-        "docker": probe_containers(ContainersProbe("ps.json", None, ("auth", "backend")), around),
+        "websocket": probe_tests(JunitProbe(("junit.xml",), 34), context),
+        "docker": probe_containers(ContainersProbe("ps.json", None, ("auth", "backend")), context),
     }  # fmt: skip
     return assess(policy, found, id="20250906T120000Z", at=NOW, took_s=3.0)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.keep.plain import json_text
-from loadtest.readiness.assessment_data import Assessment, from_plain
-from loadtest.readiness.evidence import Evidence, Measure
+from loadtest.keep.json import json_text
+from loadtest.readiness.assessment import Assessment, from_plain
+from loadtest.readiness.evidence import Evidence, Measure, distribution, shares
 from loadtest.readiness.history import failures_before, summary
 from loadtest.readiness.policy import Policy
 from tests.readiness.made import NOW, SMALL, assessed, down, policy, unasked, up
@@ -114,10 +114,73 @@ def test_five_failures_in_a_row_pull_the_trigger(small: Policy) -> None:
     assert judged(small, 9).figures["failures.in_a_row"].value == 0
 
 
-def test_old_evidence_lowers_the_confidence(small: Policy) -> None:
-    found = judged(small, at=NOW + 600)
+def test_evidence_that_ages_until_its_part_is_probed_again_lowers_the_confidence(tmp_path: Path) -> None:
+    seldom = policy(tmp_path, SMALL.replace("[components.api]", 'every = "10m"\n[components.api]'))
+    found = judged(seldom, at=NOW + 600)
     assert found.confidence.value == pytest.approx(0.5)
     assert found.components[0].freshness == pytest.approx(0.5)
+    late = judged(seldom, at=NOW + 616)
+    assert (late.verdict, late.components[0].status) == ("INCONCLUSIVE", "unknown")
+
+
+@pytest.mark.parametrize("probe", ['probe = "tests"\nfiles = ["junit.xml"]',
+                                   'probe = "containers"\nfile = "ps.json"\nservices = ["api"]'])  # fmt: skip
+def test_a_file_older_than_its_fresh_meets_no_criterion(tmp_path: Path, probe: str) -> None:
+    text = f"""[components.a]
+{probe}
+priority = "optional"
+every = "1h"
+fresh = "10m"
+[[criteria]]
+component = "a"
+[[criteria]]
+component = "a"
+measure = "{"passed" if "tests" in probe else "running"}.ratio"
+expect = ">= 90%"
+"""
+    name = "passed.ratio" if "tests" in probe else "running.ratio"
+    good = Evidence("answered", "all well", NOW, measures={name: Measure(1.0, "ratio", 9)})
+    read = policy(tmp_path, text)
+    assert assessed(read, at=NOW + 600, a=good).verdict == "GO"
+    stale = assessed(read, at=NOW + 601, a=good)
+    assert stale.verdict == "INCONCLUSIVE"
+    assert [each.outcome for each in stale.criteria] == ["unknown", "unknown"]
+    assert "is 10 min 1 s old, older than the 10 min for which it counts" in stale.criteria[0].reason
+
+
+def test_every_number_carries_the_age_of_its_oldest_evidence(small: Policy) -> None:
+    found = judged(small, at=NOW + 120, store=up("ping", at=NOW + 100))
+    assert [each.age_s for each in found.criteria] == [120, 20]
+    assert {each.age_s for each in found.figures.values()} == {120}
+    assert {each.age_s for each in (*found.gates, *found.triggers, found.confidence)} == {120}
+
+
+def test_the_default_levels_hold_where_the_policy_says_nothing_and_the_share_was_measured(
+    tmp_path: Path,
+) -> None:
+    def levels(more: str) -> list[tuple[str, str]]:
+        text = f'[components.a]\nprobe = "websocket"\nscenario = "agent-burst"\n{more}'
+        return [
+            (each.measure, each.warn.expression)
+            for each in policy(tmp_path, text).components[0].levels
+            if each.warn
+        ]
+
+    assert levels("") == [("answered.ratio", "< 95%")]
+    assert levels('levels = { "answered.ratio" = { warn = "< 90%" } }') == [("answered.ratio", "< 90%")]
+    assert levels('levels = { "turns.complete.ratio" = { warn = "< 80%" } }') == [
+        ("turns.complete.ratio", "< 80%")
+    ]
+    nothing_tried = Evidence("answered", "ran", NOW)
+    text = '[components.a]\nprobe = "websocket"\nscenario = "agent-burst"\n'
+    assert assessed(policy(tmp_path, text), a=nothing_tried).components[0].levels == ()
+
+
+def test_what_is_above_every_limit_survives_json(small: Policy) -> None:
+    broken = dataclasses.replace(up(), measures={**distribution("latency", [1.0], 19), **shares(1, 20)})
+    found = judged(small, api=broken)
+    assert found.components[0].status == "down"
+    assert from_plain(json.loads(json_text(found.plain()))) == found
 
 
 def test_where_nothing_is_known_no_number_is_made_up(small: Policy) -> None:
@@ -195,14 +258,15 @@ required = false
 """
     found = assessed(policy(tmp_path, text), a=unasked())
     assert (found.verdict, found.exit_code) == ("INCONCLUSIVE", 4)
-    assert found.blockers[0].text == "none of 1 parts is known"
+    assert found.blockers[0].text == "none of 1 components is known"
     assert assessed(policy(tmp_path, text), a=up("connect")).verdict == "GO"
 
 
 @pytest.mark.parametrize(
-    ("age_s", "said"), [(3001, "is 50 min 1 s old, more than 10 times the 5 min"), (-3600, "in the future")]
+    ("age_s", "said"),
+    [(301, "is 5 min 1 s old, older than the 5 min for which it counts"), (-3600, "in the future")],
 )
-def test_evidence_that_is_far_too_old_or_dated_wrongly_says_nothing(
+def test_evidence_that_is_too_old_or_dated_wrongly_says_nothing(
     small: Policy, age_s: float, said: str
 ) -> None:
     found = judged(small, store=up("ping", at=NOW - age_s))
@@ -216,7 +280,7 @@ def test_an_unknown_part_neither_counts_as_a_failure_nor_ends_their_row(small: P
     found = judged(small, 7, api=unasked())
     row = found.figures["failures.in_a_row"]
     assert (row.value, row.low, row.high) == (0, 0, 8)
-    assert "7 before; a critical part is unknown now" in row.arithmetic
+    assert "7 before; a critical component is unknown now" in row.arithmetic
     assert (found.verdict, found.triggers[1].outcome) == ("INCONCLUSIVE", "not triggered")
     assert "between 0 and 8" in found.triggers[1].note
     assert failures_before([summary(found)]) == 7

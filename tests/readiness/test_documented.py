@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from loadtest.readiness.facts import FACTS
-from loadtest.readiness.policy import MEASURES
+from loadtest.readiness.policy import FACTS, MEASURES
 from tests.readiness.made import policy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "readiness.md").read_text("utf-8")

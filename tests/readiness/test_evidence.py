@@ -1,11 +1,11 @@
-"""What a measurement says of a promise, also where only a bound is known."""
+"""What a measurement says of an objective, also where only a bound is known."""
 
 from __future__ import annotations
 
 import pytest
 
 from loadtest.readiness.evidence import Measure, keeps
-from loadtest.readiness.objectives import parse_promise
+from loadtest.readiness.objectives import parse_objective
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from loadtest.readiness.objectives import parse_promise
     ],
 )
 def test_a_promise_is_kept_missed_or_not_told(measure: Measure, told: object) -> None:
-    assert keeps(parse_promise("< 100ms", "ms"), measure) is told
+    assert keeps(parse_objective("< 100ms", "ms"), measure) is told

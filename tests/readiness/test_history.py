@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ConfigError
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.history import History, changes, failures_before, summary, trend
 from loadtest.readiness.policy import Policy
 from tests.readiness.made import NOW, SMALL, assessed, down, policy, up
@@ -101,7 +101,7 @@ def test_what_changed_is_told_the_policy_included(small: Policy, tmp_path: Path)
         "overall health: 100 % → 57.1 %",
         "api: healthy → down (refused the connection)",
         "more: new, healthy",
-        "extra: no longer asked",
+        "extra: no longer in the policy",
         "fast: met → missed",
         'policy functions.chat.users: "90%" → "80%"',
     ):

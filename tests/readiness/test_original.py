@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.telling import tell
 from loadtest.readiness.views.text import text
 from tests.readiness.original import original
@@ -20,7 +20,7 @@ def test_it_is_no_go_for_what_was_measured(found: Assessment) -> None:
     kinds = [blocker.kind for blocker in found.blockers]
     assert kinds == ["part", "part", "criterion", "criterion", "criterion", "trigger", "trigger", "trigger"]
     assert found.why == (
-        "8 blockers: 2 critical parts are down, 3 criteria are missed, 3 rollback triggers are pulled"
+        "8 blockers: 2 critical components are down, 3 criteria are missed, 3 rollback triggers are pulled"
     )
 
 
@@ -74,7 +74,10 @@ def test_each_trigger_says_whether_it_is_pulled_and_why(found: Assessment) -> No
         "five failures in a row": "not triggered",
     }
     critical = found.triggers[0]
-    assert (critical.measured, critical.note) == ("2", "unknown parts could change this: between 2 and 3")
+    assert (critical.measured, critical.note) == (
+        "2",
+        "unknown components could change this: between 2 and 3",
+    )
 
 
 def test_confidence_is_computed_from_what_is_known(found: Assessment) -> None:

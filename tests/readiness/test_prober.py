@@ -13,8 +13,8 @@ from loadtest.readiness import prober
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.policy import MEASURES
 from loadtest.readiness.probe_file import _READERS
-from loadtest.readiness.prober import PROBES, ask_all, redacted
-from loadtest.readiness.probes.probe_context import Around, ProbeError
+from loadtest.readiness.prober import PROBES, probe_all, redacted
+from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError
 from tests.readiness.made import policy
 
 SECRET = "k9-very-secret-4711"
@@ -78,12 +78,12 @@ def test_a_probe_that_ends_by_itself_and_does_not_is_our_fault(
     monkeypatch.setattr(prober, "GRACE_S", 0.0)
     release = threading.Event()
 
-    def hang(_: object, __: Around) -> Evidence:
+    def hang(_: object, __: ProbeContext) -> Evidence:
         release.wait(20)
         return Evidence("answered", "late", 0.0)
 
     text = f'[components.part]\nprobe = "{kind}"\ntimeout = "20ms"\n{KINDS[kind]}\n'
-    found = ask_all(policy(tmp_path, text), tmp_path, environ={}, probes={kind: hang})["part"]
+    found = probe_all(policy(tmp_path, text), tmp_path, environ={}, probes={kind: hang})["part"]
     release.set()
     assert (found.outcome, found.said) == (outcome, "no answer within 0.02 s")
 
@@ -94,19 +94,19 @@ def test_the_cut_of_a_late_probe_is_not_taken_for_the_part_breaking_off(
     monkeypatch.setattr(prober, "GRACE_S", 0.0)
     cut = threading.Event()
 
-    def waits(_: object, around: Around) -> Evidence:
+    def waits(_: object, context: ProbeContext) -> Evidence:
         thread = threading.current_thread()
 
         def end() -> None:
             cut.set()
             thread.join(20)
 
-        around.held.append(end)
+        context.held.append(end)
         cut.wait(20)
         raise ProbeError("closed", "broke off")
 
     text = '[components.part]\nprobe = "tcp"\ntimeout = "20ms"\n' + KINDS["tcp"] + "\n"
-    found = ask_all(policy(tmp_path, text), tmp_path, environ={}, probes={"tcp": waits})["part"]
+    found = probe_all(policy(tmp_path, text), tmp_path, environ={}, probes={"tcp": waits})["part"]
     assert (found.outcome, found.error) == ("failed", "timeout")
 
 

@@ -1,4 +1,4 @@
-"""All views say the same: verdict, every part, every number; and stay whole with hostile words in them."""
+"""All views say the same: verdict, every component, every number; hostile words in them do no harm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.every import VIEWS, view
 from loadtest.readiness.views.telling import tell
 from loadtest.readiness.views.text import text

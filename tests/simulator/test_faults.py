@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.errors import ConfigError
-from loadtest.simulator.chance import Distribution
+from loadtest.simulator.distribution import Distribution
 from loadtest.simulator.events import CONTENT
-from loadtest.simulator.fault_options import Freeze, Hit, Share
-from loadtest.simulator.faults import FORMS, Faults, parse_faults
+from loadtest.simulator.fault_options import Freeze, Hit, NumberAndShare
+from loadtest.simulator.faults import FAULT_OPTIONS, Faults, parse_faults
 
 MS = 1_000_000
 
@@ -30,17 +30,17 @@ def test_without_faults_nothing_strikes() -> None:
 
 
 def test_every_promised_fault_exists() -> None:
-    assert set(CONTRACT.split()) <= set(FORMS)
+    assert set(CONTRACT.split()) <= set(FAULT_OPTIONS)
 
 
 @pytest.mark.parametrize(
     ("text", "field", "value"),
     [
-        ("refuse", "refuse", Share(403, 1.0)),
-        ("refuse=429,25%", "refuse", Share(429, 0.25)),
-        ("close-after-accept=4001", "close_after_accept", Share(4001, 1.0)),
-        ("close-after-accept=1006,0.5", "close_after_accept", Share(1006, 0.5)),
-        ("invalid-close-code", "invalid_close_code", Share(401, 1.0)),
+        ("refuse", "refuse", NumberAndShare(403, 1.0)),
+        ("refuse=429,25%", "refuse", NumberAndShare(429, 0.25)),
+        ("close-after-accept=4001", "close_after_accept", NumberAndShare(4001, 1.0)),
+        ("close-after-accept=1006,0.5", "close_after_accept", NumberAndShare(1006, 0.5)),
+        ("invalid-close-code", "invalid_close_code", NumberAndShare(401, 1.0)),
         ("auth-after-accept", "auth_after_accept", 1008),
         ("ack-only", "ack_only", True),
         ("drop=0.05", "drop", Hit(0.05, CONTENT)),
@@ -58,14 +58,14 @@ def test_every_promised_fault_exists() -> None:
         ("lose-before-ready", "lose_before_ready_ns", 500 * MS),
         ("max-per-identity=5", "max_per_identity", 5),
         ("cold-start=1s", "cold_start_ns", 1000 * MS),
-        ("cut=0.1", "cut", Share(1011, 0.1)),
-        ("cut=0.1,1006", "cut", Share(1006, 0.1)),
+        ("cut=0.1", "cut", NumberAndShare(1011, 0.1)),
+        ("cut=0.1,1006", "cut", NumberAndShare(1006, 0.1)),
         ("blackhole=0.1", "blackhole", 0.1),
         ("huge=64KiB", "huge_bytes", 65_536),
         ("huge=1MB", "huge_bytes", 1_000_000),
         ("no-pong", "no_pong", True),
         ("unpaired=0.1", "unpaired", 0.1),
-        ("stall=2s,0.5", "stall", Share(2000 * MS, 0.5)),
+        ("stall=2s,0.5", "stall", NumberAndShare(2000 * MS, 0.5)),
         ("rate-limit=100", "rate_limit", 100),
         ("no-seq", "no_seq", True),
     ],
@@ -76,7 +76,7 @@ def test_a_fault_is_read(text: str, field: str, value: Any) -> None:
 
 def test_every_fault_of_the_list_is_read_above() -> None:
     marks = test_a_fault_is_read.pytestmark[0].args[1]
-    assert {text.partition("=")[0] for text, *_ in marks} == set(FORMS)
+    assert {text.partition("=")[0] for text, *_ in marks} == set(FAULT_OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,15 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert len(caught.value.problems) == 3
 
 
-@given(st.lists(st.text() | st.sampled_from([form.usage for form in FORMS.values()]), max_size=3))
+@given(st.lists(st.text() | st.sampled_from([form.usage for form in FAULT_OPTIONS.values()]), max_size=3))
 def test_any_text_is_a_fault_or_a_mistake_of_the_user(texts: list[str]) -> None:
     with suppress(ConfigError):
         assert isinstance(parse_faults(texts), Faults)
 
 
-@given(st.sampled_from(sorted(FORMS)), st.text(alphabet="0123456789.,:%msuexpbiodalnfrKMB", max_size=20))
+@given(
+    st.sampled_from(sorted(FAULT_OPTIONS)), st.text(alphabet="0123456789.,:%msuexpbiodalnfrKMB", max_size=20)
+)
 def test_any_value_is_read_or_a_mistake_of_the_user(name: str, value: str) -> None:
     with suppress(ConfigError):
         assert isinstance(parse_faults([f"{name}={value}"]), Faults)
@@ -163,3 +165,24 @@ def test_every_altering_fault_is_known_to_alter() -> None:
     }
     altering |= {"batch", "cut=0.1", "blackhole=0.1", "huge=1KiB", "unpaired=0.1", "stall=1s"}
     assert {text for text in honest | altering if parse_faults([text]).alters_turns} == altering
+
+
+def test_draws_are_known_so_that_they_are_the_same_everywhere() -> None:
+    faults = parse_faults([], seed=1)
+    drawn = [round(faults.chance("drop", "run-7", seq), 6) for seq in range(3)]
+    assert drawn == [0.519908, 0.177613, 0.941357]
+
+
+def test_seed_name_and_thing_all_matter() -> None:
+    one, two = (parse_faults([], seed=seed) for seed in (1, 2))
+    assert (
+        len(
+            {
+                one.chance("drop", "a"),
+                two.chance("drop", "a"),
+                one.chance("leak", "a"),
+                one.chance("drop", "b"),
+            }
+        )
+        == 4
+    )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from loadtest.simulator.events import ECHO, turn_events
 from loadtest.simulator.faults import Faults, parse_faults
-from loadtest.simulator.script import Act, Step, make_script
+from loadtest.simulator.script import Act, ScriptStep, make_script
 
 MS = 1_000_000
 KINDS = turn_events(2)
@@ -37,16 +37,18 @@ some_faults = st.lists(
 )
 
 
-def sent(steps: list[Step]) -> list[tuple[int, str]]:
+def sent(steps: list[ScriptStep]) -> list[tuple[int, str]]:
     """What the client sees of its own turn: numbers and kinds, in order."""
     return [(step.seq, step.kind) for step in steps if step.act in {Act.EVENT, Act.HUGE}]
 
 
-def struck(steps: list[Step], fault: str) -> int:
+def struck(steps: list[ScriptStep], fault: str) -> int:
     return sum(step.fault == fault for step in steps)
 
 
-def script(*faults: str, turn: str = "run-1", seed: int = 1, kinds: tuple[str, ...] = KINDS) -> list[Step]:
+def script(
+    *faults: str, turn: str = "run-1", seed: int = 1, kinds: tuple[str, ...] = KINDS
+) -> list[ScriptStep]:
     return make_script(parse_faults(faults, seed), turn, kinds)
 
 
@@ -135,13 +137,13 @@ def test_a_tool_that_never_completes_leaves_no_gap_in_the_numbers() -> None:
 
 
 def test_a_blackhole_says_nothing() -> None:
-    assert script("blackhole=1") == [Step(0, Act.MARK, "", 0, "blackhole")]
+    assert script("blackhole=1") == [ScriptStep(0, Act.MARK, "", 0, "blackhole")]
 
 
 def test_a_cut_comes_after_half_of_the_turn() -> None:
     steps = script("cut=1", "gap=1ms")
     assert sent(steps) == HONEST[:3]
-    assert steps[-1] == Step(2 * MS, Act.CLOSE, "", 0, "cut")
+    assert steps[-1] == ScriptStep(2 * MS, Act.CLOSE, "", 0, "cut")
 
 
 def test_delay_comes_before_the_first_event_and_gaps_between() -> None:

@@ -16,11 +16,11 @@ from typing import IO
 
 from loadtest.readiness.evidence import Evidence, Measure, distribution
 from loadtest.readiness.probe import CommandProbe
-from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
 LARGEST_OUTPUT = 1024 * 1024
 MOST_OUTPUT = 64 * 1024 * 1024
-"""Of what a program writes the first part is read; one that writes more than the other is ended."""
+"""Only so many bytes of a program's output are read; a program that writes more than the other is ended."""
 LOOK_S = 0.1
 
 _GOING: set[subprocess.Popen[bytes]] = set()
@@ -28,7 +28,7 @@ SHOWN_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProgramResult:
     """A program that has ended by itself; ``pid`` was the number of its process."""
 
     code: int
@@ -52,13 +52,13 @@ def run_program(
     environ: Mapping[str, str] | None = None,
     *,
     leaves: bool = False,
-) -> Ended:
+) -> ProgramResult:
     """Run a program without a shell, in a session of its own; at the end of its time all of that is killed.
 
     What it started and left behind is killed when it ends, unless it ``leaves`` something on purpose.
 
     Raises:
-        UnaskedError: there is no such program.
+        NotProbedError: there is no such program.
         ProbeError: it did not end in time, or wrote without end.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -69,7 +69,7 @@ def run_program(
             )  # fmt: skip
         except OSError as error:
             said = f"the program {command[0]} cannot be started: {error.strerror}"
-            raise UnaskedError("tool", said) from None
+            raise NotProbedError("tool", said) from None
         code = None
         _GOING.add(child)
         try:
@@ -84,12 +84,12 @@ def run_program(
         for file in (out, err):
             file.seek(0)
             texts.append(file.read(LARGEST_OUTPUT).decode("utf-8", "replace"))
-    return Ended(code, texts[0], texts[1], child.pid)
+    return ProgramResult(code, texts[0], texts[1], child.pid)
 
 
 @atexit.register
 def _end_all() -> None:
-    """At the end of this process nothing that it had asked goes on, such as a run against a target."""
+    """When this process ends, no program that it started goes on, such as a run against a target."""
     for child in list(_GOING):
         with suppress(OSError):
             os.killpg(child.pid, signal.SIGKILL)
@@ -117,19 +117,19 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def probe_command(probe: CommandProbe, around: Around) -> Evidence:
+def probe_command(probe: CommandProbe, context: ProbeContext) -> Evidence:
     """The command run once; its exit code says how it went."""
-    command = [around.filled(word) for word in probe.command]
-    begun = around.clock()
-    ended = run_program(command, around.folder, around.left_s(1e9), around.environ)
-    took = (around.clock() - begun) * 1000
+    command = [context.filled(word) for word in probe.command]
+    begun = context.clock()
+    ended = run_program(command, context.folder, context.left_s(1e9), context.environ)
+    took = (context.clock() - begun) * 1000
     measures = {**distribution("took", [took]), "exit_code": Measure(ended.code, "count", 1)}
     lines = (f"{command[0]} ended with {ended.code}", *ended.last_words)
     if ended.code not in probe.exit_codes:
         last = f": {ended.last_words[-1]}" if ended.last_words else ""
         said = f"{command[0]} ended with {ended.code}{last}"
-        return Evidence("failed", said, around.wall(), "exit", measures, lines, samples=(took,))
+        return Evidence("failed", said, context.wall(), "exit", measures, lines, samples=(took,))
     if probe.contains and probe.contains not in ended.out:
         said = f'{command[0]} did not write "{probe.contains}"'
-        return Evidence("failed", said, around.wall(), "answer", measures, lines, samples=(took,))
-    return Evidence("answered", lines[0], around.wall(), "", measures, lines, samples=(took,))
+        return Evidence("failed", said, context.wall(), "answer", measures, lines, samples=(took,))
+    return Evidence("answered", lines[0], context.wall(), "", measures, lines, samples=(took,))

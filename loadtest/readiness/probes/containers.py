@@ -11,7 +11,7 @@ from typing import Any
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import ContainersProbe
 from loadtest.readiness.probes.command import run_program
-from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
 LARGEST_FILE = 16 * 1024 * 1024
 PULL = re.compile(
@@ -105,37 +105,39 @@ def _whole(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def probe_containers(probe: ContainersProbe, around: Around) -> Evidence:
+def probe_containers(probe: ContainersProbe, context: ProbeContext) -> Evidence:
     """Every service that should run, held against the listing."""
-    text, at, source = _listing(probe, around)
+    text, at, source = _listing(probe, context)
     try:
         containers = read_listing(text)
     except (ValueError, RecursionError) as error:
-        raise UnaskedError("tool", f"the listing cannot be read: {str(error)[:120]}") from None
+        raise NotProbedError("tool", f"the listing cannot be read: {str(error)[:120]}") from None
     return _evidence(probe.services, containers, at, source)
 
 
-def _listing(probe: ContainersProbe, around: Around) -> tuple[str, float, str]:
+def _listing(probe: ContainersProbe, context: ProbeContext) -> tuple[str, float, str]:
     if probe.file is not None:
-        path = around.path(probe.file)
+        path = context.path(probe.file)
         try:
             if path.stat().st_size > LARGEST_FILE:
-                raise UnaskedError("tool", f"{path.name} is larger than 16 MiB")
+                raise NotProbedError("tool", f"{path.name} is larger than 16 MiB")
             return path.read_text("utf-8", "replace"), path.stat().st_mtime, f"the file {path.name}"
         except OSError as error:
-            raise UnaskedError("tool", f"the listing {path.name} cannot be read: {error.strerror}") from None
+            raise NotProbedError(
+                "tool", f"the listing {path.name} cannot be read: {error.strerror}"
+            ) from None
     project = ["--project-name", probe.project] if probe.project else []
     command = ["docker", "compose", *project, "ps", "--all", "--format", "json"]
     try:
-        ended = run_program(command, around.folder, around.left_s(1e9), around.environ)
-    except UnaskedError:
+        ended = run_program(command, context.folder, context.left_s(1e9), context.environ)
+    except NotProbedError:
         raise
     except ProbeError as error:
-        raise UnaskedError("tool", f"the container engine did not answer: {error}") from None
+        raise NotProbedError("tool", f"the container engine did not answer: {error}") from None
     if ended.code:
         last = ended.last_words[-1] if ended.last_words else "no reason given"
-        raise UnaskedError("tool", f"docker compose ps ended with {ended.code}: {last}")
-    return ended.out, around.wall(), "docker compose ps"
+        raise NotProbedError("tool", f"docker compose ps ended with {ended.code}: {last}")
+    return ended.out, context.wall(), "docker compose ps"
 
 
 def _evidence(services: Sequence[str], containers: Sequence[Container], at: float, source: str) -> Evidence:

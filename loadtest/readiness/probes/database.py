@@ -6,13 +6,14 @@ import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from loadtest.readiness.evidence import Evidence, distribution
 from loadtest.readiness.probe import DatabaseProbe
-from loadtest.readiness.probes.probe_context import Around, ProbeError, Tries, UnaskedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
 
 CREDENTIAL = (
     "password authentication failed",
@@ -25,84 +26,79 @@ CREDENTIAL = (
 READ_ONLY = "readonly database"
 """What SQLite says to a query that would write: the probe opens it to read only."""
 
-Once = Callable[[], tuple[float, float]]
-"""One sample: milliseconds to connect, and of the query."""
+Once = Callable[[list[float]], float]
+"""One sample: milliseconds of the query; those it took to connect are added to the list."""
 
 
-def probe_database(probe: DatabaseProbe, around: Around) -> Evidence:
+def probe_database(probe: DatabaseProbe, context: ProbeContext) -> Evidence:
     """Each sample opens a connection, runs the query and closes it again."""
-    url = around.filled_url(probe.url)
-    once = _sqlite(url, probe, around) if url.startswith("sqlite:") else _postgresql(url, probe, around)
+    url = context.filled_url(probe.url)
+    once = _sqlite(url, probe, context) if url.startswith("sqlite:") else _postgresql(url, probe, context)
     connects: list[float] = []
 
-    def take() -> float:
-        connect, query = once()
-        connects.append(connect)
-        return query
-
-    tries = Tries("query", probe.samples, around)
-    tries.take(take)
+    tries = Tries("query", probe.samples, context)
+    tries.take(lambda: once(connects))
     where = urlsplit(url)
     name = f"{where.scheme} at {where.netloc.rpartition('@')[2] or where.path.rpartition('/')[2]}"
     evidence = tries.evidence(f"{probe.query} on {name}")
-    measures = {**evidence.measures, **(distribution("connect", connects) if connects else {})}
-    return Evidence(
-        evidence.outcome, evidence.said, evidence.at, evidence.error, measures,
-        evidence.lines, evidence.issues, evidence.samples,
-    )  # fmt: skip
+    failed = len(tries.samples) - len(connects)
+    return replace(evidence, measures={**evidence.measures, **distribution("connect", connects, failed)})
 
 
-def _sqlite(url: str, probe: DatabaseProbe, around: Around) -> Once:
-    path: Path = around.path(unquote(url.partition(":")[2].removeprefix("//").removeprefix("/") or "missing"))
+def _sqlite(url: str, probe: DatabaseProbe, context: ProbeContext) -> Once:
+    path: Path = context.path(
+        unquote(url.partition(":")[2].removeprefix("//").removeprefix("/") or "missing")
+    )
     if url.startswith("sqlite:////"):
         path = Path("/" + unquote(url.removeprefix("sqlite:////")))
 
-    def once() -> tuple[float, float]:
+    def once(connects: list[float]) -> float:
         if not path.is_file():
             raise ProbeError("missing file", f"there is no database file {path.name}")
-        begun = around.clock()
+        begun = context.clock()
         try:
             # Read only: a probe must not create a database that was missing.
             with closing(
-                sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=around.left_s())
+                sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=context.left_s())
             ) as db:
-                connected = around.clock()
-                db.set_progress_handler(lambda: around.over, 10_000)
+                connected = context.clock()
+                connects.append((connected - begun) * 1000)
+                db.set_progress_handler(lambda: context.over, 10_000)
                 db.execute(probe.query).fetchall()
-                done = around.clock()
+                done = context.clock()
         except sqlite3.Error as error:
             if "interrupted" in str(error):
                 raise ProbeError("timeout", "the query did not end in time") from None
             if READ_ONLY in str(error):
-                raise UnaskedError("policy", f"the query must only read: {error}") from None
+                raise NotProbedError("policy", f"the query must only read: {error}") from None
             raise ProbeError("query", f"the query failed: {error}") from None
-        return (connected - begun) * 1000, (done - connected) * 1000
+        return (done - connected) * 1000
 
     return once
 
 
-def _postgresql(url: str, probe: DatabaseProbe, around: Around) -> Once:
+def _postgresql(url: str, probe: DatabaseProbe, context: ProbeContext) -> Once:
     try:
         import psycopg
     except ImportError:
         said = 'the driver psycopg is not installed: pip install "psycopg[binary]"'
-        raise UnaskedError("driver", said) from None
+        raise NotProbedError("driver", said) from None
 
-    def once() -> tuple[float, float]:
-        begun = around.clock()
+    def once(connects: list[float]) -> float:
+        begun = context.clock()
         try:
-            with psycopg.connect(url, connect_timeout=max(2, round(around.left_s()))) as db:
-                connected = around.clock()
-                around.held.append(lambda: _hang_up(db.fileno()))
+            with psycopg.connect(url, connect_timeout=max(2, round(context.left_s()))) as db:
+                connects.append((context.clock() - begun) * 1000)
+                context.held.append(lambda: _hang_up(db.fileno()))
                 # Of this transaction only: behind a pooler the session is shared with others.
                 db.read_only = True
-                db.execute(_as_query(f"SET LOCAL statement_timeout = {round(around.left_s() * 1000)}"))
-                asked = around.clock()
+                db.execute(_as_query(f"SET LOCAL statement_timeout = {round(context.left_s() * 1000)}"))
+                asked = context.clock()
                 db.execute(_as_query(probe.query)).fetchall()
-                done = around.clock()
+                done = context.clock()
         except psycopg.Error as error:
             raise _told(error) from None
-        return (connected - begun) * 1000, (done - asked) * 1000
+        return (done - asked) * 1000
 
     return once
 
@@ -121,11 +117,11 @@ def _as_query(text: str) -> Any:
 def _told(error: Exception) -> ProbeError:
     text = " ".join(str(error).split())
     if any(each in text for each in CREDENTIAL):
-        return UnaskedError("credential", f"PostgreSQL did not accept our credential: {text[:200]}")
+        return NotProbedError("credential", f"PostgreSQL did not accept our credential: {text[:200]}")
     if "invalid connection option" in text or 'missing "="' in text:
-        return UnaskedError("policy", f"the URL is not one of PostgreSQL: {text[:200]}")
+        return NotProbedError("policy", f"the URL is not one of PostgreSQL: {text[:200]}")
     if "read-only transaction" in text:
-        return UnaskedError("policy", f"the query must only read: {text[:200]}")
+        return NotProbedError("policy", f"the query must only read: {text[:200]}")
     if "statement timeout" in text:
         return ProbeError("timeout", "the query did not end in time")
     for words, kind in (

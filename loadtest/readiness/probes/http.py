@@ -1,4 +1,4 @@
-"""HTTP asked n times: status, latency, fields of the JSON answer, and at which layer it failed."""
+"""HTTP requests: status, latency, fields of the JSON answer, and at which layer it failed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import HttpProbe
 from loadtest.readiness.probes.net import in_time, opened, secured
-from loadtest.readiness.probes.probe_context import Around, ProbeError, Tries, UnaskedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
 
 LARGEST_BODY = 1024 * 1024
 SHOWN_BODY = 200
@@ -23,29 +23,29 @@ SHOWN_BODY = 200
 
 @dataclass(slots=True)
 class _Asking:
-    """One probe: what it asks and what it saw last."""
+    """One probe: its request and what it saw last."""
 
     probe: HttpProbe
     url: SplitResult
     headers: dict[str, str]
-    around: Around
+    context: ProbeContext
     lines: dict[str, None] = field(default_factory=dict)
 
     def once(self) -> float:
         """One request on a connection of its own; milliseconds from its start to the last byte."""
-        begun = self.around.clock()
+        begun = self.context.clock()
         status, body = self.request()
-        took = (self.around.clock() - begun) * 1000
+        took = (self.context.clock() - begun) * 1000
         self.check(status, body)
         return took
 
     def request(self) -> tuple[int, bytes]:
         url, secure = self.url, self.url.scheme == "https"
         host, port = url.hostname or "", url.port or (443 if secure else 80)
-        sock = opened(host, port, self.around)
+        sock = opened(host, port, self.context)
         if secure:
             sock = secured(sock, host, insecure=self.probe.insecure)
-            self.around.held.append(partial(sock.shutdown, socket.SHUT_RDWR))
+            self.context.held.append(partial(sock.shutdown, socket.SHUT_RDWR))
         connection = http.client.HTTPConnection(host, port)
         connection.sock = sock
         try:
@@ -69,7 +69,9 @@ class _Asking:
         """Raises ProbeError for a wrong answer; notes what is to be shown of a right one."""
         text = " ".join(body[:SHOWN_BODY].decode("utf-8", "replace").split())
         if status == HTTPStatus.UNAUTHORIZED and status not in self.probe.statuses:
-            raise UnaskedError("credential", "HTTP status 401: our credential is missing or was not accepted")
+            raise NotProbedError(
+                "credential", "HTTP status 401: our credential is missing or was not accepted"
+            )
         if status not in self.probe.statuses:
             raise ProbeError("status", f"HTTP status {status}" + (f": {text}" if text else ""))
         self.lines[f"HTTP status {status}"] = None
@@ -117,18 +119,18 @@ def _by_url(url: SplitResult) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
 
 
-def probe_http(probe: HttpProbe, around: Around) -> Evidence:
+def probe_http(probe: HttpProbe, context: ProbeContext) -> Evidence:
     """Requests one after the other, each on a connection of its own."""
     try:
-        url = urlsplit(around.filled_url(probe.url))
+        url = urlsplit(context.filled_url(probe.url))
         url.port  # noqa: B018 - raises for a port that is none
     except ValueError as error:
-        raise UnaskedError("policy", f"the URL cannot be read: {error}") from None
+        raise NotProbedError("policy", f"the URL cannot be read: {error}") from None
     if url.scheme not in {"http", "https"} or not url.hostname:
-        raise UnaskedError("policy", "the URL must begin with http:// or https:// and name a host")
-    headers = _by_url(url) | {name: around.filled(value) for name, value in probe.headers.items()}
-    asking = _Asking(probe, url, headers, around)
-    tries = Tries("latency", probe.samples, around)
+        raise NotProbedError("policy", "the URL must begin with http:// or https:// and name a host")
+    headers = _by_url(url) | {name: context.filled(value) for name, value in probe.headers.items()}
+    asking = _Asking(probe, url, headers, context)
+    tries = Tries("latency", probe.samples, context)
     tries.take(asking.once)
     shown = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
     return tries.evidence(f"{probe.method} {shown}", tuple(asking.lines))

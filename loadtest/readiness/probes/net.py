@@ -10,10 +10,10 @@ from typing import Any
 
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import TcpProbe
-from loadtest.readiness.probes.probe_context import Around, ProbeError, Tries
+from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError, Tries
 
 
-def opened(host: str, port: int, around: Around) -> socket.socket:
+def opened(host: str, port: int, context: ProbeContext) -> socket.socket:
     """A TCP connection whose operations time out.
 
     Raises:
@@ -27,7 +27,7 @@ def opened(host: str, port: int, around: Around) -> socket.socket:
     for family, kind, number, _, address in found:
         where = ":".join(map(str, address[:2]))
         sock = socket.socket(family, kind, number)
-        sock.settimeout(around.left_s())
+        sock.settimeout(context.left_s())
         try:
             sock.connect(address)
         except OSError as error:
@@ -39,7 +39,7 @@ def opened(host: str, port: int, around: Around) -> socket.socket:
             sock.close()
             problem = ProbeError("refused", f"{where} refused the connection")
             continue
-        around.held.append(partial(sock.shutdown, socket.SHUT_RDWR))
+        context.held.append(partial(sock.shutdown, socket.SHUT_RDWR))
         return sock
     raise problem
 
@@ -77,7 +77,7 @@ def reason(error: BaseException) -> str:
 
 
 def in_time(call: Callable[[], Any], what: str) -> Any:
-    """What ``call`` returns, with the errors of a socket told as errors of the part.
+    """What ``call`` returns, with the errors of a socket told as errors of the component.
 
     Raises:
         ProbeError: it timed out, or the connection broke.
@@ -90,14 +90,14 @@ def in_time(call: Callable[[], Any], what: str) -> Any:
         raise ProbeError("closed", f"{what} broke off: {reason(error)}") from None
 
 
-def probe_tcp(probe: TcpProbe, around: Around) -> Evidence:
+def probe_tcp(probe: TcpProbe, context: ProbeContext) -> Evidence:
     """Connections opened and closed, each timed."""
 
     def once() -> float:
-        begun = around.clock()
-        opened(probe.host, probe.port, around).close()
-        return (around.clock() - begun) * 1000
+        begun = context.clock()
+        opened(probe.host, probe.port, context).close()
+        return (context.clock() - begun) * 1000
 
-    tries = Tries("connect", probe.samples, around)
+    tries = Tries("connect", probe.samples, context)
     tries.take(once)
     return tries.evidence(f"TCP connections to {probe.host}:{probe.port}")

@@ -1,4 +1,4 @@
-"""Redis asked with PING over a plain socket."""
+"""Redis, probed with PING over a plain socket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import RedisProbe
 from loadtest.readiness.probes.net import in_time, opened
-from loadtest.readiness.probes.probe_context import Around, ProbeError, Tries, UnaskedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
 
 PORT = 6379
 LONGEST_LINE = 1024
@@ -20,26 +20,26 @@ def command(*words: str) -> bytes:
     return f"*{len(words)}\r\n{''.join(parts)}".encode()
 
 
-def probe_redis(probe: RedisProbe, around: Around) -> Evidence:
+def probe_redis(probe: RedisProbe, context: ProbeContext) -> Evidence:
     """Each sample is a PING on one connection, opened before the first."""
-    url = urlsplit(around.filled_url(probe.url))
+    url = urlsplit(context.filled_url(probe.url))
     host, port = url.hostname or "127.0.0.1", url.port or PORT
     held: list[socket.socket] = []
 
     def once() -> float:
         if not held:
-            held.append(_ready(host, port, unquote(url.username or ""), unquote(url.password or ""), around))
-        begun = around.clock()
+            held.append(_ready(host, port, unquote(url.username or ""), unquote(url.password or ""), context))
+        begun = context.clock()
         try:
-            answer = _ask(held[0], command("PING"), around)
+            answer = _ask(held[0], command("PING"), context)
             if answer != "+PONG":
                 raise _wrong(answer)
         except ProbeError:
             held.pop().close()
             raise
-        return (around.clock() - begun) * 1000
+        return (context.clock() - begun) * 1000
 
-    tries = Tries("ping", probe.samples, around)
+    tries = Tries("ping", probe.samples, context)
     try:
         tries.take(once)
     finally:
@@ -48,22 +48,22 @@ def probe_redis(probe: RedisProbe, around: Around) -> Evidence:
     return tries.evidence(f"PING to Redis at {host}:{port}")
 
 
-def _ready(host: str, port: int, user: str, password: str, around: Around) -> socket.socket:
-    sock = opened(host, port, around)
+def _ready(host: str, port: int, user: str, password: str, context: ProbeContext) -> socket.socket:
+    sock = opened(host, port, context)
     if password:
         try:
-            answer = _ask(sock, command("AUTH", *([user] if user else []), password), around)
+            answer = _ask(sock, command("AUTH", *([user] if user else []), password), context)
         except ProbeError:
             sock.close()
             raise
         if answer != "+OK":
             sock.close()
-            raise UnaskedError("credential", f"Redis did not accept our password: {answer[1:120]}")
+            raise NotProbedError("credential", f"Redis did not accept our password: {answer[1:120]}")
     return sock
 
 
-def _ask(sock: socket.socket, words: bytes, around: Around) -> str:
-    sock.settimeout(around.left_s())
+def _ask(sock: socket.socket, words: bytes, context: ProbeContext) -> str:
+    sock.settimeout(context.left_s())
     in_time(lambda: sock.sendall(words), "Redis")
     line = b""
     while not line.endswith(b"\r\n") and len(line) < LONGEST_LINE:
@@ -76,5 +76,5 @@ def _ask(sock: socket.socket, words: bytes, around: Around) -> str:
 
 def _wrong(answer: str) -> ProbeError:
     if answer.startswith(("-NOAUTH", "-WRONGPASS", "-NOPERM")):
-        return UnaskedError("credential", f"Redis asks for a password: {answer[1:120]}")
+        return NotProbedError("credential", f"Redis requires a password: {answer[1:120]}")
     return ProbeError("answer", f"Redis did not answer PONG: {answer[:120]}")

@@ -6,15 +6,15 @@ import psutil
 
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import ResourcesProbe
-from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 from loadtest.units import format_bytes, format_ratio
 
 
-def probe_resources(probe: ResourcesProbe, around: Around) -> Evidence:
+def probe_resources(probe: ResourcesProbe, context: ProbeContext) -> Evidence:
     """One look that lasts ``over_s``; a process's CPU is in cores, so that it may be more than 1."""
     if probe.pid is not None or probe.pid_file is not None:
-        return _process(_pid(probe, around), probe, around)
-    cpu = psutil.cpu_percent(interval=min(probe.over_s, around.left_s())) / 100
+        return _process(_pid(probe, context), probe, context)
+    cpu = psutil.cpu_percent(interval=min(probe.over_s, context.left_s())) / 100
     memory = psutil.virtual_memory()
     try:
         disk = psutil.disk_usage(probe.disk)
@@ -28,13 +28,13 @@ def probe_resources(probe: ResourcesProbe, around: Around) -> Evidence:
         f"disk {format_ratio(disk.percent / 100)} of {format_bytes(disk.total)}",
     )
     said = f"CPU {format_ratio(cpu)}, {lines[1]}, {lines[2]}"
-    return Evidence("answered", said, around.wall(), "", measures, lines)
+    return Evidence("answered", said, context.wall(), "", measures, lines)
 
 
-def _pid(probe: ResourcesProbe, around: Around) -> int:
+def _pid(probe: ResourcesProbe, context: ProbeContext) -> int:
     if probe.pid is not None:
         return probe.pid
-    path = around.path(probe.pid_file or "")
+    path = context.path(probe.pid_file or "")
     try:
         return int(path.read_text("ascii").strip())
     except (OSError, ValueError):
@@ -43,13 +43,13 @@ def _pid(probe: ResourcesProbe, around: Around) -> int:
         ) from None
 
 
-def _process(pid: int, probe: ResourcesProbe, around: Around) -> Evidence:
+def _process(pid: int, probe: ResourcesProbe, context: ProbeContext) -> Evidence:
     try:
         process = psutil.Process(pid)
-        cpu = process.cpu_percent(interval=min(probe.over_s, around.left_s())) / 100
+        cpu = process.cpu_percent(interval=min(probe.over_s, context.left_s())) / 100
         memory, connections = process.memory_info().rss, len(process.net_connections())
     except psutil.AccessDenied:
-        raise UnaskedError("tool", f"process {pid} cannot be looked at: no right to") from None
+        raise NotProbedError("tool", f"process {pid} cannot be looked at: no right to") from None
     except psutil.Error:
         raise ProbeError("missing file", f"process {pid} does not run") from None
     share = memory / psutil.virtual_memory().total
@@ -60,4 +60,4 @@ def _process(pid: int, probe: ResourcesProbe, around: Around) -> Evidence:
     }
     used = f"CPU {format_ratio(cpu)} of a core, memory {format_bytes(memory)}, {connections} connections"
     said = f"process {pid}: {used}"
-    return Evidence("answered", said, around.wall(), "", measures, (said,))
+    return Evidence("answered", said, context.wall(), "", measures, (said,))

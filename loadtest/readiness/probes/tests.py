@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import JunitProbe
-from loadtest.readiness.probes.probe_context import Around, ProbeError
+from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError
 from loadtest.units import format_ratio
 
 LARGEST_FILE = 64 * 1024 * 1024
@@ -139,10 +139,10 @@ def _seconds(case: ElementTree.Element) -> float:
         return float("inf")
 
 
-def probe_tests(probe: JunitProbe, around: Around) -> Evidence:
+def probe_tests(probe: JunitProbe, context: ProbeContext) -> Evidence:
     """The files read and added up; their time is that of the oldest, by what it says or by its date."""
-    paths = list(dict.fromkeys(_paths(probe.files, around)))
-    tally, oldest = Tally(), around.wall()
+    paths = list(dict.fromkeys(_paths(probe.files, context)))
+    tally, oldest = Tally(), context.wall()
     for path in paths:
         try:
             ran = read_junit(_content(path), tally)
@@ -158,9 +158,9 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _paths(patterns: Iterable[str], around: Around) -> Iterable[Path]:
+def _paths(patterns: Iterable[str], context: ProbeContext) -> Iterable[Path]:
     for pattern in patterns:
-        place = around.path(pattern)
+        place = context.path(pattern)
         found = sorted(place.parent.glob(place.name)) if place.parent.is_dir() else []
         if not found:
             raise ProbeError(

@@ -11,48 +11,57 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import Exit
-from loadtest.judge.measured import lookup
+from loadtest.judge.measured import Measurement, lookup, measured_for, of_all_due
 from loadtest.judge.sections import section
-from loadtest.plan.threshold import EVENTS, plain_names, resolve, split_metric
-from loadtest.readiness.evidence import Evidence, Measure
+from loadtest.plan.threshold import (
+    COMPLETE_RATIO,
+    EVENTS,
+    READY_RATIO,
+    Threshold,
+    plain_names,
+    resolve,
+    split_metric,
+)
+from loadtest.readiness.evidence import ABOVE_EVERY_LIMIT, Evidence, Measure
+from loadtest.readiness.objectives import Unit
 from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
-from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
 BAD_TURNS = ("failed", "timed_out", "lost", "refused")
 LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}
 
 
-def probe_websocket(probe: WebsocketProbe, around: Around) -> Evidence:
+def probe_websocket(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
     """Run the scenario; its folder stays in the results, so that the report of the run can be read by its id.
 
     It is run in the policy's folder, so that the path of a scenario is relative to it.
     """
-    policy, part = around.asking
+    policy, part = context.asking
     command = [sys.executable, "-m", "loadtest", "run", probe.scenario, "--quiet"]
     command += ["--label", f"ready-{part}", "--asked-by", f"{policy}: {part}"]
-    command += ["--results", str(around.results.absolute())]
+    command += ["--results", str(context.results.absolute())]
     if probe.target:
-        command += ["--target", around.filled(probe.target)]
+        command += ["--target", context.filled(probe.target)]
     if probe.duration:
         command += ["--duration", probe.duration]
     if probe.connections:
         command += ["--connections", str(probe.connections)]
     for each in probe.sets:
-        command += ["--set", around.filled(each)]
-    environ = {name: value for name, value in around.environ.items() if not name.startswith("LOADTEST_RUN_")}
+        command += ["--set", context.filled(each)]
+    environ = {name: value for name, value in context.environ.items() if not name.startswith("LOADTEST_RUN_")}
     try:
-        ended = run_program(command, around.folder, around.left_s(1e9), environ)
-    except UnaskedError:
+        ended = run_program(command, context.folder, context.left_s(1e9), environ)
+    except NotProbedError:
         raise
     except ProbeError as error:
         # A run ends by itself whatever its target does: it was given too little time, or too slow a machine.
-        raise UnaskedError("generator", f"the run was not over in the probe's time: {error}") from None
+        raise NotProbedError("generator", f"the run was not over in the probe's time: {error}") from None
     if ended.code in {Exit.CONFIG, Exit.INTERNAL, Exit.INTERRUPTED}:
         last = ended.last_words[-1] if ended.last_words else "no reason given"
         kind = "policy" if ended.code == Exit.CONFIG else "generator"
-        raise UnaskedError(kind, f"the run could not be made (exit code {ended.code}): {last}")
-    return of_manifest(_manifest(around.results, f"ready-{part}", ended.pid), around.wall())
+        raise NotProbedError(kind, f"the run could not be made (exit code {ended.code}): {last}")
+    return of_manifest(_manifest(context.results, f"ready-{part}", ended.pid), context.wall())
 
 
 def _manifest(results: Path, label: str, pid: int) -> dict[str, Any]:
@@ -61,7 +70,7 @@ def _manifest(results: Path, label: str, pid: int) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if section(found, "process").get("pid") == pid:
             return found
-    raise UnaskedError("generator", "the run left no run.json")
+    raise NotProbedError("generator", "the run left no run.json")
 
 
 def of_manifest(manifest: Mapping[str, Any], now: float) -> Evidence:
@@ -110,7 +119,7 @@ def _silent(manifest: Mapping[str, Any]) -> bool:
 
 
 def _broken(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong whether or not the scenario promises anything of it; turns, where it promises nothing."""
+    """What is wrong though no threshold of the scenario says so; of turns only where it has none at all."""
     counts = manifest["counts"]
     if foreign := (counts.get("events") or {}).get("foreign"):
         yield f"{foreign} events belonged to another user"
@@ -154,10 +163,28 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _measures(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
-    """Everything a threshold can name, as thresholds are judged by it; without a number, with its reason."""
+    """Everything a threshold can name, as thresholds are judged: a turn without an answer is the slowest.
+
+    What has no number has its reason.
+    """
     metrics, counts = section(manifest, "metrics"), section(manifest, "counts")
     statistics = (f"{metric}.{each}" for metric in metrics for each in metrics[metric])
     closes = (f"connections.closed.{code}" for code in section(counts, "connections", "closed"))
     for name in (*filter(split_metric, statistics), *plain_names(), *closes):
-        found = lookup(name, manifest)
-        yield name, Measure(found.value, resolve(name)[1], found.n, found.reason or "", found.bound)
+        yield name, _measure(of_all_due(name, manifest), resolve(name)[1])
+    if (answered := _answered(manifest)).value is not None:
+        yield "answered.ratio", _measure(answered, "ratio")
+
+
+def _answered(manifest: Mapping[str, Any]) -> Measurement:
+    """The share of turns that were answered to their end; without turns, of connections that became ready."""
+    turns = Threshold(COMPLETE_RATIO, "", ">=", 0.0, "ratio", default=True)
+    found = measured_for(turns, manifest)
+    return lookup(READY_RATIO, manifest) if found.value is None else found
+
+
+def _measure(found: Measurement, unit: Unit) -> Measure:
+    bound = found.bound
+    if found.unbounded:
+        bound = (ABOVE_EVERY_LIMIT, None)
+    return Measure(found.value, unit, found.n, found.reason or "", bound)

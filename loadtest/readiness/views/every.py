@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.html import html
 from loadtest.readiness.views.plain import as_csv, as_json, junit, markdown
 from loadtest.readiness.views.telling import tell

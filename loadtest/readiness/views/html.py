@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def html(page: Page, *, refresh_s: int | None = None) -> str:
-    """The page; with ``refresh_s`` a browser asks for it again so often."""
+    """The page; with ``refresh_s`` a browser reloads it at that interval."""
     return _environment().get_template("ready.html").render(page=page, refresh_s=refresh_s)
 
 

@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from loadtest.keep.plain import json_text
-from loadtest.readiness.assessment_data import Assessment
+from loadtest.keep.json import json_text
+from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.telling import instant
 from loadtest.show.markdown import escaped
 from loadtest.show.page import Page, Section
@@ -55,7 +55,7 @@ def as_csv(found: Assessment) -> str:
     """One row per fact: verdict, figures, components, their measures, criteria, gates and triggers."""
     made = io.StringIO()
     writer = csv.writer(made, lineterminator="\n")
-    writer.writerow(("group", "name", "outcome", "value", "unit", "n", "expected", "reason"))
+    writer.writerow(("group", "name", "outcome", "value", "unit", "n", "expected", "reason", "age_s"))
     writer.writerows([_guarded(cell) for cell in row] for row in _rows(found))
     return made.getvalue()
 
@@ -69,23 +69,28 @@ def _guarded(cell: object) -> object:
 
 
 def _rows(found: Assessment) -> Iterator[tuple[object, ...]]:
-    yield ("verdict", found.policy, found.verdict, found.exit_code, "", "", "", found.why)
+    yield ("verdict", found.policy, found.verdict, found.exit_code, "", "", "", found.why, "")
     for figure in (*found.figures.values(), found.confidence):
-        yield ("figure", figure.name, "", _blank(figure.value), figure.unit, "", "", figure.arithmetic)
+        yield ("figure", figure.name, "", _blank(figure.value), figure.unit, "", "", figure.arithmetic,
+               _blank(figure.age_s))  # fmt: skip
     for row in found.components:
-        yield ("component", row.name, row.status, _blank(row.score), "score", "", row.priority, row.said)
+        age = _blank(row.age_s)
+        yield ("component", row.name, row.status, _blank(row.score), "score", "", row.priority, row.why, age)
         for name, measure in row.measures.items():
             value = _blank(measure.value)
-            yield ("measure", f"{row.name}.{name}", "", value, measure.unit, measure.n, "", measure.reason)
+            yield ("measure", f"{row.name}.{name}", "", value, measure.unit, measure.n, "", measure.reason,
+                   age)  # fmt: skip
     for each in found.functions:
-        yield ("function", each.name, each.status, each.users, "users", "", each.impact, each.why)
+        yield ("function", each.name, each.status, each.users, "users", "", each.impact, each.why, "")
     for criterion in found.criteria:
-        judged = (criterion.outcome, criterion.measured, "", "", criterion.expected, criterion.reason)
+        judged = (criterion.outcome, criterion.measured, "", "", criterion.expected, criterion.reason,
+                  _blank(criterion.age_s))  # fmt: skip
         yield ("criterion", criterion.title, *judged)
     for group, conditions in (("gate", found.gates), ("trigger", found.triggers)):
         for condition in conditions:
             yield (group, condition.title, condition.outcome, condition.measured, "", "",
-                   f"{condition.fact} {condition.expression}", condition.arithmetic)  # fmt: skip
+                   f"{condition.fact} {condition.expression}", condition.arithmetic,
+                   _blank(condition.age_s))  # fmt: skip
 
 
 def _blank(value: float | None) -> object:
@@ -106,7 +111,7 @@ def junit(found: Assessment) -> str:
             "components",
             row.name,
             kind if row.priority == "critical" or row.required else None,
-            row.said,
+            row.why,
         )
     for criterion in found.criteria:
         kind = {"missed": "failure", "unknown": "error"}.get(criterion.outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from loadtest.readiness.assessment_data import Assessment, ComponentRow, ConditionRow, Figure
+from loadtest.readiness.assessment import Assessment, ComponentRow, ConditionRow, Figure
 from loadtest.show.page import Line, Page, Section
 from loadtest.show.report import Tone
 from loadtest.show.sanitize import printable
@@ -33,10 +33,12 @@ def tell(assessment: Assessment) -> Page:
         _changes(found),
         _components(found),
         _criteria(found),
-        _conditions("Gates", "What the whole must keep; one that is missed holds the release.", found.gates),
+        _conditions(
+            "Gates", "Conditions on the whole system; one that is missed blocks the release.", found.gates
+        ),
         _figures(found),
         _functions(found),
-        _conditions("Rollback triggers", "TRIGGERED is bad news.", found.triggers),
+        _conditions("Rollback triggers", "TRIGGERED means: roll back.", found.triggers),
         _risks(found),
         _actions(found),
         _rollback(found),
@@ -52,7 +54,7 @@ def tell(assessment: Assessment) -> Page:
         why=printable(found.why, 1000),
         facts=tuple(_facts(found)),
         sections=tuple(section for section in sections if section.lines),
-        footer=f"{found.id} · policy {found.policy_sha256[:12]} · made by loadtest from what its probes saw",
+        footer=f"{found.id} · policy {found.policy_sha256[:12]} · by loadtest from what its probes found",
         blockers=tuple(printable(each.text, 600) for each in found.blockers),
     )
 
@@ -90,52 +92,62 @@ def _components(found: Assessment) -> Section:
         score = "–" if each.score is None else f"{each.score:.2f}"
         notes = (each.said, *(issue for issue in each.issues if issue not in each.said))
         return Line(
-            (each.status, each.title, each.priority, score, each.response or "–"), TONES[each.status], notes
+            (each.status, each.title, each.priority, score, each.response or "–", _age(each.age_s)),
+            TONES[each.status],
+            notes,
         )
 
     return Section(
         "Components",
-        "Each part as its probe found it. Unknown is no score: it is left out of every mean, and listed.",
-        ("status", "part", "priority", "score", "response time"),
+        "Each component as its probe found it. Unknown has no score: it is left out of every mean.",
+        ("status", "component", "priority", "score", "response time", "age"),
         _lines(row(each) for each in found.components),
-        frozenset({3}),
+        frozenset({3, 5}),
     )
 
 
 def _criteria(found: Assessment) -> Section:
     rows = (
-        Line((each.outcome, each.title, each.expected, each.measured), TONES.get(each.outcome, "doubt"),
-             (each.reason,) if each.reason else ())
+        Line((each.outcome, each.title, each.expected, each.measured, _age(each.age_s)),
+             TONES.get(each.outcome, "doubt"), (each.reason,) if each.reason else ())
         for each in found.criteria
     )  # fmt: skip
     return Section(
-        "Success criteria", "What must hold for a release.", ("outcome", "criterion", "expected", "measured"),
-        _lines(rows), frozenset({3}),
+        "Success criteria", "What must hold for a release.",
+        ("outcome", "criterion", "expected", "measured", "age"), _lines(rows), frozenset({3, 4}),
     )  # fmt: skip
 
 
 def _conditions(title: str, meaning: str, rows: tuple[ConditionRow, ...]) -> Section:
     lines = (
-        Line((each.outcome, each.title, f"{each.fact} {each.expression}", each.measured),
+        Line((each.outcome, each.title, f"{each.fact} {each.expression}", each.measured, _age(each.age_s)),
              TONES.get(each.outcome, "doubt"),
              tuple(note for note in (f"{each.formula}: {each.arithmetic}", each.note) if note))
         for each in rows
     )  # fmt: skip
     return Section(
-        title, meaning, ("outcome", "what", "condition", "measured"), _lines(lines), frozenset({3})
+        title,
+        meaning,
+        ("outcome", "what", "condition", "measured", "age"),
+        _lines(lines),
+        frozenset({3, 4}),
     )
 
 
 def _figures(found: Assessment) -> Section:
     every = (*found.figures.values(), found.confidence)
     lines = (
-        Line((each.title, each.text, each.span or "exact"), "plain", (f"{each.formula}: {each.arithmetic}",))
+        Line(
+            (each.title, each.text, each.span or "exact", _age(each.age_s)),
+            "plain",
+            (f"{each.formula}: {each.arithmetic}",),
+        )
         for each in every
     )
     return Section(
-        "What the numbers are made of",
-        "Each figure with its formula and its inputs; the span is where unknown parts could take it.",
-        ("figure", "value", "span"), _lines(lines), frozenset({1}),
+        "How the numbers are computed",
+        "Each figure with its formula and inputs; the span is its range once unknown components are known.",
+        ("figure", "value", "span", "age"), _lines(lines), frozenset({1, 3}),
     )  # fmt: skip
 
 
@@ -147,7 +159,7 @@ def _functions(found: Assessment) -> Section:
         for each in found.functions
     )  # fmt: skip
     return Section(
-        "Business functions", "What users can do, by the parts that each function needs.",
+        "Business functions", "What users can do, by the components that each function needs.",
         ("status", "function", "users reached", "value", "impact if out"), _lines(lines), frozenset({2, 3}),
     )  # fmt: skip
 
@@ -172,33 +184,37 @@ def _actions(found: Assessment) -> Section:
 def _levels(found: Assessment) -> Section:
     lines = (
         Line((level.outcome, f"{each.title}: {level.measure}", level.measured, str(level.n),
-              level.warn or "–", level.critical or "–"),
+              level.warn or "–", level.critical or "–", _age(each.age_s)),
              TONES[level.outcome], (level.reason,) if level.reason else ())
         for each in found.components
         for level in each.levels
     )  # fmt: skip
     return Section(
-        "Levels", "Beyond warn a part is degraded, beyond critical it is down.",
-        ("outcome", "measure", "measured", "n", "warn", "critical"), _lines(lines), frozenset({2, 3}),
+        "Levels", "Beyond warn a component is degraded, beyond critical it is down.",
+        ("outcome", "measure", "measured", "n", "warn", "critical", "age"), _lines(lines),
+        frozenset({2, 3, 6}),
     )  # fmt: skip
 
 
 def _evidence(found: Assessment) -> Section:
     lines = (
-        Line((each.title, each.kind, _age(each), f"{each.freshness:.2f}", format_duration(each.took_s * 1e9)),
+        Line((each.title, each.kind, _age(each.age_s), f"{each.freshness:.2f}",
+              format_duration(each.took_s * 1e9)),
              "plain", (*each.lines, f"score: {each.score_formula}"))
         for each in found.components
     )  # fmt: skip
     return Section(
-        "Evidence", "What each probe saw, and how old it is.", ("part", "probe", "age", "freshness", "took"),
+        "Evidence", "What each probe saw, and how old it is.",
+        ("component", "probe", "age", "freshness", "took"),
         _lines(lines), frozenset({3, 4}),
     )  # fmt: skip
 
 
-def _age(row: ComponentRow) -> str:
-    if row.age_s is None:
+def _age(age_s: float | None) -> str:
+    """How old the oldest evidence of a number is."""
+    if age_s is None:
         return "no evidence"
-    return "now" if row.age_s < 1 else format_duration(round(row.age_s) * 1e9)
+    return "now" if age_s < 1 else format_duration(round(age_s) * 1e9)
 
 
 def _changes(found: Assessment) -> Section:
@@ -211,10 +227,10 @@ def _changes(found: Assessment) -> Section:
 def _rollback(found: Assessment) -> Section:
     if found.rollback is None:
         return Section("Rollback", "", (), ())
-    known = {None: "not verified: ask with --verify-rollback", True: "verified", False: "its check failed"}
+    known = {None: "not verified; --verify-rollback does it", True: "verified", False: "its check failed"}
     tone: dict[bool | None, Tone] = {None: "doubt", True: "good", False: "bad"}
     verified = found.rollback.verified
     notes = (found.rollback.said,) if found.rollback.said else ()
     line = Line((known[verified], found.rollback.command), tone[verified], notes)
-    return Section("Rollback", "Printed, and run only when told to with --rollback.", ("state", "command"),
+    return Section("Rollback", "Printed; run only with --rollback.", ("state", "command"),
                    _lines(iter((line,))))  # fmt: skip

@@ -12,7 +12,7 @@ from loadtest.show.terminal_screen import ASCII, MARKS, aligned
 
 COLOURS: dict[Tone, str] = {"good": "32", "bad": "31", "doubt": "33", "plain": ""}
 NARROWEST = 60
-FIRST_ONLY = frozenset({"Levels", "Evidence", "What the numbers are made of"})
+FIRST_ONLY = frozenset({"Levels", "Evidence", "How the numbers are computed"})
 """Sections that stand in the files only; the screen says what decides."""
 
 BAD_ONLY = frozenset({"Gates", "Rollback triggers"})

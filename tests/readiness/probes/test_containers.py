@@ -11,7 +11,7 @@ import pytest
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import ContainersProbe
 from loadtest.readiness.probes.containers import probe_containers
-from loadtest.readiness.probes.probe_context import Around, UnaskedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext
 
 COMPOSE = {
     "Command": '"/docker-entrypoint.…"', "CreatedAt": "2025-09-06 10:00:00 +0000 UTC", "ExitCode": 0,
@@ -24,8 +24,8 @@ COMPOSE = {
 def asked(folder: Path, listing: object, *services: str) -> Evidence:
     text = listing if isinstance(listing, str) else json.dumps(listing)
     (folder / "ps.json").write_text(text)
-    around = Around(folder, {}, folder, 1e18)
-    return probe_containers(ContainersProbe("ps.json", None, services or ("web",)), around)
+    context = ProbeContext(folder, {}, folder, 1e18)
+    return probe_containers(ContainersProbe("ps.json", None, services or ("web",)), context)
 
 
 def test_an_array_and_lines_mean_the_same(tmp_path: Path) -> None:
@@ -82,28 +82,28 @@ def test_one_that_is_still_starting_is_not_yet_healthy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("listing", ["{", "[1, 2]", "nonsense"])
 def test_what_is_no_listing_is_our_trouble_and_not_the_parts(tmp_path: Path, listing: str) -> None:
-    with pytest.raises(UnaskedError, match="cannot be read"):
+    with pytest.raises(NotProbedError, match="cannot be read"):
         asked(tmp_path, listing)
 
 
-def docker(folder: Path, script: str) -> Around:
+def docker(folder: Path, script: str) -> ProbeContext:
     (folder / "docker").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "docker").chmod(0o755)
-    return Around(folder, {"PATH": f"{folder}:{os.environ['PATH']}"}, folder, 1e18)
+    return ProbeContext(folder, {"PATH": f"{folder}:{os.environ['PATH']}"}, folder, 1e18)
 
 
 def test_docker_compose_is_asked_where_no_file_is_given(tmp_path: Path) -> None:
     (tmp_path / "out").write_text(json.dumps(COMPOSE))
-    around = docker(
+    context = docker(
         tmp_path, f'test "$*" = "compose --project-name app ps --all --format json" && cat {tmp_path}/out'
     )
-    assert probe_containers(ContainersProbe(None, "app", ("web",)), around).outcome == "answered"
+    assert probe_containers(ContainersProbe(None, "app", ("web",)), context).outcome == "answered"
 
 
 def test_an_engine_that_does_not_answer_is_unknown(tmp_path: Path) -> None:
-    around = docker(tmp_path, "echo Cannot connect to the Docker daemon >&2; exit 1")
-    with pytest.raises(UnaskedError, match="Cannot connect to the Docker daemon"):
-        probe_containers(ContainersProbe(None, None, ("web",)), around)
-    nowhere = Around(tmp_path, {"PATH": str(tmp_path / "nowhere")}, tmp_path, 1e18)
-    with pytest.raises(UnaskedError, match="cannot be started"):
+    context = docker(tmp_path, "echo Cannot connect to the Docker daemon >&2; exit 1")
+    with pytest.raises(NotProbedError, match="Cannot connect to the Docker daemon"):
+        probe_containers(ContainersProbe(None, None, ("web",)), context)
+    nowhere = ProbeContext(tmp_path, {"PATH": str(tmp_path / "nowhere")}, tmp_path, 1e18)
+    with pytest.raises(NotProbedError, match="cannot be started"):
         probe_containers(ContainersProbe(None, None, ("web",)), nowhere)

@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from loadtest.judge.measured import lookup
+from loadtest.judge.measured import of_all_due
 from loadtest.plan.threshold import plain_names
 from loadtest.readiness.evidence import Evidence, distribution
 from loadtest.readiness.probe import (
@@ -28,12 +28,12 @@ from loadtest.readiness.probe import (
     TcpProbe,
     WebsocketProbe,
 )
-from loadtest.readiness.prober import ask_all
-from loadtest.readiness.probes.command import Ended, probe_command, run_program
+from loadtest.readiness.prober import probe_all
+from loadtest.readiness.probes.command import ProgramResult, probe_command, run_program
 from loadtest.readiness.probes.database import probe_database
 from loadtest.readiness.probes.http import field_of, probe_http
 from loadtest.readiness.probes.net import probe_tcp
-from loadtest.readiness.probes.probe_context import Around, ProbeError, UnaskedError
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 from loadtest.readiness.probes.redis import command, probe_redis
 from loadtest.readiness.probes.resources import probe_resources
 from loadtest.readiness.probes.websocket import of_manifest, probe_websocket
@@ -43,8 +43,8 @@ from tests.readiness.made import policy
 GOLDEN = Path(__file__).parents[2] / "golden"
 
 
-def around(folder: Path, for_s: float = 2.0) -> Around:
-    return Around(folder, dict(os.environ), folder, time.monotonic() + for_s)
+def context(folder: Path, for_s: float = 2.0) -> ProbeContext:
+    return ProbeContext(folder, dict(os.environ), folder, time.monotonic() + for_s)
 
 
 @contextmanager
@@ -116,10 +116,10 @@ def test_statistics_need_samples() -> None:
 
 def test_tcp_says_at_which_layer(tmp_path: Path) -> None:
     with answering(b"") as port:
-        found = probe_tcp(TcpProbe("127.0.0.1", port, 3), around(tmp_path))
+        found = probe_tcp(TcpProbe("127.0.0.1", port, 3), context(tmp_path))
         assert (found.outcome, found.measures["connect.n"].value) == ("answered", 3)
-    assert probe_tcp(TcpProbe("127.0.0.1", port, 3), around(tmp_path)).error == "refused"
-    assert probe_tcp(TcpProbe("no-such-host.invalid", 1, 3), around(tmp_path)).error == "resolve"
+    assert probe_tcp(TcpProbe("127.0.0.1", port, 3), context(tmp_path)).error == "refused"
+    assert probe_tcp(TcpProbe("no-such-host.invalid", 1, 3), context(tmp_path)).error == "resolve"
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_tcp_says_at_which_layer(tmp_path: Path) -> None:
 )
 def test_http_that_is_none_or_says_no(tmp_path: Path, answer: bytes, error: str) -> None:
     with answering(answer) as port:
-        found = probe_http(HttpProbe(f"http://127.0.0.1:{port}/"), around(tmp_path))
+        found = probe_http(HttpProbe(f"http://127.0.0.1:{port}/"), context(tmp_path))
     assert (found.outcome, found.error, len(found.samples)) == ("failed", error, 2)
 
 
 def test_https_where_there_is_no_tls_is_told_as_tls(tmp_path: Path) -> None:
     with answering(b"HTTP/1.1 200 OK\r\n\r\n") as port:
-        assert probe_http(HttpProbe(f"https://127.0.0.1:{port}/"), around(tmp_path)).error == "tls"
+        assert probe_http(HttpProbe(f"https://127.0.0.1:{port}/"), context(tmp_path)).error == "tls"
 
 
 def test_some_failures_of_many_are_issues_and_a_share(tmp_path: Path) -> None:
@@ -147,28 +147,28 @@ def test_some_failures_of_many_are_issues_and_a_share(tmp_path: Path) -> None:
         b"HTTP/1.1 503 no\r\nContent-Length: 0\r\n\r\n",
     )
     with answering(good, bad, good) as port:
-        found = probe_http(HttpProbe(f"http://127.0.0.1:{port}/", samples=4), around(tmp_path))
+        found = probe_http(HttpProbe(f"http://127.0.0.1:{port}/", samples=4), context(tmp_path))
     assert (found.outcome, found.measures["answered.ratio"].value) == ("answered", 0.75)
-    assert found.issues == ("3 of 4 answered; the last failure: HTTP status 503",)
+    assert found.issues == ("1 of 4 tries failed, the last: HTTP status 503",)
 
 
 def test_an_answer_that_breaks_off_in_the_middle_is_none(tmp_path: Path) -> None:
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhealthy") as port:
-        found = probe_http(HttpProbe(f"http://127.0.0.1:{port}/", contains="healthy"), around(tmp_path))
+        found = probe_http(HttpProbe(f"http://127.0.0.1:{port}/", contains="healthy"), context(tmp_path))
     assert (found.outcome, found.error) == ("failed", "closed")
 
 
 def test_a_credential_that_is_missing_is_ours(tmp_path: Path) -> None:
     with answering(b"HTTP/1.1 401 no\r\nContent-Length: 0\r\n\r\n") as port:
-        with pytest.raises(UnaskedError, match="our credential is missing") as caught:
-            probe_http(HttpProbe(f"http://127.0.0.1:{port}/"), around(tmp_path))
-        wanted = probe_http(HttpProbe(f"http://127.0.0.1:{port}/", statuses=(401,)), around(tmp_path))
+        with pytest.raises(NotProbedError, match="our credential is missing") as caught:
+            probe_http(HttpProbe(f"http://127.0.0.1:{port}/"), context(tmp_path))
+        wanted = probe_http(HttpProbe(f"http://127.0.0.1:{port}/", statuses=(401,)), context(tmp_path))
     assert (caught.value.error, wanted.outcome) == ("credential", "answered")
 
 
 def test_user_and_password_of_a_url_are_sent_whatever_signs_they_have(tmp_path: Path) -> None:
     heard: list[bytes] = []
-    here = Around(tmp_path, {"PASS": "a@b/c:d#%41"}, tmp_path, time.monotonic() + 2)
+    here = ProbeContext(tmp_path, {"PASS": "a@b/c:d#%41"}, tmp_path, time.monotonic() + 2)
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", heard=heard) as port:
         found = probe_http(HttpProbe(f"http://me:{{env.PASS}}@127.0.0.1:{port}/", samples=1), here)
     assert found.outcome == "answered"
@@ -179,7 +179,7 @@ def test_user_and_password_of_a_url_are_sent_whatever_signs_they_have(tmp_path: 
 def test_what_drips_for_ever_is_ended_at_the_probes_time(tmp_path: Path) -> None:
     with dripping() as port:
         text = f'[components.a]\nprobe = "http"\nurl = "http://127.0.0.1:{port}/"\ntimeout = "200ms"\n'
-        found = ask_all(policy(tmp_path, text), tmp_path, environ={})["a"]
+        found = probe_all(policy(tmp_path, text), tmp_path, environ={})["a"]
         assert (found.outcome, found.error) == ("failed", "timeout")
         until = time.monotonic() + 10
         while any("probe a" in thread.name for thread in threading.enumerate()):
@@ -189,7 +189,7 @@ def test_what_drips_for_ever_is_ended_at_the_probes_time(tmp_path: Path) -> None
 
 def test_a_command_that_writes_without_end_is_ended_before_the_disk_is_full(tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match="wrote more than 64 MiB"):
-        probe_command(CommandProbe(("yes",)), around(tmp_path, 60))
+        probe_command(CommandProbe(("yes",)), context(tmp_path, 60))
 
 
 def test_what_a_program_leaves_on_purpose_goes_on(tmp_path: Path) -> None:
@@ -207,16 +207,16 @@ def test_what_a_program_leaves_on_purpose_goes_on(tmp_path: Path) -> None:
 def test_a_query_of_a_file_that_has_no_end_and_one_that_writes(tmp_path: Path) -> None:
     sqlite_file(tmp_path / "a.db")
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
-    found = probe_database(DatabaseProbe("sqlite:///a.db", endless, 3), around(tmp_path, 0.3))
+    found = probe_database(DatabaseProbe("sqlite:///a.db", endless, 3), context(tmp_path, 0.3))
     assert (found.outcome, found.error) == ("failed", "timeout")
-    with pytest.raises(UnaskedError, match="must only read"):
-        probe_database(DatabaseProbe("sqlite:///a.db", "delete from threads"), around(tmp_path))
+    with pytest.raises(NotProbedError, match="must only read"):
+        probe_database(DatabaseProbe("sqlite:///a.db", "delete from threads"), context(tmp_path))
 
 
 @pytest.mark.parametrize("url", ["ftp://x/", "http:///x", "http://x:99999/"])
 def test_a_url_that_is_none_is_the_policys_fault(tmp_path: Path, url: str) -> None:
-    with pytest.raises(UnaskedError) as caught:
-        probe_http(HttpProbe(url), around(tmp_path))
+    with pytest.raises(NotProbedError) as caught:
+        probe_http(HttpProbe(url), context(tmp_path))
     assert caught.value.error == "policy"
 
 
@@ -230,22 +230,22 @@ def test_fields_are_found_by_their_path() -> None:
 @pytest.mark.parametrize(("answer", "error"), [(b"+NO\r\n", "answer"), (b"", "closed")])
 def test_redis_that_answers_something_else_is_down(tmp_path: Path, answer: bytes, error: str) -> None:
     with answering(answer) as port:
-        assert probe_redis(RedisProbe(f"redis://127.0.0.1:{port}", 3), around(tmp_path)).error == error
+        assert probe_redis(RedisProbe(f"redis://127.0.0.1:{port}", 3), context(tmp_path)).error == error
     assert command("AUTH", "é") == b"*2\r\n$4\r\nAUTH\r\n$2\r\n\xc3\xa9\r\n"
 
 
 def test_redis_that_asks_for_a_password_is_unknown(tmp_path: Path) -> None:
-    with answering(b"-NOAUTH Authentication required.\r\n") as port, pytest.raises(UnaskedError) as caught:
-        probe_redis(RedisProbe(f"redis://127.0.0.1:{port}", 3), around(tmp_path))
+    with answering(b"-NOAUTH Authentication required.\r\n") as port, pytest.raises(NotProbedError) as caught:
+        probe_redis(RedisProbe(f"redis://127.0.0.1:{port}", 3), context(tmp_path))
     assert caught.value.error == "credential"
 
 
 def test_resources_of_the_host_and_of_a_process(tmp_path: Path) -> None:
-    host = probe_resources(ResourcesProbe(over_s=0.05), around(tmp_path))
+    host = probe_resources(ResourcesProbe(over_s=0.05), context(tmp_path))
     assert set(host.measures) == {"cpu.ratio", "memory.ratio", "disk.ratio"}
     assert all(0 <= (each.value or 0) <= 1 for each in host.measures.values())
     (tmp_path / "pid").write_text(str(os.getpid()))
-    mine = probe_resources(ResourcesProbe(pid_file="pid", over_s=0.05), around(tmp_path))
+    mine = probe_resources(ResourcesProbe(pid_file="pid", over_s=0.05), context(tmp_path))
     assert (mine.measures["memory.ratio"].value or 0) > 0
     for probe in (
         ResourcesProbe(pid=2**22 + 1),
@@ -253,14 +253,14 @@ def test_resources_of_the_host_and_of_a_process(tmp_path: Path) -> None:
         ResourcesProbe(disk="/gone"),
     ):
         with pytest.raises(ProbeError):
-            probe_resources(probe, around(tmp_path))
+            probe_resources(probe, context(tmp_path))
 
 
 def test_what_a_command_started_is_ended_with_it(tmp_path: Path) -> None:
     mark = tmp_path / "late"
     script = f"(sleep 1; touch {mark}) & sleep 30"
     with pytest.raises(ProbeError, match="did not end"):
-        probe_command(CommandProbe(("sh", "-c", script)), around(tmp_path, 0.2))
+        probe_command(CommandProbe(("sh", "-c", script)), context(tmp_path, 0.2))
     time.sleep(1.3)
     assert not mark.exists()
 
@@ -274,15 +274,15 @@ def test_one_that_hangs_and_one_that_crashes_cost_only_their_rows(tmp_path: Path
     )
     release = threading.Event()
 
-    def hang(_: object, __: Around) -> Evidence:
+    def hang(_: object, __: ProbeContext) -> Evidence:
         release.wait(20)
         return Evidence("answered", "late", 0.0)
 
-    def crash(_: object, __: Around) -> Evidence:
+    def crash(_: object, __: ProbeContext) -> Evidence:
         raise ZeroDivisionError("of ours")
 
     begun = time.monotonic()
-    found = ask_all(policy(tmp_path, text), tmp_path, environ={}, probes={"tcp": hang, "resources": crash})
+    found = probe_all(policy(tmp_path, text), tmp_path, environ={}, probes={"tcp": hang, "resources": crash})
     release.set()
     assert time.monotonic() - begun < 5
     assert (found["hangs"].outcome, found["hangs"].error) == ("failed", "timeout")
@@ -338,11 +338,31 @@ def test_whatever_a_threshold_can_name_is_measured_as_thresholds_are_judged() ->
     measures = of_manifest(run, 0.0).measures
     assert {*plain_names(), "turn.first_event.p95"} <= set(measures)
     for name, measure in measures.items():
-        found = lookup(name, run)
+        if name == "answered.ratio":
+            continue
+        found = of_all_due(name, run)
         told = (measure.value, measure.n, measure.reason, measure.bound)
         assert told == (found.value, found.n, found.reason or "", found.bound), name
     assert measures["events.foreign"].value == 3
     assert measures["turn.first_event.p95"].bound is not None
+
+
+def test_turns_that_were_never_answered_are_the_slowest() -> None:
+    run: Any = manifest("fail", complete=8)
+    run["of_due"] = {
+        "turn.first_event": {"unit": "ms", "n": 20, "answered": 8, "p95": None, "unbounded": ["p95", "max"]}
+    }
+    measures = of_manifest(run, 0.0).measures
+    assert measures["turn.first_event.p95"].text("ms") == "above every limit"
+    assert measures["answered.ratio"].value == 0.4
+    assert json.loads(json.dumps(asdict(measures["turn.first_event.p95"])))["bound"][0] > 1e300
+
+
+def test_a_run_without_turns_is_answered_by_the_connections_that_became_ready() -> None:
+    run: Any = manifest("pass", ready=9)
+    run["counts"]["turns"] = run["counts"]["measured"]["turns"] = {"due": 0, "complete": 0}
+    run["load"] = {"planned": {"connections": 10}}
+    assert of_manifest(run, 0.0).measures["answered.ratio"].value == 0.9
 
 
 def test_a_run_that_cannot_be_believed_is_unknown_and_one_without_connections_down() -> None:
@@ -356,8 +376,8 @@ def test_a_run_that_cannot_be_believed_is_unknown_and_one_without_connections_do
 
 
 def test_a_run_that_is_not_over_in_its_time_is_unknown_and_not_the_targets_fault(tmp_path: Path) -> None:
-    with pytest.raises(UnaskedError, match="the run was not over in the probe's time") as caught:
-        probe_websocket(WebsocketProbe("agent-burst"), around(tmp_path, 0.2))
+    with pytest.raises(NotProbedError, match="the run was not over in the probe's time") as caught:
+        probe_websocket(WebsocketProbe("agent-burst"), context(tmp_path, 0.2))
     assert caught.value.error == "generator"
 
 
@@ -386,17 +406,17 @@ def test_a_run_is_marked_by_who_asked_and_known_by_its_process(
     """Two watches of one results folder may make runs of one name in one second."""
     started: list[list[str]] = []
 
-    def run(command: list[str], *_: object) -> Ended:
+    def run(command: list[str], *_: object) -> ProgramResult:
         started.append(command)
         for number, pid in enumerate((41, 42, 43)):
             folder = tmp_path / f"20261122T120000Z-agent-burst-ready-chat{f'-{number}' if number else ''}"
             folder.mkdir()
             made: Any = manifest("pass")
             (folder / "run.json").write_text(json.dumps({**made, "id": folder.name, "process": {"pid": pid}}))
-        return Ended(0, "", "", 42)
+        return ProgramResult(0, "", "", 42)
 
     monkeypatch.setattr("loadtest.readiness.probes.websocket.run_program", run)
-    asked = replace(around(tmp_path), asking=("platform", "chat"))
+    asked = replace(context(tmp_path), asking=("platform", "chat"))
     assert (
         "run 20261122T120000Z-agent-burst-ready-chat-1 "
         in probe_websocket(WebsocketProbe("agent-burst"), asked).lines[0]
@@ -407,7 +427,7 @@ def test_a_run_is_marked_by_who_asked_and_known_by_its_process(
 
 
 def test_a_scenario_that_cannot_run_is_unknown(tmp_path: Path) -> None:
-    with pytest.raises(UnaskedError) as caught:
-        probe_websocket(WebsocketProbe("gone.toml"), around(tmp_path, 30))
+    with pytest.raises(NotProbedError) as caught:
+        probe_websocket(WebsocketProbe("gone.toml"), context(tmp_path, 30))
     assert caught.value.error == "policy"
     assert "gone.toml" in str(caught.value)

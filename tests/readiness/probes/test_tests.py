@@ -11,12 +11,12 @@ import pytest
 
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import JunitProbe
-from loadtest.readiness.probes.probe_context import Around, ProbeError
+from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError
 from loadtest.readiness.probes.tests import probe_tests
 
 
 def asked(folder: Path, *files: str, expected: int | None = None) -> Evidence:
-    return probe_tests(JunitProbe(files or ("junit.xml",), expected), Around(folder, {}, folder, 1e18))
+    return probe_tests(JunitProbe(files or ("junit.xml",), expected), ProbeContext(folder, {}, folder, 1e18))
 
 
 def numbers(found: Evidence) -> dict[str, float | None]:
@@ -86,8 +86,8 @@ def test_what_two_suites_count_of_the_same_tests_is_counted_once(tmp_path: Path)
 
 def test_a_file_that_two_patterns_name_is_read_once(tmp_path: Path) -> None:
     write(tmp_path, passed(2))
-    around = Around(tmp_path, {}, tmp_path, 1e18)
-    assert probe_tests(JunitProbe(("junit.xml", "*.xml")), around).measures["passed"].value == 2
+    context = ProbeContext(tmp_path, {}, tmp_path, 1e18)
+    assert probe_tests(JunitProbe(("junit.xml", "*.xml")), context).measures["passed"].value == 2
 
 
 def test_a_test_that_says_that_it_did_not_run_did_not_pass(tmp_path: Path) -> None:

@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtest.errors import ConfigError
-from loadtest.readiness.assessment import assess
-from loadtest.readiness.assessment_data import Assessment, RollbackRow
+from loadtest.readiness.assessment import Assessment, RollbackRow
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import LAST, History, changes, failures_before, summary, trend
 from loadtest.readiness.policy import Policy
-from loadtest.readiness.prober import ask_all
+from loadtest.readiness.prober import probe_all
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import ProbeError
-from loadtest.readiness.score import Before
 from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
+from loadtest.readiness.system_health import Before
+from loadtest.readiness.verdict import assess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyOptions:
-    """What the command line asks of an assessment."""
+    """The options of an assessment."""
 
     results: Path
     since: str | None = None
@@ -35,7 +35,7 @@ class ReadyOptions:
 def ready(
     policy: Policy, options: ReadyOptions, environ: Mapping[str, str] | None = None
 ) -> tuple[Assessment, Path]:
-    """Ask every component, assess, keep; the assessment and its folder.
+    """Probe every component, assess, keep; returns the assessment and its folder.
 
     Raises:
         ConfigError: ``since`` names no assessment, or the results folder cannot be written to.
@@ -45,7 +45,7 @@ def ready(
     rows = history.summaries()
     begun = time.time()
     folder = history.new_folder(begun)
-    found = ask_all(policy, options.results, environ=environ)
+    found = probe_all(policy, options.results, environ=environ)
     assessed = judged(policy, found, rows, folder.name, begun=begun, now=time.time())
     if options.verify_rollback:
         assessed = replace(assessed, rollback=verify_rollback(policy, environ))
@@ -64,7 +64,7 @@ def ready(
 
 
 def _last(history: History) -> Assessment | None:
-    """The last assessment, if it can be read: nobody asked for it, so that nothing may fail for it."""
+    """The last assessment, if it can be read; nothing fails for want of it, since nobody named it."""
     with suppress(ConfigError):
         return history.find(LAST)
     return None
@@ -82,7 +82,7 @@ def judged(
 ) -> Assessment:
     """The assessment with what the history adds to it.
 
-    It ``counts`` as a further failure in a row unless what is down was counted before and not asked again.
+    It ``counts`` as a further failure in a row unless what is down was counted before and not probed again.
     """
     before = Before(failures_before(rows), counts)
     assessed = assess(policy, found, id=name, at=now, took_s=now - begun, before=before)

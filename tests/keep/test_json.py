@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.keep.plain import json_text, plain
+from loadtest.keep.json import json_text, plain
 from tests.keep.samples import STARTED
 
 

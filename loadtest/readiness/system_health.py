@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from loadtest.readiness.assessment_data import ComponentRow, Figure, FunctionRow
+from loadtest.readiness.assessment import ComponentRow, Figure, FunctionRow
 from loadtest.readiness.objectives import IMPACTS
 from loadtest.readiness.policy import Policy
 from loadtest.units import format_ratio
@@ -39,7 +39,17 @@ def figures(
         _in_a_row(rows, before),
         _lost_value(functions),
     )
-    return {each.name: each for each in made if policy.functions or not each.name.startswith("impact.")}
+    age_s = oldest_s(rows)
+    return {
+        each.name: replace(each, age_s=age_s)
+        for each in made
+        if policy.functions or not each.name.startswith("impact.")
+    }
+
+
+def oldest_s(rows: Sequence[ComponentRow]) -> float | None:
+    """How old the oldest evidence is that counts; None where none does."""
+    return max((row.age_s for row in rows if row.age_s is not None and row.status != "unknown"), default=None)
 
 
 def _sum(terms: Iterable[str]) -> str:
@@ -64,7 +74,7 @@ def _overall(rows: Sequence[ComponentRow]) -> Figure:
         "overall health",
         "ratio",
         value,
-        "sum of weight × score over the parts that are known ÷ sum of their weights",
+        "sum of weight × score over the components that are known ÷ sum of their weights",
         f"({terms}) ÷ ({_sum(_g(row.weight) for row in known)}) {result}{left_out}",
         total / every if every else None,
         (total + every - weight) / every if every else None,
@@ -79,16 +89,16 @@ def _coverage(rows: Sequence[ComponentRow]) -> Figure:
         "coverage",
         "ratio",
         weight / every if every else None,
-        "weight of the parts that are known ÷ weight of all parts",
-        f"{_g(weight)} ÷ {_g(every)}; {len(known)} of {len(rows)} parts are known",
+        "weight of the components that are known ÷ weight of all components",
+        f"{_g(weight)} ÷ {_g(every)}; {len(known)} of {len(rows)} components are known",
     )
 
 
 def _counted(rows: Sequence[ComponentRow], name: str, title: str, status: str) -> Figure:
     hit = [row.name for row in rows if row.status == status]
     unknown = sum(row.status == "unknown" for row in rows)
-    of = f"{', '.join(hit) or 'none'} of {len(rows)} parts" + (f"; {unknown} unknown" if unknown else "")
-    formula = f"number of parts that are {status}"
+    of = f"{', '.join(hit) or 'none'} of {len(rows)} components" + (f"; {unknown} unknown" if unknown else "")
+    formula = f"number of components that are {status}"
     return Figure(name, title, "count", len(hit), formula, of, len(hit), len(hit) + unknown)
 
 
@@ -96,16 +106,17 @@ def _critical(rows: Sequence[ComponentRow]) -> Figure:
     critical = [row for row in rows if row.priority == "critical"]
     found = _counted(critical, "components.critical.failed", "critical components down", "down")
     return Figure(
-        found.name, found.title, "count", found.value, "number of critical parts that are down",
-        found.arithmetic.replace("parts", "critical parts"), found.low, found.high,
+        found.name, found.title, "count", found.value, "number of critical components that are down",
+        found.arithmetic.replace("components", "critical components"), found.low, found.high,
     )  # fmt: skip
 
 
 def _unknown(rows: Sequence[ComponentRow]) -> Figure:
     hit = [row.name for row in rows if row.status == "unknown"]
     return Figure(
-        "components.unknown", "components unknown", "count", len(hit), "number of parts that are unknown",
-        f"{', '.join(hit) or 'none'} of {len(rows)} parts",
+        "components.unknown", "components unknown", "count", len(hit),
+        "number of components that are unknown",
+        f"{', '.join(hit) or 'none'} of {len(rows)} components",
     )  # fmt: skip
 
 
@@ -160,7 +171,7 @@ def _in_a_row(rows: Sequence[ComponentRow], before: Before) -> Figure:
     failed = any(row.status == "down" and row.priority == "critical" for row in rows)
     maybe = any(row.status == "unknown" and row.priority == "critical" for row in rows)
     earlier, value, most = before.failures_in_a_row, 0, 0
-    told = "no critical part is down now"
+    told = "no critical component is down now"
     if failed and before.counts:
         value = most = earlier + 1
         told = f"{earlier} before + 1 now"
@@ -169,10 +180,10 @@ def _in_a_row(rows: Sequence[ComponentRow], before: Before) -> Figure:
         told = f"{value}, with the one that lasts"
     elif maybe:
         most = earlier + 1
-        told = f"{earlier} before; a critical part is unknown now, which neither counts nor ends the row"
+        told = f"{earlier} before; a critical component is unknown now, which neither counts nor ends the row"
     return Figure(
         "failures.in_a_row", "failures in a row", "count", value,
-        "assessments in a row, this one included, in which a critical part was down",
+        "assessments in a row, this one included, in which a critical component was down",
         told, value, most,
     )  # fmt: skip
 
@@ -185,6 +196,7 @@ def confidence(rows: Sequence[ComponentRow]) -> Figure:
     return Figure(
         "confidence", "confidence", "ratio", total / every if every else None,
         "sum of weight × freshness ÷ sum of weights; freshness is 1 for evidence within its time, then that"
-        " time ÷ its age, and 0 for a part that is unknown",
-        f"({terms}) ÷ {_g(every)} = {total / every:.3f}" if every else "no part has a weight",
+        " time ÷ its age, and 0 for a component that is unknown",
+        f"({terms}) ÷ {_g(every)} = {total / every:.3f}" if every else "no component has a weight",
+        age_s=oldest_s(rows),
     )  # fmt: skip

@@ -1,8 +1,7 @@
-"""Decisions that depend on nothing but a seed, a name and what they are about."""
+"""How long something takes: the distributions that a fault can be given."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -10,14 +9,6 @@ from typing import Literal
 from loadtest.units import parse_duration, parse_ratio
 
 _MOST_NS = 3_600_000_000_000
-_DRAW_BITS = 53
-
-
-def chance(seed: int, name: str, *about: str | int) -> float:
-    """A number in [0, 1), the same for the same arguments on every machine and in any order of calls."""
-    key = "\0".join([str(seed), name, *map(str, about)])
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> (64 - _DRAW_BITS)) / (1 << _DRAW_BITS)
 
 
 def read_time(text: str) -> int:
@@ -37,7 +28,7 @@ class Distribution:
     """How long something takes.
 
     ``constant``: always ``low_ns``. ``uniform``: from ``low_ns`` to ``high_ns``. ``exp``: exponential with
-    mean ``low_ns``, at most twenty means. ``bimodal``: ``high_ns`` in the part ``share`` of draws,
+    mean ``low_ns``, at most twenty means. ``bimodal``: ``high_ns`` in the share ``share`` of draws,
     otherwise ``low_ns``.
     """
 
@@ -47,7 +38,7 @@ class Distribution:
     share: float = 0.0
 
     def draw(self, u: float) -> int:
-        """Nanoseconds for ``u`` from [0, 1), which ``chance`` gives."""
+        """Nanoseconds for ``u`` from [0, 1), which ``plan.random_draw`` gives."""
         if self.kind == "uniform":
             return self.low_ns + round(u * (self.high_ns - self.low_ns))
         if self.kind == "exp":

@@ -1,4 +1,4 @@
-"""A policy aimed at another system than the one it names: ``--target`` of ``ready`` and ``watch``."""
+"""``--target`` of ``ready`` and ``watch``: point a policy at another system than the one it names."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 Place = tuple[str, int]
 
 
-def aimed(data: Mapping[str, object], target: str, problems: list[Problem]) -> list[Assignment]:
-    """What a policy's document must hold so that its WebSocket parts are asked at ``target``.
+def retargeted(data: Mapping[str, object], target: str, problems: list[Problem]) -> list[Assignment]:
+    """The changes to a policy's document that point its WebSocket components at ``target``.
 
-    An http part that lies at the host and port of one of them moves with it and keeps its path. What is
-    wrong is added to ``problems``.
+    An http component at the host and port of one of them moves with it and keeps its path. Mistakes are
+    added to ``problems``.
     """
     url = _split(target)
     if url.scheme not in {"ws", "wss"} or _place(url) is None:
@@ -29,7 +29,7 @@ def aimed(data: Mapping[str, object], target: str, problems: list[Problem]) -> l
     parts = dict(_parts(data))
     sockets = [name for name, part in parts.items() if part.get("probe") == "websocket"]
     if not sockets:
-        sentence = "the policy asks no WebSocket; write --set components.NAME.url=... for its other parts"
+        sentence = "the policy has no WebSocket component; for others write --set components.NAME.url=..."
         problems.append(Problem(OPTION, sentence))
     before = {_place(_split(str(parts[name].get("target", "")))) for name in sockets} - {None}
     moved = [Assignment(("components", name, "target"), target, OPTION) for name in sockets]
@@ -66,7 +66,7 @@ def _place(url: SplitResult) -> Place | None:
 
 
 def _moved(at: SplitResult, to: SplitResult) -> str:
-    """The URL of an http part at the host and port of another, with its own path and credential."""
+    """The URL of an http component at the host and port of another, with its own path and credential."""
     credential, sign, _ = at.netloc.rpartition("@")
     scheme = "https" if to.scheme == "wss" else "http"
     return urlunsplit(at._replace(scheme=scheme, netloc=credential + sign + to.netloc.rpartition("@")[2]))

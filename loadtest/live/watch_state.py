@@ -1,4 +1,4 @@
-"""What a watch remembers on disk, so that a restart neither loses nor repeats an alert."""
+"""The state of a watch on disk, so that a restart neither loses nor repeats an alert."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from loadtest.errors import ConfigError
-from loadtest.keep.plain import json_text
-from loadtest.live.alerts import State
+from loadtest.keep.atomic import write_whole
+from loadtest.keep.json import json_text
+from loadtest.live.alerts import AlertState
 from loadtest.live.remedies import Treatment
 from loadtest.readiness.evidence import Evidence
 
@@ -24,20 +25,20 @@ AUDIT = "audit.jsonl"
 
 
 @dataclass(slots=True)
-class Memory:
-    """Alerts, treatments, the last evidence of each part, and when each is due again.
+class WatchState:
+    """Alerts, treatments, the last evidence of each component, and when each is due again.
 
-    ``counted`` are the critical parts that were found down since failures in a row were last counted up.
+    ``counted`` are the critical components that were found down since failures in a row were last counted up.
     """
 
-    alerts: State = field(default_factory=State)
+    alerts: AlertState = field(default_factory=AlertState)
     treatments: dict[str, Treatment] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
     due: dict[str, float] = field(default_factory=dict)
     counted: list[str] = field(default_factory=list)
 
 
-def load(folder: Path) -> Memory:
+def load(folder: Path) -> WatchState:
     """What was saved; empty where nothing was.
 
     Raises:
@@ -45,22 +46,17 @@ def load(folder: Path) -> Memory:
     """
     path = folder / STATE
     if not path.is_file():
-        return Memory()
+        return WatchState()
     try:
-        return msgspec.convert(json.loads(path.read_text("utf-8")), Memory, strict=False)
+        return msgspec.convert(json.loads(path.read_text("utf-8")), WatchState, strict=False)
     except (OSError, ValueError) as error:
         hint = "move it away to begin anew; alerts that were open are then told again"
         raise ConfigError(f"the state of the watch in {path} cannot be read ({error}); {hint}") from None
 
 
-def save(folder: Path, memory: Memory) -> None:
-    """Whole or not at all, and on the disk when this returns."""
-    beside = folder / f"{STATE}.new"
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(json_text(asdict(memory)))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(folder / STATE)
+def save(folder: Path, state: WatchState) -> None:
+    """Write the state whole, and on the disk when this returns."""
+    write_whole(folder / STATE, json_text(asdict(state)))
 
 
 def audit(folder: Path, entry: dict[str, Any]) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from loadtest.errors import Problem
-from loadtest.readiness.target_address import aimed
+from loadtest.readiness.retarget import retargeted
 
 
 def moved(components: dict[str, Any], target: str) -> dict[str, object]:
     problems: list[Problem] = []
-    found = aimed({"components": components}, target, problems)
+    found = retargeted({"components": components}, target, problems)
     assert problems == []
     return {".".join(each.path[1:]): each.value for each in found}
 
@@ -49,11 +49,11 @@ def test_other_kinds_and_what_is_no_part_stay() -> None:
 @pytest.mark.parametrize("target", ["simulator", "http://b:9/", "ws://", "ws://b:port/", "ws://[x/"])
 def test_what_is_no_websocket_is_told(target: str) -> None:
     problems: list[Problem] = []
-    assert aimed({"components": {"chat": CHAT}}, target, problems) == []
+    assert retargeted({"components": {"chat": CHAT}}, target, problems) == []
     assert "is no ws://HOST:PORT/PATH" in problems[0].sentence
 
 
 def test_a_policy_without_a_websocket_is_told() -> None:
     problems: list[Problem] = []
-    aimed({"components": 3}, "ws://b:9/", problems)
-    assert "the policy asks no WebSocket" in problems[0].sentence
+    retargeted({"components": 3}, "ws://b:9/", problems)
+    assert "the policy has no WebSocket component" in problems[0].sentence

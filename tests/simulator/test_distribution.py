@@ -4,31 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.simulator.chance import Distribution, chance, read_distribution, read_time
+from loadtest.simulator.distribution import Distribution, read_distribution, read_time
 
 MS = 1_000_000
-
-
-@given(st.integers(), st.text(), st.lists(st.text() | st.integers()))
-def test_the_same_question_has_the_same_answer(seed: int, name: str, about: list[str | int]) -> None:
-    drawn = chance(seed, name, *about)
-    assert 0 <= drawn < 1
-    assert chance(seed, name, *about) == drawn
-
-
-def test_draws_are_known_so_that_they_are_the_same_everywhere() -> None:
-    assert [round(chance(1, "drop", "run-7", seq), 6) for seq in range(3)] == [0.519908, 0.177613, 0.941357]
-
-
-def test_seed_name_and_thing_all_matter() -> None:
-    draws = {chance(1, "drop", "a"), chance(2, "drop", "a"), chance(1, "leak", "a"), chance(1, "drop", "b")}
-    assert len(draws) == 4
-
-
-def test_draws_are_spread_evenly() -> None:
-    draws = [chance(1, "drop", n) for n in range(10_000)]
-    tenths = [sum(1 for u in draws if tenth <= u * 10 < tenth + 1) for tenth in range(10)]
-    assert all(900 < n < 1100 for n in tenths)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``intervals.jsonl``: what a second holds beside its histograms, one JSON object per line.
+"""``intervals.jsonl``: one JSON object per second, with everything but its histograms.
 
 A row is written after everything else of its second, so a row that is there whole says that the second
 is. Its ``histograms`` name the lines of the second in ``intervals.hlog``, in their order, with the exact

@@ -1,0 +1,175 @@
+"""From evidence to GO, NO-GO or INCONCLUSIVE. Pure: the time is an argument."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from loadtest.errors import Exit
+from loadtest.readiness import causes, conditions, system_health
+from loadtest.readiness.assessment import (
+    Assessment,
+    Blocker,
+    ComponentRow,
+    ConditionRow,
+    CriterionRow,
+    RollbackRow,
+    Verdict,
+)
+from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.policy import Policy
+from loadtest.readiness.secrets import redactor_of
+from loadtest.readiness.status import component_rows, function_rows
+from loadtest.readiness.system_health import Before
+
+EXIT_CODES: Mapping[Verdict, Exit] = {"GO": Exit.PASS, "NO-GO": Exit.FAIL, "INCONCLUSIVE": Exit.INVALID}
+
+TRIGGER_WORDS = ("TRIGGERED", "not triggered")
+GATE_WORDS = ("met", "missed")
+
+
+def assess(
+    policy: Policy,
+    found: Mapping[str, Evidence],
+    *,
+    id: str,  # noqa: A002 - the field is called so in every file
+    at: float,
+    took_s: float = 0.0,
+    before: Before | None = None,
+) -> Assessment:
+    """The assessment of a system at the Unix time ``at`` from what its probes found."""
+    rows = component_rows(policy, found, at)
+    by_name = {row.name: row for row in rows}
+    functions = function_rows(policy, by_name)
+    figures = system_health.figures(policy, rows, functions, before or Before())
+    triggers = conditions.condition_rows(policy.triggers, figures, TRIGGER_WORDS)
+    gates = conditions.condition_rows(policy.gates, figures, GATE_WORDS)
+    criteria = conditions.criterion_rows(policy.criteria, by_name)
+    verdict, blockers = decide(rows, criteria, gates, triggers)
+    return Assessment(
+        id=id,
+        policy=policy.name,
+        question=policy.question,
+        policy_sha256=policy.sha256,
+        at=at,
+        took_s=took_s,
+        verdict=verdict,
+        exit_code=int(EXIT_CODES[verdict]),
+        why=_why(verdict, blockers, rows),
+        figures=figures,
+        confidence=system_health.confidence(rows),
+        components=rows,
+        functions=functions,
+        triggers=triggers,
+        gates=gates,
+        criteria=criteria,
+        risks=causes.risks(policy, rows, functions),
+        actions=causes.actions(policy, rows),
+        blockers=blockers,
+        rollback=_rollback(policy),
+        settings=dict(policy.settings),
+    )
+
+
+def decide(
+    rows: Sequence[ComponentRow],
+    criteria: Sequence[CriterionRow],
+    gates: Sequence[ConditionRow],
+    triggers: Sequence[ConditionRow],
+) -> tuple[Verdict, tuple[Blocker, ...]]:
+    """The verdict and every reason for it.
+
+    NO-GO where a critical component is down, a criterion or a gate is missed or a rollback trigger is pulled;
+    else INCONCLUSIVE where a required component is unknown, a criterion, a gate, a trigger or every
+    component; else GO.
+    """
+    against = tuple(_against(rows, criteria, gates, triggers))
+    if against:
+        return "NO-GO", against
+    open_ = tuple(_open(rows, criteria, gates, triggers)) or _nothing_known(rows)
+    return ("INCONCLUSIVE", open_) if open_ else ("GO", ())
+
+
+def _against(
+    rows: Sequence[ComponentRow],
+    criteria: Sequence[CriterionRow],
+    gates: Sequence[ConditionRow],
+    triggers: Sequence[ConditionRow],
+) -> Iterator[Blocker]:
+    for row in rows:
+        if row.status == "down" and row.priority == "critical":
+            yield Blocker("part", f"{row.title} down: {row.why}")
+    for criterion in criteria:
+        if criterion.outcome == "missed":
+            why = criterion.reason or f"{criterion.measured}, expected {criterion.expected}"
+            yield Blocker("criterion", f"{criterion.title}: {why}")
+    for gate in gates:
+        if gate.outcome == "missed":
+            yield Blocker("gate", f"{gate.title}: {gate.measured}, expected {gate.expression}")
+    for trigger in triggers:
+        if trigger.outcome == "TRIGGERED":
+            said = f"{trigger.fact} is {trigger.measured}, the trigger {trigger.expression}"
+            yield Blocker("trigger", f"{trigger.title} ({said})")
+
+
+def _open(
+    rows: Sequence[ComponentRow],
+    criteria: Sequence[CriterionRow],
+    gates: Sequence[ConditionRow],
+    triggers: Sequence[ConditionRow],
+) -> Iterator[Blocker]:
+    for row in rows:
+        if row.status == "unknown" and row.required:
+            yield Blocker("unknown", f"{row.title} unknown: {row.why}")
+    for criterion in criteria:
+        if criterion.outcome == "unknown":
+            yield Blocker("unknown", f"{criterion.title} is not known: {criterion.reason}")
+    for condition in (*gates, *triggers):
+        if condition.outcome == "unknown":
+            yield Blocker("unknown", f"{condition.title} is not known: {condition.arithmetic}")
+
+
+def _nothing_known(rows: Sequence[ComponentRow]) -> tuple[Blocker, ...]:
+    """Optional components block nothing, but if none at all is known there is nothing to judge by."""
+    if any(row.status != "unknown" for row in rows):
+        return ()
+    return (Blocker("unknown", f"none of {len(rows)} components is known"),)
+
+
+_WORDS = {
+    "part": ("critical component is down", "critical components are down"),
+    "criterion": ("criterion is missed", "criteria are missed"),
+    "gate": ("gate is missed", "gates are missed"),
+    "trigger": ("rollback trigger is pulled", "rollback triggers are pulled"),
+    "unknown": ("required thing is unknown", "required things are unknown"),
+}
+
+
+def _why(verdict: Verdict, blockers: Sequence[Blocker], rows: Sequence[ComponentRow]) -> str:
+    made_up = [row.title for row in rows if row.simulated]
+    told = f"; SIMULATED, so this says nothing about a real backend: {', '.join(made_up)}" if made_up else ""
+    return _counted(verdict, blockers, rows) + told
+
+
+def _counted(verdict: Verdict, blockers: Sequence[Blocker], rows: Sequence[ComponentRow]) -> str:
+    if verdict == "GO":
+        bad = [row.title for row in rows if row.status != "healthy"]
+        but = f"; not healthy, but not blocking: {', '.join(bad)}" if bad else ""
+        known = f"every required component of {len(rows)} is known"
+        return f"{known}, no critical one is down, every criterion is met{but}"
+    counted = []
+    for kind, (one, several) in _WORDS.items():
+        n = sum(blocker.kind == kind for blocker in blockers)
+        if n:
+            counted.append(f"{n} {one if n == 1 else several}")
+    return f"{len(blockers)} blocker{'s' if len(blockers) > 1 else ''}: {', '.join(counted)}"
+
+
+def _rollback(policy: Policy) -> RollbackRow | None:
+    if policy.rollback is None:
+        return None
+    redactor = redactor_of(policy.raw, (), {})
+    command, check = (
+        shlex.join(redactor.arguments(words)) for words in (policy.rollback.command, policy.rollback.check)
+    )
+    return RollbackRow(command, check)

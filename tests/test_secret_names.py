@@ -1,0 +1,37 @@
+"""One list of names: what a plan hides, a kept file hides as well, and so does a report on a system."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtest.secret_names import KEY, PUBLIC_HEADERS, QUERY_KEY, sounds_secret
+
+SECRET = (
+    "authorization",
+    "cookie",
+    "jwt",
+    "client_secret",
+    "db-password",
+    "passwd",
+    "user_pwd",
+    "api_key",
+    "x.signature",
+)
+
+
+@pytest.mark.parametrize("name", SECRET)
+def test_a_name_that_is_hidden_in_one_place_is_hidden_in_all(name: str) -> None:
+    assert KEY.fullmatch(name)
+    assert QUERY_KEY.fullmatch(name)
+    assert sounds_secret(name)
+    assert sounds_secret(name.upper())
+
+
+@pytest.mark.parametrize("name", ["room", "max_tokens_left", "version", "theme"])
+def test_other_names_hide_nothing(name: str) -> None:
+    assert not KEY.fullmatch(name)
+    assert not QUERY_KEY.fullmatch(name)
+
+
+def test_public_headers_are_lower_case_and_name_no_secret() -> None:
+    assert all(name == name.lower() and not KEY.fullmatch(name) for name in PUBLIC_HEADERS)
