@@ -64,6 +64,7 @@ class Terms:
             timeout_ns=self.timeout_ns,
             unix_offset_ns=0 if clock.wall else time.time_ns() - clock.now(),
             users=self.planned_users,
+            identities=target.identities,
         )
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
         self.doorkeeper = Doorkeeper(target, place.path, tuple(offered))

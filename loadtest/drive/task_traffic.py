@@ -61,11 +61,12 @@ class Guide(Traffic):
         share = self._share
         intended_ns = share.now()
         row = {f"data.{name}": value for name, value in data.items()}
-        share.recorder.metrics_at(intended_ns).turns_due += n
+        part = share.recorder.metrics_at(intended_ns)
         turns = []
         for position, seq in enumerate(itertools.islice(self._seqs, n)):
             waiter = self._waiters[seq] = Event()
             turns.append((connection.begin(seq, position, intended_ns, {**share.row(seq), **row}), waiter))
+            part.turns_due += 1
         share.poller.wake()
         for _, waiter in turns:
             waiter.wait()
