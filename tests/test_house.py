@@ -137,7 +137,10 @@ BASE = "class Base:\n    a = 1\n"
 
 BROKEN_TREES = [
     ("twice", {"loadtest/a.py": "class Row: ...\n", "loadtest/b.py": "class Row: ...\n"}),
-    ("chain", {"loadtest/a.py": BASE, "loadtest/b.py": "from loadtest.a import Base\nclass Row(Base): ...\n"}),
+    (
+        "chain",
+        {"loadtest/a.py": BASE, "loadtest/b.py": "from loadtest.a import Base\nclass Row(Base): ...\n"},
+    ),
     (
         "chain",
         {"loadtest/a.py": BASE + "def f(base: Base) -> Base: return base\nclass Row(Base): ...\n"},

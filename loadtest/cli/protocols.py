@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from loadtest.cli.options import ShippedName, option
 from loadtest.cli.shipped import show_shipped
 
 if TYPE_CHECKING:
+    from loadtest.plan.match import Match
     from loadtest.plan.protocol import Protocol
 
 EXAMPLES = """\b
@@ -51,6 +52,7 @@ def check(file: Path) -> None:
 
 def _understood(protocol: Protocol) -> Iterator[tuple[str, str]]:
     """Yield topic and sentence of everything that decides what will be counted."""
+    from loadtest.plan.match import match_words
     from loadtest.plan.protocol_file import asked_columns
 
     connect, events = protocol.connect, protocol.events
@@ -72,7 +74,7 @@ def _understood(protocol: Protocol) -> Iterator[tuple[str, str]]:
         or "a turn never ends by itself, but with the run: `end` or `count` would say when",
     )
     yield "fail", _or(events.fail) or "no event fails a turn"
-    yield "required", ", ".join(events.required) or "nothing"
+    yield "required", ", ".join(map(match_words, events.required)) or "nothing"
     yield "lost, duplicate, out of order", _or(events.sequence) or UNMEASURED
     yield "foreign", _or(events.user) or UNMEASURED
     if asked := asked_columns(protocol):
@@ -80,5 +82,7 @@ def _understood(protocol: Protocol) -> Iterator[tuple[str, str]]:
         yield "needs of the scenario", f"{names}: columns of its target.identities or traffic.data"
 
 
-def _or(words: tuple[str, ...]) -> str:
-    return " or ".join(words)
+def _or(matches: Iterable[Match]) -> str:
+    from loadtest.plan.match import match_words
+
+    return " or ".join(map(match_words, matches))

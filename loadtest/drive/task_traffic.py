@@ -65,11 +65,12 @@ class TaskTraffic(UserTraffic):
         context = self._context
         intended_ns = context.now()
         row = {f"data.{name}": value for name, value in data.items()}
-        context.recorder.metrics_at(intended_ns).turns_due += n
+        metrics = context.recorder.metrics_at(intended_ns)
         turns = []
         for position, seq in enumerate(itertools.islice(self._seqs, n)):
             waiter = self._waiters[seq] = Event()
             turns.append((connection.begin(seq, position, intended_ns, {**context.row(seq), **row}), waiter))
+            metrics.turns_due += 1
         context.poller.wake()
         for _, waiter in turns:
             waiter.wait()

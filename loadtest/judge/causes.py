@@ -11,6 +11,7 @@ from loadtest.judge.catalogue import Notice, notice
 from loadtest.judge.measurement_window import Turns
 from loadtest.judge.sections import NS_PER_S, Manifest, section, settings, whole
 from loadtest.measure.interval import OUTCOMES
+from loadtest.plan.match import match_words
 from loadtest.units import format_count, format_duration
 
 UNTYPED = "(no type)"
@@ -98,7 +99,9 @@ def _no_type_found(manifest: Manifest, numbers: dict[str, Any]) -> Notice:
 def _ends(manifest: Manifest) -> list[str]:
     """The types that end a turn, as the protocol has them."""
     events = settings(manifest, "protocol", "events")
-    return [str(name) for key in ("end", "fail", "refuse") for name in events.get(key) or ()]
+    keys = ("end", "end_all", "fail", "refuse")
+    found = [match for key in keys for match in events.get(key) or ()]
+    return [match_words(match) if isinstance(match, Mapping) else str(match) for match in found]
 
 
 def _last_events(last: Mapping[str, Any]) -> str:

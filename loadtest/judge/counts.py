@@ -32,6 +32,10 @@ EVENTS = (
 )
 """Event counters. ``received`` are application messages after ready, heartbeats apart."""
 
+RARE_EVENTS = ("resumed", "after_timeout", "order_unsure", "before_ready", "delivered", "answered")
+"""Event counters that are kept only where they rose. ``answered`` are requests of the target's own,
+``delivered`` what other users of the same audience brought about."""
+
 CONNECTIONS = ("attempted", "established", "ready", "left")
 
 ENDED_BY_US = {"silent": "connections.silent", "broken": "connections.broken_frames"}
@@ -125,7 +129,7 @@ def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:
     seen = {name for name in unmeasured if counters.get(f"events.{name}")} - {"expected"}
     unknown = {name: why for name, why in unmeasured.items() if name not in seen}
     counted = {name: None if name in unknown else counters.get(f"events.{name}", 0) for name in EVENTS}
-    rare = _seen(counters, "events", ("resumed", "after_timeout", "before_ready"))
+    rare = _seen(counters, "events", RARE_EVENTS)
     return {**counted, **rare, **_group(counters, "events", "unmatched_with"), "unmeasured": unknown}
 
 

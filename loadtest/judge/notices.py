@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadtest.judge import causes, self_notices, target_notices
+from loadtest.judge import causes, matching_doubts, self_notices, target_notices
 from loadtest.judge.catalogue import Notice, notice_table
 from loadtest.judge.measurement_window import Turns
 from loadtest.judge.sections import Manifest
@@ -43,6 +43,7 @@ def _found(
     yield from self_notices.too_few_samples(manifest, thresholds)
     yield from self_notices.clock(manifest)
     yield from self_notices.order_in_doubt(manifest)
+    yield from matching_doubts.notices(manifest)
     yield from target_notices.pings(manifest)
     yield from target_notices.streaming(manifest, totals, turns)
     yield from target_notices.planned_rates(manifest, thresholds)

@@ -66,7 +66,7 @@ def sends_turns(manifest: Manifest) -> bool:
 def turns_end(manifest: Manifest) -> bool:
     """Whether a turn can be complete; one whose protocol knows no end goes on until its user leaves."""
     events = settings(manifest, "protocol", "events")
-    return bool(events.get("end")) or events.get("count") is not None
+    return bool(events.get("end") or events.get("end_all")) or events.get("count") is not None
 
 
 def turns_never_end(manifest: Manifest) -> bool:

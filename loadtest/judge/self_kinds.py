@@ -129,6 +129,26 @@ SELF_KINDS: dict[str, Kind] = {
         "no; but where they are more than 1 % of the events of the measured part, thresholds on times of"
         " turns count as not measured",
     ),
+    "answers_by_order_unsure": Kind(
+        "answers are matched to turns by their order, the protocol does not say that the target answers in"
+        " order, and several turns were in flight on a connection",
+        "{events} of {received} events came while several turns were in flight on their connection, and are"
+        " matched by order alone: which turn each answers is not known.",
+        "Give the protocol a turn id ([events] turn), send one turn at a time, or say `ordered = true` where"
+        " the target answers in order.",
+        ("events", "received"),
+        "no; but where they are more than 1 % of the events of the measured part, thresholds on times of"
+        " turns count as not measured",
+    ),
+    "answers_contradict_order": Kind(
+        "turns matched by order ended without what the protocol requires of them, while several were in"
+        " flight on their connection",
+        "{turns} of {begun} turns ended without what the protocol requires, with others in flight on their"
+        " connection: the answers do not come in the order that the protocol file takes them in.",
+        "Correct the protocol file: give it a turn id ([events] turn), or send one turn at a time.",
+        ("turns", "begun"),
+        "no; but thresholds that only these turns miss count as not measured",
+    ),
     "coalesced_reads": Kind(
         "more than 1 % of the events of the measured part shared one read with the event before, or the first"
         " or last events of so many turns did with a later one that p99 or a coarser percentile is an upper"

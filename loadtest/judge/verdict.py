@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from loadtest.errors import Exit
+from loadtest.judge import matching_doubts
 from loadtest.judge.catalogue import Notice
 from loadtest.judge.causes import CAUSES
 from loadtest.judge.counts import in_doubt, not_opened
@@ -109,7 +110,11 @@ def _row(threshold: Threshold, manifest: Manifest | None) -> dict[str, Any]:
 def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]:
     measured = measured_for(threshold, manifest)
     outcome = decide(threshold, measured)
-    doubt = _own_delay(threshold, manifest, measured, outcome) or _order_in_doubt(threshold, manifest)
+    doubt = (
+        _own_delay(threshold, manifest, measured, outcome)
+        or _order_in_doubt(threshold, manifest)
+        or matching_doubts.doubt(threshold, manifest, measured, outcome)
+    )
     if doubt:
         return Measurement(measured.value, measured.n, doubt), "not_measured"
     late = late_for(threshold, manifest)
@@ -220,6 +225,7 @@ FAILED_BY = {
     "pairs": "with a pair of events left open",
     "order": "with events in a wrong order",
     "id": "since their id was used again",
+    "interleaved": "with events that contradict answers in order, which is the protocol file's doing",
 }
 """Why turns failed, in words."""
 
@@ -239,8 +245,9 @@ def _none_complete(case: Case) -> list[str]:
     """That every turn failed: no threshold that a scenario leaves out makes a pass of that."""
     turns = section(case.manifest, "counts", "measured", "turns")
     due = whole(turns.get("due"))
-    against = any(whole(turns.get(name)) for name in target_outcomes(case.manifest))
-    if not due or whole(turns.get("complete")) or not turns_end(case.manifest) or not against:
+    against = sum(whole(turns.get(name)) for name in target_outcomes(case.manifest))
+    against -= matching_doubts.contradicting(turns)
+    if not due or whole(turns.get("complete")) or not turns_end(case.manifest) or against <= 0:
         return []
     return [f"None of the {format_count(due)} turns due was complete."]
 

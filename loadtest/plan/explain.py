@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from loadtest.plan.connections import Visit
+from loadtest.plan.match import Match, match_words
 from loadtest.plan.names import data_values, user_values
 from loadtest.plan.protocol import Step
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
@@ -78,6 +79,8 @@ def _target(scenario: Scenario) -> Iterator[str]:
     if target.identities:
         columns = ", ".join(target.identities[0])
         yield f"{format_count(len(target.identities))} identities, one per virtual user ({columns})"
+    if target.compression:
+        yield "compression is offered: the target may compress what it sends; what is sent to it never is"
     if target.insecure:
         yield "INSECURE: the target's certificate is not verified"
 
@@ -130,9 +133,8 @@ def _ready(scenario: Scenario) -> Iterator[str]:
 
 def _told_step(step: Step) -> str:
     if step.wait is not None:
-        wanted = ", ".join(f"{path} = {value}" for path, value in step.wait.items())
         kept = f", and keep {', '.join(step.keep)}" if step.keep else ""
-        return f"wait for {wanted} (within {format_duration(step.within_ns)}){kept}"
+        return f"wait for {match_words(step.wait)} (within {format_duration(step.within_ns)}){kept}"
     return f"send {step.send}" if step.pause_ns is None else f"pause {format_duration(step.pause_ns)}"
 
 
@@ -194,13 +196,15 @@ def _message(scenario: Scenario) -> Iterator[str]:
     example = text.render({**dict.fromkeys(text.names, "..."), **_example_values(scenario, traffic)})
     yield example
     yield f"{format_bytes(len(example.encode()))} of {turn.encoding}; of user 0, with ids made up here"
+    if text.embedded:
+        yield "it is no JSON but holds some: values inside the quotes of that are JSON-escaped"
     if traffic.data:
         yield f"{format_count(len(traffic.data))} rows of data, used in turn"
 
 
 def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:
     run = "RUN"
-    uuid = "00000000-0000-8000-8000-000000000000"
+    uuid = "00000000-0000-4000-8000-000000000000"
     users = user_values(0, run, scenario.target.identities)
     values = {**users, **data_values(0, traffic.data), "run.id": run, "uuid": uuid, "turn.number": "0"}
     values |= {"now_ms": "0", "now_s": "0"}
@@ -216,7 +220,10 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         yield f"an event belongs to the turn named at {' or '.join(events.turn)}"
     else:
         yield "an event belongs to the oldest turn in flight: one lost answer shifts all that follow"
-    ends = [f"with {' or '.join(events.end)}"] if events.end else []
+        if not events.ordered:
+            yield "with several turns in flight on a connection times are not measured, unless `ordered`"
+    ends = [f"with {_or(events.end)}"] if events.end else []
+    ends += [f"when all of {' and '.join(map(match_words, events.end_all))} came"] if events.end_all else []
     ends += [f"after {events.count} event{'s' if events.count > 1 else ''}"] if events.count else []
     yield (
         f"a turn is complete {' or '.join(ends)}"
@@ -224,12 +231,16 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         else ("a turn never ends by itself (a subscription): all are abandoned; add end or count")
     )
     if events.fail:
-        yield f"it has failed with {' or '.join(events.fail)}"
+        yield f"it has failed with {_or(events.fail)}"
     if events.required:
-        yield f"it must bring {', '.join(events.required)}"
+        yield f"it must bring {', '.join(map(match_words, events.required))}"
     if events.first:
-        yield f"its first content is {' or '.join(events.first)}"
+        yield f"its first content is {_or(events.first)}"
     yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
+
+
+def _or(matches: Iterable[Match]) -> str:
+    return " or ".join(map(match_words, matches))
 
 
 def _chaos(scenario: Scenario) -> Iterator[str]:

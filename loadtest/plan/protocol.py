@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Match = Mapping[str, str]
-"""What an event must carry: ``type`` is compared with the event's type, any other key is a path."""
+from loadtest.plan.match import Match
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +26,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """An application-level heartbeat: when ``on`` arrives, ``send`` is the answer."""
+    """What is answered outside of turns: when ``on`` arrives, ``send`` is the answer.
+
+    In ``send``, ``{event.PATH}`` stands for what stands there in what arrived.
+    """
 
     on: Match
     send: str
@@ -41,8 +43,8 @@ class Connect:
     subprotocols: tuple[str, ...] = ()
     ready: tuple[Step, ...] = ()
     heartbeat: tuple[Beat, ...] = ()
-    auth_errors: tuple[str, ...] = ()
-    """Event types that mean the credential was refused."""
+    auth_errors: tuple[Match, ...] = ()
+    """Events that mean the credential was refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,37 +58,46 @@ class TurnShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """What answers a turn. Paths are dotted keys; the first one present is taken.
+    """What answers a turn. Paths are dotted keys and indices; the first one present is taken.
 
-    ``format`` "json": payloads are JSON objects; "opaque": any bytes, matched in order.
+    ``format`` "json": payloads are JSON objects, or arrays where a path begins with an index; "opaque": any
+    bytes, matched in order, whose type is the whole payload as text.
     ``match`` "id": an event belongs to the turn its ``turn`` path names; "order": to the oldest in flight.
+    ``ordered``: the target answers in order, so that several turns in flight can be told apart by it.
     ``count``: the turn ends after this many events (an echo: 1); None: it ends by type.
-    ``refuse``: event types by which the target declines the turn (a rate limit).
+    ``end_all``: the turn ends when each of these has come, in whatever order.
+    ``refuse``: events by which the target declines the turn (a rate limit).
     ``sequence_start``: the number that the first event of a turn carries.
-    ``ignore``: event types that belong to no turn and are not counted as unmatched (a broadcast, an ack).
+    ``ignore``: events that belong to no turn and are not counted as unmatched (a broadcast, an ack).
+    ``answer``: requests of the target's own, which are answered and counted apart.
+    ``audience``: a template; users for whom it gives the same text get each other's events.
     """
 
     format: Literal["json", "opaque"] = "json"
     match: Literal["id", "order"] = "id"
+    ordered: bool = False
     type: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
     user: tuple[str, ...] = ()
     sequence: tuple[str, ...] = ()
-    first: tuple[str, ...] = ()
-    end: tuple[str, ...] = ()
-    fail: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
-    pairs: tuple[tuple[str, str], ...] = ()
-    order: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    refuse: tuple[str, ...] = ()
+    first: tuple[Match, ...] = ()
+    end: tuple[Match, ...] = ()
+    end_all: tuple[Match, ...] = ()
+    fail: tuple[Match, ...] = ()
+    required: tuple[Match, ...] = ()
+    pairs: tuple[tuple[Match, Match], ...] = ()
+    order: tuple[Match, ...] = ()
+    ignore: tuple[Match, ...] = ()
+    refuse: tuple[Match, ...] = ()
+    answer: tuple[Beat, ...] = ()
     count: int | None = None
     sequence_start: int = 0
+    audience: str = ""
 
     @property
     def ends(self) -> bool:
         """Whether a turn can be complete; one without an end goes on until its user leaves."""
-        return bool(self.end) or self.count is not None
+        return bool(self.end or self.end_all) or self.count is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

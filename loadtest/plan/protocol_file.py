@@ -9,15 +9,19 @@ from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.document import read_document
 from loadtest.plan.folder import PROTOCOL, check_kind
 from loadtest.plan.identifiers import is_name, is_token
+from loadtest.plan.match import Match, match_words
+from loadtest.plan.match_file import check_path, read_match, read_matches, read_pairs
 from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
-from loadtest.plan.protocol import Beat, Connect, Events, Match, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
 from loadtest.plan.reading import Source, Table, told
 from loadtest.plan.shipped import find
-from loadtest.plan.template import Template
+from loadtest.plan.template import EVENT, Template
+from loadtest.plan.unmeasured import has_uuid
 
-DEEPEST_PATH = 8
+EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore", "refuse")
 
-EVENT_TYPES = ("first", "end", "fail", "required", "order", "ignore", "refuse")
+MOST_ENDS = 16
+"""Maximum entries of `end_all`."""
 
 
 def load_protocol(ref: str | Path, base: Path | None = None) -> Protocol:
@@ -87,8 +91,13 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
         if step.send is not None:
             yield ("connect", "ready", index, "send"), step.send, [*ANYWHERE, *kept_names(protocol, index)]
     kept = kept_names(protocol)
-    for index, beat in enumerate(protocol.connect.heartbeat):
-        yield ("connect", "heartbeat", index, "send"), beat.send, [*ANYWHERE, *kept]
+    for key, beats in (("connect", protocol.connect.heartbeat), ("events", protocol.events.answer)):
+        for index, beat in enumerate(beats):
+            of_event = [name for name in Template.parse(beat.send).names if name.startswith(EVENT)]
+            place = (key, "heartbeat" if key == "connect" else "answer", index, "send")
+            yield place, beat.send, [*ANYWHERE, *kept, *of_event]
+    if protocol.events.audience:
+        yield ("events", "audience"), protocol.events.audience, ["run.id"]
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
     yield ("turn", "message"), protocol.turn.message, [*ANYWHERE, *TURN, *kept]
 
@@ -125,7 +134,7 @@ def _read_connect(table: Table) -> Connect:
         subprotocols=table.texts("subprotocols"),
         ready=tuple(_read_step(step) for step in table.tables("ready")),
         heartbeat=tuple(_read_beat(beat) for beat in table.tables("heartbeat")),
-        auth_errors=table.texts("auth_errors"),
+        auth_errors=read_matches(table, "auth_errors"),
     )
     if not connect.path.startswith("/") or any(c.isspace() or c == "#" for c in connect.path):
         table.report("path", f"`path` must begin with `/` and hold no space and no `#`: {told(connect.path)}")
@@ -140,7 +149,7 @@ def _read_connect(table: Table) -> Connect:
 
 def _read_step(table: Table) -> Step:
     step = Step(
-        wait=_read_match(table, "wait"),
+        wait=read_match(table, "wait"),
         send=table.text("send", None),
         pause_ns=table.duration("pause", None),
         within_ns=table.duration("within", 10_000_000_000, positive=True),
@@ -155,28 +164,18 @@ def _read_step(table: Table) -> Step:
     for name, path in step.keep.items():
         if not name.replace("_", "").isalnum() or not name.isascii():
             table.report("keep", f"{told(name)} cannot be kept: a name has letters, digits and `_` only")
-        _check_path(table, "keep", path)
+        check_path(table, (*table.path, "keep"), path)
     table.close()
     return step
 
 
-def _read_beat(table: Table) -> Beat:
-    match = _read_match(table, "on")
+def _read_beat(table: Table, what: str = "a heartbeat") -> Beat:
+    match = read_match(table, "on")
     send = table.text("send", None)
     if not table.has("on") or not table.has("send"):
-        table.source.report(table.path, "a heartbeat needs both `on` and `send`")
+        table.source.report(table.path, f"{what} needs both `on` and `send`")
     table.close()
     return Beat(on=match or {}, send=send or "")
-
-
-def _read_match(table: Table, key: str) -> Match | None:
-    """What a message must carry; None where nothing usable was written."""
-    match = table.pairs(key)
-    if not match and table.data.get(key) == {}:
-        table.report(key, f'`{key}` must say what to look for, such as {{ type = "ready" }}')
-    for path in match:
-        _check_path(table, key, path)
-    return match or None
 
 
 def _read_turn(table: Table) -> TurnShape:
@@ -192,44 +191,26 @@ def _read_turn(table: Table) -> TurnShape:
 def _read_events(table: Table) -> Events:
     paths = {key: table.texts(key) for key in ("type", "turn", "user", "sequence")}
     for key, each in ((key, path) for key, found in paths.items() for path in found):
-        _check_path(table, key, each)
-    types = {key: table.texts(key) for key in EVENT_TYPES}
+        check_path(table, (*table.path, key), each)
+    matches = {key: read_matches(table, key) for key in EVENT_TYPES}
     opaque = table.data.get("format") == "opaque"
     events = Events(
         format=table.choice("format", {"json": "json", "opaque": "opaque"}, "json"),
         match=table.choice("match", {"id": "id", "order": "order"}, "order" if opaque else "id"),
-        pairs=_read_pairs(table),
+        ordered=table.flag("ordered"),
+        pairs=read_pairs(table, "pairs"),
+        answer=tuple(_read_beat(each, "an answer") for each in table.tables("answer")),
         count=table.integer("count", None, least=1),
         sequence_start=table.integer("sequence_start", 0),
-        **paths,
-        **types,
+        audience=table.text("audience", ""),
+        type=paths["type"],
+        turn=paths["turn"],
+        user=paths["user"],
+        sequence=paths["sequence"],
+        **matches,
     )
     table.close({"message": "it belongs to [turn]", "id": "it belongs to [turn]; events have `turn`"})
     return events
-
-
-def _read_pairs(table: Table) -> tuple[tuple[str, str], ...]:
-    value = table.take("pairs")
-    if value is None:
-        return ()
-    pairs = value if isinstance(value, list) else [value]
-    found = []
-    for index, pair in enumerate(pairs):
-        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(each, str) and each for each in pair):
-            found.append((pair[0], pair[1]))
-        else:
-            path = (*table.path, "pairs", index)
-            table.source.report(path, f'`pairs` must hold pairs such as ["begun", "done"], not {told(pair)}')
-    return tuple(found)
-
-
-def _check_path(table: Table, key: str, path: str) -> None:
-    """A path is dotted keys, as in "data.run_id"."""
-    parts = path.split(".")
-    if not all(parts) or any(c.isspace() for c in path):
-        table.report(key, f'{told(path)} is not a path; write keys and dots, such as "data.run_id"')
-    elif len(parts) > DEEPEST_PATH:
-        table.report(key, f"{told(path)} is deeper than {DEEPEST_PATH} keys")
 
 
 def _check_events(table: Table, protocol: Protocol) -> None:
@@ -239,18 +220,66 @@ def _check_events(table: Table, protocol: Protocol) -> None:
     def report(key: str, sentence: str) -> None:
         table.source.report((*table.path, "events", key), sentence)
 
-    typed = [key for key in (*EVENT_TYPES, "pairs") if getattr(events, key)]
-    if events.format == "opaque":
-        paths = [key for key in ("type", "turn", "user", "sequence") if getattr(events, key)]
-        for key in [*paths, *typed]:
-            report(key, f'`{key}` cannot be found in payloads of format "opaque"')
-        if events.match == "id":
-            report("match", 'payloads of format "opaque" carry no id; use match = "order"')
+    matches: dict[str, tuple[Match, ...]] = {key: getattr(events, key) for key in EVENT_TYPES}
+    matches["pairs"] = tuple(each for pair in events.pairs for each in pair)
+    for key, both in _contradictions(matches):
+        report(key, both)
+    if len(events.end_all) > MOST_ENDS:
+        report("end_all", f"`end_all` may have {MOST_ENDS} entries, not {len(events.end_all)}")
+    if events.ordered and events.match == "id":
+        report("ordered", '`ordered` goes with match = "order" only')
+    if events.audience and not has_uuid(protocol):
+        report("audience", "`audience` needs {uuid} in `id` of [turn]: it tells whose turn an event is of")
+    if events.format != "opaque":
+        _check_types(table, protocol, matches)
+        if events.match == "id" and not events.turn:
+            report(
+                "turn", 'events are matched by id: `turn` must say where it stands; or use match = "order"'
+            )
         return
-    if typed and not events.type:
-        report(typed[0], f"`{typed[0]}` names event types, but no `type` says where they stand")
-    if events.match == "id" and not events.turn:
-        report("turn", 'events are matched by id: `turn` must say where it stands; or use match = "order"')
-    for first, second in (("end", "fail"), ("end", "ignore"), ("fail", "ignore"), ("required", "ignore")):
-        for both in sorted(set(getattr(events, first)) & set(getattr(events, second))):
-            report(second, f"{told(both)} cannot be in both `{first}` and `{second}`")
+    for key in ("type", "turn", "user", "sequence"):
+        if getattr(events, key):
+            report(key, f'`{key}` cannot be found in payloads of format "opaque"')
+    if events.match == "id":
+        report("match", 'payloads of format "opaque" carry no id; use match = "order"')
+
+
+def _check_types(table: Table, protocol: Protocol, matches: Mapping[str, tuple[Match, ...]]) -> None:
+    """Where event types are named, the protocol says where they stand."""
+    if protocol.events.type:
+        return
+    named = [
+        key for key, found in matches.items() if any(isinstance(each, str) and each != "*" for each in found)
+    ]
+    if named:
+        sentence = f"`{named[0]}` names event types, but no `type` says where they stand"
+        table.source.report((*table.path, "events", named[0]), sentence)
+    for path, match in _matches_outside(protocol):
+        if isinstance(match, str):
+            sentence = f"{told(match)} is an event type, but no `type` of [events] says where they stand"
+            table.source.report((*table.path, *path), sentence)
+
+
+def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], Match]]:
+    """The matches that are of no turn, each with its place."""
+    connect, events = protocol.connect, protocol.events
+    for index, step in enumerate(connect.ready):
+        if step.wait is not None:
+            yield ("connect", "ready", index, "wait"), step.wait
+    for index, match in enumerate(connect.auth_errors):
+        yield ("connect", "auth_errors", index), match
+    for index, beat in enumerate(connect.heartbeat):
+        yield ("connect", "heartbeat", index, "on"), beat.on
+    for index, beat in enumerate(events.answer):
+        yield ("events", "answer", index, "on"), beat.on
+
+
+_EXCLUSIVE = (("end", "fail"), ("end", "ignore"), ("fail", "ignore"), ("required", "ignore"))
+
+
+def _contradictions(matches: Mapping[str, tuple[Match, ...]]) -> Iterator[tuple[str, str]]:
+    """Matches that stand in two lists that exclude each other: the key, and a sentence."""
+    for first, second in _EXCLUSIVE:
+        both = [each for each in matches[second] if each in matches[first]]
+        for words in sorted(match_words(each) for each in both):
+            yield second, f"{told(words)} cannot be in both `{first}` and `{second}`"

@@ -62,10 +62,15 @@ message = '{"id":"{turn.id}","user":"{user.id}","text":"{data.question}"}'
 match = "order"            # an answer belongs to the oldest message that has none yet: one lost answer
                            # shifts all that follow on its connection, so that their times are in doubt
 count = 1                  # a turn ends with its first answer
+fail = [                   # an answer has failed that carries an error (anything but null), or says so
+  { has = "error" },
+  { type = "error" },
+  { success = false },
+]
 # Where an answer is a stream of events, say how it ends, instead of count:
 # type = ["type"]
 # end = ["completed"]
-# fail = ["failed", "error"]
+# (and name the types of its errors in `fail` above)
 """
 
 

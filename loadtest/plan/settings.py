@@ -10,6 +10,7 @@ from dataclasses import asdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from loadtest.plan.chaos_file import chaos_settings, reconnect_settings
+from loadtest.plan.match import Match
 from loadtest.plan.protocol import Events, Protocol, Step, TurnShape
 from loadtest.plan.scenario import Abort, Auth, Compare, Limits, Load, Rows, Scenario, Target, Traffic
 from loadtest.plan.threshold import TURNED_OFF, Threshold
@@ -100,8 +101,10 @@ def protocol_settings(protocol: Protocol) -> Plain:
                     "path": connect.path,
                     "subprotocols": list(connect.subprotocols),
                     "ready": [_step(step) for step in connect.ready],
-                    "heartbeat": [{"on": dict(beat.on), "send": beat.send} for beat in connect.heartbeat],
-                    "auth_errors": list(connect.auth_errors),
+                    "heartbeat": [
+                        {"on": _plain_match(beat.on), "send": beat.send} for beat in connect.heartbeat
+                    ],
+                    "auth_errors": _listed(connect.auth_errors),
                 }
             ),
             "turn": _without_nothing(_fields(protocol.turn)),
@@ -115,18 +118,23 @@ def _without_nothing(settings: Mapping[str, object]) -> Plain:
 
 
 def _fields(part: TurnShape | Events) -> Plain:
-    """The fields of a dataclass, tuples as lists."""
-    return {name: _listed(value) for name, value in asdict(part).items()}
+    """The fields of a dataclass, tuples as lists; what is false is the default."""
+    return {name: _listed(value) for name, value in asdict(part).items() if value is not False}
 
 
 def _listed(value: object) -> object:
     return [_listed(each) for each in value] if isinstance(value, tuple) else value
 
 
+def _plain_match(match: Match) -> object:
+    """A match as it is written."""
+    return match if isinstance(match, str) else dict(match)
+
+
 def _step(step: Step) -> Plain:
     if step.wait is not None:
         within = {"within": exact_duration(step.within_ns)}
-        return _without_nothing({"wait": dict(step.wait), "keep": dict(step.keep), **within})
+        return _without_nothing({"wait": _plain_match(step.wait), "keep": dict(step.keep), **within})
     return {"send": step.send} if step.pause_ns is None else {"pause": exact_duration(step.pause_ns)}
 
 

@@ -1,8 +1,10 @@
 """Templates of messages, headers and ids: text with placeholders.
 
-A placeholder is ``{name}`` or ``{name.name}`` of letters, digits and ``_``; any other brace is itself.
-In a text that is JSON, a value inside quotes is JSON-escaped, and a value outside quotes is written as JSON
-(a number, ``true``, ``false`` or ``null`` as it is, other text in quotes). ``{raw:name}`` is never escaped.
+A placeholder is ``{name}`` or ``{name.name}`` of letters, digits and ``_``, or ``{event.PATH}``; any other
+brace is itself. In a text that is JSON, a value inside quotes is JSON-escaped, and a value outside quotes is
+written as JSON (a number, ``true``, ``false`` or ``null`` as it is, other text in quotes). In a text that
+holds JSON objects or arrays without being JSON, such as ``42["ask",{"q":"{data.question}"}]``, a value inside
+their quotes is JSON-escaped. ``{raw:name}`` is never escaped.
 """
 
 from __future__ import annotations
@@ -13,30 +15,78 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring, encode_basestring_ascii
 
-_PLACEHOLDER = re.compile(r"\{(raw:)?([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)?)\}")
+_PLACEHOLDER = re.compile(
+    r"\{(raw:)?(event(?:\.[A-Za-z0-9_-]+)+|[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)?)\}",
+)
 _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
+
+EVENT = "event."
+"""What begins so names a value of the event that is answered; None stands for one that is not there."""
+
+_OPENING = re.compile(r"[\[{]")
+
+MAX_TRIES = 64
+"""Brackets at which JSON is looked for in a text that is none as a whole."""
 
 Write = Callable[[object], str]
 
 
 def plain(value: object) -> str:
-    """The value as text: strings as they are, everything else as JSON writes it."""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    """The value as text: strings as they are, everything else as JSON writes it.
+
+    Bytes are kept as they are: encoding the text with "surrogateescape" gives them back.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes | bytearray):
+        return value.decode("utf-8", "surrogateescape")
+    return json.dumps(value, default=str)
+
+
+def json_text(value: object) -> str:
+    """As ``plain``, for a place in JSON.
+
+    Raises:
+        ValueError: the value is bytes that are no UTF-8 text, which JSON cannot hold.
+    """
+    if not isinstance(value, bytes | bytearray):
+        return plain(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{NO_TEXT}: {error}") from error
+
+
+NO_TEXT = "a message that is JSON cannot hold bytes that are no UTF-8 text; encode them, such as with base64"
 
 
 def escaped(value: object) -> str:
     """The value as it stands between the quotes of a JSON string; always valid UTF-8."""
-    text = value if isinstance(value, str) else plain(value)
+    text = value if isinstance(value, str) else json_text(value)
     quoted: str = encode_basestring(text) if _encodable(text) else encode_basestring_ascii(text)
     return quoted[1:-1]
 
 
 def as_json(value: object) -> str:
     """The value as a JSON value of its own."""
-    text = plain(value)
-    if not isinstance(value, str) or _SCALAR.fullmatch(text):
+    text = json_text(value)
+    if not isinstance(value, str | bytes | bytearray) or _SCALAR.fullmatch(text):
         return text
     return f'"{escaped(text)}"'
+
+
+def as_received(value: object) -> str:
+    """A received value as JSON of the kind that it was: the text "5" is not the number."""
+    return f'"{escaped(value)}"' if isinstance(value, str) else plain(value)
+
+
+def _or_empty(write: Write) -> Write:
+    """Writes nothing for a value that was not there."""
+    return lambda value: "" if value is None else write(value)
+
+
+_OF_EVENT: dict[Write, Write] = {as_json: as_received, escaped: _or_empty(escaped), plain: _or_empty(plain)}
+"""How a value of a received event is written where another would be written so."""
 
 
 def _encodable(text: str) -> bool:
@@ -55,13 +105,15 @@ class Template:
     """Text with gaps. ``parts`` holds the text, with an empty string in each gap.
 
     ``slots`` says for each gap its index in ``parts``, the name of its value and how the value is written.
-    ``json`` says that the text is JSON whatever the values are.
+    ``json`` says that the text is JSON whatever the values are, ``embedded`` that it is not, but holds JSON
+    inside whose quotes values are escaped.
     """
 
     text: str
     json: bool
     parts: tuple[str, ...]
     slots: tuple[tuple[int, str, Write], ...]
+    embedded: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Template:
@@ -69,16 +121,20 @@ class Template:
         found = list(_PLACEHOLDER.finditer(text))
         quoted = _quoted(text, [match.start() for match in found])
         is_json = _is_json(text, quoted)
+        if not is_json:
+            quoted = _quoted_in_json(text, found)
         parts: list[str] = []
         slots: list[tuple[int, str, Write]] = []
         end = 0
         for match, inside in zip(found, quoted, strict=True):
             parts += [text[end : match.start()], ""]
-            write = plain if match[1] or not is_json else escaped if inside else as_json
+            write: Write = plain if match[1] else escaped if inside else as_json if is_json else plain
+            if match[2].startswith(EVENT):
+                write = _OF_EVENT[write]
             slots.append((len(parts) - 1, match[2], write))
             end = match.end()
         parts.append(text[end:])
-        return cls(text, is_json, tuple(parts), tuple(slots))
+        return cls(text, is_json, tuple(parts), tuple(slots), embedded=not is_json and any(quoted))
 
     @property
     def names(self) -> frozenset[str]:
@@ -95,7 +151,7 @@ class Template:
             else:
                 parts += ["", self.parts[index + 1]]
                 slots.append((len(parts) - 2, name, write))
-        return Template(self.text, self.json, tuple(parts), tuple(slots))
+        return Template(self.text, self.json, tuple(parts), tuple(slots), self.embedded)
 
     def around(self, names: Container[str]) -> tuple[bytes, ...] | None:
         """The UTF-8 text around the gaps, if each takes, as it stands, one of ``names``; else None.
@@ -148,3 +204,57 @@ def _is_json(text: str, quoted: list[bool]) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(value, (dict, list, str))
+
+
+def _quoted_in_json(text: str, found: list[re.Match[str]]) -> list[bool]:
+    """For each placeholder of a text that is no JSON, whether it lies inside a string of JSON in it."""
+    inside = dict.fromkeys((match.start() for match in found), False)
+    at = tries = 0
+    while inside and tries < MAX_TRIES and (opening := _OPENING.search(text, at)):
+        at = opening.start()
+        if at in inside:
+            # A placeholder of its own, and no brace.
+            at += 1
+            continue
+        end, quoted = _json_at(text, at)
+        inside.update(dict.fromkeys(quoted, True))
+        tries += end is None
+        at = at + 1 if end is None else end
+    return list(inside.values())
+
+
+def _json_at(text: str, start: int) -> tuple[int | None, list[int]]:
+    """Where the JSON that begins at ``start`` ends, None without any; and the placeholders in its strings.
+
+    Each placeholder is held by as many characters of what JSON may have in its place.
+    """
+    quoted: list[int] = []
+    pieces: list[str] = []
+    at, inside = start, False
+    for match in _PLACEHOLDER.finditer(text, start):
+        piece = text[at : match.start()]
+        inside = _ends_inside(piece, inside=inside)
+        size = match.end() - match.start()
+        if inside:
+            quoted.append(match.start())
+        pieces += [piece, "1" * size if inside or match[1] else "[]".ljust(size)]
+        at = match.end()
+    pieces.append(text[at:])
+    try:
+        _, size = json.JSONDecoder().raw_decode("".join(pieces))
+    except (ValueError, RecursionError):
+        return None, []
+    return start + size, [place for place in quoted if place < start + size]
+
+
+def _ends_inside(piece: str, *, inside: bool) -> bool:
+    """Whether a piece of JSON ends inside a string; ``inside``: it begins there."""
+    escape = False
+    for c in piece:
+        if escape:
+            escape = False
+        elif inside and c == "\\":
+            escape = True
+        elif c == '"':
+            inside = not inside
+    return inside

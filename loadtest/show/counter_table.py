@@ -57,6 +57,9 @@ EVENTS = {
     "coalesced": "coalesced in one read",
     "heartbeat": "heartbeat",
     "before_ready": "before ready and awaited by no step",
+    "order_unsure": "matched by order alone, with several turns in flight",
+    "delivered": "of other users, for all of their audience",
+    "answered": "requests of the target, answered",
 }
 """Event counters in words."""
 
@@ -79,8 +82,20 @@ CHAOS = {
 }
 """What went wrong on purpose, in words."""
 
-GOOD_EVENTS = frozenset({"sent", "expected", "received", "matched", "ignored", "heartbeat", "before_ready"})
-DOUBTFUL_EVENTS = frozenset({"coalesced", "late", "resumed"})
+GOOD_EVENTS = frozenset(
+    {
+        "sent",
+        "expected",
+        "received",
+        "matched",
+        "ignored",
+        "heartbeat",
+        "before_ready",
+        "delivered",
+        "answered",
+    }
+)
+DOUBTFUL_EVENTS = frozenset({"coalesced", "late", "resumed", "order_unsure"})
 
 
 def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:

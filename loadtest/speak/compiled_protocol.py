@@ -6,21 +6,59 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from loadtest.plan.protocol import Match, Protocol
-from loadtest.plan.template import Template, plain
+from loadtest.plan.match import Match, conditions, match_words
+from loadtest.plan.names import user_values
+from loadtest.plan.protocol import Beat, Protocol
+from loadtest.plan.scenario import Rows
+from loadtest.plan.template import EVENT, Template, plain
 from loadtest.plan.unmeasured import has_uuid
-from loadtest.speak.event_rules import EventRules
+from loadtest.speak.event_match import ABSENT, Test, compile_match, finder
+from loadtest.speak.event_rules import EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
-from loadtest.speak.reader import Malformed, Reader, Scalar, decode_object, first_present, value_at
+from loadtest.speak.reader import Malformed, Reader, Scalar
+
+MAX_VALUE = 16_384
+"""Characters of a received value that are sent back; the rest is cut."""
+
+MAX_TEXT = 65_536
+"""Bytes of an opaque payload that matches look at."""
+
+
+class Heard(NamedTuple):
+    """A message with all that a session asks of it.
+
+    ``found`` is the JSON object or array, {} where it is none; ``kind`` its type, ``flags`` and ``word`` what
+    it means.
+    """
+
+    found: Any
+    kind: str | None
+    turn: Scalar
+    user: Scalar
+    sequence: Scalar
+    flags: int
+    word: Word
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A match, compiled; ``words`` name it."""
+
+    words: str
+    test: Test
+
+    def fits(self, heard: Heard) -> bool:
+        """Whether a message is what the match says."""
+        return self.test(heard.found, heard.kind)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyStep:
-    """A step towards ready, its message parsed."""
+    """A step towards ready, its match and message parsed."""
 
-    wait: Match | None
+    wait: Awaited | None
     send: Template | None
     pause_ns: int | None
     within_ns: int
@@ -29,9 +67,9 @@ class ReadyStep:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What to answer to an application heartbeat."""
+    """What to answer to an application heartbeat, or to a request of the target's own."""
 
-    on: Match
+    on: Awaited
     send: Template
 
 
@@ -60,25 +98,33 @@ class CompiledProtocol:
     instant of the run's clock is Unix time, for ``{now_ms}`` and ``{now_s}``. ``users`` is how many virtual
     users the whole run has (turns are numbered round them), 0 where that is not known. ``ids_name_users``:
     the id of a turn tells whose it is, also of turns of other processes. ``has_sequence``: events may carry
-    sequence numbers. ``labels`` limits the names of types and keys that are counted.
+    sequence numbers. ``labels`` limits the names of types and keys that are counted. ``in_order_only``:
+    events are matched by order, and nothing says that the target answers in order. ``identities`` are the
+    rows of users, for the audience.
     """
 
     __slots__ = (
+        "_audience",
         "_id_is_uuid",
-        "_paths_of_type",
-        "_paths_of_user",
+        "_identities",
+        "_nonce",
+        "_of_whole",
+        "_opaque_fields",
         "_turn_id",
+        "_unheard",
         "_unix_offset_ns",
         "_unkept",
         "_users",
         "_uuid",
         "_uuid_of_texts",
+        "answers",
         "auth_errors",
         "by_order",
         "for_each_event",
         "has_sequence",
         "heartbeat",
         "ids_name_users",
+        "in_order_only",
         "keep_frames",
         "labels",
         "opaque",
@@ -100,9 +146,12 @@ class CompiledProtocol:
         keep_frames: bool = True,
         unix_offset_ns: int = 0,
         users: int = 0,
+        identities: Rows = (),
     ) -> None:
-        self.reader = Reader(protocol.events)
-        self.rules = EventRules(protocol.events)
+        events = protocol.events
+        self.rules = EventRules(events)
+        self.reader = Reader(events, self.rules)
+        self._of_whole = self.rules.decider()
         reader = self.reader
         # In one look: the hot loop has as many lines before its first event as it needs for one.
         self.for_each_event = (
@@ -112,17 +161,38 @@ class CompiledProtocol:
             reader.more_sequence,
             self.rules.flags,
             self.rules.default_flags,
+            reader.decide,
         )
         self.labels = LabelLimit()
-        self.opaque = protocol.events.format == "opaque"
-        self.by_order = self.opaque or protocol.events.match == "order"
-        self.auth_errors = frozenset(protocol.connect.auth_errors)
+        self.opaque = events.format == "opaque"
+        self.by_order = self.opaque or events.match == "order"
+        self.in_order_only = self.by_order and not events.ordered
+        typed = bool(events.type) or self.opaque
+
+        def awaited(match: Match) -> Awaited:
+            return Awaited(match_words(match), compile_match(match, typed=typed))
+
+        def beat(each: Beat) -> Heartbeat:
+            return Heartbeat(awaited(each.on), Template.parse(each.send))
+
+        self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(
-            ReadyStep(step.wait, _parse(step.send), step.pause_ns, step.within_ns, step.keep)
+            ReadyStep(
+                None if step.wait is None else awaited(step.wait),
+                _parse(step.send),
+                step.pause_ns,
+                step.within_ns,
+                step.keep,
+            )
             for step in protocol.connect.ready
         )
-        self.heartbeat = tuple(
-            Heartbeat(beat.on, Template.parse(beat.send)) for beat in protocol.connect.heartbeat
+        self.heartbeat = tuple(map(beat, protocol.connect.heartbeat))
+        self.answers = tuple(map(beat, events.answer))
+        self._opaque_fields = self.opaque and _asks_for_fields(protocol)
+        rules = self.rules
+        asks = rules.flags or rules.matches or rules.keep_types or self.heartbeat
+        self._unheard = (
+            Heard({}, None, None, None, None, rules.default_flags, None) if self.opaque and not asks else None
         )
         self.template = Template.parse(message)
         self.timeout_ns = timeout_ns
@@ -137,11 +207,12 @@ class CompiledProtocol:
         self._uuid_of_texts = uuid_prefix(f"{nonce} said")
         self._unix_offset_ns = unix_offset_ns
         self._unkept = {f"ready.{name}": "" for step in protocol.connect.ready for name in step.keep}
-        self._paths_of_type = protocol.events.type
-        self._paths_of_user = protocol.events.user
+        self._nonce = nonce
+        self._identities = identities
+        self._audience = Template.parse(events.audience) if events.audience else None
 
     def uuid(self, seq: int) -> str:
-        """The ``{uuid}`` of turn ``seq``: in the form of RFC 9562 version 8, unique in the run."""
+        """The ``{uuid}`` of turn ``seq``: in the form of RFC 9562 version 4, unique in the run."""
         return f"{self._uuid}{seq:012x}"
 
     def turn_id(self, seq: int, values: Mapping[str, Any], intended_ns: int) -> str:
@@ -161,6 +232,16 @@ class CompiledProtocol:
             return None
         return int(digits, 16) % self._users
 
+    def is_delivery(self, turn_id: object, user: int) -> bool:
+        """Whether an event of a turn of another user is also for ``user``: both are of one audience."""
+        audience = self._audience
+        owner = None if audience is None else self.owner_of(turn_id)
+        if audience is None or owner is None:
+            return False
+        theirs, ours = (user_values(each, self._nonce, self._identities) for each in (owner, user))
+        run = {"run.id": self._nonce}
+        return audience.render(run | theirs) == audience.render(run | ours)
+
     def bind_message(self, values: Mapping[str, Any], kept: Mapping[str, str] | None) -> BoundMessage:
         """The message of one user."""
         return BoundMessage(self.template.bind({**values, **(kept or {})}), id_is_uuid=self._id_is_uuid)
@@ -171,7 +252,7 @@ class CompiledProtocol:
             return turn_id.encode().join(bound.around)
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
         found = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
-        return bound.template.render({**row, **found} if row else found).encode()
+        return encoded(bound.template.render({**row, **found} if row else found))
 
     def render_text(
         self,
@@ -182,52 +263,93 @@ class CompiledProtocol:
         user: int,
         nth: int,
         now_ns: int,
+        event: Any = None,
     ) -> str:
         """The ``nth`` text that this user says outside of turns: a ready step, the answer to a heartbeat.
 
-        What no ready step has kept yet is an empty text.
+        What no ready step has kept yet is an empty text; ``event`` is the message that is answered.
         """
         known = {
             "uuid": f"{self._uuid_of_texts}{user & 0xFFFFFF:06x}{nth & 0xFFFFFF:06x}",
             **self._now(now_ns),
         }
-        return template.render({**self._unkept, **known, **values, **(kept or {})})
+        asked = {name: _value_of(event, name) for name in template.names if name.startswith(EVENT)}
+        return template.render({**self._unkept, **known, **values, **(kept or {}), **asked})
 
     def _now(self, instant_ns: int) -> dict[str, str]:
         unix_ms = (instant_ns + self._unix_offset_ns) // 1_000_000
         return {"now_ms": str(unix_ms), "now_s": f"{unix_ms // 1000}.{unix_ms % 1000:03d}"}
 
-    def object_in(self, payload: bytes) -> dict[str, Any]:
+    def hear(self, payload: bytes) -> Heard:
+        """A message that is read whole.
+
+        Raises:
+            Malformed: it is none of this protocol; never where payloads are opaque.
+        """
+        if self._unheard is not None:
+            return self._unheard
+        if self.opaque:
+            return self._hear_opaque(payload)
+        return self.hear_message(self.reader.read(payload))
+
+    def hear_message(self, found: Any) -> Heard:
+        """A message that is decoded."""
+        kind, turn, user, sequence = self.reader.fields_in(found)
+        return Heard(found, kind, turn, user, sequence, *self._of_whole(found, kind))
+
+    def _hear_opaque(self, payload: bytes) -> Heard:
+        """The type of an opaque payload is all of it; fields are looked for only if a match asks for any."""
+        kind = payload[:MAX_TEXT].decode("utf-8", "replace")
+        found = self.object_in(payload) if self._opaque_fields else {}
+        return Heard(found, kind, None, None, None, *self._of_whole(found, kind))
+
+    def hear_any(self, payload: bytes) -> Heard:
+        """As ``hear``, for matches outside of turns; what is no message has neither fields nor a type."""
+        try:
+            return self._hear_opaque(payload) if self.opaque else self.hear(payload)
+        except Malformed:
+            return Heard({}, None, None, None, None, *self._of_whole({}, None))
+
+    def object_in(self, payload: bytes) -> Any:
         """The JSON object in a payload; of anything else, an empty one."""
         try:
-            return decode_object(payload)
+            return self.reader.read(payload)
         except Malformed:
             return {}
 
-    def type_in(self, found: Mapping[str, Any]) -> Scalar:
-        """The event type."""
-        return first_present(found, self._paths_of_type)
-
-    def user_in(self, found: Mapping[str, Any]) -> Scalar:
-        """The user mark."""
-        return first_present(found, self._paths_of_user)
-
-    def matches(self, match: Match, found: Mapping[str, Any], kind: Scalar) -> bool:
-        """Whether a message is what a step or a heartbeat waits for.
-
-        Values are compared as text, and what is not text as JSON writes it: ``"true"``, ``"3"``. What is
-        absent or null fits nothing.
-        """
-        for key, wanted in match.items():
-            value = kind if key == "type" else value_at(found, key)
-            if value is None or plain(value) != wanted:
-                return False
-        return True
-
-    def values_to_keep(self, wanted: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
+    def values_to_keep(self, wanted: Mapping[str, str], found: Any) -> dict[str, str]:
         """The values a ready step keeps, as ``ready.NAME``; what is absent is kept as an empty text."""
-        values = {f"ready.{name}": value_at(found, path) for name, path in wanted.items()}
-        return {name: "" if value is None else plain(value) for name, value in values.items()}
+        values = {f"ready.{name}": finder(path)(found) for name, path in wanted.items()}
+        return {name: "" if _nothing(value) else plain(value) for name, value in values.items()}
+
+
+def encoded(text: str) -> bytes:
+    """What is sent for a text; bytes that a template took as they are become what they were."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _value_of(event: Any, name: str) -> Any:
+    """What ``{event.PATH}`` stands for; None where nothing does."""
+    value = finder(name.removeprefix(EVENT))(event)
+    if _nothing(value):
+        return None
+    return value[:MAX_VALUE] if isinstance(value, str) else value
+
+
+def _nothing(value: Any) -> bool:
+    return value is None or value is ABSENT
+
+
+def _asks_for_fields(protocol: Protocol) -> bool:
+    """Whether anything of an opaque protocol looks into payloads that are JSON."""
+    connect, events = protocol.connect, protocol.events
+    matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.heartbeat, *events.answer))]
+    matches += [step.wait for step in connect.ready if step.wait is not None]
+    for each in (events.first, events.end, events.end_all, events.fail, events.required, events.order):
+        matches += each
+    matches += [*events.ignore, *events.refuse, *(one for pair in events.pairs for one in pair)]
+    keeps = any(step.keep for step in connect.ready)
+    return keeps or any(each.path is not None for match in matches for each in conditions(match))
 
 
 _NUMBER = re.compile(r"[0-9a-f]{12}")
@@ -236,7 +358,7 @@ _NUMBER = re.compile(r"[0-9a-f]{12}")
 def uuid_prefix(nonce: str) -> str:
     """The 24 leading characters of every ``{uuid}`` of a run."""
     digits = hashlib.sha256(nonce.encode()).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-8{digits[12:15]}-8{digits[15:18]}-"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-8{digits[15:18]}-"
 
 
 def _parse(text: str | None) -> Template | None:

@@ -2,32 +2,37 @@
 
 A ``msgspec`` struct made from the paths decodes only those fields: 0.3 us an event of 150 bytes, against
 4.3 us for ``json.loads``. What does not fit the struct (a string where an object was expected) is read
-again, slowly and with the same meaning.
+again, slowly and with the same meaning. What a match asks for is a field of the struct as well; where a
+path leads through an array, the whole payload is decoded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
+from loadtest.plan.match import Condition, value_text
 from loadtest.plan.protocol import Events
+from loadtest.speak.event_match import Getter, finder, has_index, is_index, needs_whole
+from loadtest.speak.event_rules import ASIDE, FAIL, REFUSE, Decide, EventRules, Rule
 
 Scalar = str | int | float | bool | None
 Number = str | int | float | None
 """What may stand where a sequence number is looked for: ``true`` is none, though Python takes it for 1."""
 
-Fields = tuple[Scalar, Scalar, Scalar, Scalar]
-"""Type, turn, user and sequence of an event; None where no path holds a scalar."""
-
-Getter = Callable[[Any], Any]
+Fields = tuple[str | None, Scalar, Scalar, Scalar]
+"""Type, turn, user and sequence of an event; None where no path holds a scalar. A type is text."""
 
 FIELDS = ("type", "turn", "user", "sequence")
 
 UNREADABLE = (ValueError, RecursionError)
 """What decoding raises: ``msgspec``'s errors and ``UnicodeDecodeError`` are both of the first kind."""
+
+RARE = FAIL | REFUSE | ASIDE
+"""Flags of events that may be read slowly: what has an error where the others have nothing."""
 
 # Slots that the hot loop reads directly: the first two paths of the type, the first of the others.
 _SLOTS = {"type": ("t0", "t1"), "turn": ("r0",), "user": ("u0",), "sequence": ("s0",)}
@@ -36,7 +41,7 @@ _NO_SLOTS: dict[str, str] = {}
 
 
 class Malformed(ValueError):  # noqa: N818 - a fact about a payload, not an error of ours
-    """The payload is not a JSON object."""
+    """The payload is not a JSON object, nor an array where the protocol has paths into one."""
 
 
 class Event(msgspec.Struct):
@@ -49,87 +54,161 @@ class Event(msgspec.Struct):
     s0: Any = None
 
 
+class Whole(Event):
+    """An event of which everything is decoded: ``found`` is the object or array."""
+
+    found: Any = None
+
+
 class Reader:
     """Decodes payloads for one protocol; made once, shared by every connection of a process.
 
     ``decode(payload)`` returns a struct whose slots ``t0 t1 r0 u0 s0`` hold what the leading paths name,
     and raises one of ``UNREADABLE`` where the payload does not fit. ``fields(event)`` are its fields by all
     paths; ``more_type``, ``more_user`` and ``more_sequence`` find one field where its slots are empty, and
-    are None for a protocol that has no further path. ``read_slowly(payload)`` needs no struct. Both ways
+    are None for a protocol that has no further path. ``decide(event, type)`` gives an event's flags and word,
+    and is None where its type alone decides. ``read(payload)`` and ``fields_in`` need no struct. Both ways
     agree on every JSON object; of bytes that are none, the struct may pass over what it does not read.
     """
 
-    __slots__ = ("_getters", "_paths", "decode", "more_sequence", "more_type", "more_user")
+    __slots__ = (
+        "_fields",
+        "_getters",
+        "arrays",
+        "decide",
+        "decode",
+        "more_sequence",
+        "more_type",
+        "more_user",
+    )
 
-    def __init__(self, events: Events) -> None:
-        self._paths: dict[str, tuple[str, ...]] = {field: tuple(getattr(events, field)) for field in FIELDS}
-        tree = _tree(path for paths in self._paths.values() for path in paths)
+    decide: Decide | None
+    more_type: Getter | None
+    more_user: Getter | None
+    more_sequence: Getter | None
+    _getters: tuple[Getter, ...]
+
+    def __init__(self, events: Events, rules: EventRules | None = None) -> None:
+        rules = rules or EventRules(events)
+        paths: dict[str, tuple[str, ...]] = {field: tuple(getattr(events, field)) for field in FIELDS}
+        self._fields = tuple(tuple(finder(path) for path in paths[field]) for field in FIELDS)
+        wanted = [
+            *(each for of, _ in rules.matches for each in of),
+            *(each for of in rules.ledger for each in of),
+        ]
+        asked = [each.path for each in wanted if each.path is not None]
+        every = [path for each in paths.values() for path in each]
+        # A path that begins with a place leads into an array: then one may be a message of its own.
+        self.arrays = any(is_index(path.partition(".")[0]) for path in (*every, *asked))
+        if any(map(has_index, every)) or any(map(needs_whole, wanted)) or _leads_on(wanted, (*every, *asked)):
+            self._read_whole(rules)
+        else:
+            self._read_struct(paths, asked, rules)
+
+    def _read_whole(self, rules: EventRules) -> None:
+        decide = rules.decider()
+        self.decode: Callable[[bytes], Any] = self._decode_whole
+        self._getters = tuple(attrgetter(slot) for slot in ("t0", "r0", "u0", "s0"))
+        self.more_type = self.more_user = self.more_sequence = None
+        self.decide = lambda event, kind: decide(event.found, kind)
+
+    def _decode_whole(self, payload: bytes) -> Whole:
+        found = self.read(payload)
+        kind, turn, user, sequence = self.fields_in(found)
+        if isinstance(sequence, bool):
+            raise Malformed("no number")
+        return Whole(t0=kind, r0=turn, u0=user, s0=sequence, found=found)
+
+    def _read_struct(self, paths: dict[str, tuple[str, ...]], asked: list[str], rules: EventRules) -> None:
+        tree = _tree([*(path for each in paths.values() for path in each), *asked])
         # A path that leads on ("data" beside "data.seq") holds an object, or nothing, in all that fits.
-        ends = {field: [path for path in self._paths[field] if _is_end(tree, path)] for field in FIELDS}
+        ends = {field: [path for path in paths[field] if _is_end(tree, path)] for field in FIELDS}
         slots = _leading(ends)
-        struct, names = _struct(tree, slots, frozenset(self._paths["sequence"]))
-        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct).decode
+        rare = _rare(rules, frozenset(path for each in paths.values() for path in each), tree)
+        kinds: dict[str, Any] = dict.fromkeys(asked, Any) | dict.fromkeys(rare.values(), None)
+        kinds |= dict.fromkeys((*paths["turn"], *paths["user"]), Scalar)
+        kinds |= dict.fromkeys(paths["sequence"], Number)
+        # A type that is no text, such as a number, is read slowly, which makes it one.
+        kinds |= dict.fromkeys(paths["type"], str | None)
+        struct, names = _struct(tree, slots, kinds)
+        self.decode = msgspec.json.Decoder(struct).decode
         self._getters = tuple(_first_of([names[path] for path in ends[field]]) for field in FIELDS)
         self.more_type = _more(ends["type"], names, _SLOTS["type"])
         self.more_user = _more(ends["user"], names, _SLOTS["user"])
         self.more_sequence = _more(ends["sequence"], names, _SLOTS["sequence"])
+        plain = not rules.ledger and len(rare) == len(rules.matches)
+        self.decide = None if plain else rules.decider(lambda path: _at(names[path]), but=rare)
 
     def fields(self, event: Any) -> Fields:
         """Type, turn, user and sequence of a decoded event."""
         kind, turn, user, sequence = self._getters
         return kind(event), turn(event), user(event), sequence(event)
 
-    def fields_in(self, found: Mapping[str, Any]) -> Fields:
-        """Type, turn, user and sequence of a JSON object."""
-        kind, turn, user, sequence = (first_present(found, self._paths[field]) for field in FIELDS)
-        return kind, turn, user, sequence
+    def fields_in(self, found: Any) -> Fields:
+        """Type, turn, user and sequence of a JSON object or array."""
+        kind, turn, user, sequence = (first_present(found, each) for each in self._fields)
+        return None if kind is None else value_text(kind), turn, user, sequence
 
-    def read_slowly(self, payload: bytes) -> Fields:
-        """Type, turn, user and sequence of any JSON object.
+    def read(self, payload: bytes) -> Any:
+        """The whole message in a payload.
 
         Raises:
-            Malformed: the payload is not a JSON object, or not JSON.
+            Malformed: the payload is not JSON, or not what messages of this protocol are.
         """
-        return self.fields_in(decode_object(payload))
+        return decode_message(payload, arrays=self.arrays)
 
 
-def decode_object(payload: bytes) -> dict[str, Any]:
-    """The JSON object in ``payload``.
+def decode_message(payload: bytes, *, arrays: bool = False) -> Any:
+    """The JSON object in ``payload``, or the array if ``arrays`` may be messages.
 
     Raises:
-        Malformed: it is not JSON in UTF-8, or not an object, or nested too deeply to read.
+        Malformed: it is not JSON in UTF-8, or no message, or nested too deeply to read.
     """
     try:
         found = msgspec.json.decode(payload)
     except UNREADABLE as error:
         raise Malformed(str(error)) from error
-    if not isinstance(found, dict):
+    if not isinstance(found, (dict, list) if arrays else dict):
         raise Malformed("not a JSON object")
     return found
 
 
-def value_at(found: Mapping[str, Any], path: str) -> Any:
-    """What stands at a dotted path, or None."""
-    node: Any = found
-    for key in path.split("."):
-        if not isinstance(node, Mapping):
-            return None
-        node = node.get(key)
-    return node
-
-
-def first_present(found: Mapping[str, Any], paths: Sequence[str]) -> Scalar:
-    """The scalar at the first path that holds one."""
-    for path in paths:
-        value = value_at(found, path)
+def first_present(found: Any, getters: Sequence[Getter]) -> Scalar:
+    """The scalar that the first of the getters finds one at."""
+    for getter in getters:
+        value = getter(found)
         if isinstance(value, (str, int, float)):
             return value
     return None
 
 
+def _leads_on(wanted: Iterable[Condition], paths: Sequence[str]) -> bool:
+    """Whether a value is asked for where another path leads on: a struct only knows of an object there."""
+    valued = {each.path for each in wanted if each.path is not None and each.how not in {"has", "lacks"}}
+    return any(path.startswith(f"{each}.") for each in valued for path in paths)
+
+
+def _rare(rules: EventRules, fields: frozenset[str], tree: Mapping[str, Any]) -> dict[Rule, str]:
+    """The rules that hold of no ordinary event, each with a path at which ordinary events have nothing.
+
+    The struct takes nothing but null there, so that an event which has something is read slowly; whatever
+    fits the struct does not fit the rule, and costs nothing.
+    """
+    others = [each for of in rules.ledger for each in of]
+    others += [each for of, flag in rules.matches if not flag & RARE for each in of]
+    common = {each.path for each in others} | fields
+    found: dict[Rule, str] = {}
+    for rule in rules.matches:
+        paths = (each.path for each in rule[0] if each.how == "has" and each.path is not None)
+        path = next((each for each in paths if each not in common and _is_end(tree, each)), None)
+        if rule[1] & RARE and path is not None:
+            found[rule] = path
+    return found
+
+
 def _is_end(tree: Mapping[str, Any], path: str) -> bool:
     """Whether no other path leads on from ``path``."""
-    return not value_at(tree, path)
+    return not finder(path)(tree)
 
 
 def _leading(paths: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -153,11 +232,11 @@ def _tree(paths: Any) -> dict[str, Any]:
 
 
 def _struct(
-    tree: Mapping[str, Any], slots: Mapping[str, str], numbers: frozenset[str]
+    tree: Mapping[str, Any], slots: Mapping[str, str], kinds: Mapping[str, Any]
 ) -> tuple[type[msgspec.Struct], dict[str, str]]:
     """The struct type for a tree of keys, and the attribute path of every dotted key.
 
-    At the dotted keys in ``numbers`` sequence numbers are looked for.
+    ``kinds`` says what may stand at the dotted keys that lead no further.
     """
     names: dict[str, str] = {}
     fields: list[tuple[str, Any, Any]] = []
@@ -167,9 +246,11 @@ def _struct(
         rename[attribute] = key
         names[key] = attribute
         if not below:
-            fields.append((attribute, Number if key in numbers else Scalar, None))
+            fields.append((attribute, kinds[key], None))
             continue
-        deeper = frozenset(path.removeprefix(f"{key}.") for path in numbers if path.startswith(f"{key}."))
+        deeper = {
+            path.removeprefix(f"{key}."): kind for path, kind in kinds.items() if path.startswith(f"{key}.")
+        }
         inner, inner_names = _struct(below, _NO_SLOTS, deeper)
         fields.append((attribute, inner | None, None))
         names.update({f"{key}.{path}": f"{attribute}.{name}" for path, name in inner_names.items()})

@@ -7,7 +7,8 @@ No socket, no clock: payloads and instants are arguments. What is to be sent wai
 
 Every message that arrives once the session is open is counted as received and, at the latest when its turn
 has ended and its ledger is closed, as exactly one of: matched, duplicate, late, resumed (all four: of a turn
-of ours), foreign, unmatched, malformed, ignored. Heartbeats are counted apart.
+of ours), delivered, foreign, unmatched, malformed, ignored, answered; of the last, those that name a turn of
+ours are matched as well. Heartbeats are counted apart.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from typing import Any, Final, NoReturn, Protocol
 from loadtest.errors import Layer
 from loadtest.plan.template import Template
 from loadtest.plan.template import plain as as_text
-from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol
-from loadtest.speak.event_rules import END, FAIL, FIRST, IGNORE, REFUSE
+from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol, Heard, Heartbeat
+from loadtest.speak.event_rules import ALL_SHIFT, ANSWER, ASIDE, COUNT, END, FAIL, FIRST, IGNORE, REFUSE, Word
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.phase_metrics import PhaseMetrics
-from loadtest.speak.reader import UNREADABLE, Event, Fields, Malformed, decode_object
+from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
 
@@ -207,26 +208,26 @@ class Session:
         step = self.protocol.steps[self._ready_step]
         if step.wait is not None:
             within = f"within {step.within_ns / 1e9:g} s"
-            self._refuse(Layer.READY, f"no message with {_in_words(step.wait)} {within}; {self._what_came()}")
+            self._refuse(Layer.READY, f"no message with {step.wait.words} {within}; {self._what_came()}")
         self._advance(now_ns)
 
     def awaited(self) -> str:
         """What a session that is not open yet waits for, and what came instead."""
         step, steps = self.protocol.steps[self._ready_step], len(self.protocol.steps)
-        what = "for a pause to end" if step.wait is None else f"for a message with {_in_words(step.wait)}"
+        what = "for a pause to end" if step.wait is None else f"for a message with {step.wait.words}"
         return f"waited {what} (ready step {self._ready_step + 1} of {steps}); {self._what_came()}"
 
     def _what_came(self) -> str:
         came = list(self._came_before_ready or ())
         return f"came instead: {', '.join(came)}" if came else "nothing came"
 
-    def _remember_early(self, found: Mapping[str, Any], kind: Any) -> None:
+    def _remember_early(self, heard: Heard) -> None:
         """Remember what a message was that did not fit the step."""
         labels = self.protocol.labels
-        if kind is not None:
-            told = f"`{labels.type_label(kind)}`"
-        elif found:
-            told = f"a message without a type, with the keys {labels.keys_label(found)}"
+        if heard.kind is not None and not self.protocol.opaque:
+            told = f"`{labels.type_label(heard.kind)}`"
+        elif heard.found and isinstance(heard.found, dict):
+            told = f"a message without a type, with the keys {labels.keys_label(heard.found)}"
         else:
             told = "a message that is no JSON object"
         self._came_before_ready = self._came_before_ready or {}
@@ -244,26 +245,30 @@ class Session:
     def _receive_before_ready(self, payload: bytes, now_ns: int) -> None:
         """A message that arrived before ready."""
         protocol = self.protocol
-        found = protocol.object_in(payload)
-        kind = protocol.type_in(found)
-        if kind in protocol.auth_errors:
-            self._refuse(Layer.AUTH, f"the target answered {kind}")
-        if protocol.rules.flags.get(kind, 0) & FAIL:
-            self._error_before_ready = str(kind)
-        if self._answer_heartbeat(found, kind, now_ns):
+        heard = protocol.hear_any(payload)
+        if any(each.fits(heard) for each in protocol.auth_errors):
+            self._refuse(Layer.AUTH, f"the target answered {self._name_of(heard)}")
+        if heard.flags & FAIL:
+            self._error_before_ready = self._name_of(heard)
+        if self._answer_heartbeat(heard, now_ns):
             return
         step = protocol.steps[self._ready_step]
-        if step.wait is None or not protocol.matches(step.wait, found, kind):
-            self.recorder.metrics.count("events.before_ready")
-            self._remember_early(found, kind)
+        if step.wait is None or not step.wait.fits(heard):
+            if not self._answer_request(heard, now_ns):
+                self.recorder.metrics.count("events.before_ready")
+            self._remember_early(heard)
             return
         if self.user_mark is None:
-            self.user_mark = protocol.user_in(found)
+            self.user_mark = heard.user
         if step.keep:
-            self.kept = {**(self.kept or {}), **protocol.values_to_keep(step.keep, found)}
+            self.kept = {**(self.kept or {}), **protocol.values_to_keep(step.keep, heard.found)}
         self._step_ends_ns = NEVER
         self._ready_step += 1
         self._advance(now_ns)
+
+    def _name_of(self, heard: Heard) -> str:
+        """What an error is called where it is told."""
+        return "an error" if heard.kind is None or self.protocol.opaque else heard.kind
 
     def _refuse(self, layer: Layer, reason: str) -> NoReturn:
         """End the session before it began, so that its end is not reported as a second refusal."""
@@ -280,19 +285,38 @@ class Session:
             self.outbox = []
         self.outbox.append(text)
 
-    def _send_template(self, template: Template, now_ns: int) -> None:
+    def _send_template(self, template: Template, now_ns: int, event: Any = None) -> None:
         text = self.protocol.render_text(
-            template, self.values, self.kept, user=self.user, nth=self._texts_sent, now_ns=now_ns
+            template,
+            self.values,
+            self.kept,
+            user=self.user,
+            nth=self._texts_sent,
+            now_ns=now_ns,
+            event=event,
         )
         self.say(text)
         self._texts_sent += 1
 
-    def _answer_heartbeat(self, found: Mapping[str, Any], kind: Any, now_ns: int) -> bool:
+    def _answer_heartbeat(self, heard: Heard, now_ns: int) -> bool:
         """Answer an application heartbeat; True if it was one."""
-        for heartbeat in self.protocol.heartbeat:
-            if self.protocol.matches(heartbeat.on, found, kind):
-                self.recorder.metrics.events_heartbeat += 1
-                self._send_template(heartbeat.send, now_ns)
+        answered = self._answer_first(self.protocol.heartbeat, heard, now_ns)
+        if answered:
+            self.recorder.metrics.events_heartbeat += 1
+        return answered
+
+    def _answer_request(self, heard: Heard, now_ns: int) -> bool:
+        """Answer a request of the target's own; True if it was one."""
+        answered = self._answer_first(self.protocol.answers, heard, now_ns)
+        if answered:
+            self.recorder.metrics.count("events.answered")
+        return answered
+
+    def _answer_first(self, beats: tuple[Heartbeat, ...], heard: Heard, now_ns: int) -> bool:
+        """Say the answer of the first that fits; False if none does."""
+        for beat in beats:
+            if beat.on.fits(heard):
+                self._send_template(beat.send, now_ns, heard.found)
                 return True
         return False
 
@@ -314,6 +338,9 @@ class Session:
             turn.types = []
         if protocol.keep_frames:
             turn.frames = []
+        if protocol.by_order and self.turns:
+            # Those before the newest share already.
+            next(reversed(self.turns.values())).shared = turn.shared = True
         if self._bound_message is None:
             self._bound_message = protocol.bind_message(self.values, self.kept)
         payload = protocol.payload(self._bound_message, turn_id, seq, row)
@@ -411,18 +438,24 @@ class Session:
         if not turn.received:
             return NO_LABEL
         if turn.types:
-            return self.protocol.labels.type_label(turn.types[-1])
+            return self.protocol.labels.type_label(self.protocol.rules.type_of(turn.types[-1]))
         last = next((each for each in reversed(turn.frames or ()) if isinstance(each, bytes)), None)
         if last is None:
             return None
-        return self.protocol.labels.type_label(self.protocol.type_in(self.protocol.object_in(last)))
+        kind = None if self.protocol.opaque else self.protocol.hear_any(last).kind
+        return self.protocol.labels.type_label(kind)
 
     def _count_untyped(self, turn: Turn) -> None:
         """A turn timed out after an event without a type: which keys it had, to correct the protocol by."""
         last = next((each for each in reversed(turn.frames or ()) if isinstance(each, bytes)), None)
         if last is not None:
-            keys = self.protocol.labels.keys_label(self.protocol.object_in(last))
+            keys = self._keys_of(last)
             turn.metrics.count(f"turns.untyped_with.{keys}")
+
+    def _keys_of(self, payload: bytes) -> str:
+        """The top-level keys of a payload, as a label."""
+        found = self.protocol.object_in(payload)
+        return self.protocol.labels.keys_label(found if isinstance(found, dict) else {})
 
     def _next_wake(self) -> int:
         """The earliest instant at which a ready step is over, a turn times out or a ledger closes."""
@@ -482,17 +515,18 @@ class Session:
         if not self.protocol.by_order:
             self._receive_by_id(payloads, at_ns)
             return
+        if self.protocol.in_order_only and len(self.turns) > 1:
+            metrics.count("events.order_unsure", messages)
         if self._overdue_answers > 0 and self.turns:
             metrics.count("events.after_timeout", messages)
-        if self.protocol.opaque:
-            self._receive_opaque(payloads, at_ns)
-        else:
-            self._receive_in_order(payloads, at_ns)
+        self._receive_in_order(payloads, at_ns)
 
-    def _receive_by_id(self, payloads: list[bytes], at_ns: int) -> None:
+    def _receive_by_id(self, payloads: list[bytes], at_ns: int) -> None:  # noqa: C901, PLR0912 - a call costs 0.05 us an event
         """Each event belongs to the turn it names: 0.4 us for one of 160 bytes that is as it should be."""
         read, last = self._read, payloads[-1]
-        decode, more_type, more_user, more_sequence, all_flags, default_flags = self.protocol.for_each_event
+        decode, more_type, more_user, more_sequence, all_flags, default_flags, decide = (
+            self.protocol.for_each_event
+        )
         turns = self.turns
         for payload in payloads:
             try:
@@ -505,10 +539,15 @@ class Session:
             if kind is None and more_type is not None:
                 kind = more_type(event)
             user, seq = event.u0, event.s0
-            flags = all_flags.get(kind, default_flags)
+            if decide is None:
+                flags = all_flags.get(kind, default_flags)
+            else:
+                flags, kind = decide(event, kind)
             elsewhere = user is None and more_user is not None and more_user(event) is not None
-            if turn is None or user != self.user_mark or flags & IGNORE or elsewhere:
-                self._match(self.protocol.reader.fields(event), payload, at_ns, at_end=payload is last)
+            if turn is None or user != self.user_mark or flags & ASIDE or elsewhere:
+                _, turn_id, user, seq = self.protocol.reader.fields(event)
+                heard = Heard(None, None, turn_id, user, seq, flags, kind)
+                self._match(heard, payload, at_ns, at_end=payload is last)
                 continue
             # Inlined from Turn.number: the event that carries the next number, as all but broken ones do.
             if seq == turn.next_seq:
@@ -528,12 +567,12 @@ class Session:
             if flags and (flags != FIRST or turn.first_ns == NEVER):
                 self._apply_flags(turn, flags, at_ns, payload is last)
 
-    def _number(self, event: Event, turn: Turn, kind: Any) -> bool:
+    def _number(self, event: Event, turn: Turn, word: Word) -> bool:
         """Enter an event that does not simply carry the next number; False: a duplicate."""
         seq, more_sequence = event.s0, self.protocol.reader.more_sequence
         if seq is None and more_sequence is not None:
             seq = more_sequence(event)
-        return turn.number(seq, kind)
+        return turn.number(seq, word)
 
     def _first_of_read(self, turn: Turn, at_ns: int) -> None:
         """The first event of a turn in a read: the only one whose gap to the one before is known."""
@@ -551,10 +590,16 @@ class Session:
         """An event that is not the last of its read: it came at the read's stamp or before."""
         if flags & FIRST and turn.first_ns == NEVER:
             turn.metrics.turns_first_coalesced += 1
-        count = self.protocol.rules.count
-        ends = flags & END or (count is not None and turn.received >= count)
-        if ends and not flags & (FAIL | REFUSE):
+        if self._is_end(turn, flags) and not flags & (FAIL | REFUSE):
             turn.metrics.turns_end_coalesced += 1
+
+    def _is_end(self, turn: Turn, flags: int) -> bool:
+        """Whether the turn is complete with an event, which is counted already."""
+        rules = self.protocol.rules
+        all_ends = rules.all_ends
+        if all_ends and (turn.ends_come | flags >> ALL_SHIFT) == all_ends:
+            return True
+        return bool(flags & END or (flags & COUNT and turn.received >= rules.count))
 
     def _apply_flags(self, turn: Turn, flags: int, at_ns: int, at_end: bool) -> None:  # noqa: FBT001 - by name it is 0.03 us slower
         """An event whose type means something: first content, end, failure; ``at_end``: last of its read."""
@@ -567,81 +612,79 @@ class Session:
             # An answer to a message that is not known to be sent yet has no service time.
             if sent_ns != NEVER:
                 turn.metrics.first_event_service.append(at_ns - sent_ns if at_ns > sent_ns else 0)
-        count = self.protocol.rules.count
+        rules = self.protocol.rules
         if flags & FAIL:
             self._end(turn, Outcome.FAILED, at_ns, "event")
         elif flags & REFUSE:
             self._end(turn, Outcome.REFUSED, at_ns, "event")
-        elif flags & END or (count is not None and turn.received >= count):
+        elif flags & END or (flags & COUNT and turn.received >= rules.count):
             self._end(turn, COMPLETE, at_ns)
+        elif flags >> ALL_SHIFT:
+            turn.ends_come |= flags >> ALL_SHIFT
+            if turn.ends_come == rules.all_ends:
+                self._end(turn, COMPLETE, at_ns)
 
     # ------------------------------------------------------------------ receiving: the rarer ways
 
-    def _receive_opaque(self, payloads: list[bytes], at_ns: int) -> None:
-        """Each event belongs to the oldest turn in flight.
+    def _receive_in_order(self, payloads: list[bytes], at_ns: int) -> None:
+        """Each event belongs to the oldest turn in flight, unless it is a heartbeat, a request or ignored.
 
         Nothing in it says which turn it answers: one that comes after its turn timed out is taken for the
         next turn's, and so on; what comes then is counted as in doubt.
         """
         for left, payload in enumerate(payloads, 1 - len(payloads)):
-            turn = next(iter(self.turns.values()), None)
-            if turn is None:
-                self._count_unmatched(payload)
-            else:
-                turn.number(None, None)
-                self._enter(turn, None, payload, at_ns, at_end=not left)
-
-    def _receive_in_order(self, payloads: list[bytes], at_ns: int) -> None:
-        """As opaque payloads, but their fields are read: heartbeats, marks, types, numbers."""
-        for left, payload in enumerate(payloads, 1 - len(payloads)):
             try:
-                found = decode_object(payload)
+                heard = self.protocol.hear(payload)
             except Malformed:
                 self._count_malformed(payload)
                 continue
-            kind, _, user, seq = self.protocol.reader.fields_in(found)
-            if self._answer_heartbeat(found, kind, at_ns):
+            if self._answer_heartbeat(heard, at_ns):
                 self.recorder.metrics.events_received -= 1
             else:
-                fields = kind, next(iter(self.turns), None), user, seq
-                self._match(fields, payload, at_ns, at_end=not left)
+                heard = heard._replace(turn=next(iter(self.turns), None))
+                self._match(heard, payload, at_ns, at_end=not left)
 
     def _receive_slowly(self, payload: bytes, at_ns: int, *, at_end: bool) -> None:
         """A payload that does not fit the struct: read slowly, or malformed."""
         try:
-            fields = self.protocol.reader.read_slowly(payload)
+            heard = self.protocol.hear(payload)
         except Malformed:
             self._count_malformed(payload)
             return
-        self._match(fields, payload, at_ns, at_end=at_end)
+        self._match(heard, payload, at_ns, at_end=at_end)
 
-    def _match(self, fields: Fields, payload: bytes, at_ns: int, *, at_end: bool) -> None:
+    def _match(self, heard: Heard, payload: bytes, at_ns: int, *, at_end: bool) -> None:
         """Find the turn of an event whose fields stand at later paths, or that is not simply ours.
 
-        A type to be ignored is ignored whatever else the event carries: a broadcast may name other users.
+        An event to be ignored is ignored whatever else it carries: a broadcast may name other users.
         """
-        kind, turn_id, user, seq = fields
+        user, turn_id = heard.user, heard.turn
         if turn_id is not None and not isinstance(turn_id, str):
             # An id that looks like a number is written as one in JSON, and comes back as one.
             turn_id = as_text(turn_id)
         turn = self.turns.get(turn_id)
-        if self.protocol.rules.flags.get(kind, 0) & IGNORE:
+        if heard.flags & ANSWER and not heard.flags & IGNORE:
+            self._answer_request(self.protocol.hear_any(payload), at_ns)
+            if turn is None or self.protocol.by_order:
+                return
+            # It takes its place in its turn, but is not what the turn waits for.
+            heard = heard._replace(flags=heard.flags & ~COUNT)
+        if heard.flags & IGNORE:
             self.recorder.metrics.count("events.ignored")
         elif user is not None and self._is_other_user(user, turn):
-            self._count_foreign(payload)
+            self._count_other_users(turn_id, payload)
         elif turn is None:
-            self._receive_without_turn(kind, turn_id, seq, payload, at_ns)
-        elif turn.number(seq, kind):
+            self._receive_without_turn(heard, turn_id, payload, at_ns)
+        elif turn.number(heard.sequence, heard.word):
             turn.unmarked += user is None
-            self._enter(turn, kind, payload, at_ns, at_end=at_end)
+            self._enter(turn, heard.flags, payload, at_ns, at_end=at_end)
 
-    def _enter(self, turn: Turn, kind: Any, payload: bytes, at_ns: int, *, at_end: bool) -> None:
+    def _enter(self, turn: Turn, flags: int, payload: bytes, at_ns: int, *, at_end: bool) -> None:
         if turn.read != self._read:
             self._first_of_read(turn, at_ns)
         if turn.frames is not None:
             turn.frames.append(payload[:LARGEST_FRAME])
-        rules = self.protocol.rules
-        self._apply_flags(turn, rules.flags.get(kind, rules.default_flags), at_ns, at_end)
+        self._apply_flags(turn, flags, at_ns, at_end)
 
     # ------------------------------------------------------------------ events of no turn in flight
 
@@ -662,13 +705,13 @@ class Session:
             return owner != self.user
         return self.recorder.owned_elsewhere(turn_id, self.user)
 
-    def _receive_without_turn(self, kind: Any, turn_id: Any, seq: Any, payload: bytes, at_ns: int) -> None:
+    def _receive_without_turn(self, heard: Heard, turn_id: Any, payload: bytes, at_ns: int) -> None:
         """An event that belongs to no turn in flight here: it is counted once, and kept as evidence."""
         metrics = self.recorder.metrics
-        if self.protocol.heartbeat and self._answer_heartbeat(self.protocol.object_in(payload), kind, at_ns):
+        if self.protocol.heartbeat and self._answer_heartbeat(self.protocol.hear_any(payload), at_ns):
             metrics.events_received -= 1
             return
-        found = self._recent_turns.receive(turn_id, seq, kind)
+        found = self._recent_turns.receive(turn_id, heard.sequence, heard.word)
         if found is AfterEnd.LATE:
             metrics.events_late += 1
             self.recorder.evidence("late", payload, self.user)
@@ -677,14 +720,14 @@ class Session:
             self.recorder.evidence("duplicate", payload, self.user)
         elif found is AfterEnd.RESUMED:
             metrics.count("events.resumed")
-            if self.protocol.rules.flags.get(kind, 0) & (END | FAIL | REFUSE):
+            if heard.flags & (END | FAIL | REFUSE):
                 metrics.count("turns.resumed")
         elif found is AfterEnd.ENTERED:
             waiting = self._recent_turns.waiting[turn_id][1]
             if not waiting.missing:
                 self._close_ledger(waiting)
         elif turn_id is not None and self._is_other_users_turn(turn_id):
-            self._count_foreign(payload)
+            self._count_other_users(turn_id, payload)
         else:
             self._count_unmatched(payload)
 
@@ -694,19 +737,19 @@ class Session:
         metrics.events_unmatched += 1
         self.recorder.evidence("unmatched", payload, self.user)
         if not self.protocol.by_order and metrics.events_unmatched <= MAX_UNMATCHED_LABELED:
-            keys = self.protocol.labels.keys_label(self.protocol.object_in(payload))
+            keys = self._keys_of(payload)
             metrics.count(f"events.unmatched_with.{keys}")
-        if self._overdue_answers and self.protocol.rules.count is not None:
+        if self._overdue_answers and self.protocol.rules.count:
             self._overdue_answers -= 1
 
-    def _count_foreign(self, payload: bytes) -> None:
+    def _count_other_users(self, turn_id: Any, payload: bytes) -> None:
+        """An event of another user: for all of an audience that we are of, or foreign."""
+        if self.protocol.is_delivery(turn_id, self.user):
+            self.recorder.metrics.count("events.delivered")
+            return
         self.recorder.metrics.events_foreign += 1
         self.recorder.evidence("foreign", payload, self.user)
 
     def _count_malformed(self, payload: bytes) -> None:
         self.recorder.metrics.events_malformed += 1
         self.recorder.evidence("malformed", payload, self.user)
-
-
-def _in_words(match: Mapping[str, str]) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in match.items())

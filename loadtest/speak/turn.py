@@ -55,12 +55,15 @@ class Turn:
     ``misnumbered`` says why the numbers cannot be followed, if they cannot: then what is lost, duplicate or
     out of order is not known. ``frames`` holds instants and the payloads that arrived at them, where evidence
     is kept; ``left_out`` payloads were cut from its middle. ``unmarked`` events carried no user mark, though
-    one was known. ``read`` is the read that brought the last event.
+    one was known. ``read`` is the read that brought the last event. ``ends_come`` are the bits of the entries
+    of ``end_all`` that have come. ``shared``: answers are told apart by their order alone, and another turn
+    was in flight at the same time.
     """
 
     __slots__ = (
         "done_ns",
         "duplicate",
+        "ends_come",
         "first_ns",
         "frames",
         "id",
@@ -81,6 +84,7 @@ class Turn:
         "received",
         "sent_ns",
         "seq",
+        "shared",
         "start_seq",
         "types",
         "unmarked",
@@ -123,6 +127,8 @@ class Turn:
         self.frames: list[int | bytes] | None = None
         self.left_out = 0
         self.unmarked = 0
+        self.ends_come = 0
+        self.shared = False
 
     def number(self, carried: Any, kind: Any) -> bool:
         """Enter an event whose number is not the next one; False: a duplicate.
@@ -210,5 +216,6 @@ class Turn:
             self._fail("order")
 
     def _fail(self, reason: str) -> None:
+        """Failed by its events; of several in flight by order alone, they may be another turn's."""
         self.outcome = Outcome.FAILED
-        self.reason = reason
+        self.reason = "interleaved" if self.shared else reason

@@ -109,6 +109,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         True,
     ),
     ("replies_by_order_after_timeout", {"counters": {"events.after_timeout": 1}}, {}, False),
+    ("answers_by_order_unsure", {"counters": {"events.order_unsure": 1}}, {}, False),
+    ("answers_contradict_order", {"counters": {"turns.failed_by.interleaved": 1}}, {}, False),
     ("clock_step_injected", {}, {"clock__step_ns": STEP}, False),
     ("clock_coarse", {}, {"clock__resolution_ns": STEP}, False),
     ("coalesced_reads", {"counters": {"events.coalesced": 3}}, {}, False),

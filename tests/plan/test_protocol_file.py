@@ -87,10 +87,11 @@ def test_agent_events_is_that_of_the_contract_and_ignores_acknowledgements() -> 
     assert "ack" in protocol.events.ignore
 
 
-@pytest.mark.parametrize("name", ["echo", "json-id"])
+@pytest.mark.parametrize("name", ["echo", "json-id", "json-rpc"])
 def test_echo_and_json_id_end_with_one_answer_found_by_id(name: str) -> None:
     protocol = load_protocol(name)
     assert (protocol.events.count, protocol.events.match, protocol.events.turn) == (1, "id", ("id",))
+    assert protocol.events.fail == ({"has": "error"},)
     assert "{turn.id}" in protocol.turn.message
 
 
@@ -154,7 +155,7 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
         ("[events]\nturn = ['id']\npairs = [['a', 'b']]", ["3: `pairs` names event types"]),
         (
             "[events]\nformat = 'opaque'\nturn = ['id']\nend = ['x']",
-            ['3: `turn` cannot be found in payloads of format "opaque"', "4: `end` cannot be found"],
+            ['3: `turn` cannot be found in payloads of format "opaque"'],
         ),
         ("[events]\nformat = 'opaque'\nmatch = 'id'", ['3: payloads of format "opaque" carry no id']),
         (

@@ -200,7 +200,11 @@ duration = "1h"
 OTHERWISE = """[protocol.events]
 format = "opaque"
 match = "order"
+ordered = true
 count = 2
+end_all = ["a", { has = "b" }]
+answer = [{ on = { has = "method" }, send = "{event.id}" }]
+audience = "{user.number}"
 [target]
 url = "simulator"
 auth = { kind = "token", send_as = "cookie", name = "t", token_env = "TOKEN" }

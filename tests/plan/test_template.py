@@ -156,3 +156,71 @@ def test_the_text_around_gaps_that_all_take_the_same(text: str, around: tuple[by
 def test_a_missing_value_is_a_mistake_of_ours() -> None:
     with pytest.raises(KeyError):
         Template.parse("{x}").render({})
+
+
+# ------------------------------------------------------------------ JSON in a text that is none
+
+SOCKET_IO = '42["ask",{"q":"{data.q}","n":{data.n}}]'
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (SOCKET_IO, '42["ask",{"q":"say \\"hi\\"","n":say "hi"}]'),
+        ('{"q":"{data.q}"}\x1e', '{"q":"say \\"hi\\""}\x1e'),
+        ('{"a":"{data.q}"}{"b":["{data.q}"]}', '{"a":"say \\"hi\\""}{"b":["say \\"hi\\""]}'),
+        ("SEND\n\n{data.q}\0", 'SEND\n\nsay "hi"\0'),
+        ('say "{data.q}" [{data.n}]', 'say "say "hi"" [say "hi"]'),
+        (
+            'it\'s 6" {"q":"{raw:data.q}"} or {"q":"{data.q}"}',
+            'it\'s 6" {"q":"say "hi""} or {"q":"say \\"hi\\""}',
+        ),
+        ('{broken ["{data.q}"', '{broken ["say "hi""'),
+        ('x {"a\\"{data.q}":1}', 'x {"a\\"say \\"hi\\"":1}'),
+    ],
+)
+def test_values_are_escaped_inside_quotes_of_json_that_a_text_holds(text: str, written: str) -> None:
+    template = Template.parse(text)
+    assert not template.json
+    assert template.render({"data.q": 'say "hi"', "data.n": 'say "hi"'}) == written
+    assert template.bind({"data.q": 'say "hi"'}).render({"data.n": 'say "hi"'}) == written
+
+
+def test_a_template_tells_whether_it_holds_json() -> None:
+    assert Template.parse(SOCKET_IO).embedded
+    assert not Template.parse('{"q":"{data.q}"}').embedded
+    assert not Template.parse("[{user.id}] {data.q}").embedded
+
+
+def test_json_is_looked_for_at_so_many_brackets_only() -> None:
+    assert not Template.parse("[" * 100_000 + '{"q":"{data.q}"}').embedded
+
+
+@given(ANY_TEXT)
+def test_whatever_the_value_json_behind_a_prefix_stays_json(value: str) -> None:
+    text = Template.parse(SOCKET_IO).render({"data.q": value, "data.n": 1})
+    assert json.loads(text.removeprefix("42")) == ["ask", {"q": value, "n": 1}]
+
+
+# ------------------------------------------------------------------ values of an event, and bytes
+
+
+def test_a_path_into_an_event_is_one_placeholder() -> None:
+    assert Template.parse("{event.a.b-c.0} {event} {event.}").names == {"event.a.b-c.0", "event"}
+
+
+def test_a_received_value_keeps_its_kind() -> None:
+    assert rendered('{"a":{event.x},"b":"{event.x}"}', event__x="5") == '{"a":"5","b":"5"}'
+    assert rendered('{"a":{event.x},"b":"{event.x}"}', event__x=None) == '{"a":null,"b":""}'
+    assert rendered("pong {event.x}!", event__x=None) == "pong !"
+
+
+def test_bytes_go_through_a_text_as_they_are() -> None:
+    value = bytes(range(256))
+    assert rendered("a{x}", x=value).encode("utf-8", "surrogateescape") == b"a" + value
+
+
+def test_bytes_that_are_text_may_stand_in_json_and_others_may_not() -> None:
+    assert rendered('{"a":"{x}","b":{x}}', x="é".encode()) == '{"a":"é","b":"é"}'
+    with pytest.raises(ValueError, match="cannot hold bytes that are no UTF-8 text"):
+        rendered('{"a":"{x}"}', x=b"\xff")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from loadtest.plan.match import Match
 from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.phase_metrics import COUNTERS, PhaseMetrics
@@ -74,7 +75,7 @@ class Talk:
         *,
         ready: Iterable[Step] = (),
         heartbeat: Iterable[Beat] = (),
-        auth_errors: tuple[str, ...] = (),
+        auth_errors: tuple[Match, ...] = (),
         turn_id: str = "turn-{turn.number}",
         message: str = "{turn.id}",
         keep_frames: bool = True,
@@ -133,5 +134,15 @@ def answer(turn: Turn | str, *, numbered: bool = True, **more: Any) -> list[byte
 
 def ledger(counts: dict[str, int]) -> int:
     """What became of the events received: one of these, each."""
-    names = ("matched", "duplicate", "foreign", "unmatched", "malformed", "late", "resumed", "ignored")
+    names = (
+        "matched",
+        "duplicate",
+        "foreign",
+        "unmatched",
+        "malformed",
+        "late",
+        "resumed",
+        "ignored",
+        "delivered",
+    )
     return sum(counts.get(name, 0) for name in names)

@@ -10,7 +10,9 @@ import pytest
 
 from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
 from loadtest.plan.protocol_file import load_protocol
-from loadtest.speak.compiled_protocol import CompiledProtocol, uuid_prefix
+from loadtest.plan.template import Template
+from loadtest.speak.compiled_protocol import MAX_TEXT, MAX_VALUE, CompiledProtocol, uuid_prefix
+from loadtest.speak.event_rules import END, FAIL
 
 
 def compiled(
@@ -31,7 +33,7 @@ def test_a_uuid_is_one_and_names_run_and_turn() -> None:
     for text in made:
         parsed = uuid.UUID(text)
         assert str(parsed) == text
-        assert (parsed.version, parsed.variant) == (8, uuid.RFC_4122)
+        assert (parsed.version, parsed.variant) == (4, uuid.RFC_4122)
     assert compiled(nonce="a").uuid(7) == made[0][:-12] + "000000000007"
     assert made[0].startswith(uuid_prefix("a"))
 
@@ -114,8 +116,8 @@ def test_what_is_said_outside_of_turns() -> None:
     step = made.steps[1]
     assert step.send is not None
     assert made.render_text(step.send, {}, {"ready.token": "kept"}, user=1, nth=0, now_ns=0) == "kept"
-    assert [(step.wait, step.send is None, step.pause_ns) for step in made.steps] == [
-        ({"type": "hi"}, True, None),
+    assert [(step.wait and step.wait.words, step.send is None, step.pause_ns) for step in made.steps] == [
+        ("type = hi", True, None),
         (None, False, None),
         (None, True, 5),
     ]
@@ -132,29 +134,6 @@ def test_a_uuid_outside_of_turns_is_never_said_twice() -> None:
     assert all(str(uuid.UUID(text)) == text for text in texts)
 
 
-@pytest.mark.parametrize(
-    ("match", "fits"),
-    [
-        ({"type": "hi"}, True),
-        ({"type": "ho"}, False),
-        ({"type": "hi", "data.ok": "true"}, True),
-        ({"data.ok": "True"}, False),
-        ({"data.n": "3"}, True),
-        ({"data.none": "null"}, False),
-        ({"data.missing": "None"}, False),
-        ({"data.list": '["a"]'}, True),
-        ({"data.text": "x y"}, True),
-    ],
-)
-def test_what_fits(match: dict[str, str], *, fits: bool) -> None:
-    found = {"data": {"ok": True, "n": 3, "none": None, "list": ["a"], "text": "x y"}}
-    assert compiled().matches(match, found, "hi") is fits
-
-
-def test_a_message_without_a_type_fits_no_type() -> None:
-    assert not compiled().matches({"type": "None"}, {}, None)
-
-
 def test_what_is_kept_is_text() -> None:
     found = {"data": {"id": "t-1", "n": 0, "no": False, "null": None, "all": {"a": 1}}}
     wanted = {"a": "data.id", "b": "data.n", "c": "data.no", "d": "data.null", "e": "data.all", "f": "x.y"}
@@ -168,11 +147,79 @@ def test_what_is_kept_is_text() -> None:
     }
 
 
-def test_type_and_user_of_a_message() -> None:
+def test_what_is_heard_of_a_message() -> None:
     made = compiled(Protocol(name="p", events=Events(type=("event", "type"), user=("user", "data.user"))))
-    found = made.object_in(b'{"type":"a","data":{"user":"u"}}')
-    assert (made.type_in(found), made.user_in(found)) == ("a", "u")
+    heard = made.hear_any(b'{"type":"a","data":{"user":"u"}}')
+    assert (heard.kind, heard.user, heard.turn, heard.sequence) == ("a", "u", None, None)
     assert made.object_in(b"no JSON") == {}
+    assert made.hear_any(b"no JSON").found == {}
+
+
+def opaque(connect: Connect | None = None, **events: Any) -> CompiledProtocol:
+    return compiled(
+        Protocol(
+            name="p", connect=connect or Connect(), events=Events(format="opaque", match="order", **events)
+        )
+    )
+
+
+def test_the_type_of_an_opaque_payload_is_all_of_it() -> None:
+    made = opaque(end=("ok",), fail=({"prefix": "ERR"}, {"has": "error"}))
+    assert made.hear(b"ok").flags & END
+    assert made.hear(b"ERR 5").flags & FAIL
+    assert made.hear(b'{"error":{}}').flags & FAIL
+    assert made.hear(b"\xff").kind == "\ufffd"
+    assert not opaque(fail=({"prefix": "E"},)).hear(b"{").found
+
+
+def test_an_opaque_protocol_that_asks_nothing_reads_nothing() -> None:
+    made = opaque(count=1)
+    assert made.hear(b"a") is made.hear(b"b")
+    assert made.hear_any(b"a").kind == "a"
+    beating = opaque(Connect(heartbeat=(Beat(on="2", send="3"),)), count=1)
+    assert beating.hear(b"2").kind == "2"
+
+
+def test_a_text_without_end_is_looked_at_in_part() -> None:
+    assert len(opaque(end=("x",)).hear(b"a" * 1_000_000).kind or "") == MAX_TEXT
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ('{"id":{event.id},"n":{event.p.n}}', '{"id":"5","n":7}'),
+        ('{"id":"{event.id}","no":"{event.no}","none":{event.no}}', '{"id":"5","no":"","none":null}'),
+        ("{event.id} {event.no} {event.p.q-r} {event.l.0}", '5  "deep" 1'),
+        ('{"s":"{event.p.q-r}"}', '{"s":"\\"deep\\""}'),
+    ],
+)
+def test_an_answer_holds_values_of_what_it_answers(template: str, text: str) -> None:
+    event = {"id": "5", "p": {"n": 7, "q-r": '"deep"'}, "l": [1], "big": "x" * 100_000}
+    made = compiled()
+    parsed = Template.parse(template)
+    assert made.render_text(parsed, {}, None, user=0, nth=0, now_ns=0, event=event) == text
+
+
+def test_a_value_that_is_sent_back_is_capped() -> None:
+    parsed = Template.parse("{event.big}")
+    text = compiled().render_text(parsed, {}, None, user=0, nth=0, now_ns=0, event={"big": "x" * 100_000})
+    assert len(text) == MAX_VALUE
+
+
+def test_bytes_are_sent_as_they_are() -> None:
+    made = compiled(message="{data.packet}")
+    bound = made.bind_message({}, None)
+    assert made.payload(bound, "id", 0, {"data.packet": b"\x00\xff"}) == b"\x00\xff"
+
+
+def test_an_audience_is_of_users_for_whom_it_gives_the_same() -> None:
+    protocol = Protocol(name="p", events=Events(turn=("id",), audience="{user.room}"))
+    rooms = ({"room": "a"}, {"room": "b"}, {"room": "a"})
+    made = CompiledProtocol(protocol, message="", nonce="n", timeout_ns=1, users=3, identities=rooms)
+    assert made.is_delivery(made.uuid(2), 0)
+    assert not made.is_delivery(made.uuid(1), 0)
+    assert not made.is_delivery("of another run", 0)
+    assert not compiled(Protocol(name="p", events=Events(turn=("id",)))).is_delivery("x", 0)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +235,7 @@ def test_how_events_find_their_turn(events: Events, *, opaque: bool, by_order: b
     assert (made.opaque, made.by_order) == (opaque, by_order)
 
 
-@pytest.mark.parametrize("name", ["agent-events", "echo", "json-id"])
+@pytest.mark.parametrize("name", ["agent-events", "echo", "json-id", "json-rpc"])
 def test_the_shipped_protocols_are_grammatical(name: str) -> None:
     protocol = load_protocol(name)
     made = compiled(protocol, message=protocol.turn.message)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.plan.protocol import Events
-from loadtest.speak.event_rules import COUNT, END, FAIL, FIRST, REFUSE, EventRules
+from loadtest.speak.event_rules import ALL_SHIFT, COUNT, END, FAIL, FIRST, REFUSE, EventRules
 
 
 def test_a_type_may_mean_several_things() -> None:
@@ -101,3 +101,53 @@ def glob(pattern: str, types: str) -> bool:
 @given(st.text("ab*", min_size=1, max_size=6), st.text("abc", max_size=8))
 def test_order_is_globbing_over_words(pattern: str, types: str) -> None:
     assert EventRules(Events(order=tuple(pattern))).in_order(list(types)) == glob(pattern, types)
+
+
+# ------------------------------------------------------------------ more than types
+
+DONE = {"type": "done", "ok": True}
+
+
+def words(rules: EventRules, *events: dict[str, object]) -> list[object]:
+    return [rules.decider()(event, str(event["type"]))[1] for event in events]
+
+
+def test_required_pairs_and_order_may_ask_for_fields() -> None:
+    rules = EventRules(
+        Events(
+            type=("type",),
+            required=("hello", DONE),
+            pairs=(({"has": "open"}, {"has": "close"}),),
+            order=("hello", "*", DONE),
+        )
+    )
+    hello, done, bad = ({"type": "hello"}, {"type": "done", "ok": True}, {"type": "done", "ok": False})
+    assert rules.count_missing(words(rules, hello, done)) == 0
+    assert rules.count_missing(words(rules, hello, bad)) == 1
+    assert rules.in_order(words(rules, hello, bad, done))
+    assert not rules.in_order(words(rules, hello, bad))
+    opened = {"type": "x", "open": 1}
+    assert rules.count_unpaired(words(rules, opened, {"type": "x", "close": 1})) == 0
+    assert rules.count_unpaired(words(rules, opened, opened)) == 2
+    assert [rules.type_of(word) for word in words(rules, hello, done)] == ["hello", "done"]
+
+
+def test_a_word_without_a_type() -> None:
+    rules = EventRules(Events(required=({"has": "a"},)))
+    _, word = rules.decider()({"a": 1}, None)
+    assert rules.type_of(word) is None
+    assert rules.count_missing([word]) == 0
+    assert EventRules(Events()).type_of(None) is None
+
+
+def test_an_error_by_its_fields_is_never_the_first_content() -> None:
+    rules = EventRules(Events(type=("type",), first=("done",), end=("done",), fail=({"ok": False},)))
+    assert rules.decider()({"ok": False}, "done")[0] == END | FAIL
+    assert rules.decider()({"ok": True}, "done")[0] == FIRST | END
+
+
+def test_each_entry_of_end_all_is_a_flag_of_its_own() -> None:
+    rules = EventRules(Events(type=("type",), end_all=("reply", {"state": "idle"})))
+    decide = rules.decider()
+    assert decide({"state": "idle"}, "reply")[0] >> ALL_SHIFT == rules.all_ends == 3
+    assert decide({}, "reply")[0] >> ALL_SHIFT == 1

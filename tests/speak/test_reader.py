@@ -17,8 +17,7 @@ from loadtest.speak.reader import (
     Fields,
     Malformed,
     Reader,
-    decode_object,
-    value_at,
+    decode_message,
 )
 
 AGENT_EVENTS = Events(
@@ -29,12 +28,17 @@ AGENT_EVENTS = Events(
 )
 
 
+def read_slowly(reader: Reader, payload: bytes) -> Fields:
+    """As what does not fit the struct is read."""
+    return reader.fields_in(reader.read(payload))
+
+
 def read(reader: Reader, payload: bytes) -> Fields:
     """As the hot loop and its rarer ways read."""
     try:
         event = reader.decode(payload)
     except UNREADABLE:
-        return reader.read_slowly(payload)
+        return read_slowly(reader, payload)
     return reader.fields(event)
 
 
@@ -113,7 +117,7 @@ def test_every_envelope_maps_with_one_protocol(name: str) -> None:
     payload = json.dumps(message).encode()
     reader = Reader(AGENT_EVENTS)
     assert read(reader, payload) == fields
-    assert reader.read_slowly(payload) == fields
+    assert read_slowly(reader, payload) == fields
 
 
 def test_the_slots_of_the_hot_loop_hold_the_leading_paths() -> None:
@@ -195,7 +199,7 @@ def test_the_fast_way_agrees_with_the_slow_one(events: Events, found: dict[str, 
     reader = Reader(events)
     for ascii_only in (True, False):
         payload = json.dumps(found, ensure_ascii=ascii_only).encode()
-        slow = reader.read_slowly(payload)
+        slow = read_slowly(reader, payload)
         assert same(read(reader, payload), slow)
         assert same(reader.fields_in(found), slow)
 
@@ -222,12 +226,6 @@ def test_any_bytes_give_fields_or_are_malformed(events: Events, payload: bytes) 
 @pytest.mark.parametrize("payload", [b"", b"[]", b'"text"', b"null", b"3", b"{", b"{}x", b"\xff", b"NaN"])
 def test_what_is_no_object_is_malformed(payload: bytes) -> None:
     with pytest.raises(Malformed):
-        decode_object(payload)
+        decode_message(payload)
     with pytest.raises(Malformed):
         read(Reader(AGENT_EVENTS), payload)
-
-
-def test_a_path_through_what_is_no_object_leads_nowhere() -> None:
-    assert value_at({"a": {"b": 1}}, "a.b") == 1
-    assert value_at({"a": "text"}, "a.b") is None
-    assert value_at({}, "a.b") is None

@@ -1,0 +1,80 @@
+"""What is not known of turns where events may have been matched to the wrong one, or to none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from loadtest.judge.catalogue import Notice, notice
+from loadtest.judge.deciding import Outcome, decide
+from loadtest.judge.measured import Measurement
+from loadtest.judge.sections import Manifest, section, whole
+from loadtest.plan.threshold import Threshold
+
+DOUBTFUL = 0.01
+"""The part of the events, or of the turns, that may be matched wrongly before times are not judged."""
+
+UNSURE = (
+    "answers are matched by order, and came while several turns were in flight on their connection: which of"
+    " them they answer is not known; the protocol file may say `ordered = true`, or where a turn's id stands"
+)
+
+CONTRADICTED = (
+    "turns ended without what the protocol requires while several were in flight, matched by order: the"
+    " protocol file says that answers come in order, and what came contradicts it"
+)
+
+UNMATCHED = (
+    "more than 1 % of the events belong to no turn, so that answers may be among them, or they among the"
+    " answers; the protocol file may name them in `ignore` or as a heartbeat"
+)
+
+
+def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Outcome) -> str | None:
+    """Why a threshold on turns is not decided by what was matched; None where nothing is in doubt."""
+    if threshold.name.startswith(("turn.", "event.gap")):
+        return _of_times(section(manifest, "counts", "measured"))
+    if outcome == "missed" and threshold.name.startswith(("turns.complete", "turns.failed")):
+        return _of_outcomes(threshold, manifest, measured)
+    return None
+
+
+def _of_times(counts: Manifest) -> str | None:
+    events, turns = section(counts, "events"), section(counts, "turns")
+    received, due = whole(events.get("received")), whole(turns.get("due"))
+    if whole(events.get("order_unsure")) > received * DOUBTFUL:
+        return UNSURE
+    if contradicting(turns) > due * DOUBTFUL:
+        return CONTRADICTED
+    # What answers a message that we broke on purpose answers no turn.
+    broken = whole(section(counts, "chaos").get("malformed.sent"))
+    return UNMATCHED if whole(events.get("unmatched")) - broken > received * DOUBTFUL else None
+
+
+def _of_outcomes(threshold: Threshold, manifest: Manifest, measured: Measurement) -> str | None:
+    """A miss stands if it is one also where the turns that contradict the order were complete."""
+    turns = section(manifest, "counts", "measured", "turns")
+    n = contradicting(turns)
+    if not n or measured.value is None:
+        return None
+    part: float = n / max(1, whole(turns.get("due"))) if threshold.name.endswith(".ratio") else n
+    better = measured.value + (part if threshold.name.startswith("turns.complete") else -part)
+    # 39 of 40 and 1 of 40 are 1, whatever binary fractions make of it.
+    held = decide(threshold, replace(measured, value=round(better, 12), bound=None)) == "held"
+    return CONTRADICTED if held else None
+
+
+def contradicting(turns: Manifest) -> int:
+    """How many turns failed by events that contradict answers in order."""
+    return whole(section(turns, "failed_by").get("interleaved"))
+
+
+def notices(manifest: Manifest) -> Iterator[Notice]:
+    """Answers that were matched by order without being sure to come in order."""
+    counts = section(manifest, "counts")
+    events, turns = section(counts, "events"), section(counts, "turns")
+    received = whole(events.get("received"))
+    if unsure := whole(events.get("order_unsure")):
+        yield notice("answers_by_order_unsure", {"events": unsure, "received": received})
+    if failed := contradicting(turns):
+        yield notice("answers_contradict_order", {"turns": failed, "begun": whole(turns.get("begun"))})

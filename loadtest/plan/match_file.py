@@ -1,0 +1,129 @@
+"""Matches from TOML: a type, or a table of conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from loadtest.plan.match import PRESENCE, TESTS, Match
+from loadtest.plan.reading import Table, nearest, told
+from loadtest.plan.toml_lines import KeyPath
+
+DEEPEST_PATH = 8
+"""Maximum keys of a path."""
+
+_FORMS = '"completed" or { type = "completed", "data.ok" = true }'
+
+
+def read_match(table: Table, key: str) -> Match | None:
+    """The one match at a key; None where nothing usable was written."""
+    value = table.take(key)
+    return None if value is None else _match(table, (*table.path, key), key, value)
+
+
+def read_matches(table: Table, key: str) -> tuple[Match, ...]:
+    """A list of matches, or one; none where not written."""
+    value = table.take(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        found = _match(table, (*table.path, key), key, value)
+        return () if found is None else (found,)
+    each = (_match(table, (*table.path, key, index), key, one) for index, one in enumerate(value))
+    return tuple(match for match in each if match is not None)
+
+
+def read_pairs(table: Table, key: str) -> tuple[tuple[Match, Match], ...]:
+    """A list of pairs of matches; none where not written."""
+    value = table.take(key)
+    if value is None:
+        return ()
+    found = []
+    for index, pair in enumerate(value if isinstance(value, list) else [value]):
+        path = (*table.path, key, index)
+        if not isinstance(pair, list) or len(pair) != 2:
+            table.source.report(path, f'`{key}` must hold pairs such as ["begun", "done"], not {told(pair)}')
+            continue
+        first, second = (_match(table, (*path, place), key, one) for place, one in enumerate(pair))
+        if first is not None and second is not None:
+            found.append((first, second))
+    return tuple(found)
+
+
+def check_path(table: Table, at: KeyPath, path: object) -> None:
+    """A path is keys and indices with dots between, as in "data.run_id" or "4.status"."""
+    if not isinstance(path, str):
+        table.source.report(at, f'{told(path)} is not a path; write keys and dots, such as "data.run_id"')
+        return
+    parts = path.split(".")
+    if not all(parts) or any(c.isspace() for c in path):
+        table.source.report(at, f'{told(path)} is not a path; write keys and dots, such as "data.run_id"')
+    elif len(parts) > DEEPEST_PATH:
+        table.source.report(at, f"{told(path)} is deeper than {DEEPEST_PATH} keys")
+
+
+def _match(table: Table, at: KeyPath, key: str, value: object) -> Match | None:
+    """A match as it was written; None where it cannot be one, which is reported."""
+    if isinstance(value, str) and value:
+        return value
+    if value == {}:
+        table.source.report(at, f'`{key}` must say what to look for, such as {{ type = "ready" }}')
+        return None
+    if not isinstance(value, Mapping):
+        table.source.report(at, f"`{key}` must be an event type or a table, {_FORMS}, not {told(value)}")
+        return None
+    problems = len(table.source.problems)
+    for name, wanted in value.items():
+        _check_condition(table, (*at, name), name, wanted)
+    return value if len(table.source.problems) == problems else None
+
+
+def _check_condition(table: Table, at: KeyPath, name: str, wanted: object) -> None:
+    if name in PRESENCE:
+        paths = wanted if isinstance(wanted, list) else [wanted]
+        for path in paths:
+            check_path(table, at, path)
+        if not paths:
+            table.source.report(at, f'`{name}` must name a path, such as "error"')
+        return
+    if name in TESTS:
+        _check_test(table, at, name, wanted)
+        return
+    check_path(table, at, name)
+    if isinstance(wanted, Mapping):
+        if not wanted:
+            table.source.report(at, f"`{name}` must be a value, or a table with one of {', '.join(TESTS)}")
+        for how, value in wanted.items():
+            _check_test(table, (*at, how), how, value)
+    elif isinstance(wanted, list):
+        table.source.report(
+            at, f"`{name}` cannot be a list; write {{ in = [...] }} where one of several fits"
+        )
+    elif not _is_value(wanted):
+        sentence = f"`{name}` must be text, a number, true or false, not {told(wanted)}"
+        table.source.report(at, sentence)
+
+
+def _check_test(table: Table, at: KeyPath, how: str, wanted: object) -> None:
+    """One of ``in``, ``prefix`` and ``regex``, with what it is held against."""
+    if how not in TESTS:
+        table.source.report(at, f"nothing can be asked of a value by `{how}`; {nearest(how, TESTS)}")
+    elif how == "in":
+        if not isinstance(wanted, list) or not wanted or not all(map(_is_value, wanted)):
+            sentence = f'`in` must be a list of values such as ["failed", 3, true], not {told(wanted)}'
+            table.source.report(at, sentence)
+    elif not isinstance(wanted, str) or not wanted:
+        table.source.report(at, f"`{how}` must be text, not {told(wanted)}")
+    elif how == "regex":
+        _check_regex(table, at, wanted)
+
+
+def _check_regex(table: Table, at: KeyPath, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        table.source.report(at, f"`regex`: {told(pattern)} is no regular expression: {error}")
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, (str, int, float))

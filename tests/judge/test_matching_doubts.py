@@ -1,0 +1,84 @@
+"""Times are not judged where events may be of another turn, or of none; nor a miss that the file made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from loadtest.judge.causes import _ends
+from loadtest.judge.matching_doubts import CONTRADICTED, UNMATCHED, UNSURE, doubt
+from loadtest.judge.measured import Measurement
+from loadtest.judge.summary import summarise
+from loadtest.judge.verdict import judge
+from loadtest.plan.threshold import parse_threshold
+from tests.judge.made import good_totals, manifest
+
+TIMES = parse_threshold("turn.completion.p95", "< 1s")
+RATIO = parse_threshold("turns.complete.ratio", ">= 99%")
+ENDS = {"scenario__settings__protocol": {"events": {"end_all": ["done", {"ok": True}]}}}
+
+
+def rows(counters: dict[str, int], *thresholds: Any, **changes: Any) -> dict[str, Any]:
+    made = manifest(**changes)
+    return judge({**made, **summarise(made, good_totals(counters))}, [], thresholds or (TIMES, RATIO))
+
+
+def interleaved(n: int, *, others: int = 0) -> dict[str, int]:
+    """``n`` of 40 turns contradict the order, and ``others`` failed by an error."""
+    failed = {"turns.failed_by.interleaved": n} | ({"turns.failed_by.event": others} if others else {})
+    return {"turns.complete": 40 - n - others, "turns.failed": n + others, **failed}
+
+
+@pytest.mark.parametrize(
+    ("counters", "reason"),
+    [
+        ({"events.order_unsure": 3}, UNSURE),
+        ({"events.unmatched": 3}, UNMATCHED),
+        ({"events.unmatched": 5, "chaos.malformed.sent": 2}, UNMATCHED),
+    ],
+)
+def test_times_are_not_measured_and_shares_are(counters: dict[str, int], reason: str) -> None:
+    found = rows(counters)
+    assert (found["outcome"], found["exit_code"]) == ("invalid", 4)
+    assert [row["outcome"] for row in found["thresholds"]] == ["not_measured", "held"]
+    assert found["thresholds"][0]["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "counters",
+    [
+        {"events.order_unsure": 2},
+        {"events.unmatched": 2},
+        {"events.unmatched": 4, "chaos.malformed.sent": 2},
+    ],
+)
+def test_one_in_a_hundred_spoils_nothing(counters: dict[str, int]) -> None:
+    assert rows(counters)["exit_code"] == 0
+
+
+def test_a_miss_that_only_contradictions_make_is_not_measured() -> None:
+    found = rows(interleaved(10))
+    assert found["exit_code"] == 4
+    assert [row["reason"] for row in found["thresholds"]] == [CONTRADICTED, CONTRADICTED]
+    failed = parse_threshold("turns.failed", "< 1")
+    assert rows(interleaved(10), failed)["exit_code"] == 4
+
+
+def test_a_miss_that_other_failures_make_as_well_is_one() -> None:
+    assert rows(interleaved(10, others=10), RATIO)["exit_code"] == 1
+    assert rows({"turns.complete": 30, "turns.failed": 10}, RATIO)["exit_code"] == 1
+
+
+def test_that_no_turn_was_complete_is_not_the_targets_doing_where_all_contradict() -> None:
+    assert rows(interleaved(40), RATIO, **ENDS)["exit_code"] == 4
+    assert rows(interleaved(39, others=1), RATIO, **ENDS)["exit_code"] == 1
+
+
+def test_what_has_no_value_stays_as_it_is() -> None:
+    made = {"counts": {"measured": {"turns": {"due": 2, "failed_by": {"interleaved": 1}}}}}
+    assert doubt(RATIO, made, Measurement(None, 0), "missed") is None
+
+
+def test_what_ends_a_turn_is_told_in_words() -> None:
+    assert _ends(manifest(**ENDS)) == ["done", "ok = true"]

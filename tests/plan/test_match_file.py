@@ -1,0 +1,119 @@
+"""Matches in a file: what is read, and what is told of mistakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from loadtest.plan.protocol_file import protocol_from_settings
+from loadtest.plan.settings import protocol_settings
+
+if TYPE_CHECKING:
+    from tests.plan.conftest import Folder
+
+HEAD = "[events]\nmatch = 'order'\ntype = ['t']\n"
+
+EVERYWHERE = """
+[connect]
+ready = [ { wait = "hello" }, { wait = { op = 10 } } ]
+heartbeat = [ { on = { op = { in = [1, 2] } }, send = '{"op":11,"d":{event.d.seq}}' } ]
+auth_errors = ["denied", { code = 401 }]
+[turn]
+message = "hi"
+[events]
+match = "order"
+type = ["t"]
+first = [ { has = "delta" } ]
+end = [ "done", { type = "end", "d.ok" = true } ]
+end_all = [ "reply", { status = "idle" } ]
+fail = { lacks = "result" }
+refuse = [ { code = { prefix = "4" } } ]
+ignore = [ { type = { regex = "^sys\\\\." } } ]
+required = [ { has = ["a", "b"] } ]
+pairs = [ [ "begun", { t = "over" } ] ]
+order = [ "begun", "*", { type = "end" } ]
+answer = [ { on = { has = "method" }, send = "{event.id}" } ]
+"""
+
+
+def test_every_place_takes_a_type_or_a_table(folder: Folder) -> None:
+    protocol = folder.protocol(EVERYWHERE)
+    assert protocol.connect.ready[0].wait == "hello"
+    assert protocol.connect.ready[1].wait == {"op": 10}
+    assert protocol.events.fail == ({"lacks": "result"},)
+    assert protocol.events.end == ("done", {"type": "end", "d.ok": True})
+    assert protocol.events.pairs == (("begun", {"t": "over"}),)
+    assert protocol.events.answer[0].send == "{event.id}"
+    assert protocol_from_settings(protocol_settings(protocol)) == protocol
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("end = [3]", ["4: `end` must be an event type or a table"]),
+        ("end = ['']", ["4: `end` must be an event type or a table"]),
+        ("end = 3", ["4: `end` must be an event type or a table"]),
+        ("end = [{}]", ["4: `end` must say what to look for"]),
+        ("end = [{ a = [1] }]", ["4: `a` cannot be a list; write { in = [...] }"]),
+        ("end = [{ a = 1979-05-27 }]", ["4: `a` must be text, a number, true or false, not a date"]),
+        ("end = [{ a = {} }]", ["4: `a` must be a value, or a table with one of in, prefix, regex"]),
+        (
+            "end = [{ a = { prefx = 'x' } }]",
+            ["4: nothing can be asked of a value by `prefx`; did you mean `prefix`?"],
+        ),
+        ("end = [{ a = { in = [] } }]", ["4: `in` must be a list of values such as"]),
+        ("end = [{ a = { in = [[1]] } }]", ["4: `in` must be a list of values such as"]),
+        ("end = [{ in = 'x' }]", ["4: `in` must be a list of values such as"]),
+        ("end = [{ prefix = 3 }]", ["4: `prefix` must be text, not 3"]),
+        ("end = [{ a = { regex = '(' } }]", ['4: `regex`: "(" is no regular expression']),
+        ("end = [{ has = [] }]", ['4: `has` must name a path, such as "error"']),
+        ("end = [{ has = 3 }]", ["4: 3 is not a path"]),
+        ("end = [{ lacks = 'a..b' }]", ['4: "a..b" is not a path']),
+        ("end = [{ 'a b' = 1 }]", ['4: "a b" is not a path']),
+        ("end = [{ 'a.b.c.d.e.f.g.h.i' = 1 }]", ['4: "a.b.c.d.e.f.g.h.i" is deeper than 8 keys']),
+        ("pairs = [[3, 'a'], ['a', {}]]", ["4: `pairs` must be an event type", "4: `pairs` must say what"]),
+        ("end = ['x']\nfail = [{a = 1}, 'x']", ['5: "x" cannot be in both `end` and `fail`']),
+        ("end = [{a = 1}]\nfail = [{a = 1}]", ['5: "a = 1" cannot be in both `end` and `fail`']),
+        ("end_all = [" + "'x'," * 17 + "]", ["4: `end_all` may have 16 entries, not 17"]),
+        ("answer = [{ on = 'x' }]", ["4: an answer needs both `on` and `send`"]),
+        ("answer = [{ on = 'x', send = '{evnt.id}' }]", ["4: nothing is known as {evnt.id}"]),
+        ("first = [{has = 'x'}]\nordered = 1", ["5: `ordered` must be true or false"]),
+    ],
+)
+def test_mistakes(folder: Folder, text: str, sentences: list[str]) -> None:
+    told = folder.protocol_mistakes(HEAD + text)
+    assert [line[: len(sentence)] for line, sentence in zip(told, sentences, strict=True)] == sentences
+
+
+def test_a_table_may_name_a_type_where_no_path_does(folder: Folder) -> None:
+    protocol = folder.protocol("[events]\nmatch = 'order'\norder = ['*']\nend = [{ type = 'x' }]\n")
+    assert protocol.events.end == ({"type": "x"},)
+
+
+def test_a_type_where_no_path_finds_one_is_a_mistake_outside_of_turns_too(folder: Folder) -> None:
+    text = """
+connect.auth_errors = ["a"]
+connect.ready = [{ wait = "b" }, { pause = "1s" }, { wait = { type = "c" } }]
+connect.heartbeat = [{ on = "d", send = "x" }]
+events = { match = "order", answer = [{ on = "e", send = "x" }] }
+"""
+    told = folder.protocol_mistakes(text)
+    assert [line.partition(" is an event type, but no `type`")[0] for line in told] == [
+        '2: "a"',
+        '3: "b"',
+        '4: "d"',
+        '5: "e"',
+    ]
+
+
+def test_an_opaque_protocol_takes_exact_texts_and_prefixes(folder: Folder) -> None:
+    text = "[events]\nformat = 'opaque'\nend = ['ok']\nfail = [{ prefix = 'ERR' }, { has = 'error' }]\n"
+    assert folder.protocol(text).events.end == ("ok",)
+
+
+def test_ordered_is_for_order_only_and_an_audience_needs_ids_that_tell(folder: Folder) -> None:
+    text = "[events]\nturn = ['id']\nordered = true\naudience = '{user.room}'\n[turn]\nid = '{turn.number}'\n"
+    told = folder.protocol_mistakes(text)
+    assert told[0].startswith('3: `ordered` goes with match = "order" only')
+    assert told[1].startswith("4: `audience` needs {uuid} in `id` of [turn]")
