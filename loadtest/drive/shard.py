@@ -158,8 +158,8 @@ class Shard:
 
     # ------------------------------------------------------------------ the end
 
-    def first_attempt_refused(self) -> None:
-        """A user's first attempt was refused; when that is true of every user, the run ends."""
+    def never_ready(self) -> None:
+        """A user was refused, and tries no more; when that is true of every user, the run ends."""
         self._users_refused += 1
         all_refused = self._users_refused == len(self.virtual_users) and not self._pending
         if all_refused and "last_ready" not in self.context.recorder.instants:

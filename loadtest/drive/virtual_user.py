@@ -30,8 +30,8 @@ class UserOwner(Protocol):
     def new_traffic(self, connection: Connection, visit: Visit) -> UserTraffic:
         """What a user sends in one visit."""
 
-    def first_attempt_refused(self) -> None:
-        """A user's first attempt was refused."""
+    def never_ready(self) -> None:
+        """A user was refused, and tries no more."""
 
     def user_over(self) -> None:
         """A user has no connection any more, and will have none."""
@@ -120,14 +120,13 @@ class VirtualUser:
 
     def _closed(self, connection: Connection) -> None:
         refused = connection.refusal is not None
-        first = refused and not self._attempt and not self._losses
         if not refused and not self._leaving:
             self._losses += 1
             self._lost_ns = self._context.now()
         if not self._plan_reconnect():
             self._over()
-        if first:
-            self._owner.first_attempt_refused()
+            if refused and not self._losses:
+                self._owner.never_ready()
 
     # ------------------------------------------------------------------ reconnecting
 

@@ -165,7 +165,7 @@ class World:
     def user_over(self) -> None:
         self.over += 1
 
-    def first_attempt_refused(self) -> None:
+    def never_ready(self) -> None:
         self.refused_ones += 1
 
     def new_connection(self, user: int, values: dict[str, Any]) -> FakeConnection:

@@ -198,11 +198,17 @@ def test_a_target_that_refuses_all_is_asked_no_more(make: Make) -> None:
     assert count(shard, "turns.due") == count(shard, "turns.not_attempted") == 3
 
 
-def test_with_reconnect_too(make: Make) -> None:
-    shard = make(OPEN.replace("[traffic]", "reconnect = true\n[traffic]"))
+def test_with_reconnect_it_is_asked_until_every_user_gave_up(make: Make) -> None:
+    """A target that is not up yet is what the attempts are for."""
+    shard = make(OPEN.replace("[traffic]", "reconnect = { tries = 1 }\n[traffic]"))
     for connection in fakes(shard):
         connection.refuse()
     world(shard).run(20 * MS)
+    assert not shard.context.finishing
+    world(shard).run(200 * MS)
+    for connection in fakes(shard):
+        connection.refuse()
+    world(shard).run(220 * MS)
     assert shard.done.is_set()
 
 

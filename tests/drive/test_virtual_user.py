@@ -145,13 +145,11 @@ def test_waits_are_shortened_by_chance_but_known_before_the_run() -> None:
     assert len(world.connections) == 2
 
 
-def test_a_refused_first_attempt_is_told_once_and_made_again() -> None:
+def test_a_refused_first_attempt_is_made_again() -> None:
     world, user = made(reconnect=EVEN)
     world.connections[0].refuse()
-    assert world.refused_ones == 1
     world.poller.run(100 * MS)
     world.connections[1].refuse()
-    assert world.refused_ones == 1
     world.poller.run(S)
     world.connections[2].ready()
     assert not world.connections[2].is_reconnect
@@ -159,8 +157,17 @@ def test_a_refused_first_attempt_is_told_once_and_made_again() -> None:
     world.connections[2].lose()
     world.poller.run(2 * S)
     world.connections[3].refuse()
-    assert world.refused_ones == 1
+    assert world.refused_ones == 0, "it was ready once"
     assert not user.over
+
+
+def test_a_user_who_was_refused_to_the_last_attempt_was_never_ready() -> None:
+    world, user = made(reconnect=EVEN)
+    for attempt in range(EVEN.tries + 1):
+        assert world.refused_ones == 0, "there are attempts left"
+        world.connections[attempt].refuse()
+        world.poller.run(world.now() + 20 * S)
+    assert (user.over, world.refused_ones) == (True, 1)
 
 
 def test_without_reconnect_a_refused_user_is_over() -> None:

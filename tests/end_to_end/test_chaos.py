@@ -188,7 +188,8 @@ def test_broken_messages_and_leavers_are_counted(runs: dict[str, Awaited]) -> No
     kinds = ("truncated", "wrong_type", "empty", "long")
     assert chaos["malformed.sent"] == sum(chaos[f"malformed.sent.{kind}"] for kind in kinds) > 20
     ended = runs["leaver"].end()
-    assert counts(ended, "chaos")["leavers.left"] == counts(ended, "turns")["abandoned"] >= 5
+    # Whose last answer is late may leave with a second turn in flight.
+    assert counts(ended, "turns")["abandoned"] >= counts(ended, "chaos")["leavers.left"] >= 5
 
 
 @pytest.mark.long
