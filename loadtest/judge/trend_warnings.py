@@ -90,7 +90,7 @@ def _odd(past: RunHistory, deciding: Sequence[MetricTrend]) -> Iterator[PlainWar
     if places:
         yield plain_warning(
             "odd_runs",
-            f"{_names([str(past.runs[at].get('id')) for at in places])} lie outside what the"
+            f"{_names([str(past.runs[at].get('id')) for at in places])} fell outside what the"
             " runs before predict; the newest run is not compared with them.",
             f"Look at them: {FOLLOWING} such runs in a row are a new level.",
         )
