@@ -24,10 +24,9 @@ import numpy as np
 
 from loadtest.judge import permutation
 from loadtest.judge.effect_size import Yardstick
-from loadtest.judge.failure_share import points_yardstick
-from loadtest.judge.hypothesis_tests import Judged, Method, Sample, Scales, Words, judge_samples
+from loadtest.judge.failure_share import is_share, points_yardstick
+from loadtest.judge.hypothesis_tests import HypothesisResults, Method, Sample, Scales, Words, judge_samples
 from loadtest.judge.permutation import Array, splits
-from loadtest.judge.share_effect import is_share
 from loadtest.plan.scenario import Compare
 
 ROOT = Path(__file__).parent.parent
@@ -110,7 +109,7 @@ def judged(before: Array, after: Array, yardsticks: Sequence[Yardstick]) -> Word
     return Words(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def judge(method: Method, before: Array, after: Array, yardsticks: Sequence[Yardstick]) -> Judged:
+def judge(method: Method, before: Array, after: Array, yardsticks: Sequence[Yardstick]) -> HypothesisResults:
     """The judgement on some pairs."""
     shares = np.array([is_share(rule.name) for rule in yardsticks])
     scales = Scales(np.array([rule.bound for rule in yardsticks]), shares, shares)

@@ -1,4 +1,4 @@
-"""Whether a run that goes on should be ended early."""
+"""Whether to end a running run early."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.judge.counts import count_all
-from loadtest.judge.deciding import decide
 from loadtest.judge.generator import watch
 from loadtest.judge.measured import lookup
 from loadtest.judge.measurement_window import last_matched, measured_span
 from loadtest.judge.rates import rates
 from loadtest.judge.sections import Manifest
 from loadtest.judge.summary import describe_all
+from loadtest.judge.thresholds import decide
 from loadtest.measure.totals import Totals
 from loadtest.plan.scenario import Abort
 from loadtest.plan.threshold import Threshold, split_metric
@@ -33,7 +33,7 @@ def end_early(
     thresholds: tuple[Threshold, ...],
     elapsed_ns: int,
 ) -> Early | None:
-    """Why to end the run now, ``elapsed_ns`` after its start; None: let it go on.
+    """Why to end the run now, ``elapsed_ns`` after its start; None: continue.
 
     An event that reached the wrong user ends it at once, unless a threshold on ``events.foreign`` says what
     is allowed. After ``abort.after_ns``, so does the first abort rule that holds on what was measured so
@@ -52,7 +52,7 @@ def end_early(
 
 
 def _summed(manifest: Manifest, totals: Totals, abort: Abort) -> dict[str, Any]:
-    """The sections that the rules read; metrics cost the most, so only those that are named are described."""
+    """The sections that the rules read; metrics cost the most, so only those named are described."""
     span = measured_span(manifest, totals)
     named = frozenset(split[0] for rule in abort.rules if (split := split_metric(rule.name)))
     metrics = describe_all(manifest, totals, named)

@@ -1,4 +1,4 @@
-"""How uncertain one run is in itself: a bootstrap over blocks of its seconds.
+"""The uncertainty within one run: a bootstrap over blocks of its seconds.
 
 It says how much the samples of this run could have come out otherwise, and nothing about how the next run
 will differ; so it is drawn, and named what it is, and never gives a verdict.
@@ -18,7 +18,7 @@ from loadtest.measure.histogram import Histogram, highest_of
 DRAWS = 400
 
 LEAST_BLOCKS = 6
-"""Fewer blocks cannot be drawn from in enough ways."""
+"""With fewer blocks there are too few different draws."""
 
 
 def within_run(steps: Sequence[Histogram], parts: Sequence[float], step_s: int = 1) -> Array | None:
@@ -64,7 +64,7 @@ def _drawn(steps: int, length: int) -> Array:
 
 
 def _quantiles(counts: Array, values: Array, parts: Sequence[float]) -> Array:
-    """Nearest rank, as everywhere."""
+    """Nearest rank, as for all percentiles."""
     cumulative = np.cumsum(counts)
     ranks = np.maximum(np.ceil(np.asarray(parts) * cumulative[-1]), 1)
     found: Array = values[np.minimum(np.searchsorted(cumulative, ranks), len(values) - 1)]

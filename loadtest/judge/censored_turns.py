@@ -1,4 +1,4 @@
-"""Times of turns with the turns that never answered among them, each as if it took for ever.
+"""Times of turns with the turns that never answered among them, each as if it took infinitely long.
 
 A percentile of the answered turns alone improves when a target drops the slow ones. Of all that were due it
 cannot: a turn without an answer waits longer than any other.
@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from loadtest.catalog import FAILURES, PERCENTILES
 from loadtest.judge.distribution import at_ranks
-from loadtest.judge.ranks import PERCENTILES, nearest_rank, needed, part_of
-from loadtest.judge.sections import NS_PER_MS, Manifest, planned, section, whole
+from loadtest.judge.ranks import nearest_rank, needed, part_of
+from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, planned, section
 from loadtest.measure.histogram import Histogram
-
-FAILURES = ("failed", "timed_out", "lost", "refused")
-"""Outcomes of turns that were begun and did not come to a good end, by no doing of ours."""
 
 SLOW = "slow.turns."
 """Stands before the counters of users whom the plan made read slowly: their times are kept apart."""
@@ -23,7 +21,7 @@ SLOW = "slow.turns."
 FIRST, SERVICE = "turn.first_event", ".service"
 
 UNBOUNDED = "unbounded"
-"""The statistics that so many turns are without an answer that no time is long enough."""
+"""The statistics that fall on a turn that was never answered."""
 
 
 def without_answer(counts: Manifest, answered: Mapping[str, int]) -> dict[str, int]:
@@ -33,14 +31,17 @@ def without_answer(counts: Manifest, answered: Mapping[str, int]) -> dict[str, i
     that was never sent has no service time.
     """
     turns, chaos = section(counts, "turns"), section(counts, "chaos")
-    failures = sum(max(0, whole(turns.get(name)) - whole(chaos.get(f"{SLOW}{name}"))) for name in FAILURES)
+    failures = sum(
+        max(0, count_or_zero(turns.get(name)) - count_or_zero(chaos.get(f"{SLOW}{name}")))
+        for name in FAILURES
+    )
     silent = turns.get("no_first_event")
     if silent is None:
         # A run of an earlier version: first events beyond the complete turns are those of failed ones.
-        early = max(0, answered.get(FIRST, 0) - whole(turns.get("complete")))
+        early = max(0, answered.get(FIRST, 0) - count_or_zero(turns.get("complete")))
         silent = failures - min(early, failures)
-    silent = max(0, whole(silent) - whole(chaos.get(f"{SLOW}no_first_event")))
-    unsent = whole(turns.get("not_attempted"))
+    silent = max(0, count_or_zero(silent) - count_or_zero(chaos.get(f"{SLOW}no_first_event")))
+    unsent = count_or_zero(turns.get("not_attempted"))
     return {
         FIRST: silent + unsent,
         FIRST + SERVICE: silent,

@@ -1,4 +1,4 @@
-"""Where in a row of runs the level of a metric changed, and whether a run fits what its level foretells.
+"""Where in a row of runs the level of a metric changed, and whether a run fits what its level predicts.
 
 Values are of shape (runs,) or (runs, metrics), oldest first, in units in which differences add up, turned so
 that more is worse; NaN: not measured in that run.
@@ -35,7 +35,7 @@ NORMAL_MEDIAN = 0.6745
 """The median of the absolute value of a standard normal variable."""
 
 
-class Apart(NamedTuple):
+class LevelDifference(NamedTuple):
     """How far two levels lie apart: the difference, its 95 % interval, p that it is worse and better."""
 
     estimate: float
@@ -50,7 +50,9 @@ class Apart(NamedTuple):
         return self.worse if self.estimate > 0 else self.better
 
 
-def apart(before: Array, after: Array, bound: float, tests: float = 1, own: float = 0.0) -> Apart:
+def level_difference(
+    before: Array, after: Array, bound: float, tests: float = 1, own: float = 0.0
+) -> LevelDifference:
     """Two levels of one spread, by Student's t; p is multiplied by ``tests``, by Bonferroni.
 
     As in a comparison p is of more than the negligible part of ``bound``, the smallest effect. Either side
@@ -66,7 +68,7 @@ def apart(before: Array, after: Array, bound: float, tests: float = 1, own: floa
         min(1.0, tests * _chance(excess - NEGLIGIBLE * bound, error, freedom))
         for excess in (estimate, -estimate)
     )
-    return Apart(estimate, estimate - reach, estimate + reach, worse, better)
+    return LevelDifference(estimate, estimate - reach, estimate + reach, worse, better)
 
 
 def _chance(excess: float, error: float, freedom: int) -> float:
@@ -91,7 +93,7 @@ def change_points(values: Array, bound: float, family: int, own: float = 0.0) ->
     while cuts:
         ends = [0, *cuts, len(drawn_in)]
         found = [
-            apart(drawn_in[one:cut], drawn_in[cut:other], bound, tests, own)
+            level_difference(drawn_in[one:cut], drawn_in[cut:other], bound, tests, own)
             for one, cut, other in zip(ends, cuts, ends[2:], strict=False)
         ]
         doubtful = [
@@ -136,19 +138,19 @@ def _candidates(values: Array, own: float) -> list[int]:
     return [int(end) for end in ends[:-1]]
 
 
-class Bounds(NamedTuple):
+class EffectBounds(NamedTuple):
     """Per metric: the smallest change that counts, the largest that is none, and the variance of counting."""
 
     effect: Array
     same: Array
     own: Array
 
-    def of(self, columns: npt.NDArray[np.intp]) -> Bounds:
+    def of(self, columns: npt.NDArray[np.intp]) -> EffectBounds:
         """Those of some metrics."""
-        return Bounds(*(part[columns] for part in self))
+        return EffectBounds(*(part[columns] for part in self))
 
 
-class Foreseen(NamedTuple):
+class Prediction(NamedTuple):
     """Per metric: the difference of a run, its 95 % interval, corrected p, and which words hold of it."""
 
     estimate: Array
@@ -161,8 +163,8 @@ class Foreseen(NamedTuple):
     same: npt.NDArray[np.bool_]
 
 
-def foresee(before: Array, after: Array, bounds: Bounds) -> Foreseen:
-    """One run against those before it, by their prediction interval, as ``weigh`` does.
+def predict(before: Array, after: Array, bounds: EffectBounds) -> Prediction:
+    """One run against those before it, by their prediction interval, as ``estimate_effects`` does.
 
     ``before`` is of shape (runs, metrics), ``after`` (metrics,). p is corrected over the metrics, by
     Bonferroni.
@@ -181,7 +183,7 @@ def foresee(before: Array, after: Array, bounds: Bounds) -> Foreseen:
     is_better = (better <= LEVEL) & (estimate <= -bounds.effect)
     upper = estimate + quantiles(1 - SAME_LEVEL, n - 1.0) * error
     same = (upper <= bounds.same) & (estimate > -bounds.same) & ~is_worse & ~is_better
-    return Foreseen(estimate, low, high, worse, better, is_worse, is_better, same)
+    return Prediction(estimate, low, high, worse, better, is_worse, is_better, same)
 
 
 def _chances(excess: Array, error: Array, freedom: Array) -> Array:
@@ -189,11 +191,13 @@ def _chances(excess: Array, error: Array, freedom: Array) -> Array:
     return np.where(known, beyond(excess / np.where(known, error, 1.0), freedom), excess <= 0)
 
 
-def unforetold(values: Array, starts: Sequence[Sequence[int]], bounds: Bounds) -> npt.NDArray[np.bool_]:
-    """Which runs do not fit what the runs before them foretold, per run and metric; shape of ``values``.
+def outside_prediction(
+    values: Array, starts: Sequence[Sequence[int]], bounds: EffectBounds
+) -> npt.NDArray[np.bool_]:
+    """Which runs lie outside what the runs before them predict, per run and metric; shape of ``values``.
 
     ``starts`` are each metric's changes of level: what was before does not speak of what comes after. Such
-    a run is not counted when the next ones are foretold, else a first bad night would hide the second.
+    a run does not count when the next ones are predicted, else a first bad night would hide the second.
     """
     told = values.copy()
     outside = np.zeros(values.shape, np.bool_)
@@ -204,7 +208,7 @@ def unforetold(values: Array, starts: Sequence[Sequence[int]], bounds: Bounds) -
         enough = (~np.isnan(told[:at])).sum(axis=0) >= LEAST_HISTORY
         columns = np.flatnonzero(enough & ~np.isnan(values[at]))
         if len(columns):
-            found = foresee(told[:at, columns], values[at, columns], bounds.of(columns))
+            found = predict(told[:at, columns], values[at, columns], bounds.of(columns))
             odd = columns[found.worse | found.better]
             outside[at, odd] = True
             told[at, odd] = np.nan

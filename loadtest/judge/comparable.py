@@ -1,4 +1,4 @@
-"""May two sets of runs be compared at all? What differs beside what was measured."""
+"""Whether two sets of runs can be compared: what differs apart from what was measured."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Differing:
 
 
 def differences(baseline: Side, candidate: Side) -> tuple[Differing, ...]:
-    """Everything that differs between the runs of two sides, or among those of one, gravest first."""
+    """Everything that differs between the runs of two sides, or among those of one, the gravest first."""
     facts: dict[tuple[str, Weight], tuple[list[str], list[str]]] = {}
     for at, side in enumerate((baseline, candidate)):
         for run in side.runs:

@@ -1,4 +1,4 @@
-"""Two sides compared: whether they may be, a row per metric, the verdict and its exit code.
+"""Two sets of runs compared: whether they can be, a row per metric, the verdict and its exit code.
 
 scipy is imported when something is computed, so that a run that compares nothing does not pay for it.
 """
@@ -13,16 +13,14 @@ from typing import Any, Literal
 
 from loadtest.errors import Exit, worst_of
 from loadtest.judge.comparable import Differing, differences
-from loadtest.judge.compare_notices import Remark, notices
-from loadtest.judge.compared import Row
-from loadtest.judge.course import BETTER, WORSE, Moved
-from loadtest.judge.effect_size import wanted
-from loadtest.judge.multiplicity import Terms, compare_family
+from loadtest.judge.compare_warnings import PlainWarning, comparison_warnings
+from loadtest.judge.effect_size import BETTER, WORSE, Moved, wanted
+from loadtest.judge.failure_share import is_share
+from loadtest.judge.multiplicity import ComparisonOptions, MetricComparison, compare_family
 from loadtest.judge.power import LEVEL
 from loadtest.judge.run_standing import StandingKind
 from loadtest.judge.samples import Side, newly_missed
 from loadtest.judge.sections import Manifest, number, section, settings
-from loadtest.judge.share_effect import is_share
 from loadtest.judge.thresholds import thresholds_of
 from loadtest.plan.rules import MOST_PRIMARY
 from loadtest.plan.scenario import Compare
@@ -36,10 +34,10 @@ Outcome = Literal[
 """Times are slower or faster, ratios and rates worse or better. A target that was down is worse."""
 
 COMPLETE = "turns.complete.ratio"
-"""Decides too where a scenario does not say what does: percentiles are only of turns that were complete."""
+"""Always primary, unless the scenario names what is: percentiles are only of turns that were complete."""
 
 DEFAULT = ("turn.first_event.p50", "turn.first_event.p95", "turn.completion.p95", "turns.complete.ratio")
-"""What decides where there are no thresholds either."""
+"""The primary metrics where there are no thresholds either."""
 
 EXPLORED = (
     *(f"{metric}.{statistic}" for metric in METRICS for statistic in ("p50", "p95", "p99")),
@@ -56,14 +54,14 @@ EXPLORED = (
     "events.out_of_order.ratio",
     "generator.cpu.max",
 )
-"""What is looked at beside what decides, if it was measured."""
+"""The exploratory metrics, as far as they were measured."""
 
 
 NO_NOISE: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class ComparisonVerdict:
     """How a comparison ended, with its exit code and one sentence."""
 
     outcome: Outcome
@@ -79,19 +77,19 @@ class Comparison:
     baseline: Side
     candidate: Side
     differing: tuple[Differing, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[MetricComparison, ...]
     newly_missed: tuple[str, ...]
-    ruling: Ruling
-    notices: tuple[Remark, ...]
+    ruling: ComparisonVerdict
+    notices: tuple[PlainWarning, ...]
 
     @property
-    def primary(self) -> list[Row]:
-        """The rows that decide."""
+    def primary(self) -> list[MetricComparison]:
+        """The rows of primary metrics: they decide."""
         return [row for row in self.rows if row.primary]
 
     @property
-    def exploratory(self) -> list[Row]:
-        """The rows that do not."""
+    def exploratory(self) -> list[MetricComparison]:
+        """The rows of exploratory metrics."""
         return [row for row in self.rows if not row.primary]
 
     def as_dict(self) -> dict[str, Any]:
@@ -137,7 +135,9 @@ def compare(
     rows = (
         ()
         if barred or not (baseline.runs and candidate.runs)
-        else _rows(sides, rules, newest, Terms(rules, wanted(thresholds_of(newest)), noise, paired))
+        else _rows(
+            sides, rules, newest, ComparisonOptions(rules, wanted(thresholds_of(newest)), noise, paired)
+        )
     )
     missed = () if barred else tuple(newly_missed(baseline, candidate))
     return Comparison(
@@ -148,7 +148,7 @@ def compare(
         rows,
         missed,
         _rule(sides, barred, rows, missed, lenient=lenient),
-        tuple(notices(sides, differing, rows, primary_of(rules, newest)[1])),
+        tuple(comparison_warnings(sides, differing, rows, primary_of(rules, newest)[1])),
     )
 
 
@@ -187,7 +187,9 @@ def primary_of(rules: Compare, manifest: Manifest) -> tuple[list[str], list[str]
     return deciding + [COMPLETE] * (COMPLETE not in deciding), rest
 
 
-def _rows(sides: tuple[Side, Side], rules: Compare, newest: Manifest, terms: Terms) -> tuple[Row, ...]:
+def _rows(
+    sides: tuple[Side, Side], rules: Compare, newest: Manifest, options: ComparisonOptions
+) -> tuple[MetricComparison, ...]:
     deciding, rest = primary_of(rules, newest)
     others = [name for name in dict.fromkeys((*rest, *EXPLORED)) if name not in deciding]
     seen = [
@@ -196,36 +198,38 @@ def _rows(sides: tuple[Side, Side], rules: Compare, newest: Manifest, terms: Ter
         if any(each.value is not None for side in sides for each in side.measured(name))
     ]
     return (
-        *compare_family(sides, deciding, terms, primary=True),
-        *compare_family(sides, seen, terms, primary=False),
+        *compare_family(sides, deciding, options, primary=True),
+        *compare_family(sides, seen, options, primary=False),
     )
 
 
 def _rule(
     sides: tuple[Side, Side],
     barred: Sequence[Differing],
-    rows: Sequence[Row],
+    rows: Sequence[MetricComparison],
     missed: Sequence[str],
     *,
     lenient: bool,
-) -> Ruling:
+) -> ComparisonVerdict:
     """The first that applies: not comparable, down more often, worse, newly missed, and as ``_unfailed``."""
     if barred:
-        return Ruling("not comparable", Exit.INVALID, _barred(barred))
+        return ComparisonVerdict("not comparable", Exit.INVALID, _barred(barred))
     down, worse = _down(sides), _told(rows, WORSE)
     failures = _failures(sides)
     if down == "worse" or worse:
         newly = f"Newly missed: {', '.join(missed)}." if missed else ""
         outcome: Outcome = "slower" if down != "worse" and worse[0][0] == "slower" else "worse"
-        return Ruling(outcome, Exit.FAIL, " ".join(filter(None, [failures, _sentence(worse), newly])))
+        return ComparisonVerdict(
+            outcome, Exit.FAIL, " ".join(filter(None, [failures, _sentence(worse), newly]))
+        )
     if missed:
         said = f"The baseline held what the candidate misses: {', '.join(missed)}."
-        return Ruling("threshold newly missed", Exit.FAIL, said)
+        return ComparisonVerdict("threshold newly missed", Exit.FAIL, said)
     if failing := _failing(sides, most=True):
-        return Ruling("worse", Exit.FAIL, failing)
+        return ComparisonVerdict("worse", Exit.FAIL, failing)
     outcome, reason = _unfailed(sides, rows, down)
     code = Exit.INVALID if outcome == UNKNOWN and not lenient else Exit.PASS
-    return Ruling(outcome, code, " ".join(filter(None, [failures, reason])))
+    return ComparisonVerdict(outcome, code, " ".join(filter(None, [failures, reason])))
 
 
 def _failing(sides: tuple[Side, Side], *, most: bool) -> str:
@@ -245,7 +249,7 @@ def _failed(run: Manifest) -> bool:
     return section(run, "verdict").get("outcome") == "fail"
 
 
-def _unfailed(sides: tuple[Side, Side], rows: Sequence[Row], down: str) -> tuple[Outcome, str]:
+def _unfailed(sides: tuple[Side, Side], rows: Sequence[MetricComparison], down: str) -> tuple[Outcome, str]:
     """The first that applies where nothing failed: cannot tell, better, same."""
     doubts = [*_doubts(sides, down), *filter(None, [_failing(sides, most=False)])]
     if unknown := [*doubts, *(row.name for row in rows if row.primary and row.word == UNKNOWN)]:
@@ -260,17 +264,17 @@ def _unfailed(sides: tuple[Side, Side], rows: Sequence[Row], down: str) -> tuple
 UNKNOWN: Literal["cannot tell"] = "cannot tell"
 
 
-def _told(rows: Iterable[Row], words: tuple[Moved, Moved]) -> list[tuple[Moved, list[str]]]:
-    """What moved, the cause before its effect: ratios, then times, then what follows from both."""
+def _told(rows: Iterable[MetricComparison], words: tuple[Moved, Moved]) -> list[tuple[Moved, list[str]]]:
+    """What changed, cause before effect: ratios, then times, then what follows from both."""
     moved = [row for row in rows if row.primary and row.word in words]
-    kinds: dict[int, list[Row]] = {0: [], 1: [], 2: []}
+    kinds: dict[int, list[MetricComparison]] = {0: [], 1: [], 2: []}
     for row in moved:
         kinds[0 if is_share(row.name) else 1 if row.yardstick.unit == "ms" else 2].append(row)
     return [(words[kind == 1], [row.name for row in found]) for kind, found in kinds.items() if found]
 
 
 def _sentence(told: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Each word with its metrics, as one sentence."""
+    """Each verdict with its metrics, as one sentence."""
     said = "; ".join(f"{word}: {', '.join(names)}" for word, names in told)
     return f"{said[:1].upper()}{said[1:]}." if said else ""
 
@@ -311,7 +315,7 @@ FAILURES: dict[StandingKind, str] = {
 
 
 def _doubts(sides: tuple[Side, Side], down: str) -> Iterator[str]:
-    """Why one cannot tell, beside what the metrics say."""
+    """Why one cannot tell, apart from the metrics."""
     for side in sides:
         if not side.runs:
             yield f"no run of {side.name} can be believed"

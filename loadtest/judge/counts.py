@@ -5,47 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from loadtest import catalog
 from loadtest.judge.measurement_window import Span, peak_within
-from loadtest.judge.sections import Manifest, section, was_observed
-from loadtest.judge.sections import whole as whole_of
+from loadtest.judge.sections import Manifest, count_or_zero, section, was_observed
 from loadtest.measure.interval import OUTCOMES, PHASES
 from loadtest.measure.totals import Totals
 from loadtest.units import format_count
 
-EVENTS = (
-    "sent",
-    "received",
-    "expected",
-    "matched",
-    "lost",
-    "duplicate",
-    "out_of_order",
-    "foreign",
-    "unmatched",
-    "malformed",
-    "late",
-    "ignored",
-    "coalesced",
-    "missing_required",
-    "unpaired",
-    "heartbeat",
-)
+EVENTS = catalog.keys("events", always=True)
 """Event counters. ``received`` are application messages after ready, heartbeats apart."""
 
-RARE_EVENTS = ("resumed", "after_timeout", "order_unsure", "before_ready", "delivered", "answered")
-"""Event counters that are kept only where they rose. ``answered`` are requests of the target's own,
-``delivered`` what other users of the same audience brought about."""
+CONNECTIONS = catalog.keys("connections", always=True)
 
-CONNECTIONS = ("attempted", "established", "ready", "left")
-
-ENDED_BY_US = {"silent": "connections.silent", "broken": "connections.broken_frames"}
+ENDED_BY_US = catalog.kept_under("ended_by_us")
 """Why we ended connections that count as closed without a close frame (1006): a ping was never answered, or
 what came was no WebSocket (RFC 6455), or a longer message than is taken."""
 
-CAME_BACK = ("cut", "reconnected", "given_up", "away")
-"""Connections that we cut on purpose, and what became of users who had lost theirs; where there were any."""
-
-SEQUENCED = ("lost", "duplicate", "out_of_order")
+SEQUENCED = tuple(each.key for each in catalog.EVENT_COUNTERS if each.numbered)
 """Event counters that need sequence numbers."""
 
 MISNUMBERED = "misnumbered_by"
@@ -82,55 +58,52 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         "events": _events(counters, unmeasured),
         "turns": _turns(counters),
         **_tasks(counters),
-        "bytes": {name: counters.get(f"bytes.{name}", 0) for name in ("sent", "received")},
-        "pings": {name: counters.get(f"pings.{name}", 0) for name in ("sent", "answered")},
+        "bytes": _plain(counters, "bytes"),
+        "pings": _plain(counters, "pings"),
     }
 
 
 def _connections(counters: Counters, peak: int) -> dict[str, Any]:
-    plain = {name: counters.get(f"connections.{name}", 0) for name in CONNECTIONS}
-    groups = {
-        name: _under(counters, f"connections.{name}.") for name in ("refused", "closed", "upgrade_status")
-    }
-    if own := _under(counters, "connections.not_opened."):
-        groups["not_opened"] = own
     ended = {name: counters.get(counter, 0) for name, counter in ENDED_BY_US.items()}
-    groups["ended_by_us"] = {name: n for name, n in ended.items() if n}
-    return {**plain, **_seen(counters, "connections", ("due", *CAME_BACK)), **groups, "peak": peak}
+    return {
+        **_plain(counters, "connections"),
+        **_seen(counters, "connections", catalog.keys("connections", always=False)),
+        **_split(counters, "connections"),
+        "ended_by_us": {name: n for name, n in ended.items() if n},
+        "peak": peak,
+    }
 
 
 def _turns(counters: Counters) -> dict[str, Any]:
-    plain = {name: counters.get(f"turns.{name}", 0) for name in ("due", "begun", *OUTCOMES, "numbered")}
-    # Of turns without what none of them carried there is nothing to say: it is unmeasured.
-    lacking = [name for name in ("numbered", "marked") if counters.get(f"turns.{name}")]
-    reasons = {f"{outcome}_by": _under(counters, f"turns.{outcome}_by.") for outcome in OUTCOMES}
-    told = {name: by for name, by in reasons.items() if by or name == "failed_by"}
-    for name in ("timed_out_after", MISNUMBERED, "untyped_with"):
-        told |= _group(counters, "turns", name)
-    seen = ("resumed", "marked", *(f"un{name}" for name in lacking))
     # It is 0 where every failed turn had a first event, and absent where nobody looked.
     silent = "turns.no_first_event"
     looked = {"no_first_event": counters[silent]} if silent in counters else {}
-    return {**plain, **looked, **_seen(counters, "turns", seen), **told}
+    # Of turns without what none of them carried there is nothing to say: it is unmeasured.
+    lacking = {f"un{name}" for name in ("numbered", "marked") if not counters.get(f"turns.{name}")}
+    rare = tuple(
+        name for name in catalog.keys("turns", always=False) if name not in lacking | {"no_first_event"}
+    )
+    seen = _seen(counters, "turns", rare)
+    return {**_plain(counters, "turns"), **looked, **seen, **_split(counters, "turns")}
 
 
 def _tasks(counters: Counters) -> dict[str, dict[str, Any]]:
     """What the tasks of users written in Python raised, and what they say has failed; where there was any."""
-    seen = _seen(counters, "tasks", ("raised", "failed"))
+    seen = _seen(counters, "tasks", catalog.keys("tasks", always=False))
     by = _under(counters, "tasks.raised_by.")
     return {"tasks": {"raised": 0, "failed": 0, **seen, "by": by}} if seen else {}
 
 
 def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:
-    if why := misnumbered(_group(counters, "turns", MISNUMBERED)):
+    if why := misnumbered({MISNUMBERED: _under(counters, f"turns.{MISNUMBERED}.")}):
         unmeasured = dict.fromkeys(("expected", *SEQUENCED), why) | unmeasured
-    # What was seen is never hidden: a counter is null only while nothing was counted under it. How many
-    # events were expected is no sight but arithmetic, and without numbers it repeats those received.
+    # What was counted is never hidden: a counter is null only while nothing was counted under it. How many
+    # events were expected is not counted but computed; without numbers it equals those received.
     seen = {name for name in unmeasured if counters.get(f"events.{name}")} - {"expected"}
     unknown = {name: why for name, why in unmeasured.items() if name not in seen}
     counted = {name: None if name in unknown else counters.get(f"events.{name}", 0) for name in EVENTS}
-    rare = _seen(counters, "events", RARE_EVENTS)
-    return {**counted, **rare, **_group(counters, "events", "unmatched_with"), "unmeasured": unknown}
+    rare = _seen(counters, "events", catalog.keys("events", always=False))
+    return {**counted, **rare, **_split(counters, "events"), "unmeasured": unknown}
 
 
 def misnumbered(turns: Manifest) -> str:
@@ -143,15 +116,21 @@ def misnumbered(turns: Manifest) -> str:
     )
 
 
+def _plain(counters: Counters, group: str) -> Counters:
+    """The counters of a group that are always there."""
+    return {name: counters.get(f"{group}.{name}", 0) for name in catalog.keys(group, always=True)}
+
+
+def _split(counters: Counters, group: str) -> dict[str, Counters]:
+    """The split counters of a group: those that are always there, and others where any rose."""
+    always = catalog.keys(group, always=True, split=True)
+    found = {name: _under(counters, f"{group}.{name}.") for name in catalog.keys(group, split=True)}
+    return {name: by for name, by in found.items() if by or name in always}
+
+
 def _seen(counters: Counters, group: str, names: tuple[str, ...]) -> Counters:
     """The counters of a group that are not 0."""
     return {name: n for name in names if (n := counters.get(f"{group}.{name}", 0))}
-
-
-def _group(counters: Counters, group: str, name: str) -> dict[str, Counters]:
-    """What was counted under a name of a group, by the rest of the name, where there was any."""
-    found = _under(counters, f"{group}.{name}.")
-    return {name: found} if found else {}
 
 
 def _under(counters: Counters, prefix: str) -> Counters:
@@ -219,7 +198,7 @@ def _connection_laws(counts: Manifest) -> Iterator[str]:
 
 def in_doubt(counts: Manifest) -> int:
     """How many events may answer an earlier turn: matched by order, after a timeout on their connection."""
-    return whole_of(section(counts, "events").get("after_timeout"))
+    return count_or_zero(section(counts, "events").get("after_timeout"))
 
 
 def cut_short(counts: Manifest) -> int:
@@ -234,7 +213,7 @@ def cut_short(counts: Manifest) -> int:
 
 
 def not_opened(connections: Manifest) -> int:
-    """How many attempts this machine could not even make, for want of files or local ports."""
+    """How many attempts this machine could not make because files or local ports had run out."""
     return sum(section(connections, "not_opened").values())
 
 

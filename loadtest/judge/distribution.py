@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.judge.ranks import PERCENTILES, confidence_ranks, nearest_rank, needed, part_of
+from loadtest.catalog import PERCENTILES
+from loadtest.judge.ranks import confidence_ranks, nearest_rank, needed, part_of
 from loadtest.judge.sections import NS_PER_MS
 from loadtest.measure.histogram import Histogram
 from loadtest.units import format_count, format_duration

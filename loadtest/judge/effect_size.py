@@ -1,4 +1,4 @@
-"""How a metric is held against itself in another run: which way is worse, in which units, by how much."""
+"""How a metric is compared between runs: which direction is worse, the units, the smallest effect."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ from typing import Literal
 
 import numpy as np
 
+from loadtest import catalog
 from loadtest.judge.permutation import Array
 from loadtest.plan.scenario import Compare
 from loadtest.plan.threshold import Threshold, Unit, resolve, split_metric
 
 Better = Literal["lower", "higher"]
 Scale = Literal["ratio", "points", "count"]
-"""What a difference is told as: part of the baseline; points of a share; part of the count and one more."""
+"""The unit of a difference: part of the baseline; points of a share; part of the count plus one."""
 
-HIGHER = {
-    "rates",
-    "connections.attempted",
-    "connections.established",
-    "connections.ready",
-    "turns.due",
-    "turns.begun",
-    "turns.complete",
-    "events.sent",
-    "events.received",
-    "events.expected",
-    "events.matched",
-}
-"""Names, or their first words, of which more is better; of everything else less is."""
+Word = Literal["worse", "slower", "better", "faster", "same", "cannot tell"]
+"""Times are slower or faster, everything else worse or better."""
+
+Moved = Literal["worse", "slower", "better", "faster"]
+"""Those that say that something changed."""
+
+WORSE: tuple[Moved, Moved] = ("worse", "slower")
+BETTER: tuple[Moved, Moved] = ("better", "faster")
+
+HIGHER = {"rates", *(each.name for each in catalog.COUNTERS if each.higher_is_better)}
+"""Names, or their first words, of which higher is better; of all others lower is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class Yardstick:
         return float(np.exp(plain)) - (1 if self.scale == "count" else 0)
 
     def change(self, turned: float) -> float:
-        """A difference as it is told: a part of the baseline, or of one; negative where it is less."""
+        """A difference as shown: a part of the baseline, or points of one; negative where it is less."""
         plain = turned if self.better == "lower" else -turned
         return plain if self.scale == "points" else float(np.expm1(plain))
 
@@ -97,7 +95,7 @@ def yardstick(
 
 
 def better_of(name: str) -> Better:
-    """Whether less or more of a metric is better, by its name."""
+    """Whether lower or higher values of a metric are better, by its name."""
     if split_metric(name):
         return "higher" if name.endswith(".n") else "lower"
     known = name.removesuffix(".ratio").removesuffix(".peak")
@@ -105,7 +103,7 @@ def better_of(name: str) -> Better:
 
 
 def wanted(thresholds: Iterable[Threshold]) -> dict[str, Better]:
-    """Which way is better by what thresholds promise; nothing where they contradict each other."""
+    """Which direction is better by the thresholds; nothing where they contradict each other."""
     found: dict[str, set[Better]] = {}
     for each in thresholds:
         if each.operator in {"<", "<="}:
@@ -113,3 +111,8 @@ def wanted(thresholds: Iterable[Threshold]) -> dict[str, Better]:
         if each.operator in {">", ">="}:
             found.setdefault(each.name, set()).add("higher")
     return {name: ways.pop() for name, ways in found.items() if len(ways) == 1}
+
+
+def word_for(rule: Yardstick, *, worse: bool) -> Moved:
+    """The word for a metric that got worse, or better."""
+    return (WORSE if worse else BETTER)[rule.unit == "ms"]

@@ -1,11 +1,12 @@
-"""How the load generator itself fared: was it the target that was measured, or we?"""
+"""How the load generator itself did: was the target measured, or the generator?"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from loadtest import catalog
 from loadtest.judge.measurement_window import Span, seconds_within
-from loadtest.judge.sections import NS_PER_MS, Manifest, number, section, whole
+from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, number, section
 from loadtest.measure.totals import Totals
 
 CPU = "cpu"
@@ -27,7 +28,7 @@ LOOP_LAG = "loop_lag_ns"
 """Gauge: the longest that the event loop was late in that second."""
 
 STOOD_S = 1.0
-"""An event loop that is this late in one second did not only have much to do: it stood still."""
+"""An event loop that is this late within one second was not only busy: it stood still."""
 
 STOOD_STILL = 0.1
 """The part of the measured time that it may stand still."""
@@ -38,7 +39,7 @@ SATURATED = 0.9
 SATURATED_SECONDS = 0.1
 """The part of the seconds that may be saturated before the whole is."""
 
-TURNS_COALESCED = {"first_events": "turns.first_coalesced", "ends": "turns.end_coalesced"}
+TURNS_COALESCED = catalog.kept_under("generator.coalesced")
 """Counters of turns whose first or last event was not the last of its read."""
 
 COALESCED = 0.01
@@ -115,8 +116,11 @@ def _coalesced(totals: Totals) -> dict[str, Any]:
 def saturated(manifest: Manifest) -> bool:
     """Whether a process was busy over the measured part: on average, or in more than every tenth second."""
     cpu = section(manifest, "generator", "cpu")
-    n = whole(cpu.get("n"))
-    busy = whole(cpu.get("saturated")) > n * SATURATED_SECONDS and whole(cpu.get("saturated")) > 1
+    n = count_or_zero(cpu.get("n"))
+    busy = (
+        count_or_zero(cpu.get("saturated")) > n * SATURATED_SECONDS
+        and count_or_zero(cpu.get("saturated")) > 1
+    )
     return (number(cpu.get("mean")) or 0) > SATURATED or busy
 
 

@@ -10,14 +10,14 @@ from typing import Literal
 from loadtest.judge.comparable import Differing, differences
 from loadtest.judge.run_standing import Standing, left_out_because, standing
 from loadtest.judge.samples import Side, is_simulated
-from loadtest.judge.sections import Manifest, number, section, whole
+from loadtest.judge.sections import Manifest, count_or_zero, number, section
 
 BARRED = frozenset({"never", "load"})
 """Differences that end a history: what came before them is no history of what came after."""
 
 
 PLACE = ("cpu", "cores_usable", "cores_quota", "memory_bytes", "architecture")
-"""Of the fingerprint: what decides how fast a generator is. Two machines that agree in it are one place."""
+"""What decides how fast a generator is. Two machines with the same values in it count as one."""
 
 PLACE_NEEDED = frozenset({"cpu", "cores_usable", "memory_bytes"})
 """Runs that do not have all of these are of one place only if their machine has the same digest."""
@@ -26,7 +26,7 @@ MEMORY_TOLERANCE = 0.03
 """A kernel keeps a little of the memory for itself, and each one keeps another part."""
 
 RECENT = 10
-"""The newest runs, of which it is told in how many the target was down, or which nobody can believe."""
+"""How many of the newest runs are checked for a target that was down, or for runs that cannot be believed."""
 
 CLOCK_TOLERANCE = timedelta(days=1)
 """A run that began later than that after now was dated by a wrong clock, and would be the newest for ever."""
@@ -46,7 +46,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class RunHistory:
     """``runs`` count, oldest first, each judged, those in which the target was down among them.
 
     ``doubted`` says why the newest run of all cannot count, ``doubtful`` how many of the last ten cannot.
@@ -85,7 +85,7 @@ def history(
     now: datetime | None = None,
     machine: str | None = None,
     last: int | None = None,
-) -> History:
+) -> RunHistory:
     """The history that the newest of these judged runs of one scenario belongs to.
 
     Runs of another machine, of another load, simulated where it was not, those that cannot be believed, and
@@ -120,7 +120,7 @@ def history(
     doubted = _dated_ahead(newest, now) or left_out_because(newest) or _unjudged(newest)
     shown = counted[-last:] if last else counted
     name = str(section(newest, "scenario").get("name"))
-    return History(
+    return RunHistory(
         name, machine_of(newest), tuple(shown), tuple(left_out), doubted, believed[-RECENT:].count(False)
     )
 
@@ -188,7 +188,7 @@ def _unjudged(run: Manifest) -> str | None:
 
 
 def between(run: Manifest, other: Manifest) -> Sequence[Differing]:
-    """What differs between two runs beside what was measured."""
+    """What differs between two runs apart from what was measured."""
     return differences(Side("", (run,)), Side("", (other,)))
 
 
@@ -216,5 +216,5 @@ def missed_thresholds(run: Manifest) -> Iterator[tuple[str, str]]:
     found = section(run, "verdict").get("thresholds")
     for row in found if isinstance(found, list | tuple) else ():
         if isinstance(row, Mapping) and row.get("outcome") == "missed":
-            stage = f" in stage {whole(row['stage']) + 1}" if "stage" in row else ""
+            stage = f" in stage {count_or_zero(row['stage']) + 1}" if "stage" in row else ""
             yield str(row.get("name")), f"{row.get('expression')}{stage}"

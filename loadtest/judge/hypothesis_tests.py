@@ -19,8 +19,8 @@ from loadtest.judge.failure_share import (
     smallest_on_arcsine,
 )
 from loadtest.judge.outliers import history_outliers, outliers, paired_outliers
-from loadtest.judge.paired import paired_difference, paired_evidence
-from loadtest.judge.permutation import Array, Counting, Difference, Evidence, difference, evidence
+from loadtest.judge.paired import paired_difference, paired_p_values
+from loadtest.judge.permutation import Array, Counting, Difference, PValues, difference, p_values
 from loadtest.judge.power import (
     LEAST,
     LEAST_HISTORY,
@@ -44,7 +44,7 @@ def method_for(baseline: int, candidate: int, *, paired: bool = False) -> Method
     return "prediction" if baseline >= LEAST_HISTORY and candidate else None
 
 
-class Weighed(NamedTuple):
+class EffectEstimates(NamedTuple):
     """Per metric: the difference, its 95 % interval, corrected p that it is worse and that it is better.
 
     ``upper``: the difference lies above it in at most 10 of 100 cases (``SAME_LEVEL``).
@@ -62,7 +62,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 class Words(NamedTuple):
-    """Per metric, which of them it is; none: one cannot tell. ``slower`` means worse, ``faster`` better."""
+    """Per metric, which of them holds; none: one cannot tell. ``slower`` means worse, ``faster`` better."""
 
     slower: Flags
     faster: Flags
@@ -84,33 +84,35 @@ class Sample(NamedTuple):
     sizes: Array
 
 
-class Judged(NamedTuple):
+class HypothesisResults(NamedTuple):
     """What the tests say. ``outliers`` are flags per run and metric of either sample.
 
     ``bounds`` are the rises that matter; ``hiding``: more of the candidate's runs than of the baseline's
     are outliers for the worse, so that nobody may call the metric the same or better.
     """
 
-    found: Weighed
+    found: EffectEstimates
     words: Words
     bounds: Array
     outliers: tuple[Flags, Flags]
     hiding: Flags
 
 
-def judge_samples(method: Method, baseline: Sample, candidate: Sample, scales: Scales) -> Judged:
-    """The whole judgement on a family of metrics: outliers set apart, shares tested as counts deserve."""
+def judge_samples(method: Method, baseline: Sample, candidate: Sample, scales: Scales) -> HypothesisResults:
+    """The tests of a family of metrics: without outliers; shares are tested by their counts."""
     before, after = baseline.values, candidate.values
     flags = _outliers(method, before, after, np.where(scales.shares, np.inf, scales.bounds))
     rest = (np.where(flags[0], np.nan, before), np.where(flags[1], np.nan, after))
     found, rise, fall = (
-        _weigh_with_shares(method, rest, (baseline.sizes, candidate.sizes), scales)
+        _estimate_with_shares(method, rest, (baseline.sizes, candidate.sizes), scales)
         if scales.shares.any()
-        else (weigh(method, *rest, scales.bounds), scales.bounds, scales.bounds)
+        else (estimate_effects(method, *rest, scales.bounds), scales.bounds, scales.bounds)
     )
     told = words(found, rise, fall=fall, margin=scales.bounds)
     hiding = _worse_share(after, rest[1]) > _worse_share(before, rest[0])
-    return Judged(found, Words(told.slower, told.faster & ~hiding, told.same & ~hiding), rise, flags, hiding)
+    return HypothesisResults(
+        found, Words(told.slower, told.faster & ~hiding, told.same & ~hiding), rise, flags, hiding
+    )
 
 
 def _outliers(method: Method, before: Array, after: Array, bounds: Array) -> tuple[Flags, Flags]:
@@ -132,10 +134,10 @@ def _worse_share(values: Array, rest: Array) -> Array:
     return share
 
 
-def _weigh_with_shares(
+def _estimate_with_shares(
     method: Method, values: tuple[Array, Array], sizes: tuple[Array, Array], scales: Scales
-) -> tuple[Weighed, Array, Array]:
-    """As ``weigh``, with the rise and the fall that matter, where some metrics are shares of failures.
+) -> tuple[EffectEstimates, Array, Array]:
+    """As ``estimate_effects``, with the rise and the fall that matter, where some metrics are shares.
 
     These are tested as arcsines; differences and intervals are those of the shares themselves.
     """
@@ -152,7 +154,7 @@ def _weigh_with_shares(
     )
     counting = tuple(np.where(shares, arcsine_variance(size), 0.0) for size in sizes)
     bounds = np.where(shares, smallest_on_arcsine(reference, rise, np.maximum(typical, 1.0)), scales.bounds)
-    found = weigh(method, tested[0], tested[1], bounds, (counting[0], counting[1]))
+    found = estimate_effects(method, tested[0], tested[1], bounds, (counting[0], counting[1]))
     chance = tuple(
         np.where(shares, share_variance(each, size), 0.0) for each, size in zip(values, sizes, strict=True)
     )
@@ -168,31 +170,33 @@ def _weigh_with_shares(
     )
 
 
-def weigh(
+def estimate_effects(
     method: Method, before: Array, after: Array, bounds: Array, counting: Counting | None = None
-) -> Weighed:
+) -> EffectEstimates:
     """The runs of both sides; ``bounds`` is the smallest effect of each metric."""
     differing = estimated(method, before, after, counting)
     negligible = NEGLIGIBLE * bounds
     if method == "prediction":
         found = _by_students_t(differing, negligible)
     elif method == "pairs":
-        found = paired_evidence(before, after, negligible, counting)
+        found = paired_p_values(before, after, negligible, counting)
     else:
-        found = evidence(before, after, negligible, counting)
-    return Weighed(worse=found.worse, better=found.better, **_interval(differing))
+        found = p_values(before, after, negligible, counting)
+    return EffectEstimates(worse=found.worse, better=found.better, **_interval(differing))
 
 
 def estimated(method: Method, before: Array, after: Array, counting: Counting | None = None) -> Difference:
     """The difference, its error and degrees of freedom, over runs or over pairs."""
     if method == "prediction":
-        return _foreseen(before, after, counting)
+        return _predicted_difference(before, after, counting)
     if method == "pairs":
         return paired_difference(before, after, counting)
     return difference(before, after, counting)
 
 
-def words(found: Weighed, bounds: Array, *, fall: Array | None = None, margin: Array | None = None) -> Words:
+def words(
+    found: EffectEstimates, bounds: Array, *, fall: Array | None = None, margin: Array | None = None
+) -> Words:
     """Slower or faster: surely so, and by as much as matters.
 
     Same: surely not worse by as much as matters, and not better by it as far as one sees. ``bounds`` is the
@@ -218,8 +222,8 @@ def _interval(differing: Difference) -> dict[str, Array]:
     }
 
 
-def _foreseen(before: Array, after: Array, counting: Counting | None) -> Difference:
-    """Where would these few runs lie by the history's spread, if nothing had changed?"""
+def _predicted_difference(before: Array, after: Array, counting: Counting | None) -> Difference:
+    """Where these few runs would lie by the spread of the history if nothing had changed."""
     n, k = ((~np.isnan(side)).sum(axis=-2) for side in (before, after))
     estimate = np.nanmean(after, axis=-2) - np.nanmean(before, axis=-2)
     variance = np.nanvar(before, axis=-2, ddof=1)
@@ -232,14 +236,14 @@ def _foreseen(before: Array, after: Array, counting: Counting | None) -> Differe
     return Difference(estimate, np.sqrt(parts[0] / n + parts[1] / k), n - 1.0)
 
 
-def _by_students_t(differing: Difference, negligible: Array) -> Evidence:
+def _by_students_t(differing: Difference, negligible: Array) -> PValues:
     """A prediction interval's p, by Bonferroni, since of one run nothing can be permuted."""
     estimate, error, freedom = differing
     worse, better = (
         np.minimum(estimate.shape[-1] * _chance(excess, error, freedom), 1.0)
         for excess in (estimate - negligible, -estimate - negligible)
     )
-    return Evidence(worse, better)
+    return PValues(worse, better)
 
 
 def _chance(excess: Array, error: Array, freedom: Array) -> Array:

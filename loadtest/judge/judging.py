@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from loadtest.judge.measurement_window import Turns, stage_parts
-from loadtest.judge.notices import find_notices
-from loadtest.judge.parts import recut
-from loadtest.judge.resampling import apart_users, times_of
+from loadtest.judge import generator_warnings, matching_doubts, target_warnings, turn_warnings
+from loadtest.judge.measurement_window import (
+    Turns,
+    slow_reader_users,
+    stage_parts,
+    totals_between,
+    without_users,
+)
 from loadtest.judge.sections import Manifest, section, was_observed
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.verdict import judge
+from loadtest.judge.warnings import RunWarning
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import READY_RATIO, Threshold
-
-__all__ = ["judge_part", "judge_run", "recut"]
 
 
 def judge_run(
@@ -34,17 +37,17 @@ def judge_run(
     Raises:
         ValueError: the manifest's settings hold a threshold that cannot be read.
     """
-    timed = None if turns is None else times_of(turns, apart_users(manifest))
+    timed = None if turns is None else without_users(turns, slow_reader_users(manifest))
     summed: dict[str, Any] = {**manifest, **summarise(manifest, totals, timed)}
     thresholds = judged_thresholds(summed)
     if section(manifest, "part"):
         thresholds = tuple(each for each in thresholds if each.stage is None and not _of_whole_run(each))
-    notices = find_notices(summed, totals, timed, thresholds)
+    warnings = find_warnings(summed, totals, timed, thresholds)
     stages = _stages(manifest, thresholds, turns, seconds)
     return {
         **summed,
-        "notices": [notice.as_dict() for notice in notices],
-        "verdict": judge(summed, notices, thresholds, stages),
+        "notices": [warning.as_dict() for warning in warnings],
+        "verdict": judge(summed, warnings, thresholds, stages),
     }
 
 
@@ -76,10 +79,12 @@ def _cut(
     from_s, to_s = part
     whole_table = turns is not None and not was_observed(manifest, "turns_sampled")
     placed_by = "intended" if whole_table else "second"
-    totals = recut(intervals, from_s, to_s, turns if whole_table else None, apart_users(manifest))
+    totals = totals_between(
+        intervals, from_s, to_s, turns if whole_table else None, slow_reader_users(manifest)
+    )
     rows = turns
     if turns is not None:
-        timed = times_of(turns, apart_users(manifest))
+        timed = without_users(turns, slow_reader_users(manifest))
         rows = timed[(timed["intended_ns"] >= from_s * 1e9) & (timed["intended_ns"] < to_s * 1e9)]
     return {**manifest, "part": {"from_s": from_s, "to_s": to_s, "turns_by": placed_by}}, totals, rows
 
@@ -99,3 +104,52 @@ def _stages(
         part, totals, rows = _cut(manifest, seconds, turns, parts[index])
         summed[index] = {**part, **summarise(part, totals, rows)}
     return summed
+
+
+def find_warnings(
+    manifest: Manifest,
+    totals: Totals,
+    turns: Turns | None = None,
+    thresholds: tuple[Threshold, ...] = (),
+) -> list[RunWarning]:
+    """Every warning of a summarised run: those that spoil it first, then causes before what they led to."""
+    found = list(_found(manifest, totals, turns, thresholds))
+    found += generator_warnings.noted(manifest, frozenset(each.code for each in found))
+    return sorted(found, key=lambda each: not each.spoils)
+
+
+def _found(
+    manifest: Manifest, totals: Totals, turns: Turns | None, thresholds: tuple[Threshold, ...]
+) -> Iterator[RunWarning]:
+    yield from target_warnings.simulated(manifest)
+    yield from generator_warnings.ending(manifest)
+    yield from generator_warnings.ledger(manifest)
+    yield from generator_warnings.unwatched(manifest)
+    yield from generator_warnings.saturation(manifest)
+    yield from generator_warnings.standstill(manifest)
+    yield from generator_warnings.starvation(manifest)
+    yield from generator_warnings.connections_not_opened(manifest)
+    yield from _causes(manifest, totals, turns)
+    yield from generator_warnings.load_not_reached(manifest)
+    yield from generator_warnings.lateness(manifest, thresholds)
+    yield from generator_warnings.too_few_samples(manifest, thresholds)
+    yield from generator_warnings.clock(manifest)
+    yield from generator_warnings.order_in_doubt(manifest)
+    yield from matching_doubts.warnings(manifest)
+    yield from target_warnings.pings(manifest)
+    yield from target_warnings.streaming(manifest, totals, turns)
+    yield from target_warnings.planned_rates(manifest, thresholds)
+    yield from generator_warnings.coalescing(manifest)
+
+
+def _causes(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator[RunWarning]:
+    """Why turns were not complete; what that did to the load and to the numbers comes after it."""
+    yield from target_warnings.isolation(manifest)
+    yield from target_warnings.refusals(manifest)
+    yield from target_warnings.closes(manifest, totals)
+    yield from turn_warnings.no_turn_found(manifest)
+    yield from turn_warnings.timeouts(manifest, turns)
+    yield from target_warnings.unreadable(manifest)
+    yield from turn_warnings.tasks(manifest)
+    yield from target_warnings.delivery(manifest)
+    yield from target_warnings.sequence(manifest)

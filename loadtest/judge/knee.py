@@ -1,4 +1,4 @@
-"""The knee: from which load on the target does no longer what is asked of it."""
+"""The knee: the load from which on the target no longer does what is asked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.judge.searching import Finding, Probe
-from loadtest.judge.sections import Manifest, model, number, planned, section, sends, settings, whole
+from loadtest.judge.sections import Manifest, count_or_zero, model, number, planned, section, sends, settings
 from loadtest.judge.thresholds import response_metric, thresholds_of
 
 FALLS_BEHIND = 0.97
@@ -74,8 +74,8 @@ def tried(probe: Probe, manifest: Manifest, why: str, metric: str) -> Tried:
         asked = achieved = None
     else:
         turns = section(counts, "turns")
-        asked = None if model(manifest) == "closed" else whole(turns.get("due")) / seconds
-        achieved = whole(turns.get("complete")) / seconds
+        asked = None if model(manifest) == "closed" else count_or_zero(turns.get("due")) / seconds
+        achieved = count_or_zero(turns.get("complete")) / seconds
     measured = section(manifest, "metrics", metric)
     return Tried(
         probe,
@@ -84,7 +84,7 @@ def tried(probe: Probe, manifest: Manifest, why: str, metric: str) -> Tried:
         asked,
         achieved,
         number(measured.get("p95")),
-        whole(measured.get("n")),
+        count_or_zero(measured.get("n")),
         number(section(manifest, "generator", "cpu").get("mean")),
     )
 

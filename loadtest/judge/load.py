@@ -1,4 +1,4 @@
-"""Was the planned load offered, and if not, whose doing was it?"""
+"""Was the planned load offered, and if not, who caused it?"""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from loadtest.judge.measurement_window import Span
 from loadtest.judge.sections import (
     NS_PER_S,
     Manifest,
+    count_or_zero,
     model,
     number,
     planned,
     section,
     sends,
     settings,
-    whole,
     whole_run,
 )
 from loadtest.units import parse_duration
@@ -49,19 +49,19 @@ def shortfall(manifest: Manifest) -> Shortfall | None:
     connection away may lie outside it; nor of turns that waited in vain where the plan took connections away.
     """
     counts = section(manifest, "counts")
-    if section(manifest, "part") or not whole(section(counts, "connections").get("ready")):
+    if section(manifest, "part") or not count_or_zero(section(counts, "connections").get("ready")):
         return None
     ours = not target_interfered(manifest)
     turns = section(counts, "turns")
-    due = max(whole(turns.get("due")), _turns_asked(manifest))
-    missing = due - whole(turns.get("begun"))
-    if missing > 0 and _took_away(counts) and missing <= whole(turns.get("not_attempted")):
+    due = max(count_or_zero(turns.get("due")), _turns_asked(manifest))
+    missing = due - count_or_zero(turns.get("begun"))
+    if missing > 0 and _took_away(counts) and missing <= count_or_zero(turns.get("not_attempted")):
         return None
     if missing > 0:
         return Shortfall("turns", missing, due, ours)
     connections = section(counts, "connections")
     asked = _connections_asked(manifest)
-    absent = asked - whole(connections.get("attempted"))
+    absent = asked - count_or_zero(connections.get("attempted"))
     if absent > 0:
         return Shortfall("connections", absent, asked, ours)
     return None
@@ -75,7 +75,9 @@ def _took_away(counts: Manifest) -> bool:
 def target_interfered(manifest: Manifest) -> bool:
     """Whether the target refused or closed a connection, or let one wait for longer than a due turn waits."""
     connections = section(manifest, "counts", "connections")
-    kept_out = whole(connections.get("attempted")) - not_opened(connections) > whole(connections.get("ready"))
+    kept_out = count_or_zero(connections.get("attempted")) - not_opened(connections) > count_or_zero(
+        connections.get("ready")
+    )
     slowest_ms = number(section(manifest, "metrics", "connect.total").get("max_exact")) or 0
     timeout_s = planned(manifest, "timeout_s")
     let_wait = timeout_s is not None and slowest_ms >= timeout_s * 1000
@@ -106,11 +108,14 @@ def thinks(manifest: Manifest) -> bool:
 def achieved(manifest: Manifest, counts: Manifest, span: Span) -> dict[str, Any]:
     """The section ``load.achieved``: what was offered in the measured part, to hold against the plan."""
     lasts = span.length_ns / NS_PER_S
-    held = {"connections": whole(section(counts, "connections").get("peak")), "duration_s": lasts or None}
+    held = {
+        "connections": count_or_zero(section(counts, "connections").get("peak")),
+        "duration_s": lasts or None,
+    }
     if not sends(manifest):
         return held
     turns = section(counts, "measured", "turns")
-    due, begun = whole(turns.get("due")), whole(turns.get("begun"))
+    due, begun = count_or_zero(turns.get("due")), count_or_zero(turns.get("begun"))
     return {
         **held,
         "turns_due": due,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from loadtest.judge.catalogue import Notice, notice
-from loadtest.judge.deciding import Outcome, decide
 from loadtest.judge.measured import Measurement
-from loadtest.judge.sections import Manifest, section, whole
+from loadtest.judge.sections import Manifest, count_or_zero, section
+from loadtest.judge.thresholds import Outcome, decide
+from loadtest.judge.warnings import RunWarning, warning
 from loadtest.plan.threshold import Threshold
 
 DOUBTFUL = 0.01
@@ -41,14 +41,14 @@ def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outco
 
 def _of_times(counts: Manifest) -> str | None:
     events, turns = section(counts, "events"), section(counts, "turns")
-    received, due = whole(events.get("received")), whole(turns.get("due"))
-    if whole(events.get("order_unsure")) > received * DOUBTFUL:
+    received, due = count_or_zero(events.get("received")), count_or_zero(turns.get("due"))
+    if count_or_zero(events.get("order_unsure")) > received * DOUBTFUL:
         return UNSURE
     if contradicting(turns) > due * DOUBTFUL:
         return CONTRADICTED
     # What answers a message that we broke on purpose answers no turn.
-    broken = whole(section(counts, "chaos").get("malformed.sent"))
-    return UNMATCHED if whole(events.get("unmatched")) - broken > received * DOUBTFUL else None
+    broken = count_or_zero(section(counts, "chaos").get("malformed.sent"))
+    return UNMATCHED if count_or_zero(events.get("unmatched")) - broken > received * DOUBTFUL else None
 
 
 def _of_outcomes(threshold: Threshold, manifest: Manifest, measured: Measurement) -> str | None:
@@ -57,7 +57,7 @@ def _of_outcomes(threshold: Threshold, manifest: Manifest, measured: Measurement
     n = contradicting(turns)
     if not n or measured.value is None:
         return None
-    part: float = n / max(1, whole(turns.get("due"))) if threshold.name.endswith(".ratio") else n
+    part: float = n / max(1, count_or_zero(turns.get("due"))) if threshold.name.endswith(".ratio") else n
     better = measured.value + (part if threshold.name.startswith("turns.complete") else -part)
     # 39 of 40 and 1 of 40 are 1, whatever binary fractions make of it.
     held = decide(threshold, replace(measured, value=round(better, 12), bound=None)) == "held"
@@ -66,15 +66,17 @@ def _of_outcomes(threshold: Threshold, manifest: Manifest, measured: Measurement
 
 def contradicting(turns: Manifest) -> int:
     """How many turns failed by events that contradict answers in order."""
-    return whole(section(turns, "failed_by").get("interleaved"))
+    return count_or_zero(section(turns, "failed_by").get("interleaved"))
 
 
-def notices(manifest: Manifest) -> Iterator[Notice]:
+def warnings(manifest: Manifest) -> Iterator[RunWarning]:
     """Answers that were matched by order without being sure to come in order."""
     counts = section(manifest, "counts")
     events, turns = section(counts, "events"), section(counts, "turns")
-    received = whole(events.get("received"))
-    if unsure := whole(events.get("order_unsure")):
-        yield notice("answers_by_order_unsure", {"events": unsure, "received": received})
+    received = count_or_zero(events.get("received"))
+    if unsure := count_or_zero(events.get("order_unsure")):
+        yield warning("answers_by_order_unsure", {"events": unsure, "received": received})
     if failed := contradicting(turns):
-        yield notice("answers_contradict_order", {"turns": failed, "begun": whole(turns.get("begun"))})
+        yield warning(
+            "answers_contradict_order", {"turns": failed, "begun": count_or_zero(turns.get("begun"))}
+        )

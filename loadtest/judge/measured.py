@@ -1,23 +1,24 @@
-"""From the name in a threshold to the number it speaks of, with n, or the reason why there is none."""
+"""The number that a threshold names, with n, or the reason why there is none."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+from loadtest import catalog
 from loadtest.judge.censored_turns import SLOW, unbounded
-from loadtest.judge.counts import CAME_BACK, SEQUENCED, cut_short, misnumbered
+from loadtest.judge.counts import SEQUENCED, cut_short, misnumbered
 from loadtest.judge.generator import coalesced_share
 from loadtest.judge.sections import (
     NS_PER_MS,
     Manifest,
+    count_or_zero,
     number,
     planned,
     section,
     settings,
     target_outcomes,
     tick_ns,
-    whole,
 )
 from loadtest.plan.threshold import COMPLETE_RATIO, DELIVERY_RATIOS, Threshold, split_metric
 from loadtest.units import format_count, format_ms, format_ratio
@@ -28,8 +29,12 @@ COARSE_NS = 100_000
 FEW_CUT = 0.01
 """The part of the turns that may have broken off before the number of lost events is only a lower end."""
 
-RARE = frozenset({*CAME_BACK, "resumed"})
-"""Counters that ``counts`` holds only when they rose; an absent one is 0. Any other is unknown."""
+RARE = frozenset(each.key for each in catalog.COUNTERS if each.threshold and not each.always) - {"due"}
+"""Counters that ``counts`` holds only when they rose; an absent one is 0. Any other is unknown, as are
+connections due in a run of an earlier version, which did not count them."""
+
+SHARE_OF = {each.key: each.share_of.partition(".")[2] for each in catalog.EVENT_COUNTERS if each.share_of}
+"""By event counter, the one that its ratio is a share of."""
 
 Bound = tuple[float, float | None]
 """The true value is at least the first and below the second; None: no upper end."""
@@ -95,7 +100,7 @@ def _complete_of_kept(manifest: Manifest) -> Measurement:
     counts = section(manifest, "counts", "measured")
     chaos, turns = section(counts, "chaos"), section(counts, "turns")
     kept = {
-        name: max(0, whole(turns.get(name)) - whole(chaos.get(f"{SLOW}{name}")))
+        name: max(0, count_or_zero(turns.get(name)) - count_or_zero(chaos.get(f"{SLOW}{name}")))
         for name in ("complete", *target_outcomes(manifest))
     }
     of = sum(kept.values())
@@ -107,8 +112,13 @@ def _complete_of_kept(manifest: Manifest) -> Measurement:
 def _seen_of_delivered(what: str, manifest: Manifest) -> Measurement:
     """The part of the events that were seen to be lost, duplicate and so on: at least so many."""
     events = section(manifest, "counts", "measured", "events")
-    of = max(whole(events.get("expected")), whole(events.get("received")), whole(events.get(what)), 1)
-    return Measurement(whole(events.get(what)) / of, of)
+    of = max(
+        count_or_zero(events.get("expected")),
+        count_or_zero(events.get("received")),
+        count_or_zero(events.get(what)),
+        1,
+    )
+    return Measurement(count_or_zero(events.get(what)) / of, of)
 
 
 def of_all_due(name: str, manifest: Manifest) -> Measurement:
@@ -126,7 +136,10 @@ def _of_due(
 ) -> Measurement:
     """A statistic of all turns that were due, with what it is of those that answered."""
     metric, statistic = split
-    n, without = whole(of_due.get("n")), whole(of_due.get("n")) - whole(of_due.get("answered"))
+    n, without = (
+        count_or_zero(of_due.get("n")),
+        count_or_zero(of_due.get("n")) - count_or_zero(of_due.get("answered")),
+    )
     lacked = "had no first event" if metric.startswith("turn.first_event") else "were not complete"
     share = f"{format_ratio(without / n)} of {format_count(n)} turns due {lacked}"
     alone = "" if answered.value is None else f"; of the others: {format_ms(answered.value)}"
@@ -142,7 +155,7 @@ def _of_due(
 
 def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
     found = section(manifest, "metrics", metric)
-    n = whole(found.get("n"))
+    n = count_or_zero(found.get("n"))
     if not n:
         why = section(manifest, "unmeasured").get(metric) or "no sample in the measured part"
         return Measurement(None, 0, str(why))
@@ -158,7 +171,7 @@ def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
 
 
 def _step_bound(manifest: Manifest, value: float) -> Bound | None:
-    """Between what a time lies, where the clock's steps are so coarse that it shows."""
+    """The bounds of a time, where the clock's steps are so coarse that it shows."""
     tick = tick_ns(manifest)
     step_ms = tick / NS_PER_MS
     return (max(0.0, value - step_ms), value + step_ms) if tick >= COARSE_NS else None
@@ -176,7 +189,7 @@ def _qualified(manifest: Manifest, metric: Manifest, statistic: str, bound: Boun
 
 
 def _rate(rate: Manifest) -> Measurement:
-    value, n = number(rate.get("value")), whole(rate.get("n"))
+    value, n = number(rate.get("value")), count_or_zero(rate.get("n"))
     if value is None:
         at_least, at_most = number(rate.get("at_least")), number(rate.get("at_most"))
         known = at_least is not None or at_most is not None
@@ -192,7 +205,7 @@ def _rate(rate: Manifest) -> Measurement:
 
 def _connections(manifest: Manifest, name: str) -> Measurement:
     counts = section(manifest, "counts", "connections")
-    attempted = whole(counts.get("attempted"))
+    attempted = count_or_zero(counts.get("attempted"))
     what, _, which = name.partition(".")
     if name == "ready.ratio":
         return _ready_ratio(manifest, counts)
@@ -200,7 +213,7 @@ def _connections(manifest: Manifest, name: str) -> Measurement:
         value = _count(counts, "peak")
     elif what in {"refused", "closed"}:
         group = section(counts, what)
-        value = whole(group.get(which)) if which else sum(group.values())
+        value = count_or_zero(group.get(which)) if which else sum(group.values())
     else:
         value = _count(counts, name)
     if not attempted and not value:
@@ -210,26 +223,26 @@ def _connections(manifest: Manifest, name: str) -> Measurement:
 
 def _ready_ratio(manifest: Manifest, counts: Manifest) -> Measurement:
     """Of the connections that the plan opens, the part that was ever ready."""
-    due = whole(counts.get("due"))
+    due = count_or_zero(counts.get("due"))
     if not due and not section(manifest, "part"):
         # A run of an earlier version did not count them.
         due = round(planned(manifest, "connections") or 0)
     if not due:
         return Measurement(None, 0, "no connection was due")
-    ready = whole(counts.get("ready")) - whole(counts.get("reconnected"))
+    ready = count_or_zero(counts.get("ready")) - count_or_zero(counts.get("reconnected"))
     return Measurement(min(1.0, ready / due), due)
 
 
 def _count(counts: Manifest, name: str) -> int | None:
     """A counter; None where the run did not count it. Some are kept only when they rose."""
-    return whole(counts.get(name)) if name in counts or name in RARE else None
+    return count_or_zero(counts.get(name)) if name in counts or name in RARE else None
 
 
 def _turns(manifest: Manifest, outcome: str, ratio: str) -> Measurement:
     if section(manifest, "part").get("turns_by") == "second":
         return Measurement(None, 0, "the turn table was sampled, so that turns cannot be placed in this part")
     turns = section(manifest, "counts", "measured", "turns")
-    due = whole(turns.get("due"))
+    due = count_or_zero(turns.get("due"))
     if not due:
         return Measurement(None, 0, "no turn fell due in the measured part")
     value = _count(turns, outcome)
@@ -250,26 +263,26 @@ def _events(manifest: Manifest, what: str, ratio: str) -> Measurement:
         return Measurement(None, 0, f"no {of}{where}")
     if not ratio:
         return _maybe_partial(manifest, counts, what, Measurement(value, occasions))
-    base = "received" if what in {"foreign", "unmatched", "malformed"} else "expected"
+    base = SHARE_OF[what]
     if why := section(events, "unmeasured").get(base):
         return Measurement(None, 0, str(why))
-    total = whole(events.get(base))
+    total = count_or_zero(events.get(base))
     if not total:
         return Measurement(None, 0, f"no event was {base} in the measured part")
     return _maybe_partial(manifest, counts, what, Measurement(value / total, total))
 
 
 def _occasions(counts: Manifest, what: str) -> tuple[int, str]:
-    """How often it could have happened, and of what that is the number."""
+    """How often it could have happened, and what is counted there."""
     events = section(counts, "events")
     if what in {"lost", "expected"}:
-        return whole(events.get("expected")), "event was expected"
+        return count_or_zero(events.get("expected")), "event was expected"
     if what in SEQUENCED:
         # Counted where the turn fell due, as those matched are; received are counted when they came.
-        return whole(events.get("matched")), "event answered a turn"
+        return count_or_zero(events.get("matched")), "event answered a turn"
     if what in {"sent", "received", "matched", "missing_required", "unpaired"}:
-        return whole(section(counts, "turns").get("due")), "turn fell due"
-    return whole(events.get("received")), "event was received"
+        return count_or_zero(section(counts, "turns").get("due")), "turn fell due"
+    return count_or_zero(events.get("received")), "event was received"
 
 
 def _maybe_partial(manifest: Manifest, counts: Manifest, what: str, measured: Measurement) -> Measurement:
@@ -284,8 +297,8 @@ def _maybe_partial(manifest: Manifest, counts: Manifest, what: str, measured: Me
     else:
         return measured
     # Turns that broke off may have carried one too, and then make up for none that ended without.
-    fewer = whole(turns.get("complete")) - whole(turns.get(carried))
-    lacking = max(whole(turns.get(f"un{carried}")), fewer)
+    fewer = count_or_zero(turns.get("complete")) - count_or_zero(turns.get(carried))
+    lacking = max(count_or_zero(turns.get(f"un{carried}")), fewer)
     if lacking <= 0 or measured.value is None:
         return _of_cut_turns(counts, measured) if what == "lost" else measured
     why = f"at least: {format_count(lacking)} turns that came to their end carried no {carrying}"
@@ -297,7 +310,7 @@ def _of_cut_turns(counts: Manifest, measured: Measurement) -> Measurement:
 
     Few such turns leave the number as it is; the ratios of turns speak of them.
     """
-    cut, begun = cut_short(counts), whole(section(counts, "turns").get("begun"))
+    cut, begun = cut_short(counts), count_or_zero(section(counts, "turns").get("begun"))
     if not cut:
         return measured
     why = f"at least: how many were still to come of {format_count(cut)} turns that broke off is not known"
@@ -309,4 +322,4 @@ def _generator(manifest: Manifest) -> Measurement:
     cpu = section(manifest, "generator", "cpu")
     value = number(cpu.get("max"))
     why = None if value is not None else str(cpu.get("reason") or "CPU time was not read")
-    return Measurement(value, whole(cpu.get("n")), why)
+    return Measurement(value, count_or_zero(cpu.get("n")), why)

@@ -1,29 +1,114 @@
-"""A family of metrics that is judged together, over the runs of two sides."""
+"""A family of metrics, tested together over the runs of two sides; p is corrected over all of them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from loadtest.judge.compared import Level, Row
-from loadtest.judge.course import Word, word_for
-from loadtest.judge.effect_size import Better, Yardstick
-from loadtest.judge.failure_share import points_yardstick, pooled, share_variance
-from loadtest.judge.hypothesis_tests import Judged, Method, Sample, Scales, judge_samples, method_for
+from loadtest.judge.effect_size import Better, Word, Yardstick, word_for
+from loadtest.judge.failure_share import is_share, points_yardstick, pooled, share_variance
+from loadtest.judge.hypothesis_tests import (
+    HypothesisResults,
+    Method,
+    Sample,
+    Scales,
+    judge_samples,
+    method_for,
+)
 from loadtest.judge.measured import Measurement
 from loadtest.judge.permutation import Array
 from loadtest.judge.power import LEAST, LEAST_PAIRS, MOST_REPEATS, enough_runs, repeats, visible
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side
-from loadtest.judge.share_effect import is_share
 from loadtest.plan.scenario import Compare
 from loadtest.units import format_count
 
 
-class Terms(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SampleSummary:
+    """A metric on one side: what each run measured, and the mean of those that did, in its own unit.
+
+    The mean is that of the runs that are no outliers; of a share it is that of all runs together.
+    ``samples`` is how many samples stand behind it in all runs together; ``reason`` says why a run has none.
+    """
+
+    values: tuple[float | None, ...]
+    value: float | None
+    samples: int
+    reason: str = ""
+
+    @property
+    def n(self) -> int:
+        """How many runs measured it."""
+        return sum(value is not None for value in self.values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As in the comparison's JSON."""
+        return {"value": self.value, "runs": self.n, "samples": self.samples, "values": list(self.values)}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """One metric compared.
+
+    ``change``, ``interval`` (95 %, of this metric alone) and ``visible`` are parts of the baseline, or of
+    one where the yardstick's scale is points. ``p`` is of the direction in which the change lies,
+    corrected over the metrics that were judged together.
+    ``outliers`` are the ids of runs that lie far from all others and are not weighed with them.
+    ``spread`` is how far runs of one side differ (standard deviation, as a part; of pairs, how far their
+    differences do), ``visible`` the change that these runs find in 95 of 100 comparisons, ``repeats`` the
+    runs a side (or pairs) that would tell the smallest effect from nothing, ``enough`` those that would
+    decide if the difference stays as it is; None: over 200, or the spread is not known.
+    """
+
+    yardstick: Yardstick
+    primary: bool
+    baseline: SampleSummary
+    candidate: SampleSummary
+    word: Word
+    why: str
+    method: Method | None = None
+    change: float | None = None
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+    spread: float | None = None
+    visible: float | None = None
+    repeats: int | None = None
+    enough: int | None = None
+    outliers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The metric's."""
+        return self.yardstick.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """As in the comparison's JSON."""
+        return {
+            **self.yardstick.as_dict(),
+            "primary": self.primary,
+            "smallest_effect": self.yardstick.smallest,
+            "verdict": self.word,
+            "reason": self.why,
+            "method": self.method,
+            "baseline": self.baseline.as_dict(),
+            "candidate": self.candidate.as_dict(),
+            "change": self.change,
+            "ci95": None if self.interval is None else list(self.interval),
+            "p": self.p,
+            "spread": self.spread,
+            "visible": self.visible,
+            "repeats": self.repeats,
+            "enough_runs": self.enough,
+            "outliers": list(self.outliers),
+        }
+
+
+class ComparisonOptions(NamedTuple):
     """``rules`` of the scenario, what is better as ``promised`` by thresholds, ``noise`` learned earlier.
 
     ``paired``: the k-th runs of both sides are blocks that took turns.
@@ -35,7 +120,7 @@ class Terms(NamedTuple):
     paired: bool = False
 
 
-class _Metric(NamedTuple):
+class _MetricSamples(NamedTuple):
     """A metric with the turned values of both sides; of a share these are its failures.
 
     ``sizes`` are of how many each value is a share, ``ids`` those of runs; ``lacking``: how many of either
@@ -43,7 +128,7 @@ class _Metric(NamedTuple):
     """
 
     yardstick: Yardstick
-    levels: tuple[Level, Level]
+    levels: tuple[SampleSummary, SampleSummary]
     before: Array
     after: Array
     sizes: tuple[Array, Array]
@@ -72,7 +157,7 @@ class _Metric(NamedTuple):
 
     @property
     def lacks_more(self) -> bool:
-        """Whether more of the candidate's runs than of the baseline's are silent since the target failed."""
+        """Whether more runs of the candidate than of the baseline have no value because the target failed."""
         one, other = self.lacking
         return other * len(self.before) > one * len(self.after)
 
@@ -80,13 +165,13 @@ class _Metric(NamedTuple):
 def compare_family(
     sides: tuple[Side, Side],
     names: Iterable[str],
-    terms: Terms,
+    options: ComparisonOptions,
     *,
     primary: bool,
-) -> list[Row]:
+) -> list[MetricComparison]:
     """A row per metric, in the order of ``names``; p is corrected over all of them that have runs enough."""
-    metrics = [_metric(name, sides, terms) for name in names]
-    rows: dict[str, Row] = {}
+    metrics = [_metric(name, sides, options) for name in names]
+    rows: dict[str, MetricComparison] = {}
     methods: tuple[Method, ...] = ("permutation", "prediction", "pairs")
     for method in methods:
         family = [each for each in metrics if each.method == method]
@@ -94,15 +179,15 @@ def compare_family(
     for each in metrics:
         if each.method is None:
             rows[each.yardstick.name] = _undecided(
-                each, len(metrics), terms.noise.get(each.yardstick.name), primary=primary
+                each, len(metrics), options.noise.get(each.yardstick.name), primary=primary
             )
     return [rows[each.yardstick.name] for each in metrics]
 
 
-def _metric(name: str, sides: tuple[Side, Side], terms: Terms) -> _Metric:
+def _metric(name: str, sides: tuple[Side, Side], options: ComparisonOptions) -> _MetricSamples:
     measured = [side.measured(name) for side in sides]
     values = [[each.value for each in of_side] for of_side in measured]
-    rule = points_yardstick(name, [*values[0], *values[1]], terms.rules, terms.promised.get(name))
+    rule = points_yardstick(name, [*values[0], *values[1]], options.rules, options.promised.get(name))
     failures = 1.0 if is_share(name) and rule.better == "higher" else 0.0
     before, after = (rule.turned(of_side) + failures for of_side in values)
     failed = [np.array([standing(run).target_failed for run in side.runs], np.bool_) for side in sides]
@@ -119,7 +204,7 @@ def _metric(name: str, sides: tuple[Side, Side], terms: Terms) -> _Metric:
         _level(rule, of_side, turned, size)
         for of_side, turned, size in zip(measured, (before, after), sizes, strict=True)
     )
-    return _Metric(
+    return _MetricSamples(
         rule,
         (one, other),
         before,
@@ -127,15 +212,15 @@ def _metric(name: str, sides: tuple[Side, Side], terms: Terms) -> _Metric:
         (sizes[0], sizes[1]),
         (ids[0], ids[1]),
         (lacking[0], lacking[1]),
-        name not in terms.rules.effects,
-        terms.paired,
+        name not in options.rules.effects,
+        options.paired,
     )
 
 
-def _level(rule: Yardstick, measured: Sequence[Measurement], turned: Array, sizes: Array) -> Level:
+def _level(rule: Yardstick, measured: Sequence[Measurement], turned: Array, sizes: Array) -> SampleSummary:
     known = _known(turned)
     reasons = dict.fromkeys(each.reason for each in measured if each.value is None and each.reason)
-    return Level(
+    return SampleSummary(
         tuple(each.value for each in measured),
         _mean(rule, turned, sizes) if len(known) else None,
         sum(each.n for each in measured),
@@ -155,7 +240,7 @@ def _known(turned: Array) -> Array:
     return turned[~np.isnan(turned)]
 
 
-def _rows(family: Sequence[_Metric], method: Method, *, primary: bool) -> list[Row]:
+def _rows(family: Sequence[_MetricSamples], method: Method, *, primary: bool) -> list[MetricComparison]:
     if not family:
         return []
     samples = [
@@ -174,7 +259,7 @@ def _rows(family: Sequence[_Metric], method: Method, *, primary: bool) -> list[R
     return [_row(each, judged, at, primary=primary) for at, each in enumerate(family)]
 
 
-def _word(each: _Metric, judged: Judged, at: int) -> Word:
+def _word(each: _MetricSamples, judged: HypothesisResults, at: int) -> Word:
     told = judged.words
     if told.slower[at]:
         return word_for(each.yardstick, worse=True)
@@ -185,7 +270,7 @@ def _word(each: _Metric, judged: Judged, at: int) -> Word:
     return "same" if told.same[at] else "cannot tell"
 
 
-def _row(each: _Metric, judged: Judged, at: int, *, primary: bool) -> Row:
+def _row(each: _MetricSamples, judged: HypothesisResults, at: int, *, primary: bool) -> MetricComparison:
     rule, found = each.yardstick, judged.found
     flags = [of_side[..., at] for of_side in judged.outliers]
     rest = each._replace(
@@ -200,10 +285,10 @@ def _row(each: _Metric, judged: Judged, at: int, *, primary: bool) -> Row:
     enough = enough_runs(estimate, spread, rest.runs, rule.bound, family, paired=each.paired)
     word = _word(each, judged, at)
     one, other = (
-        Level(level.values, _mean(rule, turned, size), level.samples, level.reason)
+        SampleSummary(level.values, _mean(rule, turned, size), level.samples, level.reason)
         for level, turned, size in zip(each.levels, (rest.before, rest.after), each.sizes, strict=True)
     )
-    return Row(
+    return MetricComparison(
         rule,
         primary,
         one,
@@ -227,24 +312,24 @@ def _row(each: _Metric, judged: Judged, at: int, *, primary: bool) -> Row:
     )
 
 
-def _undecided(each: _Metric, family: int, noise: float | None, *, primary: bool) -> Row:
-    """Too few runs for a verdict; the difference is told all the same, without any p."""
+def _undecided(each: _MetricSamples, family: int, noise: float | None, *, primary: bool) -> MetricComparison:
+    """Too few runs for a verdict: the difference is shown without a p."""
     rule, runs = each.yardstick, each.runs
     if not min(runs):
-        return Row(rule, primary, *each.levels, "cannot tell", _missing(each))
+        return MetricComparison(rule, primary, *each.levels, "cannot tell", _missing(each))
     change = rule.change(float(_known(each.after).mean() - _known(each.before).mean()))
     if each.paired:
         why = f"{runs[0]} pairs of blocks; a verdict takes {LEAST_PAIRS}"
-        return Row(rule, primary, *each.levels, "cannot tell", why, change=change)
+        return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
     few = f"{runs[0]} against {runs[1]} runs; a verdict takes {LEAST} a side"
     spread = _spread(each) if max(runs) > 1 else noise
     if spread is None:
         why = f"{few}, and of single runs nobody knows how far they differ by chance"
-        return Row(rule, primary, *each.levels, "cannot tell", why, change=change)
+        return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
     with_four = (max(runs[0], LEAST), max(runs[1], LEAST))
     seen = rule.change(visible(spread, with_four, rule.bound, family))
     enough = repeats(spread, rule.bound, rule.units(2 * rule.smallest), family)
-    return Row(
+    return MetricComparison(
         rule,
         primary,
         *each.levels,
@@ -260,7 +345,7 @@ def _undecided(each: _Metric, family: int, noise: float | None, *, primary: bool
     )
 
 
-def _missing(each: _Metric) -> str:
+def _missing(each: _MetricSamples) -> str:
     """Why there is nothing to compare."""
     without = [
         f"not measured in the {name}" + (f": {level.reason}" if level.reason else "")
@@ -272,7 +357,7 @@ def _missing(each: _Metric) -> str:
     return "; ".join(without) or "no pair of blocks measured it on both sides"
 
 
-def _why(word: Word, each: _Metric, p: float, enough: int | None, *, hiding: bool) -> str:
+def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hiding: bool) -> str:
     rule = each.yardstick
     matters = f"the smallest effect of {_percent(rule.smallest)}"
     if rule.scale == "points":
@@ -301,7 +386,7 @@ def _why(word: Word, each: _Metric, p: float, enough: int | None, *, hiding: boo
     return f"the difference may or may not reach {matters}, {chance}; {told}"
 
 
-def _takes(enough: int | None, each: _Metric) -> str:
+def _takes(enough: int | None, each: _MetricSamples) -> str:
     double = _percent(2 * each.yardstick.smallest)
     unit = "pairs of blocks" if each.paired else "runs a side"
     if enough is None:
@@ -313,8 +398,8 @@ def _percent(part: float) -> str:
     return f"{part * 100:.3g} %"
 
 
-def _spread(each: _Metric) -> float:
-    """The standard deviation of runs of one side; of the history alone where it is held against that.
+def _spread(each: _MetricSamples) -> float:
+    """The standard deviation of runs of one side; of the history alone in a test against a history.
 
     Of pairs: of the differences within them.
     """
@@ -329,7 +414,7 @@ def _spread(each: _Metric) -> float:
     return max(spread, _chance_alone(each)) if each.share else spread
 
 
-def _chance_alone(each: _Metric) -> float:
+def _chance_alone(each: _MetricSamples) -> float:
     """The standard deviation that a share has for the number of what it is a share of."""
     found = [
         share_variance(values, sizes)

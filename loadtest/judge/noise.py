@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from loadtest.judge.compare import EXPLORED, primary_of, rules_of
-from loadtest.judge.compare_notices import Remark, remark
+from loadtest.judge.compare_warnings import PlainWarning, plain_warning
 from loadtest.judge.effect_size import Yardstick, wanted
 from loadtest.judge.failure_share import points_yardstick
 from loadtest.judge.permutation import Array
@@ -70,7 +70,7 @@ class Floor:
 
     side: Side
     rows: tuple[Noise, ...]
-    notices: tuple[Remark, ...]
+    notices: tuple[PlainWarning, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data; ``learned`` gives back what a comparison needs of it."""
@@ -91,7 +91,7 @@ def floor(side: Side, rules: Compare | None = None) -> Floor:
     """What the runs of one side, all of the same build, say about noise."""
     rules = rules or rules_of(side.newest)
     if len(side.runs) < LEAST:
-        few = remark(
+        few = plain_warning(
             "too_few_runs",
             f"{side.name} has {len(side.runs)} runs that count; the noise of fewer than {LEAST} is a guess.",
             "Run it again: loadtest run SCENARIO --label LABEL --repeat 8.",
@@ -101,7 +101,7 @@ def floor(side: Side, rules: Compare | None = None) -> Floor:
     promises = thresholds_of(side.newest)
     ways = wanted(promises)
     rows: list[Noise] = []
-    remarks: list[Remark] = []
+    warnings: list[PlainWarning] = []
     for name in dict.fromkeys((*deciding, *EXPLORED)):
         values = [each.value for each in side.measured(name)]
         rule = points_yardstick(name, values, rules, ways.get(name))
@@ -109,8 +109,8 @@ def floor(side: Side, rules: Compare | None = None) -> Floor:
         known = known[~np.isnan(known)]
         if len(known) >= LEAST:
             rows.append(_noise(rule, known, len(deciding), primary=name in deciding))
-            remarks += _too_near(rule, known, promises)
-    return Floor(side, tuple(rows), (*_below(rows), *remarks))
+            warnings += _too_near(rule, known, promises)
+    return Floor(side, tuple(rows), (*_below(rows), *warnings))
 
 
 def learned(kept: object, newest: Manifest) -> dict[str, float]:
@@ -143,12 +143,12 @@ def _noise(rule: Yardstick, known: Array, family: int, *, primary: bool) -> Nois
     )
 
 
-def _below(rows: Sequence[Noise]) -> Iterator[Remark]:
+def _below(rows: Sequence[Noise]) -> Iterator[PlainWarning]:
     for row in rows:
         enough = row.repeats
         if row.primary and (enough is None or enough > AGAINST):
             takes = f"more than {MOST_REPEATS}" if enough is None else f"about {format_count(enough)}"
-            yield remark(
+            yield plain_warning(
                 "effect_below_noise",
                 f"{row.yardstick.name}: runs of one build differ by {format_ratio(row.spread)}; {AGAINST}"
                 f" against {AGAINST} cannot tell {format_ratio(row.yardstick.smallest)} from noise.",
@@ -156,7 +156,7 @@ def _below(rows: Sequence[Noise]) -> Iterator[Remark]:
             )
 
 
-def _too_near(rule: Yardstick, known: Array, promises: Sequence[Threshold]) -> Iterator[Remark]:
+def _too_near(rule: Yardstick, known: Array, promises: Sequence[Threshold]) -> Iterator[PlainWarning]:
     """Thresholds that some runs of this very build miss, and others hold."""
     for each in promises:
         if each.name != rule.name or each.stage is not None or not known.std():
@@ -167,7 +167,7 @@ def _too_near(rule: Yardstick, known: Array, promises: Sequence[Threshold]) -> I
             beyond(np.array(gap / (spread * math.sqrt(1 + 1 / len(known)))), np.array(len(known) - 1.0))
         )
         if chance > LEVEL / 2:
-            yield remark(
+            yield plain_warning(
                 "threshold_below_noise",
                 f"{each.name} {each.expression}: so near to what this build does that about"
                 f" {format_ratio(chance)} of single runs end up on the other side of it.",

@@ -14,7 +14,7 @@ import itertools
 
 import numpy as np
 
-from loadtest.judge.permutation import SEED, Array, Counting, Difference, Evidence, corrected, ratio
+from loadtest.judge.permutation import SEED, Array, Counting, Difference, PValues, corrected, ratio
 
 MOST_PAIRS = 13
 """All ways to turn the signs are tried up to so many pairs (8,192 ways), beyond it as many by chance."""
@@ -33,12 +33,12 @@ def paired_difference(baseline: Array, candidate: Array, counting: Counting | No
     return Difference(mean, error, np.where(known, n - 1, np.nan))
 
 
-def paired_evidence(
+def paired_p_values(
     baseline: Array, candidate: Array, negligible: Array, counting: Counting | None = None
-) -> Evidence:
+) -> PValues:
     """How likely so large a difference is in any metric of the family, if none differs by more than that.
 
-    As ``permutation.evidence``: each metric is first moved back by its own difference, at most by what is
+    As ``permutation.p_values``: each metric is first moved back by its own difference, at most by what is
     negligible. Of one side: 6 pairs reach a p of 0.016.
     """
     estimate, error, _ = paired_difference(baseline, candidate, counting)
@@ -46,7 +46,7 @@ def paired_evidence(
     away = candidate - baseline
     noise = None if counting is None else _counting(away, counting)
     turned = _turned(away - shift[..., None, :], noise)
-    return Evidence(
+    return PValues(
         corrected(turned, ratio(estimate - negligible, error)),
         corrected(-turned, ratio(-estimate - negligible, error)),
     )

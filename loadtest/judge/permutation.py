@@ -38,7 +38,7 @@ Counting = tuple[Array, Array]
 """What chance alone gives the values of either set: variances, in the shape of the values."""
 
 
-class Evidence(NamedTuple):
+class PValues(NamedTuple):
     """Corrected p per metric: that it is worse, that it is better, by no more than what is negligible."""
 
     worse: Array
@@ -53,9 +53,9 @@ class Difference(NamedTuple):
     freedom: Array
 
 
-def evidence(
+def p_values(
     baseline: Array, candidate: Array, negligible: Array, counting: Counting | None = None
-) -> Evidence:
+) -> PValues:
     """How likely so large a difference is in any metric of the family, if none differs by more than that.
 
     ``negligible`` is a half-width per metric. Each metric is first moved back by its own difference, at most
@@ -67,7 +67,7 @@ def evidence(
     aligned = np.concatenate([baseline, candidate - shift[..., None, :]], axis=-2)
     counted = None if counting is None else np.concatenate(counting, axis=-2)
     permuted = _permuted(aligned, baseline.shape[-2], counted)
-    return Evidence(
+    return PValues(
         corrected(permuted, ratio(estimate - negligible, error)),
         corrected(-permuted, ratio(-estimate - negligible, error)),
     )

@@ -8,9 +8,6 @@ from fractions import Fraction
 
 import numpy as np
 
-PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
-"""The percentiles that every metric of ``run.json`` has, by key."""
-
 CONFIDENCE = 0.95
 
 ROUNDING = 1e-12

@@ -2,7 +2,7 @@
 
 ``bound`` says what set the rate:
 
-- ``plan``: it only repeats what was asked. Connections: they were opened at a stated rate, and kept to it.
+- ``plan``: limited by the configured rate. Connections: they were opened at a stated rate, and kept to it.
   Turns and events: open model and the target kept up (99 % of what fell due was begun, or complete, and
   answering took no longer than asking), or closed model with think time.
 - ``target``: as fast as the target went. Connections: no rate was stated, or it was not kept. Turns and
@@ -22,6 +22,7 @@ from loadtest.judge.sections import (
     NS_PER_MS,
     NS_PER_S,
     Manifest,
+    count_or_zero,
     model,
     number,
     planned,
@@ -29,7 +30,6 @@ from loadtest.judge.sections import (
     sends,
     settings,
     tick_ns,
-    whole,
 )
 from loadtest.measure.totals import Totals
 from loadtest.units import format_count, format_duration
@@ -45,7 +45,7 @@ TELLING = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountOverTime:
     """What a rate is made of: ``n`` of something over ``over_ns``; ``nothing`` is the reason if n is 0.
 
     ``asked``: the target was asked for it, so that none at all is the target's answer.
@@ -57,7 +57,7 @@ class Counted:
     asked: bool = False
 
 
-def rate(counted: Counted, tick: int, bound: str) -> dict[str, Any]:
+def rate(counted: CountOverTime, tick: int, bound: str) -> dict[str, Any]:
     """One entry of ``rates``.
 
     Where there is no value, ``at_least`` or ``at_most`` (per second) tell what is known all the same.
@@ -90,22 +90,22 @@ def rates(manifest: Manifest, totals: Totals, span: Span, last: int | None) -> d
     """
     tick = tick_ns(manifest)
     turns = section(manifest, "counts", "measured", "turns")
-    begun = whole(turns.get("begun"))
+    begun = count_or_zero(turns.get("begun"))
     answered = max(span.end_ns, last or 0) - span.start_ns
     idle = "" if sends(manifest) else "the scenario sends nothing"
     none = f"though {format_count(begun)} were begun over {format_duration(answered)}" if begun else ""
     no_send = idle or "nothing was sent in the measured part"
     no_event = idle or (f"no event answered a turn, {none}" if begun else "no turn was begun")
     no_turn = idle or (f"no turn was complete, {none}" if begun else "no turn was begun")
-    sent = Counted(totals.measured("events.sent"), span.length_ns, no_send)
+    sent = CountOverTime(totals.measured("events.sent"), span.length_ns, no_send)
     answers = _answer_bound(manifest, span, answered)
     over = span.length_ns if answers == "plan" and model(manifest) == "open" else answered
-    received = Counted(totals.measured("events.matched"), over, no_event, asked=begun > 0)
-    complete = Counted(totals.measured("turns.complete"), over, no_turn, asked=begun > 0)
+    received = CountOverTime(totals.measured("events.matched"), over, no_event, asked=begun > 0)
+    complete = CountOverTime(totals.measured("turns.complete"), over, no_turn, asked=begun > 0)
     return {
         "connections_per_s": _connecting(manifest, totals, tick),
         "events_received_per_s": rate(received, tick, answers),
-        "events_sent_per_s": rate(sent, tick, _turn_bound(manifest, begun, whole(turns.get("due")))),
+        "events_sent_per_s": rate(sent, tick, _turn_bound(manifest, begun, count_or_zero(turns.get("due")))),
         "turns_per_s": rate(complete, tick, answers),
     }
 
@@ -118,7 +118,7 @@ def _connecting(manifest: Manifest, totals: Totals, tick: int) -> dict[str, Any]
         return {"value": None, "n": ready, "over_s": None, "bound": None, "reason": reason}
     first, last = totals.instants.get(FIRST_ATTEMPT), _last_ready(totals)
     over = None if first is None or last is None else max(0, last - first)
-    counted = Counted(ready, over, "no connection became ready")
+    counted = CountOverTime(ready, over, "no connection became ready")
     return rate(counted, tick, _connect_bound(manifest, ready, over))
 
 
@@ -152,7 +152,7 @@ def _turn_bound(manifest: Manifest, done: int, due: int) -> str:
 def _answer_bound(manifest: Manifest, span: Span, answered_ns: int) -> str:
     """As for turns; but a target that was still answering long after the last turn was due set the rate."""
     turns = section(manifest, "counts", "measured", "turns")
-    bound = _turn_bound(manifest, whole(turns.get("complete")), whole(turns.get("due")))
+    bound = _turn_bound(manifest, count_or_zero(turns.get("complete")), count_or_zero(turns.get("due")))
     soonest_ms = number(section(manifest, "metrics", "turn.completion").get("min")) or 0
     answering_ns = answered_ns - soonest_ms * NS_PER_MS
     lagged = model(manifest) == "open" and answering_ns > span.length_ns * (1 + LAGGING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadtest.judge.sections import Manifest, section, settings, whole
+from loadtest.judge.sections import Manifest, count_or_zero, section, settings
 from loadtest.units import format_count
 
 REASONS_TOLD = 3
@@ -27,7 +27,8 @@ def likely(manifest: Manifest) -> str:
 def still_opening(manifest: Manifest) -> str:
     """Where connections stood that we left before they were ready: "; still opening at the end: ..."."""
     reasons = [
-        f"{reason} ({format_count(whole(n))})" for reason, n in section(manifest, "still_opening").items()
+        f"{reason} ({format_count(count_or_zero(n))})"
+        for reason, n in section(manifest, "still_opening").items()
     ]
     return f"; still opening at the end: {'; '.join(reasons[:REASONS_TOLD])}" if reasons else ""
 

@@ -15,11 +15,11 @@ from loadtest.judge.measured import Measurement, lookup, of_all_due
 from loadtest.judge.sections import (
     Manifest,
     breaks_turns,
+    count_or_zero,
     planned,
     section,
     target_outcomes,
     turns_never_end,
-    whole,
 )
 
 StandingKind = Literal["measured", "unanswered", "down", "left out"]
@@ -58,9 +58,11 @@ def standing(manifest: Manifest) -> Standing:
     if _is_down(manifest):
         return Standing("down", "could not reach the target")
     turns = section(manifest, "counts", "measured", "turns")
-    ours = breaks_turns(manifest) and not any(whole(turns.get(name)) for name in target_outcomes(manifest))
+    ours = breaks_turns(manifest) and not any(
+        count_or_zero(turns.get(name)) for name in target_outcomes(manifest)
+    )
     endless = turns_never_end(manifest)
-    if whole(turns.get("due")) and turns.get("complete") == 0 and not endless and not ours:
+    if count_or_zero(turns.get("due")) and turns.get("complete") == 0 and not endless and not ours:
         return Standing("unanswered", "had no turn complete")
     return Standing("measured")
 
@@ -115,7 +117,7 @@ def _is_down(manifest: Manifest) -> bool:
 def _planned_number(name: str, manifest: Manifest) -> int:
     """Connections or turns that were planned; where the plan does not say, those that were counted."""
     if name == READY_RATIO:
-        attempted = whole(section(manifest, "counts", "connections").get("attempted"))
+        attempted = count_or_zero(section(manifest, "counts", "connections").get("attempted"))
         return round(planned(manifest, "connections") or attempted)
-    due = whole(section(manifest, "counts", "turns").get("due"))
+    due = count_or_zero(section(manifest, "counts", "turns").get("due"))
     return round(planned(manifest, "turns_due") or due)

@@ -8,7 +8,7 @@ from typing import Any
 
 from loadtest.judge.measured import Measurement
 from loadtest.judge.run_standing import StandingKind, left_out_because, standing, value_in
-from loadtest.judge.sections import Manifest, section, whole
+from loadtest.judge.sections import Manifest, count_or_zero, section
 
 STILL_RUNNING = "the run is running"
 
@@ -130,7 +130,7 @@ def _missed(runs: Sequence[Manifest]) -> dict[tuple[str, str], tuple[int, int]]:
         for row in _rows(run, "verdict", "thresholds"):
             outcome = row.get("outcome")
             if outcome in {"held", "missed"}:
-                stage = f" of stage {whole(row['stage']) + 1}" if "stage" in row else ""
+                stage = f" of stage {count_or_zero(row['stage']) + 1}" if "stage" in row else ""
                 key = (f"{row.get('name')}{stage}", str(row.get("expression")))
                 missed, judged = found.get(key, (0, 0))
                 found[key] = (missed + (outcome == "missed"), judged + 1)

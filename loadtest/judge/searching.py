@@ -27,7 +27,7 @@ DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class SearchRange:
     """Where the search begins, and between what it stays.
 
     ``step`` is the factor by which loads grow, ``precision`` the part of a load that the bracket may be
@@ -73,7 +73,7 @@ class Finding:
     load_at_end: float | None = None
 
 
-def next_load(probes: Sequence[Probe], bounds: Bounds) -> float | None:
+def next_load(probes: Sequence[Probe], bounds: SearchRange) -> float | None:
     """The load to try next; None where the search is over."""
     if not probes:
         return bounds.start
@@ -89,7 +89,7 @@ def next_load(probes: Sequence[Probe], bounds: Bounds) -> float | None:
     return next((end for end in (low, high) if end is not None and _n(probes, end) < bounds.repeat), None)
 
 
-def _another(low: float | None, high: float | None, bounds: Bounds) -> float | None:
+def _another(low: float | None, high: float | None, bounds: SearchRange) -> float | None:
     """A load not tried yet, beyond the only end that is known or between both; None: none is left."""
     if low is not None and high is not None:
         return _between(low, high, bounds)
@@ -168,7 +168,7 @@ def _interval(probes: Sequence[Probe]) -> tuple[float | None, float | None]:
     return sure_low, sure_high
 
 
-def _between(low: float, high: float, bounds: Bounds) -> float | None:
+def _between(low: float, high: float, bounds: SearchRange) -> float | None:
     """The geometric middle of the bracket; None where it is narrow enough."""
     middle = _rounded(math.sqrt(low * high), bounds)
     if high - low <= bounds.precision * low or not low < middle < high:
@@ -176,7 +176,7 @@ def _between(low: float, high: float, bounds: Bounds) -> float | None:
     return middle
 
 
-def _rounded(load: float, bounds: Bounds) -> float:
+def _rounded(load: float, bounds: SearchRange) -> float:
     if bounds.whole:
         return float(round(load))
     return float(f"{load:.{DIGITS}g}")

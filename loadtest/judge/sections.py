@@ -28,7 +28,7 @@ def number(value: object) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def whole(value: object) -> int:
+def count_or_zero(value: object) -> int:
     """``value`` as a count; 0 for anything that is no integer."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
@@ -121,4 +121,4 @@ def tick_ns(manifest: Manifest) -> int:
     1 where the manifest does not say.
     """
     clock = section(manifest, "clock")
-    return max(whole(clock.get("resolution_ns")), whole(clock.get("step_ns")), 1)
+    return max(count_or_zero(clock.get("resolution_ns")), count_or_zero(clock.get("step_ns")), 1)

@@ -1,40 +1,173 @@
-"""Tracing the course of metrics over a history: level by level, with the band in which further runs lie."""
+"""Metrics over a history of runs: segments of one level each, where the level changed, and the newest run.
+
+A segment has the prediction interval in which 95 % of further runs lie if nothing changes.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.judge.change_points import Apart, Bounds, Foreseen, apart, change_points, foresee, unforetold
-from loadtest.judge.course import Change, Course, Newest, Step, Stretch, Word, word_for
-from loadtest.judge.effect_size import Better, Yardstick, yardstick
-from loadtest.judge.history import History, commit_of, explaining, missed_thresholds
+from loadtest.judge.change_points import (
+    EffectBounds,
+    LevelDifference,
+    Prediction,
+    change_points,
+    level_difference,
+    outside_prediction,
+    predict,
+)
+from loadtest.judge.effect_size import Better, Word, Yardstick, word_for, yardstick
+from loadtest.judge.failure_share import is_share, own_variance, share_yardstick
+from loadtest.judge.history import RunHistory, commit_of, explaining, missed_thresholds
 from loadtest.judge.measured import Measurement
 from loadtest.judge.permutation import Array
 from loadtest.judge.power import LEAST_HISTORY, LEVEL, quantile
 from loadtest.judge.run_standing import SUCCESS_RATIOS, Standing, value_in
-from loadtest.judge.share_effect import is_share, own_variance, share_yardstick
 from loadtest.plan.scenario import Compare
 
 
-class Terms(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A level: the runs from ``first`` up to but not including ``last``, of which ``n`` make its mean.
+
+    ``low`` and ``high`` are where 95 of 100 further runs lie if nothing changes, by the runs before the
+    newest; None: too few to say.
+    """
+
+    first: int
+    last: int
+    n: int
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LevelShift:
+    """From one level to another: by how much, as a part, its 95 % interval, and what that means."""
+
+    word: Word
+    change: float
+    interval: tuple[float, float]
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePoint(LevelShift):
+    """A change of level at position ``at``, the first run after it, and what else changed with that run."""
+
+    at: int
+    run: str
+    label: str | None
+    started: str
+    commit: str | None
+    with_it: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewestRun:
+    """The newest run against what the runs of its level predict; None where that cannot be said."""
+
+    word: Word
+    why: str
+    value: float | None
+    n: int
+    before: int
+    change: float | None = None
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricTrend:
+    """One metric over all runs. ``odd`` are positions of runs outside what their level predicts.
+
+    ``missed``: the newest run misses a threshold on it, in the words of that threshold. ``standing`` is the
+    newest level against the accepted one, or the one before; None where it is the same.
+    """
+
+    yardstick: Yardstick
+    primary: bool
+    values: tuple[float | None, ...]
+    samples: int
+    segments: tuple[Segment, ...]
+    changes: tuple[ChangePoint, ...]
+    odd: tuple[int, ...]
+    newest: NewestRun
+    standing: LevelShift | None
+    missed: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The metric's."""
+        return self.yardstick.name
+
+    @property
+    def n(self) -> int:
+        """How many runs measured it."""
+        return sum(value is not None for value in self.values)
+
+    @property
+    def newest_from(self) -> int:
+        """The position at which the newest level begins."""
+        return self.changes[-1].at if self.changes else 0
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is history enough for a verdict on the newest run or its level."""
+        return self.newest.change is not None or self.standing is not None
+
+    @property
+    def vanished(self) -> bool:
+        """Whether the newest run did not measure what its level did."""
+        return self.newest.value is None and self.newest.before >= LEAST_HISTORY
+
+    def as_dict(self) -> dict[str, Any]:
+        """As in the trend's JSON."""
+        return {
+            **self.yardstick.as_dict(),
+            "primary": self.primary,
+            "smallest_effect": self.yardstick.smallest,
+            "samples": self.samples,
+            "values": list(self.values),
+            "newest": _plain(self.newest),
+            "missed": list(self.missed),
+            "level": None if self.standing is None else _plain(self.standing),
+            "levels": [_plain(each) for each in self.segments],
+            "changes": [_plain(each) for each in self.changes],
+            "odd": list(self.odd),
+        }
+
+
+def _plain(part: NewestRun | Segment | LevelShift) -> dict[str, Any]:
+    """The fields of a part, in the words of the JSON."""
+    names = {"interval": "ci95", "word": "verdict", "why": "reason", "with_it": "changed_with_it"}
+    return {
+        names.get(name, name): list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(part).items()
+    }
+
+
+class TrendContext(NamedTuple):
     """The history, ``rules`` of its newest run, what is better as ``promised``, the ``accepted`` position.
 
     ``standings`` are what each run is worth.
     """
 
-    history: History
+    history: RunHistory
     standings: Sequence[Standing]
     rules: Compare
     promised: Mapping[str, Better]
     accepted: int | None
 
 
-class _Metric(NamedTuple):
+class _MetricSeries(NamedTuple):
     """A metric with what each run measured of it, also turned, and its changes of level.
 
     ``turned`` is NaN too where the target was down: such a run is no part of any level. ``own`` is the
@@ -53,14 +186,14 @@ class _Metric(NamedTuple):
         return [0, *self.cuts, len(self.turned)]
 
 
-def courses(names: Iterable[str], terms: Terms, *, primary: bool) -> list[Course]:
-    """A course per metric, in the order of ``names``; p is corrected over all of them.
+def metric_trends(names: Iterable[str], context: TrendContext, *, primary: bool) -> list[MetricTrend]:
+    """One entry per metric, in the order of ``names``; p is corrected over all of them.
 
     Where they do not decide, what no run measured is left out.
     """
-    read = [_read(name, terms) for name in names]
+    read = [_read(name, context) for name in names]
     seen = [each for each in read if primary or not np.isnan(each.turned).all()]
-    if not seen or not terms.history.runs:
+    if not seen or not context.history.runs:
         return []
     metrics = [
         each._replace(cuts=change_points(each.turned, each.yardstick.bound, len(seen), each.own))
@@ -68,45 +201,54 @@ def courses(names: Iterable[str], terms: Terms, *, primary: bool) -> list[Course
     ]
     values = np.stack([each.turned for each in metrics], axis=-1)
     bounds = _bounds(metrics)
-    odd = unforetold(values, [each.cuts for each in metrics], bounds)
-    newest = _newest(metrics, values, odd, bounds, terms.standings[-1])
-    return [_course(each, odd[:, at], newest[at], terms, primary=primary) for at, each in enumerate(metrics)]
+    odd = outside_prediction(values, [each.cuts for each in metrics], bounds)
+    newest = _newest(metrics, values, odd, bounds, context.standings[-1])
+    return [
+        _course(each, odd[:, at], newest[at], context, primary=primary) for at, each in enumerate(metrics)
+    ]
 
 
-def _read(name: str, terms: Terms) -> _Metric:
-    measured = [value_in(name, run) for run in terms.history.runs]
-    failed = [each.target_failed for each in terms.standings]
+def _read(name: str, context: TrendContext) -> _MetricSeries:
+    measured = [value_in(name, run) for run in context.history.runs]
+    failed = [each.target_failed for each in context.standings]
     values = [None if down else each.value for each, down in zip(measured, failed, strict=True)]
     made = share_yardstick if is_share(name) else yardstick
-    rule = made(name, values, terms.rules, terms.promised.get(name))
+    rule = made(name, values, context.rules, context.promised.get(name))
     own = own_variance(each.n for each in measured) if is_share(name) else 0.0
-    return _Metric(rule, measured, rule.turned(values), [], own)
+    return _MetricSeries(rule, measured, rule.turned(values), [], own)
 
 
-def _bounds(metrics: Sequence[_Metric]) -> Bounds:
+def _bounds(metrics: Sequence[_MetricSeries]) -> EffectBounds:
     rules = [each.yardstick for each in metrics]
     effects, same = ([rule.bound for rule in rules], [rule.units(rule.smallest) for rule in rules])
-    return Bounds(np.array(effects), np.array(same), np.array([each.own for each in metrics]))
+    return EffectBounds(np.array(effects), np.array(same), np.array([each.own for each in metrics]))
 
 
 def _course(
-    each: _Metric, odd: npt.NDArray[np.bool_], newest: Newest, terms: Terms, *, primary: bool
-) -> Course:
-    return Course(
+    each: _MetricSeries,
+    odd: npt.NDArray[np.bool_],
+    newest: NewestRun,
+    context: TrendContext,
+    *,
+    primary: bool,
+) -> MetricTrend:
+    return MetricTrend(
         each.yardstick,
         primary,
         tuple(found.value for found in each.measured),
         sum(found.n for found in each.measured),
-        _stretches(each, odd),
-        tuple(_change(each, number, terms.history) for number in range(1, len(each.cuts) + 1)),
+        _segments(each, odd),
+        tuple(_change(each, number, context.history) for number in range(1, len(each.cuts) + 1)),
         tuple(int(at) for at in np.flatnonzero(odd)),
         newest,
-        _standing(each, terms.accepted),
-        tuple(says for name, says in missed_thresholds(terms.history.newest) if name == each.yardstick.name),
+        _standing(each, context.accepted),
+        tuple(
+            says for name, says in missed_thresholds(context.history.newest) if name == each.yardstick.name
+        ),
     )
 
 
-def _stretches(each: _Metric, odd: npt.NDArray[np.bool_]) -> tuple[Stretch, ...]:
+def _segments(each: _MetricSeries, odd: npt.NDArray[np.bool_]) -> tuple[Segment, ...]:
     made = []
     fitting = np.where(odd, np.nan, each.turned)
     newest = len(fitting) - 1
@@ -115,11 +257,11 @@ def _stretches(each: _Metric, odd: npt.NDArray[np.bool_]) -> tuple[Stretch, ...]
         if len(known):
             value = each.yardstick.value(float(known.mean()))
             band = _band(each, _known(fitting[first : min(last, newest)]))
-            made.append(Stretch(first, last, len(known), value, *band))
+            made.append(Segment(first, last, len(known), value, *band))
     return tuple(made)
 
 
-def _band(each: _Metric, known: Array) -> tuple[float, float] | tuple[None, None]:
+def _band(each: _MetricSeries, known: Array) -> tuple[float, float] | tuple[None, None]:
     """Where 95 of 100 further runs lie, lower end first; a share stays between 0 and 1."""
     if len(known) < LEAST_HISTORY:
         return None, None
@@ -131,14 +273,14 @@ def _band(each: _Metric, known: Array) -> tuple[float, float] | tuple[None, None
     return (max(low, 0.0), min(high, 1.0)) if rule.scale == "points" else (low, high)
 
 
-def _change(each: _Metric, number: int, past: History) -> Change:
+def _change(each: _MetricSeries, number: int, past: RunHistory) -> ChangePoint:
     """The change between a level and the one before; that it is one was settled when it was found."""
     before, after = _level(each, number - 1), _level(each, number)
-    found = apart(before, after, each.yardstick.bound, own=each.own)
+    found = level_difference(before, after, each.yardstick.bound, own=each.own)
     at = each.cuts[number - 1]
     run = past.runs[at]
     label = run.get("label")
-    return Change(
+    return ChangePoint(
         *_told(each.yardstick, found, word_for(each.yardstick, worse=found.estimate > 0), before),
         at,
         str(run.get("id")),
@@ -149,7 +291,7 @@ def _change(each: _Metric, number: int, past: History) -> Change:
     )
 
 
-def _standing(each: _Metric, accepted: int | None) -> Step | None:
+def _standing(each: _MetricSeries, accepted: int | None) -> LevelShift | None:
     """The newest level against the one that was accepted, or the one before."""
     newest = len(each.cuts)
     against = newest - 1 if accepted is None else sum(cut <= accepted for cut in each.cuts)
@@ -157,21 +299,21 @@ def _standing(each: _Metric, accepted: int | None) -> Step | None:
         return None
     rule = each.yardstick
     before = _level(each, against)
-    found = apart(before, _level(each, newest), rule.bound, own=each.own)
+    found = level_difference(before, _level(each, newest), rule.bound, own=each.own)
     beyond = abs(found.estimate) >= rule.bound and found.chance <= LEVEL
     if against == newest - 1 or beyond:
-        return Step(*_told(rule, found, word_for(rule, worse=found.estimate > 0), before))
+        return LevelShift(*_told(rule, found, word_for(rule, worse=found.estimate > 0), before))
     same = rule.units(rule.smallest)
     within = -same <= found.low and found.high <= same
-    return Step(*_told(rule, found, "same" if within else "cannot tell", before))
+    return LevelShift(*_told(rule, found, "same" if within else "cannot tell", before))
 
 
-def _level(each: _Metric, number: int) -> Array:
+def _level(each: _MetricSeries, number: int) -> Array:
     return _known(each.turned[each.ends[number] : each.ends[number + 1]])
 
 
 def _told(
-    rule: Yardstick, found: Apart, word: Word, before: Array
+    rule: Yardstick, found: LevelDifference, word: Word, before: Array
 ) -> tuple[Word, float, tuple[float, float], float]:
     level = float(before.mean())
     low, high = (_changed(rule, level, end) for end in (found.low, found.high))
@@ -184,12 +326,12 @@ def _changed(rule: Yardstick, level: float, turned: float) -> float:
 
 
 def _newest(
-    metrics: Sequence[_Metric],
+    metrics: Sequence[_MetricSeries],
     values: Array,
     odd: npt.NDArray[np.bool_],
-    bounds: Bounds,
+    bounds: EffectBounds,
     last: Standing,
-) -> list[Newest]:
+) -> list[NewestRun]:
     """The newest run against the runs of its level that fit, metric by metric."""
     before = np.where(odd, np.nan, values)[:-1]
     for at, each in enumerate(metrics):
@@ -198,15 +340,15 @@ def _newest(
     made = [_unjudged(each, counted[at], last) for at, each in enumerate(metrics)]
     columns = np.flatnonzero((np.array(counted) >= LEAST_HISTORY) & ~np.isnan(values[-1]))
     if len(columns):
-        found = foresee(before[:, columns], values[-1, columns], bounds.of(columns))
+        found = predict(before[:, columns], values[-1, columns], bounds.of(columns))
         for place, at in enumerate(columns.tolist()):
             level = float(np.nanmean(before[:, at]))
-            made[at] = _foretold(metrics[at], counted[at], level, found, place)
+            made[at] = _predicted(metrics[at], counted[at], level, found, place)
     return made
 
 
-def _foretold(each: _Metric, before: int, level: float, found: Foreseen, place: int) -> Newest:
-    """The newest run of the metric that is at ``place`` of those foreseen."""
+def _predicted(each: _MetricSeries, before: int, level: float, found: Prediction, place: int) -> NewestRun:
+    """The newest run of the metric that is at ``place`` of those predicted."""
     rule, last = each.yardstick, each.measured[-1]
     estimate, low, high = (float(part[place]) for part in (found.estimate, found.low, found.high))
     worse, better = bool(found.worse[place]), bool(found.better[place])
@@ -215,31 +357,31 @@ def _foretold(each: _Metric, before: int, level: float, found: Foreseen, place: 
     p = float((found.p_worse if estimate > 0 else found.p_better)[place])
     ends = _changed(rule, level, low), _changed(rule, level, high)
     change = _changed(rule, level, estimate)
-    return Newest(word, WHY[word], last.value, last.n, before, change, (min(ends), max(ends)), p)
+    return NewestRun(word, WHY[word], last.value, last.n, before, change, (min(ends), max(ends)), p)
 
 
-_WORSE_WHY = "worse than its level foretold, and by more than the smallest effect"
-_BETTER_WHY = "better than its level foretold, and by more than the smallest effect"
+_WORSE_WHY = "worse than its level predicts, and by more than the smallest effect"
+_BETTER_WHY = "better than its level predicts, and by more than the smallest effect"
 
 WHY: dict[Word, str] = {
     "worse": _WORSE_WHY,
     "slower": _WORSE_WHY,
     "better": _BETTER_WHY,
     "faster": _BETTER_WHY,
-    "same": "as its level foretold, within the smallest effect",
+    "same": "as its level predicts, within the smallest effect",
     "cannot tell": "nothing surely changed, but runs of its level differ by more than the smallest effect",
 }
 
 
-def _unjudged(each: _Metric, counted: int, standing: Standing) -> Newest:
+def _unjudged(each: _MetricSeries, counted: int, standing: Standing) -> NewestRun:
     last = each.measured[-1]
     if standing.target_failed:
         word: Word = "worse" if each.yardstick.name in SUCCESS_RATIOS and last.value == 0 else "cannot tell"
-        return Newest(word, f"the newest run {standing.reason}", last.value, last.n, counted)
+        return NewestRun(word, f"the newest run {standing.reason}", last.value, last.n, counted)
     if last.value is None:
-        return Newest("cannot tell", last.reason or "not measured", None, last.n, counted)
+        return NewestRun("cannot tell", last.reason or "not measured", None, last.n, counted)
     why = f"{counted} {'run' if counted == 1 else 'runs'} before it at its level; it takes {LEAST_HISTORY}"
-    return Newest("cannot tell", why, last.value, last.n, counted)
+    return NewestRun("cannot tell", why, last.value, last.n, counted)
 
 
 def _known(turned: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Does the target stream, or does it answer everything at the end?"""
+"""Whether the target streams, or sends all events at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHARE = 0.1
 """A turn whose events all came within this last part of its time was answered in a batch."""
 
 MOST = 0.9
-"""The part of the turns that must look so."""
+"""The part of the turns that must look batched."""
 
 LEAST_TURNS = 10
 LEAST_MOMENTS = 3
@@ -23,7 +23,7 @@ LEAST_MOMENTS = 3
 
 LEAST_EVENTS = 3
 LEAST_SERVICE_NS = 20_000_000
-"""A turn that is over sooner was answered fast, whatever its events did."""
+"""A shorter turn was answered fast, however its events came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Many runs as one: what each became, what did not fit into the time, and the one exit code."""
+"""A suite of runs: how each ended, what did not fit into the budget, and one exit code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What became of it. ``manifest`` is empty where no run was kept; ``why`` says more where there is more.
+    """How it ended. ``manifest`` is empty where no run was kept; ``why`` says more where there is more.
 
     A run that was not made has ``exit_code`` None: it is no pass, and the suite cannot be one either.
     """

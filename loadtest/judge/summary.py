@@ -1,38 +1,41 @@
-"""What a run's totals say: metrics, counts, rates, the load that was offered, and how the generator fared."""
+"""The computed sections of ``run.json``: metrics, counts, rates, the offered load, and the generator."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import ipaddress
+from collections.abc import Callable, Collection
 from fractions import Fraction
 from typing import Any
+from urllib.parse import urlsplit
 
+import numpy as np
+import numpy.typing as npt
+
+from loadtest import catalog
 from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
 from loadtest.judge.distribution import describe
 from loadtest.judge.generator import COALESCED, coalesced_share, watch
 from loadtest.judge.load import achieved
-from loadtest.judge.measurement_window import Turns, last_matched, measured_span
-from loadtest.judge.positions import burst_positions
-from loadtest.judge.ranks import part_of
+from loadtest.judge.measurement_window import Turns, last_matched, measured_span, measured_turns
+from loadtest.judge.ranks import nearest_rank, needed, part_of
 from loadtest.judge.rates import rates
-from loadtest.judge.sections import Manifest, section, tick_ns, whole
+from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, section, sends, tick_ns
 from loadtest.judge.thresholds import rule_names
-from loadtest.judge.unmeasured import unmeasured_metrics
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import METRICS, percentile, split_metric
 
-BOUNDED = ("turn.first_event", "turn.first_event.service", "event.gap")
+Instants = npt.NDArray[np.int64]
+
+Reason = Callable[[Manifest], str]
+
+BOUNDED = tuple(each.name for each in catalog.METRICS if each.bounded)
 """Metrics that coalesced events leave only bounded from above."""
 
 SLOW = "slow:"
 """Stands before the name of each metric of the users whom the plan makes read slowly."""
 
-BOUNDED_BY = {
-    "turn.first_event": "first_events",
-    "turn.first_event.service": "first_events",
-    "turn.completion": "ends",
-    "turn.completion.service": "ends",
-}
+BOUNDED_BY = {each.name: each.bounded_by for each in catalog.METRICS}
 """Which coalesced events leave single percentiles of a metric only bounded from above."""
 
 
@@ -54,7 +57,7 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
             if name in metrics:
                 metrics[name]["upper_bound"] = True
     for name, metric in metrics.items():
-        coalesced = whole(section(known, "generator", "coalesced").get(BOUNDED_BY.get(name, "")))
+        coalesced = count_or_zero(section(known, "generator", "coalesced").get(BOUNDED_BY.get(name, "")))
         metric["bounds"] = bounds(metric, Fraction(coalesced, metric["n"]))
     slow = describe_all(manifest, totals, prefix=SLOW)
     asked = {name: why for name, why in section(manifest, "unmeasured").items() if name not in METRICS}
@@ -81,7 +84,7 @@ def _positions(manifest: Manifest, turns: Turns | None) -> list[dict[str, Any]]:
     for row in rows:
         for name, counter in (("first_event", "first_events"), ("completion", "ends")):
             found = row[name]
-            share = Fraction(min(whole(coalesced.get(counter)), found["n"]), max(found["n"], 1))
+            share = Fraction(min(count_or_zero(coalesced.get(counter)), found["n"]), max(found["n"], 1))
             found["bounds"] = bounds({"max_exact": None, **found}, share)
     return rows
 
@@ -121,3 +124,120 @@ def _extra_percentiles(manifest: Manifest) -> dict[str, tuple[str, ...]]:
         if split and percentile(split[1]) is not None:
             extra[split[0]] = (*extra.get(split[0], ()), split[1])
     return extra
+
+
+def burst_positions(turns: Turns | None, tick_ns: int = 1) -> list[dict[str, Any]]:
+    """One row per place in the burst, from 0, of turns of the measured part; empty without bursts.
+
+    ``turns`` is how many turns stood there. ``first_event`` and ``completion`` are response times in
+    milliseconds, ``{n, p50, p95, max}``, of those turns that came to it; null where n or the clock
+    (``tick_ns``) does not support it. All are of the turn table, which is exact, not bucketed.
+    """
+    rows = measured_turns(turns)
+    if rows is None or not len(rows) or not rows["position"].any():
+        return []
+    ordered = rows[np.argsort(rows["position"], kind="stable")]
+    places, starts = np.unique(ordered["position"], return_index=True)
+    return [
+        {
+            "position": int(place),
+            "turns": len(group),
+            "first_event": _describe(_waited(group, "first_ns"), tick_ns),
+            "completion": _describe(_waited(group[group["outcome"] == 0], "done_ns"), tick_ns),
+        }
+        for place, group in zip(places, np.split(ordered, starts[1:]), strict=True)
+    ]
+
+
+def _waited(rows: Turns, until: str) -> Instants:
+    """Response times, ascending, of the rows that came to ``until``."""
+    came = rows[rows[until] >= 0]
+    waited: Instants = np.sort(np.maximum(came[until] - came["intended_ns"], 0))
+    return waited
+
+
+def _describe(waited: Instants, tick_ns: int) -> dict[str, Any]:
+    n = len(waited)
+    ranks = {name: nearest_rank(part_of(name), n) for name in ("p50", "p95") if n >= needed(part_of(name))}
+    ranks |= {"max": n} if n else {}
+    values = {name: int(waited[rank - 1]) for name, rank in ranks.items()}
+    shown = {name: value / NS_PER_MS for name, value in values.items() if value >= tick_ns}
+    return {"n": n, **{name: shown.get(name) for name in ("p50", "p95", "max")}}
+
+
+def unmeasured_metrics(manifest: Manifest, metrics: Manifest) -> dict[str, str]:
+    """Reason by metric, of every metric that has no sample; the manifest has ``counts``."""
+    return {
+        each.name: _REASONS[each.absent](manifest) for each in catalog.METRICS if each.name not in metrics
+    }
+
+
+def _no_connection(manifest: Manifest) -> str:
+    connections = section(manifest, "counts", "connections")
+    if not count_or_zero(connections.get("attempted")):
+        return "no connection was attempted"
+    return (
+        "no connection got that far"
+        if not count_or_zero(connections.get("ready"))
+        else "no connection timed it"
+    )
+
+
+def _no_resolve(manifest: Manifest) -> str:
+    host = urlsplit(str(section(manifest, "target").get("url") or "")).hostname or ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "no name was looked up while connecting; the run looked it up once before"
+    return "the target is given as an address, there is no name to look up"
+
+
+def _no_tls(manifest: Manifest) -> str:
+    if section(manifest, "target").get("tls"):
+        return _no_connection(manifest)
+    return "the target is ws://, without TLS"
+
+
+def _no_turn(manifest: Manifest) -> str:
+    turns = section(manifest, "counts", "measured", "turns")
+    if not sends(manifest):
+        return "the scenario sends nothing"
+    if not count_or_zero(turns.get("due")):
+        return "no turn fell due in the measured part"
+    if not count_or_zero(turns.get("begun")):
+        return "no turn was begun in the measured part"
+    return "no turn of the measured part came to it"
+
+
+def _no_gap(manifest: Manifest) -> str:
+    if count_or_zero(section(manifest, "counts", "measured", "events").get("matched")):
+        return "no turn received two events in reads of their own"
+    return _no_turn(manifest)
+
+
+def _no_lag(manifest: Manifest) -> str:
+    if count_or_zero(section(manifest, "counts", "measured", "events").get("received")):
+        return "arrivals were not stamped apart from being read"
+    return "no event was received in the measured part"
+
+
+def _no_ping(manifest: Manifest) -> str:
+    pings = section(manifest, "counts", "pings")
+    return "no ping was answered" if count_or_zero(pings.get("sent")) else "the scenario sends no pings"
+
+
+def _no_reconnect(_: Manifest) -> str:
+    return "no connection was opened again"
+
+
+_REASONS: dict[catalog.Absent, Reason] = {
+    "connection": _no_connection,
+    "resolve": _no_resolve,
+    "tls": _no_tls,
+    "turn": _no_turn,
+    "gap": _no_gap,
+    "lag": _no_lag,
+    "ping": _no_ping,
+    "reconnect": _no_reconnect,
+}
+"""Why a metric may have no sample, by what the catalog says of it."""

@@ -1,19 +1,24 @@
-"""The thresholds of a run, read back from the settings that its manifest keeps."""
+"""The thresholds of a run, read back from the settings that its manifest keeps, and whether one is held."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
+from loadtest import catalog
 from loadtest.judge.generator import own_lateness_ms
-from loadtest.judge.sections import Manifest, section, sends_turns, settings, turns_end, whole
+from loadtest.judge.measured import Bound, Measurement
+from loadtest.judge.sections import Manifest, count_or_zero, section, sends_turns, settings, turns_end
 from loadtest.plan.threshold import (
     DELIVERY_RATIOS,
     TURNED_OFF,
     Threshold,
     default_thresholds,
+    held,
     parse_threshold,
 )
+
+Outcome = Literal["held", "missed", "not_measured"]
 
 
 def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
@@ -27,7 +32,7 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
     """
     written = thresholds_of(manifest)
     by_tasks = bool(section(manifest, "load", "planned").get("by_tasks"))
-    idle = by_tasks and not whole(section(manifest, "counts", "measured", "turns").get("due"))
+    idle = by_tasks and not count_or_zero(section(manifest, "counts", "measured", "turns").get("due"))
     defaults = default_thresholds(
         written,
         [name for name, said in settings(manifest, "thresholds").items() if said == TURNED_OFF],
@@ -43,7 +48,7 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
 
 def _rose(threshold: Threshold, events: Manifest) -> bool:
     """Whether a counter of events, of whose ratio the threshold speaks, is above 0."""
-    return whole(events.get(threshold.name.split(".")[1])) > 0
+    return count_or_zero(events.get(threshold.name.split(".")[1])) > 0
 
 
 def thresholds_of(manifest: Manifest) -> tuple[Threshold, ...]:
@@ -72,7 +77,7 @@ def rule_names(manifest: Manifest) -> list[str]:
     return names + [name for name in settings(manifest, "abort") if name != "after"]
 
 
-RESPONSE = ("turn.first_event", "turn.completion")
+RESPONSE = tuple(each.name for each in catalog.METRICS if each.group == "Response time")
 """Metrics of response time; the same with ``.service`` is service time."""
 
 
@@ -84,7 +89,7 @@ def response_metric(threshold: Threshold) -> str | None:
 
 
 LATE_PART = 0.1
-"""The part of a response-time limit that our own lateness may take before it is told."""
+"""The part of a response-time limit that our own lateness may be before there is a warning."""
 
 
 def late_for(threshold: Threshold, manifest: Manifest) -> float | None:
@@ -97,3 +102,31 @@ def late_for(threshold: Threshold, manifest: Manifest) -> float | None:
 def tightest_ms(thresholds: tuple[Threshold, ...]) -> float | None:
     """The lowest limit of response time; None without one."""
     return min((threshold.limit for threshold in thresholds if response_metric(threshold)), default=None)
+
+
+def decide(threshold: Threshold, measured: Measurement) -> Outcome:
+    """Whether a measurement holds a threshold.
+
+    Where only a bound is known, or the value is exact only to a bound, every value within must say the
+    same; else the threshold is not measured.
+    """
+    if measured.bound is not None:
+        return _decide_bound(threshold, measured.bound)
+    if measured.value is None:
+        return "not_measured"
+    return "held" if held(threshold, measured.value) else "missed"
+
+
+def _decide_bound(threshold: Threshold, bound: Bound) -> Outcome:
+    low, high = bound
+    limit, operator = threshold.limit, threshold.operator
+    below = high is not None and high <= limit
+    above = low > limit
+    if operator in {"==", "!="}:
+        differs: Outcome = "missed" if operator == "==" else "held"
+        return differs if below or above else "not_measured"
+    # The lower end is a possible value: at the limit it is not below the limit.
+    beyond = above or (low == limit and operator in {"<", ">="})
+    if operator in {"<", "<="}:
+        return "held" if below else "missed" if beyond else "not_measured"
+    return "held" if beyond else "missed" if below else "not_measured"

@@ -12,15 +12,14 @@ from typing import Any, Literal
 
 from loadtest.errors import Exit, worst_of
 from loadtest.judge.compare import EXPLORED, primary_of, rules_of
-from loadtest.judge.compare_notices import Remark
-from loadtest.judge.course import BETTER, WORSE, Course, Moved, Word
-from loadtest.judge.effect_size import wanted
-from loadtest.judge.history import RECENT, History, Unusable, missed_thresholds
+from loadtest.judge.compare_warnings import PlainWarning
+from loadtest.judge.effect_size import BETTER, WORSE, Moved, Word, wanted
+from loadtest.judge.history import RECENT, RunHistory, Unusable, missed_thresholds
 from loadtest.judge.power import LEAST_HISTORY
 from loadtest.judge.sections import section
-from loadtest.judge.segments import Terms, courses
+from loadtest.judge.segments import MetricTrend, TrendContext, metric_trends
 from loadtest.judge.thresholds import thresholds_of
-from loadtest.judge.trend_notices import notices
+from loadtest.judge.trend_warnings import trend_warnings
 
 SCHEMA = "loadtest.trend/1"
 
@@ -42,7 +41,7 @@ MOST_DOWN = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class TrendVerdict:
     """How a trend ended, with its exit code and one sentence."""
 
     outcome: Outcome
@@ -52,22 +51,22 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A history with the course of every metric in it; ``accepted`` is the run marked as the baseline."""
+    """A history with every metric over it; ``accepted`` is the run marked as the baseline."""
 
-    history: History
-    courses: tuple[Course, ...]
-    ruling: Ruling
-    notices: tuple[Remark, ...]
+    history: RunHistory
+    courses: tuple[MetricTrend, ...]
+    ruling: TrendVerdict
+    notices: tuple[PlainWarning, ...]
     accepted: str | None = None
 
     @property
-    def primary(self) -> list[Course]:
-        """The courses that decide."""
+    def primary(self) -> list[MetricTrend]:
+        """The primary metrics: they decide."""
         return [course for course in self.courses if course.primary]
 
     @property
-    def exploratory(self) -> list[Course]:
-        """The courses that do not."""
+    def exploratory(self) -> list[MetricTrend]:
+        """The exploratory metrics."""
         return [course for course in self.courses if not course.primary]
 
     def as_dict(self) -> dict[str, Any]:
@@ -99,7 +98,7 @@ class Trend:
 
 
 def trend(
-    past: History, metrics: Sequence[str] = (), baseline: str | None = None, *, lenient: bool = False
+    past: RunHistory, metrics: Sequence[str] = (), baseline: str | None = None, *, lenient: bool = False
 ) -> Trend:
     """The trend of a history. ``metrics`` replace those that decide, and then no others are looked at.
 
@@ -109,14 +108,16 @@ def trend(
     """
     rules = rules_of(past.newest)
     deciding, rest = (list(metrics), []) if metrics else primary_of(rules, past.newest)
-    terms = Terms(past, past.standings, rules, wanted(thresholds_of(past.newest)), past.place(baseline))
+    context = TrendContext(
+        past, past.standings, rules, wanted(thresholds_of(past.newest)), past.place(baseline)
+    )
     others = [] if metrics else [name for name in dict.fromkeys((*rest, *EXPLORED)) if name not in deciding]
-    found = (*courses(deciding, terms, primary=True), *courses(others, terms, primary=False))
-    ruling = next(_rulings(past, [course for course in found if course.primary], terms.accepted))
+    found = (*metric_trends(deciding, context, primary=True), *metric_trends(others, context, primary=False))
+    ruling = next(_rulings(past, [course for course in found if course.primary], context.accepted))
     if lenient and ruling.outcome == "cannot tell":
         ruling = replace(ruling, exit_code=Exit.PASS)
-    accepted = baseline if terms.accepted is not None else None
-    return Trend(past, found, ruling, tuple(notices(past, found, ruling.outcome)), accepted)
+    accepted = baseline if context.accepted is not None else None
+    return Trend(past, found, ruling, tuple(trend_warnings(past, found, ruling.outcome)), accepted)
 
 
 def worst(trends: Sequence[Trend]) -> Exit:
@@ -124,32 +125,34 @@ def worst(trends: Sequence[Trend]) -> Exit:
     return worst_of(each.ruling.exit_code for each in trends) if trends else Exit.INVALID
 
 
-def _rulings(past: History, deciding: Sequence[Course], accepted: int | None) -> Iterator[Ruling]:
-    """Those that apply, in the order of ``Outcome``; the last one always does."""
+def _rulings(
+    past: RunHistory, deciding: Sequence[MetricTrend], accepted: int | None
+) -> Iterator[TrendVerdict]:
+    """The verdicts that apply, in the order of ``Outcome``; the last one always does."""
     if down := _down(past, accepted):
-        yield Ruling("target down", Exit.FAIL, down)
+        yield TrendVerdict("target down", Exit.FAIL, down)
     if past.doubted:
-        yield Ruling("cannot tell", Exit.INVALID, f"The newest run does not count: {past.doubted}.")
+        yield TrendVerdict("cannot tell", Exit.INVALID, f"The newest run does not count: {past.doubted}.")
     if worse := _moved(deciding, WORSE):
-        yield Ruling(worse[0], Exit.FAIL, f"{worse[1]}.")
+        yield TrendVerdict(worse[0], Exit.FAIL, f"{worse[1]}.")
     if missed := _missed(past):
-        yield Ruling("threshold missed", Exit.FAIL, missed)
+        yield TrendVerdict("threshold missed", Exit.FAIL, missed)
     if missing := [each.name for each in deciding if each.vanished]:
         said = f"The newest run did not measure what earlier ones did: {', '.join(missing)}."
-        yield Ruling("cannot tell", Exit.INVALID, said)
+        yield TrendVerdict("cannot tell", Exit.INVALID, said)
     if not any(each.judged for each in deciding):
         yield _unjudged(past)
     if past.doubtful * 3 > RECENT:
         said = (
             f"{past.doubtful} of the last {RECENT} runs cannot be believed, too many to judge by the others."
         )
-        yield Ruling("cannot tell", Exit.INVALID, said)
+        yield TrendVerdict("cannot tell", Exit.INVALID, said)
     if better := _moved(deciding, BETTER):
-        yield Ruling(better[0], Exit.PASS, f"{better[1]}; nothing is worse.")
-    yield Ruling("no change found", Exit.PASS, "The newest run fits what decides at its level.")
+        yield TrendVerdict(better[0], Exit.PASS, f"{better[1]}; nothing is worse.")
+    yield TrendVerdict("no change found", Exit.PASS, "The newest run fits what decides at its level.")
 
 
-def _down(past: History, accepted: int | None) -> str | None:
+def _down(past: RunHistory, accepted: int | None) -> str | None:
     """Whether the target was down in the newest run, or in too many of the last ones.
 
     Runs before the one that was accepted as the baseline are forgiven.
@@ -173,7 +176,7 @@ def _down(past: History, accepted: int | None) -> str | None:
     return f"The newest run {recent[-1].reason}{also}."
 
 
-def _missed(past: History) -> str | None:
+def _missed(past: RunHistory) -> str | None:
     """What the newest run misses of its own thresholds."""
     verdict = section(past.newest, "verdict")
     if verdict.get("outcome") != "fail":
@@ -185,8 +188,8 @@ def _missed(past: History) -> str | None:
     return f"The newest run misses {what} {', '.join(missed)}."
 
 
-def _moved(deciding: Sequence[Course], words: tuple[Moved, Moved]) -> tuple[Moved, str] | None:
-    """What moved in one direction, shares and rates before the times that may follow from them."""
+def _moved(deciding: Sequence[MetricTrend], words: tuple[Moved, Moved]) -> tuple[Moved, str] | None:
+    """What changed in one direction, shares and rates before the times that may follow from them."""
     found = {word: named for word in words if (named := _named(deciding, word))}
     if not found:
         return None
@@ -194,17 +197,17 @@ def _moved(deciding: Sequence[Course], words: tuple[Moved, Moved]) -> tuple[Move
     return next(iter(found)), said[0].upper() + said[1:]
 
 
-def _unjudged(past: History) -> Ruling:
-    """The newest run counts and cannot be judged: the history is young, or what there is was not usable."""
+def _unjudged(past: RunHistory) -> TrendVerdict:
+    """The newest run counts and cannot be judged: the history is too short, or most of it was not usable."""
     related = [each for each in past.left_out if each.kind != "simulated"]
     before = len(past.runs) - 1
     if before >= LEAST_HISTORY:
         said = f"Of the {before} runs before the newest fewer than {LEAST_HISTORY} measured what decides."
-        return Ruling("cannot tell", Exit.INVALID, said)
+        return TrendVerdict("cannot tell", Exit.INVALID, said)
     if before + len(related) < LEAST_HISTORY or not related:
         n = len(past.runs)
         said = f"{n} {'run is' if n == 1 else 'runs are'} too few to judge the newest; it takes 8 before it."
-        return Ruling("too little history", Exit.PASS, said)
+        return TrendVerdict("too little history", Exit.PASS, said)
     counted = Counter(each.kind for each in related).most_common()
     why = ", ".join(f"{n} {UNUSABLE[kind][n > 1]}" for kind, n in counted)
     others = before + len(related)
@@ -214,7 +217,7 @@ def _unjudged(past: History) -> Ruling:
         if before
         else f"None of the {others} runs before the newest can be held against it: {why}."
     )
-    return Ruling("cannot tell", Exit.INVALID, said)
+    return TrendVerdict("cannot tell", Exit.INVALID, said)
 
 
 UNUSABLE: Mapping[Unusable, tuple[str, str]] = {
@@ -226,8 +229,8 @@ UNUSABLE: Mapping[Unusable, tuple[str, str]] = {
 """Of one run and of several: why it could not be used."""
 
 
-def _named(deciding: Sequence[Course], word: Word) -> str:
-    """What is called so, each with what says it."""
+def _named(deciding: Sequence[MetricTrend], word: Word) -> str:
+    """The metrics with that verdict, each with what has it."""
     found: Mapping[str, list[str]] = {
         each.name: [
             *(["the newest run"] if each.newest.word == word else []),

@@ -1,7 +1,7 @@
 """The verdict: pass, fail, invalid, unreachable, interrupted or error, by a fixed order of precedence.
 
 The first that applies: a run that failed before it began (2) or by a fault of ours (70), interrupted (130),
-no connection was ever ready (3), a notice that spoils the result (4), a threshold missed or an event that
+no connection was ever ready (3), a warning that spoils the result (4), a threshold missed or an event that
 reached the wrong user (1), a task that raised or failed (1), a threshold not measured (4), nothing measured
 at all (4), else pass (0).
 """
@@ -15,25 +15,24 @@ from typing import Any, NamedTuple
 
 from loadtest.errors import Exit
 from loadtest.judge import matching_doubts
-from loadtest.judge.catalogue import Notice
-from loadtest.judge.causes import CAUSES
 from loadtest.judge.counts import in_doubt, not_opened
-from loadtest.judge.deciding import Outcome, decide
 from loadtest.judge.generator import longest_lateness_ms, saturated
 from loadtest.judge.measured import Measurement, measured_for
 from loadtest.judge.refusal_diagnosis import likely, still_opening
 from loadtest.judge.sections import (
     Manifest,
     breaks_turns,
+    count_or_zero,
     model,
     section,
     sends_turns,
     target_outcomes,
     turns_end,
     turns_never_end,
-    whole,
 )
-from loadtest.judge.thresholds import late_for, response_metric
+from loadtest.judge.thresholds import Outcome, decide, late_for, response_metric
+from loadtest.judge.turn_warnings import CAUSES
+from loadtest.judge.warnings import RunWarning
 from loadtest.plan.threshold import DEFAULT_RATIO, Threshold
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 
@@ -43,7 +42,7 @@ DOUBTFUL = 0.01
 """The part of the events that may have been taken for another turn's before times are not judged."""
 
 
-class Ruling(NamedTuple):
+class RunVerdict(NamedTuple):
     """How a run ended, with its exit code and one sentence."""
 
     outcome: str
@@ -52,10 +51,10 @@ class Ruling(NamedTuple):
 
 
 class Case(NamedTuple):
-    """All that a verdict is made of; ``rows`` are the thresholds as judged."""
+    """What a verdict is made of; ``rows`` are the thresholds as judged."""
 
     manifest: Manifest
-    notices: Sequence[Notice]
+    warnings: Sequence[RunWarning]
     thresholds: Sequence[Threshold]
     rows: list[dict[str, Any]]
 
@@ -66,7 +65,7 @@ class Case(NamedTuple):
 
 def judge(
     manifest: Manifest,
-    notices: Sequence[Notice],
+    warnings: Sequence[RunWarning],
     thresholds: Sequence[Threshold],
     stages: Mapping[int, Manifest] = NO_STAGES,
 ) -> dict[str, Any]:
@@ -76,7 +75,7 @@ def judge(
     is not there is not measured.
     """
     rows = [_row(each, manifest if each.stage is None else stages.get(each.stage)) for each in thresholds]
-    case = Case(manifest, notices, thresholds, rows)
+    case = Case(manifest, warnings, thresholds, rows)
     ruling = next(found for rule in PRECEDENCE if (found := rule(case)))
     return {
         "outcome": ruling.outcome,
@@ -119,7 +118,7 @@ def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]
         return Measurement(measured.value, measured.n, doubt), "not_measured"
     late = late_for(threshold, manifest)
     if late is not None and outcome == "held" and measured.reason is None:
-        # What holds with our own delay in it holds without.
+        # What holds with our own delay included holds without it.
         return replace(measured, reason=f"an upper bound: the generator was {format_ms(late)} late"), outcome
     return measured, outcome
 
@@ -140,7 +139,8 @@ def _own_delay(
     if model(manifest) == "closed" and saturated(manifest):
         return f"the generator was saturated, its own lateness of {format_ms(late)} is too near the limit"
     longest = longest_lateness_ms(manifest) or late
-    surely = measured.value is not None and measured.value - longest > threshold.limit
+    # Turns that were never answered are not late by our delay.
+    surely = measured.unbounded or (measured.value is not None and measured.value - longest > threshold.limit)
     if outcome == "held" or surely:
         return None
     of_service = replace(threshold, name=threshold.name.replace(metric, f"{metric}.service"))
@@ -152,7 +152,7 @@ def _own_delay(
 def _order_in_doubt(threshold: Threshold, manifest: Manifest) -> str | None:
     """Why a threshold on times of turns is not decided: replies may have been taken for another turn's."""
     counts = section(manifest, "counts", "measured")
-    doubtful, received = in_doubt(counts), whole(section(counts, "events").get("received"))
+    doubtful, received = in_doubt(counts), count_or_zero(section(counts, "events").get("received"))
     if not threshold.name.startswith(("turn.", "event.gap")) or doubtful <= received * DOUBTFUL:
         return None
     return "replies that are matched by order came after a timeout, and may answer earlier turns"
@@ -161,36 +161,38 @@ def _order_in_doubt(threshold: Threshold, manifest: Manifest) -> str | None:
 # ------------------------------------------------------------------ precedence
 
 
-def _failed(case: Case) -> Ruling | None:
+def _failed(case: Case) -> RunVerdict | None:
     failure = section(case.manifest, "failure")
-    code = {2: Exit.CONFIG, 70: Exit.INTERNAL}.get(whole(failure.get("exit_code")))
+    code = {2: Exit.CONFIG, 70: Exit.INTERNAL}.get(count_or_zero(failure.get("exit_code")))
     if code is None:
         return None
     fallback = (
         "Nothing was sent." if code is Exit.CONFIG else "loadtest itself failed; nothing may be concluded."
     )
-    return Ruling("error", code, str(failure.get("sentence") or fallback))
+    return RunVerdict("error", code, str(failure.get("sentence") or fallback))
 
 
-def _interrupted(case: Case) -> Ruling | None:
+def _interrupted(case: Case) -> RunVerdict | None:
     if not case.manifest.get("interrupted"):
         return None
     by = case.manifest.get("interrupted_by")
     how = f"Stopped on {by}" if by else "Interrupted"
     reason = f"{how} before its time; what was measured is kept, and no verdict follows from it."
-    return Ruling("interrupted", Exit.INTERRUPTED, reason)
+    return RunVerdict("interrupted", Exit.INTERRUPTED, reason)
 
 
-def _unreachable(case: Case) -> Ruling | None:
+def _unreachable(case: Case) -> RunVerdict | None:
     connections = section(case.manifest, "counts", "connections")
-    if whole(connections.get("ready")) or whole(connections.get("peak")):
+    if count_or_zero(connections.get("ready")) or count_or_zero(connections.get("peak")):
         return None
-    if case.manifest.get("status") in {"running", "cut short"} and not whole(connections.get("attempted")):
-        # Nothing of it was kept yet: that is no word of the target's either.
+    if case.manifest.get("status") in {"running", "cut short"} and not count_or_zero(
+        connections.get("attempted")
+    ):
+        # Nothing was kept yet, so this says nothing of the target.
         return None
     own = not_opened(connections)
-    if own and own == whole(connections.get("attempted")):
-        # Nobody was asked: that is no word of the target's.
+    if own and own == count_or_zero(connections.get("attempted")):
+        # The target was never asked, so this says nothing of it.
         return None
     refused = section(connections, "refused")
     where = ", ".join(f"{format_count(n)} at {layer}" for layer, n in refused.items())
@@ -198,17 +200,17 @@ def _unreachable(case: Case) -> Ruling | None:
     why = f" ({reasons})" if reasons else ""
     told = (f"; refused: {where}{why}" if where else "") + still_opening(case.manifest)
     sentence = f"No connection was ever ready, so nothing was measured{told}. {likely(case.manifest)}"
-    return Ruling("unreachable", Exit.UNREACHABLE, sentence.strip())
+    return RunVerdict("unreachable", Exit.UNREACHABLE, sentence.strip())
 
 
-def _spoilt(case: Case) -> Ruling | None:
-    spoiling = list(dict.fromkeys(notice.message for notice in case.notices if notice.spoils))
-    return Ruling("invalid", Exit.INVALID, " ".join(spoiling)) if spoiling else None
+def _spoilt(case: Case) -> RunVerdict | None:
+    spoiling = list(dict.fromkeys(warning.message for warning in case.warnings if warning.spoils))
+    return RunVerdict("invalid", Exit.INVALID, " ".join(spoiling)) if spoiling else None
 
 
-def _missed(case: Case) -> Ruling | None:
+def _missed(case: Case) -> RunVerdict | None:
     missed = case.named("missed")
-    foreign = whole(section(case.manifest, "counts", "events").get("foreign"))
+    foreign = count_or_zero(section(case.manifest, "counts", "events").get("foreign"))
     judged = any(threshold.name.startswith("events.foreign") for threshold in case.thresholds)
     told = [f"{format_count(foreign)} events of other users arrived."] if foreign and not judged else []
     told += [*_none_complete(case), *_silent_turns(case), *_not_held(case)]
@@ -216,7 +218,7 @@ def _missed(case: Case) -> Ruling | None:
         told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")
         told += _failed_turns(case)
         told += _first_cause(case)
-    return Ruling("fail", Exit.FAIL, " ".join(told)) if told else None
+    return RunVerdict("fail", Exit.FAIL, " ".join(told)) if told else None
 
 
 FAILED_BY = {
@@ -233,21 +235,21 @@ FAILED_BY = {
 def _failed_turns(case: Case) -> list[str]:
     """How many turns the target itself failed, and by what."""
     turns = section(case.manifest, "counts", "measured", "turns")
-    failed, by = whole(turns.get("failed")), section(turns, "failed_by")
+    failed, by = count_or_zero(turns.get("failed")), section(turns, "failed_by")
     if not failed:
         return []
     told = ", ".join(f"{format_count(n)} {FAILED_BY.get(reason, reason)}" for reason, n in by.items())
-    of = f"{format_count(failed)} of {format_count(whole(turns.get('due')))} turns due failed"
+    of = f"{format_count(failed)} of {format_count(count_or_zero(turns.get('due')))} turns due failed"
     return [f"{of}: {told}." if told else f"{of}."]
 
 
 def _none_complete(case: Case) -> list[str]:
     """That every turn failed: no threshold that a scenario leaves out makes a pass of that."""
     turns = section(case.manifest, "counts", "measured", "turns")
-    due = whole(turns.get("due"))
-    against = sum(whole(turns.get(name)) for name in target_outcomes(case.manifest))
+    due = count_or_zero(turns.get("due"))
+    against = sum(count_or_zero(turns.get(name)) for name in target_outcomes(case.manifest))
     against -= matching_doubts.contradicting(turns)
-    if not due or whole(turns.get("complete")) or not turns_end(case.manifest) or against <= 0:
+    if not due or count_or_zero(turns.get("complete")) or not turns_end(case.manifest) or against <= 0:
         return []
     return [f"None of the {format_count(due)} turns due was complete."]
 
@@ -255,8 +257,8 @@ def _none_complete(case: Case) -> list[str]:
 def _silent_turns(case: Case) -> list[str]:
     """That turns which have no end, so that none is ever complete, got no event either."""
     of_due = section(case.manifest, "of_due", "turn.first_event")
-    due = whole(of_due.get("n"))
-    silent = due - whole(of_due.get("answered"))
+    due = count_or_zero(of_due.get("n"))
+    silent = due - count_or_zero(of_due.get("answered"))
     endless = turns_never_end(case.manifest) and not breaks_turns(case.manifest)
     if not endless or silent <= due * (1 - DEFAULT_RATIO):
         return []
@@ -266,7 +268,7 @@ def _silent_turns(case: Case) -> list[str]:
 def _not_held(case: Case) -> list[str]:
     """That connections were closed where to stay open is all that was asked, and nothing is said of it."""
     connections = section(case.manifest, "counts", "connections")
-    closed, ready = sum(section(connections, "closed").values()), whole(connections.get("ready"))
+    closed, ready = sum(section(connections, "closed").values()), count_or_zero(connections.get("ready"))
     said = any(threshold.name.startswith("connections.closed") for threshold in case.thresholds)
     if (
         sends_turns(case.manifest)
@@ -278,48 +280,48 @@ def _not_held(case: Case) -> list[str]:
     return [f"{format_count(closed)} of {format_count(ready)} connections that were ready were closed."]
 
 
-def _tasks_failed(case: Case) -> Ruling | None:
+def _tasks_failed(case: Case) -> RunVerdict | None:
     """A task raised, or called ``fail``: what the user's own code checks was not so."""
     codes = ("tasks_raised", "tasks_failed")
-    told = [notice.message for notice in case.notices if notice.code in codes]
-    return Ruling("fail", Exit.FAIL, " ".join(told)) if told else None
+    told = [warning.message for warning in case.warnings if warning.code in codes]
+    return RunVerdict("fail", Exit.FAIL, " ".join(told)) if told else None
 
 
 def _first_cause(case: Case) -> list[str]:
     """What is most likely the reason why turns were missing, where there is one."""
-    found = {notice.code: notice.message for notice in reversed(case.notices)}
+    found = {warning.code: warning.message for warning in reversed(case.warnings)}
     return [found[code] for code in CAUSES if code in found][:1]
 
 
-def _undecided(case: Case) -> Ruling | None:
+def _undecided(case: Case) -> RunVerdict | None:
     open_ones = case.named("not_measured")
     if not open_ones:
         return None
     told = f"{len(open_ones)} of {len(case.rows)} thresholds not measured: {', '.join(open_ones)}."
-    return Ruling("invalid", Exit.INVALID, " ".join([told, *_first_cause(case)]))
+    return RunVerdict("invalid", Exit.INVALID, " ".join([told, *_first_cause(case)]))
 
 
-def _empty(case: Case) -> Ruling | None:
+def _empty(case: Case) -> RunVerdict | None:
     """A run that asked and got no event did not measure, whatever thresholds on connections say."""
     counts = section(case.manifest, "counts", "measured")
-    asked = whole(section(counts, "turns").get("due"))
-    if not asked or whole(section(counts, "events").get("matched")):
+    asked = count_or_zero(section(counts, "turns").get("due"))
+    if not asked or count_or_zero(section(counts, "events").get("matched")):
         return None
     told = "No event answered a turn in the measured part, so nothing was measured."
-    return Ruling("invalid", Exit.INVALID, " ".join([told, *_first_cause(case)]))
+    return RunVerdict("invalid", Exit.INVALID, " ".join([told, *_first_cause(case)]))
 
 
-def _passed(case: Case) -> Ruling:
+def _passed(case: Case) -> RunVerdict:
     n = len(case.rows)
     if not n:
-        return Ruling("pass", Exit.PASS, "Measured; the scenario sets no thresholds.")
+        return RunVerdict("pass", Exit.PASS, "Measured; the scenario sets no thresholds.")
     told = "Its one threshold was" if n == 1 else f"All {n} thresholds were"
     default = sum(each.default for each in case.thresholds)
     by_default = f" ({format_count(default)} of them by default)" if default else ""
-    return Ruling("pass", Exit.PASS, f"{told} measured and held{by_default}.")
+    return RunVerdict("pass", Exit.PASS, f"{told} measured and held{by_default}.")
 
 
-PRECEDENCE: tuple[Callable[[Case], Ruling | None], ...] = (
+PRECEDENCE: tuple[Callable[[Case], RunVerdict | None], ...] = (
     _failed,
     _interrupted,
     _unreachable,

@@ -1,4 +1,4 @@
-"""Frame logs: what a turn was sent, as text and bounded, to explain what became of it."""
+"""Frame logs: what a turn received, as text and bounded, to explain how it ended."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def frame_log(kind: str, turn: Turn, start_ns: int) -> dict[str, Any]:
 
 
 def _faults(turn: Turn) -> dict[str, Any]:
-    """What the ledger of a turn holds against it: the numbers that never came, and how many came wrong."""
+    """What was wrong with a turn: the numbers that never came, and how many came twice or out of order."""
     missing = turn.missing.first(MISSING_TOLD) if turn.missing else []
     counted = {"lost": turn.lost, "duplicate": turn.duplicate, "out_of_order": turn.out_of_order}
     misnumbered = {"misnumbered": turn.misnumbered} if turn.misnumbered else {}

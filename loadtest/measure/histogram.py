@@ -19,10 +19,10 @@ from loadtest.measure import encoding
 Counts = npt.NDArray[np.int64]
 
 HIGHEST_NS = 3_600_000_000_000
-"""The highest value that is told apart; longer ones count here and in ``clamped``."""
+"""The highest value that is distinguished; longer ones count here and in ``clamped``."""
 
 SUB_BITS = 11
-"""Each power of two is cut into 2**10 steps, so a step is below a thousandth of its value."""
+"""Each power of two is cut into 2**10 steps, so a step is less than a thousandth of its value."""
 
 HALF = 1 << (SUB_BITS - 1)
 BUCKETS = 33 * HALF
@@ -45,7 +45,7 @@ class Sparse(NamedTuple):
 
 def index_of(values: Counts) -> Counts:
     """The bucket of each value; values must lie in 0 to ``HIGHEST_NS``."""
-    # The exponent field of a double tells the bit length: faster than np.frexp, exact below 2**53.
+    # The exponent field of a double gives the bit length: faster than np.frexp, exact below 2**53.
     widened = (values | (2 * HALF - 1)).astype(np.float64).view(np.int64)
     shift = (widened >> 52) - (1022 + SUB_BITS)
     return (shift << (SUB_BITS - 1)) + (values >> shift)

@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from loadtest import catalog
 from loadtest.measure.histogram import Histogram, Sparse
 
 PHASES = ("warmup", "measured", "drain")
 """The parts of a run, in order; a turn belongs to the part its intended instant lies in."""
 
-OUTCOMES = ("complete", "failed", "timed_out", "lost", "refused", "abandoned", "not_attempted")
+OUTCOMES = tuple(each.key for each in catalog.OUTCOMES)
 """How a turn can end; the index is what the turn table holds."""
 
 TURN = np.dtype(

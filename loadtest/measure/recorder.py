@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from loadtest import catalog
 from loadtest.measure.evidence import as_text, frame_log
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, TURN, Interval
@@ -27,7 +28,7 @@ WARMUP, MEASURED, DRAIN = range(3)
 _ROW = struct.Struct("<qiihhIiiiiqqqq")
 assert _ROW.size == TURN.itemsize  # noqa: S101 - two descriptions of one layout
 
-WHOLE_RUN = frozenset(name for name in BUFFERS.values() if name.startswith(("connect.", "reconnect.")))
+WHOLE_RUN = frozenset(metric.name for metric in catalog.METRICS if metric.whole_run)
 """Metrics that speak of the whole run, whenever they were taken."""
 
 INSTANTS = tuple(name for name in TURN.names or () if name.endswith("_ns"))
@@ -168,7 +169,7 @@ class Recorder:
         return any(session.owns(turn_id) for session in self.sessions if session.user != user)
 
     def evidence(self, kind: str, payload: bytes, user: int) -> None:
-        """Keep a payload that should not have come; of one kind no more than may crowd out another."""
+        """Keep a payload that should not have come, up to a maximum of each kind."""
         if sum(kept["kind"] == kind for kept in self._frames) < EVIDENCE_KEPT:
             self._frames.append({"kind": kind, "user": user, "frames": [[None, as_text(payload)]]})
 

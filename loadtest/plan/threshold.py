@@ -9,82 +9,29 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, cast
 
+from loadtest import catalog
+from loadtest.catalog import STATISTICS
 from loadtest.errors import Layer
 from loadtest.units import parse_duration, parse_rate, parse_ratio
 
 Operator = Literal["<", "<=", ">", ">=", "==", "!="]
 Unit = Literal["ms", "per_s", "ratio", "count"]
 
-METRICS = (
-    "connect.resolve",
-    "connect.tcp",
-    "connect.tls",
-    "connect.upgrade",
-    "connect.ready",
-    "connect.total",
-    "turn.first_event",
-    "turn.completion",
-    "turn.first_event.service",
-    "turn.completion.service",
-    "event.gap",
-    "ping.rtt",
-    "send.lateness",
-    "receive.lag",
-    "reconnect.time",
-)
-"""Every distribution a run measures, in the order of the report."""
+METRICS = tuple(each.name for each in catalog.METRICS)
+"""Every distribution a run measures, in the order of ``run.json``."""
 
-STATISTICS = ("n", "min", "p50", "p90", "p95", "p99", "p99_9", "max", "mean")
-"""What a summary always holds of a distribution; a threshold may name any other percentile too."""
-
-RATES = ("connections_per_s", "events_received_per_s", "events_sent_per_s", "turns_per_s")
+RATES = tuple(each.name for each in catalog.RATES)
 
 CONNECTIONS = (
-    "due",
-    "attempted",
-    "established",
-    "ready",
+    *(each.key for each in catalog.CONNECTION_COUNTERS if each.threshold),
     "ready.peak",
-    "left",
-    "cut",
-    "reconnected",
-    "given_up",
-    "away",
-    "refused",
     *(f"refused.{layer}" for layer in Layer),
-    "closed",
 )
 """What ``connections.NAME`` may be; ``closed.1006`` and any other close code may be named as well."""
 
-TURNS = (
-    "due",
-    "begun",
-    "complete",
-    "failed",
-    "timed_out",
-    "lost",
-    "refused",
-    "abandoned",
-    "not_attempted",
-    "resumed",
-)
+TURNS = tuple(each.key for each in catalog.TURN_COUNTERS if each.threshold)
 
-EVENTS = (
-    "sent",
-    "received",
-    "expected",
-    "matched",
-    "lost",
-    "duplicate",
-    "out_of_order",
-    "foreign",
-    "unmatched",
-    "malformed",
-    "late",
-    "resumed",
-    "missing_required",
-    "unpaired",
-)
+EVENTS = tuple(each.key for each in catalog.EVENT_COUNTERS if each.threshold)
 
 COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -248,11 +195,9 @@ def plain_names() -> dict[str, Unit]:
     """Every name that is not METRIC.STATISTIC, with its unit."""
     names: dict[str, Unit] = {f"rates.{rate}": "per_s" for rate in RATES}
     names |= dict.fromkeys((f"connections.{each}" for each in CONNECTIONS), "count")
-    names[READY_RATIO] = "ratio"
-    groups = (("turns", TURNS, {"due"}), ("events", EVENTS, {"sent", "received", "expected"}))
-    for group, members, whole in groups:
+    for group, members in (("turns", TURNS), ("events", EVENTS)):
         names |= dict.fromkeys((f"{group}.{each}" for each in members), "count")
-        names |= dict.fromkeys((f"{group}.{each}.ratio" for each in members if each not in whole), "ratio")
+    names |= {f"{each.name}.ratio": "ratio" for each in catalog.COUNTERS if each.share_of}
     names["generator.cpu.max"] = "ratio"
     return names
 

@@ -18,7 +18,7 @@ from loadtest.drive.endpoint import Endpoint
 from loadtest.errors import Exit, LoadtestError, TargetError
 from loadtest.judge.abort import end_early
 from loadtest.judge.judging import judge_run
-from loadtest.judge.target_notices import CLOSED
+from loadtest.judge.target_warnings import CLOSED
 from loadtest.keep.fingerprint import fingerprint
 from loadtest.keep.manifest import COMPLETE, INTERRUPTED, first_manifest, timestamp
 from loadtest.keep.read import Run, read_run

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.judge.knee import Search, Tried, knee, metric_of, tried
-from loadtest.judge.searching import Bounds, Probe, find, next_load
+from loadtest.judge.searching import Probe, SearchRange, find, next_load
 from loadtest.judge.suite import why_of
 from loadtest.keep.folder import checked_name
 from loadtest.keep.manifest import timestamp, turns_per_s
@@ -45,7 +45,7 @@ class _Plan:
     """The plan of a search: ``at`` gives the options of a probe at a load."""
 
     scenario: Scenario
-    bounds: Bounds
+    bounds: SearchRange
     added: tuple[str, ...]
     at: Callable[[float], RunOptions]
     label: str
@@ -139,7 +139,7 @@ def _unfit(scenario: Scenario, over: str) -> list[str]:
     return found
 
 
-def _bounds(options: SearchOptions, scenario: Scenario) -> Bounds:
+def _bounds(options: SearchOptions, scenario: Scenario) -> SearchRange:
     """Where the search begins and ends.
 
     Raises:
@@ -157,7 +157,7 @@ def _bounds(options: SearchOptions, scenario: Scenario) -> Bounds:
     if over_connections and (start != round(start) or max_load != round(max_load)):
         raise ConfigError([Problem("--from, --to", "connections are whole numbers")])
     min_load = 1.0 if over_connections else start / 1000
-    return Bounds(
+    return SearchRange(
         start, min_load, max_load, options.step, options.precision, options.repeat, over_connections
     )
 

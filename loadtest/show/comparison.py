@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from loadtest.judge.compare import Comparison
-from loadtest.judge.compared import Level, Row
 from loadtest.judge.effect_size import Yardstick
 from loadtest.judge.history import missed_thresholds
+from loadtest.judge.multiplicity import MetricComparison, SampleSummary
 from loadtest.judge.samples import Side
 from loadtest.show.report import Tone
 from loadtest.show.sanitize import printable
@@ -144,7 +144,7 @@ def side_text(side: Side) -> str:
     return f"{printable(side.name, 60)} ({_runs(len(side.runs))})"
 
 
-def line(row: Row, missed: Collection[tuple[str, str]] = ()) -> Line:
+def line(row: MetricComparison, missed: Collection[tuple[str, str]] = ()) -> Line:
     """One metric in words; ``missed`` are thresholds that the candidate misses."""
     rule = row.yardstick
     promised = [says for name, says in missed if name == row.name]
@@ -166,12 +166,12 @@ def line(row: Row, missed: Collection[tuple[str, str]] = ()) -> Line:
     )
 
 
-def level_text(rule: Yardstick, level: Level) -> str:
+def level_text(rule: Yardstick, level: SampleSummary) -> str:
     """The mean of a side in its unit, or that it was not measured."""
     return "not measured" if level.value is None else FORMATS[rule.unit](level.value)
 
 
-def counted(level: Level) -> str:
+def counted(level: SampleSummary) -> str:
     """How many runs measured it, and the samples behind it: "5 runs, n=6,000"."""
     return f"{_runs(level.n)}, n={format_count(level.samples)}"
 

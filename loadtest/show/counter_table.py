@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from loadtest.judge.counts import cut_short
+from loadtest import catalog
+from loadtest.catalog import in_report_order
+from loadtest.judge.counts import SEQUENCED, cut_short
 from loadtest.judge.sections import Manifest, section
 from loadtest.show.manifest import whole
 from loadtest.show.metric_table import NOT_MEASURED
@@ -15,87 +17,33 @@ from loadtest.units import format_bytes, format_count, format_ratio
 NONE = "0"
 """The value of a counter that never rose."""
 
-OUTCOMES = {
-    "complete": "complete",
-    "failed": "failed",
-    "timed_out": "timed out",
-    "lost": "lost with their connection",
-    "refused": "refused",
-    "abandoned": "abandoned by us",
-    "not_attempted": "not attempted",
-}
+OUTCOMES = {each.key: each.label for each in catalog.OUTCOMES}
 """How a turn can end, in words."""
 
-GIVEN_UP = {
-    "silent": "given up by us: a ping was not answered",
-    "broken": "given up by us: it broke the WebSocket protocol",
-}
+LABELS = {each.name: each.label for each in catalog.COUNTERS}
+
+GIVEN_UP = {why: LABELS[name] for why, name in catalog.kept_under("ended_by_us").items()}
 """Why we ended a connection, in words."""
 
 NO_CLOSE_FRAME = "1006"
 """RFC 6455 section 7.4.1: the code of a connection that ended without a close frame."""
 
-TURN_TONES: dict[str, Tone] = {"complete": "good", "abandoned": "plain"}
+TURN_TONES = {each.key: each.tone for each in catalog.OUTCOMES}
 
-
-EVENTS = {
-    "sent": "messages sent",
-    "expected": "known to be sent",
-    "received": "received",
-    "matched": "matched to a turn",
-    "lost": "lost",
-    "duplicate": "duplicate",
-    "out_of_order": "out of order",
-    "foreign": "of another user (foreign)",
-    "unmatched": "unmatched",
-    "malformed": "malformed",
-    "late": "late (their turn had ended)",
-    "ignored": "ignored as the protocol says",
-    "resumed": "resumed (on the next connection)",
-    "missing_required": "required but missing",
-    "unpaired": "without their pair",
-    "coalesced": "coalesced in one read",
-    "heartbeat": "heartbeat",
-    "before_ready": "before ready and awaited by no step",
-    "order_unsure": "matched by order alone, with several turns in flight",
-    "delivered": "of other users, for all of their audience",
-    "answered": "requests of the target, answered",
-}
+EVENTS = {each.key: each.label for each in in_report_order(catalog.EVENT_COUNTERS) if each.label}
 """Event counters in words."""
 
-CAME_BACK = {
-    "cut": "cut by us, as planned",
-    "reconnected": "ready again after a loss",
-    "given_up": "given up after the last try",
-    "away": "lost and not back at the end",
-}
+EVENT_TONES = {each.key: each.tone for each in catalog.EVENT_COUNTERS}
+
+CAME_BACK = {key: LABELS[f"connections.{key}"] for key in ("cut", "reconnected", "given_up", "away")}
 """Connections that were lost, and what became of their users, in words."""
 
-CHAOS = {
-    "malformed.sent": "broken messages sent",
-    "leavers.left": "left in mid-turn",
-    "leavers.too_late": "turns over before their user could leave",
-    "slow.turns.begun": "turns begun by slow readers",
-    "slow.turns.complete": "of these complete",
-    "slow.turns.timed_out": "of these timed out",
-    "slow.events.late": "events that slow readers took too late",
-}
+CHAOS = {each.key: each.label for each in catalog.CHAOS_COUNTERS if each.label}
 """What went wrong on purpose, in words."""
 
-GOOD_EVENTS = frozenset(
-    {
-        "sent",
-        "expected",
-        "received",
-        "matched",
-        "ignored",
-        "heartbeat",
-        "before_ready",
-        "delivered",
-        "answered",
-    }
-)
-DOUBTFUL_EVENTS = frozenset({"coalesced", "late", "resumed", "order_unsure"})
+TONES = {each.name: each.tone for each in catalog.COUNTERS}
+
+GOOD_EVENTS = frozenset(key for key, tone in EVENT_TONES.items() if tone == "good")
 
 
 def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
@@ -142,7 +90,7 @@ def _connections(counts: Manifest) -> Iterator[CountRow]:
         _count("attempted", attempted),
         _count("established", counts.get("established"), of=attempted),
         _count("ready", counts.get("ready"), of=attempted),
-        _count("ready at once at most", counts.get("peak")),
+        _count("peak concurrent", counts.get("peak")),
     )
     for limit, n in section(counts, "not_opened").items():
         label = f"not opened by this machine ({printable(limit)})"
@@ -155,8 +103,7 @@ def _connections(counts: Manifest) -> Iterator[CountRow]:
         label = f"closed by the target, code {printable(code)}"
         yield from _present(_count(label, n, of=counts.get("ready"), tone="bad", what="those ready"))
     for key, label in CAME_BACK.items():
-        tone: Tone = "plain" if key in {"cut", "reconnected"} else "bad"
-        yield from _present(_count(label, counts.get(key), tone=tone))
+        yield from _present(_count(label, counts.get(key), tone=TONES[f"connections.{key}"]))
 
 
 def closed_by_target(counts: Manifest) -> dict[str, int]:
@@ -177,8 +124,8 @@ def _turns(counts: Manifest) -> Iterator[CountRow]:
     due = counts.get("due")
     yield from _present(_count("due", due), _count("begun", counts.get("begun"), of=due))
     for key, label in OUTCOMES.items():
-        yield from _present(_count(label, counts.get(key), of=due, tone=TURN_TONES.get(key, "bad")))
-    yield from _present(_count("of those lost, ended on the next connection", counts.get("resumed")))
+        yield from _present(_count(label, counts.get(key), of=due, tone=TURN_TONES[key]))
+    yield from _present(_count(LABELS["turns.resumed"], counts.get("resumed")))
 
 
 def _events(counts: Manifest, cut: int) -> Iterator[CountRow]:
@@ -189,9 +136,9 @@ def _events(counts: Manifest, cut: int) -> Iterator[CountRow]:
             yield CountRow(name, NOT_MEASURED, "", printable(unmeasured[key]), "doubt")
             continue
         label = f"{name}, at least: {format_count(cut)} turns broke off" if key == "lost" and cut else name
-        base = "expected" if key in {"lost", "duplicate", "out_of_order"} else "received"
+        base = "expected" if key in SEQUENCED else "received"
         of = counts.get(base) if key not in GOOD_EVENTS else None
-        tone: Tone = "plain" if key in GOOD_EVENTS else "doubt" if key in DOUBTFUL_EVENTS else "bad"
+        tone: Tone = "plain" if key in GOOD_EVENTS else EVENT_TONES[key]
         yield from _present(_count(label, counts.get(key), of=of, tone=tone))
 
 

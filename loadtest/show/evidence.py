@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
-from loadtest.judge.causes import seconds
 from loadtest.judge.sections import Manifest
+from loadtest.judge.turn_warnings import seconds
 from loadtest.show.manifest import whole
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration

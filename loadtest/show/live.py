@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
+from loadtest.catalog import FAILURES
 from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
@@ -25,9 +26,6 @@ BAR = 60
 
 EVERY_S = 5
 """Seconds between two lines where the output is not a terminal."""
-
-ERRORS = ("failed", "timed_out", "lost", "refused")
-"""Outcomes of turns that count as errors in the progress line."""
 
 
 class Progress:
@@ -47,7 +45,7 @@ class Progress:
         if "turn.first_event" in interval.histograms:
             self._first_event.add(interval.histograms["turn.first_event"])
         counters = interval.counters.values()
-        names = [f"turns.{outcome}" for outcome in ERRORS]
+        names = [f"turns.{outcome}" for outcome in FAILURES]
         self._errors += sum(each.get(name, 0) for each in counters for name in names)
         self._errors += sum(n for each in counters for name, n in each.items() if _is_refusal(name))
         self._closed += sum(n for each in counters for name, n in each.items() if _is_close(name))

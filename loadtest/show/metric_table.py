@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+from loadtest import catalog
+from loadtest.catalog import PERCENTILES, in_report_order
 from loadtest.judge.censored_turns import unbounded
 from loadtest.judge.counts import in_doubt
-from loadtest.judge.ranks import PERCENTILES, needed, part_of
+from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.sections import Manifest, number, section
 from loadtest.plan.threshold import METRICS
 from loadtest.show.manifest import rows, whole
@@ -20,61 +22,28 @@ NOT_MEASURED = "not measured"
 NEVER = "never"
 """Stands for a time of a turn that was never answered."""
 
-GROUPS: tuple[tuple[str, str, dict[str, str]], ...] = (
+GROUPS = tuple(
     (
-        "Response time",
-        "from the instant the turn was due (what a user waits)",
-        {"turn.first_event": "first event", "turn.completion": "completion"},
-    ),
-    (
-        "Service time",
-        "from the instant the message was sent (server and network)",
-        {"turn.first_event.service": "first event", "turn.completion.service": "completion"},
-    ),
-    ("Stream", "between two events of a turn", {"event.gap": "event gap"}),
-    (
-        "Connection",
-        "by phase, and from first attempt to ready",
-        {
-            "connect.resolve": "name lookup",
-            "connect.tcp": "TCP",
-            "connect.tls": "TLS",
-            "connect.upgrade": "upgrade",
-            "connect.ready": "ready steps",
-            "connect.total": "in total",
-            "reconnect.time": "reconnect",
-            "ping.rtt": "ping",
-        },
-    ),
-    (
-        "Generator",
-        "its own delays; send lateness includes waiting for a connection",
-        {"send.lateness": "send lateness", "receive.lag": "receive lag"},
-    ),
+        group.title,
+        group.meaning,
+        {each.name: each.label for each in in_report_order(catalog.METRICS) if each.group == group.title},
+    )
+    for group in catalog.METRIC_GROUPS
 )
 """Metrics by the instant they are measured from: title, meaning, label of each."""
 
 LABELS = {name: label for _, _, names in GROUPS for name, label in names.items()}
 
-RATES = {
-    "connections_per_s": "connections ready",
-    "events_received_per_s": "events received",
-    "events_sent_per_s": "messages sent",
-    "turns_per_s": "turns complete",
-}
+RATES = {each.name: each.label for each in catalog.RATES}
 
 BOUNDS = {
-    "plan": "repeats the plan",
+    "plan": "limited by the configured rate",
     "target": "set by the target",
     "generator": "set by the generator",
 }
-"""What set a rate; by the plan: it repeats what was asked and does not say what the target could do."""
+"""What set a rate; limited by the configured rate: it does not say what the target could do."""
 
-PLANNED = {
-    "connections_per_s": "connect_rate",
-    "events_sent_per_s": "turns_per_s",
-    "turns_per_s": "turns_per_s",
-}
+PLANNED = {each.name: each.planned for each in catalog.RATES if each.planned}
 """Under which name the plan has what a rate repeats."""
 
 PLACED = ("p50", "p95", "max")

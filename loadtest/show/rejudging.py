@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.judge.catalogue import Notice
 from loadtest.judge.judging import judge_run
 from loadtest.judge.measurement_window import stage_parts
 from loadtest.judge.sections import section
 from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.verdict import judge
+from loadtest.judge.warnings import RunWarning
 from loadtest.show.manifest import StoredRun, rows
 from loadtest.show.views import JudgedRun
 
@@ -59,6 +59,6 @@ def _by_summary(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "notices": [each.as_dict() for each in found], "verdict": verdict}
 
 
-def _notice(row: Mapping[str, Any]) -> Notice:
+def _notice(row: Mapping[str, Any]) -> RunWarning:
     code, message, remedy = (str(row.get(name) or "") for name in ("code", "message", "remedy"))
-    return Notice(code, message, remedy, section(row, "numbers"), bool(row.get("spoils")))
+    return RunWarning(code, message, remedy, section(row, "numbers"), bool(row.get("spoils")))

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-STATISTICS = ("min", "p50", "p90", "p95", "p99", "p99_9", "max")
+from loadtest import catalog
+
+STATISTICS = tuple(each for each in catalog.STATISTICS if each not in {"n", "mean"})
 """The columns of the table of metrics, by their keys in ``run.json``."""
 
 HEADINGS = {statistic: statistic.replace("_", ".") for statistic in STATISTICS}
 
-Tone = Literal["good", "bad", "doubt", "plain"]
+Tone = catalog.Tone
 """How a line is coloured, always beside a word or a mark that says the same."""
 
 

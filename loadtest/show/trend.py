@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.judge.course import BETTER, WORSE, Change, Course
+from loadtest.judge.effect_size import BETTER, WORSE
 from loadtest.judge.run_standing import SUCCESS_RATIOS
-from loadtest.judge.trend import Ruling, Trend
+from loadtest.judge.segments import ChangePoint, MetricTrend
+from loadtest.judge.trend import Trend, TrendVerdict
 from loadtest.show.comparison import FORMATS, NOTHING, TONES, change_text, interval_text, p_text
 from loadtest.show.report import Tone
 from loadtest.show.sanitize import printable
@@ -136,7 +137,7 @@ MISSED = "threshold missed"
 DOWN = "target down"
 
 
-def word_of(course: Course, ruling: Ruling) -> str:
+def word_of(course: MetricTrend, ruling: TrendVerdict) -> str:
     """What the newest run and its level say together: worse, then a threshold missed, then the rest.
 
     Of a share of success it is that the target was down, where the trend says so.
@@ -149,12 +150,12 @@ def word_of(course: Course, ruling: Ruling) -> str:
     return next(iter(found), course.newest.word)
 
 
-def _line(each: Course, ruling: Ruling) -> Line:
+def _line(each: MetricTrend, ruling: TrendVerdict) -> Line:
     rule, newest = each.yardstick, each.newest
     word = word_of(each, ruling)
     down = word == DOWN
     show = FORMATS[rule.unit]
-    level = each.stretches[-1] if each.stretches else None
+    level = each.segments[-1] if each.segments else None
     low, high = (level.low, level.high) if level else (None, None)
     return Line(
         name=rule.name,
@@ -173,7 +174,7 @@ def _line(each: Course, ruling: Ruling) -> Line:
     )
 
 
-def _why(each: Course) -> str:
+def _why(each: MetricTrend) -> str:
     """Which threshold is missed, why the newest level is called so, then why the newest run is."""
     missed = f"the newest run misses {', '.join(each.missed)}; " if each.missed else ""
     standing = each.standing
@@ -190,14 +191,14 @@ def _runs(n: int) -> str:
     return f"{format_count(n)} {'run' if n == 1 else 'runs'}"
 
 
-def _turnings(courses: list[Course]) -> tuple[Turning, ...]:
+def _turnings(courses: list[MetricTrend]) -> tuple[Turning, ...]:
     """Every change of these courses, newest first."""
     found = [(change, each) for each in courses for change in each.changes]
     found.sort(key=lambda pair: -pair[0].at)
     return tuple(turning(each, change) for change, each in found)
 
 
-def turning(each: Course, change: Change) -> Turning:
+def turning(each: MetricTrend, change: ChangePoint) -> Turning:
     """One change of level in words."""
     rule = each.yardstick
     known = [change.label, f"commit {change.commit}" if change.commit else None]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from loadtest import catalog
 from loadtest.judge.sections import Manifest, number, section
 from loadtest.show.manifest import whole
 from loadtest.show.metric_table import rate_of
 
-STATISTICS = ("min", "p50", "p90", "p95", "p99", "p99_9", "max", "mean")
+STATISTICS = tuple(each for each in catalog.STATISTICS if each != "n")
 
 
 def amount(value: float) -> str:

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.errors import ConfigError
-from loadtest.judge.judging import judge_part, judge_run, recut
-from loadtest.judge.measurement_window import stage_parts
-from loadtest.judge.resampling import apart_users
+from loadtest.judge.judging import judge_part, judge_run
+from loadtest.judge.measurement_window import slow_reader_users, stage_parts, totals_between
 from loadtest.keep.atomic import replacing
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
@@ -55,7 +54,7 @@ class JudgedRun:
         turns = self.run.turns() if by_intended else None
         from_s, to_s = max(self.part[0], first or 0), min(self.part[1], 2**62 if last is None else last)
         seconds = _summed_seconds(self.run, from_s, to_s)
-        return recut(seconds, from_s, to_s, turns, apart_users(self.manifest))
+        return totals_between(seconds, from_s, to_s, turns, slow_reader_users(self.manifest))
 
     def intervals(
         self, first: int | None = None, last: int | None = None, tags: Collection[str] | None = None

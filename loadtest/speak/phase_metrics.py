@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 
+from loadtest import catalog
+
 
 class PhaseMetrics:
     """Counters and buffers of one phase of the run (warm-up, measured or drain) in one process.
@@ -90,21 +92,5 @@ COUNTERS = tuple(
     name for name, kind in PhaseMetrics.__annotations__.items() if kind == "int" and name != "phase"
 )
 
-BUFFERS = {
-    "first_event": "turn.first_event",
-    "completion": "turn.completion",
-    "first_event_service": "turn.first_event.service",
-    "completion_service": "turn.completion.service",
-    "gap": "event.gap",
-    "ping_rtt": "ping.rtt",
-    "lateness": "send.lateness",
-    "receive_lag": "receive.lag",
-    "resolve": "connect.resolve",
-    "tcp": "connect.tcp",
-    "tls": "connect.tls",
-    "upgrade": "connect.upgrade",
-    "ready": "connect.ready",
-    "total": "connect.total",
-    "reconnect": "reconnect.time",
-}
+BUFFERS = {metric.buffer: metric.name for metric in catalog.METRICS}
 """The metric that each buffer feeds."""

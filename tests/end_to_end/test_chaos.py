@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.judge.resampling import apart_users
+from loadtest.judge.measurement_window import slow_reader_users
 from loadtest.keep.slowest import read_slowest
 from loadtest.plan.shipped import shipped_text
 from tests.end_to_end.conftest import Awaited, Begin
@@ -171,7 +171,7 @@ def test_who_is_dead_is_told_apart_from_who_was_closed(missed: dict[str, Awaited
 
 def test_slow_readers_are_counted_and_their_times_left_out(runs: dict[str, Awaited]) -> None:
     ended = runs["slow-reader"].end()
-    slow = apart_users(ended.manifest)
+    slow = slow_reader_users(ended.manifest)
     assert len(slow) == 10
     turns = ended.turns[ended.turns["phase"] == 1]
     others = ~np.isin(turns["user"], list(slow))

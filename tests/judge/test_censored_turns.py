@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from loadtest.judge.censored_turns import times_of_due, without_answer
-from loadtest.judge.deciding import decide
 from loadtest.judge.measured import measured_for
 from loadtest.judge.summary import summarise
+from loadtest.judge.thresholds import decide
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import parse_threshold
 from tests.judge.made import good_totals, histogram, manifest

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.errors import Exit
 from loadtest.judge.compare import Comparison, compare
-from loadtest.judge.compared import Row
+from loadtest.judge.multiplicity import MetricComparison
 from loadtest.judge.samples import Side, side
 from loadtest.plan.scenario import Compare
 from tests.judge.made import deep
@@ -29,7 +29,7 @@ def shares(label: str, complete: Sequence[float]) -> Side:
     )
 
 
-def row(found: Comparison, name: str) -> Row:
+def row(found: Comparison, name: str) -> MetricComparison:
     return next(each for each in found.rows if each.name == name)
 
 

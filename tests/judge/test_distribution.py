@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.catalog import PERCENTILES
 from loadtest.judge.distribution import describe, too_few
-from loadtest.judge.ranks import PERCENTILES, needed, part_of
+from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
 from tests.judge.made import MS, histogram
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.causes import _ends
 from loadtest.judge.matching_doubts import CONTRADICTED, UNMATCHED, UNSURE, doubt
 from loadtest.judge.measured import Measurement
 from loadtest.judge.summary import summarise
+from loadtest.judge.turn_warnings import _ends
 from loadtest.judge.verdict import judge
 from loadtest.plan.threshold import parse_threshold
 from tests.judge.made import good_totals, manifest

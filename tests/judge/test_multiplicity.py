@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.compared import Row
-from loadtest.judge.multiplicity import Terms, compare_family
+from loadtest.judge.multiplicity import ComparisonOptions, MetricComparison, compare_family
 from loadtest.judge.samples import Side, side
 from loadtest.plan.scenario import Compare
 from tests.judge.repeats import repeats, run, spread
@@ -13,11 +12,13 @@ from tests.judge.repeats import repeats, run, spread
 P95 = "turn.first_event.p95"
 
 
-def terms(**rules: Any) -> Terms:
-    return Terms(Compare(**rules), {}, {})
+def terms(**rules: Any) -> ComparisonOptions:
+    return ComparisonOptions(Compare(**rules), {}, {})
 
 
-def only(before: Side, after: Side, name: str = P95, given: Terms | None = None) -> Row:
+def only(
+    before: Side, after: Side, name: str = P95, given: ComparisonOptions | None = None
+) -> MetricComparison:
     (row,) = compare_family((before, after), [name], given or terms(), primary=True)
     return row
 
@@ -77,7 +78,7 @@ def test_single_runs_say_nothing_about_how_runs_differ() -> None:
 
 
 def test_single_runs_are_told_by_what_was_learned_earlier() -> None:
-    learned = Terms(Compare(), {}, {P95: 0.03})
+    learned = ComparisonOptions(Compare(), {}, {P95: 0.03})
     row = only(*sides(1.5, runs=(1, 1)), given=learned)
     assert row.word == "cannot tell"
     assert row.visible is not None

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.hypothesis_tests import method_for, weigh, words
-from loadtest.judge.paired import MOST_PAIRS, paired_difference, paired_evidence, signs
+from loadtest.judge.hypothesis_tests import estimate_effects, method_for, words
+from loadtest.judge.paired import MOST_PAIRS, paired_difference, paired_p_values, signs
 from loadtest.judge.permutation import Array
 from loadtest.judge.power import LEAST_PAIRS, LEVEL, repeats, visible
 
@@ -33,7 +33,7 @@ def test_the_signs_are_all_there_are_and_first_as_it_was() -> None:
 @pytest.mark.parametrize(("pairs", "reached"), [(5, 1 / 32), (6, 1 / 64), (8, 1 / 256)])
 def test_p_is_the_share_of_signs_that_reach_as_far(pairs: int, reached: float) -> None:
     after = column([1 + at / 10 for at in range(pairs)])
-    found = paired_evidence(np.zeros_like(after), after, NOTHING)
+    found = paired_p_values(np.zeros_like(after), after, NOTHING)
     assert found.worse[0] == pytest.approx(reached)
     assert found.better[0] == 1.0
     assert (2 * reached <= LEVEL) == (method_for(pairs, pairs, paired=True) is not None)
@@ -41,9 +41,9 @@ def test_p_is_the_share_of_signs_that_reach_as_far(pairs: int, reached: float) -
 
 def test_signs_that_reach_nearly_as_far_do_not_reach_it() -> None:
     after = column([1.0, 1.1, 1.2, 1.3, 1.4, 0.001])
-    assert paired_evidence(np.zeros_like(after), after, NOTHING).worse[0] == pytest.approx(1 / 64)
+    assert paired_p_values(np.zeros_like(after), after, NOTHING).worse[0] == pytest.approx(1 / 64)
     after[-1] = 0.0
-    assert paired_evidence(np.zeros_like(after), after, NOTHING).worse[0] == pytest.approx(2 / 64)
+    assert paired_p_values(np.zeros_like(after), after, NOTHING).worse[0] == pytest.approx(2 / 64)
 
 
 def test_fewer_pairs_than_can_tell_have_no_method() -> None:
@@ -66,7 +66,7 @@ def test_what_acts_on_both_blocks_of_a_pair_changes_nothing(differences: list[fl
 def test_exchanging_the_sides_exchanges_worse_and_better(differences: list[float]) -> None:
     away = column(differences)
     calm = np.zeros_like(away)
-    one, other = paired_evidence(calm, away, FIVE), paired_evidence(away, calm, FIVE)
+    one, other = paired_p_values(calm, away, FIVE), paired_p_values(away, calm, FIVE)
     assert one.worse == pytest.approx(other.better)
     assert one.better == pytest.approx(other.worse)
 
@@ -78,7 +78,7 @@ def test_a_pair_of_which_one_block_did_not_measure_does_not_count() -> None:
     found = paired_difference(before, after)
     assert found.estimate == pytest.approx([np.mean([0.2 + at / 100 for at in range(8) if at != 3]), 0.1])
     assert list(found.freedom) == [6, 7]
-    told = words(weigh("pairs", before, after, np.repeat(FIVE, 2)), np.repeat(FIVE, 2))
+    told = words(estimate_effects("pairs", before, after, np.repeat(FIVE, 2)), np.repeat(FIVE, 2))
     assert list(told.slower) == [True, True]
 
 
@@ -88,7 +88,7 @@ def test_a_metric_that_was_measured_once_or_never_tells_nothing() -> None:
     found = paired_difference(before, after)
     assert np.isinf(found.error).all()
     assert np.isnan(found.estimate[1])
-    p = paired_evidence(before, after, np.repeat(FIVE, 2))
+    p = paired_p_values(before, after, np.repeat(FIVE, 2))
     assert p.worse[1] == 1.0
 
 
@@ -112,7 +112,7 @@ def share_slower(method: str, true: float, *, in_turns: bool) -> float:
         if not in_turns:
             level = np.sort(np.concatenate([before, after - true]), axis=0)
             before, after = level[:8], level[8:] + true
-        slower += bool(words(weigh(method, before, after, FIVE), FIVE).slower[0])  # type: ignore[arg-type]  # one of them
+        slower += bool(words(estimate_effects(method, before, after, FIVE), FIVE).slower[0])  # type: ignore[arg-type]  # one of them
     return slower / 200
 
 

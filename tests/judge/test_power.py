@@ -40,12 +40,12 @@ def test_too_wide_a_spread_is_told_from_nothing_by_no_number_of_runs() -> None:
 
 def test_so_many_repeats_are_enough() -> None:
     """At the number that is told, twice the smallest effect is found in 95 of 100 comparisons, and more."""
-    from loadtest.judge.hypothesis_tests import weigh, words
+    from loadtest.judge.hypothesis_tests import estimate_effects, words
 
     runs = repeats(0.015, FIVE, TEN, 1)
     assert runs is not None
     rng = np.random.default_rng(3)
     before = rng.normal(0, 0.015, (400, runs, 1))
     after = rng.normal(TEN, 0.015, (400, runs, 1))
-    found = words(weigh("permutation", before, after, np.array([FIVE])), np.array([FIVE]))
+    found = words(estimate_effects("permutation", before, after, np.array([FIVE])), np.array([FIVE]))
     assert found.slower.mean() >= 0.94

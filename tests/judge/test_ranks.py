@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.catalog import PERCENTILES
 from loadtest.judge.ranks import (
-    PERCENTILES,
     binomial_quantile,
     confidence_ranks,
     nearest_rank,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.rates import Counted, rate
+from loadtest.judge.rates import CountOverTime, rate
 from loadtest.judge.summary import summarise
 from loadtest.measure.totals import Totals
 from tests.judge.made import S, good_totals, good_turns, manifest, totals
@@ -121,22 +121,22 @@ def test_a_scenario_that_sends_nothing_says_so() -> None:
 
 
 def test_a_time_below_the_clocks_step_gives_no_rate_but_a_lower_end() -> None:
-    found = rate(Counted(10, 0, ""), STEP, "target")
+    found = rate(CountOverTime(10, 0, ""), STEP, "target")
     assert found["value"] is None
     assert found["over_s"] is None
     assert found["reason"] == "10 within 15.6 ms, which a clock of 15.6 ms steps cannot tell from none"
     assert found["at_least"] == pytest.approx(10 / 0.0156)
-    one = rate(Counted(10, STEP, ""), STEP, "target")
+    one = rate(CountOverTime(10, STEP, ""), STEP, "target")
     assert one["value"] is None
     assert one["at_least"] == pytest.approx(10 / 0.0312)
-    assert "at_most" not in rate(Counted(0, STEP, "", asked=True), STEP, "plan")
+    assert "at_most" not in rate(CountOverTime(0, STEP, "", asked=True), STEP, "plan")
 
 
 def test_a_time_of_few_steps_states_its_precision() -> None:
-    found = rate(Counted(10, 4 * STEP, ""), STEP, "target")
+    found = rate(CountOverTime(10, 4 * STEP, ""), STEP, "target")
     assert found["value"] == pytest.approx(10 / 0.0624)
     assert found["precision"] == 0.25
-    assert "precision" not in rate(Counted(10, S, ""), 1, "target")
+    assert "precision" not in rate(CountOverTime(10, S, ""), 1, "target")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_of_a_part_the_rate_of_connecting_is_not_told() -> None:
     asked=st.booleans(),
 )
 def test_a_rate_is_never_zero_nor_infinite(n: int, over: int | None, tick: int, *, asked: bool) -> None:
-    found = rate(Counted(n, over, "nothing", asked), tick, "plan")
+    found = rate(CountOverTime(n, over, "nothing", asked), tick, "plan")
     assert (found["value"] is None) == (found["reason"] is not None) == (found["bound"] is None)
     for name in ("value", "at_least", "at_most", "precision", "over_s"):
         assert found.get(name) is None or 0 < found[name] < float("inf")

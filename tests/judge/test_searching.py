@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.errors import Exit
-from loadtest.judge.searching import Bounds, Finding, Probe, bracket, find, next_load
+from loadtest.judge.searching import Finding, Probe, SearchRange, bracket, find, next_load
 
-CONNECTIONS = Bounds(start=10, least=1, most=10_000)
-RATE = Bounds(start=10, least=0.01, most=10_000, whole=False)
+CONNECTIONS = SearchRange(start=10, least=1, most=10_000)
+RATE = SearchRange(start=10, least=0.01, most=10_000, whole=False)
 
 
-def search(exit_of: Callable[[float], Exit], bounds: Bounds) -> tuple[Finding, list[Probe]]:
+def search(exit_of: Callable[[float], Exit], bounds: SearchRange) -> tuple[Finding, list[Probe]]:
     probes: list[Probe] = []
     while (load := next_load(probes, bounds)) is not None:
         probes.append(Probe(load, exit_of(load)))
@@ -39,7 +39,7 @@ def test_a_limit_is_found_as_narrowly_as_was_asked(
 ) -> None:
     for whole, least in ((True, 1.0), (False, 0.5)):
         begin = float(round(start)) if whole else start
-        bounds = Bounds(begin, least, 10_000, step, precision, repeat, whole)
+        bounds = SearchRange(begin, least, 10_000, step, precision, repeat, whole)
         finding, probes = search(below(limit), bounds)
         assert (finding.outcome, finding.exit_code) == ("found", Exit.PASS)
         assert finding.load is not None
@@ -89,25 +89,25 @@ def test_a_noise_of_two_percent_moves_the_limit_by_little(limit: float, seed: in
 
 
 def test_the_course_of_a_search() -> None:
-    bounds = Bounds(10, 1, 1_000, repeat=2)
+    bounds = SearchRange(10, 1, 1_000, repeat=2)
     _, probes = search(below(50), bounds)
     assert [probe.load for probe in probes] == [10, 20, 40, 80, 57, 48, 52, 50, 50, 52]
 
 
 def test_downwards_from_a_start_that_is_too_high() -> None:
-    finding, probes = search(below(3), Bounds(40, 1, 1_000, repeat=1))
+    finding, probes = search(below(3), SearchRange(40, 1, 1_000, repeat=1))
     assert [probe.load for probe in probes] == [40, 20, 10, 5, 2, 3, 4]
     assert (finding.load, finding.missed) == (3, 4)
 
 
 def test_all_holds_up_to_the_most_that_may_be_tried() -> None:
-    finding, probes = search(below(math.inf), Bounds(10, 1, 50, repeat=2))
+    finding, probes = search(below(math.inf), SearchRange(10, 1, 50, repeat=2))
     assert [probe.load for probe in probes] == [10, 20, 40, 50, 50]
     assert finding == Finding("above", Exit.PASS, 50, None, (50, None))
 
 
 def test_nothing_holds() -> None:
-    finding, probes = search(below(0), Bounds(4, 1, 50, repeat=2))
+    finding, probes = search(below(0), SearchRange(4, 1, 50, repeat=2))
     assert [probe.load for probe in probes] == [4, 2, 1, 1]
     assert finding == Finding("below", Exit.FAIL, None, 1, (None, 1))
 
@@ -122,7 +122,7 @@ def test_one_disturbance_is_tried_again() -> None:
     codes = iter([Exit.PASS, Exit.INVALID, Exit.PASS, Exit.FAIL])
     probes: list[Probe] = []
     for code in codes:
-        load = next_load(probes, Bounds(10, 1, 1_000))
+        load = next_load(probes, SearchRange(10, 1, 1_000))
         assert load is not None
         probes.append(Probe(load, code))
     assert [probe.load for probe in probes] == [10, 20, 20, 40]
@@ -162,5 +162,5 @@ def test_a_load_that_does_both_is_what_it_does_more_often() -> None:
 
 
 def test_steps_too_small_to_be_told_apart_still_move() -> None:
-    assert next_load([Probe(3, Exit.PASS)], Bounds(3, 1, 50, step=1.1)) == 4
-    assert next_load([Probe(3, Exit.FAIL)], Bounds(3, 1, 50, step=1.1)) == 2
+    assert next_load([Probe(3, Exit.PASS)], SearchRange(3, 1, 50, step=1.1)) == 4
+    assert next_load([Probe(3, Exit.FAIL)], SearchRange(3, 1, 50, step=1.1)) == 2

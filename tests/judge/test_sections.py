@@ -24,7 +24,7 @@ def test_a_number_is_finite(value: object, number: float | None) -> None:
 
 @pytest.mark.parametrize(("value", "count"), [(3, 3), (True, 0), (None, 0), (1.5, 0)])
 def test_a_count_is_an_integer(value: object, count: int) -> None:
-    assert sections.whole(value) == count
+    assert sections.count_or_zero(value) == count
 
 
 def test_the_model_is_open_unless_said_otherwise() -> None:

@@ -184,13 +184,13 @@ def test_a_change_names_the_run_and_what_changed_with_it() -> None:
 def test_bands_hold_what_comes_and_shares_end_at_one() -> None:
     found = of(stepping(40, 0, 1.0))
     p95, complete = found.primary
-    (level,) = p95.stretches
+    (level,) = p95.segments
     assert level.low is not None
     assert level.high is not None
     assert level.low < level.value < level.high
-    assert complete.stretches[0].high == 1.0
+    assert complete.segments[0].high == 1.0
     assert (p95.n, p95.samples) == (40, 40_000)
-    assert of(stepping(5, 0, 1.0)).primary[0].stretches[0].low is None
+    assert of(stepping(5, 0, 1.0)).primary[0].segments[0].low is None
 
 
 def test_odd_runs_are_named_and_the_newest_is_not_held_against_them() -> None:

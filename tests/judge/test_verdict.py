@@ -9,22 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.errors import Exit
-from loadtest.judge.catalogue import Notice
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import response_metric, tightest_ms
 from loadtest.judge.verdict import judge
+from loadtest.judge.warnings import RunWarning
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import Threshold, parse_threshold
 from tests.judge.made import good_totals, manifest, totals
 
-SPOILS = Notice("worker_lost", "A worker was lost.", "", {}, spoils=True)
+SPOILS = RunWarning("worker_lost", "A worker was lost.", "", {}, spoils=True)
 HELD = parse_threshold("turns.complete.ratio", ">= 99%")
 MISSED = parse_threshold("turn.completion.p95", "< 1us")
 OPEN = parse_threshold("turn.completion.p99", "< 1s")
 
 
 def verdict(
-    *thresholds: Threshold, totals_: Totals | None = None, notices: tuple[Notice, ...] = (), **changes: Any
+    *thresholds: Threshold,
+    totals_: Totals | None = None,
+    notices: tuple[RunWarning, ...] = (),
+    **changes: Any,
 ) -> dict[str, Any]:
     made = manifest(**changes)
     summed = {**made, **summarise(made, good_totals() if totals_ is None else totals_)}
@@ -149,7 +152,7 @@ def test_no_connection_ever_ready_is_unreachable() -> None:
 
 @pytest.mark.parametrize("status", ["cut short", "running"])
 def test_of_a_run_without_a_second_nobody_knows_whether_its_target_answered(status: str) -> None:
-    spoils = Notice("cut_short", "Cut short.", "", {}, spoils=True)
+    spoils = RunWarning("cut_short", "Cut short.", "", {}, spoils=True)
     found = verdict(HELD, totals_=totals(), notices=(spoils,), status=status)
     assert ruling(found) == ("invalid", 4)
     tried = totals({"connections.attempted": 3, "connections.refused.tcp": 3})
@@ -158,7 +161,7 @@ def test_of_a_run_without_a_second_nobody_knows_whether_its_target_answered(stat
 
 def test_where_this_machine_could_open_nothing_the_target_is_not_unreachable() -> None:
     counters = {"connections.attempted": 3, "connections.not_opened.EMFILE": 3}
-    spoils = Notice("connections_not_opened", "No files.", "", {}, spoils=True)
+    spoils = RunWarning("connections_not_opened", "No files.", "", {}, spoils=True)
     assert ruling(verdict(HELD, totals_=totals(counters), notices=(spoils,))) == ("invalid", 4)
     some = {**counters, "connections.not_opened.EMFILE": 2, "connections.refused.tcp": 1}
     assert ruling(verdict(HELD, totals_=totals(some), notices=(spoils,))) == ("unreachable", 3)
@@ -170,7 +173,7 @@ def test_a_part_in_which_connections_were_ready_is_not_unreachable() -> None:
 
 
 def test_a_spoilt_run_is_invalid_whatever_was_missed() -> None:
-    found = verdict(MISSED, notices=(SPOILS, SPOILS, Notice("a", "A remark.", "", {})))
+    found = verdict(MISSED, notices=(SPOILS, SPOILS, RunWarning("a", "A remark.", "", {})))
     assert ruling(found) == ("invalid", 4)
     assert found["reason"] == "A worker was lost."
 
@@ -392,19 +395,19 @@ def test_times_are_not_judged_where_answers_may_be_another_turns() -> None:
 
 def test_a_miss_names_its_first_cause() -> None:
     causes = (
-        Notice("turns_timed_out", "2 turns timed out.", "", {}),
-        Notice("unexpected_closes", "2 connections ended.", "", {}),
-        Notice("unexpected_closes", "Another.", "", {}),
+        RunWarning("turns_timed_out", "2 turns timed out.", "", {}),
+        RunWarning("unexpected_closes", "2 connections ended.", "", {}),
+        RunWarning("unexpected_closes", "Another.", "", {}),
     )
-    found = verdict(MISSED, notices=(*causes, Notice("coalesced_reads", "A remark.", "", {})))
+    found = verdict(MISSED, notices=(*causes, RunWarning("coalesced_reads", "A remark.", "", {})))
     assert found["reason"].endswith("not < 1us. 2 connections ended.")
     assert verdict(HELD, notices=causes)["reason"] == "Its one threshold was measured and held."
 
 
 def test_what_was_not_measured_names_its_first_cause_too() -> None:
     causes = (
-        Notice("turns_timed_out", "2 turns timed out.", "", {}),
-        Notice("turn_path_never_matched", "No event carried the id of a turn.", "", {}),
+        RunWarning("turns_timed_out", "2 turns timed out.", "", {}),
+        RunWarning("turn_path_never_matched", "No event carried the id of a turn.", "", {}),
     )
     unknown = parse_threshold("connect.tls.p95", "< 1s")
     found = verdict(unknown, notices=causes)
@@ -416,7 +419,7 @@ def test_what_was_not_measured_names_its_first_cause_too() -> None:
 
 
 def test_a_task_that_raised_fails_a_run_whose_thresholds_held() -> None:
-    raised = Notice("tasks_raised", "3 times a task raised an exception.", "", {})
+    raised = RunWarning("tasks_raised", "3 times a task raised an exception.", "", {})
     found = verdict(HELD, notices=(raised,))
     assert ruling(found) == ("fail", 1)
     assert found["reason"] == "3 times a task raised an exception."

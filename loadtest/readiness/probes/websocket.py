@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from loadtest.catalog import FAILURES
 from loadtest.errors import Exit
 from loadtest.judge.measured import Measurement, lookup, measured_for, of_all_due
 from loadtest.judge.sections import section
@@ -28,7 +29,6 @@ from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
-BAD_TURNS = ("failed", "timed_out", "lost", "refused")
 LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}
 
 
@@ -124,7 +124,7 @@ def _broken(manifest: Mapping[str, Any]) -> Iterator[str]:
     if foreign := (counts.get("events") or {}).get("foreign"):
         yield f"{foreign} events belonged to another user"
     turns = (counts.get("measured") or {}).get("turns") or {}
-    bad = {name: turns[name] for name in BAD_TURNS if turns.get(name)}
+    bad = {name: turns[name] for name in FAILURES if turns.get(name)}
     if bad and not (manifest.get("verdict") or {}).get("thresholds"):
         yield f"of {turns.get('due')} turns " + ", ".join(
             f"{n} {name.replace('_', ' ')}" for name, n in bad.items()

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from loadtest.judge.compared import Level, Row
+from loadtest.judge.multiplicity import MetricComparison, SampleSummary
 from loadtest.judge.power import LEVEL, quantile
 from loadtest.plan.threshold import Unit
 from loadtest.show.comparison import change_text
@@ -46,7 +46,7 @@ def draw(board: Board, width_in: float) -> Figure:
     return sheet.figure
 
 
-def _metric(sheet: layout.Sheet, board: Board, rows: list[Row]) -> None:
+def _metric(sheet: layout.Sheet, board: Board, rows: list[MetricComparison]) -> None:
     rule = rows[0].yardstick
     better = "less is better" if rule.better == "lower" else "more is better"
     panel = layout.panel(sheet, f"{rule.name}, {UNITS[rule.unit]} ({better})", 1.15)
@@ -63,7 +63,7 @@ def _metric(sheet: layout.Sheet, board: Board, rows: list[Row]) -> None:
         _legend(panel, sheet.width_in)
 
 
-def _level(axes: Axes, at: int, level: Level, factor: float, look: looks.Look) -> None:
+def _level(axes: Axes, at: int, level: SampleSummary, factor: float, look: looks.Look) -> None:
     values = np.array([value for value in level.values if value is not None]) * factor
     n = len(values)
     if not n:
@@ -77,7 +77,7 @@ def _level(axes: Axes, at: int, level: Level, factor: float, look: looks.Look) -
         axes.hlines(mean, at + 0.2, at + 0.36, color=look.colour, linewidth=2.4)
 
 
-def _names(axes: Axes, sheet: layout.Sheet, board: Board, rows: list[Row]) -> None:
+def _names(axes: Axes, sheet: layout.Sheet, board: Board, rows: list[MetricComparison]) -> None:
     """Below each side its name, and how it compares."""
     words = ["baseline", *(f"{change_text(row.yardstick, row.change)}, {row.word}" for row in rows)]
     room = (sheet.width_in - 1.1) * 72 / (len(words) + 0.2) - 8
@@ -93,7 +93,7 @@ def _names(axes: Axes, sheet: layout.Sheet, board: Board, rows: list[Row]) -> No
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: shown[round(value)]))
 
 
-def _values(axes: Axes, levels: list[Level], unit: Unit) -> None:
+def _values(axes: Axes, levels: list[SampleSummary], unit: Unit) -> None:
     """Not from 0: dots show differences, and the numbers stand at the axis."""
     factor = FACTORS.get(unit, 1.0)
     known = [value * factor for level in levels for value in level.values if value is not None]

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
-from loadtest.judge.course import Course
+from loadtest.judge.segments import MetricTrend
 from loadtest.judge.thresholds import thresholds_of
 from loadtest.judge.trend import Trend
 from loadtest.plan.threshold import Threshold
@@ -94,7 +94,7 @@ def _draw(trend: Trend, width_in: float) -> Figure:
     return sheet.figure
 
 
-def _course(sheet: layout.Sheet, trend: Trend, course: Course) -> None:
+def _course(sheet: layout.Sheet, trend: Trend, course: MetricTrend) -> None:
     rule = course.yardstick
     better = "less is better" if rule.better == "lower" else "more is better"
     counted = (
@@ -124,22 +124,24 @@ def _course(sheet: layout.Sheet, trend: Trend, course: Course) -> None:
         layout.footer(sheet, panel, _told(course))
 
 
-def _levels(axes: Axes, course: Course, factor: float) -> None:
+def _levels(axes: Axes, course: MetricTrend, factor: float) -> None:
     """A line per level, and around it the band where there are runs enough to know it."""
-    banded = [each for each in course.stretches if each.low is not None and each.high is not None]
+    banded = [each for each in course.segments if each.low is not None and each.high is not None]
     for number, each in enumerate(banded):
         label = "95 of 100 further runs lie here" if not number else UNNAMED
         ends = (each.first - 0.5, each.last - 0.5)
         low, high = (each.low or 0.0) * factor, (each.high or 0.0) * factor
         axes.fill_between(ends, low, high, color=style.SKY, alpha=0.28, linewidth=0, label=label)
         axes.hlines((low, high), *ends, color=style.SKY, linewidth=0.8)
-    for number, each in enumerate(course.stretches):
+    for number, each in enumerate(course.segments):
         label = "mean of a level" if not number else UNNAMED
         ends = (each.first - 0.5, each.last - 0.5)
         axes.hlines(each.value * factor, *ends, color=style.BLUE, linewidth=1.8, label=label)
 
 
-def _runs(axes: Axes, course: Course, measured: Sequence[float | None], factor: float, word: str) -> None:
+def _runs(
+    axes: Axes, course: MetricTrend, measured: Sequence[float | None], factor: float, word: str
+) -> None:
     """A dot for each run in which the target answered; ``word`` is what is said of the newest."""
     values = np.array([np.nan if each is None else each * factor for each in measured])
     newest, odd = len(values) - 1, [at for at in course.odd if at < len(values) - 1]
@@ -173,9 +175,9 @@ def _down(axes: Axes, failed: Sequence[bool]) -> None:
         )
 
 
-def _limits(axes: Axes, course: Course, values: Sequence[float | None], factor: float) -> None:
+def _limits(axes: Axes, course: MetricTrend, values: Sequence[float | None], factor: float) -> None:
     """Not from 0: dots show differences, and the numbers stand at the axis. Room for letters above."""
-    seen = [*values, *(end for each in course.stretches for end in (each.low, each.high))]
+    seen = [*values, *(end for each in course.segments for end in (each.low, each.high))]
     known = [each * factor for each in seen if each is not None]
     low, high = min(known), max(known)
     reach = max(high - low, abs(high) * 0.02, 1e-9)
@@ -188,7 +190,7 @@ def _limits(axes: Axes, course: Course, values: Sequence[float | None], factor: 
     style.thousands(axes.yaxis, bins=4)
 
 
-def _promises(axes: Axes, trend: Trend, course: Course, factor: float) -> None:
+def _promises(axes: Axes, trend: Trend, course: MetricTrend, factor: float) -> None:
     """The limits of thresholds, where they lie among the runs."""
     low, high = axes.get_ylim()
     found: list[Threshold] = [
@@ -201,7 +203,7 @@ def _promises(axes: Axes, trend: Trend, course: Course, factor: float) -> None:
         axes.axhline(each.limit * factor, color=style.PURPLE, linewidth=1.2, linestyle=":", label=label)
 
 
-def _changes(axes: Axes, sheet: layout.Sheet, course: Course) -> None:
+def _changes(axes: Axes, sheet: layout.Sheet, course: MetricTrend) -> None:
     """A line at each change, with a letter that the words below explain; one without room has none."""
     points = (sheet.width_in - 1.0) * 72 / max(len(course.values), 1)
     ends = [float("-inf")] * ROWS
@@ -229,7 +231,7 @@ def letters(n: int) -> list[str]:
     return list(itertools.islice(found, n))
 
 
-def _told(course: Course) -> str:
+def _told(course: MetricTrend) -> str:
     """What the letters mean, newest first."""
     pairs = list(zip(letters(len(course.changes)), course.changes, strict=True))
     told = []

@@ -1,4 +1,4 @@
-"""Notices that tell why turns came to nothing: what came last, which path of the protocol fits nothing."""
+"""Warnings that say why turns were not complete: what came last, which path of the protocol never matches."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.judge.catalogue import Notice, notice
 from loadtest.judge.measurement_window import Turns
-from loadtest.judge.sections import NS_PER_S, Manifest, section, settings, whole
+from loadtest.judge.sections import NS_PER_S, Manifest, count_or_zero, section, settings
+from loadtest.judge.warnings import RunWarning, warning
 from loadtest.measure.interval import OUTCOMES
 from loadtest.plan.match import match_words
 from loadtest.units import format_count, format_duration
@@ -34,66 +34,66 @@ CAUSES = (
     "tasks_raised",
     "tasks_failed",
 )
-"""Notices that say why turns were not complete, in the order in which they are believed."""
+"""Warnings that say why turns were not complete, the most likely first."""
 
 
-def no_turn_found(manifest: Manifest) -> Iterator[Notice]:
+def no_turn_found(manifest: Manifest) -> Iterator[RunWarning]:
     """Events came, and none of them named a turn of ours: the protocol's ``turn`` path is wrong."""
     if never_matched(manifest):
         events = section(manifest, "counts", "events")
         keys = _most(section(events, "unmatched_with"))
         paths = list(settings(manifest, "protocol", "events").get("turn") or ())
-        numbers = {"unmatched": whole(events.get("unmatched")), "turn": paths, "keys": keys}
+        numbers = {"unmatched": count_or_zero(events.get("unmatched")), "turn": paths, "keys": keys}
         told = {"paths": _listed(paths) or "the paths that it names", "keys": "; ".join(keys) or "not told"}
-        yield notice("turn_path_never_matched", numbers, told)
+        yield warning("turn_path_never_matched", numbers, told)
 
 
 def never_matched(manifest: Manifest) -> bool:
     """Whether events came and no turn was ever answered, though events name their turns."""
     counts = section(manifest, "counts")
     events = section(counts, "events")
-    asked = whole(section(counts, "turns").get("begun"))
-    return bool(asked and section(events, "unmatched_with") and not whole(events.get("matched")))
+    asked = count_or_zero(section(counts, "turns").get("begun"))
+    return bool(asked and section(events, "unmatched_with") and not count_or_zero(events.get("matched")))
 
 
-def timeouts(manifest: Manifest, turns: Turns | None) -> Iterator[Notice]:
-    """Turns that waited in vain, with the type of the last event they received."""
+def timeouts(manifest: Manifest, turns: Turns | None) -> Iterator[RunWarning]:
+    """Turns that timed out, with the type of the last event they received."""
     counts = section(manifest, "counts")
     ended = section(counts, "turns")
-    timed_out = whole(ended.get("timed_out"))
+    timed_out = count_or_zero(ended.get("timed_out"))
     if not timed_out:
         return
-    last = dict(sorted(section(ended, "timed_out_after").items(), key=lambda each: -whole(each[1])))
-    numbers = {"timed_out": timed_out, "begun": whole(ended.get("begun")), "last": last}
+    last = dict(sorted(section(ended, "timed_out_after").items(), key=lambda each: -count_or_zero(each[1])))
+    numbers = {"timed_out": timed_out, "begun": count_or_zero(ended.get("begun")), "last": last}
     told = {"told": _last_events(last), "when": _when(turns)}
-    answered = any(whole(ended.get(outcome)) for outcome in ANSWERS)
+    answered = any(count_or_zero(ended.get(outcome)) for outcome in ANSWERS)
     ends = _ends(manifest)
     if not answered and set(last) == {UNTYPED}:
         yield _no_type_found(manifest, numbers)
-    elif not answered and ends and whole(section(counts, "events").get("matched")):
-        yield notice("end_never_seen", {**numbers, "end": ends}, {**told, "ends": _listed(ends)})
+    elif not answered and ends and count_or_zero(section(counts, "events").get("matched")):
+        yield warning("end_never_seen", {**numbers, "end": ends}, {**told, "ends": _listed(ends)})
     else:
-        yield notice("turns_timed_out", numbers, told)
+        yield warning("turns_timed_out", numbers, told)
 
 
-def tasks(manifest: Manifest) -> Iterator[Notice]:
+def tasks(manifest: Manifest) -> Iterator[RunWarning]:
     """What the tasks of users written in Python raised, and what they say has failed."""
     counted, reasons = section(manifest, "counts", "tasks"), section(manifest, "tasks")
     for what in ("raised", "failed"):
-        if n := whole(counted.get(what)):
+        if n := count_or_zero(counted.get(what)):
             told = section(reasons, what)
             by = {"by": dict(section(counted, "by"))} if what == "raised" else {}
             numbers = {what: n, **by, "reasons": dict(told)}
             words = "; ".join(f"{each} ({format_count(told[each])})" for each in _most(told))
-            yield notice(f"tasks_{what}", numbers, {"told": f": {words}" if words else ""})
+            yield warning(f"tasks_{what}", numbers, {"told": f": {words}" if words else ""})
 
 
-def _no_type_found(manifest: Manifest, numbers: dict[str, Any]) -> Notice:
+def _no_type_found(manifest: Manifest, numbers: dict[str, Any]) -> RunWarning:
     """Events came, and none of them had a type: the protocol's ``type`` path is wrong."""
     keys = _most(section(manifest, "counts", "turns", "untyped_with"))
     paths = list(settings(manifest, "protocol", "events").get("type") or ())
     told = {"paths": _listed(paths) or "any path", "keys": "; ".join(keys) or "not told"}
-    return notice("type_path_never_matched", {**numbers, "type": paths, "keys": keys}, told)
+    return warning("type_path_never_matched", {**numbers, "type": paths, "keys": keys}, told)
 
 
 def _ends(manifest: Manifest) -> list[str]:
@@ -125,14 +125,14 @@ def _when(turns: Turns | None) -> str:
 
 
 def seconds(offset_ns: int) -> str:
-    """An instant of the run, as "5.3 s": to a tenth, for it is to be found on a timeline."""
+    """An instant of the run, as "5.3 s": to a tenth, so that it is easy to find on a timeline."""
     if offset_ns < NS_PER_S // 20:
         return "the start"
     return f"{offset_ns / NS_PER_S:.1f} s" if offset_ns < 100 * NS_PER_S else format_duration(offset_ns)
 
 
 def _most(counted: Mapping[str, Any]) -> list[str]:
-    ordered = sorted(counted.items(), key=lambda each: -whole(each[1]))
+    ordered = sorted(counted.items(), key=lambda each: -count_or_zero(each[1]))
     return [str(name) for name, _ in ordered[:TOLD]]
 
 

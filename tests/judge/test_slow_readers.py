@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from loadtest.judge.judging import judge_part, judge_run
-from loadtest.judge.parts import recut
-from loadtest.judge.resampling import apart_users, times_of
+from loadtest.judge.measurement_window import slow_reader_users, totals_between, without_users
 from loadtest.measure.interval import Interval
 from loadtest.plan.chaos import slow_users
 from loadtest.plan.scenario_file import load_scenario
@@ -37,20 +36,20 @@ def test_they_are_those_whom_the_plan_chose(tmp_path: Path, load: str) -> None:
     head = "protocol = 'agent-events'\n[target]\nurl = 'simulator'\n"
     path.write_text(head + f"[load]\n{load}[chaos]\nslow_readers = {{ share = '33.3%', rate = '1KiB/s' }}\n")
     scenario = load_scenario(path)
-    found = apart_users({"scenario": {"settings": scenario.settings}})
+    found = slow_reader_users({"scenario": {"settings": scenario.settings}})
     assert found == slow_users(scenario.chaos, scenario.load.seed, 30)
     assert len(found) == 10
 
 
 def test_without_chaos_nobody_is_kept_apart() -> None:
-    assert apart_users(manifest()) == apart_users({}) == frozenset()
+    assert slow_reader_users(manifest()) == slow_reader_users({}) == frozenset()
     rows = table([row(0), row(1, user=1)])
-    assert times_of(rows, frozenset()) is rows
+    assert without_users(rows, frozenset()) is rows
 
 
 def test_their_rows_are_left_out_of_times() -> None:
     rows = table([row(seq, user=seq % 4) for seq in range(40)])
-    kept = times_of(rows, frozenset({1, 3}))
+    kept = without_users(rows, frozenset({1, 3}))
     assert sorted(set(kept["user"].tolist())) == [0, 2]
     assert len(kept) == 20
 
@@ -61,9 +60,9 @@ def burst(user: int, took_ns: int) -> list[dict[str, Any]]:
 
 def test_burst_positions_are_of_the_others() -> None:
     made = slowed()
-    apart = apart_users(made)
-    assert len(apart) == 2
-    rows = [each for user in range(4) for each in burst(user, 900 * MS if user in apart else 100 * MS)]
+    slow = slow_reader_users(made)
+    assert len(slow) == 2
+    rows = [each for user in range(4) for each in burst(user, 900 * MS if user in slow else 100 * MS)]
     judged = judge_run(made, good_totals(), table(rows))
     assert [place["turns"] for place in judged["burst_positions"]] == [2, 2]
     assert [place["completion"]["max"] for place in judged["burst_positions"]] == [100.0, 100.0]
@@ -71,12 +70,12 @@ def test_burst_positions_are_of_the_others() -> None:
 
 def test_a_part_of_a_run_counts_them_and_leaves_their_times_out() -> None:
     made = slowed()
-    apart = apart_users(made)
+    slow = slow_reader_users(made)
     rows = table(
         [row(user, user=user, intended_ns=S, sent_ns=S, first_ns=S, done_ns=2 * S) for user in range(4)]
     )
     intervals = [Interval(second, counters={"measured": {"events.received": 1}}) for second in range(3)]
-    part = recut(intervals, 1, 3, rows, apart)
+    part = totals_between(intervals, 1, 3, rows, slow)
     assert part.measured("turns.complete") == 4
     assert part.histograms["turn.completion"].n == 2
     judged = judge_part(made, intervals, rows, 1, 3)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.parts import recut
+from loadtest.judge.measurement_window import totals_between
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from tests.judge.made import MS, S, histogram, row, table
@@ -25,7 +25,7 @@ def interval(second: int, moves: Moves | None = None, **counters: int) -> Interv
 
 
 def test_a_part_is_the_sum_of_the_seconds_that_begin_in_it() -> None:
-    part = recut([interval(second, events__received=1) for second in range(5)], 1, 3)
+    part = totals_between([interval(second, events__received=1) for second in range(5)], 1, 3)
     assert [each.second for each in part.seconds] == [1, 2]
     assert part.measured("events.received") == 2
     assert part.histograms["turn.completion"].n == 2
@@ -33,7 +33,7 @@ def test_a_part_is_the_sum_of_the_seconds_that_begin_in_it() -> None:
 
 
 def test_nothing_in_the_part_is_nothing() -> None:
-    part = recut([interval(0)], 5, 9)
+    part = totals_between([interval(0)], 5, 9)
     assert part.seconds == []
     assert part.histograms == {}
     assert part.peak_ready() == 0
@@ -45,16 +45,16 @@ def test_connections_that_were_ready_before_are_in_it_from_its_start() -> None:
         interval(1, [(S + 5, -1), (S + 9, 1)]),
         interval(2, [(2 * S, 1), (2 * S + 1, 1)]),
     ]
-    part = recut(intervals, 1, 2)
+    part = totals_between(intervals, 1, 2)
     assert part.moves.tolist() == [[S, 2], [S + 5, -1], [S + 9, 1]]
     assert part.peak_ready() == 2
-    assert recut(intervals, 0, 3).peak_ready() == 4
-    assert recut(intervals, 0, 3).moves.tolist()[0] == [1, 1]
+    assert totals_between(intervals, 0, 3).peak_ready() == 4
+    assert totals_between(intervals, 0, 3).moves.tolist()[0] == [1, 1]
 
 
 def test_the_intervals_are_left_as_they_are() -> None:
     intervals = [interval(0, [(1, 1)]), interval(1)]
-    recut(intervals, 0, 2, table([row(0)]))
+    totals_between(intervals, 0, 2, table([row(0)]))
     assert intervals[0].moves.tolist() == [[1, 1]]
     assert "turns.due" not in intervals[0].counters["measured"]
     assert intervals[0].histograms["turn.completion"].n == 1
@@ -69,7 +69,7 @@ def test_with_the_whole_table_turns_belong_to_where_they_fell_due() -> None:
         row(4, intended_ns=S + 3, sent_ns=S, first_ns=S + 7, done_ns=S + 9 * MS, phase="warmup"),
         row(5, intended_ns=2 * S),
     ]
-    part = recut(
+    part = totals_between(
         [interval(0), interval(1, turns__complete=1, turns__failed_by__order=1, turns__numbered=1)],
         1,
         2,
@@ -93,20 +93,22 @@ def test_with_the_whole_table_turns_belong_to_where_they_fell_due() -> None:
 
 
 def test_turns_of_which_some_carried_no_numbers_stay_so() -> None:
-    part = recut([interval(0, turns__complete=9, turns__numbered=3)], 0, 1, table([row(i) for i in range(5)]))
+    part = totals_between(
+        [interval(0, turns__complete=9, turns__numbered=3)], 0, 1, table([row(i) for i in range(5)])
+    )
     assert part.counters["measured"]["turns.numbered"] == 3
     assert part.counters["measured"]["turns.complete"] == 5
 
 
 def test_metrics_of_turns_that_ended_in_the_part_but_fell_due_before_go() -> None:
-    assert "turn.completion" not in recut([interval(1)], 1, 2, table([row(0)])).histograms
+    assert "turn.completion" not in totals_between([interval(1)], 1, 2, table([row(0)])).histograms
 
 
 @given(st.lists(st.integers(0, 9), unique=True), st.integers(0, 10))
 def test_two_parts_are_together_the_whole(seconds: list[int], cut: int) -> None:
     intervals = [interval(second, [(second * S, 1)], events__received=second) for second in sorted(seconds)]
-    parts = [recut(intervals, 0, cut), recut(intervals, cut, 10)]
-    whole = recut(intervals, 0, 10)
+    parts = [totals_between(intervals, 0, cut), totals_between(intervals, cut, 10)]
+    whole = totals_between(intervals, 0, 10)
     assert sum(part.count("events.received") for part in parts) == whole.count("events.received")
     assert sum(_n(part) for part in parts) == _n(whole)
     assert max(part.peak_ready() for part in parts) == whole.peak_ready()
@@ -119,5 +121,5 @@ def _n(part: Totals) -> int:
 
 @pytest.mark.parametrize(("from_s", "to_s", "seconds"), [(0.5, 2.0, [1]), (0.0, 0.5, [0])])
 def test_a_second_that_begins_outside_is_outside(from_s: float, to_s: float, seconds: list[int]) -> None:
-    part = recut([interval(second) for second in range(3)], from_s, to_s)
+    part = totals_between([interval(second) for second in range(3)], from_s, to_s)
     assert [each.second for each in part.seconds] == seconds

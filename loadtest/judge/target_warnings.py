@@ -1,4 +1,4 @@
-"""Notices about the target: what it did that a reader of the numbers should know."""
+"""Warnings about the target: what it did that a reader of the numbers should know."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from loadtest.judge.catalogue import Notice, notice
-from loadtest.judge.causes import never_matched
+from loadtest import catalog
 from loadtest.judge.counts import MISNUMBERED
 from loadtest.judge.measurement_window import Turns
 from loadtest.judge.refusal_diagnosis import likely
-from loadtest.judge.sections import Manifest, section, whole
+from loadtest.judge.sections import Manifest, count_or_zero, section
 from loadtest.judge.streaming import batching
+from loadtest.judge.turn_warnings import never_matched
+from loadtest.judge.warnings import RunWarning, warning
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import Threshold
 from loadtest.units import format_count, format_ms, format_ratio
 
-FAULTS = ("lost", "duplicate", "out_of_order", "late", "unmatched", "missing_required", "unpaired")
+FAULTS = tuple(each.key for each in sorted(catalog.EVENT_COUNTERS, key=lambda each: each.fault) if each.fault)
 """Event counters that are 0 where events are delivered as the protocol promises."""
 
 
 CLOSED = "connections.closed."
-"""Before the close code, in the names of counters."""
+"""The prefix of the counters of closes, before the close code."""
 
 BROKEN = "malformed.sent"
-"""Under this name chaos counts the messages that we broke."""
+"""The counter of messages that we broke on purpose."""
 
 GIVEN_UP = {
     "silent": "that answered no ping",
@@ -34,28 +35,30 @@ GIVEN_UP = {
 """Why we gave a connection up, in words."""
 
 
-def simulated(manifest: Manifest) -> Iterator[Notice]:
+def simulated(manifest: Manifest) -> Iterator[RunWarning]:
     """The target was our own simulator."""
     if section(manifest, "target").get("simulated"):
-        yield notice("simulated_target", {})
+        yield warning("simulated_target", {})
 
 
-def refusals(manifest: Manifest) -> Iterator[Notice]:
+def refusals(manifest: Manifest) -> Iterator[RunWarning]:
     """Connections that the target refused, by layer."""
     connections = section(manifest, "counts", "connections")
     layers = section(connections, "refused")
     if layers:
-        refused, attempted = sum(layers.values()), whole(connections.get("attempted"))
+        refused, attempted = sum(layers.values()), count_or_zero(connections.get("attempted"))
         numbers = {"refused": refused, "attempted": attempted, "layers": dict(layers)}
         reasons = section(manifest, "refusals")
         why = f" ({'; '.join(list(reasons)[:3])})" if reasons else ""
         numbers["reasons"] = dict(reasons)
         where = str(section(manifest, "target").get("address") or "the target")
-        found = notice("refused_connections", numbers, {"told": _told(layers, "at {}") + why, "where": where})
+        found = warning(
+            "refused_connections", numbers, {"told": _told(layers, "at {}") + why, "where": where}
+        )
         yield replace(found, remedy=f"{likely(manifest)} {found.remedy}".strip())
 
 
-def closes(manifest: Manifest, totals: Totals) -> Iterator[Notice]:
+def closes(manifest: Manifest, totals: Totals) -> Iterator[RunWarning]:
     """Connections that ended before we left, by code, and why, where it was we who gave them up."""
     connections = section(manifest, "counts", "connections")
     codes, ours = section(connections, "closed"), section(connections, "ended_by_us")
@@ -66,7 +69,7 @@ def closes(manifest: Manifest, totals: Totals) -> Iterator[Notice]:
         why = ", ".join(f"{format_count(n)} {GIVEN_UP[name]}" for name, n in ours.items())
         told = _told(codes, "with code {}") + (f" ({'; '.join(list(reasons)[:3])})" if reasons else "")
         told += f"; given up by us: {why}" if why else ""
-        yield notice("unexpected_closes", numbers, {"told": told, "when": _when(totals)})
+        yield warning("unexpected_closes", numbers, {"told": told, "when": _when(totals)})
 
 
 def _when(totals: Totals) -> str:
@@ -84,33 +87,39 @@ def _when(totals: Totals) -> str:
     )
 
 
-def isolation(manifest: Manifest) -> Iterator[Notice]:
+def isolation(manifest: Manifest) -> Iterator[RunWarning]:
     """Events of other users."""
     events = section(manifest, "counts", "events")
-    if foreign := whole(events.get("foreign")):
-        yield notice("foreign_events", {"foreign": foreign, "received": whole(events.get("received"))})
+    if foreign := count_or_zero(events.get("foreign")):
+        yield warning(
+            "foreign_events", {"foreign": foreign, "received": count_or_zero(events.get("received"))}
+        )
 
 
-def unreadable(manifest: Manifest) -> Iterator[Notice]:
+def unreadable(manifest: Manifest) -> Iterator[RunWarning]:
     """Messages that are not of the protocol."""
     events = section(manifest, "counts", "events")
-    if malformed := whole(events.get("malformed")):
-        yield notice("malformed_events", {"malformed": malformed, "received": whole(events.get("received"))})
+    if malformed := count_or_zero(events.get("malformed")):
+        yield warning(
+            "malformed_events", {"malformed": malformed, "received": count_or_zero(events.get("received"))}
+        )
 
 
-def delivery(manifest: Manifest) -> Iterator[Notice]:
-    """Events that were not delivered as promised."""
+def delivery(manifest: Manifest) -> Iterator[RunWarning]:
+    """Events that were not delivered as the protocol promises."""
     events = section(manifest, "counts", "events")
-    counted = {name: whole(events.get(name)) for name in FAULTS}
-    # What answers a message that we broke on purpose answers no turn.
-    counted["unmatched"] -= min(counted["unmatched"], whole(section(manifest, "counts", "chaos").get(BROKEN)))
+    counted = {name: count_or_zero(events.get(name)) for name in FAULTS}
+    # An answer to a message that we broke on purpose belongs to no turn.
+    counted["unmatched"] -= min(
+        counted["unmatched"], count_or_zero(section(manifest, "counts", "chaos").get(BROKEN))
+    )
     if never_matched(manifest):
-        # That is told by itself, and is the protocol's doing.
+        # That has a warning of its own, and the protocol causes it.
         counted["unmatched"] = 0
     faults = {name: n for name, n in counted.items() if n}
     if faults:
         words = (f"{format_count(n)} {name.replace('_', ' ')}" for name, n in faults.items())
-        yield notice("delivery_faults", faults, {"told": ", ".join(words)})
+        yield warning("delivery_faults", faults, {"told": ", ".join(words)})
 
 
 NOT_FOLLOWED = {
@@ -121,46 +130,46 @@ NOT_FOLLOWED = {
 """Why the sequence numbers of a turn cannot be followed, in words."""
 
 
-def sequence(manifest: Manifest) -> Iterator[Notice]:
+def sequence(manifest: Manifest) -> Iterator[RunWarning]:
     """Sequence numbers that do not count the events of their turn."""
     turns = section(manifest, "counts", "turns")
     by = section(turns, MISNUMBERED)
     if by and "lost" not in section(manifest, "unmeasured"):
-        numbers = {"turns": sum(by.values()), "begun": whole(turns.get("begun")), "by": dict(by)}
+        numbers = {"turns": sum(by.values()), "begun": count_or_zero(turns.get("begun")), "by": dict(by)}
         told = ", ".join(
             f"{format_count(by[name])} {words}" for name, words in NOT_FOLLOWED.items() if name in by
         )
-        yield notice("sequence_not_followed", numbers, {"told": told})
+        yield warning("sequence_not_followed", numbers, {"told": told})
 
 
-def pings(manifest: Manifest) -> Iterator[Notice]:
-    """Pings that nobody answered, beyond one for each connection that may have been on its way.
+def pings(manifest: Manifest) -> Iterator[RunWarning]:
+    """Pings that nobody answered, beyond one for each connection, which may have been on its way.
 
     A connection whose ping was still not answered when the next was due was given up, and is told at once.
     """
     counts = section(manifest, "counts")
     connections = section(counts, "connections")
-    sent, answered = (whole(section(counts, "pings").get(name)) for name in ("sent", "answered"))
-    silent = whole(section(connections, "ended_by_us").get("silent"))
-    if silent or sent - answered > whole(connections.get("peak")):
-        yield notice("pings_unanswered", {"unanswered": sent - answered, "sent": sent})
+    sent, answered = (count_or_zero(section(counts, "pings").get(name)) for name in ("sent", "answered"))
+    silent = count_or_zero(section(connections, "ended_by_us").get("silent"))
+    if silent or sent - answered > count_or_zero(connections.get("peak")):
+        yield warning("pings_unanswered", {"unanswered": sent - answered, "sent": sent})
 
 
-def streaming(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator[Notice]:
+def streaming(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator[RunWarning]:
     """All events at the end."""
     found = batching(manifest, totals, turns)
     if found:
         told = {"share": format_ratio(found.first_event_share), "service": format_ms(found.service_ms)}
-        yield notice("batched_not_streamed", asdict(found), told)
+        yield warning("batched_not_streamed", asdict(found), told)
 
 
-def planned_rates(manifest: Manifest, thresholds: tuple[Threshold, ...]) -> Iterator[Notice]:
-    """Thresholds on rates that say what was asked, not what could be done."""
+def planned_rates(manifest: Manifest, thresholds: tuple[Threshold, ...]) -> Iterator[RunWarning]:
+    """Thresholds on rates that were limited by the configured rate."""
     for name in dict.fromkeys(threshold.name for threshold in thresholds if threshold.stage is None):
         group, _, which = name.partition(".")
         rate = section(manifest, "rates", which)
         if group == "rates" and rate.get("bound") == "plan":
-            yield notice(
+            yield warning(
                 "rate_limited_by_plan", {"name": name, "value": rate.get("value"), "n": rate.get("n")}
             )
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from loadtest.judge.deciding import decide
 from loadtest.judge.measured import Measurement
+from loadtest.judge.thresholds import decide
 from loadtest.plan.threshold import Threshold, held, parse_threshold
 
 OPERATORS = ("<", "<=", ">", ">=", "==", "!=")

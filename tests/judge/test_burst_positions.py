@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.judge.positions import burst_positions
+from loadtest.judge.summary import burst_positions
 from tests.judge.made import MS, row, table
 
 

@@ -1,26 +1,26 @@
-"""What qualifies a trend: remarks with a remedy, as data."""
+"""Warnings about a trend, each with a remedy, as data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from loadtest.judge.change_points import FOLLOWING
-from loadtest.judge.compare_notices import Remark, remark
-from loadtest.judge.course import Course
-from loadtest.judge.history import History, explaining
+from loadtest.judge.compare_warnings import PlainWarning, plain_warning
+from loadtest.judge.history import RunHistory, explaining
 from loadtest.judge.power import LEAST_HISTORY
+from loadtest.judge.segments import MetricTrend
 
 MOST_REASONS = 3
-"""Reasons for which runs do not count that have a remark of their own."""
+"""Reasons for which runs do not count that have a warning of their own."""
 
 MOST_NAMED = 3
-"""Runs that a remark names; of more it tells the number."""
+"""Runs that a warning names; of more it says how many."""
 
 
-def notices(past: History, courses: Sequence[Course], outcome: str) -> Iterator[Remark]:
-    """The remarks on a trend."""
+def trend_warnings(past: RunHistory, courses: Sequence[MetricTrend], outcome: str) -> Iterator[PlainWarning]:
+    """The warnings on a trend."""
     if past.simulated:
-        yield remark(
+        yield plain_warning(
             "simulated_target",
             "SIMULATED: loadtest's own simulator answered, so no number here speaks of a real backend.",
             "Give the address of a real backend with --target.",
@@ -32,34 +32,34 @@ def notices(past: History, courses: Sequence[Course], outcome: str) -> Iterator[
     yield from _surroundings(past)
 
 
-def _left_out(past: History) -> Iterator[Remark]:
+def _left_out(past: RunHistory) -> Iterator[PlainWarning]:
     groups: dict[str, list[str]] = {}
     for each in past.left_out:
         groups.setdefault(each.reason, []).append(each.id)
     for reason, ids in list(groups.items())[:MOST_REASONS]:
         does = "does" if len(ids) == 1 else "do"
-        yield remark(
+        yield plain_warning(
             "run_left_out",
             f"{_names(ids)} {does} not count: {reason}.",
             "Nothing, unless they should: then run them again, or see another machine with --machine.",
         )
     others = sum(map(len, list(groups.values())[MOST_REASONS:]))
     if others:
-        yield remark(
+        yield plain_warning(
             "run_left_out",
             f"{others} more {'run does' if others == 1 else 'runs do'} not count, for other reasons.",
             "See left_out in --format json.",
         )
 
 
-def _down(past: History) -> Iterator[Remark]:
+def _down(past: RunHistory) -> Iterator[PlainWarning]:
     """Runs in which the target was down; their shares of success are 0, their times are missing for it."""
     groups: dict[str, list[str]] = {}
     for run, each in zip(past.runs, past.standings, strict=True):
         if each.target_failed:
             groups.setdefault(each.reason, []).append(str(run.get("id")))
     for reason, ids in groups.items():
-        yield remark(
+        yield plain_warning(
             "target_down",
             f"{_names(ids)} {reason}; no level is made of {'it' if len(ids) == 1 else 'them'}.",
             "See why with loadtest report; once it is mended for good, accept what came before with"
@@ -67,13 +67,13 @@ def _down(past: History) -> Iterator[Remark]:
         )
 
 
-def _young(deciding: Sequence[Course], outcome: str) -> Iterator[Remark]:
-    """Levels too young to foretell the newest run."""
+def _young(deciding: Sequence[MetricTrend], outcome: str) -> Iterator[PlainWarning]:
+    """Levels with too few runs to predict the newest run."""
     young = [each for each in deciding if each.newest.value is not None and each.newest.change is None]
     if not young:
         return
     told = ", ".join(f"{each.name} ({each.newest.before})" for each in young)
-    yield remark(
+    yield plain_warning(
         "too_little_history",
         f"The newest run cannot be judged yet on {told}: in brackets how many runs before it stand at its"
         f" level; it takes {LEAST_HISTORY}. A change of level is found once {FOLLOWING} runs follow it.",
@@ -83,27 +83,27 @@ def _young(deciding: Sequence[Course], outcome: str) -> Iterator[Remark]:
     )
 
 
-def _odd(past: History, deciding: Sequence[Course]) -> Iterator[Remark]:
-    """Runs of the newest level that did not fit, and are not counted as it."""
+def _odd(past: RunHistory, deciding: Sequence[MetricTrend]) -> Iterator[PlainWarning]:
+    """Runs of the newest level that lie outside what it predicts, and do not count for it."""
     last = len(past.runs) - 1
     places = sorted({at for each in deciding for at in each.odd if each.newest_from <= at < last})
     if places:
-        yield remark(
+        yield plain_warning(
             "odd_runs",
-            f"{_names([str(past.runs[at].get('id')) for at in places])} did not fit what the runs before"
-            " foretold; the newest run is not held against them.",
+            f"{_names([str(past.runs[at].get('id')) for at in places])} fell outside what the"
+            " runs before predict; the newest run is not compared with them.",
             f"Look at them: {FOLLOWING} such runs in a row are a new level.",
         )
 
 
-def _surroundings(past: History) -> Iterator[Remark]:
+def _surroundings(past: RunHistory) -> Iterator[PlainWarning]:
     """Where surroundings changed in the course of the history."""
     for before, after in zip(past.runs, past.runs[1:], strict=False):
         changed = [
             each for each in explaining(before, after) if not each.startswith(("commit", "target.", "load a"))
         ]
         if changed:
-            yield remark(
+            yield plain_warning(
                 "different_surroundings",
                 f"{after.get('id')} is the first with {'; '.join(changed[:MOST_NAMED])}"
                 f"{' and more' if len(changed) > MOST_NAMED else ''}, which may be the cause of a change.",

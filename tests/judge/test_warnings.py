@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadtest.judge import target_notices
-from loadtest.judge.catalogue import KINDS, Notice, notice, shown
-from loadtest.judge.causes import seconds
-from loadtest.judge.notices import find_notices, notice_table
+from loadtest.judge import target_warnings
+from loadtest.judge.judging import find_warnings
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import thresholds_of
+from loadtest.judge.turn_warnings import seconds
+from loadtest.judge.warnings import KINDS, RunWarning, shown, warning, warnings_page
 from loadtest.measure.totals import Totals
 from tests.judge.made import MS, S, codes, good_totals, good_turns, judged, manifest, row, table, totals
 
@@ -23,12 +23,12 @@ DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "notices.md"
 
 def notices(
     totals_: Totals | None = None, turns: Any = None, thresholds: dict[str, Any] | None = None, **changes: Any
-) -> dict[str, Notice]:
+) -> dict[str, RunWarning]:
     made = manifest(thresholds, **changes)
     sums = good_totals() if totals_ is None else totals_
     rows = good_turns() if turns is None else turns
     summed = {**made, **summarise(made, sums, rows)}
-    found = find_notices(summed, sums, rows, thresholds_of(made))
+    found = find_warnings(summed, sums, rows, thresholds_of(made))
     return {each.code: each for each in found}
 
 
@@ -334,7 +334,7 @@ def test_a_fact_is_told_once_with_its_numbers_and_some_are_told_elsewhere() -> N
 def test_the_same_fact_of_two_workers_is_told_twice_and_of_one_once() -> None:
     facts = [{"code": "clock_stepped", "numbers": {"worker": worker}} for worker in (0, 1, 1)]
     made = manifest(observed=facts)
-    found = find_notices({**made, **summarise(made, good_totals())}, good_totals())
+    found = find_warnings({**made, **summarise(made, good_totals())}, good_totals())
     assert [each.numbers["worker"] for each in found] == [0, 1]
 
 
@@ -345,7 +345,7 @@ def test_a_fact_that_was_found_by_its_numbers_is_not_told_again() -> None:
 
 def test_a_fact_of_a_kind_of_its_own_is_told_in_its_own_words() -> None:
     row_ = {"code": "disk_full", "message": "The disk is full.", "remedy": "Empty it.", "spoils": True}
-    assert notices(observed=[row_])["disk_full"] == Notice(
+    assert notices(observed=[row_])["disk_full"] == RunWarning(
         "disk_full", "The disk is full.", "Empty it.", {}, spoils=True
     )
     plain = notices(observed=[{"code": "odd"}])["odd"]
@@ -465,7 +465,7 @@ def test_closes_say_in_which_seconds_they_came() -> None:
     made.seconds[4].counters["measured"] = {"connections.closed.1006": 1}
     told = notices(made)["unexpected_closes"].message
     assert "in seconds 1 to 5 of the run" in told
-    assert target_notices._when(totals()) == ""
+    assert target_warnings._when(totals()) == ""
 
 
 def test_causes_come_before_what_follows_from_them() -> None:
@@ -591,7 +591,7 @@ def test_turns_that_waited_for_a_fast_target_are_no_batch() -> None:
 def test_without_a_turn_table_nothing_is_told_of_streams() -> None:
     made = manifest()
     sums = good_totals(None, GAPS)
-    assert find_notices({**made, **summarise(made, sums)}, sums) == []
+    assert find_warnings({**made, **summarise(made, sums)}, sums) == []
 
 
 # ------------------------------------------------------------------ the catalogue
@@ -616,7 +616,7 @@ def test_the_numbers_of_a_notice_are_those_documented() -> None:
 
 
 def test_a_notice_is_plain_data_in_the_manifest() -> None:
-    made = notice("malformed_events", {"malformed": 1_234, "received": 5}, spoils=True)
+    made = warning("malformed_events", {"malformed": 1_234, "received": 5}, spoils=True)
     assert made.as_dict() == {
         "code": "malformed_events",
         "message": "1,234 messages could not be read by the protocol.",
@@ -628,11 +628,11 @@ def test_a_notice_is_plain_data_in_the_manifest() -> None:
 
 
 def test_the_document_is_the_table_of_the_code() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == notice_table()
+    assert DOCUMENT.read_text(encoding="utf-8") == warnings_page()
 
 
 def test_the_table_has_a_row_for_each_code_and_no_broken_cell() -> None:
-    rows = [line for line in notice_table().splitlines() if line.startswith("| `")]
+    rows = [line for line in warnings_page().splitlines() if line.startswith("| `")]
     assert len(rows) == len(KINDS)
     assert all(line.count("|") == 6 for line in rows)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from loadtest.judge.share_effect import is_share, own_variance, share_yardstick
+from loadtest.judge.failure_share import is_share, own_variance, share_yardstick
 from loadtest.plan.scenario import Compare
 
 COMPLETE = "turns.complete.ratio"

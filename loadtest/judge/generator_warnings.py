@@ -1,4 +1,4 @@
-"""Notices about ourselves: the generator, its clock, and the measurement."""
+"""Warnings about the load generator, its clock, and the measurement."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from loadtest.judge.catalogue import KINDS, Notice, notice, shown
 from loadtest.judge.counts import broken_laws, in_doubt, not_opened
 from loadtest.judge.generator import (
     COALESCED,
@@ -23,44 +22,45 @@ from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.sections import (
     NS_PER_MS,
     Manifest,
+    count_or_zero,
     model,
     number,
     observed,
     section,
     tick_ns,
     was_observed,
-    whole,
 )
 from loadtest.judge.thresholds import LATE_PART, late_for, tightest_ms
+from loadtest.judge.warnings import KINDS, RunWarning, shown, warning
 from loadtest.plan.threshold import Threshold, percentile, split_metric
 from loadtest.units import format_count, format_duration, format_ratio
 
 COARSE = ("p50", "p90", "p95", "p99")
-"""Percentiles that are told of where they are upper bounds; a finer one is marked, and no more."""
+"""Percentiles that the warning names where they are upper bounds; finer ones are only marked in tables."""
 
 LATE_MS = 10.0
-"""The same without a limit."""
+"""The allowed delay where no threshold limits a response time."""
 
 BUSY = 0.5
-"""Above this part of a core, events may have been read together since we were late to read them."""
+"""Above this part of a core we may have read late, so that events came in one read."""
 
 RENAMED = {"not_linux": "not_linux_no_kernel_stamps"}
-"""Facts the generator notes under a name of their own."""
+"""Facts that the generator notes under another name."""
 
 SILENT = frozenset({"server", "refusals", "closes", "workers"})
-"""Facts that are told elsewhere in the report, and are no reason to doubt anything."""
+"""Facts that stand elsewhere in the report and are no reason for doubt."""
 
 Thresholds = tuple[Threshold, ...]
 
 
-def saturation(manifest: Manifest) -> Iterator[Notice]:
+def saturation(manifest: Manifest) -> Iterator[RunWarning]:
     """A busy process measures itself; in the closed model that slows the load, but does not bend it."""
     cpu = section(manifest, "generator", "cpu")
-    busy, seconds = whole(cpu.get("saturated")), whole(cpu.get("n"))
+    busy, seconds = count_or_zero(cpu.get("saturated")), count_or_zero(cpu.get("n"))
     if not busy:
         return
     mean, highest = number(cpu.get("mean")) or 0.0, number(cpu.get("max")) or 0.0
-    yield notice(
+    yield warning(
         "generator_saturated",
         {"mean": mean, "max": highest, "saturated": busy, "seconds": seconds},
         {"mean": format_ratio(mean), "max": format_ratio(highest)},
@@ -68,36 +68,36 @@ def saturation(manifest: Manifest) -> Iterator[Notice]:
     )
 
 
-def unwatched(manifest: Manifest) -> Iterator[Notice]:
-    """Of a generator whose CPU nobody read, nobody can say that it was not saturated."""
-    ready = whole(section(manifest, "counts", "connections").get("ready"))
+def unwatched(manifest: Manifest) -> Iterator[RunWarning]:
+    """A generator whose CPU was not read may have been saturated."""
+    ready = count_or_zero(section(manifest, "counts", "connections").get("ready"))
     known = number(section(manifest, "generator", "cpu").get("mean")) is not None
     if ready and not known and not was_observed(manifest, "cpu_not_read"):
-        yield notice("generator_unwatched", {})
+        yield warning("generator_unwatched", {})
 
 
-def standstill(manifest: Manifest) -> Iterator[Notice]:
+def standstill(manifest: Manifest) -> Iterator[RunWarning]:
     """A generator that was suspended did not measure: what it would have sent and seen is not known."""
     stood = stood_still_ms(manifest)
     if stood is not None:
         longest = number(section(manifest, "generator", "loop_lag").get("max")) or 0.0
         numbers = {"stood_still_ms": stood, "longest_ms": longest}
         told = {name: format_duration(value * NS_PER_MS) for name, value in numbers.items()}
-        yield notice("generator_stood_still", numbers, told)
+        yield warning("generator_stood_still", numbers, told)
 
 
-def starvation(manifest: Manifest) -> Iterator[Notice]:
+def starvation(manifest: Manifest) -> Iterator[RunWarning]:
     """A generator that was ready to work and had no core."""
     delay = section(manifest, "generator", "run_delay")
     mean, highest = number(delay.get("mean")) or 0.0, number(delay.get("max")) or 0.0
     if mean > STARVED:
-        numbers = {"mean": mean, "max": highest, "seconds": whole(delay.get("n"))}
+        numbers = {"mean": mean, "max": highest, "seconds": count_or_zero(delay.get("n"))}
         told = {"mean": format_ratio(mean), "max": format_ratio(highest)}
-        yield notice("generator_starved", numbers, told)
+        yield warning("generator_starved", numbers, told)
 
 
-def lateness(manifest: Manifest, thresholds: Thresholds) -> Iterator[Notice]:
-    """Our own delay, held against what is asked of the target."""
+def lateness(manifest: Manifest, thresholds: Thresholds) -> Iterator[RunWarning]:
+    """Our own delay, compared with the tightest threshold on response time."""
     tightest = tightest_ms(thresholds)
     allowed = LATE_MS if tightest is None else tightest * LATE_PART
     late = own_lateness_ms(manifest)
@@ -108,41 +108,45 @@ def lateness(manifest: Manifest, thresholds: Thresholds) -> Iterator[Notice]:
         share = "The latest message was" if few_sent(manifest) else "One message in a hundred was"
         words = {"lateness_ms": f"{late:.3g}", "allowed_ms": f"{allowed:.3g}"}
         told = {**words, "told": touched, "share": share}
-        yield notice("generator_late", numbers, told)
+        yield warning("generator_late", numbers, told)
 
 
-def connections_not_opened(manifest: Manifest) -> Iterator[Notice]:
+def connections_not_opened(manifest: Manifest) -> Iterator[RunWarning]:
     """Connections for which this machine had no file or no local port."""
     connections = section(manifest, "counts", "connections")
     if own := not_opened(connections):
         limits = dict(section(connections, "not_opened"))
         told = ", ".join(f"{format_count(n)} by {limit}" for limit, n in limits.items())
-        numbers = {"not_opened": own, "attempted": whole(connections.get("attempted")), "limits": limits}
-        yield notice("connections_not_opened", numbers, {"told": told})
+        numbers = {
+            "not_opened": own,
+            "attempted": count_or_zero(connections.get("attempted")),
+            "limits": limits,
+        }
+        yield warning("connections_not_opened", numbers, {"told": told})
 
 
-def load_not_reached(manifest: Manifest) -> Iterator[Notice]:
-    """Planned load that was not offered, by whose doing it was."""
+def load_not_reached(manifest: Manifest) -> Iterator[RunWarning]:
+    """Planned load that was not offered, by who caused it."""
     missing = shortfall(manifest)
     if missing is None:
         return
     numbers = {"missing": missing.missing, "asked": missing.asked, "what": missing.what}
     part = section(manifest, "counts", "measured", "turns")
-    due = whole(part.get("due"))
+    due = count_or_zero(part.get("due"))
     told = {"measured": ""}
     if missing.what == "turns" and due < missing.asked:
-        # The ratios speak of the measured part: who compares them with the whole run would stumble.
-        absent = due - whole(part.get("begun"))
+        # The ratios speak of the measured part: they differ from what the whole run shows.
+        absent = due - count_or_zero(part.get("begun"))
         numbers |= {"measured_missing": absent, "measured_due": due}
         words = f" (of the measured part: {format_count(absent)} of {format_count(due)})"
         told["measured"] = words
     if missing.ours:
-        yield notice("load_not_reached_by_generator", numbers, told, spoils=missing.grave)
+        yield warning("load_not_reached_by_generator", numbers, told, spoils=missing.grave)
     else:
-        yield notice("load_not_reached_by_target", numbers, told)
+        yield warning("load_not_reached_by_target", numbers, told)
 
 
-def too_few_samples(manifest: Manifest, thresholds: Thresholds) -> Iterator[Notice]:
+def too_few_samples(manifest: Manifest, thresholds: Thresholds) -> Iterator[RunWarning]:
     """Thresholds on percentiles that were sampled, but not often enough."""
     for threshold in thresholds:
         split = split_metric(threshold.name)
@@ -150,36 +154,36 @@ def too_few_samples(manifest: Manifest, thresholds: Thresholds) -> Iterator[Noti
             continue
         need, n = needed(part_of(split[1])), lookup(threshold.name, manifest).n
         if 0 < n < need:
-            yield notice("too_few_samples", {"name": threshold.name, "needed": need, "n": n})
+            yield warning("too_few_samples", {"name": threshold.name, "needed": need, "n": n})
 
 
-def clock(manifest: Manifest) -> Iterator[Notice]:
+def clock(manifest: Manifest) -> Iterator[RunWarning]:
     """A clock whose steps show in what it measures."""
     tick = tick_ns(manifest)
-    injected = whole(section(manifest, "clock").get("step_ns"))
+    injected = count_or_zero(section(manifest, "clock").get("step_ns"))
     told = {"step": format_duration(tick)}
     if injected:
-        yield notice("clock_step_injected", {"step_ms": injected / NS_PER_MS}, told)
+        yield warning("clock_step_injected", {"step_ms": injected / NS_PER_MS}, told)
     elif tick >= COARSE_NS:
-        yield notice("clock_coarse", {"step_ms": tick / NS_PER_MS}, told)
+        yield warning("clock_coarse", {"step_ms": tick / NS_PER_MS}, told)
 
 
-def coalescing(manifest: Manifest) -> Iterator[Notice]:
-    """Events that shared a read, where that bends gaps, or p99 or a coarser percentile of turns."""
+def coalescing(manifest: Manifest) -> Iterator[RunWarning]:
+    """Events that shared a read, where that affects gaps, or p99 or a coarser percentile of turns."""
     share = coalesced_share(manifest)
     bounded = _bounded(manifest)
     if "turn.first_event" not in section(manifest, "metrics"):
-        # There is no time that sharing a read could bend.
+        # Without times, sharing a read distorts nothing.
         return
     if share is not None and (share > COALESCED or any(set(COARSE) & set(of) for of in bounded.values())):
-        received = whole(section(manifest, "generator", "coalesced").get("n"))
+        received = count_or_zero(section(manifest, "generator", "coalesced").get("n"))
         told = "; ".join(_told_once(bounded))
         numbers = {"share": share, "received": received, "bounds": bounded}
         words = {
             "share": format_ratio(share),
             "told": f"; percentiles of turns that are upper bounds: {told}" if told else "",
         }
-        found = notice("coalesced_reads", numbers, words)
+        found = warning("coalesced_reads", numbers, words)
         yield replace(found, remedy=f"{_why_together(manifest)} {found.remedy}")
 
 
@@ -193,7 +197,7 @@ def _told_once(bounded: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def _why_together(manifest: Manifest) -> str:
-    """Whose doing it was that events were read together, as far as the generator's CPU tells."""
+    """Why events were read together, as far as the generator's CPU shows."""
     cpu = number(section(manifest, "generator", "cpu").get("mean"))
     if cpu is None:
         return "Whether the generator was busy is not known, for its CPU was not read."
@@ -210,34 +214,34 @@ def _bounded(manifest: Manifest) -> dict[str, list[str]]:
     return {name: of for name, of in percentiles.items() if of}
 
 
-def order_in_doubt(manifest: Manifest) -> Iterator[Notice]:
+def order_in_doubt(manifest: Manifest) -> Iterator[RunWarning]:
     """Replies matched by order after a turn of theirs had timed out."""
     counts = section(manifest, "counts")
     if doubtful := in_doubt(counts):
-        timed_out = whole(section(counts, "turns").get("timed_out"))
-        received = whole(section(counts, "events").get("received"))
+        timed_out = count_or_zero(section(counts, "turns").get("timed_out"))
+        received = count_or_zero(section(counts, "events").get("received"))
         numbers = {"events": doubtful, "received": received, "timed_out": timed_out}
-        yield notice("replies_by_order_after_timeout", numbers)
+        yield warning("replies_by_order_after_timeout", numbers)
 
 
-def ledger(manifest: Manifest) -> Iterator[Notice]:
+def ledger(manifest: Manifest) -> Iterator[RunWarning]:
     """Counters that contradict each other."""
     laws = broken_laws(manifest, section(manifest, "counts"))
     if laws:
-        yield notice("ledger_does_not_add_up", {"laws": laws}, {"told": "; ".join(laws)})
+        yield warning("ledger_does_not_add_up", {"laws": laws}, {"told": "; ".join(laws)})
 
 
-def ending(manifest: Manifest) -> Iterator[Notice]:
+def ending(manifest: Manifest) -> Iterator[RunWarning]:
     """A run that did not come to its own end."""
     if manifest.get("interrupted"):
-        yield notice("interrupted", {})
+        yield warning("interrupted", {})
     if manifest.get("status") == "cut short":
         seconds = number(section(manifest, "load", "achieved").get("duration_s"))
-        yield notice("cut_short", {} if seconds is None else {"seconds": seconds})
+        yield warning("cut_short", {} if seconds is None else {"seconds": seconds})
 
 
-def noted(manifest: Manifest, already: frozenset[str]) -> Iterator[Notice]:
-    """What the generator noted while it ran, each fact once, but for what was found ``already``."""
+def noted(manifest: Manifest, already: frozenset[str]) -> Iterator[RunWarning]:
+    """What the generator noted while it ran, each fact once, except what was found ``already``."""
     seen: list[tuple[str, Mapping[str, Any]]] = []
     for row in observed(manifest):
         code = RENAMED.get(str(row["code"]), str(row["code"]))
@@ -247,11 +251,11 @@ def noted(manifest: Manifest, already: frozenset[str]) -> Iterator[Notice]:
             yield _observed(row, *fact)
 
 
-def _observed(row: Mapping[str, Any], code: str, numbers: Mapping[str, Any]) -> Notice:
-    """A fact in the words of its kind, with its numbers; one without a kind in its own words."""
+def _observed(row: Mapping[str, Any], code: str, numbers: Mapping[str, Any]) -> RunWarning:
+    """A fact with the message of its kind and its numbers; without a kind, with its own message."""
     kind = KINDS.get(code)
     message = str(row.get("message") or (kind.message if kind else f"The generator noted {code}."))
     told = ", ".join(f"{name} {shown(value)}" for name, value in numbers.items())
     spoils = bool(row.get("spoils")) or (kind is not None and kind.spoils == "yes")
     remedy = str(row.get("remedy") or (kind.remedy if kind else "See run.log."))
-    return Notice(code, f"{message} ({told})" if told else message, remedy, numbers, spoils)
+    return RunWarning(code, f"{message} ({told})" if told else message, remedy, numbers, spoils)

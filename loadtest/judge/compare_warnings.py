@@ -1,4 +1,4 @@
-"""What qualifies a comparison: remarks with a remedy, as data."""
+"""Warnings about a comparison, each with a remedy, as data."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from loadtest.judge.comparable import Differing
-from loadtest.judge.compared import Row
+from loadtest.judge.multiplicity import MetricComparison
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side
 from loadtest.judge.sections import Manifest, section
 from loadtest.plan.rules import MOST_PRIMARY
 
-Remark = dict[str, Any]
+PlainWarning = dict[str, Any]
 
 
-def remark(code: str, message: str, remedy: str) -> Remark:
-    """One remark."""
+def plain_warning(code: str, message: str, remedy: str) -> PlainWarning:
+    """One warning, as a comparison or a trend has it in JSON."""
     return {"code": code, "message": message, "remedy": remedy}
 
 
-def notices(
-    sides: tuple[Side, Side], differing: Sequence[Differing], rows: Sequence[Row], rest: Sequence[str]
-) -> Iterator[Remark]:
-    """The remarks on a comparison; ``rest`` is what the thresholds name beyond what can decide."""
+def comparison_warnings(
+    sides: tuple[Side, Side],
+    differing: Sequence[Differing],
+    rows: Sequence[MetricComparison],
+    rest: Sequence[str],
+) -> Iterator[PlainWarning]:
+    """The warnings on a comparison; ``rest`` is what the thresholds name beyond what can decide."""
     yield from _about_runs(sides)
     if any(row.method == "pairs" for row in rows):
-        yield remark(
+        yield plain_warning(
             "taken_in_turns",
             "The runs are blocks of two targets that took turns; changes, intervals and p are over pairs of"
             " blocks, so that what drifted meanwhile cancels.",
@@ -34,7 +37,7 @@ def notices(
         )
     yield from _about_surroundings(differing)
     if rest:
-        yield remark(
+        yield plain_warning(
             "too_many_to_decide",
             f"The thresholds name more than {MOST_PRIMARY} metrics; {', '.join(rest)} only inform.",
             "Name those that decide in [compare] primary.",
@@ -42,36 +45,36 @@ def notices(
     yield from _about_rows(sides, [row for row in rows if row.primary])
 
 
-def _about_runs(sides: tuple[Side, Side]) -> Iterator[Remark]:
+def _about_runs(sides: tuple[Side, Side]) -> Iterator[PlainWarning]:
     if any(side.simulated for side in sides):
-        yield remark(
+        yield plain_warning(
             "simulated_target",
             "SIMULATED: loadtest's own simulator answered, so no number here speaks of a real backend.",
             "Give the address of a real backend with --target.",
         )
     for side in sides:
         if failed := [str(run.get("id")) for run in side.runs if standing(run).target_failed]:
-            yield remark(
+            yield plain_warning(
                 "target_failed",
                 f"{side.name}: the target was down, or completed no turn, in {', '.join(failed)}. Every turn"
                 " of such a run counts as failed; its times are missing because of the target.",
                 "See the target's own log of that time.",
             )
         for run, why in side.left_out:
-            yield remark("run_left_out", f"{side.name}: {run} does not count: {why}", "Run it again.")
+            yield plain_warning("run_left_out", f"{side.name}: {run} does not count: {why}", "Run it again.")
 
 
-def _about_surroundings(differing: Sequence[Differing]) -> Iterator[Remark]:
+def _about_surroundings(differing: Sequence[Differing]) -> Iterator[PlainWarning]:
     loads = [each.name for each in differing if each.weight == "load"]
     if loads:
-        yield remark(
+        yield plain_warning(
             "different_load",
             f"The load differs ({', '.join(loads)}), so that a difference may be the load's.",
             "Compare runs of the same scenario.",
         )
     places = [each.name for each in differing if each.weight == "surroundings"]
     if places:
-        yield remark(
+        yield plain_warning(
             "different_surroundings",
             f"The runs were made in different surroundings ({', '.join(places)}), which may be the cause of"
             " any difference.",
@@ -79,10 +82,10 @@ def _about_surroundings(differing: Sequence[Differing]) -> Iterator[Remark]:
         )
 
 
-def _about_rows(sides: tuple[Side, Side], rows: Sequence[Row]) -> Iterator[Remark]:
+def _about_rows(sides: tuple[Side, Side], rows: Sequence[MetricComparison]) -> Iterator[PlainWarning]:
     for row in rows:
         if row.outliers:
-            yield remark(
+            yield plain_warning(
                 "outlier_runs",
                 f"{row.name}: far from all other runs: {', '.join(row.outliers)}. Mean, interval and p are"
                 " those of the others.",
@@ -90,9 +93,9 @@ def _about_rows(sides: tuple[Side, Side], rows: Sequence[Row]) -> Iterator[Remar
             )
     planned = [row.name for row in rows if row.name.startswith("rates.") and _set_by_plan(sides, row.name)]
     if planned:
-        yield remark(
+        yield plain_warning(
             "rate_limited_by_plan",
-            f"{', '.join(planned)}: the plan set this rate in all runs, so that it can hardly differ.",
+            f"{', '.join(planned)}: the configured rate limited it in all runs, so it can hardly differ.",
             "Compare response times instead, or raise the load until the target sets the rate.",
         )
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from loadtest.judge.summary import summarise
-from loadtest.judge.unmeasured import unmeasured_metrics
+from loadtest import catalog
+from loadtest.judge.summary import _REASONS, summarise
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import METRICS
 from tests.judge.made import good_totals, manifest, totals
@@ -27,10 +27,8 @@ def test_every_metric_is_there_or_has_a_reason() -> None:
         assert not set(summed["metrics"]) & set(summed["unmeasured"])
 
 
-def test_no_metric_falls_to_a_reason_that_speaks_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "nothing timed it" not in unmeasured_metrics(manifest(), {}).values()
-    monkeypatch.setattr("loadtest.judge.unmeasured.METRICS", (*METRICS, "close.time"))
-    assert unmeasured_metrics(manifest(), {})["close.time"] == "nothing timed it"
+def test_every_reason_of_the_catalog_has_a_sentence() -> None:
+    assert set(_REASONS) == set(get_args(catalog.Absent)) == {each.absent for each in catalog.METRICS}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,743 @@
+"""Every metric, rate, statistic and counter of a run, each declared once.
+
+The recorder's buffers and slots, thresholds, the sections of ``run.json``, tables, plots, exports and the
+tables of docs/measuring.md are made from it. It stands below ``plan``, because a scenario's thresholds name
+what is declared here, and ``plan`` imports neither ``measure`` nor ``speak``, which record it.
+
+Declarations are in the order of ``run.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, TypeVar
+
+Tone = Literal["good", "bad", "doubt", "plain"]
+"""What a counter that is not 0 means: as it should be, a failure, a reason to doubt, or neither."""
+
+Absent = Literal["connection", "resolve", "tls", "turn", "gap", "lag", "ping", "reconnect"]
+"""Why a metric may have no sample; ``judge.summary`` has a sentence for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A distribution of durations: recorded in nanoseconds, in ``run.json`` milliseconds.
+
+    ``buffer`` is the attribute of ``speak.phase_metrics.PhaseMetrics`` that feeds it. ``whole_run``: it is
+    of the whole run, not of the measured part. ``placed``: the instants of a turn's row between which it lies
+    (until, since). Of events that shared one read only an upper bound of some times is known:
+    ``bounded``: where more than 1 % did, all of the metric is an upper bound; ``bounded_by``: the counter
+    under ``generator.coalesced`` of the samples that are. ``shown_before``: the metric of its group before
+    which it stands in a report, if it is not the order of declaration.
+    """
+
+    name: str
+    label: str
+    group: str
+    buffer: str
+    absent: Absent
+    help: str
+    whole_run: bool = False
+    placed: tuple[str, str] | None = None
+    bounded: bool = False
+    bounded_by: str = ""
+    shown_before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricGroup:
+    """Metrics that are measured from the same instant, and what that is."""
+
+    title: str
+    meaning: str
+
+
+METRIC_GROUPS = (
+    MetricGroup("Response time", "from the instant the turn was due (what a user waits)"),
+    MetricGroup("Service time", "from the instant the message was sent (server and network)"),
+    MetricGroup("Stream", "between two events of a turn"),
+    MetricGroup("Connection", "by phase, and from first attempt to ready"),
+    MetricGroup("Generator", "its own delays; send lateness includes waiting for a connection"),
+)
+"""In the order of a report."""
+
+METRICS = (
+    Metric(
+        "connect.resolve",
+        "name lookup",
+        "Connection",
+        "resolve",
+        "resolve",
+        "looking up the target's name",
+        whole_run=True,
+    ),
+    Metric("connect.tcp", "TCP", "Connection", "tcp", "connection", "TCP's handshake", whole_run=True),
+    Metric("connect.tls", "TLS", "Connection", "tls", "tls", "TLS' handshake", whole_run=True),
+    Metric(
+        "connect.upgrade",
+        "upgrade",
+        "Connection",
+        "upgrade",
+        "connection",
+        "the HTTP upgrade, from request to 101",
+        whole_run=True,
+    ),
+    Metric(
+        "connect.ready",
+        "ready steps",
+        "Connection",
+        "ready",
+        "connection",
+        "from the 101 until messages count, as the protocol says",
+        whole_run=True,
+    ),
+    Metric(
+        "connect.total",
+        "in total",
+        "Connection",
+        "total",
+        "connection",
+        "from the first attempt to ready",
+        whole_run=True,
+    ),
+    Metric(
+        "turn.first_event",
+        "first event",
+        "Response time",
+        "first_event",
+        "turn",
+        "from due to the first event",
+        placed=("first_ns", "intended_ns"),
+        bounded=True,
+        bounded_by="first_events",
+    ),
+    Metric(
+        "turn.completion",
+        "completion",
+        "Response time",
+        "completion",
+        "turn",
+        "from due to the last event",
+        placed=("done_ns", "intended_ns"),
+        bounded_by="ends",
+    ),
+    Metric(
+        "turn.first_event.service",
+        "first event",
+        "Service time",
+        "first_event_service",
+        "turn",
+        "from sent to the first event",
+        placed=("first_ns", "sent_ns"),
+        bounded=True,
+        bounded_by="first_events",
+    ),
+    Metric(
+        "turn.completion.service",
+        "completion",
+        "Service time",
+        "completion_service",
+        "turn",
+        "from sent to the last event",
+        placed=("done_ns", "sent_ns"),
+        bounded_by="ends",
+    ),
+    Metric(
+        "event.gap",
+        "event gap",
+        "Stream",
+        "gap",
+        "gap",
+        "between two events of one turn",
+        bounded=True,
+    ),
+    Metric("ping.rtt", "ping", "Connection", "ping_rtt", "ping", "from a ping to its pong"),
+    Metric(
+        "send.lateness",
+        "send lateness",
+        "Generator",
+        "lateness",
+        "connection",
+        "from due to sent",
+        placed=("sent_ns", "intended_ns"),
+    ),
+    Metric("receive.lag", "receive lag", "Generator", "receive_lag", "lag", "from arrived to handled"),
+    Metric(
+        "reconnect.time",
+        "reconnect",
+        "Connection",
+        "reconnect",
+        "reconnect",
+        "from the loss of a connection until its user is ready again",
+        whole_run=True,
+        shown_before="ping.rtt",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many of something a second. ``planned``: the key of ``load.planned`` that may limit it."""
+
+    name: str
+    label: str
+    help: str
+    planned: str = ""
+
+
+RATES = (
+    Rate(
+        "connections_per_s",
+        "connections ready",
+        "connections that became ready, over the whole run",
+        "connect_rate",
+    ),
+    Rate("events_received_per_s", "events received", "events that answered turns of the measured part"),
+    Rate("events_sent_per_s", "messages sent", "messages sent in the measured part", "turns_per_s"),
+    Rate("turns_per_s", "turns complete", "turns of the measured part that were complete", "turns_per_s"),
+)
+
+PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
+"""The percentiles that every metric of ``run.json`` has, by key."""
+
+STATISTICS = ("n", "min", *PERCENTILES, "max", "mean")
+"""What a summary always holds of a metric; a threshold may name any other percentile too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A count: of the whole run in ``counts`` of ``run.json``, of the measured part in ``counts.measured``.
+
+    ``name`` is the one it is recorded under, its group first. Where ``by`` says how it is split, a dot and
+    the label follow ("connections.closed.1006"). ``hot``: counted for every turn or event, so it is a slot
+    of ``speak.phase_metrics.PhaseMetrics``. ``always``: it is in ``run.json`` also where it is 0, any other
+    only where it rose.
+
+    ``threshold``: a scenario may judge it; ``share_of``: then the ratio ".ratio" of that counter too.
+    ``higher_is_better``: of all others less is. ``numbered``: it needs sequence numbers, else it is not
+    measured. ``fault``: its place, from 1, among what the warning ``delivery_faults`` tells.
+
+    ``kept_as``: where ``run.json`` has it, if it is not under its name in ``counts``.
+
+    ``label``: its words in the table of counters, none where it has no row there; ``shown_before``: the
+    counter of its group before which that row stands, if it is not the order of declaration.
+    """
+
+    name: str
+    help: str
+    label: str = ""
+    by: str = ""
+    hot: bool = False
+    always: bool = False
+    threshold: bool = False
+    share_of: str = ""
+    higher_is_better: bool = False
+    numbered: bool = False
+    fault: int = 0
+    kept_as: str = ""
+    tone: Tone = "plain"
+    shown_before: str = ""
+
+    @property
+    def group(self) -> str:
+        """The section of ``counts``."""
+        return self.name.partition(".")[0]
+
+    @property
+    def key(self) -> str:
+        """Its key in that section."""
+        return self.name.partition(".")[2]
+
+
+OUTCOMES = (
+    Counter(
+        "turns.complete",
+        "their end came, and all that the protocol requires with it",
+        "complete",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="turns.due",
+        higher_is_better=True,
+        tone="good",
+    ),
+    *(
+        Counter(
+            f"turns.{key}",
+            help_,
+            label,
+            hot=True,
+            always=True,
+            threshold=True,
+            share_of="turns.due",
+            tone="plain" if key == "abandoned" else "bad",
+        )
+        for key, label, help_ in (
+            (
+                "failed",
+                "failed",
+                "a failure event came, or a required event, a pair or the order was missing",
+            ),
+            ("timed_out", "timed out", "no end came within the timeout"),
+            ("lost", "lost with their connection", "their connection ended first"),
+            ("refused", "refused", "the target refused the turn"),
+            ("abandoned", "abandoned by us", "we left: the run was over, or was interrupted"),
+            ("not_attempted", "not attempted", "due, but their connection was not ready within the timeout"),
+        )
+    ),
+)
+"""How a turn can end. The turn table holds the index."""
+
+FAILURES = ("failed", "timed_out", "lost", "refused")
+"""Outcomes of turns that were begun and came to no good end, by no doing of ours."""
+
+CONNECTION_COUNTERS = (
+    Counter(
+        "connections.attempted",
+        "attempts to connect",
+        "attempted",
+        hot=True,
+        always=True,
+        threshold=True,
+        higher_is_better=True,
+    ),
+    Counter(
+        "connections.established",
+        "attempts answered with 101",
+        "established",
+        hot=True,
+        always=True,
+        threshold=True,
+        higher_is_better=True,
+    ),
+    Counter(
+        "connections.ready",
+        "connections on which messages count",
+        "ready",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="connections.due",
+        higher_is_better=True,
+    ),
+    Counter(
+        "connections.left",
+        "connections that we closed when their user was done",
+        hot=True,
+        always=True,
+        threshold=True,
+    ),
+    Counter("connections.due", "connections that the plan opens", threshold=True),
+    Counter("connections.cut", "cut by us, as planned ([chaos])", "cut by us, as planned", threshold=True),
+    Counter(
+        "connections.reconnected",
+        "ready again after a loss",
+        "ready again after a loss",
+        threshold=True,
+    ),
+    Counter(
+        "connections.given_up",
+        "users who gave up after their last try",
+        "given up after the last try",
+        threshold=True,
+        tone="bad",
+    ),
+    Counter(
+        "connections.away",
+        "users whose connection was lost and not back at the end",
+        "lost and not back at the end",
+        threshold=True,
+        tone="bad",
+    ),
+    Counter(
+        "connections.refused",
+        "attempts that the target refused",
+        by="layer",
+        always=True,
+        threshold=True,
+        tone="bad",
+    ),
+    Counter(
+        "connections.closed",
+        "connections that ended before we left them",
+        by="close code",
+        always=True,
+        threshold=True,
+        tone="bad",
+    ),
+    Counter(
+        "connections.upgrade_status", "answers to the upgrade other than 101", by="HTTP status", always=True
+    ),
+    Counter("connections.not_opened", "attempts that this machine could not make", by="limit", tone="doubt"),
+    Counter(
+        "connections.silent",
+        "given up by us: a ping was not answered",
+        "given up by us: a ping was not answered",
+        kept_as="ended_by_us.silent",
+        tone="bad",
+    ),
+    Counter(
+        "connections.broken_frames",
+        "given up by us: what came was no WebSocket",
+        "given up by us: it broke the WebSocket protocol",
+        kept_as="ended_by_us.broken",
+        tone="bad",
+    ),
+)
+
+EVENT_COUNTERS = (
+    Counter(
+        "events.sent",
+        "messages sent",
+        "messages sent",
+        hot=True,
+        always=True,
+        threshold=True,
+        higher_is_better=True,
+        tone="good",
+    ),
+    Counter(
+        "events.received",
+        "application messages received after ready, without heartbeats",
+        "received",
+        hot=True,
+        always=True,
+        threshold=True,
+        higher_is_better=True,
+        tone="good",
+    ),
+    Counter(
+        "events.expected",
+        "events that sequence numbers say were sent",
+        "expected",
+        hot=True,
+        always=True,
+        threshold=True,
+        higher_is_better=True,
+        tone="good",
+        shown_before="events.received",
+    ),
+    Counter(
+        "events.matched",
+        "events that belong to a turn",
+        "matched to a turn",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="events.expected",
+        higher_is_better=True,
+        tone="good",
+    ),
+    Counter(
+        "events.lost",
+        "missing between the sequence numbers of their turn",
+        "lost",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="events.expected",
+        numbered=True,
+        fault=1,
+        tone="bad",
+    ),
+    Counter(
+        "events.duplicate",
+        "came twice",
+        "duplicate",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="events.expected",
+        numbered=True,
+        fault=2,
+        tone="bad",
+    ),
+    Counter(
+        "events.out_of_order",
+        "came after a later one of their turn",
+        "out of order",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="events.expected",
+        numbered=True,
+        fault=3,
+        tone="bad",
+    ),
+    Counter(
+        "events.foreign",
+        "belong to another virtual user",
+        "of another user (foreign)",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="events.received",
+        tone="bad",
+    ),
+    Counter(
+        "events.unmatched",
+        "belong to no turn known",
+        "unmatched",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="events.received",
+        fault=5,
+        tone="bad",
+    ),
+    Counter(
+        "events.malformed",
+        "cannot be read by the protocol",
+        "malformed",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="events.received",
+        tone="bad",
+    ),
+    Counter(
+        "events.late",
+        "came when their turn had ended",
+        "late (their turn had ended)",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="events.expected",
+        fault=4,
+        tone="doubt",
+    ),
+    Counter(
+        "events.ignored",
+        "the protocol says that they do not count",
+        "ignored as the protocol says",
+        always=True,
+        tone="good",
+    ),
+    Counter(
+        "events.resumed",
+        "answered on the next connection a turn that had lost its own",
+        "resumed (on the next connection)",
+        threshold=True,
+        share_of="events.expected",
+        tone="doubt",
+    ),
+    Counter(
+        "events.coalesced",
+        "shared one read, and its time stamp, with the event before",
+        "coalesced in one read",
+        hot=True,
+        always=True,
+        tone="doubt",
+        shown_before="events.heartbeat",
+    ),
+    Counter(
+        "events.missing_required",
+        "required by the protocol, and missing when their turn ended",
+        "required but missing",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="events.expected",
+        fault=6,
+        tone="bad",
+    ),
+    Counter(
+        "events.unpaired",
+        "one of a pair came and the other did not",
+        "without their pair",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="events.expected",
+        fault=7,
+        tone="bad",
+    ),
+    Counter("events.heartbeat", "heartbeats of the target", "heartbeat", hot=True, always=True, tone="good"),
+    Counter(
+        "events.after_timeout",
+        "matched by order, after a turn of their connection had timed out",
+        tone="doubt",
+    ),
+    Counter(
+        "events.before_ready",
+        "came before ready, and no step waited for them",
+        "before ready and awaited by no step",
+        tone="good",
+    ),
+    Counter(
+        "events.order_unsure",
+        "matched by order alone, while several turns were in flight on their connection",
+        "matched by order alone, with several turns in flight",
+        tone="doubt",
+    ),
+    Counter(
+        "events.delivered",
+        "brought about by other users of the same audience",
+        "of other users, for all of their audience",
+        tone="good",
+    ),
+    Counter(
+        "events.answered",
+        "requests of the target's own, which were answered",
+        "requests of the target, answered",
+        tone="good",
+    ),
+    Counter("events.unmatched_with", "unmatched events", by="top-level keys"),
+)
+
+TURN_COUNTERS = (
+    Counter(
+        "turns.due",
+        "turns that fell due",
+        "due",
+        hot=True,
+        always=True,
+        threshold=True,
+        higher_is_better=True,
+    ),
+    Counter(
+        "turns.begun",
+        "turns whose message was sent",
+        "begun",
+        hot=True,
+        always=True,
+        threshold=True,
+        share_of="turns.due",
+        higher_is_better=True,
+    ),
+    *OUTCOMES,
+    Counter("turns.numbered", "turns whose events carried sequence numbers", hot=True, always=True),
+    Counter("turns.no_first_event", "turns that came to no good end and got no event at all"),
+    Counter(
+        "turns.resumed",
+        "of those lost, ended on the next connection",
+        "of those lost, ended on the next connection",
+        threshold=True,
+        share_of="turns.due",
+    ),
+    Counter("turns.marked", "complete turns whose events carried their user's mark"),
+    Counter("turns.unnumbered", "complete turns without sequence numbers, where others carried some"),
+    Counter("turns.unmarked", "complete turns without a user's mark, where others carried one"),
+    Counter("turns.failed_by", "turns that failed", by="reason", always=True),
+    Counter("turns.timed_out_by", "turns that timed out", by="reason"),
+    Counter("turns.lost_by", "turns that were lost", by="reason"),
+    Counter("turns.refused_by", "turns that were refused", by="reason"),
+    Counter("turns.abandoned_by", "turns that were abandoned", by="reason"),
+    Counter("turns.timed_out_after", "turns that timed out", by="type of the last event"),
+    Counter("turns.misnumbered_by", "turns whose sequence numbers cannot be followed", by="reason"),
+    Counter("turns.untyped_with", "turns that timed out, whose last event had no type", by="top-level keys"),
+    Counter(
+        "turns.first_coalesced",
+        "turns whose first event was not the last of its read",
+        hot=True,
+        kept_as="generator.coalesced.first_events",
+    ),
+    Counter(
+        "turns.end_coalesced",
+        "turns whose last event was not the last of its read",
+        hot=True,
+        kept_as="generator.coalesced.ends",
+    ),
+)
+
+CHAOS_COUNTERS = (
+    Counter(
+        "chaos.malformed.sent", "broken messages sent, all together and", "broken messages sent", by="kind"
+    ),
+    Counter("chaos.leavers.left", "users who left in mid-turn", "left in mid-turn"),
+    Counter(
+        "chaos.leavers.too_late",
+        "turns that were over before their user could leave",
+        "turns over before their user could leave",
+    ),
+    Counter("chaos.slow.turns.begun", "turns of slow readers", "turns begun by slow readers"),
+    Counter("chaos.slow.turns.complete", "of these complete", "of these complete"),
+    Counter("chaos.slow.turns.timed_out", "of these timed out", "of these timed out"),
+    *(
+        Counter(f"chaos.slow.turns.{key}", f"of these {words}")
+        for key, words in (
+            ("failed", "failed"),
+            ("lost", "lost"),
+            ("refused", "refused"),
+            ("no_first_event", "without any event"),
+            ("first_coalesced", "whose first event was not the last of its read"),
+            ("end_coalesced", "whose last event was not the last of its read"),
+        )
+    ),
+    Counter(
+        "chaos.slow.events.late",
+        "events that slow readers took too late",
+        "events that slow readers took too late",
+    ),
+    Counter("chaos.slow.events.coalesced", "events of slow readers that shared one read"),
+)
+
+OTHER_COUNTERS = (
+    Counter("tasks.raised", "times a task of a user written in Python raised"),
+    Counter("tasks.failed", "times such a task said that it failed"),
+    Counter("tasks.raised_by", "times such a task raised", by="exception"),
+    Counter("bytes.sent", "bytes written, WebSocket frames with their heads", "sent", hot=True, always=True),
+    Counter("bytes.received", "bytes read, the same", "received", hot=True, always=True),
+    Counter("pings.sent", "pings sent", hot=True, always=True),
+    Counter("pings.answered", "pongs that answered one", hot=True, always=True),
+)
+
+COUNTERS = (
+    *CHAOS_COUNTERS,
+    *CONNECTION_COUNTERS,
+    *EVENT_COUNTERS,
+    *TURN_COUNTERS,
+    *OTHER_COUNTERS,
+)
+"""Every counter that a run may record."""
+
+
+Shown = TypeVar("Shown", Metric, Counter)
+
+
+def in_report_order(declared: Iterable[Shown]) -> list[Shown]:
+    """What stands before another in a report is moved there; the others stay as declared."""
+    ordered = list(declared)
+    for each in [each for each in ordered if each.shown_before]:
+        ordered.remove(each)
+        ordered.insert([other.name for other in ordered].index(each.shown_before), each)
+    return ordered
+
+
+def find_counter(recorded: str) -> Counter | None:
+    """The declaration of a counter, by the name under which it was recorded; None where there is none."""
+    return next(
+        (
+            each
+            for each in COUNTERS
+            if each.name == recorded or (each.by and recorded.startswith(f"{each.name}."))
+        ),
+        None,
+    )
+
+
+@cache
+def keys(group: str, *, always: bool | None = None, split: bool = False) -> tuple[str, ...]:
+    """The keys in ``counts`` of a group's counters: with ``split`` of the split ones, else of the others.
+
+    ``always``: only of those that are always there, or only of the others.
+    """
+    return tuple(
+        each.key
+        for each in COUNTERS
+        if each.group == group
+        and not each.kept_as
+        and always in {None, each.always}
+        and bool(each.by) is split
+    )
+
+
+def kept_under(section: str) -> dict[str, str]:
+    """Counters that ``run.json`` keeps in a section under another key: the recorded name by that key."""
+    return {
+        each.kept_as.removeprefix(f"{section}."): each.name
+        for each in COUNTERS
+        if each.kept_as.startswith(f"{section}.")
+    }

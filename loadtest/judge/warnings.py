@@ -1,0 +1,419 @@
+"""Every warning there is: when it is raised, what it says, what to do, and whether it spoils the run.
+
+In ``run.json`` warnings stand under ``notices``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.units import format_count
+
+
+@dataclass(frozen=True, slots=True)
+class WarningKind:
+    """What all warnings of a code have in common. ``spoils``: "yes", "no", or when."""
+
+    when: str
+    message: str
+    remedy: str
+    numbers: tuple[str, ...] = ()
+    spoils: str = "no"
+
+
+TARGET_KINDS: dict[str, WarningKind] = {
+    "simulated_target": WarningKind(
+        "the target was the simulator that ships with loadtest",
+        "SIMULATED: the target was loadtest's own simulator, so no number here speaks of a real backend.",
+        "Give the address of a real backend with --target.",
+    ),
+    "load_not_reached_by_target": WarningKind(
+        "planned turns or connections were not begun, since the target refused or closed connections, or let"
+        " them wait longer than a turn may",
+        "{missing} of {asked} planned {what} were not begun{measured}: the target refused or closed"
+        " connections or let them wait.",
+        "See the refusals and closes; the ratios count what is missing.",
+        ("missing", "asked", "what", "measured_missing", "measured_due"),
+    ),
+    "batched_not_streamed": WarningKind(
+        "the events of nine in ten turns all came within the last tenth of the turn, of turns that took 20 ms"
+        " or more; never told while the generator's own delays could look like it",
+        "The target answers in batches: the first event came when {share} of the turn's time was over (median"
+        " of {turns} turns that took {service} each), and all the rest with it.",
+        "If it is meant to stream, look for buffering in the backend or in a proxy before it.",
+        ("first_event_share", "spread_share", "service_ms", "turns", "largest_lag_ms"),
+    ),
+    "insecure_tls": WarningKind(
+        "certificates were not verified (--insecure)",
+        "INSECURE: the target's certificate was not verified; anyone could have answered.",
+        "Give the authority's certificate as ca_file instead of --insecure.",
+    ),
+    "rate_limited_by_plan": WarningKind(
+        "a threshold speaks of a rate that the configured rate limited",
+        "{name} was limited by the configured rate: it says that the target kept up, not what it could do.",
+        "To find the capacity, raise the load, or use the closed model without think time.",
+        ("name", "value", "n"),
+    ),
+    "foreign_events": WarningKind(
+        "an event that carries another virtual user's mark arrived",
+        "{foreign} events of other users arrived: the target mixes users up.",
+        "See slowest.jsonl for the frames.",
+        ("foreign", "received"),
+        "no; the run fails, unless a threshold on events.foreign says what is allowed",
+    ),
+    "malformed_events": WarningKind(
+        "a message arrived that the protocol cannot read",
+        "{malformed} messages could not be read by the protocol.",
+        "See slowest.jsonl for the frames; correct the protocol file, or the target.",
+        ("malformed", "received"),
+    ),
+    "tasks_raised": WarningKind(
+        "a task of a user written in Python ended by an exception",
+        "{raised} times a task raised an exception{told}.",
+        "See run.log for the first traceback of each. If the check is right, the target is not; else mend the"
+        " task.",
+        ("raised", "by", "reasons"),
+        "no; the run fails",
+    ),
+    "tasks_failed": WarningKind(
+        "a task of a user written in Python called `fail`",
+        "{failed} times a task said that it failed{told}.",
+        "The reason is the task's own; slowest.jsonl has the frames of the slowest and of the broken turns.",
+        ("failed", "reasons"),
+        "no; the run fails",
+    ),
+    "turn_path_never_matched": WarningKind(
+        "events came, and not one of them carried the id of a turn where the protocol looks for it",
+        "{unmatched} events came, and not one carried the id of a turn at {paths}; top-level keys seen:"
+        " {keys}.",
+        "Correct `turn` under [events] in the protocol to the path of the id that the message sent;"
+        " slowest.jsonl has the frames.",
+        ("unmatched", "turn", "keys"),
+    ),
+    "type_path_never_matched": WarningKind(
+        "no turn ended, and the last event of each that timed out had no type where the protocol looks for"
+        " it",
+        "{timed_out} turns timed out, and their last events had no type at {paths}; top-level keys seen:"
+        " {keys}.",
+        "Correct `type` under [events] in the protocol to the path of the events' type; slowest.jsonl has the"
+        " frames.",
+        ("timed_out", "begun", "last", "type", "keys"),
+    ),
+    "end_never_seen": WarningKind(
+        "turns received events, and not one was ended by an event in the whole run",
+        "{timed_out} of {begun} turns timed out{when}, and none was ever ended by an event: none of {ends}"
+        " came{told}.",
+        "Correct `end` under [events] in the protocol to the type that ends a turn, or see Broken turns.",
+        ("timed_out", "begun", "last", "end"),
+    ),
+    "turns_timed_out": WarningKind(
+        "turns were not over within their timeout",
+        "{timed_out} of {begun} turns timed out{when}{told}.",
+        "See Broken turns in the report for what they received, and the timeline for when.",
+        ("timed_out", "begun", "last"),
+    ),
+    "delivery_faults": WarningKind(
+        "events were lost, came twice, out of order, late or for nobody, or one of a pair or a required one"
+        " was missing",
+        "Events were not delivered as the protocol promises: {told}.",
+        "See slowest.jsonl for the frames; add thresholds on events.* to judge it.",
+        ("lost", "duplicate", "out_of_order", "late", "unmatched", "missing_required", "unpaired"),
+    ),
+    "sequence_not_followed": WarningKind(
+        "turns carried sequence numbers that do not count their events: with a gap of more than 65,536, below"
+        " `sequence_start`, or no whole number",
+        "{turns} of {begun} turns carried sequence numbers that cannot be followed ({told}): which of their"
+        " events were lost, came twice or out of order is not known.",
+        "Correct `sequence` and `sequence_start` under [events] in the protocol, or the target's numbers;"
+        " slowest.jsonl has the frames.",
+        ("turns", "begun", "by"),
+        "no; loss, duplicates and order are null, and thresholds on them not measured",
+    ),
+    "refused_connections": WarningKind(
+        "the target refused connections, by layer",
+        "{refused} of {attempted} connection attempts to {where} were refused: {told}.",
+        "See run.log for every kind of refusal.",
+        ("refused", "attempted", "layers", "reasons"),
+    ),
+    "unexpected_closes": WarningKind(
+        "connections ended that we had not left: the target closed them, they broke, or we gave them up",
+        "{closed} connections ended before we left them{when}: {told}.",
+        "See the close codes (1006: without a close frame) and the target's log.",
+        ("closed", "codes", "ended_by_us", "reasons"),
+    ),
+    "pings_unanswered": WarningKind(
+        "a connection left a ping unanswered until the next was due, or more pings stayed unanswered than can"
+        " have been on their way at the end",
+        "{unanswered} of {sent} pings were never answered.",
+        "See whether the target, or a proxy before it, answers control frames.",
+        ("unanswered", "sent"),
+    ),
+}
+"""About the target: what it is, and what it did."""
+
+GENERATOR_KINDS: dict[str, WarningKind] = {
+    "generator_saturated": WarningKind(
+        "a generator process used more than 90 % of a core, on average over the measured part or in more than"
+        " a tenth of its seconds; a single such second is told too and does not spoil the run",
+        "A generator process used {mean} of a core on average and {max} at most"
+        " ({saturated} of {seconds} seconds above 90 %).",
+        "Use more --processes or more machines, or lower the load.",
+        ("mean", "max", "saturated", "seconds"),
+        "in the open model, unless only single seconds were busy; in the closed model it makes thresholds on"
+        " response time not measured whose limit is less than ten times the p99 of lateness",
+    ),
+    "generator_unwatched": WarningKind(
+        "connections were ready, and the generator's CPU was not read in any second of the measured part",
+        "The generator's CPU was not read in the measured part, so that nobody can say that the generator was"
+        " not saturated.",
+        "Run again; if it stays so, this is a fault of loadtest.",
+        (),
+        "yes",
+    ),
+    "cpu_not_read": WarningKind(
+        "this platform does not tell a process its CPU time",
+        "This platform does not tell the generator its CPU time: whether it was saturated is not known.",
+        "Watch the generator's CPU from outside, or run it on Linux, macOS or Windows.",
+        ("system",),
+    ),
+    "generator_starved": WarningKind(
+        "a generator process was ready to run and had no core for more than 20 % of the measured part",
+        "A generator process waited for a core for {mean} of the time on average and {max} of a second at"
+        " most: other processes of this machine took it.",
+        "End what else runs on this machine, give the generator cores of its own, or use another machine; see"
+        " send.lateness and receive.lag for what it cost.",
+        ("mean", "max", "seconds"),
+        "no; what it costs shows in lateness and receive lag, and is judged there",
+    ),
+    "generator_stood_still": WarningKind(
+        "the event loop of a generator process was late by a second or more, in sum for more than 10 % of the"
+        " measured part, or once for longer than a turn's timeout: the process was suspended (a laptop's lid,"
+        " a paused virtual machine, a throttled container), or something held it up",
+        "The generator stood still for {stood_still_ms} of the measured part, {longest_ms} at a stretch: it"
+        " neither sent nor looked, so that nothing is known of that time.",
+        "Run it on a machine that is not suspended, paused or throttled (see cpu.stat of its cgroup).",
+        ("stood_still_ms", "longest_ms"),
+        "yes",
+    ),
+    "generator_late": WarningKind(
+        "messages went out later than planned by our own delay: p99 of lateness is more than 10 % of the"
+        " tightest threshold on response time, or more than 10 ms without one; waiting for a connection that"
+        " is not ready is not our delay",
+        "{share} sent {lateness_ms} ms or more after it was due, by the generator's own"
+        " delay (allowed: {allowed_ms} ms). Response time contains this delay, so it is an upper"
+        " bound{told}.",
+        "Use more --processes, lower the load, or look at service time, which does not contain it.",
+        ("lateness_ms", "allowed_ms", "thresholds"),
+        "no: what holds with the delay holds without it. A threshold on response time that is missed counts"
+        " as not measured where the delay can explain it: service time does not miss, nor does response time"
+        " without the longest delay",
+    ),
+    "connections_not_opened": WarningKind(
+        "this machine could not open connections, for want of open files (EMFILE, ENFILE), memory (ENOBUFS,"
+        " ENOMEM) or local ports (EADDRNOTAVAIL, EADDRINUSE); the target was not asked, so none of them"
+        " counts as refused",
+        "This machine could not open {not_opened} of {attempted} connections: {told}.",
+        "Files: raise ulimit -n. Ports: raise net.ipv4.ip_local_port_range, give the target several"
+        " source_addresses, or use more machines.",
+        ("not_opened", "attempted", "limits"),
+        "yes",
+    ),
+    "load_not_reached_by_generator": WarningKind(
+        "planned turns or connections were not begun, though the target refused, closed and delayed nothing",
+        "{missing} of {asked} planned {what} were not begun{measured}, though the target stood in the way of"
+        " none.",
+        "Use more --processes or more machines, or lower the load.",
+        ("missing", "asked", "what", "measured_missing", "measured_due"),
+        "if more than 1 % is missing",
+    ),
+    "too_few_samples": WarningKind(
+        "a threshold names a percentile that needs more samples than were taken",
+        "{name} needs {needed} samples, {n} were taken.",
+        "Run longer, or judge a coarser percentile.",
+        ("name", "needed", "n"),
+        "no; the threshold counts as not measured",
+    ),
+    "worker_lost": WarningKind(
+        "a worker process ended or fell silent before its last interval had arrived",
+        "A worker was lost, and with it what it had measured and not yet sent.",
+        "Its last words stand on stderr, of its own machine if it was on another one; run again.",
+        ("worker",),
+        "yes",
+    ),
+    "clock_stepped": WarningKind(
+        "the system's clock, by which the kernel stamps arrivals, was set during the run",
+        "The system's clock was stepped during the run, so that durations across the step are wrong.",
+        "Let the clock be slewed instead of set (chrony, ntpd -x) and run again.",
+        ("by_ms", "worker"),
+        "yes",
+    ),
+    "clock_step_injected": WarningKind(
+        "LOADTEST_CLOCK_STEP was set, which coarsens every clock of loadtest for tests",
+        "Every clock was coarsened on purpose, to steps of {step}; shorter durations are told as below it.",
+        "Unset LOADTEST_CLOCK_STEP.",
+        ("step_ms",),
+    ),
+    "clock_coarse": WarningKind(
+        "this system's clock goes in steps of 0.1 ms or more",
+        "The clock of this system goes in steps of {step}; shorter durations are told as below it.",
+        "Run the generator on Linux.",
+        ("step_ms",),
+    ),
+    "not_linux_no_kernel_stamps": WarningKind(
+        "the kernel gave no arrival stamps, so that arrivals were timed when they were read",
+        "Arrivals were timed when they were read, not by the kernel: service time contains receive lag.",
+        "Run the generator on Linux; see receive.lag for how late it read.",
+        ("system",),
+    ),
+    "replies_by_order_after_timeout": WarningKind(
+        "replies were matched to turns by their order, and came after a turn of their connection had timed"
+        " out, so that each may answer an earlier turn",
+        "{events} of {received} events came on connections on which a turn had timed out ({timed_out} did),"
+        " and are matched by order alone: each may answer an earlier turn than the one it was counted for.",
+        "Give the protocol a turn id ([events] turn), or a longer timeout; until then look at ratios, not at"
+        " times.",
+        ("events", "received", "timed_out"),
+        "no; but where they are more than 1 % of the events of the measured part, thresholds on times of"
+        " turns count as not measured",
+    ),
+    "answers_by_order_unsure": WarningKind(
+        "answers are matched to turns by their order, the protocol does not say that the target answers in"
+        " order, and several turns were in flight on a connection",
+        "{events} of {received} events came while several turns were in flight on their connection, and are"
+        " matched by order alone: which turn each answers is not known.",
+        "Give the protocol a turn id ([events] turn), send one turn at a time, or say `ordered = true` where"
+        " the target answers in order.",
+        ("events", "received"),
+        "no; but where they are more than 1 % of the events of the measured part, thresholds on times of"
+        " turns count as not measured",
+    ),
+    "answers_contradict_order": WarningKind(
+        "turns matched by order ended without what the protocol requires of them, while several were in"
+        " flight on their connection",
+        "{turns} of {begun} turns ended without what the protocol requires, with others in flight on their"
+        " connection: the answers do not come in the order that the protocol file takes them in.",
+        "Correct the protocol file: give it a turn id ([events] turn), or send one turn at a time.",
+        ("turns", "begun"),
+        "no; but thresholds that only these turns miss count as not measured",
+    ),
+    "coalesced_reads": WarningKind(
+        "more than 1 % of the events of the measured part shared one read with the event before, or the first"
+        " or last events of so many turns did with a later one that p99 or a coarser percentile is an upper"
+        " bound",
+        "{share} of the events were read together with the one before. So first-event times and gaps may be a"
+        " little too high, never too low{told}.",
+        "Completion is exact with one turn in flight on a connection.",
+        ("share", "received", "bounds"),
+    ),
+    "turns_sampled": WarningKind(
+        "there were more turns than the turn table keeps, so that it holds a part of them, by a stated rule",
+        "The turn table holds a part of the turns; counts, rates and percentiles are of all of them.",
+        "Nothing to do; burst positions and pictures of single turns are of the sample.",
+        ("turns", "one_in"),
+    ),
+    "interrupted": WarningKind(
+        "the run was ended from outside (SIGINT or SIGTERM, or somebody stopped it on Locust's page)",
+        "The run was interrupted; what was measured until then is kept.",
+        "Run it to its end for a verdict.",
+        (),
+        "no; the outcome is interrupted, exit code 130",
+    ),
+    "cut_short": WarningKind(
+        "the run was killed and never ended by itself",
+        "The run was cut short: it never ended by itself. What came after the last second that was kept"
+        " is missing.",
+        "Run it to its end for a verdict.",
+        ("seconds",),
+        "yes",
+    ),
+    "aborted": WarningKind(
+        "an abort rule of the scenario held, or an event reached the wrong user, and the run was ended early",
+        "The run was ended early by a rule of its own; the verdict is of what was measured until then.",
+        "See the rule that held.",
+        ("rule",),
+    ),
+    "results_not_written": WarningKind(
+        "the results folder could not be written to, so that the run was ended early",
+        "The results could not be written any more, and the run was ended early.",
+        "Make room for the results folder, or name another with --results, and run again.",
+        ("reason",),
+        "yes",
+    ),
+    "limits_low": WarningKind(
+        "the limits of open files or local ports do not cover the planned connections",
+        "The limits of this machine are low for the planned connections.",
+        "Raise them (ulimit -n; net.ipv4.ip_local_port_range) or use more machines.",
+        ("nofile", "ports", "needed"),
+    ),
+    "ledger_does_not_add_up": WarningKind(
+        "counters contradict each other, such as turns due against turns begun and not attempted",
+        "The counters do not add up: {told}.",
+        "This is a fault of loadtest; please report it with the results folder.",
+        ("laws",),
+        "yes",
+    ),
+}
+"""About the load generator, its clock, and the measurement."""
+
+KINDS: dict[str, WarningKind] = {**TARGET_KINDS, **GENERATOR_KINDS}
+"""Every warning there is, by its code."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunWarning:
+    """A reason to doubt or qualify the numbers. ``spoils``: the run is invalid for it."""
+
+    code: str
+    message: str
+    remedy: str
+    numbers: Mapping[str, Any]
+    spoils: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """As in ``run.json``."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "remedy": self.remedy,
+            "numbers": dict(self.numbers),
+            "spoils": self.spoils,
+        }
+
+
+def warning(
+    code: str, numbers: Mapping[str, Any], told: Mapping[str, str] | None = None, *, spoils: bool = False
+) -> RunWarning:
+    """The warning of a code; its message is filled in from ``told``, else from the numbers as they are."""
+    kind = KINDS[code]
+    words = {name: shown(value) for name, value in numbers.items()}
+    message = kind.message.format_map({**words, **(told or {})})
+    return RunWarning(code, message, kind.remedy, numbers, spoils or kind.spoils == "yes")
+
+
+def shown(value: object) -> str:
+    """A number of a warning as text."""
+    return format_count(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+_HEAD = """\
+# Notices
+
+A notice is a reason to doubt or qualify the numbers of a run. It stands in `run.json` under `notices`, as
+`{code, message, remedy, numbers, spoils}`, and in every report. One that spoils the result makes the run
+invalid (exit code 4): it was measured, but is not to be believed.
+
+| code | raised when | numbers | what to do | spoils the run |
+|---|---|---|---|---|
+"""
+
+
+def warnings_page() -> str:
+    """The page ``docs/notices.md``: every code, when it is raised, its numbers, what to do, if it spoils."""
+    return _HEAD + "".join(_row(code, kind) for code, kind in KINDS.items())
+
+
+def _row(code: str, kind: WarningKind) -> str:
+    numbers = " ".join(f"`{name}`" for name in kind.numbers) or "–"
+    return f"| `{code}` | {kind.when} | {numbers} | {kind.remedy} | {kind.spoils} |\n"
