@@ -267,10 +267,16 @@ def delivered(state: AlertState, message: Message, now: float) -> None:
 
 
 def failed(state: AlertState, message: Message, now: float) -> None:
-    """The message did not arrive: it is sent again, later each time."""
+    """The message did not arrive: it is sent again, later each time.
+
+    So are those on its route that are not more severe: each would wait for the same receiver.
+    """
     _count(state, message, now)
     message.tries += 1
     message.not_before = now + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (message.tries - 1))
+    for other in state.outbox:
+        if other.route == message.route and _rank(other.severity) <= _rank(message.severity):
+            other.not_before = max(other.not_before, message.not_before)
 
 
 def _count(state: AlertState, message: Message, now: float) -> None:

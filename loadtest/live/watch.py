@@ -203,6 +203,8 @@ class Watch:
         """Send every message that is due; a route that fails delays no other."""
         state = self.state.alerts
         for message in alerts.due(state, self.clock(), self.policy.alerts):
+            if message.not_before > self.clock():
+                continue  # its route has just failed
             try:
                 self.send(self.policy, message)
             except DeliveryError as error:

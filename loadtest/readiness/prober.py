@@ -17,10 +17,10 @@ from loadtest.readiness.probes.command import probe_command
 from loadtest.readiness.probes.containers import probe_containers
 from loadtest.readiness.probes.database import probe_database
 from loadtest.readiness.probes.http import probe_http
-from loadtest.readiness.probes.net import probe_tcp
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 from loadtest.readiness.probes.redis import probe_redis
 from loadtest.readiness.probes.resources import probe_resources
+from loadtest.readiness.probes.tcp import probe_tcp
 from loadtest.readiness.probes.tests import probe_tests
 from loadtest.readiness.probes.websocket import probe_websocket
 from loadtest.readiness.secrets import MissingVariableError, redactor_of

@@ -76,7 +76,7 @@ class Gate:
         request = cast("Request", connection.request)  # there is no 101 without one
         connection.talk = PATHS[urlsplit(request.path).path](connection)
         if self._faults.slow_ready_ns:
-            self._counters.did("slow-ready", connection.number)
+            self._counters.count_fault("slow-ready", connection.number)
             connection.loop.call_later(self._faults.slow_ready_ns / 1e9, connection.begin)
         else:
             connection.begin()
@@ -89,7 +89,7 @@ class Gate:
         if self._counters.open >= self._simulation.options.max_connections:
             return 503, "There are as many connections as the simulator may have."
         if refuse is not None and self._faults.strikes("refuse", refuse.share, connection.number):
-            self._counters.did("refuse", connection.number)
+            self._counters.count_fault("refuse", connection.number)
             return refuse.number, "Refused, as the fault asks."
         headers = {
             name: ", ".join(request.headers.get_all(name))
@@ -126,7 +126,7 @@ class Gate:
     def _after_error(
         self, connection: SimulatedConnection, fault: str, code: str, ending: ServerClose
     ) -> ServerClose:
-        self._counters.did(fault, connection.number)
+        self._counters.count_fault(fault, connection.number)
         connection.say(events.error(code, ending.reason or "refused", time.time()))
         return ending
 

@@ -71,7 +71,7 @@ class AgentTalk(TurnTalk):
     def _start(self, message: _Incoming) -> None:
         self._turns += 1
         if self.faults.ack_only:
-            self.counters.did("ack-only", self.connection.number, self._turns)
+            self.counters.count_fault("ack-only", self.connection.number, self._turns)
             self.send_other(events.acknowledgement("start_agent", time.time()))
             return
         marks = self._marks(message)
@@ -81,7 +81,7 @@ class AgentTalk(TurnTalk):
             return
         self.counters.begun += 1
         if not self.simulation.may_run():
-            self.counters.did("rate-limit", turn_id)
+            self.counters.count_fault("rate-limit", turn_id)
             self._refuse(marks, "RATE_LIMITED", "Too many turns in this second.")
         elif self.counters.in_flight >= self.simulation.options.max_turns:
             self._refuse(marks, "OVERLOADED", "Too many turns are under way.")

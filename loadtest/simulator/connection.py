@@ -148,7 +148,7 @@ class SimulatedConnection(ServerConnection):
             self.counters.unread += 1
         elif self._is_lost():
             self.counters.unread += 1
-            self.counters.did("lose-before-ready", self.number, self.counters.received)
+            self.counters.count_fault("lose-before-ready", self.number, self.counters.received)
         elif self.waiting or not self.answers or self.paused:
             self.waiting.append((data, text))
             if len(self.waiting) >= WAITING:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LISTED = 10_000
-"""How many deeds of one fault are listed by what they struck; the count goes on beyond."""
+"""How many injections of one fault are listed; the count goes on beyond."""
 
 
 @dataclass(slots=True)
-class Deeds:
+class Injections:
     """How often a fault was injected, and into what."""
 
     n: int = 0
@@ -61,11 +61,11 @@ class Counters:
     pongs: int = 0
     bytes_received: int = 0
     bytes_sent: int = 0
-    deeds: dict[str, Deeds] = field(default_factory=dict)
+    injections: dict[str, Injections] = field(default_factory=dict)
 
-    def did(self, fault: str, *about: str | int) -> None:
+    def count_fault(self, fault: str, *about: str | int) -> None:
         """Count an injection of the fault into this."""
-        self.deeds.setdefault(fault, Deeds()).add(about)
+        self.injections.setdefault(fault, Injections()).add(about)
 
     def opened(self) -> None:
         """A connection got its 101."""
@@ -112,8 +112,12 @@ class Counters:
     def faults_done(self) -> dict[str, Any]:
         """By fault, how often it was injected and into what, as ``/stats`` shows it beside the counters."""
         return {
-            name: {"n": deeds.n, "struck": deeds.struck, "unlisted": deeds.n - len(deeds.struck)}
-            for name, deeds in sorted(self.deeds.items())
+            name: {
+                "n": injections.n,
+                "struck": injections.struck,
+                "unlisted": injections.n - len(injections.struck),
+            }
+            for name, injections in sorted(self.injections.items())
         }
 
 

@@ -102,7 +102,7 @@ class TurnTalk(Talk):
     def perform(self, playback: Playback, step: ScriptStep) -> None:
         """Do one step of a turn."""
         if step.fault:
-            self.counters.did(step.fault, playback.turn_id, step.seq, step.kind)
+            self.counters.count_fault(step.fault, playback.turn_id, step.seq, step.kind)
         if step.act is Act.CLOSE:
             self.cut(playback)
         elif step.act is not Act.MARK:

@@ -122,7 +122,7 @@ async def _freeze(simulation: Simulation, halt: Halt) -> None:
     while freeze is not None:
         nth += 1
         await asyncio.sleep(nth * freeze.every_ns / 1e9 - simulation.age_s())
-        simulation.counters.did("freeze", nth)
+        simulation.counters.count_fault("freeze", nth)
         halt.at_once.wait(freeze.for_ns / 1e9)
 
 

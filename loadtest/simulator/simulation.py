@@ -54,7 +54,7 @@ class Simulation:
         if limit is None or connection.claimed is not None:
             return True
         if self._identities[identity] >= limit:
-            self.counters.did("max-per-identity", connection.number, identity)
+            self.counters.count_fault("max-per-identity", connection.number, identity)
             return False
         connection.claimed = identity
         self._identities[identity] += 1

@@ -274,3 +274,14 @@ def test_the_alert_that_a_part_is_down_comes_with_the_failure(tmp_path: Path) ->
     (message,) = due(state, 0, POLICY)
     assert message.subject.startswith("ALERT critical: api down")
     assert "HTTP status 503" in message.lines[0]
+
+
+def test_a_route_that_fails_is_left_alone_by_all_that_is_not_more_severe() -> None:
+    state = outbox(("dead", "warning"), ("dead", "info"), ("hook", "info"))
+    picked = due(state, 0, POLICY)
+    failed(state, picked[0], 0)
+    assert [message.route for message in due(state, 1, POLICY)] == ["hook"]
+    critical = outbox(("dead", "critical")).outbox
+    state.outbox += critical
+    assert due(state, 1, POLICY)[0] is critical[0]
+    assert {message.route for message in due(state, 6, POLICY)} == {"dead", "hook"}

@@ -15,6 +15,7 @@ from loadtest.readiness.assessment import Assessment, from_plain
 from loadtest.readiness.evidence import Evidence, Measure, distribution, shares
 from loadtest.readiness.history import failures_before, summary
 from loadtest.readiness.policy import Policy
+from loadtest.readiness.views.telling import tell
 from tests.readiness.made import NOW, SMALL, assessed, down, policy, unasked, up
 
 
@@ -150,6 +151,13 @@ expect = ">= 90%"
 
 def test_every_number_carries_the_age_of_its_oldest_evidence(small: Policy) -> None:
     found = judged(small, at=NOW + 120, store=up("ping", at=NOW + 100))
+    page = tell(found)
+    assert ("oldest evidence", "2 min") in page.facts
+    for title in ("Components", "Success criteria", "Gates", "Rollback triggers", "Levels"):
+        (section,) = (each for each in page.sections if each.title == title)
+        ages = {line.cells[section.heads.index("age")] for line in section.lines}
+        assert ages <= {"2 min", "20 s"}, title
+        assert "2 min" in ages, title
     assert [each.age_s for each in found.criteria] == [120, 20]
     assert {each.age_s for each in found.figures.values()} == {120}
     assert {each.age_s for each in (*found.gates, *found.triggers, found.confidence)} == {120}

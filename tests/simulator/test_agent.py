@@ -174,13 +174,13 @@ def test_a_fault_strikes_the_known_set_and_nothing_else(start: Start, join: Join
         assert [seen(client.event(), faults) for _ in due] == due
     assert client.rest() == []
     name = fault.partition("=")[0]
-    deeds = [
+    injections = [
         [run, step.seq, step.kind] for run in RUNS for step in make_script(faults, run, KINDS) if step.fault
     ]
     stats = simulator.stats()
-    assert deeds
-    assert stats["faults_done"] == {name: {"n": len(deeds), "struck": deeds, "unlisted": 0}}
-    unanswered = len(deeds) if name == "blackhole" else 0
+    assert injections
+    assert stats["faults_done"] == {name: {"n": len(injections), "struck": injections, "unlisted": 0}}
+    unanswered = len(injections) if name == "blackhole" else 0
     assert stats["turns"] == turns(begun=40, completed=40 - unanswered, unanswered=unanswered)
 
 

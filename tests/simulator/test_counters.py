@@ -15,7 +15,7 @@ def test_the_peak_is_the_most_that_were_open_at_once() -> None:
 def test_deeds_are_counted_beyond_the_list() -> None:
     counters = Counters()
     for n in range(LISTED + 5):
-        counters.did("drop", "run", n)
+        counters.count_fault("drop", "run", n)
     done = counters.faults_done()["drop"]
     assert (done["n"], len(done["struck"]), done["unlisted"]) == (LISTED + 5, LISTED, 5)
     assert done["struck"][3] == ["run", 3]

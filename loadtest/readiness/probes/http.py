@@ -14,8 +14,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import HttpProbe
-from loadtest.readiness.probes.net import in_time, opened, secured
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
+from loadtest.readiness.probes.tcp import in_time, opened, secured
 
 LARGEST_BODY = 1024 * 1024
 SHOWN_BODY = 200

@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import RedisProbe
-from loadtest.readiness.probes.net import in_time, opened
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
+from loadtest.readiness.probes.tcp import in_time, opened
 
 PORT = 6379
 LONGEST_LINE = 1024

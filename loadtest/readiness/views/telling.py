@@ -64,6 +64,7 @@ def _facts(found: Assessment) -> Iterator[tuple[str, str]]:
     for name in ("health.overall", "health.coverage"):
         yield found.figures[name].title, _with_span(found.figures[name])
     yield "confidence", found.confidence.text
+    yield "oldest evidence", _age(found.confidence.age_s)
     for name in ("impact.business", "impact.users"):
         if name in found.figures:
             yield found.figures[name].title, _with_span(found.figures[name])

@@ -32,10 +32,10 @@ from loadtest.readiness.prober import probe_all
 from loadtest.readiness.probes.command import ProgramResult, probe_command, run_program
 from loadtest.readiness.probes.database import probe_database
 from loadtest.readiness.probes.http import field_of, probe_http
-from loadtest.readiness.probes.net import probe_tcp
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 from loadtest.readiness.probes.redis import command, probe_redis
 from loadtest.readiness.probes.resources import probe_resources
+from loadtest.readiness.probes.tcp import probe_tcp
 from loadtest.readiness.probes.websocket import of_manifest, probe_websocket
 from tests.end_to_end.parts import sqlite_file
 from tests.readiness.made import policy
