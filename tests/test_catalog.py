@@ -5,12 +5,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from loadtest.drive.slow_readers import OWN_DOING, TOLD
 
 import loadtest
 from benchmarks.page import MEASURING, read_table
 from loadtest import catalog
 from loadtest.catalog import COUNTERS, METRIC_GROUPS, METRICS, find_counter, in_report_order
+from loadtest.drive.fault_injection import OWN_DOING, TOLD
 from loadtest.judge.summary import summarise
 from loadtest.measure.interval import TURN
 from loadtest.plan.threshold import resolve
