@@ -26,7 +26,7 @@ from loadtest.drive.shard import REASONS
 from loadtest.drive.swarm import GiveInterval, Lead, Order
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, from_bytes, merge
-from loadtest.plan.settings import worker_settings
+from loadtest.plan.scenario_file import worker_settings
 
 logger = logging.getLogger(__name__)
 

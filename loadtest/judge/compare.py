@@ -24,7 +24,7 @@ from loadtest.judge.samples import Side, newly_missed
 from loadtest.judge.sections import Manifest, number, section, settings
 from loadtest.judge.share_effect import is_share
 from loadtest.judge.thresholds import thresholds_of
-from loadtest.plan.rules import MOST_PRIMARY
+from loadtest.plan.key_types import MOST_PRIMARY
 from loadtest.plan.scenario import Compare
 from loadtest.plan.threshold import METRICS, RATES
 

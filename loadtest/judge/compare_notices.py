@@ -10,7 +10,7 @@ from loadtest.judge.compared import Row
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side
 from loadtest.judge.sections import Manifest, section
-from loadtest.plan.rules import MOST_PRIMARY
+from loadtest.plan.key_types import MOST_PRIMARY
 
 Remark = dict[str, Any]
 

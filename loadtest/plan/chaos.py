@@ -60,12 +60,12 @@ def broken_message(kind: Broken, message: str) -> str:
 def wait_ns(reconnect: Reconnect, attempt: int, drawn: float) -> int:
     """How long to wait before the ``attempt``-th try (from 1): first, then ``factor`` times as long each.
 
-    Never longer than ``most_ns``; ``drawn``, from [0, 1), shortens it by up to the part ``jitter``.
+    Never longer than ``max_delay_ns``; ``drawn``, from [0, 1), shortens it by up to the part ``jitter``.
     """
     # Compared as logarithms first: a power of many tries is more than a float can hold.
     growth = (attempt - 1) * math.log(reconnect.factor)
-    if growth >= math.log(reconnect.most_ns / reconnect.first_ns):
-        longest_ns = float(reconnect.most_ns)
+    if growth >= math.log(reconnect.max_delay_ns / reconnect.initial_delay_ns):
+        longest_ns = float(reconnect.max_delay_ns)
     else:
-        longest_ns = reconnect.first_ns * reconnect.factor ** (attempt - 1)
+        longest_ns = reconnect.initial_delay_ns * reconnect.factor ** (attempt - 1)
     return round(longest_ns * (1 - reconnect.jitter * drawn))

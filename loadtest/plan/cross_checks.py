@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from loadtest.plan.names import ANYWHERE, TURN, USER, asks_for, columns, unknown_names
 from loadtest.plan.protocol_file import kept_names, templates
-from loadtest.plan.reading import Table
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule
+from loadtest.plan.toml_reader import Table
 from loadtest.units import format_count, format_duration, format_rate
 
 
@@ -16,11 +16,33 @@ def check_plan(table: Table, scenario: Scenario) -> None:
         _check_names(table, scenario)
         if scenario.traffic is not None and scenario.traffic.turns != 0:
             _check_message(table, scenario, scenario.traffic)
+    _check_model(table, scenario)
     _check_identities(table, scenario)
     _check_claims(table, scenario)
     _check_limits(table, scenario)
     _check_measured(table, scenario)
     _check_chaos(table, scenario)
+
+
+def _check_model(table: Table, scenario: Scenario) -> None:
+    """Which keys of [traffic] go with which model."""
+    if scenario.traffic is None:
+        return
+    traffic = table.table("traffic")
+    if scenario.load.model == "closed":
+        for key in ("rate", "arrivals", "phase"):
+            if traffic.has(key):
+                traffic.report(key, f"`{key}` belongs to the open model; here replies set the pace")
+        return
+    if scenario.traffic.every_ns == 0:
+        traffic.report("every", "`every` must be more than 0")
+    if traffic.has("every") and traffic.has("rate"):
+        traffic.report("rate", "`rate` and `every` both say how often; leave one out")
+    elif not traffic.has("every") and not traffic.has("rate") and scenario.traffic.turns != 0:
+        sentence = 'the open model needs `every` (or `rate`); or set model = "closed"'
+        traffic.source.report(traffic.path, sentence)
+    if scenario.traffic.arrivals == "poisson" and traffic.has("phase"):
+        traffic.report("phase", '`phase` has no meaning with arrivals = "poisson", which come at random')
 
 
 def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:

@@ -10,9 +10,10 @@ from loadtest.plan.connections import Visit
 from loadtest.plan.names import data_values, user_values
 from loadtest.plan.protocol import Step
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
+from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import written_secrets
-from loadtest.plan.settings import HIDDEN, public_settings, public_url
+from loadtest.plan.settings import HIDDEN, public_url
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
 from loadtest.plan.unmeasured import unmeasured_counters
@@ -110,7 +111,7 @@ def _connections(scenario: Scenario) -> Iterator[str]:
 
 
 def _told_reconnect(reconnect: Reconnect) -> str:
-    first, most = format_duration(reconnect.first_ns), format_duration(reconnect.most_ns)
+    first, most = format_duration(reconnect.initial_delay_ns), format_duration(reconnect.max_delay_ns)
     growth = f", then {reconnect.factor:g} times as long each, {most} at most" if reconnect.factor > 1 else ""
     shorter = f", each up to {format_ratio(reconnect.jitter)} shorter by chance" if reconnect.jitter else ""
     return f"one that is lost is opened again after {first}{growth}{shorter}; {reconnect.tries} tries"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadtest.plan.reading import nearest
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import Template
+from loadtest.plan.toml_reader import nearest
 
 USER = ("user.number", "user.id", "user.thread")
 """Known of every virtual user; ``user.COLUMN`` of the identities adds to them, or replaces them."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from loadtest.errors import Problem
-from loadtest.plan.reading import UNTOLD, holds_secrets, printable
 from loadtest.plan.toml_lines import KeyPath, parse_toml
+from loadtest.plan.toml_reader import UNTOLD, holds_secrets, printable
 from loadtest.units import cut, exact_duration, exact_rate
 
 ONE_KEY = ("thresholds.", "abort.")

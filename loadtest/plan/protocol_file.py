@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from loadtest.plan.default_prompts import QUESTIONS
-from loadtest.plan.document import read_document
 from loadtest.plan.folder import PROTOCOL, check_kind
 from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
 from loadtest.plan.protocol import Beat, Connect, Events, Match, Protocol, Step, TurnShape
-from loadtest.plan.reading import Source, Table, told
 from loadtest.plan.shipped import find
 from loadtest.plan.template import Template
+from loadtest.plan.toml_reader import Source, Table, read_document, told
 
 DEEPEST_PATH = 8
 

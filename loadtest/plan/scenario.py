@@ -1,7 +1,8 @@
 """The whole plan of a run, as frozen data: target, load, traffic, thresholds.
 
-These types are valid by construction: ``plan.scenario_file`` builds them from TOML and reports
-every mistake of a file at once. Durations are integer nanoseconds (``_ns``), rates are per second.
+These types are valid by construction: ``plan.schema`` declares the keys that fill their fields, and
+``plan.scenario_file`` reports every mistake of a file at once. Durations are integer nanoseconds (``_ns``),
+rates are per second.
 """
 
 from __future__ import annotations
@@ -75,24 +76,27 @@ class Stage:
     """A stretch of the run with its own number of connections.
 
     ``ramp``: reach ``connections`` linearly over the stage; otherwise at once (as ``connect_rate`` allows).
+    ``thresholds`` speak of this stage alone; those of all stages are also among the scenario's.
     """
 
     for_ns: int
     connections: int
     ramp: bool = False
+    thresholds: tuple[Threshold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnect:
     """When a user whose connection was lost, or refused, tries again.
 
-    The first wait is ``first_ns``, each one after it ``factor`` times as long, none longer than ``most_ns``;
-    chance shortens each by up to the part ``jitter``. After ``tries`` in vain the user gives up.
+    The first delay is ``initial_delay_ns``, each further one ``factor`` times as long, none longer than
+    ``max_delay_ns``; each is shortened at random by up to the part ``jitter``. After ``tries`` failed tries
+    the user gives up.
     """
 
-    first_ns: int = 100_000_000
+    initial_delay_ns: int = 100_000_000
     factor: float = 2.0
-    most_ns: int = 10_000_000_000
+    max_delay_ns: int = 10_000_000_000
     jitter: float = 0.5
     tries: int = 10
 

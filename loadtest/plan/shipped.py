@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from loadtest.errors import ConfigError
-from loadtest.plan.document import read_document
-from loadtest.plan.reading import nearest
+from loadtest.plan.toml_reader import nearest, read_document
 from loadtest.units import cut
 
 Kind = Literal["scenario", "protocol", "policy"]

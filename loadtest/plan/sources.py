@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from loadtest.plan.reading import Table, told
+from loadtest.plan.toml_reader import Table, told
 
 MOST_SOURCES = 256
 """More addresses than one machine has; a larger network is a typing mistake."""
@@ -25,14 +25,14 @@ def source_addresses(written: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def read_sources(table: Table) -> tuple[str, ...]:
-    """``source_addresses`` as written. Mistakes are reported."""
-    written = table.texts("source_addresses")
+def read_sources(table: Table, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """The addresses as written; mistakes are reported."""
+    written = table.texts(key)
     try:
         source_addresses(written)
     except ValueError as error:
-        table.report("source_addresses", f"`source_addresses` {error}")
-        return ()
+        table.report(key, f"`{key}` {error}")
+        return default
     return written
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from loadtest.plan.reading import Table, nearest
 from loadtest.plan.threshold import resolve
+from loadtest.plan.toml_reader import Table, nearest
 from loadtest.readiness.facts import FACTS
 from loadtest.readiness.objectives import IMPACTS, Promise, Unit, parse_promise
 from loadtest.readiness.policy import MEASURES, Component, Condition, Criterion, Function

@@ -1,15 +1,22 @@
-"""Reading what users write: every mistake is collected, with its place and the nearest right word."""
+"""TOML as users write it: read into tables that collect every mistake with its line and the nearest word."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TypeVar
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.toml_lines import KeyPath, nearest_line
+from loadtest.plan.toml_lines import KeyPath, key_lines, nearest_line, parse_toml
 from loadtest.units import cut, parse_bytes, parse_duration, parse_rate, parse_ratio
+
+LARGEST_FILE = 1024 * 1024
+"""Bytes of the largest TOML file that is read: a longer one is a mistake, and would take long."""
+
+_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 LARGEST_INTEGER = 2**63 - 1
 
@@ -19,17 +26,103 @@ ENOUGH = 50
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class TomlDocument:
+    """A TOML file, read. ``comment`` is its first comment line, which says what the file is for."""
+
+    name: str
+    data: dict[str, object]
+    lines: dict[KeyPath, int]
+    comment: str
+
+
+def read_bytes(path: Path, name: str, largest: int) -> bytes:
+    """The whole file.
+
+    Raises:
+        ConfigError: it is missing, no file, not readable, or larger than ``largest`` bytes.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+    except FileNotFoundError:
+        raise ConfigError([Problem(name, "there is no such file")])
+    except IsADirectoryError:
+        raise ConfigError([Problem(name, "this is a folder; give the file in it")])
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError([Problem(name, f"the file cannot be read: {reason}")])
+    if len(content) > largest:
+        too_large = f"the file is larger than {largest // 1024} KiB; this must be the wrong one"
+        raise ConfigError([Problem(name, too_large)])
+    return content
+
+
+def decode(content: bytes, name: str) -> str:
+    """The text of a file, without a byte order mark.
+
+    Raises:
+        ConfigError: it is not UTF-8; tells the line.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(f"{name}:{line}", "this is not UTF-8 text; save the file as UTF-8")])
+
+
+def read_document(path: Path, name: str) -> TomlDocument:
+    """A TOML file as data; ``name`` is what the file is called in messages.
+
+    Raises:
+        ConfigError: one sentence with the line, for anything that is not a TOML file of at most 1 MiB.
+    """
+    return parse_document(decode(read_bytes(path, name, LARGEST_FILE), name), name)
+
+
+def parse_document(text: str, name: str) -> TomlDocument:
+    """As ``read_document``, of the file's text."""
+    try:
+        data = parse_toml(text)
+        lines = key_lines(text)
+    except RecursionError:
+        raise ConfigError([Problem(name, "lists or tables are nested too deeply")])
+    except ValueError as error:
+        raise ConfigError([_syntax_problem(str(error), text, name)])
+    return TomlDocument(name, data, lines, _first_comment(text))
+
+
+def _syntax_problem(message: str, text: str, name: str) -> Problem:
+    place = _PLACE.search(message)
+    if place is None:
+        return Problem(name, f"this is not TOML: {message}")
+    line = int(place[1]) if place[1] else text.rstrip().count("\n") + 1
+    column = f" in column {place[2]}" if place[2] else " at the end of the file"
+    reason = message[: place.start()]
+    return Problem(f"{name}:{line}", f"this is not TOML: {reason[:1].lower()}{reason[1:]}{column}")
+
+
+def _first_comment(text: str) -> str:
+    """The first line of the text if it is a comment, without its mark."""
+    for line in text.splitlines():
+        if line.strip():
+            return line.strip("# \t") if line.startswith("#") else ""
+    return ""
+
+
 @dataclass(slots=True)
 class Source:
     """What a document is called, where its keys stand, and the mistakes found in it so far.
 
-    ``overridden`` names the option that gave the value at a path, such as "--duration".
+    ``overridden`` names the option that gave the value at a path, such as "--duration". Paths in the
+    document are relative to the folder ``base``.
     """
 
     name: str
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     overridden: Mapping[KeyPath, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    base: Path = field(default_factory=Path)
 
     def where(self, path: KeyPath) -> str:
         """``file:line`` of the key at the path, or the option that gave it."""
