@@ -10,7 +10,7 @@ from loadtest.judge.compared import Row
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side
 from loadtest.judge.sections import Manifest, section
-from loadtest.plan.key_types import MOST_PRIMARY
+from loadtest.plan.key_types import MAX_PRIMARY
 
 Remark = dict[str, Any]
 
@@ -36,7 +36,7 @@ def notices(
     if rest:
         yield remark(
             "too_many_to_decide",
-            f"The thresholds name more than {MOST_PRIMARY} metrics; {', '.join(rest)} only inform.",
+            f"The thresholds name more than {MAX_PRIMARY} metrics; {', '.join(rest)} only inform.",
             "Name those that decide in [compare] primary.",
         )
     yield from _about_rows(sides, [row for row in rows if row.primary])

@@ -14,7 +14,7 @@ from loadtest.plan.identifiers import is_column, is_variable
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import plain
 from loadtest.plan.threshold import STATED_BY, TURNED_OFF, Threshold, parse_threshold, resolve
-from loadtest.plan.toml_reader import LARGEST_INTEGER, Table, decode, read_bytes, told
+from loadtest.plan.toml_reader import MAX_INTEGER, Table, decode, read_bytes, told
 from loadtest.units import SIZES, cut, exact_duration, exact_rate, exact_ratio, parse_bytes, parse_ratio
 
 T = TypeVar("T")
@@ -201,7 +201,7 @@ def _default(of: Any) -> object:
 # ---------------------------------------------------------------- the types of single values
 
 
-def integer(least: int = 0, most: int = LARGEST_INTEGER) -> KeyType:
+def integer(least: int = 0, most: int = MAX_INTEGER) -> KeyType:
     """A whole number from ``least`` to ``most``."""
     return KeyType(lambda table, key, default: table.integer(key, default, least=least, most=most))
 
@@ -341,8 +341,8 @@ def tables_of(keys: KeyTable[Any]) -> KeyType:
 
 # ---------------------------------------------------------------- rows of data
 
-LARGEST_DATA = 64 * 1024 * 1024
-"""Bytes of the largest CSV file that is read; every process keeps its rows in memory."""
+MAX_DATA_BYTES = 64 * 1024 * 1024
+"""A larger CSV file is refused: every process keeps its rows in memory."""
 
 
 def read_rows(table: Table, key: str, default: Rows = ()) -> Rows:
@@ -369,7 +369,7 @@ def read_csv(path: Path, name: str) -> Rows:
     Raises:
         ConfigError: missing, not UTF-8, empty, or a row that has more or fewer values than there are columns.
     """
-    text = decode(read_bytes(path, name, LARGEST_DATA), name)
+    text = decode(read_bytes(path, name, MAX_DATA_BYTES), name)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(reader, [])
@@ -503,14 +503,14 @@ OTHER_THRESHOLDS = KeyType(lambda table, _, __: read_thresholds(table), write_th
 
 # ---------------------------------------------------------------- names of what is measured
 
-MOST_PRIMARY = 6
-"""More metrics than this do not decide together: each costs the others some power."""
+MAX_PRIMARY = 6
+"""No more metrics than this decide: each costs the others some statistical power."""
 
 
 def _read_primary(table: Table, key: str, _: object) -> tuple[str, ...]:
     named = [name for each in table.texts(key) if (name := _resolved(table, key, each)) is not None]
-    if len(set(named)) > MOST_PRIMARY:
-        table.report(key, f"`{key}` may name {MOST_PRIMARY} metrics at most, not {len(set(named))}")
+    if len(set(named)) > MAX_PRIMARY:
+        table.report(key, f"`{key}` may name {MAX_PRIMARY} metrics at most, not {len(set(named))}")
     return tuple(dict.fromkeys(named))
 
 

@@ -11,7 +11,7 @@ from loadtest.plan.identifiers import holds_controls, is_header_value, is_token
 from loadtest.plan.names import ANYWHERE, USER, columns, unknown_names
 from loadtest.plan.scenario import SIMULATOR, Auth, Target
 from loadtest.plan.template import Template
-from loadtest.plan.toml_reader import UNTOLD, Table, nearest, told
+from loadtest.plan.toml_reader import UNSHOWN, Table, nearest, told
 from loadtest.units import cut
 
 OUR_HEADERS = ("host", "connection", "upgrade", "sec-websocket-key", "sec-websocket-version")
@@ -39,8 +39,8 @@ def url_problem(url: str) -> str | None:
 
 def _told(url: str) -> str:
     """A URL that is wrong, without what may be a secret in it."""
-    shown = re.sub(r"//[^/]*@", f"//{UNTOLD}@", url)
-    return told(re.sub(r"\?.*", f"?{UNTOLD}", shown, flags=re.DOTALL))
+    shown = re.sub(r"//[^/]*@", f"//{UNSHOWN}@", url)
+    return told(re.sub(r"\?.*", f"?{UNSHOWN}", shown, flags=re.DOTALL))
 
 
 def _address_problem(url: str) -> str | None:

@@ -13,15 +13,15 @@ from loadtest.errors import ConfigError, Problem
 from loadtest.plan.toml_lines import KeyPath, key_lines, nearest_line, parse_toml
 from loadtest.units import cut, parse_bytes, parse_duration, parse_rate, parse_ratio
 
-LARGEST_FILE = 1024 * 1024
-"""Bytes of the largest TOML file that is read: a longer one is a mistake, and would take long."""
+MAX_FILE_BYTES = 1024 * 1024
+"""A larger TOML file is a mistake, and would take long to read."""
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
-LARGEST_INTEGER = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 
-ENOUGH = 50
-"""After so many mistakes in one document no more suggestions are looked for: each takes a while."""
+MAX_SUGGESTIONS = 50
+"""After so many mistakes in one document no more suggestions are made: each takes time."""
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ def read_bytes(path: Path, name: str, largest: int) -> bytes:
     """The whole file.
 
     Raises:
-        ConfigError: it is missing, no file, not readable, or larger than ``largest`` bytes.
+        ConfigError: it is missing, not a file, not readable, or larger than ``largest`` bytes.
     """
     try:
         with path.open("rb") as file:
@@ -62,7 +62,7 @@ def decode(content: bytes, name: str) -> str:
     """The text of a file, without a byte order mark.
 
     Raises:
-        ConfigError: it is not UTF-8; tells the line.
+        ConfigError: it is not UTF-8; says the line.
     """
     try:
         return content.decode("utf-8-sig")
@@ -77,7 +77,7 @@ def read_document(path: Path, name: str) -> TomlDocument:
     Raises:
         ConfigError: one sentence with the line, for anything that is not a TOML file of at most 1 MiB.
     """
-    return parse_document(decode(read_bytes(path, name, LARGEST_FILE), name), name)
+    return parse_document(decode(read_bytes(path, name, MAX_FILE_BYTES), name), name)
 
 
 def parse_document(text: str, name: str) -> TomlDocument:
@@ -133,7 +133,7 @@ class Source:
         return self.name if line is None else f"{self.name}:{line}"
 
     def report(self, path: KeyPath, sentence: str) -> None:
-        """Adds a mistake at the path; the sentence is kept on one line, whatever was quoted in it."""
+        """Adds a mistake at the path; the sentence stays on one line, whatever it quotes."""
         self.problems.append(Problem(self.where(path), printable(sentence)))
 
     def finish(self) -> None:
@@ -148,7 +148,7 @@ def _by_line(problem: Problem) -> tuple[str, int]:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The end of a sentence about an unknown word: the nearest known one, or all of them."""
+    """The end of a sentence about an unknown word: the nearest known word, or all known words."""
     known = list(words)
     near = get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
@@ -157,7 +157,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def told(value: object) -> str:
-    """A value as a sentence names it, cut where it is long."""
+    """A value as an error message shows it, shortened if it is long."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -172,12 +172,12 @@ def told(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without line breaks and other controls, which could mislead whoever reads it on a terminal."""
+    """The text without line breaks and other control characters, which could mislead on a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-UNTOLD = "..."
-"""Stands for a value that may be a secret."""
+UNSHOWN = "..."
+"""Replaces a value that may be a secret in messages."""
 
 _CREDENTIALS = frozenset({"auth", "headers", "cookies", "query"})
 
@@ -188,9 +188,9 @@ def holds_secrets(path: KeyPath) -> bool:
 
 
 class Table:
-    """One table of a document. Each reader takes a key once; ``close`` reports the keys nobody took.
+    """One table of a document. Each reader takes a key once; ``close`` reports the keys that were not taken.
 
-    A wrong value is reported and answered with the default, so that reading goes on.
+    A wrong value is reported and replaced by the default, so that reading continues.
     """
 
     def __init__(self, data: Mapping[str, object], source: Source, path: KeyPath = ()) -> None:
@@ -200,7 +200,7 @@ class Table:
         self.taken: dict[str, None] = {}
 
     def has(self, key: str) -> bool:
-        """Whether the key was written; it still has to be taken."""
+        """Whether the key is written; it still has to be taken."""
         return key in self.data
 
     def report(self, key: str, sentence: str) -> None:
@@ -208,19 +208,19 @@ class Table:
         self.source.report((*self.path, key), sentence)
 
     def told(self, key: str, value: object) -> str:
-        """The value of a key as a sentence names it; what may be a credential is not repeated."""
-        return UNTOLD if holds_secrets((*self.path, key)) else told(value)
+        """The value of a key as an error message shows it; possible credentials are not shown."""
+        return UNSHOWN if holds_secrets((*self.path, key)) else told(value)
 
     def take(self, key: str) -> object:
-        """The value as it stands, None where the key was not written."""
+        """The value as written; None if the key is not written."""
         self.taken[key] = None
         return self.data.get(key)
 
     def close(self, hints: Mapping[str, str] | None = None) -> None:
-        """Reports unknown keys; ``hints`` tells of a key where it belongs."""
+        """Reports unknown keys; ``hints`` says of a key where it belongs."""
         for key in self.data:
             if key not in self.taken:
-                few = len(self.source.problems) < ENOUGH
+                few = len(self.source.problems) < MAX_SUGGESTIONS
                 hint = (hints or {}).get(key) or (nearest(key, self.taken) if few else "look it up")
                 self.report(key, f"unknown key `{cut(key)}`; {hint}")
 
@@ -236,20 +236,20 @@ class Table:
         return default
 
     def flag(self, key: str) -> bool:
-        """True or false; false where not written."""
+        """True or false; false if not written."""
         value = self.take(key)
         if value is not None and not isinstance(value, bool):
             self.report(key, f"`{key}` must be true or false, not {self.told(key, value)}")
         return value is True
 
-    def integer(self, key: str, default: T, *, least: int = 0, most: int = LARGEST_INTEGER) -> int | T:
+    def integer(self, key: str, default: T, *, least: int = 0, most: int = MAX_INTEGER) -> int | T:
         """A whole number from ``least`` to ``most``."""
         value = self.take(key)
         if value is None:
             return default
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
-        bounds = f"of at least {least}" if most == LARGEST_INTEGER else f"from {least} to {most}"
+        bounds = f"of at least {least}" if most == MAX_INTEGER else f"from {least} to {most}"
         self.report(key, f"`{key}` must be a whole number {bounds}, not {self.told(key, value)}")
         return default
 
@@ -270,7 +270,7 @@ class Table:
         return default if value is None else value
 
     def ratio(self, key: str, default: float) -> float:
-        """A part of one to nine decimals, from text such as "5%"."""
+        """From 0 to 1, rounded to nine decimals, from text such as "5%"."""
         value = self._parsed(key, parse_ratio, 'a ratio such as "5%"')
         return default if value is None else round(value, 9)
 
@@ -295,7 +295,7 @@ class Table:
             return None
 
     def choice(self, key: str, options: Mapping[str, T], default: T) -> T:
-        """One of the words of ``options``, answered with what stands beside it."""
+        """One of the words of ``options``; returns its value there."""
         value = self.take(key)
         if value is None:
             return default
@@ -306,7 +306,7 @@ class Table:
         return default
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of text; none where not written."""
+        """A list of text; empty if not written."""
         value = self.take(key)
         if value is None:
             return ()
@@ -323,7 +323,7 @@ class Table:
         return tuple(each for each in value if isinstance(each, str) and each)
 
     def pairs(self, key: str) -> dict[str, str]:
-        """A table of text by name; empty where not written."""
+        """A table of text by name; empty if not written."""
         value = self.take(key)
         if not isinstance(value, Mapping):
             if value is not None:
@@ -339,14 +339,14 @@ class Table:
         return {name: each for name, each in value.items() if isinstance(each, str)}
 
     def table(self, key: str) -> Table:
-        """A table; an empty one where not written."""
+        """A table; an empty one if not written."""
         value = self.take(key)
         if value is not None and not isinstance(value, Mapping):
             self.report(key, f"`{key}` must be a table, not {self.told(key, value)}")
         return Table(value if isinstance(value, Mapping) else {}, self.source, (*self.path, key))
 
     def tables(self, key: str) -> list[Table]:
-        """A list of tables; none where not written."""
+        """A list of tables; empty if not written."""
         value = self.take(key)
         if value is not None and not isinstance(value, list):
             self.report(

@@ -118,7 +118,7 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
         ),
         (
             "[chaos]\ncut = { share = '5%', at = '30s' }",
-            ["5: the cut would come when the run of 30 s is over"],
+            ["5: the cut would come after the end of the run, which takes 30 s"],
         ),
         (
             "[chaos]\nslow_readers = { share = '5%', rte = '1B/s' }",

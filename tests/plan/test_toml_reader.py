@@ -9,8 +9,8 @@ import pytest
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.toml_reader import (
-    ENOUGH,
-    LARGEST_FILE,
+    MAX_FILE_BYTES,
+    MAX_SUGGESTIONS,
     Source,
     Table,
     cut,
@@ -133,9 +133,9 @@ def test_unknown_keys_are_reported_with_the_nearest_word_or_where_they_belong() 
 
 def test_after_many_mistakes_no_more_words_are_looked_for() -> None:
     source = Source("f")
-    Table({f"k{i}": 1 for i in range(ENOUGH + 2)}, source).close()
+    Table({f"k{i}": 1 for i in range(MAX_SUGGESTIONS + 2)}, source).close()
     assert source.problems[0].sentence == "unknown key `k0`; nothing is known here"
-    assert source.problems[-1].sentence == f"unknown key `k{ENOUGH + 1}`; look it up"
+    assert source.problems[-1].sentence == f"unknown key `k{MAX_SUGGESTIONS + 1}`; look it up"
 
 
 def test_all_mistakes_come_at_once_each_once_by_line() -> None:
@@ -219,11 +219,11 @@ def test_a_missing_file_a_folder_and_an_impossible_name(tmp_path: Path) -> None:
 
 def test_a_file_of_the_largest_size_is_read_and_one_more_byte_is_not(tmp_path: Path) -> None:
     path = tmp_path / "large.toml"
-    path.write_bytes(b"#" * LARGEST_FILE)
+    path.write_bytes(b"#" * MAX_FILE_BYTES)
     assert read_document(path, "x").data == {}
-    path.write_bytes(b"#" * (LARGEST_FILE + 1))
+    path.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
     assert "larger than 1024 KiB" in refused(path)
-    assert len(read_bytes(path, "x", LARGEST_FILE + 1)) == LARGEST_FILE + 1
+    assert len(read_bytes(path, "x", MAX_FILE_BYTES + 1)) == MAX_FILE_BYTES + 1
 
 
 def test_what_is_not_utf8_is_told_with_its_line() -> None:
