@@ -11,7 +11,7 @@ import click
 
 from loadtest.cli.compare import FILES
 from loadtest.cli.extra import need_compare
-from loadtest.cli.options import ScenarioSettings, Shipped, Whole, option, results_option
+from loadtest.cli.options import Settings, Shipped, Whole, option, results_option
 from loadtest.cli.writing import write
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ Examples:
     help="Blocks of either target; a verdict takes 6.",
 )
 @option("--connections", metavar="N", type=Whole(), help="How many connections.")
-@option("--set", "sets", metavar="KEY=VALUE", type=ScenarioSettings(), multiple=True,
-        envvar="LOADTEST_AB_SET",
+@option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_AB_SET",
         help="Replace one key of the scenario; may be given again (variable: one per line).")  # fmt: skip
 @option("--label", metavar="TEXT", help="The blocks are labelled TEXT-a and TEXT-b.")
 @option("--processes", metavar="N", type=Whole(), default=1, help="Processes that send.")
