@@ -78,7 +78,7 @@ def _target(scenario: Scenario) -> Iterator[str]:
             yield f"{part}: {name} = {'a value that is not shown' if text in hidden else text}"
     if target.identities:
         columns = ", ".join(target.identities[0])
-        yield f"{format_count(len(target.identities))} identities, one for each virtual user ({columns})"
+        yield f"{format_count(len(target.identities))} identities, one per virtual user ({columns})"
     if target.insecure:
         yield "INSECURE: the target's certificate is not verified"
 
@@ -202,7 +202,7 @@ def _message(scenario: Scenario) -> Iterator[str]:
     yield example
     yield f"{format_bytes(len(example.encode()))} of {turn.encoding}; of user 0, with ids made up here"
     if traffic.data:
-        yield f"{format_count(len(traffic.data))} rows of data, used one after the other"
+        yield f"{format_count(len(traffic.data))} rows of data, used in turn"
 
 
 def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:
@@ -233,7 +233,7 @@ def _answer(scenario: Scenario) -> Iterator[str]:
     if events.fail:
         yield f"it has failed with {' or '.join(events.fail)}"
     if events.required:
-        yield f"it must contain {', '.join(events.required)}"
+        yield f"it must bring {', '.join(events.required)}"
     if events.first:
         yield f"its first content is {' or '.join(events.first)}"
     yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"

@@ -129,7 +129,7 @@ auth = { kind = "jwt", secret_env = "S", send_as = "subprotocol" }
     assert "headers: Authorization = a value that is not shown" in text
     assert "headers: Origin = https://a" in text
     assert "headers: X-Inside = a value that is not shown" in text
-    assert "1 identities, one for each virtual user (id, mail)" in text
+    assert "1 identities, one per virtual user (id, mail)" in text
     assert "INSECURE" in text
     assert "signed with the secret in $S, valid for 15 min, sent as subprotocol" in text
     assert "abc" not in text
