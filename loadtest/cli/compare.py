@@ -224,15 +224,15 @@ def _by_scenario(runs: Sequence[StoredRun]) -> dict[str, list[StoredRun]]:
 def _rules(newest: Manifest, options: dict[str, Any]) -> Compare | None:
     """[compare] of a run's scenario, with what the options replace; None: nothing replaced."""
     from loadtest.judge.compare import rules_of
-    from loadtest.plan.reading import Source, Table
-    from loadtest.plan.rules import read_compare
+    from loadtest.plan.schema import COMPARE_TABLE
+    from loadtest.plan.toml_reader import Source, Table
 
     asked = {"primary": list(options["primary"]), "smallest_effect": options["smallest_effect"]}
     written = {name: value for name, value in asked.items() if value}
     if not written:
         return None
     source = Source("--primary, --smallest-effect")
-    read = read_compare(Table(written, source))
+    read = COMPARE_TABLE.read(Table(written, source))
     source.finish()
     rules = rules_of(newest)
     if read.primary:

@@ -42,6 +42,21 @@ class Settings(click.ParamType[str]):
         return [line.strip() for line in rv.splitlines() if line.strip()]
 
 
+class ScenarioSettings(Settings):
+    """KEY=VALUE of a scenario; completes the keys, and the values of those that have a few."""
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Return what may stand there, with the help of its key."""
+        from loadtest.plan.schema import complete_setting
+
+        return [CompletionItem(text, help=about) for text, about in complete_setting(incomplete)]
+
+
 class Time(click.ParamType[int]):
     """A duration such as 30s, as nanoseconds."""
 
@@ -148,7 +163,7 @@ def plan_options(command: str) -> Callable[[F], F]:
             "--set",
             "sets",
             metavar="KEY=VALUE",
-            type=Settings(),
+            type=ScenarioSettings(),
             multiple=True,
             envvar=f"LOADTEST_{command}_SET",
             help="Replace one key of the scenario; repeatable (variable: one per line).",

@@ -20,9 +20,9 @@ def thresholds_asked(manifest: Manifest, sets: Sequence[str], file: Path | None)
         ConfigError: a name or a value is not one of a threshold, or the file cannot be read.
     """
     from loadtest.judge.sections import settings
+    from loadtest.plan.key_types import read_thresholds
     from loadtest.plan.overrides import Overrides, assignments
-    from loadtest.plan.reading import Source, Table
-    from loadtest.plan.rules import read_thresholds
+    from loadtest.plan.toml_reader import Source, Table
 
     if not sets and file is None:
         return None

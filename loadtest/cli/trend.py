@@ -112,13 +112,13 @@ def _checked(metrics: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ConfigError: there is no such metric, or they are too many.
     """
-    from loadtest.plan.reading import Source, Table
-    from loadtest.plan.rules import read_compare
+    from loadtest.plan.schema import COMPARE_TABLE
+    from loadtest.plan.toml_reader import Source, Table
 
     if not metrics:
         return ()
     source = Source("--metric")
-    read = read_compare(Table({"primary": list(metrics)}, source))
+    read = COMPARE_TABLE.read(Table({"primary": list(metrics)}, source))
     source.finish()
     return read.primary
 

@@ -26,7 +26,7 @@ from loadtest.drive.coordinator import Coordinator, GiveInterval, RunSpec
 from loadtest.drive.observations import REASONS
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, from_bytes, merge
-from loadtest.plan.settings import worker_settings
+from loadtest.plan.scenario_file import worker_settings
 
 logger = logging.getLogger(__name__)
 

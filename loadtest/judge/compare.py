@@ -22,7 +22,7 @@ from loadtest.judge.run_standing import StandingKind
 from loadtest.judge.samples import Side, newly_missed
 from loadtest.judge.sections import Manifest, number, section, settings
 from loadtest.judge.thresholds import thresholds_of
-from loadtest.plan.rules import MOST_PRIMARY
+from loadtest.plan.key_types import MAX_PRIMARY
 from loadtest.plan.scenario import Compare
 from loadtest.plan.threshold import METRICS, RATES
 
@@ -182,8 +182,8 @@ def primary_of(rules: Compare, manifest: Manifest) -> tuple[list[str], list[str]
         return list(rules.primary), []
     named = list(dict.fromkeys(each.name for each in thresholds_of(manifest))) or list(DEFAULT)
     # Whatever else is promised: who drops the slow answers must not look the same, or faster.
-    deciding = named[:MOST_PRIMARY]
-    rest = [name for name in named[MOST_PRIMARY:] if name != COMPLETE]
+    deciding = named[:MAX_PRIMARY]
+    rest = [name for name in named[MAX_PRIMARY:] if name != COMPLETE]
     return deciding + [COMPLETE] * (COMPLETE not in deciding), rest
 
 

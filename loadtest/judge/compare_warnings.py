@@ -10,7 +10,7 @@ from loadtest.judge.multiplicity import MetricComparison
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side
 from loadtest.judge.sections import Manifest, section
-from loadtest.plan.rules import MOST_PRIMARY
+from loadtest.plan.key_types import MAX_PRIMARY
 
 PlainWarning = dict[str, Any]
 
@@ -39,7 +39,7 @@ def comparison_warnings(
     if rest:
         yield plain_warning(
             "too_many_to_decide",
-            f"The thresholds name more than {MOST_PRIMARY} metrics; {', '.join(rest)} only inform.",
+            f"The thresholds name more than {MAX_PRIMARY} metrics; {', '.join(rest)} only inform.",
             "Name those that decide in [compare] primary.",
         )
     yield from _about_rows(sides, [row for row in rows if row.primary])

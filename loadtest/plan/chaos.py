@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, decided before the run: a function of the seed and of what it strikes."""
+"""Faults injected at the client, decided before the run: a function of the seed and of the user or turn."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from loadtest.plan.random_draw import chosen, draw
 from loadtest.plan.scenario import Chaos, Reconnect
 
 SLOW = "slow"
-"""What ``slow_users`` are drawn by."""
+"""The purpose under which ``slow_users`` are drawn."""
 
 LONG = 10_000
-"""Letters of a broken message that is too long."""
+"""Characters in a broken message that is too long."""
 
 
 class Broken(enum.Enum):
@@ -36,12 +36,12 @@ def slow_users(chaos: Chaos, seed: int, users: int) -> frozenset[int]:
 
 
 def is_left(chaos: Chaos, seed: int, seq: int) -> bool:
-    """Whether the user leaves in the middle of the turn ``seq``."""
+    """Whether the user leaves during the turn ``seq``."""
     return chaos.leavers > 0 and draw(seed, "leaver", seq) < chaos.leavers
 
 
 def broken_before(chaos: Chaos, seed: int, seq: int) -> Broken | None:
-    """The broken message that goes out before the turn ``seq``, if one does."""
+    """The kind of broken message that is sent before the turn ``seq``; None if none is."""
     if not chaos.malformed or draw(seed, "malformed", seq) >= chaos.malformed:
         return None
     kinds = list(Broken)
@@ -49,7 +49,7 @@ def broken_before(chaos: Chaos, seed: int, seq: int) -> Broken | None:
 
 
 def broken_message(kind: Broken, message: str) -> str:
-    """A broken message where ``message`` is a right one, such as the protocol's own, placeholders and all."""
+    """A broken version of ``message``, a valid one such as the protocol's own, placeholders included."""
     if kind is Broken.TRUNCATED:
         return message[: len(message) // 2]
     if kind is Broken.WRONG_TYPE:
@@ -58,14 +58,14 @@ def broken_message(kind: Broken, message: str) -> str:
 
 
 def wait_ns(reconnect: Reconnect, attempt: int, drawn: float) -> int:
-    """How long to wait before the ``attempt``-th try (from 1): first, then ``factor`` times as long each.
+    """The delay before the ``attempt``-th try (from 1): the initial one, then ``factor`` times as long each.
 
-    Never longer than ``most_ns``; ``drawn``, from [0, 1), shortens it by up to the part ``jitter``.
+    Never longer than ``max_delay_ns``; ``drawn``, from [0, 1), shortens it by up to the part ``jitter``.
     """
     # Compared as logarithms first: a power of many tries is more than a float can hold.
     growth = (attempt - 1) * math.log(reconnect.factor)
-    if growth >= math.log(reconnect.most_ns / reconnect.first_ns):
-        longest_ns = float(reconnect.most_ns)
+    if growth >= math.log(reconnect.max_delay_ns / reconnect.initial_delay_ns):
+        longest_ns = float(reconnect.max_delay_ns)
     else:
-        longest_ns = reconnect.first_ns * reconnect.factor ** (attempt - 1)
+        longest_ns = reconnect.initial_delay_ns * reconnect.factor ** (attempt - 1)
     return round(longest_ns * (1 - reconnect.jitter * drawn))

@@ -13,7 +13,7 @@ NS = 1_000_000_000
 
 
 class Visit(NamedTuple):
-    """One planned connection of one user. ``leave_ns`` None: it stays to the end of the run.
+    """One planned connection of one user. ``leave_ns`` None: it stays until the end of the run.
 
     ``earlier`` is the number of turns due in the user's earlier visits.
     """
@@ -26,7 +26,7 @@ class Visit(NamedTuple):
 
 @dataclass(slots=True)
 class Queue:
-    """Connects one at a time, 1 / rate apart. Places are in 1 / ``unit`` ns, so that nothing drifts."""
+    """Connects one at a time, 1 / rate apart. Places are in 1 / ``unit`` ns, which avoids drift."""
 
     gap: int
     unit: int
@@ -54,8 +54,8 @@ class Queue:
 def plan_visits(load: Load) -> list[Visit]:
     """Every visit of a run, by ``connect_ns``, then by user; ``earlier`` is left at 0.
 
-    The highest user numbers leave first. A connect whose turn in the queue would only come
-    after the user is to leave again does not happen, and its place is free for others.
+    The highest user numbers leave first. A connect that the queue would delay until after the user leaves
+    again does not happen; its place is free for others.
     """
     end_ns = load.warmup_ns + load.duration_ns
     queue = Queue.at_rate(load.connect_rate)

@@ -1,4 +1,4 @@
-"""The built-in questions: what ``{data.question}`` stands for where a scenario brings no data."""
+"""The built-in questions: the values of ``{data.question}`` if a scenario has no data."""
 
 from __future__ import annotations
 

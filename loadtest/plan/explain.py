@@ -1,4 +1,4 @@
-"""What a scenario would do, in words and without sending a byte."""
+"""What a scenario would do, in words, without sending a byte."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from loadtest.plan.match import Match, match_words
 from loadtest.plan.names import data_values, user_values
 from loadtest.plan.protocol import Step
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
+from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import written_secrets
-from loadtest.plan.settings import HIDDEN, public_settings, public_url
+from loadtest.plan.settings import HIDDEN, public_url
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
 from loadtest.plan.unmeasured import unmeasured_counters
 from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
 
 MARKS = 8
-"""At so many instants the number of connections is told."""
+"""The number of connections is shown at so many instants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Section:
 
 
 def explain(scenario: Scenario) -> list[Section]:
-    """The plan told in sections: target, connections, turns, message, answer, judgement, what is unknown."""
+    """The plan in sections: target, connections, turns, message, answer, verdict, what cannot be measured."""
     parts = {
         f"{scenario.name}: {scenario.question}" if scenario.question else scenario.name: _plan(scenario),
         "Target": _target(scenario),
@@ -41,7 +42,7 @@ def explain(scenario: Scenario) -> list[Section]:
         "Turns": _turns(scenario),
         "Message": _message(scenario),
         "Answer": _answer(scenario),
-        "Goes wrong on purpose": _chaos(scenario),
+        "Injected faults": _chaos(scenario),
         "Judged by": _judged(scenario),
         "Not measurable": _unknown(scenario),
     }
@@ -70,7 +71,7 @@ def _target(scenario: Scenario) -> Iterator[str]:
     if target.auth is not None:
         yield _told_auth(target.auth)
     public = public_settings(scenario)["target"]
-    # What a run takes out of its files and its screen is not told here either.
+    # What a run removes from its files and its screen is not shown here either.
     hidden = {HIDDEN, *written_secrets(target)}
     for part in ("headers", "cookies", "query"):
         values = public.get(part) if isinstance(public, dict) else None
@@ -88,7 +89,7 @@ def _target(scenario: Scenario) -> Iterator[str]:
 def _told_auth(auth: Auth) -> str:
     where = f"as {auth.send_as}" + (f" `{auth.name}`" if auth.name else "")
     if auth.kind == "jwt":
-        good_for = f"good for {format_duration(auth.lifetime_ns)}"
+        good_for = f"valid for {format_duration(auth.lifetime_ns)}"
         return f"a token per user, signed with the secret in ${auth.secret_env}, {good_for}, sent {where}"
     origin = f"from ${auth.token_env}" if auth.token_env else f"from the file {auth.token_file}"
     return f"one token for all users, {origin}, sent {where}"
@@ -98,25 +99,31 @@ def _connections(scenario: Scenario) -> Iterator[str]:
     load = scenario.load
     schedule = Schedule(load, scenario.traffic)
     visits = schedule.visits()
-    pace = f"at {format_rate(load.connect_rate)}" if load.connect_rate else "as fast as they open"
-    yield f"{format_count(schedule.users)} at most at once, opened {pace}"
+    pace = f"at {format_rate(load.connect_rate)}" if load.connect_rate else "as fast as possible"
+    yield f"up to {format_count(schedule.users)} concurrent, opened {pace}"
     first, last = visits[0].connect_ns, visits[-1].connect_ns
     yield f"the first is opened at {format_duration(first)}, the last at {format_duration(last)}"
     if len(visits) > schedule.users:
-        yield f"{format_count(len(visits))} connects in all: some users leave and come back"
+        yield f"{format_count(len(visits))} connects in total: some users leave and come back"
     if load.reconnect is not None:
         yield _told_reconnect(load.reconnect)
     if load.stages:
         marks = (i * schedule.end_ns // MARKS for i in range(1, MARKS + 1))
         told = ", ".join(f"{_open_at(visits, at - 1)} at {format_duration(at)}" for at in marks)
-        yield f"planned to be open: {told}"
+        yield f"planned concurrent connections: {told}"
 
 
 def _told_reconnect(reconnect: Reconnect) -> str:
-    first, most = format_duration(reconnect.first_ns), format_duration(reconnect.most_ns)
-    growth = f", then {reconnect.factor:g} times as long each, {most} at most" if reconnect.factor > 1 else ""
-    shorter = f", each up to {format_ratio(reconnect.jitter)} shorter by chance" if reconnect.jitter else ""
-    return f"one that is lost is opened again after {first}{growth}{shorter}; {reconnect.tries} tries"
+    first, most = format_duration(reconnect.initial_delay_ns), format_duration(reconnect.max_delay_ns)
+    growth = (
+        f", each further delay {reconnect.factor:g} times as long, up to {most}"
+        if reconnect.factor > 1
+        else ""
+    )
+    shorter = (
+        f", each shortened at random by up to {format_ratio(reconnect.jitter)}" if reconnect.jitter else ""
+    )
+    return f"a lost connection is opened again after {first}{growth}{shorter}; {reconnect.tries} tries"
 
 
 def _open_at(visits: list[Visit], at_ns: int) -> int:
@@ -153,8 +160,8 @@ def _turns(scenario: Scenario) -> Iterator[str]:
 
 def _closed(traffic: Traffic) -> Iterator[str]:
     size = f"{traffic.burst} at once, " if traffic.burst > 1 else "one after the other, "
-    pause = f" and {format_duration(traffic.every_ns)} of thinking" if traffic.every_ns else ""
-    yield f"closed model: {size}the next after the replies{pause}; how many that makes, the target decides"
+    pause = f" and {format_duration(traffic.every_ns)} of think time" if traffic.every_ns else ""
+    yield f"closed model: {size}the next after the replies{pause}; the number of turns depends on the target"
 
 
 def _open(scenario: Scenario, traffic: Traffic) -> Iterator[str]:
@@ -165,24 +172,24 @@ def _open(scenario: Scenario, traffic: Traffic) -> Iterator[str]:
     yield f"open model: {burst}, {often}{_WAYS[traffic.arrivals, traffic.phase]}"
     yield f"{format_rate(schedule.turns_per_s or 0)} once all {format_count(schedule.users)} are connected"
     due = schedule.due(visits)
-    yield f"{format_count(due)} fall due in the run" if due is not None else "how many, is too long to count"
+    yield f"{format_count(due)} fall due in the run" if due is not None else "too many to count in advance"
     yield from _first_arrivals(schedule, visits)
 
 
 def _first_arrivals(schedule: Schedule, visits: list[Visit]) -> Iterator[str]:
-    """Who is due when at the beginning: a few of the first users are looked at, not all."""
+    """The first turns of the run; only the first users are looked at."""
     burst = schedule.traffic.burst if schedule.traffic else 1
     arrivals = (islice(schedule.arrivals(visit), 0, 3 * burst, burst) for visit in visits[:100])
     firsts = sorted((each.offset_ns, each.seq % schedule.users) for some in arrivals for each in some)
     if firsts:
         told = (f"user {user} at {format_duration(offset_ns)}" for offset_ns, user in firsts[:5])
         what = "bursts" if burst > 1 else "turns"
-        yield f"the first {what}: {', '.join(told)} (what falls due before its user connects is left out)"
+        yield f"the first {what}: {', '.join(told)} (turns due before their user connects are left out)"
 
 
 _WAYS = {
-    ("constant", "spread"): "at even distances, connections spread over the interval",
-    ("constant", "together"): "at even distances, all connections together",
+    ("constant", "spread"): "at equal intervals, connections spread over the interval",
+    ("constant", "together"): "at equal intervals, all connections together",
     ("poisson", "spread"): "at random (Poisson)",
 }
 
@@ -251,7 +258,7 @@ def _chaos(scenario: Scenario) -> Iterator[str]:
         yield f"{format_ratio(cut.share)} of the connections are cut, {when}"
     if slow := chaos.slow_readers:
         pace = f"{format_bytes(slow.bytes_per_s)} a second"
-        yield f"{format_ratio(slow.share)} of the users read {pace}; their times are kept apart"
+        yield f"{format_ratio(slow.share)} of the users read {pace}; their times are reported separately"
     if chaos.leavers:
         yield f"in {format_ratio(chaos.leavers)} of the turns the user leaves after the first event"
     if chaos.malformed:

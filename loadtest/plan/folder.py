@@ -20,7 +20,7 @@ class Found(NamedTuple):
 def scenarios_in(folder: Path) -> Found:
     """The files of a folder, not of folders in it.
 
-    A file that cannot be read as TOML counts as a scenario, so that whoever loads it tells what is wrong.
+    A file that cannot be read as TOML counts as a scenario, so that loading it reports what is wrong.
     """
     found = Found([], [])
     for path in sorted(folder.glob("*.toml")):
@@ -53,7 +53,7 @@ HOW = {
 
 
 def kind_of(data: Mapping[str, object]) -> str | None:
-    """What a document is by the tables that only such a one has; None where it has none, or of several."""
+    """The kind of a document, by tables that only this kind has; None if it has none or those of several."""
     has = {
         POLICY: "components" in data,
         SCENARIO: bool(data.keys() & {"protocol", "target", "traffic", "load"}),
@@ -64,10 +64,10 @@ def kind_of(data: Mapping[str, object]) -> str | None:
 
 
 def check_kind(data: Mapping[str, object], wanted: str, name: str) -> None:
-    """Nothing, if a document may be of that kind.
+    """Accepts a document that may be of the wanted kind.
 
     Raises:
-        ConfigError: it is of another, and what to do with it.
+        ConfigError: it is of another kind; says what to do with it.
     """
     found = kind_of(data)
     if found not in {None, wanted}:

@@ -1,4 +1,4 @@
-"""Which words are allowed as names, by the rules of those who read them."""
+"""Which names are allowed, by the rules of HTTP, of shells and of our own folders."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from loadtest.plan.match import PRESENCE, TESTS, Match
-from loadtest.plan.reading import Table, nearest, told
 from loadtest.plan.toml_lines import KeyPath
+from loadtest.plan.toml_reader import Table, nearest, told
 
 DEEPEST_PATH = 8
 """Maximum keys of a path."""

@@ -1,15 +1,15 @@
-"""The names that placeholders may have, and where each is known."""
+"""The names that placeholders may have, and where each may be used."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadtest.plan.reading import nearest
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import Template
+from loadtest.plan.toml_reader import nearest
 
 USER = ("user.number", "user.id", "user.thread")
-"""Known of every virtual user; ``user.COLUMN`` of the identities adds to them, or replaces them."""
+"""Every virtual user has these; ``user.COLUMN`` of the identities adds to them, or replaces them."""
 
 ANYWHERE = ("uuid", "run.id", "now_ms", "now_s")
 
@@ -24,7 +24,7 @@ def columns(prefix: str, rows: Rows) -> list[str]:
 def user_values(user: int, run_id: str, identities: Rows) -> dict[str, str]:
     """What ``{user....}`` stands for: number, id and thread, and the columns of the user's identity.
 
-    ``user.thread`` differs from run to run, so that a backend does not go on with an old conversation.
+    ``user.thread`` differs from run to run, so that a backend does not continue an old conversation.
     """
     values = {"user.number": str(user), "user.id": f"user-{user}", "user.thread": f"{run_id}-thread-{user}"}
     if identities:

@@ -1,4 +1,4 @@
-"""What the command line puts in the place of a scenario's values."""
+"""Values of a scenario that the command line replaces."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from loadtest.errors import Problem
-from loadtest.plan.reading import UNTOLD, holds_secrets, printable
 from loadtest.plan.toml_lines import KeyPath, parse_toml
+from loadtest.plan.toml_reader import UNSHOWN, holds_secrets, printable
 from loadtest.units import cut, exact_duration, exact_rate
 
 ONE_KEY = ("thresholds.", "abort.")
@@ -40,7 +40,7 @@ class Assignment:
 
 
 def assignments(overrides: Overrides, problems: list[Problem]) -> list[Assignment]:
-    """The overrides in the order in which they hold; what cannot be read is added to ``problems``."""
+    """The overrides in the order in which they apply; unreadable ones are added to ``problems``."""
     return [*_options(overrides), *_sets(overrides.sets, problems)]
 
 
@@ -65,7 +65,7 @@ def _sets(sets: tuple[str, ...], problems: list[Problem]) -> Iterator[Assignment
         key, equals, value = text.partition("=")
         path = _key_path(key.strip())
         hidden = equals and (holds_secrets(path) or path == ("target", "url"))
-        shown = f"{key}={UNTOLD}" if hidden else text
+        shown = f"{key}={UNSHOWN}" if hidden else text
         where = printable(f"--set {cut(shown)}")
         if not equals:
             problems.append(Problem(where, "write KEY=VALUE, such as load.connections=20"))

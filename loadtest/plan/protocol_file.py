@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from loadtest.plan.default_prompts import QUESTIONS
-from loadtest.plan.document import read_document
 from loadtest.plan.folder import PROTOCOL, check_kind
 from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.match_file import check_path, read_match, read_matches, read_pairs
 from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
 from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
-from loadtest.plan.reading import Source, Table, told
 from loadtest.plan.shipped import find
 from loadtest.plan.template import EVENT, Template
+from loadtest.plan.toml_reader import Source, Table, read_document, told
 from loadtest.plan.unmeasured import has_uuid
 
 EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore", "refuse")

@@ -1,4 +1,4 @@
-"""Chance that is known before the run: draws that depend on a seed and on what they are about."""
+"""Random draws that are known before the run: they depend only on a seed and a purpose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def draw(seed: int, *about: str | int) -> float:
 def chosen(seed: int, about: str, share: float, users: int) -> frozenset[int]:
     """A share of the users from 0 to ``users``: exactly that many, rounded, but at least one.
 
-    Which ones is left to chance; every process that asks gets the same ones.
+    They are chosen at random; every process gets the same ones.
     """
     chance = random.Random(f"{seed}:{about}")  # noqa: S311 - no secret
     return frozenset(chance.sample(range(users), max(1, round(share * users))))

@@ -1,4 +1,4 @@
-"""A scenario and a protocol to start from, for a server of one's own."""
+"""A scenario and a protocol to start from, for a user's own server."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The whole plan of a run, as frozen data: target, load, traffic, thresholds.
 
-These types are valid by construction: ``plan.scenario_file`` builds them from TOML and reports
-every mistake of a file at once. Durations are integer nanoseconds (``_ns``), rates are per second.
+These types are valid by construction: ``plan.schema`` declares the keys that fill their fields, and
+``plan.scenario_file`` reports every mistake of a file at once. Durations are integer nanoseconds (``_ns``),
+rates are per second.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from loadtest.plan.protocol import Protocol
 from loadtest.plan.threshold import Threshold, default_thresholds
 
 SIMULATOR = "simulator"
-"""The target URL that means: start our own simulator and aim at it."""
+"""The target URL that means: start our own simulator and send the load to it."""
 
 Rows = tuple[Mapping[str, str], ...]
 
@@ -72,27 +73,30 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A stretch of the run with its own number of connections.
+    """A period of the run with its own number of connections.
 
     ``ramp``: reach ``connections`` linearly over the stage; otherwise at once (as ``connect_rate`` allows).
+    ``thresholds`` speak of this stage alone; those of all stages are also among the scenario's.
     """
 
     for_ns: int
     connections: int
     ramp: bool = False
+    thresholds: tuple[Threshold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnect:
-    """When a user whose connection was lost, or refused, tries again.
+    """When a user whose connection was lost or refused connects again.
 
-    The first wait is ``first_ns``, each one after it ``factor`` times as long, none longer than ``most_ns``;
-    chance shortens each by up to the part ``jitter``. After ``tries`` in vain the user gives up.
+    The first delay is ``initial_delay_ns``, each further one ``factor`` times as long, none longer than
+    ``max_delay_ns``; each is shortened at random by up to the part ``jitter``. After ``tries`` failed tries
+    the user gives up.
     """
 
-    first_ns: int = 100_000_000
+    initial_delay_ns: int = 100_000_000
     factor: float = 2.0
-    most_ns: int = 10_000_000_000
+    max_delay_ns: int = 10_000_000_000
     jitter: float = 0.5
     tries: int = 10
 
@@ -137,7 +141,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """Drop a share of the connections ``at_ns`` after the run's start, and every ``every_ns`` from then."""
+    """Drop a share of the connections ``at_ns`` after the run's start, and again every ``every_ns``."""
 
     share: float
     at_ns: int
@@ -146,7 +150,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowReaders:
-    """A share of the users read no more than so many bytes a second."""
+    """A share of the users read at most ``bytes_per_s``."""
 
     share: float
     bytes_per_s: int
@@ -154,9 +158,9 @@ class SlowReaders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chaos:
-    """What goes wrong on purpose; by default nothing.
+    """Faults injected at the client; by default none.
 
-    ``leavers``: the share of turns in whose middle the user leaves. ``malformed``: the share of turns that
+    ``leavers``: the share of turns during which the user leaves. ``malformed``: the share of turns that
     follow a broken message.
     """
 
@@ -168,7 +172,7 @@ class Chaos:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort:
-    """End early, with the verdict of what was measured, once any rule holds after ``after_ns``."""
+    """End the run early, with a verdict on what was measured, once any rule holds after ``after_ns``."""
 
     rules: tuple[Threshold, ...] = ()
     after_ns: int = 0
@@ -178,8 +182,8 @@ class Abort:
 class Compare:
     """How runs of the scenario are compared; none of it changes what is sent.
 
-    ``primary`` names what decides (empty: what the thresholds name). ``smallest_effect`` is the part of one
-    by which a metric must differ to matter, ``effects`` the same by name, where it is another.
+    ``primary`` names the metrics that decide (empty: those of the thresholds). ``smallest_effect`` is the
+    relative difference (0 to 1) from which on a metric matters; ``effects`` has other values by metric name.
     """
 
     primary: tuple[str, ...] = ()

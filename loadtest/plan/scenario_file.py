@@ -1,39 +1,29 @@
-"""Scenarios from TOML and from plain data, read whole: every mistake is told at once."""
+"""Scenarios from TOML and from plain data, and back: every mistake is reported at once."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.chaos_file import CHAOS_KEYS, read_chaos
 from loadtest.plan.cross_checks import check_plan
 from loadtest.plan.default_prompts import QUESTIONS
-from loadtest.plan.document import read_document
 from loadtest.plan.folder import SCENARIO, check_kind
 from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import asks_for
 from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.protocol import Protocol
-from loadtest.plan.protocol_file import load_protocol, read_protocol
-from loadtest.plan.reading import Source, Table, told
-from loadtest.plan.rules import read_abort, read_compare, read_limits, read_thresholds, read_turned_off
-from loadtest.plan.scenario import Scenario, Traffic
-from loadtest.plan.settings import HIDDEN, public_settings, scenario_hash
+from loadtest.plan.scenario import Rows, Scenario, Traffic
+from loadtest.plan.schema import SCENARIO_TABLE
+from loadtest.plan.settings import HIDDEN, public_url, without_secret
 from loadtest.plan.shipped import find
-from loadtest.plan.target import read_target
-from loadtest.plan.traffic import LOAD_KEYS, TRAFFIC_KEYS, read_load, read_traffic
+from loadtest.plan.toml_reader import Source, Table, read_document, told
 
-HINTS = {
-    **dict.fromkeys(LOAD_KEYS, "it belongs to [load]"),
-    **dict.fromkeys(TRAFFIC_KEYS, "it belongs to [traffic]"),
-    **dict.fromkeys(CHAOS_KEYS, "it belongs to [chaos]"),
-    "url": "it belongs to [target]",
-    "auth": "it belongs to [target]",
-    "stage": "stages are a list in [load]",
-    "stages": "stages are a list in [load]",
-}
+Plain = dict[str, object]
 
 
 def load_scenario(ref: str | Path, overrides: Overrides | None = None) -> Scenario:
@@ -49,8 +39,8 @@ def load_scenario(ref: str | Path, overrides: Overrides | None = None) -> Scenar
     check_kind(document.data, SCENARIO, name)
     problems: list[Problem] = []
     data, given = applied(document.data, assignments(overrides or Overrides(), problems), problems)
-    source = Source(name, document.lines, given, problems)
-    return _finished(Table(data, source), path.parent.absolute(), str(path), document.comment)
+    source = Source(name, document.lines, given, problems, path.parent.absolute())
+    return _read(Table(data, source), str(path), document.comment)
 
 
 def scenario_from_settings(settings: Mapping[str, object]) -> Scenario:
@@ -59,74 +49,75 @@ def scenario_from_settings(settings: Mapping[str, object]) -> Scenario:
     Raises:
         ConfigError: it was not made so (``public_settings``, of which something is hidden, are refused too).
     """
-    source = Source("settings")
+    source = Source("settings", base=Path.cwd())
     if _holds(settings, HIDDEN):
         raise ConfigError([Problem("settings", "secrets were left out of these; no run can be made of them")])
     data = {key: value for key, value in settings.items() if key != "path"}
-    return _finished(Table(data, source), Path.cwd(), str(settings.get("path", "")), "")
+    return _read(Table(data, source), str(settings.get("path", "")), "")
 
 
-def _finished(table: Table, base: Path, path: str, question: str) -> Scenario:
-    scenario = _read(table, base, path, question)
-    table.source.finish()
-    return replace(scenario, settings=public_settings(scenario), sha256=scenario_hash(scenario))
+def worker_settings(scenario: Scenario) -> Plain:
+    """All that ``scenario_from_settings`` needs to build an equal scenario without a file.
+
+    It holds the rows of identities and data, and headers as they were written: for workers, not for files.
+    """
+    return {"path": scenario.path, **SCENARIO_TABLE.write(scenario)}
 
 
-def _read(table: Table, base: Path, path: str, question: str) -> Scenario:
-    name = table.text("name", Path(path).stem)
+def public_settings(scenario: Scenario) -> Plain:
+    """The effective plan for run.json and reports, without secrets.
+
+    Of rows it tells how many there are, their columns, and a hash. A value whose name sounds like a secret's
+    is hidden unless it is made of placeholders.
+    """
+    settings = SCENARIO_TABLE.write(scenario)
+    target = cast("Plain", settings["target"])
+    target |= _public_target(scenario, target)
+    if scenario.traffic is not None and scenario.traffic.data:
+        cast("Plain", settings["traffic"])["data"] = _summary(scenario.traffic.data)
+    return settings
+
+
+def _public_target(scenario: Scenario, target: Plain) -> Plain:
+    """The values of a written target that stand in the place of those that may be secrets."""
+    public: Plain = {"url": public_url(scenario.target.url)}
+    for part in ("headers", "cookies", "query"):
+        values = target.get(part)
+        if isinstance(values, dict):
+            public[part] = {name: without_secret(name, text, part) for name, text in values.items()}
+    if scenario.target.identities:
+        public["identities"] = _summary(scenario.target.identities)
+    return public
+
+
+def scenario_hash(scenario: Scenario) -> str:
+    """SHA-256 of the plan without its target: the same load on two targets has the same hash."""
+    settings = {name: value for name, value in SCENARIO_TABLE.write(scenario).items() if name != "target"}
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _summary(rows: Rows) -> Plain:
+    text = json.dumps([dict(row) for row in rows], sort_keys=True)
+    return {"rows": len(rows), "columns": list(rows[0]), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _read(table: Table, path: str, question: str) -> Scenario:
+    """``question`` is the first comment, which holds where the file asks none."""
+    scenario = SCENARIO_TABLE.read(table)
+    name = scenario.name or Path(path).stem
     if not is_name(name):
         table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {told(name)}")
-    protocol = _read_protocol(table, base)
-    target = read_target(table.table("target"), base)
-    load, of_stages = read_load(table.table("load"))
-    traffic = read_traffic(table.table("traffic"), load, base) if table.has("traffic") else None
-    promises = table.table("thresholds")
-    turned_off = read_turned_off(promises)
-    scenario = Scenario(
+    scenario = replace(
+        scenario,
         name=name,
-        question=table.text("question", question),
+        question=scenario.question or question,
         path=path,
-        sha256="",
-        protocol=protocol,
-        target=target,
-        load=load,
-        traffic=_with_questions(traffic, protocol),
-        chaos=read_chaos(table.table("chaos")),
-        thresholds=(*read_thresholds(promises), *of_stages),
-        turned_off=turned_off,
-        abort=read_abort(table.table("abort")),
-        compare=read_compare(table.table("compare")),
-        limits=read_limits(table.table("limits")),
+        traffic=_with_questions(scenario.traffic, scenario.protocol),
     )
-    if traffic is None:
-        table.take("traffic")
-    table.close(HINTS)
     check_plan(table, scenario)
-    return scenario
-
-
-def _read_protocol(table: Table, base: Path) -> Protocol:
-    """The protocol; one without a message where it cannot be read, which has been reported then."""
-    written = table.take("protocol")
-    if isinstance(written, Mapping):
-        before = len(table.source.problems)
-        protocol = read_protocol(table.table("protocol"), "inline")
-        return protocol if len(table.source.problems) == before else Protocol(name="")
-    if written is None:
-        table.report("protocol", '`protocol` is missing; write for example protocol = "agent-events"')
-        return Protocol(name="")
-    if not isinstance(written, str):
-        table.report("protocol", f"`protocol` must be a name or a path, not {told(written)}")
-        return Protocol(name="")
-    try:
-        return load_protocol(written, base)
-    except ConfigError as error:
-        for problem in error.problems:
-            if problem.where:
-                table.source.problems.append(problem)
-            else:
-                table.report("protocol", f"`protocol`: {problem.sentence}")
-        return Protocol(name="")
+    table.source.finish()
+    return replace(scenario, settings=public_settings(scenario), sha256=scenario_hash(scenario))
 
 
 def _with_questions(traffic: Traffic | None, protocol: Protocol) -> Traffic | None:

@@ -1,7 +1,7 @@
 """When every connection opens and every turn falls due: pure data, computed before the run, never slept upon.
 
-All instants are integer nanoseconds after the run's start, each computed by itself from the plan, so that
-nothing drifts. Any part of the schedule can be computed without the rest: a worker needs only its users.
+All instants are integer nanoseconds after the run's start, each computed directly from the plan, which avoids
+drift. Any part of the schedule can be computed without the rest: a worker needs only its users.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Arrival(NamedTuple):
 
 
 def share(k: int, n: int, users: int) -> range:
-    """The users of worker ``k`` (from 0) of ``n``: every n-th, so that all workers start as early."""
+    """The users of worker ``k`` (from 0) of ``n``: every n-th, so that all workers start equally early."""
     return range(k, users, n)
 
 
@@ -168,12 +168,12 @@ class Schedule:
             mean_ns = float(self._every_ns(traffic))
         else:
             mean_ns = self.users * traffic.burst * NS / traffic.rate
-        chance = random.Random(f"{self.load.seed}:{visit.user}:{visit.connect_ns}")  # noqa: S311 - no secret
+        generator = random.Random(f"{self.load.seed}:{visit.user}:{visit.connect_ns}")  # noqa: S311 - no secret
         until = self._until(visit)
-        at = visit.connect_ns + chance.expovariate(1) * mean_ns
+        at = visit.connect_ns + generator.expovariate(1) * mean_ns
         while at < until:
             yield int(at)
-            at += chance.expovariate(1) * mean_ns
+            at += generator.expovariate(1) * mean_ns
 
     def _until(self, visit: Visit) -> int:
         return self.end_ns if visit.leave_ns is None else min(visit.leave_ns, self.end_ns)
@@ -191,7 +191,7 @@ class Grid(NamedTuple):
         return (2 * (self.start + i * self.step) + self.unit) // (2 * self.unit)
 
     def first_from(self, offset_ns: int) -> int:
-        """The least i >= 0 whose instant is at or after ``offset_ns``."""
+        """The smallest i >= 0 whose instant is at or after ``offset_ns``."""
         # at(i) >= offset  <=>  2 * (start + i * step) + unit >= 2 * unit * offset
         missing = 2 * self.unit * offset_ns - self.unit - 2 * self.start
         return max(0, -(-missing // (2 * self.step)))

@@ -17,9 +17,9 @@ SHORTEST_WRITTEN = 6
 
 
 def missing_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[Problem]:
-    """A sentence for each secret that is not there; empty variables are missing too.
+    """A problem for each secret that is missing; an empty variable counts as missing.
 
-    ``environ`` is the environment (``os.environ``); apart from it, only a token file is looked at.
+    ``environ`` is the environment (``os.environ``); besides it, only a token file is looked at.
     """
     return list(_missing(scenario, environ))
 
@@ -40,7 +40,7 @@ def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem
 def secret_variables(target: Target) -> list[tuple[str, str]]:
     """Every environment variable whose value is a secret, and what it holds (empty: a placeholder's).
 
-    What is looked for before a run and what is taken out of every file and screen: both read this list.
+    The check before a run and the redaction of files and screen both use this list.
     """
     auth = target.auth
     asked = (
@@ -52,10 +52,10 @@ def secret_variables(target: Target) -> list[tuple[str, str]]:
 
 
 def secrets_of(target: Target, environ: Mapping[str, str]) -> list[str]:
-    """The secrets themselves, so that no file and no screen shows them.
+    """The values of all secrets, to be redacted from every file and screen.
 
     Raises:
-        OSError: the token file, which ``missing_secrets`` looks for, has gone meanwhile.
+        OSError: the token file, which ``missing_secrets`` looks for, has disappeared since.
     """
     secrets = [environ[name] for name, _ in secret_variables(target) if environ.get(name)]
     if target.auth is not None and target.auth.token_file is not None:
@@ -65,7 +65,7 @@ def secrets_of(target: Target, environ: Mapping[str, str]) -> list[str]:
 
 
 def _unreadable(name: str, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Python keeps bytes that are no text as lone surrogates, which can be sent nowhere."""
+    """Python keeps bytes that are not text as lone surrogates, which cannot be sent."""
     try:
         environ[name].encode()
     except UnicodeEncodeError:

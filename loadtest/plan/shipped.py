@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from loadtest.errors import ConfigError
-from loadtest.plan.document import read_document
-from loadtest.plan.reading import nearest
+from loadtest.plan.toml_reader import nearest, read_document
 from loadtest.units import cut
 
 Kind = Literal["scenario", "protocol", "policy"]
@@ -54,7 +53,7 @@ def shipped_text(kind: Kind, name: str, package: Path = PACKAGE) -> str:
     """The TOML of a shipped file.
 
     Raises:
-        ConfigError: nothing of that name ships; tells the nearest.
+        ConfigError: nothing of that name ships; says the nearest.
     """
     names = shipped_names(kind, package)
     if name not in names:
@@ -68,7 +67,7 @@ def find(kind: Kind, ref: str, base: Path, package: Path = PACKAGE) -> tuple[Pat
     A bare name is a shipped one if there is such; anything else is a path relative to ``base``.
 
     Raises:
-        ConfigError: there is neither; tells the nearest shipped name.
+        ConfigError: there is neither; says the nearest shipped name.
     """
     names = shipped_names(kind, package)
     if ref in names:

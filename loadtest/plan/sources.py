@@ -5,34 +5,34 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from loadtest.plan.reading import Table, told
+from loadtest.plan.toml_reader import Table, told
 
-MOST_SOURCES = 256
-"""More addresses than one machine has; a larger network is a typing mistake."""
+MAX_SOURCES = 256
+"""No machine has more addresses; a larger network is a typing mistake."""
 
 
 def source_addresses(written: Sequence[str]) -> tuple[str, ...]:
-    """Every address that is meant, once, in the order of writing; a network stands for all its hosts.
+    """Every address, once, in the order of writing; a network stands for all its hosts.
 
     Raises:
-        ValueError: one is neither an address nor a network, or means too many; says which.
+        ValueError: one is neither an address nor a network, or has too many hosts; says which.
     """
     found = dict.fromkeys(address for text in written for address in _meant(text))
-    if len(found) > MOST_SOURCES:
-        raise ValueError(f"means {len(found)} addresses; {MOST_SOURCES} are enough")
+    if len(found) > MAX_SOURCES:
+        raise ValueError(f"has {len(found)} addresses; the maximum is {MAX_SOURCES}")
     if len({":" in address for address in found}) > 1:
         raise ValueError("holds IPv4 and IPv6 addresses; a target is reached by one of them")
     return tuple(found)
 
 
-def read_sources(table: Table) -> tuple[str, ...]:
-    """``source_addresses`` as written. Mistakes are reported."""
-    written = table.texts("source_addresses")
+def read_sources(table: Table, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """The addresses as written; mistakes are reported."""
+    written = table.texts(key)
     try:
         source_addresses(written)
     except ValueError as error:
-        table.report("source_addresses", f"`source_addresses` {error}")
-        return ()
+        table.report(key, f"`{key}` {error}")
+        return default
     return written
 
 
@@ -45,9 +45,9 @@ def _meant(text: str) -> list[str]:
         raise ValueError(
             f'must hold addresses and networks such as "10.0.0.7" or "10.0.0.0/28", not {told(text)}'
         )
-    if network.num_addresses > MOST_SOURCES:
+    if network.num_addresses > MAX_SOURCES:
         raise ValueError(
-            f"means {network.num_addresses} addresses by {told(text)}; {MOST_SOURCES} are enough"
+            f"has {network.num_addresses} addresses in {told(text)}; the maximum is {MAX_SOURCES}"
         )
     return [str(host) for host in network.hosts()]
 
@@ -56,7 +56,7 @@ def _usable(address: str) -> str:
     """The address, if a connection can come from it.
 
     Raises:
-        ValueError: it is all addresses, or a group's.
+        ValueError: it is the unspecified address or a multicast group.
     """
     parsed = ipaddress.ip_address(address)
     if parsed.is_unspecified or parsed.is_multicast:

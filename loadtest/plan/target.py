@@ -1,63 +1,23 @@
-"""The [target] of a scenario: where the load goes, and as whom."""
+"""What [target] of a scenario asks of a URL, of headers and of credentials."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal, get_args
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from loadtest.plan.identifiers import holds_controls, is_header_value, is_token, is_variable
+from loadtest.plan.identifiers import holds_controls, is_header_value, is_token
 from loadtest.plan.names import ANYWHERE, USER, columns, unknown_names
-from loadtest.plan.reading import UNTOLD, Table, nearest, told
-from loadtest.plan.rows import read_rows
 from loadtest.plan.scenario import SIMULATOR, Auth, Target
-from loadtest.plan.sources import read_sources
 from loadtest.plan.template import Template
+from loadtest.plan.toml_reader import UNSHOWN, Table, nearest, told
 from loadtest.units import cut
-
-HINTS = {
-    "host": "the whole address is `url`",
-    "timeout": "[traffic] has `timeout`, for turns; here it is `connect_timeout`",
-    "path": "it is part of `url`, or of the protocol's [connect]",
-    "tls": "a `url` that begins with wss:// has TLS",
-}
 
 OUR_HEADERS = ("host", "connection", "upgrade", "sec-websocket-key", "sec-websocket-version")
 
-Way = Literal["header", "query", "subprotocol", "cookie"]
-
-WAYS: dict[str, Way] = {way: way for way in get_args(Way)}
-
 FORMATS = {"query": "{token}", "cookie": "{token}", "subprotocol": "jwt.{token_base64url}"}
 """How a token is written where nothing else is said; in a header it depends on the header."""
-
-
-def read_target(table: Table, base: Path) -> Target:
-    """The target; paths are relative to ``base``. Mistakes are reported."""
-    target = Target(
-        url=_read_url(table),
-        headers=table.pairs("headers"),
-        cookies=table.pairs("cookies"),
-        query=table.pairs("query"),
-        subprotocols=table.texts("subprotocols") if table.has("subprotocols") else None,
-        identities=read_rows(table, "identities", base),
-        auth=_read_auth(table.table("auth"), base) if table.has("auth") else None,
-        insecure=table.flag("insecure"),
-        ca_file=_read_file(table, "ca_file", base),
-        client_cert=_read_file(table, "client_cert", base),
-        client_key=_read_file(table, "client_key", base),
-        compression=table.flag("compression"),
-        connect_timeout_ns=table.duration("connect_timeout", 10_000_000_000, positive=True),
-        max_message_bytes=table.size("max_message", 16 * 1024 * 1024),
-        faults=table.texts("faults"),
-        source_addresses=read_sources(table),
-    )
-    table.close(HINTS)
-    _check_parts(table, target)
-    _check_tls(table, target)
-    return target
 
 
 def url_problem(url: str) -> str | None:
@@ -79,8 +39,8 @@ def url_problem(url: str) -> str | None:
 
 def _told(url: str) -> str:
     """A URL that is wrong, without what may be a secret in it."""
-    shown = re.sub(r"//[^/]*@", f"//{UNTOLD}@", url)
-    return told(re.sub(r"\?.*", f"?{UNTOLD}", shown, flags=re.DOTALL))
+    shown = re.sub(r"//[^/]*@", f"//{UNSHOWN}@", url)
+    return told(re.sub(r"\?.*", f"?{UNSHOWN}", shown, flags=re.DOTALL))
 
 
 def _address_problem(url: str) -> str | None:
@@ -101,27 +61,19 @@ def _host_problem(host: str) -> str | None:
     return None
 
 
-def _read_url(table: Table) -> str:
-    url = table.text("url", SIMULATOR)
-    if not table.has("url"):
-        table.report("url", '`url` is missing; write url = "simulator" or url = "wss://..."')
-    elif wrong := url_problem(url):
-        table.report("url", f"`url` {wrong}")
+def read_url(table: Table, key: str, default: str) -> str:
+    """The address; a wrong one is reported, without what may be a secret in it."""
+    url = table.text(key, default)
+    if wrong := url_problem(url):
+        table.report(key, f"`{key}` {wrong}")
     return url
 
 
-def _read_file(table: Table, key: str, base: Path) -> Path | None:
-    ref = table.text(key, None)
-    if ref is None:
-        return None
-    path = base / ref
-    try:
-        found = path.is_file()
-    except (OSError, ValueError):
-        found = False
-    if not found:
-        table.report(key, f"`{key}`: there is no file {told(ref)}")
-    return path
+def check_target(table: Table, target: Target) -> Target:
+    """The target; what its keys ask of each other, and HTTP of them, is reported."""
+    _check_parts(table, target)
+    _check_tls(table, target)
+    return target
 
 
 def _check_parts(table: Table, target: Target) -> None:
@@ -164,44 +116,31 @@ def _check_tls(table: Table, target: Target) -> None:
         table.report("insecure", "`insecure` checks no certificate; leave it or `ca_file` out")
 
 
-def _read_auth(table: Table, base: Path) -> Auth:
-    kind = table.choice("kind", {"jwt": "jwt", "token": "token"}, "")
-    if not table.has("kind"):
-        table.source.report(table.path, '`kind` is missing; write kind = "jwt" or kind = "token"')
-    send_as = table.choice("send_as", WAYS, "header")
-    name = _read_name(table, send_as)
-    token_file = table.text("token_file", None)
-    claims, fixed = _read_claims(table)
-    auth = Auth(
-        kind="token" if kind == "token" else "jwt",
-        send_as=send_as,
+def finish_auth(table: Table, auth: Auth) -> Auth:
+    """The credential with what follows from how it is sent; what its keys ask of each other is reported."""
+    name = _auth_name(table, auth)
+    found = replace(
+        auth,
+        kind="token" if auth.kind == "token" else "jwt",
         name=name,
-        format=_read_format(table, send_as, name),
-        secret_env=_read_variable(table, "secret_env"),
-        token_env=_read_variable(table, "token_env"),
-        token_file=None if token_file is None else base / token_file,
-        claims=claims,
-        fixed_claims=fixed,
-        lifetime_ns=table.duration("lifetime", 900_000_000_000, positive=True),
+        format=_auth_format(table, auth, name),
     )
-    table.close({"secret": "a secret does not belong in a file; name its variable: `secret_env`"})
-    _check_kind(table, kind)
-    return auth
+    _check_kind(table, str(auth.kind))
+    return found
 
 
-def _read_name(table: Table, send_as: str) -> str:
-    default = {"header": "Authorization", "subprotocol": ""}.get(send_as, "token")
-    if send_as == "subprotocol" and table.has("name"):
+def _auth_name(table: Table, auth: Auth) -> str:
+    if auth.send_as == "subprotocol" and table.has("name"):
         table.report("name", "a subprotocol has no `name`; what is offered is written by `format`")
-    name = table.text("name", default)
-    if name and send_as != "query" and not is_token(name):
+    name = auth.name or {"header": "Authorization", "subprotocol": ""}.get(auth.send_as, "token")
+    if name and auth.send_as != "query" and not is_token(name):
         table.report("name", f"{told(name)} cannot be the name of a header or a cookie")
     return name
 
 
-def _read_format(table: Table, send_as: str, name: str) -> str:
+def _auth_format(table: Table, auth: Auth, name: str) -> str:
     bearer = "Bearer {token}" if name.lower() == "authorization" else "{token}"
-    text = table.text("format", FORMATS.get(send_as, bearer))
+    text = auth.format or FORMATS.get(auth.send_as, bearer)
     if not Template.parse(text).names & {"token", "token_base64url"}:
         table.report("format", "`format` must hold {token} or {token_base64url}")
     for sentence in unknown_names(text, ["token", "token_base64url"]):
@@ -209,23 +148,13 @@ def _read_format(table: Table, send_as: str, name: str) -> str:
     return text
 
 
-def _read_variable(table: Table, key: str) -> str | None:
-    """The name of an environment variable; a wrong one is not repeated, for it may be the secret itself."""
-    name = table.text(key, None)
-    if name is not None and not is_variable(name):
-        table.report(key, f"`{key}` must be the name of an environment variable, not a secret itself")
-    return name
-
-
 TEXT_CLAIMS = frozenset({"iss", "sub", "jti"})
 """Claims that a token holds as text or not at all."""
 
 
-def _read_claims(table: Table) -> tuple[dict[str, str], dict[str, object]]:
-    """Templates, and what goes into the token as it is; without any, the user's id is the subject."""
-    if not table.has("claims"):
-        return {"sub": "{user.id}"}, {}
-    claims = table.table("claims")
+def read_claims(table: Table, key: str, _: object) -> tuple[dict[str, str], dict[str, object]]:
+    """Templates, and what goes into the token as it is."""
+    claims = table.table(key)
     texts = {name: value for name, value in claims.data.items() if isinstance(value, str)}
     fixed = {name: value for name, value in claims.data.items() if name not in texts}
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""Thresholds: promises in checkable form."""
+"""Thresholds: what a run must hold, in checkable form."""
 
 from __future__ import annotations
 
@@ -41,27 +41,26 @@ COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-"""What the operator of a promise asks of a value and a limit."""
+"""How each operator compares a value with a limit."""
 
 TURNED_OFF = "none"
-"""Written instead of a promise: what would be judged by default is not judged."""
+"""Written instead of an expression: what would be judged by default is not judged."""
 
 COMPLETE_RATIO = "turns.complete.ratio"
 READY_RATIO = "connections.ready.ratio"
 
 DELIVERY_RATIOS = tuple(f"events.{name}.ratio" for name in ("lost", "duplicate", "out_of_order", "malformed"))
-"""Events that were not delivered as the protocol promises; judged where the run counted any."""
+"""Events that were not delivered as the protocol requires; judged where the run counted any."""
 
 STATED_BY: Mapping[str, frozenset[str]] = {
     COMPLETE_RATIO: frozenset({COMPLETE_RATIO, "turns.complete"}),
     READY_RATIO: frozenset({READY_RATIO, "connections.ready"}),
     **{ratio: frozenset({ratio, ratio.removesuffix(".ratio")}) for ratio in DELIVERY_RATIOS},
 }
-"""What is judged by default, with the names by which a scenario says something else."""
+"""What is judged by default, with the names by which a scenario replaces it."""
 
 DEFAULT_RATIO = 0.99
-"""The part of the turns that is to be complete, of the connections ready, and of the events delivered as they
-should be, where nothing else is said."""
+"""The default for the ratio of complete turns, of ready connections and of correctly delivered events."""
 
 _PERCENTILE = re.compile(r"p([0-9]{1,2})(?:[._]([0-9]{1,3}))?")
 _CLOSED = re.compile(r"closed\.[0-9]{4}")
@@ -75,7 +74,7 @@ class Threshold:
 
     ``name`` is spelt as run.json spells it (``p99_9``, also where ``p99.9`` was written).
     ``expression`` is the text as written ("< 100ms"); ``stage`` the index of the stage it speaks of, or None.
-    ``default``: it is judged because the scenario says nothing else.
+    ``default``: it is judged because the scenario does not replace it.
     """
 
     name: str
@@ -94,10 +93,10 @@ def default_thresholds(
     ends: bool,
     stages: int = 0,
 ) -> tuple[Threshold, ...]:
-    """The thresholds by which a run is judged where the scenario says nothing else.
+    """The thresholds by which a run is judged where the scenario does not replace them.
 
-    ``ends``: it sends turns that can be complete. Where a scenario says something of single stages, each of
-    the others is judged by the default.
+    ``ends``: it sends turns that can be complete. Where a scenario replaces a default for single stages, the
+    other stages are judged by the default.
     """
     named: dict[str, set[int | None]] = {
         name: {each.stage for each in written if each.name in stated} for name, stated in STATED_BY.items()
@@ -113,7 +112,7 @@ def default_thresholds(
 
 
 def _unsaid(named: Collection[int | None], stages: int) -> list[int | None]:
-    """The stages of which nothing is said; None alone stands for the whole run."""
+    """The stages that no threshold speaks of; None alone stands for the whole run."""
     if not named:
         return [None]
     return [] if None in named else [stage for stage in range(stages) if stage not in named]
@@ -149,7 +148,7 @@ def percentile(statistic: str) -> float | None:
 
 
 def held(threshold: Threshold, value: float) -> bool:
-    """Whether a measured ``value``, in the threshold's unit, keeps the promise."""
+    """Whether a measured ``value``, in the threshold's unit, holds the threshold."""
     return COMPARE[threshold.operator](value, threshold.limit)
 
 
@@ -165,7 +164,7 @@ def parse_threshold(name: str, expression: str, stage: int | None = None) -> Thr
     """A threshold from its two sides, as in ``"turn.first_event.p95" = "< 100ms"``.
 
     Raises:
-        ValueError: one sentence; for an unknown name it tells the nearest.
+        ValueError: one sentence; for an unknown name it has the nearest.
     """
     canonical, unit = resolve(name)
     match = EXPRESSION.fullmatch(expression.strip())
@@ -179,7 +178,7 @@ def resolve(name: str) -> tuple[str, Unit]:
     """The name as run.json spells it, and the unit of what it names.
 
     Raises:
-        ValueError: it names nothing that is measured; the sentence tells the nearest.
+        ValueError: nothing that is measured has this name; the sentence has the nearest.
     """
     if split := split_metric(name):
         return ".".join(split), "count" if split[1] == "n" else "ms"

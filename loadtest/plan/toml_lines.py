@@ -1,7 +1,7 @@
 """On which line of a TOML text each key stands.
 
-``tomllib`` reads values but forgets where they were. This reads the same text once more, after ``tomllib``
-has found it valid, and keeps only the places; of values it understands no more than where they end.
+``tomllib`` reads values but not their places. This module reads the same text again, after ``tomllib`` has
+found it valid, and keeps only the places; of a value it finds only the end.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _STRING = re.compile(
 _PLAIN = re.compile(r"[^,\]\}\n#]*")
 
 
-DEEPEST = 32
-"""How deep tables and lists may lie in one another."""
+MAX_DEPTH = 32
+"""How deeply tables and lists may be nested."""
 
-MOST_PARTS = 100
+MAX_PARTS = 100
 """Parts of a dotted key: for one of a hundred thousand ``tomllib`` takes minutes."""
 
 _LONG_KEY = re.compile(
-    rf"(?<![\w.\"'-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MOST_PARTS}}}"
+    rf"(?<![\w.\"'-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MAX_PARTS}}}"
 )
 
 
@@ -42,13 +42,13 @@ def parse_toml(text: str) -> dict[str, Any]:
     """What a TOML text holds.
 
     Raises:
-        ValueError: it is not TOML, or a key of it has more than ``MOST_PARTS`` parts; tells the place.
+        ValueError: it is not TOML, or a key of it has more than ``MAX_PARTS`` parts; says where.
         RecursionError: tables or lists are nested too deeply.
     """
     if found := _LONG_KEY.search(text):
         line, begins = text.count("\n", 0, found.start()) + 1, text.rfind("\n", 0, found.start()) + 1
         place = f"(at line {line}, column {found.start() - begins + 1})"
-        raise ValueError(f"A key has more than {MOST_PARTS} parts {place}")
+        raise ValueError(f"A key has more than {MAX_PARTS} parts {place}")
     return tomllib.loads(text)
 
 
@@ -58,8 +58,8 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     A table has the line of its header, or of the first key that makes it.
 
     Raises:
-        ValueError: the text is not what TOML allows; whoever has parsed it before will not see this.
-        RecursionError: tables and lists lie deeper in one another than ``DEEPEST``.
+        ValueError: the text is not valid TOML, which parsing it before would have found.
+        RecursionError: tables and lists are nested deeper than ``MAX_DEPTH``.
     """
     return _Scan(text).document()
 
@@ -115,7 +115,7 @@ class _Scan:
 
     def note(self, path: KeyPath, line: int) -> None:
         """Keeps the first line at which a path appears."""
-        if len(path) > DEEPEST:
+        if len(path) > MAX_DEPTH:
             raise RecursionError
         self.lines.setdefault(path, line)
 
@@ -205,7 +205,7 @@ class _Scan:
         return match[0]
 
     def line(self) -> int:
-        """Counted onwards from the last place asked for, so that a text is counted once."""
+        """Counted from the last place asked for, so that a text is counted only once."""
         place, line = self.counted
         line += self.text.count("\n", place, self.at)
         self.counted = (self.at, line)

@@ -1,4 +1,4 @@
-"""What a protocol gives no way to know: such a counter is null with a reason, never 0."""
+"""Counters that a protocol cannot measure: they are null with a reason, never 0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NUMBERED = ("lost", "duplicate", "out_of_order")
 
 
 def unmeasured_counters(protocol: Protocol) -> dict[str, str]:
-    """Reason by name, of the event counters that no run with this protocol can fill."""
+    """The event counters that no run with this protocol can measure: reason by name."""
     events = protocol.events
     reasons: dict[str, str] = {}
     by_order = "the protocol matches events by their order, not by an id"
@@ -27,12 +27,12 @@ def unmeasured_counters(protocol: Protocol) -> dict[str, str]:
 
 
 def has_uuid(protocol: Protocol) -> bool:
-    """Whether turn ids hold ``{uuid}``, which tells the turns of a run, and whose each is."""
+    """Whether turn ids hold ``{uuid}``, which identifies the turns of a run and their users."""
     return asks_for(protocol.turn.id, "uuid")
 
 
 def unless_marked(protocol: Protocol, processes: int) -> dict[str, str]:
-    """Reason by name, of the event counters that a run can fill only if the target marks its events.
+    """The event counters that a run can measure only if the target marks its events: reason by name.
 
     Whose an event is follows from its turn's id as well: anywhere where the id holds ``{uuid}``, and within
     one process where it tells users or turns apart.

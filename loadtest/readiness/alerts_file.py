@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from math import inf
 
-from loadtest.plan.reading import Table, nearest
+from loadtest.plan.toml_reader import Table, nearest
 from loadtest.readiness.policy import SEVERITIES, Alerts, Remedy, Rollback, Route, RouteKind
 from loadtest.readiness.probe_file import read_command
 

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import cast
 
 from loadtest.errors import Problem
-from loadtest.plan.document import read_document
 from loadtest.plan.folder import POLICY, check_kind
 from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import env_names
 from loadtest.plan.overrides import Overrides, applied, assignments
-from loadtest.plan.reading import Source, Table, nearest, told
 from loadtest.plan.shipped import find
 from loadtest.plan.threshold import COMPLETE_RATIO, resolve
+from loadtest.plan.toml_reader import Source, Table, nearest, read_document, told
 from loadtest.readiness.alerts_file import read_alerts, read_remedies, read_rollback
 from loadtest.readiness.objectives import IMPACTS, Objective, Unit, parse_objective
 from loadtest.readiness.policy import (

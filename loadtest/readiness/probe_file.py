@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from loadtest.plan.reading import Table, told
+from loadtest.plan.toml_reader import Table, told
 from loadtest.readiness.probe import (
     CommandProbe,
     ContainersProbe,

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from loadtest.errors import Problem
 from loadtest.plan.overrides import Assignment
-from loadtest.plan.reading import told
+from loadtest.plan.toml_reader import told
 
 OPTION = "--target"
 

@@ -10,11 +10,11 @@ __all__ = ["RunOptions", "execute"]
 
 def execute(options: RunOptions) -> int:
     """Run a scenario and return the exit code; see ``run.run_scenario``."""
-    # Read here for its mistakes alone: to import Locust takes half a second, and a typing mistake needs none.
-    load_scenario(options.scenario, options.overrides)
+    # Read before Locust is imported, which takes half a second: a typing mistake is reported at once.
+    scenario = load_scenario(options.scenario, options.overrides)
     from loadtest.run.run_scenario import execute as run
 
-    return run(options)
+    return run(options, scenario)
 
 
 def work(master: str, *, child: bool = False) -> int:

@@ -46,13 +46,16 @@ class Prepared:
         return resolve_endpoint(self.scenario.target, full_url(self.url, self.scenario.protocol.connect.path))
 
 
-def prepare(options: RunOptions) -> Prepared:
+def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
     """Read and check everything that can be wrong before a byte is sent.
+
+    ``scenario`` is the one that the options name, where it has been read already.
 
     Raises:
         ConfigError: with every mistake that was found.
     """
-    scenario = load_scenario(options.scenario, options.overrides)
+    if scenario is None:
+        scenario = load_scenario(options.scenario, options.overrides)
     problems = [*missing_secrets(scenario, os.environ), *_wrong_faults(scenario)]
     if problems:
         raise ConfigError(problems)

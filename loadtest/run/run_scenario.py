@@ -8,6 +8,7 @@ import sys
 from loadtest.drive.coordinator import DriveResult
 from loadtest.errors import Exit, TargetError, worst_of
 from loadtest.keep.read import Run
+from loadtest.plan.scenario import Scenario
 from loadtest.plan.secrets import secrets_of
 from loadtest.plan.settings import public_url
 from loadtest.run.interrupts import Interrupts
@@ -19,8 +20,10 @@ from loadtest.run.runner import drive
 from loadtest.show.live import LiveProgress
 
 
-def execute(options: RunOptions) -> int:
+def execute(options: RunOptions, scenario: Scenario | None = None) -> int:
     """Run a scenario ``repeat`` times, show each run, and return the exit code.
+
+    ``scenario`` is the one that the options name, where it has been read already.
 
     Raises:
         ConfigError: something the user wrote is wrong; nothing was sent.
@@ -29,7 +32,7 @@ def execute(options: RunOptions) -> int:
     for number in range(options.repeat):
         if options.repeat > 1:
             sys.stderr.write(f"run {number + 1} of {options.repeat}\n")
-        runs.append(run_once(prepare(options)))
+        runs.append(run_once(prepare(options, scenario)))
         if exit_code_of(runs[-1]) == Exit.INTERRUPTED:
             break
     if len(runs) > 1:

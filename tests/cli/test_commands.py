@@ -137,6 +137,8 @@ def test_the_shell_can_complete(shell: str) -> None:
         ("loadtest run agent", "plain,agent-burst"),
         ("loadtest protocols --show ec", "plain,echo"),
         ("loadtest report lat", "plain,latest"),
+        ("loadtest run agent-burst --set load.conn", "plain,load.connections="),
+        ("loadtest explain --set traffic.arrivals=p", "plain,traffic.arrivals=poisson"),
     ],
 )
 def test_what_completion_offers(typed: str, offered: str) -> None:

@@ -23,7 +23,7 @@ def test_options_change_the_plan(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "agent-burst", *words, "--set", "traffic.burst=2"]) == 0
     told = capsys.readouterr().out
     assert "ws://chat.example:81/ws" in told
-    assert "7 at most at once" in told
+    assert "up to 7 concurrent" in told
     assert "3 s measured" in told
     assert "bursts of 2" in told
 
@@ -36,7 +36,7 @@ def test_environment_variables_stand_for_options(
     monkeypatch.setenv("LOADTEST_EXPLAIN_SET", settings)
     assert main(["explain"]) == 0
     told = capsys.readouterr().out
-    assert "9 at most at once" in told
+    assert "up to 9 concurrent" in told
     assert "bursts of 3" in told
     assert "turn.first_event.p95 < 77 ms" in told
 
@@ -46,7 +46,7 @@ def test_an_option_beats_its_variable(
 ) -> None:
     monkeypatch.setenv("LOADTEST_EXPLAIN_CONNECTIONS", "9")
     assert main(["explain", "--connections", "8"]) == 0
-    assert "8 at most at once" in capsys.readouterr().out
+    assert "up to 8 concurrent" in capsys.readouterr().out
 
 
 def test_every_mistake_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:

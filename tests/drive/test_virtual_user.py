@@ -17,7 +17,7 @@ from loadtest.plan.random_draw import draw
 from loadtest.plan.scenario import Reconnect
 from tests.drive.fakes import MS, S, World
 
-EVEN = Reconnect(first_ns=100 * MS, factor=2, most_ns=S, jitter=0.0, tries=3)
+EVEN = Reconnect(initial_delay_ns=100 * MS, factor=2, max_delay_ns=S, jitter=0.0, tries=3)
 
 
 class Told(UserTraffic):
@@ -133,7 +133,7 @@ def test_who_is_ready_again_may_try_as_often_once_more() -> None:
 
 
 def test_waits_are_shortened_by_chance_but_known_before_the_run() -> None:
-    policy = Reconnect(first_ns=100 * MS, jitter=0.5)
+    policy = Reconnect(initial_delay_ns=100 * MS, jitter=0.5)
     world, _ = made(reconnect=policy, seed=4)
     world.connections[0].ready()
     world.connections[0].lose()

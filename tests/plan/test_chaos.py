@@ -69,7 +69,7 @@ def test_how_messages_are_broken() -> None:
 
 
 def test_each_wait_is_twice_as_long_up_to_the_longest() -> None:
-    policy = Reconnect(first_ns=100 * MS, factor=2, most_ns=1000 * MS)
+    policy = Reconnect(initial_delay_ns=100 * MS, factor=2, max_delay_ns=1000 * MS)
     waits = [wait_ns(policy, attempt, 0.0) // MS for attempt in range(1, 7)]
     assert waits == [100, 200, 400, 800, 1000, 1000]
     assert wait_ns(policy, 3, 0.5) == 300 * MS
@@ -86,7 +86,7 @@ def test_each_wait_is_twice_as_long_up_to_the_longest() -> None:
 def test_a_wait_keeps_its_bounds(
     first: int, factor: float, more: int, jitter: float, attempt: int, drawn: float
 ) -> None:
-    policy = Reconnect(first_ns=first, factor=factor, most_ns=first + more, jitter=jitter)
+    policy = Reconnect(initial_delay_ns=first, factor=factor, max_delay_ns=first + more, jitter=jitter)
     longest = wait_ns(policy, attempt, 0.0)
     assert first <= longest <= first + more
     assert round(longest * (1 - jitter)) - 1 <= wait_ns(policy, attempt, drawn) <= longest

@@ -53,7 +53,7 @@ def test_identities_and_data_give_their_columns(folder: Folder) -> None:
     [
         (
             HEAD + "[traffic]\nevery = '1s'\nmessage = 'hi'",
-            "6: the message must hold {turn.id}: `agent-events` finds",
+            "6: the message must hold {turn.id}: `agent-events` matches",
         ),
         (
             HEAD + EVERY + "data = [ { city = 'Bern' } ]",
@@ -65,9 +65,9 @@ def test_identities_and_data_give_their_columns(folder: Folder) -> None:
         ),
         (
             HEAD + "[load]\nconnections = 30000",
-            "5: more connections than the limit of 20,000; if this is meant",
+            "5: more connections than the limit of 20,000; if you mean it",
         ),
-        (HEAD + "[load]\nduration = '48h'", "5: longer than the limit of 24 h; if this is meant"),
+        (HEAD + "[load]\nduration = '48h'", "5: longer than the limit of 24 h; if you mean it"),
         (HEAD + "[load]\nstages = [{ for = '2d', connections = 1 }]", "5: longer than the limit of 24 h"),
         (
             HEAD + "[load]\nstages = [{ for = '1s', connections = 30000 }]",
@@ -98,7 +98,9 @@ def test_what_does_not_go_together_is_told(folder: Folder, text: str, sentence: 
 def test_a_protocol_without_a_message_has_nothing_to_send(folder: Folder) -> None:
     folder.write("p.toml", "[events]\nturn = ['id']\n")
     (told,) = folder.mistakes("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n" + EVERY)
-    assert told.startswith("mine.toml:4: nothing to send: there is no `message` here")
+    assert told.startswith(
+        "mine.toml:4: nothing to send: neither [traffic] nor [turn] of the protocol `p` has a `message`"
+    )
 
 
 def test_a_protocol_in_place_of_the_answer_by_id_needs_the_id_in_its_own_message(folder: Folder) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loadtest.plan import protocol, scenario
-from loadtest.plan.scenario_file import scenario_from_settings
-from loadtest.plan.settings import HIDDEN, public_settings, public_url, worker_settings
+from loadtest.plan.scenario_file import public_settings, scenario_from_settings, worker_settings
+from loadtest.plan.settings import HIDDEN, public_url
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder

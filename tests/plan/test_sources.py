@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.plan.sources import MOST_SOURCES, source_addresses
+from loadtest.plan.sources import MAX_SOURCES, source_addresses
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder
@@ -51,8 +51,8 @@ def test_every_address_is_meant_once_in_the_order_of_writing(addresses: list[ipa
         ("['10.0.0.0/33']", "must hold addresses and networks"),
         (f"['{ipaddress.IPv4Address(0)}']", "must hold addresses and networks"),
         ("['224.0.0.1']", "must hold addresses and networks"),
-        ("['10.0.0.0/8']", 'means 16777216 addresses by "10.0.0.0/8"; 256 are enough'),
-        ("['10.0.0.0/24', '10.0.1.0/28']", "means 268 addresses; 256 are enough"),
+        ("['10.0.0.0/8']", 'has 16777216 addresses in "10.0.0.0/8"; the maximum is 256'),
+        ("['10.0.0.0/24', '10.0.1.0/28']", "has 268 addresses; the maximum is 256"),
         ("['127.0.0.2', '::1']", "holds IPv4 and IPv6 addresses; a target is reached by one of them"),
     ],
 )
@@ -75,4 +75,4 @@ def test_a_scenario_keeps_them_as_written(folder: Folder) -> None:
 
 
 def test_a_whole_small_network_is_allowed() -> None:
-    assert len(source_addresses(["10.0.0.0/24"])) == MOST_SOURCES - 2
+    assert len(source_addresses(["10.0.0.0/24"])) == MAX_SOURCES - 2

@@ -104,6 +104,7 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ("url = 'ws://a'\nquery = { A = '{turn.id}' }", "4: nothing is known as {turn.id}"),
         ("url = 'ws://a'\nsubprotocols = ['ok', 'a,b']", '4: "a,b" cannot be a subprotocol'),
         ("url = 'ws://a'\nca_file = 'no.pem'", '4: `ca_file`: there is no file "no.pem"'),
+        ("url = 'ws://a'\nca_file = 5", "4: `ca_file` must be text, not 5"),
         ('url = "ws://a"\nca_file = "\\u0000"', "4: `ca_file`: there is no file"),
         (f"url = 'ws://a'\nca_file = '{'x' * 5000}'", "4: `ca_file`: there is no file"),
         ("url = 'ws://a'\nclient_key = 'mine.toml'", "4: `client_key` goes with `client_cert`"),

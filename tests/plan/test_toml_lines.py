@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.plan.toml_lines import DEEPEST, KeyPath, key_lines, nearest_line
+from loadtest.plan.toml_lines import MAX_DEPTH, KeyPath, key_lines, nearest_line
 
 TEXT = '''# first
 name = "x"            # 2
@@ -86,8 +86,8 @@ def test_what_is_no_toml_ends_in_one_error(text: str) -> None:
 
 def test_too_much_inside_one_another_is_refused() -> None:
     with pytest.raises(RecursionError):
-        key_lines(".".join("a" * (DEEPEST + 1)) + " = 1")
-    assert key_lines(".".join("a" * DEEPEST) + " = 1")
+        key_lines(".".join("a" * (MAX_DEPTH + 1)) + " = 1")
+    assert key_lines(".".join("a" * MAX_DEPTH) + " = 1")
 
 
 KEYS = st.text("ab.\"'\\ =#[]{}\né", max_size=4) | st.sampled_from(["a", "b-1", "c_2"])

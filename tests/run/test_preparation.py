@@ -35,6 +35,11 @@ every = "1s"
 NAMED = {"OF_HEADER": "word-of-header", "OF_COOKIE": "word-of-cookie", "OF_QUERY": "word-of-query"}
 
 
+def test_a_scenario_that_was_read_is_not_read_again() -> None:
+    plan = load_scenario("agent-burst")
+    assert prepare(RunOptions(scenario="no-such-scenario"), plan).scenario is plan
+
+
 @pytest.fixture
 def scenario(tmp_path: Path) -> Path:
     return tmp_path / "mine.toml"

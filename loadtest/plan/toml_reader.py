@@ -1,35 +1,128 @@
-"""Reading what users write: every mistake is collected, with its place and the nearest right word."""
+"""TOML as users write it: read into tables that collect every mistake with its line and the nearest word."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TypeVar
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.toml_lines import KeyPath, nearest_line
+from loadtest.plan.toml_lines import KeyPath, key_lines, nearest_line, parse_toml
 from loadtest.units import cut, parse_bytes, parse_duration, parse_rate, parse_ratio
 
-LARGEST_INTEGER = 2**63 - 1
+MAX_FILE_BYTES = 1024 * 1024
+"""A larger TOML file is a mistake, and would take long to read."""
 
-ENOUGH = 50
-"""After so many mistakes in one document no more suggestions are looked for: each takes a while."""
+_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+MAX_INTEGER = 2**63 - 1
+
+MAX_SUGGESTIONS = 50
+"""After so many mistakes in one document no more suggestions are made: each takes time."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TomlDocument:
+    """A TOML file, read. ``comment`` is its first comment line, which says what the file is for."""
+
+    name: str
+    data: dict[str, object]
+    lines: dict[KeyPath, int]
+    comment: str
+
+
+def read_bytes(path: Path, name: str, largest: int) -> bytes:
+    """The whole file.
+
+    Raises:
+        ConfigError: it is missing, not a file, not readable, or larger than ``largest`` bytes.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+    except FileNotFoundError:
+        raise ConfigError([Problem(name, "there is no such file")])
+    except IsADirectoryError:
+        raise ConfigError([Problem(name, "this is a folder; give the file in it")])
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError([Problem(name, f"the file cannot be read: {reason}")])
+    if len(content) > largest:
+        too_large = f"the file is larger than {largest // 1024} KiB; this must be the wrong one"
+        raise ConfigError([Problem(name, too_large)])
+    return content
+
+
+def decode(content: bytes, name: str) -> str:
+    """The text of a file, without a byte order mark.
+
+    Raises:
+        ConfigError: it is not UTF-8; says the line.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(f"{name}:{line}", "this is not UTF-8 text; save the file as UTF-8")])
+
+
+def read_document(path: Path, name: str) -> TomlDocument:
+    """A TOML file as data; ``name`` is what the file is called in messages.
+
+    Raises:
+        ConfigError: one sentence with the line, for anything that is not a TOML file of at most 1 MiB.
+    """
+    return parse_document(decode(read_bytes(path, name, MAX_FILE_BYTES), name), name)
+
+
+def parse_document(text: str, name: str) -> TomlDocument:
+    """As ``read_document``, of the file's text."""
+    try:
+        data = parse_toml(text)
+        lines = key_lines(text)
+    except RecursionError:
+        raise ConfigError([Problem(name, "lists or tables are nested too deeply")])
+    except ValueError as error:
+        raise ConfigError([_syntax_problem(str(error), text, name)])
+    return TomlDocument(name, data, lines, _first_comment(text))
+
+
+def _syntax_problem(message: str, text: str, name: str) -> Problem:
+    place = _PLACE.search(message)
+    if place is None:
+        return Problem(name, f"this is not TOML: {message}")
+    line = int(place[1]) if place[1] else text.rstrip().count("\n") + 1
+    column = f" in column {place[2]}" if place[2] else " at the end of the file"
+    reason = message[: place.start()]
+    return Problem(f"{name}:{line}", f"this is not TOML: {reason[:1].lower()}{reason[1:]}{column}")
+
+
+def _first_comment(text: str) -> str:
+    """The first line of the text if it is a comment, without its mark."""
+    for line in text.splitlines():
+        if line.strip():
+            return line.strip("# \t") if line.startswith("#") else ""
+    return ""
 
 
 @dataclass(slots=True)
 class Source:
     """What a document is called, where its keys stand, and the mistakes found in it so far.
 
-    ``overridden`` names the option that gave the value at a path, such as "--duration".
+    ``overridden`` names the option that gave the value at a path, such as "--duration". Paths in the
+    document are relative to the folder ``base``.
     """
 
     name: str
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     overridden: Mapping[KeyPath, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    base: Path = field(default_factory=Path)
 
     def where(self, path: KeyPath) -> str:
         """``file:line`` of the key at the path, or the option that gave it."""
@@ -40,7 +133,7 @@ class Source:
         return self.name if line is None else f"{self.name}:{line}"
 
     def report(self, path: KeyPath, sentence: str) -> None:
-        """Adds a mistake at the path; the sentence is kept on one line, whatever was quoted in it."""
+        """Adds a mistake at the path; the sentence stays on one line, whatever it quotes."""
         self.problems.append(Problem(self.where(path), printable(sentence)))
 
     def finish(self) -> None:
@@ -55,7 +148,7 @@ def _by_line(problem: Problem) -> tuple[str, int]:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The end of a sentence about an unknown word: the nearest known one, or all of them."""
+    """The end of a sentence about an unknown word: the nearest known word, or all known words."""
     known = list(words)
     near = get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
@@ -64,7 +157,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def told(value: object) -> str:
-    """A value as a sentence names it, cut where it is long."""
+    """A value as an error message shows it, shortened if it is long."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -79,12 +172,12 @@ def told(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without line breaks and other controls, which could mislead whoever reads it on a terminal."""
+    """The text without line breaks and other control characters, which could mislead on a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-UNTOLD = "..."
-"""Stands for a value that may be a secret."""
+UNSHOWN = "..."
+"""Replaces a value that may be a secret in messages."""
 
 _CREDENTIALS = frozenset({"auth", "headers", "cookies", "query"})
 
@@ -95,9 +188,9 @@ def holds_secrets(path: KeyPath) -> bool:
 
 
 class Table:
-    """One table of a document. Each reader takes a key once; ``close`` reports the keys nobody took.
+    """One table of a document. Each reader takes a key once; ``close`` reports the keys that were not taken.
 
-    A wrong value is reported and answered with the default, so that reading goes on.
+    A wrong value is reported and replaced by the default, so that reading continues.
     """
 
     def __init__(self, data: Mapping[str, object], source: Source, path: KeyPath = ()) -> None:
@@ -107,7 +200,7 @@ class Table:
         self.taken: dict[str, None] = {}
 
     def has(self, key: str) -> bool:
-        """Whether the key was written; it still has to be taken."""
+        """Whether the key is written; it still has to be taken."""
         return key in self.data
 
     def report(self, key: str, sentence: str) -> None:
@@ -115,19 +208,19 @@ class Table:
         self.source.report((*self.path, key), sentence)
 
     def told(self, key: str, value: object) -> str:
-        """The value of a key as a sentence names it; what may be a credential is not repeated."""
-        return UNTOLD if holds_secrets((*self.path, key)) else told(value)
+        """The value of a key as an error message shows it; possible credentials are not shown."""
+        return UNSHOWN if holds_secrets((*self.path, key)) else told(value)
 
     def take(self, key: str) -> object:
-        """The value as it stands, None where the key was not written."""
+        """The value as written; None if the key is not written."""
         self.taken[key] = None
         return self.data.get(key)
 
     def close(self, hints: Mapping[str, str] | None = None) -> None:
-        """Reports unknown keys; ``hints`` tells of a key where it belongs."""
+        """Reports unknown keys; ``hints`` says of a key where it belongs."""
         for key in self.data:
             if key not in self.taken:
-                few = len(self.source.problems) < ENOUGH
+                few = len(self.source.problems) < MAX_SUGGESTIONS
                 hint = (hints or {}).get(key) or (nearest(key, self.taken) if few else "look it up")
                 self.report(key, f"unknown key `{cut(key)}`; {hint}")
 
@@ -143,20 +236,20 @@ class Table:
         return default
 
     def flag(self, key: str) -> bool:
-        """True or false; false where not written."""
+        """True or false; false if not written."""
         value = self.take(key)
         if value is not None and not isinstance(value, bool):
             self.report(key, f"`{key}` must be true or false, not {self.told(key, value)}")
         return value is True
 
-    def integer(self, key: str, default: T, *, least: int = 0, most: int = LARGEST_INTEGER) -> int | T:
+    def integer(self, key: str, default: T, *, least: int = 0, most: int = MAX_INTEGER) -> int | T:
         """A whole number from ``least`` to ``most``."""
         value = self.take(key)
         if value is None:
             return default
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
-        bounds = f"of at least {least}" if most == LARGEST_INTEGER else f"from {least} to {most}"
+        bounds = f"of at least {least}" if most == MAX_INTEGER else f"from {least} to {most}"
         self.report(key, f"`{key}` must be a whole number {bounds}, not {self.told(key, value)}")
         return default
 
@@ -177,7 +270,7 @@ class Table:
         return default if value is None else value
 
     def ratio(self, key: str, default: float) -> float:
-        """A part of one to nine decimals, from text such as "5%"."""
+        """From 0 to 1, rounded to nine decimals, from text such as "5%"."""
         value = self._parsed(key, parse_ratio, 'a ratio such as "5%"')
         return default if value is None else round(value, 9)
 
@@ -202,7 +295,7 @@ class Table:
             return None
 
     def choice(self, key: str, options: Mapping[str, T], default: T) -> T:
-        """One of the words of ``options``, answered with what stands beside it."""
+        """One of the words of ``options``; returns its value there."""
         value = self.take(key)
         if value is None:
             return default
@@ -213,7 +306,7 @@ class Table:
         return default
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of text; none where not written."""
+        """A list of text; empty if not written."""
         value = self.take(key)
         if value is None:
             return ()
@@ -230,7 +323,7 @@ class Table:
         return tuple(each for each in value if isinstance(each, str) and each)
 
     def pairs(self, key: str) -> dict[str, str]:
-        """A table of text by name; empty where not written."""
+        """A table of text by name; empty if not written."""
         value = self.take(key)
         if not isinstance(value, Mapping):
             if value is not None:
@@ -246,14 +339,14 @@ class Table:
         return {name: each for name, each in value.items() if isinstance(each, str)}
 
     def table(self, key: str) -> Table:
-        """A table; an empty one where not written."""
+        """A table; an empty one if not written."""
         value = self.take(key)
         if value is not None and not isinstance(value, Mapping):
             self.report(key, f"`{key}` must be a table, not {self.told(key, value)}")
         return Table(value if isinstance(value, Mapping) else {}, self.source, (*self.path, key))
 
     def tables(self, key: str) -> list[Table]:
-        """A list of tables; none where not written."""
+        """A list of tables; empty if not written."""
         value = self.take(key)
         if value is not None and not isinstance(value, list):
             self.report(

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtest.plan.scenario import Chaos, Cut, Reconnect, SlowReaders
-from loadtest.plan.scenario_file import scenario_from_settings
-from loadtest.plan.settings import worker_settings
+from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder
@@ -33,7 +32,7 @@ malformed = { share = "5%" }
 def test_every_key(folder: Folder) -> None:
     scenario = folder.load(HEAD + FULL)
     assert scenario.load.reconnect == Reconnect(
-        first_ns=250 * MS, factor=1.5, most_ns=8 * S, jitter=0.25, tries=7
+        initial_delay_ns=250 * MS, factor=1.5, max_delay_ns=8 * S, jitter=0.25, tries=7
     )
     assert scenario.chaos == Chaos(
         cut=Cut(share=0.333, at_ns=5 * S, every_ns=2 * S),
@@ -55,7 +54,7 @@ def test_reconnect_true_has_the_manners_of_a_browser_client(folder: Folder) -> N
     """First wait 0.1 s, doubled each time up to 10 s, ten tries; jitter."""
     scenario = folder.load(HEAD + "[load]\nreconnect = true\n")
     assert scenario.load.reconnect == Reconnect(
-        first_ns=100 * MS, factor=2.0, most_ns=10 * S, jitter=0.5, tries=10
+        initial_delay_ns=100 * MS, factor=2.0, max_delay_ns=10 * S, jitter=0.5, tries=10
     )
 
 
@@ -102,7 +101,7 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
             ["5: `factor` must be a number from 1 to 100, not so large"],
         ),
         ("[load]\nreconnect = { factor = nan }", ["5: `factor` must be a number from 1 to 100"]),
-        ("[load]\nreconnect = { first = '1m' }", ["5: `most` is less than `first`"]),
+        ("[load]\nreconnect = { first = '1m' }", ["5: `max_delay` is less than `first`"]),
         ("[chaos]\ncuts = 1", ["5: unknown key `cuts`; did you mean `cut`?"]),
         (
             "[chaos]\ncut = true",
@@ -119,11 +118,11 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
         ),
         (
             "[chaos]\ncut = { share = '5%', at = '30s' }",
-            ["5: the cut would come when the run of 30 s is over"],
+            ["5: the cut would come after the end of the run, which takes 30 s"],
         ),
         (
             "[chaos]\nslow_readers = { share = '5%', rte = '1B/s' }",
-            ["5: unknown key `rte`; did you mean `rate`?", "5: `slow_readers` needs `rate`, such as"],
+            ["5: `slow_readers` needs `rate`, such as", "5: unknown key `rte`; did you mean `rate`?"],
         ),
         *(
             (

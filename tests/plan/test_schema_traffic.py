@@ -74,9 +74,11 @@ every = "1s"
 phase = "together"
 """
     )
-    stages = (Stage(for_ns=10 * NS, connections=10), Stage(for_ns=NS // 2, connections=0, ramp=True))
+    threshold = parse_threshold("turn.first_event.p95", "< 1s", 0)
+    first = Stage(for_ns=10 * NS, connections=10, thresholds=(threshold,))
+    stages = (first, Stage(for_ns=NS // 2, connections=0, ramp=True))
     assert scenario.load == Load(connections=10, duration_ns=10 * NS + NS // 2, stages=stages)
-    assert scenario.thresholds == (parse_threshold("turn.first_event.p95", "< 1s", 0),)
+    assert scenario.thresholds == (threshold,)
     assert scenario.traffic is not None
     assert scenario.traffic.phase == "together"
 
@@ -118,7 +120,7 @@ def test_with_turns_0_connections_are_held_and_pinged(folder: Folder) -> None:
         ("[load]\nstages = [{ for = '1s' }]", "5: a stage needs `connections`"),
         (
             "[load]\nstages = [\n{ for = '1s', connections = 1, duration = '1s' }]",
-            "6: unknown key `duration`; the length of a stage",
+            "6: `duration` is the same as `for`; leave one out",
         ),
         ("[load]\nmodel = 'opened'", '5: `model` cannot be "opened"; did you mean `open`?'),
         ("[traffic]\nburst = 5", "4: the open model needs `every` (or `rate`)"),

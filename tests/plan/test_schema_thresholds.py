@@ -6,8 +6,7 @@ import pytest
 
 from loadtest.errors import ConfigError
 from loadtest.plan.scenario import Abort, Compare, Limits, Scenario
-from loadtest.plan.scenario_file import scenario_from_settings
-from loadtest.plan.settings import worker_settings
+from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 from loadtest.plan.threshold import DELIVERY_RATIOS, TURNS, parse_threshold
 
 if TYPE_CHECKING:

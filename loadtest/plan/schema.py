@@ -1,0 +1,821 @@
+"""Every key of a scenario, each declared once: type, default, bounds, help and name.
+
+These tables are used to read and check a file, to write the copy for a worker and what ``run.json`` keeps, to
+make the tables "Every key" of the documentation, and to complete ``--set`` in a shell. The defaults are those
+of the dataclasses in ``plan.scenario``, which hold what was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from loadtest.catalog import STATISTICS
+from loadtest.errors import ConfigError
+from loadtest.plan.key_types import (
+    BYTE_RATE,
+    DURATION,
+    EFFECT,
+    ENVIRONMENT_VARIABLE,
+    FILE,
+    FLAG,
+    OTHER_EFFECTS,
+    OTHER_THRESHOLDS,
+    PAIRS,
+    PATH,
+    POSITIVE_DURATION,
+    PRIMARY,
+    RATE,
+    RATIO,
+    ROWS,
+    SHARE,
+    SIZE,
+    STAGE_THRESHOLDS,
+    TEXT,
+    TEXTS,
+    THRESHOLDS_AND_TURNED_OFF,
+    Key,
+    KeyTable,
+    KeyType,
+    choice,
+    integer,
+    number,
+    table_of,
+    tables_of,
+)
+from loadtest.plan.protocol import Protocol
+from loadtest.plan.protocol_file import load_protocol, read_protocol
+from loadtest.plan.scenario import (
+    SIMULATOR,
+    Abort,
+    Auth,
+    Chaos,
+    Compare,
+    Cut,
+    Limits,
+    Load,
+    Reconnect,
+    Scenario,
+    SlowReaders,
+    Stage,
+    Target,
+    Traffic,
+)
+from loadtest.plan.settings import protocol_settings
+from loadtest.plan.sources import read_sources
+from loadtest.plan.target import check_target, finish_auth, read_claims, read_url
+from loadtest.plan.threshold import METRICS, plain_names
+from loadtest.plan.toml_reader import Table, told
+
+MAX_CONNECTIONS = 1_000_000
+"""More than one machine can open; a larger number is a typing mistake."""
+
+MAX_BURST = 100_000
+MAX_TURNS = 1_000_000_000
+MAX_TRIES = 10_000
+MAX_FACTOR = 100.0
+
+
+# ---------------------------------------------------------------- where the load goes
+
+AUTH_TABLE = KeyTable(
+    title="target.auth",
+    makes=Auth,
+    keys=(
+        Key(
+            name="kind",
+            type=choice("jwt", "token"),
+            default="",
+            missing='`kind` is missing; write kind = "jwt" or kind = "token"',
+            help="`jwt`: an HS256 token minted per user. `token`: one token for all",
+        ),
+        Key(
+            name="send_as",
+            type=choice("header", "query", "subprotocol", "cookie"),
+            help="`header`, `query`, `subprotocol` or `cookie`",
+        ),
+        Key(
+            name="name",
+            type=TEXT,
+            default=None,
+            default_shown="`Authorization` for a header, else `token`",
+            help="of the header, the query key or the cookie",
+        ),
+        Key(
+            name="format",
+            type=TEXT,
+            default=None,
+            default_shown="`Bearer {token}` in `Authorization`, `jwt.{token_base64url}` as a subprotocol, "
+            "else `{token}`",
+            help="a template of `{token}` or `{token_base64url}`",
+        ),
+        Key(
+            name="secret_env",
+            type=ENVIRONMENT_VARIABLE,
+            default_shown="required for jwt",
+            help="jwt: the environment variable that holds the secret",
+        ),
+        Key(
+            name="token_env",
+            type=ENVIRONMENT_VARIABLE,
+            default_shown="this or `token_file` is required for token",
+            help="token: the environment variable that holds it",
+        ),
+        Key(
+            name="token_file",
+            type=PATH,
+            default_shown="this or `token_env` is required for token",
+            help="token: the file that holds it",
+        ),
+        Key(
+            name="claims",
+            type=KeyType(read_claims, lambda claims: {**claims[0], **claims[1]}),
+            fields=("claims", "fixed_claims"),
+            default=({"sub": "{user.id}"}, {}),
+            default_shown='`{ sub = "{user.id}" }`',
+            empty_matters=True,
+            applies=lambda auth: auth.kind == "jwt",
+            help="jwt: what the token says; text may hold placeholders",
+        ),
+        Key(
+            name="lifetime",
+            type=POSITIVE_DURATION,
+            fields=("lifetime_ns",),
+            applies=lambda auth: auth.kind == "jwt",
+            help="jwt: how long a token is valid",
+        ),
+    ),
+    finish=finish_auth,
+    hints={"secret": "a secret does not belong in a file; name its variable: `secret_env`"},
+)
+
+TARGET_TABLE = KeyTable(
+    title="target",
+    makes=Target,
+    keys=(
+        Key(
+            name="url",
+            type=KeyType(read_url, choices=(SIMULATOR, "ws://", "wss://")),
+            default=SIMULATOR,
+            missing='`url` is missing; write url = "simulator" or url = "wss://..."',
+            help="`ws://…`, `wss://…`, or `simulator`. A URL whose path is not empty or `/` is used "
+            "as it is, query "
+            "included; otherwise the protocol's path is added",
+        ),
+        Key(
+            name="headers",
+            type=PAIRS,
+            help="a table of text; values may hold placeholders of the user and `{env.NAME}`",
+        ),
+        Key(name="cookies", type=PAIRS, help="as `headers`"),
+        Key(name="query", type=PAIRS, help="as `headers`; added to the URL"),
+        Key(
+            name="auth",
+            type=table_of(AUTH_TABLE),
+            help="where a virtual user's credential comes from, [below](#targetauth)",
+        ),
+        Key(
+            name="identities",
+            type=ROWS,
+            help="one row for every virtual user: `{user.COLUMN}`; a CSV file, or rows written here",
+        ),
+        Key(name="insecure", type=FLAG, help="do not verify the certificate; every report says so"),
+        Key(
+            name="ca_file",
+            type=FILE,
+            default_shown="the system's",
+            help="certificates to trust instead of the system's",
+        ),
+        Key(name="client_cert", type=FILE, help="a client certificate"),
+        Key(name="client_key", type=FILE, help="its key, where the certificate's file does not hold it"),
+        Key(
+            name="compression",
+            type=FLAG,
+            help="offer permessage-deflate, so that the target may compress what it sends; what we send is"
+            " never compressed, which the extension allows",
+        ),
+        Key(
+            name="connect_timeout",
+            type=POSITIVE_DURATION,
+            fields=("connect_timeout_ns",),
+            help="for TCP, TLS and upgrade together; the name is looked up once, before",
+        ),
+        Key(
+            name="max_message",
+            type=SIZE,
+            fields=("max_message_bytes",),
+            help="a size; a larger message closes the connection with 1009",
+        ),
+        Key(
+            name="faults",
+            type=TEXTS,
+            help="a list of faults of our own simulator (`loadtest simulator --help`), such as "
+            '`["gap=20ms"]`; no '
+            "other target has them",
+        ),
+        Key(
+            name="source_addresses",
+            type=KeyType(read_sources, list),
+            default_shown="the system chooses",
+            help="addresses and networks of the generator's machine that connections come from, in turn, "
+            "[below](#more-connections-than-ports)",
+        ),
+        Key(
+            name="subprotocols",
+            type=TEXTS,
+            default_shown="the protocol's",
+            empty_matters=True,
+            help="offered instead of the protocol's",
+        ),
+    ),
+    finish=check_target,
+    hints={
+        "host": "the whole address is `url`",
+        "timeout": "[traffic] has `timeout`, for turns; here it is `connect_timeout`",
+        "path": "it is part of `url`, or of the protocol's [connect]",
+        "tls": "a `url` that begins with wss:// has TLS",
+    },
+)
+
+
+# ---------------------------------------------------------------- connections
+
+
+_OLD_NAMES = {"first": "initial_delay", "most": "max_delay"}
+
+
+def _check_reconnect(table: Table, reconnect: Reconnect) -> Reconnect:
+    if reconnect.max_delay_ns < reconnect.initial_delay_ns:
+        first, most = (key if table.has(key) else usual for key, usual in _OLD_NAMES.items())
+        table.report(
+            most, f"`{most}` is less than `{first}`, so that no wait would be as long as either says"
+        )
+    return reconnect
+
+
+RECONNECT_TABLE = KeyTable(
+    title="load.reconnect",
+    makes=Reconnect,
+    keys=(
+        Key(
+            name="initial_delay",
+            alias="first",
+            stored_as="first",
+            type=POSITIVE_DURATION,
+            fields=("initial_delay_ns",),
+            help="the wait before the first try",
+        ),
+        Key(name="factor", type=number(1, MAX_FACTOR), help="each further wait is so many times as long"),
+        Key(
+            name="max_delay",
+            alias="most",
+            stored_as="most",
+            type=POSITIVE_DURATION,
+            fields=("max_delay_ns",),
+            help="no wait is longer",
+        ),
+        Key(
+            name="jitter",
+            type=RATIO,
+            help="each wait is shortened at random (by `seed`) by up to this part of it",
+        ),
+        Key(
+            name="tries",
+            type=integer(1, MAX_TRIES),
+            help="after so many failed tries, one after the other, the user gives up",
+        ),
+    ),
+    finish=_check_reconnect,
+)
+
+
+def _read_reconnect(table: Table, key: str, default: Reconnect | None) -> Reconnect | None:
+    """True, or a table; None where it is false."""
+    value = table.take(key)
+    if isinstance(value, Mapping):
+        return RECONNECT_TABLE.read(table.table(key))
+    if not isinstance(value, bool):
+        table.report(key, f"`{key}` must be true or a table, not {told(value)}")
+    return Reconnect() if value is True else default
+
+
+STAGE_TABLE = KeyTable(
+    title="load.stages",
+    makes=Stage,
+    keys=(
+        Key(
+            name="for",
+            alias="duration",
+            stored_as="for",
+            type=POSITIVE_DURATION,
+            fields=("for_ns",),
+            default=1_000_000_000,
+            missing="a stage needs `for`",
+            help="how long the stage lasts",
+        ),
+        Key(
+            name="connections",
+            type=integer(0, MAX_CONNECTIONS),
+            default=1,
+            missing="a stage needs `connections`",
+            help="how many connections are open at its end",
+        ),
+        Key(
+            name="ramp",
+            type=FLAG,
+            help="reach the number evenly over the stage; otherwise at its start, as fast as "
+            "`connect_rate` allows",
+        ),
+        Key(
+            name="thresholds",
+            type=STAGE_THRESHOLDS,
+            help="[thresholds](#thresholds) that are judged on this stage alone",
+        ),
+    ),
+)
+
+
+def _finish_load(table: Table, load: Load) -> Load:
+    """With stages, their greatest number of connections and the sum of their durations."""
+    stages = load.stages
+    if not stages:
+        return load
+    for key, whose in (("duration", "is the sum of the stages"), ("connections", "is said by each stage")):
+        if table.has(key):
+            table.report(key, f"`{key}` {whose}; leave it out, or leave out `stages`")
+    connections = max(stage.connections for stage in stages)
+    if connections == 0:
+        table.report("stages", "no stage has a connection")
+    if load.warmup_ns and stages[0].ramp:
+        table.report("warmup", "`warmup` would have no connections: the first stage ramps up from none")
+    return replace(load, connections=connections, duration_ns=sum(stage.for_ns for stage in stages))
+
+
+def _without_stages(load: Load) -> bool:
+    return not load.stages
+
+
+LOAD_KEYS = (
+    Key(
+        name="model",
+        type=choice("open", "closed"),
+        help="`open`: turns fall due by the clock. `closed`: the next burst waits for the previous one. See "
+        "[measuring](measuring.md#open-and-closed)",
+    ),
+    Key(name="warmup", type=DURATION, fields=("warmup_ns",), help="runs before `duration` and is kept apart"),
+    Key(
+        name="seed",
+        type=integer(),
+        help="of everything drawn at random; the same seed is the same plan",
+    ),
+    Key(name="connect_rate", type=RATE, default_shown="unlimited", help="how fast they open, smoothly"),
+    Key(
+        name="reconnect",
+        type=KeyType(_read_reconnect, RECONNECT_TABLE.write, choices=("true", "false"), keys=RECONNECT_TABLE),
+        default_shown="`false`: nothing",
+        help="what a user does whose connection was lost or refused, [below](#coming-back)",
+    ),
+    Key(
+        name="connections",
+        type=integer(1, MAX_CONNECTIONS),
+        applies=_without_stages,
+        help="how many; with `stages`, each says its own",
+    ),
+    Key(
+        name="duration",
+        type=POSITIVE_DURATION,
+        fields=("duration_ns",),
+        applies=_without_stages,
+        help="the measured part; with `stages`, their sum",
+    ),
+    Key(
+        name="stages",
+        type=tables_of(STAGE_TABLE),
+        help='`[{ for = "10s", connections = 10 }, { for = "20s", connections = 200, ramp = true }]`, '
+        "[below](#loadstages)",
+    ),
+)
+
+
+# ---------------------------------------------------------------- what they send
+
+TRAFFIC_KEYS = (
+    Key(name="burst", type=integer(1, MAX_BURST), help="turns sent back to back"),
+    Key(
+        name="timeout",
+        type=POSITIVE_DURATION,
+        fields=("timeout_ns",),
+        help="of a turn; also how long a due turn waits for its connection, and the longest drain",
+    ),
+    Key(
+        name="every",
+        type=DURATION,
+        fields=("every_ns",),
+        default_shown="open: this or `rate` is required; closed: none",
+        help="open: a burst per connection falls due this often. closed: think time after a burst",
+    ),
+    Key(name="rate", type=RATE, help="open: turns per second over all connections, instead of `every`"),
+    Key(
+        name="arrivals",
+        type=choice("constant", "poisson"),
+        unless_default=True,
+        help="open: `constant` or `poisson`",
+    ),
+    Key(
+        name="phase",
+        type=choice("spread", "together"),
+        unless_default=True,
+        help="open, constant: `spread`, connections fire one after the other; `together`, all at the "
+        "same instant",
+    ),
+    Key(
+        name="ping",
+        type=POSITIVE_DURATION,
+        fields=("ping_ns",),
+        help="a WebSocket ping per connection this often: `ping.rtt`",
+    ),
+    Key(
+        name="turns",
+        type=integer(0, MAX_TURNS),
+        default_shown="no limit",
+        help="per connection; the run ends when all are done, or at `duration`; 0 holds connections "
+        "and sends nothing",
+    ),
+    Key(
+        name="message",
+        type=TEXT,
+        default_shown="the protocol's",
+        help="instead of the protocol's message",
+    ),
+    Key(
+        name="data",
+        type=ROWS,
+        default_shown="a built-in list of questions",
+        help="rows for `{data.COLUMN}`: a CSV file, or rows written here",
+    ),
+)
+
+
+# ---------------------------------------------------------------- injected faults
+
+_SHARE_MISSING = '`%s` needs `share`; write for example { share = "10%%" }'
+
+CUT_TABLE = KeyTable(
+    title="chaos.cut",
+    makes=Cut,
+    keys=(
+        Key(
+            name="share",
+            type=SHARE,
+            default=1.0,
+            missing=_SHARE_MISSING % "cut",
+            help="the share of the users, rounded, who lose their connection by a TCP reset",
+        ),
+        Key(
+            name="at",
+            type=DURATION,
+            fields=("at_ns",),
+            default=0,
+            missing='`cut` needs `at`, after the start of the run, such as at = "5s"',
+            help="when: after the start of the run, warm-up included",
+        ),
+        Key(
+            name="every",
+            type=POSITIVE_DURATION,
+            fields=("every_ns",),
+            default_shown="once",
+            help="again this often from then on, of users drawn anew each time",
+        ),
+    ),
+)
+
+SLOW_READERS_TABLE = KeyTable(
+    title="chaos.slow_readers",
+    makes=SlowReaders,
+    keys=(
+        Key(
+            name="share",
+            type=SHARE,
+            default=1.0,
+            missing=_SHARE_MISSING % "slow_readers",
+            help="the share of the users who read slowly once they are ready",
+        ),
+        Key(
+            name="rate",
+            type=BYTE_RATE,
+            fields=("bytes_per_s",),
+            default=1,
+            missing='`slow_readers` needs `rate`, such as rate = "4KiB/s"',
+            help='how fast they read, such as `"4KiB/s"`; their receive buffer is 4 KiB, so that the '
+            "target notices",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnShare:
+    """A share of the turns."""
+
+    share: float
+
+
+def _turn_share(name: str, what: str) -> Key:
+    """A key with a table of nothing but ``share``, in whose place the scenario has the share itself."""
+    missing = _SHARE_MISSING % name
+    keys = KeyTable(
+        title=f"chaos.{name}",
+        makes=TurnShare,
+        keys=(
+            Key(
+                name="share", type=SHARE, default=1.0, missing=missing, help=f"the share of the turns {what}"
+            ),
+        ),
+    )
+    kind = KeyType(
+        lambda table, key, _: keys.read(table.table(key)).share,
+        lambda share: keys.write(TurnShare(share)),
+        keys=keys,
+    )
+    return Key(name=name, type=kind, unless_default=True, default_shown="none", help=f"turns {what}")
+
+
+CHAOS_KEYS = (
+    Key(name="cut", type=table_of(CUT_TABLE), help="users whose connection is dropped"),
+    Key(name="slow_readers", type=table_of(SLOW_READERS_TABLE), help="users who read slowly"),
+    _turn_share(
+        "leavers",
+        "in which the user leaves after the first event: close code 1001, as a closed browser tab, "
+        "without waiting "
+        "for an answer",
+    ),
+    _turn_share(
+        "malformed",
+        "before which a broken message goes out on the same connection: half of the protocol's "
+        "message, a list "
+        "instead of an object, nothing at all, or an object of 10,000 letters",
+    ),
+)
+
+
+def _belongs(table: str, keys: tuple[Key, ...]) -> dict[str, str]:
+    return {key.name: f"it belongs to [{table}]" for key in keys}
+
+
+LOAD_TABLE = KeyTable(
+    title="load",
+    makes=Load,
+    keys=LOAD_KEYS,
+    finish=_finish_load,
+    hints={**_belongs("traffic", TRAFFIC_KEYS), **_belongs("chaos", CHAOS_KEYS)},
+)
+
+TRAFFIC_TABLE = KeyTable(
+    title="traffic",
+    makes=Traffic,
+    keys=TRAFFIC_KEYS,
+    hints={**_belongs("load", LOAD_KEYS), **_belongs("chaos", CHAOS_KEYS)},
+)
+
+CHAOS_TABLE = KeyTable(title="chaos", makes=Chaos, keys=CHAOS_KEYS)
+
+
+# ---------------------------------------------------------------- early end, comparison, limits
+
+
+def _check_abort(table: Table, abort: Abort) -> Abort:
+    if table.has("after") and not table.data.keys() - {"after"}:
+        table.report("after", "`after` says when a rule begins to hold, but there is no rule")
+    return abort
+
+
+ABORT_TABLE = KeyTable(
+    title="abort",
+    makes=Abort,
+    keys=(
+        Key(
+            name='"NAME"',
+            type=OTHER_THRESHOLDS,
+            fields=("rules",),
+            rest=True,
+            help="the names and expressions of [thresholds](#thresholds), any of which ends the run early",
+        ),
+        Key(
+            name="after",
+            type=DURATION,
+            fields=("after_ns",),
+            applies=lambda abort: bool(abort.rules),
+            help="none of them does so before this time of the run",
+        ),
+    ),
+    finish=_check_abort,
+)
+
+COMPARE_TABLE = KeyTable(
+    title="compare",
+    makes=Compare,
+    keys=(
+        Key(
+            name="primary",
+            type=PRIMARY,
+            default_shown="those of the thresholds, and `turns.complete.ratio`",
+            help="the metrics that decide, by the names of [thresholds](#thresholds), 6 at most",
+        ),
+        Key(
+            name="smallest_effect",
+            type=EFFECT,
+            unless_default=True,
+            help="differences below it do not matter; of a ratio in points",
+        ),
+        Key(
+            name='"NAME"',
+            type=OTHER_EFFECTS,
+            fields=("effects",),
+            rest=True,
+            default_shown="`smallest_effect`",
+            help="the same for one metric",
+        ),
+    ),
+)
+
+LIMITS_TABLE = KeyTable(
+    title="limits",
+    makes=Limits,
+    keys=(
+        Key(name="connections", type=integer(1), help="a plan with more is refused"),
+        Key(name="rate", type=RATE, help="turns per second; a plan with more is refused"),
+        Key(
+            name="duration",
+            type=POSITIVE_DURATION,
+            fields=("duration_ns",),
+            help="a plan that is longer is refused",
+        ),
+    ),
+)
+
+
+# ---------------------------------------------------------------- the whole file
+
+
+def _read_protocol(table: Table, key: str, default: Protocol) -> Protocol:
+    """The protocol; the default where it cannot be read, which has been reported then."""
+    written = table.take(key)
+    if isinstance(written, Mapping):
+        before = len(table.source.problems)
+        protocol = read_protocol(table.table(key), "inline")
+        return protocol if len(table.source.problems) == before else default
+    if not isinstance(written, str):
+        table.report(key, f"`{key}` must be a name or a path, not {told(written)}")
+        return default
+    try:
+        return load_protocol(written, table.source.base)
+    except ConfigError as error:
+        for problem in error.problems:
+            if problem.where:
+                table.source.problems.append(problem)
+            else:
+                table.report(key, f"`{key}`: {problem.sentence}")
+        return default
+
+
+def _with_those_of_stages(_: Table, scenario: Scenario) -> Scenario:
+    of_stages = (each for stage in scenario.load.stages for each in stage.thresholds)
+    return replace(scenario, thresholds=(*scenario.thresholds, *of_stages))
+
+
+SCENARIO_TABLE = KeyTable(
+    title="",
+    makes=Scenario,
+    given={"path": "", "sha256": ""},
+    keys=(
+        Key(
+            name="name",
+            type=TEXT,
+            default="",
+            default_shown="the file's name",
+            help="what reports and folders call it: letters, digits, `.`, `_`, `-`",
+        ),
+        Key(
+            name="question",
+            type=TEXT,
+            default="",
+            default_shown="the first comment",
+            help="what the run is to answer",
+        ),
+        Key(
+            name="protocol",
+            type=KeyType(_read_protocol, protocol_settings),
+            default=Protocol(name=""),
+            missing='`protocol` is missing; write for example protocol = "agent-events"',
+            help="a shipped protocol (`loadtest protocols`), the path of a [protocol](protocols.md), "
+            "or its tables here",
+        ),
+        Key(
+            name="target",
+            type=table_of(TARGET_TABLE),
+            implied=True,
+            default_shown="required",
+            help="where the load goes, [below](#target)",
+        ),
+        Key(
+            name="load",
+            type=table_of(LOAD_TABLE),
+            implied=True,
+            default_shown="[below](#load)",
+            help="how many connections, for how long, [below](#load)",
+        ),
+        Key(
+            name="chaos",
+            type=table_of(CHAOS_TABLE),
+            default_shown="none",
+            help="what goes wrong on purpose, [below](#chaos)",
+        ),
+        Key(
+            name="thresholds",
+            type=THRESHOLDS_AND_TURNED_OFF,
+            fields=("thresholds", "turned_off"),
+            default_shown="[by default](#thresholds)",
+            help="what the run is judged by, [below](#thresholds)",
+        ),
+        Key(
+            name="abort",
+            type=table_of(ABORT_TABLE),
+            default_shown="none",
+            help="what ends the run early, [below](#abort)",
+        ),
+        Key(
+            name="compare",
+            type=table_of(COMPARE_TABLE),
+            default_shown="[below](#compare)",
+            help="how runs of the scenario are compared, [below](#compare)",
+        ),
+        Key(
+            name="limits",
+            type=table_of(LIMITS_TABLE),
+            default_shown="[below](#limits)",
+            help="caps that keep a typing mistake from becoming an attack, [below](#limits)",
+        ),
+        Key(
+            name="traffic",
+            type=table_of(TRAFFIC_TABLE),
+            help="what a connection sends, and when, [below](#traffic)",
+        ),
+    ),
+    finish=_with_those_of_stages,
+    hints={
+        **_belongs("load", LOAD_KEYS),
+        **_belongs("traffic", TRAFFIC_KEYS),
+        **_belongs("chaos", CHAOS_KEYS),
+        "url": "it belongs to [target]",
+        "auth": "it belongs to [target]",
+        "stage": "stages are a list in [load]",
+        "stages": "stages are a list in [load]",
+    },
+)
+
+
+# ---------------------------------------------------------------- what is made of the tables
+
+
+def all_tables() -> Iterator[KeyTable[Any]]:
+    """The table of the whole file, then each table in it, in the order of declaration."""
+    found: list[KeyTable[Any]] = [SCENARIO_TABLE]
+    while found:
+        table = found.pop(0)
+        yield table
+        found = [*(key.type.keys for key in table.keys if key.type.keys is not None), *found]
+
+
+def settings_by_name() -> dict[str, Key]:
+    """Every key that has a whole name, such as ``load.connections``; those of a listed table have none."""
+    listed = {
+        key.type.keys.title
+        for table in all_tables()
+        for key in table.keys
+        if key.type.listed and key.type.keys
+    }
+    return {
+        f"{table.title}.{key.name}".lstrip("."): key
+        for table in all_tables()
+        if table.title not in listed
+        for key in table.keys
+        if not key.rest
+    }
+
+
+def complete_setting(beginning: str) -> list[tuple[str, str]]:
+    """What a ``KEY=VALUE`` that begins so may be, and the help of its key."""
+    name, equals, value = beginning.partition("=")
+    known = settings_by_name()
+    if equals:
+        if name not in known:
+            return []
+        key = known[name]
+        return [(f"{name}={each}", key.help) for each in key.type.choices if each.startswith(value)]
+    names = {each: key.help for each, key in known.items() if key.type.keys is None or key.type.choices}
+    measured = [*plain_names(), *(f"{metric}.{statistic}" for metric in METRICS for statistic in STATISTICS)]
+    for table in ("thresholds", "abort"):
+        names |= {f"{table}.{each}": known[table].help for each in measured}
+    del names["thresholds"]
+    return [(f"{each}=", text) for each, text in names.items() if each.startswith(beginning)]
