@@ -215,3 +215,30 @@ def test_what_is_turned_off_is_said(folder: Folder) -> None:
     off = "[thresholds]\n'turns.complete.ratio' = 'none'\n"
     text = told(folder.load("protocol = 'echo'\n[target]\nurl = 'simulator'\n" + EVERY + off))
     assert "turns.complete.ratio: turned off" in text
+
+
+SOCKET_IO = """
+[protocol]
+name = "socket-io"
+[protocol.turn]
+message = '42["ask",{"q":"{data.question}"}]'
+[protocol.events]
+format = "opaque"
+ordered = true
+end_all = [{ prefix = "43" }, "done"]
+fail = [{ has = "error" }]
+[target]
+url = "ws://host/"
+compression = true
+"""
+
+
+def test_text_in_order_is_told_with_what_is_escaped_and_compressed(folder: Folder) -> None:
+    text = told(folder.load(SOCKET_IO + EVERY))
+    assert "it is no JSON but holds some: values inside the quotes of that are JSON-escaped" in text
+    assert "a turn is complete when all of type begins with 43 and done came" in text
+    assert "it has failed with has error" in text
+    assert "what is sent to it never is" in text
+    assert "times are not measured, unless `ordered`" not in text
+    unsure = told(folder.load((SOCKET_IO + EVERY).replace("ordered = true", "")))
+    assert "times are not measured, unless `ordered`" in unsure
