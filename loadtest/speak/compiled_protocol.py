@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from loadtest.plan.match import Match, conditions, match_words
 from loadtest.plan.names import user_values
-from loadtest.plan.protocol import Beat, Protocol
+from loadtest.plan.protocol import Beat, Protocol, Step
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, Template, plain
 from loadtest.plan.unmeasured import has_uuid
@@ -175,25 +175,16 @@ class CompiledProtocol:
         def beat(each: Beat) -> Heartbeat:
             return Heartbeat(awaited(each.on), Template.parse(each.send))
 
+        def ready_step(step: Step) -> ReadyStep:
+            wait = None if step.wait is None else awaited(step.wait)
+            return ReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step.keep)
+
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
-        self.steps = tuple(
-            ReadyStep(
-                None if step.wait is None else awaited(step.wait),
-                _parse(step.send),
-                step.pause_ns,
-                step.within_ns,
-                step.keep,
-            )
-            for step in protocol.connect.ready
-        )
+        self.steps = tuple(map(ready_step, protocol.connect.ready))
         self.heartbeat = tuple(map(beat, protocol.connect.heartbeat))
         self.answers = tuple(map(beat, events.answer))
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
-        rules = self.rules
-        asks = rules.flags or rules.matches or rules.keep_types or self.heartbeat
-        self._unheard = (
-            Heard({}, None, None, None, None, rules.default_flags, None) if self.opaque and not asks else None
-        )
+        self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
         self.template = Template.parse(message)
         self.timeout_ns = timeout_ns
         self.keep_frames = keep_frames
@@ -326,6 +317,13 @@ class CompiledProtocol:
 def encoded(text: str) -> bytes:
     """What is sent for a text; bytes that a template took as they are become what they were."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def _unheard(rules: EventRules) -> Heard | None:
+    """What every opaque payload is where no rule asks for more; None if one does."""
+    if rules.flags or rules.matches or rules.keep_types:
+        return None
+    return Heard({}, None, None, None, None, rules.default_flags, None)
 
 
 def _value_of(event: Any, name: str) -> Any:

@@ -141,3 +141,17 @@ def test_events_that_nobody_takes_are_not_kept_for_ever(world: World) -> None:
         connection.tap(str(number).encode())
     assert len(traffic.events) == EVENTS_KEPT
     assert traffic.events.popleft() == b"1"
+
+
+def test_a_turn_that_cannot_be_written_is_not_due(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that no JSON can hold: the task is told, and the counts of turns still add up."""
+    traffic, connection = traffic_of(world)
+    connection.ready()
+
+    def unwritable(*_: Any) -> None:
+        raise ValueError("a message that is JSON cannot hold bytes")
+
+    monkeypatch.setattr(type(connection), "begin", unwritable)
+    with pytest.raises(ValueError, match="cannot hold bytes"):
+        traffic.turn({"packet": b"\xff"})
+    assert world.count("turns.due") == world.count("turns.begun") == 0

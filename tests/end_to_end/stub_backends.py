@@ -116,7 +116,8 @@ async def talk(socket: ServerConnection) -> None:
     assert socket.request is not None
     path = socket.request.path
     style = STYLES[path]
-    ROOM.add(socket)
+    if path == "/room":
+        ROOM.add(socket)
     async for message in socket:
         count(f"messages {path}")
         task = asyncio.create_task(style(socket, message if path == "/ping" else json.loads(message)))

@@ -260,6 +260,7 @@ CHANGES = {
     "target.query": "{ a = 'b' }",
     "target.identities": "[{ id = 'a' }, { id = 'b' }, { id = 'c' }]",
     "target.insecure": "true",
+    "target.compression": "true",
     "target.faults": ("target.url=simulator", "target.faults=['no-seq']"),
     "load.model": "closed",
     "load.warmup": "1s",
@@ -303,7 +304,7 @@ NOT_EXPLAINED = {
         "target.client_cert",
         "target.client_key",
     ),
-    *("target.compression", "target.connect_timeout", "target.max_message", "target.source_addresses"),
+    *("target.connect_timeout", "target.max_message", "target.source_addresses"),
     *("target.subprotocols", "traffic.ping", "compare.primary", "compare.smallest_effect"),
     *("limits.connections", "limits.rate", "limits.duration"),
 }
@@ -329,3 +330,30 @@ def test_what_a_key_changes_is_explained(folder: Folder, name: str) -> None:
     sets = (f"{name}={change}",) if isinstance(change, str) else change
     before = WHOLE if name == "traffic.rate" else text
     assert told(folder.load(text, sets=sets)) != told(folder.load(before))
+
+
+SOCKET_IO = """
+[protocol]
+name = "socket-io"
+[protocol.turn]
+message = '42["ask",{"q":"{data.question}"}]'
+[protocol.events]
+format = "opaque"
+ordered = true
+end_all = [{ prefix = "43" }, "done"]
+fail = [{ has = "error" }]
+[target]
+url = "ws://host/"
+compression = true
+"""
+
+
+def test_text_in_order_is_told_with_what_is_escaped_and_compressed(folder: Folder) -> None:
+    text = told(folder.load(SOCKET_IO + EVERY))
+    assert "it is no JSON but holds some: values inside the quotes of that are JSON-escaped" in text
+    assert "a turn is complete when all of type begins with 43 and done came" in text
+    assert "it has failed with has error" in text
+    assert "what is sent to it never is" in text
+    assert "times are not measured, unless `ordered`" not in text
+    unsure = told(folder.load((SOCKET_IO + EVERY).replace("ordered = true", "")))
+    assert "times are not measured, unless `ordered`" in unsure
