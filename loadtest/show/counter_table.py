@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from loadtest.judge.counts import cut_short
 from loadtest.judge.sections import Manifest, section
+from loadtest.show.document import Tone
 from loadtest.show.manifest import whole
 from loadtest.show.metric_table import NOT_MEASURED
-from loadtest.show.report import CountRow, Ledger, Tone
+from loadtest.show.report import CountRow, Ledger
 from loadtest.show.sanitize import printable
 from loadtest.units import format_bytes, format_count, format_ratio
 

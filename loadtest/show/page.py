@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.show.report import Tone
+from loadtest.show.document import Tone
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadtest.show.html import CAPTIONS
-from loadtest.show.manifest import StoredRun
+from loadtest.show.manifest import ReadableRun
 from loadtest.show.page import Line, Page, Picture, Section
 from loadtest.show.pdf_page import pdf as on_paper
 from loadtest.show.report import HEADINGS, STATISTICS, Fact, MetricRow, Report
+from loadtest.show.report_html import CAPTIONS
 from loadtest.show.report_model import tell
 
 WIDTH_IN = 9.0
 """How wide plots are drawn; on A4 their letters are then a little smaller than the text."""
 
 
-def pdf(run: StoredRun) -> bytes:
+def pdf(run: ReadableRun) -> bytes:
     """The document's bytes, the same for the same run."""
     from loadtest.show.plot.pictures import NAMES, Pictures
 

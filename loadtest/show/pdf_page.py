@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from loadtest.show.document import Tone
 from loadtest.show.page import Line, Page, Picture, Section
-from loadtest.show.report import Tone
 
 if TYPE_CHECKING:
     from fpdf import FPDF

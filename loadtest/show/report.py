@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+
+from loadtest.show.document import Tone
 
 STATISTICS = ("min", "p50", "p90", "p95", "p99", "p99_9", "max")
 """The columns of the table of metrics, by their keys in ``run.json``."""
 
 HEADINGS = {statistic: statistic.replace("_", ".") for statistic in STATISTICS}
-
-Tone = Literal["good", "bad", "doubt", "plain"]
-"""How a line is coloured, always beside a word or a mark that says the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from sample import SampleRun
 
-from loadtest.show.markdown import code, escaped, markdown
+from loadtest.show.render.markdown import code, escaped
+from loadtest.show.report_markdown import markdown
 from loadtest.show.report_model import tell
 from loadtest.show.sanitize import printable
 

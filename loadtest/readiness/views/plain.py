@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 from loadtest.keep.plain import json_text
 from loadtest.readiness.assessment_data import Assessment
 from loadtest.readiness.views.telling import instant
-from loadtest.show.markdown import escaped
+from loadtest.show.document import Tone
 from loadtest.show.page import Page, Section
-from loadtest.show.report import Tone
+from loadtest.show.render.markdown import escaped
 from loadtest.show.sanitize import printable
 
 MARKS: dict[Tone, str] = {"good": "✅ ", "bad": "❌ ", "doubt": "❔ ", "plain": ""}

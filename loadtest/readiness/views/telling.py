@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from loadtest.readiness.assessment_data import Assessment, ComponentRow, ConditionRow, Figure
+from loadtest.show.document import Tone
 from loadtest.show.page import Line, Page, Section
-from loadtest.show.report import Tone
 from loadtest.show.sanitize import printable
 from loadtest.units import format_duration, format_ratio
 

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import islice, zip_longest
 
+from loadtest.show.document import Tone
 from loadtest.show.page import Page, Section
-from loadtest.show.report import Tone
-from loadtest.show.terminal_screen import ASCII, MARKS, aligned
+from loadtest.show.render.terminal import ASCII, MARKS, aligned
 
 COLOURS: dict[Tone, str] = {"good": "32", "bad": "31", "doubt": "33", "plain": ""}
 NARROWEST = 60

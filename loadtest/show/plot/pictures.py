@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from loadtest.judge.measurement_window import measured_span
 from loadtest.judge.sections import Manifest, section
 from loadtest.measure.totals import Totals
-from loadtest.show.manifest import StoredRun, whole
+from loadtest.show.manifest import ReadableRun, whole
 from loadtest.show.plot import connections, ledger, spectrum, style, svg, timeline
 from loadtest.show.plot.canvas import Heading
 from loadtest.show.report import Report
@@ -43,7 +43,7 @@ class _Read:
 class Pictures:
     """The plots of one run; its intervals are read once, at the first plot that needs them."""
 
-    def __init__(self, run: StoredRun) -> None:
+    def __init__(self, run: ReadableRun) -> None:
         self._run = run
         self._svgs: dict[tuple[str, float], str] = {}
 

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from loadtest.show.counter_table import NONE
-from loadtest.show.report import HEADINGS, STATISTICS, MetricRow, Report, Tone
-
-_SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~$&@]|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
-"""What would make a link, a tag, a mention, a formula or a column; texts never begin a line here."""
-
-
-MARKS: dict[Tone, str] = {"good": "✅", "bad": "❌", "doubt": "❔", "plain": ""}
-
-
-def escaped(text: str) -> str:
-    """``text`` so that Markdown shows it as it is."""
-    return _SPECIAL.sub(r"\\\g<0>", text)
-
-
-def code(text: str) -> str:
-    """``text`` as inline code, also inside a table."""
-    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    pad = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
+from loadtest.show.render.markdown import MARKS, code, escaped, table
+from loadtest.show.report import HEADINGS, STATISTICS, MetricRow, Report
 
 
 def markdown(report: Report) -> str:
@@ -40,21 +22,6 @@ def markdown(report: Report) -> str:
         _surroundings(report),
     )
     return "\n\n".join("\n".join(lines) for lines in map(list, parts) if lines) + "\n"
-
-
-def table(heads: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A table; ``align`` has "l" or "r" for each column, cells are escaped already."""
-    yield f"| {' | '.join(heads)} |"
-    yield "|" + "|".join(" --- " if side == "l" else " ---: " for side in align) + "|"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-
-
-def remarks(notices: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    """Notices as a list: code, message, remedy; nothing without any."""
-    told = [f"- {code(name)}: {escaped(said)} *{escaped(remedy)}*" for name, said, remedy in notices]
-    if told:
-        yield from ("", "## Notices", "", *told)
 
 
 def _head(report: Report) -> Iterator[str]:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from loadtest.judge.measured import COARSE_NS
 from loadtest.judge.sections import planned, tick_ns
+from loadtest.show.document import Plot
 from loadtest.show.evidence import other_turns, slowest_turns
-from loadtest.show.manifest import StoredRun
+from loadtest.show.manifest import ReadableRun
+from loadtest.show.render.html import environment, inline_plots
 from loadtest.show.report import HEADINGS, STATISTICS, Report
 from loadtest.show.report_model import tell, was_unreachable
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from loadtest.show.plot.pictures import Pictures
 
 CAPTIONS = {
@@ -30,31 +30,22 @@ CAPTIONS = {
 """How to read each plot."""
 
 
-def html(run: StoredRun, pictures: Pictures | None = None) -> str:
+def html(run: ReadableRun, pictures: Pictures | None = None) -> str:
     """The page. ``pictures`` are the run's plots, if they were drawn already."""
-    from markupsafe import Markup
-
-    from loadtest.show.plot import style, svg
     from loadtest.show.plot.pictures import NAMES, Pictures
 
     drawn = pictures or Pictures(run)
     # Where nothing was ever ready, the other pictures would be empty.
     names = ("connections",) if was_unreachable(run.manifest) else NAMES
-    widths = {"wide": style.WIDE_IN, "narrow": style.NARROW_IN}
-    alone = {f"{name} {kind}": drawn.svg(name, width) for name in names for kind, width in widths.items()}
-    letters, svgs = svg.inline(alone)
-    # Our own SVG: its texts are drawn as paths or escaped.
-    safe = {key: Markup(body) for key, body in svgs.items()}  # noqa: S704 - as said above
-    plots = [
-        {"caption": CAPTIONS[name], "svgs": {kind: safe[f"{name} {kind}"] for kind in widths}}
-        for name in names
-    ]
+    letters, plots = inline_plots(
+        {name: Plot(CAPTIONS[name], functools.partial(drawn.svg, name)) for name in names}
+    )
     logs, warmup_s, tick = run.slowest(), planned(run.manifest, "warmup_s") or 0.0, tick_ns(run.manifest)
     step_ns = tick if tick >= COARSE_NS else 0
     return page(
         tell(run.manifest),
-        plots=plots,
-        letters=Markup(letters),  # noqa: S704 - outlines of letters
+        plots=list(plots.values()),
+        letters=letters,
         slowest=slowest_turns(logs, warmup_s, step_ns),
         others=other_turns(logs, warmup_s, step_ns),
     )
@@ -64,18 +55,3 @@ def page(report: Report, **parts: object) -> str:
     """The template filled in; every text in it is escaped."""
     columns = [(key, HEADINGS[key]) for key in STATISTICS]
     return environment().get_template("report.html").render(report=report, columns=columns, **parts)
-
-
-@functools.cache
-def environment() -> Environment:
-    """Where templates are found, and how they are filled in."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("loadtest.show", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
