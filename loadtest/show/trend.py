@@ -275,7 +275,7 @@ def _change_columns(*, below: bool) -> tuple[TableColumn, ...]:
         TableColumn("metric", code=True),
         TableColumn("change", right=True, strong=True),
         TableColumn("95 % interval", right=True),
-        TableColumn("since"),
+        TableColumn("since", right=True),
         TableColumn("first run after it", code=True, screen="below" if below else "never"),
         TableColumn("what changed with it", screen="below" if below else "never"),
     )
