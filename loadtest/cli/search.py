@@ -135,7 +135,7 @@ def _keep(search: Search, output: Path | None, results: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
         if search.tries:
             picture = KneePicture(search)
-            texts |= {"search.html": html([of], of.exit_code), "knee.svg": picture.svg()}
+            texts |= {"search.html": html([of], int(search.finding.exit_code)), "knee.svg": picture.svg()}
             (output / "knee.png").write_bytes(picture.png())
         for name, text in texts.items():
             (output / name).write_text(text, "utf-8")

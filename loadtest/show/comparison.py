@@ -217,7 +217,8 @@ def _differing(comparison: Comparison) -> DataTable:
 def callouts(notices: Sequence[Mapping[str, object]]) -> tuple[Callout, ...]:
     """Warnings as a document has them."""
     return tuple(
-        Callout(*(printable(each[key]) for key in ("code", "message", "remedy"))) for each in notices
+        Callout(printable(each["code"]), printable(each["message"]), printable(each["remedy"]))
+        for each in notices
     )
 
 

@@ -105,7 +105,7 @@ class DocumentSection:
 
     ``meaning`` is a sentence for files, ``brief`` a few words beside the title on a screen. A ``folded``
     section decides nothing: it is closed at first, and ``folded`` says what is in it. One that ``stays`` is
-    shown even where nothing could be decided.
+    shown even where nothing could be decided. ``remarks`` are sentences below the tables.
     """
 
     title: str
@@ -114,6 +114,7 @@ class DocumentSection:
     brief: str = ""
     folded: str = ""
     stays: bool = False
+    remarks: tuple[str, ...] = ()
 
     @property
     def filled(self) -> tuple[DataTable, ...]:
@@ -123,11 +124,13 @@ class DocumentSection:
 
 @dataclass(frozen=True, slots=True)
 class Callout:
-    """A warning: a reason to doubt or qualify the numbers, with what to do."""
+    """A warning: a reason to doubt or qualify the numbers, with what to do; ``spoils``: they are invalid."""
 
     code: str
     message: str
     remedy: str
+    numbers: str = ""
+    spoils: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ class Plot:
 
     caption: str
     svg: Callable[[float], str]
+    png: Callable[[float], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,8 @@ class Document:
     ``kind`` names the subject ("comparison"), ``subject`` and ``about`` what it is of, ``aside`` what matters
     less. ``brief`` is said instead of a long ``why``. ``context`` are sentences below the verdict.
     ``decided``: there was enough for a verdict on something; else only a few sentences are shown unless
-    everything is asked for.
+    everything is asked for. ``facts`` are name and value beside the verdict, ``footer`` says which document
+    this is.
     """
 
     kind: str
@@ -154,7 +159,7 @@ class Document:
     sections: tuple[DocumentSection, ...]
     word: str = ""
     tone: Tone = "plain"
-    exit_code: int = 0
+    exit_code: int | None = None
     why: str = ""
     brief: str = ""
     simulated: bool = False
@@ -163,11 +168,13 @@ class Document:
     callouts: tuple[Callout, ...] = ()
     plots: tuple[Plot, ...] = ()
     decided: bool = True
+    facts: tuple[tuple[str, str], ...] = ()
+    footer: str = ""
 
     @property
     def heading(self) -> str:
         """What it is about, in one line."""
-        return f"{self.subject}: {self.about}"
+        return f"{self.subject}: {self.about}" if self.about else self.subject
 
     def shown_sections(self, *, whole: bool) -> tuple[DocumentSection, ...]:
         """Those with rows that a short view shows; with ``whole`` all of them."""
@@ -179,7 +186,7 @@ def worst_first(documents: Iterable[Document]) -> list[Document]:
     """Sorted so that the first has the exit code of all; equals stay in their order."""
     return sorted(
         documents,
-        key=lambda each: (WORST_FIRST.index(Exit(each.exit_code)), TONES_WORST_FIRST.index(each.tone)),
+        key=lambda each: (WORST_FIRST.index(Exit(each.exit_code or 0)), TONES_WORST_FIRST.index(each.tone)),
     )
 
 

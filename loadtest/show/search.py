@@ -70,7 +70,12 @@ def _plots(search: Search) -> tuple[Plot, ...]:
 
         return KneePicture(search).svg(width_in)
 
-    return (Plot(CAPTION, svg),) if search.tries else ()
+    def png(width_in: float) -> bytes:
+        from loadtest.show.plot.knee import KneePicture
+
+        return KneePicture(search).png(width_in)
+
+    return (Plot(CAPTION, svg, png),) if search.tries else ()
 
 
 def sentences(search: Search) -> Sequence[str]:

@@ -185,7 +185,12 @@ def _plots(trend: Trend) -> tuple[Plot, ...]:
 
         return TrendPicture(trend).svg(width_in)
 
-    return (Plot(CAPTION, svg),) if trend.history.runs else ()
+    def png(width_in: float) -> bytes:
+        from loadtest.show.plot.trend import TrendPicture
+
+        return TrendPicture(trend).png(width_in)
+
+    return (Plot(CAPTION, svg, png),) if trend.history.runs else ()
 
 
 def span_text(trend: Trend) -> str:

@@ -20,13 +20,14 @@ from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.show.benchmark import benchmark, benchmark_rates
 from loadtest.show.manifest import ReadableRun
-from loadtest.show.pdf import pdf
 from loadtest.show.prometheus import prometheus
 from loadtest.show.render.json import as_json
 from loadtest.show.render.junit import junit
+from loadtest.show.render.markdown import markdown
+from loadtest.show.render.pdf import pdf
 from loadtest.show.report_html import html
-from loadtest.show.report_markdown import markdown
 from loadtest.show.report_model import junit_suite, tell
+from loadtest.show.run import document
 from loadtest.show.terminal import render as render_terminal
 from loadtest.show.values import as_csv
 
@@ -109,7 +110,7 @@ def _summed_seconds(run: ReadableRun, from_s: float, to_s: float) -> list[Interv
 FORMATS: dict[str, Callable[[ReadableRun], str]] = {
     "terminal": lambda run: render_terminal(tell(run.manifest)),
     "html": html,
-    "markdown": lambda run: markdown(tell(run.manifest)),
+    "markdown": lambda run: markdown([document(tell(run.manifest))], whole=True),
     "json": lambda run: as_json(run.manifest),
     "csv": lambda run: as_csv(run.manifest),
     "junit": lambda run: junit([junit_suite(run.manifest)]),
@@ -117,7 +118,15 @@ FORMATS: dict[str, Callable[[ReadableRun], str]] = {
 }
 """The views that are text."""
 
-PAPER: dict[str, Callable[[ReadableRun], bytes]] = {"pdf": pdf}
+
+def _pdf(run: ReadableRun) -> bytes:
+    from loadtest.show.plot.pictures import NAMES, Pictures
+
+    drawn = Pictures(run)
+    return pdf(document(tell(run.manifest), [drawn.plot(name) for name in NAMES]))
+
+
+PAPER: dict[str, Callable[[ReadableRun], bytes]] = {"pdf": _pdf}
 """The views that are none."""
 
 

@@ -58,7 +58,7 @@ def plots(items: Sequence[Compared]) -> tuple[Plot, ...]:
     """The pictures of all comparisons, scenario by scenario."""
     drawn = [ComparisonPictures(board) for board in boards(items)]
     return tuple(
-        Plot(CAPTIONS[name], functools.partial(pictures.svg, name))
+        Plot(CAPTIONS[name], functools.partial(pictures.svg, name), functools.partial(pictures.png, name))
         for pictures in drawn
         for name in pictures.names
     )

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from loadtest.show.sanitize import printable
 
+LONGEST = 2000
+"""Characters of a cell; the rest is in the JSON."""
+
 _FORMULA = ("=", "+", "-", "@")
 
 
@@ -22,5 +25,5 @@ def csv_text(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _guarded(text: str) -> str:
     """Printable, and never a formula: spreadsheets run what begins like one."""
-    shown = printable(text)
+    shown = printable(text, LONGEST)
     return f"'{shown}" if shown.startswith(_FORMULA) else shown

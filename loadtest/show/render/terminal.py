@@ -214,9 +214,11 @@ def _callouts(callouts: Sequence[Callout]) -> Iterator[RenderableType]:
         return
     yield Text("Notices", style="bold")
     for each in callouts:
-        yield indented(f"! {each.code}", 2)
+        spoils = " (spoils the run)" if each.spoils else ""
+        yield indented(f"! {each.code}{spoils}", 2, "yellow" if each.spoils else "")
         yield indented(each.message, 4)
-        yield indented(f"→ {each.remedy}", 4, "dim")
+        if each.remedy:
+            yield indented(f"→ {each.remedy}", 4, "dim")
 
 
 def rendered(draw: Draw, *, width: int = 80, colour: bool = False, ascii_only: bool = False) -> str:
