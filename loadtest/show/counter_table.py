@@ -41,7 +41,7 @@ TURN_TONES: dict[str, Tone] = {"complete": "good", "abandoned": "plain"}
 
 EVENTS = {
     "sent": "messages sent",
-    "expected": "known to be sent",
+    "expected": "expected",
     "received": "received",
     "matched": "matched to a turn",
     "lost": "lost",
@@ -128,7 +128,7 @@ def _connections(counts: Manifest) -> Iterator[CountRow]:
         _count("attempted", attempted),
         _count("established", counts.get("established"), of=attempted),
         _count("ready", counts.get("ready"), of=attempted),
-        _count("ready at once at most", counts.get("peak")),
+        _count("peak concurrent", counts.get("peak")),
     )
     for limit, n in section(counts, "not_opened").items():
         label = f"not opened by this machine ({printable(limit)})"

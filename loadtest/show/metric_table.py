@@ -64,11 +64,11 @@ RATES = {
 }
 
 BOUNDS = {
-    "plan": "repeats the plan",
-    "target": "set by the target",
-    "generator": "set by the generator",
+    "plan": "limited by the plan",
+    "target": "limited by the target",
+    "generator": "limited by the generator",
 }
-"""What set a rate; by the plan: it repeats what was asked and does not say what the target could do."""
+"""What limited a rate; where it was the plan, it does not say what the target could do."""
 
 PLANNED = {
     "connections_per_s": "connect_rate",

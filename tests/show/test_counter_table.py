@@ -106,7 +106,7 @@ def test_of_turns_that_broke_off_loss_is_at_least_what_was_seen() -> None:
         for row in ledger.counts
     }
     assert found["lost, at least: 5 turns broke off"].value == "1"
-    assert found["known to be sent"].value == "10"
+    assert found["expected"].value == "10"
 
 
 def test_closes_are_a_share_of_those_that_were_ready() -> None:

@@ -29,7 +29,7 @@ def draw(
 ) -> Figure:
     """Two panels: ready at once with its peak, refused and closed per second."""
     sheet = layout.sheet(heading, width_in)
-    ready = layout.panel(sheet, "connections ready at once", 1.9)
+    ready = layout.panel(sheet, "connections ready, concurrent", 1.9)
     if series.counted("connections.attempted").sum() or len(series.moves):
         _ready(ready.axes, series, planned)
     else:
@@ -61,7 +61,7 @@ def _ready(axes: Axes, series: Series, planned: int | None) -> None:
     end = max(float(series.end_s), float(at[-1]))
     at, count = _visible(at, count)
     at, count = np.append(at, end), np.append(count, count[-1])
-    label = f"ready (most at once: {format_count(peak)})" if peak else "ready (none ever was)"
+    label = f"ready (peak concurrent: {format_count(peak)})" if peak else "ready (none ever was)"
     axes.step(at, count, where="post", color=style.BLUE, linewidth=1.6, label=label)
     axes.fill_between(at, count, step="post", color=style.BLUE, alpha=0.12, linewidth=0)
     if planned:

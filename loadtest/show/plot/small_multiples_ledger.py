@@ -62,7 +62,7 @@ def draw(board: Board, width_in: float) -> Figure:
 
 
 def _ready(sheet: layout.Sheet, board: Board) -> None:
-    panel = layout.panel(sheet, "connections ready at once, each run", 1.2)
+    panel = layout.panel(sheet, "connections ready, concurrent, each run", 1.2)
     sides = [
         (side, look) for side, look in looks.shown(board) if any(len(run.series.moves) for run in side.runs)
     ]
@@ -77,7 +77,7 @@ def _ready(sheet: layout.Sheet, board: Board) -> None:
                 np.append(at, max(float(run.series.end_s), float(at[-1]))),
                 np.append(count, count[-1]),
             )
-            label = f"{looks.runs_of(side)}, most at once {format_count(int(count.max()))})"
+            label = f"{looks.runs_of(side)}, peak concurrent {format_count(int(count.max()))})"
             panel.axes.step(
                 at,
                 count,

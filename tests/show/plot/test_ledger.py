@@ -33,7 +33,7 @@ def test_what_the_protocol_cannot_know_is_no_bar_but_a_reason(sample: Sample) ->
 def test_on_a_phone_the_reason_stands_below(sample: Sample) -> None:
     said = texts(sample("failed"), style.NARROW_IN)
     assert said.count("not measured") == 4
-    assert f"known to be sent, lost, duplicate, out of order: {NO_SEQUENCE}" in said
+    assert f"expected, lost, duplicate, out of order: {NO_SEQUENCE}" in said
 
 
 def test_unmeasured_rows_are_hatched(sample: Sample) -> None:
