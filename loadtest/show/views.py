@@ -20,11 +20,11 @@ from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.show.benchmark import benchmark, benchmark_rates
 from loadtest.show.manifest import ReadableRun
-from loadtest.show.prometheus import prometheus
 from loadtest.show.render.json import as_json
 from loadtest.show.render.junit import junit
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.pdf import pdf
+from loadtest.show.render.prometheus import prometheus
 from loadtest.show.report_html import html
 from loadtest.show.report_model import junit_suite, tell
 from loadtest.show.run import document
