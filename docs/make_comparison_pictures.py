@@ -18,8 +18,8 @@ from loadtest.judge.compare import compare, worst
 from loadtest.judge.samples import side
 from loadtest.keep.find import find_run, find_runs
 from loadtest.keep.read import read_run
+from loadtest.show.comparison import Compared, compared, written
 from loadtest.show.comparison_data import boards
-from loadtest.show.comparison_views import Compared, compared, text
 from loadtest.show.manifest import StoredRun
 from loadtest.show.plot.release_pictures import ComparisonPictures
 from loadtest.show.views import judged
@@ -66,7 +66,7 @@ def plots(items: Sequence[Compared], into: Path, *, grey: bool) -> Iterator[Path
 def pages(items: Sequence[Compared], into: Path) -> Iterator[Path]:
     """compare.html as PNG, wide and narrow, light and dark."""
     code = int(worst(each.comparison for each in items))
-    return screenshots("compare", text(items, "html", code), into)
+    return screenshots("compare", written(items, "html", code), into)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from loadtest.keep.read import read_run
-from loadtest.show.html import html
 from loadtest.show.manifest import StoredRun
 from loadtest.show.plot.pictures import NAMES, Pictures
+from loadtest.show.report_html import html
 from loadtest.show.report_model import tell
 from loadtest.show.terminal import as_svg
 from loadtest.show.views import judged

@@ -25,7 +25,7 @@ from loadtest.keep.find import list_runs
 from loadtest.keep.read import read_manifest
 from loadtest.show.plot import style
 from loadtest.show.plot.trend import TrendPicture
-from loadtest.show.trend_html import html
+from loadtest.show.trend import written
 
 NIGHTS = 365
 
@@ -95,7 +95,7 @@ def plots(shown: Trend, into: Path, *, grey: bool) -> Iterator[Path]:
 
 def pages(shown: Trend, into: Path) -> Iterator[Path]:
     """trend.html as PNG, wide and narrow, light and dark."""
-    return screenshots("trend", html([shown], int(shown.ruling.exit_code)), into)
+    return screenshots("trend", str(written([shown], "html", int(shown.ruling.exit_code))), into)
 
 
 if __name__ == "__main__":

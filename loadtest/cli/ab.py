@@ -16,7 +16,7 @@ from loadtest.cli.writing import write
 
 if TYPE_CHECKING:
     from loadtest.run.ab import AbResult
-    from loadtest.show.comparison_views import Compared
+    from loadtest.show.comparison import Compared
 
 EXAMPLES = """\b
 Examples:
@@ -90,7 +90,7 @@ def _compared(taken: AbResult, *, lenient: bool) -> Compared:
     """The pairs, weighed as such."""
     from loadtest.judge.compare import compare
     from loadtest.judge.samples import paired_sides
-    from loadtest.show.comparison_views import compared
+    from loadtest.show.comparison import compared
 
     one, other = paired_sides(taken.labels, [(a.manifest, b.manifest) for a, b in taken.pairs])
     comparison = compare(one, other, lenient=lenient, paired=True)
@@ -98,19 +98,19 @@ def _compared(taken: AbResult, *, lenient: bool) -> Compared:
 
 
 def _show(found: Compared) -> None:
-    from loadtest.show.comparison import tell
-    from loadtest.show.terminal_comparison import show
+    from loadtest.show.comparison import document
+    from loadtest.show.render.terminal import show
 
-    show([tell(found.comparison)], sys.stdout)
+    show([document(found.comparison)], sys.stdout)
 
 
 def _keep(found: Compared, output: Path | None, results: Path, began: datetime) -> None:
     """Write every view, and say where."""
     from loadtest.keep.folder import folder_name, make_folder
-    from loadtest.show.comparison_views import text
+    from loadtest.show.comparison import written
 
     if output is None:
         output = make_folder(results, folder_name(f"ab-{found.comparison.scenario}", None, began))
     for name, file in FILES.items():
-        write(output / file, text([found], name, int(found.comparison.ruling.exit_code)))
+        write(output / file, written([found], name, int(found.comparison.ruling.exit_code)))
     click.echo(f"wrote {output}")

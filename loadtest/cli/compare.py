@@ -19,8 +19,8 @@ from loadtest.errors import ConfigError, Exit, Problem
 if TYPE_CHECKING:
     from loadtest.judge.sections import Manifest
     from loadtest.plan.scenario import Compare
-    from loadtest.show.comparison_views import Compared
-    from loadtest.show.manifest import StoredRun
+    from loadtest.show.comparison import Compared
+    from loadtest.show.manifest import ReadableRun
 
 FILES = {
     "terminal": "compare.txt",
@@ -76,7 +76,7 @@ def command(runs: tuple[str, ...], **options: Any) -> int:
 
 def _compare(runs: Sequence[str], options: dict[str, Any]) -> int:
     from loadtest.judge.compare import worst
-    from loadtest.show.comparison_views import text
+    from loadtest.show.comparison import written
 
     results = Path(options["results"])
     found = {ref: _stored(results, ref) for ref in dict.fromkeys(runs)}
@@ -84,7 +84,7 @@ def _compare(runs: Sequence[str], options: dict[str, Any]) -> int:
     code = worst([each.comparison for each in items])
     listed = options["exploratory"]
     put(
-        lambda form: text(items, form, int(code), exploratory=listed),
+        lambda form: written(items, form, int(code), exploratory=listed),
         FILES,
         options,
         lambda: _show(items, exploratory=listed),
@@ -93,11 +93,15 @@ def _compare(runs: Sequence[str], options: dict[str, Any]) -> int:
 
 
 def _one(
-    baseline: str, ref: str, before: Sequence[StoredRun], after: Sequence[StoredRun], options: dict[str, Any]
+    baseline: str,
+    ref: str,
+    before: Sequence[ReadableRun],
+    after: Sequence[ReadableRun],
+    options: dict[str, Any],
 ) -> Compared:
     from loadtest.judge.compare import compare
     from loadtest.judge.samples import side
-    from loadtest.show.comparison_views import compared
+    from loadtest.show.comparison import compared
 
     one, other = (
         side(_name(name, runs), [run.manifest for run in runs])
@@ -115,7 +119,7 @@ def _one(
     return compared(comparison, before, after)
 
 
-def _name(ref: str, runs: Sequence[StoredRun]) -> str:
+def _name(ref: str, runs: Sequence[ReadableRun]) -> str:
     """The label of the runs; the id of a single run that was named in another way."""
     labels = {run.manifest.get("label") for run in runs}
     if len(runs) > 1:
@@ -124,31 +128,32 @@ def _name(ref: str, runs: Sequence[StoredRun]) -> str:
 
 
 def _show(items: Sequence[Compared], *, exploratory: bool) -> None:
-    from loadtest.show.comparison import tell
-    from loadtest.show.terminal_comparison import show
+    from loadtest.show.comparison import document
+    from loadtest.show.render.terminal import show
 
-    show([tell(each.comparison) for each in items], sys.stdout, exploratory=exploratory)
+    show([document(each.comparison) for each in items], sys.stdout, whole=exploratory)
 
 
 def _learn(options: dict[str, Any]) -> int:
     """The noise of one build, shown and kept for later comparisons."""
     from loadtest.judge.noise import floor
     from loadtest.judge.samples import side
-    from loadtest.show.comparison_noise import as_json, as_text
-    from loadtest.show.terminal_screen import takes_unicode
+    from loadtest.show.noise import document
+    from loadtest.show.render.json import as_json
+    from loadtest.show.render.terminal import render, show
 
     if unknown := [name for name in options["format"] if name not in {"terminal", "json"}]:
         raise ConfigError([Problem("--format", f"--noise knows terminal and json, not {unknown[0]}")])
     results = Path(options["results"])
     runs = side(options["noise"], [run.manifest for run in _stored(results, options["noise"])])
     found = floor(runs, _rules(runs.newest, options))
-    screen = as_text(found, ascii_only=not takes_unicode(sys.stdout))
-    forms = {"terminal": lambda: as_text(found), "json": lambda: as_json(found)}
-    put(lambda form: forms[form](), FILES, options, lambda: click.echo(screen, nl=False))
+    of = document(found)
+    forms = {"terminal": lambda: render([of], width=120), "json": lambda: as_json(found.as_dict())}
+    put(lambda form: forms[form](), FILES, options, lambda: show([of], sys.stdout))
     if not found.rows:
         return Exit.INVALID
     kept = _noise_file(results, runs.newest)
-    write(kept, as_json(found))
+    write(kept, as_json(found.as_dict()))
     click.echo(f"kept in {kept}, for comparisons with fewer runs", err=True)
     return Exit.PASS
 
@@ -174,7 +179,7 @@ def _known_noise(results: Path, newest: Manifest) -> dict[str, float]:
     return learned(kept, newest)
 
 
-def _stored(results: Path, ref: str) -> list[StoredRun]:
+def _stored(results: Path, ref: str) -> list[ReadableRun]:
     """The runs that ``ref`` means, each judged: all of a label, or one."""
     from loadtest.keep.baseline import MARK, repeats
     from loadtest.keep.find import find_run, find_runs
@@ -188,8 +193,8 @@ def _stored(results: Path, ref: str) -> list[StoredRun]:
 
 
 def _pairs(
-    baseline: str, candidates: Sequence[str], found: dict[str, list[StoredRun]]
-) -> list[tuple[str, list[StoredRun], list[StoredRun]]]:
+    baseline: str, candidates: Sequence[str], found: dict[str, list[ReadableRun]]
+) -> list[tuple[str, list[ReadableRun], list[ReadableRun]]]:
     """Candidate, the baseline's runs and its own, by scenario where both have several.
 
     Raises:
@@ -207,15 +212,15 @@ def _pairs(
     return pairs
 
 
-def _apart(baseline: str, ref: str, found: dict[str, list[StoredRun]]) -> None:
+def _apart(baseline: str, ref: str, found: dict[str, list[ReadableRun]]) -> None:
     same = {run.path.resolve() for run in found[baseline]} & {run.path.resolve() for run in found[ref]}
     if same:
         sentence = f'"{baseline}" and "{ref}" mean the same run {min(same).name}; name two different ones'
         raise ConfigError([Problem("compare", sentence)])
 
 
-def _by_scenario(runs: Sequence[StoredRun]) -> dict[str, list[StoredRun]]:
-    groups: dict[str, list[StoredRun]] = {}
+def _by_scenario(runs: Sequence[ReadableRun]) -> dict[str, list[ReadableRun]]:
+    groups: dict[str, list[ReadableRun]] = {}
     for run in runs:
         groups.setdefault(str(run.manifest["scenario"]["name"]), []).append(run)
     return groups

@@ -88,7 +88,7 @@ def _screen(found: Assessment, report: Path) -> None:
 
     from loadtest.readiness.views.telling import tell
     from loadtest.readiness.views.text import text
-    from loadtest.show.terminal_screen import takes_unicode
+    from loadtest.show.render.terminal import takes_unicode
 
     console = Console(file=sys.stdout)
     colour = console.is_terminal and not console.no_color

@@ -13,7 +13,7 @@ from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:
-    from loadtest.show.manifest import StoredRun
+    from loadtest.show.manifest import ReadableRun
 
 NS_PER_S = 1_000_000_000
 
@@ -78,13 +78,13 @@ def command(run: str, **options: Any) -> int:
     return _code(shown) if options["exit_code"] else Exit.PASS
 
 
-def _code(shown: StoredRun) -> int:
+def _code(shown: ReadableRun) -> int:
     """Return the verdict's exit code; a run that still goes on has none that could be believed."""
     running = shown.manifest.get("status") == "running"
     return Exit.INVALID if running else int(shown.manifest["verdict"]["exit_code"])
 
 
-def _find(run: str, options: dict[str, Any]) -> StoredRun:
+def _find(run: str, options: dict[str, Any]) -> ReadableRun:
     """Return the judged run, or the judged part of it.
 
     Raises:
@@ -104,7 +104,7 @@ def _find(run: str, options: dict[str, Any]) -> StoredRun:
     return judged(stored) if thresholds is None else rejudged(stored, thresholds)
 
 
-def _part(run: StoredRun, from_ns: int | None, to_ns: int | None) -> StoredRun:
+def _part(run: ReadableRun, from_ns: int | None, to_ns: int | None) -> ReadableRun:
     """Return the judged part of a run."""
     from loadtest.show.views import part_of
 
@@ -129,7 +129,7 @@ def _whole_second(instant_ns: int | None, option_name: str, otherwise: int) -> i
     return second
 
 
-def _show(shown: StoredRun) -> None:
+def _show(shown: ReadableRun) -> None:
     """Print the terminal's view, in colour where stdout is one."""
     from loadtest.show.report_model import tell
     from loadtest.show.terminal import show

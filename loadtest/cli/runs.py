@@ -88,7 +88,7 @@ def list_stored(results: str, last: int | None, everything: bool) -> None:  # no
     """
     from loadtest.keep.baseline import marked
     from loadtest.keep.find import list_runs
-    from loadtest.show.terminal_screen import fitting
+    from loadtest.show.render.terminal import fitting
 
     stored = list_runs(Path(results))
     runs = [run for run in stored if everything or run.asked_by is None]

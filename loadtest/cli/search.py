@@ -112,10 +112,11 @@ def _part(text: str) -> float:
 
 
 def _show(search: Search) -> None:
-    from loadtest.show.search import as_text
-    from loadtest.show.terminal_screen import takes_unicode
+    from loadtest.show.render.terminal import show
+    from loadtest.show.search import document
 
-    click.echo("\n" + as_text(search, ascii_only=not takes_unicode(sys.stdout)), nl=False)
+    click.echo()
+    show([document(search)], sys.stdout)
 
 
 def _keep(search: Search, output: Path | None, results: Path) -> None:
@@ -123,17 +124,21 @@ def _keep(search: Search, output: Path | None, results: Path) -> None:
     from loadtest.keep.atomic import write_whole
     from loadtest.keep.folder import folder_name, make_folder
     from loadtest.show.plot.knee import KneePicture
-    from loadtest.show.search import as_html, as_json, as_markdown
+    from loadtest.show.render.html import html
+    from loadtest.show.render.json import as_json
+    from loadtest.show.render.markdown import markdown
+    from loadtest.show.search import document
 
     if output is None:
         name = folder_name(f"search-{search.scenario}", None, datetime.fromisoformat(search.started))
         output = make_folder(results, name)
-    texts = {"search.json": as_json(search), "search.md": as_markdown(search)}
+    of = document(search)
+    texts = {"search.json": as_json(search.as_dict()), "search.md": markdown([of])}
     try:
         output.mkdir(parents=True, exist_ok=True)
         if search.tries:
             picture = KneePicture(search)
-            texts |= {"search.html": as_html(search), "knee.svg": picture.svg()}
+            texts |= {"search.html": html([of], int(search.finding.exit_code)), "knee.svg": picture.svg()}
             write_whole(output / "knee.png", picture.png())
         for name, text in texts.items():
             write_whole(output / name, text)

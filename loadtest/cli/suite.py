@@ -49,19 +49,19 @@ def command(scenarios: tuple[str, ...], **options: Any) -> int:
     """
     from loadtest.run.options import RunOptions
     from loadtest.run.suite import SuiteOptions, run_suite
-    from loadtest.show.suite import as_markdown, verdict_line
+    from loadtest.show.render.markdown import markdown
+    from loadtest.show.suite import document
 
     own = {name: options.pop(name) for name in ("repeat", "budget", "summary", "output")}
     each = RunOptions(**options)
     _check_places(own["output"], own["summary"])
     suite = run_suite(SuiteOptions(refs=scenarios, each=each, repeat=own["repeat"], budget_ns=own["budget"]))
-    _show(suite)
     try:
         _keep(suite, own["output"], Path(each.results_folder))
         if own["summary"] is not None:
-            _write(own["summary"], as_markdown(suite))
+            _write(own["summary"], markdown([document(suite)]))
     finally:
-        click.echo(verdict_line(suite), nl=False)
+        _show(suite)
     return suite.exit_code
 
 
@@ -83,17 +83,11 @@ def _check_places(output: Path | None, summary: Path | None) -> None:
 
 
 def _show(suite: Suite) -> None:
-    from rich.console import Console
+    from loadtest.show.render.terminal import show
+    from loadtest.show.suite import document
 
-    from loadtest.show.suite import table
-    from loadtest.show.terminal_screen import ASCII, takes_unicode
-
-    console = Console(file=sys.stdout)
-    width = console.width if console.is_terminal else 110
-    text = table(suite, width=width)
-    if not takes_unicode(sys.stdout):
-        text = text.translate(ASCII).encode("ascii", "replace").decode()
-    sys.stdout.write(f"\n{text}")
+    click.echo()
+    show([document(suite)], sys.stdout)
 
 
 def _keep(suite: Suite, output: Path | None, results: Path) -> None:
@@ -101,7 +95,7 @@ def _keep(suite: Suite, output: Path | None, results: Path) -> None:
     from datetime import datetime
 
     from loadtest.keep.folder import folder_name, make_folder
-    from loadtest.show.suite_files import files
+    from loadtest.show.suite import files
 
     if output is None:
         name = folder_name("suite", suite.label, datetime.fromisoformat(suite.started))

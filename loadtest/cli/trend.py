@@ -65,7 +65,7 @@ def command(scenario: str | None, **options: Any) -> int:
     threshold; 4 the newest run does not count, or too little of the history does; else 0.
     """
     from loadtest.judge.trend import worst
-    from loadtest.show.trend_views import made
+    from loadtest.show.trend import written
 
     need_compare("trend")
     metrics = _checked(options["metric"])
@@ -75,7 +75,7 @@ def command(scenario: str | None, **options: Any) -> int:
     code = worst(trends)
     listed = options["exploratory"]
     put(
-        lambda form: made(trends, form, int(code), exploratory=listed),
+        lambda form: written(trends, form, int(code), exploratory=listed),
         FILES,
         options,
         lambda: _show(trends, exploratory=listed),
@@ -84,10 +84,10 @@ def command(scenario: str | None, **options: Any) -> int:
 
 
 def _show(trends: Sequence[Trend], *, exploratory: bool) -> None:
-    from loadtest.show.terminal_trend import show
-    from loadtest.show.trend import tell
+    from loadtest.show.render.terminal import show
+    from loadtest.show.trend import document
 
-    show(map(tell, trends), sys.stdout, exploratory=exploratory)
+    show(map(document, trends), sys.stdout, whole=exploratory)
 
 
 def _trend(runs: Sequence[StoredRun], metrics: Sequence[str], options: dict[str, Any]) -> Trend:

@@ -11,8 +11,8 @@ from typing import Any
 from loadtest.errors import ConfigError, Problem
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.html import html
-from loadtest.readiness.views.plain import as_json
 from loadtest.readiness.views.telling import tell
+from loadtest.show.render.json import as_json
 
 REFRESH_S = 5
 
@@ -68,5 +68,5 @@ def answer(path: str, found: Assessment | None) -> tuple[HTTPStatus, str, bytes]
         text = f'<meta http-equiv="refresh" content="{REFRESH_S}">nothing was assessed yet\n'
         return HTTPStatus.SERVICE_UNAVAILABLE, "text/html", text.encode()
     if path == "/ready.json":
-        return HTTPStatus.OK, "application/json", as_json(found).encode()
+        return HTTPStatus.OK, "application/json", as_json(found.plain()).encode()
     return HTTPStatus.OK, "text/html", html(tell(found), refresh_s=REFRESH_S).encode("utf-8", "replace")

@@ -9,10 +9,10 @@ from pathlib import Path
 from loadtest.errors import LoadtestError, worst_of
 from loadtest.keep.read import Run
 from loadtest.run.recording import exit_code_of
+from loadtest.show.render.terminal import takes_unicode
 from loadtest.show.repeats import repeats
 from loadtest.show.report_model import tell
 from loadtest.show.terminal import one_line, show
-from loadtest.show.terminal_screen import takes_unicode
 from loadtest.show.views import write_views
 
 

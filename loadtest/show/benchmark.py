@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from loadtest.judge.sections import Manifest, number, section
-from loadtest.keep.json import json_text
 from loadtest.show.metric_table import interval_text
+from loadtest.show.render.json import as_json
 from loadtest.show.values import metric_values, rate_values
 from loadtest.units import format_count, format_duration
 
@@ -28,7 +28,7 @@ def benchmark(manifest: Manifest) -> str:
             interval = interval_text(section(manifest, "metrics", row.name), row.statistic)
             told = [f"95 % CI {interval}" if interval else "", f"n={format_count(row.n or 0)}"]
             entries.append(_entry(manifest, f"{row.name} {row.statistic}", "ms", row.value, told))
-    return json_text(entries, indent=2) + "\n"
+    return as_json(entries)
 
 
 def benchmark_rates(manifest: Manifest) -> str:
@@ -40,7 +40,7 @@ def benchmark_rates(manifest: Manifest) -> str:
             span = f" over {format_duration(over * 1e9)}" if over else ""
             told = [f"n={format_count(row.n or 0)}{span}"]
             entries.append(_entry(manifest, row.name, "1/s", row.value, told))
-    return json_text(entries, indent=2) + "\n"
+    return as_json(entries)
 
 
 def _entry(manifest: Manifest, name: str, unit: str, value: float, told: list[str]) -> dict[str, Any]:

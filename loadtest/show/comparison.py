@@ -1,18 +1,34 @@
-"""A comparison in words: what each view shows, in its order, as text."""
+"""A comparison as a document, and the files it is written into."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.judge.compare import Comparison
+from loadtest.judge.compare import SCHEMA, Comparison
 from loadtest.judge.effect_size import Yardstick
 from loadtest.judge.history import missed_thresholds
 from loadtest.judge.multiplicity import MetricComparison, SampleSummary
 from loadtest.judge.samples import Side
-from loadtest.show.report import Tone
+from loadtest.show.document import (
+    NOTHING,
+    Callout,
+    DataTable,
+    Document,
+    DocumentSection,
+    TableCell,
+    TableColumn,
+    TableRow,
+    Tone,
+    verdict_of_all,
+)
+from loadtest.show.manifest import ReadableRun
+from loadtest.show.render.json import as_json
+from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind, junit
+from loadtest.show.render.markdown import markdown
+from loadtest.show.render.terminal import render
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 
@@ -30,8 +46,6 @@ TONES: dict[str, Tone] = {
 }
 """Of what is said of a metric, and of how a comparison ended."""
 
-NOTHING = "–"
-
 FORMATS: dict[str, Callable[[float], str]] = {
     "ms": format_ms,
     "per_s": format_rate,
@@ -40,81 +54,194 @@ FORMATS: dict[str, Callable[[float], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One metric as every view shows it."""
+COLUMNS = (
+    TableColumn(""),
+    TableColumn("metric", code=True),
+    TableColumn("baseline", right=True),
+    TableColumn("candidate", right=True),
+    TableColumn("change", right=True, strong=True),
+    TableColumn("95 % interval", right=True),
+    TableColumn("p", right=True, screen="never"),
+    TableColumn("smallest effect", right=True, screen="never"),
+)
 
-    name: str
-    baseline: str
-    candidate: str
-    change: str
-    interval: str
-    word: str
-    tone: Tone
-    smallest: str
-    baseline_n: str
-    candidate_n: str
-    p: str
-    why: str
-    visible: str
+MEANING = (
+    "Means of runs. Changes and their intervals are over {over}; p is of the direction of the change,"
+    " corrected over the metrics of a table, and tests for more than three fifths of the smallest effect."
+)
+
+DIFFERING_ON_SCREEN = 12
+
+KINDS: dict[Tone, Kind] = {"bad": "failure", "doubt": "error"}
+"""What a case in a JUnit file is where it is not passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A comparison in words; ``over`` is what changes and intervals are taken over.
+@dataclass(frozen=True)
+class Compared:
+    """A comparison with the stored runs of both sides, of which pictures are drawn."""
 
-    ``undecided``: there are too few runs for a verdict on anything, in one sentence; else empty.
+    comparison: Comparison
+    baseline: tuple[ReadableRun, ...]
+    candidate: tuple[ReadableRun, ...]
+
+
+def compared(
+    comparison: Comparison, baseline: Sequence[ReadableRun], candidate: Sequence[ReadableRun]
+) -> Compared:
+    """With those of the runs that count, and whose raw files were not pruned."""
+    before, after = (
+        tuple(
+            run
+            for run in runs
+            if any(run.manifest is each for each in side.runs) and not run.manifest.get("pruned")
+        )
+        for runs, side in ((baseline, comparison.baseline), (candidate, comparison.candidate))
+    )
+    return Compared(comparison, before, after)
+
+
+def written(items: Sequence[Compared], form: str, exit_code: int, *, exploratory: bool = False) -> str:
+    """The comparisons in one format, ending with a newline.
+
+    ``exploratory``: terminal and Markdown list the metrics that decide nothing, too.
     """
-
-    scenario: str
-    baseline: str
-    candidate: str
-    word: str
-    tone: Tone
-    exit_code: int
-    why: str
-    simulated: bool
-    primary: tuple[Line, ...]
-    exploratory: tuple[Line, ...]
-    differing: tuple[tuple[str, str, str], ...]
-    notices: tuple[tuple[str, str, str], ...]
-    over: str
-    undecided: str
-
-    @property
-    def subject(self) -> str:
-        """What is compared."""
-        return f"{self.scenario}: {self.baseline} → {self.candidate}"
+    comparisons = [each.comparison for each in items]
+    documents = [document(each) for each in comparisons]
+    forms: dict[str, Callable[[], str]] = {
+        "terminal": lambda: render(documents, width=100, whole=exploratory),
+        "markdown": lambda: markdown(documents, whole=exploratory),
+        "json": lambda: as_json(data(comparisons, exit_code)),
+        "junit": lambda: junit(map(suite, comparisons)),
+        "html": lambda: _html(items, documents, exit_code),
+    }
+    return forms[form]()
 
 
-def tell(comparison: Comparison) -> Told:
+def _html(items: Sequence[Compared], documents: Sequence[Document], exit_code: int) -> str:
+    from loadtest.show.plot.release_pictures import plots
+    from loadtest.show.render.html import html
+
+    return html(documents, exit_code, plots=plots(items))
+
+
+def data(comparisons: Sequence[Comparison], exit_code: int) -> Mapping[str, object]:
+    """Every comparison as plain data."""
+    return {
+        "schema": SCHEMA,
+        "exit_code": exit_code,
+        "verdict": verdict_of_all([document(each) for each in comparisons], exit_code),
+        "comparisons": [each.as_dict() for each in comparisons],
+    }
+
+
+def document(comparison: Comparison) -> Document:
     """The whole comparison in words; foreign text in it is made safe to print."""
-    ruling = comparison.ruling
-    missed = _missed(comparison.candidate)
+    ruling, missed = comparison.ruling, _missed(comparison.candidate)
     also = f" The candidate misses {', '.join(f'{name} {says}' for name, says in missed)}." if missed else ""
     tone = TONES[ruling.outcome]
-    return Told(
-        scenario=printable(comparison.scenario),
-        baseline=side_text(comparison.baseline),
-        candidate=side_text(comparison.candidate),
+    undecided = _undecided(comparison)
+    over = "pairs of blocks" if any(row.method == "pairs" for row in comparison.rows) else "runs"
+
+    def metrics(rows: Sequence[MetricComparison]) -> DataTable:
+        return DataTable(COLUMNS, tuple(_metric(row, missed, decided=not undecided) for row in rows))
+
+    brief, meaning = f"means of runs; change and interval over {over}", MEANING.format(over=over)
+    folded = f"{len(comparison.exploratory)} metrics that decide nothing"
+    return Document(
+        kind="comparison",
+        subject=printable(comparison.scenario),
+        about=f"{side_text(comparison.baseline)} → {side_text(comparison.candidate)}",
         word=ruling.outcome.upper(),
         tone="doubt" if missed and tone == "good" else tone,
         exit_code=int(ruling.exit_code),
+        brief=undecided,
         why=printable(f"{ruling.reason}{also if tone == 'good' else ''}", 800),
         simulated=comparison.baseline.simulated or comparison.candidate.simulated,
-        primary=tuple(line(row, missed) for row in comparison.primary),
-        exploratory=tuple(line(row, missed) for row in comparison.exploratory),
-        differing=tuple(
-            (printable(each.name), printable(each.baseline, 80), printable(each.candidate, 80))
-            for each in comparison.differing
+        sections=(
+            DocumentSection("What decides", (metrics(comparison.primary),), meaning, brief),
+            DocumentSection("Exploratory", (metrics(comparison.exploratory),), meaning, brief, folded),
+            DocumentSection("What differs beside the numbers", (_differing(comparison),)),
         ),
-        notices=tuple(
-            (printable(each["code"]), printable(each["message"]), printable(each["remedy"]))
-            for each in comparison.notices
-        ),
-        over="pairs of blocks" if any(row.method == "pairs" for row in comparison.rows) else "runs",
-        undecided=_undecided(comparison),
+        callouts=callouts(comparison.notices),
+        decided=not undecided,
     )
+
+
+def _metric(row: MetricComparison, missed: Collection[tuple[str, str]], *, decided: bool) -> TableRow:
+    """One metric; ``missed`` are thresholds that the candidate misses."""
+    rule, tone, why = row.yardstick, _tone(row, missed), _why(row, missed)
+    visible = change_text(rule, row.visible)
+    seen = f"; as many as there are would show {visible}" if visible != NOTHING else ""
+    unsure = row.word == "cannot tell" and row.primary and (decided or visible != NOTHING)
+    return TableRow(
+        cells=(
+            row.word,
+            rule.name,
+            TableCell(level_text(rule, row.baseline), counted(row.baseline)),
+            TableCell(level_text(rule, row.candidate), counted(row.candidate)),
+            change_text(rule, row.change),
+            interval_text(rule, row.interval),
+            NOTHING if row.p is None else p_text(row.p),
+            smallest_text(rule),
+        ),
+        tone=tone,
+        notes=(why,),
+        remark=f"{rule.name}: {why}{seen}" if unsure else "",
+        notable=row.primary or row.word not in {"same", "cannot tell"},
+    )
+
+
+def _tone(row: MetricComparison, missed: Collection[tuple[str, str]]) -> Tone:
+    """Never good where the candidate misses a threshold on it."""
+    return "bad" if any(name == row.name for name, _ in missed) else TONES[row.word]
+
+
+def _why(row: MetricComparison, missed: Collection[tuple[str, str]]) -> str:
+    promised = [says for name, says in missed if name == row.name]
+    also = f"; the candidate misses {', '.join(promised)}" if promised else ""
+    return printable(f"{row.why}{also}")
+
+
+def _differing(comparison: Comparison) -> DataTable:
+    rows = tuple(
+        TableRow(
+            (printable(each.name), printable(each.baseline, 80), printable(each.candidate, 80)),
+            notable=at < DIFFERING_ON_SCREEN,
+        )
+        for at, each in enumerate(comparison.differing)
+    )
+    columns = (TableColumn("", code=True), TableColumn("baseline"), TableColumn("candidate"))
+    return DataTable(columns, rows, rest="more (--format json lists them)")
+
+
+def callouts(notices: Sequence[Mapping[str, object]]) -> tuple[Callout, ...]:
+    """Warnings as a document has them."""
+    return tuple(
+        Callout(printable(each["code"]), printable(each["message"]), printable(each["remedy"]))
+        for each in notices
+    )
+
+
+def suite(comparison: Comparison) -> JUnitSuite:
+    """A case per metric that decides, and one for the whole: slower is a failure, not to know an error."""
+    of = document(comparison)
+    missed = _missed(comparison.candidate)
+    # The ruling's tone: a threshold that both sides miss is shown, and fails no comparison.
+    tone = TONES[comparison.ruling.outcome]
+    kind = KINDS.get(tone, "passed")
+    if any(TONES[row.word] == tone for row in comparison.primary):
+        kind = "passed"  # A row says so already; where the target was down, none does.
+    outcome = comparison.ruling.outcome if kind != "passed" else ""
+    cases = [JUnitCase(of.subject, "comparison", kind, outcome, of.why if outcome else "")]
+    for row in comparison.primary:
+        rule, kind = row.yardstick, KINDS.get(TONES[row.word], "passed")
+        levels = f"{level_text(rule, row.baseline)} → {level_text(rule, row.candidate)}"
+        change = f"{change_text(rule, row.change)} ({interval_text(rule, row.interval)})"
+        text = f"{row.word}: {levels}, {change}; {_why(row, missed)}"
+        cases.append(JUnitCase(of.subject, rule.name, kind, row.word, text))
+    simulated = " SIMULATED" if of.simulated else ""
+    sides = f"{side_text(comparison.baseline)} against {side_text(comparison.candidate)}"
+    return JUnitSuite(f"{of.subject} {sides}{simulated}", tuple(cases))
 
 
 def _missed(side: Side) -> tuple[tuple[str, str], ...]:
@@ -135,35 +262,19 @@ def _undecided(comparison: Comparison) -> str:
     return f"Nothing can be decided yet: {few}."
 
 
-def _runs(n: int) -> str:
+def runs_text(n: int) -> str:
+    """How many runs: "1 run", "5 runs"."""
     return f"{format_count(n)} {'run' if n == 1 else 'runs'}"
 
 
 def side_text(side: Side) -> str:
     """The name of a side and how many runs count."""
-    return f"{printable(side.name, 60)} ({_runs(len(side.runs))})"
+    return f"{printable(side.name, 60)} ({runs_text(len(side.runs))})"
 
 
-def line(row: MetricComparison, missed: Collection[tuple[str, str]] = ()) -> Line:
-    """One metric in words; ``missed`` are thresholds that the candidate misses."""
-    rule = row.yardstick
-    promised = [says for name, says in missed if name == row.name]
-    also = f"; the candidate misses {', '.join(promised)}" if promised else ""
-    return Line(
-        name=rule.name,
-        baseline=level_text(rule, row.baseline),
-        candidate=level_text(rule, row.candidate),
-        change=change_text(rule, row.change),
-        interval=interval_text(rule, row.interval),
-        word=row.word,
-        tone="bad" if promised else TONES[row.word],
-        smallest=f"{format_ratio(rule.smallest)}{' points' if rule.scale == 'points' else ''}",
-        baseline_n=counted(row.baseline),
-        candidate_n=counted(row.candidate),
-        p=NOTHING if row.p is None else p_text(row.p),
-        why=printable(f"{row.why}{also}"),
-        visible=change_text(rule, row.visible),
-    )
+def smallest_text(rule: Yardstick) -> str:
+    """The smallest effect: "5 %", or "0.5 % points" of a share."""
+    return f"{format_ratio(rule.smallest)}{' points' if rule.scale == 'points' else ''}"
 
 
 def level_text(rule: Yardstick, level: SampleSummary) -> str:
@@ -173,7 +284,7 @@ def level_text(rule: Yardstick, level: SampleSummary) -> str:
 
 def counted(level: SampleSummary) -> str:
     """How many runs measured it, and the samples behind it: "5 runs, n=6,000"."""
-    return f"{_runs(level.n)}, n={format_count(level.samples)}"
+    return f"{runs_text(level.n)}, n={format_count(level.samples)}"
 
 
 def change_text(rule: Yardstick, change: float | None) -> str:

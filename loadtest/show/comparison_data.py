@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,8 +13,8 @@ from loadtest.judge.permutation import Array
 from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.totals import Totals
-from loadtest.show.comparison_views import Compared
-from loadtest.show.manifest import StoredRun
+from loadtest.show.comparison import Compared
+from loadtest.show.manifest import ReadableRun
 from loadtest.show.sanitize import printable
 from loadtest.show.series import Column, Series, read_series
 
@@ -27,7 +27,7 @@ QUANTILES = ("p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "p99_9
 class Drawn:
     """One run of a side, read when a picture asks for it."""
 
-    def __init__(self, run: StoredRun) -> None:
+    def __init__(self, run: ReadableRun) -> None:
         self.run = run
         self.manifest = run.manifest
         self._bounds: dict[tuple[str, tuple[float, ...]], Array | None] = {}
@@ -76,10 +76,15 @@ class Drawn:
 
 @dataclass(frozen=True)
 class DrawnSide:
-    """A side: its name, and its runs that count, oldest first."""
+    """A side: its name, and its runs that count, oldest first.
+
+    ``number`` is 0 of the baseline; of a candidate its place among all of a call, so that every picture of
+    it has the same colour.
+    """
 
     name: str
     runs: tuple[Drawn, ...]
+    number: int
 
     def pooled(self, metric: str) -> Histogram | None:
         """The samples of all its runs together; None without any."""
@@ -117,25 +122,29 @@ def boards(items: Sequence[Compared]) -> list[Board]:
 
     Not drawn is what may not be compared, what has only pruned runs, and a side whose target never answered.
     """
+    candidates = dict.fromkeys(each.comparison.candidate.name for each in items)
+    numbers = {name: number for number, name in enumerate(candidates, 1)}
     groups: dict[str, list[Compared]] = {}
     for each in items:
         sides = (each.comparison.baseline, each.comparison.candidate)
         silent = any(side.failed == len(side.runs) for side in sides)
         if each.comparison.rows and each.baseline and each.candidate and not silent:
             groups.setdefault(each.comparison.scenario, []).append(each)
-    return [_board(scenario, group) for scenario, group in groups.items()]
+    return [_board(scenario, group, numbers) for scenario, group in groups.items()]
 
 
-def _board(scenario: str, group: Sequence[Compared]) -> Board:
+def _board(scenario: str, group: Sequence[Compared], numbers: Mapping[str, int]) -> Board:
     first = group[0]
-    sides = [_side(first.comparison.baseline.name, first.baseline)]
-    sides += [_side(each.comparison.candidate.name, each.candidate) for each in group]
+    sides = [_side(first.comparison.baseline.name, first.baseline, 0)]
+    for each in group:
+        name = each.comparison.candidate.name
+        sides.append(_side(name, each.candidate, numbers[name]))
     simulated = any(
         side.simulated for each in group for side in (each.comparison.baseline, each.comparison.candidate)
     )
     return Board(printable(scenario), simulated, tuple(sides), tuple(each.comparison for each in group))
 
 
-def _side(name: str, runs: Sequence[StoredRun]) -> DrawnSide:
+def _side(name: str, runs: Sequence[ReadableRun], number: int) -> DrawnSide:
     ordered = sorted(runs, key=lambda run: str(run.manifest.get("started")))
-    return DrawnSide(printable(name, 60), tuple(Drawn(run) for run in ordered))
+    return DrawnSide(printable(name, 60), tuple(Drawn(run) for run in ordered), number)

@@ -8,9 +8,10 @@ from loadtest import catalog
 from loadtest.catalog import in_report_order
 from loadtest.judge.counts import SEQUENCED, cut_short
 from loadtest.judge.sections import Manifest, section
+from loadtest.show.document import Tone
 from loadtest.show.manifest import whole
 from loadtest.show.metric_table import NOT_MEASURED
-from loadtest.show.report import CountRow, Ledger, Tone
+from loadtest.show.report import CountRow, Ledger
 from loadtest.show.sanitize import printable
 from loadtest.units import format_bytes, format_count, format_ratio
 

@@ -32,7 +32,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class BarSegment:
     """A part of a turn's time: ``share`` of the longest turn shown, in percent."""
 
     name: str
@@ -50,7 +50,7 @@ class Exemplar:
     title: str
     outcome: str
     took: str
-    stretches: tuple[Stretch, ...]
+    segments: tuple[BarSegment, ...]
     frames: tuple[Frame, ...]
     left_out: int
     forgotten: int
@@ -122,7 +122,7 @@ def _exemplar(log: Manifest, longest: int, warmup_s: float, step_ns: int) -> Exe
         title=title or "payload",
         outcome=outcome + reason + _astray(log) + warming,
         took="" if took is None else _duration(took, step_ns),
-        stretches=tuple(_stretches(log, longest, step_ns)),
+        segments=tuple(_segments(log, longest, step_ns)),
         frames=tuple(frames[:FRAMES]),
         left_out=max(0, len(frames) - FRAMES),
         forgotten=whole(log.get("left_out")) or 0,
@@ -152,7 +152,7 @@ def _duration(ns: int, step_ns: int) -> str:
     return format_duration(ns) if ns else ""
 
 
-def _stretches(log: Manifest, longest: int, step_ns: int) -> Iterator[Stretch]:
+def _segments(log: Manifest, longest: int, step_ns: int) -> Iterator[BarSegment]:
     """Late, waiting and streaming, as far as the turn came; a part that took no time is left out."""
     ends = ("intended_ns", "sent_ns", "first_ns", "done_ns")
     at = [whole(log.get(key)) for key in ends]
@@ -160,7 +160,7 @@ def _stretches(log: Manifest, longest: int, step_ns: int) -> Iterator[Stretch]:
         if start is None or end is None or end < start or not longest:
             return
         if took := _duration(end - start, step_ns):
-            yield Stretch(name, took, round((end - start) / longest * 100, 2))
+            yield BarSegment(name, took, round((end - start) / longest * 100, 2))
 
 
 def _frames(log: Manifest) -> Iterator[Frame]:

@@ -14,7 +14,7 @@ from loadtest.catalog import FAILURES
 from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
-from loadtest.show.terminal_screen import ASCII, takes_unicode
+from loadtest.show.render.terminal import ASCII, takes_unicode
 from loadtest.units import format_count, format_duration
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 
 
-class StoredRun(Protocol):
+class ReadableRun(Protocol):
     """What a view reads of a run, as ``keep.read.Run`` has it; ``manifest`` is at hand, the rest is read."""
 
     @property

@@ -38,10 +38,10 @@ RATES = {each.name: each.label for each in catalog.RATES}
 
 BOUNDS = {
     "plan": "limited by the configured rate",
-    "target": "set by the target",
-    "generator": "set by the generator",
+    "target": "limited by the target",
+    "generator": "limited by the generator",
 }
-"""What set a rate; limited by the configured rate: it does not say what the target could do."""
+"""What limited a rate; where it was the configured one, it does not say what the target could do."""
 
 PLANNED = {each.name: each.planned for each in catalog.RATES if each.planned}
 """Under which name the plan has what a rate repeats."""

@@ -11,13 +11,13 @@ from loadtest.judge.sections import section
 from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.verdict import judge
 from loadtest.judge.warnings import RunWarning
-from loadtest.show.manifest import StoredRun, rows
+from loadtest.show.manifest import ReadableRun, rows
 from loadtest.show.views import JudgedRun
 
 CODE = "judged_anew"
 
 
-def rejudged(run: StoredRun, thresholds: Mapping[str, Any]) -> StoredRun:
+def rejudged(run: ReadableRun, thresholds: Mapping[str, Any]) -> ReadableRun:
     """The run judged by ``thresholds`` in the place of its own; those of stages stay.
 
     Every view says so by a notice. Of a pruned run its stored numbers are judged.
@@ -32,7 +32,7 @@ def rejudged(run: StoredRun, thresholds: Mapping[str, Any]) -> StoredRun:
     return JudgedRun(run, judge_run(manifest, run.totals(), run.turns(), seconds))
 
 
-def asked_anew(run: StoredRun, thresholds: Mapping[str, Any]) -> JudgedRun:
+def asked_anew(run: ReadableRun, thresholds: Mapping[str, Any]) -> JudgedRun:
     """The run with these thresholds, not judged yet, so that a part of it can be."""
     scenario = section(run.manifest, "scenario")
     settings = {**section(scenario, "settings"), "thresholds": dict(thresholds)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from loadtest.show.render.terminal import ASCII, MARKS, aligned
 from loadtest.show.report import Report, ThresholdRow
-from loadtest.show.terminal_screen import ASCII, MARKS, aligned
 
 
 def repeats(reports: Sequence[Report], *, ascii_only: bool = False) -> str:

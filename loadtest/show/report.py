@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from loadtest import catalog
+from loadtest.show.document import Tone
 
 STATISTICS = tuple(each for each in catalog.STATISTICS if each not in {"n", "mean"})
 """The columns of the table of metrics, by their keys in ``run.json``."""
 
 HEADINGS = {statistic: statistic.replace("_", ".") for statistic in STATISTICS}
-
-Tone = catalog.Tone
-"""How a line is coloured, always beside a word or a mark that says the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import PHASES, Interval, merge
 from loadtest.measure.totals import Totals
-from loadtest.show.manifest import StoredRun
+from loadtest.show.manifest import ReadableRun
 
 Column = npt.NDArray[np.float64]
 
@@ -141,7 +141,7 @@ class Series:
         return at, np.concatenate([[0.0], np.cumsum(self.moves[:, 1], dtype=np.float64)])
 
 
-def read_series(run: StoredRun, totals: Totals) -> Series:
+def read_series(run: ReadableRun, totals: Totals) -> Series:
     """The series of a run, in at most ``MOST_BINS`` bins; its intervals are read once."""
     seconds = {row.second for row in totals.seconds}
     lasted = max(seconds) + 1 - min(seconds) if seconds else 1

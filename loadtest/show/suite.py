@@ -1,63 +1,75 @@
-"""A suite of runs in words: one table for the terminal and for Markdown, one document for machines."""
+"""A suite of runs as a document, and the files it is written into."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from loadtest.errors import WORST_FIRST
+from loadtest.judge.run_standing import standing
 from loadtest.judge.sections import Manifest, number, section
 from loadtest.judge.suite import Made, Suite
-from loadtest.keep.json import json_text
+from loadtest.show.benchmark import benchmark, benchmark_rates
+from loadtest.show.document import NOTHING, DataTable, Document, DocumentSection, TableColumn, TableRow, Tone
 from loadtest.show.manifest import rows, whole
-from loadtest.show.markdown import code, escaped
 from loadtest.show.metric_table import duration_text
-from loadtest.show.report_model import judgement
+from loadtest.show.render.json import as_json
+from loadtest.show.render.junit import JUnitCase, JUnitSuite, junit
+from loadtest.show.render.markdown import markdown
+from loadtest.show.render.terminal import render
+from loadtest.show.report_model import judgement, junit_suite
 from loadtest.show.sanitize import printable
-from loadtest.show.terminal_screen import ASCII, aligned
 from loadtest.units import format_count, format_duration, format_ratio
 
-HEADS = (
-    "",
-    "code",
-    "scenario",
-    "thresholds held",
-    "first event p95",
-    "completion p95",
-    "turns complete",
-    "took",
+COLUMNS = (
+    TableColumn(""),
+    TableColumn("code", right=True),
+    TableColumn("scenario", names=True),
+    TableColumn("thresholds held", right=True),
+    TableColumn("first event p95", right=True),
+    TableColumn("completion p95", right=True),
+    TableColumn("turns complete", right=True),
+    TableColumn("took", right=True),
+    TableColumn("run", code=True, screen="never"),
 )
 
-MARKS = {"PASS": "✅", "FAIL": "❌", "UNREACHABLE": "❌", "ERROR": "❌"}
-"""Of a word; of any other: one does not know."""
-
-NOTHING = "–"
+TONES: dict[str, Tone] = {"PASS": "good", "FAIL": "bad", "UNREACHABLE": "bad", "ERROR": "bad"}
+"""Of a word; any other is in doubt."""
 
 
-def as_json(suite: Suite) -> str:
-    """The suite as plain data."""
-    return json_text(suite.as_dict(), indent=2) + "\n"
+def files(suite: Suite) -> dict[str, str]:
+    """Every view of a suite by its file's name."""
+    of = document(suite)
+    return {
+        "suite.md": markdown([of]),
+        "suite.txt": render([of], width=110),
+        "suite.json": as_json(suite.as_dict()),
+        "junit.xml": junit(map(_junit, suite.runs)),
+        "benchmark.json": _merged(suite, benchmark),
+        "benchmark-rates.json": _merged(suite, benchmark_rates),
+    }
 
 
-def as_text(suite: Suite, *, width: int = 110, ascii_only: bool = False) -> str:
-    """The table, the worst first, a sentence for everything that is no pass, the verdict as the last line."""
-    text = table(suite, width=width) + verdict_line(suite)
-    return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
-
-
-def table(suite: Suite, *, width: int) -> str:
-    """The table, the worst first, then a sentence for everything that is no pass."""
-    cells = [HEADS, *(_cells(made) for made in _worst_first(suite))]
-    lines = [
-        *aligned(cells, "lrlrrrrr", width, give_way=2),
-        "",
-        *(f"{_word(made)} {_name(made)}: {printable(made.why, 1000)}" for made in _not_passed(suite)),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def verdict_line(suite: Suite) -> str:
-    """How the suite ended, in one line."""
-    return f"exit code {int(suite.exit_code)}: {_summed(suite)}\n"
+def document(suite: Suite) -> Document:
+    """The whole suite in words, its worst run first."""
+    listed = _worst_first(suite)
+    word = "INTERRUPTED" if suite.interrupted or not listed else _word(listed[0])
+    left_out = ", ".join(f"{path} ({kind})" for path, kind in suite.left_out.items())
+    return Document(
+        kind="suite",
+        subject=printable(" ".join(part for part in ("Suite", suite.label or "") if part), 80),
+        about=f"{format_count(len(suite.runs))} {'run' if len(suite.runs) == 1 else 'runs'}",
+        word=word,
+        tone=TONES.get(word, "doubt"),
+        exit_code=int(suite.exit_code),
+        why=_summed(suite),
+        context=(f"Left out, being no scenario: {printable(left_out, 1000)}.",) if left_out else (),
+        simulated=suite.simulated,
+        sections=(DocumentSection("Runs", (DataTable(COLUMNS, tuple(map(_run, listed))),)),),
+    )
 
 
 def _worst_first(suite: Suite) -> list[Made]:
@@ -65,46 +77,24 @@ def _worst_first(suite: Suite) -> list[Made]:
     return sorted(suite.runs, key=lambda made: (WORST_FIRST.index(made.counts_as), made.exit_code is None))
 
 
-def as_markdown(suite: Suite) -> str:
-    """The same for a job summary of CI or a pull request."""
-    return "\n".join(_markdown(suite)) + "\n"
-
-
-def _markdown(suite: Suite) -> Iterator[str]:
-    of = " ".join(part for part in ("Suite", suite.label or "") if part)
-    simulated = " (SIMULATED)" if suite.simulated else ""
-    yield from (
-        f"# {escaped(of)}{simulated}: exit code {int(suite.exit_code)}",
-        "",
-        escaped(_summed(suite)),
-        "",
-    )
-    yield f"| {' | '.join(HEADS)} |"
-    yield "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |"
-    for made in _worst_first(suite):
-        word, *cells = _cells(made)
-        yield f"| {MARKS.get(word, '❔')} {word} | {' | '.join(escaped(cell) for cell in cells)} |"
-    if told := _not_passed(suite):
-        yield ""
-        for made in told:
-            run = made.manifest.get("id")
-            where = f" ({code(str(run))})" if run else ""
-            yield f"- **{_word(made)}** {escaped(_name(made))}{where}: {escaped(printable(made.why, 1000))}"
-    if suite.left_out:
-        named = ", ".join(f"{code(path)} ({kind})" for path, kind in suite.left_out.items())
-        yield from ("", f"Left out, being no scenario: {named}.")
-
-
-def _cells(made: Made) -> tuple[str, ...]:
-    return (
-        _word(made),
-        NOTHING if made.exit_code is None else str(int(made.exit_code)),
-        _name(made),
-        _held(made.manifest),
-        _p95(made.manifest, "turn.first_event"),
-        _p95(made.manifest, "turn.completion"),
-        _complete(made.manifest),
-        NOTHING if made.took_s is None else format_duration(made.took_s * 1e9),
+def _run(made: Made) -> TableRow:
+    word, name = _word(made), printable(_name(made), 80)
+    why = "" if word == "PASS" else printable(made.why, 1000)
+    return TableRow(
+        cells=(
+            word,
+            NOTHING if made.exit_code is None else str(int(made.exit_code)),
+            name,
+            _held(made.manifest),
+            _p95(made.manifest, "turn.first_event"),
+            _p95(made.manifest, "turn.completion"),
+            _complete(made.manifest),
+            NOTHING if made.took_s is None else format_duration(made.took_s * 1e9),
+            printable(made.manifest.get("id") or "", 200),
+        ),
+        tone=TONES.get(word, "doubt"),
+        notes=(why,) if why else (),
+        remark=f"{word} {name}: {why}" if why else "",
     )
 
 
@@ -135,10 +125,6 @@ def _complete(manifest: Manifest) -> str:
     return format_ratio((complete or 0) / due) if due else NOTHING
 
 
-def _not_passed(suite: Suite) -> list[Made]:
-    return [made for made in _worst_first(suite) if _word(made) != "PASS"]
-
-
 def _summed(suite: Suite) -> str:
     """How many runs ended in which way, and what they took."""
     words = [_word(made) for made in suite.runs]
@@ -154,3 +140,32 @@ def _summed(suite: Suite) -> str:
 def _gravity(word: str) -> int:
     order = ("ERROR", "INTERRUPTED", "FAIL", "UNREACHABLE", "INVALID", "NOT RUN", "PASS")
     return order.index(word) if word in order else 0
+
+
+def _junit(made: Made) -> JUnitSuite:
+    """Of one run; one that was not run, or left nothing, is an error."""
+    again = f" ({made.planned.number})" if made.planned.number > 1 else ""
+    if section(made.manifest, "verdict"):
+        found = junit_suite(made.manifest)
+        return replace(found, name=f"{found.name}{again}")
+    scenario = made.planned.scenario
+    case = JUnitCase(scenario, "run", "error", made.outcome, printable(made.why, 1000))
+    return JUnitSuite(f"{scenario}{again}", (case,))
+
+
+def _merged(suite: Suite, entries_of: Callable[[Manifest], str]) -> str:
+    """The entries of every run that can be believed; of repeats the mean, with what they spread over."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for made in suite.runs:
+        if section(made.manifest, "verdict") and standing(made.manifest).kind not in {"left out", "down"}:
+            for entry in json.loads(entries_of(made.manifest)):
+                found.setdefault(entry["name"], []).append(entry)
+    return as_json([_mean(entries) for entries in found.values()])
+
+
+def _mean(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if len(entries) == 1:
+        return entries[0]
+    values = [entry["value"] for entry in entries]
+    spread = f"mean of {format_count(len(values))} runs, {min(values):.4g} to {max(values):.4g}"
+    return {**entries[0], "value": statistics.fmean(values), "range": spread}

@@ -12,17 +12,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from loadtest.show.counter_table import tally
-from loadtest.show.report import HEADINGS, STATISTICS, MetricRow, Report
-from loadtest.show.sanitize import printable
-from loadtest.show.terminal_screen import (
+from loadtest.show.render.terminal import (
     MARKS,
     STYLES,
     aligned,
     indented,
-    look_of,
     print_parts,
     rendered,
+    screen_of,
 )
+from loadtest.show.report import HEADINGS, STATISTICS, MetricRow, Report
+from loadtest.show.sanitize import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -72,7 +72,7 @@ def as_svg(report: Report, width: int = 84) -> str:
 def show(report: Report, stream: TextIO | None = None, *, where: str = "") -> None:
     """Print the screen on ``stream`` (stdout): coloured on a terminal, in ASCII where it takes no more."""
     stream = stream or sys.stdout
-    stream.write(render(report, **look_of(stream), where=where))
+    stream.write(render(report, **screen_of(stream), where=where))
 
 
 def draw(report: Report, console: Console, *, ascii_only: bool = False, where: str = "") -> None:

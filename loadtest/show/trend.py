@@ -1,17 +1,42 @@
-"""A trend in words: what each view shows, in its order, as text."""
+"""A trend as a document, and the files it is written into."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from loadtest.judge.effect_size import BETTER, WORSE
+from loadtest.judge.history import commit_of
 from loadtest.judge.run_standing import SUCCESS_RATIOS
 from loadtest.judge.segments import ChangePoint, MetricTrend
-from loadtest.judge.trend import Trend, TrendVerdict
-from loadtest.show.comparison import FORMATS, NOTHING, TONES, change_text, interval_text, p_text
-from loadtest.show.report import Tone
+from loadtest.judge.trend import SCHEMA, Trend, TrendVerdict
+from loadtest.show.comparison import (
+    FORMATS,
+    TONES,
+    callouts,
+    change_text,
+    interval_text,
+    p_text,
+    runs_text,
+    smallest_text,
+)
+from loadtest.show.document import (
+    NOTHING,
+    DataTable,
+    Document,
+    DocumentSection,
+    Plot,
+    TableCell,
+    TableColumn,
+    TableRow,
+    Tone,
+    verdict_of_all,
+)
+from loadtest.show.render.csv import csv_text
+from loadtest.show.render.json import as_json
+from loadtest.show.render.markdown import markdown
+from loadtest.show.render.terminal import render
 from loadtest.show.sanitize import printable
-from loadtest.units import format_count, format_ratio
+from loadtest.units import format_count
 
 OUTCOMES: dict[str, Tone] = {
     "target down": "bad",
@@ -27,101 +52,152 @@ OUTCOMES: dict[str, Tone] = {
 
 DATE = len("2026-11-22")
 
-MEANING = (
-    "Foretold is where the runs of a level say that a further one lies (95 %); p is corrected over the"
-    " metrics of a table."
+COLUMNS = (
+    TableColumn(""),
+    TableColumn("metric", code=True),
+    TableColumn("newest run", right=True),
+    TableColumn("its level", right=True),
+    TableColumn("95 % prediction", right=True),
+    TableColumn("change", right=True, strong=True),
+    TableColumn("p", right=True, screen="never"),
+    TableColumn("smallest effect", right=True, screen="never"),
 )
 
+MEANING = (
+    "The prediction interval says where a further run of the level lies with 95 % confidence; p is corrected"
+    " over the metrics of a table."
+)
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One metric as every view shows it; ``judged``: there is history enough for a verdict on it."""
+CAPTION = (
+    "A dot is a run, in the order in which they were made. A line is the mean of a level, the band around it"
+    " is where 95 of 100 further runs lie if nothing changes. A letter marks a change of level; below stands"
+    " the first run after it. Filled: the newest run."
+)
 
-    name: str
-    word: str
-    tone: Tone
-    newest: str
-    level: str
-    foretold: str
-    change: str
-    interval: str
-    p: str
-    smallest: str
-    counted: str
-    why: str
-    judged: bool
+EXPLORED_ON_SCREEN = 8
+"""Changes of metrics that decide nothing, the newest; of the others a screen says how many."""
+
+OTAVA_RUN = ("time", "run", "label", "commit", "scenario", "machine")
+"""The columns that say which run it was; all others are metrics."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turning:
-    """A change of level as every view shows it; ``who`` is the first run after it, by label and commit."""
+def written(trends: Sequence[Trend], form: str, exit_code: int, *, exploratory: bool = False) -> str | bytes:
+    """The trends in one format, text ending with a newline; "svg" and "png" are of the first.
 
-    metric: str
-    word: str
-    tone: Tone
-    change: str
-    interval: str
-    date: str
-    run: str
-    who: str
-    with_it: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A trend in words. ``decided``: there is history enough for a verdict on something."""
-
-    scenario: str
-    of: str
-    machine: str
-    word: str
-    tone: Tone
-    exit_code: int
-    why: str
-    simulated: bool
-    accepted: str
-    primary: tuple[Line, ...]
-    exploratory: tuple[Line, ...]
-    turnings: tuple[Turning, ...]
-    explored: tuple[Turning, ...]
-    notices: tuple[tuple[str, str, str], ...]
-    decided: bool
-
-    @property
-    def subject(self) -> str:
-        """What the trend is of."""
-        return f"{self.scenario}: {self.of}"
+    ``exploratory``: terminal and Markdown list the metrics that decide nothing, too.
+    """
+    documents = [document(each) for each in trends]
+    forms: dict[str, Callable[[], str | bytes]] = {
+        "terminal": lambda: render(documents, width=100, whole=exploratory),
+        "markdown": lambda: markdown(documents, whole=exploratory),
+        "json": lambda: as_json(data(trends, exit_code)),
+        "otava": lambda: otava(trends),
+        "html": lambda: _html(documents, exit_code),
+        "svg": lambda: _picture(trends[0], "svg"),
+        "png": lambda: _picture(trends[0], "png"),
+    }
+    return forms[form]()
 
 
-def tell(trend: Trend) -> Told:
+def _picture(of: Trend, form: str) -> str | bytes:
+    from loadtest.show.plot.trend import TrendPicture
+
+    picture = TrendPicture(of)
+    return picture.svg() if form == "svg" else picture.png()
+
+
+def _html(documents: Sequence[Document], exit_code: int) -> str:
+    from loadtest.show.render.html import html
+
+    return html(documents, exit_code)
+
+
+def data(trends: Sequence[Trend], exit_code: int) -> Mapping[str, object]:
+    """Every trend as plain data."""
+    return {
+        "schema": SCHEMA,
+        "exit_code": exit_code,
+        "verdict": verdict_of_all([document(each) for each in trends], exit_code),
+        "trends": [each.as_dict() for each in trends],
+    }
+
+
+def otava(trends: Sequence[Trend]) -> str:
+    """For Apache Otava: a row per run and a column per metric; an empty cell where it was not measured."""
+    names = list(dict.fromkeys(course.name for each in trends for course in each.courses))
+    rows: list[list[object]] = []
+    for each in trends:
+        values = {course.name: course.values for course in each.courses}
+        for at, run in enumerate(each.history.runs):
+            of_run = (run.get("started"), run.get("id"), run.get("label"), commit_of(run))
+            cells = (values[name][at] if name in values else None for name in names)
+            rows.append([*of_run, each.history.scenario, each.history.machine, *cells])
+    return csv_text((*OTAVA_RUN, *names), rows)
+
+
+def document(trend: Trend) -> Document:
     """The whole trend in words; foreign text in it is made safe to print."""
     past, ruling = trend.history, trend.ruling
-    return Told(
-        scenario=printable(past.scenario),
-        of=span_text(trend),
-        machine=printable(past.machine, 40),
+    accepted = printable(trend.accepted or "", 120)
+    explored = DataTable(
+        _change_columns(below=False), _changes(trend.exploratory, EXPLORED_ON_SCREEN), "earlier changes"
+    )
+    folded = f"{len(trend.exploratory)} metrics that decide nothing"
+    return Document(
+        kind="trend",
+        subject=printable(past.scenario),
+        about=span_text(trend),
+        aside=f"machine {printable(past.machine, 40)}",
         word=ruling.outcome.upper(),
         tone=OUTCOMES[ruling.outcome],
         exit_code=int(ruling.exit_code),
         why=printable(ruling.reason, 800),
+        context=(f"Held against the level of the baseline, {accepted}.",) if accepted else (),
         simulated=past.simulated,
-        accepted=printable(trend.accepted or "", 120),
-        primary=tuple(_line(each, ruling) for each in trend.primary),
-        exploratory=tuple(_line(each, ruling) for each in trend.exploratory),
-        turnings=_turnings(trend.primary),
-        explored=_turnings(trend.exploratory),
-        notices=tuple(
-            (printable(each["code"]), printable(each["message"]), printable(each["remedy"]))
-            for each in trend.notices
+        sections=(
+            DocumentSection(
+                "What decides",
+                (DataTable(COLUMNS, tuple(_metric(each, ruling) for each in trend.primary)),),
+                MEANING,
+                "the newest run against its level",
+            ),
+            DocumentSection(
+                "ChangePoint points",
+                (DataTable(_change_columns(below=True), _changes(trend.primary)),),
+                brief="where the level of what decides changed",
+                stays=True,
+            ),
+            DocumentSection(
+                "Exploratory",
+                (DataTable(COLUMNS, tuple(_metric(each, ruling) for each in trend.exploratory)), explored),
+                MEANING,
+                folded=folded,
+            ),
         ),
+        callouts=callouts(trend.notices),
+        plots=_plots(trend),
         decided=ruling.outcome == DOWN or any(each.judged or each.missed for each in trend.primary),
     )
+
+
+def _plots(trend: Trend) -> tuple[Plot, ...]:
+    def svg(width_in: float) -> str:
+        from loadtest.show.plot.trend import TrendPicture
+
+        return TrendPicture(trend).svg(width_in)
+
+    def png(width_in: float) -> bytes:
+        from loadtest.show.plot.trend import TrendPicture
+
+        return TrendPicture(trend).png(width_in)
+
+    return (Plot(CAPTION, svg, png),) if trend.history.runs else ()
 
 
 def span_text(trend: Trend) -> str:
     """How many runs, and from when to when: "61 runs, 2026-10-01 to 2026-11-30"."""
     runs = trend.history.runs
-    counted = f"{format_count(len(runs))} {'run' if len(runs) == 1 else 'runs'}"
+    counted = runs_text(len(runs))
     if not runs:
         return counted
     first, last = (date_text(str(run.get("started"))) for run in (runs[0], runs[-1]))
@@ -150,28 +226,39 @@ def word_of(course: MetricTrend, ruling: TrendVerdict) -> str:
     return next(iter(found), course.newest.word)
 
 
-def _line(each: MetricTrend, ruling: TrendVerdict) -> Line:
+def _metric(each: MetricTrend, ruling: TrendVerdict) -> TableRow:
     rule, newest = each.yardstick, each.newest
-    word = word_of(each, ruling)
+    word, show = word_of(each, ruling), FORMATS[rule.unit]
     down = word == DOWN
-    show = FORMATS[rule.unit]
     level = each.segments[-1] if each.segments else None
     low, high = (level.low, level.high) if level else (None, None)
-    return Line(
-        name=rule.name,
-        word=word,
+    why = printable(ruling.reason if down else _why(each))
+    # Without history enough there is nothing to explain.
+    judged = each.judged or newest.value is None or bool(each.missed) or down
+    return TableRow(
+        cells=(
+            word,
+            rule.name,
+            TableCell(
+                "not measured" if newest.value is None else show(newest.value),
+                f"{runs_text(each.n)}, n={format_count(each.samples)}",
+            ),
+            f"{show(level.value)} ({runs_text(level.n)})" if level else "not measured",
+            NOTHING if low is None or high is None else f"{show(low)} to {show(high)}",
+            TableCell(change_text(rule, newest.change), _interval(each)),
+            NOTHING if newest.p is None else p_text(newest.p),
+            smallest_text(rule),
+        ),
         tone=TONES[word],
-        newest="not measured" if newest.value is None else show(newest.value),
-        level=f"{show(level.value)} ({_runs(level.n)})" if level else "not measured",
-        foretold=NOTHING if low is None or high is None else f"{show(low)} to {show(high)}",
-        change=change_text(rule, newest.change),
-        interval=interval_text(rule, newest.interval),
-        p=NOTHING if newest.p is None else p_text(newest.p),
-        smallest=f"{format_ratio(rule.smallest)}{' points' if rule.scale == 'points' else ''}",
-        counted=f"{_runs(each.n)}, n={format_count(each.samples)}",
-        why=printable(ruling.reason if down else _why(each)),
-        judged=each.judged or newest.value is None or bool(each.missed) or down,
+        notes=(why,),
+        remark=f"{rule.name}: {why}" if judged and word != "same" else "",
+        notable=each.primary,
     )
+
+
+def _interval(each: MetricTrend) -> str:
+    text = interval_text(each.yardstick, each.newest.interval)
+    return "" if text == NOTHING else text
 
 
 def _why(each: MetricTrend) -> str:
@@ -187,29 +274,42 @@ def _why(each: MetricTrend) -> str:
     return f"{missed}newest level: {standing.word}, {told}; newest run: {each.newest.why}"
 
 
-def _runs(n: int) -> str:
-    return f"{format_count(n)} {'run' if n == 1 else 'runs'}"
+def _change_columns(*, below: bool) -> tuple[TableColumn, ...]:
+    """Of change points; ``below``: a screen names the first run after each."""
+    return (
+        TableColumn(""),
+        TableColumn("metric", code=True),
+        TableColumn("change", right=True, strong=True),
+        TableColumn("95 % interval", right=True),
+        TableColumn("since", right=True),
+        TableColumn("first run after it", code=True, screen="below" if below else "never"),
+        TableColumn("what changed with it", screen="below" if below else "never"),
+    )
 
 
-def _turnings(courses: list[MetricTrend]) -> tuple[Turning, ...]:
+def _changes(courses: Sequence[MetricTrend], on_screen: int | None = None) -> tuple[TableRow, ...]:
     """Every change of these courses, newest first."""
     found = [(change, each) for each in courses for change in each.changes]
     found.sort(key=lambda pair: -pair[0].at)
-    return tuple(turning(each, change) for change, each in found)
-
-
-def turning(each: MetricTrend, change: ChangePoint) -> Turning:
-    """One change of level in words."""
-    rule = each.yardstick
-    known = [change.label, f"commit {change.commit}" if change.commit else None]
-    return Turning(
-        metric=rule.name,
-        word=change.word,
-        tone=TONES[change.word],
-        change=change_text(rule, change.change),
-        interval=interval_text(rule, change.interval),
-        date=date_text(change.started),
-        run=printable(change.run, 200),
-        who=", ".join(printable(part, 80) for part in known if part),
-        with_it=tuple(printable(part, 160) for part in change.with_it),
+    return tuple(
+        TableRow(
+            cells=(
+                change.word,
+                each.name,
+                change_text(each.yardstick, change.change),
+                interval_text(each.yardstick, change.interval),
+                date_text(change.started),
+                TableCell(printable(change.run, 200), first_run_text(change)),
+                "; ".join(printable(part, 160) for part in change.with_it),
+            ),
+            tone=TONES[change.word],
+            notable=on_screen is None or at < on_screen,
+        )
+        for at, (change, each) in enumerate(found)
     )
+
+
+def first_run_text(change: ChangePoint) -> str:
+    """The first run after a change, by label and commit; empty where neither is known."""
+    known = [change.label, f"commit {change.commit}" if change.commit else None]
+    return ", ".join(printable(part, 80) for part in known if part)

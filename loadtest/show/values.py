@@ -1,4 +1,4 @@
-"""Every measured number of a manifest as a flat list, for views that machines read."""
+"""Every measured number of a manifest as a flat list, for formats that machines read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,23 @@ from loadtest import catalog
 from loadtest.judge.sections import Manifest, number, section
 from loadtest.show.manifest import whole
 from loadtest.show.metric_table import rate_of
+from loadtest.show.render.csv import csv_text
+from loadtest.show.report_model import tell
+
+COLUMNS = (
+    "run",
+    "scenario",
+    "label",
+    "simulated",
+    "group",
+    "name",
+    "statistic",
+    "value",
+    "unit",
+    "n",
+    "reason",
+)
+"""Of a run as CSV."""
 
 STATISTICS = tuple(each for each in catalog.STATISTICS if each != "n")
 
@@ -28,6 +45,17 @@ class Value(NamedTuple):
     unit: str
     n: int | None
     reason: str = ""
+
+
+def as_csv(manifest: Manifest) -> str:
+    """Rows of ``COLUMNS``; ``value`` is empty where nothing was measured, and ``reason`` says why."""
+    report = tell(manifest)
+    of_run = (report.id, report.scenario, report.label, "yes" if report.simulated else "no")
+    rows = (
+        (*of_run, row.group, row.name, row.statistic, row.value, row.unit, row.n, row.reason)
+        for row in values(manifest)
+    )
+    return csv_text(COLUMNS, rows)
 
 
 def values(manifest: Manifest) -> Iterator[Value]:

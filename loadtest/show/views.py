@@ -18,16 +18,17 @@ from loadtest.keep.atomic import replacing
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.show.benchmark import benchmark, benchmark_rates
-from loadtest.show.csv import as_csv
-from loadtest.show.html import html
-from loadtest.show.json import as_json
-from loadtest.show.junit import junit
-from loadtest.show.manifest import StoredRun
-from loadtest.show.markdown import markdown
-from loadtest.show.pdf import pdf
-from loadtest.show.prometheus import prometheus
-from loadtest.show.report_model import tell
+from loadtest.show.manifest import ReadableRun
+from loadtest.show.render.json import as_json
+from loadtest.show.render.junit import junit
+from loadtest.show.render.markdown import markdown
+from loadtest.show.render.pdf import pdf
+from loadtest.show.render.prometheus import prometheus
+from loadtest.show.report_html import html
+from loadtest.show.report_model import junit_suite, tell
+from loadtest.show.run import document
 from loadtest.show.terminal import render as render_terminal
+from loadtest.show.values import as_csv
 
 PLOTS = "plots"
 REPORT = "report.html"
@@ -37,7 +38,7 @@ REPORT = "report.html"
 class JudgedRun:
     """A run, or the seconds ``first`` to ``last`` of it, with another manifest than the stored one."""
 
-    run: StoredRun
+    run: ReadableRun
     manifest: dict[str, Any]
     part: tuple[float, float] | None = None
 
@@ -78,7 +79,7 @@ class JudgedRun:
         return self.run.slowest()
 
 
-def judged(run: StoredRun) -> StoredRun:
+def judged(run: ReadableRun) -> ReadableRun:
     """The run itself if it was judged; else, as after a kill, judged by what is there."""
     if run.manifest.get("verdict"):
         return run
@@ -86,13 +87,13 @@ def judged(run: StoredRun) -> StoredRun:
     return JudgedRun(run, judge_run(run.manifest, run.totals(), run.turns(), seconds))
 
 
-def part_of(run: StoredRun, from_s: float, to_s: float) -> StoredRun:
+def part_of(run: ReadableRun, from_s: float, to_s: float) -> ReadableRun:
     """The run as if it had been only the seconds from ``from_s`` to ``to_s`` after its start."""
     manifest = judge_part(run.manifest, _summed_seconds(run, from_s, to_s), run.turns(), from_s, to_s)
     return JudgedRun(run, manifest, (from_s, to_s))
 
 
-def _summed_seconds(run: StoredRun, from_s: float, to_s: float) -> list[Interval]:
+def _summed_seconds(run: ReadableRun, from_s: float, to_s: float) -> list[Interval]:
     """Every second without its histograms, but for their sum in the first of the part.
 
     Added up by ``keep`` they are decoded many at a time: 20 minutes of 15 metrics in 1 s instead of 5.
@@ -105,27 +106,35 @@ def _summed_seconds(run: StoredRun, from_s: float, to_s: float) -> list[Interval
     return seconds
 
 
-FORMATS: dict[str, Callable[[StoredRun], str]] = {
+FORMATS: dict[str, Callable[[ReadableRun], str]] = {
     "terminal": lambda run: render_terminal(tell(run.manifest)),
     "html": html,
-    "markdown": lambda run: markdown(tell(run.manifest)),
+    "markdown": lambda run: markdown([document(tell(run.manifest))], whole=True),
     "json": lambda run: as_json(run.manifest),
     "csv": lambda run: as_csv(run.manifest),
-    "junit": lambda run: junit(tell(run.manifest), run.manifest),
+    "junit": lambda run: junit([junit_suite(run.manifest)]),
     "prometheus": lambda run: prometheus(run.manifest),
 }
 """The views that are text."""
 
-PAPER: dict[str, Callable[[StoredRun], bytes]] = {"pdf": pdf}
+
+def _pdf(run: ReadableRun) -> bytes:
+    from loadtest.show.plot.pictures import NAMES, Pictures
+
+    drawn = Pictures(run)
+    return pdf(document(tell(run.manifest), [drawn.plot(name) for name in NAMES]))
+
+
+PAPER: dict[str, Callable[[ReadableRun], bytes]] = {"pdf": _pdf}
 """The views that are none."""
 
 
-def render_any(run: StoredRun, form: str) -> str | bytes:
+def render_any(run: ReadableRun, form: str) -> str | bytes:
     """The run in one of ``FORMATS`` or ``PAPER``: what ``loadtest report --format`` knows."""
     return PAPER[form](judged(run)) if form in PAPER else render(run, form)
 
 
-def render(run: StoredRun, form: str) -> str:
+def render(run: ReadableRun, form: str) -> str:
     """The run in one of ``FORMATS``, ending with a newline.
 
     Raises:
@@ -136,7 +145,7 @@ def render(run: StoredRun, form: str) -> str:
     return FORMATS[form](judged(run))
 
 
-def write_views(run: StoredRun) -> list[Path]:
+def write_views(run: ReadableRun) -> list[Path]:
     """Write every view into the run's folder, each whole or not at all; the paths, report.html first."""
     from loadtest.show.plot.pictures import NAMES, Pictures
 

@@ -231,7 +231,7 @@ def test_runs_of_different_load_are_refused_and_may_be_forced(
     assert compare(tmp_path, "v1", "v2") == Exit.INVALID
     out = capsys.readouterr().out
     assert "NOT COMPARABLE  exit code 4" in out
-    assert "load.connections: 20 → 200" in out
+    assert ["load.connections", "20", "200"] in [line.split() for line in out.splitlines()]
     assert compare(tmp_path, "v1", "v2", "--lenient") == Exit.INVALID
     compare(tmp_path, "v1", "v2", "--force")
     assert "CANNOT TELL" in capsys.readouterr().out.partition("NOT COMPARABLE")[2]
@@ -246,7 +246,7 @@ def test_labels_without_a_scenario_in_common_are_held_against_each_other(
     assert compare(tmp_path, "v1", "v2", "--lenient") == Exit.PASS
     out = capsys.readouterr().out
     assert "NOT COMPARABLE" not in out, "the load is the same, whatever the file is called"
-    assert "scenario: agent-burst → another" in out
+    assert ["scenario", "agent-burst", "another"] in [line.split() for line in out.splitlines()]
     changed(renamed, load__planned__connections=200)
     assert compare(tmp_path, "v1", "v2", "--lenient") == Exit.INVALID
     assert "NOT COMPARABLE" in capsys.readouterr().out
@@ -268,8 +268,9 @@ def test_two_machines_are_shown_with_what_differs(tmp_path: Path, capsys: pytest
         changed(store(tmp_path, label), fingerprint={"machine": cpu, "cpu": f"{cpu} CPU", "kernel": "6.1"})
     compare(tmp_path, "v1", "v2")
     out = capsys.readouterr().out
-    assert "machine: one → another" in out
-    assert "cpu: one CPU → another CPU" in out
+    shown = [line.split() for line in out.splitlines()]
+    assert ["machine", "one", "another"] in shown
+    assert ["cpu", "one", "CPU", "another", "CPU"] in shown
     assert "kernel" not in out
     assert "different_surroundings" in out
 

@@ -11,7 +11,7 @@ from sample import EVIL, SampleRun, Shape, judged, make_intervals, unreachable
 
 from loadtest.judge.compare import compare
 from loadtest.judge.samples import side
-from loadtest.show.comparison_views import Compared, compared
+from loadtest.show.comparison import Compared, compared
 
 Named = tuple[str, Sequence[Any]]
 LONG = "release-2026.11.22-rc1+with.a.name.that.goes.on"

@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from sample import SAMPLES, SampleRun
 
-from loadtest.show.html import html
 from loadtest.show.plot.pictures import Pictures
+from loadtest.show.report_html import html
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 

@@ -5,9 +5,11 @@ import math
 import pytest
 from compared import COMPARISONS, lossy, single, slower
 
+from loadtest.judge.compare import Comparison
 from loadtest.judge.effect_size import yardstick
 from loadtest.plan.scenario import Compare
-from loadtest.show.comparison import change_text, interval_text, p_text, tell
+from loadtest.show.comparison import change_text, document, interval_text, p_text
+from loadtest.show.document import TableRow
 
 LATENCY = yardstick("turn.first_event.p95", [1.0], Compare(), None)
 SHARE = yardstick("turns.complete.ratio", [1.0], Compare(), None)
@@ -40,33 +42,40 @@ def test_p_is_never_nothing() -> None:
     assert (p_text(0.00001), p_text(0.0079), p_text(1.0)) == ("< 0.001", "0.0079", "1")
 
 
+def decides(comparison: Comparison) -> dict[str, TableRow]:
+    """What decides, by the metric's name."""
+    return {row.text(1): row for row in document(comparison).sections[0].tables[0].rows}
+
+
 def test_a_comparison_in_words() -> None:
-    told = tell(slower()[0].comparison)
-    assert (told.word, told.exit_code, told.simulated) == ("SLOWER", 1, True)
-    assert (told.baseline, told.candidate) == ("v1 (5 runs)", "v2 (5 runs)")
-    row = next(row for row in told.primary if row.name == "turn.first_event.p95")
-    assert (row.word, row.tone) == ("slower", "bad")
-    assert row.baseline_n == "5 runs, n=2,400"
-    assert row.baseline.endswith(" ms")
+    found = document(slower()[0].comparison)
+    assert (found.word, found.exit_code, found.simulated) == ("SLOWER", 1, True)
+    assert (found.subject, found.about) == ("agent-burst", "v1 (5 runs) → v2 (5 runs)")
+    row = decides(slower()[0].comparison)["turn.first_event.p95"]
+    assert (row.text(0), row.tone) == ("slower", "bad")
+    assert row.small(2) == "5 runs, n=2,400"
+    assert row.text(2).endswith(" ms")
 
 
 def test_lost_turns_in_words() -> None:
-    told = tell(lossy()[0].comparison)
-    row = next(row for row in told.primary if row.name == "turns.complete.ratio")
-    assert row.word == "worse"
-    assert row.change.endswith("points")
+    row = decides(lossy()[0].comparison)["turns.complete.ratio"]
+    assert row.text(0) == "worse"
+    assert row.text(4).endswith("points")
 
 
 def test_one_run_a_side_in_words() -> None:
-    told = tell(single()[0].comparison)
-    assert (told.word, told.baseline) == ("CANNOT TELL", "v1 (1 run)")
-    assert all(row.p == "–" for row in told.primary)
+    found = document(single()[0].comparison)
+    assert (found.word, found.decided) == ("CANNOT TELL", False)
+    assert found.about.startswith("v1 (1 run) →")
+    assert all(row.text(6) == "–" for row in decides(single()[0].comparison).values())
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
 def test_every_text_is_one_printable_line(name: str) -> None:
     for each in COMPARISONS[name]():
-        told = tell(each.comparison)
-        for text in (told.scenario, told.baseline, told.candidate, told.why):
-            assert text.isprintable()
+        found = document(each.comparison)
+        cells = (cell for part in found.sections for table in part.tables for row in table.rows
+                 for cell in (*map(row.whole, range(len(row.cells))), *row.notes))  # fmt: skip
+        for text in (found.subject, found.about, found.why, *cells):
+            assert text == "" or text.isprintable()
             assert "\n" not in text

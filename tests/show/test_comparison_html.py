@@ -8,13 +8,13 @@ import pytest
 from compared import COMPARISONS, slower
 
 from loadtest.judge.compare import worst
-from loadtest.show.comparison_views import text
+from loadtest.show.comparison import written
 
 
 @functools.cache
 def page(name: str) -> str:
     items = COMPARISONS[name]()
-    return text(items, "html", int(worst(each.comparison for each in items)))
+    return written(items, "html", int(worst(each.comparison for each in items)))
 
 
 class _Elements(HTMLParser):
@@ -61,4 +61,4 @@ def test_ids_are_unique() -> None:
 
 @pytest.mark.parametrize("form", ["terminal", "markdown", "json", "junit"])
 def test_every_other_format_ends_with_a_line(form: str) -> None:
-    assert text(slower(), form, 1).endswith("\n")
+    assert written(slower(), form, 1).endswith("\n")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sample import SampleRun
 
-from loadtest.show.csv import COLUMNS, as_csv
+from loadtest.show.values import COLUMNS, as_csv
 
 Sample = Callable[[str], SampleRun]
 

@@ -26,12 +26,12 @@ def test_the_slowest_come_first_on_one_scale() -> None:
     fast, slow = log(1, 5), log(2, 10)
     found = slowest_turns([fast, slow, log(3, 99, kind="broken")])
     assert [turn.title for turn in found] == [f"turn {n}, due at the start of the run" for n in (2, 1)]
-    assert [(part.name, part.share) for part in found[0].stretches] == [
+    assert [(part.name, part.share) for part in found[0].segments] == [
         ("late", 10),
         ("waiting", 20),
         ("streaming", 70),
     ]
-    assert sum(part.share for part in found[1].stretches) == 50
+    assert sum(part.share for part in found[1].segments) == 50
 
 
 def test_frames_are_counted_from_the_instant_the_turn_was_due() -> None:
@@ -42,7 +42,7 @@ def test_frames_are_counted_from_the_instant_the_turn_was_due() -> None:
 def test_a_turn_that_was_never_answered_is_drawn_as_far_as_it_came() -> None:
     (turn,) = other_turns([log(1, 5, kind="broken", outcome="timed_out", reason="size", first_ns=None)])
     assert turn.outcome == "timed out (size)"
-    assert [part.name for part in turn.stretches] == ["late"]
+    assert [part.name for part in turn.segments] == ["late"]
 
 
 def test_many_frames_are_cut_and_the_rest_is_counted() -> None:
@@ -62,18 +62,18 @@ def test_turns_of_the_warm_up_say_so() -> None:
 
 def test_no_time_between_two_stamps_is_not_told_as_a_duration_of_nothing() -> None:
     (turn,) = slowest_turns([log(1, 3, sent_ns=0)])
-    assert [(part.name, part.text) for part in turn.stretches] == [("waiting", "3 ms")]
+    assert [(part.name, part.text) for part in turn.segments] == [("waiting", "3 ms")]
     (turn,) = slowest_turns([log(1, 3, frames=[[0, "ask"]])])
     assert turn.frames[0].at == ""
     (turn,) = slowest_turns([log(1, 0, sent_ns=0, first_ns=0)])
-    assert (turn.took, turn.stretches) == ("", ())
+    assert (turn.took, turn.segments) == ("", ())
 
 
 def test_under_a_coarse_clock_what_is_shorter_than_its_step_is_told_so() -> None:
     turns = [log(1, 40), log(2, 0, sent_ns=0, first_ns=0)]
     found = slowest_turns(turns, step_ns=15_600_000)
     assert [turn.took for turn in found] == ["40 ms", "< 15.6 ms"]
-    assert [(part.name, part.text) for part in found[0].stretches] == [
+    assert [(part.name, part.text) for part in found[0].segments] == [
         ("late", "< 15.6 ms"),
         ("waiting", "< 15.6 ms"),
         ("streaming", "37 ms"),
@@ -82,7 +82,7 @@ def test_under_a_coarse_clock_what_is_shorter_than_its_step_is_told_so() -> None
 
 def test_stray_payloads_have_no_time() -> None:
     (stray,) = other_turns([{"kind": "foreign", "user": 3, "frames": [[None, EVIL]]}])
-    assert (stray.title, stray.outcome, stray.took, stray.stretches) == ("user 3", "foreign", "", ())
+    assert (stray.title, stray.outcome, stray.took, stray.segments) == ("user 3", "foreign", "", ())
     assert (stray.frames[0].at, "\x1b" in stray.frames[0].payload) == ("", False)
 
 

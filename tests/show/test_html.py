@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sample import SampleRun, passed
 
 from loadtest.show.evidence import other_turns, slowest_turns
-from loadtest.show.html import page
 from loadtest.show.report import Fact
+from loadtest.show.report_html import page
 from loadtest.show.report_model import tell
 
 Sample = Callable[[str], SampleRun]

@@ -4,7 +4,7 @@ import json
 
 from sample import SampleRun
 
-from loadtest.show.json import as_json
+from loadtest.show.render.json import as_json
 
 
 def refuse(constant: str) -> None:

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from sample import SampleRun
 
-from loadtest.show.junit import junit
-from loadtest.show.report_model import tell
+from loadtest.show.render.junit import junit
+from loadtest.show.report_model import junit_suite
 
 Golden = Callable[[str, str], None]
 Sample = Callable[[str], SampleRun]
 
 
 def cases(run: SampleRun) -> dict[str, list[object]]:
-    (suite,) = JUnitXml.fromstring(junit(tell(run.manifest), run.manifest).encode())
+    (suite,) = JUnitXml.fromstring(junit([junit_suite(run.manifest)]).encode())
     assert isinstance(suite, TestSuite)
     found = {
         case.name: [type(result) for result in case.result] for case in suite if isinstance(case, TestCase)
@@ -30,7 +30,7 @@ def cases(run: SampleRun) -> dict[str, list[object]]:
 
 def test_golden(stored: tuple[str, SampleRun], golden: Golden) -> None:
     name, run = stored
-    golden(f"{name}.junit.xml", junit(tell(run.manifest), run.manifest))
+    golden(f"{name}.junit.xml", junit([junit_suite(run.manifest)]))
 
 
 def test_a_missed_threshold_is_a_failure_and_an_unmeasured_one_an_error(sample: Sample) -> None:
@@ -62,4 +62,4 @@ def test_every_sample_is_xml_whatever_its_texts_hold(run: SampleRun) -> None:
 
 
 def test_a_run_without_a_duration_has_no_time() -> None:
-    assert "time=" not in junit(tell({}), {})
+    assert "time=" not in junit([junit_suite({})])

@@ -9,28 +9,30 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from loadtest.show.page import Page, Picture
-from loadtest.show.pdf import page, pdf
-from loadtest.show.pdf_page import pdf as on_paper
+from loadtest.show.document import Document, Plot
+from loadtest.show.render.pdf import pdf
 from loadtest.show.report_model import tell
+from loadtest.show.run import document
+from loadtest.show.views import render_any
 from tests.show.sample import SampleRun
 
 Sample = Callable[[str], SampleRun]
 
 
-def texts(told: Page) -> str:
+def texts(of: Document) -> str:
     return "\n".join(
-        " ".join((section.title, *line.cells, *line.notes))
-        for section in told.sections
-        for line in section.lines
+        " ".join((section.title, *map(row.whole, range(len(row.cells))), *row.notes, *section.remarks))
+        for section in of.sections
+        for table in section.tables
+        for row in table.rows
     )
 
 
 @pytest.mark.parametrize("name", ["passed", "failed", "invalid", "unreachable"])
-def test_every_row_of_the_report_is_on_the_page(name: str, sample: Sample) -> None:
+def test_every_row_of_the_report_is_in_the_document(name: str, sample: Sample) -> None:
     report = tell(sample(name).manifest)
-    made, text = page(report), texts(page(report))
-    assert made.verdict.startswith(report.judgement.word)
+    made, text = document(report), texts(document(report))
+    assert made.word == report.judgement.word
     assert made.exit_code == report.judgement.exit_code
     assert all(row.name in text for row in report.thresholds)
     assert all(row.label in text for row in report.rates)
@@ -40,21 +42,21 @@ def test_every_row_of_the_report_is_on_the_page(name: str, sample: Sample) -> No
     for group in report.groups:
         for metric in group.metrics:
             assert all(metric.cells[key] in text for key in metric.cells)
-    for notice in report.notices:
-        assert notice.message in text
-        assert notice.remedy in text
+    assert [(each.code, each.message, each.remedy) for each in made.callouts] == [
+        (notice.code, notice.message, notice.remedy) for notice in report.notices
+    ]
     assert all(note in text for note in report.footnotes)
     assert all(fact.value in text for fact in report.unmeasured)
 
 
-def test_a_simulated_run_says_so_on_every_page(sample: Sample) -> None:
+def test_a_simulated_run_says_so(sample: Sample) -> None:
     report = dataclasses.replace(tell(sample("passed").manifest), simulated=True)
-    assert "(SIMULATED)" in page(report).footer
-    assert "(SIMULATED)" in page(report).verdict
+    assert document(report).simulated
 
 
 def test_the_document_has_its_letters_and_four_pictures(sample: Sample) -> None:
-    made = pdf(sample("passed"))
+    made = render_any(sample("passed"), "pdf")
+    assert isinstance(made, bytes)
     assert made.startswith(b"%PDF-")
     assert b"DejaVuSans" in made
     assert made.count(b"/Subtype /Image") >= 4
@@ -68,6 +70,8 @@ def png(width: int, height: int) -> bytes:
 
 
 def test_a_tall_picture_stays_on_its_page(sample: Sample) -> None:
-    tall = Picture(png(50, 400), "as read")
-    report = dataclasses.replace(page(tell(sample("passed").manifest)), sections=(), pictures=(tall,))
-    assert on_paper(report).count(b"/Type /Page\n") == 2
+    tall = Plot("as read", lambda _: "", lambda _: png(50, 400))
+    only = dataclasses.replace(
+        document(tell(sample("passed").manifest)), sections=(), callouts=(), plots=(tall,)
+    )
+    assert pdf(only).count(b"/Type /Page\n") == 2

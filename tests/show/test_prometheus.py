@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sample import SampleRun
 
-from loadtest.show.prometheus import prometheus
+from loadtest.show.render.prometheus import prometheus
 
 Sample = Callable[[str], SampleRun]
 LABEL = r'[a-z_]+="(?:[^"\\\n]|\\["\\n])*"'

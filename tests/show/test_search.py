@@ -7,9 +7,25 @@ import pytest
 from searches import SEARCHES
 
 from loadtest.errors import Exit
-from loadtest.judge.knee import knee
+from loadtest.judge.knee import Search, knee
 from loadtest.judge.searching import find
-from loadtest.show.search import as_html, as_json, as_markdown, as_text
+from loadtest.show.render.html import html
+from loadtest.show.render.json import as_json
+from loadtest.show.render.markdown import markdown
+from loadtest.show.render.terminal import render
+from loadtest.show.search import document
+
+
+def as_text(search: Search, *, ascii_only: bool = False) -> str:
+    return render([document(search)], width=200, ascii_only=ascii_only)
+
+
+def as_html(search: Search) -> str:
+    return html([document(search)], int(search.finding.exit_code))
+
+
+def as_markdown(search: Search) -> str:
+    return markdown([document(search)])
 
 
 @pytest.mark.parametrize(
@@ -31,7 +47,7 @@ from loadtest.show.search import as_html, as_json, as_markdown, as_text
 def test_what_was_found_is_said_first(name: str, first: str, sentence: str) -> None:
     for text in (as_text(SEARCHES[name]), as_html(SEARCHES[name])):
         assert sentence.replace("<", "&lt;") in text or sentence in text
-    assert as_text(SEARCHES[name]).startswith(first)
+    assert as_text(SEARCHES[name]).splitlines()[2] == first
     assert "SIMULATED" in as_text(SEARCHES[name]).splitlines()[0]
 
 
@@ -46,11 +62,11 @@ def test_the_knee_the_interval_and_what_was_added_are_said() -> None:
 
 def test_every_probe_is_a_line() -> None:
     lines = as_text(SEARCHES["found"]).splitlines()
-    (line,) = [line for line in lines if line.strip().startswith("320 ")]
-    assert line.split() == ["320", "missed", "1,600/s", "1,000/s", "300", "ms", "16,000", "40.0", "%"]
+    (line,) = [line for line in lines if " 320 " in line]
+    assert line.split() == ["✗", "missed", "320", "1,600/s", "1,000/s", "300", "ms", "16,000", "40.0", "%"]
     markdown = as_markdown(SEARCHES["found"])
     assert "`20261122T121530Z-burst-search-320`" in markdown
-    assert markdown.startswith("# FOUND: agent-burst over connections")
+    assert markdown.startswith("# FOUND: agent-burst, over connections")
     as_text(SEARCHES["found"], ascii_only=True).encode("ascii")
 
 
@@ -62,7 +78,7 @@ def test_a_search_without_a_probe() -> None:
 
 
 def test_json_for_machines() -> None:
-    data = json.loads(as_json(SEARCHES["found"]))
+    data = json.loads(as_json(SEARCHES["found"].as_dict()))
     assert (data["load"], data["missed"], data["interval"]) == (198, 207, [198, 207])
     assert data["knee"]["load"] == pytest.approx(200)
 

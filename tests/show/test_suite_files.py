@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from junitparser import JUnitXml
 from suites import SUITE
 
-from loadtest.show.suite_files import files, junit
+from loadtest.show.suite import files
 
 
 def test_every_view_has_a_file() -> None:
@@ -21,7 +21,7 @@ def test_every_view_has_a_file() -> None:
 
 
 def test_junit_has_a_suite_per_run_and_skips_nothing() -> None:
-    suites = list(JUnitXml.fromstring(junit(SUITE).encode()))
+    suites = list(JUnitXml.fromstring(files(SUITE)["junit.xml"].encode()))
     assert [suite.name for suite in suites] == [
         "burst SIMULATED",
         "burst SIMULATED (2)",
@@ -36,7 +36,7 @@ def test_junit_has_a_suite_per_run_and_skips_nothing() -> None:
     assert found["storm"][2] >= 1
     assert found["crashed"] == (1, 0, 1, 0)
     assert found["soak"] == (1, 0, 1, 0)
-    error = ElementTree.fromstring(junit(SUITE)).find("testsuite[@name='soak']/testcase/error")
+    error = ElementTree.fromstring(files(SUITE)["junit.xml"]).find("testsuite[@name='soak']/testcase/error")
     assert error is not None
     assert error.get("type") == "not run"
 

@@ -9,9 +9,9 @@ import pytest
 from rich.cells import cell_len
 from sample import SampleRun
 
+from loadtest.show.render.terminal import aligned, takes_unicode
 from loadtest.show.report_model import tell
 from loadtest.show.terminal import one_line, render, show
-from loadtest.show.terminal_screen import aligned, takes_unicode
 
 Golden = Callable[[str, str], None]
 Sample = Callable[[str], SampleRun]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from trends import TRENDS
 
-from loadtest.show.trend_views import made
+from loadtest.show.trend import written
 
 
 @pytest.mark.parametrize(
@@ -18,13 +18,13 @@ from loadtest.show.trend_views import made
     ],
 )
 def test_every_format(form: str, begin: str) -> None:
-    text = made([TRENDS["stepped"]()], form, 1)
+    text = written([TRENDS["stepped"]()], form, 1)
     assert isinstance(text, str)
     assert text.startswith(begin)
     assert text.endswith("\n")
 
 
 def test_pixels() -> None:
-    picture = made([TRENDS["one"]()], "png", 0)
+    picture = written([TRENDS["one"]()], "png", 0)
     assert isinstance(picture, bytes)
     assert picture.startswith(b"\x89PNG")

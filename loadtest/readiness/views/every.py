@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.html import html
-from loadtest.readiness.views.plain import as_csv, as_json, junit, markdown
+from loadtest.readiness.views.plain import as_csv, junit
 from loadtest.readiness.views.telling import tell
 from loadtest.readiness.views.text import text
-from loadtest.show.pdf_page import pdf
+from loadtest.show.render.json import as_json
+from loadtest.show.render.markdown import markdown
+from loadtest.show.render.pdf import pdf
 
 FILES = {
     "terminal": "ready.txt",
@@ -25,8 +27,8 @@ FILES = {
 VIEWS: Mapping[str, Callable[[Assessment], str | bytes]] = {
     "terminal": lambda found: text(tell(found), whole=True),
     "html": lambda found: html(tell(found)),
-    "markdown": lambda found: markdown(tell(found)),
-    "json": as_json,
+    "markdown": lambda found: markdown([tell(found)]),
+    "json": lambda found: as_json(found.plain()),
     "csv": as_csv,
     "junit": junit,
     "pdf": lambda found: pdf(tell(found)),

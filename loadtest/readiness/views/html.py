@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from loadtest.show.page import Page
+from loadtest.show.document import Document
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def html(page: Page, *, refresh_s: int | None = None) -> str:
+def html(document: Document, *, refresh_s: int | None = None) -> str:
     """The page; with ``refresh_s`` a browser reloads it at that interval."""
-    return _environment().get_template("ready.html").render(page=page, refresh_s=refresh_s)
+    return _environment().get_template("ready.html").render(document=document, refresh_s=refresh_s)
 
 
 @functools.cache

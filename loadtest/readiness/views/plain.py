@@ -1,142 +1,84 @@
-"""The same page for machines and mails: Markdown, JSON, CSV and JUnit."""
+"""The assessment for machines: CSV and JUnit."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
-from xml.etree import ElementTree
 
-from loadtest.keep.json import json_text
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.telling import instant
-from loadtest.show.markdown import escaped
-from loadtest.show.page import Page, Section
-from loadtest.show.report import Tone
-from loadtest.show.sanitize import printable
+from loadtest.show.render.csv import csv_text
+from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind
+from loadtest.show.render.junit import junit as junit_text
 
-MARKS: dict[Tone, str] = {"good": "✅ ", "bad": "❌ ", "doubt": "❔ ", "plain": ""}
-
-
-def markdown(page: Page) -> str:
-    """The page for a pull request or a job summary of CI, verdict first."""
-    lines = [f"# {page.verdict}: {escaped(page.title)}", ""]
-    if page.question:
-        lines += [escaped(page.question), ""]
-    lines += [f"**{escaped(page.why)}** Exit code {page.exit_code}.", ""]
-    lines += [f"{number}. {escaped(blocker)}" for number, blocker in enumerate(page.blockers, 1)]
-    lines += ["", *(f"- {escaped(name)}: {escaped(value)}" for name, value in page.facts)]
-    for section in page.sections:
-        lines += ["", f"## {section.title}", "", escaped(section.meaning), "", *_table(section)]
-    return "\n".join([*lines, "", f"<sub>{escaped(page.footer)}</sub>"]) + "\n"
-
-
-def _table(section: Section) -> Iterator[str]:
-    noted = any(line.notes for line in section.lines)
-    heads = (*section.heads, "why") if noted else section.heads
-    yield f"| {' | '.join(heads)} |"
-    yield (
-        "|" + "|".join(" ---: " if column in section.right else " --- " for column in range(len(heads))) + "|"
-    )
-    for line in section.lines:
-        cells = [escaped(cell) for cell in line.cells]
-        cells[0] = f"{MARKS[line.tone]}{cells[0]}"
-        if noted:
-            cells.append("<br>".join(escaped(note) for note in line.notes))
-        yield f"| {' | '.join(cells)} |"
-
-
-def as_json(found: Assessment) -> str:
-    """Everything, as it is kept."""
-    return json_text(found.plain(), indent=2) + "\n"
+COLUMNS = ("group", "name", "outcome", "value", "unit", "n", "expected", "reason", "age_s")
 
 
 def as_csv(found: Assessment) -> str:
     """One row per fact: verdict, figures, components, their measures, criteria, gates and triggers."""
-    made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\n")
-    writer.writerow(("group", "name", "outcome", "value", "unit", "n", "expected", "reason", "age_s"))
-    writer.writerows([_guarded(cell) for cell in row] for row in _rows(found))
-    return made.getvalue()
-
-
-def _guarded(cell: object) -> object:
-    """A text without controls; one that a spreadsheet would take for a formula begins with an apostrophe."""
-    if not isinstance(cell, str):
-        return cell
-    shown = printable(cell, 2000)
-    return f"'{shown}" if shown[:1] in {"=", "+", "-", "@"} else shown
+    return csv_text(COLUMNS, _rows(found))
 
 
 def _rows(found: Assessment) -> Iterator[tuple[object, ...]]:
     yield ("verdict", found.policy, found.verdict, found.exit_code, "", "", "", found.why, "")
     for figure in (*found.figures.values(), found.confidence):
-        yield ("figure", figure.name, "", _blank(figure.value), figure.unit, "", "", figure.arithmetic,
-               _blank(figure.age_s))  # fmt: skip
+        yield ("figure", figure.name, "", figure.value, figure.unit, "", "", figure.arithmetic, figure.age_s)
     for row in found.components:
-        age = _blank(row.age_s)
-        yield ("component", row.name, row.status, _blank(row.score), "score", "", row.priority, row.why, age)
+        yield ("component", row.name, row.status, row.score, "score", "", row.priority, row.why, row.age_s)
         for name, measure in row.measures.items():
-            value = _blank(measure.value)
-            yield ("measure", f"{row.name}.{name}", "", value, measure.unit, measure.n, "", measure.reason,
-                   age)  # fmt: skip
+            yield ("measure", f"{row.name}.{name}", "", measure.value, measure.unit, measure.n, "",
+                   measure.reason, row.age_s)  # fmt: skip
     for each in found.functions:
         yield ("function", each.name, each.status, each.users, "users", "", each.impact, each.why, "")
     for criterion in found.criteria:
         judged = (criterion.outcome, criterion.measured, "", "", criterion.expected, criterion.reason,
-                  _blank(criterion.age_s))  # fmt: skip
+                  criterion.age_s)  # fmt: skip
         yield ("criterion", criterion.title, *judged)
     for group, conditions in (("gate", found.gates), ("trigger", found.triggers)):
         for condition in conditions:
             yield (group, condition.title, condition.outcome, condition.measured, "", "",
                    f"{condition.fact} {condition.expression}", condition.arithmetic,
-                   _blank(condition.age_s))  # fmt: skip
-
-
-def _blank(value: float | None) -> object:
-    return "" if value is None else value
+                   condition.age_s)  # fmt: skip
 
 
 def junit(found: Assessment) -> str:
     """A test case per component, criterion, gate and trigger; unknown is an error, never skipped."""
-    suite = ElementTree.Element("testsuite", name=found.policy)
-    properties = ElementTree.SubElement(suite, "properties")
-    for name, value in (("verdict", found.verdict), ("exit_code", str(found.exit_code)), ("id", found.id),
-                        ("policy", found.policy_sha256), ("confidence", found.confidence.text)):  # fmt: skip
-        ElementTree.SubElement(properties, "property", name=name, value=value)
+    properties = {
+        "verdict": found.verdict,
+        "exit_code": str(found.exit_code),
+        "id": found.id,
+        "policy": found.policy_sha256,
+        "confidence": found.confidence.text,
+    }
+    return junit_text(
+        [
+            JUnitSuite(
+                found.policy,
+                tuple(_cases(found)),
+                properties,
+                timestamp=instant(found.at)[:19].replace(" ", "T"),
+                time=f"{found.took_s:.3f}",
+            )
+        ]
+    )
+
+
+def _cases(found: Assessment) -> Iterator[JUnitCase]:
     for row in found.components:
-        kind = {"down": "failure", "unknown": "error"}.get(row.status)
-        _case(
-            suite,
-            "components",
-            row.name,
-            kind if row.priority == "critical" or row.required else None,
-            row.why,
-        )
+        matters = row.priority == "critical" or row.required
+        yield _case(found, "components", row.name, row.status if matters else "", row.why)
     for criterion in found.criteria:
-        kind = {"missed": "failure", "unknown": "error"}.get(criterion.outcome)
         said = f"{criterion.measured}, expected {criterion.expected} {criterion.reason}".strip()
-        _case(suite, "criteria", criterion.title, kind, said)
+        yield _case(found, "criteria", criterion.title, criterion.outcome, said)
     for group, conditions in (("gates", found.gates), ("triggers", found.triggers)):
         for each in conditions:
-            kind = {"missed": "failure", "TRIGGERED": "failure", "unknown": "error"}.get(each.outcome)
-            _case(suite, group, each.title, kind, f"{each.fact} is {each.measured}: {each.arithmetic}")
-    counted = {"tests": "testcase", "failures": "testcase/failure", "errors": "testcase/error"}
-    for name, path in counted.items():
-        suite.set(name, str(len(suite.findall(path))))
-    suite.set("skipped", "0")
-    suite.set("timestamp", instant(found.at)[:19].replace(" ", "T"))
-    suite.set("time", f"{found.took_s:.3f}")
-    root = ElementTree.Element("testsuites")
-    root.append(suite)
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+            said = f"{each.fact} is {each.measured}: {each.arithmetic}"
+            yield _case(found, group, each.title, each.outcome, said)
 
 
-def _case(suite: ElementTree.Element, group: str, name: str, kind: str | None, said: str) -> None:
+KINDS: dict[str, Kind] = {"down": "failure", "missed": "failure", "TRIGGERED": "failure", "unknown": "error"}
+
+
+def _case(found: Assessment, group: str, name: str, outcome: str, said: str) -> JUnitCase:
+    kind = KINDS.get(outcome, "passed")
     shown, clean = ("".join(each for each in words if each.isprintable()) for words in (name, said))
-    case = ElementTree.SubElement(suite, "testcase", classname=f"{suite.get('name')}.{group}", name=shown)
-    if kind:
-        ElementTree.SubElement(case, kind, type=kind, message=clean)
-    else:
-        ElementTree.SubElement(case, "system-out").text = clean
+    return JUnitCase(f"{found.policy}.{group}", shown, kind, kind if kind != "passed" else "", clean)

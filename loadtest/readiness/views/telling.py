@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from loadtest.readiness.assessment import Assessment, ComponentRow, ConditionRow, Figure
-from loadtest.show.page import Line, Page, Section
-from loadtest.show.report import Tone
+from loadtest.show.document import DataTable, Document, DocumentSection, TableColumn, TableRow, Tone
 from loadtest.show.sanitize import printable
 from loadtest.units import format_duration, format_ratio
 
@@ -26,7 +25,7 @@ def instant(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def tell(assessment: Assessment) -> Page:
+def tell(assessment: Assessment) -> Document:
     """The page; all foreign text on it is made printable."""
     found = assessment
     sections = (
@@ -45,18 +44,33 @@ def tell(assessment: Assessment) -> Page:
         _levels(found),
         _evidence(found),
     )
-    return Page(
-        title=found.policy,
-        question=printable(found.question),
-        verdict=found.verdict,
+    return Document(
+        kind="readiness",
+        subject=found.policy,
+        about=printable(found.question),
+        word=found.verdict,
         tone=TONES[found.verdict],
         exit_code=found.exit_code,
         why=printable(found.why, 1000),
         facts=tuple(_facts(found)),
-        sections=tuple(section for section in sections if section.lines),
+        sections=tuple(section for section in sections if section.filled),
         footer=f"{found.id} · policy {found.policy_sha256[:12]} · by loadtest from what its probes found",
-        blockers=tuple(printable(each.text, 600) for each in found.blockers),
+        context=tuple(
+            f"{number}. {printable(each.text, 600)}" for number, each in enumerate(found.blockers, 1)
+        ),
     )
+
+
+def _section(
+    title: str,
+    meaning: str,
+    heads: tuple[str, ...],
+    rows: tuple[TableRow, ...],
+    right: frozenset[int] = frozenset(),
+) -> DocumentSection:
+    """One table; ``right`` are its columns of numbers."""
+    columns = tuple(TableColumn(head, right=at in right) for at, head in enumerate(heads))
+    return DocumentSection(title, (DataTable(columns, rows),), meaning)
 
 
 def _facts(found: Assessment) -> Iterator[tuple[str, str]]:
@@ -77,10 +91,10 @@ def _with_span(figure: Figure) -> str:
     return f"{figure.text}, {figure.span} once all is known" if figure.span else figure.text
 
 
-def _lines(rows: Iterator[Line]) -> tuple[Line, ...]:
+def _lines(rows: Iterator[TableRow]) -> tuple[TableRow, ...]:
     return tuple(
-        Line(
-            tuple(printable(cell, 600) for cell in row.cells),
+        TableRow(
+            tuple(printable(row.text(at), 600) for at in range(len(row.cells))),
             row.tone,
             tuple(printable(note, 1000) for note in row.notes),
         )
@@ -88,17 +102,17 @@ def _lines(rows: Iterator[Line]) -> tuple[Line, ...]:
     )
 
 
-def _components(found: Assessment) -> Section:
-    def row(each: ComponentRow) -> Line:
+def _components(found: Assessment) -> DocumentSection:
+    def row(each: ComponentRow) -> TableRow:
         score = "–" if each.score is None else f"{each.score:.2f}"
         notes = (each.said, *(issue for issue in each.issues if issue not in each.said))
-        return Line(
+        return TableRow(
             (each.status, each.title, each.priority, score, each.response or "–", _age(each.age_s)),
             TONES[each.status],
             notes,
         )
 
-    return Section(
+    return _section(
         "Components",
         "Each component as its probe found it. Unknown has no score: it is left out of every mean.",
         ("status", "component", "priority", "score", "response time", "age"),
@@ -107,26 +121,27 @@ def _components(found: Assessment) -> Section:
     )
 
 
-def _criteria(found: Assessment) -> Section:
+def _criteria(found: Assessment) -> DocumentSection:
     rows = (
-        Line((each.outcome, each.title, each.expected, each.measured, _age(each.age_s)),
+        TableRow((each.outcome, each.title, each.expected, each.measured, _age(each.age_s)),
              TONES.get(each.outcome, "doubt"), (each.reason,) if each.reason else ())
         for each in found.criteria
     )  # fmt: skip
-    return Section(
+    return _section(
         "Success criteria", "What must hold for a release.",
         ("outcome", "criterion", "expected", "measured", "age"), _lines(rows), frozenset({3, 4}),
     )  # fmt: skip
 
 
-def _conditions(title: str, meaning: str, rows: tuple[ConditionRow, ...]) -> Section:
+def _conditions(title: str, meaning: str, rows: tuple[ConditionRow, ...]) -> DocumentSection:
     lines = (
-        Line((each.outcome, each.title, f"{each.fact} {each.expression}", each.measured, _age(each.age_s)),
+        TableRow((each.outcome, each.title, f"{each.fact} {each.expression}", each.measured,
+                  _age(each.age_s)),
              TONES.get(each.outcome, "doubt"),
              tuple(note for note in (f"{each.formula}: {each.arithmetic}", each.note) if note))
         for each in rows
     )  # fmt: skip
-    return Section(
+    return _section(
         title,
         meaning,
         ("outcome", "what", "condition", "measured", "age"),
@@ -135,76 +150,76 @@ def _conditions(title: str, meaning: str, rows: tuple[ConditionRow, ...]) -> Sec
     )
 
 
-def _figures(found: Assessment) -> Section:
+def _figures(found: Assessment) -> DocumentSection:
     every = (*found.figures.values(), found.confidence)
     lines = (
-        Line(
+        TableRow(
             (each.title, each.text, each.span or "exact", _age(each.age_s)),
             "plain",
             (f"{each.formula}: {each.arithmetic}",),
         )
         for each in every
     )
-    return Section(
+    return _section(
         "How the numbers are computed",
         "Each figure with its formula and inputs; the span is its range once unknown components are known.",
         ("figure", "value", "span", "age"), _lines(lines), frozenset({1, 3}),
     )  # fmt: skip
 
 
-def _functions(found: Assessment) -> Section:
+def _functions(found: Assessment) -> DocumentSection:
     lines = (
-        Line((each.status, each.title, format_ratio(each.users),
+        TableRow((each.status, each.title, format_ratio(each.users),
               format_ratio(each.value) if each.value else "–", each.impact),
              TONES.get(each.status, "doubt"), (each.why,))
         for each in found.functions
     )  # fmt: skip
-    return Section(
+    return _section(
         "Business functions", "What users can do, by the components that each function needs.",
         ("status", "function", "users reached", "value", "impact if out"), _lines(lines), frozenset({2, 3}),
     )  # fmt: skip
 
 
-def _risks(found: Assessment) -> Section:
+def _risks(found: Assessment) -> DocumentSection:
     lines = (
-        Line((each.level, each.title, each.impact), TONES[each.level], (f"likely cause: {each.cause}",))
+        TableRow((each.level, each.title, each.impact), TONES[each.level], (f"likely cause: {each.cause}",))
         for each in found.risks
     )
-    return Section("Risks", "The worst first, with a hint from the class of the error.",
+    return _section("Risks", "The worst first, with a hint from the class of the error.",
                    ("level", "risk", "touches"), _lines(lines))  # fmt: skip
 
 
-def _actions(found: Assessment) -> Section:
+def _actions(found: Assessment) -> DocumentSection:
     lines = (
-        Line((each.urgency, f"{number}. {each.text}"), TONES[each.urgency])
+        TableRow((each.urgency, f"{number}. {each.text}"), TONES[each.urgency])
         for number, each in enumerate(found.actions, 1)
     )
-    return Section("Required actions", "In this order.", ("urgency", "action"), _lines(lines))
+    return _section("Required actions", "In this order.", ("urgency", "action"), _lines(lines))
 
 
-def _levels(found: Assessment) -> Section:
+def _levels(found: Assessment) -> DocumentSection:
     lines = (
-        Line((level.outcome, f"{each.title}: {level.measure}", level.measured, str(level.n),
+        TableRow((level.outcome, f"{each.title}: {level.measure}", level.measured, str(level.n),
               level.warn or "–", level.critical or "–", _age(each.age_s)),
              TONES[level.outcome], (level.reason,) if level.reason else ())
         for each in found.components
         for level in each.levels
     )  # fmt: skip
-    return Section(
+    return _section(
         "Levels", "Beyond warn a component is degraded, beyond critical it is down.",
         ("outcome", "measure", "measured", "n", "warn", "critical", "age"), _lines(lines),
         frozenset({2, 3, 6}),
     )  # fmt: skip
 
 
-def _evidence(found: Assessment) -> Section:
+def _evidence(found: Assessment) -> DocumentSection:
     lines = (
-        Line((each.title, each.kind, _age(each.age_s), f"{each.freshness:.2f}",
+        TableRow((each.title, each.kind, _age(each.age_s), f"{each.freshness:.2f}",
               format_duration(each.took_s * 1e9)),
              "plain", (*each.lines, f"score: {each.score_formula}"))
         for each in found.components
     )  # fmt: skip
-    return Section(
+    return _section(
         "Evidence", "What each probe saw, and how old it is.",
         ("component", "probe", "age", "freshness", "took"),
         _lines(lines), frozenset({3, 4}),
@@ -218,20 +233,20 @@ def _age(age_s: float | None) -> str:
     return "now" if age_s < 1 else format_duration(round(age_s) * 1e9)
 
 
-def _changes(found: Assessment) -> Section:
-    lines = (Line((each,)) for each in found.changes or ())
-    return Section(
+def _changes(found: Assessment) -> DocumentSection:
+    lines = (TableRow((each,)) for each in found.changes or ())
+    return _section(
         "Since the last report", "What is different, the policy included.", ("change",), _lines(lines)
     )
 
 
-def _rollback(found: Assessment) -> Section:
+def _rollback(found: Assessment) -> DocumentSection:
     if found.rollback is None:
-        return Section("Rollback", "", (), ())
+        return _section("Rollback", "", (), ())
     known = {None: "not verified; --verify-rollback does it", True: "verified", False: "its check failed"}
     tone: dict[bool | None, Tone] = {None: "doubt", True: "good", False: "bad"}
     verified = found.rollback.verified
     notes = (found.rollback.said,) if found.rollback.said else ()
-    line = Line((known[verified], found.rollback.command), tone[verified], notes)
-    return Section("Rollback", "Printed; run only with --rollback.", ("state", "command"),
+    line = TableRow((known[verified], found.rollback.command), tone[verified], notes)
+    return _section("Rollback", "Printed; run only with --rollback.", ("state", "command"),
                    _lines(iter((line,))))  # fmt: skip

@@ -6,9 +6,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import islice, zip_longest
 
-from loadtest.show.page import Page, Section
-from loadtest.show.report import Tone
-from loadtest.show.terminal_screen import ASCII, MARKS, aligned
+from loadtest.show.document import Document, DocumentSection, Tone
+from loadtest.show.render.terminal import ASCII, MARKS, aligned
 
 COLOURS: dict[Tone, str] = {"good": "32", "bad": "31", "doubt": "33", "plain": ""}
 NARROWEST = 60
@@ -20,12 +19,17 @@ BAD_ONLY = frozenset({"Gates", "Rollback triggers"})
 
 
 def text(
-    page: Page, *, width: int = 100, colour: bool = False, ascii_only: bool = False, whole: bool = False
+    document: Document,
+    *,
+    width: int = 100,
+    colour: bool = False,
+    ascii_only: bool = False,
+    whole: bool = False,
 ) -> str:
     """The page as text; ``whole`` shows the evidence and the arithmetic as well."""
     width = max(width, NARROWEST)
-    lines = [*_head(page, width, colour=colour)]
-    for section in page.sections:
+    lines = [*_head(document, width, colour=colour)]
+    for section in document.sections:
         if whole or section.title not in FIRST_ONLY:
             lines += ["", *_section(section, width, colour=colour, whole=whole)]
     made = "\n".join(line.rstrip() for line in lines) + "\n"
@@ -42,35 +46,38 @@ def _wrapped(words: str, width: int, indent: str) -> Iterator[str]:
     )
 
 
-def _head(page: Page, width: int, *, colour: bool) -> Iterator[str]:
-    yield _styled(page.title, "1", colour=colour)
-    if page.question:
-        yield from _wrapped(page.question, width, "")
+def _head(document: Document, width: int, *, colour: bool) -> Iterator[str]:
+    yield _styled(document.subject, "1", colour=colour)
+    if document.about:
+        yield from _wrapped(document.about, width, "")
     yield ""
-    badge = _styled(f" {page.verdict} ", f"1;7;{COLOURS[page.tone]}", colour=colour)
-    yield f"{badge}  exit code {page.exit_code}"
-    yield from _wrapped(page.why, width, "")
-    for number, blocker in enumerate(page.blockers, 1):
-        yield from _wrapped(f"{number}. {blocker}", width, "  ")
+    badge = _styled(f" {document.word} ", f"1;7;{COLOURS[document.tone]}", colour=colour)
+    yield f"{badge}  exit code {document.exit_code}"
+    yield from _wrapped(document.why, width, "")
+    for sentence in document.context:
+        yield from _wrapped(sentence, width, "  ")
     yield ""
-    names = max(len(name) for name, _ in page.facts)
-    for name, value in page.facts:
+    names = max(len(name) for name, _ in document.facts)
+    for name, value in document.facts:
         first, *rest = textwrap.wrap(value, max(20, width - names - 2)) or [""]
         yield f"{name:<{names}}  {first}"
         yield from (f"{'':<{names}}  {line}" for line in rest)
 
 
-def _section(section: Section, width: int, *, colour: bool, whole: bool) -> Iterator[str]:
+def _section(section: DocumentSection, width: int, *, colour: bool, whole: bool) -> Iterator[str]:
+    (table,) = section.tables
     yield _styled(section.title, "1", colour=colour)
-    rows = [("  " + section.heads[0], *section.heads[1:])]
-    rows += [(f"{MARKS[line.tone]} {line.cells[0]}", *line.cells[1:]) for line in section.lines]
-    sides = "".join("r" if column in section.right else "l" for column in range(len(section.heads)))
+    rows = [("  " + table.heads[0], *table.heads[1:])]
+    for row in table.rows:
+        first, *others = map(row.text, range(len(row.cells)))
+        rows.append((f"{MARKS[row.tone]} {first}", *others))
+    sides = "".join("r" if column.right else "l" for column in table.columns)
     heads, *drawn = _fitted(rows, sides, width)
     yield from (_styled(shown, "2", colour=colour) for shown in heads)
-    for line, shown in zip(section.lines, drawn, strict=True):
-        yield from (_styled(each, COLOURS[line.tone], colour=colour) for each in shown)
-        if whole or line.tone != "good" or section.title not in BAD_ONLY:
-            for note in line.notes:
+    for row, shown in zip(table.rows, drawn, strict=True):
+        yield from (_styled(each, COLOURS[row.tone], colour=colour) for each in shown)
+        if whole or row.tone != "good" or section.title not in BAD_ONLY:
+            for note in row.notes:
                 yield from _wrapped(note, width, "    ")
 
 

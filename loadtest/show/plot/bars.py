@@ -1,4 +1,4 @@
-"""Bars over time, stacked, each kind with a colour and a hatch of its own."""
+"""Bars over time, stacked, each kind in its own colour and hatch."""
 
 from __future__ import annotations
 
@@ -12,21 +12,11 @@ from loadtest.show.sanitize import printable
 from loadtest.show.series import Column, Series
 from loadtest.units import format_count
 
-KINDS = (
-    (style.VERMILLION, "///"),
-    (style.ORANGE, "..."),
-    (style.PURPLE, "xxx"),
-    (style.SKY, "---"),
-    (style.GREEN, "+++"),
-    (style.MUTED, ""),
-)
-"""Colour and hatch of each kind, in order."""
 
-
-def stacked(axes: Axes, series: Series, kinds: Mapping[str, Column]) -> None:
-    """A bar per bin as a rate per second; ``kinds`` are at most as many as ``KINDS``, the lowest first."""
+def stacked(axes: Axes, series: Series, kinds: Mapping[str, tuple[Column, style.Style]]) -> None:
+    """A bar per bin as a rate per second, the first of ``kinds`` lowest."""
     below = np.zeros(len(series))
-    for (name, column), (colour, hatch) in zip(kinds.items(), KINDS, strict=False):
+    for name, (column, look) in kinds.items():
         heights = column / series.widths_s
         some = np.flatnonzero(heights)
         axes.bar(
@@ -35,9 +25,9 @@ def stacked(axes: Axes, series: Series, kinds: Mapping[str, Column]) -> None:
             width=series.widths_s[some],
             bottom=below[some],
             align="edge",
-            facecolor=colour,
+            facecolor=look.colour,
             edgecolor=style.SURFACE,
-            hatch=hatch,
+            hatch=look.hatch,
             linewidth=0.6,
             label=f"{printable(name, 40)} (n={format_count(int(column.sum()))})",
         )

@@ -18,9 +18,7 @@ from loadtest.units import format_count
 TITLE = "Connections"
 
 SHOWN = 5
-"""Kinds of refusal and close that get a colour of their own; the rest are summed."""
-
-WITHOUT_FRAME = f"closed: {NO_CLOSE_FRAME}"
+"""Kinds of refusal and close that are drawn by themselves, the most frequent; the rest are summed."""
 
 STEPS = 700
 """Steps of time that are told apart in the count of ready connections."""
@@ -31,7 +29,7 @@ def draw(
 ) -> Figure:
     """Two panels: ready at once with its peak, refused and closed per second."""
     sheet = layout.sheet(heading, width_in)
-    ready = layout.panel(sheet, "connections ready at once", 1.9)
+    ready = layout.panel(sheet, "connections ready, concurrent", 1.9)
     if series.counted("connections.attempted").sum() or len(series.moves):
         _ready(ready.axes, series, planned)
     else:
@@ -63,7 +61,7 @@ def _ready(axes: Axes, series: Series, planned: int | None) -> None:
     end = max(float(series.end_s), float(at[-1]))
     at, count = _visible(at, count)
     at, count = np.append(at, end), np.append(count, count[-1])
-    label = f"ready (most at once: {format_count(peak)})" if peak else "ready (none ever was)"
+    label = f"ready (peak concurrent: {format_count(peak)})" if peak else "ready (none ever was)"
     axes.step(at, count, where="post", color=style.BLUE, linewidth=1.6, label=label)
     axes.fill_between(at, count, step="post", color=style.BLUE, alpha=0.12, linewidth=0)
     if planned:
@@ -88,18 +86,20 @@ def _visible(at: Column, count: Column) -> tuple[Column, Column]:
     return at[kept], count[kept]
 
 
-def _kinds(series: Series) -> dict[str, Column]:
+def _kinds(series: Series) -> dict[str, tuple[Column, style.Style]]:
     """Refusals by layer, closes by code, connections we gave up; the rarest together."""
-    refused = {f"refused: {layer}": n for layer, n in series.counters_under("connections.refused.").items()}
-    given_up = {f"given up: {why}": series.counted(name) for why, name in ENDED_BY_US.items()}
-    closed = {f"closed: {code}": n for code, n in series.counters_under("connections.closed.").items()}
-    if WITHOUT_FRAME in closed:
+    given_up = {why: series.counted(name) for why, name in ENDED_BY_US.items()}
+    closed = series.counters_under("connections.closed.")
+    if NO_CLOSE_FRAME in closed:
         # Those that we gave up count as ended without a close frame.
-        closed[WITHOUT_FRAME] = np.maximum(closed[WITHOUT_FRAME] - sum(given_up.values()), 0)
-    found = {name: n for name, n in (refused | closed | given_up).items() if n.any()}
-    kinds = dict(sorted(found.items(), key=lambda item: -item[1].sum()))
-    names = list(kinds)
-    shown = {name: kinds[name] for name in names[:SHOWN]}
-    if rest := names[SHOWN:]:
-        shown[f"{len(rest)} other kinds"] = np.sum([kinds[name] for name in rest], axis=0)
+        closed[NO_CLOSE_FRAME] = np.maximum(closed[NO_CLOSE_FRAME] - sum(given_up.values()), 0)
+    refused = series.counters_under("connections.refused.")
+    found = {f"refused: {layer}": (n, style.refused(layer)) for layer, n in refused.items()}
+    found |= {f"closed: {code}": (n, style.closed(code)) for code, n in closed.items()}
+    found |= {f"given up: {why}": (n, style.given_up(why)) for why, n in given_up.items()}
+    some = [(name, kind) for name, kind in found.items() if kind[0].any()]
+    some.sort(key=lambda item: -item[1][0].sum())
+    shown, rest = dict(some[:SHOWN]), some[SHOWN:]
+    if rest:
+        shown[f"{len(rest)} other kinds"] = (np.sum([n for _, (n, _) in rest], axis=0), style.OTHER_KINDS)
     return shown

@@ -64,7 +64,7 @@ def _steps(
     return np.repeat(ms, 2), np.concatenate([[0.0], np.repeat(share, 2)[:-1]])
 
 
-def _thick(axes: Axes, histogram: Histogram, look: looks.Look, label: str) -> None:
+def _thick(axes: Axes, histogram: Histogram, look: style.Style, label: str) -> None:
     ms, share = _steps(histogram)
     at = [int(np.searchsorted(share, percent).clip(0, len(ms) - 1)) for percent in (10, 25, 50, 75, 90)]
     axes.plot(

@@ -18,12 +18,12 @@ from loadtest.units import format_count
 
 TITLE = "Achieved against asked, and response time, by load"
 
-LOOKS = {
-    "held": ("all thresholds held", style.BLUE, "o", style.SURFACE),
-    "missed": ("a threshold was missed", style.VERMILLION, "X", style.VERMILLION),
-    "invalid": ("invalid: the generator's limit", style.MUTED, "v", style.SURFACE),
+ANSWERS = {
+    "held": "all thresholds held",
+    "missed": "a threshold was missed",
+    "invalid": "invalid: the generator's limit",
 }
-"""Of the answer of a probe: what it means, colour, marker, and what fills the marker."""
+"""Of the answer of a probe: what it means."""
 
 WIDE = 30.0
 """Response times that lie so many times apart are drawn on a logarithmic axis."""
@@ -77,7 +77,7 @@ def _throughput(sheet: layout.Sheet, search: Search) -> None:
         axes.plot(*zip(*asked, strict=True), color=style.MUTED, linestyle="--", linewidth=1.3, label="asked")
     _limit(axes, search)
     if search.knee.load is not None:
-        axes.axvline(search.knee.load, color=style.GREEN, linestyle=":", linewidth=2.0,
+        axes.axvline(search.knee.load, color=style.BLUE, linestyle=":", linewidth=2.0,
                      label=f"knee: {amount(search.knee.load)} {search.unit}")  # fmt: skip
     _points(axes, [(each, each.achieved) for each in drawn])
     axes.set_ylim(
@@ -117,7 +117,7 @@ def _response(sheet: layout.Sheet, search: Search) -> None:
     _limit(axes, search)
     if promised is not None:
         axes.axhline(
-            promised, color=style.PURPLE, linestyle="-.", linewidth=1.6, label=f"limit {promised:g} ms"
+            promised, color=style.LIMIT, linestyle="-.", linewidth=1.6, label=f"limit {promised:g} ms"
         )
     _points(axes, [(each, each.p95_ms) for each in drawn])
     if log:
@@ -148,12 +148,15 @@ def _limit(axes: Axes, search: Search) -> None:
 
 
 def _points(axes: Axes, points: Sequence[tuple[Tried, float | None]]) -> None:
-    for answer, (label, colour, marker, fill) in LOOKS.items():
+    for answer, label in ANSWERS.items():
+        look = style.PROBES[answer]
+        fill = look.colour if answer == "missed" else style.SURFACE
         of_it = [(each.probe.load, value) for each, value in points if each.probe.answer == answer]
         if of_it:
             x, y = zip(*of_it, strict=True)
-            axes.plot(x, y, linestyle="none", marker=marker, markersize=7, color=colour, markerfacecolor=fill,
-                      markeredgewidth=1.5, label=f"{label} ({len(of_it)})", zorder=3)  # fmt: skip
+            axes.plot(x, y, linestyle="none", marker=look.marker, markersize=7, color=look.colour,
+                      markerfacecolor=fill, markeredgewidth=1.5, label=f"{label} ({len(of_it)})",
+                      zorder=3)  # fmt: skip
 
 
 def _loads(axes: Axes, search: Search, *, label: bool) -> None:

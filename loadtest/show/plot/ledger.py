@@ -42,6 +42,7 @@ class Bar:
     text: str
     reason: str
     good: bool
+    colour: str
 
 
 def draw(heading: layout.Heading, manifest: Manifest, why: str, width_in: float) -> Figure:
@@ -65,7 +66,8 @@ def turn_bars(manifest: Manifest) -> tuple[list[Bar], int]:
         n = whole(counts.get(key))
         if n is not None:
             share = f"  {format_ratio(n / due)}" if due and n else ""
-            bars.append(Bar(label, n, f"{format_count(n)}{share}", "", good=key == "complete"))
+            text, colour = f"{format_count(n)}{share}", style.OUTCOMES[key].colour
+            bars.append(Bar(label, n, text, "", good=key == "complete", colour=colour))
     return bars, due
 
 
@@ -75,13 +77,13 @@ def event_bars(manifest: Manifest) -> list[Bar]:
     unmeasured = section(counts, "unmeasured")
     bars: list[Bar] = []
     for key in DRAWN_EVENTS:
-        n, label = whole(counts.get(key)), EVENTS[key]
+        n, label, good = whole(counts.get(key)), EVENTS[key], key in GOOD_EVENTS
+        colour = style.TONES["good" if good else "bad"]
         if n is not None:
-            bars.append(Bar(label, n, format_count(n), "", good=key in GOOD_EVENTS))
+            bars.append(Bar(label, n, format_count(n), "", good, colour))
         elif key in unmeasured:
-            bars.append(
-                Bar(label, None, "not measured", style.drawable(printable(unmeasured[key], 200)), good=False)
-            )
+            reason = style.drawable(printable(unmeasured[key], 200))
+            bars.append(Bar(label, None, "not measured", reason, good=False, colour=style.GRID))
     return bars
 
 
@@ -129,15 +131,14 @@ def _bar(axes: Axes, row: int, bar: Bar, most: int) -> None:
     if bar.n is None:
         whole_row = axes.get_xlim()[1]
         axes.barh(
-            row, whole_row, height=0.62, facecolor="none", edgecolor=style.GRID, hatch="////", linewidth=0
+            row, whole_row, height=0.62, facecolor="none", edgecolor=bar.colour, hatch="////", linewidth=0
         )
         _beside(axes, row, 0, bar.text, boxed=True)
         return
-    colour = style.GREEN if bar.good else style.VERMILLION
-    axes.barh(row, bar.n, height=0.62, facecolor=colour, linewidth=0)
+    axes.barh(row, bar.n, height=0.62, facecolor=bar.colour, linewidth=0)
     if bar.n and bar.n < most / 300:
         # Too short to be seen at its true length; the mark says that it is not nothing.
-        axes.plot([0], [row], marker="|", markersize=9, markeredgewidth=2, color=colour, clip_on=False)
+        axes.plot([0], [row], marker="|", markersize=9, markeredgewidth=2, color=bar.colour, clip_on=False)
     _beside(axes, row, bar.n, bar.text, boxed=False, bold=bool(bar.n) and not bar.good)
 
 

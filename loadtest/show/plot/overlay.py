@@ -57,7 +57,7 @@ def _curve(side: DrawnSide, metric: str) -> Curve | None:
     return curve(pooled) if pooled is not None and pooled.n >= LEAST else None
 
 
-def _side(axes: Axes, side: DrawnSide, look: looks.Look, metric: str, pooled: Curve) -> None:
+def _side(axes: Axes, side: DrawnSide, look: style.Style, metric: str, pooled: Curve) -> None:
     for run in side.runs[-looks.THIN :]:
         found = run.histogram(metric)
         if found is not None and len(side.runs) > 1:
@@ -74,7 +74,7 @@ def _side(axes: Axes, side: DrawnSide, look: looks.Look, metric: str, pooled: Cu
     line(axes, pooled, look, f"{looks.runs_of(side)}, n={format_count(pooled.n)})")
 
 
-def line(axes: Axes, each: Curve, look: looks.Look, label: str) -> None:
+def line(axes: Axes, each: Curve, look: style.Style, label: str) -> None:
     """A spectrum as its side is drawn."""
     marked = sorted({int(np.searchsorted(each.x, at, side="right")) - 1 for at in MARKED if at <= each.n})
     axes.plot(

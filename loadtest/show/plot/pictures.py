@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,8 @@ from matplotlib.figure import Figure
 from loadtest.judge.measurement_window import measured_span
 from loadtest.judge.sections import Manifest, section
 from loadtest.measure.totals import Totals
-from loadtest.show.manifest import StoredRun, whole
+from loadtest.show.document import Plot
+from loadtest.show.manifest import ReadableRun, whole
 from loadtest.show.plot import connections, ledger, spectrum, style, svg, timeline
 from loadtest.show.plot.canvas import Heading
 from loadtest.show.report import Report
@@ -30,6 +32,19 @@ TITLES = {
 }
 
 
+CAPTIONS = {
+    "spectrum": "Read it from the left: half of the turns were answered within the time at 50 %. A line that"
+    " bends up at the right has a slow tail. Where response time lies above service time, messages"
+    " were sent later than due: their connection was not ready, or the generator was busy.",
+    "timeline": "Percentiles are drawn only for seconds with enough samples. A gap in them with turns due is"
+    " a stall of the target; a busy generator or a lagging loop casts doubt on that second. Turns that were"
+    " not complete stand in the second in which they ended.",
+    "connections": "How many connections were ready at each instant; when the target refused or closed any.",
+    "ledger": "Every turn that fell due has exactly one outcome. Hatched: the protocol gives no way to know.",
+}
+"""How to read each plot."""
+
+
 @dataclass(slots=True, weakref_slot=True)
 class _Read:
     """What all plots of a run share, read once."""
@@ -43,7 +58,7 @@ class _Read:
 class Pictures:
     """The plots of one run; its intervals are read once, at the first plot that needs them."""
 
-    def __init__(self, run: StoredRun) -> None:
+    def __init__(self, run: ReadableRun) -> None:
         self._run = run
         self._svgs: dict[tuple[str, float], str] = {}
 
@@ -70,6 +85,10 @@ class Pictures:
         """The plot as a PNG of twice the resolution of a plain screen."""
         with mpl.rc_context(style.SETTINGS):
             return svg.png(self._drawers()[name](self._heading(name), width_in))
+
+    def plot(self, name: str) -> Plot:
+        """The plot and how to read it."""
+        return Plot(CAPTIONS[name], functools.partial(self.svg, name), functools.partial(self.png, name))
 
     def about(self, name: str) -> str:
         """What a plot shows, for those who do not see it."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from loadtest.show.comparison_data import Board
+from loadtest.show.comparison import Compared
+from loadtest.show.comparison_data import Board, boards
+from loadtest.show.document import Plot
 from loadtest.show.plot import (
     ecdf,
     overlay,
@@ -33,6 +36,32 @@ DRAWERS: dict[str, tuple[str, Callable[[Board, float], Figure]]] = {
     "multiples": (multiples.SPECTRA, multiples.draw_spectra),
 }
 """In the order in which they answer questions."""
+
+CAPTIONS = {
+    "runs": "Each dot is a run. Where the dots of two releases mingle, nobody can tell them apart; where"
+    " they lie apart by more than the smallest effect, the table says slower or faster, worse or better.",
+    "shift": "Read it from the left: by how much the fast turns differ, then the middle, then the slow tail."
+    " A flat line is a shift of everything, a line that rises at the right is a slower tail.",
+    "spectra": "Half of the turns were answered within the time at 50 %. Thin lines are single runs: as far"
+    " as they spread, releases differ by chance.",
+    "ecdf": "The further to the left, the faster. The share of turns that a time limit would let pass can be"
+    " read at that time.",
+    "timelines": "Where only one side rises, something happened in its runs at that moment; where both do, it"
+    " belongs to the scenario.",
+    "ledger": "What became of everything that was sent, summed over the runs of a side.",
+    "multiples": "Every candidate by itself, all on the same axes.",
+}
+"""How to read each picture."""
+
+
+def plots(items: Sequence[Compared]) -> tuple[Plot, ...]:
+    """The pictures of all comparisons, scenario by scenario."""
+    drawn = [ComparisonPictures(board) for board in boards(items)]
+    return tuple(
+        Plot(CAPTIONS[name], functools.partial(pictures.svg, name), functools.partial(pictures.png, name))
+        for pictures in drawn
+        for name in pictures.names
+    )
 
 
 class ComparisonPictures:

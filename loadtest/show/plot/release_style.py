@@ -1,8 +1,6 @@
-"""How the sides of a comparison are told apart: by colour, by dash and by marker, so also in grey."""
+"""Which sides of a comparison are drawn, and what stands beside them."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
@@ -12,39 +10,22 @@ from loadtest.show.plot import style
 from loadtest.show.plot.spectrum import LINEAR_UP_TO
 from loadtest.units import format_count
 
-
-class Look(NamedTuple):
-    """Of one side. ``hatch`` fills its bars."""
-
-    colour: str
-    dash: str | tuple[float, tuple[float, ...]]
-    marker: str
-    hatch: str
-
-
-LOOKS = (
-    Look(style.INK, "-", "o", ""),
-    Look(style.BLUE, (0, (5, 2)), "s", "///"),
-    Look(style.VERMILLION, (0, (1.2, 1.2)), "^", "..."),
-    Look(style.GREEN, (0, (6, 1.5, 1.5, 1.5)), "D", "xxx"),
-    Look(style.PURPLE, (0, (3, 1)), "v", "---"),
-    Look(style.ORANGE, (0, (1, 2.5)), "P", "+++"),
-)
-"""The baseline first; more sides than these are not told apart on one set of axes."""
-
 THIN = 12
 """So many runs of a side are drawn one by one, as thin lines; of more, the newest."""
 
 
-def shown(board: Board) -> list[tuple[DrawnSide, Look]]:
-    """The baseline and the newest candidates, as many as can be told apart."""
-    most = len(LOOKS) - 1
-    return list(zip((board.baseline, *board.candidates[-most:]), LOOKS, strict=False))
+def shown(board: Board) -> list[tuple[DrawnSide, style.Style]]:
+    """The baseline and the newest candidates, as many as can be told apart on one set of axes."""
+    newest: dict[style.Style, DrawnSide] = {}
+    for side in reversed(board.candidates):
+        newest.setdefault(style.release(side.number), side)
+    sides = [(side, look) for look, side in reversed(newest.items())]
+    return [(board.baseline, style.release(board.baseline.number)), *sides]
 
 
 def left_out(board: Board) -> str:
     """A sentence about the candidates that are not drawn; empty where all are."""
-    missing = len(board.candidates) - (len(LOOKS) - 1)
+    missing = len(board.sides) - len(shown(board))
     if missing < 1:
         return ""
     many = f"{missing} earlier candidates are" if missing > 1 else "1 earlier candidate is"

@@ -112,7 +112,7 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
 
 
 def _side(
-    axes: Axes, side: DrawnSide, look: looks.Look, each: Shift, *, offset: float, crowded: bool
+    axes: Axes, side: DrawnSide, look: style.Style, each: Shift, *, offset: float, crowded: bool
 ) -> None:
     at = np.arange(len(QUANTILES)) + offset
     banded = np.isfinite(each.low) & np.isfinite(each.high)
@@ -158,7 +158,7 @@ def _tick(key: str, baseline: DrawnSide, metric: str, *, narrow: bool) -> str:
     return f"{name}\n{style.plain(float(f'{mean:.2g}'))}" if narrow else f"{name}\n{format_ms(mean)}"
 
 
-def _said(known: list[tuple[DrawnSide, looks.Look, Shift]], board: Board) -> str:
+def _said(known: list[tuple[DrawnSide, style.Style, Shift]], board: Board) -> str:
     bands = {each.band for _, _, each in known}
     runs = min(len(side.runs) for side in (board.baseline, *(side for side, _, _ in known)))
     said = []

@@ -55,15 +55,15 @@ def _metric(sheet: layout.Sheet, board: Board, rows: list[MetricComparison]) -> 
         layout.explain(sheet, panel, "no run measured it")
         return
     factor = FACTORS.get(rule.unit, 1.0)
-    for at, level in enumerate(levels):
-        _level(panel.axes, at, level, factor, looks.LOOKS[min(at, 1)])
+    for at, (level, side) in enumerate(zip(levels, board.sides, strict=True)):
+        _level(panel.axes, at, level, factor, style.release(side.number))
     _names(panel.axes, sheet, board, rows)
     _values(panel.axes, levels, rule.unit)
     if panel is sheet.panels[0]:
         _legend(panel, sheet.width_in)
 
 
-def _level(axes: Axes, at: int, level: SampleSummary, factor: float, look: looks.Look) -> None:
+def _level(axes: Axes, at: int, level: SampleSummary, factor: float, look: style.Style) -> None:
     values = np.array([value for value in level.values if value is not None]) * factor
     n = len(values)
     if not n:
@@ -108,14 +108,14 @@ def _values(axes: Axes, levels: list[SampleSummary], unit: Unit) -> None:
 
 
 def _legend(panel: layout.Panel, width_in: float) -> None:
-    look = looks.LOOKS[0]
+    look = style.RELEASES[0]
     panel.axes.plot([], [], look.marker, color=look.colour, markerfacecolor="none", label="each run")
     panel.axes.plot([], [], color=look.colour, linewidth=1.6, label="mean of the runs and its 95 % interval")
     layout.legend(panel, width_in, columns=2)
 
 
 def draw_spectra(board: Board, width_in: float) -> Figure:
-    """A cell per candidate, all on the same axes: the baseline in grey, the candidate before it."""
+    """A cell per candidate, all on the same axes: the baseline as a thin line, the candidate before it."""
     sheet = layout.sheet(looks.heading(SPECTRA, board), width_in)
     metric, name = next(iter(METRICS.items()))
     known = {
@@ -176,9 +176,10 @@ def _cell(sheet: layout.Sheet, panel: layout.Panel, at: int, columns: int, lines
 
 def _cell_lines(axes: Axes, board: Board, known: dict[int, Curve], at: int) -> None:
     if 0 in known:
-        axes.plot(known[0].x, known[0].ms, color=style.MUTED, linewidth=1.4, drawstyle="steps-post")
+        baseline = style.release(0)
+        axes.plot(known[0].x, known[0].ms, color=baseline.colour, linewidth=1.4, drawstyle="steps-post")
     if at in known:
-        line(axes, known[at], looks.LOOKS[1], "")
+        line(axes, known[at], style.release(board.sides[at].number), "")
     room = axes.get_window_extent().width / axes.figure.dpi * 72
     title = style.fit(f"{looks.runs_of(board.sides[at])})", room, style.SMALL_PT, weight="bold")
     axes.set_title(title, fontsize=style.SMALL_PT, fontweight="bold", color=style.INK, loc="left", pad=4)

@@ -24,7 +24,7 @@ TITLE = "Connections and ledger, side by side"
 DRAWN_EVENTS = ("matched", "lost", "duplicate", "out_of_order", "foreign", "unmatched", "malformed")
 
 
-class Counted(NamedTuple):
+class CounterPanel(NamedTuple):
     """One panel of bars: a group of counters, their names in words, and what they are shares of."""
 
     caption: str
@@ -33,9 +33,9 @@ class Counted(NamedTuple):
     whole_of: str
 
 
-COUNTED = (
-    Counted("turns, of those due in all runs of a side", "turns", OUTCOMES, "due"),
-    Counted(
+COUNTER_PANELS = (
+    CounterPanel("turns, of those due in all runs of a side", "turns", OUTCOMES, "due"),
+    CounterPanel(
         "events, of those received in all runs of a side",
         "events",
         {key: EVENTS[key] for key in DRAWN_EVENTS},
@@ -54,7 +54,7 @@ def draw(board: Board, width_in: float) -> Figure:
     """Ready connections over time; then what became of turns, events and connections, summed over runs."""
     sheet = layout.sheet(looks.heading(TITLE, board), width_in)
     _ready(sheet, board)
-    for counted in COUNTED:
+    for counted in COUNTER_PANELS:
         _counts(sheet, board, counted)
     _connections(sheet, board)
     layout.arrange(sheet)
@@ -62,7 +62,7 @@ def draw(board: Board, width_in: float) -> Figure:
 
 
 def _ready(sheet: layout.Sheet, board: Board) -> None:
-    panel = layout.panel(sheet, "connections ready at once, each run", 1.2)
+    panel = layout.panel(sheet, "connections ready, concurrent, each run", 1.2)
     sides = [
         (side, look) for side, look in looks.shown(board) if any(len(run.series.moves) for run in side.runs)
     ]
@@ -77,7 +77,7 @@ def _ready(sheet: layout.Sheet, board: Board) -> None:
                 np.append(at, max(float(run.series.end_s), float(at[-1]))),
                 np.append(count, count[-1]),
             )
-            label = f"{looks.runs_of(side)}, most at once {format_count(int(count.max()))})"
+            label = f"{looks.runs_of(side)}, peak concurrent {format_count(int(count.max()))})"
             panel.axes.step(
                 at,
                 count,
@@ -97,7 +97,7 @@ def _ready(sheet: layout.Sheet, board: Board) -> None:
     layout.legend(panel, sheet.width_in, columns=6)
 
 
-def _counts(sheet: layout.Sheet, board: Board, counted: Counted) -> None:
+def _counts(sheet: layout.Sheet, board: Board, counted: CounterPanel) -> None:
     """A row per counter that any side has, a bar per side."""
     caption, group, names, whole_of = counted
     sides = looks.shown(board)
@@ -147,7 +147,7 @@ def _sum(side: DrawnSide, group: str, key: str) -> int | None:
 
 def _bars(
     sheet: layout.Sheet,
-    sides: list[tuple[DrawnSide, looks.Look]],
+    sides: list[tuple[DrawnSide, style.Style]],
     caption: str,
     rows: Mapping[str, list[int | None]],
     of: list[int],
@@ -194,7 +194,7 @@ def _room(axes: Axes, sheet: layout.Sheet, rows: Mapping[str, object], texts: It
     axes.set_xlim(0, plot_pt / max(plot_pt - text_pt, 12))
 
 
-def _side(axes: Axes, side: DrawnSide, look: looks.Look, at: list[float], shares: list[float]) -> None:
+def _side(axes: Axes, side: DrawnSide, look: style.Style, at: list[float], shares: list[float]) -> None:
     axes.barh(
         at,
         shares,

@@ -20,39 +20,26 @@ from loadtest.units import format_count, format_ms
 TITLE = "Response and service time by percentile"
 
 
-class Line(NamedTuple):
-    """How one metric is drawn; ``marked`` says at which 1 / (1 - q) its markers stand."""
+class DrawnMetric(NamedTuple):
+    """One line of the plot; ``marked`` says at which 1 / (1 - q) its markers stand."""
 
     metric: str
     label: str
-    colour: str
-    dash: str | tuple[float, tuple[float, ...]]
-    width: float
-    marker: str
     marked: tuple[int, ...]
 
+    @property
+    def style(self) -> style.Style:
+        """How it is drawn."""
+        return style.METRICS[self.metric]
 
-DASHED = (0, (4, 2))
 
-LINES = (
-    Line("turn.first_event", "first event, response", style.BLUE, "-", 3.6, "o", (2, 10, 100, 1_000, 10_000)),
-    Line(
-        "turn.completion",
-        "completion, response",
-        style.VERMILLION,
-        "-",
-        1.9,
-        "^",
-        (3, 14, 140, 1_400, 14_000),
-    ),
-    Line(
-        "turn.first_event.service", "first event, service", style.SKY, DASHED, 2.2, "s", (4, 20, 200, 2_000)
-    ),
-    Line(
-        "turn.completion.service", "completion, service", style.ORANGE, DASHED, 1.1, "D", (6, 40, 400, 4_000)
-    ),
+DRAWN = (
+    DrawnMetric("turn.first_event", "first event, response", (2, 10, 100, 1_000, 10_000)),
+    DrawnMetric("turn.completion", "completion, response", (3, 14, 140, 1_400, 14_000)),
+    DrawnMetric("turn.first_event.service", "first event, service", (4, 20, 200, 2_000)),
+    DrawnMetric("turn.completion.service", "completion, service", (6, 40, 400, 4_000)),
 )
-"""From wide to narrow, with markers at different places: lines often lie on one another; all must show."""
+"""With markers at different places: lines often lie on one another; all must show."""
 
 TICKS = {
     1: "0 %",
@@ -103,7 +90,7 @@ def _visible(x: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 def draw(heading: layout.Heading, histograms: dict[str, Histogram], why: str, width_in: float) -> Figure:
     """The plot; ``why`` is said where no histogram has a sample."""
     sheet = layout.sheet(heading, width_in)
-    present = {line.metric: histograms[line.metric] for line in LINES if line.metric in histograms}
+    present = {line.metric: histograms[line.metric] for line in DRAWN if line.metric in histograms}
     curves = {name: curve(histogram) for name, histogram in present.items() if histogram.n >= LEAST}
     log = _is_wide(curves)
     caption = f"time in ms{' (logarithmic)' if log else ''}, by percentile of turns"
@@ -129,17 +116,17 @@ def _is_wide(curves: dict[str, Curve]) -> bool:
 
 
 def _lines(axes: Axes, curves: dict[str, Curve]) -> None:
-    for line in LINES:
+    for line in DRAWN:
         if line.metric not in curves:
             continue
         each = curves[line.metric]
         axes.plot(
             each.x,
             each.ms,
-            color=line.colour,
-            linestyle=line.dash,
-            linewidth=line.width,
-            marker=line.marker,
+            color=line.style.colour,
+            linestyle=line.style.dash,
+            linewidth=line.style.width,
+            marker=line.style.marker,
             markevery=_marked(each, line.marked),
             markersize=5,
             markerfacecolor=style.SURFACE,

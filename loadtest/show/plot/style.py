@@ -1,17 +1,24 @@
-"""How every plot looks: colours that anyone can tell apart, type sizes, and text that is cut to fit.
+"""How every plot looks: one colour a meaning, type sizes, and text that is cut to fit.
 
-Colours are unique per role, so that ``svg.inline`` can turn them into CSS variables of a page that is
+What is drawn (an outcome, a release, a metric, a phase, how a connection ended) has its colour, dash, marker
+and hatch in one of the tables here. No plot chooses a colour by the place of something in a list: two plots
+that are held side by side would paint the same thing in different colours.
+
+Colours have names of their own, so that ``svg.inline`` can turn them into CSS variables of a page that is
 light or dark.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font, LoadFlags
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from loadtest.errors import Layer
+from loadtest.show.document import Tone
 
 INK, MUTED, GRID, EDGE, SHADE, SURFACE = "#1b2430", "#5c6773", "#e3e7eb", "#aab2bc", "#f1f3f6", "#fffffe"
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
@@ -23,6 +30,115 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
     "#56b4e9",
 )
 """Okabe and Ito's palette, apart for every kind of colour vision; line styles and markers differ besides."""
+
+
+class Style(NamedTuple):
+    """How one meaning is drawn, never by colour alone. ``hatch`` fills its bars, ``width`` is in points."""
+
+    colour: str
+    dash: str | tuple[float, tuple[float, ...]] = "-"
+    marker: str = "o"
+    hatch: str = ""
+    width: float = 1.6
+
+
+TONES: dict[Tone, str] = {"good": GREEN, "bad": VERMILLION, "doubt": INK, "plain": INK}
+
+OUTCOMES = {
+    "complete": Style(GREEN, (0, (4, 2)), "o", "", 1.5),
+    "failed": Style(VERMILLION, "-", "X", "///"),
+    "timed_out": Style(ORANGE, "-", "^", "..."),
+    "lost": Style(PURPLE, "-", "v", "xxx"),
+    "refused": Style(SKY, "-", "s", "---"),
+    "abandoned": Style(BLUE, "-", "D", "+++"),
+    "not_attempted": Style(MUTED, "-", "P", ""),
+}
+"""Of a turn, by the outcome's key in ``run.json``."""
+
+RATES = {
+    "events.received": Style(INK, "-", width=1.5),
+    "turns.due": Style(MUTED, (0, (1, 1.5)), width=1.5),
+    "turns.complete": OUTCOMES["complete"],
+}
+"""Of a counter that is drawn as a rate."""
+
+METRICS = {
+    "turn.first_event": Style(BLUE, "-", "o", width=3.6),
+    "turn.completion": Style(VERMILLION, "-", "^", width=1.9),
+    "turn.first_event.service": Style(SKY, (0, (4, 2)), "s", width=2.2),
+    "turn.completion.service": Style(ORANGE, (0, (4, 2)), "D", width=1.1),
+}
+"""From wide to narrow: lines often lie on one another, and all must show."""
+
+PERCENTILES = {
+    "p50": Style(INK, "-", "o"),
+    "p95": Style(INK, (0, (4, 2)), "s"),
+    "p99": Style(INK, (0, (1, 1.2)), "^"),
+}
+"""Dash and marker of a percentile over time; the colour is that of its metric."""
+
+PHASES = {"warm-up": SHADE, "drain": SHADE}
+"""What is not measured is shaded; the legend names it."""
+
+RELEASES = (
+    Style(INK, "-", "o", ""),
+    Style(BLUE, (0, (5, 2)), "s", "///"),
+    Style(VERMILLION, (0, (1.2, 1.2)), "^", "..."),
+    Style(GREEN, (0, (6, 1.5, 1.5, 1.5)), "D", "xxx"),
+    Style(PURPLE, (0, (3, 1)), "v", "---"),
+    Style(ORANGE, (0, (1, 2.5)), "P", "+++"),
+)
+"""The baseline, then the candidates; ``release`` says which is whose."""
+
+PROBES = {
+    "held": Style(GREEN, marker="o"),
+    "missed": Style(VERMILLION, marker="X"),
+    "invalid": Style(MUTED, marker="v"),
+}
+"""Of a run of a search, by its answer."""
+
+LIMIT, GENERATOR = PURPLE, PURPLE
+"""Of a threshold's limit; of what the generator itself used."""
+
+REFUSED = {
+    Layer.RESOLVE: Style(SKY, hatch="///"),
+    Layer.TCP: Style(SKY, hatch="---"),
+    Layer.TLS: Style(SKY, hatch="xxx"),
+    Layer.UPGRADE: Style(PURPLE, hatch="..."),
+    Layer.AUTH: Style(PURPLE, hatch="+++"),
+    Layer.READY: Style(PURPLE),
+}
+"""Of a connection that was refused at a layer."""
+
+GIVEN_UP = {"silent": Style(MUTED, hatch="///"), "broken": Style(MUTED, hatch="xxx")}
+"""Of a connection that we ended, by the reason."""
+
+OTHER_KINDS = Style(EDGE)
+
+CLOSED_COLOURS, HATCHES = (VERMILLION, ORANGE, BLUE), ("///", "...", "xxx", "---", "+++", "")
+
+
+def refused(layer: str) -> Style:
+    """Of connections that were refused at ``layer``."""
+    return REFUSED[Layer(layer)] if layer in set(Layer) else OTHER_KINDS
+
+
+def closed(code: str) -> Style:
+    """Of connections that the target closed with ``code``: its own among 18 codes in a row."""
+    number = int(code) if code.isdigit() else 0
+    turn, colour = divmod(number % (len(CLOSED_COLOURS) * len(HATCHES)), len(CLOSED_COLOURS))
+    return Style(CLOSED_COLOURS[colour], hatch=HATCHES[turn])
+
+
+def given_up(why: str) -> Style:
+    """Of connections that we ended."""
+    return GIVEN_UP.get(why, OTHER_KINDS)
+
+
+def release(number: int) -> Style:
+    """Of the baseline, which is 0, or of a candidate, counted from 1 over all pictures of a call."""
+    return RELEASES[(number - 1) % (len(RELEASES) - 1) + 1] if number else RELEASES[0]
+
 
 WIDE_IN, NARROW_IN = 10.4, 3.75
 """Widths in inches: a page of about 1,000 px, and a phone. Points have the same size on both."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,19 +19,15 @@ from loadtest.units import format_count
 
 TITLE = "The run over time"
 
-PERCENTILE_STYLES = {"p50": ("-", "o"), "p95": ((0, (4, 2)), "s"), "p99": ((0, (1, 1.2)), "^")}
-RATES = (
-    ("events.received", "events in", style.GREEN, "-"),
-    ("turns.due", "turns due", style.MUTED, (0, (1, 1.5))),
-    ("turns.complete", "turns complete", style.BLUE, (0, (4, 2))),
-)
-"""Counter, its name in the legend, colour, line style."""
-
-METRICS = {
-    "turn.first_event": ("first event", style.BLUE, 2.2, 4.5),
-    "turn.completion": ("completion", style.VERMILLION, 1.2, 2.6),
+RATES = {
+    "events.received": "events in",
+    "turns.due": "turns due",
+    "turns.complete": "turns complete",
 }
-"""Name in the legend, colour, widths of line and marker: both show where they lie on one another."""
+"""Counter, and its name in the legend."""
+
+METRICS = {"turn.first_event": ("first event", 2.2, 4.5), "turn.completion": ("completion", 1.2, 2.6)}
+"""Name in the legend, widths of line and marker: both show where they lie on one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +65,8 @@ def share_time(axes: Axes, series: Series, phases: Phases, *, first: bool, last:
     end = float(series.end_s)
     bands = {"warm-up": (float(series.start_s), min(phases.from_s, end)), "drain": (phases.to_s, end)}
     shaded = {name: (start, stop) for name, (start, stop) in bands.items() if stop > start}
-    for start, stop in shaded.values():
-        axes.axvspan(start, stop, facecolor=style.SHADE, edgecolor="none", zorder=0)
+    for name, (start, stop) in shaded.items():
+        axes.axvspan(start, stop, facecolor=style.PHASES[name], edgecolor="none", zorder=0)
     if first and shaded:
         axes.fill_between(
             [], [], facecolor=style.SHADE, edgecolor=style.GRID, label=f"shaded: {' and '.join(shaded)}"
@@ -90,28 +85,35 @@ def _per(series: Series) -> str:
 
 def _rates(sheet: layout.Sheet, series: Series, why: str, height: float) -> None:
     panel = layout.panel(sheet, f"rates per second{_per(series)}", height)
-    lines = [(name, label, colour, dash) for name, label, colour, dash in RATES if series.counted(name).sum()]
-    if not any(name != "turns.due" for name, *_ in lines):
+    lines = {name: label for name, label in RATES.items() if series.counted(name).sum()}
+    if not any(name != "turns.due" for name in lines):
         layout.explain(sheet, panel, why)
         return
-    for name, label, colour, dash in lines:
+    for name, label in lines.items():
         total = format_count(int(series.counted(name).sum()))
         _stairs(
             panel.axes,
             series,
             series.per_second(name),
-            color=colour,
-            linestyle=dash,
+            style.RATES[name],
             label=f"{label} (n={total})",
         )
-    panel.axes.set_ylim(0, max(float(series.per_second(name).max()) for name, *_ in lines) * 1.1)
+    panel.axes.set_ylim(0, max(float(series.per_second(name).max()) for name in lines) * 1.1)
     style.thousands(panel.axes.yaxis, bins=4)
 
 
-def _stairs(axes: Axes, series: Series, column: Column, **look: Any) -> None:
+def _stairs(axes: Axes, series: Series, column: Column, look: style.Style, label: str = "") -> None:
     """A column as steps, each as long as its bin."""
     edges = np.append(series.starts_s, series.end_s)
-    axes.stairs(column, edges, baseline=None, linewidth=1.5, **look)
+    axes.stairs(
+        column,
+        edges,
+        baseline=None,
+        linewidth=look.width,
+        color=look.colour,
+        linestyle=look.dash,
+        label=label or None,
+    )
 
 
 def _percentiles(sheet: layout.Sheet, series: Series, why: str, height: float) -> None:
@@ -124,15 +126,15 @@ def _percentiles(sheet: layout.Sheet, series: Series, why: str, height: float) -
         layout.explain(sheet, panel, _too_few(series, why))
         return
     for (metric, line), column in known.items():
-        name, colour, width, size = METRICS[metric]
-        dash, marker = PERCENTILE_STYLES[line]
+        name, width, size = METRICS[metric]
+        percentile = style.PERCENTILES[line]
         panel.axes.plot(
             series.middles_s,
             column,
-            color=colour,
-            linestyle=dash,
+            color=style.METRICS[metric].colour,
+            linestyle=percentile.dash,
             linewidth=width,
-            marker=marker,
+            marker=percentile.marker,
             markersize=size,
             markerfacecolor=style.SURFACE,
             markevery=max(1, len(series) // 24),
@@ -159,8 +161,8 @@ def _range(known: dict[tuple[str, str], Column]) -> tuple[float, float]:
 
 def _not_complete(sheet: layout.Sheet, series: Series, height: float) -> None:
     """Which second cost turns, and how; nothing where all were complete."""
-    columns = {label: series.counted(f"turns.{key}") for key, label in OUTCOMES.items() if key != "complete"}
-    kinds = {label: column for label, column in columns.items() if column.any()}
+    columns = {key: series.counted(f"turns.{key}") for key in OUTCOMES if key != "complete"}
+    kinds = {OUTCOMES[key]: (column, style.OUTCOMES[key]) for key, column in columns.items() if column.any()}
     if kinds:
         panel = layout.panel(sheet, f"turns that were not complete, per second{_per(series)}", height)
         stacked(panel.axes, series, kinds)
@@ -181,7 +183,7 @@ def _generator(sheet: layout.Sheet, series: Series, height: float) -> None:
     if np.isnan(cpu).all():
         layout.explain(sheet, panel, "the generator's CPU time was not read")
     else:
-        _stairs(panel.axes, series, cpu, color=style.PURPLE)
+        _stairs(panel.axes, series, cpu, style.Style(style.GENERATOR, width=1.5))
         panel.axes.set_ylim(0, max(100.0, float(np.nanmax(cpu))) * 1.05)
         style.thousands(panel.axes.yaxis, bins=2)
         panel.axes.yaxis.set_major_locator(MultipleLocator(50))
@@ -189,7 +191,7 @@ def _generator(sheet: layout.Sheet, series: Series, height: float) -> None:
     if np.isnan(lag).all():
         layout.explain(sheet, panel, "the generator's loop was not watched")
         return
-    _stairs(panel.axes, series, lag, color=style.MUTED)
+    _stairs(panel.axes, series, lag, style.Style(style.MUTED, width=1.5))
     panel.axes.set_ylim(0, max(float(np.nanmax(lag)), 1.0) * 1.1)
     style.thousands(panel.axes.yaxis, bins=2)
 

@@ -22,9 +22,8 @@ from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style, svg
 from loadtest.show.plot.release_style import note
 from loadtest.show.plot.small_multiples import FACTORS, UNITS
-from loadtest.show.report import Tone
 from loadtest.show.sanitize import printable
-from loadtest.show.trend import date_text, span_text, turning, word_of
+from loadtest.show.trend import date_text, first_run_text, span_text, word_of
 from loadtest.units import format_count
 
 TITLE = "Trend of what decides"
@@ -45,13 +44,6 @@ ROWS = 3
 
 UNNAMED = "_"
 """The label of what a legend does not name again."""
-
-NEWEST: dict[Tone, str] = {
-    "bad": style.VERMILLION,
-    "good": style.GREEN,
-    "doubt": style.INK,
-    "plain": style.INK,
-}
 
 
 class TrendPicture:
@@ -128,7 +120,7 @@ def _levels(axes: Axes, course: MetricTrend, factor: float) -> None:
     """A line per level, and around it the band where there are runs enough to know it."""
     banded = [each for each in course.segments if each.low is not None and each.high is not None]
     for number, each in enumerate(banded):
-        label = "95 of 100 further runs lie here" if not number else UNNAMED
+        label = "95 % prediction interval" if not number else UNNAMED
         ends = (each.first - 0.5, each.last - 0.5)
         low, high = (each.low or 0.0) * factor, (each.high or 0.0) * factor
         axes.fill_between(ends, low, high, color=style.SKY, alpha=0.28, linewidth=0, label=label)
@@ -151,11 +143,17 @@ def _runs(
         plain, values[plain], "o", color=style.MUTED, markersize=size, markerfacecolor="none", label="a run"
     )
     if odd:
-        label = "a run that its level did not foretell"
+        label = "a run outside the prediction interval"
         axes.plot(odd, values[odd], "x", color=style.ORANGE, markersize=size + 2, label=label)
     told = f"the newest run: {word}" if word != "cannot tell" else "the newest run"
     axes.plot(
-        [newest], values[[newest]], "D", color=NEWEST[TONES[word]], markersize=6, label=told, clip_on=False
+        [newest],
+        values[[newest]],
+        "D",
+        color=style.TONES[TONES[word]],
+        markersize=6,
+        label=told,
+        clip_on=False,
     )
 
 
@@ -167,7 +165,7 @@ def _down(axes: Axes, failed: Sequence[bool]) -> None:
             places,
             [0.0] * len(places),
             "X",
-            color=style.VERMILLION,
+            color=style.TONES["bad"],
             markersize=6,
             transform=axes.get_xaxis_transform(),
             label="the target was down",
@@ -200,7 +198,7 @@ def _promises(axes: Axes, trend: Trend, course: MetricTrend, factor: float) -> N
     ]
     for each in found:
         label = f"threshold {each.expression}"
-        axes.axhline(each.limit * factor, color=style.PURPLE, linewidth=1.2, linestyle=":", label=label)
+        axes.axhline(each.limit * factor, color=style.LIMIT, linewidth=1.2, linestyle=":", label=label)
 
 
 def _changes(axes: Axes, sheet: layout.Sheet, course: MetricTrend) -> None:
@@ -208,7 +206,7 @@ def _changes(axes: Axes, sheet: layout.Sheet, course: MetricTrend) -> None:
     points = (sheet.width_in - 1.0) * 72 / max(len(course.values), 1)
     ends = [float("-inf")] * ROWS
     for letter, change in zip(letters(len(course.changes)), course.changes, strict=True):
-        colour = NEWEST[TONES[change.word]]
+        colour = style.TONES[TONES[change.word]]
         axes.axvline(change.at - 0.5, color=colour, linewidth=1.1, linestyle=(0, (4, 2)))
         middle, half = (change.at - 0.5) * points, style.text_width(letter, style.SMALL_PT, weight="bold") / 2
         row = next((row for row, end in enumerate(ends) if middle - half > end + 2), None)
@@ -236,9 +234,9 @@ def _told(course: MetricTrend) -> str:
     pairs = list(zip(letters(len(course.changes)), course.changes, strict=True))
     told = []
     for letter, change in reversed(pairs):
-        each = turning(course, change)
-        who = f" ({each.who})" if each.who else ""
-        told.append(f"{letter}: {change_text(course.yardstick, change.change)} since {each.date}{who}")
+        who = first_run_text(change)
+        since = f"since {date_text(change.started)}{f' ({who})' if who else ''}"
+        told.append(f"{letter}: {change_text(course.yardstick, change.change)} {since}")
     return "; ".join(told) + "."
 
 

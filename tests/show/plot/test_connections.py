@@ -18,7 +18,7 @@ def texts(run: SampleRun) -> list[str]:
 
 def test_the_peak_and_the_plan(sample: Sample) -> None:
     said = texts(sample("passed"))
-    assert "ready (most at once: 50)" in said
+    assert "ready (peak concurrent: 50)" in said
     assert "planned (50)" in said
     assert "Of 50 attempted, none was refused and none closed by the target." in said
 

@@ -30,9 +30,9 @@ def test_units_counts_and_days_stand_on_it() -> None:
 
 def test_levels_bands_and_odd_runs_are_named() -> None:
     drawn = told(TrendPicture(TRENDS["stepped"]()).figure())
-    assert "95 of 100 further runs lie here" in drawn
+    assert "95 % prediction interval" in drawn
     assert "mean of a level" in drawn
-    assert "a run that its level did not foretell" in drawn
+    assert "a run outside the prediction interval" in drawn
 
 
 def test_a_change_has_a_letter_and_words() -> None:

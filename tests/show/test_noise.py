@@ -6,7 +6,9 @@ from compared import release
 
 from loadtest.judge.noise import Floor, floor
 from loadtest.judge.samples import side
-from loadtest.show.comparison_noise import as_json, as_text
+from loadtest.show.noise import document
+from loadtest.show.render.json import as_json
+from loadtest.show.render.terminal import render
 
 
 def found(n: int = 5) -> Floor:
@@ -14,15 +16,15 @@ def found(n: int = 5) -> Floor:
 
 
 def test_what_decides_stands_first() -> None:
-    text = as_text(found())
+    text = render([document(found())], width=120)
     assert text.index("What decides") < text.index("turn.first_event.p95") < text.index("Exploratory")
     assert "5 against 5 show" in text
 
 
 def test_few_runs_are_said_to_be_few() -> None:
-    assert "too_few_runs" in as_text(found(3))
+    assert "too_few_runs" in render([document(found(3))])
 
 
 def test_as_data_and_in_ascii() -> None:
-    assert json.loads(as_json(found()))["schema"] == "loadtest.noise/1"
-    assert as_text(found(), ascii_only=True).isascii()
+    assert json.loads(as_json(found().as_dict()))["schema"] == "loadtest.noise/1"
+    assert render([document(found())], ascii_only=True).isascii()

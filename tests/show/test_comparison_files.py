@@ -9,14 +9,15 @@ import junitparser
 import pytest
 from compared import COMPARISONS, lossy, nothing, of, release, single, slower
 
-from loadtest.show.comparison import tell
-from loadtest.show.comparison_texts import HEADS, as_json, junit, markdown
+from loadtest.show.comparison import COLUMNS, document, suite, written
+from loadtest.show.render.junit import junit
+from loadtest.show.render.markdown import markdown
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
 def test_json_holds_no_number_that_is_none(name: str) -> None:
-    made = [each.comparison for each in COMPARISONS[name]()]
-    read: Any = json.loads(as_json(made, 1), parse_constant=pytest.fail)
+    made = COMPARISONS[name]()
+    read: Any = json.loads(written(made, "json", 1), parse_constant=pytest.fail)
     assert read["schema"] == "loadtest.comparison/1"
     assert len(read["comparisons"]) == len(made)
     for each in read["comparisons"]:
@@ -27,16 +28,16 @@ def test_json_holds_no_number_that_is_none(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMPARISONS)
 def test_every_row_of_a_table_has_every_column(name: str) -> None:
-    text = markdown(tell(each.comparison) for each in COMPARISONS[name]())
+    text = markdown(document(each.comparison) for each in COMPARISONS[name]())
     assert text.startswith("# ")
     for row in text.splitlines():
         if row.startswith("| ") and " --- " not in row:
             cells = row.replace("\\|", "").count("|") - 1
-            assert cells in {len(HEADS), 3}
+            assert cells in {len(COLUMNS) + 1, 3}
 
 
 def test_what_decides_stands_before_what_does_not() -> None:
-    text = markdown([tell(slower()[0].comparison)], exploratory=True)
+    text = markdown([document(slower()[0].comparison)], whole=True)
     assert text.index("## What decides") < text.index("<details><summary>Exploratory")
     assert text.startswith("# SLOWER: agent-burst")
 
@@ -45,21 +46,21 @@ def test_what_differs_is_told() -> None:
     elsewhere = copy.deepcopy(release("v2", 5, 1.4))
     for run in elsewhere:
         run.manifest["fingerprint"]["machine"] = "another|one"
-    text = markdown([tell(of(("v1", release("v1", 5)), ("v2", elsewhere))[0].comparison)])
+    text = markdown([document(of(("v1", release("v1", 5)), ("v2", elsewhere))[0].comparison)])
     assert "| `machine` | 9f86d081884c | another\\|one |" in text
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
 def test_junit_is_read_by_build_servers(name: str) -> None:
-    text = junit([each.comparison for each in COMPARISONS[name]()])
+    text = written(COMPARISONS[name](), "junit", 1)
     read = junitparser.JUnitXml.fromstring(text.encode())
     assert sum(1 for _ in read) == len(COMPARISONS[name]())
     assert all(suite.skipped == 0 for suite in read)
 
 
 def counted(comparisons: list[Any]) -> tuple[int, int, int]:
-    suite = ElementTree.fromstring(junit(comparisons))[0]
-    return tuple(int(suite.get(name, "")) for name in ("tests", "failures", "errors"))  # type: ignore[return-value]  # three of them
+    found = ElementTree.fromstring(junit(map(suite, comparisons)))[0]
+    return tuple(int(found.get(name, "")) for name in ("tests", "failures", "errors"))  # type: ignore[return-value]  # three of them
 
 
 def test_slower_is_a_failure_and_not_knowing_an_error() -> None:
@@ -71,27 +72,27 @@ def test_slower_is_a_failure_and_not_knowing_an_error() -> None:
 
 
 def test_a_job_summary_lists_only_what_decides() -> None:
-    assert "Exploratory" not in markdown([tell(slower()[0].comparison)])
+    assert "Exploratory" not in markdown([document(slower()[0].comparison)])
 
 
 def test_where_nothing_can_be_decided_one_sentence_says_so() -> None:
-    text = markdown([tell(single()[0].comparison)])
+    text = markdown([document(single()[0].comparison)])
     assert "Nothing can be decided yet: 1 against 1 runs; a verdict takes 4 a side" in text
     assert "| " not in text
     assert len(text.encode()) < 3000
-    assert "## What decides" in markdown([tell(single()[0].comparison)], exploratory=True)
+    assert "## What decides" in markdown([document(single()[0].comparison)], whole=True)
 
 
 def test_of_several_the_worst_stands_first_and_on_top() -> None:
     before = ("v1", release("v1", 5))
     found = of(before, ("v2", release("v2", 5)), ("v3", release("v3", 5, 1.4)), ("v4", release("v4", 5)))
     made = [each.comparison for each in found]
-    text = markdown(map(tell, made))
+    text = markdown(map(document, made))
     assert text.startswith("# SLOWER: the worst of 3 comparisons, exit code 1")
     assert [row.split("**")[1] for row in text.splitlines() if row.startswith("- ❌")] == ["SLOWER"]
     titles = [row for row in text.splitlines() if row.startswith("# ")]
     assert "v1 (5 runs) → v3 (5 runs)" in titles[1]
-    read = json.loads(as_json(made, 1))
+    read = json.loads(written(found, "json", 1))
     assert (read["verdict"]["outcome"], read["verdict"]["exit_code"]) == ("slower", 1)
     assert "→ v3" in read["verdict"]["comparison"]
     assert read["comparisons"][0]["candidate"]["name"] == "v2"
@@ -102,10 +103,11 @@ def test_a_threshold_that_the_candidate_misses_is_never_green() -> None:
     for run in runs:
         for row in run.manifest["verdict"]["thresholds"]:
             row["outcome"] = "missed"
-    told = tell(of(("v1", runs), ("again", runs))[0].comparison)
-    assert told.tone != "good"
+    found = document(of(("v1", runs), ("again", runs))[0].comparison)
+    assert found.tone != "good"
     missed = {row["name"] for run in runs for row in run.manifest["verdict"]["thresholds"]}
-    assert {each.tone for each in told.primary if each.name in missed} == {"bad"}
+    decides = found.sections[0].tables[0]
+    assert {row.tone for row in decides.rows if row.text(1) in missed} == {"bad"}
 
 
 def test_a_target_that_was_down_is_a_failure_of_the_comparison() -> None:

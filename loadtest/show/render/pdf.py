@@ -1,4 +1,4 @@
-"""A page on paper, A4, with letters of its own so that every reader shows the same."""
+"""PDF: A4, with letters of its own so that every reader shows the same."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from loadtest.show.page import Line, Page, Picture, Section
-from loadtest.show.report import Tone
+from loadtest.show.document import (
+    DataTable,
+    Document,
+    DocumentSection,
+    Plot,
+    TableColumn,
+    TableRow,
+    Tone,
+)
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -24,6 +31,9 @@ TINTS: dict[Tone, tuple[int, int, int]] = {
     "good": (227, 244, 238), "bad": (252, 235, 225), "doubt": (251, 241, 217), "plain": (241, 243, 246),
 }  # fmt: skip
 MARGIN_MM = 16.0
+WIDTH_IN = 9.0
+"""How wide plots are drawn; on A4 their letters are then a little smaller than the text."""
+
 GAP_MM = 3.0
 CAPTION_MM = 22.0
 """Room kept below a picture for its caption."""
@@ -39,30 +49,49 @@ def fonts() -> Path:
     return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 
-def pdf(page: Page) -> bytes:
-    """The document's bytes."""
-    paper = _paper(page)
-    _verdict(paper, page)
-    _facts(paper, page)
-    for section in page.sections[:1]:
+def pdf(document: Document) -> bytes:
+    """The document's bytes, the same for the same document; plots stand after the first section."""
+    paper = _paper(document)
+    _verdict(paper, document)
+    _facts(paper, document)
+    sections = document.shown_sections(whole=True)
+    for section in sections[:1]:
         _section(paper, section)
-    paper.ln(3 if page.pictures else 0)
-    for picture in page.pictures:
-        _picture(paper, picture)
-    for section in page.sections[1:]:
+    paper.ln(3 if document.plots else 0)
+    for plot in document.plots:
+        _plot(paper, plot)
+    for section in sections[1:]:
         _section(paper, section)
+    if document.callouts:
+        _section(paper, _callouts(document))
     return bytes(paper.output())
 
 
-def _paper(page: Page) -> FPDF:
+def _callouts(document: Document) -> DocumentSection:
+    rows = (
+        TableRow(
+            (each.code, each.message),
+            "bad" if each.spoils else "doubt",
+            tuple(note for note in (each.remedy, each.numbers) if note),
+        )
+        for each in document.callouts
+    )
+    columns = (TableColumn(""), TableColumn(""))
+    meaning = "Reasons to doubt or qualify the numbers."
+    return DocumentSection("Notices", (DataTable(columns, tuple(rows)),), meaning)
+
+
+def _paper(document: Document) -> FPDF:
     from fpdf import FPDF
+
+    simulated = " (SIMULATED)" if document.simulated else ""
 
     class Paper(FPDF):
         def footer(self) -> None:
             self.set_y(-12)
             self.set_font("sans", size=7)
             self.set_text_color(*MUTED)
-            self.cell(0, 4, page.footer, align="L")
+            self.cell(0, 4, f"{document.footer}{simulated}", align="L")
             self.set_x(MARGIN_MM)
             self.cell(0, 4, f"{self.page_no()} of {{nb}}", align="R")
 
@@ -71,7 +100,7 @@ def _paper(page: Page) -> FPDF:
         paper.add_font("sans", style, fonts() / name)
     paper.set_margins(MARGIN_MM, MARGIN_MM, MARGIN_MM)
     paper.set_auto_page_break(auto=True, margin=18)
-    paper.set_title(f"{page.verdict}: {page.title}")
+    paper.set_title(f"{document.word}{simulated}: {document.subject}")
     paper.set_creator("loadtest")
     paper.alias_nb_pages()
     paper.add_page()
@@ -87,36 +116,39 @@ def _say(
     paper.multi_cell(0, size * 0.5, words, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
-def _verdict(paper: FPDF, page: Page) -> None:
-    _say(paper, page.title, 18, bold=True)
-    if page.question:
-        _say(paper, page.question, 10, ink=MUTED)
+def _verdict(paper: FPDF, document: Document) -> None:
+    simulated = " (SIMULATED)" if document.simulated else ""
+    _say(paper, document.subject, 18, bold=True)
+    if document.about:
+        _say(paper, f"{document.about}{simulated}", 10, ink=MUTED)
     paper.ln(3)
-    paper.set_fill_color(*TINTS[page.tone])
+    paper.set_fill_color(*TINTS[document.tone])
     paper.set_font("sans", "B", 20)
-    paper.set_text_color(*TONES[page.tone])
-    paper.cell(0, 14, f"  {page.verdict}", fill=True, new_x="LMARGIN", new_y="NEXT")
+    paper.set_text_color(*TONES[document.tone])
+    paper.cell(0, 14, f"  {document.word}{simulated}", fill=True, new_x="LMARGIN", new_y="NEXT")
     paper.ln(2)
-    _say(paper, f"{page.why} (exit code {page.exit_code})", 10, bold=True)
-    for number, blocker in enumerate(page.blockers, 1):
-        _say(paper, f"{number}. {blocker}", 9)
+    code = "" if document.exit_code is None else f" (exit code {document.exit_code})"
+    _say(paper, f"{document.why}{code}", 10, bold=True)
+    for sentence in document.context:
+        _say(paper, sentence, 9)
     paper.ln(3)
 
 
-def _facts(paper: FPDF, page: Page) -> None:
-    for name, value in page.facts:
-        _Row((name, value), (48.0, paper.epw - 48.0), 9, (MUTED, INK)).draw(paper)
+def _facts(paper: FPDF, document: Document) -> None:
+    for name, value in document.facts:
+        _CellsBeside((name, value), (48.0, paper.epw - 48.0), 9, (MUTED, INK)).draw(paper)
     paper.ln(2)
 
 
-def _picture(paper: FPDF, picture: Picture) -> None:
+def _plot(paper: FPDF, plot: Plot) -> None:
     """Over the whole width, its caption below it on the same page; a tall one is narrower."""
-    width, height = _millimetres(paper, picture.png)
+    png = plot.png(WIDTH_IN)
+    width, height = _millimetres(paper, png)
     if paper.will_page_break(height + CAPTION_MM):
         paper.add_page()
-    paper.image(io.BytesIO(picture.png), w=width, h=height, alt_text=picture.caption)
+    paper.image(io.BytesIO(png), w=width, h=height, alt_text=plot.caption)
     paper.ln(1)
-    _say(paper, picture.caption, 8, ink=MUTED)
+    _say(paper, plot.caption, 8, ink=MUTED)
     paper.ln(5)
 
 
@@ -128,7 +160,7 @@ def _millimetres(paper: FPDF, png: bytes) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _CellsBeside:
     """Cells beside each other, each wrapped in its width."""
 
     cells: tuple[str, ...]
@@ -165,39 +197,47 @@ class _Row:
         paper.set_xy(paper.l_margin, y + tall)
 
 
-def _section(paper: FPDF, section: Section) -> None:
+def _section(paper: FPDF, section: DocumentSection) -> None:
     if paper.will_page_break(30):
         paper.add_page()
     paper.ln(4)
     _say(paper, section.title, 13, bold=True)
-    _say(paper, section.meaning, 8.5, ink=MUTED)
+    if section.meaning:
+        _say(paper, section.meaning, 8.5, ink=MUTED)
     paper.ln(1)
-    widths = _widths(paper, section)
-    _heads(paper, section, widths)
-    for line in section.lines:
-        _line(paper, line, widths, section)
+    for table in section.filled:
+        widths = _widths(paper, table)
+        _heads(paper, table, widths)
+        for row in table.rows:
+            _row(paper, row, widths, table)
+    for remark in section.remarks:
+        _say(paper, remark, 7.5, ink=MUTED)
 
 
-def _heads(paper: FPDF, section: Section, widths: tuple[float, ...]) -> None:
-    if any(section.heads):
-        _Row(section.heads, widths, 7.5, (MUTED,) * len(widths), section.right).draw(paper)
+def _right(table: DataTable) -> frozenset[int]:
+    return frozenset(at for at, column in enumerate(table.columns) if column.right)
+
+
+def _heads(paper: FPDF, table: DataTable, widths: tuple[float, ...]) -> None:
+    if any(table.heads):
+        _CellsBeside(table.heads, widths, 7.5, (MUTED,) * len(widths), _right(table)).draw(paper)
     _rule(paper)
 
 
-def _line(paper: FPDF, line: Line, widths: tuple[float, ...], section: Section) -> None:
+def _row(paper: FPDF, row: TableRow, widths: tuple[float, ...], table: DataTable) -> None:
     """A row and its notes, on one page together where it can hold them; a new page has the heads again."""
-    right = section.right
-    cells = (f"{MARKS[line.tone]}{line.cells[0]}", *line.cells[1:])
-    inks = (TONES[line.tone], *(INK for _ in line.cells[1:]))
-    bold = frozenset({0}) if line.tone != "plain" else frozenset[int]()
-    rows = [_Row(cells, widths, 8.5, inks, right, bold)]
-    rows += [_Row(("", note), (4.0, paper.epw - 4.0), 7.5, (MUTED, MUTED)) for note in line.notes]
-    tall = sum(row.tall(paper) for row in rows) + 2
+    first, *others = map(row.whole, range(len(row.cells)))
+    cells = (f"{MARKS[row.tone]}{first}", *others)
+    inks = (TONES[row.tone], *(INK for _ in others))
+    bold = frozenset({0}) if row.tone != "plain" else frozenset[int]()
+    drawn = [_CellsBeside(cells, widths, 8.5, inks, _right(table), bold)]
+    drawn += [_CellsBeside(("", note), (4.0, paper.epw - 4.0), 7.5, (MUTED, MUTED)) for note in row.notes]
+    tall = sum(each.tall(paper) for each in drawn) + 2
     if tall < paper.eph / 2 and paper.will_page_break(tall):
         paper.add_page()
-        _heads(paper, section, widths)
-    for row in rows:
-        row.draw(paper)
+        _heads(paper, table, widths)
+    for each in drawn:
+        each.draw(paper)
     _rule(paper)
 
 
@@ -208,10 +248,11 @@ def _rule(paper: FPDF) -> None:
     paper.set_y(y + 0.8)
 
 
-def _widths(paper: FPDF, section: Section) -> tuple[float, ...]:
+def _widths(paper: FPDF, table: DataTable) -> tuple[float, ...]:
     """Each column as wide as its longest cell, cut so that all of them fit."""
     paper.set_font("sans", "B", 8.5)
-    rows = [section.heads, *((f"✗ {line.cells[0]}", *line.cells[1:]) for line in section.lines)]
+    cells = [tuple(map(row.whole, range(len(row.cells)))) for row in table.rows]
+    rows = [table.heads, *((f"✗ {first}", *others) for first, *others in cells)]
     wanted = [
         max(paper.get_string_width(cell) for cell in column) + GAP_MM + 2.5
         for column in zip(*rows, strict=True)

@@ -1,0 +1,202 @@
+"""A view before it is laid out: what every format shows of a subject, in its order, as printable text.
+
+A subject (a comparison, a trend, a search ...) is made into a ``Document`` once; each module of
+``show.render`` lays any document out for one format. So no two formats can disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from loadtest.errors import WORST_FIRST, Exit
+
+Tone = Literal["good", "bad", "doubt", "plain"]
+"""How a line is coloured, always beside a word or a mark that says the same."""
+
+TONES_WORST_FIRST: tuple[Tone, ...] = ("bad", "doubt", "plain", "good")
+
+NOTHING = "–"
+"""Stands where there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column of a table; ``right`` of numbers, ``code`` of identifiers, ``strong`` of what matters.
+
+    ``names``: it names the row, where no identifier does. On a screen it is a column, or a line below the
+    row ("below"), or left out ("never").
+    """
+
+    head: str
+    right: bool = False
+    code: bool = False
+    names: bool = False
+    strong: bool = False
+    screen: Literal["column", "below", "never"] = "column"
+
+
+@dataclass(frozen=True, slots=True)
+class TableCell:
+    """A cell with small print, which a screen leaves out of its columns."""
+
+    text: str
+    small: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One row of a table. The first cell carries the tone.
+
+    ``notes`` say why, below the row or in a column of their own; ``remark`` is what a screen says instead,
+    below the table. A row that is not ``notable`` is only counted on the screen of a folded section.
+    """
+
+    cells: tuple[str | TableCell, ...]
+    tone: Tone = "plain"
+    notes: tuple[str, ...] = ()
+    remark: str = ""
+    notable: bool = True
+
+    def text(self, at: int) -> str:
+        """A cell without its small print."""
+        cell = self.cells[at]
+        return cell if isinstance(cell, str) else cell.text
+
+    def small(self, at: int) -> str:
+        """The small print of a cell."""
+        cell = self.cells[at]
+        return "" if isinstance(cell, str) else cell.small
+
+    def whole(self, at: int) -> str:
+        """A cell with its small print in brackets."""
+        small = self.small(at)
+        return f"{self.text(at)} ({small})" if small else self.text(at)
+
+
+@dataclass(frozen=True, slots=True)
+class DataTable:
+    """Rows of one kind. ``rest`` names those that are not notable; without it they are counted by word."""
+
+    columns: tuple[TableColumn, ...]
+    rows: tuple[TableRow, ...]
+    rest: str = ""
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """What stands above the columns."""
+        return tuple(column.head for column in self.columns)
+
+    @property
+    def naming(self) -> int:
+        """The column that names a row."""
+        return next((at for at, column in enumerate(self.columns) if column.names), self.noted)
+
+    @property
+    def noted(self) -> int:
+        """The column below whose cells notes stand where they have none of their own: of identifiers."""
+        return next((at for at, column in enumerate(self.columns) if column.code), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSection:
+    """Tables below one title; without rows it is left out.
+
+    ``meaning`` is a sentence for files, ``brief`` a few words beside the title on a screen. A ``folded``
+    section decides nothing: it is closed at first, and ``folded`` says what is in it. One that ``stays`` is
+    shown even where nothing could be decided. ``remarks`` are sentences below the tables.
+    """
+
+    title: str
+    tables: tuple[DataTable, ...]
+    meaning: str = ""
+    brief: str = ""
+    folded: str = ""
+    stays: bool = False
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def filled(self) -> tuple[DataTable, ...]:
+        """Its tables that have rows."""
+        return tuple(table for table in self.tables if table.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Callout:
+    """A warning: a reason to doubt or qualify the numbers, with what to do; ``spoils``: they are invalid."""
+
+    code: str
+    message: str
+    remedy: str
+    numbers: str = ""
+    spoils: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A plot and how to read it; drawn, ``width`` inches wide, when a format asks for it."""
+
+    caption: str
+    svg: Callable[[float], str]
+    png: Callable[[float], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Everything that is shown of one subject. Without a ``word`` there is no verdict, only numbers.
+
+    ``kind`` names the subject ("comparison"), ``subject`` and ``about`` what it is of, ``aside`` what matters
+    less. ``brief`` is said instead of a long ``why``. ``context`` are sentences below the verdict.
+    ``decided``: there was enough for a verdict on something; else only a few sentences are shown unless
+    everything is asked for. ``facts`` are name and value beside the verdict, ``footer`` says which document
+    this is.
+    """
+
+    kind: str
+    subject: str
+    about: str
+    sections: tuple[DocumentSection, ...]
+    word: str = ""
+    tone: Tone = "plain"
+    exit_code: int | None = None
+    why: str = ""
+    brief: str = ""
+    simulated: bool = False
+    aside: str = ""
+    context: tuple[str, ...] = ()
+    callouts: tuple[Callout, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    decided: bool = True
+    facts: tuple[tuple[str, str], ...] = ()
+    footer: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What it is about, in one line."""
+        return f"{self.subject}: {self.about}" if self.about else self.subject
+
+    def shown_sections(self, *, whole: bool) -> tuple[DocumentSection, ...]:
+        """Those with rows that a short view shows; with ``whole`` all of them."""
+        filled = (section for section in self.sections if section.filled)
+        return tuple(each for each in filled if whole or self.decided or each.stays)
+
+
+def worst_first(documents: Iterable[Document]) -> list[Document]:
+    """Sorted so that the first has the exit code of all; equals stay in their order."""
+    return sorted(
+        documents,
+        key=lambda each: (WORST_FIRST.index(Exit(each.exit_code or 0)), TONES_WORST_FIRST.index(each.tone)),
+    )
+
+
+def verdict_of_all(documents: Sequence[Document], exit_code: int) -> dict[str, Any]:
+    """The verdict of the whole for machines; it names the worst by its kind ("comparison", "trend")."""
+    first = worst_first(documents)[0]
+    reason = first.why if len(documents) == 1 else f"{first.heading}: {first.why}"
+    return {
+        "outcome": first.word.lower(),
+        "exit_code": exit_code,
+        "reason": reason,
+        first.kind: first.heading,
+    }
