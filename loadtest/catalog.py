@@ -47,7 +47,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricGroup:
+class MetricHeading:
     """Metrics that are measured from the same instant, and what that is."""
 
     title: str
@@ -55,11 +55,11 @@ class MetricGroup:
 
 
 METRIC_GROUPS = (
-    MetricGroup("Response time", "from the instant the turn was due (what a user waits)"),
-    MetricGroup("Service time", "from the instant the message was sent (server and network)"),
-    MetricGroup("Stream", "between two events of a turn"),
-    MetricGroup("Connection", "by phase, and from first attempt to ready"),
-    MetricGroup("Generator", "its own delays; send lateness includes waiting for a connection"),
+    MetricHeading("Response time", "from the instant the turn was due (what a user waits)"),
+    MetricHeading("Service time", "from the instant the message was sent (server and network)"),
+    MetricHeading("Stream", "between two events of a turn"),
+    MetricHeading("Connection", "by phase, and from first attempt to ready"),
+    MetricHeading("Generator", "its own delays; send lateness includes waiting for a connection"),
 )
 """In the order of a report."""
 
