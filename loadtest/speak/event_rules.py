@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from loadtest.plan.match import Condition, Match, conditions
 from loadtest.plan.protocol import Events
 from loadtest.speak.event_match import Getter, compile_conditions, finder
@@ -29,6 +31,25 @@ Decide = Callable[[Any, str | None], tuple[int, Word]]
 
 Rule = tuple[tuple[Condition, ...], int]
 """Conditions, and the flag of an event that they fit."""
+
+
+class Fits(frozenset[Any]):
+    """The type of an event and the places of the ledger's conditions that it fits: equal to each of them.
+
+    So rules are judged on words by comparing, which costs nothing more where words are plain types.
+    """
+
+    __slots__ = ()
+
+    @override
+    def __eq__(self, key: object) -> bool:
+        return frozenset.__eq__(self, key) if isinstance(key, Fits) else key in self
+
+    @override
+    def __ne__(self, key: object) -> bool:
+        return not self == key
+
+    __hash__ = frozenset.__hash__
 
 
 class EventRules:
@@ -110,14 +131,14 @@ class EventRules:
             word: Word = kind
             if ledger:
                 fits = (place for place, test in enumerate(ledger) if test(source, kind))
-                word = frozenset([kind, *fits])
+                word = Fits([kind, *fits])
             return _without_first(flags), word
 
         return decide
 
     def type_of(self, word: Word) -> str | None:
         """The event type in a word."""
-        if not isinstance(word, frozenset):
+        if not isinstance(word, Fits):
             return None if word is None else str(word)
         return next((each for each in word if isinstance(each, str)), None)
 
@@ -133,9 +154,9 @@ class EventRules:
         for opening, closing in self.pairs:
             is_open = 0
             for word in words:
-                if self._is(word, opening):
+                if word == opening:
                     is_open += 1
-                elif self._is(word, closing):
+                elif word == closing:
                     alone += is_open == 0
                     is_open -= is_open > 0
             alone += is_open
@@ -144,9 +165,6 @@ class EventRules:
     def in_order(self, words: Sequence[Word]) -> bool:
         """Whether the events follow the order pattern, in which ``*`` stands for any number of them."""
         return not self.order or self._follows(words)
-
-    def _is(self, word: Word, key: str | int) -> bool:
-        return key in word if isinstance(word, frozenset) else bool(word == key)
 
     def _follows(self, words: Sequence[Word]) -> bool:
         """Glob matching over whole words: one pass with one step back, as for file names."""
@@ -157,7 +175,7 @@ class EventRules:
             if place < len(pattern) and pattern[place] == ANY:
                 star, resume = place, at
                 place += 1
-            elif place < len(pattern) and self._is(words[at], pattern[place]):
+            elif place < len(pattern) and words[at] == pattern[place]:
                 at += 1
                 place += 1
             elif star >= 0:

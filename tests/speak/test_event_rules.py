@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.plan.protocol import Events
-from loadtest.speak.event_rules import ALL_SHIFT, COUNT, END, FAIL, FIRST, REFUSE, EventRules
+from loadtest.speak.event_rules import ALL_SHIFT, COUNT, END, FAIL, FIRST, REFUSE, EventRules, Fits
 
 
 def test_a_type_may_mean_several_things() -> None:
@@ -130,6 +130,15 @@ def test_required_pairs_and_order_may_ask_for_fields() -> None:
     assert rules.count_unpaired(words(rules, opened, {"type": "x", "close": 1})) == 0
     assert rules.count_unpaired(words(rules, opened, opened)) == 2
     assert [rules.type_of(word) for word in words(rules, hello, done)] == ["hello", "done"]
+
+
+def test_a_word_is_equal_to_each_thing_that_it_fits() -> None:
+    word = Fits(["hello", 0])
+    assert word == "hello"
+    assert word == Fits([0, "hello"])
+    assert word != "other"
+    assert word != Fits(["hello"])
+    assert len({word, Fits(["hello", 0])}) == 1
 
 
 def test_a_word_without_a_type() -> None:
