@@ -41,7 +41,12 @@ DOORS = {
     "websockets": ("loadtest/speak/", "loadtest/simulator/"),
     "matplotlib": ("loadtest/show/plot",),
     "click": ("loadtest/cli/",),
-    "rich": ("loadtest/cli/", "loadtest/show/terminal", "loadtest/show/render/terminal", "loadtest/show/live"),
+    "rich": (
+        "loadtest/cli/",
+        "loadtest/show/terminal",
+        "loadtest/show/render/terminal",
+        "loadtest/show/live",
+    ),
     "scipy": ("loadtest/judge/",),
     "ruptures": ("loadtest/judge/",),
 }
