@@ -294,7 +294,9 @@ def chains(package: Sequence[Module]) -> Iterator[Finding]:
     for module, node in classes(package):
         # An error stands for a kind of mistake, a protocol for whoever keeps it.
         stands_for_others = any("Protocol" in ast.unparse(base) for base in node.bases)
-        if node.name in used or node.name.endswith("Error") or stands_for_others:
+        if node.name in used or node.name.startswith("_"):
+            continue
+        if node.name.endswith("Error") or stands_for_others:
             continue
         if len(below[node.name]) == 1:
             sentence = f"{node.name} has one subclass, {below[node.name][0]}: make them one"

@@ -11,7 +11,7 @@ import click
 
 from loadtest.cli.compare import FILES
 from loadtest.cli.extra import need_compare
-from loadtest.cli.options import Settings, ShippedName, Whole, option, results_option
+from loadtest.cli.options import Settings, ShippedName, WholeNumber, option, results_option
 from loadtest.cli.writing import write
 
 if TYPE_CHECKING:
@@ -40,16 +40,16 @@ Examples:
 @option(
     "--pairs",
     metavar="N",
-    type=Whole(),
+    type=WholeNumber(),
     default=8,
     show_default=True,
     help="Blocks per target; a verdict needs at least 6.",
 )
-@option("--connections", metavar="N", type=Whole(), help="How many connections.")
+@option("--connections", metavar="N", type=WholeNumber(), help="How many connections.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_AB_SET",
         help="Replace one key of the scenario; repeatable (variable: one per line).")  # fmt: skip
 @option("--label", metavar="TEXT", help="The blocks are labelled TEXT-a and TEXT-b.")
-@option("--processes", metavar="N", type=Whole(), default=1, help="Local load-generator processes.")
+@option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
 @option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
         help="Where to write the comparison; default: beside the runs.")  # fmt: skip
 @option("--lenient", is_flag=True, help="Exit with 0 instead of 4 where the comparison cannot tell.")

@@ -19,7 +19,7 @@ def option(*names: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*names, show_envvar=True, **attributes)
 
 
-class Whole(click.ParamType[int]):
+class WholeNumber(click.ParamType[int]):
     """A whole number of at least 1."""
 
     name = "number"
@@ -157,7 +157,7 @@ def plan_options(command: str) -> Callable[[F], F]:
     changes = (
         option("--target", metavar="URL", help="Where to send it: ws://..., wss://... or simulator."),
         option("--duration", metavar="TIME", help="The measured part, such as 30s."),
-        option("--connections", metavar="N", type=Whole(), help="How many connections."),
+        option("--connections", metavar="N", type=WholeNumber(), help="How many connections."),
         option("--connect-rate", metavar="RATE", help="How fast they open, such as 25/s."),
         option(
             "--set",

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from loadtest.cli.options import ShippedName, Whole, option, plan_options, results_option
+from loadtest.cli.options import ShippedName, WholeNumber, option, plan_options, results_option
 
 EXAMPLES = """\b
 Examples:
@@ -21,10 +21,10 @@ Examples:
 @click.argument("scenario", default="agent-burst", type=ShippedName("scenario"))
 @plan_options("RUN")
 @option("--label", metavar="TEXT", help="A name for this run, such as a version: letters, digits, . _ -")
-@option("--processes", metavar="N", type=Whole(), default=1, help="Local load-generator processes.")
-@option("--workers", metavar="N", type=Whole(), help="Wait for N `loadtest worker` to join.")
+@option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
+@option("--workers", metavar="N", type=WholeNumber(), help="Wait for N `loadtest worker` to join.")
 @option("--bind", metavar="HOST:PORT", help="Where workers join.")
-@option("--repeat", metavar="N", type=Whole(), default=1, help="Run it N times.")
+@option("--repeat", metavar="N", type=WholeNumber(), default=1, help="Run it N times.")
 @results_option("RUN")
 @option("--ui", is_flag=True, help="Show the run in Locust's web page while it runs.")
 @option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")

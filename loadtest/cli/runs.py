@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loadtest.cli.options import Stored, Time, Whole, option, results_option
+from loadtest.cli.options import Stored, Time, WholeNumber, option, results_option
 
 if TYPE_CHECKING:
     from loadtest.keep.find import StoredRun, ThresholdOutcome
@@ -73,7 +73,7 @@ def command(context: click.Context) -> None:
 
 @command.command("list", epilog=LIST_EXAMPLE)
 @results_option("RUNS_LIST")
-@option("--last", metavar="N", type=Whole(), help="Only the N newest.")
+@option("--last", metavar="N", type=WholeNumber(), help="Only the N newest.")
 @option(
     "--all",
     "everything",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import ShippedName, Whole, option, plan_options, results_option
+from loadtest.cli.options import ShippedName, WholeNumber, option, plan_options, results_option
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ Examples:
 @option(
     "--repeat",
     metavar="N",
-    type=Whole(),
+    type=WholeNumber(),
     default=3,
     show_default=True,
     help="Runs at either end of the interval that was found.",
 )
 @option("--label", metavar="TEXT", help="The probes are labelled search-TEXT.")
-@option("--processes", metavar="N", type=Whole(), default=1, help="Local load-generator processes.")
+@option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
 @option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
         help="Where to write the result; default: beside the runs.")  # fmt: skip
 @option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")

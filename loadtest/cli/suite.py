@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import ShippedName, Time, Whole, option, plan_options, results_option
+from loadtest.cli.options import ShippedName, Time, WholeNumber, option, plan_options, results_option
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ Examples:
 @click.argument("scenarios", nargs=-1, required=True, type=ShippedName("scenario"))
 @plan_options("SUITE")
 @option("--label", metavar="TEXT", help="A name for all runs, such as a version: letters, digits, . _ -")
-@option("--repeat", metavar="N", type=Whole(), default=1, help="Go through the list N times.")
+@option("--repeat", metavar="N", type=WholeNumber(), default=1, help="Go through the list N times.")
 @option(
     "--budget", metavar="TIME", type=Time(), help="Start no run that would end after this time, such as 30m."
 )
-@option("--processes", metavar="N", type=Whole(), default=1, help="Local load-generator processes.")
+@option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
 @option(
     "--summary",
     metavar="FILE",

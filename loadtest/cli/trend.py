@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.extra import need_compare
-from loadtest.cli.options import ShippedName, Whole, option, results_option, view_options
+from loadtest.cli.options import ShippedName, WholeNumber, option, results_option, view_options
 from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Problem
 
@@ -50,7 +50,7 @@ Examples:
     multiple=True,
     help="A metric that decides the verdict; repeatable, at most 6.",
 )
-@option("--last", metavar="N", type=Whole(), help="Only the N newest runs.")
+@option("--last", metavar="N", type=WholeNumber(), help="Only the N newest runs.")
 @option("--machine", metavar="ID", help="Runs of this machine; by default of the newest run's.")
 @option("--exploratory", is_flag=True, help="Also list the metrics that do not decide the verdict.")
 @option("--lenient", is_flag=True, help="Exit with 0 instead of 4 where the comparison cannot tell.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import Settings, ShippedName, Whole, option, results_option, target_option
+from loadtest.cli.options import Settings, ShippedName, WholeNumber, option, results_option, target_option
 from loadtest.errors import ConfigError, Exit, Problem
 from loadtest.streams import reader_left
 
@@ -42,7 +42,10 @@ Examples:
     help="Show a page that refreshes itself; on loopback unless HOST is given.",
 )
 @option(
-    "--rounds", metavar="N", type=Whole(), help="Stop after N assessments and exit with the last verdict."
+    "--rounds",
+    metavar="N",
+    type=WholeNumber(),
+    help="Stop after N assessments and exit with the last verdict.",
 )
 @option(
     "--remedy",

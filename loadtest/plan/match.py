@@ -31,7 +31,7 @@ NULL = "null"
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?")
 
 
-class Condition(NamedTuple):
+class FieldTest(NamedTuple):
     """One condition of a match. ``path`` None is the event's type.
 
     ``how`` "in": the value is one of ``wanted``; "prefix", "regex": it is a scalar that begins with
@@ -61,35 +61,35 @@ def wanted_texts(value: object) -> tuple[str, ...]:
     return (text,)
 
 
-def conditions(match: Match, *, typed: bool = True) -> tuple[Condition, ...]:
+def conditions(match: Match, *, typed: bool = True) -> tuple[FieldTest, ...]:
     """The conditions of a match; ``typed``: the protocol says where types stand.
 
     Without, ``type`` in a table is a path as any other.
     """
     if isinstance(match, str):
-        return (Condition(None, "in", wanted_texts(match)),)
+        return (FieldTest(None, "in", wanted_texts(match)),)
     of_type = None if typed else TYPE
     return tuple(each for key, value in match.items() for each in _conditions_of(key, value, of_type))
 
 
-def _conditions_of(key: str, value: object, of_type: str | None) -> Iterator[Condition]:
+def _conditions_of(key: str, value: object, of_type: str | None) -> Iterator[FieldTest]:
     if key in PRESENCE:
         for path in value if isinstance(value, (list, tuple)) else [value]:
-            yield Condition(str(path), "has" if key == "has" else "lacks")
+            yield FieldTest(str(path), "has" if key == "has" else "lacks")
     elif key in TESTS:
         yield _tested(of_type, key, value)
     elif isinstance(value, Mapping):
         for how, wanted in value.items():
             yield _tested(of_type if key == TYPE else key, how, wanted)
     else:
-        yield Condition(of_type if key == TYPE else key, "in", wanted_texts(value))
+        yield FieldTest(of_type if key == TYPE else key, "in", wanted_texts(value))
 
 
-def _tested(path: str | None, how: str, wanted: object) -> Condition:
+def _tested(path: str | None, how: str, wanted: object) -> FieldTest:
     if how == "in":
         values = wanted if isinstance(wanted, (list, tuple)) else [wanted]
-        return Condition(path, "in", tuple(text for each in values for text in wanted_texts(each)))
-    return Condition(path, "prefix" if how == "prefix" else "regex", (str(wanted),))
+        return FieldTest(path, "in", tuple(text for each in values for text in wanted_texts(each)))
+    return FieldTest(path, "prefix" if how == "prefix" else "regex", (str(wanted),))
 
 
 def match_words(match: Match) -> str:

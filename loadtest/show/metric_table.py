@@ -37,11 +37,11 @@ LABELS = {name: label for _, _, names in GROUPS for name, label in names.items()
 RATES = {each.name: each.label for each in catalog.RATES}
 
 BOUNDS = {
-    "plan": "limited by the configured rate",
+    "plan": "limited by the plan",
     "target": "limited by the target",
     "generator": "limited by the generator",
 }
-"""What limited a rate; where it was the configured one, it does not say what the target could do."""
+"""What limited a rate; where it was the plan, it does not say what the target could do."""
 
 PLANNED = {each.name: each.planned for each in catalog.RATES if each.planned}
 """Under which name the plan has what a rate repeats."""

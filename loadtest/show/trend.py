@@ -162,7 +162,7 @@ def document(trend: Trend) -> Document:
                 "the newest run against its level",
             ),
             DocumentSection(
-                "ChangePoint points",
+                "Change points",
                 (DataTable(_change_columns(below=True), _changes(trend.primary)),),
                 brief="where the level of what decides changed",
                 stays=True,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from loadtest.plan.match import NULL, Condition, Match, conditions, value_text
+from loadtest.plan.match import NULL, FieldTest, Match, conditions, value_text
 
 ABSENT: Any = object()
 """What stands at a path that leads nowhere; unlike None, which is JSON's null."""
@@ -57,7 +57,7 @@ def compile_match(match: Match, *, typed: bool) -> Test:
     return compile_conditions(conditions(match, typed=typed), finder)
 
 
-def compile_conditions(wanted: Sequence[Condition], getter_of: Callable[[str], Getter]) -> Test:
+def compile_conditions(wanted: Sequence[FieldTest], getter_of: Callable[[str], Getter]) -> Test:
     """The test whether all conditions hold; without conditions none does."""
     tests = tuple(_test(each, getter_of) for each in wanted)
     if len(tests) == 1:
@@ -69,7 +69,7 @@ def compile_conditions(wanted: Sequence[Condition], getter_of: Callable[[str], G
     return holds
 
 
-def _test(condition: Condition, getter_of: Callable[[str], Getter]) -> Test:
+def _test(condition: FieldTest, getter_of: Callable[[str], Getter]) -> Test:
     if condition.path is None:
         fits = _fits(condition)
         return lambda _, kind: kind is not None and fits(kind)
@@ -84,7 +84,7 @@ def _test(condition: Condition, getter_of: Callable[[str], Getter]) -> Test:
     return lambda source, _: isinstance(value := getter(source), (str, int, float)) and fits(value)
 
 
-def _fits(condition: Condition) -> Callable[[Any], bool]:
+def _fits(condition: FieldTest) -> Callable[[Any], bool]:
     """Whether a value, or a type, is as wanted."""
     if condition.how == "in":
         wanted = frozenset(condition.wanted)
@@ -96,7 +96,7 @@ def _fits(condition: Condition) -> Callable[[Any], bool]:
     return lambda value: search(value_text(value)) is not None
 
 
-def needs_whole(condition: Condition) -> bool:
+def needs_whole(condition: FieldTest) -> bool:
     """Whether only JSON as it is decides a condition: it tells null from nothing, or asks a place."""
     if condition.path is None:
         return False

@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from loadtest.plan.match import Condition, Match, conditions
+from loadtest.plan.match import FieldTest, Match, conditions
 from loadtest.plan.protocol import Events
 from loadtest.speak.event_match import Getter, compile_conditions, finder
 
@@ -29,7 +29,7 @@ Word = Any
 Decide = Callable[[Any, str | None], tuple[int, Word]]
 """Flags and word of an event, from where its fields are and its type."""
 
-Rule = tuple[tuple[Condition, ...], int]
+Rule = tuple[tuple[FieldTest, ...], int]
 """Conditions, and the flag of an event that they fit."""
 
 
@@ -102,7 +102,7 @@ class EventRules:
         self.matches = tuple(matches)
         self.all_ends = (1 << len(events.end_all)) - 1
         self.count = events.count or 0
-        ledger: list[tuple[Condition, ...]] = []
+        ledger: list[tuple[FieldTest, ...]] = []
         self.required = frozenset(_key(each, ledger, typed) for each in events.required)
         self.pairs = tuple((_key(a, ledger, typed), _key(b, ledger, typed)) for a, b in events.pairs)
         self.order = tuple(ANY if each == ANY else _key(each, ledger, typed) for each in events.order)
@@ -191,14 +191,14 @@ def _without_first(flags: int) -> int:
     return flags & ~FIRST if flags & (FAIL | REFUSE) else flags
 
 
-def _only_types(wanted: tuple[Condition, ...]) -> tuple[str, ...] | None:
+def _only_types(wanted: tuple[FieldTest, ...]) -> tuple[str, ...] | None:
     """The types that a match names; None if it asks for anything else."""
     if len(wanted) == 1 and wanted[0].path is None and wanted[0].how == "in":
         return wanted[0].wanted
     return None
 
 
-def _key(match: Match, ledger: list[tuple[Condition, ...]], typed: bool) -> str | int:  # noqa: FBT001 - one caller
+def _key(match: Match, ledger: list[tuple[FieldTest, ...]], typed: bool) -> str | int:  # noqa: FBT001 - one caller
     """A type that stands for itself, or the place in the ledger's conditions."""
     wanted = conditions(match, typed=typed)
     types = _only_types(wanted)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from loadtest.plan.match import Condition, value_text
+from loadtest.plan.match import FieldTest, value_text
 from loadtest.plan.protocol import Events
 from loadtest.speak.event_match import Getter, finder, has_index, is_index, needs_whole
 from loadtest.speak.event_rules import ASIDE, FAIL, REFUSE, Decide, EventRules, Rule
@@ -54,7 +54,7 @@ class Event(msgspec.Struct):
     s0: Any = None
 
 
-class Whole(Event):
+class DecodedEvent(Event):
     """An event of which everything is decoded: ``found`` is the object or array."""
 
     found: Any = None
@@ -112,12 +112,12 @@ class Reader:
         self.more_type = self.more_user = self.more_sequence = None
         self.decide = lambda event, kind: decide(event.found, kind)
 
-    def _decode_whole(self, payload: bytes) -> Whole:
+    def _decode_whole(self, payload: bytes) -> DecodedEvent:
         found = self.read(payload)
         kind, turn, user, sequence = self.fields_in(found)
         if isinstance(sequence, bool):
             raise Malformed("no number")
-        return Whole(t0=kind, r0=turn, u0=user, s0=sequence, found=found)
+        return DecodedEvent(t0=kind, r0=turn, u0=user, s0=sequence, found=found)
 
     def _read_struct(self, paths: dict[str, tuple[str, ...]], asked: list[str], rules: EventRules) -> None:
         tree = _tree([*(path for each in paths.values() for path in each), *asked])
@@ -182,7 +182,7 @@ def first_present(found: Any, getters: Sequence[Getter]) -> Scalar:
     return None
 
 
-def _leads_on(wanted: Iterable[Condition], paths: Sequence[str]) -> bool:
+def _leads_on(wanted: Iterable[FieldTest], paths: Sequence[str]) -> bool:
     """Whether a value is asked for where another path leads on: a struct only knows of an object there."""
     valued = {each.path for each in wanted if each.path is not None and each.how not in {"has", "lacks"}}
     return any(path.startswith(f"{each}.") for each in valued for path in paths)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.plan.match import Condition, Match, conditions, match_words, value_text, wanted_texts
+from loadtest.plan.match import FieldTest, Match, conditions, match_words, value_text, wanted_texts
 
 
 @pytest.mark.parametrize(
@@ -55,32 +55,32 @@ def test_a_value_is_equal_to_what_json_writes_of_it(value: object) -> None:
     assert value_text(value) in wanted_texts(json.dumps(value))
 
 
-MATCHES: list[tuple[Match, tuple[Condition, ...], str]] = [
-    ("done", (Condition(None, "in", ("done",)),), "done"),
+MATCHES: list[tuple[Match, tuple[FieldTest, ...], str]] = [
+    ("done", (FieldTest(None, "in", ("done",)),), "done"),
     (
         {"type": "response.done", "response.status": "failed"},
-        (Condition(None, "in", ("response.done",)), Condition("response.status", "in", ("failed",))),
+        (FieldTest(None, "in", ("response.done",)), FieldTest("response.status", "in", ("failed",))),
         "type = response.done, response.status = failed",
     ),
     (
         {"has": "error", "lacks": ["a", "b.c"]},
-        (Condition("error", "has"), Condition("a", "lacks"), Condition("b.c", "lacks")),
+        (FieldTest("error", "has"), FieldTest("a", "lacks"), FieldTest("b.c", "lacks")),
         "has error, lacks a and b.c",
     ),
-    ({"op": {"in": [1, "two"]}}, (Condition("op", "in", ("1", "two")),), "op in 1, two"),
-    ({"in": ["2", "3"]}, (Condition(None, "in", ("2", "3")),), "type in 2, 3"),
-    ({"prefix": "42"}, (Condition(None, "prefix", ("42",)),), "type begins with 42"),
-    ({"type": {"regex": "^a"}}, (Condition(None, "regex", ("^a",)),), "type fits ^a"),
-    ({"ok": False}, (Condition("ok", "in", ("false",)),), "ok = false"),
+    ({"op": {"in": [1, "two"]}}, (FieldTest("op", "in", ("1", "two")),), "op in 1, two"),
+    ({"in": ["2", "3"]}, (FieldTest(None, "in", ("2", "3")),), "type in 2, 3"),
+    ({"prefix": "42"}, (FieldTest(None, "prefix", ("42",)),), "type begins with 42"),
+    ({"type": {"regex": "^a"}}, (FieldTest(None, "regex", ("^a",)),), "type fits ^a"),
+    ({"ok": False}, (FieldTest("ok", "in", ("false",)),), "ok = false"),
 ]
 
 
 @pytest.mark.parametrize(("match", "wanted", "words"), MATCHES)
-def test_conditions_and_words(match: Match, wanted: tuple[Condition, ...], words: str) -> None:
+def test_conditions_and_words(match: Match, wanted: tuple[FieldTest, ...], words: str) -> None:
     assert conditions(match) == wanted
     assert match_words(match) == words
 
 
 def test_where_the_protocol_has_no_types_type_is_a_path_as_any_other() -> None:
-    assert conditions({"type": "x", "a": 1}, typed=False)[0] == Condition("type", "in", ("x",))
-    assert conditions({"prefix": "x"}, typed=False) == (Condition("type", "prefix", ("x",)),)
+    assert conditions({"type": "x", "a": 1}, typed=False)[0] == FieldTest("type", "in", ("x",))
+    assert conditions({"prefix": "x"}, typed=False) == (FieldTest("type", "prefix", ("x",)),)

@@ -155,7 +155,8 @@ def test_every_number_carries_the_age_of_its_oldest_evidence(small: Policy) -> N
     assert ("oldest evidence", "2 min") in page.facts
     for title in ("Components", "Success criteria", "Gates", "Rollback triggers", "Levels"):
         (section,) = (each for each in page.sections if each.title == title)
-        ages = {line.cells[section.heads.index("age")] for line in section.lines}
+        (table,) = section.tables
+        ages = {str(row.cells[table.heads.index("age")]) for row in table.rows}
         assert ages <= {"2 min", "20 s"}, title
         assert "2 min" in ages, title
     assert [each.age_s for each in found.criteria] == [120, 20]

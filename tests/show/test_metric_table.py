@@ -106,7 +106,7 @@ def test_a_rate_says_what_it_was_counted_from_and_what_set_it() -> None:
     assert (row.value, row.basis, row.bound) == (
         "250/s",
         "n=7,500 over 30 s",
-        "limited by the configured rate",
+        "limited by the plan",
     )
 
 
@@ -157,7 +157,7 @@ def test_what_times_do_not_contain_or_may_not_be_is_said_beside_them(
 def test_a_rate_that_repeats_the_plan_says_what_the_plan_was() -> None:
     rate = {"value": 120.0, "n": 360, "over_s": 3.0, "bound": "plan"}
     made = {"rates": {"turns_per_s": rate}, "load": {"planned": {"turns_per_s": 120.0}}}
-    assert rate_rows(made)[0].bound == "limited by the configured rate (120/s)"
+    assert rate_rows(made)[0].bound == "limited by the plan (120/s)"
 
 
 def test_every_metric_has_its_words_and_its_buffer() -> None:
