@@ -137,6 +137,11 @@ SIGNED: tuple[tuple[str, str, str], ...] = (
     ("connect-storm", "freeze=.*|slow-ready=1s", "the promise is that all are connected within 5 s"),
     (
         "limit-probe",
+        "close-after-accept=1011,0.5",
+        "five are let in and no more, which is the question; a warning tells why the others are refused",
+    ),
+    (
+        "limit-probe",
         "no-seq|huge=64KiB|no-pong|slow-ready=1s|freeze=.*|batch=500ms",
         "the limits are held, and no time is promised",
     ),
