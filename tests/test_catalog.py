@@ -10,7 +10,7 @@ import loadtest
 from benchmarks.page import MEASURING, read_table
 from loadtest import catalog
 from loadtest.catalog import COUNTERS, METRIC_GROUPS, METRICS, find_counter, in_report_order
-from loadtest.drive.fault_injection import OWN_DOING, TOLD
+from loadtest.drive.fault_injection import ALSO_APART, CAUSED_BY_US
 from loadtest.judge.summary import summarise
 from loadtest.measure.interval import TURN
 from loadtest.plan.threshold import resolve
@@ -30,7 +30,7 @@ def recorded() -> set[str]:
     # Of turns the reason is counted by outcome, whose name is filled in.
     by_outcome = {name for name in written if name.startswith("turns.{")}
     filled = {f"turns.{each.key}_by.x" for each in catalog.OUTCOMES[1:6]}
-    slow = {f"chaos.slow.{name}" for name in (*OWN_DOING, *TOLD)}
+    slow = {f"chaos.slow.{name}" for name in (*ALSO_APART, *CAUSED_BY_US)}
     return {HOLE.sub("x", name) for name in written - by_outcome} | filled | slow
 
 

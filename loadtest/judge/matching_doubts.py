@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from loadtest.judge.measured import Measurement
-from loadtest.judge.sections import Manifest, count_or_zero, section
+from loadtest.judge.sections import Manifest, count_or_zero, section, settings
 from loadtest.judge.thresholds import Outcome, decide
 from loadtest.judge.warnings import RunWarning, warning
 from loadtest.plan.threshold import Threshold
@@ -24,6 +24,11 @@ CONTRADICTED = (
     " protocol file says that answers come in order, and what came contradicts it"
 )
 
+GOES_ON = (
+    "more than 1 % of the events came for turns that `count` had ended, so that turns are longer than was"
+    " measured; the protocol file may count more events, or say which one is the `end`"
+)
+
 UNMATCHED = (
     "more than 1 % of the events belong to no turn, so that answers may be among them, or they among the"
     " answers; the protocol file may name them in `ignore` or as a heartbeat"
@@ -33,19 +38,22 @@ UNMATCHED = (
 def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Outcome) -> str | None:
     """Why a threshold on turns is not decided by what was matched; None where nothing is in doubt."""
     if threshold.name.startswith(("turn.", "event.gap")):
-        return _of_times(section(manifest, "counts", "measured"))
+        return _of_times(manifest, section(manifest, "counts", "measured"))
     if outcome == "missed" and threshold.name.startswith(("turns.complete", "turns.failed")):
         return _of_outcomes(threshold, manifest, measured)
     return None
 
 
-def _of_times(counts: Manifest) -> str | None:
+def _of_times(manifest: Manifest, counts: Manifest) -> str | None:
     events, turns = section(counts, "events"), section(counts, "turns")
     received, due = count_or_zero(events.get("received")), count_or_zero(turns.get("due"))
     if count_or_zero(events.get("order_unsure")) > received * DOUBTFUL:
         return UNSURE
     if contradicting(turns) > due * DOUBTFUL:
         return CONTRADICTED
+    counted = settings(manifest, "protocol", "events").get("count") is not None
+    if counted and count_or_zero(events.get("late")) > received * DOUBTFUL:
+        return GOES_ON
     # What answers a message that we broke on purpose answers no turn.
     broken = count_or_zero(section(counts, "chaos").get("malformed.sent"))
     return UNMATCHED if count_or_zero(events.get("unmatched")) - broken > received * DOUBTFUL else None

@@ -208,11 +208,24 @@ def _spoilt(case: Case) -> RunVerdict | None:
     return RunVerdict("invalid", Exit.INVALID, " ".join(spoiling)) if spoiling else None
 
 
-def _missed(case: Case) -> RunVerdict | None:
-    missed = case.named("missed")
+def _leaked(case: Case) -> RunVerdict | None:
+    """An event that reached the wrong user is a fact, whatever else of the run is in doubt."""
+    foreign, spoilt = _foreign(case), _spoilt(case)
+    if not foreign or spoilt is None:
+        return None
+    return RunVerdict("fail", Exit.FAIL, f"{foreign} {spoilt.reason}")
+
+
+def _foreign(case: Case) -> str:
+    """That events of other users arrived, unless a threshold says how many may."""
     foreign = count_or_zero(section(case.manifest, "counts", "events").get("foreign"))
     judged = any(threshold.name.startswith("events.foreign") for threshold in case.thresholds)
-    told = [f"{format_count(foreign)} events of other users arrived."] if foreign and not judged else []
+    return f"{format_count(foreign)} events of other users arrived." if foreign and not judged else ""
+
+
+def _missed(case: Case) -> RunVerdict | None:
+    missed, foreign = case.named("missed"), _foreign(case)
+    told = [foreign] if foreign else []
     told += [*_none_complete(case), *_silent_turns(case), *_not_held(case)]
     if missed:
         told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")
@@ -325,6 +338,7 @@ PRECEDENCE: tuple[Callable[[Case], RunVerdict | None], ...] = (
     _failed,
     _interrupted,
     _unreachable,
+    _leaked,
     _spoilt,
     _missed,
     _tasks_failed,

@@ -28,3 +28,16 @@ def test_a_time_that_falls_on_a_turn_without_an_answer_says_so_in_the_verdict() 
     found = judged(manifest({"turn.completion.p95": "< 100ms"}), totals)
     (row,) = [each for each in found["verdict"]["thresholds"] if each["name"] == "turn.completion.p95"]
     assert (row["outcome"], row["unbounded"]) == ("missed", True)
+
+
+def test_turns_that_were_never_answered_are_a_miss_however_late_we_were() -> None:
+    counts = {"turns.complete": 30, "turns.timed_out": 10, "turns.abandoned": 0}
+    times = {
+        "turn.completion": [50.0] * 30,
+        "turn.completion.service": [20.0] * 30,
+        "send.lateness": [60.0] * 40,
+    }
+    totals = good_totals(counts, times, gauges={"cpu": 0.5, "loop_lag_ns": 80e6})
+    found = judged(manifest({"turn.completion.p95": "< 100ms"}), totals)
+    (row,) = [each for each in found["verdict"]["thresholds"] if each["name"] == "turn.completion.p95"]
+    assert (row["outcome"], row["unbounded"]) == ("missed", True)

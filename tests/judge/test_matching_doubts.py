@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.matching_doubts import CONTRADICTED, UNMATCHED, UNSURE, doubt
+from loadtest.judge.matching_doubts import CONTRADICTED, GOES_ON, UNMATCHED, UNSURE, doubt
 from loadtest.judge.measured import Measurement
 from loadtest.judge.summary import summarise
 from loadtest.judge.turn_warnings import _ends
@@ -55,6 +55,16 @@ def test_times_are_not_measured_and_shares_are(counters: dict[str, int], reason:
 )
 def test_one_in_a_hundred_spoils_nothing(counters: dict[str, int]) -> None:
     assert rows(counters)["exit_code"] == 0
+
+
+def test_times_are_not_measured_of_turns_that_go_on_after_they_were_counted_to_their_end() -> None:
+    """A server that streams, or sends each answer twice, while the protocol counts one event a turn."""
+    counted = {"scenario__settings__protocol": {"events": {"count": 1}}}
+    found = rows({"events.late": 3}, **counted)
+    assert [row["outcome"] for row in found["thresholds"]] == ["not_measured", "held"]
+    assert found["thresholds"][0]["reason"] == GOES_ON
+    assert rows({"events.late": 2}, **counted)["exit_code"] == 0
+    assert rows({"events.late": 3})["exit_code"] == 0, "what follows a named end belongs to no turn's time"
 
 
 def test_a_miss_that_only_contradictions_make_is_not_measured() -> None:

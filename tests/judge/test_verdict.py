@@ -214,6 +214,15 @@ def test_an_event_of_another_user_fails_the_run_unless_a_threshold_allows_it() -
     assert both.startswith("2 events of other users arrived. 1 of 1 thresholds missed")
 
 
+def test_an_event_of_another_user_fails_also_a_run_that_is_in_doubt() -> None:
+    leak = good_totals({"events.foreign": 2})
+    doubted = verdict(HELD, totals_=leak, status="cut short")
+    assert ruling(doubted) == ("fail", 1)
+    assert doubted["reason"].startswith("2 events of other users arrived. ")
+    allowed = parse_threshold("events.foreign", "< 3")
+    assert ruling(verdict(allowed, totals_=leak, status="cut short")) == ("invalid", 4)
+
+
 # ------------------------------------------------------------------ our own delay
 
 
