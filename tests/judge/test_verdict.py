@@ -216,11 +216,11 @@ def test_an_event_of_another_user_fails_the_run_unless_a_threshold_allows_it() -
 
 def test_an_event_of_another_user_fails_also_a_run_that_is_in_doubt() -> None:
     leak = good_totals({"events.foreign": 2})
-    doubted = verdict(HELD, totals_=leak, status="cut short")
+    doubted = verdict(HELD, totals_=leak, notices=(SPOILS,))
     assert ruling(doubted) == ("fail", 1)
-    assert doubted["reason"].startswith("2 events of other users arrived. ")
+    assert doubted["reason"] == "2 events of other users arrived. A worker was lost."
     allowed = parse_threshold("events.foreign", "< 3")
-    assert ruling(verdict(allowed, totals_=leak, status="cut short")) == ("invalid", 4)
+    assert ruling(verdict(allowed, totals_=leak, notices=(SPOILS,))) == ("invalid", 4)
 
 
 # ------------------------------------------------------------------ our own delay
