@@ -84,7 +84,7 @@ def test_three_nights(tmp_path: Path) -> None:
         assert (tmp_path / "nightly" / "trend" / "trend.html").is_file()
         if number == 1:
             summary = (tmp_path / "summary.md").read_text("utf-8")
-            assert "# Suite nightly-1" in summary
+            assert "# PASS: Suite nightly-1" in summary
             assert len(summary.encode()) < 3000
             (tmp_path / "results" / "baseline").write_text(f"{made['run']}\n", "utf-8")
         else:
