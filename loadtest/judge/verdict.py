@@ -217,15 +217,19 @@ def _leaked(case: Case) -> RunVerdict | None:
 
 
 def _foreign(case: Case) -> str:
-    """That events of other users arrived, unless a threshold says how many may."""
+    """That events of other users arrived: in the whole run, and more than a threshold lets pass."""
     foreign = count_or_zero(section(case.manifest, "counts", "events").get("foreign"))
-    judged = any(threshold.name.startswith("events.foreign") for threshold in case.thresholds)
-    return f"{format_count(foreign)} events of other users arrived." if foreign and not judged else ""
+    judged = [each for each in case.thresholds if each.name.startswith("events.foreign")]
+    counted = Measurement(float(foreign), foreign)
+    too_many = any(each.name == "events.foreign" and decide(each, counted) == "missed" for each in judged)
+    told = foreign and (too_many or not judged)
+    return f"{format_count(foreign)} events of other users arrived." if told else ""
 
 
 def _missed(case: Case) -> RunVerdict | None:
     missed, foreign = case.named("missed"), _foreign(case)
-    told = [foreign] if foreign else []
+    # A threshold that is missed tells it itself.
+    told = [foreign] if foreign and not any(each.startswith("events.foreign") for each in missed) else []
     told += [*_none_complete(case), *_silent_turns(case), *_not_held(case)]
     if missed:
         told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")

@@ -221,6 +221,10 @@ def test_an_event_of_another_user_fails_also_a_run_that_is_in_doubt() -> None:
     assert doubted["reason"] == "2 events of other users arrived. A worker was lost."
     allowed = parse_threshold("events.foreign", "< 3")
     assert ruling(verdict(allowed, totals_=leak, notices=(SPOILS,))) == ("invalid", 4)
+    forbidden = parse_threshold("events.foreign", "== 0")
+    assert ruling(verdict(forbidden, totals_=leak, notices=(SPOILS,))) == ("fail", 1)
+    told = verdict(forbidden, totals_=leak)["reason"]
+    assert told.startswith("1 of 1 thresholds missed: events.foreign was 2")
 
 
 # ------------------------------------------------------------------ our own delay
