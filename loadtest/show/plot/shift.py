@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from loadtest.judge.permutation import Array, difference
 from loadtest.judge.power import LEAST, LEVEL, quantiles
 from loadtest.judge.ranks import part_of
+from loadtest.plan.scenario import Compare
 from loadtest.show.comparison_data import METRICS, QUANTILES, Board, DrawnSide
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import release_style as looks
@@ -91,7 +92,7 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
     if not known:
         layout.explain(sheet, panel, "the two sides share no quantile that their samples support")
         return
-    smallest = min(row.yardstick.smallest for row in board.comparisons[0].rows) * 100
+    smallest = _smallest(board, metric) * 100
     panel.axes.axhspan(
         -smallest,
         smallest,
@@ -109,6 +110,13 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
     _axes(panel.axes, labels, narrow=sheet.narrow)
     layout.legend(panel, sheet.width_in, columns=6)
     layout.footer(sheet, panel, _said(known, board))
+
+
+def _smallest(board: Board, metric: str) -> float:
+    """The smallest effect of the metric's own statistics; else of other times, never of a share in points."""
+    rules = [row.yardstick for row in board.comparisons[0].rows if row.yardstick.scale == "ratio"]
+    own = [rule.smallest for rule in rules if rule.name.startswith(f"{metric}.")]
+    return min(own or [rule.smallest for rule in rules] or [Compare().smallest_effect])
 
 
 def _side(
@@ -146,7 +154,7 @@ def _axes(axes: Axes, labels: list[str], *, narrow: bool) -> None:
 
 
 def _signed(percent: float) -> str:
-    return f"{percent:+.3g}".replace("-", "−") if percent else "0"
+    return f"{percent:+,.6g}".replace("-", "−") if percent else "0"
 
 
 def _tick(key: str, baseline: DrawnSide, metric: str, *, narrow: bool) -> str:

@@ -87,6 +87,8 @@ def test_what_cannot_be_told_apart_is_said_to_be_left_out() -> None:
 
 
 def test_single_runs_have_bars_that_are_named_what_they_are() -> None:
+    # Five per cent of a time, not half a point of a share.
+    assert "within the smallest effect of 5 %" in " ".join(texts(pictures("slower").figure("shift")))
     told = " ".join(texts(pictures("single").figure("shift")))
     assert "bootstrap over blocks of seconds within the runs" in told.replace("\n", " ")
     told = " ".join(texts(pictures("slower").figure("shift"))).replace("\n", " ")
