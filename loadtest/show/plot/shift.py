@@ -113,7 +113,7 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
 
 
 def _smallest(board: Board, metric: str) -> float:
-    """The smallest effect of the metric's own statistics; else of other times, never of a share in points."""
+    """The smallest effect of the metric's own statistics; else of the others, never of a share in points."""
     rules = [row.yardstick for row in board.comparisons[0].rows if row.yardstick.scale == "ratio"]
     own = [rule.smallest for rule in rules if rule.name.startswith(f"{metric}.")]
     return min(own or [rule.smallest for rule in rules] or [Compare().smallest_effect])
