@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class StoredRun:
     """One run in a list of runs; ``outcome`` is None and ``why`` empty while there is no verdict.
 
     ``asked_by`` names the component of a policy that the run was made for; None where a user started it.
+    ``p95_ms`` has the 95th percentile of each metric of which the run has one.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class StoredRun:
     target: str
     simulated: bool
     asked_by: str | None
+    p95_ms: Mapping[str, float]
 
 
 class _Scenario(msgspec.Struct):
@@ -61,6 +64,10 @@ class _Target(msgspec.Struct):
     simulated: bool = False
 
 
+class _Metric(msgspec.Struct):
+    p95: float | None = None
+
+
 class _Manifest(msgspec.Struct):
     schema: str = ""
     label: str | None = None
@@ -70,6 +77,7 @@ class _Manifest(msgspec.Struct):
     verdict: _Verdict | None = None
     target: _Target = msgspec.field(default_factory=_Target)
     asked_by: str | None = None
+    metrics: dict[str, _Metric] = msgspec.field(default_factory=dict)
 
 
 _decoder = msgspec.json.Decoder(_Manifest)
@@ -151,6 +159,7 @@ def stored_run(path: Path) -> StoredRun | None:
         target=manifest.target.url or "",
         simulated=manifest.target.simulated,
         asked_by=manifest.asked_by,
+        p95_ms={name: found.p95 for name, found in manifest.metrics.items() if found.p95 is not None},
     )
 
 

@@ -17,6 +17,8 @@ OPTION = "option"
 NOT_FORWARDED = "not_forwarded"
 """Key of a field's metadata: why the option is refused for a run in a process of its own."""
 
+PRINTS_NOTHING = "one of several runs prints nothing of its own"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
@@ -40,7 +42,9 @@ class RunOptions:
     repeat: int = field(default=1, metadata={NOT_FORWARDED: "a process makes one run"})
     results: str | None = None
     ui: bool = False
+    verbose: bool = field(default=False, metadata={NOT_FORWARDED: PRINTS_NOTHING})
     quiet: bool = False
+    json: bool = field(default=False, metadata={NOT_FORWARDED: PRINTS_NOTHING})
     insecure: bool = False
     asked_by: str | None = None
 

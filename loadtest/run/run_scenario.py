@@ -7,6 +7,7 @@ import sys
 
 from loadtest.drive.coordinator import DriveResult
 from loadtest.errors import Exit, TargetError, worst_of
+from loadtest.judge.so_far import thresholds_so_far
 from loadtest.keep.read import Run
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.secrets import secrets_of
@@ -17,7 +18,7 @@ from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.reporting import show_repeats, show_run
 from loadtest.run.runner import drive
-from loadtest.show.live import LiveProgress
+from loadtest.show.live import LiveProgress, working
 
 
 def execute(options: RunOptions, scenario: Scenario | None = None) -> int:
@@ -36,7 +37,7 @@ def execute(options: RunOptions, scenario: Scenario | None = None) -> int:
         if exit_code_of(runs[-1]) == Exit.INTERRUPTED:
             break
     if len(runs) > 1:
-        show_repeats(runs, quiet=options.quiet)
+        show_repeats(runs, options)
     return worst_of([exit_code_of(run) for run in runs])
 
 
@@ -46,7 +47,7 @@ def run_once(prepared: Prepared) -> Run:
     with Interrupts(recording.folder.path) as interrupts:
         with prepared.closing:
             run = _drive_and_judge(recording, interrupts)
-        show_run(run, quiet=prepared.options.quiet)
+        show_run(run, prepared.options)
     if interrupts.too_late:
         raise KeyboardInterrupt
     return run
@@ -67,7 +68,13 @@ def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:
         host, port = endpoint.address.sockaddr[:2]
         sys.stderr.write(f"sending to {recording.redactor.text(public_url(endpoint.url))} at {host}:{port}\n")
     load = prepared.scenario.load
-    with LiveProgress((load.warmup_ns + load.duration_ns) / 1e9, quiet=prepared.options.quiet) as progress:
+    progress = LiveProgress(
+        (load.warmup_ns + load.duration_ns) / 1e9,
+        warmup_s=load.warmup_ns / 1e9,
+        thresholds=lambda: thresholds_so_far(recording.manifest, recording.totals),
+        quiet=prepared.options.quiet,
+    )
+    with progress:
         recording.watchers.append(progress.interval)
         try:
             result = drive(recording, endpoint, interrupts)
@@ -76,4 +83,5 @@ def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:
     interrupts.reporting = True
     if interrupts.by is not None:
         recording.manifest["interrupted_by"] = interrupts.by
-    return recording.close(result, interrupted=interrupts.caught)
+    with working("judging the run", quiet=prepared.options.quiet):
+        return recording.close(result, interrupted=interrupts.caught)
