@@ -18,6 +18,9 @@ from loadtest.show.sparkline import distribution
 from loadtest.units import format_count, format_duration, format_ms, format_ratio
 
 THRESHOLDS_SHOWN = 5
+BESIDE_REASONS = 3
+"""How many thresholds are shown, and how many where a long sentence says why they do not decide."""
+
 REASONS_SHOWN = 3
 PICTURE = 18
 """Columns of the picture of a distribution."""
@@ -48,6 +51,7 @@ def short_document(
     """
     report = tell(manifest)
     judged = report.judgement
+    doubtful = judged.word not in {"PASS", "FAIL"}
     told = any(row.outcome == "missed" for row in report.thresholds) and judged.word == "FAIL"
     return Document(
         kind="run",
@@ -60,16 +64,21 @@ def short_document(
         # The thresholds that were missed stand right below.
         brief="" if told else judged.why,
         simulated=report.simulated,
-        context=(report.standing,) if report.standing else (),
-        sections=tuple(_sections(report, histograms)),
+        context=(*((report.standing,) if report.standing else ()), *_ended_early(report)),
+        sections=tuple(_sections(report, histograms, BESIDE_REASONS if doubtful else THRESHOLDS_SHOWN)),
         facts=tuple(_facts(report, manifest, against)),
         footer=report.id,
     )
 
 
-def _sections(report: Report, histograms: Mapping[str, Histogram]) -> Iterator[DocumentSection]:
+def _ended_early(report: Report) -> Iterator[str]:
+    """Why the run did not come to its planned end, where a rule of the scenario ended it."""
+    return (row.message for row in report.notices if row.code == "aborted")
+
+
+def _sections(report: Report, histograms: Mapping[str, Histogram], most: int) -> Iterator[DocumentSection]:
     ranked = sorted(report.thresholds, key=lambda row: WORST_FIRST.index(row.tone))
-    shown, rest = ranked[:THRESHOLDS_SHOWN], ranked[THRESHOLDS_SHOWN:]
+    shown, rest = ranked[:most], ranked[most:]
     rows = tuple(TableRow((row.name, row.measured, row.expression, _why(row)), row.tone) for row in shown)
     remarks = (f"and {_counted(rest)}",) if rest else ()
     yield DocumentSection("Thresholds", (DataTable(THRESHOLD_COLUMNS, rows),), remarks=remarks)
@@ -122,8 +131,7 @@ def _facts(
 ) -> Iterator[tuple[str, str]]:
     found = {
         "Turns": _turns(manifest),
-        "Refused": _refused(manifest),
-        "Closed": _closed(manifest),
+        "Connections": _connections(manifest),
         "Generator": _generator(manifest),
         "Against": _against(manifest, *against) if against else "",
         "Warnings": _warnings(report),
@@ -154,28 +162,23 @@ def _reasons(by: Mapping[str, Any]) -> str:
     return f" ({told})" if told else ""
 
 
-def _refused(manifest: Manifest) -> str:
-    """Refused connections by layer, with the first reason."""
-    layers = section(manifest, "counts", "connections", "refused")
-    if not layers:
-        return ""
-    attempted = whole(section(manifest, "counts", "connections").get("attempted")) or 0
-    total = sum(whole(n) or 0 for n in layers.values())
-    by = ", ".join(f"{n} at {layer}" for layer, n in layers.items())
-    reason = next(iter(section(manifest, "refusals")), "")
-    return f"{format_count(total)} of {format_count(attempted)} connections: {by}" + (
-        f" ({reason})" if reason else ""
-    )
+def _connections(manifest: Manifest) -> str:
+    """Connections that the target refused, by layer, or closed, by code, each with the first reason."""
+    counts = section(manifest, "counts", "connections")
+    told = []
+    if layers := section(counts, "refused"):
+        total, attempted = sum(whole(n) or 0 for n in layers.values()), whole(counts.get("attempted")) or 0
+        by = ", ".join(f"{format_count(whole(n) or 0)} at {layer}" for layer, n in layers.items())
+        why = _first(section(manifest, "refusals"))
+        told.append(f"{format_count(total)} of {format_count(attempted)} refused, {by}{why}")
+    if codes := closed_by_target(counts):
+        by = ", ".join(f"{format_count(n)} with code {code}" for code, n in codes.items())
+        told.append(f"closed by the target: {by}{_first(section(manifest, 'closes'))}")
+    return "; ".join(told)
 
 
-def _closed(manifest: Manifest) -> str:
-    """Connections that the target closed, by code, with the first reason."""
-    codes = closed_by_target(section(manifest, "counts", "connections"))
-    if not codes:
-        return ""
-    reason = next(iter(section(manifest, "closes")), "")
-    by = ", ".join(f"{format_count(n)} with code {code}" for code, n in codes.items())
-    return f"by the target: {by}" + (f" ({reason})" if reason else "")
+def _first(reasons: Mapping[str, Any]) -> str:
+    return f" ({next(iter(reasons))})" if reasons else ""
 
 
 def _generator(manifest: Manifest) -> str:

@@ -72,11 +72,20 @@ def test_reasons_of_failures_are_named_the_most_frequent_first(sample: Sample) -
     manifest["refusals"] = {"upgrade: HTTP 503": 3}
     manifest["closes"] = {"1006 after 3 s": 2}
     text = short(short_document(manifest, {}), width=160)
-    assert "103 timed out; 6 failed (error message 5, missing required 1)" in " ".join(text.split()) or (
-        "6 failed (error message 5, missing required 1); 103 timed out" in " ".join(text.split())
+    assert "; 6 failed (error message 5, missing required 1); 103 timed out" in text
+    assert (
+        "Connections  3 of 53 refused, 3 at upgrade (upgrade: HTTP 503); closed by the target: 2 with" in text
     )
-    assert "3 of 53 connections: 3 at upgrade (upgrade: HTTP 503)" in text
-    assert "by the target: 2 with code 1006 (1006 after 3 s)" in text
+    assert "2 with code 1006 (1006 after 3 s)\n" in text
+
+
+def test_a_run_that_a_rule_ended_says_which(sample: Sample) -> None:
+    manifest = deepcopy(sample("failed").manifest)
+    manifest["notices"].append({"code": "aborted", "message": "The abort rule turns.lost > 5 ended the run."})
+    assert (
+        short(short_document(manifest, {})).splitlines()[1]
+        == "  The abort rule turns.lost > 5 ended the run."
+    )
 
 
 def test_another_run_is_set_beside_without_a_judgement(sample: Sample) -> None:

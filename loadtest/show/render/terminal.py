@@ -23,7 +23,7 @@ Draw = Callable[["Console"], None]
 NARROWEST = 60
 """Below this width nothing is left out any more; lines wrap instead."""
 
-SENTENCES = 2
+SENTENCES = 4
 """Rows that the sentences of a short view take at most."""
 
 STYLES: dict[Tone, str] = {"good": "green", "bad": "red", "doubt": "yellow", "plain": ""}
@@ -100,7 +100,7 @@ def short(
 ) -> str:
     """A document in few lines of ``width`` columns: what is wider is cut, the verdict is first and last.
 
-    It takes a row of text for each row of its tables and each fact, three more, and two of sentences.
+    It takes a row of text for each row of its tables and each fact, three more, and four of sentences.
     """
 
     def draw(console: Console) -> None:
