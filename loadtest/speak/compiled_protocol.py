@@ -193,8 +193,7 @@ class CompiledProtocol:
             return Awaited(match_words(match), compile_match(match, typed=typed))
 
         def beat(each: Beat) -> Heartbeat:
-            keep = {name: finder(path) for name, path in beat_keeps(each).items()}
-            return Heartbeat(awaited(each.on), Template.parse(each.send), keep)
+            return Heartbeat(awaited(each.on), Template.parse(each.send), _finders(beat_keeps(each)))
 
         def ready_step(step: Step) -> ReadyStep:
             wait = None if step.wait is None else awaited(step.wait)
@@ -204,14 +203,6 @@ class CompiledProtocol:
         self.steps = tuple(map(ready_step, protocol.connect.ready))
         self.heartbeat = tuple(map(beat, protocol.connect.heartbeat))
         self.answers = tuple(map(beat, events.answer))
-        keeping = [match for match in (*events.matches, *events.ignore) if kept_by(match)]
-        self.keeps = tuple(
-            Keep(
-                compile_match(match, typed=typed),
-                {name: finder(path) for name, path in kept_by(match).items()},
-            )
-            for match in keeping
-        )
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
         self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
         self.template = Template.parse(message)
@@ -226,18 +217,27 @@ class CompiledProtocol:
         self._uuid = uuid_prefix(nonce)
         self._uuid_of_texts = uuid_prefix(f"{nonce} said")
         self._unix_offset_ns = unix_offset_ns
+        self._compile_kept(protocol, typed=typed)
+        self._nonce = nonce
+        self._identities = identities
+        self._audience = Template.parse(events.audience) if events.audience else None
+
+    def _compile_kept(self, protocol: Protocol, *, typed: bool) -> None:
+        """What is kept of events, and which placeholders stand for it."""
+        events = protocol.events
+        self.keeps = tuple(
+            Keep(compile_match(match, typed=typed), _finders(kept_by(match)))
+            for match in (*events.matches, *events.ignore)
+            if kept_by(match)
+        )
         kept = kept_names(protocol)
         self._unkept = {name: "" if name.startswith("ready.") else None for name in kept}
         changing = {KEPT + name for keep in self.keeps for name in keep.values}
         changing |= {KEPT + name for beat in (*self.heartbeat, *self.answers) for name in beat.keep}
         self._changing = changing | {name for name in kept if name.startswith(LAST)}
         self.asks_kept = bool(self.template.names & self._changing)
-        self.secret_names = frozenset(
-            name for name in (each.partition(".")[2] for each in kept) if sounds_secret(name)
-        )
-        self._nonce = nonce
-        self._identities = identities
-        self._audience = Template.parse(events.audience) if events.audience else None
+        names = (name.partition(".")[2] for name in kept)
+        self.secret_names = frozenset(name for name in names if sounds_secret(name))
 
     def uuid(self, seq: int) -> str:
         """The ``{uuid}`` of turn ``seq``: in the form of RFC 9562 version 4, unique in the run."""
@@ -356,7 +356,7 @@ class CompiledProtocol:
 
         What is absent, or too large, is an empty text as ``ready.NAME``.
         """
-        values, too_large = values_at({name: finder(path) for name, path in wanted.items()}, found)
+        values, too_large = values_at(_finders(wanted), found)
         ready = {f"ready.{name}": plain(values.get(KEPT + name, "")) for name in wanted}
         return {**ready, **values}, too_large
 
@@ -370,6 +370,10 @@ class CompiledProtocol:
                 kept |= values
                 too_large += larger
         return kept, too_large
+
+
+def _finders(paths: Mapping[str, str]) -> dict[str, Getter]:
+    return {name: finder(path) for name, path in paths.items()}
 
 
 def values_at(wanted: Mapping[str, Getter], found: Any) -> tuple[dict[str, Any], int]:
