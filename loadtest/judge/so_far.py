@@ -34,10 +34,13 @@ def thresholds_so_far(manifest: Manifest, totals: Totals) -> tuple[ThresholdSoFa
 
     Turns in flight and connections being opened are left out: at the end of a run there are none.
     """
-    counts = _ended(summed_so_far(manifest, totals, ())["counts"])
+    counts = _ended(count_all(manifest, totals, measured_span(manifest, totals)))
     rules = tuple(each for each in judged_thresholds({**manifest, "counts": counts}) if each.stage is None)
     known = summed_so_far(manifest, totals, [each.name for each in rules], counts=counts)
-    known["of_due"] = times_of_due(known, totals.histograms, _percentiles(rules))
+    percentiles = _percentiles(rules)
+    # Only of those that a rule names: this is asked once a second while the generator works.
+    named = {name: totals.histograms[name] for name in percentiles if name in totals.histograms}
+    known["of_due"] = times_of_due(known, named, percentiles)
     found = ((rule, _measured(rule, known)) for rule in rules)
     return tuple(ThresholdSoFar(rule, measured, decide(rule, measured)) for rule, measured in found)
 

@@ -314,7 +314,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("turns", "one_in"),
     ),
     "interrupted": WarningKind(
-        "the run was ended from outside (SIGINT or SIGTERM, or somebody stopped it on Locust's page)",
+        "the run was ended from outside (SIGINT or SIGTERM, or somebody stopped it on its page)",
         "The run was interrupted; what was measured until then is kept.",
         "Run it to its end for a verdict.",
         (),

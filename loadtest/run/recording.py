@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import numpy as np
@@ -18,6 +18,7 @@ from loadtest.drive.endpoint import Endpoint
 from loadtest.errors import Exit, LoadtestError, TargetError
 from loadtest.judge.abort import end_early
 from loadtest.judge.judging import judge_run
+from loadtest.judge.so_far import ThresholdSoFar, thresholds_so_far
 from loadtest.judge.target_warnings import CLOSED
 from loadtest.keep.fingerprint import fingerprint
 from loadtest.keep.manifest import COMPLETE, INTERRUPTED, first_manifest, timestamp
@@ -41,13 +42,17 @@ KINDS_OF_REASONS = (
 )
 """The kinds of reasons, as keys of the manifest and in words."""
 
+if TYPE_CHECKING:
+    from loadtest.run.live_server import LivePage
+
 Watcher = Callable[[Interval], None]
 
 
 class Recording:
     """One run's folder, from its first second to its reports.
 
-    ``stop`` is called when a rule ends the run early; ``watchers`` are called with every interval.
+    ``stop`` is called when a rule ends the run early; ``watchers`` are called with every interval. ``page``
+    shows the run in a browser, where that was asked for.
     """
 
     def __init__(self, prepared: Prepared, arguments: list[str], secrets: list[str]) -> None:
@@ -83,7 +88,9 @@ class Recording:
         self.folder.begin(self.manifest)
         self.stop: Callable[[], None] | None = None
         self.watchers: list[Watcher] = []
+        self.page: LivePage | None = None
         self.totals = Totals()
+        self._stand: tuple[int, tuple[ThresholdSoFar, ...]] | None = None
         self._log = self._open_log()
 
     def _open_log(self) -> logging.Handler:
@@ -110,6 +117,13 @@ class Recording:
         # A disk without room is reported with the first second, and ends the run.
         with suppress(OSError):
             self.folder.manifest(self.manifest)
+
+    def thresholds_so_far(self) -> tuple[ThresholdSoFar, ...]:
+        """Where the thresholds stand; computed once for each second, whoever asks."""
+        seconds = len(self.totals.seconds)
+        if self._stand is None or self._stand[0] != seconds:
+            self._stand = (seconds, thresholds_so_far(self.manifest, self.totals))
+        return self._stand[1]
 
     def not_found(self, error: TargetError) -> DriveResult:
         """The target's name cannot be resolved: one refused attempt stands for all connections."""

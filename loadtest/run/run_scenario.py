@@ -7,7 +7,6 @@ import sys
 
 from loadtest.drive.coordinator import DriveResult
 from loadtest.errors import Exit, TargetError, worst_of
-from loadtest.judge.so_far import thresholds_so_far
 from loadtest.keep.read import Run
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.secrets import secrets_of
@@ -48,6 +47,8 @@ def run_once(prepared: Prepared) -> Run:
         with prepared.closing:
             run = _drive_and_judge(recording, interrupts)
         show_run(run, prepared.options)
+        if recording.page is not None:
+            recording.page.finish()
     if interrupts.too_late:
         raise KeyboardInterrupt
     return run
@@ -71,7 +72,7 @@ def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:
     progress = LiveProgress(
         (load.warmup_ns + load.duration_ns) / 1e9,
         warmup_s=load.warmup_ns / 1e9,
-        thresholds=lambda: thresholds_so_far(recording.manifest, recording.totals),
+        thresholds=recording.thresholds_so_far,
         quiet=prepared.options.quiet,
     )
     with progress:

@@ -173,7 +173,7 @@ def test_the_counts_obey_their_laws(passed: Ended) -> None:
         assert turns["begun"] == sum(turns[outcome] for outcome in ended)
     assert whole["measured"]["turns"]["due"] == 200
     assert whole["turns"]["due"] > 200
-    assert whole["events"]["received"] == whole["events"]["matched"] == 7 * whole["turns"]["complete"]
+    assert whole["events"]["received"] == whole["events"]["matched"] == 10 * whole["turns"]["complete"]
 
 
 def test_every_metric_was_measured_or_has_a_reason(passed: Ended) -> None:

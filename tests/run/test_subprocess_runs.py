@@ -31,6 +31,7 @@ OPTIONS = RunOptions(
     bind="127.0.0.1:5557",
     results="there",
     ui=True,
+    ui_port=8123,
     asked_by="policy: component",
     insecure=True,
     quiet=True,
