@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from loadtest.keep.read import read_run
-from loadtest.show.manifest import StoredRun
+from loadtest.show.manifest import ReadableRun
 from loadtest.show.plot.pictures import NAMES, Pictures
 from loadtest.show.render.terminal import short_svg
 from loadtest.show.report_html import html
@@ -69,7 +69,7 @@ def plots(pictures: Pictures, into: Path) -> Iterator[Path]:
         yield from (vector, pixels)
 
 
-def pages(run: StoredRun, pictures: Pictures, into: Path) -> Iterator[Path]:
+def pages(run: ReadableRun, pictures: Pictures, into: Path) -> Iterator[Path]:
     """The terminal as SVG; with chromium, it and the report as PNG."""
     terminal = into / "terminal.svg"
     document = short_document(run.manifest, run.totals().histograms)

@@ -78,7 +78,7 @@ HIGHEST_NS = 3_600_000_000_000
 
 @pytest.fixture(scope="module")
 def runs(begin: Begin) -> dict[str, Awaited]:
-    """The shipped scenario, left as it is but for its length and pace; one that fails; one that reaches nobody."""
+    """The shipped scenario, but for its length and pace as it is; one that fails; one that reaches nobody."""
     short = ["--duration", "2s", "--set", "load.warmup=1s", "--set", "target.faults=[]"]
     # Its thresholds are the shipped ones, so that it runs before the others and not beside them.
     passed = begin("run", "agent-burst", *short, "--label", "v1.4.0", "--verbose", environment=DRAWN)
