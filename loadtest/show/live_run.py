@@ -30,7 +30,7 @@ PERCENTILES = ("p50", "p95", "p99")
 LAST_ERRORS = 12
 """Broken turns that are kept with what they received."""
 
-WARNINGS_EVERY = 10
+WARNINGS_EVERY = 20
 """Seconds between two looks for warnings, which read every metric."""
 
 MEANT_SO_FAR = frozenset(
