@@ -128,20 +128,17 @@ def _screen(watch: Watch, *, quiet: bool) -> Iterator[Callable[[Assessment], Non
     from rich.live import Live
     from rich.text import Text
 
-    from loadtest.readiness.views.telling import tell
-    from loadtest.readiness.views.text import text
+    from loadtest.readiness.views.dashboard import dashboard
 
     notes: deque[str] = deque(maxlen=NOTES)
     watch.said = notes.append
     with Live(console=console, screen=True, auto_refresh=False) as live:
 
         def show(found: Assessment) -> None:
-            drawn = text(tell(found), width=console.width, colour=not console.no_color).splitlines()
-            # What does not fit is cut from the end of the page: the verdict and the notes stay.
-            room = max(1, console.height - len(notes) - 1)
-            shown = Text.from_ansi("\n".join([*drawn[:room], *notes]))
-            shown.no_wrap, shown.overflow = True, "ellipsis"
-            live.update(shown, refresh=True)
+            drawn = dashboard(
+                found, notes, width=console.width, height=console.height - 1, colour=not console.no_color
+            )
+            live.update(Text.from_ansi(drawn, no_wrap=True), refresh=True)
 
         yield show
 

@@ -10,8 +10,10 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import replace
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +43,8 @@ def deliver(policy: Policy, message: Message, environ: Mapping[str, str] | None 
     route = next((each for each in policy.alerts.routes if each.name == message.route), None)
     if route is None:
         return
-    clean = Message(**{**asdict(message), "subject": redactor.text(message.subject)})
-    clean.lines = [redactor.text(line) for line in message.lines]
+    lines = [redactor.text(line) for line in message.lines]
+    clean = replace(message, subject=redactor.text(message.subject), lines=lines)
     try:
         settings = {key: filled(value, environ) for key, value in route.settings.items()}
         _SENDERS[route.kind](policy, route, settings, clean)
@@ -114,6 +116,7 @@ def _email(policy: Policy, route: Route, settings: Settings, message: Message) -
     mail["Subject"] = " ".join(f"[{policy.name}] {message.subject}".split())[:200]
     mail["From"] = settings["from"]
     mail["To"] = ", ".join(route.to)
+    mail["Date"] = format_datetime(datetime.fromtimestamp(message.at, UTC))
     mail["Message-ID"] = f"<{message.id}@loadtest>"
     mail.set_content("\n".join(message.lines) + "\n")
     host, port = settings["host"], int(settings.get("port", "25"))

@@ -26,7 +26,7 @@ from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import ProbeError
 from loadtest.readiness.ready import changed_policy, judged, shown_command
 from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
-from loadtest.readiness.status import component_rows
+from loadtest.readiness.status import component_rows, outer_first
 
 WHOLE_EVERY_S = 600.0
 """A whole assessment is kept when something changed, and this often; its summary always."""
@@ -71,12 +71,15 @@ class Watch:
     _prober: Probing = field(init=False)
     _begun: dict[str, float] = field(default_factory=dict)
     _answers: dict[str, Evidence] = field(default_factory=dict)
+    _held: dict[str, Evidence] = field(default_factory=dict)
     _first: float | None = None
     _awaited: set[str] = field(init=False)
     _trouble: str = ""
 
     def __post_init__(self) -> None:
-        self.history = History.of(self.results, self.policy.name)
+        self.history = History.of(
+            self.results, self.policy.name, self.policy.keep_s, self.policy.keep_runs_s
+        )
         self.state = watch_state.load(self.history.folder)
         self._prober = self.prober or Prober(self.policy, self.results, self.environ)
         names, now = {each.name for each in self.policy.components}, self.clock()
@@ -95,7 +98,7 @@ class Watch:
 
     def pause_s(self) -> float:
         """Seconds until something is due: a probe, an answer to take, or a message to send."""
-        if self._prober.busy or self._answers:
+        if self._prober.busy or self._answers or self._held:
             return LOOK_S
         asked = [self.state.due.get(each.name, 0.0) for each in self.policy.components]
         tried = [each.not_before for each in self.state.alerts.outbox if each.not_before]
@@ -118,12 +121,16 @@ class Watch:
         return found
 
     def _begin(self, now: float) -> None:
-        going = self._prober.busy | set(self._answers)
+        going = self._prober.busy | set(self._answers) | set(self._held)
         names = [
             each.name
             for each in self.policy.components
             if each.name not in going and self._is_due(each.name, now)
         ]
+        self._ask(names, now)
+
+    def _ask(self, names: Iterable[str], now: float) -> None:
+        names = list(names)
         self._begun |= dict.fromkeys(names, now)
         self._prober.begin(names)
 
@@ -137,7 +144,53 @@ class Watch:
         if self._prober.busy and (self._awaited or now - self._first < GATHER_S):
             return {}
         answers, self._answers, self._first = self._answers, {}, None
+        return self._told_apart(answers, now)
+
+    def _told_apart(self, answers: dict[str, Evidence], now: float) -> dict[str, Evidence]:
+        """The answers without new failures of components behind others that were not asked since.
+
+        Those wait until the others have answered: whether it is the component or what is before it that broke
+        is not known sooner.
+        """
+        answers = {**self._held, **answers}
+        self._held = {}
+        again = set[str]()
+        for name in [each.name for each in outer_first(self.policy) if each.name in answers]:
+            if missing := self._not_asked_since(name, answers[name], answers):
+                self._held[name] = answers.pop(name)
+                again |= missing
+        self._ask(again - self._prober.busy - set(self._held), now)
         return answers
+
+    def _not_asked_since(self, name: str, evidence: Evidence, answers: Container[str]) -> set[str]:
+        """The components before one that has just failed that were last asked before it failed."""
+        before = self.state.evidence.get(name)
+        if evidence.outcome != "failed" or evidence.at is None or (before and before.outcome == "failed"):
+            return set()
+        return {
+            outer
+            for outer in self.policy.component(name).through
+            if not (outer in answers and self._begun[outer] >= evidence.at) and self._answered(outer)
+        }
+
+    def _answered(self, name: str) -> bool:
+        """Whether a component answered when it was last asked; what lies behind one that did not is hidden."""
+        last = self.state.evidence.get(name)
+        return last is None or last.outcome == "answered"
+
+    def _behind(self, found: Assessment, before: Assessment | None, now: float) -> None:
+        """Forget failures seen through a component that was down; ask again once that is back."""
+        was = {row.name: row.status for row in before.components} if before else {}
+        back = {
+            row.name
+            for row in found.components
+            if row.status in {"healthy", "degraded"} and was.get(row.name, "unknown") in {"down", "unknown"}
+        }
+        for row in found.components:
+            if row.error == "through" and self.state.evidence[row.name].error != "through":
+                self.state.evidence[row.name] = Evidence("unasked", row.said, None, "through")
+            if self.state.evidence[row.name].error == "through" and not back.isdisjoint(row.through):
+                self.state.due[row.name] = now
 
     def _assessed(self, answers: dict[str, Evidence], now: float) -> Assessment:
         self.state.evidence |= answers
@@ -156,6 +209,7 @@ class Watch:
             found = self._kept(found, begun)
         else:
             self._on_disk(lambda: self.history.note(found))
+        self._behind(found, self.latest, now)
         self.latest = found
         return found
 
@@ -216,7 +270,9 @@ class Watch:
             self._save()
 
     def _remedy(self, found: Assessment) -> None:
-        for remedy, step in treat(self.state.treatments, self.policy.remedies, found, self.clock()):
+        for remedy, step in treat(
+            self.state.treatments, self.policy.remedies, found, self.clock(), self._dry
+        ):
             said = self._treated(remedy, step)
             entry = {
                 "at": self.clock(), "component": remedy.component, "step": step, "said": said,

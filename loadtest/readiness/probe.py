@@ -19,6 +19,7 @@ class HttpProbe:
     contains: str | None = None
     samples: int = 20
     insecure: bool = False
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,18 @@ class TcpProbe:
     host: str
     port: int
     samples: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TlsProbe:
+    """A TLS handshake; ``name`` is the host name that the certificate must be for, if it is not ``host``."""
+
+    host: str
+    port: int = 443
+    name: str | None = None
+    samples: int = 3
+    insecure: bool = False
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +79,12 @@ class RedisProbe:
 
 @dataclass(frozen=True, slots=True)
 class ContainersProbe:
-    """The listing of ``docker compose ps --all --format json``, or a file that holds one."""
+    """What ``docker compose ps`` and two looks of ``docker inspect`` tell, or a file that holds a listing."""
 
     file: str | None = None
     project: str | None = None
     services: tuple[str, ...] = ()
+    apart_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +111,7 @@ class WebsocketProbe:
 Probe = (
     HttpProbe
     | TcpProbe
+    | TlsProbe
     | CommandProbe
     | JunitProbe
     | DatabaseProbe

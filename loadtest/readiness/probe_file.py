@@ -16,6 +16,7 @@ from loadtest.readiness.probe import (
     RedisProbe,
     ResourcesProbe,
     TcpProbe,
+    TlsProbe,
     WebsocketProbe,
 )
 
@@ -59,6 +60,7 @@ def _http(table: Table) -> HttpProbe:
         contains=table.text("contains", None),
         samples=_samples(table),
         insecure=table.flag("insecure"),
+        ca_file=table.text("ca_file", None),
     )
 
 
@@ -89,6 +91,17 @@ def _tcp(table: Table) -> TcpProbe:
     if not table.has("port"):
         table.source.report(table.path, "`port` is missing; write for example port = 8000")
     return TcpProbe(host=_needed(table, "host", '"127.0.0.1"'), port=port, samples=_samples(table))
+
+
+def _tls(table: Table) -> TlsProbe:
+    return TlsProbe(
+        host=_needed(table, "host", '"api.example"'),
+        port=table.integer("port", 443, least=1, most=65535),
+        name=table.text("name", None),
+        samples=_samples(table, 3),
+        insecure=table.flag("insecure"),
+        ca_file=table.text("ca_file", None),
+    )
 
 
 def _command(table: Table) -> CommandProbe:
@@ -135,7 +148,10 @@ def _containers(table: Table) -> ContainersProbe:
         sentence = '`services` must name those that should run, such as services = ["backend"]'
         table.source.report(table.path, sentence)
     return ContainersProbe(
-        file=table.text("file", None), project=table.text("project", None), services=services
+        file=table.text("file", None),
+        project=table.text("project", None),
+        services=services,
+        apart_s=table.duration("apart", 2_000_000_000, positive=True) / 1e9,
     )
 
 
@@ -161,6 +177,7 @@ def _websocket(table: Table) -> WebsocketProbe:
 _READERS: Mapping[str, Callable[[Table], Probe]] = {
     "http": _http,
     "tcp": _tcp,
+    "tls": _tls,
     "command": _command,
     "tests": _tests,
     "database": _database,

@@ -17,7 +17,7 @@ SCORES: Mapping[Status, float | None] = {"healthy": 1.0, "degraded": 0.5, "down"
 
 WORST: tuple[Status, ...] = ("healthy", "degraded", "down")
 
-HEADLINES = ("latency", "query", "ping", "connect", "took", "turn.first_event", "turn.completion")
+HEADLINES = ("latency", "handshake", "query", "ping", "connect", "took", "turn.first_event", "turn.completion")
 """The duration that stands in the table as response time: the first of these that was measured."""
 
 
@@ -28,7 +28,7 @@ def component_rows(policy: Policy, found: Mapping[str, Evidence], now: float) ->
     """
     missing = Evidence("unasked", "it was not probed", None, "unasked")
     rows = {each.name: _row(each, found.get(each.name, missing), now) for each in policy.components}
-    for component in _outer_first(policy):
+    for component in outer_first(policy):
         row = rows[component.name]
         blocked = [rows[name] for name in component.through if rows[name].status in {"down", "unknown"}]
         if row.status == "down" and blocked:
@@ -56,7 +56,7 @@ def _function(function: Function, rows: Mapping[str, ComponentRow]) -> FunctionR
     return FunctionRow(**known, status=status, why=why)
 
 
-def _outer_first(policy: Policy) -> Iterator[Component]:
+def outer_first(policy: Policy) -> Iterator[Component]:
     """Components after those they are reached through; circles were ruled out when the policy was read."""
     told: set[str] = set()
     waiting = list(policy.components)
@@ -72,7 +72,7 @@ def _unreachable(row: ComponentRow, outer: ComponentRow) -> ComponentRow:
     said = f"cannot be told: it is reached only through {outer.title}, which is {outer.status} ({row.said})"
     return replace(
         row, status="unknown", score=None, score_formula="unknown has no score", said=said,
-        error="through", freshness=0.0,
+        error="through", freshness=0.0, issues=(),
     )  # fmt: skip
 
 
@@ -152,7 +152,14 @@ def _row(component: Component, evidence: Evidence, now: float) -> ComponentRow:
         took_s=evidence.took_s,
         through=component.through,
         simulated=evidence.simulated,
+        missed=_missed(component, evidence),
     )
+
+
+def _missed(component: Component, evidence: Evidence) -> tuple[str, ...]:
+    """Thresholds that were missed and that bind: those that the policy has no level of its own instead of."""
+    own = {each.measure for each in component.levels if not each.default}
+    return tuple(name for name in evidence.missed if component.binding and name not in own)
 
 
 def _judged(evidence: Evidence) -> bool:
@@ -203,7 +210,10 @@ def _sentence(level: LevelRow) -> str:
 
 
 def _error_of(levels: tuple[LevelRow, ...]) -> str:
-    return "level" if any(each.outcome in {"degraded", "down"} for each in levels) else ""
+    beyond = [each.measure for each in levels if each.outcome in {"degraded", "down"}]
+    if beyond == ["tls.expires_in"]:
+        return "certificate"
+    return "level" if beyond else ""
 
 
 def _status(evidence: Evidence, levels: tuple[LevelRow, ...]) -> Status:

@@ -29,6 +29,9 @@ from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
+RUN_LABEL = "ready-"
+"""The label of a run made for a component begins with this; its name follows."""
+
 LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}
 
 
@@ -39,7 +42,7 @@ def probe_websocket(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
     """
     policy, part = context.asking
     command = [sys.executable, "-m", "loadtest", "run", probe.scenario, "--quiet"]
-    command += ["--label", f"ready-{part}", "--asked-by", f"{policy}: {part}"]
+    command += ["--label", f"{RUN_LABEL}{part}", "--asked-by", f"{policy}: {part}"]
     command += ["--results", str(context.results.absolute())]
     if probe.target:
         command += ["--target", context.filled(probe.target)]
@@ -61,7 +64,7 @@ def probe_websocket(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
         last = ended.last_words[-1] if ended.last_words else "no reason given"
         kind = "policy" if ended.code == Exit.CONFIG else "generator"
         raise NotProbedError(kind, f"the run could not be made (exit code {ended.code}): {last}")
-    return of_manifest(_manifest(context.results, f"ready-{part}", ended.pid), context.wall())
+    return of_manifest(_manifest(context.results, f"{RUN_LABEL}{part}", ended.pid), context.wall())
 
 
 def _manifest(results: Path, label: str, pid: int) -> dict[str, Any]:
@@ -105,7 +108,10 @@ def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
         return Evidence(
             "failed", f"{said}: nothing was ever answered", at, "timeout", measures, lines, issues
         )
-    return Evidence("answered", said, at, "run" if issues else "", measures, lines, issues)
+    names = tuple(each["name"] for each in missed)
+    return Evidence(
+        "answered", said, at, "run" if issues else "", measures, lines, issues, missed=names
+    )
 
 
 def _silent(manifest: Mapping[str, Any]) -> bool:
