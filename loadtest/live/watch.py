@@ -75,6 +75,7 @@ class Watch:
     _first: float | None = None
     _awaited: set[str] = field(init=False)
     _trouble: str = ""
+    _saved: str = ""
 
     def __post_init__(self) -> None:
         self.history = History.of(
@@ -239,10 +240,12 @@ class Watch:
         return found
 
     def _save(self) -> None:
-        self._on_disk(lambda: watch_state.save(self.history.folder, self.state))
+        text = watch_state.written(self.state)
+        if text != self._saved:
+            self._saved = text if self._on_disk(partial(watch_state.save, self.history.folder, text)) else ""
 
-    def _on_disk(self, write: Callable[[], None]) -> None:
-        """Write; a full disk must not end the watch, since that is when it is needed."""
+    def _on_disk(self, write: Callable[[], None]) -> bool:
+        """Write, and whether that went well; a full disk must not end the watch: that is when it is needed."""
         try:
             write()
         except (OSError, ConfigError) as error:
@@ -250,8 +253,9 @@ class Watch:
             if trouble != self._trouble:
                 self.said(self._clean(trouble))
             self._trouble = trouble
-        else:
-            self._trouble = ""
+            return False
+        self._trouble = ""
+        return True
 
     def _send(self) -> None:
         """Send every message that is due; a route that fails delays no other."""

@@ -54,9 +54,14 @@ def load(folder: Path) -> WatchState:
         raise ConfigError(f"the state of the watch in {path} cannot be read ({error}); {hint}") from None
 
 
-def save(folder: Path, state: WatchState) -> None:
+def written(state: WatchState) -> str:
+    """The state as it stands in its file."""
+    return json_text(asdict(state))
+
+
+def save(folder: Path, text: str) -> None:
     """Write the state whole, and on the disk when this returns."""
-    write_whole(folder / STATE, json_text(asdict(state)))
+    write_whole(folder / STATE, text)
 
 
 def audit(folder: Path, entry: dict[str, Any]) -> None:
