@@ -240,9 +240,7 @@ def _recovered(state: AlertState, key: str, now: float, said: str = "") -> None:
         said = said or f"was wrong for {now - incident.since:.0f} s: {incident.said}"
         severity = incident.worst or incident.announced
         title = f"{incident.title}, over after {now - incident.since:.0f} s"
-        state.waiting.append(
-            Announcement(key, "recovery", severity, title, said, now, incident.escalated)
-        )
+        state.waiting.append(Announcement(key, "recovery", severity, title, said, now, incident.escalated))
 
 
 def _escalate(state: AlertState, now: float, policy: Alerts) -> None:

@@ -78,9 +78,7 @@ class Watch:
     _saved: str = ""
 
     def __post_init__(self) -> None:
-        self.history = History.of(
-            self.results, self.policy.name, self.policy.keep_s, self.policy.keep_runs_s
-        )
+        self.history = History.of(self.results, self.policy.name, self.policy.keep_s, self.policy.keep_runs_s)
         self.state = watch_state.load(self.history.folder)
         self._prober = self.prober or Prober(self.policy, self.results, self.environ)
         names, now = {each.name for each in self.policy.components}, self.clock()

@@ -50,7 +50,9 @@ class History:
     keep_runs_s: float = KEEP_RUNS_S
 
     @classmethod
-    def of(cls, results: Path, policy: str, keep_s: float = KEEP_S, keep_runs_s: float = KEEP_RUNS_S) -> History:
+    def of(
+        cls, results: Path, policy: str, keep_s: float = KEEP_S, keep_runs_s: float = KEEP_RUNS_S
+    ) -> History:
         """The history of a policy in a results folder."""
         return cls(results / "readiness" / policy, keep_s, keep_runs_s)
 

@@ -17,7 +17,16 @@ SCORES: Mapping[Status, float | None] = {"healthy": 1.0, "degraded": 0.5, "down"
 
 WORST: tuple[Status, ...] = ("healthy", "degraded", "down")
 
-HEADLINES = ("latency", "handshake", "query", "ping", "connect", "took", "turn.first_event", "turn.completion")
+HEADLINES = (
+    "latency",
+    "handshake",
+    "query",
+    "ping",
+    "connect",
+    "took",
+    "turn.first_event",
+    "turn.completion",
+)
 """The duration that stands in the table as response time: the first of these that was measured."""
 
 

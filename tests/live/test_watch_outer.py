@@ -29,7 +29,10 @@ def test_the_recovery_of_an_outer_part_raises_no_alert_of_the_one_behind_it(tmp_
     made.go(watch, 60)  # the store is asked at 300 s
     made.broken = set()
     made.go(watch, 120)
-    assert [subject.split(":")[0] for subject in about(made, "api")] == ["ALERT critical", "RECOVERED critical"]
+    assert [subject.split(":")[0] for subject in about(made, "api")] == [
+        "ALERT critical",
+        "RECOVERED critical",
+    ]
     assert about(made, "store") == []
     assert watch.latest is not None
     assert watch.latest.verdict != "NO-GO"
@@ -57,7 +60,10 @@ def test_one_behind_that_is_asked_first_waits_for_the_outer_part(tmp_path: Path,
     made.broken = set()
     made.go(watch, 100)
     assert about(made, "store") == []
-    assert [subject.split(":")[0] for subject in about(made, "api")] == ["ALERT critical", "RECOVERED critical"]
+    assert [subject.split(":")[0] for subject in about(made, "api")] == [
+        "ALERT critical",
+        "RECOVERED critical",
+    ]
 
 
 def test_one_behind_that_broke_by_itself_is_told(tmp_path: Path) -> None:

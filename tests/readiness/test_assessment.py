@@ -354,5 +354,7 @@ def test_a_missed_threshold_only_degrades_where_the_policy_says_so(tmp_path: Pat
 def test_what_is_wrong_is_said_before_what_was_answered(tmp_path: Path) -> None:
     slow = up(ms=1500)
     found = assessed(policy(tmp_path), api=slow, store=up("ping"), extra=up("connect"))
-    assert found.blockers[0].text.startswith("api down: latency.p95 is 1.5 s (n=20), beyond its critical level > 1s")
+    assert found.blockers[0].text.startswith(
+        "api down: latency.p95 is 1.5 s (n=20), beyond its critical level > 1s"
+    )
     assert found.risks[0].title.startswith("api down: latency.p95 is 1.5 s")

@@ -150,7 +150,9 @@ def _looked_twice(
     for wait_s in (0.0, apart_s):
         context.sleep(min(wait_s, context.left_s(1e9)))
         try:
-            ended = run_program(["docker", "inspect", *ids], context.folder, context.left_s(1e9), context.environ)
+            ended = run_program(
+                ["docker", "inspect", *ids], context.folder, context.left_s(1e9), context.environ
+            )
             looks.append(_read(ended.out) if not ended.code else [])
         except ProbeError as error:
             return list(listed), f"docker inspect: {error}", ()

@@ -50,7 +50,9 @@ def probe_database(probe: DatabaseProbe, context: ProbeContext) -> Evidence:
     evidence = tries.evidence(f"{probe.query} on {name}")
     failed = len(tries.samples) - len(connects)
     late = [tries.late[number] for number in of_try]
-    return replace(evidence, measures={**evidence.measures, **distribution("connect", connects, failed, late)})
+    return replace(
+        evidence, measures={**evidence.measures, **distribution("connect", connects, failed, late)}
+    )
 
 
 def _sqlite(url: str, probe: DatabaseProbe, context: ProbeContext) -> Once:

@@ -117,6 +117,4 @@ def probe_tls(probe: TlsProbe, context: ProbeContext) -> Evidence:
     tries.take(once)
     measures, line = expiry(min((each for each in ends if each), default=None), context.wall())
     lines = (line,) if ends and line else ()
-    return tries.evidence(
-        f"TLS handshakes with {probe.host}:{probe.port}", lines, measures if ends else {}
-    )
+    return tries.evidence(f"TLS handshakes with {probe.host}:{probe.port}", lines, measures if ends else {})

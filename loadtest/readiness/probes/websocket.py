@@ -109,9 +109,7 @@ def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
             "failed", f"{said}: nothing was ever answered", at, "timeout", measures, lines, issues
         )
     names = tuple(each["name"] for each in missed)
-    return Evidence(
-        "answered", said, at, "run" if issues else "", measures, lines, issues, missed=names
-    )
+    return Evidence("answered", said, at, "run" if issues else "", measures, lines, issues, missed=names)
 
 
 def _silent(manifest: Mapping[str, Any]) -> bool:

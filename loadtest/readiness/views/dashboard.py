@@ -23,14 +23,17 @@ def dashboard(
     tone = TONES[found.verdict]
     head = [
         (f"{found.policy}  {found.verdict}  {instant(found.at)}", f"1;{COLOURS[tone]}"),
-        (f"health {found.figures['health.overall'].text}, confidence {found.confidence.text}: {found.why}", "0"),
+        (
+            f"health {found.figures['health.overall'].text}, confidence {found.confidence.text}: {found.why}",
+            "0",
+        ),
     ]
     rows = list(_rows(found))
     room = max(1, height - len(head))
     shown_notes = list(notes)[-max(0, min(len(notes), room - len(rows))) :] if room > len(rows) else []
     if len(rows) > room:
         left = len(rows) - room + 1
-        rows = [*rows[: room - 1], (f"  and {left} more", "2")]
+        rows = [*rows[: room - 1], (f"and {left} more", "2")]
     lines = [*head, *rows, *((note, "2") for note in shown_notes)][: max(1, height)]
     return "\n".join(_cut(printable(words, 1000), width, code if colour else "") for words, code in lines)
 

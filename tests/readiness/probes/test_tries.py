@@ -39,7 +39,9 @@ def tried(
             raise error
         return took_s * 1000
 
-    context = ProbeContext(Path(), {}, Path(), within_s, clock=clock, wall=lambda: 1_757_160_000.0, lateness=lambda: 0.0)
+    context = ProbeContext(
+        Path(), {}, Path(), within_s, clock=clock, wall=lambda: 1_757_160_000.0, lateness=lambda: 0.0
+    )
     tries = Tries("latency", wanted, context)
     tries.take(once)
     return tries.evidence("GET http://127.0.0.1/health")
