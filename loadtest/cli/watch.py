@@ -31,10 +31,26 @@ Examples:
   loadtest watch my-policy.toml
   loadtest watch my-policy.toml --serve 8790       and a page on http://127.0.0.1:8790/
   loadtest watch my-policy.toml --rounds 1         once, for cron
+  loadtest watch silence my-policy.toml cache --for 2h --why "new disk"
+  loadtest watch acknowledge my-policy.toml backend
 """
 
 
-@click.command(epilog=EXAMPLES)
+class _Watch(click.Command):
+    """The watch, with commands that speak to one that runs; a policy may have any other name."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """As click does, but of the command that the first word names."""
+        from loadtest.cli.silence import SUBCOMMANDS
+
+        if args and args[0] in SUBCOMMANDS:
+            return SUBCOMMANDS[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(epilog=EXAMPLES, cls=_Watch)
 @click.argument("policy", default="ready", type=ShippedName("policy"))
 @option(
     "--serve",

@@ -12,15 +12,16 @@ No announcement is dropped, and none of an incident arrives after a later one of
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from loadtest.live.silences import Silence, acknowledged, silenced
 from loadtest.readiness.assessment import Assessment, ComponentRow
 from loadtest.readiness.policy import SEVERITIES, Alerts, Route, Severity
 from loadtest.readiness.views.telling import instant
 
-Kind = Literal["alert", "escalation", "recovery"]
+Kind = Literal["alert", "escalation", "reminder", "recovery"]
 
 FIRST_RETRY_S = 5.0
 LONGEST_RETRY_S = 300.0
@@ -49,7 +50,8 @@ class Incident:
     """A problem that lasts; ``announced`` is the severity last announced, None before.
 
     ``worst`` is the worst severity told, ``critical_since`` when it last became critical, None while it is
-    not. ``good`` counts the good observations in a row that may be its end.
+    not. ``good`` counts the good observations in a row that may be its end. It is ``hidden`` while nobody can
+    tell how it is. ``reminded`` is when it was last told again.
     """
 
     title: str
@@ -62,6 +64,8 @@ class Incident:
     worst: Severity | None = None
     critical_since: float | None = None
     good: int = 0
+    hidden: bool = False
+    reminded: float | None = None
 
 
 @dataclass(slots=True)
@@ -148,7 +152,13 @@ def _severity(row: ComponentRow) -> Severity | None:
     return "warning" if row.status == "down" or row.required else "info"
 
 
-def step(state: AlertState, seen: Iterable[Observation], now: float, policy: Alerts) -> None:
+def step(
+    state: AlertState,
+    seen: Iterable[Observation],
+    now: float,
+    policy: Alerts,
+    silences: Sequence[Silence] = (),
+) -> None:
     """Update the state with the observations at ``now``, and fill its outbox."""
     _put_back(state, now)
     for each in seen:
@@ -157,8 +167,13 @@ def step(state: AlertState, seen: Iterable[Observation], now: float, policy: Ale
         elif each.severity is None:
             _right(state, each, now, policy)
         else:
-            _wrong(state, each, each.severity, now, policy)
-    _escalate(state, now, policy)
+            _wrong(state, each, each.severity, now)
+    for key, incident in state.incidents.items():
+        if not silenced(key, silences, now):
+            _announce(state, key, incident, now, policy)
+            if not acknowledged(key, incident.since, silences, now):
+                _escalate(state, key, incident, now, policy)
+                _remind(state, key, incident, now, policy)
     _group(state, now, policy)
 
 
@@ -169,7 +184,7 @@ def _inhibited(state: AlertState, seen: Observation) -> None:
         return
     if incident.announced is None:
         del state.incidents[seen.key]
-    incident.critical_since, incident.good = None, 0
+    incident.critical_since, incident.good, incident.hidden = None, 0, True
 
 
 def _put_back(state: AlertState, now: float) -> None:
@@ -178,6 +193,8 @@ def _put_back(state: AlertState, now: float) -> None:
         incident.since = min(incident.since, now)
         if incident.critical_since is not None:
             incident.critical_since = min(incident.critical_since, now)
+        if incident.reminded is not None:
+            incident.reminded = min(incident.reminded, now)
     for waiting in state.waiting:
         waiting.at = min(waiting.at, now)
     for message in state.outbox:
@@ -194,28 +211,34 @@ def forget(state: AlertState, known: Container[str], now: float) -> None:
         _recovered(state, key, now, f"it is no longer in the policy; it was: {incident.said}")
 
 
-def _wrong(state: AlertState, seen: Observation, severity: Severity, now: float, policy: Alerts) -> None:
+def _wrong(state: AlertState, seen: Observation, severity: Severity, now: float) -> None:
     incident = state.incidents.get(seen.key)
     if incident is None:
         incident = state.incidents[seen.key] = Incident(seen.title, severity, seen.said, now)
     else:
         incident.seen += seen.fresh
-        incident.good = 0
+        incident.good, incident.hidden = 0, False
         incident.title, incident.severity, incident.said = seen.title, severity, seen.said
     if severity != "critical":
         incident.critical_since = None
     elif incident.critical_since is None:
         incident.critical_since = now
-    if incident.announced == severity or incident.seen < policy.failures_of(seen.key):
+
+
+def _announce(state: AlertState, key: str, incident: Incident, now: float, policy: Alerts) -> None:
+    """Tell an incident that was seen often enough, and one that has got worse."""
+    severity = incident.severity
+    waits = incident.hidden or incident.good > 0 or incident.seen < policy.failures_of(key)
+    if waits or incident.announced == severity:
         return
     worse = incident.announced is not None and _rank(severity) > _rank(incident.announced)
-    quiet_until = state.told.get(seen.key, float("-inf")) + policy.cooldown_s[severity]
+    quiet_until = state.told.get(key, float("-inf")) + policy.cooldown_s[severity]
     if worse or now >= quiet_until:
         incident.announced = severity
         if incident.worst is None or _rank(severity) > _rank(incident.worst):
             incident.worst = severity
-        state.told[seen.key] = now
-        state.waiting.append(Announcement(seen.key, "alert", severity, seen.title, seen.said, now))
+        state.told[key] = now
+        state.waiting.append(Announcement(key, "alert", severity, incident.title, incident.said, now))
 
 
 def _rank(severity: Severity) -> int:
@@ -243,16 +266,27 @@ def _recovered(state: AlertState, key: str, now: float, said: str = "") -> None:
         state.waiting.append(Announcement(key, "recovery", severity, title, said, now, incident.escalated))
 
 
-def _escalate(state: AlertState, now: float, policy: Alerts) -> None:
+def _escalate(state: AlertState, key: str, incident: Incident, now: float, policy: Alerts) -> None:
     """Escalate what was told as critical and has been critical ever since, up to now."""
-    for key, incident in state.incidents.items():
-        since = incident.critical_since
-        if incident.announced != "critical" or incident.escalated or since is None:
-            continue
-        if now - since >= policy.escalate_after_s:
-            incident.escalated = True
-            said = f"still critical after {now - since:.0f} s: {incident.said}"
-            state.waiting.append(Announcement(key, "escalation", "critical", incident.title, said, now))
+    since = incident.critical_since
+    if incident.announced != "critical" or incident.escalated or since is None:
+        return
+    if now - since >= policy.escalate_after_s:
+        incident.escalated = True
+        said = f"still critical after {now - since:.0f} s: {incident.said}"
+        state.waiting.append(Announcement(key, "escalation", "critical", incident.title, said, now))
+
+
+def _remind(state: AlertState, key: str, incident: Incident, now: float, policy: Alerts) -> None:
+    """Tell again what lasts, as it is now."""
+    last = incident.reminded or state.told.get(key, now)
+    if not policy.remind_s or incident.announced is None or incident.hidden or incident.good:
+        return
+    if now - last >= policy.remind_s:
+        incident.reminded = now
+        said = f"since {now - incident.since:.0f} s: {incident.said}"
+        told = Announcement(key, "reminder", incident.severity, incident.title, said, now, incident.escalated)
+        state.waiting.append(told)
 
 
 def _group(state: AlertState, now: float, policy: Alerts) -> None:
@@ -300,7 +334,12 @@ def _goes_to(told: Announcement, route: Route, policy: Alerts) -> bool:
     return not route.escalated or told.escalated
 
 
-WORDS: dict[Kind, str] = {"alert": "ALERT", "escalation": "ESCALATED", "recovery": "RECOVERED"}
+WORDS: dict[Kind, str] = {
+    "alert": "ALERT",
+    "escalation": "ESCALATED",
+    "reminder": "REMINDER",
+    "recovery": "RECOVERED",
+}
 
 
 def _message(route: str, told: list[Announcement], number: int, now: float) -> Message:

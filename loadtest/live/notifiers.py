@@ -53,9 +53,33 @@ def deliver(policy: Policy, message: Message, environ: Mapping[str, str] | None 
         raise DeliveryError(f"the route {route.name} ({route.kind}) failed: {said}") from None
 
 
+def heartbeat(policy: Policy, environ: Mapping[str, str] | None = None) -> None:
+    """Ask the heartbeat's URL: somebody else alerts when this does not come.
+
+    Raises:
+        DeliveryError: it did not answer; one sentence without secrets.
+    """
+    environ = os.environ if environ is None else environ
+    redactor = redactor_of(policy.raw, policy.variables, environ)
+    try:
+        url = filled(policy.alerts.heartbeat, environ)
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("its url must begin with http:// or https://")
+        with _OPENER.open(url, timeout=WITHIN_S) as answer:
+            answer.read(1024)
+    except http.client.HTTPException as error:
+        raise DeliveryError(f"no right answer, or no right address ({type(error).__name__})") from None
+    except (OSError, MissingVariableError, ValueError) as error:
+        raise DeliveryError(redactor.text(f"{type(error).__name__}: {error}")) from None
+
+
 def missing_variables(policy: Policy, environ: Mapping[str, str]) -> list[Problem]:
     """Every variable that a route names and that is not set, so that its alerts could not be sent."""
     found = []
+    try:
+        filled(policy.alerts.heartbeat, environ)
+    except MissingVariableError as error:
+        found.append(Problem("alerts.heartbeat", f"{error}, so that no heartbeat would be sent"))
     for route in policy.alerts.routes:
         for text in (*route.settings.values(), *route.command):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
@@ -14,8 +15,9 @@ from typing import Protocol
 from loadtest.errors import ConfigError
 from loadtest.live import alerts, watch_state
 from loadtest.live.alerts import Message
-from loadtest.live.notifiers import DeliveryError, deliver
+from loadtest.live.notifiers import DeliveryError, deliver, heartbeat
 from loadtest.live.remedies import Step, treat
+from loadtest.live.silences import Silence, read_silences, silenced, windows
 from loadtest.live.watch_state import WatchState
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.evidence import Evidence
@@ -63,6 +65,7 @@ class Watch:
     prober: Probing | None = None
     clock: Callable[[], float] = time.time
     send: Callable[[Policy, Message], None] = deliver
+    beat: Callable[[Policy], None] = heartbeat
     said: Callable[[str], None] = lambda _: None
     latest: Assessment | None = None
     history: History = field(init=False)
@@ -74,6 +77,9 @@ class Watch:
     _held: dict[str, Evidence] = field(default_factory=dict)
     _first: float | None = None
     _awaited: set[str] = field(init=False)
+    silences: list[Silence] = field(default_factory=list)
+    _beaten: float = float("-inf")
+    _beats: threading.Thread | None = None
     _trouble: str = ""
     _saved: str = ""
 
@@ -110,14 +116,40 @@ class Watch:
         answers = self._gathered(now)
         found = self._assessed(answers, now) if answers else None
         seen = alerts.observations(found, answers) if found else ()
-        alerts.step(self.state.alerts, seen, now, self.policy.alerts)
+        self._silences(now)
+        alerts.step(self.state.alerts, seen, now, self.policy.alerts, self.silences)
         # On disk before anything is sent: what is in the outbox is sent by the next process if this one dies.
         self._save()
         self._send()
         if found:
             self._remedy(found)
             self._save()
+        self._beat(now)
         return found
+
+    def _silences(self, now: float) -> None:
+        """Read what was silenced; a file that cannot be read silences nothing."""
+        read: list[Silence] = []
+        self._on_disk(lambda: read.extend(read_silences(self.history.folder)))
+        self.silences = [*read, *windows(self.policy.maintenance, now)]
+
+    def _beat(self, now: float) -> None:
+        """Tell the dead man's switch that the watch goes on; one that does not answer holds up nothing."""
+        every_s = self.policy.alerts.heartbeat_s
+        if not self.policy.alerts.heartbeat or 0 <= now - self._beaten < every_s or self._beating():
+            return
+        self._beaten = now
+        self._beats = threading.Thread(target=self._heartbeat, name="heartbeat", daemon=True)
+        self._beats.start()
+
+    def _beating(self) -> bool:
+        return self._beats is not None and self._beats.is_alive()
+
+    def _heartbeat(self) -> None:
+        try:
+            self.beat(self.policy)
+        except DeliveryError as error:
+            self.said(f"no heartbeat: {error}")
 
     def _begin(self, now: float) -> None:
         going = self._prober.busy | set(self._answers) | set(self._held)
@@ -272,9 +304,14 @@ class Watch:
             self._save()
 
     def _remedy(self, found: Assessment) -> None:
-        for remedy, step in treat(
-            self.state.treatments, self.policy.remedies, found, self.clock(), self._dry
-        ):
+        mine = tuple(
+            each
+            for each in self.policy.remedies
+            if not silenced(
+                f"component {each.component}", windows(self.policy.maintenance, found.at), found.at
+            )
+        )
+        for remedy, step in treat(self.state.treatments, mine, found, self.clock(), self._dry):
             said = self._treated(remedy, step)
             entry = {
                 "at": self.clock(), "component": remedy.component, "step": step, "said": said,

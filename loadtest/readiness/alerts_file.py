@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from math import inf
 
-from loadtest.plan.toml_reader import Table, nearest
-from loadtest.readiness.policy import SEVERITIES, Alerts, Component, Remedy, Rollback, Route, RouteKind
+from loadtest.plan.toml_reader import Table, nearest, told
+from loadtest.readiness.policy import (
+    SEVERITIES,
+    Alerts,
+    Component,
+    Maintenance,
+    Remedy,
+    Rollback,
+    Route,
+    RouteKind,
+)
 from loadtest.readiness.probe_file import read_command
 
 ROUTE_KEYS: dict[RouteKind, tuple[str, ...]] = {
@@ -54,6 +64,9 @@ def read_alerts(table: Table, components: Iterable[Component]) -> Alerts:
         per_s=per_s,
         group_s=_seconds(table, "group", usual.group_s),
         escalate_after_s=_seconds(table, "escalate_after", usual.escalate_after_s),
+        remind_s=_seconds(table, "remind", usual.remind_s),
+        heartbeat=table.text("heartbeat", ""),
+        heartbeat_s=_seconds(table, "heartbeat_every", usual.heartbeat_s),
         failures=failures,
         successes=successes,
         each={
@@ -65,6 +78,46 @@ def read_alerts(table: Table, components: Iterable[Component]) -> Alerts:
     cooldown.close()
     table.close()
     return found
+
+
+def read_maintenance(table: Table, known: Collection[str]) -> tuple[Maintenance, ...]:
+    """``[[maintenance]]``."""
+    found = []
+    for each in table.tables("maintenance"):
+        components = each.texts("components")
+        for name in components:
+            if name not in known:
+                each.report("components", f"there is no component `{name}`; {nearest(name, known)}")
+        for key in ("starts", "lasts"):
+            if not each.has(key):
+                example = {"starts": '"2026-01-31T22:00:00Z"', "lasts": '"2h"'}[key]
+                each.source.report(each.path, f"`{key}` is missing; write for example {key} = {example}")
+        window = Maintenance(
+            title=each.text("title", "maintenance"),
+            components=components,
+            starts=_starts(each),
+            lasts_s=_seconds(each, "lasts", 0.0),
+            every_s=_seconds(each, "every", 0.0),
+        )
+        each.close()
+        found.append(window)
+    return tuple(found)
+
+
+def _starts(table: Table) -> float:
+    """A date and a time with its zone, as TOML has them or as text."""
+    value = table.take("starts")
+    if value is None:
+        return 0.0
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        example = "2026-01-31T22:00:00Z"
+        table.report("starts", f"`starts` must be a time with its zone such as {example}, not {told(value)}")
+        return 0.0
+    return at.timestamp()
 
 
 def _seconds(table: Table, key: str, default: float) -> float:

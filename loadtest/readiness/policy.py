@@ -110,7 +110,7 @@ class Component:
 
     ``through`` names the only components by which it is reached. ``score`` is "status", or the name of a
     ratio whose value is the score. ``fresh_s`` is how old its evidence may be; ``every_s`` how often watch
-    probes it. ``binding``: a missed threshold of its own scenario blocks a release where it is critical.
+    probes it. ``owner`` and ``eta`` are only shown. ``binding``: a missed threshold of its own scenario blocks a release where it is critical.
     """
 
     name: str
@@ -131,6 +131,8 @@ class Component:
     failures: int | None = None
     successes: int | None = None
     binding: bool = True
+    owner: str = ""
+    eta: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +190,26 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A time in which nothing is told of ``components`` (all where empty) and no remedy is run.
+
+    It begins at the Unix time ``starts`` and again every ``every_s``, where that is not 0.
+    """
+
+    title: str
+    components: tuple[str, ...]
+    starts: float
+    lasts_s: float
+    every_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Alerts:
     """``most`` messages at most in ``per_s`` on each route; the rest wait, the less severe ones longer.
 
     An incident is told after ``failures`` bad observations in a row and over after ``successes`` good ones;
-    ``each`` holds both for components that have their own.
+    ``each`` holds both for components that have their own. What lasts is told again every ``remind_s``, if that
+    is not 0. ``heartbeat`` is a URL that is asked every ``heartbeat_s`` while the watch does its work.
     """
 
     routes: tuple[Route, ...] = ()
@@ -205,6 +222,9 @@ class Alerts:
     escalate_after_s: float = 300.0
     failures: int = 1
     successes: int = 1
+    remind_s: float = 0.0
+    heartbeat: str = ""
+    heartbeat_s: float = 60.0
     each: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def failures_of(self, key: str) -> int:
@@ -259,6 +279,7 @@ class Policy:
     remedies: tuple[Remedy, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     variables: tuple[str, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
     keep_s: float = KEEP_S
     keep_runs_s: float = KEEP_RUNS_S
     raw: Mapping[str, object] = field(default_factory=dict, repr=False)

@@ -19,7 +19,7 @@ from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.shipped import find
 from loadtest.plan.threshold import resolve
 from loadtest.plan.toml_reader import Source, Table, nearest, read_document, told
-from loadtest.readiness.alerts_file import read_alerts, read_remedies, read_rollback
+from loadtest.readiness.alerts_file import read_alerts, read_maintenance, read_remedies, read_rollback
 from loadtest.readiness.objectives import IMPACTS, Objective, Unit, parse_objective
 from loadtest.readiness.policy import (
     DEFAULT_LEVELS,
@@ -106,6 +106,7 @@ def _read(table: Table, path: Path, question: str, data: Mapping[str, object]) -
         gates=tuple(_condition(each, "expect") for each in table.tables("gates")),
         rollback=read_rollback(table),
         alerts=read_alerts(table.table("alerts"), components),
+        maintenance=read_maintenance(table, known),
         remedies=read_remedies(table.table("remedies"), known),
         settings=without_secrets(data),
         keep_s=table.duration("keep", round(KEEP_S * 1e9), positive=True) / 1e9,
@@ -187,6 +188,8 @@ def _component(name: str, table: Table, every_s: float, fresh_s: float) -> Compo
         every_s=table.duration("every", round(every_s * 1e9), positive=True) / 1e9,
         remedy=table.text("remedy", ""),
         hint=table.text("hint", ""),
+        owner=table.text("owner", ""),
+        eta=table.text("eta", ""),
         failures=table.integer("failures", None, least=1),
         successes=table.integer("successes", None, least=1),
         binding=kind != "websocket" or table.choice("thresholds", THRESHOLDS, True),
