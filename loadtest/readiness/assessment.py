@@ -66,7 +66,7 @@ class LevelRow:
 class ComponentRow:
     """One component as judged. ``freshness`` is 0 to 1, 0 where it is unknown.
 
-    ``missed`` are measures that missed thresholds of its own scenario, where those bind.
+    ``owner`` and ``eta`` stand in the policy so. ``missed`` are measures that missed thresholds of its own scenario, where those bind.
     """
 
     name: str
@@ -94,6 +94,8 @@ class ComponentRow:
     through: tuple[str, ...] = ()
     simulated: bool = False
     missed: tuple[str, ...] = ()
+    owner: str = ""
+    eta: str = ""
 
     @property
     def why(self) -> str:
@@ -183,6 +185,25 @@ class RollbackRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OutageRow:
+    """How often and how long a component was down, as the assessments that are kept show it.
+
+    ``since`` is when it was first found down, None where it is not down. ``mean_s`` is the mean time to
+    recovery over ``n`` outages that are over, ``last_s`` that of the last. ``up`` is the share of ``known_s``
+    in which it was not down.
+    """
+
+    name: str
+    title: str
+    since: float | None
+    n: int
+    last_s: float | None
+    mean_s: float | None
+    up: float | None
+    known_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """The GO / NO-GO of a system at one time."""
 
@@ -208,6 +229,7 @@ class Assessment:
     rollback: RollbackRow | None = None
     changes: tuple[str, ...] | None = None
     trend: tuple[str, ...] = ()
+    outages: tuple[OutageRow, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     schema: str = SCHEMA
 

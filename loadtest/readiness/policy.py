@@ -40,6 +40,8 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
     "http": {**_durations("latency"), "answered.ratio": "ratio", "tls.expires_in": "days"},
     "tcp": {**_durations("connect"), "answered.ratio": "ratio"},
     "tls": {**_durations("handshake"), "answered.ratio": "ratio", "tls.expires_in": "days"},
+    "dns": {**_durations("resolve"), "answered.ratio": "ratio"},
+    "prometheus": {"value.min": "number", "value.max": "number", "series": "count"},
     "command": {**_durations("took"), "exit_code": "count"},
     "tests": {
         **dict.fromkeys(

@@ -44,6 +44,25 @@ class TlsProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class DnsProbe:
+    """A name, and the addresses that it must have, among others."""
+
+    host: str
+    addresses: tuple[str, ...] = ()
+    samples: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusProbe:
+    """``url`` is that of the server, without ``/api``; the levels of the component judge its ``query``."""
+
+    url: str
+    query: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CommandProbe:
     """Started as a list, never through a shell; ``exit_codes`` are those that mean healthy."""
 
@@ -112,6 +131,8 @@ Probe = (
     HttpProbe
     | TcpProbe
     | TlsProbe
+    | DnsProbe
+    | PrometheusProbe
     | CommandProbe
     | JunitProbe
     | DatabaseProbe

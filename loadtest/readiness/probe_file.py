@@ -10,9 +10,11 @@ from loadtest.readiness.probe import (
     CommandProbe,
     ContainersProbe,
     DatabaseProbe,
+    DnsProbe,
     HttpProbe,
     JunitProbe,
     Probe,
+    PrometheusProbe,
     RedisProbe,
     ResourcesProbe,
     TcpProbe,
@@ -104,6 +106,24 @@ def _tls(table: Table) -> TlsProbe:
     )
 
 
+def _dns(table: Table) -> DnsProbe:
+    return DnsProbe(
+        host=_needed(table, "host", '"api.example"'),
+        addresses=table.texts("addresses"),
+        samples=_samples(table),
+    )
+
+
+def _prometheus(table: Table) -> PrometheusProbe:
+    schemes = {"http": "http://127.0.0.1:9090", "https": "https://prometheus.example"}
+    return PrometheusProbe(
+        url=_url(table, schemes),
+        query=_needed(table, "query", "'sum(rate(http_requests_total{code=~\"5..\"}[5m]))'"),
+        headers=table.pairs("headers"),
+        ca_file=table.text("ca_file", None),
+    )
+
+
 def _command(table: Table) -> CommandProbe:
     return CommandProbe(
         command=read_command(table, "command"),
@@ -178,6 +198,8 @@ _READERS: Mapping[str, Callable[[Table], Probe]] = {
     "http": _http,
     "tcp": _tcp,
     "tls": _tls,
+    "dns": _dns,
+    "prometheus": _prometheus,
     "command": _command,
     "tests": _tests,
     "database": _database,

@@ -20,8 +20,10 @@ from loadtest.readiness.policy import Component, Policy
 from loadtest.readiness.probes.command import probe_command
 from loadtest.readiness.probes.containers import probe_containers
 from loadtest.readiness.probes.database import probe_database
+from loadtest.readiness.probes.dns import probe_dns
 from loadtest.readiness.probes.http import probe_http
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
+from loadtest.readiness.probes.prometheus import probe_prometheus
 from loadtest.readiness.probes.redis import probe_redis
 from loadtest.readiness.probes.resources import probe_resources
 from loadtest.readiness.probes.tcp import probe_tcp
@@ -34,6 +36,8 @@ PROBES: Mapping[str, Callable[[Any, ProbeContext], Evidence]] = {
     "http": probe_http,
     "tcp": probe_tcp,
     "tls": probe_tls,
+    "dns": probe_dns,
+    "prometheus": probe_prometheus,
     "command": probe_command,
     "tests": probe_tests,
     "database": probe_database,
@@ -43,7 +47,14 @@ PROBES: Mapping[str, Callable[[Any, ProbeContext], Evidence]] = {
     "websocket": probe_websocket,
 }
 
-TURNS: Mapping[str, int] = {"resources": 0, "command": 2, "tests": 2, "containers": 2, "websocket": 3}
+TURNS: Mapping[str, int] = {
+    "resources": 0,
+    "command": 2,
+    "tests": 2,
+    "containers": 2,
+    "prometheus": 2,
+    "websocket": 3,
+}
 """In which turn a kind of probe runs, response times in turn 1: those of one turn never run beside another.
 
 The host's CPU is measured first, our own load last, and no load run beside another.

@@ -14,6 +14,7 @@ from loadtest.errors import ConfigError
 from loadtest.readiness.assessment import Assessment, RollbackRow
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import KEPT, LAST, History, changes, failures_before, summary, trend
+from loadtest.readiness.outages import outage_rows
 from loadtest.readiness.policy import Policy
 from loadtest.readiness.prober import probe_all
 from loadtest.readiness.probes.command import run_program
@@ -94,7 +95,9 @@ def judged(
     """
     before = Before(failures_before(rows), counts)
     assessed = assess(policy, found, id=name, at=now, took_s=now - begun, before=before)
-    return replace(assessed, trend=trend(rows, summary(assessed)))
+    now_row = summary(assessed)
+    outages = outage_rows(policy, [*rows, now_row])
+    return replace(assessed, trend=trend(rows, now_row), outages=outages)
 
 
 def changed_policy(earlier: Assessment, now: Assessment) -> tuple[str, ...]:

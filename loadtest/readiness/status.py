@@ -23,6 +23,7 @@ HEADLINES = (
     "query",
     "ping",
     "connect",
+    "resolve",
     "took",
     "turn.first_event",
     "turn.completion",
@@ -96,7 +97,7 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
     """The evidence, or that there is none where its date rules it out."""
     if evidence.at is None:
         return evidence
-    age_s, most_s = now - evidence.at, _lasts_s(component)
+    age_s, most_s = now - evidence.at, lasts_s(component)
     if age_s < -AHEAD_S:
         said = f"its evidence is dated {format_duration(-age_s * 1e9)} in the future: its age is not known"
     elif age_s > most_s:
@@ -116,7 +117,7 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
     )
 
 
-def _lasts_s(component: Component) -> float:
+def lasts_s(component: Component) -> float:
     """How old evidence may be: ``fresh_s``.
 
     What a probe saw itself counts until the component must have been probed again; a file that others wrote
@@ -162,6 +163,8 @@ def _row(component: Component, evidence: Evidence, now: float) -> ComponentRow:
         through=component.through,
         simulated=evidence.simulated,
         missed=_missed(component, evidence),
+        owner=component.owner,
+        eta=component.eta,
     )
 
 

@@ -26,7 +26,11 @@ RULES = Alerts(routes=(HOOK,), most=1000, escalate_after_s=100)
 
 
 def told(
-    seconds: int, bad: range, silences: tuple[Silence, ...] = (), rules: Alerts = RULES, key: str = "component api"
+    seconds: int,
+    bad: range,
+    silences: tuple[Silence, ...] = (),
+    rules: Alerts = RULES,
+    key: str = "component api",
 ) -> list[tuple[float, str]]:
     state, got = AlertState(), []
     for now in range(seconds):
@@ -66,7 +70,9 @@ def test_what_somebody_works_on_is_neither_escalated_nor_told_again() -> None:
     known = silence("api", 30, 1e9, "acknowledgement")
     assert told(200, range(10, 150), (known,), rules) == [(10, "ALERT"), (150, "RECOVERED")]
     before = replace(known, since=5)
-    assert told(200, range(10, 150), (before,), rules) == every, "an incident that was not there was not known"
+    assert told(200, range(10, 150), (before,), rules) == every, (
+        "an incident that was not there was not known"
+    )
 
 
 def test_nothing_is_told_again_where_no_reminder_is_asked_for() -> None:
@@ -98,7 +104,7 @@ def test_a_window_of_no_components_is_of_all(tmp_path: Path) -> None:
         ('starts = "tomorrow"', "must be a time with its zone"),
         ('starts = "2026-01-01T00:00:00"', "must be a time with its zone"),
         ("", "`starts` is missing"),
-        ('starts = 2026-01-01T00:00:00Z\ncomponents = ["apy"]', 'did you mean `api`'),
+        ('starts = 2026-01-01T00:00:00Z\ncomponents = ["apy"]', "did you mean `api`"),
     ],
 )
 def test_a_window_that_is_none_is_a_mistake_of_the_policy(tmp_path: Path, line: str, sentence: str) -> None:

@@ -125,6 +125,30 @@ def _by_url(url: SplitResult) -> dict[str, str]:
 
 def probe_http(probe: HttpProbe, context: ProbeContext) -> Evidence:
     """Requests one after the other, each on a connection of its own."""
+    asking = _asking(probe, context)
+    tries = Tries("latency", probe.samples, context)
+    tries.take(asking.once)
+    shown = asking.url._replace(netloc=asking.url.netloc.rpartition("@")[2]).geturl()
+    if not asking.ends:
+        return tries.evidence(f"{probe.method} {shown}", tuple(asking.lines))
+    more, line = expiry(min((each for each in asking.ends if each), default=None), context.wall())
+    lines = (*asking.lines, line) if line else tuple(asking.lines)
+    return tries.evidence(f"{probe.method} {shown}", lines, more)
+
+
+def asked_once(probe: HttpProbe, context: ProbeContext) -> tuple[int, bytes]:
+    """The status and the body of one request.
+
+    Raises:
+        ProbeError: there was no answer, or a status that the probe does not take for right.
+    """
+    asking = _asking(probe, context)
+    status, body = asking.request()
+    asking.check(status, body)
+    return status, body
+
+
+def _asking(probe: HttpProbe, context: ProbeContext) -> _Asking:
     try:
         url = urlsplit(context.filled_url(probe.url))
         url.port  # noqa: B018 - raises for a port that is none
@@ -133,12 +157,4 @@ def probe_http(probe: HttpProbe, context: ProbeContext) -> Evidence:
     if url.scheme not in {"http", "https"} or not url.hostname:
         raise NotProbedError("policy", "the URL must begin with http:// or https:// and name a host")
     headers = _by_url(url) | {name: context.filled(value) for name, value in probe.headers.items()}
-    asking = _Asking(probe, url, headers, context)
-    tries = Tries("latency", probe.samples, context)
-    tries.take(asking.once)
-    shown = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
-    if not asking.ends:
-        return tries.evidence(f"{probe.method} {shown}", tuple(asking.lines))
-    more, line = expiry(min((each for each in asking.ends if each), default=None), context.wall())
-    lines = (*asking.lines, line) if line else tuple(asking.lines)
-    return tries.evidence(f"{probe.method} {shown}", lines, more)
+    return _Asking(probe, url, headers, context)

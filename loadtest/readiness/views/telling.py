@@ -42,6 +42,7 @@ def tell(assessment: Assessment) -> Document:
         _risks(found),
         _actions(found),
         _rollback(found),
+        _outages(found),
         _levels(found),
         _evidence(found),
     )
@@ -106,7 +107,12 @@ def _lines(rows: Iterator[TableRow]) -> tuple[TableRow, ...]:
 def _components(found: Assessment) -> DocumentSection:
     def row(each: ComponentRow) -> TableRow:
         score = "–" if each.score is None else f"{each.score:.2f}"
-        notes = (*(issue for issue in each.issues if issue not in each.said), each.said)
+        by_policy = [
+            f"{word}: {said} (by the policy)"
+            for word, said in (("owner", each.owner), ("expected back", each.eta))
+            if said and each.status != "healthy"
+        ]
+        notes = (*(issue for issue in each.issues if issue not in each.said), each.said, *by_policy)
         return TableRow(
             (each.status, each.title, each.priority, score, each.response or "–", age(each.age_s)),
             TONES[each.status],
@@ -239,6 +245,24 @@ def _changes(found: Assessment) -> DocumentSection:
     return _section(
         "Since the last report", "What is different, the policy included.", ("change",), _lines(lines)
     )
+
+
+def _outages(found: Assessment) -> DocumentSection:
+    lines = (
+        TableRow(
+            (each.title, "not down" if each.since is None else instant(each.since), str(each.n),
+             *("–" if value is None else format_duration(value * 1e9) for value in (each.last_s, each.mean_s)),
+             "–" if each.up is None else f"{format_ratio(each.up)} of {format_duration(each.known_s * 1e9)}"),
+            "bad" if each.since is not None else "plain",
+        )
+        for each in found.outages
+        if each.since is not None or each.n
+    )  # fmt: skip
+    return _section(
+        "Outages", "As the assessments that are kept show them; every time is exact to their interval.",
+        ("component", "down since", "outages over", "the last took", "mean time to recovery", "up"),
+        _lines(lines), frozenset({2, 3, 4, 5}),
+    )  # fmt: skip
 
 
 def _rollback(found: Assessment) -> DocumentSection:
