@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def load(folder: Path) -> WatchState:
 
 def written(state: WatchState) -> str:
     """The state as it stands in its file."""
-    return json_text(asdict(state))
+    return msgspec.json.encode(state).decode()
 
 
 def save(folder: Path, text: str) -> None:

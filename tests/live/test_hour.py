@@ -33,6 +33,8 @@ levels = { "latency.p95" = { warn = "> 500ms" } }
 probe = "redis"
 url = "redis://127.0.0.1:1"
 through = ["api"]
+every = "20s"
+failures = 1
 levels = { "ping.p95" = { warn = "> 500ms" } }
 [components.deep]
 probe = "tcp"
@@ -91,23 +93,28 @@ class Trouble:
 
 INCIDENTS = (
     Trouble("core", 100, 200),
-    Trouble("api", 300, 420),
-    Trouble("store", 500, 590),
+    Trouble("api", 310, 425),
+    Trouble("store", 500, 590, interval=20),
     *(Trouble(name, 600, 900, "flaps", 10) for name in FLAPPING[5:]),
     Trouble("core", 700, 760),
     Trouble("queue", 650, 800),
     Trouble("mail", 700, 820),
     Trouble("api", 950, 1100, "slow"),
     Trouble("core", 950, 1050, "slow"),
-    Trouble("store", 1150, 1250, "slow"),
+    Trouble("store", 1150, 1250, "slow", 20),
     Trouble("queue", 1000, 1200),
     Trouble("deep", 1190, 1600, interval=300),
-    Trouble("api", 1300, 1400),
+    Trouble("api", 1310, 1405),
     Trouble("mail", 1320, 1500),
     Trouble("core", 1450, 1550),
     Trouble("queue", 1400, 1560, "silenced"),
 )
-HIDDEN = (Trouble("store", 300, 420), Trouble("deep", 300, 420), Trouble("deep", 500, 590), Trouble("store", 1300, 1400))
+HIDDEN = (
+    Trouble("store", 310, 425),
+    Trouble("deep", 310, 425),
+    Trouble("deep", 500, 590),
+    Trouble("store", 1310, 1405),
+)
 """What cannot answer either, because it lies behind something that is down."""
 
 KILLED = (333, 410, 705, 1310)
@@ -198,7 +205,9 @@ def told(hour: Hour, route: str, word: str, trouble: Trouble) -> list[float]:
     return [
         at
         for at, line in lines(hour, route)
-        if line.startswith(f"{word} ") and line.split(": ")[1].split()[0] == trouble.part and begin <= at < end
+        if line.startswith(f"{word} ")
+        and line.split(": ")[1].split()[0] == trouble.part
+        and begin <= at < end
     ]
 
 
