@@ -42,7 +42,7 @@ Examples:
 @option("--show", metavar="NAME", type=ShippedName("policy"), help="Print the TOML of a policy that ships.")
 @option("--verify-rollback", is_flag=True, help="Run the check of the rollback command, not the rollback.")
 @option("--rollback", is_flag=True,
-        help="Run the policy's rollback command if a rollback trigger is pulled, then assess again.")  # fmt: skip
+        help="Run the policy's rollback if a trigger is pulled, then assess again.")  # fmt: skip
 @option("--force-rollback", is_flag=True, help="Run it whatever the triggers say, then assess again.")
 @option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")
 @results_option("READY")

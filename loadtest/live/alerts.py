@@ -178,7 +178,7 @@ def step(
 
 
 def _inhibited(state: AlertState, seen: Observation) -> None:
-    """Nobody knows how it is: an incident that was told stays open and waits, one that was not is forgotten."""
+    """Nobody knows how it is: an incident that was told stays open, one that was not is forgotten."""
     incident = state.incidents.get(seen.key)
     if incident is None:
         return
@@ -246,7 +246,7 @@ def _rank(severity: Severity) -> int:
 
 
 def _right(state: AlertState, seen: Observation, now: float, policy: Alerts) -> None:
-    """A good observation: the end of an incident that nobody was told of, or one of those that make its end."""
+    """A good observation: the end of an incident that nobody was told of, or one of several."""
     incident = state.incidents.get(seen.key)
     if incident is None:
         return

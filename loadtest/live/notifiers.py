@@ -63,8 +63,7 @@ def heartbeat(policy: Policy, environ: Mapping[str, str] | None = None) -> None:
     redactor = redactor_of(policy.raw, policy.variables, environ)
     try:
         url = filled(policy.alerts.heartbeat, environ)
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("its url must begin with http:// or https://")
+        _check_web(url)
         with _OPENER.open(url, timeout=WITHIN_S) as answer:
             answer.read(1024)
     except http.client.HTTPException as error:
@@ -110,9 +109,13 @@ def _slack(policy: Policy, _: Route, settings: Settings, message: Message) -> No
     _post(settings["url"], {"text": text}, message.id)
 
 
-def _post(url: str, body: Mapping[str, Any], name: str) -> None:
+def _check_web(url: str) -> None:
     if not url.startswith(("http://", "https://")):
         raise ValueError("its url must begin with http:// or https://")
+
+
+def _post(url: str, body: Mapping[str, Any], name: str) -> None:
+    _check_web(url)
     headers = {"Content-Type": "application/json", "X-Loadtest-Alert": name}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - the scheme was looked at
     try:

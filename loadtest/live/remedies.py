@@ -41,8 +41,8 @@ def treat(
 ) -> Iterator[tuple[Remedy, Step]]:
     """The steps to take now; updates the treatments as if they were taken.
 
-    ``did not help`` is reported once per try, when the component was probed again ``verify_after_s`` later and
-    was not healthy; ``helped`` once it has recovered. Of a ``dry`` run neither is said: nothing was done.
+    ``did not help`` is reported once per try, when the component was probed again ``verify_after_s`` later
+    and was not healthy; ``helped`` once it has recovered. Of a ``dry`` run neither is said: nothing was done.
     """
     rows = {row.name: row for row in found.components}
     for remedy in remedies:

@@ -205,7 +205,7 @@ class Watch:
         }
 
     def _answered(self, name: str) -> bool:
-        """Whether a component answered when it was last asked; what lies behind one that did not is hidden."""
+        """Whether a component answered when it was last asked; what is behind one that did not is hidden."""
         last = self.state.evidence.get(name)
         return last is None or last.outcome == "answered"
 
@@ -275,7 +275,7 @@ class Watch:
             self._saved = text if self._on_disk(partial(watch_state.save, self.history.folder, text)) else ""
 
     def _on_disk(self, write: Callable[[], None]) -> bool:
-        """Write, and whether that went well; a full disk must not end the watch: that is when it is needed."""
+        """Write, and whether that went well; a full disk must not end the watch."""
         try:
             write()
         except (OSError, ConfigError) as error:

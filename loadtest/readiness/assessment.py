@@ -66,7 +66,8 @@ class LevelRow:
 class ComponentRow:
     """One component as judged. ``freshness`` is 0 to 1, 0 where it is unknown.
 
-    ``owner`` and ``eta`` stand in the policy so. ``missed`` are measures that missed thresholds of its own scenario, where those bind.
+    ``owner`` and ``eta`` stand in the policy so. ``missed`` are measures that missed thresholds of its own
+    scenario, where those bind.
     """
 
     name: str
@@ -161,9 +162,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """One reason for a verdict that is not GO; kind part, threshold, criterion, gate, trigger, rollback or
-    unknown.
-    """
+    """One reason against GO; kind part, threshold, criterion, gate, trigger, rollback or unknown."""
 
     kind: str
     text: str

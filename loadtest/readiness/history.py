@@ -97,7 +97,7 @@ class History:
             return list(_rows(file.read().decode("utf-8", "replace").splitlines()))
 
     def prune(self, now: float) -> None:
-        """Remove what is older than it is kept: whole assessments, folders without one, runs of the policy."""
+        """Remove what is older than it is kept: whole assessments, empty folders, runs of the policy."""
         for path in self.folder.iterdir():
             if path.is_dir() and now - path.stat().st_mtime > self.keep_s:
                 shutil.rmtree(path, ignore_errors=True)
@@ -125,7 +125,7 @@ class History:
                 return _read(path)
         known = f"; the last is {whole[-1].name}" if whole else "; none is kept yet"
         raise ConfigError(
-            f"there is no assessment `{ref}` of this policy{known} (whole ones are kept for the policy's `keep`)"
+            f"there is no assessment `{ref}` of this policy{known} (whole ones are kept for `keep`)"
         )
 
 

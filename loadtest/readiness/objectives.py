@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -88,14 +88,19 @@ def format_value(value: float | None, unit: Unit) -> str:
     """A value as views print it; None is "not measured"."""
     if value is None:
         return "not measured"
-    if unit == "ms":
-        return format_ms(value)
-    if unit == "days":
-        return f"{value:.1f} d" if abs(value) < DAYS_OF_NOTE else f"{value:,.0f} d"
-    if unit == "ratio":
-        return format_ratio(value)
-    if unit == "per_s":
-        return format_rate(value)
-    if unit == "impact":
-        return IMPACTS[int(value)]
+    if unit in _SHOWN:
+        return _SHOWN[unit](value)
     return format_count(int(value)) if float(value).is_integer() else f"{value:.3g}"
+
+
+def _days(value: float) -> str:
+    return f"{value:.1f} d" if abs(value) < DAYS_OF_NOTE else f"{value:,.0f} d"
+
+
+_SHOWN: Mapping[Unit, Callable[[float], str]] = {
+    "ms": format_ms,
+    "days": _days,
+    "ratio": format_ratio,
+    "per_s": format_rate,
+    "impact": lambda value: IMPACTS[int(value)],
+}

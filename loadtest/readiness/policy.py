@@ -112,7 +112,8 @@ class Component:
 
     ``through`` names the only components by which it is reached. ``score`` is "status", or the name of a
     ratio whose value is the score. ``fresh_s`` is how old its evidence may be; ``every_s`` how often watch
-    probes it. ``owner`` and ``eta`` are only shown. ``binding``: a missed threshold of its own scenario blocks a release where it is critical.
+    probes it. ``owner`` and ``eta`` are only shown. ``binding``: a missed threshold of its own
+    scenario blocks a release where it is critical.
     """
 
     name: str
@@ -210,8 +211,8 @@ class Alerts:
     """``most`` messages at most in ``per_s`` on each route; the rest wait, the less severe ones longer.
 
     An incident is told after ``failures`` bad observations in a row and over after ``successes`` good ones;
-    ``each`` holds both for components that have their own. What lasts is told again every ``remind_s``, if that
-    is not 0. ``heartbeat`` is a URL that is asked every ``heartbeat_s`` while the watch does its work.
+    ``each`` holds both for components that have their own. What lasts is told again every ``remind_s``, if
+    that is not 0. ``heartbeat`` is a URL that is asked every ``heartbeat_s`` while the watch does its work.
     """
 
     routes: tuple[Route, ...] = ()
@@ -242,8 +243,8 @@ class Alerts:
 class Remedy:
     """What is done when a component is down; only told, not done, while ``dry_run``.
 
-    The component has recovered once it was healthy ``successes`` times in a row and for ``recovered_after_s``;
-    until then ``tries`` and ``cooldown_s`` go on.
+    The component has recovered once it was healthy ``successes`` times in a row and for
+    ``recovered_after_s``; until then ``tries`` and ``cooldown_s`` go on.
     """
 
     component: str

@@ -80,9 +80,9 @@ def decide(
 ) -> tuple[Verdict, tuple[Blocker, ...]]:
     """The verdict and every reason for it.
 
-    NO-GO where a critical component is down or misses its own thresholds, a criterion or a gate is missed or a
-    rollback trigger is pulled; else INCONCLUSIVE where a required component is unknown, a criterion, a gate, a trigger or every
-    component; else GO.
+    NO-GO where a critical component is down or misses its own thresholds, a criterion or a gate is missed or
+    a rollback trigger is pulled; else INCONCLUSIVE where a required component is unknown, a criterion, a
+    gate, a trigger or every component; else GO.
     """
     against = tuple(_against(rows, criteria, gates, triggers))
     if against:

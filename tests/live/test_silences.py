@@ -85,7 +85,7 @@ NIGHT = Maintenance("nightly", ("store",), starts=1000.0, lasts_s=100.0, every_s
 @pytest.mark.parametrize(
     ("now", "open_"), [(999, False), (1000, True), (1099, True), (1100, False), (2050, True), (2100, False)]
 )
-def test_a_window_opens_at_its_time_again_and_again(now: float, open_: bool) -> None:
+def test_a_window_opens_at_its_time_again_and_again(now: float, *, open_: bool) -> None:
     assert bool(windows([NIGHT], now)) == open_
     assert bool(windows([replace(NIGHT, every_s=0.0)], now)) == (open_ and now < 2000)
 

@@ -128,7 +128,8 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 TLS = 'host = "localhost"\nport = {port}\nca_file = "server.pem"\n'
 JUNIT = 'files = ["junit.xml"]\nfresh = "24h"\nlevels = {{ "passed.ratio" = {{ critical = "< 90%" }} }}\n'
 LISTING = 'file = "ps.json"\nservices = ["web"]\n'
-METRIC = 'url = "http://127.0.0.1:{port}"\nquery = "errors"\nlevels = {{ "value.max" = {{ critical = "> 0.05" }} }}\n'
+METRIC = 'url = "http://127.0.0.1:{port}"\nquery = "errors"\n'
+METRIC += 'levels = {{ "value.max" = {{ critical = "> 0.05" }} }}\n'
 
 
 def _web(answer: Answer, delay_s: float = 0.0) -> Callable[[], object]:
@@ -215,15 +216,17 @@ BREAKAGES = (
     Breakage("redis", "80 % of answers fail", REDIS, _redis(80)),
     Breakage("redis", "wrong answer", REDIS, lambda: wire(lambda _: b"HTTP/1.1 400\r\n")),
     Breakage("redis", "hung", REDIS + SOON, lambda: wire(lambda _: None)),
-    Breakage("redis", "bad credential", REDIS, lambda: wire(lambda _: b"-NOAUTH Authentication required.\r\n")),
+    Breakage("redis", "bad credential", REDIS, lambda: wire(lambda _: b"-NOAUTH not you.\r\n")),
     Breakage("database", "dead (sqlite: no file)", SQLITE),
     Breakage("database", "dead (postgresql)", 'url = "postgresql://app:x@127.0.0.1:{port}/app"\n'),
-    Breakage("database", "wrong answer: no such table", SQLITE + 'query = "SELECT * FROM gone"\n', prepare=_sql),
+    Breakage("database", "wrong answer: no such table", SQLITE + 'query = "SELECT * FROM gone"\n',
+             prepare=_sql),
     Breakage("database", "hung", SQLITE + SOON + f'query = "{ENDLESS}"\n', prepare=_sql),
     Breakage("database", "bad credential", 'url = "postgresql://app:x@127.0.0.1:{port}/app?sslmode=disable"\n',
              lambda: wire(lambda _: REFUSES)),
     Breakage("containers", "dead: exited", LISTING, prepare=_listing(State="exited", ExitCode=137)),
-    Breakage("containers", "image cannot be pulled", LISTING, prepare=_listing(State="created", Error="toomanyrequests")),
+    Breakage("containers", "image cannot be pulled", LISTING,
+             prepare=_listing(State="created", Error="toomanyrequests")),
     Breakage("containers", "unhealthy", LISTING, prepare=_listing(Health="unhealthy")),
     Breakage("containers", "restarted once (5 %)", LISTING, prepare=_listing(RestartCount=1)),
     Breakage("containers", "stale listing", LISTING, prepare=_listing(3600)),

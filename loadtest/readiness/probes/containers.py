@@ -126,7 +126,7 @@ def probe_containers(probe: ContainersProbe, context: ProbeContext) -> Evidence:
         return _evidence(probe.services, containers, at, source)
     mine = [each for each in containers if each.service in probe.services]
     seen, why, again = _looked_twice(mine, probe.apart_s, context)
-    return _evidence(probe.services, seen, context.wall(), source, why, again)
+    return _evidence(probe.services, seen, context.wall(), source, unknown=why, restarted=again)
 
 
 def _read(text: str) -> list[Container]:
@@ -198,6 +198,7 @@ def _evidence(
     containers: Sequence[Container],
     at: float,
     source: str,
+    *,
     unknown: str = NOT_TOLD,
     restarted: tuple[str, ...] = (),
 ) -> Evidence:

@@ -16,7 +16,7 @@ SHOWN = 5
 
 
 def probe_prometheus(probe: PrometheusProbe, context: ProbeContext) -> Evidence:
-    """The values of the query now: a server that cannot be asked, or has none, tells nothing of the component."""
+    """The values of the query now: one that cannot be asked, or has none, tells nothing of the component."""
     url = f"{probe.url.rstrip('/')}/api/v1/query?{urlencode({'query': probe.query})}"
     request = HttpProbe(url, headers=probe.headers, statuses=(200, 400, 422), ca_file=probe.ca_file)
     try:

@@ -251,7 +251,7 @@ def _outages(found: Assessment) -> DocumentSection:
     lines = (
         TableRow(
             (each.title, "not down" if each.since is None else instant(each.since), str(each.n),
-             *("–" if value is None else format_duration(value * 1e9) for value in (each.last_s, each.mean_s)),
+             *("–" if s is None else format_duration(s * 1e9) for s in (each.last_s, each.mean_s)),
              "–" if each.up is None else f"{format_ratio(each.up)} of {format_duration(each.known_s * 1e9)}"),
             "bad" if each.since is not None else "plain",
         )
