@@ -38,7 +38,7 @@ class _Course:
 
 
 def outage_rows(policy: Policy, summaries: Sequence[Mapping[str, Any]]) -> tuple[OutageRow, ...]:
-    """A row per component; the last summary is that of now. Times are exact to the interval of assessments."""
+    """A row per component; the last summary is that of now. Times are exact to their interval."""
     courses = {each.name: _Course() for each in policy.components}
     most_s = {each.name: lasts_s(each) for each in policy.components}
     last = -math.inf

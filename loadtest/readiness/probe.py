@@ -118,13 +118,16 @@ class ResourcesProbe:
 
 @dataclass(frozen=True, slots=True)
 class WebsocketProbe:
-    """A scenario run by this tool."""
+    """A scenario run by this tool, ``count`` times, begun ``every_s`` apart; ``failure_limit`` may fail."""
 
     scenario: str
     target: str | None = None
     duration: str | None = None
     connections: int | None = None
     sets: tuple[str, ...] = ()
+    count: int = 1
+    every_s: float = 0.0
+    failure_limit: int = 0
 
 
 Probe = (

@@ -191,6 +191,9 @@ def _websocket(table: Table) -> WebsocketProbe:
         duration=table.text("duration", None),
         connections=table.integer("connections", None, least=1),
         sets=table.texts("set"),
+        count=table.integer("count", 1, least=1, most=LARGEST_SAMPLES),
+        every_s=table.duration("look_every", 0) / 1e9,
+        failure_limit=table.integer("failure_limit", 0, least=0),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,44 @@ LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}
 
 
 def probe_websocket(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
+    """Run the scenario as often as the policy says, for a canary over the time that it is judged."""
+    if probe.count == 1:
+        return _look(probe, context)
+    looks: list[Evidence] = []
+    for number in range(probe.count):
+        begun = context.clock()
+        looks.append(_look(probe, context))
+        if sum(map(_failed, looks)) > probe.failure_limit:
+            break
+        if number + 1 < probe.count:
+            context.sleep(min(max(0.0, begun + probe.every_s - context.clock()), context.left_s(1e9)))
+    return of_looks(looks, probe)
+
+
+def _failed(look: Evidence) -> bool:
+    """Whether a look speaks against the component: it failed, or missed a threshold of its scenario."""
+    return look.outcome == "failed" or bool(look.missed)
+
+
+def of_looks(looks: Sequence[Evidence], probe: WebsocketProbe) -> Evidence:
+    """All looks as one: by the last that failed where too many did, else by the last, or one not known."""
+    bad = [each for each in looks if _failed(each)]
+    lines = tuple(f"look {number}: {each.said}" for number, each in enumerate(looks, 1))
+    told = f"{len(bad)} of {len(looks)} looks failed, {probe.failure_limit} may"
+    if len(bad) > probe.failure_limit:
+        last = bad[-1]
+        return replace(last, said=f"{told}: {last.said}", lines=(*lines, *last.lines))
+    unknown = [each for each in looks if each.outcome == "unasked"]
+    if unknown or len(looks) < probe.count:
+        said = unknown[-1].said if unknown else f"only {len(looks)} of {probe.count} looks were made"
+        return Evidence("unasked", f"not every look is known: {said}", None, "generator", lines=lines)
+    last = looks[-1]
+    good = next((each for each in reversed(looks) if not _failed(each)), last)
+    issues = (*good.issues, told) if bad else good.issues
+    return replace(good, said=f"{told}: {good.said}", lines=(*lines, *good.lines), issues=issues, at=last.at)
+
+
+def _look(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
     """Run the scenario; its folder stays in the results, so that the report of the run can be read by its id.
 
     It is run in the policy's folder, so that the path of a scenario is relative to it.
