@@ -20,7 +20,8 @@ def test_the_policy_on_the_page_can_be_read(tmp_path: Path) -> None:
 
 def test_every_probe_measure_and_fact_is_on_the_page() -> None:
     for kind, measures in MEASURES.items():
-        (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{kind}` |"))
+        # The first row of a kind says what it measures; those after it say what a breakage of it gives.
+        row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{kind}` |") and "`, `" in line)
         for name in measures:
             assert name in row or f"{name.split('.')[0]}.*" in row, (kind, name)
     for fact in FACTS:
