@@ -69,12 +69,14 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
 FACTS: Mapping[str, Unit] = {
     "health.overall": "ratio",
     "health.coverage": "ratio",
+    "confidence": "ratio",
     "components.failed": "count",
     "components.critical.failed": "count",
     "components.degraded": "count",
     "components.unknown": "count",
     "impact.business": "impact",
     "impact.users": "ratio",
+    "impact.value": "ratio",
     "failures.in_a_row": "count",
 }
 """What triggers and gates can speak of, facts about the whole system, with their units."""

@@ -43,8 +43,10 @@ def assess(
     by_name = {row.name: row for row in rows}
     functions = function_rows(policy, by_name)
     figures = system_health.figures(policy, rows, functions, before or Before())
-    triggers = conditions.condition_rows(policy.triggers, figures, TRIGGER_WORDS)
-    gates = conditions.condition_rows(policy.gates, figures, GATE_WORDS)
+    confidence = system_health.confidence(rows)
+    facts = {**figures, confidence.name: confidence}
+    triggers = conditions.condition_rows(policy.triggers, facts, TRIGGER_WORDS)
+    gates = conditions.condition_rows(policy.gates, facts, GATE_WORDS)
     criteria = conditions.criterion_rows(policy.criteria, by_name)
     verdict, blockers = decide(rows, criteria, gates, triggers)
     return Assessment(
@@ -58,7 +60,7 @@ def assess(
         exit_code=int(EXIT_CODES[verdict]),
         why=_why(verdict, blockers, rows),
         figures=figures,
-        confidence=system_health.confidence(rows),
+        confidence=confidence,
         components=rows,
         functions=functions,
         triggers=triggers,

@@ -358,3 +358,15 @@ def test_what_is_wrong_is_said_before_what_was_answered(tmp_path: Path) -> None:
         "api down: latency.p95 is 1.5 s (n=20), beyond its critical level > 1s"
     )
     assert found.risks[0].title.startswith("api down: latency.p95 is 1.5 s")
+
+
+def test_confidence_can_be_gated_and_the_value_that_is_out_pull_a_trigger(tmp_path: Path) -> None:
+    text = SMALL + '[[gates]]\nfact = "confidence"\nexpect = ">= 90%"\n'
+    text += '[[triggers]]\ntitle = "revenue"\nfact = "impact.value"\nwhen = "> 50%"\n'
+    read = policy(tmp_path, text)
+    sure = judged(read)
+    assert (sure.verdict, sure.gates[1].outcome, sure.triggers[2].outcome) == ("GO", "met", "not triggered")
+    doubt = judged(read, extra=unasked())
+    assert (doubt.gates[1].measured, doubt.gates[1].outcome) == ("85.7 %", "missed")
+    out = judged(read, api=down())
+    assert (out.triggers[2].measured, out.triggers[2].outcome) == ("90.0 %", "TRIGGERED")
