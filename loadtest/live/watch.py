@@ -82,6 +82,7 @@ class Watch:
     _beats: threading.Thread | None = None
     _trouble: str = ""
     _saved: str = ""
+    _unread: str = ""
 
     def __post_init__(self) -> None:
         self.history = History.of(self.results, self.policy.name, self.policy.keep_s, self.policy.keep_runs_s)
@@ -129,8 +130,14 @@ class Watch:
 
     def _silences(self, now: float) -> None:
         """Read what was silenced; a file that cannot be read silences nothing."""
-        read: list[Silence] = []
-        self._on_disk(lambda: read.extend(read_silences(self.history.folder)))
+        read, trouble = list[Silence](), ""
+        try:
+            read = read_silences(self.history.folder)
+        except ConfigError as error:
+            trouble = str(error)
+        if trouble and trouble != self._unread:
+            self.said(self._clean(trouble))
+        self._unread = trouble
         self.silences = [*read, *windows(self.policy.maintenance, now)]
 
     def _beat(self, now: float) -> None:

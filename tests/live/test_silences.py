@@ -153,9 +153,11 @@ def test_silences_that_are_over_go_and_a_file_that_is_none_silences_nothing(tmp_
     watch = made.watch()
     watch.history.folder.mkdir(parents=True, exist_ok=True)
     (watch.history.folder / "silences.json").write_text("{")
-    made.broken = {"api"}
+    made.broken, said = {"api"}, list[str]()
+    watch.said = said.append
     made.go(watch, 3)
     assert len(made.got) == 1
+    assert sum("cannot be read" in each for each in said) == 1
 
 
 def beating(folder: Path, url: str) -> Policy:
