@@ -51,7 +51,7 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
         "passed.ratio": "ratio",
     },
     "database": {**_durations("connect", "query"), "answered.ratio": "ratio"},
-    "redis": {**_durations("ping"), "answered.ratio": "ratio"},
+    "redis": {**_durations("ping"), "answered.ratio": "ratio", "tls.expires_in": "days"},
     "containers": {
         **dict.fromkeys(("wanted", "running", "missing", "unhealthy", "restarts"), "count"),
         "running.ratio": "ratio",

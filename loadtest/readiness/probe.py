@@ -90,10 +90,12 @@ class DatabaseProbe:
 
 @dataclass(frozen=True, slots=True)
 class RedisProbe:
-    """``redis://[user:password@]HOST:PORT``, probed with PING."""
+    """``redis://[user:password@]HOST:PORT``, or ``rediss://`` for TLS, probed with PING."""
 
     url: str
     samples: int = 20
+    insecure: bool = False
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,13 @@ def _database(table: Table) -> DatabaseProbe:
 
 
 def _redis(table: Table) -> RedisProbe:
-    return RedisProbe(url=_url(table, {"redis": "redis://127.0.0.1:6379"}), samples=_samples(table))
+    schemes = {"redis": "redis://127.0.0.1:6379", "rediss": "rediss://cache.example:6379"}
+    return RedisProbe(
+        url=_url(table, schemes),
+        samples=_samples(table),
+        insecure=table.flag("insecure"),
+        ca_file=table.text("ca_file", None),
+    )
 
 
 def _containers(table: Table) -> ContainersProbe:

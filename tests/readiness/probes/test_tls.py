@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import shutil
 import ssl
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.prober import probe_all
 from loadtest.readiness.probes.tls import end_of
 from loadtest.readiness.verdict import assess
-from tests.end_to_end.parts import free_port
+from tests.end_to_end.parts import free_port, running
 from tests.readiness.made import policy
 
 
@@ -148,3 +149,21 @@ def test_the_end_is_read_from_the_bytes_in_both_forms_of_a_time(tmp_path: Path, 
 @pytest.mark.parametrize("wrong", [b"", b"\x30", b"\x30\x82\xff", b"\x30\x03\x30\x01\x02", b"x" * 50])
 def test_what_is_no_certificate_has_no_end(wrong: bytes) -> None:
     assert end_of(wrong) is None
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="there is no redis-server")
+@pytest.mark.parametrize(("days", "status"), [(30.0, "healthy"), (5.0, "degraded")])
+def test_redis_behind_tls_is_asked_and_its_certificate_looked_at(
+    tmp_path: Path, days: float, status: str
+) -> None:
+    pem, port = certificate(tmp_path, days), free_port()
+    command = ["redis-server", "--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    command += ["--tls-cert-file", str(pem), "--tls-key-file", str(pem), "--tls-auth-clients", "no"]
+    command += ["--requirepass", "pw-1", "--dir", str(tmp_path), "--tls-ca-cert-file", str(pem)]
+    text = f'[components.api]\nprobe = "redis"\nurl = "rediss://:pw-1@localhost:{port}"\n'
+    with running(command, port, tmp_path):
+        found = judged(tmp_path, text + BY_CA).components[0]
+        assert (found.status, found.measures["answered.ratio"].value) == (status, 1), found.why
+        assert judged(tmp_path, text).components[0].error == "tls"
+        plain = judged(tmp_path, text.replace("rediss", "redis")).components[0]
+        assert plain.status == "down"
