@@ -371,9 +371,20 @@ CONNECTION_COUNTERS = (
         "connections.upgrade_status", "answers to the upgrade other than 101", by="HTTP status", always=True
     ),
     Counter("connections.not_opened", "attempts that this machine could not make", by="limit", tone="doubt"),
+    Counter("connections.address_connected", "of a name with several: attempts that connected", by="address"),
+    Counter(
+        "connections.address_failed",
+        "of a name with several: attempts that failed, or were slower than one that began later",
+        by="address",
+    ),
+    Counter(
+        "connections.address_called_off",
+        "of a name with several: attempts that were not needed any more",
+        by="address",
+    ),
     Counter(
         "connections.silent",
-        "given up by us: a ping was not answered",
+        "given up by us: a ping was not answered, and nothing else came, within `ping_timeout`",
         "given up by us: a ping was not answered",
         kept_as="ended_by_us.silent",
         tone="bad",
@@ -681,7 +692,8 @@ OTHER_COUNTERS = (
     Counter("bytes.sent", "bytes written, WebSocket frames with their heads", "sent", hot=True, always=True),
     Counter("bytes.received", "bytes read, the same", "received", hot=True, always=True),
     Counter("pings.sent", "pings sent", hot=True, always=True),
-    Counter("pings.answered", "pongs that answered one", hot=True, always=True),
+    Counter("pings.answered", "pings that a pong answered", hot=True, always=True),
+    Counter("pings.in_flight", "pings not answered yet when their connection ended, within `ping_timeout`"),
 )
 
 COUNTERS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.observations import Observations
 from loadtest.drive.poller import Poller, make_poller
 from loadtest.drive.sources import own_sources
-from loadtest.drive.transport import Timestamping, TlsTransport, Transport
+from loadtest.drive.transport import Address, Timestamping, TlsTransport, Transport
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
@@ -84,11 +84,14 @@ class Context:
         self.host_header = endpoint.host_header
         self.sources = own_sources(target.source_addresses)
         self.compression = target.compression
+        self.spread = target.addresses
         self.connect_timeout_ns = target.connect_timeout_ns
         self.close_timeout_ns = CLOSE_TIMEOUT_NS
         self.max_message_bytes = target.max_message_bytes
         self.binary = protocol.turn.encoding == "binary"
         self.ping_ns = traffic.ping_ns if traffic is not None and traffic.ping_ns is not None else 0
+        own_limit_ns = traffic.ping_timeout_ns if traffic is not None else None
+        self.ping_timeout_ns = self.timeout_ns if own_limit_ns is None else own_limit_ns
         self.burst = traffic.burst if traffic is not None else 1
         self.think_ns = (traffic.every_ns or 0) if traffic is not None else 0
         self.turns_per_connection = (traffic.turns or None) if traffic is not None else None
@@ -147,8 +150,16 @@ class Context:
             return None
         return self.sources[self.assignment.users.index(user) % len(self.sources)]
 
-    def open_transport(self, user: int) -> Transport:
-        """A socket that connects to the target.
+    def addresses_of(self, user: int) -> Sequence[Address]:
+        """The addresses of the target in the order in which a user tries them."""
+        addresses = self.assignment.endpoint.addresses
+        at = 0 if self.spread == "first" else user % len(addresses)
+        if self.spread == "all":
+            return addresses[at : at + 1]
+        return addresses[at:] + addresses[:at] if at else addresses
+
+    def open_transport(self, user: int, address: Address) -> Transport:
+        """A socket that connects to an address of the target.
 
         Raises:
             OSError: it failed at once.
@@ -156,11 +167,9 @@ class Context:
         endpoint = self.assignment.endpoint
         buffer = SLOW_BUFFER if user in self.slow else None
         if endpoint.tls is None:
-            return Transport(
-                endpoint.address, self._timestamping, self.source_of(user), receive_buffer=buffer
-            )
+            return Transport(address, self._timestamping, self.source_of(user), receive_buffer=buffer)
         return TlsTransport(
-            endpoint.address,
+            address,
             self._timestamping,
             self.source_of(user),
             context=endpoint.tls,

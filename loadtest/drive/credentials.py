@@ -14,6 +14,7 @@ from urllib.parse import quote
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import holds_controls
 from loadtest.plan.scenario import Auth, Target
+from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
 
 NS = 1_000_000_000
@@ -40,6 +41,7 @@ class CredentialProvider:
     def __init__(self, target: Target, path: str, subprotocols: tuple[str, ...]) -> None:
         self._path = path
         self._headers = _templates(target.headers)
+        self._basic = _basic(target.url)
         self._cookies = _templates(target.cookies)
         self._query = _templates(target.query)
         self._subprotocols = subprotocols
@@ -74,7 +76,7 @@ class CredentialProvider:
 
     def _make(self, values: Mapping[str, Any]) -> Credentials:
         known = {**self._environment, **values, **_per_connection()}
-        headers = [(name, template.render(known)) for name, template in self._headers]
+        headers = [*self._basic, *((name, template.render(known)) for name, template in self._headers)]
         cookies = [f"{name}={template.render(known)}" for name, template in self._cookies]
         query = [f"{quote(name)}={quote(template.render(known), safe='')}" for name, template in self._query]
         subprotocols = self._subprotocols
@@ -105,6 +107,14 @@ class CredentialProvider:
             token = _signed(claims, self._secret)
         as_base64 = base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
         return Template.parse(auth.format).render({"token": token, "token_base64url": as_base64}), user
+
+
+def _basic(url: str) -> list[tuple[str, str]]:
+    """The header for the user and the password in a URL (RFC 7617); none where it has none."""
+    found = userinfo(url)
+    if found is None:
+        return []
+    return [("Authorization", f"Basic {base64.b64encode(':'.join(found).encode()).decode()}")]
 
 
 def _claims(auth: Auth, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,9 +101,10 @@ class Recording:
     def found(self, endpoint: Endpoint) -> None:
         """The target was found."""
         target = self.manifest["target"]
-        host, port = endpoint.address.sockaddr[:2]
         target["url"] = endpoint.url
-        target["address"] = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+        target["address"], *others = addresses = endpoint.shown_addresses
+        if others:
+            target["addresses"] = addresses
         target["tls"] = (
             None if endpoint.tls is None else {"verified": not self.prepared.scenario.target.insecure}
         )

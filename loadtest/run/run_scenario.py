@@ -64,8 +64,8 @@ def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:
         return recording.close(DriveResult(crash=error), interrupted=False)
     recording.found(endpoint)
     if not endpoint.is_loopback:
-        host, port = endpoint.address.sockaddr[:2]
-        sys.stderr.write(f"sending to {recording.redactor.text(public_url(endpoint.url))} at {host}:{port}\n")
+        where = ", ".join(endpoint.shown_addresses)
+        sys.stderr.write(f"sending to {recording.redactor.text(public_url(endpoint.url))} at {where}\n")
     load = prepared.scenario.load
     with LiveProgress((load.warmup_ns + load.duration_ns) / 1e9, quiet=prepared.options.quiet) as progress:
         recording.watchers.append(progress.interval)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from gevent.event import Event
 
-from loadtest.drive.connect_attempt import ConnectAttempt, os_reason, tls_reason
+from loadtest.drive.connect_attempt import ConnectAttempt, tls_reason
+from loadtest.drive.connect_race import os_reason
 from loadtest.drive.poller import READ, WRITE, Poller
 from loadtest.drive.transport import Address
 from loadtest.errors import Layer

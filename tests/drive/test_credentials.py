@@ -59,6 +59,22 @@ def test_a_bare_target_has_the_same_credentials_for_all() -> None:
     assert same.credentials(ANNA) is same.credentials({})
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ws://alice:s3cr3tpw@test/ws", "alice:s3cr3tpw"),
+        ("ws://al%40ice:p%C3%A4ss@test", "al@ice:p\u00e4ss"),
+        ("ws://alice@test", "alice:"),
+    ],
+)
+def test_user_and_password_of_the_url_are_basic_authorization(url: str, shown: str) -> None:
+    found = CredentialProvider(Target(url=url), "/ws", ()).credentials(ANNA)
+    ((name, value),) = found.headers
+    assert name == "Authorization"
+    assert value.startswith("Basic ")
+    assert base64.b64decode(value.removeprefix("Basic ")).decode() == shown
+
+
 def test_headers_cookies_and_query_are_filled_in_for_each_user() -> None:
     found = credentials_of(
         headers={"Origin": "https://app.example", "X-User": "{user.id}"},

@@ -602,7 +602,7 @@ TIMES: tuple[Row, ...] = (
     Row(
         faults=("no-pong",),
         plan=PINGED,
-        about="no ping is answered: when the next is due, the connection is given up",
+        about="no ping is answered and nothing else comes within ping_timeout: the connection is given up",
         changes=(
             Change("pings.sent", "-(2 * connections - sim_pings)", "the second is not sent any more"),
             Change("pings.answered", "-2 * connections", "none is"),

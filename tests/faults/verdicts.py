@@ -51,7 +51,7 @@ SCENARIOS: Mapping[str, tuple[str, ...]] = {
         'traffic.ping="400ms"',
         *BRIEF,
     ),
-    "idle-hold": ('load.duration="2s"', 'traffic.ping="400ms"'),
+    "idle-hold": ('load.duration="2s"', 'traffic.ping="400ms"', 'traffic.ping_timeout="400ms"'),
     "isolation": ('load.duration="2s"', *BRIEF),
     "leaver": ('load.duration="4s"', *BRIEF),
     "limit-probe": ('load.duration="3s"', *BRIEF),

@@ -1,0 +1,172 @@
+"""What real networks and peers do to a connection: each against a server that does just that."""
+
+from __future__ import annotations
+
+import base64
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.frames import Opcode
+
+from tests.end_to_end.conftest import RunIt
+from tests.end_to_end.running import Ended
+from tests.raw_server import Peer, Script, framed, raw_server
+
+PROTOCOL = """
+[protocol]
+name = "p"
+[protocol.connect]
+path = "/x"
+[protocol.turn]
+message = '{"id":"{turn.id}","text":"hello"}'
+[protocol.events]
+turn = ["id"]
+count = 1
+"""
+
+
+class Wire:
+    """Runs a scenario against a script."""
+
+    def __init__(self, run: RunIt, folder: Path) -> None:
+        self._run = run
+        self.folder = folder
+
+    def run(
+        self,
+        script: Script,
+        *,
+        target: str = "",
+        load: str = "connections = 1\nduration = '1s'",
+        traffic: str | None = "every = '200ms'\ntimeout = '5s'",
+        protocol: str = PROTOCOL,
+        user: str = "",
+        more: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> Ended:
+        scenario = self.folder / "wire.toml"
+        with raw_server(script) as port:
+            tables = [
+                'name = "wire"',
+                protocol,
+                f"[target]\nurl = 'ws://{user}127.0.0.1:{port}/x'\n{target}",
+                f"[load]\n{load}",
+                "" if traffic is None else f"[traffic]\n{traffic}",
+                more,
+            ]
+            scenario.write_text("\n".join(tables))
+            return self._run("run", scenario, environment=environment)
+
+
+@pytest.fixture
+def wire(run: RunIt, tmp_path: Path) -> Wire:
+    folder = tmp_path / "scenario"
+    folder.mkdir()
+    return Wire(run, folder)
+
+
+def counts(ended: Ended) -> Any:
+    return ended.manifest["counts"]
+
+
+# ------------------------------------------------------------------ pings
+
+
+def test_a_server_that_answers_pings_late_lives(wire: Wire) -> None:
+    """Pongs 600 ms late, pings every 300 ms, and replies that flow."""
+
+    def script(peer: Peer) -> None:
+        peer.agree()
+        for frame in peer.frames():
+            if frame.opcode is Opcode.PING:
+                peer.send_later(0.6, bytes(frame.data), Opcode.PONG)
+            else:
+                peer.send(bytes(frame.data))
+
+    ended = wire.run(
+        script,
+        load="connections = 2\nduration = '2s'",
+        traffic="every = '200ms'\ntimeout = '2s'\nping = '300ms'",
+    )
+    assert ended.code == 0, ended.screen
+    assert counts(ended)["connections"]["left"] == 2
+    assert counts(ended)["connections"]["closed"] == {}
+    rtt = ended.manifest["metrics"]["ping.rtt"]
+    assert rtt["n"] >= 6
+    assert rtt["min"] >= 600
+    assert "pings_unanswered" not in ended.notices
+
+
+def test_a_long_message_that_arrives_slowly_ends_no_connection(wire: Wire) -> None:
+    """Nothing else can come in its middle, no pong either (RFC 6455, 5.4)."""
+
+    def script(peer: Peer) -> None:
+        peer.agree()
+        for message in peer.messages():
+            whole = framed(message | {"pad": "z" * 300_000})
+            for at in range(0, len(whole), 20_000):
+                peer.send_bytes(whole[at : at + 20_000])
+                time.sleep(0.1)
+
+    ended = wire.run(
+        script,
+        load="connections = 1\nduration = '3s'",
+        traffic="every = '10s'\ntimeout = '10s'\nping = '200ms'\nping_timeout = '600ms'",
+    )
+    assert ended.code == 0, ended.screen
+    assert counts(ended)["turns"]["complete"] == 1
+    assert counts(ended)["connections"]["left"] == 1
+    assert ended.manifest["metrics"]["ping.rtt"]["max"] > 600
+
+
+def test_a_stall_that_is_shorter_than_the_timeout_stands_in_the_numbers(wire: Wire) -> None:
+    """Nothing is answered from 0.5 s to 1.7 s: turns and pings tell of it, and no connection is lost."""
+
+    def script(peer: Peer) -> None:
+        peer.agree()
+        begun = time.monotonic()
+        for message in peer.messages():
+            late = time.monotonic() - begun
+            if 0.5 < late < 1.7:
+                time.sleep(1.7 - late)
+            peer.send(message)
+
+    ended = wire.run(
+        script,
+        load="connections = 2\nduration = '2s'",
+        traffic="every = '100ms'\ntimeout = '3s'\nping = '200ms'",
+    )
+    assert ended.code == 0, ended.screen
+    turns = counts(ended)["turns"]
+    assert turns["complete"] == turns["due"] == 40
+    assert counts(ended)["connections"]["closed"] == {}
+    assert ended.manifest["metrics"]["turn.completion"]["max"] >= 1000
+    assert ended.manifest["metrics"]["ping.rtt"]["max"] >= 900
+
+
+# ------------------------------------------------------------------ credentials
+
+
+def test_user_and_password_of_the_url_are_sent_and_shown_nowhere(wire: Wire) -> None:
+    shown: list[str] = []
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        shown.append(peer.headers.get("authorization", ""))
+        peer.agree()
+        for message in peer.messages():
+            # It repeats what it was told, as debugging servers do.
+            peer.send(message | {"said": shown[-1], "id": "nobody's"})
+
+    ended = wire.run(script, user="alice:s3cr3t-pw-77@", traffic="every = '500ms'\ntimeout = '300ms'")
+    basic = base64.b64encode(b"alice:s3cr3t-pw-77").decode()
+    assert shown == [f"Basic {basic}"]
+    places = [
+        ended.screen.encode(),
+        *(file.read_bytes() for file in ended.folder.rglob("*") if file.is_file()),
+    ]
+    assert len(places) > 8
+    for secret in (b"s3cr3t-pw-77", basic.encode()):
+        assert not [place for place in places if secret in place]
