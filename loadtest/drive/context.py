@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.drive.credentials import CredentialProvider
+from loadtest.drive.credentials import CredentialProvider, environment_values
 from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.observations import Observations
 from loadtest.drive.poller import Poller, make_poller
@@ -19,6 +19,7 @@ from loadtest.plan.chaos import slow_users
 from loadtest.plan.names import data_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
+from loadtest.plan.secrets import message_texts
 from loadtest.speak.compiled_protocol import CompiledProtocol
 
 NS = 1_000_000_000
@@ -81,6 +82,7 @@ class Context:
         )
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
         self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))
+        self.secret_values = environment_values(message_texts(scenario))
         self.host_header = endpoint.host_header
         self.sources = own_sources(target.source_addresses)
         self.compression = target.compression

@@ -7,17 +7,21 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import holds_controls
+from loadtest.plan.names import SECRETS, env_names
 from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
 
 NS = 1_000_000_000
+
+_GROUPS = tuple(f"{group}." for group in SECRETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,13 @@ class CredentialProvider:
         self._subprotocols = subprotocols
         self._auth = target.auth
         self._secret = _secret_of(target.auth)
+        self._token_file = target.auth.token_file if target.auth is not None else None
         if target.auth is not None and target.auth.kind == "jwt":
             # Imported now: the first connection would have to wait for it.
             import jwt  # noqa: F401 - imported for later
-        self._environment = {f"env.{name}": value for name, value in os.environ.items()}
+        self._environment = {
+            f"{group}.{name}": value for name, value in os.environ.items() for group in SECRETS
+        }
         self._check_environment()
         # Most targets ask for nothing that differs by user: all connections send the same.
         self._same = None if self._asks_for_user() else self._make({})
@@ -64,8 +71,8 @@ class CredentialProvider:
         shown = [self._secret] if self._auth is not None and self._auth.kind == "token" else []
         for _, template in (*self._headers, *self._cookies, *self._query):
             for name in sorted(template.names):
-                if name.startswith("env.") and name not in self._environment:
-                    raise _not_set(name.removeprefix("env."))
+                if name.startswith(_GROUPS) and name not in self._environment:
+                    raise _not_set(name.partition(".")[2])
         for _, template in (*self._headers, *self._cookies):
             shown += [self._environment[name] for name in template.names if name in self._environment]
         _refuse_controls(shown)
@@ -98,15 +105,39 @@ class CredentialProvider:
         _refuse_controls((*(value for _, value in headers), *subprotocols))
         return Credentials(path, tuple(headers), subprotocols, user)
 
+    def _current_token(self) -> str:
+        """What the file of the token holds now: who renews it writes another one. Else what was there first.
+
+        A file that is being replaced may be gone, or empty, for a moment: then the last token holds.
+        """
+        if self._token_file is not None:
+            with suppress(OSError, UnicodeDecodeError):
+                self._secret = self._token_file.read_text(encoding="utf-8").strip() or self._secret
+        return self._secret
+
     def _token(self, auth: Auth, values: Mapping[str, Any]) -> tuple[str, str | None]:
         user = None
-        token = self._secret
+        token = self._current_token()
         if auth.kind == "jwt":
             claims = _claims(auth, values)
             user = claims.get("sub")
             token = _signed(claims, self._secret)
         as_base64 = base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
         return Template.parse(auth.format).render({"token": token, "token_base64url": as_base64}), user
+
+
+def environment_values(texts: Iterable[str]) -> dict[str, str]:
+    """What ``{env.NAME}`` and ``{secret.NAME}`` in messages stand for.
+
+    Raises:
+        ConfigError: the environment does not have one of them.
+    """
+    found: dict[str, str] = {}
+    for name in env_names(texts):
+        if name not in os.environ:
+            raise _not_set(name, "a message")
+        found |= {f"{group}.{name}": os.environ[name] for group in SECRETS}
+    return found
 
 
 def _basic(url: str) -> list[tuple[str, str]]:
@@ -155,9 +186,9 @@ def _secret_of(auth: Auth | None) -> str:
     return secret
 
 
-def _not_set(name: str) -> ConfigError:
+def _not_set(name: str, where: str = "[target]") -> ConfigError:
     return ConfigError(
-        [Problem("[target]", f"the environment variable {name} is not set; export it before the run")]
+        [Problem(where, f"the environment variable {name} is not set; export it before the run")]
     )
 
 

@@ -117,7 +117,7 @@ class Shard:
 
     def _begin_visit(self, visit: Visit) -> None:
         context, assignment = self.context, self.context.assignment
-        values: dict[str, Any] = {"run.id": assignment.run_id}
+        values: dict[str, Any] = {"run.id": assignment.run_id, **context.secret_values}
         values.update(user_values(visit.user, assignment.run_id, assignment.scenario.target.identities))
         user = VirtualUser(context, self, visit, values)
         self.virtual_users.append(user)

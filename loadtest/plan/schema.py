@@ -133,7 +133,7 @@ AUTH_TABLE = KeyTable(
             name="token_file",
             type=PATH,
             default_shown="this or `token_env` is required for token",
-            help="token: the file that holds it",
+            help="token: the file that holds it, read for each connection",
         ),
         Key(
             name="claims",
@@ -173,7 +173,8 @@ TARGET_TABLE = KeyTable(
         Key(
             name="headers",
             type=PAIRS,
-            help="a table of text; values may hold placeholders of the user and `{env.NAME}`",
+            help="a table of text; values may hold placeholders of the user, and `{env.NAME}` or "
+            "`{secret.NAME}`, an environment variable",
         ),
         Key(name="cookies", type=PAIRS, help="as `headers`"),
         Key(name="query", type=PAIRS, help="as `headers`; added to the URL"),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from loadtest.plan.identifiers import holds_controls, is_header_value, is_token
-from loadtest.plan.names import ANYWHERE, USER, columns, unknown_names
+from loadtest.plan.names import ANYWHERE, SECRETS, USER, columns, unknown_names
 from loadtest.plan.scenario import SIMULATOR, Auth, Target
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import UNSHOWN, Table, nearest, told
@@ -140,7 +140,7 @@ def _check_parts(table: Table, target: Target) -> None:
                 table.source.report(path, f"`{name}` is written from `cookies`; leave one of them out")
             if key != "query" and not is_header_value(text):
                 table.source.report(path, f"the value of `{name}` holds what a header cannot hold")
-            for sentence in unknown_names(text, known, ("env",)):
+            for sentence in unknown_names(text, known, SECRETS):
                 table.source.report(path, sentence)
     _check_rows(table, target)
     for each in target.subprotocols or ():

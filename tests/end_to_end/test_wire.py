@@ -149,6 +149,14 @@ def test_a_stall_that_is_shorter_than_the_timeout_stands_in_the_numbers(wire: Wi
 # ------------------------------------------------------------------ credentials
 
 
+def leaks(ended: Ended, *secrets: str) -> list[str]:
+    """Where one of the secrets stands."""
+    places = {"terminal": ended.screen.encode()}
+    places |= {str(path): path.read_bytes() for path in ended.folder.rglob("*") if path.is_file()}
+    assert len(places) > 8
+    return [name for name, data in places.items() if any(secret.encode() in data for secret in secrets)]
+
+
 def test_user_and_password_of_the_url_are_sent_and_shown_nowhere(wire: Wire) -> None:
     shown: list[str] = []
 
@@ -170,3 +178,86 @@ def test_user_and_password_of_the_url_are_sent_and_shown_nowhere(wire: Wire) -> 
     assert len(places) > 8
     for secret in (b"s3cr3t-pw-77", basic.encode()):
         assert not [place for place in places if secret in place]
+
+
+def test_a_token_that_is_renewed_in_mid_run_is_used_and_shown_nowhere(wire: Wire) -> None:
+    """The server takes each token once, and closes after it: the next connection must bring the next."""
+    file = wire.folder / "tok"
+    file.write_text("first-token-000001\n")
+    shown: list[str] = []
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        shown.append(peer.headers["authorization"])
+        if shown[-1] != f"Bearer {file.read_text().strip()}":
+            peer.answer("HTTP/1.1 401 Unauthorized\n\n")
+            return
+        peer.agree()
+        for message in peer.messages():
+            peer.send(message | {"seen": shown[-1].removeprefix("Bearer ")} | {"id": "nobody's"})
+            peer.send(message)
+            if len(shown) == 1:
+                file.write_text("second-token-000002\n")
+                return
+
+    ended = wire.run(
+        script,
+        target="auth = { kind = 'token', token_file = 'tok' }",
+        load="connections = 1\nduration = '1s'\nreconnect = { initial_delay = '50ms' }",
+    )
+    assert counts(ended)["connections"]["refused"] == {}
+    assert counts(ended)["connections"]["reconnected"] == 1
+    assert shown == ["Bearer first-token-000001", "Bearer second-token-000002"]
+    assert counts(ended)["events"]["unmatched"] > 1
+    assert leaks(ended, "first-token-000001", "second-token-000002") == []
+
+
+SAYS_WHO = """
+[protocol]
+name = "p"
+[protocol.connect]
+path = "/x"
+ready = [
+  { send = '{"type":"auth","token":"{secret.WSTOKEN}"}' },
+  { wait = { type = "auth_ok" }, within = "2s" },
+]
+[protocol.turn]
+message = '{"id":"{turn.id}","key":"{env.WSKEY}"}'
+[protocol.events]
+type = ["type"]
+turn = ["id"]
+count = 1
+"""
+
+
+def test_a_secret_in_a_message_is_sent_and_shown_nowhere(wire: Wire) -> None:
+    heard: list[Any] = []
+
+    def script(peer: Peer) -> None:
+        for message in peer.agree().messages():
+            heard.append(message)
+            if message.get("type") == "auth":
+                peer.send({"type": "auth_ok", "token": message["token"]})
+            else:
+                peer.send({"type": "answer", "id": "nobody's", "said": message["key"]})
+                peer.send({"type": "answer", "id": message["id"], "said": message["key"]})
+
+    secrets = {"WSTOKEN": 'between-us-"4711"', "WSKEY": "k-0815-k-0815"}
+    ended = wire.run(script, protocol=SAYS_WHO, environment=secrets)
+    assert ended.code == 0, ended.screen
+    assert heard[0]["token"] == secrets["WSTOKEN"]
+    assert heard[1]["key"] == secrets["WSKEY"]
+    assert counts(ended)["turns"]["complete"] == 5
+    assert leaks(ended, "between-us", "k-0815-k-0815") == []
+
+
+def test_a_variable_of_a_message_that_is_not_set_is_told_before_anything_is_sent(wire: Wire) -> None:
+    ended = wire.run(Peer.echo, protocol=SAYS_WHO, environment={"WSTOKEN": "x" * 8})
+    assert ended.code == 2
+    assert "WSKEY: a message uses {env.WSKEY}, but this environment variable is not set" in ended.err
+
+
+def test_a_header_of_the_handshake_is_refused_with_the_key_that_is_meant(wire: Wire) -> None:
+    ended = wire.run(Peer.echo, target="headers = { Sec-WebSocket-Protocol = 'graphql-transport-ws' }")
+    assert ended.code == 2
+    assert "name what is offered in `subprotocols`" in ended.err

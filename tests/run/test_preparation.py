@@ -73,7 +73,7 @@ def test_the_simulator_is_started_and_stopped() -> None:
 def test_a_secret_that_is_missing_is_told_before_anything_is_sent(
     scenario: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scenario.write_text(AUTH.replace("AUTH", '{ kind = "jwt", secret_env = "OF_AUTH" }'))
+    scenario.write_text(AUTH.replace("AUTH", '{ kind = "jwt", send_as = "query", secret_env = "OF_AUTH" }'))
     for name in ("OF_AUTH", *NAMED):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError) as raised:
@@ -86,12 +86,14 @@ def test_the_secrets_of_a_run_are_known_so_that_they_can_be_kept_quiet(
     scenario: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "agent.token").write_text("word-of-file\n")
-    scenario.write_text(AUTH.replace("AUTH", '{ kind = "token", token_file = "agent.token" }'))
+    scenario.write_text(
+        AUTH.replace("AUTH", '{ kind = "token", send_as = "query", token_file = "agent.token" }')
+    )
     found = secrets_of(load_scenario(str(scenario)).target, NAMED)
     assert sorted(found) == sorted(
         ["word-of-header", "word-of-cookie", "word-of-query", "word-of-file", "word-of-url"]
     )
-    scenario.write_text(AUTH.replace("AUTH", '{ kind = "jwt", secret_env = "OF_AUTH" }'))
+    scenario.write_text(AUTH.replace("AUTH", '{ kind = "jwt", send_as = "query", secret_env = "OF_AUTH" }'))
     assert "word-of-auth" in secrets_of(
         load_scenario(str(scenario)).target, NAMED | {"OF_AUTH": "word-of-auth"}
     )
