@@ -345,6 +345,11 @@ CONNECTION_COUNTERS = (
         tone="bad",
     ),
     Counter(
+        "connections.told_to_wait",
+        "refused with a Retry-After that is longer than the next wait, and so honoured",
+        "told to wait longer (Retry-After)",
+    ),
+    Counter(
         "connections.away",
         "users whose connection was lost and not back at the end",
         "lost and not back at the end",
@@ -394,6 +399,13 @@ CONNECTION_COUNTERS = (
         "given up by us: what came was no WebSocket",
         "given up by us: it broke the WebSocket protocol",
         kept_as="ended_by_us.broken",
+        tone="bad",
+    ),
+    Counter(
+        "connections.too_long",
+        "given up by us: a message was longer than `max_message`",
+        "given up by us: a message was too long",
+        kept_as="ended_by_us.too_long",
         tone="bad",
     ),
 )

@@ -18,6 +18,9 @@ from loadtest.errors import Layer
 from loadtest.speak.session import Refused
 from loadtest.speak.upgrade import Upgrade
 
+BODY_WITHIN_NS = 1_000_000_000
+"""How long the beginning of the body of a refusal is waited for."""
+
 
 class ConnectListener(Protocol):
     """Is told how an attempt goes: the connection that is being opened."""
@@ -47,6 +50,7 @@ class ConnectAttempt:
         "_step_ns",
         "_transport",
         "_upgrade",
+        "_user",
         "_values",
     )
 
@@ -63,10 +67,12 @@ class ConnectAttempt:
         self._race: ConnectRace | None = None
         self._transport: Transport | None = None
         self._goes_on = False
+        self._user = 0
 
     def begin(self, user: int) -> None:
         """Try the target's addresses; the listener is told how it goes."""
         context = self._context
+        self._user = user
         self._goes_on = True
         context.poller.connecting += 1
         overdue_ns = self._step_ns + context.connect_timeout_ns
@@ -167,7 +173,7 @@ class ConnectAttempt:
 
     def _send_upgrade(self, transport: Transport) -> None:
         context = self._context
-        credentials = context.credential_provider.credentials(self._values)
+        credentials = context.credential_provider.credentials(self._values, context.cookies_of(self._user))
         self._listener.identified(credentials.user)
         upgrade = Upgrade(
             context.host_header,
@@ -191,24 +197,42 @@ class ConnectAttempt:
             return
         data, at_ns = read
         if not data:
-            self._refuse(upgrade.ended())
+            self._answered_no(upgrade, upgrade.ended())
             return
         metrics = self._context.recorder.metrics
         metrics.bytes_received += len(data)
+        waits = upgrade.refusal is not None
         try:
             if not upgrade.receive(data):
+                if upgrade.refusal is not None and not waits:
+                    timers = self._context.poller.timers
+                    timers.add(self._context.now() + BODY_WITHIN_NS, self._body_overdue)
                 return
         except Refused as refusal:
-            if upgrade.status is not None:
-                metrics.count(f"connections.upgrade_status.{upgrade.status}")
-                self._context.observations.saw_server(upgrade.server, None)
-            self._refuse(refusal)
+            self._answered_no(upgrade, refusal)
             return
+        self._keep_cookies(upgrade)
         metrics.upgrade.append(self._end_step(at_ns))
         metrics.connections_established += 1
         self._transport = None
         self._end()
         self._listener.upgraded(transport, upgrade, at_ns)
+
+    def _body_overdue(self, _due_ns: int) -> None:
+        """The target refused, and does not say all that it announced about it."""
+        if self._upgrade is not None and self._goes_on:
+            self._answered_no(self._upgrade, self._upgrade.ended())
+
+    def _answered_no(self, upgrade: Upgrade, refusal: Refused) -> None:
+        if upgrade.status is not None:
+            self._context.recorder.metrics.count(f"connections.upgrade_status.{upgrade.status}")
+            self._context.observations.saw_server(upgrade.server, None)
+        self._keep_cookies(upgrade)
+        self._refuse(refusal)
+
+    def _keep_cookies(self, upgrade: Upgrade) -> None:
+        if upgrade.set_cookies:
+            self._context.keep_cookies(self._user, upgrade.set_cookies)
 
 
 def tls_reason(error: ssl.SSLError) -> str:

@@ -449,15 +449,18 @@ class Connection:
         if parser.closed:
             self._flush_last()
             if parser.broken is not None and self.session.state is SessionState.OPEN:
-                self._receive_broken_frame(parser.broken)
+                self._receive_broken_frame(parser.broken, too_long=parser.too_long)
             self._lost(parser.close_code)
 
-    def _receive_broken_frame(self, reason: str) -> None:
+    def _receive_broken_frame(self, reason: str, *, too_long: bool) -> None:
         """A frame that is no message was meant as one: it counts as received, and as malformed."""
         metrics = self.context.recorder.metrics
         metrics.events_received += 1
         metrics.events_malformed += 1
-        metrics.count("connections.broken_frames")
+        if too_long:
+            metrics.count("connections.too_long")
+        else:
+            metrics.count("connections.broken_frames")
         self.context.recorder.evidence("broken frame", reason.encode(), self.session.user)
 
     def turn_ended(self, turn: Turn) -> None:
@@ -577,8 +580,11 @@ class Connection:
                 self.refused(refusal)
                 return
             self.context.recorder.metrics.count(f"connections.closed.{code}")
-            if self._parser is not None and self._parser.close_reason:
-                self.context.observations.saw_close(code, self._parser.close_reason)
+            if self._parser is not None:
+                broken = self._parser.broken
+                reason = self._parser.close_reason if broken is None else f"given up by us: {broken}"
+                if reason:
+                    self.context.observations.saw_close(code, reason)
         self._dispose()
 
     def _end_session(self, code: int, *, by_us: bool) -> Refused | None:

@@ -21,6 +21,7 @@ from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import message_texts
 from loadtest.speak.compiled_protocol import CompiledProtocol
+from loadtest.speak.cookies import CookieJar
 
 NS = 1_000_000_000
 CLOSE_TIMEOUT_NS = 2 * NS
@@ -84,6 +85,7 @@ class Context:
         self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))
         self.secret_values = environment_values(message_texts(scenario))
         self.host_header = endpoint.host_header
+        self._cookie_jars: dict[int, CookieJar] | None = {} if target.keep_cookies else None
         self.sources = own_sources(target.source_addresses)
         self.compression = target.compression
         self.spread = target.addresses
@@ -142,6 +144,21 @@ class Context:
             now_s = time.time()
             row = {**row, "now_ms": int(now_s * 1000), "now_s": f"{now_s:.3f}"}
         return row
+
+    def cookies_of(self, user: int) -> dict[str, str]:
+        """The cookies that the target gave this user, by name; none where they are not kept."""
+        jar = None if self._cookie_jars is None else self._cookie_jars.get(user)
+        if jar is None:
+            return {}
+        endpoint = self.assignment.endpoint
+        return jar.sent(endpoint.path, time.time(), secure=endpoint.tls is not None)
+
+    def keep_cookies(self, user: int, set_cookies: Sequence[str]) -> None:
+        """Keep what an answer of the target sets for this user, where cookies are kept."""
+        if self._cookie_jars is not None:
+            endpoint = self.assignment.endpoint
+            jar = self._cookie_jars.setdefault(user, CookieJar(endpoint.server_name))
+            jar.take(set_cookies, endpoint.path, time.time())
 
     def source_of(self, user: int) -> str | None:
         """The address from which a user of this process connects; None: the system chooses.

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,8 @@ from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
 
 NS = 1_000_000_000
+
+_NONE_KEPT: Mapping[str, str] = MappingProxyType({})
 
 _GROUPS = tuple(f"{group}." for group in SECRETS)
 
@@ -77,14 +80,15 @@ class CredentialProvider:
             shown += [self._environment[name] for name in template.names if name in self._environment]
         _refuse_controls(shown)
 
-    def credentials(self, values: Mapping[str, Any]) -> Credentials:
-        """What one connection of the user with these values sends."""
-        return self._same if self._same is not None else self._make(values)
+    def credentials(self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT) -> Credentials:
+        """What one connection of the user with these values sends, and with the cookies that it was given."""
+        return self._same if self._same is not None and not kept else self._make(values, kept)
 
-    def _make(self, values: Mapping[str, Any]) -> Credentials:
+    def _make(self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT) -> Credentials:
         known = {**self._environment, **values, **_per_connection()}
         headers = [*self._basic, *((name, template.render(known)) for name, template in self._headers)]
-        cookies = [f"{name}={template.render(known)}" for name, template in self._cookies]
+        cookies = [f"{name}={template.render(known)}" for name, template in self._cookies if name not in kept]
+        cookies += [f"{name}={value}" for name, value in kept.items()]
         query = [f"{quote(name)}={quote(template.render(known), safe='')}" for name, template in self._query]
         subprotocols = self._subprotocols
         user = None

@@ -7,12 +7,13 @@ connect ──► ready ──► lost ──► wait ──► connect ──�
 
 from __future__ import annotations
 
+import time
 from typing import Any, Protocol
 
 from loadtest.drive.connection import Connection, ConnectionState
 from loadtest.drive.context import Context
 from loadtest.drive.traffic import UserTraffic
-from loadtest.plan.chaos import wait_ns
+from loadtest.plan.chaos import retry_after_ns, wait_ns
 from loadtest.plan.connections import Visit
 from loadtest.plan.random_draw import draw
 from loadtest.speak.turn import NEVER
@@ -123,15 +124,18 @@ class VirtualUser:
         if not refused and not self._leaving:
             self._losses += 1
             self._lost_ns = self._context.now()
-        if not self._plan_reconnect():
+        asked_ns = 0
+        if connection.refusal is not None and connection.refusal.retry_after:
+            asked_ns = retry_after_ns(connection.refusal.retry_after, time.time())
+        if not self._plan_reconnect(asked_ns):
             self._over()
             if refused and not self._losses:
                 self._owner.never_ready()
 
     # ------------------------------------------------------------------ reconnecting
 
-    def _plan_reconnect(self) -> bool:
-        """Plan the next attempt; False if there is none."""
+    def _plan_reconnect(self, asked_ns: int) -> bool:
+        """Plan the next attempt, in ``asked_ns`` at the earliest; False if there is none."""
         context = self._context
         policy = context.reconnect
         if policy is None or self._leaving or (context.finishing and not self.traffic.busy):
@@ -143,7 +147,10 @@ class VirtualUser:
         self._attempt += 1
         self.traffic.away()
         drawn = draw(context.seed, "reconnect", self.user, self._losses, self._attempt)
-        context.poller.timers.add(context.now() + wait_ns(policy, self._attempt, drawn), self._reconnect)
+        own_ns = wait_ns(policy, self._attempt, drawn)
+        if asked_ns > own_ns:
+            context.recorder.metrics.count("connections.told_to_wait")
+        context.poller.timers.add(context.now() + max(own_ns, asked_ns), self._reconnect)
         return True
 
     def _reconnect(self, _due_ns: int) -> None:

@@ -30,7 +30,8 @@ BROKEN = "malformed.sent"
 
 GIVEN_UP = {
     "silent": "that answered no ping and sent nothing else within ping_timeout",
-    "broken": "that broke the WebSocket protocol, or sent a message longer than target.max_message",
+    "broken": "that broke the WebSocket protocol",
+    "too_long": "that sent a message longer than target.max_message",
 }
 """Why we gave a connection up, in words."""
 

@@ -50,6 +50,13 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "INSECURE: the target's certificate was not verified; anyone could have answered.",
         "Give the authority's certificate as ca_file instead of --insecure.",
     ),
+    "proxy_ignored": WarningKind(
+        "the environment names a proxy, which connections do not go through",
+        "Connections went to the target directly, although the environment names a proxy.",
+        "Measure beside the proxy only if that is meant; else run where the target is reached without one. To"
+        " say that none is wanted, put the target's host into NO_PROXY.",
+        ("variables",),
+    ),
     "rate_limited_by_plan": WarningKind(
         "a threshold speaks of a rate that the configured rate limited",
         "{name} was limited by the configured rate: it says that the target kept up, not what it could do.",

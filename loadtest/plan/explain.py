@@ -78,7 +78,11 @@ def _target(scenario: Scenario) -> Iterator[str]:
     for part in ("headers", "cookies", "query"):
         values = public.get(part) if isinstance(public, dict) else None
         for name, text in (values or {}).items():
+            if not isinstance(text, str):
+                continue
             yield f"{part}: {name} = {'a value that is not shown' if text in hidden else text}"
+    if target.keep_cookies:
+        yield "each user sends the cookies that the target set back on its later connections"
     if target.identities:
         columns = ", ".join(target.identities[0])
         yield f"{format_count(len(target.identities))} identities, one per virtual user ({columns})"

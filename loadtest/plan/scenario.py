@@ -53,6 +53,7 @@ class Target:
     written (``plan.sources`` takes networks apart): where connections come from; none: the system chooses.
     ``addresses``: which of the addresses of the name a connection tries first. ``connect_to``: host and port
     that are connected to; None: those of ``url``, which the target is told in any case.
+    ``keep_cookies``: a user sends back, on later connections, the cookies that the target set.
     """
 
     url: str
@@ -73,6 +74,7 @@ class Target:
     source_addresses: tuple[str, ...] = ()
     addresses: Literal["first", "rotate", "all"] = "first"
     connect_to: tuple[str, int] | None = None
+    keep_cookies: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

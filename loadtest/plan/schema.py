@@ -69,6 +69,7 @@ from loadtest.plan.target import (
     finish_auth,
     read_claims,
     read_connect_to,
+    read_cookies,
     read_url,
     shown_connect_to,
 )
@@ -176,7 +177,14 @@ TARGET_TABLE = KeyTable(
             help="a table of text; values may hold placeholders of the user, and `{env.NAME}` or "
             "`{secret.NAME}`, an environment variable",
         ),
-        Key(name="cookies", type=PAIRS, help="as `headers`"),
+        Key(
+            name="cookies",
+            type=KeyType(read_cookies, lambda found: {**found[0], **({"keep": True} if found[1] else {})}),
+            fields=("cookies", "keep_cookies"),
+            default_shown="none",
+            help="as `headers`; `keep = true` in it: each user also sends back what the target's answers "
+            "set, on its later connections",
+        ),
         Key(name="query", type=PAIRS, help="as `headers`; added to the URL"),
         Key(
             name="auth",

@@ -97,6 +97,16 @@ def read_url(table: Table, key: str, default: str) -> str:
     return url
 
 
+def read_cookies(table: Table, key: str, _: object) -> tuple[dict[str, str], bool]:
+    """Cookies by name, and whether those that the target sets are kept."""
+    written = table.data.get(key)
+    if not isinstance(written, Mapping) or not isinstance(written.get("keep"), bool):
+        return dict(table.pairs(key)), False
+    others = {name: value for name, value in written.items() if name != "keep"}
+    table.take(key)
+    return dict(Table({key: others}, table.source, table.path).pairs(key)), bool(written["keep"])
+
+
 def read_connect_to(table: Table, key: str, default: tuple[str, int] | None) -> tuple[str, int] | None:
     """Host and port; a mistake is reported."""
     text = table.text(key, "")

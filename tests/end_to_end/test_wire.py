@@ -261,3 +261,91 @@ def test_a_header_of_the_handshake_is_refused_with_the_key_that_is_meant(wire: W
     ended = wire.run(Peer.echo, target="headers = { Sec-WebSocket-Protocol = 'graphql-transport-ws' }")
     assert ended.code == 2
     assert "name what is offered in `subprotocols`" in ended.err
+
+
+# ------------------------------------------------------------------ answers to the upgrade
+
+
+def test_a_cookie_of_the_upgrade_comes_back_with_its_user(wire: Wire) -> None:
+    seen: list[str] = []
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        seen.append(peer.headers.get("cookie", ""))
+        peer.agree(f"Set-Cookie: node=n{peer.number}; Path=/; HttpOnly")
+        for message in peer.messages():
+            peer.send(message)
+            if peer.number == 0:
+                return
+
+    ended = wire.run(
+        script, target="cookies.keep = true", load="connections = 1\nduration = '1s'\nreconnect = true"
+    )
+    assert counts(ended)["connections"]["reconnected"] == 1
+    assert seen == ["", "node=n0"]
+
+
+def test_a_refusal_is_told_with_the_servers_own_words(wire: Wire) -> None:
+    body = "no seats left for token=abc-123-abc-123"
+    ended = wire.run(
+        lambda peer: peer.answer(f"HTTP/1.1 403 Forbidden\nContent-Length: {len(body)}\n\n{body}")
+    )
+    assert ended.code == 3
+    (reason,) = ended.manifest["refusals"]
+    assert reason.startswith("upgrade: the target answered HTTP 403 Forbidden: no seats left for ")
+    assert "no seats left" in ended.screen
+
+
+def test_a_redirect_is_told_with_its_place(wire: Wire) -> None:
+    answer = (
+        "HTTP/1.1 302 Found\nLocation: https://login.example/start?token=abc-123-abc\nContent-Length: 0\n\n"
+    )
+    ended = wire.run(lambda peer: peer.answer(answer))
+    assert ended.code == 3
+    assert "to https://login.example/start" in ended.screen
+    assert leaks(ended, "abc-123-abc") == []
+
+
+def test_a_server_that_asks_for_time_is_given_it(wire: Wire) -> None:
+    came: list[float] = []
+
+    def script(peer: Peer) -> None:
+        came.append(time.monotonic())
+        if peer.number == 0:
+            peer.answer("HTTP/1.1 503 Busy\nRetry-After: 1\nContent-Length: 0\n\n")
+            return
+        peer.agree().echo()
+
+    ended = wire.run(
+        script, load="connections = 1\nduration = '2s'\nreconnect = { initial_delay = '50ms', tries = 5 }"
+    )
+    assert len(came) == 2
+    assert came[1] - came[0] >= 0.95
+    assert counts(ended)["connections"]["told_to_wait"] == 1
+    assert counts(ended)["connections"]["upgrade_status"] == {"503": 1}
+
+
+def test_early_hints_and_many_headers_are_no_obstacle(wire: Wire) -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+    many = [f"X-{number}: {'x' * 100}" for number in range(300)]
+    ended = wire.run(lambda peer: peer.agree(*many, "X-Long: " + "x" * 20_000, before=hints).echo())
+    assert ended.code == 0, ended.screen
+    assert counts(ended)["turns"]["complete"] == 5
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(b"\xc1\x05hello", "broken"), (b"\x82\x7f" + (2**30).to_bytes(8, "big"), "too_long")],
+)
+def test_a_broken_frame_and_one_that_is_too_long_are_told_apart(wire: Wire, data: bytes, why: str) -> None:
+    def script(peer: Peer) -> None:
+        for _ in peer.agree().messages():
+            peer.send_bytes(data)
+
+    ended = wire.run(script)
+    assert counts(ended)["connections"]["ended_by_us"] == {why: 1}
+    (reason,) = ended.manifest["closes"]
+    told = {"broken": "reserved bits must be 0", "too_long": "exceeds limit of 16777216 bytes"}[why]
+    assert reason.startswith("code 1006: given up by us: ")
+    assert told in reason
+    assert told in ended.screen

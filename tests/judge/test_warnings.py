@@ -157,6 +157,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ),
     ("worker_lost", {}, {"observed": [{"code": "worker_lost", "numbers": {"worker": 1}}]}, True),
     ("clock_stepped", {}, {"observed": [{"code": "clock_stepped", "numbers": {"by_ms": -40.0}}]}, True),
+    (
+        "proxy_ignored",
+        {},
+        {"observed": [{"code": "proxy_ignored", "numbers": {"variables": "https_proxy"}}]},
+        False,
+    ),
     ("insecure_tls", {}, {"observed": [{"code": "insecure_tls"}]}, False),
     (
         "turns_sampled",

@@ -228,6 +228,14 @@ def test_a_password_in_the_url_is_told_and_not_shown(folder: Folder) -> None:
     assert "alice" not in text
 
 
+def test_cookies_that_are_kept_are_told(folder: Folder) -> None:
+    text = told(
+        folder.load("protocol = 'echo'\n[target]\nurl = 'ws://a'\ncookies = { keep = true }\n" + EVERY)
+    )
+    assert "each user sends the cookies that the target set back on its later connections" in text
+    assert "cookies: keep" not in text
+
+
 def test_how_users_are_spread_over_addresses_is_told(folder: Folder) -> None:
     text = told(folder.load("protocol = 'echo'\n[target]\nurl = 'ws://a'\naddresses = 'all'\n" + EVERY))
     assert "each user has one address of the name, in turn, and tries no other" in text

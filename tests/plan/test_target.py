@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtest.plan.scenario import Auth, Target
+from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 from loadtest.plan.target import url_problem, userinfo
 
 if TYPE_CHECKING:
@@ -342,3 +343,25 @@ def test_what_to_connect_to_is_a_host_and_a_port(
 def test_a_url_may_hold_a_user_and_a_password(url: str, found: tuple[str, str] | None) -> None:
     assert userinfo(url) == found
     assert url_problem(url) is None
+
+
+def test_cookies_of_the_target_are_kept_where_that_is_asked_for(folder: Folder) -> None:
+    scenario = folder.load(HEAD + "url = 'ws://a'\ncookies = { lang = 'en', keep = true }\n")
+    assert (scenario.target.cookies, scenario.target.keep_cookies) == ({"lang": "en"}, True)
+    assert scenario_from_settings(worker_settings(scenario)).target == scenario.target
+    target = scenario.settings["target"]
+    assert isinstance(target, dict)
+    assert target["cookies"] == {"lang": "[not kept]", "keep": True}
+    alone = folder.load(HEAD + "url = 'ws://a'\ncookies.keep = true\n").target
+    assert (alone.cookies, alone.keep_cookies) == ({}, True)
+    assert not folder.load(HEAD + "url = 'ws://a'\ncookies.keep = false\n").target.keep_cookies
+
+
+def test_a_cookie_may_be_called_keep(folder: Folder) -> None:
+    target = folder.load(HEAD + "url = 'ws://a'\ncookies = { keep = 'me' }\n").target
+    assert (target.cookies, target.keep_cookies) == ({"keep": "me"}, False)
+
+
+def test_a_cookie_is_text(folder: Folder) -> None:
+    (told,) = mistakes(folder, "url = 'ws://a'\ncookies = { a = 1, keep = true }\n")
+    assert told.startswith("4: ")
