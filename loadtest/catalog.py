@@ -194,7 +194,11 @@ RATES = (
         "connections that became ready, over the whole run",
         "connect_rate",
     ),
-    Rate("events_received_per_s", "events received", "events that answered turns of the measured part"),
+    Rate(
+        "events_received_per_s",
+        "events received",
+        "events that answered turns of the measured part; where nothing is sent, all that came in it",
+    ),
     Rate("events_sent_per_s", "messages sent", "messages sent in the measured part", "turns_per_s"),
     Rate("turns_per_s", "turns complete", "turns of the measured part that were complete", "turns_per_s"),
 )
@@ -607,6 +611,14 @@ EVENT_COUNTERS = (
         "requests of the target, answered",
         tone="good",
     ),
+    Counter(
+        "events.pushed",
+        "sent by the target of itself, in a run that sends nothing",
+        "sent by the target of itself",
+        threshold=True,
+        higher_is_better=True,
+        tone="good",
+    ),
     Counter("events.unmatched_with", "unmatched events", by="top-level keys"),
 )
 
@@ -632,7 +644,10 @@ TURN_COUNTERS = (
     ),
     *OUTCOMES,
     Counter("turns.numbered", "turns whose events carried sequence numbers", hot=True, always=True),
-    Counter("turns.no_first_event", "turns that came to no good end and got no event at all"),
+    Counter(
+        "turns.no_first_event",
+        "turns that came to no good end and got no event; of those without an end, none within `timeout`",
+    ),
     Counter(
         "turns.resumed",
         "of those lost, ended on the next connection",

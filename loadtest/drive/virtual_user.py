@@ -80,6 +80,12 @@ class VirtualUser:
         """Whether ending this user now would lose nothing."""
         return not self.traffic.busy and self.connection.session.at_rest
 
+    @property
+    def may_end(self) -> bool:
+        """Whether nothing more is to come but events of subscriptions, which go on until this user ends."""
+        session = self.connection.session
+        return not self.traffic.busy and (session.at_rest or (bool(session.turns) and not session.awaits_end))
+
     def leave(self) -> None:
         """The visit ends as planned: wait for the turns in flight, then leave."""
         self._leaving = True
@@ -88,7 +94,7 @@ class VirtualUser:
 
     def _leave_when_idle(self, until_ns: int) -> None:
         now_ns = self._context.now()
-        if not self.connection.session.turns or now_ns >= until_ns:
+        if not self.connection.session.awaits_end or now_ns >= until_ns:
             self.end()
         else:
             again_ns = now_ns + CLOSE_POLL_NS

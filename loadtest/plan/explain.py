@@ -265,7 +265,8 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         yield f"it must bring {', '.join(map(match_words, events.required))}"
     if events.first:
         yield f"its first content is {_or(events.first)}"
-    yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
+    if ends:
+        yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
 
 
 def _or(matches: Iterable[Match]) -> str:

@@ -100,7 +100,8 @@ class CompiledProtocol:
     the id of a turn tells whose it is, also of turns of other processes. ``has_sequence``: events may carry
     sequence numbers. ``labels`` limits the names of types and keys that are counted. ``in_order_only``:
     events are matched by order, and nothing says that the target answers in order. ``identities`` are the
-    rows of users, for the audience.
+    rows of users, for the audience. ``never_ends``: a turn goes on until its user leaves (a subscription).
+    ``listens``: no turn is ever begun, and events are what the target sends of itself.
     """
 
     __slots__ = (
@@ -127,6 +128,8 @@ class CompiledProtocol:
         "in_order_only",
         "keep_frames",
         "labels",
+        "listens",
+        "never_ends",
         "opaque",
         "reader",
         "rules",
@@ -147,6 +150,7 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        listens: bool = False,
     ) -> None:
         events = protocol.events
         self.rules = EventRules(events)
@@ -187,6 +191,8 @@ class CompiledProtocol:
         self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
         self.template = Template.parse(message)
         self.timeout_ns = timeout_ns
+        self.never_ends = not events.ends
+        self.listens = listens
         self.keep_frames = keep_frames
         self.has_sequence = bool(protocol.events.sequence)
         self.sequence_start = protocol.events.sequence_start

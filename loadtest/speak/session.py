@@ -120,7 +120,10 @@ class Session:
         "_bound_message",
         "_came_before_ready",
         "_error_before_ready",
+        "_moved",
         "_overdue_answers",
+        "_pushed_ns",
+        "_pushed_read",
         "_read",
         "_ready_step",
         "_recent_turns",
@@ -165,11 +168,43 @@ class Session:
         self._bound_message: BoundMessage | None = None
         # Counts the reads from the socket.
         self._read = 0
+        # The last read that brought an event which the target sent of itself, and its instant.
+        self._pushed_read = 0
+        self._pushed_ns = NEVER
+        # Turns without an end that have seen a new phase of the run: where they began, and how many of their
+        # events were counted before.
+        self._moved: dict[Any, tuple[PhaseMetrics, int]] | None = None
 
     @property
     def at_rest(self) -> bool:
         """Whether no turn is in flight and none waits for missing numbers: leaving now loses nothing."""
         return not self.turns and not self._recent_turns.waiting
+
+    @property
+    def awaits_end(self) -> bool:
+        """Whether a turn is in flight that may still end; a subscription does not."""
+        return bool(self.turns) and not self.protocol.never_ends
+
+    def enter_phase(self) -> None:
+        """The run has entered another phase: events of turns without an end are counted in it from now on."""
+        if not self.protocol.never_ends or not self.turns:
+            return
+        self._moved = moved = self._moved or {}
+        for turn in self.turns.values():
+            began_in, counted = moved.get(turn.id, (turn.metrics, 0))
+            turn.metrics.events_matched += turn.received - counted
+            moved[turn.id] = began_in, turn.received
+            turn.metrics = self.recorder.metrics
+
+    def _home_of(self, turn: Turn) -> PhaseMetrics:
+        """The metrics of the phase in which a turn began."""
+        return (self._moved or {}).get(turn.id, (turn.metrics, 0))[0]
+
+    def _move_back(self, turn: Turn) -> None:
+        """A turn that has seen another phase ends in the one where it began."""
+        began_in, counted = (self._moved or {}).pop(turn.id, (turn.metrics, 0))
+        turn.metrics.events_matched += turn.received - counted
+        turn.metrics = began_in
 
     def follow(self, earlier: Session) -> None:
         """Continue an earlier session of the same user: its ended turns are remembered."""
@@ -374,6 +409,8 @@ class Session:
         turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
         turn.metrics.events_sent += 1
         timeout_at_ns = at_ns + self.protocol.timeout_ns
+        if self.protocol.never_ends:
+            return
         if turn.outcome is None and (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns):
             self.wakes_ns = timeout_at_ns
 
@@ -382,7 +419,10 @@ class Session:
         del self.turns[turn.id]
         turn.outcome = outcome
         turn.reason = reason
-        turn.metrics.events_matched += turn.received
+        if self._moved is None:
+            turn.metrics.events_matched += turn.received
+        else:
+            self._move_back(turn)
         answered = outcome in _ANSWERED
         turn.done_ns = at_ns if answered else NEVER
         if turn.missing and answered and self.state is OPEN:
@@ -415,14 +455,15 @@ class Session:
     def tick(self, now_ns: int) -> None:
         """Do what is due: a pause is over, a wait was too long, a turn timed out, a ledger closes.
 
-        A turn whose message is not sent yet cannot time out: the target was not asked.
+        A turn whose message is not sent yet cannot time out: the target was not asked. Nor can one without an
+        end, which is over when its user leaves.
 
         Raises:
             Refused: the target did not become ready in time.
         """
         if self.state is SessionState.READYING:
             self._tick_ready(now_ns)
-        for turn in list(self.turns.values()):
+        for turn in () if self.protocol.never_ends else list(self.turns.values()):
             # A listener may have ended it since.
             if turn.outcome is not None or turn.sent_ns == NEVER:
                 continue
@@ -467,7 +508,7 @@ class Session:
         """The earliest instant at which a ready step is over, a turn times out or a ledger closes."""
         instants = [self._step_ends_ns, self._recent_turns.earliest()]
         oldest = next((turn for turn in self.turns.values() if turn.sent_ns != NEVER), None)
-        if oldest is not None:
+        if oldest is not None and not self.protocol.never_ends:
             instants.append(oldest.sent_ns + self.protocol.timeout_ns)
         return min((instant_ns for instant_ns in instants if instant_ns != NEVER), default=NEVER)
 
@@ -482,6 +523,7 @@ class Session:
         while self.turns:
             turn = next(iter(self.turns.values()))
             if by_us:
+                self._count_silent(turn, now_ns)
                 self._end(turn, Outcome.ABANDONED, now_ns)
             else:
                 self._end(turn, Outcome.LOST, now_ns, f"code {code}")
@@ -495,6 +537,12 @@ class Session:
         is_auth = code in AUTH_CLOSE_CODES or (error and code not in SERVER_CLOSE_CODES)
         layer = Layer.AUTH if is_auth else Layer.READY
         return Refused(layer, f"closed with code {code}{after} before it was ready")
+
+    def _count_silent(self, turn: Turn, now_ns: int) -> None:
+        """A subscription that we leave: nothing came for as long as another turn may take to its end."""
+        waited_long = turn.sent_ns != NEVER and now_ns - turn.sent_ns >= self.protocol.timeout_ns
+        if self.protocol.never_ends and turn.first_ns == NEVER and waited_long:
+            self._home_of(turn).count("turns.no_first_event")
 
     # ------------------------------------------------------------------ receiving: the hot path
 
@@ -734,8 +782,19 @@ class Session:
                 self._close_ledger(waiting)
         elif turn_id is not None and self._is_other_users_turn(turn_id):
             self._count_other_users(turn_id, payload)
+        elif self.protocol.listens:
+            self._receive_pushed(at_ns)
         else:
             self._count_unmatched(payload)
+
+    def _receive_pushed(self, at_ns: int) -> None:
+        """An event that the target sent of itself, where nothing is sent to it: counted, its gap timed."""
+        metrics = self.recorder.metrics
+        metrics.count("events.pushed")
+        if self._pushed_read != self._read:
+            if self._pushed_ns != NEVER:
+                metrics.gap.append(max(at_ns - self._pushed_ns, 0))
+            self._pushed_read, self._pushed_ns = self._read, at_ns
 
     def _count_unmatched(self, payload: bytes) -> None:
         """An event of no turn; without ids, it may be the overdue answer to a turn that timed out."""

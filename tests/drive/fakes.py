@@ -60,6 +60,13 @@ class FakeSession:
     def at_rest(self) -> bool:
         return not self.turns
 
+    @property
+    def awaits_end(self) -> bool:
+        return bool(self.turns)
+
+    def enter_phase(self) -> None:
+        """Its turns stay where they began."""
+
     def follow(self, earlier: FakeSession) -> None:
         self.followed.append(earlier)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,11 @@ def wire(run: RunIt, tmp_path: Path) -> Wire:
 
 def counts(ended: Ended) -> Any:
     return ended.manifest["counts"]
+
+
+def words(ended: Ended) -> str:
+    """The screen without its line breaks."""
+    return " ".join(ended.screen.split())
 
 
 # ------------------------------------------------------------------ pings
@@ -293,7 +300,7 @@ def test_a_refusal_is_told_with_the_servers_own_words(wire: Wire) -> None:
     assert ended.code == 3
     (reason,) = ended.manifest["refusals"]
     assert reason.startswith("upgrade: the target answered HTTP 403 Forbidden: no seats left for ")
-    assert "no seats left" in ended.screen
+    assert "no seats left" in words(ended)
 
 
 def test_a_redirect_is_told_with_its_place(wire: Wire) -> None:
@@ -302,7 +309,7 @@ def test_a_redirect_is_told_with_its_place(wire: Wire) -> None:
     )
     ended = wire.run(lambda peer: peer.answer(answer))
     assert ended.code == 3
-    assert "to https://login.example/start" in ended.screen
+    assert "to https://login.example/start" in words(ended)
     assert leaks(ended, "abc-123-abc") == []
 
 
@@ -348,4 +355,96 @@ def test_a_broken_frame_and_one_that_is_too_long_are_told_apart(wire: Wire, data
     told = {"broken": "reserved bits must be 0", "too_long": "exceeds limit of 16777216 bytes"}[why]
     assert reason.startswith("code 1006: given up by us: ")
     assert told in reason
-    assert told in ended.screen
+    assert told in words(ended)
+
+
+# ------------------------------------------------------------------ subscriptions
+
+SUBSCRIBES = """
+[protocol]
+name = "p"
+[protocol.connect]
+path = "/x"
+[protocol.turn]
+message = '{"type":"subscribe"}'
+[protocol.events]
+match = "order"
+type = ["type"]
+"""
+
+
+def feed(peer: Peer) -> None:
+    """Prices every 20 ms until the client leaves."""
+
+    def send() -> None:
+        with suppress(OSError):
+            while True:
+                peer.send({"type": "price"})
+                time.sleep(0.02)
+
+    threading.Thread(target=send, daemon=True).start()
+    for _ in peer.messages():
+        """What it says is of no interest."""
+
+
+def subscribed(peer: Peer) -> None:
+    """A feed, once it is asked for."""
+    next(peer.agree().messages())
+    feed(peer)
+
+
+@pytest.mark.parametrize("warmup", ["0s", "1s"])
+def test_a_subscription_goes_on_until_the_run_is_over(wire: Wire, warmup: str) -> None:
+    ended = wire.run(
+        subscribed,
+        protocol=SUBSCRIBES,
+        load=f"connections = 3\nduration = '2s'\nwarmup = '{warmup}'",
+        traffic="every = '10s'\nphase = 'together'\nturns = 1\ntimeout = '500ms'",
+        more='[thresholds]\n"rates.events_received_per_s" = "> 60"\n"event.gap.p50" = "> 15ms"',
+    )
+    assert ended.code == 0, ended.screen
+    turns, events = counts(ended)["turns"], counts(ended)["events"]
+    assert turns["abandoned"] == turns["begun"] == 3
+    assert not turns["timed_out"]
+    assert not events["unmatched"]
+    assert events["matched"] == events["received"] > 180
+    rate = ended.manifest["rates"]["events_received_per_s"]
+    assert rate["value"] < 160
+    assert rate["over_s"] == 2
+    assert ended.manifest["duration_s"] < 6
+
+
+def test_a_subscription_that_brings_nothing_is_a_failure(wire: Wire) -> None:
+    ended = wire.run(
+        lambda peer: list(peer.agree().messages()),
+        protocol=SUBSCRIBES,
+        traffic="every = '10s'\nphase = 'together'\nturns = 1\ntimeout = '500ms'",
+    )
+    assert ended.code == 1
+    assert "got no event" in words(ended)
+
+
+def test_a_client_that_only_listens_has_a_rate_and_gaps(wire: Wire) -> None:
+    ended = wire.run(
+        lambda peer: feed(peer.agree()),
+        load="connections = 3\nduration = '2s'",
+        traffic="turns = 0",
+        more='[thresholds]\n"rates.events_received_per_s" = "> 60"\n"event.gap.p50" = "> 15ms"',
+    )
+    assert ended.code == 0, ended.screen
+    events = counts(ended)["events"]
+    assert events["pushed"] == events["received"] > 180
+    assert events["unmatched"] == 0
+    assert "delivery_faults" not in ended.notices
+    rate = ended.manifest["rates"]["events_received_per_s"]
+    assert 60 < rate["value"] < 160
+    assert (rate["bound"], rate["over_s"]) == ("target", 2)
+
+
+def test_a_target_that_says_nothing_to_a_listener_has_no_rate(wire: Wire) -> None:
+    ended = wire.run(
+        lambda peer: list(peer.agree().messages()),
+        traffic=None,
+        more='[thresholds]\n"rates.events_received_per_s" = "> 60"',
+    )
+    assert ended.code == 4
