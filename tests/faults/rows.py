@@ -527,7 +527,7 @@ EVENTS: tuple[Row, ...] = (
         changes=(
             *closed(1006, "connections"),
             Change(
-                "connections.ended_by_us.broken", "connections", "we close with 1009 and wait for no answer"
+                "connections.ended_by_us.too_long", "connections", "we close with 1009 and wait for no answer"
             ),
             Change("events.malformed", "connections", "the message that was not taken"),
             *lost("due", 1006, "all turns of the connection"),
