@@ -175,6 +175,11 @@ SIGNED: tuple[tuple[str, str, str], ...] = (
     (".*", "huge=64KiB", "longer results arrive in time and whole"),
     ("(?!idle-hold|soak|echo-steady|example-full).*", "no-pong", "the scenario sends no ping"),
     (
+        "echo-steady",
+        "no-pong",
+        "replies show that the target lives, and no time of a ping is promised; a warning tells of the pings",
+    ),
+    (
         "agent-burst|isolation|leaver|malformed|reconnect-storm|spike",
         "no-seq",
         "events without numbers are what many backends send; loss is told as unmeasured",
