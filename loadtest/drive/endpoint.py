@@ -133,7 +133,8 @@ def _resolve(host: str, port: int, target: Target) -> tuple[tuple[Address, ...],
     took_ns = time.monotonic_ns() - started_ns
     # A local name may have both families and a server only one: servers on loopback mostly have IPv4.
     found.sort(key=lambda entry: entry[0] is not socket.AF_INET if host == "localhost" else False)
-    addresses = list(dict.fromkeys(Address(family, sockaddr) for family, _, _, _, sockaddr in found))
+    every = (Address(family, sockaddr) for family, _, _, _, sockaddr in found)  # type: ignore[arg-type]  # stub: also AF_PACKET
+    addresses = list(dict.fromkeys(every))
     return tuple(families_in_turn(addresses)), None if numeric else took_ns
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import math
-from http.cookiejar import http2time
 
+from loadtest.plan.http_date import http_date
 from loadtest.plan.random_draw import chosen, draw
 from loadtest.plan.scenario import Chaos, Reconnect
 
@@ -86,5 +86,5 @@ def retry_after_ns(header: str, now_s: float) -> int:
     """
     if header.isascii() and header.isdigit():
         return min(int(header[:12]) * NS, MAX_RETRY_AFTER_NS)
-    at_s = http2time(header)
+    at_s = http_date(header)
     return 0 if at_s is None else min(max(round((at_s - now_s) * NS), 0), MAX_RETRY_AFTER_NS)

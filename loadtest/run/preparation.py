@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # stubs
 
 from loadtest.drive.endpoint import Endpoint, full_url, resolve_endpoint, tls_context
 from loadtest.drive.generator_health import check_ports, raise_file_limit

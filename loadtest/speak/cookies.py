@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http.cookiejar import http2time
+
+from loadtest.plan.http_date import http_date
 
 MAX_COOKIES = 50
 """Cookies of a user that are kept (RFC 6265, 6.1); of more, those that came first."""
@@ -77,7 +78,7 @@ def _until(attributes: dict[str, str], now_s: float) -> float | None:
     age = attributes.get("max-age", "")
     if age.removeprefix("-").isdigit() and age.isascii():
         return now_s + int(age[:12])
-    return http2time(attributes["expires"]) if "expires" in attributes else None
+    return http_date(attributes["expires"]) if "expires" in attributes else None
 
 
 def _only_path(target: str) -> str:

@@ -39,6 +39,7 @@ from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
+from loadtest.speak.subscriptions import MovedTurns, PushedEvents
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
 
 AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
@@ -152,8 +153,7 @@ class Session:
         "_kept_of_turns",
         "_moved",
         "_overdue_answers",
-        "_pushed_ns",
-        "_pushed_read",
+        "_pushed",
         "_read",
         "_ready_step",
         "_recent_turns",
@@ -207,12 +207,8 @@ class Session:
         self._bound_message: BoundMessage | None = None
         # Counts the reads from the socket.
         self._read = 0
-        # The last read that brought an event which the target sent of itself, and its instant.
-        self._pushed_read = 0
-        self._pushed_ns = NEVER
-        # Turns without an end that have seen a new phase of the run: where they began, and how many of their
-        # events were counted before.
-        self._moved: dict[Any, tuple[PhaseMetrics, int]] | None = None
+        self._moved: MovedTurns | None = None
+        self._pushed: PushedEvents | None = None
 
     @property
     def at_rest(self) -> bool:
@@ -226,24 +222,9 @@ class Session:
 
     def enter_phase(self) -> None:
         """The run has entered another phase: events of turns without an end are counted in it from now on."""
-        if not self.protocol.never_ends or not self.turns:
-            return
-        self._moved = moved = self._moved or {}
-        for turn in self.turns.values():
-            began_in, counted = moved.get(turn.id, (turn.metrics, 0))
-            turn.metrics.events_matched += turn.received - counted
-            moved[turn.id] = began_in, turn.received
-            turn.metrics = self.recorder.metrics
-
-    def _home_of(self, turn: Turn) -> PhaseMetrics:
-        """The metrics of the phase in which a turn began."""
-        return (self._moved or {}).get(turn.id, (turn.metrics, 0))[0]
-
-    def _move_back(self, turn: Turn) -> None:
-        """A turn that has seen another phase ends in the one where it began."""
-        began_in, counted = (self._moved or {}).pop(turn.id, (turn.metrics, 0))
-        turn.metrics.events_matched += turn.received - counted
-        turn.metrics = began_in
+        if self.protocol.never_ends and self.turns:
+            self._moved = self._moved or MovedTurns()
+            self._moved.move(self.turns.values(), self.recorder.metrics)
 
     def follow(self, earlier: Session) -> None:
         """Continue an earlier session of the same user: its ended turns are remembered."""
@@ -505,9 +486,8 @@ class Session:
         turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
         turn.metrics.events_sent += 1
         timeout_at_ns = at_ns + self.protocol.timeout_ns
-        if self.protocol.never_ends:
-            return
-        if turn.outcome is None and (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns):
+        earlier = self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns
+        if turn.outcome is None and earlier and not self.protocol.never_ends:
             self.wakes_ns = timeout_at_ns
 
     def _end(self, turn: Turn, outcome: Outcome, at_ns: int, reason: str = "") -> None:
@@ -518,7 +498,7 @@ class Session:
         if self._moved is None:
             turn.metrics.events_matched += turn.received
         else:
-            self._move_back(turn)
+            self._moved.move_back(turn)
         if self._kept_of_turns is not None:
             self.last = self._kept_of_turns.pop(turn.id, _NOTHING)
         answered = outcome in _ANSWERED
@@ -555,8 +535,7 @@ class Session:
     def tick(self, now_ns: int) -> None:
         """Do what is due: a pause is over, a wait was too long, a turn timed out, a ledger closes.
 
-        A turn whose message is not sent yet cannot time out: the target was not asked. Nor can one without an
-        end, which is over when its user leaves.
+        A turn whose message is not sent yet cannot time out, for the target was not asked; nor one without end.
 
         Raises:
             Refused: the target did not become ready in time.
@@ -623,8 +602,10 @@ class Session:
         while self.turns:
             turn = next(iter(self.turns.values()))
             if by_us:
-                self._count_silent(turn, now_ns)
                 self._end(turn, Outcome.ABANDONED, now_ns)
+                waited = turn.sent_ns != NEVER and now_ns - turn.sent_ns >= self.protocol.timeout_ns
+                if self.protocol.never_ends and turn.first_ns == NEVER and waited:
+                    turn.metrics.count("turns.no_first_event")
             else:
                 self._end(turn, Outcome.LOST, now_ns, f"code {code}")
         for _, turn in list(self._recent_turns.waiting.values()):
@@ -637,12 +618,6 @@ class Session:
         is_auth = code in AUTH_CLOSE_CODES or (error and code not in SERVER_CLOSE_CODES)
         layer = Layer.AUTH if is_auth else Layer.READY
         return Refused(layer, f"closed with code {code}{after} before it was ready")
-
-    def _count_silent(self, turn: Turn, now_ns: int) -> None:
-        """A subscription that we leave: nothing came for as long as another turn may take to its end."""
-        waited_long = turn.sent_ns != NEVER and now_ns - turn.sent_ns >= self.protocol.timeout_ns
-        if self.protocol.never_ends and turn.first_ns == NEVER and waited_long:
-            self._home_of(turn).count("turns.no_first_event")
 
     # ------------------------------------------------------------------ receiving: the hot path
 
@@ -893,18 +868,10 @@ class Session:
         elif turn_id is not None and self._is_other_users_turn(turn_id):
             self._count_other_users(turn_id, payload)
         elif self.protocol.listens:
-            self._receive_pushed(at_ns)
+            self._pushed = self._pushed or PushedEvents()
+            self._pushed.receive(self._read, at_ns, metrics)
         else:
             self._count_unmatched(payload)
-
-    def _receive_pushed(self, at_ns: int) -> None:
-        """An event that the target sent of itself, where nothing is sent to it: counted, its gap timed."""
-        metrics = self.recorder.metrics
-        metrics.count("events.pushed")
-        if self._pushed_read != self._read:
-            if self._pushed_ns != NEVER:
-                metrics.gap.append(max(at_ns - self._pushed_ns, 0))
-            self._pushed_read, self._pushed_ns = self._read, at_ns
 
     def _count_unmatched(self, payload: bytes) -> None:
         """An event of no turn; without ids, it may be the overdue answer to a turn that timed out."""

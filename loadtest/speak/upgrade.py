@@ -115,7 +115,7 @@ class Upgrade:
             Refused: the target did not agree, or does not speak WebSocket.
         """
         if self._body is not None:
-            return self._receive_body(data)
+            return self._receive_body(data, self._body)
         self._data += data
         while True:
             end = self._data.find(b"\r\n\r\n")
@@ -144,8 +144,11 @@ class Upgrade:
 
     def ended(self) -> Refused:
         """What it means that the connection ended, or nothing more came, before the answer was whole."""
-        if self.refusal is not None:
-            return self._told(self.refusal)
+        if self.refusal is not None and self._body is not None:
+            no, body = self.refusal, self._body
+            line = f": {body.line}" if body.line else ""
+            answer = self._head + b"\r\n\r\n" + body.body
+            return Refused(no.layer, no.reason + line, retry_after=no.retry_after, answer=answer)
         if not self._data:
             return Refused(Layer.UPGRADE, "closed without an answer to the upgrade")
         return Refused(Layer.UPGRADE, "closed in the middle of the answer to the upgrade")
@@ -192,22 +195,13 @@ class Upgrade:
         self._head = "\r\n".join(lines).encode("latin-1")
         self._body = RefusalBody(status, headers)
         rest, self.rest = self.rest, b""
-        return self._receive_body(rest)
+        return self._receive_body(rest, self._body)
 
-    def _receive_body(self, data: bytes) -> bool:
+    def _receive_body(self, data: bytes, body: RefusalBody) -> bool:
         """False while more of the body is to come; else the refusal is raised."""
-        if self._body is not None and self.refusal is not None and self._body.take(data):
-            raise self._told(self.refusal)
+        if body.take(data):
+            raise self.ended()
         return False
-
-    def _told(self, refusal: Refused) -> Refused:
-        """The refusal with what its body says."""
-        body = self._body
-        if body is None:
-            return refusal
-        line = f": {body.line}" if body.line else ""
-        answer = self._head + b"\r\n\r\n" + body.body
-        return Refused(refusal.layer, refusal.reason + line, retry_after=refusal.retry_after, answer=answer)
 
     def _plain(self, lines: Sequence[str]) -> bool:
         """Accept a 101 whose headers are plain; False leaves it to the library."""
