@@ -208,7 +208,7 @@ class Session:
         # Counts the reads from the socket.
         self._read = 0
         self._moved: MovedTurns | None = None
-        self._pushed: PushedEvents | None = None
+        self._pushed = PushedEvents() if protocol.listens else None
 
     @property
     def at_rest(self) -> bool:
@@ -486,8 +486,8 @@ class Session:
         turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
         turn.metrics.events_sent += 1
         timeout_at_ns = at_ns + self.protocol.timeout_ns
-        earlier = self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns
-        if turn.outcome is None and earlier and not self.protocol.never_ends:
+        sooner = (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns) and not self.protocol.never_ends
+        if turn.outcome is None and sooner:
             self.wakes_ns = timeout_at_ns
 
     def _end(self, turn: Turn, outcome: Outcome, at_ns: int, reason: str = "") -> None:
@@ -535,7 +535,7 @@ class Session:
     def tick(self, now_ns: int) -> None:
         """Do what is due: a pause is over, a wait was too long, a turn timed out, a ledger closes.
 
-        A turn whose message is not sent yet cannot time out, for the target was not asked; nor one without end.
+        A turn whose message is not sent cannot time out (the target was not asked), nor one without an end.
 
         Raises:
             Refused: the target did not become ready in time.
@@ -867,8 +867,7 @@ class Session:
                 self._close_ledger(waiting)
         elif turn_id is not None and self._is_other_users_turn(turn_id):
             self._count_other_users(turn_id, payload)
-        elif self.protocol.listens:
-            self._pushed = self._pushed or PushedEvents()
+        elif self._pushed is not None:
             self._pushed.receive(self._read, at_ns, metrics)
         else:
             self._count_unmatched(payload)

@@ -85,14 +85,8 @@ def test_a_subscription_that_brought_nothing_in_time_is_counted() -> None:
     assert loud.counts("turns.no_first_event") == {}
 
 
-def listening(**events: Any) -> Talk:
-    talk = Talk(**events)
-    talk.protocol.listens = True
-    return talk
-
-
 def test_where_nothing_is_sent_events_are_counted_and_their_gaps_timed() -> None:
-    for talk in (listening(), listening(match="order")):
+    for talk in (Talk(listens=True), Talk(listens=True, match="order")):
         talk.hear(SECOND, said("price"))
         talk.hear(SECOND + 20, said("price"), said("price"))
         talk.hear(SECOND + 50, said("price"), said("ack"), b"{")
@@ -101,7 +95,7 @@ def test_where_nothing_is_sent_events_are_counted_and_their_gaps_timed() -> None
 
 
 def test_a_listener_still_knows_whose_events_are_others() -> None:
-    talk = listening()
+    talk = Talk(listens=True)
     talk.record.others = {"theirs"}
     talk.hear(20, said("price", "theirs"), said("price", "nobody's"))
     assert talk.counts()["foreign"] == talk.counts()["pushed"] == 1
