@@ -28,6 +28,18 @@ def plain(data: Any) -> Any:
     return data.isoformat() if isinstance(data, datetime) else str(data)
 
 
+def parsed(text: str | bytes) -> Any:
+    """What JSON says that somebody else may have written.
+
+    Raises:
+        ValueError: it is not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def json_text(data: Any, indent: int | None = None) -> str:
     """``data`` as JSON text that can be written in UTF-8."""
     text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, indent=indent)

@@ -243,6 +243,8 @@ class Recording:
             self.manifest["generator"]["processes"] = result.processes
             self.manifest["unless_marked"] = unless_marked(self.prepared.scenario.protocol, result.processes)
         observed += [{"code": "worker_lost", "numbers": {"worker": name}} for name in result.lost_workers]
+        if result.refused_intervals:
+            observed.append({"code": "intervals_refused", "numbers": {"n": result.refused_intervals}})
 
 
 def _failure(crash: Exception) -> dict[str, Any]:

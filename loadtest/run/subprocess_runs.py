@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from loadtest.errors import ConfigError, Exit, Problem
 from loadtest.keep.read import Run, read_run
-from loadtest.run.options import NOT_FORWARDED, OPTION, RunOptions
+from loadtest.run.options import BY_VARIABLE, NOT_FORWARDED, OPTION, RunOptions, variables
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -93,7 +93,7 @@ class RunSequence:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env=_environment(),
+            env={**_environment(), **variables(options.target, options.sets)},
             start_new_session=True,
         ) as child:
             self._child = child
@@ -116,6 +116,8 @@ class RunSequence:
 def command_line(options: RunOptions) -> list[str]:
     """The words after ``loadtest`` that mean these options: every field that differs from its default.
 
+    Without those that may hold a secret: ``variables`` has them.
+
     Raises:
         ConfigError: an option is set that a run in a process of its own cannot have.
     """
@@ -127,7 +129,8 @@ def command_line(options: RunOptions) -> list[str]:
         option = each.metadata.get(OPTION, f"--{each.name.replace('_', '-')}")
         if why := each.metadata.get(NOT_FORWARDED):
             raise ConfigError([Problem(option, f"it cannot be given for one of several runs: {why}")])
-        words += _option_words(option, value)
+        if not each.metadata.get(BY_VARIABLE):
+            words += _option_words(option, value)
     return [*words, "--", options.scenario]
 
 

@@ -13,21 +13,27 @@ import gevent
 import locust  # noqa: F401 - patches the standard library before anything opens a socket
 from locust.env import Environment
 from locust.event import Events
+from locust.exception import RPCError
 
 from loadtest.drive.generator_health import raise_file_limit
 from loadtest.drive.worker import ShardWorker
+from loadtest.drive.worker_port import guard
 from loadtest.errors import PATIENCE_S, Exit, LoadtestError
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.run.options import host_and_port
 from loadtest.run.runner import ScenarioUser
 
+UNANSWERED_S = 10.0
+"""Seconds without an answer after which a worker says so."""
+
 CONNECTIONS_EXPECTED = 20_000
 """For the limit of open files."""
 
 
-def work(master: str, *, child: bool) -> int:
+def work(master: str, key: str | None, *, child: bool = False) -> int:
     """Join the master at HOST:PORT, drive one shard of its run, and return the exit code.
 
+    ``key``: what all machines of the run share; None where the master is on this one and has none.
     ``child``: the master started it; it ends when its standard input does, so that it never outlives it.
 
     Raises:
@@ -43,15 +49,29 @@ def work(master: str, *, child: bool) -> int:
         # Before it joins: it would try to reach a master that is gone for a minute.
         gevent.spawn(_end_with_parent)
     environment = Environment(user_classes=[ScenarioUser], events=Events())  # type: ignore[no-untyped-call]  # Locust has no annotation there
+    guard(key)
+    waiting = gevent.spawn_later(UNANSWERED_S, _say_unanswered, master, keyed=key is not None)
     try:
         runner = environment.create_worker_runner(host, port)
-    except (OSError, ConnectionError) as error:
-        raise LoadtestError(f"the master at {master} could not be reached: {error}") from error
+    except (OSError, ConnectionError, RPCError):
+        raise LoadtestError(_unanswered(master, keyed=key is not None)) from None
+    finally:
+        waiting.kill()
     ShardWorker(environment, scenario_from_settings)
     interrupted = (lambda: None) if child else _interrupt_handler()
     gevent.signal_handler(signal.SIGINT, interrupted)
     runner.greenlet.join()
     return Exit.PASS
+
+
+def _say_unanswered(master: str, *, keyed: bool) -> None:
+    sys.stderr.write(f"loadtest: {_unanswered(master, keyed=keyed)}; still trying\n")
+
+
+def _unanswered(master: str, *, keyed: bool) -> str:
+    """What is known where no answer comes: a master does not answer whom it does not know."""
+    key = "has it the same key" if keyed else "does it ask for a key (--key-env)"
+    return f"no answer from a master at {master}: does it wait there, and {key}?"
 
 
 def _interrupt_handler() -> Callable[[], None]:
