@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ from typing_extensions import override
 
 from loadtest.drive.coordinator import Coordinator, GiveInterval, RunSpec
 from loadtest.drive.observations import REASONS
+from loadtest.drive.reasons import most_frequent
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, from_bytes, merge
 from loadtest.plan.scenario import Scenario
@@ -278,7 +280,10 @@ class MasterCoordinator(Coordinator):
         worker.expected = int(msg.data["intervals"])
         for name, numbers in msg.data["observed"].items():
             known = self.result.observed.setdefault(name, {})
-            known.update(_added(known, numbers) if name in REASONS else numbers)
+            if name in REASONS:
+                _add(known, numbers)
+            else:
+                known.update(numbers)
         self._pass_on()
 
     def _watch(self) -> None:
@@ -335,5 +340,8 @@ def _last_second(scenario: Scenario) -> int:
     return (Schedule(scenario.load, scenario.traffic).end_ns + timeout_ns) // NS + OVERTIME_S
 
 
-def _added(known: Mapping[str, int], numbers: Mapping[str, int]) -> dict[str, int]:
-    return {name: known.get(name, 0) + n for name, n in numbers.items()}
+def _add(known: dict[str, int], numbers: Mapping[str, int]) -> None:
+    """Add one worker's reasons to those of all, the most frequent first."""
+    told = most_frequent(Counter(known) + Counter(numbers))
+    known.clear()
+    known.update(told)

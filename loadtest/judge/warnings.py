@@ -323,7 +323,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("turns", "one_in"),
     ),
     "interrupted": WarningKind(
-        "the run was ended from outside (SIGINT or SIGTERM, or somebody stopped it on Locust's page)",
+        "the run was ended from outside (SIGINT, SIGTERM or SIGHUP, or somebody stopped it on Locust's page)",
         "The run was interrupted; what was measured until then is kept.",
         "Run it to its end for a verdict.",
         (),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote, unquote, urlsplit
 
 from loadtest.keep.redact import Redactor
-from loadtest.secret_names import KEY, PUBLIC_HEADERS
+from loadtest.secret_names import KEY, PUBLIC_HEADERS, variable_sounds_secret
 
 OPEN_VARIABLE = re.compile(r".*(?:HOST|PORT|USER|NAME)", re.IGNORECASE)
 """Variables whose values are no secrets, by how they are called."""
@@ -53,10 +53,15 @@ def filled_url(url: str, environ: Mapping[str, str]) -> str:
 def redactor_of(
     data: Mapping[str, object], variables: tuple[str, ...], environ: Mapping[str, str]
 ) -> Redactor:
-    """Takes every secret of a policy out of text: those written in it, those of the variables it names."""
+    """Takes secrets out of text: those written in a policy, of the variables it names, and of all others.
+
+    Of the others those count whose names say that they are secrets, such as ``DB_PASSWORD``.
+    """
     written = {each for each in _written(data, ()) if not _PLACEHOLDER.search(each)}
     values = {environ[name] for name in variables if environ.get(name) and not OPEN_VARIABLE.fullmatch(name)}
-    inner = {password for each in values for password in _passwords(each)}
+    # A command, or a server in its fear, may show what no policy names.
+    values |= {value for name, value in environ.items() if variable_sounds_secret(name) and len(value) >= 8}
+    inner = {password for each in environ.values() for password in _passwords(each)}
     return Redactor(each for each in written | values | inner if len(each) >= 4)
 
 

@@ -18,11 +18,9 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from loadtest.errors import ConfigError, Exit, Problem
+from loadtest.errors import END_SIGNALS, ConfigError, Exit, Problem
 from loadtest.keep.read import Run, read_run
 from loadtest.run.options import BY_VARIABLE, NOT_FORWARDED, OPTION, RunOptions, variables
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 PROGRAM = ("loadtest",)
 """The module to run with ``python -m``, and the words before ``run``."""
@@ -46,7 +44,7 @@ class FinishedRun:
 class RunSequence:
     """Makes runs one after another: ``with RunSequence() as sequence: sequence.run(...)``.
 
-    SIGINT and SIGTERM are passed to the current run, which ends early and keeps what it measured; from then
+    ``END_SIGNALS`` are passed to the current run, which ends early and keeps what it measured; from then
     on ``interrupted`` is true, and the caller makes no further run.
     """
 
@@ -56,7 +54,7 @@ class RunSequence:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._stop) for number in SIGNALS}
+        self._before = {number: signal.signal(number, self._stop) for number in END_SIGNALS}
         return self
 
     def __exit__(
@@ -108,7 +106,7 @@ class RunSequence:
 
     def _code(self, code: int) -> Exit:
         """The exit code of a process; one that was killed, or has an unknown code, concluded nothing."""
-        if self.interrupted and code in {-number for number in SIGNALS}:
+        if self.interrupted and code in {-number for number in END_SIGNALS}:
             return Exit.INTERRUPTED
         return Exit(code) if code in set(Exit) else Exit.INTERNAL
 
