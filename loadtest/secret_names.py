@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 CREDENTIALS = (
-    "authorization", "cookies?", "jwt", "secret", "pass(?:word|wd|phrase)?", "pwd", "api[_-]?key", "signature",
-    "credentials?", "(?:access|private|secret)[_-]?key",
+    "authorization", "cookies?", "jwt", "secret", "pass(?:word|wd|phrase)?", "pwd", "api[_-]?key",
+    "signature", "credentials?", "(?:access|private|secret)[_-]?key",
 )  # fmt: skip
 """Words, as patterns, that name a credential wherever they stand at the end of a key."""
 
@@ -46,8 +46,8 @@ QUERY_KEY = re.compile(rf"{_PREFIX}(?:{'|'.join(QUERY)})", re.IGNORECASE)
 
 _VARIABLE_PARTS = frozenset(
     {
-        "apikey", "credential", "credentials", "jwt", "key", "pass", "passphrase", "password", "passwd", "pat",
-        "pwd", "secret", "secrets", "token", "tokens",
+        "apikey", "credential", "credentials", "jwt", "key", "pass", "passphrase", "password", "passwd",
+        "pat", "pwd", "secret", "secrets", "token", "tokens",
     }
 )  # fmt: skip
 

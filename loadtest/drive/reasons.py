@@ -1,7 +1,7 @@
-"""Reasons in a target's own words, counted: with ids in them each is new, and the frequent ones must be found.
+"""Reasons in a target's own words, counted: with ids in them each is new, and frequent ones must be found.
 
-Up to ``SHOWN`` different texts are told as they are. Of more, those that differ only in numbers, ids and UUIDs
-are told as one, with a word in braces in the place of what differs.
+Up to ``SHOWN`` different texts are told as they are. Of more, those that differ only in numbers, ids and
+UUIDs are told as one, with a word in braces in the place of what differs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REMEMBERED = 1000
 OTHERS = "other reasons"
 
 LONGEST = 400
-"""Characters of a reason that are remembered: a close frame has at most 123 bytes, a refusal may have more."""
+"""Characters of a reason that are remembered; that of a close frame has at most 123 bytes."""
 
 _VARIES = re.compile(
     r"(?P<kept>\b(?:code|HTTP|HTTP/\d\.\d|status)[ :=]{1,2}\d{1,5}\b)"

@@ -19,11 +19,10 @@ from typing import Any
 
 import gevent
 import zmq.green as zmq
-from locust.exception import RPCError, RPCReceiveError, RPCSendError
-from locust.rpc import Message, zmqrpc
 from typing_extensions import override
 from zmq.utils import z85
 
+from loadtest.drive.locust_import import Message, RPCError, RPCReceiveError, RPCSendError, zmqrpc
 from loadtest.measure.interval import LARGEST_MESSAGE
 from loadtest.plan.addresses import is_loopback
 
@@ -145,8 +144,8 @@ class GuardedServer(zmqrpc.Server):  # type: ignore[misc]  # Locust has no annot
             peer = _peer(frames)
             if self.pairs is None and not is_loopback(peer):
                 self._tell_once(
-                    f"{peer} asks to be a worker, and is not answered: for workers of other machines name a key"
-                    " on all of them, with --key-env or LOADTEST_KEY_ENV"
+                    f"{peer} asks to be a worker, and is not answered: for workers of other machines name a"
+                    " key on all of them, with --key-env or LOADTEST_KEY_ENV"
                 )
                 continue
             if (message := _message(frames)) is not None:

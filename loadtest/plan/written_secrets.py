@@ -1,7 +1,7 @@
 """What a plan itself writes that may be a secret, beside its target: data, subprotocols, messages.
 
-By one rule with the target's own (``plan.secrets``): a name decides, wherever the value stands. The values are
-taken out of everything that a run keeps or shows, also where a server repeats them under another name.
+By one rule with the target's own (``plan.secrets``): a name decides, wherever the value stands. The values
+are taken out of everything that a run keeps or shows, also where a server repeats them under another name.
 """
 
 from __future__ import annotations

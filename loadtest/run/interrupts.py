@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP during a run: the first ends it early and keeps it, a later one skips the report."""
+"""Signals that end a run: the first ends it early and keeps it, a later one skips the report."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ import gevent
 
 from loadtest.errors import END_SIGNALS, PATIENCE_S
 
-
 ALWAYS = frozenset({signal.SIGINT, signal.SIGTERM})
-"""Ends a run also where it was ignored before: a shell without job control has that done to what it starts."""
+"""End a run also where they were ignored before, as a shell without job control has it done."""
 
 
 class Interrupts:

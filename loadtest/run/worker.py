@@ -7,24 +7,28 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import gevent
-import locust  # noqa: F401 - patches the standard library before anything opens a socket
-from locust.env import Environment
-from locust.event import Events
-from locust.exception import RPCError
 
+from loadtest.drive.locust_import import Environment, Events, RPCError
 from loadtest.drive.generator_health import raise_file_limit
 from loadtest.drive.worker import ShardWorker
 from loadtest.drive.worker_port import guard
 from loadtest.errors import PATIENCE_S, Exit, LoadtestError
+from loadtest.keep.redact import RedactingFormatter, Redactor
+from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import scenario_from_settings
+from loadtest.plan.secrets import secrets_of
+from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.options import host_and_port
 from loadtest.run.runner import ScenarioUser
 
 UNANSWERED_S = 10.0
 """Seconds without an answer after which a worker says so."""
+
+LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 
 CONNECTIONS_EXPECTED = 20_000
 """For the limit of open files."""
@@ -42,7 +46,7 @@ def work(master: str, key: str | None, *, child: bool = False) -> int:
     """
     host, port = host_and_port(master, "--master")
     logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+        level=logging.WARNING, stream=sys.stderr, format=LOG_FORMAT
     )
     _allow_many_files()
     if child:
@@ -57,11 +61,20 @@ def work(master: str, key: str | None, *, child: bool = False) -> int:
         raise LoadtestError(_unanswered(master, keyed=key is not None)) from None
     finally:
         waiting.kill()
-    ShardWorker(environment, scenario_from_settings)
+    ShardWorker(environment, _rebuilt)
     interrupted = (lambda: None) if child else _interrupt_handler()
     gevent.signal_handler(signal.SIGINT, interrupted)
     runner.greenlet.join()
     return Exit.PASS
+
+
+def _rebuilt(settings: Mapping[str, Any]) -> Scenario:
+    """The scenario of a plan; from now on its secrets are taken out of what this worker logs."""
+    scenario = scenario_from_settings(settings)
+    known = Redactor([*plan_secrets(scenario), *secrets_of(scenario.target, os.environ)])
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(RedactingFormatter(known, LOG_FORMAT))
+    return scenario
 
 
 def _say_unanswered(master: str, *, keyed: bool) -> None:

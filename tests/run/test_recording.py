@@ -54,7 +54,7 @@ PARTLY = """
 
 
 def test_a_run_whose_reports_are_missing_does_not_end_with_0(python: InProcess) -> None:
-    """Somebody waits for that file, and a run that passed without it would pass for one that was looked at."""
+    """Somebody waits for that file."""
     ended = python(PARTLY, "run", "agent-burst", *quick(), "--quiet")
     assert ended.code == 4, ended.screen
     assert "No space left on device; missing: junit.xml; a run that passed ends with 4" in ended.err
