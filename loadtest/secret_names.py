@@ -53,12 +53,16 @@ _VARIABLE_PARTS = frozenset(
 
 
 def variable_sounds_secret(name: str) -> bool:
-    """Whether an environment variable of this name may hold a secret; its words stand between underscores."""
-    return not _VARIABLE_PARTS.isdisjoint(name.lower().split("_"))
+    """Whether an environment variable of this name may hold a secret; its words stand between underscores.
+
+    ``PWD`` is where a shell is.
+    """
+    return name.upper() not in {"PWD", "OLDPWD"} and not _VARIABLE_PARTS.isdisjoint(name.lower().split("_"))
 
 
 SUBPROTOCOL_PREFIX = re.compile(
-    r"(?:[\w-]+\.)*(?:bearer|jwt|auth\w*|(?:access_)?token)(?:\.[\w.-]+)?[._:-]", re.IGNORECASE
+    r"(?:[\w-]+\.)*?(?:bearer\.authorization\.k8s\.io|bearer|jwt|auth\w*|(?:access_)?token)[._:-]",
+    re.IGNORECASE,
 )
 """How the name of a subprotocol begins in which a token follows."""
 
@@ -74,7 +78,9 @@ def subprotocol_secrets(names: Sequence[str]) -> list[str]:
     found: list[str] = []
     for before, name in zip(["", *names], names, strict=False):
         if prefix := SUBPROTOCOL_PREFIX.match(name):
-            found.append(name[prefix.end() :])
+            rest = name[prefix.end() :]
+            # A name may go on before its token, as in "bearer.chat.example.TOKEN".
+            found += [rest, rest.rpartition(".")[2]]
         elif BEFORE_TOKEN.fullmatch(before) or len(name) > LONGEST_SUBPROTOCOL:
             found.append(name)
     return found

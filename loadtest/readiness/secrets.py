@@ -12,6 +12,9 @@ from loadtest.secret_names import KEY, PUBLIC_HEADERS, variable_sounds_secret
 OPEN_VARIABLE = re.compile(r".*(?:HOST|PORT|USER|NAME)", re.IGNORECASE)
 """Variables whose values are no secrets, by how they are called."""
 
+SHORTEST_UNNAMED = 8
+"""A shorter value of a variable that a policy does not name is a word or a number."""
+
 COMMANDS = frozenset({"command", "check", "set"})
 """Keys whose lists are words of a command line."""
 
@@ -60,9 +63,16 @@ def redactor_of(
     written = {each for each in _written(data, ()) if not _PLACEHOLDER.search(each)}
     values = {environ[name] for name in variables if environ.get(name) and not OPEN_VARIABLE.fullmatch(name)}
     # A command, or a server in its fear, may show what no policy names.
-    values |= {value for name, value in environ.items() if variable_sounds_secret(name) and len(value) >= 8}
+    values |= {value for name, value in environ.items() if _is_unnamed_secret(name, value)}
     inner = {password for each in environ.values() for password in _passwords(each)}
     return Redactor(each for each in written | values | inner if len(each) >= 4)
+
+
+def _is_unnamed_secret(name: str, value: str) -> bool:
+    """Whether a variable that no policy names holds a secret; the path of a file of keys is none."""
+    return (
+        len(value) >= SHORTEST_UNNAMED and not value.startswith(("/", "~")) and variable_sounds_secret(name)
+    )
 
 
 def without_secrets(data: Mapping[str, object]) -> dict[str, object]:
