@@ -43,8 +43,17 @@ CLOSED_WITHIN_S = 30.0
 """Seconds that an interrupted run may take to be judged and written."""
 
 
+def _guard_port() -> None:
+    """The rules of the workers' port, with the key that ``LOADTEST_KEY_ENV`` names the variable of."""
+    try:
+        guard(key_of(os.environ.get("LOADTEST_KEY_ENV") or None, os.environ))
+    except ConfigError as error:
+        sys.stderr.write(f"loadtest: {error}\n")
+        sys.exit(error.exit_code)
+
+
 # Locust makes its runner after it has read the locustfile, which imports this.
-guard(key_of(os.environ.get("LOADTEST_KEY_ENV") or None, os.environ))
+_guard_port()
 
 
 class PlainLocustRun:
