@@ -75,7 +75,7 @@ def test_workers_find_their_master() -> None:
     assert option(COMMANDS["compose worker"], "--master") == f"master:{port}"
     (service,) = [one for one in JOBS if one["kind"] == "Service"]
     # Of other machines, so that they share a key.
-    for name in ("compose master", "compose worker", "kubernetes loadtest-master", "kubernetes loadtest-worker"):
+    for name in set(COMMANDS) - {"compose simulator"}:
         assert option(COMMANDS[name], "--key-env") == "WORKERS_KEY"
     bound = option(COMMANDS["kubernetes loadtest-master"], "--bind").split(":")[1]
     found = option(COMMANDS["kubernetes loadtest-worker"], "--master")

@@ -60,8 +60,13 @@ protocol = "parrot.toml"
 url = "ws://somebody:{URL}@127.0.0.1:PORT/parrot?access_token={QUERY}"
 headers = {{ X-Api-Key = "{{env.HEADER_KEY}}" }}
 cookies = {{ visitor = "{COOKIE}" }}
-auth = {{ kind = "token", token_env = "AUTH_TOKEN", send_as = "query", name = "ticket", format = "{{token}}" }}
 identities = [ {{ name = "a", password = "{IDENTITY}" }}, {{ name = "b", password = "{IDENTITY}" }} ]
+[target.auth]
+kind = "token"
+token_env = "AUTH_TOKEN"
+send_as = "query"
+name = "ticket"
+format = "{{token}}"
 [load]
 connections = 2
 duration = "1500ms"
@@ -81,7 +86,7 @@ target = "{env.WHERE}"
 timeout = "100s"
 [components.tool]
 probe = "command"
-command = ["python", "-c", 
+command = ["python", "-c",
   "import os; print('it is', os.environ['UNNAMED_PASSWORD'])"]
 """
 UNNAMED = "unnamed-Pa55word-13"
