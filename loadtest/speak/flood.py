@@ -1,7 +1,7 @@
 """Whether a target floods a connection: control frames, or small frames that unpack to much, without end.
 
-Each is answered or unpacked by us, so that a flood takes the generator's time: the run would be invalid, as if
-the generator had been too slow, though it is the target's doing. A connection that is flooded is given up.
+Each is answered or unpacked by us, so that a flood takes the generator's time: the run would be invalid, as
+if the generator had been too slow, though it is the target's doing. Such a connection is given up.
 """
 
 from __future__ import annotations
