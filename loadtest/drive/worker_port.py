@@ -88,6 +88,10 @@ SHAPES: Mapping[str, _Shape] = {
 }
 """Messages that Locust's master takes from a worker, and whether their data is as it expects."""
 
+# Locust has no annotations there.
+_rpc: Any = zmqrpc
+_unserialize: Callable[[bytes], Any] = Message.unserialize
+
 OURS = "lt_"
 """How the messages begin that are ours; Locust's master survives what their listeners raise."""
 
@@ -96,7 +100,7 @@ def guard(key: str | None) -> None:
     """From now on Locust's runners of this process listen and connect by the rules of this module."""
     pairs = None if key is None else _key_pairs(key)
     GuardedServer.pairs = GuardedClient.pairs = pairs
-    zmqrpc.Server, zmqrpc.Client = GuardedServer, GuardedClient
+    _rpc.Server, _rpc.Client = GuardedServer, GuardedClient
 
 
 _Pair = tuple[bytes, bytes]
@@ -111,13 +115,13 @@ def _key_pairs(key: str) -> tuple[_Pair, _Pair]:
     return master, worker
 
 
-class GuardedServer(zmqrpc.Server):  # type: ignore[misc]  # Locust has no annotations there
+class GuardedServer(zmqrpc.Server):
     """The master's socket."""
 
     pairs: tuple[_Pair, _Pair] | None = None
 
     def __init__(self, host: str, port: int) -> None:
-        zmqrpc.BaseSocket.__init__(self, zmq.ROUTER, self.ipv4_only(host, port))
+        _rpc.BaseSocket.__init__(self, zmq.ROUTER, self.ipv4_only(host, port))
         self._told: set[str] = set()
         self.socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_PLAN)
         if self.pairs is not None:
@@ -127,7 +131,7 @@ class GuardedServer(zmqrpc.Server):  # type: ignore[misc]  # Locust has no annot
             self.socket.bind(_place(host, port or "*"))
         except zmq.ZMQError as error:
             raise RPCError(f"Socket bind failure: {error}") from None
-        self.port = int(self.socket.last_endpoint.rpartition(b":")[2])
+        self.port = int(str(self.socket.getsockopt_string(zmq.LAST_ENDPOINT)).rpartition(":")[2])
 
     @override
     def recv_from_client(self) -> tuple[str, Any]:
@@ -158,13 +162,13 @@ class GuardedServer(zmqrpc.Server):  # type: ignore[misc]  # Locust has no annot
             logger.warning("%s", sentence)
 
 
-class GuardedClient(zmqrpc.Client):  # type: ignore[misc]  # Locust has no annotations there
+class GuardedClient(zmqrpc.Client):
     """A worker's socket."""
 
     pairs: tuple[_Pair, _Pair] | None = None
 
     def __init__(self, host: str, port: int, identity: str) -> None:
-        zmqrpc.BaseSocket.__init__(self, zmq.DEALER, self.ipv4_only(host, port))
+        _rpc.BaseSocket.__init__(self, zmq.DEALER, self.ipv4_only(host, port))
         self.socket.setsockopt(zmq.IDENTITY, identity.encode())
         self.socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_PLAN)
         if self.pairs is not None:
@@ -197,7 +201,7 @@ class GuardedClient(zmqrpc.Client):  # type: ignore[misc]  # Locust has no annot
             RPCError: the socket is broken, or this is no message.
         """
         try:
-            return Message.unserialize(self.socket.recv())
+            return _unserialize(self.socket.recv())
         except zmq.ZMQError as error:
             raise RPCError("ZMQ network broken") from error
         except Exception as error:
@@ -222,7 +226,7 @@ def _message(frames: list[Any]) -> Any:
         return None
     sender, data = (bytes(frame.buffer) for frame in frames)
     try:
-        message = Message.unserialize(data)
+        message = _unserialize(data)
         message.node_id = sender.decode()
         known = message.type.startswith(OURS) or SHAPES[message.type](message.data)
     # Whatever a stranger sends: msgpack, and what is made of it, raise errors of many kinds.
