@@ -13,13 +13,8 @@ import msgspec
 
 from loadtest.errors import ConfigError
 from loadtest.keep import folder
+from loadtest.keep.json import unbearable
 from loadtest.keep.manifest import SCHEMA
-
-LARGEST = 10**30
-"""Far above any number of a run (instants are nanoseconds), and far below where arithmetic overflows."""
-
-DEEPEST = 64
-"""Tables within tables; a manifest has about ten."""
 
 Table = dict[str, Any]
 Number = float | None
@@ -155,34 +150,10 @@ def decoded_manifest(run_folder: Path) -> dict[str, Any]:
     if schema != SCHEMA:
         raise ConfigError(f'{file} is of schema "{str(schema)[:40]}"; this version reads "{SCHEMA}"')
     found: dict[str, Any] = manifest
-    if why := _unbearable(found):
+    if why := unbearable(found):
         raise ConfigError(f"{file} cannot be read: {why}")
     try:
         msgspec.convert(found, _Shape)
     except msgspec.ValidationError as problem:
         raise ConfigError(f"{file} cannot be read: {problem}") from None
     return found
-
-
-def _unbearable(found: object) -> str | None:
-    """Why no run can have made this JSON: a number that is too large, or too many tables within tables."""
-    waiting = [(found, 0)]
-    while waiting:
-        node, depth = waiting.pop()
-        if depth > DEEPEST:
-            return "it is nested too deeply"
-        if isinstance(node, dict):
-            waiting.extend((each, depth + 1) for each in node.values())
-        elif isinstance(node, list):
-            waiting.extend((each, depth + 1) for each in node)
-        elif isinstance(node, int | float) and abs(node) > LARGEST:
-            return f"it holds the number {_short(node)}, and no run has such a number"
-    return None
-
-
-def _short(number: float) -> str:
-    """A number that may be too large for a float, or for the digits that Python writes."""
-    try:
-        return f"{number:.3g}"
-    except OverflowError:
-        return f"of {number.bit_length() if isinstance(number, int) else 1024} bits"

@@ -45,9 +45,7 @@ def work(master: str, key: str | None, *, child: bool = False) -> int:
         LoadtestError: the master could not be reached, or was lost.
     """
     host, port = host_and_port(master, "--master")
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format=LOG_FORMAT
-    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=LOG_FORMAT)
     _allow_many_files()
     if child:
         # Before it joins: it would try to reach a master that is gone for a minute.

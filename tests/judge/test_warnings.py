@@ -150,6 +150,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ),
     ("pings_unanswered", {"counters": {"pings.sent": 9, "pings.answered": 4}}, {}, False),
     ("worker_lost", {}, {"observed": [{"code": "worker_lost", "numbers": {"worker": 1}}]}, True),
+    ("intervals_refused", {}, {"observed": [{"code": "intervals_refused", "numbers": {"n": 2}}]}, True),
     ("clock_stepped", {}, {"observed": [{"code": "clock_stepped", "numbers": {"by_ms": -40.0}}]}, True),
     ("insecure_tls", {}, {"observed": [{"code": "insecure_tls"}]}, False),
     (
