@@ -55,6 +55,8 @@ def client(opened: ExitStack, port: int, key: str | None, name: str = "worker-1"
 def stranger(opened: ExitStack, port: int) -> Any:
     """A ZeroMQ socket that says what it likes."""
     made = zmq.Context().socket(zmq.DEALER)
+    # One that ZeroMQ gives is no text, and then nothing that it says is read.
+    made.setsockopt(zmq.IDENTITY, b"stranger")
     made.connect(f"tcp://127.0.0.1:{port}")
     opened.callback(made.context.destroy, 0)
     return made
