@@ -19,6 +19,7 @@ from typing import Any
 from loadtest.errors import ConfigError, Problem
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.html import html
+from loadtest.readiness.views.prometheus import prometheus
 from loadtest.readiness.views.telling import tell
 from loadtest.show.render.json import as_json
 
@@ -87,7 +88,10 @@ class StatusPage:
                 self.send_header("X-Content-Type-Options", "nosniff")
                 self.send_header("X-Frame-Options", "DENY")
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET  # noqa: N815 - the library's name; the body is left out below
 
             def log_message(self, *_: Any) -> None:
                 """Log nothing: the screen belongs to the watch."""
@@ -138,11 +142,13 @@ def is_own(host: str, names: Container[str]) -> bool:
 def answer(path: str, found: Assessment | None) -> Response:
     """The response to a GET: status, content type and body."""
     path = path.partition("?")[0]
-    if path not in {"/", "/ready.json"}:
-        return HTTPStatus.NOT_FOUND, "text/plain", b"there are / and /ready.json\n"
+    if path not in {"/", "/ready.json", "/metrics"}:
+        return HTTPStatus.NOT_FOUND, "text/plain", b"there are /, /ready.json and /metrics\n"
     if found is None:
         text = f'<meta http-equiv="refresh" content="{REFRESH_S}">nothing was assessed yet\n'
         return HTTPStatus.SERVICE_UNAVAILABLE, "text/html", text.encode()
+    if path == "/metrics":
+        return HTTPStatus.OK, "text/plain; version=0.0.4", prometheus(found).encode("utf-8", "replace")
     if path == "/ready.json":
         return HTTPStatus.OK, "application/json", as_json(found.plain()).encode()
     return HTTPStatus.OK, "text/html", html(tell(found), refresh_s=REFRESH_S).encode("utf-8", "replace")

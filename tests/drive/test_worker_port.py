@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import gevent
-import msgpack
+import msgspec
 import pytest
 import zmq.green as zmq
 from locust.exception import RPCError, RPCReceiveError, RPCSendError
@@ -99,13 +99,13 @@ def test_who_has_not_the_key_is_not_heard_and_others_are(opened: ExitStack, key:
 
 
 def _packed(*parts: object) -> bytes:
-    return bytes(msgpack.dumps(parts))
+    return msgspec.msgpack.encode(parts)
 
 
 RUBBISH: dict[str, list[bytes]] = {
     "a byte": [b"\xff"],
     "nothing": [b""],
-    "no list": [msgpack.dumps(7)],
+    "no list": [msgspec.msgpack.encode(7)],
     "cut": [_packed("client_ready", "2", "x")[:-3]],
     "more": [_packed("client_ready", "2", "x") + b"\x00"],
     "no text": [_packed(b"\xff\xfe", None, "x")],
