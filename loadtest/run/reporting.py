@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from loadtest.errors import LoadtestError, worst_of
@@ -21,13 +22,14 @@ from loadtest.show.repeats import repeats
 from loadtest.show.report_model import tell
 from loadtest.show.short_run import short_document
 from loadtest.show.terminal import one_line, show
-from loadtest.show.views import REPORT, write_views
+from loadtest.show.views import REPORT, ViewsMissingError, write_views
 
 
 def show_run(run: Run, options: RunOptions) -> None:
     """Print the verdict of a run and write its views: a short screen, or what the options ask for instead.
 
-    Only what is printed of the manifest goes to stdout with ``--json``; for CI services stderr says more.
+    With ``--json`` nothing but the manifest goes to stdout; for CI services stderr says more. Views
+    that are missing stand in ``run.manifest["not_written"]``: with them a run does not end with 0.
     """
     report = tell(run.manifest)
     if options.json:
@@ -45,20 +47,21 @@ def show_run(run: Run, options: RunOptions) -> None:
         # The verdict is known: nobody waits for it until the reports are written.
         show_short(document)
         sys.stdout.flush()
-        show_last(document, where=where(run.path / REPORT) if _written(run) else "")
+        report_at = where(run.path / REPORT) if _written(run) else ""
+        show_last(replace(document, exit_code=int(exit_code_of(run))), where=report_at)
     for line in ci_annotations(report, os.environ):
         sys.stderr.write(f"{line}\n")
 
 
 def _written(run: Run) -> bool:
-    """Write the views; False where they could not be, which stderr says."""
+    """Write the views; False where some could not be, which stderr says."""
     try:
         with working("writing the report"):
             write_views(run)
-    except (LoadtestError, OSError) as error:
+    except ViewsMissingError as error:
         # The verdict is known; only its views cannot be written.
-        why = error.strerror if isinstance(error, OSError) else None
-        sys.stderr.write(f"reports could not be written to {where(run.path)}: {why or error}\n")
+        run.manifest["not_written"] = list(error.names)
+        sys.stderr.write(f"loadtest: {error}; a run that passed ends with {int(error.exit_code)} for that\n")
         return False
     return True
 
