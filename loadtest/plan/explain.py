@@ -10,7 +10,7 @@ from loadtest.plan.connections import Visit
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import data_values, user_values
-from loadtest.plan.protocol import Beat, Step
+from loadtest.plan.protocol import Beat, Step, TimedBeat
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
@@ -137,8 +137,10 @@ def _ready(scenario: Scenario) -> Iterator[str]:
         yield "a connection is ready as soon as it is upgraded"
     for step in steps:
         yield _told_step(step)
-    for beat in scenario.protocol.connect.heartbeat:
+    for beat in scenario.protocol.connect.answered:
         yield f"at any time: {_told_beat(beat)}"
+    for timed in scenario.protocol.connect.timed:
+        yield f"from ready on: {_told_timed(timed)}"
 
 
 def _told_step(step: Step) -> str:
@@ -150,6 +152,14 @@ def _told_step(step: Step) -> str:
 
 def _told_beat(beat: Beat) -> str:
     return f"answer {match_words(beat.on)} with {beat.send}{_told_keep(beat_keeps(beat))}"
+
+
+def _told_timed(beat: TimedBeat) -> str:
+    sends = f"send {beat.send} every {beat.every}"
+    if beat.answer is None:
+        return f"{sends}; no answer is awaited"
+    within = f"within {format_duration(beat.within_ns)}, or the interval if that is shorter"
+    return f"{sends}; without {match_words(beat.answer)} {within}, the target is dead"
 
 
 def _told_keep(keep: Mapping[str, str]) -> str:

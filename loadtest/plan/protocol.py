@@ -38,15 +38,39 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimedBeat:
+    """A heartbeat by our clock: ``send`` goes out ``every`` so often from ready on.
+
+    ``every`` is a duration, or ``{kept.NAME}`` and a unit. Where an ``answer`` is asked for, a target that
+    has not given it ``within_ns`` is dead.
+    """
+
+    every: str
+    send: str
+    answer: Match | None = None
+    within_ns: int = 10_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
-    """From the upgrade to ready."""
+    """From the upgrade to ready; ``heartbeat`` holds those of the target, which we answer, and ours."""
 
     path: str = "/"
     subprotocols: tuple[str, ...] = ()
     ready: tuple[Step, ...] = ()
-    heartbeat: tuple[Beat, ...] = ()
+    heartbeat: tuple[Beat | TimedBeat, ...] = ()
     auth_errors: tuple[Match, ...] = ()
     """Events that mean the credential was refused."""
+
+    @property
+    def answered(self) -> tuple[Beat, ...]:
+        """The heartbeats of the target, which we answer."""
+        return tuple(beat for beat in self.heartbeat if isinstance(beat, Beat))
+
+    @property
+    def timed(self) -> tuple[TimedBeat, ...]:
+        """The heartbeats that we send by our clock."""
+        return tuple(beat for beat in self.heartbeat if isinstance(beat, TimedBeat))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

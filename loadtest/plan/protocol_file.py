@@ -8,14 +8,16 @@ from pathlib import Path
 from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.folder import PROTOCOL, check_kind
 from loadtest.plan.identifiers import is_name, is_token
-from loadtest.plan.kept_values import kept_names
+from loadtest.plan.kept_values import kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
 from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.period import parse_period
+from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TimedBeat, TurnShape
 from loadtest.plan.shipped import find
 from loadtest.plan.template import EVENT, KEPT, Template
-from loadtest.plan.toml_reader import Source, Table, read_document, told
+from loadtest.plan.toml_lines import KeyPath
+from loadtest.plan.toml_reader import Source, Table, nearest, read_document, told
 from loadtest.plan.unmeasured import has_uuid
 
 EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore", "refuse", "keep")
@@ -76,6 +78,8 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
         events=events,
     )
     table.close()
+    if found[1] == found[0]:
+        _check_dictated(table, connect)
     # What a broken table says of its own is no ground to find fault with another.
     if found[2] == found[1]:
         _check_events(table, protocol)
@@ -83,12 +87,16 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
         sentence = "`id` must hold {uuid} or {turn.number}, so that each turn has its own"
         table.source.report((*table.path, "turn", "id"), sentence)
     for path, sentence in _unknown_placeholders(protocol, kept=found[2] == found[0]):
-        place = path[1:] if path[1] in AT_TOP and table.has(str(path[1])) else path
-        table.source.report((*table.path, *place), sentence)
+        table.source.report(_written_at(table, path), sentence)
     names = {name for name in kept_names(protocol) if name.startswith(KEPT)}
     if len(names) > MAX_KEPT:
         table.source.report(table.path, f"values are kept under {len(names)} names; {MAX_KEPT} is the most")
     return protocol
+
+
+def _written_at(table: Table, path: KeyPath) -> KeyPath:
+    """The path of what may also stand at the top, as it was written."""
+    return (*table.path, *(path[1:] if path[1] in AT_TOP and table.has(str(path[1])) else path))
 
 
 def _check_twice(table: Table) -> None:
@@ -109,11 +117,11 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
         if step.send is not None:
             yield ("connect", "ready", index, "send"), step.send, [*ANYWHERE, *kept_names(protocol, index)]
     kept = kept_names(protocol)
-    for key, beats in (("connect", protocol.connect.heartbeat), ("events", protocol.events.answer)):
+    for key, beats in (("heartbeat", protocol.connect.heartbeat), ("answer", protocol.events.answer)):
         for index, beat in enumerate(beats):
             of_event = [name for name in Template.parse(beat.send).names if name.startswith(EVENT)]
-            place = (key, "heartbeat" if key == "connect" else "answer", index, "send")
-            yield place, beat.send, [*ANYWHERE, *kept, *of_event]
+            known = [*ANYWHERE, *kept, *(of_event if isinstance(beat, Beat) else ())]
+            yield (AT_TOP[key], key, index, "send"), beat.send, known
     if protocol.events.audience:
         yield ("events", "audience"), protocol.events.audience, ["run.id"]
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
@@ -151,7 +159,7 @@ def _read_connect(table: Table, beats: list[Table]) -> Connect:
         path=table.text("path", "/"),
         subprotocols=table.texts("subprotocols"),
         ready=tuple(_read_step(step) for step in table.tables("ready")),
-        heartbeat=tuple(_read_beat(beat) for beat in (*beats, *_one_or_more(table, "heartbeat"))),
+        heartbeat=tuple(_read_heartbeat(beat) for beat in (*beats, *_one_or_more(table, "heartbeat"))),
         auth_errors=read_matches(table, "auth_errors"),
     )
     if not connect.path.startswith("/") or any(c.isspace() or c == "#" for c in connect.path):
@@ -186,6 +194,50 @@ def _read_step(table: Table) -> Step:
     check_keep(table, (*table.path, "keep"), step.keep)
     table.close()
     return step
+
+
+def _read_heartbeat(table: Table) -> Beat | TimedBeat:
+    return _read_timed_beat(table) if table.has("every") else _read_beat(table)
+
+
+def _read_timed_beat(table: Table) -> TimedBeat:
+    every = table.text("every", None)
+    send = table.text("send", None)
+    beat = TimedBeat(
+        every=every or "",
+        send=send or "",
+        answer=read_match(table, "answer"),
+        within_ns=table.duration("within", 10_000_000_000, positive=True),
+    )
+    if table.has("on"):
+        table.take("on")
+        table.report(
+            "on", "a heartbeat has `on`, and answers the target, or `every`, and is sent by our clock"
+        )
+    if not table.has("send"):
+        table.source.report(table.path, "a heartbeat needs `send` beside `every`")
+    if table.has("within") and not table.has("answer"):
+        table.report("within", "`within` goes with `answer` only")
+    try:
+        interval = parse_period(every) if every else None
+    except ValueError as error:
+        table.report("every", f"`every`: {error}")
+    else:
+        written_ns = interval.ns if interval is not None else None
+        if written_ns is not None and table.has("within") and beat.within_ns > written_ns:
+            table.report("within", "`within` is longer than `every`: the next would be due before the answer")
+    table.close()
+    return beat
+
+
+def _check_dictated(table: Table, connect: Connect) -> None:
+    """What dictates an interval is kept by a ready step: heartbeats begin when the connection is ready."""
+    kept = [name for step in connect.ready for name in step_keeps(step)]
+    for index, beat in enumerate(connect.heartbeat):
+        name = parse_period(beat.every).name if isinstance(beat, TimedBeat) else ""
+        if name and name not in kept:
+            sentence = f"`every`: no ready step keeps `{name}`; {nearest(name, kept)}"
+            table.source.report(_written_at(table, ("connect", "heartbeat", index, "every")), sentence)
 
 
 def _read_beat(table: Table, what: str = "a heartbeat") -> Beat:
@@ -280,7 +332,7 @@ def _check_types(table: Table, protocol: Protocol, matches: Mapping[str, tuple[M
     for path, match in _matches_outside(protocol):
         if isinstance(match, str):
             sentence = f"{told(match)} is an event type, but no `type` of [events] says where they stand"
-            table.source.report((*table.path, *path), sentence)
+            table.source.report(_written_at(table, path), sentence)
 
 
 def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], Match]]:
@@ -291,8 +343,11 @@ def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...]
             yield ("connect", "ready", index, "wait"), step.wait
     for index, match in enumerate(connect.auth_errors):
         yield ("connect", "auth_errors", index), match
-    for index, beat in enumerate(connect.heartbeat):
-        yield ("connect", "heartbeat", index, "on"), beat.on
+    for index, heartbeat in enumerate(connect.heartbeat):
+        if isinstance(heartbeat, Beat):
+            yield ("connect", "heartbeat", index, "on"), heartbeat.on
+        elif heartbeat.answer is not None:
+            yield ("connect", "heartbeat", index, "answer"), heartbeat.answer
     for index, beat in enumerate(events.answer):
         yield ("events", "answer", index, "on"), beat.on
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.names import user_values
-from loadtest.plan.protocol import Beat, Protocol, Step
+from loadtest.plan.period import Period, parse_period
+from loadtest.plan.protocol import Beat, Protocol, Step, TimedBeat
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
@@ -87,6 +88,17 @@ class Heartbeat:
     keep: Mapping[str, Getter]
 
 
+@dataclass(frozen=True, slots=True)
+class OwnHeartbeat:
+    """A heartbeat by our clock; ``answer`` None: none is awaited."""
+
+    every: Period
+    send: Template
+    answer: Awaited | None
+    within_ns: int
+    keep: Mapping[str, Getter]
+
+
 class BoundMessage:
     """The message of one user, with all filled in that is the same in each turn.
 
@@ -116,7 +128,7 @@ class CompiledProtocol:
     events are matched by order, and nothing says that the target answers in order. ``identities`` are the
     rows of users, for the audience. ``keeps`` are the values to keep of events; ``asks_kept``: the message of
     a turn asks for values that change from turn to turn. ``secret_names`` are names of kept values that sound
-    like secrets.
+    like secrets. ``own_heartbeats`` are sent by our clock.
     """
 
     __slots__ = (
@@ -147,6 +159,7 @@ class CompiledProtocol:
         "keeps",
         "labels",
         "opaque",
+        "own_heartbeats",
         "reader",
         "rules",
         "secret_names",
@@ -169,7 +182,7 @@ class CompiledProtocol:
         identities: Rows = (),
     ) -> None:
         events = protocol.events
-        self.rules = EventRules(events)
+        self.rules = EventRules(events, protocol.connect.timed)
         self.reader = Reader(events, self.rules)
         self._of_whole = self.rules.decider()
         reader = self.reader
@@ -201,7 +214,14 @@ class CompiledProtocol:
 
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
-        self.heartbeat = tuple(map(beat, protocol.connect.heartbeat))
+
+        def own(each: TimedBeat) -> OwnHeartbeat:
+            answer = None if each.answer is None else awaited(each.answer)
+            every, send = parse_period(each.every), Template.parse(each.send)
+            return OwnHeartbeat(every, send, answer, each.within_ns, _finders(kept_by(each.answer)))
+
+        self.heartbeat = tuple(map(beat, protocol.connect.answered))
+        self.own_heartbeats = tuple(map(own, protocol.connect.timed))
         self.answers = tuple(map(beat, events.answer))
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
         self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
@@ -233,7 +253,8 @@ class CompiledProtocol:
         kept = kept_names(protocol)
         self._unkept = {name: "" if name.startswith("ready.") else None for name in kept}
         changing = {KEPT + name for keep in self.keeps for name in keep.values}
-        changing |= {KEPT + name for beat in (*self.heartbeat, *self.answers) for name in beat.keep}
+        beats = (*self.heartbeat, *self.answers, *self.own_heartbeats)
+        changing |= {KEPT + name for beat in beats for name in beat.keep}
         self._changing = changing | {name for name in kept if name.startswith(LAST)}
         self.asks_kept = bool(self.template.names & self._changing)
         names = (name.partition(".")[2] for name in kept)
@@ -419,7 +440,8 @@ def _nothing(value: Any) -> bool:
 def _asks_for_fields(protocol: Protocol) -> bool:
     """Whether anything of an opaque protocol looks into payloads that are JSON."""
     connect, events = protocol.connect, protocol.events
-    matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.heartbeat, *events.answer))]
+    matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.answered, *events.answer))]
+    matches += [beat.answer for beat in connect.timed if beat.answer is not None]
     matches += [step.wait for step in connect.ready if step.wait is not None]
     matches += [*events.matches, *events.ignore]
     keeps = bool(kept_names(protocol))

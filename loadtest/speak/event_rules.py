@@ -8,17 +8,17 @@ from typing import Any
 from typing_extensions import override
 
 from loadtest.plan.match import FieldTest, Match, conditions, kept_by
-from loadtest.plan.protocol import Events
+from loadtest.plan.protocol import Events, TimedBeat
 from loadtest.speak.event_match import Getter, compile_conditions, finder
 
-FIRST, END, FAIL, IGNORE, REFUSE, COUNT, ANSWER, KEEP = 1, 2, 4, 8, 16, 32, 64, 128
+FIRST, END, FAIL, IGNORE, REFUSE, COUNT, ANSWER, KEEP, BEAT = 1, 2, 4, 8, 16, 32, 64, 128, 256
 """Flags of an event; ``COUNT``: the turn ends with the protocol's number of events; ``KEEP``: values of it
-are kept."""
+are kept; ``BEAT``: it answers a heartbeat of ours."""
 
-ASIDE = IGNORE | ANSWER | KEEP
+ASIDE = IGNORE | ANSWER | KEEP | BEAT
 """An event that is no simple part of a turn."""
 
-ALL_SHIFT = 8
+ALL_SHIFT = 9
 """From this bit on, one flag for each entry of ``end_all``."""
 
 ANY = "*"
@@ -75,7 +75,7 @@ class EventRules:
         "required",
     )
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, heartbeats: Sequence[TimedBeat] = ()) -> None:
         typed = bool(events.type) or events.format == "opaque"
         # Without a list of first content, any event of the turn is its first.
         self.default_flags = (0 if events.first else FIRST) | (0 if events.count is None else COUNT)
@@ -86,6 +86,7 @@ class EventRules:
             (events.ignore, IGNORE),
             (events.refuse, REFUSE),
             ([beat.on for beat in events.answer], ANSWER),
+            ([beat.answer for beat in heartbeats if beat.answer is not None], BEAT),
             ([match for match in (*events.matches, *events.ignore) if kept_by(match)], KEEP),
             *(([match], 1 << (ALL_SHIFT + place)) for place, match in enumerate(events.end_all)),
         ]

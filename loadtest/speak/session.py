@@ -16,16 +16,17 @@ from __future__ import annotations
 import enum
 import zlib
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn
 
 from loadtest.errors import Layer
-from loadtest.plan.template import LAST, Template, escaped
+from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
 from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol, Heard, Heartbeat, values_at
 from loadtest.speak.event_rules import (
     ALL_SHIFT,
     ANSWER,
     ASIDE,
+    BEAT,
     COUNT,
     END,
     FAIL,
@@ -35,10 +36,12 @@ from loadtest.speak.event_rules import (
     REFUSE,
     Word,
 )
+from loadtest.speak.heartbeats import Heartbeats
+from loadtest.speak.kept_secrets import KeptSecrets
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
-from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
+from loadtest.speak.session_recorder import SessionRecorder, TurnListener
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
 
 AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
@@ -51,15 +54,6 @@ internal error, restart, try again later, bad gateway."""
 MAX_ANSWERS_PER_S = 1_000
 """Answers to requests and heartbeats of the target's, per connection: a target that asks for each answer
 again would else be answered without end."""
-
-SHORTEST_SECRET = 4
-"""A shorter value would take innocent text with it."""
-
-MAX_SECRETS = 64
-"""Kept values of secrets that are taken out of what is shown: the newest."""
-
-HIDDEN = b"[redacted]"
-"""Stands where a kept secret stood in a payload."""
 
 LINGER_NS = 1_000_000_000
 """How long an ended turn with missing numbers waits for them before they count as lost."""
@@ -98,33 +92,6 @@ class Refused(Exception):  # noqa: N818 - a fact about the target, not an error 
         super().__init__(f"{layer}: {reason}")
 
 
-class TurnListener(Protocol):
-    """Is told when a turn of a session ends."""
-
-    def turn_ended(self, turn: Turn) -> None:
-        """The turn has its outcome; its ledger may still wait for late events."""
-
-
-class SessionRecorder(Protocol):
-    """Receives what sessions measure."""
-
-    @property
-    def metrics(self) -> PhaseMetrics:
-        """The metrics of the current phase of the run."""
-
-    def metrics_at(self, intended_ns: int) -> PhaseMetrics:
-        """The metrics of the phase in which an intended instant lies."""
-
-    def ended(self, turn: Turn) -> None:
-        """A turn has ended and its ledger is closed; called once a turn."""
-
-    def owned_elsewhere(self, turn_id: object, user: int) -> bool:
-        """Whether a turn id belongs to another virtual user's turn in flight."""
-
-    def evidence(self, kind: str, payload: bytes, user: int) -> None:
-        """Keep a payload that should not have come."""
-
-
 class Session:
     """The conversation of virtual user ``user`` on one connection.
 
@@ -132,7 +99,8 @@ class Session:
     user: given, or learned from the first event that answers us; an event with another mark is foreign.
     ``kept`` are the values that were kept, as ``ready.NAME`` and ``kept.NAME``; ``last`` those of the turn
     that ended last, as ``last.NAME``. ``wakes_ns`` is the next instant at which ``tick`` has something to do,
-    or ``NEVER``.
+    or ``NEVER``. ``silent``: the target has not answered a heartbeat of ours in time, and is dead.
+    ``may_be_silent``: answers lie unread because of us, so that none is missed.
 
     A turn is begun once and ended once: by an event, by time or by the loss of its connection, in whatever
     order these come. A listener may begin turns, or end the session, from within.
@@ -143,6 +111,7 @@ class Session:
         "_bound_message",
         "_came_before_ready",
         "_error_before_ready",
+        "_heartbeats",
         "_kept_of_turns",
         "_overdue_answers",
         "_read",
@@ -155,9 +124,11 @@ class Session:
         "kept",
         "last",
         "listener",
+        "may_be_silent",
         "outbox",
         "protocol",
         "recorder",
+        "silent",
         "state",
         "turns",
         "user",
@@ -181,12 +152,15 @@ class Session:
         self.wakes_ns = NEVER
         self.turns: dict[Any, Turn] = {}
         self.listener: TurnListener | None = None
+        self.silent = False
+        self.may_be_silent = False
+        self._heartbeats: Heartbeats | None = None
         self._texts_sent = 0
         self._answers_in_second = 0
         self._second_ends_ns = NEVER
         # What turns in flight kept, by id.
         self._kept_of_turns: dict[Any, dict[str, Any]] | None = None
-        self._secrets: dict[bytes, None] | None = None
+        self._secrets: KeptSecrets | None = None
         self._came_before_ready: dict[str, None] | None = None
         self._ready_step = 0
         self._step_ends_ns = NEVER
@@ -234,6 +208,8 @@ class Session:
             self._step_ends_ns = NEVER
             self._ready_step += 1
         self.state = SessionState.OPEN
+        if self.protocol.own_heartbeats:
+            self._begin_heartbeats(now_ns)
         self.wakes_ns = self._next_wake()
 
     def _sleep_until(self, instant_ns: int) -> None:
@@ -346,6 +322,40 @@ class Session:
         self._answer(beat, heard, now_ns)
         return True
 
+    def _begin_heartbeats(self, now_ns: int) -> None:
+        """The connection is ready: the first heartbeats of ours are due an interval from now."""
+        self._heartbeats = Heartbeats(self.protocol.own_heartbeats)
+        self._count_unscheduled(self._heartbeats.begin(now_ns, self.kept or _NOTHING))
+
+    def _beat(self, heartbeats: Heartbeats, now_ns: int) -> None:
+        """Send the heartbeats that are due; a target that has not answered the last one in time is dead."""
+        if heartbeats.overdue(now_ns) and not self.may_be_silent:
+            self.recorder.metrics.count("heartbeats.missed")
+            self.silent = True
+            return
+        due, unscheduled = heartbeats.send(now_ns, self.kept or _NOTHING)
+        self._count_unscheduled(unscheduled)
+        for beat in due:
+            self._send_template(beat.send, now_ns)
+            self.recorder.metrics.count("heartbeats.sent")
+
+    def _count_unscheduled(self, unscheduled: int) -> None:
+        if unscheduled:
+            self.recorder.metrics.count("heartbeats.not_scheduled", unscheduled)
+
+    def _take_heartbeat_answer(self, heartbeats: Heartbeats, heard: Heard, at_ns: int) -> None:
+        """An answer to a heartbeat of ours; one that nothing waits for says nothing."""
+        metrics = self.recorder.metrics
+        metrics.events_received -= 1
+        metrics.events_heartbeat += 1
+        answered = heartbeats.answered(heard, at_ns)
+        if answered is not None:
+            beat, took_ns = answered
+            metrics.count("heartbeats.answered")
+            metrics.heartbeat_rtt.append(took_ns)
+            if beat.keep:
+                self._keep(*values_at(beat.keep, heard.found))
+
     def _answer_request(self, heard: Heard, now_ns: int) -> bool:
         """Answer a request of the target's own; True if it was one."""
         beat = _first_that_fits(self.protocol.answers, heard)
@@ -382,18 +392,8 @@ class Session:
         self.kept = {**(self.kept or {}), **values}
         for name, value in values.items():
             if name.partition(".")[2] in self.protocol.secret_names:
-                self._remember_secret(as_text(value))
-
-    def _remember_secret(self, text: str) -> None:
-        if len(text) < SHORTEST_SECRET:
-            return
-        secrets = self._secrets = self._secrets or {}
-        # In the order of coming, so that the oldest is forgotten.
-        for form in (text, escaped(text)):
-            secrets.pop(form.encode("utf-8", "replace"), None)
-            secrets[form.encode("utf-8", "replace")] = None
-        while len(secrets) > MAX_SECRETS:
-            del secrets[next(iter(secrets))]
+                self._secrets = self._secrets or KeptSecrets()
+                self._secrets.add(as_text(value))
 
     def _keep_of(self, payload: bytes, turn: Turn | None) -> None:
         """Keep values of an event, for the turn after ``turn`` as well."""
@@ -406,9 +406,7 @@ class Session:
 
     def _public(self, payload: bytes) -> bytes:
         """A payload without the secrets that were kept."""
-        for secret in self._secrets or ():
-            payload = payload.replace(secret, HIDDEN)
-        return payload
+        return payload if self._secrets is None else self._secrets.hide(payload)
 
     def _show(self, kind: str, payload: bytes) -> None:
         """Keep a payload as evidence."""
@@ -531,6 +529,8 @@ class Session:
             self._end(turn, Outcome.TIMED_OUT, now_ns)
         for turn in self._recent_turns.due(now_ns):
             self._close_ledger(turn)
+        if self._heartbeats is not None and self.state is OPEN:
+            self._beat(self._heartbeats, now_ns)
         self.wakes_ns = self._next_wake()
 
     def _last_type(self, turn: Turn) -> str | None:
@@ -558,8 +558,10 @@ class Session:
         return self.protocol.labels.keys_label(found if isinstance(found, dict) else {})
 
     def _next_wake(self) -> int:
-        """The earliest instant at which a ready step is over, a turn times out or a ledger closes."""
+        """The earliest instant at which a step is over, a heartbeat is due, a turn or a ledger ends."""
         instants = [self._step_ends_ns, self._recent_turns.earliest()]
+        if self._heartbeats is not None:
+            instants += self._heartbeats.instants
         oldest = next((turn for turn in self.turns.values() if turn.sent_ns != NEVER), None)
         if oldest is not None:
             instants.append(oldest.sent_ns + self.protocol.timeout_ns)
@@ -763,6 +765,9 @@ class Session:
             # An id that looks like a number is written as one in JSON, and comes back as one.
             turn_id = as_text(turn_id)
         turn = self.turns.get(turn_id)
+        if heard.flags & BEAT and self._heartbeats is not None:
+            self._take_heartbeat_answer(self._heartbeats, self.protocol.hear_any(payload), at_ns)
+            return
         if heard.flags & ANSWER and not heard.flags & IGNORE:
             self._answer_request(self.protocol.hear_any(payload), at_ns)
             if turn is None or self.protocol.by_order:

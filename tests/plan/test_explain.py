@@ -83,7 +83,11 @@ def test_what_a_protocol_cannot_know_is_told() -> None:
 
 def test_what_is_kept_and_answered_is_told(folder: Folder) -> None:
     protocol = """[protocol.connect]
-heartbeat = [{ on = { op = 1 }, send = "3", keep = { beat = "d" } }]
+heartbeat = [
+  { on = { op = 1 }, send = "3", keep = { beat = "d" } },
+  { every = "9s", send = "alive", answer = { op = 2 } },
+  { every = "{kept.a}ms", send = "here" },
+]
 ready = [{ wait = { op = 10, keep = { a = "b" } } }]
 [protocol.turn]
 message = "{turn.id}"
@@ -97,6 +101,8 @@ url = "simulator"
     text = told(folder.load(protocol + EVERY))
     assert "wait for op = 10 (within 10 s), and keep a" in text
     assert "at any time: answer op = 1 with 3, and keep beat" in text
+    assert "send alive every 9s; without op = 2 within 10 s, or the interval if that is shorter" in text
+    assert "from ready on: send here every {kept.a}ms; no answer is awaited" in text
     assert "of ok = true `r.id` is kept as {kept.r}" in text
     assert "requests of the target: answer has ask with {event.id}" in text
 

@@ -159,6 +159,78 @@ def test_mistakes_about_what_is_kept(folder: Folder, old: str, new: str, sentenc
     assert told.startswith(sentence)
 
 
+BEATING = """
+[connect]
+ready = [{ wait = { op = 10 }, keep = { interval = "d.interval" } }]
+[[heartbeat]]
+every = "{kept.interval}ms"
+send = '{"op":1,"d":{kept.number}}'
+answer = { op = 11, keep = { number = "s" } }
+within = "5s"
+[[heartbeat]]
+every = "30s"
+send = "alive"
+[turn]
+message = "x"
+[events]
+match = "order"
+"""
+
+
+def test_heartbeats_by_our_clock(folder: Folder) -> None:
+    protocol = folder.protocol(BEATING)
+    dictated, plain = protocol.connect.timed
+    assert (dictated.every, dictated.within_ns) == ("{kept.interval}ms", 5_000_000_000)
+    assert dictated.answer == {"op": 11, "keep": {"number": "s"}}
+    assert (plain.every, plain.answer) == ("30s", None)
+    assert protocol.connect.answered == ()
+    assert protocol_from_settings(protocol_settings(protocol)) == protocol
+    inside = "[connect]\nheartbeat = { every = '2s', send = 'x' }\n[events]\nmatch = 'order'\n"
+    assert folder.protocol(inside).connect.timed[0].every == "2s"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"30s"', '"30"', '10: `every`: "30" is not a duration (it has no unit)'),
+        ('"30s"', '"10ms"', "10: `every`: it must be from 100 ms to 24 h, not 10 ms"),
+        ('"30s"', '"2d"', "10: `every`: it must be from 100 ms to 24 h, not 48 h"),
+        ("ms", "pt", '5: `every`: write a kept value and a unit, such as "{kept.interval}ms"'),
+        (
+            "{kept.interval}",
+            "{kept.intervl}",
+            "5: `every`: no ready step keeps `intervl`; did you mean `int",
+        ),
+        ("{kept.interval}", "{user.id}", "5: `every`: write a kept value and a unit"),
+        ('send = "alive"', "", "9: a heartbeat needs `send` beside `every`"),
+        ('send = "alive"', 'send = "{event.id}"', "11: nothing is known as {event.id}"),
+        ('send = "alive"', 'send = "alive"\nwithin = "1s"', "12: `within` goes with `answer` only"),
+        (
+            'send = "alive"',
+            'send = "x"\nanswer = {op = 2}\nwithin = "31s"',
+            "13: `within` is longer",
+        ),
+        (
+            'send = "alive"',
+            'send = "alive"\non = "x"',
+            "12: a heartbeat has `on`, and answers",
+        ),
+        ('send = "alive"', 'send = "alive"\nanswr = "x"', "12: unknown key `answr`; did you mean `answer`?"),
+        ('send = "alive"', 'send = "alive"\nanswer = "x"', '12: "x" is an event type, but no `type`'),
+        ('every = "30s"', "every = 30", "10: `every` must be text, not 30"),
+    ],
+)
+def test_mistakes_about_heartbeats(folder: Folder, old: str, new: str, sentence: str) -> None:
+    (told,) = folder.protocol_mistakes(BEATING.replace(old, new, 1))
+    assert told.startswith(sentence)
+
+
+def test_in_connect_a_mistake_about_an_interval_has_its_line_too(folder: Folder) -> None:
+    text = "[connect]\nheartbeat = [{ every = '{kept.a}s', send = 'x' }]\n[events]\nmatch = 'order'\n"
+    (told,) = folder.protocol_mistakes(text)
+    assert told.startswith("2: `every`: no ready step keeps `a`; nothing is known here")
+
+
 def test_one_answer_may_be_a_table_and_kept_names_have_a_bound(folder: Folder) -> None:
     keep = ", ".join(f"n{number} = 'a'" for number in range(65))
     text = f"[events]\nmatch = 'order'\nanswer = {{ on = {{ has = 'a' }}, send = 'x', keep = {{ {keep} }} }}"

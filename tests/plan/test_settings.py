@@ -113,7 +113,10 @@ about = "every key"
 path = "/chat"
 subprotocols = ["chat.v1"]
 auth_errors = ["denied"]
-heartbeat = [{ on = { type = "ping" }, send = "pong" }]
+heartbeat = [
+  { on = { type = "ping" }, send = "pong" },
+  { every = "9s", send = "alive", answer = "alive too", within = "8s" },
+]
 ready = [
   { wait = { type = "hello" }, within = "3s", keep = { desk = "data.desk" } },
   { send = "hi" },

@@ -1,0 +1,188 @@
+"""Backends with sessions, after public specifications: heartbeats, auth, ids and values of their own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.end_to_end.conftest import Awaited, Begin
+
+HERE = Path(__file__).parent
+
+PHOENIX = """
+[connect]
+ready = [
+  { send = '["1","1","room:1","phx_join",{}]' },
+  { wait = { type = "phx_reply", "1" = "1", "4.status" = "ok" } },
+]
+[[heartbeat]]
+every = "300ms"
+send = '[null,"{uuid}","phoenix","heartbeat",{}]'
+answer = { type = "phx_reply", "2" = "phoenix" }
+[turn]
+message = '["1","{turn.id}","room:1","ask",{"q":"{data.question}"}]'
+[events]
+turn = ["1"]
+type = ["3"]
+end = [{ type = "phx_reply", "4.status" = "ok" }]
+fail = [{ type = "phx_reply", "4.status" = "error" }]
+ignore = ["presence_diff"]
+"""
+
+PROTOCOLS = {
+    "phoenix": PHOENIX,
+    "phoenix-silent": PHOENIX.replace('"300ms"', '"500ms"'),
+    "gateway": """
+[connect]
+ready = [
+  { wait = { op = 10 }, keep = { interval = "d.heartbeat_interval" } },
+  { send = '{"op":2,"d":{"token":"{user.id}"}}' },
+  { wait = { op = 0, t = "READY" }, keep = { number = "s" } },
+]
+heartbeat = { every = "{kept.interval}ms", send = '{"op":1,"d":{kept.number}}', answer = { op = 11 } }
+[turn]
+message = '{"op":20,"nonce":"{turn.id}","q":"{data.question}"}'
+[events]
+turn = ["d.nonce"]
+end = [{ t = "MESSAGE_CREATE", keep = { number = "s" } }]
+ignore = [{ t = "TYPING_START", keep = { number = "s" } }]
+""",
+    "home-assistant": """
+[connect]
+ready = [
+  { wait = "auth_required" },
+  { send = '{"type":"auth","access_token":"{user.password}"}' },
+  { wait = "auth_ok" },
+]
+auth_errors = ["auth_invalid"]
+[turn]
+id = "{turn.number}"
+message = '{"id":{turn.id},"type":"call_service","domain":"light","service":"turn_on"}'
+[events]
+type = ["type"]
+turn = ["id"]
+end = [{ type = "result", success = true }]
+fail = [{ success = false }]
+""",
+}
+
+SCENARIO = """
+protocol = "{name}.protocol.toml"
+[target]
+url = "ws://127.0.0.1:{port}/{name}"
+{target}
+[load]
+connections = 4
+duration = "{duration}"
+[traffic]
+every = "100ms"
+timeout = "3s"
+[thresholds]
+"turns.complete.ratio" = ">= {ratio}"
+"""
+
+Run = Callable[..., Awaited]
+
+
+class Stubs(NamedTuple):
+    """The stubs, which listen at ``port`` and tell their counts at ``counts_port``."""
+
+    port: int
+    counts_port: int
+
+    def counts(self) -> dict[str, int]:
+        with socket.create_connection(("127.0.0.1", self.counts_port), timeout=10) as asking:
+            found: dict[str, int] = json.loads(asking.makefile().read())
+        return found
+
+
+@pytest.fixture(scope="module")
+def stubs() -> Iterator[Stubs]:
+    process = subprocess.Popen([sys.executable, HERE / "session_stubs.py"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        yield Stubs(told["port"], told["counts"])
+    finally:
+        process.terminate()
+        process.wait(10)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def run(begin: Begin, stubs: Stubs, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run against the stub of a name, which begins at once."""
+    folder = tmp_path_factory.mktemp("sessions")
+
+    def run(name: str, target: str = "", duration: str = "1s", ratio: str = "99%") -> Awaited:
+        (folder / f"{name}.protocol.toml").write_text(PROTOCOLS[name], "utf-8")
+        file = folder / f"{name}{len(list(folder.iterdir()))}.toml"
+        told = {"name": name, "port": stubs.port, "target": target, "duration": duration, "ratio": ratio}
+        file.write_text(SCENARIO.format(**told), "utf-8")
+        return begin("run", file)
+
+    return run
+
+
+def wrong(stubs: Stubs) -> dict[str, int]:
+    return {name: n for name, n in stubs.counts().items() if name.startswith("wrong")}
+
+
+def test_phoenix_channels_with_a_heartbeat_of_the_client(run: Run, stubs: Stubs) -> None:
+    ended = run("phoenix", duration="2s").end()
+    counts, theirs = ended.manifest["counts"], stubs.counts()
+    assert ended.code == 0, ended.screen
+    assert counts["turns"]["complete"] == counts["turns"]["due"] == theirs["turns /phoenix"]
+    assert counts["events"]["ignored"] == counts["turns"]["due"]
+    assert counts["heartbeats"]["sent"] == theirs["heartbeats /phoenix"] >= 4 * 5
+    assert counts["heartbeats"]["answered"] >= counts["heartbeats"]["sent"] - 4
+    assert counts["events"]["unmatched"] == 0
+    measured = ended.manifest["metrics"]["heartbeat.rtt"]
+    assert 0 < measured["min"] <= measured["p50"] < 1000
+    assert wrong(stubs) == {}
+
+
+def test_a_server_that_answers_no_heartbeat_is_dead(run: Run, stubs: Stubs) -> None:
+    ended = run("phoenix-silent", duration="2s").end()
+    counts = ended.manifest["counts"]
+    assert ended.code == 1, ended.screen
+    assert counts["connections"]["ended_by_us"] == {"silent": 4}
+    assert counts["heartbeats"] == {"sent": 4, "missed": 4}
+    assert "heartbeats_unanswered" in ended.notices
+    assert "pings_unanswered" not in ended.notices
+
+
+def test_a_gateway_that_dictates_its_heartbeat_gets_the_last_number(run: Run, stubs: Stubs) -> None:
+    ended = run("gateway", duration="2s").end()
+    counts, theirs = ended.manifest["counts"], stubs.counts()
+    assert ended.code == 0, ended.screen
+    assert counts["turns"]["complete"] == counts["turns"]["due"] == theirs["turns /gateway"]
+    assert counts["heartbeats"]["sent"] == theirs["heartbeats /gateway"] >= 4 * 5
+    assert counts["events"]["ignored"] == counts["turns"]["due"]
+    assert wrong(stubs) == {}
+
+
+def test_home_assistant_takes_a_token_and_rising_numbers(run: Run, stubs: Stubs) -> None:
+    users = "identities = [" + ",".join(f'{{ password = "good-{n}" }}' for n in range(4)) + "]"
+    ended = run("home-assistant", users, ratio="70%").end()
+    counts, theirs = ended.manifest["counts"], stubs.counts()
+    assert ended.code == 0, ended.screen
+    turns = counts["turns"]
+    assert turns["begun"] == theirs["turns /home-assistant"] == turns["complete"] + turns["failed"]
+    assert turns["failed"] == len(range(0, turns["begun"], 5))
+    assert wrong(stubs) == {}
+
+
+def test_home_assistant_refuses_a_wrong_token(run: Run) -> None:
+    users = "identities = [" + ",".join(f'{{ password = "bad-{n}" }}' for n in range(4)) + "]"
+    ended = run("home-assistant", users).end()
+    assert ended.code == 3, ended.screen
+    assert set(ended.manifest["counts"]["connections"]["refused"]) == {"auth"}
