@@ -10,7 +10,7 @@ from loadtest.plan.connections import Visit
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import data_values, user_values
-from loadtest.plan.protocol import Beat, Step, TimedBeat
+from loadtest.plan.protocol import Beat, CountAt, Step, TimedBeat
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
@@ -246,13 +246,15 @@ def _answer(scenario: Scenario) -> Iterator[str]:
     events = scenario.protocol.events
     if events.match == "id":
         yield f"an event belongs to the turn named at {' or '.join(events.turn)}"
+        for adopt in events.adopt:
+            yield f"`{adopt.id}` of {match_words(adopt.on)} is the target's own name of a turn"
     else:
         yield "an event belongs to the oldest turn in flight: one lost answer shifts all that follow"
         if not events.ordered:
             yield "with several turns in flight on a connection times are not measured, unless `ordered`"
     ends = [f"with {_or(events.end)}"] if events.end else []
     ends += [f"when all of {' and '.join(map(match_words, events.end_all))} came"] if events.end_all else []
-    ends += [f"after {events.count} event{'s' if events.count > 1 else ''}"] if events.count else []
+    ends += [_told_count(events.count)] if events.count else []
     yield (
         f"a turn is complete {' or '.join(ends)}"
         if ends
@@ -270,6 +272,14 @@ def _answer(scenario: Scenario) -> Iterator[str]:
     for beat in events.answer:
         yield f"requests of the target: {_told_beat(beat)}"
     yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
+
+
+def _told_count(count: int | CountAt) -> str:
+    """When a turn ends by the number of its events."""
+    if isinstance(count, CountAt):
+        of = "its events" if count.of is None else f"those with {match_words(count.of)}"
+        return f"when as many of {of} came as one says at `{count.path}`"
+    return f"after {count} event{'s' if count > 1 else ''}"
 
 
 def _or(matches: Iterable[Match]) -> str:

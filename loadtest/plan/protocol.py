@@ -83,6 +83,22 @@ class TurnShape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adopt:
+    """The id that the target chose for a turn: it stands at the path ``id`` in events that fit ``on``."""
+
+    on: Match
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountAt:
+    """How many events a turn has stands at ``path`` in one of them; ``of`` says which count, None: all."""
+
+    path: str
+    of: Match | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
     """What answers a turn. Paths are dotted keys and indices; the first one present is taken.
 
@@ -90,7 +106,9 @@ class Events:
     bytes, matched in order, whose type is the whole payload as text.
     ``match`` "id": an event belongs to the turn its ``turn`` path names; "order": to the oldest in flight.
     ``ordered``: the target answers in order, so that several turns in flight can be told apart by it.
-    ``count``: the turn ends after this many events (an echo: 1); None: it ends by type.
+    ``count``: the turn ends after this many events (an echo: 1), or after as many as one of them says; None:
+    it ends by type.
+    ``adopt``: the target names turns by ids of its own, which stand for ours from these events on.
     ``end_all``: the turn ends when each of these has come, in whatever order.
     ``refuse``: events by which the target declines the turn (a rate limit).
     ``sequence_start``: the number that the first event of a turn carries.
@@ -118,7 +136,8 @@ class Events:
     refuse: tuple[Match, ...] = ()
     answer: tuple[Beat, ...] = ()
     keep: tuple[Match, ...] = ()
-    count: int | None = None
+    adopt: tuple[Adopt, ...] = ()
+    count: int | CountAt | None = None
     sequence_start: int = 0
     audience: str = ""
 
@@ -127,7 +146,9 @@ class Events:
         """Every match that is held against an event of a turn."""
         pairs = (each for pair in self.pairs for each in pair)
         listed = (self.first, self.end, self.end_all, self.fail, self.required, self.order, self.refuse)
-        return (*(each for of in listed for each in of), *pairs, *self.keep)
+        counted = (self.count.of,) if isinstance(self.count, CountAt) and self.count.of is not None else ()
+        adopted = (adopt.on for adopt in self.adopt)
+        return (*(each for of in listed for each in of), *pairs, *adopted, *counted, *self.keep)
 
     @property
     def ends(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from loadtest.plan.default_prompts import QUESTIONS
@@ -13,7 +13,17 @@ from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
 from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
 from loadtest.plan.period import parse_period
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TimedBeat, TurnShape
+from loadtest.plan.protocol import (
+    Adopt,
+    Beat,
+    Connect,
+    CountAt,
+    Events,
+    Protocol,
+    Step,
+    TimedBeat,
+    TurnShape,
+)
 from loadtest.plan.shipped import find
 from loadtest.plan.template import EVENT, KEPT, Template
 from loadtest.plan.toml_lines import KeyPath
@@ -273,7 +283,8 @@ def _read_events(table: Table, answers: list[Table]) -> Events:
         ordered=table.flag("ordered"),
         pairs=read_pairs(table, "pairs"),
         answer=tuple(_read_beat(each, "an answer") for each in (*answers, *_one_or_more(table, "answer"))),
-        count=table.integer("count", None, least=1),
+        count=_read_count(table),
+        adopt=tuple(_read_adopt(each) for each in _one_or_more(table, "adopt")),
         sequence_start=table.integer("sequence_start", 0),
         audience=table.text("audience", ""),
         type=paths["type"],
@@ -284,6 +295,32 @@ def _read_events(table: Table, answers: list[Table]) -> Events:
     )
     table.close({"message": "it belongs to [turn]", "id": "it belongs to [turn]; events have `turn`"})
     return events
+
+
+def _read_adopt(table: Table) -> Adopt:
+    on = read_match(table, "on")
+    path = table.text("id", None)
+    if not table.has("on") or not table.has("id"):
+        table.source.report(table.path, "`adopt` needs both `on`, a MATCH, and `id`, a path")
+    if path is not None:
+        check_path(table, (*table.path, "id"), path)
+    table.close()
+    return Adopt(on=on or {}, id=path or "")
+
+
+def _read_count(table: Table) -> int | CountAt | None:
+    """A number, or where an event says the number."""
+    if not isinstance(table.data.get("count"), Mapping):
+        return table.integer("count", None, least=1)
+    counted = table.table("count")
+    path = counted.text("path", None)
+    if not counted.has("path"):
+        counted.source.report(counted.path, '`count` needs `path`, where an event says how many: "d.chunks"')
+    if path is not None:
+        check_path(counted, (*counted.path, "path"), path)
+    of = read_match(counted, "of")
+    counted.close()
+    return CountAt(path=path or "", of=of)
 
 
 def _check_events(table: Table, protocol: Protocol) -> None:
@@ -301,8 +338,7 @@ def _check_events(table: Table, protocol: Protocol) -> None:
         report("keep", "each entry of `keep` needs a `keep` of its own, a table of names and paths")
     if len(events.end_all) > MOST_ENDS:
         report("end_all", f"`end_all` may have {MOST_ENDS} entries, not {len(events.end_all)}")
-    if events.ordered and events.match == "id":
-        report("ordered", '`ordered` goes with match = "order" only')
+    _check_order(events, report)
     if events.audience and not has_uuid(protocol):
         report("audience", "`audience` needs {uuid} in `id` of [turn]: it tells whose turn an event is of")
     if events.format != "opaque":
@@ -317,6 +353,14 @@ def _check_events(table: Table, protocol: Protocol) -> None:
             report(key, f'`{key}` cannot be found in payloads of format "opaque"')
     if events.match == "id":
         report("match", 'payloads of format "opaque" carry no id; use match = "order"')
+
+
+def _check_order(events: Events, report: Callable[[str, str], None]) -> None:
+    """What is said of order, and of ids, goes with how events are matched."""
+    if events.ordered and events.match == "id" and not events.adopt:
+        report("ordered", '`ordered` goes with match = "order", or with `adopt`')
+    if events.adopt and events.match == "order":
+        report("adopt", "`adopt` is for events that are matched by id; by order no id is asked for")
 
 
 def _check_types(table: Table, protocol: Protocol, matches: Mapping[str, tuple[Match, ...]]) -> None:

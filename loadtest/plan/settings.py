@@ -8,7 +8,7 @@ from dataclasses import asdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, Events, Protocol, Step, TimedBeat, TurnShape
+from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TimedBeat, TurnShape
 from loadtest.secret_names import sounds_secret
 from loadtest.units import exact_duration
 
@@ -73,7 +73,11 @@ def _plain_match(match: Match) -> object:
 
 
 def _events(events: Events) -> Plain:
-    return _without_nothing({**_fields(events), "answer": [_beat(beat) for beat in events.answer]})
+    own: Plain = {"answer": [_beat(beat) for beat in events.answer], "count": events.count}
+    if isinstance(events.count, CountAt):
+        of = None if events.count.of is None else _plain_match(events.count.of)
+        own["count"] = _without_nothing({"path": events.count.path, "of": of})
+    return _without_nothing({**_fields(events), **own})
 
 
 def _beat(beat: Beat | TimedBeat) -> Plain:

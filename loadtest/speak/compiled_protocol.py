@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.names import user_values
 from loadtest.plan.period import Period, parse_period
-from loadtest.plan.protocol import Beat, Protocol, Step, TimedBeat
+from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TimedBeat
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
@@ -21,6 +21,7 @@ from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, find
 from loadtest.speak.event_rules import EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
 from loadtest.speak.reader import Malformed, Reader, Scalar
+from loadtest.speak.turn import sequence_number
 
 MAX_VALUE = 16_384
 """Characters of a received value that are sent back; the rest is cut."""
@@ -99,6 +100,27 @@ class OwnHeartbeat:
     keep: Mapping[str, Getter]
 
 
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Where an event that the match fits has the target's own id of a turn."""
+
+    on: Awaited
+    id: Getter
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Where an event says how many its turn has, and which are counted; ``of`` None: all."""
+
+    at: Getter
+    of: Awaited | None
+
+    def number_in(self, found: Any) -> int | None:
+        """The number that an event says; None where it says none that can be one."""
+        number = sequence_number(self.at(found))
+        return number if number is not None and number >= 0 else None
+
+
 class BoundMessage:
     """The message of one user, with all filled in that is the same in each turn.
 
@@ -128,7 +150,9 @@ class CompiledProtocol:
     events are matched by order, and nothing says that the target answers in order. ``identities`` are the
     rows of users, for the audience. ``keeps`` are the values to keep of events; ``asks_kept``: the message of
     a turn asks for values that change from turn to turn. ``secret_names`` are names of kept values that sound
-    like secrets. ``own_heartbeats`` are sent by our clock.
+    like secrets. ``own_heartbeats`` are sent by our clock. ``adoptions`` say where the target's own ids
+    of turns stand, ``adopts_in_order`` that they come in the order of our messages; ``total`` where an event
+    says how many its turn has.
     """
 
     __slots__ = (
@@ -146,6 +170,8 @@ class CompiledProtocol:
         "_users",
         "_uuid",
         "_uuid_of_texts",
+        "adoptions",
+        "adopts_in_order",
         "answers",
         "asks_kept",
         "auth_errors",
@@ -167,6 +193,7 @@ class CompiledProtocol:
         "steps",
         "template",
         "timeout_ns",
+        "total",
     )
 
     def __init__(
@@ -214,15 +241,10 @@ class CompiledProtocol:
 
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
-
-        def own(each: TimedBeat) -> OwnHeartbeat:
-            answer = None if each.answer is None else awaited(each.answer)
-            every, send = parse_period(each.every), Template.parse(each.send)
-            return OwnHeartbeat(every, send, answer, each.within_ns, _finders(kept_by(each.answer)))
-
         self.heartbeat = tuple(map(beat, protocol.connect.answered))
-        self.own_heartbeats = tuple(map(own, protocol.connect.timed))
+        self.own_heartbeats = tuple(_own_heartbeat(each, awaited) for each in protocol.connect.timed)
         self.answers = tuple(map(beat, events.answer))
+        self._compile_adoption(events, awaited)
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
         self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
         self.template = Template.parse(message)
@@ -242,6 +264,12 @@ class CompiledProtocol:
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
 
+    def _compile_adoption(self, events: Events, awaited: Callable[[Match], Awaited]) -> None:
+        """Where the target names turns, and where it says how many events one has."""
+        self.adoptions = tuple(Adoption(awaited(each.on), finder(each.id)) for each in events.adopt)
+        self.adopts_in_order = events.ordered
+        self.total = _total(events.count, awaited)
+
     def _compile_kept(self, protocol: Protocol, *, typed: bool) -> None:
         """What is kept of events, and which placeholders stand for it."""
         events = protocol.events
@@ -253,8 +281,9 @@ class CompiledProtocol:
         kept = kept_names(protocol)
         self._unkept = {name: "" if name.startswith("ready.") else None for name in kept}
         changing = {KEPT + name for keep in self.keeps for name in keep.values}
-        beats = (*self.heartbeat, *self.answers, *self.own_heartbeats)
-        changing |= {KEPT + name for beat in beats for name in beat.keep}
+        beats = [beat.keep for beat in (*self.heartbeat, *self.answers)]
+        beats += [beat.keep for beat in self.own_heartbeats]
+        changing |= {KEPT + name for keep in beats for name in keep}
         self._changing = changing | {name for name in kept if name.startswith(LAST)}
         self.asks_kept = bool(self.template.names & self._changing)
         names = (name.partition(".")[2] for name in kept)
@@ -392,6 +421,14 @@ class CompiledProtocol:
                 too_large += larger
         return kept, too_large
 
+    def adopted_id(self, heard: Heard) -> str | None:
+        """The target's own id of a turn that an event tells; None where none stands there."""
+        for adoption in self.adoptions:
+            value = adoption.id(heard.found) if adoption.on.fits(heard) else None
+            if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+                return plain(value)[:MAX_KEPT_VALUE]
+        return None
+
 
 def _finders(paths: Mapping[str, str]) -> dict[str, Getter]:
     return {name: finder(path) for name, path in paths.items()}
@@ -411,6 +448,18 @@ def _fits_in(value: Any) -> bool:
         return len(plain(value)) <= MAX_KEPT_VALUE
     except RecursionError:
         return False
+
+
+def _own_heartbeat(beat: TimedBeat, awaited: Callable[[Match], Awaited]) -> OwnHeartbeat:
+    answer = None if beat.answer is None else awaited(beat.answer)
+    every, send = parse_period(beat.every), Template.parse(beat.send)
+    return OwnHeartbeat(every, send, answer, beat.within_ns, _finders(kept_by(beat.answer)))
+
+
+def _total(count: int | CountAt | None, awaited: Callable[[Match], Awaited]) -> Total | None:
+    if not isinstance(count, CountAt):
+        return None
+    return Total(finder(count.path), None if count.of is None else awaited(count.of))
 
 
 def encoded(text: str) -> bytes:

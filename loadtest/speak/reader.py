@@ -149,6 +149,12 @@ class Reader:
         kind, turn, user, sequence = (first_present(found, each) for each in self._fields)
         return None if kind is None else value_text(kind), turn, user, sequence
 
+    def turn_ids(self, found: Any) -> list[Scalar]:
+        """Whatever stands at the paths of the turn in a JSON object or array."""
+        turns = self._fields[FIELDS.index("turn")]
+        ids = (first_present(found, [getter]) for getter in turns)
+        return [each for each in ids if each is not None]
+
     def read(self, payload: bytes) -> Any:
         """The whole message in a payload.
 

@@ -21,7 +21,9 @@ from typing import Any, Final, NoReturn
 from loadtest.errors import Layer
 from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
+from loadtest.speak.adopted_ids import AdoptedIds
 from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol, Heard, Heartbeat, values_at
+from loadtest.speak.early_messages import what_came, with_kind_of
 from loadtest.speak.event_rules import (
     ALL_SHIFT,
     ANSWER,
@@ -43,6 +45,7 @@ from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
 from loadtest.speak.session_recorder import SessionRecorder, TurnListener
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
+from loadtest.speak.turn_notes import TurnNotes
 
 AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
 """Close codes by which servers refuse a credential after the upgrade (4000 and above by custom)."""
@@ -79,10 +82,6 @@ CLOSED: Final = SessionState.CLOSED
 """For the hot loop, as ``COMPLETE`` of ``speak.turn``."""
 
 
-MAX_EARLY_KINDS = 3
-"""Kinds of messages that are told of a session that did not get ready."""
-
-
 class Refused(Exception):  # noqa: N818 - a fact about the target, not an error of ours
     """The target did not let this connection get ready; ``layer`` and ``reason`` say how."""
 
@@ -107,12 +106,13 @@ class Session:
     """
 
     __slots__ = (
+        "_adopted",
         "_answers_in_second",
         "_bound_message",
         "_came_before_ready",
         "_error_before_ready",
         "_heartbeats",
-        "_kept_of_turns",
+        "_notes",
         "_overdue_answers",
         "_read",
         "_ready_step",
@@ -158,8 +158,9 @@ class Session:
         self._texts_sent = 0
         self._answers_in_second = 0
         self._second_ends_ns = NEVER
-        # What turns in flight kept, by id.
-        self._kept_of_turns: dict[Any, dict[str, Any]] | None = None
+        self._adopted = AdoptedIds(protocol) if protocol.adoptions else None
+        # Of turns in flight, by id.
+        self._notes: dict[Any, TurnNotes] | None = None
         self._secrets: KeptSecrets | None = None
         self._came_before_ready: dict[str, None] | None = None
         self._ready_step = 0
@@ -184,7 +185,8 @@ class Session:
 
     def owns(self, turn_id: object) -> bool:
         """Whether a turn of that id is in flight here, or was not long ago."""
-        return turn_id in self.turns or self._recent_turns.knows(turn_id)
+        known = turn_id in self.turns or self._recent_turns.knows(turn_id)
+        return known or (self._adopted is not None and self._adopted.knows(turn_id))
 
     # ------------------------------------------------------------------ getting ready
 
@@ -223,31 +225,20 @@ class Session:
         step = self.protocol.steps[self._ready_step]
         if step.wait is not None:
             within = f"within {step.within_ns / 1e9:g} s"
-            self._refuse(Layer.READY, f"no message with {step.wait.words} {within}; {self._what_came()}")
+            self._refuse(
+                Layer.READY,
+                f"no message with {step.wait.words} {within}; {self._came_instead()}",
+            )
         self._advance(now_ns)
 
     def awaited(self) -> str:
         """What a session that is not open yet waits for, and what came instead."""
         step, steps = self.protocol.steps[self._ready_step], len(self.protocol.steps)
         what = "for a pause to end" if step.wait is None else f"for a message with {step.wait.words}"
-        return f"waited {what} (ready step {self._ready_step + 1} of {steps}); {self._what_came()}"
+        return f"waited {what} (ready step {self._ready_step + 1} of {steps}); {self._came_instead()}"
 
-    def _what_came(self) -> str:
-        came = list(self._came_before_ready or ())
-        return f"came instead: {', '.join(came)}" if came else "nothing came"
-
-    def _remember_early(self, heard: Heard) -> None:
-        """Remember what a message was that did not fit the step."""
-        labels = self.protocol.labels
-        if heard.kind is not None and not self.protocol.opaque:
-            told = f"`{labels.type_label(heard.kind)}`"
-        elif heard.found and isinstance(heard.found, dict):
-            told = f"a message without a type, with the keys {labels.keys_label(heard.found)}"
-        else:
-            told = "a message that is no JSON object"
-        self._came_before_ready = self._came_before_ready or {}
-        if len(self._came_before_ready) < MAX_EARLY_KINDS:
-            self._came_before_ready[told] = None
+    def _came_instead(self) -> str:
+        return what_came(self._came_before_ready)
 
     def _receive_until_open(self, payloads: list[bytes], at_ns: int) -> list[bytes]:
         """Those that came after ready; what comes after the end belongs to nobody, and is not counted."""
@@ -271,7 +262,7 @@ class Session:
         if step.wait is None or not step.wait.fits(heard):
             if not self._answer_request(heard, now_ns):
                 self.recorder.metrics.count("events.before_ready")
-            self._remember_early(heard)
+            self._came_before_ready = with_kind_of(heard, protocol, self._came_before_ready)
             return
         if self.user_mark is None:
             self.user_mark = heard.user
@@ -400,9 +391,13 @@ class Session:
         values, too_large = self.protocol.kept_of(self.protocol.hear_any(payload))
         self._keep(values, too_large)
         if turn is not None:
-            of_turns = self._kept_of_turns = self._kept_of_turns or {}
-            last = {LAST + name.partition(".")[2]: value for name, value in values.items()}
-            of_turns[turn.id] = {**of_turns.get(turn.id, {}), **last}
+            kept = self._notes_of(turn).kept
+            kept.update({LAST + name.partition(".")[2]: value for name, value in values.items()})
+
+    def _notes_of(self, turn: Turn) -> TurnNotes:
+        if self._notes is None:
+            self._notes = {}
+        return self._notes.setdefault(turn.id, TurnNotes())
 
     def _public(self, payload: bytes) -> bytes:
         """A payload without the secrets that were kept."""
@@ -471,8 +466,9 @@ class Session:
         turn.outcome = outcome
         turn.reason = reason
         turn.metrics.events_matched += turn.received
-        if self._kept_of_turns is not None:
-            self.last = self._kept_of_turns.pop(turn.id, _NOTHING)
+        if self._notes is not None:
+            notes = self._notes.pop(turn.id, None)
+            self.last = _NOTHING if notes is None else notes.kept
         answered = outcome in _ANSWERED
         turn.done_ns = at_ns if answered else NEVER
         if turn.missing and answered and self.state is OPEN:
@@ -764,10 +760,12 @@ class Session:
         if turn_id is not None and not isinstance(turn_id, str):
             # An id that looks like a number is written as one in JSON, and comes back as one.
             turn_id = as_text(turn_id)
-        turn = self.turns.get(turn_id)
         if heard.flags & BEAT and self._heartbeats is not None:
             self._take_heartbeat_answer(self._heartbeats, self.protocol.hear_any(payload), at_ns)
             return
+        if self._adopted is not None and not heard.flags & IGNORE and turn_id not in self.turns:
+            turn_id = self._owner_of(self._adopted, payload, turn_id)
+        turn = self.turns.get(turn_id)
         if heard.flags & ANSWER and not heard.flags & IGNORE:
             self._answer_request(self.protocol.hear_any(payload), at_ns)
             if turn is None or self.protocol.by_order:
@@ -784,7 +782,21 @@ class Session:
             self._receive_without_turn(heard, turn_id, payload, at_ns)
         elif turn.number(heard.sequence, heard.word):
             turn.unmarked += user is None
-            self._enter(turn, heard.flags, payload, at_ns, at_end=at_end)
+            self._enter(turn, heard.flags | self._tallied(turn, payload), payload, at_ns, at_end=at_end)
+
+    def _tallied(self, turn: Turn, payload: bytes) -> int:
+        """``END`` with the last of as many events as one of them said; else no flag."""
+        total = self.protocol.total
+        if total is None or not self._notes_of(turn).tally(total, self.protocol.hear_any(payload)):
+            return 0
+        return END
+
+    def _owner_of(self, adopted: AdoptedIds, payload: bytes, turn_id: Any) -> Any:
+        """The id of the turn that an event belongs to where the target has ids of its own."""
+        owner = adopted.owner(self.protocol.hear_any(payload), turn_id, self.turns)
+        if not owner.sure:
+            self.recorder.metrics.count("events.order_unsure")
+        return owner.turn_id
 
     def _may_keep(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
         """Whether values of an event are ours to keep: it is of a turn in flight, or of no turn and user."""

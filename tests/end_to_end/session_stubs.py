@@ -4,6 +4,9 @@
 /phoenix-silent   the same, which does not answer heartbeats
 /gateway          a gateway that dictates how often it wants a heartbeat, and the last number in it (Discord)
 /home-assistant   auth_required, auth, auth_ok; ids are numbers that rise; success is true
+/realtime         responses by an id of the server's own, several in flight, some failed (OpenAI Realtime)
+/responses        each response continues the one before by its id, and calls a function (OpenAI Responses)
+/acp              JSON-RPC sessions; updates name the session alone; the agent asks for permissions (ACP)
 
 What a client does wrong is counted as "wrong ..." and ends its connection.
 """
@@ -130,11 +133,96 @@ async def home_assistant(socket: ServerConnection, path: str) -> None:
         await send(socket, {"id": call["id"], "type": "result", "success": not failed, **error})
 
 
+async def realtime(socket: ServerConnection, path: str) -> None:
+    """Four deltas a response, which name it alone; responses in flight interleave. Each fifth fails."""
+    answering: set[asyncio.Task[None]] = set()
+
+    async def answer(number: int, metadata: dict[str, str]) -> None:
+        name = f"resp_{id(socket)}_{number}"
+        response = {"id": name, "metadata": metadata, "status": "in_progress"}
+        await send(socket, {"type": "response.created", "response": response})
+        for _ in range(4):
+            await asyncio.sleep(0.01)
+            await send(socket, {"type": "response.output_text.delta", "response_id": name, "delta": "x"})
+        status = "failed" if number % 5 == 0 else "completed"
+        count(f"{status} {path}")
+        await send(socket, {"type": "response.done", "response": {**response, "status": status}})
+
+    await send(socket, {"type": "session.created", "session": {"id": "sess"}})
+    numbers = itertools.count(1)
+    async for message in socket:
+        said = json.loads(message)
+        if said["type"] == "session.update":
+            await send(socket, {"type": "session.updated"})
+            continue
+        count(f"turns {path}")
+        task = asyncio.create_task(answer(next(numbers), said["response"]["metadata"]))
+        answering.add(task)
+        task.add_done_callback(answering.discard)
+
+
+async def responses(socket: ServerConnection, path: str) -> None:
+    """A response must name the one before it; each calls a function, whose result must come back."""
+    last = None
+    numbers = itertools.count(1)
+    async for message in socket:
+        said = json.loads(message)
+        if said["previous_response_id"] != last:
+            raise Wrong(f"{said['previous_response_id']} continued, not {last}", 1008)
+        count(f"turns {path}")
+        stream = said["stream_id"]
+        last = f"resp_{next(numbers)}"
+        call = {"type": "function_call", "call_id": f'call "{last}"', "name": "weather"}
+        await send(socket, {"type": "response.output_item.done", "item": call})
+        result = json.loads(await socket.recv())
+        if result["call_id"] != call["call_id"]:
+            raise Wrong("another call", 1008)
+        count(f"calls {path}")
+        done = {"id": last, "status": "completed"}
+        await send(socket, {"type": "response.output_text.delta", "stream_id": stream, "delta": "x"})
+        await send(socket, {"type": "response.completed", "stream_id": stream, "response": done})
+
+
+async def acp(socket: ServerConnection, path: str) -> None:
+    """One prompt at a time; updates carry the session's id; a permission must be granted."""
+    session = f"sess-{id(socket)}"
+    asked = itertools.count(1000)
+    async for message in socket:
+        call = json.loads(message)
+        method = call.get("method")
+        if method == "initialize":
+            await reply(socket, call, {"protocolVersion": 1})
+        elif method == "session/new":
+            await reply(socket, call, {"sessionId": session})
+        elif method == "session/prompt" and call["params"]["sessionId"] == session:
+            count(f"turns {path}")
+            for _ in range(3):
+                update = {"sessionId": session, "update": {"sessionUpdate": "agent_message_chunk"}}
+                await send(socket, {"jsonrpc": "2.0", "method": "session/update", "params": update})
+            request = {"sessionId": session, "options": [{"optionId": "allow", "kind": "allow_once"}]}
+            ask = {"jsonrpc": "2.0", "id": next(asked), "method": "session/request_permission"}
+            await send(socket, {**ask, "params": request})
+            granted = json.loads(await socket.recv())
+            if granted.get("id") != ask["id"] or granted["result"]["outcome"]["optionId"] != "allow":
+                raise Wrong(f"no permission: {granted}", 1008)
+            count(f"permissions {path}")
+            await reply(socket, call, {"stopReason": "end_turn"})
+        else:
+            raise Wrong(f"{method}", 1008)
+
+
+async def reply(socket: ServerConnection, call: Any, result: Any) -> None:
+    await send(socket, {"jsonrpc": "2.0", "id": call["id"], "result": result})
+
+
 STUBS: dict[str, Callable[[ServerConnection, str], Awaitable[None]]] = {
     "/phoenix": phoenix,
     "/phoenix-silent": phoenix,
     "/gateway": gateway,
     "/home-assistant": home_assistant,
+    "/realtime": realtime,
+    "/responses": responses,
+    "/acp": acp,
 }
 
 

@@ -73,6 +73,56 @@ fail = [{ success = false }]
 """,
 }
 
+PROTOCOLS["realtime"] = """
+[connect]
+ready = [{ wait = "session.created" }, { send = '{"type":"session.update"}' }, { wait = "session.updated" }]
+[turn]
+message = '{"type":"response.create","response":{"metadata":{"turn":"{turn.id}"},"input":"{data.question}"}}'
+[events]
+type = ["type"]
+# What names our turn as well stands behind the server's own id: `adopt` looks at all paths.
+turn = ["response_id", "response.id", "response.metadata.turn"]
+adopt = { on = "response.created", id = "response.id" }
+first = ["response.output_text.delta"]
+end = [{ type = "response.done", "response.status" = "completed" }]
+fail = [{ type = "response.done", "response.status" = "failed" }]
+required = ["response.created"]
+"""
+PROTOCOLS["responses"] = """
+[turn]
+message = '{"type":"response.create","stream_id":"{turn.id}","previous_response_id":{last.response}}'
+[events]
+type = ["type"]
+turn = ["stream_id"]
+first = ["response.output_text.delta"]
+end = [{ type = "response.completed", keep = { response = "response.id" } }]
+[[answer]]
+on = { type = "response.output_item.done", "item.type" = "function_call" }
+send = '{"type":"function_call_output","call_id":"{event.item.call_id}","output":"42"}'
+"""
+PROTOCOLS["acp"] = """
+[connect]
+ready = [
+  { send = '{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":1}}' },
+  { wait = { id = "i", has = "result" } },
+  { send = '{"jsonrpc":"2.0","id":"n","method":"session/new","params":{}}' },
+  { wait = { id = "n", has = "result.sessionId" }, keep = { conversation = "result.sessionId" } },
+]
+[turn]
+message = '''{"jsonrpc":"2.0","id":"{turn.id}","method":"session/prompt","params":
+{"sessionId":"{kept.conversation}","prompt":[{"type":"text","text":"{data.question}"}]}}'''
+[events]
+turn = ["id", "params.sessionId"]
+adopt = { on = { method = "session/update" }, id = "params.sessionId" }
+first = [{ method = "session/update" }]
+end = [{ "result.stopReason" = "end_turn" }]
+fail = [{ has = "error" }]
+[[answer]]
+on = { method = "session/request_permission" }
+send = '''{"jsonrpc":"2.0","id":{event.id},
+"result":{"outcome":{"outcome":"selected","optionId":"{event.params.options.0.optionId}"}}}'''
+"""
+
 SCENARIO = """
 protocol = "{name}.protocol.toml"
 [target]
@@ -81,8 +131,10 @@ url = "ws://127.0.0.1:{port}/{name}"
 [load]
 connections = 4
 duration = "{duration}"
+{load}
 [traffic]
-every = "100ms"
+{every}
+burst = {burst}
 timeout = "3s"
 [thresholds]
 "turns.complete.ratio" = ">= {ratio}"
@@ -122,10 +174,13 @@ def run(begin: Begin, stubs: Stubs, tmp_path_factory: pytest.TempPathFactory) ->
     """A run against the stub of a name, which begins at once."""
     folder = tmp_path_factory.mktemp("sessions")
 
-    def run(name: str, target: str = "", duration: str = "1s", ratio: str = "99%") -> Awaited:
+    def run(
+        name: str, target: str = "", duration: str = "1s", ratio: str = "99%", burst: int = 1, load: str = ""
+    ) -> Awaited:
         (folder / f"{name}.protocol.toml").write_text(PROTOCOLS[name], "utf-8")
         file = folder / f"{name}{len(list(folder.iterdir()))}.toml"
         told = {"name": name, "port": stubs.port, "target": target, "duration": duration, "ratio": ratio}
+        told |= {"burst": burst, "load": load, "every": "" if load else 'every = "100ms"'}
         file.write_text(SCENARIO.format(**told), "utf-8")
         return begin("run", file)
 
@@ -186,3 +241,39 @@ def test_home_assistant_refuses_a_wrong_token(run: Run) -> None:
     ended = run("home-assistant", users).end()
     assert ended.code == 3, ended.screen
     assert set(ended.manifest["counts"]["connections"]["refused"]) == {"auth"}
+
+
+def test_realtime_by_text_names_its_responses_itself(run: Run, stubs: Stubs) -> None:
+    ended = run("realtime", ratio="70%", burst=4).end()
+    counts, theirs = ended.manifest["counts"], stubs.counts()
+    assert ended.code == 0, ended.screen
+    turns, events = counts["turns"], counts["events"]
+    assert turns["begun"] == theirs["turns /realtime"]
+    assert (turns["complete"], turns["failed"]) == (theirs["completed /realtime"], theirs["failed /realtime"])
+    assert events["matched"] == events["received"] == 6 * turns["begun"]
+    # Four deltas 10 ms apart, each turn for itself though four are in flight.
+    assert ended.manifest["metrics"]["turn.completion.service"]["min"] >= 40
+    assert ended.manifest["metrics"]["turn.first_event.service"]["min"] >= 10
+
+
+CLOSED = 'model = "closed"'
+
+
+def test_each_response_continues_the_one_before_and_calls_a_function(run: Run, stubs: Stubs) -> None:
+    ended = run("responses", load=CLOSED, duration="500ms").end()
+    counts, theirs = ended.manifest["counts"], stubs.counts()
+    assert ended.code == 0, ended.screen
+    assert counts["turns"]["complete"] == counts["turns"]["begun"] == theirs["turns /responses"] > 8
+    assert counts["events"]["answered"] == theirs["calls /responses"] == theirs["turns /responses"]
+    assert wrong(stubs) == {}
+
+
+def test_sessions_of_an_agent_that_asks_for_permissions(run: Run, stubs: Stubs) -> None:
+    ended = run("acp", load=CLOSED, duration="500ms").end()
+    counts, theirs = ended.manifest["counts"], stubs.counts()
+    assert ended.code == 0, ended.screen
+    assert counts["turns"]["complete"] == counts["turns"]["begun"] == theirs["turns /acp"] > 8
+    assert counts["events"]["answered"] == theirs["permissions /acp"] == theirs["turns /acp"]
+    # Three updates and the permission, all of which name the session alone, and the answer.
+    assert counts["events"]["matched"] == counts["events"]["received"] == 5 * theirs["turns /acp"]
+    assert wrong(stubs) == {}

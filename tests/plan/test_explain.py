@@ -107,6 +107,23 @@ url = "simulator"
     assert "requests of the target: answer has ask with {event.id}" in text
 
 
+def test_ids_of_the_target_and_how_many_events_are_told(folder: Folder) -> None:
+    protocol = """[protocol.turn]
+message = "ask"
+[protocol.events]
+turn = ["id"]
+adopt = { on = { has = "made" }, id = "made.id" }
+count = { path = "d.chunks" }
+[target]
+url = "simulator"
+"""
+    text = told(folder.load(protocol + EVERY))
+    assert "`made.id` of has made is the target's own name of a turn" in text
+    assert "complete when as many of its events came as one says at `d.chunks`" in text
+    some = told(folder.load(protocol.replace('chunks"', 'chunks", of = { has = "c" }') + EVERY))
+    assert "when as many of those with has c came as one says at `d.chunks`" in some
+
+
 def test_random_arrivals_and_early_ends_are_told() -> None:
     text = told(load_scenario("soak"))
     assert "at random (Poisson)" in text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtest.plan.kept_values import kept_names
+from loadtest.plan.protocol import CountAt
 from loadtest.plan.protocol_file import protocol_from_settings
 from loadtest.plan.settings import protocol_settings
 
@@ -231,6 +232,48 @@ def test_in_connect_a_mistake_about_an_interval_has_its_line_too(folder: Folder)
     assert told.startswith("2: `every`: no ready step keeps `a`; nothing is known here")
 
 
+ADOPTING = """
+[turn]
+message = "ask"
+[events]
+turn = ["id", "response_id"]
+type = ["t"]
+end = ["done"]
+ordered = true
+adopt = { on = { type = "created", keep = { response = "r.id" } }, id = "r.id" }
+count = { path = "d.chunks", of = "chunk" }
+"""
+
+
+def test_ids_of_the_target_and_a_number_that_an_event_says(folder: Folder) -> None:
+    protocol = folder.protocol(ADOPTING)
+    assert protocol.events.adopt[0].id == "r.id"
+    assert protocol.events.count == CountAt(path="d.chunks", of="chunk")
+    assert protocol_from_settings(protocol_settings(protocol)) == protocol
+    assert "last.response" in kept_names(protocol)
+    plain = folder.protocol(ADOPTING.replace(', of = "chunk"', ""))
+    assert plain.events.count == CountAt(path="d.chunks")
+    assert protocol_from_settings(protocol_settings(plain)) == plain
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (', id = "r.id"', "", "9: `adopt` needs both `on`, a MATCH, and `id`, a path"),
+        ('id = "r.id"', 'id = "r..id"', '9: "r..id" is not a path'),
+        ('id = "r.id"', 'idd = "r", id = "r"', "9: unknown key `idd`; did you mean `id`?"),
+        ("ordered = true", "match = 'order'", "9: `adopt` is for events that are matched by id"),
+        ('path = "d.chunks", ', "", "10: `count` needs `path`, where an event says how many"),
+        ('path = "d.chunks"', 'path = "a b"', '10: "a b" is not a path'),
+        (', of = "chunk"', ', off = "x"', "10: unknown key `off`; did you mean `of`?"),
+        ("ordered = true", "ordered = true\nadpt = 1", "9: unknown key `adpt`; did you mean `adopt`?"),
+    ],
+)
+def test_mistakes_about_ids_and_numbers(folder: Folder, old: str, new: str, sentence: str) -> None:
+    (told,) = folder.protocol_mistakes(ADOPTING.replace(old, new, 1))
+    assert told.startswith(sentence)
+
+
 def test_one_answer_may_be_a_table_and_kept_names_have_a_bound(folder: Folder) -> None:
     keep = ", ".join(f"n{number} = 'a'" for number in range(65))
     text = f"[events]\nmatch = 'order'\nanswer = {{ on = {{ has = 'a' }}, send = 'x', keep = {{ {keep} }} }}"
@@ -267,5 +310,5 @@ def test_an_opaque_protocol_takes_exact_texts_and_prefixes(folder: Folder) -> No
 def test_ordered_is_for_order_only_and_an_audience_needs_ids_that_tell(folder: Folder) -> None:
     text = "[events]\nturn = ['id']\nordered = true\naudience = '{user.room}'\n[turn]\nid = '{turn.number}'\n"
     told = folder.protocol_mistakes(text)
-    assert told[0].startswith('3: `ordered` goes with match = "order" only')
+    assert told[0].startswith('3: `ordered` goes with match = "order", or with `adopt`')
     assert told[1].startswith("4: `audience` needs {uuid} in `id` of [turn]")

@@ -220,7 +220,12 @@ stages = [{ for = "2s", connections = 3, ramp = true, thresholds = { "connect.to
 message = "x"
 """
 
-TOGETHER = """protocol = "echo"
+TOGETHER = """[protocol.turn]
+message = "x"
+[protocol.events]
+turn = ["id"]
+count = { path = "d.chunks", of = { has = "chunk" } }
+adopt = [{ on = { has = "made" }, id = "made.id" }]
 [target]
 url = "simulator"
 auth = { kind = "token", token_file = "token.txt" }
