@@ -103,7 +103,8 @@ class Events:
     """What answers a turn. Paths are dotted keys and indices; the first one present is taken.
 
     ``format`` "json": payloads are JSON objects, or arrays where a path begins with an index; "opaque": any
-    bytes, matched in order, whose type is the whole payload as text.
+    bytes, matched in order, whose type is the whole payload as text; "text": texts whose fields are the named
+    groups of ``pattern``, and whose type is the whole text where no such group fits.
     ``match`` "id": an event belongs to the turn its ``turn`` path names; "order": to the oldest in flight.
     ``ordered``: the target answers in order, so that several turns in flight can be told apart by it.
     ``count``: the turn ends after this many events (an echo: 1), or after as many as one of them says; None:
@@ -118,7 +119,8 @@ class Events:
     ``audience``: a template; users for whom it gives the same text get each other's events.
     """
 
-    format: Literal["json", "opaque"] = "json"
+    format: Literal["json", "opaque", "text"] = "json"
+    pattern: str = ""
     match: Literal["id", "order"] = "id"
     ordered: bool = False
     type: tuple[str, ...] = ()

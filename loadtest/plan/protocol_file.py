@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal, cast
 
 from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.folder import PROTOCOL, check_kind
@@ -24,6 +26,7 @@ from loadtest.plan.protocol import (
     TimedBeat,
     TurnShape,
 )
+from loadtest.plan.regex import problem_of
 from loadtest.plan.shipped import find
 from loadtest.plan.template import EVENT, KEPT, Template
 from loadtest.plan.toml_lines import KeyPath
@@ -31,6 +34,9 @@ from loadtest.plan.toml_reader import Source, Table, nearest, read_document, tol
 from loadtest.plan.unmeasured import has_uuid
 
 EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore", "refuse", "keep")
+
+FIELDS = ("type", "turn", "user", "sequence")
+"""What is looked for in every event."""
 
 MOST_ENDS = 16
 """Maximum entries of `end_all`."""
@@ -272,14 +278,19 @@ def _read_turn(table: Table) -> TurnShape:
 
 
 def _read_events(table: Table, answers: list[Table]) -> Events:
-    paths = {key: table.texts(key) for key in ("type", "turn", "user", "sequence")}
+    paths = {key: table.texts(key) for key in FIELDS}
+    format_ = table.choice("format", {"json": "json", "opaque": "opaque", "text": "text"}, "json")
+    pattern = _read_pattern(table, format_)
+    if format_ == "text":
+        paths = _fields_of(pattern)
     for key, each in ((key, path) for key, found in paths.items() for path in found):
         check_path(table, (*table.path, key), each)
     matches = {key: read_matches(table, key) for key in EVENT_TYPES}
-    opaque = table.data.get("format") == "opaque"
+    by_order = format_ == "opaque" or (format_ == "text" and not paths["turn"])
     events = Events(
-        format=table.choice("format", {"json": "json", "opaque": "opaque"}, "json"),
-        match=table.choice("match", {"id": "id", "order": "order"}, "order" if opaque else "id"),
+        format=cast("Literal['json', 'opaque', 'text']", format_),
+        pattern=pattern,
+        match=table.choice("match", {"id": "id", "order": "order"}, "order" if by_order else "id"),
         ordered=table.flag("ordered"),
         pairs=read_pairs(table, "pairs"),
         answer=tuple(_read_beat(each, "an answer") for each in (*answers, *_one_or_more(table, "answer"))),
@@ -295,6 +306,31 @@ def _read_events(table: Table, answers: list[Table]) -> Events:
     )
     table.close({"message": "it belongs to [turn]", "id": "it belongs to [turn]; events have `turn`"})
     return events
+
+
+def _read_pattern(table: Table, format_: str) -> str:
+    """The pattern of texts, whose named groups are the fields of an event."""
+    pattern = table.text("pattern", "")
+    if format_ != "text":
+        if table.has("pattern"):
+            table.report("pattern", '`pattern` goes with format = "text" only')
+        return ""
+    for key in FIELDS:
+        if table.has(key):
+            table.report(key, f'in format "text", `{key}` is a named group of `pattern`: (?P<{key}>...)')
+    problem = problem_of(pattern) if pattern else None
+    if problem is not None:
+        table.report("pattern", f"`pattern`: {told(pattern)} {problem}")
+        return ""
+    if not pattern and not table.has("pattern"):
+        table.report("format", 'format "text" needs a `pattern`, such as "(?P<type>[A-Z]+) (?P<turn>[0-9]+)"')
+    return pattern
+
+
+def _fields_of(pattern: str) -> dict[str, tuple[str, ...]]:
+    """Where the fields of a text stand: each in the group of its name; every text has a type."""
+    groups = {"type", *re.compile(pattern).groupindex}
+    return {key: (key,) if key in groups else () for key in FIELDS}
 
 
 def _read_adopt(table: Table) -> Adopt:
@@ -343,12 +379,14 @@ def _check_events(table: Table, protocol: Protocol) -> None:
         report("audience", "`audience` needs {uuid} in `id` of [turn]: it tells whose turn an event is of")
     if events.format != "opaque":
         _check_types(table, protocol, matches)
-        if events.match == "id" and not events.turn:
+        if events.match == "id" and not events.turn and events.format == "text":
+            report("match", "texts are matched by id: `pattern` must have a group (?P<turn>...)")
+        elif events.match == "id" and not events.turn:
             report(
                 "turn", 'events are matched by id: `turn` must say where it stands; or use match = "order"'
             )
         return
-    for key in ("type", "turn", "user", "sequence"):
+    for key in FIELDS:
         if getattr(events, key):
             report(key, f'`{key}` cannot be found in payloads of format "opaque"')
     if events.match == "id":

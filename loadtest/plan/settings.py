@@ -77,6 +77,9 @@ def _events(events: Events) -> Plain:
     if isinstance(events.count, CountAt):
         of = None if events.count.of is None else _plain_match(events.count.of)
         own["count"] = _without_nothing({"path": events.count.path, "of": of})
+    if events.format == "text":
+        # They follow from the pattern.
+        own |= dict.fromkeys(("type", "turn", "user", "sequence"))
     return _without_nothing({**_fields(events), **own})
 
 

@@ -21,8 +21,8 @@ def unmeasured_counters(protocol: Protocol) -> dict[str, str]:
         reasons |= dict.fromkeys(NUMBERED, "the protocol has no sequence number")
     if not events.user:
         reasons["foreign"] = "the protocol does not say whose an event is (no `user` path)"
-    if events.format == "opaque":
-        reasons["malformed"] = 'payloads of format "opaque" may hold anything'
+    if events.format != "json":
+        reasons["malformed"] = f'payloads of format "{events.format}" may hold anything'
     return reasons
 
 

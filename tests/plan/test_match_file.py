@@ -274,6 +274,45 @@ def test_mistakes_about_ids_and_numbers(folder: Folder, old: str, new: str, sent
     assert told.startswith(sentence)
 
 
+TEXTS = """
+[turn]
+message = "ASK {turn.id}"
+[events]
+format = "text"
+pattern = '(?P<type>[A-Z]+) (?P<turn>[^ ]+) (?P<sequence>[0-9]+)'
+end = ["DONE"]
+"""
+
+
+def test_fields_of_texts_are_groups_of_a_pattern(folder: Folder) -> None:
+    protocol = folder.protocol(TEXTS)
+    events = protocol.events
+    assert (events.match, events.type, events.turn, events.user) == ("id", ("type",), ("turn",), ())
+    assert protocol_from_settings(protocol_settings(protocol)) == protocol
+    by_order = folder.protocol(TEXTS.replace("(?P<turn>[^ ]+)", "x").replace("(?P<type>[A-Z]+)", "y"))
+    assert (by_order.events.match, by_order.events.type) == ("order", ("type",))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"text"', '"txt"', '5: `format` cannot be "txt"; did you mean `text`?'),
+        ("pattern =", "patern =", "6: unknown key `patern`; did you mean `pattern`?"),
+        ("'(?P<type>", "'(?P<type", "6: `pattern`: "),
+        ("(?P<type>[A-Z]+)", "(?P<type>([A-Z]+)+)", "6: `pattern`: "),
+        ("'(?P<", "'' # (", "6: `pattern` must not be empty"),
+        ("end =", "turn = ['id']\nend =", '7: in format "text", `turn` is a named group of `pattern`'),
+        ("(?P<turn>[^ ]+)", "x", "7: texts are matched by id: `pattern` must have a group"),
+        ('"text"', '"json"', '6: `pattern` goes with format = "text" only'),
+    ],
+)
+def test_mistakes_about_texts(folder: Folder, old: str, new: str, sentence: str) -> None:
+    text = TEXTS.replace(old, new, 1)
+    if "by id" in sentence:
+        text = text.replace("end =", "match = 'id'\nend =")
+    assert any(line.startswith(sentence) for line in folder.protocol_mistakes(text))
+
+
 def test_one_answer_may_be_a_table_and_kept_names_have_a_bound(folder: Folder) -> None:
     keep = ", ".join(f"n{number} = 'a'" for number in range(65))
     text = f"[events]\nmatch = 'order'\nanswer = {{ on = {{ has = 'a' }}, send = 'x', keep = {{ {keep} }} }}"

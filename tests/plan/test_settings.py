@@ -223,7 +223,8 @@ message = "x"
 TOGETHER = """[protocol.turn]
 message = "x"
 [protocol.events]
-turn = ["id"]
+format = "text"
+pattern = "(?P<turn>[0-9]+)"
 count = { path = "d.chunks", of = { has = "chunk" } }
 adopt = [{ on = { has = "made" }, id = "made.id" }]
 [target]
