@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest.plan.kept_values import kept_names
-from loadtest.plan.names import ANYWHERE, TURN, USER, asks_for, columns, unknown_names
+from loadtest.plan.names import ANYWHERE, IN_MESSAGES, TURN, USER, asks_for, columns, unknown_names
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Scenario, Traffic
@@ -58,7 +58,7 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
         place = ("traffic", "message") if traffic.message else ("protocol",)
         table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
     if traffic.message:
-        known = [*_user_names(scenario), *columns("data", traffic.data), *ANYWHERE, *TURN]
+        known = [*_user_names(scenario), *columns("data", traffic.data), *IN_MESSAGES, *TURN]
         for sentence in unknown_names(traffic.message, [*known, *kept_names(scenario.protocol)]):
             table.source.report(("traffic", "message"), sentence)
 

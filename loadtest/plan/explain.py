@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from loadtest.plan.connections import Visit
+from loadtest.plan.generated import generated, is_generated
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
-from loadtest.plan.names import data_values, user_values
+from loadtest.plan.names import data_values, now_values, user_values
 from loadtest.plan.protocol import Beat, CountAt, Step, TimedBeat
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
@@ -221,7 +222,10 @@ def _message(scenario: Scenario) -> Iterator[str]:
         return
     turn = scenario.protocol.turn
     text = Template.parse(traffic.message or turn.message)
-    example = text.render({**dict.fromkeys(text.names, "..."), **_example_values(scenario, traffic)})
+    drawn = {
+        name: generated(name, scenario.load.seed, "", "turn", 0) for name in text.names if is_generated(name)
+    }
+    example = text.render({**dict.fromkeys(text.names, "..."), **drawn, **_example_values(scenario, traffic)})
     yield example
     yield f"{format_bytes(len(example.encode()))} of {turn.encoding}; of user 0, with ids made up here"
     if text.embedded:
@@ -235,7 +239,7 @@ def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:
     uuid = "00000000-0000-4000-8000-000000000000"
     users = user_values(0, run, scenario.target.identities)
     values = {**users, **data_values(0, traffic.data), "run.id": run, "uuid": uuid, "turn.number": "0"}
-    values |= {"now_ms": "0", "now_s": "0"}
+    values |= now_values(0)
     turn_id = Template.parse(scenario.protocol.turn.id).render(values)
     return {**values, "turn.id": turn_id}
 

@@ -13,7 +13,7 @@ from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.kept_values import kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
-from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
+from loadtest.plan.names import ANYWHERE, IN_MESSAGES, TURN, USER, columns, unknown_names
 from loadtest.plan.period import parse_period
 from loadtest.plan.protocol import (
     Adopt,
@@ -131,17 +131,17 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
     """Every template of a protocol: its place, its text, and the names known there beside those of users."""
     for index, step in enumerate(protocol.connect.ready):
         if step.send is not None:
-            yield ("connect", "ready", index, "send"), step.send, [*ANYWHERE, *kept_names(protocol, index)]
+            yield ("connect", "ready", index, "send"), step.send, [*IN_MESSAGES, *kept_names(protocol, index)]
     kept = kept_names(protocol)
     for key, beats in (("heartbeat", protocol.connect.heartbeat), ("answer", protocol.events.answer)):
         for index, beat in enumerate(beats):
             of_event = [name for name in Template.parse(beat.send).names if name.startswith(EVENT)]
-            known = [*ANYWHERE, *kept, *(of_event if isinstance(beat, Beat) else ())]
+            known = [*IN_MESSAGES, *kept, *(of_event if isinstance(beat, Beat) else ())]
             yield (AT_TOP[key], key, index, "send"), beat.send, known
     if protocol.events.audience:
         yield ("events", "audience"), protocol.events.audience, ["run.id"]
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
-    yield ("turn", "message"), protocol.turn.message, [*ANYWHERE, *TURN, *kept]
+    yield ("turn", "message"), protocol.turn.message, [*IN_MESSAGES, *TURN, *kept]
 
 
 def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from loadtest.plan.generated import generated, is_generated
 from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
-from loadtest.plan.names import user_values
+from loadtest.plan.names import now_values, user_values
 from loadtest.plan.period import Period, parse_period
 from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TimedBeat
 from loadtest.plan.scenario import Rows
@@ -141,28 +142,30 @@ _IDS = frozenset({"turn.id", "uuid"})
 class CompiledProtocol:
     """Everything about a protocol that a session needs while it runs.
 
-    ``nonce`` makes turn ids unique to the run: ``{uuid}`` is drawn from it and the turn's number, so that the
-    same run plan gives the same payloads however it is spread over processes. ``unix_offset_ns`` added to an
-    instant of the run's clock is Unix time, for ``{now_ms}`` and ``{now_s}``. ``users`` is how many virtual
-    users the whole run has (turns are numbered round them), 0 where that is not known. ``ids_name_users``:
-    the id of a turn tells whose it is, also of turns of other processes. ``has_sequence``: events may carry
-    sequence numbers. ``labels`` limits the names of types and keys that are counted. ``in_order_only``:
-    events are matched by order, and nothing says that the target answers in order. ``identities`` are the
-    rows of users, for the audience. ``keeps`` are the values to keep of events; ``asks_kept``: the message of
-    a turn asks for values that change from turn to turn. ``secret_names`` are names of kept values that sound
-    like secrets. ``own_heartbeats`` are sent by our clock. ``adoptions`` say where the target's own ids
-    of turns stand, ``adopts_in_order`` that they come in the order of our messages; ``total`` where an event
-    says how many its turn has.
+    ``nonce`` makes turn ids unique to the run: ``{uuid}`` is drawn from it and the turn's number, so that
+    the same run plan gives the same payloads however it is spread over processes. ``unix_offset_ns`` added
+    to an instant of the run's clock is Unix time, for ``{now_ms}`` and the like; ``seed`` decides what is
+    drawn at random. ``users`` is how many virtual users the whole run has (turns are numbered round them), 0
+    where that is not known. ``ids_name_users``: the id of a turn tells whose it is, also of turns of other
+    processes. ``has_sequence``: events may carry sequence numbers. ``labels`` limits the names of types and
+    keys that are counted. ``in_order_only``: events are matched by order, and nothing says that the target
+    answers in order. ``identities`` are the rows of users, for the audience. ``keeps`` are the values to
+    keep of events; ``asks_kept``: the message of a turn asks for values that change from turn to turn.
+    ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
+    clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
+    the order of our messages; ``total`` where an event says how many its turn has.
     """
 
     __slots__ = (
         "_audience",
         "_changing",
+        "_draws",
         "_id_is_uuid",
         "_identities",
         "_nonce",
         "_of_whole",
         "_opaque_fields",
+        "_seed",
         "_turn_id",
         "_unheard",
         "_unix_offset_ns",
@@ -207,6 +210,7 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        seed: int = 0,
     ) -> None:
         events = protocol.events
         self.rules = EventRules(events, protocol.connect.timed)
@@ -261,6 +265,7 @@ class CompiledProtocol:
         self._unix_offset_ns = unix_offset_ns
         self._compile_kept(protocol, typed=typed)
         self._nonce = nonce
+        self._seed = seed
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
 
@@ -285,6 +290,7 @@ class CompiledProtocol:
         beats += [beat.keep for beat in self.own_heartbeats]
         changing |= {KEPT + name for keep in beats for name in keep}
         self._changing = changing | {name for name in kept if name.startswith(LAST)}
+        self._draws = any(map(is_generated, self.template.names))
         self.asks_kept = bool(self.template.names & self._changing)
         names = (name.partition(".")[2] for name in kept)
         self.secret_names = frozenset(name for name in names if sounds_secret(name))
@@ -335,7 +341,9 @@ class CompiledProtocol:
         if bound.around is not None:
             return turn_id.encode().join(bound.around)
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
-        found = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
+        found: dict[str, Any] = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
+        if self._draws:
+            found |= self._drawn(bound.template, "turn", seq)
         return encoded(bound.template.render({**row, **found} if row else found))
 
     def render_text(
@@ -358,11 +366,16 @@ class CompiledProtocol:
             **self._now(now_ns),
         }
         asked = {name: _value_of(event, name) for name in template.names if name.startswith(EVENT)}
+        asked |= self._drawn(template, "text", user, nth)
         return template.render({**self._unkept, **known, **values, **(kept or {}), **asked})
 
     def _now(self, instant_ns: int) -> dict[str, str]:
-        unix_ms = (instant_ns + self._unix_offset_ns) // 1_000_000
-        return {"now_ms": str(unix_ms), "now_s": f"{unix_ms // 1000}.{unix_ms % 1000:03d}"}
+        return now_values((instant_ns + self._unix_offset_ns) // 1_000_000)
+
+    def _drawn(self, template: Template, *about: str | int) -> dict[str, str]:
+        """The values of a template that are drawn, in the message that ``about`` names."""
+        names = (name for name in template.names if is_generated(name))
+        return {name: generated(name, self._seed, self._nonce, *about) for name in names}
 
     def hear(self, payload: bytes) -> Heard:
         """A message that is read whole.
