@@ -95,7 +95,7 @@ class Context:
         self.turns_per_connection = (traffic.turns or None) if traffic is not None else None
         rows = traffic.data if traffic is not None else ()
         self._rows: list[dict[str, Any]] = [data_values(number, rows) for number in range(len(rows))]
-        self._wants_now = bool(self.compiled_protocol.template.names & NOW)
+        self._wants_now = self.compiled_protocol.template.names & NOW
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed
@@ -135,7 +135,7 @@ class Context:
         """The values that only this turn has."""
         row = self._rows[seq % len(self._rows)] if self._rows else _NO_ROW
         if self._wants_now:
-            row = {**row, **now_values(time.time_ns() // 1_000_000)}
+            row = {**row, **now_values(time.time_ns() // 1_000_000, self._wants_now)}
         return row
 
     def source_of(self, user: int) -> str | None:

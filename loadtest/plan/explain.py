@@ -10,7 +10,7 @@ from loadtest.plan.connections import Visit
 from loadtest.plan.generated import generated, is_generated
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
-from loadtest.plan.names import data_values, now_values, user_values
+from loadtest.plan.names import NOW, data_values, now_values, user_values
 from loadtest.plan.protocol import Beat, CountAt, Step, TimedBeat
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
@@ -239,7 +239,7 @@ def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:
     uuid = "00000000-0000-4000-8000-000000000000"
     users = user_values(0, run, scenario.target.identities)
     values = {**users, **data_values(0, traffic.data), "run.id": run, "uuid": uuid, "turn.number": "0"}
-    values |= now_values(0)
+    values |= now_values(0, NOW)
     turn_id = Template.parse(scenario.protocol.turn.id).render(values)
     return {**values, "turn.id": turn_id}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import UTC, datetime, timedelta
 
 from loadtest.plan.generated import is_generated, problem_of
@@ -15,7 +15,12 @@ USER = ("user.number", "user.id", "user.thread")
 
 ANYWHERE = ("uuid", "run.id", "now_ms", "now_s")
 
-IN_MESSAGES = (*ANYWHERE, "now.ms", "now.iso", UUID4, RANDOM)
+NOW_MS, NOW_ISO = "now.ms", "now.iso"
+
+NOW = frozenset({"now_ms", "now_s", NOW_MS, NOW_ISO})
+"""The placeholders of the wall clock."""
+
+IN_MESSAGES = (*ANYWHERE, NOW_MS, NOW_ISO, UUID4, RANDOM)
 """In what is sent on a connection."""
 
 TURN = ("turn.id", "turn.number")
@@ -54,16 +59,15 @@ def unknown_names(text: str, known: Iterable[str], open_groups: Iterable[str] = 
     return problems + [f"nothing is known as {{{name}}}; {nearest(name, choices)}" for name in rest]
 
 
-def now_values(unix_ms: int) -> dict[str, str]:
-    """What the placeholders of the wall clock stand for."""
-    at = datetime.fromtimestamp(unix_ms // 1000, UTC) + timedelta(milliseconds=unix_ms % 1000)
-    iso = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    seconds = f"{unix_ms // 1000}.{unix_ms % 1000:03d}"
-    return {"now_ms": str(unix_ms), "now_s": seconds, "now.ms": str(unix_ms), "now.iso": iso}
-
-
-NOW = frozenset(now_values(0))
-"""The placeholders of the wall clock."""
+def now_values(unix_ms: int, asked: Container[str] = ()) -> dict[str, str]:
+    """What the placeholders of the wall clock stand for, the dearer ones only where ``asked`` for."""
+    found = {"now_ms": str(unix_ms), "now_s": f"{unix_ms // 1000}.{unix_ms % 1000:03d}"}
+    if NOW_MS in asked:
+        found[NOW_MS] = found["now_ms"]
+    if NOW_ISO in asked:
+        at = datetime.fromtimestamp(unix_ms // 1000, UTC) + timedelta(milliseconds=unix_ms % 1000)
+        found[NOW_ISO] = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return found
 
 
 def env_names(texts: Iterable[str]) -> list[str]:

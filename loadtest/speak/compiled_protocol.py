@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -363,14 +363,14 @@ class CompiledProtocol:
         """
         known = {
             "uuid": f"{self._uuid_of_texts}{user & 0xFFFFFF:06x}{nth & 0xFFFFFF:06x}",
-            **self._now(now_ns),
+            **self._now(now_ns, template.names),
         }
         asked = {name: _value_of(event, name) for name in template.names if name.startswith(EVENT)}
         asked |= self._drawn(template, "text", user, nth)
         return template.render({**self._unkept, **known, **values, **(kept or {}), **asked})
 
-    def _now(self, instant_ns: int) -> dict[str, str]:
-        return now_values((instant_ns + self._unix_offset_ns) // 1_000_000)
+    def _now(self, instant_ns: int, asked: Container[str] = ()) -> dict[str, str]:
+        return now_values((instant_ns + self._unix_offset_ns) // 1_000_000, asked)
 
     def _drawn(self, template: Template, *about: str | int) -> dict[str, str]:
         """The values of a template that are drawn, in the message that ``about`` names."""

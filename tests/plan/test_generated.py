@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from loadtest.plan.generated import generated, is_generated, problem_of
-from loadtest.plan.names import IN_MESSAGES, now_values, unknown_names
+from loadtest.plan.names import IN_MESSAGES, NOW, now_values, unknown_names
 from loadtest.plan.template import Template
 
 
@@ -95,7 +95,8 @@ def test_each_placeholder_is_drawn_for_itself() -> None:
 
 
 def test_the_wall_clock() -> None:
-    assert now_values(1_757_000_000_042) == {
+    assert now_values(42) == {"now_ms": "42", "now_s": "0.042"}
+    assert now_values(1_757_000_000_042, NOW) == {
         "now_ms": "1757000000042",
         "now_s": "1757000000.042",
         "now.ms": "1757000000042",
