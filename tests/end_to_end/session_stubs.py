@@ -6,6 +6,7 @@
 /home-assistant   auth_required, auth, auth_ok; ids are numbers that rise; success is true
 /realtime         responses by an id of the server's own, several in flight, some failed (OpenAI Realtime)
 /responses        each response continues the one before by its id, and calls a function (OpenAI Responses)
+/ag-ui            runs by our id, messages and tool calls by ids of the server's own (AG-UI)
 /acp              JSON-RPC sessions; updates name the session alone; the agent asks for permissions (ACP)
 
 What a client does wrong is counted as "wrong ..." and ends its connection.
@@ -183,6 +184,22 @@ async def responses(socket: ServerConnection, path: str) -> None:
         await send(socket, {"type": "response.completed", "stream_id": stream, "response": done})
 
 
+async def ag_ui(socket: ServerConnection, path: str) -> None:
+    numbers = itertools.count(1)
+    async for message in socket:
+        run = json.loads(message)["runId"]
+        count(f"turns {path}")
+        text, tool = f"msg-{next(numbers)}", f"call-{next(numbers)}"
+        await send(socket, {"type": "RUN_STARTED", "runId": run})
+        await send(socket, {"type": "TOOL_CALL_START", "toolCallId": tool, "toolCallName": "search"})
+        await send(socket, {"type": "TOOL_CALL_END", "toolCallId": tool})
+        await send(socket, {"type": "TEXT_MESSAGE_START", "messageId": text, "role": "assistant"})
+        for word in ("It ", "rains."):
+            await send(socket, {"type": "TEXT_MESSAGE_CONTENT", "messageId": text, "delta": word})
+        await send(socket, {"type": "TEXT_MESSAGE_END", "messageId": text})
+        await send(socket, {"type": "RUN_FINISHED", "runId": run})
+
+
 async def acp(socket: ServerConnection, path: str) -> None:
     """One prompt at a time; updates carry the session's id; a permission must be granted."""
     session = f"sess-{id(socket)}"
@@ -223,6 +240,7 @@ STUBS: dict[str, Callable[[ServerConnection, str], Awaitable[None]]] = {
     "/realtime": realtime,
     "/responses": responses,
     "/acp": acp,
+    "/ag-ui": ag_ui,
 }
 
 

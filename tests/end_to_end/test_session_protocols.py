@@ -122,6 +122,21 @@ on = { method = "session/request_permission" }
 send = '''{"jsonrpc":"2.0","id":{event.id},
 "result":{"outcome":{"outcome":"selected","optionId":"{event.params.options.0.optionId}"}}}'''
 """
+PROTOCOLS["ag-ui"] = """
+[turn]
+message = '{"threadId":"{user.thread}","runId":"{turn.id}","messages":[{"content":"{data.question}"}]}'
+[events]
+type = ["type"]
+turn = ["runId", "messageId", "toolCallId"]
+adopt = [
+  { on = "TEXT_MESSAGE_START", id = "messageId" },
+  { on = "TOOL_CALL_START", id = "toolCallId" },
+]
+first = ["TEXT_MESSAGE_CONTENT"]
+end = ["RUN_FINISHED"]
+fail = ["RUN_ERROR"]
+pairs = [["TOOL_CALL_START", "TOOL_CALL_END"], ["TEXT_MESSAGE_START", "TEXT_MESSAGE_END"]]
+"""
 
 SCENARIO = """
 protocol = "{name}.protocol.toml"
@@ -277,3 +292,12 @@ def test_sessions_of_an_agent_that_asks_for_permissions(run: Run, stubs: Stubs) 
     # Three updates and the permission, all of which name the session alone, and the answer.
     assert counts["events"]["matched"] == counts["events"]["received"] == 5 * theirs["turns /acp"]
     assert wrong(stubs) == {}
+
+
+def test_runs_whose_messages_and_tool_calls_have_ids_of_their_own(run: Run, stubs: Stubs) -> None:
+    ended = run("ag-ui", load=CLOSED, duration="500ms").end()
+    counts, theirs = ended.manifest["counts"], stubs.counts()
+    assert ended.code == 0, ended.screen
+    assert counts["turns"]["complete"] == counts["turns"]["begun"] == theirs["turns /ag-ui"] > 8
+    assert counts["events"]["matched"] == counts["events"]["received"] == 8 * theirs["turns /ag-ui"]
+    assert ended.manifest["metrics"]["turn.first_event"]["n"] > 8

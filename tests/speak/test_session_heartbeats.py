@@ -170,3 +170,14 @@ def test_in_text_an_answer_is_none_of_a_turn() -> None:
     talk.hear(SECOND + 5, b"3", b"answer")
     assert turn.received == 1
     assert talk.record.metrics.heartbeat_rtt.tolist() == [5]
+
+
+def test_each_heartbeat_has_its_own_answer() -> None:
+    beats = [TimedBeat(every=f"{n}s", send=f"beat {n}", answer=f"answer {n}") for n in (1, 2)]
+    talk = Talk(heartbeat=beats)
+    talk.session.tick(SECOND)
+    talk.hear(SECOND + 3, said("answer 1"))
+    talk.session.tick(2 * SECOND)
+    talk.hear(2 * SECOND + 5, said("answer 2"))
+    assert talk.record.metrics.heartbeat_rtt.tolist() == [3, 5]
+    assert talk.session.outbox == ["beat 1", "beat 1", "beat 2"]
