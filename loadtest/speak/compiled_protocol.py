@@ -154,6 +154,8 @@ class CompiledProtocol:
     ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
     clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
     the order of our messages; ``total`` where an event says how many its turn has.
+    ``never_ends``: a turn goes on until its user leaves (a subscription). ``listens``: no turn is ever begun,
+    and events are what the target sends of itself.
     """
 
     __slots__ = (
@@ -187,6 +189,8 @@ class CompiledProtocol:
         "keep_frames",
         "keeps",
         "labels",
+        "listens",
+        "never_ends",
         "opaque",
         "own_heartbeats",
         "reader",
@@ -211,6 +215,7 @@ class CompiledProtocol:
         users: int = 0,
         identities: Rows = (),
         seed: int = 0,
+        listens: bool = False,
     ) -> None:
         events = protocol.events
         self.rules = EventRules(events, protocol.connect.timed)
@@ -253,6 +258,8 @@ class CompiledProtocol:
         self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
         self.template = Template.parse(message)
         self.timeout_ns = timeout_ns
+        self.never_ends = not events.ends
+        self.listens = listens
         self.keep_frames = keep_frames
         self.has_sequence = bool(protocol.events.sequence)
         self.sequence_start = protocol.events.sequence_start
