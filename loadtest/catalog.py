@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 Tone = Literal["good", "bad", "doubt", "plain"]
 """What a counter that is not 0 means: as it should be, a failure, a reason to doubt, or neither."""
 
-Absent = Literal["connection", "resolve", "tls", "turn", "gap", "lag", "ping", "reconnect"]
+Absent = Literal["connection", "resolve", "tls", "turn", "gap", "lag", "ping", "reconnect", "upload"]
 """Why a metric may have no sample; ``judge.summary`` has a sentence for each."""
 
 
@@ -58,6 +58,7 @@ METRIC_GROUPS = (
     MetricHeading("Response time", "from the instant the turn was due (what a user waits)"),
     MetricHeading("Service time", "from the instant the message was sent (server and network)"),
     MetricHeading("Stream", "between two events of a turn"),
+    MetricHeading("Upload", "of turns of several messages, with the pauses and waits between them"),
     MetricHeading("Connection", "by phase, and from first attempt to ready"),
     MetricHeading("Generator", "its own delays; send lateness includes waiting for a connection"),
 )
@@ -152,6 +153,14 @@ METRICS = (
         "gap",
         "between two events of one turn",
         bounded=True,
+    ),
+    Metric(
+        "turn.upload",
+        "all messages sent",
+        "Upload",
+        "upload",
+        "upload",
+        "from the first message of a turn sent to its last",
     ),
     Metric("ping.rtt", "ping", "Connection", "ping_rtt", "ping", "from a ping to its pong"),
     Metric(
@@ -582,6 +591,12 @@ EVENT_COUNTERS = (
         "events.answered",
         "requests of the target's own, which were answered",
         "requests of the target, answered",
+        tone="good",
+    ),
+    Counter(
+        "events.awaited",
+        "came while a turn waited for them to send its next message",
+        "awaited by turns that had more to send",
         tone="good",
     ),
     Counter("events.unmatched_with", "unmatched events", by="top-level keys"),

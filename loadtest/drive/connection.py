@@ -233,6 +233,8 @@ class Connection:
         dirty = self.context.poller.dirty
         if not dirty or dirty[-1] is not self:
             dirty.append(self)
+        if turn.uploading:
+            self._gather_replies()
         return turn
 
     def send(self, payload: str | bytes) -> None:
@@ -250,9 +252,14 @@ class Connection:
             dirty.append(self)
 
     def _gather_replies(self) -> None:
-        """Gather what the session itself sends: ready steps and heartbeats."""
-        for text in self.session.outbox or ():
-            self._out.append(encode(text.encode()))
+        """Gather what the session itself sends: ready steps, heartbeats, further messages of turns."""
+        for each in self.session.outbox or ():
+            if isinstance(each, str):
+                self._out.append(encode(each.encode()))
+            else:
+                turn, payload = each
+                self._queued.append((turn, len(self._out)))
+                self._out.append(encode(payload, self._opcode))
         self.session.outbox = None
         self._gather()
 
@@ -314,7 +321,7 @@ class Connection:
         A turn is sent when its last byte is. With TLS, ``left`` counts encrypted bytes, which are a few more.
         """
         for turn, behind in self._unsent or ():
-            if left <= behind and turn.outcome is None:
+            if left <= behind and turn.outcome is None and not turn.uploading:
                 turn.sent_ns = at_ns
         self._unsent = [(turn, behind) for turn, behind in self._unsent or () if left > behind] or None
 

@@ -94,7 +94,7 @@ class Context:
         self.turns_per_connection = (traffic.turns or None) if traffic is not None else None
         rows = traffic.data if traffic is not None else ()
         self._rows: list[dict[str, Any]] = [data_values(number, rows) for number in range(len(rows))]
-        self._wants_now = bool(self.compiled_protocol.template.names & {"now_ms", "now_s"})
+        self._wants_now = bool(self.compiled_protocol.asked & {"now_ms", "now_s"})
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed

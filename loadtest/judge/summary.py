@@ -20,7 +20,7 @@ from loadtest.judge.load import achieved
 from loadtest.judge.measurement_window import Turns, last_matched, measured_span, measured_turns
 from loadtest.judge.ranks import nearest_rank, needed, part_of
 from loadtest.judge.rates import rates
-from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, section, sends, tick_ns
+from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, section, sends, settings, tick_ns
 from loadtest.judge.thresholds import rule_names
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import METRICS, percentile, split_metric
@@ -215,6 +215,12 @@ def _no_gap(manifest: Manifest) -> str:
     return _no_turn(manifest)
 
 
+def _no_upload(manifest: Manifest) -> str:
+    if not settings(manifest, "protocol", "turn").get("messages"):
+        return "no turn has several messages"
+    return _no_turn(manifest)
+
+
 def _no_lag(manifest: Manifest) -> str:
     if count_or_zero(section(manifest, "counts", "measured", "events").get("received")):
         return "arrivals were not stamped apart from being read"
@@ -239,5 +245,6 @@ _REASONS: dict[catalog.Absent, Reason] = {
     "lag": _no_lag,
     "ping": _no_ping,
     "reconnect": _no_reconnect,
+    "upload": _no_upload,
 }
 """Why a metric may have no sample, by what the catalog says of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest.plan.names import ANYWHERE, TURN, USER, asks_for, columns, unknown_names
-from loadtest.plan.protocol_file import kept_names, templates
+from loadtest.plan.protocol_file import is_message, kept_names, templates
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.toml_reader import Table
@@ -47,12 +47,12 @@ def _check_model(table: Table, scenario: Scenario) -> None:
 
 def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
     """There is a message, and its answers can be matched to it."""
-    message = traffic.message or scenario.protocol.turn.message
+    texts = (traffic.message,) if traffic.message else scenario.protocol.turn.texts
     name = scenario.protocol.name
-    if not message:
+    if not texts:
         sentence = f"nothing to send: neither [traffic] nor [turn] of the protocol `{name}` has a `message`"
         table.source.report(("traffic",), sentence)
-    elif scenario.protocol.events.match == "id" and not asks_for(message, "turn.id"):
+    elif scenario.protocol.events.match == "id" and not any(asks_for(each, "turn.id") for each in texts):
         place = ("traffic", "message") if traffic.message else ("protocol",)
         table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
     if traffic.message:
@@ -67,7 +67,7 @@ def _check_names(table: Table, scenario: Scenario) -> None:
     rows = scenario.traffic.data if scenario.traffic is not None else ()
     sends = scenario.traffic is not None and scenario.traffic.message is None and scenario.traffic.turns != 0
     for path, text, known in templates(scenario.protocol):
-        if path == ("turn", "message") and not sends:
+        if is_message(path) and not sends:
             continue
         for sentence in unknown_names(text, [*users, *columns("data", rows), *known]):
             place = f"the protocol's {'.'.join(str(each) for each in path)}"

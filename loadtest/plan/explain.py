@@ -9,7 +9,7 @@ from itertools import islice
 from loadtest.plan.connections import Visit
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.names import data_values, user_values
-from loadtest.plan.protocol import Step
+from loadtest.plan.protocol import MessageStep, Step
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
@@ -199,14 +199,32 @@ def _message(scenario: Scenario) -> Iterator[str]:
     if traffic is None or traffic.turns == 0:
         return
     turn = scenario.protocol.turn
-    text = Template.parse(traffic.message or turn.message)
-    example = text.render({**dict.fromkeys(text.names, "..."), **_example_values(scenario, traffic)})
-    yield example
-    yield f"{format_bytes(len(example.encode()))} of {turn.encoding}; of user 0, with ids made up here"
-    if text.embedded:
+    steps = () if traffic.message else turn.messages
+    texts = [Template.parse(each) for each in ((traffic.message,) if traffic.message else turn.texts)]
+    values = _example_values(scenario, traffic)
+    examples = [each.render({**dict.fromkeys(each.names, "..."), **values}) for each in texts]
+    yield from _steps_of(steps, examples) if steps else examples
+    size = format_bytes(sum(len(each.encode()) for each in examples))
+    yield f"{size} of {turn.encoding}; of user 0, with ids made up here"
+    if steps:
+        yield "a turn is sent when its last message is; turn.upload is the time from the first to that one"
+    if any(each.embedded for each in texts):
         yield "it is no JSON but holds some: values inside the quotes of that are JSON-escaped"
     if traffic.data:
         yield f"{format_count(len(traffic.data))} rows of data, used in turn"
+
+
+def _steps_of(steps: Iterable[MessageStep], examples: Iterable[str]) -> Iterator[str]:
+    """The steps of a turn of several messages, with the messages as they would be sent."""
+    messages = iter(examples)
+    for step in steps:
+        if step.wait is not None:
+            within = "" if step.within_ns is None else f" (within {format_duration(step.within_ns)})"
+            yield f"wait for {match_words(step.wait)}{within}"
+        elif step.pause_ns is not None:
+            yield f"pause {format_duration(step.pause_ns)}"
+        else:
+            yield next(messages)
 
 
 def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:

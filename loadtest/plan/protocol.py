@@ -48,12 +48,37 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageStep:
+    """One step of a turn of several messages; exactly one of ``send``, ``wait`` and ``pause_ns`` is set.
+
+    ``within_ns`` None: a wait may take as long as the turn may.
+    """
+
+    send: str | None = None
+    wait: Match | None = None
+    pause_ns: int | None = None
+    within_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnShape:
-    """What opens a turn. ``id`` and ``message`` are templates."""
+    """What opens a turn. ``id`` and ``message`` are templates.
+
+    ``messages`` in place of ``message``: several, with pauses and waits between them; the first step and the
+    last one are messages.
+    """
 
     id: str = "{uuid}"
     message: str = ""
+    messages: tuple[MessageStep, ...] = ()
     encoding: Literal["text", "binary"] = "text"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The templates of all messages, in the order they are sent; none where nothing is to be sent."""
+        if self.messages:
+            return tuple(step.send for step in self.messages if step.send is not None)
+        return (self.message,) if self.message else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

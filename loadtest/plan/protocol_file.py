@@ -11,7 +11,7 @@ from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.match_file import check_path, read_match, read_matches, read_pairs
 from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, Connect, Events, MessageStep, Protocol, Step, TurnShape
 from loadtest.plan.shipped import find
 from loadtest.plan.template import EVENT, Template
 from loadtest.plan.toml_reader import Source, Table, read_document, told
@@ -21,6 +21,9 @@ EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore",
 
 MOST_ENDS = 16
 """Maximum entries of `end_all`."""
+
+MOST_STEPS = 256
+"""Maximum entries of `messages`."""
 
 
 def load_protocol(ref: str | Path, base: Path | None = None) -> Protocol:
@@ -98,7 +101,22 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
     if protocol.events.audience:
         yield ("events", "audience"), protocol.events.audience, ["run.id"]
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
-    yield ("turn", "message"), protocol.turn.message, [*ANYWHERE, *TURN, *kept]
+    for path, text in _message_templates(("turn",), protocol.turn):
+        yield path, text, [*ANYWHERE, *TURN, *kept]
+
+
+def _message_templates(
+    place: tuple[str | int, ...], turn: TurnShape
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    yield (*place, "message"), turn.message
+    for index, step in enumerate(turn.messages):
+        if step.send is not None:
+            yield (*place, "messages", index), step.send
+
+
+def is_message(path: tuple[str | int, ...]) -> bool:
+    """Whether the template at a place of a protocol is a message of a turn."""
+    return path[0] == "turn" and path[1] in {"message", "messages"}
 
 
 def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -107,7 +125,7 @@ def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[t
     ``kept``: what its ready steps keep is known.
     """
     for path, text, known in templates(protocol):
-        groups = ["user", "data"] if path == ("turn", "message") else ["user"]
+        groups = ["user", "data"] if is_message(path) else ["user"]
         for sentence in unknown_names(text, known, groups if kept else [*groups, "ready"]):
             yield path, sentence
 
@@ -181,10 +199,58 @@ def _read_turn(table: Table) -> TurnShape:
     turn = TurnShape(
         id=table.text("id", "{uuid}"),
         message=table.text("message", ""),
+        messages=_read_messages(table),
         encoding=table.choice("encoding", {"text": "text", "binary": "binary"}, "text"),
     )
     table.close(dict.fromkeys(("end", "first", "fail", "count"), "it belongs to [events]"))
     return turn
+
+
+def _read_messages(table: Table) -> tuple[MessageStep, ...]:
+    """The steps of a turn of several messages; none where not written, or wrong, which is reported."""
+    value, key = table.take("messages"), "messages"
+    if value is None:
+        return ()
+    if table.has("message"):
+        table.report(key, "`message` and `messages` both say what is sent; leave one out")
+    if not isinstance(value, list) or not value:
+        forms = '["...", { pause = "20ms" }, { wait = MATCH }, "..."]'
+        table.report(key, f"`{key}` must be a list such as {forms}, not {told(value)}")
+        return ()
+    if len(value) > MOST_STEPS:
+        table.report(key, f"`{key}` may have {MOST_STEPS} entries, not {len(value)}")
+        return ()
+    steps = [_read_message(table, index, each) for index, each in enumerate(value)]
+    for index, which in ((0, "first"), (-1, "last")):
+        step = steps[index]
+        if step is not None and step.send is None:
+            at = (*table.path, key, index % len(steps))
+            table.source.report(at, f"the {which} of `{key}` must be a message: text, no pause and no wait")
+    return () if None in steps else tuple(step for step in steps if step is not None)
+
+
+def _read_message(table: Table, index: int, value: object) -> MessageStep | None:
+    """One entry of ``messages``; None where it is none, which is reported."""
+    at = (*table.path, "messages", index)
+    if isinstance(value, str) and value:
+        return MessageStep(send=value)
+    if not isinstance(value, Mapping):
+        wrong = f"must be text that is sent, a pause or a wait, not {told(value)}"
+        table.source.report(at, f"an entry of `messages` {wrong}")
+        return None
+    inner = Table(value, table.source, at)
+    step = MessageStep(
+        wait=read_match(inner, "wait"),
+        pause_ns=inner.duration("pause", None),
+        within_ns=inner.duration("within", None, positive=True),
+    )
+    kinds = [key for key in ("wait", "pause") if inner.has(key)]
+    if len(kinds) != 1:
+        table.source.report(at, f"an entry of `messages` has one of `wait` and `pause`, not {len(kinds)}")
+    if inner.has("within") and not inner.has("wait"):
+        inner.report("within", "`within` goes with `wait` only")
+    inner.close({"send": "a message is the text alone, without a table"})
+    return step if len(kinds) == 1 and (step.wait is not None or step.pause_ns is not None) else None
 
 
 def _read_events(table: Table) -> Events:
@@ -260,7 +326,7 @@ def _check_types(table: Table, protocol: Protocol, matches: Mapping[str, tuple[M
 
 
 def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], Match]]:
-    """The matches that are of no turn, each with its place."""
+    """The matches that are of no event of a turn, each with its place."""
     connect, events = protocol.connect, protocol.events
     for index, step in enumerate(connect.ready):
         if step.wait is not None:
@@ -271,6 +337,9 @@ def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...]
         yield ("connect", "heartbeat", index, "on"), beat.on
     for index, beat in enumerate(events.answer):
         yield ("events", "answer", index, "on"), beat.on
+    for index, message in enumerate(protocol.turn.messages):
+        if message.wait is not None:
+            yield ("turn", "messages", index, "wait"), message.wait
 
 
 _EXCLUSIVE = (("end", "fail"), ("end", "ignore"), ("fail", "ignore"), ("required", "ignore"))

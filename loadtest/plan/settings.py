@@ -8,7 +8,7 @@ from dataclasses import asdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Events, MessageStep, Protocol, Step, TurnShape
 from loadtest.secret_names import sounds_secret
 from loadtest.units import exact_duration
 
@@ -50,10 +50,22 @@ def protocol_settings(protocol: Protocol) -> Plain:
                     "auth_errors": _listed(connect.auth_errors),
                 }
             ),
-            "turn": _without_nothing(_fields(protocol.turn)),
+            "turn": _turn(protocol.turn),
             "events": _without_nothing(_fields(protocol.events)),
         }
     )
+
+
+def _turn(turn: TurnShape) -> Plain:
+    messages = [_message(step) for step in turn.messages]
+    return _without_nothing({**_fields(turn), "messages": messages})
+
+
+def _message(step: MessageStep) -> object:
+    if step.wait is not None:
+        within = {} if step.within_ns is None else {"within": exact_duration(step.within_ns)}
+        return {"wait": _plain_match(step.wait), **within}
+    return step.send if step.pause_ns is None else {"pause": exact_duration(step.pause_ns)}
 
 
 def _without_nothing(settings: Mapping[str, object]) -> Plain:

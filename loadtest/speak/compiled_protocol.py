@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from loadtest.plan.match import Match, conditions, match_words
 from loadtest.plan.names import user_values
-from loadtest.plan.protocol import Beat, Protocol, Step
+from loadtest.plan.protocol import Beat, MessageStep, Protocol, Step
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, Template, plain
 from loadtest.plan.unmeasured import has_uuid
@@ -73,6 +73,16 @@ class Heartbeat:
     send: Template
 
 
+@dataclass(frozen=True, slots=True)
+class CompiledStep:
+    """A step after the first message of a turn of several; one of ``wait``, ``send`` and ``pause_ns``."""
+
+    wait: Awaited | None
+    send: Template | None
+    pause_ns: int | None
+    within_ns: int | None
+
+
 class BoundMessage:
     """The message of one user, with all filled in that is the same in each turn.
 
@@ -99,7 +109,8 @@ class CompiledProtocol:
     users the whole run has (turns are numbered round them), 0 where that is not known. ``ids_name_users``:
     the id of a turn tells whose it is, also of turns of other processes. ``has_sequence``: events may carry
     sequence numbers. ``labels`` limits the names of types and keys that are counted. ``in_order_only``:
-    events are matched by order, and nothing says that the target answers in order. ``identities`` are the
+    events are matched by order, and nothing says that the target answers in order. ``template`` is the first
+    message of a turn, ``later`` are the steps after it, where a turn has several. ``identities`` are the
     rows of users, for the audience.
     """
 
@@ -127,6 +138,7 @@ class CompiledProtocol:
         "in_order_only",
         "keep_frames",
         "labels",
+        "later",
         "opaque",
         "reader",
         "rules",
@@ -179,13 +191,19 @@ class CompiledProtocol:
             wait = None if step.wait is None else awaited(step.wait)
             return ReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step.keep)
 
+        def message_step(step: MessageStep) -> CompiledStep:
+            wait = None if step.wait is None else awaited(step.wait)
+            return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns)
+
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
         self.heartbeat = tuple(map(beat, protocol.connect.heartbeat))
         self.answers = tuple(map(beat, events.answer))
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
         self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
-        self.template = Template.parse(message)
+        steps = () if message else protocol.turn.messages
+        self.template = Template.parse(message or (steps[0].send if steps else None) or "")
+        self.later = tuple(map(message_step, steps[1:]))
         self.timeout_ns = timeout_ns
         self.keep_frames = keep_frames
         self.has_sequence = bool(protocol.events.sequence)
@@ -201,6 +219,11 @@ class CompiledProtocol:
         self._nonce = nonce
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The names that the messages of a turn ask for."""
+        return self.template.names.union(*(step.send.names for step in self.later if step.send is not None))
 
     def uuid(self, seq: int) -> str:
         """The ``{uuid}`` of turn ``seq``: in the form of RFC 9562 version 4, unique in the run."""
@@ -241,9 +264,13 @@ class CompiledProtocol:
         """What opens turn ``seq`` of the user whose message is ``bound``."""
         if bound.around is not None:
             return turn_id.encode().join(bound.around)
+        return encoded(bound.template.render(self.turn_values(turn_id, seq, row)))
+
+    def turn_values(self, turn_id: str, seq: int, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is filled into the messages of turn ``seq`` alone."""
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
         found = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
-        return encoded(bound.template.render({**row, **found} if row else found))
+        return {**row, **found} if row else found
 
     def render_text(
         self,
@@ -342,7 +369,8 @@ def _asks_for_fields(protocol: Protocol) -> bool:
     """Whether anything of an opaque protocol looks into payloads that are JSON."""
     connect, events = protocol.connect, protocol.events
     matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.heartbeat, *events.answer))]
-    matches += [step.wait for step in connect.ready if step.wait is not None]
+    steps = (*connect.ready, *protocol.turn.messages)
+    matches += [step.wait for step in steps if step.wait is not None]
     for each in (events.first, events.end, events.end_all, events.fail, events.required, events.order):
         matches += each
     matches += [*events.ignore, *events.refuse, *(one for pair in events.pairs for one in pair)]

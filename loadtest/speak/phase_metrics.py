@@ -59,6 +59,7 @@ class PhaseMetrics:
     first_event_service: array[int]
     completion_service: array[int]
     gap: array[int]
+    upload: array[int]
     ping_rtt: array[int]
     lateness: array[int]
     receive_lag: array[int]

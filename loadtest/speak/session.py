@@ -7,8 +7,8 @@ No socket, no clock: payloads and instants are arguments. What is to be sent wai
 
 Every message that arrives once the session is open is counted as received and, at the latest when its turn
 has ended and its ledger is closed, as exactly one of: matched, duplicate, late, resumed (all four: of a turn
-of ours), delivered, foreign, unmatched, malformed, ignored, answered; of the last, those that name a turn of
-ours are matched as well. Heartbeats are counted apart.
+of ours), delivered, foreign, unmatched, malformed, ignored, answered, awaited; of the last two, those that
+name a turn of ours are matched as well. Heartbeats are counted apart.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from typing import Any, Final, NoReturn, Protocol
 from loadtest.errors import Layer
 from loadtest.plan.template import Template
 from loadtest.plan.template import plain as as_text
-from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol, Heard, Heartbeat
+from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol, Heard, Heartbeat, encoded
 from loadtest.speak.event_rules import ALL_SHIFT, ANSWER, ASIDE, COUNT, END, FAIL, FIRST, IGNORE, REFUSE, Word
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
+from loadtest.speak.upload import Upload
 
 AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
 """Close codes by which servers refuse a credential after the upgrade (4000 and above by custom)."""
@@ -103,6 +104,7 @@ class Session:
 
     ``turns`` are in flight, in the order they were begun, by id. ``user_mark`` is how the target names this
     user: given, or learned from the first event that answers us; an event with another mark is foreign.
+    ``outbox`` holds what is to be sent: texts, and further messages of turns, each with its turn.
     ``kept`` are the values that ready steps kept. ``wakes_ns`` is the next instant at which ``tick`` has
     something to do, or ``NEVER``.
 
@@ -120,6 +122,7 @@ class Session:
         "_recent_turns",
         "_step_ends_ns",
         "_texts_sent",
+        "_uploads",
         "kept",
         "listener",
         "outbox",
@@ -142,7 +145,7 @@ class Session:
         self.values = values
         self.user_mark: Any = None
         self.state = SessionState.READYING
-        self.outbox: list[str] | None = None
+        self.outbox: list[str | tuple[Turn, bytes]] | None = None
         self.kept: dict[str, str] | None = None
         self.wakes_ns = NEVER
         self.turns: dict[Any, Turn] = {}
@@ -157,6 +160,8 @@ class Session:
         self._recent_turns = RecentTurns(protocol.sequence_start)
         # Made with the first turn: by then every value of the ready steps is known.
         self._bound_message: BoundMessage | None = None
+        # Turns whose messages are not all sent, by id, in the order they were begun.
+        self._uploads: dict[str, Upload] | None = None
         # Counts the reads from the socket.
         self._read = 0
 
@@ -345,8 +350,11 @@ class Session:
             self._bound_message = protocol.bind_message(self.values, self.kept)
         payload = protocol.payload(self._bound_message, turn_id, seq, row)
         turn.payload_crc = zlib.crc32(payload)
+        turn.count = protocol.rules.count
         self.turns[turn_id] = turn
         metrics.turns_begun += 1
+        if protocol.later:
+            self._begin_upload(turn, row)
         if self.state is CLOSED:
             self._end(turn, Outcome.LOST, intended_ns)
         return turn, payload
@@ -364,6 +372,9 @@ class Session:
 
     def sent(self, turn: Turn, at_ns: int) -> None:
         """The last byte of the turn's message goes to the kernel at ``at_ns``."""
+        if turn.uploading:
+            self._message_sent(turn, at_ns)
+            return
         turn.sent_ns = at_ns
         turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
         turn.metrics.events_sent += 1
@@ -371,9 +382,93 @@ class Session:
         if turn.outcome is None and (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns):
             self.wakes_ns = timeout_at_ns
 
+    # ------------------------------------------------------------------ turns of several messages
+
+    def _begin_upload(self, turn: Turn, row: Mapping[str, Any]) -> None:
+        """More messages follow the first; those that wait for nothing go out with it."""
+        protocol = self.protocol
+        turn.uploading = True
+        values = {**self.values, **(self.kept or {}), **protocol.turn_values(turn.id, turn.seq, row)}
+        upload = Upload(turn, protocol.later, values, protocol.timeout_ns)
+        if self._uploads is None:
+            self._uploads = {}
+        self._uploads[turn.id] = upload
+        self._say_messages(upload)
+
+    def _say_messages(self, upload: Upload) -> None:
+        """Put the messages that may go out now into the outbox."""
+        for template in upload.next_messages():
+            self.outbox = self.outbox or []
+            self.outbox.append((upload.turn, encoded(template.render(upload.values))))
+
+    def _message_sent(self, turn: Turn, at_ns: int) -> None:
+        """One message of a turn of several goes to the kernel; the turn is sent when the last one is."""
+        turn.metrics.events_sent += 1
+        upload = None if turn.outcome is not None else (self._uploads or {}).get(turn.id)
+        if upload is None:
+            return
+        if upload.first_ns == NEVER:
+            turn.metrics.lateness.append(max(at_ns - turn.intended_ns, 0))
+        if upload.sent(at_ns):
+            turn.sent_ns = at_ns
+            turn.uploading = False
+            turn.metrics.upload.append(max(at_ns - upload.first_ns, 0))
+            self._forget_upload(turn)
+        self.wakes_ns = self._next_wake()
+
+    def _tick_uploads(self, now_ns: int) -> None:
+        """A pause is over, a wait was too long, or all of it was."""
+        for upload in list((self._uploads or {}).values()):
+            turn = upload.turn
+            if turn.outcome is not None or upload.wakes_ns == NEVER or now_ns < upload.wakes_ns:
+                continue
+            overdue = now_ns >= upload.first_ns + self.protocol.timeout_ns
+            if overdue or upload.awaited is not None:
+                self._time_out(turn, now_ns, "wait" if upload.awaited is not None else "")
+            else:
+                upload.pass_step()
+                self._say_messages(upload)
+
+    def _take_awaited(self, payload: bytes, at_ns: int) -> bool:
+        """Whether an event is what a turn waits for; then its next message goes out."""
+        heard = self.protocol.hear_any(payload)
+        named = None if heard.turn is None else self.turns.get(as_text(heard.turn))
+        if heard.flags & (FAIL | REFUSE) or self._names_other_user(heard, named):
+            return False
+        for upload in (self._uploads or {}).values():
+            awaited, turn = upload.awaited, upload.turn
+            if awaited is None or named not in {None, turn} or not awaited.fits(heard):
+                continue
+            self.recorder.metrics.count("events.awaited")
+            if named is not None and turn.number(heard.sequence, heard.word):
+                # It takes its place in its turn, but is not what the turn ends by.
+                turn.unmarked += heard.user is None
+                turn.count += turn.count > 0
+                self._enter(turn, 0, payload, at_ns, at_end=True)
+            upload.pass_step()
+            self._say_messages(upload)
+            self.wakes_ns = self._next_wake()
+            return True
+        return False
+
+    def _names_other_user(self, heard: Heard, turn: Turn | None) -> bool:
+        return heard.user is not None and self._is_other_user(heard.user, turn)
+
+    def _forget_upload(self, turn: Turn) -> None:
+        uploads = self._uploads or {}
+        uploads.pop(turn.id, None)
+        self._uploads = uploads or None
+
+    # ------------------------------------------------------------------ the end of a turn
+
     def _end(self, turn: Turn, outcome: Outcome, at_ns: int, reason: str = "") -> None:
         """Give the turn its outcome, once; its ledger closes now, or after waiting for missing numbers."""
         del self.turns[turn.id]
+        if turn.uploading:
+            self._forget_upload(turn)
+            if outcome is COMPLETE:
+                # It was answered before all of it was asked.
+                outcome, reason = Outcome.FAILED, "unsent"
         turn.outcome = outcome
         turn.reason = reason
         turn.metrics.events_matched += turn.received
@@ -421,17 +516,25 @@ class Session:
             if turn.outcome is not None or turn.sent_ns == NEVER:
                 continue
             if turn.sent_ns + self.protocol.timeout_ns > now_ns:
+                if self.protocol.later:
+                    # One that was begun later may have been sent before.
+                    continue
                 break
-            if self.protocol.by_order:
-                self._overdue_answers += (self.protocol.rules.count or 1) - turn.received
-            if last := self._last_type(turn):
-                turn.metrics.count(f"turns.timed_out_after.{last}")
-                if last == UNTYPED:
-                    self._count_untyped(turn)
-            self._end(turn, Outcome.TIMED_OUT, now_ns)
+            self._time_out(turn, now_ns)
+        if self._uploads is not None:
+            self._tick_uploads(now_ns)
         for turn in self._recent_turns.due(now_ns):
             self._close_ledger(turn)
         self.wakes_ns = self._next_wake()
+
+    def _time_out(self, turn: Turn, now_ns: int, reason: str = "") -> None:
+        if self.protocol.by_order:
+            self._overdue_answers += (turn.count or 1) - turn.received
+        if last := self._last_type(turn):
+            turn.metrics.count(f"turns.timed_out_after.{last}")
+            if last == UNTYPED:
+                self._count_untyped(turn)
+        self._end(turn, Outcome.TIMED_OUT, now_ns, reason)
 
     def _last_type(self, turn: Turn) -> str | None:
         """The type of the last event that a turn received, as a label; None where it was not kept."""
@@ -460,9 +563,11 @@ class Session:
     def _next_wake(self) -> int:
         """The earliest instant at which a ready step is over, a turn times out or a ledger closes."""
         instants = [self._step_ends_ns, self._recent_turns.earliest()]
-        oldest = next((turn for turn in self.turns.values() if turn.sent_ns != NEVER), None)
-        if oldest is not None:
-            instants.append(oldest.sent_ns + self.protocol.timeout_ns)
+        sent = (turn.sent_ns for turn in self.turns.values() if turn.sent_ns != NEVER)
+        oldest_ns = min(sent, default=NEVER) if self.protocol.later else next(sent, NEVER)
+        if oldest_ns != NEVER:
+            instants.append(oldest_ns + self.protocol.timeout_ns)
+        instants += [upload.wakes_ns for upload in (self._uploads or {}).values()]
         return min((instant_ns for instant_ns in instants if instant_ns != NEVER), default=NEVER)
 
     def lost(self, now_ns: int, code: int, *, by_us: bool = False) -> Refused | None:
@@ -512,13 +617,12 @@ class Session:
         metrics.events_received += messages
         if messages > 1:
             metrics.events_coalesced += messages - 1
+        if self._uploads is not None:
+            self._receive_while_uploading(payloads, at_ns)
+            return
         if not self.protocol.by_order:
             self._receive_by_id(payloads, at_ns)
             return
-        if self.protocol.in_order_only and len(self.turns) > 1:
-            metrics.count("events.order_unsure", messages)
-        if self._overdue_answers > 0 and self.turns:
-            metrics.count("events.after_timeout", messages)
         self._receive_in_order(payloads, at_ns)
 
     def _receive_by_id(self, payloads: list[bytes], at_ns: int) -> None:  # noqa: C901, PLR0912 - a call costs 0.05 us an event
@@ -588,7 +692,7 @@ class Session:
 
     def _count_coalesced(self, turn: Turn, flags: int) -> None:
         """An event that is not the last of its read: it came at the read's stamp or before."""
-        if flags & FIRST and turn.first_ns == NEVER:
+        if flags & FIRST and turn.first_ns == NEVER and not turn.uploading:
             turn.metrics.turns_first_coalesced += 1
         if self._is_end(turn, flags) and not flags & (FAIL | REFUSE):
             turn.metrics.turns_end_coalesced += 1
@@ -599,13 +703,13 @@ class Session:
         all_ends = rules.all_ends
         if all_ends and (turn.ends_come | flags >> ALL_SHIFT) == all_ends:
             return True
-        return bool(flags & END or (flags & COUNT and turn.received >= rules.count))
+        return bool(flags & END or (flags & COUNT and turn.received >= turn.count))
 
     def _apply_flags(self, turn: Turn, flags: int, at_ns: int, at_end: bool) -> None:  # noqa: FBT001 - by name it is 0.03 us slower
         """An event whose type means something: first content, end, failure; ``at_end``: last of its read."""
         if not at_end:
             self._count_coalesced(turn, flags)
-        if flags & FIRST and turn.first_ns == NEVER:
+        if flags & FIRST and turn.first_ns == NEVER and not turn.uploading:
             turn.first_ns = at_ns
             intended_ns, sent_ns = turn.intended_ns, turn.sent_ns
             turn.metrics.first_event.append(at_ns - intended_ns if at_ns > intended_ns else 0)
@@ -617,7 +721,7 @@ class Session:
             self._end(turn, Outcome.FAILED, at_ns, "event")
         elif flags & REFUSE:
             self._end(turn, Outcome.REFUSED, at_ns, "event")
-        elif flags & END or (flags & COUNT and turn.received >= rules.count):
+        elif flags & END or (flags & COUNT and turn.received >= turn.count):
             self._end(turn, COMPLETE, at_ns)
         elif flags >> ALL_SHIFT:
             turn.ends_come |= flags >> ALL_SHIFT
@@ -626,13 +730,28 @@ class Session:
 
     # ------------------------------------------------------------------ receiving: the rarer ways
 
-    def _receive_in_order(self, payloads: list[bytes], at_ns: int) -> None:
+    def _receive_while_uploading(self, payloads: list[bytes], at_ns: int) -> None:
+        """As ``receive``, while a turn has messages left to send: it may wait for any of these events."""
+        for left, payload in enumerate(payloads, 1 - len(payloads)):
+            if self._take_awaited(payload, at_ns):
+                continue
+            if self.protocol.by_order:
+                self._receive_in_order([payload], at_ns, more=-left)
+            else:
+                self._receive_slowly(payload, at_ns, at_end=not left)
+
+    def _receive_in_order(self, payloads: list[bytes], at_ns: int, more: int = 0) -> None:
         """Each event belongs to the oldest turn in flight, unless it is a heartbeat, a request or ignored.
 
         Nothing in it says which turn it answers: one that comes after its turn timed out is taken for the
-        next turn's, and so on; what comes then is counted as in doubt.
+        next turn's, and so on; what comes then is counted as in doubt. ``more`` came in the same read.
         """
-        for left, payload in enumerate(payloads, 1 - len(payloads)):
+        metrics, messages = self.recorder.metrics, len(payloads)
+        if self.protocol.in_order_only and len(self.turns) > 1:
+            metrics.count("events.order_unsure", messages)
+        if self._overdue_answers > 0 and self.turns:
+            metrics.count("events.after_timeout", messages)
+        for left, payload in enumerate(payloads, 1 - messages - more):
             try:
                 heard = self.protocol.hear(payload)
             except Malformed:

@@ -57,10 +57,12 @@ class Turn:
     is kept; ``left_out`` payloads were cut from its middle. ``unmarked`` events carried no user mark, though
     one was known. ``read`` is the read that brought the last event. ``ends_come`` are the bits of the entries
     of ``end_all`` that have come. ``shared``: answers are told apart by their order alone, and another turn
-    was in flight at the same time.
+    was in flight at the same time. ``uploading``: not all of its messages are sent. ``count`` is the number
+    of events that ends it, 0 where none does.
     """
 
     __slots__ = (
+        "count",
         "done_ns",
         "duplicate",
         "ends_come",
@@ -88,6 +90,7 @@ class Turn:
         "start_seq",
         "types",
         "unmarked",
+        "uploading",
         "user",
     )
 
@@ -129,6 +132,8 @@ class Turn:
         self.unmarked = 0
         self.ends_come = 0
         self.shared = False
+        self.uploading = False
+        self.count = 0
 
     def number(self, carried: Any, kind: Any) -> bool:
         """Enter an event whose number is not the next one; False: a duplicate.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, Connect, Events, MessageStep, Protocol, Step, TurnShape
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.phase_metrics import COUNTERS, PhaseMetrics
 from loadtest.speak.session import Session
@@ -78,6 +78,7 @@ class Talk:
         auth_errors: tuple[Match, ...] = (),
         turn_id: str = "turn-{turn.number}",
         message: str = "{turn.id}",
+        messages: Iterable[MessageStep] = (),
         keep_frames: bool = True,
         number: int = 3,
         values: dict[str, Any] | None = None,
@@ -89,12 +90,12 @@ class Talk:
         protocol = Protocol(
             name="test",
             connect=Connect(ready=tuple(ready), heartbeat=tuple(heartbeat), auth_errors=auth_errors),
-            turn=TurnShape(id=turn_id),
+            turn=TurnShape(id=turn_id, messages=tuple(messages)),
             events=Events(**{**AGENT, **events}),
         )
         self.protocol = CompiledProtocol(
             protocol,
-            message=message,
+            message="" if protocol.turn.messages else message,
             nonce="test",
             timeout_ns=TIMEOUT,
             keep_frames=keep_frames,
