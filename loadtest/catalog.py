@@ -28,6 +28,7 @@ class Metric:
     ``buffer`` is the attribute of ``speak.phase_metrics.PhaseMetrics`` that feeds it. ``whole_run``: it is
     of the whole run, not of the measured part. ``placed``: the instants of a turn's row between which it lies
     (until, since). Of events that shared one read only an upper bound of some times is known:
+    ``by_kind``: every kind of turn has its own as well.
     ``bounded``: where more than 1 % did, all of the metric is an upper bound; ``bounded_by``: the counter
     under ``generator.coalesced`` of the samples that are. ``shown_before``: the metric of its group before
     which it stands in a report, if it is not the order of declaration.
@@ -44,6 +45,7 @@ class Metric:
     bounded: bool = False
     bounded_by: str = ""
     shown_before: str = ""
+    by_kind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ METRICS = (
         placed=("first_ns", "intended_ns"),
         bounded=True,
         bounded_by="first_events",
+        by_kind=True,
     ),
     Metric(
         "turn.completion",
@@ -123,6 +126,7 @@ METRICS = (
         "from due to the last event",
         placed=("done_ns", "intended_ns"),
         bounded_by="ends",
+        by_kind=True,
     ),
     Metric(
         "turn.first_event.service",
@@ -134,6 +138,7 @@ METRICS = (
         placed=("first_ns", "sent_ns"),
         bounded=True,
         bounded_by="first_events",
+        by_kind=True,
     ),
     Metric(
         "turn.completion.service",
@@ -144,6 +149,7 @@ METRICS = (
         "from sent to the last event",
         placed=("done_ns", "sent_ns"),
         bounded_by="ends",
+        by_kind=True,
     ),
     Metric(
         "event.gap",
@@ -153,6 +159,7 @@ METRICS = (
         "gap",
         "between two events of one turn",
         bounded=True,
+        by_kind=True,
     ),
     Metric(
         "turn.upload",
@@ -161,6 +168,7 @@ METRICS = (
         "upload",
         "upload",
         "from the first message of a turn sent to its last",
+        by_kind=True,
     ),
     Metric("ping.rtt", "ping", "Connection", "ping_rtt", "ping", "from a ping to its pong"),
     Metric(
@@ -171,6 +179,7 @@ METRICS = (
         "connection",
         "from due to sent",
         placed=("sent_ns", "intended_ns"),
+        by_kind=True,
     ),
     Metric("receive.lag", "receive lag", "Generator", "receive_lag", "lag", "from arrived to handled"),
     Metric(
@@ -224,6 +233,8 @@ class Counter:
     of ``speak.phase_metrics.PhaseMetrics``. ``always``: it is in ``run.json`` also where it is 0, any other
     only where it rose.
 
+    ``by_kind``: every kind of turn has its own as well.
+
     ``threshold``: a scenario may judge it; ``share_of``: then the ratio ".ratio" of that counter too.
     ``higher_is_better``: of all others less is. ``numbered``: it needs sequence numbers, else it is not
     measured. ``fault``: its place, from 1, among what the warning ``delivery_faults`` tells.
@@ -248,6 +259,7 @@ class Counter:
     kept_as: str = ""
     tone: Tone = "plain"
     shown_before: str = ""
+    by_kind: bool = False
 
     @property
     def group(self) -> str:
@@ -271,6 +283,7 @@ OUTCOMES = (
         share_of="turns.due",
         higher_is_better=True,
         tone="good",
+        by_kind=True,
     ),
     *(
         Counter(
@@ -282,6 +295,7 @@ OUTCOMES = (
             threshold=True,
             share_of="turns.due",
             tone="plain" if key == "abandoned" else "bad",
+            by_kind=True,
         )
         for key, label, help_ in (
             (
@@ -611,6 +625,7 @@ TURN_COUNTERS = (
         always=True,
         threshold=True,
         higher_is_better=True,
+        by_kind=True,
     ),
     Counter(
         "turns.begun",
@@ -621,10 +636,11 @@ TURN_COUNTERS = (
         threshold=True,
         share_of="turns.due",
         higher_is_better=True,
+        by_kind=True,
     ),
     *OUTCOMES,
     Counter("turns.numbered", "turns whose events carried sequence numbers", hot=True, always=True),
-    Counter("turns.no_first_event", "turns that came to no good end and got no event at all"),
+    Counter("turns.no_first_event", "turns that came to no good end and got no event at all", by_kind=True),
     Counter(
         "turns.resumed",
         "of those lost, ended on the next connection",
@@ -648,12 +664,14 @@ TURN_COUNTERS = (
         "turns whose first event was not the last of its read",
         hot=True,
         kept_as="generator.coalesced.first_events",
+        by_kind=True,
     ),
     Counter(
         "turns.end_coalesced",
         "turns whose last event was not the last of its read",
         hot=True,
         kept_as="generator.coalesced.ends",
+        by_kind=True,
     ),
 )
 

@@ -223,9 +223,9 @@ class Connection:
 
     # ------------------------------------------------------------------ sending
 
-    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any]) -> Turn:
-        """Begin a turn: its message goes out at the end of this loop turn."""
-        turn, payload = self.session.begin(seq, position, intended_ns, row)
+    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any], kind: str = "") -> Turn:
+        """Begin a turn (of a kind): its message goes out at the end of this loop turn."""
+        turn, payload = self.session.begin(seq, position, intended_ns, row, kind)
         out = self._out
         self._queued.append((turn, len(out)))
         out.append(encode(payload, self._opcode))

@@ -16,6 +16,7 @@ from loadtest.drive.transport import Timestamping, TlsTransport, Transport
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
+from loadtest.plan.mix import Mix
 from loadtest.plan.names import data_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
@@ -78,6 +79,7 @@ class Context:
             unix_offset_ns=0 if clock.wall else time.time_ns() - clock.now(),
             users=self.planned_users,
             identities=target.identities,
+            kinds=scenario.kinds,
         )
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
         self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))
@@ -98,6 +100,7 @@ class Context:
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed
+        self.mix = Mix(traffic.mix, load.seed) if traffic is not None and traffic.mix else None
         self.reconnect = load.reconnect
         self.chaos = scenario.chaos
         self.slow = slow_users(self.chaos, self.seed, self.planned_users)
@@ -126,6 +129,7 @@ class Context:
             self.clock.wall
             and scenario.load.model == "open"
             and scenario.protocol.events.count == 1
+            and not scenario.kinds
             and self.burst == 1
             and scenario.chaos == Chaos()
         )

@@ -20,7 +20,14 @@ from loadtest.judge.sections import (
     target_outcomes,
     tick_ns,
 )
-from loadtest.plan.threshold import COMPLETE_RATIO, DELIVERY_RATIOS, Threshold, split_metric
+from loadtest.plan.threshold import (
+    COMPLETE_RATIO,
+    DELIVERY_RATIOS,
+    Threshold,
+    of_kind,
+    split_kind,
+    split_metric,
+)
 from loadtest.units import format_count, format_ms, format_ratio
 
 COARSE_NS = 100_000
@@ -35,6 +42,8 @@ connections due in a run of an earlier version, which did not count them."""
 
 SHARE_OF = {each.key: each.share_of.partition(".")[2] for each in catalog.EVENT_COUNTERS if each.share_of}
 """By event counter, the one that its ratio is a share of."""
+
+OF_A_PART = "which kind each turn of a part of the run was is not kept"
 
 Bound = tuple[float, float | None]
 """The true value is at least the first and below the second; None: no upper end."""
@@ -157,7 +166,12 @@ def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
     found = section(manifest, "metrics", metric)
     n = count_or_zero(found.get("n"))
     if not n:
-        why = section(manifest, "unmeasured").get(metric) or "no sample in the measured part"
+        whole, kind = split_kind(metric)
+        why = section(manifest, "unmeasured").get(whole) or "no sample in the measured part"
+        if kind is not None and section(manifest, "part"):
+            why = OF_A_PART
+        elif kind is not None and whole in section(manifest, "metrics"):
+            why = f"no turn of the kind `{kind}` came to it in the measured part"
         return Measurement(None, 0, str(why))
     value = number(found.get(statistic))
     if statistic == "n":
@@ -242,9 +256,13 @@ def _turns(manifest: Manifest, outcome: str, ratio: str) -> Measurement:
     if section(manifest, "part").get("turns_by") == "second":
         return Measurement(None, 0, "the turn table was sampled, so that turns cannot be placed in this part")
     turns = section(manifest, "counts", "measured", "turns")
-    due = count_or_zero(turns.get("due"))
+    _, kind = split_kind(f"turns.{outcome}")
+    if kind is not None and outcome not in turns and section(manifest, "part"):
+        return Measurement(None, 0, OF_A_PART)
+    due = count_or_zero(turns.get("due" if kind is None else of_kind("due", kind)))
     if not due:
-        return Measurement(None, 0, "no turn fell due in the measured part")
+        which = "" if kind is None else f" of the kind `{kind}`"
+        return Measurement(None, 0, f"no turn{which} fell due in the measured part")
     value = _count(turns, outcome)
     if value is None:
         return Measurement(None, due, f"turns.{outcome} was not counted")

@@ -63,10 +63,19 @@ def sends_turns(manifest: Manifest) -> bool:
     return sends(manifest) and settings(manifest, "traffic").get("turns") != 0
 
 
+def kinds(manifest: Manifest) -> tuple[str, ...]:
+    """The kinds of turn that the scenario sends; none where all turns are of one."""
+    return tuple(sorted(settings(manifest, "traffic", "mix")))
+
+
 def turns_end(manifest: Manifest) -> bool:
-    """Whether a turn can be complete; one whose protocol knows no end goes on until its user leaves."""
-    events = settings(manifest, "protocol", "events")
-    return bool(events.get("end") or events.get("end_all")) or events.get("count") is not None
+    """Whether every turn can be complete; one that has no end goes on until its user leaves."""
+    protocol = settings(manifest, "protocol")
+    of_all, turns = section(protocol, "events"), section(protocol, "turns")
+    each = [{**of_all, **section(turns, kind)} for kind in kinds(manifest)] or [of_all]
+    return all(
+        events.get("end") or events.get("end_all") or events.get("count") is not None for events in each
+    )
 
 
 def turns_never_end(manifest: Manifest) -> bool:

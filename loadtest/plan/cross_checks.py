@@ -6,7 +6,8 @@ from loadtest.plan.names import ANYWHERE, TURN, USER, asks_for, columns, unknown
 from loadtest.plan.protocol_file import is_message, kept_names, templates
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule
-from loadtest.plan.toml_reader import Table
+from loadtest.plan.threshold import kind_in
+from loadtest.plan.toml_reader import Table, nearest
 from loadtest.units import format_count, format_duration, format_rate
 
 
@@ -22,6 +23,7 @@ def check_plan(table: Table, scenario: Scenario) -> None:
     _check_limits(table, scenario)
     _check_measured(table, scenario)
     _check_chaos(table, scenario)
+    _check_kinds(table, scenario)
 
 
 def _check_model(table: Table, scenario: Scenario) -> None:
@@ -47,12 +49,18 @@ def _check_model(table: Table, scenario: Scenario) -> None:
 
 def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
     """There is a message, and its answers can be matched to it."""
-    texts = (traffic.message,) if traffic.message else scenario.protocol.turn.texts
     name = scenario.protocol.name
+    by_id = scenario.protocol.events.match == "id"
+    if traffic.mix:
+        _check_mix(table, scenario, traffic)
+        return
+    texts = (traffic.message,) if traffic.message else scenario.protocol.turn.texts
     if not texts:
-        sentence = f"nothing to send: neither [traffic] nor [turn] of the protocol `{name}` has a `message`"
-        table.source.report(("traffic",), sentence)
-    elif scenario.protocol.events.match == "id" and not any(asks_for(each, "turn.id") for each in texts):
+        kinds = ", ".join(scenario.protocol.turns)
+        which = f"; say which kinds of turn are sent ({kinds}) with `mix`" if kinds else ""
+        neither = f"neither [traffic] nor [turn] of the protocol `{name}` has a `message`"
+        table.source.report(("traffic",), f"nothing to send: {neither}{which}")
+    elif by_id and not any(asks_for(each, "turn.id") for each in texts):
         place = ("traffic", "message") if traffic.message else ("protocol",)
         table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
     if traffic.message:
@@ -61,17 +69,72 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
             table.source.report(("traffic", "message"), sentence)
 
 
+def _check_mix(table: Table, scenario: Scenario, traffic: Traffic) -> None:
+    """Every kind of a mix is one of the protocol, and has a message that its answers can be matched to."""
+    protocol = scenario.protocol
+
+    def report(key: str, sentence: str, *within: str) -> None:
+        table.source.report(("traffic", key, *within), sentence)
+
+    if traffic.message:
+        report("message", "`message` and `mix` both say what is sent; leave one out")
+    for name in traffic.mix:
+        if name not in protocol.turns:
+            which = f"the protocol `{protocol.name}` has no kind of turn `{name}`"
+            known = nearest(name, protocol.turns) if protocol.turns else "it has no [turns] at all"
+            report("mix", f"{which}; {known}", name)
+            continue
+        texts = protocol.turns[name].turn.texts
+        if not texts:
+            report("mix", f"the kind of turn `{name}` has no `message`, nor has [turn]", name)
+        elif protocol.events.match == "id" and not any(asks_for(each, "turn.id") for each in texts):
+            report("mix", f"the message of `{name}` must hold {{turn.id}}: answers are matched by it", name)
+    if scenario.chaos.slow_readers is not None:
+        sentence = (
+            "kinds of turn have times of their own, from which those of slow readers are not told apart"
+        )
+        table.source.report(
+            ("chaos", "slow_readers"), f"`slow_readers` cannot be used with `mix`: {sentence}"
+        )
+
+
+def _check_kinds(table: Table, scenario: Scenario) -> None:
+    """Every threshold of one kind of turn names a kind that is sent."""
+    kinds = scenario.kinds
+    rules = [(("thresholds",), each) for each in scenario.thresholds]
+    rules += [(("abort",), each) for each in scenario.abort.rules]
+    for place, rule in rules:
+        kind = kind_in(rule.name)
+        if kind is None:
+            continue
+        at = (*(place if rule.stage is None else ("load", "stages", rule.stage, "thresholds")), rule.name)
+        if rule.stage is not None:
+            sentence = "a threshold of a stage is of all its turns: which kind each was is not kept"
+            table.source.report(at, f"`{rule.name}`: {sentence}")
+        elif kind not in kinds:
+            known = nearest(kind, kinds) if kinds else "[traffic] has no `mix`"
+            table.source.report(at, f"`{rule.name}`: no turn of the kind `{kind}` is sent; {known}")
+
+
 def _check_names(table: Table, scenario: Scenario) -> None:
     """The columns that the protocol's own templates use exist."""
     users = _user_names(scenario)
     rows = scenario.traffic.data if scenario.traffic is not None else ()
     sends = scenario.traffic is not None and scenario.traffic.message is None and scenario.traffic.turns != 0
     for path, text, known in templates(scenario.protocol):
-        if is_message(path) and not sends:
+        if is_message(path) and not (sends and _is_sent(path, scenario)):
             continue
         for sentence in unknown_names(text, [*users, *columns("data", rows), *known]):
             place = f"the protocol's {'.'.join(str(each) for each in path)}"
             table.source.report(("protocol",), f"{place}: {sentence}")
+
+
+def _is_sent(path: tuple[str | int, ...], scenario: Scenario) -> bool:
+    """Whether the message at a place of the protocol is one of those that the scenario sends."""
+    kinds = scenario.kinds
+    if path[0] == "turns":
+        return path[1] in kinds
+    return not kinds or any(kind.turn == scenario.protocol.turn for kind in kinds.values())
 
 
 def _user_names(scenario: Scenario) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from loadtest.plan.connections import Visit
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.names import data_values, user_values
-from loadtest.plan.protocol import MessageStep, Step
+from loadtest.plan.protocol import Events, MessageStep, Step, TurnShape
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
@@ -154,6 +154,10 @@ def _turns(scenario: Scenario) -> Iterator[str]:
         yield from _closed(traffic)
     else:
         yield from _open(scenario, traffic)
+    if traffic.mix:
+        total = sum(traffic.mix.values())
+        shares = (f"{name} {format_ratio(weight / total)}" for name, weight in traffic.mix.items())
+        yield f"kinds of turn, drawn by the seed: {', '.join(shares)}"
     if traffic.turns is not None:
         yield f"at most {format_count(traffic.turns)} per connection; the run ends when all are done"
 
@@ -198,9 +202,24 @@ def _message(scenario: Scenario) -> Iterator[str]:
     traffic = scenario.traffic
     if traffic is None or traffic.turns == 0:
         return
-    turn = scenario.protocol.turn
-    steps = () if traffic.message else turn.messages
-    texts = [Template.parse(each) for each in ((traffic.message,) if traffic.message else turn.texts)]
+    for name, kind in scenario.kinds.items():
+        yield f"{name}:"
+        yield from _messages_of(scenario, traffic, kind.turn)
+    if not scenario.kinds:
+        turn = scenario.protocol.turn
+        yield from _messages_of(
+            scenario,
+            traffic,
+            replace(turn, message=traffic.message, messages=()) if traffic.message else turn,
+        )
+    if traffic.data:
+        yield f"{format_count(len(traffic.data))} rows of data, used in turn"
+
+
+def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape) -> Iterator[str]:
+    """What one kind of turn sends."""
+    steps = turn.messages
+    texts = [Template.parse(each) for each in turn.texts]
     values = _example_values(scenario, traffic)
     examples = [each.render({**dict.fromkeys(each.names, "..."), **values}) for each in texts]
     yield from _steps_of(steps, examples) if steps else examples
@@ -210,8 +229,6 @@ def _message(scenario: Scenario) -> Iterator[str]:
         yield "a turn is sent when its last message is; turn.upload is the time from the first to that one"
     if any(each.embedded for each in texts):
         yield "it is no JSON but holds some: values inside the quotes of that are JSON-escaped"
-    if traffic.data:
-        yield f"{format_count(len(traffic.data))} rows of data, used in turn"
 
 
 def _steps_of(steps: Iterable[MessageStep], examples: Iterable[str]) -> Iterator[str]:
@@ -247,6 +264,15 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         yield "an event belongs to the oldest turn in flight: one lost answer shifts all that follow"
         if not events.ordered:
             yield "with several turns in flight on a connection times are not measured, unless `ordered`"
+    for name, kind in scenario.kinds.items():
+        yield from (f"{name}: {line}" for line in _meaning(kind.events))
+    if not scenario.kinds:
+        yield from _meaning(events)
+    yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
+
+
+def _meaning(events: Events) -> Iterator[str]:
+    """What the events of a turn mean for it."""
     ends = [f"with {_or(events.end)}"] if events.end else []
     ends += [f"when all of {' and '.join(map(match_words, events.end_all))} came"] if events.end_all else []
     ends += [f"after {events.count} event{'s' if events.count > 1 else ''}"] if events.count else []
@@ -261,7 +287,6 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         yield f"it must bring {', '.join(map(match_words, events.required))}"
     if events.first:
         yield f"its first content is {_or(events.first)}"
-    yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
 
 
 def _or(matches: Iterable[Match]) -> str:

@@ -125,12 +125,25 @@ class Events:
         return bool(self.end or self.end_all) or self.count is not None
 
 
+KIND_RULES = ("first", "end", "end_all", "fail", "refuse", "required", "pairs", "order", "count")
+"""The fields of ``Events`` that a kind of turn may have of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnKind:
+    """One kind of turn: what opens it, and what its events mean. What it does not say is inherited."""
+
+    turn: TurnShape
+    events: Events
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """A backend described as data: connect, turn, events."""
+    """A backend described as data: connect, turn, events. ``turns`` are kinds of turn, by name."""
 
     name: str
     about: str = ""
     connect: Connect = field(default_factory=Connect)
     turn: TurnShape = field(default_factory=TurnShape)
     events: Events = field(default_factory=Events)
+    turns: Mapping[str, TurnKind] = field(default_factory=dict)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.folder import PROTOCOL, check_kind
@@ -11,7 +14,17 @@ from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.match_file import check_path, read_match, read_matches, read_pairs
 from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
-from loadtest.plan.protocol import Beat, Connect, Events, MessageStep, Protocol, Step, TurnShape
+from loadtest.plan.protocol import (
+    KIND_RULES,
+    Beat,
+    Connect,
+    Events,
+    MessageStep,
+    Protocol,
+    Step,
+    TurnKind,
+    TurnShape,
+)
 from loadtest.plan.shipped import find
 from loadtest.plan.template import EVENT, Template
 from loadtest.plan.toml_reader import Source, Table, read_document, told
@@ -21,6 +34,9 @@ EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore",
 
 MOST_ENDS = 16
 """Maximum entries of `end_all`."""
+
+KIND_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+"""What a kind of turn may be called: it stands in the names of metrics."""
 
 MOST_STEPS = 256
 """Maximum entries of `messages`."""
@@ -63,17 +79,21 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
     found.append(len(table.source.problems))
     events = _read_events(table.table("events"))
     found.append(len(table.source.problems))
+    turn = _read_turn(table.table("turn"))
     protocol = Protocol(
         name=_read_name(table, name),
         about=table.text("about", about),
         connect=connect,
-        turn=_read_turn(table.table("turn")),
+        turn=turn,
         events=events,
+        turns=_read_kinds(table.table("turns"), turn, events),
     )
     table.close()
     # What a broken table says of its own is no ground to find fault with another.
     if found[2] == found[1]:
         _check_events(table, protocol)
+        for name_, kind in protocol.turns.items():
+            _check_kind(table, protocol, name_, kind)
     if not Template.parse(protocol.turn.id).names & {"uuid", "turn.number"}:
         sentence = "`id` must hold {uuid} or {turn.number}, so that each turn has its own"
         table.source.report((*table.path, "turn", "id"), sentence)
@@ -103,6 +123,10 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
     for path, text in _message_templates(("turn",), protocol.turn):
         yield path, text, [*ANYWHERE, *TURN, *kept]
+    for name, kind in protocol.turns.items():
+        if kind.turn != protocol.turn:
+            for path, text in _message_templates(("turns", name), kind.turn):
+                yield path, text, [*ANYWHERE, *TURN, *kept]
 
 
 def _message_templates(
@@ -116,7 +140,8 @@ def _message_templates(
 
 def is_message(path: tuple[str | int, ...]) -> bool:
     """Whether the template at a place of a protocol is a message of a turn."""
-    return path[0] == "turn" and path[1] in {"message", "messages"}
+    within = path[1:] if path[0] == "turn" else path[2:] if path[0] == "turns" else ()
+    return bool({"message", "messages"}.intersection(within[:1]))
 
 
 def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -204,6 +229,56 @@ def _read_turn(table: Table) -> TurnShape:
     )
     table.close(dict.fromkeys(("end", "first", "fail", "count"), "it belongs to [events]"))
     return turn
+
+
+def _read_kinds(table: Table, turn: TurnShape, events: Events) -> dict[str, TurnKind]:
+    """The kinds of turn, by name; what one does not say it has of ``turn`` and ``events``."""
+    kinds = {}
+    for name in table.data:
+        if not KIND_NAME.fullmatch(name):
+            table.report(name, f"{told(name)} cannot name a kind of turn: letters, digits, `_` and `-` only")
+        kinds[name] = _read_kind(table.table(name), turn, events)
+    return kinds
+
+
+def _read_kind(table: Table, turn: TurnShape, events: Events) -> TurnKind:
+    message, messages = table.text("message", ""), _read_messages(table)
+    written: dict[str, Any] = {
+        key: read_pairs(table, key) if key == "pairs" else read_matches(table, key)
+        for key in KIND_RULES
+        if key != "count"
+    }
+    own = {key: found for key, found in written.items() if table.has(key)}
+    count = table.integer("count", events.count, least=1)
+    table.close(
+        {
+            **dict.fromkeys(("id", "encoding"), "it is the same for all kinds of turn: [turn] has it"),
+            **dict.fromkeys(
+                ("type", "turn", "user", "sequence", "ignore", "answer", "match", "format"),
+                "it is the same for all kinds of turn: [events] has it",
+            ),
+        }
+    )
+    shape = replace(turn, message=message, messages=messages) if message or messages else turn
+    return TurnKind(turn=shape, events=replace(events, count=count, **own))
+
+
+def _check_kind(table: Table, protocol: Protocol, name: str, kind: TurnKind) -> None:
+    """What the rules of a kind of turn ask of each other, and of those that all kinds share."""
+    own = table.table("turns").table(name)
+    matches: dict[str, tuple[Match, ...]] = {key: getattr(kind.events, key) for key in EVENT_TYPES}
+    matches["pairs"] = tuple(each for pair in kind.events.pairs for each in pair)
+    for key, both in _contradictions(matches):
+        written = [each for each in (key, *KIND_RULES) if own.has(each) and f"`{each}`" in both]
+        if written:
+            own.report(written[0], both)
+    if len(kind.events.end_all) > MOST_ENDS and own.has("end_all"):
+        own.report("end_all", f"`end_all` may have {MOST_ENDS} entries, not {len(kind.events.end_all)}")
+    if protocol.events.type or protocol.events.format == "opaque":
+        return
+    for key, found in matches.items():
+        if own.has(key) and any(isinstance(each, str) and each != "*" for each in found):
+            own.report(key, f"`{key}` names event types, but no `type` of [events] says where they stand")
 
 
 def _read_messages(table: Table) -> tuple[MessageStep, ...]:
@@ -337,9 +412,14 @@ def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...]
         yield ("connect", "heartbeat", index, "on"), beat.on
     for index, beat in enumerate(events.answer):
         yield ("events", "answer", index, "on"), beat.on
-    for index, message in enumerate(protocol.turn.messages):
-        if message.wait is not None:
-            yield ("turn", "messages", index, "wait"), message.wait
+    turns = {
+        ("turn",): protocol.turn,
+        **{("turns", name): kind.turn for name, kind in protocol.turns.items()},
+    }
+    for place, turn in turns.items():
+        for index, message in enumerate(turn.messages):
+            if message.wait is not None:
+                yield (*place, "messages", index, "wait"), message.wait
 
 
 _EXCLUSIVE = (("end", "fail"), ("end", "ignore"), ("fail", "ignore"), ("required", "ignore"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from loadtest.plan.protocol import Protocol
+from loadtest.plan.protocol import Protocol, TurnKind
 from loadtest.plan.threshold import Threshold, default_thresholds
 
 SIMULATOR = "simulator"
@@ -125,6 +125,7 @@ class Traffic:
     ``every_ns``: open, a burst per connection falls due this often; closed, think time.
     ``rate`` (turns per second over all connections) instead of ``every_ns``.
     ``turns`` caps the turns of one connection; 0: nothing is sent, but connections may be pinged.
+    ``mix`` are kinds of turn of the protocol by weight; none: every turn is that of its [turn].
     """
 
     burst: int = 1
@@ -137,6 +138,7 @@ class Traffic:
     message: str | None = None
     data: Rows = ()
     ping_ns: int | None = None
+    mix: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,13 +229,25 @@ class Scenario:
     settings: Mapping[str, object] = field(default_factory=dict)
 
     @property
+    def kinds(self) -> Mapping[str, TurnKind]:
+        """The kinds of turn that are sent, by name; none where every turn is that of [turn]."""
+        names = self.traffic.mix if self.traffic is not None else {}
+        return {name: self.protocol.turns[name] for name in sorted(names) if name in self.protocol.turns}
+
+    @property
+    def turns_end(self) -> bool:
+        """Whether every turn that is sent can be complete."""
+        kinds = self.kinds.values()
+        return all(kind.events.ends for kind in kinds) if kinds else self.protocol.events.ends
+
+    @property
     def judged(self) -> tuple[Threshold, ...]:
         """What a run is judged by: the thresholds written, then the default ones."""
         sends = self.traffic is not None and self.traffic.turns != 0
         defaults = default_thresholds(
             self.thresholds,
             self.turned_off,
-            ends=sends and self.protocol.events.ends,
+            ends=sends and self.turns_end,
             stages=len(self.load.stages),
         )
         return (*self.thresholds, *defaults)

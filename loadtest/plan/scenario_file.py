@@ -124,7 +124,8 @@ def _with_questions(traffic: Traffic | None, protocol: Protocol) -> Traffic | No
     """The built-in questions as data, where there is none and the message asks for a question."""
     if traffic is None or traffic.data:
         return traffic
-    texts = (traffic.message,) if traffic.message else protocol.turn.texts
+    turns = [kind.turn for name, kind in protocol.turns.items() if name in traffic.mix] or [protocol.turn]
+    texts = (traffic.message,) if traffic.message else [text for turn in turns for text in turn.texts]
     asked = any(asks_for(text, "data.question") for text in texts)
     return replace(traffic, data=QUESTIONS) if asked else traffic
 

@@ -20,6 +20,7 @@ from loadtest.plan.key_types import (
     ENVIRONMENT_VARIABLE,
     FILE,
     FLAG,
+    MIX,
     OTHER_EFFECTS,
     OTHER_THRESHOLDS,
     PAIRS,
@@ -441,6 +442,13 @@ TRAFFIC_KEYS = (
         default_shown="no limit",
         help="per connection; the run ends when all are done, or at `duration`; 0 holds connections "
         "and sends nothing",
+    ),
+    Key(
+        name="mix",
+        type=MIX,
+        default_shown="every turn is that of the protocol's `[turn]`",
+        help="kinds of turn by weight, such as `{ ask = 8, cancel = 1 }`: names of the protocol's "
+        "[turns](protocols.md#kinds-of-turn), 16 at most; the seed decides which turn is of which kind",
     ),
     Key(
         name="message",

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Events, MessageStep, Protocol, Step, TurnShape
+from loadtest.plan.protocol import KIND_RULES, Events, MessageStep, Protocol, Step, TurnKind, TurnShape
 from loadtest.secret_names import sounds_secret
 from loadtest.units import exact_duration
 
@@ -52,6 +52,7 @@ def protocol_settings(protocol: Protocol) -> Plain:
             ),
             "turn": _turn(protocol.turn),
             "events": _without_nothing(_fields(protocol.events)),
+            "turns": {name: _kind(protocol, kind) for name, kind in protocol.turns.items()},
         }
     )
 
@@ -59,6 +60,14 @@ def protocol_settings(protocol: Protocol) -> Plain:
 def _turn(turn: TurnShape) -> Plain:
     messages = [_message(step) for step in turn.messages]
     return _without_nothing({**_fields(turn), "messages": messages})
+
+
+def _kind(protocol: Protocol, kind: TurnKind) -> Plain:
+    """What a kind of turn does not have of [turn] and [events]."""
+    shape = _turn(kind.turn) if kind.turn != protocol.turn else {}
+    sent = {key: shape[key] for key in ("message", "messages") if key in shape}
+    ours, theirs = _fields(kind.events), _fields(protocol.events)
+    return {**sent, **{key: ours[key] for key in KIND_RULES if ours[key] != theirs[key]}}
 
 
 def _message(step: MessageStep) -> object:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from loadtest import catalog
 from loadtest.catalog import in_report_order
 from loadtest.judge.counts import SEQUENCED, cut_short
-from loadtest.judge.sections import Manifest, section
+from loadtest.judge.sections import Manifest, kinds, section
+from loadtest.plan.threshold import of_kind
 from loadtest.show.document import Tone
 from loadtest.show.manifest import whole
 from loadtest.show.metric_table import NOT_MEASURED
@@ -53,6 +54,7 @@ def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
     found = (
         Ledger("Connections", tuple(_connections(section(counts, "connections")))),
         Ledger("Turns", tuple(_turns(section(counts, "turns")))),
+        Ledger("Kinds of turn", tuple(_kinds(section(counts, "turns"), kinds(manifest)))),
         Ledger("Events", tuple(_events(section(counts, "events"), cut_short(counts)))),
         Ledger("On purpose", tuple(_chaos(section(counts, "chaos")))),
         Ledger("Bytes", tuple(_bytes(section(counts, "bytes")))),
@@ -127,6 +129,17 @@ def _turns(counts: Manifest) -> Iterator[CountRow]:
     for key, label in OUTCOMES.items():
         yield from _present(_count(label, counts.get(key), of=due, tone=TURN_TONES[key]))
     yield from _present(_count(LABELS["turns.resumed"], counts.get("resumed")))
+
+
+def _kinds(counts: Manifest, of: tuple[str, ...]) -> Iterator[CountRow]:
+    """By kind of turn how many were due, and how they ended, as far as any did."""
+    for kind in of:
+        due = counts.get(of_kind("due", kind))
+        yield from _present(_count(f"of kind {printable(kind)}", due, of=counts.get("due"), what="all"))
+        for key, label in OUTCOMES.items():
+            n = counts.get(of_kind(key, kind))
+            if n or key == "complete":
+                yield from _present(_count(f"{printable(kind)} {label}", n, of=due, tone=TURN_TONES[key]))
 
 
 def _events(counts: Manifest, cut: int) -> Iterator[CountRow]:

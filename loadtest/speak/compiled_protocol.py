@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from loadtest.plan.match import Match, conditions, match_words
 from loadtest.plan.names import user_values
-from loadtest.plan.protocol import Beat, MessageStep, Protocol, Step
+from loadtest.plan.protocol import Beat, Events, MessageStep, Protocol, Step, TurnShape
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, Template, plain
 from loadtest.plan.unmeasured import has_uuid
 from loadtest.speak.event_match import ABSENT, Test, compile_match, finder
-from loadtest.speak.event_rules import EventRules, Word
+from loadtest.speak.event_rules import Decide, EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
 from loadtest.speak.reader import Malformed, Reader, Scalar
 
@@ -83,6 +83,28 @@ class CompiledStep:
     within_ns: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class CompiledTurn:
+    """A kind of turn; ``name`` is empty for that of [turn].
+
+    ``template`` is the first message, ``later`` are the steps after it, where there are several. ``rules``
+    are those of its events; ``decide`` gives flags and word of an event as the reader decodes it,
+    ``decide_whole`` of one that is read whole.
+    """
+
+    name: str
+    template: Template
+    later: tuple[CompiledStep, ...]
+    rules: EventRules
+    decide: Decide
+    decide_whole: Decide
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The names that its messages ask for."""
+        return self.template.names.union(*(step.send.names for step in self.later if step.send is not None))
+
+
 class BoundMessage:
     """The message of one user, with all filled in that is the same in each turn.
 
@@ -109,8 +131,9 @@ class CompiledProtocol:
     users the whole run has (turns are numbered round them), 0 where that is not known. ``ids_name_users``:
     the id of a turn tells whose it is, also of turns of other processes. ``has_sequence``: events may carry
     sequence numbers. ``labels`` limits the names of types and keys that are counted. ``in_order_only``:
-    events are matched by order, and nothing says that the target answers in order. ``template`` is the first
-    message of a turn, ``later`` are the steps after it, where a turn has several. ``identities`` are the
+    events are matched by order, and nothing says that the target answers in order. ``plain`` is the turn of
+    [turn], ``kinds`` are the others that are sent, by name; ``uploads``: some have several messages;
+    ``plainly_by_id``: events name their turns, which are all of one kind. ``identities`` are the
     rows of users, for the audience.
     """
 
@@ -137,15 +160,17 @@ class CompiledProtocol:
         "ids_name_users",
         "in_order_only",
         "keep_frames",
+        "kinds",
         "labels",
-        "later",
         "opaque",
+        "plain",
+        "plainly_by_id",
         "reader",
         "rules",
         "sequence_start",
         "steps",
-        "template",
         "timeout_ns",
+        "uploads",
     )
 
     def __init__(
@@ -159,10 +184,12 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        kinds: Iterable[str] = (),
     ) -> None:
         events = protocol.events
         self.rules = EventRules(events)
-        self.reader = Reader(events, self.rules)
+        rules_of = {name: EventRules(protocol.turns[name].events) for name in kinds}
+        self.reader = Reader(events, self.rules, tuple(rules_of.values()))
         self._of_whole = self.rules.decider()
         reader = self.reader
         # In one look: the hot loop has as many lines before its first event as it needs for one.
@@ -200,10 +227,23 @@ class CompiledProtocol:
         self.heartbeat = tuple(map(beat, protocol.connect.heartbeat))
         self.answers = tuple(map(beat, events.answer))
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
-        self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
-        steps = () if message else protocol.turn.messages
-        self.template = Template.parse(message or (steps[0].send if steps else None) or "")
-        self.later = tuple(map(message_step, steps[1:]))
+        alike = self.opaque and not self.heartbeat and not rules_of
+        self._unheard = _unheard(self.rules) if alike else None
+
+        def compiled(name: str, turn: TurnShape, message: str, rules: EventRules) -> CompiledTurn:
+            steps = () if message else turn.messages
+            template = Template.parse(message or (steps[0].send if steps else None) or "")
+            later = tuple(map(message_step, steps[1:]))
+            return CompiledTurn(name, template, later, rules, reader.decider_of(rules), rules.decider())
+
+        self.plain = compiled("", protocol.turn, message, self.rules)
+        self.kinds = {
+            name: compiled(name, protocol.turns[name].turn, protocol.turns[name].turn.message, rules)
+            for name, rules in rules_of.items()
+        }
+        sent = list(self.kinds.values()) or [self.plain]
+        self.uploads = any(each.later for each in sent)
+        self.plainly_by_id = not self.by_order and not self.kinds
         self.timeout_ns = timeout_ns
         self.keep_frames = keep_frames
         self.has_sequence = bool(protocol.events.sequence)
@@ -222,8 +262,8 @@ class CompiledProtocol:
 
     @property
     def asked(self) -> frozenset[str]:
-        """The names that the messages of a turn ask for."""
-        return self.template.names.union(*(step.send.names for step in self.later if step.send is not None))
+        """The names that the messages of turns ask for."""
+        return self.plain.asked.union(*(kind.asked for kind in self.kinds.values()))
 
     def uuid(self, seq: int) -> str:
         """The ``{uuid}`` of turn ``seq``: in the form of RFC 9562 version 4, unique in the run."""
@@ -256,9 +296,11 @@ class CompiledProtocol:
         run = {"run.id": self._nonce}
         return audience.render(run | theirs) == audience.render(run | ours)
 
-    def bind_message(self, values: Mapping[str, Any], kept: Mapping[str, str] | None) -> BoundMessage:
-        """The message of one user."""
-        return BoundMessage(self.template.bind({**values, **(kept or {})}), id_is_uuid=self._id_is_uuid)
+    def bind_message(
+        self, kind: CompiledTurn, values: Mapping[str, Any], kept: Mapping[str, str] | None
+    ) -> BoundMessage:
+        """The first message of a kind of turn, of one user."""
+        return BoundMessage(kind.template.bind({**values, **(kept or {})}), id_is_uuid=self._id_is_uuid)
 
     def payload(self, bound: BoundMessage, turn_id: str, seq: int, row: Mapping[str, Any]) -> bytes:
         """What opens turn ``seq`` of the user whose message is ``bound``."""
@@ -369,13 +411,21 @@ def _asks_for_fields(protocol: Protocol) -> bool:
     """Whether anything of an opaque protocol looks into payloads that are JSON."""
     connect, events = protocol.connect, protocol.events
     matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.heartbeat, *events.answer))]
-    steps = (*connect.ready, *protocol.turn.messages)
+    kinds = protocol.turns.values()
+    turns = [protocol.turn, *(kind.turn for kind in kinds)]
+    steps = [*connect.ready, *(step for turn in turns for step in turn.messages)]
     matches += [step.wait for step in steps if step.wait is not None]
-    for each in (events.first, events.end, events.end_all, events.fail, events.required, events.order):
-        matches += each
-    matches += [*events.ignore, *events.refuse, *(one for pair in events.pairs for one in pair)]
+    for each in (events, *(kind.events for kind in kinds)):
+        matches += _matches_of(each)
     keeps = any(step.keep for step in connect.ready)
     return keeps or any(each.path is not None for match in matches for each in conditions(match))
+
+
+def _matches_of(events: Events) -> Iterator[Match]:
+    """Every match by which events of turns are told."""
+    lists = (events.first, events.end, events.end_all, events.fail, events.required, events.order)
+    for each in (*lists, events.ignore, events.refuse, *events.pairs):
+        yield from each
 
 
 _NUMBER = re.compile(r"[0-9a-f]{12}")

@@ -21,7 +21,14 @@ from typing import Any, Final, NoReturn, Protocol
 from loadtest.errors import Layer
 from loadtest.plan.template import Template
 from loadtest.plan.template import plain as as_text
-from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol, Heard, Heartbeat, encoded
+from loadtest.speak.compiled_protocol import (
+    BoundMessage,
+    CompiledProtocol,
+    CompiledTurn,
+    Heard,
+    Heartbeat,
+    encoded,
+)
 from loadtest.speak.event_rules import ALL_SHIFT, ANSWER, ASIDE, COUNT, END, FAIL, FIRST, IGNORE, REFUSE, Word
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.phase_metrics import PhaseMetrics
@@ -86,8 +93,8 @@ class SessionRecorder(Protocol):
     def metrics(self) -> PhaseMetrics:
         """The metrics of the current phase of the run."""
 
-    def metrics_at(self, intended_ns: int) -> PhaseMetrics:
-        """The metrics of the phase in which an intended instant lies."""
+    def metrics_at(self, intended_ns: int, kind: str = "") -> PhaseMetrics:
+        """The metrics of the phase in which an intended instant lies, of one kind of turn where there are."""
 
     def ended(self, turn: Turn) -> None:
         """A turn has ended and its ledger is closed; called once a turn."""
@@ -113,6 +120,7 @@ class Session:
     """
 
     __slots__ = (
+        "_bound_kinds",
         "_bound_message",
         "_came_before_ready",
         "_error_before_ready",
@@ -160,6 +168,7 @@ class Session:
         self._recent_turns = RecentTurns(protocol.sequence_start)
         # Made with the first turn: by then every value of the ready steps is known.
         self._bound_message: BoundMessage | None = None
+        self._bound_kinds: dict[str, BoundMessage] | None = None
         # Turns whose messages are not all sent, by id, in the order they were begun.
         self._uploads: dict[str, Upload] | None = None
         # Counts the reads from the socket.
@@ -327,7 +336,9 @@ class Session:
 
     # ------------------------------------------------------------------ turns: begin, sent, end
 
-    def begin(self, seq: int, position: int, intended_ns: int, row: Mapping[str, Any]) -> tuple[Turn, bytes]:
+    def begin(
+        self, seq: int, position: int, intended_ns: int, row: Mapping[str, Any], kind_name: str = ""
+    ) -> tuple[Turn, bytes]:
         """Register the turn ``seq``, due at ``intended_ns``, and return it with the payload to send.
 
         It is registered before anything is written: the reply may be back before the write returns.
@@ -335,29 +346,47 @@ class Session:
         """
         protocol = self.protocol
         turn_id = protocol.turn_id(seq, self.values, intended_ns)
-        metrics = self.recorder.metrics_at(intended_ns)
+        if kind_name:
+            kind = protocol.kinds[kind_name]
+            metrics = self.recorder.metrics_at(intended_ns, kind_name)
+        else:
+            kind = protocol.plain
+            metrics = self.recorder.metrics_at(intended_ns)
         if turn_id in self.turns or turn_id in self._recent_turns.waiting:
             self._supersede(turn_id, intended_ns)
         turn = Turn(seq, self.user, position, turn_id, intended_ns, metrics, protocol.sequence_start)
-        if protocol.rules.keep_types:
+        rules = kind.rules
+        if rules.keep_types:
             turn.types = []
         if protocol.keep_frames:
             turn.frames = []
         if protocol.by_order and self.turns:
             # Those before the newest share already.
             next(reversed(self.turns.values())).shared = turn.shared = True
-        if self._bound_message is None:
-            self._bound_message = protocol.bind_message(self.values, self.kept)
-        payload = protocol.payload(self._bound_message, turn_id, seq, row)
+        bound = self._bound_message if not kind_name else None
+        if bound is None:
+            bound = self._bind(kind)
+        payload = protocol.payload(bound, turn_id, seq, row)
         turn.payload_crc = zlib.crc32(payload)
-        turn.count = protocol.rules.count
+        turn.kind = kind
+        turn.count = rules.count
         self.turns[turn_id] = turn
         metrics.turns_begun += 1
-        if protocol.later:
+        if kind.later:
             self._begin_upload(turn, row)
         if self.state is CLOSED:
             self._end(turn, Outcome.LOST, intended_ns)
         return turn, payload
+
+    def _bind(self, kind: CompiledTurn) -> BoundMessage:
+        """The message of this user for a kind of turn, bound once."""
+        if not kind.name:
+            self._bound_message = self.protocol.bind_message(kind, self.values, self.kept)
+            return self._bound_message
+        bound = self._bound_kinds = self._bound_kinds or {}
+        if kind.name not in bound:
+            bound[kind.name] = self.protocol.bind_message(kind, self.values, self.kept)
+        return bound[kind.name]
 
     def _supersede(self, turn_id: str, at_ns: int) -> None:
         """An id is used again: what comes now belongs to its new turn, so the old one ends here.
@@ -389,7 +418,7 @@ class Session:
         protocol = self.protocol
         turn.uploading = True
         values = {**self.values, **(self.kept or {}), **protocol.turn_values(turn.id, turn.seq, row)}
-        upload = Upload(turn, protocol.later, values, protocol.timeout_ns)
+        upload = Upload(turn, turn.kind.later, values, protocol.timeout_ns)
         if self._uploads is None:
             self._uploads = {}
         self._uploads[turn.id] = upload
@@ -433,6 +462,7 @@ class Session:
         """Whether an event is what a turn waits for; then its next message goes out."""
         heard = self.protocol.hear_any(payload)
         named = None if heard.turn is None else self.turns.get(as_text(heard.turn))
+        heard = self._as_of_kind(heard, named)
         if heard.flags & (FAIL | REFUSE) or self._names_other_user(heard, named):
             return False
         for upload in (self._uploads or {}).values():
@@ -489,7 +519,7 @@ class Session:
         complete = turn.outcome is COMPLETE
         if complete and protocol.has_sequence and turn.next_seq == turn.start_seq and not turn.misnumbered:
             turn.metrics.count("turns.unnumbered")
-        turn.close_ledger(protocol.rules)
+        turn.close_ledger(turn.kind.rules)
         # With a mark known, an event that does not carry it is counted as unmarked.
         if self.user_mark is not None and not protocol.ids_name_users:
             if turn.received > turn.unmarked:
@@ -516,7 +546,7 @@ class Session:
             if turn.outcome is not None or turn.sent_ns == NEVER:
                 continue
             if turn.sent_ns + self.protocol.timeout_ns > now_ns:
-                if self.protocol.later:
+                if self.protocol.uploads:
                     # One that was begun later may have been sent before.
                     continue
                 break
@@ -564,7 +594,7 @@ class Session:
         """The earliest instant at which a ready step is over, a turn times out or a ledger closes."""
         instants = [self._step_ends_ns, self._recent_turns.earliest()]
         sent = (turn.sent_ns for turn in self.turns.values() if turn.sent_ns != NEVER)
-        oldest_ns = min(sent, default=NEVER) if self.protocol.later else next(sent, NEVER)
+        oldest_ns = min(sent, default=NEVER) if self.protocol.uploads else next(sent, NEVER)
         if oldest_ns != NEVER:
             instants.append(oldest_ns + self.protocol.timeout_ns)
         instants += [upload.wakes_ns for upload in (self._uploads or {}).values()]
@@ -619,11 +649,12 @@ class Session:
             metrics.events_coalesced += messages - 1
         if self._uploads is not None:
             self._receive_while_uploading(payloads, at_ns)
-            return
-        if not self.protocol.by_order:
+        elif self.protocol.plainly_by_id:
             self._receive_by_id(payloads, at_ns)
-            return
-        self._receive_in_order(payloads, at_ns)
+        elif self.protocol.by_order:
+            self._receive_in_order(payloads, at_ns)
+        else:
+            self._receive_by_kind(payloads, at_ns)
 
     def _receive_by_id(self, payloads: list[bytes], at_ns: int) -> None:  # noqa: C901, PLR0912 - a call costs 0.05 us an event
         """Each event belongs to the turn it names: 0.4 us for one of 160 bytes that is as it should be."""
@@ -699,8 +730,7 @@ class Session:
 
     def _is_end(self, turn: Turn, flags: int) -> bool:
         """Whether the turn is complete with an event, which is counted already."""
-        rules = self.protocol.rules
-        all_ends = rules.all_ends
+        all_ends = turn.kind.rules.all_ends
         if all_ends and (turn.ends_come | flags >> ALL_SHIFT) == all_ends:
             return True
         return bool(flags & END or (flags & COUNT and turn.received >= turn.count))
@@ -716,7 +746,6 @@ class Session:
             # An answer to a message that is not known to be sent yet has no service time.
             if sent_ns != NEVER:
                 turn.metrics.first_event_service.append(at_ns - sent_ns if at_ns > sent_ns else 0)
-        rules = self.protocol.rules
         if flags & FAIL:
             self._end(turn, Outcome.FAILED, at_ns, "event")
         elif flags & REFUSE:
@@ -725,7 +754,7 @@ class Session:
             self._end(turn, COMPLETE, at_ns)
         elif flags >> ALL_SHIFT:
             turn.ends_come |= flags >> ALL_SHIFT
-            if turn.ends_come == rules.all_ends:
+            if turn.ends_come == turn.kind.rules.all_ends:
                 self._end(turn, COMPLETE, at_ns)
 
     # ------------------------------------------------------------------ receiving: the rarer ways
@@ -763,6 +792,28 @@ class Session:
                 heard = heard._replace(turn=next(iter(self.turns), None))
                 self._match(heard, payload, at_ns, at_end=not left)
 
+    def _receive_by_kind(self, payloads: list[bytes], at_ns: int) -> None:
+        """Each event belongs to the turn it names, and means what it means to turns of that kind."""
+        reader, plain = self.protocol.reader, self.protocol.plain
+        for left, payload in enumerate(payloads, 1 - len(payloads)):
+            try:
+                event = reader.decode(payload)
+            except UNREADABLE:
+                self._receive_slowly(payload, at_ns, at_end=not left)
+                continue
+            kind, turn_id, user, sequence = reader.fields(event)
+            turn = self.turns.get(turn_id if isinstance(turn_id, str) else as_text(turn_id))
+            of_kind = plain if turn is None else turn.kind
+            heard = Heard(None, kind, turn_id, user, sequence, *of_kind.decide(event, kind))
+            self._match(heard, payload, at_ns, at_end=not left)
+
+    def _as_of_kind(self, heard: Heard, turn: Turn | None) -> Heard:
+        """What an event that was read whole means to a turn, by the rules of its kind."""
+        if turn is None or turn.kind is self.protocol.plain or heard.found is None:
+            return heard
+        flags, word = turn.kind.decide_whole(heard.found, heard.kind)
+        return heard._replace(flags=flags, word=word)
+
     def _receive_slowly(self, payload: bytes, at_ns: int, *, at_end: bool) -> None:
         """A payload that does not fit the struct: read slowly, or malformed."""
         try:
@@ -782,6 +833,7 @@ class Session:
             # An id that looks like a number is written as one in JSON, and comes back as one.
             turn_id = as_text(turn_id)
         turn = self.turns.get(turn_id)
+        heard = self._as_of_kind(heard, turn)
         if heard.flags & ANSWER and not heard.flags & IGNORE:
             self._answer_request(self.protocol.hear_any(payload), at_ns)
             if turn is None or self.protocol.by_order:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from loadtest.speak.event_rules import EventRules
 from loadtest.speak.missing_numbers import MissingNumbers
 from loadtest.speak.phase_metrics import PhaseMetrics
+
+if TYPE_CHECKING:
+    from loadtest.speak.compiled_protocol import CompiledTurn
 
 NEVER = -1
 """An instant that did not come."""
@@ -57,8 +60,8 @@ class Turn:
     is kept; ``left_out`` payloads were cut from its middle. ``unmarked`` events carried no user mark, though
     one was known. ``read`` is the read that brought the last event. ``ends_come`` are the bits of the entries
     of ``end_all`` that have come. ``shared``: answers are told apart by their order alone, and another turn
-    was in flight at the same time. ``uploading``: not all of its messages are sent. ``count`` is the number
-    of events that ends it, 0 where none does.
+    was in flight at the same time. ``uploading``: not all of its messages are sent. ``kind``: what
+    it sends and how its events are read. ``count`` is the number of events that ends it, 0 where none does.
     """
 
     __slots__ = (
@@ -70,6 +73,7 @@ class Turn:
         "frames",
         "id",
         "intended_ns",
+        "kind",
         "last_ns",
         "left_out",
         "lost",
@@ -93,6 +97,8 @@ class Turn:
         "uploading",
         "user",
     )
+
+    kind: CompiledTurn
 
     def __init__(  # noqa: PLR0917 - by position it is 0.1 us faster, and there is one caller
         self,

@@ -222,6 +222,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "traffic.ping": DURATIONS,
     "traffic.turns": st.integers(0, 10**9),
     "traffic.message": LETTERS.map(lambda text: f"{text} {{turn.id}} {{data.question}}"),
+    "traffic.mix": st.just({"ask": 8, "cancel": 1}),
     "traffic.data": ROWS,
     "chaos.cut.share": SHARES,
     "chaos.cut.at": BELOW_A_SECOND,
@@ -242,6 +243,12 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "limits.duration": st.just("100000d"),
 }
 """By the whole name of a key what may be written for it; a new key fails below until it stands here."""
+
+KINDS = {
+    "turn": {"message": "{turn.id}"},
+    "events": {"turn": ["id"], "count": 1},
+    "turns": {"ask": {}, "cancel": {"messages": ["{turn.id}", {"pause": "1s"}, "x"], "end": [{"ok": True}]}},
+}
 
 RULED_OUT = {
     "load.stages": ("load.connections", "load.duration"),
@@ -304,6 +311,11 @@ def written(draw: st.DrawFn) -> dict[str, Any]:
     if made_of:
         values["target.auth.kind"] = "jwt" if made_of == "secret_env" else "token"
     data = nested(values)
+    if "traffic.mix" in values:
+        # Only a protocol that is written here has kinds of turn.
+        data["traffic"].pop("message", None)
+        data.get("chaos", {}).pop("slow_readers", None)
+        data["protocol"] = KINDS
     if values.get("load.model") == "closed":
         for key in ("rate", "arrivals", "phase"):
             data.get("traffic", {}).pop(key, None)

@@ -37,13 +37,15 @@ class Kept:
 
     def __init__(self) -> None:
         self.phases = (PhaseMetrics(1), PhaseMetrics(2))
+        self.by_kind = {"": self.phases}
         self.metrics = self.phases[0]
         self.turns: list[Turn] = []
         self.shown: list[tuple[str, bytes, int]] = []
         self.others: set[str] = set()
 
-    def metrics_at(self, intended_ns: int) -> PhaseMetrics:
-        return self.phases[intended_ns >= DRAIN]
+    def metrics_at(self, intended_ns: int, kind: str = "") -> PhaseMetrics:
+        phases = self.by_kind.setdefault(kind, (PhaseMetrics(1, kind), PhaseMetrics(2, kind)))
+        return phases[intended_ns >= DRAIN]
 
     def ended(self, turn: Turn) -> None:
         assert turn not in self.turns
