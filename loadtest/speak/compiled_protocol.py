@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from loadtest.plan.match import Match, conditions, match_words
+from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
+from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.names import user_values
-from loadtest.plan.protocol import Beat, Events, MessageStep, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, MessageStep, Protocol, Step, TurnShape
 from loadtest.plan.scenario import Rows
-from loadtest.plan.template import EVENT, Template, plain
+from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
-from loadtest.speak.event_match import ABSENT, Test, compile_match, finder
+from loadtest.secret_names import sounds_secret
+from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
 from loadtest.speak.event_rules import Decide, EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
 from loadtest.speak.reader import Malformed, Reader, Scalar
 
 MAX_VALUE = 16_384
 """Characters of a received value that are sent back; the rest is cut."""
+
+MAX_KEPT_VALUE = 4_096
+"""Characters of a value that is kept; a longer one is not: half a value is none."""
 
 MAX_TEXT = 65_536
 """Bytes of an opaque payload that matches look at."""
@@ -55,6 +60,14 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """Values to keep of the events that a match fits: how each is found, by its name."""
+
+    test: Test
+    values: Mapping[str, Getter]
+
+
+@dataclass(frozen=True, slots=True)
 class ReadyStep:
     """A step towards ready, its match and message parsed."""
 
@@ -71,6 +84,7 @@ class Heartbeat:
 
     on: Awaited
     send: Template
+    keep: Mapping[str, Getter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,7 @@ class CompiledStep:
     send: Template | None
     pause_ns: int | None
     within_ns: int | None
+    keep: Mapping[str, Getter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +148,15 @@ class CompiledProtocol:
     sequence numbers. ``labels`` limits the names of types and keys that are counted. ``in_order_only``:
     events are matched by order, and nothing says that the target answers in order. ``plain`` is the turn of
     [turn], ``kinds`` are the others that are sent, by name; ``uploads``: some have several messages;
-    ``plainly_by_id``: events name their turns, which are all of one kind. ``identities`` are the
-    rows of users, for the audience.
+    ``plainly_by_id``: events name their turns, which are all of one kind. ``identities`` are the rows of
+    users, for the audience. ``keeps`` are the values to keep of events; ``asks_kept``: a first message asks
+    for values that change from turn to turn. ``secret_names`` are names of kept values that sound like
+    secrets.
     """
 
     __slots__ = (
         "_audience",
+        "_changing",
         "_id_is_uuid",
         "_identities",
         "_nonce",
@@ -152,6 +170,7 @@ class CompiledProtocol:
         "_uuid",
         "_uuid_of_texts",
         "answers",
+        "asks_kept",
         "auth_errors",
         "by_order",
         "for_each_event",
@@ -160,6 +179,7 @@ class CompiledProtocol:
         "ids_name_users",
         "in_order_only",
         "keep_frames",
+        "keeps",
         "kinds",
         "labels",
         "opaque",
@@ -167,6 +187,7 @@ class CompiledProtocol:
         "plainly_by_id",
         "reader",
         "rules",
+        "secret_names",
         "sequence_start",
         "steps",
         "timeout_ns",
@@ -212,15 +233,16 @@ class CompiledProtocol:
             return Awaited(match_words(match), compile_match(match, typed=typed))
 
         def beat(each: Beat) -> Heartbeat:
-            return Heartbeat(awaited(each.on), Template.parse(each.send))
+            return Heartbeat(awaited(each.on), Template.parse(each.send), _finders(beat_keeps(each)))
 
         def ready_step(step: Step) -> ReadyStep:
             wait = None if step.wait is None else awaited(step.wait)
-            return ReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step.keep)
+            return ReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step_keeps(step))
 
         def message_step(step: MessageStep) -> CompiledStep:
             wait = None if step.wait is None else awaited(step.wait)
-            return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns)
+            keep = _finders(kept_by(step.wait))
+            return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep)
 
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
@@ -255,10 +277,28 @@ class CompiledProtocol:
         self._uuid = uuid_prefix(nonce)
         self._uuid_of_texts = uuid_prefix(f"{nonce} said")
         self._unix_offset_ns = unix_offset_ns
-        self._unkept = {f"ready.{name}": "" for step in protocol.connect.ready for name in step.keep}
+        self._compile_kept(protocol, typed=typed)
         self._nonce = nonce
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
+
+    def _compile_kept(self, protocol: Protocol, *, typed: bool) -> None:
+        """What is kept of events, and which placeholders stand for it."""
+        kept_of = [match for events in protocol.all_events for match in (*events.matches, *events.ignore)]
+        each = {repr(match): match for match in kept_of if kept_by(match)}.values()
+        self.keeps = tuple(
+            Keep(compile_match(match, typed=typed), _finders(kept_by(match))) for match in each
+        )
+        kept = kept_names(protocol)
+        self._unkept = {name: "" if name.startswith("ready.") else None for name in kept}
+        changing = {KEPT + name for keep in self.keeps for name in keep.values}
+        changing |= {KEPT + name for beat in (*self.heartbeat, *self.answers) for name in beat.keep}
+        sent = [self.plain, *self.kinds.values()]
+        changing |= {KEPT + name for kind in sent for step in kind.later for name in step.keep}
+        self._changing = changing | {name for name in kept if name.startswith(LAST)}
+        self.asks_kept = any(kind.template.names & self._changing for kind in sent)
+        names = (name.partition(".")[2] for name in kept)
+        self.secret_names = frozenset(name for name in names if sounds_secret(name))
 
     @property
     def asked(self) -> frozenset[str]:
@@ -297,10 +337,19 @@ class CompiledProtocol:
         return audience.render(run | theirs) == audience.render(run | ours)
 
     def bind_message(
-        self, kind: CompiledTurn, values: Mapping[str, Any], kept: Mapping[str, str] | None
+        self, kind: CompiledTurn, values: Mapping[str, Any], kept: Mapping[str, Any] | None
     ) -> BoundMessage:
-        """The first message of a kind of turn, of one user."""
-        return BoundMessage(kind.template.bind({**values, **(kept or {})}), id_is_uuid=self._id_is_uuid)
+        """The first message of a kind of turn, of one user.
+
+        What the ready steps kept is bound, what may change is not.
+        """
+        known = {**self._unkept, **values, **(kept or {})}
+        bound = {name: value for name, value in known.items() if name not in self._changing}
+        return BoundMessage(kind.template.bind(bound), id_is_uuid=self._id_is_uuid)
+
+    def with_kept(self, row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of one turn's message, with those that were kept."""
+        return {**row, **self._unkept, **kept}
 
     def payload(self, bound: BoundMessage, turn_id: str, seq: int, row: Mapping[str, Any]) -> bytes:
         """What opens turn ``seq`` of the user whose message is ``bound``."""
@@ -318,7 +367,7 @@ class CompiledProtocol:
         self,
         template: Template,
         values: Mapping[str, Any],
-        kept: Mapping[str, str] | None,
+        kept: Mapping[str, Any] | None,
         *,
         user: int,
         nth: int,
@@ -377,10 +426,45 @@ class CompiledProtocol:
         except Malformed:
             return {}
 
-    def values_to_keep(self, wanted: Mapping[str, str], found: Any) -> dict[str, str]:
-        """The values a ready step keeps, as ``ready.NAME``; what is absent is kept as an empty text."""
-        values = {f"ready.{name}": finder(path)(found) for name, path in wanted.items()}
-        return {name: "" if _nothing(value) else plain(value) for name, value in values.items()}
+    def values_to_keep(self, wanted: Mapping[str, str], found: Any) -> tuple[dict[str, Any], int]:
+        """What a ready step keeps, as ``kept.NAME`` and as the text ``ready.NAME``; how many are too large.
+
+        What is absent, or too large, is an empty text as ``ready.NAME``.
+        """
+        values, too_large = values_at(_finders(wanted), found)
+        ready = {f"ready.{name}": plain(values.get(KEPT + name, "")) for name in wanted}
+        return {**ready, **values}, too_large
+
+    def kept_of(self, heard: Heard) -> tuple[dict[str, Any], int]:
+        """What is kept of an event, as ``kept.NAME``; and how many values were too large to be."""
+        kept: dict[str, Any] = {}
+        too_large = 0
+        for keep in self.keeps:
+            if keep.test(heard.found, heard.kind):
+                values, larger = values_at(keep.values, heard.found)
+                kept |= values
+                too_large += larger
+        return kept, too_large
+
+
+def _finders(paths: Mapping[str, str]) -> dict[str, Getter]:
+    return {name: finder(path) for name, path in paths.items()}
+
+
+def values_at(wanted: Mapping[str, Getter], found: Any) -> tuple[dict[str, Any], int]:
+    """The values that are there, as ``kept.NAME``; and how many are too large to keep."""
+    there = {KEPT + name: value for name, get in wanted.items() if not _nothing(value := get(found))}
+    kept = {name: value for name, value in there.items() if _fits_in(value)}
+    return kept, len(there) - len(kept)
+
+
+def _fits_in(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_KEPT_VALUE
+    try:
+        return len(plain(value)) <= MAX_KEPT_VALUE
+    except RecursionError:
+        return False
 
 
 def encoded(text: str) -> bytes:
@@ -411,21 +495,13 @@ def _asks_for_fields(protocol: Protocol) -> bool:
     """Whether anything of an opaque protocol looks into payloads that are JSON."""
     connect, events = protocol.connect, protocol.events
     matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.heartbeat, *events.answer))]
-    kinds = protocol.turns.values()
-    turns = [protocol.turn, *(kind.turn for kind in kinds)]
+    turns = [protocol.turn, *(kind.turn for kind in protocol.turns.values())]
     steps = [*connect.ready, *(step for turn in turns for step in turn.messages)]
     matches += [step.wait for step in steps if step.wait is not None]
-    for each in (events, *(kind.events for kind in kinds)):
-        matches += _matches_of(each)
-    keeps = any(step.keep for step in connect.ready)
+    for each in protocol.all_events:
+        matches += [*each.matches, *each.ignore]
+    keeps = bool(kept_names(protocol))
     return keeps or any(each.path is not None for match in matches for each in conditions(match))
-
-
-def _matches_of(events: Events) -> Iterator[Match]:
-    """Every match by which events of turns are told."""
-    lists = (events.first, events.end, events.end_all, events.fail, events.required, events.order)
-    for each in (*lists, events.ignore, events.refuse, *events.pairs):
-        yield from each
 
 
 _NUMBER = re.compile(r"[0-9a-f]{12}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from loadtest.plan.template import Template
 from loadtest.speak.compiled_protocol import Awaited, CompiledStep
+from loadtest.speak.event_match import Getter
 from loadtest.speak.turn import NEVER, Turn
 
 
@@ -44,6 +45,11 @@ class Upload:
     def awaited(self) -> Awaited | None:
         """What must arrive before the next message goes out; None while nothing is waited for."""
         return None if self.until_ns == NEVER else self._steps[self._at].wait
+
+    @property
+    def keep(self) -> Mapping[str, Getter]:
+        """What is kept of the event that is waited for."""
+        return self._steps[self._at].keep
 
     def next_messages(self) -> list[Template]:
         """The messages that may go out now: those up to the next pause or wait."""

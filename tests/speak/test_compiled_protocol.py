@@ -51,7 +51,7 @@ def test_a_message_is_filled_in() -> None:
     made = compiled(
         message='{"q":"{data.q}","id":"{turn.id}","n":{turn.number},"t":"{ready.t}","u":"{uuid}","w":"{user.id}"}'
     )
-    bound = made.bind_message({"user.id": "u"}, {"ready.t": "t-9"})
+    bound = made.bind_message(made.plain, {"user.id": "u"}, {"ready.t": "t-9"})
     assert bound.template.names == {"data.q", "turn.id", "turn.number", "uuid"}
     text = made.payload(bound, made.turn_id(4, {}, 0), 4, {"data.q": 'say "hi"'})
     uuid_of_turn = made.uuid(4)
@@ -67,7 +67,7 @@ def test_a_message_is_filled_in() -> None:
 
 def test_a_message_whose_only_gap_is_the_id_is_the_same_without_rendering() -> None:
     made = compiled(message='{"id":"{turn.id}","w":"{user.id} \u00fc","u":"{uuid}"}')
-    bound = made.bind_message({"user.id": "u"}, None)
+    bound = made.bind_message(made.plain, {"user.id": "u"}, None)
     turn_id = made.turn_id(4, {}, 0)
     assert bound.around is not None
     found = {"turn.id": turn_id, "uuid": turn_id}
@@ -77,7 +77,7 @@ def test_a_message_whose_only_gap_is_the_id_is_the_same_without_rendering() -> N
 @pytest.mark.parametrize("message", ['{"id":{turn.id}}', '{"id":"{turn.id}","n":{turn.number}}', "hello"])
 def test_any_other_message_is_rendered(message: str) -> None:
     made = compiled(message=message)
-    bound = made.bind_message({}, None)
+    bound = made.bind_message(made.plain, {}, None)
     assert bound.around is None
     turn_id = made.turn_id(4, {}, 0)
     found = {"turn.id": turn_id, "uuid": turn_id, "turn.number": 4}
@@ -86,7 +86,7 @@ def test_any_other_message_is_rendered(message: str) -> None:
 
 def test_an_id_that_is_no_uuid_stands_beside_it() -> None:
     made = compiled(with_id("{turn.number}!"), message="{turn.id} {uuid}")
-    text = made.payload(made.bind_message({}, None), made.turn_id(4, {}, 0), 4, {})
+    text = made.payload(made.bind_message(made.plain, {}, None), made.turn_id(4, {}, 0), 4, {})
     assert text == f"4! {made.uuid(4)}".encode()
 
 
@@ -137,7 +137,7 @@ def test_a_uuid_outside_of_turns_is_never_said_twice() -> None:
 def test_what_is_kept_is_text() -> None:
     found = {"data": {"id": "t-1", "n": 0, "no": False, "null": None, "all": {"a": 1}}}
     wanted = {"a": "data.id", "b": "data.n", "c": "data.no", "d": "data.null", "e": "data.all", "f": "x.y"}
-    assert compiled().values_to_keep(wanted, found) == {
+    ready = {
         "ready.a": "t-1",
         "ready.b": "0",
         "ready.c": "false",
@@ -145,6 +145,8 @@ def test_what_is_kept_is_text() -> None:
         "ready.e": '{"a": 1}',
         "ready.f": "",
     }
+    kept = {"kept.a": "t-1", "kept.b": 0, "kept.c": False, "kept.e": {"a": 1}}
+    assert compiled().values_to_keep(wanted, found) == ({**ready, **kept}, 0)
 
 
 def test_what_is_heard_of_a_message() -> None:
@@ -208,7 +210,7 @@ def test_a_value_that_is_sent_back_is_capped() -> None:
 
 def test_bytes_are_sent_as_they_are() -> None:
     made = compiled(message="{data.packet}")
-    bound = made.bind_message({}, None)
+    bound = made.bind_message(made.plain, {}, None)
     assert made.payload(bound, "id", 0, {"data.packet": b"\x00\xff"}) == b"\x00\xff"
 
 
@@ -241,4 +243,6 @@ def test_the_shipped_protocols_are_grammatical(name: str) -> None:
     made = compiled(protocol, message=protocol.turn.message)
     values = {"user.id": "u", "user.thread": "t", "user.number": "1", "data.question": "why?"}
     turn_id = made.turn_id(1, values, 0)
-    assert turn_id in json.dumps(json.loads(made.payload(made.bind_message(values, None), turn_id, 1, {})))
+    assert turn_id in json.dumps(
+        json.loads(made.payload(made.bind_message(made.plain, values, None), turn_id, 1, {}))
+    )
