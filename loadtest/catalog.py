@@ -17,7 +17,9 @@ from typing import Literal, TypeVar
 Tone = Literal["good", "bad", "doubt", "plain"]
 """What a counter that is not 0 means: as it should be, a failure, a reason to doubt, or neither."""
 
-Absent = Literal["connection", "resolve", "tls", "turn", "gap", "lag", "ping", "reconnect", "upload"]
+Absent = Literal[
+    "connection", "resolve", "tls", "turn", "gap", "lag", "ping", "reconnect", "upload", "conversation"
+]
 """Why a metric may have no sample; ``judge.summary`` has a sentence for each."""
 
 
@@ -60,6 +62,7 @@ METRIC_GROUPS = (
     MetricHeading("Response time", "from the instant the turn was due (what a user waits)"),
     MetricHeading("Service time", "from the instant the message was sent (server and network)"),
     MetricHeading("Stream", "between two events of a turn"),
+    MetricHeading("Conversation", "from its first turn due to the end of its last, time to think included"),
     MetricHeading("Upload", "of turns of several messages, with the pauses and waits between them"),
     MetricHeading("Connection", "by phase, and from first attempt to ready"),
     MetricHeading("Generator", "its own delays; send lateness includes waiting for a connection"),
@@ -159,6 +162,15 @@ METRICS = (
         "gap",
         "between two events of one turn",
         bounded=True,
+        by_kind=True,
+    ),
+    Metric(
+        "conversation.time",
+        "conversation",
+        "Conversation",
+        "conversation",
+        "conversation",
+        "a whole conversation, from its first turn due to the end of its last one",
         by_kind=True,
     ),
     Metric(
@@ -687,6 +699,44 @@ TURN_COUNTERS = (
     ),
 )
 
+CONVERSATION_COUNTERS = (
+    Counter(
+        "conversations.begun",
+        "conversations whose first turn was sent",
+        "begun",
+        threshold=True,
+        higher_is_better=True,
+        by_kind=True,
+    ),
+    Counter(
+        "conversations.ended",
+        "those that did not go on when the run was over: complete, or broken off",
+        threshold=True,
+        higher_is_better=True,
+        by_kind=True,
+    ),
+    Counter(
+        "conversations.complete",
+        "conversations of which every turn was complete",
+        "complete",
+        threshold=True,
+        share_of="conversations.ended",
+        higher_is_better=True,
+        tone="good",
+        by_kind=True,
+    ),
+    Counter(
+        "conversations.broken_off",
+        "conversations that ended with a turn that was not complete, or with their connection",
+        "broken off",
+        threshold=True,
+        share_of="conversations.ended",
+        tone="bad",
+        by_kind=True,
+    ),
+)
+"""Conversations that were going on when the run was over are neither complete nor broken off."""
+
 CHAOS_COUNTERS = (
     Counter(
         "chaos.malformed.sent", "broken messages sent, all together and", "broken messages sent", by="kind"
@@ -734,6 +784,7 @@ COUNTERS = (
     *CONNECTION_COUNTERS,
     *EVENT_COUNTERS,
     *TURN_COUNTERS,
+    *CONVERSATION_COUNTERS,
     *OTHER_COUNTERS,
 )
 """Every counter that a run may record."""

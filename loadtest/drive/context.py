@@ -16,6 +16,7 @@ from loadtest.drive.transport import Timestamping, TlsTransport, Transport
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
+from loadtest.plan.conversation import ConversationPlan
 from loadtest.plan.mix import Mix
 from loadtest.plan.names import data_values
 from loadtest.plan.scenario import Chaos, Scenario
@@ -100,6 +101,8 @@ class Context:
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed
+        said = scenario.conversations
+        self.conversations = ConversationPlan(said, load.seed) if said else None
         self.mix = Mix(traffic.mix, load.seed) if traffic is not None and traffic.mix else None
         self.reconnect = load.reconnect
         self.chaos = scenario.chaos

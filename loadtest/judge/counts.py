@@ -69,6 +69,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         "connections": _connections(counters, peak),
         "events": _events(counters, unmeasured),
         "turns": _turns(counters),
+        **_conversations(counters),
         **_tasks(counters),
         "bytes": _plain(counters, "bytes"),
         "pings": _plain(counters, "pings"),
@@ -110,6 +111,15 @@ def _by_kind(manifest: Manifest, counters: Counters) -> Counters:
             if name in BY_KIND or recorded in counters:
                 counted[recorded.removeprefix("turns.")] = counters.get(recorded, 0)
     return counted
+
+
+def _conversations(counters: Counters) -> dict[str, Counters]:
+    """How conversations went, all together and by name; where there were any."""
+    names = [each.key for each in catalog.CONVERSATION_COUNTERS]
+    if not any(f"conversations.{key}" in counters for key in names):
+        return {}
+    by_name = {key: n for key, n in _under(counters, "conversations.").items() if "[" in key}
+    return {"conversations": {**{key: counters.get(f"conversations.{key}", 0) for key in names}, **by_name}}
 
 
 def _tasks(counters: Counters) -> dict[str, dict[str, Any]]:

@@ -76,15 +76,15 @@ def lookup(name: str, manifest: Manifest) -> Measurement:
     if split := split_metric(name):
         return _statistic(manifest, *split)
     group, _, rest = name.partition(".")
-    if group == "rates":
-        return _rate(section(manifest, "rates", rest))
-    if group == "connections":
-        return _connections(manifest, rest)
-    if group in {"turns", "events"}:
-        what, _, ratio = rest.partition(".")
-        return _turns(manifest, what, ratio) if group == "turns" else _events(manifest, what, ratio)
+    what, _, ratio = rest.partition(".")
     if name == "generator.cpu.max":
         return _generator(manifest)
+    if group in {"rates", "connections", "conversations"}:
+        return {"rates": _rate, "connections": _connections, "conversations": _conversations}[group](
+            manifest, rest
+        )
+    if group in {"turns", "events"}:
+        return (_turns if group == "turns" else _events)(manifest, what, ratio)
     return Measurement(None, 0, f"nothing measures {name}")
 
 
@@ -202,7 +202,8 @@ def _qualified(manifest: Manifest, metric: Manifest, statistic: str, bound: Boun
     return None
 
 
-def _rate(rate: Manifest) -> Measurement:
+def _rate(manifest: Manifest, name: str) -> Measurement:
+    rate = section(manifest, "rates", name)
     value, n = number(rate.get("value")), count_or_zero(rate.get("n"))
     if value is None:
         at_least, at_most = number(rate.get("at_least")), number(rate.get("at_most"))
@@ -267,6 +268,20 @@ def _turns(manifest: Manifest, outcome: str, ratio: str) -> Measurement:
     if value is None:
         return Measurement(None, due, f"turns.{outcome} was not counted")
     return Measurement(value / due if ratio else value, due)
+
+
+def _conversations(manifest: Manifest, rest: str) -> Measurement:
+    """A count of conversations, of one name or of all; or its share of those begun."""
+    counted = section(manifest, "counts", "measured", "conversations")
+    whole, name = split_kind(f"conversations.{rest}")
+    key, _, ratio = whole.removeprefix("conversations.").partition(".")
+    base = "ended" if ratio else "begun"
+    n = count_or_zero(counted.get(base if name is None else of_kind(base, name)))
+    if not n:
+        which = "" if name is None else f" named `{name}`"
+        return Measurement(None, 0, f"no conversation{which} was {base} in the measured part")
+    value = count_or_zero(counted.get(key if name is None else of_kind(key, name)))
+    return Measurement(value / n if ratio else value, n)
 
 
 def _events(manifest: Manifest, what: str, ratio: str) -> Measurement:

@@ -23,6 +23,7 @@ from loadtest.judge.rates import rates
 from loadtest.judge.sections import (
     NS_PER_MS,
     Manifest,
+    conversations,
     count_or_zero,
     kinds,
     section,
@@ -117,7 +118,8 @@ def describe_all(
     """
     extra = _extra_percentiles(manifest)
     tick = tick_ns(manifest)
-    of_kinds = [of_kind(name, kind) for name in METRICS if name in BY_KIND for kind in kinds(manifest)]
+    names = {name: conversations if name.startswith("conversation") else kinds for name in BY_KIND}
+    of_kinds = [of_kind(name, kind) for name in METRICS if name in names for kind in names[name](manifest)]
     wanted = (*METRICS, *of_kinds) if only is METRICS and not section(manifest, "part") else tuple(only)
     described = {
         name: describe(totals.histograms[prefix + name], tick, extra.get(name, ()))
@@ -244,6 +246,12 @@ def _no_upload(manifest: Manifest) -> str:
     return _no_turn(manifest)
 
 
+def _no_conversation(manifest: Manifest) -> str:
+    if not conversations(manifest):
+        return "the scenario has no conversations"
+    return "no conversation of the measured part came to its end"
+
+
 def _no_lag(manifest: Manifest) -> str:
     if count_or_zero(section(manifest, "counts", "measured", "events").get("received")):
         return "arrivals were not stamped apart from being read"
@@ -269,5 +277,6 @@ _REASONS: dict[catalog.Absent, Reason] = {
     "ping": _no_ping,
     "reconnect": _no_reconnect,
     "upload": _no_upload,
+    "conversation": _no_conversation,
 }
 """Why a metric may have no sample, by what the catalog says of it."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from loadtest.plan.conversation import MOST_TURNS, Conversation, fewest_turns, kinds_in, most_turns
 from loadtest.plan.kept_values import kept_names
+from loadtest.plan.mix import MOST_KINDS
 from loadtest.plan.names import ANYWHERE, TURN, USER, asks_for, columns, unknown_names
-from loadtest.plan.protocol_file import is_message, templates
+from loadtest.plan.protocol import Protocol
+from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.threshold import kind_in
-from loadtest.plan.toml_reader import Table, nearest
+from loadtest.plan.toml_lines import KeyPath
+from loadtest.plan.toml_reader import Table, nearest, told
 from loadtest.units import format_count, format_duration, format_rate
 
 
@@ -25,11 +31,12 @@ def check_plan(table: Table, scenario: Scenario) -> None:
     _check_measured(table, scenario)
     _check_chaos(table, scenario)
     _check_kinds(table, scenario)
+    _check_conversations(table, scenario)
 
 
 def _check_model(table: Table, scenario: Scenario) -> None:
-    """Which keys of [traffic] go with which model."""
-    if scenario.traffic is None:
+    """Which keys of [traffic] go with which model; conversations need the closed one."""
+    if scenario.traffic is None or (scenario.conversations and scenario.load.model == "open"):
         return
     traffic = table.table("traffic")
     if scenario.load.model == "closed":
@@ -52,7 +59,7 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
     """There is a message, and its answers can be matched to it."""
     name = scenario.protocol.name
     by_id = scenario.protocol.events.match == "id"
-    if traffic.mix:
+    if traffic.mix or scenario.conversations:
         _check_mix(table, scenario, traffic)
         return
     texts = (traffic.message,) if traffic.message else scenario.protocol.turn.texts
@@ -71,37 +78,73 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
 
 
 def _check_mix(table: Table, scenario: Scenario, traffic: Traffic) -> None:
-    """Every kind of a mix is one of the protocol, and has a message that its answers can be matched to."""
+    """Every kind of turn that is sent is one of the protocol, and has a message that fits its answers."""
     protocol = scenario.protocol
-
-    def report(key: str, sentence: str, *within: str) -> None:
-        table.source.report(("traffic", key, *within), sentence)
-
+    instead = "`mix`" if traffic.mix else "[[conversation]]"
     if traffic.message:
-        report("message", "`message` and `mix` both say what is sent; leave one out")
-    for name in traffic.mix:
-        if name not in protocol.turns:
-            which = f"the protocol `{protocol.name}` has no kind of turn `{name}`"
-            known = nearest(name, protocol.turns) if protocol.turns else "it has no [turns] at all"
-            report("mix", f"{which}; {known}", name)
-            continue
-        texts = protocol.turns[name].turn.texts
-        if not texts:
-            report("mix", f"the kind of turn `{name}` has no `message`, nor has [turn]", name)
-        elif protocol.events.match == "id" and not any(asks_for(each, "turn.id") for each in texts):
-            report("mix", f"the message of `{name}` must hold {{turn.id}}: answers are matched by it", name)
+        sentence = f"`message` and {instead} both say what is sent; leave one out"
+        table.source.report(("traffic", "message"), sentence)
+    places: list[tuple[KeyPath, str]] = [(("traffic", "mix", name), name) for name in traffic.mix]
+    for index, conversation in enumerate(scenario.conversations):
+        at = ("conversation", index, "steps")
+        places += [(at, name) for name in dict.fromkeys(kinds_in(conversation.steps))]
+    for place, name in places:
+        for sentence in _wrong_kind(protocol, name):
+            table.source.report(place, sentence)
     if scenario.chaos.slow_readers is not None:
-        sentence = (
-            "kinds of turn have times of their own, from which those of slow readers are not told apart"
-        )
-        table.source.report(
-            ("chaos", "slow_readers"), f"`slow_readers` cannot be used with `mix`: {sentence}"
-        )
+        why = "kinds of turn have times of their own, from which those of slow readers are not told apart"
+        sentence = f"`slow_readers` cannot be used with {instead}: {why}"
+        table.source.report(("chaos", "slow_readers"), sentence)
+
+
+def _wrong_kind(protocol: Protocol, name: str) -> Iterator[str]:
+    """What is wrong with sending turns of a kind."""
+    if name not in protocol.turns:
+        known = nearest(name, protocol.turns) if protocol.turns else "it has no [turns] at all"
+        yield f"the protocol `{protocol.name}` has no kind of turn `{name}`; {known}"
+        return
+    texts = protocol.turns[name].turn.texts
+    if not texts:
+        yield f"the kind of turn `{name}` has no `message`, nor has [turn]"
+    elif protocol.events.match == "id" and not any(asks_for(each, "turn.id") for each in texts):
+        yield f"the message of `{name}` must hold {{turn.id}}: answers are matched by it"
+
+
+def _check_conversations(table: Table, scenario: Scenario) -> None:
+    """Conversations can be told apart, have turns on every way, and set the pace."""
+    said = scenario.conversations
+    for index, each in enumerate(said):
+        for key, sentence in _wrong_conversation(each, [other.name for other in said[:index]]):
+            table.source.report(("conversation", index, key), sentence)
+    if not said or scenario.traffic is None:
+        return
+    for n, what in ((len(said), "conversations"), (len(scenario.kinds), "kinds of turn in conversations")):
+        if n > MOST_KINDS:
+            table.source.report(("conversation",), f"there may be {MOST_KINDS} {what}, not {n}")
+    if scenario.load.model != "closed":
+        sentence = 'in a conversation each turn waits for the last: [[conversation]] needs model = "closed"'
+        table.source.report(("load", "model"), sentence)
+    for key, wrong in (("mix", bool(scenario.traffic.mix)), ("burst", scenario.traffic.burst > 1)):
+        if wrong:
+            sentence = f"`{key}` has no meaning beside [[conversation]], which says what is sent"
+            table.source.report(("traffic", key), sentence)
+
+
+def _wrong_conversation(each: Conversation, before: list[str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with one conversation: the key, and a sentence."""
+    if each.name and not KIND_NAME.fullmatch(each.name):
+        what = "cannot name a conversation: letters, digits, `_` and `-` only, 32 at most"
+        yield "name", f"{told(each.name)} {what}"
+    if each.name in before:
+        yield "name", f"there are two conversations named {told(each.name)}"
+    if each.steps and not fewest_turns(each.steps):
+        yield "steps", "a way through these steps has no turn; every conversation needs one"
+    if (n := most_turns(each.steps)) > MOST_TURNS:
+        yield "steps", f"a conversation may have {MOST_TURNS:,} turns, not {n:,}"
 
 
 def _check_kinds(table: Table, scenario: Scenario) -> None:
     """Every threshold of one kind of turn names a kind that is sent."""
-    kinds = scenario.kinds
     rules = [(("thresholds",), each) for each in scenario.thresholds]
     rules += [(("abort",), each) for each in scenario.abort.rules]
     for place, rule in rules:
@@ -112,8 +155,13 @@ def _check_kinds(table: Table, scenario: Scenario) -> None:
         if rule.stage is not None:
             sentence = "a threshold of a stage is of all its turns: which kind each was is not kept"
             table.source.report(at, f"`{rule.name}`: {sentence}")
-        elif kind not in kinds:
-            known = nearest(kind, kinds) if kinds else "[traffic] has no `mix`"
+        elif rule.name.startswith("conversation"):
+            names = [each.name for each in scenario.conversations]
+            if kind not in names:
+                known = nearest(kind, names) if names else "there is no [[conversation]]"
+                table.source.report(at, f"`{rule.name}`: no conversation is named `{kind}`; {known}")
+        elif kind not in scenario.kinds:
+            known = nearest(kind, scenario.kinds) if scenario.kinds else "[traffic] has no `mix`"
             table.source.report(at, f"`{rule.name}`: no turn of the kind `{kind}` is sent; {known}")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from loadtest.plan.connections import Visit
+from loadtest.plan.conversation import ConversationStep, Think
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import data_values, user_values
@@ -165,12 +166,45 @@ def _turns(scenario: Scenario) -> Iterator[str]:
         yield from _closed(traffic)
     else:
         yield from _open(scenario, traffic)
+    for conversation in scenario.conversations:
+        share = conversation.weight / sum(each.weight for each in scenario.conversations)
+        yield f"conversation {conversation.name} ({format_ratio(share)}): {_told_steps(conversation.steps)}"
+    if scenario.conversations:
+        yield "a turn that is not complete breaks its conversation off; the seed draws ways and times"
     if traffic.mix:
         total = sum(traffic.mix.values())
         shares = (f"{name} {format_ratio(weight / total)}" for name, weight in traffic.mix.items())
         yield f"kinds of turn, drawn by the seed: {', '.join(shares)}"
     if traffic.turns is not None:
         yield f"at most {format_count(traffic.turns)} per connection; the run ends when all are done"
+
+
+def _told_steps(steps: Iterable[ConversationStep]) -> str:
+    """Steps in words: "ask, think 2 s, 3 times (ask, cancel)"."""
+    return ", ".join(map(_told_conversation_step, steps)) or "nothing"
+
+
+def _told_conversation_step(step: ConversationStep) -> str:
+    if step.turn:
+        return step.turn
+    if step.think is not None:
+        return f"think {_told_think(step.think)}"
+    if step.branches:
+        weights = sum(branch.weight for branch in step.branches)
+        return "either " + " or ".join(
+            f"({_told_steps(branch.steps)}; {format_ratio(branch.weight / weights)})"
+            for branch in step.branches
+        )
+    return f"{step.repeat} times ({_told_steps(step.steps)})"
+
+
+def _told_think(think: Think) -> str:
+    low, high = format_duration(think.low_ns), format_duration(think.high_ns)
+    if think.way == "constant":
+        return low
+    if think.way == "uniform":
+        return f"{low} to {high}"
+    return f"about {low} (log-normal, sigma {think.sigma:g}, {high} at most)"
 
 
 def _closed(traffic: Traffic) -> Iterator[str]:

@@ -436,14 +436,16 @@ def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...]
         yield ("connect", "heartbeat", index, "on"), beat.on
     for index, beat in enumerate(events.answer):
         yield ("events", "answer", index, "on"), beat.on
-    turns = {
-        ("turn",): protocol.turn,
-        **{("turns", name): kind.turn for name, kind in protocol.turns.items()},
-    }
-    for place, turn in turns.items():
-        for index, message in enumerate(turn.messages):
-            if message.wait is not None:
-                yield (*place, "messages", index, "wait"), message.wait
+    yield from _waits(("turn",), protocol.turn)
+    for name, kind in protocol.turns.items():
+        yield from _waits(("turns", name), kind.turn)
+
+
+def _waits(place: tuple[str | int, ...], turn: TurnShape) -> Iterator[tuple[tuple[str | int, ...], Match]]:
+    """What a turn of several messages waits for."""
+    for index, message in enumerate(turn.messages):
+        if message.wait is not None:
+            yield (*place, "messages", index, "wait"), message.wait
 
 
 _EXCLUSIVE = (("end", "fail"), ("end", "ignore"), ("fail", "ignore"), ("required", "ignore"))

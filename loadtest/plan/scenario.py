@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from loadtest.plan.conversation import Conversation, kinds_in
 from loadtest.plan.protocol import Protocol, TurnKind
 from loadtest.plan.threshold import Threshold, default_thresholds
 
@@ -209,7 +210,8 @@ class Scenario:
     ``settings`` is the effective plan as plain TOML-able data (what ``run.json`` keeps and workers
     are sent); ``sha256`` is of its canonical JSON without the target, so that the same load on two
     targets has the same hash. ``thresholds`` are those written, those of a stage carry ``stage``;
-    ``turned_off`` names what would be judged by default and is not.
+    ``turned_off`` names what would be judged by default and is not. ``conversations``: what users say instead
+    of single turns, one of them at a time, by weight.
     """
 
     name: str
@@ -220,6 +222,7 @@ class Scenario:
     target: Target
     load: Load
     traffic: Traffic | None
+    conversations: tuple[Conversation, ...] = ()
     chaos: Chaos = field(default_factory=Chaos)
     thresholds: tuple[Threshold, ...] = ()
     turned_off: tuple[str, ...] = ()
@@ -231,7 +234,8 @@ class Scenario:
     @property
     def kinds(self) -> Mapping[str, TurnKind]:
         """The kinds of turn that are sent, by name; none where every turn is that of [turn]."""
-        names = self.traffic.mix if self.traffic is not None else {}
+        names = {kind for each in self.conversations for kind in kinds_in(each.steps)}
+        names |= set(self.traffic.mix) if self.traffic is not None else set()
         return {name: self.protocol.turns[name] for name in sorted(names) if name in self.protocol.turns}
 
     @property

@@ -72,7 +72,7 @@ def _turn(turn: TurnShape) -> Plain:
 def _kind(protocol: Protocol, kind: TurnKind) -> Plain:
     """What a kind of turn does not have of [turn] and [events]."""
     shape = _turn(kind.turn) if kind.turn != protocol.turn else {}
-    sent = {key: shape[key] for key in ("message", "messages") if key in shape}
+    sent: Plain = {key: shape[key] for key in ("message", "messages") if key in shape}
     ours, theirs = _fields(kind.events), _fields(protocol.events)
     return {**sent, **{key: ours[key] for key in KIND_RULES if ours[key] != theirs[key]}}
 

@@ -33,6 +33,8 @@ TURNS = tuple(each.key for each in catalog.TURN_COUNTERS if each.threshold)
 
 EVENTS = tuple(each.key for each in catalog.EVENT_COUNTERS if each.threshold)
 
+CONVERSATIONS = tuple(each.key for each in catalog.CONVERSATION_COUNTERS if each.threshold)
+
 COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -62,7 +64,10 @@ STATED_BY: Mapping[str, frozenset[str]] = {
 DEFAULT_RATIO = 0.99
 """The default for the ratio of complete turns, of ready connections and of correctly delivered events."""
 
-BY_KIND = tuple(each.name for each in (*catalog.METRICS, *catalog.COUNTERS) if each.by_kind)
+BY_KIND = (
+    *(each.name for each in catalog.METRICS if each.by_kind),
+    *(each.name for each in catalog.COUNTERS if each.by_kind),
+)
 """What every kind of turn has as well, under NAME[KIND]."""
 
 _KIND = re.compile(r"(?P<name>[a-z_.]+)\[(?P<kind>[A-Za-z0-9_-]{1,32})\](?P<rest>(\..*)?)")
@@ -226,7 +231,7 @@ def plain_names() -> dict[str, Unit]:
     """Every name that is not METRIC.STATISTIC, with its unit."""
     names: dict[str, Unit] = {f"rates.{rate}": "per_s" for rate in RATES}
     names |= dict.fromkeys((f"connections.{each}" for each in CONNECTIONS), "count")
-    for group, members in (("turns", TURNS), ("events", EVENTS)):
+    for group, members in (("turns", TURNS), ("events", EVENTS), ("conversations", CONVERSATIONS)):
         names |= dict.fromkeys((f"{group}.{each}" for each in members), "count")
     names |= {f"{each.name}.ratio": "ratio" for each in catalog.COUNTERS if each.share_of}
     names["generator.cpu.max"] = "ratio"

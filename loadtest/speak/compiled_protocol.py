@@ -495,9 +495,8 @@ def _asks_for_fields(protocol: Protocol) -> bool:
     """Whether anything of an opaque protocol looks into payloads that are JSON."""
     connect, events = protocol.connect, protocol.events
     matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.heartbeat, *events.answer))]
-    turns = [protocol.turn, *(kind.turn for kind in protocol.turns.values())]
-    steps = [*connect.ready, *(step for turn in turns for step in turn.messages)]
-    matches += [step.wait for step in steps if step.wait is not None]
+    matches += [step.wait for step in connect.ready if step.wait is not None]
+    matches += protocol.awaited
     for each in protocol.all_events:
         matches += [*each.matches, *each.ignore]
     keeps = bool(kept_names(protocol))

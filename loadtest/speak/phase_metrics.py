@@ -62,6 +62,7 @@ class PhaseMetrics:
     completion_service: array[int]
     gap: array[int]
     upload: array[int]
+    conversation: array[int]
     ping_rtt: array[int]
     lateness: array[int]
     receive_lag: array[int]

@@ -11,7 +11,7 @@ from loadtest.judge.compare import explored
 from loadtest.judge.counts import broken_laws, count_all
 from loadtest.judge.measured import OF_A_PART, lookup, measured_for
 from loadtest.judge.measurement_window import Span
-from loadtest.judge.sections import kinds, turns_end
+from loadtest.judge.sections import conversations, kinds, turns_end
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import response_metric
 from loadtest.measure.histogram import Histogram
@@ -144,3 +144,59 @@ def test_why_no_turn_has_an_upload() -> None:
     protocol = {"turns": {"ask": {"messages": ["a", "b"]}}}
     unmeasured = summed(scenario__settings__protocol=protocol)["unmeasured"]
     assert unmeasured["turn.upload"] == "no turn of the measured part came to it"
+
+
+# ------------------------------------------------------------------ conversations
+
+TALK: dict[str, Any] = {
+    "scenario__settings__conversation": [
+        {"name": "long", "steps": [{"repeat": 2, "steps": [{"turn": "ask"}]}, {"think": "1s"}]},
+        {"name": "short", "steps": [{"branch": [{"steps": [{"turn": "stop"}]}, {"steps": []}]}]},
+        3,
+    ]
+}
+TALKED = {
+    "conversations.begun": 10, "conversations.ended": 9, "conversations.complete": 6,
+    "conversations.broken_off": 3,
+    "conversations.begun[long]": 10, "conversations.ended[long]": 9, "conversations.complete[long]": 6,
+    "conversations.broken_off[long]": 3,
+}  # fmt: skip
+
+
+def talked(**counters: int) -> dict[str, Any]:
+    made, totals = manifest(**TALK), good_totals()
+    totals.counters["measured"] |= counters or TALKED
+    long = Histogram()
+    long.record([S, 2 * S])
+    totals.histograms |= {"conversation.time": long, "conversation.time[long]": long} if not counters else {}
+    return {**made, **summarise(made, totals)}
+
+
+def test_kinds_of_turn_and_names_are_those_of_the_conversations() -> None:
+    made = manifest(**TALK)
+    assert kinds(made) == ("ask", "stop")
+    assert conversations(made) == ("long", "short")
+    assert conversations(manifest(scenario__settings__conversation="x")) == ()
+
+
+def test_how_conversations_went_is_counted_all_together_and_by_name() -> None:
+    made = talked()
+    counted = made["counts"]["measured"]["conversations"]
+    assert (counted["begun"], counted["complete[long]"]) == (10, 6)
+    assert "begun[short]" not in counted
+    ratio = lookup("conversations.complete.ratio", made)
+    assert (ratio.value, ratio.n) == (6 / 9, 9)
+    assert lookup("conversations.broken_off[long]", made).value == 3
+    assert lookup("conversation.time[long].n", made).value == 2
+    reason = lookup("conversations.complete[short].ratio", made).reason
+    assert reason == "no conversation named `short` was ended in the measured part"
+    assert lookup("conversation.time[short].p50", made).value is None
+
+
+def test_where_there_were_none_nothing_is_counted() -> None:
+    made = talked(**{"turns.resumed": 0})
+    assert "conversations" not in made["counts"]
+    reason = lookup("conversations.begun", made).reason
+    assert reason == "no conversation was begun in the measured part"
+    assert made["unmeasured"]["conversation.time"] == "no conversation of the measured part came to its end"
+    assert summed()["unmeasured"]["conversation.time"] == "the scenario has no conversations"

@@ -130,3 +130,23 @@ def test_kinds_of_turn_are_told_with_what_became_of_them() -> None:
         ("stop complete", "1", "50.0 %"),
         ("stop lost with their connection", "1", "50.0 %"),
     ]
+
+
+def test_how_conversations_went_is_told() -> None:
+    said = {
+        "begun": 5,
+        "ended": 4,
+        "complete": 3,
+        "broken_off": 1,
+        "begun[a]": 5,
+        "ended[a]": 4,
+        "complete[a]": 3,
+    }
+    (ledger,) = (each for each in ledgers(counts(conversations=said)) if each.title == "Conversations")
+    assert [(row.label, row.value, row.share) for row in ledger.counts] == [
+        ("begun", "5", ""),
+        ("complete", "3", "75.0 %"),
+        ("broken off", "1", "25.0 %"),
+        ("a begun", "5", ""),
+        ("a complete", "3", "75.0 %"),
+    ]
