@@ -163,6 +163,7 @@ class CompiledProtocol:
         "_of_whole",
         "_opaque_fields",
         "_turn_id",
+        "_typed",
         "_unheard",
         "_unix_offset_ns",
         "_unkept",
@@ -227,10 +228,8 @@ class CompiledProtocol:
         self.opaque = events.format == "opaque"
         self.by_order = self.opaque or events.match == "order"
         self.in_order_only = self.by_order and not events.ordered
-        typed = bool(events.type) or self.opaque
-
-        def awaited(match: Match) -> Awaited:
-            return Awaited(match_words(match), compile_match(match, typed=typed))
+        self._typed = bool(events.type) or self.opaque
+        awaited = self._awaited
 
         def beat(each: Beat) -> Heartbeat:
             return Heartbeat(awaited(each.on), Template.parse(each.send), _finders(beat_keeps(each)))
@@ -239,11 +238,6 @@ class CompiledProtocol:
             wait = None if step.wait is None else awaited(step.wait)
             return ReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step_keeps(step))
 
-        def message_step(step: MessageStep) -> CompiledStep:
-            wait = None if step.wait is None else awaited(step.wait)
-            keep = _finders(kept_by(step.wait))
-            return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep)
-
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
         self.heartbeat = tuple(map(beat, protocol.connect.heartbeat))
@@ -251,20 +245,12 @@ class CompiledProtocol:
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
         alike = self.opaque and not self.heartbeat and not rules_of
         self._unheard = _unheard(self.rules) if alike else None
-
-        def compiled(name: str, turn: TurnShape, message: str, rules: EventRules) -> CompiledTurn:
-            steps = () if message else turn.messages
-            template = Template.parse(message or (steps[0].send if steps else None) or "")
-            later = tuple(map(message_step, steps[1:]))
-            return CompiledTurn(name, template, later, rules, reader.decider_of(rules), rules.decider())
-
-        self.plain = compiled("", protocol.turn, message, self.rules)
+        self.plain = self._compile_turn("", protocol.turn, message, self.rules)
         self.kinds = {
-            name: compiled(name, protocol.turns[name].turn, protocol.turns[name].turn.message, rules)
+            name: self._compile_turn(name, protocol.turns[name].turn, "", rules)
             for name, rules in rules_of.items()
         }
-        sent = list(self.kinds.values()) or [self.plain]
-        self.uploads = any(each.later for each in sent)
+        self.uploads = any(each.later for each in self.kinds.values() or [self.plain])
         self.plainly_by_id = not self.by_order and not self.kinds
         self.timeout_ns = timeout_ns
         self.keep_frames = keep_frames
@@ -277,17 +263,32 @@ class CompiledProtocol:
         self._uuid = uuid_prefix(nonce)
         self._uuid_of_texts = uuid_prefix(f"{nonce} said")
         self._unix_offset_ns = unix_offset_ns
-        self._compile_kept(protocol, typed=typed)
+        self._compile_kept(protocol)
         self._nonce = nonce
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
 
-    def _compile_kept(self, protocol: Protocol, *, typed: bool) -> None:
+    def _awaited(self, match: Match) -> Awaited:
+        return Awaited(match_words(match), compile_match(match, typed=self._typed))
+
+    def _compile_turn(self, name: str, turn: TurnShape, message: str, rules: EventRules) -> CompiledTurn:
+        """A kind of turn; ``message`` stands for its own, if it is not empty."""
+        steps = () if message or turn.message else turn.messages
+        template = Template.parse(message or turn.message or (steps[0].send if steps else None) or "")
+        later = tuple(map(self._message_step, steps[1:]))
+        return CompiledTurn(name, template, later, rules, self.reader.decider_of(rules), rules.decider())
+
+    def _message_step(self, step: MessageStep) -> CompiledStep:
+        wait = None if step.wait is None else self._awaited(step.wait)
+        keep = _finders(kept_by(step.wait))
+        return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep)
+
+    def _compile_kept(self, protocol: Protocol) -> None:
         """What is kept of events, and which placeholders stand for it."""
         kept_of = [match for events in protocol.all_events for match in (*events.matches, *events.ignore)]
         each = {repr(match): match for match in kept_of if kept_by(match)}.values()
         self.keeps = tuple(
-            Keep(compile_match(match, typed=typed), _finders(kept_by(match))) for match in each
+            Keep(compile_match(match, typed=self._typed), _finders(kept_by(match))) for match in each
         )
         kept = kept_names(protocol)
         self._unkept = {name: "" if name.startswith("ready.") else None for name in kept}

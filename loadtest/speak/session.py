@@ -156,6 +156,7 @@ class Session:
         "_error_before_ready",
         "_kept_of_turns",
         "_overdue_answers",
+        "_plainly_by_id",
         "_read",
         "_ready_step",
         "_recent_turns",
@@ -211,6 +212,8 @@ class Session:
         self._bound_kinds: dict[str, BoundMessage] | None = None
         # Turns whose messages are not all sent, by id, in the order they were begun.
         self._uploads: dict[str, Upload] | None = None
+        # Each event belongs to the turn it names, all turns are of one kind, and none has more to send.
+        self._plainly_by_id = protocol.plainly_by_id
         # Counts the reads from the socket.
         self._read = 0
 
@@ -443,9 +446,11 @@ class Session:
         turn_id = protocol.turn_id(seq, self.values, intended_ns)
         if kind_name:
             kind = protocol.kinds[kind_name]
+            bound = self._bind(kind)
             metrics = self.recorder.metrics_at(intended_ns, kind_name)
         else:
             kind = protocol.plain
+            bound = self._bound_message or self._bind(kind)
             metrics = self.recorder.metrics_at(intended_ns)
         if turn_id in self.turns or turn_id in self._recent_turns.waiting:
             self._supersede(turn_id, intended_ns)
@@ -458,10 +463,6 @@ class Session:
         if protocol.by_order and self.turns:
             # Those before the newest share already.
             next(reversed(self.turns.values())).shared = turn.shared = True
-        bound = self._bound_message if not kind_name else None
-        if bound is None:
-            bound = self._bind(kind)
-        own = row
         if protocol.asks_kept:
             row = protocol.with_kept(row, {**(self.kept or {}), **self.last})
         payload = protocol.payload(bound, turn_id, seq, row)
@@ -471,7 +472,7 @@ class Session:
         self.turns[turn_id] = turn
         metrics.turns_begun += 1
         if kind.later:
-            self._begin_upload(turn, own)
+            self._begin_upload(turn, row)
         if self.state is CLOSED:
             self._end(turn, Outcome.LOST, intended_ns)
         return turn, payload
@@ -519,6 +520,7 @@ class Session:
         upload = Upload(turn, turn.kind.later, values, protocol.timeout_ns)
         if self._uploads is None:
             self._uploads = {}
+            self._plainly_by_id = False
         self._uploads[turn.id] = upload
         self._say_messages(upload)
 
@@ -588,7 +590,9 @@ class Session:
     def _forget_upload(self, turn: Turn) -> None:
         uploads = self._uploads or {}
         uploads.pop(turn.id, None)
-        self._uploads = uploads or None
+        if not uploads:
+            self._uploads = None
+            self._plainly_by_id = self.protocol.plainly_by_id
 
     # ------------------------------------------------------------------ the end of a turn
 
@@ -752,10 +756,10 @@ class Session:
         metrics.events_received += messages
         if messages > 1:
             metrics.events_coalesced += messages - 1
-        if self._uploads is not None:
-            self._receive_while_uploading(payloads, at_ns)
-        elif self.protocol.plainly_by_id:
+        if self._plainly_by_id:
             self._receive_by_id(payloads, at_ns)
+        elif self._uploads is not None:
+            self._receive_while_uploading(payloads, at_ns)
         elif self.protocol.by_order:
             self._receive_in_order(payloads, at_ns)
         else:
