@@ -123,15 +123,14 @@ def _read_lognormal(table: Table) -> Think | None:
 
 
 def _duration(source: Source, path: KeyPath, key: str, value: object, form: str) -> int | None:
+    if not isinstance(value, str):
+        source.report(path, f"`{key}` must be {form}, not {told(value)}")
+        return None
     try:
-        return parse_duration(value) if isinstance(value, str) else _wrong(source, path, key, value, form)
+        return parse_duration(value)
     except ValueError as error:
         source.report(path, f"`{key}`: {error}")
         return None
-
-
-def _wrong(source: Source, path: KeyPath, key: str, value: object, form: str) -> None:
-    source.report(path, f"`{key}` must be {form}, not {told(value)}")
 
 
 def _read_branch(table: Table, deep: int) -> ConversationStep | None:
