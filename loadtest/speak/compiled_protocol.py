@@ -356,13 +356,15 @@ class CompiledProtocol:
         """What opens turn ``seq`` of the user whose message is ``bound``."""
         if bound.around is not None:
             return turn_id.encode().join(bound.around)
-        return encoded(bound.template.render(self.turn_values(turn_id, seq, row)))
+        # As turn_values, inlined: a call costs 0.05 us a turn.
+        uuid = turn_id if self._id_is_uuid else self.uuid(seq)
+        found = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
+        return encoded(bound.template.render({**row, **found} if row else found))
 
     def turn_values(self, turn_id: str, seq: int, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is filled into the messages of turn ``seq`` alone."""
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
-        found = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
-        return {**row, **found} if row else found
+        return {**row, "turn.id": turn_id, "turn.number": seq, "uuid": uuid}
 
     def render_text(
         self,
