@@ -89,12 +89,17 @@ def _kinds_in(tables: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def turns_end(manifest: Manifest) -> bool:
     """Whether every turn can be complete; one that has no end goes on until its user leaves."""
+    return all(
+        events.get("end") or events.get("end_all") or events.get("count") is not None
+        for events in events_of_kinds(manifest)
+    )
+
+
+def events_of_kinds(manifest: Manifest) -> list[dict[str, Any]]:
+    """What events mean to the turns that the scenario sends, as the protocol has it; by kind of turn."""
     protocol = settings(manifest, "protocol")
     of_all, turns = section(protocol, "events"), section(protocol, "turns")
-    each = [{**of_all, **section(turns, kind)} for kind in kinds(manifest)] or [dict(of_all)]
-    return all(
-        events.get("end") or events.get("end_all") or events.get("count") is not None for events in each
-    )
+    return [{**of_all, **section(turns, kind)} for kind in kinds(manifest)] or [dict(of_all)]
 
 
 def turns_never_end(manifest: Manifest) -> bool:

@@ -14,6 +14,7 @@ from loadtest.judge.measurement_window import Span
 from loadtest.judge.sections import conversations, kinds, turns_end
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import response_metric
+from loadtest.judge.turn_warnings import timeouts
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import BY_KIND, kind_in, parse_threshold, resolve, split_kind, split_metric
@@ -200,3 +201,17 @@ def test_where_there_were_none_nothing_is_counted() -> None:
     assert reason == "no conversation was begun in the measured part"
     assert made["unmeasured"]["conversation.time"] == "no conversation of the measured part came to its end"
     assert summed()["unmeasured"]["conversation.time"] == "the scenario has no conversations"
+
+
+def test_what_ends_a_turn_is_told_of_every_kind() -> None:
+    protocol = {
+        "events": {"type": ["t"], "turn": ["id"], "end": ["done"], "fail": ["error"]},
+        "turns": {"ask": {}, "cancel": {"end": ["cancelled"]}, "never": {}},
+    }
+    totals = good_totals(
+        {"turns.complete": 0, "turns.timed_out": 40, "turns.timed_out_after.other": 40, "events.matched": 40}
+    )
+    made = manifest(**MIX, scenario__settings__protocol=protocol)
+    made |= summarise(made, totals)
+    (told,) = (each for each in timeouts(made, None) if each.code == "end_never_seen")
+    assert told.numbers["end"] == ["done", "error", "cancelled"]
