@@ -18,7 +18,17 @@ Tone = Literal["good", "bad", "doubt", "plain"]
 """What a counter that is not 0 means: as it should be, a failure, a reason to doubt, or neither."""
 
 Absent = Literal[
-    "connection", "resolve", "tls", "turn", "gap", "lag", "ping", "reconnect", "upload", "conversation"
+    "connection",
+    "resolve",
+    "tls",
+    "turn",
+    "gap",
+    "lag",
+    "ping",
+    "heartbeat",
+    "reconnect",
+    "upload",
+    "conversation",
 ]
 """Why a metric may have no sample; ``judge.summary`` has a sentence for each."""
 
@@ -183,6 +193,14 @@ METRICS = (
         by_kind=True,
     ),
     Metric("ping.rtt", "ping", "Connection", "ping_rtt", "ping", "from a ping to its pong"),
+    Metric(
+        "heartbeat.rtt",
+        "heartbeat",
+        "Connection",
+        "heartbeat_rtt",
+        "heartbeat",
+        "from a heartbeat that the protocol sends by our clock to its answer",
+    ),
     Metric(
         "send.lateness",
         "send lateness",
@@ -408,8 +426,8 @@ CONNECTION_COUNTERS = (
     Counter("connections.not_opened", "attempts that this machine could not make", by="limit", tone="doubt"),
     Counter(
         "connections.silent",
-        "given up by us: a ping was not answered",
-        "given up by us: a ping was not answered",
+        "given up by us: a ping or a heartbeat was not answered",
+        "given up by us: a ping or a heartbeat was not answered",
         kept_as="ended_by_us.silent",
         tone="bad",
     ),
@@ -777,6 +795,10 @@ OTHER_COUNTERS = (
     Counter("bytes.received", "bytes read, the same", "received", hot=True, always=True),
     Counter("pings.sent", "pings sent", hot=True, always=True),
     Counter("pings.answered", "pongs that answered one", hot=True, always=True),
+    Counter("heartbeats.sent", "heartbeats sent by our clock"),
+    Counter("heartbeats.answered", "answers to such heartbeats"),
+    Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),
+    Counter("heartbeats.not_scheduled", "heartbeats whose interval the target did not dictate as a number"),
 )
 
 COUNTERS = (

@@ -18,7 +18,7 @@ from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
 from loadtest.plan.conversation import ConversationPlan
 from loadtest.plan.mix import Mix
-from loadtest.plan.names import data_values
+from loadtest.plan.names import NOW, data_values, now_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.speak.compiled_protocol import CompiledProtocol
@@ -81,6 +81,7 @@ class Context:
             users=self.planned_users,
             identities=target.identities,
             kinds=scenario.kinds,
+            seed=load.seed,
         )
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
         self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))
@@ -97,7 +98,7 @@ class Context:
         self.turns_per_connection = (traffic.turns or None) if traffic is not None else None
         rows = traffic.data if traffic is not None else ()
         self._rows: list[dict[str, Any]] = [data_values(number, rows) for number in range(len(rows))]
-        self._wants_now = bool(self.compiled_protocol.asked & {"now_ms", "now_s"})
+        self._wants_now = self.compiled_protocol.asked & NOW
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed
@@ -141,8 +142,7 @@ class Context:
         """The values that only this turn has."""
         row = self._rows[seq % len(self._rows)] if self._rows else _NO_ROW
         if self._wants_now:
-            now_s = time.time()
-            row = {**row, "now_ms": int(now_s * 1000), "now_s": f"{now_s:.3f}"}
+            row = {**row, **now_values(time.time_ns() // 1_000_000, self._wants_now)}
         return row
 
     def source_of(self, user: int) -> str | None:

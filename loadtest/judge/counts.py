@@ -64,6 +64,7 @@ def _summed(totals: Totals, phases: tuple[str, ...]) -> Counters:
 
 def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[str, Any]:
     chaos = _under(counters, "chaos.")
+    beats = _seen(counters, "heartbeats", catalog.keys("heartbeats", always=False))
     return {
         **({"chaos": chaos} if chaos else {}),
         "connections": _connections(counters, peak),
@@ -73,6 +74,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         **_tasks(counters),
         "bytes": _plain(counters, "bytes"),
         "pings": _plain(counters, "pings"),
+        **({"heartbeats": beats} if beats else {}),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loadtest.plan.conversation import MOST_TURNS, Conversation, fewest_turns, kinds_in, most_turns
 from loadtest.plan.kept_values import kept_names
 from loadtest.plan.mix import MOST_KINDS
-from loadtest.plan.names import ANYWHERE, TURN, USER, asks_for, columns, unknown_names
+from loadtest.plan.names import ANYWHERE, IN_MESSAGES, TURN, USER, asks_for, columns, unknown_names
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
 from loadtest.plan.scenario import Scenario, Traffic
@@ -58,7 +58,6 @@ def _check_model(table: Table, scenario: Scenario) -> None:
 def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
     """There is a message, and its answers can be matched to it."""
     name = scenario.protocol.name
-    by_id = scenario.protocol.events.match == "id"
     if traffic.mix or scenario.conversations:
         _check_mix(table, scenario, traffic)
         return
@@ -68,11 +67,11 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
         which = f"; say which kinds of turn are sent ({kinds}) with `mix`" if kinds else ""
         neither = f"neither [traffic] nor [turn] of the protocol `{name}` has a `message`"
         table.source.report(("traffic",), f"nothing to send: {neither}{which}")
-    elif by_id and not any(asks_for(each, "turn.id") for each in texts):
+    elif _names_turns(scenario.protocol) and not any(asks_for(each, "turn.id") for each in texts):
         place = ("traffic", "message") if traffic.message else ("protocol",)
         table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
     if traffic.message:
-        known = [*_user_names(scenario), *columns("data", traffic.data), *ANYWHERE, *TURN]
+        known = [*_user_names(scenario), *columns("data", traffic.data), *IN_MESSAGES, *TURN]
         for sentence in unknown_names(traffic.message, [*known, *kept_names(scenario.protocol)]):
             table.source.report(("traffic", "message"), sentence)
 
@@ -106,7 +105,7 @@ def _wrong_kind(protocol: Protocol, name: str) -> Iterator[str]:
     texts = protocol.turns[name].turn.texts
     if not texts:
         yield f"the kind of turn `{name}` has no `message`, nor has [turn]"
-    elif protocol.events.match == "id" and not any(asks_for(each, "turn.id") for each in texts):
+    elif _names_turns(protocol) and not any(asks_for(each, "turn.id") for each in texts):
         yield f"the message of `{name}` must hold {{turn.id}}: answers are matched by it"
 
 
@@ -163,6 +162,11 @@ def _check_kinds(table: Table, scenario: Scenario) -> None:
         elif kind not in scenario.kinds:
             known = nearest(kind, scenario.kinds) if scenario.kinds else "[traffic] has no `mix`"
             table.source.report(at, f"`{rule.name}`: no turn of the kind `{kind}` is sent; {known}")
+
+
+def _names_turns(protocol: Protocol) -> bool:
+    """Whether answers are matched by the id that the message carries."""
+    return protocol.events.match == "id" and not protocol.events.adopt
 
 
 def _check_names(table: Table, scenario: Scenario) -> None:

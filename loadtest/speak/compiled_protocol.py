@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from loadtest.plan.generated import generated, is_generated
 from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
-from loadtest.plan.names import user_values
-from loadtest.plan.protocol import Beat, MessageStep, Protocol, Step, TurnShape
+from loadtest.plan.names import now_values, user_values
+from loadtest.plan.period import Period, parse_period
+from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Protocol, Step, TimedBeat, TurnShape
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
@@ -20,6 +22,7 @@ from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, find
 from loadtest.speak.event_rules import Decide, EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
 from loadtest.speak.reader import Malformed, Reader, Scalar
+from loadtest.speak.turn import sequence_number
 
 MAX_VALUE = 16_384
 """Characters of a received value that are sent back; the rest is cut."""
@@ -99,6 +102,17 @@ class CompiledStep:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnHeartbeat:
+    """A heartbeat by our clock; ``answer`` None: none is awaited."""
+
+    every: Period
+    send: Template
+    answer: Awaited | None
+    within_ns: int
+    keep: Mapping[str, Getter]
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledTurn:
     """A kind of turn; ``name`` is empty for that of [turn].
 
@@ -118,6 +132,27 @@ class CompiledTurn:
     def asked(self) -> frozenset[str]:
         """The names that its messages ask for."""
         return self.template.names.union(*(step.send.names for step in self.later if step.send is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Where an event that the match fits has the target's own id of a turn."""
+
+    on: Awaited
+    id: Getter
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Where an event says how many its turn has, and which are counted; ``of`` None: all."""
+
+    at: Getter
+    of: Awaited | None
+
+    def number_in(self, found: Any) -> int | None:
+        """The number that an event says; None where it says none that can be one."""
+        number = sequence_number(self.at(found))
+        return number if number is not None and number >= 0 else None
 
 
 class BoundMessage:
@@ -140,28 +175,32 @@ _IDS = frozenset({"turn.id", "uuid"})
 class CompiledProtocol:
     """Everything about a protocol that a session needs while it runs.
 
-    ``nonce`` makes turn ids unique to the run: ``{uuid}`` is drawn from it and the turn's number, so that the
-    same run plan gives the same payloads however it is spread over processes. ``unix_offset_ns`` added to an
-    instant of the run's clock is Unix time, for ``{now_ms}`` and ``{now_s}``. ``users`` is how many virtual
-    users the whole run has (turns are numbered round them), 0 where that is not known. ``ids_name_users``:
-    the id of a turn tells whose it is, also of turns of other processes. ``has_sequence``: events may carry
-    sequence numbers. ``labels`` limits the names of types and keys that are counted. ``in_order_only``:
-    events are matched by order, and nothing says that the target answers in order. ``plain`` is the turn of
-    [turn], ``kinds`` are the others that are sent, by name; ``uploads``: some have several messages;
-    ``plainly_by_id``: events name their turns, which are all of one kind. ``identities`` are the rows of
-    users, for the audience. ``keeps`` are the values to keep of events; ``asks_kept``: a first message asks
-    for values that change from turn to turn. ``secret_names`` are names of kept values that sound like
-    secrets.
+    ``nonce`` makes turn ids unique to the run: ``{uuid}`` is drawn from it and the turn's number, so that
+    the same run plan gives the same payloads however it is spread over processes. ``unix_offset_ns`` added
+    to an instant of the run's clock is Unix time, for ``{now_ms}`` and the like; ``seed`` decides what is
+    drawn at random. ``users`` is how many virtual users the whole run has (turns are numbered round them), 0
+    where that is not known. ``ids_name_users``: the id of a turn tells whose it is, also of turns of other
+    processes. ``has_sequence``: events may carry sequence numbers. ``labels`` limits the names of types and
+    keys that are counted. ``in_order_only``: events are matched by order, and nothing says that the target
+    answers in order. ``plain`` is the turn of [turn], ``kinds`` are the others that are sent, by name;
+    ``uploads``: some have several messages; ``plainly_by_id``: events name their turns, which are all of one
+    kind. ``identities`` are the rows of users, for the audience. ``keeps`` are the values to
+    keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
+    ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
+    clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
+    the order of our messages; ``total`` where an event says how many its turn has.
     """
 
     __slots__ = (
         "_audience",
         "_changing",
+        "_draws",
         "_id_is_uuid",
         "_identities",
         "_nonce",
         "_of_whole",
         "_opaque_fields",
+        "_seed",
         "_turn_id",
         "_typed",
         "_unheard",
@@ -170,6 +209,8 @@ class CompiledProtocol:
         "_users",
         "_uuid",
         "_uuid_of_texts",
+        "adoptions",
+        "adopts_in_order",
         "answers",
         "asks_kept",
         "auth_errors",
@@ -184,6 +225,7 @@ class CompiledProtocol:
         "kinds",
         "labels",
         "opaque",
+        "own_heartbeats",
         "plain",
         "plainly_by_id",
         "reader",
@@ -192,6 +234,7 @@ class CompiledProtocol:
         "sequence_start",
         "steps",
         "timeout_ns",
+        "total",
         "uploads",
     )
 
@@ -206,11 +249,12 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        seed: int = 0,
         kinds: Iterable[str] = (),
     ) -> None:
-        events = protocol.events
-        self.rules = EventRules(events)
-        rules_of = {name: EventRules(protocol.turns[name].events) for name in kinds}
+        events, timed = protocol.events, protocol.connect.timed
+        self.rules = EventRules(events, timed)
+        rules_of = {name: EventRules(protocol.turns[name].events, timed) for name in kinds}
         self.reader = Reader(events, self.rules, tuple(rules_of.values()))
         self._of_whole = self.rules.decider()
         reader = self.reader
@@ -240,18 +284,14 @@ class CompiledProtocol:
 
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
-        self.heartbeat = tuple(map(beat, protocol.connect.heartbeat))
+        self.heartbeat = tuple(map(beat, protocol.connect.answered))
+        self.own_heartbeats = tuple(_own_heartbeat(each, awaited) for each in protocol.connect.timed)
         self.answers = tuple(map(beat, events.answer))
+        self._compile_adoption(events, awaited)
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
         alike = self.opaque and not self.heartbeat and not rules_of
         self._unheard = _unheard(self.rules) if alike else None
-        self.plain = self._compile_turn("", protocol.turn, message, self.rules)
-        self.kinds = {
-            name: self._compile_turn(name, protocol.turns[name].turn, "", rules)
-            for name, rules in rules_of.items()
-        }
-        self.uploads = any(each.later for each in self.kinds.values() or [self.plain])
-        self.plainly_by_id = not self.by_order and not self.kinds
+        self._compile_turns(protocol, message, rules_of)
         self.timeout_ns = timeout_ns
         self.keep_frames = keep_frames
         self.has_sequence = bool(protocol.events.sequence)
@@ -265,11 +305,22 @@ class CompiledProtocol:
         self._unix_offset_ns = unix_offset_ns
         self._compile_kept(protocol)
         self._nonce = nonce
+        self._seed = seed
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
 
     def _awaited(self, match: Match) -> Awaited:
         return Awaited(match_words(match), compile_match(match, typed=self._typed))
+
+    def _compile_turns(self, protocol: Protocol, message: str, rules_of: Mapping[str, EventRules]) -> None:
+        """The turn of [turn], and those of every kind that is sent."""
+        self.plain = self._compile_turn("", protocol.turn, message, self.rules)
+        self.kinds = {
+            name: self._compile_turn(name, protocol.turns[name].turn, "", rules)
+            for name, rules in rules_of.items()
+        }
+        self.uploads = any(each.later for each in self.kinds.values() or [self.plain])
+        self.plainly_by_id = not self.by_order and not self.kinds
 
     def _compile_turn(self, name: str, turn: TurnShape, message: str, rules: EventRules) -> CompiledTurn:
         """A kind of turn; ``message`` stands for its own, if it is not empty."""
@@ -283,6 +334,12 @@ class CompiledProtocol:
         keep = _finders(kept_by(step.wait))
         return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep)
 
+    def _compile_adoption(self, events: Events, awaited: Callable[[Match], Awaited]) -> None:
+        """Where the target names turns, and where it says how many events one has."""
+        self.adoptions = tuple(Adoption(awaited(each.on), finder(each.id)) for each in events.adopt)
+        self.adopts_in_order = events.ordered
+        self.total = _total(events.count, awaited)
+
     def _compile_kept(self, protocol: Protocol) -> None:
         """What is kept of events, and which placeholders stand for it."""
         kept_of = [match for events in protocol.all_events for match in (*events.matches, *events.ignore)]
@@ -293,10 +350,13 @@ class CompiledProtocol:
         kept = kept_names(protocol)
         self._unkept = {name: "" if name.startswith("ready.") else None for name in kept}
         changing = {KEPT + name for keep in self.keeps for name in keep.values}
-        changing |= {KEPT + name for beat in (*self.heartbeat, *self.answers) for name in beat.keep}
+        beats = [beat.keep for beat in (*self.heartbeat, *self.answers)]
+        beats += [beat.keep for beat in self.own_heartbeats]
+        changing |= {KEPT + name for keep in beats for name in keep}
         sent = [self.plain, *self.kinds.values()]
         changing |= {KEPT + name for kind in sent for step in kind.later for name in step.keep}
         self._changing = changing | {name for name in kept if name.startswith(LAST)}
+        self._draws = any(is_generated(name) for kind in sent for name in kind.template.names)
         self.asks_kept = any(kind.template.names & self._changing for kind in sent)
         names = (name.partition(".")[2] for name in kept)
         self.secret_names = frozenset(name for name in names if sounds_secret(name))
@@ -358,13 +418,21 @@ class CompiledProtocol:
             return turn_id.encode().join(bound.around)
         # As turn_values, inlined: a call costs 0.05 us a turn.
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
-        found = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
+        found: dict[str, Any] = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
+        if self._draws:
+            found |= self._drawn(bound.template, "turn", seq)
         return encoded(bound.template.render({**row, **found} if row else found))
 
-    def turn_values(self, turn_id: str, seq: int, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What is filled into the messages of turn ``seq`` alone."""
+    def turn_values(
+        self, kind: CompiledTurn, turn_id: str, seq: int, row: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What is filled into the messages after the first of turn ``seq`` alone."""
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
-        return {**row, "turn.id": turn_id, "turn.number": seq, "uuid": uuid}
+        found = {**row, "turn.id": turn_id, "turn.number": seq, "uuid": uuid}
+        for place, step in enumerate(kind.later, 1):
+            if step.send is not None:
+                found |= self._drawn(step.send, "turn", seq, place)
+        return found
 
     def render_text(
         self,
@@ -383,14 +451,19 @@ class CompiledProtocol:
         """
         known = {
             "uuid": f"{self._uuid_of_texts}{user & 0xFFFFFF:06x}{nth & 0xFFFFFF:06x}",
-            **self._now(now_ns),
+            **self._now(now_ns, template.names),
         }
         asked = {name: _value_of(event, name) for name in template.names if name.startswith(EVENT)}
+        asked |= self._drawn(template, "text", user, nth)
         return template.render({**self._unkept, **known, **values, **(kept or {}), **asked})
 
-    def _now(self, instant_ns: int) -> dict[str, str]:
-        unix_ms = (instant_ns + self._unix_offset_ns) // 1_000_000
-        return {"now_ms": str(unix_ms), "now_s": f"{unix_ms // 1000}.{unix_ms % 1000:03d}"}
+    def _now(self, instant_ns: int, asked: Container[str] = ()) -> dict[str, str]:
+        return now_values((instant_ns + self._unix_offset_ns) // 1_000_000, asked)
+
+    def _drawn(self, template: Template, *about: str | int) -> dict[str, str]:
+        """The values of a template that are drawn, in the message that ``about`` names."""
+        names = (name for name in template.names if is_generated(name))
+        return {name: generated(name, self._seed, self._nonce, *about) for name in names}
 
     def hear(self, payload: bytes) -> Heard:
         """A message that is read whole.
@@ -449,6 +522,14 @@ class CompiledProtocol:
                 too_large += larger
         return kept, too_large
 
+    def adopted_id(self, heard: Heard) -> str | None:
+        """The target's own id of a turn that an event tells; None where none stands there."""
+        for adoption in self.adoptions:
+            value = adoption.id(heard.found) if adoption.on.fits(heard) else None
+            if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+                return plain(value)[:MAX_KEPT_VALUE]
+        return None
+
 
 def _finders(paths: Mapping[str, str]) -> dict[str, Getter]:
     return {name: finder(path) for name, path in paths.items()}
@@ -468,6 +549,18 @@ def _fits_in(value: Any) -> bool:
         return len(plain(value)) <= MAX_KEPT_VALUE
     except RecursionError:
         return False
+
+
+def _own_heartbeat(beat: TimedBeat, awaited: Callable[[Match], Awaited]) -> OwnHeartbeat:
+    answer = None if beat.answer is None else awaited(beat.answer)
+    every, send = parse_period(beat.every), Template.parse(beat.send)
+    return OwnHeartbeat(every, send, answer, beat.within_ns, _finders(kept_by(beat.answer)))
+
+
+def _total(count: int | CountAt | None, awaited: Callable[[Match], Awaited]) -> Total | None:
+    if not isinstance(count, CountAt):
+        return None
+    return Total(finder(count.path), None if count.of is None else awaited(count.of))
 
 
 def encoded(text: str) -> bytes:
@@ -497,7 +590,8 @@ def _nothing(value: Any) -> bool:
 def _asks_for_fields(protocol: Protocol) -> bool:
     """Whether anything of an opaque protocol looks into payloads that are JSON."""
     connect, events = protocol.connect, protocol.events
-    matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.heartbeat, *events.answer))]
+    matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.answered, *events.answer))]
+    matches += [beat.answer for beat in connect.timed if beat.answer is not None]
     matches += [step.wait for step in connect.ready if step.wait is not None]
     matches += protocol.awaited
     for each in protocol.all_events:

@@ -64,6 +64,7 @@ class PhaseMetrics:
     upload: array[int]
     conversation: array[int]
     ping_rtt: array[int]
+    heartbeat_rtt: array[int]
     lateness: array[int]
     receive_lag: array[int]
     resolve: array[int]

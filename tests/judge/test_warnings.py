@@ -149,6 +149,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         False,
     ),
     ("pings_unanswered", {"counters": {"pings.sent": 9, "pings.answered": 4}}, {}, False),
+    (
+        "heartbeats_unanswered",
+        {"counters": {"heartbeats.sent": 9, "heartbeats.missed": 1, "connections.silent": 1}},
+        {},
+        False,
+    ),
     ("worker_lost", {}, {"observed": [{"code": "worker_lost", "numbers": {"worker": 1}}]}, True),
     ("clock_stepped", {}, {"observed": [{"code": "clock_stepped", "numbers": {"by_ms": -40.0}}]}, True),
     ("insecure_tls", {}, {"observed": [{"code": "insecure_tls"}]}, False),
