@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -178,3 +179,19 @@ def test_by_id_what_names_the_turn_is_matched_and_does_not_count_to_its_end() ->
     talk.session.sent(turn, 40)
     talk.hear(90, said("thinking", turn))
     assert (turn.outcome, turn.received) == (Outcome.COMPLETE, 2)
+
+
+def test_what_an_awaited_event_brings_is_sent_in_the_next_message() -> None:
+    item = MessageStep(wait={"type": "ack", "keep": {"item": "item.id"}})
+    last = MessageStep(send='{"item":"{kept.item}","id":"{turn.id}","n":{random.int 1 6}}')
+    talk = Talk(messages=(FIRST, item, last))
+    turn, _ = talk.session.begin(0, 0, 0, {})
+    talk.session.sent(turn, 10)
+    talk.hear(30, said("ack", item={"id": 'a"1'}))
+    (text,) = taken(talk)
+    sent = json.loads(text)
+    assert (sent["item"], sent["id"]) == ('a"1', "turn-0")
+    assert 1 <= sent["n"] <= 6
+    later, _ = talk.session.begin(1, 0, 0, {})
+    talk.session.sent(later, 50)
+    assert talk.session.kept == {"kept.item": 'a"1'}
