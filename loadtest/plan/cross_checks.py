@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loadtest.plan.conversation import MOST_TURNS, Conversation, fewest_turns, kinds_in, most_turns
 from loadtest.plan.kept_values import kept_names
 from loadtest.plan.mix import MOST_KINDS
-from loadtest.plan.names import ANYWHERE, IN_MESSAGES, TURN, USER, asks_for, columns, unknown_names
+from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, asks_for, columns, unknown_names
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
 from loadtest.plan.scenario import Scenario, Traffic
@@ -72,7 +72,7 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
         table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
     if traffic.message:
         known = [*_user_names(scenario), *columns("data", traffic.data), *IN_MESSAGES, *TURN]
-        for sentence in unknown_names(traffic.message, [*known, *kept_names(scenario.protocol)]):
+        for sentence in unknown_names(traffic.message, [*known, *kept_names(scenario.protocol)], SECRETS):
             table.source.report(("traffic", "message"), sentence)
 
 
@@ -177,7 +177,7 @@ def _check_names(table: Table, scenario: Scenario) -> None:
     for path, text, known in templates(scenario.protocol):
         if is_message(path) and not (sends and _is_sent(path, scenario)):
             continue
-        for sentence in unknown_names(text, [*users, *columns("data", rows), *known]):
+        for sentence in unknown_names(text, [*users, *columns("data", rows), *known], SECRETS):
             place = f"the protocol's {'.'.join(str(each) for each in path)}"
             table.source.report(("protocol",), f"{place}: {sentence}")
 

@@ -23,6 +23,9 @@ NOW = frozenset({"now_ms", "now_s", NOW_MS, NOW_ISO})
 IN_MESSAGES = (*ANYWHERE, NOW_MS, NOW_ISO, UUID4, RANDOM)
 """In what is sent on a connection."""
 
+SECRETS = ("env", "secret")
+"""Groups of names that stand for environment variables; what they hold is taken out of every output."""
+
 TURN = ("turn.id", "turn.number")
 
 
@@ -71,9 +74,9 @@ def now_values(unix_ms: int, asked: Container[str] = ()) -> dict[str, str]:
 
 
 def env_names(texts: Iterable[str]) -> list[str]:
-    """The environment variables named by ``{env.NAME}`` in any of the texts."""
-    names = {name for text in texts for name in Template.parse(text).names}
-    return sorted(name.removeprefix("env.") for name in names if name.startswith("env."))
+    """The environment variables named by ``{env.NAME}`` or ``{secret.NAME}`` in any of the texts."""
+    names = (name.partition(".") for text in texts for name in Template.parse(text).names)
+    return sorted({name for group, _, name in names if group in SECRETS and name})
 
 
 def asks_for(text: str, name: str) -> bool:

@@ -14,7 +14,7 @@ from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.kept_values import kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
-from loadtest.plan.names import ANYWHERE, IN_MESSAGES, TURN, USER, columns, unknown_names
+from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, columns, unknown_names
 from loadtest.plan.period import parse_period
 from loadtest.plan.protocol import (
     KIND_RULES,
@@ -185,6 +185,7 @@ def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[t
     """
     for path, text, known in templates(protocol):
         groups = ["user", "data"] if is_message(path) else ["user"]
+        groups += SECRETS if path[-1] == "send" or is_message(path) else ()
         for sentence in unknown_names(text, known, groups if kept else [*groups, "ready", "kept", "last"]):
             yield path, sentence
 

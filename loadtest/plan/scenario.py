@@ -52,6 +52,9 @@ class Target:
     The values of ``headers``, ``cookies`` and ``query`` are templates. ``subprotocols`` None: the protocol's.
     ``faults`` are those of our own simulator, and mean nothing to any other target. ``source_addresses``, as
     written (``plan.sources`` takes networks apart): where connections come from; none: the system chooses.
+    ``addresses``: which of the addresses of the name a connection tries first. ``connect_to``: host and port
+    that are connected to; None: those of ``url``, which the target is told in any case.
+    ``keep_cookies``: a user sends back, on later connections, the cookies that the target set.
     """
 
     url: str
@@ -70,6 +73,9 @@ class Target:
     max_message_bytes: int = 16 * 1024 * 1024
     faults: tuple[str, ...] = ()
     source_addresses: tuple[str, ...] = ()
+    addresses: Literal["first", "rotate", "all"] = "first"
+    connect_to: tuple[str, int] | None = None
+    keep_cookies: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +133,7 @@ class Traffic:
     ``rate`` (turns per second over all connections) instead of ``every_ns``.
     ``turns`` caps the turns of one connection; 0: nothing is sent, but connections may be pinged.
     ``mix`` are kinds of turn of the protocol by weight; none: every turn is that of its [turn].
+    ``ping_timeout_ns``: how long a peer may leave a ping unanswered and be silent; None: ``timeout_ns``.
     """
 
     burst: int = 1
@@ -140,6 +147,7 @@ class Traffic:
     data: Rows = ()
     ping_ns: int | None = None
     mix: Mapping[str, int] = field(default_factory=dict)
+    ping_timeout_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

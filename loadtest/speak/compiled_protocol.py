@@ -13,7 +13,7 @@ from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.names import now_values, user_values
 from loadtest.plan.period import Period, parse_period
-from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Protocol, Step, TimedBeat, TurnShape
+from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Protocol, Step, TimedBeat, TurnKind
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
@@ -118,7 +118,7 @@ class CompiledTurn:
 
     ``template`` is the first message, ``later`` are the steps after it, where there are several. ``rules``
     are those of its events; ``decide`` gives flags and word of an event as the reader decodes it,
-    ``decide_whole`` of one that is read whole.
+    ``decide_whole`` of one that is read whole. ``never_ends``: it goes on until its user leaves.
     """
 
     name: str
@@ -127,6 +127,7 @@ class CompiledTurn:
     rules: EventRules
     decide: Decide
     decide_whole: Decide
+    never_ends: bool
 
     @property
     def asked(self) -> frozenset[str]:
@@ -188,7 +189,9 @@ class CompiledProtocol:
     keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
     ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
     clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
-    the order of our messages; ``total`` where an event says how many its turn has.
+    the order of our messages; ``total`` where an event says how many its turn has. ``never_ends``: a turn
+    goes on until its user leaves (a subscription). ``listens``: no turn is ever begun, and events are what the
+    target sends of itself.
     """
 
     __slots__ = (
@@ -224,6 +227,8 @@ class CompiledProtocol:
         "keeps",
         "kinds",
         "labels",
+        "listens",
+        "never_ends",
         "opaque",
         "own_heartbeats",
         "plain",
@@ -251,6 +256,7 @@ class CompiledProtocol:
         identities: Rows = (),
         seed: int = 0,
         kinds: Iterable[str] = (),
+        listens: bool = False,
     ) -> None:
         events, timed = protocol.events, protocol.connect.timed
         self.rules = EventRules(events, timed)
@@ -293,6 +299,7 @@ class CompiledProtocol:
         self._unheard = _unheard(self.rules) if alike else None
         self._compile_turns(protocol, message, rules_of)
         self.timeout_ns = timeout_ns
+        self.listens = listens
         self.keep_frames = keep_frames
         self.has_sequence = bool(protocol.events.sequence)
         self.sequence_start = protocol.events.sequence_start
@@ -314,20 +321,25 @@ class CompiledProtocol:
 
     def _compile_turns(self, protocol: Protocol, message: str, rules_of: Mapping[str, EventRules]) -> None:
         """The turn of [turn], and those of every kind that is sent."""
-        self.plain = self._compile_turn("", protocol.turn, message, self.rules)
+        self.plain = self._compile_turn(
+            "", TurnKind(turn=protocol.turn, events=protocol.events), message, self.rules
+        )
         self.kinds = {
-            name: self._compile_turn(name, protocol.turns[name].turn, "", rules)
+            name: self._compile_turn(name, protocol.turns[name], "", rules)
             for name, rules in rules_of.items()
         }
+        self.never_ends = all(each.never_ends for each in self.kinds.values() or [self.plain])
         self.uploads = any(each.later for each in self.kinds.values() or [self.plain])
         self.plainly_by_id = not self.by_order and not self.kinds
 
-    def _compile_turn(self, name: str, turn: TurnShape, message: str, rules: EventRules) -> CompiledTurn:
+    def _compile_turn(self, name: str, kind: TurnKind, message: str, rules: EventRules) -> CompiledTurn:
         """A kind of turn; ``message`` stands for its own, if it is not empty."""
+        turn, endless = kind.turn, not kind.events.ends
         steps = () if message or turn.message else turn.messages
         template = Template.parse(message or turn.message or (steps[0].send if steps else None) or "")
         later = tuple(map(self._message_step, steps[1:]))
-        return CompiledTurn(name, template, later, rules, self.reader.decider_of(rules), rules.decider())
+        decide = self.reader.decider_of(rules)
+        return CompiledTurn(name, template, later, rules, decide, rules.decider(), endless)
 
     def _message_step(self, step: MessageStep) -> CompiledStep:
         wait = None if step.wait is None else self._awaited(step.wait)

@@ -52,6 +52,7 @@ from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
 from loadtest.speak.session_recorder import SessionRecorder, TurnListener
+from loadtest.speak.subscriptions import MovedTurns, PushedEvents
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
 from loadtest.speak.turn_notes import TurnNotes
 from loadtest.speak.upload import Upload
@@ -92,11 +93,17 @@ CLOSED: Final = SessionState.CLOSED
 
 
 class Refused(Exception):  # noqa: N818 - a fact about the target, not an error of ours
-    """The target did not let this connection get ready; ``layer`` and ``reason`` say how."""
+    """The target did not let this connection get ready; ``layer`` and ``reason`` say how.
 
-    def __init__(self, layer: Layer, reason: str) -> None:
+    ``retry_after`` is the header of that name, where it says when to come back. ``answer`` are head and
+    beginning of the body of an HTTP answer, not redacted.
+    """
+
+    def __init__(self, layer: Layer, reason: str, *, retry_after: str = "", answer: bytes = b"") -> None:
         self.layer = layer
         self.reason = reason
+        self.retry_after = retry_after
+        self.answer = answer
         super().__init__(f"{layer}: {reason}")
 
 
@@ -123,9 +130,11 @@ class Session:
         "_came_before_ready",
         "_error_before_ready",
         "_heartbeats",
+        "_moved",
         "_notes",
         "_overdue_answers",
         "_plainly_by_id",
+        "_pushed",
         "_read",
         "_ready_step",
         "_recent_turns",
@@ -191,11 +200,24 @@ class Session:
         self._plainly_by_id = protocol.plainly_by_id
         # Counts the reads from the socket.
         self._read = 0
+        self._moved: MovedTurns | None = None
+        self._pushed = PushedEvents() if protocol.listens else None
 
     @property
     def at_rest(self) -> bool:
         """Whether no turn is in flight and none waits for missing numbers: leaving now loses nothing."""
         return not self.turns and not self._recent_turns.waiting
+
+    @property
+    def awaits_end(self) -> bool:
+        """Whether a turn is in flight that may still end; a subscription does not."""
+        return not all(turn.kind.never_ends for turn in self.turns.values())
+
+    def enter_phase(self) -> None:
+        """The run has entered another phase: events of turns without an end are counted in it from now on."""
+        if self.protocol.never_ends and self.turns:
+            self._moved = self._moved or MovedTurns()
+            self._moved.move(self.turns.values(), self.recorder.metrics)
 
     def follow(self, earlier: Session) -> None:
         """Continue an earlier session of the same user: its ended turns are remembered."""
@@ -500,7 +522,8 @@ class Session:
         turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
         turn.metrics.events_sent += 1
         timeout_at_ns = at_ns + self.protocol.timeout_ns
-        if turn.outcome is None and (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns):
+        sooner = (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns) and not self.protocol.never_ends
+        if turn.outcome is None and sooner:
             self.wakes_ns = timeout_at_ns
 
     # ------------------------------------------------------------------ turns of several messages
@@ -599,7 +622,10 @@ class Session:
                 outcome, reason = Outcome.FAILED, "unsent"
         turn.outcome = outcome
         turn.reason = reason
-        turn.metrics.events_matched += turn.received
+        if self._moved is None:
+            turn.metrics.events_matched += turn.received
+        else:
+            self._moved.move_back(turn)
         if self._notes is not None:
             notes = self._notes.pop(turn.id, None)
             self.last = _NOTHING if notes is None else notes.kept
@@ -637,16 +663,16 @@ class Session:
     def tick(self, now_ns: int) -> None:
         """Do what is due: a pause is over, a wait was too long, a turn timed out, a ledger closes.
 
-        A turn whose message is not sent yet cannot time out: the target was not asked.
+        A turn whose message is not sent cannot time out (the target was not asked), nor one without an end.
 
         Raises:
             Refused: the target did not become ready in time.
         """
         if self.state is SessionState.READYING:
             self._tick_ready(now_ns)
-        for turn in list(self.turns.values()):
+        for turn in () if self.protocol.never_ends else list(self.turns.values()):
             # A listener may have ended it since.
-            if turn.outcome is not None or turn.sent_ns == NEVER:
+            if turn.outcome is not None or turn.sent_ns == NEVER or turn.kind.never_ends:
                 continue
             if turn.sent_ns + self.protocol.timeout_ns > now_ns:
                 if self.protocol.uploads:
@@ -700,7 +726,8 @@ class Session:
         instants = [self._step_ends_ns, self._recent_turns.earliest()]
         if self._heartbeats is not None:
             instants += self._heartbeats.instants
-        sent = (turn.sent_ns for turn in self.turns.values() if turn.sent_ns != NEVER)
+        ending = (turn for turn in self.turns.values() if not turn.kind.never_ends)
+        sent = (turn.sent_ns for turn in ending if turn.sent_ns != NEVER)
         oldest_ns = min(sent, default=NEVER) if self.protocol.uploads else next(sent, NEVER)
         if oldest_ns != NEVER:
             instants.append(oldest_ns + self.protocol.timeout_ns)
@@ -719,6 +746,9 @@ class Session:
             turn = next(iter(self.turns.values()))
             if by_us:
                 self._end(turn, Outcome.ABANDONED, now_ns)
+                waited = turn.sent_ns != NEVER and now_ns - turn.sent_ns >= self.protocol.timeout_ns
+                if turn.kind.never_ends and turn.first_ns == NEVER and waited:
+                    turn.metrics.count("turns.no_first_event")
             else:
                 self._end(turn, Outcome.LOST, now_ns, f"code {code}")
         for _, turn in list(self._recent_turns.waiting.values()):
@@ -1039,6 +1069,8 @@ class Session:
                 self._close_ledger(waiting)
         elif turn_id is not None and self._is_other_users_turn(turn_id):
             self._count_other_users(turn_id, payload)
+        elif self._pushed is not None:
+            self._pushed.receive(self._read, at_ns, metrics)
         else:
             self._count_unmatched(payload)
 
