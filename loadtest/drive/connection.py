@@ -18,7 +18,8 @@ from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
 from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
 from loadtest.speak.phase_metrics import PhaseMetrics
-from loadtest.speak.session import OPEN, Refused, Session, SessionState
+from loadtest.speak.refused import Refused
+from loadtest.speak.session import OPEN, Session, SessionState
 from loadtest.speak.session_recorder import SessionRecorder
 from loadtest.speak.turn import NEVER, Turn
 from loadtest.speak.upgrade import Upgrade

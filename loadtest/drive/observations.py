@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 
 REASONS_KEPT = 20
 """Different reasons of a kind that a process keeps."""

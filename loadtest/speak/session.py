@@ -92,21 +92,6 @@ CLOSED: Final = SessionState.CLOSED
 """For the hot loop, as ``COMPLETE`` of ``speak.turn``."""
 
 
-class Refused(Exception):  # noqa: N818 - a fact about the target, not an error of ours
-    """The target did not let this connection get ready; ``layer`` and ``reason`` say how.
-
-    ``retry_after`` is the header of that name, where it says when to come back. ``answer`` are head and
-    beginning of the body of an HTTP answer, not redacted.
-    """
-
-    def __init__(self, layer: Layer, reason: str, *, retry_after: str = "", answer: bytes = b"") -> None:
-        self.layer = layer
-        self.reason = reason
-        self.retry_after = retry_after
-        self.answer = answer
-        super().__init__(f"{layer}: {reason}")
-
-
 class Session:
     """The conversation of virtual user ``user`` on one connection.
 
@@ -414,8 +399,6 @@ class Session:
         self._answers_in_second += 1
         return self._answers_in_second <= MAX_ANSWERS_PER_S
 
-    # ------------------------------------------------------------------ values that are kept
-
     def _keep(self, values: dict[str, Any], too_large: int = 0) -> None:
         """Keep values; those of secrets are taken out of what is shown from then on."""
         if too_large:
@@ -435,8 +418,7 @@ class Session:
             kept.update({LAST + name.partition(".")[2]: value for name, value in values.items()})
 
     def _notes_of(self, turn: Turn) -> TurnNotes:
-        if self._notes is None:
-            self._notes = {}
+        self._notes = self._notes or {}
         return self._notes.setdefault(turn.id, TurnNotes())
 
     def _public(self, payload: bytes) -> bytes:

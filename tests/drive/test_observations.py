@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadtest.drive.observations import REASONS, REASONS_KEPT, Observations
 from loadtest.errors import Layer
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 
 
 def test_the_first_few_reasons_of_refusals_are_kept_with_their_number() -> None:
