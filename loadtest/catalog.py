@@ -792,7 +792,6 @@ CONVERSATION_COUNTERS = (
         by_kind=True,
     ),
 )
-"""Conversations that were going on when the run was over are neither complete nor broken off."""
 
 CHAOS_COUNTERS = (
     Counter(

@@ -59,7 +59,9 @@ def unknown_names(text: str, known: Iterable[str], open_groups: Iterable[str] = 
     problems = [problem for name in drawn if name.startswith(RANDOM) and (problem := problem_of(name))]
     rest = [name for name in asked if name not in drawn and name not in known]
     choices = [name for name in known if name != RANDOM]
-    return problems + [f"nothing is known as {{{name}}}; {nearest(name, choices)}" for name in rest]
+    return problems + [
+        f"nothing is known as {{{name}}}; {nearest(name, choices)}{_or_braces(name)}" for name in rest
+    ]
 
 
 def now_values(unix_ms: int, asked: Container[str] = ()) -> dict[str, str]:
@@ -71,6 +73,15 @@ def now_values(unix_ms: int, asked: Container[str] = ()) -> dict[str, str]:
         at = datetime.fromtimestamp(unix_ms // 1000, UTC) + timedelta(milliseconds=unix_ms % 1000)
         found[NOW_ISO] = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return found
+
+
+def _or_braces(name: str) -> str:
+    """What to do where no placeholder is meant, as in GraphQL: all names of ours but a few have a point."""
+    return (
+        ""
+        if "." in name
+        else f"; braces that are meant as they are have a space behind the first: {{ {name}}}"
+    )
 
 
 def env_names(texts: Iterable[str]) -> list[str]:

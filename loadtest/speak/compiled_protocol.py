@@ -190,8 +190,8 @@ class CompiledProtocol:
     ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
     clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
     the order of our messages; ``total`` where an event says how many its turn has. ``never_ends``: a turn
-    goes on until its user leaves (a subscription). ``listens``: no turn is ever begun, and events are what the
-    target sends of itself.
+    goes on until its user leaves (a subscription). ``listens``: no turn is ever begun, and events are what
+    the target sends of itself.
     """
 
     __slots__ = (

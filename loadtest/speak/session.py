@@ -51,6 +51,7 @@ from loadtest.speak.kept_secrets import KeptSecrets
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
+from loadtest.speak.refused import Refused
 from loadtest.speak.session_recorder import SessionRecorder, TurnListener
 from loadtest.speak.subscriptions import MovedTurns, PushedEvents
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
