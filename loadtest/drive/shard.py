@@ -71,7 +71,7 @@ class Shard:
         self._second = 0
         self._health = GeneratorHealth()
         if not self._health.reads_cpu:
-            self.observed["cpu_not_read"] = {"system": sys.platform}
+            context.observations.note("cpu_not_read", {"system": sys.platform})
 
     @property
     def observed(self) -> dict[str, dict[str, Any]]:
@@ -286,7 +286,8 @@ class Shard:
         stepped_ns = clock.stepped_ns()
         if abs(stepped_ns) > max(5_000_000, 2 * clock.step_ns):
             worker = self.context.assignment.worker
-            self.observed["clock_stepped"] = {"by_ms": stepped_ns / 1e6, "worker": worker}
+            numbers = {"by_ms": stepped_ns / 1e6, "worker": worker}
+            self.context.observations.note("clock_stepped", numbers)
 
 
 class _Sessions:
