@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.context import Context
@@ -116,6 +116,8 @@ class Connection:
         "values",
     )
 
+    attempt_type: ClassVar[type[ConnectAttempt]] = ConnectAttempt
+
     def __init__(
         self, context: Context, user: int, values: dict[str, Any], recorder: SessionRecorder | None = None
     ) -> None:
@@ -161,7 +163,7 @@ class Connection:
         context.recorder.metrics.connections_attempted += 1
         context.recorder.instant("first_attempt", now_ns)
         self.state = ConnectionState.CONNECTING
-        self._attempt = ConnectAttempt(context, self, self.values, now_ns)
+        self._attempt = self.attempt_type(context, self, self.values, now_ns)
         self._attempt.begin(self.user)
 
     def identified(self, user: str | None) -> None:

@@ -39,14 +39,15 @@ class Upgrade:
     """One handshake: ``request`` is to be written; ``receive`` takes the answer.
 
     After ``receive`` returned True, ``rest`` holds the bytes after the head, ``subprotocol`` and
-    ``extensions`` what was agreed, ``server`` the target's name for itself.
+    ``extensions`` what was agreed, ``server`` the target's name for itself. ``answer`` is what came: of a 101
+    the head, of a refusal all that was received.
     """
 
     __slots__ = (
-        "_data",
         "_key",
         "_offers",
         "_subprotocols",
+        "answer",
         "extensions",
         "request",
         "rest",
@@ -67,7 +68,7 @@ class Upgrade:
         self._key = base64.b64encode(os.urandom(16)).decode()
         self._subprotocols = subprotocols
         self._offers = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compression else []
-        self._data = b""
+        self.answer = b""
         self.rest = b""
         self.status: int | None = None
         self.subprotocol: str | None = None
@@ -97,25 +98,25 @@ class Upgrade:
         Raises:
             Refused: the target did not agree, or does not speak WebSocket.
         """
-        self._data += data
-        end = self._data.find(b"\r\n\r\n")
+        self.answer += data
+        end = self.answer.find(b"\r\n\r\n")
         if end < 0:
-            if len(self._data) > LARGEST_HEAD:
+            if len(self.answer) > LARGEST_HEAD:
                 raise Refused(Layer.UPGRADE, "the answer's head is larger than 64 KiB")
-            if self._data[:5] not in (b"HTTP/", b"HTTP/"[: len(self._data)]):
+            if self.answer[:5] not in (b"HTTP/", b"HTTP/"[: len(self.answer)]):
                 raise Refused(Layer.UPGRADE, "the answer is not HTTP: no WebSocket server listens there")
             return False
-        self.rest = self._data[end + 4 :]
-        lines = self._data[:end].decode("latin-1").split("\r\n")
+        self.rest = self.answer[end + 4 :]
+        lines = self.answer[:end].decode("latin-1").split("\r\n")
         self._check_status(lines)
         if not self._plain(lines[1:]):
             self._by_library(end)
-        self._data = b""
+        self.answer = self.answer[: end + 4]
         return True
 
     def ended(self) -> Refused:
         """What it means that the connection ended before the answer was whole."""
-        if not self._data:
+        if not self.answer:
             return Refused(Layer.UPGRADE, "closed without an answer to the upgrade")
         return Refused(Layer.UPGRADE, "closed in the middle of the answer to the upgrade")
 
@@ -170,7 +171,7 @@ class Upgrade:
             subprotocols=[Subprotocol(name) for name in self._subprotocols] or None,
         )
         protocol.key = self._key
-        protocol.receive_data(self._data[: end + 4])
+        protocol.receive_data(self.answer[: end + 4])
         error = protocol.handshake_exc
         if error is not None:
             raise Refused(Layer.UPGRADE, f"the answer to the upgrade is not valid: {error}")

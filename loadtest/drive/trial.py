@@ -1,0 +1,272 @@
+"""One connection and one turn, of which every frame is observed: for ``loadtest try``.
+
+The connection, the session and the poller are those of a run; only what is looked at is more.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gevent.event import Event
+from typing_extensions import override
+
+from loadtest.drive.connect_attempt import ConnectAttempt
+from loadtest.drive.connection import NORMAL_CLOSE, Connection, ConnectionState
+from loadtest.drive.context import NS, Context, ShardAssignment
+from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.poller import make_poller
+from loadtest.drive.transport import Transport
+from loadtest.measure.clock import Clock
+from loadtest.plan.names import user_values
+from loadtest.plan.scenario import Chaos, Scenario, Traffic
+from loadtest.speak.frames import NO_CLOSE_FRAME, FrameParser
+from loadtest.speak.match_rule import match_rules
+from loadtest.speak.observed_session import ObservedFrame, ObservedSession, SessionTally
+from loadtest.speak.session import Refused
+from loadtest.speak.turn import Outcome, Turn
+
+LINGER_NS = 300_000_000
+"""How long after the end of its turn a trial goes on listening: what comes then was taken for no answer."""
+
+BODY_WITHIN_NS = 2 * NS
+"""How long the body of a refusal is waited for."""
+
+MAX_BODY = 65_536
+MAX_FRAMES = 1_000
+MAX_BYTES = 16 << 20
+
+_HEAD_END = b"\r\n\r\n"
+
+
+@dataclass(slots=True)
+class Trial:
+    """What one connection and one turn brought.
+
+    ``frames`` are in the order in which they went and came, control frames among them, with instants of the
+    run's clock. ``request`` and ``answer`` are those of the upgrade, as bytes; of a refusal with the body.
+    ``refusal`` is set where the connection never got ready, ``turn`` where a turn was begun. ``stopped`` says
+    why it ended early.
+    """
+
+    started_ns: int
+    frames: list[ObservedFrame] = field(default_factory=list)
+    request: bytes = b""
+    answer: bytes = b""
+    answered_ns: int | None = None
+    refusal: Refused | None = None
+    turn: Turn | None = None
+    stopped: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the turn ended well."""
+        return self.turn is not None and self.turn.outcome is Outcome.COMPLETE
+
+
+class TrialAttempt(ConnectAttempt):
+    """Reads the body of a refusal before it reports it."""
+
+    __slots__ = ("_refusal",)
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._refusal: Refused | None = None
+
+    @property
+    def request(self) -> bytes:
+        """What was sent, once it was."""
+        return b"" if self._upgrade is None else self._upgrade.request
+
+    @property
+    def answer(self) -> bytes:
+        """What came as answer to the upgrade, up to now."""
+        return b"" if self._upgrade is None else self._upgrade.answer
+
+    @override
+    def _read_answer(self, transport: Transport) -> None:
+        if self._refusal is None:
+            super()._read_answer(transport)
+            return
+        read = transport.receive()
+        if read is None:
+            return
+        data = read[0]
+        if data and self._upgrade is not None:
+            self._upgrade.answer += data
+        if not data or _is_whole(self.answer):
+            super()._refuse(self._refusal)
+
+    @override
+    def _refuse(self, refusal: Refused) -> None:
+        if self._refusal is None and self._upgrade is not None and self._upgrade.status is not None:
+            self._refusal = refusal
+            if not _is_whole(self.answer):
+                self._context.poller.timers.add(self._context.now() + BODY_WITHIN_NS, self._body_overdue)
+                return
+        super()._refuse(self._refusal or refusal)
+
+    def _body_overdue(self, _due_ns: int) -> None:
+        if self._refusal is not None:
+            super()._refuse(self._refusal)
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Whether an HTTP answer has all of its body, or as much of it as is wanted."""
+    head, found, body = answer.partition(_HEAD_END)
+    if not found or len(body) >= MAX_BODY:
+        return bool(found)
+    for line in head.decode("latin-1").lower().split("\r\n"):
+        name, _, value = line.partition(":")
+        if name == "content-length" and value.strip().isdecimal():
+            return len(body) >= int(value)
+        if name == "transfer-encoding":
+            return body.endswith(b"0\r\n\r\n")
+    return False
+
+
+class TrialConnection(Connection):
+    """A connection whose every frame goes into a trial."""
+
+    __slots__ = ("_bytes", "_trial")
+
+    attempt_type = TrialAttempt
+
+    def __init__(self, context: Context, values: dict[str, Any], trial: Trial) -> None:
+        tally = SessionTally()
+        super().__init__(context, 0, values, tally)
+        self._trial = trial
+        self._bytes = 0
+        rules = match_rules(context.assignment.scenario.protocol)
+        self.session = ObservedSession(
+            context.compiled_protocol, tally, 0, values, rules=rules, on_frame=self._take
+        )
+        self.session.listener = self
+
+    def _take(self, frame: ObservedFrame) -> None:
+        """Note a frame; more of them than anybody reads end the trial."""
+        trial = self._trial
+        self._bytes += len(frame.payload)
+        if len(trial.frames) >= MAX_FRAMES:
+            self._stop(f"more than {MAX_FRAMES:,} frames came and went")
+        elif self._bytes > MAX_BYTES:
+            self._stop(f"more than {MAX_BYTES >> 20} MiB came and went")
+        else:
+            trial.frames.append(frame)
+
+    def _stop(self, why: str) -> None:
+        if not self._trial.stopped:
+            self._trial.stopped = why
+            self.context.poller.timers.add(self.context.now(), lambda _due: self.close())
+
+    def _note(self, at_ns: int, words: str, *, inward: bool) -> None:
+        self._take(ObservedFrame(at_ns, inward, b"", (words,), is_message=False))
+
+    @override
+    def upgraded(self, transport: Transport, upgrade: Any, at_ns: int) -> None:
+        self._note_answer()
+        self._trial.answered_ns = at_ns
+        super().upgraded(transport, upgrade, at_ns)
+
+    def _note_answer(self) -> None:
+        if isinstance(self._attempt, TrialAttempt):
+            self._trial.request, self._trial.answer = self._attempt.request, self._attempt.answer
+
+    @override
+    def refused(self, refusal: Refused) -> None:
+        self._note_answer()
+        self._trial.refusal = refusal
+        super().refused(refusal)
+
+    @override
+    def not_opened(self, limit: str) -> None:
+        super().not_opened(limit)
+        self._trial.refusal = self.refusal
+
+    @override
+    def _handle_control_frames(self, parser: FrameParser, at_ns: int) -> None:
+        if parser.closed:
+            reason = f": {parser.close_reason}" if parser.close_reason else ""
+            broken = f", {parser.broken}" if parser.broken else ""
+            code = "without a code" if parser.close_code == NO_CLOSE_FRAME else str(parser.close_code)
+            self._note(at_ns, f"close {code}{reason}{broken}", inward=True)
+        else:
+            for _ in parser.replies:
+                self._note(at_ns, "ping, answered", inward=True)
+        for _ in parser.pongs:
+            self._note(at_ns, "pong", inward=True)
+        super()._handle_control_frames(parser, at_ns)
+
+    @override
+    def close(self) -> None:
+        if self.state is ConnectionState.UPGRADED:
+            self._note(self.context.now(), f"close {NORMAL_CLOSE}", inward=False)
+        super().close()
+
+    @override
+    def _lost(self, code: int) -> None:
+        if self._parser is not None and not self._parser.closed:
+            self._note(self.context.now(), "connection lost, without a close frame", inward=True)
+        super()._lost(code)
+
+
+def try_turn(scenario: Scenario, endpoint: Endpoint) -> Trial:
+    """Open one connection, send one turn, and return what came and went.
+
+    It is over when the turn has ended, by the timeout of the scenario at the latest, and a moment has passed
+    in which more may come. The instants of ``Trial.frames`` are of one clock with ``started_ns``.
+    """
+    clock = Clock(wall=sys.platform == "linux")
+    run_id = f"try-{secrets.token_hex(4)}"
+    context = Context(ShardAssignment(run_id, _alone(scenario), endpoint, range(1)), clock, make_poller)
+    trial = Trial(clock.now())
+    done = Event()
+    crashes: list[Exception] = []
+
+    def crashed(error: Exception) -> None:
+        crashes.append(error)
+        done.set()
+
+    context.begin(trial.started_ns)
+    context.poller.on_crash = crashed
+    _connect(context, trial, done.set)
+    context.poller.start()
+    context.poller.wake()
+    try:
+        done.wait()
+    finally:
+        context.poller.stop()
+    if crashes:
+        raise crashes[0]
+    return trial
+
+
+def _alone(scenario: Scenario) -> Scenario:
+    """The scenario of one user who sends one turn, and breaks nothing on purpose."""
+    load = replace(scenario.load, connections=1, stages=(), warmup_ns=0, reconnect=None)
+    traffic = replace(scenario.traffic or Traffic(every_ns=NS), burst=1, turns=1, ping_ns=None, rate=None)
+    traffic = replace(traffic, every_ns=traffic.every_ns or NS)
+    return replace(scenario, load=load, traffic=traffic, chaos=Chaos())
+
+
+def _connect(context: Context, trial: Trial, over: Callable[[], None]) -> None:
+    """Have the one connection opened; ``over`` is called when it has ended."""
+    scenario = context.assignment.scenario
+    values: dict[str, Any] = {"run.id": context.assignment.run_id}
+    values.update(user_values(0, context.assignment.run_id, scenario.target.identities))
+    connection = TrialConnection(context, values, trial)
+    timers = context.poller.timers
+
+    def ready(_connection: Connection) -> None:
+        trial.turn = connection.begin(0, 0, context.now(), context.row(0))
+
+    def ended(_turn: Turn) -> None:
+        timers.add(context.now() + LINGER_NS, lambda _due: connection.close())
+
+    connection.on_ready = ready
+    connection.on_turn = ended
+    connection.on_closed = lambda _connection: over()
+    timers.add(context.now(), lambda _due: connection.connect())
