@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from loadtest.plan.capture import CapturedFrame
-from loadtest.plan.match import value_text
+from loadtest.plan.match import PRESENCE, TESTS, TYPE, value_text
 from loadtest.secret_names import MEMBER_KEY
 from loadtest.speak.event_match import ABSENT, finder
 
@@ -37,6 +38,12 @@ MAX_TYPES = 40
 
 TYPE_NAMES = ("type", "event", "op", "method", "kind", "action", "msg_type", "cmd", "command", "t", "topic")
 """Keys under which types mostly stand, the most usual first."""
+
+NO_TYPE_NAMES = frozenset({"text", "content", "message", "data", "delta", "name", "title", "id"})
+"""Keys whose values may be few and short without being types."""
+
+NO_PATHS = frozenset({*PRESENCE, *TESTS, TYPE})
+"""Keys that mean something else in a MATCH."""
 
 _PING = re.compile(r"ping|heart.?beat|keep.?alive|^hb$", re.IGNORECASE)
 _PONG = re.compile(r"pong|heart.?beat|keep.?alive|ack|^hb$", re.IGNORECASE)
@@ -119,7 +126,8 @@ def _leaves(found: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, S
         return
     inner = []
     for key, value in items[:MAX_LEAVES]:
-        if not key or "." in key:
+        if not key or "." in key or any(letter.isspace() for letter in key):
+            # No path of a protocol leads there.
             continue
         here = f"{path}.{key}" if path else key
         if isinstance(value, (dict, list)):
@@ -147,6 +155,14 @@ class _Drafter:
         self._result = Draft(json=any(each.found is not None for each in self._inward))
         # What belongs to heartbeats, by place in the capture.
         self._beats: set[int] = set()
+        # Where a value came last; a number in JSON may come back as text.
+        self._last_seen = {
+            value_text(value): at
+            for at, each in enumerate(self._messages)
+            if each.inward
+            for value in each.leaves.values()
+            if _may_be_id(value)
+        }
 
     def draft(self) -> Draft:
         result = self._result
@@ -173,7 +189,7 @@ class _Drafter:
 
     def _kind_of(self, message: _Message) -> str | None:
         if not self._result.json:
-            return message.text if len(message.text) <= LONGEST_VALUE else None
+            return message.text if 0 < len(message.text) <= LONGEST_VALUE else None
         for path in self._result.type:
             value = message.leaves.get(path)
             if value is not None:
@@ -250,10 +266,7 @@ class _Drafter:
 
     def _comes_back(self, value: Scalar, at: int) -> bool:
         """Whether an event after a message repeats a value of it that may be an id."""
-        if not _may_be_id(value):
-            return False
-        later = (each for each in self._messages[at + 1 :] if each.inward)
-        return any(_same(value, other) for each in later for other in each.leaves.values())
+        return _may_be_id(value) and self._last_seen.get(value_text(value), -1) > at
 
     # ------------------------------------------------------------------ ready steps and the message
 
@@ -382,7 +395,7 @@ class _Drafter:
             self._result.turn = _turn_paths([each for _, each in events], ids.keys())
         for at, each in events:
             if id_path is None:
-                turns[sum(place < at for place in chosen) - 1].events.append(each)
+                turns[bisect_left(chosen, at) - 1].events.append(each)
                 continue
             named = (each.leaves.get(path) for path in self._result.turn)
             turn = next((ids[text] for value in named if (text := value_text(value)) in ids), None)
@@ -516,6 +529,8 @@ def _type_rank(path: str, values: Sequence[Scalar], of: int) -> int | None:
     if key in TYPE_NAMES:
         # A number of its own in each message is one that counts.
         return None if len(texts) == len(values) > 3 else TYPE_NAMES.index(key)
+    if key in NO_TYPE_NAMES:
+        return None
     is_text = all(isinstance(value, str) for value in values)
     repeated = 1 < len(texts) <= max(of // 2, 2)
     return len(TYPE_NAMES) if is_text and repeated and len(values) == of and of > 2 else None
@@ -541,11 +556,6 @@ def _may_be_id(value: Scalar) -> bool:
     return isinstance(value, int) or (isinstance(value, str) and _is_word(value))
 
 
-def _same(value: Scalar, other: Scalar) -> bool:
-    """Whether two values are one: a number in JSON may come back as text."""
-    return not isinstance(other, bool) and other is not None and value_text(value) == value_text(other)
-
-
 def _ids_first(leaves: Leaves) -> list[str]:
     """The paths that may hold an id, those first that are called so."""
 
@@ -566,11 +576,11 @@ def _turn_paths(events: Sequence[_Message], ids: Iterable[str]) -> list[str]:
     paths: list[str] = []
     left = list(events)
     for path in best:
-        covered = [each for each in left if value_text(each.leaves.get(path)) in wanted]
-        if covered and len(paths) < 3:
+        others = [each for each in left if value_text(each.leaves.get(path)) not in wanted]
+        if len(others) < len(left):
             paths.append(path)
-            left = [each for each in left if each not in covered]
-    return paths
+            left = others
+    return paths[:3]
 
 
 def _is_error(message: _Message) -> bool:
@@ -602,7 +612,8 @@ def _only_last(lasts: Sequence[_Message], earlier: Sequence[_Message]) -> Condit
     """One value at one path that every last event has and no earlier one; what is called so comes first."""
     candidates = []
     for path, value in lasts[0].leaves.items():
-        if value is None or not (isinstance(value, bool) or _is_word(value_text(value))):
+        word = isinstance(value, bool) or _is_word(value_text(value))
+        if value is None or path in NO_PATHS or not word:
             continue
         everywhere = all(each.leaves.get(path) == value for each in lasts)
         if everywhere and not any(each.leaves.get(path) == value for each in earlier):
@@ -616,12 +627,12 @@ def _only_last(lasts: Sequence[_Message], earlier: Sequence[_Message]) -> Condit
 
 def _once_each(turns: Sequence[_Turn]) -> str | None:
     """A type that is called an end and comes once in each turn."""
+    found: list[str] = []
     for kind in dict.fromkeys(_kinds(turns)):
         if kind and _LAST.search(kind):
             times = [sum(each.kind == kind for each in turn.events) for turn in turns]
-            if set(times) == {1}:
-                return kind
-    return None
+            found += [kind] if set(times) == {1} else []
+    return next(iter(found), None)
 
 
 # ---------------------------------------------------------------- templates
