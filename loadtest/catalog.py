@@ -584,6 +584,18 @@ EVENT_COUNTERS = (
         "requests of the target, answered",
         tone="good",
     ),
+    Counter(
+        "events.unanswered",
+        "requests and heartbeats of the target's, more than 1,000 a second of one connection, not answered",
+        "requests of the target, too many to answer",
+        tone="doubt",
+    ),
+    Counter(
+        "events.value_too_large",
+        "values of more than 4,096 characters that a protocol was to keep, and that were not kept",
+        "values too large to keep",
+        tone="doubt",
+    ),
     Counter("events.unmatched_with", "unmatched events", by="top-level keys"),
 )
 

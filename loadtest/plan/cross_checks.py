@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from loadtest.plan.kept_values import kept_names
 from loadtest.plan.names import ANYWHERE, TURN, USER, asks_for, columns, unknown_names
-from loadtest.plan.protocol_file import kept_names, templates
+from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.toml_reader import Table

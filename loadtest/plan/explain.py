@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
 from loadtest.plan.connections import Visit
-from loadtest.plan.match import Match, match_words
+from loadtest.plan.kept_values import beat_keeps, step_keeps
+from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import data_values, user_values
-from loadtest.plan.protocol import Step
+from loadtest.plan.protocol import Beat, Step
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
@@ -136,13 +137,23 @@ def _ready(scenario: Scenario) -> Iterator[str]:
         yield "a connection is ready as soon as it is upgraded"
     for step in steps:
         yield _told_step(step)
+    for beat in scenario.protocol.connect.heartbeat:
+        yield f"at any time: {_told_beat(beat)}"
 
 
 def _told_step(step: Step) -> str:
     if step.wait is not None:
-        kept = f", and keep {', '.join(step.keep)}" if step.keep else ""
-        return f"wait for {match_words(step.wait)} (within {format_duration(step.within_ns)}){kept}"
+        within = format_duration(step.within_ns)
+        return f"wait for {match_words(step.wait)} (within {within}){_told_keep(step_keeps(step))}"
     return f"send {step.send}" if step.pause_ns is None else f"pause {format_duration(step.pause_ns)}"
+
+
+def _told_beat(beat: Beat) -> str:
+    return f"answer {match_words(beat.on)} with {beat.send}{_told_keep(beat_keeps(beat))}"
+
+
+def _told_keep(keep: Mapping[str, str]) -> str:
+    return f", and keep {', '.join(keep)}" if keep else ""
 
 
 def _turns(scenario: Scenario) -> Iterator[str]:
@@ -243,6 +254,11 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         yield f"it must bring {', '.join(map(match_words, events.required))}"
     if events.first:
         yield f"its first content is {_or(events.first)}"
+    for match in (*events.matches, *events.ignore):
+        for name, path in kept_by(match).items():
+            yield f"of {match_words(match)} `{path}` is kept as {{kept.{name}}}"
+    for beat in events.answer:
+        yield f"requests of the target: {_told_beat(beat)}"
     yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
 
 

@@ -26,6 +26,9 @@ PRESENCE = ("has", "lacks")
 TESTS = ("in", "prefix", "regex")
 """What may be asked of a value instead of being equal to it; as keys of a match they ask it of the type."""
 
+KEEP = "keep"
+"""The key of a match that asks for nothing: a table of names, and paths of the values to keep under them."""
+
 NULL = "null"
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?")
@@ -69,7 +72,19 @@ def conditions(match: Match, *, typed: bool = True) -> tuple[FieldTest, ...]:
     if isinstance(match, str):
         return (FieldTest(None, "in", wanted_texts(match)),)
     of_type = None if typed else TYPE
-    return tuple(each for key, value in match.items() for each in _conditions_of(key, value, of_type))
+    asked = ((key, value) for key, value in match.items() if not is_keep(key, value))
+    return tuple(each for key, value in asked for each in _conditions_of(key, value, of_type))
+
+
+def is_keep(key: str, value: object) -> bool:
+    """Whether a key of a match says what to keep; a scalar there is asked for as at any other path."""
+    return key == KEEP and isinstance(value, Mapping)
+
+
+def kept_by(match: Match | None) -> dict[str, str]:
+    """What a match keeps of the events that fit: path by name."""
+    keep = match.get(KEEP) if isinstance(match, Mapping) else None
+    return {str(name): str(path) for name, path in keep.items()} if isinstance(keep, Mapping) else {}
 
 
 def _conditions_of(key: str, value: object, of_type: str | None) -> Iterator[FieldTest]:
@@ -99,6 +114,8 @@ def match_words(match: Match) -> str:
 
 def _words_of(match: Mapping[str, object]) -> Iterator[str]:
     for key, value in match.items():
+        if is_keep(key, value):
+            continue
         if key in PRESENCE:
             listed = value if isinstance(value, (list, tuple)) else [value]
             yield f"{key} {' and '.join(map(str, listed))}"

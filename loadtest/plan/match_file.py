@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from loadtest.plan.match import PRESENCE, TESTS, Match
+from loadtest.plan.identifiers import is_column
+from loadtest.plan.match import PRESENCE, TESTS, Match, is_keep
 from loadtest.plan.toml_lines import KeyPath
 from loadtest.plan.toml_reader import Table, nearest, told
 
@@ -73,12 +74,26 @@ def _match(table: Table, at: KeyPath, key: str, value: object) -> Match | None:
         table.source.report(at, f"`{key}` must be an event type or a table, {_FORMS}, not {told(value)}")
         return None
     problems = len(table.source.problems)
+    if all(is_keep(name, wanted) for name, wanted in value.items()):
+        table.source.report(at, f"`{key}` says what to keep, but not of what; {_FORMS}")
     for name, wanted in value.items():
         _check_condition(table, (*at, name), name, wanted)
     return value if len(table.source.problems) == problems else None
 
 
+def check_keep(table: Table, at: KeyPath, keep: Mapping[str, object]) -> None:
+    """A table of names, and the paths of the values that are kept under them."""
+    for name, path in keep.items():
+        if not is_column(name):
+            sentence = f"{told(name)} cannot be kept: a name has letters, digits and `_` only"
+            table.source.report((*at, name), sentence)
+        check_path(table, (*at, name), path)
+
+
 def _check_condition(table: Table, at: KeyPath, name: str, wanted: object) -> None:
+    if is_keep(name, wanted) and isinstance(wanted, Mapping):
+        check_keep(table, at, wanted)
+        return
     if name in PRESENCE:
         paths = wanted if isinstance(wanted, list) else [wanted]
         for path in paths:

@@ -14,7 +14,7 @@ class Step:
     """One step towards ready; exactly one of ``wait``, ``send`` and ``pause_ns`` is set.
 
     ``keep`` names values to take from the awaited message: ``{thread = "data.thread_id"}`` makes
-    ``{ready.thread}`` usable in later steps and in messages.
+    ``{kept.thread}`` and ``{ready.thread}`` usable in later steps and in messages.
     """
 
     wait: Match | None = None
@@ -28,11 +28,13 @@ class Step:
 class Beat:
     """What is answered outside of turns: when ``on`` arrives, ``send`` is the answer.
 
-    In ``send``, ``{event.PATH}`` stands for what stands there in what arrived.
+    In ``send``, ``{event.PATH}`` stands for what stands there in what arrived. ``keep`` names values to take
+    from it.
     """
 
     on: Match
     send: str
+    keep: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Events:
     ``sequence_start``: the number that the first event of a turn carries.
     ``ignore``: events that belong to no turn and are not counted as unmatched (a broadcast, an ack).
     ``answer``: requests of the target's own, which are answered and counted apart.
+    ``keep``: events of which values are kept, and that mean nothing by that.
     ``audience``: a template; users for whom it gives the same text get each other's events.
     """
 
@@ -90,9 +93,17 @@ class Events:
     ignore: tuple[Match, ...] = ()
     refuse: tuple[Match, ...] = ()
     answer: tuple[Beat, ...] = ()
+    keep: tuple[Match, ...] = ()
     count: int | None = None
     sequence_start: int = 0
     audience: str = ""
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """Every match that is held against an event of a turn."""
+        pairs = (each for pair in self.pairs for each in pair)
+        listed = (self.first, self.end, self.end_all, self.fail, self.required, self.order, self.refuse)
+        return (*(each for of in listed for each in of), *pairs, *self.keep)
 
     @property
     def ends(self) -> bool:

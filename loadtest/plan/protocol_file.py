@@ -8,19 +8,26 @@ from pathlib import Path
 from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.folder import PROTOCOL, check_kind
 from loadtest.plan.identifiers import is_name, is_token
-from loadtest.plan.match import Match, match_words
-from loadtest.plan.match_file import check_path, read_match, read_matches, read_pairs
+from loadtest.plan.kept_values import kept_names
+from loadtest.plan.match import Match, conditions, kept_by, match_words
+from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
 from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
 from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
 from loadtest.plan.shipped import find
-from loadtest.plan.template import EVENT, Template
+from loadtest.plan.template import EVENT, KEPT, Template
 from loadtest.plan.toml_reader import Source, Table, read_document, told
 from loadtest.plan.unmeasured import has_uuid
 
-EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore", "refuse")
+EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore", "refuse", "keep")
 
 MOST_ENDS = 16
 """Maximum entries of `end_all`."""
+
+MAX_KEPT = 64
+"""Maximum names under which a protocol keeps values: each costs every connection memory."""
+
+AT_TOP = {"answer": "events", "heartbeat": "connect"}
+"""Lists that may also stand at the top, as in ``[[answer]]``, and the table that they belong to."""
 
 
 def load_protocol(ref: str | Path, base: Path | None = None) -> Protocol:
@@ -55,10 +62,11 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
 
     ``name`` and ``about`` hold where the table does not say.
     """
+    _check_twice(table)
     found = [len(table.source.problems)]
-    connect = _read_connect(table.table("connect"))
+    connect = _read_connect(table.table("connect"), _one_or_more(table, "heartbeat"))
     found.append(len(table.source.problems))
-    events = _read_events(table.table("events"))
+    events = _read_events(table.table("events"), _one_or_more(table, "answer"))
     found.append(len(table.source.problems))
     protocol = Protocol(
         name=_read_name(table, name),
@@ -74,14 +82,25 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
     if not Template.parse(protocol.turn.id).names & {"uuid", "turn.number"}:
         sentence = "`id` must hold {uuid} or {turn.number}, so that each turn has its own"
         table.source.report((*table.path, "turn", "id"), sentence)
-    for path, sentence in _unknown_placeholders(protocol, kept=found[1] == found[0]):
-        table.source.report((*table.path, *path), sentence)
+    for path, sentence in _unknown_placeholders(protocol, kept=found[2] == found[0]):
+        place = path[1:] if path[1] in AT_TOP and table.has(str(path[1])) else path
+        table.source.report((*table.path, *place), sentence)
+    names = {name for name in kept_names(protocol) if name.startswith(KEPT)}
+    if len(names) > MAX_KEPT:
+        table.source.report(table.path, f"values are kept under {len(names)} names; {MAX_KEPT} is the most")
     return protocol
 
 
-def kept_names(protocol: Protocol, steps: int | None = None) -> list[str]:
-    """``ready.NAME`` of everything the first ready steps keep, or all of them."""
-    return [f"ready.{name}" for step in protocol.connect.ready[:steps] for name in step.keep]
+def _check_twice(table: Table) -> None:
+    """A list that is written as a table of its own is not written in the table it belongs to as well."""
+    for key, of in AT_TOP.items():
+        if table.has(key) and isinstance(owner := table.data.get(of), Mapping) and key in owner:
+            table.report(key, f"`{key}` is written here and in [{of}]; write it once")
+
+
+def _one_or_more(table: Table, key: str) -> list[Table]:
+    """A list of tables, or one table."""
+    return [table.table(key)] if isinstance(table.data.get(key), Mapping) else table.tables(key)
 
 
 def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, list[str]]]:
@@ -108,7 +127,7 @@ def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[t
     """
     for path, text, known in templates(protocol):
         groups = ["user", "data"] if path == ("turn", "message") else ["user"]
-        for sentence in unknown_names(text, known, groups if kept else [*groups, "ready"]):
+        for sentence in unknown_names(text, known, groups if kept else [*groups, "ready", "kept", "last"]):
             yield path, sentence
 
 
@@ -127,18 +146,22 @@ def _read_name(table: Table, default: str) -> str:
     return name
 
 
-def _read_connect(table: Table) -> Connect:
+def _read_connect(table: Table, beats: list[Table]) -> Connect:
     connect = Connect(
         path=table.text("path", "/"),
         subprotocols=table.texts("subprotocols"),
         ready=tuple(_read_step(step) for step in table.tables("ready")),
-        heartbeat=tuple(_read_beat(beat) for beat in table.tables("heartbeat")),
+        heartbeat=tuple(_read_beat(beat) for beat in (*beats, *_one_or_more(table, "heartbeat"))),
         auth_errors=read_matches(table, "auth_errors"),
     )
     if not connect.path.startswith("/") or any(c.isspace() or c == "#" for c in connect.path):
         table.report("path", f"`path` must begin with `/` and hold no space and no `#`: {told(connect.path)}")
     if Template.parse(connect.path).names:
         table.report("path", "`path` is the same for all users and has no placeholders")
+    if any(map(kept_by, connect.auth_errors)):
+        table.report(
+            "auth_errors", "nothing is sent after `auth_errors`, so that nothing can be kept of them"
+        )
     for each in connect.subprotocols:
         if not is_token(each):
             table.report("subprotocols", f"{told(each)} cannot be a subprotocol: no spaces, no separators")
@@ -160,10 +183,7 @@ def _read_step(table: Table) -> Step:
     for key in ("within", "keep"):
         if table.has(key) and not table.has("wait"):
             table.report(key, f"`{key}` goes with `wait` only")
-    for name, path in step.keep.items():
-        if not name.replace("_", "").isalnum() or not name.isascii():
-            table.report("keep", f"{told(name)} cannot be kept: a name has letters, digits and `_` only")
-        check_path(table, (*table.path, "keep"), path)
+    check_keep(table, (*table.path, "keep"), step.keep)
     table.close()
     return step
 
@@ -171,10 +191,12 @@ def _read_step(table: Table) -> Step:
 def _read_beat(table: Table, what: str = "a heartbeat") -> Beat:
     match = read_match(table, "on")
     send = table.text("send", None)
+    keep = table.pairs("keep")
+    check_keep(table, (*table.path, "keep"), keep)
     if not table.has("on") or not table.has("send"):
         table.source.report(table.path, f"{what} needs both `on` and `send`")
     table.close()
-    return Beat(on=match or {}, send=send or "")
+    return Beat(on=match or {}, send=send or "", keep=keep)
 
 
 def _read_turn(table: Table) -> TurnShape:
@@ -187,7 +209,7 @@ def _read_turn(table: Table) -> TurnShape:
     return turn
 
 
-def _read_events(table: Table) -> Events:
+def _read_events(table: Table, answers: list[Table]) -> Events:
     paths = {key: table.texts(key) for key in ("type", "turn", "user", "sequence")}
     for key, each in ((key, path) for key, found in paths.items() for path in found):
         check_path(table, (*table.path, key), each)
@@ -198,7 +220,7 @@ def _read_events(table: Table) -> Events:
         match=table.choice("match", {"id": "id", "order": "order"}, "order" if opaque else "id"),
         ordered=table.flag("ordered"),
         pairs=read_pairs(table, "pairs"),
-        answer=tuple(_read_beat(each, "an answer") for each in table.tables("answer")),
+        answer=tuple(_read_beat(each, "an answer") for each in (*answers, *_one_or_more(table, "answer"))),
         count=table.integer("count", None, least=1),
         sequence_start=table.integer("sequence_start", 0),
         audience=table.text("audience", ""),
@@ -223,6 +245,8 @@ def _check_events(table: Table, protocol: Protocol) -> None:
     matches["pairs"] = tuple(each for pair in events.pairs for each in pair)
     for key, both in _contradictions(matches):
         report(key, both)
+    if not all(map(kept_by, events.keep)):
+        report("keep", "each entry of `keep` needs a `keep` of its own, a table of names and paths")
     if len(events.end_all) > MOST_ENDS:
         report("end_all", f"`end_all` may have {MOST_ENDS} entries, not {len(events.end_all)}")
     if events.ordered and events.match == "id":
@@ -279,6 +303,7 @@ _EXCLUSIVE = (("end", "fail"), ("end", "ignore"), ("fail", "ignore"), ("required
 def _contradictions(matches: Mapping[str, tuple[Match, ...]]) -> Iterator[tuple[str, str]]:
     """Matches that stand in two lists that exclude each other: the key, and a sentence."""
     for first, second in _EXCLUSIVE:
-        both = [each for each in matches[second] if each in matches[first]]
+        asked = [conditions(each) for each in matches[first]]
+        both = [each for each in matches[second] if conditions(each) in asked]
         for words in sorted(match_words(each) for each in both):
             yield second, f"{told(words)} cannot be in both `{first}` and `{second}`"

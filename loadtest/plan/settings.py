@@ -8,7 +8,7 @@ from dataclasses import asdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, Events, Protocol, Step, TurnShape
 from loadtest.secret_names import sounds_secret
 from loadtest.units import exact_duration
 
@@ -44,14 +44,12 @@ def protocol_settings(protocol: Protocol) -> Plain:
                     "path": connect.path,
                     "subprotocols": list(connect.subprotocols),
                     "ready": [_step(step) for step in connect.ready],
-                    "heartbeat": [
-                        {"on": _plain_match(beat.on), "send": beat.send} for beat in connect.heartbeat
-                    ],
+                    "heartbeat": [_beat(beat) for beat in connect.heartbeat],
                     "auth_errors": _listed(connect.auth_errors),
                 }
             ),
             "turn": _without_nothing(_fields(protocol.turn)),
-            "events": _without_nothing(_fields(protocol.events)),
+            "events": _events(protocol.events),
         }
     )
 
@@ -72,6 +70,14 @@ def _listed(value: object) -> object:
 def _plain_match(match: Match) -> object:
     """A match as it is written."""
     return match if isinstance(match, str) else dict(match)
+
+
+def _events(events: Events) -> Plain:
+    return _without_nothing({**_fields(events), "answer": [_beat(beat) for beat in events.answer]})
+
+
+def _beat(beat: Beat) -> Plain:
+    return _without_nothing({"on": _plain_match(beat.on), "send": beat.send, "keep": dict(beat.keep)})
 
 
 def _step(step: Step) -> Plain:

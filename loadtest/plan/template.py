@@ -1,10 +1,11 @@
 """Templates of messages, headers and ids: text with placeholders.
 
 A placeholder is ``{name}`` or ``{name.name}`` of letters, digits and ``_``, or ``{event.PATH}``; any other
-brace is itself. In a text that is JSON, a value inside quotes is JSON-escaped, and a value outside quotes is
-written as JSON (a number, ``true``, ``false`` or ``null`` as it is, other text in quotes). In a text that
-holds JSON objects or arrays without being JSON, such as ``42["ask",{"q":"{data.question}"}]``, a value inside
-their quotes is JSON-escaped. ``{raw:name}`` is never escaped.
+brace is itself. ``{kept.NAME}`` and ``{last.NAME}`` are values that the target sent, as ``{event.PATH}`` is.
+In a text that is JSON, a value inside quotes is JSON-escaped, and a value outside quotes is written as JSON
+(a number, ``true``, ``false`` or ``null`` as it is, other text in quotes). In a text that holds JSON objects
+or arrays without being JSON, such as ``42["ask",{"q":"{data.question}"}]``, a value inside their quotes is
+JSON-escaped. ``{raw:name}`` is never escaped.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true
 
 EVENT = "event."
 """What begins so names a value of the event that is answered; None stands for one that is not there."""
+
+KEPT = "kept."
+"""What begins so names a value that was kept of an event; None stands for one that is not there yet."""
+
+LAST = "last."
+"""As ``KEPT``, of the turn before."""
 
 _OPENING = re.compile(r"[\[{]")
 
@@ -129,7 +136,7 @@ class Template:
         for match, inside in zip(found, quoted, strict=True):
             parts += [text[end : match.start()], ""]
             write: Write = plain if match[1] else escaped if inside else as_json if is_json else plain
-            if match[2].startswith(EVENT):
+            if match[2].startswith((EVENT, KEPT, LAST)):
                 write = _OF_EVENT[write]
             slots.append((len(parts) - 1, match[2], write))
             end = match.end()

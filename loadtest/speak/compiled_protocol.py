@@ -8,19 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from loadtest.plan.match import Match, conditions, match_words
+from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
+from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.names import user_values
 from loadtest.plan.protocol import Beat, Protocol, Step
 from loadtest.plan.scenario import Rows
-from loadtest.plan.template import EVENT, Template, plain
+from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
-from loadtest.speak.event_match import ABSENT, Test, compile_match, finder
+from loadtest.secret_names import sounds_secret
+from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
 from loadtest.speak.event_rules import EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
 from loadtest.speak.reader import Malformed, Reader, Scalar
 
 MAX_VALUE = 16_384
 """Characters of a received value that are sent back; the rest is cut."""
+
+MAX_KEPT_VALUE = 4_096
+"""Characters of a value that is kept; a longer one is not: half a value is none."""
 
 MAX_TEXT = 65_536
 """Bytes of an opaque payload that matches look at."""
@@ -55,6 +60,14 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """Values to keep of the events that a match fits: how each is found, by its name."""
+
+    test: Test
+    values: Mapping[str, Getter]
+
+
+@dataclass(frozen=True, slots=True)
 class ReadyStep:
     """A step towards ready, its match and message parsed."""
 
@@ -71,6 +84,7 @@ class Heartbeat:
 
     on: Awaited
     send: Template
+    keep: Mapping[str, Getter]
 
 
 class BoundMessage:
@@ -100,11 +114,14 @@ class CompiledProtocol:
     the id of a turn tells whose it is, also of turns of other processes. ``has_sequence``: events may carry
     sequence numbers. ``labels`` limits the names of types and keys that are counted. ``in_order_only``:
     events are matched by order, and nothing says that the target answers in order. ``identities`` are the
-    rows of users, for the audience.
+    rows of users, for the audience. ``keeps`` are the values to keep of events; ``asks_kept``: the message of
+    a turn asks for values that change from turn to turn. ``secret_names`` are names of kept values that sound
+    like secrets.
     """
 
     __slots__ = (
         "_audience",
+        "_changing",
         "_id_is_uuid",
         "_identities",
         "_nonce",
@@ -118,6 +135,7 @@ class CompiledProtocol:
         "_uuid",
         "_uuid_of_texts",
         "answers",
+        "asks_kept",
         "auth_errors",
         "by_order",
         "for_each_event",
@@ -126,10 +144,12 @@ class CompiledProtocol:
         "ids_name_users",
         "in_order_only",
         "keep_frames",
+        "keeps",
         "labels",
         "opaque",
         "reader",
         "rules",
+        "secret_names",
         "sequence_start",
         "steps",
         "template",
@@ -173,11 +193,11 @@ class CompiledProtocol:
             return Awaited(match_words(match), compile_match(match, typed=typed))
 
         def beat(each: Beat) -> Heartbeat:
-            return Heartbeat(awaited(each.on), Template.parse(each.send))
+            return Heartbeat(awaited(each.on), Template.parse(each.send), _finders(beat_keeps(each)))
 
         def ready_step(step: Step) -> ReadyStep:
             wait = None if step.wait is None else awaited(step.wait)
-            return ReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step.keep)
+            return ReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step_keeps(step))
 
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
@@ -197,10 +217,27 @@ class CompiledProtocol:
         self._uuid = uuid_prefix(nonce)
         self._uuid_of_texts = uuid_prefix(f"{nonce} said")
         self._unix_offset_ns = unix_offset_ns
-        self._unkept = {f"ready.{name}": "" for step in protocol.connect.ready for name in step.keep}
+        self._compile_kept(protocol, typed=typed)
         self._nonce = nonce
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
+
+    def _compile_kept(self, protocol: Protocol, *, typed: bool) -> None:
+        """What is kept of events, and which placeholders stand for it."""
+        events = protocol.events
+        self.keeps = tuple(
+            Keep(compile_match(match, typed=typed), _finders(kept_by(match)))
+            for match in (*events.matches, *events.ignore)
+            if kept_by(match)
+        )
+        kept = kept_names(protocol)
+        self._unkept = {name: "" if name.startswith("ready.") else None for name in kept}
+        changing = {KEPT + name for keep in self.keeps for name in keep.values}
+        changing |= {KEPT + name for beat in (*self.heartbeat, *self.answers) for name in beat.keep}
+        self._changing = changing | {name for name in kept if name.startswith(LAST)}
+        self.asks_kept = bool(self.template.names & self._changing)
+        names = (name.partition(".")[2] for name in kept)
+        self.secret_names = frozenset(name for name in names if sounds_secret(name))
 
     def uuid(self, seq: int) -> str:
         """The ``{uuid}`` of turn ``seq``: in the form of RFC 9562 version 4, unique in the run."""
@@ -233,9 +270,15 @@ class CompiledProtocol:
         run = {"run.id": self._nonce}
         return audience.render(run | theirs) == audience.render(run | ours)
 
-    def bind_message(self, values: Mapping[str, Any], kept: Mapping[str, str] | None) -> BoundMessage:
-        """The message of one user."""
-        return BoundMessage(self.template.bind({**values, **(kept or {})}), id_is_uuid=self._id_is_uuid)
+    def bind_message(self, values: Mapping[str, Any], kept: Mapping[str, Any] | None) -> BoundMessage:
+        """The message of one user; what the ready steps kept is bound, what may change is not."""
+        known = {**self._unkept, **values, **(kept or {})}
+        bound = {name: value for name, value in known.items() if name not in self._changing}
+        return BoundMessage(self.template.bind(bound), id_is_uuid=self._id_is_uuid)
+
+    def with_kept(self, row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of one turn's message, with those that were kept."""
+        return {**row, **self._unkept, **kept}
 
     def payload(self, bound: BoundMessage, turn_id: str, seq: int, row: Mapping[str, Any]) -> bytes:
         """What opens turn ``seq`` of the user whose message is ``bound``."""
@@ -249,7 +292,7 @@ class CompiledProtocol:
         self,
         template: Template,
         values: Mapping[str, Any],
-        kept: Mapping[str, str] | None,
+        kept: Mapping[str, Any] | None,
         *,
         user: int,
         nth: int,
@@ -308,10 +351,45 @@ class CompiledProtocol:
         except Malformed:
             return {}
 
-    def values_to_keep(self, wanted: Mapping[str, str], found: Any) -> dict[str, str]:
-        """The values a ready step keeps, as ``ready.NAME``; what is absent is kept as an empty text."""
-        values = {f"ready.{name}": finder(path)(found) for name, path in wanted.items()}
-        return {name: "" if _nothing(value) else plain(value) for name, value in values.items()}
+    def values_to_keep(self, wanted: Mapping[str, str], found: Any) -> tuple[dict[str, Any], int]:
+        """What a ready step keeps, as ``kept.NAME`` and as the text ``ready.NAME``; how many are too large.
+
+        What is absent, or too large, is an empty text as ``ready.NAME``.
+        """
+        values, too_large = values_at(_finders(wanted), found)
+        ready = {f"ready.{name}": plain(values.get(KEPT + name, "")) for name in wanted}
+        return {**ready, **values}, too_large
+
+    def kept_of(self, heard: Heard) -> tuple[dict[str, Any], int]:
+        """What is kept of an event, as ``kept.NAME``; and how many values were too large to be."""
+        kept: dict[str, Any] = {}
+        too_large = 0
+        for keep in self.keeps:
+            if keep.test(heard.found, heard.kind):
+                values, larger = values_at(keep.values, heard.found)
+                kept |= values
+                too_large += larger
+        return kept, too_large
+
+
+def _finders(paths: Mapping[str, str]) -> dict[str, Getter]:
+    return {name: finder(path) for name, path in paths.items()}
+
+
+def values_at(wanted: Mapping[str, Getter], found: Any) -> tuple[dict[str, Any], int]:
+    """The values that are there, as ``kept.NAME``; and how many are too large to keep."""
+    there = {KEPT + name: value for name, get in wanted.items() if not _nothing(value := get(found))}
+    kept = {name: value for name, value in there.items() if _fits_in(value)}
+    return kept, len(there) - len(kept)
+
+
+def _fits_in(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_KEPT_VALUE
+    try:
+        return len(plain(value)) <= MAX_KEPT_VALUE
+    except RecursionError:
+        return False
 
 
 def encoded(text: str) -> bytes:
@@ -343,10 +421,8 @@ def _asks_for_fields(protocol: Protocol) -> bool:
     connect, events = protocol.connect, protocol.events
     matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.heartbeat, *events.answer))]
     matches += [step.wait for step in connect.ready if step.wait is not None]
-    for each in (events.first, events.end, events.end_all, events.fail, events.required, events.order):
-        matches += each
-    matches += [*events.ignore, *events.refuse, *(one for pair in events.pairs for one in pair)]
-    keeps = any(step.keep for step in connect.ready)
+    matches += [*events.matches, *events.ignore]
+    keeps = bool(kept_names(protocol))
     return keeps or any(each.path is not None for match in matches for each in conditions(match))
 
 

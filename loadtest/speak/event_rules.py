@@ -7,17 +7,18 @@ from typing import Any
 
 from typing_extensions import override
 
-from loadtest.plan.match import FieldTest, Match, conditions
+from loadtest.plan.match import FieldTest, Match, conditions, kept_by
 from loadtest.plan.protocol import Events
 from loadtest.speak.event_match import Getter, compile_conditions, finder
 
-FIRST, END, FAIL, IGNORE, REFUSE, COUNT, ANSWER = 1, 2, 4, 8, 16, 32, 64
-"""Flags of an event; ``COUNT``: the turn ends with the protocol's number of events."""
+FIRST, END, FAIL, IGNORE, REFUSE, COUNT, ANSWER, KEEP = 1, 2, 4, 8, 16, 32, 64, 128
+"""Flags of an event; ``COUNT``: the turn ends with the protocol's number of events; ``KEEP``: values of it
+are kept."""
 
-ASIDE = IGNORE | ANSWER
+ASIDE = IGNORE | ANSWER | KEEP
 """An event that is no simple part of a turn."""
 
-ALL_SHIFT = 7
+ALL_SHIFT = 8
 """From this bit on, one flag for each entry of ``end_all``."""
 
 ANY = "*"
@@ -85,6 +86,7 @@ class EventRules:
             (events.ignore, IGNORE),
             (events.refuse, REFUSE),
             ([beat.on for beat in events.answer], ANSWER),
+            ([match for match in (*events.matches, *events.ignore) if kept_by(match)], KEEP),
             *(([match], 1 << (ALL_SHIFT + place)) for place, match in enumerate(events.end_all)),
         ]
         self.flags: dict[Any, int] = {}

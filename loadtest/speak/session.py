@@ -19,10 +19,22 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn, Protocol
 
 from loadtest.errors import Layer
-from loadtest.plan.template import Template
+from loadtest.plan.template import LAST, Template, escaped
 from loadtest.plan.template import plain as as_text
-from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol, Heard, Heartbeat
-from loadtest.speak.event_rules import ALL_SHIFT, ANSWER, ASIDE, COUNT, END, FAIL, FIRST, IGNORE, REFUSE, Word
+from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol, Heard, Heartbeat, values_at
+from loadtest.speak.event_rules import (
+    ALL_SHIFT,
+    ANSWER,
+    ASIDE,
+    COUNT,
+    END,
+    FAIL,
+    FIRST,
+    IGNORE,
+    KEEP,
+    REFUSE,
+    Word,
+)
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
@@ -36,11 +48,26 @@ SERVER_CLOSE_CODES = frozenset({1001, 1011, 1012, 1013, 1014})
 """Close codes by which a server says that it is at fault itself, whatever error it sent before: going away,
 internal error, restart, try again later, bad gateway."""
 
+MAX_ANSWERS_PER_S = 1_000
+"""Answers to requests and heartbeats of the target's, per connection: a target that asks for each answer
+again would else be answered without end."""
+
+SHORTEST_SECRET = 4
+"""A shorter value would take innocent text with it."""
+
+MAX_SECRETS = 64
+"""Kept values of secrets that are taken out of what is shown: the newest."""
+
+HIDDEN = b"[redacted]"
+"""Stands where a kept secret stood in a payload."""
+
 LINGER_NS = 1_000_000_000
 """How long an ended turn with missing numbers waits for them before they count as lost."""
 
 MAX_UNMATCHED_LABELED = 20
 """Unmatched events whose keys are counted, each second: enough to see which path of the protocol is wrong."""
+
+_NOTHING: Final[dict[str, Any]] = {}
 
 _ANSWERED = frozenset({Outcome.COMPLETE, Outcome.FAILED, Outcome.REFUSED})
 
@@ -103,24 +130,30 @@ class Session:
 
     ``turns`` are in flight, in the order they were begun, by id. ``user_mark`` is how the target names this
     user: given, or learned from the first event that answers us; an event with another mark is foreign.
-    ``kept`` are the values that ready steps kept. ``wakes_ns`` is the next instant at which ``tick`` has
-    something to do, or ``NEVER``.
+    ``kept`` are the values that were kept, as ``ready.NAME`` and ``kept.NAME``; ``last`` those of the turn
+    that ended last, as ``last.NAME``. ``wakes_ns`` is the next instant at which ``tick`` has something to do,
+    or ``NEVER``.
 
     A turn is begun once and ended once: by an event, by time or by the loss of its connection, in whatever
     order these come. A listener may begin turns, or end the session, from within.
     """
 
     __slots__ = (
+        "_answers_in_second",
         "_bound_message",
         "_came_before_ready",
         "_error_before_ready",
+        "_kept_of_turns",
         "_overdue_answers",
         "_read",
         "_ready_step",
         "_recent_turns",
+        "_second_ends_ns",
+        "_secrets",
         "_step_ends_ns",
         "_texts_sent",
         "kept",
+        "last",
         "listener",
         "outbox",
         "protocol",
@@ -143,11 +176,17 @@ class Session:
         self.user_mark: Any = None
         self.state = SessionState.READYING
         self.outbox: list[str] | None = None
-        self.kept: dict[str, str] | None = None
+        self.kept: dict[str, Any] | None = None
+        self.last = _NOTHING
         self.wakes_ns = NEVER
         self.turns: dict[Any, Turn] = {}
         self.listener: TurnListener | None = None
         self._texts_sent = 0
+        self._answers_in_second = 0
+        self._second_ends_ns = NEVER
+        # What turns in flight kept, by id.
+        self._kept_of_turns: dict[Any, dict[str, Any]] | None = None
+        self._secrets: dict[bytes, None] | None = None
         self._came_before_ready: dict[str, None] | None = None
         self._ready_step = 0
         self._step_ends_ns = NEVER
@@ -261,7 +300,7 @@ class Session:
         if self.user_mark is None:
             self.user_mark = heard.user
         if step.keep:
-            self.kept = {**(self.kept or {}), **protocol.values_to_keep(step.keep, heard.found)}
+            self._keep(*protocol.values_to_keep(step.keep, heard.found))
         self._step_ends_ns = NEVER
         self._ready_step += 1
         self._advance(now_ns)
@@ -289,7 +328,7 @@ class Session:
         text = self.protocol.render_text(
             template,
             self.values,
-            self.kept,
+            {**(self.kept or {}), **self.last},
             user=self.user,
             nth=self._texts_sent,
             now_ns=now_ns,
@@ -300,25 +339,80 @@ class Session:
 
     def _answer_heartbeat(self, heard: Heard, now_ns: int) -> bool:
         """Answer an application heartbeat; True if it was one."""
-        answered = self._answer_first(self.protocol.heartbeat, heard, now_ns)
-        if answered:
-            self.recorder.metrics.events_heartbeat += 1
-        return answered
+        beat = _first_that_fits(self.protocol.heartbeat, heard)
+        if beat is None:
+            return False
+        self.recorder.metrics.events_heartbeat += 1
+        self._answer(beat, heard, now_ns)
+        return True
 
     def _answer_request(self, heard: Heard, now_ns: int) -> bool:
         """Answer a request of the target's own; True if it was one."""
-        answered = self._answer_first(self.protocol.answers, heard, now_ns)
-        if answered:
+        beat = _first_that_fits(self.protocol.answers, heard)
+        if beat is None:
+            return False
+        if self._answer(beat, heard, now_ns):
             self.recorder.metrics.count("events.answered")
-        return answered
+        return True
 
-    def _answer_first(self, beats: tuple[Heartbeat, ...], heard: Heard, now_ns: int) -> bool:
-        """Say the answer of the first that fits; False if none does."""
-        for beat in beats:
-            if beat.on.fits(heard):
-                self._send_template(beat.send, now_ns, heard.found)
-                return True
-        return False
+    def _answer(self, beat: Heartbeat, heard: Heard, now_ns: int) -> bool:
+        """Keep what is to be kept, and say the answer; False if it is withheld."""
+        if beat.keep:
+            self._keep(*values_at(beat.keep, heard.found))
+        if not self._may_answer(now_ns):
+            self.recorder.metrics.count("events.unanswered")
+            return False
+        self._send_template(beat.send, now_ns, heard.found)
+        return True
+
+    def _may_answer(self, now_ns: int) -> bool:
+        """Whether the target has not yet had its most answers of this second."""
+        if now_ns >= self._second_ends_ns:
+            self._second_ends_ns = now_ns + 1_000_000_000
+            self._answers_in_second = 0
+        self._answers_in_second += 1
+        return self._answers_in_second <= MAX_ANSWERS_PER_S
+
+    # ------------------------------------------------------------------ values that are kept
+
+    def _keep(self, values: dict[str, Any], too_large: int = 0) -> None:
+        """Keep values; those of secrets are taken out of what is shown from then on."""
+        if too_large:
+            self.recorder.metrics.count("events.value_too_large", too_large)
+        self.kept = {**(self.kept or {}), **values}
+        for name, value in values.items():
+            if name.partition(".")[2] in self.protocol.secret_names:
+                self._remember_secret(as_text(value))
+
+    def _remember_secret(self, text: str) -> None:
+        if len(text) < SHORTEST_SECRET:
+            return
+        secrets = self._secrets = self._secrets or {}
+        # In the order of coming, so that the oldest is forgotten.
+        for form in (text, escaped(text)):
+            secrets.pop(form.encode("utf-8", "replace"), None)
+            secrets[form.encode("utf-8", "replace")] = None
+        while len(secrets) > MAX_SECRETS:
+            del secrets[next(iter(secrets))]
+
+    def _keep_of(self, payload: bytes, turn: Turn | None) -> None:
+        """Keep values of an event, for the turn after ``turn`` as well."""
+        values, too_large = self.protocol.kept_of(self.protocol.hear_any(payload))
+        self._keep(values, too_large)
+        if turn is not None:
+            of_turns = self._kept_of_turns = self._kept_of_turns or {}
+            last = {LAST + name.partition(".")[2]: value for name, value in values.items()}
+            of_turns[turn.id] = {**of_turns.get(turn.id, {}), **last}
+
+    def _public(self, payload: bytes) -> bytes:
+        """A payload without the secrets that were kept."""
+        for secret in self._secrets or ():
+            payload = payload.replace(secret, HIDDEN)
+        return payload
+
+    def _show(self, kind: str, payload: bytes) -> None:
+        """Keep a payload as evidence."""
+        self.recorder.evidence(kind, self._public(payload), self.user)
 
     # ------------------------------------------------------------------ turns: begin, sent, end
 
@@ -343,6 +437,8 @@ class Session:
             next(reversed(self.turns.values())).shared = turn.shared = True
         if self._bound_message is None:
             self._bound_message = protocol.bind_message(self.values, self.kept)
+        if protocol.asks_kept:
+            row = protocol.with_kept(row, {**(self.kept or {}), **self.last})
         payload = protocol.payload(self._bound_message, turn_id, seq, row)
         turn.payload_crc = zlib.crc32(payload)
         self.turns[turn_id] = turn
@@ -377,6 +473,8 @@ class Session:
         turn.outcome = outcome
         turn.reason = reason
         turn.metrics.events_matched += turn.received
+        if self._kept_of_turns is not None:
+            self.last = self._kept_of_turns.pop(turn.id, _NOTHING)
         answered = outcome in _ANSWERED
         turn.done_ns = at_ns if answered else NEVER
         if turn.missing and answered and self.state is OPEN:
@@ -402,6 +500,8 @@ class Session:
             elif complete:
                 turn.metrics.count("turns.unmarked")
         self._recent_turns.remember(turn)
+        if self._secrets is not None and turn.frames:
+            turn.frames = [each if isinstance(each, int) else self._public(each) for each in turn.frames]
         self.recorder.ended(turn)
 
     # ------------------------------------------------------------------ time, and the end of the connection
@@ -669,6 +769,8 @@ class Session:
                 return
             # It takes its place in its turn, but is not what the turn waits for.
             heard = heard._replace(flags=heard.flags & ~COUNT)
+        if heard.flags & KEEP and self._may_keep(heard, turn, turn_id):
+            self._keep_of(payload, turn)
         if heard.flags & IGNORE:
             self.recorder.metrics.count("events.ignored")
         elif user is not None and self._is_other_user(user, turn):
@@ -678,6 +780,14 @@ class Session:
         elif turn.number(heard.sequence, heard.word):
             turn.unmarked += user is None
             self._enter(turn, heard.flags, payload, at_ns, at_end=at_end)
+
+    def _may_keep(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
+        """Whether values of an event are ours to keep: it is of a turn in flight, or of no turn and user."""
+        if heard.flags & IGNORE:
+            return True
+        if heard.user is not None and self._is_other_user(heard.user, turn):
+            return False
+        return turn is not None or turn_id is None
 
     def _enter(self, turn: Turn, flags: int, payload: bytes, at_ns: int, *, at_end: bool) -> None:
         if turn.read != self._read:
@@ -714,10 +824,10 @@ class Session:
         found = self._recent_turns.receive(turn_id, heard.sequence, heard.word)
         if found is AfterEnd.LATE:
             metrics.events_late += 1
-            self.recorder.evidence("late", payload, self.user)
+            self._show("late", payload)
         elif found is AfterEnd.DUPLICATE:
             metrics.events_duplicate += 1
-            self.recorder.evidence("duplicate", payload, self.user)
+            self._show("duplicate", payload)
         elif found is AfterEnd.RESUMED:
             metrics.count("events.resumed")
             if heard.flags & (END | FAIL | REFUSE):
@@ -735,7 +845,7 @@ class Session:
         """An event of no turn; without ids, it may be the overdue answer to a turn that timed out."""
         metrics = self.recorder.metrics
         metrics.events_unmatched += 1
-        self.recorder.evidence("unmatched", payload, self.user)
+        self._show("unmatched", payload)
         if not self.protocol.by_order and metrics.events_unmatched <= MAX_UNMATCHED_LABELED:
             keys = self._keys_of(payload)
             metrics.count(f"events.unmatched_with.{keys}")
@@ -748,8 +858,12 @@ class Session:
             self.recorder.metrics.count("events.delivered")
             return
         self.recorder.metrics.events_foreign += 1
-        self.recorder.evidence("foreign", payload, self.user)
+        self._show("foreign", payload)
 
     def _count_malformed(self, payload: bytes) -> None:
         self.recorder.metrics.events_malformed += 1
-        self.recorder.evidence("malformed", payload, self.user)
+        self._show("malformed", payload)
+
+
+def _first_that_fits(beats: tuple[Heartbeat, ...], heard: Heard) -> Heartbeat | None:
+    return next((beat for beat in beats if beat.on.fits(heard)), None)

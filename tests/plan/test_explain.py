@@ -81,6 +81,26 @@ def test_what_a_protocol_cannot_know_is_told() -> None:
     assert "events.lost: the protocol has no sequence number" in told(load_scenario("echo-steady"))
 
 
+def test_what_is_kept_and_answered_is_told(folder: Folder) -> None:
+    protocol = """[protocol.connect]
+heartbeat = [{ on = { op = 1 }, send = "3", keep = { beat = "d" } }]
+ready = [{ wait = { op = 10, keep = { a = "b" } } }]
+[protocol.turn]
+message = "{turn.id}"
+[protocol.events]
+turn = ["id"]
+end = [{ ok = true, keep = { r = "r.id" } }]
+answer = [{ on = { has = "ask" }, send = "{event.id}" }]
+[target]
+url = "simulator"
+"""
+    text = told(folder.load(protocol + EVERY))
+    assert "wait for op = 10 (within 10 s), and keep a" in text
+    assert "at any time: answer op = 1 with 3, and keep beat" in text
+    assert "of ok = true `r.id` is kept as {kept.r}" in text
+    assert "requests of the target: answer has ask with {event.id}" in text
+
+
 def test_random_arrivals_and_early_ends_are_told() -> None:
     text = told(load_scenario("soak"))
     assert "at random (Poisson)" in text

@@ -72,6 +72,8 @@ MATCHES: list[tuple[Match, tuple[FieldTest, ...], str]] = [
     ({"prefix": "42"}, (FieldTest(None, "prefix", ("42",)),), "type begins with 42"),
     ({"type": {"regex": "^a"}}, (FieldTest(None, "regex", ("^a",)),), "type fits ^a"),
     ({"ok": False}, (FieldTest("ok", "in", ("false",)),), "ok = false"),
+    ({"ok": 1, "keep": {"id": "r.id"}}, (FieldTest("ok", "in", ("1",)),), "ok = 1"),
+    ({"keep": 1}, (FieldTest("keep", "in", ("1",)),), "keep = 1"),
 ]
 
 

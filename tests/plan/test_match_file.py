@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadtest.plan.kept_values import kept_names
 from loadtest.plan.protocol_file import protocol_from_settings
 from loadtest.plan.settings import protocol_settings
 
@@ -78,12 +79,91 @@ def test_every_place_takes_a_type_or_a_table(folder: Folder) -> None:
         ("end_all = [" + "'x'," * 17 + "]", ["4: `end_all` may have 16 entries, not 17"]),
         ("answer = [{ on = 'x' }]", ["4: an answer needs both `on` and `send`"]),
         ("answer = [{ on = 'x', send = '{evnt.id}' }]", ["4: nothing is known as {evnt.id}"]),
+        ("end = [{ keep = { a = 'b' } }]", ["4: `end` says what to keep, but not of what"]),
+        ("end = [{ t = 1, keep = { 'a-b' = 'b' } }]", ['4: "a-b" cannot be kept: a name has letters']),
+        ("end = [{ t = 1, keep = { a = 'b..c' } }]", ['4: "b..c" is not a path']),
+        ("end = [{ t = 1, keep = { a = 3 } }]", ["4: 3 is not a path"]),
+        (
+            "end = ['x', {a = 1}]\nfail = [{a = 1, keep = {b = 'b'}}]",
+            ['5: "a = 1" cannot be in both `end` and `fail`'],
+        ),
+        ("keep = ['x', { has = 'y', keep = { z = 'z' } }]", ["4: each entry of `keep` needs a `keep`"]),
+        ("answer = [{ on = 'x', send = 'y', keep = { 'a b' = 'c' } }]", ['4: "a b" cannot be kept']),
         ("first = [{has = 'x'}]\nordered = 1", ["5: `ordered` must be true or false"]),
     ],
 )
 def test_mistakes(folder: Folder, text: str, sentences: list[str]) -> None:
     told = folder.protocol_mistakes(HEAD + text)
     assert [line[: len(sentence)] for line, sentence in zip(told, sentences, strict=True)] == sentences
+
+
+KEPT = """
+[connect]
+auth_errors = ["no"]
+ready = [{ wait = "hi", keep = { desk = "d" } }, { send = "{kept.desk} {ready.desk} {kept.beat}" }]
+[[heartbeat]]
+on = { type = "tick", keep = { beat = "n" } }
+send = "{kept.beat} {last.said}"
+[[answer]]
+on = "ask"
+send = "{event.id} {kept.asked} {kept.noted}"
+keep = { asked = "id" }
+[turn]
+message = "{kept.desk} {kept.asked} {last.said} {kept.said}"
+[events]
+match = "order"
+type = ["t"]
+end = [{ type = "done", keep = { said = "r.id" } }]
+ignore = [{ type = "news", keep = { noted = "n" } }]
+keep = [{ has = "s", keep = { number = "s" } }]
+"""
+
+
+def test_values_are_kept_at_any_match_and_known_from_then_on(folder: Folder) -> None:
+    protocol = folder.protocol(KEPT)
+    assert protocol.connect.heartbeat[0].on == {"type": "tick", "keep": {"beat": "n"}}
+    assert protocol.events.answer[0].keep == {"asked": "id"}
+    assert protocol_from_settings(protocol_settings(protocol)) == protocol
+    assert kept_names(protocol) == [
+        "ready.desk", "kept.desk", "kept.beat", "kept.asked", "kept.noted", "kept.said", "kept.number",
+        "last.said", "last.number",
+    ]  # fmt: skip
+    assert kept_names(protocol, 0) == ["kept.beat", "kept.asked"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "{kept.desk} {kept.asked}",
+            "{kept.dsk}",
+            "13: nothing is known as {kept.dsk}; did you mean `kept.desk`?",
+        ),
+        ("{ready.desk} {kept.beat}", "{kept.said}", "4: nothing is known as {kept.said}; did you mean"),
+        (
+            "{kept.beat} {last.said}",
+            "{last.beat}",
+            "7: nothing is known as {last.beat}; did you mean `last.number`?",
+        ),
+        (
+            "{event.id} {kept.asked}",
+            "{kept.askd}",
+            "10: nothing is known as {kept.askd}; did you mean `kept.asked`",
+        ),
+        ('["no"]', '[{ type = "no", keep = { a = "b" } }]', "3: nothing is sent after `auth_errors`"),
+        ("[events]", "[events]\nanswer = []", "8: `answer` is written here and in [events]; write it once"),
+    ],
+)
+def test_mistakes_about_what_is_kept(folder: Folder, old: str, new: str, sentence: str) -> None:
+    (told,) = folder.protocol_mistakes(KEPT.replace(old, new, 1))
+    assert told.startswith(sentence)
+
+
+def test_one_answer_may_be_a_table_and_kept_names_have_a_bound(folder: Folder) -> None:
+    keep = ", ".join(f"n{number} = 'a'" for number in range(65))
+    text = f"[events]\nmatch = 'order'\nanswer = {{ on = {{ has = 'a' }}, send = 'x', keep = {{ {keep} }} }}"
+    (told,) = folder.protocol_mistakes(text)
+    assert "values are kept under 65 names; 64 is the most" in told
 
 
 def test_a_table_may_name_a_type_where_no_path_does(folder: Folder) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtest.errors import ConfigError
+from loadtest.plan.kept_values import kept_names
 from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
-from loadtest.plan.protocol_file import asked_columns, kept_names, load_protocol, protocol_from_settings
+from loadtest.plan.protocol_file import asked_columns, load_protocol, protocol_from_settings
 from loadtest.plan.settings import protocol_settings
 from loadtest.plan.shipped import shipped_names
 
@@ -130,7 +131,7 @@ def test_every_key_is_read_and_goes_through_settings(folder: Folder) -> None:
         ),
         events=Events(type=("type",), turn=("id",), count=2, refuse=("busy",), sequence_start=1),
     )
-    assert kept_names(protocol) == ["ready.thread"]
+    assert kept_names(protocol) == ["ready.thread", "kept.thread"]
     assert protocol_from_settings(protocol_settings(protocol)) == protocol
 
 

@@ -203,7 +203,8 @@ match = "order"
 ordered = true
 count = 2
 end_all = ["a", { has = "b" }]
-answer = [{ on = { has = "method" }, send = "{event.id}" }]
+answer = [{ on = { has = "method" }, send = "{event.id}", keep = { asked = "id" } }]
+keep = [{ has = "n", keep = { number = "n" } }]
 audience = "{user.number}"
 [target]
 url = "simulator"

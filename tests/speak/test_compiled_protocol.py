@@ -137,7 +137,7 @@ def test_a_uuid_outside_of_turns_is_never_said_twice() -> None:
 def test_what_is_kept_is_text() -> None:
     found = {"data": {"id": "t-1", "n": 0, "no": False, "null": None, "all": {"a": 1}}}
     wanted = {"a": "data.id", "b": "data.n", "c": "data.no", "d": "data.null", "e": "data.all", "f": "x.y"}
-    assert compiled().values_to_keep(wanted, found) == {
+    ready = {
         "ready.a": "t-1",
         "ready.b": "0",
         "ready.c": "false",
@@ -145,6 +145,8 @@ def test_what_is_kept_is_text() -> None:
         "ready.e": '{"a": 1}',
         "ready.f": "",
     }
+    kept = {"kept.a": "t-1", "kept.b": 0, "kept.c": False, "kept.e": {"a": 1}}
+    assert compiled().values_to_keep(wanted, found) == ({**ready, **kept}, 0)
 
 
 def test_what_is_heard_of_a_message() -> None:

@@ -56,7 +56,8 @@ def test_a_whole_handshake() -> None:
     assert (session.state, session.wakes_ns) == (SessionState.READYING, 2 + SECOND)
     session.tick(2 + SECOND)
     assert (session.state, session.wakes_ns, session.outbox) == (SessionState.OPEN, NEVER, ["token 7"])
-    assert session.kept == {"ready.thread": "t-1", "ready.lang": "", "ready.token": "7"}
+    ready = {"ready.thread": "t-1", "ready.lang": "", "ready.token": "7"}
+    assert session.kept == {**ready, "kept.thread": "t-1", "kept.token": 7}
     assert session.begin(0, 0, 0, {})[1] == b"t-1 7 turn-0"
 
 
