@@ -15,6 +15,7 @@ from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import written_secrets
+from loadtest.plan.sequence import turn_sequence
 from loadtest.plan.settings import HIDDEN, public_url
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
@@ -34,7 +35,7 @@ class Section:
 
 
 def explain(scenario: Scenario) -> list[Section]:
-    """The plan in sections: target, connections, turns, message, answer, verdict, what cannot be measured."""
+    """The plan in sections: target, connections, turns, message, answer, a turn as a sequence, verdict, gaps."""
     parts = {
         f"{scenario.name}: {scenario.question}" if scenario.question else scenario.name: _plan(scenario),
         "Target": _target(scenario),
@@ -43,6 +44,7 @@ def explain(scenario: Scenario) -> list[Section]:
         "Turns": _turns(scenario),
         "Message": _message(scenario),
         "Answer": _answer(scenario),
+        "One turn": _sequence(scenario),
         "Injected faults": _chaos(scenario),
         "Judged by": _judged(scenario),
         "Not measurable": _unknown(scenario),
@@ -260,6 +262,13 @@ def _answer(scenario: Scenario) -> Iterator[str]:
     for beat in events.answer:
         yield f"requests of the target: {_told_beat(beat)}"
     yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
+
+
+def _sequence(scenario: Scenario) -> Iterator[str]:
+    """One connection and one turn, drawn."""
+    example = next(_message(scenario), "")
+    if example:
+        yield from turn_sequence(scenario.protocol, example)
 
 
 def _or(matches: Iterable[Match]) -> str:

@@ -11,7 +11,7 @@ from loadtest.speak.compiled_protocol import Heard
 from loadtest.speak.event_match import Test, compile_match
 from loadtest.speak.event_rules import ANY
 
-LISTS = ("ignore", "fail", "refuse", "end", "end_all", "first", "required", "order")
+LISTS = ("ignore", "fail", "refuse", "end", "end_all", "first", "required", "order", "keep")
 """The keys of [events] that are lists of matches, in the order in which they decide."""
 
 UNTIL_READY = frozenset({"ready", "auth_errors"})

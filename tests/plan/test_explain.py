@@ -25,7 +25,7 @@ def told(scenario: Scenario) -> str:
 def test_agent_burst_is_told_from_target_to_judgement() -> None:
     sections = explain(load_scenario("agent-burst"))
     assert [section.title for section in sections][1:] == [
-        "Target", "Connections", "Until ready", "Turns", "Message", "Answer", "Judged by",
+        "Target", "Connections", "Until ready", "Turns", "Message", "Answer", "One turn", "Judged by",
     ]  # fmt: skip
     text = told(load_scenario("agent-burst"))
     for words in (

@@ -77,7 +77,9 @@ def test_a_secret_is_not_written_into_a_file(url: str) -> None:
 
 def test_a_drafted_protocol_stands_in_the_place_of_ours(tmp_path: Path) -> None:
     text = '[turn]\nmessage = "{data.q}"\n[events]\nformat = "opaque"\ncount = 1\n'
-    files = starting_files("ws://localhost:1", "mine", Drafted(lambda name: f"# {name}\n{text}", '[{ q = "why" }]'))
+    files = starting_files(
+        "ws://localhost:1", "mine", Drafted(lambda name: f"# {name}\n{text}", '[{ q = "why" }]')
+    )
     assert list(files) == ["mine.toml", "mine.protocol.toml"]
     for name, content in files.items():
         (tmp_path / name).write_text(content)

@@ -396,6 +396,14 @@ VALUES: Any = st.recursive(
 )
 
 
+def test_heartbeats_without_ready_steps() -> None:
+    made, played = drafted(
+        (">", {"id": "x1"}), ("<", {"type": "ping"}), (">", {"type": "pong"}), ("<", {"id": "x1"})
+    )
+    assert made.ready == []
+    assert ends(played)
+
+
 @given(st.lists(st.tuples(st.sampled_from("<>"), VALUES), min_size=1, max_size=12))
 def test_any_capture_makes_a_draft_that_can_be_read(found: list[Frame]) -> None:
     made = draft(frames(*found))
