@@ -35,7 +35,7 @@ class Section:
 
 
 def explain(scenario: Scenario) -> list[Section]:
-    """The plan in sections: target, connections, turns, message, answer, a turn as a sequence, verdict, gaps."""
+    """The plan in sections: target, connections, turns, message, answer, a turn drawn, verdict, gaps."""
     parts = {
         f"{scenario.name}: {scenario.question}" if scenario.question else scenario.name: _plan(scenario),
         "Target": _target(scenario),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -128,6 +128,7 @@ class CompiledProtocol:
         "_of_whole",
         "_opaque_fields",
         "_turn_id",
+        "_typed",
         "_unheard",
         "_unix_offset_ns",
         "_unkept",
@@ -187,7 +188,7 @@ class CompiledProtocol:
         self.opaque = events.format == "opaque"
         self.by_order = self.opaque or events.match == "order"
         self.in_order_only = self.by_order and not events.ordered
-        typed = bool(events.type) or self.opaque
+        self._typed = typed = bool(events.type) or self.opaque
 
         def awaited(match: Match) -> Awaited:
             return Awaited(match_words(match), compile_match(match, typed=typed))
@@ -288,6 +289,17 @@ class CompiledProtocol:
         found = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
         return encoded(bound.template.render({**row, **found} if row else found))
 
+    def payload_written(
+        self, written: str | bytes, turn_id: str, seq: int, values: Mapping[str, Any]
+    ) -> bytes:
+        """What a user's own code wrote to open turn ``seq``: of a text the known placeholders are filled."""
+        if isinstance(written, bytes):
+            return written
+        template = Template.parse(written)
+        unknown = {name: f"{{{name}}}" for name in template.names}
+        found = {"turn.id": turn_id, "turn.number": seq, "uuid": self.uuid(seq)}
+        return encoded(template.render({**unknown, **values, **found}))
+
     def render_text(
         self,
         template: Template,
@@ -336,6 +348,10 @@ class CompiledProtocol:
         kind = payload[:MAX_TEXT].decode("utf-8", "replace")
         found = self.object_in(payload) if self._opaque_fields else {}
         return Heard(found, kind, None, None, None, *self._of_whole(found, kind))
+
+    def compile_match(self, match: Match) -> Callable[[Heard], bool]:
+        """The test of a match on what was heard."""
+        return Awaited(match_words(match), compile_match(match, typed=self._typed)).fits
 
     def hear_any(self, payload: bytes) -> Heard:
         """As ``hear``, for matches outside of turns; what is no message has neither fields nor a type."""

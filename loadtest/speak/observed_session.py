@@ -130,8 +130,15 @@ class ObservedSession(Session):
         super().tick(now_ns)
 
     @override
-    def begin(self, seq: int, position: int, intended_ns: int, row: Mapping[str, Any]) -> tuple[Turn, bytes]:
-        turn, payload = super().begin(seq, position, intended_ns, row)
+    def begin(
+        self,
+        seq: int,
+        position: int,
+        intended_ns: int,
+        row: Mapping[str, Any],
+        written: str | bytes | None = None,
+    ) -> tuple[Turn, bytes]:
+        turn, payload = super().begin(seq, position, intended_ns, row, written)
         self._payloads[turn.id] = payload
         return turn, payload
 

@@ -416,11 +416,20 @@ class Session:
 
     # ------------------------------------------------------------------ turns: begin, sent, end
 
-    def begin(self, seq: int, position: int, intended_ns: int, row: Mapping[str, Any]) -> tuple[Turn, bytes]:
+    def begin(
+        self,
+        seq: int,
+        position: int,
+        intended_ns: int,
+        row: Mapping[str, Any],
+        written: str | bytes | None = None,
+    ) -> tuple[Turn, bytes]:
         """Register the turn ``seq``, due at ``intended_ns``, and return it with the payload to send.
 
         It is registered before anything is written: the reply may be back before the write returns.
-        ``row`` gives ``data.*`` values. On a connection that is over the turn is lost at once.
+        ``row`` gives ``data.*`` values. ``written`` stands in the place of the protocol's message: bytes
+        as they are, a text with its placeholders filled. On a connection that is over the turn is lost at
+        once.
         """
         protocol = self.protocol
         turn_id = protocol.turn_id(seq, self.values, intended_ns)
@@ -439,7 +448,11 @@ class Session:
             self._bound_message = protocol.bind_message(self.values, self.kept)
         if protocol.asks_kept:
             row = protocol.with_kept(row, {**(self.kept or {}), **self.last})
-        payload = protocol.payload(self._bound_message, turn_id, seq, row)
+        if written is None:
+            payload = protocol.payload(self._bound_message, turn_id, seq, row)
+        else:
+            known = {**self.values, **(self.kept or {}), **row}
+            payload = protocol.payload_written(written, turn_id, seq, known)
         turn.payload_crc = zlib.crc32(payload)
         self.turns[turn_id] = turn
         metrics.turns_begun += 1
