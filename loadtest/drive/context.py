@@ -16,7 +16,7 @@ from loadtest.drive.transport import Timestamping, TlsTransport, Transport
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
-from loadtest.plan.names import data_values
+from loadtest.plan.names import data_values, user_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.speak.compiled_protocol import CompiledProtocol
@@ -129,6 +129,12 @@ class Context:
             and self.burst == 1
             and scenario.chaos == Chaos()
         )
+
+    def user_values(self, user: int) -> dict[str, Any]:
+        """What is known of a user before it connects; what its own code will give is empty yet."""
+        run_id, target = self.assignment.run_id, self.assignment.scenario.target
+        given = {f"user.{name}": "" for name in target.before_connect}
+        return {"run.id": run_id, **given, **user_values(user, run_id, target.identities)}
 
     def row(self, seq: int) -> dict[str, Any]:
         """The values that only this turn has."""

@@ -110,14 +110,21 @@ class FaultyConnection(Connection):
     # ------------------------------------------------------------------ broken messages, leaving in mid-turn
 
     @override
-    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any]) -> Turn:
+    def begin(
+        self,
+        seq: int,
+        position: int,
+        intended_ns: int,
+        row: dict[str, Any],
+        written: str | bytes | None = None,
+    ) -> Turn:
         context = self.context
         kind = broken_before(context.chaos, context.seed, seq)
         if kind is not None:
             context.recorder.metrics.count("chaos.malformed.sent")
             context.recorder.metrics.count(f"chaos.malformed.sent.{kind.value}")
             self.send(self._faults.broken[kind])
-        turn = super().begin(seq, position, intended_ns, row)
+        turn = super().begin(seq, position, intended_ns, row, written)
         if is_left(context.chaos, context.seed, seq):
             self._leaving = [*(self._leaving or ()), turn]
         return turn

@@ -22,7 +22,6 @@ from loadtest.drive.virtual_user import VirtualUser
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval
 from loadtest.plan.connections import Visit
-from loadtest.plan.names import user_values
 from loadtest.plan.scenario import Chaos
 from loadtest.speak.session import Session
 
@@ -116,10 +115,8 @@ class Shard:
             self._begin_visit(self._pending.pop())
 
     def _begin_visit(self, visit: Visit) -> None:
-        context, assignment = self.context, self.context.assignment
-        values: dict[str, Any] = {"run.id": assignment.run_id}
-        values.update(user_values(visit.user, assignment.run_id, assignment.scenario.target.identities))
-        user = VirtualUser(context, self, visit, values)
+        context = self.context
+        user = VirtualUser(context, self, visit, context.user_values(visit.user))
         self.virtual_users.append(user)
         if visit.leave_ns is not None:
             context.poller.timers.add(context.start_ns + visit.leave_ns, lambda _due: user.leave())
@@ -147,10 +144,14 @@ class Shard:
         user = next(self._users_without_task_traffic, None)
         return None if user is None else self._task_traffic[user]
 
-    def let_tasks_decide(self) -> None:
-        """Let tasks decide what each virtual user sends; to be called before the start."""
+    def let_tasks_decide(self, *, prepare: bool = False) -> None:
+        """Let tasks decide what each virtual user sends; to be called before the start.
+
+        ``prepare``: users do something before each connection, which waits for that.
+        """
         self._task_traffic = {
-            user: TaskTraffic(self.context, self.tasks, self._seqs_of(user)) for user in self._users
+            user: TaskTraffic(self.context, self.tasks, self._seqs_of(user), prepares=prepare)
+            for user in self._users
         }
 
     def _seqs_of(self, user: int) -> Iterator[int]:

@@ -75,12 +75,16 @@ class TaskTurn:
 class TaskTraffic(UserTraffic):
     """The traffic of a user whose tasks decide what is sent, and when.
 
-    While the user has no connection and will reconnect, tasks wait for it.
+    While the user has no connection and will reconnect, tasks wait for it. ``prepares``: its code is to be
+    called before each connection, by ``prepare``.
     """
 
-    def __init__(self, context: Context, tasks: Tasks, seqs: Iterator[int]) -> None:
+    def __init__(
+        self, context: Context, tasks: Tasks, seqs: Iterator[int], *, prepares: bool = False
+    ) -> None:
         self.over = False
-        self.before_connect: Callable[[], Mapping[str, object] | None] | None = None
+        self.prepares = prepares
+        self._before_connect: Callable[[], Mapping[str, object] | None] | None = None
         self._claimed = Event()
         self._awaited: list[_Awaited] = []
         # Whole, where a turn's own log has only their beginning.
@@ -193,9 +197,9 @@ class TaskTraffic(UserTraffic):
 
     # ------------------------------------------------------------------ before a connection is opened
 
-    def claim(self, before_connect: Callable[[], Mapping[str, object] | None] | None) -> None:
+    def claim(self, before_connect: Callable[[], Mapping[str, object] | None]) -> None:
         """A user takes this traffic: what it does before each connection is known from now on."""
-        self.before_connect = before_connect
+        self._before_connect = before_connect
         self._claimed.set()
 
     def prepare(self) -> Mapping[str, object]:
@@ -205,10 +209,10 @@ class TaskTraffic(UserTraffic):
             Exception: whatever it raised, which is counted as an exception of a task.
         """
         self._claimed.wait()
-        if self.before_connect is None:
+        if self._before_connect is None:
             return {}
         try:
-            return self.before_connect() or {}
+            return self._before_connect() or {}
         except Exception as error:
             self._tasks.raised(error)
             raise

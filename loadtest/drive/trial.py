@@ -21,7 +21,6 @@ from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.poller import make_poller
 from loadtest.drive.transport import Transport
 from loadtest.measure.clock import Clock
-from loadtest.plan.names import user_values
 from loadtest.plan.scenario import Chaos, Scenario, Traffic
 from loadtest.speak.frames import NO_CLOSE_FRAME, FrameParser
 from loadtest.speak.match_rule import match_rules
@@ -254,10 +253,7 @@ def _alone(scenario: Scenario) -> Scenario:
 
 def _connect(context: Context, trial: Trial, over: Callable[[], None]) -> None:
     """Have the one connection opened; ``over`` is called when it has ended."""
-    scenario = context.assignment.scenario
-    values: dict[str, Any] = {"run.id": context.assignment.run_id}
-    values.update(user_values(0, context.assignment.run_id, scenario.target.identities))
-    connection = TrialConnection(context, values, trial)
+    connection = TrialConnection(context, context.user_values(0), trial)
     timers = context.poller.timers
 
     def ready(_connection: Connection) -> None:

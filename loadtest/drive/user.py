@@ -96,8 +96,8 @@ class WebSocketUser(User):
         """Called before every attempt to connect, such as to log in; it may block, and is not measured.
 
         What it returns are values of this user: ``{"ticket": "..."}`` is ``{user.ticket}`` in headers, the
-        query and messages. The scenario's ``identities`` must have that column. An exception is counted as
-        one of a task, and the attempt as refused.
+        query and messages. The scenario lists the names in ``[target] before_connect``. An exception is
+        counted as one of a task, and the attempt as refused.
         """
         return None
 

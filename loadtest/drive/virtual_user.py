@@ -82,7 +82,7 @@ class VirtualUser:
 
     def _connect(self) -> None:
         """Open the connection, once what has to be done before is done."""
-        if isinstance(self.traffic, TaskTraffic):
+        if isinstance(self.traffic, TaskTraffic) and self.traffic.prepares:
             gevent.spawn(self._prepare, self.connection, self.traffic)
         else:
             self.connection.connect()

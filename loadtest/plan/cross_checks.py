@@ -76,7 +76,7 @@ def _check_names(table: Table, scenario: Scenario) -> None:
 
 
 def _user_names(scenario: Scenario) -> list[str]:
-    return [*USER, *columns("user", scenario.target.identities)]
+    return [*USER, *scenario.target.user_columns]
 
 
 def _check_identities(table: Table, scenario: Scenario) -> None:

@@ -51,6 +51,7 @@ class Target:
     The values of ``headers``, ``cookies`` and ``query`` are templates. ``subprotocols`` None: the protocol's.
     ``faults`` are those of our own simulator, and mean nothing to any other target. ``source_addresses``, as
     written (``plan.sources`` takes networks apart): where connections come from; none: the system chooses.
+    ``before_connect`` are names of values that the code of a user gives before each connection.
     """
 
     url: str
@@ -60,6 +61,7 @@ class Target:
     subprotocols: tuple[str, ...] | None = None
     auth: Auth | None = None
     identities: Rows = ()
+    before_connect: tuple[str, ...] = ()
     insecure: bool = False
     ca_file: Path | None = None
     client_cert: Path | None = None
@@ -69,6 +71,12 @@ class Target:
     max_message_bytes: int = 16 * 1024 * 1024
     faults: tuple[str, ...] = ()
     source_addresses: tuple[str, ...] = ()
+
+    @property
+    def user_columns(self) -> list[str]:
+        """``user.NAME`` of everything that a user of this target has beside number, id and thread."""
+        names = (*(self.identities[0] if self.identities else ()), *self.before_connect)
+        return [f"user.{name}" for name in names]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

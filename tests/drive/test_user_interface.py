@@ -60,7 +60,7 @@ def test_a_task_waits_for_an_event(server: Address, told: list[Any]) -> None:
                 self.receive({"n": 3}, within="1ms")
             for wrong in ({}, 5, "", {"has": 7}):
                 with pytest.raises(ValueError, match="a match is an event type or a table"):
-                    self.receive(wrong)  # type: ignore[arg-type]
+                    self.receive(wrong)  # type: ignore[arg-type]  # that is what is tested
             self.environment.loadtest_shard.stop()
             self.receive({"n": 4}, within="60s")
             told.append("never")
@@ -122,7 +122,7 @@ def test_a_task_writes_its_own_message(server: Address, told: list[Any]) -> None
 
 TICKETS = dataclasses.replace(
     ASKED,
-    target=Target(url="ws://127.0.0.1:9", query={"ticket": "{user.ticket}"}, identities=({"ticket": ""},)),
+    target=Target(url="ws://127.0.0.1:9", query={"ticket": "{user.ticket}"}, before_connect=("ticket",)),
     load=dataclasses.replace(
         ASKED.load, reconnect=Reconnect(initial_delay_ns=MS, max_delay_ns=MS, jitter=0.0, tries=5)
     ),

@@ -8,7 +8,7 @@ from loadtest.plan.sequence import LONGEST, turn_sequence
 
 
 def drawn(connect: Connect | None = None, message: str = "hello", **events: object) -> list[str]:
-    protocol = Protocol(name="x", connect=connect or Connect(), events=Events(**events))  # type: ignore[arg-type]
+    protocol = Protocol(name="x", connect=connect or Connect(), events=Events(**events))  # type: ignore[arg-type]  # as a test says
     return list(turn_sequence(protocol, message))
 
 
