@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 Tone = Literal["good", "bad", "doubt", "plain"]
 """What a counter that is not 0 means: as it should be, a failure, a reason to doubt, or neither."""
 
-Absent = Literal["connection", "resolve", "tls", "turn", "gap", "lag", "ping", "reconnect"]
+Absent = Literal["connection", "resolve", "tls", "turn", "gap", "lag", "ping", "reconnect", "delivery"]
 """Why a metric may have no sample; ``judge.summary`` has a sentence for each."""
 
 
@@ -58,6 +58,7 @@ METRIC_GROUPS = (
     MetricHeading("Response time", "from the instant the turn was due (what a user waits)"),
     MetricHeading("Service time", "from the instant the message was sent (server and network)"),
     MetricHeading("Stream", "between two events of a turn"),
+    MetricHeading("Delivery", "of copies to the other users of an audience"),
     MetricHeading("Connection", "by phase, and from first attempt to ready"),
     MetricHeading("Generator", "its own delays; send lateness includes waiting for a connection"),
 )
@@ -173,6 +174,22 @@ METRICS = (
         "from the loss of a connection until its user is ready again",
         whole_run=True,
         shown_before="ping.rtt",
+    ),
+    Metric(
+        "delivery.time",
+        "delivery",
+        "Delivery",
+        "delivery_time",
+        "delivery",
+        "from sent until a copy arrived, of each receiver",
+    ),
+    Metric(
+        "delivery.skew",
+        "fan-out skew",
+        "Delivery",
+        "delivery_skew",
+        "delivery",
+        "from the first copy of a message that arrived to the last",
     ),
 )
 
@@ -654,6 +671,33 @@ TURN_COUNTERS = (
     ),
 )
 
+DELIVERY_COUNTERS = (
+    Counter(
+        "deliveries.due",
+        "copies due to other users of the audience who were ready",
+        "copies due",
+        threshold=True,
+        higher_is_better=True,
+        tone="good",
+    ),
+    Counter(
+        "deliveries.missing",
+        "of these, not come within the timeout of a turn",
+        "missing",
+        threshold=True,
+        share_of="deliveries.due",
+        tone="bad",
+    ),
+    Counter(
+        "deliveries.duplicate",
+        "copies that came to a user once more, where a turn has one event",
+        "duplicate",
+        threshold=True,
+        share_of="deliveries.due",
+        tone="bad",
+    ),
+)
+
 CHAOS_COUNTERS = (
     Counter(
         "chaos.malformed.sent", "broken messages sent, all together and", "broken messages sent", by="kind"
@@ -701,6 +745,7 @@ COUNTERS = (
     *CONNECTION_COUNTERS,
     *EVENT_COUNTERS,
     *TURN_COUNTERS,
+    *DELIVERY_COUNTERS,
     *OTHER_COUNTERS,
 )
 """Every counter that a run may record."""

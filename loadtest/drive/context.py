@@ -78,6 +78,7 @@ class Context:
             unix_offset_ns=0 if clock.wall else time.time_ns() - clock.now(),
             users=self.planned_users,
             identities=target.identities,
+            audience_is_here=len(assignment.users) == self.planned_users,
         )
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
         self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))

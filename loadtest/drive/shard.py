@@ -213,12 +213,21 @@ class Shard:
             self._schedule_over(self.context.now())
 
     def _all_idle(self) -> bool:
+        deliveries = self.context.compiled_protocol.deliveries
+        if deliveries is not None:
+            deliveries.expire(self.context.now())
+            if deliveries.waiting():
+                return False
         return all(user.is_idle for user in self.virtual_users)
 
     def _drain_over(self, _due_ns: int) -> None:
         if self._abandoning:
             return
         self._abandoning = True
+        deliveries = self.context.compiled_protocol.deliveries
+        if deliveries is not None:
+            # Before users leave: what is not due to them any more is not missing.
+            deliveries.expire(self.context.now())
         for user in self.virtual_users:
             user.traffic.finish()
             user.end()
@@ -226,6 +235,9 @@ class Shard:
 
     def _all_over(self) -> None:
         self.context.poller.stop()
+        deliveries = self.context.compiled_protocol.deliveries
+        if deliveries is not None:
+            deliveries.close()
         self.done.set()
 
     def _crashed(self, error: Exception) -> None:

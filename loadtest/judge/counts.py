@@ -57,6 +57,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         "connections": _connections(counters, peak),
         "events": _events(counters, unmeasured),
         "turns": _turns(counters),
+        **_deliveries(counters),
         **_tasks(counters),
         "bytes": _plain(counters, "bytes"),
         "pings": _plain(counters, "pings"),
@@ -85,6 +86,13 @@ def _turns(counters: Counters) -> dict[str, Any]:
     )
     seen = _seen(counters, "turns", rare)
     return {**_plain(counters, "turns"), **looked, **seen, **_split(counters, "turns")}
+
+
+def _deliveries(counters: Counters) -> dict[str, Counters]:
+    """The copies that were due to other users of an audience; where there were any."""
+    names = catalog.keys("deliveries")
+    seen = _seen(counters, "deliveries", names)
+    return {"deliveries": {name: seen.get(name, 0) for name in names}} if seen else {}
 
 
 def _tasks(counters: Counters) -> dict[str, dict[str, Any]]:

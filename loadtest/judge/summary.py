@@ -20,7 +20,7 @@ from loadtest.judge.load import achieved
 from loadtest.judge.measurement_window import Turns, last_matched, measured_span, measured_turns
 from loadtest.judge.ranks import nearest_rank, needed, part_of
 from loadtest.judge.rates import rates
-from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, section, sends, tick_ns
+from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, section, sends, settings, tick_ns
 from loadtest.judge.thresholds import rule_names
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import METRICS, percentile, split_metric
@@ -230,6 +230,14 @@ def _no_reconnect(_: Manifest) -> str:
     return "no connection was opened again"
 
 
+def _no_delivery(manifest: Manifest) -> str:
+    if not settings(manifest, "protocol", "events").get("audience"):
+        return "the protocol has no audience that copies are due to"
+    if count_or_zero(section(manifest, "generator").get("processes")) > 1:
+        return "several processes drove the run: copies are followed within one process only"
+    return "no copy was due, or none arrived, in the measured part"
+
+
 _REASONS: dict[catalog.Absent, Reason] = {
     "connection": _no_connection,
     "resolve": _no_resolve,
@@ -239,5 +247,6 @@ _REASONS: dict[catalog.Absent, Reason] = {
     "lag": _no_lag,
     "ping": _no_ping,
     "reconnect": _no_reconnect,
+    "delivery": _no_delivery,
 }
 """Why a metric may have no sample, by what the catalog says of it."""

@@ -54,6 +54,7 @@ def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
         Ledger("Connections", tuple(_connections(section(counts, "connections")))),
         Ledger("Turns", tuple(_turns(section(counts, "turns")))),
         Ledger("Events", tuple(_events(section(counts, "events"), cut_short(counts)))),
+        Ledger("Deliveries", tuple(_deliveries(section(counts, "deliveries")))),
         Ledger("On purpose", tuple(_chaos(section(counts, "chaos")))),
         Ledger("Bytes", tuple(_bytes(section(counts, "bytes")))),
     )
@@ -114,6 +115,13 @@ def closed_by_target(counts: Manifest) -> dict[str, int]:
     if NO_CLOSE_FRAME in closed:
         closed[NO_CLOSE_FRAME] -= min(ours, closed[NO_CLOSE_FRAME])
     return {code: n for code, n in closed.items() if n}
+
+
+def _deliveries(counts: Manifest) -> Iterator[CountRow]:
+    due = counts.get("due")
+    for each in catalog.DELIVERY_COUNTERS:
+        of = due if each.share_of else None
+        yield from _present(_count(each.label, counts.get(each.key), of=of, tone=each.tone))
 
 
 def _chaos(counts: Manifest) -> Iterator[CountRow]:

@@ -16,6 +16,7 @@ from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
 from loadtest.secret_names import sounds_secret
+from loadtest.speak.deliveries import Deliveries
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
 from loadtest.speak.event_rules import EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
@@ -117,6 +118,9 @@ class CompiledProtocol:
     rows of users, for the audience. ``keeps`` are the values to keep of events; ``asks_kept``: the message of
     a turn asks for values that change from turn to turn. ``secret_names`` are names of kept values that sound
     like secrets.
+
+    ``audience_is_here``: this process has all users, so that ``deliveries`` can account for the copies that
+    are due to them.
     """
 
     __slots__ = (
@@ -139,6 +143,7 @@ class CompiledProtocol:
         "asks_kept",
         "auth_errors",
         "by_order",
+        "deliveries",
         "for_each_event",
         "has_sequence",
         "heartbeat",
@@ -168,6 +173,7 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        audience_is_here: bool = False,
     ) -> None:
         events = protocol.events
         self.rules = EventRules(events)
@@ -222,6 +228,10 @@ class CompiledProtocol:
         self._nonce = nonce
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
+        self.deliveries: Deliveries | None = None
+        if audience_is_here and self._audience is not None:
+            single = events.count == 1
+            self.deliveries = Deliveries(self.audience_of, timeout_ns, counts_twice=single)
 
     def _compile_kept(self, protocol: Protocol, *, typed: bool) -> None:
         """What is kept of events, and which placeholders stand for it."""
@@ -263,13 +273,13 @@ class CompiledProtocol:
 
     def is_delivery(self, turn_id: object, user: int) -> bool:
         """Whether an event of a turn of another user is also for ``user``: both are of one audience."""
-        audience = self._audience
-        owner = None if audience is None else self.owner_of(turn_id)
-        if audience is None or owner is None:
-            return False
-        theirs, ours = (user_values(each, self._nonce, self._identities) for each in (owner, user))
-        run = {"run.id": self._nonce}
-        return audience.render(run | theirs) == audience.render(run | ours)
+        owner = None if self._audience is None else self.owner_of(turn_id)
+        return owner is not None and self.audience_of(owner) == self.audience_of(user)
+
+    def audience_of(self, user: int) -> str:
+        """What the audience's template gives for a user: those for whom it is the same are one audience."""
+        values = {"run.id": self._nonce, **user_values(user, self._nonce, self._identities)}
+        return "" if self._audience is None else self._audience.render(values)
 
     def bind_message(self, values: Mapping[str, Any], kept: Mapping[str, Any] | None) -> BoundMessage:
         """The message of one user; what the ready steps kept is bound, what may change is not."""

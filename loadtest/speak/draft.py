@@ -509,7 +509,7 @@ def _type_path(messages: Sequence[_Message], of: int) -> str | None:
         for path, value in each.leaves.items():
             values.setdefault(path, []).append(value)
     ranked = [
-        (rank, -len(there), path.count("."), path)
+        (rank, -len(there), len(path.split(".")), path)
         for path, there in values.items()
         if (rank := _type_rank(path, there, len(messages))) is not None and len(there) * 2 > min(of, 4) - 2
     ]
@@ -561,7 +561,7 @@ def _ids_first(leaves: Leaves) -> list[str]:
 
     def rank(path: str) -> tuple[bool, int]:
         key = path.rpartition(".")[2].lower()
-        return not (key == "id" or key.endswith(("id", "ref", "nonce", "seq"))), path.count(".")
+        return not (key == "id" or key.endswith(("id", "ref", "nonce", "seq"))), len(path.split("."))
 
     return sorted((path for path, value in leaves.items() if _may_be_id(value)), key=rank)
 
@@ -618,7 +618,7 @@ def _only_last(lasts: Sequence[_Message], earlier: Sequence[_Message]) -> Condit
         everywhere = all(each.leaves.get(path) == value for each in lasts)
         if everywhere and not any(each.leaves.get(path) == value for each in earlier):
             named = _LAST.search(path) is not None or _LAST.search(value_text(value)) is not None
-            candidates.append((not named, not isinstance(value, bool), path.count("."), path, value))
+            candidates.append((not named, not isinstance(value, bool), len(path.split(".")), path, value))
     if not candidates:
         return None
     *_, path, value = min(candidates, key=lambda each: each[:4])

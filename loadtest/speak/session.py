@@ -234,6 +234,8 @@ class Session:
             self._step_ends_ns = NEVER
             self._ready_step += 1
         self.state = SessionState.OPEN
+        if self.protocol.deliveries is not None:
+            self.protocol.deliveries.opened(self.user)
         self.wakes_ns = self._next_wake()
 
     def _sleep_until(self, instant_ns: int) -> None:
@@ -476,6 +478,8 @@ class Session:
         turn.sent_ns = at_ns
         turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
         turn.metrics.events_sent += 1
+        if self.protocol.deliveries is not None:
+            self.protocol.deliveries.sent(turn.id, self.user, at_ns, turn.metrics)
         timeout_at_ns = at_ns + self.protocol.timeout_ns
         if turn.outcome is None and (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns):
             self.wakes_ns = timeout_at_ns
@@ -585,6 +589,8 @@ class Session:
         """
         state_before = self.state
         self.state = SessionState.CLOSED
+        if self.protocol.deliveries is not None:
+            self.protocol.deliveries.closed(self.user)
         self._step_ends_ns = NEVER
         while self.turns:
             turn = next(iter(self.turns.values()))
@@ -787,7 +793,7 @@ class Session:
         if heard.flags & IGNORE:
             self.recorder.metrics.count("events.ignored")
         elif user is not None and self._is_other_user(user, turn):
-            self._count_other_users(turn_id, payload)
+            self._count_other_users(turn_id, payload, at_ns)
         elif turn is None:
             self._receive_without_turn(heard, turn_id, payload, at_ns)
         elif turn.number(heard.sequence, heard.word):
@@ -850,7 +856,7 @@ class Session:
             if not waiting.missing:
                 self._close_ledger(waiting)
         elif turn_id is not None and self._is_other_users_turn(turn_id):
-            self._count_other_users(turn_id, payload)
+            self._count_other_users(turn_id, payload, at_ns)
         else:
             self._count_unmatched(payload)
 
@@ -865,10 +871,12 @@ class Session:
         if self._overdue_answers and self.protocol.rules.count:
             self._overdue_answers -= 1
 
-    def _count_other_users(self, turn_id: Any, payload: bytes) -> None:
+    def _count_other_users(self, turn_id: Any, payload: bytes, at_ns: int) -> None:
         """An event of another user: for all of an audience that we are of, or foreign."""
         if self.protocol.is_delivery(turn_id, self.user):
             self.recorder.metrics.count("events.delivered")
+            if self.protocol.deliveries is not None:
+                self.protocol.deliveries.arrived(turn_id, self.user, at_ns)
             return
         self.recorder.metrics.events_foreign += 1
         self._show("foreign", payload)

@@ -324,7 +324,7 @@ NOT_EXPLAINED = {
         "target.client_cert",
         "target.client_key",
     ),
-    *("target.connect_timeout", "target.max_message", "target.source_addresses"),
+    *("target.before_connect", "target.connect_timeout", "target.max_message", "target.source_addresses"),
     *("target.subprotocols", "traffic.ping", "compare.primary", "compare.smallest_effect"),
     *("limits.connections", "limits.rate", "limits.duration"),
 }
