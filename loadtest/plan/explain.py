@@ -252,6 +252,8 @@ def _answer(scenario: Scenario) -> Iterator[str]:
     )
     if events.fail:
         yield f"it has failed with {_or(events.fail)}"
+    if events.audience:
+        yield f"users for whom `{events.audience}` is the same get copies of each other's events"
     if events.required:
         yield f"it must bring {', '.join(map(match_words, events.required))}"
     if events.first:

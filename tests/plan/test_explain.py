@@ -194,8 +194,10 @@ end = ["end"]
 
 
 def test_a_subscription_never_ends(folder: Folder) -> None:
-    folder.write("p.toml", "[turn]\nmessage = '{turn.id}'\n[events]\nturn = ['id']\n")
+    of_room = "audience = '{user.number}'\n"
+    folder.write("p.toml", f"[turn]\nmessage = '{{turn.id}}'\n[events]\nturn = ['id']\n{of_room}")
     text = told(folder.load("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n" + EVERY))
+    assert "users for whom `{user.number}` is the same get copies" in text
     assert "a turn never ends by itself (a subscription): all are abandoned" in text
 
 
