@@ -24,6 +24,7 @@ AGAIN = again() { "$$@" || { echo "again in 5 s: $$*" >&2; sleep 5; "$$@"; } || 
 ROOMS_COVERED := plan speak measure judge
 # Tests wait as much as they compute: more of them at a time than there are cores.
 AT_ONCE ?= 3
+LONG_AT_ONCE ?= 2
 TESTS = tests$(if $(ROOM),/$(ROOM))
 # What judges how long something takes has the machine for itself.
 TIMED = $(shell grep -rl --include='test_*.py' 'mark\.timed' $(TESTS))
@@ -41,7 +42,8 @@ test: .venv/.tests
 	$(if $(TIMED),$(BIN)/python -m pytest -q -m "timed and not long" $(TIMED))
 
 test-long: .venv/.tests
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -q -n $(LONG_AT_ONCE) --dist loadfile --no-loadscope-reorder -m "long and not timed" $(TESTS)
+	$(if $(TIMED),$(BIN)/python -m pytest -q -m "timed and long" $(TIMED))
 
 check: .venv/.tests .venv/.checks
 	$(BIN)/ruff format --check

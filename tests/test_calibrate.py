@@ -269,6 +269,7 @@ def run_module(module: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.long
+@pytest.mark.timed
 @pytest.mark.parametrize("name", ["steady-20", "freezing-20", "bimodal-100"])
 def test_the_generator_holds_against_the_truth(name: str) -> None:
     ended = run_module("benchmarks.calibrate", name, "--duration", "5")
@@ -277,6 +278,7 @@ def test_the_generator_holds_against_the_truth(name: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timed
 def test_kernel_stamps_tell_the_target_from_the_queue_of_a_busy_generator() -> None:
     ended = run_module("benchmarks.stamps", "--duration", "3")
     assert ended.returncode == 0, ended.stderr

@@ -22,7 +22,7 @@ CPU_S = {
 }
 """Alone they take 0.4, 3.5, 1.5, 0.5 and, of two runs of an hour, 5.4 s."""
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timed]
 
 
 @pytest.fixture(scope="module")

@@ -89,6 +89,7 @@ def _readme() -> str:
 
 
 @pytest.mark.long
+@pytest.mark.timed
 def test_the_frozen_second_is_there_in_the_open_model_and_not_in_a_closed_loop() -> None:
     command = [sys.executable, "-m", "benchmarks.omission", "--duration", "5"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=ROOT, check=False)

@@ -33,6 +33,9 @@ OnReady = Callable[[int], None]
 MAX_TURNS, MAX_GO_NS, MAX_READY = 16, 5_000_000, 256
 """Max loop turns and time in one go, before other greenlets run; max connections served in one turn."""
 
+ACTIONS_A_LOOK = 16
+"""Actions between two looks at the clock: a look takes 0.05 us, to begin a connection 150 us."""
+
 PATIENCE_NS = 1_000_000
 """Reads wait only for what is due within this time."""
 
@@ -60,12 +63,17 @@ class Timers:
         """The earliest instant, or None."""
         return self._entries[0][0] if self._entries else None
 
-    def run(self, now_ns: int) -> None:
-        """Call every action that is due."""
+    def run(self, now_ns: int, now: Callable[[], int]) -> None:
+        """Call what is due at ``now_ns``; after ``MAX_GO_NS`` the rest waits, so that reads come between."""
         entries = self._entries
-        while entries and entries[0][0] <= now_ns:
+        until_ns = now_ns + MAX_GO_NS
+        for done in itertools.count(1):
+            if not entries or entries[0][0] > now_ns:
+                return
             due_ns, _, action = heapq.heappop(entries)
             action(due_ns)
+            if not done % ACTIONS_A_LOOK and now() >= until_ns:
+                return
 
 
 class Flushable(Protocol):
@@ -134,7 +142,7 @@ class Poller(abc.ABC):
         due_ns = self.timers.next_ns
         if due_ns is not None and due_ns <= now_ns:
             self.lag_ns = max(self.lag_ns, now_ns - due_ns)
-            self.timers.run(now_ns)
+            self.timers.run(now_ns, self.now)
         dirty = self.dirty
         if dirty:
             self.dirty = []

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 from gevent.event import Event
-from locust.exception import StopUser
 from typing_extensions import override
 
+from loadtest.drive.locust_import import StopUser
 from loadtest.drive.connection import Connection
 from loadtest.drive.context import Context
 from loadtest.drive.tasks import Tasks

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-from locust.exception import StopTest, StopUser
+from loadtest.drive.locust_import import StopTest, StopUser
 
 logger = logging.getLogger(__name__)
 

@@ -31,11 +31,9 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
-from locust import User
-from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_RUNNING
 from typing_extensions import override
 
+from loadtest.drive.locust_import import LOCUST_STATE_RUNNING, StopUser, User
 from loadtest.plan.match import Match
 from loadtest.speak.turn import Outcome, Turn
 from loadtest.units import parse_duration

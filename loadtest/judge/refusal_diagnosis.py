@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from loadtest.judge.sections import Manifest, count_or_zero, section, settings
 from loadtest.units import format_count
 
 REASONS_TOLD = 3
+
+REDIRECTION, CLIENT_ERROR, TOO_MANY, SERVER_ERROR = 300, 400, 429, 500
+"""Where the classes of HTTP statuses begin (RFC 9110), and the one of RFC 6585."""
+
+_STATUS = re.compile(r"\bhttp ([1-5][0-9][0-9])\b")
 
 SILENT = "no answer"
 """How the reason of a layer that never answered begins."""
@@ -64,6 +70,14 @@ def _tls(manifest: Manifest, reasons: str) -> str:
 def _upgrade(manifest: Manifest, reasons: str) -> str:
     if f"upgrade: {SILENT}" in reasons:
         return _silent_upgrade(manifest, reasons)
+    found = _STATUS.search(reasons)
+    status = int(found[1]) if found else 0
+    if status == TOO_MANY:
+        return "The server limits how often it may be asked: connect more slowly, by load.connect_rate."
+    if status >= SERVER_ERROR:
+        return "The server, or a proxy before it, is overloaded or fails: see its log."
+    if REDIRECTION <= status < CLIENT_ERROR:
+        return "The server sends its clients elsewhere: give the URL that it redirects to."
     return "The server speaks HTTP and no WebSocket there: is the path of the URL right?"
 
 

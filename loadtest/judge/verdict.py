@@ -1,9 +1,9 @@
 """The verdict: pass, fail, invalid, unreachable, interrupted or error, by a fixed order of precedence.
 
 The first that applies: a run that failed before it began (2) or by a fault of ours (70), interrupted (130),
-no connection was ever ready (3), a warning that spoils the result (4), a threshold missed or an event that
-reached the wrong user (1), a task that raised or failed (1), a threshold not measured (4), nothing measured
-at all (4), else pass (0).
+no connection was ever ready (3), an event that reached the wrong user or a ratio of success that misses
+whatever else is in doubt (1), a warning that spoils the result (4), a threshold missed (1), a task that
+raised or failed (1), a threshold not measured (4), nothing measured at all (4), else pass (0).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from loadtest.judge.counts import in_doubt, not_opened
 from loadtest.judge.generator import longest_lateness_ms, saturated
 from loadtest.judge.measured import Measurement, measured_for
 from loadtest.judge.refusal_diagnosis import likely, still_opening
+from loadtest.judge.run_standing import COMPLETE_RATIO, READY_RATIO
 from loadtest.judge.sections import (
     Manifest,
     breaks_turns,
@@ -37,6 +38,8 @@ from loadtest.plan.threshold import DEFAULT_RATIO, Threshold
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 
 NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})
+
+NOT_OFFERED = "load_not_reached_by_generator"
 
 DOUBTFUL = 0.01
 """The part of the events that may have been taken for another turn's before times are not judged."""
@@ -216,6 +219,34 @@ def _leaked(case: Case) -> RunVerdict | None:
     return RunVerdict("fail", Exit.FAIL, f"{foreign} {spoilt.reason}")
 
 
+def _failed_anyway(case: Case) -> RunVerdict | None:
+    """A ratio of success that misses, however the load that we did not offer would have gone, is a fact."""
+    spoiling = [warning for warning in case.warnings if warning.spoils]
+    missing = {each.numbers["what"]: each.numbers["missing"] for each in spoiling if each.code == NOT_OFFERED}
+    if len(missing) != len(spoiling):
+        return None
+    pairs = zip(case.thresholds, case.rows, strict=True)
+    missed = [_in_words(row) for threshold, row in pairs if _misses_anyway(threshold, row, missing)]
+    if not missed:
+        return None
+    told = f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}."
+    rest = [warning.message for warning in spoiling]
+    return RunVerdict("fail", Exit.FAIL, " ".join([told, *_first_cause(case), *rest]))
+
+
+SUCCESSES = {COMPLETE_RATIO: "turns", READY_RATIO: "connections"}
+"""By ratio of success, what it is a ratio of."""
+
+
+def _misses_anyway(threshold: Threshold, row: Mapping[str, Any], missing: Mapping[str, int]) -> bool:
+    """Whether a ratio of success would be missed also if all that was not offered had succeeded."""
+    absent = missing.get(SUCCESSES.get(threshold.name, ""))
+    if absent is None or threshold.stage is not None or row["outcome"] != "missed" or not row["n"]:
+        return False
+    best = Measurement(min(1.0, row["measured"] + absent / row["n"]), row["n"])
+    return decide(threshold, best) == "missed"
+
+
 def _foreign(case: Case) -> str:
     """That events of other users arrived: in the whole run, and more than a threshold lets pass."""
     foreign = count_or_zero(section(case.manifest, "counts", "events").get("foreign"))
@@ -343,6 +374,7 @@ PRECEDENCE: tuple[Callable[[Case], RunVerdict | None], ...] = (
     _interrupted,
     _unreachable,
     _leaked,
+    _failed_anyway,
     _spoilt,
     _missed,
     _tasks_failed,

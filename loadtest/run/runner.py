@@ -12,12 +12,7 @@ from typing import Any
 
 import gevent
 
-# Locust patches the standard library for gevent when it is imported; no socket may be opened before.
-import locust  # noqa: F401 - imported for what its import does
-from locust.env import Environment
-from locust.event import Events
-from locust.exception import RPCError
-
+from loadtest.drive.locust_import import Environment, Events, RPCError
 from loadtest.drive.coordinator import Coordinator, DriveResult, LocalCoordinator, RunSpec
 from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.master import MasterCoordinator

@@ -10,10 +10,8 @@ import time
 from collections.abc import Callable
 
 import gevent
-import locust  # noqa: F401 - patches the standard library before anything opens a socket
-from locust.env import Environment
-from locust.event import Events
 
+from loadtest.drive.locust_import import Environment, Events
 from loadtest.drive.generator_health import raise_file_limit
 from loadtest.drive.worker import ShardWorker
 from loadtest.errors import PATIENCE_S, Exit, LoadtestError

@@ -1,19 +1,22 @@
 """The frame parser of one connection (RFC 6455 section 5), sans-I/O.
 
-Whole, unfragmented, uncompressed data frames are sliced here: 0.24 us an event of 160 bytes against 2.7 us
-for a general parser. Every other frame (control, fragmented, compressed, broken) goes to
-``websockets.ClientProtocol``, so that the messages are those of ``websockets`` alone.
+Data frames are read here: whole ones for 0.24 us an event of 160 bytes, against 2.7 us for a general parser;
+fragments of messages that are not compressed; whole frames that are. Every other frame (control, broken, a
+fragment of a compressed message) goes to ``websockets.ClientProtocol``, so that the messages are those of
+``websockets`` alone.
 """
 
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Final
 
 from websockets.client import ClientProtocol
 from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import WebSocketURI
@@ -36,6 +39,12 @@ _DATA: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 NO_CLOSE_FRAME: Final = 1006
 """RFC 6455 section 7.4.1: the connection ended without a close frame."""
 
+
+DEFLATE_RATIO: Final = 1_032
+"""The most bytes that one byte of deflate becomes (zlib's technical details)."""
+
+DEFLATE_TAIL: Final = b"\0\0\xff\xff"
+"""What a sender leaves away at the end of a compressed message (RFC 7692 section 7.2.1)."""
 
 MAX_IDLE_FRAMES: Final = 1_000
 """Frames of less than 16 bytes that complete no message, in one read: pings, empty fragments.
@@ -95,6 +104,7 @@ class FrameParser:
     """
 
     __slots__ = (
+        "_deflate",
         "_extensions",
         "_held",
         "_idle",
@@ -119,8 +129,10 @@ class FrameParser:
     def __init__(self, max_size: int, extensions: Sequence[Extension] = ()) -> None:
         self._max_size = max_size
         self._extensions = tuple(extensions)
+        found = self._extensions[0] if len(self._extensions) == 1 else None
+        self._deflate = found if type(found) is PerMessageDeflate else None
         # Frames of up to 125 bytes are sliced without a look at the limit; those of 65,535 if it is as wide.
-        self._plain = not self._extensions and max_size >= 125
+        self._plain = (not self._extensions or self._deflate is not None) and max_size >= 125
         self._short = 126 if max_size >= 65_535 else -1
         self._library: ClientProtocol | None = None
         self._left = False
@@ -152,7 +164,7 @@ class FrameParser:
         # One short whole message of text, as a reply mostly is: 0.15 us, not 0.3.
         elif 1 < len(data) < 128 and data[1] == len(data) - 2 and data[0] == 0x81 and self._plain:
             payload = data[2:]
-            if payload.isascii() and self._library is None:
+            if payload.isascii() and self._library is None and not self._parts:
                 return [payload]
         self._idle = 0
         return self._slice(data)
@@ -165,7 +177,7 @@ class FrameParser:
     def _slice(self, data: bytes) -> list[bytes]:
         messages: list[bytes] = []
         append = messages.append
-        fast = self._plain and self._library is None
+        fast = self._plain and self._library is None and not self._parts
         short = self._short
         at = 0
         end = len(data)
@@ -191,8 +203,11 @@ class FrameParser:
             if fast and (head == 0x82 or (head == 0x81 and (payload.isascii() or _is_utf8(payload)))):
                 append(payload)
             else:
-                messages += self._by_library(data[at:stop])
-                fast = self._plain and self._library is None
+                read = (
+                    self._inflated(head, payload) if head & 0x40 else self._fragment(head, payload, stop - at)
+                )
+                messages += self._by_library(data[at:stop]) if read is None else read
+                fast = self._plain and self._library is None and not self._parts
                 if self._left:
                     return messages + self._by_library(data[stop:])
             at = stop
@@ -221,12 +236,70 @@ class FrameParser:
         self._left |= length > self._max_size
         return length, start
 
+    def _fragment(self, head: int, payload: bytes, size: int) -> Sequence[bytes] | None:
+        """The message that a fragment of ``size`` bytes completes, if any; None of what the library reads.
+
+        0.6 us a fragment; with the library, which then reads all of the message, 9 us.
+        """
+        parts = self._parts
+        open_or_whole = head & 0x8F
+        continues = open_or_whole in (0x00, 0x80)
+        if (
+            self._library is not None
+            or not self._plain
+            or head & 0x70
+            or self._held + len(payload) > self._max_size
+            or not (parts if continues else open_or_whole in (TEXT, BINARY) and not parts)
+        ):
+            return None
+        if size < 16 and head != 0x80:
+            self._idle += 1
+            if self._idle > MAX_IDLE_FRAMES:
+                return None
+        if not continues:
+            self._text = head == TEXT
+        self._collect(payload)
+        return self._complete() if head == 0x80 else ()
+
+    def _inflated(self, head: int, payload: bytes) -> Sequence[bytes] | None:
+        """The message of a whole compressed frame (RFC 7692); None of what the library has to read.
+
+        The decoder is the extension's own, so that the library goes on where this ends.
+        """
+        deflate = self._deflate
+        if (
+            head not in (0xC1, 0xC2)
+            or deflate is None
+            or self._library is not None
+            or self._parts
+            or not self._plain
+        ):
+            return None
+        kept = None
+        if deflate.remote_no_context_takeover:
+            decoder = zlib.decompressobj(-deflate.remote_max_window_bits)
+        else:
+            decoder = deflate.decoder
+            # What inflates beyond the limit is read again by the library, from the same state.
+            if len(payload) * DEFLATE_RATIO > self._max_size:
+                kept = decoder.copy()
+        try:
+            message = decoder.decompress(payload + DEFLATE_TAIL, self._max_size)
+        except zlib.error:
+            # A decoder that failed fails again.
+            return None
+        if decoder.unconsumed_tail:
+            if kept is not None:
+                deflate.decoder = kept
+            return None
+        if head == 0xC1 and not (message.isascii() or _is_utf8(message)):
+            self._fail_text()
+            return ()
+        return (message,)
+
     def _by_library(self, data: bytes) -> list[bytes]:
         """The messages of ``data``, read by ``websockets``; its state is kept only while it matters."""
-        protocol = self._library
-        if protocol is None:
-            protocol = self._library = ClientProtocol(_NOWHERE, state=OPEN, max_size=self._max_size)
-            protocol.extensions = list(self._extensions)
+        protocol = self._protocol()
         protocol.receive_data(data)
         messages = self._messages(protocol)
         if not messages and len(data) < 16:
@@ -234,6 +307,24 @@ class FrameParser:
             if self._idle > MAX_IDLE_FRAMES:
                 self.broken = f"more than {MAX_IDLE_FRAMES:,} frames in one read that say nothing"
                 protocol.fail(CloseCode.POLICY_VIOLATION, self.broken)
+        self._settle(protocol)
+        if not (self._left or self._parts):
+            self._library = None
+        return messages
+
+    def _protocol(self) -> ClientProtocol:
+        """The library's state of this connection: made when it is needed, with the message that is open."""
+        protocol = self._library
+        if protocol is None:
+            protocol = self._library = ClientProtocol(_NOWHERE, state=OPEN, max_size=self._max_size)
+            protocol.extensions = list(self._extensions)
+            if self._parts:
+                protocol.receive_data(b"\x02\x7f" + self._held.to_bytes(8, "big") + bytes(self._held))
+                protocol.events_received()
+        return protocol
+
+    def _settle(self, protocol: ClientProtocol) -> None:
+        """Take over what the library answers, and whether it has ended the connection."""
         self.replies += [chunk for chunk in protocol.data_to_send() if chunk and not self._is_said(chunk)]
         if protocol.parser_exc is not None:
             self.broken = str(protocol.parser_exc)
@@ -243,9 +334,6 @@ class FrameParser:
             protocol.close_rcvd is not None or protocol.parser_exc is not None or self.broken is not None
         )
         self._left = self._left or self.closed
-        if not (self._left or self._parts or self._extensions):
-            self._library = None
-        return messages
 
     def _is_said(self, reply: bytes) -> bool:
         """Whether a reply is a second close frame, of which RFC 6455 section 5.5.1 allows one."""
@@ -258,25 +346,33 @@ class FrameParser:
             if frame.opcode == Opcode.PONG:
                 self.pongs.append(bytes(frame.data))
             elif frame.opcode in _DATA:
-                # Endless empty fragments are not collected; the first says that a message has begun.
-                if frame.data or not self._parts:
-                    self._parts.append(bytes(frame.data))
-                    self._held += len(frame.data)
                 self._text = self._text if frame.opcode == Opcode.CONT else frame.opcode == Opcode.TEXT
+                self._collect(bytes(frame.data))
                 if frame.fin:
-                    messages += self._complete(protocol)
+                    messages += self._complete()
         return messages
 
-    def _complete(self, protocol: ClientProtocol) -> list[bytes]:
+    def _collect(self, payload: bytes) -> None:
+        """Keep a fragment. Endless empty ones are not kept; the first says that a message has begun."""
+        if payload or not self._parts:
+            self._parts.append(payload)
+            self._held += len(payload)
+
+    def _complete(self) -> list[bytes]:
         """The message that the fragments make; text that is not UTF-8 ends the connection (section 8.1)."""
         message = b"".join(self._parts)
         self._parts = []
         self._held = 0
         if self._text and not _is_utf8(message):
-            self.broken = "a text message that is not UTF-8"
-            protocol.fail(CloseCode.INVALID_DATA, self.broken)
+            self._fail_text()
             return []
         return [message]
+
+    def _fail_text(self) -> None:
+        protocol = self._protocol()
+        self.broken = "a text message that is not UTF-8"
+        protocol.fail(CloseCode.INVALID_DATA, self.broken)
+        self._settle(protocol)
 
 
 def _is_utf8(payload: bytes) -> bool:

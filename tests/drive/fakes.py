@@ -44,7 +44,7 @@ class FakePoller:
         """Let time pass, and do what falls due in it when it does."""
         while (due_ns := self.timers.next_ns) is not None and due_ns <= until_ns:
             self.now_ns = max(self.now_ns, due_ns)
-            self.timers.run(self.now_ns)
+            self.timers.run(self.now_ns, lambda: self.now_ns)
         self.now_ns = max(self.now_ns, until_ns)
 
 

@@ -66,7 +66,7 @@ def test_what_is_due_is_done_in_order_and_the_rest_is_kept(dues: list[int], now:
     done: list[tuple[int, int]] = []
     for number, due in enumerate(dues):
         timers.add(due, lambda due_ns, number=number: done.append((due_ns, number)))
-    timers.run(now)
+    timers.run(now, lambda: now)
     planned = sorted((due, number) for number, due in enumerate(dues))
     assert done == [entry for entry in planned if entry[0] <= now]
     assert timers.next_ns == min((due for due in dues if due > now), default=None)
@@ -77,7 +77,7 @@ def test_an_action_may_plan_what_is_due_at_once() -> None:
     done: list[int] = []
     timers.add(1, lambda _due: timers.add(2, done.append))
     timers.add(1, lambda _due: timers.add(9, done.append))
-    timers.run(5)
+    timers.run(5, lambda: 5)
     assert done == [2]
     assert timers.next_ns == 9
 
@@ -244,6 +244,39 @@ def test_what_a_flush_gathers_waits_for_the_next_turn(make_poller: MakePoller) -
     poller.wake()
     came(written)
     assert order == [1, 2]
+
+
+def test_reads_come_between_where_much_is_due_at_once(
+    make_poller: MakePoller, pairs: Callable[[], Pair]
+) -> None:
+    """Each action takes a millisecond: what came is read long before all of them are done."""
+    ours, theirs = pairs()
+    now = [0]
+    poller = make_poller(lambda: now[0])
+    order: list[str] = []
+    over = Event()
+
+    def connect(_due_ns: int) -> None:
+        now[0] += MS
+        order.append("due")
+        poller.dirty.append(Flushed(lambda: order.append("written")))
+
+    def on_ready(_bits: int) -> None:
+        ours.recv(10)
+        order.append("read")
+
+    for _ in range(100):
+        poller.timers.add(0, connect)
+    poller.timers.add(0, lambda _due: over.set())
+    poller.register(ours.fileno(), on_ready, READ)
+    poller.timers.add(-1, lambda _due: theirs.send(b"x"))
+    poller.start()
+    poller.wake()
+    came(over)
+    assert order.index("read") < 40
+    assert order.index("written") < 40
+    assert order.count("due") == 100
+    assert poller.lag_ns >= 80 * MS, "what waited longest is known"
 
 
 def test_what_is_due_is_done_at_its_instant_and_never_before(make_poller: MakePoller) -> None:

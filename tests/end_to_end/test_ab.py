@@ -61,6 +61,7 @@ def tiring() -> Iterator[str]:
 
 
 @pytest.mark.long
+@pytest.mark.timed
 def test_a_target_against_itself_is_not_slower_however_it_drifts(launch: Launch, tmp_path: Path) -> None:
     scenario, out = tmp_path / "echo.toml", tmp_path / "out"
     scenario.write_text(ECHO, "utf-8")

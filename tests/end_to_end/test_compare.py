@@ -11,7 +11,7 @@ import pytest
 from loadtest.errors import Exit
 from tests.end_to_end.conftest import Launch, launcher
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timed]
 
 REPEATS = 4
 

@@ -92,6 +92,7 @@ def test_three_nights(tmp_path: Path) -> None:
     assert len(list((tmp_path / "results").glob("*-night-nightly-*"))) == 3 * RUN_IN_TEST
 
 
+@pytest.mark.long
 def test_a_night_that_cannot_be_measured_fails_the_job(tmp_path: Path) -> None:
     """The first code that is not 0 is the job's; here 2, since there are no scenarios."""
     (tmp_path / "scenarios").mkdir()

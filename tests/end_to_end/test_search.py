@@ -26,6 +26,7 @@ timeout = "2s"
 
 
 @pytest.mark.long
+@pytest.mark.timed
 def test_a_rate_limit_is_found_within_five_percent_and_so_is_the_knee(run: RunIt, tmp_path: Path) -> None:
     scenario, out = tmp_path / "limited.toml", tmp_path / "out"
     scenario.write_text(LIMITED, "utf-8")
@@ -49,6 +50,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.long
+@pytest.mark.timed
 def test_a_generator_that_is_the_limit_says_so(run: RunIt, tmp_path: Path) -> None:
     scenario, out = tmp_path / "limited.toml", tmp_path / "out"
     scenario.write_text(LIMITED.replace("rate-limit=40", "delay=1ms"), "utf-8")

@@ -11,7 +11,7 @@ import pytest
 from loadtest.simulator.process import Simulator
 from tests.end_to_end.conftest import Launch
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timed]
 
 CONNECTIONS = 10_000
 PLANNED_S = 13.0

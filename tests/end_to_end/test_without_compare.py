@@ -36,6 +36,7 @@ def bare(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))}
 
 
+@pytest.mark.long
 def test_a_run_and_all_its_reports(launch: Launch, bare: dict[str, str], tmp_path: Path) -> None:
     ended = launch("run", "agent-burst", *SHORT, environment=bare).end(120)
     assert ended.code in JUDGED, ended.screen

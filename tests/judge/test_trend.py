@@ -24,6 +24,7 @@ def codes(found: Trend) -> list[str]:
     return [each["code"] for each in found.notices]
 
 
+@pytest.mark.long
 def test_a_step_is_found_the_same_night() -> None:
     """One run a night, a history of 10, run-to-run CV of 3 %: +20 % is told by compare and by trend alike."""
     found = []

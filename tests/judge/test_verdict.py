@@ -227,6 +227,25 @@ def test_an_event_of_another_user_fails_also_a_run_that_is_in_doubt() -> None:
     assert told.startswith("1 of 1 thresholds missed: events.foreign was 2")
 
 
+def not_offered(missing: int, what: str = "turns") -> RunWarning:
+    numbers = {"missing": missing, "asked": 41, "what": what}
+    return RunWarning("load_not_reached_by_generator", "Some were not begun.", "", numbers, spoils=True)
+
+
+def test_what_misses_however_the_rest_would_have_gone_is_a_fail() -> None:
+    half = good_totals({"turns.complete": 20, "turns.timed_out": 20})
+    found = verdict(HELD, MISSED, totals_=half, notices=(not_offered(1),))
+    assert ruling(found) == ("fail", 1)
+    assert found["reason"] == (
+        "1 of 2 thresholds missed: turns.complete.ratio was 50.0 %, not >= 99%. Some were not begun."
+    )
+    assert ruling(verdict(HELD, totals_=half, notices=(not_offered(20),))) == ("invalid", 4)
+    assert ruling(verdict(HELD, totals_=half, notices=(not_offered(1), SPOILS))) == ("invalid", 4)
+    assert ruling(verdict(HELD, totals_=half, notices=(not_offered(1, "connections"),))) == ("invalid", 4)
+    assert ruling(verdict(HELD, notices=(not_offered(1),))) == ("invalid", 4)
+    assert ruling(verdict(MISSED, totals_=half, notices=(not_offered(1),))) == ("invalid", 4)
+
+
 # ------------------------------------------------------------------ our own delay
 
 

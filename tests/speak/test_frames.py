@@ -424,6 +424,48 @@ def test_compressed_messages(texts: list[bytes], places: list[int], *, takeover:
     assert heard_by(lane, split(b"".join(chunks), places)) == Heard(texts)
 
 
+@st.composite
+def compressing_talks(draw: st.DrawFn) -> tuple[bytes, bool]:
+    """What a compressing server may write: whole or in fragments, compressed or not, sometimes broken."""
+    takeover = draw(st.booleans())
+    server = PerMessageDeflate(not takeover, not takeover, 15, 15)
+    data = b""
+    for said in draw(st.lists(payloads | st.sampled_from([b"x" * 5000, b"\xff"]), max_size=6)):
+        head = draw(st.sampled_from([0x81, 0x82, 0xC1, 0xC2, 0xC1, 0xC2, 0x41, 0x01]))
+        packed = bytes(server.encode(Frame(Opcode(head & 0x0F), said)).data) if head & 0x40 else said
+        payload = packed[1:] + b"\xfe" if draw(st.integers(0, 9)) == 0 else packed
+        if head & 0x80:
+            data += wire(head, payload)
+        else:
+            cut = draw(st.integers(0, len(payload)))
+            between = draw(st.sampled_from([b"", wire(0x89, b"p"), wire(0xC1, b"a"), wire(0x81, b"a")]))
+            data += wire(head, payload[:cut]) + between + wire(0x80, payload[cut:])
+    return data, takeover
+
+
+@settings(max_examples=400)
+@given(compressing_talks(), st.lists(st.integers(0, 10_000), max_size=4), st.sampled_from([*LIMITS, 4999]))
+def test_with_compression_the_lane_hears_what_websockets_alone_hears(
+    talk: tuple[bytes, bool], places: list[int], limit: int
+) -> None:
+    data, takeover = talk
+    extensions = [PerMessageDeflate(not takeover, not takeover, 15, 15) for _ in range(2)]
+    alone = Alone(limit, [extensions[0]])
+    for at in range(len(data)):
+        alone.feed(data[at : at + 1])
+    assert heard_by(FrameParser(limit, [extensions[1]]), split(data, places)) == alone.heard
+
+
+def test_fragments_and_compressed_messages_need_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "ClientProtocol", None)
+    lane = FrameParser(WIDE)
+    assert lane.receive(wire(0x01, b"a") + wire(0x00, b"b") + wire(0x80, b"c")) == [b"abc"]
+    chunks, extension = deflated([b"compressed", b"compressed again"], takeover=True)
+    lane = FrameParser(WIDE, [extension])
+    data = chunks[0] + wire(0x81, b"plain") + chunks[1] + wire(0x02, b"d") + wire(0x80, b"")
+    assert lane.receive(data) == [b"compressed", b"plain", b"compressed again", b"d"]
+
+
 def test_context_is_taken_over() -> None:
     """The second of two like messages is shorter, and can only be read by one who kept the first."""
     text = random.Random(1).randbytes(200).hex().encode()
@@ -440,6 +482,19 @@ def test_a_compressed_message_may_not_unpack_beyond_the_limit() -> None:
     assert lane.broken is not None
     chunks, extension = deflated([b"x" * 99_999], takeover=True)
     assert FrameParser(99_999, [extension]).receive(chunks[0]) == [b"x" * 99_999]
+
+
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+@pytest.mark.parametrize("size", [125, 126, 300, 2_043, 2_044, 5_000])
+def test_a_compressed_message_of_about_the_limit_is_read_as_by_websockets_alone(
+    size: int, beyond: int
+) -> None:
+    for seed in range(5):
+        text = bytes(random.Random(seed).choices(b"ab", k=size))
+        chunks, extension = deflated([text, b"next"], takeover=True)
+        alone = Alone(size - beyond, [deflated([], takeover=True)[1]])
+        alone.feed(b"".join(chunks))
+        assert heard_by(FrameParser(size - beyond, [extension]), [b"".join(chunks)]) == alone.heard
 
 
 # ------------------------------------------------------------------ what we write
