@@ -41,7 +41,9 @@ Examples:
         help="Replace one key of the policy; repeatable (variable: one per line).")  # fmt: skip
 @option("--show", metavar="NAME", type=ShippedName("policy"), help="Print the TOML of a policy that ships.")
 @option("--verify-rollback", is_flag=True, help="Run the check of the rollback command, not the rollback.")
-@option("--rollback", is_flag=True, help="Run the policy's rollback command if the verdict is NO-GO.")
+@option("--rollback", is_flag=True,
+        help="Run the policy's rollback if a trigger is pulled, then assess again.")  # fmt: skip
+@option("--force-rollback", is_flag=True, help="Run it whatever the triggers say, then assess again.")
 @option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")
 @results_option("READY")
 def command(policy: str, **options: Any) -> int:
@@ -53,25 +55,34 @@ def command(policy: str, **options: Any) -> int:
         show_shipped("policy", options["show"])
         return Exit.PASS
     from loadtest.readiness.policy_file import load_policy
-    from loadtest.readiness.ready import ReadyOptions, ready
+    from loadtest.readiness.ready import ReadyOptions, ready, roll_back, wants_rollback
 
     if len(options["format"]) > 1 and options["output"] is None:
         raise ConfigError([Problem("--format", "several formats need --output FOLDER")])
     read = load_policy(policy, options["sets"], options["target"])
+    if options["force_rollback"] and read.rollback is None:
+        raise ConfigError([Problem("--force-rollback", "the policy has no [rollback] with a command to run")])
     asked = ReadyOptions(
-        results=Path(options["results"]), since=options["since"], verify_rollback=options["verify_rollback"]
-    )
+        results=Path(options["results"]), since=options["since"], verify_rollback=options["verify_rollback"],
+        formats=tuple(each for each in options["format"] if each != "terminal"),
+    )  # fmt: skip
     found, folder = ready(read, asked)
     _show(found, folder, options)
-    if found.verdict == "NO-GO" and read.rollback is not None:
-        _roll_back(read, run_it=options["rollback"])
-    return found.exit_code
+    pulled = wants_rollback(found)
+    if read.rollback is None or not (options["force_rollback"] or (options["rollback"] and pulled)):
+        _say_rollback(read, found, pulled=pulled)
+        return found.exit_code
+    click.echo(f"rolling back: {shown_rollback(read)}", err=True)
+    after, folder = roll_back(read, asked, found)
+    _show(after, folder, options)
+    # What runs after a rollback may be well: the release that was asked about is not.
+    return after.exit_code or Exit.FAIL
 
 
-def _show(found: Assessment, folder: Path, options: dict[str, Any]) -> None:
+def _show(found: Assessment, folder: Path | None, options: dict[str, Any]) -> None:
     from loadtest.readiness.views.every import FILES, view
 
-    report = folder / FILES["html"]
+    report = str(folder / FILES["html"]) if folder else f"not kept: {(found.changes or ('',))[-1]}"
     told = f"{found.verdict} {found.id}: {found.why}\n{report}"
     shown = (lambda: click.echo(told)) if options["quiet"] else (lambda: _screen(found, report))
     put(lambda form: _text(view(found, form), form), FILES, options, shown)
@@ -83,7 +94,7 @@ def _text(view: bytes, form: str) -> str | bytes:
     return view if form == "pdf" else view.decode()
 
 
-def _screen(found: Assessment, report: Path) -> None:
+def _screen(found: Assessment, report: str) -> None:
     from rich.console import Console
 
     from loadtest.readiness.views.telling import tell
@@ -97,15 +108,16 @@ def _screen(found: Assessment, report: Path) -> None:
     click.echo(f"\nReport  {report}")
 
 
-def _roll_back(policy: Policy, *, run_it: bool) -> None:
-    """Say the rollback command; run it only when told to."""
-    from loadtest.readiness.ready import run_rollback, shown_command
+def shown_rollback(policy: Policy) -> str:
+    """The rollback command as a shell writes it, without secrets."""
+    from loadtest.readiness.ready import shown_command
 
-    assert policy.rollback is not None  # noqa: S101 - the caller has asked
-    shown = shown_command(policy, policy.rollback.command)
-    if not run_it:
-        click.echo(f"rollback, not run (--rollback runs it): {shown}", err=True)
+    return shown_command(policy, policy.rollback.command) if policy.rollback else ""
+
+
+def _say_rollback(policy: Policy, found: Assessment, *, pulled: bool) -> None:
+    """Say the rollback command at a NO-GO, and what would run it."""
+    if policy.rollback is None or found.verdict != "NO-GO":
         return
-    click.echo(f"rolling back: {shown}", err=True)
-    said, _ = run_rollback(policy, policy.rollback.command)
-    click.echo(f"rollback: {said}", err=True)
+    how = "--rollback runs it" if pulled else "no trigger is pulled; --force-rollback runs it all the same"
+    click.echo(f"rollback, not run ({how}): {shown_rollback(policy)}", err=True)

@@ -31,10 +31,26 @@ Examples:
   loadtest watch my-policy.toml
   loadtest watch my-policy.toml --serve 8790       and a page on http://127.0.0.1:8790/
   loadtest watch my-policy.toml --rounds 1         once, for cron
+  loadtest watch silence my-policy.toml cache --for 2h --why "new disk"
+  loadtest watch acknowledge my-policy.toml backend
 """
 
 
-@click.command(epilog=EXAMPLES)
+class _Watch(click.Command):
+    """The watch, with commands that speak to one that runs; a policy may have any other name."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """As click does, but of the command that the first word names."""
+        from loadtest.cli.silence import SUBCOMMANDS
+
+        if args and args[0] in SUBCOMMANDS:
+            return SUBCOMMANDS[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(epilog=EXAMPLES, cls=_Watch)
 @click.argument("policy", default="ready", type=ShippedName("policy"))
 @option(
     "--serve",
@@ -128,20 +144,17 @@ def _screen(watch: Watch, *, quiet: bool) -> Iterator[Callable[[Assessment], Non
     from rich.live import Live
     from rich.text import Text
 
-    from loadtest.readiness.views.telling import tell
-    from loadtest.readiness.views.text import text
+    from loadtest.readiness.views.dashboard import dashboard
 
     notes: deque[str] = deque(maxlen=NOTES)
     watch.said = notes.append
     with Live(console=console, screen=True, auto_refresh=False) as live:
 
         def show(found: Assessment) -> None:
-            drawn = text(tell(found), width=console.width, colour=not console.no_color).splitlines()
-            # What does not fit is cut from the end of the page: the verdict and the notes stay.
-            room = max(1, console.height - len(notes) - 1)
-            shown = Text.from_ansi("\n".join([*drawn[:room], *notes]))
-            shown.no_wrap, shown.overflow = True, "ellipsis"
-            live.update(shown, refresh=True)
+            drawn = dashboard(
+                found, notes, width=console.width, height=console.height - 1, colour=not console.no_color
+            )
+            live.update(Text.from_ansi(drawn, no_wrap=True), refresh=True)
 
         yield show
 

@@ -58,7 +58,7 @@ def _entry_points_read_once() -> Iterator[None]:
 
 if "locust" not in sys.modules:
     late = _LateModule(_WEB)
-    late.WebUI = _web_ui  # type: ignore[attr-defined]
+    late.WebUI = _web_ui  # type: ignore[attr-defined]  # a module takes any name
     sys.modules[_WEB] = late
     with _entry_points_read_once():
         import locust

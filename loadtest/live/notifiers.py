@@ -10,8 +10,10 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import replace
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +43,8 @@ def deliver(policy: Policy, message: Message, environ: Mapping[str, str] | None 
     route = next((each for each in policy.alerts.routes if each.name == message.route), None)
     if route is None:
         return
-    clean = Message(**{**asdict(message), "subject": redactor.text(message.subject)})
-    clean.lines = [redactor.text(line) for line in message.lines]
+    lines = [redactor.text(line) for line in message.lines]
+    clean = replace(message, subject=redactor.text(message.subject), lines=lines)
     try:
         settings = {key: filled(value, environ) for key, value in route.settings.items()}
         _SENDERS[route.kind](policy, route, settings, clean)
@@ -51,9 +53,32 @@ def deliver(policy: Policy, message: Message, environ: Mapping[str, str] | None 
         raise DeliveryError(f"the route {route.name} ({route.kind}) failed: {said}") from None
 
 
+def heartbeat(policy: Policy, environ: Mapping[str, str] | None = None) -> None:
+    """Ask the heartbeat's URL: somebody else alerts when this does not come.
+
+    Raises:
+        DeliveryError: it did not answer; one sentence without secrets.
+    """
+    environ = os.environ if environ is None else environ
+    redactor = redactor_of(policy.raw, policy.variables, environ)
+    try:
+        url = filled(policy.alerts.heartbeat, environ)
+        _check_web(url)
+        with _OPENER.open(url, timeout=WITHIN_S) as answer:
+            answer.read(1024)
+    except http.client.HTTPException as error:
+        raise DeliveryError(f"no right answer, or no right address ({type(error).__name__})") from None
+    except (OSError, MissingVariableError, ValueError) as error:
+        raise DeliveryError(redactor.text(f"{type(error).__name__}: {error}")) from None
+
+
 def missing_variables(policy: Policy, environ: Mapping[str, str]) -> list[Problem]:
     """Every variable that a route names and that is not set, so that its alerts could not be sent."""
     found = []
+    try:
+        filled(policy.alerts.heartbeat, environ)
+    except MissingVariableError as error:
+        found.append(Problem("alerts.heartbeat", f"{error}, so that no heartbeat would be sent"))
     for route in policy.alerts.routes:
         for text in (*route.settings.values(), *route.command):
             try:
@@ -84,9 +109,13 @@ def _slack(policy: Policy, _: Route, settings: Settings, message: Message) -> No
     _post(settings["url"], {"text": text}, message.id)
 
 
-def _post(url: str, body: Mapping[str, Any], name: str) -> None:
+def _check_web(url: str) -> None:
     if not url.startswith(("http://", "https://")):
         raise ValueError("its url must begin with http:// or https://")
+
+
+def _post(url: str, body: Mapping[str, Any], name: str) -> None:
+    _check_web(url)
     headers = {"Content-Type": "application/json", "X-Loadtest-Alert": name}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - the scheme was looked at
     try:
@@ -114,6 +143,7 @@ def _email(policy: Policy, route: Route, settings: Settings, message: Message) -
     mail["Subject"] = " ".join(f"[{policy.name}] {message.subject}".split())[:200]
     mail["From"] = settings["from"]
     mail["To"] = ", ".join(route.to)
+    mail["Date"] = format_datetime(datetime.fromtimestamp(message.at, UTC))
     mail["Message-ID"] = f"<{message.id}@loadtest>"
     mail.set_content("\n".join(message.lines) + "\n")
     host, port = settings["host"], int(settings.get("port", "25"))

@@ -11,6 +11,7 @@ from typing import Any
 from loadtest.errors import ConfigError, Problem
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.html import html
+from loadtest.readiness.views.prometheus import prometheus
 from loadtest.readiness.views.telling import tell
 from loadtest.show.render.json import as_json
 
@@ -29,7 +30,10 @@ class StatusPage:
                 self.send_header("Content-Length", str(len(body)))
                 self.send_header("Cache-Control", "no-store")
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET  # noqa: N815 - the library's name; the body is left out below
 
             def log_message(self, *_: Any) -> None:
                 """Log nothing: the screen belongs to the watch."""
@@ -62,11 +66,13 @@ class StatusPage:
 def answer(path: str, found: Assessment | None) -> tuple[HTTPStatus, str, bytes]:
     """The response to a GET: status, content type and body."""
     path = path.partition("?")[0]
-    if path not in {"/", "/ready.json"}:
-        return HTTPStatus.NOT_FOUND, "text/plain", b"there are / and /ready.json\n"
+    if path not in {"/", "/ready.json", "/metrics"}:
+        return HTTPStatus.NOT_FOUND, "text/plain", b"there are /, /ready.json and /metrics\n"
     if found is None:
         text = f'<meta http-equiv="refresh" content="{REFRESH_S}">nothing was assessed yet\n'
         return HTTPStatus.SERVICE_UNAVAILABLE, "text/html", text.encode()
+    if path == "/metrics":
+        return HTTPStatus.OK, "text/plain; version=0.0.4", prometheus(found).encode("utf-8", "replace")
     if path == "/ready.json":
         return HTTPStatus.OK, "application/json", as_json(found.plain()).encode()
     return HTTPStatus.OK, "text/html", html(tell(found), refresh_s=REFRESH_S).encode("utf-8", "replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
@@ -14,8 +15,9 @@ from typing import Protocol
 from loadtest.errors import ConfigError
 from loadtest.live import alerts, watch_state
 from loadtest.live.alerts import Message
-from loadtest.live.notifiers import DeliveryError, deliver
+from loadtest.live.notifiers import DeliveryError, deliver, heartbeat
 from loadtest.live.remedies import Step, treat
+from loadtest.live.silences import Silence, read_silences, silenced, windows
 from loadtest.live.watch_state import WatchState
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.evidence import Evidence
@@ -26,7 +28,7 @@ from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import ProbeError
 from loadtest.readiness.ready import changed_policy, judged, shown_command
 from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
-from loadtest.readiness.status import component_rows
+from loadtest.readiness.status import component_rows, outer_first
 
 WHOLE_EVERY_S = 600.0
 """A whole assessment is kept when something changed, and this often; its summary always."""
@@ -63,6 +65,7 @@ class Watch:
     prober: Probing | None = None
     clock: Callable[[], float] = time.time
     send: Callable[[Policy, Message], None] = deliver
+    beat: Callable[[Policy], None] = heartbeat
     said: Callable[[str], None] = lambda _: None
     latest: Assessment | None = None
     history: History = field(init=False)
@@ -71,12 +74,18 @@ class Watch:
     _prober: Probing = field(init=False)
     _begun: dict[str, float] = field(default_factory=dict)
     _answers: dict[str, Evidence] = field(default_factory=dict)
+    _held: dict[str, Evidence] = field(default_factory=dict)
     _first: float | None = None
     _awaited: set[str] = field(init=False)
+    silences: list[Silence] = field(default_factory=list)
+    _beaten: float = float("-inf")
+    _beats: threading.Thread | None = None
     _trouble: str = ""
+    _saved: str = ""
+    _unread: str = ""
 
     def __post_init__(self) -> None:
-        self.history = History.of(self.results, self.policy.name)
+        self.history = History.of(self.results, self.policy.name, self.policy.keep_s, self.policy.keep_runs_s)
         self.state = watch_state.load(self.history.folder)
         self._prober = self.prober or Prober(self.policy, self.results, self.environ)
         names, now = {each.name for each in self.policy.components}, self.clock()
@@ -95,7 +104,7 @@ class Watch:
 
     def pause_s(self) -> float:
         """Seconds until something is due: a probe, an answer to take, or a message to send."""
-        if self._prober.busy or self._answers:
+        if self._prober.busy or self._answers or self._held:
             return LOOK_S
         asked = [self.state.due.get(each.name, 0.0) for each in self.policy.components]
         tried = [each.not_before for each in self.state.alerts.outbox if each.not_before]
@@ -108,22 +117,58 @@ class Watch:
         answers = self._gathered(now)
         found = self._assessed(answers, now) if answers else None
         seen = alerts.observations(found, answers) if found else ()
-        alerts.step(self.state.alerts, seen, now, self.policy.alerts)
+        self._silences(now)
+        alerts.step(self.state.alerts, seen, now, self.policy.alerts, self.silences)
         # On disk before anything is sent: what is in the outbox is sent by the next process if this one dies.
         self._save()
         self._send()
         if found:
             self._remedy(found)
             self._save()
+        self._beat(now)
         return found
 
+    def _silences(self, now: float) -> None:
+        """Read what was silenced; a file that cannot be read silences nothing."""
+        read, trouble = list[Silence](), ""
+        try:
+            read = read_silences(self.history.folder)
+        except ConfigError as error:
+            trouble = str(error)
+        if trouble and trouble != self._unread:
+            self.said(self._clean(trouble))
+        self._unread = trouble
+        self.silences = [*read, *windows(self.policy.maintenance, now)]
+
+    def _beat(self, now: float) -> None:
+        """Tell the dead man's switch that the watch goes on; one that does not answer holds up nothing."""
+        every_s = self.policy.alerts.heartbeat_s
+        if not self.policy.alerts.heartbeat or 0 <= now - self._beaten < every_s or self._beating():
+            return
+        self._beaten = now
+        self._beats = threading.Thread(target=self._heartbeat, name="heartbeat", daemon=True)
+        self._beats.start()
+
+    def _beating(self) -> bool:
+        return self._beats is not None and self._beats.is_alive()
+
+    def _heartbeat(self) -> None:
+        try:
+            self.beat(self.policy)
+        except DeliveryError as error:
+            self.said(f"no heartbeat: {error}")
+
     def _begin(self, now: float) -> None:
-        going = self._prober.busy | set(self._answers)
+        going = self._prober.busy | set(self._answers) | set(self._held)
         names = [
             each.name
             for each in self.policy.components
             if each.name not in going and self._is_due(each.name, now)
         ]
+        self._ask(names, now)
+
+    def _ask(self, names: Iterable[str], now: float) -> None:
+        names = list(names)
         self._begun |= dict.fromkeys(names, now)
         self._prober.begin(names)
 
@@ -137,7 +182,53 @@ class Watch:
         if self._prober.busy and (self._awaited or now - self._first < GATHER_S):
             return {}
         answers, self._answers, self._first = self._answers, {}, None
+        return self._told_apart(answers, now)
+
+    def _told_apart(self, answers: dict[str, Evidence], now: float) -> dict[str, Evidence]:
+        """The answers without new failures of components behind others that were not asked since.
+
+        Those wait until the others have answered: whether it is the component or what is before it that broke
+        is not known sooner.
+        """
+        answers = {**self._held, **answers}
+        self._held = {}
+        again = set[str]()
+        for name in [each.name for each in outer_first(self.policy) if each.name in answers]:
+            if missing := self._not_asked_since(name, answers[name], answers):
+                self._held[name] = answers.pop(name)
+                again |= missing
+        self._ask(again - self._prober.busy - set(self._held), now)
         return answers
+
+    def _not_asked_since(self, name: str, evidence: Evidence, answers: Container[str]) -> set[str]:
+        """The components before one that has just failed that were last asked before it failed."""
+        before = self.state.evidence.get(name)
+        if evidence.outcome != "failed" or evidence.at is None or (before and before.outcome == "failed"):
+            return set()
+        return {
+            outer
+            for outer in self.policy.component(name).through
+            if not (outer in answers and self._begun[outer] >= evidence.at) and self._answered(outer)
+        }
+
+    def _answered(self, name: str) -> bool:
+        """Whether a component answered when it was last asked; what is behind one that did not is hidden."""
+        last = self.state.evidence.get(name)
+        return last is None or last.outcome == "answered"
+
+    def _behind(self, found: Assessment, before: Assessment | None, now: float) -> None:
+        """Forget failures seen through a component that was down; ask again once that is back."""
+        was = {row.name: row.status for row in before.components} if before else {}
+        back = {
+            row.name
+            for row in found.components
+            if row.status in {"healthy", "degraded"} and was.get(row.name, "unknown") in {"down", "unknown"}
+        }
+        for row in found.components:
+            if row.error == "through" and self.state.evidence[row.name].error != "through":
+                self.state.evidence[row.name] = Evidence("unasked", row.said, None, "through")
+            if self.state.evidence[row.name].error == "through" and not back.isdisjoint(row.through):
+                self.state.due[row.name] = now
 
     def _assessed(self, answers: dict[str, Evidence], now: float) -> Assessment:
         self.state.evidence |= answers
@@ -156,6 +247,7 @@ class Watch:
             found = self._kept(found, begun)
         else:
             self._on_disk(lambda: self.history.note(found))
+        self._behind(found, self.latest, now)
         self.latest = found
         return found
 
@@ -185,10 +277,12 @@ class Watch:
         return found
 
     def _save(self) -> None:
-        self._on_disk(lambda: watch_state.save(self.history.folder, self.state))
+        text = watch_state.written(self.state)
+        if text != self._saved:
+            self._saved = text if self._on_disk(partial(watch_state.save, self.history.folder, text)) else ""
 
-    def _on_disk(self, write: Callable[[], None]) -> None:
-        """Write; a full disk must not end the watch, since that is when it is needed."""
+    def _on_disk(self, write: Callable[[], None]) -> bool:
+        """Write, and whether that went well; a full disk must not end the watch."""
         try:
             write()
         except (OSError, ConfigError) as error:
@@ -196,8 +290,9 @@ class Watch:
             if trouble != self._trouble:
                 self.said(self._clean(trouble))
             self._trouble = trouble
-        else:
-            self._trouble = ""
+            return False
+        self._trouble = ""
+        return True
 
     def _send(self) -> None:
         """Send every message that is due; a route that fails delays no other."""
@@ -216,7 +311,14 @@ class Watch:
             self._save()
 
     def _remedy(self, found: Assessment) -> None:
-        for remedy, step in treat(self.state.treatments, self.policy.remedies, found, self.clock()):
+        mine = tuple(
+            each
+            for each in self.policy.remedies
+            if not silenced(
+                f"component {each.component}", windows(self.policy.maintenance, found.at), found.at
+            )
+        )
+        for remedy, step in treat(self.state.treatments, mine, found, self.clock(), self._dry):
             said = self._treated(remedy, step)
             entry = {
                 "at": self.clock(), "component": remedy.component, "step": step, "said": said,

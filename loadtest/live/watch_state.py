@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,14 @@ def load(folder: Path) -> WatchState:
         raise ConfigError(f"the state of the watch in {path} cannot be read ({error}); {hint}") from None
 
 
-def save(folder: Path, state: WatchState) -> None:
+def written(state: WatchState) -> str:
+    """The state as it stands in its file."""
+    return msgspec.json.encode(state).decode()
+
+
+def save(folder: Path, text: str) -> None:
     """Write the state whole, and on the disk when this returns."""
-    write_whole(folder / STATE, json_text(asdict(state)))
+    write_whole(folder / STATE, text)
 
 
 def audit(folder: Path, entry: dict[str, Any]) -> None:

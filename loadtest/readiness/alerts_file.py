@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from math import inf
 
-from loadtest.plan.toml_reader import Table, nearest
-from loadtest.readiness.policy import SEVERITIES, Alerts, Remedy, Rollback, Route, RouteKind
+from loadtest.plan.toml_reader import Table, nearest, told
+from loadtest.readiness.policy import (
+    SEVERITIES,
+    Alerts,
+    Component,
+    Maintenance,
+    Remedy,
+    Rollback,
+    Route,
+    RouteKind,
+)
 from loadtest.readiness.probe_file import read_command
 
 ROUTE_KEYS: dict[RouteKind, tuple[str, ...]] = {
@@ -33,13 +43,18 @@ def read_rollback(table: Table) -> Rollback | None:
     return found
 
 
-def read_alerts(table: Table) -> Alerts:
-    """``[alerts]`` with its routes."""
+def read_alerts(table: Table, components: Iterable[Component]) -> Alerts:
+    """``[alerts]`` with its routes; ``components`` may have numbers of failures and successes of their own.
+
+    ``after`` is what ``failures`` was called before.
+    """
     usual = Alerts()
     cooldown = table.table("cooldown")
     rate = table.rate("rate", inf)
     per_s = max(60.0, 1 / rate)
     most = usual.most if rate == inf else max(1, round(rate * per_s))
+    failures = table.integer("failures", table.integer("after", usual.failures, least=1), least=1)
+    successes = table.integer("successes", usual.successes, least=1)
     found = Alerts(
         routes=tuple(
             _route(name, routes.table(name)) for routes in (table.table("routes"),) for name in routes.data
@@ -49,11 +64,60 @@ def read_alerts(table: Table) -> Alerts:
         per_s=per_s,
         group_s=_seconds(table, "group", usual.group_s),
         escalate_after_s=_seconds(table, "escalate_after", usual.escalate_after_s),
-        after=table.integer("after", usual.after, least=1),
+        remind_s=_seconds(table, "remind", usual.remind_s),
+        heartbeat=table.text("heartbeat", ""),
+        heartbeat_s=_seconds(table, "heartbeat_every", usual.heartbeat_s),
+        failures=failures,
+        successes=successes,
+        each={
+            f"component {each.name}": (each.failures or failures, each.successes or successes)
+            for each in components
+            if each.failures or each.successes
+        },
     )
     cooldown.close()
     table.close()
     return found
+
+
+def read_maintenance(table: Table, known: Collection[str]) -> tuple[Maintenance, ...]:
+    """``[[maintenance]]``."""
+    found = []
+    for each in table.tables("maintenance"):
+        components = each.texts("components")
+        for name in components:
+            if name not in known:
+                each.report("components", f"there is no component `{name}`; {nearest(name, known)}")
+        for key in ("starts", "lasts"):
+            if not each.has(key):
+                example = {"starts": '"2026-01-31T22:00:00Z"', "lasts": '"2h"'}[key]
+                each.source.report(each.path, f"`{key}` is missing; write for example {key} = {example}")
+        window = Maintenance(
+            title=each.text("title", "maintenance"),
+            components=components,
+            starts=_starts(each),
+            lasts_s=_seconds(each, "lasts", 0.0),
+            every_s=_seconds(each, "every", 0.0),
+        )
+        each.close()
+        found.append(window)
+    return tuple(found)
+
+
+def _starts(table: Table) -> float:
+    """A date and a time with its zone, as TOML has them or as text."""
+    value = table.take("starts")
+    if value is None:
+        return 0.0
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        example = "2026-01-31T22:00:00Z"
+        table.report("starts", f"`starts` must be a time with its zone such as {example}, not {told(value)}")
+        return 0.0
+    return at.timestamp()
 
 
 def _seconds(table: Table, key: str, default: float) -> float:
@@ -113,6 +177,8 @@ def read_remedies(table: Table, known: Collection[str]) -> tuple[Remedy, ...]:
             after=each.integer("after", usual.after, least=1),
             verify_after_s=_seconds(each, "verify_after", usual.verify_after_s),
             timeout_s=_seconds(each, "timeout", usual.timeout_s),
+            successes=each.integer("successes", usual.successes, least=1),
+            recovered_after_s=_seconds(each, "recovered_after", usual.recovered_after_s),
             dry_run=each.flag("dry_run") if each.has("dry_run") else True,
         )
         each.take("dry_run")

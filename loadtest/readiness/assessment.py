@@ -64,7 +64,11 @@ class LevelRow:
 
 @dataclass(frozen=True, slots=True)
 class ComponentRow:
-    """One component as judged. ``freshness`` is 0 to 1, 0 where it is unknown."""
+    """One component as judged. ``freshness`` is 0 to 1, 0 where it is unknown.
+
+    ``owner`` and ``eta`` stand in the policy so. ``missed`` are measures that missed thresholds of its own
+    scenario, where those bind.
+    """
 
     name: str
     title: str
@@ -90,11 +94,15 @@ class ComponentRow:
     took_s: float
     through: tuple[str, ...] = ()
     simulated: bool = False
+    missed: tuple[str, ...] = ()
+    owner: str = ""
+    eta: str = ""
 
     @property
     def why(self) -> str:
-        """What was found, with all that is wrong with it: the failing try, the level that was passed."""
-        return "; ".join((self.said, *(issue for issue in self.issues if issue not in self.said)))
+        """All that is wrong with it, the failing try or the level that was passed, then what was found."""
+        issues = [issue for issue in self.issues if issue not in self.said]
+        return "; ".join((*issues, self.said))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +162,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """One reason for a verdict that is not GO; kind part, criterion, gate, trigger or unknown."""
+    """One reason against GO; kind part, threshold, criterion, gate, trigger, rollback or unknown."""
 
     kind: str
     text: str
@@ -162,12 +170,36 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class RollbackRow:
-    """The rollback command as printed, and what became of its check (None: not requested)."""
+    """The rollback command as printed, what became of its check, and of itself (None: not requested).
+
+    ``said`` is of the one that was run; ``after`` is the assessment that it was run after.
+    """
 
     command: str
     check: str
     verified: bool | None = None
     said: str = ""
+    worked: bool | None = None
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutageRow:
+    """How often and how long a component was down, as the assessments that are kept show it.
+
+    ``since`` is when it was first found down, None where it is not down. ``mean_s`` is the mean time to
+    recovery over ``n`` outages that are over, ``last_s`` that of the last. ``up`` is the share of ``known_s``
+    in which it was not down.
+    """
+
+    name: str
+    title: str
+    since: float | None
+    n: int
+    last_s: float | None
+    mean_s: float | None
+    up: float | None
+    known_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +228,7 @@ class Assessment:
     rollback: RollbackRow | None = None
     changes: tuple[str, ...] | None = None
     trend: tuple[str, ...] = ()
+    outages: tuple[OutageRow, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     schema: str = SCHEMA
 

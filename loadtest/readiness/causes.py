@@ -22,6 +22,7 @@ HINTS: Mapping[str, tuple[str, str]] = {
         "the certificate or the handshake is wrong: expired, wrong name, unknown issuer",
         "renew or replace the certificate",
     ),
+    "certificate": ("its certificate ends soon", "renew the certificate"),
     "status": ("it runs but says that something is wrong", "read its log for this answer"),
     "answer": (
         "it answers, but with the wrong content: a wrong version, or a failing subsystem",
@@ -90,7 +91,7 @@ def risks(policy: Policy, rows: Sequence[ComponentRow], functions: Sequence[Func
         touched = [each for each in functions if row.name in each.needs and each.status != "working"]
         impact = ", ".join(f"{each.title} {each.status}" for each in touched) or "no business function"
         cause = policy.component(row.name).hint or HINTS.get(row.error, OTHERWISE)[0]
-        found.append(Risk(level, f"{row.title} {row.status}: {row.said}", cause, impact))  # type: ignore[arg-type]  # a word of ORDER
+        found.append(Risk(level, f"{row.title} {row.status}: {row.why}", cause, impact))  # type: ignore[arg-type]  # a word of ORDER
     return tuple(found)
 
 

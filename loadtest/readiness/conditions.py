@@ -53,7 +53,7 @@ def _criterion(criterion: Criterion, row: ComponentRow) -> CriterionRow:
     if criterion.measure is None or criterion.objective is None:
         wanted = {"healthy", criterion.status}
         outcome = "unknown" if row.status == "unknown" else "met" if row.status in wanted else "missed"
-        reason = "" if outcome == "met" else row.said
+        reason = "" if outcome == "met" else row.why
         return CriterionRow(criterion.title, row.name, criterion.status, row.status, outcome, reason)
     name, objective = criterion.measure, criterion.objective
     expected, measure = f"{name} {objective.expression}", row.measures.get(name)
@@ -61,7 +61,7 @@ def _criterion(criterion: Criterion, row: ComponentRow) -> CriterionRow:
     met = None if measure is None or through else keeps(objective, measure)
     if measure is None or met is None:
         outcome = "missed" if row.status == "down" else "unknown"
-        reason = f"{row.title} is {row.status}: {row.said}" if row.status in {"down", "unknown"} else ""
+        reason = f"{row.title} is {row.status}: {row.why}" if row.status in {"down", "unknown"} else ""
         reason = reason or (measure.reason if measure else "the probe did not measure it")
         return CriterionRow(criterion.title, row.name, expected, "not measured", outcome, reason)
     # Decided by a bound alone, the reason tells the bound.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,6 +21,9 @@ P95_SAMPLES = 20
 
 ABOVE_EVERY_LIMIT = sys.float_info.max
 """The lower bound of a value that no limit is high enough for; JSON has no infinity."""
+
+GRAIN_MS = 1.0
+"""A process that wakes up later than it wanted by less than this is not busy: every one does."""
 
 CONFIDENCE = 0.99
 """How sure a lower bound of a percentile must be that too few samples are there for."""
@@ -64,7 +67,8 @@ class Evidence:
     "answer", "driver", "credential", "tool", ... ``said`` is one sentence. ``lines`` is what was seen,
     ``issues`` what is wrong with it though it answered. ``at`` is the Unix time the evidence speaks of; None:
     the component was not probed. ``samples`` are the tries in order, None for one that failed.
-    ``simulated``: it was our own simulator that answered.
+    ``simulated``: it was our own simulator that answered. ``missed`` are the measures that missed thresholds
+    of the component's own scenario.
     """
 
     outcome: Outcome
@@ -77,40 +81,55 @@ class Evidence:
     samples: tuple[float | None, ...] = ()
     took_s: float = 0.0
     simulated: bool = False
+    missed: tuple[str, ...] = ()
 
 
-def distribution(name: str, values: Sequence[float], failed: int = 0) -> dict[str, Measure]:
+def distribution(
+    name: str, values: Sequence[float], failed: int = 0, late: Sequence[float] = ()
+) -> dict[str, Measure]:
     """Statistics of tries: ``values`` are the milliseconds of those that were answered.
 
     A try that failed waits longer than any answer: it ranks above every value, and a statistic that falls on
     one is above every limit. Percentiles are nearest ranks, None where n is small; then their lower bound is
-    the highest sample that they are not below with 99 % confidence.
+    the highest sample that they are not below with 99 % confidence. ``late`` are the milliseconds by which we
+    ourselves were late with each value: a statistic lies between those with and without them.
     """
+    ours = [ms if ms > GRAIN_MS else 0.0 for ms in late] or [0.0] * len(values)
     ordered = [*sorted(values), *[math.inf] * failed]
+    least = [*sorted(max(0.0, ms - own) for ms, own in zip(values, ours, strict=True)), *[math.inf] * failed]
     n = len(ordered)
     if not n:
         return {f"{name}.n": Measure(0, "count", 0)}
-    found = {"min": ordered[0], "max": ordered[-1], "mean": math.fsum(ordered) / n}
-    measures = {
-        f"{name}.n": Measure(n, "count", n),
-        **{f"{name}.{statistic}": _statistic(value, n, failed) for statistic, value in found.items()},
-    }
-    for statistic, percent, least in (("p50", 50, 2), ("p95", 95, P95_SAMPLES)):
+    measures = {f"{name}.n": Measure(n, "count", n)}
+    for statistic, of in _WHOLE.items():
+        measures[f"{name}.{statistic}"] = _statistic(of(ordered), of(least), n, failed)
+    for statistic, percent, enough in (("p50", 50, 2), ("p95", 95, P95_SAMPLES)):
+        rank = math.ceil(percent / 100 * n) - 1
         measures[f"{name}.{statistic}"] = (
-            _statistic(ordered[math.ceil(percent / 100 * n) - 1], n, failed)
-            if n >= least
+            _statistic(ordered[rank], least[rank], n, failed)
+            if n >= enough
             else Measure(
-                None, "ms", n, f"not enough samples (n={n} of at least {least})",
-                _lower_bound(ordered, percent / 100),
+                None, "ms", n, f"not enough samples (n={n} of at least {enough})",
+                _lower_bound(least, percent / 100),
             )
         )  # fmt: skip
     return measures
 
 
-def _statistic(value: float, n: int, failed: int) -> Measure:
-    if math.isfinite(value):
+_WHOLE: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "min": lambda ordered: ordered[0],
+    "max": lambda ordered: ordered[-1],
+    "mean": lambda ordered: math.fsum(ordered) / len(ordered),
+}
+
+
+def _statistic(value: float, least: float, n: int, failed: int) -> Measure:
+    if not math.isfinite(value):
+        return Measure(None, "ms", n, f"{failed} of {n} tries failed", (ABOVE_EVERY_LIMIT, None))
+    if least == value:
         return Measure(value, "ms", n)
-    return Measure(None, "ms", n, f"{failed} of {n} tries failed", (ABOVE_EVERY_LIMIT, None))
+    why = f"we ourselves were late: between {format_value(least, 'ms')} and {format_value(value, 'ms')}"
+    return Measure(value, "ms", n, why, (least, value))
 
 
 def _lower_bound(ordered: Sequence[float], quantile: float) -> Bound | None:

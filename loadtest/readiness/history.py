@@ -1,4 +1,4 @@
-"""Assessments on disk: whole ones for seven days, one line of each for ever; what changed, and the trend."""
+"""Assessments on disk: whole ones for a time, one line of each for ever; what changed, and the trend."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,9 @@ from loadtest.keep.atomic import write_whole
 from loadtest.keep.folder import make_folder
 from loadtest.keep.json import json_text
 from loadtest.readiness.assessment import Assessment, from_plain
+from loadtest.readiness.policy import KEEP_RUNS_S, KEEP_S
+from loadtest.readiness.probes.websocket import RUN_LABEL
 from loadtest.readiness.views.every import FILES, view
-
-RAW_S = 7 * 86_400.0
-"""Whole assessments are kept so long; their summaries stay."""
 
 SUMMARIES = "summaries.jsonl"
 LOOKED_BACK = 1024 * 1024
@@ -28,8 +28,8 @@ LOOKED_BACK = 1024 * 1024
 READY = FILES["json"]
 LAST = "LAST"
 
-KEPT = tuple(form for form in FILES if form != "terminal")
-"""The views that are kept with an assessment."""
+KEPT = ("json", "html")
+"""The views that are kept with every assessment; those that were asked for beside them."""
 
 BAND_LEAST = 5
 BAND_LAST = 20
@@ -40,14 +40,21 @@ SMALLEST_BAND = 0.02
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Where the assessments of one policy lie: ``results/readiness/POLICY/``."""
+    """Where the assessments of one policy lie: ``results/readiness/POLICY/``.
+
+    Whole assessments, and the load runs made for them, are kept for ``keep_s`` and ``keep_runs_s``.
+    """
 
     folder: Path
+    keep_s: float = KEEP_S
+    keep_runs_s: float = KEEP_RUNS_S
 
     @classmethod
-    def of(cls, results: Path, policy: str) -> History:
+    def of(
+        cls, results: Path, policy: str, keep_s: float = KEEP_S, keep_runs_s: float = KEEP_RUNS_S
+    ) -> History:
         """The history of a policy in a results folder."""
-        return cls(results / "readiness" / policy)
+        return cls(results / "readiness" / policy, keep_s, keep_runs_s)
 
     def new_folder(self, at: float) -> Path:
         """A new folder for an assessment made at that Unix time.
@@ -60,7 +67,7 @@ class History:
     def keep(self, found: Assessment, formats: Sequence[str] = KEPT) -> Path:
         """Write an assessment into its folder and its line into the summaries; old whole ones go."""
         folder = self.folder / found.id
-        for form in dict.fromkeys(("json", *formats)):
+        for form in dict.fromkeys((*KEPT, *formats)):
             write_whole(folder / FILES[form], view(found, form))
         self.note(found)
         self.prune(found.at)
@@ -90,10 +97,15 @@ class History:
             return list(_rows(file.read().decode("utf-8", "replace").splitlines()))
 
     def prune(self, now: float) -> None:
-        """Remove whole assessments older than seven days, and folders in which none was ever written."""
+        """Remove what is older than it is kept: whole assessments, empty folders, runs of the policy."""
         for path in self.folder.iterdir():
-            if path.is_dir() and now - path.stat().st_mtime > RAW_S:
+            if path.is_dir() and now - path.stat().st_mtime > self.keep_s:
                 shutil.rmtree(path, ignore_errors=True)
+        for path in self.folder.parent.parent.glob(f"*-{RUN_LABEL}*"):
+            with suppress(OSError):
+                old = now - (path / "run.json").stat().st_mtime > self.keep_runs_s
+                if old and _asked_by(path).startswith(f"{self.folder.name}: "):
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _whole(self) -> list[Path]:
         whole = (path for path in self.folder.iterdir() if (path / READY).is_file())
@@ -113,8 +125,17 @@ class History:
                 return _read(path)
         known = f"; the last is {whole[-1].name}" if whole else "; none is kept yet"
         raise ConfigError(
-            f"there is no assessment `{ref}` of this policy{known} (whole ones are kept 7 days)"
+            f"there is no assessment `{ref}` of this policy{known} (whole ones are kept for `keep`)"
         )
+
+
+def _asked_by(path: Path) -> str:
+    """The policy and the component that a run was made for; empty for a run that a user started."""
+    try:
+        found = json.loads((path / "run.json").read_text("utf-8"))
+    except ValueError:
+        return ""
+    return str(found.get("asked_by") or "") if isinstance(found, dict) else ""
 
 
 def _read(path: Path) -> Assessment:
@@ -200,7 +221,7 @@ def _changes(before: Assessment, now: Assessment) -> Iterator[str]:
         if was is None:
             yield f"{row.title}: new, {row.status}"
         elif was.status != row.status:
-            yield f"{row.title}: {was.status} → {row.status} ({row.said})"
+            yield f"{row.title}: {was.status} → {row.status} ({row.why})"
     for name in rows:
         yield f"{name}: no longer in the policy"
     for kind in ("criteria", "gates", "triggers"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from loadtest.plan.threshold import COMPARE, EXPRESSION, Operator
 from loadtest.units import (
+    NS_PER,
     format_count,
     format_ms,
     format_rate,
@@ -18,7 +19,7 @@ from loadtest.units import (
     parse_ratio,
 )
 
-Unit = Literal["ms", "count", "ratio", "per_s", "impact"]
+Unit = Literal["ms", "count", "ratio", "per_s", "impact", "number", "days"]
 
 IMPACTS = ("none", "minor", "moderate", "critical")
 """How bad the worst business impact is, from nothing up; compared by their place here."""
@@ -29,7 +30,12 @@ EXAMPLES: Mapping[Unit, str] = {
     "ratio": "< 50%",
     "per_s": "> 20/s",
     "impact": ">= critical",
+    "number": "< 0.5",
+    "days": "< 14d",
 }
+
+DAYS_OF_NOTE = 30
+"""So many days are told with a decimal."""
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 
@@ -63,6 +69,8 @@ def parse_objective(expression: str, unit: Unit) -> Objective:
 def _limit(text: str, unit: Unit) -> float:
     if unit == "ms":
         return parse_duration(text) / 1_000_000
+    if unit == "days":
+        return parse_duration(text) / NS_PER["d"]
     if unit == "ratio":
         return parse_ratio(text)
     if unit == "impact":
@@ -80,12 +88,19 @@ def format_value(value: float | None, unit: Unit) -> str:
     """A value as views print it; None is "not measured"."""
     if value is None:
         return "not measured"
-    if unit == "ms":
-        return format_ms(value)
-    if unit == "ratio":
-        return format_ratio(value)
-    if unit == "per_s":
-        return format_rate(value)
-    if unit == "impact":
-        return IMPACTS[int(value)]
+    if unit in _SHOWN:
+        return _SHOWN[unit](value)
     return format_count(int(value)) if float(value).is_integer() else f"{value:.3g}"
+
+
+def _days(value: float) -> str:
+    return f"{value:.1f} d" if abs(value) < DAYS_OF_NOTE else f"{value:,.0f} d"
+
+
+_SHOWN: Mapping[Unit, Callable[[float], str]] = {
+    "ms": format_ms,
+    "days": _days,
+    "ratio": format_ratio,
+    "per_s": format_rate,
+    "impact": lambda value: IMPACTS[int(value)],
+}

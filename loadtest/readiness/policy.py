@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from loadtest.plan.threshold import COMPLETE_RATIO
 from loadtest.readiness.objectives import Objective, Unit
 from loadtest.readiness.probe import Probe
 
@@ -36,8 +37,11 @@ def _durations(*names: str) -> dict[str, Unit]:
 
 
 MEASURES: Mapping[str, Mapping[str, Unit]] = {
-    "http": {**_durations("latency"), "answered.ratio": "ratio"},
+    "http": {**_durations("latency"), "answered.ratio": "ratio", "tls.expires_in": "days"},
     "tcp": {**_durations("connect"), "answered.ratio": "ratio"},
+    "tls": {**_durations("handshake"), "answered.ratio": "ratio", "tls.expires_in": "days"},
+    "dns": {**_durations("resolve"), "answered.ratio": "ratio"},
+    "prometheus": {"value.min": "number", "value.max": "number", "series": "count"},
     "command": {**_durations("took"), "exit_code": "count"},
     "tests": {
         **dict.fromkeys(
@@ -47,7 +51,7 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
         "passed.ratio": "ratio",
     },
     "database": {**_durations("connect", "query"), "answered.ratio": "ratio"},
-    "redis": {**_durations("ping"), "answered.ratio": "ratio"},
+    "redis": {**_durations("ping"), "answered.ratio": "ratio", "tls.expires_in": "days"},
     "containers": {
         **dict.fromkeys(("wanted", "running", "missing", "unhealthy", "restarts"), "count"),
         "running.ratio": "ratio",
@@ -65,20 +69,29 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
 FACTS: Mapping[str, Unit] = {
     "health.overall": "ratio",
     "health.coverage": "ratio",
+    "confidence": "ratio",
     "components.failed": "count",
     "components.critical.failed": "count",
     "components.degraded": "count",
     "components.unknown": "count",
     "impact.business": "impact",
     "impact.users": "ratio",
+    "impact.value": "ratio",
     "failures.in_a_row": "count",
 }
 """What triggers and gates can speak of, facts about the whole system, with their units."""
 
-ANSWERED = "answered.ratio"
+KEEP_S, KEEP_RUNS_S = 7 * 86_400.0, 86_400.0
+"""How long whole assessments are kept, and the load runs made for them: a watch makes thousands a week."""
 
-ANSWERED_LEVELS = ("< 95%", "< 50%")
-"""Below these shares of answered tries a component is degraded, and down, where its policy says nothing."""
+DEFAULT_LEVELS: Mapping[str, tuple[str, str]] = {
+    "answered.ratio": ("< 95%", "< 50%"),
+    "tls.expires_in": ("< 14d", "< 3d"),
+}
+"""Where a component is degraded, and where it is down, if its policy has no level for what was measured."""
+
+INSTEAD: Mapping[str, str] = {COMPLETE_RATIO: "answered.ratio"}
+"""A level of the first stands in the place of the default one of the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,8 @@ class Component:
 
     ``through`` names the only components by which it is reached. ``score`` is "status", or the name of a
     ratio whose value is the score. ``fresh_s`` is how old its evidence may be; ``every_s`` how often watch
-    probes it.
+    probes it. ``owner`` and ``eta`` are only shown. ``binding``: a missed threshold of its own
+    scenario blocks a release where it is critical.
     """
 
     name: str
@@ -119,6 +133,11 @@ class Component:
     every_s: float = 60.0
     remedy: str = ""
     hint: str = ""
+    failures: int | None = None
+    successes: int | None = None
+    binding: bool = True
+    owner: str = ""
+    eta: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +195,27 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A time in which nothing is told of ``components`` (all where empty) and no remedy is run.
+
+    It begins at the Unix time ``starts`` and again every ``every_s``, where that is not 0.
+    """
+
+    title: str
+    components: tuple[str, ...]
+    starts: float
+    lasts_s: float
+    every_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Alerts:
-    """``most`` messages at most in ``per_s`` on each route; the rest wait, the less severe ones longer."""
+    """``most`` messages at most in ``per_s`` on each route; the rest wait, the less severe ones longer.
+
+    An incident is told after ``failures`` bad observations in a row and over after ``successes`` good ones;
+    ``each`` holds both for components that have their own. What lasts is told again every ``remind_s``, if
+    that is not 0. ``heartbeat`` is a URL that is asked every ``heartbeat_s`` while the watch does its work.
+    """
 
     routes: tuple[Route, ...] = ()
     cooldown_s: Mapping[str, float] = field(
@@ -187,12 +225,29 @@ class Alerts:
     per_s: float = 60.0
     group_s: float = 0.0
     escalate_after_s: float = 300.0
-    after: int = 1
+    failures: int = 1
+    successes: int = 1
+    remind_s: float = 0.0
+    heartbeat: str = ""
+    heartbeat_s: float = 60.0
+    each: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def failures_of(self, key: str) -> int:
+        """How many bad observations in a row it takes before "component NAME" or "trigger TITLE" is told."""
+        return self.each.get(key, (self.failures, 0))[0]
+
+    def successes_of(self, key: str) -> int:
+        """How many good observations in a row end an incident of it."""
+        return self.each.get(key, (0, self.successes))[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What is done when a component is down; only told, not done, while ``dry_run``."""
+    """What is done when a component is down; only told, not done, while ``dry_run``.
+
+    The component has recovered once it was healthy ``successes`` times in a row and for
+    ``recovered_after_s``; until then ``tries`` and ``cooldown_s`` go on.
+    """
 
     component: str
     command: tuple[str, ...]
@@ -202,6 +257,8 @@ class Remedy:
     verify_after_s: float = 10.0
     timeout_s: float = 60.0
     dry_run: bool = True
+    successes: int = 3
+    recovered_after_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +266,8 @@ class Policy:
     """Everything a GO depends on.
 
     ``sha256`` is of the data as written (``raw``), ``settings`` is that data without its secrets.
-    ``variables`` are the environment variables it names.
+    ``variables`` are the environment variables it names. Whole assessments are kept for ``keep_s``, load runs
+    made for them for ``keep_runs_s``.
     """
 
     name: str
@@ -226,6 +284,9 @@ class Policy:
     remedies: tuple[Remedy, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     variables: tuple[str, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
+    keep_s: float = KEEP_S
+    keep_runs_s: float = KEEP_RUNS_S
     raw: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def component(self, name: str) -> Component:

@@ -17,14 +17,16 @@ from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import env_names
 from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.shipped import find
-from loadtest.plan.threshold import COMPLETE_RATIO, resolve
+from loadtest.plan.threshold import resolve
 from loadtest.plan.toml_reader import Source, Table, nearest, read_document, told
-from loadtest.readiness.alerts_file import read_alerts, read_remedies, read_rollback
+from loadtest.readiness.alerts_file import read_alerts, read_maintenance, read_remedies, read_rollback
 from loadtest.readiness.objectives import IMPACTS, Objective, Unit, parse_objective
 from loadtest.readiness.policy import (
-    ANSWERED,
-    ANSWERED_LEVELS,
+    DEFAULT_LEVELS,
     FACTS,
+    INSTEAD,
+    KEEP_RUNS_S,
+    KEEP_S,
     MEASURES,
     WEIGHTS,
     Component,
@@ -50,6 +52,9 @@ HINTS = {
 }
 SCORES = ("answered.ratio", "passed.ratio", "running.ratio", "turns.complete.ratio", "events.matched.ratio")
 """Ratios that may be the score of a component: 1 is as good as it can be."""
+
+THRESHOLDS = {"binding": True, "advisory": False}
+"""Whether a missed threshold of a component's own scenario blocks a release, or only degrades."""
 
 _STATUSES = {each: each for each in ("healthy", "degraded")}
 
@@ -100,9 +105,12 @@ def _read(table: Table, path: Path, question: str, data: Mapping[str, object]) -
         triggers=tuple(_condition(each, "when") for each in table.tables("triggers")),
         gates=tuple(_condition(each, "expect") for each in table.tables("gates")),
         rollback=read_rollback(table),
-        alerts=read_alerts(table.table("alerts")),
+        alerts=read_alerts(table.table("alerts"), components),
+        maintenance=read_maintenance(table, known),
         remedies=read_remedies(table.table("remedies"), known),
         settings=without_secrets(data),
+        keep_s=table.duration("keep", round(KEEP_S * 1e9), positive=True) / 1e9,
+        keep_runs_s=table.duration("keep_runs", round(KEEP_RUNS_S * 1e9), positive=True) / 1e9,
         variables=tuple(env_names(texts_in(data))),
         raw=data,
     )
@@ -180,6 +188,11 @@ def _component(name: str, table: Table, every_s: float, fresh_s: float) -> Compo
         every_s=table.duration("every", round(every_s * 1e9), positive=True) / 1e9,
         remedy=table.text("remedy", ""),
         hint=table.text("hint", ""),
+        owner=table.text("owner", ""),
+        eta=table.text("eta", ""),
+        failures=table.integer("failures", None, least=1),
+        successes=table.integer("successes", None, least=1),
+        binding=kind != "websocket" or table.choice("thresholds", THRESHOLDS, True),
     )
     table.take("required")
     if not broken:
@@ -237,10 +250,13 @@ def _levels(table: Table, kind: str) -> tuple[Level, ...]:
 
 
 def _default_levels(kind: str, written: AbstractSet[str]) -> Iterator[Level]:
-    """Of the share of tries that were answered, unless the policy has levels of its own for it."""
-    if ANSWERED in MEASURES[kind] and written.isdisjoint({ANSWERED, COMPLETE_RATIO}):
-        warn, critical = (parse_objective(each, "ratio") for each in ANSWERED_LEVELS)
-        yield Level(ANSWERED, "ratio", warn, critical, default=True)
+    """Of what a kind of probe measures, unless the policy has levels of its own for it."""
+    own = {INSTEAD.get(each, each) for each in written}
+    for name, (warn, critical) in DEFAULT_LEVELS.items():
+        unit = MEASURES[kind].get(name)
+        if unit is not None and name not in own:
+            beyond = parse_objective(warn, unit), parse_objective(critical, unit)
+            yield Level(name, unit, *beyond, default=True)
 
 
 def _measure_unit(kind: str, name: str) -> tuple[str, Unit]:

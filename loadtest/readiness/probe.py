@@ -19,6 +19,7 @@ class HttpProbe:
     contains: str | None = None
     samples: int = 20
     insecure: bool = False
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,37 @@ class TcpProbe:
     host: str
     port: int
     samples: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TlsProbe:
+    """A TLS handshake; ``name`` is the host name that the certificate must be for, if it is not ``host``."""
+
+    host: str
+    port: int = 443
+    name: str | None = None
+    samples: int = 3
+    insecure: bool = False
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DnsProbe:
+    """A name, and the addresses that it must have, among others."""
+
+    host: str
+    addresses: tuple[str, ...] = ()
+    samples: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusProbe:
+    """``url`` is that of the server, without ``/api``; the levels of the component judge its ``query``."""
+
+    url: str
+    query: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +90,22 @@ class DatabaseProbe:
 
 @dataclass(frozen=True, slots=True)
 class RedisProbe:
-    """``redis://[user:password@]HOST:PORT``, probed with PING."""
+    """``redis://[user:password@]HOST:PORT``, or ``rediss://`` for TLS, probed with PING."""
 
     url: str
     samples: int = 20
+    insecure: bool = False
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ContainersProbe:
-    """The listing of ``docker compose ps --all --format json``, or a file that holds one."""
+    """What ``docker compose ps`` and two looks of ``docker inspect`` tell, or a file that holds a listing."""
 
     file: str | None = None
     project: str | None = None
     services: tuple[str, ...] = ()
+    apart_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +120,24 @@ class ResourcesProbe:
 
 @dataclass(frozen=True, slots=True)
 class WebsocketProbe:
-    """A scenario run by this tool."""
+    """A scenario run by this tool, ``count`` times, begun ``every_s`` apart; ``failure_limit`` may fail."""
 
     scenario: str
     target: str | None = None
     duration: str | None = None
     connections: int | None = None
     sets: tuple[str, ...] = ()
+    count: int = 1
+    every_s: float = 0.0
+    failure_limit: int = 0
 
 
 Probe = (
     HttpProbe
     | TcpProbe
+    | TlsProbe
+    | DnsProbe
+    | PrometheusProbe
     | CommandProbe
     | JunitProbe
     | DatabaseProbe

@@ -10,12 +10,15 @@ from loadtest.readiness.probe import (
     CommandProbe,
     ContainersProbe,
     DatabaseProbe,
+    DnsProbe,
     HttpProbe,
     JunitProbe,
     Probe,
+    PrometheusProbe,
     RedisProbe,
     ResourcesProbe,
     TcpProbe,
+    TlsProbe,
     WebsocketProbe,
 )
 
@@ -59,6 +62,7 @@ def _http(table: Table) -> HttpProbe:
         contains=table.text("contains", None),
         samples=_samples(table),
         insecure=table.flag("insecure"),
+        ca_file=table.text("ca_file", None),
     )
 
 
@@ -89,6 +93,35 @@ def _tcp(table: Table) -> TcpProbe:
     if not table.has("port"):
         table.source.report(table.path, "`port` is missing; write for example port = 8000")
     return TcpProbe(host=_needed(table, "host", '"127.0.0.1"'), port=port, samples=_samples(table))
+
+
+def _tls(table: Table) -> TlsProbe:
+    return TlsProbe(
+        host=_needed(table, "host", '"api.example"'),
+        port=table.integer("port", 443, least=1, most=65535),
+        name=table.text("name", None),
+        samples=_samples(table, 3),
+        insecure=table.flag("insecure"),
+        ca_file=table.text("ca_file", None),
+    )
+
+
+def _dns(table: Table) -> DnsProbe:
+    return DnsProbe(
+        host=_needed(table, "host", '"api.example"'),
+        addresses=table.texts("addresses"),
+        samples=_samples(table),
+    )
+
+
+def _prometheus(table: Table) -> PrometheusProbe:
+    schemes = {"http": "http://127.0.0.1:9090", "https": "https://prometheus.example"}
+    return PrometheusProbe(
+        url=_url(table, schemes),
+        query=_needed(table, "query", "'sum(rate(http_requests_total{code=~\"5..\"}[5m]))'"),
+        headers=table.pairs("headers"),
+        ca_file=table.text("ca_file", None),
+    )
 
 
 def _command(table: Table) -> CommandProbe:
@@ -126,7 +159,13 @@ def _database(table: Table) -> DatabaseProbe:
 
 
 def _redis(table: Table) -> RedisProbe:
-    return RedisProbe(url=_url(table, {"redis": "redis://127.0.0.1:6379"}), samples=_samples(table))
+    schemes = {"redis": "redis://127.0.0.1:6379", "rediss": "rediss://cache.example:6379"}
+    return RedisProbe(
+        url=_url(table, schemes),
+        samples=_samples(table),
+        insecure=table.flag("insecure"),
+        ca_file=table.text("ca_file", None),
+    )
 
 
 def _containers(table: Table) -> ContainersProbe:
@@ -135,7 +174,10 @@ def _containers(table: Table) -> ContainersProbe:
         sentence = '`services` must name those that should run, such as services = ["backend"]'
         table.source.report(table.path, sentence)
     return ContainersProbe(
-        file=table.text("file", None), project=table.text("project", None), services=services
+        file=table.text("file", None),
+        project=table.text("project", None),
+        services=services,
+        apart_s=table.duration("apart", 2_000_000_000, positive=True) / 1e9,
     )
 
 
@@ -155,12 +197,18 @@ def _websocket(table: Table) -> WebsocketProbe:
         duration=table.text("duration", None),
         connections=table.integer("connections", None, least=1),
         sets=table.texts("set"),
+        count=table.integer("count", 1, least=1, most=LARGEST_SAMPLES),
+        every_s=table.duration("look_every", 0) / 1e9,
+        failure_limit=table.integer("failure_limit", 0, least=0),
     )
 
 
 _READERS: Mapping[str, Callable[[Table], Probe]] = {
     "http": _http,
     "tcp": _tcp,
+    "tls": _tls,
+    "dns": _dns,
+    "prometheus": _prometheus,
     "command": _command,
     "tests": _tests,
     "database": _database,

@@ -1,4 +1,8 @@
-"""All probes in parallel: each in a thread with its own deadline; one that hangs costs only its own row."""
+"""Probes in threads, each with its own deadline; one that hangs costs only its own row.
+
+What is timed is not disturbed by what we do ourselves: probes run in turns, and only those of one turn run at
+a time. In the turn of response times one sample is taken at a time.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +20,24 @@ from loadtest.readiness.policy import Component, Policy
 from loadtest.readiness.probes.command import probe_command
 from loadtest.readiness.probes.containers import probe_containers
 from loadtest.readiness.probes.database import probe_database
+from loadtest.readiness.probes.dns import probe_dns
 from loadtest.readiness.probes.http import probe_http
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
+from loadtest.readiness.probes.prometheus import probe_prometheus
 from loadtest.readiness.probes.redis import probe_redis
 from loadtest.readiness.probes.resources import probe_resources
 from loadtest.readiness.probes.tcp import probe_tcp
 from loadtest.readiness.probes.tests import probe_tests
+from loadtest.readiness.probes.tls import probe_tls
 from loadtest.readiness.probes.websocket import probe_websocket
 from loadtest.readiness.secrets import MissingVariableError, redactor_of
 
 PROBES: Mapping[str, Callable[[Any, ProbeContext], Evidence]] = {
     "http": probe_http,
     "tcp": probe_tcp,
+    "tls": probe_tls,
+    "dns": probe_dns,
+    "prometheus": probe_prometheus,
     "command": probe_command,
     "tests": probe_tests,
     "database": probe_database,
@@ -37,6 +47,20 @@ PROBES: Mapping[str, Callable[[Any, ProbeContext], Evidence]] = {
     "websocket": probe_websocket,
 }
 
+TURNS: Mapping[str, int] = {
+    "resources": 0,
+    "command": 2,
+    "tests": 2,
+    "containers": 2,
+    "prometheus": 2,
+    "websocket": 3,
+}
+"""In which turn a kind of probe runs, response times in turn 1: those of one turn never run beside another.
+
+The host's CPU is measured first, our own load last, and no load run beside another.
+"""
+SAMPLED, ALONE = 1, 3
+
 OURS = frozenset({"websocket", "containers", "tests", "resources"})
 """Kinds whose probe ends by itself whatever the component does; one that does not is our own failure."""
 
@@ -44,8 +68,19 @@ GRACE_S = 1.0
 """A probe that ends at its deadline may take this much longer to report."""
 
 
+@dataclass(slots=True)
+class _Asked:
+    """A component that is being probed, or waits for its turn: then there is no thread yet."""
+
+    name: str
+    turn: int
+    thread: threading.Thread | None = None
+    context: ProbeContext | None = None
+    found: dict[str, Evidence] = field(default_factory=dict)
+
+
 class Prober:
-    """Probes components in parallel, each in a thread of its own; finished ones can be taken at any time."""
+    """Probes components, each in a thread of its own; finished ones can be taken at any time."""
 
     def __init__(
         self,
@@ -57,48 +92,80 @@ class Prober:
         self._policy, self._results, self._probes = policy, results, probes
         self._environ = os.environ if environ is None else environ
         self._redactor = redactor_of(policy.raw, policy.variables, self._environ)
-        self._asked: dict[str, tuple[threading.Thread, ProbeContext, dict[str, Evidence]]] = {}
+        self._one_sample = threading.Lock()
+        self._asked: list[_Asked] = []
 
     @property
     def busy(self) -> frozenset[str]:
-        """Components whose probe was begun and whose evidence was not taken yet."""
-        return frozenset(self._asked)
+        """Components that are to be probed and whose evidence was not taken yet."""
+        return frozenset(each.name for each in self._asked)
 
     def begin(self, names: Iterable[str]) -> None:
-        """Begin to probe components."""
-        folder = self._policy.path.parent.absolute()
-        for name in names:
-            component = self._policy.component(name)
-            deadline = time.monotonic() + component.timeout_s
-            asking = self._policy.name, name
-            context = ProbeContext(folder, self._environ, self._results, deadline, asking)
-            found: dict[str, Evidence] = {}
-            # Daemons: one that hangs in a name lookup must not hold up the end of the process.
-            thread = threading.Thread(
-                target=_ask, args=(component, context, self._probes, found), name=f"probe {name}", daemon=True
-            )
-            thread.start()
-            self._asked[name] = thread, context, found
+        """Begin to probe components, or have them wait for their turn."""
+        new = [_Asked(name, TURNS.get(self._policy.component(name).kind, SAMPLED)) for name in names]
+        self._asked += sorted(new, key=lambda each: each.turn)
+        self._start()
+
+    def _start(self) -> None:
+        """Start what waits first, and whatever of the same turn is behind it."""
+        going = [each for each in self._asked if each.thread is not None]
+        waiting = [each for each in self._asked if each.thread is None]
+        if not waiting:
+            return
+        turn = going[0].turn if going else waiting[0].turn
+        for each in waiting:
+            # First come, first served: nothing overtakes what waits for another turn.
+            if each.turn != turn or (turn == ALONE and going):
+                return
+            self._run(each)
+            going.append(each)
+
+    def _run(self, asked: _Asked) -> None:
+        component = self._policy.component(asked.name)
+        asked.context = ProbeContext(
+            self._policy.path.parent.absolute(),
+            self._environ,
+            self._results,
+            time.monotonic() + component.timeout_s,
+            (self._policy.name, asked.name),
+            one_sample=self._one_sample,
+        )
+        # Daemons: one that hangs in a name lookup must not hold up the end of the process.
+        asked.thread = threading.Thread(
+            target=_ask,
+            args=(component, asked.context, self._probes, asked.found),
+            name=f"probe {asked.name}",
+            daemon=True,
+        )
+        asked.thread.start()
 
     def take(self) -> dict[str, Evidence]:
         """The evidence of probes that are done or out of time, without secrets; does not wait."""
         done = {}
-        for name, (thread, context, found) in list(self._asked.items()):
-            late = time.monotonic() >= context.deadline + GRACE_S
-            if thread.is_alive() and not late:
+        for each in list(self._asked):
+            if each.thread is None or each.context is None:
+                continue
+            late = time.monotonic() >= each.context.deadline + GRACE_S
+            if each.thread.is_alive() and not late:
                 continue
             # Told before the cut: the probe would take the cut for the part that broke off.
-            evidence = found.setdefault(name, _late(self._policy.component(name)))
-            if thread.is_alive():
-                context.cut()
-            done[name] = redacted(evidence, self._redactor)
-            del self._asked[name]
+            evidence = each.found.setdefault(each.name, _late(self._policy.component(each.name)))
+            if each.thread.is_alive():
+                each.context.cut()
+            done[each.name] = redacted(evidence, self._redactor)
+            self._asked.remove(each)
+        self._start()
         return done
 
-    def wait(self) -> None:
-        """Wait until every probe is done or out of time."""
-        for thread, context, _ in self._asked.values():
-            thread.join(max(0.0, context.deadline + GRACE_S - time.monotonic()))
+    def wait(self) -> dict[str, Evidence]:
+        """The evidence of every probe that was begun, once it is done or out of time."""
+        found: dict[str, Evidence] = {}
+        while self._asked:
+            for each in self._asked:
+                if each.thread is not None and each.context is not None:
+                    each.thread.join(max(0.0, each.context.deadline + GRACE_S - time.monotonic()))
+            found |= self.take()
+        return found
 
 
 def probe_all(
@@ -110,8 +177,7 @@ def probe_all(
     """The evidence of every component; secrets are taken out of it."""
     prober = Prober(policy, results, environ, probes)
     prober.begin(each.name for each in policy.components)
-    prober.wait()
-    found = prober.take()
+    found = prober.wait()
     return {each.name: found[each.name] for each in policy.components}
 
 

@@ -13,14 +13,15 @@ from pathlib import Path
 from loadtest.errors import ConfigError
 from loadtest.readiness.assessment import Assessment, RollbackRow
 from loadtest.readiness.evidence import Evidence
-from loadtest.readiness.history import LAST, History, changes, failures_before, summary, trend
+from loadtest.readiness.history import KEPT, LAST, History, changes, failures_before, summary, trend
+from loadtest.readiness.outages import outage_rows
 from loadtest.readiness.policy import Policy
 from loadtest.readiness.prober import probe_all
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import ProbeError
 from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
 from loadtest.readiness.system_health import Before
-from loadtest.readiness.verdict import assess
+from loadtest.readiness.verdict import assess, with_rollback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +31,23 @@ class ReadyOptions:
     results: Path
     since: str | None = None
     verify_rollback: bool = False
+    formats: tuple[str, ...] = KEPT
 
 
 def ready(
-    policy: Policy, options: ReadyOptions, environ: Mapping[str, str] | None = None
-) -> tuple[Assessment, Path]:
-    """Probe every component, assess, keep; returns the assessment and its folder.
+    policy: Policy,
+    options: ReadyOptions,
+    environ: Mapping[str, str] | None = None,
+    rolled_back: RollbackRow | None = None,
+) -> tuple[Assessment, Path | None]:
+    """Probe every component, assess, keep; returns the assessment and its folder, None where it was not kept.
+
+    ``rolled_back`` is the rollback that was run just before.
 
     Raises:
         ConfigError: ``since`` names no assessment, or the results folder cannot be written to.
     """
-    history = History.of(options.results, policy.name)
+    history = History.of(options.results, policy.name, policy.keep_s, policy.keep_runs_s)
     earlier = history.find(options.since) if options.since else _last(history)
     rows = history.summaries()
     begun = time.time()
@@ -49,17 +56,19 @@ def ready(
     assessed = judged(policy, found, rows, folder.name, begun=begun, now=time.time())
     if options.verify_rollback:
         assessed = replace(assessed, rollback=verify_rollback(policy, environ))
+    if rolled_back is not None:
+        assessed = with_rollback(assessed, rolled_back)
     if earlier is not None:
         told = changes(earlier, assessed) if options.since else changed_policy(earlier, assessed)
         assessed = replace(assessed, changes=told)
     elif options.since:
         assessed = replace(assessed, changes=("this is the first assessment of this policy",))
     try:
-        history.keep(assessed)
+        history.keep(assessed, options.formats)
     except OSError as error:
         # A disk that is full by now costs the record, not the verdict.
         unkept = f"this assessment could not be kept in {folder}: {error.strerror or error}"
-        assessed = replace(assessed, changes=(*(assessed.changes or ()), unkept))
+        return replace(assessed, changes=(*(assessed.changes or ()), unkept)), None
     return assessed, folder
 
 
@@ -86,7 +95,9 @@ def judged(
     """
     before = Before(failures_before(rows), counts)
     assessed = assess(policy, found, id=name, at=now, took_s=now - begun, before=before)
-    return replace(assessed, trend=trend(rows, summary(assessed)))
+    now_row = summary(assessed)
+    outages = outage_rows(policy, [*rows, now_row])
+    return replace(assessed, trend=trend(rows, now_row), outages=outages)
 
 
 def changed_policy(earlier: Assessment, now: Assessment) -> tuple[str, ...]:
@@ -103,6 +114,28 @@ def verify_rollback(policy: Policy, environ: Mapping[str, str] | None = None) ->
         return row and replace(row, verified=False, said="the policy names no `check` for its rollback")
     said, ended = run_rollback(policy, policy.rollback.check, environ)
     return replace(row, verified=ended == 0, said=said)
+
+
+def wants_rollback(found: Assessment) -> bool:
+    """Whether a trigger of the policy says that the release is to be rolled back."""
+    return any(each.outcome == "TRIGGERED" for each in found.triggers)
+
+
+def roll_back(
+    policy: Policy, options: ReadyOptions, before: Assessment, environ: Mapping[str, str] | None = None
+) -> tuple[Assessment, Path | None]:
+    """Run the rollback, assess what runs then, and keep that with what became of the rollback.
+
+    A rollback that failed is a blocker: whatever runs then, it is not what was meant to run.
+    """
+    assert policy.rollback is not None  # noqa: S101 - the caller has asked
+    said, code = run_rollback(policy, policy.rollback.command, environ)
+    row = RollbackRow(
+        shown_command(policy, policy.rollback.command, environ),
+        shown_command(policy, policy.rollback.check, environ),
+        said=said, worked=code == 0, after=before.id,
+    )  # fmt: skip
+    return ready(policy, replace(options, verify_rollback=False, since=None), environ, rolled_back=row)
 
 
 def run_rollback(

@@ -17,7 +17,17 @@ SCORES: Mapping[Status, float | None] = {"healthy": 1.0, "degraded": 0.5, "down"
 
 WORST: tuple[Status, ...] = ("healthy", "degraded", "down")
 
-HEADLINES = ("latency", "query", "ping", "connect", "took", "turn.first_event", "turn.completion")
+HEADLINES = (
+    "latency",
+    "handshake",
+    "query",
+    "ping",
+    "connect",
+    "resolve",
+    "took",
+    "turn.first_event",
+    "turn.completion",
+)
 """The duration that stands in the table as response time: the first of these that was measured."""
 
 
@@ -28,7 +38,7 @@ def component_rows(policy: Policy, found: Mapping[str, Evidence], now: float) ->
     """
     missing = Evidence("unasked", "it was not probed", None, "unasked")
     rows = {each.name: _row(each, found.get(each.name, missing), now) for each in policy.components}
-    for component in _outer_first(policy):
+    for component in outer_first(policy):
         row = rows[component.name]
         blocked = [rows[name] for name in component.through if rows[name].status in {"down", "unknown"}]
         if row.status == "down" and blocked:
@@ -56,7 +66,7 @@ def _function(function: Function, rows: Mapping[str, ComponentRow]) -> FunctionR
     return FunctionRow(**known, status=status, why=why)
 
 
-def _outer_first(policy: Policy) -> Iterator[Component]:
+def outer_first(policy: Policy) -> Iterator[Component]:
     """Components after those they are reached through; circles were ruled out when the policy was read."""
     told: set[str] = set()
     waiting = list(policy.components)
@@ -72,7 +82,7 @@ def _unreachable(row: ComponentRow, outer: ComponentRow) -> ComponentRow:
     said = f"cannot be told: it is reached only through {outer.title}, which is {outer.status} ({row.said})"
     return replace(
         row, status="unknown", score=None, score_formula="unknown has no score", said=said,
-        error="through", freshness=0.0,
+        error="through", freshness=0.0, issues=(),
     )  # fmt: skip
 
 
@@ -87,7 +97,7 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
     """The evidence, or that there is none where its date rules it out."""
     if evidence.at is None:
         return evidence
-    age_s, most_s = now - evidence.at, _lasts_s(component)
+    age_s, most_s = now - evidence.at, lasts_s(component)
     if age_s < -AHEAD_S:
         said = f"its evidence is dated {format_duration(-age_s * 1e9)} in the future: its age is not known"
     elif age_s > most_s:
@@ -107,7 +117,7 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
     )
 
 
-def _lasts_s(component: Component) -> float:
+def lasts_s(component: Component) -> float:
     """How old evidence may be: ``fresh_s``.
 
     What a probe saw itself counts until the component must have been probed again; a file that others wrote
@@ -152,7 +162,16 @@ def _row(component: Component, evidence: Evidence, now: float) -> ComponentRow:
         took_s=evidence.took_s,
         through=component.through,
         simulated=evidence.simulated,
+        missed=_missed(component, evidence),
+        owner=component.owner,
+        eta=component.eta,
     )
+
+
+def _missed(component: Component, evidence: Evidence) -> tuple[str, ...]:
+    """Thresholds that were missed and that bind: those that the policy has no level of its own instead of."""
+    own = {each.measure for each in component.levels if not each.default}
+    return tuple(name for name in evidence.missed if component.binding and name not in own)
 
 
 def _judged(evidence: Evidence) -> bool:
@@ -203,7 +222,10 @@ def _sentence(level: LevelRow) -> str:
 
 
 def _error_of(levels: tuple[LevelRow, ...]) -> str:
-    return "level" if any(each.outcome in {"degraded", "down"} for each in levels) else ""
+    beyond = [each.measure for each in levels if each.outcome in {"degraded", "down"}]
+    if beyond == ["tls.expires_in"]:
+        return "certificate"
+    return "level" if beyond else ""
 
 
 def _status(evidence: Evidence, levels: tuple[LevelRow, ...]) -> Status:

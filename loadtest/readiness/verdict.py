@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from loadtest.errors import Exit
 from loadtest.readiness import causes, conditions, system_health
@@ -42,8 +43,10 @@ def assess(
     by_name = {row.name: row for row in rows}
     functions = function_rows(policy, by_name)
     figures = system_health.figures(policy, rows, functions, before or Before())
-    triggers = conditions.condition_rows(policy.triggers, figures, TRIGGER_WORDS)
-    gates = conditions.condition_rows(policy.gates, figures, GATE_WORDS)
+    confidence = system_health.confidence(rows)
+    facts = {**figures, confidence.name: confidence}
+    triggers = conditions.condition_rows(policy.triggers, facts, TRIGGER_WORDS)
+    gates = conditions.condition_rows(policy.gates, facts, GATE_WORDS)
     criteria = conditions.criterion_rows(policy.criteria, by_name)
     verdict, blockers = decide(rows, criteria, gates, triggers)
     return Assessment(
@@ -57,7 +60,7 @@ def assess(
         exit_code=int(EXIT_CODES[verdict]),
         why=_why(verdict, blockers, rows),
         figures=figures,
-        confidence=system_health.confidence(rows),
+        confidence=confidence,
         components=rows,
         functions=functions,
         triggers=triggers,
@@ -79,9 +82,9 @@ def decide(
 ) -> tuple[Verdict, tuple[Blocker, ...]]:
     """The verdict and every reason for it.
 
-    NO-GO where a critical component is down, a criterion or a gate is missed or a rollback trigger is pulled;
-    else INCONCLUSIVE where a required component is unknown, a criterion, a gate, a trigger or every
-    component; else GO.
+    NO-GO where a critical component is down or misses its own thresholds, a criterion or a gate is missed or
+    a rollback trigger is pulled; else INCONCLUSIVE where a required component is unknown, a criterion, a
+    gate, a trigger or every component; else GO.
     """
     against = tuple(_against(rows, criteria, gates, triggers))
     if against:
@@ -99,6 +102,8 @@ def _against(
     for row in rows:
         if row.status == "down" and row.priority == "critical":
             yield Blocker("part", f"{row.title} down: {row.why}")
+        elif row.missed and row.priority == "critical":
+            yield Blocker("threshold", f"{row.title} missed its own thresholds: {row.why}")
     for criterion in criteria:
         if criterion.outcome == "missed":
             why = criterion.reason or f"{criterion.measured}, expected {criterion.expected}"
@@ -138,9 +143,14 @@ def _nothing_known(rows: Sequence[ComponentRow]) -> tuple[Blocker, ...]:
 
 _WORDS = {
     "part": ("critical component is down", "critical components are down"),
+    "threshold": (
+        "critical component misses its thresholds",
+        "critical components miss their thresholds",
+    ),
     "criterion": ("criterion is missed", "criteria are missed"),
     "gate": ("gate is missed", "gates are missed"),
     "trigger": ("rollback trigger is pulled", "rollback triggers are pulled"),
+    "rollback": ("rollback failed", "rollbacks failed"),
     "unknown": ("required thing is unknown", "required things are unknown"),
 }
 
@@ -163,6 +173,18 @@ def _counted(verdict: Verdict, blockers: Sequence[Blocker], rows: Sequence[Compo
         if n:
             counted.append(f"{n} {one if n == 1 else several}")
     return f"{len(blockers)} blocker{'s' if len(blockers) > 1 else ''}: {', '.join(counted)}"
+
+
+def with_rollback(found: Assessment, row: RollbackRow) -> Assessment:
+    """The assessment made after a rollback; one that failed is a blocker."""
+    if row.worked:
+        return replace(found, rollback=row)
+    failed = Blocker("rollback", f"the rollback failed: {row.said}")
+    blockers = (failed, *(each for each in found.blockers if found.verdict == "NO-GO"))
+    return replace(
+        found, rollback=row, verdict="NO-GO", exit_code=int(EXIT_CODES["NO-GO"]), blockers=blockers,
+        why=_why("NO-GO", blockers, found.components),
+    )  # fmt: skip
 
 
 def _rollback(policy: Policy) -> RollbackRow | None:

@@ -6,12 +6,16 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loadtest.cli import main
 from loadtest.keep.find import list_runs
+from loadtest.readiness.assessment import from_plain
+from loadtest.readiness.history import History
+from loadtest.readiness.views.every import VIEWS, view
 from tests.end_to_end.parts import free_port
 from tests.end_to_end.system import PASSWORD, System, row, started
 
@@ -142,7 +146,7 @@ def test_no_secret_is_in_any_file_or_on_the_screen(
                             auth={"headers": headers, "url": url, "fields": right})  # fmt: skip
     folder = system.results / "readiness" / "system" / found["id"]
     texts = [path.read_bytes() for path in folder.iterdir()]
-    assert len(texts) == 6
+    texts += [view(from_plain(found), form) for form in VIEWS]
     for secret in (PASSWORD, "redis-pass-9", "tok-73", "plain-secret-55", "url-pass-41", "query-secret-8"):
         assert not any(secret.encode() in text for text in texts), secret
         assert secret not in json.dumps(found)
@@ -170,7 +174,8 @@ def test_rollback_is_printed_verified_and_run_only_when_told(
     write = f"open({os.fspath(done)!r}, 'w').write('x')"
     command = json.dumps([sys.executable, "-c", write])
     check = json.dumps([sys.executable, "-c", "print('the last release is there')"])
-    path.write_text(path.read_text() + f"[rollback]\ncommand = {command}\ncheck = {check}\n")
+    parts = path.read_text().partition("[[triggers]]")[0]
+    path.write_text(parts + f"[rollback]\ncommand = {command}\ncheck = {check}\n")
     results = ["--results", str(system.results)]
     assert main(["ready", str(path), "--verify-rollback", *results]) == 1
     told = capsys.readouterr()
@@ -179,4 +184,51 @@ def test_rollback_is_printed_verified_and_run_only_when_told(
     assert "the last release is there" in " ".join(told.out.split())
     assert not done.exists()
     assert main(["ready", str(path), "--rollback", *results]) == 1
+    assert "no trigger is pulled; --force-rollback" in capsys.readouterr().err
+    assert not done.exists(), "a NO-GO without a trigger is no reason to roll back"
+    path.write_text(
+        path.read_text() + '[[triggers]]\nfact = "components.critical.failed"\nwhen = ">= 1"\n', "utf-8"
+    )
+    assert main(["ready", str(path), "--rollback", *results]) == 1
     assert done.exists()
+    shown = capsys.readouterr().out
+    assert shown.count(" NO-GO ") == 2, "it is assessed again after the rollback"
+    assert "rolled back" in shown
+
+
+@pytest.mark.parametrize(("code", "verdict", "word"), [(0, "GO", "rolled back"), (7, "NO-GO", "FAILED")])
+def test_what_became_of_a_rollback_is_in_the_report_and_the_exit_code(
+    system: System, capsys: pytest.CaptureFixture[str], code: int, verdict: str, word: str
+) -> None:
+    path = system.write("files")
+    command = json.dumps([sys.executable, "-c", f"print('no such release'); raise SystemExit({code})"])
+    path.write_text(path.read_text() + f"[rollback]\ncommand = {command}\n")
+    assert main(["ready", str(path), "--force-rollback", "--results", str(system.results)]) == 1
+    assert word in capsys.readouterr().out
+    history = History.of(system.results, "system")
+    after = history.find("LAST")
+    assert after is not None
+    assert after.rollback is not None
+    assert (after.verdict, after.rollback.worked) == (verdict, code == 0)
+    assert "no such release" in after.rollback.said
+    assert history.find(after.rollback.after) is not None
+    assert [each.kind for each in after.blockers] == ([] if code == 0 else ["rollback"])
+
+
+def test_only_the_formats_that_were_asked_for_are_made_and_a_full_disk_names_no_report(
+    system: System, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, results = system.write("files"), ["--results", str(tmp_path)]
+    assert main(["ready", str(path), *results]) == 0
+    (folder,) = (each for each in (tmp_path / "readiness" / "system").iterdir() if each.is_dir())
+    assert sorted(each.name for each in folder.iterdir()) == ["ready.html", "ready.json"]
+    assert str(folder / "ready.html") in "".join(capsys.readouterr().out.split())
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("loadtest.readiness.history.write_whole", full)
+    assert main(["ready", str(path), *results]) == 0
+    shown = capsys.readouterr().out
+    assert "ready.html" not in shown
+    assert "No space left on device" in shown

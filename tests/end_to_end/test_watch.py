@@ -127,6 +127,9 @@ def test_the_page_shows_the_last_assessment_and_refreshes_itself(
     assert json.loads(get("ready.json")[1])["verdict"] == "GO"
     status, page = get("")
     assert (status, '<meta http-equiv="refresh" content="5">' in page) == (200, True)
+    head = urllib.request.Request(f"http://127.0.0.1:{port}/", method="HEAD")
+    with urllib.request.urlopen(head, timeout=5) as answer:
+        assert (answer.status, int(answer.headers["Content-Length"]) > 0, answer.read()) == (200, True, b"")
     api.status = 500
     wait_until(lambda: "NO-GO" in get("")[1])
 

@@ -61,7 +61,7 @@ def test_an_incident_is_told_once_and_so_is_its_end() -> None:
 
 
 def test_what_was_never_announced_does_not_recover() -> None:
-    watcher = Watcher(replace(POLICY, after=3))
+    watcher = Watcher(replace(POLICY, failures=3))
     watcher.see("critical", 2)
     watcher.see(None, 1)
     assert watcher.told == []
@@ -221,7 +221,7 @@ def test_what_is_no_longer_looked_at_is_closed() -> None:
     watcher.see("critical", 5)
     forget(watcher.state, {"other"}, watcher.now)
     watcher.see(None, 1, "other")
-    assert watcher.got[-1][1].subject == "RECOVERED critical: api"
+    assert watcher.got[-1][1].subject == "RECOVERED critical: api, over after 5 s"
     assert "no longer in the policy" in watcher.got[-1][1].lines[0]
     assert watcher.state.incidents == {}
 
@@ -285,3 +285,117 @@ def test_a_route_that_fails_is_left_alone_by_all_that_is_not_more_severe() -> No
     state.outbox += critical
     assert due(state, 1, POLICY)[0] is critical[0]
     assert {message.route for message in due(state, 6, POLICY)} == {"dead", "hook"}
+
+
+def test_what_is_only_degraded_or_unknown_by_now_is_not_escalated_as_still_critical() -> None:
+    watcher = Watcher(replace(POLICY, escalate_after_s=60, cooldown_s=dict.fromkeys(SEVERITIES, 1e9)))
+    watcher.see("critical", 30)
+    watcher.see("warning", 300)
+    assert [word for _, word in watcher.told] == ["ALERT"]
+    watcher.see("critical", 61)
+    assert [word for _, word in watcher.told] == ["ALERT", "ESCALATED"]
+
+
+def test_what_has_begun_to_recover_is_not_escalated() -> None:
+    watcher = Watcher(replace(POLICY, escalate_after_s=60, successes=100))
+    watcher.see("critical", 59)
+    watcher.see(None, 30)
+    assert [word for _, word in watcher.told] == ["ALERT"]
+
+
+def test_an_incident_is_told_after_failures_and_over_after_successes_in_a_row() -> None:
+    watcher = Watcher(replace(POLICY, failures=3, successes=2))
+    for severity in ("critical", "critical", None) * 5:
+        watcher.see(severity)  # type: ignore[arg-type] # words of a severity
+    assert watcher.told == []
+    watcher.see("critical", 3)
+    for severity in (None, "critical") * 5:
+        watcher.see(severity)  # type: ignore[arg-type] # words of a severity
+    assert [word for _, word in watcher.told] == ["ALERT"]
+    watcher.see(None, 2)
+    assert [word for _, word in watcher.told] == ["ALERT", "RECOVERED"]
+
+
+def test_a_component_may_have_thresholds_of_its_own() -> None:
+    watcher = Watcher(replace(POLICY, failures=1, each={"slow": (3, 1)}))
+    watcher.see("critical", 2, "api", "slow")
+    assert [message.subject for _, message in watcher.got] == ["ALERT critical: api"]
+
+
+def test_an_incident_that_was_over_before_it_could_be_sent_is_told_as_over() -> None:
+    watcher = Watcher(replace(POLICY, group_s=30))
+    watcher.see("critical", 5)
+    watcher.see(None, 40)
+    ((_, message),) = watcher.got
+    assert message.subject == "RECOVERED critical: api, over after 5 s"
+    assert [line.split()[0] for line in message.lines] == ["ALERT", "RECOVERED"]
+
+
+def test_a_message_tells_what_is_still_wrong_before_what_is_over() -> None:
+    watcher = Watcher(replace(POLICY, group_s=30))
+    watcher.see("critical", 5, "api", "store")
+    for _ in range(40):
+        seen = [Observation("api", "api", None, ""), Observation("store", "store", "critical", "it broke")]
+        step(watcher.state, seen, watcher.now, watcher.policy)
+        watcher.now += 1
+    (message,) = watcher.state.outbox
+    assert message.subject == "ALERT critical: store and 1 more"
+
+
+def test_every_line_carries_its_time() -> None:
+    watcher = Watcher()
+    watcher.now = 1_757_160_000.0
+    watcher.see("critical", 5)
+    assert "2025-09-06 12:00:00 UTC" in watcher.got[0][1].lines[0]
+
+
+def test_no_older_message_of_an_incident_arrives_after_a_newer_one() -> None:
+    watcher = Watcher(replace(POLICY, most=1, per_s=60))
+    watcher.see("critical", 1, "first")
+    for _ in range(50):  # the rate is used up: what is told now waits
+        watcher.see("warning", 1, "first", "api")
+        watcher.see(None, 1, "api")
+    watcher.see(None, 200, "first", "api")
+    lines = [line for _, message in watcher.got for line in message.lines if " api" in line]
+    times = [line.rpartition("(")[2] for line in lines]
+    assert len(lines) >= 2
+    assert times == sorted(times)
+    assert lines[-1].startswith("RECOVERED")
+
+
+def test_what_waits_to_be_tried_again_is_tried_before_what_is_new() -> None:
+    state, rules = AlertState(), POLICY
+    step(state, [Observation("api", "api", "critical", "it broke")], 0, rules)
+    (old,) = due(state, 0, rules)
+    for _ in range(2):
+        failed(state, old, 0)
+    assert old.not_before > 5
+    step(state, [Observation("api", "api", None, "")], 5, rules)
+    assert [message.subject.split()[0] for message in due(state, 5, rules)] == ["ALERT", "RECOVERED"]
+    failed(state, old, 5)
+    first, *_ = due(state, 400, rules)
+    assert first.subject.startswith("RECOVERED"), "one that is refused for ever holds up none"
+
+
+def test_what_lies_behind_something_that_is_down_is_neither_told_nor_over() -> None:
+    watcher = Watcher(replace(POLICY, escalate_after_s=30))
+    hidden = Observation("api", "api unknown", None, "cannot be told", inhibited=True)
+    for _ in range(100):
+        step(watcher.state, [hidden], watcher.now, watcher.policy)
+        watcher.now += 1
+    assert watcher.state.incidents == {}
+    watcher.see("critical", 5)
+    for _ in range(100):
+        step(watcher.state, [hidden], watcher.now, watcher.policy)
+        watcher.now += 1
+    assert [message.subject.split()[0] for message in watcher.state.outbox] == []
+    watcher.see(None)
+    assert [word for _, word in watcher.told] == ["ALERT", "RECOVERED"]
+
+
+def test_a_trigger_that_is_unknown_is_neither_told_nor_over(tmp_path: Path) -> None:
+    unknown = assessed(policy(tmp_path), api=up(), store=up("ping"))
+    seen = {each.key: each for each in observations(replace(unknown, triggers=tuple(
+        replace(each, outcome="unknown") for each in unknown.triggers
+    )))}  # fmt: skip
+    assert seen["trigger half"].inhibited

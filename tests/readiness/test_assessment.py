@@ -313,3 +313,60 @@ def test_a_secret_in_the_rollback_command_is_not_shown(tmp_path: Path) -> None:
     assert "deploy" in shown
     for secret in ("red-pass-1", "tok-9-tok", "pg-pass-3"):
         assert secret not in shown
+
+
+LOAD = """
+[components.chat]
+probe = "websocket"
+scenario = "agent-burst"
+"""
+
+
+def missed(measure: str = "turns.complete.ratio") -> Evidence:
+    return Evidence(
+        "answered", "10 connections ready, 109 of 200 turns complete", NOW, "run",
+        {"answered.ratio": Measure(0.545, "ratio", 200), measure: Measure(0.545, "ratio", 200)},
+        issues=(f"{measure} >= 90% was missed",), missed=(measure,),
+    )  # fmt: skip
+
+
+def test_a_missed_threshold_of_its_own_scenario_is_no_go_on_a_critical_part(tmp_path: Path) -> None:
+    found = assessed(policy(tmp_path, LOAD), chat=missed())
+    assert (found.verdict, found.exit_code) == ("NO-GO", 1)
+    assert [each.kind for each in found.blockers] == ["threshold"]
+    assert "turns.complete.ratio >= 90% was missed" in found.blockers[0].text
+    assert found.why == "1 blocker: 1 critical component misses its thresholds"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'thresholds = "advisory"',
+        'priority = "important"',
+        'levels = { "turns.complete.ratio" = { critical = "< 50%" } }',
+    ],
+)
+def test_a_missed_threshold_only_degrades_where_the_policy_says_so(tmp_path: Path, more: str) -> None:
+    found = assessed(policy(tmp_path, LOAD + more + "\n"), chat=missed())
+    assert (found.verdict, found.components[0].status) == ("GO", "degraded")
+
+
+def test_what_is_wrong_is_said_before_what_was_answered(tmp_path: Path) -> None:
+    slow = up(ms=1500)
+    found = assessed(policy(tmp_path), api=slow, store=up("ping"), extra=up("connect"))
+    assert found.blockers[0].text.startswith(
+        "api down: latency.p95 is 1.5 s (n=20), beyond its critical level > 1s"
+    )
+    assert found.risks[0].title.startswith("api down: latency.p95 is 1.5 s")
+
+
+def test_confidence_can_be_gated_and_the_value_that_is_out_pull_a_trigger(tmp_path: Path) -> None:
+    text = SMALL + '[[gates]]\nfact = "confidence"\nexpect = ">= 90%"\n'
+    text += '[[triggers]]\ntitle = "revenue"\nfact = "impact.value"\nwhen = "> 50%"\n'
+    read = policy(tmp_path, text)
+    sure = judged(read)
+    assert (sure.verdict, sure.gates[1].outcome, sure.triggers[2].outcome) == ("GO", "met", "not triggered")
+    doubt = judged(read, extra=unasked())
+    assert (doubt.gates[1].measured, doubt.gates[1].outcome) == ("85.7 %", "missed")
+    out = judged(read, api=down())
+    assert (out.triggers[2].measured, out.triggers[2].outcome) == ("90.0 %", "TRIGGERED")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -145,3 +146,32 @@ def test_a_part_is_told_when_it_leaves_its_band(small: Policy) -> None:
     earlier = [summary(whole(small)) for _ in range(6)]
     told = trend(earlier, summary(whole(small, NOW, api=down())))
     assert [sentence.split(":")[0] for sentence in told] == ["overall health", "api"]
+
+
+def test_load_runs_of_a_policy_are_kept_as_long_as_it_says(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    day = 86_400.0
+
+    def run(name: str, asked_by: str | None, age_s: float) -> Path:
+        folder = results / name
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"asked_by": asked_by}))
+        os.utime(folder / "run.json", (NOW - age_s, NOW - age_s))
+        return folder
+
+    ours = run("20250901T120000Z-ready-chat", "policy: chat", 2 * day)
+    young = run("20250906T110000Z-ready-chat", "policy: chat", 3600)
+    others = [
+        run("20250901T120000Z-ready-chat-2", "other: chat", 2 * day),
+        run("20250901T120000Z-ready-steady", None, 2 * day),
+        run("20250901T120000Z", "policy: chat", 2 * day),
+    ]
+    (results / "20250901T120000Z-ready-half").mkdir()
+    text = SMALL.replace("[components.api]", 'keep_runs = "2h"\n[components.api]', 1)
+    read = policy(tmp_path, text)
+    history = History.of(results, "policy", read.keep_s, read.keep_runs_s)
+    history.folder.mkdir(parents=True)
+    history.prune(NOW)
+    assert not ours.exists()
+    assert young.exists()
+    assert all(each.exists() for each in others)

@@ -40,7 +40,7 @@ def loud() -> Evidence:
         "measures": {"took.p95": Measure(None, "ms", 1, TOLD)},
     }
     others = {"outcome": "answered", "at": 1.0, "error": "refused", "samples": (1.0,), "took_s": 1.0}
-    others |= {"simulated": True}
+    others |= {"simulated": True, "missed": ("turn.completion.p95",)}
     known = {each.name for each in fields(Evidence)}
     assert known == {*texts, *others}, "a new field of Evidence: may it hold a secret?"
     return Evidence(**{**others, **texts})  # type: ignore[arg-type] # by name, so that none is forgotten
@@ -112,3 +112,75 @@ def test_the_cut_of_a_late_probe_is_not_taken_for_the_part_breaking_off(
 
 def test_every_kind_of_probe_can_be_written_and_asked() -> None:
     assert set(_READERS) == set(PROBES) == set(MEASURES)
+
+
+SYSTEM = """
+[components.host]
+probe = "resources"
+[components.load]
+probe = "websocket"
+scenario = "agent-burst"
+[components.load2]
+probe = "websocket"
+scenario = "agent-burst"
+[components.smoke]
+probe = "command"
+command = ["x"]
+[components.api]
+probe = "http"
+url = "http://127.0.0.1:1/"
+[components.cache]
+probe = "redis"
+url = "redis://127.0.0.1:1"
+"""
+
+
+def test_response_times_are_taken_apart_from_our_own_load_and_one_load_run_from_the_other(
+    tmp_path: Path,
+) -> None:
+    lock, going, beside = threading.Lock(), set[str](), set[frozenset[str]]()
+
+    def ask(_: object, context: ProbeContext) -> Evidence:
+        with lock:
+            going.add(context.asking[1])
+            beside.add(frozenset(going))
+        if context.asking[1] in {"api", "cache"}:
+            both.wait(20)
+        with lock:
+            going.discard(context.asking[1])
+        return Evidence("answered", "seen", 0.0)
+
+    both = threading.Barrier(2)
+    found = probe_all(policy(tmp_path, SYSTEM), tmp_path, environ={}, probes=dict.fromkeys(PROBES, ask))
+    assert list(found) == ["host", "load", "load2", "smoke", "api", "cache"]
+    alone = {"host", "load", "load2", "smoke"}
+    assert [each for each in beside if len(each) > 1] == [frozenset({"api", "cache"})], beside
+    assert all(len(each) == 1 for each in beside if each & alone)
+
+
+def test_what_waits_for_its_turn_has_its_whole_time_left_and_is_busy(tmp_path: Path) -> None:
+    release, left = threading.Event(), list[float]()
+
+    def ask(_: object, context: ProbeContext) -> Evidence:
+        left.append(context.left_s(1e9))
+        release.wait(20)
+        return Evidence("answered", "seen", 0.0)
+
+    asking = prober.Prober(policy(tmp_path, SYSTEM), tmp_path, {}, dict.fromkeys(PROBES, ask))
+    asking.begin(["load", "load2"])
+    assert asking.busy == {"load", "load2"}
+    assert asking.take() == {}
+    release.set()
+    assert set(asking.wait()) == {"load", "load2"}
+    assert all(each > 9 for each in left)
+
+
+def test_one_sample_is_taken_at_a_time_but_one_that_waits_for_long_holds_up_no_other(tmp_path: Path) -> None:
+    lock = threading.Lock()
+    one, other = (ProbeContext(tmp_path, {}, tmp_path, 1e18, one_sample=lock) for _ in range(2))
+    with one.undisturbed():
+        assert lock.locked()
+        with other.undisturbed():
+            assert lock.locked()
+        assert lock.locked(), "who came in late does not open the door for the next"
+    assert not lock.locked()

@@ -19,19 +19,24 @@ PULL = re.compile(
     r"|manifest (?:for .* )?(?:unknown|not found)",
     re.IGNORECASE,
 )
+NOT_TOLD = "this listing does not tell restarts; docker inspect does"
 _RESTARTING = re.compile(r"Restarting \((\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container: its service, its state and health as the engine names them, and how it got there."""
+    """One container: its service, its state and health as the engine names them, and how it got there.
+
+    ``restarts`` is None where the listing does not tell it, as that of ``docker compose ps`` does not.
+    """
 
     service: str
     state: str
     health: str = ""
     exit_code: int = 0
-    restarts: int = 0
+    restarts: int | None = None
     error: str = ""
+    id: str = ""
 
     @property
     def problem(self) -> tuple[str, str] | None:
@@ -81,9 +86,16 @@ def _listed(item: Mapping[str, Any]) -> Container:
         state=str(item.get("State") or "").lower(),
         health=str(item.get("Health") or "").lower(),
         exit_code=_whole(item.get("ExitCode")),
-        restarts=max(_whole(item.get("RestartCount")), 1 if restarting else 0),
+        restarts=_restarts(item, restarting=bool(restarting)),
         error=" ".join(str(item.get(key) or "") for key in ("Error", "Reason", "Status")).strip(),
+        id=str(item.get("ID") or ""),
     )
+
+
+def _restarts(item: Mapping[str, Any], *, restarting: bool) -> int | None:
+    """How often it was restarted, at least once where it is just now; None where nothing tells it."""
+    told = _whole(item["RestartCount"]) if "RestartCount" in item else None
+    return max(told or 0, 1) if restarting else told
 
 
 def _inspected(item: Mapping[str, Any]) -> Container:
@@ -98,6 +110,7 @@ def _inspected(item: Mapping[str, Any]) -> Container:
         exit_code=_whole(state.get("ExitCode")),
         restarts=_whole(item.get("RestartCount")),
         error=str(state.get("Error") or ""),
+        id=str(item.get("Id") or ""),
     )
 
 
@@ -108,11 +121,51 @@ def _whole(value: object) -> int:
 def probe_containers(probe: ContainersProbe, context: ProbeContext) -> Evidence:
     """Every service that should run, held against the listing."""
     text, at, source = _listing(probe, context)
+    containers = _read(text)
+    if probe.file is not None:
+        return _evidence(probe.services, containers, at, source)
+    mine = [each for each in containers if each.service in probe.services]
+    seen, why, again = _looked_twice(mine, probe.apart_s, context)
+    return _evidence(probe.services, seen, context.wall(), source, unknown=why, restarted=again)
+
+
+def _read(text: str) -> list[Container]:
     try:
-        containers = read_listing(text)
+        return read_listing(text)
     except (ValueError, RecursionError) as error:
         raise NotProbedError("tool", f"the listing cannot be read: {str(error)[:120]}") from None
-    return _evidence(probe.services, containers, at, source)
+
+
+def _looked_twice(
+    listed: Sequence[Container], apart_s: float, context: ProbeContext
+) -> tuple[list[Container], str, tuple[str, ...]]:
+    """The containers as ``docker inspect`` tells them, which alone counts restarts, by two looks.
+
+    Also why restarts are not known, and a sentence per container that was restarted between the looks.
+    """
+    ids = [each.id for each in listed if each.id]
+    if not ids:
+        return list(listed), NOT_TOLD, ()
+    looks: list[list[Container]] = []
+    for wait_s in (0.0, apart_s):
+        context.sleep(min(wait_s, context.left_s(1e9)))
+        try:
+            ended = run_program(
+                ["docker", "inspect", *ids], context.folder, context.left_s(1e9), context.environ
+            )
+            looks.append(_read(ended.out) if not ended.code else [])
+        except ProbeError as error:
+            return list(listed), f"docker inspect: {error}", ()
+    first, last = ({each.service: each for each in look} for look in looks)
+    if not last or first.keys() != last.keys():
+        return list(listed), "docker inspect did not tell the same containers twice", ()
+    again = tuple(
+        f"{name}: restarted {rise} times within the {apart_s:g} s between two looks"
+        for name, each in last.items()
+        if (rise := (each.restarts or 0) - (first[name].restarts or 0)) > 0
+    )
+    # What could not even be pulled or created is told by the listing alone.
+    return [last.get(each.service, each) if not each.problem else each for each in listed], "", again
 
 
 def _listing(probe: ContainersProbe, context: ProbeContext) -> tuple[str, float, str]:
@@ -140,7 +193,15 @@ def _listing(probe: ContainersProbe, context: ProbeContext) -> tuple[str, float,
     return ended.out, context.wall(), "docker compose ps"
 
 
-def _evidence(services: Sequence[str], containers: Sequence[Container], at: float, source: str) -> Evidence:
+def _evidence(
+    services: Sequence[str],
+    containers: Sequence[Container],
+    at: float,
+    source: str,
+    *,
+    unknown: str = NOT_TOLD,
+    restarted: tuple[str, ...] = (),
+) -> Evidence:
     problems = [found for each in containers if each.service in services and (found := each.problem)]
     missing = [name for name in services if name not in {each.service for each in containers}]
     problems += [("container", f"{name}: no container") for name in missing]
@@ -152,9 +213,9 @@ def _evidence(services: Sequence[str], containers: Sequence[Container], at: floa
         "running": running,
         "missing": len(missing),
         "unhealthy": sum(each.health == "unhealthy" for each in mine),
-        "restarts": sum(each.restarts for each in mine),
     }
     measures = {name: Measure(n, "count", len(services)) for name, n in counts.items()}
+    measures["restarts"] = _all_restarts(mine, unknown)
     measures["running.ratio"] = Measure(running / len(services), "ratio", len(services))
     lines = [f"{running} of {len(services)} services run, by {source}"]
     for each in mine:
@@ -162,9 +223,18 @@ def _evidence(services: Sequence[str], containers: Sequence[Container], at: floa
         restarts = f", restarts {each.restarts}" if each.restarts else ""
         lines.append(f"{each.service}: {each.state}{health}{restarts}")
     issues = tuple(sentence for _, sentence in problems)
-    again = tuple(doubt for each in mine if not each.problem for doubt in each.doubts)
+    again = (*restarted, *(doubt for each in mine if not each.problem for doubt in each.doubts))
     if not problems:
         return Evidence("answered", lines[0], at, "container" if again else "", measures, tuple(lines), again)
     error = next((kind for kind, _ in problems if kind == "image"), problems[0][0])
     said = "; ".join(issues[:3]) + (f" and {len(issues) - 3} more" if len(issues) > 3 else "")
     return Evidence("failed", said, at, error, measures, tuple(lines), issues)
+
+
+def _all_restarts(containers: Sequence[Container], unknown: str) -> Measure:
+    """Of all containers; where one is not known, at least those that are."""
+    known = [each.restarts for each in containers if each.restarts is not None]
+    if len(known) == len(containers):
+        return Measure(sum(known), "count", len(known))
+    low = float(sum(known))
+    return Measure(None, "count", len(known), unknown or NOT_TOLD, (low, None) if low else None)

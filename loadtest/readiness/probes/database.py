@@ -35,14 +35,24 @@ def probe_database(probe: DatabaseProbe, context: ProbeContext) -> Evidence:
     url = context.filled_url(probe.url)
     once = _sqlite(url, probe, context) if url.startswith("sqlite:") else _postgresql(url, probe, context)
     connects: list[float] = []
-
+    of_try: list[int] = []
     tries = Tries("query", probe.samples, context)
-    tries.take(lambda: once(connects))
+
+    def sample() -> float:
+        try:
+            return once(connects)
+        finally:
+            of_try.extend([len(tries.samples)] * (len(connects) - len(of_try)))
+
+    tries.take(sample)
     where = urlsplit(url)
     name = f"{where.scheme} at {where.netloc.rpartition('@')[2] or where.path.rpartition('/')[2]}"
     evidence = tries.evidence(f"{probe.query} on {name}")
     failed = len(tries.samples) - len(connects)
-    return replace(evidence, measures={**evidence.measures, **distribution("connect", connects, failed)})
+    late = [tries.late[number] for number in of_try]
+    return replace(
+        evidence, measures={**evidence.measures, **distribution("connect", connects, failed, late)}
+    )
 
 
 def _sqlite(url: str, probe: DatabaseProbe, context: ProbeContext) -> Once:

@@ -15,7 +15,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import HttpProbe
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
-from loadtest.readiness.probes.tcp import in_time, opened, secured
+from loadtest.readiness.probes.tcp import in_time, opened
+from loadtest.readiness.probes.tls import expires_at, expiry, secured
 
 LARGEST_BODY = 1024 * 1024
 SHOWN_BODY = 200
@@ -30,6 +31,7 @@ class _Asking:
     headers: dict[str, str]
     context: ProbeContext
     lines: dict[str, None] = field(default_factory=dict)
+    ends: list[float | None] = field(default_factory=list)
 
     def once(self) -> float:
         """One request on a connection of its own; milliseconds from its start to the last byte."""
@@ -44,7 +46,9 @@ class _Asking:
         host, port = url.hostname or "", url.port or (443 if secure else 80)
         sock = opened(host, port, self.context)
         if secure:
-            sock = secured(sock, host, insecure=self.probe.insecure)
+            ca_file = self.context.path(self.probe.ca_file) if self.probe.ca_file else None
+            sock = safe = secured(sock, host, insecure=self.probe.insecure, ca_file=ca_file)
+            self.ends.append(expires_at(safe))
             self.context.held.append(partial(sock.shutdown, socket.SHUT_RDWR))
         connection = http.client.HTTPConnection(host, port)
         connection.sock = sock
@@ -121,6 +125,30 @@ def _by_url(url: SplitResult) -> dict[str, str]:
 
 def probe_http(probe: HttpProbe, context: ProbeContext) -> Evidence:
     """Requests one after the other, each on a connection of its own."""
+    asking = _asking(probe, context)
+    tries = Tries("latency", probe.samples, context)
+    tries.take(asking.once)
+    shown = asking.url._replace(netloc=asking.url.netloc.rpartition("@")[2]).geturl()
+    if not asking.ends:
+        return tries.evidence(f"{probe.method} {shown}", tuple(asking.lines))
+    more, line = expiry(min((each for each in asking.ends if each), default=None), context.wall())
+    lines = (*asking.lines, line) if line else tuple(asking.lines)
+    return tries.evidence(f"{probe.method} {shown}", lines, more)
+
+
+def asked_once(probe: HttpProbe, context: ProbeContext) -> tuple[int, bytes]:
+    """The status and the body of one request.
+
+    Raises:
+        ProbeError: there was no answer, or a status that the probe does not take for right.
+    """
+    asking = _asking(probe, context)
+    status, body = asking.request()
+    asking.check(status, body)
+    return status, body
+
+
+def _asking(probe: HttpProbe, context: ProbeContext) -> _Asking:
     try:
         url = urlsplit(context.filled_url(probe.url))
         url.port  # noqa: B018 - raises for a port that is none
@@ -129,8 +157,4 @@ def probe_http(probe: HttpProbe, context: ProbeContext) -> Evidence:
     if url.scheme not in {"http", "https"} or not url.hostname:
         raise NotProbedError("policy", "the URL must begin with http:// or https:// and name a host")
     headers = _by_url(url) | {name: context.filled(value) for name, value in probe.headers.items()}
-    asking = _Asking(probe, url, headers, context)
-    tries = Tries("latency", probe.samples, context)
-    tries.take(asking.once)
-    shown = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
-    return tries.evidence(f"{probe.method} {shown}", tuple(asking.lines))
+    return _Asking(probe, url, headers, context)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import RedisProbe
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
 from loadtest.readiness.probes.tcp import in_time, opened
+from loadtest.readiness.probes.tls import expires_at, expiry, secured
 
 PORT = 6379
 LONGEST_LINE = 1024
@@ -25,10 +28,15 @@ def probe_redis(probe: RedisProbe, context: ProbeContext) -> Evidence:
     url = urlsplit(context.filled_url(probe.url))
     host, port = url.hostname or "127.0.0.1", url.port or PORT
     held: list[socket.socket] = []
+    ends: list[float | None] = []
 
     def once() -> float:
         if not held:
-            held.append(_ready(host, port, unquote(url.username or ""), unquote(url.password or ""), context))
+            sock = _connected(probe, url.scheme, host, port, context)
+            if url.scheme == "rediss" and isinstance(sock, ssl.SSLSocket):
+                ends.append(expires_at(sock))
+            _log_in(sock, unquote(url.username or ""), unquote(url.password or ""), context)
+            held.append(sock)
         begun = context.clock()
         try:
             answer = _ask(held[0], command("PING"), context)
@@ -45,11 +53,23 @@ def probe_redis(probe: RedisProbe, context: ProbeContext) -> Evidence:
     finally:
         for sock in held:
             sock.close()
-    return tries.evidence(f"PING to Redis at {host}:{port}")
+    if not ends:
+        return tries.evidence(f"PING to Redis at {host}:{port}")
+    more, line = expiry(min((each for each in ends if each), default=None), context.wall())
+    return tries.evidence(f"PING to Redis at {host}:{port}", (line,) if line else (), more)
 
 
-def _ready(host: str, port: int, user: str, password: str, context: ProbeContext) -> socket.socket:
+def _connected(probe: RedisProbe, scheme: str, host: str, port: int, context: ProbeContext) -> socket.socket:
     sock = opened(host, port, context)
+    if scheme != "rediss":
+        return sock
+    ca_file = context.path(probe.ca_file) if probe.ca_file else None
+    safe = secured(sock, host, insecure=probe.insecure, ca_file=ca_file)
+    context.held.append(partial(safe.shutdown, socket.SHUT_RDWR))
+    return safe
+
+
+def _log_in(sock: socket.socket, user: str, password: str, context: ProbeContext) -> None:
     if password:
         try:
             answer = _ask(sock, command("AUTH", *([user] if user else []), password), context)
@@ -59,7 +79,6 @@ def _ready(host: str, port: int, user: str, password: str, context: ProbeContext
         if answer != "+OK":
             sock.close()
             raise NotProbedError("credential", f"Redis did not accept our password: {answer[1:120]}")
-    return sock
 
 
 def _ask(sock: socket.socket, words: bytes, context: ProbeContext) -> str:

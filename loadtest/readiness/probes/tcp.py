@@ -52,23 +52,6 @@ def _not_connected(where: str, error: OSError) -> ProbeError:
     return ProbeError("tcp", f"{where} cannot be reached: {reason(error)}")
 
 
-def secured(sock: socket.socket, host: str, *, insecure: bool) -> ssl.SSLSocket:
-    """TLS on top; the certificate is verified unless ``insecure``.
-
-    Raises:
-        ProbeError: the handshake failed; the socket is closed.
-    """
-    context = ssl.create_default_context()
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    try:
-        return context.wrap_socket(sock, server_hostname=host)
-    except (OSError, ValueError) as error:
-        sock.close()
-        raise ProbeError("tls", f"the TLS handshake with {host} failed: {reason(error)}") from None
-
-
 def reason(error: BaseException) -> str:
     """The few words an operating system has for an error."""
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -29,17 +29,58 @@ from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
+RUN_LABEL = "ready-"
+"""The label of a run made for a component begins with this; its name follows."""
+
 LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}
 
 
 def probe_websocket(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
+    """Run the scenario as often as the policy says, for a canary over the time that it is judged."""
+    if probe.count == 1:
+        return _look(probe, context)
+    looks: list[Evidence] = []
+    for number in range(probe.count):
+        begun = context.clock()
+        looks.append(_look(probe, context))
+        if sum(map(_failed, looks)) > probe.failure_limit:
+            break
+        if number + 1 < probe.count:
+            context.sleep(min(max(0.0, begun + probe.every_s - context.clock()), context.left_s(1e9)))
+    return of_looks(looks, probe)
+
+
+def _failed(look: Evidence) -> bool:
+    """Whether a look speaks against the component: it failed, or missed a threshold of its scenario."""
+    return look.outcome == "failed" or bool(look.missed)
+
+
+def of_looks(looks: Sequence[Evidence], probe: WebsocketProbe) -> Evidence:
+    """All looks as one: by the last that failed where too many did, else by the last, or one not known."""
+    bad = [each for each in looks if _failed(each)]
+    lines = tuple(f"look {number}: {each.said}" for number, each in enumerate(looks, 1))
+    told = f"{len(bad)} of {len(looks)} looks failed, {probe.failure_limit} may"
+    if len(bad) > probe.failure_limit:
+        last = bad[-1]
+        return replace(last, said=f"{told}: {last.said}", lines=(*lines, *last.lines))
+    unknown = [each for each in looks if each.outcome == "unasked"]
+    if unknown or len(looks) < probe.count:
+        said = unknown[-1].said if unknown else f"only {len(looks)} of {probe.count} looks were made"
+        return Evidence("unasked", f"not every look is known: {said}", None, "generator", lines=lines)
+    last = looks[-1]
+    good = next((each for each in reversed(looks) if not _failed(each)), last)
+    issues = (*good.issues, told) if bad else good.issues
+    return replace(good, said=f"{told}: {good.said}", lines=(*lines, *good.lines), issues=issues, at=last.at)
+
+
+def _look(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
     """Run the scenario; its folder stays in the results, so that the report of the run can be read by its id.
 
     It is run in the policy's folder, so that the path of a scenario is relative to it.
     """
     policy, part = context.asking
     command = [sys.executable, "-m", "loadtest", "run", probe.scenario, "--quiet"]
-    command += ["--label", f"ready-{part}", "--asked-by", f"{policy}: {part}"]
+    command += ["--label", f"{RUN_LABEL}{part}", "--asked-by", f"{policy}: {part}"]
     command += ["--results", str(context.results.absolute())]
     if probe.target:
         command += ["--target", context.filled(probe.target)]
@@ -61,7 +102,7 @@ def probe_websocket(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
         last = ended.last_words[-1] if ended.last_words else "no reason given"
         kind = "policy" if ended.code == Exit.CONFIG else "generator"
         raise NotProbedError(kind, f"the run could not be made (exit code {ended.code}): {last}")
-    return of_manifest(_manifest(context.results, f"ready-{part}", ended.pid), context.wall())
+    return of_manifest(_manifest(context.results, f"{RUN_LABEL}{part}", ended.pid), context.wall())
 
 
 def _manifest(results: Path, label: str, pid: int) -> dict[str, Any]:
@@ -105,7 +146,8 @@ def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
         return Evidence(
             "failed", f"{said}: nothing was ever answered", at, "timeout", measures, lines, issues
         )
-    return Evidence("answered", said, at, "run" if issues else "", measures, lines, issues)
+    names = tuple(each["name"] for each in missed)
+    return Evidence("answered", said, at, "run" if issues else "", measures, lines, issues, missed=names)
 
 
 def _silent(manifest: Mapping[str, Any]) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import cast
 
-from loadtest.readiness.assessment import Assessment, ComponentRow, ConditionRow, Figure
+from loadtest.readiness.assessment import Assessment, ComponentRow, ConditionRow, Figure, RollbackRow
 from loadtest.show.document import DataTable, Document, DocumentSection, TableColumn, TableRow, Tone
 from loadtest.show.sanitize import printable
 from loadtest.units import format_duration, format_ratio
@@ -41,6 +42,7 @@ def tell(assessment: Assessment) -> Document:
         _risks(found),
         _actions(found),
         _rollback(found),
+        _outages(found),
         _levels(found),
         _evidence(found),
     )
@@ -78,7 +80,7 @@ def _facts(found: Assessment) -> Iterator[tuple[str, str]]:
     for name in ("health.overall", "health.coverage"):
         yield found.figures[name].title, _with_span(found.figures[name])
     yield "confidence", found.confidence.text
-    yield "oldest evidence", _age(found.confidence.age_s)
+    yield "oldest evidence", age(found.confidence.age_s)
     for name in ("impact.business", "impact.users"):
         if name in found.figures:
             yield found.figures[name].title, _with_span(found.figures[name])
@@ -105,9 +107,14 @@ def _lines(rows: Iterator[TableRow]) -> tuple[TableRow, ...]:
 def _components(found: Assessment) -> DocumentSection:
     def row(each: ComponentRow) -> TableRow:
         score = "–" if each.score is None else f"{each.score:.2f}"
-        notes = (each.said, *(issue for issue in each.issues if issue not in each.said))
+        by_policy = [
+            f"{word}: {said} (by the policy)"
+            for word, said in (("owner", each.owner), ("expected back", each.eta))
+            if said and each.status != "healthy"
+        ]
+        notes = (*(issue for issue in each.issues if issue not in each.said), each.said, *by_policy)
         return TableRow(
-            (each.status, each.title, each.priority, score, each.response or "–", _age(each.age_s)),
+            (each.status, each.title, each.priority, score, each.response or "–", age(each.age_s)),
             TONES[each.status],
             notes,
         )
@@ -123,7 +130,7 @@ def _components(found: Assessment) -> DocumentSection:
 
 def _criteria(found: Assessment) -> DocumentSection:
     rows = (
-        TableRow((each.outcome, each.title, each.expected, each.measured, _age(each.age_s)),
+        TableRow((each.outcome, each.title, each.expected, each.measured, age(each.age_s)),
              TONES.get(each.outcome, "doubt"), (each.reason,) if each.reason else ())
         for each in found.criteria
     )  # fmt: skip
@@ -136,7 +143,7 @@ def _criteria(found: Assessment) -> DocumentSection:
 def _conditions(title: str, meaning: str, rows: tuple[ConditionRow, ...]) -> DocumentSection:
     lines = (
         TableRow((each.outcome, each.title, f"{each.fact} {each.expression}", each.measured,
-                  _age(each.age_s)),
+                  age(each.age_s)),
              TONES.get(each.outcome, "doubt"),
              tuple(note for note in (f"{each.formula}: {each.arithmetic}", each.note) if note))
         for each in rows
@@ -154,7 +161,7 @@ def _figures(found: Assessment) -> DocumentSection:
     every = (*found.figures.values(), found.confidence)
     lines = (
         TableRow(
-            (each.title, each.text, each.span or "exact", _age(each.age_s)),
+            (each.title, each.text, each.span or "exact", age(each.age_s)),
             "plain",
             (f"{each.formula}: {each.arithmetic}",),
         )
@@ -200,7 +207,7 @@ def _actions(found: Assessment) -> DocumentSection:
 def _levels(found: Assessment) -> DocumentSection:
     lines = (
         TableRow((level.outcome, f"{each.title}: {level.measure}", level.measured, str(level.n),
-              level.warn or "–", level.critical or "–", _age(each.age_s)),
+              level.warn or "–", level.critical or "–", age(each.age_s)),
              TONES[level.outcome], (level.reason,) if level.reason else ())
         for each in found.components
         for level in each.levels
@@ -214,7 +221,7 @@ def _levels(found: Assessment) -> DocumentSection:
 
 def _evidence(found: Assessment) -> DocumentSection:
     lines = (
-        TableRow((each.title, each.kind, _age(each.age_s), f"{each.freshness:.2f}",
+        TableRow((each.title, each.kind, age(each.age_s), f"{each.freshness:.2f}",
               format_duration(each.took_s * 1e9)),
              "plain", (*each.lines, f"score: {each.score_formula}"))
         for each in found.components
@@ -226,7 +233,7 @@ def _evidence(found: Assessment) -> DocumentSection:
     )  # fmt: skip
 
 
-def _age(age_s: float | None) -> str:
+def age(age_s: float | None) -> str:
     """How old the oldest evidence of a number is."""
     if age_s is None:
         return "no evidence"
@@ -240,9 +247,29 @@ def _changes(found: Assessment) -> DocumentSection:
     )
 
 
+def _outages(found: Assessment) -> DocumentSection:
+    lines = (
+        TableRow(
+            (each.title, "not down" if each.since is None else instant(each.since), str(each.n),
+             *("–" if s is None else format_duration(s * 1e9) for s in (each.last_s, each.mean_s)),
+             "–" if each.up is None else f"{format_ratio(each.up)} of {format_duration(each.known_s * 1e9)}"),
+            "bad" if each.since is not None else "plain",
+        )
+        for each in found.outages
+        if each.since is not None or each.n
+    )  # fmt: skip
+    return _section(
+        "Outages", "As the assessments that are kept show them; every time is exact to their interval.",
+        ("component", "down since", "outages over", "the last took", "mean time to recovery", "up"),
+        _lines(lines), frozenset({2, 3, 4, 5}),
+    )  # fmt: skip
+
+
 def _rollback(found: Assessment) -> DocumentSection:
     if found.rollback is None:
         return _section("Rollback", "", (), ())
+    if found.rollback.worked is not None:
+        return _rolled_back(found.rollback)
     known = {None: "not verified; --verify-rollback does it", True: "verified", False: "its check failed"}
     tone: dict[bool | None, Tone] = {None: "doubt", True: "good", False: "bad"}
     verified = found.rollback.verified
@@ -250,3 +277,10 @@ def _rollback(found: Assessment) -> DocumentSection:
     line = TableRow((known[verified], found.rollback.command), tone[verified], notes)
     return _section("Rollback", "Printed; run only with --rollback.", ("state", "command"),
                    _lines(iter((line,))))  # fmt: skip
+
+
+def _rolled_back(row: RollbackRow) -> DocumentSection:
+    state, tone = ("rolled back", "good") if row.worked else ("FAILED", "bad")
+    line = TableRow((state, row.command), cast("Tone", tone), (f"{row.said}; run after {row.after}",))
+    meaning = "What this report says is of what ran after it."
+    return _section("Rollback", meaning, ("state", "command"), _lines(iter((line,))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.probe import ContainersProbe
 from loadtest.readiness.probes.containers import probe_containers
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext
+from tests.readiness.made import NOW, assessed, policy
 
 COMPOSE = {
     "Command": '"/docker-entrypoint.…"', "CreatedAt": "2025-09-06 10:00:00 +0000 UTC", "ExitCode": 0,
@@ -107,3 +109,61 @@ def test_an_engine_that_does_not_answer_is_unknown(tmp_path: Path) -> None:
     nowhere = ProbeContext(tmp_path, {"PATH": str(tmp_path / "nowhere")}, tmp_path, 1e18)
     with pytest.raises(NotProbedError, match="cannot be started"):
         probe_containers(ContainersProbe(None, None, ("web",)), nowhere)
+
+
+def test_docker_compose_ps_tells_no_restarts(tmp_path: Path) -> None:
+    found = asked(tmp_path, [COMPOSE])
+    assert found.measures["restarts"].value is None
+    assert "docker inspect" in found.measures["restarts"].reason
+    known = asked(tmp_path, [{**COMPOSE, "RestartCount": 2}]).measures["restarts"]
+    assert known.value == 2
+    text = """[components.web]
+probe = "containers"
+file = "ps.json"
+services = ["web"]
+[[criteria]]
+title = "containers stable"
+component = "web"
+measure = "restarts"
+expect = "== 0"
+"""
+    found = replace(asked(tmp_path, [COMPOSE]), at=NOW)
+    assert assessed(policy(tmp_path, text), web=found).verdict == "INCONCLUSIVE"
+
+
+def inspected(restarts: int) -> dict[str, object]:
+    return {
+        "Id": "2d1c4f", "Name": "/app-web-1", "RestartCount": restarts, "State": {"Status": "running"},
+        "Config": {"Labels": {"com.docker.compose.service": "web"}},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "issues"),
+    [
+        (0, 0, ()),
+        (3, 3, ("web: restarted 3 times",)),
+        (3, 4, ("web: restarted 1 times within the 0.01 s between two looks", "web: restarted 4 times")),
+    ],
+)
+def test_restarts_are_counted_by_two_looks_of_docker_inspect(
+    tmp_path: Path, first: int, second: int, issues: tuple[str, ...]
+) -> None:
+    (tmp_path / "ps").write_text(json.dumps(COMPOSE))
+    for number, restarts in enumerate((first, second), 1):
+        (tmp_path / f"look{number}").write_text(json.dumps([inspected(restarts)]))
+    context = docker(
+        tmp_path,
+        f'if [ "$1" = inspect ]; then test "$*" = "inspect 2d1c4f" || exit 1; echo x >> {tmp_path}/looks; '
+        f"cat {tmp_path}/look$(wc -l < {tmp_path}/looks); else cat {tmp_path}/ps; fi",
+    )
+    found = probe_containers(ContainersProbe(None, None, ("web",), 0.01), context)
+    assert (found.outcome, found.issues) == ("answered", issues)
+    assert found.measures["restarts"].value == second
+
+
+def test_restarts_are_not_measured_where_docker_inspect_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "ps").write_text(json.dumps(COMPOSE))
+    context = docker(tmp_path, f'if [ "$1" = inspect ]; then exit 1; else cat {tmp_path}/ps; fi')
+    found = probe_containers(ContainersProbe(None, None, ("web",), 0.01), context)
+    assert (found.outcome, found.measures["restarts"].value) == ("answered", None)

@@ -318,6 +318,7 @@ def test_a_run_becomes_evidence() -> None:
     found = of_manifest(manifest("fail"), 0.0)
     assert (found.outcome, found.error, found.at) == ("answered", "run", 1757160000.0)
     assert found.issues == ("turn.first_event.p95 < 100ms was missed",)
+    assert found.missed == ("turn.first_event.p95",)
     values = {name: each.value for name, each in found.measures.items()}
     assert values["turn.first_event.p95"] == 120
     assert values["turn.first_event.p99"] is None

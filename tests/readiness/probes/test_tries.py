@@ -39,7 +39,9 @@ def tried(
             raise error
         return took_s * 1000
 
-    context = ProbeContext(Path(), {}, Path(), within_s, clock=clock, wall=lambda: 1_757_160_000.0)
+    context = ProbeContext(
+        Path(), {}, Path(), within_s, clock=clock, wall=lambda: 1_757_160_000.0, lateness=lambda: 0.0
+    )
     tries = Tries("latency", wanted, context)
     tries.take(once)
     return tries.evidence("GET http://127.0.0.1/health")
@@ -131,3 +133,36 @@ def test_what_is_above_every_limit_keeps_no_promise_from_above_and_every_one_fro
     p95 = distribution("x", [1.0], 19)["x.p95"]
     assert keeps(parse_objective("< 1h", "ms"), p95) is False
     assert keeps(parse_objective("> 1h", "ms"), p95) is True
+
+
+def late(samples_ms: float, late_ms: float) -> Evidence:
+    clock = Clock()
+
+    def once() -> float:
+        clock.now += samples_ms / 1000
+        return samples_ms
+
+    context = ProbeContext(
+        Path(), {}, Path(), 100.0, clock=clock, wall=lambda: 1_757_160_000.0, lateness=lambda: late_ms
+    )
+    tries = Tries("latency", 20, context)
+    tries.take(once)
+    return tries.evidence("GET http://127.0.0.1/health")
+
+
+@pytest.mark.parametrize(
+    ("samples_ms", "late_ms", "status"),
+    [
+        (600.0, 0.1, "degraded"),
+        (600.0, 300.0, "unknown"),
+        (600.0, 50.0, "degraded"),
+        (300.0, 200.0, "healthy"),
+        (1500.0, 300.0, "down"),
+    ],
+)
+def test_where_our_own_lateness_decides_nothing_is_told(
+    tmp_path: Path, samples_ms: float, late_ms: float, status: str
+) -> None:
+    found = late(samples_ms, late_ms)
+    assert judged(tmp_path, found).components[0].status == status
+    assert ("late by up to" in " ".join(found.lines)) == (late_ms > 1)

@@ -1,0 +1,68 @@
+"""``loadtest watch silence`` and ``loadtest watch acknowledge``: what a running watch need not tell."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loadtest.cli.options import ShippedName, Time, option, results_option
+from loadtest.errors import ConfigError, Exit, Problem
+
+if TYPE_CHECKING:
+    from loadtest.live.silences import SilenceKind
+
+LONG_NS = 7 * 86_400_000_000_000
+
+
+@click.command()
+@click.argument("policy", type=ShippedName("policy"))
+@click.argument("parts", metavar="COMPONENT...", nargs=-1, required=True)
+@option("--for", "for_ns", metavar="TIME", type=Time(), default="1h", show_default=True,
+        help="How long nothing is told.")  # fmt: skip
+@option("--by", metavar="NAME", help="Who says so; the user of this system if not given.")
+@option("--why", metavar="TEXT", default="", help="A reason, shown beside it.")
+@results_option("WATCH")
+def silence(policy: str, **options: Any) -> int:
+    """Send no alert of COMPONENT (a name, or a pattern such as "*") of POLICY for a time.
+
+    An incident that is still there when the time is over is told then.
+    """
+    return _add("silence", policy, options, options["for_ns"])
+
+
+@click.command()
+@click.argument("policy", type=ShippedName("policy"))
+@click.argument("parts", metavar="COMPONENT...", nargs=-1, required=True)
+@option("--by", metavar="NAME", help="Who knows of it; the user of this system if not given.")
+@option("--why", metavar="TEXT", default="", help="A remark, shown beside it.")
+@results_option("WATCH")
+def acknowledge(policy: str, **options: Any) -> int:
+    """Say that somebody works on the incidents of COMPONENT: no more reminders and no escalation of them."""
+    return _add("acknowledgement", policy, options, LONG_NS)
+
+
+def _add(kind: SilenceKind, policy: str, options: dict[str, Any], for_ns: int) -> int:
+    from loadtest.live.silences import Silence, add_silence
+    from loadtest.readiness.history import History
+    from loadtest.readiness.policy_file import load_policy
+    from loadtest.readiness.views.telling import instant
+
+    read = load_policy(policy)
+    known = {each.name for each in read.components}
+    for part in options["parts"]:
+        if not set("*?[") & set(part) and part not in known:
+            raise ConfigError([Problem("COMPONENT", f"there is no component `{part}` in {read.name}")])
+    now = time.time()
+    by = options["by"] or getpass.getuser()
+    until = now + for_ns / 1e9
+    folder = History.of(Path(options["results"]), read.name).folder
+    add_silence(folder, Silence(kind, options["parts"], now, until, by, options["why"]), now)
+    click.echo(f"{kind} of {', '.join(options['parts'])} until {instant(until)} by {by}")
+    return Exit.PASS
+
+
+SUBCOMMANDS = {"silence": silence, "acknowledge": acknowledge}

@@ -1,0 +1,59 @@
+"""The dashboard of a watch: what fits on a terminal of any height, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from loadtest.readiness.assessment import Assessment, ComponentRow
+from loadtest.readiness.views.telling import TONES, age, instant
+from loadtest.show.render.terminal import MARKS
+from loadtest.show.sanitize import printable
+
+COLOURS = {"good": "32", "bad": "31", "doubt": "33", "plain": "0"}
+ORDER = ("down", "unknown", "degraded", "healthy")
+
+
+def dashboard(
+    found: Assessment, notes: Sequence[str] = (), *, width: int, height: int, colour: bool = False
+) -> str:
+    """Lines of at most ``width`` signs: the verdict, a line per component, then notes, ``height`` at most.
+
+    Where not all components fit, the worst stay, and the last line counts the others.
+    """
+    tone = TONES[found.verdict]
+    head = [
+        (f"{found.policy}  {found.verdict}  {instant(found.at)}", f"1;{COLOURS[tone]}"),
+        (
+            f"health {found.figures['health.overall'].text}, confidence {found.confidence.text}: {found.why}",
+            "0",
+        ),
+    ]
+    rows = list(_rows(found))
+    room = max(1, height - len(head))
+    shown_notes = list(notes)[-max(0, min(len(notes), room - len(rows))) :] if room > len(rows) else []
+    if len(rows) > room:
+        left = len(rows) - room + 1
+        rows = [*rows[: room - 1], (f"and {left} more", "2")]
+    lines = [*head, *rows, *((note, "2") for note in shown_notes)][: max(1, height)]
+    return "\n".join(_cut(printable(words, 1000), width, code if colour else "") for words, code in lines)
+
+
+def _rows(found: Assessment) -> Iterator[tuple[str, str]]:
+    names = max((len(row.title) for row in found.components), default=0)
+    for row in sorted(found.components, key=lambda row: ORDER.index(row.status)):
+        tone = TONES[row.status]
+        yield f"{MARKS[tone]} {row.status:<8}  {row.title:<{min(names, 24)}}  {_said(row)}", COLOURS[tone]
+    for trigger in found.triggers:
+        if trigger.outcome == "TRIGGERED":
+            yield f"{MARKS['bad']} trigger   {trigger.title}: {trigger.measured}", COLOURS["bad"]
+
+
+def _said(row: ComponentRow) -> str:
+    if row.status == "healthy":
+        return f"{row.response or row.said}  {age(row.age_s)}"
+    return row.why
+
+
+def _cut(words: str, width: int, code: str) -> str:
+    short = words if len(words) <= width else f"{words[: max(0, width - 1)]}…"
+    return f"\x1b[{code}m{short}\x1b[0m" if code else short

@@ -1,0 +1,71 @@
+"""An assessment as Prometheus reads it: what is known as numbers, and nothing for what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from loadtest.readiness.assessment import Assessment
+
+STATUSES = ("healthy", "degraded", "down", "unknown")
+VERDICTS = ("GO", "NO-GO", "INCONCLUSIVE")
+
+Labels = tuple[tuple[str, str], ...]
+
+
+def prometheus(found: Assessment) -> str:
+    """The text exposition format; a value that is not known has no line."""
+    return "".join(f"{line}\n" for line in _lines(found))
+
+
+def _lines(found: Assessment) -> Iterator[str]:
+    policy = ("policy", found.policy)
+    yield from _gauge(
+        "verdict", "1 for the verdict of the last assessment.",
+        [((policy, ("verdict", each)), float(each == found.verdict)) for each in VERDICTS],
+    )  # fmt: skip
+    yield from _gauge("assessed_timestamp_seconds", "When it was made.", [((policy,), found.at)])
+    yield from _gauge("health_ratio", "Overall health.", [((policy,), found.figures["health.overall"].value)])
+    yield from _gauge("confidence_ratio", "Confidence.", [((policy,), found.confidence.value)])
+    yield from _gauge("blockers", "Reasons against GO.", [((policy,), float(len(found.blockers)))])
+    yield from _gauge(
+        "component_status", "1 for the status of the component.",
+        [
+            ((policy, ("component", row.name), ("status", each)), float(each == row.status))
+            for row in found.components
+            for each in STATUSES
+        ],
+    )  # fmt: skip
+    yield from _gauge(
+        "component_age_seconds", "Age of the evidence.",
+        [((policy, ("component", row.name)), row.age_s) for row in found.components],
+    )  # fmt: skip
+    yield from _gauge(
+        "component_up_ratio", "Share of the time that is known in which the component was not down.",
+        [((policy, ("component", row.name)), row.up) for row in found.outages],
+    )  # fmt: skip
+    yield from _gauge(
+        "component_recovery_seconds", "Mean time to recovery.",
+        [((policy, ("component", row.name)), row.mean_s) for row in found.outages],
+    )  # fmt: skip
+    yield from _gauge(
+        "trigger_pulled", "Whether a rollback trigger is pulled.",
+        [
+            ((policy, ("trigger", row.title)), float(row.outcome == "TRIGGERED"))
+            for row in found.triggers
+            if row.outcome != "unknown"
+        ],
+    )  # fmt: skip
+
+
+def _gauge(name: str, means: str, values: Iterable[tuple[Labels, float | None]]) -> Iterator[str]:
+    known = [(labels, value) for labels, value in values if value is not None]
+    if known:
+        yield f"# HELP loadtest_ready_{name} {means}"
+        yield f"# TYPE loadtest_ready_{name} gauge"
+    for labels, value in known:
+        shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
+        yield f"loadtest_ready_{name}{{{shown}}} {value:.10g}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,297 @@
+"""The table of breakages in docs/readiness.md: real probes against small servers that are broken on purpose.
+
+python -m tests.readiness.breakages            ends with 1 if the page is not as the probes say
+python -m tests.readiness.breakages --write    brings it up to date
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import re
+import socket
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loadtest.readiness.policy_file import load_policy
+from loadtest.readiness.prober import probe_all
+from loadtest.readiness.verdict import assess
+from tests.end_to_end.parts import free_port
+from tests.readiness.probes.test_tls import certificate, https
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "readiness.md"
+PLACE = re.compile(r"<!-- breakages -->\n.*?<!-- end of breakages -->", re.DOTALL)
+
+OK, BROKEN = (200, b'{"status": "ok"}'), (503, b"busy")
+DAY_S = 86_400.0
+HUNG_S = 30.0
+
+Answer = Callable[[int], tuple[int, bytes]]
+"""The status and the body of the n-th request; a status of 0: no answer."""
+
+
+def flaky(percent: int) -> Callable[[int], bool]:
+    """Whether the n-th try fails; the first is answered, as two failures in the beginning end a probe."""
+    return {5: lambda n: n == 7, 50: lambda n: n % 2 == 1, 80: lambda n: n % 5 != 0}[percent]
+
+
+@contextmanager
+def web(answer: Answer, delay_s: float = 0.0) -> Iterator[int]:
+    count, over = iter(range(10**6)), threading.Event()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answer(next(count))
+            over.wait(delay_s if status else HUNG_S)
+            with suppress(OSError):
+                self.send_response(status or 200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+@contextmanager
+def wire(answer: Callable[[int], bytes | None], delay_s: float = 0.0) -> Iterator[int]:
+    """A server that answers whatever it is sent; None: nothing at all."""
+    count, over = iter(range(10**6)), threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while connection.recv(65536):
+                said = answer(next(count))
+                over.wait(HUNG_S if said is None else delay_s)
+                connection.sendall(said or b"")
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection = server.accept()[0]
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            over.set()
+
+
+@contextmanager
+def nothing() -> Iterator[int]:
+    yield free_port()
+
+
+_WORDS = b"SFATAL\x00C28P01\x00Mpassword authentication failed for user app\x00\x00"
+REFUSES = b"E" + (len(_WORDS) + 4).to_bytes(4, "big") + _WORDS
+"""What PostgreSQL says to a wrong password."""
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """One row: what is broken in which way, and the component that finds it; {port} is the server's."""
+
+    kind: str
+    what: str
+    text: str
+    served: Callable[[], object] = nothing
+    prepare: Callable[[Path], object] = lambda _: None
+
+
+HTTP = 'url = "http://127.0.0.1:{port}/health"\nfields = {{ status = ["ok"] }}\n'
+FAST = 'levels = {{ "latency.p95" = {{ warn = "> 20ms", critical = "> 40ms" }} }}\n'
+REDIS = 'url = "redis://127.0.0.1:{port}"\n'
+SOON = 'timeout = "500ms"\n'
+SQLITE = 'url = "sqlite:///app.db"\n'
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+TLS = 'host = "localhost"\nport = {port}\nca_file = "server.pem"\n'
+JUNIT = 'files = ["junit.xml"]\nfresh = "24h"\nlevels = {{ "passed.ratio" = {{ critical = "< 90%" }} }}\n'
+LISTING = 'file = "ps.json"\nservices = ["web"]\n'
+METRIC = 'url = "http://127.0.0.1:{port}"\nquery = "errors"\n'
+METRIC += 'levels = {{ "value.max" = {{ critical = "> 0.05" }} }}\n'
+
+
+def _web(answer: Answer, delay_s: float = 0.0) -> Callable[[], object]:
+    return lambda: web(answer, delay_s)
+
+
+def _failing(percent: int) -> Callable[[], object]:
+    fails = flaky(percent)
+    return _web(lambda n: BROKEN if fails(n) else OK)
+
+
+def _redis(percent: int) -> Callable[[], object]:
+    fails = flaky(percent)
+    return lambda: wire(lambda n: b"-LOADING busy\r\n" if fails(n) else b"+PONG\r\n")
+
+
+def _sql(folder: Path) -> None:
+    with sqlite3.connect(folder / "app.db") as db:
+        db.execute("CREATE TABLE t (x)")
+    db.close()
+
+
+def _junit(failed: int, age_s: float = 0.0) -> Callable[[Path], object]:
+    def write(folder: Path) -> None:
+        at = datetime.fromtimestamp(time.time() - age_s, UTC).isoformat()
+        cases = "".join(
+            f'<testcase name="t{n}" time="0.1">{"<failure/>" if n < failed else ""}</testcase>'
+            for n in range(20)
+        )
+        (folder / "junit.xml").write_text(f'<testsuite tests="20" timestamp="{at}">{cases}</testsuite>')
+
+    return write
+
+
+def _listing(age_s: float = 0.0, **change: object) -> Callable[[Path], object]:
+    def write(folder: Path) -> None:
+        path = folder / "ps.json"
+        path.write_text(json.dumps([{"Service": "web", "State": "running", "Status": "Up", **change}]))
+        os.utime(path, (time.time() - age_s, time.time() - age_s))
+
+    return write
+
+
+def _certificate(days: float) -> Breakage:
+    made = Path(tempfile.mkdtemp())
+
+    def write(folder: Path) -> None:
+        (folder / "server.pem").write_bytes(certificate(made, days).read_bytes())
+
+    what = f"certificate ends in {days:g} d" if days > 0 else "certificate has ended"
+    return Breakage("tls", what, TLS, lambda: https(made / "server.pem"), write)
+
+
+def _metric(value: str | None) -> Callable[[], object]:
+    series = [{"metric": {}, "value": [0, value]}] if value else []
+    body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": series}}).encode()
+    return _web(lambda _: (200, body))
+
+
+BREAKAGES = (
+    Breakage("http", "dead", HTTP),
+    Breakage("http", "slow: beyond its critical level", HTTP + FAST, _web(lambda _: OK, 0.06)),
+    Breakage("http", "5 % of answers fail", HTTP, _failing(5)),
+    Breakage("http", "50 % of answers fail", HTTP, _failing(50)),
+    Breakage("http", "80 % of answers fail", HTTP, _failing(80)),
+    Breakage("http", "50 % fail, with a level on p95", HTTP + FAST, _failing(50)),
+    Breakage("http", "wrong answer", HTTP, _web(lambda _: (200, b'{"status": "sick"}'))),
+    Breakage("http", "hung", HTTP + SOON, _web(lambda _: (0, b""))),
+    Breakage("http", "bad credential", HTTP, _web(lambda _: (401, b""))),
+    Breakage("tcp", "dead", 'host = "127.0.0.1"\nport = {port}\n'),
+    Breakage("tcp", "unknown name", 'host = "no-such-host.invalid"\nport = 80\n'),
+    Breakage("tls", "dead", 'host = "localhost"\nport = {port}\n'),
+    _certificate(5),
+    _certificate(1),
+    _certificate(-2),
+    Breakage("dns", "unknown name", 'host = "no-such-host.invalid"\n'),
+    Breakage("dns", "wrong answer", 'host = "localhost"\naddresses = ["192.0.2.7"]\n'),
+    Breakage("redis", "dead", REDIS),
+    Breakage("redis", "slow: beyond its critical level",
+             REDIS + 'levels = {{ "ping.p95" = {{ critical = "> 20ms" }} }}\n',
+             lambda: wire(lambda _: b"+PONG\r\n", 0.04)),
+    Breakage("redis", "5 % of answers fail", REDIS, _redis(5)),
+    Breakage("redis", "50 % of answers fail", REDIS, _redis(50)),
+    Breakage("redis", "80 % of answers fail", REDIS, _redis(80)),
+    Breakage("redis", "wrong answer", REDIS, lambda: wire(lambda _: b"HTTP/1.1 400\r\n")),
+    Breakage("redis", "hung", REDIS + SOON, lambda: wire(lambda _: None)),
+    Breakage("redis", "bad credential", REDIS, lambda: wire(lambda _: b"-NOAUTH not you.\r\n")),
+    Breakage("database", "dead (sqlite: no file)", SQLITE),
+    Breakage("database", "dead (postgresql)", 'url = "postgresql://app:x@127.0.0.1:{port}/app"\n'),
+    Breakage("database", "wrong answer: no such table", SQLITE + 'query = "SELECT * FROM gone"\n',
+             prepare=_sql),
+    Breakage("database", "hung", SQLITE + SOON + f'query = "{ENDLESS}"\n', prepare=_sql),
+    Breakage("database", "bad credential", 'url = "postgresql://app:x@127.0.0.1:{port}/app?sslmode=disable"\n',
+             lambda: wire(lambda _: REFUSES)),
+    Breakage("containers", "dead: exited", LISTING, prepare=_listing(State="exited", ExitCode=137)),
+    Breakage("containers", "image cannot be pulled", LISTING,
+             prepare=_listing(State="created", Error="toomanyrequests")),
+    Breakage("containers", "unhealthy", LISTING, prepare=_listing(Health="unhealthy")),
+    Breakage("containers", "restarted once (5 %)", LISTING, prepare=_listing(RestartCount=1)),
+    Breakage("containers", "stale listing", LISTING, prepare=_listing(3600)),
+    Breakage("tests", "dead: no report", JUNIT),
+    Breakage("tests", "5 % of tests fail", JUNIT, prepare=_junit(1)),
+    Breakage("tests", "50 % of tests fail", JUNIT, prepare=_junit(10)),
+    Breakage("tests", "80 % of tests fail", JUNIT, prepare=_junit(16)),
+    Breakage("tests", "stale report: 9 days", JUNIT, prepare=_junit(0, 9 * DAY_S)),
+    Breakage("command", "dead: exit code 1", 'command = ["false"]\n'),
+    Breakage("command", "wrong answer", 'command = ["echo", "no"]\ncontains = "yes"\n'),
+    Breakage("command", "hung", SOON + 'command = ["sleep", "30"]\n'),
+    Breakage("command", "no such program", 'command = ["no-such-program"]\n'),
+    Breakage("resources", "dead: no such process", 'pid_file = "gone.pid"\n'),
+    Breakage("prometheus", "dead", METRIC),
+    Breakage("prometheus", "beyond its critical level", METRIC, _metric("0.2")),
+    Breakage("prometheus", "stale: no value", METRIC, _metric(None)),
+    Breakage("http", "behind a dead part", HTTP),
+    Breakage("redis", "behind a dead part", REDIS),
+    Breakage("database", "behind a dead part", SQLITE),
+)  # fmt: skip
+
+
+def found(breakage: Breakage, folder: Path) -> tuple[str, str, int]:
+    """The state of the component, the verdict and the exit code; the component is critical."""
+    breakage.prepare(folder)
+    with ExitStack() as stack:
+        port = stack.enter_context(breakage.served())  # type: ignore[call-overload] # a context manager of a port
+        text = f'[components.part]\nprobe = "{breakage.kind}"\n{breakage.text.format(port=port)}'
+        if breakage.what.startswith("behind"):
+            text += (
+                f'through = ["outer"]\n[components.outer]\nprobe = "tcp"\nhost = "127.0.0.1"\nport = {port}\n'
+            )
+        path = folder / "policy.toml"
+        path.write_text(text)
+        read = load_policy(path)
+        evidence = probe_all(read, folder / "results")
+    judged = assess(read, evidence, id="", at=time.time())
+    return judged.components[0].status, judged.verdict, judged.exit_code
+
+
+def table() -> str:
+    """The rows of the page."""
+    lines = ["| probe | breakage | state | verdict | exit code |", "|---|---|---|---|---|"]
+    for each in BREAKAGES:
+        with tempfile.TemporaryDirectory() as folder:
+            state, verdict, code = found(each, Path(folder))
+        lines.append(f"| `{each.kind}` | {each.what} | {state} | {verdict} | {code} |")
+    return "\n".join(lines)
+
+
+def rewritten(page: str) -> str:
+    """The page with the table as the probes say."""
+    made = f"<!-- breakages -->\n{table()}\n<!-- end of breakages -->"
+    return PLACE.sub(lambda _: made, page)
+
+
+def main() -> int:
+    """0 if the page is current, or was written."""
+    page = PAGE.read_text("utf-8")
+    right = rewritten(page)
+    if "--write" in sys.argv:
+        PAGE.write_text(right, "utf-8")
+        return 0
+    return int(page != right)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
