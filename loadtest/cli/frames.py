@@ -52,19 +52,14 @@ def trial_lines(tried: FinishedTrial) -> Iterator[FrameLine]:
     from loadtest.units import format_duration
 
     trial, clean = tried.trial, tried.redactor.text
-    request, answer = (_first_line(clean, part) for part in (trial.request, trial.answer))
-    if request:
-        yield FrameLine("", "→", "upgrade", "", request, "plain")
+    yield FrameLine("", "→", "upgrade", "", clean(trial.request), "plain")
+    answer = clean(trial.answer.partition(b"\r\n")[0].decode("utf-8", "replace"))
     if answer:
         at = "" if trial.answered_ns is None else format_duration(trial.answered_ns - trial.started_ns)
         tone: Tone = "plain" if trial.answered_ns is not None else "bad"
         yield FrameLine(at, "←", "upgrade", "", answer, tone)
     for frame in trial.frames:
         yield frame_line(frame, trial.started_ns, clean)
-
-
-def _first_line(clean: Callable[[str], str], head: bytes) -> str:
-    return clean(head.partition(b"\r\n")[0].decode("utf-8", "replace"))
 
 
 def trial_notes(tried: FinishedTrial) -> Iterator[list[Note]]:

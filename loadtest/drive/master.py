@@ -23,6 +23,7 @@ import gevent
 from typing_extensions import override
 
 from loadtest.drive.coordinator import Coordinator, GiveInterval, RunSpec
+from loadtest.drive.endpoint import known_addresses
 from loadtest.drive.observations import REASONS
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, from_bytes, merge
@@ -129,8 +130,7 @@ class MasterCoordinator(Coordinator):
             "run_id": self.spec.run_id,
             "settings": worker_settings(self.spec.scenario),
             "url": endpoint.url,
-            "family": int(endpoint.address.family),
-            "sockaddr": list(endpoint.address.sockaddr),
+            "addresses": known_addresses(endpoint),
             "resolve_ns": endpoint.resolve_ns,
             "step_ns": self.spec.step_ns,
         }

@@ -149,6 +149,7 @@ class Shard:
 
         ``prepare``: users do something before each connection, which waits for that.
         """
+        self.context.compiled_protocol.listens = False
         self._task_traffic = {
             user: TaskTraffic(self.context, self.tasks, self._seqs_of(user), prepares=prepare)
             for user in self._users
@@ -205,7 +206,7 @@ class Shard:
             if self._users_over == len(self.virtual_users):
                 self._all_over()
         elif self.context.finishing:
-            if self._all_idle():
+            if all(user.may_end for user in self.virtual_users):
                 self._drain_over(self.context.now())
             else:
                 self._may_be_done()

@@ -14,7 +14,6 @@ from typing import Any
 from gevent.event import Event
 from typing_extensions import override
 
-from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.connection import NORMAL_CLOSE, Connection, ConnectionState
 from loadtest.drive.context import NS, Context, ShardAssignment
 from loadtest.drive.endpoint import Endpoint
@@ -27,18 +26,15 @@ from loadtest.speak.match_rule import match_rules
 from loadtest.speak.observed_session import ObservedFrame, ObservedSession, SessionTally
 from loadtest.speak.session import Refused
 from loadtest.speak.turn import Outcome, Turn
+from loadtest.speak.upgrade import Upgrade
 
 LINGER_NS = 300_000_000
 """How long after the end of its turn a trial goes on listening: what comes then was taken for no answer."""
 
-BODY_WITHIN_NS = 2 * NS
-"""How long the body of a refusal is waited for."""
+AGREED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 
-MAX_BODY = 65_536
 MAX_FRAMES = 1_000
 MAX_BYTES = 16 << 20
-
-_HEAD_END = b"\r\n\r\n"
 
 
 @dataclass(slots=True)
@@ -46,14 +42,15 @@ class Trial:
     """What one connection and one turn brought.
 
     ``frames`` are in the order in which they went and came, control frames among them, with instants of the
-    run's clock. ``request`` and ``answer`` are those of the upgrade, as bytes; of a refusal with the body.
+    run's clock. ``request`` is the first line of the upgrade, ``answer`` what the target answered to it: of a
+    refusal with the beginning of the body.
     ``refusal`` is set where the connection never got ready, ``turn`` where a turn was begun. ``stopped`` says
     why it ended early.
     """
 
     started_ns: int
+    request: str
     frames: list[ObservedFrame] = field(default_factory=list)
-    request: bytes = b""
     answer: bytes = b""
     answered_ns: int | None = None
     refusal: Refused | None = None
@@ -66,73 +63,10 @@ class Trial:
         return self.turn is not None and self.turn.outcome is Outcome.COMPLETE
 
 
-class TrialAttempt(ConnectAttempt):
-    """Reads the body of a refusal before it reports it."""
-
-    __slots__ = ("_refusal",)
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._refusal: Refused | None = None
-
-    @property
-    def request(self) -> bytes:
-        """What was sent, once it was."""
-        return b"" if self._upgrade is None else self._upgrade.request
-
-    @property
-    def answer(self) -> bytes:
-        """What came as answer to the upgrade, up to now."""
-        return b"" if self._upgrade is None else self._upgrade.answer
-
-    @override
-    def _read_answer(self, transport: Transport) -> None:
-        if self._refusal is None:
-            super()._read_answer(transport)
-            return
-        read = transport.receive()
-        if read is None:
-            return
-        data = read[0]
-        if data and self._upgrade is not None:
-            self._upgrade.answer += data
-        if not data or _is_whole(self.answer):
-            super()._refuse(self._refusal)
-
-    @override
-    def _refuse(self, refusal: Refused) -> None:
-        if self._refusal is None and self._upgrade is not None and self._upgrade.status is not None:
-            self._refusal = refusal
-            if not _is_whole(self.answer):
-                self._context.poller.timers.add(self._context.now() + BODY_WITHIN_NS, self._body_overdue)
-                return
-        super()._refuse(self._refusal or refusal)
-
-    def _body_overdue(self, _due_ns: int) -> None:
-        if self._refusal is not None:
-            super()._refuse(self._refusal)
-
-
-def _is_whole(answer: bytes) -> bool:
-    """Whether an HTTP answer has all of its body, or as much of it as is wanted."""
-    head, found, body = answer.partition(_HEAD_END)
-    if not found or len(body) >= MAX_BODY:
-        return bool(found)
-    for line in head.decode("latin-1").lower().split("\r\n"):
-        name, _, value = line.partition(":")
-        if name == "content-length" and value.strip().isdecimal():
-            return len(body) >= int(value)
-        if name == "transfer-encoding":
-            return body.endswith(b"0\r\n\r\n")
-    return False
-
-
 class TrialConnection(Connection):
     """A connection whose every frame goes into a trial."""
 
     __slots__ = ("_bytes", "_trial")
-
-    attempt_type = TrialAttempt
 
     def __init__(self, context: Context, values: dict[str, Any], trial: Trial) -> None:
         tally = SessionTally()
@@ -165,19 +99,15 @@ class TrialConnection(Connection):
         self._take(ObservedFrame(at_ns, inward, b"", (words,), is_message=False))
 
     @override
-    def upgraded(self, transport: Transport, upgrade: Any, at_ns: int) -> None:
-        self._note_answer()
+    def upgraded(self, transport: Transport, upgrade: Upgrade, at_ns: int) -> None:
+        self._trial.answer = AGREED
         self._trial.answered_ns = at_ns
         super().upgraded(transport, upgrade, at_ns)
 
-    def _note_answer(self) -> None:
-        if isinstance(self._attempt, TrialAttempt):
-            self._trial.request, self._trial.answer = self._attempt.request, self._attempt.answer
-
     @override
     def refused(self, refusal: Refused) -> None:
-        self._note_answer()
         self._trial.refusal = refusal
+        self._trial.answer = self._trial.answer or refusal.answer
         super().refused(refusal)
 
     @override
@@ -221,7 +151,7 @@ def try_turn(scenario: Scenario, endpoint: Endpoint) -> Trial:
     clock = Clock(wall=sys.platform == "linux")
     run_id = f"try-{secrets.token_hex(4)}"
     context = Context(ShardAssignment(run_id, _alone(scenario), endpoint, range(1)), clock, make_poller)
-    trial = Trial(clock.now())
+    trial = Trial(clock.now(), f"GET {endpoint.path} HTTP/1.1")
     done = Event()
     crashes: list[Exception] = []
 
@@ -258,6 +188,8 @@ def _connect(context: Context, trial: Trial, over: Callable[[], None]) -> None:
 
     def ready(_connection: Connection) -> None:
         trial.turn = connection.begin(0, 0, context.now(), context.row(0))
+        # A turn without an end would go on for ever.
+        timers.add(context.now() + context.timeout_ns + LINGER_NS, lambda _due: connection.close())
 
     def ended(_turn: Turn) -> None:
         timers.add(context.now() + LINGER_NS, lambda _due: connection.close())

@@ -100,6 +100,15 @@ class Redactor:
     """Takes secrets out of text and of nested data."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: frozenset[str] = frozenset()
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Take out these as well from now on, such as a token that was renewed."""
+        secrets = frozenset(secrets)
+        if self._secrets and secrets <= self._secrets:
+            return
+        self._secrets = secrets = self._secrets | secrets
         coded = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
         # Of thousands of values one pattern would be slow: those that are words are looked up instead.
         looked_up = filter(_WORD.fullmatch, coded) if len(coded) > MOST_IN_A_PATTERN else ()

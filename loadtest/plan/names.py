@@ -13,6 +13,9 @@ USER = ("user.number", "user.id", "user.thread")
 
 ANYWHERE = ("uuid", "run.id", "now_ms", "now_s")
 
+SECRETS = ("env", "secret")
+"""Groups of names that stand for environment variables; what they hold is taken out of every output."""
+
 TURN = ("turn.id", "turn.number")
 
 
@@ -46,9 +49,9 @@ def unknown_names(text: str, known: Iterable[str], open_groups: Iterable[str] = 
 
 
 def env_names(texts: Iterable[str]) -> list[str]:
-    """The environment variables named by ``{env.NAME}`` in any of the texts."""
-    names = {name for text in texts for name in Template.parse(text).names}
-    return sorted(name.removeprefix("env.") for name in names if name.startswith("env."))
+    """The environment variables named by ``{env.NAME}`` or ``{secret.NAME}`` in any of the texts."""
+    names = (name.partition(".") for text in texts for name in Template.parse(text).names)
+    return sorted({name for group, _, name in names if group in SECRETS and name})
 
 
 def asks_for(text: str, name: str) -> bool:

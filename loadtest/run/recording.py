@@ -101,9 +101,10 @@ class Recording:
     def found(self, endpoint: Endpoint) -> None:
         """The target was found."""
         target = self.manifest["target"]
-        host, port = endpoint.address.sockaddr[:2]
         target["url"] = endpoint.url
-        target["address"] = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+        target["address"], *others = addresses = endpoint.shown_addresses
+        if others:
+            target["addresses"] = addresses
         target["tls"] = (
             None if endpoint.tls is None else {"verified": not self.prepared.scenario.target.insecure}
         )
@@ -119,6 +120,7 @@ class Recording:
 
     def take(self, interval: Interval) -> None:
         """Store one second, show it, and end the run early if a rule says so."""
+        self._learn_token()
         try:
             for _ in self.folder.writing(interval):
                 # Not 0: gevent would come straight back here without a look at its sockets.
@@ -131,6 +133,13 @@ class Recording:
         self._log_closes(interval)
         self._show(interval)
         self._check_rules((interval.second + 1) * NS)
+
+    def _learn_token(self) -> None:
+        """Connections read the token's file anew: what it holds now is a secret, too."""
+        auth = self.prepared.scenario.target.auth
+        if auth is not None and auth.token_file is not None:
+            with suppress(OSError, UnicodeDecodeError):
+                self.redactor.learn([auth.token_file.read_text(encoding="utf-8").strip()])
 
     def _log_closes(self, interval: Interval) -> None:
         """Log the close codes of a second, so that run.log says when connections ended."""

@@ -84,8 +84,8 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
         start_target(prepared)
         endpoint = prepared.endpoint()
         if not endpoint.is_loopback:
-            host, port = endpoint.address.sockaddr[:2]
-            sys.stderr.write(f"sending to {redactor.text(public_url(endpoint.url))} at {host}:{port}\n")
+            where = ", ".join(endpoint.shown_addresses)
+            sys.stderr.write(f"sending to {redactor.text(public_url(endpoint.url))} at {where}\n")
         trial = try_turn(scenario, endpoint)
     return FinishedTrial(
         trial, scenario, redactor.text(public_url(endpoint.url)), prepared.simulated, redactor

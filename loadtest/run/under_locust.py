@@ -29,7 +29,7 @@ from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker import ShardWorker
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
 from loadtest.plan.scenario_file import scenario_from_settings
-from loadtest.plan.secrets import secrets_of
+from loadtest.plan.secrets import message_texts, secrets_of
 from loadtest.run.options import RunOptions
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
@@ -73,7 +73,9 @@ class PlainLocustRun:
         environment = self.environment
         prepared = self.prepared = prepare(self.options)
         self.recording = recording = Recording(
-            prepared, sys.argv, secrets_of(prepared.scenario.target, os.environ)
+            prepared,
+            sys.argv,
+            secrets_of(prepared.scenario.target, os.environ, message_texts(prepared.scenario)),
         )
         if has_tasks(environment):
             recording.driven_by_tasks()

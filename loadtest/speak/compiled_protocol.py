@@ -117,7 +117,8 @@ class CompiledProtocol:
     events are matched by order, and nothing says that the target answers in order. ``identities`` are the
     rows of users, for the audience. ``keeps`` are the values to keep of events; ``asks_kept``: the message of
     a turn asks for values that change from turn to turn. ``secret_names`` are names of kept values that sound
-    like secrets.
+    like secrets. ``never_ends``: a turn goes on until its user leaves (a subscription). ``listens``: no turn
+    is ever begun, and events are what the target sends of itself.
 
     ``audience_is_here``: this process has all users, so that ``deliveries`` can account for the copies that
     are due to them.
@@ -152,6 +153,8 @@ class CompiledProtocol:
         "keep_frames",
         "keeps",
         "labels",
+        "listens",
+        "never_ends",
         "opaque",
         "reader",
         "rules",
@@ -174,6 +177,7 @@ class CompiledProtocol:
         users: int = 0,
         identities: Rows = (),
         audience_is_here: bool = False,
+        listens: bool = False,
     ) -> None:
         events = protocol.events
         self.rules = EventRules(events)
@@ -214,6 +218,8 @@ class CompiledProtocol:
         self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
         self.template = Template.parse(message)
         self.timeout_ns = timeout_ns
+        self.never_ends = not events.ends
+        self.listens = listens
         self.keep_frames = keep_frames
         self.has_sequence = bool(protocol.events.sequence)
         self.sequence_start = protocol.events.sequence_start

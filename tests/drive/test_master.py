@@ -97,8 +97,7 @@ def test_every_worker_gets_the_whole_plan() -> None:
         "run_id": "a-run",
         "settings": None,
         "url": "ws://test/ws",
-        "family": 2,
-        "sockaddr": ["127.0.0.1", 9],
+        "addresses": [[2, ["127.0.0.1", 9]]],
         "resolve_ns": 77,
         "step_ns": 0,
     }

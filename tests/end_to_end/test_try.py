@@ -121,7 +121,7 @@ def test_a_scenario_is_tried_against_our_simulator(folder: Path) -> None:
 def test_what_an_unfinished_protocol_lacks_is_proposed(folder: Path, backend: Backend) -> None:
     said = run(folder, "try", "bare.toml", "--target", backend.url("/chat"), "--timeout", "300ms")
     assert said.code == 1, said
-    assert "Turn timed out" in said.out
+    assert "Turn abandoned" in said.out
     assert 'type = ["type"]\n' in said.out
     assert 'turn = ["id"]\n' in said.out
     assert 'end = ["done"]\n' in said.out

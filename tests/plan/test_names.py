@@ -39,3 +39,7 @@ def test_what_a_template_asks_for() -> None:
     assert asks_for('{"a":"{turn.id}"}', "turn.id")
     assert not asks_for('{"a":"turn.id"}', "turn.id")
     assert env_names(["{env.B} {env.A}", "{user.id} {env.A}"]) == ["A", "B"]
+
+
+def test_a_secret_is_a_variable_of_the_environment() -> None:
+    assert env_names(["{secret.B} {env.A}", "{env.A}", "{secret.}", "{user.id}"]) == ["A", "B"]
