@@ -16,9 +16,11 @@ from loadtest.drive.context import Context
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
+from loadtest.speak.flood import Flood
 from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
 from loadtest.speak.phase_metrics import PhaseMetrics
-from loadtest.speak.session import OPEN, Refused, Session, SessionRecorder, SessionState
+from loadtest.speak.session import OPEN, Refused, Session, SessionState
+from loadtest.speak.session_recorder import SessionRecorder
 from loadtest.speak.turn import NEVER, Turn
 from loadtest.speak.upgrade import Upgrade
 
@@ -119,6 +121,7 @@ class Connection:
         "_armed_ns",
         "_attempt",
         "_attempted_ns",
+        "_flood",
         "_heard_ns",
         "_keepalive",
         "_opcode",
@@ -162,6 +165,7 @@ class Connection:
         self._upgraded_ns = NEVER
         self._transport: Transport | None = None
         self._parser: FrameParser | None = None
+        self._flood = Flood()
         self._keepalive: Keepalive | None = None
         # When the last bytes arrived: proof that the peer lives, for which no clock is read.
         self._heard_ns = NEVER
@@ -422,6 +426,8 @@ class Connection:
         if parser is None:
             return
         messages = parser.receive(data)
+        if messages and parser.unpacks:
+            self._refuse(parser, self._flood.unpacked(sum(map(len, messages)), len(data), at_ns))
         if messages:
             self._receive_messages(messages, at_ns)
         if parser.replies or parser.pongs or parser.closed:
@@ -450,6 +456,7 @@ class Connection:
 
     def _handle_control_frames(self, parser: FrameParser, at_ns: int) -> None:
         """Send the parser's answers to pings and close frames; take the pongs and the close."""
+        self._refuse(parser, self._flood.control_frames(len(parser.replies) + len(parser.pongs), at_ns))
         if parser.replies:
             if parser.closed or self._transport is None or len(self._transport.unsent) < MAX_UNSENT:
                 self._out += parser.replies
@@ -463,6 +470,11 @@ class Connection:
             if parser.broken is not None and self.session.state is SessionState.OPEN:
                 self._receive_broken_frame(parser.broken, too_long=parser.too_long)
             self._lost(parser.close_code)
+
+    def _refuse(self, parser: FrameParser, why: str | None) -> None:
+        """End a connection that the target floods: its doing, and no slowness of ours."""
+        if why is not None and not parser.closed:
+            parser.refuse(why)
 
     def _receive_broken_frame(self, reason: str, *, too_long: bool) -> None:
         """A frame that is no message was meant as one: it counts as received, and as malformed."""

@@ -45,7 +45,20 @@ def unknown_names(text: str, known: Iterable[str], open_groups: Iterable[str] = 
     known = list(known)
     opened = tuple(f"{group}." for group in open_groups)
     asked = [name for name in sorted(Template.parse(text).names) if not name.startswith(opened)]
-    return [f"nothing is known as {{{name}}}; {nearest(name, known)}" for name in asked if name not in known]
+    return [
+        f"nothing is known as {{{name}}}; {nearest(name, known)}{_or_braces(name)}"
+        for name in asked
+        if name not in known
+    ]
+
+
+def _or_braces(name: str) -> str:
+    """What to do where no placeholder is meant, as in GraphQL: all names of ours but a few have a point."""
+    return (
+        ""
+        if "." in name
+        else f"; braces that are meant as they are have a space behind the first: {{ {name}}}"
+    )
 
 
 def env_names(texts: Iterable[str]) -> list[str]:

@@ -61,6 +61,7 @@ def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
     problems = [*missing_secrets(scenario, os.environ), *_wrong_faults(scenario)]
     if problems:
         raise ConfigError(problems)
+    options.check_workers(os.environ)
     try:
         step_ns = step_from(dict(os.environ))
     except ValueError as error:

@@ -28,6 +28,7 @@ from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
+from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.preparation import Prepared, platform_facts
 
 NS = 1_000_000_000
@@ -54,7 +55,7 @@ class Recording:
         options, scenario = prepared.options, prepared.scenario
         started = datetime.now(UTC)
         self.prepared = prepared
-        self.redactor = Redactor(secrets)
+        self.redactor = Redactor([*secrets, *plan_secrets(prepared.scenario)])
         self.folder = RunFolder.create(
             options.results_folder, scenario.name, options.label, started, self.redactor
         )
@@ -252,6 +253,8 @@ class Recording:
             self.manifest["generator"]["processes"] = result.processes
             self.manifest["unless_marked"] = unless_marked(self.prepared.scenario.protocol, result.processes)
         observed += [{"code": "worker_lost", "numbers": {"worker": name}} for name in result.lost_workers]
+        if result.refused_intervals:
+            observed.append({"code": "intervals_refused", "numbers": {"n": result.refused_intervals}})
 
 
 def _failure(crash: Exception) -> dict[str, Any]:
@@ -262,5 +265,6 @@ def _failure(crash: Exception) -> dict[str, Any]:
 
 
 def exit_code_of(run: Run) -> Exit:
-    """The exit code of a judged run."""
-    return Exit(run.manifest["verdict"]["exit_code"])
+    """The exit code of a judged run; one that passed is invalid without the files that others wait for."""
+    code = Exit(run.manifest["verdict"]["exit_code"])
+    return Exit.INVALID if code is Exit.PASS and run.manifest.get("not_written") else code

@@ -173,6 +173,21 @@ class FrameParser:
         self._idle = 0
         return self._slice(data)
 
+    @property
+    def unpacks(self) -> bool:
+        """Whether messages may be compressed."""
+        return bool(self._extensions)
+
+    def refuse(self, reason: str) -> None:
+        """End the connection: the target breaks no rule of the protocol, but takes more of us than it may."""
+        protocol = self._library
+        if protocol is None:
+            protocol = self._library = ClientProtocol(_NOWHERE, state=OPEN, max_size=self._max_size)
+        protocol.fail(CloseCode.POLICY_VIOLATION, reason)
+        self.replies += [chunk for chunk in protocol.data_to_send() if chunk and not self._is_said(chunk)]
+        self.broken = self.broken or reason
+        self.closed = self._left = True
+
     def close(self, code: int, reason: str = "") -> bytes:
         """The close frame by which we leave; the one that answers it is not answered again."""
         self._leaving = True

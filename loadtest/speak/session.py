@@ -16,7 +16,7 @@ from __future__ import annotations
 import enum
 import zlib
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn
 
 from loadtest.errors import Layer
 from loadtest.plan.template import LAST, Template, escaped
@@ -36,9 +36,9 @@ from loadtest.speak.event_rules import (
     Word,
 )
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
-from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
+from loadtest.speak.session_recorder import SessionRecorder, TurnListener
 from loadtest.speak.subscriptions import MovedTurns, PushedEvents
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
 
@@ -103,33 +103,6 @@ class Refused(Exception):  # noqa: N818 - a fact about the target, not an error 
         self.retry_after = retry_after
         self.answer = answer
         super().__init__(f"{layer}: {reason}")
-
-
-class TurnListener(Protocol):
-    """Is told when a turn of a session ends."""
-
-    def turn_ended(self, turn: Turn) -> None:
-        """The turn has its outcome; its ledger may still wait for late events."""
-
-
-class SessionRecorder(Protocol):
-    """Receives what sessions measure."""
-
-    @property
-    def metrics(self) -> PhaseMetrics:
-        """The metrics of the current phase of the run."""
-
-    def metrics_at(self, intended_ns: int) -> PhaseMetrics:
-        """The metrics of the phase in which an intended instant lies."""
-
-    def ended(self, turn: Turn) -> None:
-        """A turn has ended and its ledger is closed; called once a turn."""
-
-    def owned_elsewhere(self, turn_id: object, user: int) -> bool:
-        """Whether a turn id belongs to another virtual user's turn in flight."""
-
-    def evidence(self, kind: str, payload: bytes, user: int) -> None:
-        """Keep a payload that should not have come."""
 
 
 class Session:

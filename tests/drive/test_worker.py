@@ -88,7 +88,8 @@ class Following:
 
     def go(self, *, ahead_ns: int = 0, **numbers: int) -> gevent.Greenlet:
         """The word to begin, heard in a greenlet of its own, as Locust does with this message."""
-        said = {"k": 1, "n": 2, "users": 5, "start_wall_ns": time.time_ns() + ahead_ns, **numbers}
+        said = {"k": 1, "n": 2, "users": 5, "start_wall_ns": time.time_ns() + ahead_ns}
+        said |= {"identities": [], **numbers}
         greenlet = gevent.spawn(self.runner.tell, "lt_go", said)
         gevent.sleep(0)
         return greenlet

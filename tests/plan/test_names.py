@@ -33,6 +33,9 @@ def test_unknown_names_are_told_with_the_nearest() -> None:
         "nothing is known as {user.idd}; did you mean `user.id`?"
     ]
     assert len(unknown_names("{data.x} {a}", known)) == 2
+    (told,) = unknown_names("query { user {id} }", known)
+    assert told.endswith("; braces that are meant as they are have a space behind the first: { id}")
+    assert unknown_names("query { user { id} }", known) == []
 
 
 def test_what_a_template_asks_for() -> None:
