@@ -206,7 +206,7 @@ class Shard:
             if self._users_over == len(self.virtual_users):
                 self._all_over()
         elif self.context.finishing:
-            if all(user.may_end for user in self.virtual_users):
+            if not self._awaits_copies() and all(user.may_end for user in self.virtual_users):
                 self._drain_over(self.context.now())
             else:
                 self._may_be_done()
@@ -214,12 +214,15 @@ class Shard:
             self._schedule_over(self.context.now())
 
     def _all_idle(self) -> bool:
+        return not self._awaits_copies() and all(user.is_idle for user in self.virtual_users)
+
+    def _awaits_copies(self) -> bool:
+        """Whether a copy is due to a user of an audience that may still come in time."""
         deliveries = self.context.compiled_protocol.deliveries
-        if deliveries is not None:
-            deliveries.expire(self.context.now())
-            if deliveries.waiting():
-                return False
-        return all(user.is_idle for user in self.virtual_users)
+        if deliveries is None:
+            return False
+        deliveries.expire(self.context.now())
+        return deliveries.waiting()
 
     def _drain_over(self, _due_ns: int) -> None:
         if self._abandoning:
