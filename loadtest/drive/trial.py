@@ -24,7 +24,7 @@ from loadtest.plan.scenario import Chaos, Scenario, Traffic
 from loadtest.speak.frames import NO_CLOSE_FRAME, FrameParser
 from loadtest.speak.match_rule import match_rules
 from loadtest.speak.observed_session import ObservedFrame, ObservedSession, SessionTally
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 from loadtest.speak.turn import Outcome, Turn
 from loadtest.speak.upgrade import Upgrade
 

@@ -21,7 +21,7 @@ from loadtest.plan.chaos import retry_after_ns, wait_ns
 from loadtest.plan.connections import Visit
 from loadtest.plan.random_draw import draw
 from loadtest.plan.template import plain
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 from loadtest.speak.turn import NEVER
 
 CLOSE_POLL_NS = 50_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from loadtest.plan.match import Match, match_words
-from loadtest.plan.protocol import Beat, Events, Protocol, Step
+from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step
 from loadtest.units import format_duration
 
 OUT, IN = "us → target", "us ← target"
@@ -32,8 +32,12 @@ def turn_sequence(protocol: Protocol, message: str) -> Iterator[str]:
     if needed:
         yield _line(IN, " and ".join(needed), "must have come")
     yield from _ends(events)
-    for beat in (*connect.heartbeat, *events.answer):
+    for beat in (*connect.answered, *events.answer):
         yield from _at_any_time(beat)
+    for timed in connect.timed:
+        yield _line(OUT, timed.send, f"every {timed.every}")
+        if timed.answer is not None:
+            yield _line(IN, match_words(timed.answer), f"within {format_duration(timed.within_ns)}")
 
 
 def _step(step: Step) -> str:
@@ -50,7 +54,9 @@ def _ends(events: Events) -> Iterator[str]:
     if events.end_all:
         all_of = " and ".join(map(match_words, events.end_all))
         yield _line(IN, f"{all_of}, in any order", "the turn is complete")
-    if events.count:
+    if isinstance(events.count, CountAt):
+        yield _line(IN, f"as many events as one says at {events.count.path}", "the turn is complete")
+    elif events.count:
         n = f"event {events.count}" if events.count > 1 else "one event"
         yield _line(IN, f"{n} of the turn", "the turn is complete")
     if not events.ends:

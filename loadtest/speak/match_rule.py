@@ -45,19 +45,12 @@ def match_rules(protocol: Protocol) -> tuple[MatchRule, ...]:
 
 def _matches(protocol: Protocol) -> Iterator[tuple[str, Match]]:
     connect, events = protocol.connect, protocol.events
-    for step in connect.ready:
-        if step.wait is not None:
-            yield "ready", step.wait
-    for match in connect.auth_errors:
-        yield "auth_errors", match
-    for beat in connect.heartbeat:
-        yield "heartbeat", beat.on
-    for beat in events.answer:
-        yield "answer", beat.on
+    yield from (("ready", step.wait) for step in connect.ready if step.wait is not None)
+    yield from (("auth_errors", match) for match in connect.auth_errors)
+    yield from (("heartbeat", beat.on) for beat in connect.answered)
+    yield from (("heartbeat", beat.answer) for beat in connect.timed if beat.answer is not None)
+    yield from (("answer", beat.on) for beat in events.answer)
+    yield from (("adopt", adopt.on) for adopt in events.adopt)
     for key in LISTS:
-        for match in getattr(events, key):
-            if match != ANY:
-                yield key, match
-    for pair in events.pairs:
-        for match in pair:
-            yield "pairs", match
+        yield from ((key, match) for match in getattr(events, key) if match != ANY)
+    yield from (("pairs", match) for pair in events.pairs for match in pair)

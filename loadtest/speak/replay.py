@@ -18,7 +18,8 @@ from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol
 from loadtest.speak.event_match import ABSENT, finder
 from loadtest.speak.match_rule import MatchRule, match_rules
 from loadtest.speak.observed_session import ObservedFrame, ObservedSession, SessionTally
-from loadtest.speak.session import OPEN, Refused, SessionState
+from loadtest.speak.refused import Refused
+from loadtest.speak.session import OPEN, SessionState
 from loadtest.speak.template_match import TemplateMatch
 from loadtest.speak.turn import NEVER, Outcome, Turn
 
@@ -217,7 +218,8 @@ def _sends(protocol: Protocol) -> list[tuple[str, TemplateMatch]]:
     """What is sent beside the messages of turns, each with what it is."""
     connect = protocol.connect
     steps = [(f"ready step {at}", step.send) for at, step in enumerate(connect.ready, 1)]
-    beats = [("heartbeat answered", beat.send) for beat in connect.heartbeat]
+    beats = [("heartbeat answered", beat.send) for beat in connect.answered]
+    beats += [("heartbeat", beat.send) for beat in connect.timed]
     answers = [("request answered", beat.send) for beat in protocol.events.answer]
     return [
         (label, TemplateMatch(Template.parse(text)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step
+from loadtest.plan.protocol import Beat, Connect, CountAt, Events, Protocol, Step, TimedBeat
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.sequence import LONGEST, turn_sequence
 
@@ -51,6 +51,17 @@ def test_every_kind_of_step_and_end() -> None:
         "us → target   3   (the answer to it)",
         "us ← target   ask   (at any time)",
         "us → target   told   (the answer to it)",
+    ]
+
+
+def test_heartbeats_by_our_clock_and_a_count_that_an_event_says() -> None:
+    beats = (TimedBeat(every="30s", send="h"), TimedBeat(every="1s", send="p", answer="q"))
+    lines = drawn(Connect(heartbeat=beats), count=CountAt(path="n"))
+    assert lines[4:] == [
+        "us ← target   as many events as one says at n   (the turn is complete)",
+        "us → target   h   (every 30s)",
+        "us → target   p   (every 1s)",
+        "us ← target   q   (within 10 s)",
     ]
 
 

@@ -113,7 +113,10 @@ about = "every key"
 path = "/chat"
 subprotocols = ["chat.v1"]
 auth_errors = ["denied"]
-heartbeat = [{ on = { type = "ping" }, send = "pong" }]
+heartbeat = [
+  { on = { type = "ping" }, send = "pong" },
+  { every = "9s", send = "alive", answer = "alive too", within = "8s" },
+]
 ready = [
   { wait = { type = "hello" }, within = "3s", keep = { desk = "data.desk" } },
   { send = "hi" },
@@ -217,7 +220,13 @@ stages = [{ for = "2s", connections = 3, ramp = true, thresholds = { "connect.to
 message = "x"
 """
 
-TOGETHER = """protocol = "echo"
+TOGETHER = """[protocol.turn]
+message = "x"
+[protocol.events]
+format = "text"
+pattern = "(?P<turn>[0-9]+)"
+count = { path = "d.chunks", of = { has = "chunk" } }
+adopt = [{ on = { has = "made" }, id = "made.id" }]
 [target]
 url = "simulator"
 auth = { kind = "token", token_file = "token.txt" }

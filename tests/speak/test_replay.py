@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadtest.plan.capture import CapturedFrame
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Adopt, Beat, Connect, Events, Protocol, Step, TimedBeat, TurnShape
 from loadtest.speak.replay import Replay, replay
 from loadtest.speak.turn import Outcome
 
@@ -245,6 +245,33 @@ def test_columns_that_only_a_scenario_has_are_no_hindrance() -> None:
     ready = (Step(send='{"token":"{user.token}"}'),)
     played = play(protocol(ready=ready), said(token="x"), ASK, heard(type="done", id="7"))
     assert taken(played) == ["ready step 1", "message", "end"]
+
+
+def test_ids_of_the_target_and_heartbeats_by_our_clock() -> None:
+    shaped = Protocol(
+        name="test",
+        connect=Connect(
+            heartbeat=(
+                TimedBeat(every="30s", send='{"type":"hb"}', answer="hb_ack"),
+                TimedBeat(every="9s", send="x"),
+            )
+        ),
+        turn=TurnShape(message='{"type":"ask","q":"{data.q}"}'),
+        events=Events(
+            type=("type",), turn=("id",), end=("done",), ordered=True, adopt=(Adopt(on="made", id="id"),)
+        ),
+    )
+    played = play(
+        shaped,
+        said(type="ask", q="why"),
+        said(type="hb"),
+        heard(type="made", id="t-1"),
+        heard(type="hb_ack"),
+        heard(type="done", id="t-1"),
+    )
+    assert taken(played)[:2] == ["message", "heartbeat"]
+    assert taken(played)[-1] == "end"
+    assert {"adopt: made", "heartbeat: hb_ack"}.isdisjoint({str(rule) for rule in played.unused})
 
 
 def test_payloads_of_any_bytes() -> None:
