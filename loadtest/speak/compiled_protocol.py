@@ -282,10 +282,13 @@ class CompiledProtocol:
         self._seed = seed
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
-        self.deliveries: Deliveries | None = None
-        if audience_is_here and self._audience is not None:
-            single = events.count == 1
-            self.deliveries = Deliveries(self.audience_of, timeout_ns, counts_twice=single)
+        self.deliveries = self._deliveries(events) if audience_is_here else None
+
+    def _deliveries(self, events: Events) -> Deliveries | None:
+        """The accounts of copies that are due, where the protocol has an audience."""
+        if self._audience is None:
+            return None
+        return Deliveries(self.audience_of, self.timeout_ns, counts_twice=events.count == 1)
 
     def _compile_adoption(self, events: Events, awaited: Callable[[Match], Awaited]) -> None:
         """Where the target names turns, and where it says how many events one has."""
