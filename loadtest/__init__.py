@@ -1,6 +1,7 @@
 """loadtest: WebSocket load tests whose numbers can be believed.
 
-``from loadtest import WebSocketUser, AgentUser`` gives Locust users to subclass. They are found lazily:
+``from loadtest import WebSocketUser, AgentUser, Outcome`` gives Locust users to subclass, and how turns of
+theirs end. They are found lazily:
 ``import loadtest`` loads no Locust and patches nothing.
 """
 
@@ -11,10 +12,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from loadtest.drive.user import AgentUser, WebSocketUser
+    from loadtest.speak.turn import Outcome
 
 __version__ = "0.1.0"
 
-__all__ = ["AgentUser", "WebSocketUser", "__version__"]
+__all__ = ["AgentUser", "Outcome", "WebSocketUser", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +25,8 @@ def __getattr__(name: str) -> Any:
         from loadtest.run import under_locust
 
         return getattr(under_locust, name)
+    if name == "Outcome":
+        from loadtest.speak.turn import Outcome
+
+        return Outcome
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,6 +29,7 @@ Absent = Literal[
     "reconnect",
     "upload",
     "conversation",
+    "delivery",
 ]
 """Why a metric may have no sample; ``judge.summary`` has a sentence for each."""
 
@@ -74,6 +75,7 @@ METRIC_GROUPS = (
     MetricHeading("Stream", "between two events of a turn"),
     MetricHeading("Conversation", "from its first turn due to the end of its last, time to think included"),
     MetricHeading("Upload", "of turns of several messages, with the pauses and waits between them"),
+    MetricHeading("Delivery", "of copies to the other users of an audience"),
     MetricHeading("Connection", "by phase, and from first attempt to ready"),
     MetricHeading("Generator", "its own delays; send lateness includes waiting for a connection"),
 )
@@ -221,6 +223,22 @@ METRICS = (
         "from the loss of a connection until its user is ready again",
         whole_run=True,
         shown_before="ping.rtt",
+    ),
+    Metric(
+        "delivery.time",
+        "delivery",
+        "Delivery",
+        "delivery_time",
+        "delivery",
+        "from sent until a copy arrived, of each receiver",
+    ),
+    Metric(
+        "delivery.skew",
+        "fan-out skew",
+        "Delivery",
+        "delivery_skew",
+        "delivery",
+        "from the first copy of a message that arrived to the last",
     ),
 )
 
@@ -793,6 +811,33 @@ CONVERSATION_COUNTERS = (
     ),
 )
 
+DELIVERY_COUNTERS = (
+    Counter(
+        "deliveries.due",
+        "copies due to other users of the audience who were ready",
+        "copies due",
+        threshold=True,
+        higher_is_better=True,
+        tone="good",
+    ),
+    Counter(
+        "deliveries.missing",
+        "of these, not come within the timeout of a turn",
+        "missing",
+        threshold=True,
+        share_of="deliveries.due",
+        tone="bad",
+    ),
+    Counter(
+        "deliveries.duplicate",
+        "copies that came to a user once more, where a turn has one event",
+        "duplicate",
+        threshold=True,
+        share_of="deliveries.due",
+        tone="bad",
+    ),
+)
+
 CHAOS_COUNTERS = (
     Counter(
         "chaos.malformed.sent", "broken messages sent, all together and", "broken messages sent", by="kind"
@@ -846,6 +891,7 @@ COUNTERS = (
     *EVENT_COUNTERS,
     *TURN_COUNTERS,
     *CONVERSATION_COUNTERS,
+    *DELIVERY_COUNTERS,
     *OTHER_COUNTERS,
 )
 """Every counter that a run may record."""

@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "Run a scenario and judge it.",
     "worker": "Join a distributed run as a worker.",
     "explain": "Show what a scenario would do; nothing is sent.",
+    "try": "Send one turn and show every frame, and what it was taken for.",
     "init": "Write a scenario and a protocol for a server of yours.",
     "report": "Show a stored run again, whole or in part.",
     "compare": "Compare the runs of two releases.",
@@ -33,6 +34,9 @@ COMMANDS = {
 }
 """What each does, in the order of ``--help``; ``loadtest.cli.NAME`` holds ``command``."""
 
+MODULES = {"try": "try_turn"}
+"""Where a command is whose name no module can have: a word of Python."""
+
 
 class Commands(click.Group):
     """A group whose commands live in modules of their own name."""
@@ -45,7 +49,7 @@ class Commands(click.Group):
         """Import and return the command, or None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"loadtest.cli.{cmd_name}").command
+        command = importlib.import_module(f"loadtest.cli.{MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker what the loop over COMMANDS tests
         command.short_help = COMMANDS[cmd_name]
         return command

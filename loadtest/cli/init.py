@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from loadtest.cli.options import option
+from loadtest.cli.writing import refuse_to_overwrite, write_new
 from loadtest.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from loadtest.plan.scaffold import Drafted
 
 EXAMPLES = """\b
 Examples:
   loadtest init ws://localhost:8765
   loadtest init ws://localhost:8766 --name second
   loadtest init wss://chat.example/ws --folder load/
+  loadtest init ws://localhost:8765 --capture frames.jsonl
 """
 
 
@@ -27,33 +34,50 @@ Examples:
     help="Where to write them; the current folder if not given.",
 )
 @option("--name", metavar="NAME", help="What they are called; after the host if not given.")
-def command(url: str, folder: Path, name: str | None) -> None:
+@option(
+    "--capture",
+    metavar="FRAMES.jsonl",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draft the protocol from frames, such as those that `try --save` writes.",
+)
+def command(url: str, folder: Path, name: str | None, capture: Path | None) -> None:
     """Write a scenario and a protocol for the server at URL.
 
     Both are a start, valid as they are. Nothing is overwritten.
     """
     from loadtest.plan.scaffold import starting_files
 
-    files = {folder / name: text for name, text in starting_files(url, name).items()}
-    _refuse_to_overwrite(files)
+    drafted = None if capture is None else _drafted(capture)
+    files = {folder / name: text for name, text in starting_files(url, name, drafted).items()}
+    refuse_to_overwrite(files, "choose another --name or --folder")
     for path, text in files.items():
-        _write(path, text)
+        write_new(path, text)
         click.echo(f"wrote {path}")
-    scenario = next(iter(files))
-    click.echo(f"next: loadtest explain {scenario}\n      loadtest run {scenario}")
+    scenario, protocol = files
+    if capture is None:
+        click.echo(f"next: loadtest explain {scenario}\n      loadtest run {scenario}")
+    else:
+        click.echo(
+            f"next: loadtest protocols check {protocol} --capture {capture}\n      loadtest try {scenario}"
+        )
 
 
-def _refuse_to_overwrite(paths: dict[Path, str]) -> None:
-    there = [path for path in paths if path.exists() or path.is_symlink()]
-    if there:
-        sentence = "is there already and is not overwritten; move it, or choose another --name or --folder"
-        raise ConfigError([Problem(str(path), sentence) for path in there])
+def _drafted(path: Path) -> Drafted:
+    """What the capture in a file tells."""
+    from loadtest.keep.redact import Redactor
+    from loadtest.plan.capture import read_capture
+    from loadtest.plan.scaffold import Drafted
+    from loadtest.speak.draft import draft
+    from loadtest.speak.draft_toml import protocol_text, rows_text
+
+    clean = Redactor().text
+    found = draft(frame._replace(payload=_cleaned(frame.payload, clean)) for frame in read_capture(path))
+    if not found.message:
+        sentence = "no message was sent in it that a turn could be made of"
+        raise ConfigError([Problem(str(path), sentence)])
+    return Drafted(lambda name: protocol_text(found, name), rows_text(found.rows) if found.rows else "")
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise ConfigError([Problem(str(path), f"cannot be written: {error.strerror or error}")]) from None
+def _cleaned(payload: bytes, clean: Callable[[str], str]) -> bytes:
+    """A payload without secrets, which would stand in the files."""
+    return clean(payload.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")

@@ -25,6 +25,7 @@ Examples:
 CHECK_EXAMPLE = """\b
 Example:
   loadtest protocols check mine.toml
+  loadtest protocols check mine.toml --capture frames.jsonl
 """
 
 
@@ -41,13 +42,42 @@ def command(context: click.Context, show: str | None) -> None:
 
 
 @command.command(epilog=CHECK_EXAMPLE)
-@click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:
-    """Read FILE, report every mistake in it, and say what was understood."""
+@click.argument("file", type=ShippedName("protocol"))
+@option(
+    "--capture",
+    metavar="FRAMES.jsonl",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Say of every frame of a capture what it would be taken for, and whether its turns end.",
+)
+def check(file: str, capture: Path | None) -> int:
+    """Read FILE, report every mistake in it, and say what was understood.
+
+    With a capture the exit code is 1 where a turn of it does not end, 4 where it has none.
+    """
     from loadtest.plan.protocol_file import load_protocol
 
-    for topic, sentence in _understood(load_protocol(file)):
+    protocol = load_protocol(file)
+    if capture is not None:
+        return _check_capture(protocol, capture)
+    for topic, sentence in _understood(protocol):
         click.echo(f"{topic:<30} {sentence}")
+    return 0
+
+
+def _check_capture(protocol: Protocol, path: Path) -> int:
+    """Play a capture to a protocol, show what it makes of it, and return the exit code."""
+    from loadtest.cli.frames import frame_line, replay_exit_code, replay_notes
+    from loadtest.keep.redact import Redactor
+    from loadtest.plan.capture import read_capture
+    from loadtest.show.terminal_frames import show_frames
+    from loadtest.speak.replay import replay
+
+    frames = read_capture(path)
+    played = replay(protocol, frames)
+    clean = Redactor().text
+    lines = [frame_line(frame, frames[0].at_ns, clean) for frame in played.frames]
+    show_frames(f"{protocol.name}: {path}, {len(frames)} frames", lines, list(replay_notes(played, clean)))
+    return int(replay_exit_code(played))
 
 
 def _understood(protocol: Protocol) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +85,29 @@ def _no_view(path: Path) -> str | None:
     if path.is_file() and path.suffix.lower() not in VIEWS:
         return "it exists, and is no report by its name"
     return None
+
+
+def refuse_to_overwrite(paths: Iterable[Path], how: str) -> None:
+    """Say before anything begins which files are there already; ``how`` says what to do.
+
+    Raises:
+        ConfigError: at least one of them is.
+    """
+    there = [path for path in paths if path.exists() or path.is_symlink()]
+    if there:
+        sentence = f"is there already and is not overwritten; move it, or {how}"
+        raise ConfigError([Problem(str(path), sentence) for path in there])
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError([Problem(str(path), f"cannot be written: {error.strerror or error}")]) from None

@@ -18,7 +18,7 @@ from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
 from loadtest.plan.conversation import ConversationPlan
 from loadtest.plan.mix import Mix
-from loadtest.plan.names import NOW, data_values, now_values
+from loadtest.plan.names import NOW, data_values, now_values, user_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import message_texts
@@ -68,9 +68,7 @@ class Context:
         self.clock = clock
         self.now = clock.now
         protocol = scenario.protocol
-        message = (
-            traffic.message if traffic is not None and traffic.message is not None else protocol.turn.message
-        )
+        message = protocol.turn.message if traffic is None or traffic.message is None else traffic.message
         self.timeout_ns = traffic.timeout_ns if traffic is not None else CLOSE_TIMEOUT_NS
         self.schedule = Schedule(load, traffic)
         self.planned_users = self.schedule.users
@@ -83,6 +81,7 @@ class Context:
             users=self.planned_users,
             identities=target.identities,
             kinds=scenario.kinds,
+            audience_is_here=len(assignment.users) == self.planned_users,
             seed=load.seed,
             listens=not self.schedule.sends,
         )
@@ -110,8 +109,9 @@ class Context:
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed
-        said = scenario.conversations
-        self.conversations = ConversationPlan(said, load.seed) if said else None
+        self.conversations = (
+            ConversationPlan(scenario.conversations, load.seed) if scenario.conversations else None
+        )
         self.mix = Mix(traffic.mix, load.seed) if traffic is not None and traffic.mix else None
         self.reconnect = load.reconnect
         self.chaos = scenario.chaos
@@ -145,6 +145,17 @@ class Context:
             and self.burst == 1
             and scenario.chaos == Chaos()
         )
+
+    def user_values(self, user: int) -> dict[str, Any]:
+        """What is known of a user before it connects; what its own code will give is empty yet."""
+        run_id, target = self.assignment.run_id, self.assignment.scenario.target
+        given = {f"user.{name}": "" for name in target.before_connect}
+        return {
+            "run.id": run_id,
+            **self.secret_values,
+            **given,
+            **user_values(user, run_id, target.identities),
+        }
 
     def row(self, seq: int) -> dict[str, Any]:
         """The values that only this turn has."""

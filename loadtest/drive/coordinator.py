@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 START_DELAY_NS = 50_000_000
 """Time from Locust's last spawned user to the start, in one process."""
 
+USERS = "loadtest.drive.user"
+"""The module of the users that locustfiles subclass, whose own ``before_connect`` does nothing."""
+
 GiveInterval = Callable[[Interval], None]
 
 
@@ -91,7 +94,7 @@ class LocalCoordinator(Coordinator):
         self._locust_stats = LocustStats(environment)
         self.shard = Shard(assignment, make_clock(spec.step_ns), self._take)
         if has_tasks(environment):
-            self.shard.let_tasks_decide()
+            self.shard.let_tasks_decide(prepare=prepares(environment))
         environment.loadtest_shard = self.shard
         count_task_errors(environment)
         environment.events.spawning_complete.add_listener(self._spawned)
@@ -129,6 +132,12 @@ class LocalCoordinator(Coordinator):
 def has_tasks(environment: Any) -> bool:
     """Whether the users of this environment have tasks of their own."""
     return any(user_class.tasks for user_class in environment.user_classes)
+
+
+def prepares(environment: Any) -> bool:
+    """Whether users of this environment do something before each of their connections."""
+    bases = (base for user_class in environment.user_classes for base in user_class.__mro__)
+    return any("before_connect" in vars(base) for base in bases if base.__module__ != USERS)
 
 
 def make_clock(step_ns: int) -> Clock:

@@ -113,14 +113,23 @@ class FaultyConnection(Connection):
     # ------------------------------------------------------------------ broken messages, leaving in mid-turn
 
     @override
-    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any], kind: str = "") -> Turn:
+    def begin(
+        self,
+        seq: int,
+        position: int,
+        intended_ns: int,
+        row: dict[str, Any],
+        kind: str = "",
+        *,
+        written: str | bytes | None = None,
+    ) -> Turn:
         context = self.context
         broken = broken_before(context.chaos, context.seed, seq)
         if broken is not None:
             context.recorder.metrics.count("chaos.malformed.sent")
             context.recorder.metrics.count(f"chaos.malformed.sent.{broken.value}")
             self.send(self._faults.broken[broken])
-        turn = super().begin(seq, position, intended_ns, row, kind)
+        turn = super().begin(seq, position, intended_ns, row, kind, written=written)
         if is_left(context.chaos, context.seed, seq):
             self._leaving = [*(self._leaving or ()), turn]
         return turn

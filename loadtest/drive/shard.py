@@ -24,7 +24,6 @@ from loadtest.drive.virtual_user import VirtualUser
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval
 from loadtest.plan.connections import Visit
-from loadtest.plan.names import user_values
 from loadtest.plan.scenario import Chaos
 from loadtest.speak.session import Session
 
@@ -118,10 +117,8 @@ class Shard:
             self._begin_visit(self._pending.pop())
 
     def _begin_visit(self, visit: Visit) -> None:
-        context, assignment = self.context, self.context.assignment
-        values: dict[str, Any] = {"run.id": assignment.run_id, **context.secret_values}
-        values.update(user_values(visit.user, assignment.run_id, assignment.scenario.target.identities))
-        user = VirtualUser(context, self, visit, values)
+        context = self.context
+        user = VirtualUser(context, self, visit, context.user_values(visit.user))
         self.virtual_users.append(user)
         if visit.leave_ns is not None:
             context.poller.timers.add(context.start_ns + visit.leave_ns, lambda _due: user.leave())
@@ -152,11 +149,15 @@ class Shard:
         user = next(self._users_without_task_traffic, None)
         return None if user is None else self._task_traffic[user]
 
-    def let_tasks_decide(self) -> None:
-        """Let tasks decide what each virtual user sends; to be called before the start."""
+    def let_tasks_decide(self, *, prepare: bool = False) -> None:
+        """Let tasks decide what each virtual user sends; to be called before the start.
+
+        ``prepare``: users do something before each connection, which waits for that.
+        """
         self.context.compiled_protocol.listens = False
         self._task_traffic = {
-            user: TaskTraffic(self.context, self.tasks, self._seqs_of(user)) for user in self._users
+            user: TaskTraffic(self.context, self.tasks, self._seqs_of(user), prepares=prepare)
+            for user in self._users
         }
 
     def _seqs_of(self, user: int) -> Iterator[int]:
@@ -210,7 +211,7 @@ class Shard:
             if self._users_over == len(self.virtual_users):
                 self._all_over()
         elif self.context.finishing:
-            if all(user.may_end for user in self.virtual_users):
+            if not self._awaits_copies() and all(user.may_end for user in self.virtual_users):
                 self._drain_over(self.context.now())
             else:
                 self._may_be_done()
@@ -218,12 +219,24 @@ class Shard:
             self._schedule_over(self.context.now())
 
     def _all_idle(self) -> bool:
-        return all(user.is_idle for user in self.virtual_users)
+        return not self._awaits_copies() and all(user.is_idle for user in self.virtual_users)
+
+    def _awaits_copies(self) -> bool:
+        """Whether a copy is due to a user of an audience that may still come in time."""
+        deliveries = self.context.compiled_protocol.deliveries
+        if deliveries is None:
+            return False
+        deliveries.expire(self.context.now())
+        return deliveries.waiting()
 
     def _drain_over(self, _due_ns: int) -> None:
         if self._abandoning:
             return
         self._abandoning = True
+        deliveries = self.context.compiled_protocol.deliveries
+        if deliveries is not None:
+            # Before users leave: what is not due to them any more is not missing.
+            deliveries.expire(self.context.now())
         for user in self.virtual_users:
             user.traffic.finish()
             user.end()
@@ -231,6 +244,9 @@ class Shard:
 
     def _all_over(self) -> None:
         self.context.poller.stop()
+        deliveries = self.context.compiled_protocol.deliveries
+        if deliveries is not None:
+            deliveries.close()
         self.done.set()
 
     def _crashed(self, error: Exception) -> None:

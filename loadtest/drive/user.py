@@ -14,7 +14,7 @@
             if turn.outcome is Outcome.COMPLETE:
                 self.turn(question="Why?")
             else:
-                self.fail("no answer about July")
+                turn.fail("no answer about July")
 
 A user without ``@task`` has a greenlet that never starts; its traffic runs in callbacks. A user with
 ``@task`` has a greenlet that waits for each turn; its turns are measured, stored and judged in the same way.
@@ -34,10 +34,12 @@ from gevent.event import Event
 from typing_extensions import override
 
 from loadtest.drive.locust_import import LOCUST_STATE_RUNNING, StopUser, User
+from loadtest.plan.match import Match
 from loadtest.speak.turn import Outcome, Turn
+from loadtest.units import parse_duration
 
 if TYPE_CHECKING:
-    from loadtest.drive.task_traffic import TaskTraffic
+    from loadtest.drive.task_traffic import TaskTraffic, TaskTurn
 
 __all__ = ["AgentUser", "Outcome", "Turn", "WebSocketUser"]
 
@@ -88,15 +90,41 @@ class WebSocketUser(User):
         """The payloads that arrived, oldest first, the last 10,000 of them; take with ``popleft``."""
         return self._running_traffic.events
 
-    def turn(self, **data: Any) -> Turn:
+    def before_connect(self) -> Mapping[str, object] | None:
+        """Called before every attempt to connect, such as to log in; it may block, and is not measured.
+
+        What it returns are values of this user: ``{"ticket": "..."}`` is ``{user.ticket}`` in headers, the
+        query and messages. The scenario lists the names in ``[target] before_connect``. An exception is
+        counted as one of a task, and the attempt as refused.
+        """
+        return None
+
+    def turn(self, *, payload: str | bytes | None = None, **data: Any) -> TaskTurn:
         """Send one turn and wait for its end. ``data`` gives ``{data.NAME}`` of the message.
+
+        ``payload`` is sent in the place of the protocol's message: bytes as they are, in a binary frame; a
+        text with its placeholders filled, of which ``{turn.id}`` is one.
 
         Raises:
             StopUser: the run is over, or the connection is.
         """
-        return self._running_traffic.turn(data)
+        return self._running_traffic.turn(data, payload)
 
-    def burst(self, n: int, **data: Any) -> list[Turn]:
+    def receive(self, match: Match, within: str | float | None = None) -> bytes:
+        """Take the first event that fits ``match`` and was not taken yet, or wait for one.
+
+        Looks through ``events`` first. ``match`` is a MATCH of protocols: a type, or a table of conditions.
+        ``within`` is a duration ("500ms") or seconds; without it, the scenario's timeout.
+
+        Raises:
+            TimeoutError: none came in time; not caught, it is counted as an exception of the task.
+            ValueError: ``match`` or ``within`` is none.
+            StopUser: the run is over, or the connection is.
+        """
+        within_ns = None if within is None else _nanoseconds(within)
+        return self._running_traffic.receive(match, within_ns)
+
+    def burst(self, n: int, **data: Any) -> list[TaskTurn]:
         """Send ``n`` turns back to back and wait for the end of all.
 
         Raises:
@@ -131,6 +159,11 @@ class AgentUser(WebSocketUser):
     scenario = "agent-burst"
 
 
+def _nanoseconds(within: str | float) -> int:
+    """A duration as text, or in seconds."""
+    return parse_duration(within) if isinstance(within, str) else round(within * 1e9)
+
+
 def _live(user: WebSocketUser) -> None:
     """The life of a user. Locust finds its users by this function's argument."""
     user._state = LOCUST_STATE_RUNNING
@@ -145,6 +178,8 @@ def _live(user: WebSocketUser) -> None:
 def _run_tasks(user: WebSocketUser, shard: Any) -> None:
     """Wait for this user's connection to be ready, then run its tasks as Locust does."""
     traffic = shard.next_task_traffic()
+    if traffic is not None:
+        traffic.claim(user.before_connect)
     if traffic is not None and traffic.wait_ready():
         user._traffic = traffic
         try:

@@ -10,12 +10,18 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
+import gevent
+
 from loadtest.drive.connection import Connection, ConnectionState
 from loadtest.drive.context import Context
+from loadtest.drive.task_traffic import TaskTraffic
 from loadtest.drive.traffic import UserTraffic
+from loadtest.errors import Layer
 from loadtest.plan.chaos import retry_after_ns, wait_ns
 from loadtest.plan.connections import Visit
 from loadtest.plan.random_draw import draw
+from loadtest.plan.template import plain
+from loadtest.speak.refused import Refused
 from loadtest.speak.turn import NEVER
 
 CLOSE_POLL_NS = 50_000_000
@@ -73,7 +79,37 @@ class VirtualUser:
         """The planned connect instant has come."""
         self._context.recorder.metrics.count("connections.due")
         self.traffic.start()
-        self.connection.connect()
+        self._connect()
+
+    def _connect(self) -> None:
+        """Open the connection, once what has to be done before is done."""
+        if isinstance(self.traffic, TaskTraffic) and self.traffic.prepares:
+            gevent.spawn(self._prepare, self.connection, self.traffic)
+        else:
+            self.connection.connect()
+
+    def _prepare(self, connection: Connection, traffic: TaskTraffic) -> None:
+        """Have the user's own code prepare an attempt, in a greenlet: it may block, callbacks must not."""
+        poller = self._context.poller
+        try:
+            values = traffic.prepare()
+            self._values.update({f"user.{name}": plain(value) for name, value in values.items()})
+            poller.timers.add(self._context.now(), lambda _due: self._prepared(connection))
+        except Exception as error:
+            refusal = Refused(Layer.AUTH, f"before_connect raised {type(error).__name__}")
+            poller.timers.add(self._context.now(), lambda _due: self._unprepared(connection, refusal))
+        poller.wake()
+
+    @staticmethod
+    def _prepared(connection: Connection) -> None:
+        # The user may have left meanwhile.
+        if connection.state is ConnectionState.NEW:
+            connection.connect()
+
+    def _unprepared(self, connection: Connection, refusal: Refused) -> None:
+        if connection.state is ConnectionState.NEW:
+            self._context.recorder.metrics.connections_attempted += 1
+            connection.refused(refusal)
 
     @property
     def is_idle(self) -> bool:
@@ -168,7 +204,7 @@ class VirtualUser:
         self.connection.is_reconnect = self._losses > 0
         self.connection.session.follow(earlier)
         self._attach()
-        self.connection.connect()
+        self._connect()
 
     def _over(self) -> None:
         if self.over:

@@ -11,7 +11,7 @@ from typing import Any
 from gevent.event import Event
 
 from loadtest.drive.context import ShardAssignment
-from loadtest.drive.coordinator import has_tasks, make_clock
+from loadtest.drive.coordinator import has_tasks, make_clock, prepares
 from loadtest.drive.endpoint import resolve_endpoint
 from loadtest.drive.generator_health import check_ports, raise_file_limit
 from loadtest.drive.locust_stats import LocustStats
@@ -111,7 +111,7 @@ class ShardWorker:
         raise_file_limit(len(users))
         check_ports(len(users), max(len(made.context.sources), 1))
         if has_tasks(self.environment):
-            made.let_tasks_decide()
+            made.let_tasks_decide(prepare=prepares(self.environment))
         return made
 
     def _send(self, interval: Interval) -> None:

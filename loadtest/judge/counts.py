@@ -71,6 +71,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         "events": _events(counters, unmeasured),
         "turns": _turns(counters),
         **_conversations(counters),
+        **_deliveries(counters),
         **_tasks(counters),
         "bytes": _plain(counters, "bytes"),
         "pings": {
@@ -125,6 +126,13 @@ def _conversations(counters: Counters) -> dict[str, Counters]:
         return {}
     by_name = {key: n for key, n in _under(counters, "conversations.").items() if "[" in key}
     return {"conversations": {**{key: counters.get(f"conversations.{key}", 0) for key in names}, **by_name}}
+
+
+def _deliveries(counters: Counters) -> dict[str, Counters]:
+    """The copies that were due to other users of an audience; where there were any."""
+    names = catalog.keys("deliveries")
+    seen = _seen(counters, "deliveries", names)
+    return {"deliveries": {name: seen.get(name, 0) for name in names}} if seen else {}
 
 
 def _tasks(counters: Counters) -> dict[str, dict[str, Any]]:

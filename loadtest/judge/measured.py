@@ -83,8 +83,9 @@ def lookup(name: str, manifest: Manifest) -> Measurement:
         return {"rates": _rate, "connections": _connections, "conversations": _conversations}[group](
             manifest, rest
         )
-    if group in {"turns", "events"}:
-        return (_turns if group == "turns" else _events)(manifest, what, ratio)
+    counted = {"turns": _turns, "events": _events, "deliveries": _deliveries}.get(group)
+    if counted is not None:
+        return counted(manifest, what, ratio)
     return Measurement(None, 0, f"nothing measures {name}")
 
 
@@ -95,7 +96,7 @@ def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
     """
     if threshold.default and threshold.name == COMPLETE_RATIO and settings(manifest, "chaos"):
         return _complete_of_kept(manifest)
-    if threshold.default and threshold.name in DELIVERY_RATIOS:
+    if threshold.default and threshold.name in DELIVERY_RATIOS and threshold.name.startswith("events."):
         return _seen_of_delivered(threshold.name.split(".")[1], manifest)
     from_above = threshold.operator in {"<", "<="}
     return of_all_due(threshold.name, manifest) if from_above else lookup(threshold.name, manifest)
@@ -303,6 +304,16 @@ def _events(manifest: Manifest, what: str, ratio: str) -> Measurement:
     if not total:
         return Measurement(None, 0, f"no event was {base} in the measured part")
     return _maybe_partial(manifest, counts, what, Measurement(value / total, total))
+
+
+def _deliveries(manifest: Manifest, what: str, ratio: str) -> Measurement:
+    deliveries = section(manifest, "counts", "measured", "deliveries")
+    due = count_or_zero(deliveries.get("due"))
+    if not due:
+        why = section(manifest, "unmeasured").get("delivery.time")
+        return Measurement(None, 0, str(why or "no copy was due in the measured part"))
+    n = count_or_zero(deliveries.get(what))
+    return Measurement(n / due if ratio else n, due)
 
 
 def _occasions(counts: Manifest, what: str) -> tuple[int, str]:

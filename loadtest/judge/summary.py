@@ -272,6 +272,14 @@ def _no_reconnect(_: Manifest) -> str:
     return "no connection was opened again"
 
 
+def _no_delivery(manifest: Manifest) -> str:
+    if not settings(manifest, "protocol", "events").get("audience"):
+        return "the protocol has no audience that copies are due to"
+    if count_or_zero(section(manifest, "generator").get("processes")) > 1:
+        return "several processes drove the run: copies are followed within one process only"
+    return "no copy was due, or none arrived, in the measured part"
+
+
 _REASONS: dict[catalog.Absent, Reason] = {
     "connection": _no_connection,
     "resolve": _no_resolve,
@@ -284,5 +292,6 @@ _REASONS: dict[catalog.Absent, Reason] = {
     "reconnect": _no_reconnect,
     "upload": _no_upload,
     "conversation": _no_conversation,
+    "delivery": _no_delivery,
 }
 """Why a metric may have no sample, by what the catalog says of it."""

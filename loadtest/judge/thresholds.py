@@ -40,16 +40,17 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
         ends=sends_turns(manifest) and turns_end(manifest) and not idle,
         stages=len(settings(manifest, "load").get("stages") or ()),
     )
-    counted = section(manifest, "counts", "measured", "events")
+    counted = section(manifest, "counts", "measured")
     return (
         *written,
         *(each for each in defaults if each.name not in DELIVERY_RATIOS or _rose(each, counted)),
     )
 
 
-def _rose(threshold: Threshold, events: Manifest) -> bool:
-    """Whether a counter of events, of whose ratio the threshold speaks, is above 0."""
-    return count_or_zero(events.get(threshold.name.split(".")[1])) > 0
+def _rose(threshold: Threshold, counted: Manifest) -> bool:
+    """Whether the counter, of whose ratio the threshold speaks, is above 0."""
+    group, name, _ = threshold.name.split(".")
+    return count_or_zero(section(counted, group).get(name)) > 0
 
 
 def thresholds_of(manifest: Manifest) -> tuple[Threshold, ...]:

@@ -191,7 +191,7 @@ def _is_sent(path: tuple[str | int, ...], scenario: Scenario) -> bool:
 
 
 def _user_names(scenario: Scenario) -> list[str]:
-    return [*USER, *columns("user", scenario.target.identities)]
+    return [*USER, *scenario.target.user_columns]
 
 
 def _check_identities(table: Table, scenario: Scenario) -> None:

@@ -17,6 +17,7 @@ from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Target,
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import written_secrets
+from loadtest.plan.sequence import turn_sequence
 from loadtest.plan.settings import HIDDEN, public_url
 from loadtest.plan.target import shown_connect_to, userinfo
 from loadtest.plan.template import Template
@@ -37,7 +38,7 @@ class Section:
 
 
 def explain(scenario: Scenario) -> list[Section]:
-    """The plan in sections: target, connections, turns, message, answer, verdict, what cannot be measured."""
+    """The plan in sections: target, connections, turns, message, answer, a turn drawn, verdict, gaps."""
     parts = {
         f"{scenario.name}: {scenario.question}" if scenario.question else scenario.name: _plan(scenario),
         "Target": _target(scenario),
@@ -46,6 +47,7 @@ def explain(scenario: Scenario) -> list[Section]:
         "Turns": _turns(scenario),
         "Message": _message(scenario),
         "Answer": _answer(scenario),
+        "One turn": _sequence(scenario),
         "Injected faults": _chaos(scenario),
         "Judged by": _judged(scenario),
         "Not measurable": _unknown(scenario),
@@ -380,6 +382,16 @@ def _meaning(events: Events) -> Iterator[str]:
     for match in (*events.matches, *events.ignore):
         for name, path in kept_by(match).items():
             yield f"of {match_words(match)} `{path}` is kept as {{kept.{name}}}"
+
+
+def _sequence(scenario: Scenario) -> Iterator[str]:
+    """One connection and one turn, drawn."""
+    example = next(_message(scenario), "")
+    if example:
+        yield from turn_sequence(scenario.protocol, example)
+    audience = scenario.protocol.events.audience
+    if audience:
+        yield f"users for whom `{audience}` is the same get copies of each other's events"
 
 
 def _told_count(count: int | CountAt) -> str:

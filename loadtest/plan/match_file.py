@@ -8,7 +8,7 @@ from loadtest.plan.identifiers import is_column
 from loadtest.plan.match import PRESENCE, TESTS, Match, is_keep
 from loadtest.plan.regex import problem_of
 from loadtest.plan.toml_lines import KeyPath
-from loadtest.plan.toml_reader import Table, nearest, told
+from loadtest.plan.toml_reader import Source, Table, nearest, told
 
 DEEPEST_PATH = 8
 """Maximum keys of a path."""
@@ -20,6 +20,20 @@ def read_match(table: Table, key: str) -> Match | None:
     """The one match at a key; None where nothing usable was written."""
     value = table.take(key)
     return None if value is None else _match(table, (*table.path, key), key, value)
+
+
+def checked_match(match: object) -> Match:
+    """A match that was written in Python.
+
+    Raises:
+        ValueError: it is none; says why.
+    """
+    source = Source("match")
+    found = read_match(Table({"match": match}, source), "match")
+    if found is None or source.problems:
+        why = "; ".join(problem.sentence for problem in source.problems) or "there is none"
+        raise ValueError(f"a match is an event type or a table of conditions: {why}")
+    return found
 
 
 def read_matches(table: Table, key: str) -> tuple[Match, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from loadtest.errors import ConfigError, Problem
@@ -35,7 +37,7 @@ every = "1s"               # a turn per connection and second, whether or not th
 timeout = "10s"
 ping = "5s"
 ping_timeout = "10s"       # given up: a ping is not answered, and nothing else comes, for so long
-
+@DATA@
 [thresholds]
 "turns.complete.ratio" = ">= 99%"
 "turn.completion.p95" = "< 100ms"
@@ -81,10 +83,18 @@ _NOT_WRITTEN = (
 )
 
 
-def starting_files(url: str, name: str | None = None) -> dict[str, str]:
+class Drafted(NamedTuple):
+    """A protocol drafted from a capture: its text by its name; and rows of data as TOML, "" where none."""
+
+    protocol: Callable[[str], str]
+    data: str
+
+
+def starting_files(url: str, name: str | None = None, drafted: Drafted | None = None) -> dict[str, str]:
     """Text by file name of a scenario and a protocol for the server at ``url``; both are valid as they are.
 
-    ``name`` is what they are called, after the host if None.
+    ``name`` is what they are called, after the host if None. ``drafted`` stands in the place of the protocol
+    to start from.
 
     Raises:
         ConfigError: ``url`` is not one of a WebSocket server, or ``name`` is not fit for a file.
@@ -97,10 +107,14 @@ def starting_files(url: str, name: str | None = None) -> dict[str, str]:
         raise ConfigError([Problem("--name", f'"{name}" is no name: letters, digits, . _ - (at most 40)')])
     name = name or _name(url)
     quoted = url.replace("\\", "\\\\").replace('"', '\\"')
-    return {
-        f"{name}.toml": _SCENARIO.replace("@NAME@", name).replace("@URL@", quoted),
-        f"{name}.protocol.toml": _PROTOCOL.replace("@NAME@", name),
-    }
+    data = (
+        f"data = {drafted.data}           # what the capture asked, used in turn\n"
+        if drafted and drafted.data
+        else ""
+    )
+    scenario = _SCENARIO.replace("@NAME@", name).replace("@URL@", quoted).replace("@DATA@", data)
+    protocol = _PROTOCOL.replace("@NAME@", name) if drafted is None else drafted.protocol(name)
+    return {f"{name}.toml": scenario, f"{name}.protocol.toml": protocol}
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")

@@ -52,6 +52,7 @@ class Target:
     The values of ``headers``, ``cookies`` and ``query`` are templates. ``subprotocols`` None: the protocol's.
     ``faults`` are those of our own simulator, and mean nothing to any other target. ``source_addresses``, as
     written (``plan.sources`` takes networks apart): where connections come from; none: the system chooses.
+    ``before_connect`` are names of values that the code of a user gives before each connection.
     ``addresses``: which of the addresses of the name a connection tries first. ``connect_to``: host and port
     that are connected to; None: those of ``url``, which the target is told in any case.
     ``keep_cookies``: a user sends back, on later connections, the cookies that the target set.
@@ -64,6 +65,7 @@ class Target:
     subprotocols: tuple[str, ...] | None = None
     auth: Auth | None = None
     identities: Rows = ()
+    before_connect: tuple[str, ...] = ()
     insecure: bool = False
     ca_file: Path | None = None
     client_cert: Path | None = None
@@ -76,6 +78,12 @@ class Target:
     addresses: Literal["first", "rotate", "all"] = "first"
     connect_to: tuple[str, int] | None = None
     keep_cookies: bool = False
+
+    @property
+    def user_columns(self) -> list[str]:
+        """``user.NAME`` of everything that a user of this target has beside number, id and thread."""
+        names = (*(self.identities[0] if self.identities else ()), *self.before_connect)
+        return [f"user.{name}" for name in names]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,6 +199,12 @@ TARGET_TABLE = KeyTable(
             type=ROWS,
             help="one row for every virtual user: `{user.COLUMN}`; a CSV file, or rows written here",
         ),
+        Key(
+            name="before_connect",
+            type=TEXTS,
+            help="names of values that the code of a user gives before each connection, as `{user.NAME}`; "
+            "see [Python](python.md#before-a-connection). Where no code gives them they are empty",
+        ),
         Key(name="insecure", type=FLAG, help="do not verify the certificate; every report says so"),
         Key(
             name="ca_file",

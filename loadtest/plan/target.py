@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from loadtest.plan.identifiers import holds_controls, is_header_value, is_token
-from loadtest.plan.names import ANYWHERE, SECRETS, USER, columns, unknown_names
+from loadtest.plan.identifiers import holds_controls, is_column, is_header_value, is_token
+from loadtest.plan.names import ANYWHERE, SECRETS, USER, unknown_names
 from loadtest.plan.scenario import SIMULATOR, Auth, Target
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import UNSHOWN, Table, nearest, told
@@ -138,7 +138,10 @@ def check_target(table: Table, target: Target) -> Target:
 
 def _check_parts(table: Table, target: Target) -> None:
     """Headers, cookies, query and subprotocols: what HTTP allows, and names that are known."""
-    known = [*USER, *columns("user", target.identities), *ANYWHERE]
+    known = [*USER, *target.user_columns, *ANYWHERE]
+    for name in target.before_connect:
+        if not is_column(name):
+            table.report("before_connect", f"{told(name)} is no name: letters, digits and `_` only")
     for key, parts in (("headers", target.headers), ("cookies", target.cookies), ("query", target.query)):
         for name, text in parts.items():
             path = (*table.path, key, name)

@@ -31,6 +31,8 @@ CONNECTIONS = (
 
 TURNS = tuple(each.key for each in catalog.TURN_COUNTERS if each.threshold)
 
+DELIVERIES = tuple(each.key for each in catalog.DELIVERY_COUNTERS)
+
 EVENTS = tuple(each.key for each in catalog.EVENT_COUNTERS if each.threshold)
 
 CONVERSATIONS = tuple(each.key for each in catalog.CONVERSATION_COUNTERS if each.threshold)
@@ -51,7 +53,10 @@ TURNED_OFF = "none"
 COMPLETE_RATIO = "turns.complete.ratio"
 READY_RATIO = "connections.ready.ratio"
 
-DELIVERY_RATIOS = tuple(f"events.{name}.ratio" for name in ("lost", "duplicate", "out_of_order", "malformed"))
+DELIVERY_RATIOS = (
+    *(f"events.{name}.ratio" for name in ("lost", "duplicate", "out_of_order", "malformed")),
+    "deliveries.missing.ratio",
+)
 """Events that were not delivered as the protocol requires; judged where the run counted any."""
 
 STATED_BY: Mapping[str, frozenset[str]] = {
@@ -231,7 +236,8 @@ def plain_names() -> dict[str, Unit]:
     """Every name that is not METRIC.STATISTIC, with its unit."""
     names: dict[str, Unit] = {f"rates.{rate}": "per_s" for rate in RATES}
     names |= dict.fromkeys((f"connections.{each}" for each in CONNECTIONS), "count")
-    for group, members in (("turns", TURNS), ("events", EVENTS), ("conversations", CONVERSATIONS)):
+    groups = {"turns": TURNS, "events": EVENTS, "conversations": CONVERSATIONS, "deliveries": DELIVERIES}
+    for group, members in groups.items():
         names |= dict.fromkeys((f"{group}.{each}" for each in members), "count")
     names |= {f"{each.name}.ratio": "ratio" for each in catalog.COUNTERS if each.share_of}
     names["generator.cpu.max"] = "ratio"

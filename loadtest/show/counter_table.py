@@ -60,6 +60,7 @@ def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
         Ledger("Kinds of turn", tuple(_kinds(section(counts, "turns"), kinds(manifest)))),
         Ledger("Conversations", tuple(_conversations(section(counts, "conversations")))),
         Ledger("Events", tuple(_events(section(counts, "events"), cut_short(counts)))),
+        Ledger("Deliveries", tuple(_deliveries(section(counts, "deliveries")))),
         Ledger("On purpose", tuple(_chaos(section(counts, "chaos")))),
         Ledger("Bytes", tuple(_bytes(section(counts, "bytes")))),
     )
@@ -120,6 +121,13 @@ def closed_by_target(counts: Manifest) -> dict[str, int]:
     if NO_CLOSE_FRAME in closed:
         closed[NO_CLOSE_FRAME] -= min(ours, closed[NO_CLOSE_FRAME])
     return {code: n for code, n in closed.items() if n}
+
+
+def _deliveries(counts: Manifest) -> Iterator[CountRow]:
+    due = counts.get("due")
+    for each in catalog.DELIVERY_COUNTERS:
+        of = due if each.share_of else None
+        yield from _present(_count(each.label, counts.get(each.key), of=of, tone=each.tone))
 
 
 def _chaos(counts: Manifest) -> Iterator[CountRow]:

@@ -18,6 +18,7 @@ from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
 from loadtest.secret_names import sounds_secret
+from loadtest.speak.deliveries import Deliveries
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
 from loadtest.speak.event_rules import Decide, EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
@@ -191,7 +192,8 @@ class CompiledProtocol:
     clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
     the order of our messages; ``total`` where an event says how many its turn has. ``never_ends``: a turn
     goes on until its user leaves (a subscription). ``listens``: no turn is ever begun, and events are what
-    the target sends of itself.
+    the target sends of itself. ``audience_is_here``: this process has all users, so that ``deliveries`` can
+    account for the copies that are due to them.
     """
 
     __slots__ = (
@@ -218,6 +220,7 @@ class CompiledProtocol:
         "asks_kept",
         "auth_errors",
         "by_order",
+        "deliveries",
         "for_each_event",
         "has_sequence",
         "heartbeat",
@@ -254,6 +257,7 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        audience_is_here: bool = False,
         seed: int = 0,
         kinds: Iterable[str] = (),
         listens: bool = False,
@@ -315,6 +319,13 @@ class CompiledProtocol:
         self._seed = seed
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
+        self.deliveries = self._deliveries(events) if audience_is_here else None
+
+    def _deliveries(self, events: Events) -> Deliveries | None:
+        """The accounts of copies that are due, where the protocol has an audience."""
+        if self._audience is None:
+            return None
+        return Deliveries(self.audience_of, self.timeout_ns, counts_twice=events.count == 1)
 
     def _awaited(self, match: Match) -> Awaited:
         return Awaited(match_words(match), compile_match(match, typed=self._typed))
@@ -401,13 +412,13 @@ class CompiledProtocol:
 
     def is_delivery(self, turn_id: object, user: int) -> bool:
         """Whether an event of a turn of another user is also for ``user``: both are of one audience."""
-        audience = self._audience
-        owner = None if audience is None else self.owner_of(turn_id)
-        if audience is None or owner is None:
-            return False
-        theirs, ours = (user_values(each, self._nonce, self._identities) for each in (owner, user))
-        run = {"run.id": self._nonce}
-        return audience.render(run | theirs) == audience.render(run | ours)
+        owner = None if self._audience is None else self.owner_of(turn_id)
+        return owner is not None and self.audience_of(owner) == self.audience_of(user)
+
+    def audience_of(self, user: int) -> str:
+        """What the audience's template gives for a user: those for whom it is the same are one audience."""
+        values = {"run.id": self._nonce, **user_values(user, self._nonce, self._identities)}
+        return "" if self._audience is None else self._audience.render(values)
 
     def bind_message(
         self, kind: CompiledTurn, values: Mapping[str, Any], kept: Mapping[str, Any] | None
@@ -445,6 +456,17 @@ class CompiledProtocol:
             if step.send is not None:
                 found |= self._drawn(step.send, "turn", seq, place)
         return found
+
+    def payload_written(
+        self, written: str | bytes, turn_id: str, seq: int, values: Mapping[str, Any]
+    ) -> bytes:
+        """What a user's own code wrote to open turn ``seq``: of a text the known placeholders are filled."""
+        if isinstance(written, bytes):
+            return written
+        template = Template.parse(written)
+        unknown = {name: f"{{{name}}}" for name in template.names}
+        found = {"turn.id": turn_id, "turn.number": seq, "uuid": self.uuid(seq)}
+        return encoded(template.render({**unknown, **values, **found}))
 
     def render_text(
         self,
@@ -499,6 +521,10 @@ class CompiledProtocol:
         kind = payload[:MAX_TEXT].decode("utf-8", "replace")
         found = self.object_in(payload) if self._opaque_fields else {}
         return Heard(found, kind, None, None, None, *self._of_whole(found, kind))
+
+    def compile_match(self, match: Match) -> Callable[[Heard], bool]:
+        """The test of a match on what was heard."""
+        return Awaited(match_words(match), compile_match(match, typed=self._typed)).fits
 
     def hear_any(self, payload: bytes) -> Heard:
         """As ``hear``, for matches outside of turns; what is no message has neither fields nor a type."""

@@ -74,6 +74,8 @@ class PhaseMetrics:
     ready: array[int]
     total: array[int]
     reconnect: array[int]
+    delivery_time: array[int]
+    delivery_skew: array[int]
 
     other: dict[str, int]
 

@@ -236,6 +236,8 @@ class Session:
             self._step_ends_ns = NEVER
             self._ready_step += 1
         self.state = SessionState.OPEN
+        if self.protocol.deliveries is not None:
+            self.protocol.deliveries.opened(self.user)
         if self.protocol.own_heartbeats:
             self._begin_heartbeats(now_ns)
         self.wakes_ns = self._next_wake()
@@ -433,12 +435,21 @@ class Session:
     # ------------------------------------------------------------------ turns: begin, sent, end
 
     def begin(
-        self, seq: int, position: int, intended_ns: int, row: Mapping[str, Any], kind_name: str = ""
+        self,
+        seq: int,
+        position: int,
+        intended_ns: int,
+        row: Mapping[str, Any],
+        kind_name: str = "",
+        *,
+        written: str | bytes | None = None,
     ) -> tuple[Turn, bytes]:
         """Register the turn ``seq``, due at ``intended_ns``, and return it with the payload to send.
 
         It is registered before anything is written: the reply may be back before the write returns.
-        ``row`` gives ``data.*`` values. On a connection that is over the turn is lost at once.
+        ``row`` gives ``data.*`` values. ``written`` stands in the place of the protocol's message: bytes
+        as they are, a text with its placeholders filled. On a connection that is over the turn is lost at
+        once.
         """
         protocol = self.protocol
         turn_id = protocol.turn_id(seq, self.values, intended_ns)
@@ -463,13 +474,18 @@ class Session:
             next(reversed(self.turns.values())).shared = turn.shared = True
         if protocol.asks_kept:
             row = protocol.with_kept(row, {**(self.kept or {}), **self.last})
-        payload = protocol.payload(bound, turn_id, seq, row)
+        if written is None:
+            payload = protocol.payload(bound, turn_id, seq, row)
+        else:
+            payload = protocol.payload_written(
+                written, turn_id, seq, {**self.values, **(self.kept or {}), **row}
+            )
         turn.payload_crc = zlib.crc32(payload)
         turn.kind = kind
         turn.count = rules.count
         self.turns[turn_id] = turn
         metrics.turns_begun += 1
-        if kind.later:
+        if kind.later and written is None:
             self._begin_upload(turn, row)
         if self.state is CLOSED:
             self._end(turn, Outcome.LOST, intended_ns)
@@ -504,6 +520,8 @@ class Session:
         turn.sent_ns = at_ns
         turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
         turn.metrics.events_sent += 1
+        if self.protocol.deliveries is not None:
+            self.protocol.deliveries.sent(turn.id, self.user, at_ns, turn.metrics)
         timeout_at_ns = at_ns + self.protocol.timeout_ns
         sooner = (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns) and not self.protocol.never_ends
         if turn.outcome is None and sooner:
@@ -724,6 +742,8 @@ class Session:
         """
         state_before = self.state
         self.state = SessionState.CLOSED
+        if self.protocol.deliveries is not None:
+            self.protocol.deliveries.closed(self.user)
         self._step_ends_ns = NEVER
         while self.turns:
             turn = next(iter(self.turns.values()))
@@ -970,7 +990,7 @@ class Session:
         if heard.flags & IGNORE:
             self.recorder.metrics.count("events.ignored")
         elif user is not None and self._is_other_user(user, turn):
-            self._count_other_users(turn_id, payload)
+            self._count_other_users(turn_id, payload, at_ns)
         elif turn is None:
             self._receive_without_turn(heard, turn_id, payload, at_ns)
         elif turn.number(heard.sequence, heard.word):
@@ -1051,7 +1071,7 @@ class Session:
             if not waiting.missing:
                 self._close_ledger(waiting)
         elif turn_id is not None and self._is_other_users_turn(turn_id):
-            self._count_other_users(turn_id, payload)
+            self._count_other_users(turn_id, payload, at_ns)
         elif self._pushed is not None:
             self._pushed.receive(self._read, at_ns, metrics)
         else:
@@ -1068,10 +1088,12 @@ class Session:
         if self._overdue_answers and self.protocol.rules.count:
             self._overdue_answers -= 1
 
-    def _count_other_users(self, turn_id: Any, payload: bytes) -> None:
+    def _count_other_users(self, turn_id: Any, payload: bytes, at_ns: int) -> None:
         """An event of another user: for all of an audience that we are of, or foreign."""
         if self.protocol.is_delivery(turn_id, self.user):
             self.recorder.metrics.count("events.delivered")
+            if self.protocol.deliveries is not None:
+                self.protocol.deliveries.arrived(turn_id, self.user, at_ns)
             return
         self.recorder.metrics.events_foreign += 1
         self._show("foreign", payload)

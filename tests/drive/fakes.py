@@ -109,7 +109,16 @@ class FakeConnection:
         self.state = ConnectionState.CLOSED
         self.on_closed(self)
 
-    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any], kind: str = "") -> Turn:
+    def begin(
+        self,
+        seq: int,
+        position: int,
+        intended_ns: int,
+        row: dict[str, Any],
+        kind: str = "",
+        *,
+        written: str | bytes | None = None,
+    ) -> Turn:
         assert self.is_open
         part = self.world.recorder.metrics_at(intended_ns, kind)
         part.turns_begun += 1

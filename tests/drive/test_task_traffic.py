@@ -149,7 +149,7 @@ def test_a_turn_that_cannot_be_written_is_not_due(world: World, monkeypatch: pyt
     traffic, connection = traffic_of(world)
     connection.ready()
 
-    def unwritable(*_: Any) -> None:
+    def unwritable(*_: Any, **_named: Any) -> None:
         raise ValueError("a message that is JSON cannot hold bytes")
 
     monkeypatch.setattr(type(connection), "begin", unwritable)

@@ -50,7 +50,7 @@ class FakeShard:
         self.begun_at = start_ns
         self.begun.set()
 
-    def let_tasks_decide(self) -> None:
+    def let_tasks_decide(self, *, prepare: bool = False) -> None:
         self.by_tasks = True
 
     def stop(self) -> None:

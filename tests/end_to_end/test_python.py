@@ -112,7 +112,7 @@ class Echo(WebSocketUser):
     scenario = "echo-steady"
 """
 
-SHIPPED = ("agent_burst.py", "echo.py")
+SHIPPED = ("agent_burst.py", "conversation.py", "echo.py")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,16 @@ from loadtest.errors import Layer
 from loadtest.judge.measured import Measurement, lookup
 from loadtest.judge.summary import summarise
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import CONNECTIONS, CONVERSATIONS, EVENTS, METRICS, RATES, TURNS, plain_names
+from loadtest.plan.threshold import (
+    CONNECTIONS,
+    CONVERSATIONS,
+    DELIVERIES,
+    EVENTS,
+    METRICS,
+    RATES,
+    TURNS,
+    plain_names,
+)
 from tests.judge.made import good_totals, manifest, totals
 
 STEP = 15_600_000
@@ -275,6 +284,7 @@ def numbered() -> dict[str, Any]:
     of_turns = {name: next(primes) for name in (*TURNS, "numbered")}
     of_events = {name: next(primes) for name in EVENTS}
     of_conversations = {name: next(primes) for name in CONVERSATIONS}
+    copies = {name: next(primes) for name in DELIVERIES}
     kinds = {layer: next(primes) for layer in Layer}
     connections = {name: next(primes) for name in CONNECTIONS if not name.startswith(("ready.", "refused"))}
     connections |= {"peak": next(primes), "refused": kinds, "closed": {"1006": next(primes)}}
@@ -284,7 +294,12 @@ def numbered() -> dict[str, Any]:
         "counts": {
             "connections": connections,
             "events": {name: n + 10_000 for name, n in of_events.items()},
-            "measured": {"turns": of_turns, "events": of_events, "conversations": of_conversations},
+            "measured": {
+                "turns": of_turns,
+                "events": of_events,
+                "conversations": of_conversations,
+                "deliveries": copies,
+            },
         },
         "generator": {"cpu": {"max": 0.342, "n": 30}},
     }
@@ -328,3 +343,13 @@ def test_of_no_connection_due_there_is_no_part_that_was_ready() -> None:
     assert (measured.value, measured.reason) == (None, "no connection was due")
     counted = {"counts": {"connections": {"due": 10, "ready": 9, "reconnected": 1}}}
     assert lookup("connections.ready.ratio", counted).value == 0.8
+
+
+def test_copies_are_measured_where_any_was_due() -> None:
+    none = lookup("deliveries.missing", {"unmeasured": {"delivery.time": "no audience"}})
+    assert (none.value, none.reason) == (None, "no audience")
+    assert lookup("deliveries.missing", {}).reason == "no copy was due in the measured part"
+    some = {"counts": {"measured": {"deliveries": {"due": 40, "missing": 2}}}}
+    assert lookup("deliveries.missing", some).value == 2
+    assert lookup("deliveries.missing.ratio", some).value == 0.05
+    assert lookup("deliveries.duplicate", some).value == 0

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.summary import describe_all, summarise
+from loadtest.judge.summary import describe_all, summarise, unmeasured_metrics
 from loadtest.judge.thresholds import thresholds_of
 from loadtest.measure.interval import OUTCOMES
 from loadtest.measure.totals import Totals
@@ -198,3 +198,13 @@ def test_users_who_were_made_slow_have_their_times_apart() -> None:
     assert (slow["n"], slow["max_exact"]) == (10, 900.0)
     assert found["metrics"]["turn.completion"]["n"] == 40
     assert "slow_readers" not in summarise(manifest(), good_totals())
+
+
+def test_why_no_copy_was_measured() -> None:
+    def why(**more: Any) -> str:
+        return unmeasured_metrics(more, {})["delivery.time"]
+
+    assert why() == "the protocol has no audience that copies are due to"
+    of_room = {"scenario": {"settings": {"protocol": {"events": {"audience": "everybody"}}}}}
+    assert why(**of_room) == "no copy was due, or none arrived, in the measured part"
+    assert "several processes" in why(**of_room, generator={"processes": 2})

@@ -25,7 +25,7 @@ def told(scenario: Scenario) -> str:
 def test_agent_burst_is_told_from_target_to_judgement() -> None:
     sections = explain(load_scenario("agent-burst"))
     assert [section.title for section in sections][1:] == [
-        "Target", "Connections", "Until ready", "Turns", "Message", "Answer", "Judged by",
+        "Target", "Connections", "Until ready", "Turns", "Message", "Answer", "One turn", "Judged by",
     ]  # fmt: skip
     text = told(load_scenario("agent-burst"))
     for words in (
@@ -217,8 +217,10 @@ end = ["end"]
 
 
 def test_a_subscription_never_ends(folder: Folder) -> None:
-    folder.write("p.toml", "[turn]\nmessage = '{turn.id}'\n[events]\nturn = ['id']\n")
+    of_room = "audience = '{user.number}'\n"
+    folder.write("p.toml", f"[turn]\nmessage = '{{turn.id}}'\n[events]\nturn = ['id']\n{of_room}")
     text = told(folder.load("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n" + EVERY))
+    assert "users for whom `{user.number}` is the same get copies" in text
     assert "a turn never ends by itself (a subscription): all are abandoned" in text
 
 
@@ -379,7 +381,7 @@ NOT_EXPLAINED = {
         "target.client_cert",
         "target.client_key",
     ),
-    *("target.connect_timeout", "target.max_message", "target.source_addresses"),
+    *("target.before_connect", "target.connect_timeout", "target.max_message", "target.source_addresses"),
     *(
         "target.subprotocols",
         "traffic.ping",

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from loadtest.errors import ConfigError
-from loadtest.plan.scaffold import starting_files
+from loadtest.plan.scaffold import Drafted, starting_files
 from loadtest.plan.scenario_file import load_scenario
 
 if TYPE_CHECKING:
@@ -72,3 +73,19 @@ def test_a_secret_is_not_written_into_a_file(url: str) -> None:
     with pytest.raises(ConfigError, match="would stand in the scenario's file"):
         starting_files(url)
     assert starting_files("ws://host/?room=1")
+
+
+def test_a_drafted_protocol_stands_in_the_place_of_ours(tmp_path: Path) -> None:
+    text = '[turn]\nmessage = "{data.q}"\n[events]\nformat = "opaque"\ncount = 1\n'
+    files = starting_files(
+        "ws://localhost:1", "mine", Drafted(lambda name: f"# {name}\n{text}", '[{ q = "why" }]')
+    )
+    assert list(files) == ["mine.toml", "mine.protocol.toml"]
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    scenario = load_scenario(tmp_path / "mine.toml")
+    assert scenario.traffic is not None
+    assert scenario.traffic.data == ({"q": "why"},)
+    assert scenario.protocol.about == "mine"
+    without = starting_files("ws://localhost:1", "mine", Drafted(lambda _: text, ""))
+    assert "data =" not in without["mine.toml"]

@@ -193,6 +193,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "target.max_message": st.integers(1, 10**9).map(lambda size: f"{size}B"),
     "target.faults": st.lists(WORDS, max_size=2),
     "target.source_addresses": st.just(["10.0.0.16/30"]),
+    "target.before_connect": st.just(["ticket"]),
     "target.addresses": st.sampled_from(["first", "rotate", "all"]),
     "target.connect_to": st.sampled_from(["10.0.0.5:443", "[::1]:80", "balancer.example:1"]),
     "target.subprotocols": st.lists(WORDS, max_size=2),

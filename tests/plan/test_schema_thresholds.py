@@ -66,7 +66,11 @@ def test_what_is_judged_where_nothing_else_is_said(
 def test_events_that_are_not_delivered_as_promised_are_judged_too(folder: Folder) -> None:
     text = SENDS + "[thresholds]\n'events.lost' = '< 5'\n'events.malformed.ratio' = 'none'"
     judged = [f"{each.name} {each.expression}" for each in folder.load(text).judged if each.default]
-    assert judged[2:] == ["events.duplicate.ratio <= 1%", "events.out_of_order.ratio <= 1%"]
+    assert judged[2:] == [
+        "events.duplicate.ratio <= 1%",
+        "events.out_of_order.ratio <= 1%",
+        "deliveries.missing.ratio <= 1%",
+    ]
 
 
 def test_a_turn_that_never_ends_is_not_to_be_complete(folder: Folder) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -164,6 +164,7 @@ connect_timeout = "4s"
 max_message = "1MiB"
 faults = ["gap=20ms"]
 source_addresses = ["127.0.0.2"]
+before_connect = ["ticket"]
 [target.auth]
 kind = "jwt"
 send_as = "query"
@@ -247,6 +248,37 @@ phase = "together"
 """
 """What no other scenario may say beside the rest."""
 
+OF_KINDS = """[protocol.turn]
+message = "{turn.id}"
+[protocol.events]
+turn = ["id"]
+count = 1
+[protocol.turns.ask]
+messages = ["{turn.id}", { pause = "1s" }, { wait = { go = true }, within = "2s" }, "x"]
+[target]
+url = "simulator"
+[load]
+model = "closed"
+[traffic]
+mix = { ask = 2 }
+every = "1s"
+"""
+CONVERSING = (
+    OF_KINDS.replace("mix = { ask = 2 }\n", "")
+    + """
+[[conversation]]
+name = "support"
+weight = 3
+steps = [
+  { turn = "ask" },
+  { think = { lognormal = "8s", sigma = 0.6, most = "1m" } },
+  { think = { uniform = ["1s", "2s"] } },
+  { repeat = 2, steps = [{ turn = "ask" }] },
+  { branch = [{ weight = 9, steps = [{ turn = "ask" }] }, { weight = 1, steps = [] }] },
+]
+"""
+)
+
 
 def of_its_own(part: Any) -> Iterator[str]:
     """``Class.field`` of every field, here or below, that is not its default; without one it always is."""
@@ -255,7 +287,8 @@ def of_its_own(part: Any) -> Iterator[str]:
         made = field.default_factory
         if value != (field.default if made is MISSING else made()):
             yield f"{type(part).__name__}.{field.name}"
-        for each in value if isinstance(value, tuple) else (value,):
+        within = value.values() if isinstance(value, Mapping) else value
+        for each in within if isinstance(value, Mapping | tuple) else (value,):
             if is_dataclass(each):
                 yield from of_its_own(each)
 
@@ -266,7 +299,7 @@ def test_every_field_of_a_plan_reaches_the_workers(folder: Folder) -> None:
         folder.write(name, "x")
     folder.write("users.csv", "id\na\nb\n")
     differing = set[str]()
-    for text in (WHOLE, OTHERWISE, TOGETHER):
+    for text in (WHOLE, OTHERWISE, TOGETHER, OF_KINDS, CONVERSING):
         whole = folder.load(text)
         assert scenario_from_settings(json.loads(json.dumps(worker_settings(whole)))) == whole
         differing |= set(of_its_own(whole))

@@ -312,6 +312,16 @@ def test_a_mistake_about_a_credential_does_not_repeat_it(folder: Folder, setting
     assert not [sentence for sentence in told if re.search("RAW|TOKEN|20260101", sentence)]
 
 
+def test_values_that_code_gives_before_each_connection_are_known(folder: Folder) -> None:
+    text = 'url = "simulator"\nquery = { t = "{user.ticket}" }\n'
+    target = folder.load(f'{HEAD}{text}before_connect = ["ticket"]\n').target
+    assert target.user_columns == ["user.ticket"]
+    assert "nothing is known as {user.ticket}" in mistakes(folder, text)[0]
+    assert mistakes(folder, 'url = "simulator"\nbefore_connect = ["a ticket"]\n') == [
+        '4: "a ticket" is no name: letters, digits and `_` only'
+    ]
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [

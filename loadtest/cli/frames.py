@@ -1,0 +1,199 @@
+"""What ``try`` and ``protocols check --capture`` say of messages."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from loadtest.errors import Exit
+from loadtest.show.document import Tone
+from loadtest.show.terminal_frames import FrameLine, Note, tone_of
+
+if TYPE_CHECKING:
+    from loadtest.plan.protocol import Events
+    from loadtest.run.try_turn import FinishedTrial
+    from loadtest.speak.draft import Draft
+    from loadtest.speak.observed_session import ObservedFrame
+    from loadtest.speak.replay import Replay
+
+LISTED = 20
+"""Lines of one kind that are listed."""
+
+LONGEST_EXAMPLE = 400
+
+LARGEST_BODY = 2_000
+"""Characters of the body of a refusal that are shown."""
+
+LARGEST_SHOWN = 8_192
+"""Characters of a message that are looked at for a line of the table."""
+
+
+def frame_line(frame: ObservedFrame, began_ns: int, clean: Callable[[str], str] = str) -> FrameLine:
+    """A message as a line of the table; ``clean`` takes secrets out of it."""
+    from loadtest.units import format_duration
+
+    text = frame.payload[:LARGEST_SHOWN].decode("utf-8", "replace")
+    # The ellipsis tells the redactor that a secret may have been cut.
+    text = clean(text if len(frame.payload) <= LARGEST_SHOWN else f"{text}…")
+    return FrameLine(
+        at=format_duration(max(frame.at_ns - began_ns, 0)),
+        way="←" if frame.inward else "→",
+        taken=", ".join(frame.taken) if frame.is_message else clean(", ".join(frame.taken)),
+        rule="; ".join(frame.rules),
+        text=text,
+        tone=tone_of(frame.taken),
+    )
+
+
+def trial_lines(tried: FinishedTrial) -> Iterator[FrameLine]:
+    """The upgrade, then every frame."""
+    from loadtest.units import format_duration
+
+    trial, clean = tried.trial, tried.redactor.text
+    yield FrameLine("", "→", "upgrade", "", clean(trial.request), "plain")
+    answer = clean(trial.answer.partition(b"\r\n")[0].decode("utf-8", "replace"))
+    if answer:
+        at = "" if trial.answered_ns is None else format_duration(trial.answered_ns - trial.started_ns)
+        tone: Tone = "plain" if trial.answered_ns is not None else "bad"
+        yield FrameLine(at, "←", "upgrade", "", answer, tone)
+    for frame in trial.frames:
+        yield frame_line(frame, trial.started_ns, clean)
+
+
+def trial_notes(tried: FinishedTrial) -> Iterator[list[Note]]:
+    """How the turn ended; of a refusal its whole answer; and what the file could say that it does not."""
+    trial = tried.trial
+    if trial.refusal is not None:
+        yield [Note("No connection", tried.redactor.text(str(trial.refusal)), "bad")]
+        if trial.answer and trial.answered_ns is None:
+            yield [Note("The whole answer", _answer(tried))]
+        return
+    yield [_ending(tried)]
+    proposal = _proposal(tried)
+    if proposal:
+        yield [Note("A proposal for [events]", proposal)]
+
+
+def _answer(tried: FinishedTrial) -> str:
+    """Status, headers and the first part of the body, without secrets."""
+    head, _, body = tried.trial.answer.partition(b"\r\n\r\n")
+    text = body[:LARGEST_BODY].decode("utf-8", "replace") + ("…" if len(body) > LARGEST_BODY else "")
+    shown = f"{head.decode('latin-1')}\n\n{text}".replace("\r\n", "\n").rstrip()
+    return tried.redactor.text(shown)
+
+
+def _ending(tried: FinishedTrial) -> Note:
+    from loadtest.speak.turn import NEVER
+    from loadtest.units import format_duration
+
+    trial = tried.trial
+    turn = trial.turn
+    if turn is None:
+        return Note("No turn", trial.stopped or "the connection ended before the message was sent", "bad")
+    outcome = "not ended" if turn.outcome is None else turn.outcome.name.lower().replace("_", " ")
+    told = [f"{turn.received} events"]
+    if NEVER not in {turn.first_ns, turn.sent_ns}:
+        told.insert(0, f"first event after {format_duration(max(turn.first_ns - turn.sent_ns, 0))}")
+    if NEVER not in {turn.done_ns, turn.sent_ns}:
+        told.insert(1, f"ended after {format_duration(max(turn.done_ns - turn.sent_ns, 0))}")
+    if turn.reason and turn.reason != "event":
+        told.append(f"by {turn.reason}")
+    if trial.stopped:
+        told.append(trial.stopped)
+    if not tried.scenario.protocol.events.ends:
+        told.append("by this protocol no event ends a turn: name it in `end`, or say `count`")
+    return Note(f"Turn {outcome}", ", ".join(told), "good" if trial.complete else "bad")
+
+
+def _proposal(tried: FinishedTrial) -> str:
+    """Lines for [events] where the protocol says nothing, or what it says fits nothing."""
+    from loadtest.speak.draft import draft
+
+    if tried.trial.turn is None:
+        return ""
+    found = draft(tried.captured())
+    return "\n".join(proposed_lines(found, tried.scenario.protocol.events, tried.trial.frames))
+
+
+def proposed_lines(found: Draft, events: Events, frames: Iterable[ObservedFrame]) -> list[str]:
+    """What a draft says where a protocol says nothing, or says what fits no message."""
+    from loadtest.speak.draft_toml import event_lines
+
+    lines = event_lines(found)
+    seen = {word for frame in frames for word in frame.taken}
+    nothing = "unmatched" in seen and not seen & {"event", "first", "end", "failed"}
+    wanted = []
+    if not events.type and events.format == "json" and not events.ends:
+        wanted.append("type")
+    if nothing:
+        wanted += ["type", "match"]
+    if nothing or not (events.turn or events.ordered):
+        wanted.append("turn")
+    if not events.ends or not seen & {"end", "failed", "refused"}:
+        wanted += ["type", "end", "count"]
+    return [f"{key} = {lines[key]}" for key in lines if key in wanted]
+
+
+def replay_exit_code(played: Replay) -> Exit:
+    """1 where a turn does not end, 4 where the capture has none to judge."""
+    if played.not_ready or played.unending:
+        return Exit.FAIL
+    return Exit.PASS if played.turns else Exit.INVALID
+
+
+def replay_notes(played: Replay, clean: Callable[[str], str]) -> Iterator[list[Note]]:
+    """Whether the turns end; then what a protocol's author would want to know."""
+    yield [_turns_note(played, clean)]
+    if unmatched := _grouped(played.unmatched(), clean):
+        yield [Note("Taken for nothing", "\n".join(unmatched), "doubt")]
+    if contested := _grouped(played.contested(), clean, with_rules=True):
+        yield [Note("Claimed by rules that contradict each other", "\n".join(contested), "doubt")]
+    if played.unused:
+        yield [Note("Rules that no frame fits", "\n".join(map(str, played.unused)))]
+    if played.empty:
+        yield [Note("Paths at which no frame has anything", "\n".join(played.empty))]
+
+
+def _turns_note(played: Replay, clean: Callable[[str], str]) -> Note:
+    if played.not_ready:
+        return Note("Never ready", clean(played.not_ready), "bad")
+    if not played.turns:
+        sentence = "no frame out has the form of the protocol's message, so that nothing can be said of turns"
+        return Note("No turn", sentence, "doubt")
+    lines = [
+        f"line {each.line}: no event ends it; {each.turn.received} events came" for each in played.unending
+    ]
+    n = len(played.turns)
+    if lines:
+        of = f"{len(lines)} of {n} turn{'s' if n > 1 else ''} do{'es' if len(lines) == 1 else ''} not end"
+        return Note(of, "\n".join(lines[:LISTED]), "bad")
+    outcomes = Counter(
+        each.turn.outcome.name.lower() for each in played.turns if each.turn.outcome is not None
+    )
+    told = ", ".join(f"{count} {name}" for name, count in outcomes.items())
+    return Note(f"{n} turn{'s' if n > 1 else ''} end{'' if n > 1 else 's'}", told, "good")
+
+
+def _grouped(
+    frames: Iterable[ObservedFrame], clean: Callable[[str], str], *, with_rules: bool = False
+) -> list[str]:
+    """Frames as lines, those that look alike as one with their number."""
+    found: dict[str, list[ObservedFrame]] = {}
+    for frame in frames:
+        found.setdefault(f"{frame.taken} {frame.rules if with_rules else ''} {_looks(frame)}", []).append(
+            frame
+        )
+    lines = []
+    for same in list(found.values())[:LISTED]:
+        text = clean(same[0].payload[:LONGEST_EXAMPLE].decode("utf-8", "replace"))
+        rules = f" ({'; '.join(same[0].rules)})" if with_rules else ""
+        lines.append(f"{len(same)} {', '.join(same[0].taken)}{rules}: {text}")
+    return lines
+
+
+def _looks(frame: ObservedFrame) -> str:
+    """What frames of one kind have in common: keys and words, no numbers."""
+    text = frame.payload[:LONGEST_EXAMPLE].decode("utf-8", "replace")
+    return re.sub(r"[0-9a-f]*[0-9][0-9a-f-]*", "", text)

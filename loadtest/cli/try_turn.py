@@ -1,0 +1,51 @@
+"""``loadtest try``: one connection, one turn, every frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from loadtest.cli.options import ShippedName, Time, option
+from loadtest.cli.writing import refuse_to_overwrite, write_new
+
+EXAMPLES = """\b
+Examples:
+  loadtest try mine.toml
+  loadtest try mine.protocol.toml --target ws://localhost:8000/ws
+  loadtest try agent-burst --save frames.jsonl
+"""
+
+
+@click.command(name="try", epilog=EXAMPLES)
+@click.argument("file", type=ShippedName("scenario"))
+@option("--target", metavar="URL", help="Where to send it; a protocol alone needs it.")
+@option(
+    "--timeout", metavar="TIME", type=Time(), help="How long the turn may take; the scenario's if not given."
+)
+@option(
+    "--save",
+    metavar="FRAMES.jsonl",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the frames, which `protocols check --capture` and `init --capture` read.",
+)
+def command(file: str, target: str | None, timeout: int | None, save: Path | None) -> int:
+    """Send one turn of FILE (a scenario or a protocol) and show every frame, and what it was taken for.
+
+    The exit code is 0 if the turn was complete, 1 if it failed or timed out, 3 without a connection.
+    """
+    from loadtest.cli.frames import trial_lines, trial_notes
+    from loadtest.plan.capture import capture_text
+    from loadtest.run.try_turn import try_file
+    from loadtest.show.terminal_frames import show_frames
+
+    if save is not None:
+        refuse_to_overwrite([save], "name another file")
+    tried = try_file(file, target, timeout)
+    simulated = "   SIMULATED" if tried.simulated else ""
+    heading = f"{tried.scenario.name}: one turn to {tried.url}{simulated}"
+    show_frames(heading, list(trial_lines(tried)), list(trial_notes(tried)))
+    if save is not None:
+        write_new(save, capture_text(tried.captured()))
+        click.echo(f"wrote {save}")
+    return int(tried.exit_code)

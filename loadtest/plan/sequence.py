@@ -1,0 +1,81 @@
+"""One connection and one turn of a protocol drawn as a sequence, a message a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from loadtest.plan.match import Match, match_words
+from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step
+from loadtest.units import format_duration
+
+OUT, IN = "us → target", "us ← target"
+"""Which way a message goes."""
+
+LONGEST = 100
+"""Characters of a message that a line shows."""
+
+_BETWEEN = " " * len(OUT)
+
+
+def turn_sequence(protocol: Protocol, message: str) -> Iterator[str]:
+    """The lines, from the upgrade to the end of a turn; ``message`` is an example of what opens it."""
+    connect, events = protocol.connect, protocol.events
+    yield _line(OUT, f"GET {connect.path}, an upgrade to WebSocket")
+    yield _line(IN, "101")
+    for step in connect.ready:
+        yield _step(step)
+    yield _line(OUT, message, "the turn begins")
+    first = _or(events.first) if events.first else "any event of the turn"
+    yield _line(IN, first, "first content")
+    shown = (*events.first, *events.end, *events.end_all)
+    needed = [match_words(each) for each in events.required if each not in shown]
+    if needed:
+        yield _line(IN, " and ".join(needed), "must have come")
+    yield from _ends(events)
+    for beat in (*connect.answered, *events.answer):
+        yield from _at_any_time(beat)
+    for timed in connect.timed:
+        yield _line(OUT, timed.send, f"every {timed.every}")
+        if timed.answer is not None:
+            yield _line(IN, match_words(timed.answer), f"within {format_duration(timed.within_ns)}")
+
+
+def _step(step: Step) -> str:
+    if step.wait is not None:
+        return _line(IN, match_words(step.wait), f"within {format_duration(step.within_ns)}")
+    if step.pause_ns is not None:
+        return _line(_BETWEEN, f"a pause of {format_duration(step.pause_ns)}")
+    return _line(OUT, step.send or "")
+
+
+def _ends(events: Events) -> Iterator[str]:
+    if events.end:
+        yield _line(IN, _or(events.end), "the turn is complete")
+    if events.end_all:
+        all_of = " and ".join(map(match_words, events.end_all))
+        yield _line(IN, f"{all_of}, in any order", "the turn is complete")
+    if isinstance(events.count, CountAt):
+        yield _line(IN, f"as many events as one says at {events.count.path}", "the turn is complete")
+    elif events.count:
+        n = f"event {events.count}" if events.count > 1 else "one event"
+        yield _line(IN, f"{n} of the turn", "the turn is complete")
+    if not events.ends:
+        yield _line(IN, "events, until we leave", "a subscription: the turn has no end")
+    for matches, words in ((events.fail, "or it has failed"), (events.refuse, "or it was refused")):
+        if matches:
+            yield _line(IN, _or(matches), words)
+
+
+def _at_any_time(beat: Beat) -> Iterator[str]:
+    yield _line(IN, match_words(beat.on), "at any time")
+    yield _line(OUT, beat.send, "the answer to it")
+
+
+def _line(way: str, text: str, meaning: str = "") -> str:
+    shown = " ".join(text.split())
+    shown = shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+    return f"{way}   {shown}{f'   ({meaning})' if meaning else ''}"
+
+
+def _or(matches: Iterable[Match]) -> str:
+    return " or ".join(map(match_words, matches))

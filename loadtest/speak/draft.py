@@ -1,0 +1,707 @@
+"""A protocol drafted from a capture: what a reader of its messages would guess, to be corrected.
+
+Every guess follows from what is there: a value of a message of ours that comes back is its id, a path with
+few short values that every event has is the type, a value that only the last event of each turn has its end.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from loadtest.plan.capture import CapturedFrame
+from loadtest.plan.match import PRESENCE, TESTS, TYPE, value_text
+from loadtest.secret_names import MEMBER_KEY
+from loadtest.speak.event_match import ABSENT, finder
+
+Scalar = str | int | float | bool | None
+Leaves = dict[str, Scalar]
+"""The scalars of a message by their path."""
+
+Condition = str | dict[str, Scalar]
+"""A match of the draft: a type, or one value at one path."""
+
+MAX_DEPTH = 4
+MAX_LEAVES = 200
+MAX_ITEMS = 8
+"""Bounds of what is looked at of one message: a deeper or longer one has its type further out."""
+
+MAX_ROWS = 50
+LONGEST_VALUE = 64
+MAX_TYPES = 40
+
+TYPE_NAMES = ("type", "event", "op", "method", "kind", "action", "msg_type", "cmd", "command", "t", "topic")
+"""Keys under which types mostly stand, the most usual first."""
+
+NO_TYPE_NAMES = frozenset({"text", "content", "message", "data", "delta", "name", "title", "id"})
+"""Keys whose values may be few and short without being types."""
+
+NO_PATHS = frozenset({*PRESENCE, *TESTS, TYPE})
+"""Keys that mean something else in a MATCH."""
+
+_PING = re.compile(r"ping|heart.?beat|keep.?alive|^hb$", re.IGNORECASE)
+_PONG = re.compile(r"pong|heart.?beat|keep.?alive|ack|^hb$", re.IGNORECASE)
+_ERROR = re.compile(r"error|fail|reject|denied", re.IGNORECASE)
+_LAST = re.compile(r"done|complet|end|finish|final|stop|result", re.IGNORECASE)
+_CONTENT = re.compile(r"delta|chunk|token|partial|content|text|message", re.IGNORECASE)
+_NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
+_DIGITS = re.compile(r"[0-9]*")
+
+SHORT_PONG = 64
+"""Characters of an answer that may be one to a ping."""
+
+SECRET_VALUE = "CHANGE-ME"  # noqa: S105 - what stands in its place
+
+
+class DraftedBeat(NamedTuple):
+    """A heartbeat of the draft: what is heard, and what is said."""
+
+    on: Condition
+    send: str
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a capture tells of its protocol.
+
+    ``ready`` are the steps until the first turn: what is waited for (a condition) or sent (a text), with the
+    values to keep of the first kind. ``message`` is the template of a turn, ``rows`` what stood in its gaps.
+    ``count`` is how many events a turn has, where nothing else ends it. ``notes`` are for who corrects it.
+    """
+
+    json: bool = True
+    type: list[str] = field(default_factory=list)
+    turn: list[str] = field(default_factory=list)
+    sequence: str = ""
+    sequence_start: int = 0
+    ready: list[tuple[Condition | None, str, dict[str, str]]] = field(default_factory=list)
+    heartbeat: list[DraftedBeat] = field(default_factory=list)
+    message: str = ""
+    rows: list[dict[str, str]] = field(default_factory=list)
+    first: list[Condition] = field(default_factory=list)
+    end: list[Condition] = field(default_factory=list)
+    fail: list[Condition] = field(default_factory=list)
+    ignore: list[Condition] = field(default_factory=list)
+    has_errors: bool = False
+    count: int | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def draft(frames: Iterable[CapturedFrame]) -> Draft:
+    """What the messages of one connection, both ways and in order, tell of its protocol."""
+    return _Drafter(frames).draft()
+
+
+class _Message:
+    """One frame of the capture, decoded once."""
+
+    __slots__ = ("found", "inward", "kind", "leaves", "text")
+
+    def __init__(self, frame: CapturedFrame) -> None:
+        self.inward = frame.inward
+        self.text = frame.text
+        try:
+            self.found: Any = json.loads(self.text)
+        except (ValueError, RecursionError):
+            self.found = None
+        if not isinstance(self.found, (dict, list)):
+            self.found = None
+        self.leaves: Leaves = dict(_leaves(self.found))
+        self.kind: str | None = None
+
+
+def _leaves(found: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Scalar]]:
+    """The scalars of a message with their paths, the outer ones first; not those of long arrays."""
+    if isinstance(found, Mapping):
+        items: list[tuple[str, Any]] = list(found.items())
+    elif isinstance(found, list):
+        items = [(str(place), each) for place, each in enumerate(found[:MAX_ITEMS])]
+    else:
+        return
+    inner = []
+    for key, value in items[:MAX_LEAVES]:
+        if not key or "." in key or any(letter.isspace() for letter in key):
+            # No path of a protocol leads there.
+            continue
+        here = f"{path}.{key}" if path else key
+        if isinstance(value, (dict, list)):
+            inner.append((here, value))
+        else:
+            yield here, value
+    if depth < MAX_DEPTH:
+        for here, value in inner:
+            yield from _leaves(value, here, depth + 1)
+
+
+class _Turn(NamedTuple):
+    """A message of ours and the events that answer it, by their place in the capture."""
+
+    message: _Message
+    events: list[_Message]
+
+
+class _Drafter:
+    """Reads one capture."""
+
+    def __init__(self, frames: Iterable[CapturedFrame]) -> None:
+        self._messages = [_Message(frame) for frame in frames]
+        self._inward = [each for each in self._messages if each.inward]
+        self._result = Draft(json=any(each.found is not None for each in self._inward))
+        # What belongs to heartbeats, by place in the capture.
+        self._beats: set[int] = set()
+        # Where a value came last; a number in JSON may come back as text.
+        self._last_seen = {
+            value_text(value): at
+            for at, each in enumerate(self._messages)
+            if each.inward
+            for value in each.leaves.values()
+            if _may_be_id(value)
+        }
+
+    def draft(self) -> Draft:
+        result = self._result
+        result.type = _type_paths(self._inward) if result.json else []
+        for each in self._messages:
+            each.kind = self._kind_of(each)
+        self._find_heartbeats()
+        sends = [at for at, each in enumerate(self._messages) if not each.inward and at not in self._beats]
+        chosen = self._choose_messages(sends)
+        if not chosen:
+            result.notes.append("no message was sent that is a turn's: [turn] message is yours to write")
+            return result
+        id_path = self._find_id(chosen)
+        self._draft_ready(chosen[0])
+        self._draft_message([self._messages[at] for at in chosen], id_path)
+        turns, others = self._turns(chosen, id_path)
+        self._draft_end(turns)
+        self._draft_first(turns)
+        self._draft_sequence(turns)
+        self._draft_others(turns, others)
+        return result
+
+    # ------------------------------------------------------------------ types and heartbeats
+
+    def _kind_of(self, message: _Message) -> str | None:
+        if not self._result.json:
+            return message.text if 0 < len(message.text) <= LONGEST_VALUE else None
+        for path in self._result.type:
+            value = message.leaves.get(path)
+            if value is not None:
+                return value_text(value)
+        return None
+
+    def _condition(self, message: _Message) -> Condition | None:
+        """What tells a message from others: its type, or how a text begins."""
+        if message.kind is not None:
+            return message.kind
+        if not self._result.json and message.text:
+            return {"prefix": _beginning(message.text)}
+        return None
+
+    def _find_heartbeats(self) -> None:
+        """An event named so, and the short message that follows it at once."""
+        known: dict[str, DraftedBeat] = {}
+        for at, (before, after) in enumerate(pairwise(self._messages)):
+            kind = before.kind
+            if not before.inward or after.inward or kind is None or not _is_ping(before, after):
+                continue
+            known.setdefault(kind, DraftedBeat(kind, self._answer(before, after)))
+            self._beats |= {at, at + 1}
+        self._result.heartbeat = list(known.values())
+        self._beats |= {at for at, each in enumerate(self._messages) if each.inward and each.kind in known}
+
+    def _answer(self, event: _Message, reply: _Message) -> str:
+        """What was said, with what it repeats of the event as placeholders."""
+        values = {
+            value: path
+            for path, value in event.leaves.items()
+            if path not in self._result.type and not isinstance(value, bool) and value not in (None, "")
+        }
+        gaps = {path: f"event.{values[value]}" for path, value in reply.leaves.items() if value in values}
+        return _template(reply, gaps)
+
+    # ------------------------------------------------------------------ which messages are turns
+
+    def _choose_messages(self, sends: Sequence[int]) -> list[int]:
+        """The places of the messages that open turns: of one shape, and answered with their own id if any."""
+        shapes: dict[object, list[int]] = {}
+        for at in sends:
+            shapes.setdefault(self._shape(self._messages[at]), []).append(at)
+        if not shapes:
+            return []
+
+        def rank(places: list[int]) -> tuple[bool, int, int]:
+            answered = [at for at in places if at + 1 < len(self._messages)]
+            return bool(answered) and self._find_id(places) is not None, len(places), places[0]
+
+        return max(shapes.values(), key=rank)
+
+    def _shape(self, message: _Message) -> object:
+        """What messages of one kind have in common."""
+        if message.found is None:
+            return _beginning(message.text)
+        named = tuple(
+            (name, value)
+            for name in (*TYPE_NAMES, *self._result.type)
+            if isinstance(value := message.leaves.get(name), str)
+        )
+        return frozenset(message.leaves), named
+
+    def _find_id(self, places: Sequence[int]) -> str | None:
+        """The path in messages of ours whose value is another each time and comes back in what follows."""
+        messages = [self._messages[at] for at in places]
+        for path in _ids_first(messages[0].leaves):
+            values = [each.leaves.get(path) for each in messages]
+            if len(set(map(repr, values))) == len(values) and all(
+                self._comes_back(value, at) for value, at in zip(values, places, strict=True)
+            ):
+                return path
+        return None
+
+    def _comes_back(self, value: Scalar, at: int) -> bool:
+        """Whether an event after a message repeats a value of it that may be an id."""
+        return _may_be_id(value) and self._last_seen.get(value_text(value), -1) > at
+
+    # ------------------------------------------------------------------ ready steps and the message
+
+    def _draft_ready(self, until: int) -> None:
+        """What came and went before the first turn, heartbeats aside: of what came in a row, the last."""
+        steps = self._result.ready
+        waiting: _Message | None = None
+        for at, each in enumerate(self._messages[:until]):
+            if at in self._beats:
+                continue
+            if each.inward:
+                waiting = each
+                continue
+            self._wait_for(waiting, steps)
+            waiting = None
+            steps.append((None, self._sent_text(each), {}))
+        self._wait_for(waiting, steps)
+
+    def _wait_for(
+        self, message: _Message | None, steps: list[tuple[Condition | None, str, dict[str, str]]]
+    ) -> None:
+        condition = None if message is None else self._condition(message)
+        if message is None:
+            return
+        if condition is None:
+            self._result.notes.append("a message before the first turn has no type; nothing waits for it")
+            return
+        steps.append((condition, "", self._kept(message)))
+
+    def _kept(self, message: _Message) -> dict[str, str]:
+        """Values of a message that ours repeat later, by a name of their own."""
+        ours = {
+            value_text(value)
+            for each in self._messages
+            if not each.inward
+            for value in each.leaves.values()
+            if _may_be_id(value)
+        }
+        return {
+            _column(path): path
+            for path, value in message.leaves.items()
+            if path not in self._result.type and _may_be_id(value) and value_text(value) in ours
+        }
+
+    def _known(self) -> dict[str, str]:
+        """The values that ready steps keep, by themselves, with the placeholder of each."""
+        known: dict[str, str] = {}
+        steps = iter(self._result.ready)
+        for condition, _, kept in steps:
+            heard = next((each for each in self._inward if self._condition(each) == condition), None)
+            if heard is not None:
+                known |= {value_text(heard.leaves[path]): f"ready.{name}" for name, path in kept.items()}
+        return known
+
+    def _sent_text(self, message: _Message) -> str:
+        known = self._known()
+        gaps = {
+            path: known[value_text(value)]
+            for path, value in message.leaves.items()
+            if value_text(value) in known
+        }
+        secret = [path for path in message.leaves if _is_secret(path)]
+        if secret:
+            paths = ", ".join(secret)
+            self._result.notes.append(f"{paths} of a ready step is a secret and was taken out")
+        return _template(message, gaps, dict.fromkeys(secret, SECRET_VALUE))
+
+    def _draft_message(self, messages: list[_Message], id_path: str | None) -> None:
+        """The first message of a turn, with gaps where others differ."""
+        result = self._result
+        if messages[0].found is None:
+            self._draft_text([each.text for each in messages])
+            return
+        known = self._known()
+        gaps: dict[str, str] = {}
+        for path, value in messages[0].leaves.items():
+            values = {value_text(each.leaves.get(path)) for each in messages}
+            if path == id_path:
+                gaps[path] = "turn.id"
+            elif len(values) == 1 and value_text(value) in known:
+                gaps[path] = known[value_text(value)]
+            elif len(values) > 1 or _is_secret(path) or (len(messages) == 1 and _is_prose(value)):
+                gaps[path] = f"data.{_free_column(path, gaps)}"
+        result.message = _template(messages[0], gaps)
+        columns = {path: name.removeprefix("data.") for path, name in gaps.items() if name[:5] == "data."}
+        if columns:
+            rows = [
+                {
+                    name: SECRET_VALUE if _is_secret(path) else value_text(each.leaves.get(path))
+                    for path, name in columns.items()
+                }
+                for each in messages[:MAX_ROWS]
+            ]
+            result.rows = list({json.dumps(row, sort_keys=True): row for row in rows}.values())
+        if id_path is None:
+            result.notes.append(
+                "no value of a message comes back in its answers: events are matched in order"
+            )
+
+    def _draft_text(self, texts: list[str]) -> None:
+        """Of texts, what they have in common at both ends, with one gap between."""
+        first = texts[0]
+        if len(set(texts)) == 1:
+            self._result.message = first
+            return
+        head = _common(texts)
+        tail = _common([text[len(head) :][::-1] for text in texts])[::-1]
+        rows = [text[len(head) : len(text) - len(tail)] for text in texts[:MAX_ROWS]]
+        self._result.message = f"{head}{{data.text}}{tail}"
+        self._result.rows = [{"text": text} for text in dict.fromkeys(rows)]
+
+    # ------------------------------------------------------------------ turns and what ends them
+
+    def _turns(self, chosen: Sequence[int], id_path: str | None) -> tuple[list[_Turn], list[_Message]]:
+        """The turns with their events, and the events after the first message that are of no turn."""
+        turns = [_Turn(self._messages[at], []) for at in chosen]
+        start = chosen[0]
+        events = [
+            (at, each)
+            for at, each in enumerate(self._messages)
+            if at > start and each.inward and at not in self._beats
+        ]
+        others: list[_Message] = []
+        if id_path is not None:
+            ids = {value_text(turn.message.leaves[id_path]): turn for turn in turns}
+            self._result.turn = _turn_paths([each for _, each in events], ids.keys())
+        for at, each in events:
+            if id_path is None:
+                turns[bisect_left(chosen, at) - 1].events.append(each)
+                continue
+            named = (each.leaves.get(path) for path in self._result.turn)
+            turn = next((ids[text] for value in named if (text := value_text(value)) in ids), None)
+            (others if turn is None else turn.events).append(each)
+        return turns, others
+
+    def _draft_end(self, turns: list[_Turn]) -> None:
+        """What only the last event of each turn has; else how many events each turn has."""
+        result = self._result
+        answered = [turn for turn in turns if turn.events]
+        if not answered:
+            result.notes.append("no event answers a message: what ends a turn is yours to write")
+            return
+        if len(answered) < len(turns):
+            result.notes.append(f"{len(turns) - len(answered)} of {len(turns)} messages have no answer")
+        good = [turn for turn in answered if not _is_error(turn.events[-1])]
+        for turn in answered:
+            last = turn.events[-1]
+            if _is_error(last) and last.kind is not None and last.kind not in result.fail:
+                result.fail.append(last.kind)
+        sizes = {len(turn.events) for turn in good}
+        if not good:
+            result.notes.append("every turn of the capture ends with an error: `end` is yours to write")
+        elif sizes != {1} or len(set(_kinds(good))) > 1 or _LAST.search(good[0].events[0].kind or ""):
+            self._draft_last(good, sizes)
+        else:
+            result.count = 1
+        errors = any(each.leaves.get("error") is not None or "error" in _keys(each) for each in self._inward)
+        result.has_errors = result.json and (not errors or not good or not _keys_of(good) & {"error"})
+
+    def _draft_last(self, turns: list[_Turn], sizes: set[int]) -> None:
+        lasts = [turn.events[-1] for turn in turns]
+        earlier = [each for turn in turns for each in turn.events[:-1]]
+        kinds = list(dict.fromkeys(each.kind for each in lasts))
+        before = {each.kind for each in earlier}
+        if None not in kinds and not before & set(kinds):
+            self._result.end = [kind for kind in kinds if kind is not None]
+            return
+        condition = _only_last(lasts, earlier)
+        if condition is not None:
+            self._result.end = [condition]
+        elif once := _once_each(turns):
+            self._result.end = [once]
+            self._result.notes.append(
+                f"`{once}` comes once in each turn, but not last: look whether it ends it"
+            )
+        elif len(sizes) == 1:
+            self._result.count = next(iter(sizes))
+        else:
+            self._result.notes.append("nothing tells the last event of a turn from others: write `end`")
+
+    def _draft_first(self, turns: list[_Turn]) -> None:
+        """Events that come several times in a turn are its content; else those that are called so."""
+        kinds = [each.kind for turn in turns for each in turn.events if each.kind is not None]
+        ends = {*self._result.fail, *(end for end in self._result.end if isinstance(end, str))}
+        inner = [kind for kind in dict.fromkeys(kinds) if kind not in ends]
+        often = [
+            kind
+            for kind in inner
+            if any(sum(each.kind == kind for each in turn.events) > 1 for turn in turns)
+        ]
+        named = [kind for kind in inner if _CONTENT.search(kind)]
+        self._result.first = list((named or often)[:4])
+
+    def _draft_sequence(self, turns: list[_Turn]) -> None:
+        """A number that counts the events of each turn from the same beginning."""
+        longest = max(turns, key=lambda turn: len(turn.events))
+        if len(longest.events) < 3:
+            return
+        for path, begin in longest.events[0].leaves.items():
+            if (
+                isinstance(begin, int)
+                and not isinstance(begin, bool)
+                and all(
+                    [each.leaves.get(path) for each in turn.events]
+                    == list(range(begin, begin + len(turn.events)))
+                    for turn in turns
+                )
+            ):
+                self._result.sequence, self._result.sequence_start = path, begin
+                return
+
+    def _draft_others(self, turns: list[_Turn], others: list[_Message]) -> None:
+        """Events of no turn, whose types no turn has: a broadcast, an acknowledgement."""
+        ours = {each.kind for turn in turns for each in turn.events}
+        kinds = dict.fromkeys(each.kind for each in others if each.kind is not None)
+        self._result.ignore = [kind for kind in kinds if kind not in ours]
+        if any(each.kind is None or each.kind in ours for each in others):
+            self._result.notes.append("events came that name no turn: the report calls them unmatched")
+
+
+# ---------------------------------------------------------------- what may be a type, an id, an end
+
+
+def _type_paths(messages: Sequence[_Message]) -> list[str]:
+    """The path at which most events have a type; and the next, where that has none."""
+    found: list[str] = []
+    left = [each for each in messages if each.leaves]
+    while left and len(found) < 2:
+        path = _type_path(left, len(messages))
+        if path is None:
+            break
+        found.append(path)
+        left = [each for each in left if each.leaves.get(path) is None]
+    return found
+
+
+def _type_path(messages: Sequence[_Message], of: int) -> str | None:
+    values: dict[str, list[Scalar]] = {}
+    for each in messages:
+        for path, value in each.leaves.items():
+            values.setdefault(path, []).append(value)
+    ranked = [
+        (rank, -len(there), len(path.split(".")), path)
+        for path, there in values.items()
+        if (rank := _type_rank(path, there, len(messages))) is not None and len(there) * 2 > min(of, 4) - 2
+    ]
+    return min(ranked)[-1] if ranked else None
+
+
+def _type_rank(path: str, values: Sequence[Scalar], of: int) -> int | None:
+    """How likely types stand at a path, 0 the most; None: they do not."""
+    texts = {value_text(value) for value in values}
+    short = all(
+        isinstance(value, str | int) and not isinstance(value, bool) and _is_word(value_text(value))
+        for value in values
+    )
+    if not short or len(texts) > MAX_TYPES:
+        return None
+    key = path.rpartition(".")[2].lower()
+    if key in TYPE_NAMES:
+        # A number of its own in each message is one that counts.
+        return None if len(texts) == len(values) > 3 else TYPE_NAMES.index(key)
+    if key in NO_TYPE_NAMES:
+        return None
+    is_text = all(isinstance(value, str) for value in values)
+    repeated = 1 < len(texts) <= max(of // 2, 2)
+    return len(TYPE_NAMES) if is_text and repeated and len(values) == of and of > 2 else None
+
+
+def _is_word(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_VALUE and not any(letter.isspace() for letter in text)
+
+
+def _is_ping(event: _Message, reply: _Message) -> bool:
+    """Whether an event is a heartbeat, and a message its answer."""
+    kind = event.kind or ""
+    if _PING.search(kind):
+        return len(reply.text) <= SHORT_PONG or _PONG.search(reply.text[:SHORT_PONG]) is not None
+    # Engine.IO says 2 and hears 3.
+    return (event.text, reply.text) == ("2", "3")
+
+
+def _may_be_id(value: Scalar) -> bool:
+    """A number, or a word: not one that anything may have."""
+    if isinstance(value, bool) or value is None:
+        return False
+    return isinstance(value, int) or (isinstance(value, str) and _is_word(value))
+
+
+def _ids_first(leaves: Leaves) -> list[str]:
+    """The paths that may hold an id, those first that are called so."""
+
+    def rank(path: str) -> tuple[bool, int]:
+        key = path.rpartition(".")[2].lower()
+        return not (key == "id" or key.endswith(("id", "ref", "nonce", "seq"))), len(path.split("."))
+
+    return sorted((path for path, value in leaves.items() if _may_be_id(value)), key=rank)
+
+
+def _turn_paths(events: Sequence[_Message], ids: Iterable[str]) -> list[str]:
+    """The paths at which events have the id of a message, the most usual first."""
+    wanted = set(ids)
+    found: Counter[str] = Counter()
+    for each in events:
+        found.update(path for path, value in each.leaves.items() if value_text(value) in wanted)
+    best = [path for path, _ in found.most_common()]
+    paths: list[str] = []
+    left = list(events)
+    for path in best:
+        others = [each for each in left if value_text(each.leaves.get(path)) not in wanted]
+        if len(others) < len(left):
+            paths.append(path)
+            left = others
+    return paths[:3]
+
+
+def _is_error(message: _Message) -> bool:
+    """Whether an event says that something went wrong."""
+    return _ERROR.search(message.kind or "") is not None or finder("error")(message.found) not in (
+        None,
+        ABSENT,
+        False,
+        "",
+    )
+
+
+def _keys(message: _Message) -> set[str]:
+    return set(message.found) if isinstance(message.found, dict) else set()
+
+
+def _keys_of(turns: Iterable[_Turn]) -> set[str]:
+    """The keys of the events of good turns whose value is not null."""
+    return {
+        key for turn in turns for each in turn.events for key in _keys(each) if each.found[key] is not None
+    }
+
+
+def _kinds(turns: Iterable[_Turn]) -> list[str | None]:
+    return [each.kind for turn in turns for each in turn.events]
+
+
+def _only_last(lasts: Sequence[_Message], earlier: Sequence[_Message]) -> Condition | None:
+    """One value at one path that every last event has and no earlier one; what is called so comes first."""
+    candidates = []
+    for path, value in lasts[0].leaves.items():
+        word = isinstance(value, bool) or _is_word(value_text(value))
+        if value is None or path in NO_PATHS or not word:
+            continue
+        everywhere = all(each.leaves.get(path) == value for each in lasts)
+        if everywhere and not any(each.leaves.get(path) == value for each in earlier):
+            named = _LAST.search(path) is not None or _LAST.search(value_text(value)) is not None
+            candidates.append((not named, not isinstance(value, bool), len(path.split(".")), path, value))
+    if not candidates:
+        return None
+    *_, path, value = min(candidates, key=lambda each: each[:4])
+    return {path: value}
+
+
+def _once_each(turns: Sequence[_Turn]) -> str | None:
+    """A type that is called an end and comes once in each turn."""
+    found: list[str] = []
+    for kind in dict.fromkeys(_kinds(turns)):
+        if kind and _LAST.search(kind):
+            times = [sum(each.kind == kind for each in turn.events) for turn in turns]
+            found += [kind] if set(times) == {1} else []
+    return next(iter(found), None)
+
+
+# ---------------------------------------------------------------- templates
+
+
+def _is_secret(path: str) -> bool:
+    key = path.rpartition(".")[2]
+    return MEMBER_KEY.fullmatch(key) is not None or key.lower() == "token"
+
+
+def _is_prose(value: Scalar) -> bool:
+    """Whether a text is one that a person wrote."""
+    return isinstance(value, str) and " " in value.strip()
+
+
+def _column(path: str) -> str:
+    """The last key of a path as the name of a value."""
+    return _NO_NAME.sub("_", path.rpartition(".")[2]).strip("_")[:40] or "value"
+
+
+def _free_column(path: str, gaps: Mapping[str, str]) -> str:
+    """As ``_column``; with the key before it where the name is taken."""
+    name = _column(path)
+    taken = set(gaps.values())
+    return name if f"data.{name}" not in taken else _NO_NAME.sub("_", path)[:80]
+
+
+def _beginning(text: str) -> str:
+    """How a text of its kind begins: its digits, or its first letters up to what differs."""
+    digits = _DIGITS.match(text)
+    if digits is not None and digits[0]:
+        return digits[0][:4]
+    return re.split(r"[\s\[{(:,=\"]", text, maxsplit=1)[0][:16] or text[:1]
+
+
+def _common(texts: Sequence[str]) -> str:
+    """The longest beginning that all have."""
+    shortest, longest = min(texts), max(texts)
+    size = next(
+        (at for at, (one, other) in enumerate(zip(shortest, longest, strict=False)) if one != other),
+        min(len(shortest), len(longest)),
+    )
+    return shortest[:size]
+
+
+def _template(message: _Message, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None) -> str:
+    """The text of a message with placeholders at paths, and other values at some."""
+    if message.found is None:
+        return message.text
+    texts = instead or {}
+
+    def write(node: Any, path: str) -> str:
+        if path in gaps:
+            placeholder = f"{{{gaps[path]}}}"
+            return f'"{placeholder}"' if isinstance(node, str) else placeholder
+        if path in texts:
+            return json.dumps(texts[path])
+        if isinstance(node, dict):
+            inner = (
+                f"{json.dumps(key, ensure_ascii=False)}:{write(value, _join(path, key))}"
+                for key, value in node.items()
+            )
+            return f"{{{','.join(inner)}}}"
+        if isinstance(node, list):
+            return f"[{','.join(write(value, _join(path, str(at))) for at, value in enumerate(node))}]"
+        return json.dumps(node, ensure_ascii=False)
+
+    return write(message.found, "")
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

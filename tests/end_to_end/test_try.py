@@ -1,0 +1,252 @@
+"""``loadtest try`` and ``protocols check --capture`` over real sockets, as users run them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.end_to_end.frames_server import SECRET
+from tests.end_to_end.running import LOADTEST
+
+HERE = Path(__file__).parent
+
+PROTOCOL = """
+name = "chat"
+[connect]
+path = "/chat"
+ready = [{ wait = { type = "welcome" }, keep = { session = "session" } }]
+heartbeat = [{ on = { type = "ping" }, send = '{"type":"pong","n":{event.n}}' }]
+[turn]
+message = '{"type":"ask","id":"{turn.id}","session":"{ready.session}","text":"{data.question}"}'
+[events]
+type = ["type"]
+turn = ["id"]
+sequence = ["n"]
+first = ["delta"]
+end = ["done"]
+fail = ["failed"]
+"""
+
+BARE = """
+[turn]
+message = '{"type":"ask","id":"{turn.id}","text":"hello there"}'
+[events]
+match = "order"
+ignore = [{ has = "session" }]
+"""
+
+
+class Backend(NamedTuple):
+    port: int
+    slow: int
+
+    def url(self, path: str) -> str:
+        return f"ws://127.0.0.1:{self.port}{path}"
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[Backend]:
+    process = subprocess.Popen([sys.executable, HERE / "frames_server.py"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield Backend(**json.loads(process.stdout.readline()))
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    def taken(self) -> list[tuple[str, str]]:
+        """Which way each frame went, and what it was taken for."""
+        lines = re.findall(r"^.*? (→|←)  (.+?)(?:  .*)?$", self.out, re.MULTILINE)
+        return [(way, words.strip()) for way, words in lines]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "chat.toml").write_text(PROTOCOL)
+    (tmp_path / "bare.toml").write_text(BARE)
+    return tmp_path
+
+
+def run(folder: Path, *words: object) -> Said:
+    ended = subprocess.run(
+        [*LOADTEST, *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "Traceback" not in ended.stderr
+    return Said(ended.returncode, ended.stdout, ended.stderr)
+
+
+def test_every_frame_is_shown_with_what_it_was_taken_for(folder: Path, backend: Backend) -> None:
+    said = run(folder, "try", "chat.toml", "--target", backend.url("/"))
+    assert said.code == 0, said
+    assert said.taken() == [
+        ("→", "upgrade"),
+        ("←", "upgrade"),
+        ("←", "ready step 1"),
+        ("→", "message"),
+        ("←", "event"),
+        ("←", "heartbeat"),
+        ("→", "sent"),
+        ("←", "first"),
+        ("←", "event"),
+        ("←", "end"),
+        ("→", "close 1000"),
+        ("←", "close 1000"),
+    ]
+    assert "end: done" in said.out
+    assert "Turn complete" in said.out
+    assert "proposal" not in said.out
+
+
+def test_a_scenario_is_tried_against_our_simulator(folder: Path) -> None:
+    said = run(folder, "try", "agent-burst")
+    assert said.code == 0, said
+    assert "SIMULATED" in said.out
+    assert ("←", "end") in said.taken()
+
+
+def test_what_an_unfinished_protocol_lacks_is_proposed(folder: Path, backend: Backend) -> None:
+    said = run(folder, "try", "bare.toml", "--target", backend.url("/chat"), "--timeout", "300ms")
+    assert said.code == 1, said
+    assert "Turn abandoned" in said.out
+    assert 'type = ["type"]\n' in said.out
+    assert 'turn = ["id"]\n' in said.out
+    assert 'end = ["done"]\n' in said.out
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "taken"),
+    [
+        ("/failing", "Turn failed", ("←", "failed")),
+        ("/silent", "Turn timed out", ("→", "message")),
+        ("/leaving", "Turn lost", ("←", "close 4321: enough")),
+        ("/flood", "more than 1,000 frames", ("←", "first")),
+    ],
+)
+def test_a_turn_that_is_not_complete_ends_with_1(
+    folder: Path, backend: Backend, path: str, words: str, taken: tuple[str, str]
+) -> None:
+    said = run(folder, "try", "chat.toml", "--target", backend.url(path), "--timeout", "300ms")
+    assert said.code == 1, said
+    assert words in said.out
+    assert taken in said.taken()
+    assert "sk-1234567890abcdef" not in said.out
+
+
+def test_what_comes_after_the_end_is_shown(folder: Path, backend: Backend) -> None:
+    said = run(folder, "try", "chat.toml", "--target", backend.url("/late"))
+    assert said.code == 0, said
+    assert said.taken()[4:6] == [("←", "end"), ("←", "late")]
+
+
+def test_the_whole_answer_of_a_refusal_is_shown_without_secrets(folder: Path, backend: Backend) -> None:
+    said = run(folder, "try", "chat.toml", "--target", backend.url("/refusing"))
+    assert said.code == 3, said
+    assert "HTTP/1.1 403 Forbidden\n" in said.out
+    assert "Content-Type: text/plain" in said.out
+    assert said.out.count("more of the body") == 5
+    assert SECRET not in said.out
+    assert "abcdefghijklm1234567890" not in said.out
+
+
+def test_a_body_that_comes_later_is_waited_for(folder: Path, backend: Backend) -> None:
+    said = run(folder, "try", "chat.toml", "--target", f"ws://127.0.0.1:{backend.slow}/")
+    assert said.code == 3, said
+    assert "503 Service Unavailable" in said.out
+    assert "come back" in said.out
+
+
+def test_a_connection_that_nobody_takes_ends_with_3(folder: Path) -> None:
+    said = run(folder, "try", "chat.toml", "--target", "ws://127.0.0.1:1/")
+    assert said.code == 3, said
+    assert "Connection refused" in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("try", "chat.toml"), "--target: chat.toml is a protocol: say where to send its message"),
+        (("try", "chat.toml", "--target", "http://x"), "--target: `url` must begin with ws:// or wss://"),
+        (("try", "wrong.toml", "--target", "ws://127.0.0.1:1"), "wrong.toml:3: unknown key `ends`"),
+        (("try", "mute.toml", "--target", "ws://127.0.0.1:1"), "mute.toml: nothing to send"),
+        (("try", "columns.toml", "--target", "ws://127.0.0.1:1"), "columns.toml: "),
+        (("try", "nowhere.toml"), "there is no file `nowhere.toml`"),
+        (("try", "chat.toml", "--target", "ws://127.0.0.1:1", "--save", "chat.toml"), "is not overwritten"),
+    ],
+)
+def test_a_mistake_of_the_file_ends_with_2(folder: Path, words: tuple[str, ...], sentence: str) -> None:
+    (folder / "wrong.toml").write_text('[turn]\nmessage = "x"\nends = ["done"]\n')
+    (folder / "mute.toml").write_text('[events]\nmatch = "order"\ncount = 1\n')
+    (folder / "columns.toml").write_text('[turn]\nmessage = "{data.colour}"\n[events]\nformat = "opaque"\n')
+    said = run(folder, *words)
+    assert said.code == 2, said
+    assert sentence in said.err
+
+
+def test_what_try_saves_is_what_check_and_init_read(folder: Path, backend: Backend) -> None:
+    """A capture of a turn makes a protocol by which its turns end, and which the server understands."""
+    url = backend.url("/chat")
+    said = run(folder, "try", "chat.toml", "--target", url, "--save", "frames.jsonl")
+    assert said.code == 0, said
+    own = run(folder, "protocols", "check", "chat.toml", "--capture", "frames.jsonl")
+    assert own.code == 0, own
+    assert [each for each in said.taken() if each[1] not in {"upgrade", "close 1000", "sent"}] == [
+        each for each in own.taken() if each[1] != "heartbeat answered"
+    ]
+    drafted = run(folder, "init", url, "--capture", "frames.jsonl", "--name", "drafted")
+    assert drafted.code == 0, drafted
+    checked = run(folder, "protocols", "check", "drafted.protocol.toml", "--capture", "frames.jsonl")
+    assert checked.code == 0, checked
+    assert checked.taken() == own.taken()
+    assert "1 turn ends" in checked.out
+    again = run(folder, "try", "drafted.toml")
+    assert again.code == 0, again
+    assert [each for each in again.taken() if each[0] == "←"] == [
+        each for each in said.taken() if each[0] == "←"
+    ]
+
+
+def test_a_turn_of_a_capture_that_does_not_end_is_told(folder: Path, backend: Backend) -> None:
+    run(
+        folder,
+        "try",
+        "chat.toml",
+        "--target",
+        backend.url("/silent"),
+        "--timeout",
+        "100ms",
+        "--save",
+        "f.jsonl",
+    )
+    said = run(folder, "protocols", "check", "chat.toml", "--capture", "f.jsonl")
+    assert said.code == 1, said
+    assert "1 of 1 turn does not end" in said.out
+    assert "end: done" in said.out.partition("Rules that no frame fits")[2]
+
+
+def test_a_capture_without_a_turn_says_nothing_of_turns(folder: Path) -> None:
+    (folder / "f.jsonl").write_text('{"at": 0, "dir": "in", "text": "{\\"type\\":\\"welcome\\"}"}\n')
+    said = run(folder, "protocols", "check", "chat.toml", "--capture", "f.jsonl")
+    assert said.code == 4, said
+    assert run(folder, "init", "ws://127.0.0.1:1", "--capture", "f.jsonl").code == 2
+
+
+def test_every_wrong_line_of_a_capture_is_told(folder: Path) -> None:
+    (folder / "f.jsonl").write_text('{"at": 0, "dir": "up", "text": ""}\nno\n')
+    said = run(folder, "protocols", "check", "chat.toml", "--capture", "f.jsonl")
+    assert said.code == 2, said
+    assert 'f.jsonl:1: `dir` must be "in" or "out", not "up"' in said.err
+    assert "f.jsonl:2: is no JSON" in said.err

@@ -1,0 +1,411 @@
+"""A protocol drafted from a capture: valid as it is written, and every turn of the capture ends by it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.plan.capture import CapturedFrame
+from loadtest.plan.protocol_file import read_protocol
+from loadtest.plan.toml_lines import parse_toml
+from loadtest.plan.toml_reader import Source, Table
+from loadtest.speak.draft import SECRET_VALUE, Draft, draft
+from loadtest.speak.draft_toml import condition_text, event_lines, protocol_text, rows_text, toml_text
+from loadtest.speak.replay import Replay, replay
+
+Frame = tuple[str, Any]
+
+
+def frames(*found: Frame) -> list[CapturedFrame]:
+    """ "<" to us, ">" from us; what is no text is JSON. One a second."""
+    return [
+        CapturedFrame(
+            at * 10**9,
+            way == "<",
+            (data if isinstance(data, str) else json.dumps(data)).encode(),
+            line=at + 1,
+        )
+        for at, (way, data) in enumerate(found)
+    ]
+
+
+def drafted(*found: Frame) -> tuple[Draft, Replay]:
+    """The draft, and what its protocol makes of the same capture."""
+    captured = frames(*found)
+    made = draft(captured)
+    source = Source("drafted")
+    protocol = read_protocol(Table(parse_toml(protocol_text(made, "drafted")), source), "drafted")
+    assert source.problems == []
+    return made, replay(protocol, captured)
+
+
+def ends(played: Replay) -> bool:
+    return bool(played.turns) and not played.unending and not played.not_ready
+
+
+def turns(n: int, of: Callable[[int], Iterable[Frame]]) -> list[Frame]:
+    return [frame for number in range(n) for frame in of(number)]
+
+
+def chat(number: int) -> list[Frame]:
+    turn = f"q-{number}"
+    return [
+        (
+            ">",
+            {"type": "ask", "id": turn, "session": "s-1", "text": f"why number {number}", "api_key": "sk-12"},
+        ),
+        ("<", {"type": "started", "id": turn, "n": 0}),
+        ("<", {"type": "delta", "id": turn, "n": 1}),
+        ("<", {"type": "ping", "stamp": 5}),
+        (">", {"type": "pong", "stamp": 5}),
+        ("<", {"type": "delta", "id": turn, "n": 2}),
+        ("<", {"type": "done", "id": turn, "n": 3}),
+        ("<", {"type": "news", "about": "all"}),
+    ]
+
+
+def test_a_chat_with_everything() -> None:
+    before: list[Frame] = [
+        ("<", {"type": "welcome", "session": "s-1"}),
+        ("<", {"type": "settings"}),
+        (">", {"type": "join", "session": "s-1", "token": "secret"}),
+        ("<", {"type": "joined", "session": "s-1"}),
+    ]
+    made, played = drafted(*before, *turns(3, chat))
+    assert ends(played)
+    assert made.type == ["type"]
+    assert made.turn == ["id"]
+    assert (made.sequence, made.sequence_start) == ("n", 0)
+    assert [step[0] for step in made.ready] == ["settings", None, "joined"]
+    assert made.ready[2][2] == {"session": "session"}
+    assert SECRET_VALUE in made.ready[1][1]
+    assert [tuple(beat) for beat in made.heartbeat] == [("ping", '{"type":"pong","stamp":{event.stamp}}')]
+    assert made.message == (
+        '{"type":"ask","id":"{turn.id}","session":"{ready.session}","text":"{data.text}",'
+        '"api_key":"{data.api_key}"}'
+    )
+    assert made.rows == [{"text": f"why number {n}", "api_key": SECRET_VALUE} for n in range(3)]
+    assert (made.first, made.end, made.ignore) == (["delta"], ["done"], ["news"])
+    assert not any("unmatched" in frame.taken for frame in played.frames)
+    assert "sk-12" not in protocol_text(made, "x") + rows_text(made.rows)
+
+
+def test_the_end_is_a_value_that_only_the_last_event_has() -> None:
+    made, played = drafted(
+        *turns(
+            2,
+            lambda n: [
+                (">", {"id": n + 100, "text": "why is that"}),
+                ("<", {"id": n + 100, "text": "a", "done": False}),
+                ("<", {"id": n + 100, "text": "b", "done": True}),
+            ],
+        )
+    )
+    assert ends(played)
+    assert made.end == [{"done": True}]
+    assert made.message == '{"id":{turn.id},"text":"why is that"}'
+
+
+def test_one_answer_a_message_is_an_end_by_count() -> None:
+    made, played = drafted(*turns(2, lambda n: [(">", {"id": f"a{n}"}), ("<", {"id": f"a{n}", "ok": 1})]))
+    assert ends(played)
+    assert made.count == 1
+    assert event_lines(made)["fail"] == '[{ has = "error" }]'
+
+
+def test_without_an_id_that_comes_back_events_are_matched_in_order() -> None:
+    made, played = drafted(
+        *turns(
+            2,
+            lambda n: [
+                (">", {"type": "ask", "question": f"why {n} times"}),
+                ("<", {"type": "delta"}),
+                ("<", {"type": "delta"}),
+                ("<", {"type": "answer", "n": n}),
+            ],
+        )
+    )
+    assert ends(played)
+    assert made.turn == []
+    assert made.end == ["answer"]
+    assert made.first == ["delta"]
+    assert event_lines(made)["match"] == '"order"'
+    assert any("matched in order" in note for note in made.notes)
+
+
+def test_an_array_with_a_reference() -> None:
+    made, played = drafted(
+        *turns(
+            3,
+            lambda n: [
+                (">", ["1", f"r{n}", "room:1", "ask", {"q": "why so late"}]),
+                ("<", ["1", f"r{n}", "room:1", "phx_reply", {"status": "ok"}]),
+            ],
+        )
+    )
+    assert ends(played)
+    assert made.turn == ["1"]
+    assert '"{turn.id}"' in made.message
+
+
+def test_an_error_fails_its_turn() -> None:
+    made, played = drafted(
+        (">", {"type": "ask", "id": "x1"}),
+        ("<", {"type": "done", "id": "x1"}),
+        (">", {"type": "ask", "id": "x2"}),
+        ("<", {"type": "request_failed", "id": "x2"}),
+    )
+    assert ends(played)
+    assert made.fail == ["request_failed"]
+    assert made.end == ["done"]
+
+
+def test_only_errors_give_no_end() -> None:
+    made, _ = drafted((">", {"id": "x1"}), ("<", {"id": "x1", "error": {"code": -1}}))
+    assert made.end == []
+    assert made.count is None
+    assert any("ends with an error" in note for note in made.notes)
+
+
+def test_an_end_that_does_not_come_last() -> None:
+    made, _ = drafted(
+        *turns(
+            2,
+            lambda n: [
+                (">", {"type": "ask", "id": f"x{n}"}),
+                ("<", {"type": "finished", "id": f"x{n}"}),
+                *[("<", {"type": "note", "id": f"x{n}"})] * (n + 1),
+                ("<", {"type": "note", "id": f"x{n}"}),
+            ],
+        )
+    )
+    assert made.end == ["finished"]
+    assert any("comes once in each turn" in note for note in made.notes)
+
+
+def test_events_that_nothing_tells_apart_are_counted() -> None:
+    same = [("<", {"type": "note", "id": "x0"}), ("<", {"type": "note", "id": "x0"})]
+    made, played = drafted((">", {"type": "ask", "id": "x0"}), *same)
+    assert made.count == 2
+    assert ends(played)
+
+
+def test_an_event_that_is_called_an_end_and_comes_twice_is_none() -> None:
+    made, _ = drafted(
+        *turns(
+            2,
+            lambda n: [
+                (">", {"type": "ask", "id": f"x{n}", "flag": n > 0}),
+                *[("<", {"type": "result", "id": f"x{n}"})] * 2,
+                *[("<", {"type": "note", "id": f"x{n}"})] * (n + 1),
+                ("<", {"type": "result", "id": f"x{n}"}),
+            ],
+        )
+    )
+    assert made.end == []
+
+
+def test_where_nothing_tells_the_end_it_says_so() -> None:
+    made, played = drafted(
+        *turns(
+            2,
+            lambda n: [
+                (">", {"type": "ask", "id": f"x{n}"}),
+                *[("<", {"type": "note", "id": f"x{n}"})] * (n + 2),
+            ],
+        )
+    )
+    assert (made.end, made.count) == ([], None)
+    assert any("write `end`" in note for note in made.notes)
+    assert played.unending
+
+
+def test_a_message_without_an_answer_is_told() -> None:
+    made, played = drafted(
+        (">", {"type": "ask", "id": "x1"}),
+        ("<", {"type": "done", "id": "x1"}),
+        (">", {"type": "ask", "id": "x1"}),
+    )
+    assert any("1 of 2 messages have no answer" in note for note in made.notes)
+    assert len(played.unending) == 1
+    made, _ = drafted((">", {"type": "ask"}))
+    assert any("no event answers" in note for note in made.notes)
+
+
+def test_events_of_a_turn_that_is_not_ours_are_told() -> None:
+    made, _ = drafted(
+        (">", {"type": "ask", "id": "x1"}),
+        ("<", {"type": "done", "id": "x9"}),
+        ("<", {"type": "done", "id": "x1"}),
+    )
+    assert any("name no turn" in note for note in made.notes)
+
+
+def test_two_envelopes_have_two_paths() -> None:
+    made, played = drafted(
+        *turns(
+            2,
+            lambda n: [
+                (">", {"type": "ask", "id": f"x{n}", "data": {"id": 5}}),
+                ("<", {"type": "started", "id": f"x{n}"}),
+                ("<", {"event": "note", "data": {"id": f"x{n}"}}),
+                ("<", {"event": "closed", "data": {"id": f"x{n}"}}),
+            ],
+        )
+    )
+    assert sorted(made.type) == ["event", "type"]
+    assert sorted(made.turn) == ["data.id", "id"]
+    assert ends(played)
+
+
+def test_a_type_that_is_called_nothing_usual() -> None:
+    made, played = drafted(
+        *turns(
+            3,
+            lambda n: [
+                (">", {"number": n, "text": "why is that"}),
+                ("<", {"is": "part", "of": {"x": 1.5}}),
+                ("<", {"is": "rest", "of": {"x": n + 0.25}}),
+            ],
+        )
+    )
+    assert made.type == ["is"]
+    assert ends(played)
+
+
+def test_numbers_that_count_are_no_types() -> None:
+    made, _ = drafted(
+        (">", "go now"), *[("<", {"t": n, "said": "a b"}) for n in range(5)], ("<", {"t": 9, "said": None})
+    )
+    assert made.type == []
+
+
+def test_text_with_a_prefix() -> None:
+    made, played = drafted(
+        ("<", '0{"sid":"x"}'),
+        (">", "40"),
+        ("<", '40{"sid":"y"}'),
+        *turns(
+            2,
+            lambda n: [
+                ("<", "2"),
+                (">", "3"),
+                (">", f'421["ask",{{"q":"why {n}"}}]'),
+                ("<", "431[1]"),
+            ],
+        ),
+    )
+    assert not made.json
+    assert made.ready[0][0] == '0{"sid":"x"}'
+    assert [tuple(beat) for beat in made.heartbeat] == [("2", "3")]
+    assert made.message == '421["ask",{"q":"why {data.text}"}]'
+    assert made.rows == [{"text": "0"}, {"text": "1"}]
+    assert ends(played)
+
+
+def test_text_that_is_long_begins_alike() -> None:
+    long = "hello " * 20
+    made, played = drafted(("<", long), (">", "ask"), ("<", "answer"))
+    assert made.ready == [({"prefix": "hello"}, "", {})]
+    assert ends(played)
+
+
+def test_a_message_before_the_first_turn_without_a_type() -> None:
+    made, _ = drafted(("<", {"a": [1]}), (">", {"id": "x1"}), ("<", {"id": "x1"}))
+    assert made.ready == []
+    assert any("has no type" in note for note in made.notes)
+    made, _ = drafted(("<", ""), (">", "ask"), ("<", "answer"))
+    assert any("has no type" in note for note in made.notes)
+
+
+def test_a_capture_in_which_nothing_was_sent() -> None:
+    made = draft(frames(("<", {"type": "news"})))
+    assert made.message == ""
+    assert made.notes
+
+
+def test_values_of_one_name_have_their_own_columns() -> None:
+    made, played = drafted(
+        *turns(
+            2,
+            lambda n: [
+                (">", {"a": {"v": f"x y{n}"}, "b": {"v": f"z y{n}"}, "c": {"v": 1.5 * n}}),
+                ("<", {"ok": True}),
+            ],
+        )
+    )
+    assert made.message == '{"a":{"v":"{data.v}"},"b":{"v":"{data.b_v}"},"c":{"v":{data.c_v}}}'
+    assert ends(played)
+
+
+def test_what_is_no_key_of_a_path_is_left_alone() -> None:
+    deep: Any = {"x": 1}
+    for _ in range(8):
+        deep = {"in": deep}
+    made, played = drafted((">", {"a.b": "x", "": "y", "deep": deep}), ("<", {"ok": True}))
+    assert json.loads(made.message) == {"a.b": "x", "": "y", "deep": deep}
+    assert ends(played)
+
+
+def test_a_sequence_needs_a_few_events() -> None:
+    made, _ = drafted(
+        *turns(
+            2,
+            lambda n: [
+                (">", {"type": "ask", "id": f"x{n}"}),
+                *[
+                    ("<", {"type": kind, "id": f"x{n}", "seq": at + 1, "k": at, "flag": True})
+                    for at, kind in enumerate("abc")
+                ],
+            ],
+        )
+    )
+    assert (made.sequence, made.sequence_start) == ("seq", 1)
+    assert event_lines(made)["sequence_start"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("plain", '"plain"'),
+        ('a"b', "'a\"b'"),
+        ("a'\"b", '"a\'\\"b"'),
+        ('a\n"', '"a\\n\\""'),
+        ("\x7f", '"\\u007f"'),
+    ],
+)
+def test_texts_are_written_as_toml(text: str, written: str) -> None:
+    assert toml_text(text) == written
+    assert parse_toml(f"x = {written}") == {"x": text}
+
+
+def test_conditions_are_written_as_toml() -> None:
+    assert condition_text({"a.b": True, "c": "x", "d": 1}) == '{ "a.b" = true, c = "x", d = 1 }'
+
+
+WORDS = st.sampled_from(["a", "type", "id", "done", "ping", "error", "why not", "1", ""])
+VALUES: Any = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def test_heartbeats_without_ready_steps() -> None:
+    made, played = drafted(
+        (">", {"id": "x1"}), ("<", {"type": "ping"}), (">", {"type": "pong"}), ("<", {"id": "x1"})
+    )
+    assert made.ready == []
+    assert ends(played)
+
+
+@given(st.lists(st.tuples(st.sampled_from("<>"), VALUES), min_size=1, max_size=12))
+def test_any_capture_makes_a_draft_that_can_be_read(found: list[Frame]) -> None:
+    made = draft(frames(*found))
+    if made.message:
+        drafted(*found)
