@@ -194,7 +194,11 @@ RATES = (
         "connections that became ready, over the whole run",
         "connect_rate",
     ),
-    Rate("events_received_per_s", "events received", "events that answered turns of the measured part"),
+    Rate(
+        "events_received_per_s",
+        "events received",
+        "events that answered turns of the measured part; where nothing is sent, all that came in it",
+    ),
     Rate("events_sent_per_s", "messages sent", "messages sent in the measured part", "turns_per_s"),
     Rate("turns_per_s", "turns complete", "turns of the measured part that were complete", "turns_per_s"),
 )
@@ -345,6 +349,11 @@ CONNECTION_COUNTERS = (
         tone="bad",
     ),
     Counter(
+        "connections.told_to_wait",
+        "refused with a Retry-After that is longer than the next wait, and so honoured",
+        "told to wait longer (Retry-After)",
+    ),
+    Counter(
         "connections.away",
         "users whose connection was lost and not back at the end",
         "lost and not back at the end",
@@ -371,9 +380,20 @@ CONNECTION_COUNTERS = (
         "connections.upgrade_status", "answers to the upgrade other than 101", by="HTTP status", always=True
     ),
     Counter("connections.not_opened", "attempts that this machine could not make", by="limit", tone="doubt"),
+    Counter("connections.address_connected", "of a name with several: attempts that connected", by="address"),
+    Counter(
+        "connections.address_failed",
+        "of a name with several: attempts that failed, or were slower than one that began later",
+        by="address",
+    ),
+    Counter(
+        "connections.address_called_off",
+        "of a name with several: attempts that were not needed any more",
+        by="address",
+    ),
     Counter(
         "connections.silent",
-        "given up by us: a ping was not answered",
+        "given up by us: a ping was not answered, and nothing else came, within `ping_timeout`",
         "given up by us: a ping was not answered",
         kept_as="ended_by_us.silent",
         tone="bad",
@@ -383,6 +403,13 @@ CONNECTION_COUNTERS = (
         "given up by us: what came was no WebSocket",
         "given up by us: it broke the WebSocket protocol",
         kept_as="ended_by_us.broken",
+        tone="bad",
+    ),
+    Counter(
+        "connections.too_long",
+        "given up by us: a message was longer than `max_message`",
+        "given up by us: a message was too long",
+        kept_as="ended_by_us.too_long",
         tone="bad",
     ),
 )
@@ -585,6 +612,14 @@ EVENT_COUNTERS = (
         tone="good",
     ),
     Counter(
+        "events.pushed",
+        "sent by the target of itself, in a run that sends nothing",
+        "sent by the target of itself",
+        threshold=True,
+        higher_is_better=True,
+        tone="good",
+    ),
+    Counter(
         "events.unanswered",
         "requests and heartbeats of the target's, more than 1,000 a second of one connection, not answered",
         "requests of the target, too many to answer",
@@ -621,7 +656,10 @@ TURN_COUNTERS = (
     ),
     *OUTCOMES,
     Counter("turns.numbered", "turns whose events carried sequence numbers", hot=True, always=True),
-    Counter("turns.no_first_event", "turns that came to no good end and got no event at all"),
+    Counter(
+        "turns.no_first_event",
+        "turns that came to no good end and got no event; of those without an end, none within `timeout`",
+    ),
     Counter(
         "turns.resumed",
         "of those lost, ended on the next connection",
@@ -693,7 +731,8 @@ OTHER_COUNTERS = (
     Counter("bytes.sent", "bytes written, WebSocket frames with their heads", "sent", hot=True, always=True),
     Counter("bytes.received", "bytes read, the same", "received", hot=True, always=True),
     Counter("pings.sent", "pings sent", hot=True, always=True),
-    Counter("pings.answered", "pongs that answered one", hot=True, always=True),
+    Counter("pings.answered", "pings that a pong answered", hot=True, always=True),
+    Counter("pings.in_flight", "pings not answered yet when their connection ended, within `ping_timeout`"),
 )
 
 COUNTERS = (

@@ -10,6 +10,7 @@ A crash of our own is any other exception; ``cli`` turns it into ``Exit.INTERNAL
 from __future__ import annotations
 
 import enum
+import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -52,6 +53,11 @@ _EXIT_CODES = {
     Exit.INTERRUPTED: ("interrupted", "interrupted; what was measured is kept and marked"),
 }
 """Word and sentence of each code: ``--help`` and the table in the README are made from it."""
+
+END_SIGNALS = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+)
+"""Signals that end a command early: Ctrl-C, the wish of a supervisor, a terminal that was closed."""
 
 PATIENCE_S = 1.0
 """A signal that comes sooner after the first is the same wish: ``timeout`` and shells send two at once."""

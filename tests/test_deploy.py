@@ -74,6 +74,9 @@ def test_workers_find_their_master() -> None:
     _, port = option(COMMANDS["compose master"], "--bind").split(":")
     assert option(COMMANDS["compose worker"], "--master") == f"master:{port}"
     (service,) = [one for one in JOBS if one["kind"] == "Service"]
+    # Of other machines, so that they share a key.
+    for name in set(COMMANDS) - {"compose simulator"}:
+        assert option(COMMANDS[name], "--key-env") == "WORKERS_KEY"
     bound = option(COMMANDS["kubernetes loadtest-master"], "--bind").split(":")[1]
     found = option(COMMANDS["kubernetes loadtest-worker"], "--master")
     assert found == f"{service['metadata']['name']}:{bound}"
@@ -236,7 +239,7 @@ def test_the_dockerfile_has_no_known_mistakes() -> None:
 
 
 @pytest.mark.long
-def test_the_processes_of_compose_make_a_run(tmp_path: Path) -> None:
+def test_the_processes_of_compose_make_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All names are this machine, and the ports are free ones."""
     import socket
 
@@ -253,6 +256,7 @@ def test_the_processes_of_compose_make_a_run(tmp_path: Path) -> None:
             *shlex.split(text.replace("--host simulator", "--host 127.0.0.1")),
         ]
 
+    monkeypatch.setenv("WORKERS_KEY", "a-key-for-the-tests")
     short = ["--duration", "1s", "--set", "load.warmup=0s", "--results", str(tmp_path)]
     count = SERVICES["worker"]["deploy"]["replicas"]
     started = [subprocess.Popen(here("simulator"), stdout=subprocess.PIPE)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.secret_names import KEY, PUBLIC_HEADERS, QUERY_KEY, sounds_secret
+from loadtest.secret_names import KEY, PUBLIC_HEADERS, QUERY_KEY, sounds_secret, subprotocol_secrets
 
 SECRET = (
     "authorization",
@@ -12,6 +12,9 @@ SECRET = (
     "jwt",
     "client_secret",
     "db-password",
+    "pass",
+    "user_pass",
+    "passphrase",
     "passwd",
     "user_pwd",
     "api_key",
@@ -35,3 +38,18 @@ def test_other_names_hide_nothing(name: str) -> None:
 
 def test_public_headers_are_lower_case_and_name_no_secret() -> None:
     assert all(name == name.lower() and not KEY.fullmatch(name) for name in PUBLIC_HEADERS)
+
+
+@pytest.mark.parametrize(
+    ("names", "secrets"),
+    [
+        (["chat", "v2.chat.example"], []),
+        (["jwt.t0ken-with-signs"], ["t0ken-with-signs", "t0ken-with-signs"]),
+        (["bearer", "t0ken"], ["t0ken"]),
+        (["base64url.bearer.authorization.k8s.io.dG9r"], ["dG9r", "dG9r"]),
+        (["bearer.chat.example.t0ken"], ["chat.example.t0ken", "t0ken"]),
+        (["x" * 40], ["x" * 40]),
+    ],
+)
+def test_tokens_among_subprotocols(names: list[str], secrets: list[str]) -> None:
+    assert subprotocol_secrets(names) == secrets

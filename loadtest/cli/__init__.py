@@ -15,6 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+HANGUP = (_signal.SIGHUP,) if hasattr(_signal, "SIGHUP") else ()
+"""Windows has none."""
+
 INTERRUPTED = 130
 """``errors.Exit.INTERRUPTED``, which is not imported yet."""
 
@@ -46,7 +49,7 @@ def _run(words: list[str] | None) -> int:
 
 
 def _on_signals(action: object) -> None:
-    for number in (_signal.SIGINT, _signal.SIGTERM):
+    for number in (_signal.SIGINT, _signal.SIGTERM, *HANGUP):
         # A process that was told to ignore it (nohup) goes on ignoring it.
         if _signal.getsignal(number) is not _signal.SIG_IGN:
             _signal.signal(number, action)

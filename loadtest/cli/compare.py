@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -169,11 +168,12 @@ def _noise_file(results: Path, newest: Manifest) -> Path:
 def _known_noise(results: Path, newest: Manifest) -> dict[str, float]:
     """Spreads by metric that were learned from runs of the same plan on the same machine."""
     from loadtest.judge.noise import learned
+    from loadtest.keep.json import parsed
 
     if not newest:
         return {}
     try:
-        kept = json.loads(_noise_file(results, newest).read_text("utf-8"))
+        kept = parsed(_noise_file(results, newest).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return learned(kept, newest)
@@ -181,14 +181,18 @@ def _known_noise(results: Path, newest: Manifest) -> dict[str, float]:
 
 def _stored(results: Path, ref: str) -> list[ReadableRun]:
     """The runs that ``ref`` means, each judged: all of a label, or one."""
+    from loadtest.cli.stored import skipped
     from loadtest.keep.baseline import MARK, repeats
     from loadtest.keep.find import find_run, find_runs
     from loadtest.keep.read import read_run
     from loadtest.show.views import judged
 
-    paths = find_runs(results, ref)
+    unreadable: list[str] = []
+    paths = find_runs(results, ref, unreadable.append)
     if not paths:
         paths = repeats(results) if ref == MARK else [find_run(results, ref)]
+    for sentence in unreadable:
+        skipped(sentence)
     return [judged(read_run(path)) for path in paths]
 
 

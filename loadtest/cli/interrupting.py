@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a command works."""
+"""Ctrl-C, SIGTERM and SIGHUP while a command works."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, Self
 
-from loadtest.errors import PATIENCE_S, Exit
+from loadtest.errors import END_SIGNALS, PATIENCE_S, Exit
 
 AGAIN_S = 0.01
 
@@ -20,7 +20,7 @@ IMPORTING = "<frozen importlib._bootstrap>"
 
 
 class Interrupting:
-    """Between ``with`` and its end, SIGINT and SIGTERM end a command, unless the command takes them over.
+    """Between ``with`` and its end ``END_SIGNALS`` end a command, unless the command takes them over.
 
     The first raises KeyboardInterrupt, so that what was begun is unwound; a later one leaves at once. While
     modules are imported the first leaves at once as well: nothing has begun, and an exception there would be
@@ -43,7 +43,7 @@ class Interrupting:
         self._hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
         # In another thread than the main one signals do not arrive.
         with suppress(ValueError):
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in END_SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self.signalled)
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from functools import reduce
@@ -33,12 +34,22 @@ class WholeNumber(click.ParamType[int]):
 
 
 class Settings(click.ParamType[str]):
-    """KEY=VALUE, read by ``plan``; in an environment variable one per line, because values hold spaces."""
+    """KEY=VALUE, read by ``plan``; in an environment variable one per line, because values hold spaces.
+
+    Or as a JSON list of texts, for values that hold line breaks: no KEY begins with a bracket.
+    """
 
     name = "key=value"
 
     def split_envvar_value(self, rv: str) -> Sequence[str]:
-        """Return one value per line that is not blank."""
+        """Return one value per line that is not blank, or those of a JSON list."""
+        if rv.lstrip().startswith("["):
+            try:
+                found = json.loads(rv)
+            except (ValueError, RecursionError):
+                found = None
+            if isinstance(found, list) and all(isinstance(each, str) for each in found):
+                return found
         return [line.strip() for line in rv.splitlines() if line.strip()]
 
 

@@ -79,9 +79,10 @@ def command(run: str, **options: Any) -> int:
 
 
 def _code(shown: ReadableRun) -> int:
-    """Return the verdict's exit code; a run that still goes on has none that could be believed."""
+    """Return the verdict's exit code; a run that still goes on, or tells none, has none to be believed."""
     running = shown.manifest.get("status") == "running"
-    return Exit.INVALID if running else int(shown.manifest["verdict"]["exit_code"])
+    code = shown.manifest["verdict"].get("exit_code")
+    return code if code in set(Exit) and not running else Exit.INVALID
 
 
 def _find(run: str, options: dict[str, Any]) -> ReadableRun:
@@ -90,13 +91,14 @@ def _find(run: str, options: dict[str, Any]) -> ReadableRun:
     Raises:
         ConfigError: there is no such run, nothing of it lies in the part, or a threshold cannot be read.
     """
+    from loadtest.cli.stored import skipped
     from loadtest.cli.thresholds import thresholds_asked
     from loadtest.keep.find import find_run
     from loadtest.keep.read import read_run
     from loadtest.show.rejudging import asked_anew, rejudged
     from loadtest.show.views import judged
 
-    stored = read_run(find_run(Path(options["results"]), run))
+    stored = read_run(find_run(Path(options["results"]), run, skipped))
     thresholds = thresholds_asked(stored.manifest, options["sets"], options["thresholds"])
     if options["from"] is not None or options["to"] is not None:
         whole = stored if thresholds is None else asked_anew(stored, thresholds)

@@ -86,11 +86,12 @@ def list_stored(results: str, last: int | None, everything: bool) -> None:  # no
     Runs that `loadtest ready` and `loadtest watch` made to probe a component are left out unless --all is
     given.
     """
+    from loadtest.cli.stored import skipped
     from loadtest.keep.baseline import marked
     from loadtest.keep.find import list_runs
     from loadtest.show.render.terminal import fitting
 
-    stored = list_runs(Path(results))
+    stored = list_runs(Path(results), tell=skipped)
     runs = [run for run in stored if everything or run.asked_by is None]
     if not stored:
         click.echo(f'"{results}" holds no runs yet; make one: loadtest run agent-burst', err=True)
@@ -110,7 +111,13 @@ def _row(run: StoredRun, baseline: Path | None) -> tuple[str, ...]:
     asked = f"asked by {printable(run.asked_by)}" if run.asked_by else ""
     notes = ", ".join(filter(None, ("baseline" if run.path == baseline else "", asked)))
     target = "SIMULATED" if run.simulated else printable(run.target, 80)
-    return run.outcome or _standing(run), run.id, target, notes, printable(_why(run), 500)
+    return (
+        printable(run.outcome or _standing(run)),
+        printable(run.id),
+        target,
+        notes,
+        printable(_why(run), 500),
+    )
 
 
 def _why(run: StoredRun) -> str:
@@ -138,9 +145,9 @@ def _measured(judged: ThresholdOutcome) -> str:
 
 def _standing(run: StoredRun) -> str:
     """Return how a run without a verdict stands: running, or cut short."""
-    from loadtest.keep.read import read_run
+    from loadtest.keep.read import read_manifest
 
-    return read_run(run.path).status
+    return str(read_manifest(run.path)["status"])
 
 
 @command.command(epilog=SHOW_EXAMPLES)
@@ -151,10 +158,11 @@ def show(run: str, results: str) -> None:
 
     RUN is an id, the beginning of one, a label, a path, or latest.
     """
+    from loadtest.cli.stored import skipped
     from loadtest.keep.find import find_run, find_runs
     from loadtest.keep.read import read_run
 
-    stored = read_run(find_run(Path(results), run))
+    stored = read_run(find_run(Path(results), run, skipped))
     repeats = len(find_runs(Path(results), run))
     for topic, text in _told(stored, repeats if stored.manifest.get("label") == run else 0):
         click.echo(f"{topic:<10} {text}")
@@ -163,29 +171,31 @@ def show(run: str, results: str) -> None:
 def _told(run: Run, repeats: int) -> Iterator[tuple[str, str]]:
     """Yield topic and text of what is known of a run at a glance; it may be the newest of several."""
     from loadtest.show.report_model import tell
+    from loadtest.show.sanitize import printable
 
     report, verdict = tell(run.manifest), run.manifest.get("verdict") or {}
     known = {fact.name: fact.value for fact in report.facts}
-    yield "run", run.id + (f"  the newest of {repeats} with that label" if repeats > 1 else "")
+    yield "run", printable(run.id) + (f"  the newest of {repeats} with that label" if repeats > 1 else "")
     yield "status", run.status
     if asked := run.manifest.get("asked_by"):
-        yield "asked by", str(asked)
+        yield "asked by", printable(asked)
     yield "target", report.target + ("  SIMULATED" if report.simulated else "")
     if "load" in known:
         yield "load", known["load"]
     if pruned := run.manifest.get("pruned"):
-        yield "pruned", f"{pruned.get('at')}: {', '.join(pruned.get('files') or ())}"
+        yield "pruned", printable(f"{pruned.get('at')}: {', '.join(pruned.get('files') or ())}")
     for part in run.manifest.get("merged") or ():
-        yield "merged of", f"{part.get('run')}, begun {part.get('offset_s'):.3f} s after the first"
+        begun = f"begun {part.get('offset_s', 0.0):.3f} s after the first"
+        yield "merged of", f"{printable(part.get('run'))}, {begun}"
     if report.judgement.exit_code is not None:
-        yield "verdict", f"{verdict.get('outcome')}, exit code {report.judgement.exit_code}"
+        yield "verdict", f"{printable(verdict.get('outcome'))}, exit code {report.judgement.exit_code}"
     for threshold in report.thresholds:
         yield "threshold", _judged(threshold)
     for notice in report.notices:
         yield "notice", f"{notice.code}: {notice.message}"
     yield "folder", str(run.path)
     for file in sorted(path for path in run.path.rglob("*") if path.is_file()):
-        yield "file", f"{file.relative_to(run.path)}  {file.stat().st_size:,} bytes"
+        yield "file", f"{printable(file.relative_to(run.path))}  {file.stat().st_size:,} bytes"
 
 
 def _judged(threshold: ThresholdRow) -> str:
@@ -205,11 +215,12 @@ def mark_baseline(run: str | None, results: str) -> None:
     The baseline is what `loadtest compare baseline` means, with all runs of its label; `loadtest trend`
     takes its level as accepted; `loadtest runs prune` never touches it.
     """
+    from loadtest.cli.stored import skipped
     from loadtest.keep.baseline import mark, marked
     from loadtest.keep.find import find_run
 
     if run is not None:
-        path = find_run(Path(results), run)
+        path = find_run(Path(results), run, skipped)
         mark(Path(results), path)
         click.echo(f"baseline   {path.name}")
     elif found := marked(Path(results)):
@@ -236,10 +247,12 @@ def prune_runs(results: str, keep: int, dry_run: bool) -> None:  # noqa: FBT001 
     """
     from datetime import UTC, datetime, timedelta
 
+    from loadtest.cli.stored import skipped
     from loadtest.keep.prune import Pruned, prune
     from loadtest.units import format_bytes
 
-    found = prune(Path(results), timedelta(microseconds=keep / 1000), datetime.now(UTC), dry_run=dry_run)
+    age = timedelta(microseconds=keep / 1000)
+    found = prune(Path(results), age, datetime.now(UTC), dry_run=dry_run, tell=skipped)
     freed = [each for each in found if isinstance(each, Pruned)]
     for each in found:
         click.echo(_freed(each, dry_run=dry_run))
@@ -283,6 +296,7 @@ def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None
 
     Histograms and counters are added, which is exact. The hosts must have run the same scenario.
     """
+    from loadtest.cli.stored import skipped
     from loadtest.judge.judging import judge_run
     from loadtest.judge.measurement_window import stage_parts
     from loadtest.keep.find import find_run
@@ -291,7 +305,7 @@ def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None
     from loadtest.keep.read import read_run
     from loadtest.show.views import write_views
 
-    parts = [read_run(find_run(Path(results), run)) for run in runs]
+    parts = [read_run(find_run(Path(results), run, skipped)) for run in runs]
     made = merge_runs(Path(results), parts, label)
     seconds = list(made.intervals()) if stage_parts(made.manifest) else None
     write_manifest(made.path, judge_run(made.manifest, made.totals(), made.turns(), seconds))

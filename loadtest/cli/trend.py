@@ -129,10 +129,11 @@ def _stored(results: Path, scenario: str | None) -> list[list[StoredRun]]:
     Raises:
         ConfigError: there is none.
     """
+    from loadtest.cli.stored import skipped
     from loadtest.keep.find import list_runs
 
     groups: dict[str, list[StoredRun]] = {}
-    for run in list_runs(results, probes=False):
+    for run in list_runs(results, probes=False, tell=skipped):
         groups.setdefault(run.scenario, []).append(run)
     if not groups:
         raise ConfigError(

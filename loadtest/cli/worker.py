@@ -8,18 +8,20 @@ from loadtest.cli.options import option
 
 EXAMPLES = """\b
 Example:
-  loadtest run my.toml --target wss://chat.example/ws --workers 2 --bind 10.0.0.1:5557     the one machine
-  loadtest worker --master 10.0.0.1:5557                                                   two others
+  export WORKERS_KEY=...                                             on all three: 16 characters or more
+  loadtest run my.toml --workers 2 --bind 10.0.0.1:5557 --key-env WORKERS_KEY         the one machine
+  loadtest worker --master 10.0.0.1:5557 --key-env WORKERS_KEY                        two others
 """
 
 
 @click.command(epilog=EXAMPLES)
 @option("--master", metavar="HOST:PORT", required=True, help="Where `loadtest run --workers` waits.")
-def command(master: str) -> int:
+@option("--key-env", metavar="NAME", help="The variable with the key that the master has.")
+def command(master: str, key_env: str | None) -> int:
     """Join a distributed run as a worker.
 
     Sends its share of the load, and ends with the run.
     """
     from loadtest.run import work
 
-    return work(master)
+    return work(master, key_env)

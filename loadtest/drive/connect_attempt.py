@@ -6,11 +6,11 @@ connection keeps only what it needs to send and receive.
 
 from __future__ import annotations
 
-import errno
-import os
 import ssl
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from loadtest.drive.connect_race import ConnectRace, os_reason
 from loadtest.drive.context import Context
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import TlsTransport, Transport
@@ -18,10 +18,8 @@ from loadtest.errors import Layer
 from loadtest.speak.session import Refused
 from loadtest.speak.upgrade import Upgrade
 
-OWN_LIMITS = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EADDRINUSE}
-)
-"""Errors of a machine that has no file, memory or local port left; the target was not asked."""
+BODY_WITHIN_NS = 1_000_000_000
+"""How long the beginning of the body of a refusal is waited for."""
 
 
 class ConnectListener(Protocol):
@@ -43,7 +41,18 @@ class ConnectListener(Protocol):
 class ConnectAttempt:
     """One attempt to open a connection, begun at ``attempted_ns``."""
 
-    __slots__ = ("_context", "_layer", "_listener", "_step_ns", "_transport", "_upgrade", "_values")
+    __slots__ = (
+        "_context",
+        "_goes_on",
+        "_layer",
+        "_listener",
+        "_race",
+        "_step_ns",
+        "_transport",
+        "_upgrade",
+        "_user",
+        "_values",
+    )
 
     def __init__(
         self, context: Context, listener: ConnectListener, values: dict[str, Any], attempted_ns: int
@@ -55,23 +64,22 @@ class ConnectAttempt:
         self._layer = Layer.TCP
         self._step_ns = attempted_ns
         self._upgrade: Upgrade | None = None
+        self._race: ConnectRace | None = None
         self._transport: Transport | None = None
+        self._goes_on = False
+        self._user = 0
 
     def begin(self, user: int) -> None:
-        """Open a socket; the listener is told how it goes."""
+        """Try the target's addresses; the listener is told how it goes."""
         context = self._context
-        try:
-            transport = context.open_transport(user)
-        except OSError as error:
-            if error.errno in OWN_LIMITS:
-                self._listener.not_opened(errno.errorcode[error.errno])
-            else:
-                self._listener.refused(Refused(Layer.TCP, os_reason(error)))
-            return
-        self._transport = transport
-        context.poller.register(transport.fd, self._on_ready, WRITE)
+        self._user = user
+        self._goes_on = True
         context.poller.connecting += 1
-        context.poller.timers.add(self._step_ns + context.connect_timeout_ns, self._overdue)
+        overdue_ns = self._step_ns + context.connect_timeout_ns
+        self._race = ConnectRace(context, self, context.addresses_of(user), user)
+        self._race.begin()
+        if self._goes_on:
+            context.poller.timers.add(overdue_ns, self._overdue)
 
     @property
     def awaited(self) -> str:
@@ -80,32 +88,63 @@ class ConnectAttempt:
 
     def abandon(self) -> None:
         """We leave before the connection is open."""
+        self._end()
+        if self._race is not None:
+            self._race.leave()
+            self._race = None
         if self._transport is not None:
             self._context.poller.unregister(self._transport.fd)
-            self._context.poller.connecting -= 1
             self._transport.close()
             self._transport = None
+
+    def _end(self) -> None:
+        """Nothing is waited for any more."""
+        self._context.poller.connecting -= self._goes_on
+        self._goes_on = False
+
+    # ------------------------------------------------------------------ what the race reports
+
+    def connected(self, transport: Transport, began_ns: int) -> None:
+        """TCP has connected to an address, the attempt at which began at ``began_ns``."""
+        context = self._context
+        self._race = None
+        self._transport = transport
+        self._step_ns = began_ns
+        context.recorder.metrics.tcp.append(self._end_step(context.now()))
+        context.poller.hand_over(transport.fd, self._on_ready)
+        self._guarded(self._secure)
+
+    def none_connected(self, refusal: Refused) -> None:
+        """No address of the target took the connection."""
+        self._end()
+        self._race = None
+        self._listener.refused(refusal)
+
+    def none_asked(self, limit: str) -> None:
+        """This machine could not open a connection."""
+        self._end()
+        self._race = None
+        self._listener.not_opened(limit)
 
     def _overdue(self, _due_ns: int) -> None:
         seconds = self._context.connect_timeout_ns / 1e9
         self._refuse(Refused(self._layer, f"no answer within {seconds:g} s"))
 
     def _refuse(self, refusal: Refused) -> None:
-        if self._transport is not None:
+        if self._goes_on:
             self.abandon()
             self._listener.refused(refusal)
 
     def _on_ready(self, _bits: int) -> None:
+        self._guarded(self._read_answer if self._layer is Layer.UPGRADE else self._handshake)
+
+    def _guarded(self, step: Callable[[Transport], None]) -> None:
+        """Go one step on; an error in it is a refusal."""
         transport = self._transport
         if transport is None:
             return
         try:
-            if self._layer is Layer.UPGRADE:
-                self._read_answer(transport)
-            elif self._layer is Layer.TLS:
-                self._handshake(transport)
-            else:
-                self._connected(transport)
+            step(transport)
         except ssl.SSLError as error:
             # Also after the handshake: TLS 1.3 refuses a client's certificate when our side is already done.
             self._refuse(Refused(Layer.TLS, tls_reason(error)))
@@ -118,12 +157,8 @@ class ConnectAttempt:
         self._step_ns = at_ns
         return took_ns
 
-    def _connected(self, transport: Transport) -> None:
-        error = transport.connected()
-        if error:
-            self._refuse(Refused(Layer.TCP, os.strerror(error)))
-            return
-        self._context.recorder.metrics.tcp.append(self._end_step(self._context.now()))
+    def _secure(self, transport: Transport) -> None:
+        """TCP is done: TLS follows, or the upgrade."""
         if isinstance(transport, TlsTransport):
             self._layer = Layer.TLS
             self._context.poller.modify(transport.fd, READ)
@@ -138,7 +173,7 @@ class ConnectAttempt:
 
     def _send_upgrade(self, transport: Transport) -> None:
         context = self._context
-        credentials = context.credential_provider.credentials(self._values)
+        credentials = context.credential_provider.credentials(self._values, context.cookies_of(self._user))
         self._listener.identified(credentials.user)
         upgrade = Upgrade(
             context.host_header,
@@ -162,29 +197,42 @@ class ConnectAttempt:
             return
         data, at_ns = read
         if not data:
-            self._refuse(upgrade.ended())
+            self._answered_no(upgrade, upgrade.ended())
             return
         metrics = self._context.recorder.metrics
         metrics.bytes_received += len(data)
+        waits = upgrade.refusal is not None
         try:
             if not upgrade.receive(data):
+                if upgrade.refusal is not None and not waits:
+                    timers = self._context.poller.timers
+                    timers.add(self._context.now() + BODY_WITHIN_NS, self._body_overdue)
                 return
         except Refused as refusal:
-            if upgrade.status is not None:
-                metrics.count(f"connections.upgrade_status.{upgrade.status}")
-                self._context.observations.saw_server(upgrade.server, None)
-            self._refuse(refusal)
+            self._answered_no(upgrade, refusal)
             return
+        self._keep_cookies(upgrade)
         metrics.upgrade.append(self._end_step(at_ns))
         metrics.connections_established += 1
         self._transport = None
-        self._context.poller.connecting -= 1
+        self._end()
         self._listener.upgraded(transport, upgrade, at_ns)
 
+    def _body_overdue(self, _due_ns: int) -> None:
+        """The target refused, and does not say all that it announced about it."""
+        if self._upgrade is not None and self._goes_on:
+            self._answered_no(self._upgrade, self._upgrade.ended())
 
-def os_reason(error: OSError) -> str:
-    """Why a system call failed, in the system's words."""
-    return error.strerror or str(error)
+    def _answered_no(self, upgrade: Upgrade, refusal: Refused) -> None:
+        if upgrade.status is not None:
+            self._context.recorder.metrics.count(f"connections.upgrade_status.{upgrade.status}")
+            self._context.observations.saw_server(upgrade.server, None)
+        self._keep_cookies(upgrade)
+        self._refuse(refusal)
+
+    def _keep_cookies(self, upgrade: Upgrade) -> None:
+        if upgrade.set_cookies:
+            self._context.keep_cookies(self._user, upgrade.set_cookies)
 
 
 def tls_reason(error: ssl.SSLError) -> str:

@@ -16,6 +16,7 @@ from loadtest.drive.context import Context
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
+from loadtest.speak.flood import Flood
 from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.session import OPEN, Refused, Session, SessionRecorder, SessionState
@@ -34,6 +35,10 @@ MAX_UNSENT = 1_048_576
 """Bytes that may wait for a peer who does not read; beyond, its pings are not answered (RFC 6455, 5.5.3)."""
 
 
+MAX_UNANSWERED = 100
+"""Pings of a connection that may be unanswered; beyond, no further one is sent until a pong comes."""
+
+
 class ConnectionState(enum.IntEnum):
     """How far a connection has come. Its session says whether turns can be sent yet."""
 
@@ -49,35 +54,55 @@ _UPGRADED: Final = ConnectionState.UPGRADED
 
 
 class Keepalive:
-    """The pings of one connection (RFC 6455, 5.5.2): round trips, and peers that died without a close.
+    """The pings of one connection (RFC 6455, 5.5.2): their round trips, and which are unanswered.
 
-    At most one ping is unanswered at a time; its payload is the instant it was sent.
+    Each ping is timed, also while earlier ones are unanswered: a stall stands in the distribution once for
+    every ping that it delayed. A pong answers its ping and all before it, since a peer may answer only the
+    latest (5.5.3). The payload of a ping is the instant it was sent. ``watched``: a timer will ask whether
+    the peer still lives.
     """
 
-    __slots__ = ("_sent_ns",)
+    __slots__ = ("_sent", "watched")
 
     _PAYLOAD = struct.Struct("!q")
 
     def __init__(self) -> None:
-        self._sent_ns = NEVER
+        # The instants of the pings that are not answered yet.
+        self._sent: list[int] = []
+        self.watched = False
 
     @property
-    def unanswered(self) -> bool:
-        """Whether the last ping has not been answered yet."""
-        return self._sent_ns != NEVER
+    def oldest_ns(self) -> int:
+        """When the oldest unanswered ping was sent; ``NEVER`` if none is unanswered."""
+        return self._sent[0] if self._sent else NEVER
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many pings are unanswered that no further one is sent."""
+        return len(self._sent) >= MAX_UNANSWERED
 
     def ping(self, now_ns: int, metrics: PhaseMetrics) -> bytes:
         """The payload of the next ping."""
-        self._sent_ns = now_ns
+        self._sent.append(now_ns)
         metrics.pings_sent += 1
         return self._PAYLOAD.pack(now_ns)
 
     def pong(self, payload: bytes, at_ns: int, metrics: PhaseMetrics) -> None:
         """A pong arrived; one that answers no ping of ours is ignored."""
-        if self.unanswered and payload == self._PAYLOAD.pack(self._sent_ns):
-            metrics.pings_answered += 1
-            metrics.ping_rtt.append(max(at_ns - self._sent_ns, 0))
-            self._sent_ns = NEVER
+        if len(payload) != self._PAYLOAD.size:
+            return
+        (sent_ns,) = self._PAYLOAD.unpack(payload)
+        if sent_ns not in self._sent:
+            return
+        answered = self._sent.index(sent_ns) + 1
+        for each_ns in self._sent[:answered]:
+            metrics.ping_rtt.append(max(at_ns - each_ns, 0))
+        metrics.pings_answered += answered
+        del self._sent[:answered]
+
+    def unanswered_since(self, since_ns: int) -> int:
+        """How many pings are unanswered that were sent after ``since_ns``."""
+        return sum(sent_ns > since_ns for sent_ns in self._sent)
 
 
 class Connection:
@@ -95,6 +120,8 @@ class Connection:
         "_armed_ns",
         "_attempt",
         "_attempted_ns",
+        "_flood",
+        "_heard_ns",
         "_keepalive",
         "_opcode",
         "_out",
@@ -137,7 +164,10 @@ class Connection:
         self._upgraded_ns = NEVER
         self._transport: Transport | None = None
         self._parser: FrameParser | None = None
+        self._flood = Flood()
         self._keepalive: Keepalive | None = None
+        # When the last bytes arrived: proof that the peer lives, for which no clock is read.
+        self._heard_ns = NEVER
         # The instant at which the session's timer is set.
         self._armed_ns = NEVER
         self._opcode = BINARY if context.binary else TEXT
@@ -346,6 +376,7 @@ class Connection:
             if read is None:
                 return
             data, at_ns = read
+            self._heard_ns = at_ns
             if not data:
                 self._lost(self._parser.close_code if self._parser is not None else NO_CLOSE_FRAME)
                 return
@@ -382,6 +413,8 @@ class Connection:
         if parser is None:
             return
         messages = parser.receive(data)
+        if messages and parser.unpacks:
+            self._refuse(parser, self._flood.unpacked(sum(map(len, messages)), len(data), at_ns))
         if messages:
             self._receive_messages(messages, at_ns)
         if parser.replies or parser.pongs or parser.closed:
@@ -410,6 +443,7 @@ class Connection:
 
     def _handle_control_frames(self, parser: FrameParser, at_ns: int) -> None:
         """Send the parser's answers to pings and close frames; take the pongs and the close."""
+        self._refuse(parser, self._flood.control_frames(len(parser.replies) + len(parser.pongs), at_ns))
         if parser.replies:
             if parser.closed or self._transport is None or len(self._transport.unsent) < MAX_UNSENT:
                 self._out += parser.replies
@@ -421,15 +455,23 @@ class Connection:
         if parser.closed:
             self._flush_last()
             if parser.broken is not None and self.session.state is SessionState.OPEN:
-                self._receive_broken_frame(parser.broken)
+                self._receive_broken_frame(parser.broken, too_long=parser.too_long)
             self._lost(parser.close_code)
 
-    def _receive_broken_frame(self, reason: str) -> None:
+    def _refuse(self, parser: FrameParser, why: str | None) -> None:
+        """End a connection that the target floods: its doing, and no slowness of ours."""
+        if why is not None and not parser.closed:
+            parser.refuse(why)
+
+    def _receive_broken_frame(self, reason: str, *, too_long: bool) -> None:
         """A frame that is no message was meant as one: it counts as received, and as malformed."""
         metrics = self.context.recorder.metrics
         metrics.events_received += 1
         metrics.events_malformed += 1
-        metrics.count("connections.broken_frames")
+        if too_long:
+            metrics.count("connections.too_long")
+        else:
+            metrics.count("connections.broken_frames")
         self.context.recorder.evidence("broken frame", reason.encode(), self.session.user)
 
     def turn_ended(self, turn: Turn) -> None:
@@ -471,23 +513,44 @@ class Connection:
     # ------------------------------------------------------------------ keepalive
 
     def _ping(self, _due_ns: int) -> None:
-        """Ping the peer; a peer that has not answered the last ping is dead."""
+        """Ping the peer, and ask later whether it still lives."""
         context = self.context
         keepalive = self._keepalive
         if keepalive is None or not self.is_open:
             return
-        if keepalive.unanswered:
-            self._catch_up()
-        if not self.is_open:
-            return
-        if keepalive.unanswered:
-            context.recorder.metrics.count("connections.silent")
-            self._lost(NO_CLOSE_FRAME)
-            return
         now_ns = context.now()
-        self._out.append(encode(keepalive.ping(now_ns, context.recorder.metrics), PING))
-        self._gather()
+        if not keepalive.is_full:
+            self._out.append(encode(keepalive.ping(now_ns, context.recorder.metrics), PING))
+            self._gather()
+        if not keepalive.watched:
+            keepalive.watched = True
+            # Before the next ping, so that of two at one instant the end comes first.
+            context.poller.timers.add(now_ns + context.ping_timeout_ns, self._check_alive)
         context.poller.timers.add(now_ns + context.ping_ns, self._ping)
+
+    def _check_alive(self, _due_ns: int) -> None:
+        """Give up a peer that left a ping unanswered and sent nothing else for as long as it may."""
+        context = self.context
+        keepalive = self._keepalive
+        if keepalive is None or not self.is_open:
+            return
+        keepalive.watched = False
+        if self._silent_at_ns(keepalive) <= context.now():
+            self._catch_up()
+        if not self.is_open or keepalive.oldest_ns == NEVER:
+            return
+        silent_at_ns = self._silent_at_ns(keepalive)
+        if silent_at_ns > context.now():
+            keepalive.watched = True
+            context.poller.timers.add(silent_at_ns, self._check_alive)
+            return
+        context.recorder.metrics.count("connections.silent")
+        self._lost(NO_CLOSE_FRAME)
+
+    def _silent_at_ns(self, keepalive: Keepalive) -> int:
+        """When the peer is given up if nothing comes: any byte is a sign of life, a part of a message too."""
+        partial_ns = NEVER if self._transport is None else self._transport.partial_ns
+        return max(keepalive.oldest_ns, self._heard_ns, partial_ns) + self.context.ping_timeout_ns
 
     def _receive_pong(self, payload: bytes, at_ns: int) -> None:
         if self._keepalive is not None:
@@ -528,13 +591,20 @@ class Connection:
                 self.refused(refusal)
                 return
             self.context.recorder.metrics.count(f"connections.closed.{code}")
-            if self._parser is not None and self._parser.close_reason:
-                self.context.observations.saw_close(code, self._parser.close_reason)
+            if self._parser is not None:
+                broken = self._parser.broken
+                reason = self._parser.close_reason if broken is None else f"given up by us: {broken}"
+                if reason:
+                    self.context.observations.saw_close(code, reason)
         self._dispose()
 
     def _end_session(self, code: int, *, by_us: bool) -> Refused | None:
         was_open = self.session.state is SessionState.OPEN
         now_ns = self.context.now()
+        if self._keepalive is not None:
+            in_time_ns = now_ns - self.context.ping_timeout_ns
+            if in_flight := self._keepalive.unanswered_since(in_time_ns):
+                self.context.recorder.metrics.count("pings.in_flight", in_flight)
         refusal = self.session.lost(now_ns, code, by_us=by_us)
         if was_open:
             self.context.recorder.moved(now_ns, -1)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.drive.credentials import CredentialProvider
+from loadtest.drive.credentials import CredentialProvider, environment_values
 from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.observations import Observations
 from loadtest.drive.poller import Poller, make_poller
 from loadtest.drive.sources import own_sources
-from loadtest.drive.transport import Timestamping, TlsTransport, Transport
+from loadtest.drive.transport import Address, Timestamping, TlsTransport, Transport
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
 from loadtest.plan.names import data_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
+from loadtest.plan.secrets import message_texts
 from loadtest.speak.compiled_protocol import CompiledProtocol
+from loadtest.speak.cookies import CookieJar
 
 NS = 1_000_000_000
 CLOSE_TIMEOUT_NS = 2 * NS
@@ -78,17 +80,23 @@ class Context:
             unix_offset_ns=0 if clock.wall else time.time_ns() - clock.now(),
             users=self.planned_users,
             identities=target.identities,
+            listens=not self.schedule.sends,
         )
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
         self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))
+        self.secret_values = environment_values(message_texts(scenario))
         self.host_header = endpoint.host_header
+        self._cookie_jars: dict[int, CookieJar] | None = {} if target.keep_cookies else None
         self.sources = own_sources(target.source_addresses)
         self.compression = target.compression
+        self.spread = target.addresses
         self.connect_timeout_ns = target.connect_timeout_ns
         self.close_timeout_ns = CLOSE_TIMEOUT_NS
         self.max_message_bytes = target.max_message_bytes
         self.binary = protocol.turn.encoding == "binary"
         self.ping_ns = traffic.ping_ns if traffic is not None and traffic.ping_ns is not None else 0
+        own_limit_ns = traffic.ping_timeout_ns if traffic is not None else None
+        self.ping_timeout_ns = self.timeout_ns if own_limit_ns is None else own_limit_ns
         self.burst = traffic.burst if traffic is not None else 1
         self.think_ns = (traffic.every_ns or 0) if traffic is not None else 0
         self.turns_per_connection = (traffic.turns or None) if traffic is not None else None
@@ -138,6 +146,21 @@ class Context:
             row = {**row, "now_ms": int(now_s * 1000), "now_s": f"{now_s:.3f}"}
         return row
 
+    def cookies_of(self, user: int) -> dict[str, str]:
+        """The cookies that the target gave this user, by name; none where they are not kept."""
+        jar = None if self._cookie_jars is None else self._cookie_jars.get(user)
+        if jar is None:
+            return {}
+        endpoint = self.assignment.endpoint
+        return jar.sent(endpoint.path, time.time(), secure=endpoint.tls is not None)
+
+    def keep_cookies(self, user: int, set_cookies: Sequence[str]) -> None:
+        """Keep what an answer of the target sets for this user, where cookies are kept."""
+        if self._cookie_jars is not None:
+            endpoint = self.assignment.endpoint
+            jar = self._cookie_jars.setdefault(user, CookieJar(endpoint.server_name))
+            jar.take(set_cookies, endpoint.path, time.time())
+
     def source_of(self, user: int) -> str | None:
         """The address from which a user of this process connects; None: the system chooses.
 
@@ -147,8 +170,16 @@ class Context:
             return None
         return self.sources[self.assignment.users.index(user) % len(self.sources)]
 
-    def open_transport(self, user: int) -> Transport:
-        """A socket that connects to the target.
+    def addresses_of(self, user: int) -> Sequence[Address]:
+        """The addresses of the target in the order in which a user tries them."""
+        addresses = self.assignment.endpoint.addresses
+        at = 0 if self.spread == "first" else user % len(addresses)
+        if self.spread == "all":
+            return addresses[at : at + 1]
+        return addresses[at:] + addresses[:at] if at else addresses
+
+    def open_transport(self, user: int, address: Address) -> Transport:
+        """A socket that connects to an address of the target.
 
         Raises:
             OSError: it failed at once.
@@ -156,11 +187,9 @@ class Context:
         endpoint = self.assignment.endpoint
         buffer = SLOW_BUFFER if user in self.slow else None
         if endpoint.tls is None:
-            return Transport(
-                endpoint.address, self._timestamping, self.source_of(user), receive_buffer=buffer
-            )
+            return Transport(address, self._timestamping, self.source_of(user), receive_buffer=buffer)
         return TlsTransport(
-            endpoint.address,
+            address,
             self._timestamping,
             self.source_of(user),
             context=endpoint.tls,

@@ -41,6 +41,7 @@ class DriveResult:
     """How driving a run ended: facts for the manifest."""
 
     lost_workers: list[str] = field(default_factory=list)
+    refused_intervals: int = 0
     observed: dict[str, Any] = field(default_factory=dict)
     crash: Exception | None = None
     processes: int = 1

@@ -7,19 +7,27 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from loadtest.drive.token_signer import TokenSigner
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import holds_controls
+from loadtest.plan.names import SECRETS, env_names
 from loadtest.plan.scenario import Auth, Target
+from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
 
 NS = 1_000_000_000
 
 _PER_CONNECTION = frozenset({"uuid", "now_ms", "now_s"})
+
+_NONE_KEPT: Mapping[str, str] = MappingProxyType({})
+
+_GROUPS = tuple(f"{group}." for group in SECRETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +51,13 @@ class CredentialProvider:
     def __init__(self, target: Target, path: str, subprotocols: tuple[str, ...]) -> None:
         self._path = path
         self._headers = _templates(target.headers)
+        self._basic = _basic(target.url)
         self._cookies = _templates(target.cookies)
         self._query = _templates(target.query)
         self._subprotocols = subprotocols
         self._auth = target.auth
         self._secret = _secret_of(target.auth)
+        self._token_file = target.auth.token_file if target.auth is not None else None
         self._claims: list[tuple[str, Template]] = []
         self._signer: TokenSigner | None = None
         if target.auth is not None:
@@ -57,7 +67,9 @@ class CredentialProvider:
             self._signer = TokenSigner(self._secret) if target.auth.kind == "jwt" else None
         named = (*self._headers, *self._cookies, *self._query, *self._claims)
         self._differs = any(template.names & _PER_CONNECTION for _, template in named)
-        self._environment = {f"env.{name}": value for name, value in os.environ.items()}
+        self._environment = {
+            f"{group}.{name}": value for name, value in os.environ.items() for group in SECRETS
+        }
         self._check_environment()
         # Most targets ask for nothing that differs by user: all connections send the same.
         self._same = None if self._asks_for_user() else self._make({})
@@ -71,22 +83,23 @@ class CredentialProvider:
         shown = [self._secret] if self._auth is not None and self._auth.kind == "token" else []
         for _, template in (*self._headers, *self._cookies, *self._query):
             for name in sorted(template.names):
-                if name.startswith("env.") and name not in self._environment:
-                    raise _not_set(name.removeprefix("env."))
+                if name.startswith(_GROUPS) and name not in self._environment:
+                    raise _not_set(name.partition(".")[2])
         for _, template in (*self._headers, *self._cookies):
             shown += [self._environment[name] for name in template.names if name in self._environment]
         _refuse_controls(shown)
 
-    def credentials(self, values: Mapping[str, Any]) -> Credentials:
-        """What one connection of the user with these values sends."""
-        return self._same if self._same is not None else self._make(values)
+    def credentials(self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT) -> Credentials:
+        """What one connection of the user with these values sends, and with the cookies that it was given."""
+        return self._same if self._same is not None and not kept else self._make(values, kept)
 
-    def _make(self, values: Mapping[str, Any]) -> Credentials:
+    def _make(self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT) -> Credentials:
         known = {**self._environment, **values}
         if self._differs:
             known |= _per_connection()
-        headers = [(name, template.render(known)) for name, template in self._headers]
-        cookies = [f"{name}={template.render(known)}" for name, template in self._cookies]
+        headers = [*self._basic, *((name, template.render(known)) for name, template in self._headers)]
+        cookies = [f"{name}={template.render(known)}" for name, template in self._cookies if name not in kept]
+        cookies += [f"{name}={value}" for name, value in kept.items()]
         query = [f"{quote(name)}={quote(template.render(known), safe='')}" for name, template in self._query]
         subprotocols = self._subprotocols
         user = None
@@ -107,15 +120,47 @@ class CredentialProvider:
         _refuse_controls((*(value for _, value in headers), *subprotocols))
         return Credentials(path, tuple(headers), subprotocols, user)
 
+    def _current_token(self) -> str:
+        """What the file of the token holds now: who renews it writes another one. Else what was there first.
+
+        A file that is being replaced may be gone, or empty, for a moment: then the last token holds.
+        """
+        if self._token_file is not None:
+            with suppress(OSError, UnicodeDecodeError):
+                self._secret = self._token_file.read_text(encoding="utf-8").strip() or self._secret
+        return self._secret
+
     def _token(self, auth: Auth, values: Mapping[str, Any]) -> tuple[str, str | None]:
         user = None
-        token = self._secret
+        token = self._current_token()
         if self._signer is not None:
             claims = _claims(auth, self._claims, values)
             user = claims.get("sub")
             token = self._signer.sign(claims)
         as_base64 = base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
         return self._format.render({"token": token, "token_base64url": as_base64}), user
+
+
+def environment_values(texts: Iterable[str]) -> dict[str, str]:
+    """What ``{env.NAME}`` and ``{secret.NAME}`` in messages stand for.
+
+    Raises:
+        ConfigError: the environment does not have one of them.
+    """
+    found: dict[str, str] = {}
+    for name in env_names(texts):
+        if name not in os.environ:
+            raise _not_set(name, "a message")
+        found |= {f"{group}.{name}": os.environ[name] for group in SECRETS}
+    return found
+
+
+def _basic(url: str) -> list[tuple[str, str]]:
+    """The header for the user and the password in a URL (RFC 7617); none where it has none."""
+    found = userinfo(url)
+    if found is None:
+        return []
+    return [("Authorization", f"Basic {base64.b64encode(':'.join(found).encode()).decode()}")]
 
 
 def _claims(
@@ -152,9 +197,9 @@ def _secret_of(auth: Auth | None) -> str:
     return secret
 
 
-def _not_set(name: str) -> ConfigError:
+def _not_set(name: str, where: str = "[target]") -> ConfigError:
     return ConfigError(
-        [Problem("[target]", f"the environment variable {name} is not set; export it before the run")]
+        [Problem(where, f"the environment variable {name} is not set; export it before the run")]
     )
 
 

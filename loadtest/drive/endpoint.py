@@ -1,15 +1,20 @@
-"""Where the target is: its URL parsed, its name resolved once, its TLS context made."""
+"""Where the target is: its URL parsed, its name resolved once to all its addresses, its TLS context made."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
+
+import gevent
+from gevent import socket as gevent_socket
 
 from loadtest.drive.sources import KEY, family_of
 from loadtest.drive.transport import Address
@@ -21,10 +26,13 @@ _FAMILIES: dict[int, str] = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A target with its resolved address. ``resolve_ns`` is None where no name had to be looked up."""
+    """A target with its resolved addresses, one at least, in the order in which they are to be tried.
+
+    ``resolve_ns`` is None where no name had to be looked up.
+    """
 
     url: str
-    address: Address
+    addresses: tuple[Address, ...]
     host_header: str
     path: str
     server_name: str
@@ -33,8 +41,15 @@ class Endpoint:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the target is on this machine."""
-        return ipaddress.ip_address(self.address.sockaddr[0].partition("%")[0]).is_loopback
+        """Whether the target is on this machine, with every address."""
+        hosts = (address.sockaddr[0].partition("%")[0] for address in self.addresses)
+        return all(ipaddress.ip_address(host).is_loopback for host in hosts)
+
+    @property
+    def shown_addresses(self) -> list[str]:
+        """Each address with its port, as in a URL."""
+        found = (address.sockaddr[:2] for address in self.addresses)
+        return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in found]
 
 
 def full_url(url: str, protocol_path: str) -> str:
@@ -50,10 +65,11 @@ def full_url(url: str, protocol_path: str) -> str:
 def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None = None) -> Endpoint:
     """Resolve the name in ``url`` (complete with its path), once for the whole run.
 
-    ``known`` is what the master found (``family``, ``sockaddr``): its workers do not look the name up again.
+    Where the target says what to connect to, that is resolved instead. ``known`` is what the master found
+    (``addresses``): its workers do not look the name up again.
 
     Raises:
-        TargetError: the name cannot be resolved.
+        TargetError: the name cannot be resolved, or not within the target's ``connect_timeout_ns``.
         ConfigError: a certificate file cannot be used.
     """
     parts = urlsplit(url)
@@ -61,41 +77,72 @@ def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None =
     port = parts.port or (443 if secure else 80)
     host = parts.hostname or ""
     if known is None:
-        address, resolve_ns = _resolve(host, port, family_of(target.source_addresses))
+        where = host if target.connect_to is None else target.connect_to[0]
+        addresses, resolve_ns = _resolve(
+            where, port if target.connect_to is None else target.connect_to[1], target
+        )
     else:
-        address = Address(known["family"], tuple(known["sockaddr"]))
+        addresses = tuple(Address(family, tuple(sockaddr)) for family, sockaddr in known["addresses"])
         resolve_ns = known["resolve_ns"]
     return Endpoint(
         url=url,
-        address=address,
+        addresses=addresses,
         host_header=_host_header(host, parts.port),
-        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        path=_sendable(parts.path or "/") + (f"?{_sendable(parts.query)}" if parts.query else ""),
         server_name=host,
         tls=tls_context(target) if secure else None,
         resolve_ns=resolve_ns,
     )
 
 
+def known_addresses(endpoint: Endpoint) -> list[list[Any]]:
+    """The addresses as plain data, for ``resolve_endpoint`` of a worker."""
+    return [[int(address.family), list(address.sockaddr)] for address in endpoint.addresses]
+
+
+_UNSENDABLE = re.compile(r"[^!-~]+")
+
+
+def _sendable(text: str) -> str:
+    """A path or a query with everything that is not ASCII in percent signs (RFC 3986), the rest as it is."""
+    return _UNSENDABLE.sub(lambda found: quote(found[0]), text)
+
+
 def _host_header(host: str, port: int | None) -> str:
-    shown = f"[{host}]" if ":" in host else host
+    shown = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
     return shown if port is None else f"{shown}:{port}"
 
 
-def _resolve(host: str, port: int, wanted: int) -> tuple[Address, int | None]:
-    """The first address of the family that is wanted (0: any), and how long it took to look up a name."""
+def _resolve(host: str, port: int, target: Target) -> tuple[tuple[Address, ...], int | None]:
+    """All addresses of the family that is wanted, and how long it took to look up a name.
+
+    The order is the system's (RFC 6724), the families in turn (RFC 8305, section 4).
+    """
     numeric = _is_numeric(host)
+    wanted = family_of(target.source_addresses)
+    within_s = target.connect_timeout_ns / 1e9
     started_ns = time.monotonic_ns()
     try:
-        found = socket.getaddrinfo(host, port, family=wanted, type=socket.SOCK_STREAM)
+        # By gevent's resolver, which looks names up in a thread: nobody waits for a silent name server.
+        with gevent.Timeout(within_s, TimeoutError(f"no answer within {within_s:g} s")):
+            found = gevent_socket.getaddrinfo(host, port, family=wanted, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         by = f" as {_FAMILIES[wanted]}, which {KEY} ask for" if wanted else ""
         raise TargetError(Layer.RESOLVE, f"the name {host!r} cannot be resolved{by}: {reason}")
     took_ns = time.monotonic_ns() - started_ns
     # A local name may have both families and a server only one: servers on loopback mostly have IPv4.
     found.sort(key=lambda entry: entry[0] is not socket.AF_INET if host == "localhost" else False)
-    family, _, _, _, sockaddr = found[0]
-    return Address(family, sockaddr), None if numeric else took_ns  # type: ignore[arg-type]  # stub: also AF_PACKET
+    every = (Address(family, sockaddr) for family, _, _, _, sockaddr in found)  # type: ignore[arg-type]  # stub: also AF_PACKET
+    addresses = list(dict.fromkeys(every))
+    return tuple(families_in_turn(addresses)), None if numeric else took_ns
+
+
+def families_in_turn(addresses: Sequence[Address]) -> list[Address]:
+    """The addresses so that families alternate, beginning with that of the first; else in their order."""
+    first = [address for address in addresses if address.family == addresses[0].family]
+    others = [address for address in addresses if address.family != addresses[0].family]
+    return [address for address in chain.from_iterable(zip_longest(first, others)) if address is not None]
 
 
 def _is_numeric(host: str) -> bool:

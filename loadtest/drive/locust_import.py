@@ -68,15 +68,20 @@ if "locust" not in sys.modules:
 from locust import User
 from locust.env import Environment
 from locust.event import Events
-from locust.exception import RPCError, StopTest, StopUser
+from locust.exception import RPCError, RPCReceiveError, RPCSendError, StopTest, StopUser
+from locust.rpc import Message, zmqrpc
 from locust.user.task import LOCUST_STATE_RUNNING
 
 __all__ = [
     "LOCUST_STATE_RUNNING",
     "Environment",
     "Events",
+    "Message",
     "RPCError",
+    "RPCReceiveError",
+    "RPCSendError",
     "StopTest",
     "StopUser",
     "User",
+    "zmqrpc",
 ]

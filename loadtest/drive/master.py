@@ -5,7 +5,7 @@ test_start     ── lt_plan ─────────────►  keeps 
                ◄───────────── lt_counted  how many users Locust gave it
                ── lt_clock ────────────►  (5 times)
                ◄─────────────── lt_clock
-               ── lt_go ───────────────►  begins at the common instant
+               ── lt_go ───────────────►  begins at the common instant, with the identities of its users
                ◄──────────── lt_interval  every second
                ── lt_stop ─────────────►  (abort, interrupt)
                ◄──────────────── lt_done  how many intervals there were
@@ -15,18 +15,23 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
 from typing_extensions import override
 
 from loadtest.drive.coordinator import Coordinator, GiveInterval, RunSpec
+from loadtest.drive.endpoint import known_addresses
 from loadtest.drive.observations import REASONS
+from loadtest.drive.reasons import most_frequent
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, from_bytes, merge
-from loadtest.plan.scenario_file import worker_settings
+from loadtest.plan.scenario import Scenario
+from loadtest.plan.schedule import Schedule, share
+from loadtest.plan.worker_settings import identities_of, shared_settings
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +44,9 @@ CLOCK_ASKED = 5
 
 BEGUN_WITHIN_S = 30.0
 """Seconds that workers may take from the plan to the common start."""
+
+OVERTIME_S = 600
+"""Seconds that a run may take longer than planned, as where a machine was suspended."""
 
 SILENCE_S = 6.0
 """A worker that has sent nothing for so many seconds is lost: it should send an interval every second."""
@@ -55,11 +63,13 @@ class _WorkerRecord:
     offset_ns: int = 0
     round_trip_ns: int | None = None
     asked: int = 0
+    asked_ns: int | None = None
     latest: int = -1
     intervals: int = 0
     expected: int | None = None
     heard_s: float = 0.0
     lost: bool = False
+    seconds: set[int] = field(default_factory=set)
     late_ns: int | None = None
     cpu: float | None = None
 
@@ -72,6 +82,7 @@ class _WorkerRecord:
         """Note an interval that it closed."""
         self.heard_s = time.monotonic()
         self.latest = max(self.latest, interval.second)
+        self.seconds.add(interval.second)
         self.intervals += 1
         lateness = interval.histograms.get("send.lateness")
         if lateness is not None and lateness.max_ns is not None:
@@ -102,6 +113,7 @@ class MasterCoordinator(Coordinator):
         self._pids: dict[str, int] = {}
         self._plan: dict[str, Any] | None = None
         self._gone = False
+        self._last_second = _last_second(spec.scenario)
         self._stopping = False
         self._by_second: dict[int, list[Interval]] = {}
         runner = environment.runner
@@ -127,10 +139,9 @@ class MasterCoordinator(Coordinator):
         endpoint = self.spec.endpoint
         self._plan = {
             "run_id": self.spec.run_id,
-            "settings": worker_settings(self.spec.scenario),
+            "settings": shared_settings(self.spec.scenario),
             "url": endpoint.url,
-            "family": int(endpoint.address.family),
-            "sockaddr": list(endpoint.address.sockaddr),
+            "addresses": known_addresses(endpoint),
             "resolve_ns": endpoint.resolve_ns,
             "step_ns": self.spec.step_ns,
         }
@@ -175,18 +186,20 @@ class MasterCoordinator(Coordinator):
 
     def _ask_clock(self, worker: _WorkerRecord) -> None:
         worker.asked += 1
-        self._send(worker, "lt_clock", {"asked_ns": time.time_ns()})
+        worker.asked_ns = time.time_ns()
+        self._send(worker, "lt_clock", {"asked_ns": worker.asked_ns})
 
     def _on_clock(self, msg: Any, **_kwargs: Any) -> None:
         """Take the offset between two hosts' clocks from the quickest of a few round trips."""
         worker = self._workers.get(msg.node_id)
-        if worker is None:
+        asked_ns = None if worker is None else worker.asked_ns
+        if worker is None or asked_ns is None or msg.data["asked_ns"] != asked_ns:
             return
-        now_ns = time.time_ns()
-        round_trip_ns = now_ns - msg.data["asked_ns"]
+        round_trip_ns = time.time_ns() - asked_ns
+        worker.asked_ns = None
         if worker.round_trip_ns is None or round_trip_ns < worker.round_trip_ns:
             worker.round_trip_ns = round_trip_ns
-            worker.offset_ns = msg.data["own_ns"] - (msg.data["asked_ns"] + round_trip_ns // 2)
+            worker.offset_ns = int(msg.data["own_ns"]) - (asked_ns + round_trip_ns // 2)
         if worker.asked < CLOCK_ASKED:
             self._ask_clock(worker)
         elif all(one.users is not None and one.asked >= CLOCK_ASKED for one in self._workers.values()):
@@ -208,6 +221,7 @@ class MasterCoordinator(Coordinator):
                 "n": len(ranked),
                 "users": self.users,
                 "start_wall_ns": start_ns + worker.offset_ns,
+                "identities": identities_of(self.spec.scenario, share(number, len(ranked), self.users)),
             }
             self._send(worker, "lt_go", go)
         self._note_workers()
@@ -222,10 +236,29 @@ class MasterCoordinator(Coordinator):
         worker = self._workers.get(msg.node_id)
         if worker is None:
             return
-        interval = from_bytes(msg.data["interval"])
+        try:
+            interval = from_bytes(msg.data["interval"])
+            why = self._refusal(worker, interval.second)
+        except (ValueError, KeyError, TypeError) as error:
+            why = f"it is none ({error})"
+        if why:
+            # Counted, it would be in the numbers of the run though nobody measured it.
+            logger.error("an interval of worker %d is refused: %s", worker.number, why)
+            self.result.refused_intervals += 1
+            return
         worker.note(interval)
         self._by_second.setdefault(interval.second, []).append(interval)
         self._pass_on()
+
+    def _refusal(self, worker: _WorkerRecord, second: int) -> str | None:
+        """Why an interval of that second cannot be what the worker has just closed; None if it can."""
+        if not self._gone:
+            return "the run has not begun"
+        if worker.lost or worker.finished:
+            return "the worker was lost, or has said that there are no more"
+        if second in worker.seconds:
+            return f"second {second} came before"
+        return f"the run has no second {second}" if second > self._last_second else None
 
     def _pass_on(self) -> None:
         """Merge and pass on every second to which no worker can add any more."""
@@ -238,7 +271,7 @@ class MasterCoordinator(Coordinator):
 
     def _on_done(self, msg: Any, **_kwargs: Any) -> None:
         worker = self._workers.get(msg.node_id)
-        if worker is None:
+        if worker is None or worker.expected is not None:
             return
         if msg.data["crash"] is not None:
             mistake = msg.data.get("mistake", False)
@@ -247,7 +280,10 @@ class MasterCoordinator(Coordinator):
         worker.expected = int(msg.data["intervals"])
         for name, numbers in msg.data["observed"].items():
             known = self.result.observed.setdefault(name, {})
-            known.update(_added(known, numbers) if name in REASONS else numbers)
+            if name in REASONS:
+                _add(known, numbers)
+            else:
+                known.update(numbers)
         self._pass_on()
 
     def _watch(self) -> None:
@@ -298,5 +334,14 @@ class MasterCoordinator(Coordinator):
                     self._send(worker, "lt_stop", None)
 
 
-def _added(known: Mapping[str, int], numbers: Mapping[str, int]) -> dict[str, int]:
-    return {name: known.get(name, 0) + n for name, n in numbers.items()}
+def _last_second(scenario: Scenario) -> int:
+    """No interval of a run is of a later second."""
+    timeout_ns = 0 if scenario.traffic is None else scenario.traffic.timeout_ns
+    return (Schedule(scenario.load, scenario.traffic).end_ns + timeout_ns) // NS + OVERTIME_S
+
+
+def _add(known: dict[str, int], numbers: Mapping[str, int]) -> None:
+    """Add one worker's reasons to those of all, the most frequent first."""
+    told = most_frequent(Counter(known) + Counter(numbers))
+    known.clear()
+    known.update(told)

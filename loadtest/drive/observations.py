@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from loadtest.drive.reasons import Reasons
 from loadtest.speak.session import Refused
-
-REASONS_KEPT = 20
-"""Different reasons of a kind that a process keeps."""
 
 REASONS = frozenset({"refusals", "closes", "still_opening", "tasks_raised", "tasks_failed"})
 """The kinds of reasons: a fact under one of these names says how often each reason was seen."""
 
 
 class Observations:
-    """``facts``: what was observed, by code, with its numbers."""
+    """What was observed."""
 
     def __init__(self) -> None:
-        self.facts: dict[str, dict[str, Any]] = {}
+        self._server: dict[str, Any] = {}
+        self._reasons: dict[str, Reasons] = {}
+
+    @property
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """What was observed, by code, with its numbers."""
+        server = {"server": self._server} if self._server else {}
+        return {**server, **{kind: reasons.told() for kind, reasons in self._reasons.items()}}
 
     def saw_server(self, server: str, subprotocol: str | None) -> None:
         """Keep what the target says of itself; the first answer counts."""
-        if "server" not in self.facts:
-            self.facts["server"] = {"server": server, "subprotocol": subprotocol}
+        if not self._server:
+            self._server = {"server": server, "subprotocol": subprotocol}
 
     def saw_refusal(self, refused: Refused) -> None:
         """The target refused a connection."""
@@ -37,7 +42,5 @@ class Observations:
         self.add_reason("closes", f"code {code}: {reason}")
 
     def add_reason(self, kind: str, reason: str) -> None:
-        """Count a reason; of each kind only the first ``REASONS_KEPT`` different ones are kept."""
-        reasons = self.facts.setdefault(kind, {})
-        if reason in reasons or len(reasons) < REASONS_KEPT:
-            reasons[reason] = reasons.get(reason, 0) + 1
+        """Count a reason."""
+        self._reasons.setdefault(kind, Reasons()).add(reason)

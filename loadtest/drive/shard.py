@@ -117,7 +117,7 @@ class Shard:
 
     def _begin_visit(self, visit: Visit) -> None:
         context, assignment = self.context, self.context.assignment
-        values: dict[str, Any] = {"run.id": assignment.run_id}
+        values: dict[str, Any] = {"run.id": assignment.run_id, **context.secret_values}
         values.update(user_values(visit.user, assignment.run_id, assignment.scenario.target.identities))
         user = VirtualUser(context, self, visit, values)
         self.virtual_users.append(user)
@@ -149,6 +149,7 @@ class Shard:
 
     def let_tasks_decide(self) -> None:
         """Let tasks decide what each virtual user sends; to be called before the start."""
+        self.context.compiled_protocol.listens = False
         self._task_traffic = {
             user: TaskTraffic(self.context, self.tasks, self._seqs_of(user)) for user in self._users
         }
@@ -204,7 +205,7 @@ class Shard:
             if self._users_over == len(self.virtual_users):
                 self._all_over()
         elif self.context.finishing:
-            if self._all_idle():
+            if all(user.may_end for user in self.virtual_users):
                 self._drain_over(self.context.now())
             else:
                 self._may_be_done()

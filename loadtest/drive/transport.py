@@ -55,9 +55,12 @@ class Timestamping:
 
 
 class Transport:
-    """A plain TCP socket."""
+    """A plain TCP socket.
 
-    __slots__ = ("_sock", "_timestamping", "fd", "unsent")
+    ``partial_ns``: when bytes last arrived that are no whole TLS record yet; -1: never.
+    """
+
+    __slots__ = ("_sock", "_timestamping", "fd", "partial_ns", "unsent")
 
     def __init__(
         self,
@@ -94,6 +97,7 @@ class Transport:
             raise
         self.fd = sock.fileno()
         self.unsent: bytes | bytearray = b""
+        self.partial_ns = -1
 
     def _begin(self, address: Address) -> None:
         error = self._sock.connect_ex(address.sockaddr)
@@ -233,6 +237,7 @@ class TlsTransport(Transport):
             chunks.append(chunk)
         self._flush()
         if not chunks and not ended:
+            self.partial_ns = read[1]
             return None
         if chunks and ended:
             # The peer may wait for our end before it closes the socket: have the next read find the end.

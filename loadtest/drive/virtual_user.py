@@ -7,12 +7,13 @@ connect ──► ready ──► lost ──► wait ──► connect ──�
 
 from __future__ import annotations
 
+import time
 from typing import Any, Protocol
 
 from loadtest.drive.connection import Connection, ConnectionState
 from loadtest.drive.context import Context
 from loadtest.drive.traffic import UserTraffic
-from loadtest.plan.chaos import wait_ns
+from loadtest.plan.chaos import retry_after_ns, wait_ns
 from loadtest.plan.connections import Visit
 from loadtest.plan.random_draw import draw
 from loadtest.speak.turn import NEVER
@@ -79,6 +80,12 @@ class VirtualUser:
         """Whether ending this user now would lose nothing."""
         return not self.traffic.busy and self.connection.session.at_rest
 
+    @property
+    def may_end(self) -> bool:
+        """Whether nothing more is to come but events of subscriptions, which go on until this user ends."""
+        session = self.connection.session
+        return not self.traffic.busy and (session.at_rest or (bool(session.turns) and not session.awaits_end))
+
     def leave(self) -> None:
         """The visit ends as planned: wait for the turns in flight, then leave."""
         self._leaving = True
@@ -87,7 +94,7 @@ class VirtualUser:
 
     def _leave_when_idle(self, until_ns: int) -> None:
         now_ns = self._context.now()
-        if not self.connection.session.turns or now_ns >= until_ns:
+        if not self.connection.session.awaits_end or now_ns >= until_ns:
             self.end()
         else:
             again_ns = now_ns + CLOSE_POLL_NS
@@ -123,15 +130,18 @@ class VirtualUser:
         if not refused and not self._leaving:
             self._losses += 1
             self._lost_ns = self._context.now()
-        if not self._plan_reconnect():
+        asked_ns = 0
+        if connection.refusal is not None and connection.refusal.retry_after:
+            asked_ns = retry_after_ns(connection.refusal.retry_after, time.time())
+        if not self._plan_reconnect(asked_ns):
             self._over()
             if refused and not self._losses:
                 self._owner.never_ready()
 
     # ------------------------------------------------------------------ reconnecting
 
-    def _plan_reconnect(self) -> bool:
-        """Plan the next attempt; False if there is none."""
+    def _plan_reconnect(self, asked_ns: int) -> bool:
+        """Plan the next attempt, in ``asked_ns`` at the earliest; False if there is none."""
         context = self._context
         policy = context.reconnect
         if policy is None or self._leaving or (context.finishing and not self.traffic.busy):
@@ -143,7 +153,10 @@ class VirtualUser:
         self._attempt += 1
         self.traffic.away()
         drawn = draw(context.seed, "reconnect", self.user, self._losses, self._attempt)
-        context.poller.timers.add(context.now() + wait_ns(policy, self._attempt, drawn), self._reconnect)
+        own_ns = wait_ns(policy, self._attempt, drawn)
+        if asked_ns > own_ns:
+            context.recorder.metrics.count("connections.told_to_wait")
+        context.poller.timers.add(context.now() + max(own_ns, asked_ns), self._reconnect)
         return True
 
     def _reconnect(self, _due_ns: int) -> None:

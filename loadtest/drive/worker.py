@@ -21,6 +21,7 @@ from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, to_bytes
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.schedule import share
+from loadtest.plan.worker_settings import with_identities
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,9 @@ class ShardWorker:
             return
         go = msg.data
         try:
-            shard = self._make_shard(self._plan, share(go["k"], go["n"], go["users"]), go["k"])
+            settings = with_identities(self._plan["settings"], go["identities"])
+            users = share(go["k"], go["n"], go["users"])
+            shard = self._make_shard({**self._plan, "settings": settings}, users, go["k"])
         except LoadtestError as error:
             logger.error("this worker cannot take part: %s", error)  # noqa: TRY400 - a sentence, not a traceback
             failed = {"intervals": 0, "observed": {}, "crash": f"worker {go['k']}: {error}"}

@@ -59,7 +59,10 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         "turns": _turns(counters),
         **_tasks(counters),
         "bytes": _plain(counters, "bytes"),
-        "pings": _plain(counters, "pings"),
+        "pings": {
+            **_plain(counters, "pings"),
+            **_seen(counters, "pings", catalog.keys("pings", always=False)),
+        },
     }
 
 

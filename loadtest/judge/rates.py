@@ -28,8 +28,10 @@ from loadtest.judge.sections import (
     planned,
     section,
     sends,
+    sends_turns,
     settings,
     tick_ns,
+    turns_never_end,
 )
 from loadtest.measure.totals import Totals
 from loadtest.units import format_count, format_duration
@@ -85,8 +87,9 @@ def rates(manifest: Manifest, totals: Totals, span: Span, last: int | None) -> d
     ``connections_per_s`` is over the whole run, from the first attempt to the last ready: n connections
     opened at a steady rate span n - 1 of its intervals. The others are of the measured part. Messages sent
     are over its length. So are events matched to its turns, and its turns complete, where the plan set
-    their rate: what fell due in that time was answered in as much time, only later. Else they are over the
-    time until its end or the last such event, whichever is later.
+    their rate: what fell due in that time was answered in as much time, only later. So are the events of
+    turns without an end, and those that the target sends of itself where nothing is sent. Else they are over
+    the time until its end or the last such event, whichever is later.
     """
     tick = tick_ns(manifest)
     turns = section(manifest, "counts", "measured", "turns")
@@ -99,8 +102,11 @@ def rates(manifest: Manifest, totals: Totals, span: Span, last: int | None) -> d
     no_turn = idle or (f"no turn was complete, {none}" if begun else "no turn was begun")
     sent = CountOverTime(totals.measured("events.sent"), span.length_ns, no_send)
     answers = _answer_bound(manifest, span, answered)
-    over = span.length_ns if answers == "plan" and model(manifest) == "open" else answered
+    by_plan = answers == "plan" and model(manifest) == "open"
+    over = span.length_ns if by_plan or turns_never_end(manifest) else answered
     received = CountOverTime(totals.measured("events.matched"), over, no_event, asked=begun > 0)
+    if pushed := 0 if sends_turns(manifest) else totals.measured("events.pushed"):
+        received, answers = CountOverTime(pushed, span.length_ns, no_event), "target"
     complete = CountOverTime(totals.measured("turns.complete"), over, no_turn, asked=begun > 0)
     return {
         "connections_per_s": _connecting(manifest, totals, tick),

@@ -29,8 +29,9 @@ BROKEN = "malformed.sent"
 """The counter of messages that we broke on purpose."""
 
 GIVEN_UP = {
-    "silent": "that answered no ping",
-    "broken": "that broke the WebSocket protocol, or sent a message longer than target.max_message",
+    "silent": "that answered no ping and sent nothing else within ping_timeout",
+    "broken": "that broke the WebSocket protocol",
+    "too_long": "that sent a message longer than target.max_message",
 }
 """Why we gave a connection up, in words."""
 
@@ -85,6 +86,29 @@ def _when(totals: Totals) -> str:
     return (
         f", in second {first} of the run" if first == last else f", in seconds {first} to {last} of the run"
     )
+
+
+def failed_addresses(manifest: Manifest) -> dict[str, str]:
+    """The addresses of the target's name at which attempts failed: how many of how many."""
+    connections = section(manifest, "counts", "connections")
+    connected = section(connections, "address_connected")
+    told = {}
+    for address, n in section(connections, "address_failed").items():
+        failed = count_or_zero(n)
+        tried = failed + count_or_zero(connected.get(address))
+        told[address] = f"{format_count(failed)} of {format_count(tried)}"
+    return told
+
+
+def addresses(manifest: Manifest) -> Iterator[RunWarning]:
+    """Addresses of the target's name that did not take a connection, while others did."""
+    found = failed_addresses(manifest)
+    if found and section(manifest, "counts", "connections", "address_connected"):
+        told = ", ".join(f"{address} in {n} attempts" for address, n in found.items())
+        every = section(manifest, "target").get("addresses")
+        total = len(every) if isinstance(every, list) else len(found)
+        share = f"{format_count(len(found))} of the {format_count(total)}"
+        yield warning("address_failed", {"addresses": total, "failed": found}, {"told": told, "share": share})
 
 
 def isolation(manifest: Manifest) -> Iterator[RunWarning]:
@@ -143,15 +167,17 @@ def sequence(manifest: Manifest) -> Iterator[RunWarning]:
 
 
 def pings(manifest: Manifest) -> Iterator[RunWarning]:
-    """Pings that nobody answered, beyond one for each connection, which may have been on its way.
+    """Pings that nobody answered, beyond those still in time when their connection ended, and one for each.
 
-    A connection whose ping was still not answered when the next was due was given up, and is told at once.
+    A connection that we gave up as silent is told at once.
     """
     counts = section(manifest, "counts")
     connections = section(counts, "connections")
-    sent, answered = (count_or_zero(section(counts, "pings").get(name)) for name in ("sent", "answered"))
+    sent, answered, in_flight = (
+        count_or_zero(section(counts, "pings").get(name)) for name in ("sent", "answered", "in_flight")
+    )
     silent = count_or_zero(section(connections, "ended_by_us").get("silent"))
-    if silent or sent - answered > count_or_zero(connections.get("peak")):
+    if silent or sent - answered - in_flight > count_or_zero(connections.get("peak")):
         yield warning("pings_unanswered", {"unanswered": sent - answered, "sent": sent})
 
 

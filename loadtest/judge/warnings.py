@@ -50,6 +50,13 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "INSECURE: the target's certificate was not verified; anyone could have answered.",
         "Give the authority's certificate as ca_file instead of --insecure.",
     ),
+    "proxy_ignored": WarningKind(
+        "the environment names a proxy, which connections do not go through",
+        "Connections went to the target directly, although the environment names a proxy.",
+        "Measure beside the proxy only if that is meant; else run where the target is reached without one. To"
+        " say that none is wanted, put the target's host into NO_PROXY.",
+        ("variables",),
+    ),
     "rate_limited_by_plan": WarningKind(
         "a threshold speaks of a rate that the configured rate limited",
         "{name} was limited by the configured rate: it says that the target kept up, not what it could do.",
@@ -143,9 +150,17 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "See the close codes (1006: without a close frame) and the target's log.",
         ("closed", "codes", "ended_by_us", "reasons"),
     ),
+    "address_failed": WarningKind(
+        "of the addresses of the target's name, one at least did not take a connection, or not in time, while"
+        " another did",
+        "{share} addresses of the target's name failed: {told}.",
+        "See whether a server listens at each address: a client that tries only one would have had no"
+        " connection. Which are tried first is said by target.addresses.",
+        ("addresses", "failed"),
+    ),
     "pings_unanswered": WarningKind(
-        "a connection left a ping unanswered until the next was due, or more pings stayed unanswered than can"
-        " have been on their way at the end",
+        "a connection was given up as silent, or more pings stayed unanswered than can have been on their way"
+        " at the end",
         "{unanswered} of {sent} pings were never answered.",
         "See whether the target, or a proxy before it, answers control frames.",
         ("unanswered", "sent"),
@@ -242,6 +257,15 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("worker",),
         "yes",
     ),
+    "intervals_refused": WarningKind(
+        "an interval came that its worker cannot have measured: twice, too late, of no second of this run,"
+        " or damaged",
+        "{n} intervals that came over the port of the workers were refused; what their worker sent before"
+        " cannot be believed either.",
+        "Give master and workers a key (--key-env), and start every worker once.",
+        ("n",),
+        "yes",
+    ),
     "clock_stepped": WarningKind(
         "the system's clock, by which the kernel stamps arrivals, was set during the run",
         "The system's clock was stepped during the run, so that durations across the step are wrong.",
@@ -314,7 +338,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("turns", "one_in"),
     ),
     "interrupted": WarningKind(
-        "the run was ended from outside (SIGINT or SIGTERM, or somebody stopped it on Locust's page)",
+        "the run was ended from outside (SIGINT, SIGTERM or SIGHUP, or somebody stopped it on Locust's page)",
         "The run was interrupted; what was measured until then is kept.",
         "Run it to its end for a verdict.",
         (),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from loadtest.errors import ConfigError
 from loadtest.keep.atomic import write_whole
-from loadtest.keep.find import list_runs
+from loadtest.keep.find import holds_run, is_folder_name, list_runs
 
 MARK = "baseline"
 """A file beside the runs that holds the id of the marked one."""
@@ -30,10 +30,10 @@ def mark(results: Path, run: Path) -> None:
 def marked(results: Path) -> Path | None:
     """The folder of the baseline; None where none was marked, or the marked run is gone."""
     try:
-        run = results / (results / MARK).read_text("utf-8").strip()
+        name = (results / MARK).read_text("utf-8").strip()
     except (OSError, ValueError):
         return None
-    return run if (run / "run.json").is_file() else None
+    return results / name if is_folder_name(name) and holds_run(results / name) else None
 
 
 def repeats(results: Path) -> list[Path]:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from loadtest.errors import ConfigError
 from loadtest.keep import folder
+from loadtest.keep.manifest_reader import decoded_manifest
 
 LATEST = "latest"
 
+Tell = Callable[[str], object]
 
-class ThresholdOutcome(msgspec.Struct, frozen=True):
+
+def ignore(_sentence: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdOutcome:
     """One threshold as it was judged."""
 
-    name: str = ""
-    outcome: str = ""
+    name: str
+    outcome: str
     measured: float | None = None
     unit: str | None = None
 
@@ -46,70 +54,71 @@ class StoredRun:
     asked_by: str | None
 
 
-class _Scenario(msgspec.Struct):
-    name: str = ""
+@dataclass(frozen=True, slots=True)
+class StoredRuns:
+    """What a results folder holds: its runs, oldest first, and why each of the others cannot be read."""
+
+    runs: tuple[StoredRun, ...]
+    unreadable: tuple[str, ...]
 
 
-class _Verdict(msgspec.Struct):
-    outcome: str | None = None
-    reason: str = ""
-    thresholds: tuple[ThresholdOutcome, ...] = ()
+def stored_runs(results: Path) -> StoredRuns:
+    """Every run in a results folder, and a sentence for each whose ``run.json`` cannot be read.
+
+    Raises:
+        ConfigError: the folder cannot be read.
+    """
+    try:
+        paths = sorted(results.iterdir()) if results.is_dir() else []
+    except OSError as error:
+        raise ConfigError(f"the results folder {results} cannot be read: {error.strerror}") from None
+    found: list[StoredRun] = []
+    unreadable: list[str] = []
+    for path in paths:
+        if (path / folder.RUN).is_file():
+            try:
+                found.append(stored_run(path))
+            except ConfigError as error:
+                unreadable.append(str(error))
+    return StoredRuns(tuple(sorted(found, key=_age)), tuple(unreadable))
 
 
-class _Target(msgspec.Struct):
-    url: str | None = None
-    simulated: bool = False
+def _age(run: StoredRun) -> tuple[str, list[tuple[int, Any]]]:
+    return run.started, _natural(run.id)
 
 
-class _Manifest(msgspec.Struct):
-    schema: str = ""
-    label: str | None = None
-    scenario: _Scenario = msgspec.field(default_factory=_Scenario)
-    started: str = ""
-    ended: str | None = None
-    verdict: _Verdict | None = None
-    target: _Target = msgspec.field(default_factory=_Target)
-    asked_by: str | None = None
-
-
-_decoder = msgspec.json.Decoder(_Manifest)
-
-
-def list_runs(results: Path, *, probes: bool = True) -> list[StoredRun]:
-    """Every run in a results folder, oldest first; what is not a run is skipped.
+def list_runs(results: Path, *, probes: bool = True, tell: Tell = ignore) -> list[StoredRun]:
+    """Every run in a results folder, oldest first. Of each that cannot be read ``tell`` is given a sentence.
 
     ``probes``: include the runs that readiness made to probe a component.
 
     Raises:
         ConfigError: the folder cannot be read.
     """
-    try:
-        paths = list(results.iterdir()) if results.is_dir() else []
-    except OSError as error:
-        raise ConfigError(f"the results folder {results} cannot be read: {error.strerror}") from None
-    found = [run for path in paths if (run := stored_run(path))]
-    wanted = (run for run in found if probes or run.asked_by is None)
-    return sorted(wanted, key=lambda run: (run.started, _natural(run.id)))
+    found = stored_runs(results)
+    for sentence in found.unreadable:
+        tell(sentence)
+    return [run for run in found.runs if probes or run.asked_by is None]
 
 
-def find_runs(results: Path, label: str) -> list[Path]:
+def find_runs(results: Path, label: str, tell: Tell = ignore) -> list[Path]:
     """The folders of all runs with that label, oldest first; none where nobody used it."""
-    return [run.path for run in list_runs(results) if run.label == label]
+    return [run.path for run in list_runs(results, tell=tell) if run.label == label]
 
 
-def find_run(results: Path, ref: str) -> Path:
+def find_run(results: Path, ref: str, tell: Tell = ignore) -> Path:
     """The folder of the run that ``ref`` means: an id, a path, "latest", the beginning of one id, or a label.
 
     Of several runs with the same label the newest is taken. The latest is never one that readiness made
-    to probe a component.
+    to probe a component. An id or a path means that folder, whether its run can be read or not; anything else
+    is chosen among those that can, and ``tell`` is given a sentence for each other.
 
     Raises:
         ConfigError: no run is meant, or the beginning fits several.
     """
-    runs = list_runs(results)
-    named = next((run.path for run in runs if run.id == ref), None) or _path(ref)
-    if named:
+    if named := _named(results, ref):
         return named
+    runs = list_runs(results, tell=tell)
     if not runs:
         raise ConfigError(f'there is no run "{ref}": "{results}" holds no runs yet')
     if ref == LATEST:
@@ -124,6 +133,11 @@ def find_run(results: Path, ref: str) -> Path:
     raise ConfigError(f'there is no run "{ref}" in "{results}"; {_nearest(ref, runs)}')
 
 
+def _named(results: Path, ref: str) -> Path | None:
+    """The folder that ``ref`` names by its id, or by a path."""
+    return results / ref if is_folder_name(ref) and holds_run(results / ref) else _path(ref)
+
+
 def _latest(results: Path, runs: list[StoredRun]) -> Path:
     own = [run for run in runs if run.asked_by is None]
     if not own:
@@ -132,35 +146,52 @@ def _latest(results: Path, runs: list[StoredRun]) -> Path:
     return own[-1].path
 
 
-def stored_run(path: Path) -> StoredRun | None:
-    """The summary of the run in a folder; None where the folder holds no run."""
-    try:
-        manifest = _decoder.decode((path / folder.RUN).read_bytes())
-    except (OSError, ValueError):
-        return None
+def stored_run(path: Path) -> StoredRun:
+    """The summary of the run in a folder.
+
+    Raises:
+        ConfigError: the folder holds no run, or its ``run.json`` is damaged.
+    """
+    manifest = decoded_manifest(path)
+    verdict, target = manifest.get("verdict") or {}, manifest.get("target") or {}
     return StoredRun(
         path=path,
         id=path.name,
-        label=manifest.label,
-        scenario=manifest.scenario.name,
-        started=manifest.started,
-        ended=manifest.ended,
-        outcome=verdict.outcome if (verdict := manifest.verdict) else None,
-        why=verdict.reason if verdict else "",
-        thresholds=verdict.thresholds if verdict else (),
-        target=manifest.target.url or "",
-        simulated=manifest.target.simulated,
-        asked_by=manifest.asked_by,
+        label=manifest.get("label"),
+        scenario=(manifest.get("scenario") or {}).get("name", ""),
+        started=manifest.get("started", ""),
+        ended=manifest.get("ended"),
+        outcome=verdict.get("outcome"),
+        why=verdict.get("reason") or "",
+        thresholds=tuple(map(_threshold, verdict.get("thresholds", ()))),
+        target=target.get("url") or "",
+        simulated=bool(target.get("simulated")),
+        asked_by=manifest.get("asked_by"),
     )
+
+
+def _threshold(row: dict[str, Any]) -> ThresholdOutcome:
+    name, outcome = row.get("name", ""), row.get("outcome", "")
+    return ThresholdOutcome(name, outcome, row.get("measured"), row.get("unit"))
 
 
 def _path(ref: str) -> Path | None:
     """The folder, if ``ref`` is the path of a run's folder or of its ``run.json``."""
-    path = Path(ref) if ref and "\0" not in ref else None
-    if path is None:
-        return None
-    run_folder = path.parent if path.name == folder.RUN else path
-    return run_folder if (run_folder / folder.RUN).is_file() else None
+    run_folder = Path(ref).parent if Path(ref).name == folder.RUN else Path(ref)
+    return run_folder if ref and holds_run(run_folder) else None
+
+
+def is_folder_name(text: str) -> bool:
+    """Whether a text names something directly in a folder, and not a path that leads elsewhere."""
+    return text not in {"", ".", ".."} and not {"/", os.sep, "\0"} & set(text)
+
+
+def holds_run(path: Path) -> bool:
+    """Whether a folder has a ``run.json``; none has one whose name no file system can hold."""
+    try:
+        return (path / folder.RUN).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _natural(name: str) -> list[tuple[int, Any]]:

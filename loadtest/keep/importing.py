@@ -13,7 +13,6 @@ from pathlib import Path
 
 from loadtest.errors import ConfigError
 from loadtest.keep import folder
-from loadtest.keep.find import stored_run
 from loadtest.keep.manifest import RUNNING
 from loadtest.keep.read import is_pruned, read_manifest, read_run
 
@@ -129,8 +128,6 @@ def _check(copied: Path) -> None:
     Raises:
         ConfigError: a file is damaged.
     """
-    if stored_run(copied) is None:
-        raise ConfigError(f"{copied.name} cannot be imported: its {folder.RUN} is not that of a run")
     try:
         run = read_run(copied)
         if not is_pruned(run.manifest):

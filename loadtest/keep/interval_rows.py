@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,15 +17,20 @@ import numpy as np
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
 
+Whole = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+"""Counts and nanoseconds, which arrays of 64 bits must hold."""
+
+Gauge = Annotated[float, msgspec.Meta(ge=-1e30, le=1e30)]
+
 
 class Exact(NamedTuple):
     """What is known of a histogram exactly; durations in nanoseconds."""
 
-    n: int
-    min_ns: int
-    max_ns: int
+    n: Whole
+    min_ns: Whole
+    max_ns: Whole
     total_ns: int
-    clamped: int
+    clamped: Whole
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=False):
@@ -34,14 +39,14 @@ class Row(msgspec.Struct, forbid_unknown_fields=False):
     ``turns`` ended in this second; ``turns_kept`` of them are in ``turns.npy``.
     """
 
-    second: int
+    second: Whole
     histograms: dict[str, Exact]
-    counters: dict[str, dict[str, int]]
-    gauges: dict[str, float]
-    instants: dict[str, int]
-    moves: list[tuple[int, int]]
-    turns: int
-    turns_kept: int
+    counters: dict[str, dict[str, Whole]]
+    gauges: dict[str, Gauge]
+    instants: dict[str, Whole]
+    moves: list[tuple[Whole, Whole]]
+    turns: Whole
+    turns_kept: Whole
 
     def interval(self) -> Interval:
         """The interval, with neither histograms, nor turns, nor frames."""
@@ -91,7 +96,7 @@ def read_rows(source: Iterable[bytes]) -> Iterator[Row]:
             return
         try:
             yield _decoder.decode(text)
-        except (msgspec.MsgspecError, ValueError) as problem:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
             raise ValueError(f"line {number} is not an interval: {problem}") from None
 
 

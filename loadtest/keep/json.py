@@ -10,6 +10,12 @@ from typing import Any
 
 import numpy as np
 
+LARGEST = 10**30
+"""Far above any number of a run (instants are nanoseconds), and far below where arithmetic overflows."""
+
+DEEPEST = 64
+"""Tables within tables; a manifest has about ten."""
+
 
 def plain(data: Any) -> Any:
     """``data`` as JSON knows it: a number that is not finite becomes null, what is unknown its text."""
@@ -28,7 +34,46 @@ def plain(data: Any) -> Any:
     return data.isoformat() if isinstance(data, datetime) else str(data)
 
 
+def parsed(text: str | bytes) -> Any:
+    """What JSON says that somebody else may have written.
+
+    Raises:
+        ValueError: it is not JSON, nested too deeply, or holds a number that no arithmetic can bear.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if why := unbearable(found):
+        raise ValueError(why)
+    return found
+
+
 def json_text(data: Any, indent: int | None = None) -> str:
     """``data`` as JSON text that can be written in UTF-8."""
     text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, indent=indent)
     return text.encode("utf-8", "replace").decode()
+
+
+def unbearable(found: object) -> str | None:
+    """Why nothing of ours made this JSON: a number that is too large, or too many tables within tables."""
+    waiting = [(found, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > DEEPEST:
+            return "it is nested too deeply"
+        if isinstance(node, dict):
+            waiting.extend((each, depth + 1) for each in node.values())
+        elif isinstance(node, list):
+            waiting.extend((each, depth + 1) for each in node)
+        elif isinstance(node, int | float) and abs(node) > LARGEST:
+            return f"it holds the number {_short(node)}, and no run has such a number"
+    return None
+
+
+def _short(number: float) -> str:
+    """A number that may be too large for a float, or for the digits that Python writes."""
+    try:
+        return f"{number:.3g}"
+    except OverflowError:
+        return f"of {number.bit_length() if isinstance(number, int) else 1024} bits"

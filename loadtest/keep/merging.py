@@ -42,7 +42,7 @@ def merge_runs(results: Path, runs: Sequence[Run], label: str | None = None) -> 
     """
     try:
         return _merged(results, sorted(runs, key=_started), label)
-    except (KeyError, TypeError, ValueError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise ConfigError(f"the runs cannot be merged: one of them is damaged ({problem})") from problem
 
 

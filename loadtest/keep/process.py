@@ -38,5 +38,5 @@ def is_alive(process: Mapping[str, Any], written: Path) -> bool:
     try:
         started = psutil.Process(int(process["pid"])).create_time()
         return abs(started - float(process["started"])) < STARTED_TOLERANCE_S
-    except (psutil.Error, KeyError, TypeError, ValueError):
+    except (psutil.Error, KeyError, TypeError, ValueError, OverflowError):
         return False

@@ -7,23 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from loadtest.errors import ConfigError
 from loadtest.keep import folder, hlog, interval_rows
 from loadtest.keep.aggregate import Group, Sum, check_whole, read_groups, read_sum
-from loadtest.keep.manifest import COMPLETE, CUT_SHORT, INTERRUPTED, RUNNING, SCHEMA
+from loadtest.keep.manifest import COMPLETE, CUT_SHORT, INTERRUPTED, RUNNING
+from loadtest.keep.manifest_reader import decoded_manifest
 from loadtest.keep.process import is_alive
 from loadtest.keep.slowest import read_slowest
 from loadtest.keep.turns import MOST, read_turns, sampled, sampling
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals
-
-LARGEST = 10**30
-"""Far above any number of a run (instants are nanoseconds), and far below where arithmetic overflows."""
 
 
 class Run:
@@ -186,7 +183,7 @@ def read_run(path: Path) -> Run:
         ConfigError: there is none, or it is damaged.
     """
     run_folder = path.parent if path.name == folder.RUN else path
-    return Run(run_folder, _decoded_manifest(run_folder))
+    return Run(run_folder, decoded_manifest(run_folder))
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -195,42 +192,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: there is none, or it is damaged.
     """
-    manifest = _decoded_manifest(path)
+    manifest = decoded_manifest(path)
     manifest["status"] = _status(manifest, path)
     return manifest
-
-
-def _decoded_manifest(run_folder: Path) -> dict[str, Any]:
-    file = run_folder / folder.RUN
-    try:
-        manifest = msgspec.json.decode(file.read_bytes())
-    except FileNotFoundError:
-        raise ConfigError(f'"{run_folder}" holds no {folder.RUN}: it is not the folder of a run') from None
-    except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as problem:
-        raise ConfigError(f"{file} cannot be read: {problem}") from problem
-    schema = manifest.get("schema") if isinstance(manifest, dict) else None
-    if schema != SCHEMA:
-        raise ConfigError(f'{file} is of schema "{schema}"; this version reads "{SCHEMA}"')
-    found: dict[str, Any] = manifest
-    if (number := _too_large(found)) is not None:
-        raise ConfigError(
-            f"{file} cannot be read: it holds the number {number:.3g}, and no run has such a number"
-        )
-    return found
-
-
-def _too_large(found: object) -> float | None:
-    """A number in decoded JSON that no run can hold; None where there is none."""
-    waiting = [found]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
-        elif isinstance(node, int | float) and abs(node) > LARGEST:
-            return float(node)
-    return None
 
 
 def _status(manifest: dict[str, Any], path: Path) -> str:

@@ -21,7 +21,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
-from loadtest.secret_names import CREDENTIALS, KEY, MEMBER_KEY, QUERY_KEY
+from loadtest.secret_names import (
+    BEFORE_TOKEN,
+    CREDENTIALS,
+    KEY,
+    LONGEST_SUBPROTOCOL,
+    MEMBER_KEY,
+    QUERY_KEY,
+    SUBPROTOCOL_PREFIX,
+)
 
 REDACTED = "[redacted]"
 
@@ -49,12 +57,6 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2
 
 _SHOWN_AT_THE_DOOR = re.compile(r"\s*[\"']?target[\"']?\s*(?:$|\.\s*[\"']?(?:headers|cookies|query|auth)\b)")
 """Keys of ``--set`` whose values are credentials, or tables that may hold some."""
-
-_SUBPROTOCOL_PREFIX = re.compile(
-    r"(?:[\w-]+\.)*(?:bearer|jwt|auth\w*|(?:access_)?token)(?:\.[\w.-]+)?[._:-]", re.IGNORECASE
-)
-_BEFORE_TOKEN = re.compile(r"bearer|jwt|authorization|(?:access[_-]?)?token", re.IGNORECASE)
-_LONGEST_SUBPROTOCOL = 31
 
 _SUBPROTOCOL_KEY = re.compile(r"sec-websocket-protocol|subprotocols?", re.IGNORECASE)
 _TOKEN = re.compile(rf"{_SIGNS}{{16,}}+")
@@ -100,6 +102,15 @@ class Redactor:
     """Takes secrets out of text and of nested data."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: frozenset[str] = frozenset()
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Take out these as well from now on, such as a token that was renewed."""
+        secrets = frozenset(secrets)
+        if self._secrets and secrets <= self._secrets:
+            return
+        self._secrets = secrets = self._secrets | secrets
         coded = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
         # Of thousands of values one pattern would be slow: those that are words are looked up instead.
         looked_up = filter(_WORD.fullmatch, coded) if len(coded) > MOST_IN_A_PATTERN else ()
@@ -210,7 +221,7 @@ class Redactor:
             return self.data(value)
         names = [self.text(str(name)) for name in value]
         pairs = zip(["", *names], names, strict=False)
-        return [REDACTED if _BEFORE_TOKEN.fullmatch(before) else _subprotocol(name) for before, name in pairs]
+        return [REDACTED if BEFORE_TOKEN.fullmatch(before) else _subprotocol(name) for before, name in pairs]
 
 
 class RedactingFormatter(logging.Formatter):
@@ -255,9 +266,9 @@ def _emptied(value: Any) -> Any:
 
 def _subprotocol(name: str) -> str:
     """A name that is long, or begins as if a token followed, keeps its beginning only."""
-    if found := _SUBPROTOCOL_PREFIX.match(name):
+    if found := SUBPROTOCOL_PREFIX.match(name):
         return f"{found[0]}{REDACTED}"
-    return name if len(name) <= _LONGEST_SUBPROTOCOL else REDACTED
+    return name if len(name) <= LONGEST_SUBPROTOCOL else REDACTED
 
 
 def _without_places(text: str) -> str:

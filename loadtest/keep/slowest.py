@@ -7,14 +7,13 @@ it stays small however long the run is.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 from loadtest.keep.atomic import write_whole
-from loadtest.keep.json import json_text
+from loadtest.keep.json import json_text, parsed
 from loadtest.keep.redact import Redactor
 
 SLOWEST = 20
@@ -92,10 +91,7 @@ def read_slowest(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     lines = path.read_bytes().splitlines(keepends=True)
-    try:
-        entries = [json.loads(line) for line in lines if line.endswith(b"\n")]
-    except RecursionError:
-        raise ValueError("a line is nested too deeply") from None
+    entries = [parsed(line) for line in lines if line.endswith(b"\n")]
     if not all(isinstance(entry, dict) for entry in entries):
         raise ValueError("a line is not a JSON object")
     return entries

@@ -127,7 +127,11 @@ def _claimed(file: BinaryIO) -> int:
     """How many rows the header claims; the file is left behind it."""
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("it is an array of an unknown version")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    try:
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    # numpy reads it as Python, and a damaged one ends in whatever a parser of Python may raise.
+    except Exception as problem:
+        raise ValueError(f"its header is damaged ({type(problem).__name__})") from problem
     if dtype != TURN or len(shape) != 1:
         raise ValueError("it is not a table of turns")
     return shape[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import msgspec
 
 from loadtest.errors import ConfigError
 from loadtest.keep.atomic import write_whole
-from loadtest.keep.json import json_text
+from loadtest.keep.json import json_text, parsed
 from loadtest.live.alerts import AlertState
 from loadtest.live.remedies import Treatment
 from loadtest.readiness.evidence import Evidence
@@ -48,7 +47,7 @@ def load(folder: Path) -> WatchState:
     if not path.is_file():
         return WatchState()
     try:
-        return msgspec.convert(json.loads(path.read_text("utf-8")), WatchState, strict=False)
+        return msgspec.convert(parsed(path.read_text("utf-8")), WatchState, strict=False)
     except (OSError, ValueError) as error:
         hint = "move it away to begin anew; alerts that were open are then told again"
         raise ConfigError(f"the state of the watch in {path} cannot be read ({error}); {hint}") from None

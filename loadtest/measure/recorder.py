@@ -106,6 +106,8 @@ class Recorder:
     def enter(self, now_ns: int) -> None:
         """Move to the phase of the run that ``now_ns`` lies in; called at each boundary."""
         self.metrics = self.metrics_at(now_ns)
+        for session in self.sessions:
+            session.enter_phase()
 
     def ended(self, turn: Turn) -> None:
         """Enter a turn that has ended and whose ledger is closed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 
+from loadtest.plan.http_date import http_date
 from loadtest.plan.random_draw import chosen, draw
 from loadtest.plan.scenario import Chaos, Reconnect
 
@@ -13,6 +14,9 @@ SLOW = "slow"
 
 LONG = 10_000
 """Characters in a broken message that is too long."""
+
+
+NS = 1_000_000_000
 
 
 class Broken(enum.Enum):
@@ -69,3 +73,18 @@ def wait_ns(reconnect: Reconnect, attempt: int, drawn: float) -> int:
     else:
         longest_ns = reconnect.initial_delay_ns * reconnect.factor ** (attempt - 1)
     return round(longest_ns * (1 - reconnect.jitter * drawn))
+
+
+MAX_RETRY_AFTER_NS = 86_400_000_000_000
+"""A day; what asks for more is a mistake, or as good as never."""
+
+
+def retry_after_ns(header: str, now_s: float) -> int:
+    """How long a ``Retry-After`` header says to wait (RFC 9110, 10.2.3): seconds, or a date.
+
+    ``now_s`` is Unix time. What is neither, or lies in the past, asks for nothing.
+    """
+    if header.isascii() and header.isdigit():
+        return min(int(header[:12]) * NS, MAX_RETRY_AFTER_NS)
+    at_s = http_date(header)
+    return 0 if at_s is None else min(max(round((at_s - now_s) * NS), 0), MAX_RETRY_AFTER_NS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest.plan.kept_values import kept_names
-from loadtest.plan.names import ANYWHERE, TURN, USER, asks_for, columns, unknown_names
+from loadtest.plan.names import ANYWHERE, SECRETS, TURN, USER, asks_for, columns, unknown_names
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule
@@ -58,7 +58,7 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
         table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
     if traffic.message:
         known = [*_user_names(scenario), *columns("data", traffic.data), *ANYWHERE, *TURN]
-        for sentence in unknown_names(traffic.message, [*known, *kept_names(scenario.protocol)]):
+        for sentence in unknown_names(traffic.message, [*known, *kept_names(scenario.protocol)], SECRETS):
             table.source.report(("traffic", "message"), sentence)
 
 
@@ -70,7 +70,7 @@ def _check_names(table: Table, scenario: Scenario) -> None:
     for path, text, known in templates(scenario.protocol):
         if path == ("turn", "message") and not sends:
             continue
-        for sentence in unknown_names(text, [*users, *columns("data", rows), *known]):
+        for sentence in unknown_names(text, [*users, *columns("data", rows), *known], SECRETS):
             place = f"the protocol's {'.'.join(str(each) for each in path)}"
             table.source.report(("protocol",), f"{place}: {sentence}")
 

@@ -11,11 +11,12 @@ from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import data_values, user_values
 from loadtest.plan.protocol import Beat, Step
-from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Traffic
+from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Target, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import written_secrets
 from loadtest.plan.settings import HIDDEN, public_url
+from loadtest.plan.target import shown_connect_to, userinfo
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
 from loadtest.plan.unmeasured import unmeasured_counters
@@ -69,6 +70,7 @@ def _target(scenario: Scenario) -> Iterator[str]:
             yield f"with the faults {', '.join(target.faults)}"
     else:
         yield public_url(target.url)
+        yield from _told_address(target)
     if target.auth is not None:
         yield _told_auth(target.auth)
     public = public_settings(scenario)["target"]
@@ -77,7 +79,11 @@ def _target(scenario: Scenario) -> Iterator[str]:
     for part in ("headers", "cookies", "query"):
         values = public.get(part) if isinstance(public, dict) else None
         for name, text in (values or {}).items():
+            if not isinstance(text, str):
+                continue
             yield f"{part}: {name} = {'a value that is not shown' if text in hidden else text}"
+    if target.keep_cookies:
+        yield "each user sends the cookies that the target set back on its later connections"
     if target.identities:
         columns = ", ".join(target.identities[0])
         yield f"{format_count(len(target.identities))} identities, one per virtual user ({columns})"
@@ -85,6 +91,22 @@ def _target(scenario: Scenario) -> Iterator[str]:
         yield "compression is offered: the target may compress what it sends; what is sent to it never is"
     if target.insecure:
         yield "INSECURE: the target's certificate is not verified"
+
+
+def _told_address(target: Target) -> Iterator[str]:
+    """Where connections go that differs from what the URL says, and the credential that it holds."""
+    if target.connect_to is not None:
+        yield f"connected to at {shown_connect_to(target.connect_to)}, whatever address the name has"
+    if target.addresses != "first":
+        yield _SPREAD[target.addresses]
+    if userinfo(target.url) is not None:
+        yield "Basic authorization with the user and the password in the URL, which are not shown"
+
+
+_SPREAD = {
+    "rotate": "each user tries the addresses of the name beginning with another one",
+    "all": "each user has one address of the name, in turn, and tries no other",
+}
 
 
 def _told_auth(auth: Auth) -> str:
@@ -259,7 +281,8 @@ def _answer(scenario: Scenario) -> Iterator[str]:
             yield f"of {match_words(match)} `{path}` is kept as {{kept.{name}}}"
     for beat in events.answer:
         yield f"requests of the target: {_told_beat(beat)}"
-    yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
+    if ends:
+        yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
 
 
 def _or(matches: Iterable[Match]) -> str:

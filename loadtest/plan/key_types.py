@@ -370,7 +370,6 @@ def read_csv(path: Path, name: str) -> Rows:
         ConfigError: missing, not UTF-8, empty, or a row that has more or fewer values than there are columns.
     """
     text = decode(read_bytes(path, name, MAX_DATA_BYTES), name)
-    # By default a value has at most 128 KiB. The reader remembers its limit, all of the process share it.
     csv.field_size_limit(MAX_DATA_BYTES)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:

@@ -13,6 +13,9 @@ USER = ("user.number", "user.id", "user.thread")
 
 ANYWHERE = ("uuid", "run.id", "now_ms", "now_s")
 
+SECRETS = ("env", "secret")
+"""Groups of names that stand for environment variables; what they hold is taken out of every output."""
+
 TURN = ("turn.id", "turn.number")
 
 
@@ -42,13 +45,26 @@ def unknown_names(text: str, known: Iterable[str], open_groups: Iterable[str] = 
     known = list(known)
     opened = tuple(f"{group}." for group in open_groups)
     asked = [name for name in sorted(Template.parse(text).names) if not name.startswith(opened)]
-    return [f"nothing is known as {{{name}}}; {nearest(name, known)}" for name in asked if name not in known]
+    return [
+        f"nothing is known as {{{name}}}; {nearest(name, known)}{_or_braces(name)}"
+        for name in asked
+        if name not in known
+    ]
+
+
+def _or_braces(name: str) -> str:
+    """What to do where no placeholder is meant, as in GraphQL: all names of ours but a few have a point."""
+    return (
+        ""
+        if "." in name
+        else f"; braces that are meant as they are have a space behind the first: {{ {name}}}"
+    )
 
 
 def env_names(texts: Iterable[str]) -> list[str]:
-    """The environment variables named by ``{env.NAME}`` in any of the texts."""
-    names = {name for text in texts for name in Template.parse(text).names}
-    return sorted(name.removeprefix("env.") for name in names if name.startswith("env."))
+    """The environment variables named by ``{env.NAME}`` or ``{secret.NAME}`` in any of the texts."""
+    names = (name.partition(".") for text in texts for name in Template.parse(text).names)
+    return sorted({name for group, _, name in names if group in SECRETS and name})
 
 
 def asks_for(text: str, name: str) -> bool:

@@ -11,7 +11,7 @@ from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.kept_values import kept_names
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
-from loadtest.plan.names import ANYWHERE, TURN, USER, columns, unknown_names
+from loadtest.plan.names import ANYWHERE, SECRETS, TURN, USER, columns, unknown_names
 from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
 from loadtest.plan.shipped import find
 from loadtest.plan.template import EVENT, KEPT, Template
@@ -127,6 +127,7 @@ def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[t
     """
     for path, text, known in templates(protocol):
         groups = ["user", "data"] if path == ("turn", "message") else ["user"]
+        groups += SECRETS if path[-1] in {"send", "message"} else ()
         for sentence in unknown_names(text, known, groups if kept else [*groups, "ready", "kept", "last"]):
             yield path, sentence
 

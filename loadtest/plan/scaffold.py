@@ -34,6 +34,7 @@ duration = "10s"
 every = "1s"               # a turn per connection and second, whether or not the last was answered
 timeout = "10s"
 ping = "5s"
+ping_timeout = "10s"       # given up: a ping is not answered, and nothing else comes, for so long
 
 [thresholds]
 "turns.complete.ratio" = ">= 99%"

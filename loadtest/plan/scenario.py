@@ -51,6 +51,9 @@ class Target:
     The values of ``headers``, ``cookies`` and ``query`` are templates. ``subprotocols`` None: the protocol's.
     ``faults`` are those of our own simulator, and mean nothing to any other target. ``source_addresses``, as
     written (``plan.sources`` takes networks apart): where connections come from; none: the system chooses.
+    ``addresses``: which of the addresses of the name a connection tries first. ``connect_to``: host and port
+    that are connected to; None: those of ``url``, which the target is told in any case.
+    ``keep_cookies``: a user sends back, on later connections, the cookies that the target set.
     """
 
     url: str
@@ -69,6 +72,9 @@ class Target:
     max_message_bytes: int = 16 * 1024 * 1024
     faults: tuple[str, ...] = ()
     source_addresses: tuple[str, ...] = ()
+    addresses: Literal["first", "rotate", "all"] = "first"
+    connect_to: tuple[str, int] | None = None
+    keep_cookies: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +131,7 @@ class Traffic:
     ``every_ns``: open, a burst per connection falls due this often; closed, think time.
     ``rate`` (turns per second over all connections) instead of ``every_ns``.
     ``turns`` caps the turns of one connection; 0: nothing is sent, but connections may be pinged.
+    ``ping_timeout_ns``: how long a peer may leave a ping unanswered and be silent; None: ``timeout_ns``.
     """
 
     burst: int = 1
@@ -137,6 +144,7 @@ class Traffic:
     message: str | None = None
     data: Rows = ()
     ping_ns: int | None = None
+    ping_timeout_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,10 @@ def _public_target(scenario: Scenario, target: Plain) -> Plain:
     for part in ("headers", "cookies", "query"):
         values = target.get(part)
         if isinstance(values, dict):
-            public[part] = {name: without_secret(name, text, part) for name, text in values.items()}
+            public[part] = {
+                name: without_secret(name, text, part) if isinstance(text, str) else text
+                for name, text in values.items()
+            }
     if scenario.target.identities:
         public["identities"] = _summary(scenario.target.identities)
     return public

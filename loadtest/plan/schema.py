@@ -64,7 +64,15 @@ from loadtest.plan.scenario import (
 )
 from loadtest.plan.settings import protocol_settings
 from loadtest.plan.sources import read_sources
-from loadtest.plan.target import check_target, finish_auth, read_claims, read_url
+from loadtest.plan.target import (
+    check_target,
+    finish_auth,
+    read_claims,
+    read_connect_to,
+    read_cookies,
+    read_url,
+    shown_connect_to,
+)
 from loadtest.plan.threshold import METRICS, plain_names
 from loadtest.plan.toml_reader import Table, told
 
@@ -126,7 +134,7 @@ AUTH_TABLE = KeyTable(
             name="token_file",
             type=PATH,
             default_shown="this or `token_env` is required for token",
-            help="token: the file that holds it",
+            help="token: the file that holds it, read for each connection",
         ),
         Key(
             name="claims",
@@ -166,9 +174,17 @@ TARGET_TABLE = KeyTable(
         Key(
             name="headers",
             type=PAIRS,
-            help="a table of text; values may hold placeholders of the user and `{env.NAME}`",
+            help="a table of text; values may hold placeholders of the user, and `{env.NAME}` or "
+            "`{secret.NAME}`, an environment variable",
         ),
-        Key(name="cookies", type=PAIRS, help="as `headers`"),
+        Key(
+            name="cookies",
+            type=KeyType(read_cookies, lambda found: {**found[0], **({"keep": True} if found[1] else {})}),
+            fields=("cookies", "keep_cookies"),
+            default_shown="none",
+            help="as `headers`; `keep = true` in it: each user also sends back what the target's answers "
+            "set, on its later connections",
+        ),
         Key(name="query", type=PAIRS, help="as `headers`; added to the URL"),
         Key(
             name="auth",
@@ -220,6 +236,21 @@ TARGET_TABLE = KeyTable(
             default_shown="the system chooses",
             help="addresses and networks of the generator's machine that connections come from, in turn, "
             "[below](#more-connections-than-ports)",
+        ),
+        Key(
+            name="addresses",
+            type=choice("first", "rotate", "all"),
+            unless_default=True,
+            help="of a name with several addresses. `first`: connections try them in the system's order, the "
+            "next one after 250 ms or a failure (RFC 8305). `rotate`: each user begins with another one. "
+            "`all`: as `rotate`, but nobody tries a second one, so that every address has to answer",
+        ),
+        Key(
+            name="connect_to",
+            type=KeyType(read_connect_to, shown_connect_to),
+            default_shown="that of `url`",
+            help='host and port to connect to, such as `"10.0.0.5:443"`; the `Host` header and the name in '
+            "TLS stay those of `url`",
         ),
         Key(
             name="subprotocols",
@@ -436,6 +467,14 @@ TRAFFIC_KEYS = (
         help="a WebSocket ping per connection this often: `ping.rtt`",
     ),
     Key(
+        name="ping_timeout",
+        type=POSITIVE_DURATION,
+        fields=("ping_timeout_ns",),
+        default_shown="`timeout`",
+        help="a connection is given up that leaves a ping unanswered and receives nothing else, not a byte, "
+        "for so long",
+    ),
+    Key(
         name="turns",
         type=integer(0, MAX_TURNS),
         default_shown="no limit",
@@ -571,10 +610,18 @@ LOAD_TABLE = KeyTable(
     hints={**_belongs("traffic", TRAFFIC_KEYS), **_belongs("chaos", CHAOS_KEYS)},
 )
 
+
+def _check_pings(table: Table, traffic: Traffic) -> Traffic:
+    if traffic.ping_timeout_ns is not None and traffic.ping_ns is None:
+        table.report("ping_timeout", "`ping_timeout` goes with `ping`, which is missing")
+    return traffic
+
+
 TRAFFIC_TABLE = KeyTable(
     title="traffic",
     makes=Traffic,
     keys=TRAFFIC_KEYS,
+    finish=_check_pings,
     hints={**_belongs("load", LOAD_KEYS), **_belongs("chaos", CHAOS_KEYS)},
 )
 

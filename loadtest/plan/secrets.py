@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from loadtest.errors import Problem
 from loadtest.plan.names import env_names
+from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Scenario, Target
 from loadtest.plan.template import Template
 from loadtest.secret_names import PUBLIC_HEADERS, sounds_secret
@@ -26,38 +27,48 @@ def missing_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[Prob
 
 def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem]:
     target = scenario.target
-    for name, what in secret_variables(target):
+    in_messages = env_names(message_texts(scenario))
+    for name, what in secret_variables(target, message_texts(scenario)):
         if what and not environ.get(name):
             yield Problem(name, f"this environment variable must hold {what} ([target] auth); it is not set")
         elif name not in environ:
-            yield Problem(name, f"[target] uses {{env.{name}}}, but this environment variable is not set")
+            where = "a message uses" if name in in_messages else "[target] uses"
+            yield Problem(name, f"{where} {{env.{name}}}, but this environment variable is not set")
         else:
             yield from _unreadable(name, environ)
     if target.auth and target.auth.token_file:
         yield from _no_token(target.auth.token_file)
 
 
-def secret_variables(target: Target) -> list[tuple[str, str]]:
+def message_texts(scenario: Scenario) -> list[str]:
+    """Every template of what connections send: messages, ready steps, answers."""
+    found = [text for _, text, _ in templates(scenario.protocol)]
+    own = scenario.traffic.message if scenario.traffic is not None else None
+    return found if own is None else [*found, own]
+
+
+def secret_variables(target: Target, texts: Iterable[str] = ()) -> list[tuple[str, str]]:
     """Every environment variable whose value is a secret, and what it holds (empty: a placeholder's).
 
-    The check before a run and the redaction of files and screen both use this list.
+    ``texts`` are the templates of messages. The check before a run and the redaction of files and screen both
+    use this list.
     """
     auth = target.auth
     asked = (
         (auth.secret_env if auth else None, "the secret that tokens are signed with"),
         (auth.token_env if auth else None, "the token"),
     )
-    used = env_names([*target.headers.values(), *target.cookies.values(), *target.query.values()])
+    used = env_names([*target.headers.values(), *target.cookies.values(), *target.query.values(), *texts])
     return [(name, what) for name, what in asked if name] + [(name, "") for name in used]
 
 
-def secrets_of(target: Target, environ: Mapping[str, str]) -> list[str]:
-    """The values of all secrets, to be redacted from every file and screen.
+def secrets_of(target: Target, environ: Mapping[str, str], texts: Iterable[str] = ()) -> list[str]:
+    """The values of all secrets, to be redacted from every file and screen; ``texts``: of messages.
 
     Raises:
         OSError: the token file, which ``missing_secrets`` looks for, has disappeared since.
     """
-    secrets = [environ[name] for name, _ in secret_variables(target) if environ.get(name)]
+    secrets = [environ[name] for name, _ in secret_variables(target, texts) if environ.get(name)]
     if target.auth is not None and target.auth.token_file is not None:
         secrets.append(target.auth.token_file.read_text(encoding="utf-8").strip())
     secrets += [row[column] for column in secret_columns(target) for row in target.identities if row[column]]

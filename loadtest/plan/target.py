@@ -5,16 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from loadtest.plan.identifiers import holds_controls, is_header_value, is_token
-from loadtest.plan.names import ANYWHERE, USER, columns, unknown_names
+from loadtest.plan.names import ANYWHERE, SECRETS, USER, columns, unknown_names
 from loadtest.plan.scenario import SIMULATOR, Auth, Target
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import UNSHOWN, Table, nearest, told
 from loadtest.units import cut
 
-OUR_HEADERS = ("host", "connection", "upgrade", "sec-websocket-key", "sec-websocket-version")
+_WRITTEN = "is written by loadtest itself"
+_NO_BODY = "belongs to a request with a body, which an upgrade has not"
+
+OUR_HEADERS = {
+    "host": f'{_WRITTEN}, from `url`; to connect elsewhere, write connect_to = "HOST:PORT"',
+    "connection": _WRITTEN,
+    "upgrade": _WRITTEN,
+    "sec-websocket-key": _WRITTEN,
+    "sec-websocket-version": _WRITTEN,
+    "sec-websocket-accept": "is the server's",
+    "sec-websocket-protocol": f"{_WRITTEN}; name what is offered in `subprotocols`",
+    "sec-websocket-extensions": f"{_WRITTEN}; permessage-deflate is offered by compression = true",
+    "content-length": _NO_BODY,
+    "transfer-encoding": _NO_BODY,
+}
+"""Headers that a scenario cannot have, and why: the end of a sentence."""
 
 FORMATS = {"query": "{token}", "cookie": "{token}", "subprotocol": "jwt.{token_base64url}"}
 """How a token is written where nothing else is said; in a header it depends on the header."""
@@ -49,7 +64,12 @@ def _address_problem(url: str) -> str | None:
         found = parts.hostname, parts.port
     except ValueError as error:
         return f"is not a URL: {error}"
-    return _host_problem(found[0]) if found[0] else f"names no host: {_told(url)}"
+    if not found[0]:
+        return f"names no host: {_told(url)}"
+    user, password = userinfo(url) or ("", "")
+    if ":" in user or holds_controls(user + password):
+        return "has a user with a colon, or a control character in user or password (RFC 7617 allows neither)"
+    return _host_problem(found[0])
 
 
 def _host_problem(host: str) -> str | None:
@@ -61,6 +81,14 @@ def _host_problem(host: str) -> str | None:
     return None
 
 
+def userinfo(url: str) -> tuple[str, str] | None:
+    """User and password in a URL, decoded; None where it names no user."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return None
+    return unquote(parts.username or ""), unquote(parts.password or "")
+
+
 def read_url(table: Table, key: str, default: str) -> str:
     """The address; a wrong one is reported, without what may be a secret in it."""
     url = table.text(key, default)
@@ -69,9 +97,41 @@ def read_url(table: Table, key: str, default: str) -> str:
     return url
 
 
+def read_cookies(table: Table, key: str, _: object) -> tuple[dict[str, str], bool]:
+    """Cookies by name, and whether those that the target sets are kept."""
+    written = table.data.get(key)
+    if not isinstance(written, Mapping) or not isinstance(written.get("keep"), bool):
+        return dict(table.pairs(key)), False
+    others = {name: value for name, value in written.items() if name != "keep"}
+    table.take(key)
+    return dict(Table({key: others}, table.source, table.path).pairs(key)), bool(written["keep"])
+
+
+def read_connect_to(table: Table, key: str, default: tuple[str, int] | None) -> tuple[str, int] | None:
+    """Host and port; a mistake is reported."""
+    text = table.text(key, "")
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    bare = parts.netloc == text and "@" not in text if host else False
+    if not host or port is None or not bare or _host_problem(host):
+        table.report(key, f'`{key}` must be a host and a port, such as "10.0.0.5:443", not {told(text)}')
+        return default
+    return host, port
+
+
+def shown_connect_to(where: tuple[str, int]) -> str:
+    """Host and port as they are written."""
+    host, port = where
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def check_target(table: Table, target: Target) -> Target:
     """The target; what its keys ask of each other, and HTTP of them, is reported."""
     _check_parts(table, target)
+    _check_userinfo(table, target)
     _check_tls(table, target)
     return target
 
@@ -84,16 +144,30 @@ def _check_parts(table: Table, target: Target) -> None:
             path = (*table.path, key, name)
             if key != "query" and not is_token(name):
                 table.source.report(path, f"{told(name)} cannot be the name of a header or a cookie")
-            if key == "headers" and name.lower() in OUR_HEADERS:
-                table.source.report(path, f"`{name}` is written by loadtest itself")
+            if key == "headers" and (why := OUR_HEADERS.get(name.lower())):
+                table.source.report(path, f"`{name}` {why}")
+            if key == "headers" and name.lower() == "cookie" and target.cookies:
+                table.source.report(path, f"`{name}` is written from `cookies`; leave one of them out")
             if key != "query" and not is_header_value(text):
                 table.source.report(path, f"the value of `{name}` holds what a header cannot hold")
-            for sentence in unknown_names(text, known, ("env",)):
+            for sentence in unknown_names(text, known, SECRETS):
                 table.source.report(path, sentence)
     _check_rows(table, target)
     for each in target.subprotocols or ():
         if not is_token(each):
             table.report("subprotocols", f"{told(each)} cannot be a subprotocol: no spaces, no separators")
+
+
+def _check_userinfo(table: Table, target: Target) -> None:
+    """A URL with a user is a credential; a request has one."""
+    if target.url == SIMULATOR or url_problem(target.url) or userinfo(target.url) is None:
+        return
+    named = [name for name in target.headers if name.lower() == "authorization"]
+    auth = target.auth
+    if auth is not None and auth.send_as == "header" and auth.name.lower() == "authorization":
+        named.append("auth")
+    if named:
+        table.report("url", f"`url` has a user and a password, and `{named[-1]}` says who we are as well")
 
 
 def _check_rows(table: Table, target: Target) -> None:

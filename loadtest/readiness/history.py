@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import ConfigError
+from loadtest.judge.sections import section
 from loadtest.keep.atomic import write_whole
 from loadtest.keep.folder import make_folder
-from loadtest.keep.json import json_text
+from loadtest.keep.json import json_text, parsed
 from loadtest.readiness.assessment import Assessment, from_plain
 from loadtest.readiness.policy import KEEP_RUNS_S, KEEP_S
 from loadtest.readiness.probes.websocket import RUN_LABEL
@@ -140,7 +141,7 @@ def _asked_by(path: Path) -> str:
 
 def _read(path: Path) -> Assessment:
     try:
-        return from_plain(json.loads((path / READY).read_text("utf-8")))
+        return from_plain(parsed((path / READY).read_text("utf-8")))
     except (OSError, ValueError) as error:
         raise ConfigError(f"the assessment {path.name} cannot be read: {error}") from None
 
@@ -148,7 +149,7 @@ def _read(path: Path) -> Assessment:
 def _rows(lines: Sequence[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
-            row = json.loads(line)
+            row = parsed(line)
         except ValueError:
             continue
         if isinstance(row, dict) and isinstance(row.get("at"), int | float):
@@ -184,7 +185,7 @@ def trend(rows: Sequence[Mapping[str, Any]], now: Mapping[str, Any]) -> tuple[st
     """A sentence on the health and on each component out of its noise band; ``now`` is the newest summary."""
     said = [_trend("overall health", [row.get("health") for row in rows], now.get("health"))]
     for name, part in now["components"].items():
-        before = [(row.get("components") or {}).get(name, {}).get("score") for row in rows]
+        before = [section(row, "components", name).get("score") for row in rows]
         sentence = _trend(name, before, part["score"])
         if "noise band" in sentence and "within" not in sentence:
             said.append(sentence)

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote, unquote, urlsplit
 
 from loadtest.keep.redact import Redactor
-from loadtest.secret_names import KEY, PUBLIC_HEADERS
+from loadtest.secret_names import KEY, PUBLIC_HEADERS, variable_sounds_secret
 
 OPEN_VARIABLE = re.compile(r".*(?:HOST|PORT|USER|NAME)", re.IGNORECASE)
 """Variables whose values are no secrets, by how they are called."""
+
+SHORTEST_UNNAMED = 8
+"""A shorter value of a variable that a policy does not name is a word or a number."""
 
 COMMANDS = frozenset({"command", "check", "set"})
 """Keys whose lists are words of a command line."""
@@ -53,11 +56,23 @@ def filled_url(url: str, environ: Mapping[str, str]) -> str:
 def redactor_of(
     data: Mapping[str, object], variables: tuple[str, ...], environ: Mapping[str, str]
 ) -> Redactor:
-    """Takes every secret of a policy out of text: those written in it, those of the variables it names."""
+    """Takes secrets out of text: those written in a policy, of the variables it names, and of all others.
+
+    Of the others those count whose names say that they are secrets, such as ``DB_PASSWORD``.
+    """
     written = {each for each in _written(data, ()) if not _PLACEHOLDER.search(each)}
     values = {environ[name] for name in variables if environ.get(name) and not OPEN_VARIABLE.fullmatch(name)}
-    inner = {password for each in values for password in _passwords(each)}
+    # A command, or a server in its fear, may show what no policy names.
+    values |= {value for name, value in environ.items() if _is_unnamed_secret(name, value)}
+    inner = {password for each in environ.values() for password in _passwords(each)}
     return Redactor(each for each in written | values | inner if len(each) >= 4)
+
+
+def _is_unnamed_secret(name: str, value: str) -> bool:
+    """Whether a variable that no policy names holds a secret; the path of a file of keys is none."""
+    return (
+        len(value) >= SHORTEST_UNNAMED and not value.startswith(("/", "~")) and variable_sounds_secret(name)
+    )
 
 
 def without_secrets(data: Mapping[str, object]) -> dict[str, object]:

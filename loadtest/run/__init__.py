@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from loadtest.plan.scenario_file import load_scenario
-from loadtest.run.options import RunOptions
+from loadtest.run.options import RunOptions, key_of
 
 __all__ = ["RunOptions", "execute"]
 
@@ -17,8 +19,9 @@ def execute(options: RunOptions) -> int:
     return run(options, scenario)
 
 
-def work(master: str, *, child: bool = False) -> int:
+def work(master: str, key_env: str | None = None) -> int:
     """Join a distributed run as a worker; see ``run.worker``."""
+    key = key_of(key_env, os.environ)
     from loadtest.run.worker import work as join
 
-    return join(master, child=child)
+    return join(master, key)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a run: the first ends it early and keeps it, a later one skips the report."""
+"""Signals that end a run: the first ends it early and keeps it, a later one skips the report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from typing import Self
 
 import gevent
 
-from loadtest.errors import PATIENCE_S
+from loadtest.errors import END_SIGNALS, PATIENCE_S
+
+ALWAYS = frozenset({signal.SIGINT, signal.SIGTERM})
+"""End a run also where they were ignored before, as a shell without job control has it done."""
 
 
 class Interrupts:
@@ -49,7 +52,10 @@ class Interrupts:
         # An interrupt in gevent's loop is passed to the main greenlet, and needs no traceback.
         hub = gevent.get_hub()
         hub.NOT_ERROR = tuple({*hub.NOT_ERROR, KeyboardInterrupt})
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in END_SIGNALS:
+            if number not in ALWAYS and signal.getsignal(number) is signal.SIG_IGN:
+                # Under nohup a run goes on when its terminal is closed.
+                continue
             self._before[number] = signal.signal(number, self.signalled)
         return self
 

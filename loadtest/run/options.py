@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtest.errors import ConfigError, Problem
+from loadtest.plan.addresses import is_loopback
 from loadtest.plan.overrides import Overrides
+from loadtest.units import parse_duration
 
 DEFAULT_RESULTS = "results"
 
 OPTION = "option"
 """Key of a field's metadata: its option, where that is not the field's own name with hyphens."""
+
+BY_VARIABLE = "by_variable"
+"""Key of a field's metadata: it is handed to a run in a process of its own by a variable (``variables``).
+
+Everybody on a machine sees the command lines of its processes; their environment only who runs them. So what
+may hold a secret, such as a target with a password or a token, is handed over there.
+"""
 
 NOT_FORWARDED = "not_forwarded"
 """Key of a field's metadata: why the option is refused for a run in a process of its own."""
@@ -24,19 +35,22 @@ class RunOptions:
 
     A field ``connect_rate`` is the option ``--connect-rate``: ``run.subprocess_runs`` makes the command line
     of a run from these fields, so that a new one reaches the runs of a suite, a search and an ab as well.
-    ``asked_by`` names the component of a policy that this run probes.
+    ``asked_by`` names the component of a policy that this run probes. ``key_env`` names the environment
+    variable with the key of the workers, ``join_within`` is how long they may take to join.
     """
 
     scenario: str = "agent-burst"
-    target: str | None = None
+    target: str | None = field(default=None, metadata={BY_VARIABLE: True})
     label: str | None = None
     duration: str | None = None
     connections: int | None = None
     connect_rate: str | float | None = None
-    sets: tuple[str, ...] = field(default=(), metadata={OPTION: "--set"})
+    sets: tuple[str, ...] = field(default=(), metadata={OPTION: "--set", BY_VARIABLE: True})
     processes: int = 1
     workers: int | None = None
     bind: str | None = None
+    key_env: str | None = None
+    join_within: str = "10m"
     repeat: int = field(default=1, metadata={NOT_FORWARDED: "a process makes one run"})
     results: str | None = None
     ui: bool = False
@@ -71,6 +85,61 @@ class RunOptions:
         if self.bind is None:
             return "127.0.0.1", 0
         return host_and_port(self.bind, "--bind")
+
+    @property
+    def join_within_s(self) -> float:
+        """Seconds that workers may take to join.
+
+        Raises:
+            ConfigError: it is no duration.
+        """
+        try:
+            return parse_duration(self.join_within) / 1e9
+        except ValueError as error:
+            raise ConfigError([Problem("--join-within", str(error))])
+
+    def check_workers(self, environ: Mapping[str, str]) -> None:
+        """Check what is said of the workers, before anything begins.
+
+        Raises:
+            ConfigError: a value is wrong, or workers of other machines could join without a key.
+        """
+        host, _ = self.bind_address
+        _ = self.join_within_s
+        key_of(self.key_env, environ)
+        if self.workers is not None and self.key_env is None and not is_loopback(host):
+            sentence = (
+                f"workers of other machines join at {host}, and the plan that they are sent may hold secrets:"
+                f" put a key of {SHORTEST_KEY} characters or more into a variable of every machine's"
+                " environment and name it with --key-env"
+            )
+            raise ConfigError([Problem("--bind", sentence)])
+
+
+SHORTEST_KEY = 16
+"""Characters; a shorter key could be found by trying."""
+
+
+def key_of(variable: str | None, environ: Mapping[str, str]) -> str | None:
+    """The key of the workers, from an environment variable; None where none is named.
+
+    Raises:
+        ConfigError: the variable is not set, or its value is too short for a key.
+    """
+    if variable is None:
+        return None
+    key = environ.get(variable, "")
+    if len(key) < SHORTEST_KEY:
+        said = f"has {len(key)} characters" if key else "is not set"
+        sentence = f"the variable {variable}, which must hold the key of the workers, {said}"
+        raise ConfigError([Problem("--key-env", f"{sentence}; it takes at least {SHORTEST_KEY} characters")])
+    return key
+
+
+def variables(target: str | None, sets: Sequence[str]) -> dict[str, str]:
+    """The variables that mean ``--target`` and ``--set`` to ``loadtest run``."""
+    found = {} if target is None else {"LOADTEST_RUN_TARGET": target}
+    return {**found, "LOADTEST_RUN_SET": json.dumps(list(sets))} if sets else found
 
 
 def host_and_port(text: str, option: str) -> tuple[str, int]:

@@ -7,6 +7,8 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # stubs
 
 from loadtest.drive.endpoint import Endpoint, full_url, resolve_endpoint, tls_context
 from loadtest.drive.generator_health import check_ports, raise_file_limit
@@ -59,6 +61,7 @@ def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
     problems = [*missing_secrets(scenario, os.environ), *_wrong_faults(scenario)]
     if problems:
         raise ConfigError(problems)
+    options.check_workers(os.environ)
     try:
         step_ns = step_from(dict(os.environ))
     except ValueError as error:
@@ -114,6 +117,25 @@ def platform_facts(prepared: Prepared) -> list[dict[str, Any]]:
     facts: list[dict[str, Any]] = []
     if sys.platform != "linux":
         facts.append({"code": "not_linux_no_kernel_stamps", "numbers": {"system": sys.platform}})
+    if variables := proxy_variables(prepared.url):
+        facts.append({"code": "proxy_ignored", "numbers": {"variables": ", ".join(variables)}})
     if prepared.scenario.target.insecure:
         facts.append({"code": "insecure_tls", "numbers": {}})
     return facts
+
+
+def proxy_variables(url: str) -> list[str]:
+    """The environment variables by which other clients would reach this target through a proxy.
+
+    No client asks a proxy for what is on its own machine.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host or host == "localhost" or host.startswith("127.") or host == "::1":
+        return []
+    if proxy_bypass_environment(host):
+        return []
+    proxies = getproxies_environment()
+    kind = "https" if parts.scheme == "wss" else "http"
+    names = [f"{each}_proxy" for each in (kind, "all") if each in proxies]
+    return [name for each in names for name in (each, each.upper()) if os.environ.get(name)]

@@ -28,6 +28,7 @@ from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
+from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.preparation import Prepared, platform_facts
 
 NS = 1_000_000_000
@@ -54,7 +55,7 @@ class Recording:
         options, scenario = prepared.options, prepared.scenario
         started = datetime.now(UTC)
         self.prepared = prepared
-        self.redactor = Redactor(secrets)
+        self.redactor = Redactor([*secrets, *plan_secrets(prepared.scenario)])
         self.folder = RunFolder.create(
             options.results_folder, scenario.name, options.label, started, self.redactor
         )
@@ -101,9 +102,10 @@ class Recording:
     def found(self, endpoint: Endpoint) -> None:
         """The target was found."""
         target = self.manifest["target"]
-        host, port = endpoint.address.sockaddr[:2]
         target["url"] = endpoint.url
-        target["address"] = f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+        target["address"], *others = addresses = endpoint.shown_addresses
+        if others:
+            target["addresses"] = addresses
         target["tls"] = (
             None if endpoint.tls is None else {"verified": not self.prepared.scenario.target.insecure}
         )
@@ -119,6 +121,7 @@ class Recording:
 
     def take(self, interval: Interval) -> None:
         """Store one second, show it, and end the run early if a rule says so."""
+        self._learn_token()
         try:
             for _ in self.folder.writing(interval):
                 # Not 0: gevent would come straight back here without a look at its sockets.
@@ -131,6 +134,13 @@ class Recording:
         self._log_closes(interval)
         self._show(interval)
         self._check_rules((interval.second + 1) * NS)
+
+    def _learn_token(self) -> None:
+        """Connections read the token's file anew: what it holds now is a secret, too."""
+        auth = self.prepared.scenario.target.auth
+        if auth is not None and auth.token_file is not None:
+            with suppress(OSError, UnicodeDecodeError):
+                self.redactor.learn([auth.token_file.read_text(encoding="utf-8").strip()])
 
     def _log_closes(self, interval: Interval) -> None:
         """Log the close codes of a second, so that run.log says when connections ended."""
@@ -243,6 +253,8 @@ class Recording:
             self.manifest["generator"]["processes"] = result.processes
             self.manifest["unless_marked"] = unless_marked(self.prepared.scenario.protocol, result.processes)
         observed += [{"code": "worker_lost", "numbers": {"worker": name}} for name in result.lost_workers]
+        if result.refused_intervals:
+            observed.append({"code": "intervals_refused", "numbers": {"n": result.refused_intervals}})
 
 
 def _failure(crash: Exception) -> dict[str, Any]:
@@ -253,5 +265,6 @@ def _failure(crash: Exception) -> dict[str, Any]:
 
 
 def exit_code_of(run: Run) -> Exit:
-    """The exit code of a judged run."""
-    return Exit(run.manifest["verdict"]["exit_code"])
+    """The exit code of a judged run; one that passed is invalid without the files that others wait for."""
+    code = Exit(run.manifest["verdict"]["exit_code"])
+    return Exit.INVALID if code is Exit.PASS and run.manifest.get("not_written") else code

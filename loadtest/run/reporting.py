@@ -6,24 +6,27 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest.errors import LoadtestError, worst_of
+from loadtest.errors import worst_of
 from loadtest.keep.read import Run
 from loadtest.run.recording import exit_code_of
 from loadtest.show.render.terminal import takes_unicode
 from loadtest.show.repeats import repeats
 from loadtest.show.report_model import tell
 from loadtest.show.terminal import one_line, show
-from loadtest.show.views import write_views
+from loadtest.show.views import ViewsMissingError, write_views
 
 
 def show_run(run: Run, *, quiet: bool) -> None:
-    """Write the views of a run, and print its verdict."""
+    """Write the views of a run, and print its verdict.
+
+    Views that are missing stand in ``run.manifest["not_written"]``: with them a run does not end with 0.
+    """
     try:
         write_views(run)
-    except (LoadtestError, OSError) as error:
+    except ViewsMissingError as error:
         # The verdict is known; only its views cannot be written.
-        why = error.strerror if isinstance(error, OSError) else None
-        sys.stderr.write(f"reports could not be written to {where(run.path)}: {why or error}\n")
+        run.manifest["not_written"] = list(error.names)
+        sys.stderr.write(f"loadtest: {error}; a run that passed ends with {int(error.exit_code)} for that\n")
     report = tell(run.manifest)
     if quiet:
         sys.stdout.write(f"{one_line(report)}\n{where(run.path)}\n")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import gevent
@@ -17,10 +20,13 @@ from loadtest.drive.coordinator import Coordinator, DriveResult, LocalCoordinato
 from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.master import MasterCoordinator
 from loadtest.drive.user import AgentUser
+from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, LoadtestError, Problem
 from loadtest.run.interrupts import Interrupts
+from loadtest.run.options import key_of
 from loadtest.run.recording import Recording
 from loadtest.run.web_page import free_port, web_page
+from loadtest.units import format_duration
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +34,16 @@ JOIN_WITHIN_S = 30.0
 """Seconds that worker processes of this machine may take to join."""
 
 DEATH_NOTICED_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Joining:
+    """How many workers must join, within how many seconds, where; ``own``: this process started them."""
+
+    expected: int
+    within_s: float
+    own: bool
+    at: str
 
 
 class ScenarioUser(AgentUser):
@@ -48,11 +64,16 @@ def drive(recording: Recording, endpoint: Endpoint, interrupts: Interrupts) -> D
         return _await_end(environment, coordinator, recording, interrupts, [])
     host, port = options.bind_address
     port = port or free_port(host)
+    own = options.workers is None
+    # Nobody else of this machine is to join, either: a new key for every run of own processes.
+    key = secrets.token_urlsafe(32) if own else key_of(options.key_env, os.environ)
+    guard(key)
     _listen_for_workers(environment, host, port)
     master = MasterCoordinator(environment, spec, recording.take)
     expected = options.workers or options.processes
-    with _children(host, port, options.processes if options.workers is None else 0) as children:
-        _await_workers(master, expected, children, own=options.workers is None, at=f"{host}:{port}")
+    with _children(host, port, options.processes if own else 0, key) as children:
+        joining = _Joining(expected, JOIN_WITHIN_S if own else options.join_within_s, own, f"{host}:{port}")
+        _await_workers(master, joining, children, options.key_env)
         master.send_plan()
         return _await_end(environment, master, recording, interrupts, children)
 
@@ -93,7 +114,7 @@ def _await_end(
 
 
 @contextmanager
-def _children(host: str, port: int, n: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+def _children(host: str, port: int, n: int, key: str | None) -> Iterator[list[subprocess.Popen[bytes]]]:
     """``n`` worker processes of this machine, ended by their process ids."""
     command = [sys.executable, "-m", "loadtest.run.child", f"{host}:{port}"]
     started: list[subprocess.Popen[bytes]] = []
@@ -103,6 +124,9 @@ def _children(host: str, port: int, n: int) -> Iterator[list[subprocess.Popen[by
             # In a process group of its own: Ctrl-C reaches only the master, which lets the workers finish.
             child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
             started.append(child)
+            if child.stdin is not None:
+                child.stdin.write(f"{key}\n".encode())
+                child.stdin.flush()
         yield started
         deadline = time.monotonic() + 5
         while any(child.poll() is None for child in started) and time.monotonic() < deadline:
@@ -117,24 +141,35 @@ def _children(host: str, port: int, n: int) -> Iterator[list[subprocess.Popen[by
 
 
 def _await_workers(
-    master: MasterCoordinator, expected: int, children: list[subprocess.Popen[bytes]], *, own: bool, at: str
+    master: MasterCoordinator, joining: _Joining, children: list[subprocess.Popen[bytes]], key_env: str | None
 ) -> None:
     """Wait until all workers have joined.
 
     Raises:
+        ConfigError: those of other machines did not join in time; nothing was sent.
         LoadtestError: one of our own ended, or did not join in time.
     """
-    if not own:
-        sys.stderr.write(f"waiting for {expected} workers: loadtest worker --master {at}\n")
-    deadline = time.monotonic() + JOIN_WITHIN_S
-    while master.listening < expected:
+    if not joining.own:
+        key = f" --key-env {key_env}" if key_env else ""
+        told = f"waiting for {joining.expected} workers: loadtest worker --master {joining.at}{key}\n"
+        sys.stderr.write(told)
+    deadline = time.monotonic() + joining.within_s
+    while master.listening < joining.expected:
         gevent.sleep(0.02)
         if any(child.poll() is not None for child in children):
             raise LoadtestError(
                 "a worker process of ours ended before it joined; see its last message on stderr"
             )
-        if own and time.monotonic() > deadline:
-            raise LoadtestError(f"the worker processes did not join within {JOIN_WITHIN_S:g} s")
+        if time.monotonic() > deadline:
+            within = format_duration(joining.within_s * 1e9)
+            if joining.own:
+                raise LoadtestError(f"the worker processes did not join within {within}")
+            sentence = (
+                f"{master.listening} of {joining.expected} workers joined at {joining.at} within {within}"
+            )
+            raise ConfigError(
+                [Problem("--workers", f"{sentence}; start them, with the same key, and run again")]
+            )
 
 
 def _watch_children(coordinator: Coordinator, children: list[subprocess.Popen[bytes]]) -> None:

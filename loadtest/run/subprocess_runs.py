@@ -18,11 +18,9 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from loadtest.errors import ConfigError, Exit, Problem
+from loadtest.errors import END_SIGNALS, ConfigError, Exit, Problem
 from loadtest.keep.read import Run, read_run
-from loadtest.run.options import NOT_FORWARDED, OPTION, RunOptions
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from loadtest.run.options import BY_VARIABLE, NOT_FORWARDED, OPTION, RunOptions, variables
 
 PROGRAM = ("loadtest",)
 """The module to run with ``python -m``, and the words before ``run``."""
@@ -46,7 +44,7 @@ class FinishedRun:
 class RunSequence:
     """Makes runs one after another: ``with RunSequence() as sequence: sequence.run(...)``.
 
-    SIGINT and SIGTERM are passed to the current run, which ends early and keeps what it measured; from then
+    ``END_SIGNALS`` are passed to the current run, which ends early and keeps what it measured; from then
     on ``interrupted`` is true, and the caller makes no further run.
     """
 
@@ -56,7 +54,7 @@ class RunSequence:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._stop) for number in SIGNALS}
+        self._before = {number: signal.signal(number, self._stop) for number in END_SIGNALS}
         return self
 
     def __exit__(
@@ -93,7 +91,7 @@ class RunSequence:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env=_environment(),
+            env={**_environment(), **variables(options.target, options.sets)},
             start_new_session=True,
         ) as child:
             self._child = child
@@ -108,13 +106,15 @@ class RunSequence:
 
     def _code(self, code: int) -> Exit:
         """The exit code of a process; one that was killed, or has an unknown code, concluded nothing."""
-        if self.interrupted and code in {-number for number in SIGNALS}:
+        if self.interrupted and code in {-number for number in END_SIGNALS}:
             return Exit.INTERRUPTED
         return Exit(code) if code in set(Exit) else Exit.INTERNAL
 
 
 def command_line(options: RunOptions) -> list[str]:
     """The words after ``loadtest`` that mean these options: every field that differs from its default.
+
+    Without those that may hold a secret: ``variables`` has them.
 
     Raises:
         ConfigError: an option is set that a run in a process of its own cannot have.
@@ -127,7 +127,8 @@ def command_line(options: RunOptions) -> list[str]:
         option = each.metadata.get(OPTION, f"--{each.name.replace('_', '-')}")
         if why := each.metadata.get(NOT_FORWARDED):
             raise ConfigError([Problem(option, f"it cannot be given for one of several runs: {why}")])
-        words += _option_words(option, value)
+        if not each.metadata.get(BY_VARIABLE):
+            words += _option_words(option, value)
     return [*words, "--", options.scenario]
 
 

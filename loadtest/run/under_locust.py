@@ -27,10 +27,11 @@ from loadtest.drive.coordinator import (
 from loadtest.drive.master import MasterCoordinator
 from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker import ShardWorker
+from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
 from loadtest.plan.scenario_file import scenario_from_settings
-from loadtest.plan.secrets import secrets_of
-from loadtest.run.options import RunOptions
+from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.reporting import show_run
@@ -40,6 +41,19 @@ __all__ = ["AgentUser", "WebSocketUser"]
 
 CLOSED_WITHIN_S = 30.0
 """Seconds that an interrupted run may take to be judged and written."""
+
+
+def _guard_port() -> None:
+    """The rules of the workers' port, with the key that ``LOADTEST_KEY_ENV`` names the variable of."""
+    try:
+        guard(key_of(os.environ.get("LOADTEST_KEY_ENV") or None, os.environ))
+    except ConfigError as error:
+        sys.stderr.write(f"loadtest: {error}\n")
+        sys.exit(error.exit_code)
+
+
+# Locust makes its runner after it has read the locustfile, which imports this.
+_guard_port()
 
 
 class PlainLocustRun:
@@ -73,7 +87,9 @@ class PlainLocustRun:
         environment = self.environment
         prepared = self.prepared = prepare(self.options)
         self.recording = recording = Recording(
-            prepared, sys.argv, secrets_of(prepared.scenario.target, os.environ)
+            prepared,
+            sys.argv,
+            secrets_of(prepared.scenario.target, os.environ, message_texts(prepared.scenario)),
         )
         if has_tasks(environment):
             recording.driven_by_tasks()

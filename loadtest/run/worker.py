@@ -7,25 +7,37 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import gevent
 
-from loadtest.drive.locust_import import Environment, Events
+from loadtest.drive.locust_import import Environment, Events, RPCError
 from loadtest.drive.generator_health import raise_file_limit
 from loadtest.drive.worker import ShardWorker
+from loadtest.drive.worker_port import guard
 from loadtest.errors import PATIENCE_S, Exit, LoadtestError
+from loadtest.keep.redact import RedactingFormatter, Redactor
+from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import scenario_from_settings
+from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.options import host_and_port
 from loadtest.run.runner import ScenarioUser
+
+UNANSWERED_S = 10.0
+"""Seconds without an answer after which a worker says so."""
+
+LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 
 CONNECTIONS_EXPECTED = 20_000
 """For the limit of open files."""
 
 
-def work(master: str, *, child: bool) -> int:
+def work(master: str, key: str | None, *, child: bool = False) -> int:
     """Join the master at HOST:PORT, drive one shard of its run, and return the exit code.
 
+    ``key``: what all machines of the run share; None where the master is on this one and has none.
     ``child``: the master started it; it ends when its standard input does, so that it never outlives it.
 
     Raises:
@@ -33,23 +45,52 @@ def work(master: str, *, child: bool) -> int:
         LoadtestError: the master could not be reached, or was lost.
     """
     host, port = host_and_port(master, "--master")
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=LOG_FORMAT)
     _allow_many_files()
     if child:
         # Before it joins: it would try to reach a master that is gone for a minute.
         gevent.spawn(_end_with_parent)
     environment = Environment(user_classes=[ScenarioUser], events=Events())  # type: ignore[no-untyped-call]  # Locust has no annotation there
+    guard(key)
+    waiting = gevent.spawn_later(UNANSWERED_S, _say_unanswered, master, keyed=key is not None)
     try:
         runner = environment.create_worker_runner(host, port)
-    except (OSError, ConnectionError) as error:
-        raise LoadtestError(f"the master at {master} could not be reached: {error}") from error
-    ShardWorker(environment, scenario_from_settings)
+    except (OSError, ConnectionError, RPCError):
+        raise LoadtestError(_unanswered(master, keyed=key is not None)) from None
+    finally:
+        waiting.kill()
+    ShardWorker(environment, _rebuilt)
     interrupted = (lambda: None) if child else _interrupt_handler()
     gevent.signal_handler(signal.SIGINT, interrupted)
     runner.greenlet.join()
     return Exit.PASS
+
+
+def _rebuilt(settings: Mapping[str, Any]) -> Scenario:
+    """The scenario of a plan; from now on its secrets are taken out of what this worker logs."""
+    scenario = scenario_from_settings(settings)
+    known = Redactor([*plan_secrets(scenario), *_own_secrets(scenario)])
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(RedactingFormatter(known, LOG_FORMAT))
+    return scenario
+
+
+def _own_secrets(scenario: Scenario) -> list[str]:
+    """Of this machine; of a token file that is not there the first connection tells."""
+    try:
+        return secrets_of(scenario.target, os.environ, message_texts(scenario))
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _say_unanswered(master: str, *, keyed: bool) -> None:
+    sys.stderr.write(f"loadtest: {_unanswered(master, keyed=keyed)}; still trying\n")
+
+
+def _unanswered(master: str, *, keyed: bool) -> str:
+    """What is known where no answer comes: a master does not answer whom it does not know."""
+    key = "has it the same key" if keyed else "does it ask for a key (--key-env)"
+    return f"no answer from a master at {master}: does it wait there, and {key}?"
 
 
 def _interrupt_handler() -> Callable[[], None]:

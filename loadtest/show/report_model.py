@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.judge.sections import Manifest, number, section
+from loadtest.judge.target_warnings import failed_addresses
 from loadtest.show.counter_table import counted, ledgers
 from loadtest.show.document import Tone
 from loadtest.show.manifest import rows, whole
@@ -100,8 +101,8 @@ def _facts(manifest: Manifest) -> Iterator[Fact]:
     target, scenario = section(manifest, "target"), section(manifest, "scenario")
     if question := scenario.get("question"):
         yield Fact("question", printable(question, 200))
-    if address := target.get("address"):
-        yield Fact("address", printable(address, 120) + (" (TLS)" if target.get("tls") else ""))
+    if target.get("address"):
+        yield Fact("address", _addresses(manifest) + (" (TLS)" if target.get("tls") else ""))
     if server := target.get("server"):
         yield Fact("server", printable(server, 120))
     if load := load_text(manifest):
@@ -115,6 +116,17 @@ def _facts(manifest: Manifest) -> Iterator[Fact]:
         yield Fact("scenario file", printable(path, 200))
     if digest := scenario.get("sha256"):
         yield Fact("scenario hash", printable(digest, 12).rstrip("…"))
+
+
+def _addresses(manifest: Manifest) -> str:
+    """The address; of several how many there are, which failed, and all of them."""
+    target = section(manifest, "target")
+    every = target.get("addresses")
+    if not isinstance(every, list):
+        return printable(target["address"], 120)
+    failed = failed_addresses(manifest)
+    told = f", {format_count(len(failed))} failed" if failed else ""
+    return f"{format_count(len(every))} addresses{told}: {printable(', '.join(map(str, every)), 200)}"
 
 
 def instant_text(iso: str) -> str:

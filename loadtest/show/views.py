@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.errors import ConfigError
+from loadtest.errors import ConfigError, Exit, LoadtestError
 from loadtest.judge.judging import judge_part, judge_run
 from loadtest.judge.measurement_window import slow_reader_users, stage_parts, totals_between
 from loadtest.keep.atomic import replacing
@@ -145,8 +146,24 @@ def render(run: ReadableRun, form: str) -> str:
     return FORMATS[form](judged(run))
 
 
+class ViewsMissingError(LoadtestError):
+    """Views of a run could not be written: ``names`` of them, each for a reason of the disk's."""
+
+    exit_code = Exit.INVALID
+
+    def __init__(self, where: Path, missing: Mapping[str, OSError]) -> None:
+        self.names = tuple(missing)
+        error = next(iter(missing.values()))
+        why = error.strerror or error
+        super().__init__(f"reports could not be written to {where}: {why}; missing: {', '.join(missing)}")
+
+
 def write_views(run: ReadableRun) -> list[Path]:
-    """Write every view into the run's folder, each whole or not at all; the paths, report.html first."""
+    """Write every view into the run's folder, each whole or not at all; the paths, report.html first.
+
+    Raises:
+        ViewsMissingError: some could not be written, as on a full disk; the others are there.
+    """
     from loadtest.show.plot.pictures import NAMES, Pictures
 
     shown = judged(run)
@@ -159,8 +176,19 @@ def write_views(run: ReadableRun) -> list[Path]:
         "benchmark-rates.json": lambda: benchmark_rates(shown.manifest),
     }
     texts |= {f"{PLOTS}/{name}.svg": functools.partial(pictures.svg, name) for name in NAMES}
-    (run.path / PLOTS).mkdir(exist_ok=True)
-    return [_write(run.path / name, text()) for name, text in texts.items()]
+    with suppress(OSError):
+        # What cannot be written for it is named below.
+        (run.path / PLOTS).mkdir(exist_ok=True)
+    written: list[Path] = []
+    missing: dict[str, OSError] = {}
+    for name, text in texts.items():
+        try:
+            written.append(_write(run.path / name, text()))
+        except OSError as error:
+            missing[name] = error
+    if missing:
+        raise ViewsMissingError(run.path, missing)
+    return written
 
 
 def _write(path: Path, text: str) -> Path:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from websockets.asyncio.server import serve as websockets_server
 
-from loadtest.errors import ConfigError, Problem
+from loadtest.errors import END_SIGNALS, ConfigError, Problem
 from loadtest.simulator.admission import Gate
 from loadtest.simulator.connection import SimulatedConnection
 from loadtest.simulator.options import Options
@@ -96,7 +96,7 @@ class Halt:
         self.asked = asyncio.Event()
         self.at_once = threading.Event()
         self._loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in END_SIGNALS:
             signal.signal(number, self._on_signal)
 
     def __call__(self) -> None:

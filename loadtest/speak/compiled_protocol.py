@@ -116,7 +116,8 @@ class CompiledProtocol:
     events are matched by order, and nothing says that the target answers in order. ``identities`` are the
     rows of users, for the audience. ``keeps`` are the values to keep of events; ``asks_kept``: the message of
     a turn asks for values that change from turn to turn. ``secret_names`` are names of kept values that sound
-    like secrets.
+    like secrets. ``never_ends``: a turn goes on until its user leaves (a subscription). ``listens``: no turn
+    is ever begun, and events are what the target sends of itself.
     """
 
     __slots__ = (
@@ -146,6 +147,8 @@ class CompiledProtocol:
         "keep_frames",
         "keeps",
         "labels",
+        "listens",
+        "never_ends",
         "opaque",
         "reader",
         "rules",
@@ -167,6 +170,7 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        listens: bool = False,
     ) -> None:
         events = protocol.events
         self.rules = EventRules(events)
@@ -207,6 +211,8 @@ class CompiledProtocol:
         self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
         self.template = Template.parse(message)
         self.timeout_ns = timeout_ns
+        self.never_ends = not events.ends
+        self.listens = listens
         self.keep_frames = keep_frames
         self.has_sequence = bool(protocol.events.sequence)
         self.sequence_start = protocol.events.sequence_start

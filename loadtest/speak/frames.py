@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Final
 
 from websockets.client import ClientProtocol
+from websockets.exceptions import PayloadTooBig
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import CloseCode, Frame, Opcode
@@ -95,7 +96,8 @@ class FrameParser:
     ``receive`` returns the payloads of whole data messages, in order. What must be answered (a pong, a
     close frame) is in ``replies``, which the caller sends and empties; the payloads of pongs that came are
     in ``pongs``. After the end ``closed`` is True and ``close_code`` is the code received (1006 without a
-    close frame, RFC 6455 section 7.1.5); ``broken`` says what the peer did wrong, if anything.
+    close frame, RFC 6455 section 7.1.5); ``broken`` says what the peer did wrong, if anything, and
+    ``too_long`` that this was no more than a message longer than ``max_size``.
 
     Messages, replies, close code and ``broken`` are those of a ``ClientProtocol`` fed byte by byte, however
     the bytes are split, and come with the same byte. A message of more than ``max_size`` bytes is refused as
@@ -124,6 +126,7 @@ class FrameParser:
         "closed",
         "pongs",
         "replies",
+        "too_long",
     )
 
     def __init__(self, max_size: int, extensions: Sequence[Extension] = ()) -> None:
@@ -147,6 +150,7 @@ class FrameParser:
         self.close_code = NO_CLOSE_FRAME
         self.close_reason = ""
         self.broken: str | None = None
+        self.too_long = False
         self.replies: list[bytes] = []
         self.pongs: list[bytes] = []
 
@@ -168,6 +172,21 @@ class FrameParser:
                 return [payload]
         self._idle = 0
         return self._slice(data)
+
+    @property
+    def unpacks(self) -> bool:
+        """Whether messages may be compressed."""
+        return bool(self._extensions)
+
+    def refuse(self, reason: str) -> None:
+        """End the connection: the target breaks no rule of the protocol, but takes more of us than it may."""
+        protocol = self._library
+        if protocol is None:
+            protocol = self._library = ClientProtocol(_NOWHERE, state=OPEN, max_size=self._max_size)
+        protocol.fail(CloseCode.POLICY_VIOLATION, reason)
+        self.replies += [chunk for chunk in protocol.data_to_send() if chunk and not self._is_said(chunk)]
+        self.broken = self.broken or reason
+        self.closed = self._left = True
 
     def close(self, code: int, reason: str = "") -> bytes:
         """The close frame by which we leave; the one that answers it is not answered again."""
@@ -328,6 +347,7 @@ class FrameParser:
         self.replies += [chunk for chunk in protocol.data_to_send() if chunk and not self._is_said(chunk)]
         if protocol.parser_exc is not None:
             self.broken = str(protocol.parser_exc)
+            self.too_long = isinstance(protocol.parser_exc, PayloadTooBig)
         if protocol.close_rcvd is not None:
             self.close_code, self.close_reason = protocol.close_rcvd.code, protocol.close_rcvd.reason
         self.closed = (

@@ -39,6 +39,7 @@ from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
+from loadtest.speak.subscriptions import MovedTurns, PushedEvents
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
 
 AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
@@ -90,11 +91,17 @@ MAX_EARLY_KINDS = 3
 
 
 class Refused(Exception):  # noqa: N818 - a fact about the target, not an error of ours
-    """The target did not let this connection get ready; ``layer`` and ``reason`` say how."""
+    """The target did not let this connection get ready; ``layer`` and ``reason`` say how.
 
-    def __init__(self, layer: Layer, reason: str) -> None:
+    ``retry_after`` is the header of that name, where it says when to come back. ``answer`` are head and
+    beginning of the body of an HTTP answer, not redacted.
+    """
+
+    def __init__(self, layer: Layer, reason: str, *, retry_after: str = "", answer: bytes = b"") -> None:
         self.layer = layer
         self.reason = reason
+        self.retry_after = retry_after
+        self.answer = answer
         super().__init__(f"{layer}: {reason}")
 
 
@@ -144,7 +151,9 @@ class Session:
         "_came_before_ready",
         "_error_before_ready",
         "_kept_of_turns",
+        "_moved",
         "_overdue_answers",
+        "_pushed",
         "_read",
         "_ready_step",
         "_recent_turns",
@@ -198,11 +207,24 @@ class Session:
         self._bound_message: BoundMessage | None = None
         # Counts the reads from the socket.
         self._read = 0
+        self._moved: MovedTurns | None = None
+        self._pushed = PushedEvents() if protocol.listens else None
 
     @property
     def at_rest(self) -> bool:
         """Whether no turn is in flight and none waits for missing numbers: leaving now loses nothing."""
         return not self.turns and not self._recent_turns.waiting
+
+    @property
+    def awaits_end(self) -> bool:
+        """Whether a turn is in flight that may still end; a subscription does not."""
+        return bool(self.turns) and not self.protocol.never_ends
+
+    def enter_phase(self) -> None:
+        """The run has entered another phase: events of turns without an end are counted in it from now on."""
+        if self.protocol.never_ends and self.turns:
+            self._moved = self._moved or MovedTurns()
+            self._moved.move(self.turns.values(), self.recorder.metrics)
 
     def follow(self, earlier: Session) -> None:
         """Continue an earlier session of the same user: its ended turns are remembered."""
@@ -464,7 +486,8 @@ class Session:
         turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
         turn.metrics.events_sent += 1
         timeout_at_ns = at_ns + self.protocol.timeout_ns
-        if turn.outcome is None and (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns):
+        sooner = (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns) and not self.protocol.never_ends
+        if turn.outcome is None and sooner:
             self.wakes_ns = timeout_at_ns
 
     def _end(self, turn: Turn, outcome: Outcome, at_ns: int, reason: str = "") -> None:
@@ -472,7 +495,10 @@ class Session:
         del self.turns[turn.id]
         turn.outcome = outcome
         turn.reason = reason
-        turn.metrics.events_matched += turn.received
+        if self._moved is None:
+            turn.metrics.events_matched += turn.received
+        else:
+            self._moved.move_back(turn)
         if self._kept_of_turns is not None:
             self.last = self._kept_of_turns.pop(turn.id, _NOTHING)
         answered = outcome in _ANSWERED
@@ -509,14 +535,14 @@ class Session:
     def tick(self, now_ns: int) -> None:
         """Do what is due: a pause is over, a wait was too long, a turn timed out, a ledger closes.
 
-        A turn whose message is not sent yet cannot time out: the target was not asked.
+        A turn whose message is not sent cannot time out (the target was not asked), nor one without an end.
 
         Raises:
             Refused: the target did not become ready in time.
         """
         if self.state is SessionState.READYING:
             self._tick_ready(now_ns)
-        for turn in list(self.turns.values()):
+        for turn in () if self.protocol.never_ends else list(self.turns.values()):
             # A listener may have ended it since.
             if turn.outcome is not None or turn.sent_ns == NEVER:
                 continue
@@ -561,7 +587,7 @@ class Session:
         """The earliest instant at which a ready step is over, a turn times out or a ledger closes."""
         instants = [self._step_ends_ns, self._recent_turns.earliest()]
         oldest = next((turn for turn in self.turns.values() if turn.sent_ns != NEVER), None)
-        if oldest is not None:
+        if oldest is not None and not self.protocol.never_ends:
             instants.append(oldest.sent_ns + self.protocol.timeout_ns)
         return min((instant_ns for instant_ns in instants if instant_ns != NEVER), default=NEVER)
 
@@ -577,6 +603,9 @@ class Session:
             turn = next(iter(self.turns.values()))
             if by_us:
                 self._end(turn, Outcome.ABANDONED, now_ns)
+                waited = turn.sent_ns != NEVER and now_ns - turn.sent_ns >= self.protocol.timeout_ns
+                if self.protocol.never_ends and turn.first_ns == NEVER and waited:
+                    turn.metrics.count("turns.no_first_event")
             else:
                 self._end(turn, Outcome.LOST, now_ns, f"code {code}")
         for _, turn in list(self._recent_turns.waiting.values()):
@@ -838,6 +867,8 @@ class Session:
                 self._close_ledger(waiting)
         elif turn_id is not None and self._is_other_users_turn(turn_id):
             self._count_other_users(turn_id, payload)
+        elif self._pushed is not None:
+            self._pushed.receive(self._read, at_ns, metrics)
         else:
             self._count_unmatched(payload)
 

@@ -1,7 +1,9 @@
 """The opening handshake of one connection (RFC 6455 section 4.1), sans-I/O.
 
 A plain 101 is checked directly: 12 us against 150 us through ``websockets.ClientProtocol``, which is asked
-about every 101 that is not plain (an extension, repeated headers). Of any other status the head is enough.
+about every 101 that is not plain (an extension, repeated headers). An interim answer is passed over
+(RFC 9110, 15.2). Of any other status the head is enough; the beginning of its body is told, where one is
+announced.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
 from loadtest.errors import Layer
+from loadtest.speak.refusal_body import CUT, RefusalBody
 from loadtest.speak.session import Refused
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -33,24 +36,33 @@ Headers = Sequence[tuple[str, str]]
 _STATUS = re.compile(r"HTTP/1\.[0-9] ([1-5][0-9][0-9])(?: (.*))?")
 _NAME = re.compile(r"[^\s:]+")
 _AUTH = frozenset({401, 407})
+_RETRIES = frozenset({429, 503})
+"""Statuses that say when to come back (RFC 6585, 4; RFC 9110, 15.6.4)."""
 
 
 class Upgrade:
     """One handshake: ``request`` is to be written; ``receive`` takes the answer.
 
     After ``receive`` returned True, ``rest`` holds the bytes after the head, ``subprotocol`` and
-    ``extensions`` what was agreed, ``server`` the target's name for itself.
+    ``extensions`` what was agreed, ``server`` the target's name for itself. ``set_cookies`` are the values of
+    the ``Set-Cookie`` headers of any answer. ``refusal``: the target has refused, and the rest of its answer
+    is waited for; ``ended`` gives it as far as it came.
     """
 
     __slots__ = (
+        "_body",
         "_data",
+        "_head",
         "_key",
         "_offers",
+        "_passed_over",
         "_subprotocols",
         "extensions",
+        "refusal",
         "request",
         "rest",
         "server",
+        "set_cookies",
         "status",
         "subprotocol",
     )
@@ -68,6 +80,11 @@ class Upgrade:
         self._subprotocols = subprotocols
         self._offers = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compression else []
         self._data = b""
+        self._head = b""
+        self._passed_over = 0
+        self._body: RefusalBody | None = None
+        self.refusal: Refused | None = None
+        self.set_cookies: Sequence[str] = ()
         self.rest = b""
         self.status: int | None = None
         self.subprotocol: str | None = None
@@ -97,56 +114,107 @@ class Upgrade:
         Raises:
             Refused: the target did not agree, or does not speak WebSocket.
         """
+        if self._body is not None:
+            return self._receive_body(data, self._body)
         self._data += data
-        end = self._data.find(b"\r\n\r\n")
-        if end < 0:
-            if len(self._data) > LARGEST_HEAD:
+        while True:
+            end = self._data.find(b"\r\n\r\n")
+            if (len(self._data) if end < 0 else end) + self._passed_over > LARGEST_HEAD:
                 raise Refused(Layer.UPGRADE, "the answer's head is larger than 64 KiB")
-            if self._data[:5] not in (b"HTTP/", b"HTTP/"[: len(self._data)]):
-                raise Refused(Layer.UPGRADE, "the answer is not HTTP: no WebSocket server listens there")
-            return False
+            if end < 0:
+                return self._is_http()
+            lines = self._data[:end].decode("latin-1").split("\r\n")
+            status, phrase = self._status_in(lines[0])
+            if status >= 200 or status == 101:
+                break
+            # An interim answer, such as 103 with early hints: the one that counts follows.
+            self._passed_over += end + 4
+            self._data = self._data[end + 4 :]
+        self.status = status
         self.rest = self._data[end + 4 :]
-        lines = self._data[:end].decode("latin-1").split("\r\n")
-        self._check_status(lines)
+        self._read_headers(lines[1:])
+        if status != 101:
+            return self._refused(lines, phrase)
+        if lines[0].startswith("HTTP/1.0"):
+            raise Refused(Layer.UPGRADE, "answered with HTTP/1.0, by which no connection can be upgraded")
         if not self._plain(lines[1:]):
-            self._by_library(end)
+            self._by_library(lines)
         self._data = b""
         return True
 
     def ended(self) -> Refused:
-        """What it means that the connection ended before the answer was whole."""
+        """What it means that the connection ended, or nothing more came, before the answer was whole."""
+        if self.refusal is not None and self._body is not None:
+            no, body = self.refusal, self._body
+            line = f": {body.line}" if body.line else ""
+            answer = self._head + b"\r\n\r\n" + body.body
+            return Refused(no.layer, no.reason + line, retry_after=no.retry_after, answer=answer)
         if not self._data:
             return Refused(Layer.UPGRADE, "closed without an answer to the upgrade")
         return Refused(Layer.UPGRADE, "closed in the middle of the answer to the upgrade")
 
-    def _check_status(self, lines: Sequence[str]) -> None:
-        """A refusal may carry a body, of which no more is waited for."""
-        found = _STATUS.fullmatch(lines[0])
+    def _is_http(self) -> bool:
+        """False, the head is not whole; what is no HTTP is told at once."""
+        if self._data[:5] not in (b"HTTP/", b"HTTP/"[: len(self._data)]):
+            raise Refused(Layer.UPGRADE, "the answer is not HTTP: no WebSocket server listens there")
+        return False
+
+    @staticmethod
+    def _status_in(line: str) -> tuple[int, str]:
+        """Status and phrase, which is cut where it is long."""
+        found = _STATUS.fullmatch(line)
         if found is None:
             raise Refused(Layer.UPGRADE, "the answer to the upgrade is not valid HTTP")
-        self.status = int(found[1])
-        for line in lines[1:]:
+        return int(found[1]), _cut((found[2] or "").strip(), LONGEST_PHRASE)
+
+    def _read_headers(self, lines: Sequence[str]) -> None:
+        """Take what concerns every answer."""
+        cookies = []
+        for line in lines:
             name, _, value = line.partition(":")
             if name.lower() == "server":
                 self.server = value.strip()
-        if self.status == 101 and lines[0].startswith("HTTP/1.0"):
-            raise Refused(Layer.UPGRADE, "answered with HTTP/1.0, by which no connection can be upgraded")
-        if self.status != 101:
-            layer = Layer.AUTH if self.status in _AUTH else Layer.UPGRADE
-            phrase = (found[2] or "").strip()
-            # The ellipsis tells the redactor that a token may have been cut.
-            phrase = phrase if len(phrase) <= LONGEST_PHRASE else phrase[:LONGEST_PHRASE] + "…"
-            raise Refused(layer, f"the target answered HTTP {self.status} {phrase}".rstrip())
+            elif name.lower() == "set-cookie":
+                cookies.append(value.strip())
+        self.set_cookies = cookies
+
+    def _refused(self, lines: Sequence[str], phrase: str) -> bool:
+        """The target refused: the beginning of the body may follow."""
+        headers = {
+            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
+        }
+        status = self.status or 0
+        layer = Layer.AUTH if status in _AUTH else Layer.UPGRADE
+        where = headers.get("location", "") if 300 <= status < 400 else ""
+        moved = f", to {_cut(where, LONGEST_PHRASE)}" if where else ""
+        self.refusal = Refused(
+            layer,
+            f"the target answered HTTP {status} {phrase}".rstrip() + moved,
+            retry_after=headers.get("retry-after", "") if status in _RETRIES else "",
+        )
+        self._head = "\r\n".join(lines).encode("latin-1")
+        self._body = RefusalBody(status, headers)
+        rest, self.rest = self.rest, b""
+        return self._receive_body(rest, self._body)
+
+    def _receive_body(self, data: bytes, body: RefusalBody) -> bool:
+        """False while more of the body is to come; else the refusal is raised."""
+        if body.take(data):
+            raise self.ended()
+        return False
 
     def _plain(self, lines: Sequence[str]) -> bool:
         """Accept a 101 whose headers are plain; False leaves it to the library."""
         found: dict[str, str] = {}
+        repeated = 0
         for line in lines:
             name, _, value = line.partition(":")
             if _NAME.fullmatch(name) is None:
                 return False
-            found[name.lower()] = value.strip()
-        if len(found) != len(lines) or "sec-websocket-extensions" in found:
+            lower = name.lower()
+            repeated += lower in found and lower != "set-cookie"
+            found[lower] = value.strip()
+        if repeated or "sec-websocket-extensions" in found:
             return False
         subprotocol = found.get("sec-websocket-protocol")
         if subprotocol is not None and subprotocol not in self._subprotocols:
@@ -162,7 +230,8 @@ class Upgrade:
         self.subprotocol = subprotocol
         return True
 
-    def _by_library(self, end: int) -> None:
+    def _by_library(self, lines: Sequence[str]) -> None:
+        """Ask the library, which has limits of its own for each line: of headers it sees those it judges."""
         uri = WebSocketURI(False, "localhost", 80, "/", "")
         protocol = ClientProtocol(
             uri,
@@ -170,9 +239,24 @@ class Upgrade:
             subprotocols=[Subprotocol(name) for name in self._subprotocols] or None,
         )
         protocol.key = self._key
-        protocol.receive_data(self._data[: end + 4])
+        judged = [line for line in lines[1:] if _is_judged(line.partition(":")[0])]
+        head = "\r\n".join([lines[0], *judged])
+        protocol.receive_data(head.encode("latin-1") + b"\r\n\r\n")
         error = protocol.handshake_exc
         if error is not None:
             raise Refused(Layer.UPGRADE, f"the answer to the upgrade is not valid: {error}")
         self.subprotocol = protocol.subprotocol
         self.extensions = tuple(protocol.extensions)
+
+
+def _is_judged(name: str) -> bool:
+    """Whether a header decides about the upgrade, or is none at all."""
+    lower = name.lower()
+    return (
+        lower in {"upgrade", "connection"} or lower.startswith("sec-websocket-") or not _NAME.fullmatch(name)
+    )
+
+
+def _cut(text: str, longest: int) -> str:
+    """The ellipsis tells the redactor that a token may have been cut."""
+    return text if len(text) <= longest else text[:longest] + CUT

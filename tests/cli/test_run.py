@@ -123,10 +123,11 @@ def test_a_wrong_variable_is_named(
 
 
 def test_a_worker_is_told_its_master(monkeypatch: pytest.MonkeyPatch) -> None:
-    joined: list[str] = []
-    monkeypatch.setattr("loadtest.run.work", joined.append)
+    joined: list[tuple[str | None, ...]] = []
+    monkeypatch.setattr("loadtest.run.work", lambda *words: joined.append(words))
     assert main(["worker", "--master", "10.0.0.1:5557"]) == 0
-    assert joined == ["10.0.0.1:5557"]
+    assert main(["worker", "--master", "10.0.0.1:5557", "--key-env", "KEY"]) == 0
+    assert joined == [("10.0.0.1:5557", None), ("10.0.0.1:5557", "KEY")]
 
 
 def test_a_worker_without_a_master_is_told(capsys: pytest.CaptureFixture[str]) -> None:

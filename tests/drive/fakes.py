@@ -60,6 +60,13 @@ class FakeSession:
     def at_rest(self) -> bool:
         return not self.turns
 
+    @property
+    def awaits_end(self) -> bool:
+        return bool(self.turns)
+
+    def enter_phase(self) -> None:
+        """Its turns stay where they began."""
+
     def follow(self, earlier: FakeSession) -> None:
         self.followed.append(earlier)
 
@@ -95,9 +102,9 @@ class FakeConnection:
         recorder.instant("last_back" if self.is_reconnect else "last_ready", self.world.now())
         self.on_ready(self)
 
-    def refuse(self) -> None:
+    def refuse(self, retry_after: str = "") -> None:
         """The target does not."""
-        self.refusal = Refused("upgrade", "no")  # type: ignore[arg-type]  # any layer will do
+        self.refusal = Refused("upgrade", "no", retry_after=retry_after)  # type: ignore[arg-type]  # any layer will do
         self.state = ConnectionState.CLOSED
         self.on_closed(self)
 

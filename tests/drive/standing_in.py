@@ -63,7 +63,8 @@ def scenario_of(
 def endpoint_of(address: Address = NOWHERE, path: str = "/ws", **parts: Any) -> Endpoint:
     """An endpoint at an address."""
     known: dict[str, Any] = {"server_name": "localhost", "tls": None, "resolve_ns": None, **parts}
-    return Endpoint(url=f"ws://test{path}", address=address, host_header="test:9", path=path, **known)
+    addresses = known.pop("addresses", (address,))
+    return Endpoint(url=f"ws://test{path}", addresses=addresses, host_header="test:9", path=path, **known)
 
 
 class HandClock:
@@ -120,6 +121,7 @@ class Line:
     def __init__(self, fd: int = 7) -> None:
         self.fd = fd
         self.unsent = b""
+        self.partial_ns = -1
         self.reads: deque[tuple[bytes, int] | Exception] = deque()
         self.room: int | None = None
         self.sent = bytearray()
@@ -204,9 +206,9 @@ class FakeContext(Context):
         self.observations: NotedObservations = NotedObservations()
         self._lines = None if lines is None else deque(lines)
 
-    def open_transport(self, user: int) -> Transport:
+    def open_transport(self, user: int, address: Address) -> Transport:
         if self._lines is None:
-            return super().open_transport(user)
+            return super().open_transport(user, address)
         line = self._lines.popleft()
         if isinstance(line, OSError):
             raise line

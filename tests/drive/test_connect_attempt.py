@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from gevent.event import Event
 
-from loadtest.drive.connect_attempt import ConnectAttempt, os_reason, tls_reason
+from loadtest.drive.connect_attempt import ConnectAttempt, tls_reason
+from loadtest.drive.connect_race import os_reason
 from loadtest.drive.poller import READ, WRITE, Poller
 from loadtest.drive.transport import Address
 from loadtest.errors import Layer
@@ -352,6 +353,74 @@ def left(context: FakeContext, attempt: ConnectAttempt) -> Callable[[int], None]
     late = context.hand_poller._ready[7]
     attempt.abandon()
     return late
+
+
+def test_a_body_that_does_not_come_is_waited_for_a_second() -> None:
+    line = Line()
+    context, visitor, _ = by_hand(line)
+    poller = context.hand_poller
+    poller.turn(7, WRITE)
+    head = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 90\r\n\r\n"
+    line.reads.append((head + b"no seats\n", START))
+    poller.turn(7)
+    line.reads.append((b"and", START))
+    poller.turn(7)
+    poller.pass_until(START + SECOND - 1)
+    assert visitor.refusal is None
+    poller.pass_until(START + SECOND)
+    assert refused_by(visitor) == (Layer.UPGRADE, "the target answered HTTP 403 Forbidden: no seats")
+    assert visitor.refusal is not None
+    assert visitor.refusal.answer == head + b"no seats\nand"
+    assert context.counts("connections.upgrade_status.") == {"403": 1}
+    assert line.closed
+    poller.pass_until(START + 60 * SECOND)
+
+
+def test_a_body_that_comes_later_is_told_at_once() -> None:
+    line = Line()
+    context, visitor, _ = by_hand(line)
+    poller = context.hand_poller
+    poller.turn(7, WRITE)
+    for data in (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 8\r\n\r\n", b"no seats"):
+        assert visitor.refusal is None
+        line.reads.append((data, START))
+        poller.turn(7)
+    assert refused_by(visitor)[1].endswith(": no seats")
+    poller.pass_until(START + 60 * SECOND)
+
+
+def test_an_answer_that_ends_with_its_connection_is_told_whole() -> None:
+    line = Line()
+    context, visitor, _ = by_hand(line)
+    context.hand_poller.turn(7, WRITE)
+    for data in (b"HTTP/1.1 401 No\r\nConnection: close\r\n\r\nwho are you?", b""):
+        line.reads.append((data, START))
+        context.hand_poller.turn(7)
+    assert refused_by(visitor) == (Layer.AUTH, "the target answered HTTP 401 No: who are you?")
+    assert context.counts("connections.upgrade_status.") == {"401": 1}
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_cookies_of_any_answer_are_kept_for_their_user_where_that_is_asked_for(*, keep: bool) -> None:
+    lines = [Line(), Line(), Line()]
+    target = Target(url="ws://test", cookies={"lang": "en", "sid": "old"}, keep_cookies=keep)
+    context = FakeContext(scenario_of(target=target), lines=lines)
+    answers = (
+        b"HTTP/1.1 401 No\r\nSet-Cookie: sid=abc; Path=/\r\n\r\n",
+        b"HTTP/1.1 503 No\r\nSet-Cookie: node=7\r\n\r\n",
+        b"HTTP/1.1 503 No\r\n\r\n",
+    )
+    sent = []
+    for user, line, answer in zip((1, 1, 1), lines, answers, strict=True):
+        ConnectAttempt(context, Visitor(), {}, context.now()).begin(user)
+        context.hand_poller.turn(7, WRITE)
+        line.reads.append((answer, START))
+        context.hand_poller.turn(7)
+        sent.append(next(each for each in bytes(line.sent).split(b"\r\n") if each.startswith(b"Cookie: ")))
+    same = b"Cookie: lang=en; sid=old"
+    kept = [same, b"Cookie: lang=en; sid=abc", b"Cookie: lang=en; sid=abc; node=7"]
+    assert [bytes(each) for each in sent] == (kept if keep else [same] * 3)
+    assert context.cookies_of(2) == {}
 
 
 def test_after_we_left_nothing_is_told() -> None:

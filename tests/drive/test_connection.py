@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from websockets.frames import Opcode
 
 from loadtest.drive import connection as connection_module
-from loadtest.drive.connection import MAX_CATCH_UP_READS, NORMAL_CLOSE, Connection, ConnectionState
+from loadtest.drive.connection import (
+    MAX_CATCH_UP_READS,
+    MAX_UNANSWERED,
+    NORMAL_CLOSE,
+    Connection,
+    ConnectionState,
+)
 from loadtest.drive.poller import READ, WRITE
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Connect, Step
@@ -25,7 +31,7 @@ from tests.speak.talk import answer, said
 CLOSED = (Opcode.CLOSE, NORMAL_CLOSE.to_bytes(2, "big"))
 WELCOMED = Connect(path="/ws", ready=(Step(wait={"type": "welcome"}, within_ns=5 * SECOND),))
 WELCOME = b'{"type":"welcome"}'
-PINGED = Traffic(ping_ns=SECOND)
+PINGED = Traffic(ping_ns=SECOND, ping_timeout_ns=SECOND)
 
 
 # ------------------------------------------------------------------ opening
@@ -316,6 +322,69 @@ def test_an_end_that_lies_unread_is_no_silence() -> None:
     spoken.poller.pass_until(START + 2 * SECOND)
     assert spoken.counts("connections.silent") == {}
     assert spoken.counts("connections.closed.") == {"1006": 1}
+
+
+PATIENT = Traffic(ping_ns=SECOND, timeout_ns=3 * SECOND)
+
+
+def test_a_peer_has_the_timeout_of_a_turn_to_answer_a_ping() -> None:
+    spoken = Spoken(traffic=PATIENT)
+    spoken.poller.pass_until(START + 4 * SECOND - 1)
+    assert spoken.closed == 0
+    spoken.poller.pass_until(START + 4 * SECOND)
+    assert spoken.counts("connections.silent") == {"": 1}
+    assert spoken.counts("pings.") == {"sent": 3, "in_flight": 2}
+
+
+def test_any_byte_is_a_sign_of_life() -> None:
+    """A message of 9 s, of which a byte comes every second: no pong can come in its middle."""
+    spoken = Spoken(traffic=PATIENT)
+    whole = frame(said("ack"))
+    for second in range(1, 9):
+        spoken.poller.pass_until(START + second * SECOND)
+        spoken.arrive(whole[second - 1 : second])
+    assert spoken.closed == 0
+    spoken.poller.pass_until(START + 11 * SECOND - 1)
+    assert spoken.closed == 0
+    spoken.poller.pass_until(START + 11 * SECOND)
+    assert spoken.counts("connections.silent") == {"": 1}
+
+
+def test_a_part_of_a_tls_record_is_a_sign_of_life() -> None:
+    spoken = Spoken(traffic=PATIENT)
+    spoken.poller.pass_until(START + 3 * SECOND)
+    spoken.line.partial_ns = spoken.now
+    spoken.poller.pass_until(START + 6 * SECOND - 1)
+    assert spoken.closed == 0
+    spoken.poller.pass_until(START + 6 * SECOND)
+    assert spoken.closed == 1
+
+
+def test_a_stall_is_measured_by_each_ping_that_it_delayed() -> None:
+    spoken = Spoken(traffic=PATIENT)
+    spoken.poller.pass_until(START + 3 * SECOND + 200 * MS)
+    pings = [payload for opcode, payload in spoken.frames if opcode is Opcode.PING]
+    assert len(pings) == 3
+    spoken.arrive(*(frame(payload, Opcode.PONG) for payload in pings))
+    assert spoken.metrics.ping_rtt.tolist() == [2200 * MS, 1200 * MS, 200 * MS]
+    spoken.poller.pass_until(START + 5 * SECOND)
+    assert spoken.closed == 0
+
+
+def test_pings_of_which_none_is_answered_are_not_sent_without_end() -> None:
+    spoken = Spoken(traffic=Traffic(ping_ns=MS, timeout_ns=SECOND))
+    for _ in range(4):
+        spoken.poller.pass_until(spoken.now + 500 * MS)
+        spoken.hear(said("ack"))
+    assert spoken.closed == 0
+    assert spoken.counts("pings.") == {"sent": MAX_UNANSWERED}
+
+
+def test_pings_on_their_way_at_the_end_are_told_apart() -> None:
+    spoken = Spoken(traffic=PATIENT)
+    spoken.poller.pass_until(START + 2 * SECOND + MS)
+    spoken.connection.close()
+    assert spoken.counts("pings.") == {"sent": 2, "in_flight": 2}
 
 
 def test_nobody_is_pinged_who_is_being_left() -> None:

@@ -164,7 +164,7 @@ def test_a_message_larger_than_we_take_ends_the_connection() -> None:
     spoken.arrive(frame(b"x" * 201)[:10])
     assert spoken.frames[-1] == (Opcode.CLOSE, spoken.frames[-1][1])
     assert spoken.frames[-1][1][:2] == (1009).to_bytes(2, "big")
-    assert spoken.counts("connections.broken_frames") == {"": 1}
+    assert spoken.counts("connections.too_long") == {"": 1}
 
 
 def test_compressed_messages_are_read() -> None:

@@ -125,7 +125,7 @@ def test_the_clock_of_the_run_is_told_as_unix_time(*, wall: bool) -> None:
 
 
 def opened(context: Context, user: int = 0) -> Transport:
-    transport = context.open_transport(user)
+    transport = context.open_transport(user, *context.addresses_of(user))
     transport.close()
     return transport
 
@@ -161,7 +161,7 @@ def test_slow_users_are_known_before_the_run_and_have_small_buffers() -> None:
         context = context_of(scenario, address=listener.address)
         assert len(context.slow) == 10
         for user in range(20):
-            transport = context.open_transport(user)
+            transport = context.open_transport(user, *context.addresses_of(user))
             size = transport._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
             sizes[user in context.slow].add(size)
             transport.close()
@@ -175,7 +175,7 @@ def peers_of(context: Context, listener: Listener, users: range) -> list[str]:
     """Where the server sees the users come from."""
     seen = []
     for user in users:
-        transport = context.open_transport(user)
+        transport = context.open_transport(user, *context.addresses_of(user))
         with listener.accept() as peer:
             seen.append(peer.getpeername()[0])
         transport.close()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.drive.credentials import CredentialProvider, Credentials
+from loadtest.drive.credentials import CredentialProvider, Credentials, environment_values
 from loadtest.errors import ConfigError, Exit
 from loadtest.plan.scenario import Auth, Target
 
@@ -57,6 +57,22 @@ def test_a_bare_target_has_the_same_credentials_for_all() -> None:
     same = provider(subprotocols=("chat",))
     assert same.credentials(ANNA) == Credentials("/ws", (), ("chat",), None)
     assert same.credentials(ANNA) is same.credentials({})
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ws://alice:s3cr3tpw@test/ws", "alice:s3cr3tpw"),
+        ("ws://al%40ice:p%C3%A4ss@test", "al@ice:p\u00e4ss"),
+        ("ws://alice@test", "alice:"),
+    ],
+)
+def test_user_and_password_of_the_url_are_basic_authorization(url: str, shown: str) -> None:
+    found = CredentialProvider(Target(url=url), "/ws", ()).credentials(ANNA)
+    ((name, value),) = found.headers
+    assert name == "Authorization"
+    assert value.startswith("Basic ")
+    assert base64.b64decode(value.removeprefix("Basic ")).decode() == shown
 
 
 def test_headers_cookies_and_query_are_filled_in_for_each_user() -> None:
@@ -245,3 +261,41 @@ def test_a_line_break_of_the_environment_is_told_before_anything_is_sent(
 def test_a_line_break_in_a_signing_secret_is_its_own_affair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_SECRET", f"{SECRET}\n")
     assert provider(auth=jwt_auth()).credentials(ANNA).user == "anna"
+
+
+# ------------------------------------------------------------------ what may change in the middle of a run
+
+
+def test_a_token_that_is_renewed_is_read_anew_for_each_connection(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first-token\n")
+    ours = provider(auth=Auth(kind="token", token_file=file))
+    assert dict(ours.credentials(ANNA).headers)["Authorization"] == "Bearer first-token"
+    file.write_text("second-token\n")
+    assert dict(ours.credentials(ANNA).headers)["Authorization"] == "Bearer second-token"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", None])
+def test_a_token_that_is_being_replaced_holds_until_there_is_another(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("first-token\n")
+    ours = provider(auth=Auth(kind="token", token_file=file))
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    assert dict(ours.credentials(ANNA).headers)["Authorization"] == "Bearer first-token"
+
+
+def test_a_secret_is_an_environment_variable() -> None:
+    assert credentials_of(query={"key": "{secret.TEST_KEY}"}).path == "/ws?key=k%201%262"
+
+
+def test_what_messages_take_from_the_environment() -> None:
+    found = environment_values(["{env.TEST_KEY} {user.id}", "{secret.TEST_TOKEN}"])
+    assert found["secret.TEST_KEY"] == found["env.TEST_KEY"] == "k 1&2"
+    assert found["secret.TEST_TOKEN"] == "to/kens"
+    with pytest.raises(ConfigError, match="a message: the environment variable TEST_NOTHING is not set"):
+        environment_values(["{secret.TEST_NOTHING}"])

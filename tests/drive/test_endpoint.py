@@ -8,9 +8,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 
-from loadtest.drive.endpoint import Endpoint, full_url, resolve_endpoint, tls_context
+from loadtest.drive import endpoint as endpoint_module
+from loadtest.drive.endpoint import (
+    Endpoint,
+    families_in_turn,
+    full_url,
+    known_addresses,
+    resolve_endpoint,
+    tls_context,
+)
 from loadtest.drive.transport import Address
 from loadtest.errors import ConfigError, Layer, TargetError
 from loadtest.plan.scenario import Target
@@ -52,7 +61,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     def getaddrinfo(_host: str, _port: int, **_options: Any) -> list[tuple[Any, ...]]:
         return list(answers)
 
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(endpoint_module.gevent_socket, "getaddrinfo", getaddrinfo)
     return answers
 
 
@@ -75,7 +84,7 @@ V6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 80, 0, 0))
 )
 def test_a_numeric_host_is_not_looked_up(url: str, address: tuple[Any, ...], header: str) -> None:
     endpoint = found(url)
-    assert endpoint.address.sockaddr == address
+    assert endpoint.addresses[0].sockaddr == address
     assert endpoint.host_header == header
     assert endpoint.resolve_ns is None
     assert (endpoint.path, endpoint.url, endpoint.is_loopback) == ("/ws", url, True)
@@ -84,7 +93,7 @@ def test_a_numeric_host_is_not_looked_up(url: str, address: tuple[Any, ...], hea
 def test_a_name_is_looked_up_and_timed(names: list[tuple[Any, ...]]) -> None:
     names += [V6, V4]
     endpoint = found("ws://target.example/ws?v=1")
-    assert endpoint.address == Address(socket.AF_INET6, V6[4])
+    assert endpoint.addresses == (Address(socket.AF_INET6, V6[4]), Address(socket.AF_INET, V4[4]))
     assert endpoint.resolve_ns is not None
     assert endpoint.resolve_ns >= 0
     assert (endpoint.server_name, endpoint.host_header) == ("target.example", "target.example")
@@ -94,7 +103,40 @@ def test_a_name_is_looked_up_and_timed(names: list[tuple[Any, ...]]) -> None:
 
 def test_localhost_is_asked_by_ipv4_first(names: list[tuple[Any, ...]]) -> None:
     names += [V6, V4]
-    assert found("ws://localhost/ws").address == Address(socket.AF_INET, V4[4])
+    assert found("ws://localhost/ws").addresses[0] == Address(socket.AF_INET, V4[4])
+
+
+def test_families_take_turns_and_an_address_that_is_named_twice_is_one(names: list[tuple[Any, ...]]) -> None:
+    four = [Address(socket.AF_INET, (f"192.0.2.{n}", 80)) for n in range(3)]
+    six = [Address(socket.AF_INET6, (f"2001:db8::{n}", 80, 0, 0)) for n in range(1, 3)]
+    assert families_in_turn([*six, *four]) == [six[0], four[0], six[1], four[1], four[2]]
+    names += [V4, V4]
+    assert len(found("ws://target.example/ws").addresses) == 1
+
+
+def test_a_name_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        endpoint_module.gevent_socket, "getaddrinfo", lambda *_args, **_options: gevent.sleep(60)
+    )
+    with pytest.raises(TargetError, match=r"cannot be resolved: no answer within 0\.01 s"):
+        found("ws://slow.example/ws", Target(url="ws://slow.example", connect_timeout_ns=10_000_000))
+
+
+def test_what_to_connect_to_may_be_said_apart_from_the_name() -> None:
+    endpoint = found("wss://target.example/ws", Target(url="wss://x", connect_to=("127.0.0.1", 81)))
+    assert endpoint.addresses == (Address(socket.AF_INET, ("127.0.0.1", 81)),)
+    assert (endpoint.host_header, endpoint.server_name) == ("target.example", "target.example")
+    assert endpoint.resolve_ns is None
+
+
+def test_a_path_is_sent_in_percent_signs() -> None:
+    endpoint = found("ws://127.0.0.1/café/%C3%A9?q=ü&v=1")
+    assert endpoint.path == "/caf%C3%A9/%C3%A9?q=%C3%BC&v=1"
+
+
+def test_a_host_is_named_as_name_servers_know_it(names: list[tuple[Any, ...]]) -> None:
+    names += [V4]
+    assert found("ws://bücher.example:81/ws").host_header == "xn--bcher-kva.example:81"
 
 
 def test_a_path_is_never_empty() -> None:
@@ -102,7 +144,7 @@ def test_a_path_is_never_empty() -> None:
 
 
 def test_a_link_local_address_may_name_its_interface() -> None:
-    endpoint = Endpoint("", Address(socket.AF_INET6, ("fe80::1%eth0", 80, 0, 2)), "", "/", "", None, None)
+    endpoint = Endpoint("", (Address(socket.AF_INET6, ("fe80::1%eth0", 80, 0, 2)),), "", "/", "", None, None)
     assert not endpoint.is_loopback
 
 
@@ -113,7 +155,7 @@ def test_a_name_that_leads_nowhere_is_the_targets(monkeypatch: pytest.MonkeyPatc
     def getaddrinfo(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(endpoint_module.gevent_socket, "getaddrinfo", getaddrinfo)
     with pytest.raises(TargetError) as caught:
         found("ws://nowhere.example/ws")
     assert caught.value.layer is Layer.RESOLVE
@@ -129,14 +171,18 @@ def test_a_target_is_looked_up_in_the_family_of_the_sources() -> None:
     ):
         found("ws://127.0.0.1:9/ws", sources)
     other = Target(url="ws://localhost", source_addresses=("127.0.0.1",))
-    assert found("ws://localhost:9/ws", other).address.family == socket.AF_INET
+    assert found("ws://localhost:9/ws", other).addresses[0].family == socket.AF_INET
 
 
 def test_a_worker_is_told_where_the_target_is(names: list[tuple[Any, ...]]) -> None:
     endpoint = found(
-        "ws://target.example/ws", family=int(socket.AF_INET), sockaddr=["192.0.2.7", 80], resolve_ns=5
+        "ws://target.example/ws",
+        addresses=[[int(socket.AF_INET), ["192.0.2.7", 80]], [10, ["2001:db8::1", 80, 0, 0]]],
+        resolve_ns=5,
     )
-    assert endpoint.address == Address(socket.AF_INET, ("192.0.2.7", 80))
+    assert endpoint.addresses[0] == Address(socket.AF_INET, ("192.0.2.7", 80))
+    assert endpoint.shown_addresses == ["192.0.2.7:80", "[2001:db8::1]:80"]
+    assert known_addresses(endpoint)[0] == [int(socket.AF_INET), ["192.0.2.7", 80]]
     assert endpoint.resolve_ns == 5
 
 

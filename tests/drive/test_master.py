@@ -16,8 +16,9 @@ from loadtest.drive.master import BEGUN_WITHIN_S, CLOCK_ASKED, COMMON_START_DELA
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval, to_bytes
-from loadtest.plan.scenario import Load, Traffic
+from loadtest.plan.scenario import Load, Rows, Target, Traffic
 from loadtest.plan.scenario_file import scenario_from_settings
+from loadtest.plan.worker_settings import with_identities
 from tests.drive.standing_in import SECOND, endpoint_of, scenario_of
 from tests.drive.under import FakeRunner, environment_of
 
@@ -33,13 +34,17 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 class Leading:
     """A master of some workers, and the intervals it has passed on."""
 
-    def __init__(self, *workers: str, runner: FakeRunner | None = None, connections: int = 5) -> None:
+    def __init__(
+        self, *workers: str, runner: FakeRunner | None = None, connections: int = 5, identities: Rows = ()
+    ) -> None:
         self.workers = workers
         self.runner = runner or FakeRunner(*workers)
         self.environment = environment_of(self.runner)
         self.passed: list[Interval] = []
         scenario = scenario_of(
-            load=Load(connections=connections, duration_ns=SECOND), traffic=Traffic(every_ns=SECOND)
+            load=Load(connections=connections, duration_ns=SECOND),
+            traffic=Traffic(every_ns=SECOND),
+            target=Target(url="ws://127.0.0.1:9", identities=identities),
         )
         spec = RunSpec("a-run", scenario, endpoint_of(resolve_ns=77), 0)
         self.master = MasterCoordinator(self.environment, spec, self.passed.append)
@@ -97,8 +102,7 @@ def test_every_worker_gets_the_whole_plan() -> None:
         "run_id": "a-run",
         "settings": None,
         "url": "ws://test/ws",
-        "family": 2,
-        "sockaddr": ["127.0.0.1", 9],
+        "addresses": [[2, ["127.0.0.1", 9]]],
         "resolve_ns": 77,
         "step_ns": 0,
     }
@@ -154,7 +158,9 @@ def test_the_quickest_round_trip_tells_the_offset(clock: SimpleNamespace) -> Non
         leading.answer_clock("a", own_ns=asked_ns + took_ns // 2 + ahead_ns + skew_ns)
     ((go, worker),) = leading.runner.taken("lt_go")
     assert worker == "a"
-    assert go == {"k": 0, "n": 1, "users": 5, "start_wall_ns": clock.ns + ahead_ns}
+    assert go == {
+        "k": 0, "n": 1, "users": 5, "start_wall_ns": clock.ns + ahead_ns, "identities": [],
+    }  # fmt: skip
     assert leading.master.result.observed["workers"] == {
         "worker 0": {
             "process": 0,
@@ -320,6 +326,58 @@ def test_in_whatever_order_they_come_each_second_is_passed_on_once(order: tuple[
     leading.done("b", 2)
     found = [name for interval in leading.passed for name in interval.counters["measured"]]
     assert sorted(found) == ["a0", "a1", "b0", "b1"]
+
+
+def test_an_interval_that_its_worker_cannot_have_measured_is_refused() -> None:
+    leading = Leading("a", "b")
+    leading.close("a", 0, counters={"measured": {"early": 1}})
+    leading.begin()
+    leading.close("a", 0, counters={"measured": {"a0": 1}})
+    leading.close("a", 0, counters={"measured": {"again": 1}})
+    leading.close("a", 10_000, counters={"measured": {"never": 1}})
+    leading.close("a stranger", 1, counters={"measured": {"strange": 1}})
+    leading.runner.tell("lt_interval", {"interval": b"no interval"}, "a")
+    leading.runner.tell("lt_interval", None, "a")
+    leading.close("b", 0, counters={"measured": {"b0": 1}})
+    leading.done("a", 1)
+    leading.close("a", 1, counters={"measured": {"after": 1}})
+    leading.done("a", 2)
+    leading.done("b", 1)
+    assert leading.is_over()
+    found = [name for interval in leading.passed for name in interval.counters["measured"]]
+    assert sorted(found) == ["a0", "b0"]
+    # Of one that is no worker of the run nothing is counted; the first came before the workers were known.
+    assert leading.master.result.refused_intervals == 5
+    assert leading.master.result.lost_workers == []
+
+
+def test_an_answer_that_was_not_asked_for_moves_no_clock() -> None:
+    leading = Leading("a")
+    leading.master.send_plan()
+    leading.count("a", users=5)
+    leading.runner.tell("lt_clock", {"asked_ns": 0, "own_ns": 10**18}, "a")
+    for _ in range(CLOCK_ASKED):
+        leading.answer_clock("a")
+    leading.runner.tell("lt_clock", {"asked_ns": 0, "own_ns": 10**18}, "a")
+    assert abs(leading.master.result.observed["workers"]["worker 0"]["clock_offset_ms"]) < 1000
+
+
+def test_each_worker_is_sent_the_identities_of_its_own_users_only() -> None:
+    leading = Leading("a", "b", identities=tuple({"name": f"u{n}", "password": f"pw-{n}"} for n in range(5)))
+    leading.master.send_plan()
+    plans = leading.runner.taken("lt_plan")
+    assert "pw-" not in repr(plans)
+    for worker in "ab":
+        leading.count(worker)
+    for _ in range(CLOCK_ASKED):
+        for worker in "ab":
+            leading.answer_clock(worker)
+    told = {worker: go["identities"] for go, worker in leading.runner.taken("lt_go")}
+    assert [place for place, _ in told["a"]] == [0, 2, 4]
+    assert [row["password"] for _, row in told["b"]] == ["pw-1", "pw-3"]
+    settings = with_identities(plans[0][0]["settings"], told["b"])
+    rebuilt = scenario_from_settings(settings).target.identities
+    assert [row["password"] for row in rebuilt] == ["", "pw-1", "", "pw-3", ""]
 
 
 def test_what_workers_saw_is_put_together() -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from loadtest.drive.observations import REASONS, REASONS_KEPT, Observations
+from loadtest.drive.observations import REASONS, Observations
+from loadtest.drive.reasons import SHOWN
 from loadtest.errors import Layer
 from loadtest.speak.session import Refused
 
 
-def test_the_first_few_reasons_of_refusals_are_kept_with_their_number() -> None:
+def test_a_few_reasons_of_refusals_are_told_as_they_are() -> None:
     seen = Observations()
-    for number in [*range(REASONS_KEPT + 10), 0]:
+    for number in [*range(SHOWN), 3]:
         seen.saw_refusal(Refused(Layer.TCP, f"reason {number}"))
     reasons = seen.facts["refusals"]
-    assert len(reasons) == REASONS_KEPT
-    assert reasons["tcp: reason 0"] == 2
+    assert len(reasons) == SHOWN
+    assert next(iter(reasons.items())) == ("tcp: reason 3", 2)
+
+
+def test_reasons_with_ids_do_not_crowd_out_the_frequent_one() -> None:
+    seen = Observations()
+    for number in range(300):
+        seen.saw_close(1011, f"session {number} expired")
+    for _ in range(500):
+        seen.saw_close(1012, "restarting")
+    assert seen.facts["closes"] == {"code 1012: restarting": 500, "code 1011: session {n} expired": 300}
 
 
 def test_each_kind_of_reason_has_a_name_of_its_own() -> None:

@@ -130,10 +130,13 @@ def test_a_target_that_closes_in_mid_turn_is_come_back_to(start: Start, tmp_path
     assert driven.n("reconnect.time") == connections["reconnected"]
 
 
+BRIEF = "ping = '200ms'\nping_timeout = '200ms'"
+
+
 def test_a_dead_peer_is_noticed_by_its_silence_and_left_for_another(start: Start, tmp_path: Path) -> None:
-    """No ping is ever answered, so that each connection lives for two of them."""
+    """No ping is ever answered and nothing else comes, so that each connection lives for two of them."""
     scenario = scenario_of(
-        tmp_path, f"[load]\nconnections = 4\nduration = '1s'\n{QUICK}\n[traffic]\nturns = 0\nping = '200ms'\n"
+        tmp_path, f"[load]\nconnections = 4\nduration = '1s'\n{QUICK}\n[traffic]\nturns = 0\n{BRIEF}\n"
     )
     driven = drive(scenario, start("no-pong").url)
     connections = driven.counts("connections.")

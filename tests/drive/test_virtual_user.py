@@ -287,3 +287,25 @@ def test_every_loss_ends_in_one_way(steps: list[tuple[int, str]]) -> None:
     assert world.over == 1
     assert len(world.recorder.metrics.reconnect) == ends[0]
     assert world.count("turns.due") == world.count("turns.begun")
+
+
+# ------------------------------------------------------------------ when the target says when
+
+
+def test_a_target_that_says_when_to_come_back_is_taken_at_its_word() -> None:
+    world, _ = made(reconnect=EVEN)
+    world.connections[0].refuse(retry_after="3")
+    world.poller.run(3 * S - 1)
+    assert len(world.connections) == 1
+    world.poller.run(3 * S)
+    assert len(world.connections) == 2
+    assert world.count("connections.told_to_wait") == 1
+
+
+@pytest.mark.parametrize("said", ["", "0", "soon"])
+def test_who_says_nothing_of_use_is_tried_again_as_planned(said: str) -> None:
+    world, _ = made(reconnect=EVEN)
+    world.connections[0].refuse(retry_after=said)
+    world.poller.run(100 * MS)
+    assert len(world.connections) == 2
+    assert world.count("connections.told_to_wait") == 0

@@ -76,8 +76,7 @@ class Following:
             "run_id": "a-run",
             "settings": {"name": "test"},
             "url": f"ws://target.example:{port}/ws",
-            "family": 2,
-            "sockaddr": ["127.0.0.1", port],
+            "addresses": [[2, ["127.0.0.1", port]]],
             "resolve_ns": None,
             "step_ns": 0,
         }
@@ -89,7 +88,8 @@ class Following:
 
     def go(self, *, ahead_ns: int = 0, **numbers: int) -> gevent.Greenlet:
         """The word to begin, heard in a greenlet of its own, as Locust does with this message."""
-        said = {"k": 1, "n": 2, "users": 5, "start_wall_ns": time.time_ns() + ahead_ns, **numbers}
+        said = {"k": 1, "n": 2, "users": 5, "start_wall_ns": time.time_ns() + ahead_ns}
+        said |= {"identities": [], **numbers}
         greenlet = gevent.spawn(self.runner.tell, "lt_go", said)
         gevent.sleep(0)
         return greenlet
@@ -155,7 +155,7 @@ def test_a_worker_drives_every_nth_user_from_the_common_instant() -> None:
     assert (assignment.users, assignment.worker, assignment.run_id) == (range(1, 5, 2), 1, "a-run")
     assert assignment.scenario is following.scenario
     assert following.rebuilt == [{"name": "test"}]
-    assert assignment.endpoint.address.sockaddr == ("127.0.0.1", 81)
+    assert assignment.endpoint.addresses[0].sockaddr == ("127.0.0.1", 81)
     assert assignment.endpoint.host_header == "target.example:81"
     # The clock that drives is not the one that the master names; they differ by what it took to ask both.
     assert before_ns - 1000 * MS < shard.begun_at - AHEAD_NS < after_ns + 1000 * MS

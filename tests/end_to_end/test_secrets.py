@@ -72,7 +72,7 @@ def runs(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
         started["refused"] = start("query", closed.url)
         started["processes"] = start("header", strict.url, "--processes", "2")
         started["user and password"] = start(
-            "header", strict.url.replace("ws://", f"ws://somebody:{PASSWORD}@") + f"/ws?access_token={TOKEN}"
+            "query", strict.url.replace("ws://", f"ws://somebody:{PASSWORD}@") + f"/ws?access_token={TOKEN}"
         )
         scenario = folder / "locust.toml"
         scenario.write_text(SCENARIO.replace("URL", strict.url).replace("AUTH", WAYS["header"]))
@@ -92,7 +92,8 @@ def forms(secret: str) -> set[bytes]:
 
 def leaks(ended: Ended) -> list[str]:
     """Where a secret, or a token, stands."""
-    wanted = set().union(*map(forms, (SECRET, TOKEN, PASSWORD))) | {HEAD.encode()}
+    basic = base64.b64encode(f"somebody:{PASSWORD}".encode())
+    wanted = set().union(*map(forms, (SECRET, TOKEN, PASSWORD))) | {HEAD.encode(), basic}
     places = {"terminal": ended.screen.encode()}
     places |= {str(path): path.read_bytes() for path in ended.folder.rglob("*") if path.is_file()}
     assert len(places) > 12

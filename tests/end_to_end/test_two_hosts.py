@@ -87,11 +87,12 @@ def scenario(tmp_path: Path) -> Path:
 def distributed(launch: Launch, hosts: tuple[Host, Host], scenario: Path, *options: str) -> list[Ended]:
     """The run, led by the first host with a worker on either; how master and workers ended."""
     bind = f"{hosts[0].address}:{PORT}"
-    master = launch(
-        "run", scenario, "--workers", "2", "--bind", bind, *options, command=hosts[0].inside(*LOADTEST)
-    )
+    key: Any = {"environment": {"WORKERS_KEY": "a-key-for-the-tests"}}
+    words = ("--workers", "2", "--bind", bind, "--key-env", "WORKERS_KEY", *options)
+    master = launch("run", scenario, *words, command=hosts[0].inside(*LOADTEST), **key)
     wait_until(lambda: "loadtest worker --master" in master.err or master.process.poll() is not None)
-    workers = [launch("worker", "--master", bind, command=host.inside(*LOADTEST)) for host in hosts]
+    joining = ("worker", "--master", bind, "--key-env", "WORKERS_KEY")
+    workers = [launch(*joining, command=host.inside(*LOADTEST), **key) for host in hosts]
     return [one.end() for one in (master, *workers)]
 
 

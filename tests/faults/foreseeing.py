@@ -54,7 +54,7 @@ def foreseen(row: Row) -> list[Deed] | None:
 
 def ends_early(row: Row) -> bool:
     """Whether we end the connection while the simulator still speaks: then it may strike more than we see."""
-    return any(change.counter == "connections.ended_by_us.broken" for change in row.changes)
+    return any(change.counter == "connections.ended_by_us.too_long" for change in row.changes)
 
 
 def _share(faults: Faults, name: str) -> float:

@@ -184,7 +184,7 @@ BROKEN = ("failed", "timed_out", "lost", "refused")
 
 def _wrong_evidence(found: Found, expected: Mapping[str, Any], logs: Mapping[str, int]) -> Iterator[str]:
     """Frames are kept of the slowest turns, of broken ones, and of what should not have come; of no other."""
-    unread = expected.get("connections.ended_by_us.broken", 0)
+    unread = expected.get("connections.ended_by_us.too_long", 0)
     wanted = {
         "slowest": expected.get("turns.complete", 0),
         "broken": sum(expected.get(f"turns.{outcome}", 0) for outcome in BROKEN),

@@ -21,6 +21,7 @@ from benchmarks.page import MEASURING, write_table
 from tests.faults import verdicts
 from tests.faults.foreseeing import SEED, foreseen
 from tests.faults.holding import changes_of, differences, evaluated, kept_of, notices_of, verdict_of
+from tests.faults.network import network_table
 from tests.faults.plans import BURST, INFORMATIONAL, NOISE, NUMBERED, PER_TURN, PLANS, THRESHOLDS, Plan
 from tests.faults.rows import (
     AT_LEAST,
@@ -74,6 +75,15 @@ Notices that every run has: {informational}.
 Notices that may come and go with any run, since they speak of this machine: {noise}.
 """
 
+NETWORK_HEAD = """
+## Networks that fail
+
+What happens between a client and a server, made by a TCP proxy and a name service of the tests: two users, a
+turn each every 200 ms for 2 s, the timeout of a turn 1 s.
+`tests/end_to_end/test_network_faults.py` runs each row.
+
+"""
+
 VERDICTS = """
 ## What every shipped scenario says
 
@@ -119,7 +129,7 @@ def page() -> str:
         noise=_listed(NOISE),
     )
     groups = "".join(f"\n## {title}\n\n{table(rows)}" for title, rows in GROUPS)
-    return head + groups + VERDICTS + verdicts.page()
+    return head + groups + NETWORK_HEAD + network_table() + VERDICTS + verdicts.page()
 
 
 def _listed(reasons: dict[str, str]) -> str:

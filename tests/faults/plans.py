@@ -81,7 +81,13 @@ PINGED = Plan(
     about="as once, then held for the rest of 1 s and pinged every 400 ms",
     connections=12,
     bursts=1,
-    sets=("load.connections=12", "traffic.every=10s", "traffic.phase=together", "traffic.ping=400ms"),
+    sets=(
+        "load.connections=12",
+        "traffic.every=10s",
+        "traffic.phase=together",
+        "traffic.ping=400ms",
+        "traffic.ping_timeout=400ms",
+    ),
 )
 UNHURRIED = Plan(
     name="unhurried",

@@ -527,7 +527,7 @@ EVENTS: tuple[Row, ...] = (
         changes=(
             *closed(1006, "connections"),
             Change(
-                "connections.ended_by_us.broken", "connections", "we close with 1009 and wait for no answer"
+                "connections.ended_by_us.too_long", "connections", "we close with 1009 and wait for no answer"
             ),
             Change("events.malformed", "connections", "the message that was not taken"),
             *lost("due", 1006, "all turns of the connection"),
@@ -602,7 +602,7 @@ TIMES: tuple[Row, ...] = (
     Row(
         faults=("no-pong",),
         plan=PINGED,
-        about="no ping is answered: when the next is due, the connection is given up",
+        about="no ping is answered and nothing else comes within ping_timeout: the connection is given up",
         changes=(
             Change("pings.sent", "-(2 * connections - sim_pings)", "the second is not sent any more"),
             Change("pings.answered", "-2 * connections", "none is"),

@@ -51,7 +51,7 @@ SCENARIOS: Mapping[str, tuple[str, ...]] = {
         'traffic.ping="400ms"',
         *BRIEF,
     ),
-    "idle-hold": ('load.duration="2s"', 'traffic.ping="400ms"'),
+    "idle-hold": ('load.duration="2s"', 'traffic.ping="400ms"', 'traffic.ping_timeout="400ms"'),
     "isolation": ('load.duration="2s"', *BRIEF),
     "leaver": ('load.duration="4s"', *BRIEF),
     "limit-probe": ('load.duration="3s"', *BRIEF),
@@ -174,6 +174,11 @@ SIGNED: tuple[tuple[str, str, str], ...] = (
     ),
     (".*", "huge=64KiB", "longer results arrive in time and whole"),
     ("(?!idle-hold|soak|echo-steady|example-full).*", "no-pong", "the scenario sends no ping"),
+    (
+        "echo-steady",
+        "no-pong",
+        "replies show that the target lives, and no time of a ping is promised; a warning tells of the pings",
+    ),
     (
         "agent-burst|isolation|leaver|malformed|reconnect-storm|spike",
         "no-seq",

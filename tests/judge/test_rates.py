@@ -120,6 +120,13 @@ def test_a_scenario_that_sends_nothing_says_so() -> None:
     }
 
 
+def test_where_nothing_is_sent_all_events_make_the_rate() -> None:
+    pushed = totals({"events.pushed": 500, "events.received": 500}, seconds=10)
+    for nothing in ({"scenario__settings__traffic": None}, {"scenario__settings__traffic": {"turns": 0}}):
+        found = rates(pushed, **nothing)["events_received_per_s"]
+        assert (found["value"], found["n"], found["over_s"], found["bound"]) == (50, 500, 10, "target")
+
+
 def test_a_time_below_the_clocks_step_gives_no_rate_but_a_lower_end() -> None:
     found = rate(CountOverTime(10, 0, ""), STEP, "target")
     assert found["value"] is None

@@ -149,8 +149,21 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         False,
     ),
     ("pings_unanswered", {"counters": {"pings.sent": 9, "pings.answered": 4}}, {}, False),
+    (
+        "address_failed",
+        {"counters": {"connections.address_connected.127.0.0.1": 4, "connections.address_failed.::1": 4}},
+        {},
+        False,
+    ),
     ("worker_lost", {}, {"observed": [{"code": "worker_lost", "numbers": {"worker": 1}}]}, True),
+    ("intervals_refused", {}, {"observed": [{"code": "intervals_refused", "numbers": {"n": 2}}]}, True),
     ("clock_stepped", {}, {"observed": [{"code": "clock_stepped", "numbers": {"by_ms": -40.0}}]}, True),
+    (
+        "proxy_ignored",
+        {},
+        {"observed": [{"code": "proxy_ignored", "numbers": {"variables": "https_proxy"}}]},
+        False,
+    ),
     ("insecure_tls", {}, {"observed": [{"code": "insecure_tls"}]}, False),
     (
         "turns_sampled",
@@ -310,14 +323,37 @@ def test_a_connection_that_we_gave_up_is_told_with_its_reason() -> None:
     found = notices(good_totals({**made, "pings.sent": 4, "pings.answered": 2}))
     assert set(found) == {"unexpected_closes", "pings_unanswered"}
     assert found["unexpected_closes"].numbers["ended_by_us"] == {"silent": 2, "broken": 1}
-    assert "3 with code 1006; given up by us: 2 that answered no ping, 1 that broke" in (
-        found["unexpected_closes"].message
+    assert (
+        "3 with code 1006; given up by us: 2 that answered no ping and sent nothing else within"
+        " ping_timeout, 1 that broke" in (found["unexpected_closes"].message)
     )
     assert found["pings_unanswered"].numbers == {"unanswered": 2, "sent": 4}
 
 
 def test_pings_may_be_on_their_way_at_the_end() -> None:
     assert notices(good_totals({"pings.sent": 9, "pings.answered": 5})) == {}
+    assert notices(good_totals({"pings.sent": 19, "pings.answered": 5, "pings.in_flight": 10})) == {}
+
+
+def test_an_address_that_failed_beside_one_that_did_not_is_told() -> None:
+    counted = {
+        "connections.address_connected.127.0.0.1": 4,
+        "connections.address_connected.127.0.0.2": 1,
+        "connections.address_failed.::1": 4,
+        "connections.address_failed.127.0.0.2": 1,
+        "connections.address_called_off.127.0.0.2": 1,
+    }
+    target = {"addresses": ["[::1]:80", "127.0.0.1:80", "127.0.0.2:80"]}
+    found = notices(good_totals(counted), target=target)["address_failed"]
+    assert found.message == (
+        "2 of the 3 addresses of the target's name failed:"
+        " 127.0.0.2 in 1 of 2 attempts, ::1 in 4 of 4 attempts."
+    )
+    assert not found.spoils
+
+
+def test_where_every_address_failed_the_refusals_say_so() -> None:
+    assert "address_failed" not in notices(good_totals({"connections.address_failed.::1": 4}))
 
 
 def test_a_fact_is_told_once_with_its_numbers_and_some_are_told_elsewhere() -> None:

@@ -66,7 +66,7 @@ def test_what_is_there_is_never_written_to(tmp_path: Path, source: Path) -> None
 )
 def test_an_id_cannot_lead_elsewhere(tmp_path: Path, source: Path, run_id: object) -> None:
     rewrite(source, id=run_id)
-    refused(tmp_path, source, "not one that a run can have")
+    refused(tmp_path, source, r"not one that a run can have|at .\$.id")
     assert not (tmp_path / "escaped").exists()
 
 
@@ -105,8 +105,8 @@ def test_a_damaged_file_is_refused(tmp_path: Path, source: Path, name: str) -> N
     ("changes", "sentence"),
     [
         ({"schema": "loadtest.run/9"}, "this version reads"),
-        ({"scenario": 7}, "not that of a run"),
-        ({"observed": 7, "ended": None}, "damaged"),
+        ({"scenario": 7}, r"cannot be read: Expected .object., got .int. - at .\$.scenario"),
+        ({"observed": 7, "ended": None}, r"at .\$.observed"),
     ],
 )
 def test_a_damaged_manifest_is_refused(

@@ -13,6 +13,7 @@ from loadtest.plan.chaos import (
     broken_message,
     cut_users,
     is_left,
+    retry_after_ns,
     slow_users,
     wait_ns,
 )
@@ -91,3 +92,21 @@ def test_a_wait_keeps_its_bounds(
     assert first <= longest <= first + more
     assert round(longest * (1 - jitter)) - 1 <= wait_ns(policy, attempt, drawn) <= longest
     assert longest <= wait_ns(policy, attempt + 1, 0.0) + 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("17", 17),
+        ("0", 0),
+        ("-5", 0),
+        ("1.5", 0),
+        ("soon", 0),
+        ("9" * 400, 86_400),
+        ("Wed, 21 Oct 2015 07:28:20 GMT", 20),
+        ("Wed, 21 Oct 2015 07:27:00 GMT", 0),
+        ("Wed, 21 Oct 2093 07:28:20 GMT", 86_400),
+    ],
+)
+def test_how_long_a_target_says_to_wait(header: str, seconds: int) -> None:
+    assert retry_after_ns(header, 1_445_412_480.0) == seconds * 1_000_000_000

@@ -138,7 +138,7 @@ def test_who_is_asked_and_how_users_show_themselves(folder: Folder) -> None:
             """protocol = "agent-events"
 [target]
 url = "wss://me:pw@host/ws?token=abc"
-headers = { Authorization = "abc", Origin = "https://a", X-Inside = "between us" }
+headers = { X-Api-Key = "abc", Origin = "https://a", X-Inside = "between us" }
 identities = [{ id = "a", mail = "b" }]
 insecure = true
 auth = { kind = "jwt", secret_env = "S", send_as = "subprotocol" }
@@ -146,7 +146,7 @@ auth = { kind = "jwt", secret_env = "S", send_as = "subprotocol" }
         )
     )
     assert "wss://[not kept]@host/ws?token=[not+kept]" in text
-    assert "headers: Authorization = a value that is not shown" in text
+    assert "headers: X-Api-Key = a value that is not shown" in text
     assert "headers: Origin = https://a" in text
     assert "headers: X-Inside = a value that is not shown" in text
     assert "1 identities, one per virtual user (id, mail)" in text
@@ -241,6 +241,26 @@ def test_what_is_turned_off_is_said(folder: Folder) -> None:
     assert "turns.complete.ratio: turned off" in text
 
 
+def test_a_password_in_the_url_is_told_and_not_shown(folder: Folder) -> None:
+    text = told(folder.load("protocol = 'echo'\n[target]\nurl = 'ws://alice:s3cr3tpw@a'\n" + EVERY))
+    assert "Basic authorization with the user and the password in the URL" in text
+    assert "s3cr3tpw" not in text
+    assert "alice" not in text
+
+
+def test_cookies_that_are_kept_are_told(folder: Folder) -> None:
+    text = told(
+        folder.load("protocol = 'echo'\n[target]\nurl = 'ws://a'\ncookies = { keep = true }\n" + EVERY)
+    )
+    assert "each user sends the cookies that the target set back on its later connections" in text
+    assert "cookies: keep" not in text
+
+
+def test_how_users_are_spread_over_addresses_is_told(folder: Folder) -> None:
+    text = told(folder.load("protocol = 'echo'\n[target]\nurl = 'ws://a'\naddresses = 'all'\n" + EVERY))
+    assert "each user has one address of the name, in turn, and tries no other" in text
+
+
 # ---------------------------------------------------------------- every key
 
 WHOLE = """# Why?
@@ -281,6 +301,8 @@ CHANGES = {
     "target.identities": "[{ id = 'a' }, { id = 'b' }, { id = 'c' }]",
     "target.insecure": "true",
     "target.compression": "true",
+    "target.connect_to": "10.0.0.5:443",
+    "target.addresses": "rotate",
     "target.faults": ("target.url=simulator", "target.faults=['no-seq']"),
     "load.model": "closed",
     "load.warmup": "1s",
@@ -325,7 +347,13 @@ NOT_EXPLAINED = {
         "target.client_key",
     ),
     *("target.connect_timeout", "target.max_message", "target.source_addresses"),
-    *("target.subprotocols", "traffic.ping", "compare.primary", "compare.smallest_effect"),
+    *(
+        "target.subprotocols",
+        "traffic.ping",
+        "traffic.ping_timeout",
+        "compare.primary",
+        "compare.smallest_effect",
+    ),
     *("limits.connections", "limits.rate", "limits.duration"),
 }
 """Keys of how a connection is made, of limits and of comparisons, which say nothing about the load."""

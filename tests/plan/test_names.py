@@ -33,9 +33,16 @@ def test_unknown_names_are_told_with_the_nearest() -> None:
         "nothing is known as {user.idd}; did you mean `user.id`?"
     ]
     assert len(unknown_names("{data.x} {a}", known)) == 2
+    (told,) = unknown_names("query { user {id} }", known)
+    assert told.endswith("; braces that are meant as they are have a space behind the first: { id}")
+    assert unknown_names("query { user { id} }", known) == []
 
 
 def test_what_a_template_asks_for() -> None:
     assert asks_for('{"a":"{turn.id}"}', "turn.id")
     assert not asks_for('{"a":"turn.id"}', "turn.id")
     assert env_names(["{env.B} {env.A}", "{user.id} {env.A}"]) == ["A", "B"]
+
+
+def test_a_secret_is_a_variable_of_the_environment() -> None:
+    assert env_names(["{secret.B} {env.A}", "{env.A}", "{secret.}", "{user.id}"]) == ["A", "B"]

@@ -199,7 +199,7 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
                 "4: nothing is known as {turn.ide}; did you mean `turn.id`?",
             ],
         ),
-        ("[events]\nmatch = 'order'\n[turn]\nmessage = '{env.HOME}'", ["4: nothing is known as {env.HOME}"]),
+        ("[events]\nmatch = 'order'\n[turn]\nid = '{uuid}{env.HOME}'", ["4: nothing is known as {env.HOME}"]),
         ("[events]\nmatch = 'order'\n[conect]", ["3: unknown key `conect`; did you mean `connect`?"]),
         ("[events]\nmatch = 'order'\n[connect]\npath = 'ws'", ["4: `path` must begin with `/`"]),
         (

@@ -192,6 +192,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "target.max_message": st.integers(1, 10**9).map(lambda size: f"{size}B"),
     "target.faults": st.lists(WORDS, max_size=2),
     "target.source_addresses": st.just(["10.0.0.16/30"]),
+    "target.addresses": st.sampled_from(["first", "rotate", "all"]),
+    "target.connect_to": st.sampled_from(["10.0.0.5:443", "[::1]:80", "balancer.example:1"]),
     "target.subprotocols": st.lists(WORDS, max_size=2),
     "load.model": st.sampled_from(["open", "closed"]),
     "load.warmup": DURATIONS,
@@ -220,6 +222,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "traffic.arrivals": st.sampled_from(["constant", "poisson"]),
     "traffic.phase": st.sampled_from(["spread", "together"]),
     "traffic.ping": DURATIONS,
+    "traffic.ping_timeout": DURATIONS,
     "traffic.turns": st.integers(0, 10**9),
     "traffic.message": LETTERS.map(lambda text: f"{text} {{turn.id}} {{data.question}}"),
     "traffic.data": ROWS,
@@ -253,6 +256,7 @@ RULED_OUT = {
 """By the beginning of a name the keys that go with none of that name."""
 
 NEEDED = {
+    "traffic.ping_timeout": ("traffic.ping",),
     "chaos.cut.": ("chaos.cut.share", "chaos.cut.at"),
     "chaos.slow_readers.": ("chaos.slow_readers.share", "chaos.slow_readers.rate"),
     "chaos.leavers": ("traffic.burst",),

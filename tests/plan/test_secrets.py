@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.secrets import (
+    message_texts,
     missing_secrets,
     secret_columns,
     secret_variables,
@@ -112,3 +113,35 @@ def test_what_is_no_text_is_told_before_the_run(folder: Folder) -> None:
     (problem,) = missing_secrets(of_a_file, {})
     assert problem.where == str(folder.path / "t")
     assert "UTF-8" in problem.sentence
+
+
+IN_MESSAGES = """name = "mine"
+[protocol]
+connect = { ready = [{ send = '{"token":"{secret.FIRST}"}' }, { wait = { type = "ok" } }] }
+turn = { message = '{"id":"{turn.id}","key":"{env.SECOND}"}' }
+events = { type = ["type"], turn = ["id"], count = 1 }
+[target]
+url = "ws://127.0.0.1:1/"
+[traffic]
+every = "1s"
+"""
+
+
+def test_variables_named_in_messages_are_secrets(folder: Folder) -> None:
+    scenario = folder.load(IN_MESSAGES)
+    texts = message_texts(scenario)
+    assert secret_variables(scenario.target, texts) == [("FIRST", ""), ("SECOND", "")]
+    assert secrets_of(scenario.target, {"FIRST": "word-1", "SECOND": "word-2"}, texts) == ["word-1", "word-2"]
+    told = [str(problem) for problem in missing_secrets(scenario, {"FIRST": "word-1"})]
+    assert told == ["SECOND: a message uses {env.SECOND}, but this environment variable is not set"]
+
+
+def test_a_scenarios_own_message_may_name_a_variable(folder: Folder) -> None:
+    own = IN_MESSAGES + 'message = \'{"id":"{turn.id}","key":"{secret.THIRD}"}\'\n'
+    scenario = folder.load(own)
+    assert ("THIRD", "") in secret_variables(scenario.target, message_texts(scenario))
+
+
+def test_an_id_names_no_variable(folder: Folder) -> None:
+    wrong = IN_MESSAGES.replace("turn = {", "turn = { id = '{uuid}-{env.A}',")
+    assert any("nothing is known as {env.A}" in mistake for mistake in folder.mistakes(wrong))

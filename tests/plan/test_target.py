@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtest.plan.scenario import Auth, Target
-from loadtest.plan.target import url_problem
+from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
+from loadtest.plan.target import url_problem, userinfo
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder
@@ -18,6 +19,14 @@ HEAD = 'protocol = "agent-events"\n[target]\n'
 def mistakes(folder: Folder, text: str) -> list[str]:
     """Of a [target] that begins on line 2."""
     return [line.removeprefix("mine.toml:") for line in folder.mistakes(HEAD + text)]
+
+
+def test_a_timeout_of_pings_goes_with_pings(folder: Folder) -> None:
+    traffic = "url = 'ws://a'\n[traffic]\nevery = '1s'\nping_timeout = '2s'\n"
+    assert mistakes(folder, traffic) == ["6: `ping_timeout` goes with `ping`, which is missing"]
+    scenario = folder.load(HEAD + traffic + "ping = '1s'\n")
+    assert scenario.traffic is not None
+    assert (scenario.traffic.ping_ns, scenario.traffic.ping_timeout_ns) == (1_000_000_000, 2_000_000_000)
 
 
 def test_a_bare_target_is_the_simulator_with_everything_at_its_default(folder: Folder) -> None:
@@ -95,7 +104,41 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ("url = 'http://a'", "3: `url` must begin with ws:// or wss://"),
         ("url = 'ws://a'\nhost = 'a'", "4: unknown key `host`; the whole address is `url`"),
         ("url = 'ws://a'\nheaders = { 'a b' = 'x' }", '4: "a b" cannot be the name of a header'),
-        ("url = 'ws://a'\nheaders = { Host = 'x' }", "4: `Host` is written by loadtest itself"),
+        ("url = 'ws://a'\nheaders = { Host = 'x' }", "4: `Host` is written by loadtest itself, from `url`"),
+        (
+            "url = 'ws://a'\nheaders = { Sec-WebSocket-Protocol = 'x' }",
+            "4: `Sec-WebSocket-Protocol` is written by loadtest itself; name what is offered in `subprotoc",
+        ),
+        (
+            "url = 'ws://a'\nheaders = { sec-websocket-extensions = 'x' }",
+            "4: `sec-websocket-extensions` is written by loadtest itself; permessage-deflate is offered by",
+        ),
+        (
+            "url = 'ws://a'\nheaders = { Content-Length = '2' }",
+            "4: `Content-Length` belongs to a request with a body",
+        ),
+        (
+            "url = 'ws://a'\nheaders = { Cookie = 'a=b' }\ncookies = { c = 'd' }",
+            "4: `Cookie` is written from `cookies`; leave one of them out",
+        ),
+        (
+            "url = 'ws://user:pw@a'\nheaders = { Authorization = 'x' }",
+            "3: `url` has a user and a password, and `Authorization` says who we are as well",
+        ),
+        (
+            "url = 'ws://user:pw@a'\nauth = { kind = 'token', token_env = 'T' }",
+            "3: `url` has a user and a password, and `auth` says who we are as well",
+        ),
+        ("url = 'ws://u%3Aser:pw@a'", "3: `url` has a user with a colon"),
+        ("url = 'ws://user:p%0Aw@a'", "3: `url` has a user with a colon, or a control character"),
+        *(
+            (
+                f"url = 'ws://a'\nconnect_to = '{wrong}'",
+                '4: `connect_to` must be a host and a port, such as "10.0.0.5:443", not',
+            )
+            for wrong in ("10.0.0.5", ":443", "10.0.0.5:no", "user@a:443", "ws://a:443", "a:443/ws")
+        ),
+        ("url = 'ws://a'\naddresses = 'random'", "4: `addresses`"),
         (
             "url = 'ws://a'\nheaders = { A = \"x\\ny\" }",
             "4: the value of `A` holds what a header cannot hold",
@@ -267,3 +310,58 @@ def test_a_mistake_about_a_credential_does_not_repeat_it(folder: Folder, setting
     told = folder.mistakes(HEAD, sets=(setting,))
     assert told
     assert not [sentence for sentence in told if re.search("RAW|TOKEN|20260101", sentence)]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("10.0.0.5:443", ("10.0.0.5", 443)),
+        ("[::1]:8443", ("::1", 8443)),
+        ("balancer.example:80", ("balancer.example", 80)),
+    ],
+)
+def test_what_to_connect_to_is_a_host_and_a_port(
+    folder: Folder, written: str, meant: tuple[str, int]
+) -> None:
+    scenario = folder.load(HEAD + f"url = 'ws://a'\nconnect_to = '{written}'\n")
+    assert scenario.target.connect_to == meant
+    target = scenario.settings["target"]
+    assert isinstance(target, dict)
+    assert target["connect_to"] == written
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("ws://a/ws", None),
+        ("ws://alice:s3cr3tpw@a/ws", ("alice", "s3cr3tpw")),
+        ("ws://al%40ice:p%C3%A4ss%2F@a/ws", ("al@ice", "p\u00e4ss/")),
+        ("ws://alice@a/ws", ("alice", "")),
+        ("ws://:pw@a/ws", ("", "pw")),
+    ],
+)
+def test_a_url_may_hold_a_user_and_a_password(url: str, found: tuple[str, str] | None) -> None:
+    assert userinfo(url) == found
+    assert url_problem(url) is None
+
+
+def test_cookies_of_the_target_are_kept_where_that_is_asked_for(folder: Folder) -> None:
+    scenario = folder.load(HEAD + "url = 'ws://a'\ncookies = { lang = 'en', keep = true }\n")
+    assert (scenario.target.cookies, scenario.target.keep_cookies) == ({"lang": "en"}, True)
+    assert scenario_from_settings(worker_settings(scenario)).target == scenario.target
+    target = scenario.settings["target"]
+    assert isinstance(target, dict)
+    assert target["cookies"] == {"lang": "[not kept]", "keep": True}
+    alone = folder.load(HEAD + "url = 'ws://a'\ncookies.keep = true\n").target
+    assert (alone.cookies, alone.keep_cookies) == ({}, True)
+    assert not folder.load(HEAD + "url = 'ws://a'\ncookies.keep = false\n").target.keep_cookies
+
+
+def test_a_cookie_may_be_called_keep(folder: Folder) -> None:
+    target = folder.load(HEAD + "url = 'ws://a'\ncookies = { keep = 'me' }\n").target
+    assert (target.cookies, target.keep_cookies) == ({"keep": "me"}, False)
+
+
+def test_a_cookie_is_text(folder: Folder) -> None:
+    (told,) = mistakes(folder, "url = 'ws://a'\ncookies = { a = 1, keep = true }\n")
+    assert told.startswith("4: ")

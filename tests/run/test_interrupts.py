@@ -8,7 +8,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from loadtest.errors import PATIENCE_S
+from loadtest.errors import END_SIGNALS, PATIENCE_S
 from loadtest.run.interrupts import Interrupts
 
 
@@ -37,6 +37,29 @@ def test_two_at_once_end_the_run_once_and_a_later_one_leaves(capfd: pytest.Captu
     made.signal()
     assert (made.stopped, made.left) == (1, [130])
     assert "kept in results/x" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("number", END_SIGNALS)
+def test_each_of_the_signals_ends_a_run(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
+    made = Made()
+    with made.interrupts:
+        made.interrupts.begin(made.stop)
+        signal.raise_signal(number)
+    assert made.stopped == 1
+    assert "ending the run early" in capfd.readouterr().err
+
+
+def test_under_nohup_a_run_goes_on_when_its_terminal_is_closed() -> None:
+    made = Made()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with made.interrupts:
+            made.interrupts.begin(made.stop)
+            signal.raise_signal(signal.SIGHUP)
+        assert made.stopped == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_while_the_report_is_written_the_first_is_only_answered(capfd: pytest.CaptureFixture[str]) -> None:

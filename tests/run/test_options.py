@@ -42,6 +42,44 @@ def test_workers_join_on_loopback_unless_told_otherwise() -> None:
     assert RunOptions(bind="127.0.0.9:5557").bind_address == ("127.0.0.9", 5557)
 
 
+KEYS = {"KEY": "sixteen letters.", "SHORT": "fifteen letters", "EMPTY": ""}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        RunOptions(),
+        RunOptions(bind="0.0.0.0:5557"),  # only a master of other machines' workers listens there
+        RunOptions(workers=2),
+        RunOptions(workers=2, bind="[::1]:5557"),
+        RunOptions(workers=2, bind="localhost:5557"),
+        RunOptions(workers=2, bind="0.0.0.0:5557", key_env="KEY"),
+    ],
+)
+def test_workers_of_this_machine_need_no_key_and_others_have_one(options: RunOptions) -> None:
+    options.check_workers(KEYS)
+
+
+@pytest.mark.parametrize(
+    ("options", "where", "sentence"),
+    [
+        (RunOptions(workers=2, bind="0.0.0.0:5557"), "--bind", "name it with --key-env"),
+        (RunOptions(workers=2, bind="[::]:5557"), "--bind", "name it with --key-env"),
+        (RunOptions(workers=2, bind="10.0.0.1:5557"), "--bind", "workers of other machines join at 10.0.0.1"),
+        (RunOptions(workers=2, bind="*:5557"), "--bind", "name it with --key-env"),
+        (RunOptions(workers=2, bind="127.0.0.1.example:1"), "--bind", "name it with --key-env"),
+        (RunOptions(workers=2, bind="0.0.0.0:1", key_env="NONE"), "--key-env", "of the workers, is not set"),
+        (RunOptions(workers=2, key_env="EMPTY"), "--key-env", "is not set; it takes at least 16"),
+        (RunOptions(key_env="SHORT"), "--key-env", "has 15 characters; it takes at least 16"),
+        (RunOptions(join_within="soon"), "--join-within", "soon"),
+    ],
+)
+def test_a_port_that_strangers_reach_needs_a_key(options: RunOptions, where: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence) as raised:
+        options.check_workers(KEYS)
+    assert [problem.where for problem in raised.value.problems] == [where]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("127.0.0.1:5557", ("127.0.0.1", 5557)), ("[::1]:80", ("::1", 80)), ("a.example:0", ("a.example", 0))],

@@ -12,7 +12,7 @@ from loadtest.errors import ConfigError
 from loadtest.plan.scenario_file import load_scenario
 from loadtest.plan.secrets import secrets_of
 from loadtest.run.options import RunOptions
-from loadtest.run.preparation import platform_facts, prepare, start_target
+from loadtest.run.preparation import platform_facts, prepare, proxy_variables, start_target
 
 AUTH = """
 name = "mine"
@@ -73,7 +73,7 @@ def test_the_simulator_is_started_and_stopped() -> None:
 def test_a_secret_that_is_missing_is_told_before_anything_is_sent(
     scenario: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scenario.write_text(AUTH.replace("AUTH", '{ kind = "jwt", secret_env = "OF_AUTH" }'))
+    scenario.write_text(AUTH.replace("AUTH", '{ kind = "jwt", send_as = "query", secret_env = "OF_AUTH" }'))
     for name in ("OF_AUTH", *NAMED):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError) as raised:
@@ -86,12 +86,14 @@ def test_the_secrets_of_a_run_are_known_so_that_they_can_be_kept_quiet(
     scenario: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "agent.token").write_text("word-of-file\n")
-    scenario.write_text(AUTH.replace("AUTH", '{ kind = "token", token_file = "agent.token" }'))
+    scenario.write_text(
+        AUTH.replace("AUTH", '{ kind = "token", send_as = "query", token_file = "agent.token" }')
+    )
     found = secrets_of(load_scenario(str(scenario)).target, NAMED)
     assert sorted(found) == sorted(
         ["word-of-header", "word-of-cookie", "word-of-query", "word-of-file", "word-of-url"]
     )
-    scenario.write_text(AUTH.replace("AUTH", '{ kind = "jwt", secret_env = "OF_AUTH" }'))
+    scenario.write_text(AUTH.replace("AUTH", '{ kind = "jwt", send_as = "query", secret_env = "OF_AUTH" }'))
     assert "word-of-auth" in secrets_of(
         load_scenario(str(scenario)).target, NAMED | {"OF_AUTH": "word-of-auth"}
     )
@@ -179,3 +181,38 @@ def test_wrong_faults_are_told_before_anything_is_started() -> None:
     assert "did you mean" in str(caught.value)
     # Another target has none, whatever is written.
     prepare(RunOptions(scenario="leaver", sets=wrong, target="ws://127.0.0.1:1"))
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "found"),
+    [
+        ("wss://a.example/ws", {"HTTPS_PROXY": "http://p:1"}, ["HTTPS_PROXY"]),
+        ("ws://a.example/ws", {"HTTPS_PROXY": "http://p:1"}, []),
+        ("ws://a.example/ws", {"http_proxy": "http://p:1"}, ["http_proxy"]),
+        ("ws://a.example/ws", {"ALL_PROXY": "socks5://p:1"}, ["ALL_PROXY"]),
+        ("ws://a.example/ws", {"ALL_PROXY": "socks5://p:1", "NO_PROXY": ".example"}, []),
+        ("ws://127.0.0.1:1/ws", {"ALL_PROXY": "socks5://p:1"}, []),
+        ("ws://[::1]:1/ws", {"ALL_PROXY": "socks5://p:1"}, []),
+        ("ws://localhost:1/ws", {"ALL_PROXY": "socks5://p:1"}, []),
+        ("simulator", {"ALL_PROXY": "socks5://p:1"}, []),
+    ],
+)
+def test_a_proxy_that_is_not_used_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, url: str, environment: dict[str, str], found: list[str]
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_variables(url) == found
+
+
+def test_a_proxy_that_is_not_used_is_observed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:word@proxy.example:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    prepared = prepare(RunOptions(scenario="agent-burst", target="ws://a.example"))
+    (fact,) = [fact for fact in platform_facts(prepared) if fact["code"] == "proxy_ignored"]
+    assert "HTTP_PROXY" in fact["numbers"]["variables"]
+    assert "word" not in str(fact)

@@ -36,6 +36,32 @@ def test_a_full_disk_ends_the_run_early_and_is_told(python: InProcess) -> None:
     assert ended.manifest["counts"]["turns"]["complete"] >= 100
 
 
+PARTLY = """
+    import errno, sys
+    from loadtest.show import views
+
+    real = views._write
+
+    def write(path, text):
+        if path.name == "junit.xml":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, text)
+
+    views._write = write
+    from loadtest.cli import main
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_run_whose_reports_are_missing_does_not_end_with_0(python: InProcess) -> None:
+    """Somebody waits for that file."""
+    ended = python(PARTLY, "run", "agent-burst", *quick(), "--quiet")
+    assert ended.code == 4, ended.screen
+    assert "No space left on device; missing: junit.xml; a run that passed ends with 4" in ended.err
+    assert ended.manifest["verdict"]["outcome"] == "pass"
+    assert (ended.folder / "benchmark-rates.json").is_file()
+
+
 GONE = """
     import shutil, sys
     from loadtest.keep.write import RunFolder

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from loadtest.cli.commands import loadtest
 from loadtest.errors import ConfigError, Exit
 from loadtest.keep.process import host_digest
 from loadtest.run import subprocess_runs
-from loadtest.run.options import NOT_FORWARDED, RunOptions
+from loadtest.run.options import NOT_FORWARDED, RunOptions, variables
 from loadtest.run.subprocess_runs import FinishedRun, RunSequence, command_line
 
 OPTIONS = RunOptions(
@@ -25,10 +25,12 @@ OPTIONS = RunOptions(
     duration="1s",
     connections=3,
     connect_rate="5/s",
-    sets=("load.seed=2", "traffic.message=a = b"),
+    sets=("load.seed=2", "traffic.message=a = b", "load.seed=\n3"),
     processes=2,
     workers=4,
     bind="127.0.0.1:5557",
+    key_env="WORKERS_KEY",
+    join_within="3m",
     results="there",
     ui=True,
     asked_by="policy: component",
@@ -37,13 +39,26 @@ OPTIONS = RunOptions(
 )
 
 
-def test_the_words_mean_the_options() -> None:
-    with loadtest.make_context("loadtest", command_line(OPTIONS)) as context:
+def test_the_words_and_the_variables_mean_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables(OPTIONS.target, OPTIONS.sets).items():
+        monkeypatch.setenv(name, value)
+    words = command_line(OPTIONS)
+    with loadtest.make_context("loadtest", words, auto_envvar_prefix="LOADTEST") as context:
         name, command, rest = loadtest.resolve_command(context, command_line(OPTIONS))
         assert command is not None
         assert name is not None
         parsed = command.make_context(name, rest, parent=context).params
     assert RunOptions(**parsed) == OPTIONS
+
+
+def test_what_may_be_a_secret_is_on_no_command_line() -> None:
+    secret = replace(OPTIONS, target="ws://u:hush@h/ws?token=hush", sets=("target.headers.X-Key=hush",))
+    assert "hush" not in " ".join(command_line(secret))
+    assert variables(secret.target, secret.sets) == {
+        "LOADTEST_RUN_TARGET": "ws://u:hush@h/ws?token=hush",
+        "LOADTEST_RUN_SET": '["target.headers.X-Key=hush"]',
+    }
+    assert variables(None, ()) == {}
 
 
 def test_every_field_is_an_option_of_the_run_command() -> None:

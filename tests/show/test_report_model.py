@@ -39,6 +39,16 @@ def test_a_manifest_of_any_shape_is_told_and_not_crashed_on(manifest: dict[str, 
     tell(manifest)
 
 
+def test_several_addresses_are_told_with_those_that_failed() -> None:
+    target = {"address": "[::1]:80", "addresses": ["[::1]:80", "127.0.0.1:80", "127.0.0.2:80"], "tls": {}}
+    connections = {"address_failed": {"::1": 4}, "address_connected": {"127.0.0.1": 4}}
+    manifest = {"target": target, "counts": {"connections": connections}}
+    facts = {fact.name: fact.value for fact in tell(manifest).facts}
+    assert facts["address"] == "3 addresses, 1 failed: [::1]:80, 127.0.0.1:80, 127.0.0.2:80"
+    one = {fact.name: fact.value for fact in tell({"target": {"address": "127.0.0.1:80"}}).facts}
+    assert one["address"] == "127.0.0.1:80"
+
+
 def test_a_run_without_a_verdict_has_none() -> None:
     judged = tell({}).judgement
     assert (judged.word, judged.exit_code) == ("NO VERDICT", None)

@@ -84,6 +84,7 @@ class Talk:
         upgraded: bool = True,
         unix_offset_ns: int = 0,
         users: int = 0,
+        listens: bool = False,
         **events: Any,
     ) -> None:
         protocol = Protocol(
@@ -100,6 +101,7 @@ class Talk:
             keep_frames=keep_frames,
             unix_offset_ns=unix_offset_ns,
             users=users,
+            listens=listens,
         )
         self.record = Kept()
         self.session = Session(self.protocol, self.record, number, values or {})

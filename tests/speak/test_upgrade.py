@@ -162,16 +162,87 @@ def test_a_subprotocol_that_was_asked_for_may_be_another_than_the_first() -> Non
         ("503 ", Layer.UPGRADE, "the target answered HTTP 503"),
     ],
 )
-@pytest.mark.parametrize("body", [b"", b"forbidden", b"not all of the body"])
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-def test_another_status_is_a_refusal_whatever_its_body(
-    status: str, layer: Layer, reason: str, body: bytes, version: str
-) -> None:
+def test_another_status_is_a_refusal(status: str, layer: Layer, reason: str, version: str) -> None:
     upgrade = plain()
-    head = f"HTTP/{version} {status}\r\nServer: nginx\r\nContent-Length: 900\r\n\r\n"
-    found = refused(upgrade, head.encode() + body)
+    found = refused(upgrade, f"HTTP/{version} {status}\r\nServer: nginx\r\n\r\n".encode())
     assert (found.layer, found.reason) == (layer, reason)
     assert (upgrade.status, upgrade.server) == (int(status[:3]), "nginx")
+
+
+def test_the_first_line_of_a_refusals_body_is_told() -> None:
+    upgrade = plain()
+    head = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 15\r\n\r\n"
+    found = refused(upgrade, head + b"no seats\nleft\n\n and what follows")
+    assert found.reason == "the target answered HTTP 403 Forbidden: no seats"
+    assert found.answer == head + b"no seats\nleft\n\n"
+
+
+def test_a_body_that_was_announced_is_waited_for() -> None:
+    upgrade = plain()
+    assert not upgrade.receive(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 8\r\n\r\n")
+    assert upgrade.refusal is not None
+    assert not upgrade.receive(b"no ")
+    assert refused(upgrade, b"seats").reason.endswith("403 Forbidden: no seats")
+
+
+def test_a_body_that_does_not_come_is_told_as_far_as_it_did() -> None:
+    upgrade = plain()
+    assert not upgrade.receive(b"HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\nwho are")
+    found = upgrade.ended()
+    assert (found.layer, found.reason) == (
+        Layer.AUTH,
+        "the target answered HTTP 401 Unauthorized: who are",
+    )
+
+
+def test_a_redirect_says_where_to() -> None:
+    answer = (
+        b"HTTP/1.1 302 Found\r\nLocation: https://login.example/?next=/ws\r\nSet-Cookie: a=b; Path=/\r\n\r\n"
+    )
+    upgrade = plain()
+    found = refused(upgrade, answer)
+    assert found.reason == "the target answered HTTP 302 Found, to https://login.example/?next=/ws"
+    assert upgrade.set_cookies == ["a=b; Path=/"]
+    long = refused(plain(), b"HTTP/1.1 302 Found\r\nLocation: /" + b"x" * 500 + b"\r\n\r\n")
+    assert long.reason.endswith("x…")
+
+
+@pytest.mark.parametrize(("status", "kept"), [("429", "17"), ("503", "17"), ("403", "")])
+def test_when_to_come_back_is_kept(status: str, kept: str) -> None:
+    answer = f"HTTP/1.1 {status} No\r\nRetry-After: 17\r\nContent-Length: 2\r\n\r\nno"
+    assert refused(plain(), answer.encode()).retry_after == kept
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 10_000])
+def test_an_interim_answer_is_passed_over(pieces: int) -> None:
+    upgrade = plain()
+    answer = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + SWITCHING
+    answer += proof(upgrade) + b"\r\n"
+    found = [upgrade.receive(answer[at : at + pieces]) for at in range(0, len(answer), pieces)]
+    assert found[-1] is True
+    assert (upgrade.status, upgrade.rest) == (101, b"")
+
+
+def test_interim_answers_without_end_are_refused() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\nX: " + b"x" * 1000 + b"\r\n\r\n"
+    assert "64 KiB" in refused(plain(), interim * 70).reason
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n",
+        b"X-Long: " + b"x" * 50_000 + b"\r\nConnection: keep-alive, Upgrade\r\n",
+        b"".join(b"X-%d: a\r\n" % number for number in range(500)) + b"X-1: again\r\n",
+    ],
+)
+def test_all_headers_share_one_limit(more: bytes) -> None:
+    """The library that is asked about unusual answers has limits of its own for lines and their number."""
+    upgrade = plain()
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+    head += b"" if b"Connection" in more else b"Connection: Upgrade\r\n"
+    assert upgrade.receive(head + more + proof(upgrade) + b"\r\n")
 
 
 def test_a_long_phrase_is_cut() -> None:

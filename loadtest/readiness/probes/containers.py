@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loadtest.judge.sections import section
+from loadtest.keep.json import parsed
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import ContainersProbe
 from loadtest.readiness.probes.command import run_program
@@ -69,9 +70,7 @@ def read_listing(text: str) -> list[Container]:
     text = text.strip()
     if not text:
         return []
-    items = (
-        json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines() if line]
-    )
+    items = parsed(text) if text.startswith("[") else [parsed(line) for line in text.splitlines() if line]
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ValueError("it is no list of containers")
     return [_inspected(item) if isinstance(item.get("State"), dict) else _listed(item) for item in items]
@@ -101,8 +100,7 @@ def _restarts(item: Mapping[str, Any], *, restarting: bool) -> int | None:
 def _inspected(item: Mapping[str, Any]) -> Container:
     """As ``docker inspect`` tells it."""
     state: Mapping[str, Any] = item["State"]
-    labels = (item.get("Config") or {}).get("Labels") or {}
-    health = state.get("Health") or {}
+    labels, health = section(item, "Config", "Labels"), section(state, "Health")
     return Container(
         service=str(labels.get("com.docker.compose.service") or str(item.get("Name") or "?").lstrip("/")),
         state=str(state.get("Status") or "").lower(),

@@ -53,7 +53,7 @@ def read_junit(text: bytes, tally: Tally) -> float | None:
     """
     try:
         root = ElementTree.fromstring(text)  # noqa: S314 - expat refuses entities that grow; the file is the user's
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise ValueError(f"it is not XML: {error}") from None
     if root.tag not in SUITES:
         raise ValueError(f"it is no JUnit file: its root is <{root.tag}>")

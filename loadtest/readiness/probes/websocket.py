@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from loadtest.catalog import FAILURES
-from loadtest.errors import Exit
+from loadtest.errors import ConfigError, Exit
 from loadtest.judge.measured import Measurement, lookup, measured_for, of_all_due
 from loadtest.judge.sections import section
+from loadtest.keep.read import read_manifest
 from loadtest.plan.threshold import (
     COMPLETE_RATIO,
     EVENTS,
@@ -28,6 +29,7 @@ from loadtest.readiness.objectives import Unit
 from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
+from loadtest.run.options import variables
 
 RUN_LABEL = "ready-"
 """The label of a run made for a component begins with this; its name follows."""
@@ -82,15 +84,14 @@ def _look(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
     command = [sys.executable, "-m", "loadtest", "run", probe.scenario, "--quiet"]
     command += ["--label", f"{RUN_LABEL}{part}", "--asked-by", f"{policy}: {part}"]
     command += ["--results", str(context.results.absolute())]
-    if probe.target:
-        command += ["--target", context.filled(probe.target)]
     if probe.duration:
         command += ["--duration", probe.duration]
     if probe.connections:
         command += ["--connections", str(probe.connections)]
-    for each in probe.sets:
-        command += ["--set", context.filled(each)]
     environ = {name: value for name, value in context.environ.items() if not name.startswith("LOADTEST_RUN_")}
+    # What is filled in may be a secret, and the command line of a process is no place for one.
+    target = context.filled(probe.target) if probe.target else None
+    environ |= variables(target, [context.filled(each) for each in probe.sets])
     try:
         ended = run_program(command, context.folder, context.left_s(1e9), environ)
     except NotProbedError:
@@ -108,9 +109,11 @@ def _look(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
 def _manifest(results: Path, label: str, pid: int) -> dict[str, Any]:
     """Of the newest run with that label which this process made."""
     for path in sorted(results.glob(f"*-{label}*/run.json"), reverse=True):
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if section(found, "process").get("pid") == pid:
-            return found
+        # Another run with that label may be damaged.
+        with suppress(ConfigError):
+            found = read_manifest(path.parent)
+            if section(found, "process").get("pid") == pid:
+                return found
     raise NotProbedError("generator", "the run left no run.json")
 
 

@@ -110,7 +110,11 @@ REFUSED = {
 }
 """Of a connection that was refused at a layer."""
 
-GIVEN_UP = {"silent": Style(MUTED, hatch="///"), "broken": Style(MUTED, hatch="xxx")}
+GIVEN_UP = {
+    "silent": Style(MUTED, hatch="///"),
+    "broken": Style(MUTED, hatch="xxx"),
+    "too_long": Style(MUTED, hatch="---"),
+}
 """Of a connection that we ended, by the reason."""
 
 OTHER_KINDS = Style(EDGE)

@@ -1,0 +1,37 @@
+"""What a plan itself writes that may be a secret: data, subprotocols, members of messages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from loadtest.plan.overrides import Overrides
+from loadtest.plan.scenario import Scenario
+from loadtest.plan.scenario_file import load_scenario
+from loadtest.plan.written_secrets import plan_secrets
+
+
+def scenario(*sets: str) -> Scenario:
+    return load_scenario("agent-burst", Overrides(sets=sets))
+
+
+def test_columns_of_data_count_by_their_names() -> None:
+    rows = '[{question="who?", password="hush-1", api_key="hush-2", pass="hush-3"}, {question="why?",'
+    found = plan_secrets(scenario(f'traffic.data={rows} password="hush-4", api_key="abc", pass="hush-1"}}]'))
+    assert sorted(found) == ["hush-1", "hush-2", "hush-3", "hush-4"]
+
+
+def test_members_of_messages_count_by_their_keys() -> None:
+    message = '{"id":"{turn.id}","auth":[{"password":"hush-1"},{"pass":"{data.question}"}],"q":"a question"}'
+    assert plan_secrets(scenario(f"traffic.message={message}")) == ["hush-1"]
+    assert plan_secrets(scenario("traffic.message=password hush-1 {turn.id}")) == []
+
+
+def test_subprotocols_of_scenario_and_protocol_count_by_their_look() -> None:
+    assert plan_secrets(scenario('target.subprotocols=["chat", "jwt.hush-hush"]')) == ["hush-hush"]
+    found = scenario()
+    connect = replace(found.protocol.connect, subprotocols=("bearer", "hush-1"))
+    assert plan_secrets(replace(found, protocol=replace(found.protocol, connect=connect))) == ["hush-1"]
+
+
+def test_a_plan_without_traffic_has_none() -> None:
+    assert plan_secrets(replace(scenario(), traffic=None)) == []
