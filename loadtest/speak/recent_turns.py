@@ -18,8 +18,8 @@ MiB a minute, for ten minutes."""
 
 
 _Known = tuple[str, int, MissingNumbers | None, bool, int]
-"""What is kept of an ended turn: its id, the number expected next, those lost, whether its connection was lost,
-and when its ledger was closed."""
+"""What is kept of an ended turn: its id, the number expected next, those lost, whether its connection was,
+and the instant its ledger was closed."""
 
 
 class AfterEnd(enum.Enum):
