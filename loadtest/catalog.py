@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 Tone = Literal["good", "bad", "doubt", "plain"]
 """What a counter that is not 0 means: as it should be, a failure, a reason to doubt, or neither."""
 
-Absent = Literal["connection", "resolve", "tls", "turn", "gap", "lag", "ping", "reconnect"]
+Absent = Literal["connection", "resolve", "tls", "turn", "gap", "lag", "ping", "heartbeat", "reconnect"]
 """Why a metric may have no sample; ``judge.summary`` has a sentence for each."""
 
 
@@ -154,6 +154,14 @@ METRICS = (
         bounded=True,
     ),
     Metric("ping.rtt", "ping", "Connection", "ping_rtt", "ping", "from a ping to its pong"),
+    Metric(
+        "heartbeat.rtt",
+        "heartbeat",
+        "Connection",
+        "heartbeat_rtt",
+        "heartbeat",
+        "from a heartbeat that the protocol sends by our clock to its answer",
+    ),
     Metric(
         "send.lateness",
         "send lateness",
@@ -397,8 +405,8 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.silent",
-        "given up by us: a ping was not answered, and nothing else came, within `ping_timeout`",
-        "given up by us: a ping was not answered",
+        "given up by us: a ping or a heartbeat was not answered, and nothing else came, in time",
+        "given up by us: a ping or a heartbeat was not answered",
         kept_as="ended_by_us.silent",
         tone="bad",
     ),
@@ -738,6 +746,10 @@ OTHER_COUNTERS = (
     Counter("pings.sent", "pings sent", hot=True, always=True),
     Counter("pings.answered", "pings that a pong answered", hot=True, always=True),
     Counter("pings.in_flight", "pings not answered yet when their connection ended, within `ping_timeout`"),
+    Counter("heartbeats.sent", "heartbeats sent by our clock"),
+    Counter("heartbeats.answered", "answers to such heartbeats"),
+    Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),
+    Counter("heartbeats.not_scheduled", "heartbeats whose interval the target did not dictate as a number"),
 )
 
 COUNTERS = (

@@ -13,7 +13,7 @@ from loadtest.cli.shipped import show_shipped
 
 if TYPE_CHECKING:
     from loadtest.plan.match import Match
-    from loadtest.plan.protocol import Protocol
+    from loadtest.plan.protocol import CountAt, Protocol
 
 EXAMPLES = """\b
 Examples:
@@ -68,7 +68,7 @@ def _understood(protocol: Protocol) -> Iterator[tuple[str, str]]:
     )
     yield (
         "end",
-        f"when its events reach {events.count}"
+        f"when its events reach {_told_count(events.count)}"
         if events.count
         else _or(events.end)
         or "a turn never ends by itself, but with the run: `end` or `count` would say when",
@@ -80,6 +80,10 @@ def _understood(protocol: Protocol) -> Iterator[tuple[str, str]]:
     if asked := asked_columns(protocol):
         names = ", ".join(f"{{{name}}}" for name in asked)
         yield "needs of the scenario", f"{names}: columns of its target.identities or traffic.data"
+
+
+def _told_count(count: int | CountAt) -> str:
+    return str(count) if isinstance(count, int) else f"the number that one of them says at {count.path}"
 
 
 def _or(matches: Iterable[Match]) -> str:

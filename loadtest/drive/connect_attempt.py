@@ -15,7 +15,7 @@ from loadtest.drive.context import Context
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import TlsTransport, Transport
 from loadtest.errors import Layer
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 from loadtest.speak.upgrade import Upgrade
 
 BODY_WITHIN_NS = 1_000_000_000

@@ -11,7 +11,7 @@ from loadtest.drive.context import Context
 from loadtest.drive.poller import WRITE
 from loadtest.drive.transport import Address, Transport
 from loadtest.errors import Layer
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 
 ATTEMPT_DELAY_NS = 250_000_000
 """How long an address has before the next one is tried as well (RFC 8305, section 5)."""

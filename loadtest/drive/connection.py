@@ -21,7 +21,9 @@ from loadtest.errors import Layer
 from loadtest.speak.flood import Flood
 from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
 from loadtest.speak.phase_metrics import PhaseMetrics
-from loadtest.speak.session import OPEN, Refused, Session, SessionRecorder, SessionState
+from loadtest.speak.refused import Refused
+from loadtest.speak.session import OPEN, Session, SessionState
+from loadtest.speak.session_recorder import SessionRecorder
 from loadtest.speak.turn import NEVER, Turn
 from loadtest.speak.upgrade import Upgrade
 
@@ -532,6 +534,10 @@ class Connection:
             self.session.tick(now_ns)
         except Refused as refusal:
             self.refused(refusal)
+            return
+        if self.session.silent:
+            self.context.recorder.metrics.count("connections.silent")
+            self._lost(NO_CLOSE_FRAME)
             return
         if not was_open and self.session.state is SessionState.OPEN:
             self._opened(now_ns)

@@ -16,7 +16,7 @@ from loadtest.drive.transport import Address, Timestamping, TlsTransport, Transp
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
-from loadtest.plan.names import data_values
+from loadtest.plan.names import NOW, data_values, now_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import message_texts
@@ -80,6 +80,7 @@ class Context:
             unix_offset_ns=0 if clock.wall else time.time_ns() - clock.now(),
             users=self.planned_users,
             identities=target.identities,
+            seed=load.seed,
             listens=not self.schedule.sends,
         )
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
@@ -102,7 +103,7 @@ class Context:
         self.turns_per_connection = (traffic.turns or None) if traffic is not None else None
         rows = traffic.data if traffic is not None else ()
         self._rows: list[dict[str, Any]] = [data_values(number, rows) for number in range(len(rows))]
-        self._wants_now = bool(self.compiled_protocol.template.names & {"now_ms", "now_s"})
+        self._wants_now = self.compiled_protocol.template.names & NOW
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed
@@ -142,8 +143,7 @@ class Context:
         """The values that only this turn has."""
         row = self._rows[seq % len(self._rows)] if self._rows else _NO_ROW
         if self._wants_now:
-            now_s = time.time()
-            row = {**row, "now_ms": int(now_s * 1000), "now_s": f"{now_s:.3f}"}
+            row = {**row, **now_values(time.time_ns() // 1_000_000, self._wants_now)}
         return row
 
     def cookies_of(self, user: int) -> dict[str, str]:

@@ -85,7 +85,8 @@ class FaultyConnection(Connection):
     """A connection that can be cut, whose user may leave in mid-turn and may send broken messages.
 
     ``slow``: once it is ready, the user reads no more than ``FaultInjection.bytes_per_s``. Such a user is
-    never pinged: its pongs would lie unread because of us, and look like a dead peer.
+    never pinged: its pongs would lie unread because of us, and look like a dead peer. Nor does it miss the
+    answer to a heartbeat.
     """
 
     __slots__ = ("_faults", "_leaving", "_may_read_ns", "_slow")
@@ -94,6 +95,7 @@ class FaultyConnection(Connection):
         super().__init__(faults.context, user, values, faults.slow_recorder if slow else None)
         self._faults = faults
         self._slow = slow
+        self.session.may_be_silent = slow
         self._may_read_ns = 0
         # Turns in whose middle the user leaves.
         self._leaving: list[Turn] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loadtest.drive.reasons import Reasons
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 
 REASONS = frozenset({"refusals", "closes", "still_opening", "tasks_raised", "tasks_failed"})
 """The kinds of reasons: a fact under one of these names says how often each reason was seen."""

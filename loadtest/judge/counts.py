@@ -52,6 +52,7 @@ def _summed(totals: Totals, phases: tuple[str, ...]) -> Counters:
 
 def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[str, Any]:
     chaos = _under(counters, "chaos.")
+    beats = _seen(counters, "heartbeats", catalog.keys("heartbeats", always=False))
     return {
         **({"chaos": chaos} if chaos else {}),
         "connections": _connections(counters, peak),
@@ -63,6 +64,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
             **_plain(counters, "pings"),
             **_seen(counters, "pings", catalog.keys("pings", always=False)),
         },
+        **({"heartbeats": beats} if beats else {}),
     }
 
 

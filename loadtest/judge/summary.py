@@ -226,6 +226,11 @@ def _no_ping(manifest: Manifest) -> str:
     return "no ping was answered" if count_or_zero(pings.get("sent")) else "the scenario sends no pings"
 
 
+def _no_heartbeat(manifest: Manifest) -> str:
+    sent = count_or_zero(section(manifest, "counts", "heartbeats").get("sent"))
+    return "no heartbeat was answered" if sent else "the protocol sends no heartbeat by our clock"
+
+
 def _no_reconnect(_: Manifest) -> str:
     return "no connection was opened again"
 
@@ -238,6 +243,7 @@ _REASONS: dict[catalog.Absent, Reason] = {
     "gap": _no_gap,
     "lag": _no_lag,
     "ping": _no_ping,
+    "heartbeat": _no_heartbeat,
     "reconnect": _no_reconnect,
 }
 """Why a metric may have no sample, by what the catalog says of it."""

@@ -164,6 +164,12 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "See whether the target, or a proxy before it, answers control frames.",
         ("unanswered", "sent"),
     ),
+    "heartbeats_unanswered": WarningKind(
+        "a connection was given up because a heartbeat of the protocol was not answered within its time",
+        "{missed} connections were given up because a heartbeat was not answered ({sent} were sent).",
+        "See whether the target answers heartbeats, and whether `answer` in the protocol fits what it says.",
+        ("missed", "sent"),
+    ),
 }
 """About the target: what it is, and what it did."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from loadtest.plan.kept_values import kept_names
-from loadtest.plan.names import ANYWHERE, SECRETS, TURN, USER, asks_for, columns, unknown_names
+from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, asks_for, columns, unknown_names
+from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule
@@ -53,13 +54,18 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
     if not message:
         sentence = f"nothing to send: neither [traffic] nor [turn] of the protocol `{name}` has a `message`"
         table.source.report(("traffic",), sentence)
-    elif scenario.protocol.events.match == "id" and not asks_for(message, "turn.id"):
+    elif _names_turns(scenario.protocol) and not asks_for(message, "turn.id"):
         place = ("traffic", "message") if traffic.message else ("protocol",)
         table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
     if traffic.message:
-        known = [*_user_names(scenario), *columns("data", traffic.data), *ANYWHERE, *TURN]
+        known = [*_user_names(scenario), *columns("data", traffic.data), *IN_MESSAGES, *TURN]
         for sentence in unknown_names(traffic.message, [*known, *kept_names(scenario.protocol)], SECRETS):
             table.source.report(("traffic", "message"), sentence)
+
+
+def _names_turns(protocol: Protocol) -> bool:
+    """Whether answers are matched by the id that the message carries."""
+    return protocol.events.match == "id" and not protocol.events.adopt
 
 
 def _check_names(table: Table, scenario: Scenario) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from loadtest.plan.connections import Visit
+from loadtest.plan.generated import generated, is_generated
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
-from loadtest.plan.names import data_values, user_values
-from loadtest.plan.protocol import Beat, Step
+from loadtest.plan.names import NOW, data_values, now_values, user_values
+from loadtest.plan.protocol import Beat, CountAt, Step, TimedBeat
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Target, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
@@ -159,8 +160,10 @@ def _ready(scenario: Scenario) -> Iterator[str]:
         yield "a connection is ready as soon as it is upgraded"
     for step in steps:
         yield _told_step(step)
-    for beat in scenario.protocol.connect.heartbeat:
+    for beat in scenario.protocol.connect.answered:
         yield f"at any time: {_told_beat(beat)}"
+    for timed in scenario.protocol.connect.timed:
+        yield f"from ready on: {_told_timed(timed)}"
 
 
 def _told_step(step: Step) -> str:
@@ -172,6 +175,14 @@ def _told_step(step: Step) -> str:
 
 def _told_beat(beat: Beat) -> str:
     return f"answer {match_words(beat.on)} with {beat.send}{_told_keep(beat_keeps(beat))}"
+
+
+def _told_timed(beat: TimedBeat) -> str:
+    sends = f"send {beat.send} every {beat.every}"
+    if beat.answer is None:
+        return f"{sends}; no answer is awaited"
+    within = f"within {format_duration(beat.within_ns)}, or the interval if that is shorter"
+    return f"{sends}; without {match_words(beat.answer)} {within}, the target is dead"
 
 
 def _told_keep(keep: Mapping[str, str]) -> str:
@@ -233,7 +244,10 @@ def _message(scenario: Scenario) -> Iterator[str]:
         return
     turn = scenario.protocol.turn
     text = Template.parse(traffic.message or turn.message)
-    example = text.render({**dict.fromkeys(text.names, "..."), **_example_values(scenario, traffic)})
+    drawn = {
+        name: generated(name, scenario.load.seed, "", "turn", 0) for name in text.names if is_generated(name)
+    }
+    example = text.render({**dict.fromkeys(text.names, "..."), **drawn, **_example_values(scenario, traffic)})
     yield example
     yield f"{format_bytes(len(example.encode()))} of {turn.encoding}; of user 0, with ids made up here"
     if text.embedded:
@@ -247,7 +261,7 @@ def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:
     uuid = "00000000-0000-4000-8000-000000000000"
     users = user_values(0, run, scenario.target.identities)
     values = {**users, **data_values(0, traffic.data), "run.id": run, "uuid": uuid, "turn.number": "0"}
-    values |= {"now_ms": "0", "now_s": "0"}
+    values |= now_values(0, NOW)
     turn_id = Template.parse(scenario.protocol.turn.id).render(values)
     return {**values, "turn.id": turn_id}
 
@@ -258,13 +272,15 @@ def _answer(scenario: Scenario) -> Iterator[str]:
     events = scenario.protocol.events
     if events.match == "id":
         yield f"an event belongs to the turn named at {' or '.join(events.turn)}"
+        for adopt in events.adopt:
+            yield f"`{adopt.id}` of {match_words(adopt.on)} is the target's own name of a turn"
     else:
         yield "an event belongs to the oldest turn in flight: one lost answer shifts all that follow"
         if not events.ordered:
             yield "with several turns in flight on a connection times are not measured, unless `ordered`"
     ends = [f"with {_or(events.end)}"] if events.end else []
     ends += [f"when all of {' and '.join(map(match_words, events.end_all))} came"] if events.end_all else []
-    ends += [f"after {events.count} event{'s' if events.count > 1 else ''}"] if events.count else []
+    ends += [_told_count(events.count)] if events.count else []
     yield (
         f"a turn is complete {' or '.join(ends)}"
         if ends
@@ -283,6 +299,14 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         yield f"requests of the target: {_told_beat(beat)}"
     if ends:
         yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
+
+
+def _told_count(count: int | CountAt) -> str:
+    """When a turn ends by the number of its events."""
+    if isinstance(count, CountAt):
+        of = "its events" if count.of is None else f"those with {match_words(count.of)}"
+        return f"when as many of {of} came as one says at `{count.path}`"
+    return f"after {count} event{'s' if count > 1 else ''}"
 
 
 def _or(matches: Iterable[Match]) -> str:

@@ -23,7 +23,8 @@ def kept_names(protocol: Protocol, steps: int | None = None) -> list[str]:
     """The names of everything the first ready steps keep; without a number, of everything that is kept."""
     connect, events = protocol.connect, protocol.events
     of_steps = [name for step in connect.ready[:steps] for name in step_keeps(step)]
-    at_any_time = [name for beat in (*connect.heartbeat, *events.answer) for name in beat_keeps(beat)]
+    at_any_time = [name for beat in (*connect.answered, *events.answer) for name in beat_keeps(beat)]
+    at_any_time += [name for timed in connect.timed for name in kept_by(timed.answer)]
     if steps is not None:
         return [f"ready.{name}" for name in of_steps] + _all(KEPT, (*of_steps, *at_any_time))
     of_turns = [name for match in events.matches for name in kept_by(match)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from loadtest.plan.identifiers import is_column
 from loadtest.plan.match import PRESENCE, TESTS, Match, is_keep
+from loadtest.plan.regex import problem_of
 from loadtest.plan.toml_lines import KeyPath
 from loadtest.plan.toml_reader import Table, nearest, told
 
@@ -134,10 +134,9 @@ def _check_test(table: Table, at: KeyPath, how: str, wanted: object) -> None:
 
 
 def _check_regex(table: Table, at: KeyPath, pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        table.source.report(at, f"`regex`: {told(pattern)} is no regular expression: {error}")
+    problem = problem_of(pattern)
+    if problem is not None:
+        table.source.report(at, f"`regex`: {told(pattern)} {problem}")
 
 
 def _is_value(value: object) -> bool:

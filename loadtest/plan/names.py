@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from datetime import UTC, datetime, timedelta
 
+from loadtest.plan.generated import is_generated, problem_of
 from loadtest.plan.scenario import Rows
-from loadtest.plan.template import Template
+from loadtest.plan.template import RANDOM, UUID4, Template
 from loadtest.plan.toml_reader import nearest
 
 USER = ("user.number", "user.id", "user.thread")
 """Every virtual user has these; ``user.COLUMN`` of the identities adds to them, or replaces them."""
 
 ANYWHERE = ("uuid", "run.id", "now_ms", "now_s")
+
+NOW_MS, NOW_ISO = "now.ms", "now.iso"
+
+NOW = frozenset({"now_ms", "now_s", NOW_MS, NOW_ISO})
+"""The placeholders of the wall clock."""
+
+IN_MESSAGES = (*ANYWHERE, NOW_MS, NOW_ISO, UUID4, RANDOM)
+"""In what is sent on a connection."""
 
 SECRETS = ("env", "secret")
 """Groups of names that stand for environment variables; what they hold is taken out of every output."""
@@ -45,11 +55,23 @@ def unknown_names(text: str, known: Iterable[str], open_groups: Iterable[str] = 
     known = list(known)
     opened = tuple(f"{group}." for group in open_groups)
     asked = [name for name in sorted(Template.parse(text).names) if not name.startswith(opened)]
-    return [
-        f"nothing is known as {{{name}}}; {nearest(name, known)}{_or_braces(name)}"
-        for name in asked
-        if name not in known
-    ]
+    drawn = [name for name in asked if RANDOM in known and is_generated(name)]
+    problems = [problem for name in drawn if name.startswith(RANDOM) and (problem := problem_of(name))]
+    rest = [name for name in asked if name not in drawn and name not in known]
+    choices = [name for name in known if name != RANDOM]
+    unknown = [f"nothing is known as {{{name}}}; {nearest(name, choices)}{_or_braces(name)}" for name in rest]
+    return problems + unknown
+
+
+def now_values(unix_ms: int, asked: Container[str] = ()) -> dict[str, str]:
+    """What the placeholders of the wall clock stand for, the dearer ones only where ``asked`` for."""
+    found = {"now_ms": str(unix_ms), "now_s": f"{unix_ms // 1000}.{unix_ms % 1000:03d}"}
+    if NOW_MS in asked:
+        found[NOW_MS] = found["now_ms"]
+    if NOW_ISO in asked:
+        at = datetime.fromtimestamp(unix_ms // 1000, UTC) + timedelta(milliseconds=unix_ms % 1000)
+        found[NOW_ISO] = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return found
 
 
 def _or_braces(name: str) -> str:

@@ -38,15 +38,39 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimedBeat:
+    """A heartbeat by our clock: ``send`` goes out ``every`` so often from ready on.
+
+    ``every`` is a duration, or ``{kept.NAME}`` and a unit. Where an ``answer`` is asked for, a target that
+    has not given it ``within_ns`` is dead.
+    """
+
+    every: str
+    send: str
+    answer: Match | None = None
+    within_ns: int = 10_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
-    """From the upgrade to ready."""
+    """From the upgrade to ready; ``heartbeat`` holds those of the target, which we answer, and ours."""
 
     path: str = "/"
     subprotocols: tuple[str, ...] = ()
     ready: tuple[Step, ...] = ()
-    heartbeat: tuple[Beat, ...] = ()
+    heartbeat: tuple[Beat | TimedBeat, ...] = ()
     auth_errors: tuple[Match, ...] = ()
     """Events that mean the credential was refused."""
+
+    @property
+    def answered(self) -> tuple[Beat, ...]:
+        """The heartbeats of the target, which we answer."""
+        return tuple(beat for beat in self.heartbeat if isinstance(beat, Beat))
+
+    @property
+    def timed(self) -> tuple[TimedBeat, ...]:
+        """The heartbeats that we send by our clock."""
+        return tuple(beat for beat in self.heartbeat if isinstance(beat, TimedBeat))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +83,33 @@ class TurnShape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adopt:
+    """The id that the target chose for a turn: it stands at the path ``id`` in events that fit ``on``."""
+
+    on: Match
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountAt:
+    """How many events a turn has stands at ``path`` in one of them; ``of`` says which count, None: all."""
+
+    path: str
+    of: Match | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
     """What answers a turn. Paths are dotted keys and indices; the first one present is taken.
 
     ``format`` "json": payloads are JSON objects, or arrays where a path begins with an index; "opaque": any
-    bytes, matched in order, whose type is the whole payload as text.
+    bytes, matched in order, whose type is the whole payload as text; "text": texts whose fields are the named
+    groups of ``pattern``, and whose type is the whole text where no such group fits.
     ``match`` "id": an event belongs to the turn its ``turn`` path names; "order": to the oldest in flight.
     ``ordered``: the target answers in order, so that several turns in flight can be told apart by it.
-    ``count``: the turn ends after this many events (an echo: 1); None: it ends by type.
+    ``count``: the turn ends after this many events (an echo: 1), or after as many as one of them says; None:
+    it ends by type.
+    ``adopt``: the target names turns by ids of its own, which stand for ours from these events on.
     ``end_all``: the turn ends when each of these has come, in whatever order.
     ``refuse``: events by which the target declines the turn (a rate limit).
     ``sequence_start``: the number that the first event of a turn carries.
@@ -76,7 +119,8 @@ class Events:
     ``audience``: a template; users for whom it gives the same text get each other's events.
     """
 
-    format: Literal["json", "opaque"] = "json"
+    format: Literal["json", "opaque", "text"] = "json"
+    pattern: str = ""
     match: Literal["id", "order"] = "id"
     ordered: bool = False
     type: tuple[str, ...] = ()
@@ -94,7 +138,8 @@ class Events:
     refuse: tuple[Match, ...] = ()
     answer: tuple[Beat, ...] = ()
     keep: tuple[Match, ...] = ()
-    count: int | None = None
+    adopt: tuple[Adopt, ...] = ()
+    count: int | CountAt | None = None
     sequence_start: int = 0
     audience: str = ""
 
@@ -103,7 +148,9 @@ class Events:
         """Every match that is held against an event of a turn."""
         pairs = (each for pair in self.pairs for each in pair)
         listed = (self.first, self.end, self.end_all, self.fail, self.required, self.order, self.refuse)
-        return (*(each for of in listed for each in of), *pairs, *self.keep)
+        counted = (self.count.of,) if isinstance(self.count, CountAt) and self.count.of is not None else ()
+        adopted = (adopt.on for adopt in self.adopt)
+        return (*(each for of in listed for each in of), *pairs, *adopted, *counted, *self.keep)
 
     @property
     def ends(self) -> bool:

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal, cast
 
 from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.folder import PROTOCOL, check_kind
 from loadtest.plan.identifiers import is_name, is_token
-from loadtest.plan.kept_values import kept_names
+from loadtest.plan.kept_values import kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
-from loadtest.plan.names import ANYWHERE, SECRETS, TURN, USER, columns, unknown_names
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, columns, unknown_names
+from loadtest.plan.period import parse_period
+from loadtest.plan.protocol import (
+    Adopt,
+    Beat,
+    Connect,
+    CountAt,
+    Events,
+    Protocol,
+    Step,
+    TimedBeat,
+    TurnShape,
+)
+from loadtest.plan.regex import problem_of
 from loadtest.plan.shipped import find
 from loadtest.plan.template import EVENT, KEPT, Template
-from loadtest.plan.toml_reader import Source, Table, read_document, told
+from loadtest.plan.toml_lines import KeyPath
+from loadtest.plan.toml_reader import Source, Table, nearest, read_document, told
 from loadtest.plan.unmeasured import has_uuid
 
 EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore", "refuse", "keep")
+
+FIELDS = ("type", "turn", "user", "sequence")
+"""What is looked for in every event."""
 
 MOST_ENDS = 16
 """Maximum entries of `end_all`."""
@@ -76,6 +94,8 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
         events=events,
     )
     table.close()
+    if found[1] == found[0]:
+        _check_dictated(table, connect)
     # What a broken table says of its own is no ground to find fault with another.
     if found[2] == found[1]:
         _check_events(table, protocol)
@@ -83,12 +103,16 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
         sentence = "`id` must hold {uuid} or {turn.number}, so that each turn has its own"
         table.source.report((*table.path, "turn", "id"), sentence)
     for path, sentence in _unknown_placeholders(protocol, kept=found[2] == found[0]):
-        place = path[1:] if path[1] in AT_TOP and table.has(str(path[1])) else path
-        table.source.report((*table.path, *place), sentence)
+        table.source.report(_written_at(table, path), sentence)
     names = {name for name in kept_names(protocol) if name.startswith(KEPT)}
     if len(names) > MAX_KEPT:
         table.source.report(table.path, f"values are kept under {len(names)} names; {MAX_KEPT} is the most")
     return protocol
+
+
+def _written_at(table: Table, path: KeyPath) -> KeyPath:
+    """The path of what may also stand at the top, as it was written."""
+    return (*table.path, *(path[1:] if path[1] in AT_TOP and table.has(str(path[1])) else path))
 
 
 def _check_twice(table: Table) -> None:
@@ -107,17 +131,17 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
     """Every template of a protocol: its place, its text, and the names known there beside those of users."""
     for index, step in enumerate(protocol.connect.ready):
         if step.send is not None:
-            yield ("connect", "ready", index, "send"), step.send, [*ANYWHERE, *kept_names(protocol, index)]
+            yield ("connect", "ready", index, "send"), step.send, [*IN_MESSAGES, *kept_names(protocol, index)]
     kept = kept_names(protocol)
-    for key, beats in (("connect", protocol.connect.heartbeat), ("events", protocol.events.answer)):
+    for key, beats in (("heartbeat", protocol.connect.heartbeat), ("answer", protocol.events.answer)):
         for index, beat in enumerate(beats):
             of_event = [name for name in Template.parse(beat.send).names if name.startswith(EVENT)]
-            place = (key, "heartbeat" if key == "connect" else "answer", index, "send")
-            yield place, beat.send, [*ANYWHERE, *kept, *of_event]
+            known = [*IN_MESSAGES, *kept, *(of_event if isinstance(beat, Beat) else ())]
+            yield (AT_TOP[key], key, index, "send"), beat.send, known
     if protocol.events.audience:
         yield ("events", "audience"), protocol.events.audience, ["run.id"]
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
-    yield ("turn", "message"), protocol.turn.message, [*ANYWHERE, *TURN, *kept]
+    yield ("turn", "message"), protocol.turn.message, [*IN_MESSAGES, *TURN, *kept]
 
 
 def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -152,7 +176,7 @@ def _read_connect(table: Table, beats: list[Table]) -> Connect:
         path=table.text("path", "/"),
         subprotocols=table.texts("subprotocols"),
         ready=tuple(_read_step(step) for step in table.tables("ready")),
-        heartbeat=tuple(_read_beat(beat) for beat in (*beats, *_one_or_more(table, "heartbeat"))),
+        heartbeat=tuple(_read_heartbeat(beat) for beat in (*beats, *_one_or_more(table, "heartbeat"))),
         auth_errors=read_matches(table, "auth_errors"),
     )
     if not connect.path.startswith("/") or any(c.isspace() or c == "#" for c in connect.path):
@@ -189,6 +213,50 @@ def _read_step(table: Table) -> Step:
     return step
 
 
+def _read_heartbeat(table: Table) -> Beat | TimedBeat:
+    return _read_timed_beat(table) if table.has("every") else _read_beat(table)
+
+
+def _read_timed_beat(table: Table) -> TimedBeat:
+    every = table.text("every", None)
+    send = table.text("send", None)
+    beat = TimedBeat(
+        every=every or "",
+        send=send or "",
+        answer=read_match(table, "answer"),
+        within_ns=table.duration("within", 10_000_000_000, positive=True),
+    )
+    if table.has("on"):
+        table.take("on")
+        table.report(
+            "on", "a heartbeat has `on`, and answers the target, or `every`, and is sent by our clock"
+        )
+    if not table.has("send"):
+        table.source.report(table.path, "a heartbeat needs `send` beside `every`")
+    if table.has("within") and not table.has("answer"):
+        table.report("within", "`within` goes with `answer` only")
+    try:
+        interval = parse_period(every) if every else None
+    except ValueError as error:
+        table.report("every", f"`every`: {error}")
+    else:
+        written_ns = interval.ns if interval is not None else None
+        if written_ns is not None and table.has("within") and beat.within_ns > written_ns:
+            table.report("within", "`within` is longer than `every`: the next would be due before the answer")
+    table.close()
+    return beat
+
+
+def _check_dictated(table: Table, connect: Connect) -> None:
+    """What dictates an interval is kept by a ready step: heartbeats begin when the connection is ready."""
+    kept = [name for step in connect.ready for name in step_keeps(step)]
+    for index, beat in enumerate(connect.heartbeat):
+        name = parse_period(beat.every).name if isinstance(beat, TimedBeat) else ""
+        if name and name not in kept:
+            sentence = f"`every`: no ready step keeps `{name}`; {nearest(name, kept)}"
+            table.source.report(_written_at(table, ("connect", "heartbeat", index, "every")), sentence)
+
+
 def _read_beat(table: Table, what: str = "a heartbeat") -> Beat:
     match = read_match(table, "on")
     send = table.text("send", None)
@@ -211,18 +279,24 @@ def _read_turn(table: Table) -> TurnShape:
 
 
 def _read_events(table: Table, answers: list[Table]) -> Events:
-    paths = {key: table.texts(key) for key in ("type", "turn", "user", "sequence")}
+    paths = {key: table.texts(key) for key in FIELDS}
+    format_ = table.choice("format", {"json": "json", "opaque": "opaque", "text": "text"}, "json")
+    pattern = _read_pattern(table, format_)
+    if format_ == "text":
+        paths = _fields_of(pattern)
     for key, each in ((key, path) for key, found in paths.items() for path in found):
         check_path(table, (*table.path, key), each)
     matches = {key: read_matches(table, key) for key in EVENT_TYPES}
-    opaque = table.data.get("format") == "opaque"
+    by_order = format_ == "opaque" or (format_ == "text" and not paths["turn"])
     events = Events(
-        format=table.choice("format", {"json": "json", "opaque": "opaque"}, "json"),
-        match=table.choice("match", {"id": "id", "order": "order"}, "order" if opaque else "id"),
+        format=cast("Literal['json', 'opaque', 'text']", format_),
+        pattern=pattern,
+        match=table.choice("match", {"id": "id", "order": "order"}, "order" if by_order else "id"),
         ordered=table.flag("ordered"),
         pairs=read_pairs(table, "pairs"),
         answer=tuple(_read_beat(each, "an answer") for each in (*answers, *_one_or_more(table, "answer"))),
-        count=table.integer("count", None, least=1),
+        count=_read_count(table),
+        adopt=tuple(_read_adopt(each) for each in _one_or_more(table, "adopt")),
         sequence_start=table.integer("sequence_start", 0),
         audience=table.text("audience", ""),
         type=paths["type"],
@@ -233,6 +307,57 @@ def _read_events(table: Table, answers: list[Table]) -> Events:
     )
     table.close({"message": "it belongs to [turn]", "id": "it belongs to [turn]; events have `turn`"})
     return events
+
+
+def _read_pattern(table: Table, format_: str) -> str:
+    """The pattern of texts, whose named groups are the fields of an event."""
+    pattern = table.text("pattern", "")
+    if format_ != "text":
+        if table.has("pattern"):
+            table.report("pattern", '`pattern` goes with format = "text" only')
+        return ""
+    for key in FIELDS:
+        if table.has(key):
+            table.report(key, f'in format "text", `{key}` is a named group of `pattern`: (?P<{key}>...)')
+    problem = problem_of(pattern) if pattern else None
+    if problem is not None:
+        table.report("pattern", f"`pattern`: {told(pattern)} {problem}")
+        return ""
+    if not pattern and not table.has("pattern"):
+        table.report("format", 'format "text" needs a `pattern`, such as "(?P<type>[A-Z]+) (?P<turn>[0-9]+)"')
+    return pattern
+
+
+def _fields_of(pattern: str) -> dict[str, tuple[str, ...]]:
+    """Where the fields of a text stand: each in the group of its name; every text has a type."""
+    groups = {"type", *re.compile(pattern).groupindex}
+    return {key: (key,) if key in groups else () for key in FIELDS}
+
+
+def _read_adopt(table: Table) -> Adopt:
+    on = read_match(table, "on")
+    path = table.text("id", None)
+    if not table.has("on") or not table.has("id"):
+        table.source.report(table.path, "`adopt` needs both `on`, a MATCH, and `id`, a path")
+    if path is not None:
+        check_path(table, (*table.path, "id"), path)
+    table.close()
+    return Adopt(on=on or {}, id=path or "")
+
+
+def _read_count(table: Table) -> int | CountAt | None:
+    """A number, or where an event says the number."""
+    if not isinstance(table.data.get("count"), Mapping):
+        return table.integer("count", None, least=1)
+    counted = table.table("count")
+    path = counted.text("path", None)
+    if not counted.has("path"):
+        counted.source.report(counted.path, '`count` needs `path`, where an event says how many: "d.chunks"')
+    if path is not None:
+        check_path(counted, (*counted.path, "path"), path)
+    of = read_match(counted, "of")
+    counted.close()
+    return CountAt(path=path or "", of=of)
 
 
 def _check_events(table: Table, protocol: Protocol) -> None:
@@ -250,22 +375,31 @@ def _check_events(table: Table, protocol: Protocol) -> None:
         report("keep", "each entry of `keep` needs a `keep` of its own, a table of names and paths")
     if len(events.end_all) > MOST_ENDS:
         report("end_all", f"`end_all` may have {MOST_ENDS} entries, not {len(events.end_all)}")
-    if events.ordered and events.match == "id":
-        report("ordered", '`ordered` goes with match = "order" only')
+    _check_order(events, report)
     if events.audience and not has_uuid(protocol):
         report("audience", "`audience` needs {uuid} in `id` of [turn]: it tells whose turn an event is of")
     if events.format != "opaque":
         _check_types(table, protocol, matches)
-        if events.match == "id" and not events.turn:
+        if events.match == "id" and not events.turn and events.format == "text":
+            report("match", "texts are matched by id: `pattern` must have a group (?P<turn>...)")
+        elif events.match == "id" and not events.turn:
             report(
                 "turn", 'events are matched by id: `turn` must say where it stands; or use match = "order"'
             )
         return
-    for key in ("type", "turn", "user", "sequence"):
+    for key in FIELDS:
         if getattr(events, key):
             report(key, f'`{key}` cannot be found in payloads of format "opaque"')
     if events.match == "id":
         report("match", 'payloads of format "opaque" carry no id; use match = "order"')
+
+
+def _check_order(events: Events, report: Callable[[str, str], None]) -> None:
+    """What is said of order, and of ids, goes with how events are matched."""
+    if events.ordered and events.match == "id" and not events.adopt:
+        report("ordered", '`ordered` goes with match = "order", or with `adopt`')
+    if events.adopt and events.match == "order":
+        report("adopt", "`adopt` is for events that are matched by id; by order no id is asked for")
 
 
 def _check_types(table: Table, protocol: Protocol, matches: Mapping[str, tuple[Match, ...]]) -> None:
@@ -281,7 +415,7 @@ def _check_types(table: Table, protocol: Protocol, matches: Mapping[str, tuple[M
     for path, match in _matches_outside(protocol):
         if isinstance(match, str):
             sentence = f"{told(match)} is an event type, but no `type` of [events] says where they stand"
-            table.source.report((*table.path, *path), sentence)
+            table.source.report(_written_at(table, path), sentence)
 
 
 def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], Match]]:
@@ -292,8 +426,11 @@ def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...]
             yield ("connect", "ready", index, "wait"), step.wait
     for index, match in enumerate(connect.auth_errors):
         yield ("connect", "auth_errors", index), match
-    for index, beat in enumerate(connect.heartbeat):
-        yield ("connect", "heartbeat", index, "on"), beat.on
+    for index, heartbeat in enumerate(connect.heartbeat):
+        if isinstance(heartbeat, Beat):
+            yield ("connect", "heartbeat", index, "on"), heartbeat.on
+        elif heartbeat.answer is not None:
+            yield ("connect", "heartbeat", index, "answer"), heartbeat.answer
     for index, beat in enumerate(events.answer):
         yield ("events", "answer", index, "on"), beat.on
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TimedBeat, TurnShape
 from loadtest.secret_names import sounds_secret
 from loadtest.units import exact_duration
 
@@ -73,10 +73,21 @@ def _plain_match(match: Match) -> object:
 
 
 def _events(events: Events) -> Plain:
-    return _without_nothing({**_fields(events), "answer": [_beat(beat) for beat in events.answer]})
+    own: Plain = {"answer": [_beat(beat) for beat in events.answer], "count": events.count}
+    if isinstance(events.count, CountAt):
+        of = None if events.count.of is None else _plain_match(events.count.of)
+        own["count"] = _without_nothing({"path": events.count.path, "of": of})
+    if events.format == "text":
+        # They follow from the pattern.
+        own |= dict.fromkeys(("type", "turn", "user", "sequence"))
+    return _without_nothing({**_fields(events), **own})
 
 
-def _beat(beat: Beat) -> Plain:
+def _beat(beat: Beat | TimedBeat) -> Plain:
+    if isinstance(beat, TimedBeat):
+        answer = None if beat.answer is None else _plain_match(beat.answer)
+        within = None if answer is None else exact_duration(beat.within_ns)
+        return _without_nothing({"every": beat.every, "send": beat.send, "answer": answer, "within": within})
     return _without_nothing({"on": _plain_match(beat.on), "send": beat.send, "keep": dict(beat.keep)})
 
 

@@ -5,19 +5,24 @@ brace is itself. ``{kept.NAME}`` and ``{last.NAME}`` are values that the target 
 In a text that is JSON, a value inside quotes is JSON-escaped, and a value outside quotes is written as JSON
 (a number, ``true``, ``false`` or ``null`` as it is, other text in quotes). In a text that holds JSON objects
 or arrays without being JSON, such as ``42["ask",{"q":"{data.question}"}]``, a value inside their quotes is
-JSON-escaped. ``{raw:name}`` is never escaped.
+JSON-escaped. ``{raw:name}`` is never escaped; ``{json:name}``, ``{base64:name}`` and ``{urlencode:name}`` are
+the value coded so, and then written as any other text.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring, encode_basestring_ascii
+from urllib.parse import quote
 
 _PLACEHOLDER = re.compile(
-    r"\{(raw:)?(event(?:\.[A-Za-z0-9_-]+)+|[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)?)\}",
+    r"\{(?:(raw|json|base64|urlencode):)?"
+    r"(event(?:\.[A-Za-z0-9_-]+)+|random\.(?:int|choice) [^{}\"\n]{1,1000}"
+    r"|[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)?)\}",
 )
 _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
 
@@ -29,6 +34,14 @@ KEPT = "kept."
 
 LAST = "last."
 """As ``KEPT``, of the turn before."""
+
+RANDOM = "random."
+"""What begins so is drawn, each time that it is written anew."""
+
+UUID4 = "uuid4"
+"""A random id, each time that it is written another."""
+
+RAW = "raw"
 
 _OPENING = re.compile(r"[\[{]")
 
@@ -96,6 +109,38 @@ _OF_EVENT: dict[Write, Write] = {as_json: as_received, escaped: _or_empty(escape
 """How a value of a received event is written where another would be written so."""
 
 
+def json_value(value: object) -> str:
+    """The value as JSON of its own: text in quotes, whatever it says."""
+    return f'"{escaped(value)}"' if isinstance(value, str | bytes | bytearray) else plain(value)
+
+
+def base64_text(value: object) -> str:
+    """The value's bytes in base64."""
+    content = bytes(value) if isinstance(value, bytes | bytearray) else _bytes_of(value)
+    return base64.b64encode(content).decode()
+
+
+def _bytes_of(value: object) -> bytes:
+    return b"" if value is None else plain(value).encode("utf-8", "surrogateescape")
+
+
+def url_text(value: object) -> str:
+    """The value with everything but letters, digits and ``-._~`` as percent signs and hexadecimal."""
+    return quote(_bytes_of(value), safe="")
+
+
+_CODES: dict[str, Write] = {"json": json_value, "base64": base64_text, "urlencode": url_text}
+
+
+def _coded(code: str, write: Write) -> Write:
+    """Writes a value that is coded first; what is JSON of its own needs no more where JSON stands."""
+    to_code = _CODES[code]
+    if write is plain or (write is as_json and code == "json"):
+        return to_code
+    outer = escaped if write is escaped else json_value
+    return lambda value: outer(to_code(value))
+
+
 def _encodable(text: str) -> bool:
     """False for text with lone surrogates, which UTF-8 cannot hold and JSON can only write as escapes."""
     if text.isascii():
@@ -135,10 +180,18 @@ class Template:
         end = 0
         for match, inside in zip(found, quoted, strict=True):
             parts += [text[end : match.start()], ""]
-            write: Write = plain if match[1] else escaped if inside else as_json if is_json else plain
-            if match[2].startswith((EVENT, KEPT, LAST)):
+            raw = match[1] == RAW
+            write: Write = plain if raw else escaped if inside else as_json if is_json else plain
+            name = match[2]
+            if match[1] in _CODES:
+                write = _coded(match[1], write)
+            elif name.startswith((EVENT, KEPT, LAST)):
                 write = _OF_EVENT[write]
-            slots.append((len(parts) - 1, match[2], write))
+            if name.startswith(RANDOM) or name == UUID4:
+                # Each is drawn for itself.
+                same = sum(other.partition("#")[0] == name for _, other, _ in slots)
+                name = f"{name}#{same + 1}" if same else name
+            slots.append((len(parts) - 1, name, write))
             end = match.end()
         parts.append(text[end:])
         return cls(text, is_json, tuple(parts), tuple(slots), embedded=not is_json and any(quoted))
@@ -165,7 +218,8 @@ class Template:
 
         It is for values that need no escaping, and the same in each gap.
         """
-        if not self.slots or any(name not in names or write is as_json for _, name, write in self.slots):
+        plainly = (plain, escaped)
+        if not self.slots or any(name not in names or write not in plainly for _, name, write in self.slots):
             return None
         return tuple(part.encode() for part in self.parts[::2])
 
@@ -204,7 +258,7 @@ def _is_json(text: str, quoted: list[bool]) -> bool:
     places = iter(quoted)
 
     def stand_in(match: re.Match[str]) -> str:
-        return "1" if next(places) or match[1] else "null"
+        return "1" if next(places) or match[1] == RAW else "null"
 
     try:
         value = json.loads(_PLACEHOLDER.sub(stand_in, text))
@@ -244,7 +298,7 @@ def _json_at(text: str, start: int) -> tuple[int | None, list[int]]:
         size = match.end() - match.start()
         if inside:
             quoted.append(match.start())
-        pieces += [piece, "1" * size if inside or match[1] else "[]".ljust(size)]
+        pieces += [piece, "1" * size if inside or match[1] == RAW else "[]".ljust(size)]
         at = match.end()
     pieces.append(text[at:])
     try:

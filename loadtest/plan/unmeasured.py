@@ -21,8 +21,8 @@ def unmeasured_counters(protocol: Protocol) -> dict[str, str]:
         reasons |= dict.fromkeys(NUMBERED, "the protocol has no sequence number")
     if not events.user:
         reasons["foreign"] = "the protocol does not say whose an event is (no `user` path)"
-    if events.format == "opaque":
-        reasons["malformed"] = 'payloads of format "opaque" may hold anything'
+    if events.format != "json":
+        reasons["malformed"] = f'payloads of format "{events.format}" may hold anything'
     return reasons
 
 
@@ -39,6 +39,12 @@ def unless_marked(protocol: Protocol, processes: int) -> dict[str, str]:
     """
     names = Template.parse(protocol.turn.id).names
     apart = "turn.number" in names or any(name.startswith("user.") for name in names)
-    if "foreign" in unmeasured_counters(protocol) or has_uuid(protocol) or (processes == 1 and apart):
+    if "foreign" in unmeasured_counters(protocol):
+        return {}
+    if protocol.events.adopt:
+        return {
+            "foreign": "no event carried a user mark, and ids of the target's own do not tell users apart"
+        }
+    if has_uuid(protocol) or (processes == 1 and apart):
         return {}
     return {"foreign": "no event carried a user mark, and turn ids without {uuid} do not tell users apart"}

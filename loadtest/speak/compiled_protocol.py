@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from loadtest.plan.generated import generated, is_generated
 from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
-from loadtest.plan.names import user_values
-from loadtest.plan.protocol import Beat, Protocol, Step
+from loadtest.plan.names import now_values, user_values
+from loadtest.plan.period import Period, parse_period
+from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TimedBeat
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
@@ -20,6 +22,7 @@ from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, find
 from loadtest.speak.event_rules import EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
 from loadtest.speak.reader import Malformed, Reader, Scalar
+from loadtest.speak.turn import sequence_number
 
 MAX_VALUE = 16_384
 """Characters of a received value that are sent back; the rest is cut."""
@@ -87,6 +90,38 @@ class Heartbeat:
     keep: Mapping[str, Getter]
 
 
+@dataclass(frozen=True, slots=True)
+class OwnHeartbeat:
+    """A heartbeat by our clock; ``answer`` None: none is awaited."""
+
+    every: Period
+    send: Template
+    answer: Awaited | None
+    within_ns: int
+    keep: Mapping[str, Getter]
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Where an event that the match fits has the target's own id of a turn."""
+
+    on: Awaited
+    id: Getter
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Where an event says how many its turn has, and which are counted; ``of`` None: all."""
+
+    at: Getter
+    of: Awaited | None
+
+    def number_in(self, found: Any) -> int | None:
+        """The number that an event says; None where it says none that can be one."""
+        number = sequence_number(self.at(found))
+        return number if number is not None and number >= 0 else None
+
+
 class BoundMessage:
     """The message of one user, with all filled in that is the same in each turn.
 
@@ -107,27 +142,32 @@ _IDS = frozenset({"turn.id", "uuid"})
 class CompiledProtocol:
     """Everything about a protocol that a session needs while it runs.
 
-    ``nonce`` makes turn ids unique to the run: ``{uuid}`` is drawn from it and the turn's number, so that the
-    same run plan gives the same payloads however it is spread over processes. ``unix_offset_ns`` added to an
-    instant of the run's clock is Unix time, for ``{now_ms}`` and ``{now_s}``. ``users`` is how many virtual
-    users the whole run has (turns are numbered round them), 0 where that is not known. ``ids_name_users``:
-    the id of a turn tells whose it is, also of turns of other processes. ``has_sequence``: events may carry
-    sequence numbers. ``labels`` limits the names of types and keys that are counted. ``in_order_only``:
-    events are matched by order, and nothing says that the target answers in order. ``identities`` are the
-    rows of users, for the audience. ``keeps`` are the values to keep of events; ``asks_kept``: the message of
-    a turn asks for values that change from turn to turn. ``secret_names`` are names of kept values that sound
-    like secrets. ``never_ends``: a turn goes on until its user leaves (a subscription). ``listens``: no turn
-    is ever begun, and events are what the target sends of itself.
+    ``nonce`` makes turn ids unique to the run: ``{uuid}`` is drawn from it and the turn's number, so that
+    the same run plan gives the same payloads however it is spread over processes. ``unix_offset_ns`` added
+    to an instant of the run's clock is Unix time, for ``{now_ms}`` and the like; ``seed`` decides what is
+    drawn at random. ``users`` is how many virtual users the whole run has (turns are numbered round them), 0
+    where that is not known. ``ids_name_users``: the id of a turn tells whose it is, also of turns of other
+    processes. ``has_sequence``: events may carry sequence numbers. ``labels`` limits the names of types and
+    keys that are counted. ``in_order_only``: events are matched by order, and nothing says that the target
+    answers in order. ``identities`` are the rows of users, for the audience. ``keeps`` are the values to
+    keep of events; ``asks_kept``: the message of a turn asks for values that change from turn to turn.
+    ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
+    clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
+    the order of our messages; ``total`` where an event says how many its turn has.
+    ``never_ends``: a turn goes on until its user leaves (a subscription). ``listens``: no turn is ever begun,
+    and events are what the target sends of itself.
     """
 
     __slots__ = (
         "_audience",
         "_changing",
+        "_draws",
         "_id_is_uuid",
         "_identities",
         "_nonce",
         "_of_whole",
         "_opaque_fields",
+        "_seed",
         "_turn_id",
         "_unheard",
         "_unix_offset_ns",
@@ -135,6 +175,8 @@ class CompiledProtocol:
         "_users",
         "_uuid",
         "_uuid_of_texts",
+        "adoptions",
+        "adopts_in_order",
         "answers",
         "asks_kept",
         "auth_errors",
@@ -150,6 +192,7 @@ class CompiledProtocol:
         "listens",
         "never_ends",
         "opaque",
+        "own_heartbeats",
         "reader",
         "rules",
         "secret_names",
@@ -157,6 +200,7 @@ class CompiledProtocol:
         "steps",
         "template",
         "timeout_ns",
+        "total",
     )
 
     def __init__(
@@ -170,10 +214,11 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        seed: int = 0,
         listens: bool = False,
     ) -> None:
         events = protocol.events
-        self.rules = EventRules(events)
+        self.rules = EventRules(events, protocol.connect.timed)
         self.reader = Reader(events, self.rules)
         self._of_whole = self.rules.decider()
         reader = self.reader
@@ -205,8 +250,10 @@ class CompiledProtocol:
 
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
-        self.heartbeat = tuple(map(beat, protocol.connect.heartbeat))
+        self.heartbeat = tuple(map(beat, protocol.connect.answered))
+        self.own_heartbeats = tuple(_own_heartbeat(each, awaited) for each in protocol.connect.timed)
         self.answers = tuple(map(beat, events.answer))
+        self._compile_adoption(events, awaited)
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
         self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
         self.template = Template.parse(message)
@@ -225,8 +272,15 @@ class CompiledProtocol:
         self._unix_offset_ns = unix_offset_ns
         self._compile_kept(protocol, typed=typed)
         self._nonce = nonce
+        self._seed = seed
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
+
+    def _compile_adoption(self, events: Events, awaited: Callable[[Match], Awaited]) -> None:
+        """Where the target names turns, and where it says how many events one has."""
+        self.adoptions = tuple(Adoption(awaited(each.on), finder(each.id)) for each in events.adopt)
+        self.adopts_in_order = events.ordered
+        self.total = _total(events.count, awaited)
 
     def _compile_kept(self, protocol: Protocol, *, typed: bool) -> None:
         """What is kept of events, and which placeholders stand for it."""
@@ -239,8 +293,11 @@ class CompiledProtocol:
         kept = kept_names(protocol)
         self._unkept = {name: "" if name.startswith("ready.") else None for name in kept}
         changing = {KEPT + name for keep in self.keeps for name in keep.values}
-        changing |= {KEPT + name for beat in (*self.heartbeat, *self.answers) for name in beat.keep}
+        beats = [beat.keep for beat in (*self.heartbeat, *self.answers)]
+        beats += [beat.keep for beat in self.own_heartbeats]
+        changing |= {KEPT + name for keep in beats for name in keep}
         self._changing = changing | {name for name in kept if name.startswith(LAST)}
+        self._draws = any(map(is_generated, self.template.names))
         self.asks_kept = bool(self.template.names & self._changing)
         names = (name.partition(".")[2] for name in kept)
         self.secret_names = frozenset(name for name in names if sounds_secret(name))
@@ -291,7 +348,9 @@ class CompiledProtocol:
         if bound.around is not None:
             return turn_id.encode().join(bound.around)
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
-        found = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
+        found: dict[str, Any] = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
+        if self._draws:
+            found |= self._drawn(bound.template, "turn", seq)
         return encoded(bound.template.render({**row, **found} if row else found))
 
     def render_text(
@@ -311,14 +370,19 @@ class CompiledProtocol:
         """
         known = {
             "uuid": f"{self._uuid_of_texts}{user & 0xFFFFFF:06x}{nth & 0xFFFFFF:06x}",
-            **self._now(now_ns),
+            **self._now(now_ns, template.names),
         }
         asked = {name: _value_of(event, name) for name in template.names if name.startswith(EVENT)}
+        asked |= self._drawn(template, "text", user, nth)
         return template.render({**self._unkept, **known, **values, **(kept or {}), **asked})
 
-    def _now(self, instant_ns: int) -> dict[str, str]:
-        unix_ms = (instant_ns + self._unix_offset_ns) // 1_000_000
-        return {"now_ms": str(unix_ms), "now_s": f"{unix_ms // 1000}.{unix_ms % 1000:03d}"}
+    def _now(self, instant_ns: int, asked: Container[str] = ()) -> dict[str, str]:
+        return now_values((instant_ns + self._unix_offset_ns) // 1_000_000, asked)
+
+    def _drawn(self, template: Template, *about: str | int) -> dict[str, str]:
+        """The values of a template that are drawn, in the message that ``about`` names."""
+        names = (name for name in template.names if is_generated(name))
+        return {name: generated(name, self._seed, self._nonce, *about) for name in names}
 
     def hear(self, payload: bytes) -> Heard:
         """A message that is read whole.
@@ -377,6 +441,14 @@ class CompiledProtocol:
                 too_large += larger
         return kept, too_large
 
+    def adopted_id(self, heard: Heard) -> str | None:
+        """The target's own id of a turn that an event tells; None where none stands there."""
+        for adoption in self.adoptions:
+            value = adoption.id(heard.found) if adoption.on.fits(heard) else None
+            if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+                return plain(value)[:MAX_KEPT_VALUE]
+        return None
+
 
 def _finders(paths: Mapping[str, str]) -> dict[str, Getter]:
     return {name: finder(path) for name, path in paths.items()}
@@ -396,6 +468,18 @@ def _fits_in(value: Any) -> bool:
         return len(plain(value)) <= MAX_KEPT_VALUE
     except RecursionError:
         return False
+
+
+def _own_heartbeat(beat: TimedBeat, awaited: Callable[[Match], Awaited]) -> OwnHeartbeat:
+    answer = None if beat.answer is None else awaited(beat.answer)
+    every, send = parse_period(beat.every), Template.parse(beat.send)
+    return OwnHeartbeat(every, send, answer, beat.within_ns, _finders(kept_by(beat.answer)))
+
+
+def _total(count: int | CountAt | None, awaited: Callable[[Match], Awaited]) -> Total | None:
+    if not isinstance(count, CountAt):
+        return None
+    return Total(finder(count.path), None if count.of is None else awaited(count.of))
 
 
 def encoded(text: str) -> bytes:
@@ -425,7 +509,8 @@ def _nothing(value: Any) -> bool:
 def _asks_for_fields(protocol: Protocol) -> bool:
     """Whether anything of an opaque protocol looks into payloads that are JSON."""
     connect, events = protocol.connect, protocol.events
-    matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.heartbeat, *events.answer))]
+    matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.answered, *events.answer))]
+    matches += [beat.answer for beat in connect.timed if beat.answer is not None]
     matches += [step.wait for step in connect.ready if step.wait is not None]
     matches += [*events.matches, *events.ignore]
     keeps = bool(kept_names(protocol))

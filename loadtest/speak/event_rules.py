@@ -8,17 +8,20 @@ from typing import Any
 from typing_extensions import override
 
 from loadtest.plan.match import FieldTest, Match, conditions, kept_by
-from loadtest.plan.protocol import Events
+from loadtest.plan.protocol import CountAt, Events, TimedBeat
 from loadtest.speak.event_match import Getter, compile_conditions, finder
 
-FIRST, END, FAIL, IGNORE, REFUSE, COUNT, ANSWER, KEEP = 1, 2, 4, 8, 16, 32, 64, 128
-"""Flags of an event; ``COUNT``: the turn ends with the protocol's number of events; ``KEEP``: values of it
-are kept."""
+FIRST, END, FAIL, IGNORE, REFUSE, COUNT, ANSWER = 1, 2, 4, 8, 16, 32, 64
+"""Flags of an event; ``COUNT``: the turn ends with the protocol's number of events."""
 
-ASIDE = IGNORE | ANSWER | KEEP
+KEEP, BEAT, ADOPT, TALLY = 128, 256, 512, 1024
+"""Values of it are kept; it answers a heartbeat of ours; it tells the target's own id of a turn; its turn
+ends with as many events as one says."""
+
+ASIDE = IGNORE | ANSWER | KEEP | BEAT | ADOPT | TALLY
 """An event that is no simple part of a turn."""
 
-ALL_SHIFT = 8
+ALL_SHIFT = 11
 """From this bit on, one flag for each entry of ``end_all``."""
 
 ANY = "*"
@@ -75,10 +78,12 @@ class EventRules:
         "required",
     )
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, heartbeats: Sequence[TimedBeat] = ()) -> None:
         typed = bool(events.type) or events.format == "opaque"
         # Without a list of first content, any event of the turn is its first.
-        self.default_flags = (0 if events.first else FIRST) | (0 if events.count is None else COUNT)
+        tallied = isinstance(events.count, CountAt)
+        counts = TALLY if tallied else 0 if events.count is None else COUNT
+        self.default_flags = (0 if events.first else FIRST) | counts
         flagged: list[tuple[Iterable[Match], int]] = [
             (events.first, FIRST),
             (events.end, END),
@@ -86,6 +91,8 @@ class EventRules:
             (events.ignore, IGNORE),
             (events.refuse, REFUSE),
             ([beat.on for beat in events.answer], ANSWER),
+            ([beat.answer for beat in heartbeats if beat.answer is not None], BEAT),
+            ([adopt.on for adopt in events.adopt], ADOPT),
             ([match for match in (*events.matches, *events.ignore) if kept_by(match)], KEEP),
             *(([match], 1 << (ALL_SHIFT + place)) for place, match in enumerate(events.end_all)),
         ]
@@ -103,7 +110,7 @@ class EventRules:
             self.flags[name] = _without_first(meant)
         self.matches = tuple(matches)
         self.all_ends = (1 << len(events.end_all)) - 1
-        self.count = events.count or 0
+        self.count = events.count if isinstance(events.count, int) else 0
         ledger: list[tuple[FieldTest, ...]] = []
         self.required = frozenset(_key(each, ledger, typed) for each in events.required)
         self.pairs = tuple((_key(a, ledger, typed), _key(b, ledger, typed)) for a, b in events.pairs)

@@ -60,6 +60,7 @@ class PhaseMetrics:
     completion_service: array[int]
     gap: array[int]
     ping_rtt: array[int]
+    heartbeat_rtt: array[int]
     lateness: array[int]
     receive_lag: array[int]
     resolve: array[int]

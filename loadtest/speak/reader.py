@@ -8,6 +8,7 @@ path leads through an array, the whole payload is decoded.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -36,6 +37,12 @@ RARE = FAIL | REFUSE | ASIDE
 
 # Slots that the hot loop reads directly: the first two paths of the type, the first of the others.
 _SLOTS = {"type": ("t0", "t1"), "turn": ("r0",), "user": ("u0",), "sequence": ("s0",)}
+
+MAX_PATTERN_TEXT = 4_096
+"""Characters of a text that a pattern is held against: what it takes may grow faster than the text."""
+
+MAX_DIGITS = 18
+"""Digits of a sequence number in a text."""
 
 _NO_SLOTS: dict[str, str] = {}
 
@@ -74,6 +81,7 @@ class Reader:
     __slots__ = (
         "_fields",
         "_getters",
+        "_pattern",
         "arrays",
         "decide",
         "decode",
@@ -99,8 +107,14 @@ class Reader:
         asked = [each.path for each in wanted if each.path is not None]
         every = [path for each in paths.values() for path in each]
         # A path that begins with a place leads into an array: then one may be a message of its own.
+        self._pattern = re.compile(events.pattern) if events.format == "text" else None
         self.arrays = any(is_index(path.partition(".")[0]) for path in (*every, *asked))
-        if any(map(has_index, every)) or any(map(needs_whole, wanted)) or _leads_on(wanted, (*every, *asked)):
+        if (
+            self._pattern is not None
+            or any(map(has_index, every))
+            or any(map(needs_whole, wanted))
+            or _leads_on(wanted, (*every, *asked))
+        ):
             self._read_whole(rules)
         else:
             self._read_struct(paths, asked, rules)
@@ -149,13 +163,36 @@ class Reader:
         kind, turn, user, sequence = (first_present(found, each) for each in self._fields)
         return None if kind is None else value_text(kind), turn, user, sequence
 
+    def turn_ids(self, found: Any) -> list[Scalar]:
+        """Whatever stands at the paths of the turn in a JSON object or array."""
+        turns = self._fields[FIELDS.index("turn")]
+        ids = (first_present(found, [getter]) for getter in turns)
+        return [each for each in ids if each is not None]
+
     def read(self, payload: bytes) -> Any:
-        """The whole message in a payload.
+        """The whole message in a payload; of a text, its groups.
 
         Raises:
             Malformed: the payload is not JSON, or not what messages of this protocol are.
         """
+        if self._pattern is not None:
+            return groups_of(self._pattern, payload)
         return decode_message(payload, arrays=self.arrays)
+
+
+def groups_of(pattern: re.Pattern[str], payload: bytes) -> dict[str, Any]:
+    """The named groups of a text that the pattern fits from its beginning; none where it does not.
+
+    Without a group "type" the text itself is the type. A "sequence" of digits is a number. Only the first
+    ``MAX_PATTERN_TEXT`` characters are looked at.
+    """
+    text = payload[: 4 * MAX_PATTERN_TEXT].decode("utf-8", "replace")[:MAX_PATTERN_TEXT]
+    match = pattern.match(text)
+    found: dict[str, Any] = {} if match is None else match.groupdict()
+    number = found.get("sequence")
+    if number is not None and number.isdecimal() and len(number) <= MAX_DIGITS:
+        found["sequence"] = int(number)
+    return {"type": text} | {name: value for name, value in found.items() if value is not None}
 
 
 def decode_message(payload: bytes, *, arrays: bool = False) -> Any:

@@ -16,16 +16,19 @@ from __future__ import annotations
 import enum
 import zlib
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn
 
 from loadtest.errors import Layer
-from loadtest.plan.template import LAST, Template, escaped
+from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
+from loadtest.speak.adopted_ids import AdoptedIds
 from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol, Heard, Heartbeat, values_at
+from loadtest.speak.early_messages import what_came, with_kind_of
 from loadtest.speak.event_rules import (
     ALL_SHIFT,
     ANSWER,
     ASIDE,
+    BEAT,
     COUNT,
     END,
     FAIL,
@@ -35,12 +38,16 @@ from loadtest.speak.event_rules import (
     REFUSE,
     Word,
 )
+from loadtest.speak.heartbeats import Heartbeats
+from loadtest.speak.kept_secrets import KeptSecrets
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
-from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
+from loadtest.speak.refused import Refused
+from loadtest.speak.session_recorder import SessionRecorder, TurnListener
 from loadtest.speak.subscriptions import MovedTurns, PushedEvents
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
+from loadtest.speak.turn_notes import TurnNotes
 
 AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
 """Close codes by which servers refuse a credential after the upgrade (4000 and above by custom)."""
@@ -52,15 +59,6 @@ internal error, restart, try again later, bad gateway."""
 MAX_ANSWERS_PER_S = 1_000
 """Answers to requests and heartbeats of the target's, per connection: a target that asks for each answer
 again would else be answered without end."""
-
-SHORTEST_SECRET = 4
-"""A shorter value would take innocent text with it."""
-
-MAX_SECRETS = 64
-"""Kept values of secrets that are taken out of what is shown: the newest."""
-
-HIDDEN = b"[redacted]"
-"""Stands where a kept secret stood in a payload."""
 
 LINGER_NS = 1_000_000_000
 """How long an ended turn with missing numbers waits for them before they count as lost."""
@@ -86,52 +84,6 @@ CLOSED: Final = SessionState.CLOSED
 """For the hot loop, as ``COMPLETE`` of ``speak.turn``."""
 
 
-MAX_EARLY_KINDS = 3
-"""Kinds of messages that are told of a session that did not get ready."""
-
-
-class Refused(Exception):  # noqa: N818 - a fact about the target, not an error of ours
-    """The target did not let this connection get ready; ``layer`` and ``reason`` say how.
-
-    ``retry_after`` is the header of that name, where it says when to come back. ``answer`` are head and
-    beginning of the body of an HTTP answer, not redacted.
-    """
-
-    def __init__(self, layer: Layer, reason: str, *, retry_after: str = "", answer: bytes = b"") -> None:
-        self.layer = layer
-        self.reason = reason
-        self.retry_after = retry_after
-        self.answer = answer
-        super().__init__(f"{layer}: {reason}")
-
-
-class TurnListener(Protocol):
-    """Is told when a turn of a session ends."""
-
-    def turn_ended(self, turn: Turn) -> None:
-        """The turn has its outcome; its ledger may still wait for late events."""
-
-
-class SessionRecorder(Protocol):
-    """Receives what sessions measure."""
-
-    @property
-    def metrics(self) -> PhaseMetrics:
-        """The metrics of the current phase of the run."""
-
-    def metrics_at(self, intended_ns: int) -> PhaseMetrics:
-        """The metrics of the phase in which an intended instant lies."""
-
-    def ended(self, turn: Turn) -> None:
-        """A turn has ended and its ledger is closed; called once a turn."""
-
-    def owned_elsewhere(self, turn_id: object, user: int) -> bool:
-        """Whether a turn id belongs to another virtual user's turn in flight."""
-
-    def evidence(self, kind: str, payload: bytes, user: int) -> None:
-        """Keep a payload that should not have come."""
-
-
 class Session:
     """The conversation of virtual user ``user`` on one connection.
 
@@ -139,19 +91,22 @@ class Session:
     user: given, or learned from the first event that answers us; an event with another mark is foreign.
     ``kept`` are the values that were kept, as ``ready.NAME`` and ``kept.NAME``; ``last`` those of the turn
     that ended last, as ``last.NAME``. ``wakes_ns`` is the next instant at which ``tick`` has something to do,
-    or ``NEVER``.
+    or ``NEVER``. ``silent``: the target has not answered a heartbeat of ours in time, and is dead.
+    ``may_be_silent``: answers lie unread because of us, so that none is missed.
 
     A turn is begun once and ended once: by an event, by time or by the loss of its connection, in whatever
     order these come. A listener may begin turns, or end the session, from within.
     """
 
     __slots__ = (
+        "_adopted",
         "_answers_in_second",
         "_bound_message",
         "_came_before_ready",
         "_error_before_ready",
-        "_kept_of_turns",
+        "_heartbeats",
         "_moved",
+        "_notes",
         "_overdue_answers",
         "_pushed",
         "_read",
@@ -164,9 +119,11 @@ class Session:
         "kept",
         "last",
         "listener",
+        "may_be_silent",
         "outbox",
         "protocol",
         "recorder",
+        "silent",
         "state",
         "turns",
         "user",
@@ -190,12 +147,16 @@ class Session:
         self.wakes_ns = NEVER
         self.turns: dict[Any, Turn] = {}
         self.listener: TurnListener | None = None
+        self.silent = False
+        self.may_be_silent = False
+        self._heartbeats: Heartbeats | None = None
         self._texts_sent = 0
         self._answers_in_second = 0
         self._second_ends_ns = NEVER
-        # What turns in flight kept, by id.
-        self._kept_of_turns: dict[Any, dict[str, Any]] | None = None
-        self._secrets: dict[bytes, None] | None = None
+        self._adopted = AdoptedIds(protocol) if protocol.adoptions else None
+        # Of turns in flight, by id.
+        self._notes: dict[Any, TurnNotes] | None = None
+        self._secrets: KeptSecrets | None = None
         self._came_before_ready: dict[str, None] | None = None
         self._ready_step = 0
         self._step_ends_ns = NEVER
@@ -232,7 +193,8 @@ class Session:
 
     def owns(self, turn_id: object) -> bool:
         """Whether a turn of that id is in flight here, or was not long ago."""
-        return turn_id in self.turns or self._recent_turns.knows(turn_id)
+        known = turn_id in self.turns or self._recent_turns.knows(turn_id)
+        return known or (self._adopted is not None and self._adopted.knows(turn_id))
 
     # ------------------------------------------------------------------ getting ready
 
@@ -256,6 +218,8 @@ class Session:
             self._step_ends_ns = NEVER
             self._ready_step += 1
         self.state = SessionState.OPEN
+        if self.protocol.own_heartbeats:
+            self._begin_heartbeats(now_ns)
         self.wakes_ns = self._next_wake()
 
     def _sleep_until(self, instant_ns: int) -> None:
@@ -269,31 +233,20 @@ class Session:
         step = self.protocol.steps[self._ready_step]
         if step.wait is not None:
             within = f"within {step.within_ns / 1e9:g} s"
-            self._refuse(Layer.READY, f"no message with {step.wait.words} {within}; {self._what_came()}")
+            self._refuse(
+                Layer.READY,
+                f"no message with {step.wait.words} {within}; {self._came_instead()}",
+            )
         self._advance(now_ns)
 
     def awaited(self) -> str:
         """What a session that is not open yet waits for, and what came instead."""
         step, steps = self.protocol.steps[self._ready_step], len(self.protocol.steps)
         what = "for a pause to end" if step.wait is None else f"for a message with {step.wait.words}"
-        return f"waited {what} (ready step {self._ready_step + 1} of {steps}); {self._what_came()}"
+        return f"waited {what} (ready step {self._ready_step + 1} of {steps}); {self._came_instead()}"
 
-    def _what_came(self) -> str:
-        came = list(self._came_before_ready or ())
-        return f"came instead: {', '.join(came)}" if came else "nothing came"
-
-    def _remember_early(self, heard: Heard) -> None:
-        """Remember what a message was that did not fit the step."""
-        labels = self.protocol.labels
-        if heard.kind is not None and not self.protocol.opaque:
-            told = f"`{labels.type_label(heard.kind)}`"
-        elif heard.found and isinstance(heard.found, dict):
-            told = f"a message without a type, with the keys {labels.keys_label(heard.found)}"
-        else:
-            told = "a message that is no JSON object"
-        self._came_before_ready = self._came_before_ready or {}
-        if len(self._came_before_ready) < MAX_EARLY_KINDS:
-            self._came_before_ready[told] = None
+    def _came_instead(self) -> str:
+        return what_came(self._came_before_ready)
 
     def _receive_until_open(self, payloads: list[bytes], at_ns: int) -> list[bytes]:
         """Those that came after ready; what comes after the end belongs to nobody, and is not counted."""
@@ -317,7 +270,7 @@ class Session:
         if step.wait is None or not step.wait.fits(heard):
             if not self._answer_request(heard, now_ns):
                 self.recorder.metrics.count("events.before_ready")
-            self._remember_early(heard)
+            self._came_before_ready = with_kind_of(heard, protocol, self._came_before_ready)
             return
         if self.user_mark is None:
             self.user_mark = heard.user
@@ -368,6 +321,40 @@ class Session:
         self._answer(beat, heard, now_ns)
         return True
 
+    def _begin_heartbeats(self, now_ns: int) -> None:
+        """The connection is ready: the first heartbeats of ours are due an interval from now."""
+        self._heartbeats = Heartbeats(self.protocol.own_heartbeats)
+        self._count_unscheduled(self._heartbeats.begin(now_ns, self.kept or _NOTHING))
+
+    def _beat(self, heartbeats: Heartbeats, now_ns: int) -> None:
+        """Send the heartbeats that are due; a target that has not answered the last one in time is dead."""
+        if heartbeats.overdue(now_ns) and not self.may_be_silent:
+            self.recorder.metrics.count("heartbeats.missed")
+            self.silent = True
+            return
+        due, unscheduled = heartbeats.send(now_ns, self.kept or _NOTHING)
+        self._count_unscheduled(unscheduled)
+        for beat in due:
+            self._send_template(beat.send, now_ns)
+            self.recorder.metrics.count("heartbeats.sent")
+
+    def _count_unscheduled(self, unscheduled: int) -> None:
+        if unscheduled:
+            self.recorder.metrics.count("heartbeats.not_scheduled", unscheduled)
+
+    def _take_heartbeat_answer(self, heartbeats: Heartbeats, heard: Heard, at_ns: int) -> None:
+        """An answer to a heartbeat of ours; one that nothing waits for says nothing."""
+        metrics = self.recorder.metrics
+        metrics.events_received -= 1
+        metrics.events_heartbeat += 1
+        answered = heartbeats.answered(heard, at_ns)
+        if answered is not None:
+            beat, took_ns = answered
+            metrics.count("heartbeats.answered")
+            metrics.heartbeat_rtt.append(took_ns)
+            if beat.keep:
+                self._keep(*values_at(beat.keep, heard.found))
+
     def _answer_request(self, heard: Heard, now_ns: int) -> bool:
         """Answer a request of the target's own; True if it was one."""
         beat = _first_that_fits(self.protocol.answers, heard)
@@ -395,8 +382,6 @@ class Session:
         self._answers_in_second += 1
         return self._answers_in_second <= MAX_ANSWERS_PER_S
 
-    # ------------------------------------------------------------------ values that are kept
-
     def _keep(self, values: dict[str, Any], too_large: int = 0) -> None:
         """Keep values; those of secrets are taken out of what is shown from then on."""
         if too_large:
@@ -404,33 +389,24 @@ class Session:
         self.kept = {**(self.kept or {}), **values}
         for name, value in values.items():
             if name.partition(".")[2] in self.protocol.secret_names:
-                self._remember_secret(as_text(value))
-
-    def _remember_secret(self, text: str) -> None:
-        if len(text) < SHORTEST_SECRET:
-            return
-        secrets = self._secrets = self._secrets or {}
-        # In the order of coming, so that the oldest is forgotten.
-        for form in (text, escaped(text)):
-            secrets.pop(form.encode("utf-8", "replace"), None)
-            secrets[form.encode("utf-8", "replace")] = None
-        while len(secrets) > MAX_SECRETS:
-            del secrets[next(iter(secrets))]
+                self._secrets = self._secrets or KeptSecrets()
+                self._secrets.add(as_text(value))
 
     def _keep_of(self, payload: bytes, turn: Turn | None) -> None:
         """Keep values of an event, for the turn after ``turn`` as well."""
         values, too_large = self.protocol.kept_of(self.protocol.hear_any(payload))
         self._keep(values, too_large)
         if turn is not None:
-            of_turns = self._kept_of_turns = self._kept_of_turns or {}
-            last = {LAST + name.partition(".")[2]: value for name, value in values.items()}
-            of_turns[turn.id] = {**of_turns.get(turn.id, {}), **last}
+            kept = self._notes_of(turn).kept
+            kept.update({LAST + name.partition(".")[2]: value for name, value in values.items()})
+
+    def _notes_of(self, turn: Turn) -> TurnNotes:
+        self._notes = self._notes or {}
+        return self._notes.setdefault(turn.id, TurnNotes())
 
     def _public(self, payload: bytes) -> bytes:
         """A payload without the secrets that were kept."""
-        for secret in self._secrets or ():
-            payload = payload.replace(secret, HIDDEN)
-        return payload
+        return payload if self._secrets is None else self._secrets.hide(payload)
 
     def _show(self, kind: str, payload: bytes) -> None:
         """Keep a payload as evidence."""
@@ -499,8 +475,9 @@ class Session:
             turn.metrics.events_matched += turn.received
         else:
             self._moved.move_back(turn)
-        if self._kept_of_turns is not None:
-            self.last = self._kept_of_turns.pop(turn.id, _NOTHING)
+        if self._notes is not None:
+            notes = self._notes.pop(turn.id, None)
+            self.last = _NOTHING if notes is None else notes.kept
         answered = outcome in _ANSWERED
         turn.done_ns = at_ns if answered else NEVER
         if turn.missing and answered and self.state is OPEN:
@@ -557,6 +534,8 @@ class Session:
             self._end(turn, Outcome.TIMED_OUT, now_ns)
         for turn in self._recent_turns.due(now_ns):
             self._close_ledger(turn, now_ns)
+        if self._heartbeats is not None and self.state is OPEN:
+            self._beat(self._heartbeats, now_ns)
         self.wakes_ns = self._next_wake()
 
     def _last_type(self, turn: Turn) -> str | None:
@@ -584,8 +563,10 @@ class Session:
         return self.protocol.labels.keys_label(found if isinstance(found, dict) else {})
 
     def _next_wake(self) -> int:
-        """The earliest instant at which a ready step is over, a turn times out or a ledger closes."""
+        """The earliest instant at which a step is over, a heartbeat is due, a turn or a ledger ends."""
         instants = [self._step_ends_ns, self._recent_turns.earliest()]
+        if self._heartbeats is not None:
+            instants += self._heartbeats.instants
         oldest = next((turn for turn in self.turns.values() if turn.sent_ns != NEVER), None)
         if oldest is not None and not self.protocol.never_ends:
             instants.append(oldest.sent_ns + self.protocol.timeout_ns)
@@ -791,6 +772,11 @@ class Session:
         if turn_id is not None and not isinstance(turn_id, str):
             # An id that looks like a number is written as one in JSON, and comes back as one.
             turn_id = as_text(turn_id)
+        if heard.flags & BEAT and self._heartbeats is not None:
+            self._take_heartbeat_answer(self._heartbeats, self.protocol.hear_any(payload), at_ns)
+            return
+        if self._adopted is not None and not heard.flags & IGNORE and turn_id not in self.turns:
+            turn_id = self._owner_of(self._adopted, payload, turn_id)
         turn = self.turns.get(turn_id)
         if heard.flags & ANSWER and not heard.flags & IGNORE:
             self._answer_request(self.protocol.hear_any(payload), at_ns)
@@ -808,7 +794,21 @@ class Session:
             self._receive_without_turn(heard, turn_id, payload, at_ns)
         elif turn.number(heard.sequence, heard.word):
             turn.unmarked += user is None
-            self._enter(turn, heard.flags, payload, at_ns, at_end=at_end)
+            self._enter(turn, heard.flags | self._tallied(turn, payload), payload, at_ns, at_end=at_end)
+
+    def _tallied(self, turn: Turn, payload: bytes) -> int:
+        """``END`` with the last of as many events as one of them said; else no flag."""
+        total = self.protocol.total
+        if total is None or not self._notes_of(turn).tally(total, self.protocol.hear_any(payload)):
+            return 0
+        return END
+
+    def _owner_of(self, adopted: AdoptedIds, payload: bytes, turn_id: Any) -> Any:
+        """The id of the turn that an event belongs to where the target has ids of its own."""
+        owner = adopted.owner(self.protocol.hear_any(payload), turn_id, self.turns)
+        if not owner.sure:
+            self.recorder.metrics.count("events.order_unsure")
+        return owner.turn_id
 
     def _may_keep(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
         """Whether values of an event are ours to keep: it is of a turn in flight, or of no turn and user."""

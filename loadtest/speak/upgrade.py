@@ -22,7 +22,7 @@ from websockets.uri import WebSocketURI
 
 from loadtest.errors import Layer
 from loadtest.speak.refusal_body import CUT, RefusalBody
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 LARGEST_HEAD = 65_536

@@ -9,7 +9,7 @@ from loadtest.drive.connection import ConnectionState
 from loadtest.drive.poller import Timers
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.scenario import Reconnect
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 from loadtest.speak.turn import NEVER, Outcome, Turn
 
 S = 1_000_000_000

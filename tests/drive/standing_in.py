@@ -21,7 +21,7 @@ from loadtest.measure.recorder import Recorder
 from loadtest.plan.protocol import Connect, Events, Protocol, TurnShape
 from loadtest.plan.scenario import Load, Scenario, Target, Traffic
 from loadtest.speak.phase_metrics import COUNTERS
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 from tests.speak.talk import AGENT
 
 SECOND = 1_000_000_000

@@ -18,7 +18,7 @@ from loadtest.drive.transport import Address
 from loadtest.errors import Layer
 from loadtest.measure.clock import Clock
 from loadtest.plan.scenario import Auth, Target
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 from loadtest.speak.upgrade import Upgrade
 from tests.drive.peers import Listener, reset
 from tests.drive.serving import Script, request_of, serving, until_left

@@ -15,7 +15,7 @@ from loadtest.drive.transport import Address
 from loadtest.errors import Layer
 from loadtest.measure.clock import Clock
 from loadtest.plan.scenario import Target
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 from tests.drive.peers import Listener
 from tests.drive.serving import serving
 from tests.drive.standing_in import MS, SECOND, START, FakeContext, Line, endpoint_of, scenario_of

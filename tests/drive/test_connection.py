@@ -19,7 +19,7 @@ from loadtest.drive.connection import (
 )
 from loadtest.drive.poller import READ, WRITE
 from loadtest.errors import Layer
-from loadtest.plan.protocol import Connect, Step
+from loadtest.plan.protocol import Connect, Step, TimedBeat
 from loadtest.plan.scenario import Traffic
 from loadtest.speak.session import SessionState
 from loadtest.speak.turn import Outcome, Turn
@@ -584,3 +584,43 @@ def test_a_connection_is_nothing_before_it_connects() -> None:
     connection._receive_pong(b"", 0)
     connection._on_ready(READ | WRITE)
     connection.flush()
+
+
+# ------------------------------------------------------------------ heartbeats by our clock
+
+
+BEAT = TimedBeat(every="1s", send="beat", answer="beat back", within_ns=500 * MS)
+BEATING = Connect(path="/ws", heartbeat=(BEAT,))
+
+
+def test_a_heartbeat_goes_out_by_our_clock_and_its_answer_is_timed() -> None:
+    spoken = Spoken(connect=BEATING)
+    spoken.poller.pass_until(START + SECOND)
+    assert spoken.texts[-1] == b"beat"
+    spoken.hear(said("beat back"), at_ns=START + SECOND + 3 * MS)
+    assert spoken.metrics.heartbeat_rtt.tolist() == [3 * MS]
+    spoken.poller.pass_until(START + 2 * SECOND)
+    assert spoken.counts("heartbeats.") == {"sent": 2, "answered": 1}
+
+
+def test_a_target_that_does_not_answer_its_heartbeat_is_dead() -> None:
+    spoken = Spoken(connect=BEATING)
+    turn = spoken.begin()
+    spoken.poller.pass_until(START + 1499 * MS)
+    assert spoken.closed == 0
+    spoken.poller.pass_until(START + 1500 * MS)
+    assert spoken.closed == 1
+    assert spoken.counts("connections.silent") == {"": 1}
+    assert spoken.counts("connections.closed.") == {"1006": 1}
+    assert turn.outcome is Outcome.LOST
+    spoken.poller.pass_until(START + 9 * SECOND)
+    assert spoken.counts("heartbeats.") == {"sent": 1, "missed": 1}
+
+
+def test_an_answer_that_lies_unread_keeps_its_target_alive() -> None:
+    spoken = Spoken(connect=BEATING)
+    spoken.poller.pass_until(START + SECOND)
+    spoken.lie_unread(frame(said("beat back")), at_ns=START + SECOND + MS)
+    spoken.poller.pass_until(START + 2 * SECOND)
+    assert spoken.closed == 0
+    assert spoken.counts("heartbeats.") == {"sent": 2, "answered": 1}

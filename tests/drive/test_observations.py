@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadtest.drive.observations import REASONS, Observations
 from loadtest.drive.reasons import SHOWN
 from loadtest.errors import Layer
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 
 
 def test_a_few_reasons_of_refusals_are_told_as_they_are() -> None:

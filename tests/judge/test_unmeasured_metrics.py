@@ -62,6 +62,8 @@ def test_every_reason_of_the_catalog_has_a_sentence() -> None:
         (without("receive.lag"), {}, "receive.lag", "arrivals were not stamped apart from being read"),
         (good_totals(), {}, "ping.rtt", "the scenario sends no pings"),
         (good_totals({"pings.sent": 3}), {}, "ping.rtt", "no ping was answered"),
+        (good_totals(), {}, "heartbeat.rtt", "the protocol sends no heartbeat by our clock"),
+        (good_totals({"heartbeats.sent": 3}), {}, "heartbeat.rtt", "no heartbeat was answered"),
         (good_totals(), {}, "reconnect.time", "no connection was opened again"),
     ],
 )

@@ -150,6 +150,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ),
     ("pings_unanswered", {"counters": {"pings.sent": 9, "pings.answered": 4}}, {}, False),
     (
+        "heartbeats_unanswered",
+        {"counters": {"heartbeats.sent": 9, "heartbeats.missed": 1, "connections.silent": 1}},
+        {},
+        False,
+    ),
+    (
         "address_failed",
         {"counters": {"connections.address_connected.127.0.0.1": 4, "connections.address_failed.::1": 4}},
         {},

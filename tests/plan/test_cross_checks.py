@@ -133,3 +133,12 @@ def test_claims_ask_for_columns_that_are_there(folder: Folder) -> None:
     assert folder.load(text % "{user.tenant}" + EVERY).traffic
     (told,) = folder.mistakes(text % "{user.tennant}" + EVERY)
     assert told == "mine.toml:8: nothing is known as {user.tennant}; did you mean `user.tenant`?"
+
+
+def test_where_the_target_names_turns_the_message_need_not(folder: Folder) -> None:
+    folder.write(
+        "p.toml",
+        "[turn]\nmessage = 'ask'\n[events]\nturn = ['id']\nadopt = { on = { has = 'made' }, id = 'made' }\n",
+    )
+    scenario = folder.load("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n" + EVERY)
+    assert scenario.protocol.turn.message == "ask"

@@ -83,7 +83,11 @@ def test_what_a_protocol_cannot_know_is_told() -> None:
 
 def test_what_is_kept_and_answered_is_told(folder: Folder) -> None:
     protocol = """[protocol.connect]
-heartbeat = [{ on = { op = 1 }, send = "3", keep = { beat = "d" } }]
+heartbeat = [
+  { on = { op = 1 }, send = "3", keep = { beat = "d" } },
+  { every = "9s", send = "alive", answer = { op = 2 } },
+  { every = "{kept.a}ms", send = "here" },
+]
 ready = [{ wait = { op = 10, keep = { a = "b" } } }]
 [protocol.turn]
 message = "{turn.id}"
@@ -97,8 +101,27 @@ url = "simulator"
     text = told(folder.load(protocol + EVERY))
     assert "wait for op = 10 (within 10 s), and keep a" in text
     assert "at any time: answer op = 1 with 3, and keep beat" in text
+    assert "send alive every 9s; without op = 2 within 10 s, or the interval if that is shorter" in text
+    assert "from ready on: send here every {kept.a}ms; no answer is awaited" in text
     assert "of ok = true `r.id` is kept as {kept.r}" in text
     assert "requests of the target: answer has ask with {event.id}" in text
+
+
+def test_ids_of_the_target_and_how_many_events_are_told(folder: Folder) -> None:
+    protocol = """[protocol.turn]
+message = "ask"
+[protocol.events]
+turn = ["id"]
+adopt = { on = { has = "made" }, id = "made.id" }
+count = { path = "d.chunks" }
+[target]
+url = "simulator"
+"""
+    text = told(folder.load(protocol + EVERY))
+    assert "`made.id` of has made is the target's own name of a turn" in text
+    assert "complete when as many of its events came as one says at `d.chunks`" in text
+    some = told(folder.load(protocol.replace('chunks"', 'chunks", of = { has = "c" }') + EVERY))
+    assert "when as many of those with has c came as one says at `d.chunks`" in some
 
 
 def test_random_arrivals_and_early_ends_are_told() -> None:

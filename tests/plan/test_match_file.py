@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtest.plan.kept_values import kept_names
+from loadtest.plan.protocol import CountAt
 from loadtest.plan.protocol_file import protocol_from_settings
 from loadtest.plan.settings import protocol_settings
 
@@ -159,6 +160,159 @@ def test_mistakes_about_what_is_kept(folder: Folder, old: str, new: str, sentenc
     assert told.startswith(sentence)
 
 
+BEATING = """
+[connect]
+ready = [{ wait = { op = 10 }, keep = { interval = "d.interval" } }]
+[[heartbeat]]
+every = "{kept.interval}ms"
+send = '{"op":1,"d":{kept.number}}'
+answer = { op = 11, keep = { number = "s" } }
+within = "5s"
+[[heartbeat]]
+every = "30s"
+send = "alive"
+[turn]
+message = "x"
+[events]
+match = "order"
+"""
+
+
+def test_heartbeats_by_our_clock(folder: Folder) -> None:
+    protocol = folder.protocol(BEATING)
+    dictated, plain = protocol.connect.timed
+    assert (dictated.every, dictated.within_ns) == ("{kept.interval}ms", 5_000_000_000)
+    assert dictated.answer == {"op": 11, "keep": {"number": "s"}}
+    assert (plain.every, plain.answer) == ("30s", None)
+    assert protocol.connect.answered == ()
+    assert protocol_from_settings(protocol_settings(protocol)) == protocol
+    inside = "[connect]\nheartbeat = { every = '2s', send = 'x' }\n[events]\nmatch = 'order'\n"
+    assert folder.protocol(inside).connect.timed[0].every == "2s"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"30s"', '"30"', '10: `every`: "30" is not a duration (it has no unit)'),
+        ('"30s"', '"10ms"', "10: `every`: it must be from 100 ms to 24 h, not 10 ms"),
+        ('"30s"', '"2d"', "10: `every`: it must be from 100 ms to 24 h, not 48 h"),
+        ("ms", "pt", '5: `every`: write a kept value and a unit, such as "{kept.interval}ms"'),
+        (
+            "{kept.interval}",
+            "{kept.intervl}",
+            "5: `every`: no ready step keeps `intervl`; did you mean `int",
+        ),
+        ("{kept.interval}", "{user.id}", "5: `every`: write a kept value and a unit"),
+        ('send = "alive"', "", "9: a heartbeat needs `send` beside `every`"),
+        ('send = "alive"', 'send = "{event.id}"', "11: nothing is known as {event.id}"),
+        ('send = "alive"', 'send = "alive"\nwithin = "1s"', "12: `within` goes with `answer` only"),
+        (
+            'send = "alive"',
+            'send = "x"\nanswer = {op = 2}\nwithin = "31s"',
+            "13: `within` is longer",
+        ),
+        (
+            'send = "alive"',
+            'send = "alive"\non = "x"',
+            "12: a heartbeat has `on`, and answers",
+        ),
+        ('send = "alive"', 'send = "alive"\nanswr = "x"', "12: unknown key `answr`; did you mean `answer`?"),
+        ('send = "alive"', 'send = "alive"\nanswer = "x"', '12: "x" is an event type, but no `type`'),
+        ('every = "30s"', "every = 30", "10: `every` must be text, not 30"),
+    ],
+)
+def test_mistakes_about_heartbeats(folder: Folder, old: str, new: str, sentence: str) -> None:
+    (told,) = folder.protocol_mistakes(BEATING.replace(old, new, 1))
+    assert told.startswith(sentence)
+
+
+def test_in_connect_a_mistake_about_an_interval_has_its_line_too(folder: Folder) -> None:
+    text = "[connect]\nheartbeat = [{ every = '{kept.a}s', send = 'x' }]\n[events]\nmatch = 'order'\n"
+    (told,) = folder.protocol_mistakes(text)
+    assert told.startswith("2: `every`: no ready step keeps `a`; nothing is known here")
+
+
+ADOPTING = """
+[turn]
+message = "ask"
+[events]
+turn = ["id", "response_id"]
+type = ["t"]
+end = ["done"]
+ordered = true
+adopt = { on = { type = "created", keep = { response = "r.id" } }, id = "r.id" }
+count = { path = "d.chunks", of = "chunk" }
+"""
+
+
+def test_ids_of_the_target_and_a_number_that_an_event_says(folder: Folder) -> None:
+    protocol = folder.protocol(ADOPTING)
+    assert protocol.events.adopt[0].id == "r.id"
+    assert protocol.events.count == CountAt(path="d.chunks", of="chunk")
+    assert protocol_from_settings(protocol_settings(protocol)) == protocol
+    assert "last.response" in kept_names(protocol)
+    plain = folder.protocol(ADOPTING.replace(', of = "chunk"', ""))
+    assert plain.events.count == CountAt(path="d.chunks")
+    assert protocol_from_settings(protocol_settings(plain)) == plain
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (', id = "r.id"', "", "9: `adopt` needs both `on`, a MATCH, and `id`, a path"),
+        ('id = "r.id"', 'id = "r..id"', '9: "r..id" is not a path'),
+        ('id = "r.id"', 'idd = "r", id = "r"', "9: unknown key `idd`; did you mean `id`?"),
+        ("ordered = true", "match = 'order'", "9: `adopt` is for events that are matched by id"),
+        ('path = "d.chunks", ', "", "10: `count` needs `path`, where an event says how many"),
+        ('path = "d.chunks"', 'path = "a b"', '10: "a b" is not a path'),
+        (', of = "chunk"', ', off = "x"', "10: unknown key `off`; did you mean `of`?"),
+        ("ordered = true", "ordered = true\nadpt = 1", "9: unknown key `adpt`; did you mean `adopt`?"),
+    ],
+)
+def test_mistakes_about_ids_and_numbers(folder: Folder, old: str, new: str, sentence: str) -> None:
+    (told,) = folder.protocol_mistakes(ADOPTING.replace(old, new, 1))
+    assert told.startswith(sentence)
+
+
+TEXTS = """
+[turn]
+message = "ASK {turn.id}"
+[events]
+format = "text"
+pattern = '(?P<type>[A-Z]+) (?P<turn>[^ ]+) (?P<sequence>[0-9]+)'
+end = ["DONE"]
+"""
+
+
+def test_fields_of_texts_are_groups_of_a_pattern(folder: Folder) -> None:
+    protocol = folder.protocol(TEXTS)
+    events = protocol.events
+    assert (events.match, events.type, events.turn, events.user) == ("id", ("type",), ("turn",), ())
+    assert protocol_from_settings(protocol_settings(protocol)) == protocol
+    by_order = folder.protocol(TEXTS.replace("(?P<turn>[^ ]+)", "x").replace("(?P<type>[A-Z]+)", "y"))
+    assert (by_order.events.match, by_order.events.type) == ("order", ("type",))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"text"', '"txt"', '5: `format` cannot be "txt"; did you mean `text`?'),
+        ("pattern =", "patern =", "6: unknown key `patern`; did you mean `pattern`?"),
+        ("'(?P<type>", "'(?P<type", "6: `pattern`: "),
+        ("(?P<type>[A-Z]+)", "(?P<type>([A-Z]+)+)", "6: `pattern`: "),
+        ("'(?P<", "'' # (", "6: `pattern` must not be empty"),
+        ("end =", "turn = ['id']\nend =", '7: in format "text", `turn` is a named group of `pattern`'),
+        ("(?P<turn>[^ ]+)", "x", "7: texts are matched by id: `pattern` must have a group"),
+        ('"text"', '"json"', '6: `pattern` goes with format = "text" only'),
+    ],
+)
+def test_mistakes_about_texts(folder: Folder, old: str, new: str, sentence: str) -> None:
+    text = TEXTS.replace(old, new, 1)
+    if "by id" in sentence:
+        text = text.replace("end =", "match = 'id'\nend =")
+    assert any(line.startswith(sentence) for line in folder.protocol_mistakes(text))
+
+
 def test_one_answer_may_be_a_table_and_kept_names_have_a_bound(folder: Folder) -> None:
     keep = ", ".join(f"n{number} = 'a'" for number in range(65))
     text = f"[events]\nmatch = 'order'\nanswer = {{ on = {{ has = 'a' }}, send = 'x', keep = {{ {keep} }} }}"
@@ -195,5 +349,5 @@ def test_an_opaque_protocol_takes_exact_texts_and_prefixes(folder: Folder) -> No
 def test_ordered_is_for_order_only_and_an_audience_needs_ids_that_tell(folder: Folder) -> None:
     text = "[events]\nturn = ['id']\nordered = true\naudience = '{user.room}'\n[turn]\nid = '{turn.number}'\n"
     told = folder.protocol_mistakes(text)
-    assert told[0].startswith('3: `ordered` goes with match = "order" only')
+    assert told[0].startswith('3: `ordered` goes with match = "order", or with `adopt`')
     assert told[1].startswith("4: `audience` needs {uuid} in `id` of [turn]")

@@ -67,7 +67,7 @@ def test_the_hash_is_also_of_the_rows_of_data(folder: Folder) -> None:
 SECRET = "s3cr3t"
 WITH_SECRETS = """protocol = "agent-events"
 [target]
-url = "wss://user:s3cr3t@host/ws?token=s3cr3t&a=b"
+url = "wss://host/ws?token=s3cr3t&a=b"
 cookies = { sid = "s3cr3t", plan = "{user.plan}" }
 query = { access_token = "s3cr3t", client = "me" }
 identities = [{ id = "a", plan = "x", password = "s3cr3t" }]
@@ -86,7 +86,7 @@ def test_no_secret_is_in_what_is_kept(folder: Folder) -> None:
     assert SECRET in json.dumps(worker_settings(scenario))
     target = public_settings(scenario)["target"]
     assert isinstance(target, dict)
-    assert target["url"] == f"wss://{HIDDEN}@host/ws?token=[not+kept]&a=b"
+    assert target["url"] == "wss://host/ws?token=[not+kept]&a=b"
     assert target["headers"] == {
         "Authorization": HIDDEN, "X-Api-Key": HIDDEN, "X-Auth": "Bearer {env.T}", "Origin": "https://a",
     }  # fmt: skip
@@ -94,6 +94,14 @@ def test_no_secret_is_in_what_is_kept(folder: Folder) -> None:
     assert target["query"] == {"access_token": HIDDEN, "client": "me"}
     assert target["identities"]["columns"] == ["id", "plan", "password"]
     assert target["auth"]["secret_env"] == "AGENT_SECRET"
+
+
+def test_a_password_in_the_url_is_not_kept(folder: Folder) -> None:
+    scenario = folder.load(f'protocol = "echo"\n[target]\nurl = "wss://user:{SECRET}@host/ws"\n')
+    assert SECRET not in json.dumps(scenario.settings)
+    target = public_settings(scenario)["target"]
+    assert isinstance(target, dict)
+    assert target["url"] == f"wss://{HIDDEN}@host/ws"
 
 
 @pytest.mark.parametrize("url", ["simulator", "ws://a", "wss://a:1/b?c=d&c=%20", "ws://a/?key="])
@@ -113,7 +121,10 @@ about = "every key"
 path = "/chat"
 subprotocols = ["chat.v1"]
 auth_errors = ["denied"]
-heartbeat = [{ on = { type = "ping" }, send = "pong" }]
+heartbeat = [
+  { on = { type = "ping" }, send = "pong" },
+  { every = "9s", send = "alive", answer = "alive too", within = "8s" },
+]
 ready = [
   { wait = { type = "hello" }, within = "3s", keep = { desk = "data.desk" } },
   { send = "hi" },
@@ -140,8 +151,9 @@ refuse = ["busy"]
 [target]
 url = "wss://host/ws"
 headers = { A = "b" }
-cookies = { c = "d" }
+cookies = { c = "d", keep = true }
 query = { e = "f" }
+connect_to = "10.0.0.5:443"
 subprotocols = ["chat.v2"]
 identities = "users.csv"
 ca_file = "ca.pem"
@@ -176,6 +188,7 @@ turns = 8
 message = "{turn.id} {data.topic}"
 data = [{ topic = "x" }]
 ping = "5s"
+ping_timeout = "4s"
 [chaos]
 cut = { share = "30%", at = "5s", every = "4s" }
 slow_readers = { share = "20%", rate = "4KiB/s" }
@@ -217,9 +230,16 @@ stages = [{ for = "2s", connections = 3, ramp = true, thresholds = { "connect.to
 message = "x"
 """
 
-TOGETHER = """protocol = "echo"
+TOGETHER = """[protocol.turn]
+message = "x"
+[protocol.events]
+format = "text"
+pattern = "(?P<turn>[0-9]+)"
+count = { path = "d.chunks", of = { has = "chunk" } }
+adopt = [{ on = { has = "made" }, id = "made.id" }]
 [target]
-url = "simulator"
+url = "ws://host"
+addresses = "rotate"
 auth = { kind = "token", token_file = "token.txt" }
 [traffic]
 rate = "20/s"

@@ -224,3 +224,37 @@ def test_bytes_that_are_text_may_stand_in_json_and_others_may_not() -> None:
     assert rendered('{"a":"{x}","b":{x}}', x="é".encode()) == '{"a":"é","b":"é"}'
     with pytest.raises(ValueError, match="cannot hold bytes that are no UTF-8 text"):
         rendered('{"a":"{x}"}', x=b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "written"),
+    [
+        ('{"a":{json:x}}', 'say "hi"', '{"a":"say \\"hi\\""}'),
+        ('{"a":{json:x}}', "5", '{"a":"5"}'),
+        ('{"a":{json:x}}', 5, '{"a":5}'),
+        ('{"a":{json:x}}', None, '{"a":null}'),
+        ('{"a":"{json:x}"}', "b", '{"a":"\\"b\\""}'),
+        ("say {json:x}", 'a"b', 'say "a\\"b"'),
+        ('{"a":{base64:x}}', "1234", '{"a":"MTIzNA=="}'),
+        ('{"a":"{base64:x}"}', b"\xff\x00", '{"a":"/wA="}'),
+        ("{base64:x}", None, ""),
+        ("{base64:x}", bytearray(b"a"), "YQ=="),
+        ('{"a":{urlencode:x}}', "ä&1/2", '{"a":"%C3%A4%261%2F2"}'),
+        ("q={urlencode:x}", 'a "b"', "q=a%20%22b%22"),
+        ('42["a",{"q":"{urlencode:x}"}]', "a b", '42["a",{"q":"a%20b"}]'),
+        ('42["a",{"q":{json:x}}]', "a", '42["a",{"q":"a"}]'),
+        ("{hex:x}", "a", "{hex:x}"),
+    ],
+)
+def test_a_value_may_be_coded(text: str, value: object, written: str) -> None:
+    assert Template.parse(text).render({"x": value}) == written
+
+
+def test_a_received_value_may_be_coded() -> None:
+    text = Template.parse('{"a":{json:event.x},"b":"{base64:kept.y}","c":"{urlencode:last.z}"}')
+    filled = text.render({"event.x": "5", "kept.y": "a", "last.z": None})
+    assert json.loads(filled) == {"a": "5", "b": "YQ==", "c": ""}
+
+
+def test_a_coded_id_is_not_filled_in_as_it_is() -> None:
+    assert Template.parse('{"id":"{base64:turn.id}"}').around({"turn.id"}) is None

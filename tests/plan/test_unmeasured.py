@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from loadtest.plan.protocol import Events, Protocol, TurnShape
+from loadtest.plan.protocol import Adopt, Events, Protocol, TurnShape
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
 
@@ -42,3 +42,15 @@ def test_whose_an_event_is_follows_from_ids_where_they_tell() -> None:
     assert unknown("{data.id}", 1, "user")
     # Without a path to the user it is unmeasured in any case, and told there.
     assert not unknown("{turn.number}", 2)
+
+
+def test_ids_that_the_target_makes_do_not_tell_users_apart() -> None:
+    adopt = (Adopt(on="created", id="response.id"),)
+    marked = Protocol(name="x", events=Events(turn=("id",), user=("user",), adopt=adopt))
+    assert "ids of the target's own" in unless_marked(marked, 1)["foreign"]
+    assert unless_marked(Protocol(name="x", events=Events(turn=("id",), adopt=adopt)), 1) == {}
+
+
+def test_texts_may_hold_anything() -> None:
+    reasons = unmeasured_counters(Protocol(name="x", events=Events(format="text", turn=("turn",))))
+    assert reasons["malformed"] == 'payloads of format "text" may hold anything'

@@ -244,3 +244,29 @@ def test_the_shipped_protocols_are_grammatical(name: str) -> None:
     values = {"user.id": "u", "user.thread": "t", "user.number": "1", "data.question": "why?"}
     turn_id = made.turn_id(1, values, 0)
     assert turn_id in json.dumps(json.loads(made.payload(made.bind_message(values, None), turn_id, 1, {})))
+
+
+def test_random_values_follow_from_the_seed_and_the_turn() -> None:
+    message = '{"id":"{turn.id}","n":{random.int 1 1000000},"m":{random.int 1 1000000},"u":"{uuid4}"}'
+
+    def sent(seq: int, **changed: Any) -> dict[str, Any]:
+        made = compiled(message=message, **changed)
+        found: dict[str, Any] = json.loads(made.payload(made.bind_message({}, None), "t", seq, {}))
+        return found
+
+    first = sent(1, seed=5)
+    assert first == sent(1, seed=5)
+    assert first["n"] != first["m"]
+    assert {first["n"], sent(2, seed=5)["n"], sent(1, seed=6)["n"]} != {first["n"]}
+    assert sent(2, seed=5)["u"] != first["u"]
+
+
+def test_random_values_outside_of_turns() -> None:
+    made = compiled(
+        Protocol(name="p", connect=Connect(ready=(Step(send="{random.choice a b c} {now.iso}"),)))
+    )
+    send = made.steps[0].send
+    assert send is not None
+    texts = [made.render_text(send, {}, None, user=user, nth=0, now_ns=0) for user in range(50)]
+    assert {text.split()[0] for text in texts} == {"a", "b", "c"}
+    assert {text.split()[1] for text in texts} == {"1970-01-01T00:00:00.000Z"}

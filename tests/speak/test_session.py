@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from loadtest.plan.protocol import Beat, Step
 from loadtest.speak.phase_metrics import BUFFERS
-from loadtest.speak.session import LINGER_NS, MAX_UNMATCHED_LABELED, Refused, Session, SessionState
+from loadtest.speak.refused import Refused
+from loadtest.speak.session import LINGER_NS, MAX_UNMATCHED_LABELED, Session, SessionState
 from loadtest.speak.turn import FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
 from tests.speak.talk import SECOND, TIMEOUT, Talk, answer, ledger, said
 

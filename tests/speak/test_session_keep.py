@@ -10,7 +10,8 @@ import pytest
 from loadtest.plan.protocol import Beat, Step
 from loadtest.plan.template import escaped
 from loadtest.speak.compiled_protocol import MAX_KEPT_VALUE
-from loadtest.speak.session import HIDDEN, MAX_ANSWERS_PER_S, MAX_SECRETS, Session
+from loadtest.speak.kept_secrets import HIDDEN, MOST
+from loadtest.speak.session import MAX_ANSWERS_PER_S, Session
 from loadtest.speak.turn import Outcome
 from tests.speak.talk import SECOND, TIMEOUT, Talk, said
 
@@ -229,7 +230,7 @@ def test_what_is_short_is_no_secret(value: Any) -> None:
 
 def test_the_newest_secrets_are_remembered() -> None:
     talk = Talk(keep=({"has": "t", "keep": {"token": "t"}},))
-    for n in (*range(MAX_SECRETS + 1), 1):
+    for n in (*range(MOST + 1), 1):
         talk.hear(20, said("note", t=f"secret-{n:03}"))
     talk.hear(21, b"secret-000 secret-001 secret-064")
     assert talk.record.shown[-1][1] == b"secret-000 [redacted] [redacted]"

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.plan.match import Match
 from loadtest.plan.protocol import Beat, Step
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 from loadtest.speak.turn import Outcome, Turn
 from tests.speak.talk import SIGHTED, TIMEOUT, Talk, answer, ledger, said
 

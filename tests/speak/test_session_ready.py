@@ -9,7 +9,8 @@ import pytest
 
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Beat, Step
-from loadtest.speak.session import Refused, SessionState
+from loadtest.speak.refused import Refused
+from loadtest.speak.session import SessionState
 from loadtest.speak.turn import NEVER, Outcome
 from tests.speak.talk import SECOND, TIMEOUT, Talk, answer, said
 

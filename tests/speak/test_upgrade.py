@@ -15,7 +15,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from loadtest.errors import Layer
-from loadtest.speak.session import Refused
+from loadtest.speak.refused import Refused
 from loadtest.speak.upgrade import LARGEST_HEAD, Upgrade
 
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -291,7 +291,8 @@ def test_one_that_hangs_and_one_that_crashes_cost_only_their_rows(tmp_path: Path
 
 def manifest(outcome: str, ready: int = 10, complete: int = 20) -> dict[str, object]:
     return {
-        "id": "r1", "ended": "2025-09-06T12:00:00+00:00", "target": {"url": "ws://x/ws", "simulated": True},
+        "schema": "loadtest.run/1", "id": "r1",
+        "ended": "2025-09-06T12:00:00+00:00", "target": {"url": "ws://x/ws", "simulated": True},
         "verdict": {"outcome": outcome, "thresholds": [
             {"name": "turn.first_event.p95", "expression": "< 100ms", "outcome": "missed"},
             {"name": "turns.lost", "expression": "== 0", "outcome": "not_measured", "reason": "no turn"},
