@@ -18,11 +18,11 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from loadtest.keep.read import read_run
-from loadtest.show.manifest import StoredRun
+from loadtest.show.manifest import ReadableRun
 from loadtest.show.plot.pictures import NAMES, Pictures
+from loadtest.show.render.terminal import short_svg
 from loadtest.show.report_html import html
-from loadtest.show.report_model import tell
-from loadtest.show.terminal import as_svg
+from loadtest.show.short_run import short_document
 from loadtest.show.views import judged
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -69,10 +69,12 @@ def plots(pictures: Pictures, into: Path) -> Iterator[Path]:
         yield from (vector, pixels)
 
 
-def pages(run: StoredRun, pictures: Pictures, into: Path) -> Iterator[Path]:
+def pages(run: ReadableRun, pictures: Pictures, into: Path) -> Iterator[Path]:
     """The terminal as SVG; with chromium, it and the report as PNG."""
     terminal = into / "terminal.svg"
-    terminal.write_text(as_svg(tell(run.manifest)), encoding="utf-8", newline="\n")
+    document = short_document(run.manifest, run.totals().histograms)
+    where = f"results/{run.manifest['id']}/report.html"
+    terminal.write_text(short_svg(document, where=where), encoding="utf-8", newline="\n")
     yield terminal
     browser = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if browser is None:

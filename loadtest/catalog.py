@@ -17,7 +17,19 @@ from typing import Literal, TypeVar
 Tone = Literal["good", "bad", "doubt", "plain"]
 """What a counter that is not 0 means: as it should be, a failure, a reason to doubt, or neither."""
 
-Absent = Literal["connection", "resolve", "tls", "turn", "gap", "lag", "ping", "heartbeat", "reconnect"]
+Absent = Literal[
+    "connection",
+    "resolve",
+    "tls",
+    "turn",
+    "gap",
+    "lag",
+    "ping",
+    "heartbeat",
+    "reconnect",
+    "upload",
+    "conversation",
+]
 """Why a metric may have no sample; ``judge.summary`` has a sentence for each."""
 
 
@@ -28,6 +40,7 @@ class Metric:
     ``buffer`` is the attribute of ``speak.phase_metrics.PhaseMetrics`` that feeds it. ``whole_run``: it is
     of the whole run, not of the measured part. ``placed``: the instants of a turn's row between which it lies
     (until, since). Of events that shared one read only an upper bound of some times is known:
+    ``by_kind``: every kind of turn has its own as well.
     ``bounded``: where more than 1 % did, all of the metric is an upper bound; ``bounded_by``: the counter
     under ``generator.coalesced`` of the samples that are. ``shown_before``: the metric of its group before
     which it stands in a report, if it is not the order of declaration.
@@ -44,6 +57,7 @@ class Metric:
     bounded: bool = False
     bounded_by: str = ""
     shown_before: str = ""
+    by_kind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,8 @@ METRIC_GROUPS = (
     MetricHeading("Response time", "from the instant the turn was due (what a user waits)"),
     MetricHeading("Service time", "from the instant the message was sent (server and network)"),
     MetricHeading("Stream", "between two events of a turn"),
+    MetricHeading("Conversation", "from its first turn due to the end of its last, time to think included"),
+    MetricHeading("Upload", "of turns of several messages, with the pauses and waits between them"),
     MetricHeading("Connection", "by phase, and from first attempt to ready"),
     MetricHeading("Generator", "its own delays; send lateness includes waiting for a connection"),
 )
@@ -112,6 +128,7 @@ METRICS = (
         placed=("first_ns", "intended_ns"),
         bounded=True,
         bounded_by="first_events",
+        by_kind=True,
     ),
     Metric(
         "turn.completion",
@@ -122,6 +139,7 @@ METRICS = (
         "from due to the last event",
         placed=("done_ns", "intended_ns"),
         bounded_by="ends",
+        by_kind=True,
     ),
     Metric(
         "turn.first_event.service",
@@ -133,6 +151,7 @@ METRICS = (
         placed=("first_ns", "sent_ns"),
         bounded=True,
         bounded_by="first_events",
+        by_kind=True,
     ),
     Metric(
         "turn.completion.service",
@@ -143,6 +162,7 @@ METRICS = (
         "from sent to the last event",
         placed=("done_ns", "sent_ns"),
         bounded_by="ends",
+        by_kind=True,
     ),
     Metric(
         "event.gap",
@@ -152,6 +172,25 @@ METRICS = (
         "gap",
         "between two events of one turn",
         bounded=True,
+        by_kind=True,
+    ),
+    Metric(
+        "conversation.time",
+        "conversation",
+        "Conversation",
+        "conversation",
+        "conversation",
+        "a whole conversation, from its first turn due to the end of its last one",
+        by_kind=True,
+    ),
+    Metric(
+        "turn.upload",
+        "all messages sent",
+        "Upload",
+        "upload",
+        "upload",
+        "from the first message of a turn sent to its last",
+        by_kind=True,
     ),
     Metric("ping.rtt", "ping", "Connection", "ping_rtt", "ping", "from a ping to its pong"),
     Metric(
@@ -170,6 +209,7 @@ METRICS = (
         "connection",
         "from due to sent",
         placed=("sent_ns", "intended_ns"),
+        by_kind=True,
     ),
     Metric("receive.lag", "receive lag", "Generator", "receive_lag", "lag", "from arrived to handled"),
     Metric(
@@ -227,6 +267,8 @@ class Counter:
     of ``speak.phase_metrics.PhaseMetrics``. ``always``: it is in ``run.json`` also where it is 0, any other
     only where it rose.
 
+    ``by_kind``: every kind of turn has its own as well.
+
     ``threshold``: a scenario may judge it; ``share_of``: then the ratio ".ratio" of that counter too.
     ``higher_is_better``: of all others less is. ``numbered``: it needs sequence numbers, else it is not
     measured. ``fault``: its place, from 1, among what the warning ``delivery_faults`` tells.
@@ -251,6 +293,7 @@ class Counter:
     kept_as: str = ""
     tone: Tone = "plain"
     shown_before: str = ""
+    by_kind: bool = False
 
     @property
     def group(self) -> str:
@@ -274,6 +317,7 @@ OUTCOMES = (
         share_of="turns.due",
         higher_is_better=True,
         tone="good",
+        by_kind=True,
     ),
     *(
         Counter(
@@ -285,6 +329,7 @@ OUTCOMES = (
             threshold=True,
             share_of="turns.due",
             tone="plain" if key == "abandoned" else "bad",
+            by_kind=True,
         )
         for key, label, help_ in (
             (
@@ -405,7 +450,7 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.silent",
-        "given up by us: a ping or a heartbeat was not answered, and nothing else came, in time",
+        "given up by us: a heartbeat was not answered, or a ping, with nothing else within `ping_timeout`",
         "given up by us: a ping or a heartbeat was not answered",
         kept_as="ended_by_us.silent",
         tone="bad",
@@ -624,6 +669,12 @@ EVENT_COUNTERS = (
         tone="good",
     ),
     Counter(
+        "events.awaited",
+        "came while a turn waited for them to send its next message",
+        "awaited by turns that had more to send",
+        tone="good",
+    ),
+    Counter(
         "events.pushed",
         "sent by the target of itself, in a run that sends nothing",
         "sent by the target of itself",
@@ -655,6 +706,7 @@ TURN_COUNTERS = (
         always=True,
         threshold=True,
         higher_is_better=True,
+        by_kind=True,
     ),
     Counter(
         "turns.begun",
@@ -665,12 +717,14 @@ TURN_COUNTERS = (
         threshold=True,
         share_of="turns.due",
         higher_is_better=True,
+        by_kind=True,
     ),
     *OUTCOMES,
     Counter("turns.numbered", "turns whose events carried sequence numbers", hot=True, always=True),
     Counter(
         "turns.no_first_event",
         "turns that came to no good end and got no event; of those without an end, none within `timeout`",
+        by_kind=True,
     ),
     Counter(
         "turns.resumed",
@@ -696,12 +750,51 @@ TURN_COUNTERS = (
         "turns whose first event was not the last of its read",
         hot=True,
         kept_as="generator.coalesced.first_events",
+        by_kind=True,
     ),
     Counter(
         "turns.end_coalesced",
         "turns whose last event was not the last of its read",
         hot=True,
         kept_as="generator.coalesced.ends",
+        by_kind=True,
+    ),
+)
+
+CONVERSATION_COUNTERS = (
+    Counter(
+        "conversations.begun",
+        "conversations whose first turn was sent",
+        "begun",
+        threshold=True,
+        higher_is_better=True,
+        by_kind=True,
+    ),
+    Counter(
+        "conversations.ended",
+        "those that did not go on when the run was over: complete, or broken off",
+        threshold=True,
+        higher_is_better=True,
+        by_kind=True,
+    ),
+    Counter(
+        "conversations.complete",
+        "conversations of which every turn was complete",
+        "complete",
+        threshold=True,
+        share_of="conversations.ended",
+        higher_is_better=True,
+        tone="good",
+        by_kind=True,
+    ),
+    Counter(
+        "conversations.broken_off",
+        "conversations that ended with a turn that was not complete, or with their connection",
+        "broken off",
+        threshold=True,
+        share_of="conversations.ended",
+        tone="bad",
+        by_kind=True,
     ),
 )
 
@@ -757,6 +850,7 @@ COUNTERS = (
     *CONNECTION_COUNTERS,
     *EVENT_COUNTERS,
     *TURN_COUNTERS,
+    *CONVERSATION_COUNTERS,
     *OTHER_COUNTERS,
 )
 """Every counter that a run may record."""

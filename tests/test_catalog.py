@@ -57,7 +57,7 @@ def test_a_counter_is_found_by_the_name_it_is_recorded_under() -> None:
 
 def test_the_slots_of_the_recorder_are_those_of_the_catalog() -> None:
     assert {name.replace("_", ".", 1) for name in SLOTS} == {each.name for each in COUNTERS if each.hot}
-    assert {*BUFFERS, *SLOTS, "phase", "other"} == set(PhaseMetrics.__annotations__)
+    assert {*BUFFERS, *SLOTS, "phase", "kind", "other"} == set(PhaseMetrics.__annotations__)
     assert {each.buffer: each.name for each in METRICS} == BUFFERS
 
 

@@ -90,6 +90,7 @@ def _broken_pipe_told() -> Iterator[None]:
 
 @click.command(
     cls=Commands,
+    invoke_without_command=True,
     context_settings={"max_content_width": 110, "help_option_names": ["-h", "--help"]},
     epilog=(
         "\b\nExamples:\n"
@@ -101,5 +102,8 @@ def _broken_pipe_told() -> Iterator[None]:
     ),
 )
 @click.version_option(__version__, prog_name="loadtest")
-def loadtest() -> None:
+@click.pass_context
+def loadtest(context: click.Context) -> None:
     """WebSocket load tests whose numbers can be believed."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())

@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from loadtest.cli.other_tools import with_unit
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -131,6 +133,19 @@ class ShippedName(click.ParamType[str]):
         self.kind: Literal["scenario", "protocol", "policy"] = kind
         self.name = kind
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return ``value``; an address in the place of a scenario is answered with where it belongs."""
+        text = str(value)
+        if self.kind == "scenario" and "://" in text:
+            command = ctx.command_path if ctx is not None else "loadtest run"
+            self.fail(
+                f'"{text}" is an address, not a scenario; send a shipped scenario there: {command} '
+                f"agent-burst --target {text}, or write a scenario for it: loadtest init {text}",
+                param,
+                ctx,
+            )
+        return text
+
     def shell_complete(
         self,
         ctx: click.Context,  # noqa: ARG002 - click's signature
@@ -166,10 +181,42 @@ class Stored(click.ParamType[str]):
 def plan_options(command: str) -> Callable[[F], F]:
     """Return the options that change a scenario: target, duration, connections, their rate, and any key."""
     changes = (
-        option("--target", metavar="URL", help="Where to send it: ws://..., wss://... or simulator."),
-        option("--duration", metavar="TIME", help="The measured part, such as 30s."),
-        option("--connections", metavar="N", type=WholeNumber(), help="How many connections."),
-        option("--connect-rate", metavar="RATE", help="How fast they open, such as 25/s."),
+        option(
+            "-H",
+            "--host",
+            "--url",
+            "--target",
+            "target",
+            metavar="URL",
+            help="Where to send it: ws://..., wss://... or simulator.",
+        ),
+        option(
+            "-t",
+            "--run-time",
+            "--duration",
+            "duration",
+            metavar="TIME",
+            callback=with_unit("s"),
+            help="The measured part, such as 30s.",
+        ),
+        option(
+            "-u",
+            "--users",
+            "--connections",
+            "connections",
+            metavar="N",
+            type=WholeNumber(),
+            help="How many connections.",
+        ),
+        option(
+            "-r",
+            "--spawn-rate",
+            "--connect-rate",
+            "connect_rate",
+            metavar="RATE",
+            callback=with_unit("/s"),
+            help="How fast they open, such as 25/s.",
+        ),
         option(
             "--set",
             "sets",

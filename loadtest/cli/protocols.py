@@ -73,6 +73,8 @@ def _understood(protocol: Protocol) -> Iterator[tuple[str, str]]:
         else _or(events.end)
         or "a turn never ends by itself, but with the run: `end` or `count` would say when",
     )
+    if protocol.turns:
+        yield "kinds of turn", f"{', '.join(protocol.turns)}: `mix` of a scenario says which are sent"
     yield "fail", _or(events.fail) or "no event fails a turn"
     yield "required", ", ".join(map(match_words, events.required)) or "nothing"
     yield "lost, duplicate, out of order", _or(events.sequence) or UNMEASURED

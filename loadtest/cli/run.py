@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from loadtest.cli.options import ShippedName, WholeNumber, option, plan_options, results_option
+from loadtest.cli.other_tools import AnsweringCommand
 
 EXAMPLES = """\b
 Examples:
@@ -17,7 +18,7 @@ Examples:
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES, cls=AnsweringCommand)
 @click.argument("scenario", default="agent-burst", type=ShippedName("scenario"))
 @plan_options("RUN")
 @option("--label", metavar="TEXT", help="A name for this run, such as a version: letters, digits, . _ -")
@@ -28,10 +29,16 @@ Examples:
 @option("--join-within", metavar="TIME", default="10m", help="How long --workers may take to join.")
 @option("--repeat", metavar="N", type=WholeNumber(), default=1, help="Run it N times.")
 @results_option("RUN")
-@option("--ui", is_flag=True, help="Show the run in Locust's web page while it runs.")
+@option("--ui", is_flag=True, help="Show the run in a page in the browser while it runs.")
+@option("--ui-port", metavar="N", type=click.IntRange(1, 65535), help="The port of that page; a free one.")
+@option("--verbose", is_flag=True, help="Print the whole report instead of a screen of it.")
 @option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")
+@option("--json", is_flag=True, help="Print run.json on stdout, and nothing else.")
 @option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")
 @click.option("--asked-by", hidden=True)
+@click.option(
+    "--headless", is_flag=True, hidden=True, expose_value=False
+)  # Locust's; a run has no page unless --ui
 def command(**options: Any) -> int:
     """Run SCENARIO (a shipped name or a TOML file) and judge it.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,9 +26,23 @@ Examples:
 """
 
 LIST_EXAMPLE = """\b
-Example:
+Examples:
   loadtest runs list --last 5
+  loadtest runs list --sort first-event
 """
+
+FIRST_EVENT, COMPLETION = "turn.first_event", "turn.completion"
+HEAD = ("", "run", "first event p95", "completion p95", "target", "", "")
+
+SORTS: dict[str, Callable[[StoredRun], Any]] = {
+    "started": lambda run: run.started,
+    "scenario": lambda run: run.scenario,
+    "label": lambda run: run.label or "",
+    "outcome": lambda run: run.outcome or "",
+    "first-event": lambda run: run.p95_ms.get(FIRST_EVENT, 0.0),
+    "completion": lambda run: run.p95_ms.get(COMPLETION, 0.0),
+}
+"""What a list of runs can be sorted by; those that are equal stay oldest first."""
 
 SHOW_EXAMPLES = """\b
 Examples:
@@ -75,13 +89,21 @@ def command(context: click.Context) -> None:
 @results_option("RUNS_LIST")
 @option("--last", metavar="N", type=WholeNumber(), help="Only the N newest.")
 @option(
+    "--sort",
+    metavar="BY",
+    type=click.Choice([*SORTS]),
+    default="started",
+    show_default=True,
+    help=f"{', '.join(SORTS)}; runs that do not have it come first.",
+)
+@option(
     "--all",
     "everything",
     is_flag=True,
     help="Also list the runs that `ready` and `watch` made to probe a component.",
 )
-def list_stored(results: str, last: int | None, everything: bool) -> None:  # noqa: FBT001 - click gives flags by name
-    """List every stored run, oldest first: outcome, id, target, and why it ended so.
+def list_stored(results: str, last: int | None, sort: str, everything: bool) -> None:  # noqa: FBT001 - click gives flags by name
+    """List every stored run, oldest first: outcome, id, p95 of first event and completion, target, and why.
 
     Runs that `loadtest ready` and `loadtest watch` made to probe a component are left out unless --all is
     given.
@@ -96,7 +118,9 @@ def list_stored(results: str, last: int | None, everything: bool) -> None:  # no
     if not stored:
         click.echo(f'"{results}" holds no runs yet; make one: loadtest run agent-burst', err=True)
     baseline = marked(Path(results))
-    for line in fitting([_row(run, baseline) for run in (runs[-last:] if last else runs)], sys.stdout):
+    shown = sorted(runs[-last:] if last else runs, key=SORTS[sort])
+    rows = [_row(run, baseline) for run in shown]
+    for line in fitting([HEAD, *rows] if rows else [], sys.stdout):
         click.echo(line)
     if hidden := len(stored) - len(runs):
         told = ("run", "is", "it") if hidden == 1 else ("runs", "are", "them")
@@ -111,13 +135,23 @@ def _row(run: StoredRun, baseline: Path | None) -> tuple[str, ...]:
     asked = f"asked by {printable(run.asked_by)}" if run.asked_by else ""
     notes = ", ".join(filter(None, ("baseline" if run.path == baseline else "", asked)))
     target = "SIMULATED" if run.simulated else printable(run.target, 80)
+    times = (_p95(run, name) for name in (FIRST_EVENT, COMPLETION))
     return (
         printable(run.outcome or _standing(run)),
         printable(run.id),
+        *times,
         target,
         notes,
         printable(_why(run), 500),
     )
+
+
+def _p95(run: StoredRun, metric: str) -> str:
+    """Return the percentile of a metric; a dash where the run has none."""
+    from loadtest.units import format_ms
+
+    found = run.p95_ms.get(metric)
+    return "–" if found is None else format_ms(found)
 
 
 def _why(run: StoredRun) -> str:

@@ -273,9 +273,9 @@ class Connection:
 
     # ------------------------------------------------------------------ sending
 
-    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any]) -> Turn:
-        """Begin a turn: its message goes out at the end of this loop turn."""
-        turn, payload = self.session.begin(seq, position, intended_ns, row)
+    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any], kind: str = "") -> Turn:
+        """Begin a turn (of a kind): its message goes out at the end of this loop turn."""
+        turn, payload = self.session.begin(seq, position, intended_ns, row, kind)
         out = self._out
         self._queued.append((turn, len(out)))
         frame = encode(payload, self._opcode)
@@ -285,6 +285,8 @@ class Connection:
         dirty = self.context.poller.dirty
         if not dirty or dirty[-1] is not self:
             dirty.append(self)
+        if turn.uploading:
+            self._gather_replies()
         return turn
 
     def send(self, payload: str | bytes) -> None:
@@ -302,9 +304,14 @@ class Connection:
             dirty.append(self)
 
     def _gather_replies(self) -> None:
-        """Gather what the session itself sends: ready steps and heartbeats."""
-        for text in self.session.outbox or ():
-            self._out.append(encode(text.encode()))
+        """Gather what the session itself sends: ready steps, heartbeats, further messages of turns."""
+        for each in self.session.outbox or ():
+            if isinstance(each, str):
+                self._out.append(encode(each.encode()))
+            else:
+                turn, payload = each
+                self._queued.append((turn, len(self._out)))
+                self._out.append(encode(payload, self._opcode))
         self.session.outbox = None
         self._gather()
 
@@ -373,7 +380,7 @@ class Connection:
         taken = self._handed_over - left
         while unsent and unsent[0][1] <= taken:
             turn, _ = unsent.popleft()
-            if turn.outcome is None:
+            if turn.outcome is None and not turn.uploading:
                 turn.sent_ns = at_ns
         self._unsent = unsent or None
 

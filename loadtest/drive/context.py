@@ -16,6 +16,8 @@ from loadtest.drive.transport import Address, Timestamping, TlsTransport, Transp
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
+from loadtest.plan.conversation import ConversationPlan
+from loadtest.plan.mix import Mix
 from loadtest.plan.names import NOW, data_values, now_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
@@ -80,6 +82,7 @@ class Context:
             unix_offset_ns=0 if clock.wall else time.time_ns() - clock.now(),
             users=self.planned_users,
             identities=target.identities,
+            kinds=scenario.kinds,
             seed=load.seed,
             listens=not self.schedule.sends,
         )
@@ -103,10 +106,13 @@ class Context:
         self.turns_per_connection = (traffic.turns or None) if traffic is not None else None
         rows = traffic.data if traffic is not None else ()
         self._rows: list[dict[str, Any]] = [data_values(number, rows) for number in range(len(rows))]
-        self._wants_now = self.compiled_protocol.template.names & NOW
+        self._wants_now = self.compiled_protocol.asked & NOW
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed
+        said = scenario.conversations
+        self.conversations = ConversationPlan(said, load.seed) if said else None
+        self.mix = Mix(traffic.mix, load.seed) if traffic is not None and traffic.mix else None
         self.reconnect = load.reconnect
         self.chaos = scenario.chaos
         self.slow = slow_users(self.chaos, self.seed, self.planned_users)
@@ -135,6 +141,7 @@ class Context:
             self.clock.wall
             and scenario.load.model == "open"
             and scenario.protocol.events.count == 1
+            and not scenario.kinds
             and self.burst == 1
             and scenario.chaos == Chaos()
         )

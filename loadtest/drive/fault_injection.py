@@ -56,7 +56,8 @@ class FaultInjection:
         self.context = context
         self.slow_recorder = SlowReaderRecorder(context.recorder)
         self.bytes_per_s = chaos.slow_readers.bytes_per_s if chaos.slow_readers else 0
-        message = context.compiled_protocol.template.text
+        protocol = context.compiled_protocol
+        message = next(iter(protocol.kinds.values()), protocol.plain).template.text
         self.broken = {kind: broken_message(kind, message) for kind in Broken}
         self._connections = connections
         self._cuts = 0
@@ -112,14 +113,14 @@ class FaultyConnection(Connection):
     # ------------------------------------------------------------------ broken messages, leaving in mid-turn
 
     @override
-    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any]) -> Turn:
+    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any], kind: str = "") -> Turn:
         context = self.context
-        kind = broken_before(context.chaos, context.seed, seq)
-        if kind is not None:
+        broken = broken_before(context.chaos, context.seed, seq)
+        if broken is not None:
             context.recorder.metrics.count("chaos.malformed.sent")
-            context.recorder.metrics.count(f"chaos.malformed.sent.{kind.value}")
-            self.send(self._faults.broken[kind])
-        turn = super().begin(seq, position, intended_ns, row)
+            context.recorder.metrics.count(f"chaos.malformed.sent.{broken.value}")
+            self.send(self._faults.broken[broken])
+        turn = super().begin(seq, position, intended_ns, row, kind)
         if is_left(context.chaos, context.seed, seq):
             self._leaving = [*(self._leaving or ()), turn]
         return turn
@@ -217,7 +218,7 @@ class SlowReaderRecorder:
         """The metrics of the current phase of the run."""
         return self._phases[self._recorder.metrics.phase]
 
-    def metrics_at(self, intended_ns: int) -> PhaseRecord:
+    def metrics_at(self, intended_ns: int, kind: str = "") -> PhaseRecord:  # noqa: ARG002 - no plan has both
         """The metrics of the phase in which an intended instant lies."""
         return self._phases[self._recorder.metrics_at(intended_ns).phase]
 

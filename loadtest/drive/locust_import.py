@@ -5,7 +5,7 @@ make that import dear, and a run needs neither (of 0.94 CPU seconds in all):
 
 - gevent reads the entry points of every installed distribution at each of its 25 patches (0.2 s): they are
   read once here;
-- Locust imports Flask and its web page (0.2 s): they are imported when a page is asked for.
+- Locust imports Flask and its web page (0.2 s): they are imported when somebody names them.
 
 Under ``locust -f`` Locust is imported already, and stays as it is.
 """

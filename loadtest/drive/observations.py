@@ -17,12 +17,18 @@ class Observations:
     def __init__(self) -> None:
         self._server: dict[str, Any] = {}
         self._reasons: dict[str, Reasons] = {}
+        self._noted: dict[str, dict[str, Any]] = {}
 
     @property
     def facts(self) -> dict[str, dict[str, Any]]:
         """What was observed, by code, with its numbers."""
         server = {"server": self._server} if self._server else {}
-        return {**server, **{kind: reasons.told() for kind, reasons in self._reasons.items()}}
+        told = {kind: reasons.told() for kind, reasons in self._reasons.items()}
+        return {**server, **told, **self._noted}
+
+    def note(self, code: str, numbers: dict[str, Any]) -> None:
+        """Keep a fact about this process under its code; the last one counts."""
+        self._noted[code] = numbers
 
     def saw_server(self, server: str, subprotocol: str | None) -> None:
         """Keep what the target says of itself; the first answer counts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import gevent
@@ -12,6 +13,7 @@ from gevent.event import Event
 
 from loadtest.drive.connection import Connection
 from loadtest.drive.context import Context, ShardAssignment
+from loadtest.drive.conversation_traffic import ConversationTraffic
 from loadtest.drive.fault_injection import FaultInjection
 from loadtest.drive.generator_health import GeneratorHealth
 from loadtest.drive.poller import make_poller
@@ -69,7 +71,7 @@ class Shard:
         self._second = 0
         self._health = GeneratorHealth()
         if not self._health.reads_cpu:
-            self.observed["cpu_not_read"] = {"system": sys.platform}
+            context.observations.note("cpu_not_read", {"system": sys.platform})
 
     @property
     def observed(self) -> dict[str, dict[str, Any]]:
@@ -138,6 +140,9 @@ class Shard:
             return self._task_traffic[visit.user]
         if not context.schedule.sends:
             return UserTraffic()
+        if context.conversations is not None:
+            numbers = self._seqs.setdefault(visit.user, count())
+            return ConversationTraffic(context, context.conversations, connection, numbers, self._done_hint)
         if context.assignment.scenario.load.model == "open":
             return OpenTraffic(context, connection, context.schedule.arrivals(visit), self._done_hint)
         return ClosedTraffic(context, connection, self._seqs_of(visit.user), self._done_hint)
@@ -281,7 +286,8 @@ class Shard:
         stepped_ns = clock.stepped_ns()
         if abs(stepped_ns) > max(5_000_000, 2 * clock.step_ns):
             worker = self.context.assignment.worker
-            self.observed["clock_stepped"] = {"by_ms": stepped_ns / 1e6, "worker": worker}
+            numbers = {"by_ms": stepped_ns / 1e6, "worker": worker}
+            self.context.observations.note("clock_stepped", numbers)
 
 
 class _Sessions:

@@ -65,11 +65,15 @@ class TaskTraffic(UserTraffic):
         context = self._context
         intended_ns = context.now()
         row = {f"data.{name}": value for name, value in data.items()}
-        metrics = context.recorder.metrics_at(intended_ns)
+        metrics, mix, kind = context.recorder.metrics_at(intended_ns), context.mix, ""
         turns = []
         for position, seq in enumerate(itertools.islice(self._seqs, n)):
             waiter = self._waiters[seq] = Event()
-            turns.append((connection.begin(seq, position, intended_ns, {**context.row(seq), **row}), waiter))
+            if mix is not None:
+                kind = mix.kind(seq)
+                metrics = context.recorder.metrics_at(intended_ns, kind)
+            turn = connection.begin(seq, position, intended_ns, {**context.row(seq), **row}, kind)
+            turns.append((turn, waiter))
             metrics.turns_due += 1
         context.poller.wake()
         for _, waiter in turns:

@@ -23,6 +23,7 @@ class DueTurn(NamedTuple):
     seq: int
     position: int
     intended_ns: int
+    kind: str = ""
 
 
 class UserTraffic:
@@ -102,10 +103,13 @@ class OpenTraffic(UserTraffic):
         context = self._context
         position = 0
         offset_ns = self._next.offset_ns
-        metrics = context.recorder.metrics_at(due_ns)
+        metrics, mix, kind = context.recorder.metrics_at(due_ns), context.mix, ""
         while self._next is not None and self._next.offset_ns == offset_ns:
+            if mix is not None:
+                kind = mix.kind(self._next.seq)
+                metrics = context.recorder.metrics_at(due_ns, kind)
             metrics.turns_due += 1
-            self._begin(DueTurn(self._next.seq, position, due_ns))
+            self._begin(DueTurn(self._next.seq, position, due_ns, kind))
             position += 1
             self._next = next(self._arrivals, None)
         if self._next is not None:
@@ -121,7 +125,7 @@ class OpenTraffic(UserTraffic):
             if connection.session.turns:
                 # Reads must not wait in this second: two replies in one read would share a time stamp.
                 self._context.poller.patient = False
-            connection.begin(due.seq, due.position, due.intended_ns, self._context.row(due.seq))
+            connection.begin(due.seq, due.position, due.intended_ns, self._context.row(due.seq), due.kind)
             return
         if self._waiting is None:
             self._waiting = deque()
@@ -149,7 +153,9 @@ class OpenTraffic(UserTraffic):
 
     def _give_up(self, due: DueTurn, reason: str = "") -> None:
         user = self._connection.user
-        self._context.recorder.not_attempted(due.seq, user, due.position, due.intended_ns, reason)
+        self._context.recorder.not_attempted(
+            due.seq, user, due.position, due.intended_ns, due.kind, reason=reason
+        )
 
     @override
     def ended(self, turn: Turn) -> None:
@@ -212,13 +218,16 @@ class ClosedTraffic(UserTraffic):
             return
         if self._turns_left is not None:
             self._turns_left -= size
-        metrics = context.recorder.metrics_at(intended_ns)
-        metrics.turns_due += size
+        metrics, mix, kind = context.recorder.metrics_at(intended_ns), context.mix, ""
         self._outstanding = size
         self._last_done_ns = NEVER
         for position in range(size):
             seq = next(self._seqs)
-            self._connection.begin(seq, position, intended_ns, context.row(seq))
+            if mix is not None:
+                kind = mix.kind(seq)
+                metrics = context.recorder.metrics_at(intended_ns, kind)
+            metrics.turns_due += 1
+            self._connection.begin(seq, position, intended_ns, context.row(seq), kind)
 
     @override
     def ended(self, turn: Turn) -> None:

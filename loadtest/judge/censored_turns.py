@@ -12,8 +12,9 @@ from typing import Any
 from loadtest.catalog import FAILURES, PERCENTILES
 from loadtest.judge.distribution import at_ranks
 from loadtest.judge.ranks import nearest_rank, needed, part_of
-from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, planned, section
+from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, kinds, planned, section
 from loadtest.measure.histogram import Histogram
+from loadtest.plan.threshold import of_kind
 
 SLOW = "slow.turns."
 """Stands before the counters of users whom the plan made read slowly: their times are kept apart."""
@@ -24,12 +25,14 @@ UNBOUNDED = "unbounded"
 """The statistics that fall on a turn that was never answered."""
 
 
-def without_answer(counts: Manifest, answered: Mapping[str, int]) -> dict[str, int]:
+def without_answer(counts: Manifest, answered: Mapping[str, int], kind: str | None = None) -> dict[str, int]:
     """How many turns each time of a turn is missing of; ``counts`` are those of the measured part.
 
-    ``answered`` is how many samples each metric has. Turns that we left ourselves are not among them. A turn
-    that was never sent has no service time.
+    ``answered`` is how many samples each metric has. ``kind``: of turns of that kind alone.
+    Turns that we left ourselves are not among them. A turn that was never sent has no service time.
     """
+    if kind is not None:
+        return _of_kind(section(counts, "turns"), kind)
     turns, chaos = section(counts, "turns"), section(counts, "chaos")
     failures = sum(
         max(0, count_or_zero(turns.get(name)) - count_or_zero(chaos.get(f"{SLOW}{name}")))
@@ -50,6 +53,22 @@ def without_answer(counts: Manifest, answered: Mapping[str, int]) -> dict[str, i
     }
 
 
+def _of_kind(turns: Manifest, kind: str) -> dict[str, int]:
+    """As ``without_answer``: a plan with kinds has no slow readers, and its run counted the silent."""
+
+    def count(name: str) -> int:
+        return count_or_zero(turns.get(of_kind(name, kind)))
+
+    failures, unsent, silent = sum(map(count, FAILURES)), count("not_attempted"), count("no_first_event")
+    missing = {
+        FIRST: silent + unsent,
+        FIRST + SERVICE: silent,
+        "turn.completion": failures + unsent,
+        "turn.completion" + SERVICE: failures,
+    }
+    return {of_kind(name, kind): n for name, n in missing.items()}
+
+
 def times_of_due(
     manifest: Manifest, histograms: Mapping[str, Histogram], extra: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
@@ -60,7 +79,10 @@ def times_of_due(
     ``mean`` counts each of these with the turn's timeout, the least that its user waited.
     """
     answered = {name: histogram.n for name, histogram in histograms.items()}
-    missing = without_answer(section(manifest, "counts", "measured"), answered)
+    counts = section(manifest, "counts", "measured")
+    missing = without_answer(counts, answered)
+    for kind in kinds(manifest):
+        missing |= without_answer(counts, answered, kind)
     timeout_ms = (planned(manifest, "timeout_s") or 0.0) * 1000
     return {
         name: _described(histograms.get(name, Histogram()), n, tuple(extra.get(name, ())), timeout_ms)

@@ -20,11 +20,11 @@ from loadtest.judge.multiplicity import ComparisonOptions, MetricComparison, com
 from loadtest.judge.power import LEVEL
 from loadtest.judge.run_standing import StandingKind
 from loadtest.judge.samples import Side, newly_missed
-from loadtest.judge.sections import Manifest, number, section, settings
+from loadtest.judge.sections import Manifest, kinds, number, section, settings
 from loadtest.judge.thresholds import thresholds_of
 from loadtest.plan.key_types import MAX_PRIMARY
 from loadtest.plan.scenario import Compare
-from loadtest.plan.threshold import METRICS, RATES
+from loadtest.plan.threshold import METRICS, RATES, of_kind
 
 SCHEMA = "loadtest.comparison/1"
 
@@ -55,6 +55,24 @@ EXPLORED = (
     "generator.cpu.max",
 )
 """The exploratory metrics, as far as they were measured."""
+
+
+EXPLORED_BY_KIND = (
+    *(
+        (metric, statistic)
+        for metric in ("turn.first_event", "turn.completion")
+        for statistic in ("p50", "p95")
+    ),
+    ("turns.complete", "ratio"),
+)
+
+
+def explored(manifest: Manifest) -> tuple[str, ...]:
+    """The exploratory metrics of a scenario: some of each kind of turn beside those of all."""
+    by_kind = (
+        f"{of_kind(name, kind)}.{which}" for kind in kinds(manifest) for name, which in EXPLORED_BY_KIND
+    )
+    return (*EXPLORED, *by_kind)
 
 
 NO_NOISE: Mapping[str, float] = MappingProxyType({})
@@ -191,7 +209,7 @@ def _rows(
     sides: tuple[Side, Side], rules: Compare, newest: Manifest, options: ComparisonOptions
 ) -> tuple[MetricComparison, ...]:
     deciding, rest = primary_of(rules, newest)
-    others = [name for name in dict.fromkeys((*rest, *EXPLORED)) if name not in deciding]
+    others = [name for name in dict.fromkeys((*rest, *explored(newest))) if name not in deciding]
     seen = [
         name
         for name in others

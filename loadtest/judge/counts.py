@@ -7,9 +7,10 @@ from typing import Any
 
 from loadtest import catalog
 from loadtest.judge.measurement_window import Span, peak_within
-from loadtest.judge.sections import Manifest, count_or_zero, section, was_observed
+from loadtest.judge.sections import Manifest, count_or_zero, kinds, section, was_observed
 from loadtest.measure.interval import OUTCOMES, PHASES
 from loadtest.measure.totals import Totals
+from loadtest.plan.threshold import of_kind
 from loadtest.units import format_count
 
 EVENTS = catalog.keys("events", always=True)
@@ -30,6 +31,14 @@ MISNUMBERED = "misnumbered_by"
 Counters = dict[str, int]
 
 
+BY_KIND = tuple(each.name for each in catalog.TURN_COUNTERS if each.by_kind and each.always)
+"""Counters that every kind of turn has of its own, also where they are 0."""
+
+RARE_BY_KIND = tuple(
+    each.name for each in catalog.TURN_COUNTERS if each.by_kind and not each.always and not each.kept_as
+)
+
+
 def count_all(manifest: Manifest, totals: Totals, span: Span) -> dict[str, Any]:
     """The section ``counts``: the whole run, and under ``measured`` the same of the measured part.
 
@@ -38,7 +47,10 @@ def count_all(manifest: Manifest, totals: Totals, span: Span) -> dict[str, Any]:
     everything = _summed(totals, PHASES)
     unmeasured = unmeasured_counters(manifest, everything)
     whole = _counted(everything, unmeasured, totals.peak_ready())
-    measured = _counted(_summed(totals, ("measured",)), unmeasured, peak_within(totals, span))
+    in_measured = _summed(totals, ("measured",))
+    measured = _counted(in_measured, unmeasured, peak_within(totals, span))
+    for counted, counters in ((whole, everything), (measured, in_measured)):
+        counted["turns"] |= _by_kind(manifest, counters)
     return {**whole, "measured": measured}
 
 
@@ -58,6 +70,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         "connections": _connections(counters, peak),
         "events": _events(counters, unmeasured),
         "turns": _turns(counters),
+        **_conversations(counters),
         **_tasks(counters),
         "bytes": _plain(counters, "bytes"),
         "pings": {
@@ -90,6 +103,28 @@ def _turns(counters: Counters) -> dict[str, Any]:
     )
     seen = _seen(counters, "turns", rare)
     return {**_plain(counters, "turns"), **looked, **seen, **_split(counters, "turns")}
+
+
+def _by_kind(manifest: Manifest, counters: Counters) -> Counters:
+    """The outcomes of turns by kind, as "complete[ask]"; none of a part of a run: no row has a kind."""
+    if section(manifest, "part"):
+        return {}
+    counted: Counters = {}
+    for kind in kinds(manifest):
+        for name in (*BY_KIND, *RARE_BY_KIND):
+            recorded = of_kind(name, kind)
+            if name in BY_KIND or recorded in counters:
+                counted[recorded.removeprefix("turns.")] = counters.get(recorded, 0)
+    return counted
+
+
+def _conversations(counters: Counters) -> dict[str, Counters]:
+    """How conversations went, all together and by name; where there were any."""
+    names = [each.key for each in catalog.CONVERSATION_COUNTERS]
+    if not any(f"conversations.{key}" in counters for key in names):
+        return {}
+    by_name = {key: n for key, n in _under(counters, "conversations.").items() if "[" in key}
+    return {"conversations": {**{key: counters.get(f"conversations.{key}", 0) for key in names}, **by_name}}
 
 
 def _tasks(counters: Counters) -> dict[str, dict[str, Any]]:
@@ -174,6 +209,7 @@ def broken_laws(manifest: Manifest, counts: Manifest) -> list[str]:
         return broken
     for words, turns in (("", section(counts, "turns")), (" measured", section(counts, "measured", "turns"))):
         broken += _turn_laws(words, turns, open_ended=open_ended)
+        broken += _kind_laws(words, turns, kinds(manifest))
     return broken
 
 
@@ -184,6 +220,14 @@ def _turn_laws(words: str, turns: Manifest, *, open_ended: bool) -> Iterator[str
         yield f"{_n(due)}{words} turns due, but {_n(begun)} begun and {_n(missed)} not attempted"
     if begun < ended or (begun > ended and not open_ended):
         yield f"{_n(begun)}{words} turns begun, but {_n(ended)} ended"
+
+
+def _kind_laws(words: str, turns: Manifest, of: tuple[str, ...]) -> Iterator[str]:
+    """The kinds of turn add up to all turns."""
+    for name in ("due", *OUTCOMES):
+        parts = [turns[key] for kind in of if (key := of_kind(name, kind)) in turns]
+        if parts and sum(parts) != turns.get(name, 0):
+            yield f"{_n(turns.get(name, 0))}{words} turns {name}, but {_n(sum(parts))} by kind"
 
 
 def _connection_laws(counts: Manifest) -> Iterator[str]:

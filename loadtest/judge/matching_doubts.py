@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from loadtest.judge.measured import Measurement
-from loadtest.judge.sections import Manifest, count_or_zero, section, settings
+from loadtest.judge.sections import Manifest, count_or_zero, events_of_kinds, section
 from loadtest.judge.thresholds import Outcome, decide
 from loadtest.judge.warnings import RunWarning, warning
 from loadtest.plan.threshold import Threshold
@@ -37,7 +37,7 @@ UNMATCHED = (
 
 def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Outcome) -> str | None:
     """Why a threshold on turns is not decided by what was matched; None where nothing is in doubt."""
-    if threshold.name.startswith(("turn.", "event.gap")):
+    if threshold.name.startswith(("turn.", "event.gap", "conversation.")):
         return _of_times(manifest, section(manifest, "counts", "measured"))
     if outcome == "missed" and threshold.name.startswith(("turns.complete", "turns.failed")):
         return _of_outcomes(threshold, manifest, measured)
@@ -51,7 +51,7 @@ def _of_times(manifest: Manifest, counts: Manifest) -> str | None:
         return UNSURE
     if contradicting(turns) > due * DOUBTFUL:
         return CONTRADICTED
-    counted = settings(manifest, "protocol", "events").get("count") is not None
+    counted = any(each.get("count") is not None for each in events_of_kinds(manifest))
     if counted and count_or_zero(events.get("late")) > received * DOUBTFUL:
         return GOES_ON
     # What answers a message that we broke on purpose answers no turn.

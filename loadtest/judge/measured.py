@@ -20,7 +20,14 @@ from loadtest.judge.sections import (
     target_outcomes,
     tick_ns,
 )
-from loadtest.plan.threshold import COMPLETE_RATIO, DELIVERY_RATIOS, Threshold, split_metric
+from loadtest.plan.threshold import (
+    COMPLETE_RATIO,
+    DELIVERY_RATIOS,
+    Threshold,
+    of_kind,
+    split_kind,
+    split_metric,
+)
 from loadtest.units import format_count, format_ms, format_ratio
 
 COARSE_NS = 100_000
@@ -35,6 +42,8 @@ connections due in a run of an earlier version, which did not count them."""
 
 SHARE_OF = {each.key: each.share_of.partition(".")[2] for each in catalog.EVENT_COUNTERS if each.share_of}
 """By event counter, the one that its ratio is a share of."""
+
+OF_A_PART = "which kind each turn of a part of the run was is not kept"
 
 Bound = tuple[float, float | None]
 """The true value is at least the first and below the second; None: no upper end."""
@@ -67,15 +76,15 @@ def lookup(name: str, manifest: Manifest) -> Measurement:
     if split := split_metric(name):
         return _statistic(manifest, *split)
     group, _, rest = name.partition(".")
-    if group == "rates":
-        return _rate(section(manifest, "rates", rest))
-    if group == "connections":
-        return _connections(manifest, rest)
-    if group in {"turns", "events"}:
-        what, _, ratio = rest.partition(".")
-        return _turns(manifest, what, ratio) if group == "turns" else _events(manifest, what, ratio)
+    what, _, ratio = rest.partition(".")
     if name == "generator.cpu.max":
         return _generator(manifest)
+    if group in {"rates", "connections", "conversations"}:
+        return {"rates": _rate, "connections": _connections, "conversations": _conversations}[group](
+            manifest, rest
+        )
+    if group in {"turns", "events"}:
+        return (_turns if group == "turns" else _events)(manifest, what, ratio)
     return Measurement(None, 0, f"nothing measures {name}")
 
 
@@ -157,7 +166,12 @@ def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
     found = section(manifest, "metrics", metric)
     n = count_or_zero(found.get("n"))
     if not n:
-        why = section(manifest, "unmeasured").get(metric) or "no sample in the measured part"
+        whole, kind = split_kind(metric)
+        why = section(manifest, "unmeasured").get(whole) or "no sample in the measured part"
+        if kind is not None and section(manifest, "part"):
+            why = OF_A_PART
+        elif kind is not None and whole in section(manifest, "metrics"):
+            why = f"no turn of the kind `{kind}` came to it in the measured part"
         return Measurement(None, 0, str(why))
     value = number(found.get(statistic))
     if statistic == "n":
@@ -188,7 +202,8 @@ def _qualified(manifest: Manifest, metric: Manifest, statistic: str, bound: Boun
     return None
 
 
-def _rate(rate: Manifest) -> Measurement:
+def _rate(manifest: Manifest, name: str) -> Measurement:
+    rate = section(manifest, "rates", name)
     value, n = number(rate.get("value")), count_or_zero(rate.get("n"))
     if value is None:
         at_least, at_most = number(rate.get("at_least")), number(rate.get("at_most"))
@@ -242,13 +257,31 @@ def _turns(manifest: Manifest, outcome: str, ratio: str) -> Measurement:
     if section(manifest, "part").get("turns_by") == "second":
         return Measurement(None, 0, "the turn table was sampled, so that turns cannot be placed in this part")
     turns = section(manifest, "counts", "measured", "turns")
-    due = count_or_zero(turns.get("due"))
+    _, kind = split_kind(f"turns.{outcome}")
+    if kind is not None and outcome not in turns and section(manifest, "part"):
+        return Measurement(None, 0, OF_A_PART)
+    due = count_or_zero(turns.get("due" if kind is None else of_kind("due", kind)))
     if not due:
-        return Measurement(None, 0, "no turn fell due in the measured part")
+        which = "" if kind is None else f" of the kind `{kind}`"
+        return Measurement(None, 0, f"no turn{which} fell due in the measured part")
     value = _count(turns, outcome)
     if value is None:
         return Measurement(None, due, f"turns.{outcome} was not counted")
     return Measurement(value / due if ratio else value, due)
+
+
+def _conversations(manifest: Manifest, rest: str) -> Measurement:
+    """A count of conversations, of one name or of all; or its share of those begun."""
+    counted = section(manifest, "counts", "measured", "conversations")
+    whole, name = split_kind(f"conversations.{rest}")
+    key, _, ratio = whole.removeprefix("conversations.").partition(".")
+    base = "ended" if ratio else "begun"
+    n = count_or_zero(counted.get(base if name is None else of_kind(base, name)))
+    if not n:
+        which = "" if name is None else f" named `{name}`"
+        return Measurement(None, 0, f"no conversation{which} was {base} in the measured part")
+    value = count_or_zero(counted.get(key if name is None else of_kind(key, name)))
+    return Measurement(value / n if ratio else value, n)
 
 
 def _events(manifest: Manifest, what: str, ratio: str) -> Measurement:

@@ -181,11 +181,14 @@ def _moves_within(moves: Nanoseconds, start_ns: int, end_ns: int) -> Nanoseconds
 
 def _place(totals: Totals, rows: Turns, slow_readers: frozenset[int]) -> None:
     """Replace turn counters and turn times by those of ``rows``."""
+    # The table holds when the last message of a turn was sent; the generator's delay is that of the first.
+    uploads = any(tag.endswith("turn.upload") for tag in totals.histograms)
+    placed = {name: span for name, span in PLACED.items() if not (uploads and name == "send.lateness")}
     for index, phase in enumerate(PHASES):
         of_phase = rows[rows["phase"] == index]
         _place_counters(totals.counters, phase, of_phase)
         prefix = "" if phase == "measured" else f"{phase}:"
-        for metric, (until, since) in PLACED.items():
+        for metric, (until, since) in placed.items():
             totals.histograms.pop(prefix + metric, None)
             took = _times(without_users(of_phase, slow_readers), metric, until, since)
             if len(took):

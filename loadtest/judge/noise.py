@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.judge.compare import EXPLORED, primary_of, rules_of
+from loadtest.judge.compare import explored, primary_of, rules_of
 from loadtest.judge.compare_warnings import PlainWarning, plain_warning
 from loadtest.judge.effect_size import Yardstick, wanted
 from loadtest.judge.failure_share import points_yardstick
@@ -102,7 +102,7 @@ def floor(side: Side, rules: Compare | None = None) -> Floor:
     ways = wanted(promises)
     rows: list[Noise] = []
     warnings: list[PlainWarning] = []
-    for name in dict.fromkeys((*deciding, *EXPLORED)):
+    for name in dict.fromkeys((*deciding, *explored(side.newest))):
         values = [each.value for each in side.measured(name)]
         rule = points_yardstick(name, values, rules, ways.get(name))
         known = rule.turned(values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Manifest = Mapping[str, Any]
@@ -63,10 +63,43 @@ def sends_turns(manifest: Manifest) -> bool:
     return sends(manifest) and settings(manifest, "traffic").get("turns") != 0
 
 
+def kinds(manifest: Manifest) -> tuple[str, ...]:
+    """The kinds of turn that the scenario sends; none where all turns are of one."""
+    return tuple(sorted({*settings(manifest, "traffic", "mix"), *_kinds_in(_conversations(manifest))}))
+
+
+def conversations(manifest: Manifest) -> tuple[str, ...]:
+    """The names of the conversations of the scenario."""
+    return tuple(sorted(str(each["name"]) for each in _conversations(manifest) if "name" in each))
+
+
+def _conversations(manifest: Manifest) -> list[Mapping[str, Any]]:
+    found = settings(manifest).get("conversation")
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
+
+
+def _kinds_in(tables: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The kinds of turn in conversations, or in steps of them."""
+    for table in tables:
+        if "turn" in table:
+            yield str(table["turn"])
+        for key in ("steps", "branch"):
+            yield from _kinds_in(table.get(key) or ())
+
+
 def turns_end(manifest: Manifest) -> bool:
-    """Whether a turn can be complete; one whose protocol knows no end goes on until its user leaves."""
-    events = settings(manifest, "protocol", "events")
-    return bool(events.get("end") or events.get("end_all")) or events.get("count") is not None
+    """Whether every turn can be complete; one that has no end goes on until its user leaves."""
+    return all(
+        events.get("end") or events.get("end_all") or events.get("count") is not None
+        for events in events_of_kinds(manifest)
+    )
+
+
+def events_of_kinds(manifest: Manifest) -> list[dict[str, Any]]:
+    """What events mean to the turns that the scenario sends, as the protocol has it; by kind of turn."""
+    protocol = settings(manifest, "protocol")
+    of_all, turns = section(protocol, "events"), section(protocol, "turns")
+    return [{**of_all, **section(turns, kind)} for kind in kinds(manifest)] or [dict(of_all)]
 
 
 def turns_never_end(manifest: Manifest) -> bool:

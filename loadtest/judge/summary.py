@@ -20,10 +20,20 @@ from loadtest.judge.load import achieved
 from loadtest.judge.measurement_window import Turns, last_matched, measured_span, measured_turns
 from loadtest.judge.ranks import nearest_rank, needed, part_of
 from loadtest.judge.rates import rates
-from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, section, sends, tick_ns
+from loadtest.judge.sections import (
+    NS_PER_MS,
+    Manifest,
+    conversations,
+    count_or_zero,
+    kinds,
+    section,
+    sends,
+    settings,
+    tick_ns,
+)
 from loadtest.judge.thresholds import rule_names
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import METRICS, percentile, split_metric
+from loadtest.plan.threshold import BY_KIND, METRICS, of_kind, percentile, split_kind, split_metric
 
 Instants = npt.NDArray[np.int64]
 
@@ -53,11 +63,11 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
     known: dict[str, Any] = {**manifest, "counts": count_all(manifest, totals, span), "metrics": metrics}
     known["generator"] = watch(manifest, totals, span, metrics)
     if (coalesced_share(known) or 0) > COALESCED:
-        for name in BOUNDED:
-            if name in metrics:
-                metrics[name]["upper_bound"] = True
+        for name, metric in metrics.items():
+            if split_kind(name)[0] in BOUNDED:
+                metric["upper_bound"] = True
     for name, metric in metrics.items():
-        coalesced = count_or_zero(section(known, "generator", "coalesced").get(BOUNDED_BY.get(name, "")))
+        coalesced = _coalesced(known, totals, name)
         metric["bounds"] = bounds(metric, Fraction(coalesced, metric["n"]))
     slow = describe_all(manifest, totals, prefix=SLOW)
     asked = {name: why for name, why in section(manifest, "unmeasured").items() if name not in METRICS}
@@ -72,6 +82,16 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
         "burst_positions": _positions(known, turns),
         "unmeasured": {**asked, **unmeasured_metrics(known, metrics)},
     }
+
+
+def _coalesced(manifest: Manifest, totals: Totals, name: str) -> int:
+    """How many samples of a metric are upper bounds, since their event shared a read with a later one."""
+    whole, kind = split_kind(name)
+    bounded_by = BOUNDED_BY.get(whole, "")
+    if kind is None:
+        return count_or_zero(section(manifest, "generator", "coalesced").get(bounded_by))
+    counter = catalog.kept_under("generator.coalesced").get(bounded_by)
+    return totals.measured(of_kind(counter, kind)) if counter else 0
 
 
 def _positions(manifest: Manifest, turns: Turns | None) -> list[dict[str, Any]]:
@@ -98,10 +118,13 @@ def describe_all(
     """
     extra = _extra_percentiles(manifest)
     tick = tick_ns(manifest)
+    names = {name: conversations if name.startswith("conversation") else kinds for name in BY_KIND}
+    of_kinds = [of_kind(name, kind) for name in METRICS if name in names for kind in names[name](manifest)]
+    wanted = (*METRICS, *of_kinds) if only is METRICS and not section(manifest, "part") else tuple(only)
     described = {
         name: describe(totals.histograms[prefix + name], tick, extra.get(name, ()))
-        for name in METRICS
-        if name in only and prefix + name in totals.histograms
+        for name in wanted
+        if prefix + name in totals.histograms
     }
     return {name: metric for name, metric in described.items() if metric is not None}
 
@@ -215,6 +238,20 @@ def _no_gap(manifest: Manifest) -> str:
     return _no_turn(manifest)
 
 
+def _no_upload(manifest: Manifest) -> str:
+    protocol = settings(manifest, "protocol")
+    turns = [section(protocol, "turns", kind) for kind in kinds(manifest)]
+    if not any(turn.get("messages") for turn in (section(protocol, "turn"), *turns)):
+        return "no turn has several messages"
+    return _no_turn(manifest)
+
+
+def _no_conversation(manifest: Manifest) -> str:
+    if not conversations(manifest):
+        return "the scenario has no conversations"
+    return "no conversation of the measured part came to its end"
+
+
 def _no_lag(manifest: Manifest) -> str:
     if count_or_zero(section(manifest, "counts", "measured", "events").get("received")):
         return "arrivals were not stamped apart from being read"
@@ -245,5 +282,7 @@ _REASONS: dict[catalog.Absent, Reason] = {
     "ping": _no_ping,
     "heartbeat": _no_heartbeat,
     "reconnect": _no_reconnect,
+    "upload": _no_upload,
+    "conversation": _no_conversation,
 }
 """Why a metric may have no sample, by what the catalog says of it."""

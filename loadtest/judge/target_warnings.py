@@ -173,13 +173,13 @@ def pings(manifest: Manifest) -> Iterator[RunWarning]:
     """
     counts = section(manifest, "counts")
     connections = section(counts, "connections")
+    sent, answered, in_flight = (
+        count_or_zero(section(counts, "pings").get(name)) for name in ("sent", "answered", "in_flight")
+    )
     missed = count_or_zero(section(counts, "heartbeats").get("missed"))
     if missed:
         beats = count_or_zero(section(counts, "heartbeats").get("sent"))
         yield warning("heartbeats_unanswered", {"missed": missed, "sent": beats})
-    sent, answered, in_flight = (
-        count_or_zero(section(counts, "pings").get(name)) for name in ("sent", "answered", "in_flight")
-    )
     silent = count_or_zero(section(connections, "ended_by_us").get("silent")) - missed
     if silent > 0 or sent - answered - in_flight > count_or_zero(connections.get("peak")):
         yield warning("pings_unanswered", {"unanswered": sent - answered, "sent": sent})

@@ -16,6 +16,7 @@ from loadtest.plan.threshold import (
     default_thresholds,
     held,
     parse_threshold,
+    split_kind,
 )
 
 Outcome = Literal["held", "missed", "not_measured"]
@@ -83,7 +84,7 @@ RESPONSE = tuple(each.name for each in catalog.METRICS if each.group == "Respons
 
 def response_metric(threshold: Threshold) -> str | None:
     """The response-time metric that a threshold limits from above; None for any other."""
-    metric, _, statistic = threshold.name.rpartition(".")
+    metric, _, statistic = split_kind(threshold.name)[0].rpartition(".")
     above = threshold.operator in {"<", "<="} and statistic != "n"
     return metric if above and metric in RESPONSE else None
 

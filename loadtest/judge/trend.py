@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from loadtest.errors import Exit, worst_of
-from loadtest.judge.compare import EXPLORED, primary_of, rules_of
+from loadtest.judge.compare import explored, primary_of, rules_of
 from loadtest.judge.compare_warnings import PlainWarning
 from loadtest.judge.effect_size import BETTER, WORSE, Moved, Word, wanted
 from loadtest.judge.history import RECENT, RunHistory, Unusable, missed_thresholds
@@ -111,7 +111,11 @@ def trend(
     context = TrendContext(
         past, past.standings, rules, wanted(thresholds_of(past.newest)), past.place(baseline)
     )
-    others = [] if metrics else [name for name in dict.fromkeys((*rest, *EXPLORED)) if name not in deciding]
+    others = (
+        []
+        if metrics
+        else [name for name in dict.fromkeys((*rest, *explored(past.newest))) if name not in deciding]
+    )
     found = (*metric_trends(deciding, context, primary=True), *metric_trends(others, context, primary=False))
     ruling = next(_rulings(past, [course for course in found if course.primary], context.accepted))
     if lenient and ruling.outcome == "cannot tell":

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from loadtest.judge.measurement_window import Turns
-from loadtest.judge.sections import NS_PER_S, Manifest, count_or_zero, section, settings
+from loadtest.judge.sections import (
+    NS_PER_S,
+    Manifest,
+    count_or_zero,
+    events_of_kinds,
+    section,
+    settings,
+)
 from loadtest.judge.warnings import RunWarning, warning
 from loadtest.measure.interval import OUTCOMES
 from loadtest.plan.match import match_words
@@ -97,11 +104,12 @@ def _no_type_found(manifest: Manifest, numbers: dict[str, Any]) -> RunWarning:
 
 
 def _ends(manifest: Manifest) -> list[str]:
-    """The types that end a turn, as the protocol has them."""
-    events = settings(manifest, "protocol", "events")
+    """The types that end a turn, as the protocol has them, of whatever kind."""
     keys = ("end", "end_all", "fail", "refuse")
-    found = [match for key in keys for match in events.get(key) or ()]
-    return [match_words(match) if isinstance(match, Mapping) else str(match) for match in found]
+    each = events_of_kinds(manifest)
+    found = [match for events in each for key in keys for match in events.get(key) or ()]
+    words = (match_words(match) if isinstance(match, Mapping) else str(match) for match in found)
+    return list(dict.fromkeys(words))
 
 
 def _last_events(last: Mapping[str, Any]) -> str:

@@ -265,7 +265,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
     "intervals_refused": WarningKind(
         "an interval came that its worker cannot have measured: twice, too late, of no second of this run,"
         " or damaged",
-        "{n} intervals that came over the port of the workers were refused; what their worker sent before"
+        "Intervals that came over the port of the workers were refused; what their worker sent before"
         " cannot be believed either.",
         "Give master and workers a key (--key-env), and start every worker once.",
         ("n",),
@@ -343,7 +343,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("turns", "one_in"),
     ),
     "interrupted": WarningKind(
-        "the run was ended from outside (SIGINT, SIGTERM or SIGHUP, or somebody stopped it on Locust's page)",
+        "the run was ended from outside (SIGINT, SIGTERM or SIGHUP, or somebody stopped it on its page)",
         "The run was interrupted; what was measured until then is kept.",
         "Run it to its end for a verdict.",
         (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class StoredRun:
     """One run in a list of runs; ``outcome`` is None and ``why`` empty while there is no verdict.
 
     ``asked_by`` names the component of a policy that the run was made for; None where a user started it.
+    ``p95_ms`` has the 95th percentile of each metric of which the run has one.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class StoredRun:
     target: str
     simulated: bool
     asked_by: str | None
+    p95_ms: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,15 @@ def stored_run(path: Path) -> StoredRun:
         target=target.get("url") or "",
         simulated=bool(target.get("simulated")),
         asked_by=manifest.get("asked_by"),
+        p95_ms=_p95s(manifest.get("metrics")),
     )
+
+
+def _p95s(metrics: object) -> dict[str, float]:
+    """The 95th percentile of each metric that has one."""
+    known = metrics if isinstance(metrics, Mapping) else {}
+    found = {str(name): metric.get("p95") for name, metric in known.items() if isinstance(metric, Mapping)}
+    return {name: float(p95) for name, p95 in found.items() if isinstance(p95, int | float)}
 
 
 def _threshold(row: dict[str, Any]) -> ThresholdOutcome:

@@ -43,6 +43,7 @@ def frame_log(kind: str, turn: Turn, start_ns: int) -> dict[str, Any]:
         "frames": frames,
         "left_out": turn.left_out + cut,
         "phase": PHASES[turn.metrics.phase],
+        **({"turn_kind": turn.metrics.kind} if turn.metrics.kind else {}),
         **_faults(turn),
     }
 

@@ -17,7 +17,8 @@ import numpy as np
 from loadtest import catalog
 from loadtest.measure.evidence import as_text, frame_log
 from loadtest.measure.histogram import Histogram
-from loadtest.measure.interval import OUTCOMES, PHASES, TURN, Interval
+from loadtest.measure.interval import OUTCOMES, PHASES, TURN, Interval, add_counters, add_histograms
+from loadtest.plan.threshold import BY_KIND, of_kind
 from loadtest.speak.phase_metrics import BUFFERS, COUNTERS, PhaseMetrics
 from loadtest.speak.session import Session
 from loadtest.speak.turn import COMPLETE, NEVER, Outcome, Turn
@@ -69,6 +70,40 @@ class PhaseRecord(PhaseMetrics):
         return taken
 
 
+class PhaseRecords:
+    """The records of the three phases: of turns without a kind and all that is of no turn, and by kind.
+
+    What one kind of turn has is in the sums of all, so that the kinds add up to the whole.
+    """
+
+    def __init__(self) -> None:
+        self.plain = tuple(PhaseRecord(index) for index in range(len(PHASES)))
+        self._by_kind: dict[str, tuple[PhaseRecord, ...]] = {}
+
+    def of_kind(self, kind: str) -> tuple[PhaseRecord, ...]:
+        """The records of one kind of turn, by phase."""
+        found = self._by_kind.get(kind)
+        if found is None:
+            found = self._by_kind[kind] = tuple(PhaseRecord(index, kind) for index in range(len(PHASES)))
+        return found
+
+    def take(self) -> tuple[dict[str, Histogram], dict[str, dict[str, int]]]:
+        """Histograms by tag and counters by phase since the last call; those of a kind under its name too."""
+        histograms: dict[str, Histogram] = {}
+        counters: dict[str, dict[str, int]] = {}
+        for records in (self.plain, *self._by_kind.values()):
+            for record in records:
+                times, counted = record.take_histograms(), record.take_counters()
+                if record.kind:
+                    times |= {of_kind(tag, record.kind): each for tag, each in times.items()}
+                    own = {of_kind(name, record.kind): n for name, n in counted.items() if name in BY_KIND}
+                    counted |= own
+                add_histograms(histograms, times)
+                if counted:
+                    add_counters(counters, {PHASES[record.phase]: counted})
+        return histograms, counters
+
+
 class Recorder:
     """All that one process measures. Implements ``speak.session.SessionRecorder``.
 
@@ -81,7 +116,8 @@ class Recorder:
         self.worker = worker
         self.measured_ns = start_ns + warmup_ns
         self.end_ns = self.measured_ns + duration_ns
-        self.phases = tuple(PhaseRecord(index) for index in range(3))
+        self._records = PhaseRecords()
+        self.phases = self._records.plain
         self.metrics = self.phases[WARMUP if warmup_ns else MEASURED]
         self.instants: dict[str, int] = {}
         self.ready = 0
@@ -97,11 +133,12 @@ class Recorder:
 
     # ------------------------------------------------------------------ speak.session.SessionRecorder
 
-    def metrics_at(self, intended_ns: int) -> PhaseRecord:
-        """The metrics of the phase in which an intended instant lies."""
+    def metrics_at(self, intended_ns: int, kind: str = "") -> PhaseRecord:
+        """The metrics of the phase in which an intended instant lies, of one kind of turn where there are."""
+        phases = self._records.of_kind(kind) if kind else self.phases
         if intended_ns < self.measured_ns:
-            return self.phases[WARMUP]
-        return self.phases[MEASURED if intended_ns < self.end_ns else DRAIN]
+            return phases[WARMUP]
+        return phases[MEASURED if intended_ns < self.end_ns else DRAIN]
 
     def enter(self, now_ns: int) -> None:
         """Move to the phase of the run that ``now_ns`` lies in; called at each boundary."""
@@ -177,9 +214,11 @@ class Recorder:
 
     # ------------------------------------------------------------------ what drive reports
 
-    def not_attempted(self, seq: int, user: int, position: int, intended_ns: int, reason: str = "") -> None:
+    def not_attempted(
+        self, seq: int, user: int, position: int, intended_ns: int, kind: str = "", *, reason: str = ""
+    ) -> None:
         """A turn fell due and was never begun; ``reason``: other than that its connection was not ready."""
-        metrics = self.metrics_at(intended_ns)
+        metrics = self.metrics_at(intended_ns, kind)
         metrics.turns_not_attempted += 1
         if reason:
             metrics.count(f"turns.not_attempted_by.{reason}")
@@ -214,17 +253,7 @@ class Recorder:
 
     def take(self, second: int, gauges: dict[str, float]) -> Interval:
         """Everything since the last call, as the interval ``second``."""
-        histograms: dict[str, Histogram] = {}
-        counters: dict[str, dict[str, int]] = {}
-        for metrics in self.phases:
-            for tag, histogram in metrics.take_histograms().items():
-                if tag in histograms:
-                    histograms[tag].add(histogram)
-                else:
-                    histograms[tag] = histogram
-            found = metrics.take_counters()
-            if found:
-                counters[PHASES[metrics.phase]] = found
+        histograms, counters = self._records.take()
         if self._last_matched_ns != NEVER:
             self.instant("last_matched", self._last_matched_ns)
         interval = Interval(

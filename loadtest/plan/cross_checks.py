@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from loadtest.plan.conversation import MOST_TURNS, Conversation, fewest_turns, kinds_in, most_turns
 from loadtest.plan.kept_values import kept_names
+from loadtest.plan.mix import MOST_KINDS
 from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, asks_for, columns, unknown_names
 from loadtest.plan.protocol import Protocol
-from loadtest.plan.protocol_file import templates
+from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule
-from loadtest.plan.toml_reader import Table
+from loadtest.plan.threshold import kind_in
+from loadtest.plan.toml_lines import KeyPath
+from loadtest.plan.toml_reader import Table, nearest, told
 from loadtest.units import format_count, format_duration, format_rate
 
 
@@ -24,11 +30,13 @@ def check_plan(table: Table, scenario: Scenario) -> None:
     _check_limits(table, scenario)
     _check_measured(table, scenario)
     _check_chaos(table, scenario)
+    _check_kinds(table, scenario)
+    _check_conversations(table, scenario)
 
 
 def _check_model(table: Table, scenario: Scenario) -> None:
-    """Which keys of [traffic] go with which model."""
-    if scenario.traffic is None:
+    """Which keys of [traffic] go with which model; conversations need the closed one."""
+    if scenario.traffic is None or (scenario.conversations and scenario.load.model == "open"):
         return
     traffic = table.table("traffic")
     if scenario.load.model == "closed":
@@ -49,18 +57,111 @@ def _check_model(table: Table, scenario: Scenario) -> None:
 
 def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
     """There is a message, and its answers can be matched to it."""
-    message = traffic.message or scenario.protocol.turn.message
     name = scenario.protocol.name
-    if not message:
-        sentence = f"nothing to send: neither [traffic] nor [turn] of the protocol `{name}` has a `message`"
-        table.source.report(("traffic",), sentence)
-    elif _names_turns(scenario.protocol) and not asks_for(message, "turn.id"):
+    if traffic.mix or scenario.conversations:
+        _check_mix(table, scenario, traffic)
+        return
+    texts = (traffic.message,) if traffic.message else scenario.protocol.turn.texts
+    if not texts:
+        kinds = ", ".join(scenario.protocol.turns)
+        which = f"; say which kinds of turn are sent ({kinds}) with `mix`" if kinds else ""
+        neither = f"neither [traffic] nor [turn] of the protocol `{name}` has a `message`"
+        table.source.report(("traffic",), f"nothing to send: {neither}{which}")
+    elif _names_turns(scenario.protocol) and not any(asks_for(each, "turn.id") for each in texts):
         place = ("traffic", "message") if traffic.message else ("protocol",)
         table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
     if traffic.message:
         known = [*_user_names(scenario), *columns("data", traffic.data), *IN_MESSAGES, *TURN]
         for sentence in unknown_names(traffic.message, [*known, *kept_names(scenario.protocol)], SECRETS):
             table.source.report(("traffic", "message"), sentence)
+
+
+def _check_mix(table: Table, scenario: Scenario, traffic: Traffic) -> None:
+    """Every kind of turn that is sent is one of the protocol, and has a message that fits its answers."""
+    protocol = scenario.protocol
+    instead = "`mix`" if traffic.mix else "[[conversation]]"
+    if traffic.message:
+        sentence = f"`message` and {instead} both say what is sent; leave one out"
+        table.source.report(("traffic", "message"), sentence)
+    places: list[tuple[KeyPath, str]] = [(("traffic", "mix", name), name) for name in traffic.mix]
+    for index, conversation in enumerate(scenario.conversations):
+        at = ("conversation", index, "steps")
+        places += [(at, name) for name in dict.fromkeys(kinds_in(conversation.steps))]
+    for place, name in places:
+        for sentence in _wrong_kind(protocol, name):
+            table.source.report(place, sentence)
+    if scenario.chaos.slow_readers is not None:
+        why = "kinds of turn have times of their own, from which those of slow readers are not told apart"
+        sentence = f"`slow_readers` cannot be used with {instead}: {why}"
+        table.source.report(("chaos", "slow_readers"), sentence)
+
+
+def _wrong_kind(protocol: Protocol, name: str) -> Iterator[str]:
+    """What is wrong with sending turns of a kind."""
+    if name not in protocol.turns:
+        known = nearest(name, protocol.turns) if protocol.turns else "it has no [turns] at all"
+        yield f"the protocol `{protocol.name}` has no kind of turn `{name}`; {known}"
+        return
+    texts = protocol.turns[name].turn.texts
+    if not texts:
+        yield f"the kind of turn `{name}` has no `message`, nor has [turn]"
+    elif _names_turns(protocol) and not any(asks_for(each, "turn.id") for each in texts):
+        yield f"the message of `{name}` must hold {{turn.id}}: answers are matched by it"
+
+
+def _check_conversations(table: Table, scenario: Scenario) -> None:
+    """Conversations can be told apart, have turns on every way, and set the pace."""
+    said = scenario.conversations
+    for index, each in enumerate(said):
+        for key, sentence in _wrong_conversation(each, [other.name for other in said[:index]]):
+            table.source.report(("conversation", index, key), sentence)
+    if not said or scenario.traffic is None:
+        return
+    for n, what in ((len(said), "conversations"), (len(scenario.kinds), "kinds of turn in conversations")):
+        if n > MOST_KINDS:
+            table.source.report(("conversation",), f"there may be {MOST_KINDS} {what}, not {n}")
+    if scenario.load.model != "closed":
+        sentence = 'in a conversation each turn waits for the last: [[conversation]] needs model = "closed"'
+        table.source.report(("load", "model"), sentence)
+    for key, wrong in (("mix", bool(scenario.traffic.mix)), ("burst", scenario.traffic.burst > 1)):
+        if wrong:
+            sentence = f"`{key}` has no meaning beside [[conversation]], which says what is sent"
+            table.source.report(("traffic", key), sentence)
+
+
+def _wrong_conversation(each: Conversation, before: list[str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with one conversation: the key, and a sentence."""
+    if each.name and not KIND_NAME.fullmatch(each.name):
+        what = "cannot name a conversation: letters, digits, `_` and `-` only, 32 at most"
+        yield "name", f"{told(each.name)} {what}"
+    if each.name in before:
+        yield "name", f"there are two conversations named {told(each.name)}"
+    if each.steps and not fewest_turns(each.steps):
+        yield "steps", "a way through these steps has no turn; every conversation needs one"
+    if (n := most_turns(each.steps)) > MOST_TURNS:
+        yield "steps", f"a conversation may have {MOST_TURNS:,} turns, not {n:,}"
+
+
+def _check_kinds(table: Table, scenario: Scenario) -> None:
+    """Every threshold of one kind of turn names a kind that is sent."""
+    rules = [(("thresholds",), each) for each in scenario.thresholds]
+    rules += [(("abort",), each) for each in scenario.abort.rules]
+    for place, rule in rules:
+        kind = kind_in(rule.name)
+        if kind is None:
+            continue
+        at = (*(place if rule.stage is None else ("load", "stages", rule.stage, "thresholds")), rule.name)
+        if rule.stage is not None:
+            sentence = "a threshold of a stage is of all its turns: which kind each was is not kept"
+            table.source.report(at, f"`{rule.name}`: {sentence}")
+        elif rule.name.startswith("conversation"):
+            names = [each.name for each in scenario.conversations]
+            if kind not in names:
+                known = nearest(kind, names) if names else "there is no [[conversation]]"
+                table.source.report(at, f"`{rule.name}`: no conversation is named `{kind}`; {known}")
+        elif kind not in scenario.kinds:
+            known = nearest(kind, scenario.kinds) if scenario.kinds else "[traffic] has no `mix`"
+            table.source.report(at, f"`{rule.name}`: no turn of the kind `{kind}` is sent; {known}")
 
 
 def _names_turns(protocol: Protocol) -> bool:
@@ -74,11 +175,19 @@ def _check_names(table: Table, scenario: Scenario) -> None:
     rows = scenario.traffic.data if scenario.traffic is not None else ()
     sends = scenario.traffic is not None and scenario.traffic.message is None and scenario.traffic.turns != 0
     for path, text, known in templates(scenario.protocol):
-        if path == ("turn", "message") and not sends:
+        if is_message(path) and not (sends and _is_sent(path, scenario)):
             continue
         for sentence in unknown_names(text, [*users, *columns("data", rows), *known], SECRETS):
             place = f"the protocol's {'.'.join(str(each) for each in path)}"
             table.source.report(("protocol",), f"{place}: {sentence}")
+
+
+def _is_sent(path: tuple[str | int, ...], scenario: Scenario) -> bool:
+    """Whether the message at a place of the protocol is one of those that the scenario sends."""
+    kinds = scenario.kinds
+    if path[0] == "turns":
+        return path[1] in kinds
+    return not kinds or any(kind.turn == scenario.protocol.turn for kind in kinds.values())
 
 
 def _user_names(scenario: Scenario) -> list[str]:

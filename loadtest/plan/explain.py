@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from loadtest.plan.connections import Visit
+from loadtest.plan.conversation import ConversationStep, Think
 from loadtest.plan.generated import generated, is_generated
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import NOW, data_values, now_values, user_values
-from loadtest.plan.protocol import Beat, CountAt, Step, TimedBeat
+from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Step, TimedBeat, TurnShape
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Target, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule
@@ -198,8 +199,45 @@ def _turns(scenario: Scenario) -> Iterator[str]:
         yield from _closed(traffic)
     else:
         yield from _open(scenario, traffic)
+    for conversation in scenario.conversations:
+        share = conversation.weight / sum(each.weight for each in scenario.conversations)
+        yield f"conversation {conversation.name} ({format_ratio(share)}): {_told_steps(conversation.steps)}"
+    if scenario.conversations:
+        yield "a turn that is not complete breaks its conversation off; the seed draws ways and times"
+    if traffic.mix:
+        total = sum(traffic.mix.values())
+        shares = (f"{name} {format_ratio(weight / total)}" for name, weight in traffic.mix.items())
+        yield f"kinds of turn, drawn by the seed: {', '.join(shares)}"
     if traffic.turns is not None:
         yield f"at most {format_count(traffic.turns)} per connection; the run ends when all are done"
+
+
+def _told_steps(steps: Iterable[ConversationStep]) -> str:
+    """Steps in words: "ask, think 2 s, 3 times (ask, cancel)"."""
+    return ", ".join(map(_told_conversation_step, steps)) or "nothing"
+
+
+def _told_conversation_step(step: ConversationStep) -> str:
+    if step.turn:
+        return step.turn
+    if step.think is not None:
+        return f"think {_told_think(step.think)}"
+    if step.branches:
+        weights = sum(branch.weight for branch in step.branches)
+        return "either " + " or ".join(
+            f"({_told_steps(branch.steps)}; {format_ratio(branch.weight / weights)})"
+            for branch in step.branches
+        )
+    return f"{step.repeat} times ({_told_steps(step.steps)})"
+
+
+def _told_think(think: Think) -> str:
+    low, high = format_duration(think.low_ns), format_duration(think.high_ns)
+    if think.way == "constant":
+        return low
+    if think.way == "uniform":
+        return f"{low} to {high}"
+    return f"about {low} (log-normal, sigma {think.sigma:g}, {high} at most)"
 
 
 def _closed(traffic: Traffic) -> Iterator[str]:
@@ -242,18 +280,53 @@ def _message(scenario: Scenario) -> Iterator[str]:
     traffic = scenario.traffic
     if traffic is None or traffic.turns == 0:
         return
-    turn = scenario.protocol.turn
-    text = Template.parse(traffic.message or turn.message)
-    drawn = {
-        name: generated(name, scenario.load.seed, "", "turn", 0) for name in text.names if is_generated(name)
-    }
-    example = text.render({**dict.fromkeys(text.names, "..."), **drawn, **_example_values(scenario, traffic)})
-    yield example
-    yield f"{format_bytes(len(example.encode()))} of {turn.encoding}; of user 0, with ids made up here"
-    if text.embedded:
-        yield "it is no JSON but holds some: values inside the quotes of that are JSON-escaped"
+    for name, kind in scenario.kinds.items():
+        yield f"{name}:"
+        yield from _messages_of(scenario, traffic, kind.turn)
+    if not scenario.kinds:
+        turn = scenario.protocol.turn
+        yield from _messages_of(
+            scenario,
+            traffic,
+            replace(turn, message=traffic.message, messages=()) if traffic.message else turn,
+        )
     if traffic.data:
         yield f"{format_count(len(traffic.data))} rows of data, used in turn"
+
+
+def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape) -> Iterator[str]:
+    """What one kind of turn sends."""
+    steps = turn.messages
+    texts = [Template.parse(each) for each in turn.texts]
+    values = _example_values(scenario, traffic)
+    seed = scenario.load.seed
+    drawn = {
+        name: generated(name, seed, "", "turn", 0)
+        for each in texts
+        for name in each.names
+        if is_generated(name)
+    }
+    examples = [each.render({**dict.fromkeys(each.names, "..."), **drawn, **values}) for each in texts]
+    yield from _steps_of(steps, examples) if steps else examples
+    size = format_bytes(sum(len(each.encode()) for each in examples))
+    yield f"{size} of {turn.encoding}; of user 0, with ids made up here"
+    if steps:
+        yield "a turn is sent when its last message is; turn.upload is the time from the first to that one"
+    if any(each.embedded for each in texts):
+        yield "it is no JSON but holds some: values inside the quotes of that are JSON-escaped"
+
+
+def _steps_of(steps: Iterable[MessageStep], examples: Iterable[str]) -> Iterator[str]:
+    """The steps of a turn of several messages, with the messages as they would be sent."""
+    messages = iter(examples)
+    for step in steps:
+        if step.wait is not None:
+            within = "" if step.within_ns is None else f" (within {format_duration(step.within_ns)})"
+            yield f"wait for {match_words(step.wait)}{within}"
+        elif step.pause_ns is not None:
+            yield f"pause {format_duration(step.pause_ns)}"
+        else:
+            yield next(messages)
 
 
 def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:
@@ -278,6 +351,18 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         yield "an event belongs to the oldest turn in flight: one lost answer shifts all that follow"
         if not events.ordered:
             yield "with several turns in flight on a connection times are not measured, unless `ordered`"
+    for name, kind in scenario.kinds.items():
+        yield from (f"{name}: {line}" for line in _meaning(kind.events))
+    if not scenario.kinds:
+        yield from _meaning(events)
+    for beat in events.answer:
+        yield f"requests of the target: {_told_beat(beat)}"
+    if scenario.turns_end:
+        yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
+
+
+def _meaning(events: Events) -> Iterator[str]:
+    """What the events of a turn mean for it."""
     ends = [f"with {_or(events.end)}"] if events.end else []
     ends += [f"when all of {' and '.join(map(match_words, events.end_all))} came"] if events.end_all else []
     ends += [_told_count(events.count)] if events.count else []
@@ -295,10 +380,6 @@ def _answer(scenario: Scenario) -> Iterator[str]:
     for match in (*events.matches, *events.ignore):
         for name, path in kept_by(match).items():
             yield f"of {match_words(match)} `{path}` is kept as {{kept.{name}}}"
-    for beat in events.answer:
-        yield f"requests of the target: {_told_beat(beat)}"
-    if ends:
-        yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
 
 
 def _told_count(count: int | CountAt) -> str:

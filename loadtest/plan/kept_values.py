@@ -25,9 +25,10 @@ def kept_names(protocol: Protocol, steps: int | None = None) -> list[str]:
     of_steps = [name for step in connect.ready[:steps] for name in step_keeps(step)]
     at_any_time = [name for beat in (*connect.answered, *events.answer) for name in beat_keeps(beat)]
     at_any_time += [name for timed in connect.timed for name in kept_by(timed.answer)]
+    at_any_time += [name for match in protocol.awaited for name in kept_by(match)]
     if steps is not None:
         return [f"ready.{name}" for name in of_steps] + _all(KEPT, (*of_steps, *at_any_time))
-    of_turns = [name for match in events.matches for name in kept_by(match)]
+    of_turns = [name for each in protocol.all_events for match in each.matches for name in kept_by(match)]
     at_any_time += [name for match in events.ignore for name in kept_by(match)]
     kept = _all(KEPT, (*of_steps, *at_any_time, *of_turns))
     return [*(f"ready.{name}" for name in of_steps), *kept, *_all(LAST, of_turns)]

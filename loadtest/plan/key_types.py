@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import is_column, is_variable
+from loadtest.plan.mix import MOST_KINDS
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import plain
 from loadtest.plan.threshold import STATED_BY, TURNED_OFF, Threshold, parse_threshold, resolve
@@ -323,6 +324,25 @@ def _read_variable(table: Table, key: str, default: T) -> str | T:
 
 
 ENVIRONMENT_VARIABLE = KeyType(_read_variable)
+
+
+MOST_WEIGHT = 1_000_000
+
+
+def _read_mix(table: Table, key: str, default: Mapping[str, int]) -> Mapping[str, int]:
+    """Names with their weights; which names there are is checked where the protocol is known."""
+    inner = table.table(key)
+    weights = {name: inner.integer(name, 1, least=1, most=MOST_WEIGHT) for name in inner.data}
+    if not weights and isinstance(table.data.get(key), Mapping):
+        table.report(key, f"`{key}` must name at least one kind of turn, such as {{ ask = 8, cancel = 1 }}")
+    if len(weights) > MOST_KINDS:
+        table.report(key, f"`{key}` may name {MOST_KINDS} kinds at most, not {len(weights)}")
+        return default
+    return weights
+
+
+MIX = KeyType(_read_mix, dict)
+"""Kinds of turn by weight."""
 
 
 def table_of(keys: KeyTable[Any]) -> KeyType:

@@ -59,8 +59,9 @@ def unknown_names(text: str, known: Iterable[str], open_groups: Iterable[str] = 
     problems = [problem for name in drawn if name.startswith(RANDOM) and (problem := problem_of(name))]
     rest = [name for name in asked if name not in drawn and name not in known]
     choices = [name for name in known if name != RANDOM]
-    unknown = [f"nothing is known as {{{name}}}; {nearest(name, choices)}{_or_braces(name)}" for name in rest]
-    return problems + unknown
+    return problems + [
+        f"nothing is known as {{{name}}}; {nearest(name, choices)}{_or_braces(name)}" for name in rest
+    ]
 
 
 def now_values(unix_ms: int, asked: Container[str] = ()) -> dict[str, str]:

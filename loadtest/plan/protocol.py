@@ -74,12 +74,37 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageStep:
+    """One step of a turn of several messages; exactly one of ``send``, ``wait`` and ``pause_ns`` is set.
+
+    ``within_ns`` None: a wait may take as long as the turn may.
+    """
+
+    send: str | None = None
+    wait: Match | None = None
+    pause_ns: int | None = None
+    within_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnShape:
-    """What opens a turn. ``id`` and ``message`` are templates."""
+    """What opens a turn. ``id`` and ``message`` are templates.
+
+    ``messages`` in place of ``message``: several, with pauses and waits between them; the first step and the
+    last one are messages.
+    """
 
     id: str = "{uuid}"
     message: str = ""
+    messages: tuple[MessageStep, ...] = ()
     encoding: Literal["text", "binary"] = "text"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The templates of all messages, in the order they are sent; none where nothing is to be sent."""
+        if self.messages:
+            return tuple(step.send for step in self.messages if step.send is not None)
+        return (self.message,) if self.message else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +183,36 @@ class Events:
         return bool(self.end or self.end_all) or self.count is not None
 
 
+KIND_RULES = ("first", "end", "end_all", "fail", "refuse", "required", "pairs", "order", "count")
+"""The fields of ``Events`` that a kind of turn may have of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnKind:
+    """One kind of turn: what opens it, and what its events mean. What it does not say is inherited."""
+
+    turn: TurnShape
+    events: Events
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """A backend described as data: connect, turn, events."""
+    """A backend described as data: connect, turn, events. ``turns`` are kinds of turn, by name."""
 
     name: str
     about: str = ""
     connect: Connect = field(default_factory=Connect)
     turn: TurnShape = field(default_factory=TurnShape)
     events: Events = field(default_factory=Events)
+    turns: Mapping[str, TurnKind] = field(default_factory=dict)
+
+    @property
+    def all_events(self) -> tuple[Events, ...]:
+        """What events mean, to the plain turn and to those of every kind."""
+        return (self.events, *(kind.events for kind in self.turns.values()))
+
+    @property
+    def awaited(self) -> tuple[Match, ...]:
+        """What turns of several messages wait for."""
+        turns = (self.turn, *(kind.turn for kind in self.turns.values()))
+        return tuple(step.wait for turn in turns for step in turn.messages if step.wait is not None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.folder import PROTOCOL, check_kind
@@ -16,14 +17,17 @@ from loadtest.plan.match_file import check_keep, check_path, read_match, read_ma
 from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, columns, unknown_names
 from loadtest.plan.period import parse_period
 from loadtest.plan.protocol import (
+    KIND_RULES,
     Adopt,
     Beat,
     Connect,
     CountAt,
     Events,
+    MessageStep,
     Protocol,
     Step,
     TimedBeat,
+    TurnKind,
     TurnShape,
 )
 from loadtest.plan.regex import problem_of
@@ -40,6 +44,12 @@ FIELDS = ("type", "turn", "user", "sequence")
 
 MOST_ENDS = 16
 """Maximum entries of `end_all`."""
+
+KIND_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+"""What a kind of turn may be called: it stands in the names of metrics."""
+
+MOST_STEPS = 256
+"""Maximum entries of `messages`."""
 
 MAX_KEPT = 64
 """Maximum names under which a protocol keeps values: each costs every connection memory."""
@@ -86,12 +96,14 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
     found.append(len(table.source.problems))
     events = _read_events(table.table("events"), _one_or_more(table, "answer"))
     found.append(len(table.source.problems))
+    turn = _read_turn(table.table("turn"))
     protocol = Protocol(
         name=_read_name(table, name),
         about=table.text("about", about),
         connect=connect,
-        turn=_read_turn(table.table("turn")),
+        turn=turn,
         events=events,
+        turns=_read_kinds(table.table("turns"), turn, events),
     )
     table.close()
     if found[1] == found[0]:
@@ -99,6 +111,8 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
     # What a broken table says of its own is no ground to find fault with another.
     if found[2] == found[1]:
         _check_events(table, protocol)
+        for name_, kind in protocol.turns.items():
+            _check_kind(table, protocol, name_, kind)
     if not Template.parse(protocol.turn.id).names & {"uuid", "turn.number"}:
         sentence = "`id` must hold {uuid} or {turn.number}, so that each turn has its own"
         table.source.report((*table.path, "turn", "id"), sentence)
@@ -141,7 +155,27 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
     if protocol.events.audience:
         yield ("events", "audience"), protocol.events.audience, ["run.id"]
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
-    yield ("turn", "message"), protocol.turn.message, [*IN_MESSAGES, *TURN, *kept]
+    for path, text in _message_templates(("turn",), protocol.turn):
+        yield path, text, [*IN_MESSAGES, *TURN, *kept]
+    for name, kind in protocol.turns.items():
+        if kind.turn != protocol.turn:
+            for path, text in _message_templates(("turns", name), kind.turn):
+                yield path, text, [*IN_MESSAGES, *TURN, *kept]
+
+
+def _message_templates(
+    place: tuple[str | int, ...], turn: TurnShape
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    yield (*place, "message"), turn.message
+    for index, step in enumerate(turn.messages):
+        if step.send is not None:
+            yield (*place, "messages", index), step.send
+
+
+def is_message(path: tuple[str | int, ...]) -> bool:
+    """Whether the template at a place of a protocol is a message of a turn."""
+    within = path[1:] if path[0] == "turn" else path[2:] if path[0] == "turns" else ()
+    return bool({"message", "messages"}.intersection(within[:1]))
 
 
 def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -150,8 +184,8 @@ def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[t
     ``kept``: what its ready steps keep is known.
     """
     for path, text, known in templates(protocol):
-        groups = ["user", "data"] if path == ("turn", "message") else ["user"]
-        groups += SECRETS if path[-1] in {"send", "message"} else ()
+        groups = ["user", "data"] if is_message(path) else ["user"]
+        groups += SECRETS if path[-1] == "send" or is_message(path) else ()
         for sentence in unknown_names(text, known, groups if kept else [*groups, "ready", "kept", "last"]):
             yield path, sentence
 
@@ -272,10 +306,108 @@ def _read_turn(table: Table) -> TurnShape:
     turn = TurnShape(
         id=table.text("id", "{uuid}"),
         message=table.text("message", ""),
+        messages=_read_messages(table),
         encoding=table.choice("encoding", {"text": "text", "binary": "binary"}, "text"),
     )
     table.close(dict.fromkeys(("end", "first", "fail", "count"), "it belongs to [events]"))
     return turn
+
+
+def _read_kinds(table: Table, turn: TurnShape, events: Events) -> dict[str, TurnKind]:
+    """The kinds of turn, by name; what one does not say it has of ``turn`` and ``events``."""
+    kinds = {}
+    for name in table.data:
+        if not KIND_NAME.fullmatch(name):
+            table.report(name, f"{told(name)} cannot name a kind of turn: letters, digits, `_` and `-` only")
+        kinds[name] = _read_kind(table.table(name), turn, events)
+    return kinds
+
+
+def _read_kind(table: Table, turn: TurnShape, events: Events) -> TurnKind:
+    message, messages = table.text("message", ""), _read_messages(table)
+    written: dict[str, Any] = {
+        key: read_pairs(table, key) if key == "pairs" else read_matches(table, key)
+        for key in KIND_RULES
+        if key != "count"
+    }
+    own = {key: found for key, found in written.items() if table.has(key)}
+    count = table.integer("count", events.count, least=1)
+    table.close(
+        {
+            **dict.fromkeys(("id", "encoding"), "it is the same for all kinds of turn: [turn] has it"),
+            **dict.fromkeys(
+                ("type", "turn", "user", "sequence", "ignore", "answer", "match", "format"),
+                "it is the same for all kinds of turn: [events] has it",
+            ),
+        }
+    )
+    shape = replace(turn, message=message, messages=messages) if message or messages else turn
+    return TurnKind(turn=shape, events=replace(events, count=count, **own))
+
+
+def _check_kind(table: Table, protocol: Protocol, name: str, kind: TurnKind) -> None:
+    """What the rules of a kind of turn ask of each other, and of those that all kinds share."""
+    own = table.table("turns").table(name)
+    matches: dict[str, tuple[Match, ...]] = {key: getattr(kind.events, key) for key in EVENT_TYPES}
+    matches["pairs"] = tuple(each for pair in kind.events.pairs for each in pair)
+    for key, both in _contradictions(matches):
+        written = [each for each in (key, *KIND_RULES) if own.has(each) and f"`{each}`" in both]
+        if written:
+            own.report(written[0], both)
+    if len(kind.events.end_all) > MOST_ENDS and own.has("end_all"):
+        own.report("end_all", f"`end_all` may have {MOST_ENDS} entries, not {len(kind.events.end_all)}")
+    if protocol.events.type or protocol.events.format == "opaque":
+        return
+    for key, found in matches.items():
+        if own.has(key) and any(isinstance(each, str) and each != "*" for each in found):
+            own.report(key, f"`{key}` names event types, but no `type` of [events] says where they stand")
+
+
+def _read_messages(table: Table) -> tuple[MessageStep, ...]:
+    """The steps of a turn of several messages; none where not written, or wrong, which is reported."""
+    value, key = table.take("messages"), "messages"
+    if value is None:
+        return ()
+    if table.has("message"):
+        table.report(key, "`message` and `messages` both say what is sent; leave one out")
+    if not isinstance(value, list) or not value:
+        forms = '["...", { pause = "20ms" }, { wait = MATCH }, "..."]'
+        table.report(key, f"`{key}` must be a list such as {forms}, not {told(value)}")
+        return ()
+    if len(value) > MOST_STEPS:
+        table.report(key, f"`{key}` may have {MOST_STEPS} entries, not {len(value)}")
+        return ()
+    steps = [_read_message(table, index, each) for index, each in enumerate(value)]
+    for index, which in ((0, "first"), (-1, "last")):
+        step = steps[index]
+        if step is not None and step.send is None:
+            at = (*table.path, key, index % len(steps))
+            table.source.report(at, f"the {which} of `{key}` must be a message: text, no pause and no wait")
+    return () if None in steps else tuple(step for step in steps if step is not None)
+
+
+def _read_message(table: Table, index: int, value: object) -> MessageStep | None:
+    """One entry of ``messages``; None where it is none, which is reported."""
+    at = (*table.path, "messages", index)
+    if isinstance(value, str) and value:
+        return MessageStep(send=value)
+    if not isinstance(value, Mapping):
+        wrong = f"must be text that is sent, a pause or a wait, not {told(value)}"
+        table.source.report(at, f"an entry of `messages` {wrong}")
+        return None
+    inner = Table(value, table.source, at)
+    step = MessageStep(
+        wait=read_match(inner, "wait"),
+        pause_ns=inner.duration("pause", None),
+        within_ns=inner.duration("within", None, positive=True),
+    )
+    kinds = [key for key in ("wait", "pause") if inner.has(key)]
+    if len(kinds) != 1:
+        table.source.report(at, f"an entry of `messages` has one of `wait` and `pause`, not {len(kinds)}")
+    if inner.has("within") and not inner.has("wait"):
+        inner.report("within", "`within` goes with `wait` only")
+    inner.close({"send": "a message is the text alone, without a table"})
+    return step if len(kinds) == 1 and (step.wait is not None or step.pause_ns is not None) else None
 
 
 def _read_events(table: Table, answers: list[Table]) -> Events:
@@ -419,7 +551,7 @@ def _check_types(table: Table, protocol: Protocol, matches: Mapping[str, tuple[M
 
 
 def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], Match]]:
-    """The matches that are of no turn, each with its place."""
+    """The matches that are of no event of a turn, each with its place."""
     connect, events = protocol.connect, protocol.events
     for index, step in enumerate(connect.ready):
         if step.wait is not None:
@@ -433,6 +565,16 @@ def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...]
             yield ("connect", "heartbeat", index, "answer"), heartbeat.answer
     for index, beat in enumerate(events.answer):
         yield ("events", "answer", index, "on"), beat.on
+    yield from _waits(("turn",), protocol.turn)
+    for name, kind in protocol.turns.items():
+        yield from _waits(("turns", name), kind.turn)
+
+
+def _waits(place: tuple[str | int, ...], turn: TurnShape) -> Iterator[tuple[tuple[str | int, ...], Match]]:
+    """What a turn of several messages waits for."""
+    for index, message in enumerate(turn.messages):
+        if message.wait is not None:
+            yield (*place, "messages", index, "wait"), message.wait
 
 
 _EXCLUSIVE = (("end", "fail"), ("end", "ignore"), ("fail", "ignore"), ("required", "ignore"))

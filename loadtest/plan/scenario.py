@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from loadtest.plan.protocol import Protocol
+from loadtest.plan.conversation import Conversation, kinds_in
+from loadtest.plan.protocol import Protocol, TurnKind
 from loadtest.plan.threshold import Threshold, default_thresholds
 
 SIMULATOR = "simulator"
@@ -131,6 +132,7 @@ class Traffic:
     ``every_ns``: open, a burst per connection falls due this often; closed, think time.
     ``rate`` (turns per second over all connections) instead of ``every_ns``.
     ``turns`` caps the turns of one connection; 0: nothing is sent, but connections may be pinged.
+    ``mix`` are kinds of turn of the protocol by weight; none: every turn is that of its [turn].
     ``ping_timeout_ns``: how long a peer may leave a ping unanswered and be silent; None: ``timeout_ns``.
     """
 
@@ -144,6 +146,7 @@ class Traffic:
     message: str | None = None
     data: Rows = ()
     ping_ns: int | None = None
+    mix: Mapping[str, int] = field(default_factory=dict)
     ping_timeout_ns: int | None = None
 
 
@@ -215,7 +218,8 @@ class Scenario:
     ``settings`` is the effective plan as plain TOML-able data (what ``run.json`` keeps and workers
     are sent); ``sha256`` is of its canonical JSON without the target, so that the same load on two
     targets has the same hash. ``thresholds`` are those written, those of a stage carry ``stage``;
-    ``turned_off`` names what would be judged by default and is not.
+    ``turned_off`` names what would be judged by default and is not. ``conversations``: what users say instead
+    of single turns, one of them at a time, by weight.
     """
 
     name: str
@@ -226,6 +230,7 @@ class Scenario:
     target: Target
     load: Load
     traffic: Traffic | None
+    conversations: tuple[Conversation, ...] = ()
     chaos: Chaos = field(default_factory=Chaos)
     thresholds: tuple[Threshold, ...] = ()
     turned_off: tuple[str, ...] = ()
@@ -235,13 +240,26 @@ class Scenario:
     settings: Mapping[str, object] = field(default_factory=dict)
 
     @property
+    def kinds(self) -> Mapping[str, TurnKind]:
+        """The kinds of turn that are sent, by name; none where every turn is that of [turn]."""
+        names = {kind for each in self.conversations for kind in kinds_in(each.steps)}
+        names |= set(self.traffic.mix) if self.traffic is not None else set()
+        return {name: self.protocol.turns[name] for name in sorted(names) if name in self.protocol.turns}
+
+    @property
+    def turns_end(self) -> bool:
+        """Whether every turn that is sent can be complete."""
+        kinds = self.kinds.values()
+        return all(kind.events.ends for kind in kinds) if kinds else self.protocol.events.ends
+
+    @property
     def judged(self) -> tuple[Threshold, ...]:
         """What a run is judged by: the thresholds written, then the default ones."""
         sends = self.traffic is not None and self.traffic.turns != 0
         defaults = default_thresholds(
             self.thresholds,
             self.turned_off,
-            ends=sends and self.protocol.events.ends,
+            ends=sends and self.turns_end,
             stages=len(self.load.stages),
         )
         return (*self.thresholds, *defaults)

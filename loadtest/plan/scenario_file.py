@@ -16,7 +16,6 @@ from loadtest.plan.folder import SCENARIO, check_kind
 from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import asks_for
 from loadtest.plan.overrides import Overrides, applied, assignments
-from loadtest.plan.protocol import Protocol
 from loadtest.plan.scenario import Rows, Scenario, Traffic
 from loadtest.plan.schema import SCENARIO_TABLE
 from loadtest.plan.settings import HIDDEN, public_url, without_secret
@@ -116,18 +115,21 @@ def _read(table: Table, path: str, question: str) -> Scenario:
         name=name,
         question=scenario.question or question,
         path=path,
-        traffic=_with_questions(scenario.traffic, scenario.protocol),
+        traffic=_with_questions(scenario),
     )
     check_plan(table, scenario)
     table.source.finish()
     return replace(scenario, settings=public_settings(scenario), sha256=scenario_hash(scenario))
 
 
-def _with_questions(traffic: Traffic | None, protocol: Protocol) -> Traffic | None:
-    """The built-in questions as data, where there is none and the message asks for a question."""
+def _with_questions(scenario: Scenario) -> Traffic | None:
+    """The traffic, with the built-in questions as data where there is none and a message asks for one."""
+    traffic = scenario.traffic
     if traffic is None or traffic.data:
         return traffic
-    asked = asks_for(traffic.message or protocol.turn.message, "data.question")
+    turns = [kind.turn for kind in scenario.kinds.values()] or [scenario.protocol.turn]
+    texts = (traffic.message,) if traffic.message else [text for turn in turns for text in turn.texts]
+    asked = any(asks_for(text, "data.question") for text in texts)
     return replace(traffic, data=QUESTIONS) if asked else traffic
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from loadtest.catalog import STATISTICS
 from loadtest.errors import ConfigError
+from loadtest.plan.conversation import Conversation
+from loadtest.plan.conversation_file import MOST_WEIGHT, read_steps, write_steps
 from loadtest.plan.key_types import (
     BYTE_RATE,
     DURATION,
@@ -20,6 +22,7 @@ from loadtest.plan.key_types import (
     ENVIRONMENT_VARIABLE,
     FILE,
     FLAG,
+    MIX,
     OTHER_EFFECTS,
     OTHER_THRESHOLDS,
     PAIRS,
@@ -482,6 +485,13 @@ TRAFFIC_KEYS = (
         "and sends nothing",
     ),
     Key(
+        name="mix",
+        type=MIX,
+        default_shown="every turn is that of the protocol's `[turn]`",
+        help="kinds of turn by weight, such as `{ ask = 8, cancel = 1 }`: names of the protocol's "
+        "[turns](protocols.md#kinds-of-turn), 16 at most; the seed decides which turn is of which kind",
+    ),
+    Key(
         name="message",
         type=TEXT,
         default_shown="the protocol's",
@@ -492,6 +502,34 @@ TRAFFIC_KEYS = (
         type=ROWS,
         default_shown="a built-in list of questions",
         help="rows for `{data.COLUMN}`: a CSV file, or rows written here",
+    ),
+)
+
+
+CONVERSATION_TABLE = KeyTable(
+    title="conversation",
+    makes=Conversation,
+    keys=(
+        Key(
+            name="name",
+            type=TEXT,
+            default="",
+            missing='a conversation needs a `name`, such as name = "support"',
+            help="what its metrics are called: letters, digits, `_`, `-`",
+        ),
+        Key(
+            name="weight",
+            type=integer(1, MOST_WEIGHT),
+            help="how often it is chosen, among all conversations",
+        ),
+        Key(
+            name="steps",
+            type=KeyType(lambda table, key, _: read_steps(table, key), write_steps),
+            default=(),
+            missing='a conversation needs `steps`, such as [{ turn = "ask" }, { think = "2s" }]',
+            empty_matters=True,
+            help="what is said, in order, [below](#conversation)",
+        ),
     ),
 )
 
@@ -727,8 +765,10 @@ def _read_protocol(table: Table, key: str, default: Protocol) -> Protocol:
 
 
 def _with_those_of_stages(_: Table, scenario: Scenario) -> Scenario:
+    """The thresholds of stages with all others; traffic also where only conversations say what is sent."""
     of_stages = (each for stage in scenario.load.stages for each in stage.thresholds)
-    return replace(scenario, thresholds=(*scenario.thresholds, *of_stages))
+    traffic = scenario.traffic or (Traffic() if scenario.conversations else None)
+    return replace(scenario, traffic=traffic, thresholds=(*scenario.thresholds, *of_stages))
 
 
 SCENARIO_TABLE = KeyTable(
@@ -804,6 +844,13 @@ SCENARIO_TABLE = KeyTable(
             help="caps that keep a typing mistake from becoming an attack, [below](#limits)",
         ),
         Key(
+            name="conversation",
+            type=tables_of(CONVERSATION_TABLE),
+            fields=("conversations",),
+            default_shown="none: single turns",
+            help="what users say instead of single turns, `[[conversation]]`, [below](#conversation)",
+        ),
+        Key(
             name="traffic",
             type=table_of(TRAFFIC_TABLE),
             help="what a connection sends, and when, [below](#traffic)",
@@ -816,6 +863,7 @@ SCENARIO_TABLE = KeyTable(
         **_belongs("chaos", CHAOS_KEYS),
         "url": "it belongs to [target]",
         "auth": "it belongs to [target]",
+        "conversations": "each is written as [[conversation]]",
         "stage": "stages are a list in [load]",
         "stages": "stages are a list in [load]",
     },

@@ -8,7 +8,18 @@ from dataclasses import asdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TimedBeat, TurnShape
+from loadtest.plan.protocol import (
+    KIND_RULES,
+    Beat,
+    CountAt,
+    Events,
+    MessageStep,
+    Protocol,
+    Step,
+    TimedBeat,
+    TurnKind,
+    TurnShape,
+)
 from loadtest.secret_names import sounds_secret
 from loadtest.units import exact_duration
 
@@ -48,10 +59,31 @@ def protocol_settings(protocol: Protocol) -> Plain:
                     "auth_errors": _listed(connect.auth_errors),
                 }
             ),
-            "turn": _without_nothing(_fields(protocol.turn)),
+            "turn": _turn(protocol.turn),
             "events": _events(protocol.events),
+            "turns": {name: _kind(protocol, kind) for name, kind in protocol.turns.items()},
         }
     )
+
+
+def _turn(turn: TurnShape) -> Plain:
+    messages = [_message(step) for step in turn.messages]
+    return _without_nothing({**_fields(turn), "messages": messages})
+
+
+def _kind(protocol: Protocol, kind: TurnKind) -> Plain:
+    """What a kind of turn does not have of [turn] and [events]."""
+    shape = _turn(kind.turn) if kind.turn != protocol.turn else {}
+    sent: Plain = {key: shape[key] for key in ("message", "messages") if key in shape}
+    ours, theirs = _fields(kind.events), _fields(protocol.events)
+    return {**sent, **{key: ours[key] for key in KIND_RULES if ours[key] != theirs[key]}}
+
+
+def _message(step: MessageStep) -> object:
+    if step.wait is not None:
+        within = {} if step.within_ns is None else {"within": exact_duration(step.within_ns)}
+        return {"wait": _plain_match(step.wait), **within}
+    return step.send if step.pause_ns is None else {"pause": exact_duration(step.pause_ns)}
 
 
 def _without_nothing(settings: Mapping[str, object]) -> Plain:

@@ -33,6 +33,8 @@ TURNS = tuple(each.key for each in catalog.TURN_COUNTERS if each.threshold)
 
 EVENTS = tuple(each.key for each in catalog.EVENT_COUNTERS if each.threshold)
 
+CONVERSATIONS = tuple(each.key for each in catalog.CONVERSATION_COUNTERS if each.threshold)
+
 COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -62,6 +64,13 @@ STATED_BY: Mapping[str, frozenset[str]] = {
 DEFAULT_RATIO = 0.99
 """The default for the ratio of complete turns, of ready connections and of correctly delivered events."""
 
+BY_KIND = (
+    *(each.name for each in catalog.METRICS if each.by_kind),
+    *(each.name for each in catalog.COUNTERS if each.by_kind),
+)
+"""What every kind of turn has as well, under NAME[KIND]."""
+
+_KIND = re.compile(r"(?P<name>[a-z_.]+)\[(?P<kind>[A-Za-z0-9_-]{1,32})\](?P<rest>(\..*)?)")
 _PERCENTILE = re.compile(r"p([0-9]{1,2})(?:[._]([0-9]{1,3}))?")
 _CLOSED = re.compile(r"closed\.[0-9]{4}")
 EXPRESSION = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S.*)", re.DOTALL)
@@ -127,11 +136,36 @@ def _at_most(name: str) -> Threshold:
     return Threshold(name, f"<= {limit * 100:g}%", "<=", limit, "ratio", default=True)
 
 
+def of_kind(name: str, kind: str) -> str:
+    """The name of what is measured of one kind of turn alone: "turn.first_event[ask]"."""
+    return f"{name}[{kind}]"
+
+
+def split_kind(name: str) -> tuple[str, str | None]:
+    """The name without its kind of turn, and the kind; None where it is of all turns.
+
+    "turns.lost[ask].ratio" is "turns.lost.ratio" of "ask".
+    """
+    match = _KIND.fullmatch(name)
+    if match is None or match["name"] not in BY_KIND:
+        return name, None
+    return match["name"] + match["rest"], match["kind"]
+
+
+def kind_in(name: str) -> str | None:
+    """The kind of turn of which a name speaks; None where it is of all turns."""
+    return split_kind(name)[1]
+
+
 def split_metric(name: str) -> tuple[str, str] | None:
     """Metric and statistic of "turn.first_event.p95"; None where it is not METRIC.STATISTIC.
 
-    A percentile is returned with an underscore: "p99_9".
+    A percentile is returned with an underscore: "p99_9". The metric of one kind of turn is "NAME[KIND]".
     """
+    whole, kind = split_kind(name)
+    if kind is not None:
+        split = split_metric(whole)
+        return (of_kind(split[0], kind), split[1]) if split else None
     for metric in sorted(METRICS, key=len, reverse=True):
         if name.startswith(metric + "."):
             statistic = name[len(metric) + 1 :].replace(".", "_")
@@ -185,6 +219,9 @@ def resolve(name: str) -> tuple[str, Unit]:
     if _CLOSED.fullmatch(name.removeprefix("connections.")) and name.startswith("connections."):
         return name, "count"
     known = plain_names()
+    whole, kind = split_kind(name)
+    if kind is not None and whole in known:
+        return name, known[whole]
     if name not in known:
         raise ValueError(f'"{name}" names nothing that is measured; {_nearest(name, known)}')
     return name, known[name]
@@ -194,7 +231,7 @@ def plain_names() -> dict[str, Unit]:
     """Every name that is not METRIC.STATISTIC, with its unit."""
     names: dict[str, Unit] = {f"rates.{rate}": "per_s" for rate in RATES}
     names |= dict.fromkeys((f"connections.{each}" for each in CONNECTIONS), "count")
-    for group, members in (("turns", TURNS), ("events", EVENTS)):
+    for group, members in (("turns", TURNS), ("events", EVENTS), ("conversations", CONVERSATIONS)):
         names |= dict.fromkeys((f"{group}.{each}" for each in members), "count")
     names |= {f"{each.name}.ratio": "ratio" for each in catalog.COUNTERS if each.share_of}
     names["generator.cpu.max"] = "ratio"
@@ -222,7 +259,8 @@ def _limit(text: str, unit: Unit, name: str) -> float:
     if unit == "per_s" and "/" in text:
         return parse_rate(text)
     if text.endswith("%"):
-        ratio = f'; for a ratio write "{name}.ratio"' if f"{name}.ratio" in plain_names() else ""
+        has_ratio = f"{split_kind(name)[0]}.ratio" in plain_names()
+        ratio = f'; for a ratio write "{name}.ratio"' if has_ratio else ""
         raise ValueError(f'"{text}" is a percentage, but {name} is a number{ratio}')
     if not _NUMBER.fullmatch(text):
         raise ValueError(f'"{text}" is not a number; write for example "{_example(unit)}"')

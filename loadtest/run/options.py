@@ -28,6 +28,8 @@ may hold a secret, such as a target with a password or a token, is handed over t
 NOT_FORWARDED = "not_forwarded"
 """Key of a field's metadata: why the option is refused for a run in a process of its own."""
 
+PRINTS_NOTHING = "one of several runs prints nothing of its own"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
@@ -54,9 +56,17 @@ class RunOptions:
     repeat: int = field(default=1, metadata={NOT_FORWARDED: "a process makes one run"})
     results: str | None = None
     ui: bool = False
+    ui_port: int | None = None
+    verbose: bool = field(default=False, metadata={NOT_FORWARDED: PRINTS_NOTHING})
     quiet: bool = False
+    json: bool = field(default=False, metadata={NOT_FORWARDED: PRINTS_NOTHING})
     insecure: bool = False
     asked_by: str | None = None
+
+    @property
+    def shows_page(self) -> bool:
+        """Whether the run is shown in a browser; a port for the page asks for it as well."""
+        return self.ui or self.ui_port is not None
 
     @property
     def overrides(self) -> Overrides:

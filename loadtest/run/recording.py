@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import numpy as np
@@ -18,6 +19,7 @@ from loadtest.drive.endpoint import Endpoint
 from loadtest.errors import Exit, LoadtestError, TargetError
 from loadtest.judge.abort import end_early
 from loadtest.judge.judging import judge_run
+from loadtest.judge.so_far import ThresholdSoFar, thresholds_so_far
 from loadtest.judge.target_warnings import CLOSED
 from loadtest.keep.fingerprint import fingerprint
 from loadtest.keep.manifest import COMPLETE, INTERRUPTED, first_manifest, timestamp
@@ -42,13 +44,20 @@ KINDS_OF_REASONS = (
 )
 """The kinds of reasons, as keys of the manifest and in words."""
 
+REST = 150
+"""How many times as long as a look at the thresholds took there is none: of messages less than 1 % wait."""
+
+if TYPE_CHECKING:
+    from loadtest.run.live_server import LivePage
+
 Watcher = Callable[[Interval], None]
 
 
 class Recording:
     """One run's folder, from its first second to its reports.
 
-    ``stop`` is called when a rule ends the run early; ``watchers`` are called with every interval.
+    ``stop`` is called when a rule ends the run early; ``watchers`` are called with every interval. ``page``
+    shows the run in a browser, where that was asked for.
     """
 
     def __init__(self, prepared: Prepared, arguments: list[str], secrets: list[str]) -> None:
@@ -84,7 +93,10 @@ class Recording:
         self.folder.begin(self.manifest)
         self.stop: Callable[[], None] | None = None
         self.watchers: list[Watcher] = []
+        self.page: LivePage | None = None
         self.totals = Totals()
+        self._stand_again_s = 0.0
+        self._stand: tuple[int, tuple[ThresholdSoFar, ...]] | None = None
         self._log = self._open_log()
 
     def _open_log(self) -> logging.Handler:
@@ -112,6 +124,18 @@ class Recording:
         # A disk without room is reported with the first second, and ends the run.
         with suppress(OSError):
             self.folder.manifest(self.manifest)
+
+    def thresholds_so_far(self) -> tuple[ThresholdSoFar, ...]:
+        """Where the thresholds stand; computed once for each second, whoever asks.
+
+        Where that takes long, as on a busy machine, less often: the messages that fall due meanwhile wait.
+        """
+        seconds, now_s = len(self.totals.seconds), time.perf_counter()
+        if self._stand is None or (self._stand[0] != seconds and now_s >= self._stand_again_s):
+            self._stand = (seconds, thresholds_so_far(self.manifest, self.totals))
+            after_s = time.perf_counter()
+            self._stand_again_s = after_s + (after_s - now_s) * REST
+        return self._stand[1]
 
     def not_found(self, error: TargetError) -> DriveResult:
         """The target's name cannot be resolved: one refused attempt stands for all connections."""

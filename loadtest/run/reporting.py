@@ -1,42 +1,84 @@
-"""Shows a finished run: writes its views into its folder, prints its verdict."""
+"""Shows a finished run: prints what a terminal, a script or a CI service takes, and writes its views."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from loadtest.errors import worst_of
+from loadtest.errors import LoadtestError, worst_of
+from loadtest.keep.previous import previous_run
 from loadtest.keep.read import Run
+from loadtest.measure.histogram import Histogram
+from loadtest.run.options import RunOptions
 from loadtest.run.recording import exit_code_of
-from loadtest.show.render.terminal import takes_unicode
+from loadtest.show.ci_annotations import ci_annotations
+from loadtest.show.live import working
+from loadtest.show.render.json import as_json
+from loadtest.show.render.terminal import show_last, show_short, takes_unicode
 from loadtest.show.repeats import repeats
 from loadtest.show.report_model import tell
+from loadtest.show.short_run import short_document
 from loadtest.show.terminal import one_line, show
-from loadtest.show.views import ViewsMissingError, write_views
+from loadtest.show.views import REPORT, ViewsMissingError, write_views
 
 
-def show_run(run: Run, *, quiet: bool) -> None:
-    """Write the views of a run, and print its verdict.
+def show_run(run: Run, options: RunOptions) -> None:
+    """Print the verdict of a run and write its views: a short screen, or what the options ask for instead.
 
-    Views that are missing stand in ``run.manifest["not_written"]``: with them a run does not end with 0.
+    With ``--json`` nothing but the manifest goes to stdout; for CI services stderr says more. Views
+    that are missing stand in ``run.manifest["not_written"]``: with them a run does not end with 0.
     """
+    report = tell(run.manifest)
+    if options.json:
+        sys.stdout.write(as_json(run.manifest))
+        _written(run)
+    elif options.quiet:
+        _written(run)
+        sys.stdout.write(f"{one_line(report)}\n{where(run.path)}\n")
+    elif options.verbose:
+        _written(run)
+        show(report, where=where(run.path / REPORT))
+    else:
+        against = previous_run(run.path, str(run.manifest["scenario"]["name"]))
+        document = short_document(run.manifest, _histograms(run), against)
+        # The verdict is known: nobody waits for it until the reports are written.
+        show_short(document)
+        sys.stdout.flush()
+        report_at = where(run.path / REPORT) if _written(run) else ""
+        show_last(replace(document, exit_code=int(exit_code_of(run))), where=report_at)
+    for line in ci_annotations(report, os.environ):
+        sys.stderr.write(f"{line}\n")
+
+
+def _written(run: Run) -> bool:
+    """Write the views; False where some could not be, which stderr says."""
     try:
-        write_views(run)
+        with working("writing the report"):
+            write_views(run)
     except ViewsMissingError as error:
         # The verdict is known; only its views cannot be written.
         run.manifest["not_written"] = list(error.names)
         sys.stderr.write(f"loadtest: {error}; a run that passed ends with {int(error.exit_code)} for that\n")
-    report = tell(run.manifest)
-    if quiet:
-        sys.stdout.write(f"{one_line(report)}\n{where(run.path)}\n")
-    else:
-        show(report, where=where(run.path / "report.html"))
+        return False
+    return True
 
 
-def show_repeats(runs: Sequence[Run], *, quiet: bool) -> None:
+def _histograms(run: Run) -> Mapping[str, Histogram]:
+    """The distributions of the measured part; none where the folder cannot be read."""
+    try:
+        return run.totals().histograms
+    except (LoadtestError, OSError):
+        return {}
+
+
+def show_repeats(runs: Sequence[Run], options: RunOptions) -> None:
     """Print the runs of ``--repeat``: a column each, then their exit codes and the worst."""
-    if not quiet:
+    if options.json:
+        return
+    if not options.quiet:
         told = repeats([tell(run.manifest) for run in runs], ascii_only=not takes_unicode(sys.stdout))
         sys.stdout.write(f"\n{told}\n")
     codes = [exit_code_of(run) for run in runs]

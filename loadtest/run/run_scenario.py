@@ -17,7 +17,7 @@ from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.reporting import show_repeats, show_run
 from loadtest.run.runner import drive
-from loadtest.show.live import LiveProgress
+from loadtest.show.live import LiveProgress, working
 
 
 def execute(options: RunOptions, scenario: Scenario | None = None) -> int:
@@ -36,7 +36,7 @@ def execute(options: RunOptions, scenario: Scenario | None = None) -> int:
         if exit_code_of(runs[-1]) == Exit.INTERRUPTED:
             break
     if len(runs) > 1:
-        show_repeats(runs, quiet=options.quiet)
+        show_repeats(runs, options)
     return worst_of([exit_code_of(run) for run in runs])
 
 
@@ -48,7 +48,9 @@ def run_once(prepared: Prepared) -> Run:
     with Interrupts(recording.folder.path) as interrupts:
         with prepared.closing:
             run = _drive_and_judge(recording, interrupts)
-        show_run(run, quiet=prepared.options.quiet)
+        show_run(run, prepared.options)
+        if recording.page is not None:
+            recording.page.finish()
     if interrupts.too_late:
         raise KeyboardInterrupt
     return run
@@ -69,7 +71,13 @@ def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:
         where = ", ".join(endpoint.shown_addresses)
         sys.stderr.write(f"sending to {recording.redactor.text(public_url(endpoint.url))} at {where}\n")
     load = prepared.scenario.load
-    with LiveProgress((load.warmup_ns + load.duration_ns) / 1e9, quiet=prepared.options.quiet) as progress:
+    progress = LiveProgress(
+        (load.warmup_ns + load.duration_ns) / 1e9,
+        warmup_s=load.warmup_ns / 1e9,
+        thresholds=recording.thresholds_so_far,
+        quiet=prepared.options.quiet,
+    )
+    with progress:
         recording.watchers.append(progress.interval)
         try:
             result = drive(recording, endpoint, interrupts)
@@ -78,4 +86,5 @@ def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:
     interrupts.reporting = True
     if interrupts.by is not None:
         recording.manifest["interrupted_by"] = interrupts.by
-    return recording.close(result, interrupted=interrupts.caught)
+    with working("judging the run", quiet=prepared.options.quiet):
+        return recording.close(result, interrupted=interrupts.caught)

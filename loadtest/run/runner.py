@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,11 @@ from loadtest.drive.user import AgentUser
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, LoadtestError, Problem
 from loadtest.run.interrupts import Interrupts
+from loadtest.run.live_server import LivePage
 from loadtest.run.options import key_of
 from loadtest.run.recording import Recording
-from loadtest.run.web_page import free_port, web_page
+from loadtest.run.web_page import free_port
+from loadtest.show.live_run import LiveRun
 from loadtest.units import format_duration
 
 logger = logging.getLogger(__name__)
@@ -102,15 +104,33 @@ def _await_end(
     recording.stop = coordinator.stop
     loop = gevent.get_hub().loop
     interrupts.begin(lambda: loop.run_callback_threadsafe(gevent.spawn, coordinator.stop))
-    page = web_page(environment, interrupts.end_early) if recording.prepared.options.ui else nullcontext()
-    with page:
-        environment.runner.start(coordinator.users, max(coordinator.users, 1))
-        watch = gevent.spawn(_watch_children, coordinator, children) if children else None
-        coordinator.over.wait()
-        if watch is not None:
-            watch.kill()
+    if recording.prepared.options.shows_page:
+        recording.page = _page(recording, coordinator, interrupts)
+    environment.runner.start(coordinator.users, max(coordinator.users, 1))
+    watch = gevent.spawn(_watch_children, coordinator, children) if children else None
+    coordinator.over.wait()
+    if recording.page is not None:
+        recording.page.over()
+    if watch is not None:
+        watch.kill()
     environment.runner.quit()
     return coordinator.result
+
+
+def _page(recording: Recording, coordinator: Coordinator, interrupts: Interrupts) -> LivePage:
+    """Serve the live page of a run. Only a process that leads itself knows reasons of refusals so far."""
+    reasons = (lambda: coordinator.shard.observed) if isinstance(coordinator, LocalCoordinator) else dict
+    live = LiveRun(
+        recording.manifest,
+        recording.totals,
+        recording.thresholds_so_far,
+        reasons,
+        recording.redactor.data,
+    )
+    recording.watchers.append(live.add)
+    page = LivePage(live, recording.folder.path, interrupts.end_early, recording.prepared.options.ui_port)
+    page.start()
+    return page
 
 
 @contextmanager

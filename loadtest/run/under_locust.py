@@ -135,7 +135,7 @@ class PlainLocustRun:
             return int(self.environment.process_exit_code or Exit.INTERNAL)
         run = recording.close(result, interrupted=self.interrupted)
         recording.prepared.closing.close()
-        show_run(run, quiet=False)
+        show_run(run, self.options)
         return exit_code_of(run)
 
     def _on_quitting(self, **_kwargs: Any) -> None:

@@ -1,62 +1,8 @@
-"""Locust's web page on loopback: shows the run, and can stop it."""
+"""Who may ask a page of ours on loopback for what, and a free port for it."""
 
 from __future__ import annotations
 
 import socket
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
-PAGE = "Locust's page"
-
-Answer = tuple[dict[str, object], int]
-
-
-@contextmanager
-def web_page(environment: Any, stopped: Callable[[str], object]) -> Iterator[None]:
-    """Serve the page; ``stopped`` is called with the page's name when somebody stops the run there."""
-    port = free_port("127.0.0.1")
-    # Locust's page parses the command line again at every request, and does not know our options.
-    arguments, sys.argv = sys.argv, sys.argv[:1]
-    try:
-        web_ui = environment.create_web_ui("127.0.0.1", port)
-        web_ui.app.before_request(lambda: _guarded(port, stopped))
-        if not _listens(web_ui):
-            sys.stderr.write(
-                f"{PAGE}: port {port} of 127.0.0.1 cannot be listened on; the run goes on without it\n"
-            )
-            yield
-            return
-        sys.stderr.write(f"{PAGE}: http://127.0.0.1:{port}\n")
-        yield
-        web_ui.stop()
-    finally:
-        sys.argv = arguments
-
-
-def _listens(web_ui: Any) -> bool:
-    """Whether the page is served; Locust's server starts in a greenlet of its own, and may fail."""
-    while not web_ui.greenlet.ready():
-        server = getattr(web_ui, "server", None)
-        if server is not None and server.started:
-            return True
-        web_ui.greenlet.join(timeout=0.001)
-    return False
-
-
-def _guarded(port: int, stopped: Callable[[str], object]) -> Answer | None:
-    """Our answer to a request that the page itself must not answer; None if it may."""
-    from flask import request
-
-    origin = request.headers.get("Origin")
-    refused = refusal(port, request.method, request.path, request.headers.get("Host", ""), origin)
-    if refused is not None:
-        return {"success": False, "message": refused}, 403
-    if request.method != "POST":
-        return None
-    stopped(PAGE)
-    return {"success": True, "message": "the run is ended early, and judged"}, 200
 
 
 def refusal(port: int, method: str, path: str, host: str, origin: str | None) -> str | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from loadtest import catalog
 from loadtest.catalog import in_report_order
 from loadtest.judge.counts import SEQUENCED, cut_short
-from loadtest.judge.sections import Manifest, section
+from loadtest.judge.sections import Manifest, kinds, section
+from loadtest.plan.threshold import of_kind, split_kind
 from loadtest.show.document import Tone
 from loadtest.show.manifest import whole
 from loadtest.show.metric_table import NOT_MEASURED
@@ -28,6 +29,9 @@ GIVEN_UP = {why: LABELS[name] for why, name in catalog.kept_under("ended_by_us")
 
 NO_CLOSE_FRAME = "1006"
 """RFC 6455 section 7.4.1: the code of a connection that ended without a close frame."""
+
+CONVERSATIONS = {each.key: each.label for each in catalog.CONVERSATION_COUNTERS}
+"""How conversations went, in words."""
 
 TURN_TONES = {each.key: each.tone for each in catalog.OUTCOMES}
 
@@ -53,6 +57,8 @@ def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
     found = (
         Ledger("Connections", tuple(_connections(section(counts, "connections")))),
         Ledger("Turns", tuple(_turns(section(counts, "turns")))),
+        Ledger("Kinds of turn", tuple(_kinds(section(counts, "turns"), kinds(manifest)))),
+        Ledger("Conversations", tuple(_conversations(section(counts, "conversations")))),
         Ledger("Events", tuple(_events(section(counts, "events"), cut_short(counts)))),
         Ledger("On purpose", tuple(_chaos(section(counts, "chaos")))),
         Ledger("Bytes", tuple(_bytes(section(counts, "bytes")))),
@@ -127,6 +133,30 @@ def _turns(counts: Manifest) -> Iterator[CountRow]:
     for key, label in OUTCOMES.items():
         yield from _present(_count(label, counts.get(key), of=due, tone=TURN_TONES[key]))
     yield from _present(_count(LABELS["turns.resumed"], counts.get("resumed")))
+
+
+def _kinds(counts: Manifest, of: tuple[str, ...]) -> Iterator[CountRow]:
+    """By kind of turn how many were due, and how they ended, as far as any did."""
+    for kind in of:
+        due = counts.get(of_kind("due", kind))
+        yield from _present(_count(f"of kind {printable(kind)}", due, of=counts.get("due"), what="all"))
+        for key, label in OUTCOMES.items():
+            n = counts.get(of_kind(key, kind))
+            if n or key == "complete":
+                yield from _present(_count(f"{printable(kind)} {label}", n, of=due, tone=TURN_TONES[key]))
+
+
+def _conversations(counts: Manifest) -> Iterator[CountRow]:
+    """How conversations went, all together and then by name."""
+    for name, n in counts.items():
+        whole_name, kind = split_kind(f"conversations.{name}")
+        key = whole_name.removeprefix("conversations.")
+        label = CONVERSATIONS.get(key, printable(key))
+        told = label if kind is None else f"{printable(kind)} {label}"
+        ended = counts.get("ended" if kind is None else of_kind("ended", kind))
+        of = ended if key in {"complete", "broken_off"} else None
+        if key != "ended":
+            yield from _present(_count(told, n, of=of, tone=TONES.get(f"conversations.{key}", "plain")))
 
 
 def _events(counts: Manifest, cut: int) -> Iterator[CountRow]:

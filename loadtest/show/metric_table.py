@@ -11,7 +11,7 @@ from loadtest.judge.censored_turns import unbounded
 from loadtest.judge.counts import in_doubt
 from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.sections import Manifest, number, section
-from loadtest.plan.threshold import METRICS
+from loadtest.plan.threshold import METRICS, split_kind
 from loadtest.show.manifest import rows, whole
 from loadtest.show.report import HEADINGS, STATISTICS, Fact, MetricGroup, MetricRow, PositionRow, RateRow
 from loadtest.show.sanitize import printable
@@ -79,10 +79,10 @@ def duration_text(metric: Manifest, statistic: str) -> str | None:
 def metric_groups(manifest: Manifest, footnotes: Footnotes) -> tuple[MetricGroup, ...]:
     """The metrics that the manifest speaks of, response time first, unknown ones last."""
     metrics = section(manifest, "metrics")
-    others = {name: printable(name, 60) for name in metrics if name not in LABELS}
+    others = {name: printable(name, 60) for name in metrics if split_kind(name)[0] not in LABELS}
     made = []
     for title, meaning, labels in (*GROUPS, ("Other", "of this run alone", others)):
-        present = {name: label for name, label in labels.items() if name in metrics}
+        present = dict(_with_kinds(labels, metrics))
         measured = tuple(
             row
             for name, label in present.items()
@@ -94,6 +94,17 @@ def metric_groups(manifest: Manifest, footnotes: Footnotes) -> tuple[MetricGroup
         made.append(MetricGroup(title, meaning + _left_out(title, manifest), measured))
     made.append(_slow_readers(manifest, footnotes))
     return tuple(group for group in made if group.metrics)
+
+
+def _with_kinds(labels: Manifest, metrics: Manifest) -> Iterator[tuple[str, str]]:
+    """The metrics of a group that the run has, each followed by the same of every kind of turn."""
+    for name, label in labels.items():
+        if name in metrics:
+            yield name, label
+        for other in metrics:
+            whole, kind = split_kind(other)
+            if kind is not None and whole == name:
+                yield other, f"{label}, {printable(kind)}"
 
 
 def _left_out(title: str, manifest: Manifest) -> str:

@@ -5,8 +5,6 @@ rich is imported when something is printed, so that start-up stays lean.
 
 from __future__ import annotations
 
-import io
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -31,18 +29,6 @@ if TYPE_CHECKING:
 DROPPED = ("p90", "min")
 """Columns that make room for the others, in this order."""
 
-PALETTE = [
-    (18, 23, 29),
-    (244, 130, 74),
-    (76, 207, 164),
-    (240, 193, 80),
-    (107, 184, 238),
-    (216, 147, 184),
-    (86, 180, 233),
-    (226, 231, 236),
-]
-"""The eight colours of a terminal in a picture: those of the report on dark ground."""
-
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -55,18 +41,6 @@ def render(
         draw(report, console, ascii_only=ascii_only, where=where)
 
     return rendered(drawn, width=width, colour=colour, ascii_only=ascii_only)
-
-
-def as_svg(report: Report, width: int = 84) -> str:
-    """The coloured screen as a picture that needs no font from elsewhere."""
-    from rich.console import Console
-    from rich.terminal_theme import TerminalTheme
-
-    console = Console(file=io.StringIO(), width=width, record=True, force_terminal=True, highlight=False)
-    draw(report, console)
-    theme = TerminalTheme((18, 23, 29), (226, 231, 236), PALETTE)
-    drawn = console.export_svg(title=f"loadtest report {report.id}", theme=theme, unique_id="screen")
-    return re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
 
 
 def show(report: Report, stream: TextIO | None = None, *, where: str = "") -> None:

@@ -249,6 +249,13 @@ FAULT_OPTIONS: dict[str, FaultOption] = {
     "rate-limit": FaultOption(
         "rate_limit", "rate-limit=N", "more than N turns in one second: error_message RATE_LIMITED", _count
     ),
+    "stream": FaultOption(
+        "stream_ns",
+        "stream[=T]",
+        "no fault: answer as an agent does, thinking, using a tool, streaming words, in about T (1s) a turn",
+        read_time,
+        "1s",
+    ),
     "no-seq": FaultOption("no_seq", "no-seq", "do not number the events", _flag, ""),
 }
 """Every fault by name, in the order of help."""

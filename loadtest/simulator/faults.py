@@ -51,6 +51,7 @@ class Faults:
     stall: NumberAndShare | None = None
     rate_limit: int | None = None
     no_seq: bool = False
+    stream_ns: int | None = None
 
     def chance(self, name: str, *about: str | int) -> float:
         """The draw of this fault for this thing, in [0, 1)."""
@@ -65,7 +66,7 @@ class Faults:
         """Whether any turn may be answered late, incompletely or out of order."""
         shares = (self.reorder, self.blackhole, self.unpaired)
         others = (self.drop, self.duplicate, self.leak, self.malformed, self.delay, self.gap)
-        more = (self.batch_ns, self.cut, self.huge_bytes, self.stall)
+        more = (self.batch_ns, self.cut, self.huge_bytes, self.stall, self.stream_ns)
         return any(shares) or any(fault is not None for fault in (*others, *more))
 
 

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from loadtest.simulator.events import COMPLETED, ECHO, EXECUTED, EXECUTING, PARTIAL, STARTED
+from loadtest.simulator.events import COMPLETED, ECHO, EXECUTED, EXECUTING, PARTIAL, STARTED, THINKING
 from loadtest.simulator.fault_options import Hit
 from loadtest.simulator.faults import Faults
 
@@ -38,6 +38,13 @@ class ScriptStep(NamedTuple):
     fault: str = ""
 
 
+DELTAS = 5
+"""Partial results of a turn that is streamed."""
+
+PACE = {STARTED: 0.025, THINKING: 0.025, EXECUTING: 0.2, EXECUTED: 0.3, PARTIAL: 0.08, COMPLETED: 0.05}
+"""The usual part of a turn that passes before each event of it, in all the whole with ``DELTAS``."""
+
+
 def make_script(faults: Faults, turn_id: str, kinds: tuple[str, ...]) -> list[ScriptStep]:
     """The steps of one turn, in order of time. The same for the same arguments, whatever else happens.
 
@@ -61,10 +68,18 @@ def _honest(faults: Faults, turn_id: str, kinds: tuple[str, ...]) -> list[Script
     at_ns = faults.delay.draw(faults.chance("delay", turn_id)) if faults.delay else 0
     steps = []
     for seq, kind in enumerate(kinds):
+        if faults.stream_ns is not None:
+            at_ns += _paced(faults, turn_id, kind, seq)
         if seq and faults.gap:
             at_ns += faults.gap.draw(faults.chance("gap", turn_id, seq))
         steps.append(ScriptStep(at_ns, Act.EVENT, kind, seq))
     return steps
+
+
+def _paced(faults: Faults, turn_id: str, kind: str, seq: int) -> int:
+    """How long an agent takes before an event: half to one and a half of its usual part of the turn."""
+    usual = (faults.stream_ns or 0) * PACE.get(kind, 0.0)
+    return round(usual * (0.5 + faults.chance("stream", turn_id, seq)))
 
 
 def _stalled(faults: Faults, turn_id: str, steps: list[ScriptStep]) -> list[ScriptStep]:

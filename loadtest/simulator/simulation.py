@@ -13,6 +13,7 @@ from loadtest.simulator.counters import Counters
 from loadtest.simulator.events import Marks, turn_events
 from loadtest.simulator.faults import parse_faults
 from loadtest.simulator.options import Options
+from loadtest.simulator.script import DELTAS
 
 
 def _version() -> str:
@@ -30,7 +31,8 @@ class Simulation:
         self.secret = secret
         self.faults = parse_faults(options.faults, options.seed)
         self.counters = Counters()
-        self.kinds = turn_events(options.partials)
+        streamed = self.faults.stream_ns is not None
+        self.kinds = turn_events(max(options.partials, DELTAS) if streamed else options.partials)
         self.name = f"loadtest-simulator/{_version()}"
         self.loop = asyncio.get_running_loop()
         self.started = self.loop.time()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,13 +13,13 @@ from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.names import now_values, user_values
 from loadtest.plan.period import Period, parse_period
-from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TimedBeat
+from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Protocol, Step, TimedBeat, TurnKind
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
 from loadtest.secret_names import sounds_secret
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
-from loadtest.speak.event_rules import EventRules, Word
+from loadtest.speak.event_rules import Decide, EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
 from loadtest.speak.reader import Malformed, Reader, Scalar
 from loadtest.speak.turn import sequence_number
@@ -91,6 +91,17 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class CompiledStep:
+    """A step after the first message of a turn of several; one of ``wait``, ``send`` and ``pause_ns``."""
+
+    wait: Awaited | None
+    send: Template | None
+    pause_ns: int | None
+    within_ns: int | None
+    keep: Mapping[str, Getter]
+
+
+@dataclass(frozen=True, slots=True)
 class OwnHeartbeat:
     """A heartbeat by our clock; ``answer`` None: none is awaited."""
 
@@ -99,6 +110,29 @@ class OwnHeartbeat:
     answer: Awaited | None
     within_ns: int
     keep: Mapping[str, Getter]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTurn:
+    """A kind of turn; ``name`` is empty for that of [turn].
+
+    ``template`` is the first message, ``later`` are the steps after it, where there are several. ``rules``
+    are those of its events; ``decide`` gives flags and word of an event as the reader decodes it,
+    ``decide_whole`` of one that is read whole. ``never_ends``: it goes on until its user leaves.
+    """
+
+    name: str
+    template: Template
+    later: tuple[CompiledStep, ...]
+    rules: EventRules
+    decide: Decide
+    decide_whole: Decide
+    never_ends: bool
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The names that its messages ask for."""
+        return self.template.names.union(*(step.send.names for step in self.later if step.send is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +183,15 @@ class CompiledProtocol:
     where that is not known. ``ids_name_users``: the id of a turn tells whose it is, also of turns of other
     processes. ``has_sequence``: events may carry sequence numbers. ``labels`` limits the names of types and
     keys that are counted. ``in_order_only``: events are matched by order, and nothing says that the target
-    answers in order. ``identities`` are the rows of users, for the audience. ``keeps`` are the values to
-    keep of events; ``asks_kept``: the message of a turn asks for values that change from turn to turn.
+    answers in order. ``plain`` is the turn of [turn], ``kinds`` are the others that are sent, by name;
+    ``uploads``: some have several messages; ``plainly_by_id``: events name their turns, which are all of one
+    kind. ``identities`` are the rows of users, for the audience. ``keeps`` are the values to
+    keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
     ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
     clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
-    the order of our messages; ``total`` where an event says how many its turn has.
-    ``never_ends``: a turn goes on until its user leaves (a subscription). ``listens``: no turn is ever begun,
-    and events are what the target sends of itself.
+    the order of our messages; ``total`` where an event says how many its turn has. ``never_ends``: a turn
+    goes on until its user leaves (a subscription). ``listens``: no turn is ever begun, and events are what
+    the target sends of itself.
     """
 
     __slots__ = (
@@ -169,6 +205,7 @@ class CompiledProtocol:
         "_opaque_fields",
         "_seed",
         "_turn_id",
+        "_typed",
         "_unheard",
         "_unix_offset_ns",
         "_unkept",
@@ -188,19 +225,22 @@ class CompiledProtocol:
         "in_order_only",
         "keep_frames",
         "keeps",
+        "kinds",
         "labels",
         "listens",
         "never_ends",
         "opaque",
         "own_heartbeats",
+        "plain",
+        "plainly_by_id",
         "reader",
         "rules",
         "secret_names",
         "sequence_start",
         "steps",
-        "template",
         "timeout_ns",
         "total",
+        "uploads",
     )
 
     def __init__(
@@ -215,11 +255,13 @@ class CompiledProtocol:
         users: int = 0,
         identities: Rows = (),
         seed: int = 0,
+        kinds: Iterable[str] = (),
         listens: bool = False,
     ) -> None:
-        events = protocol.events
-        self.rules = EventRules(events, protocol.connect.timed)
-        self.reader = Reader(events, self.rules)
+        events, timed = protocol.events, protocol.connect.timed
+        self.rules = EventRules(events, timed)
+        rules_of = {name: EventRules(protocol.turns[name].events, timed) for name in kinds}
+        self.reader = Reader(events, self.rules, tuple(rules_of.values()))
         self._of_whole = self.rules.decider()
         reader = self.reader
         # In one look: the hot loop has as many lines before its first event as it needs for one.
@@ -236,10 +278,8 @@ class CompiledProtocol:
         self.opaque = events.format == "opaque"
         self.by_order = self.opaque or events.match == "order"
         self.in_order_only = self.by_order and not events.ordered
-        typed = bool(events.type) or self.opaque
-
-        def awaited(match: Match) -> Awaited:
-            return Awaited(match_words(match), compile_match(match, typed=typed))
+        self._typed = bool(events.type) or self.opaque
+        awaited = self._awaited
 
         def beat(each: Beat) -> Heartbeat:
             return Heartbeat(awaited(each.on), Template.parse(each.send), _finders(beat_keeps(each)))
@@ -255,10 +295,10 @@ class CompiledProtocol:
         self.answers = tuple(map(beat, events.answer))
         self._compile_adoption(events, awaited)
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
-        self._unheard = _unheard(self.rules) if self.opaque and not self.heartbeat else None
-        self.template = Template.parse(message)
+        alike = self.opaque and not self.heartbeat and not rules_of
+        self._unheard = _unheard(self.rules) if alike else None
+        self._compile_turns(protocol, message, rules_of)
         self.timeout_ns = timeout_ns
-        self.never_ends = not events.ends
         self.listens = listens
         self.keep_frames = keep_frames
         self.has_sequence = bool(protocol.events.sequence)
@@ -270,11 +310,41 @@ class CompiledProtocol:
         self._uuid = uuid_prefix(nonce)
         self._uuid_of_texts = uuid_prefix(f"{nonce} said")
         self._unix_offset_ns = unix_offset_ns
-        self._compile_kept(protocol, typed=typed)
+        self._compile_kept(protocol)
         self._nonce = nonce
         self._seed = seed
         self._identities = identities
         self._audience = Template.parse(events.audience) if events.audience else None
+
+    def _awaited(self, match: Match) -> Awaited:
+        return Awaited(match_words(match), compile_match(match, typed=self._typed))
+
+    def _compile_turns(self, protocol: Protocol, message: str, rules_of: Mapping[str, EventRules]) -> None:
+        """The turn of [turn], and those of every kind that is sent."""
+        self.plain = self._compile_turn(
+            "", TurnKind(turn=protocol.turn, events=protocol.events), message, self.rules
+        )
+        self.kinds = {
+            name: self._compile_turn(name, protocol.turns[name], "", rules)
+            for name, rules in rules_of.items()
+        }
+        self.never_ends = all(each.never_ends for each in self.kinds.values() or [self.plain])
+        self.uploads = any(each.later for each in self.kinds.values() or [self.plain])
+        self.plainly_by_id = not self.by_order and not self.kinds
+
+    def _compile_turn(self, name: str, kind: TurnKind, message: str, rules: EventRules) -> CompiledTurn:
+        """A kind of turn; ``message`` stands for its own, if it is not empty."""
+        turn, endless = kind.turn, not kind.events.ends
+        steps = () if message or turn.message else turn.messages
+        template = Template.parse(message or turn.message or (steps[0].send if steps else None) or "")
+        later = tuple(map(self._message_step, steps[1:]))
+        decide = self.reader.decider_of(rules)
+        return CompiledTurn(name, template, later, rules, decide, rules.decider(), endless)
+
+    def _message_step(self, step: MessageStep) -> CompiledStep:
+        wait = None if step.wait is None else self._awaited(step.wait)
+        keep = _finders(kept_by(step.wait))
+        return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep)
 
     def _compile_adoption(self, events: Events, awaited: Callable[[Match], Awaited]) -> None:
         """Where the target names turns, and where it says how many events one has."""
@@ -282,13 +352,12 @@ class CompiledProtocol:
         self.adopts_in_order = events.ordered
         self.total = _total(events.count, awaited)
 
-    def _compile_kept(self, protocol: Protocol, *, typed: bool) -> None:
+    def _compile_kept(self, protocol: Protocol) -> None:
         """What is kept of events, and which placeholders stand for it."""
-        events = protocol.events
+        kept_of = [match for events in protocol.all_events for match in (*events.matches, *events.ignore)]
+        each = {repr(match): match for match in kept_of if kept_by(match)}.values()
         self.keeps = tuple(
-            Keep(compile_match(match, typed=typed), _finders(kept_by(match)))
-            for match in (*events.matches, *events.ignore)
-            if kept_by(match)
+            Keep(compile_match(match, typed=self._typed), _finders(kept_by(match))) for match in each
         )
         kept = kept_names(protocol)
         self._unkept = {name: "" if name.startswith("ready.") else None for name in kept}
@@ -296,11 +365,18 @@ class CompiledProtocol:
         beats = [beat.keep for beat in (*self.heartbeat, *self.answers)]
         beats += [beat.keep for beat in self.own_heartbeats]
         changing |= {KEPT + name for keep in beats for name in keep}
+        sent = [self.plain, *self.kinds.values()]
+        changing |= {KEPT + name for kind in sent for step in kind.later for name in step.keep}
         self._changing = changing | {name for name in kept if name.startswith(LAST)}
-        self._draws = any(map(is_generated, self.template.names))
-        self.asks_kept = bool(self.template.names & self._changing)
+        self._draws = any(is_generated(name) for kind in sent for name in kind.template.names)
+        self.asks_kept = any(kind.template.names & self._changing for kind in sent)
         names = (name.partition(".")[2] for name in kept)
         self.secret_names = frozenset(name for name in names if sounds_secret(name))
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The names that the messages of turns ask for."""
+        return self.plain.asked.union(*(kind.asked for kind in self.kinds.values()))
 
     def uuid(self, seq: int) -> str:
         """The ``{uuid}`` of turn ``seq``: in the form of RFC 9562 version 4, unique in the run."""
@@ -333,11 +409,16 @@ class CompiledProtocol:
         run = {"run.id": self._nonce}
         return audience.render(run | theirs) == audience.render(run | ours)
 
-    def bind_message(self, values: Mapping[str, Any], kept: Mapping[str, Any] | None) -> BoundMessage:
-        """The message of one user; what the ready steps kept is bound, what may change is not."""
+    def bind_message(
+        self, kind: CompiledTurn, values: Mapping[str, Any], kept: Mapping[str, Any] | None
+    ) -> BoundMessage:
+        """The first message of a kind of turn, of one user.
+
+        What the ready steps kept is bound, what may change is not.
+        """
         known = {**self._unkept, **values, **(kept or {})}
         bound = {name: value for name, value in known.items() if name not in self._changing}
-        return BoundMessage(self.template.bind(bound), id_is_uuid=self._id_is_uuid)
+        return BoundMessage(kind.template.bind(bound), id_is_uuid=self._id_is_uuid)
 
     def with_kept(self, row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
         """The values of one turn's message, with those that were kept."""
@@ -347,11 +428,23 @@ class CompiledProtocol:
         """What opens turn ``seq`` of the user whose message is ``bound``."""
         if bound.around is not None:
             return turn_id.encode().join(bound.around)
+        # As turn_values, inlined: a call costs 0.05 us a turn.
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
         found: dict[str, Any] = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
         if self._draws:
             found |= self._drawn(bound.template, "turn", seq)
         return encoded(bound.template.render({**row, **found} if row else found))
+
+    def turn_values(
+        self, kind: CompiledTurn, turn_id: str, seq: int, row: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What is filled into the messages after the first of turn ``seq`` alone."""
+        uuid = turn_id if self._id_is_uuid else self.uuid(seq)
+        found = {**row, "turn.id": turn_id, "turn.number": seq, "uuid": uuid}
+        for place, step in enumerate(kind.later, 1):
+            if step.send is not None:
+                found |= self._drawn(step.send, "turn", seq, place)
+        return found
 
     def render_text(
         self,
@@ -512,7 +605,9 @@ def _asks_for_fields(protocol: Protocol) -> bool:
     matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.answered, *events.answer))]
     matches += [beat.answer for beat in connect.timed if beat.answer is not None]
     matches += [step.wait for step in connect.ready if step.wait is not None]
-    matches += [*events.matches, *events.ignore]
+    matches += protocol.awaited
+    for each in protocol.all_events:
+        matches += [*each.matches, *each.ignore]
     keeps = bool(kept_names(protocol))
     return keeps or any(each.path is not None for match in matches for each in conditions(match))
 

@@ -10,13 +10,15 @@ from loadtest import catalog
 class PhaseMetrics:
     """Counters and buffers of one phase of the run (warm-up, measured or drain) in one process.
 
-    ``phase`` is its index in ``measure.interval.PHASES``.
+    ``phase`` is its index in ``measure.interval.PHASES``. ``kind``: it is of turns of that kind alone; empty:
+    of all that are of none.
 
     A counter's first underscore is the dot of its public name (``events_sent``: ``events.sent``); a buffer
     holds nanoseconds and feeds the metric that ``BUFFERS`` names.
     """
 
     phase: int
+    kind: str
 
     events_sent: int
     events_received: int
@@ -59,6 +61,8 @@ class PhaseMetrics:
     first_event_service: array[int]
     completion_service: array[int]
     gap: array[int]
+    upload: array[int]
+    conversation: array[int]
     ping_rtt: array[int]
     heartbeat_rtt: array[int]
     lateness: array[int]
@@ -76,8 +80,9 @@ class PhaseMetrics:
     # A slot is half as dear as an entry of a dictionary, and a turn changes thirty of them.
     __slots__ = tuple(__annotations__)
 
-    def __init__(self, phase: int) -> None:
+    def __init__(self, phase: int, kind: str = "") -> None:
         self.phase = phase
+        self.kind = kind
         self.other: dict[str, int] = {}
         for name in COUNTERS:
             setattr(self, name, 0)

@@ -74,7 +74,8 @@ class Reader:
     and raises one of ``UNREADABLE`` where the payload does not fit. ``fields(event)`` are its fields by all
     paths; ``more_type``, ``more_user`` and ``more_sequence`` find one field where its slots are empty, and
     are None for a protocol that has no further path. ``decide(event, type)`` gives an event's flags and word,
-    and is None where its type alone decides. ``read(payload)`` and ``fields_in`` need no struct. Both ways
+    and is None where its type alone decides; ``decider_of(rules)`` is the same by the rules of one kind of
+    turn, of which ``of_kinds`` has all. ``read(payload)`` and ``fields_in`` need no struct. Both ways
     agree on every JSON object; of bytes that are none, the struct may pass over what it does not read.
     """
 
@@ -84,6 +85,7 @@ class Reader:
         "_pattern",
         "arrays",
         "decide",
+        "decider_of",
         "decode",
         "more_sequence",
         "more_type",
@@ -91,19 +93,20 @@ class Reader:
     )
 
     decide: Decide | None
+    decider_of: Callable[[EventRules], Decide]
     more_type: Getter | None
     more_user: Getter | None
     more_sequence: Getter | None
     _getters: tuple[Getter, ...]
 
-    def __init__(self, events: Events, rules: EventRules | None = None) -> None:
+    def __init__(
+        self, events: Events, rules: EventRules | None = None, of_kinds: Sequence[EventRules] = ()
+    ) -> None:
         rules = rules or EventRules(events)
         paths: dict[str, tuple[str, ...]] = {field: tuple(getattr(events, field)) for field in FIELDS}
         self._fields = tuple(tuple(finder(path) for path in paths[field]) for field in FIELDS)
-        wanted = [
-            *(each for of, _ in rules.matches for each in of),
-            *(each for of in rules.ledger for each in of),
-        ]
+        wanted = [each for one in (rules, *of_kinds) for of, _ in one.matches for each in of]
+        wanted += [each for one in (rules, *of_kinds) for of in one.ledger for each in of]
         asked = [each.path for each in wanted if each.path is not None]
         every = [path for each in paths.values() for path in each]
         # A path that begins with a place leads into an array: then one may be a message of its own.
@@ -117,14 +120,14 @@ class Reader:
         ):
             self._read_whole(rules)
         else:
-            self._read_struct(paths, asked, rules)
+            self._read_struct(paths, asked, rules, one_kind=not of_kinds)
 
     def _read_whole(self, rules: EventRules) -> None:
-        decide = rules.decider()
         self.decode: Callable[[bytes], Any] = self._decode_whole
         self._getters = tuple(attrgetter(slot) for slot in ("t0", "r0", "u0", "s0"))
         self.more_type = self.more_user = self.more_sequence = None
-        self.decide = lambda event, kind: decide(event.found, kind)
+        self.decider_of = _of_found
+        self.decide = _of_found(rules)
 
     def _decode_whole(self, payload: bytes) -> DecodedEvent:
         found = self.read(payload)
@@ -133,12 +136,16 @@ class Reader:
             raise Malformed("no number")
         return DecodedEvent(t0=kind, r0=turn, u0=user, s0=sequence, found=found)
 
-    def _read_struct(self, paths: dict[str, tuple[str, ...]], asked: list[str], rules: EventRules) -> None:
+    def _read_struct(
+        self, paths: dict[str, tuple[str, ...]], asked: list[str], rules: EventRules, *, one_kind: bool
+    ) -> None:
         tree = _tree([*(path for each in paths.values() for path in each), *asked])
         # A path that leads on ("data" beside "data.seq") holds an object, or nothing, in all that fits.
         ends = {field: [path for path in paths[field] if _is_end(tree, path)] for field in FIELDS}
         slots = _leading(ends)
-        rare = _rare(rules, frozenset(path for each in paths.values() for path in each), tree)
+        # What is rare among the events of one kind of turn may be usual among those of another.
+        fields = frozenset(path for each in paths.values() for path in each)
+        rare = _rare(rules, fields, tree) if one_kind else {}
         kinds: dict[str, Any] = dict.fromkeys(asked, Any) | dict.fromkeys(rare.values(), None)
         kinds |= dict.fromkeys((*paths["turn"], *paths["user"]), Scalar)
         kinds |= dict.fromkeys(paths["sequence"], Number)
@@ -152,6 +159,7 @@ class Reader:
         self.more_sequence = _more(ends["sequence"], names, _SLOTS["sequence"])
         plain = not rules.ledger and len(rare) == len(rules.matches)
         self.decide = None if plain else rules.decider(lambda path: _at(names[path]), but=rare)
+        self.decider_of = lambda other: other.decider(lambda path: _at(names[path]))
 
     def fields(self, event: Any) -> Fields:
         """Type, turn, user and sequence of a decoded event."""
@@ -178,6 +186,12 @@ class Reader:
         if self._pattern is not None:
             return groups_of(self._pattern, payload)
         return decode_message(payload, arrays=self.arrays)
+
+
+def _of_found(rules: EventRules) -> Decide:
+    """Decides by what is decoded whole."""
+    decide = rules.decider()
+    return lambda event, kind: decide(event.found, kind)
 
 
 def groups_of(pattern: re.Pattern[str], payload: bytes) -> dict[str, Any]:

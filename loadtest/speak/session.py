@@ -7,8 +7,8 @@ No socket, no clock: payloads and instants are arguments. What is to be sent wai
 
 Every message that arrives once the session is open is counted as received and, at the latest when its turn
 has ended and its ledger is closed, as exactly one of: matched, duplicate, late, resumed (all four: of a turn
-of ours), delivered, foreign, unmatched, malformed, ignored, answered; of the last, those that name a turn of
-ours are matched as well. Heartbeats are counted apart.
+of ours), delivered, foreign, unmatched, malformed, ignored, answered, awaited; of the last two, those that
+name a turn of ours are matched as well. Heartbeats are counted apart.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ from loadtest.errors import Layer
 from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
 from loadtest.speak.adopted_ids import AdoptedIds
-from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol, Heard, Heartbeat, values_at
+from loadtest.speak.compiled_protocol import (
+    BoundMessage,
+    CompiledProtocol,
+    CompiledTurn,
+    Heard,
+    Heartbeat,
+    encoded,
+    values_at,
+)
 from loadtest.speak.early_messages import what_came, with_kind_of
 from loadtest.speak.event_rules import (
     ALL_SHIFT,
@@ -48,6 +56,7 @@ from loadtest.speak.session_recorder import SessionRecorder, TurnListener
 from loadtest.speak.subscriptions import MovedTurns, PushedEvents
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
 from loadtest.speak.turn_notes import TurnNotes
+from loadtest.speak.upload import Upload
 
 AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
 """Close codes by which servers refuse a credential after the upgrade (4000 and above by custom)."""
@@ -89,6 +98,7 @@ class Session:
 
     ``turns`` are in flight, in the order they were begun, by id. ``user_mark`` is how the target names this
     user: given, or learned from the first event that answers us; an event with another mark is foreign.
+    ``outbox`` holds what is to be sent: texts, and further messages of turns, each with its turn.
     ``kept`` are the values that were kept, as ``ready.NAME`` and ``kept.NAME``; ``last`` those of the turn
     that ended last, as ``last.NAME``. ``wakes_ns`` is the next instant at which ``tick`` has something to do,
     or ``NEVER``. ``silent``: the target has not answered a heartbeat of ours in time, and is dead.
@@ -101,6 +111,7 @@ class Session:
     __slots__ = (
         "_adopted",
         "_answers_in_second",
+        "_bound_kinds",
         "_bound_message",
         "_came_before_ready",
         "_error_before_ready",
@@ -108,6 +119,7 @@ class Session:
         "_moved",
         "_notes",
         "_overdue_answers",
+        "_plainly_by_id",
         "_pushed",
         "_read",
         "_ready_step",
@@ -116,6 +128,7 @@ class Session:
         "_secrets",
         "_step_ends_ns",
         "_texts_sent",
+        "_uploads",
         "kept",
         "last",
         "listener",
@@ -141,7 +154,7 @@ class Session:
         self.values = values
         self.user_mark: Any = None
         self.state = SessionState.READYING
-        self.outbox: list[str] | None = None
+        self.outbox: list[str | tuple[Turn, bytes]] | None = None
         self.kept: dict[str, Any] | None = None
         self.last = _NOTHING
         self.wakes_ns = NEVER
@@ -166,6 +179,11 @@ class Session:
         self._recent_turns = RecentTurns(protocol.sequence_start)
         # Made with the first turn: by then every value of the ready steps is known.
         self._bound_message: BoundMessage | None = None
+        self._bound_kinds: dict[str, BoundMessage] | None = None
+        # Turns whose messages are not all sent, by id, in the order they were begun.
+        self._uploads: dict[str, Upload] | None = None
+        # Each event belongs to the turn it names, all turns are of one kind, and none has more to send.
+        self._plainly_by_id = protocol.plainly_by_id
         # Counts the reads from the socket.
         self._read = 0
         self._moved: MovedTurns | None = None
@@ -179,7 +197,7 @@ class Session:
     @property
     def awaits_end(self) -> bool:
         """Whether a turn is in flight that may still end; a subscription does not."""
-        return bool(self.turns) and not self.protocol.never_ends
+        return not all(turn.kind.never_ends for turn in self.turns.values())
 
     def enter_phase(self) -> None:
         """The run has entered another phase: events of turns without an end are counted in it from now on."""
@@ -414,7 +432,9 @@ class Session:
 
     # ------------------------------------------------------------------ turns: begin, sent, end
 
-    def begin(self, seq: int, position: int, intended_ns: int, row: Mapping[str, Any]) -> tuple[Turn, bytes]:
+    def begin(
+        self, seq: int, position: int, intended_ns: int, row: Mapping[str, Any], kind_name: str = ""
+    ) -> tuple[Turn, bytes]:
         """Register the turn ``seq``, due at ``intended_ns``, and return it with the payload to send.
 
         It is registered before anything is written: the reply may be back before the write returns.
@@ -422,28 +442,48 @@ class Session:
         """
         protocol = self.protocol
         turn_id = protocol.turn_id(seq, self.values, intended_ns)
-        metrics = self.recorder.metrics_at(intended_ns)
+        if kind_name:
+            kind = protocol.kinds[kind_name]
+            bound = self._bind(kind)
+            metrics = self.recorder.metrics_at(intended_ns, kind_name)
+        else:
+            kind = protocol.plain
+            bound = self._bound_message or self._bind(kind)
+            metrics = self.recorder.metrics_at(intended_ns)
         if turn_id in self.turns or turn_id in self._recent_turns.waiting:
             self._supersede(turn_id, intended_ns)
         turn = Turn(seq, self.user, position, turn_id, intended_ns, metrics, protocol.sequence_start)
-        if protocol.rules.keep_types:
+        rules = kind.rules
+        if rules.keep_types:
             turn.types = []
         if protocol.keep_frames:
             turn.frames = []
         if protocol.by_order and self.turns:
             # Those before the newest share already.
             next(reversed(self.turns.values())).shared = turn.shared = True
-        if self._bound_message is None:
-            self._bound_message = protocol.bind_message(self.values, self.kept)
         if protocol.asks_kept:
             row = protocol.with_kept(row, {**(self.kept or {}), **self.last})
-        payload = protocol.payload(self._bound_message, turn_id, seq, row)
+        payload = protocol.payload(bound, turn_id, seq, row)
         turn.payload_crc = zlib.crc32(payload)
+        turn.kind = kind
+        turn.count = rules.count
         self.turns[turn_id] = turn
         metrics.turns_begun += 1
+        if kind.later:
+            self._begin_upload(turn, row)
         if self.state is CLOSED:
             self._end(turn, Outcome.LOST, intended_ns)
         return turn, payload
+
+    def _bind(self, kind: CompiledTurn) -> BoundMessage:
+        """The message of this user for a kind of turn, bound once."""
+        if not kind.name:
+            self._bound_message = self.protocol.bind_message(kind, self.values, self.kept)
+            return self._bound_message
+        bound = self._bound_kinds = self._bound_kinds or {}
+        if kind.name not in bound:
+            bound[kind.name] = self.protocol.bind_message(kind, self.values, self.kept)
+        return bound[kind.name]
 
     def _supersede(self, turn_id: str, at_ns: int) -> None:
         """An id is used again: what comes now belongs to its new turn, so the old one ends here.
@@ -458,6 +498,9 @@ class Session:
 
     def sent(self, turn: Turn, at_ns: int) -> None:
         """The last byte of the turn's message goes to the kernel at ``at_ns``."""
+        if turn.uploading:
+            self._message_sent(turn, at_ns)
+            return
         turn.sent_ns = at_ns
         turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
         turn.metrics.events_sent += 1
@@ -466,9 +509,100 @@ class Session:
         if turn.outcome is None and sooner:
             self.wakes_ns = timeout_at_ns
 
+    # ------------------------------------------------------------------ turns of several messages
+
+    def _begin_upload(self, turn: Turn, row: Mapping[str, Any]) -> None:
+        """More messages follow the first; those that wait for nothing go out with it."""
+        protocol = self.protocol
+        turn.uploading = True
+        values = {**self.values, **protocol.turn_values(turn.kind, turn.id, turn.seq, row)}
+        upload = Upload(turn, turn.kind.later, values, protocol.timeout_ns)
+        if self._uploads is None:
+            self._uploads = {}
+            self._plainly_by_id = False
+        self._uploads[turn.id] = upload
+        self._say_messages(upload)
+
+    def _say_messages(self, upload: Upload) -> None:
+        """Put the messages that may go out now into the outbox."""
+        known = self.protocol.with_kept(upload.values, {**(self.kept or {}), **self.last})
+        for template in upload.next_messages():
+            self.outbox = self.outbox or []
+            self.outbox.append((upload.turn, encoded(template.render(known))))
+
+    def _message_sent(self, turn: Turn, at_ns: int) -> None:
+        """One message of a turn of several goes to the kernel; the turn is sent when the last one is."""
+        turn.metrics.events_sent += 1
+        upload = None if turn.outcome is not None else (self._uploads or {}).get(turn.id)
+        if upload is None:
+            return
+        if upload.first_ns == NEVER:
+            turn.metrics.lateness.append(max(at_ns - turn.intended_ns, 0))
+        if upload.sent(at_ns):
+            turn.sent_ns = at_ns
+            turn.uploading = False
+            turn.metrics.upload.append(max(at_ns - upload.first_ns, 0))
+            self._forget_upload(turn)
+        self.wakes_ns = self._next_wake()
+
+    def _tick_uploads(self, now_ns: int) -> None:
+        """A pause is over, a wait was too long, or all of it was."""
+        for upload in list((self._uploads or {}).values()):
+            turn = upload.turn
+            if turn.outcome is not None or upload.wakes_ns == NEVER or now_ns < upload.wakes_ns:
+                continue
+            overdue = now_ns >= upload.first_ns + self.protocol.timeout_ns
+            if overdue or upload.awaited is not None:
+                self._time_out(turn, now_ns, "wait" if upload.awaited is not None else "")
+            else:
+                upload.pass_step()
+                self._say_messages(upload)
+
+    def _take_awaited(self, payload: bytes, at_ns: int) -> bool:
+        """Whether an event is what a turn waits for; then its next message goes out."""
+        heard = self.protocol.hear_any(payload)
+        named = None if heard.turn is None else self.turns.get(as_text(heard.turn))
+        heard = self._as_of_kind(heard, named)
+        if heard.flags & (FAIL | REFUSE) or self._names_other_user(heard, named):
+            return False
+        for upload in (self._uploads or {}).values():
+            awaited, turn = upload.awaited, upload.turn
+            if awaited is None or named not in {None, turn} or not awaited.fits(heard):
+                continue
+            self.recorder.metrics.count("events.awaited")
+            if upload.keep:
+                self._keep(*values_at(upload.keep, heard.found))
+            if named is not None and turn.number(heard.sequence, heard.word):
+                # It takes its place in its turn, but is not what the turn ends by.
+                turn.unmarked += heard.user is None
+                turn.count += turn.count > 0
+                self._enter(turn, 0, payload, at_ns, at_end=True)
+            upload.pass_step()
+            self._say_messages(upload)
+            self.wakes_ns = self._next_wake()
+            return True
+        return False
+
+    def _names_other_user(self, heard: Heard, turn: Turn | None) -> bool:
+        return heard.user is not None and self._is_other_user(heard.user, turn)
+
+    def _forget_upload(self, turn: Turn) -> None:
+        uploads = self._uploads or {}
+        uploads.pop(turn.id, None)
+        if not uploads:
+            self._uploads = None
+            self._plainly_by_id = self.protocol.plainly_by_id
+
+    # ------------------------------------------------------------------ the end of a turn
+
     def _end(self, turn: Turn, outcome: Outcome, at_ns: int, reason: str = "") -> None:
         """Give the turn its outcome, once; its ledger closes now, or after waiting for missing numbers."""
         del self.turns[turn.id]
+        if turn.uploading:
+            self._forget_upload(turn)
+            if outcome is COMPLETE:
+                # It was answered before all of it was asked.
+                outcome, reason = Outcome.FAILED, "unsent"
         turn.outcome = outcome
         turn.reason = reason
         if self._moved is None:
@@ -495,7 +629,7 @@ class Session:
         complete = turn.outcome is COMPLETE
         if complete and protocol.has_sequence and turn.next_seq == turn.start_seq and not turn.misnumbered:
             turn.metrics.count("turns.unnumbered")
-        turn.close_ledger(protocol.rules)
+        turn.close_ledger(turn.kind.rules)
         # With a mark known, an event that does not carry it is counted as unmarked.
         if self.user_mark is not None and not protocol.ids_name_users:
             if turn.received > turn.unmarked:
@@ -521,22 +655,30 @@ class Session:
             self._tick_ready(now_ns)
         for turn in () if self.protocol.never_ends else list(self.turns.values()):
             # A listener may have ended it since.
-            if turn.outcome is not None or turn.sent_ns == NEVER:
+            if turn.outcome is not None or turn.sent_ns == NEVER or turn.kind.never_ends:
                 continue
             if turn.sent_ns + self.protocol.timeout_ns > now_ns:
+                if self.protocol.uploads:
+                    # One that was begun later may have been sent before.
+                    continue
                 break
-            if self.protocol.by_order:
-                self._overdue_answers += (self.protocol.rules.count or 1) - turn.received
-            if last := self._last_type(turn):
-                turn.metrics.count(f"turns.timed_out_after.{last}")
-                if last == UNTYPED:
-                    self._count_untyped(turn)
-            self._end(turn, Outcome.TIMED_OUT, now_ns)
+            self._time_out(turn, now_ns)
+        if self._uploads is not None:
+            self._tick_uploads(now_ns)
         for turn in self._recent_turns.due(now_ns):
             self._close_ledger(turn, now_ns)
         if self._heartbeats is not None and self.state is OPEN:
             self._beat(self._heartbeats, now_ns)
         self.wakes_ns = self._next_wake()
+
+    def _time_out(self, turn: Turn, now_ns: int, reason: str = "") -> None:
+        if self.protocol.by_order:
+            self._overdue_answers += (turn.count or 1) - turn.received
+        if last := self._last_type(turn):
+            turn.metrics.count(f"turns.timed_out_after.{last}")
+            if last == UNTYPED:
+                self._count_untyped(turn)
+        self._end(turn, Outcome.TIMED_OUT, now_ns, reason)
 
     def _last_type(self, turn: Turn) -> str | None:
         """The type of the last event that a turn received, as a label; None where it was not kept."""
@@ -567,9 +709,12 @@ class Session:
         instants = [self._step_ends_ns, self._recent_turns.earliest()]
         if self._heartbeats is not None:
             instants += self._heartbeats.instants
-        oldest = next((turn for turn in self.turns.values() if turn.sent_ns != NEVER), None)
-        if oldest is not None and not self.protocol.never_ends:
-            instants.append(oldest.sent_ns + self.protocol.timeout_ns)
+        ending = (turn for turn in self.turns.values() if not turn.kind.never_ends)
+        sent = (turn.sent_ns for turn in ending if turn.sent_ns != NEVER)
+        oldest_ns = min(sent, default=NEVER) if self.protocol.uploads else next(sent, NEVER)
+        if oldest_ns != NEVER:
+            instants.append(oldest_ns + self.protocol.timeout_ns)
+        instants += [upload.wakes_ns for upload in (self._uploads or {}).values()]
         return min((instant_ns for instant_ns in instants if instant_ns != NEVER), default=NEVER)
 
     def lost(self, now_ns: int, code: int, *, by_us: bool = False) -> Refused | None:
@@ -585,7 +730,7 @@ class Session:
             if by_us:
                 self._end(turn, Outcome.ABANDONED, now_ns)
                 waited = turn.sent_ns != NEVER and now_ns - turn.sent_ns >= self.protocol.timeout_ns
-                if self.protocol.never_ends and turn.first_ns == NEVER and waited:
+                if turn.kind.never_ends and turn.first_ns == NEVER and waited:
                     turn.metrics.count("turns.no_first_event")
             else:
                 self._end(turn, Outcome.LOST, now_ns, f"code {code}")
@@ -622,14 +767,14 @@ class Session:
         metrics.events_received += messages
         if messages > 1:
             metrics.events_coalesced += messages - 1
-        if not self.protocol.by_order:
+        if self._plainly_by_id:
             self._receive_by_id(payloads, at_ns)
-            return
-        if self.protocol.in_order_only and len(self.turns) > 1:
-            metrics.count("events.order_unsure", messages)
-        if self._overdue_answers > 0 and self.turns:
-            metrics.count("events.after_timeout", messages)
-        self._receive_in_order(payloads, at_ns)
+        elif self._uploads is not None:
+            self._receive_while_uploading(payloads, at_ns)
+        elif self.protocol.by_order:
+            self._receive_in_order(payloads, at_ns)
+        else:
+            self._receive_by_kind(payloads, at_ns)
 
     def _receive_by_id(self, payloads: list[bytes], at_ns: int) -> None:  # noqa: C901, PLR0912 - a call costs 0.05 us an event
         """Each event belongs to the turn it names: 0.4 us for one of 160 bytes that is as it should be."""
@@ -698,51 +843,64 @@ class Session:
 
     def _count_coalesced(self, turn: Turn, flags: int) -> None:
         """An event that is not the last of its read: it came at the read's stamp or before."""
-        if flags & FIRST and turn.first_ns == NEVER:
+        if flags & FIRST and turn.first_ns == NEVER and not turn.uploading:
             turn.metrics.turns_first_coalesced += 1
         if self._is_end(turn, flags) and not flags & (FAIL | REFUSE):
             turn.metrics.turns_end_coalesced += 1
 
     def _is_end(self, turn: Turn, flags: int) -> bool:
         """Whether the turn is complete with an event, which is counted already."""
-        rules = self.protocol.rules
-        all_ends = rules.all_ends
+        all_ends = turn.kind.rules.all_ends
         if all_ends and (turn.ends_come | flags >> ALL_SHIFT) == all_ends:
             return True
-        return bool(flags & END or (flags & COUNT and turn.received >= rules.count))
+        return bool(flags & END or (flags & COUNT and turn.received >= turn.count))
 
     def _apply_flags(self, turn: Turn, flags: int, at_ns: int, at_end: bool) -> None:  # noqa: FBT001 - by name it is 0.03 us slower
         """An event whose type means something: first content, end, failure; ``at_end``: last of its read."""
         if not at_end:
             self._count_coalesced(turn, flags)
-        if flags & FIRST and turn.first_ns == NEVER:
+        if flags & FIRST and turn.first_ns == NEVER and not turn.uploading:
             turn.first_ns = at_ns
             intended_ns, sent_ns = turn.intended_ns, turn.sent_ns
             turn.metrics.first_event.append(at_ns - intended_ns if at_ns > intended_ns else 0)
             # An answer to a message that is not known to be sent yet has no service time.
             if sent_ns != NEVER:
                 turn.metrics.first_event_service.append(at_ns - sent_ns if at_ns > sent_ns else 0)
-        rules = self.protocol.rules
         if flags & FAIL:
             self._end(turn, Outcome.FAILED, at_ns, "event")
         elif flags & REFUSE:
             self._end(turn, Outcome.REFUSED, at_ns, "event")
-        elif flags & END or (flags & COUNT and turn.received >= rules.count):
+        elif flags & END or (flags & COUNT and turn.received >= turn.count):
             self._end(turn, COMPLETE, at_ns)
         elif flags >> ALL_SHIFT:
             turn.ends_come |= flags >> ALL_SHIFT
-            if turn.ends_come == rules.all_ends:
+            if turn.ends_come == turn.kind.rules.all_ends:
                 self._end(turn, COMPLETE, at_ns)
 
     # ------------------------------------------------------------------ receiving: the rarer ways
 
-    def _receive_in_order(self, payloads: list[bytes], at_ns: int) -> None:
+    def _receive_while_uploading(self, payloads: list[bytes], at_ns: int) -> None:
+        """As ``receive``, while a turn has messages left to send: it may wait for any of these events."""
+        for left, payload in enumerate(payloads, 1 - len(payloads)):
+            if self._take_awaited(payload, at_ns):
+                continue
+            if self.protocol.by_order:
+                self._receive_in_order([payload], at_ns, more=-left)
+            else:
+                self._receive_slowly(payload, at_ns, at_end=not left)
+
+    def _receive_in_order(self, payloads: list[bytes], at_ns: int, more: int = 0) -> None:
         """Each event belongs to the oldest turn in flight, unless it is a heartbeat, a request or ignored.
 
         Nothing in it says which turn it answers: one that comes after its turn timed out is taken for the
-        next turn's, and so on; what comes then is counted as in doubt.
+        next turn's, and so on; what comes then is counted as in doubt. ``more`` came in the same read.
         """
-        for left, payload in enumerate(payloads, 1 - len(payloads)):
+        metrics, messages = self.recorder.metrics, len(payloads)
+        if self.protocol.in_order_only and len(self.turns) > 1:
+            metrics.count("events.order_unsure", messages)
+        if self._overdue_answers > 0 and self.turns:
+            metrics.count("events.after_timeout", messages)
+        for left, payload in enumerate(payloads, 1 - messages - more):
             try:
                 heard = self.protocol.hear(payload)
             except Malformed:
@@ -753,6 +911,28 @@ class Session:
             else:
                 heard = heard._replace(turn=next(iter(self.turns), None))
                 self._match(heard, payload, at_ns, at_end=not left)
+
+    def _receive_by_kind(self, payloads: list[bytes], at_ns: int) -> None:
+        """Each event belongs to the turn it names, and means what it means to turns of that kind."""
+        reader, plain = self.protocol.reader, self.protocol.plain
+        for left, payload in enumerate(payloads, 1 - len(payloads)):
+            try:
+                event = reader.decode(payload)
+            except UNREADABLE:
+                self._receive_slowly(payload, at_ns, at_end=not left)
+                continue
+            kind, turn_id, user, sequence = reader.fields(event)
+            turn = self.turns.get(turn_id if isinstance(turn_id, str) else as_text(turn_id))
+            of_kind = plain if turn is None else turn.kind
+            heard = Heard(None, kind, turn_id, user, sequence, *of_kind.decide(event, kind))
+            self._match(heard, payload, at_ns, at_end=not left)
+
+    def _as_of_kind(self, heard: Heard, turn: Turn | None) -> Heard:
+        """What an event that was read whole means to a turn, by the rules of its kind."""
+        if turn is None or turn.kind is self.protocol.plain or heard.found is None:
+            return heard
+        flags, word = turn.kind.decide_whole(heard.found, heard.kind)
+        return heard._replace(flags=flags, word=word)
 
     def _receive_slowly(self, payload: bytes, at_ns: int, *, at_end: bool) -> None:
         """A payload that does not fit the struct: read slowly, or malformed."""
@@ -778,6 +958,7 @@ class Session:
         if self._adopted is not None and not heard.flags & IGNORE and turn_id not in self.turns:
             turn_id = self._owner_of(self._adopted, payload, turn_id)
         turn = self.turns.get(turn_id)
+        heard = self._as_of_kind(heard, turn)
         if heard.flags & ANSWER and not heard.flags & IGNORE:
             self._answer_request(self.protocol.hear_any(payload), at_ns)
             if turn is None or self.protocol.by_order:
@@ -799,7 +980,11 @@ class Session:
     def _tallied(self, turn: Turn, payload: bytes) -> int:
         """``END`` with the last of as many events as one of them said; else no flag."""
         total = self.protocol.total
-        if total is None or not self._notes_of(turn).tally(total, self.protocol.hear_any(payload)):
+        if (
+            total is None
+            or turn.kind.rules.count
+            or not self._notes_of(turn).tally(total, self.protocol.hear_any(payload))
+        ):
             return 0
         return END
 

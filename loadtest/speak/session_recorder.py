@@ -22,8 +22,8 @@ class SessionRecorder(Protocol):
     def metrics(self) -> PhaseMetrics:
         """The metrics of the current phase of the run."""
 
-    def metrics_at(self, intended_ns: int) -> PhaseMetrics:
-        """The metrics of the phase in which an intended instant lies."""
+    def metrics_at(self, intended_ns: int, kind: str = "") -> PhaseMetrics:
+        """The metrics of the phase in which an intended instant lies, of one kind of turn where there are."""
 
     def ended(self, turn: Turn) -> None:
         """A turn has ended and its ledger is closed; called once a turn."""

@@ -50,7 +50,7 @@ def test_an_option_beats_its_variable(
 
 
 def test_every_mistake_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--duration", "30", "--set", "load.conections=4", "--set", "no-equals-sign"]
+    words = ["--duration", "30 parsecs", "--set", "load.conections=4", "--set", "no-equals-sign"]
     assert main(["explain", "agent-burst", *words]) == 2
     said = capsys.readouterr()
     assert len(said.err.splitlines()) == 3

@@ -46,7 +46,7 @@ def test_without_a_command_they_are_listed(
     store(Path("elsewhere"), "v1")
     monkeypatch.setenv("LOADTEST_RESULTS", "elsewhere")
     assert main(["runs"]) == 0
-    assert "agent-burst-v1  SIMULATED  5 held" in capsys.readouterr().out
+    assert "agent-burst-v1  40 ms            90 ms           SIMULATED  5 held" in capsys.readouterr().out
 
 
 def test_what_a_target_said_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +79,8 @@ def test_what_readiness_asked_is_not_listed_unless_wanted(capsys: pytest.Capture
     assert said.err == "1 run that `ready` or `watch` made is left out; --all lists it\n"
     assert main(["runs", "list", "--all"]) == 0
     said = capsys.readouterr()
-    assert f"{asked.name}  SIMULATED  asked by ready: websocket  5 held" in said.out
+    (line,) = [line for line in said.out.splitlines() if asked.name in line]
+    assert line.endswith("SIMULATED  asked by ready: websocket  5 held")
     assert said.err == ""
     assert main(["runs", "show"]) == 0
     assert "-agent-burst-v1\n" in capsys.readouterr().out.splitlines(keepends=True)[0]
@@ -100,8 +101,21 @@ def test_the_newest_alone(capsys: pytest.CaptureFixture[str]) -> None:
     for label in ("a", "b", "c"):
         store(Path("results"), label)
     assert main(["runs", "list", "--last", "1"]) == 0
-    (line,) = capsys.readouterr().out.splitlines()
+    _, line = capsys.readouterr().out.splitlines()
     assert line.split()[1].endswith("-c")
+
+
+def test_they_are_sorted_by_what_they_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    store(Path("results"), "slow", first_event_ms=30)
+    store(Path("results"), "cut", ended=False)
+    store(Path("results"), "fast")
+    assert main(["runs", "list", "--sort", "first-event"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split("  ")[-1] == "target"
+    assert "first event p95" in head
+    assert [line.split("agent-burst-")[1].split()[0] for line in lines] == ["cut", "fast", "slow"]
+    assert lines[-1].split()[2:4] == ["60", "ms"]
+    assert main(["runs", "list", "--sort", "beauty"]) == 2
 
 
 @pytest.mark.parametrize("variable", ["LOADTEST_RESULTS", "LOADTEST_RUNS_LIST_RESULTS"])

@@ -8,6 +8,7 @@ from typing import Any
 from loadtest.drive.connection import ConnectionState
 from loadtest.drive.poller import Timers
 from loadtest.measure.recorder import Recorder
+from loadtest.plan.mix import Mix
 from loadtest.plan.scenario import Reconnect
 from loadtest.speak.refused import Refused
 from loadtest.speak.turn import NEVER, Outcome, Turn
@@ -109,9 +110,9 @@ class FakeConnection:
         self.state = ConnectionState.CLOSED
         self.on_closed(self)
 
-    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any]) -> Turn:
+    def begin(self, seq: int, position: int, intended_ns: int, row: dict[str, Any], kind: str = "") -> Turn:
         assert self.is_open
-        part = self.world.recorder.metrics_at(intended_ns)
+        part = self.world.recorder.metrics_at(intended_ns, kind)
         part.turns_begun += 1
         turn = Turn(seq, self.user, position, f"turn-{seq}", intended_ns, part)
         turn.sent_ns = self.world.now()
@@ -155,6 +156,7 @@ class World:
         self.turns_per_connection: int | None = None
         self.reconnect: Reconnect | None = None
         self.seed = 1
+        self.mix: Mix | None = None
         self.finishing = False
         self.asked = 0
         self.over = 0

@@ -18,7 +18,7 @@ from loadtest.drive.poller import READ, WRITE, OnReady, Poller
 from loadtest.drive.transport import Address, Transport
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
-from loadtest.plan.protocol import Connect, Events, Protocol, TurnShape
+from loadtest.plan.protocol import Connect, Events, MessageStep, Protocol, TurnShape
 from loadtest.plan.scenario import Load, Scenario, Target, Traffic
 from loadtest.speak.phase_metrics import COUNTERS
 from loadtest.speak.refused import Refused
@@ -41,6 +41,7 @@ def scenario_of(
     events: Events | None = None,
     message: str = '{"run_id":"{turn.id}"}',
     encoding: Any = "text",
+    messages: tuple[MessageStep, ...] = (),
 ) -> Scenario:
     """A scenario of which a test says only what it is about."""
     return Scenario(
@@ -51,7 +52,12 @@ def scenario_of(
         protocol=Protocol(
             name="test",
             connect=connect or Connect(path="/ws"),
-            turn=TurnShape(id="turn-{turn.number}", message=message, encoding=encoding),
+            turn=TurnShape(
+                id="turn-{turn.number}",
+                message="" if messages else message,
+                messages=messages,
+                encoding=encoding,
+            ),
             events=events or Events(**AGENT),
         ),
         target=target or Target(url="ws://127.0.0.1:9"),

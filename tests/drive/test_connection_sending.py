@@ -9,7 +9,7 @@ from websockets.frames import Opcode
 
 from loadtest.drive import connection
 from loadtest.drive.poller import READ, WRITE
-from loadtest.plan.protocol import Beat, Connect, Step
+from loadtest.plan.protocol import Beat, Connect, MessageStep, Step
 from loadtest.speak.session import LINGER_NS
 from loadtest.speak.turn import NEVER, Outcome
 from tests.drive.spoken import FD, Spoken
@@ -319,3 +319,31 @@ def test_after_the_oldest_turn_ended_the_next_one_is_watched() -> None:
     spoken.hear(*answer(first))
     spoken.poller.pass_until(START + 11 * SECOND)
     assert [turn.outcome for turn in (first, second)] == [Outcome.COMPLETE, Outcome.TIMED_OUT]
+
+
+# ------------------------------------------------------------------ turns of several messages
+
+
+def test_all_messages_of_a_turn_that_wait_for_nothing_go_out_in_one_write() -> None:
+    messages = (MessageStep(send='{"id":"{turn.id}"}'), MessageStep(send='{"go":"{turn.id}"}'))
+    spoken = Spoken(messages=messages)
+    turn = spoken.begin()
+    spoken.poller.turn()
+    assert spoken.texts == [b'{"id":"turn-0"}', b'{"go":"turn-0"}']
+    assert turn.sent_ns == START
+    assert spoken.metrics.upload.tolist() == [0]
+    assert spoken.counts("events.") == {"sent": 2}
+
+
+def test_the_last_message_of_a_turn_goes_out_after_its_pause_and_is_when_it_was_sent() -> None:
+    pause = MessageStep(pause_ns=SECOND)
+    messages = (MessageStep(send='{"id":"{turn.id}"}'), pause, MessageStep(send='{"go":"{turn.id}"}'))
+    spoken = Spoken(messages=messages)
+    turn = spoken.begin()
+    spoken.poller.turn()
+    assert (spoken.texts, turn.sent_ns) == ([b'{"id":"turn-0"}'], NEVER)
+    spoken.poller.pass_until(START + SECOND)
+    spoken.poller.turn()
+    assert spoken.texts == [b'{"id":"turn-0"}', b'{"go":"turn-0"}']
+    assert turn.sent_ns == START + SECOND
+    assert spoken.metrics.upload.tolist() == [SECOND]

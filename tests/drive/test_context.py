@@ -77,9 +77,9 @@ def test_a_traffic_that_sends_nothing_has_no_number_of_turns_to_wait_for() -> No
 
 
 def test_a_scenarios_own_message_goes_before_the_protocols() -> None:
-    assert context_of(scenario_of(message="protocol")).compiled_protocol.template.text == "protocol"
+    assert context_of(scenario_of(message="protocol")).compiled_protocol.plain.template.text == "protocol"
     own = scenario_of(message="protocol", traffic=Traffic(message="own"))
-    assert context_of(own).compiled_protocol.template.text == "own"
+    assert context_of(own).compiled_protocol.plain.template.text == "own"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from locust.exception import StopUser
 
 from loadtest.drive.task_traffic import EVENTS_KEPT, TaskTraffic
+from loadtest.plan.mix import Mix
 from loadtest.speak.turn import Outcome
 from tests.drive.fakes import FakeConnection, S, World
 
@@ -155,3 +156,13 @@ def test_a_turn_that_cannot_be_written_is_not_due(world: World, monkeypatch: pyt
     with pytest.raises(ValueError, match="cannot hold bytes"):
         traffic.turn({"packet": b"\xff"})
     assert world.count("turns.due") == world.count("turns.begun") == 0
+
+
+def test_the_turns_of_a_task_are_of_the_kinds_of_the_mix() -> None:
+    world = World(mix=Mix({"ask": 1, "stop": 1}, 1))
+    traffic, connection = traffic_of(world)
+    connection.ready()
+    begun(lambda: traffic.burst(20, {}))
+    drawn = [world.mix.kind(seq) for seq in range(20)] if world.mix else []
+    due = {kind: world.recorder.metrics_at(0, kind).turns_due for kind in ("ask", "stop")}
+    assert due == {kind: drawn.count(kind) for kind in due}

@@ -8,7 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.drive.connection import ConnectionState
 from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, UserTraffic
+from loadtest.plan.mix import Mix
 from loadtest.plan.schedule import Arrival
 from loadtest.speak.turn import Outcome
 from tests.drive.fakes import MS, FakeConnection, S, World
@@ -327,3 +329,43 @@ def test_a_connection_that_is_only_held_is_never_busy() -> None:
         what()
     assert not traffic.busy
     assert not connection.begun
+
+
+# ------------------------------------------------------------------ kinds of turn
+
+
+def kinds_begun(world: World) -> dict[str, tuple[int, int, int]]:
+    """By kind how many turns were due, begun and not attempted."""
+    found = {}
+    for kind in ("ask", "stop"):
+        metrics = world.recorder.metrics_at(0, kind)
+        found[kind] = (metrics.turns_due, metrics.turns_begun, metrics.turns_not_attempted)
+    return found
+
+
+def test_each_turn_is_of_the_kind_that_the_seed_drew_and_is_counted_with_it() -> None:
+    mix = Mix({"ask": 1, "stop": 1}, 1)
+    world, connection, _ = open_traffic(*range(0, 2_000, 100), mix=mix)
+    connection.ready()
+    world.poller.run(S)
+    connection.state = ConnectionState.CLOSED
+    world.poller.run(20 * S)
+    begun = [seq for seq, _, _ in connection.begun]
+    drawn = [mix.kind(seq) for seq in range(20)]
+    assert kinds_begun(world) == {
+        kind: (
+            drawn.count(kind),
+            [mix.kind(seq) for seq in begun].count(kind),
+            drawn[len(begun) :].count(kind),
+        )
+        for kind in ("ask", "stop")
+    }
+    assert 0 < len(begun) < 20
+
+
+def test_in_the_closed_model_too() -> None:
+    mix = Mix({"ask": 1, "stop": 1}, 1)
+    world, connection, _ = closed_traffic(burst=20, mix=mix)
+    connection.ready()
+    drawn = [mix.kind(seq) for seq in range(20)]
+    assert kinds_begun(world) == {kind: (drawn.count(kind),) * 2 + (0,) for kind in ("ask", "stop")}

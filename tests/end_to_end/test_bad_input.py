@@ -262,7 +262,7 @@ def refused(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             return stack.enter_context(Simulator.start(faults=[fault])).url + "/ws"
 
         def start(url: str, plan: Path = scenario) -> Awaited:
-            return begin("run", plan, "--target", url)
+            return begin("run", plan, "--target", url, "--verbose")
 
         yield {
             "unknown host": start("ws://no-such-host.invalid/ws"),

@@ -83,8 +83,10 @@ class Asker(AgentUser):
 
 @pytest.fixture(scope="module")
 def runs(begin: Begin) -> dict[str, Awaited]:
-    started = {name: begin("run", name, *words) for name, words in RUNS.items()}
-    started["two processes"] = begin("run", "reconnect-storm", *RUNS["reconnect-storm"], "--processes", "2")
+    started = {name: begin("run", name, *words, "--verbose") for name, words in RUNS.items()}
+    started["two processes"] = begin(
+        "run", "reconnect-storm", *RUNS["reconnect-storm"], "--processes", "2", "--verbose"
+    )
     return started
 
 

@@ -142,9 +142,9 @@ def runs(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
         scenario = folder / f"{name}.toml"
         scenario.write_text(HEAD + plan)
         if not faults:
-            return begin("run", scenario)
+            return begin("run", scenario, "--verbose")
         started.append(Simulator.start(faults=faults))
-        return begin("run", scenario, "--target", started[-1].url)
+        return begin("run", scenario, "--target", started[-1].url, "--verbose")
 
     try:
         yield {

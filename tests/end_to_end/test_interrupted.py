@@ -20,7 +20,7 @@ from loadtest.simulator.process import Simulator
 from tests.end_to_end.conftest import Launch, launcher
 from tests.end_to_end.running import LOADTEST, LOCUST, WITHIN_S, Ended, Launched, quick, wait_until
 
-LONG = ["agent-burst", "--duration", "300s", "--set", "load.warmup=0s"]
+LONG = ["agent-burst", *quick("300s")]
 UNANSWERED = """
 # Turns that nobody answers, so that an interrupt finds them in flight.
 name = "unanswered"
@@ -252,7 +252,7 @@ def test_a_killed_run_loses_at_most_its_last_second(launch: Launch) -> None:
 
 
 def test_a_killed_worker_makes_the_run_invalid_and_is_named(launch: Launch) -> None:
-    short = ["agent-burst", "--duration", "3s", "--set", "load.warmup=0s"]
+    short = ["agent-burst", *quick("3s")]
     launched = launch("run", *short, "--processes", "2")
     measuring(launched)
     workers = workers_of(launched)

@@ -91,7 +91,7 @@ PLANS = {
     "plain": ("agent-burst", *quick(), "--set", EASY),
     "compressed": ("agent-burst", *quick(), "--set", EASY, "--set", "target.compression=true"),
     "numbered": ("agent-burst", *quick(), "--set", EASY, "--set", "thresholds.events.lost=== 0"),
-    "wild": ("agent-burst", *quick(), "--set", EASY, "--set", "thresholds.events.lost=== 0"),
+    "wild": ("agent-burst", *quick(), "--set", EASY, "--set", "thresholds.events.lost=== 0", "--verbose"),
     "strict": ("agent-burst", *quick(), "--set", "thresholds.turn.first_event.p95=< 1us"),
     "echo": ("echo-steady", *quick("2s"), *PATIENT),
     "compressed echo": ("echo-steady", *quick("2s"), *PATIENT, "--set", "target.compression=true"),

@@ -51,7 +51,7 @@ def test_scenarios_locustfiles_and_protocols_travel_in_it(wheel: Path) -> None:
 
 
 def test_a_shipped_scenario_runs(alone: Path, launch: Launch) -> None:
-    short = ("--duration", "1s", "--set", "load.warmup=0s")
+    short = ("--duration", "1s", "--set", "load.warmup=0s", "--set", "target.faults=[]")
     ended = launch("run", "agent-burst", *short, command=(str(alone / "loadtest"),)).end(120)
     # 4: a busy machine made the generator late, and the run says so.
     assert ended.code in {0, 4}, ended.screen
@@ -69,7 +69,18 @@ def test_a_comparison_says_what_it_lacks(alone: Path, launch: Launch, words: tup
 
 
 def test_a_shipped_scenario_with_files_beside_it_runs(alone: Path, launch: Launch) -> None:
-    short = ("--duration", "1s", "--set", "load.warmup=0s", "--connections", "5", "--connect-rate", "100/s")
+    short = (
+        "--duration",
+        "1s",
+        "--set",
+        "load.warmup=0s",
+        "--set",
+        "target.faults=[]",
+        "--connections",
+        "5",
+        "--connect-rate",
+        "100/s",
+    )
     ended = launch(
         "run",
         "example-full",

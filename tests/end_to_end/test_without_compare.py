@@ -24,7 +24,18 @@ PathFinder.find_spec = find_spec
 """
 JUDGED = {0, 1, 4}
 """What a run says of a target is not the matter here, nor how busy this machine is."""
-SHORT = ("--duration", "1s", "--set", "load.warmup=0s", "--connections", "5", "--connect-rate", "100/s")
+SHORT = (
+    "--duration",
+    "1s",
+    "--set",
+    "load.warmup=0s",
+    "--set",
+    "target.faults=[]",
+    "--connections",
+    "5",
+    "--connect-rate",
+    "100/s",
+)
 
 
 @pytest.fixture
@@ -57,7 +68,7 @@ def test_a_run_and_all_its_reports(launch: Launch, bare: dict[str, str], tmp_pat
 
 @pytest.mark.long
 def test_a_suite_and_a_search(launch: Launch, bare: dict[str, str]) -> None:
-    short = ("--duration", "1s", "--set", "load.warmup=0s")
+    short = ("--duration", "1s", "--set", "load.warmup=0s", "--set", "target.faults=[]")
     suite = launch("suite", "agent-burst", *short, environment=bare).end(120)
     assert suite.code in JUDGED, suite.screen
     bounds = ("--from", "12", "--to", "12", "--repeat", "1")

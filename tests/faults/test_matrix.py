@@ -67,7 +67,7 @@ def test_without_a_fault_nothing_is_found(plan: Plan, look: Look) -> None:
 
 
 def test_every_fault_has_a_row() -> None:
-    assert {row.name for row in ROWS} | {"gap"} == set(FAULT_OPTIONS)
+    assert {row.name for row in ROWS} | {"gap", "stream"} == set(FAULT_OPTIONS)
 
 
 def test_the_page_is_made_of_the_rows() -> None:

@@ -8,7 +8,7 @@ from loadtest.errors import Layer
 from loadtest.judge.measured import Measurement, lookup
 from loadtest.judge.summary import summarise
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import CONNECTIONS, EVENTS, METRICS, RATES, TURNS, plain_names
+from loadtest.plan.threshold import CONNECTIONS, CONVERSATIONS, EVENTS, METRICS, RATES, TURNS, plain_names
 from tests.judge.made import good_totals, manifest, totals
 
 STEP = 15_600_000
@@ -274,6 +274,7 @@ def numbered() -> dict[str, Any]:
     primes = (n for n in range(1009, 9000) if all(n % each for each in range(2, 95)))
     of_turns = {name: next(primes) for name in (*TURNS, "numbered")}
     of_events = {name: next(primes) for name in EVENTS}
+    of_conversations = {name: next(primes) for name in CONVERSATIONS}
     kinds = {layer: next(primes) for layer in Layer}
     connections = {name: next(primes) for name in CONNECTIONS if not name.startswith(("ready.", "refused"))}
     connections |= {"peak": next(primes), "refused": kinds, "closed": {"1006": next(primes)}}
@@ -283,7 +284,7 @@ def numbered() -> dict[str, Any]:
         "counts": {
             "connections": connections,
             "events": {name: n + 10_000 for name, n in of_events.items()},
-            "measured": {"turns": of_turns, "events": of_events},
+            "measured": {"turns": of_turns, "events": of_events, "conversations": of_conversations},
         },
         "generator": {"cpu": {"max": 0.342, "n": 30}},
     }

@@ -224,7 +224,7 @@ def test_a_turn_that_was_not_attempted() -> None:
 
 def test_why_a_turn_was_not_attempted_is_counted() -> None:
     recorder = a_recorder()
-    recorder.not_attempted(9, 2, 1, START + 3 * SECOND, "backlog")
+    recorder.not_attempted(9, 2, 1, START + 3 * SECOND, reason="backlog")
     counted = {"turns.not_attempted": 1, "turns.not_attempted_by.backlog": 1}
     assert recorder.take(0, {}).counters == {"drain": counted}
 
@@ -502,3 +502,44 @@ def test_a_payload_that_was_cut_ends_with_an_ellipsis() -> None:
     recorder.evidence("late", b"whole", 6)
     texts = [frame["frames"][0][1] for frame in recorder.take(0, {}).frames]
     assert texts == ["x" * (LARGEST_FRAME - 1) + "…", "whole"]
+
+
+# ------------------------------------------------------------------ kinds of turn
+
+
+def test_kinds_of_turn_add_up_to_the_whole() -> None:
+    recorder = a_recorder()
+    due = START + SECOND
+    for kind, took in (("ask", 500), ("ask", 700), ("cancel", 900), ("", 1100)):
+        metrics = recorder.metrics_at(due, kind)
+        metrics.turns_due += 1
+        metrics.turns_begun += 1
+        turn = Turn(1, 3, 0, "a", due, metrics)
+        turn.sent_ns, turn.done_ns, turn.outcome = due, due + took, Outcome.COMPLETE
+        recorder.ended(turn)
+    recorder.not_attempted(2, 3, 0, due, "ask")
+    recorder.not_attempted(3, 3, 0, START, "cancel")
+    interval = recorder.take(0, {})
+    counted = interval.counters["measured"]
+    assert {name: n for name, n in counted.items() if name.startswith("turns.")} == {
+        "turns.due": 4, "turns.begun": 4, "turns.complete": 4, "turns.not_attempted": 1,
+        "turns.due[ask]": 2, "turns.begun[ask]": 2, "turns.complete[ask]": 2, "turns.not_attempted[ask]": 1,
+        "turns.due[cancel]": 1, "turns.begun[cancel]": 1, "turns.complete[cancel]": 1,
+    }  # fmt: skip
+    assert interval.counters["warmup"] == {"turns.not_attempted": 1, "turns.not_attempted[cancel]": 1}
+    completions = {tag: each.n for tag, each in interval.histograms.items() if "completion" in tag}
+    assert completions == {
+        "turn.completion": 4, "turn.completion[ask]": 2, "turn.completion[cancel]": 1,
+        "turn.completion.service": 4, "turn.completion.service[ask]": 2, "turn.completion.service[cancel]": 1,
+    }  # fmt: skip
+    assert from_bytes(to_bytes(interval)).counters == interval.counters
+    assert recorder.take(1, {}).histograms == {}
+
+
+def test_the_log_of_a_turn_says_of_which_kind_it_was() -> None:
+    recorder = a_recorder()
+    due = START + SECOND
+    turn = Turn(1, 3, 0, "a", due, recorder.metrics_at(due, "ask"))
+    turn.outcome = Outcome.FAILED
+    recorder.ended(turn)
+    assert [log["turn_kind"] for log in recorder.take(0, {}).frames] == ["ask"]

@@ -306,6 +306,15 @@ malformed = { share = "5%" }
 "turns.lost" = "> 5"
 """
 
+KINDS = """[turn]
+message = "{turn.id}"
+[events]
+turn = ["id"]
+count = 1
+[turns.ask]
+[turns.cancel]
+"""
+
 CHANGES = {
     "name": "other",
     "question": "Who?",
@@ -348,6 +357,7 @@ CHANGES = {
     "traffic.phase": ("traffic.arrivals=constant", "traffic.phase=together"),
     "traffic.turns": "7",
     "traffic.message": "{turn.id}",
+    "traffic.mix": "{ ask = 8, cancel = 1 }",
     "traffic.data": "[{ question = 'a' }]",
     "chaos.cut.share": "7%",
     "chaos.cut.at": "7s",
@@ -394,6 +404,9 @@ def test_what_a_key_changes_is_explained(folder: Folder, name: str) -> None:
     text = WHOLE
     if name == "load.stages":
         text = WHOLE.replace("connections = 3\n", "")
+    if name == "traffic.mix":
+        folder.write("kinds.toml", KINDS)
+        text = WHOLE.replace('"agent-events"', '"kinds.toml"').replace("slow_readers = {", "# {")
     elif name == "traffic.rate":
         text = WHOLE.replace('every = "1s"\n', "")
     elif name == "load.model":

@@ -52,7 +52,8 @@ def test_every_field_of_a_scenario_has_a_key() -> None:
     ]
     held = {f"{kind.__name__}.{field.name}" for kind in kinds for field in fields(kind)}
     assert held - declared == NOT_FROM_KEYS
-    assert declared - held == {"TurnShare.share"}
+    conversation = {f"Conversation.{name}" for name in ("name", "weight", "steps")}
+    assert declared - held == {"TurnShare.share", *conversation}
 
 
 def test_every_key_has_a_help_and_a_name_of_its_own() -> None:
@@ -225,6 +226,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "traffic.ping_timeout": DURATIONS,
     "traffic.turns": st.integers(0, 10**9),
     "traffic.message": LETTERS.map(lambda text: f"{text} {{turn.id}} {{data.question}}"),
+    "traffic.mix": st.just({"ask": 8, "cancel": 1}),
     "traffic.data": ROWS,
     "chaos.cut.share": SHARES,
     "chaos.cut.at": BELOW_A_SECOND,
@@ -245,6 +247,12 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "limits.duration": st.just("100000d"),
 }
 """By the whole name of a key what may be written for it; a new key fails below until it stands here."""
+
+KINDS = {
+    "turn": {"message": "{turn.id}"},
+    "events": {"turn": ["id"], "count": 1},
+    "turns": {"ask": {}, "cancel": {"messages": ["{turn.id}", {"pause": "1s"}, "x"], "end": [{"ok": True}]}},
+}
 
 RULED_OUT = {
     "load.stages": ("load.connections", "load.duration"),
@@ -308,6 +316,11 @@ def written(draw: st.DrawFn) -> dict[str, Any]:
     if made_of:
         values["target.auth.kind"] = "jwt" if made_of == "secret_env" else "token"
     data = nested(values)
+    if "traffic.mix" in values:
+        # Only a protocol that is written here has kinds of turn.
+        data["traffic"].pop("message", None)
+        data.get("chaos", {}).pop("slow_readers", None)
+        data["protocol"] = KINDS
     if values.get("load.model") == "closed":
         for key in ("rate", "arrivals", "phase"):
             data.get("traffic", {}).pop(key, None)

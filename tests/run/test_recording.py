@@ -83,7 +83,7 @@ GONE = """
 
 
 def test_a_folder_that_is_deleted_ends_the_run_and_does_not_cost_its_verdict(python: InProcess) -> None:
-    ended = python(GONE, "run", "agent-burst", *quick("90s"))
+    ended = python(GONE, "run", "agent-burst", *quick("90s"), "--verbose")
     assert ended.code == 4, ended.screen
     shown = " ".join(ended.screen.split())
     assert "is gone: it was deleted, or moved, while the run went on" in shown

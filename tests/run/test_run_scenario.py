@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,37 @@ def test_quiet_says_the_verdict_and_where_the_rest_is(run: RunIt) -> None:
     assert verdict.startswith("UNREACHABLE")
     assert place == f"results/{ended.folder.name}"
     assert ended.err == ""
+
+
+NOBODY = ("--target", "ws://127.0.0.1:1/ws")
+
+
+def test_a_short_screen_is_printed_with_the_verdict_first_and_last(run: RunIt) -> None:
+    ended = run("run", "agent-burst", *quick(), *NOBODY)
+    lines = ended.out.splitlines()
+    assert len(lines) <= 20
+    assert lines[0].startswith("UNREACHABLE")
+    assert lines[-2] == f"  Report  results/{ended.folder.name}/report.html"
+    assert lines[-1].startswith("UNREACHABLE, exit code 3: ")
+
+
+def test_verbose_prints_the_whole_report(run: RunIt) -> None:
+    ended = run("run", "agent-burst", *quick(), *NOBODY, "--verbose")
+    assert "\n  ! refused_connections\n" in ended.out
+    assert ended.out.startswith("agent-burst\n")
+
+
+def test_json_prints_run_json_and_nothing_else(run: RunIt) -> None:
+    ended = run("run", "agent-burst", *quick(), *NOBODY, "--json")
+    assert ended.code == 3
+    assert json.loads(ended.out) == ended.manifest
+    assert (ended.folder / "report.html").exists()
+
+
+def test_a_ci_service_gets_its_own_lines_on_stderr(run: RunIt) -> None:
+    ended = run("run", "agent-burst", *quick(), *NOBODY, "--json", environment={"GITHUB_ACTIONS": "true"})
+    assert json.loads(ended.out)["verdict"]["outcome"] == "unreachable"
+    assert "::error title=loadtest agent-burst::connections.ready.peak was 0 (n=20), not > 10\n" in ended.err
 
 
 def test_a_target_elsewhere_is_named_with_its_address_before_the_first_byte(python: InProcess) -> None:

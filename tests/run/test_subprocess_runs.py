@@ -33,6 +33,7 @@ OPTIONS = RunOptions(
     join_within="3m",
     results="there",
     ui=True,
+    ui_port=8123,
     asked_by="policy: component",
     insecure=True,
     quiet=True,
@@ -65,13 +66,13 @@ def test_every_field_is_an_option_of_the_run_command() -> None:
     with loadtest.make_context("loadtest", ["run"]) as context:
         command = loadtest.get_command(context, "run")
     assert command is not None
-    names = {each.name for each in command.params} - {"help"}
+    names = {each.name for each in command.params if each.expose_value} - {"help"}
     assert names == {each.name for each in fields(RunOptions)}
 
 
 def test_every_option_is_forwarded_or_refused() -> None:
     refused = {each.name for each in fields(RunOptions) if NOT_FORWARDED in each.metadata}
-    assert refused == {"repeat"}
+    assert refused == {"repeat", "verbose", "json"}
     plain = RunOptions()
     for each in fields(RunOptions):
         if each.name not in refused:

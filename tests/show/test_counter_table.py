@@ -113,3 +113,40 @@ def test_closes_are_a_share_of_those_that_were_ready() -> None:
     connections = {"attempted": 124, "ready": 40, "closed": {"1006": 20}}
     (ledger,) = ledgers({"counts": {"connections": connections}})
     assert [row.share for row in ledger.counts if "closed" in row.label] == ["50.0 % of those ready"]
+
+
+def test_kinds_of_turn_are_told_with_what_became_of_them() -> None:
+    turns = {
+        "due": 10, "complete": 9, "lost": 1,
+        "due[ask]": 8, "complete[ask]": 8, "lost[ask]": 0,
+        "due[stop]": 2, "complete[stop]": 1, "lost[stop]": 1,
+    }  # fmt: skip
+    mix = {"scenario": {"settings": {"traffic": {"mix": {"ask": 4, "stop": 1}}}}}
+    (ledger,) = (each for each in ledgers({**counts(turns=turns), **mix}) if each.title == "Kinds of turn")
+    assert [(row.label, row.value, row.share) for row in ledger.counts] == [
+        ("of kind ask", "8", "80.0 % of all"),
+        ("ask complete", "8", "100 %"),
+        ("of kind stop", "2", "20.0 % of all"),
+        ("stop complete", "1", "50.0 %"),
+        ("stop lost with their connection", "1", "50.0 %"),
+    ]
+
+
+def test_how_conversations_went_is_told() -> None:
+    said = {
+        "begun": 5,
+        "ended": 4,
+        "complete": 3,
+        "broken_off": 1,
+        "begun[a]": 5,
+        "ended[a]": 4,
+        "complete[a]": 3,
+    }
+    (ledger,) = (each for each in ledgers(counts(conversations=said)) if each.title == "Conversations")
+    assert [(row.label, row.value, row.share) for row in ledger.counts] == [
+        ("begun", "5", ""),
+        ("complete", "3", "75.0 %"),
+        ("broken off", "1", "25.0 %"),
+        ("a begun", "5", ""),
+        ("a complete", "3", "75.0 %"),
+    ]

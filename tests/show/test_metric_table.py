@@ -180,3 +180,14 @@ def test_times_of_all_turns_due_stand_below_those_of_the_answered_ones() -> None
     assert (answered.label, answered.n, answered.cells["p95"]) == ("first event", "36", "4 ms")
     assert (due.label, due.n) == ("first event, of all due", "40")
     assert [due.cells[key] for key in ("min", "p50", "p95", "max")] == ["1 ms", "2.1 ms", "never", "never"]
+
+
+def test_the_times_of_a_kind_stand_below_those_of_all() -> None:
+    metrics = dict.fromkeys(("turn.completion", "turn.completion[ask]", "turn.first_event", "mine"), MEASURED)
+    groups = metric_groups({"metrics": metrics}, Footnotes())
+    assert [(row.name, row.label) for row in groups[0].metrics] == [
+        ("turn.first_event", "first event"),
+        ("turn.completion", "completion"),
+        ("turn.completion[ask]", "completion, ask"),
+    ]
+    assert [row.name for row in groups[1].metrics] == ["mine"]

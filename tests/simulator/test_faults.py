@@ -68,6 +68,8 @@ def test_every_promised_fault_exists() -> None:
         ("stall=2s,0.5", "stall", NumberAndShare(2000 * MS, 0.5)),
         ("rate-limit=100", "rate_limit", 100),
         ("no-seq", "no_seq", True),
+        ("stream", "stream_ns", 1000 * MS),
+        ("stream=300ms", "stream_ns", 300 * MS),
     ],
 )
 def test_a_fault_is_read(text: str, field: str, value: Any) -> None:
@@ -162,6 +164,7 @@ def test_every_altering_fault_is_known_to_alter() -> None:
         "malformed=0.1",
         "delay=1ms",
         "gap=1ms",
+        "stream=1ms",
     }
     altering |= {"batch", "cut=0.1", "blackhole=0.1", "huge=1KiB", "unpaired=0.1", "stall=1s"}
     assert {text for text in honest | altering if parse_faults([text]).alters_turns} == altering

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.simulator.events import ECHO, turn_events
 from loadtest.simulator.faults import Faults, parse_faults
-from loadtest.simulator.script import Act, ScriptStep, make_script
+from loadtest.simulator.script import DELTAS, Act, ScriptStep, make_script
 
 MS = 1_000_000
 KINDS = turn_events(2)
@@ -31,6 +32,7 @@ some_faults = st.lists(
             "huge=2KiB",
             "unpaired=0.5",
             "stall=7ms,0.5",
+            "stream=20ms",
         ]
     ),
     unique=True,
@@ -149,6 +151,32 @@ def test_a_cut_comes_after_half_of_the_turn() -> None:
 def test_delay_comes_before_the_first_event_and_gaps_between() -> None:
     at = [step.at_ns for step in script("delay=5ms", "gap=2ms")]
     assert at == [5 * MS + n * 2 * MS for n in range(7)]
+
+
+STREAMED = turn_events(DELTAS)
+
+
+def test_an_agents_turn_takes_about_its_time_and_begins_within_tens_of_milliseconds() -> None:
+    took, first = [], []
+    for n in range(200):
+        steps = script("stream", turn=f"run-{n}", kinds=STREAMED)
+        assert sent(steps) == list(enumerate(STREAMED))
+        at = [step.at_ns for step in steps]
+        assert at == sorted(at)
+        took.append(at[-1])
+        first.append(at[1])
+    assert 500 * MS < min(took) < 900 * MS
+    assert 1100 * MS < max(took) < 1500 * MS
+    assert abs(sum(took) / len(took) - 1000 * MS) < 30 * MS
+    assert min(first) >= 25 * MS
+    assert max(first) <= 75 * MS
+
+
+def test_the_pace_is_the_same_for_the_same_seed_and_scales() -> None:
+    slow, fast = (script(f"stream={t}", kinds=STREAMED) for t in ("1s", "100ms"))
+    assert [round(step.at_ns / 10) for step in slow] == pytest.approx([step.at_ns for step in fast], abs=20)
+    assert script("stream", kinds=STREAMED) == slow
+    assert script("stream", kinds=STREAMED, seed=2) != slow
 
 
 def test_delays_differ_between_turns_and_gaps_within_one() -> None:

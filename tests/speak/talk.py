@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, Connect, Events, MessageStep, Protocol, Step, TurnShape
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.phase_metrics import COUNTERS, PhaseMetrics
 from loadtest.speak.session import Session
@@ -37,13 +37,15 @@ class Kept:
 
     def __init__(self) -> None:
         self.phases = (PhaseMetrics(1), PhaseMetrics(2))
+        self.by_kind = {"": self.phases}
         self.metrics = self.phases[0]
         self.turns: list[Turn] = []
         self.shown: list[tuple[str, bytes, int]] = []
         self.others: set[str] = set()
 
-    def metrics_at(self, intended_ns: int) -> PhaseMetrics:
-        return self.phases[intended_ns >= DRAIN]
+    def metrics_at(self, intended_ns: int, kind: str = "") -> PhaseMetrics:
+        phases = self.by_kind.setdefault(kind, (PhaseMetrics(1, kind), PhaseMetrics(2, kind)))
+        return phases[intended_ns >= DRAIN]
 
     def ended(self, turn: Turn) -> None:
         assert turn not in self.turns
@@ -78,6 +80,7 @@ class Talk:
         auth_errors: tuple[Match, ...] = (),
         turn_id: str = "turn-{turn.number}",
         message: str = "{turn.id}",
+        messages: Iterable[MessageStep] = (),
         keep_frames: bool = True,
         number: int = 3,
         values: dict[str, Any] | None = None,
@@ -90,12 +93,12 @@ class Talk:
         protocol = Protocol(
             name="test",
             connect=Connect(ready=tuple(ready), heartbeat=tuple(heartbeat), auth_errors=auth_errors),
-            turn=TurnShape(id=turn_id),
+            turn=TurnShape(id=turn_id, messages=tuple(messages)),
             events=Events(**{**AGENT, **events}),
         )
         self.protocol = CompiledProtocol(
             protocol,
-            message=message,
+            message="" if protocol.turn.messages else message,
             nonce="test",
             timeout_ns=TIMEOUT,
             keep_frames=keep_frames,

@@ -51,7 +51,7 @@ def test_a_message_is_filled_in() -> None:
     made = compiled(
         message='{"q":"{data.q}","id":"{turn.id}","n":{turn.number},"t":"{ready.t}","u":"{uuid}","w":"{user.id}"}'
     )
-    bound = made.bind_message({"user.id": "u"}, {"ready.t": "t-9"})
+    bound = made.bind_message(made.plain, {"user.id": "u"}, {"ready.t": "t-9"})
     assert bound.template.names == {"data.q", "turn.id", "turn.number", "uuid"}
     text = made.payload(bound, made.turn_id(4, {}, 0), 4, {"data.q": 'say "hi"'})
     uuid_of_turn = made.uuid(4)
@@ -67,7 +67,7 @@ def test_a_message_is_filled_in() -> None:
 
 def test_a_message_whose_only_gap_is_the_id_is_the_same_without_rendering() -> None:
     made = compiled(message='{"id":"{turn.id}","w":"{user.id} \u00fc","u":"{uuid}"}')
-    bound = made.bind_message({"user.id": "u"}, None)
+    bound = made.bind_message(made.plain, {"user.id": "u"}, None)
     turn_id = made.turn_id(4, {}, 0)
     assert bound.around is not None
     found = {"turn.id": turn_id, "uuid": turn_id}
@@ -77,7 +77,7 @@ def test_a_message_whose_only_gap_is_the_id_is_the_same_without_rendering() -> N
 @pytest.mark.parametrize("message", ['{"id":{turn.id}}', '{"id":"{turn.id}","n":{turn.number}}', "hello"])
 def test_any_other_message_is_rendered(message: str) -> None:
     made = compiled(message=message)
-    bound = made.bind_message({}, None)
+    bound = made.bind_message(made.plain, {}, None)
     assert bound.around is None
     turn_id = made.turn_id(4, {}, 0)
     found = {"turn.id": turn_id, "uuid": turn_id, "turn.number": 4}
@@ -86,7 +86,7 @@ def test_any_other_message_is_rendered(message: str) -> None:
 
 def test_an_id_that_is_no_uuid_stands_beside_it() -> None:
     made = compiled(with_id("{turn.number}!"), message="{turn.id} {uuid}")
-    text = made.payload(made.bind_message({}, None), made.turn_id(4, {}, 0), 4, {})
+    text = made.payload(made.bind_message(made.plain, {}, None), made.turn_id(4, {}, 0), 4, {})
     assert text == f"4! {made.uuid(4)}".encode()
 
 
@@ -210,7 +210,7 @@ def test_a_value_that_is_sent_back_is_capped() -> None:
 
 def test_bytes_are_sent_as_they_are() -> None:
     made = compiled(message="{data.packet}")
-    bound = made.bind_message({}, None)
+    bound = made.bind_message(made.plain, {}, None)
     assert made.payload(bound, "id", 0, {"data.packet": b"\x00\xff"}) == b"\x00\xff"
 
 
@@ -243,7 +243,9 @@ def test_the_shipped_protocols_are_grammatical(name: str) -> None:
     made = compiled(protocol, message=protocol.turn.message)
     values = {"user.id": "u", "user.thread": "t", "user.number": "1", "data.question": "why?"}
     turn_id = made.turn_id(1, values, 0)
-    assert turn_id in json.dumps(json.loads(made.payload(made.bind_message(values, None), turn_id, 1, {})))
+    assert turn_id in json.dumps(
+        json.loads(made.payload(made.bind_message(made.plain, values, None), turn_id, 1, {}))
+    )
 
 
 def test_random_values_follow_from_the_seed_and_the_turn() -> None:
@@ -251,7 +253,9 @@ def test_random_values_follow_from_the_seed_and_the_turn() -> None:
 
     def sent(seq: int, **changed: Any) -> dict[str, Any]:
         made = compiled(message=message, **changed)
-        found: dict[str, Any] = json.loads(made.payload(made.bind_message({}, None), "t", seq, {}))
+        found: dict[str, Any] = json.loads(
+            made.payload(made.bind_message(made.plain, {}, None), "t", seq, {})
+        )
         return found
 
     first = sent(1, seed=5)

@@ -22,7 +22,7 @@ def test_phases_share_nothing() -> None:
 
 
 def test_every_attribute_is_a_counter_or_a_buffer() -> None:
-    assert set(PhaseMetrics.__annotations__) == {"phase", "other", *COUNTERS, *BUFFERS}
+    assert set(PhaseMetrics.__annotations__) == {"phase", "kind", "other", *COUNTERS, *BUFFERS}
     assert len(set(BUFFERS.values())) == len(BUFFERS)
 
 

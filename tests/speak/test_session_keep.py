@@ -177,7 +177,9 @@ def test_what_only_ready_steps_keep_is_filled_in_once() -> None:
     )
     talk.hear(1, said("hello", a="x"))
     assert not talk.protocol.asks_kept
-    assert talk.protocol.bind_message({}, talk.session.kept).template.names == {"turn.id"}
+    assert talk.protocol.bind_message(talk.protocol.plain, {}, talk.session.kept).template.names == {
+        "turn.id"
+    }
 
 
 # ---------------------------------------------------------------- answers, and how many

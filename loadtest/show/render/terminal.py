@@ -6,6 +6,7 @@ rich is imported when something is printed, so that start-up stays lean.
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,16 +16,32 @@ from loadtest.show.document import Callout, DataTable, Document, DocumentSection
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 Draw = Callable[["Console"], None]
 
 NARROWEST = 60
 """Below this width nothing is left out any more; lines wrap instead."""
 
+SENTENCES = 4
+"""Rows that the sentences of a short view take at most."""
+
 STYLES: dict[Tone, str] = {"good": "green", "bad": "red", "doubt": "yellow", "plain": ""}
 MARKS: dict[Tone, str] = {"good": "✓", "bad": "✗", "doubt": "?", "plain": " "}
 
-ASCII = str.maketrans("µ–·✓✗…→≤×−", "u-|+x~><x-")
+PALETTE = [
+    (18, 23, 29),
+    (244, 130, 74),
+    (76, 207, 164),
+    (240, 193, 80),
+    (107, 184, 238),
+    (216, 147, 184),
+    (86, 180, 233),
+    (226, 231, 236),
+]
+"""The eight colours of a terminal in a picture: those of the report on dark ground."""
+
+ASCII = str.maketrans("µ–·✓✗…→≤×−▁▂▃▄▅▆▇█━─", "u-|+x~><x-_.:-=+*##.")
 """One character for one, so that columns stay aligned where the encoding is not UTF-8."""
 
 
@@ -59,6 +76,110 @@ def show(
     """Print them on ``stream`` (stdout): coloured on a terminal, in ASCII where it takes no more."""
     stream = stream or sys.stdout
     stream.write(rendered(_drawing(documents, where, whole=whole), **screen_of(stream)))
+
+
+def show_short(document: Document, stream: TextIO | None = None) -> None:
+    """Print a document in few lines, without its last one: ``show_last`` prints that."""
+    stream = stream or sys.stdout
+    stream.write(rendered(lambda console: _draw_short(document, console), **screen_of(stream)))
+
+
+def show_last(document: Document, stream: TextIO | None = None, *, where: str = "") -> None:
+    """Print where the report is, and the verdict as the last line."""
+    stream = stream or sys.stdout
+    stream.write(rendered(lambda console: _draw_last(document, console, where), **screen_of(stream)))
+
+
+def short(
+    document: Document,
+    *,
+    width: int = 80,
+    colour: bool = False,
+    ascii_only: bool = False,
+    where: str = "",
+) -> str:
+    """A document in few lines of ``width`` columns: what is wider is cut, the verdict is first and last.
+
+    It takes a row of text for each row of its tables and each fact, three more, and four of sentences.
+    """
+
+    def draw(console: Console) -> None:
+        _draw_short(document, console)
+        _draw_last(document, console, where)
+
+    return rendered(draw, width=width, colour=colour, ascii_only=ascii_only)
+
+
+def short_svg(document: Document, *, width: int = 100, where: str = "", title: str = "loadtest") -> str:
+    """What ``short`` gives, coloured, as a picture that needs no font from elsewhere."""
+    from rich.console import Console
+    from rich.terminal_theme import TerminalTheme
+
+    console = Console(file=io.StringIO(), width=width, record=True, force_terminal=True, highlight=False)
+    _draw_short(document, console)
+    _draw_last(document, console, where)
+    theme = TerminalTheme((18, 23, 29), (226, 231, 236), PALETTE)
+    drawn = console.export_svg(title=title, theme=theme, unique_id="screen")
+    return re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
+
+
+def _draw_short(document: Document, console: Console) -> None:
+    from rich.text import Text
+
+    simulated = ("  SIMULATED", "bold red") if document.simulated else ""
+    _print_row(
+        Text.assemble(
+            (document.word, f"bold {STYLES[document.tone]}"),
+            f"  exit code {document.exit_code}" if document.exit_code is not None else "",
+            (f"  {document.subject}", "bold"),
+            simulated,
+            (f"  {document.about}", "dim"),
+        ),
+        console,
+    )
+    sentences = " ".join((document.brief, *document.context)).strip()
+    for line in list(Text(sentences).wrap(console, console.width - 2))[:SENTENCES] if sentences else ():
+        _print_row(Text(f"  {line}".rstrip()), console)
+    for section in document.sections:
+        for table in section.filled:
+            _print_short_table(table, console)
+        for remark in section.remarks if section.filled else ():
+            _print_row(Text(f"  {remark}", style="dim"), console)
+    names = max((len(name) for name, _ in document.facts), default=0)
+    for name, text in document.facts:
+        _print_row(Text.assemble((f"  {name:{names}}", "bold"), f"  {text}"), console)
+
+
+def _print_short_table(table: DataTable, console: Console) -> None:
+    """A row of text for each row: no head where the rows say by their marks what they are."""
+    from rich.text import Text
+
+    marked = any(row.tone != "plain" for row in table.rows)
+    cells = [
+        (*((MARKS[row.tone],) if marked else ()), *(row.text(at) for at in range(len(table.columns))))
+        for row in table.rows
+    ]
+    sides = ("l" if marked else "") + "".join("r" if column.right else "l" for column in table.columns)
+    heads = [] if marked else [table.heads]
+    lines = aligned([*heads, *cells], sides, 10_000)
+    if heads:
+        _print_row(Text(f"  {lines.pop(0)}", style="dim"), console)
+    for row, line in zip(table.rows, lines, strict=True):
+        _print_row(Text(f"  {line}", style=STYLES[row.tone]), console)
+
+
+def _draw_last(document: Document, console: Console, where: str) -> None:
+    from rich.text import Text
+
+    if where:
+        # Never cut: it is copied.
+        console.print(Text(f"  Report  {where}"), soft_wrap=True)
+    _print_last_line(document, console, 1)
+
+
+def _print_row(row: Text, console: Console) -> None:
+    """One row of the screen; what is wider is cut, and shown to be."""
+    console.print(row, no_wrap=True, overflow="ellipsis", crop=True)
 
 
 def _drawing(documents: Iterable[Document], where: str, *, whole: bool) -> Draw:
@@ -118,9 +239,8 @@ def _print_last_line(worst: Document, console: Console, of: int) -> None:
     from rich.text import Text
 
     about = f"{worst.heading}: " if of > 1 else ""
-    line = Text.assemble(
-        (worst.word, f"bold {STYLES[worst.tone]}"), f", exit code {worst.exit_code}: {about}{worst.why}"
-    )
+    code = "" if worst.exit_code is None else f", exit code {worst.exit_code}"
+    line = Text.assemble((worst.word, f"bold {STYLES[worst.tone]}"), f"{code}: {about}{worst.why}")
     console.print(line, no_wrap=True, overflow="ellipsis")
 
 

@@ -1,0 +1,90 @@
+"""Where the thresholds of a run stand while it goes on: what was measured so far, and no forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.judge.censored_turns import times_of_due
+from loadtest.judge.counts import count_all
+from loadtest.judge.generator import watch
+from loadtest.judge.measured import Measurement, measured_for
+from loadtest.judge.measurement_window import last_matched, measured_span
+from loadtest.judge.rates import rates
+from loadtest.judge.sections import Manifest, count_or_zero, section
+from loadtest.judge.summary import describe_all
+from loadtest.judge.thresholds import Outcome, decide, judged_thresholds
+from loadtest.measure.interval import OUTCOMES
+from loadtest.measure.totals import Totals
+from loadtest.plan.threshold import READY_RATIO, Threshold, percentile, split_metric
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdSoFar:
+    """A threshold, what was measured for it so far, and what would become of it if the run ended now."""
+
+    threshold: Threshold
+    measured: Measurement
+    outcome: Outcome
+
+
+def thresholds_so_far(manifest: Manifest, totals: Totals) -> tuple[ThresholdSoFar, ...]:
+    """Every threshold of the whole run, on what came to an end so far; those of stages are judged at the end.
+
+    Turns in flight and connections being opened are left out: at the end of a run there are none.
+    """
+    counts = _ended(count_all(manifest, totals, measured_span(manifest, totals)))
+    rules = tuple(each for each in judged_thresholds({**manifest, "counts": counts}) if each.stage is None)
+    known = summed_so_far(manifest, totals, [each.name for each in rules], counts=counts)
+    percentiles = _percentiles(rules)
+    # Only of those that a rule names: this is asked once a second while the generator works.
+    named = {name: totals.histograms[name] for name in percentiles if name in totals.histograms}
+    known["of_due"] = times_of_due(known, named, percentiles)
+    found = ((rule, _measured(rule, known)) for rule in rules)
+    return tuple(ThresholdSoFar(rule, measured, decide(rule, measured)) for rule, measured in found)
+
+
+def _measured(rule: Threshold, known: Manifest) -> Measurement:
+    if rule.name == READY_RATIO and not section(known, "counts", "connections").get("due"):
+        return Measurement(None, 0, "no connection was opened yet")
+    return measured_for(rule, known)
+
+
+def _ended(counts: dict[str, Any]) -> dict[str, Any]:
+    """Counts in which only that was due which came to its end."""
+
+    def over(part: dict[str, Any]) -> dict[str, Any]:
+        turns, connections = part["turns"], part["connections"]
+        due = sum(count_or_zero(turns.get(outcome)) for outcome in OUTCOMES)
+        opened = count_or_zero(connections.get("ready")) - count_or_zero(connections.get("reconnected"))
+        attempts = opened + sum(connections["refused"].values())
+        return {**part, "turns": {**turns, "due": due}, "connections": {**connections, "due": attempts}}
+
+    return {**over(counts), "measured": over(counts["measured"])}
+
+
+def _percentiles(rules: Collection[Threshold]) -> dict[str, list[str]]:
+    """The statistics that rules name, by metric."""
+    named: dict[str, list[str]] = {}
+    for rule in rules:
+        if (split := split_metric(rule.name)) and percentile(split[1]) is not None:
+            named.setdefault(split[0], []).append(split[1])
+    return named
+
+
+def summed_so_far(
+    manifest: Manifest,
+    totals: Totals,
+    names: Collection[str],
+    *,
+    counts: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The sections that rules read; metrics cost the most, so only those that ``names`` need are there."""
+    span = measured_span(manifest, totals)
+    named = frozenset(split[0] for name in names if (split := split_metric(name)))
+    metrics = describe_all(manifest, totals, named)
+    counted = count_all(manifest, totals, span) if counts is None else counts
+    known: dict[str, Any] = {**manifest, "metrics": metrics, "counts": counted}
+    known["generator"] = watch(manifest, totals, span, metrics)
+    return {**known, "rates": rates(known, totals, span, last_matched(totals, None))}

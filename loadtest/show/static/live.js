@@ -1,0 +1,175 @@
+// The live page: polls /api/live once a second and draws what came. When the run has ended it becomes the report.
+"use strict";
+
+const POLL_MS = 1000;
+const LOST_AFTER = 15;
+
+// A chart: title, unit, and its series as [column, label, colour, dashed].
+const CHARTS = [
+  ["First event", "ms", [["first_event_p50", "p50", "--plot-sky"], ["first_event_p95", "p95", "--plot-blue"], ["first_event_p99", "p99", "--plot-purple"]], "turn.first_event"],
+  ["Completion", "ms", [["completion_p50", "p50", "--plot-sky"], ["completion_p95", "p95", "--plot-blue"], ["completion_p99", "p99", "--plot-purple"]], "turn.completion"],
+  ["Turns", "/s", [["planned", "planned", "--plot-muted", true], ["sent", "sent", "--plot-blue"], ["complete", "complete", "--plot-green"]]],
+  ["Turns that were not complete", "/s", [["failed", "failed", "--plot-vermillion"], ["timed_out", "timed out", "--plot-orange"], ["lost", "lost", "--plot-purple"], ["refused", "refused", "--plot-muted", true], ["not_attempted", "not attempted", "--plot-sky"]]],
+  ["Connections", "", [["ready", "ready", "--plot-green"], ["connections_refused", "refused a second", "--plot-vermillion"], ["connections_closed", "closed a second", "--plot-orange"]]],
+  ["Events received", "/s", [["events", "received", "--plot-blue"]]],
+  ["Event gap", "ms", [["gap_p50", "p50", "--plot-sky"], ["gap_p95", "p95", "--plot-blue"], ["gap_p99", "p99", "--plot-purple"]], "event.gap"],
+  ["Load generator", "%", [["cpu_percent", "CPU of one core", "--plot-blue"]]],
+  ["Delays of the generator itself", "ms", [["lateness_p99", "send lateness p99", "--plot-orange"], ["lag_p99", "receive lag p99", "--plot-purple"]]],
+];
+
+const columns = { second: [] };
+let plots = [];
+let latest = null;
+let failures = 0;
+const $ = (id) => document.getElementById(id);
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function time(s) {
+  s = Math.max(0, Math.round(s));
+  return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
+}
+
+function number(value) {
+  if (value === null || value === undefined) return "–";
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  return value.toLocaleString("en", { maximumFractionDigits: digits });
+}
+
+function text(tag, content, className) {
+  const node = document.createElement(tag);
+  node.textContent = content;
+  if (className) node.className = className;
+  return node;
+}
+
+function take(found) {
+  const have = columns.second.length;
+  if (found.since > have) return;
+  for (const [name, values] of Object.entries(found.columns)) {
+    columns[name] = (columns[name] || new Array(have).fill(null)).slice(0, found.since).concat(values);
+  }
+  columns.planned = columns.second.map(() => found.planned_turns_per_s);
+  columns.cpu_percent = (columns.cpu || []).map((share) => (share === null ? null : share * 100));
+}
+
+function limits(found, metric) {
+  return found.thresholds.filter((each) => metric && each.unit === "ms" && each.name.startsWith(`${metric}.p`));
+}
+
+function build(found) {
+  plots.forEach((each) => each.plot.destroy());
+  $("charts").replaceChildren();
+  plots = CHARTS.map(([title, unit, series, metric]) => {
+    const box = text("div", "", "chart");
+    box.append(text("h2", unit ? `${title}, ${unit}` : title));
+    $("charts").append(box);
+    const lines = limits(found, metric).map((each) => ({ limit: each.limit, label: `${each.name.split(".").pop()} ${each.expression}` }));
+    const grid = { stroke: colour("--plot-grid"), width: 1 };
+    const axis = { stroke: colour("--plot-muted"), grid, ticks: grid, font: "12px system-ui" };
+    const options = {
+      width: Math.max(200, box.clientWidth - 28), height: 190,
+      scales: { x: { time: false } , y: { range: (_u, _low, high) => [0, (high || 1) * 1.08] } },
+      axes: [{ ...axis, values: (_u, at) => at.map((s) => `${s} s`) }, { ...axis, size: 56, values: (_u, at) => at.map(number) }],
+      series: [{ label: "second", value: (_u, s) => (s === null ? "–" : `${s} s`) },
+        ...series.map(([, label, tone, dashed]) => ({ label, stroke: colour(tone), width: 2, dash: dashed ? [6, 4] : undefined, spanGaps: false, points: { show: columns.second.length < 3 }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) })),
+        ...lines.map(({ label }) => ({ label, stroke: colour("--plot-vermillion"), width: 1.5, dash: [3, 3], points: { show: false }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) }))],
+    };
+    return { box, lines, names: series.map(([name]) => name), plot: new uPlot(options, null, box) };
+  });
+  draw();
+}
+
+function draw() {
+  const x = columns.second.map((s) => s + 1);
+  for (const { plot, names, lines } of plots) {
+    const own = names.map((name) => columns[name] || new Array(x.length).fill(null));
+    plot.setData([x, ...own, ...lines.map(({ limit }) => x.map(() => limit))]);
+  }
+}
+
+const TONES = { held: "good", missed: "bad", not_measured: "doubt" };
+const MARKS = { held: "✓ holds", missed: "✗ missed", not_measured: "? not measured yet" };
+
+function show(found) {
+  document.title = `${found.verdict.word}: ${found.scenario}`;
+  $("name").textContent = found.scenario;
+  $("label").textContent = found.label || "";
+  $("label").hidden = !found.label;
+  $("simulated").hidden = !found.simulated;
+  $("target").textContent = found.target;
+  $("id").textContent = found.id;
+  const { word, missed, held, not_measured } = found.verdict;
+  $("verdict").className = `verdict ${missed ? "bad" : not_measured ? "doubt" : "good"}`;
+  if ($("word").textContent !== word) $("word").textContent = word;
+  $("standing").textContent = `${missed} missed, ${held} held, ${not_measured} not measured yet`;
+  $("progress").value = found.planned_s ? Math.min(1, found.elapsed_s / found.planned_s) : 0;
+  const left = found.planned_s - found.elapsed_s;
+  const phase = found.state !== "running" ? "the run is over, its report is being written" : left <= 0 ? "waiting for the last turns" : found.elapsed_s < found.warmup_s ? `warm-up, ${time(left)} left` : `measuring, ${time(left)} left`;
+  $("clock").textContent = `${time(found.elapsed_s)} of ${time(found.planned_s)} · ${phase}`;
+  $("thresholds").replaceChildren(...found.thresholds.map((each) => {
+    const row = document.createElement("tr");
+    row.className = TONES[each.outcome];
+    const mark = text("td", MARKS[each.outcome], "outcome");
+    mark.style.color = "var(--tone)";
+    row.append(mark, text("td", each.name, "code"), text("td", each.text), text("td", each.expression + (each.default ? " (default)" : "")), text("td", each.n.toLocaleString("en"), "n"));
+    row.title = each.reason;
+    return row;
+  }));
+  $("warned").hidden = !found.warnings.length;
+  $("warnings").replaceChildren(...found.warnings.map((each) => {
+    const item = text("li", "");
+    item.append(text("strong", each.code.replaceAll("_", " ")), `: ${each.message} `, text("span", each.remedy, "muted"));
+    return item;
+  }));
+  const reasons = [
+    ...Object.entries(found.counts.connections.refused).map(([layer, n]) => `${n} connections refused at ${layer}`),
+    ...Object.entries(found.counts.connections.closed).map(([code, n]) => `${n} connections ended with code ${code}`),
+    ...Object.entries(found.reasons.refusals || {}).map(([why, n]) => `${n} × refused: ${why}`),
+    ...Object.entries(found.reasons.closes || {}).map(([why, n]) => `${n} × closed: ${why}`),
+  ];
+  const broken = found.errors.slice().reverse().map((each) => `second ${each.second}: a turn ${each.outcome}${each.reason ? ` (${each.reason})` : ""}${each.last ? `; last received: ${each.last}` : "; nothing was received"}`);
+  $("faults").hidden = !(reasons.length + broken.length);
+  $("errors").replaceChildren(...[...reasons, ...broken].map((line) => text("li", line)));
+}
+
+async function poll() {
+  try {
+    const answer = await fetch(`api/live?since=${columns.second.length}`, { cache: "no-store" });
+    const found = await answer.json();
+    failures = 0;
+    if (found.state === "ended") {
+      location.replace("report");
+      return;
+    }
+    const first = latest === null;
+    latest = found;
+    take(found);
+    show(found);
+    if (first) build(found);
+    else draw();
+  } catch (error) {
+    failures += 1;
+    if (failures === LOST_AFTER) {
+      $("clock").textContent = `The run no longer answers: it has ended. Its report is in ${latest ? latest.folder : "its results folder"}.`;
+      $("stop").disabled = true;
+      return;
+    }
+  }
+  setTimeout(poll, POLL_MS);
+}
+
+$("stop").addEventListener("click", async () => {
+  $("stop").disabled = true;
+  $("stop").textContent = "Stopping …";
+  await fetch("stop", { method: "POST" });
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => latest && build(latest));
+let resized = 0;
+addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(() => plots.forEach(({ plot, box }) => plot.setSize({ width: Math.max(200, box.clientWidth - 28), height: 190 })), 100);
+});
+poll();

@@ -1,0 +1,76 @@
+"""The live page in a real browser: numbers move, a threshold turns, the run is stopped, the report comes."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.browser import CHROMIUM, tab
+from tests.end_to_end.conftest import Launch
+from tests.end_to_end.running import DRAWN, Launched
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed"),
+]
+
+TURNING = """
+# First events come in time until a fault of every tenth second freezes the server.
+name = "turning"
+protocol = "agent-events"
+[target]
+url = "simulator"
+faults = ["stream=200ms", "freeze=6s,2s", "refuse=503,0.2"]
+[load]
+connections = 20
+duration = "60s"
+[traffic]
+burst = 2
+every = "500ms"
+[thresholds]
+"turn.first_event.p95" = "< 400ms"
+"connections.ready.ratio" = "none"
+"""
+
+OUTCOME = """[...document.querySelectorAll("#thresholds tr")]
+    .find((row) => row.textContent.includes("turn.first_event.p95"))?.className"""
+
+
+def address_of(run: Launched) -> str:
+    found = re.compile(r"http://127\.0\.0\.1:\d+/")
+    run.until(lambda: found.search(run.err) is not None)
+    match = found.search(run.err)
+    assert match
+    return match[0]
+
+
+def test_a_run_is_watched_and_stopped_in_a_browser(launch: Launch, tmp_path: Path) -> None:
+    scenario = tmp_path / "turning.toml"
+    scenario.write_text(TURNING)
+    run = launch("run", scenario, "--ui", environment=DRAWN)
+    address, pictures = address_of(run), Path(os.environ.get("PICTURES", tmp_path))
+    with tab(tmp_path, address) as page:
+        page.until("Number(columns.second.length) > 3")
+        assert page.value(OUTCOME) == "good"
+        seen = page.value("columns.second.length")
+        page.until(f"columns.second.length > {seen}")
+        assert page.value("document.querySelectorAll('.uplot canvas').length") == 9
+        page.until(f"{OUTCOME} === 'bad'")
+        assert page.value("document.getElementById('word').textContent") == "MISSED"
+        assert "refused: upgrade" in page.value("document.getElementById('errors').textContent")
+        for width in (390, 1280):
+            for scheme in ("light", "dark"):
+                page.look(width, scheme, pictures / f"live-{width}-{scheme}.png")
+                wide = page.value("document.documentElement.scrollWidth")
+                assert wide <= width
+        page.value("document.getElementById('stop').click()")
+        page.until("document.title.startsWith('INTERRUPTED')")
+        assert page.complaints == []
+        assert [url for url in page.requests if not url.startswith((address, "data:"))] == []
+    ended = run.end()
+    assert ended.code == 130, ended.screen
+    assert ended.manifest["duration_s"] < 55
+    assert ended.manifest["verdict"]["reason"].startswith("Stopped on the live page")

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sample import SampleRun
+
+from loadtest.show.ci_annotations import ci_annotations
+from loadtest.show.report_model import tell
+
+Sample = Callable[[str], SampleRun]
+GITHUB = {"GITHUB_ACTIONS": "true"}
+GITLAB = {"GITLAB_CI": "true"}
+
+
+def test_elsewhere_there_are_none(sample: Sample) -> None:
+    assert ci_annotations(tell(sample("failed").manifest), {"CI": "true", "GITHUB_ACTIONS": "false"}) == []
+
+
+def test_a_run_that_passed_has_none(sample: Sample) -> None:
+    assert ci_annotations(tell(sample("passed").manifest), GITHUB) == []
+
+
+def test_github_has_an_error_for_each_missed_threshold_and_a_warning_for_what_was_not_measured(
+    sample: Sample,
+) -> None:
+    first, second, third = ci_annotations(tell(sample("failed").manifest), GITHUB)
+    begin = "::error title=loadtest agent-burst v1.4.0::"
+    assert first.startswith(f"{begin}turn.first_event.p95 was 442 ms (n=7,500), not < 100ms; 1.2 %25 of")
+    assert second == f"{begin}turns.complete.ratio was 98.8 %25 (n=7,500), not >= 99%25"
+    why = "the protocol has no sequence number"
+    assert third.endswith(f"::events.lost.ratio <= 0.1%25 was not measured: {why}")
+    assert third.startswith("::warning title=")
+
+
+def test_a_run_that_failed_for_another_cause_says_it(sample: Sample) -> None:
+    report = tell(sample("invalid").manifest)
+    held = replace(report, thresholds=tuple(row for row in report.thresholds if row.tone == "good"))
+    (line,) = ci_annotations(held, GITHUB)
+    assert line.startswith(
+        "::error title=loadtest agent-burst nightly::INVALID: A generator process used 97.3 %25"
+    )
+
+
+def test_what_a_file_says_cannot_become_a_command(sample: Sample) -> None:
+    report = replace(tell(sample("failed").manifest), scenario="a::b,c\n::set-env", label="")
+    line = ci_annotations(report, GITHUB)[0]
+    assert line.startswith("::error title=loadtest a%3A%3Ab%2Cc%0A%3A%3Aset-env::turn.")
+    assert "\n" not in line
+
+
+def test_gitlab_colours_lines_that_say_error_unless_colour_is_not_wanted(sample: Sample) -> None:
+    report = tell(sample("failed").manifest)
+    assert ci_annotations(report, GITLAB)[1].startswith("\x1b[31;1mERROR: turns.complete.ratio was 98.8 %")
+    assert ci_annotations(report, GITLAB)[2].startswith("\x1b[31;1mWARNING: events.lost.ratio")
+    assert ci_annotations(report, {**GITLAB, "NO_COLOR": "1"})[0].startswith("ERROR: turn.first_event.p95")
