@@ -332,20 +332,12 @@ OUTCOMES = (
             by_kind=True,
         )
         for key, label, help_ in (
-            (
-                "failed",
-                "failed",
-                "a failure event came, or a required event, a pair or the order was missing",
-            ),
+            ("failed", "failed", "a failure event, or a required event, a pair or the order was missing"),
             ("timed_out", "timed out", "no end came within the timeout"),
             ("lost", "lost with their connection", "their connection ended first"),
             ("refused", "refused", "the target refused the turn"),
             ("abandoned", "abandoned by us", "we left: the run was over, or was interrupted"),
-            (
-                "not_attempted",
-                "not attempted",
-                "due, but their connection was not ready within the timeout, or held 16 MiB unread",
-            ),
+            ("not_attempted", "not attempted", "due; their connection was not ready in time, or backed up"),
         )
     ),
 )
