@@ -211,8 +211,8 @@ def test_every_attempt_shows_a_credential_of_its_own(
         provider = shard.context.credential_provider
         ask = provider.credentials
 
-        def credentials(values: dict[str, str]) -> object:
-            given = ask(values)
+        def credentials(values: dict[str, str], kept: dict[str, str]) -> object:
+            given = ask(values, kept)
             shown.append(dict(given.headers)["Authorization"])
             return given
 
