@@ -350,16 +350,12 @@ OUTCOMES = (
             by_kind=True,
         )
         for key, label, help_ in (
-            (
-                "failed",
-                "failed",
-                "a failure event came, or a required event, a pair or the order was missing",
-            ),
+            ("failed", "failed", "a failure event, or a required event, a pair or the order was missing"),
             ("timed_out", "timed out", "no end came within the timeout"),
             ("lost", "lost with their connection", "their connection ended first"),
             ("refused", "refused", "the target refused the turn"),
             ("abandoned", "abandoned by us", "we left: the run was over, or was interrupted"),
-            ("not_attempted", "not attempted", "due, but their connection was not ready within the timeout"),
+            ("not_attempted", "not attempted", "due; their connection was not ready in time, or backed up"),
         )
     ),
 )
@@ -755,6 +751,7 @@ TURN_COUNTERS = (
     Counter("turns.lost_by", "turns that were lost", by="reason"),
     Counter("turns.refused_by", "turns that were refused", by="reason"),
     Counter("turns.abandoned_by", "turns that were abandoned", by="reason"),
+    Counter("turns.not_attempted_by", "turns that were not attempted on a ready connection", by="reason"),
     Counter("turns.timed_out_after", "turns that timed out", by="type of the last event"),
     Counter("turns.misnumbered_by", "turns whose sequence numbers cannot be followed", by="reason"),
     Counter("turns.untyped_with", "turns that timed out, whose last event had no type", by="top-level keys"),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import enum
 import struct
+from collections import deque
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, Final
 
 from loadtest.drive.connect_attempt import ConnectAttempt
@@ -39,6 +41,10 @@ MAX_UNSENT = 1_048_576
 
 MAX_UNANSWERED = 100
 """Pings of a connection that may be unanswered; beyond, no further one is sent until a pong comes."""
+
+
+MAX_BACKLOG = 16 * MAX_UNSENT
+"""Bytes of turns that may wait for a peer who does not read; turns that fall due beyond are not attempted."""
 
 
 class ConnectionState(enum.IntEnum):
@@ -123,6 +129,8 @@ class Connection:
         "_attempt",
         "_attempted_ns",
         "_flood",
+        "_gathered",
+        "_handed_over",
         "_heard_ns",
         "_keepalive",
         "_opcode",
@@ -174,15 +182,25 @@ class Connection:
         self._armed_ns = NEVER
         self._opcode = BINARY if context.binary else TEXT
         self._out: list[bytes] = []
+        # Bytes of the turns' messages in ``_out``.
+        self._gathered = 0
         # Turns with the index of their frame in ``_out``.
         self._queued: list[tuple[Turn, int]] = []
-        # Turns whose last byte the kernel has not taken yet, each with the number of bytes behind it.
-        self._unsent: list[tuple[Turn, int]] | None = None
+        # Turns whose last byte the kernel has not taken yet, each with the place at which that ends among the
+        # bytes given to the transport since it began to hold some back.
+        self._unsent: deque[tuple[Turn, int]] | None = None
+        self._handed_over = 0
 
     @property
     def is_open(self) -> bool:
         """Whether turns can be begun."""
         return self.state is _UPGRADED and self.session.state is OPEN
+
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether so much waits for a peer who does not read that no more turns are begun."""
+        transport = self._transport
+        return transport is not None and len(transport.unsent) + self._gathered > MAX_BACKLOG
 
     # ------------------------------------------------------------------ connecting
 
@@ -274,7 +292,9 @@ class Connection:
         out = self._out
         self._queued.append((turn, len(out)))
         opcode = self._opcode if written is None else TEXT if isinstance(written, str) else BINARY
-        out.append(encode(payload, opcode))
+        frame = encode(payload, opcode)
+        self._gathered += len(frame)
+        out.append(frame)
         # Inlined from _gather: 0.06 us less a turn.
         dirty = self.context.poller.dirty
         if not dirty or dirty[-1] is not self:
@@ -318,6 +338,7 @@ class Connection:
         context = self.context
         session = self.session
         data = out[0] if len(out) == 1 else b"".join(out)
+        self._gathered = 0
         at_ns = context.now()
         for turn, _ in self._queued:
             session.sent(turn, at_ns)
@@ -330,7 +351,7 @@ class Connection:
             return
         context.recorder.metrics.bytes_sent += len(data)
         if not complete:
-            self._note_unsent(len(data), out)
+            self._note_unsent(out)
             context.poller.modify(transport.fd, READ | WRITE)
         if self._unsent is not None:
             self._note_sent(len(transport.unsent), at_ns)
@@ -355,21 +376,27 @@ class Connection:
             self.context.poller.modify(transport.fd, READ)
             self.flush()
 
-    def _note_unsent(self, added: int, frames: list[bytes]) -> None:
-        """The kernel did not take all bytes: note how many stand behind the last byte of each turn."""
-        unsent = [(turn, behind + added) for turn, behind in self._unsent or ()]
-        sizes = [len(frame) for frame in frames]
-        self._unsent = unsent + [(turn, sum(sizes[at + 1 :])) for turn, at in self._queued]
+    def _note_unsent(self, frames: list[bytes]) -> None:
+        """The kernel did not take all bytes: note where the last byte of each turn stands."""
+        if self._unsent is None:
+            self._unsent = deque()
+            self._handed_over = 0
+        ends = list(accumulate(map(len, frames), initial=self._handed_over))
+        self._unsent += [(turn, ends[at + 1]) for turn, at in self._queued]
+        self._handed_over = ends[-1]
 
     def _note_sent(self, left: int, at_ns: int) -> None:
         """The system call at ``at_ns`` left ``left`` bytes that the kernel has not taken.
 
         A turn is sent when its last byte is. With TLS, ``left`` counts encrypted bytes, which are a few more.
         """
-        for turn, behind in self._unsent or ():
-            if left <= behind and turn.outcome is None and not turn.uploading:
+        unsent = self._unsent
+        taken = self._handed_over - left
+        while unsent and unsent[0][1] <= taken:
+            turn, _ = unsent.popleft()
+            if turn.outcome is None and not turn.uploading:
                 turn.sent_ns = at_ns
-        self._unsent = [(turn, behind) for turn, behind in self._unsent or () if left > behind] or None
+        self._unsent = unsent or None
 
     def _flush_last(self) -> None:
         """Try to write the last frames of a connection that is about to end."""

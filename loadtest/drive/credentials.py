@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from loadtest.drive.token_signer import TokenSigner
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import holds_controls
 from loadtest.plan.names import SECRETS, env_names
@@ -21,6 +22,8 @@ from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
 
 NS = 1_000_000_000
+
+_PER_CONNECTION = frozenset({"uuid", "now_ms", "now_s"})
 
 _NONE_KEPT: Mapping[str, str] = MappingProxyType({})
 
@@ -55,9 +58,15 @@ class CredentialProvider:
         self._auth = target.auth
         self._secret = _secret_of(target.auth)
         self._token_file = target.auth.token_file if target.auth is not None else None
-        if target.auth is not None and target.auth.kind == "jwt":
-            # Imported now: the first connection would have to wait for it.
-            import jwt  # noqa: F401 - imported for later
+        self._claims: list[tuple[str, Template]] = []
+        self._signer: TokenSigner | None = None
+        if target.auth is not None:
+            # Parsed once: it takes 20 us a template.
+            self._format = Template.parse(target.auth.format)
+            self._claims = _templates(target.auth.claims)
+            self._signer = TokenSigner(self._secret) if target.auth.kind == "jwt" else None
+        named = (*self._headers, *self._cookies, *self._query, *self._claims)
+        self._differs = any(template.names & _PER_CONNECTION for _, template in named)
         self._environment = {
             f"{group}.{name}": value for name, value in os.environ.items() for group in SECRETS
         }
@@ -85,7 +94,9 @@ class CredentialProvider:
         return self._same if self._same is not None and not kept else self._make(values, kept)
 
     def _make(self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT) -> Credentials:
-        known = {**self._environment, **values, **_per_connection()}
+        known = {**self._environment, **values}
+        if self._differs:
+            known |= _per_connection()
         headers = [*self._basic, *((name, template.render(known)) for name, template in self._headers)]
         cookies = [f"{name}={template.render(known)}" for name, template in self._cookies if name not in kept]
         cookies += [f"{name}={value}" for name, value in kept.items()]
@@ -122,12 +133,12 @@ class CredentialProvider:
     def _token(self, auth: Auth, values: Mapping[str, Any]) -> tuple[str, str | None]:
         user = None
         token = self._current_token()
-        if auth.kind == "jwt":
-            claims = _claims(auth, values)
+        if self._signer is not None:
+            claims = _claims(auth, self._claims, values)
             user = claims.get("sub")
-            token = _signed(claims, self._secret)
+            token = self._signer.sign(claims)
         as_base64 = base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
-        return Template.parse(auth.format).render({"token": token, "token_base64url": as_base64}), user
+        return self._format.render({"token": token, "token_base64url": as_base64}), user
 
 
 def environment_values(texts: Iterable[str]) -> dict[str, str]:
@@ -152,10 +163,12 @@ def _basic(url: str) -> list[tuple[str, str]]:
     return [("Authorization", f"Basic {base64.b64encode(':'.join(found).encode()).decode()}")]
 
 
-def _claims(auth: Auth, values: Mapping[str, Any]) -> dict[str, Any]:
+def _claims(
+    auth: Auth, templates: Iterable[tuple[str, Template]], values: Mapping[str, Any]
+) -> dict[str, Any]:
     """The claims of a fresh token; a unique ``jti`` is for servers with replay protection."""
     claims: dict[str, Any] = dict(auth.fixed_claims)
-    claims.update({name: Template.parse(text).render(values) for name, text in auth.claims.items()})
+    claims.update({name: template.render(values) for name, template in templates})
     now_s = int(time.time())
     claims.setdefault("sub", str(values.get("user.id", "")))
     claims.setdefault("jti", str(uuid.uuid4()))
@@ -166,12 +179,6 @@ def _per_connection() -> dict[str, str]:
     """What differs from connection to connection."""
     now_s = time.time()
     return {"uuid": str(uuid.uuid4()), "now_ms": str(int(now_s * 1000)), "now_s": f"{now_s:.3f}"}
-
-
-def _signed(claims: Mapping[str, Any], secret: str) -> str:
-    import jwt
-
-    return jwt.encode(dict(claims), secret, algorithm="HS256")
 
 
 def _secret_of(auth: Auth | None) -> str:

@@ -155,9 +155,10 @@ class EpollPoller(Poller):
 
     def __init__(self, now: Callable[[], int]) -> None:
         super().__init__(now)
-        from loadtest.drive.linux import TimerFd, make_epoll, sleep_exactly
+        from loadtest.drive.linux import TimerFd, keep_freed_memory, make_epoll, sleep_exactly
 
         sleep_exactly()
+        keep_freed_memory()
         self._epoll = make_epoll()
         self._timer = TimerFd()
         self._epoll.register(self._timer.fd, READ | EDGE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from typing_extensions import override
 
@@ -12,6 +12,9 @@ from loadtest.drive.connection import Connection
 from loadtest.drive.context import Context
 from loadtest.plan.schedule import Arrival
 from loadtest.speak.turn import NEVER, Turn
+
+BACKLOG: Final = "backlog"
+"""Why turns are not attempted on whose connection too much waits for the target to read."""
 
 
 class DueTurn(NamedTuple):
@@ -63,7 +66,7 @@ class OpenTraffic(UserTraffic):
     """Turns fall due by the schedule, whether or not earlier ones were answered.
 
     A turn that we send late keeps its intended instant. A turn whose connection is not ready waits; after the
-    timeout it is not attempted.
+    timeout it is not attempted. Nor is one on whose connection ``MAX_BACKLOG`` bytes wait already.
     """
 
     __slots__ = ("_arrivals", "_connection", "_context", "_may_be_done", "_next", "_waiting")
@@ -115,6 +118,10 @@ class OpenTraffic(UserTraffic):
     def _begin(self, due: DueTurn) -> None:
         connection = self._connection
         if connection.is_open:
+            if connection.is_backed_up:
+                self._give_up(due, BACKLOG)
+                self._may_be_done()
+                return
             if connection.session.turns:
                 # Reads must not wait in this second: two replies in one read would share a time stamp.
                 self._context.poller.patient = False
@@ -144,9 +151,11 @@ class OpenTraffic(UserTraffic):
             self._waiting = None
             self._may_be_done()
 
-    def _give_up(self, due: DueTurn) -> None:
+    def _give_up(self, due: DueTurn, reason: str = "") -> None:
         user = self._connection.user
-        self._context.recorder.not_attempted(due.seq, user, due.position, due.intended_ns, due.kind)
+        self._context.recorder.not_attempted(
+            due.seq, user, due.position, due.intended_ns, due.kind, reason=reason
+        )
 
     @override
     def ended(self, turn: Turn) -> None:

@@ -16,7 +16,7 @@ from loadtest.judge.generator import (
     saturated,
     stood_still_ms,
 )
-from loadtest.judge.load import shortfall
+from loadtest.judge.load import not_read, shortfall
 from loadtest.judge.measured import COARSE_NS, lookup
 from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.sections import (
@@ -142,8 +142,13 @@ def load_not_reached(manifest: Manifest) -> Iterator[RunWarning]:
         told["measured"] = words
     if missing.ours:
         yield warning("load_not_reached_by_generator", numbers, told, spoils=missing.grave)
-    else:
-        yield warning("load_not_reached_by_target", numbers, told)
+        return
+    unread = not_read(section(manifest, "counts", "turns"))
+    done = ["refused or closed connections or let them wait"] if missing.missing > unread else []
+    if unread:
+        numbers["not_read"] = unread
+        done.append(f"did not read: {format_count(unread)} fell due while 16 MiB waited on their connection")
+    yield warning("load_not_reached_by_target", numbers, told | {"told": ", or ".join(done)})
 
 
 def too_few_samples(manifest: Manifest, thresholds: Thresholds) -> Iterator[RunWarning]:

@@ -43,10 +43,11 @@ class Shortfall:
 def shortfall(manifest: Manifest) -> Shortfall | None:
     """What is missing of the planned load; None where all of it was begun.
 
-    It is the target's doing where it refused or closed connections, or let them wait, or in the closed
-    model, in which the next turn waits for its answers; else ours. Of a run without any ready connection it
-    is not told, since there is nothing to hold a plan against; nor of a part of a run, since what kept a
-    connection away may lie outside it; nor of turns that waited in vain where the plan took connections away.
+    It is the target's doing where it refused or closed connections, let them wait or did not read, or in the
+    closed model, in which the next turn waits for its answers; else ours. Of a run without any ready
+    connection it is not told, since there is nothing to hold a plan against; nor of a part of a run, since
+    what kept a connection away may lie outside it; nor of turns that waited in vain where the plan took
+    connections away.
     """
     counts = section(manifest, "counts")
     if section(manifest, "part") or not count_or_zero(section(counts, "connections").get("ready")):
@@ -55,7 +56,8 @@ def shortfall(manifest: Manifest) -> Shortfall | None:
     turns = section(counts, "turns")
     due = max(count_or_zero(turns.get("due")), _turns_asked(manifest))
     missing = due - count_or_zero(turns.get("begun"))
-    if missing > 0 and _took_away(counts) and missing <= count_or_zero(turns.get("not_attempted")):
+    waited_in_vain = count_or_zero(turns.get("not_attempted")) - not_read(turns)
+    if missing > 0 and _took_away(counts) and missing <= waited_in_vain:
         return None
     if missing > 0:
         return Shortfall("turns", missing, due, ours)
@@ -72,8 +74,13 @@ def _took_away(counts: Manifest) -> bool:
     return bool(section(counts, "connections").get("cut") or section(counts, "chaos").get("leavers.left"))
 
 
+def not_read(turns: Manifest) -> int:
+    """Turns that were not attempted as too much waited on their connection for the target to read."""
+    return count_or_zero(section(turns, "not_attempted_by").get("backlog"))
+
+
 def target_interfered(manifest: Manifest) -> bool:
-    """Whether the target refused or closed a connection, or let one wait for longer than a due turn waits."""
+    """Whether the target refused, closed or did not read a connection, or let one wait longer than a turn."""
     connections = section(manifest, "counts", "connections")
     kept_out = count_or_zero(connections.get("attempted")) - not_opened(connections) > count_or_zero(
         connections.get("ready")
@@ -81,7 +88,9 @@ def target_interfered(manifest: Manifest) -> bool:
     slowest_ms = number(section(manifest, "metrics", "connect.total").get("max_exact")) or 0
     timeout_s = planned(manifest, "timeout_s")
     let_wait = timeout_s is not None and slowest_ms >= timeout_s * 1000
-    return kept_out or let_wait or bool(section(connections, "refused") or section(connections, "closed"))
+    unread = not_read(section(manifest, "counts", "turns")) > 0
+    ended = bool(section(connections, "refused") or section(connections, "closed"))
+    return kept_out or let_wait or unread or ended
 
 
 def _turns_asked(manifest: Manifest) -> int:

@@ -30,12 +30,11 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "Give the address of a real backend with --target.",
     ),
     "load_not_reached_by_target": WarningKind(
-        "planned turns or connections were not begun, since the target refused or closed connections, or let"
-        " them wait longer than a turn may",
-        "{missing} of {asked} planned {what} were not begun{measured}: the target refused or closed"
-        " connections or let them wait.",
+        "planned turns or connections were not begun, since the target refused or closed connections, let"
+        " them wait longer than a turn may, or did not read 16 MiB that waited on one",
+        "{missing} of {asked} planned {what} were not begun{measured}: the target {told}.",
         "See the refusals and closes; the ratios count what is missing.",
-        ("missing", "asked", "what", "measured_missing", "measured_due"),
+        ("missing", "asked", "what", "measured_missing", "measured_due", "not_read"),
     ),
     "batched_not_streamed": WarningKind(
         "the events of nine in ten turns all came within the last tenth of the turn, of turns that took 20 ms"

@@ -214,10 +214,14 @@ class Recorder:
 
     # ------------------------------------------------------------------ what drive reports
 
-    def not_attempted(self, seq: int, user: int, position: int, intended_ns: int, kind: str = "") -> None:
-        """A turn fell due and was never begun."""
+    def not_attempted(
+        self, seq: int, user: int, position: int, intended_ns: int, kind: str = "", *, reason: str = ""
+    ) -> None:
+        """A turn fell due and was never begun; ``reason``: other than that its connection was not ready."""
         metrics = self.metrics_at(intended_ns, kind)
         metrics.turns_not_attempted += 1
+        if reason:
+            metrics.count(f"turns.not_attempted_by.{reason}")
         row = (
             seq,
             user,

@@ -13,8 +13,12 @@ from loadtest.errors import ConfigError, Problem
 from loadtest.plan.toml_lines import KeyPath, key_lines, nearest_line, parse_toml
 from loadtest.units import cut, parse_bytes, parse_duration, parse_rate, parse_ratio
 
-MAX_FILE_BYTES = 1024 * 1024
-"""A larger TOML file is a mistake, and would take long to read."""
+MIB = 1_048_576
+
+MAX_FILE_BYTES = MIB
+"""A larger TOML file is a mistake, and would take long to read: long texts belong into a CSV file of data."""
+
+_LONG_TEXTS = "if this is the right one, put its long texts into a CSV file for `[traffic] data`"
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -36,8 +40,8 @@ class TomlDocument:
     comment: str
 
 
-def read_bytes(path: Path, name: str, largest: int) -> bytes:
-    """The whole file.
+def read_bytes(path: Path, name: str, largest: int, else_: str = "this must be the wrong one") -> bytes:
+    """The whole file; ``else_`` says what to do about a larger one.
 
     Raises:
         ConfigError: it is missing, not a file, not readable, or larger than ``largest`` bytes.
@@ -53,8 +57,7 @@ def read_bytes(path: Path, name: str, largest: int) -> bytes:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError([Problem(name, f"the file cannot be read: {reason}")])
     if len(content) > largest:
-        too_large = f"the file is larger than {largest // 1024} KiB; this must be the wrong one"
-        raise ConfigError([Problem(name, too_large)])
+        raise ConfigError([Problem(name, f"the file is larger than {largest // MIB} MiB; {else_}")])
     return content
 
 
@@ -77,7 +80,7 @@ def read_document(path: Path, name: str) -> TomlDocument:
     Raises:
         ConfigError: one sentence with the line, for anything that is not a TOML file of at most 1 MiB.
     """
-    return parse_document(decode(read_bytes(path, name, MAX_FILE_BYTES), name), name)
+    return parse_document(decode(read_bytes(path, name, MAX_FILE_BYTES, _LONG_TEXTS), name), name)
 
 
 def parse_document(text: str, name: str) -> TomlDocument:

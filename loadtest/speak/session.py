@@ -510,7 +510,7 @@ class Session:
         while turn_id in self.turns:
             self._end(self.turns[turn_id], Outcome.FAILED, at_ns, "id")
         if turn_id in self._recent_turns.waiting:
-            self._close_ledger(self._recent_turns.waiting[turn_id][1])
+            self._close_ledger(self._recent_turns.waiting[turn_id][1], at_ns)
 
     def sent(self, turn: Turn, at_ns: int) -> None:
         """The last byte of the turn's message goes to the kernel at ``at_ns``."""
@@ -637,11 +637,11 @@ class Session:
             self._recent_turns.waiting[turn.id] = (at_ns + LINGER_NS, turn)
             self.wakes_ns = self._next_wake()
         else:
-            self._close_ledger(turn)
+            self._close_ledger(turn, at_ns)
         if self.listener is not None:
             self.listener.turn_ended(turn)
 
-    def _close_ledger(self, turn: Turn) -> None:
+    def _close_ledger(self, turn: Turn, at_ns: int) -> None:
         protocol = self.protocol
         # Only of a turn that came to its end: an error that ends one need not carry a number, nor a mark.
         complete = turn.outcome is COMPLETE
@@ -654,7 +654,7 @@ class Session:
                 turn.metrics.count("turns.marked")
             elif complete:
                 turn.metrics.count("turns.unmarked")
-        self._recent_turns.remember(turn)
+        self._recent_turns.remember(turn, at_ns)
         if self._secrets is not None and turn.frames:
             turn.frames = [each if isinstance(each, int) else self._public(each) for each in turn.frames]
         self.recorder.ended(turn)
@@ -684,7 +684,7 @@ class Session:
         if self._uploads is not None:
             self._tick_uploads(now_ns)
         for turn in self._recent_turns.due(now_ns):
-            self._close_ledger(turn)
+            self._close_ledger(turn, now_ns)
         if self._heartbeats is not None and self.state is OPEN:
             self._beat(self._heartbeats, now_ns)
         self.wakes_ns = self._next_wake()
@@ -755,7 +755,7 @@ class Session:
             else:
                 self._end(turn, Outcome.LOST, now_ns, f"code {code}")
         for _, turn in list(self._recent_turns.waiting.values()):
-            self._close_ledger(turn)
+            self._close_ledger(turn, now_ns)
         self.wakes_ns = NEVER
         if state_before is not SessionState.READYING or by_us:
             return None
@@ -1069,7 +1069,7 @@ class Session:
         elif found is AfterEnd.ENTERED:
             waiting = self._recent_turns.waiting[turn_id][1]
             if not waiting.missing:
-                self._close_ledger(waiting)
+                self._close_ledger(waiting, at_ns)
         elif turn_id is not None and self._is_other_users_turn(turn_id):
             self._count_other_users(turn_id, payload, at_ns)
         elif self._pushed is not None:

@@ -88,6 +88,7 @@ class FakeConnection:
         self.on_turn: Any = None
         self.begun: list[tuple[int, int, int]] = []
         self.was_ready = False
+        self.is_backed_up = False
 
     @property
     def is_open(self) -> bool:

@@ -7,6 +7,7 @@ import ssl
 import pytest
 from websockets.frames import Opcode
 
+from loadtest.drive import connection
 from loadtest.drive.poller import READ, WRITE
 from loadtest.plan.protocol import Beat, Connect, MessageStep, Step
 from loadtest.speak.session import LINGER_NS
@@ -134,6 +135,22 @@ def test_each_turn_of_a_partial_write_is_sent_when_its_own_last_byte_is() -> Non
     assert [turn.sent_ns - START for turn in turns] == [0, 100, 200, 300]
     assert len(spoken.texts) == 5
     assert spoken.metrics.lateness.tolist() == [0, 0, 0, 0]
+
+
+def test_a_connection_is_backed_up_while_a_peer_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is gathered and not yet written waits as well: many turns may be due at one instant."""
+    monkeypatch.setattr(connection, "MAX_BACKLOG", 80)
+    spoken = Spoken()
+    spoken.line.room = 0
+    for seq in range(4):
+        assert not spoken.connection.is_backed_up, "each message takes 25 bytes"
+        spoken.begin(seq)
+    assert spoken.connection.is_backed_up
+    spoken.poller.turn()
+    assert spoken.connection.is_backed_up
+    spoken.line.room = None
+    spoken.poller.turn(FD, WRITE)
+    assert not spoken.connection.is_backed_up
 
 
 def test_a_turn_that_waited_for_the_kernel_is_sent_once() -> None:

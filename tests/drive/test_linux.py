@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import platform
 import select
 import socket
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from loadtest.drive import linux
-from loadtest.drive.linux import ANCILLARY, TimerFd, ask_for_stamps, make_epoll, stamp_in
+from loadtest.drive.linux import ANCILLARY, MIB, TimerFd, ask_for_stamps, make_epoll, stamp_in
 from loadtest.drive.poller import EDGE, READ
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
@@ -157,3 +159,40 @@ def test_epoll_is_the_real_one() -> None:
     epoll = make_epoll()
     epoll.close()
     assert epoll.closed
+
+
+# ------------------------------------------------------------------ memory
+
+FAULTS = """
+import resource
+from loadtest.drive.linux import MIB, keep_freed_memory
+{}
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def messages():
+    return [b"x" * MIB for _ in range(8)]
+messages()
+before = faults()
+for _ in range(20):
+    messages()
+print(faults() - before)
+"""
+
+
+def page_faults(first: str) -> int:
+    """Of 160 messages of 1 MiB, 8 of them at a time, in a process of their own."""
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS.format(first)], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_memory_of_large_messages_is_used_again() -> None:
+    pages = 160 * MIB // 4096
+    assert page_faults("assert keep_freed_memory()") < pages / 20 < pages / 2 < page_faults("")
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
+    assert not linux.keep_freed_memory()

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import gevent
 import numpy as np
@@ -212,8 +211,8 @@ def test_every_attempt_shows_a_credential_of_its_own(
         provider = shard.context.credential_provider
         ask = provider.credentials
 
-        def credentials(values: dict[str, str], *more: Any) -> object:
-            given = ask(values, *more)
+        def credentials(values: dict[str, str], kept: dict[str, str]) -> object:
+            given = ask(values, kept)
             shown.append(dict(given.headers)["Authorization"])
             return given
 

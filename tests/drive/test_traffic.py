@@ -106,6 +106,23 @@ def test_a_turn_that_waits_too_long_is_not_attempted() -> None:
     assert not traffic.busy
 
 
+def test_a_turn_is_not_attempted_while_too_much_waits_on_its_connection() -> None:
+    world, connection, traffic = open_traffic(0, 100, 200)
+    connection.ready()
+    connection.is_backed_up = True
+    world.poller.run(50 * MS)
+    connection.is_backed_up = False
+    world.poller.run(150 * MS)
+    connection.is_backed_up = True
+    asked = world.asked
+    world.poller.run(S)
+    assert due(connection) == [100]
+    assert world.count("turns.due") == 3
+    assert world.count("turns.not_attempted") == world.count("turns.not_attempted_by.backlog") == 2
+    assert world.asked > asked, "it may have been the last that was awaited"
+    assert not traffic.busy
+
+
 def test_open_turns_go_on_with_the_next_connection() -> None:
     world, first, traffic = open_traffic(0, 100, 200, 300)
     first.ready()

@@ -53,6 +53,12 @@ def test_turns_of_connections_that_the_plan_took_away_are_nobodys_doing(counter:
     )
 
 
+@pytest.mark.parametrize("counters", [{}, {"connections.cut": 1}])
+def test_turns_that_were_not_read_are_its_doing_whatever_the_plan_took_away(counters: dict[str, int]) -> None:
+    unread = {"turns.due": 45, "turns.not_attempted": 5, "turns.not_attempted_by.backlog": 1}
+    assert missing({**counters, **unread}) == Shortfall("turns", 5, 45, ours=False)
+
+
 def test_turns_of_connections_that_had_to_wait_are_its_doing() -> None:
     slow = {"connect.total": {"max_exact": 5000.0}}
     found = missing({"turns.due": 41, "turns.not_attempted": 1}, metrics=slow)

@@ -279,6 +279,27 @@ def test_the_target_is_not_to_blame_for_our_load_nor_we_for_its() -> None:
     assert found["load_not_reached_by_target"].numbers == {"missing": 10, "asked": 50, "what": "turns"}
 
 
+@pytest.mark.parametrize(
+    ("not_begun", "told"),
+    [
+        (7, "the target did not read: 7 fell due while 16 MiB waited on their connection."),
+        (
+            10,
+            "let them wait, or did not read: 7 fell due while 16 MiB waited on their connection.",
+        ),
+    ],
+)
+def test_turns_that_the_target_did_not_read_are_told(not_begun: int, told: str) -> None:
+    counters = {
+        "turns.due": 40 + not_begun,
+        "turns.not_attempted": not_begun,
+        "turns.not_attempted_by.backlog": 7,
+    }
+    found = notices(good_totals(counters))["load_not_reached_by_target"]
+    assert found.message.endswith(told)
+    assert found.numbers["not_read"] == 7
+
+
 def test_a_threshold_that_needs_more_samples_says_how_many() -> None:
     wanted = {
         "turn.completion.p99": "< 1s",

@@ -222,6 +222,13 @@ def test_a_turn_that_was_not_attempted() -> None:
     assert (row["intended_ns"], row["sent_ns"], row["events"]) == (3 * SECOND, NEVER, 0)
 
 
+def test_why_a_turn_was_not_attempted_is_counted() -> None:
+    recorder = a_recorder()
+    recorder.not_attempted(9, 2, 1, START + 3 * SECOND, reason="backlog")
+    counted = {"turns.not_attempted": 1, "turns.not_attempted_by.backlog": 1}
+    assert recorder.take(0, {}).counters == {"drain": counted}
+
+
 def test_response_time_is_from_due_and_service_time_from_sent() -> None:
     recorder = a_recorder()
     ended(recorder, took=500)

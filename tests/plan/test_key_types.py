@@ -16,6 +16,12 @@ def told(path: Path, content: str | bytes) -> str:
     return str(caught.value)
 
 
+def test_a_long_text_is_a_value_as_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "texts.csv"
+    path.write_text("text\n" + "x" * 2_000_000 + "\n", "utf-8")
+    assert read_csv(path, "x") == ({"text": "x" * 2_000_000},)
+
+
 def test_the_first_line_names_the_columns_and_blank_lines_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_bytes('\ufeffid,note\r\na,"x,\r\ny"\r\n\r\nb,"""hi"""\r\n'.encode())

@@ -9,7 +9,7 @@ import pytest
 from loadtest.plan.protocol import Events
 from loadtest.speak.event_rules import EventRules
 from loadtest.speak.phase_metrics import PhaseMetrics
-from loadtest.speak.recent_turns import REMEMBERED, AfterEnd, RecentTurns
+from loadtest.speak.recent_turns import REMEMBERED, REMEMBERED_NS, AfterEnd, RecentTurns
 from loadtest.speak.turn import NEVER, Outcome, Turn
 
 
@@ -36,14 +36,14 @@ def a_turn(turn_id: str, *numbers: int | None, start: int = 0) -> Turn:
 def test_a_remembered_turn(seq: Any, found: AfterEnd) -> None:
     """Numbers began at 1 and 2 was lost: when it comes now it is late, and no duplicate."""
     recent = RecentTurns(1)
-    recent.remember(a_turn("a", 1, 3, start=1))
+    recent.remember(a_turn("a", 1, 3, start=1), 0)
     assert recent.receive("a", seq, "x") is found
     assert recent.receive("b", seq, "x") is AfterEnd.UNKNOWN
 
 
 def test_a_turn_without_numbers_has_no_duplicates() -> None:
     recent = RecentTurns(0)
-    recent.remember(a_turn("a", None, None))
+    recent.remember(a_turn("a", None, None), 0)
     assert recent.receive("a", None, "x") is AfterEnd.LATE
     assert recent.receive("a", 0, "x") is AfterEnd.LATE
 
@@ -82,14 +82,14 @@ def test_who_has_waited_long_enough() -> None:
     assert recent.due(99) == []
     assert recent.due(100) == [two]
     assert recent.due(200) == [one, two]
-    recent.remember(two)
+    recent.remember(two, 0)
     assert recent.earliest() == 200
 
 
 def test_only_the_last_turns_are_remembered() -> None:
     recent = RecentTurns(0)
     for number in range(2 * REMEMBERED):
-        recent.remember(a_turn(f"t{number}", 0, 2))
+        recent.remember(a_turn(f"t{number}", 0, 2), 0)
     assert recent.receive(f"t{REMEMBERED - 1}", 0, "x") is AfterEnd.UNKNOWN
     assert not recent.knows(f"t{REMEMBERED - 1}")
     for number in range(REMEMBERED, 2 * REMEMBERED):
@@ -98,24 +98,37 @@ def test_only_the_last_turns_are_remembered() -> None:
         assert recent.receive(f"t{number}", 1, "x") is AfterEnd.LATE
 
 
+def test_turns_are_remembered_for_a_minute_until_the_next_one_ends() -> None:
+    """Else users who send seldom would fill the memory for as long as it takes to send 64 times."""
+    recent = RecentTurns(0)
+    recent.remember(a_turn("a"), 0)
+    recent.remember(a_turn("b"), 1)
+    recent.remember(a_turn("c"), REMEMBERED_NS)
+    assert [recent.knows(each) for each in "abc"] == [True, True, True]
+    recent.remember(a_turn("d"), REMEMBERED_NS + 1)
+    assert [recent.knows(each) for each in "abcd"] == [False, True, True, True]
+    recent.remember(a_turn("e"), 10 * REMEMBERED_NS)
+    assert [recent.knows(each) for each in "abcde"] == [False, False, False, False, True]
+
+
 def test_what_was_forgotten_leaves_nothing_behind() -> None:
     recent = RecentTurns(0)
-    recent.remember(a_turn("a", 0, 2))
+    recent.remember(a_turn("a", 0, 2), 0)
     for number in range(REMEMBERED):
-        recent.remember(a_turn(f"t{number}"))
+        recent.remember(a_turn(f"t{number}"), 0)
     assert not recent.knows("a")
-    recent.remember(a_turn("a", 0, 1, 2))
+    recent.remember(a_turn("a", 0, 1, 2), 0)
     assert recent.receive("a", 1, "x") is AfterEnd.DUPLICATE
 
 
 def test_an_id_that_is_used_again_is_the_newest() -> None:
     recent = RecentTurns(0)
-    recent.remember(a_turn("a", 0, 2))
+    recent.remember(a_turn("a", 0, 2), 0)
     for number in range(REMEMBERED - 1):
-        recent.remember(a_turn(f"t{number}"))
-    recent.remember(a_turn("a", 0, 1, 3))
+        recent.remember(a_turn(f"t{number}"), 0)
+    recent.remember(a_turn("a", 0, 1, 3), 0)
     for number in range(REMEMBERED - 1):
-        recent.remember(a_turn(f"u{number}"))
+        recent.remember(a_turn(f"u{number}"), 0)
     assert recent.receive("t0", None, "x") is AfterEnd.UNKNOWN
     assert recent.receive("a", 1, "x") is AfterEnd.DUPLICATE
     assert recent.receive("a", 2, "x") is AfterEnd.LATE
@@ -130,16 +143,16 @@ def broken_off(turn_id: str) -> Turn:
 @pytest.mark.parametrize("seq", [0, 1, 2, None])
 def test_whatever_comes_of_a_turn_that_was_lost_with_its_connection_is_resumed(seq: Any) -> None:
     recent = RecentTurns(0)
-    recent.remember(broken_off("a"))
+    recent.remember(broken_off("a"), 0)
     assert recent.receive("a", seq, "x") is AfterEnd.RESUMED
-    recent.remember(a_turn("a", 0, 1))
+    recent.remember(a_turn("a", 0, 1), 0)
     assert recent.receive("a", 1, "x") is AfterEnd.DUPLICATE
 
 
 def test_a_turn_that_was_lost_is_forgotten_in_the_end() -> None:
     recent = RecentTurns(0)
     for number in range(2 * REMEMBERED):
-        recent.remember(broken_off(f"turn-{number}"))
+        recent.remember(broken_off(f"turn-{number}"), 0)
     assert recent.receive("turn-0", 2, "x") is AfterEnd.UNKNOWN
     assert recent.receive(f"turn-{REMEMBERED}", 2, "x") is AfterEnd.RESUMED
 
@@ -148,6 +161,6 @@ def test_a_turn_whose_numbers_could_not_be_followed_has_no_duplicates() -> None:
     recent = RecentTurns(0)
     turn = a_turn("a", 0, 1, 10**9)
     turn.close_ledger(EventRules(Events()))
-    recent.remember(turn)
+    recent.remember(turn, 0)
     assert recent.receive("a", 1, "x") is AfterEnd.LATE
     assert recent.receive("a", 10**9, "x") is AfterEnd.LATE
