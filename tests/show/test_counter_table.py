@@ -60,7 +60,7 @@ def test_connections_that_we_gave_up_are_not_the_targets_closes() -> None:
     found = rows(counts(connections=connections))
     assert found["closed by the target, code 1001"][0] == "1"
     assert "closed by the target, code 1006" not in found
-    assert found["given up by us: a ping was not answered"] == ("2", "20.0 %", "", "bad")
+    assert found["given up by us: a ping or a heartbeat was not answered"] == ("2", "20.0 %", "", "bad")
     assert found["given up by us: it broke the WebSocket protocol"][0] == "1"
 
 
