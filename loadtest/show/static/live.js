@@ -61,11 +61,15 @@ function limits(found, metric) {
 
 function build(found) {
   plots.forEach((each) => each.plot.destroy());
-  $("charts").replaceChildren();
-  plots = CHARTS.map(([title, unit, series, metric]) => {
+  // All boxes stand before the first is measured: alone it would be as wide as the page.
+  const boxes = CHARTS.map(([title, unit]) => {
     const box = text("div", "", "chart");
     box.append(text("h2", unit ? `${title}, ${unit}` : title));
-    $("charts").append(box);
+    return box;
+  });
+  $("charts").replaceChildren(...boxes);
+  plots = CHARTS.map(([, unit, series, metric], at) => {
+    const box = boxes[at];
     const lines = limits(found, metric).map((each) => ({ limit: each.limit, label: `${each.name.split(".").pop()} ${each.expression}` }));
     const grid = { stroke: colour("--plot-grid"), width: 1 };
     const axis = { stroke: colour("--plot-muted"), grid, ticks: grid, font: "12px system-ui" };
@@ -105,9 +109,10 @@ function show(found) {
   $("verdict").className = `verdict ${missed ? "bad" : not_measured ? "doubt" : "good"}`;
   if ($("word").textContent !== word) $("word").textContent = word;
   $("standing").textContent = `${missed} missed, ${held} held, ${not_measured} not measured yet`;
-  $("progress").value = found.planned_s ? Math.min(1, found.elapsed_s / found.planned_s) : 0;
+  const over = found.state !== "running";
+  $("progress").value = over ? 1 : found.planned_s ? Math.min(1, found.elapsed_s / found.planned_s) : 0;
   const left = found.planned_s - found.elapsed_s;
-  const phase = found.state !== "running" ? "the run is over, its report is being written" : left <= 0 ? "waiting for the last turns" : found.elapsed_s < found.warmup_s ? `warm-up, ${time(left)} left` : `measuring, ${time(left)} left`;
+  const phase = over ? "the run is over, its report is being written" : left <= 0 ? "waiting for the last turns" : found.elapsed_s < found.warmup_s ? `warm-up, ${time(left)} left` : `measuring, ${time(left)} left`;
   $("clock").textContent = `${time(found.elapsed_s)} of ${time(found.planned_s)} · ${phase}`;
   $("thresholds").replaceChildren(...found.thresholds.map((each) => {
     const row = document.createElement("tr");
