@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loadtest.plan.match import value_text
@@ -16,34 +16,23 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 _GAP = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 
 
-LONGEST = 65_536
-"""Characters of a text in which several gaps are looked for: the time grows with a power of the length."""
-
-
 class TemplateMatch:
     """Finds the texts that a template makes.
 
     Where template and text are JSON they are compared as such: spaces and the order of keys are nothing.
     """
 
-    __slots__ = ("_names", "_pattern", "_shape")
+    __slots__ = ("_around", "_names", "_shape")
 
     def __init__(self, template: Template) -> None:
         self._names = tuple(name for _, name, _ in template.slots)
-        around = template.parts[::2]
-        self._shape = _json_shape(around)
-        gaps = (f"(?P<g{gap}>.*?)" for gap in range(len(self._names)))
-        pieces = [re.escape(around[0])]
-        for gap, text in zip(gaps, around[1:], strict=True):
-            pieces += [gap, re.escape(text)]
-        self._pattern = re.compile("".join(pieces), re.DOTALL)
+        self._around = template.parts[::2]
+        self._shape = _json_shape(self._around)
 
     def values(self, text: str) -> dict[str, str] | None:
         """What stands for each name; None: the template does not make this text."""
         if self._shape is None:
-            too_long = len(text) > LONGEST and len(self._names) > 1
-            found = None if too_long else self._pattern.fullmatch(text)
-            values = None if found is None else list(found.groups())
+            values = _between(self._around, text)
         else:
             values = self._values_of_json(text)
         return None if values is None else self._by_name(values)
@@ -115,11 +104,30 @@ def _fits(shape: Any, found: Any, values: dict[int, str]) -> bool:
 def _fits_text(shape: str, found: str, values: dict[int, str]) -> bool:
     """As ``_fits``, of a text that has gaps in it."""
     pieces = _GAP.split(shape)
-    if len(found) > LONGEST and len(pieces) > 3:
+    between = _between(pieces[::2], found)
+    if between is None:
         return False
-    pattern = "".join("(.*?)" if at % 2 else re.escape(piece) for at, piece in enumerate(pieces))
-    match = re.fullmatch(pattern, found, re.DOTALL)
-    if match is None:
-        return False
-    values.update(zip(map(int, pieces[1::2]), match.groups(), strict=True))
+    values.update(zip(map(int, pieces[1::2]), between, strict=True))
     return True
+
+
+def _between(around: Sequence[str], text: str) -> list[str] | None:
+    """What stands between the pieces of a text, each as short as may be; None: they do not make the text.
+
+    Each piece is looked for behind the one before it, so that the time grows with the length alone.
+    """
+    first, *others = around
+    if not others:
+        return [] if text == first else None
+    *inner, last = others
+    at, end = len(first), len(text) - len(last)
+    if not text.startswith(first) or not text.endswith(last):
+        return None
+    found: list[str] = []
+    for piece in inner:
+        place = text.find(piece, at, end)
+        if place < 0:
+            return None
+        found.append(text[at:place])
+        at = place + len(piece)
+    return [*found, text[at:end]] if at <= end else None

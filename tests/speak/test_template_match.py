@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -55,8 +56,14 @@ def test_what_a_template_makes_it_finds(text: str, number: int) -> None:
     assert json.loads(made)
 
 
-def test_several_gaps_are_not_looked_for_in_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template_match, "LONGEST", 5)
-    assert values("{x} {y}", "aaaa bbbb") is None
-    assert values("{x}", "aaaa bbbb") == {"x": "aaaa bbbb"}
-    assert values('{"a":"{x} {y}"}', '{"a":"aaaa bbbb"}') is None
+@pytest.mark.parametrize("text", [" " * 3_000, " " * 3_000 + "!"])
+def test_many_gaps_are_looked_for_in_linear_time(text: str) -> None:
+    template = "{a.a} {b.b} {c.c} {d.d} {e.e}"
+    assert values(f"{template}!", text) == values(f'["{template}!"]', json.dumps([text]))
+    assert (values(f"{template}!", text) is None) is not text.endswith("!")
+
+
+@given(st.lists(st.text("ab", max_size=2), min_size=1, max_size=4), st.text("ab", max_size=8))
+def test_gaps_are_as_short_as_a_pattern_would_have_them(around: list[str], text: str) -> None:
+    found = re.fullmatch("(.*?)".join(around), text)
+    assert template_match._between(around, text) == (None if found is None else list(found.groups()))
