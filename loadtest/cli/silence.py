@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 LONG_NS = 7 * 86_400_000_000_000
 
+LONGEST_DAYS = 90
+"""Of a silence: whoever wants none for longer takes the component out of the policy."""
+
 
 @click.command()
 @click.argument("policy", type=ShippedName("policy"))
@@ -52,6 +55,8 @@ def _add(kind: SilenceKind, policy: str, options: dict[str, Any], for_ns: int) -
     from loadtest.readiness.views.telling import instant
 
     read = load_policy(policy)
+    if for_ns > LONGEST_DAYS * 86_400 * 10**9:
+        raise ConfigError([Problem("--for", f"is more than {LONGEST_DAYS} days, the longest time")])
     known = {each.name for each in read.components}
     for part in options["parts"]:
         if not set("*?[") & set(part) and part not in known:

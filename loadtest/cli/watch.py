@@ -46,7 +46,12 @@ class _Watch(click.Command):
         from loadtest.cli.silence import SUBCOMMANDS
 
         if args and args[0] in SUBCOMMANDS:
-            return SUBCOMMANDS[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+            command, name = SUBCOMMANDS[args[0]], f"{info_name} {args[0]}"
+            prefix = None if parent is None else parent.auto_envvar_prefix
+            if prefix is not None:
+                # click would take the name with its space.
+                extra["auto_envvar_prefix"] = f"{prefix}_{name}".upper().replace(" ", "_")
+            return command.make_context(name, args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
 

@@ -44,6 +44,9 @@ MAX_PATTERN_TEXT = 4_096
 MAX_DIGITS = 18
 """Digits of a sequence number in a text."""
 
+_NO_FIELD = re.compile(r"[\"\\\x00-\x1f]")
+"""What JSON escapes in a key: a struct has no field of such a name."""
+
 _NO_SLOTS: dict[str, str] = {}
 
 
@@ -115,6 +118,7 @@ class Reader:
         if (
             self._pattern is not None
             or any(map(has_index, every))
+            or any(map(_NO_FIELD.search, (*every, *asked)))
             or any(map(needs_whole, wanted))
             or _leads_on(wanted, (*every, *asked))
         ):

@@ -229,3 +229,13 @@ def test_what_is_no_object_is_malformed(payload: bytes) -> None:
         decode_message(payload)
     with pytest.raises(Malformed):
         read(Reader(AGENT_EVENTS), payload)
+
+
+@pytest.mark.parametrize("key", ['a"b', "a\\b", "a\tb", "\x7f", "\u2028", "é"])
+def test_keys_that_json_escapes_are_paths_too(key: str) -> None:
+    payload = json.dumps({key: "done", "d": {key: "r-1"}}).encode()
+    for events in (
+        Events(type=(key,), turn=(f"d.{key}",)),
+        Events(type=("t", key), turn=("r", f"d.{key}"), fail=({"has": f"x.{key}"},)),
+    ):
+        assert read(Reader(events), payload) == ("done", "r-1", None, None)
