@@ -262,7 +262,7 @@ class Connection:
         """The target refused the connection before it was ready."""
         self.refusal = refusal
         self.context.recorder.metrics.count(f"connections.refused.{refusal.layer}")
-        self.context.observations.saw_refusal(refusal)
+        self.context.observations.saw_refusal(Refused(refusal.layer, self._public(refusal.reason)))
         self._dispose()
 
     def not_opened(self, limit: str) -> None:
@@ -649,8 +649,13 @@ class Connection:
                 broken = self._parser.broken
                 reason = self._parser.close_reason if broken is None else f"given up by us: {broken}"
                 if reason:
-                    self.context.observations.saw_close(code, reason)
+                    self.context.observations.saw_close(code, self._public(reason))
         self._dispose()
+
+    def _public(self, text: str) -> str:
+        """What the target said, without the secrets that this connection kept."""
+        hidden = self.session._public(text.encode("utf-8", "surrogateescape"))
+        return hidden.decode("utf-8", "surrogateescape")
 
     def _end_session(self, code: int, *, by_us: bool) -> Refused | None:
         was_open = self.session.state is SessionState.OPEN

@@ -45,7 +45,8 @@ class Trial:
     run's clock. ``request`` is the first line of the upgrade, ``answer`` what the target answered to it: of a
     refusal with the beginning of the body.
     ``refusal`` is set where the connection never got ready, ``turn`` where a turn was begun. ``stopped`` says
-    why it ended early.
+    why it ended early. ``secrets`` are the values kept of what came whose names sound like secrets: nothing
+    here is without them.
     """
 
     started_ns: int
@@ -56,6 +57,7 @@ class Trial:
     refusal: Refused | None = None
     turn: Turn | None = None
     stopped: str = ""
+    secrets: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -66,7 +68,7 @@ class Trial:
 class TrialConnection(Connection):
     """A connection whose every frame goes into a trial."""
 
-    __slots__ = ("_bytes", "_trial")
+    __slots__ = ("_bytes", "_trial", "observed")
 
     def __init__(self, context: Context, values: dict[str, Any], trial: Trial) -> None:
         tally = SessionTally()
@@ -74,7 +76,7 @@ class TrialConnection(Connection):
         self._trial = trial
         self._bytes = 0
         rules = match_rules(context.assignment.scenario.protocol)
-        self.session = ObservedSession(
+        self.session = self.observed = ObservedSession(
             context.compiled_protocol, tally, 0, values, rules=rules, on_frame=self._take
         )
         self.session.listener = self
@@ -194,7 +196,11 @@ def _connect(context: Context, trial: Trial, over: Callable[[], None]) -> None:
     def ended(_turn: Turn) -> None:
         timers.add(context.now() + LINGER_NS, lambda _due: connection.close())
 
+    def closed(_connection: Connection) -> None:
+        trial.secrets = connection.observed.secrets
+        over()
+
     connection.on_ready = ready
     connection.on_turn = ended
-    connection.on_closed = lambda _connection: over()
+    connection.on_closed = closed
     timers.add(context.now(), lambda _due: connection.connect())

@@ -29,7 +29,7 @@ DEFAULT_TIMEOUT_NS = 10_000_000_000
 
 @dataclass(slots=True)
 class FinishedTrial:
-    """A trial with what it was of. ``redactor`` knows the secrets of the scenario."""
+    """A trial with what it was of. ``redactor`` knows the secrets of the scenario, and those kept of what came."""
 
     trial: Trial
     scenario: Scenario
@@ -75,7 +75,7 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
     if timeout_ns is not None:
         traffic = replace(traffic, timeout_ns=timeout_ns)
     scenario = replace(scenario, traffic=traffic)
-    if not (traffic.message or scenario.protocol.turn.message):
+    if not (traffic.message or scenario.protocol.turn.texts):
         sentence = "sends no message: `message` of [turn] in the protocol, or of [traffic], would be one"
         raise ConfigError([Problem(ref, sentence)])
     prepared = prepare(RunOptions(scenario=ref, target=target), scenario)
@@ -87,6 +87,7 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
             where = ", ".join(endpoint.shown_addresses)
             sys.stderr.write(f"sending to {redactor.text(public_url(endpoint.url))} at {where}\n")
         trial = try_turn(scenario, endpoint)
+    redactor.learn(trial.secrets)
     return FinishedTrial(
         trial, scenario, redactor.text(public_url(endpoint.url)), prepared.simulated, redactor
     )

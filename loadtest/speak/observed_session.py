@@ -5,6 +5,7 @@ It decides nothing itself: it looks at what a session counted, and at its turns,
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from loadtest.speak.match_rule import UNTIL_READY, MatchRule
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.session import CLOSED, Session, SessionState
 from loadtest.speak.turn import Outcome, Turn
+from loadtest.speak.upload import Upload
 
 MEASURED = 1
 """The phase of the run that everything is counted in."""
@@ -115,9 +117,15 @@ class ObservedSession(Session):
         self._rules = rules
         self._on_frame = on_frame
         self._now_ns = 0
-        self._payloads: dict[str, bytes] = {}
+        # Messages of turns that are not sent yet.
+        self._payloads: dict[str, deque[bytes]] = {}
         # What is said while a message is taken: it is told after that message.
         self._said: list[ObservedFrame] | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that it kept and whose names sound like secrets."""
+        return () if self._secrets is None else self._secrets.texts
 
     @override
     def upgraded(self, now_ns: int) -> None:
@@ -141,13 +149,22 @@ class ObservedSession(Session):
         written: str | bytes | None = None,
     ) -> tuple[Turn, bytes]:
         turn, payload = super().begin(seq, position, intended_ns, row, kind_name, written=written)
-        self._payloads[turn.id] = payload
+        # Further messages may stand there already.
+        self._payloads.setdefault(turn.id, deque()).appendleft(payload)
         return turn, payload
+
+    @override
+    def _say_messages(self, upload: Upload) -> None:
+        known = len(self.outbox or ())
+        super()._say_messages(upload)
+        for each in (self.outbox or [])[known:]:
+            if not isinstance(each, str):
+                self._payloads.setdefault(upload.turn.id, deque()).append(each[1])
 
     @override
     def sent(self, turn: Turn, at_ns: int) -> None:
         super().sent(turn, at_ns)
-        payload = self._payloads.pop(turn.id, b"")
+        payload = self._payloads[turn.id].popleft()
         self._on_frame(ObservedFrame(at_ns, False, payload, (MESSAGE,), (), turn.id))
 
     @override

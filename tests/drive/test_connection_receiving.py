@@ -12,12 +12,12 @@ from websockets.frames import Frame, Opcode
 from loadtest.drive.connection import MAX_UNSENT, ConnectionState
 from loadtest.drive.poller import READ
 from loadtest.errors import Layer
-from loadtest.plan.protocol import Connect, Step
+from loadtest.plan.protocol import Connect, Events, Step
 from loadtest.plan.scenario import Target
 from loadtest.speak.turn import Outcome
 from tests.drive.spoken import FD, Spoken
 from tests.drive.standing_in import START, close_frame, frame
-from tests.speak.talk import answer, said
+from tests.speak.talk import AGENT, answer, said
 
 HANGUP = 16
 """EPOLLHUP."""
@@ -97,6 +97,26 @@ def test_a_peer_that_closes_is_answered_and_its_code_is_counted(code: int) -> No
     assert turn.outcome is Outcome.LOST
     assert spoken.closed == 1
     assert spoken.line.closed
+
+
+def test_a_kept_secret_is_not_told_as_the_reason_of_a_close() -> None:
+    keep = ({"type": "note", "keep": {"token": "t"}},)
+    spoken = Spoken(events=Events(**AGENT, keep=keep))
+    spoken.hear(said("note", t="a-secret"))
+    spoken.arrive(frame((1011).to_bytes(2, "big") + b"no room for a-secret", Opcode.CLOSE))
+    assert spoken.context.observations.reasons == [(1011, "no room for [redacted]")]
+
+
+def test_a_kept_secret_is_not_told_as_the_reason_of_a_refusal() -> None:
+    steps = (Step(wait={"type": "hello"}, keep={"token": "t"}), Step(wait={"type": "welcome"}))
+    fail = {**AGENT, "fail": ({"has": "error"},)}
+    spoken = Spoken(connect=Connect(path="/ws", ready=steps), events=Events(**fail))
+    spoken.hear(said("hello", t="a-secret"))
+    spoken.hear(said("a-secret", error="no"))
+    spoken.arrive(close_frame(1011))
+    (refused,) = spoken.context.observations.refusals
+    assert "[redacted]" in str(refused)
+    assert "a-secret" not in str(refused)
 
 
 def test_messages_before_a_close_frame_in_one_read_count() -> None:

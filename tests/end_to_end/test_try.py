@@ -111,6 +111,25 @@ def test_every_frame_is_shown_with_what_it_was_taken_for(folder: Path, backend: 
     assert "proposal" not in said.out
 
 
+def test_a_kept_secret_is_neither_shown_nor_saved(folder: Path, backend: Backend) -> None:
+    keeping = PROTOCOL.replace('session = "session"', 'access_token = "session"')
+    (folder / "chat.toml").write_text(keeping.replace("ready.session", "ready.access_token"))
+    said = run(folder, "try", "chat.toml", "--target", backend.url("/"), "--save", "frames.jsonl")
+    assert said.code == 0, said
+    saved = (folder / "frames.jsonl").read_text()
+    assert "s-1234" not in said.out + saved
+    assert said.out.count("[redacted]") == saved.count("[redacted]") == 2
+
+
+def test_a_turn_of_several_messages_is_tried(folder: Path, backend: Backend) -> None:
+    steps = """messages = ['{"type":"audio","n":1}', '{"type":"audio","n":2}', '{"type":"ask","id":"{turn.id}"}']"""
+    (folder / "chat.toml").write_text(re.sub("^message = .*$", steps, PROTOCOL, flags=re.MULTILINE))
+    said = run(folder, "try", "chat.toml", "--target", backend.url("/"))
+    assert said.code == 0, said
+    assert said.taken().count(("→", "message")) == 3
+    assert [said.out.count(text) for text in ('"n":1}', '"n":2}', '"ask"')] == [1, 1, 1]
+
+
 def test_a_scenario_is_tried_against_our_simulator(folder: Path) -> None:
     said = run(folder, "try", "agent-burst")
     assert said.code == 0, said

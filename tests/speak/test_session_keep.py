@@ -236,3 +236,31 @@ def test_the_newest_secrets_are_remembered() -> None:
         talk.hear(20, said("note", t=f"secret-{n:03}"))
     talk.hear(21, b"secret-000 secret-001 secret-064")
     assert talk.record.shown[-1][1] == b"secret-000 [redacted] [redacted]"
+
+
+@pytest.mark.parametrize(
+    ("secret", "written"),
+    [
+        ("a/b+c=", r"a\/b+c="),
+        ("a/b+c=", r"a\/b\u002Bc\u003d"),
+        ("a/b+c=", r"\u0061/b+c="),
+        ("key-é-😀", r"key\u002d\u00E9-\ud83d\uDE00"),
+        ('q"uo\\te', r"q\u0022uo\\te"),
+        ("a/b+c=", r"a\/b+c= and a/b+c= and a\/b\u002bc="),
+    ],
+)
+def test_a_kept_secret_is_not_shown_however_it_is_escaped(secret: str, written: str) -> None:
+    talk = Talk(keep=({"has": "t", "keep": {"token": "t"}},))
+    talk.hear(20, said("note", t=secret))
+    talk.hear(21, f'{{"type":"odd","x\\u002f\\n":"it is {written}!"}}'.encode())
+    rest = " and [redacted]" * written.count("and")
+    shown = f'{{"type":"odd","x\\u002f\\n":"it is [redacted]{rest}!"}}'
+    assert talk.record.shown[-1][1] == shown.encode()
+
+
+def test_secrets_within_one_another_leave_nothing() -> None:
+    talk = Talk(keep=({"has": "t", "keep": {"token": "t"}},))
+    for secret in ("ab/cd", "cd/ef", "b/c+"):
+        talk.hear(20, said("note", t=secret))
+    talk.hear(21, rb"ab\/cd\/ef \xff \u12")
+    assert talk.record.shown[-1][1].replace(HIDDEN, b"") == rb" \xff \u12"
