@@ -43,6 +43,7 @@ from loadtest.speak.event_rules import (
     FIRST,
     IGNORE,
     KEEP,
+    PING,
     REFUSE,
     Word,
 )
@@ -926,11 +927,8 @@ class Session:
             except Malformed:
                 self._count_malformed(payload)
                 continue
-            if self._answer_heartbeat(heard, at_ns):
-                self.recorder.metrics.events_received -= 1
-            else:
-                heard = heard._replace(turn=next(iter(self.turns), None))
-                self._match(heard, payload, at_ns, at_end=not left)
+            heard = heard._replace(turn=next(iter(self.turns), None))
+            self._match(heard, payload, at_ns, at_end=not left)
 
     def _receive_by_kind(self, payloads: list[bytes], at_ns: int) -> None:
         """Each event belongs to the turn it names, and means what it means to turns of that kind."""
@@ -974,6 +972,10 @@ class Session:
             turn_id = as_text(turn_id)
         if heard.flags & BEAT and self._heartbeats is not None:
             self._take_heartbeat_answer(self._heartbeats, self.protocol.hear_any(payload), at_ns)
+            return
+        if heard.flags & PING:
+            self.recorder.metrics.events_received -= 1
+            self._answer_heartbeat(self.protocol.hear_any(payload), at_ns)
             return
         if self._adopted is not None and not heard.flags & IGNORE and turn_id not in self.turns:
             turn_id = self._owner_of(self._adopted, payload, turn_id)
@@ -1052,9 +1054,6 @@ class Session:
     def _receive_without_turn(self, heard: Heard, turn_id: Any, payload: bytes, at_ns: int) -> None:
         """An event that belongs to no turn in flight here: it is counted once, and kept as evidence."""
         metrics = self.recorder.metrics
-        if self.protocol.heartbeat and self._answer_heartbeat(self.protocol.hear_any(payload), at_ns):
-            metrics.events_received -= 1
-            return
         found = self._recent_turns.receive(turn_id, heard.sequence, heard.word)
         if found is AfterEnd.LATE:
             metrics.events_late += 1
