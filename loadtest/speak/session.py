@@ -970,18 +970,17 @@ class Session:
         if turn_id is not None and not isinstance(turn_id, str):
             # An id that looks like a number is written as one in JSON, and comes back as one.
             turn_id = as_text(turn_id)
-        if heard.flags & BEAT and self._heartbeats is not None:
-            self._take_heartbeat_answer(self._heartbeats, self.protocol.hear_any(payload), at_ns)
-            return
-        if heard.flags & PING:
-            self.recorder.metrics.events_received -= 1
-            self._answer_heartbeat(self.protocol.hear_any(payload), at_ns)
+        if heard.flags & (BEAT | PING) and not self._is_another_users(
+            heard, self.turns.get(turn_id), turn_id
+        ):
+            self._take_heartbeat(heard, payload, at_ns)
             return
         if self._adopted is not None and not heard.flags & IGNORE and turn_id not in self.turns:
             turn_id = self._owner_of(self._adopted, payload, turn_id)
         turn = self.turns.get(turn_id)
         heard = self._as_of_kind(heard, turn)
-        if heard.flags & ANSWER and not heard.flags & IGNORE:
+        asks = heard.flags & ANSWER and not heard.flags & IGNORE
+        if asks and not self._is_another_users(heard, turn, turn_id):
             self._answer_request(self.protocol.hear_any(payload), at_ns)
             if turn is None or self.protocol.by_order:
                 return
@@ -998,6 +997,15 @@ class Session:
         elif turn.number(heard.sequence, heard.word):
             turn.unmarked += user is None
             self._enter(turn, heard.flags | self._tallied(turn, payload), payload, at_ns, at_end=at_end)
+
+    def _take_heartbeat(self, heard: Heard, payload: bytes, at_ns: int) -> None:
+        """The answer to a heartbeat of ours, or a heartbeat of the target's; neither is an event of a turn."""
+        whole = self.protocol.hear_any(payload)
+        if heard.flags & BEAT and self._heartbeats is not None:
+            self._take_heartbeat_answer(self._heartbeats, whole, at_ns)
+            return
+        self.recorder.metrics.events_received -= 1
+        self._answer_heartbeat(whole, at_ns)
 
     def _tallied(self, turn: Turn, payload: bytes) -> int:
         """``END`` with the last of as many events as one of them said; else no flag."""
@@ -1018,12 +1026,12 @@ class Session:
         return owner.turn_id
 
     def _may_keep(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
-        """Whether values of an event are ours to keep: it is of a turn in flight, or of no turn and user."""
-        if heard.flags & IGNORE:
-            return True
-        if heard.user is not None and self._is_other_user(heard.user, turn):
+        """Whether values of an event are ours to keep: it is of a turn in flight, of none, or ignored."""
+        ignored = bool(heard.flags & IGNORE)
+        # The user that an ignored event names need not be ours, whatever turn it names.
+        if self._is_another_users(heard, None if ignored else turn, turn_id):
             return False
-        return turn is not None or turn_id is None
+        return ignored or turn is not None or turn_id is None
 
     def _enter(self, turn: Turn, flags: int, payload: bytes, at_ns: int, *, at_end: bool) -> None:
         if turn.read != self._read:
@@ -1043,6 +1051,16 @@ class Session:
         if mark != self.user_mark and str(mark) == str(self.user_mark):
             self.user_mark = mark
         return bool(mark != self.user_mark)
+
+    def _is_another_users(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
+        """Whether an event is another user's, by the user that it names or by what the id of its turn says.
+
+        An id that is only in flight elsewhere says nothing here: a target may number its own requests alike.
+        """
+        if self._names_other_user(heard, turn):
+            return True
+        owner = self.protocol.owner_of(turn_id)
+        return owner is not None and owner != self.user
 
     def _is_other_users_turn(self, turn_id: Any) -> bool:
         """Whether an id is of another user's turn: by what the id says, else by the turns of this process."""
