@@ -580,9 +580,12 @@ class Session:
     def _take_awaited(self, payload: bytes, at_ns: int) -> bool:
         """Whether an event is what a turn waits for; then its next message goes out."""
         heard = self.protocol.hear_any(payload)
-        named = None if heard.turn is None else self.turns.get(as_text(heard.turn))
+        turn_id = None if heard.turn is None else as_text(heard.turn)
+        named = self.turns.get(turn_id)
         heard = self._as_of_kind(heard, named)
         if heard.flags & (FAIL | REFUSE) or self._names_other_user(heard, named):
+            return False
+        if named is None and turn_id is not None and self._is_elsewhere(turn_id):
             return False
         for upload in (self._uploads or {}).values():
             awaited, turn = upload.awaited, upload.turn
@@ -601,6 +604,12 @@ class Session:
             self.wakes_ns = self._next_wake()
             return True
         return False
+
+    def _is_elsewhere(self, turn_id: str) -> bool:
+        """Whether the id of no turn in flight names another's turn: it is not one that the target made."""
+        if self.protocol.by_order:
+            return False
+        return self._adopted is None or self._is_other_users_turn(turn_id)
 
     def _names_other_user(self, heard: Heard, turn: Turn | None) -> bool:
         return heard.user is not None and self._is_other_user(heard.user, turn)
