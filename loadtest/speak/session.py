@@ -1005,7 +1005,9 @@ class Session:
             self._receive_without_turn(heard, turn_id, payload, at_ns)
         elif turn.number(heard.sequence, heard.word):
             turn.unmarked += user is None
-            self._enter(turn, heard.flags | self._tallied(turn, payload), payload, at_ns, at_end=at_end)
+            # A request is none of the events of which one says how many there are.
+            total = 0 if heard.flags & ANSWER else self._tallied(turn, payload)
+            self._enter(turn, heard.flags | total, payload, at_ns, at_end=at_end)
 
     def _take_heartbeat(self, heard: Heard, payload: bytes, at_ns: int) -> None:
         """The answer to a heartbeat of ours, or a heartbeat of the target's; neither is an event of a turn."""

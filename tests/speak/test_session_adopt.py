@@ -196,3 +196,12 @@ def test_a_duplicate_counts_once_and_a_failure_fails() -> None:
     talk.begin(1)
     talk.session.tick(TIMEOUT + SECOND)
     assert [each.outcome for each in talk.record.turns] == [Outcome.FAILED, Outcome.TIMED_OUT]
+
+
+def test_a_request_is_none_of_the_events_that_end_a_turn() -> None:
+    talk = Talk(**CHUNKS, answer=(Beat(on="tool", send="ok"),))
+    turn = talk.begin()
+    talk.hear(20, said("chunk", turn, d={"chunks": 3}), said("tool", turn), said("tool", turn))
+    assert (turn.outcome, turn.received, talk.session.outbox) == (None, 3, ["ok", "ok"])
+    talk.hear(21, said("chunk", turn), said("chunk", turn))
+    assert (turn.outcome, turn.received) == (Outcome.COMPLETE, 5)
