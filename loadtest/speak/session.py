@@ -562,6 +562,8 @@ class Session:
             turn.uploading = False
             turn.metrics.upload.append(max(at_ns - upload.first_ns, 0))
             self._forget_upload(turn)
+            if self.protocol.deliveries is not None:
+                self.protocol.deliveries.sent(turn.id, self.user, at_ns, turn.metrics)
         self.wakes_ns = self._next_wake()
 
     def _tick_uploads(self, now_ns: int) -> None:
