@@ -704,6 +704,8 @@ class Session:
     def _time_out(self, turn: Turn, now_ns: int, reason: str = "") -> None:
         if self.protocol.by_order:
             self._overdue_answers += (turn.count or 1) - turn.received
+        if self._adopted is not None:
+            self._adopted.timed_out(turn.id)
         if last := self._last_type(turn):
             turn.metrics.count(f"turns.timed_out_after.{last}")
             if last == UNTYPED:
@@ -1036,6 +1038,8 @@ class Session:
         owner = adopted.owner(self.protocol.hear_any(payload), turn_id, self.turns)
         if not owner.sure:
             self.recorder.metrics.count("events.order_unsure")
+        if owner.after_timeout:
+            self.recorder.metrics.count("events.after_timeout")
         return owner.turn_id
 
     def _may_keep(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
