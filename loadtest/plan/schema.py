@@ -352,7 +352,7 @@ STAGE_TABLE = KeyTable(
             fields=("for_ns",),
             default=1_000_000_000,
             missing="a stage needs `for`",
-            help="how long the stage lasts",
+            help="how long the stage lasts; `duration` means the same",
         ),
         Key(
             name="connections",
