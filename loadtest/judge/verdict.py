@@ -19,7 +19,6 @@ from loadtest.judge.counts import not_opened
 from loadtest.judge.generator import longest_lateness_ms, saturated
 from loadtest.judge.measured import Measurement, measured_for
 from loadtest.judge.refusal_diagnosis import likely, still_opening
-from loadtest.judge.run_standing import COMPLETE_RATIO, READY_RATIO
 from loadtest.judge.sections import (
     Manifest,
     breaks_turns,
@@ -34,7 +33,7 @@ from loadtest.judge.sections import (
 from loadtest.judge.thresholds import Outcome, decide, late_for, response_metric
 from loadtest.judge.turn_warnings import CAUSES
 from loadtest.judge.warnings import RunWarning
-from loadtest.plan.threshold import DEFAULT_RATIO, Threshold
+from loadtest.plan.threshold import COMPLETE_RATIO, DEFAULT_RATIO, READY_RATIO, Threshold
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 
 NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})

@@ -14,7 +14,7 @@ from typing import Any
 from loadtest.catalog import STATISTICS
 from loadtest.errors import ConfigError
 from loadtest.plan.conversation import Conversation
-from loadtest.plan.conversation_file import MOST_WEIGHT, read_steps, write_steps
+from loadtest.plan.conversation_file import read_steps, write_steps
 from loadtest.plan.key_types import (
     BYTE_RATE,
     DURATION,
@@ -47,6 +47,7 @@ from loadtest.plan.key_types import (
     table_of,
     tables_of,
 )
+from loadtest.plan.mix import MOST_WEIGHT
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol, read_protocol
 from loadtest.plan.scenario import (

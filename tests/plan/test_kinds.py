@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtest.plan.explain import explain
-from loadtest.plan.protocol_file import protocol_from_settings
 from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 from loadtest.plan.settings import protocol_settings
+from tests.plan.conftest import protocol_from_settings
 
 if TYPE_CHECKING:
     from loadtest.plan.scenario import Scenario
