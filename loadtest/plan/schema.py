@@ -289,9 +289,7 @@ _OLD_NAMES = {"first": "initial_delay", "most": "max_delay"}
 def _check_reconnect(table: Table, reconnect: Reconnect) -> Reconnect:
     if reconnect.max_delay_ns < reconnect.initial_delay_ns:
         first, most = (key if table.has(key) else usual for key, usual in _OLD_NAMES.items())
-        table.report(
-            most, f"`{most}` is less than `{first}`, so that no wait would be as long as either says"
-        )
+        table.report(most, f"`{most}` must be at least `{first}`")
     return reconnect
 
 
