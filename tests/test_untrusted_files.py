@@ -16,7 +16,7 @@ import pytest
 from loadtest.cli import main
 from loadtest.errors import ConfigError
 from loadtest.keep.json import json_text
-from loadtest.live.watch_state import STATE, WatchState, load, save
+from loadtest.live.watch_state import STATE, WatchState, load, save, written
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.history import History, failures_before, summary, trend
 from loadtest.readiness.policy_file import load_policy
@@ -220,7 +220,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (world / "plan" / "scenario.toml").write_text(scenario)
     (world / "plan" / "policy.toml").write_text(SMALL)
     (world / "watch").mkdir()
-    save(world / "watch", WatchState(due={"api": 5.0}, counted=["api"]))
+    save(world / "watch", written(WatchState(due={"api": 5.0}, counted=["api"])))
     found = _assessment(world)
     history = History.of(world / "results", "small")
     for _ in range(8):

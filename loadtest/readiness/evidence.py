@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,8 +18,8 @@ Outcome = Literal["answered", "failed", "unasked"]
 P95_SAMPLES = 20
 """With fewer samples the 95th percentile is the maximum."""
 
-ABOVE_EVERY_LIMIT = sys.float_info.max
-"""The lower bound of a value that no limit is high enough for; JSON has no infinity."""
+ABOVE_EVERY_LIMIT = 1e29
+"""The lower bound of a value that no limit is high enough for; in JSON, which has no infinity."""
 
 GRAIN_MS = 1.0
 """A process that wakes up later than it wanted by less than this is not busy: every one does."""

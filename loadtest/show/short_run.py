@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from loadtest.judge.sections import Manifest, number, planned, section
@@ -22,6 +22,10 @@ BESIDE_REASONS = 3
 """How many thresholds are shown, and how many where a long sentence says why they do not decide."""
 
 REASONS_SHOWN = 3
+
+OURS = "given up by us"
+"""What the reason of a connection says that we ended ourselves."""
+
 PICTURE = 18
 """Columns of the picture of a distribution."""
 
@@ -64,16 +68,16 @@ def short_document(
         # The thresholds that were missed stand right below.
         brief="" if told else judged.why,
         simulated=report.simulated,
-        context=(*((report.standing,) if report.standing else ()), *_ended_early(report)),
+        context=(*((report.standing,) if report.standing else ()), *_said_aloud(report)),
         sections=tuple(_sections(report, histograms, BESIDE_REASONS if doubtful else THRESHOLDS_SHOWN)),
         facts=tuple(_facts(report, manifest, against)),
         footer=report.id,
     )
 
 
-def _ended_early(report: Report) -> Iterator[str]:
-    """Why the run did not come to its planned end, where a rule of the scenario ended it."""
-    return (row.message for row in report.notices if row.code == "aborted")
+def _said_aloud(report: Report) -> Iterator[str]:
+    """What nobody may overlook: why a rule of the scenario ended the run, that anyone could have answered."""
+    return (row.message for row in report.notices if row.code in {"aborted", "insecure_tls"})
 
 
 def _sections(report: Report, histograms: Mapping[str, Histogram], most: int) -> Iterator[DocumentSection]:
@@ -86,7 +90,9 @@ def _sections(report: Report, histograms: Mapping[str, Histogram], most: int) ->
     known = [histograms[name] for name in metrics if name in histograms]
     low = min((each.min_ns for each in known if each.min_ns is not None), default=0)
     high = max((each.max_ns for each in known if each.max_ns is not None), default=0)
-    axis = f"{format_duration(low)} to {format_duration(high)}" if known else ""
+    # A clock with wide steps may show no time at all, which was not measured.
+    begins = f"{format_duration(low)} to" if low else "up to"
+    axis = f"{begins} {format_duration(high)}" if known else ""
     columns = (
         TableColumn("", names=True),
         TableColumn("n", right=True),
@@ -163,8 +169,8 @@ def _reasons(by: Mapping[str, Any]) -> str:
 
 
 def _connections(manifest: Manifest) -> str:
-    """Connections that the target refused, by layer, or closed, by code, each with the first reason."""
-    counts = section(manifest, "counts", "connections")
+    """Connections that were refused, by layer, closed, by code, or given up: each with the first reason."""
+    counts, closes = section(manifest, "counts", "connections"), section(manifest, "closes")
     told = []
     if layers := section(counts, "refused"):
         total, attempted = sum(whole(n) or 0 for n in layers.values()), whole(counts.get("attempted")) or 0
@@ -173,12 +179,16 @@ def _connections(manifest: Manifest) -> str:
         told.append(f"{format_count(total)} of {format_count(attempted)} refused, {by}{why}")
     if codes := closed_by_target(counts):
         by = ", ".join(f"{format_count(n)} with code {code}" for code, n in codes.items())
-        told.append(f"closed by the target: {by}{_first(section(manifest, 'closes'))}")
+        told.append(f"closed by the target: {by}{_first(reason for reason in closes if OURS not in reason)}")
+    if given_up := sum(whole(n) or 0 for n in section(counts, "ended_by_us").values()):
+        whys = [reason.partition(OURS)[2] for reason in closes if OURS in reason]
+        told.append(f"{format_count(given_up)} {OURS}{whys[0] if whys else ''}")
     return "; ".join(told)
 
 
-def _first(reasons: Mapping[str, Any]) -> str:
-    return f" ({next(iter(reasons))})" if reasons else ""
+def _first(reasons: Iterable[str]) -> str:
+    first = next(iter(reasons), "")
+    return f" ({first})" if first else ""
 
 
 def _generator(manifest: Manifest) -> str:

@@ -34,6 +34,7 @@ def test_another_library_verifies_every_token(claims: dict[str, Any], name: str,
     assert read(TokenSigner(SECRET).sign(claims)) == claims
 
 
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @given(st.text(min_size=1))
 def test_any_secret_signs(secret: str) -> None:
     """PyJWT takes no secret that begins as a key of a pair does; text of chance does not."""

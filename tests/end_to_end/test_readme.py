@@ -147,7 +147,10 @@ def test_every_protocol_shown_can_be_read(block: Block, tmp_path: Path) -> None:
 def test_every_key_is_documented(document: str, described: tuple[type, ...]) -> None:
     text = (ROOT / "docs" / document).read_text("utf-8")
     code = " ".join(re.findall(r"`([^`\n]+)`", text))
-    fields = {field.name for kind in described for field in dataclasses.fields(kind)} - {"fixed_claims"}
+    fields = {field.name for kind in described for field in dataclasses.fields(kind)} - {
+        "fixed_claims",
+        "keep_cookies",
+    }
     keys = {re.sub("_(ns|bytes)$", "", field) for field in fields}
     assert {key for key in keys if not re.search(rf"\b{key}\b", code)} == set()
 
