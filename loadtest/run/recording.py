@@ -32,8 +32,7 @@ from loadtest.plan.schedule import Schedule
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
 from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.preparation import Prepared, platform_facts
-
-NS = 1_000_000_000
+from loadtest.units import NS_PER_S
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +156,7 @@ class Recording:
         self.totals.add(interval)
         self._log_closes(interval)
         self._show(interval)
-        self._check_rules((interval.second + 1) * NS)
+        self._check_rules((interval.second + 1) * NS_PER_S)
 
     def _learn_token(self) -> None:
         """Connections read the token's file anew: what it holds now is a secret, too."""
