@@ -46,6 +46,9 @@ KINDS_OF_REASONS = (
 REST = 150
 """How many times as long as a look at the thresholds took there is none: of messages less than 1 % wait."""
 
+RESTS_S = 4.0
+"""The most seconds for which an answer on thresholds may be old."""
+
 if TYPE_CHECKING:
     from loadtest.run.live_server import LivePage
 
@@ -127,13 +130,14 @@ class Recording:
     def thresholds_so_far(self) -> tuple[ThresholdSoFar, ...]:
         """Where the thresholds stand; computed once for each second, whoever asks.
 
-        Where that takes long, as on a busy machine, less often: the messages that fall due meanwhile wait.
+        Where that takes long, as on a busy machine, less often, for messages that fall due meanwhile have to
+        wait: every ``RESTS_S`` seconds at least.
         """
         seconds, now_s = len(self.totals.seconds), time.perf_counter()
         if self._stand is None or (self._stand[0] != seconds and now_s >= self._stand_again_s):
             self._stand = (seconds, thresholds_so_far(self.manifest, self.totals))
             after_s = time.perf_counter()
-            self._stand_again_s = after_s + (after_s - now_s) * REST
+            self._stand_again_s = after_s + min((after_s - now_s) * REST, RESTS_S)
         return self._stand[1]
 
     def not_found(self, error: TargetError) -> DriveResult:
