@@ -1014,7 +1014,7 @@ class Session:
             self._enter(turn, heard.flags | total, payload, at_ns, at_end=at_end)
 
     def _take_heartbeat(self, heard: Heard, payload: bytes, at_ns: int) -> None:
-        """The answer to a heartbeat of ours, or a heartbeat of the target's; neither is an event of a turn."""
+        """The answer to a heartbeat of ours, or a heartbeat of the target's: no event of a turn."""
         whole = self.protocol.hear_any(payload)
         if heard.flags & BEAT and self._heartbeats is not None:
             self._take_heartbeat_answer(self._heartbeats, whole, at_ns)

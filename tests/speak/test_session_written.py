@@ -55,6 +55,8 @@ def test_copies_of_a_room_are_followed_from_session_to_session() -> None:
     assert record.counts("events.")["delivered"] == 2
     assert list(record.metrics.delivery_time) == [15]
     assert compiled.audience_of(1) == "everybody"
+    alone = CompiledProtocol(Protocol(name="x"), message="", nonce="n", timeout_ns=1, audience_is_here=True)
+    assert alone.deliveries is None
     assert CompiledProtocol(Protocol(name="x"), message="", nonce="n", timeout_ns=1).audience_of(0) == ""
 
 
