@@ -906,18 +906,6 @@ def in_report_order(declared: Iterable[Shown]) -> list[Shown]:
     return ordered
 
 
-def find_counter(recorded: str) -> Counter | None:
-    """The declaration of a counter, by the name under which it was recorded; None where there is none."""
-    return next(
-        (
-            each
-            for each in COUNTERS
-            if each.name == recorded or (each.by and recorded.startswith(f"{each.name}."))
-        ),
-        None,
-    )
-
-
 @cache
 def keys(group: str, *, always: bool | None = None, split: bool = False) -> tuple[str, ...]:
     """The keys in ``counts`` of a group's counters: with ``split`` of the split ones, else of the others.

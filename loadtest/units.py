@@ -7,6 +7,9 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
+NS_PER_S = 1_000_000_000
+MIB = 1 << 20
+
 NS_PER = {
     "ns": 1,
     "us": 1_000,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import collections
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 import loadtest
 from benchmarks.page import MEASURING, read_table
 from loadtest import catalog
-from loadtest.catalog import COUNTERS, METRIC_GROUPS, METRICS, find_counter, in_report_order
+from loadtest.catalog import COUNTERS, METRIC_GROUPS, METRICS, Counter, in_report_order
 from loadtest.drive.fault_injection import ALSO_APART, CAUSED_BY_US
 from loadtest.judge.summary import summarise
 from loadtest.measure.interval import TURN
@@ -20,6 +20,18 @@ from tests.judge.made import good_totals, manifest
 from tools.catalog_tables import NAME, tables
 
 HOLE = re.compile(r"\{[^{}]*\}")
+
+
+def find_counter(recorded: str) -> Counter | None:
+    """The declaration of a counter, by the name under which it was recorded; None where there is none."""
+    return next(
+        (
+            each
+            for each in COUNTERS
+            if each.name == recorded or (each.by and recorded.startswith(f"{each.name}."))
+        ),
+        None,
+    )
 
 
 def recorded() -> set[str]:
@@ -63,7 +75,7 @@ def test_the_slots_of_the_recorder_are_those_of_the_catalog() -> None:
 
 def test_nothing_is_declared_twice() -> None:
     for declared in (METRICS, catalog.RATES, COUNTERS):
-        names = Counter(each.name for each in declared)
+        names = collections.Counter(each.name for each in declared)
         assert [name for name, n in names.items() if n > 1] == []
 
 

@@ -55,7 +55,9 @@ def command(url: str, folder: Path, name: str | None, capture: Path | None) -> N
         click.echo(f"wrote {path}")
     scenario, protocol = files
     if capture is None:
-        click.echo(f"next: loadtest explain {scenario}\n      loadtest run {scenario}")
+        click.echo(
+            f"next: loadtest try {scenario}\n      loadtest explain {scenario}\n      loadtest run {scenario}"
+        )
     else:
         click.echo(
             f"next: loadtest protocols check {protocol} --capture {capture}\n      loadtest try {scenario}"

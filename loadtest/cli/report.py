@@ -11,11 +11,10 @@ import click
 from loadtest.cli.options import Settings, Stored, Time, option, results_option, view_options
 from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Exit, Problem
+from loadtest.units import NS_PER_S
 
 if TYPE_CHECKING:
     from loadtest.show.manifest import ReadableRun
-
-NS_PER_S = 1_000_000_000
 
 FILES = {
     "terminal": "report.txt",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +152,9 @@ def _p95(run: StoredRun, metric: str) -> str:
     from loadtest.units import format_ms
 
     found = run.p95_ms.get(metric)
-    return "–" if found is None else format_ms(found)
+    if found is None:
+        return "–"
+    return "never" if found == inf else format_ms(found)
 
 
 def _why(run: StoredRun) -> str:

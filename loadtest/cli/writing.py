@@ -42,7 +42,7 @@ def put(made: Made, files: Mapping[str, str], options: Mapping[str, Any], show: 
 
 def _print(view: str | bytes, form: str) -> None:
     if isinstance(view, bytes) and sys.stdout.isatty():
-        raise ConfigError([Problem("--format", f"{form} is no text; it needs --output FILE")])
+        raise ConfigError([Problem("--format", f"{form} is binary; give --output FILE")])
     click.echo(view, nl=False)
 
 

@@ -24,9 +24,9 @@ from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import message_texts
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.cookies import CookieJar
+from loadtest.units import NS_PER_S
 
-NS = 1_000_000_000
-CLOSE_TIMEOUT_NS = 2 * NS
+CLOSE_TIMEOUT_NS = 2 * NS_PER_S
 """How long a connection that we close waits for the target's close frame."""
 
 SLOW_BUFFER = 4096

@@ -149,7 +149,15 @@ class ConversationTraffic(UserTraffic):
         self._conversation = None
 
     @override
+    def away(self) -> None:
+        """What was said is lost with its connection: on the next one another conversation begins."""
+        if not self._over:
+            self._break_off()
+
+    @override
     def gone(self) -> None:
+        if not self._over:
+            self._break_off()
         self.finish()
 
     @override

@@ -20,8 +20,7 @@ from loadtest.plan.names import SECRETS, env_names
 from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
-
-NS = 1_000_000_000
+from loadtest.units import NS_PER_S
 
 _PER_CONNECTION = frozenset({"uuid", "now_ms", "now_s"})
 
@@ -172,7 +171,7 @@ def _claims(
     now_s = int(time.time())
     claims.setdefault("sub", str(values.get("user.id", "")))
     claims.setdefault("jti", str(uuid.uuid4()))
-    return {**claims, "iat": now_s, "exp": now_s + max(auth.lifetime_ns // NS, 1)}
+    return {**claims, "iat": now_s, "exp": now_s + max(auth.lifetime_ns // NS_PER_S, 1)}
 
 
 def _per_connection() -> dict[str, str]:

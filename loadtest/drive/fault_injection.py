@@ -18,8 +18,7 @@ from loadtest.measure.recorder import PhaseRecord, Recorder
 from loadtest.plan.chaos import Broken, broken_before, broken_message, cut_users, is_left
 from loadtest.speak.frames import NO_CLOSE_FRAME
 from loadtest.speak.turn import Outcome, Turn
-
-NS = 1_000_000_000
+from loadtest.units import NS_PER_S
 
 _UNFINISHED = frozenset({None, Outcome.LOST, Outcome.ABANDONED})
 
@@ -188,7 +187,7 @@ class FaultyConnection(Connection):
         del metrics.receive_lag[lags:]
         taken = metrics.bytes_received - taken
         if taken and self.is_open:
-            self._may_read_ns = now_ns + taken * NS // self._faults.bytes_per_s
+            self._may_read_ns = now_ns + taken * NS_PER_S // self._faults.bytes_per_s
             self._watch(0)
             self.context.poller.timers.add(self._may_read_ns, self._read_on)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gevent.monkey import get_original
 
-NS = 1_000_000_000
+from loadtest.units import MIB, NS_PER_S
 
 # linux/in.h; Python has it only from 3.12 on
 _IP_BIND_ADDRESS_NO_PORT = 24
@@ -22,8 +22,6 @@ _PR_SET_TIMERSLACK = 29
 # malloc.h of glibc
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
-
-MIB = 1_048_576
 
 KEPT_BLOCK = 16 * MIB
 """Bytes of a block of memory that is kept for the next one when it is freed; larger ones go back at once."""
@@ -87,7 +85,7 @@ def stamp_in(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     if not ancillary:
         return None
     seconds, nanoseconds = _STAMP.unpack_from(ancillary[0][2])
-    return int(seconds * NS + nanoseconds) or None
+    return int(seconds * NS_PER_S + nanoseconds) or None
 
 
 class _Timerspec(ctypes.Structure):
@@ -116,7 +114,7 @@ class TimerFd:
 
     def arm(self, after_ns: int) -> None:
         """Become readable once, ``after_ns`` from now."""
-        self._spec.value_s, self._spec.value_ns = divmod(after_ns, NS)
+        self._spec.value_s, self._spec.value_ns = divmod(after_ns, NS_PER_S)
         if self._libc.timerfd_settime(self.fd, 0, self._by_reference, None) != 0:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
         self.armed = True

@@ -32,10 +32,10 @@ from loadtest.measure.interval import Interval, from_bytes, merge
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.schedule import Schedule, share
 from loadtest.plan.worker_settings import identities_of, shared_settings
+from loadtest.units import NS_PER_S
 
 logger = logging.getLogger(__name__)
 
-NS = 1_000_000_000
 COMMON_START_DELAY_NS = 500_000_000
 """Time from sending `lt_go` to the common start of all workers: it must reach each of them before."""
 
@@ -215,7 +215,7 @@ class MasterCoordinator(Coordinator):
         start_ns = time.time_ns() + COMMON_START_DELAY_NS
         for number, worker in enumerate(ranked):
             worker.number = number
-            worker.heard_s = time.monotonic() + COMMON_START_DELAY_NS / NS
+            worker.heard_s = time.monotonic() + COMMON_START_DELAY_NS / NS_PER_S
             go = {
                 "k": number,
                 "n": len(ranked),
@@ -337,7 +337,7 @@ class MasterCoordinator(Coordinator):
 def _last_second(scenario: Scenario) -> int:
     """No interval of a run is of a later second."""
     timeout_ns = 0 if scenario.traffic is None else scenario.traffic.timeout_ns
-    return (Schedule(scenario.load, scenario.traffic).end_ns + timeout_ns) // NS + OVERTIME_S
+    return (Schedule(scenario.load, scenario.traffic).end_ns + timeout_ns) // NS_PER_S + OVERTIME_S
 
 
 def _add(known: dict[str, int], numbers: Mapping[str, int]) -> None:

@@ -26,9 +26,9 @@ from loadtest.measure.interval import Interval
 from loadtest.plan.connections import Visit
 from loadtest.plan.scenario import Chaos
 from loadtest.speak.session import Session
+from loadtest.units import NS_PER_S
 
-NS = 1_000_000_000
-HANDSHAKE_SLACK_NS = 5 * NS
+HANDSHAKE_SLACK_NS = 5 * NS_PER_S
 DONE_POLL_NS = 10_000_000
 
 
@@ -270,7 +270,7 @@ class Shard:
         context = self.context
         try:
             while not self.done.is_set():
-                boundary_ns = context.start_ns + (self._second + 1) * NS
+                boundary_ns = context.start_ns + (self._second + 1) * NS_PER_S
                 if not self.done.wait(timeout=max(boundary_ns - context.now(), 0) / 1e9):
                     self._give_interval()
             self._give_interval()
@@ -282,7 +282,7 @@ class Shard:
     def _give_interval(self) -> None:
         context = self.context
         second = self._second
-        self._second = max(second + 1, (context.now() - context.start_ns) // NS)
+        self._second = max(second + 1, (context.now() - context.start_ns) // NS_PER_S)
         self._watch_clock()
         gauges = self._health.take(context.poller.lag_ns)
         context.poller.lag_ns = 0

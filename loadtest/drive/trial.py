@@ -15,7 +15,7 @@ from gevent.event import Event
 from typing_extensions import override
 
 from loadtest.drive.connection import NORMAL_CLOSE, Connection, ConnectionState
-from loadtest.drive.context import NS, Context, ShardAssignment
+from loadtest.drive.context import Context, ShardAssignment
 from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.poller import make_poller
 from loadtest.drive.transport import Transport
@@ -27,6 +27,7 @@ from loadtest.speak.observed_session import ObservedFrame, ObservedSession, Sess
 from loadtest.speak.refused import Refused
 from loadtest.speak.turn import Outcome, Turn
 from loadtest.speak.upgrade import Upgrade
+from loadtest.units import NS_PER_S
 
 LINGER_NS = 300_000_000
 """How long after the end of its turn a trial goes on listening: what comes then was taken for no answer."""
@@ -178,8 +179,10 @@ def try_turn(scenario: Scenario, endpoint: Endpoint) -> Trial:
 def _alone(scenario: Scenario) -> Scenario:
     """The scenario of one user who sends one turn, and breaks nothing on purpose."""
     load = replace(scenario.load, connections=1, stages=(), warmup_ns=0, reconnect=None)
-    traffic = replace(scenario.traffic or Traffic(every_ns=NS), burst=1, turns=1, ping_ns=None, rate=None)
-    traffic = replace(traffic, every_ns=traffic.every_ns or NS)
+    traffic = replace(
+        scenario.traffic or Traffic(every_ns=NS_PER_S), burst=1, turns=1, ping_ns=None, rate=None
+    )
+    traffic = replace(traffic, every_ns=traffic.every_ns or NS_PER_S)
     return replace(scenario, load=load, traffic=traffic, chaos=Chaos())
 
 

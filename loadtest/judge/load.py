@@ -8,7 +8,6 @@ from typing import Any
 from loadtest.judge.counts import not_opened
 from loadtest.judge.measurement_window import Span
 from loadtest.judge.sections import (
-    NS_PER_S,
     Manifest,
     count_or_zero,
     model,
@@ -19,7 +18,7 @@ from loadtest.judge.sections import (
     settings,
     whole_run,
 )
-from loadtest.units import parse_duration
+from loadtest.units import NS_PER_S, parse_duration
 
 TOLERATED = 0.01
 """The part of the planned load that may be missing by our own doing before the run is spoilt."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from loadtest.judge.counts import in_doubt
 from loadtest.judge.measured import Measurement
 from loadtest.judge.sections import Manifest, count_or_zero, events_of_kinds, section
 from loadtest.judge.thresholds import Outcome, decide
@@ -13,6 +14,11 @@ from loadtest.plan.threshold import Threshold
 
 DOUBTFUL = 0.01
 """The part of the events, or of the turns, that may be matched wrongly before times are not judged."""
+
+TIMES_OF_TURNS = ("turn.", "event.gap", "conversation.")
+"""How the names of times begin that are made of the events of turns."""
+
+AFTER_TIMEOUT = "replies that are matched by order came after a timeout, and may answer earlier turns"
 
 UNSURE = (
     "answers are matched by order, and came while several turns were in flight on their connection: which of"
@@ -37,7 +43,7 @@ UNMATCHED = (
 
 def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Outcome) -> str | None:
     """Why a threshold on turns is not decided by what was matched; None where nothing is in doubt."""
-    if threshold.name.startswith(("turn.", "event.gap", "conversation.")):
+    if threshold.name.startswith(TIMES_OF_TURNS):
         return _of_times(manifest, section(manifest, "counts", "measured"))
     if outcome == "missed" and threshold.name.startswith(("turns.complete", "turns.failed")):
         return _of_outcomes(threshold, manifest, measured)
@@ -47,6 +53,8 @@ def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outco
 def _of_times(manifest: Manifest, counts: Manifest) -> str | None:
     events, turns = section(counts, "events"), section(counts, "turns")
     received, due = count_or_zero(events.get("received")), count_or_zero(turns.get("due"))
+    if in_doubt(counts) > received * DOUBTFUL:
+        return AFTER_TIMEOUT
     if count_or_zero(events.get("order_unsure")) > received * DOUBTFUL:
         return UNSURE
     if contradicting(turns) > due * DOUBTFUL:

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from loadtest import catalog
 from loadtest.catalog import FAILURES
 from loadtest.judge.sections import (
-    NS_PER_S,
     Manifest,
     count_or_zero,
     number,
@@ -28,7 +27,7 @@ from loadtest.measure.interval import OUTCOMES, PHASES, Interval, sorted_moves
 from loadtest.measure.totals import Second, Totals
 from loadtest.plan.chaos import SLOW
 from loadtest.plan.random_draw import chosen
-from loadtest.units import parse_duration, parse_ratio
+from loadtest.units import NS_PER_S, parse_duration, parse_ratio
 
 FIRST_ATTEMPT = "first_attempt"
 """Instant at which the first connection was attempted."""

@@ -20,7 +20,6 @@ from loadtest.judge.load import kept_up, shortfall, thinks
 from loadtest.judge.measurement_window import FIRST_ATTEMPT, LAST_READY, Span
 from loadtest.judge.sections import (
     NS_PER_MS,
-    NS_PER_S,
     Manifest,
     count_or_zero,
     model,
@@ -34,7 +33,7 @@ from loadtest.judge.sections import (
     turns_never_end,
 )
 from loadtest.measure.totals import Totals
-from loadtest.units import format_count, format_duration
+from loadtest.units import NS_PER_S, format_count, format_duration
 
 SURE_TICKS = 2
 """A time of fewer ticks of the clock may be anything from none to twice as much; no rate is told over it."""

@@ -21,14 +21,13 @@ from loadtest.judge.sections import (
     target_outcomes,
     turns_never_end,
 )
+from loadtest.plan.threshold import COMPLETE_RATIO, READY_RATIO
 
 StandingKind = Literal["measured", "unanswered", "down", "left out"]
 """``measured``: the target answered. ``unanswered``: connections came up, and no turn was ever complete.
 ``down``: no connection was ever ready, because the target was unreachable or refused. ``left out``: the run
 says nothing about its target."""
 
-COMPLETE_RATIO = "turns.complete.ratio"
-READY_RATIO = "connections.ready.ratio"
 SUCCESS_RATIOS = frozenset({COMPLETE_RATIO, READY_RATIO})
 """Ratios of success, which are 0 in a run that was down."""
 

@@ -9,7 +9,6 @@ from typing import Any
 Manifest = Mapping[str, Any]
 """``run.json`` as plain data, complete or not."""
 
-NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from loadtest.judge.measurement_window import Turns
 from loadtest.judge.sections import (
-    NS_PER_S,
     Manifest,
     count_or_zero,
     events_of_kinds,
@@ -19,10 +18,8 @@ from loadtest.judge.sections import (
 from loadtest.judge.warnings import RunWarning, warning
 from loadtest.measure.interval import OUTCOMES
 from loadtest.plan.match import match_words
-from loadtest.units import format_count, format_duration
-
-UNTYPED = "(no type)"
-"""How an event without a type is counted, by ``speak.label_limit``."""
+from loadtest.speak.label_limit import UNTYPED
+from loadtest.units import NS_PER_S, format_count, format_duration
 
 TOLD = 3
 """Types, or sets of keys, that a message names."""

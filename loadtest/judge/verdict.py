@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 
 from loadtest.errors import Exit
 from loadtest.judge import matching_doubts
-from loadtest.judge.counts import in_doubt, not_opened
+from loadtest.judge.counts import not_opened
 from loadtest.judge.generator import longest_lateness_ms, saturated
 from loadtest.judge.measured import Measurement, measured_for
 from loadtest.judge.refusal_diagnosis import likely, still_opening
-from loadtest.judge.run_standing import COMPLETE_RATIO, READY_RATIO
 from loadtest.judge.sections import (
     Manifest,
     breaks_turns,
@@ -34,15 +33,12 @@ from loadtest.judge.sections import (
 from loadtest.judge.thresholds import Outcome, decide, late_for, response_metric
 from loadtest.judge.turn_warnings import CAUSES
 from loadtest.judge.warnings import RunWarning
-from loadtest.plan.threshold import DEFAULT_RATIO, Threshold
+from loadtest.plan.threshold import COMPLETE_RATIO, DEFAULT_RATIO, READY_RATIO, Threshold
 from loadtest.units import format_count, format_ms, format_rate, format_ratio
 
 NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})
 
 NOT_OFFERED = "load_not_reached_by_generator"
-
-DOUBTFUL = 0.01
-"""The part of the events that may have been taken for another turn's before times are not judged."""
 
 
 class RunVerdict(NamedTuple):
@@ -112,10 +108,8 @@ def _row(threshold: Threshold, manifest: Manifest | None) -> dict[str, Any]:
 def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]:
     measured = measured_for(threshold, manifest)
     outcome = decide(threshold, measured)
-    doubt = (
-        _own_delay(threshold, manifest, measured, outcome)
-        or _order_in_doubt(threshold, manifest)
-        or matching_doubts.doubt(threshold, manifest, measured, outcome)
+    doubt = _own_delay(threshold, manifest, measured, outcome) or matching_doubts.doubt(
+        threshold, manifest, measured, outcome
     )
     if doubt:
         return Measurement(measured.value, measured.n, doubt), "not_measured"
@@ -150,15 +144,6 @@ def _own_delay(
     if decide(threshold, measured_for(of_service, manifest)) == "missed":
         return None
     return f"the generator's own lateness of {format_ms(late)} may be the cause; service time does not miss"
-
-
-def _order_in_doubt(threshold: Threshold, manifest: Manifest) -> str | None:
-    """Why a threshold on times of turns is not decided: replies may have been taken for another turn's."""
-    counts = section(manifest, "counts", "measured")
-    doubtful, received = in_doubt(counts), count_or_zero(section(counts, "events").get("received"))
-    if not threshold.name.startswith(("turn.", "event.gap")) or doubtful <= received * DOUBTFUL:
-        return None
-    return "replies that are matched by order came after a timeout, and may answer earlier turns"
 
 
 # ------------------------------------------------------------------ precedence

@@ -52,8 +52,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
     "proxy_ignored": WarningKind(
         "the environment names a proxy, which connections do not go through",
         "Connections went to the target directly, although the environment names a proxy.",
-        "Measure beside the proxy only if that is meant; else run where the target is reached without one. To"
-        " say that none is wanted, put the target's host into NO_PROXY.",
+        "Bypassing the proxy must be intended; else run where the target is reached without one. To say that"
+        " none is wanted, put the target's host into NO_PROXY.",
         ("variables",),
     ),
     "rate_limited_by_plan": WarningKind(
@@ -78,8 +78,7 @@ TARGET_KINDS: dict[str, WarningKind] = {
     "tasks_raised": WarningKind(
         "a task of a user written in Python ended by an exception",
         "{raised} times a task raised an exception{told}.",
-        "See run.log for the first traceback of each. If the check is right, the target is not; else mend the"
-        " task.",
+        "See run.log for the first traceback of each. Either the target is wrong, or the task's check is.",
         ("raised", "by", "reasons"),
         "no; the run fails",
     ),
@@ -158,8 +157,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("addresses", "failed"),
     ),
     "pings_unanswered": WarningKind(
-        "a connection was given up as silent, or more pings stayed unanswered than can have been on their way"
-        " at the end",
+        "a connection was given up as silent, or more pings were unanswered at the end than could still be in"
+        " flight",
         "{unanswered} of {sent} pings were never answered.",
         "See whether the target, or a proxy before it, answers control frames.",
         ("unanswered", "sent"),
@@ -181,8 +180,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         " ({saturated} of {seconds} seconds above 90 %).",
         "Use more --processes or more machines, or lower the load.",
         ("mean", "max", "saturated", "seconds"),
-        "in the open model, unless only single seconds were busy; in the closed model it makes thresholds on"
-        " response time not measured whose limit is less than ten times the p99 of lateness",
+        "in the open model, unless only single seconds were busy; in the closed model, response-time"
+        " thresholds below ten times the p99 of lateness are not measured",
     ),
     "generator_unwatched": WarningKind(
         "connections were ready, and the generator's CPU was not read in any second of the measured part",
@@ -226,9 +225,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         " bound{told}.",
         "Use more --processes, lower the load, or look at service time, which does not contain it.",
         ("lateness_ms", "allowed_ms", "thresholds"),
-        "no: what holds with the delay holds without it. A threshold on response time that is missed counts"
-        " as not measured where the delay can explain it: service time does not miss, nor does response time"
-        " without the longest delay",
+        "no. A threshold that is held stays held. One on response time that is missed counts as not measured"
+        " if neither service time nor response time minus our longest delay misses it",
     ),
     "connections_not_opened": WarningKind(
         "this machine could not open connections, for want of open files (EMFILE, ENFILE), memory (ENOBUFS,"
@@ -242,8 +240,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
     ),
     "load_not_reached_by_generator": WarningKind(
         "planned turns or connections were not begun, though the target refused, closed and delayed nothing",
-        "{missing} of {asked} planned {what} were not begun{measured}, though the target stood in the way of"
-        " none.",
+        "{missing} of {asked} planned {what} were not begun{measured}, and the target is not the reason.",
         "Use more --processes or more machines, or lower the load.",
         ("missing", "asked", "what", "measured_missing", "measured_due"),
         "if more than 1 % is missing",
@@ -258,7 +255,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
     "worker_lost": WarningKind(
         "a worker process ended or fell silent before its last interval had arrived",
         "A worker was lost, and with it what it had measured and not yet sent.",
-        "Its last words stand on stderr, of its own machine if it was on another one; run again.",
+        "See its stderr (on its own machine, if remote), then run again.",
         ("worker",),
         "yes",
     ),
@@ -328,9 +325,9 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "no; but thresholds that only these turns miss count as not measured",
     ),
     "coalesced_reads": WarningKind(
-        "more than 1 % of the events of the measured part shared one read with the event before, or the first"
-        " or last events of so many turns did with a later one that p99 or a coarser percentile is an upper"
-        " bound",
+        "more than 1 % of the events of the measured part shared one read with the event before, or so many"
+        " turns had their first or last event in a shared read that p99, or a coarser percentile, is only an"
+        " upper bound",
         "{share} of the events were read together with the one before. So first-event times and gaps may be a"
         " little too high, never too low{told}.",
         "Completion is exact with one turn in flight on a connection.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -38,7 +39,7 @@ class StoredRun:
     """One run in a list of runs; ``outcome`` is None and ``why`` empty while there is no verdict.
 
     ``asked_by`` names the component of a policy that the run was made for; None where a user started it.
-    ``p95_ms`` has the 95th percentile of each metric of which the run has one.
+    ``p95_ms`` has the 95th percentile of each metric of which the run has one; infinite: never.
     """
 
     path: Path
@@ -169,15 +170,21 @@ def stored_run(path: Path) -> StoredRun:
         target=target.get("url") or "",
         simulated=bool(target.get("simulated")),
         asked_by=manifest.get("asked_by"),
-        p95_ms=_p95s(manifest.get("metrics")),
+        p95_ms=_p95s(manifest.get("metrics"), manifest.get("of_due")),
     )
 
 
-def _p95s(metrics: object) -> dict[str, float]:
-    """The 95th percentile of each metric that has one."""
-    known = metrics if isinstance(metrics, Mapping) else {}
+def _p95s(metrics: object, of_due: object) -> dict[str, float]:
+    """The 95th percentile of each metric that has one: of all turns due where some were never answered.
+
+    It is infinite where it falls on a turn that was not.
+    """
+    due = of_due if isinstance(of_due, Mapping) else {}
+    known = {**(metrics if isinstance(metrics, Mapping) else {}), **due}
+    never = {str(name) for name, metric in due.items() if "p95" in (metric.get("unbounded") or ())}
     found = {str(name): metric.get("p95") for name, metric in known.items() if isinstance(metric, Mapping)}
-    return {name: float(p95) for name, p95 in found.items() if isinstance(p95, int | float)}
+    timed = {name: float(p95) for name, p95 in found.items() if isinstance(p95, int | float)}
+    return timed | dict.fromkeys(never, math.inf)
 
 
 def _threshold(row: dict[str, Any]) -> ThresholdOutcome:

@@ -16,6 +16,7 @@ TIMELINE = "timeline.csv"
 TURNS = "turns.npy"
 SLOWEST = "slowest.jsonl"
 LOG = "run.log"
+PLOTS = "plots"
 
 LONGEST_NAME = 80
 """Of a scenario's name and of a label; file systems allow 255 bytes for a whole folder name."""

@@ -33,7 +33,6 @@ FILES = (
 )
 """What the folder of a run holds beside its plots; nothing else is taken over."""
 
-PLOTS = "plots"
 _PLOT = re.compile(r"[a-z0-9-]{1,80}\.svg")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
 
@@ -108,12 +107,12 @@ def _listed(source: Path) -> tuple[list[str], tuple[str, ...]]:
 
 def _belongs(name: str) -> bool:
     above, _, plot = name.rpartition("/")
-    return name in FILES or (above == PLOTS and bool(_PLOT.fullmatch(plot)))
+    return name in FILES or (above == folder.PLOTS and bool(_PLOT.fullmatch(plot)))
 
 
 def _copy(source: Path, target: Path, files: list[str]) -> None:
     """Copy without following a link that took the place of a file meanwhile."""
-    (target / PLOTS).mkdir(parents=True)
+    (target / folder.PLOTS).mkdir(parents=True)
     for name in files:
         opened = os.open(source / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         with os.fdopen(opened, "rb") as read, (target / name).open("xb") as written:

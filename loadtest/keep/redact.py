@@ -30,14 +30,12 @@ from loadtest.secret_names import (
     QUERY_KEY,
     SUBPROTOCOL_PREFIX,
 )
+from loadtest.speak.refusal_body import CUT
 
 REDACTED = "[redacted]"
 
 SHORTEST_SECRET = 4
 """A shorter value would take innocent text with it; it is still redacted by its place."""
-
-CUT = "…"
-"""Stands where a text was cut."""
 
 _SIGNS = r"[\w.~+/=-]"
 """Letters of a credential."""

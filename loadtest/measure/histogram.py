@@ -117,21 +117,6 @@ class Histogram:
         self.total_ns += _exact_sum(taken)
         self._widen(min(low, HIGHEST_NS), min(high, HIGHEST_NS))
 
-    def record_one(self, value: int, n: int = 1) -> None:
-        """Record one value ``n`` times; ``record`` is far cheaper for many."""
-        if n < 1:
-            raise ValueError(f"a value is recorded once or more, not {n} times")
-        if value < 0:
-            raise ValueError(f"a duration cannot be negative ({value} ns)")
-        taken = min(value, HIGHEST_NS)
-        index = int(index_of(np.array([taken], np.int64))[0])
-        self._reserve(index + 1)
-        self._counts[index] += n
-        self.n += n
-        self.total_ns += taken * n
-        self.clamped += n if value > HIGHEST_NS else 0
-        self._widen(taken, taken)
-
     def add(self, other: Histogram) -> None:
         """Add another's counts: the same as if all had been recorded here."""
         if other.min_ns is None or other.max_ns is None:

@@ -8,15 +8,13 @@ import math
 from loadtest.plan.http_date import http_date
 from loadtest.plan.random_draw import chosen, draw
 from loadtest.plan.scenario import Chaos, Reconnect
+from loadtest.units import NS_PER_S
 
 SLOW = "slow"
 """The purpose under which ``slow_users`` are drawn."""
 
 LONG = 10_000
 """Characters in a broken message that is too long."""
-
-
-NS = 1_000_000_000
 
 
 class Broken(enum.Enum):
@@ -85,6 +83,6 @@ def retry_after_ns(header: str, now_s: float) -> int:
     ``now_s`` is Unix time. What is neither, or lies in the past, asks for nothing.
     """
     if header.isascii() and header.isdigit():
-        return min(int(header[:12]) * NS, MAX_RETRY_AFTER_NS)
+        return min(int(header[:12]) * NS_PER_S, MAX_RETRY_AFTER_NS)
     at_s = http_date(header)
-    return 0 if at_s is None else min(max(round((at_s - now_s) * NS), 0), MAX_RETRY_AFTER_NS)
+    return 0 if at_s is None else min(max(round((at_s - now_s) * NS_PER_S), 0), MAX_RETRY_AFTER_NS)

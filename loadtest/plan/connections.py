@@ -8,8 +8,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from loadtest.plan.scenario import Load, Stage
-
-NS = 1_000_000_000
+from loadtest.units import NS_PER_S
 
 
 class Visit(NamedTuple):
@@ -38,7 +37,7 @@ class Queue:
         if rate is None:
             return cls(0, 1)
         numerator, denominator = rate.as_integer_ratio()
-        return cls(denominator * NS, numerator)
+        return cls(denominator * NS_PER_S, numerator)
 
     def take(self, wanted_ns: int) -> int:
         """The next place, at ``wanted_ns`` at the earliest."""

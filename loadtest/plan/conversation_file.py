@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from loadtest.plan.conversation import Branch, ConversationStep, Think
+from loadtest.plan.mix import MOST_WEIGHT
 from loadtest.plan.toml_lines import KeyPath
 from loadtest.plan.toml_reader import Source, Table, nearest, told
 from loadtest.units import exact_duration, parse_duration
@@ -16,7 +17,6 @@ DEEPEST = 8
 """Maximum nesting of steps."""
 
 MOST_REPEATS = 1_000
-MOST_WEIGHT = 1_000_000
 MOST_SIGMA = 5.0
 
 WAYS = ("uniform", "lognormal")

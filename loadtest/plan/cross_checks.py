@@ -91,7 +91,7 @@ def _check_mix(table: Table, scenario: Scenario, traffic: Traffic) -> None:
         for sentence in _wrong_kind(protocol, name):
             table.source.report(place, sentence)
     if scenario.chaos.slow_readers is not None:
-        why = "kinds of turn have times of their own, from which those of slow readers are not told apart"
+        why = "slow readers' times are not kept apart by kind of turn"
         sentence = f"`slow_readers` cannot be used with {instead}: {why}"
         table.source.report(("chaos", "slow_readers"), sentence)
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import is_column, is_variable
-from loadtest.plan.mix import MOST_KINDS
+from loadtest.plan.mix import MOST_KINDS, MOST_WEIGHT
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import plain
 from loadtest.plan.threshold import STATED_BY, TURNED_OFF, Threshold, parse_threshold, resolve
@@ -324,9 +324,6 @@ def _read_variable(table: Table, key: str, default: T) -> str | T:
 
 
 ENVIRONMENT_VARIABLE = KeyType(_read_variable)
-
-
-MOST_WEIGHT = 1_000_000
 
 
 def _read_mix(table: Table, key: str, default: Mapping[str, int]) -> Mapping[str, int]:

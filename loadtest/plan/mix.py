@@ -11,6 +11,8 @@ from loadtest.plan.random_draw import draw
 MOST_KINDS = 16
 """Maximum kinds of turn in a run: each has metrics and counters of its own."""
 
+MOST_WEIGHT = 1_000_000
+
 
 class Mix:
     """Kinds of turn by weight. The draw depends on nothing but the seed and what is drawn for."""

@@ -8,6 +8,9 @@ from typing import Literal
 
 from loadtest.plan.match import Match
 
+FIELDS = ("type", "turn", "user", "sequence")
+"""What is looked for in every event."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:

@@ -17,6 +17,7 @@ from loadtest.plan.match_file import check_keep, check_path, read_match, read_ma
 from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, columns, unknown_names
 from loadtest.plan.period import parse_period
 from loadtest.plan.protocol import (
+    FIELDS,
     KIND_RULES,
     Adopt,
     Beat,
@@ -38,9 +39,6 @@ from loadtest.plan.toml_reader import Source, Table, nearest, read_document, tol
 from loadtest.plan.unmeasured import has_uuid
 
 EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore", "refuse", "keep")
-
-FIELDS = ("type", "turn", "user", "sequence")
-"""What is looked for in every event."""
 
 MOST_ENDS = 16
 """Maximum entries of `end_all`."""
@@ -69,18 +67,6 @@ def load_protocol(ref: str | Path, base: Path | None = None) -> Protocol:
     check_kind(document.data, PROTOCOL, name)
     source = Source(name, document.lines)
     protocol = read_protocol(Table(document.data, source), path.stem, document.comment)
-    source.finish()
-    return protocol
-
-
-def protocol_from_settings(settings: Mapping[str, object]) -> Protocol:
-    """The protocol that ``protocol_settings`` made plain.
-
-    Raises:
-        ConfigError: it was not made so.
-    """
-    source = Source("settings")
-    protocol = read_protocol(Table(settings, source), "")
     source.finish()
     return protocol
 

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from loadtest.plan.connections import Visit, plan_visits
 from loadtest.plan.scenario import Load, Traffic
-
-NS = 1_000_000_000
+from loadtest.units import NS_PER_S
 
 COUNTING_CAP = 1_000_000
 """Beyond this many turns a Poisson schedule is not counted in advance: it would take seconds."""
@@ -63,7 +62,7 @@ class Schedule:
             return None
         if traffic.rate is not None:
             return traffic.rate
-        return self.users * traffic.burst * NS / self._every_ns(traffic)
+        return self.users * traffic.burst * NS_PER_S / self._every_ns(traffic)
 
     @property
     def sends(self) -> bool:
@@ -125,7 +124,7 @@ class Schedule:
             return None
         visits = self.visits() if visits is None else visits
         if self._planned is not None and self._planned.arrivals == "poisson":
-            expected = (self.turns_per_s or 0.0) * self.end_ns / NS
+            expected = (self.turns_per_s or 0.0) * self.end_ns / NS_PER_S
             if expected > COUNTING_CAP:
                 return None
         return sum(self.turns_due(visit) for visit in visits)
@@ -157,7 +156,7 @@ class Schedule:
             shift = 0 if traffic.phase == "together" else user * every // self.users
             return Grid(shift, every, 1)
         numerator, denominator = traffic.rate.as_integer_ratio()
-        between = traffic.burst * denominator * NS
+        between = traffic.burst * denominator * NS_PER_S
         if traffic.phase == "together":
             return Grid(0, self.users * between, numerator)
         return Grid(user * between, self.users * between, numerator)
@@ -167,7 +166,7 @@ class Schedule:
         if traffic.rate is None:
             mean_ns = float(self._every_ns(traffic))
         else:
-            mean_ns = self.users * traffic.burst * NS / traffic.rate
+            mean_ns = self.users * traffic.burst * NS_PER_S / traffic.rate
         generator = random.Random(f"{self.load.seed}:{visit.user}:{visit.connect_ns}")  # noqa: S311 - no secret
         until = self._until(visit)
         at = visit.connect_ns + generator.expovariate(1) * mean_ns

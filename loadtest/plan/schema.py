@@ -14,7 +14,7 @@ from typing import Any
 from loadtest.catalog import STATISTICS
 from loadtest.errors import ConfigError
 from loadtest.plan.conversation import Conversation
-from loadtest.plan.conversation_file import MOST_WEIGHT, read_steps, write_steps
+from loadtest.plan.conversation_file import read_steps, write_steps
 from loadtest.plan.key_types import (
     BYTE_RATE,
     DURATION,
@@ -47,6 +47,7 @@ from loadtest.plan.key_types import (
     table_of,
     tables_of,
 )
+from loadtest.plan.mix import MOST_WEIGHT
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol, read_protocol
 from loadtest.plan.scenario import (
@@ -288,9 +289,7 @@ _OLD_NAMES = {"first": "initial_delay", "most": "max_delay"}
 def _check_reconnect(table: Table, reconnect: Reconnect) -> Reconnect:
     if reconnect.max_delay_ns < reconnect.initial_delay_ns:
         first, most = (key if table.has(key) else usual for key, usual in _OLD_NAMES.items())
-        table.report(
-            most, f"`{most}` is less than `{first}`, so that no wait would be as long as either says"
-        )
+        table.report(most, f"`{most}` must be at least `{first}`")
     return reconnect
 
 
@@ -352,7 +351,7 @@ STAGE_TABLE = KeyTable(
             fields=("for_ns",),
             default=1_000_000_000,
             missing="a stage needs `for`",
-            help="how long the stage lasts",
+            help="how long the stage lasts; `duration` means the same",
         ),
         Key(
             name="connections",

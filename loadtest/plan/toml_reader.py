@@ -11,9 +11,7 @@ from typing import TypeVar
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.toml_lines import KeyPath, key_lines, nearest_line, parse_toml
-from loadtest.units import cut, parse_bytes, parse_duration, parse_rate, parse_ratio
-
-MIB = 1_048_576
+from loadtest.units import MIB, cut, parse_bytes, parse_duration, parse_rate, parse_ratio
 
 MAX_FILE_BYTES = MIB
 """A larger TOML file is a mistake, and would take long to read: long texts belong into a CSV file of data."""

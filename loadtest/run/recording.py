@@ -32,8 +32,7 @@ from loadtest.plan.schedule import Schedule
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
 from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.preparation import Prepared, platform_facts
-
-NS = 1_000_000_000
+from loadtest.units import NS_PER_S
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +45,9 @@ KINDS_OF_REASONS = (
 
 REST = 150
 """How many times as long as a look at the thresholds took there is none: of messages less than 1 % wait."""
+
+RESTS_S = 4.0
+"""The most seconds for which an answer on thresholds may be old."""
 
 if TYPE_CHECKING:
     from loadtest.run.live_server import LivePage
@@ -128,13 +130,14 @@ class Recording:
     def thresholds_so_far(self) -> tuple[ThresholdSoFar, ...]:
         """Where the thresholds stand; computed once for each second, whoever asks.
 
-        Where that takes long, as on a busy machine, less often: the messages that fall due meanwhile wait.
+        Where that takes long, as on a busy machine, less often, for messages that fall due meanwhile have to
+        wait: every ``RESTS_S`` seconds at least.
         """
         seconds, now_s = len(self.totals.seconds), time.perf_counter()
         if self._stand is None or (self._stand[0] != seconds and now_s >= self._stand_again_s):
             self._stand = (seconds, thresholds_so_far(self.manifest, self.totals))
             after_s = time.perf_counter()
-            self._stand_again_s = after_s + (after_s - now_s) * REST
+            self._stand_again_s = after_s + min((after_s - now_s) * REST, RESTS_S)
         return self._stand[1]
 
     def not_found(self, error: TargetError) -> DriveResult:
@@ -157,7 +160,7 @@ class Recording:
         self.totals.add(interval)
         self._log_closes(interval)
         self._show(interval)
-        self._check_rules((interval.second + 1) * NS)
+        self._check_rules((interval.second + 1) * NS_PER_S)
 
     def _learn_token(self) -> None:
         """Connections read the token's file anew: what it holds now is a secret, too."""

@@ -20,8 +20,7 @@ from loadtest.run.options import RunOptions
 from loadtest.run.preparation import prepare
 from loadtest.run.subprocess_runs import RunSequence
 from loadtest.show.values import amount
-
-NS = 1_000_000_000
+from loadtest.units import NS_PER_S
 
 COMPLETE = ("turns.complete.ratio", ">= 99%")
 """Must hold as well, unless the scenario judges its turns: percentiles cover complete turns only."""
@@ -172,6 +171,6 @@ def _at(common: RunOptions, scenario: Scenario, over: str) -> Callable[[float], 
     turns = traffic.burst * scenario.load.connections
 
     def every(load: float) -> RunOptions:
-        return replace(common, sets=(*common.sets, f"traffic.every={round(turns / load * NS)}ns"))
+        return replace(common, sets=(*common.sets, f"traffic.every={round(turns / load * NS_PER_S)}ns"))
 
     return every

@@ -19,9 +19,7 @@ from loadtest.plan.shipped import find
 from loadtest.run.options import RunOptions
 from loadtest.run.preparation import prepare
 from loadtest.run.subprocess_runs import RunSequence
-from loadtest.units import format_duration
-
-NS = 1_000_000_000
+from loadtest.units import NS_PER_S, format_duration
 
 INTERRUPTED = "the suite was interrupted"
 
@@ -50,11 +48,11 @@ def run_suite(options: SuiteOptions) -> Suite:
         sys.stderr.write(f"left out: {path} is {kind}\n")
     plans = _check_scenarios(refs, options.each)
     planned = [
-        Planned(plan.name, ref, number + 1, (plan.load.warmup_ns + plan.load.duration_ns) / NS)
+        Planned(plan.name, ref, number + 1, (plan.load.warmup_ns + plan.load.duration_ns) / NS_PER_S)
         for number in range(options.repeat)
         for ref, plan in plans
     ]
-    budget_s = None if options.budget_ns is None else options.budget_ns / NS
+    budget_s = None if options.budget_ns is None else options.budget_ns / NS_PER_S
     started, began = timestamp(datetime.now(UTC)), time.monotonic()
     runs, interrupted = _run_all(planned, options.each, budget_s)
     took_s = time.monotonic() - began
@@ -74,7 +72,7 @@ def _run_all(planned: Sequence[Planned], each: RunOptions, budget_s: float | Non
                 runs.append(Made(one, None, why))
                 sys.stderr.write(f"not run {place}: {why}\n")
                 continue
-            sys.stderr.write(f"run {place} ({format_duration(one.planned_s * NS)})\n")
+            sys.stderr.write(f"run {place} ({format_duration(one.planned_s * NS_PER_S)})\n")
             runs.append(_run(sequence, one, each))
             sys.stderr.write(f"    {runs[-1].outcome}: {runs[-1].why}\n")
     return runs, sequence.interrupted

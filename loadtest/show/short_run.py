@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from loadtest.judge.censored_turns import unbounded
 from loadtest.judge.sections import Manifest, number, planned, section
+from loadtest.judge.verdict import FAILED_BY
 from loadtest.measure.histogram import Histogram
 from loadtest.show.counter_table import OUTCOMES, closed_by_target
 from loadtest.show.document import NOTHING, DataTable, Document, DocumentSection, TableColumn, TableRow
 from loadtest.show.manifest import whole
-from loadtest.show.metric_table import duration_text
+from loadtest.show.metric_table import NEVER, duration_text
 from loadtest.show.report import MetricRow, Report, ThresholdRow
 from loadtest.show.report_model import instant_text, tell
 from loadtest.show.sanitize import printable
@@ -156,7 +158,8 @@ def _turns(manifest: Manifest) -> str:
     for key, label in OUTCOMES.items():
         n = whole(turns.get(key)) or 0
         if n and key != "complete":
-            told.append(f"{format_count(n)} {label}{_reasons(section(turns, f'{key}_by'))}")
+            by = {FAILED_BY.get(why, why): n for why, n in section(turns, f"{key}_by").items()}
+            told.append(f"{format_count(n)} {label}{_reasons(by)}")
     whole_run = "; warm-up included" if planned(manifest, "warmup_s") else ""
     return "; ".join(told) + whole_run
 
@@ -164,7 +167,7 @@ def _turns(manifest: Manifest) -> str:
 def _reasons(by: Mapping[str, Any]) -> str:
     """The most frequent reasons in brackets; nothing where the run counted none."""
     ranked = sorted(by.items(), key=lambda item: -(whole(item[1]) or 0))[:REASONS_SHOWN]
-    told = ", ".join(f"{printable(reason, 80).replace('_', ' ')} {n}" for reason, n in ranked)
+    told = ", ".join(f"{n} {printable(reason, 80).replace('_', ' ')}" for reason, n in ranked)
     return f" ({told})" if told else ""
 
 
@@ -207,9 +210,10 @@ def _against(manifest: Manifest, what: str, other: Manifest) -> str:
     """The same figures of the other run, without a word on which is better: that takes repeats."""
     figures = []
     for name, label in (("turn.first_event", "first event"), ("turn.completion", "completion")):
-        value = number(section(other, "metrics", name).get("p95"))
-        if value is not None:
-            figures.append(f"{format_ms(value)} {label}")
+        of_due = section(other, "of_due", name)
+        value = number((of_due or section(other, "metrics", name)).get("p95"))
+        if value is not None or unbounded(of_due, "p95"):
+            figures.append(f"{NEVER if value is None else format_ms(value)} {label}")
     verdict = str(section(other, "verdict").get("outcome") or NOTHING)
     told = [verdict, *([f"p95 {', '.join(figures)}"] if figures else [])]
     differs = "".join(f", other {word}" for word in _differences(manifest, other))

@@ -16,6 +16,7 @@ from loadtest.errors import ConfigError, Exit, LoadtestError
 from loadtest.judge.judging import judge_part, judge_run
 from loadtest.judge.measurement_window import slow_reader_users, stage_parts, totals_between
 from loadtest.keep.atomic import replacing
+from loadtest.keep.folder import PLOTS
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.show.benchmark import benchmark, benchmark_rates
@@ -31,7 +32,6 @@ from loadtest.show.run import document
 from loadtest.show.terminal import render as render_terminal
 from loadtest.show.values import as_csv
 
-PLOTS = "plots"
 REPORT = "report.html"
 
 

@@ -10,28 +10,39 @@ from loadtest.speak.compiled_protocol import CompiledProtocol, Heard
 from loadtest.speak.event_rules import ADOPT, ANSWER
 
 MOST = 4_096
-"""Ids that a connection remembers: the newest."""
+"""Ids that a connection remembers: the newest. And turns that timed out without one: the first."""
 
 
 class Owner(NamedTuple):
-    """The id of the turn that an event belongs to; ``sure``: not by order alone, with others in flight."""
+    """The id of the turn that an event belongs to; ``sure``: not by order alone, with others in flight.
+
+    ``after_timeout``: by order, after a turn that has no name timed out, which it may answer as well.
+    """
 
     turn_id: Any
     sure: bool
+    after_timeout: bool = False
 
 
 class AdoptedIds:
     """The ids of one connection; those of ended turns are remembered, so that late events are known."""
 
-    __slots__ = ("_owners", "_protocol")
+    __slots__ = ("_overdue", "_owners", "_protocol")
 
     def __init__(self, protocol: CompiledProtocol) -> None:
         self._protocol = protocol
         self._owners: dict[str, Owner] = {}
+        # Turns that timed out without a name, in that order: it may still come.
+        self._overdue: dict[str, None] = {}
 
     def knows(self, server_id: Any) -> bool:
         """Whether an id stands for a turn of this connection."""
         return server_id in self._owners
+
+    def timed_out(self, turn_id: str) -> None:
+        """A turn timed out: if it has no name, one that is told from now on may be its own."""
+        if len(self._overdue) < MOST and all(owner.turn_id != turn_id for owner in self._owners.values()):
+            self._overdue[turn_id] = None
 
     def owner(self, heard: Heard, turn_id: Any, in_flight: Mapping[str, Any]) -> Owner:
         """The turn that an event belongs to, whose first id is ``turn_id``; an unknown id stays what it is.
@@ -43,7 +54,8 @@ class AdoptedIds:
         named = [plain(each) for each in protocol.reader.turn_ids(heard.found)]
         ours = next((each for each in named if each in in_flight), None)
         if heard.flags & ADOPT and (server_id := protocol.adopted_id(heard)) is not None:
-            self._adopt(server_id, ours, tuple(in_flight))
+            overdue = next((each for each in named if each in self._overdue), None)
+            self._adopt(server_id, ours or overdue, tuple(in_flight))
             named.insert(0, server_id)
         if ours is not None:
             return Owner(ours, sure=True)
@@ -51,7 +63,9 @@ class AdoptedIds:
         if known is not None:
             return known
         alone = turn_id is None and len(in_flight) == 1 and not self._is_aside(heard)
-        return Owner(next(iter(in_flight)) if alone else turn_id, sure=True)
+        if not alone:
+            return Owner(turn_id, sure=True)
+        return Owner(next(iter(in_flight)), sure=True, after_timeout=bool(self._overdue))
 
     def _is_aside(self, heard: Heard) -> bool:
         """Whether an event is a heartbeat or a request of the target's own."""
@@ -60,17 +74,22 @@ class AdoptedIds:
     def _adopt(self, server_id: str, ours: str | None, in_flight: Sequence[str]) -> None:
         """Let an id stand for the turn ``ours``; where its event names none, for the oldest without an id.
 
-        Where every turn in flight has one, and there is only one, it gets a further one. An id that stands
-        for a turn in flight stays what it is; one whose turn has ended, as of a session, may get another.
+        Where every turn in flight has one, and there is only one, it gets a further one. Where none can have
+        it, it is that of the first turn that timed out without one. An id that stands for a turn in flight
+        stays what it is; one whose turn has ended, as of a session, may get another.
         """
         known = self._owners.get(server_id)
         if server_id in in_flight or (known is not None and known.turn_id in in_flight):
             return
-        turn_id = ours or self._oldest_unnamed(in_flight)
+        turn_id = ours or self._oldest_unnamed(in_flight) or next(iter(self._overdue), None)
         if turn_id is None:
             return
-        sure = ours is not None or self._protocol.adopts_in_order or len(in_flight) == 1
-        self._owners[server_id] = Owner(turn_id, sure)
+        if turn_id not in in_flight:
+            del self._overdue[turn_id]
+            self._owners[server_id] = Owner(turn_id, sure=True)
+        else:
+            sure = ours is not None or self._protocol.adopts_in_order or len(in_flight) == 1
+            self._owners[server_id] = Owner(turn_id, sure, ours is None and bool(self._overdue))
         if len(self._owners) > MOST:
             del self._owners[next(iter(self._owners))]
 

@@ -262,9 +262,9 @@ class CompiledProtocol:
         kinds: Iterable[str] = (),
         listens: bool = False,
     ) -> None:
-        events, timed = protocol.events, protocol.connect.timed
-        self.rules = EventRules(events, timed)
-        rules_of = {name: EventRules(protocol.turns[name].events, timed) for name in kinds}
+        events, beats = protocol.events, (protocol.connect.timed, protocol.connect.answered)
+        self.rules = EventRules(events, *beats)
+        rules_of = {name: EventRules(protocol.turns[name].events, *beats) for name in kinds}
         self.reader = Reader(events, self.rules, tuple(rules_of.values()))
         self._of_whole = self.rules.decider()
         reader = self.reader

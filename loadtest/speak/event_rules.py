@@ -8,20 +8,20 @@ from typing import Any
 from typing_extensions import override
 
 from loadtest.plan.match import FieldTest, Match, conditions, kept_by
-from loadtest.plan.protocol import CountAt, Events, TimedBeat
+from loadtest.plan.protocol import Beat, CountAt, Events, TimedBeat
 from loadtest.speak.event_match import Getter, compile_conditions, finder
 
 FIRST, END, FAIL, IGNORE, REFUSE, COUNT, ANSWER = 1, 2, 4, 8, 16, 32, 64
 """Flags of an event; ``COUNT``: the turn ends with the protocol's number of events."""
 
-KEEP, BEAT, ADOPT, TALLY = 128, 256, 512, 1024
+KEEP, BEAT, ADOPT, TALLY, PING = 128, 256, 512, 1024, 2048
 """Values of it are kept; it answers a heartbeat of ours; it tells the target's own id of a turn; its turn
-ends with as many events as one says."""
+ends with as many events as one says; it is a heartbeat of the target's."""
 
-ASIDE = IGNORE | ANSWER | KEEP | BEAT | ADOPT | TALLY
+ASIDE = IGNORE | ANSWER | KEEP | BEAT | ADOPT | TALLY | PING
 """An event that is no simple part of a turn."""
 
-ALL_SHIFT = 11
+ALL_SHIFT = 12
 """From this bit on, one flag for each entry of ``end_all``."""
 
 ANY = "*"
@@ -62,7 +62,8 @@ class EventRules:
     ``flags`` gives what an event type means; a type that is not in it has ``default_flags``. ``count`` is 0
     where turns do not end by their number of events. ``matches``
     are the rules that ask for more than a type, ``ledger`` the conditions of such entries among those that
-    are required, paired or in order. Without both, types and ``flags`` decide everything.
+    are required, paired or in order. Without both, types and ``flags`` decide everything. ``heartbeats`` are
+    sent by our clock, ``pings`` are those of the target.
     """
 
     __slots__ = (
@@ -78,7 +79,9 @@ class EventRules:
         "required",
     )
 
-    def __init__(self, events: Events, heartbeats: Sequence[TimedBeat] = ()) -> None:
+    def __init__(
+        self, events: Events, heartbeats: Sequence[TimedBeat] = (), pings: Sequence[Beat] = ()
+    ) -> None:
         typed = bool(events.type) or events.format == "opaque"
         # Without a list of first content, any event of the turn is its first.
         tallied = isinstance(events.count, CountAt)
@@ -92,6 +95,7 @@ class EventRules:
             (events.refuse, REFUSE),
             ([beat.on for beat in events.answer], ANSWER),
             ([beat.answer for beat in heartbeats if beat.answer is not None], BEAT),
+            ([beat.on for beat in pings], PING),
             ([adopt.on for adopt in events.adopt], ADOPT),
             ([match for match in (*events.matches, *events.ignore) if kept_by(match)], KEEP),
             *(([match], 1 << (ALL_SHIFT + place)) for place, match in enumerate(events.end_all)),

@@ -15,6 +15,7 @@ MAX_KEYS = 12
 OTHER = "(other)"
 NO_LABEL = "(none)"
 UNTYPED = "(no type)"
+"""How an event without a type is counted."""
 
 # What people call types and keys, and no longer: what looks like a token, or an address, is not repeated.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,31}\Z")

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from loadtest.plan.match import FieldTest, value_text
-from loadtest.plan.protocol import Events
+from loadtest.plan.protocol import FIELDS, Events
 from loadtest.speak.event_match import Getter, finder, has_index, is_index, needs_whole
 from loadtest.speak.event_rules import ASIDE, FAIL, REFUSE, Decide, EventRules, Rule
 
@@ -26,8 +26,6 @@ Number = str | int | float | None
 
 Fields = tuple[str | None, Scalar, Scalar, Scalar]
 """Type, turn, user and sequence of an event; None where no path holds a scalar. A type is text."""
-
-FIELDS = ("type", "turn", "user", "sequence")
 
 UNREADABLE = (ValueError, RecursionError)
 """What decoding raises: ``msgspec``'s errors and ``UnicodeDecodeError`` are both of the first kind."""

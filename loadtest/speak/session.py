@@ -43,6 +43,7 @@ from loadtest.speak.event_rules import (
     FIRST,
     IGNORE,
     KEEP,
+    PING,
     REFUSE,
     Word,
 )
@@ -561,6 +562,8 @@ class Session:
             turn.uploading = False
             turn.metrics.upload.append(max(at_ns - upload.first_ns, 0))
             self._forget_upload(turn)
+            if self.protocol.deliveries is not None:
+                self.protocol.deliveries.sent(turn.id, self.user, at_ns, turn.metrics)
         self.wakes_ns = self._next_wake()
 
     def _tick_uploads(self, now_ns: int) -> None:
@@ -579,9 +582,12 @@ class Session:
     def _take_awaited(self, payload: bytes, at_ns: int) -> bool:
         """Whether an event is what a turn waits for; then its next message goes out."""
         heard = self.protocol.hear_any(payload)
-        named = None if heard.turn is None else self.turns.get(as_text(heard.turn))
+        turn_id = None if heard.turn is None else as_text(heard.turn)
+        named = self.turns.get(turn_id)
         heard = self._as_of_kind(heard, named)
         if heard.flags & (FAIL | REFUSE) or self._names_other_user(heard, named):
+            return False
+        if named is None and turn_id is not None and self._is_elsewhere(turn_id):
             return False
         for upload in (self._uploads or {}).values():
             awaited, turn = upload.awaited, upload.turn
@@ -600,6 +606,12 @@ class Session:
             self.wakes_ns = self._next_wake()
             return True
         return False
+
+    def _is_elsewhere(self, turn_id: str) -> bool:
+        """Whether the id of no turn in flight names another's turn: it is not one that the target made."""
+        if self.protocol.by_order:
+            return False
+        return self._adopted is None or self._is_other_users_turn(turn_id)
 
     def _names_other_user(self, heard: Heard, turn: Turn | None) -> bool:
         return heard.user is not None and self._is_other_user(heard.user, turn)
@@ -692,6 +704,8 @@ class Session:
     def _time_out(self, turn: Turn, now_ns: int, reason: str = "") -> None:
         if self.protocol.by_order:
             self._overdue_answers += (turn.count or 1) - turn.received
+        if self._adopted is not None:
+            self._adopted.timed_out(turn.id)
         if last := self._last_type(turn):
             turn.metrics.count(f"turns.timed_out_after.{last}")
             if last == UNTYPED:
@@ -926,11 +940,8 @@ class Session:
             except Malformed:
                 self._count_malformed(payload)
                 continue
-            if self._answer_heartbeat(heard, at_ns):
-                self.recorder.metrics.events_received -= 1
-            else:
-                heard = heard._replace(turn=next(iter(self.turns), None))
-                self._match(heard, payload, at_ns, at_end=not left)
+            heard = heard._replace(turn=next(iter(self.turns), None))
+            self._match(heard, payload, at_ns, at_end=not left)
 
     def _receive_by_kind(self, payloads: list[bytes], at_ns: int) -> None:
         """Each event belongs to the turn it names, and means what it means to turns of that kind."""
@@ -972,14 +983,17 @@ class Session:
         if turn_id is not None and not isinstance(turn_id, str):
             # An id that looks like a number is written as one in JSON, and comes back as one.
             turn_id = as_text(turn_id)
-        if heard.flags & BEAT and self._heartbeats is not None:
-            self._take_heartbeat_answer(self._heartbeats, self.protocol.hear_any(payload), at_ns)
+        if heard.flags & (BEAT | PING) and not self._is_another_users(
+            heard, self.turns.get(turn_id), turn_id
+        ):
+            self._take_heartbeat(heard, payload, at_ns)
             return
         if self._adopted is not None and not heard.flags & IGNORE and turn_id not in self.turns:
             turn_id = self._owner_of(self._adopted, payload, turn_id)
         turn = self.turns.get(turn_id)
         heard = self._as_of_kind(heard, turn)
-        if heard.flags & ANSWER and not heard.flags & IGNORE:
+        asks = heard.flags & ANSWER and not heard.flags & IGNORE
+        if asks and not self._is_another_users(heard, turn, turn_id):
             self._answer_request(self.protocol.hear_any(payload), at_ns)
             if turn is None or self.protocol.by_order:
                 return
@@ -995,7 +1009,18 @@ class Session:
             self._receive_without_turn(heard, turn_id, payload, at_ns)
         elif turn.number(heard.sequence, heard.word):
             turn.unmarked += user is None
-            self._enter(turn, heard.flags | self._tallied(turn, payload), payload, at_ns, at_end=at_end)
+            # A request is none of the events of which one says how many there are.
+            total = 0 if heard.flags & ANSWER else self._tallied(turn, payload)
+            self._enter(turn, heard.flags | total, payload, at_ns, at_end=at_end)
+
+    def _take_heartbeat(self, heard: Heard, payload: bytes, at_ns: int) -> None:
+        """The answer to a heartbeat of ours, or a heartbeat of the target's: no event of a turn."""
+        whole = self.protocol.hear_any(payload)
+        if heard.flags & BEAT and self._heartbeats is not None:
+            self._take_heartbeat_answer(self._heartbeats, whole, at_ns)
+            return
+        self.recorder.metrics.events_received -= 1
+        self._answer_heartbeat(whole, at_ns)
 
     def _tallied(self, turn: Turn, payload: bytes) -> int:
         """``END`` with the last of as many events as one of them said; else no flag."""
@@ -1013,15 +1038,17 @@ class Session:
         owner = adopted.owner(self.protocol.hear_any(payload), turn_id, self.turns)
         if not owner.sure:
             self.recorder.metrics.count("events.order_unsure")
+        if owner.after_timeout:
+            self.recorder.metrics.count("events.after_timeout")
         return owner.turn_id
 
     def _may_keep(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
-        """Whether values of an event are ours to keep: it is of a turn in flight, or of no turn and user."""
-        if heard.flags & IGNORE:
-            return True
-        if heard.user is not None and self._is_other_user(heard.user, turn):
+        """Whether values of an event are ours to keep: it is of a turn in flight, of none, or ignored."""
+        ignored = bool(heard.flags & IGNORE)
+        # The user that an ignored event names need not be ours, whatever turn it names.
+        if self._is_another_users(heard, None if ignored else turn, turn_id):
             return False
-        return turn is not None or turn_id is None
+        return ignored or turn is not None or turn_id is None
 
     def _enter(self, turn: Turn, flags: int, payload: bytes, at_ns: int, *, at_end: bool) -> None:
         if turn.read != self._read:
@@ -1042,6 +1069,16 @@ class Session:
             self.user_mark = mark
         return bool(mark != self.user_mark)
 
+    def _is_another_users(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
+        """Whether an event is another user's, by the user that it names or by what the id of its turn says.
+
+        An id that is only in flight elsewhere says nothing here: a target may number its own requests alike.
+        """
+        if self._names_other_user(heard, turn):
+            return True
+        owner = self.protocol.owner_of(turn_id)
+        return owner is not None and owner != self.user
+
     def _is_other_users_turn(self, turn_id: Any) -> bool:
         """Whether an id is of another user's turn: by what the id says, else by the turns of this process."""
         owner = self.protocol.owner_of(turn_id)
@@ -1052,9 +1089,6 @@ class Session:
     def _receive_without_turn(self, heard: Heard, turn_id: Any, payload: bytes, at_ns: int) -> None:
         """An event that belongs to no turn in flight here: it is counted once, and kept as evidence."""
         metrics = self.recorder.metrics
-        if self.protocol.heartbeat and self._answer_heartbeat(self.protocol.hear_any(payload), at_ns):
-            metrics.events_received -= 1
-            return
         found = self._recent_turns.receive(turn_id, heard.sequence, heard.word)
         if found is AfterEnd.LATE:
             metrics.events_late += 1

@@ -22,7 +22,7 @@ def test_what_is_written_can_be_run_as_it_is(folder: Path, capsys: pytest.Captur
     (scenario, protocol) = sorted(folder.glob("*.toml"), key=lambda path: len(path.name))
     assert f"wrote {scenario.name}\n" in said
     assert f"wrote {protocol.name}\n" in said
-    assert f"next: loadtest explain {scenario.name}\n" in said
+    assert f"next: loadtest try {scenario.name}\n" in said
     assert load_scenario(scenario).target.url == "ws://chat.example:81/ws"
 
 

@@ -34,7 +34,7 @@ def test_paper_needs_a_file_or_a_pipe(
     assert capfdbinary.readouterr().out.startswith(b"%PDF-")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(["report", "latest", "--format", "pdf"]) == 2
-    assert b"pdf is no text; it needs --output FILE" in capfdbinary.readouterr().err
+    assert b"pdf is binary; give --output FILE" in capfdbinary.readouterr().err
     assert main(["report", "latest", "--format", "pdf", "--output", str(tmp_path / "r.pdf")]) == 0
     assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF-")
 

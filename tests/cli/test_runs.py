@@ -105,6 +105,24 @@ def test_the_newest_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert line.split()[1].endswith("-c")
 
 
+def test_a_percentile_that_turns_without_an_answer_decide_is_never(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As the verdict says it: not the time of those that were answered."""
+    path = store(Path("results"), "holes")
+    manifest = json.loads((path / "run.json").read_text("utf-8"))
+    known = {"unit": "ms", "n": 100, "answered": 90, "p50": 30.0}
+    manifest["of_due"] = {
+        "turn.first_event": {**known, "p95": None, "unbounded": ["p95"]},
+        "turn.completion": {**known, "p95": 1234.0, "unbounded": []},
+    }
+    (path / "run.json").write_text(json.dumps(manifest))
+    assert main(["runs", "list"]) == 0
+    _, line = capsys.readouterr().out.splitlines()
+    assert "  never  " in line
+    assert "  1.23 s  " in line
+
+
 def test_they_are_sorted_by_what_they_measured(capsys: pytest.CaptureFixture[str]) -> None:
     store(Path("results"), "slow", first_event_ms=30)
     store(Path("results"), "cut", ended=False)

@@ -45,7 +45,7 @@ def test_pixels_go_down_a_pipe(capfdbinary: pytest.CaptureFixture[bytes]) -> Non
 
 @pytest.mark.parametrize(
     ("formats", "sentence"),
-    [("json,png", "several formats need --output FOLDER"), ("png", "png is no text; it needs --output FILE")],
+    [("json,png", "several formats need --output FOLDER"), ("png", "png is binary; give --output FILE")],
 )
 def test_what_cannot_be_printed(formats: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)

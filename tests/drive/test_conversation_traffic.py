@@ -67,6 +67,35 @@ def test_time_to_think_at_both_ends_counts_between_conversations() -> None:
     assert len(connection.begun) == 2
 
 
+def test_a_connection_that_is_lost_between_two_turns_breaks_the_conversation_off() -> None:
+    for reconnects in (False, True):
+        world, connection, traffic = talking()
+        connection.ready()
+        world.poller.run(50 * MS)
+        connection.answer()
+        connection.state = ConnectionState.CLOSED
+        if reconnects:
+            traffic.away()
+        else:
+            traffic.gone()
+        assert told(world) == {"begun": 1, "ended": 1, "broken_off": 1}
+        if reconnects:
+            connection.state = ConnectionState.UPGRADED
+            traffic.ready(connection)
+            world.poller.run(150 * MS)
+            assert len(connection.begun) == 2
+            assert told(world)["begun"] == 2, "the next conversation, and not the rest of the first"
+
+
+def test_a_conversation_that_goes_on_when_the_schedule_is_over_is_not_broken_off() -> None:
+    world, connection, traffic = talking()
+    connection.ready()
+    connection.answer()
+    traffic.schedule_over()
+    traffic.gone()
+    assert told(world) == {"begun": 1}
+
+
 def test_a_turn_that_goes_wrong_breaks_the_conversation_off() -> None:
     world, connection, _ = talking()
     connection.ready()

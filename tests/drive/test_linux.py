@@ -14,8 +14,9 @@ from collections.abc import Iterator
 import pytest
 
 from loadtest.drive import linux
-from loadtest.drive.linux import ANCILLARY, MIB, TimerFd, ask_for_stamps, make_epoll, stamp_in
+from loadtest.drive.linux import ANCILLARY, TimerFd, ask_for_stamps, make_epoll, stamp_in
 from loadtest.drive.poller import EDGE, READ
+from loadtest.units import MIB, NS_PER_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
 
@@ -80,7 +81,7 @@ def test_more_than_a_second_is_split_into_seconds_and_the_rest(timer: TimerFd) -
     left = linux._Timerspec()
     assert timer._libc.timerfd_gettime(timer.fd, ctypes.byref(left)) == 0
     assert (left.interval_s, left.interval_ns) == (0, 0)
-    assert 3_000_000_000 < left.value_s * linux.NS + left.value_ns <= 3_500_000_000
+    assert 3_000_000_000 < left.value_s * NS_PER_S + left.value_ns <= 3_500_000_000
 
 
 def test_a_timer_that_is_gone_cannot_be_armed() -> None:
@@ -165,7 +166,8 @@ def test_epoll_is_the_real_one() -> None:
 
 FAULTS = """
 import resource
-from loadtest.drive.linux import MIB, keep_freed_memory
+from loadtest.drive.linux import keep_freed_memory
+from loadtest.units import MIB
 {}
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.matching_doubts import CONTRADICTED, GOES_ON, UNMATCHED, UNSURE, doubt
+from loadtest.judge.matching_doubts import AFTER_TIMEOUT, CONTRADICTED, GOES_ON, UNMATCHED, UNSURE, doubt
 from loadtest.judge.measured import Measurement
 from loadtest.judge.summary import summarise
 from loadtest.judge.turn_warnings import _ends
@@ -55,6 +55,21 @@ def test_times_are_not_measured_and_shares_are(counters: dict[str, int], reason:
 )
 def test_one_in_a_hundred_spoils_nothing(counters: dict[str, int]) -> None:
     assert rows(counters)["exit_code"] == 0
+
+
+@pytest.mark.parametrize("name", ["turn.completion.p95", "event.gap.p95", "conversation.time.p95"])
+@pytest.mark.parametrize(
+    ("counter", "reason"),
+    [("after_timeout", AFTER_TIMEOUT), ("order_unsure", UNSURE), ("unmatched", UNMATCHED)],
+)
+def test_every_time_that_is_made_of_turns_is_in_doubt_with_them(name: str, counter: str, reason: str) -> None:
+    times = {"conversation.time": [500.0] * 40}
+    made, threshold = manifest(), parse_threshold(name, "< 1s")
+    sure, unsure = (good_totals({f"events.{counter}": n}, times) for n in (2, 3))
+    (held,) = judge({**made, **summarise(made, sure)}, [], (threshold,))["thresholds"]
+    assert held["outcome"] == "held"
+    (doubted,) = judge({**made, **summarise(made, unsure)}, [], (threshold,))["thresholds"]
+    assert (doubted["outcome"], doubted["reason"]) == ("not_measured", reason)
 
 
 def test_times_are_not_measured_of_turns_that_go_on_after_they_were_counted_to_their_end() -> None:

@@ -56,16 +56,8 @@ def test_counts_and_encoding_are_those_of_the_reference(values: list[int]) -> No
 def test_one_by_one_is_the_same_as_all_at_once(values: list[int]) -> None:
     single = Histogram()
     for value in values:
-        single.record_one(value)
+        single.record(np.array([value]))
     assert single == recorded(values)
-
-
-def test_a_value_is_recorded_many_times_at_once() -> None:
-    histogram = Histogram()
-    histogram.record_one(5_000_000, 3)
-    histogram.record_one(HIGHEST_NS + 1, 2)
-    assert (histogram.n, histogram.clamped) == (5, 2)
-    assert histogram.total_ns == 15_000_000 + 2 * HIGHEST_NS
 
 
 @given(durations)
@@ -153,10 +145,6 @@ def test_a_negative_duration_is_refused_and_nothing_recorded() -> None:
     histogram = recorded([7])
     with pytest.raises(ValueError, match="negative"):
         histogram.record(np.array([1, -1]))
-    with pytest.raises(ValueError, match="negative"):
-        histogram.record_one(-1)
-    with pytest.raises(ValueError, match="once or more"):
-        histogram.record_one(1, 0)
     assert histogram == recorded([7])
 
 
@@ -170,7 +158,7 @@ def test_the_spectrum_counts_up_to_n(values: list[int]) -> None:
 def test_a_copy_is_independent() -> None:
     first = recorded([1, 2])
     second = first.copy()
-    second.record_one(3)
+    second.record(np.array([3]))
     assert first == recorded([1, 2])
     assert second == recorded([1, 2, 3])
 

@@ -130,7 +130,7 @@ def test_a_merge_leaves_its_parts_alone(parts: list[Interval]) -> None:
     before = [to_bytes(part) for part in parts]
     merged = merge(parts)
     for histogram in merged.histograms.values():
-        histogram.record_one(1)
+        histogram.record(np.array([1]))
     merged.counters.setdefault("measured", {})["new"] = 1
     assert [to_bytes(part) for part in parts] == before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,18 @@ import pytest
 from loadtest.errors import ConfigError
 from loadtest.plan.overrides import Overrides
 from loadtest.plan.protocol import Protocol
-from loadtest.plan.protocol_file import load_protocol
+from loadtest.plan.protocol_file import load_protocol, read_protocol
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import load_scenario
+from loadtest.plan.toml_reader import Source, Table
+
+
+def protocol_from_settings(settings: Mapping[str, object]) -> Protocol:
+    """The protocol that ``protocol_settings`` made plain."""
+    source = Source("settings")
+    protocol = read_protocol(Table(settings, source), "")
+    source.finish()
+    return protocol
 
 
 class Folder:

@@ -5,8 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.plan.connections import NS, Visit, plan_visits
+from loadtest.plan.connections import Visit, plan_visits
 from loadtest.plan.scenario import Load, Stage
+from loadtest.units import NS_PER_S as NS
 
 STAGES = st.lists(
     st.builds(Stage, for_ns=st.integers(1, 20 * NS), connections=st.integers(0, 12), ramp=st.booleans()),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtest.plan.explain import explain
-from loadtest.plan.protocol_file import protocol_from_settings
 from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 from loadtest.plan.settings import protocol_settings
+from tests.plan.conftest import protocol_from_settings
 
 if TYPE_CHECKING:
     from loadtest.plan.scenario import Scenario
@@ -125,7 +125,7 @@ def test_where_types_are_named_it_is_known_where_they_stand(folder: Folder) -> N
         (MIX + "message = '{turn.id}'", "7: `message` and `mix` both say what is sent; leave one out"),
         (
             MIX + "[chaos]\nslow_readers = { share = '10%', rate = '4KiB/s' }",
-            "8: `slow_readers` cannot be used with `mix`: kinds of turn have times of their own",
+            "8: `slow_readers` cannot be used with `mix`: slow readers' times are not kept apart",
         ),
         (
             MIX + "[thresholds]\n'turn.first_event[aks].p95' = '< 1s'",

@@ -8,8 +8,8 @@ import pytest
 
 from loadtest.plan.kept_values import kept_names
 from loadtest.plan.protocol import CountAt
-from loadtest.plan.protocol_file import protocol_from_settings
 from loadtest.plan.settings import protocol_settings
+from tests.plan.conftest import protocol_from_settings
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder

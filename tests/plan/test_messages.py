@@ -8,8 +8,8 @@ import pytest
 
 from loadtest.plan.explain import explain
 from loadtest.plan.protocol import MessageStep
-from loadtest.plan.protocol_file import protocol_from_settings
 from loadtest.plan.settings import protocol_settings
+from tests.plan.conftest import protocol_from_settings
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder

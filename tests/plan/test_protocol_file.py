@@ -8,9 +8,10 @@ import pytest
 from loadtest.errors import ConfigError
 from loadtest.plan.kept_values import kept_names
 from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
-from loadtest.plan.protocol_file import asked_columns, load_protocol, protocol_from_settings
+from loadtest.plan.protocol_file import asked_columns, load_protocol
 from loadtest.plan.settings import protocol_settings
 from loadtest.plan.shipped import shipped_names
+from tests.plan.conftest import protocol_from_settings
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder
@@ -270,8 +271,3 @@ def test_a_subscription_has_neither_count_nor_end(folder: Folder) -> None:
 def test_an_unknown_protocol_is_told_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean `agent-events`"):
         load_protocol("agent-event", Path("/nowhere"))
-
-
-def test_settings_that_are_no_protocol_are_refused() -> None:
-    with pytest.raises(ConfigError, match="unknown key `x`"):
-        protocol_from_settings({"x": 1})

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from loadtest.plan.connections import Visit
 from loadtest.plan.scenario import Load, Stage, Traffic
-from loadtest.plan.schedule import COUNTING_CAP, NS, Arrival, Grid, Schedule, share
+from loadtest.plan.schedule import COUNTING_CAP, Arrival, Grid, Schedule, share
+from loadtest.units import NS_PER_S as NS
 
 STAGES = st.lists(
     st.builds(Stage, for_ns=st.integers(1, 8 * NS), connections=st.integers(0, 6), ramp=st.booleans()),

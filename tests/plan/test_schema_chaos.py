@@ -101,7 +101,7 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
             ["5: `factor` must be a number from 1 to 100, not so large"],
         ),
         ("[load]\nreconnect = { factor = nan }", ["5: `factor` must be a number from 1 to 100"]),
-        ("[load]\nreconnect = { first = '1m' }", ["5: `max_delay` is less than `first`"]),
+        ("[load]\nreconnect = { first = '1m' }", ["5: `max_delay` must be at least `first`"]),
         ("[chaos]\ncuts = 1", ["5: unknown key `cuts`; did you mean `cut`?"]),
         (
             "[chaos]\ncut = true",

@@ -68,11 +68,11 @@ def test_turns_that_never_answered_are_in_the_times_that_are_shown(sample: Sampl
 
 def test_reasons_of_failures_are_named_the_most_frequent_first(sample: Sample) -> None:
     manifest = deepcopy(sample("failed").manifest)
-    manifest["counts"]["turns"] |= {"failed": 6, "failed_by": {"missing_required": 1, "error_message": 5}}
+    manifest["counts"]["turns"] |= {"failed": 6, "failed_by": {"required": 1, "event": 5}}
     manifest["refusals"] = {"upgrade: HTTP 503": 3}
     manifest["closes"] = {"1006 after 3 s": 2}
     text = short(short_document(manifest, {}), width=160)
-    assert "; 6 failed (error message 5, missing required 1); 103 timed out" in text
+    assert "; 6 failed (5 by an error event, 1 without a required event); 103 timed out" in text
     assert (
         "Connections  3 of 53 refused, 3 at upgrade (upgrade: HTTP 503); closed by the target: 2 with" in text
     )

@@ -123,6 +123,57 @@ def test_a_request_that_names_an_adopted_turn_takes_its_place() -> None:
     assert (turn.received, talk.session.outbox) == (2, ["1"])
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+def test_what_is_named_after_a_turn_without_a_name_timed_out_may_answer_that_turn(*, ordered: bool) -> None:
+    talk = Talk(**REALTIME, ordered=ordered)
+    talk.begin(0)
+    talk.session.tick(TIMEOUT + SECOND)
+    turn = talk.begin(1, at=TIMEOUT + SECOND)
+    talk.hear(TIMEOUT + 2 * SECOND, created("r-0"), said("delta"), done("r-0"))
+    assert turn.outcome is Outcome.COMPLETE
+    assert talk.counts()["after_timeout"] == 3
+    ours = talk.begin(2)
+    talk.hear(TIMEOUT + 3 * SECOND, created("r-2", ours.id), delta("r-2"))
+    assert (ours.received, talk.counts()["after_timeout"]) == (2, 3)
+
+
+def test_an_event_without_any_id_after_such_a_timeout_is_in_doubt_too() -> None:
+    talk = Talk(**REALTIME, turn_id="same")
+    talk.begin(0)
+    talk.session.tick(TIMEOUT + SECOND)
+    turn = talk.begin(1, at=TIMEOUT + SECOND)
+    talk.hear(TIMEOUT + 2 * SECOND, said("delta"), created("r-0"), done("r-0"))
+    assert turn.outcome is Outcome.COMPLETE
+    assert talk.counts()["after_timeout"] == 3
+
+
+def test_a_turn_that_had_its_name_before_it_timed_out_leaves_no_doubt() -> None:
+    talk = Talk(**REALTIME)
+    talk.begin(0)
+    talk.hear(20, created("r-0"))
+    talk.session.tick(TIMEOUT + SECOND)
+    turn = talk.begin(1, at=TIMEOUT + SECOND)
+    talk.hear(TIMEOUT + 2 * SECOND, delta("r-0"), created("r-1"), done("r-1"))
+    assert (turn.outcome, turn.received) == (Outcome.COMPLETE, 2)
+    assert (talk.counts()["late"], talk.counts().get("after_timeout", 0)) == (1, 0)
+
+
+@pytest.mark.parametrize("says_ours", [True, False])
+def test_a_name_that_comes_after_its_turn_timed_out_is_late(*, says_ours: bool) -> None:
+    """It names that turn, or no turn is in flight that it may stand for."""
+    talk = Talk(**REALTIME)
+    first = talk.begin(0)
+    talk.session.tick(TIMEOUT + SECOND)
+    if says_ours:
+        talk.begin(1, at=TIMEOUT + SECOND)
+    talk.hear(TIMEOUT + 2 * SECOND, created("r-0", first.id if says_ours else None), done("r-0"))
+    assert talk.counts()["late"] == 2
+    second = talk.begin(2, at=TIMEOUT + SECOND)
+    talk.hear(TIMEOUT + 3 * SECOND, created("r-1", second.id), done("r-1"))
+    assert second.outcome is Outcome.COMPLETE
+    assert "after_timeout" not in talk.counts()
+
+
 def test_a_name_that_outlives_its_turn_stands_for_the_next() -> None:
     talk = Talk(**REALTIME)
     first = talk.begin(0)
@@ -196,3 +247,12 @@ def test_a_duplicate_counts_once_and_a_failure_fails() -> None:
     talk.begin(1)
     talk.session.tick(TIMEOUT + SECOND)
     assert [each.outcome for each in talk.record.turns] == [Outcome.FAILED, Outcome.TIMED_OUT]
+
+
+def test_a_request_is_none_of_the_events_that_end_a_turn() -> None:
+    talk = Talk(**CHUNKS, answer=(Beat(on="tool", send="ok"),))
+    turn = talk.begin()
+    talk.hear(20, said("chunk", turn, d={"chunks": 3}), said("tool", turn), said("tool", turn))
+    assert (turn.outcome, turn.received, talk.session.outbox) == (None, 3, ["ok", "ok"])
+    talk.hear(21, said("chunk", turn), said("chunk", turn))
+    assert (turn.outcome, turn.received) == (Outcome.COMPLETE, 5)

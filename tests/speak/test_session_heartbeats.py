@@ -181,3 +181,13 @@ def test_each_heartbeat_has_its_own_answer() -> None:
     talk.hear(2 * SECOND + 5, said("answer 2"))
     assert talk.record.metrics.heartbeat_rtt.tolist() == [3, 5]
     assert talk.session.outbox == ["beat 1", "beat 1", "beat 2"]
+
+
+@pytest.mark.parametrize("match", ["id", "order"])
+@pytest.mark.parametrize("on", ["ping", {"op": 9}])
+def test_a_heartbeat_of_the_target_is_no_answer_though_it_has_the_id_of_a_turn(on: Any, match: str) -> None:
+    talk = Talk(heartbeat=[Beat(on=on, send="pong")], match=match, first=(), end=(), count=1)
+    turn = talk.begin()
+    talk.hear(20, said("ping", turn, op=9))
+    assert (turn.outcome, turn.received, talk.session.outbox) == (None, 0, ["pong"])
+    assert talk.counts() == {"sent": 1, "heartbeat": 1}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, Step
+from loadtest.plan.protocol import Beat, Step, TimedBeat
 from loadtest.speak.refused import Refused
 from loadtest.speak.turn import Outcome, Turn
 from tests.speak.talk import SIGHTED, TIMEOUT, Talk, answer, ledger, said
@@ -292,3 +292,34 @@ def test_of_no_audience_they_are_foreign() -> None:
     talk = Talk(users=4, turn_id="{uuid}", number=1, audience="{user.number}")
     talk.hear(30, said("completed", talk.protocol.uuid(2), 0))
     assert talk.counts()["foreign"] == 1
+
+
+# ------------------------------------------------------------------ what another user's event asks for
+
+
+@pytest.mark.parametrize("named_by", ["mark", "turn"])
+def test_nothing_that_is_another_users_is_answered_or_kept(named_by: str) -> None:
+    keep = {"keep": {"x": "x"}}
+    talk = Talk(
+        users=4,
+        turn_id="{uuid}",
+        number=1,
+        heartbeat=[
+            Beat(on={"type": "ping", **keep}, send="pong"),
+            TimedBeat(every="1s", send="beat", answer={"type": "beaten", **keep}),
+        ],
+        answer=(Beat(on={"type": "ask", **keep}, send="yes"),),
+        keep=({"type": "note", **keep},),
+        ignore=({"type": "broadcast", **keep},),
+    )
+    mine = talk.begin(1)
+    talk.hear(20, said("thinking", mine, user_id="me"))
+    theirs = {"user_id": "you"} if named_by == "mark" else {"turn": talk.protocol.uuid(2)}
+    talk.hear(
+        30, *(said(kind, **theirs, x="theirs") for kind in ("ask", "ping", "beaten", "note", "broadcast"))
+    )
+    assert (talk.session.kept, talk.session.outbox) == (None, None)
+    assert talk.counts() == {"sent": 1, "received": 6, "foreign": 4, "ignored": 1, "coalesced": 4}
+    talk.hear(40, said("ask", mine, user_id="me", x=1), said("ping", user_id="me", x=2))
+    assert (talk.session.kept, talk.session.outbox) == ({"kept.x": 2}, ["yes", "pong"])
+    assert (talk.counts()["answered"], talk.counts()["heartbeat"]) == (1, 1)

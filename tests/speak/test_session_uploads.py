@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import MessageStep
+from loadtest.plan.protocol import Adopt, MessageStep
 from loadtest.speak.turn import NEVER, Outcome, Turn
 from tests.speak.talk import SECOND, TIMEOUT, Talk, said
 
@@ -195,3 +195,29 @@ def test_what_an_awaited_event_brings_is_sent_in_the_next_message() -> None:
     later, _ = talk.session.begin(1, 0, 0, {})
     talk.session.sent(later, 50)
     assert talk.session.kept == {"kept.item": 'a"1'}
+
+
+def test_what_names_a_turn_that_is_not_in_flight_here_is_not_what_a_turn_waits_for() -> None:
+    talk, turn = upload(ACK, ignore=())
+    talk.record.others = {"elsewhere"}
+    talk.hear(30, said("ack", "elsewhere"), said("ack", "nobody's"))
+    assert taken(talk) == []
+    assert (talk.counts()["foreign"], talk.counts()["unmatched"]) == (1, 1)
+    assert "awaited" not in talk.counts()
+    talk.hear(40, said("ack", turn, 0))
+    assert taken(talk) == [GO]
+
+
+def test_where_the_target_has_ids_of_its_own_one_that_is_no_other_users_is_waited_for() -> None:
+    talk, _ = upload(ACK, adopt=(Adopt(on="created", id="id"),))
+    talk.record.others = {"elsewhere"}
+    talk.hear(30, said("ack", "elsewhere"))
+    assert taken(talk) == []
+    talk.hear(40, said("ack", "the target's"))
+    assert taken(talk) == [GO]
+
+
+def test_by_order_the_id_of_what_is_waited_for_names_no_turn() -> None:
+    talk, _ = upload(ACK, match="order")
+    talk.hear(30, said("ack", "request-1"))
+    assert taken(talk) == [GO]

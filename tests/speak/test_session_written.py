@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from loadtest.plan.protocol import Events, Protocol, TurnShape
+from loadtest.plan.protocol import Events, MessageStep, Protocol, TurnShape
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.session import Session
 from tests.speak.talk import SECOND, Kept, Talk, said
@@ -55,4 +55,31 @@ def test_copies_of_a_room_are_followed_from_session_to_session() -> None:
     assert record.counts("events.")["delivered"] == 2
     assert list(record.metrics.delivery_time) == [15]
     assert compiled.audience_of(1) == "everybody"
+    alone = CompiledProtocol(Protocol(name="x"), message="", nonce="n", timeout_ns=1, audience_is_here=True)
+    assert alone.deliveries is None
     assert CompiledProtocol(Protocol(name="x"), message="", nonce="n", timeout_ns=1).audience_of(0) == ""
+
+
+def test_copies_of_a_turn_of_several_messages_are_due_when_the_last_is_sent() -> None:
+    protocol = Protocol(
+        name="room",
+        turn=TurnShape(id="{uuid}", messages=(MessageStep(send="a"), MessageStep(send="b"))),
+        events=Events(turn=("id",), end=("done",), audience="everybody"),
+    )
+    compiled = CompiledProtocol(
+        protocol, message="", nonce="n", timeout_ns=SECOND, users=2, audience_is_here=True
+    )
+    record = Kept()
+    one, two = (Session(compiled, record, user, {}) for user in range(2))
+    one.upgraded(0)
+    two.upgraded(0)
+    assert compiled.deliveries is not None
+    turn, _ = one.begin(0, 0, 0, {})
+    one.sent(turn, 10)
+    assert not compiled.deliveries.waiting()
+    one.sent(turn, 20)
+    assert compiled.deliveries.waiting()
+    two.receive([b'{"id":"%s"}' % turn.id.encode()], 25)
+    compiled.deliveries.close()
+    assert record.counts("deliveries.") == {"due": 1}
+    assert list(record.metrics.delivery_time) == [5]

@@ -1,0 +1,1 @@
+"""One file a probe; ``PROBES`` in ``loadtest.readiness.prober`` names them."""

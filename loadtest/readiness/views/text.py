@@ -11,7 +11,7 @@ from loadtest.show.render.terminal import ASCII, MARKS, aligned
 
 COLOURS: dict[Tone, str] = {"good": "32", "bad": "31", "doubt": "33", "plain": ""}
 NARROWEST = 60
-FIRST_ONLY = frozenset({"Levels", "Evidence", "How the numbers are computed"})
+FILES_ONLY = frozenset({"Levels", "Evidence", "How the numbers are computed"})
 """Sections that stand in the files only; the screen says what decides."""
 
 BAD_ONLY = frozenset({"Gates", "Rollback triggers"})
@@ -30,7 +30,7 @@ def text(
     width = max(width, NARROWEST)
     lines = [*_head(document, width, colour=colour)]
     for section in document.sections:
-        if whole or section.title not in FIRST_ONLY:
+        if whole or section.title not in FILES_ONLY:
             lines += ["", *_section(section, width, colour=colour, whole=whole)]
     made = "\n".join(line.rstrip() for line in lines) + "\n"
     return made.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else made

@@ -1,0 +1,1 @@
+"""One file a format; ``FORMATS`` in ``loadtest.show.views`` names them."""

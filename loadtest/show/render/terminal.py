@@ -6,6 +6,7 @@ rich is imported when something is printed, so that start-up stays lean.
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections import Counter
@@ -22,6 +23,9 @@ Draw = Callable[["Console"], None]
 
 NARROWEST = 60
 """Below this width nothing is left out any more; lines wrap instead."""
+
+LOG_WIDTH = 160
+"""Columns of a short screen that goes into a file."""
 
 SENTENCES = 4
 """Rows that the sentences of a short view take at most."""
@@ -81,13 +85,21 @@ def show(
 def show_short(document: Document, stream: TextIO | None = None) -> None:
     """Print a document in few lines, without its last one: ``show_last`` prints that."""
     stream = stream or sys.stdout
-    stream.write(rendered(lambda console: _draw_short(document, console), **screen_of(stream)))
+    stream.write(rendered(lambda console: _draw_short(document, console), **_line_wide(stream)))
 
 
 def show_last(document: Document, stream: TextIO | None = None, *, where: str = "") -> None:
     """Print where the report is, and the verdict as the last line."""
     stream = stream or sys.stdout
-    stream.write(rendered(lambda console: _draw_last(document, console, where), **screen_of(stream)))
+    stream.write(rendered(lambda console: _draw_last(document, console, where), **_line_wide(stream)))
+
+
+def _line_wide(stream: TextIO) -> Screen:
+    """What ``stream`` takes; a file or the log of a job has no width at which a line need be cut."""
+    screen = screen_of(stream)
+    if not stream.isatty() and "COLUMNS" not in os.environ:
+        screen["width"] = max(screen["width"], LOG_WIDTH)
+    return screen
 
 
 def short(
