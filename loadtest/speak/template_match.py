@@ -31,10 +31,7 @@ class TemplateMatch:
 
     def values(self, text: str) -> dict[str, str] | None:
         """What stands for each name; None: the template does not make this text."""
-        if self._shape is None:
-            values = _between(self._around, text)
-        else:
-            values = self._values_of_json(text)
+        values = _between(self._around, text) if self._shape is None else self._values_of_json(text)
         return None if values is None else self._by_name(values)
 
     def _values_of_json(self, text: str) -> list[str] | None:
