@@ -29,7 +29,7 @@ DEFAULT_TIMEOUT_NS = 10_000_000_000
 
 @dataclass(slots=True)
 class FinishedTrial:
-    """A trial with what it was of. ``redactor`` knows the secrets of the scenario and the kept ones."""
+    """A trial with what it was of. ``redactor`` knows the scenario's secrets, and those kept of what came."""
 
     trial: Trial
     scenario: Scenario

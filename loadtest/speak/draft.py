@@ -318,7 +318,11 @@ class _Drafter:
         for condition, _, kept in steps:
             heard = next((each for each in self._inward if self._condition(each) == condition), None)
             if heard is not None:
-                known |= {value_text(heard.leaves[path]): f"ready.{name}" for name, path in kept.items()}
+                known |= {
+                    value_text(heard.leaves[path]): f"ready.{name}"
+                    for name, path in kept.items()
+                    if path in heard.leaves
+                }
         return known
 
     def _sent_text(self, message: _Message) -> str:

@@ -122,8 +122,8 @@ def test_a_kept_secret_is_neither_shown_nor_saved(folder: Path, backend: Backend
 
 
 def test_a_turn_of_several_messages_is_tried(folder: Path, backend: Backend) -> None:
-    audio = """'{"type":"audio","n":1}', '{"type":"audio","n":2}'"""
-    steps = f"""messages = [{audio}, '{{"type":"ask","id":"{{turn.id}}"}}']"""
+    ask = """'{"type":"ask","id":"{turn.id}"}'"""
+    steps = f"""messages = ['{{"type":"audio","n":1}}', '{{"type":"audio","n":2}}', {ask}]"""
     (folder / "chat.toml").write_text(re.sub("^message = .*$", steps, PROTOCOL, flags=re.MULTILINE))
     said = run(folder, "try", "chat.toml", "--target", backend.url("/"))
     assert said.code == 0, said

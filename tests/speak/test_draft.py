@@ -409,3 +409,31 @@ def test_any_capture_makes_a_draft_that_can_be_read(found: list[Frame]) -> None:
     made = draft(frames(*found))
     if made.message:
         drafted(*found)
+
+
+def test_a_path_that_names_no_further_event_is_left_out() -> None:
+    made, played = drafted(
+        *turns(
+            3,
+            lambda number: [
+                (">", {"type": "ask", "id": f"q-{number}-abcdef"}),
+                ("<", {"type": "part", "id": f"q-{number}-abcdef", "again": {"id": f"q-{number}-abcdef"}}),
+                ("<", {"type": "done", "id": f"q-{number}-abcdef", "again": {"id": f"q-{number}-abcdef"}}),
+            ],
+        )
+    )
+    assert len(made.turn) == 1
+    assert ends(played)
+
+
+def test_a_value_that_the_first_message_of_a_kind_lacks_is_not_known_by_it() -> None:
+    """Two messages fit one ready step; what ours repeat stands in the second alone."""
+    made, _ = drafted(
+        ("<", {"type": "hello"}),
+        ("<", {"type": "hello", "session": "s-1234567890"}),
+        (">", {"type": "ask", "id": "q-0-abcdef", "session": "s-1234567890"}),
+        ("<", {"type": "done", "id": "q-0-abcdef"}),
+        (">", {"type": "ask", "id": "q-1-abcdef", "session": "s-1234567890"}),
+        ("<", {"type": "done", "id": "q-1-abcdef"}),
+    )
+    assert made.ready
