@@ -150,7 +150,9 @@ class _Drafter:
     """Reads one capture."""
 
     def __init__(self, frames: Iterable[CapturedFrame]) -> None:
-        self._messages = [_Message(frame) for frame in frames]
+        # A message without content says nothing that a protocol could send.
+        every = map(_Message, frames)
+        self._messages = [each for each in every if each.inward or each.text.strip()]
         self._inward = [each for each in self._messages if each.inward]
         self._result = Draft(json=any(each.found is not None for each in self._inward))
         # What belongs to heartbeats, by place in the capture.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadtest.plan.capture import CapturedFrame
@@ -405,6 +405,7 @@ def test_heartbeats_without_ready_steps() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("<>"), VALUES), min_size=1, max_size=12))
+@example([(">", ""), (">", None)])
 def test_any_capture_makes_a_draft_that_can_be_read(found: list[Frame]) -> None:
     made = draft(frames(*found))
     if made.message:
