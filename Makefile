@@ -24,7 +24,7 @@ AGAIN = again() { "$$@" || { echo "again in 5 s: $$*" >&2; sleep 5; "$$@"; } || 
 ROOMS_COVERED := plan speak measure judge
 # Tests wait as much as they compute: more of them at a time than there are cores.
 AT_ONCE ?= 3
-LONG_AT_ONCE ?= 2
+LONG_AT_ONCE ?= 3
 TESTS = tests$(if $(ROOM),/$(ROOM))
 # What judges how long something takes has the machine for itself.
 TIMED = $(shell grep -rl --include='test_*.py' 'mark\.timed' $(TESTS))
