@@ -112,7 +112,7 @@ def test_every_format_into_a_folder(
         (("xyz",), "there are runs of made"),
         (("made", "--metric", "turn.first_evnt.p95"), "turn.first_event"),
         (("made", "--format", "json,html"), "several formats need --output FOLDER"),
-        (("made", "--format", "png"), "it needs --output FILE"),
+        (("made", "--format", "png"), "give --output FILE"),
     ],
 )
 def test_mistakes(

@@ -357,7 +357,7 @@ def test_turns_that_were_never_answered_are_the_slowest() -> None:
     measures = of_manifest(run, 0.0).measures
     assert measures["turn.first_event.p95"].text("ms") == "above every limit"
     assert measures["answered.ratio"].value == 0.4
-    assert json.loads(json.dumps(asdict(measures["turn.first_event.p95"])))["bound"][0] > 1e300
+    assert json.loads(json.dumps(asdict(measures["turn.first_event.p95"])))["bound"][0] > 1e28
 
 
 def test_a_run_without_turns_is_answered_by_the_connections_that_became_ready() -> None:
