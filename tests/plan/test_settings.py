@@ -310,3 +310,15 @@ def test_every_field_of_a_plan_reaches_the_workers(folder: Folder) -> None:
         if inspect.isclass(each) and is_dataclass(each) and each.__module__ == module.__name__
     ]
     assert {f"{part.__name__}.{field.name}" for part in parts for field in fields(part)} - differing == set()
+
+
+def test_a_threshold_of_a_kind_or_conversation_that_there_is(folder: Folder) -> None:
+    kept = folder.load(OF_KINDS + '[thresholds]\n"turn.first_event[ask].p95" = "< 1s"\n')
+    assert "turn.first_event[ask].p95" in {each.name for each in kept.thresholds}
+    kept = folder.load(CONVERSING + '[thresholds]\n"conversations.complete[support].ratio" = ">= 90%"\n')
+    assert "conversations.complete[support].ratio" in {each.name for each in kept.thresholds}
+
+
+def test_a_contradiction_of_all_kinds_is_told_once(folder: Folder) -> None:
+    told = folder.mistakes(OF_KINDS.replace("count = 1\n", 'type = ["type"]\nend = ["a"]\nfail = ["a"]\n'))
+    assert len(told) == 1, told
