@@ -543,3 +543,12 @@ def test_the_log_of_a_turn_says_of_which_kind_it_was() -> None:
     turn.outcome = Outcome.FAILED
     recorder.ended(turn)
     assert [log["turn_kind"] for log in recorder.take(0, {}).frames] == ["ask"]
+
+
+def test_a_kind_of_turn_has_metrics_of_its_own_in_every_phase() -> None:
+    recorder = Recorder(START, SECOND, 2 * SECOND, worker=4)
+    plain = recorder.metrics_at(START + SECOND)
+    of_kind = recorder.metrics_at(START + SECOND, "ask")
+    assert of_kind is not plain
+    assert of_kind.phase == plain.phase
+    assert recorder.metrics_at(START + SECOND, "ask") is of_kind
