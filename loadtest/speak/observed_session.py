@@ -157,9 +157,9 @@ class ObservedSession(Session):
     def _say_messages(self, upload: Upload) -> None:
         known = len(self.outbox or ())
         super()._say_messages(upload)
-        for each in (self.outbox or [])[known:]:
-            if not isinstance(each, str):
-                self._payloads.setdefault(upload.turn.id, deque()).append(each[1])
+        added = (self.outbox or [])[known:]
+        later = [each[1] for each in added if not isinstance(each, str)]
+        self._payloads.setdefault(upload.turn.id, deque()).extend(later)
 
     @override
     def sent(self, turn: Turn, at_ns: int) -> None:

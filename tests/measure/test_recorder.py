@@ -552,3 +552,17 @@ def test_a_kind_of_turn_has_metrics_of_its_own_in_every_phase() -> None:
     assert of_kind is not plain
     assert of_kind.phase == plain.phase
     assert recorder.metrics_at(START + SECOND, "ask") is of_kind
+
+
+def test_open_sessions_are_told_of_a_phase() -> None:
+    class Told:
+        times = 0
+
+        def enter_phase(self) -> None:
+            self.times += 1
+
+    recorder, session = Recorder(START, SECOND, 2 * SECOND, worker=4), Told()
+    recorder.sessions = (session,)  # type: ignore[assignment]  # a fake
+    recorder.enter(START + SECOND)
+    assert session.times == 1
+    assert recorder.metrics.phase == MEASURED

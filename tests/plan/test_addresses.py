@@ -16,7 +16,7 @@ from loadtest.plan.addresses import is_loopback
         ("::ffff:127.0.0.1", True),
         ("10.0.0.1", False),
         ("::ffff:10.0.0.1", False),
-        ("0.0.0.0", False),
+        ("192.0.2.1", False),
         ("example.test", False),
         ("", False),
     ],
