@@ -98,7 +98,7 @@ def draft(frames: Iterable[CapturedFrame]) -> Draft:
     return _Drafter(frames).draft()
 
 
-class _Message:
+class _CapturedMessage:
     """One frame of the capture, decoded once."""
 
     __slots__ = ("found", "inward", "kind", "leaves", "text")
@@ -142,8 +142,8 @@ def _leaves(found: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, S
 class _Turn(NamedTuple):
     """A message of ours and the events that answer it, by their place in the capture."""
 
-    message: _Message
-    events: list[_Message]
+    message: _CapturedMessage
+    events: list[_CapturedMessage]
 
 
 class _Drafter:
@@ -151,7 +151,7 @@ class _Drafter:
 
     def __init__(self, frames: Iterable[CapturedFrame]) -> None:
         # A message without content says nothing that a protocol could send.
-        every = map(_Message, frames)
+        every = map(_CapturedMessage, frames)
         self._messages = [each for each in every if each.inward or each.text.strip()]
         self._inward = [each for each in self._messages if each.inward]
         self._result = Draft(json=any(each.found is not None for each in self._inward))
@@ -189,7 +189,7 @@ class _Drafter:
 
     # ------------------------------------------------------------------ types and heartbeats
 
-    def _kind_of(self, message: _Message) -> str | None:
+    def _kind_of(self, message: _CapturedMessage) -> str | None:
         if not self._result.json:
             return message.text if 0 < len(message.text) <= LONGEST_VALUE else None
         for path in self._result.type:
@@ -198,7 +198,7 @@ class _Drafter:
                 return value_text(value)
         return None
 
-    def _condition(self, message: _Message) -> Condition | None:
+    def _condition(self, message: _CapturedMessage) -> Condition | None:
         """What tells a message from others: its type, or how a text begins."""
         if message.kind is not None:
             return message.kind
@@ -218,7 +218,7 @@ class _Drafter:
         self._result.heartbeat = list(known.values())
         self._beats |= {at for at, each in enumerate(self._messages) if each.inward and each.kind in known}
 
-    def _answer(self, event: _Message, reply: _Message) -> str:
+    def _answer(self, event: _CapturedMessage, reply: _CapturedMessage) -> str:
         """What was said, with what it repeats of the event as placeholders."""
         values = {
             value: path
@@ -244,7 +244,7 @@ class _Drafter:
 
         return max(shapes.values(), key=rank)
 
-    def _shape(self, message: _Message) -> object:
+    def _shape(self, message: _CapturedMessage) -> object:
         """What messages of one kind have in common."""
         if message.found is None:
             return _beginning(message.text)
@@ -275,7 +275,7 @@ class _Drafter:
     def _draft_ready(self, until: int) -> None:
         """What came and went before the first turn, heartbeats aside: of what came in a row, the last."""
         steps = self._result.ready
-        waiting: _Message | None = None
+        waiting: _CapturedMessage | None = None
         for at, each in enumerate(self._messages[:until]):
             if at in self._beats:
                 continue
@@ -288,7 +288,7 @@ class _Drafter:
         self._wait_for(waiting, steps)
 
     def _wait_for(
-        self, message: _Message | None, steps: list[tuple[Condition | None, str, dict[str, str]]]
+        self, message: _CapturedMessage | None, steps: list[tuple[Condition | None, str, dict[str, str]]]
     ) -> None:
         condition = None if message is None else self._condition(message)
         if message is None:
@@ -298,7 +298,7 @@ class _Drafter:
             return
         steps.append((condition, "", self._kept(message)))
 
-    def _kept(self, message: _Message) -> dict[str, str]:
+    def _kept(self, message: _CapturedMessage) -> dict[str, str]:
         """Values of a message that ours repeat later, by a name of their own."""
         ours = {
             value_text(value)
@@ -327,7 +327,7 @@ class _Drafter:
                 }
         return known
 
-    def _sent_text(self, message: _Message) -> str:
+    def _sent_text(self, message: _CapturedMessage) -> str:
         known = self._known()
         gaps = {
             path: known[value_text(value)]
@@ -340,7 +340,7 @@ class _Drafter:
             self._result.notes.append(f"{paths} of a ready step is a secret and was taken out")
         return _template(message, gaps, dict.fromkeys(secret, SECRET_VALUE))
 
-    def _draft_message(self, messages: list[_Message], id_path: str | None) -> None:
+    def _draft_message(self, messages: list[_CapturedMessage], id_path: str | None) -> None:
         """The first message of a turn, with gaps where others differ."""
         result = self._result
         if messages[0].found is None:
@@ -386,7 +386,9 @@ class _Drafter:
 
     # ------------------------------------------------------------------ turns and what ends them
 
-    def _turns(self, chosen: Sequence[int], id_path: str | None) -> tuple[list[_Turn], list[_Message]]:
+    def _turns(
+        self, chosen: Sequence[int], id_path: str | None
+    ) -> tuple[list[_Turn], list[_CapturedMessage]]:
         """The turns with their events, and the events after the first message that are of no turn."""
         turns = [_Turn(self._messages[at], []) for at in chosen]
         start = chosen[0]
@@ -395,7 +397,7 @@ class _Drafter:
             for at, each in enumerate(self._messages)
             if at > start and each.inward and at not in self._beats
         ]
-        others: list[_Message] = []
+        others: list[_CapturedMessage] = []
         if id_path is not None:
             ids = {value_text(turn.message.leaves[id_path]): turn for turn in turns}
             self._result.turn = _turn_paths([each for _, each in events], ids.keys())
@@ -484,7 +486,7 @@ class _Drafter:
                 self._result.sequence, self._result.sequence_start = path, begin
                 return
 
-    def _draft_others(self, turns: list[_Turn], others: list[_Message]) -> None:
+    def _draft_others(self, turns: list[_Turn], others: list[_CapturedMessage]) -> None:
         """Events of no turn, whose types no turn has: a broadcast, an acknowledgement."""
         ours = {each.kind for turn in turns for each in turn.events}
         kinds = dict.fromkeys(each.kind for each in others if each.kind is not None)
@@ -496,7 +498,7 @@ class _Drafter:
 # ---------------------------------------------------------------- what may be a type, an id, an end
 
 
-def _type_paths(messages: Sequence[_Message]) -> list[str]:
+def _type_paths(messages: Sequence[_CapturedMessage]) -> list[str]:
     """The path at which most events have a type; and the next, where that has none."""
     found: list[str] = []
     left = [each for each in messages if each.leaves]
@@ -509,7 +511,7 @@ def _type_paths(messages: Sequence[_Message]) -> list[str]:
     return found
 
 
-def _type_path(messages: Sequence[_Message], of: int) -> str | None:
+def _type_path(messages: Sequence[_CapturedMessage], of: int) -> str | None:
     values: dict[str, list[Scalar]] = {}
     for each in messages:
         for path, value in each.leaves.items():
@@ -546,7 +548,7 @@ def _is_word(text: str) -> bool:
     return 0 < len(text) <= LONGEST_VALUE and not any(letter.isspace() for letter in text)
 
 
-def _is_ping(event: _Message, reply: _Message) -> bool:
+def _is_ping(event: _CapturedMessage, reply: _CapturedMessage) -> bool:
     """Whether an event is a heartbeat, and a message its answer."""
     kind = event.kind or ""
     if _PING.search(kind):
@@ -572,7 +574,7 @@ def _ids_first(leaves: Leaves) -> list[str]:
     return sorted((path for path, value in leaves.items() if _may_be_id(value)), key=rank)
 
 
-def _turn_paths(events: Sequence[_Message], ids: Iterable[str]) -> list[str]:
+def _turn_paths(events: Sequence[_CapturedMessage], ids: Iterable[str]) -> list[str]:
     """The paths at which events have the id of a message, the most usual first."""
     wanted = set(ids)
     found: Counter[str] = Counter()
@@ -589,7 +591,7 @@ def _turn_paths(events: Sequence[_Message], ids: Iterable[str]) -> list[str]:
     return paths[:3]
 
 
-def _is_error(message: _Message) -> bool:
+def _is_error(message: _CapturedMessage) -> bool:
     """Whether an event says that something went wrong."""
     return _ERROR.search(message.kind or "") is not None or finder("error")(message.found) not in (
         None,
@@ -599,7 +601,7 @@ def _is_error(message: _Message) -> bool:
     )
 
 
-def _keys(message: _Message) -> set[str]:
+def _keys(message: _CapturedMessage) -> set[str]:
     return set(message.found) if isinstance(message.found, dict) else set()
 
 
@@ -614,7 +616,7 @@ def _kinds(turns: Iterable[_Turn]) -> list[str | None]:
     return [each.kind for turn in turns for each in turn.events]
 
 
-def _only_last(lasts: Sequence[_Message], earlier: Sequence[_Message]) -> Condition | None:
+def _only_last(lasts: Sequence[_CapturedMessage], earlier: Sequence[_CapturedMessage]) -> Condition | None:
     """One value at one path that every last event has and no earlier one; what is called so comes first."""
     candidates = []
     for path, value in lasts[0].leaves.items():
@@ -684,7 +686,9 @@ def _common(texts: Sequence[str]) -> str:
     return shortest[:size]
 
 
-def _template(message: _Message, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None) -> str:
+def _template(
+    message: _CapturedMessage, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None
+) -> str:
     """The text of a message with placeholders at paths, and other values at some."""
     if message.found is None:
         return message.text
