@@ -172,6 +172,27 @@ def test_only_errors_give_no_end() -> None:
     assert any("ends with an error" in note for note in made.notes)
 
 
+@pytest.mark.parametrize("good", [{"answer": 1}, {"answer": 1, "error": None}])
+def test_an_error_key_that_good_events_leave_empty_is_an_error(good: dict[str, object]) -> None:
+    made, _ = drafted(
+        (">", {"id": "x1"}),
+        ("<", {"id": "x1", **good}),
+        (">", {"id": "x2"}),
+        ("<", {"id": "x2", "error": {"code": -1}}),
+    )
+    assert made.has_errors
+
+
+def test_an_error_key_that_good_events_fill_is_no_error() -> None:
+    made, _ = drafted(
+        (">", {"id": "x1"}),
+        ("<", {"id": "x1", "answer": 1, "error": False}),
+        (">", {"id": "x2"}),
+        ("<", {"id": "x2", "answer": 2, "error": False}),
+    )
+    assert not made.has_errors
+
+
 def test_an_end_that_does_not_come_last() -> None:
     made, _ = drafted(
         *turns(
