@@ -47,6 +47,10 @@ MAX_BACKLOG = 16 * MAX_UNSENT
 """Bytes of turns that may wait for a peer who does not read; turns that fall due beyond are not attempted."""
 
 
+MANY_MESSAGES: Final = 1_000
+"""Messages of one read, 64 KiB: with more of them it is worth to look whether they have content."""
+
+
 class ConnectionState(enum.IntEnum):
     """How far a connection has come. Its session says whether turns can be sent yet."""
 
@@ -465,6 +469,8 @@ class Connection:
         messages = parser.receive(data)
         if messages and parser.unpacks:
             self._refuse(parser, self._flood.unpacked(sum(map(len, messages)), len(data), at_ns))
+        if len(messages) > MANY_MESSAGES:
+            self._refuse(parser, self._flood.empty_messages(messages.count(b""), at_ns))
         if messages:
             self._receive_messages(messages, at_ns)
         if parser.replies or parser.pongs or parser.closed:
@@ -505,7 +511,7 @@ class Connection:
         if parser.closed:
             self._flush_last()
             if parser.broken is not None and self.session.state is SessionState.OPEN:
-                self._receive_broken_frame(parser.broken, too_long=parser.too_long)
+                self._given_up(parser, parser.broken)
             self._lost(parser.close_code)
 
     def _refuse(self, parser: FrameParser, why: str | None) -> None:
@@ -513,12 +519,15 @@ class Connection:
         if why is not None and not parser.closed:
             parser.refuse(why)
 
-    def _receive_broken_frame(self, reason: str, *, too_long: bool) -> None:
-        """A frame that is no message was meant as one: it counts as received, and as malformed."""
+    def _given_up(self, parser: FrameParser, reason: str) -> None:
+        """Count why. A frame that is no message was meant as one: it counts as received, and as malformed."""
         metrics = self.context.recorder.metrics
+        if parser.flooded:
+            metrics.count("connections.flooded")
+            return
         metrics.events_received += 1
         metrics.events_malformed += 1
-        if too_long:
+        if parser.too_long:
             metrics.count("connections.too_long")
         else:
             metrics.count("connections.broken_frames")

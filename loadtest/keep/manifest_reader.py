@@ -156,4 +156,30 @@ def decoded_manifest(run_folder: Path) -> dict[str, Any]:
         msgspec.convert(found, _Shape)
     except msgspec.ValidationError as problem:
         raise ConfigError(f"{file} cannot be read: {problem}") from None
+    if odd := _odd_count(found.get("counts", {}), "counts"):
+        raise ConfigError(f"{file} cannot be read: {odd} is no count")
     return found
+
+
+def _odd_count(groups: Table, before: str) -> str:
+    """The first place below ``before`` that holds something else than a count; "" if none does."""
+    for group, counts in groups.items():
+        place = f"{before}.{group}"
+        if not isinstance(counts, dict):
+            return place
+        if group == "measured":
+            odd = _odd_count(counts, place)
+        else:
+            odd = next((f"{place}.{name}" for name, n in counts.items() if not _counts(group, name, n)), "")
+        if odd:
+            return odd
+    return ""
+
+
+def _counts(group: str, name: str, found: Any) -> bool:
+    """Whether it is a count, or some by what they are of. One of events may be null: it is not known."""
+    if name == "unmeasured":
+        return isinstance(found, dict)
+    if isinstance(found, dict):
+        return all(type(n) is int and n >= 0 for n in found.values())
+    return (found is None and group == "events") or (type(found) is int and found >= 0)

@@ -266,3 +266,29 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
 def test_an_empty_histogram_is_not_kept(tmp_path: Path) -> None:
     path = write_run(tmp_path, [Interval(second=0, histograms={"a": Histogram(), "b": holding(1)})])
     assert read_run(path).totals().histograms == {"b": holding(1)}
+
+
+@pytest.mark.parametrize(
+    ("counts", "where"),
+    [
+        ({"turns": {"lost": "x"}}, "counts.turns.lost"),
+        ({"turns": {"lost": None}}, "counts.turns.lost"),
+        ({"turns": {"lost": True}}, "counts.turns.lost"),
+        ({"turns": {"lost": -1}}, "counts.turns.lost"),
+        ({"turns": {"lost_by": {"code 1006": 1.5}}}, "counts.turns.lost_by"),
+        ({"events": {"unmeasured": None}}, "counts.events.unmeasured"),
+        ({"measured": {"turns": {"lost": 0.5}}}, "counts.measured.turns.lost"),
+        ({"measured": {"turns": 5}}, "counts.measured.turns"),
+    ],
+)
+def test_what_should_be_a_count_and_is_none_is_named(tmp_path: Path, counts: object, where: str) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"schema": "loadtest.run/1", "counts": counts}))
+    with pytest.raises(ConfigError, match=rf"run\.json cannot be read: {where} is no count"):
+        read_run(tmp_path)
+
+
+def test_a_count_of_events_may_be_unknown(tmp_path: Path) -> None:
+    events = {"lost": None, "received": 3, "unmeasured": {"lost": "no event carried a sequence number"}}
+    counts = {"events": events, "measured": {"events": events}}
+    (tmp_path / "run.json").write_text(json.dumps({"schema": "loadtest.run/1", "counts": counts}))
+    assert read_run(tmp_path).manifest["counts"] == counts
