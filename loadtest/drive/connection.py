@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, Final
 
@@ -223,10 +223,18 @@ class Connection:
         if user is not None:
             self.session.user_mark = user
 
+    def entrusted(self, secrets: Iterable[str]) -> None:
+        """Secrets that nobody knew before this attempt go to the target, or came from it."""
+        self.session.conceal(secrets)
+
+    def answered(self, upgrade: Upgrade) -> None:
+        """The target has answered the upgrade, whatever it said."""
+        self.context.observations.saw_server(self._public(upgrade.server), upgrade.subprotocol)
+
     def upgraded(self, transport: Transport, upgrade: Upgrade, at_ns: int) -> None:
         """The answer to the upgrade is complete: the session begins."""
         context = self.context
-        context.observations.saw_server(upgrade.server, upgrade.subprotocol)
+        self.answered(upgrade)
         context.poller.hand_over(transport.fd, self._on_ready)
         self._attempt = None
         self._transport = transport
@@ -663,7 +671,7 @@ class Connection:
 
     def _public(self, text: str) -> str:
         """What the target said, without the secrets that this connection kept."""
-        hidden = self.session._public(text.encode("utf-8", "surrogateescape"))
+        hidden = self.session.public(text.encode("utf-8", "surrogateescape"))
         return hidden.decode("utf-8", "surrogateescape")
 
     def _end_session(self, code: int, *, by_us: bool) -> Refused | None:

@@ -110,9 +110,17 @@ def written_secrets(target: Target) -> list[str]:
 
 def secret_columns(target: Target) -> list[str]:
     """The columns of the identities that hold credentials: by their name, or by where they are shown."""
+    return _secret_names(target, target.identities[0] if target.identities else ())
+
+
+def given_secrets(target: Target) -> list[str]:
+    """The values that users' own code gives before each connection and that are credentials, by name."""
+    return _secret_names(target, target.before_connect)
+
+
+def _secret_names(target: Target, names: Iterable[str]) -> list[str]:
     shown = [*target.cookies.values()]
     for values in (target.headers, target.query):
         shown += [text for name, text in values.items() if sounds_secret(name)]
     asked = {name for text in shown for name in Template.parse(text).names}
-    columns = target.identities[0] if target.identities else ()
-    return [column for column in columns if sounds_secret(column) or f"user.{column}" in asked]
+    return [name for name in names if sounds_secret(name) or f"user.{name}" in asked]

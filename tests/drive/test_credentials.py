@@ -299,3 +299,22 @@ def test_what_messages_take_from_the_environment() -> None:
     assert found["secret.TEST_TOKEN"] == "to/kens"
     with pytest.raises(ConfigError, match="a message: the environment variable TEST_NOTHING is not set"):
         environment_values(["{secret.TEST_NOTHING}"])
+
+
+# ------------------------------------------------------------------ what nobody knew before
+
+
+def test_a_renewed_token_kept_cookies_and_values_of_own_code_are_told_as_secrets(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first-token")
+    auth = Auth(kind="token", token_file=file)
+    made = provider(auth=auth, before_connect=("ticket", "room", "shown"), cookies={"login": "{user.shown}"})
+    file.write_text("second-token")
+    values = {"user.id": "a", "user.ticket": "t-1234", "user.room": "lobby", "user.shown": "s-1234"}
+    found = made.credentials(values, {"sticky": "c-1234"})
+    # A room is no secret by its name, and is not shown where credentials are.
+    assert sorted(found.secrets) == ["c-1234", "s-1234", "second-token", "t-1234"]
+
+
+def test_what_is_known_before_the_run_is_none_of_them() -> None:
+    assert credentials_of(headers={"X-Key": "{env.TEST_TOKEN}"}, auth=token_auth()).secrets == ()
