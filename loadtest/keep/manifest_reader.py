@@ -74,6 +74,9 @@ class _Metric(msgspec.Struct):
     unsupported: list[str] = []
     below_resolution: Table = {}
     reasons: dict[str, str] = {}
+    bounds: list[str] = []
+    upper_bound: bool = False
+    ci95_scope: str = ""
 
 
 class _Rate(msgspec.Struct):

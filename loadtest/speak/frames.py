@@ -342,7 +342,7 @@ class FrameParser:
         messages = self._messages(protocol)
         if messages and self._extensions and not self.closed:
             self._weigh(sum(map(len, messages)), len(data))
-        if not messages and len(data) < 16:
+        if not messages and len(data) < 16 and not self.closed:
             self._idle += 1
             if self._idle > MAX_IDLE_FRAMES:
                 self.flooded = True

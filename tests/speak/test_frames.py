@@ -609,3 +609,11 @@ def test_of_as_many_in_several_reads_a_parser_without_a_clock_says_nothing() -> 
     lane = FrameParser(1_000_000, [extension])
     assert sum(len(lane.receive(chunk * 5)) for _ in range(8)) == 40
     assert not lane.closed
+
+
+def test_what_comes_after_the_close_is_nothing_whatever_comes() -> None:
+    lane = FrameParser(WIDE)
+    lane.receive(wire(0x88, b""))
+    for _ in range(frames.MAX_IDLE_FRAMES + 2):
+        assert lane.receive(b"\x00") == []
+    assert (lane.closed, lane.broken, lane.flooded) == (True, None, False)
