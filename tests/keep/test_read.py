@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -292,3 +293,27 @@ def test_a_count_of_events_may_be_unknown(tmp_path: Path) -> None:
     counts = {"events": events, "measured": {"events": events}}
     (tmp_path / "run.json").write_text(json.dumps({"schema": "loadtest.run/1", "counts": counts}))
     assert read_run(tmp_path).manifest["counts"] == counts
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"thresholds": {"turns.failed": "soon"}}, '"soon" is not an operator and a value'),
+        ({"thresholds": {"turns.failed": ["== 0", None]}}, '"None" is not an operator and a value'),
+        ({"load": {"stages": [{"thresholds": {"turns.failed": 5}}]}}, '"5" is not an operator and a value'),
+        ({"load": {"stages": [5]}}, "Expected `object`, got `int`"),
+    ],
+)
+def test_a_threshold_that_cannot_be_read_is_named(tmp_path: Path, settings: object, sentence: str) -> None:
+    manifest = {"schema": "loadtest.run/1", "scenario": {"settings": settings}}
+    (tmp_path / "run.json").write_text(json.dumps(manifest))
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        read_run(tmp_path)
+
+
+def test_thresholds_that_can_be_read_are_taken_in(tmp_path: Path) -> None:
+    written = {"turns.failed": ["== 0", "< 3"], "turns.complete.ratio": False}
+    settings = {"thresholds": written, "load": {"stages": [{"thresholds": written}, {}]}}
+    manifest = {"schema": "loadtest.run/1", "scenario": {"settings": settings}}
+    (tmp_path / "run.json").write_text(json.dumps(manifest))
+    assert read_run(tmp_path).manifest == manifest
