@@ -18,7 +18,7 @@ from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import holds_controls
 from loadtest.plan.names import SECRETS, env_names
 from loadtest.plan.scenario import Auth, Target
-from loadtest.plan.secrets import given_secrets
+from loadtest.plan.secrets import given_secrets, read_token
 from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
 from loadtest.units import NS_PER_S
@@ -130,11 +130,14 @@ class CredentialProvider:
     def _current_token(self) -> str:
         """What the file of the token holds now: who renews it writes another one. Else what was there first.
 
-        A file that is being replaced may be gone, or empty, for a moment: then the last token holds.
+        A file that is being replaced may be gone, empty or half written: then the last token holds. So it does
+        where what is there now can be no token.
         """
         if self._token_file is not None:
             with suppress(OSError, UnicodeDecodeError):
-                self._secret = self._token_file.read_text(encoding="utf-8").strip() or self._secret
+                token = read_token(self._token_file)
+                if token and not holds_controls(token):
+                    self._secret = token
         return self._secret
 
     def _token(self, auth: Auth, values: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -194,7 +197,7 @@ def _secret_of(auth: Auth | None) -> str:
         return ""
     if auth.token_file is not None:
         try:
-            return auth.token_file.read_text(encoding="utf-8").strip()
+            return read_token(auth.token_file)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([Problem("[target] auth", f"token_file cannot be read: {error}")])
     name = auth.secret_env or auth.token_env or ""

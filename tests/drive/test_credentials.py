@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,21 @@ def test_a_token_may_come_from_a_file(tmp_path: Path) -> None:
     path.write_text("from a file\n", "utf-8")
     auth = Auth(kind="token", token_file=path)
     assert dict(credentials_of(auth=auth).headers) == {"Authorization": "Bearer from a file"}
+
+
+@pytest.mark.parametrize("wrong", ["gone", "empty", "controls", "no text", "pipe", "folder", "huge"])
+def test_where_no_token_is_in_the_file_any_more_the_last_one_holds(tmp_path: Path, wrong: str) -> None:
+    path = tmp_path / "token"
+    path.write_text("first-token", "utf-8")
+    made = provider(auth=Auth(kind="token", token_file=path))
+    path.unlink()
+    if wrong == "pipe":
+        os.mkfifo(path)
+    elif wrong == "folder":
+        path.mkdir()
+    elif wrong != "gone":
+        path.write_bytes({"empty": b" ", "controls": b"a\nb", "no text": b"\xff"}.get(wrong, b"x" * 65_537))
+    assert dict(made.credentials(ANNA).headers) == {"Authorization": "Bearer first-token"}
 
 
 # ------------------------------------------------------------------ tokens of our own
