@@ -159,8 +159,7 @@ def upgrade() -> tuple[Target, list[bytes]]:
         opened + b"Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10\r\n\r\n",
         b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + opened + b"\r\n",
         b"HTTP/1.1 302 Found\r\nLocation: http://other/\r\nContent-Length: 3\r\n\r\nbye",
-        b"HTTP/1.1 503 Busy\r\nRetry-After: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"3\r\nbye\r\n0\r\n\r\n",
+        b"HTTP/1.1 503 Busy\r\nRetry-After: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbye\r\n0\r\n\r\n",
         b"HTTP/1.1 401 No\r\nConnection: close\r\n\r\n<html><title>Log in</title>",
     ]
     return check, [bytes([kind, step]) + answer for answer in answers for kind in (0, 1) for step in (1, 60)]
@@ -169,8 +168,6 @@ def upgrade() -> tuple[Target, list[bytes]]:
 def worker() -> tuple[Target, list[bytes]]:
     """What comes to the port of the workers: dropped, refused, or a second that can be merged and kept."""
     from types import SimpleNamespace
-
-    import msgspec
 
     from loadtest.drive.worker_port import _message
     from loadtest.keep.write import RunFolder
@@ -219,17 +216,22 @@ def worker() -> tuple[Target, list[bytes]]:
         (interval if data[:1] == b"\x00" else port)(data[1:])
 
     whole = to_bytes(Interval(second=0, counters={"measured": {"turns.due": 1}}, gauges={"cpu": 0.5}))
+    return check, [b"\x00" + whole, *_messages_of_workers(whole)]
+
+
+def _messages_of_workers(interval: bytes) -> list[bytes]:
+    import msgspec
+
     messages: list[tuple[str, Any]] = [
         ("lt_hello", {"pid": 5}),
-        ("lt_interval", {"interval": whole}),
+        ("lt_interval", {"interval": interval}),
         ("lt_done", {"intervals": 1, "observed": {"refusals": {"x": 1}}, "crash": None}),
         ("lt_clock", {"asked_ns": 1, "own_ns": 1}),
         ("client_ready", "2.0"),
         ("stats", {"user_classes_count": {}, "stats": [], "stats_total": {}, "errors": {}}),
         ("heartbeat", {"state": "ready", "current_cpu_usage": 1.0}),
     ]
-    packed = [msgspec.msgpack.encode((name, data, "a")) for name, data in messages]
-    return check, [b"\x00" + whole, *(b"\x01" + message for message in packed)]
+    return [b"\x01" + msgspec.msgpack.encode((name, data, "a")) for name, data in messages]
 
 
 def scenario() -> tuple[Target, list[bytes]]:
@@ -287,7 +289,7 @@ def runs() -> tuple[Target, list[bytes]]:
         if len(data) < 3:
             return
         name = list(wrong)[data[0] % len(wrong)]
-        seed = random.Random(data[3:])
+        seed = random.Random(data[3:])  # noqa: S311 - no secret is made of it
         content = data[3:] if data[1] % 2 else wrong[name](whole[name] or b"{}", seed)
         (run / name).write_bytes(content)
         words = commands[data[2] % len(commands)]
@@ -332,7 +334,11 @@ def fuzz(name: str, seconds: int) -> None:
             (Path(corpus) / str(number)).write_bytes(seed)
         words = Path(corpus).with_suffix(".dict")
         words.write_text("".join(f"{json.dumps(word)}\n" for word in _words(seeds)), encoding="ascii")
-        options = [f"-max_total_time={seconds}", f"-max_len={LONGEST_INPUT.get(name, 4_096)}", "-print_final_stats=1"]
+        options = [
+            f"-max_total_time={seconds}",
+            f"-max_len={LONGEST_INPUT.get(name, 4_096)}",
+            "-print_final_stats=1",
+        ]
         kept = [f"-dict={words}", f"-artifact_prefix={tempfile.gettempdir()}/fuzz-{name}-", "-timeout=60"]
         atheris.Setup([name, *options, *kept, corpus], check)
         atheris.Fuzz()

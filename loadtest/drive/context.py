@@ -173,7 +173,7 @@ class Context:
         return jar.sent(endpoint.path, time.time(), secure=endpoint.tls is not None)
 
     def keep_cookies(self, user: int, set_cookies: Sequence[str]) -> list[str]:
-        """Keep what an answer of the target sets for this user, where cookies are kept; gives their values."""
+        """Keep what an answer sets for this user, where cookies are kept; gives the values that it sets."""
         if self._cookie_jars is not None:
             endpoint = self.assignment.endpoint
             jar = self._cookie_jars.setdefault(user, CookieJar(endpoint.server_name))

@@ -130,8 +130,8 @@ class CredentialProvider:
     def _current_token(self) -> str:
         """What the file of the token holds now: who renews it writes another one. Else what was there first.
 
-        A file that is being replaced may be gone, empty or half written: then the last token holds. So it does
-        where what is there now can be no token.
+        A file that is being replaced may be gone, empty or half written: then the last token holds. So it
+        does where what is there now can be no token.
         """
         if self._token_file is not None:
             with suppress(OSError, UnicodeDecodeError):

@@ -25,13 +25,13 @@ LARGEST_TOKEN = 64 * 1024
 
 
 def read_token(path: Path) -> str:
-    """What the file of a token holds. It is read at every connection: nothing in its place may block, or be large.
+    """What the file of a token holds; it is read at every connection, and nothing in its place may block it.
 
     Raises:
         OSError: it cannot be read, is no regular file, or too large.
         UnicodeDecodeError: it holds no text.
     """
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", str(path))
         data = file.read(LARGEST_TOKEN + 1)
@@ -114,7 +114,9 @@ def _no_token(path: Path) -> Iterator[Problem]:
         if not read_token(path):
             yield Problem(str(path), "this file, from which [target] auth takes the token, is empty")
     except OSError as error:
-        yield Problem(str(path), f"the token of [target] auth cannot be read from this file: {error.strerror}")
+        yield Problem(
+            str(path), f"the token of [target] auth cannot be read from this file: {error.strerror}"
+        )
     except UnicodeDecodeError:
         yield Problem(
             str(path), "the token of [target] auth cannot be read from this file: it is not UTF-8 text"

@@ -28,16 +28,15 @@ from loadtest.drive.coordinator import (
 )
 from loadtest.drive.master import MasterCoordinator
 from loadtest.drive.user import AgentUser, WebSocketUser
-from loadtest.drive.worker import ShardWorker
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
-from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.plan.secrets import message_texts, secrets_of
 from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.reporting import show_run
 from loadtest.run.web_page import BoundedServer, guarded
+from loadtest.run.worker import shard_worker
 from loadtest.streams import let_readers_leave
 
 __all__ = ["AgentUser", "WebSocketUser"]
@@ -200,7 +199,7 @@ def _attach(environment: Any, **_kwargs: Any) -> None:
         return
     let_readers_leave()
     if isinstance(environment.runner, WorkerRunner):
-        ShardWorker(environment, scenario_from_settings)
+        shard_worker(environment)
         return
     if environment.web_ui is not None:
         _guard_page(environment)

@@ -12,7 +12,7 @@ from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 MOST_AT_ONCE = 32
-"""Clients that are served at a time; others wait for one of them to leave. Each takes a file from the load."""
+"""Clients that are served at a time; others wait for one to leave. Each takes an open file from the load."""
 
 SILENT_S = 10.0
 """Seconds after which a client that says nothing, or does not take its answer, is let go."""

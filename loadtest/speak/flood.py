@@ -1,8 +1,8 @@
-"""Whether a target floods a connection: control frames, messages without content, or small frames that
-unpack to much, without end.
+"""Whether a target floods a connection: pings, messages without content, or what unpacks to much, no end.
 
 Each is answered, counted or unpacked by us, so that a flood takes the generator's time: the run would be
-invalid, as if the generator had been too slow, though it is the target's doing. Such a connection is given up.
+invalid, as if the generator had been too slow, though it is the target's doing. Such a connection is given
+up.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ BOMB: Final = 100
 """Times its size on the wire that a message unpacks to, if it is a bomb; text of events has about 10."""
 
 MAX_SURPLUS: Final = 16 * 1024 * 1024
-"""Bytes beyond that, and beyond one message of the largest size, that the messages of a read may unpack to."""
+"""Bytes beyond that, and beyond one message of the largest size, that one read may unpack to."""
 
 
 def _masks() -> Iterator[list[bytes]]:

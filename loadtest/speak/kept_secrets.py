@@ -42,7 +42,7 @@ def forms_of(secret: str) -> set[str]:
 
 
 def without(text: AnyStr, forms: Iterable[AnyStr], hidden: AnyStr) -> AnyStr:
-    """The text with ``hidden`` in the place of every form; where forms overlap, in the place of all of them."""
+    """The text with ``hidden`` in the place of every form; where forms overlap, once for all of them."""
     for start, end in reversed(_places(text, forms)):
         text = text[:start] + hidden + text[end:]
     return text

@@ -31,7 +31,9 @@ class Host:
 
     def says(self, *words: str) -> str:
         """What a command in there writes."""
-        return subprocess.run(self.inside(*words), check=True, capture_output=True, text=True, timeout=20).stdout
+        return subprocess.run(
+            self.inside(*words), check=True, capture_output=True, text=True, timeout=20
+        ).stdout
 
 
 def missing() -> str | None:

@@ -15,11 +15,11 @@ import ssl
 import sys
 from collections import Counter
 
+from typing_extensions import override
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
-from typing_extensions import override
 
 counts: Counter[str] = Counter()
 BACKLOG = 4_096

@@ -312,7 +312,7 @@ NETWORK = (
     ),
     NetworkRow(
         name="address change of the client",
-        about="in mid-run its address goes, and it has another (from one network to the next); users come back",
+        about="in mid-run its address goes, and it has another; users come back",
         packets=Packets(),
         moves="client",
         load="reconnect = { initial_delay = '50ms' }",
@@ -353,6 +353,9 @@ def network_table() -> str:
     lines = [
         "| fault | made by | what happens | exit code | what the run shows |",
         "|---|---|---|---|---|",
-        *(f"| {row.name} | {row.made_by} | {row.about} | {row.code} | {'<br>'.join(row.shows)} |" for row in NETWORK),
+        *(
+            f"| {row.name} | {row.made_by} | {row.about} | {row.code} | {'<br>'.join(row.shows)} |"
+            for row in NETWORK
+        ),
     ]
     return "\n".join(lines) + "\n"

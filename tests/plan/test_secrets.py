@@ -168,7 +168,5 @@ def test_what_is_no_regular_file_is_read_by_nobody(tmp_path: Path) -> None:
 
 
 def test_what_own_code_gives_is_a_secret_by_its_name_or_by_where_it_is_shown() -> None:
-    target = Target(
-        url="ws://x", before_connect=("ticket", "room", "shown"), cookies={"a": "{user.shown}"}
-    )
+    target = Target(url="ws://x", before_connect=("ticket", "room", "shown"), cookies={"a": "{user.shown}"})
     assert given_secrets(target) == ["ticket", "shown"]

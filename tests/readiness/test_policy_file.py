@@ -109,7 +109,9 @@ def test_a_secret_is_never_put_on_a_command_line(
         told = ""
     except ConfigError as error:
         told = str(error)
-    assert [name for name in ("HEALTH_TOKEN", "DB_URL", "RELEASE", "HOST") if f"${name} from" in told] == refused
+    assert [
+        name for name in ("HEALTH_TOKEN", "DB_URL", "RELEASE", "HOST") if f"${name} from" in told
+    ] == refused
 
 
 @pytest.mark.parametrize("name", shipped_names("policy"))

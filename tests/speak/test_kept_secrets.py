@@ -32,9 +32,7 @@ def of(*texts: str) -> KeptSecrets:
         (("aXYa",), r"aXYa\u0058Ya", "[redacted]"),
     ],
 )
-def test_of_secrets_that_overlap_nothing_is_left(
-    secrets: tuple[str, ...], payload: str, shown: str
-) -> None:
+def test_of_secrets_that_overlap_nothing_is_left(secrets: tuple[str, ...], payload: str, shown: str) -> None:
     assert of(*secrets).hide(payload.encode()).decode() == shown
 
 
@@ -50,7 +48,7 @@ def test_of_secrets_that_overlap_nothing_is_left(
 )
 def test_a_secret_is_found_in_every_code(code: object) -> None:
     assert callable(code)
-    secret = "p\u00e4ss/w+rd \"1\""
+    secret = 'p\u00e4ss/w+rd "1"'
     shown = of(secret).hide(f"it is {code(secret)}.".encode()).decode()
     assert HIDDEN in shown
     assert "rd" not in shown.removeprefix("it is ")
