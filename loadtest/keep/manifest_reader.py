@@ -187,6 +187,9 @@ def decoded_manifest(run_folder: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} cannot be read: {problem}") from None
     if odd := _odd_count(found.get("counts", {}), "counts"):
         raise ConfigError(f"{file} cannot be read: {odd} is no count")
+    found.setdefault("scenario", {}).setdefault("name", "")
+    found.setdefault("target", {})
+    found.setdefault("load", {})
     return found
 
 

@@ -316,4 +316,10 @@ def test_thresholds_that_can_be_read_are_taken_in(tmp_path: Path) -> None:
     settings = {"thresholds": written, "load": {"stages": [{"thresholds": written}, {}]}}
     manifest = {"schema": "loadtest.run/1", "scenario": {"settings": settings}}
     (tmp_path / "run.json").write_text(json.dumps(manifest))
-    assert read_run(tmp_path).manifest["scenario"] == manifest["scenario"]
+    assert read_run(tmp_path).manifest["scenario"]["settings"] == settings
+
+
+def test_a_section_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"schema": "loadtest.run/1"}')
+    found = read_run(tmp_path).manifest
+    assert (found["scenario"], found["target"], found["load"]) == ({"name": ""}, {}, {})
