@@ -229,7 +229,7 @@ class Connection:
 
     def answered(self, upgrade: Upgrade) -> None:
         """The target has answered the upgrade, whatever it said."""
-        self.context.observations.saw_server(self._public(upgrade.server), upgrade.subprotocol)
+        self.context.observations.saw_server(self.public(upgrade.server), upgrade.subprotocol)
 
     def upgraded(self, transport: Transport, upgrade: Upgrade, at_ns: int) -> None:
         """The answer to the upgrade is complete: the session begins."""
@@ -274,7 +274,7 @@ class Connection:
         """The target refused the connection before it was ready."""
         self.refusal = refusal
         self.context.recorder.metrics.count(f"connections.refused.{refusal.layer}")
-        self.context.observations.saw_refusal(Refused(refusal.layer, self._public(refusal.reason)))
+        self.context.observations.saw_refusal(Refused(refusal.layer, self.public(refusal.reason)))
         self._dispose()
 
     def not_opened(self, limit: str) -> None:
@@ -666,11 +666,11 @@ class Connection:
                 broken = self._parser.broken
                 reason = self._parser.close_reason if broken is None else f"given up by us: {broken}"
                 if reason:
-                    self.context.observations.saw_close(code, self._public(reason))
+                    self.context.observations.saw_close(code, self.public(reason))
         self._dispose()
 
-    def _public(self, text: str) -> str:
-        """What the target said, without the secrets that this connection kept."""
+    def public(self, text: str) -> str:
+        """A text about this connection, without the secrets that came with it."""
         hidden = self.session.public(text.encode("utf-8", "surrogateescape"))
         return hidden.decode("utf-8", "surrogateescape")
 
