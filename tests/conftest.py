@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# The same examples in each run, so that no change fails by another's chance; ``make laws`` looks for new ones.
+# Each run tries the same examples, so that no change fails by chance; ``make laws`` looks for new ones.
 SLOW = [HealthCheck.too_slow]
 settings.register_profile(
     "house", deadline=None, suppress_health_check=SLOW, max_examples=50, derandomize=True, database=None
