@@ -157,7 +157,7 @@ def _turn_bound(manifest: Manifest, done: int, due: int) -> str:
 def _answer_bound(manifest: Manifest, span: Span, answered_ns: int) -> str:
     """As for turns; but a target that was still answering long after the last turn was due set the rate.
 
-    A turn's own time is no lag: the median of them is taken off, half of what a growing queue adds by the end.
+    A turn's own time is no lag: their median is taken off, half of what a growing queue adds by the end.
     """
     turns = section(manifest, "counts", "measured", "turns")
     bound = _turn_bound(manifest, count_or_zero(turns.get("complete")), count_or_zero(turns.get("due")))

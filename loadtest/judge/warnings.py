@@ -172,8 +172,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
     "answers_withheld": WarningKind(
         "the target asked more on one connection than a connection answers in a second",
         "{withheld} requests of the target were not answered: a connection answers 1,000 a second.",
-        "Turns that waited for such an answer are not the target's failures: spread them over more connections,"
-        " or lower the load.",
+        "Turns that waited for such an answer are not the target's failures: spread them over more"
+        " connections, or lower the load.",
         ("withheld", "answered"),
     ),
 }
