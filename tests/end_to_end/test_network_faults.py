@@ -17,6 +17,8 @@ from tests.faults.network import NETWORK, NetworkRow
 from tests.faulty_proxy import faulty_proxy, silent_listener
 from tests.raw_server import Peer, raw_server
 
+pytestmark = pytest.mark.long
+
 SCENARIO = """
 name = "network"
 [protocol]
@@ -61,7 +63,7 @@ def script(peer: Peer) -> None:
         pad = {}
 
 
-ROWS = [pytest.param(row, id=row.name, marks=[pytest.mark.long] * row.long) for row in NETWORK]
+ROWS = [pytest.param(row, id=row.name) for row in NETWORK]
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.values[0].packets is None])
