@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import json
+import os
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -201,7 +201,8 @@ def test_what_this_machine_knows_to_be_secret_is_not_sent() -> None:
 
     following = Following()
     following.worker = ShardWorker(environment_of(FakeRunner()), following.rebuild, clean)
-    following.environment, following.runner = following.worker.environment, following.worker.environment.runner
+    following.environment = following.worker.environment
+    following.runner = following.environment.runner
     following.plan()
     going = following.go()
     frames = [{"kind": "unmatched", "user": 0, "frames": [[None, "own-token-1"]]}]
