@@ -474,13 +474,14 @@ def test_context_is_taken_over() -> None:
     assert FrameParser(WIDE, [extension]).receive(b"".join(chunks)) == [text, text]
 
 
-def test_a_compressed_message_may_not_unpack_beyond_the_limit() -> None:
-    chunks, extension = deflated([b"x" * 100_000], takeover=True)
+@pytest.mark.parametrize("takeover", [True, False])
+def test_a_compressed_message_may_not_unpack_beyond_the_limit(*, takeover: bool) -> None:
+    chunks, extension = deflated([b"x" * 100_000], takeover=takeover)
     assert len(chunks[0]) < 1000
     lane = FrameParser(99_999, [extension])
     assert lane.receive(chunks[0]) == []
     assert lane.broken is not None
-    chunks, extension = deflated([b"x" * 99_999], takeover=True)
+    chunks, extension = deflated([b"x" * 99_999], takeover=takeover)
     assert FrameParser(99_999, [extension]).receive(chunks[0]) == [b"x" * 99_999]
 
 
