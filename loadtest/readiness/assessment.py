@@ -203,8 +203,64 @@ class OutageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CoursePoint:
+    """What ``n`` assessments in a row found, up to the Unix time ``at``: the worst of each.
+
+    ``health`` None: not known. ``status`` is by the name of a component, as far as it was assessed.
+    """
+
+    at: float
+    n: int
+    health: float | None
+    status: dict[str, Status]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """A route of alerts: when its last message arrived, how many wait, and why the last one failed."""
+
+    name: str
+    kind: str
+    severities: tuple[str, ...]
+    last: float | None = None
+    waiting: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """A problem that lasts; ``told`` says since when and to whom, or why not."""
+
+    title: str
+    severity: str
+    since: float
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """The watch at one time: how it probes, whom it alerts, and what is open.
+
+    ``next_at`` is the Unix time at which it probes again. ``silences`` are sentences, ``heartbeat`` says
+    whether somebody watches the watch.
+    """
+
+    at: float
+    next_at: float
+    components: int
+    routes: tuple[RouteRow, ...]
+    incidents: tuple[IncidentRow, ...]
+    silences: tuple[str, ...]
+    heartbeat: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
-    """The GO / NO-GO of a system at one time."""
+    """The GO / NO-GO of a system at one time.
+
+    ``release`` is the label or commit that was judged, ``by`` who asked for it. ``review_at`` is when it is
+    to be looked at again, by the policy; ``good_until`` is when the first of its evidence is too old.
+    """
 
     id: str
     policy: str
@@ -229,6 +285,12 @@ class Assessment:
     changes: tuple[str, ...] | None = None
     trend: tuple[str, ...] = ()
     outages: tuple[OutageRow, ...] = ()
+    release: str = ""
+    by: str = ""
+    review_at: float | None = None
+    good_until: float | None = None
+    course: tuple[CoursePoint, ...] = ()
+    monitoring: Monitoring | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     schema: str = SCHEMA
 

@@ -19,7 +19,7 @@ from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.shipped import find
 from loadtest.plan.toml_reader import Source, Table, nearest, read_document, told
 from loadtest.readiness.alerts_file import read_alerts, read_maintenance, read_remedies, read_rollback
-from loadtest.readiness.objectives import IMPACTS
+from loadtest.readiness.objectives import IMPACTS, parse_objective
 from loadtest.readiness.policy import (
     DEFAULT_LEVELS,
     INSTEAD,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from loadtest.errors import ConfigError
 from loadtest.readiness.assessment import Assessment, RollbackRow
+from loadtest.readiness.course import course
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import KEPT, LAST, History, changes, failures_before, summary, trend
 from loadtest.readiness.outages import outage_rows
@@ -96,8 +97,13 @@ def judged(
     before = Before(failures_before(rows), counts)
     assessed = assess(policy, found, id=name, at=now, took_s=now - begun, before=before)
     now_row = summary(assessed)
-    outages = outage_rows(policy, [*rows, now_row])
-    return replace(assessed, trend=trend(rows, now_row), outages=outages)
+    every = [*rows, now_row]
+    return replace(
+        assessed,
+        trend=trend(rows, now_row),
+        outages=outage_rows(policy, every),
+        course=course(every, [each.name for each in policy.components]),
+    )
 
 
 def changed_policy(earlier: Assessment, now: Assessment) -> tuple[str, ...]:

@@ -9,19 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from loadtest.plan.threshold import Operator, resolve
+from loadtest.plan.threshold import resolve
 from loadtest.plan.toml_reader import Table, nearest
-from loadtest.readiness.objectives import Objective, Unit, parse_objective
+from loadtest.readiness.objectives import Objective, Unit, opposite, parse_objective
 from loadtest.readiness.policy import FACTS, MEASURES, Component, Condition, Criterion
 
 _STATUSES = {each: each for each in ("healthy", "degraded")}
 
 NO_GO, ROLL_BACK = "no-go", "roll back"
 """What follows where a rule does not hold; one that calls for a rollback is a reason against GO as well."""
-
-OPPOSITE: Mapping[Operator, Operator] = {
-    "<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +27,6 @@ class RuleSet:
     criteria: tuple[Criterion, ...] = ()
     gates: tuple[Condition, ...] = ()
     triggers: tuple[Condition, ...] = ()
-
-
-def opposite(objective: Objective) -> Objective:
-    """The objective that holds where this one does not."""
-    operator = OPPOSITE[objective.operator]
-    value = objective.expression.removeprefix(objective.operator).strip()
-    return Objective(f"{operator} {value}", operator, objective.limit, objective.unit)
 
 
 def read_rules(table: Table, known: Mapping[str, Component]) -> RuleSet:
@@ -57,7 +46,8 @@ def read_rules(table: Table, known: Mapping[str, Component]) -> RuleSet:
         if follows == NO_GO:
             gates.append(rule)
         elif rule.objective is not None:
-            triggers.append(Condition(rule.title, rule.fact, opposite(rule.objective)))
+            against = parse_objective(opposite(rule.objective.expression), rule.objective.unit)
+            triggers.append(Condition(rule.title, rule.fact, against))
     return RuleSet(tuple(criteria), tuple(gates), tuple(triggers))
 
 
