@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from loadtest.readiness.assessment import Assessment
     from loadtest.readiness.policy import Policy
 
-FORMATS = ("terminal", "html", "markdown", "json", "csv", "junit", "pdf")
+FORMATS = ("terminal", "html", "markdown", "json", "csv", "junit", "pdf", "badge")
 
 EXAMPLES = """\b
 Examples:

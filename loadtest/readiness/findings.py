@@ -21,7 +21,7 @@ SYSTEM = "the whole system"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CauseFound:
     """One thing that is not as it should be, and what follows from it.
 
     ``state`` is the word beside its sign. ``blocks``: it alone is a reason against GO.
@@ -36,7 +36,7 @@ class Finding:
     follows: tuple[str, ...] = ()
 
 
-def findings(found: Assessment) -> tuple[Finding, ...]:
+def findings(found: Assessment) -> tuple[CauseFound, ...]:
     """Every cause, the worst first; what only follows from another stands below that one."""
     rows = {row.name: row for row in found.components}
     roots = {row.name: _root(row, rows) for row in found.components}
@@ -44,7 +44,7 @@ def findings(found: Assessment) -> tuple[Finding, ...]:
     made = list(_components(found, roots, told))
     made += [_rule(each) for each in found.criteria if each.outcome != "met" and each.title not in told]
     if found.rollback is not None and found.rollback.worked is False:
-        made.insert(0, Finding("broken", "FAILED", "Rollback", found.rollback.said, blocks=True))
+        made.insert(0, CauseFound("broken", "FAILED", "Rollback", found.rollback.said, blocks=True))
     made.sort(key=lambda each: (ORDER.index(each.weight), not each.blocks))
     return tuple(_with_system(found, made))
 
@@ -60,7 +60,7 @@ def _root(row: ComponentRow, rows: dict[str, ComponentRow]) -> str:
     return row.name
 
 
-def _components(found: Assessment, roots: dict[str, str], told: set[str]) -> Iterator[Finding]:
+def _components(found: Assessment, roots: dict[str, str], told: set[str]) -> Iterator[CauseFound]:
     """A finding per component that is not well by itself; ``told`` gets the rules and functions it names."""
     for row in found.components:
         if roots[row.name] != row.name or (row.status == "healthy" and not row.missed):
@@ -74,7 +74,7 @@ def _components(found: Assessment, roots: dict[str, str], told: set[str]) -> Ite
         missed = any(each.outcome == "missed" and each.component in names for each in found.criteria)
         if missed and weight == "weak":
             weight = "broken"
-        yield Finding(
+        yield CauseFound(
             weight=weight,
             state=row.status,
             title=row.title,
@@ -121,13 +121,13 @@ def _measured(rule: CriterionRow) -> str:
     return f": {rule.measured}, where {rule.expected} must hold" if known else ""
 
 
-def _rule(rule: CriterionRow) -> Finding:
+def _rule(rule: CriterionRow) -> CauseFound:
     weight: Weight = "broken" if rule.outcome == "missed" else "unknown"
     said = rule.reason or f"{rule.measured}, where {rule.expected} must hold"
-    return Finding(weight, rule.outcome, rule.title, said, blocks=True)
+    return CauseFound(weight, rule.outcome, rule.title, said, blocks=True)
 
 
-def _with_system(found: Assessment, made: list[Finding]) -> Iterator[Finding]:
+def _with_system(found: Assessment, made: list[CauseFound]) -> Iterator[CauseFound]:
     """The findings with the rules on the whole system that do not hold.
 
     They follow from the one thing that is broken, or from all of them together; where nothing is broken, each
@@ -144,17 +144,19 @@ def _with_system(found: Assessment, made: list[Finding]) -> Iterator[Finding]:
         made[at] = replace(broken[0], follows=(*broken[0].follows, *words), blocks=True)
     yield from made
     if len(broken) > 1 and against:
-        yield Finding("broken", "so", SYSTEM, "all of that together breaks rules on it", True, follows=words)
+        yield CauseFound(
+            "broken", "so", SYSTEM, "all of that together breaks rules on it", True, follows=words
+        )
     if not broken:
         yield from (_alone(found, each) for each in against)
 
 
-def _alone(found: Assessment, row: ConditionRow) -> Finding:
+def _alone(found: Assessment, row: ConditionRow) -> CauseFound:
     """A rule on the whole system that does not hold though nothing by itself is broken."""
     unknown = row.outcome == "unknown"
     said = _condition(found, row).partition("”")[2].strip()
     state = "unknown" if unknown else "missed"
-    return Finding("unknown" if unknown else "broken", state, row.title, f"the rule {said}", blocks=True)
+    return CauseFound("unknown" if unknown else "broken", state, row.title, f"the rule {said}", blocks=True)
 
 
 def _condition(found: Assessment, row: ConditionRow) -> str:

@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from loadtest.live.alerts import Message
-from loadtest.live.notifiers import DeliveryError, deliver, missing_variables
+from loadtest.live.notifiers import DeliveryError, deliver, unusable_routes
 from loadtest.readiness.policy import Policy
 from tests.end_to_end.parts import Health, free_port, garbage, health
 from tests.readiness.made import SMALL, policy
@@ -161,8 +161,8 @@ def test_garbage_instead_of_http_is_a_failure(tmp_path: Path) -> None:
 
 def test_variables_that_routes_need_are_told_before_they_are_needed(tmp_path: Path) -> None:
     read = routes(tmp_path)
-    told = [str(each) for each in missing_variables(read, {"SMTP_PASSWORD": "x"})]
+    told = [str(each) for each in unusable_routes(read, {"SMTP_PASSWORD": "x"})]
     assert len(told) == 1
     assert "alerts.routes.hook" in told[0]
     assert "HOOK_URL is not set" in told[0]
-    assert missing_variables(read, {"HOOK_URL": "x", "SMTP_PASSWORD": "x"}) == []
+    assert unusable_routes(read, {"HOOK_URL": "x", "SMTP_PASSWORD": "x"}) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from loadtest.readiness.assessment import Assessment
+from loadtest.readiness.views.badge import badge
 from loadtest.readiness.views.html import html
 from loadtest.readiness.views.plain import as_csv, junit
 from loadtest.readiness.views.telling import brief, tell
@@ -21,6 +22,7 @@ FILES = {
     "csv": "ready.csv",
     "junit": "ready.xml",
     "pdf": "ready.pdf",
+    "badge": "ready.svg",
 }
 """What each view is called in a folder."""
 
@@ -32,6 +34,7 @@ VIEWS: Mapping[str, Callable[[Assessment], str | bytes]] = {
     "csv": as_csv,
     "junit": junit,
     "pdf": lambda found: pdf(brief(tell(found))),
+    "badge": lambda found: badge(found) or "",
 }
 
 

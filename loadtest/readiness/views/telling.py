@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
@@ -17,7 +17,7 @@ from loadtest.readiness.assessment import (
     RollbackRow,
     RouteRow,
 )
-from loadtest.readiness.findings import BY_POLICY, Finding, counted, findings, sentences
+from loadtest.readiness.findings import BY_POLICY, CauseFound, counted, findings, sentences
 from loadtest.readiness.objectives import opposite
 from loadtest.readiness.views.course_plot import course_plot
 from loadtest.show.document import DataTable, Document, DocumentSection, TableColumn, TableRow, Tone
@@ -39,7 +39,10 @@ def instant(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-MARKS: dict[str, str] = {"degraded": "▲", "open": "○", "unknown": "?", "weak": "▲"}
+MARKS: dict[str, str] = {
+    "degraded": "▲", "HIGH": "▲", "medium": "▲", "open": "○", "so": "→", "silenced": "–", "route": "·",
+    "probing": "·",
+}  # fmt: skip
 """Signs of words that share a tone with others: degraded works, unknown may not, open may still change."""
 
 HELD: dict[str, str] = {"not triggered": "met", "TRIGGERED": "missed"}
@@ -50,10 +53,12 @@ def tell(assessment: Assessment) -> Document:
     """The page; all foreign text on it is made printable. What decides comes first, the rest is folded."""
     found = assessment
     plot = course_plot(found, instant)
+    broken, unknown, also = _broken(found)
     rules, *held = _rules(found)
+    first = [section for section in (broken, unknown, rules) if section.filled]
     sections = (
-        _broken(found),
-        rules,
+        *first,
+        also,
         *held,
         _changes(found),
         _monitoring(found),
@@ -79,7 +84,7 @@ def tell(assessment: Assessment) -> Document:
         facts=tuple((name, printable(value, 300)) for name, value in _facts(found)),
         sections=tuple(section for section in sections if section.filled),
         plots=(plot,) if plot else (),
-        plots_after=sum(section.filled != () for section in (sections[0], rules)),
+        plots_after=len(first),
         footer=f"{found.id} · policy {found.policy_sha256[:12]} · by loadtest from what its probes found",
     )
 
@@ -169,20 +174,26 @@ def _components(found: Assessment) -> DocumentSection:
     )
 
 
-def _broken(found: Assessment) -> DocumentSection:
-    """Causes, and what follows from each below it."""
-    tones: dict[str, Tone] = {"broken": "bad", "unknown": "doubt", "weak": "doubt"}
+def _broken(found: Assessment) -> Iterator[DocumentSection]:
+    """Causes, and what follows from each below it: what decides, then what blocks nothing."""
     made = findings(found)
+    broken = [each for each in made if each.weight == "broken"]
+    unknown = [each for each in made if each.weight == "unknown" and each.blocks]
+    also = [each for each in made if each not in broken and each not in unknown]
+    yield _found("What is broken", broken, "bad")
+    yield _found("What is not known", unknown, "doubt")
+    healthy = counted(each.state for each in also)
+    yield _found("Also not healthy", also, "doubt", f"{healthy}: blocks nothing by itself")
 
-    def row(each: Finding) -> TableRow:
+
+def _found(title: str, made: Sequence[CauseFound], tone: Tone, folded: str = "") -> DocumentSection:
+    def row(each: CauseFound) -> TableRow:
         notes = (*([each.hint] if each.hint else ()), *(f"→ {line}" for line in each.follows))
-        return TableRow((each.state, each.title, each.said), tones[each.weight], notes)
+        return TableRow((each.state, each.title, each.said), tone, notes)
 
-    broken = sum(each.weight == "broken" and each.state != "so" for each in made)
-    title = "What is broken" if broken else "What is not as it should be"
     return _section(
         title, "Causes; what follows from one stands below it.", ("", "what", "what was found"),
-        _lines(row(each) for each in made),
+        _lines(row(each) for each in made), folded=folded,
     )  # fmt: skip
 
 
