@@ -45,8 +45,13 @@ def findings(found: Assessment) -> tuple[CauseFound, ...]:
     made += [_rule(each) for each in found.criteria if each.outcome != "met" and each.title not in told]
     if found.rollback is not None and found.rollback.worked is False:
         made.insert(0, CauseFound("broken", "FAILED", "Rollback", found.rollback.said, blocks=True))
-    made.sort(key=lambda each: (ORDER.index(each.weight), not each.blocks))
-    return tuple(_with_system(found, made))
+    every = list(_with_system(found, made))
+    every.sort(key=_place)
+    return tuple(every)
+
+
+def _place(each: CauseFound) -> tuple[int, bool, bool, bool]:
+    return ORDER.index(each.weight), each.state == "so", not each.blocks, each.state == "degraded"
 
 
 def _root(row: ComponentRow, rows: dict[str, ComponentRow]) -> str:
@@ -162,7 +167,7 @@ def _alone(found: Assessment, row: ConditionRow) -> CauseFound:
 def _condition(found: Assessment, row: ConditionRow) -> str:
     figures = {**found.figures, "confidence": found.confidence}
     figure = figures.get(row.fact)
-    what = f"{figure.title if figure else row.fact} is {row.measured}"
+    what = f"{(figure.title if figure else row.fact).removesuffix(', at least')} is {row.measured}"
     if row.outcome == "unknown":
         return f"the rule “{row.title}” cannot be judged: {row.arithmetic}"
     then = ": roll back" if row.outcome == "TRIGGERED" else ""

@@ -55,6 +55,35 @@ def hook() -> Iterator[Health]:
         yield service
 
 
+APPRISE = """
+[alerts]
+[alerts.routes.duty]
+kind = "apprise"
+url = "{env.DUTY_URL}"
+"""
+
+
+def test_a_message_goes_by_apprise_and_what_goes_wrong_is_told_without_the_address(
+    tmp_path: Path, hook: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duty = policy(tmp_path, SMALL + APPRISE)
+    assert [str(each) for each in unusable_routes(duty, {"DUTY_URL": "json://x"})] == []
+    message = Message("abc1", "duty", "critical", "ALERT critical: api down", ["it is down"], 1000.0)
+    deliver(duty, message, {"DUTY_URL": f"json://127.0.0.1:{hook.port}/hush-hush-31"})
+    ((_, body),) = hook.seen
+    told = json.loads(body)
+    assert (told["title"], told["type"]) == ("[policy] ALERT critical: api down", "failure")
+    assert told["message"] == "it is down\n(alert abc1)"
+    hook.status = 500
+    for url in (f"json://127.0.0.1:{hook.port}/hush-hush-31", "no-such://hush-hush-31"):
+        with pytest.raises(DeliveryError) as error:
+            deliver(duty, message, {"DUTY_URL": url})
+        assert "the route duty (apprise) failed" in str(error.value)
+        assert "hush-hush-31" not in str(error.value)
+    monkeypatch.setattr("loadtest.live.notifiers.find_spec", lambda _: None)
+    assert "pip install 'loadtest-ws[alerts]'" in str(unusable_routes(duty, {"DUTY_URL": "json://x"})[0])
+
+
 def routes(folder: Path, hook: int = 1, smtp: int = 1) -> Policy:
     done = folder / "done.txt"
     text = f"""

@@ -247,7 +247,7 @@ def _condition(found: Assessment, row: ConditionRow, then: str) -> TableRow:
     if row.note and outcome == "met":
         outcome = "open"
     figure = {**found.figures, "confidence": found.confidence}.get(row.fact)
-    fact = figure.title if figure else row.fact
+    fact = (figure.title if figure else row.fact).removesuffix(", at least")
     doubts = (row.arithmetic if outcome != "open" else "", row.note)
     notes = () if outcome == "met" else tuple(note for note in doubts if note)
     cells = (outcome, row.title, f"{fact} {_signs(expression)}", row.measured, then, age(row.age_s))
