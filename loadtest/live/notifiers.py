@@ -10,6 +10,7 @@ import smtplib
 import ssl
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -184,9 +185,12 @@ NO_APPRISE = "the package apprise is not installed: pip install 'loadtest-ws[ale
 
 def _apprise(policy: Policy, _: Route, settings: Settings, message: Message) -> None:
     """By any service that Apprise knows, by its URL: pagerduty://, opsgenie://, msteams://, ..."""
-    import apprise
+    with warnings.catch_warnings():
+        # It loads all its services at the first, and what they are built on.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
 
-    service = apprise.Apprise.instantiate(settings["url"], suppress_exceptions=True)
+        service = apprise.Apprise.instantiate(settings["url"], suppress_exceptions=True)
     if service is None:
         raise ValueError("its url is none that Apprise knows")
     service.socket_connect_timeout = service.socket_read_timeout = WITHIN_S / 2

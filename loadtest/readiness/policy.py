@@ -92,6 +92,7 @@ KEEP_S, KEEP_RUNS_S = 7 * 86_400.0, 86_400.0
 DEFAULT_LEVELS: Mapping[str, tuple[str, str]] = {
     "answered.ratio": ("< 95%", "< 50%"),
     "tls.expires_in": ("< 14d", "< 3d"),
+    "ready.ratio": ("< 100%", "< 50%"),
 }
 """Where a component is degraded, and where it is down, if its policy has no level for what was measured."""
 
