@@ -18,6 +18,7 @@ from typing import Literal
 
 from loadtest.live.silences import Silence, acknowledged, silenced
 from loadtest.readiness.assessment import Assessment, ComponentRow
+from loadtest.readiness.objectives import opposite
 from loadtest.readiness.policy import SEVERITIES, Alerts, Route, Severity
 from loadtest.readiness.views.telling import instant
 
@@ -140,9 +141,9 @@ def observations(found: Assessment, asked: Container[str] | None = None) -> Iter
     again = any(fresh(row.name) for row in found.components if row.status != "healthy")
     for trigger in found.triggers:
         pulled: Severity | None = "critical" if trigger.outcome == "TRIGGERED" else None
-        said = f"{trigger.fact} is {trigger.measured}, the trigger is {trigger.expression}"
+        said = f"{trigger.fact} is {trigger.measured}, and must be {opposite(trigger.expression)}"
         yield Observation(
-            f"trigger {trigger.title}", f"rollback trigger: {trigger.title}", pulled, said,
+            f"trigger {trigger.title}", f"roll back, by the rule: {trigger.rule}", pulled, said,
             pulled is None or again, trigger.outcome == "unknown",
         )  # fmt: skip
 

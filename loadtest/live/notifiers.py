@@ -180,7 +180,7 @@ def _command(policy: Policy, route: Route, _: Settings, message: Message) -> Non
         raise OSError(f"{route.command[0]} ended with {ended.code}")
 
 
-NO_APPRISE = "the package apprise is not installed: pip install 'loadtest-ws[alerts]'"
+NO_APPRISE = "the package apprise is not installed: pip install apprise"
 
 
 def _apprise(policy: Policy, _: Route, settings: Settings, message: Message) -> None:

@@ -115,7 +115,10 @@ class FunctionRow(Function):
 
 @dataclass(frozen=True, slots=True)
 class ConditionRow:
-    """A trigger or gate: outcome TRIGGERED / not triggered / unknown, or met / missed / unknown."""
+    """A trigger or gate: outcome TRIGGERED / not triggered / unknown, or met / missed / unknown.
+
+    ``turned``: its title names what must not be.
+    """
 
     title: str
     fact: str
@@ -126,6 +129,12 @@ class ConditionRow:
     outcome: str
     note: str = ""
     age_s: float | None = None
+    turned: bool = False
+
+    @property
+    def rule(self) -> str:
+        """What must hold, as a title."""
+        return f"not: {self.title}" if self.turned else self.title
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ def _alone(found: Assessment, row: ConditionRow) -> CauseFound:
     unknown = row.outcome == "unknown"
     said = _condition(found, row).partition("”")[2].strip()
     state = "unknown" if unknown else "missed"
-    return CauseFound("unknown" if unknown else "broken", state, row.title, f"the rule {said}", blocks=True)
+    return CauseFound("unknown" if unknown else "broken", state, row.rule, f"the rule {said}", blocks=True)
 
 
 def _condition(found: Assessment, row: ConditionRow) -> str:
@@ -169,9 +169,9 @@ def _condition(found: Assessment, row: ConditionRow) -> str:
     figure = figures.get(row.fact)
     what = f"{(figure.title if figure else row.fact).removesuffix(', at least')} is {row.measured}"
     if row.outcome == "unknown":
-        return f"the rule “{row.title}” cannot be judged: {row.arithmetic}"
+        return f"the rule “{row.rule}” cannot be judged: {row.arithmetic}"
     then = ": roll back" if row.outcome == "TRIGGERED" else ""
-    return f"the rule “{row.title}” does not hold ({what}){then}"
+    return f"the rule “{row.rule}” does not hold ({what}){then}"
 
 
 def why(found: Assessment) -> str:

@@ -176,11 +176,15 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """An objective about a fact of the whole system; as a trigger it is bad when it holds, as a gate good."""
+    """An objective about a fact of the whole system; as a trigger it is bad when it holds, as a gate good.
+
+    ``turned``: its title names what must not be, as those of ``[[triggers]]`` do.
+    """
 
     title: str
     fact: str
     objective: Objective
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,4 +123,4 @@ def read_condition(table: Table, key: str) -> Condition:
     objective = read_objective(table, key, FACTS[fact])
     title = table.text("title", fact)
     table.close()
-    return Condition(title, fact, cast("Objective", objective))
+    return Condition(title, fact, cast("Objective", objective), turned=key == "when")

@@ -19,6 +19,7 @@ from loadtest.readiness.assessment import (
 )
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.findings import why
+from loadtest.readiness.objectives import opposite
 from loadtest.readiness.policy import Policy
 from loadtest.readiness.secrets import redactor_of
 from loadtest.readiness.status import component_rows, function_rows, lasts_s
@@ -125,11 +126,11 @@ def _against(
             yield Blocker("criterion", f"{criterion.title}: {why}")
     for gate in gates:
         if gate.outcome == "missed":
-            yield Blocker("gate", f"{gate.title}: {gate.measured}, expected {gate.expression}")
+            yield Blocker("gate", f"{gate.rule}: {gate.measured}, expected {gate.expression}")
     for trigger in triggers:
         if trigger.outcome == "TRIGGERED":
-            said = f"{trigger.fact} is {trigger.measured}, the trigger {trigger.expression}"
-            yield Blocker("trigger", f"{trigger.title} ({said})")
+            said = f"{trigger.fact} is {trigger.measured}, and must be {opposite(trigger.expression)}"
+            yield Blocker("trigger", f"{trigger.rule} ({said})")
 
 
 def _open(

@@ -81,7 +81,7 @@ def test_a_message_goes_by_apprise_and_what_goes_wrong_is_told_without_the_addre
         assert "the route duty (apprise) failed" in str(error.value)
         assert "hush-hush-31" not in str(error.value)
     monkeypatch.setattr("loadtest.live.notifiers.find_spec", lambda _: None)
-    assert "pip install 'loadtest-ws[alerts]'" in str(unusable_routes(duty, {"DUTY_URL": "json://x"})[0])
+    assert "pip install apprise" in str(unusable_routes(duty, {"DUTY_URL": "json://x"})[0])
 
 
 def routes(folder: Path, hook: int = 1, smtp: int = 1) -> Policy:

@@ -27,7 +27,7 @@ def marked(breakage: Breakage) -> object:
     return pytest.param(breakage, marks=marks, id=f"{breakage.kind}: {breakage.what}")
 
 
-@pytest.mark.parametrize("breakage", map(marked, BREAKAGES))
+@pytest.mark.parametrize("breakage", [marked(each) for each in BREAKAGES])
 def test_a_breakage_gives_what_the_page_says(breakage: Breakage, tmp_path: Path) -> None:
     assert found(breakage, tmp_path) == ROWS[breakage.kind, breakage.what]
 

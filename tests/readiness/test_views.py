@@ -153,7 +153,7 @@ def test_each_state_has_a_sign_of_its_own_and_an_open_rule_is_not_ticked(found: 
     marks = {row.text(0): row.mark or MARKS[row.tone] for row in rows}
     assert [marks[word] for word in ("healthy", "degraded", "unknown", "down", "open")] == list("✓▲?✗○")
     (open_,) = (row for row in rows if row.text(0) == "open")
-    assert open_.text(1) == "three critical components failed", "it is 2, and the database is unknown"
+    assert open_.text(1) == "not: three critical components failed", "it is 2, and the database is unknown"
     assert "○ open" in text(tell(found))
     assert "<i>○</i>open" in view(found, "html").decode()
 

@@ -15,7 +15,7 @@ from loadtest.readiness.probes.tcp import opened, reason
 from loadtest.readiness.probes.tls import expires_at, expiry, secured
 
 PORTS = {"grpc": 80, "grpcs": 443}
-MISSING = "the package grpcio-health-checking is not installed: pip install 'loadtest-ws[grpc]'"
+MISSING = "the package grpcio-health-checking is not installed: pip install grpcio-health-checking"
 LONGEST_WORDS = 160
 
 

@@ -250,7 +250,7 @@ def _condition(found: Assessment, row: ConditionRow, then: str) -> TableRow:
     fact = (figure.title if figure else row.fact).removesuffix(", at least")
     doubts = (row.arithmetic if outcome != "open" else "", row.note)
     notes = () if outcome == "met" else tuple(note for note in doubts if note)
-    cells = (outcome, row.title, f"{fact} {_signs(expression)}", row.measured, then, age(row.age_s))
+    cells = (outcome, row.rule, f"{fact} {_signs(expression)}", row.measured, then, age(row.age_s))
     return TableRow(cells, TONES.get(outcome, "doubt"), notes)
 
 

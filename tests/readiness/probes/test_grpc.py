@@ -113,4 +113,4 @@ def test_without_the_extra_it_is_unknown_and_says_what_to_install(
     monkeypatch.setitem(sys.modules, "grpc_health.v1", None)
     found = row(tmp_path, "grpc://127.0.0.1:1")
     assert (found.status, found.error) == ("unknown", "driver")
-    assert "pip install 'loadtest-ws[grpc]'" in found.said
+    assert "pip install grpcio-health-checking" in found.said

@@ -38,7 +38,7 @@ class Web:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            do_POST = do_PUT = do_GET  # noqa: N815
+            do_POST = do_PUT = do_GET  # noqa: N815 - the library's names
 
             def log_message(self, *_: object) -> None: ...
 
