@@ -218,7 +218,12 @@ class Watch:
         if self._prober.busy and (self._awaited or now - self._first < GATHER_S):
             return {}
         answers, self._answers, self._first = self._answers, {}, None
-        return self._told_apart(answers, now)
+        told = self._told_apart(answers, now)
+        if not self._held.keys() <= self.state.evidence.keys():
+            # A component that was never told of is told with the others, and not as unknown before.
+            self._answers = told
+            return {}
+        return told
 
     def _told_apart(self, answers: dict[str, Evidence], now: float) -> dict[str, Evidence]:
         """The answers without new failures of components behind others that were not asked since.
