@@ -91,14 +91,14 @@ def _components(found: Assessment, roots: dict[str, str], told: set[str]) -> Ite
 
 
 def _hint(found: Assessment, row: ComponentRow) -> str:
-    """The likely cause and what to do."""
+    """The likely cause, what to do, and whose it is by the policy."""
     cause = next((each.cause for each in found.risks if each.title.startswith(f"{row.title} ")), "")
     action = next((each.text for each in found.actions if each.component == row.name), "")
     todo = action.removeprefix(f"{row.title}: ")
     cause = cause or HINTS.get(row.error, ("", ""))[0]
-    return "; ".join(
-        each for each in (f"likely: {cause}" if cause else "", f"do: {todo}" if todo else "") if each
-    )
+    named = (("likely", cause), ("do", todo), ("owner", row.owner), ("expected back", row.eta))
+    said = "; ".join(f"{word}: {what}" for word, what in named if what)
+    return f"{said} ({BY_POLICY})" if row.owner or row.eta else said
 
 
 def _follows(

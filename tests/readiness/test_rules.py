@@ -128,6 +128,12 @@ def test_a_rule_that_does_not_hold_though_nothing_is_broken_stands_for_itself(tm
     assert alone.why == "1 thing is broken: components.unknown"
 
 
+def test_a_cause_says_whose_it_is_and_when_it_is_expected_back(tmp_path: Path) -> None:
+    owned = PARTS.replace('url = "http', 'owner = "team blue"\neta = "14:00"\nurl = "http', 1)
+    (cause,) = findings(assessed(policy(tmp_path, owned), api=down(), extra=up("connect")))
+    assert cause.hint.endswith("; owner: team blue; expected back: 14:00 (by the policy)")
+
+
 def test_one_cause_carries_the_rules_on_the_whole_system(tmp_path: Path) -> None:
     (cause,) = findings(judged(tmp_path, api=down()))
     assert (

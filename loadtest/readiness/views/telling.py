@@ -113,7 +113,7 @@ def _facts(found: Assessment) -> Iterator[tuple[str, str]]:
     if review := _review(found):
         yield "next review", review
     for sentence in found.trend:
-        if "not enough history" not in sentence:
+        if "not enough history" not in sentence and "is within" not in sentence:
             yield "trend", sentence
 
 
