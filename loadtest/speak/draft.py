@@ -12,11 +12,11 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.match import PRESENCE, TESTS, TYPE, value_text
+from loadtest.plan.template import PLACEHOLDER
 from loadtest.secret_names import MEMBER_KEY
 from loadtest.speak.event_match import ABSENT, finder
 
@@ -50,8 +50,15 @@ _PONG = re.compile(r"pong|heart.?beat|keep.?alive|ack|^hb$", re.IGNORECASE)
 _ERROR = re.compile(r"error|fail|reject|denied", re.IGNORECASE)
 _LAST = re.compile(r"done|complet|end|finish|final|stop|result", re.IGNORECASE)
 _CONTENT = re.compile(r"delta|chunk|token|partial|content|text|message", re.IGNORECASE)
+_USER = re.compile(r"(user|client|account|login|e?mail)([_-]?(id|name|email))?", re.IGNORECASE)
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
+_LONE = re.compile("[\ud800-\udfff]")
+"""Half of a character: JSON can write it as an escape, TOML and UTF-8 cannot hold it."""
+
 _DIGITS = re.compile(r"[0-9]*")
+
+MAX_BETWEEN = 4
+"""Messages in which the answer to a ping is looked for: others may come before it."""
 
 SHORT_PONG = 64
 """Characters of an answer that may be one to a ping."""
@@ -71,7 +78,8 @@ class Draft:
     """What a capture tells of its protocol.
 
     ``ready`` are the steps until the first turn: what is waited for (a condition) or sent (a text), with the
-    values to keep of the first kind. ``message`` is the template of a turn, ``rows`` what stood in its gaps.
+    values to keep of the first kind. ``message`` is the template of a turn, ``rows`` what stood in its gaps,
+    ``identity`` what stood where a message names its user, by column.
     ``count`` is how many events a turn has, where nothing else ends it. ``notes`` are for who corrects it.
     """
 
@@ -84,6 +92,7 @@ class Draft:
     heartbeat: list[DraftedBeat] = field(default_factory=list)
     message: str = ""
     rows: list[dict[str, str]] = field(default_factory=list)
+    identity: dict[str, str] = field(default_factory=dict)
     first: list[Condition] = field(default_factory=list)
     end: list[Condition] = field(default_factory=list)
     fail: list[Condition] = field(default_factory=list)
@@ -126,7 +135,7 @@ def _leaves(found: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, S
         return
     inner = []
     for key, value in items[:MAX_LEAVES]:
-        if not key or "." in key or any(letter.isspace() for letter in key):
+        if not key or "." in key or any(map(str.isspace, key)) or _LONE.search(key):
             # No path of a protocol leads there.
             continue
         here = f"{path}.{key}" if path else key
@@ -207,26 +216,50 @@ class _Drafter:
         return None
 
     def _find_heartbeats(self) -> None:
-        """An event named so, and the short message that follows it at once."""
+        """An event named so, and the short message that answers it."""
         known: dict[str, DraftedBeat] = {}
-        for at, (before, after) in enumerate(pairwise(self._messages)):
-            kind = before.kind
-            if not before.inward or after.inward or kind is None or not _is_ping(before, after):
-                continue
-            known.setdefault(kind, DraftedBeat(kind, self._answer(before, after)))
-            self._beats |= {at, at + 1}
+        for at, event in enumerate(self._messages):
+            reply_at = self._reply_to(at)
+            if event.kind is not None and reply_at is not None:
+                known.setdefault(event.kind, DraftedBeat(event.kind, self._answer(event, reply_at)))
+                self._beats |= {at, reply_at}
         self._result.heartbeat = list(known.values())
         self._beats |= {at for at, each in enumerate(self._messages) if each.inward and each.kind in known}
 
-    def _answer(self, event: _CapturedMessage, reply: _CapturedMessage) -> str:
+    def _reply_to(self, at: int) -> int | None:
+        """Where the answer to a heartbeat stands; None where the message is none, or has no answer."""
+        event = self._messages[at]
+        if not event.inward or event.kind is None:
+            return None
+        later = range(at + 1, min(at + 1 + MAX_BETWEEN, len(self._messages)))
+        place = next((place for place in later if not self._messages[place].inward), None)
+        if place is None or place in self._beats:
+            return None
+        at_once = place == at + 1 and _is_ping(event, self._messages[place])
+        return place if at_once or _is_late_pong(event, self._messages[place]) else None
+
+    def _answer(self, event: _CapturedMessage, reply_at: int) -> str:
         """What was said, with what it repeats of the event as placeholders."""
+        reply = self._messages[reply_at]
         values = {
             value: path
             for path, value in event.leaves.items()
             if path not in self._result.type and not isinstance(value, bool) and value not in (None, "")
         }
         gaps = {path: f"event.{values[value]}" for path, value in reply.leaves.items() if value in values}
-        return _template(reply, gaps)
+        return self._written(reply, gaps)
+
+    def _written(
+        self, message: _CapturedMessage, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None
+    ) -> str:
+        """As ``_template``; of a text that it cannot give as it was, that is noted."""
+        text = _template(message, gaps, instead)
+        if message.found is None and text != message.text:
+            self._result.notes.append(
+                f"a text with {_found_placeholder(message.text)} in it is sent with a space in the braces, since"
+                " it would be a placeholder else"
+            )
+        return text
 
     # ------------------------------------------------------------------ which messages are turns
 
@@ -334,11 +367,27 @@ class _Drafter:
             for path, value in message.leaves.items()
             if value_text(value) in known
         }
+        gaps |= self._users_of(message, gaps)
         secret = [path for path in message.leaves if _is_secret(path)]
         if secret:
             paths = ", ".join(secret)
             self._result.notes.append(f"{paths} of a ready step is a secret and was taken out")
-        return _template(message, gaps, dict.fromkeys(secret, SECRET_VALUE))
+        return self._written(message, gaps, dict.fromkeys(secret, SECRET_VALUE))
+
+    def _users_of(self, message: _CapturedMessage, gaps: Mapping[str, str]) -> dict[str, str]:
+        """The paths at which a message names its user, each with a column of the identities."""
+        named = {
+            path: _column(path)
+            for path, value in message.leaves.items()
+            if path not in gaps and _USER.fullmatch(path.rpartition(".")[2]) and _may_be_id(value)
+        }
+        known = self._result.identity
+        found = {}
+        for path, column in named.items():
+            text = value_text(message.leaves[path])
+            if known.setdefault(column, text) == text:
+                found[path] = f"user.{column}"
+        return found
 
     def _draft_message(self, messages: list[_CapturedMessage], id_path: str | None) -> None:
         """The first message of a turn, with gaps where others differ."""
@@ -356,12 +405,13 @@ class _Drafter:
                 gaps[path] = known[value_text(value)]
             elif len(values) > 1 or _is_secret(path) or (len(messages) == 1 and _is_prose(value)):
                 gaps[path] = f"data.{_free_column(path, gaps)}"
+        gaps |= self._users_of(messages[0], gaps)
         result.message = _template(messages[0], gaps)
         columns = {path: name.removeprefix("data.") for path, name in gaps.items() if name[:5] == "data."}
         if columns:
             rows = [
                 {
-                    name: SECRET_VALUE if _is_secret(path) else value_text(each.leaves.get(path))
+                    name: SECRET_VALUE if _is_secret(path) else self._row_text(each.leaves.get(path))
                     for path, name in columns.items()
                 }
                 for each in messages[:MAX_ROWS]
@@ -372,14 +422,26 @@ class _Drafter:
                 "no value of a message comes back in its answers: events are matched in order"
             )
 
+    def _row_text(self, value: Scalar) -> str:
+        """A value as a row holds it."""
+        text, lone = _LONE.subn("\ufffd", value_text(value))
+        if lone:
+            self._result.notes.append(
+                "a text with half of a character in it stands in `data` without that half"
+            )
+        return text
+
     def _draft_text(self, texts: list[str]) -> None:
         """Of texts, what they have in common at both ends, with one gap between."""
         first = texts[0]
-        if len(set(texts)) == 1:
+        if len(set(texts)) == 1 and not PLACEHOLDER.search(first):
             self._result.message = first
             return
         head = _common(texts)
         tail = _common([text[len(head) :][::-1] for text in texts])[::-1]
+        if PLACEHOLDER.search(f"{head} {tail}"):
+            # What looks like a placeholder is none of ours: only a value can hold it.
+            head = tail = ""
         rows = [text[len(head) : len(text) - len(tail)] for text in texts[:MAX_ROWS]]
         self._result.message = f"{head}{{data.text}}{tail}"
         self._result.rows = [{"text": text} for text in dict.fromkeys(rows)]
@@ -403,7 +465,8 @@ class _Drafter:
             self._result.turn = _turn_paths([each for _, each in events], ids.keys())
         for at, each in events:
             if id_path is None:
-                turns[bisect_left(chosen, at) - 1].events.append(each)
+                turn = turns[bisect_left(chosen, at) - 1]
+                (others if _is_heartbeat_in(turn, each) else turn.events).append(each)
                 continue
             named = (each.leaves.get(path) for path in self._result.turn)
             turn = next((ids[text] for value in named if (text := value_text(value)) in ids), None)
@@ -469,21 +532,18 @@ class _Drafter:
         self._result.first = list((named or often)[:4])
 
     def _draft_sequence(self, turns: list[_Turn]) -> None:
-        """A number that counts the events of each turn from the same beginning."""
+        """A number that counts the events of each turn from the same beginning; a few may lack it."""
         longest = max(turns, key=lambda turn: len(turn.events))
-        if len(longest.events) < 3:
-            return
-        for path, begin in longest.events[0].leaves.items():
-            if (
-                isinstance(begin, int)
-                and not isinstance(begin, bool)
-                and all(
-                    [each.leaves.get(path) for each in turn.events]
-                    == list(range(begin, begin + len(turn.events)))
-                    for turn in turns
-                )
-            ):
-                self._result.sequence, self._result.sequence_start = path, begin
+        paths = dict.fromkeys(path for each in longest.events for path in each.leaves)
+        for path in paths:
+            numbers = [found for turn in turns if (found := _numbers_at(path, turn))]
+            most = max(map(len, numbers), default=0)
+            begins = {found[0] for found in numbers}
+            counted = all(found == list(range(found[0], found[0] + len(found))) for found in numbers)
+            # Of one turn alone, a number may count all events of the connection.
+            alone = len(turns) == 1 and not begins <= {0, 1}
+            if most >= 3 and most * 2 >= len(longest.events) and len(begins) == 1 and counted and not alone:
+                self._result.sequence, self._result.sequence_start = path, begins.pop()
                 return
 
     def _draft_others(self, turns: list[_Turn], others: list[_CapturedMessage]) -> None:
@@ -491,6 +551,12 @@ class _Drafter:
         ours = {each.kind for turn in turns for each in turn.events}
         kinds = dict.fromkeys(each.kind for each in others if each.kind is not None)
         self._result.ignore = [kind for kind in kinds if kind not in ours]
+        self._result.notes += [
+            f"`{kind}` is called a heartbeat, and nothing was sent in answer: it is in `ignore`; where the"
+            " target wants an answer, write it in `heartbeat` of [connect]"
+            for kind in self._result.ignore
+            if _PING.search(kind)
+        ]
         if any(each.kind is None or each.kind in ours for each in others):
             self._result.notes.append("events came that name no turn: the report calls them unmatched")
 
@@ -545,7 +611,7 @@ def _type_rank(path: str, values: Sequence[Scalar], of: int) -> int | None:
 
 
 def _is_word(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_VALUE and not any(letter.isspace() for letter in text)
+    return 0 < len(text) <= LONGEST_VALUE and not any(map(str.isspace, text)) and not _LONE.search(text)
 
 
 def _is_ping(event: _CapturedMessage, reply: _CapturedMessage) -> bool:
@@ -555,6 +621,24 @@ def _is_ping(event: _CapturedMessage, reply: _CapturedMessage) -> bool:
         return len(reply.text) <= SHORT_PONG or _PONG.search(reply.text[:SHORT_PONG]) is not None
     # Engine.IO says 2 and hears 3.
     return (event.text, reply.text) == ("2", "3")
+
+
+def _is_late_pong(event: _CapturedMessage, reply: _CapturedMessage) -> bool:
+    """Whether a message answers a heartbeat that others came after."""
+    named = _PING.search(event.kind or "") is not None
+    return named and _PONG.search(reply.text[:SHORT_PONG]) is not None
+
+
+def _is_heartbeat_in(turn: _Turn, event: _CapturedMessage) -> bool:
+    """Whether an event is a heartbeat that came while a turn went on, and not what the turn asked for."""
+    named = _PING.search(event.kind or "") is not None
+    return named and not _PING.search(turn.message.text[:SHORT_PONG])
+
+
+def _numbers_at(path: str, turn: _Turn) -> list[Any]:
+    """What the events of a turn have at a path where they have anything; [] where that is no whole number."""
+    found = [each.leaves[path] for each in turn.events if path in each.leaves]
+    return found if all(type(each) is int for each in found) else []
 
 
 def _may_be_id(value: Scalar) -> bool:
@@ -691,7 +775,7 @@ def _template(
 ) -> str:
     """The text of a message with placeholders at paths, and other values at some."""
     if message.found is None:
-        return message.text
+        return PLACEHOLDER.sub(lambda found: f"{{ {found[0][1:]}", message.text)
     texts = instead or {}
 
     def write(node: Any, path: str) -> str:
@@ -701,16 +785,24 @@ def _template(
         if path in texts:
             return json.dumps(texts[path])
         if isinstance(node, dict):
-            inner = (
-                f"{json.dumps(key, ensure_ascii=False)}:{write(value, _join(path, key))}"
-                for key, value in node.items()
-            )
+            inner = (f"{_json_string(key)}:{write(value, _join(path, key))}" for key, value in node.items())
             return f"{{{','.join(inner)}}}"
         if isinstance(node, list):
             return f"[{','.join(write(value, _join(path, str(at))) for at, value in enumerate(node))}]"
-        return json.dumps(node, ensure_ascii=False)
+        return _json_string(node) if isinstance(node, str) else json.dumps(node)
 
     return write(message.found, "")
+
+
+def _json_string(text: str) -> str:
+    """A text of a message as JSON in a template: what looks like a placeholder there is written as an escape."""
+    written = json.dumps(text, ensure_ascii=_LONE.search(text) is not None)
+    return PLACEHOLDER.sub(lambda found: f"\\u007b{found[0][1:]}", written)
+
+
+def _found_placeholder(text: str) -> str:
+    found = PLACEHOLDER.search(text)
+    return "" if found is None else found[0]
 
 
 def _join(path: str, key: str) -> str:
