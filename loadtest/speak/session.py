@@ -576,7 +576,7 @@ class Session:
             if overdue or upload.awaited is not None:
                 self._time_out(turn, now_ns, "wait" if upload.awaited is not None else "")
             else:
-                upload.pass_step()
+                upload.pass_step(now_ns)
                 self._say_messages(upload)
 
     def _take_awaited(self, payload: bytes, at_ns: int) -> bool:
@@ -601,7 +601,7 @@ class Session:
                 turn.unmarked += heard.user is None
                 turn.count += turn.count > 0
                 self._enter(turn, 0, payload, at_ns, at_end=True)
-            upload.pass_step()
+            upload.pass_step(at_ns)
             self._say_messages(upload)
             self.wakes_ns = self._next_wake()
             return True

@@ -59,6 +59,23 @@ def test_a_pause_is_waited_for() -> None:
     assert list(talk.record.metrics.upload) == [10 + SECOND]
 
 
+def test_pauses_and_waits_may_follow_each_other() -> None:
+    """Each begins when the one before is over, as in { wait = ... }, { pause = ... }."""
+    pause = MessageStep(pause_ns=SECOND)
+    talk, turn = upload(ACK, pause, pause, ACK)
+    talk.hear(30, said("ack", turn, 0))
+    assert (taken(talk), talk.session.wakes_ns) == ([], 30 + SECOND)
+    talk.session.tick(30 + SECOND)
+    assert (taken(talk), talk.session.wakes_ns) == ([], 30 + 2 * SECOND)
+    talk.hear(40 + SECOND, said("ack", turn, 1))
+    talk.session.tick(30 + 2 * SECOND)
+    assert (taken(talk), talk.session.wakes_ns) == ([], 30 + 4 * SECOND)
+    talk.hear(40 + 2 * SECOND, said("ack", turn, 2))
+    assert taken(talk) == [GO]
+    talk.session.sent(turn, 50 + 2 * SECOND)
+    assert list(talk.record.metrics.upload) == [40 + 2 * SECOND]
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_what_is_waited_for_sends_the_next_message(*, named: bool) -> None:
     talk, turn = upload(ACK)
