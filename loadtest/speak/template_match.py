@@ -29,6 +29,10 @@ class TemplateMatch:
         self._around = template.parts[::2]
         self._shape = _json_shape(self._around)
 
+    def asks(self, name: str) -> bool:
+        """Whether the template has a gap of that name."""
+        return name in self._names
+
     def values(self, text: str) -> dict[str, str] | None:
         """What stands for each name; None: the template does not make this text."""
         values = _between(self._around, text) if self._shape is None else self._values_of_json(text)

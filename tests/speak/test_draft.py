@@ -28,7 +28,7 @@ def frames(*found: Frame) -> list[CapturedFrame]:
         CapturedFrame(
             at * 10**9,
             way == "<",
-            (data if isinstance(data, str) else json.dumps(data)).encode(),
+            (data if isinstance(data, str) else json.dumps(data)).encode("utf-8", "surrogatepass"),
             line=at + 1,
         )
         for at, (way, data) in enumerate(found)
