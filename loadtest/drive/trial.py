@@ -52,8 +52,8 @@ class Trial:
     run's clock. ``request`` is the first line of the upgrade, ``answer`` what the target answered to it: of a
     refusal with the beginning of the body.
     ``refusal`` is set where the connection never got ready, ``turn`` where a turn was begun. ``stopped`` says
-    why it ended early. ``close`` says how the target ended the connection, if it did, ``broken_off`` that this
-    is no usual end. ``secrets`` are the values kept of what came whose names sound like secrets: nothing
+    why it ended early. ``close`` says how the target ended the connection, if it did, ``broken_off`` that it
+    was no usual end. ``secrets`` are the values kept of what came whose names sound like secrets: nothing
     here is without them.
     """
 

@@ -84,7 +84,7 @@ _NOT_WRITTEN = (
 
 
 class Drafted(NamedTuple):
-    """A protocol drafted from a capture: its text by its name; rows of data and users as TOML, "" where none."""
+    """A protocol drafted from a capture: its text by its name; rows of data and of users as TOML, or ""."""
 
     protocol: Callable[[str], str]
     data: str

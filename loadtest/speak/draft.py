@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,19 +18,11 @@ from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.match import PRESENCE, TESTS, TYPE, value_text
 from loadtest.plan.template import PLACEHOLDER
 from loadtest.secret_names import MEMBER_KEY
+from loadtest.speak.captured_message import LONE, CapturedMessage, Leaves, Scalar, found_placeholder, template
 from loadtest.speak.event_match import ABSENT, finder
-
-Scalar = str | int | float | bool | None
-Leaves = dict[str, Scalar]
-"""The scalars of a message by their path."""
 
 Condition = str | dict[str, Scalar]
 """A match of the draft: a type, or one value at one path."""
-
-MAX_DEPTH = 4
-MAX_LEAVES = 200
-MAX_ITEMS = 8
-"""Bounds of what is looked at of one message: a deeper or longer one has its type further out."""
 
 MAX_ROWS = 50
 LONGEST_VALUE = 64
@@ -52,9 +44,6 @@ _LAST = re.compile(r"done|complet|end|finish|final|stop|result", re.IGNORECASE)
 _CONTENT = re.compile(r"delta|chunk|token|partial|content|text|message", re.IGNORECASE)
 _USER = re.compile(r"(user|client|account|login|e?mail)([_-]?(id|name|email))?", re.IGNORECASE)
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
-_LONE = re.compile("[\ud800-\udfff]")
-"""Half of a character: JSON can write it as an escape, TOML and UTF-8 cannot hold it."""
-
 _DIGITS = re.compile(r"[0-9]*")
 
 MAX_BETWEEN = 4
@@ -107,52 +96,11 @@ def draft(frames: Iterable[CapturedFrame]) -> Draft:
     return _Drafter(frames).draft()
 
 
-class _CapturedMessage:
-    """One frame of the capture, decoded once."""
-
-    __slots__ = ("found", "inward", "kind", "leaves", "text")
-
-    def __init__(self, frame: CapturedFrame) -> None:
-        self.inward = frame.inward
-        self.text = frame.text
-        try:
-            self.found: Any = json.loads(self.text)
-        except (ValueError, RecursionError):
-            self.found = None
-        if not isinstance(self.found, (dict, list)):
-            self.found = None
-        self.leaves: Leaves = dict(_leaves(self.found))
-        self.kind: str | None = None
-
-
-def _leaves(found: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Scalar]]:
-    """The scalars of a message with their paths, the outer ones first; not those of long arrays."""
-    if isinstance(found, Mapping):
-        items: list[tuple[str, Any]] = list(found.items())
-    elif isinstance(found, list):
-        items = [(str(place), each) for place, each in enumerate(found[:MAX_ITEMS])]
-    else:
-        return
-    inner = []
-    for key, value in items[:MAX_LEAVES]:
-        if not key or "." in key or any(map(str.isspace, key)) or _LONE.search(key):
-            # No path of a protocol leads there.
-            continue
-        here = f"{path}.{key}" if path else key
-        if isinstance(value, (dict, list)):
-            inner.append((here, value))
-        else:
-            yield here, value
-    if depth < MAX_DEPTH:
-        for here, value in inner:
-            yield from _leaves(value, here, depth + 1)
-
-
 class _Turn(NamedTuple):
     """A message of ours and the events that answer it, by their place in the capture."""
 
-    message: _CapturedMessage
-    events: list[_CapturedMessage]
+    message: CapturedMessage
+    events: list[CapturedMessage]
 
 
 class _Drafter:
@@ -160,7 +108,7 @@ class _Drafter:
 
     def __init__(self, frames: Iterable[CapturedFrame]) -> None:
         # A message without content says nothing that a protocol could send.
-        every = map(_CapturedMessage, frames)
+        every = map(CapturedMessage, frames)
         self._messages = [each for each in every if each.inward or each.text.strip()]
         self._inward = [each for each in self._messages if each.inward]
         self._result = Draft(json=any(each.found is not None for each in self._inward))
@@ -198,7 +146,7 @@ class _Drafter:
 
     # ------------------------------------------------------------------ types and heartbeats
 
-    def _kind_of(self, message: _CapturedMessage) -> str | None:
+    def _kind_of(self, message: CapturedMessage) -> str | None:
         if not self._result.json:
             return message.text if 0 < len(message.text) <= LONGEST_VALUE else None
         for path in self._result.type:
@@ -207,7 +155,7 @@ class _Drafter:
                 return value_text(value)
         return None
 
-    def _condition(self, message: _CapturedMessage) -> Condition | None:
+    def _condition(self, message: CapturedMessage) -> Condition | None:
         """What tells a message from others: its type, or how a text begins."""
         if message.kind is not None:
             return message.kind
@@ -238,7 +186,7 @@ class _Drafter:
         at_once = place == at + 1 and _is_ping(event, self._messages[place])
         return place if at_once or _is_late_pong(event, self._messages[place]) else None
 
-    def _answer(self, event: _CapturedMessage, reply_at: int) -> str:
+    def _answer(self, event: CapturedMessage, reply_at: int) -> str:
         """What was said, with what it repeats of the event as placeholders."""
         reply = self._messages[reply_at]
         values = {
@@ -250,14 +198,14 @@ class _Drafter:
         return self._written(reply, gaps)
 
     def _written(
-        self, message: _CapturedMessage, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None
+        self, message: CapturedMessage, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None
     ) -> str:
-        """As ``_template``; of a text that it cannot give as it was, that is noted."""
-        text = _template(message, gaps, instead)
+        """As ``template``; of a text that it cannot give as it was, that is noted."""
+        text = template(message, gaps, instead)
         if message.found is None and text != message.text:
             self._result.notes.append(
-                f"a text with {_found_placeholder(message.text)} in it is sent with a space in the braces, since"
-                " it would be a placeholder else"
+                f"a text with {found_placeholder(message.text)} in it is sent with a space in the braces,"
+                " since it would be a placeholder else"
             )
         return text
 
@@ -277,7 +225,7 @@ class _Drafter:
 
         return max(shapes.values(), key=rank)
 
-    def _shape(self, message: _CapturedMessage) -> object:
+    def _shape(self, message: CapturedMessage) -> object:
         """What messages of one kind have in common."""
         if message.found is None:
             return _beginning(message.text)
@@ -308,7 +256,7 @@ class _Drafter:
     def _draft_ready(self, until: int) -> None:
         """What came and went before the first turn, heartbeats aside: of what came in a row, the last."""
         steps = self._result.ready
-        waiting: _CapturedMessage | None = None
+        waiting: CapturedMessage | None = None
         for at, each in enumerate(self._messages[:until]):
             if at in self._beats:
                 continue
@@ -321,7 +269,7 @@ class _Drafter:
         self._wait_for(waiting, steps)
 
     def _wait_for(
-        self, message: _CapturedMessage | None, steps: list[tuple[Condition | None, str, dict[str, str]]]
+        self, message: CapturedMessage | None, steps: list[tuple[Condition | None, str, dict[str, str]]]
     ) -> None:
         condition = None if message is None else self._condition(message)
         if message is None:
@@ -331,7 +279,7 @@ class _Drafter:
             return
         steps.append((condition, "", self._kept(message)))
 
-    def _kept(self, message: _CapturedMessage) -> dict[str, str]:
+    def _kept(self, message: CapturedMessage) -> dict[str, str]:
         """Values of a message that ours repeat later, by a name of their own."""
         ours = {
             value_text(value)
@@ -360,7 +308,7 @@ class _Drafter:
                 }
         return known
 
-    def _sent_text(self, message: _CapturedMessage) -> str:
+    def _sent_text(self, message: CapturedMessage) -> str:
         known = self._known()
         gaps = {
             path: known[value_text(value)]
@@ -374,7 +322,7 @@ class _Drafter:
             self._result.notes.append(f"{paths} of a ready step is a secret and was taken out")
         return self._written(message, gaps, dict.fromkeys(secret, SECRET_VALUE))
 
-    def _users_of(self, message: _CapturedMessage, gaps: Mapping[str, str]) -> dict[str, str]:
+    def _users_of(self, message: CapturedMessage, gaps: Mapping[str, str]) -> dict[str, str]:
         """The paths at which a message names its user, each with a column of the identities."""
         named = {
             path: _column(path)
@@ -389,7 +337,7 @@ class _Drafter:
                 found[path] = f"user.{column}"
         return found
 
-    def _draft_message(self, messages: list[_CapturedMessage], id_path: str | None) -> None:
+    def _draft_message(self, messages: list[CapturedMessage], id_path: str | None) -> None:
         """The first message of a turn, with gaps where others differ."""
         result = self._result
         if messages[0].found is None:
@@ -406,7 +354,7 @@ class _Drafter:
             elif len(values) > 1 or _is_secret(path) or (len(messages) == 1 and _is_prose(value)):
                 gaps[path] = f"data.{_free_column(path, gaps)}"
         gaps |= self._users_of(messages[0], gaps)
-        result.message = _template(messages[0], gaps)
+        result.message = template(messages[0], gaps)
         columns = {path: name.removeprefix("data.") for path, name in gaps.items() if name[:5] == "data."}
         if columns:
             rows = [
@@ -424,7 +372,7 @@ class _Drafter:
 
     def _row_text(self, value: Scalar) -> str:
         """A value as a row holds it."""
-        text, lone = _LONE.subn("\ufffd", value_text(value))
+        text, lone = LONE.subn("\ufffd", value_text(value))
         if lone:
             self._result.notes.append(
                 "a text with half of a character in it stands in `data` without that half"
@@ -448,9 +396,7 @@ class _Drafter:
 
     # ------------------------------------------------------------------ turns and what ends them
 
-    def _turns(
-        self, chosen: Sequence[int], id_path: str | None
-    ) -> tuple[list[_Turn], list[_CapturedMessage]]:
+    def _turns(self, chosen: Sequence[int], id_path: str | None) -> tuple[list[_Turn], list[CapturedMessage]]:
         """The turns with their events, and the events after the first message that are of no turn."""
         turns = [_Turn(self._messages[at], []) for at in chosen]
         start = chosen[0]
@@ -459,14 +405,14 @@ class _Drafter:
             for at, each in enumerate(self._messages)
             if at > start and each.inward and at not in self._beats
         ]
-        others: list[_CapturedMessage] = []
+        others: list[CapturedMessage] = []
         if id_path is not None:
             ids = {value_text(turn.message.leaves[id_path]): turn for turn in turns}
             self._result.turn = _turn_paths([each for _, each in events], ids.keys())
         for at, each in events:
             if id_path is None:
-                turn = turns[bisect_left(chosen, at) - 1]
-                (others if _is_heartbeat_in(turn, each) else turn.events).append(each)
+                asked = turns[bisect_left(chosen, at) - 1]
+                (others if _is_heartbeat_in(asked, each) else asked.events).append(each)
                 continue
             named = (each.leaves.get(path) for path in self._result.turn)
             turn = next((ids[text] for value in named if (text := value_text(value)) in ids), None)
@@ -546,7 +492,7 @@ class _Drafter:
                 self._result.sequence, self._result.sequence_start = path, begins.pop()
                 return
 
-    def _draft_others(self, turns: list[_Turn], others: list[_CapturedMessage]) -> None:
+    def _draft_others(self, turns: list[_Turn], others: list[CapturedMessage]) -> None:
         """Events of no turn, whose types no turn has: a broadcast, an acknowledgement."""
         ours = {each.kind for turn in turns for each in turn.events}
         kinds = dict.fromkeys(each.kind for each in others if each.kind is not None)
@@ -554,8 +500,8 @@ class _Drafter:
         self._result.notes += [
             f"`{kind}` is called a heartbeat, and nothing was sent in answer: it is in `ignore`; where the"
             " target wants an answer, write it in `heartbeat` of [connect]"
-            for kind in self._result.ignore
-            if _PING.search(kind)
+            for kind in kinds
+            if kind not in ours and _PING.search(kind)
         ]
         if any(each.kind is None or each.kind in ours for each in others):
             self._result.notes.append("events came that name no turn: the report calls them unmatched")
@@ -564,7 +510,7 @@ class _Drafter:
 # ---------------------------------------------------------------- what may be a type, an id, an end
 
 
-def _type_paths(messages: Sequence[_CapturedMessage]) -> list[str]:
+def _type_paths(messages: Sequence[CapturedMessage]) -> list[str]:
     """The path at which most events have a type; and the next, where that has none."""
     found: list[str] = []
     left = [each for each in messages if each.leaves]
@@ -577,7 +523,7 @@ def _type_paths(messages: Sequence[_CapturedMessage]) -> list[str]:
     return found
 
 
-def _type_path(messages: Sequence[_CapturedMessage], of: int) -> str | None:
+def _type_path(messages: Sequence[CapturedMessage], of: int) -> str | None:
     values: dict[str, list[Scalar]] = {}
     for each in messages:
         for path, value in each.leaves.items():
@@ -611,10 +557,10 @@ def _type_rank(path: str, values: Sequence[Scalar], of: int) -> int | None:
 
 
 def _is_word(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_VALUE and not any(map(str.isspace, text)) and not _LONE.search(text)
+    return 0 < len(text) <= LONGEST_VALUE and not any(map(str.isspace, text)) and not LONE.search(text)
 
 
-def _is_ping(event: _CapturedMessage, reply: _CapturedMessage) -> bool:
+def _is_ping(event: CapturedMessage, reply: CapturedMessage) -> bool:
     """Whether an event is a heartbeat, and a message its answer."""
     kind = event.kind or ""
     if _PING.search(kind):
@@ -623,13 +569,13 @@ def _is_ping(event: _CapturedMessage, reply: _CapturedMessage) -> bool:
     return (event.text, reply.text) == ("2", "3")
 
 
-def _is_late_pong(event: _CapturedMessage, reply: _CapturedMessage) -> bool:
+def _is_late_pong(event: CapturedMessage, reply: CapturedMessage) -> bool:
     """Whether a message answers a heartbeat that others came after."""
     named = _PING.search(event.kind or "") is not None
     return named and _PONG.search(reply.text[:SHORT_PONG]) is not None
 
 
-def _is_heartbeat_in(turn: _Turn, event: _CapturedMessage) -> bool:
+def _is_heartbeat_in(turn: _Turn, event: CapturedMessage) -> bool:
     """Whether an event is a heartbeat that came while a turn went on, and not what the turn asked for."""
     named = _PING.search(event.kind or "") is not None
     return named and not _PING.search(turn.message.text[:SHORT_PONG])
@@ -658,7 +604,7 @@ def _ids_first(leaves: Leaves) -> list[str]:
     return sorted((path for path, value in leaves.items() if _may_be_id(value)), key=rank)
 
 
-def _turn_paths(events: Sequence[_CapturedMessage], ids: Iterable[str]) -> list[str]:
+def _turn_paths(events: Sequence[CapturedMessage], ids: Iterable[str]) -> list[str]:
     """The paths at which events have the id of a message, the most usual first."""
     wanted = set(ids)
     found: Counter[str] = Counter()
@@ -675,7 +621,7 @@ def _turn_paths(events: Sequence[_CapturedMessage], ids: Iterable[str]) -> list[
     return paths[:3]
 
 
-def _is_error(message: _CapturedMessage) -> bool:
+def _is_error(message: CapturedMessage) -> bool:
     """Whether an event says that something went wrong."""
     return _ERROR.search(message.kind or "") is not None or finder("error")(message.found) not in (
         None,
@@ -685,7 +631,7 @@ def _is_error(message: _CapturedMessage) -> bool:
     )
 
 
-def _keys(message: _CapturedMessage) -> set[str]:
+def _keys(message: CapturedMessage) -> set[str]:
     return set(message.found) if isinstance(message.found, dict) else set()
 
 
@@ -700,7 +646,7 @@ def _kinds(turns: Iterable[_Turn]) -> list[str | None]:
     return [each.kind for turn in turns for each in turn.events]
 
 
-def _only_last(lasts: Sequence[_CapturedMessage], earlier: Sequence[_CapturedMessage]) -> Condition | None:
+def _only_last(lasts: Sequence[CapturedMessage], earlier: Sequence[CapturedMessage]) -> Condition | None:
     """One value at one path that every last event has and no earlier one; what is called so comes first."""
     candidates = []
     for path, value in lasts[0].leaves.items():
@@ -768,42 +714,3 @@ def _common(texts: Sequence[str]) -> str:
         min(len(shortest), len(longest)),
     )
     return shortest[:size]
-
-
-def _template(
-    message: _CapturedMessage, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None
-) -> str:
-    """The text of a message with placeholders at paths, and other values at some."""
-    if message.found is None:
-        return PLACEHOLDER.sub(lambda found: f"{{ {found[0][1:]}", message.text)
-    texts = instead or {}
-
-    def write(node: Any, path: str) -> str:
-        if path in gaps:
-            placeholder = f"{{{gaps[path]}}}"
-            return f'"{placeholder}"' if isinstance(node, str) else placeholder
-        if path in texts:
-            return json.dumps(texts[path])
-        if isinstance(node, dict):
-            inner = (f"{_json_string(key)}:{write(value, _join(path, key))}" for key, value in node.items())
-            return f"{{{','.join(inner)}}}"
-        if isinstance(node, list):
-            return f"[{','.join(write(value, _join(path, str(at))) for at, value in enumerate(node))}]"
-        return _json_string(node) if isinstance(node, str) else json.dumps(node)
-
-    return write(message.found, "")
-
-
-def _json_string(text: str) -> str:
-    """A text of a message as JSON in a template: what looks like a placeholder there is written as an escape."""
-    written = json.dumps(text, ensure_ascii=_LONE.search(text) is not None)
-    return PLACEHOLDER.sub(lambda found: f"\\u007b{found[0][1:]}", written)
-
-
-def _found_placeholder(text: str) -> str:
-    found = PLACEHOLDER.search(text)
-    return "" if found is None else found[0]
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key

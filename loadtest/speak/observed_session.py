@@ -178,7 +178,7 @@ class ObservedSession(Session):
             self._said.append(frame)
 
     def pass_pauses_of(self, turn: Turn, at_ns: int) -> str:
-        """End the pauses before a turn's next message, which need not last; what it waits for instead, if so."""
+        """End the pauses before a turn's next message, which need not last; what it waits for, or ""."""
         upload = (self._uploads or {}).get(turn.id)
         while upload is not None and upload.until_ns != NEVER:
             if upload.awaited is not None:

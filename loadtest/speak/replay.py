@@ -252,7 +252,7 @@ class _Player:
         self._show_sent(frame, MESSAGE, turn.id)
 
     def _goes_on(self, asking: _Asking, frame: CapturedFrame) -> bool:
-        """Whether a frame is the next message of a turn; one before its wait is over is told, and is not sent."""
+        """Whether a frame is the next message of a turn; one that comes before its wait is over is told."""
         turn = asking.turn
         values = asking.messages[0].values(frame.text)
         if values is None or values.get("turn.id", turn.id) != turn.id:

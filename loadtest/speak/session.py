@@ -50,6 +50,7 @@ from loadtest.speak.event_rules import (
 from loadtest.speak.heartbeats import Heartbeats
 from loadtest.speak.kept_secrets import KeptSecrets
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
+from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
 from loadtest.speak.refused import Refused
@@ -1055,7 +1056,14 @@ class Session:
             self._first_of_read(turn, at_ns)
         if turn.frames is not None:
             turn.frames.append(payload[:LARGEST_FRAME])
+        self._take_age(payload, at_ns, turn.metrics, turn.sent_ns)
         self._apply_flags(turn, flags, at_ns, at_end)
+
+    def _take_age(self, payload: bytes, at_ns: int, metrics: PhaseMetrics, asked_ns: int = NEVER) -> None:
+        """The age of an event, where the protocol says that it carries a time."""
+        ages = self.protocol.ages
+        if ages is not None:
+            ages.take(self.protocol.object_in(payload), at_ns, metrics, asked_ns)
 
     # ------------------------------------------------------------------ events of no turn in flight
 
@@ -1108,6 +1116,7 @@ class Session:
             self._count_other_users(turn_id, payload, at_ns)
         elif self._pushed is not None:
             self._pushed.receive(self._read, at_ns, metrics)
+            self._take_age(payload, at_ns, metrics)
         else:
             self._count_unmatched(payload)
 
@@ -1126,6 +1135,7 @@ class Session:
         """An event of another user: for all of an audience that we are of, or foreign."""
         if self.protocol.is_delivery(turn_id, self.user):
             self.recorder.metrics.count("events.delivered")
+            self._take_age(payload, at_ns, self.recorder.metrics)
             if self.protocol.deliveries is not None:
                 self.protocol.deliveries.arrived(turn_id, self.user, at_ns)
             return
