@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.errors import Exit
@@ -159,6 +159,12 @@ def replay_notes(played: Replay, clean: Callable[[str], str]) -> Iterator[list[N
         yield [Note("Rules that no frame fits", "\n".join(map(str, played.unused)))]
     if played.empty:
         yield [Note("Paths at which no frame has anything", "\n".join(played.empty))]
+
+
+def conflict_notes(sentences: Sequence[str]) -> Iterator[list[Note]]:
+    """What is wrong with the rules of a protocol, whatever comes."""
+    if sentences:
+        yield [Note("Rules that never decide anything", "\n".join(sentences), "bad")]
 
 
 def _turns_note(played: Replay, clean: Callable[[str], str]) -> Note:

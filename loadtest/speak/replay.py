@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 from typing_extensions import override
 
 from loadtest.plan.capture import CapturedFrame
+from loadtest.plan.kept_values import beat_keeps, step_keeps
+from loadtest.plan.match import kept_by
+from loadtest.plan.named_matches import named_matches
 from loadtest.plan.names import user_values
-from loadtest.plan.protocol import Protocol
+from loadtest.plan.protocol import FIELDS, CountAt, Protocol
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.template import Template
 from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol
@@ -36,7 +39,19 @@ MAX_LOOKS = 500_000
 MAX_ASKING = 32
 """Bounds of what a capture can make of that: looks in all, and turns whose further messages are awaited."""
 
-PATHS = ("type", "turn", "user", "sequence")
+
+def _paths(protocol: Protocol) -> list[tuple[str, str]]:
+    """The paths that a protocol looks at in what comes, each with what it is for."""
+    connect, events = protocol.connect, protocol.events
+    found = [(key, path) for key in FIELDS for path in getattr(events, key)]
+    keeps = [step_keeps(step) for step in connect.ready]
+    keeps += [beat_keeps(beat) for beat in (*connect.answered, *events.answer)]
+    keeps += [kept_by(each.match) for each in named_matches(protocol)]
+    found += [(f"keep {name}", path) for keep in keeps for name, path in keep.items()]
+    found += [("adopt", adopt.id) for adopt in events.adopt]
+    found += [("count", events.count.path)] if isinstance(events.count, CountAt) else []
+    found += [("sent_at", events.sent_at.path)] if events.sent_at is not None else []
+    return list(dict.fromkeys(found))
 
 
 class ReplayedTurn(NamedTuple):
@@ -59,8 +74,8 @@ class Replay:
     """What a protocol makes of a capture.
 
     ``frames`` has one for each of the capture. ``not_ready`` says what the connection waited for, if it never
-    got ready. ``unused`` are the rules that no message fits, ``empty`` the paths of [events] at which no
-    message has anything, as "turn: run_id". ``turns`` are those whose message is in the capture.
+    got ready. ``unused`` are the rules that no message fits, ``empty`` the paths at which no message has
+    anything, as "turn: run_id". ``turns`` are those whose message is in the capture.
     """
 
     frames: list[ObservedFrame] = field(default_factory=list)
@@ -169,6 +184,7 @@ class _Player:
         self._ahead: deque[CapturedFrame] = deque()
         self._turn_id = Template.parse(protocol.turn.id)
         self._sends = _sends(protocol)
+        self._paths = _paths(protocol)
         self._found: Counter[str] = Counter()
         self._lines: list[int] = []
         self._begun: list[Turn] = []
@@ -216,10 +232,10 @@ class _Player:
         if len(self.replay.frames) == shown:
             # The session is over: the target had refused.
             self.replay.frames.append(ObservedFrame(frame.at_ns, True, frame.payload, ("after the end",)))
-        for key in PATHS:
-            for path in getattr(self._protocol.events, key):
-                value = finder(path)(self._compiled.object_in(frame.payload))
-                self._found[f"{key}: {path}"] += value is not None and value is not ABSENT
+        found = self._compiled.object_in(frame.payload)
+        for label, path in self._paths:
+            value = finder(path)(found)
+            self._found[f"{label}: {path}"] += value is not None and value is not ABSENT
 
     def _send(self, frame: CapturedFrame) -> None:
         self._pass_pauses()

@@ -77,13 +77,12 @@ def test_on_this_host_both_are_one_clock() -> None:
         (
             dated(3 * MS, 9 * MS, future=7),
             LOCAL,
-            "the target's clock is ahead of ours by 3 ms or more: 7 events came before the time that they carry",
+            "the target's clock is ahead of ours by 3 ms or more: 7 events came before the time",
         ),
         (
             dated(3 * MS, 2 * MS, future=7),
             REMOTE,
-            "the times that the target wrote contradict each other: they were not written when it answered,"
-            " or its clock was set, or drifted, during the run",
+            "the times that the target wrote contradict each other: they were not written when it",
         ),
         (
             dated(-4 * MS, None),
