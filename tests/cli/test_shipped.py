@@ -106,7 +106,8 @@ def test_check_tells_rules_that_never_decide_anything(
 ) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(
-        '[turn]\nmessage = \'{"id":"{turn.id}"}\'\n[events]\ntype = ["type"]\nturn = ["id"]\nend = ["closed"]\n'
+        '[turn]\nmessage = \'{"id":"{turn.id}"}\'\n[events]\ntype = ["type"]\nturn = ["id"]\n'
+        'end = ["closed"]\n'
         'fail = [{ prefix = "clo" }, { has = "a", lacks = "a" }]\n',
         "utf-8",
     )
@@ -128,7 +129,7 @@ def test_check_names_a_path_at_which_no_frame_has_anything(
     file = tmp_path / "mine.toml"
     file.write_text(
         '[connect]\nready = [{ wait = { has = "hi", keep = { a = "x.y" } }, keep = { b = "hi" } }]\n'
-        "heartbeat = [{ on = { ping = 1 }, send = '', keep = { c = \"ping.c\" } }]\n"
+        "heartbeat = [{ on = { ping = 1 }, send = 'x', keep = { c = \"ping.c\" } }]\n"
         '[turn]\nmessage = \'{"id":"{turn.id}"}\'\n'
         '[events]\nturn = ["id"]\ncount = { path = "n" }\nadopt = { on = { has = "made" }, id = "made.id" }\n'
         'sent_at = { path = "at", unit = "ms" }\n',

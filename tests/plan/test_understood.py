@@ -90,7 +90,8 @@ def told(protocol: Protocol) -> list[str]:
 def changed(part: Any, name: str) -> Any:
     """A part without one of its keys."""
     (field,) = [each for each in fields(part) if each.name == name]
-    default = field.default_factory() if field.default is MISSING else field.default  # type: ignore[misc]
+    factory = field.default_factory
+    default = field.default if factory is MISSING else factory()
     return replace(part, **{name: default})
 
 
