@@ -1072,10 +1072,16 @@ class Session:
         if self.user_mark is None:
             if turn is not None:
                 self.user_mark = mark
+                self._count_unmarked()
             return False
         if mark != self.user_mark and str(mark) == str(self.user_mark):
             self.user_mark = mark
         return bool(mark != self.user_mark)
+
+    def _count_unmarked(self) -> None:
+        """The first mark came: no event of a turn had one before, which the hot loop does not count."""
+        for turn in (*self.turns.values(), *(turn for _, turn in self._recent_turns.waiting.values())):
+            turn.unmarked = turn.received
 
     def _is_another_users(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
         """Whether an event is another user's, by the user that it names or by what the id of its turn says.

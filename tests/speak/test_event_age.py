@@ -6,14 +6,15 @@ import json
 from typing import Any, Literal
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loadtest.plan.protocol import SentAt
 from loadtest.speak.event_age import AHEAD_AT_LEAST, AHEAD_AT_MOST, LATEST_NS, STAMP_STEP, EventAges
 from loadtest.speak.phase_metrics import PhaseMetrics
+from loadtest.speak.session import Session
 from loadtest.speak.turn import Turn
-from tests.speak.talk import AGENT, Talk
+from tests.speak.talk import AGENT, Kept, Talk
 
 NOW = 1_764_475_869_123_456_789
 """An instant of Unix time."""
@@ -186,3 +187,53 @@ def test_answers_say_how_far_the_clock_is_ahead_at_most() -> None:
         AHEAD_AT_MOST: 2 * MS,
         STAMP_STEP: 1,
     }
+
+
+PLAYED = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "event": st.sampled_from(
+                ["thinking", "completed", "failed", "rate_limited", "ack", "other", 3, None]
+            ),
+            "run_id": st.sampled_from(["turn-0", "turn-1", "turn-9", 7, None, {}]),
+            "seq": st.sampled_from([0, 1, 2, 3, "1", 1.5, -1, None, True]),
+            "user_id": st.sampled_from(["me", "you", 5, None]),
+            "data": st.fixed_dictionaries({}, optional={"run_id": st.just("turn-1"), "seq": st.just(1)}),
+        },
+    ),
+    max_size=8,
+)
+
+
+WAYS = [Talk(**AGENT, sent_at=sent_at).protocol for sent_at in (None, SentAt(path="at", unit="ns"))]
+
+
+@given(PLAYED, st.lists(st.booleans(), min_size=8, max_size=8))
+@settings(max_examples=60)
+@example([{"run_id": "turn-0"}, {"run_id": "turn-1", "event": "thinking", "user_id": "me"}], [False] * 8)
+def test_the_hot_loop_and_the_other_ways_count_alike(events: list[Any], apart: list[bool]) -> None:
+    """Where ages are asked for, no event takes the hot loop: whatever comes, it is counted the same."""
+    seen = []
+    for way in WAYS:
+        record = Kept()
+        session = Session(way, record, 3, {})
+        session.upgraded(0)
+        turns = []
+        for number in range(2):
+            turn, _ = session.begin(number, 0, 0, {})
+            session.sent(turn, 10)
+            turns.append(turn)
+        read: list[bytes] = []
+        for at, (body, alone) in enumerate(zip(events, apart, strict=False)):
+            read.append(json.dumps(body).encode())
+            if alone:
+                session.receive(read, 100 + at)
+                read = []
+        session.receive(read, 900)
+        session.lost(1_000, 1006)
+        ended = [(turn.outcome, turn.received, turn.first_ns, turn.done_ns, turn.reason) for turn in turns]
+        seen.append(
+            (record.counts(), ended, record.metrics.gap.tolist(), record.metrics.first_event.tolist())
+        )
+    assert seen[0] == seen[1]
