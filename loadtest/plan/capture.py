@@ -5,8 +5,8 @@ r"""A capture: the messages of one connection, both ways, as JSON lines that any
     {"at": 0.2, "dir": "in", "json": {"type": "started", "id": "7"}}
     {"at": 0.25, "dir": "in", "base64": "AAEC"}
 
-``at`` is in seconds from any beginning, ``dir`` is as the client sees it. A text that is JSON may stand as such in
-``json``, which is easier to write by hand; a binary message stands in ``base64``.
+``at`` is in seconds from any beginning, ``dir`` is as the client sees it. A text that is JSON may stand as
+such in ``json``, which is easier to write by hand; a binary message stands in ``base64``.
 Other keys are not read; an empty line is nothing.
 """
 
