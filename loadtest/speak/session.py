@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn
 from loadtest.errors import Layer
 from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
-from loadtest.speak.adopted_ids import AdoptedIds
+from loadtest.speak.adopted_ids import AdoptedIds, Owner
 from loadtest.speak.compiled_protocol import (
     BoundMessage,
     CompiledProtocol,
@@ -33,6 +33,7 @@ from loadtest.speak.compiled_protocol import (
 )
 from loadtest.speak.early_messages import what_came, with_kind_of
 from loadtest.speak.event_rules import (
+    ADOPT,
     ALL_SHIFT,
     ANSWER,
     ASIDE,
@@ -588,6 +589,9 @@ class Session:
         heard = self._as_of_kind(heard, named)
         if heard.flags & (FAIL | REFUSE) or self._names_other_user(heard, named):
             return False
+        owner = self._adopted_by(heard, turn_id)
+        if owner is not None:
+            named = self.turns.get(owner.turn_id)
         if named is None and turn_id is not None and self._is_elsewhere(turn_id):
             return False
         for upload in (self._uploads or {}).values():
@@ -595,6 +599,8 @@ class Session:
             if awaited is None or named not in {None, turn} or not awaited.fits(heard):
                 continue
             self.recorder.metrics.count("events.awaited")
+            if owner is not None:
+                self._count_doubts(owner)
             if upload.keep:
                 self._keep(*values_at(upload.keep, heard.found))
             if named is not None and turn.number(heard.sequence, heard.word):
@@ -607,6 +613,14 @@ class Session:
             self.wakes_ns = self._next_wake()
             return True
         return False
+
+    def _adopted_by(self, heard: Heard, turn_id: str | None) -> Owner | None:
+        """Whose an event is that carries an id of the target's own, or tells one; None of any other."""
+        if self._adopted is None or heard.flags & IGNORE:
+            return None
+        if not heard.flags & ADOPT and (turn_id is None or turn_id in self.turns):
+            return None
+        return self._adopted.owner(heard, turn_id, self.turns)
 
     def _is_elsewhere(self, turn_id: str) -> bool:
         """Whether the id of no turn in flight names another's turn: it is not one that the target made."""
@@ -1037,11 +1051,15 @@ class Session:
     def _owner_of(self, adopted: AdoptedIds, payload: bytes, turn_id: Any) -> Any:
         """The id of the turn that an event belongs to where the target has ids of its own."""
         owner = adopted.owner(self.protocol.hear_any(payload), turn_id, self.turns)
+        self._count_doubts(owner)
+        return owner.turn_id
+
+    def _count_doubts(self, owner: Owner) -> None:
+        """Count an event of which only the order says whose it is."""
         if not owner.sure:
             self.recorder.metrics.count("events.order_unsure")
         if owner.after_timeout:
             self.recorder.metrics.count("events.after_timeout")
-        return owner.turn_id
 
     def _may_keep(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
         """Whether values of an event are ours to keep: it is of a turn in flight, of none, or ignored."""
