@@ -344,7 +344,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "events carried the time that the target sent them at, and its clock and ours may show the same time",
         "Ages of events are the difference of the target's clock and ours{where}: the true age may be"
         " {told}.",
-        "Let both hosts set their clocks by NTP or PTP, and the target write its times with more digits.",
+        "Of two hosts, set both clocks by NTP or PTP. Times with more digits leave less open.",
         ("dated", "from_future", "ahead", "step", "same_host", "error"),
         "no; a threshold on an age that this leaves open is not measured",
     ),

@@ -32,6 +32,7 @@ from loadtest.speak.compiled_protocol import (
     values_at,
 )
 from loadtest.speak.early_messages import what_came, with_kind_of
+from loadtest.speak.event_age import EventAges
 from loadtest.speak.event_rules import (
     ADOPT,
     ALL_SHIFT,
@@ -1074,14 +1075,15 @@ class Session:
             self._first_of_read(turn, at_ns)
         if turn.frames is not None:
             turn.frames.append(payload[:LARGEST_FRAME])
-        self._take_age(payload, at_ns, turn.metrics, turn.sent_ns)
+        if self.protocol.ages is not None:
+            self._take_age(self.protocol.ages, payload, at_ns, turn.metrics, turn.sent_ns)
         self._apply_flags(turn, flags, at_ns, at_end)
 
-    def _take_age(self, payload: bytes, at_ns: int, metrics: PhaseMetrics, asked_ns: int = NEVER) -> None:
-        """The age of an event, where the protocol says that it carries a time."""
-        ages = self.protocol.ages
-        if ages is not None:
-            ages.take(self.protocol.object_in(payload), at_ns, metrics, asked_ns)
+    def _take_age(
+        self, ages: EventAges, payload: bytes, at_ns: int, metrics: PhaseMetrics, asked_ns: int = NEVER
+    ) -> None:
+        """The age of an event that carries a time; ``asked_ns``: when the message it answers was sent."""
+        ages.take(self.protocol.object_in(payload), at_ns, metrics, asked_ns)
 
     # ------------------------------------------------------------------ events of no turn in flight
 
@@ -1140,7 +1142,8 @@ class Session:
             self._count_other_users(turn_id, payload, at_ns)
         elif self._pushed is not None:
             self._pushed.receive(self._read, at_ns, metrics)
-            self._take_age(payload, at_ns, metrics)
+            if self.protocol.ages is not None:
+                self._take_age(self.protocol.ages, payload, at_ns, metrics)
         else:
             self._count_unmatched(payload)
 
@@ -1159,7 +1162,8 @@ class Session:
         """An event of another user: for all of an audience that we are of, or foreign."""
         if self.protocol.is_delivery(turn_id, self.user):
             self.recorder.metrics.count("events.delivered")
-            self._take_age(payload, at_ns, self.recorder.metrics)
+            if self.protocol.ages is not None:
+                self._take_age(self.protocol.ages, payload, at_ns, self.recorder.metrics)
             if self.protocol.deliveries is not None:
                 self.protocol.deliveries.arrived(turn_id, self.user, at_ns)
             return

@@ -176,6 +176,15 @@ def test_what_is_pushed_has_an_age() -> None:
     assert AHEAD_AT_MOST not in talk.session.protocol.ages.bounds
 
 
+def test_a_copy_for_an_audience_has_an_age() -> None:
+    room: dict[str, Any] = {**DATED, "audience": "all"}
+    talk = Talk(turn_id="{uuid}", users=4, **room)
+    others = talk.protocol.turn_id(2, {}, 0)
+    talk.hear(NOW + 10 * MS, json.dumps({"run_id": others, "at": NOW + 8 * MS}).encode())
+    assert talk.counts()["delivered"] == 1
+    assert talk.record.metrics.age.tolist() == [2 * MS]
+
+
 def test_answers_say_how_far_the_clock_is_ahead_at_most() -> None:
     talk = Talk(**DATED)
     turn, _ = talk.session.begin(0, 0, NOW, {})

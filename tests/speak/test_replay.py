@@ -342,6 +342,17 @@ def test_a_turn_of_several_messages_ends_though_only_the_last_says_its_id() -> N
     assert played.frames[1].rules == ("wait: stored",)
 
 
+def test_a_turn_may_have_more_than_two_messages() -> None:
+    played = play(
+        in_parts(AUDIO, AUDIO),
+        *(said(type="audio", part=part) for part in "abc"),
+        said(type="create", id="7"),
+        heard(type="done", id="7"),
+    )
+    assert taken(played) == ["message"] * 4 + ["end"]
+    assert [turn.turn.outcome for turn in played.turns] == [Outcome.COMPLETE]
+
+
 def test_a_message_before_what_it_waits_for_is_told() -> None:
     played = play(
         in_parts(STORED),

@@ -282,6 +282,7 @@ def test_what_nobody_waits_for_is_an_event_like_any_other() -> None:
     talk.hear(30, opened("T-1", turn))
     assert (taken(talk), talk.counts()["ignored"]) == ([], 1)
     talk, turn = upload(wait, turn=("run_id", "ticket"), adopt=(OPENED,))
+    talk.hear(29, said("other", turn), said("other"))
     talk.hear(30, opened("T-1", turn), said("thinking", ticket="T-1"), said("stored", ticket="T-1"))
     assert taken(talk) == [GO]
-    assert (talk.counts()["awaited"], turn.received) == (1, 3)
+    assert (talk.counts()["awaited"], turn.received) == (1, 5)
