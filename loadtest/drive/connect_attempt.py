@@ -75,14 +75,14 @@ class ConnectAttempt:
         self._goes_on = False
         self._user = 0
 
-    def begin(self, user: int) -> None:
-        """Try the target's addresses; the listener is told how it goes."""
+    def begin(self, user: int, *, again: bool = False) -> None:
+        """Try the target's addresses; the listener is told how it goes. ``again``: the user has tried before."""
         context = self._context
         self._user = user
         self._goes_on = True
         context.poller.connecting += 1
         overdue_ns = self._step_ns + context.connect_timeout_ns
-        self._race = ConnectRace(context, self, context.addresses_of(user), user)
+        self._race = ConnectRace(context, self, context.addresses_of(user, again=again), user)
         self._race.begin()
         if self._goes_on:
             context.poller.timers.add(overdue_ns, self._overdue)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from loadtest.drive.context import Context
+from loadtest.drive.lookups import host_of
 from loadtest.drive.poller import WRITE
 from loadtest.drive.transport import Address, Transport
 from loadtest.errors import Layer
@@ -72,7 +73,7 @@ class ConnectRace:
     def leave(self) -> None:
         """End without a winner: the listener is told nothing."""
         for runner in self._runners:
-            self._count(f"connections.address_failed.{_host(runner.address)}")
+            self._count("failed", runner.address)
             self._end(runner)
         self._runners = []
 
@@ -116,12 +117,12 @@ class ConnectRace:
             self._note(runner.address, error, os.strerror(error))
             self._try_next()
             return
-        self._count(f"connections.address_connected.{_host(runner.address)}")
+        self._count("connected", runner.address)
         for other in self._runners:
             if other.began_ns < runner.began_ns:
-                self._count(f"connections.address_failed.{_host(other.address)}")
+                self._count("failed", other.address)
             else:
-                self._count(f"connections.address_called_off.{_host(other.address)}")
+                self._count("called_off", other.address)
             self._end(other)
         self._runners = []
         # Nothing is begun any more, whatever timer still runs.
@@ -137,8 +138,8 @@ class ConnectRace:
         if number in OWN_LIMITS:
             self._limit = errno.errorcode[number]
         else:
-            self._count(f"connections.address_failed.{_host(address)}")
-            self._reasons[_host(address)] = reason
+            self._count("failed", address)
+            self._reasons[host_of(address)] = reason
 
     def _lost(self) -> None:
         """Every address failed."""
@@ -155,14 +156,11 @@ class ConnectRace:
             return f"{found[0]} (at each of {len(self._reasons)} addresses)"
         return "; ".join(f"{host}: {reason}" for host, reason in self._reasons.items())
 
-    def _count(self, name: str) -> None:
-        """Count an address, where the target has several."""
-        if len(self._context.assignment.endpoint.addresses) > 1:
-            self._context.recorder.metrics.count(name)
-
-
-def _host(address: Address) -> str:
-    return address.sockaddr[0]
+    def _count(self, what: str, address: Address) -> None:
+        """Count what became of an attempt at an address, where the target has several."""
+        lookups = self._context.lookups
+        if lookups.told_by_address:
+            self._context.recorder.metrics.count(f"connections.address_{what}.{lookups.label(address)}")
 
 
 def os_reason(error: OSError) -> str:

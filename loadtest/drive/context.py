@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.drive.credentials import CredentialProvider, environment_values
-from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.endpoint import Endpoint, look_up
+from loadtest.drive.lookups import Lookups
 from loadtest.drive.observations import Observations
 from loadtest.drive.poller import Poller, make_poller
 from loadtest.drive.sources import own_sources
@@ -114,6 +115,10 @@ class Context:
         )
         self.mix = Mix(traffic.mix, load.seed) if traffic is not None and traffic.mix else None
         self.reconnect = load.reconnect
+        looked_up = endpoint.resolve_ns is not None and load.reconnect is not None
+        self.lookups = Lookups(
+            self, endpoint.addresses, (lambda: look_up(target, endpoint.url)[0]) if looked_up else None
+        )
         self.chaos = scenario.chaos
         self.slow = slow_users(self.chaos, self.seed, self.planned_users)
         self.observations = Observations()
@@ -189,13 +194,24 @@ class Context:
             return None
         return self.sources[self.assignment.users.index(user) % len(self.sources)]
 
-    def addresses_of(self, user: int) -> Sequence[Address]:
-        """The addresses of the target in the order in which a user tries them."""
-        addresses = self.assignment.endpoint.addresses
+    def addresses_of(self, user: int, *, again: bool = False) -> Sequence[Address]:
+        """The addresses of the target in the order in which a user tries them.
+
+        ``again``: those that its name has now; else those of the beginning of the run.
+        """
+        addresses = self.lookups.addresses if again else self.assignment.endpoint.addresses
         at = 0 if self.spread == "first" else user % len(addresses)
         if self.spread == "all":
             return addresses[at : at + 1]
         return addresses[at:] + addresses[:at] if at else addresses
+
+    def count(self, name: str) -> None:
+        """One more of a counter."""
+        self.recorder.metrics.count(name)
+
+    def lookup_failed(self, reason: str) -> None:
+        """The target's name could not be looked up in mid-run."""
+        self.observations.add_reason("lookups_failed", reason)
 
     def open_transport(self, user: int, address: Address) -> Transport:
         """A socket that connects to an address of the target.

@@ -1,4 +1,4 @@
-"""Where the target is: its URL parsed, its name resolved once to all its addresses, its TLS context made."""
+"""Where the target is: its URL parsed, its name resolved to all its addresses, its TLS context made."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def full_url(url: str, protocol_path: str) -> str:
 
 
 def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None = None) -> Endpoint:
-    """Resolve the name in ``url`` (complete with its path), once for the whole run.
+    """Resolve the name in ``url`` (complete with its path), for every first connection of the run.
 
     Where the target says what to connect to, that is resolved instead. ``known`` is what the master found
     (``addresses``): its workers do not look the name up again.
@@ -74,13 +74,9 @@ def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None =
     """
     parts = urlsplit(url)
     secure = parts.scheme == "wss"
-    port = parts.port or (443 if secure else 80)
     host = parts.hostname or ""
     if known is None:
-        where = host if target.connect_to is None else target.connect_to[0]
-        addresses, resolve_ns = _resolve(
-            where, port if target.connect_to is None else target.connect_to[1], target
-        )
+        addresses, resolve_ns = look_up(target, url)
     else:
         addresses = tuple(Address(family, tuple(sockaddr)) for family, sockaddr in known["addresses"])
         resolve_ns = known["resolve_ns"]
@@ -93,6 +89,18 @@ def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None =
         tls=tls_context(target) if secure else None,
         resolve_ns=resolve_ns,
     )
+
+
+def look_up(target: Target, url: str) -> tuple[tuple[Address, ...], int | None]:
+    """The addresses of the name that is connected to, and how long that took; None: there is no name.
+
+    Raises:
+        TargetError: it cannot be resolved, or not within the target's ``connect_timeout_ns``.
+    """
+    if target.connect_to is not None:
+        return _resolve(*target.connect_to, target)
+    parts = urlsplit(url)
+    return _resolve(parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80), target)
 
 
 def known_addresses(endpoint: Endpoint) -> list[list[Any]]:

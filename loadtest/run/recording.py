@@ -41,6 +41,7 @@ KINDS_OF_REASONS = (
     ("refusals", "refused"),
     ("closes", "closed by the target"),
     ("still_opening", "left while still opening"),
+    ("lookups_failed", "the target's name could not be looked up again"),
 )
 """The kinds of reasons, as keys of the manifest and in words."""
 

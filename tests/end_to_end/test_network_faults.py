@@ -13,7 +13,7 @@ from tests.end_to_end.namespaces import Host
 from tests.end_to_end.packet_wire import NAME as WIRE
 from tests.end_to_end.packet_wire import in_namespace, joined_hosts, no_wire
 from tests.end_to_end.running import LOADTEST, Ended
-from tests.faults.network import NETWORK, NetworkRow
+from tests.faults.network import LOCAL, NETWORK, NetworkRow
 from tests.faulty_proxy import faulty_proxy, silent_listener
 from tests.raw_server import Peer, raw_server
 
@@ -46,7 +46,7 @@ _real = _socket.getaddrinfo
 def getaddrinfo(host, *rest, **options):
     if host in ("two.test", b"two.test"):
         time.sleep(LOOKUP)
-        return [each for address in ADDRESSES for each in _real(address, *rest, **options)]
+        return [each for address in open(ADDRESSES).read().split() for each in _real(address, *rest, **options)]
     return _real(host, *rest, **options)
 
 
@@ -70,12 +70,7 @@ ROWS = [pytest.param(row, id=row.name) for row in NETWORK]
 def test_a_fault_of_the_network(run: RunIt, tmp_path: Path, row: NetworkRow) -> None:
     folder = tmp_path / "scenario"
     folder.mkdir()
-    environment = {}
-    if row.addresses:
-        names = NAMES.replace("ADDRESSES", repr(row.addresses)).replace("LOOKUP", str(row.lookup_s))
-        names = names.replace("UNDRAWN", repr(str(UNDRAWN / "sitecustomize.py")))
-        (folder / "sitecustomize.py").write_text(names)
-        environment["PYTHONPATH"] = str(folder)
+    environment = _name_service(folder, row.addresses, row.lookup_s) if row.addresses else {}
     with ExitStack() as stack:
         port = stack.enter_context(faulty_proxy(stack.enter_context(raw_server(script)), row.weather))
         for host in row.silent:
@@ -92,14 +87,26 @@ def test_a_fault_of_packets(launch: Launch, tmp_path: Path, row: NetworkRow) -> 
     with ExitStack() as stack:
         client, target = stack.enter_context(joined_hosts(row.packets))
         with in_namespace(target):
-            port = stack.enter_context(raw_server(script, target.address))
-        scenario = _scenario(tmp_path, row, target.address, port)
-        launched = launch("run", scenario, command=client.inside(*LOADTEST))
+            port = stack.enter_context(raw_server(script, "0.0.0.0"))  # noqa: S104 - of a namespace of its own
+        host = target.address if row.host == LOCAL else row.host
+        environment = _name_service(tmp_path, (target.address,))
+        scenario = _scenario(tmp_path, row, host, port)
+        launched = launch("run", scenario, command=client.inside(*LOADTEST), environment=environment)
         if row.moves:
             launched.until(lambda: launched.written_seconds() > 0)
+            (tmp_path / "addresses").write_text(f"{target.address}{'0' if row.moves == 'target' else ''}")
             _move(client if row.moves == "client" else target)
         ended = launched.end()
     _holds(row, ended)
+
+
+def _name_service(folder: Path, addresses: tuple[str, ...], lookup_s: float = 0.0) -> dict[str, str]:
+    """The environment of a command that knows these addresses, until others are written to the file."""
+    (folder / "addresses").write_text("\n".join(addresses))
+    names = NAMES.replace("ADDRESSES", repr(str(folder / "addresses"))).replace("LOOKUP", str(lookup_s))
+    names = names.replace("UNDRAWN", repr(str(UNDRAWN / "sitecustomize.py")))
+    (folder / "sitecustomize.py").write_text(names)
+    return {"PYTHONPATH": str(folder)}
 
 
 def _move(host: Host) -> None:
