@@ -475,7 +475,8 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.address_failed",
-        "of a name with several, or looked up again: attempts that failed, or were slower than one that began later",
+        "of a name with several, or looked up again: attempts that failed, or were slower than one that began"
+        " later",
         by="address",
     ),
     Counter(

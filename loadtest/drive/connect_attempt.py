@@ -76,7 +76,10 @@ class ConnectAttempt:
         self._user = 0
 
     def begin(self, user: int, *, again: bool = False) -> None:
-        """Try the target's addresses; the listener is told how it goes. ``again``: the user has tried before."""
+        """Try the target's addresses; the listener is told how it goes.
+
+        ``again``: the user has tried before, and goes where the target's name leads by now.
+        """
         context = self._context
         self._user = user
         self._goes_on = True

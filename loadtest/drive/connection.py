@@ -125,7 +125,8 @@ class Connection:
     ``on_ready``, ``on_closed`` and ``on_turn`` are called with this connection (and the turn); the user and
     its traffic set them. ``tap`` is called with every message. ``refusal`` is set if the connection never got
     ready: the target refused it, or this machine could not open it. ``is_reconnect``: the user was ready
-    before, on an earlier connection; ``is_retry``: it has tried before. ``recorder`` takes what the session measures; None: that of the context.
+    before, on an earlier connection; ``is_retry``: it has tried before. ``recorder`` takes what the session
+    measures; None: that of the context.
     """
 
     __slots__ = (

@@ -12,6 +12,7 @@ import socket
 import sys
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import gevent
 from gevent.event import Event
@@ -31,7 +32,9 @@ from loadtest.drive.master import MasterCoordinator
 from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
+from loadtest.keep.redact import Redactor
 from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.plan.settings import public_url
 from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
@@ -182,6 +185,14 @@ def _options_of(environment: Any, given: Any) -> RunOptions:
     )
 
 
+def _conceal_host(environment: Any) -> None:
+    """Locust shows its host on its page and sends it to workers; ours is read, and goes another way."""
+    given = environment.parsed_options
+    # What users of HTTP do with a host is Locust's: they need it as it was given.
+    if given.host and urlsplit(given.host).scheme in {"ws", "wss"}:
+        given.host = environment.host = Redactor().text(public_url(given.host))
+
+
 def _guard_page(environment: Any) -> None:
     """Locust's page, which listens only after this: bounded, and for those who ask for it by its address."""
     from locust import web
@@ -212,6 +223,7 @@ def _attach(environment: Any, **_kwargs: Any) -> None:
     given = environment.parsed_options
     try:
         options = _options_of(environment, given)
+        _conceal_host(environment)
         users = prepare(options).users
     except ConfigError as error:
         for line in str(error).splitlines():

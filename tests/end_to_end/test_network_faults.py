@@ -46,7 +46,8 @@ _real = _socket.getaddrinfo
 def getaddrinfo(host, *rest, **options):
     if host in ("two.test", b"two.test"):
         time.sleep(LOOKUP)
-        return [each for address in open(ADDRESSES).read().split() for each in _real(address, *rest, **options)]
+        known = open(ADDRESSES).read().split()
+        return [each for address in known for each in _real(address, *rest, **options)]
     return _real(host, *rest, **options)
 
 
@@ -87,7 +88,7 @@ def test_a_fault_of_packets(launch: Launch, tmp_path: Path, row: NetworkRow) -> 
     with ExitStack() as stack:
         client, target = stack.enter_context(joined_hosts(row.packets))
         with in_namespace(target):
-            port = stack.enter_context(raw_server(script, "0.0.0.0"))  # noqa: S104 - of a namespace of its own
+            port = stack.enter_context(raw_server(script, "0.0.0.0"))
         host = target.address if row.host == LOCAL else row.host
         environment = _name_service(tmp_path, (target.address,))
         scenario = _scenario(tmp_path, row, host, port)
