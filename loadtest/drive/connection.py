@@ -168,6 +168,7 @@ class Connection:
         measured_by = context.recorder if recorder is None else recorder
         self.session = Session(context.compiled_protocol, measured_by, user, values)
         self.session.listener = self
+        self.session.on_secret = context.learned_secrets.add
         self.state = ConnectionState.NEW
         self.refusal: Refused | None = None
         self.is_reconnect = False

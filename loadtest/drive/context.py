@@ -9,6 +9,7 @@ from typing import Any
 
 from loadtest.drive.credentials import CredentialProvider, environment_values
 from loadtest.drive.endpoint import Endpoint, look_up
+from loadtest.drive.learned_secrets import LearnedSecrets
 from loadtest.drive.lookups import Lookups
 from loadtest.drive.observations import Observations
 from loadtest.drive.poller import Poller, make_poller
@@ -122,6 +123,7 @@ class Context:
         self.chaos = scenario.chaos
         self.slow = slow_users(self.chaos, self.seed, self.planned_users)
         self.observations = Observations()
+        self.learned_secrets = LearnedSecrets()
         self.start_ns = 0
         self.end_ns = 0
         self.finishing = False

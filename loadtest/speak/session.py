@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from loadtest.errors import Layer
@@ -106,7 +106,8 @@ class Session:
     ``kept`` are the values that were kept, as ``ready.NAME`` and ``kept.NAME``; ``last`` those of the turn
     that ended last, as ``last.NAME``. ``wakes_ns`` is the next instant at which ``tick`` has something to do,
     or ``NEVER``. ``silent``: the target has not answered a heartbeat of ours in time, and is dead.
-    ``may_be_silent``: answers lie unread because of us, so that none is missed.
+    ``may_be_silent``: answers lie unread because of us, so that none is missed. ``on_secret`` is called with
+    each secret that this connection sends or gets and that was not known before.
 
     A turn is begun once and ended once: by an event, by time or by the loss of its connection, in whatever
     order these come. A listener may begin turns, or end the session, from within.
@@ -137,6 +138,7 @@ class Session:
         "last",
         "listener",
         "may_be_silent",
+        "on_secret",
         "outbox",
         "protocol",
         "recorder",
@@ -166,6 +168,7 @@ class Session:
         self.listener: TurnListener | None = None
         self.silent = False
         self.may_be_silent = False
+        self.on_secret: Callable[[str], None] | None = None
         self._heartbeats: Heartbeats | None = None
         self._texts_sent = 0
         self._answers_in_second = 0
@@ -431,6 +434,8 @@ class Session:
         for secret in secrets:
             self._secrets = self._secrets or KeptSecrets()
             self._secrets.add(secret)
+            if self.on_secret is not None:
+                self.on_secret(secret)
 
     def public(self, payload: bytes) -> bytes:
         """A payload without the secrets of this connection."""

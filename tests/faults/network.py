@@ -28,7 +28,8 @@ class NetworkRow:
     It is made by a proxy (``weather``), by a wire between two network namespaces (``packets``), or by a name
     service. ``load``, ``traffic`` and ``target`` are further keys of the scenario. ``host`` is the target's
     name, of which ``addresses`` are the addresses, known after ``lookup_s``; ``silent``: those of them that
-    take no connection and say nothing. ``moves``: in mid-run one of the two hosts gets another address.
+    take no connection and say nothing. ``listens``: where the server is. ``moves``: in mid-run one of the two
+    hosts gets another address.
     ``shows`` are facts that hold of the manifest, by their words.
     """
 
@@ -44,6 +45,7 @@ class NetworkRow:
     host: str = LOCAL
     addresses: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    listens: str = LOCAL
     code: int = 0
     shows: Mapping[str, Callable[[Manifest], bool]] = field(default_factory=dict)
 
@@ -178,6 +180,31 @@ NETWORK = (
             "notice `address_failed`": lambda manifest: (
                 "address_failed" in {notice["code"] for notice in manifest["notices"]}
             ),
+        },
+    ),
+    NetworkRow(
+        name="both families, the server has IPv4",
+        about="a name with ::1 before 127.0.0.1: nothing listens at the first",
+        host="two.test",
+        addresses=("::1", "127.0.0.1"),
+        shows={
+            "failed at each attempt, no connection lost": _connections(
+                ready=2, address_failed={"::1": 2}, address_connected={"127.0.0.1": 2}, refused={}
+            ),
+            "every turn complete": _turns(complete=20),
+        },
+    ),
+    NetworkRow(
+        name="localhost, the server has IPv6",
+        about="`localhost` has both families, of which IPv4 is tried first: the server listens at ::1",
+        host="localhost",
+        addresses=("127.0.0.1", "::1"),
+        listens="::1",
+        shows={
+            "failed at each attempt, no connection lost": _connections(
+                ready=2, address_failed={"127.0.0.1": 2}, address_connected={"::1": 2}, refused={}
+            ),
+            "every turn complete": _turns(complete=20),
         },
     ),
     NetworkRow(
