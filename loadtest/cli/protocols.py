@@ -54,9 +54,13 @@ def check(file: str, capture: Path | None) -> int:
 
     With a capture the exit code is 1 where a turn of it does not end, 4 where it has none.
     """
+    from loadtest.errors import ConfigError
     from loadtest.plan.protocol_file import load_protocol
+    from loadtest.speak.codec.factory import codec_problems
 
     protocol = load_protocol(file)
+    if problems := codec_problems(protocol):
+        raise ConfigError(problems)
     if capture is not None:
         return _check_capture(protocol, capture)
     for topic, sentence in _understood(protocol):
@@ -88,6 +92,8 @@ def _understood(protocol: Protocol) -> Iterator[tuple[str, str]]:
     connect, events = protocol.connect, protocol.events
     yield "name", f"{protocol.name}  {protocol.about}".rstrip()
     yield "path", connect.path
+    if protocol.codec is not None:
+        yield "codec", f"{protocol.codec.name}: paths, matches and messages are of what it makes of frames"
     yield (
         "ready",
         f"after its steps: {len(connect.ready)}" if connect.ready else "with the 101 of the upgrade",

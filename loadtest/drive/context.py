@@ -22,6 +22,7 @@ from loadtest.plan.names import NOW, data_values, now_values, user_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import message_texts
+from loadtest.speak.codec.factory import codec_of
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.cookies import CookieJar
 from loadtest.units import NS_PER_S
@@ -53,7 +54,7 @@ class Context:
     true when nothing more falls due.
 
     Raises:
-        ConfigError: this machine has none of the source addresses.
+        ConfigError: this machine has none of the source addresses, or has not the protocol's codec.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Context:
         self.connect_timeout_ns = target.connect_timeout_ns
         self.close_timeout_ns = CLOSE_TIMEOUT_NS
         self.max_message_bytes = target.max_message_bytes
+        self.codec = codec_of(protocol)
         self.binary = protocol.turn.encoding == "binary"
         self.ping_ns = traffic.ping_ns if traffic is not None and traffic.ping_ns is not None else 0
         own_limit_ns = traffic.ping_timeout_ns if traffic is not None else None

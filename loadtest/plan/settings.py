@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from loadtest.plan.framing import codec_settings, framing_settings
 from loadtest.plan.match import Match
 from loadtest.plan.protocol import (
     KIND_RULES,
@@ -50,6 +51,9 @@ def protocol_settings(protocol: Protocol) -> Plain:
         {
             "name": protocol.name,
             "about": protocol.about,
+            "held_against": protocol.held_against,
+            "framing": framing_settings(protocol.framing),
+            "codec": codec_settings(protocol.codec),
             "connect": _without_nothing(
                 {
                     "path": connect.path,

@@ -20,6 +20,7 @@ from loadtest.plan.scenario_file import load_scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import missing_secrets
 from loadtest.run.options import RunOptions
+from loadtest.speak.codec.factory import codec_problems
 
 
 @dataclass(slots=True)
@@ -58,7 +59,12 @@ def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
     """
     if scenario is None:
         scenario = load_scenario(options.scenario, options.overrides)
-    problems = [*missing_secrets(scenario, os.environ), *_wrong_faults(scenario)]
+    message = None if scenario.traffic is None else scenario.traffic.message
+    problems = [
+        *missing_secrets(scenario, os.environ),
+        *_wrong_faults(scenario),
+        *codec_problems(scenario.protocol, message),
+    ]
     if problems:
         raise ConfigError(problems)
     options.check_workers(os.environ)
