@@ -473,6 +473,13 @@ CONNECTION_COUNTERS = (
         tone="bad",
     ),
     Counter(
+        "connections.beyond_codec",
+        "given up by us: the codec could not go on with what came, or not within its bounds",
+        "given up by us: the codec could not read on",
+        kept_as="ended_by_us.codec",
+        tone="bad",
+    ),
+    Counter(
         "connections.too_long",
         "given up by us: a message was longer than `max_message`",
         "given up by us: a message was too long",
@@ -880,6 +887,8 @@ OTHER_COUNTERS = (
     Counter("heartbeats.answered", "answers to such heartbeats"),
     Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),
     Counter("heartbeats.not_scheduled", "heartbeats whose interval the target did not dictate as a number"),
+    Counter("codec.replies", "frames that the codec answered itself, as its wire demands (pongs, receipts)"),
+    Counter("codec.unsendable", "messages of which the codec could make no frame"),
 )
 
 COUNTERS = (

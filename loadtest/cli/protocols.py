@@ -107,6 +107,7 @@ def _understood(protocol: Protocol) -> Iterator[tuple[str, str]]:
         f"when its events reach {_told_count(events.count)}"
         if events.count
         else _or(events.end)
+        or (events.end_all and f"when all of these have come: {', '.join(map(match_words, events.end_all))}")
         or "a turn never ends by itself, but with the run: `end` or `count` would say when",
     )
     if protocol.turns:

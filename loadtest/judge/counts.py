@@ -65,6 +65,7 @@ def _summed(totals: Totals, phases: tuple[str, ...]) -> Counters:
 def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[str, Any]:
     chaos = _under(counters, "chaos.")
     beats = _seen(counters, "heartbeats", catalog.keys("heartbeats", always=False))
+    codec = _seen(counters, "codec", catalog.keys("codec", always=False))
     return {
         **({"chaos": chaos} if chaos else {}),
         "connections": _connections(counters, peak),
@@ -79,6 +80,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
             **_seen(counters, "pings", catalog.keys("pings", always=False)),
         },
         **({"heartbeats": beats} if beats else {}),
+        **({"codec": codec} if codec else {}),
     }
 
 

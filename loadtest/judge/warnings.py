@@ -373,6 +373,15 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "Raise them (ulimit -n; net.ipv4.ip_local_port_range) or use more machines.",
         ("nofile", "ports", "needed"),
     ),
+    "messages_not_encoded": WarningKind(
+        "the protocol's codec could make no frame of a message",
+        "{unsendable} messages were not sent, since the codec could make no frame of them; their turns failed"
+        " by `codec`, and the target was not asked.",
+        "See slowest.jsonl for what the codec said; correct the message in the protocol, the data, or the"
+        " codec.",
+        ("unsendable",),
+        "yes",
+    ),
     "ledger_does_not_add_up": WarningKind(
         "counters contradict each other, such as turns due against turns begun and not attempted",
         "The counters do not add up: {told}.",

@@ -113,6 +113,7 @@ REFUSED = {
 GIVEN_UP = {
     "silent": Style(MUTED, hatch="///"),
     "broken": Style(MUTED, hatch="xxx"),
+    "codec": Style(MUTED, hatch="..."),
     "too_long": Style(MUTED, hatch="---"),
 }
 """Of a connection that we ended, by the reason."""

@@ -44,7 +44,7 @@ class CodedFrameParser(FrameParser):
     codec could not go on within its bounds.
     """
 
-    __slots__ = ("_answer", "_codec", "_limit", "_name", "gave_up")
+    __slots__ = ("_answer", "_codec", "_limit", "_name", "_takes_text", "gave_up")
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class CodedFrameParser(FrameParser):
         # No frame is taken as it is: which are binary is told apart in ``_fragment``.
         self._sliced = False
         self._codec = codec
+        self._takes_text = getattr(codec, "takes_text", False) is True
         self._name = name
         self._answer = answer
         self._limit = MAX_GROWTH * max_size
@@ -135,8 +136,7 @@ class CodedFrameParser(FrameParser):
         if opcode != TEXT:
             return encode(payload, opcode)
         try:
-            codec = self._codec
-            made = codec.encode(payload.decode() if codec.takes_text else _json_decode(payload))
+            made = self._codec.encode(payload.decode() if self._takes_text else _json_decode(payload))
             frames = [made] if isinstance(made, (str, bytes)) else list(made)
             if not frames:
                 raise ValueError("no frame was made of it")  # noqa: TRY301 - told as all that fails here

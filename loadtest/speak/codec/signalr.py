@@ -83,7 +83,7 @@ class SignalR(Codec):
             else:
                 handshake, _, data = self._rest.joined(data).partition(END)
                 self._shaken = True
-                yield {"type": "handshake", **_record(handshake)}
+                yield {**_record(handshake), "type": "handshake"}
         if data:
             yield from self._records(data) if self._is_json else self._packets(data)
         self.held = self._rest.held

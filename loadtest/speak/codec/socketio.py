@@ -76,7 +76,7 @@ class SocketIo(Codec):
         elif kind == "2":
             self.replies.append(_PONG + rest)
         elif kind == "0":
-            yield {"type": "open", **_object(rest)}
+            yield {**_object(rest), "type": "open"}
         elif kind == "1" and not rest:
             yield {"type": "close"}
         elif kind != "6":
