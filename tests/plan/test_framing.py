@@ -75,7 +75,8 @@ def test_mistakes_are_told_with_their_line(folder: Folder, text: str, mistakes: 
 
 
 def test_a_codec_leaves_no_choice_of_format_and_encoding(folder: Folder) -> None:
-    text = 'codec = "mqtt"\n[turn]\nmessage = "{turn.id}"\nencoding = "binary"\n[events]\nformat = "opaque"\ncount = 1'
+    turn = '[turn]\nmessage = "{turn.id}"\nencoding = "binary"\n'
+    text = f'codec = "mqtt"\n{turn}[events]\nformat = "opaque"\ncount = 1'
     assert folder.protocol_mistakes(text) == [
         "4: a codec makes its own frames: leave out `encoding`",
         "6: a codec makes JSON of every message: leave out `format`",
