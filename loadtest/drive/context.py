@@ -66,8 +66,7 @@ class Context:
         scenario, endpoint = assignment.scenario, assignment.endpoint
         target, traffic, load = scenario.target, scenario.traffic, scenario.load
         self.assignment = assignment
-        self.clock = clock
-        self.now = clock.now
+        self.clock, self.now = clock, clock.now
         protocol = scenario.protocol
         message = protocol.turn.message if traffic is None or traffic.message is None else traffic.message
         self.timeout_ns = traffic.timeout_ns if traffic is not None else CLOSE_TIMEOUT_NS

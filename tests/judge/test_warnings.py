@@ -155,6 +155,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         {},
         False,
     ),
+    ("messages_not_encoded", {"counters": {"codec.unsendable": 3}}, {}, True),
     (
         "address_failed",
         {"counters": {"connections.address_connected.127.0.0.1": 4, "connections.address_failed.::1": 4}},

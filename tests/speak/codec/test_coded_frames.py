@@ -56,7 +56,7 @@ def malformed(message: bytes) -> str:
     """A message that no protocol can take for one, as text."""
     with pytest.raises(Malformed):
         decode_message(message, arrays=True)
-    return message.decode()
+    return message.decode(errors="replace")
 
 
 # ------------------------------------------------------------------ text and binary
