@@ -23,6 +23,7 @@ SHIPPED: Final = {
     "msgpack": "loadtest.speak.codec.msgpack:MessagePack",
     "signalr": "loadtest.speak.codec.signalr:SignalR",
     "socketio": "loadtest.speak.codec.socketio:SocketIo",
+    "stomp": "loadtest.speak.codec.stomp:Stomp",
 }
 """Where the codecs are that ship, by name."""
 
@@ -100,12 +101,9 @@ def codec_problems(protocol: Protocol, message: str | None = None) -> list[Probl
         return list(error.problems)
     if codec is None or protocol.framing is not None:
         return []
-    parser = CodedFrameParser(MAX_SIZE, (), codec=codec.make(), name=codec.name, answer=_no_answer)
+    # Nothing is received, so that nothing is answered.
+    parser = CodedFrameParser(MAX_SIZE, (), codec=codec.make(), name=codec.name, answer=lambda *_: None)
     return [Problem(place, sentence) for place, sentence in _wrong_messages(protocol, message, parser)]
-
-
-def _no_answer(_frames: bytes, _n: int) -> None:
-    """Nothing is received, so that nothing is answered."""
 
 
 def _wrong_messages(

@@ -8,14 +8,13 @@ acknowledges it. Acknowledgements that the receiver owes (PUBACK, PUBREC, PUBREL
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
 from loadtest.speak.codec.codec import BrokenStreamError, Codec, Frame, Unreadable
-from loadtest.speak.codec.json_values import bytes_of, compact, is_bytes, json_text
+from loadtest.speak.codec.json_bodies import body_of, content_of
 from loadtest.speak.codec.message_fields import MessageFields
 from loadtest.speak.codec.mqtt_fields import PacketReader, number_of, text_of, varint
 from loadtest.speak.codec.mqtt_properties import read_properties, write_properties
@@ -103,7 +102,7 @@ class Mqtt(Codec):
         message: dict[str, Any] = {"type": "publish", "topic": packet.text(), "qos": qos}
         number = packet.number(2) if qos else 0
         message |= self._properties(packet) if self._version == 5 else {}
-        message |= {"retain": bool(flags & 1), "dup": bool(flags & 8), "payload": _payload(packet.rest())}
+        message |= {"retain": bool(flags & 1), "dup": bool(flags & 8), "payload": body_of(packet.rest())}
         if qos == 1:
             self.replies.append(_acknowledgement(PUBACK, number))
         elif qos == 2:
@@ -200,7 +199,7 @@ class Mqtt(Codec):
         qos, topic = fields.number("qos", 0, 2), text_of("topic", fields.take("topic"))
         flags = qos << 1 | fields.flag("retain")
         tag, properties = fields.take("tag"), self._written(fields)
-        payload = _content(fields.take("payload", ""))
+        payload = content_of(fields.take("payload", ""))
         fields.close()
         number = b""
         if qos:
@@ -265,26 +264,6 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
 
 def _acknowledgement(kind: int, number: int) -> bytes:
     return bytes((kind << 4 | (2 if kind == PUBREL else 0), 2)) + number.to_bytes(2, "big")
-
-
-def _payload(content: bytes) -> Any:
-    """A payload as it stands in a message."""
-    if content[:1] in {b"{", b"["}:
-        try:
-            return json_text(content)
-        except ValueError:
-            pass
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode()}
-
-
-def _content(payload: Any) -> bytes:
-    """The bytes of a payload."""
-    if isinstance(payload, str):
-        return payload.encode()
-    return bytes_of(payload) if is_bytes(payload) else compact(payload).encode()
 
 
 def _topics(fields: MessageFields) -> list[Any]:

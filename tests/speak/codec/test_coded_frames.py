@@ -159,6 +159,21 @@ def test_a_codec_that_cannot_go_on_ends_the_connection(codec: Any, why: str, kep
     assert taken.parser.closed
 
 
+def test_a_codec_has_both_methods_or_is_none() -> None:
+    with pytest.raises(NotImplementedError):
+        Codec().decode("")
+    with pytest.raises(NotImplementedError):
+        Codec().encode({})
+
+
+def test_a_connection_is_given_up_once() -> None:
+    codec = strangers.Endless()
+    codec.held = 1 << 30  # type: ignore[attr-defined]  # a stranger may
+    taken = Wire(codec)
+    taken.hear("x")
+    assert taken.parser.broken == "codec mine makes over 4,000 bytes of one frame"
+
+
 def test_a_message_without_end_is_held_up_to_the_largest_allowed() -> None:
     taken = Wire(strangers.Holding(), max_size=200)
     assert taken.hear("x" * 150) == []
