@@ -2,6 +2,7 @@
 
 /cable                  Rails Action Cable: welcome, subscription, pings, the channel sends back an id
 /socket/websocket       Phoenix channels, serializer 2: a join, a heartbeat, replies by reference
+/ws                     a STOMP 1.2 broker: receipts, a message back to its sender
 /connection/websocket   Centrifugo's JSON protocol: several replies a frame, one a line; a ping is {}
 
 What a client does wrong ends its connection with a code that is not 1000. Counts at /counts.
@@ -83,7 +84,36 @@ async def centrifugo(socket: ServerConnection) -> None:
             await socket.send("\n".join(map(json.dumps, replies)))
 
 
-WIRES = {"/cable": cable, "/socket/websocket": phoenix, "/connection/websocket": centrifugo}
+async def stomp(socket: ServerConnection) -> None:
+    subscribed = ""
+    async for frame in socket:
+        text = frame if isinstance(frame, str) else frame.decode()
+        for each in filter(None, (part.lstrip("\n") for part in text.split("\0"))):
+            head, _, body = each.partition("\n\n")
+            command, *lines = head.split("\n")
+            headers = dict(line.split(":", 1) for line in lines)
+            if command == "CONNECT":
+                await socket.send(f"CONNECTED\nversion:{headers['accept-version']}\n\n\0\n")
+            elif command == "SUBSCRIBE":
+                subscribed = headers["destination"]
+                await socket.send(f"RECEIPT\nreceipt-id:{headers['receipt']}\n\n\0")
+            else:
+                assert (command, headers["destination"]) == ("SEND", subscribed)
+                assert len(body.encode()) == int(headers["content-length"])
+                count("asked")
+                answer = f"MESSAGE\nsubscription:0\ncontent-length:{len(body.encode())}\n\n{body}\0"
+                whole = f"{answer}\nRECEIPT\nreceipt-id:{headers['receipt']}\n\n\0"
+                # A frame of STOMP may be spread over several of the socket's.
+                await socket.send(whole[:40])
+                await socket.send(whole[40:])
+
+
+WIRES = {
+    "/ws": stomp,
+    "/cable": cable,
+    "/socket/websocket": phoenix,
+    "/connection/websocket": centrifugo,
+}
 
 
 def counts(socket: ServerConnection, request: Request) -> Response | None:
