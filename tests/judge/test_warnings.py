@@ -156,6 +156,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         False,
     ),
     ("messages_not_encoded", {"counters": {"codec.unsendable": 3}}, {}, True),
+    ("answers_withheld", {"counters": {"events.answered": 2000, "events.unanswered": 4}}, {}, False),
     (
         "address_failed",
         {"counters": {"connections.address_connected.127.0.0.1": 4, "connections.address_failed.::1": 4}},

@@ -109,7 +109,10 @@ def codec_problems(protocol: Protocol, message: str | None = None) -> list[Probl
 def _wrong_messages(
     protocol: Protocol, message: str | None, parser: CodedFrameParser
 ) -> Iterator[tuple[str, str]]:
-    sent = [(".".join(map(str, path)), text) for path, text, _ in templates(protocol) if _is_sent(path)]
+    named = f"protocol {protocol.name}, "
+    sent = [
+        (named + ".".join(map(str, path)), text) for path, text, _ in templates(protocol) if _is_sent(path)
+    ]
     more = [] if message is None else [("traffic.message", message)]
     for place, text in (*sent, *more):
         template = Template.parse(text)

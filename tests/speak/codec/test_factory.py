@@ -97,7 +97,7 @@ def test_every_message_that_no_frame_can_be_made_of_is_told_with_its_place() -> 
         events=Events(audience="{run.id}"),
     )
     found = codec_problems(wrong, "no json")
-    assert [problem.where for problem in found] == ["connect.ready.0.send", "traffic.message"]
+    assert [problem.where for problem in found] == ["protocol mine, connect.ready.0.send", "traffic.message"]
     assert found[0].sentence.startswith("codec socketio: `conect` cannot be sent")
 
 
