@@ -9,6 +9,7 @@ from typing import Any
 
 from loadtest.drive.credentials import CredentialProvider, environment_values
 from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.guarded_codec import guarded
 from loadtest.drive.observations import Observations
 from loadtest.drive.poller import Poller, make_poller
 from loadtest.drive.sources import own_sources
@@ -96,7 +97,7 @@ class Context:
         self.connect_timeout_ns = target.connect_timeout_ns
         self.close_timeout_ns = CLOSE_TIMEOUT_NS
         self.max_message_bytes = target.max_message_bytes
-        self.codec = codec_of(protocol)
+        self.codec = guarded(codec_of(protocol))
         self.binary = protocol.turn.encoding == "binary"
         self.ping_ns = traffic.ping_ns if traffic is not None and traffic.ping_ns is not None else 0
         own_limit_ns = traffic.ping_timeout_ns if traffic is not None else None

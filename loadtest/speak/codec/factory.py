@@ -30,6 +30,9 @@ SHIPPED: Final = {
 ENTRY_POINTS: Final = "loadtest.codecs"
 """The group of entry points under which installed packages offer codecs."""
 
+FRAMING: Final = "framing"
+"""What the codec of a protocol with [framing] is called."""
+
 SAMPLE: Final = "1"
 """Stands for every placeholder where a message is tried: right within quotes and without."""
 
@@ -43,6 +46,11 @@ class NamedCodec:
     name: str
     make: Callable[[], Codec]
 
+    @property
+    def ships(self) -> bool:
+        """Whether it is one of ours."""
+        return self.name in SHIPPED or self.name == FRAMING
+
 
 def codec_of(protocol: Protocol) -> NamedCodec | None:
     """The codec of a protocol; None where a message is simply a frame.
@@ -52,7 +60,7 @@ def codec_of(protocol: Protocol) -> NamedCodec | None:
     """
     if protocol.framing is not None:
         framing = protocol.framing
-        return NamedCodec("framing", lambda: Records(framing))
+        return NamedCodec(FRAMING, lambda: Records(framing))
     choice = protocol.codec
     if choice is None:
         return None
