@@ -887,8 +887,17 @@ OTHER_COUNTERS = (
     Counter("heartbeats.answered", "answers to such heartbeats"),
     Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),
     Counter("heartbeats.not_scheduled", "heartbeats whose interval the target did not dictate as a number"),
-    Counter("codec.replies", "frames that the codec answered itself, as its wire demands (pongs, receipts)"),
-    Counter("codec.unsendable", "messages of which the codec could make no frame"),
+    Counter(
+        "codec.replies",
+        "frames that the codec answered itself, as its wire demands (pongs, receipts)",
+        "answered by the codec itself",
+    ),
+    Counter(
+        "codec.unsendable",
+        "messages of which the codec could make no frame",
+        "not sent: the codec could make no frame",
+        tone="bad",
+    ),
 )
 
 COUNTERS = (

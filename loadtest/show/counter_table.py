@@ -46,6 +46,9 @@ CAME_BACK = {key: LABELS[f"connections.{key}"] for key in ("cut", "reconnected",
 CHAOS = {each.key: each.label for each in catalog.CHAOS_COUNTERS if each.label}
 """What went wrong on purpose, in words."""
 
+CODEC = {each.key: each.label for each in catalog.COUNTERS if each.name.startswith("codec.")}
+"""What a codec did beside translating, in words."""
+
 TONES = {each.name: each.tone for each in catalog.COUNTERS}
 
 GOOD_EVENTS = frozenset(key for key, tone in EVENT_TONES.items() if tone == "good")
@@ -62,6 +65,7 @@ def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
         Ledger("Events", tuple(_events(section(counts, "events"), cut_short(counts)))),
         Ledger("Deliveries", tuple(_deliveries(section(counts, "deliveries")))),
         Ledger("On purpose", tuple(_chaos(section(counts, "chaos")))),
+        Ledger("Codec", tuple(_codec(section(counts, "codec")))),
         Ledger("Bytes", tuple(_bytes(section(counts, "bytes")))),
     )
     return tuple(ledger for ledger in found if ledger.counts)
@@ -179,6 +183,11 @@ def _events(counts: Manifest, cut: int) -> Iterator[CountRow]:
         of = counts.get(base) if key not in GOOD_EVENTS else None
         tone: Tone = "plain" if key in GOOD_EVENTS else EVENT_TONES[key]
         yield from _present(_count(label, counts.get(key), of=of, tone=tone))
+
+
+def _codec(counts: Manifest) -> Iterator[CountRow]:
+    for key, label in CODEC.items():
+        yield from _present(_count(label, counts.get(key), tone=TONES[f"codec.{key}"]))
 
 
 def _bytes(counts: Manifest) -> Iterator[CountRow]:

@@ -86,7 +86,8 @@ def _find(name: str) -> Callable[..., Any]:
     try:
         made = getattr(import_module(module), attribute)
     except ImportError as error:
-        raise ConfigError([Problem("codec", f"`{name}` cannot be imported: {error}")])
+        hint = "the folder of its module belongs into PYTHONPATH"
+        raise ConfigError([Problem("codec", f"`{name}` cannot be imported: {error}; {hint}")])
     except AttributeError:
         raise ConfigError([Problem("codec", f"`{module}` has no `{attribute}`")])
     if not callable(made):

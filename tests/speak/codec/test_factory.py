@@ -18,6 +18,7 @@ from loadtest.speak.codec.records import Records
 from loadtest.speak.codec.signalr import SignalR
 from tests.speak.codec import strangers
 
+HINT = "the folder of its module belongs into PYTHONPATH"
 HERE = "tests.speak.codec.strangers"
 
 
@@ -69,7 +70,10 @@ def test_one_of_anybodys_by_module_and_class_or_by_entry_point(monkeypatch: pyte
     ("name", "sentence"),
     [
         ("socketoi", '`socketoi` is no codec, nor "module:Class"; did you mean `socketio`?'),
-        ("no.such.module:Class", "`no.such.module:Class` cannot be imported: No module named 'no'"),
+        (
+            "no.such.module:Class",
+            f"`no.such.module:Class` cannot be imported: No module named 'no'; {HINT}",
+        ),
         (f"{HERE}:Nothing", f"`{HERE}` has no `Nothing`"),
         (f"{HERE}:NUMBER", f"`{HERE}:NUMBER` is no class"),
         (f"{HERE}:Careless", f"`{HERE}:Careless` has no method `decode`"),
