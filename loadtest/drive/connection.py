@@ -328,11 +328,18 @@ class Connection:
         return turn
 
     def send(self, payload: str | bytes) -> None:
-        """Send a message that belongs to no turn."""
-        if isinstance(payload, str):
-            self._out.append(encode(payload.encode(), TEXT))
-        else:
-            self._out.append(encode(payload, BINARY))
+        """Send a message that belongs to no turn; bytes are sent as they are.
+
+        Raises:
+            UnsendableError: the codec can make no frame of it.
+        """
+        frame = payload if isinstance(payload, bytes) else payload.encode()
+        self._out.append(self._encode(frame, BINARY if isinstance(payload, bytes) else TEXT))
+        self._gather()
+
+    def send_as_it_is(self, payload: str) -> None:
+        """Send a frame of text that need not be a message of the protocol."""
+        self._out.append(encode(payload.encode(), TEXT))
         self._gather()
 
     def _gather(self) -> None:

@@ -127,7 +127,7 @@ class FaultyConnection(Connection):
         if broken is not None:
             context.recorder.metrics.count("chaos.malformed.sent")
             context.recorder.metrics.count(f"chaos.malformed.sent.{broken.value}")
-            self.send(self._faults.broken[broken])
+            self.send_as_it_is(self._faults.broken[broken])
         turn = super().begin(seq, position, intended_ns, row, kind, written=written)
         if is_left(context.chaos, context.seed, seq):
             self._leaving = [*(self._leaving or ()), turn]

@@ -14,6 +14,7 @@ from loadtest.errors import Layer
 from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.protocol import Beat, Connect, Events, Step
 from loadtest.plan.scenario import Target
+from loadtest.speak.codec.coded_frames import UnsendableError
 from loadtest.speak.turn import Outcome
 from tests.drive.spoken import FD, Spoken
 from tests.drive.standing_in import close_frame
@@ -53,6 +54,18 @@ def test_what_a_user_writes_as_bytes_is_sent_as_it_is() -> None:
     talk.connection.begin(1, 0, talk.now, {}, written='{"type":"event","event":"own"}')
     talk.poller.turn()
     assert talk.frames == [(Opcode.BINARY, b"\x01"), (Opcode.TEXT, b'42["own"]')]
+
+
+def test_what_a_user_sends_outside_of_turns_goes_through_the_codec() -> None:
+    talk = spoken()
+    talk.connection.send('{"type":"event","event":"own"}')
+    talk.connection.send(b"\x01")
+    talk.connection.send_as_it_is("{broken")
+    with pytest.raises(UnsendableError, match="codec socketio: JSON is malformed"):
+        talk.connection.send("no json")
+    talk.poller.turn()
+    text, binary = Opcode.TEXT, Opcode.BINARY
+    assert talk.frames == [(text, b'42["own"]'), (binary, b"\x01"), (text, b"{broken")]
 
 
 @pytest.mark.parametrize("frame", ["nonsense", '{"type":"ack","ack":"{id}"}', b'{"type":"ack","ack":"{id}"}'])
