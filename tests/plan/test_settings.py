@@ -293,13 +293,38 @@ def of_its_own(part: Any) -> Iterator[str]:
                 yield from of_its_own(each)
 
 
+CODED = """
+name = "coded"
+[protocol]
+codec = { name = "signalr", protocol = "messagepack" }
+held_against = "nothing yet"
+[protocol.turn]
+message = '{"type":"ping"}'
+[protocol.events]
+type = ["type"]
+match = "order"
+count = 1
+[target]
+url = "ws://127.0.0.1:9"
+[load]
+connections = 1
+duration = "1s"
+[traffic]
+every = "1s"
+"""
+
+FRAMED = CODED.replace(
+    'codec = { name = "signalr", protocol = "messagepack" }', 'framing = { split = "\\n" }'
+)
+
+
 def test_every_field_of_a_plan_reaches_the_workers(folder: Folder) -> None:
     """A field that is new fails here until a plan differs in it, and it is sent."""
     for name in ("ca.pem", "client.pem", "client.key", "token.txt"):
         folder.write(name, "x")
     folder.write("users.csv", "id\na\nb\n")
     differing = set[str]()
-    for text in (WHOLE, OTHERWISE, TOGETHER, OF_KINDS, CONVERSING):
+    for text in (WHOLE, OTHERWISE, TOGETHER, OF_KINDS, CONVERSING, CODED, FRAMED):
         whole = folder.load(text)
         assert scenario_from_settings(json.loads(json.dumps(worker_settings(whole)))) == whole
         differing |= set(of_its_own(whole))

@@ -45,7 +45,8 @@ def test_framing_is_a_codec_that_takes_any_message() -> None:
 def test_what_ships_can_be_made(name: str) -> None:
     named = codec_of(protocol(name))
     assert named is not None
-    assert (named.name, named.make().held) == (name, 0)
+    assert (named.name, named.make().held, named.ships) == (name, 0, True)
+    assert codec_problems(protocol(name)) == []
 
 
 def test_settings_are_the_codecs_own() -> None:
@@ -59,6 +60,7 @@ def test_one_of_anybodys_by_module_and_class_or_by_entry_point(monkeypatch: pyte
     named = codec_of(protocol(f"{HERE}:Plain"))
     assert named is not None
     assert isinstance(named.make(), strangers.Plain)
+    assert not named.ships
     point = EntryPoint(name="plain", value=f"{HERE}:Plain", group=factory.ENTRY_POINTS)
     monkeypatch.setattr(factory, "entry_points", lambda *, group: [point] if group == point.group else [])
     named = codec_of(protocol("plain"))
