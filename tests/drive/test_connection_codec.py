@@ -111,6 +111,16 @@ def test_a_message_of_which_no_frame_can_be_made_fails_its_turn_and_is_not_sent(
     assert "unsendable" in kinds
 
 
+def test_one_that_follows_it_is_sent_and_only_that() -> None:
+    talk = spoken(message='{"type":"event"}')
+    bad = talk.begin()
+    good = talk.connection.begin(1, 0, talk.now, {}, written='{"type":"event","event":"own"}')
+    talk.poller.turn()
+    assert (bad.sent_ns, good.sent_ns) == (-1, talk.now)
+    assert talk.texts == [b'42["own"]']
+    assert talk.counts("events.")["sent"] == 1
+
+
 def test_it_fails_once_also_where_the_connection_is_over_by_then() -> None:
     talk = spoken(message='{"type":"event"}')
     turn = talk.begin()
