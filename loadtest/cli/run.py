@@ -8,6 +8,7 @@ import click
 
 from loadtest.cli.options import ShippedName, WholeNumber, option, plan_options, results_option
 from loadtest.cli.other_tools import AnsweringCommand
+from loadtest.run.metrics_address import COLLECTOR, HERE
 
 EXAMPLES = """\b
 Examples:
@@ -31,6 +32,20 @@ Examples:
 @results_option("RUN")
 @option("--ui", is_flag=True, help="Show the run in a page in the browser while it runs.")
 @option("--ui-port", metavar="N", type=click.IntRange(1, 65535), help="The port of that page; a free one.")
+@option(
+    "--prometheus",
+    metavar="[ADDR]",
+    is_flag=False,
+    flag_value=HERE,
+    help=f"Serve /metrics while it runs, at HOST:PORT or a port; {HERE}.",
+)
+@option(
+    "--otel",
+    metavar="[URL]",
+    is_flag=False,
+    flag_value=COLLECTOR,
+    help=f"Send metrics and slow turns to an OTLP collector; {COLLECTOR}.",
+)
 @option("--verbose", is_flag=True, help="Print the whole report instead of a screen of it.")
 @option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")
 @option("--json", is_flag=True, help="Print run.json on stdout, and nothing else.")

@@ -22,6 +22,7 @@ from loadtest.plan.settings import HIDDEN, public_url
 from loadtest.plan.target import shown_connect_to, userinfo
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
+from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
 from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
 
@@ -338,7 +339,7 @@ def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:
     values = {**users, **data_values(0, traffic.data), "run.id": run, "uuid": uuid, "turn.number": "0"}
     values |= now_values(0, NOW)
     turn_id = Template.parse(scenario.protocol.turn.id).render(values)
-    return {**values, "turn.id": turn_id}
+    return {**values, "turn.id": turn_id, TRACE_PARENT: trace_parent(run, turn_id)}
 
 
 def _answer(scenario: Scenario) -> Iterator[str]:

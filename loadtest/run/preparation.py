@@ -19,6 +19,7 @@ from loadtest.plan.scenario import SIMULATOR, Scenario
 from loadtest.plan.scenario_file import load_scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import missing_secrets
+from loadtest.run.exporter_libraries import need_libraries
 from loadtest.run.options import RunOptions
 
 
@@ -62,6 +63,7 @@ def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
     if problems:
         raise ConfigError(problems)
     options.check_workers(os.environ)
+    need_libraries(options)
     try:
         step_ns = step_from(dict(os.environ))
     except ValueError as error:

@@ -59,7 +59,8 @@ class Recording:
     """One run's folder, from its first second to its reports.
 
     ``stop`` is called when a rule ends the run early; ``watchers`` are called with every interval. ``page``
-    shows the run in a browser, where that was asked for.
+    shows the run in a browser, where that was asked for. ``at_end`` is called when the load is over,
+    ``after_reports`` when the reports are written.
     """
 
     def __init__(self, prepared: Prepared, arguments: list[str], secrets: list[str]) -> None:
@@ -96,6 +97,8 @@ class Recording:
         self.stop: Callable[[], None] | None = None
         self.watchers: list[Watcher] = []
         self.page: LivePage | None = None
+        self.at_end: list[Callable[[], None]] = []
+        self.after_reports: list[Callable[[], None]] = []
         self.totals = Totals()
         self._stand_again_s = 0.0
         self._stand: tuple[int, tuple[ThresholdSoFar, ...]] | None = None

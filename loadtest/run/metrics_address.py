@@ -1,0 +1,55 @@
+"""What ``--prometheus`` and ``--otel`` name."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from loadtest.errors import ConfigError, Problem
+
+DEFAULT_PORT = 9464
+"""The usual port of exporters that are part of a program."""
+
+LOOPBACK = "127.0.0.1"
+
+HERE = f"{LOOPBACK}:{DEFAULT_PORT}"
+
+COLLECTOR = "http://127.0.0.1:4318"
+"""Where a collector of this machine takes OTLP over HTTP."""
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``, or of a port of loopback; of ``*``, every address, the host is "".
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    host, colon, port = text.strip().rpartition(":")
+    if not colon:
+        host = LOOPBACK
+    if not (port.isascii() and port.isdecimal()) or len(port) > 5 or int(port) > 65535 or not host:
+        sentence = (
+            f"`{text}` is not HOST:PORT nor a port; the scenario stands before the options, or write"
+            f" --prometheus={HERE}"
+        )
+        raise ConfigError([Problem("--prometheus", sentence)])
+    return "" if host == "*" else host.strip("[]"), int(port)
+
+
+def collector_url(text: str) -> str:
+    """The base address of a collector that takes OTLP over HTTP, without a slash at its end.
+
+    Raises:
+        ConfigError: it is no address of http or https.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits:
+        sentence = (
+            f"`{text}` is not the address of a collector, such as {COLLECTOR}; the scenario stands before"
+            f" the options, or write --otel={COLLECTOR}"
+        )
+        raise ConfigError([Problem("--otel", sentence)])
+    return text.strip().rstrip("/")
