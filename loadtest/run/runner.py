@@ -107,6 +107,7 @@ def _await_end(
     interrupts.begin(lambda: loop.run_callback_threadsafe(gevent.spawn, coordinator.stop))
     if recording.prepared.options.shows_page:
         recording.page = _page(recording, coordinator, interrupts)
+    recording.watch_target(lambda: coordinator.start_wall_ns)
     start_exporters(recording, lambda: coordinator.start_wall_ns)
     environment.runner.start(coordinator.users, max(coordinator.users, 1))
     watch = gevent.spawn(_watch_children, coordinator, children) if children else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from loadtest.judge.sections import Manifest, number, section
 from loadtest.judge.target_warnings import failed_addresses
@@ -21,7 +21,16 @@ from loadtest.show.metric_table import (
 from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind
 from loadtest.show.report import Fact, Judgement, NoticeRow, Report, ThresholdRow
 from loadtest.show.sanitize import printable
-from loadtest.units import format_count, format_duration, format_ms, format_rate, format_ratio
+from loadtest.units import (
+    format_bytes,
+    format_cores,
+    format_count,
+    format_duration,
+    format_ms,
+    format_number,
+    format_rate,
+    format_ratio,
+)
 
 WORDS: dict[str, tuple[str, Tone]] = {
     "pass": ("PASS", "good"),
@@ -196,10 +205,17 @@ def _measured(row: Manifest) -> str:
 
 
 def measured_text(unit: str, value: float) -> str:
-    """A threshold's measured value in its unit: "ms", "per_s", "ratio" or "count"."""
+    """A threshold's measured value in its unit, such as "ms", "ratio" or "count"."""
     if unit == "count":
         return format_count(int(value)) if value == int(value) else f"{value:,.4g}"
-    formats = {"ms": format_ms, "per_s": format_rate, "ratio": format_ratio}
+    formats: dict[str, Callable[[float], str]] = {
+        "ms": format_ms,
+        "per_s": format_rate,
+        "ratio": format_ratio,
+        "cores": format_cores,
+        "bytes": lambda size: format_bytes(round(size)),
+        "number": format_number,
+    }
     return formats[unit](value) if unit in formats else f"{value:,.4g}"
 
 
