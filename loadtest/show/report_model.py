@@ -81,6 +81,7 @@ def tell(manifest: Manifest) -> Report:
         ledgers=counted(ledgers(manifest)) if never_ready else ledgers(manifest),
         notices=tuple(_notice(row) for row in rows(manifest, "notices")),
         generator=tuple(_generator(manifest)),
+        health=tuple(_health(manifest)),
         fingerprint=tuple(_plain_facts(section(manifest, "fingerprint"))),
     )
 
@@ -264,6 +265,21 @@ def _generator(manifest: Manifest) -> Iterator[Fact]:
         yield Fact("processes", _value_text(processes))
     if limits := section(generator, "limits"):
         yield Fact("limits", _value_text(limits))
+
+
+def _health(manifest: Manifest) -> Iterator[Fact]:
+    """What was sampled of the target itself, or why it was not."""
+    health = section(manifest, "health")
+    for name in health:
+        found = section(health, name)
+        unit, n = str(found.get("unit")), whole(found.get("n"))
+        shown = [(key, number(found.get(key))) for key in ("mean", "p95", "max")]
+        values = [f"{key} {measured_text(unit, value)}" for key, value in shown if value is not None]
+        told = f"{', '.join(values)} (n = {format_count(n)})" if n and values else NOT_MEASURED
+        reason = f": {printable(found['reason'], 200)}" if found.get("reason") else ""
+        yield Fact(printable(name, 40).replace("_", " "), told + reason)
+    if where := section(manifest, "target", "health").get("sampled_on"):
+        yield Fact("sampled", f"once a second from {printable(where, 80)}, which led the run")
 
 
 def _plain_facts(known: Manifest) -> Iterator[Fact]:
