@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from loadtest import catalog
+from loadtest.errors import Layer
 from loadtest.judge.sections import Manifest, planned, section
 from loadtest.judge.so_far import ThresholdSoFar
 from loadtest.measure.histogram import Histogram, highest_of
@@ -37,6 +38,9 @@ BOUNDS_S = tuple(bound / 1e9 for bound in BOUNDS_NS)
 
 MOST_LABELS = 32
 """Values of one label that a counter tells apart; all further ones together are ``other``."""
+
+KNOWN = {"layer": tuple(Layer)}
+"""The values of labels that are known before anything is counted."""
 
 OTHER = "other"
 
@@ -147,7 +151,8 @@ class ExportedRun:
         """A counter that is split by a label, which what the target wrote may be in."""
         label = re.sub(r"[^a-z]+", "_", counter.by.lower())
         prefix = f"{counter.name}."
-        found: Counter[str] = Counter()
+        # Those that are known beforehand are there from the start: a rate does not see the first of a series.
+        found: Counter[str] = Counter(dict.fromkeys(KNOWN.get(counter.by, ()), 0))
         for name, n in counted.items():
             if name.startswith(prefix):
                 found[self._label_of(counter.name, name.removeprefix(prefix))] += n
