@@ -299,7 +299,7 @@ def _limit(text: str, unit: Unit, name: str) -> float:
         return float(parse_bytes(text))
     if unit == "cores" and text.endswith("%") and _NUMBER.fullmatch(text[:-1].strip()):
         return round(float(text[:-1]) / 100, 12)
-    if text.endswith("%"):
+    if text.endswith("%") and unit != "cores":
         has_ratio = f"{split_kind(name)[0]}.ratio" in plain_names()
         ratio = f'; for a ratio write "{name}.ratio"' if has_ratio else ""
         raise ValueError(f'"{text}" is a percentage, but {name} is a number{ratio}')

@@ -1,4 +1,4 @@
-"""The extras ``prometheus`` and ``otel``: libraries that only a run which is exported needs."""
+"""The extra ``otel``: libraries that only a run which tells a collector needs."""
 
 from __future__ import annotations
 
@@ -7,22 +7,28 @@ from importlib.util import find_spec
 from loadtest.errors import ConfigError, Problem
 from loadtest.run.options import RunOptions
 
+EXPORTER = ("opentelemetry", "exporter", "otlp", "proto", "http")
+"""The module that sends; with it comes the SDK."""
+
 
 def need_libraries(options: RunOptions) -> None:
-    """Return if what the run is exported by is installed, and the addresses can be ones.
+    """Return if the addresses of exporters can be ones, and what the run is exported by is installed.
 
     Raises:
-        ConfigError: it is not; the sentence says what to install.
+        ConfigError: they are not; the sentence says what to do.
     """
-    problems = []
-    if options.metrics_address is not None and find_spec("prometheus_client") is None:
-        problems.append(_missing("--prometheus", "prometheus-client", "prometheus"))
-    if options.collector is not None and find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        problems.append(_missing("--otel", "opentelemetry-exporter-otlp-proto-http", "otel"))
-    if problems:
-        raise ConfigError(problems)
+    _ = options.metrics_address
+    if options.collector is not None and not _installed():
+        sentence = (
+            "it needs opentelemetry's SDK and exporter, not installed here; run: pip install opentelemetry-sdk"
+            ' opentelemetry-exporter-otlp-proto-http (or install loadtest with its extra "otel")'
+        )
+        raise ConfigError([Problem("--otel", sentence)])
 
 
-def _missing(option: str, library: str, extra: str) -> Problem:
-    sentence = f'it needs {library}, not installed here; run: pip install "loadtest-ws[{extra}]"'
-    return Problem(option, sentence)
+def _installed() -> bool:
+    try:
+        return find_spec(".".join(EXPORTER)) is not None
+    except ModuleNotFoundError:
+        # A package above it is missing.
+        return False

@@ -38,18 +38,22 @@ def listen_address(text: str) -> tuple[str, int]:
 def collector_url(text: str) -> str:
     """The base address of a collector that takes OTLP over HTTP, without a slash at its end.
 
+    A credential does not belong in it: the exporter takes headers from ``OTEL_EXPORTER_OTLP_HEADERS``.
+
     Raises:
         ConfigError: it is no address of http or https.
     """
     try:
         parts = urlsplit(text.strip())
         fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        fits = fits and "@" not in parts.netloc
     except ValueError:
         fits = False
     if not fits:
+        shown = text.rpartition("@")[2]
         sentence = (
-            f"`{text}` is not the address of a collector, such as {COLLECTOR}; the scenario stands before"
-            f" the options, or write --otel={COLLECTOR}"
+            f"`{shown}` is not the address of a collector without a user, such as {COLLECTOR}; the scenario"
+            f" stands before the options, or write --otel={COLLECTOR}"
         )
         raise ConfigError([Problem("--otel", sentence)])
     return text.strip().rstrip("/")

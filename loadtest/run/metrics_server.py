@@ -135,7 +135,7 @@ def host_is_ours(asked: str, bound: str, port: int) -> bool:
     and this machine's own name.
     """
     host = asked.lower().removesuffix(f":{port}").strip("[]")
-    if host in {"localhost", "127.0.0.1", "::1", bound.lower()}:
+    if host and host in {"localhost", "127.0.0.1", "::1", bound.lower()}:
         return True
     if is_loopback(bound):
         return False
