@@ -189,14 +189,14 @@ HEALTH_METRIC_TABLE = KeyTable(
             missing="`url` is missing; write where the metric is read",
             help="an endpoint in Prometheus' text format, or with `query` the address of a Prometheus server",
         ),
-        Key(name="series", type=TEXT, help="the name of a series of the endpoint"),
+        Key(name="series", type=TEXT, default_shown="none", help="the name of a series of the endpoint"),
         Key(
             name="labels",
             type=PAIRS,
             help="labels that the series must have; of several such series the sum is taken",
         ),
         Key(name="rate", type=FLAG, help="the series is a counter: its increase a second is taken"),
-        Key(name="query", type=TEXT, help="PromQL with one value"),
+        Key(name="query", type=TEXT, default_shown="none", help="PromQL with one value"),
     ),
     finish=check_metric,
     hints={"metric": "the name of a series is `series`"},
@@ -214,16 +214,19 @@ HEALTH_TABLE = KeyTable(
         Key(
             name="container",
             type=TEXT,
+            default_shown="none",
             help="name or id of a container, asked of the engine at `DOCKER_HOST` or `/var/run/docker.sock`",
         ),
         Key(
             name="node",
             type=KeyType(read_http_url),
+            default_shown="none",
             help="`/metrics` of a node_exporter: CPU, memory and open files of a whole machine",
         ),
         Key(
             name="endpoint",
             type=KeyType(read_http_url),
+            default_shown="none",
             help="`/metrics` of the target itself, with the usual `process_cpu_seconds_total`, "
             "`process_resident_memory_bytes` and `process_open_fds`",
         ),

@@ -140,5 +140,5 @@ def test_what_names_nothing_of_the_target_is_told() -> None:
         parse_threshold("target.memory.max", "< many")
     with pytest.raises(ValueError, match='is not a number; write for example "< 80%"'):
         parse_threshold("target.cpu.max", "< x%")
-    with pytest.raises(ValueError, match='write e.g. "< 512MiB"'):
+    with pytest.raises(ValueError, match=r'write e\.g\. "< 512MiB"'):
         parse_threshold("target.memory.max", "512MiB")

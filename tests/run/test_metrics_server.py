@@ -90,7 +90,7 @@ def test_it_answers_over_http_and_only_what_there_is(server: MetricsServer) -> N
         ("", "", False),
     ],
 )
-def test_a_foreign_name_that_leads_here_is_refused(asked: str, bound: str, ours: bool) -> None:
+def test_a_foreign_name_that_leads_here_is_refused(asked: str, bound: str, *, ours: bool) -> None:
     assert host_is_ours(asked, bound, 9) is ours
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_every_value_is_in_the_bucket_that_holds_it(values: list[int]) -> None:
 
 
 def test_bounds_are_close_enough_to_tell_percentiles() -> None:
-    assert all(1 < b / a <= 1.67 for a, b in zip(BOUNDS_NS, BOUNDS_NS[1:], strict=False))
+    assert all(1 < b / a <= 1.67 for a, b in pairwise(BOUNDS_NS))
     assert (BOUNDS_S[0], BOUNDS_S[-1]) == (0.0005, 50.0)
 
 
