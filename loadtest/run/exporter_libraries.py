@@ -21,7 +21,8 @@ def need_libraries(options: RunOptions) -> None:
     if options.collector is not None and not _installed():
         sentence = (
             "it needs opentelemetry's SDK and exporter, not installed here; run:"
-            ' pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http (or install loadtest with its extra "otel")'
+            " pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+            ' (or install loadtest with its extra "otel")'
         )
         raise ConfigError([Problem("--otel", sentence)])
 
