@@ -145,7 +145,7 @@ def test_the_targets_own_health_is_told_with_what_lacks(run: SampleRun) -> None:
         "memory": {"unit": "bytes", "n": 9, "mean": 2**20, "p95": 2**20, "max": 2**21},
         "open_files": {"unit": "number", "n": 0, "reason": "process 7 is gone"},
     }
-    target = {**run.manifest["target"], "health": {"sampled_on": "here"}}
+    target = {**run.manifest.get("target", {}), "health": {"sampled_on": "here"}}
     told = tell({**run.manifest, "health": health, "target": target}).health
     assert {fact.name: fact.value for fact in told} == {
         "cpu": "mean 0.5 cores, max 1.25 cores (n = 9)",
