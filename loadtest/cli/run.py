@@ -8,7 +8,9 @@ import click
 
 from loadtest.cli.options import ShippedName, WholeNumber, option, plan_options, results_option
 from loadtest.cli.other_tools import AnsweringCommand
-from loadtest.run.metrics_address import COLLECTOR, HERE
+
+USUAL = ""
+"""The value of an option that was given without one: the usual address, which `run` knows."""
 
 EXAMPLES = """\b
 Examples:
@@ -36,15 +38,15 @@ Examples:
     "--prometheus",
     metavar="[ADDR]",
     is_flag=False,
-    flag_value=HERE,
-    help=f"Serve /metrics while it runs, at HOST:PORT or a port; {HERE}.",
+    flag_value=USUAL,
+    help="Serve /metrics while it runs, at HOST:PORT or a port; 127.0.0.1:9464.",
 )
 @option(
     "--otel",
     metavar="[URL]",
     is_flag=False,
-    flag_value=COLLECTOR,
-    help=f"Send metrics and slow turns to an OTLP collector; {COLLECTOR}.",
+    flag_value=USUAL,
+    help="Send metrics and slow turns to an OTLP collector; http://127.0.0.1:4318.",
 )
 @option("--verbose", is_flag=True, help="Print the whole report instead of a screen of it.")
 @option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")

@@ -20,10 +20,12 @@ COLLECTOR = "http://127.0.0.1:4318"
 def listen_address(text: str) -> tuple[str, int]:
     """Host and port of ``HOST:PORT``, or of a port of loopback; of ``*``, every address, the host is "".
 
+    Without a text it is ``HERE``.
+
     Raises:
         ConfigError: it is neither.
     """
-    host, colon, port = text.strip().rpartition(":")
+    host, colon, port = (text.strip() or HERE).rpartition(":")
     if not colon:
         host = LOOPBACK
     if not (port.isascii() and port.isdecimal()) or len(port) > 5 or int(port) > 65535 or not host:
@@ -36,15 +38,16 @@ def listen_address(text: str) -> tuple[str, int]:
 
 
 def collector_url(text: str) -> str:
-    """The base address of a collector that takes OTLP over HTTP, without a slash at its end.
+    """The base address of a collector that takes OTLP over HTTP, without a slash; ``COLLECTOR`` of no text.
 
     A credential does not belong in it: the exporter takes headers from ``OTEL_EXPORTER_OTLP_HEADERS``.
 
     Raises:
         ConfigError: it is no address of http or https.
     """
+    text = text.strip() or COLLECTOR
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(text)
         fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
         fits = fits and "@" not in parts.netloc
     except ValueError:
@@ -56,4 +59,4 @@ def collector_url(text: str) -> str:
             f" stands before the options, or write --otel={COLLECTOR}"
         )
         raise ConfigError([Problem("--otel", sentence)])
-    return text.strip().rstrip("/")
+    return text.rstrip("/")

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import gevent
 import pytest
 
+from loadtest.cli.commands import loadtest
 from loadtest.errors import ConfigError
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.run.exporter_libraries import need_libraries
-from loadtest.run.metrics_address import collector_url, listen_address
+from loadtest.run.metrics_address import COLLECTOR, HERE, collector_url, listen_address
 from loadtest.run.metrics_server import MetricsServer, host_is_ours
 from loadtest.run.options import RunOptions
 from loadtest.show.exported import ExportedRun
@@ -120,6 +121,16 @@ def test_a_run_goes_on_where_the_port_is_taken(
 
 
 def test_where_it_listens_and_what_it_tells_are_read() -> None:
+    with loadtest.make_context("loadtest", ["run"]) as context:
+        _, command, _ = loadtest.resolve_command(context, ["run", "agent-burst", "--prometheus", "--otel"])
+        assert command is not None
+        given = command.make_context("run", ["agent-burst", "--prometheus", "--otel"], parent=context)
+        shown = command.get_help(given)
+    usual = RunOptions(prometheus=given.params["prometheus"], otel=given.params["otel"])
+    assert usual.metrics_address == listen_address(HERE) == ("127.0.0.1", 9464)
+    assert usual.collector == COLLECTOR
+    assert HERE in shown
+    assert COLLECTOR in shown
     assert listen_address("127.0.0.1:9464") == ("127.0.0.1", 9464)
     assert listen_address("9465") == ("127.0.0.1", 9465)
     assert listen_address("[::1]:1") == ("::1", 1)
