@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from loadtest import catalog
@@ -30,7 +31,7 @@ from loadtest.plan.threshold import (
     split_metric,
     split_target,
 )
-from loadtest.units import format_count, format_ms, format_ratio
+from loadtest.units import format_bytes, format_cores, format_count, format_ms, format_number, format_ratio
 
 COARSE_NS = 100_000
 """A clock whose step is at least this long bounds what it measures; below, its step is not told."""
@@ -366,6 +367,12 @@ def _of_cut_turns(counts: Manifest, measured: Measurement) -> Measurement:
     return Measurement(measured.value, measured.n, why, bound)
 
 
+_AMOUNTS: Mapping[str, Callable[[float], str]] = {
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(int(size)),
+}
+
+
 def _health(manifest: Manifest, name: str, statistic: str) -> Measurement:
     """A statistic of what was sampled of the target; of too few seconds the highest is at least so high."""
     found = section(manifest, "health", name)
@@ -377,7 +384,8 @@ def _health(manifest: Manifest, name: str, statistic: str) -> Measurement:
         return Measurement(None, 0, str(found.get("reason") or why))
     if found.get("partial"):
         bound = (value, None) if statistic == "max" and value is not None else None
-        least = "" if bound is None else f"at least {value:.4g}: "
+        shown = _AMOUNTS.get(str(found.get("unit")), format_number)
+        least = "" if bound is None or value is None else f"at least {shown(value)}: "
         return Measurement(None, n, f"{least}{found.get('reason')}", bound)
     return Measurement(value, n, None if value is not None else too_few(statistic, n))
 

@@ -93,11 +93,14 @@ class OtelExport:
         if start_ns is None or not self._exported.seconds:
             return
         self.exports += 1
+        # Until it was taken: the end of the run may come in the middle of it.
+        self.failed += 1
         turns = [self._turns.popleft() for _ in range(len(self._turns))]
         spans = [_span(log, start_ns, self._exported.labels, self._redacted) for log in turns]
         data = metrics_data(self._exported.families(), self._exported.labels, start_ns, time.time_ns())
         sent = self._sent(self._metrics, data)
-        self.failed += not (sent and (not spans or self._sent(self._traces, spans)))
+        if sent and (not spans or self._sent(self._traces, spans)):
+            self.failed -= 1
 
     @staticmethod
     def _sent(exporter: Any, what: MetricsData | list[ReadableSpan]) -> bool:

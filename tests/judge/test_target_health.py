@@ -88,13 +88,20 @@ def test_of_a_target_that_went_away_only_a_miss_is_sure() -> None:
     part = judged({0: 0.5, 1: 0.7})
     highest = lookup("target.cpu.max", part)
     assert highest.value is None
-    assert highest.reason == f"at least 0.7: sampled in 2 of 10 seconds: {GONE}"
+    assert highest.reason == f"at least 0.7 cores: sampled in 2 of 10 seconds: {GONE}"
     assert decide(parse_threshold("target.cpu.max", "< 60%"), highest) == "missed"
     assert decide(parse_threshold("target.cpu.max", "< 80%"), highest) == "not_measured"
     for statistic in ("mean", "p50", "min"):
         found = lookup(f"target.cpu.{statistic}", part)
         assert (found.value, found.bound, found.n) == (None, None, 2)
         assert decide(parse_threshold(f"target.cpu.{statistic}", "< 90%"), found) == "not_measured"
+
+
+def test_the_least_that_is_known_is_told_in_its_unit() -> None:
+    for name, told in (("memory", "at least 3.0 MiB: "), ("queue", "at least 3,145,728: ")):
+        reason = lookup(f"target.{name}.max", judged({0: 3.0 * 2**20}, name)).reason
+        assert reason is not None
+        assert reason.startswith(told)
 
 
 def test_one_second_in_ten_may_be_without_a_sample() -> None:
