@@ -21,6 +21,8 @@ IMPORTED_AS = {
     "prometheus-client": "prometheus_client",
     "opentelemetry-sdk": "opentelemetry",
     "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
+    "grpcio": "grpc",
+    "grpcio-health-checking": "grpc_health",
 }
 
 
