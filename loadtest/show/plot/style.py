@@ -115,6 +115,7 @@ GIVEN_UP = {
     "broken": Style(MUTED, hatch="xxx"),
     "codec": Style(MUTED, hatch="..."),
     "too_long": Style(MUTED, hatch="---"),
+    "flood": Style(MUTED, hatch="..."),
 }
 """Of a connection that we ended, by the reason."""
 

@@ -118,6 +118,8 @@ class CodedFrameParser(FrameParser):
         if not self.gave_up:
             self.gave_up = True
             self.refuse(f"codec {self._name} {why}")
+            # What came was meant as a message, and counts as one that could not be read.
+            self.flooded = False
 
     def _reply(self) -> None:
         replies = getattr(self._codec, "replies", None)
