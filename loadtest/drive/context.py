@@ -37,13 +37,18 @@ _NO_ROW: dict[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class ShardAssignment:
-    """What one process has to do: the run, its scenario and target, and which virtual users it drives."""
+    """What one process has to do: the run, its scenario and target, and which virtual users it drives.
+
+    The users of ``scenario`` are numbered from ``first`` on, of ``of_all`` in the run (0: it has no others).
+    """
 
     run_id: str
     scenario: Scenario
     endpoint: Endpoint
     users: range
     worker: int = 0
+    first: int = 0
+    of_all: int = 0
 
 
 class Context:
@@ -70,7 +75,7 @@ class Context:
         protocol = scenario.protocol
         message = protocol.turn.message if traffic is None or traffic.message is None else traffic.message
         self.timeout_ns = traffic.timeout_ns if traffic is not None else CLOSE_TIMEOUT_NS
-        self.schedule = Schedule(load, traffic)
+        self.schedule = Schedule(load, traffic, assignment.first, assignment.of_all)
         self.planned_users = self.schedule.users
         self.compiled_protocol = CompiledProtocol(
             protocol,
@@ -78,8 +83,9 @@ class Context:
             nonce=assignment.run_id,
             timeout_ns=self.timeout_ns,
             unix_offset_ns=0 if clock.wall else time.time_ns() - clock.now(),
-            users=self.planned_users,
+            users=self.schedule.stride,
             identities=target.identities,
+            first_user=assignment.first,
             kinds=scenario.kinds,
             audience_is_here=len(assignment.users) == self.planned_users,
             seed=load.seed,
@@ -154,7 +160,7 @@ class Context:
             "run.id": run_id,
             **self.secret_values,
             **given,
-            **user_values(user, run_id, target.identities),
+            **user_values(user, run_id, target.identities, self.assignment.first),
         }
 
     def row(self, seq: int) -> dict[str, Any]:

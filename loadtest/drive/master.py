@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,12 +23,11 @@ from typing_extensions import override
 
 from loadtest.drive.coordinator import Coordinator, GiveInterval, RunSpec
 from loadtest.drive.endpoint import known_addresses
-from loadtest.drive.observations import REASONS
-from loadtest.drive.reasons import most_frequent
+from loadtest.drive.observations import add_facts
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, from_bytes, merge
 from loadtest.plan.scenario import Scenario
-from loadtest.plan.schedule import Schedule, share
+from loadtest.plan.schedule import schedules, share
 from loadtest.plan.worker_settings import identities_of, shared_settings
 from loadtest.units import NS_PER_S
 
@@ -278,12 +275,7 @@ class MasterCoordinator(Coordinator):
             self.result.crash = (ConfigError if mistake else RuntimeError)(msg.data["crash"])
             self.stop()
         worker.expected = int(msg.data["intervals"])
-        for name, numbers in msg.data["observed"].items():
-            known = self.result.observed.setdefault(name, {})
-            if name in REASONS:
-                _add(known, numbers)
-            else:
-                known.update(numbers)
+        add_facts(self.result.observed, msg.data["observed"])
         self._pass_on()
 
     def _watch(self) -> None:
@@ -336,12 +328,6 @@ class MasterCoordinator(Coordinator):
 
 def _last_second(scenario: Scenario) -> int:
     """No interval of a run is of a later second."""
-    timeout_ns = 0 if scenario.traffic is None else scenario.traffic.timeout_ns
-    return (Schedule(scenario.load, scenario.traffic).end_ns + timeout_ns) // NS_PER_S + OVERTIME_S
-
-
-def _add(known: dict[str, int], numbers: Mapping[str, int]) -> None:
-    """Add one worker's reasons to those of all, the most frequent first."""
-    told = most_frequent(Counter(known) + Counter(numbers))
-    known.clear()
-    known.update(told)
+    timeouts = [each.traffic.timeout_ns for each in schedules(scenario) if each.traffic is not None]
+    end_ns = max(each.end_ns for each in schedules(scenario))
+    return (end_ns + max(timeouts, default=0)) // NS_PER_S + OVERTIME_S

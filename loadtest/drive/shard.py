@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -37,6 +37,7 @@ class Shard:
 
     ``on_interval`` is called with each second as it closes. ``begun`` is set by ``begin``, ``done`` when all
     users are over, ``reported`` when the last interval was given. ``crash``: the exception that ended it.
+    ``alone``: the process drives no other shard beside it, of another population.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Shard:
         self.begun = Event()
         self.reported = Event()
         self.virtual_users: list[VirtualUser] = []
+        self.alone = True
         self.fault_injection: FaultInjection | None = None
         self.tasks = Tasks(
             self._count_task,
@@ -71,6 +73,15 @@ class Shard:
         self._health = GeneratorHealth()
         if not self._health.reads_cpu:
             context.observations.note("cpu_not_read", {"system": sys.platform})
+
+    def now(self) -> int:
+        """The run's clock."""
+        return self.context.now()
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """The addresses of this machine that connections come from; none: the system chooses."""
+        return self.context.sources
 
     @property
     def observed(self) -> dict[str, dict[str, Any]]:
@@ -286,7 +297,7 @@ class Shard:
         self._watch_clock()
         gauges = self._health.take(context.poller.lag_ns)
         context.poller.lag_ns = 0
-        context.poller.patient = context.reads_may_wait and not self._task_traffic
+        context.poller.patient = self.alone and context.reads_may_wait and not self._task_traffic
         gauges["users"] = float(len(self._users))
         gauges["in_flight"] = float(sum(len(user.connection.session.turns) for user in self.virtual_users))
         interval = context.recorder.take(second, gauges)

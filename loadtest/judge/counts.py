@@ -7,8 +7,9 @@ from typing import Any
 
 from loadtest import catalog
 from loadtest.judge.measurement_window import Span, peak_within
-from loadtest.judge.sections import Manifest, count_or_zero, kinds, section, was_observed
+from loadtest.judge.sections import Manifest, count_or_zero, kinds, populations, section, was_observed
 from loadtest.measure.interval import OUTCOMES, PHASES
+from loadtest.measure.tagging import without_population
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import of_kind
 from loadtest.units import format_count
@@ -44,22 +45,30 @@ def count_all(manifest: Manifest, totals: Totals, span: Span) -> dict[str, Any]:
 
     A counter that the protocol gives no way to know is null, with its reason in ``unmeasured``.
     """
-    everything = _summed(totals, PHASES)
+    everything = _summed(manifest, totals, PHASES)
     unmeasured = unmeasured_counters(manifest, everything)
     whole = _counted(everything, unmeasured, totals.peak_ready())
-    in_measured = _summed(totals, ("measured",))
+    in_measured = _summed(manifest, totals, ("measured",))
     measured = _counted(in_measured, unmeasured, peak_within(totals, span))
     for counted, counters in ((whole, everything), (measured, in_measured)):
         counted["turns"] |= _by_kind(manifest, counters)
     return {**whole, "measured": measured}
 
 
-def _summed(totals: Totals, phases: tuple[str, ...]) -> Counters:
+def _summed(manifest: Manifest, totals: Totals, phases: tuple[str, ...]) -> Counters:
+    """The counters of some phases; of the whole run, so that those of populations are not among them."""
     summed: Counters = {}
+    apart = populations(manifest)
     for phase in phases:
         for name, n in totals.counters.get(phase, {}).items():
-            summed[name] = summed.get(name, 0) + n
+            if not (apart and _of_any(name, apart)):
+                summed[name] = summed.get(name, 0) + n
     return summed
+
+
+def _of_any(name: str, of: tuple[str, ...]) -> bool:
+    """Whether a counter is of one population."""
+    return any(without_population(name, each) is not None for each in of)
 
 
 def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[str, Any]:
@@ -217,7 +226,7 @@ def broken_laws(manifest: Manifest, counts: Manifest) -> list[str]:
         return broken
     for words, turns in (("", section(counts, "turns")), (" measured", section(counts, "measured", "turns"))):
         broken += _turn_laws(words, turns, open_ended=open_ended)
-        broken += _kind_laws(words, turns, kinds(manifest))
+        broken += _kind_laws(words, turns, populations(manifest) or kinds(manifest))
     return broken
 
 
@@ -231,11 +240,11 @@ def _turn_laws(words: str, turns: Manifest, *, open_ended: bool) -> Iterator[str
 
 
 def _kind_laws(words: str, turns: Manifest, of: tuple[str, ...]) -> Iterator[str]:
-    """The kinds of turn add up to all turns."""
+    """The kinds of turn add up to all turns; where there are populations, these do."""
     for name in ("due", *OUTCOMES):
         parts = [turns[key] for kind in of if (key := of_kind(name, kind)) in turns]
         if parts and sum(parts) != turns.get(name, 0):
-            yield f"{_n(turns.get(name, 0))}{words} turns {name}, but {_n(sum(parts))} by kind"
+            yield f"{_n(turns.get(name, 0))}{words} turns {name}, but {_n(sum(parts))} in its parts"
 
 
 def _connection_laws(counts: Manifest) -> Iterator[str]:

@@ -18,6 +18,7 @@ from loadtest.judge.distribution import describe
 from loadtest.judge.generator import COALESCED, coalesced_share, watch
 from loadtest.judge.load import achieved
 from loadtest.judge.measurement_window import Turns, last_matched, measured_span, measured_turns
+from loadtest.judge.populations import alone, totals_of, under_their_names
 from loadtest.judge.ranks import nearest_rank, needed, part_of
 from loadtest.judge.rates import rates
 from loadtest.judge.sections import (
@@ -26,9 +27,10 @@ from loadtest.judge.sections import (
     conversations,
     count_or_zero,
     kinds,
+    parts,
+    populations,
     section,
     sends,
-    settings,
     tick_ns,
 )
 from loadtest.judge.thresholds import rule_names
@@ -54,10 +56,40 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
 
     ``metrics``, ``counts``, ``rates``, ``generator``, ``burst_positions`` and ``of_due`` (times of turns with
     those that never answered among them); ``load`` with ``achieved``;
-    ``slow_readers`` with the metrics of users whom the plan made read slowly, where there were any;
+    ``populations`` with the same of each population, whose names stand in ``metrics``, ``of_due`` and the turns
+    of ``counts`` as well; ``slow_readers`` with the metrics of users whom the plan made read slowly, where there were any;
     ``unmeasured`` with a reason for each metric that has no sample (dotted names) beside the counters that
     the protocol gives no way to know. Nothing that was not measured is 0: it is null or absent.
     """
+    summed = _summarised(manifest, totals, turns)
+    names = () if section(manifest, "part") else populations(manifest)
+    if not names:
+        return summed
+    found = {name: _of_population(manifest, totals, turns, name) for name in names}
+    for what in ("metrics", "of_due"):
+        summed[what] |= under_their_names({name: each[what] for name, each in found.items()})
+    for counts, of in ((summed["counts"], ()), (summed["counts"]["measured"], ("measured",))):
+        turns_of = {name: section(each, "counts", *of, "turns") for name, each in found.items()}
+        whole = {name: {key: n for key, n in each.items() if isinstance(n, int)} for name, each in turns_of.items()}
+        counts["turns"] |= under_their_names(whole)
+    return {**summed, "populations": found}
+
+
+def _of_population(manifest: Manifest, totals: Totals, turns: Turns | None, name: str) -> dict[str, Any]:
+    """The same of one population; what was known of it before, as its plan, stays."""
+    first, n = (count_or_zero(section(manifest, "populations", name).get(key)) for key in ("first_user", "users"))
+    rows = None if turns is None else turns[(turns["user"] >= first) & (turns["user"] < first + n)]
+    known = alone(manifest, name)
+    found = _summarised(known, totals_of(totals, name), rows)
+    for counts in (found["counts"], found["counts"]["measured"]):
+        # Which connections were ready at one instant is kept of all together only.
+        counts["connections"]["peak"] = None
+    found["load"]["achieved"]["connections"] = None
+    return {**section(manifest, "populations", name), **found}
+
+
+def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict[str, Any]:
+    """The sections of a run, or of one population."""
     span = measured_span(manifest, totals, turns)
     metrics = describe_all(manifest, totals)
     known: dict[str, Any] = {**manifest, "counts": count_all(manifest, totals, span), "metrics": metrics}
@@ -239,9 +271,9 @@ def _no_gap(manifest: Manifest) -> str:
 
 
 def _no_upload(manifest: Manifest) -> str:
-    protocol = settings(manifest, "protocol")
-    turns = [section(protocol, "turns", kind) for kind in kinds(manifest)]
-    if not any(turn.get("messages") for turn in (section(protocol, "turn"), *turns)):
+    spoken = [section(part, "protocol") for part in parts(manifest)]
+    turns = [section(protocol, "turns", kind) for protocol in spoken for kind in kinds(manifest)]
+    if not any(turn.get("messages") for turn in (*(section(each, "turn") for each in spoken), *turns)):
         return "no turn has several messages"
     return _no_turn(manifest)
 
@@ -273,7 +305,7 @@ def _no_reconnect(_: Manifest) -> str:
 
 
 def _no_delivery(manifest: Manifest) -> str:
-    if not settings(manifest, "protocol", "events").get("audience"):
+    if not any(section(part, "protocol", "events").get("audience") for part in parts(manifest)):
         return "the protocol has no audience that copies are due to"
     if count_or_zero(section(manifest, "generator").get("processes")) > 1:
         return "several processes drove the run: copies are followed within one process only"

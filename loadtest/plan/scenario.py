@@ -14,7 +14,7 @@ from typing import Literal
 
 from loadtest.plan.conversation import Conversation, kinds_in
 from loadtest.plan.protocol import Protocol, TurnKind
-from loadtest.plan.threshold import Threshold, default_thresholds
+from loadtest.plan.threshold import Threshold, default_thresholds, population_defaults
 
 SIMULATOR = "simulator"
 """The target URL that means: start our own simulator and send the load to it."""
@@ -219,6 +219,17 @@ class Limits:
     duration_ns: int = 86_400_000_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Users of a run who have load, traffic, protocol or identities of their own, beside others.
+
+    ``scenario`` is what they would be alone: what the population does not write is that of the file.
+    """
+
+    name: str
+    scenario: Scenario
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One TOML file, read and checked; ``traffic`` None means: connect and hold, send nothing.
@@ -227,7 +238,8 @@ class Scenario:
     are sent); ``sha256`` is of its canonical JSON without the target, so that the same load on two
     targets has the same hash. ``thresholds`` are those written, those of a stage carry ``stage``;
     ``turned_off`` names what would be judged by default and is not. ``conversations``: what users say instead
-    of single turns, one of them at a time, by weight.
+    of single turns, one of them at a time, by weight. ``populations``: the users of the run, by name; none:
+    all are of one, which is the scenario's own.
     """
 
     name: str
@@ -239,6 +251,7 @@ class Scenario:
     load: Load
     traffic: Traffic | None
     conversations: tuple[Conversation, ...] = ()
+    populations: tuple[Population, ...] = ()
     chaos: Chaos = field(default_factory=Chaos)
     thresholds: tuple[Threshold, ...] = ()
     turned_off: tuple[str, ...] = ()
@@ -246,6 +259,16 @@ class Scenario:
     compare: Compare = field(default_factory=Compare)
     limits: Limits = field(default_factory=Limits)
     settings: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple[Scenario, ...]:
+        """The scenario of each population; itself alone where it has none."""
+        return tuple(each.scenario for each in self.populations) or (self,)
+
+    @property
+    def sends(self) -> bool:
+        """Whether turns are sent: without traffic, or with 0 turns each, connections are only held."""
+        return any(part.traffic is not None and part.traffic.turns != 0 for part in self.parts)
 
     @property
     def kinds(self) -> Mapping[str, TurnKind]:
@@ -263,11 +286,13 @@ class Scenario:
     @property
     def judged(self) -> tuple[Threshold, ...]:
         """What a run is judged by: the thresholds written, then the default ones."""
-        sends = self.traffic is not None and self.traffic.turns != 0
+        if self.populations:
+            ends = {each.name: each.scenario.sends and each.scenario.turns_end for each in self.populations}
+            return (*self.thresholds, *population_defaults(self.thresholds, self.turned_off, ends))
         defaults = default_thresholds(
             self.thresholds,
             self.turned_off,
-            ends=sends and self.turns_end,
+            ends=self.sends and self.turns_end,
             stages=len(self.load.stages),
         )
         return (*self.thresholds, *defaults)

@@ -22,6 +22,7 @@ from loadtest.plan.key_types import (
     ENVIRONMENT_VARIABLE,
     FILE,
     FLAG,
+    FLAG_ON,
     MIX,
     OTHER_EFFECTS,
     OTHER_THRESHOLDS,
@@ -48,6 +49,7 @@ from loadtest.plan.key_types import (
     tables_of,
 )
 from loadtest.plan.mix import MOST_WEIGHT
+from loadtest.plan.population_file import MOST_POPULATIONS, part_table, with_populations
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol, read_protocol
 from loadtest.plan.scenario import (
@@ -59,6 +61,7 @@ from loadtest.plan.scenario import (
     Cut,
     Limits,
     Load,
+    Population,
     Reconnect,
     Scenario,
     SlowReaders,
@@ -769,11 +772,129 @@ def _read_protocol(table: Table, key: str, default: Protocol) -> Protocol:
         return default
 
 
-def _with_those_of_stages(_: Table, scenario: Scenario) -> Scenario:
+def _with_those_of_stages(table: Table, scenario: Scenario) -> Scenario:
     """The thresholds of stages with all others; traffic also where only conversations say what is sent."""
     of_stages = (each for stage in scenario.load.stages for each in stage.thresholds)
+    scenario = replace(scenario, thresholds=(*scenario.thresholds, *of_stages))
+    return with_populations(table, _with_traffic(table, scenario))
+
+
+def _with_traffic(_: Table, scenario: Scenario) -> Scenario:
     traffic = scenario.traffic or (Traffic() if scenario.conversations else None)
-    return replace(scenario, traffic=traffic, thresholds=(*scenario.thresholds, *of_stages))
+    return replace(scenario, traffic=traffic)
+
+
+PROTOCOL_KEY = Key(
+    name="protocol",
+    type=KeyType(_read_protocol, protocol_settings),
+    default=Protocol(name=""),
+    missing='`protocol` is missing; write for example protocol = "agent-events"',
+    help="a shipped protocol (`loadtest protocols`), the path of a [protocol](protocols.md), "
+    "or its tables here",
+)
+
+TARGET_KEY = Key(
+    name="target",
+    type=table_of(TARGET_TABLE),
+    implied=True,
+    default_shown="required",
+    help="where the load goes, [below](#target)",
+)
+
+LOAD_KEY = Key(
+    name="load",
+    type=table_of(LOAD_TABLE),
+    implied=True,
+    default_shown="[below](#load)",
+    help="how many connections, for how long, [below](#load)",
+)
+
+CHAOS_KEY = Key(
+    name="chaos",
+    type=table_of(CHAOS_TABLE),
+    default_shown="none",
+    help="what goes wrong on purpose, [below](#chaos)",
+)
+
+CONVERSATION_KEY = Key(
+    name="conversation",
+    type=tables_of(CONVERSATION_TABLE),
+    fields=("conversations",),
+    default_shown="none: single turns",
+    help="what users say instead of single turns, `[[conversation]]`, [below](#conversation)",
+)
+
+TRAFFIC_KEY = Key(
+    name="traffic",
+    type=table_of(TRAFFIC_TABLE),
+    help="what a connection sends, and when, [below](#traffic)",
+)
+
+PART_TABLE = KeyTable(
+    title="",
+    makes=Scenario,
+    given={"name": "", "question": "", "path": "", "sha256": ""},
+    keys=(PROTOCOL_KEY, TARGET_KEY, LOAD_KEY, CHAOS_KEY, CONVERSATION_KEY, TRAFFIC_KEY),
+    finish=_with_traffic,
+)
+"""What the users of a population are and do: a scenario without what the whole run is judged by."""
+
+
+def _own(name: str, help: str) -> Key:  # noqa: A002 - as the field is called
+    written = KeyType(lambda table, key, _: table.take(key))
+    return Key(name=name, type=written, default=None, default_shown="the file's", help=help)
+
+
+POPULATION_TABLE = KeyTable(
+    title="population",
+    makes=dict,
+    keys=(
+        Key(
+            name="name",
+            type=TEXT,
+            default="",
+            missing='a population needs a `name`, such as name = "listeners"',
+            help="what its metrics are called: letters, digits, `_`, `-`",
+        ),
+        Key(
+            name="inherits",
+            type=FLAG_ON,
+            default=True,
+            help="what it does not write is that of the file's own tables; `false`: it writes everything itself",
+        ),
+        _own("protocol", "instead of the file's"),
+        _own("target", "as [target], key by key; `url` and `faults` are the file's"),
+        _own("load", "as [load], key by key; `duration` and `warmup` are the file's"),
+        _own("traffic", "as [traffic], key by key"),
+        _own("conversation", "`[[population.conversation]]`, instead of the file's"),
+        _own("chaos", "as [chaos], key by key; no `slow_readers`"),
+    ),
+    hints={
+        "connections": "write `load.connections`",
+        "every": "write `traffic.every`",
+        "rate": "write `traffic.rate`",
+        "identities": "write `target.identities`",
+        "thresholds": "write \"NAME[POPULATION].p95\" in [thresholds] of the file",
+    },
+)
+
+
+def _read_populations(table: Table, key: str, _: object) -> tuple[Population, ...]:
+    rows = table.tables(key)
+    if len(rows) > MOST_POPULATIONS:
+        table.report(key, f"there may be {MOST_POPULATIONS} populations, not {len(rows)}")
+        return ()
+    found = []
+    for row in rows:
+        said = POPULATION_TABLE.read(row)
+        part = PART_TABLE.read(part_table(table, int(row.path[-1])))
+        found.append(Population(said["name"], replace(part, name=said["name"])))
+    return tuple(found)
+
+
+def _write_population(population: Population) -> dict[str, object]:
+    """All that it is, so that it need not inherit anything."""
+    return {"name": population.name, "inherits": False, **PART_TABLE.write(population.scenario)}
 
 
 SCENARIO_TABLE = KeyTable(
@@ -795,34 +916,10 @@ SCENARIO_TABLE = KeyTable(
             default_shown="the first comment",
             help="what the run is to answer",
         ),
-        Key(
-            name="protocol",
-            type=KeyType(_read_protocol, protocol_settings),
-            default=Protocol(name=""),
-            missing='`protocol` is missing; write for example protocol = "agent-events"',
-            help="a shipped protocol (`loadtest protocols`), the path of a [protocol](protocols.md), "
-            "or its tables here",
-        ),
-        Key(
-            name="target",
-            type=table_of(TARGET_TABLE),
-            implied=True,
-            default_shown="required",
-            help="where the load goes, [below](#target)",
-        ),
-        Key(
-            name="load",
-            type=table_of(LOAD_TABLE),
-            implied=True,
-            default_shown="[below](#load)",
-            help="how many connections, for how long, [below](#load)",
-        ),
-        Key(
-            name="chaos",
-            type=table_of(CHAOS_TABLE),
-            default_shown="none",
-            help="what goes wrong on purpose, [below](#chaos)",
-        ),
+        PROTOCOL_KEY,
+        TARGET_KEY,
+        LOAD_KEY,
+        CHAOS_KEY,
         Key(
             name="thresholds",
             type=THRESHOLDS_AND_TURNED_OFF,
@@ -848,17 +945,20 @@ SCENARIO_TABLE = KeyTable(
             default_shown="[below](#limits)",
             help="caps that keep a typing mistake from becoming an attack, [below](#limits)",
         ),
+        CONVERSATION_KEY,
+        TRAFFIC_KEY,
         Key(
-            name="conversation",
-            type=tables_of(CONVERSATION_TABLE),
-            fields=("conversations",),
-            default_shown="none: single turns",
-            help="what users say instead of single turns, `[[conversation]]`, [below](#conversation)",
-        ),
-        Key(
-            name="traffic",
-            type=table_of(TRAFFIC_TABLE),
-            help="what a connection sends, and when, [below](#traffic)",
+            name="population",
+            type=KeyType(
+                _read_populations,
+                lambda found: [_write_population(each) for each in found],
+                keys=POPULATION_TABLE,
+                listed=True,
+            ),
+            fields=("populations",),
+            default_shown="none: all users are alike",
+            help="users beside others, with load, traffic, protocol or identities of their own, "
+            "`[[population]]`, [below](#population)",
         ),
     ),
     finish=_with_those_of_stages,
@@ -869,6 +969,7 @@ SCENARIO_TABLE = KeyTable(
         "url": "it belongs to [target]",
         "auth": "it belongs to [target]",
         "conversations": "each is written as [[conversation]]",
+        "populations": "each is written as [[population]]",
         "stage": "stages are a list in [load]",
         "stages": "stages are a list in [load]",
     },

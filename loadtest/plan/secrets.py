@@ -22,7 +22,7 @@ def missing_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[Prob
 
     ``environ`` is the environment (``os.environ``); besides it, only a token file is looked at.
     """
-    return list(_missing(scenario, environ))
+    return list(dict.fromkeys(each for part in scenario.parts for each in _missing(part, environ)))
 
 
 def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -60,6 +60,17 @@ def secret_variables(target: Target, texts: Iterable[str] = ()) -> list[tuple[st
     )
     used = env_names([*target.headers.values(), *target.cookies.values(), *target.query.values(), *texts])
     return [(name, what) for name, what in asked if name] + [(name, "") for name in used]
+
+
+def scenario_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[str]:
+    """The values of all secrets of a scenario, of every population, to be redacted from every file and screen.
+
+    Raises:
+        OSError: a token file, which ``missing_secrets`` looks for, has disappeared since.
+    """
+    every = (scenario, *(each.scenario for each in scenario.populations))
+    found = (secrets_of(each.target, environ, message_texts(each)) for each in every)
+    return list(dict.fromkeys(secret for some in found for secret in some))
 
 
 def secrets_of(target: Target, environ: Mapping[str, str], texts: Iterable[str] = ()) -> list[str]:

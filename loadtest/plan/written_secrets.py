@@ -18,7 +18,8 @@ from loadtest.secret_names import KEY, sounds_secret, subprotocol_secrets
 
 def plan_secrets(scenario: Scenario) -> list[str]:
     """Values of data rows, of subprotocols and of messages that may be secrets, each once."""
-    found = dict.fromkeys(_found(scenario))
+    every = (scenario, *(each.scenario for each in scenario.populations))
+    found = dict.fromkeys(value for each in every for value in _found(each))
     return [value for value in found if len(value) >= SHORTEST_WRITTEN and not Template.parse(value).names]
 
 

@@ -17,7 +17,7 @@ from loadtest.errors import ConfigError, Problem
 from loadtest.measure.clock import STEP_VARIABLE, step_from
 from loadtest.plan.scenario import SIMULATOR, Scenario
 from loadtest.plan.scenario_file import load_scenario
-from loadtest.plan.schedule import Schedule
+from loadtest.plan.schedule import planned_users
 from loadtest.plan.secrets import missing_secrets
 from loadtest.run.options import RunOptions
 
@@ -37,7 +37,7 @@ class Prepared:
     @property
     def users(self) -> int:
         """The highest number of connections planned at once."""
-        return Schedule(self.scenario.load, self.scenario.traffic).users
+        return planned_users(self.scenario)
 
     def endpoint(self) -> Endpoint:
         """Resolve the target's name.
@@ -68,7 +68,8 @@ def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
         raise ConfigError([Problem(STEP_VARIABLE, str(error))])
     if scenario.target.url.startswith("wss:"):
         # The run makes its own; here, an unusable file is reported before anything begins.
-        tls_context(scenario.target)
+        for part in scenario.parts:
+            tls_context(part.target)
     limits = {} if options.workers is not None else _check_machine(scenario, options.processes)
     return Prepared(scenario, options, step_ns, scenario.target.url, scenario.target.url == SIMULATOR, limits)
 
@@ -79,8 +80,8 @@ def _check_machine(scenario: Scenario, processes: int) -> dict[str, int]:
     Raises:
         ConfigError: it cannot hold that many connections; says what to do.
     """
-    users = Schedule(scenario.load, scenario.traffic).users
-    sources = len(check_sources(scenario.target.source_addresses))
+    users = planned_users(scenario)
+    sources = len(check_sources([each for part in scenario.parts for each in part.target.source_addresses]))
     limits = {**raise_file_limit(-(-users // processes)), **check_ports(users, max(sources, 1))}
     return {**limits, "source_addresses": sources} if sources else limits
 
@@ -105,8 +106,8 @@ def start_target(prepared: Prepared) -> None:
     from loadtest.simulator.process import Simulator
 
     target = prepared.scenario.target
-    auth = target.auth
-    secret_env = auth.secret_env if auth is not None and auth.kind == "jwt" else None
+    every = [part.target.auth for part in prepared.scenario.parts]
+    secret_env = next((auth.secret_env for auth in every if auth is not None and auth.kind == "jwt"), None)
     settings: dict[str, Any] = {"jwt_secret_env": secret_env, "faults": target.faults}
     simulator = prepared.closing.enter_context(Simulator.start(seed=prepared.scenario.load.seed, **settings))
     prepared.url = simulator.url
@@ -119,7 +120,7 @@ def platform_facts(prepared: Prepared) -> list[dict[str, Any]]:
         facts.append({"code": "not_linux_no_kernel_stamps", "numbers": {"system": sys.platform}})
     if variables := proxy_variables(prepared.url):
         facts.append({"code": "proxy_ignored", "numbers": {"variables": ", ".join(variables)}})
-    if prepared.scenario.target.insecure:
+    if any(part.target.insecure for part in prepared.scenario.parts):
         facts.append({"code": "insecure_tls", "numbers": {}})
     return facts
 

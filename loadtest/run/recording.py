@@ -28,7 +28,7 @@ from loadtest.keep.redact import RedactingFormatter, Redactor
 from loadtest.keep.write import RunFolder
 from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals
-from loadtest.plan.schedule import Schedule
+from loadtest.plan.schedule import turns_due
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
 from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.preparation import Prepared, platform_facts
@@ -76,7 +76,7 @@ class Recording:
             run_id=self.folder.id,
             label=options.label,
             started=started,
-            turns_due=Schedule(scenario.load, scenario.traffic).due(),
+            turns_due=turns_due(scenario),
             fingerprint=fingerprint(scenario.sha256, arguments, redactor=self.redactor),
         )
         self.manifest["clock"] = {
@@ -86,8 +86,7 @@ class Recording:
         }
         processes = options.workers or options.processes
         self.manifest["generator"] = {"limits": prepared.limits, "processes": processes}
-        self.manifest["unmeasured"] = unmeasured_counters(scenario.protocol)
-        self.manifest["unless_marked"] = unless_marked(scenario.protocol, processes)
+        self._note_unmeasured(processes)
         self.manifest["observed"] = platform_facts(prepared)
         self.manifest["target"]["simulated"] = prepared.simulated
         if options.asked_by is not None:
@@ -100,6 +99,18 @@ class Recording:
         self._stand_again_s = 0.0
         self._stand: tuple[int, tuple[ThresholdSoFar, ...]] | None = None
         self._log = self._open_log()
+
+    def _note_unmeasured(self, processes: int) -> None:
+        """Note what the protocols give no way to know: of each population, and so of the whole run."""
+        scenario = self.prepared.scenario
+        parts = {"": scenario} | {each.name: each.scenario for each in scenario.populations}
+        for name, part in parts.items():
+            into = self.manifest["populations"][name] if name else self.manifest
+            into["unmeasured"] = unmeasured_counters(part.protocol)
+            into["unless_marked"] = unless_marked(part.protocol, processes)
+        of_parts = [self.manifest["populations"][name] for name in parts if name and parts[name].sends]
+        for key in ("unmeasured", "unless_marked") if of_parts else ():
+            self.manifest[key] = {name: why for each in of_parts for name, why in each[key].items()}
 
     def _open_log(self) -> logging.Handler:
         log = logging.FileHandler(self.folder.log, encoding="utf-8")
@@ -173,7 +184,8 @@ class Recording:
         """Log the close codes of a second, so that run.log says when connections ended."""
         closed: Counter[str] = Counter()
         for counters in interval.counters.values():
-            closed.update({name: n for name, n in counters.items() if name.startswith(CLOSED)})
+            codes = {name: n for name, n in counters.items() if name.startswith(CLOSED) and "[" not in name}
+            closed.update(codes)
         for name, n in closed.items():
             code = name.removeprefix(CLOSED)
             logger.warning("second %d: %d connections ended, code %s", interval.second, n, code)
@@ -278,7 +290,7 @@ class Recording:
         observed += [{"code": code, "numbers": numbers} for code, numbers in seen.items()]
         if result.processes > 1:
             self.manifest["generator"]["processes"] = result.processes
-            self.manifest["unless_marked"] = unless_marked(self.prepared.scenario.protocol, result.processes)
+            self._note_unmeasured(result.processes)
         observed += [{"code": "worker_lost", "numbers": {"worker": name}} for name in result.lost_workers]
         if result.refused_intervals:
             observed.append({"code": "intervals_refused", "numbers": {"n": result.refused_intervals}})

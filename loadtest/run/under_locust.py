@@ -30,7 +30,7 @@ from loadtest.drive.worker import ShardWorker
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
 from loadtest.plan.scenario_file import scenario_from_settings
-from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.plan.secrets import scenario_secrets
 from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
@@ -89,7 +89,7 @@ class PlainLocustRun:
         self.recording = recording = Recording(
             prepared,
             sys.argv,
-            secrets_of(prepared.scenario.target, os.environ, message_texts(prepared.scenario)),
+            scenario_secrets(prepared.scenario, os.environ),
         )
         if has_tasks(environment):
             recording.driven_by_tasks()

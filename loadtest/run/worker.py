@@ -20,7 +20,7 @@ from loadtest.errors import PATIENCE_S, Exit, LoadtestError
 from loadtest.keep.redact import RedactingFormatter, Redactor
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import scenario_from_settings
-from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.plan.secrets import scenario_secrets
 from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.options import host_and_port
 from loadtest.run.runner import ScenarioUser
@@ -78,7 +78,7 @@ def _rebuilt(settings: Mapping[str, Any]) -> Scenario:
 def _own_secrets(scenario: Scenario) -> list[str]:
     """Of this machine; of a token file that is not there the first connection tells."""
     try:
-        return secrets_of(scenario.target, os.environ, message_texts(scenario))
+        return scenario_secrets(scenario, os.environ)
     except (OSError, UnicodeDecodeError):
         return []
 

@@ -186,7 +186,8 @@ class CompiledProtocol:
     keys that are counted. ``in_order_only``: events are matched by order, and nothing says that the target
     answers in order. ``plain`` is the turn of [turn], ``kinds`` are the others that are sent, by name;
     ``uploads``: some have several messages; ``plainly_by_id``: events name their turns, which are all of one
-    kind. ``identities`` are the rows of users, for the audience. ``keeps`` are the values to
+    kind. ``identities`` are the rows of users, for the audience, from ``first_user`` on; ``audience_elsewhere``
+    knows that of any user, where others speak other protocols. ``keeps`` are the values to
     keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
     ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
     clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
@@ -201,6 +202,7 @@ class CompiledProtocol:
         "_changing",
         "_draws",
         "_id_is_uuid",
+        "_first_user",
         "_identities",
         "_nonce",
         "_of_whole",
@@ -217,6 +219,7 @@ class CompiledProtocol:
         "adoptions",
         "adopts_in_order",
         "answers",
+        "audience_elsewhere",
         "asks_kept",
         "auth_errors",
         "by_order",
@@ -257,6 +260,7 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        first_user: int = 0,
         audience_is_here: bool = False,
         seed: int = 0,
         kinds: Iterable[str] = (),
@@ -318,6 +322,8 @@ class CompiledProtocol:
         self._nonce = nonce
         self._seed = seed
         self._identities = identities
+        self._first_user = first_user
+        self.audience_elsewhere: Callable[[int], str] | None = None
         self._audience = Template.parse(events.audience) if events.audience else None
         self.deliveries = self._deliveries(events) if audience_is_here else None
 
@@ -417,7 +423,14 @@ class CompiledProtocol:
 
     def audience_of(self, user: int) -> str:
         """What the audience's template gives for a user: those for whom it is the same are one audience."""
-        values = {"run.id": self._nonce, **user_values(user, self._nonce, self._identities)}
+        if self.audience_elsewhere is not None:
+            return self.audience_elsewhere(user)
+        return self.own_audience_of(user)
+
+    def own_audience_of(self, user: int) -> str:
+        """As ``audience_of``, by this protocol, of a user who speaks it."""
+        of_user = user_values(user, self._nonce, self._identities, self._first_user)
+        values = {"run.id": self._nonce, **of_user}
         return "" if self._audience is None else self._audience.render(values)
 
     def bind_message(
