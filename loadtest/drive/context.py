@@ -115,9 +115,8 @@ class Context:
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed
-        self.conversations = (
-            ConversationPlan(scenario.conversations, load.seed) if scenario.conversations else None
-        )
+        said = scenario.conversations
+        self.conversations = ConversationPlan(said, load.seed) if said else None
         self.mix = Mix(traffic.mix, load.seed) if traffic is not None and traffic.mix else None
         self.reconnect = load.reconnect
         self.chaos = scenario.chaos

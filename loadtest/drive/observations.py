@@ -20,7 +20,9 @@ def add_facts(known: dict[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> 
     """
     for code, numbers in facts.items():
         of_code = known.setdefault(code, {})
-        told = most_frequent(Counter(of_code) + Counter(numbers)) if code in REASONS else {**of_code, **numbers}
+        told = (
+            most_frequent(Counter(of_code) + Counter(numbers)) if code in REASONS else {**of_code, **numbers}
+        )
         of_code.clear()
         of_code.update(told)
 

@@ -23,7 +23,7 @@ from loadtest.plan.scenario import SIMULATOR, Scenario
 from loadtest.plan.schedule import schedules
 
 LAST_MEASURED = "last_measured"
-"""Instant at which a measured part ended before its plan: that of the run only where all populations ended."""
+"""Instant at which a measured part ended early: that of the run ended so only where all populations did."""
 
 
 def make_shard(
@@ -60,14 +60,15 @@ class ShardGroup:
         self._by_second: dict[int, dict[int, Interval]] = {}
         self._latest = [-1] * len(self.names)
         self.shards = [
-            Shard(each, clock, partial(self._take, number)) for number, each in enumerate(_assignments(assignment))
+            Shard(each, clock, partial(self._take, number))
+            for number, each in enumerate(_assignments(assignment))
         ]
         for shard in self.shards:
             shard.alone = False
         self._share_audiences(assignment)
 
     def _share_audiences(self, assignment: ShardAssignment) -> None:
-        """Copies of what one population sends may be due to another, whose protocol says of what audience it is."""
+        """Copies of what one population sends may be due to another, whose protocol says its audience."""
         spoken = [shard.context.compiled_protocol for shard in self.shards]
         every = schedules(assignment.scenario)
 
@@ -108,7 +109,7 @@ class ShardGroup:
             add_facts(found, shard.observed)
         return found
 
-    def let_tasks_decide(self, *, prepare: bool = False) -> None:
+    def let_tasks_decide(self, *, prepare: bool = False) -> None:  # noqa: ARG002 - as of a shard
         """Tasks say what every user sends, and populations what some of them do.
 
         Raises:

@@ -226,7 +226,8 @@ def broken_laws(manifest: Manifest, counts: Manifest) -> list[str]:
         return broken
     for words, turns in (("", section(counts, "turns")), (" measured", section(counts, "measured", "turns"))):
         broken += _turn_laws(words, turns, open_ended=open_ended)
-        broken += _kind_laws(words, turns, populations(manifest) or kinds(manifest))
+        apart = populations(manifest)
+        broken += _kind_laws(words, turns, apart or kinds(manifest), "population" if apart else "kind")
     return broken
 
 
@@ -239,12 +240,12 @@ def _turn_laws(words: str, turns: Manifest, *, open_ended: bool) -> Iterator[str
         yield f"{_n(begun)}{words} turns begun, but {_n(ended)} ended"
 
 
-def _kind_laws(words: str, turns: Manifest, of: tuple[str, ...]) -> Iterator[str]:
+def _kind_laws(words: str, turns: Manifest, of: tuple[str, ...], by: str) -> Iterator[str]:
     """The kinds of turn add up to all turns; where there are populations, these do."""
     for name in ("due", *OUTCOMES):
         parts = [turns[key] for kind in of if (key := of_kind(name, kind)) in turns]
         if parts and sum(parts) != turns.get(name, 0):
-            yield f"{_n(turns.get(name, 0))}{words} turns {name}, but {_n(sum(parts))} in its parts"
+            yield f"{_n(turns.get(name, 0))}{words} turns {name}, but {_n(sum(parts))} by {by}"
 
 
 def _connection_laws(counts: Manifest) -> Iterator[str]:

@@ -115,7 +115,9 @@ def _connections_asked(manifest: Manifest) -> int:
 
 def thinks(manifest: Manifest) -> bool:
     """Whether connections of the closed model wait between bursts."""
-    every = [section(part, "traffic").get("every") for part in parts(manifest) if part.get("traffic") is not None]
+    every = [
+        section(part, "traffic").get("every") for part in parts(manifest) if part.get("traffic") is not None
+    ]
     return bool(every) and all(each is not None and parse_duration(str(each)) > 0 for each in every)
 
 

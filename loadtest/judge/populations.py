@@ -56,5 +56,7 @@ def _own(found: Mapping[str, T], population: str) -> dict[str, T]:
 def under_their_names(found: Mapping[str, Mapping[str, T]]) -> dict[str, T]:
     """By population what each has by name: all of it by the names that it has in the whole run."""
     return {
-        with_population(name, population): value for population, each in found.items() for name, value in each.items()
+        with_population(name, population): value
+        for population, each in found.items()
+        for name, value in each.items()
     }

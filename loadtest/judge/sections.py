@@ -56,12 +56,12 @@ def settings(manifest: Manifest, *keys: str) -> Mapping[str, Any]:
 
 
 def populations(manifest: Manifest) -> tuple[str, ...]:
-    """The names of the populations of the run, in the order of the scenario; none where all users are alike."""
+    """The names of the populations, in the order of the scenario; none where all users are alike."""
     return tuple(str(each.get("name")) for each in _tables(settings(manifest), "population"))
 
 
 def population_settings(manifest: Manifest, population: str) -> Mapping[str, Any]:
-    """The effective scenario of one population, as if it were alone; what the run is judged by is not in it."""
+    """The effective scenario of one population, as if it were alone, without what the run is judged by."""
     own = (each for each in _tables(settings(manifest), "population") if each.get("name") == population)
     return next(own, {})
 

@@ -36,20 +36,31 @@ def thresholds_so_far(manifest: Manifest, totals: Totals) -> tuple[ThresholdSoFa
     Turns in flight and connections being opened are left out: at the end of a run there are none.
     """
     names = populations(manifest)
-    every = {"": (manifest, totals)} | {name: (alone(manifest, name), totals_of(totals, name)) for name in names}
-    counts = {name: _ended(count_all(each, of, measured_span(each, of))) for name, (each, of) in every.items()}
+    every = {"": (manifest, totals)} | {
+        name: (alone(manifest, name), totals_of(totals, name)) for name in names
+    }
+    counts = {
+        name: _ended(count_all(each, of, measured_span(each, of))) for name, (each, of) in every.items()
+    }
     own = {name: {**section(manifest, "populations", name), "counts": counts[name]} for name in names}
     judged = judged_thresholds({**manifest, "counts": counts[""], "populations": own})
     rules = [(rule, *split_population(rule.name, names)) for rule in judged if rule.stage is None]
     known = {
-        name: _known(each, of, [replace(rule, name=plain) for rule, plain, of_ in rules if (of_ or "") == name], counts[name])
+        name: _known(
+            each,
+            of,
+            [replace(rule, name=plain) for rule, plain, of_ in rules if (of_ or "") == name],
+            counts[name],
+        )
         for name, (each, of) in every.items()
     }
     found = ((rule, _measured(replace(rule, name=plain), known[name or ""])) for rule, plain, name in rules)
     return tuple(ThresholdSoFar(rule, measured, decide(rule, measured)) for rule, measured in found)
 
 
-def _known(manifest: Manifest, totals: Totals, rules: Sequence[Threshold], counts: dict[str, Any]) -> Manifest:
+def _known(
+    manifest: Manifest, totals: Totals, rules: Sequence[Threshold], counts: dict[str, Any]
+) -> Manifest:
     """What the rules of a run, or of one population, read."""
     known = summed_so_far(manifest, totals, [each.name for each in rules], counts=counts)
     percentiles = _percentiles(rules)
@@ -106,7 +117,10 @@ def summed_so_far(
     """The sections that rules read; metrics cost the most, so only those that ``names`` need are there."""
     span = measured_span(manifest, totals)
     if apart := _by_population(names, populations(manifest)):
-        own = {name: summed_so_far(alone(manifest, name), totals_of(totals, name), of) for name, of in apart.items()}
+        own = {
+            name: summed_so_far(alone(manifest, name), totals_of(totals, name), of)
+            for name, of in apart.items()
+        }
         manifest = {**manifest, "populations": {**section(manifest, "populations"), **own}}
     named = frozenset(split[0] for name in names if (split := split_metric(name)))
     metrics = describe_all(manifest, totals, named)

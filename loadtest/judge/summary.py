@@ -56,8 +56,9 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
 
     ``metrics``, ``counts``, ``rates``, ``generator``, ``burst_positions`` and ``of_due`` (times of turns with
     those that never answered among them); ``load`` with ``achieved``;
-    ``populations`` with the same of each population, whose names stand in ``metrics``, ``of_due`` and the turns
-    of ``counts`` as well; ``slow_readers`` with the metrics of users whom the plan made read slowly, where there were any;
+    ``populations`` with the same of each population, whose names stand in ``metrics``, ``of_due`` and the
+    turns of ``counts`` as well;
+    ``slow_readers`` with the metrics of users whom the plan made read slowly, where there were any;
     ``unmeasured`` with a reason for each metric that has no sample (dotted names) beside the counters that
     the protocol gives no way to know. Nothing that was not measured is 0: it is null or absent.
     """
@@ -70,14 +71,18 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
         summed[what] |= under_their_names({name: each[what] for name, each in found.items()})
     for counts, of in ((summed["counts"], ()), (summed["counts"]["measured"], ("measured",))):
         turns_of = {name: section(each, "counts", *of, "turns") for name, each in found.items()}
-        whole = {name: {key: n for key, n in each.items() if isinstance(n, int)} for name, each in turns_of.items()}
+        whole = {
+            name: {key: n for key, n in each.items() if isinstance(n, int)} for name, each in turns_of.items()
+        }
         counts["turns"] |= under_their_names(whole)
     return {**summed, "populations": found}
 
 
 def _of_population(manifest: Manifest, totals: Totals, turns: Turns | None, name: str) -> dict[str, Any]:
     """The same of one population; what was known of it before, as its plan, stays."""
-    first, n = (count_or_zero(section(manifest, "populations", name).get(key)) for key in ("first_user", "users"))
+    first, n = (
+        count_or_zero(section(manifest, "populations", name).get(key)) for key in ("first_user", "users")
+    )
     rows = None if turns is None else turns[(turns["user"] >= first) & (turns["user"] < first + n)]
     known = alone(manifest, name)
     found = _summarised(known, totals_of(totals, name), rows)

@@ -88,7 +88,7 @@ def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _populations(scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """By population its plan, the number of its first user and of all its users; empty where there are none."""
+    """By population its plan, its first user and how many it has; empty where there are none."""
     pairs = zip(scenario.populations, schedules(scenario), strict=False)
     return {
         population.name: {

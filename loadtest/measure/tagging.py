@@ -21,7 +21,7 @@ def tag_interval(interval: Interval, population: str) -> None:
     interval.histograms |= _again(interval.histograms, population)
     interval.instants |= _again(interval.instants, population)
     for counted in interval.counters.values():
-        counted |= _again(counted, population)
+        counted.update(_again(counted, population))
 
 
 def _again(found: dict[str, T], population: str) -> dict[str, T]:

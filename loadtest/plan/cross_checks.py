@@ -159,7 +159,7 @@ def _check_kinds(table: Table, scenario: Scenario) -> None:
     for place, rule in rules:
         kind = kind_in(rule.name)
         if kind is None:
-            _check_whole(table, scenario, (*place, rule.name), rule)
+            _check_whole(table, scenario, rule)
             continue
         at = (*(place if rule.stage is None else ("load", "stages", rule.stage, "thresholds")), rule.name)
         if rule.stage is not None:
@@ -169,11 +169,12 @@ def _check_kinds(table: Table, scenario: Scenario) -> None:
             table.source.report(at, f"`{rule.name}`: {sentence}")
 
 
-def _check_whole(table: Table, scenario: Scenario, at: KeyPath, rule: Threshold) -> None:
-    """Stages of the whole run are not judged where there are populations, which may have stages of their own."""
+def _check_whole(table: Table, scenario: Scenario, rule: Threshold) -> None:
+    """Stages are not judged where there are populations, which may have stages of their own."""
     if rule.stage is not None and scenario.populations:
         sentence = "with [[population]] a stage has no thresholds: which turns were of it is not kept"
-        table.source.report(("load", "stages", rule.stage, "thresholds", rule.name), f"`{rule.name}`: {sentence}")
+        at = ("load", "stages", rule.stage, "thresholds", rule.name)
+        table.source.report(at, f"`{rule.name}`: {sentence}")
 
 
 def _wrong_tag(name: str, tag: str, scenario: Scenario) -> str:
@@ -182,15 +183,19 @@ def _wrong_tag(name: str, tag: str, scenario: Scenario) -> str:
     plain, population = split_population(name, parts)
     kind = kind_in(plain)
     if population is not None and kind is None:
-        peak = plain == "connections.ready.peak" or plain == "generator.cpu.max"
-        return "it is of all populations together" if peak else ""
+        of_all = plain in {"connections.ready.peak", "generator.cpu.max"}
+        return "it is of all populations together" if of_all else ""
     of = (parts[population],) if population is not None else scenario.parts
     if "/" in (kind or ""):
         known = nearest(tag.partition("/")[0], parts) if parts else "there is no [[population]]"
         return f"no population is named `{tag.partition('/')[0]}`; {known}"
     whole = split_kind(plain)[0]
     if not any(whole == each or whole.startswith(f"{each}.") for each in BY_KIND):
-        known = nearest(tag, parts) if parts else "there is no [[population]], and by kind of turn it is not measured"
+        known = (
+            nearest(tag, parts)
+            if parts
+            else "there is no [[population]], and by kind of turn it is not measured"
+        )
         return f"no population is named `{tag}`; {known}"
     if plain.startswith("conversation"):
         names = [*(one.name for each in of for one in each.conversations), *_tags(parts, population)]

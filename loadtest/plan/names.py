@@ -42,7 +42,9 @@ def user_values(user: int, run_id: str, identities: Rows, first: int = 0) -> dic
     """
     values = {"user.number": str(user), "user.id": f"user-{user}", "user.thread": f"{run_id}-thread-{user}"}
     if identities:
-        values |= {f"user.{column}": value for column, value in identities[(user - first) % len(identities)].items()}
+        values |= {
+            f"user.{column}": value for column, value in identities[(user - first) % len(identities)].items()
+        }
     return values
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from loadtest.plan.scenario import Load, Population, Scenario
@@ -20,7 +20,7 @@ BY_KEY = ("target", "load", "traffic", "chaos")
 WHOLE = ("protocol", "conversation")
 """What a population inherits as it stands, or says anew."""
 
-OF_THE_RUN = (
+OF_THE_RUN: tuple[tuple[str, str, Callable[[Scenario], object]], ...] = (
     ("load", "duration", lambda part: part.load.duration_ns),
     ("load", "warmup", lambda part: part.load.warmup_ns),
     ("target", "url", lambda part: part.target.url),
@@ -30,6 +30,20 @@ OF_THE_RUN = (
 """What is the same for every population, for they are of one run against one target."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenPopulation:
+    """What a population writes itself; its tables are read together with those that it inherits."""
+
+    name: str
+    inherits: bool
+    protocol: object = None
+    target: object = None
+    load: object = None
+    traffic: object = None
+    conversation: object = None
+    chaos: object = None
 
 
 def part_table(document: Table, index: int) -> Table:
@@ -43,7 +57,11 @@ def part_table(document: Table, index: int) -> Table:
     if place in source.lines:
         lines = dict.fromkeys(((key,) for key in (*BY_KEY, *WHOLE)), source.lines[place]) | lines
     own = Source(
-        source.name, lines, {**source.overridden, **_moved(source.overridden, place)}, source.problems, source.base
+        source.name,
+        lines,
+        {**source.overridden, **_moved(source.overridden, place)},
+        source.problems,
+        source.base,
     )
     return Table(_inherited(document.data if inherits else {}, row), own)
 
@@ -64,7 +82,9 @@ def _inherited(document: Mapping[str, object], row: Mapping[str, object]) -> dic
 def _moved(places: Mapping[KeyPath, T], under: KeyPath) -> dict[KeyPath, T]:
     """What stands below a path, as if it stood at the top."""
     depth = len(under)
-    return {path[depth:]: each for path, each in places.items() if path[:depth] == under and len(path) > depth}
+    return {
+        path[depth:]: each for path, each in places.items() if path[:depth] == under and len(path) > depth
+    }
 
 
 def with_populations(document: Table, scenario: Scenario) -> Scenario:
@@ -72,7 +92,8 @@ def with_populations(document: Table, scenario: Scenario) -> Scenario:
     if not scenario.populations:
         return scenario
     parts = tuple(
-        replace(each, scenario=replace(each.scenario, limits=scenario.limits)) for each in scenario.populations
+        replace(each, scenario=replace(each.scenario, limits=scenario.limits))
+        for each in scenario.populations
     )
     _check_names(document, parts)
     for index, each in enumerate(parts):
@@ -80,7 +101,9 @@ def with_populations(document: Table, scenario: Scenario) -> Scenario:
     for key in ("connections", "connect_rate"):
         if ("load", key) in document.source.overridden:
             instead = f"--set population.{parts[0].name}.load.{key}=..."
-            document.source.report(("load", key), f"each population has a `{key}` of its own; write {instead}")
+            document.source.report(
+                ("load", key), f"each population has a `{key}` of its own; write {instead}"
+            )
     load = replace(scenario.load, connections=sum(_most(each.scenario.load) for each in parts))
     return replace(scenario, populations=parts, load=load)
 
@@ -117,5 +140,7 @@ def _check_part(document: Table, index: int, part: Scenario, scenario: Scenario)
         sentence = "a stage of a population has no thresholds: which turns were of it is not kept"
         document.source.report((*place, "load", "stages"), sentence)
     if part.chaos.slow_readers is not None:
-        sentence = "`slow_readers` cannot be used with [[population]]: their times are not kept apart by population"
+        sentence = (
+            "`slow_readers` cannot be used with [[population]]: their times are not kept apart by population"
+        )
         document.source.report((*place, "chaos", "slow_readers"), sentence)

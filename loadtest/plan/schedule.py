@@ -91,8 +91,8 @@ class Schedule:
         """
         visits: list[Visit] = []
         due: dict[int, int] = {}
-        for visit in plan_visits(self.load):
-            visit = visit._replace(user=visit.user + self.first) if self.first else visit  # noqa: PLW2901
+        for planned in plan_visits(self.load):
+            visit = planned._replace(user=planned.user + self.first) if self.first else planned
             if users is not None and visit.user not in users:
                 continue
             visits.append(visit._replace(earlier=due[visit.user]) if visit.user in due else visit)
@@ -196,7 +196,9 @@ def schedules(scenario: Scenario) -> tuple[Schedule, ...]:
         return alone
     of_all = sum(each.users for each in alone)
     firsts = accumulate((each.users for each in alone), initial=0)
-    return tuple(replace(each, first=first, of_all=of_all) for each, first in zip(alone, firsts, strict=False))
+    return tuple(
+        replace(each, first=first, of_all=of_all) for each, first in zip(alone, firsts, strict=False)
+    )
 
 
 def planned_users(scenario: Scenario) -> int:

@@ -49,7 +49,7 @@ from loadtest.plan.key_types import (
     tables_of,
 )
 from loadtest.plan.mix import MOST_WEIGHT
-from loadtest.plan.population_file import MOST_POPULATIONS, part_table, with_populations
+from loadtest.plan.population_file import MOST_POPULATIONS, WrittenPopulation, part_table, with_populations
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol, read_protocol
 from loadtest.plan.scenario import (
@@ -847,7 +847,7 @@ def _own(name: str, help: str) -> Key:  # noqa: A002 - as the field is called
 
 POPULATION_TABLE = KeyTable(
     title="population",
-    makes=dict,
+    makes=WrittenPopulation,
     keys=(
         Key(
             name="name",
@@ -860,7 +860,7 @@ POPULATION_TABLE = KeyTable(
             name="inherits",
             type=FLAG_ON,
             default=True,
-            help="what it does not write is that of the file's own tables; `false`: it writes everything itself",
+            help="what it does not write is that of the file's own tables; `false`: it writes all itself",
         ),
         _own("protocol", "instead of the file's"),
         _own("target", "as [target], key by key; `url` and `faults` are the file's"),
@@ -874,7 +874,7 @@ POPULATION_TABLE = KeyTable(
         "every": "write `traffic.every`",
         "rate": "write `traffic.rate`",
         "identities": "write `target.identities`",
-        "thresholds": "write \"NAME[POPULATION].p95\" in [thresholds] of the file",
+        "thresholds": 'write "NAME[POPULATION].p95" in [thresholds] of the file',
     },
 )
 
@@ -888,7 +888,7 @@ def _read_populations(table: Table, key: str, _: object) -> tuple[Population, ..
     for row in rows:
         said = POPULATION_TABLE.read(row)
         part = PART_TABLE.read(part_table(table, int(row.path[-1])))
-        found.append(Population(said["name"], replace(part, name=said["name"])))
+        found.append(Population(said.name, replace(part, name=said.name)))
     return tuple(found)
 
 

@@ -63,7 +63,7 @@ def secret_variables(target: Target, texts: Iterable[str] = ()) -> list[tuple[st
 
 
 def scenario_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[str]:
-    """The values of all secrets of a scenario, of every population, to be redacted from every file and screen.
+    """The values of all secrets of a scenario, of every population, to be redacted wherever they stand.
 
     Raises:
         OSError: a token file, which ``missing_secrets`` looks for, has disappeared since.

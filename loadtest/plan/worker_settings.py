@@ -41,12 +41,13 @@ def _blank(scenario: Scenario, settings: Plain) -> None:
 
 def identities_of(scenario: Scenario, users: Iterable[int]) -> Rows:
     """The identities of these users; the k-th of a population has the k-th, and after the last the first."""
-    every, found = frozenset(users), {}
+    every, found = list(users), {}
     for number, (part, schedule) in enumerate(zip(scenario.parts, schedules(scenario), strict=True)):
-        identities = part.target.identities
-        for k in range(schedule.users if identities else 0):
-            if schedule.first + k in every:
-                found[number, k % len(identities)] = dict(identities[k % len(identities)])
+        identities, last = part.target.identities, schedule.first + schedule.users
+        for user in every if identities else ():
+            if not scenario.populations or schedule.first <= user < last:
+                place = (user - schedule.first) % len(identities)
+                found[number, place] = dict(identities[place])
     return [(number, place, row) for (number, place), row in found.items()]
 
 

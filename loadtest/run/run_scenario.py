@@ -42,9 +42,7 @@ def execute(options: RunOptions, scenario: Scenario | None = None) -> int:
 
 def run_once(prepared: Prepared) -> Run:
     """One run, from the simulator's start to the last report."""
-    recording = Recording(
-        prepared, sys.argv, scenario_secrets(prepared.scenario, os.environ)
-    )
+    recording = Recording(prepared, sys.argv, scenario_secrets(prepared.scenario, os.environ))
     with Interrupts(recording.folder.path) as interrupts:
         with prepared.closing:
             run = _drive_and_judge(recording, interrupts)

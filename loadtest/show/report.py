@@ -147,3 +147,4 @@ class Report:
     notices: tuple[NoticeRow, ...]
     generator: tuple[Fact, ...]
     fingerprint: tuple[Fact, ...]
+    populations: tuple[str, ...] = ()

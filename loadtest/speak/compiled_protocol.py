@@ -186,9 +186,9 @@ class CompiledProtocol:
     keys that are counted. ``in_order_only``: events are matched by order, and nothing says that the target
     answers in order. ``plain`` is the turn of [turn], ``kinds`` are the others that are sent, by name;
     ``uploads``: some have several messages; ``plainly_by_id``: events name their turns, which are all of one
-    kind. ``identities`` are the rows of users, for the audience, from ``first_user`` on; ``audience_elsewhere``
-    knows that of any user, where others speak other protocols. ``keeps`` are the values to
-    keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
+    kind. ``identities`` are the rows of users, for the audience, from ``first_user`` on;
+    ``audience_elsewhere`` knows that of any user, where others speak other protocols. ``keeps`` are the
+    values to keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
     ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
     clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
     the order of our messages; ``total`` where an event says how many its turn has. ``never_ends``: a turn
@@ -201,8 +201,8 @@ class CompiledProtocol:
         "_audience",
         "_changing",
         "_draws",
-        "_id_is_uuid",
         "_first_user",
+        "_id_is_uuid",
         "_identities",
         "_nonce",
         "_of_whole",
@@ -219,8 +219,8 @@ class CompiledProtocol:
         "adoptions",
         "adopts_in_order",
         "answers",
-        "audience_elsewhere",
         "asks_kept",
+        "audience_elsewhere",
         "auth_errors",
         "by_order",
         "deliveries",

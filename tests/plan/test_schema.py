@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from loadtest.errors import ConfigError
 from loadtest.plan import scenario as dataclasses_of
 from loadtest.plan.key_types import KeyTable
+from loadtest.plan.population_file import WrittenPopulation
 from loadtest.plan.scenario import Reconnect, Stage
 from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 from loadtest.plan.schema import (
@@ -33,8 +34,14 @@ if TYPE_CHECKING:
 
 HEAD = 'protocol = "agent-events"\n[target]\nurl = "simulator"\n'
 
-NOT_FROM_KEYS = {"Scenario.path", "Scenario.sha256", "Scenario.settings"}
-"""Of the file, or computed from the rest."""
+NOT_FROM_KEYS = {
+    "Scenario.path",
+    "Scenario.sha256",
+    "Scenario.settings",
+    "Population.name",
+    "Population.scenario",
+}
+"""Of the file, or computed from the rest; a population is what its table makes with the file's."""
 
 
 def test_every_field_of_a_scenario_has_a_key() -> None:
@@ -53,7 +60,8 @@ def test_every_field_of_a_scenario_has_a_key() -> None:
     held = {f"{kind.__name__}.{field.name}" for kind in kinds for field in fields(kind)}
     assert held - declared == NOT_FROM_KEYS
     conversation = {f"Conversation.{name}" for name in ("name", "weight", "steps")}
-    assert declared - held == {"TurnShare.share", *conversation}
+    population = {f"WrittenPopulation.{field.name}" for field in fields(WrittenPopulation)}
+    assert declared - held == {"TurnShare.share", *conversation, *population}
 
 
 def test_every_key_has_a_help_and_a_name_of_its_own() -> None:

@@ -293,13 +293,24 @@ def of_its_own(part: Any) -> Iterator[str]:
                 yield from of_its_own(each)
 
 
+PARTED = TOGETHER + """
+[[population]]
+name = "listeners"
+[population.target]
+addresses = "first"
+[[population]]
+name = "askers"
+load = { connections = 3 }
+"""
+
+
 def test_every_field_of_a_plan_reaches_the_workers(folder: Folder) -> None:
     """A field that is new fails here until a plan differs in it, and it is sent."""
     for name in ("ca.pem", "client.pem", "client.key", "token.txt"):
         folder.write(name, "x")
     folder.write("users.csv", "id\na\nb\n")
     differing = set[str]()
-    for text in (WHOLE, OTHERWISE, TOGETHER, OF_KINDS, CONVERSING):
+    for text in (WHOLE, OTHERWISE, TOGETHER, OF_KINDS, CONVERSING, PARTED):
         whole = folder.load(text)
         assert scenario_from_settings(json.loads(json.dumps(worker_settings(whole)))) == whole
         differing |= set(of_its_own(whole))
