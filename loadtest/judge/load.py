@@ -115,10 +115,9 @@ def _connections_asked(manifest: Manifest) -> int:
 
 def thinks(manifest: Manifest) -> bool:
     """Whether connections of the closed model wait between bursts."""
-    every = [
-        section(part, "traffic").get("every") for part in parts(manifest) if part.get("traffic") is not None
-    ]
-    return bool(every) and all(each is not None and parse_duration(str(each)) > 0 for each in every)
+    asking = [section(part, "traffic") for part in parts(manifest)]
+    every = [traffic.get("every") for traffic in asking if traffic.get("turns") != 0]
+    return all(each is not None and parse_duration(str(each)) > 0 for each in every)
 
 
 def achieved(manifest: Manifest, counts: Manifest, span: Span) -> dict[str, Any]:
