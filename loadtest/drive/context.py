@@ -40,6 +40,7 @@ class ShardAssignment:
     """What one process has to do: the run, its scenario and target, and which virtual users it drives.
 
     The users of ``scenario`` are numbered from ``first`` on, of ``of_all`` in the run (0: it has no others).
+    ``spread``: other processes drive users of the run as well.
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class ShardAssignment:
     worker: int = 0
     first: int = 0
     of_all: int = 0
+    spread: bool = False
 
 
 class Context:
@@ -87,10 +89,12 @@ class Context:
             identities=target.identities,
             first_user=assignment.first,
             kinds=scenario.kinds,
-            audience_is_here=len(assignment.users) == self.planned_users,
+            audience_is_here=not assignment.spread,
             seed=load.seed,
             listens=not self.schedule.sends,
         )
+        if assignment.spread:
+            self.compiled_protocol.log_deliveries(clock.now)
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
         self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))
         self.secret_values = environment_values(message_texts(scenario))

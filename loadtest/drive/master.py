@@ -25,9 +25,11 @@ from loadtest.drive.coordinator import Coordinator, GiveInterval, RunSpec
 from loadtest.drive.endpoint import known_addresses
 from loadtest.drive.observations import add_facts
 from loadtest.errors import ConfigError, LoadtestError
+from loadtest.measure.delivery_replay import DeliveryReplay
 from loadtest.measure.interval import Interval, from_bytes, merge
+from loadtest.plan.audience import audiences, has_audience, population_names
 from loadtest.plan.scenario import Scenario
-from loadtest.plan.schedule import schedules, share
+from loadtest.plan.schedule import planned_users, schedules, share
 from loadtest.plan.worker_settings import identities_of, shared_settings
 from loadtest.units import NS_PER_S
 
@@ -44,6 +46,9 @@ BEGUN_WITHIN_S = 30.0
 
 OVERTIME_S = 600
 """Seconds that a run may take longer than planned, as where a machine was suspended."""
+
+COPIES_NOT_FOLLOWED = "copies_not_followed"
+"""The fact that copies were not followed over the processes, with its reason."""
 
 SILENCE_S = 6.0
 """A worker that has sent nothing for so many seconds is lost: it should send an interval every second."""
@@ -113,6 +118,8 @@ class MasterCoordinator(Coordinator):
         self._last_second = _last_second(spec.scenario)
         self._stopping = False
         self._by_second: dict[int, list[Interval]] = {}
+        self._copies = _replay(spec)
+        self._held: Interval | None = None
         runner = environment.runner
         for message, listener in (
             ("lt_hello", self._on_hello),
@@ -264,7 +271,29 @@ class MasterCoordinator(Coordinator):
         for second in sorted(self._by_second):
             if closed is not None and second > closed:
                 break
-            self._give_or_end(merge(self._by_second.pop(second)))
+            self._give_merged(merge(self._by_second.pop(second)))
+
+    def _give_merged(self, interval: Interval) -> None:
+        """Pass a second on; the last one is held back where copies are followed, which is known at the end."""
+        if self._copies is None:
+            self._give_or_end(interval)
+            return
+        self._copies.add(interval.copies, interval.second * NS_PER_S)
+        interval.copies = interval.copies[:0]
+        if self._held is not None:
+            self._give_or_end(self._held)
+        self._held = interval
+
+    def _give_last(self) -> None:
+        """Pass on the second that was held back, with the copies of the run where all of them are known."""
+        if self._held is None or self._copies is None:
+            return
+        if self.result.lost_workers or self.result.refused_intervals:
+            why = {"reason": "what one of the processes saw of copies never came"}
+            self.result.observed.setdefault(COPIES_NOT_FOLLOWED, why)
+        if COPIES_NOT_FOLLOWED not in self.result.observed:
+            self._copies.finish(self._held)
+        self._give_or_end(self._held)
 
     def _on_done(self, msg: Any, **_kwargs: Any) -> None:
         worker = self._workers.get(msg.node_id)
@@ -287,6 +316,7 @@ class MasterCoordinator(Coordinator):
                 if not worker.lost and not worker.finished and silent:
                     self.lose(worker.client_id)
         self._pass_on()
+        self._give_last()
         self._note_workers()
         self.result.processes = self.workers
         self.over.set()
@@ -324,6 +354,21 @@ class MasterCoordinator(Coordinator):
             for worker in self._workers.values():
                 if not worker.lost:
                     self._send(worker, "lt_stop", None)
+
+
+def _replay(spec: RunSpec) -> DeliveryReplay | None:
+    """What follows copies over all processes; None where the protocol has no audience."""
+    scenario = spec.scenario
+    if not has_audience(scenario):
+        return None
+    timeouts = [each.traffic.timeout_ns for each in schedules(scenario) if each.traffic is not None]
+    return DeliveryReplay(
+        audiences(scenario, spec.run_id),
+        population_names(scenario),
+        users=planned_users(scenario),
+        within_ns=max(timeouts, default=NS_PER_S),
+        counts_twice=all(part.protocol.events.count == 1 for part in scenario.parts),
+    )
 
 
 def _last_second(scenario: Scenario) -> int:

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import gevent
+import numpy as np
 from gevent.event import Event
 
 from loadtest.drive.connection import Connection
@@ -25,8 +26,11 @@ from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval
 from loadtest.plan.connections import Visit
 from loadtest.plan.scenario import Chaos
+from loadtest.speak.delivery_log import COLUMNS, MOST_ROWS, DeliveryLog
 from loadtest.speak.session import Session
 from loadtest.units import NS_PER_S
+
+TOO_MANY_COPIES = f"one process saw more than {MOST_ROWS:,} copies in a second"
 
 HANDSHAKE_SLACK_NS = 5 * NS_PER_S
 DONE_POLL_NS = 10_000_000
@@ -301,9 +305,19 @@ class Shard:
         gauges["users"] = float(len(self._users))
         gauges["in_flight"] = float(sum(len(user.connection.session.turns) for user in self.virtual_users))
         interval = context.recorder.take(second, gauges)
+        self._take_copies(interval)
         if self.fault_injection is not None:
             self.fault_injection.slow_recorder.add_to(interval)
         self._on_interval(interval)
+
+    def _take_copies(self, interval: Interval) -> None:
+        """What this process saw of copies, from the run's start on; of its last turns where it saw too much."""
+        log = self.context.compiled_protocol.deliveries
+        if isinstance(log, DeliveryLog):
+            interval.copies = np.array(log.take(), np.int64).reshape(-1, COLUMNS)
+            interval.copies[:, 1] -= self.context.start_ns
+            if log.overflowed:
+                self.context.observations.note("copies_not_followed", {"reason": TOO_MANY_COPIES})
 
     def _count_task(self, name: str) -> None:
         self.context.recorder.metrics.count(name)

@@ -19,8 +19,9 @@ from loadtest.errors import ConfigError
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval, merge
 from loadtest.measure.tagging import tag_interval
+from loadtest.plan.audience import audiences
 from loadtest.plan.scenario import SIMULATOR, Scenario
-from loadtest.plan.schedule import schedules
+from loadtest.plan.schedule import planned_users, schedules
 
 LAST_MEASURED = "last_measured"
 """Instant at which a measured part ended early: that of the run ended so only where all populations did."""
@@ -34,9 +35,10 @@ def make_shard(
     Raises:
         ConfigError: this machine has none of the source addresses, or a certificate file cannot be used.
     """
+    spread = len(assignment.users) < planned_users(assignment.scenario)
     if assignment.scenario.populations:
-        return ShardGroup(assignment, clock, on_interval)
-    return Shard(assignment, clock, on_interval)
+        return ShardGroup(replace(assignment, spread=spread), clock, on_interval)
+    return Shard(replace(assignment, spread=spread), clock, on_interval)
 
 
 class ShardGroup:
@@ -70,19 +72,14 @@ class ShardGroup:
     def _share_audiences(self, assignment: ShardAssignment) -> None:
         """Copies of what one population sends may be due to another, whose protocol says its audience."""
         spoken = [shard.context.compiled_protocol for shard in self.shards]
-        every = schedules(assignment.scenario)
-
-        def audience_of(user: int) -> str:
-            number = next(n for n, each in enumerate(every) if user < each.first + each.users)
-            return spoken[number].own_audience_of(user)
-
-        shared = next((each.deliveries for each in spoken if each.deliveries is not None), None)
+        audience_of = audiences(assignment.scenario, assignment.run_id)
+        followed = [each for each in spoken if each.deliveries is not None]
         for each in spoken:
             each.audience_elsewhere = audience_of
-            if shared is not None and each.deliveries is not None:
-                each.deliveries = shared
-        if shared is not None:
-            shared.holders = sum(each.deliveries is shared for each in spoken)
+        for each in followed:
+            each.deliveries = followed[0].deliveries
+        if followed and followed[0].deliveries is not None:
+            followed[0].deliveries.holders = len(followed)
 
     # ------------------------------------------------------------------ what a shard offers
 

@@ -27,6 +27,7 @@ from loadtest.judge.sections import (
     conversations,
     count_or_zero,
     kinds,
+    observed,
     parts,
     populations,
     section,
@@ -312,8 +313,19 @@ def _no_reconnect(_: Manifest) -> str:
 def _no_delivery(manifest: Manifest) -> str:
     if not any(section(part, "protocol", "events").get("audience") for part in parts(manifest)):
         return "the protocol has no audience that copies are due to"
-    if count_or_zero(section(manifest, "generator").get("processes")) > 1:
-        return "several processes drove the run: copies are followed within one process only"
+    noted = (row for row in observed(manifest) if row["code"] == "copies_not_followed")
+    if (fact := next(noted, None)) is not None:
+        return f"copies were not followed: {section(fact, 'numbers').get('reason')}"
+    spoken = [section(part, "protocol") for part in parts(manifest)]
+    told_apart = all(
+        "{uuid}" in str(section(each, "turn").get("id", "{uuid}"))
+        for each in spoken
+        if section(each, "events").get("audience")
+    )
+    if count_or_zero(section(manifest, "generator").get("processes")) > 1 and not told_apart:
+        return (
+            "several processes drove the run, and only turn ids with {uuid} tell them whose turn a copy is of"
+        )
     return "no copy was due, or none arrived, in the measured part"
 
 

@@ -268,6 +268,12 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("n",),
         "yes",
     ),
+    "copies_not_followed": WarningKind(
+        "several processes drove the run, and what one of them saw of the copies for an audience is not known",
+        "Copies for the members of an audience were not followed, so deliveries were not measured.",
+        "Run it again; where there were too many copies for one process, with more of them.",
+        ("reason",),
+    ),
     "clock_stepped": WarningKind(
         "the system's clock, by which the kernel stamps arrivals, was set during the run",
         "The system's clock was stepped during the run, so that durations across the step are wrong.",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from loadtest import catalog
 from loadtest.measure.histogram import Histogram, Sparse
+from loadtest.speak.delivery_log import COLUMNS
 
 PHASES = ("warmup", "measured", "drain")
 """The parts of a run, in order; a turn belongs to the part its intended instant lies in."""
@@ -47,7 +48,7 @@ SUMMED_GAUGES = frozenset({"users", "ready", "in_flight"})
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """No interval of one process comes near this; more is refused before it is decoded."""
 
-_LAYOUT = 1
+_LAYOUT = 2
 
 
 @dataclass(slots=True)
@@ -57,7 +58,8 @@ class Interval:
     ``second`` counts from the run's start. ``moves`` has one row per connection that became ready
     (+1) or stopped being so (-1): ``(offset_ns, delta)``. ``instants`` holds offsets in nanoseconds:
     names starting ``first_`` merge by minimum, ``last_`` by maximum. ``frames`` are the frame logs of
-    the slowest and of the broken turns.
+    the slowest and of the broken turns. ``copies``: the log of copies of one of several processes
+    (``speak.delivery_log``), one row each.
     """
 
     second: int
@@ -69,6 +71,7 @@ class Interval:
     moves: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
     turns: npt.NDArray[np.void] = field(default_factory=lambda: np.empty(0, TURN))
     frames: list[dict[str, Any]] = field(default_factory=list)
+    copies: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, COLUMNS), np.int64))
 
 
 class _Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -82,6 +85,7 @@ class _Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     moves: bytes
     turns: bytes
     frames: list[dict[str, Any]]
+    copies: bytes
 
 
 _decoder = msgspec.msgpack.Decoder(_Message)
@@ -102,6 +106,7 @@ def to_bytes(interval: Interval) -> bytes:
             moves=interval.moves.astype("<i8").tobytes(),
             turns=interval.turns.astype(TURN).tobytes(),
             frames=interval.frames,
+            copies=interval.copies.astype("<i8").tobytes(),
         )
     )
 
@@ -120,8 +125,8 @@ def from_bytes(data: bytes) -> Interval:
         raise ValueError(f"the bytes are not an interval: {problem}") from problem
     if message.layout != _LAYOUT:
         raise ValueError(f"the interval is of layout {message.layout}; this version reads {_LAYOUT}")
-    if len(message.moves) % 16 or len(message.turns) % TURN.itemsize:
-        raise ValueError("the interval's moves or turns are cut short")
+    if len(message.moves) % 16 or len(message.turns) % TURN.itemsize or len(message.copies) % (8 * COLUMNS):
+        raise ValueError("the interval's moves, turns or copies are cut short")
     if not all(map(math.isfinite, message.gauges.values())):
         raise ValueError("the interval holds a gauge that is not a number")
     return Interval(
@@ -134,6 +139,7 @@ def from_bytes(data: bytes) -> Interval:
         moves=np.frombuffer(message.moves, "<i8").astype(np.int64).reshape(-1, 2),
         turns=np.frombuffer(message.turns, TURN).copy(),
         frames=message.frames,
+        copies=np.frombuffer(message.copies, "<i8").astype(np.int64).reshape(-1, COLUMNS),
     )
 
 
@@ -155,6 +161,7 @@ def merge(intervals: Sequence[Interval]) -> Interval:
         merged.frames.extend(interval.frames)
     merged.moves = sorted_moves([interval.moves for interval in intervals])
     merged.turns = np.concatenate([interval.turns for interval in intervals])
+    merged.copies = np.concatenate([interval.copies for interval in intervals])
     return merged
 
 

@@ -10,7 +10,7 @@ from loadtest.catalog import PERCENTILES, in_report_order
 from loadtest.judge.censored_turns import unbounded
 from loadtest.judge.counts import in_doubt
 from loadtest.judge.ranks import needed, part_of
-from loadtest.judge.sections import Manifest, number, populations, section
+from loadtest.judge.sections import Manifest, number, observed, populations, section
 from loadtest.plan.threshold import METRICS, of_kind, split_kind
 from loadtest.show.manifest import rows, whole
 from loadtest.show.report import HEADINGS, STATISTICS, Fact, MetricGroup, MetricRow, PositionRow, RateRow
@@ -114,6 +114,8 @@ def _with_kinds(labels: Manifest, metrics: Manifest, apart: Collection[str]) -> 
 
 def _left_out(title: str, manifest: Manifest) -> str:
     """What the times of a group do not contain, or may not be, where that is more than nothing."""
+    if title == "Delivery":
+        return _clocks(manifest)
     counts = section(manifest, "counts", "measured")
     timed_out = whole(section(counts, "turns").get("timed_out")) or 0
     if title == "Stream" and timed_out:
@@ -121,6 +123,17 @@ def _left_out(title: str, manifest: Manifest) -> str:
     if title in {"Response time", "Service time", "Stream"} and in_doubt(counts):
         return "; in doubt: some answers may be of earlier turns"
     return ""
+
+
+def _clocks(manifest: Manifest) -> str:
+    """How far the clocks of several processes may differ: half the longest of the quickest round trips."""
+    workers = next((section(row, "numbers") for row in observed(manifest) if row["code"] == "workers"), {})
+    trips = [number(section(workers, name).get("round_trip_ms")) for name in workers]
+    known = [trip for trip in trips if trip is not None]
+    if not known:
+        return ""
+    told = f"; over {format_count(len(trips))} processes, whose clocks agree to"
+    return f"{told} {format_ms(max(known) / 2)} (from the round trips of their offsets)"
 
 
 def _slow_readers(manifest: Manifest, footnotes: Footnotes) -> MetricGroup:

@@ -19,6 +19,7 @@ from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
 from loadtest.secret_names import sounds_secret
 from loadtest.speak.deliveries import Deliveries
+from loadtest.speak.delivery_log import DeliveryLog
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
 from loadtest.speak.event_rules import Decide, EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
@@ -327,7 +328,15 @@ class CompiledProtocol:
         self._audience = Template.parse(events.audience) if events.audience else None
         self.deliveries = self._deliveries(events) if audience_is_here else None
 
-    def _deliveries(self, events: Events) -> Deliveries | None:
+    def log_deliveries(self, now: Callable[[], int]) -> None:
+        """Log what this process sees of copies, where other processes have users of the audience as well.
+
+        Only an id that holds ``{uuid}`` says in another process which turn an event is of.
+        """
+        if self._audience is not None and self.ids_name_users:
+            self.deliveries = DeliveryLog(self.seq_of, self.timeout_ns, now)
+
+    def _deliveries(self, events: Events) -> Deliveries | DeliveryLog | None:
         """The accounts of copies that are due, where the protocol has an audience."""
         if self._audience is None:
             return None
@@ -408,13 +417,16 @@ class CompiledProtocol:
 
     def owner_of(self, turn_id: object) -> int | None:
         """The virtual user whose turn of this run an id names; None: it does not tell."""
+        seq = self.seq_of(turn_id)
+        return None if seq is None else seq % self._users
+
+    def seq_of(self, turn_id: object) -> int | None:
+        """The number of the turn of this run that an id names; None: it does not tell."""
         if not self.ids_name_users or not isinstance(turn_id, str):
             return None
         _, found, rest = turn_id.partition(self._uuid)
         digits = rest[:12]
-        if not found or not _NUMBER.fullmatch(digits):
-            return None
-        return int(digits, 16) % self._users
+        return int(digits, 16) if found and _NUMBER.fullmatch(digits) else None
 
     def is_delivery(self, turn_id: object, user: int) -> bool:
         """Whether an event of a turn of another user is also for ``user``: both are of one audience."""

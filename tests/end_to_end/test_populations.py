@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +13,6 @@ from loadtest.plan.threshold import of_kind
 from tests.end_to_end.test_mix import OUTCOMES, PLANNED, TARGET, TIMES, three_ways
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.end_to_end.conftest import Begin, Launch
 
 SCENARIO = f"""
@@ -63,7 +62,9 @@ def adds_up(manifest: dict[str, Any]) -> None:
                 assert sum(parts) == turns[of_kind(name, kind)], (name, kind)
     metrics = manifest["metrics"]
     for name in TIMES:
-        assert sum(metrics[of_kind(name, population)]["n"] for population in KINDS) == metrics[name]["n"], name
+        assert sum(metrics[of_kind(name, population)]["n"] for population in KINDS) == metrics[name]["n"], (
+            name
+        )
         for population, kinds in KINDS.items():
             tags = [of_kind(name, f"{population}/{kind}") for kind in kinds]
             parts = [metrics[tag]["n"] for tag in tags if tag in metrics]
@@ -94,3 +95,28 @@ def test_the_same_turns_are_sent_whoever_sends_them(launch: Launch, tmp_path: Pa
     assert counted(ended[0].manifest) == counted(ended[1].manifest) == counted(ended[2].manifest)
     judged = {row["name"] for row in ended[1].manifest["verdict"]["thresholds"]}
     assert {with_population("connections.ready", name) + ".ratio" for name in KINDS} <= judged
+
+
+def documented() -> str:
+    """The scenario of the page on populations."""
+    page = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text("utf-8")
+    section = page.partition("### [[population]]")[2]
+    return section.partition("```toml\n")[2].partition("```")[0]
+
+
+@pytest.mark.long
+def test_the_scenario_of_the_page(begin: Begin, tmp_path: Path) -> None:
+    """As it is written, but for how long it takes and how slow a busy machine may be."""
+    (tmp_path / "lobby.toml").write_text(documented())
+    words = ("--set", "load.duration=2s", "--set", "thresholds.turn.first_event[askers].p95=< 20s")
+    ended = begin("run", tmp_path / "lobby.toml", *words).end()
+    assert ended.code == 0, ended.screen
+    held = {row["name"] for row in ended.manifest["verdict"]["thresholds"] if row["outcome"] == "held"}
+    assert "connections.ready[listeners].ratio" in held
+    assert "turns.complete[askers].ratio" in held
+    populations = ended.manifest["populations"]
+    assert populations["listeners"]["counts"]["turns"]["due"] == 0
+    assert populations["askers"]["counts"]["connections"]["ready"] == 10
+    report = (ended.folder / "report.html").read_text("utf-8")
+    assert "Population listeners" in report
+    assert "first event, askers" in report

@@ -51,7 +51,11 @@ def plan(connections: int, turns_due: int, first: int) -> dict[str, Any]:
         "turns_due": turns_due,
         "connect_rate": None,
     }
-    return {"first_user": first, "users": connections, "load": {"model": "open", "planned": planned, "achieved": {}}}
+    return {
+        "first_user": first,
+        "users": connections,
+        "load": {"model": "open", "planned": planned, "achieved": {}},
+    }
 
 
 def two(thresholds: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:

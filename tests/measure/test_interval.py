@@ -51,6 +51,7 @@ def same(one: Interval, other: Interval) -> bool:
         and one.moves.tolist() == other.moves.tolist()
         and one.turns.tolist() == other.turns.tolist()
         and one.turns.dtype == other.turns.dtype
+        and one.copies.tolist() == other.copies.tolist()
     )
 
 
@@ -86,7 +87,8 @@ def changed(**change: Any) -> bytes:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (changed(layout=2), "layout 2"),
+        (changed(layout=3), "layout 3"),
+        (changed(copies=b"123"), "cut short"),
         (changed(moves=b"123"), "cut short"),
         (changed(turns=b"123"), "cut short"),
         (changed(gauges={"cpu": math.inf}), "gauge that is not a number"),

@@ -85,7 +85,7 @@ def test_a_population_may_say_everything_itself(folder: Folder) -> None:
     assert part.load.connect_rate == 20
     without = "[[population]]\nname = 'bare'\ninherits = false\nprotocol = 'echo'\n"
     assert folder.mistakes(HEAD + without)[0] == (
-        "mine.toml:11: `url` is missing; write url = \"simulator\" or url = \"wss://...\""
+        'mine.toml:11: `url` is missing; write url = "simulator" or url = "wss://..."'
     )
 
 
@@ -110,13 +110,28 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
     [
         ("[[population]]\nload = {}\n", "11: a population needs a `name`"),
         ("[[population]]\nname = 'a b'\n", '12: "a b" cannot name a population'),
-        ("[[population]]\nname = 'x'\n[[population]]\nname = 'x'\n", '14: there are two populations named "x"'),
-        ("[[population]]\nname = 'x'\nconnections = 3\n", "13: unknown key `connections`; write `load.connections`"),
+        (
+            "[[population]]\nname = 'x'\n[[population]]\nname = 'x'\n",
+            '14: there are two populations named "x"',
+        ),
+        (
+            "[[population]]\nname = 'x'\nconnections = 3\n",
+            "13: unknown key `connections`; write `load.connections`",
+        ),
         ("[[population]]\nname = 'x'\ntraffc = {}\n", "13: unknown key `traffc`; did you mean `traffic`?"),
         ("[[population]]\nname = 'x'\nload = { connectons = 3 }\n", "13: unknown key `connectons`"),
-        ("[[population]]\nname = 'x'\ntraffic = { rate = '5/s' }\n", "13: `rate` and `every` both say how often"),
-        ("[[population]]\nname = 'x'\nload = { warmup = '2s' }\n", "13: `warmup` is the same for all populations"),
-        ("[[population]]\nname = 'x'\ntarget = { url = 'ws://b' }\n", "13: `url` is the same for all populations"),
+        (
+            "[[population]]\nname = 'x'\ntraffic = { rate = '5/s' }\n",
+            "13: `rate` and `every` both say how often",
+        ),
+        (
+            "[[population]]\nname = 'x'\nload = { warmup = '2s' }\n",
+            "13: `warmup` is the same for all populations",
+        ),
+        (
+            "[[population]]\nname = 'x'\ntarget = { url = 'ws://b' }\n",
+            "13: `url` is the same for all populations",
+        ),
         (
             "[[population]]\nname = 'x'\n"
             "load = { stages = [{ for = '4s', connections = 1, thresholds = { 'turns.lost' = '< 1' } }] }\n",
@@ -126,7 +141,10 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
             "[[population]]\nname = 'x'\nchaos = { slow_readers = { share = '10%', rate = '4KiB/s' } }\n",
             "13: `slow_readers` cannot be used with [[population]]",
         ),
-        ("[[population]]\nname = 'x'\nload = { connections = 30000 }\n", "13: more connections than the limit"),
+        (
+            "[[population]]\nname = 'x'\nload = { connections = 30000 }\n",
+            "13: more connections than the limit",
+        ),
         (
             "[[population]]\nname = 'x'\nload = { connections = 15000 }\n"
             "[[population]]\nname = 'y'\nload = { connections = 15000 }\n",
@@ -139,15 +157,36 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
             ),
             "11: together 180,000/s of turns is more than the limit of 100,000/s",
         ),
-        ("".join(f"[[population]]\nname = 'p{n}'\n" for n in range(9)), "11: there may be 8 populations, not 9"),
-        ("[thresholds]\n'turns.complete[x].ratio' = '> 1%'\n", "12: `turns.complete[x].ratio`: no turn of the kind"),
-        (TWO + "[thresholds]\n'ping.rtt[asker].p95' = '< 1s'\n", "no population is named `asker`; did you mean `askers`?"),
-        (TWO + "[thresholds]\n'turns.lost[askr/ask]' = '< 1'\n", "no population is named `askr`; did you mean `askers`?"),
+        (
+            "".join(f"[[population]]\nname = 'p{n}'\n" for n in range(9)),
+            "11: there may be 8 populations, not 9",
+        ),
+        (
+            "[thresholds]\n'turns.complete[x].ratio' = '> 1%'\n",
+            "12: `turns.complete[x].ratio`: no turn of the kind",
+        ),
+        (
+            TWO + "[thresholds]\n'ping.rtt[asker].p95' = '< 1s'\n",
+            "no population is named `asker`; did you mean `askers`?",
+        ),
+        (
+            TWO + "[thresholds]\n'turns.lost[askr/ask]' = '< 1'\n",
+            "no population is named `askr`; did you mean `askers`?",
+        ),
         (TWO + "[thresholds]\n'turns.lost[askers/ask]' = '< 1'\n", "no turn of the kind `ask` is sent"),
-        (TWO + "[thresholds]\n'turns.lost[askr]' = '< 1'\n", "no turn of the kind `askr` is sent; did you mean `askers`?"),
-        (TWO + "[thresholds]\n'conversation.time[a].p50' = '< 1s'\n", "no conversation is named `a`; known here: listeners"),
+        (
+            TWO + "[thresholds]\n'turns.lost[askr]' = '< 1'\n",
+            "no turn of the kind `askr` is sent; did you mean `askers`?",
+        ),
+        (
+            TWO + "[thresholds]\n'conversation.time[a].p50' = '< 1s'\n",
+            "no conversation is named `a`; known here: listeners",
+        ),
         (TWO + "[thresholds]\n'connections.ready.peak[askers]' = '> 1'\n", "names nothing that is measured"),
-        (TWO + "[thresholds]\n'connections.ready[askers].peak' = '> 1'\n", "it is of all populations together"),
+        (
+            TWO + "[thresholds]\n'connections.ready[askers].peak' = '> 1'\n",
+            "it is of all populations together",
+        ),
         (TWO + "[thresholds]\n'turns.lost[listeners]' = '< 1'\n", "can never be measured: no turn is sent"),
     ],
 )
@@ -163,7 +202,10 @@ def test_a_population_is_not_called_as_a_kind_of_turn(folder: Folder) -> None:
     ]
     talk = mixed.replace("mix = { ask = 1 }\n", "").replace("[load]", '[load]\nmodel = "closed"')
     said = "[[conversation]]\nname = 'chat'\nsteps = [{ turn = 'ask' }]\n"
-    assert '"chat" is also the name of a conversation' in folder.mistakes(talk + said + "[[population]]\nname = 'chat'\n")[0]
+    assert (
+        '"chat" is also the name of a conversation'
+        in folder.mistakes(talk + said + "[[population]]\nname = 'chat'\n")[0]
+    )
     judged = "[thresholds]\n'conversation.time[x/chat].p50' = '< 1s'\n'turns.lost[x/ask]' = '< 1'\n'turns.lost[ask]' = '< 2'\n"
     assert len(folder.load(talk + said + judged + "[[population]]\nname = 'x'\n").thresholds) == 3
     stage = 'stages = [{ for = "4s", connections = 1, thresholds = { "connections.ready" = "> 0" } }]'
@@ -174,7 +216,9 @@ def test_a_population_is_not_called_as_a_kind_of_turn(folder: Folder) -> None:
 def test_what_an_option_sets(folder: Folder) -> None:
     scenario = folder.load(HEAD + TWO, sets=("population.askers.load.connections=1",))
     assert parts(scenario)["askers"].load.connections == 1
-    wrong = folder.mistakes(HEAD + TWO, sets=("population.askers.load.connectons=7", "population.bskers.load.x=1"))
+    wrong = folder.mistakes(
+        HEAD + TWO, sets=("population.askers.load.connectons=7", "population.bskers.load.x=1")
+    )
     assert wrong == [
         "--set population.askers.load.connectons=7: unknown key `connectons`; did you mean `connections`?",
         "--set population.bskers.load.x=1: no population is named `bskers`; did you mean `askers`?",
@@ -185,7 +229,9 @@ def test_what_an_option_sets(folder: Folder) -> None:
     assert folder.mistakes(HEAD + TWO, connections=9) == [
         "--connections: each population has a `connections` of its own; write --set population.listeners.load.connections=..."
     ]
-    hidden = folder.mistakes(HEAD + TWO, sets=("population.askers.target.headers.X=s3cr3t", "population.askers.target.z=1"))
+    hidden = folder.mistakes(
+        HEAD + TWO, sets=("population.askers.target.headers.X=s3cr3t", "population.askers.target.z=1")
+    )
     assert "s3cr3t" not in "".join(hidden)
     assert "must be a list of tables" in folder.mistakes(HEAD + "[population]\n")[0]
     told = folder.mistakes("population = [3]\n" + HEAD, sets=("population.x.y=1",))

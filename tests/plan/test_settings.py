@@ -293,7 +293,9 @@ def of_its_own(part: Any) -> Iterator[str]:
                 yield from of_its_own(each)
 
 
-PARTED = TOGETHER + """
+PARTED = (
+    TOGETHER
+    + """
 [[population]]
 name = "listeners"
 [population.target]
@@ -302,6 +304,7 @@ addresses = "first"
 name = "askers"
 load = { connections = 3 }
 """
+)
 
 
 def test_every_field_of_a_plan_reaches_the_workers(folder: Folder) -> None:
