@@ -81,11 +81,9 @@ class DeliveryReplay:
         for population, records in self._records.items():
             for record in records:
                 counted, times = record.take_counters(), record.take_histograms()
-                for named in _names(population):
-                    add_counters(
-                        self._counters,
-                        {PHASES[record.phase]: {named(name): n for name, n in counted.items()}},
-                    )
+                for named in _names(population) if counted or times else ():
+                    of_phase = {named(name): n for name, n in counted.items()}
+                    add_counters(self._counters, {PHASES[record.phase]: of_phase})
                     add_histograms(self._histograms, {named(tag): each for tag, each in times.items()})
 
     def finish(self, interval: Interval) -> None:

@@ -36,7 +36,9 @@ class FakeShard:
         self, assignment: ShardAssignment, clock: Clock, on_interval: Callable[[Interval], None]
     ) -> None:
         self.assignment = assignment
-        self.context = SimpleNamespace(now=clock.now, sources=())
+        self.context = SimpleNamespace(now=clock.now)
+        self.now = clock.now
+        self.sources = ()
         self.give = on_interval
         self.reported = Event()
         self.begun = Event()
@@ -101,7 +103,7 @@ class Following:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Shard", FakeShard)
+    monkeypatch.setattr(module, "make_shard", FakeShard)
 
 
 # ------------------------------------------------------------------ before the start

@@ -109,19 +109,6 @@ def test_over_two_processes_too(begin: Begin, tmp_path: Path, drop: int, twice: 
 
 
 @pytest.mark.long
-def test_where_a_process_died_copies_are_not_measured(begin: Begin, tmp_path: Path) -> None:
-    with room(0, 0) as (port, _):
-        text = SCENARIO.replace("PORT", str(port)).replace('duration = "3s"', 'duration = "20s"')
-        (tmp_path / "room.toml").write_text(text)
-        running = begin("run", tmp_path / "room.toml", "--processes", "2")
-        running.kill_a_worker()
-        ended = running.end()
-    assert "deliveries" not in ended.manifest["counts"]
-    assert "never came" in ended.manifest["unmeasured"]["delivery.time"]
-    assert ended.code == 4, ended.screen
-
-
-@pytest.mark.long
 def test_copies_for_listeners_of_another_population(begin: Begin, tmp_path: Path) -> None:
     """Two talk, the others listen; every copy is due to somebody, and those that are missing are found."""
     parts = SCENARIO.replace("connections = 50\n", "").partition("[traffic]")
