@@ -274,7 +274,7 @@ class MasterCoordinator(Coordinator):
             self._give_merged(merge(self._by_second.pop(second)))
 
     def _give_merged(self, interval: Interval) -> None:
-        """Pass a second on; the last one is held back where copies are followed, which is known at the end."""
+        """Pass a second on; where copies are followed, the last one is held back: it gets the outcome."""
         if self._copies is None:
             self._give_or_end(interval)
             return

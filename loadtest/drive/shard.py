@@ -311,7 +311,7 @@ class Shard:
         self._on_interval(interval)
 
     def _take_copies(self, interval: Interval) -> None:
-        """What this process saw of copies, from the run's start on; of its last turns where it saw too much."""
+        """Add the log of what this process saw of copies, its instants counted from the run's start."""
         log = self.context.compiled_protocol.deliveries
         if isinstance(log, DeliveryLog):
             interval.copies = np.array(log.take(), np.int64).reshape(-1, COLUMNS)

@@ -23,6 +23,11 @@ from loadtest.plan.audience import audiences
 from loadtest.plan.scenario import SIMULATOR, Scenario
 from loadtest.plan.schedule import planned_users, schedules
 
+TASKS_BESIDE_POPULATIONS = (
+    "tasks in Python decide what all users send, so they do not go with [[population]]; take the tasks out "
+    "of the locustfile, or name a scenario without populations"
+)
+
 LAST_MEASURED = "last_measured"
 """Instant at which a measured part ended early: that of the run ended so only where all populations did."""
 
@@ -112,7 +117,7 @@ class ShardGroup:
         Raises:
             ConfigError: always.
         """
-        raise ConfigError("tasks in Python decide what all users send: they do not go with [[population]]")
+        raise ConfigError(TASKS_BESIDE_POPULATIONS)
 
     def next_task_traffic(self) -> None:
         """No user has tasks."""

@@ -269,7 +269,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "yes",
     ),
     "copies_not_followed": WarningKind(
-        "several processes drove the run, and what one of them saw of the copies for an audience is not known",
+        "several processes drove the run, and what one of them saw of copies for an audience is not known",
         "Copies for the members of an audience were not followed, so deliveries were not measured.",
         "Run it again; where there were too many copies for one process, with more of them.",
         ("reason",),

@@ -55,10 +55,11 @@ class DeliveryReplay:
         self._waiting = waiting[~ripe]
         ranked = np.argsort(order[ripe], kind="stable")
         for due_ns, row in zip(order[ripe][ranked].tolist(), waiting[ripe][ranked].tolist(), strict=True):
-            self._follow(due_ns, *row)
+            self._follow(due_ns, row)
         self._empty()
 
-    def _follow(self, due_ns: int, what: int, at_ns: int, user: int, seq: int, phase: int) -> None:
+    def _follow(self, due_ns: int, row: list[int]) -> None:
+        what, at_ns, user, seq, phase = row
         deliveries = self._deliveries
         deliveries.expire(due_ns)
         if what == OPENED:

@@ -25,6 +25,7 @@ from loadtest.drive.coordinator import (
     has_tasks,
 )
 from loadtest.drive.master import MasterCoordinator
+from loadtest.drive.shard_group import TASKS_BESIDE_POPULATIONS
 from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker import ShardWorker
 from loadtest.drive.worker_port import guard
@@ -86,6 +87,8 @@ class PlainLocustRun:
     def _make(self) -> None:
         environment = self.environment
         prepared = self.prepared = prepare(self.options)
+        if has_tasks(environment) and prepared.scenario.populations:
+            raise ConfigError(TASKS_BESIDE_POPULATIONS)
         self.recording = recording = Recording(
             prepared,
             sys.argv,

@@ -61,7 +61,7 @@ def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
         Ledger("Kinds of turn", tuple(_kinds(section(counts, "turns"), kinds(manifest)))),
         *(
             Ledger(f"Population {printable(name)}", tuple(_population(manifest, name)))
-            for name in populations(manifest)
+            for name in ([] if section(manifest, "part") else populations(manifest))
         ),
         Ledger("Conversations", tuple(_conversations(section(counts, "conversations")))),
         Ledger("Events", tuple(_events(section(counts, "events"), cut_short(counts)))),

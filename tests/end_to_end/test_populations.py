@@ -38,7 +38,12 @@ steps = [
 [[population]]
 name = "machines"
 load = {{ connections = 3 }}
-traffic = {{ rate = "60/s", arrivals = "poisson", turns = 20, timeout = "30s", mix = {{ ask = 3, start = 1 }} }}
+[population.traffic]
+rate = "60/s"
+arrivals = "poisson"
+turns = 20
+timeout = "30s"
+mix = {{ ask = 3, start = 1 }}
 
 [thresholds]
 "conversations.complete[people/talk].ratio" = ">= 99%"

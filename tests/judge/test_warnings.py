@@ -163,6 +163,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ),
     ("worker_lost", {}, {"observed": [{"code": "worker_lost", "numbers": {"worker": 1}}]}, True),
     ("intervals_refused", {}, {"observed": [{"code": "intervals_refused", "numbers": {"n": 2}}]}, True),
+    (
+        "copies_not_followed",
+        {},
+        {"observed": [{"code": "copies_not_followed", "numbers": {"reason": "too many"}}]},
+        False,
+    ),
     ("clock_stepped", {}, {"observed": [{"code": "clock_stepped", "numbers": {"by_ms": -40.0}}]}, True),
     (
         "proxy_ignored",

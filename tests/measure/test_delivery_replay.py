@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +55,7 @@ TALK: list[Row] = [
 def test_the_order_in_which_logs_come_changes_nothing(rows: list[Row], cuts: list[int]) -> None:
     replay = room()
     bounds = [0, *sorted(cuts), len(rows)]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         replay.add(table(rows[start:end]), 0)
     interval = finished(replay)
     assert interval.counters == {

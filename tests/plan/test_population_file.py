@@ -41,6 +41,13 @@ burst = 2
 [population.target]
 identities = [{ id = "a", password = "s3cr3t-a" }, { id = "b", password = "s3cr3t-b" }]
 """
+STAGED = """[[population]]
+name = 'x'
+[[population.load.stages]]
+for = '4s'
+connections = 1
+thresholds = { 'turns.lost' = '< 1' }
+"""
 
 
 def parts(scenario: Scenario) -> dict[str, Scenario]:
@@ -133,8 +140,7 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
             "13: `url` is the same for all populations",
         ),
         (
-            "[[population]]\nname = 'x'\n"
-            "load = { stages = [{ for = '4s', connections = 1, thresholds = { 'turns.lost' = '< 1' } }] }\n",
+            STAGED,
             "13: a stage of a population has no thresholds",
         ),
         (
@@ -146,13 +152,12 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
             "13: more connections than the limit",
         ),
         (
-            "[[population]]\nname = 'x'\nload = { connections = 15000 }\n"
-            "[[population]]\nname = 'y'\nload = { connections = 15000 }\n",
+            "".join(f"[[population]]\nname = '{name}'\nload = {{ connections = 15000 }}\n" for name in "xy"),
             "11: together more connections than the limit of 20,000",
         ),
         (
             "".join(
-                f"[[population]]\nname = '{name}'\nload = {{ connections = 9000 }}\ntraffic = {{ every = '100ms' }}\n"
+                f"[[population]]\nname = '{name}'\nload.connections = 9000\ntraffic.every = '100ms'\n"
                 for name in "xy"
             ),
             "11: together 180,000/s of turns is more than the limit of 100,000/s",
@@ -195,7 +200,8 @@ def test_mistakes_are_told_with_their_line(folder: Folder, text: str, sentence: 
 
 
 def test_a_population_is_not_called_as_a_kind_of_turn(folder: Folder) -> None:
-    kinds = "protocol = { events = { turn = ['id'], count = 1 }, turns = { ask = { message = '{\"id\":\"{turn.id}\"}' } } }\n"
+    ask = 'turns = { ask = { message = \'{"id":"{turn.id}"}\' } }'
+    kinds = f"protocol = {{ events = {{ turn = ['id'], count = 1 }}, {ask} }}\n"
     mixed = HEAD.replace('protocol = "agent-events"\n', kinds) + "mix = { ask = 1 }\n"
     assert folder.mistakes(mixed + "[[population]]\nname = 'ask'\n") == [
         'mine.toml:13: "ask" is also the name of a kind of turn; thresholds could mean either'
@@ -206,7 +212,8 @@ def test_a_population_is_not_called_as_a_kind_of_turn(folder: Folder) -> None:
         '"chat" is also the name of a conversation'
         in folder.mistakes(talk + said + "[[population]]\nname = 'chat'\n")[0]
     )
-    judged = "[thresholds]\n'conversation.time[x/chat].p50' = '< 1s'\n'turns.lost[x/ask]' = '< 1'\n'turns.lost[ask]' = '< 2'\n"
+    judged = "[thresholds]\n'conversation.time[x/chat].p50' = '< 1s'\n'turns.lost[x/ask]' = '< 1'\n"
+    judged += "'turns.lost[ask]' = '< 2'\n"
     assert len(folder.load(talk + said + judged + "[[population]]\nname = 'x'\n").thresholds) == 3
     stage = 'stages = [{ for = "4s", connections = 1, thresholds = { "connections.ready" = "> 0" } }]'
     staged = HEAD.replace('duration = "4s"', stage) + "[[population]]\nname = 'x'\n"
@@ -223,12 +230,10 @@ def test_what_an_option_sets(folder: Folder) -> None:
         "--set population.askers.load.connectons=7: unknown key `connectons`; did you mean `connections`?",
         "--set population.bskers.load.x=1: no population is named `bskers`; did you mean `askers`?",
     ]
-    assert folder.mistakes(HEAD, sets=("population.x.load.connections=1",)) == [
-        "--set population.x.load.connections=1: no population is named `x`; the scenario has no [[population]]"
-    ]
-    assert folder.mistakes(HEAD + TWO, connections=9) == [
-        "--connections: each population has a `connections` of its own; write --set population.listeners.load.connections=..."
-    ]
+    (none,) = folder.mistakes(HEAD, sets=("population.x.load.connections=1",))
+    assert none.endswith("no population is named `x`; the scenario has no [[population]]")
+    (own,) = folder.mistakes(HEAD + TWO, connections=9)
+    assert own.startswith("--connections: each population has a `connections` of its own; write --set popul")
     hidden = folder.mistakes(
         HEAD + TWO, sets=("population.askers.target.headers.X=s3cr3t", "population.askers.target.z=1")
     )
