@@ -125,14 +125,19 @@ class ShardGroup:
     def begin(self, start_ns: int) -> None:
         """Start at ``start_ns`` of the run's clock, which may lie a little ahead."""
         for shard in self.shards:
-            shard.begin(start_ns)
+            if shard.context.assignment.users:
+                shard.begin(start_ns)
+            else:
+                # Nobody would ever end it but the end of the schedule.
+                shard.reported.set()
         self.begun.set()
         gevent.spawn(self._await_end)
 
     def stop(self) -> None:
         """End now: turns in flight are abandoned, what was measured is kept."""
         for shard in self.shards:
-            shard.stop()
+            if shard.begun.is_set():
+                shard.stop()
 
     # ------------------------------------------------------------------ what the shards report
 
@@ -171,7 +176,9 @@ class ShardGroup:
 
     def _without_early_end(self, interval: Interval) -> None:
         """The run's measured part has ended before its plan only where that of every population has."""
-        if any(f"{LAST_MEASURED}[{name}]" not in interval.instants for name in self.names):
+        driven = zip(self.names, self.shards, strict=True)
+        names = [name for name, shard in driven if shard.context.assignment.users]
+        if any(f"{LAST_MEASURED}[{name}]" not in interval.instants for name in names):
             interval.instants.pop(LAST_MEASURED, None)
 
 

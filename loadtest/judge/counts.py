@@ -9,7 +9,7 @@ from loadtest import catalog
 from loadtest.judge.measurement_window import Span, peak_within
 from loadtest.judge.sections import Manifest, count_or_zero, kinds, populations, section, was_observed
 from loadtest.measure.interval import OUTCOMES, PHASES
-from loadtest.measure.tagging import without_population
+from loadtest.measure.tagging import APART
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import of_kind
 from loadtest.units import format_count
@@ -45,30 +45,24 @@ def count_all(manifest: Manifest, totals: Totals, span: Span) -> dict[str, Any]:
 
     A counter that the protocol gives no way to know is null, with its reason in ``unmeasured``.
     """
-    everything = _summed(manifest, totals, PHASES)
+    everything = _summed(totals, PHASES)
     unmeasured = unmeasured_counters(manifest, everything)
     whole = _counted(everything, unmeasured, totals.peak_ready())
-    in_measured = _summed(manifest, totals, ("measured",))
+    in_measured = _summed(totals, ("measured",))
     measured = _counted(in_measured, unmeasured, peak_within(totals, span))
     for counted, counters in ((whole, everything), (measured, in_measured)):
         counted["turns"] |= _by_kind(manifest, counters)
     return {**whole, "measured": measured}
 
 
-def _summed(manifest: Manifest, totals: Totals, phases: tuple[str, ...]) -> Counters:
+def _summed(totals: Totals, phases: tuple[str, ...]) -> Counters:
     """The counters of some phases; of the whole run, so that those of populations are not among them."""
     summed: Counters = {}
-    apart = populations(manifest)
     for phase in phases:
         for name, n in totals.counters.get(phase, {}).items():
-            if not (apart and _of_any(name, apart)):
+            if not name.startswith(APART):
                 summed[name] = summed.get(name, 0) + n
     return summed
-
-
-def _of_any(name: str, of: tuple[str, ...]) -> bool:
-    """Whether a counter is of one population."""
-    return any(without_population(name, each) is not None for each in of)
 
 
 def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from loadtest.judge.sections import Manifest, population_settings, populations, section
-from loadtest.measure.tagging import with_population, without_population
+from loadtest.measure.tagging import counter_of, with_population, without_population
 from loadtest.measure.totals import Totals
 
 T = TypeVar("T")
@@ -43,9 +43,14 @@ def totals_of(totals: Totals, population: str) -> Totals:
     found = Totals()
     found.histograms = _own(totals.histograms, population)
     found.instants = _own(totals.instants, population)
-    found.counters = {phase: _own(counted, population) for phase, counted in totals.counters.items()}
+    found.counters = {phase: _counted(counted, population) for phase, counted in totals.counters.items()}
     found.seconds = totals.seconds
     return found
+
+
+def _counted(found: Mapping[str, int], population: str) -> dict[str, int]:
+    before = counter_of("", population)
+    return {name.removeprefix(before): n for name, n in found.items() if name.startswith(before)}
 
 
 def _own(found: Mapping[str, T], population: str) -> dict[str, T]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import PHASES, Interval, add_counters, add_histograms
 from loadtest.measure.recorder import PhaseRecord
-from loadtest.measure.tagging import with_population
+from loadtest.measure.tagging import tag_interval
 from loadtest.speak.deliveries import Deliveries
 from loadtest.speak.delivery_log import ARRIVED, CLOCKS_DIFFER_NS, CLOSED, OPENED, SENT
 
@@ -82,10 +82,12 @@ class DeliveryReplay:
         for population, records in self._records.items():
             for record in records:
                 counted, times = record.take_counters(), record.take_histograms()
-                for named in _names(population) if counted or times else ():
-                    of_phase = {named(name): n for name, n in counted.items()}
-                    add_counters(self._counters, {PHASES[record.phase]: of_phase})
-                    add_histograms(self._histograms, {named(tag): each for tag, each in times.items()})
+                if counted:
+                    part = Interval(0, histograms=times, counters={PHASES[record.phase]: counted})
+                    if population:
+                        tag_interval(part, population)
+                    add_counters(self._counters, part.counters)
+                    add_histograms(self._histograms, part.histograms)
 
     def finish(self, interval: Interval) -> None:
         """The run is over: what has not come is missing. Adds all that was counted to its last interval."""
@@ -94,10 +96,3 @@ class DeliveryReplay:
         self._empty()
         add_counters(interval.counters, self._counters)
         add_histograms(interval.histograms, self._histograms)
-
-
-def _names(population: str) -> Iterator[Callable[[str], str]]:
-    """How what a population counted is called: as of the whole run, and by its own name."""
-    yield lambda name: name
-    if population:
-        yield lambda name: with_population(name, population)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from loadtest.measure.interval import Interval
 
-T = TypeVar("T")
-
-PHASE = ":"
-"""Ends the part of a tag that names a phase: "warmup:turn.completion"."""
+APART = "["
+"""Begins the name of every counter of one population, and of no other."""
 
 
 def tag_interval(interval: Interval, population: str) -> None:
@@ -17,15 +13,19 @@ def tag_interval(interval: Interval, population: str) -> None:
 
     ``turn.completion`` is there as ``turn.completion[askers]`` as well, ``turn.completion[ask]`` as
     ``turn.completion[askers/ask]``. Merged with those of other populations, the names without one hold sums.
+    Counters have the population before them (``[askers]turns.due``): many are found by how their name begins.
     """
-    interval.histograms |= _again(interval.histograms, population)
-    interval.instants |= _again(interval.instants, population)
+    interval.histograms |= {
+        with_population(tag, population): each for tag, each in interval.histograms.items()
+    }
+    interval.instants |= {with_population(name, population): each for name, each in interval.instants.items()}
     for counted in interval.counters.values():
-        counted.update(_again(counted, population))
+        counted.update({counter_of(name, population): n for name, n in counted.items()})
 
 
-def _again(found: dict[str, T], population: str) -> dict[str, T]:
-    return {with_population(name, population): each for name, each in found.items()}
+def counter_of(name: str, population: str) -> str:
+    """The name of a counter of one population."""
+    return f"{APART}{population}]{name}"
 
 
 def with_population(name: str, population: str) -> str:

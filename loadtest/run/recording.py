@@ -184,8 +184,7 @@ class Recording:
         """Log the close codes of a second, so that run.log says when connections ended."""
         closed: Counter[str] = Counter()
         for counters in interval.counters.values():
-            codes = {name: n for name, n in counters.items() if name.startswith(CLOSED) and "[" not in name}
-            closed.update(codes)
+            closed.update({name: n for name, n in counters.items() if name.startswith(CLOSED)})
         for name, n in closed.items():
             code = name.removeprefix(CLOSED)
             logger.warning("second %d: %d connections ended, code %s", interval.second, n, code)

@@ -85,8 +85,8 @@ def test_populations_report_together_and_end_when_all_have(tmp_path: Path) -> No
     totals = Totals()
     for interval in taken:
         totals.add(interval)
-    assert totals.count("turns.complete[few]") == 2 * 3
-    assert totals.count("turns.complete[many]") == 5 * 4
+    assert totals.count("[few]turns.complete") == 2 * 3
+    assert totals.count("[many]turns.complete") == 5 * 4
     assert totals.count("turns.complete") == 26
     turns = np.concatenate([interval.turns for interval in taken])
     assert np.bincount(turns["user"]).tolist() == [3] * 2 + [4] * 5
@@ -96,6 +96,16 @@ def test_populations_report_together_and_end_when_all_have(tmp_path: Path) -> No
         totals.instants["last_measured[few]"], totals.instants["last_measured[many]"]
     )
     assert group.observed["server"]
+
+
+def test_a_population_without_users_here_is_not_waited_for(tmp_path: Path) -> None:
+    with Simulator.start() as simulator:
+        group, taken = group_of(tmp_path, f"{simulator.url}/echo", range(2))
+        group.begin(group.now())
+        assert group.reported.wait(HANGS_AFTER_S)
+    assert sum(len(interval.turns) for interval in taken) == 2 * 3
+    assert "last_measured" in taken[-1].instants
+    group.stop()
 
 
 def test_a_crash_of_one_ends_all(tmp_path: Path) -> None:

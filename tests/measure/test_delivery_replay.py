@@ -91,7 +91,7 @@ def test_copies_are_told_of_the_population_that_sent_them() -> None:
     replay = room(parted=True)
     replay.add(table(TALK), 9 * S)
     interval = finished(replay)
-    assert interval.counters["measured"]["deliveries.due[talkers]"] == 2
+    assert interval.counters["measured"]["[talkers]deliveries.due"] == 2
     assert interval.histograms["delivery.time[talkers]"].n == interval.histograms["delivery.time"].n == 2
     assert not [name for name in interval.counters["measured"] if "listeners" in name]
 

@@ -44,8 +44,8 @@ def test_populations_add_up_to_the_run() -> None:
     run = from_bytes(to_bytes(merge([askers, listeners])))
     assert run.counters["measured"] == {
         "turns.due": 5, "turns.due[ask]": 5, "connections.closed.1006": 2,
-        "turns.due[askers]": 2, "turns.due[askers/ask]": 2, "connections.closed.1006[askers]": 1,
-        "turns.due[listeners]": 3, "turns.due[listeners/ask]": 3, "connections.closed.1006[listeners]": 1,
+        "[askers]turns.due": 2, "[askers]turns.due[ask]": 2, "[askers]connections.closed.1006": 1,
+        "[listeners]turns.due": 3, "[listeners]turns.due[ask]": 3, "[listeners]connections.closed.1006": 1,
     }  # fmt: skip
     assert {tag: times.n for tag, times in run.histograms.items()} == {
         "warmup:turn.completion": 5, "turn.completion[ask]": 5,
