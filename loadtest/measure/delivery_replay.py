@@ -82,12 +82,13 @@ class DeliveryReplay:
         for population, records in self._records.items():
             for record in records:
                 counted, times = record.take_counters(), record.take_histograms()
-                if counted:
-                    part = Interval(0, histograms=times, counters={PHASES[record.phase]: counted})
-                    if population:
-                        tag_interval(part, population)
-                    add_counters(self._counters, part.counters)
-                    add_histograms(self._histograms, part.histograms)
+                part = Interval(
+                    0, histograms=times, counters={PHASES[record.phase]: counted} if counted else {}
+                )
+                if population:
+                    tag_interval(part, population)
+                add_counters(self._counters, part.counters)
+                add_histograms(self._histograms, part.histograms)
 
     def finish(self, interval: Interval) -> None:
         """The run is over: what has not come is missing. Adds all that was counted to its last interval."""

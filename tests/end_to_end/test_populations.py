@@ -122,6 +122,6 @@ def test_the_scenario_of_the_page(begin: Begin, tmp_path: Path) -> None:
     populations = ended.manifest["populations"]
     assert populations["listeners"]["counts"]["turns"]["due"] == 0
     assert populations["askers"]["counts"]["connections"]["ready"] == 10
-    report = (ended.folder / "report.html").read_text("utf-8")
+    report = (ended.folder / "report.md").read_text("utf-8")
     assert "Population listeners" in report
     assert "first event, askers" in report

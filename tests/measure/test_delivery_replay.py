@@ -78,6 +78,13 @@ def test_what_never_came_is_missing_to_the_unit() -> None:
     assert counted["drain"]["deliveries.missing"] == 3
 
 
+def test_accounts_that_close_seconds_later_are_told() -> None:
+    replay = room()
+    for second in range(7):
+        replay.add(table([row for row in TALK if second * S <= row[1] < (second + 1) * S]), second * S)
+    assert finished(replay).histograms["delivery.skew"].n == 1, "nothing else was counted when it was closed"
+
+
 def test_what_arrived_before_it_was_sent_by_another_clock_is_no_loss() -> None:
     replay = room()
     early = [(*row[:1], row[1] - 30 * MS, *row[2:]) if row[0] == ARRIVED else row for row in TALK]
