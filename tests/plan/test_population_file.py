@@ -254,6 +254,8 @@ def test_all_of_it_reaches_the_workers_and_no_secret_the_files(folder: Folder) -
     given = with_identities(shared, json.loads(json.dumps(rows)))
     assert "s3cr3t-a" not in json.dumps(given)
     assert scenario_from_settings(with_identities(given, identities_of(scenario, [3]))) == scenario
+    both = with_identities(shared, identities_of(scenario, [3, 4]))
+    assert scenario_from_settings(both) == scenario, "several users of one population"
     other = folder.load(HEAD.replace("ws://host", "ws://other") + TWO)
     assert other.sha256 == scenario.sha256, "the same load on another target"
 
