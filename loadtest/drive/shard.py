@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any
 
 import gevent
-import numpy as np
 from gevent.event import Event
 
 from loadtest.drive.connection import Connection
@@ -23,10 +22,10 @@ from loadtest.drive.tasks import Tasks
 from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, UserTraffic
 from loadtest.drive.virtual_user import VirtualUser
 from loadtest.measure.clock import Clock
-from loadtest.measure.interval import Interval
+from loadtest.measure.interval import Interval, logged_copies
 from loadtest.plan.connections import Visit
 from loadtest.plan.scenario import Chaos
-from loadtest.speak.delivery_log import COLUMNS, MOST_ROWS, DeliveryLog
+from loadtest.speak.delivery_log import MOST_ROWS, DeliveryLog
 from loadtest.speak.session import Session
 from loadtest.units import NS_PER_S
 
@@ -314,8 +313,7 @@ class Shard:
         """Add the log of what this process saw of copies, its instants counted from the run's start."""
         log = self.context.compiled_protocol.deliveries
         if isinstance(log, DeliveryLog):
-            interval.copies = np.array(log.take(), np.int64).reshape(-1, COLUMNS)
-            interval.copies[:, 1] -= self.context.start_ns
+            interval.copies = logged_copies(log.take(), self.context.start_ns)
             if log.overflowed:
                 self.context.observations.note("copies_not_followed", {"reason": TOO_MANY_COPIES})
 

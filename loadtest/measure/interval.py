@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -184,6 +185,13 @@ def add_instants(to: dict[str, int], other: dict[str, int]) -> None:
     for name, instant in other.items():
         pick = min if name.startswith("first_") else max
         to[name] = pick(to.get(name, instant), instant)
+
+
+def logged_copies(rows: array[int], start_ns: int) -> npt.NDArray[np.int64]:
+    """The rows of a log of copies as a table, its instants counted from the run's start."""
+    table = np.array(rows, np.int64).reshape(-1, COLUMNS)
+    table[:, 1] -= start_ns
+    return table
 
 
 def sorted_moves(parts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.measure.delivery_replay import DeliveryReplay
-from loadtest.measure.interval import Interval
+from loadtest.measure.interval import Interval, logged_copies
 from loadtest.speak.delivery_log import ARRIVED, CLOSED, OPENED, SENT
 
 MS = 1_000_000
@@ -101,6 +102,12 @@ def test_copies_are_told_of_the_population_that_sent_them() -> None:
     assert interval.counters["measured"]["[talkers]deliveries.due"] == 2
     assert interval.histograms["delivery.time[talkers]"].n == interval.histograms["delivery.time"].n == 2
     assert not [name for name in interval.counters["measured"] if "listeners" in name]
+
+
+def test_a_log_is_a_table_with_instants_of_the_run() -> None:
+    rows = array("q", [OPENED, 105, 3, -1, 0, SENT, 110, 3, 7, 1])
+    assert logged_copies(rows, 100).tolist() == [[OPENED, 5, 3, -1, 0], [SENT, 10, 3, 7, 1]]
+    assert logged_copies(array("q"), 100).shape == (0, 5)
 
 
 def test_rows_of_nobody_are_left_out() -> None:
