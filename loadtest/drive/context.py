@@ -93,8 +93,6 @@ class Context:
             seed=load.seed,
             listens=not self.schedule.sends,
         )
-        if assignment.spread:
-            self.compiled_protocol.log_deliveries(clock.now)
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
         self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))
         self.secret_values = environment_values(message_texts(scenario))

@@ -48,6 +48,8 @@ class Shard:
     ) -> None:
         self.context = context = Context(assignment, clock, make_poller)
         context.poller.on_crash = self._crashed
+        if assignment.spread:
+            context.compiled_protocol.log_deliveries(context.now)
         self.crash: Exception | None = None
         self.done = Event()
         self.begun = Event()
