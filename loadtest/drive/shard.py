@@ -305,6 +305,8 @@ class Shard:
         context.poller.patient = self.alone and context.reads_may_wait and not self._task_traffic
         gauges["users"] = float(len(self._users))
         gauges["in_flight"] = float(sum(len(user.connection.session.turns) for user in self.virtual_users))
+        if context.compiled_protocol.ages is not None:
+            context.recorder.instants |= context.compiled_protocol.ages.bounds
         interval = context.recorder.take(second, gauges)
         self._take_copies(interval)
         if self.fault_injection is not None:

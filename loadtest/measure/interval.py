@@ -58,7 +58,8 @@ class Interval:
 
     ``second`` counts from the run's start. ``moves`` has one row per connection that became ready
     (+1) or stopped being so (-1): ``(offset_ns, delta)``. ``instants`` holds offsets in nanoseconds:
-    names starting ``first_`` merge by minimum, ``last_`` by maximum. ``frames`` are the frame logs of
+    names starting ``first_`` merge by minimum, others by maximum; beside instants, what events tell of the
+    target's clock (``speak.event_age``). ``frames`` are the frame logs of
     the slowest and of the broken turns. ``copies``: the log of copies of one of several processes
     (``speak.delivery_log``), one row each.
     """
@@ -128,6 +129,9 @@ def from_bytes(data: bytes) -> Interval:
         raise ValueError(f"the interval is of layout {message.layout}; this version reads {_LAYOUT}")
     if len(message.moves) % 16 or len(message.turns) % TURN.itemsize or len(message.copies) % (8 * COLUMNS):
         raise ValueError("the interval's moves, turns or copies are cut short")
+    turns = np.frombuffer(message.turns, TURN).copy()
+    if not known_turns(turns):
+        raise ValueError("the interval holds a turn of no known phase or outcome")
     if not all(map(math.isfinite, message.gauges.values())):
         raise ValueError("the interval holds a gauge that is not a number")
     return Interval(
@@ -138,10 +142,16 @@ def from_bytes(data: bytes) -> Interval:
         gauges=message.gauges,
         instants=message.instants,
         moves=np.frombuffer(message.moves, "<i8").astype(np.int64).reshape(-1, 2),
-        turns=np.frombuffer(message.turns, TURN).copy(),
+        turns=turns,
         frames=message.frames,
         copies=np.frombuffer(message.copies, "<i8").astype(np.int64).reshape(-1, COLUMNS),
     )
+
+
+def known_turns(turns: npt.NDArray[np.void]) -> bool:
+    """Whether every row names a phase and an outcome that there are; rows from outside may not."""
+    limits = (("phase", len(PHASES)), ("outcome", len(OUTCOMES)))
+    return all(((turns[name] >= 0) & (turns[name] < most)).all() for name, most in limits)
 
 
 def merge(intervals: Sequence[Interval]) -> Interval:
