@@ -21,6 +21,7 @@ from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.secrets import given_secrets, read_token
 from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
+from loadtest.plan.trace_parent import TRACE_PARENT, of_user, trace_parent
 from loadtest.units import NS_PER_S
 
 _PER_CONNECTION = frozenset({"uuid", "now_ms", "now_s"})
@@ -70,6 +71,7 @@ class CredentialProvider:
             self._signer = TokenSigner(self._secret) if target.auth.kind == "jwt" else None
         named = (*self._headers, *self._cookies, *self._query, *self._claims)
         self._differs = any(template.names & _PER_CONNECTION for _, template in named)
+        self._traced = any(TRACE_PARENT in template.names for _, template in named)
         self._environment = {
             f"{group}.{name}": value for name, value in os.environ.items() for group in SECRETS
         }
@@ -98,6 +100,9 @@ class CredentialProvider:
 
     def _make(self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT) -> Credentials:
         known = {**self._environment, **values}
+        if self._traced:
+            traced = of_user(values.get("user.number"))
+            known[TRACE_PARENT] = trace_parent(str(values.get("run.id")), traced)
         if self._differs:
             known |= _per_connection()
         headers = [*self._basic, *((name, template.render(known)) for name, template in self._headers)]

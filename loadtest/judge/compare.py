@@ -77,7 +77,10 @@ def explored(manifest: Manifest) -> tuple[str, ...]:
         for name, which in EXPLORED_BY_KIND
     )
     ready = (f"connections.ready[{name}].ratio" for name in populations(manifest))
-    return (*EXPLORED, *by_kind, *ready)
+    of_target = (
+        f"target.{name}.{which}" for name in section(manifest, "health") for which in ("mean", "max")
+    )
+    return (*EXPLORED, *by_kind, *ready, *of_target)
 
 
 NO_NOISE: Mapping[str, float] = MappingProxyType({})

@@ -24,6 +24,7 @@ OF_THE_RUN: tuple[tuple[str, str, Callable[[Scenario], object]], ...] = (
     ("load", "duration", lambda part: part.load.duration_ns),
     ("load", "warmup", lambda part: part.load.warmup_ns),
     ("target", "url", lambda part: part.target.url),
+    ("target", "health", lambda part: part.target.health),
     ("target", "connect_to", lambda part: part.target.connect_to),
     ("target", "faults", lambda part: part.target.faults),
 )
