@@ -6,6 +6,7 @@ test_start     ── lt_plan ─────────────►  keeps 
                ── lt_clock ────────────►  (5 times)
                ◄─────────────── lt_clock
                ── lt_go ───────────────►  begins at the common instant, with the identities of its users
+               ◄──────────── lt_secrets   a token that it was given: before what may hold it
                ◄──────────── lt_interval  every second
                ── lt_stop ─────────────►  (abort, interrupt)
                ◄──────────────── lt_done  how many intervals there were
@@ -47,6 +48,9 @@ BEGUN_WITHIN_S = 30.0
 
 OVERTIME_S = 600
 """Seconds that a run may take longer than planned, as where a machine was suspended."""
+
+MOST_SECRETS = 1_000
+"""Secrets of one message of a worker that are taken."""
 
 SILENCE_S = 6.0
 """A worker that has sent nothing for so many seconds is lost: it should send an interval every second."""
@@ -121,6 +125,7 @@ class MasterCoordinator(Coordinator):
             ("lt_hello", self._on_hello),
             ("lt_counted", self._on_counted),
             ("lt_clock", self._on_clock),
+            ("lt_secrets", self._on_secrets),
             ("lt_interval", self._on_interval),
             ("lt_done", self._on_done),
         ):
@@ -142,6 +147,7 @@ class MasterCoordinator(Coordinator):
             "settings": shared_settings(self.spec.scenario),
             "url": endpoint.url,
             "addresses": known_addresses(endpoint),
+            "proxied": endpoint.proxy is not None,
             "resolve_ns": endpoint.resolve_ns,
             "step_ns": self.spec.step_ns,
         }
@@ -150,6 +156,11 @@ class MasterCoordinator(Coordinator):
             worker = self._workers[node.id] = _WorkerRecord(node.id, heard_s=time.monotonic())
             self._send(worker, "lt_plan", self._plan)
         gevent.spawn_later(BEGUN_WITHIN_S, self._give_up_waiting)
+
+    def _on_secrets(self, msg: Any, **_kwargs: Any) -> None:
+        found = msg.data
+        if self.spec.learn is not None and isinstance(found, list) and len(found) <= MOST_SECRETS:
+            self.spec.learn([text for text in found if isinstance(text, str)])
 
     def _on_hello(self, msg: Any, **_kwargs: Any) -> None:
         """A worker listens; one that joined before it could listen gets the plan now."""

@@ -11,6 +11,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
+from loadtest.drive.before_connect import BeforeConnect
 from loadtest.drive.connection import Connection
 from loadtest.drive.context import Context, ShardAssignment
 from loadtest.drive.conversation_traffic import ConversationTraffic
@@ -64,6 +65,7 @@ class Shard:
         # One bound method that all users share: 64 bytes less for each.
         self._done_hint: Callable[[], None] = self._may_be_done
         self._abandoning = False
+        self._closing = False
         self._asking = False
         self._users_over = 0
         self._users_refused = 0
@@ -208,7 +210,8 @@ class Shard:
     def _ask_if_done(self, _due_ns: int) -> None:
         self._asking = False
         if self._abandoning:
-            if self._users_over == len(self.virtual_users):
+            if self._users_over == len(self.virtual_users) and not self._closing:
+                self._closing = True
                 self._all_over()
         elif self.context.finishing:
             if not self._awaits_copies() and all(user.may_end for user in self.virtual_users):
@@ -243,6 +246,19 @@ class Shard:
         self._may_be_done()
 
     def _all_over(self) -> None:
+        """Every user is over; what was prepared for all of them is taken back first."""
+        if self.context.before is None:
+            self._end()
+        else:
+            gevent.spawn(self._close_before, self.context.before)
+
+    def _close_before(self, before: BeforeConnect) -> None:
+        try:
+            before.close()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         self.context.poller.stop()
         deliveries = self.context.compiled_protocol.deliveries
         if deliveries is not None:

@@ -27,10 +27,19 @@ logger = logging.getLogger(__name__)
 
 
 class ShardWorker:
-    """Drives one shard of a master's run. ``rebuild`` makes a scenario of what the master sends."""
+    """Drives one shard of a master's run. ``rebuild`` makes a scenario of what the master sends.
 
-    def __init__(self, environment: Any, rebuild: Callable[[Mapping[str, Any]], Scenario]) -> None:
+    ``learn`` is given secrets that come up in the run.
+    """
+
+    def __init__(
+        self,
+        environment: Any,
+        rebuild: Callable[[Mapping[str, Any]], Scenario],
+        learn: Callable[[list[str]], None] = lambda _secrets: None,
+    ) -> None:
         self.environment = environment
+        self.learn = learn
         self._rebuild = rebuild
         self._plan: dict[str, Any] | None = None
         self._shard: Shard | None = None
@@ -108,11 +117,17 @@ class ShardWorker:
         endpoint = resolve_endpoint(scenario.target, plan["url"], known=plan)
         assignment = ShardAssignment(plan["run_id"], scenario, endpoint, users, number)
         made = Shard(assignment, make_clock(plan["step_ns"]), self._send)
+        made.context.on_secrets = self._tell_secrets
         raise_file_limit(len(users))
         check_ports(len(users), max(len(made.context.sources), 1))
         if has_tasks(self.environment):
             made.let_tasks_decide(prepare=prepares(self.environment))
         return made
+
+    def _tell_secrets(self, secrets: list[str]) -> None:
+        """The master takes them out of the run's files, and this worker out of its own log."""
+        self.learn(secrets)
+        self.environment.runner.send_message("lt_secrets", secrets)
 
     def _send(self, interval: Interval) -> None:
         self._sent += 1

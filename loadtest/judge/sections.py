@@ -72,6 +72,13 @@ def conversations(manifest: Manifest) -> tuple[str, ...]:
     return tuple(sorted(str(each["name"]) for each in _conversations(manifest) if "name" in each))
 
 
+def prepare_steps(manifest: Manifest) -> tuple[str, ...]:
+    """The names of the steps of `[[prepare]]`."""
+    found = settings(manifest).get("prepare")
+    steps = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
+    return tuple(sorted(str(each["name"]) for each in steps if "name" in each))
+
+
 def _conversations(manifest: Manifest) -> list[Mapping[str, Any]]:
     found = settings(manifest).get("conversation")
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []

@@ -59,17 +59,18 @@ def work(master: str, key: str | None, *, child: bool = False) -> int:
         raise LoadtestError(_unanswered(master, keyed=key is not None)) from None
     finally:
         waiting.kill()
-    ShardWorker(environment, _rebuilt)
+    known = Redactor()
+    ShardWorker(environment, lambda settings: _rebuilt(settings, known), known.learn)
     interrupted = (lambda: None) if child else _interrupt_handler()
     gevent.signal_handler(signal.SIGINT, interrupted)
     runner.greenlet.join()
     return Exit.PASS
 
 
-def _rebuilt(settings: Mapping[str, Any]) -> Scenario:
+def _rebuilt(settings: Mapping[str, Any], known: Redactor) -> Scenario:
     """The scenario of a plan; from now on its secrets are taken out of what this worker logs."""
     scenario = scenario_from_settings(settings)
-    known = Redactor([*plan_secrets(scenario), *_own_secrets(scenario)])
+    known.learn([*plan_secrets(scenario), *_own_secrets(scenario)])
     for handler in logging.getLogger().handlers:
         handler.setFormatter(RedactingFormatter(known, LOG_FORMAT))
     return scenario

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from loadtest.errors import Layer
@@ -402,6 +402,12 @@ class Session:
             self._answers_in_second = 0
         self._answers_in_second += 1
         return self._answers_in_second <= MAX_ANSWERS_PER_S
+
+    def hide(self, texts: Iterable[str]) -> None:
+        """Take these out of what is shown from now on: secrets that came by another way."""
+        for text in texts:
+            self._secrets = self._secrets or KeptSecrets()
+            self._secrets.add(text)
 
     def _keep(self, values: dict[str, Any], too_large: int = 0) -> None:
         """Keep values; those of secrets are taken out of what is shown from then on."""
