@@ -209,20 +209,21 @@ class Context:
             return None
         return self.sources[self.assignment.users.index(user) % len(self.sources)]
 
-    def addresses_of(self, user: int, endpoint: Endpoint) -> Sequence[Address]:
-        """The addresses of a target in the order in which a user tries them."""
-        addresses = endpoint.addresses
+    def addresses_of(self, user: int, endpoint: Endpoint | None = None) -> Sequence[Address]:
+        """The addresses of the target, or of another host, in the order in which a user tries them."""
+        addresses = (endpoint or self.assignment.endpoint).addresses
         at = 0 if self.spread == "first" else user % len(addresses)
         if self.spread == "all":
             return addresses[at : at + 1]
         return addresses[at:] + addresses[:at] if at else addresses
 
-    def open_transport(self, user: int, address: Address, endpoint: Endpoint) -> Transport:
-        """A socket that connects to an address of the target.
+    def open_transport(self, user: int, address: Address, endpoint: Endpoint | None = None) -> Transport:
+        """A socket that connects to an address of the target, or of another host.
 
         Raises:
             OSError: it failed at once.
         """
+        endpoint = endpoint or self.assignment.endpoint
         buffer = SLOW_BUFFER if user in self.slow else None
         if endpoint.tls is None:
             return Transport(address, self._timestamping, self.source_of(user), receive_buffer=buffer)

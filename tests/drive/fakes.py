@@ -169,6 +169,7 @@ class World:
         self.finishing = False
         self.asked = 0
         self.over = 0
+        self.before = None
         self.refused_ones = 0
         self.connections: list[FakeConnection] = []
         self.traffic: Any = None

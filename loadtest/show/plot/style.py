@@ -101,7 +101,7 @@ LIMIT, GENERATOR = PURPLE, PURPLE
 """Of a threshold's limit; of what the generator itself used."""
 
 REFUSED = {
-    Layer.PREPARE: Style(SKY),
+    Layer.PREPARE: Style(SKY, hatch="***"),
     Layer.RESOLVE: Style(SKY, hatch="///"),
     Layer.TCP: Style(SKY, hatch="---"),
     Layer.PROXY: Style(SKY, hatch="ooo"),
