@@ -23,7 +23,7 @@ protocol = "@NAME@.protocol.toml"    # how the server is spoken to; relative to 
 
 [target]
 url = "@URL@"
-# headers = { Origin = "https://app.example" }       # many servers refuse a client without Origin
+@OFFERED@# headers = { Origin = "https://app.example" }       # many servers refuse a client without Origin
 # auth = { kind = "token", token_env = "MY_TOKEN" }  # the environment variable that holds a token
 
 [load]
@@ -84,10 +84,14 @@ _NOT_WRITTEN = (
 
 
 class Drafted(NamedTuple):
-    """A protocol drafted from a capture: its text by its name; and rows of data as TOML, "" where none."""
+    """A protocol drafted from a capture: its text by its name; and rows of data as TOML, "" where none.
+
+    ``subprotocols`` are those that were offered.
+    """
 
     protocol: Callable[[str], str]
     data: str
+    subprotocols: tuple[str, ...] = ()
 
 
 def starting_files(url: str, name: str | None = None, drafted: Drafted | None = None) -> dict[str, str]:
@@ -112,7 +116,10 @@ def starting_files(url: str, name: str | None = None, drafted: Drafted | None = 
         if drafted and drafted.data
         else ""
     )
+    offered = drafted.subprotocols if drafted else ()
+    names = ", ".join(f'"{each}"' for each in offered)
     scenario = _SCENARIO.replace("@NAME@", name).replace("@URL@", quoted).replace("@DATA@", data)
+    scenario = scenario.replace("@OFFERED@", f"subprotocols = [{names}]\n" if names else "")
     protocol = _PROTOCOL.replace("@NAME@", name) if drafted is None else drafted.protocol(name)
     return {f"{name}.toml": scenario, f"{name}.protocol.toml": protocol}
 

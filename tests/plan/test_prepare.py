@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtest.errors import ConfigError
 from loadtest.plan.explain import explain
 from loadtest.plan.plain_json import is_plain
 from loadtest.plan.prepare import prepare_texts, prepared_names
@@ -32,6 +31,15 @@ form = { user = "{user.id}", pin = "form-secret" }
 expect = 201
 keep = { room = "data.0.id" }
 undo = { delete = "/rooms/{prepared.room}", headers = { Authorization = "Bearer {prepared.token}" } }
+"""
+
+BOTH_OFTEN = """name = "a"
+get = "/a"
+keep = { x = "y" }
+[[prepare]]
+name = "b"
+get = "/{prepared.x}"
+once = "user"
 """
 
 
@@ -69,10 +77,14 @@ def test_steps_are_explained(folder: Folder) -> None:
     sections = explain(folder.load(text))
     (section,) = [each for each in sections if each.title == "Before a connection"]
     assert section.lines == (
-        "login: POST /login?api_key=[not+kept], 200 to 299 within 10 s, gives {prepared.token}, "
-        "{prepared.where}, {prepared.sid}, once for each user",
-        "room: PUT https://api.host/rooms, 201 within 10 s, gives {prepared.room}, before each connection; "
-        "taken back by DELETE /rooms/{prepared.room}",
+        (
+            "login: POST /login?api_key=[not+kept], 200 to 299 within 10 s, gives {prepared.token}, "
+            "{prepared.where}, {prepared.sid}, once for each user"
+        ),
+        (
+            "room: PUT https://api.host/rooms, 201 within 10 s, gives {prepared.room}, before each "
+            "connection; taken back by DELETE /rooms/{prepared.room}"
+        ),
     )
     (drawn,) = [each for each in sections if each.title == "One turn"]
     assert "GET /rooms/{prepared.room}, an upgrade" in drawn.lines[0]
@@ -102,14 +114,16 @@ def test_steps_are_explained(folder: Folder) -> None:
         ("name = 'a'\nget = '/a'\nkeep = { 'a-b' = 'c' }", "is no name of a value"),
         ("name = 'a'\nget = '/a'\nkeep = { a = 'c..d' }", "is no place in an answer"),
         ("name = 'a'\nget = '/a'\nkeep = { a = 'header:' }", "names no header"),
-        ("name = 'a'\nget = '/a'\nkeep = { " + ", ".join(f"a{n} = 'b'" for n in range(17)) + " }", "16 values"),
+        (
+            "name = 'a'\nget = '/a'\nkeep = { " + ", ".join(f"a{n} = 'b'" for n in range(17)) + " }",
+            "16 values",
+        ),
         ("name = 'a'\nget = '/{prepared.b}'", "{prepared.b} is not kept by a step before this one"),
         ("name = 'a'\nget = '/{user.nobody}'", "nothing is known as {user.nobody}"),
-        ("name = 'a'\nget = '/{user.id}'\nonce = 'run'", "a step that is done once = \"run\" is of no user"),
+        ("name = 'a'\nget = '/{user.id}'\nonce = 'run'", 'a step that is done once = "run" is of no user'),
         ("name = 'a'\nget = '/a'\nundo = { delete = '/{prepared.b}' }", "nothing is kept as {prepared.b}"),
         (
-            "name = 'a'\nget = '/a'\nkeep = { x = 'y' }\n[[prepare]]\nname = 'b'\nget = '/{prepared.x}'\n"
-            "once = 'user'",
+            BOTH_OFTEN,
             "is kept more often than this step is done",
         ),
         ("name = 'a'\nget = '/a'\n[[prepare]]\nname = 'a'\nget = '/b'", 'there are two steps named "a"'),
@@ -121,9 +135,7 @@ def test_steps_are_explained(folder: Folder) -> None:
     ],
 )
 def test_mistakes_in_a_step(folder: Folder, step: str, sentence: str) -> None:
-    with pytest.raises(ConfigError, match=".") as caught:
-        folder.load(f"{HEAD}[[prepare]]\n{step}\n")
-    assert [str(each) for each in caught.value.problems if sentence in str(each)]
+    assert sentence in "\n".join(folder.mistakes(f"{HEAD}[[prepare]]\n{step}\n"))
 
 
 @pytest.mark.parametrize(
@@ -142,9 +154,7 @@ def test_mistakes_in_a_step(folder: Folder, step: str, sentence: str) -> None:
 def test_mistakes_around_the_steps(folder: Folder, text: str, sentence: str) -> None:
     steps = "[[prepare]]\nname = 'a'\nget = '/a'\n" if "simulator" in text else ""
     head = HEAD.replace('url = "ws://host/ws"\n', "") if "simulator" in text else HEAD
-    with pytest.raises(ConfigError, match=".") as caught:
-        folder.load(f"{head}{text}\n{steps}")
-    assert [str(each) for each in caught.value.problems if sentence in str(each)]
+    assert sentence in "\n".join(folder.mistakes(f"{head}{text}\n{steps}"))
 
 
 @pytest.mark.parametrize(
@@ -163,9 +173,7 @@ def test_mistakes_around_the_steps(folder: Folder, text: str, sentence: str) -> 
     ],
 )
 def test_mistakes_in_a_credential_that_is_fetched(folder: Folder, auth: str, sentence: str) -> None:
-    with pytest.raises(ConfigError, match=".") as caught:
-        folder.load(f"{HEAD}auth = {{ {auth} }}\n")
-    assert [str(each) for each in caught.value.problems if sentence in str(each)]
+    assert sentence in "\n".join(folder.mistakes(f"{HEAD}auth = {{ {auth} }}\n"))
 
 
 def test_the_key_of_a_credential_is_looked_for_and_taken_out(folder: Folder) -> None:

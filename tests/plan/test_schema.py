@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from loadtest.errors import ConfigError
 from loadtest.plan import scenario as dataclasses_of
+from loadtest.plan.conversation import Conversation
 from loadtest.plan.key_types import KeyTable
+from loadtest.plan.prepare import PrepareStep, Undo
 from loadtest.plan.scenario import Reconnect, Stage
 from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
-from loadtest.plan.conversation import Conversation
-from loadtest.plan.prepare import PrepareStep, Undo
 from loadtest.plan.schema import (
     AUTH_TABLE,
     LOAD_TABLE,
