@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from loadtest.drive.endpoint import Endpoint, resolve_endpoint, tls_context
+from loadtest.drive.endpoint import Endpoint, http_tls_context, resolve_endpoint
 from loadtest.drive.http_client import HttpClient, Origin, origin_of
 from loadtest.drive.observations import Observations
 from loadtest.drive.preparation import Preparation, render_path
@@ -45,7 +45,7 @@ class BeforeConnect:
         self._recorder = recorder
         self._endpoint = endpoint
         self._target = target = scenario.target
-        self._client = HttpClient(lambda: tls_context(target), self._address_of, self._proxy_of)
+        self._client = HttpClient(lambda: http_tls_context(target), self._address_of, self._proxy_of)
         self._path = None if target.path is None else Template.parse(target.path)
         self._endpoints: dict[Origin, Endpoint] = {origin_of(self._endpoint.url): self._endpoint}
         self.preparation = Preparation(scenario.prepare, self._client, self) if scenario.prepare else None

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import gevent
 from gevent import socket as gevent_socket
+from gevent import ssl as gevent_ssl
 
 from loadtest.drive.http_client import sendable
 from loadtest.drive.proxy import Proxy, proxy_for
@@ -159,7 +160,22 @@ def tls_context(target: Target) -> ssl.SSLContext:
     Raises:
         ConfigError: a file of [target] cannot be used.
     """
-    context = ssl.create_default_context()
+    return _configured(ssl.create_default_context(), target)
+
+
+def http_tls_context(target: Target) -> ssl.SSLContext:
+    """As ``tls_context``, for sockets on which a greenlet waits: they let others go on meanwhile.
+
+    Raises:
+        ConfigError: as ``tls_context``.
+    """
+    context = gevent_ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.create_default_context().verify_flags
+    context.load_default_certs()
+    return _configured(context, target)
+
+
+def _configured(context: ssl.SSLContext, target: Target) -> ssl.SSLContext:
     if target.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -152,7 +152,7 @@ class Preparation:
         self._users: dict[int, _UserState] = {}
         self._of_run = _UserState()
         self._run_values: Mapping[str, Any] = {}
-        self._running: dict[str, AsyncResult] = {}
+        self._running: dict[str, AsyncResult[_Done]] = {}
         self.undoes = any(step.undo is not None for step in self._steps)
 
     def prepare(self, user: int, values: dict[str, Any]) -> None:
@@ -195,9 +195,11 @@ class Preparation:
             return self._of_run.done[name]
         waiting = self._running.get(name)
         if waiting is not None:
-            found: _Done = waiting.get()
+            found = waiting.get()
+            assert found is not None  # noqa: S101 - it is set to what was done, or raises
             return found
-        result = self._running[name] = AsyncResult()
+        result: AsyncResult[_Done] = AsyncResult()
+        self._running[name] = result
         try:
             # Not of the user that happens to be first: names of users are refused in such a step.
             done = self._of_run.done[name] = self._do(OF_RUN, each, values)

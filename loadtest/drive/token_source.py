@@ -92,6 +92,7 @@ class CommandTokenSource(TokenSource):
             raise Refused(Layer.AUTH, f"token_command cannot be run: {error.strerror or error}") from None
         try:
             with gevent.Timeout(FETCH_WITHIN_S, TimeoutError()):
+                assert process.stdout is not None  # noqa: S101 - it is a pipe
                 printed = process.stdout.read(LARGEST + 1)
                 process.stdout.close()
                 code = process.wait()
@@ -148,8 +149,9 @@ class OAuth2TokenSource(TokenSource):
         token, seconds = found.get("access_token"), found.get("expires_in")
         if not isinstance(token, str):
             raise Refused(Layer.AUTH, "token_url answered without an `access_token`")
-        lasts = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds < 1e9
-        return token, int(seconds * RENEWED_AT * 1e9) if lasts else None
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e9:
+            return token, None
+        return token, int(seconds * RENEWED_AT * 1e9)
 
 
 def _error_in(found: dict[str, object]) -> str:

@@ -75,7 +75,7 @@ class VirtualUser:
         self._attempt = 0
         self._losses = 0
         self._lost_ns = NEVER
-        self._preparing: gevent.Greenlet | None = None
+        self._preparing: gevent.Greenlet[..., None] | None = None
         self.connection = owner.new_connection(visit.user, values)
         self.traffic = owner.new_traffic(self.connection, visit)
         self._attach()

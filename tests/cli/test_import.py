@@ -73,7 +73,7 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest.Capt
     har = tmp_path / "session.har"
     har.write_text(har_of("wss://chat.example/ws", 1)[:-20])
     assert main(["import", "har", str(har)]) == 2
-    assert capsys.readouterr().err == f"loadtest: {har}: ends in the middle: it was not saved whole\n"
+    assert capsys.readouterr().err == f"{har}: ends in the middle: it was not saved whole\n"
 
 
 def test_a_recording_is_of_a_server(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
