@@ -118,7 +118,7 @@ class ConnectAttempt:
         except Refused as refusal:
             self._refuse(refusal)
             return False
-        if url != self._endpoint.url:
+        if url != self._context.assignment.endpoint.url:
             self._url = url
         return True
 

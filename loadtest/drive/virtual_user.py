@@ -165,8 +165,13 @@ class VirtualUser:
         self._leaving = True
         if self.connection.state is ConnectionState.CLOSED:
             self._over()
-        else:
-            self.connection.close()
+            return
+        if self.connection.state is ConnectionState.NEW and self._preparing is not None:
+            metrics = self._context.recorder.metrics
+            metrics.connections_attempted += 1
+            metrics.connections_left += 1
+            self._context.observations.saw_still_opening(f"{Layer.PREPARE}: not done yet")
+        self.connection.close()
 
     # ------------------------------------------------------------------ what the connection reports
 
