@@ -237,7 +237,7 @@ def read_claims(table: Table, key: str, _: object) -> tuple[dict[str, str], dict
     texts = {name: value for name, value in claims.data.items() if isinstance(value, str)}
     fixed = {name: value for name, value in claims.data.items() if name not in texts}
     for name, text in texts.items():
-        for sentence in unknown_names(text, [*USER, *ANYWHERE], ("user",)):
+        for sentence in unknown_names(text, [*USER, *ANYWHERE], ("user", PREPARED)):
             claims.report(name, sentence)
     for name, value in fixed.items():
         if name in TEXT_CLAIMS:

@@ -1,11 +1,13 @@
-"""A backend with a login, a ticket for each connection and a path for each user: `python -m ... PORT`.
+"""A backend with a login, a ticket for each connection and a path for each user; and one that is just asked.
 
-It counts what it was asked, and answers `GET /counts` with it.
+It counts what it was asked, and answers `GET /counts` with it; `GET /secrets` has all that it ever gave.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
+import socket
 import sys
 from collections import Counter
 from typing import Any
@@ -18,6 +20,7 @@ counts: Counter[str] = Counter()
 tokens: dict[str, str] = {}
 rooms: dict[str, str] = {}
 tickets: dict[str, str] = {}
+given: list[str] = []
 
 
 @app.post("/login")
@@ -28,7 +31,9 @@ async def login(request: Request, response: Response) -> dict[str, Any]:
     counts["logins"] += 1
     token = secrets.token_urlsafe(24)
     tokens[token] = str(found["user"])
-    response.set_cookie("sid", f"sid-{token[:12]}", path="/")
+    sid = secrets.token_urlsafe(12)
+    given.extend([token, sid])
+    response.set_cookie("sid", sid, path="/")
     return {"access_token": token, "expires_in": 3600}
 
 
@@ -47,6 +52,7 @@ async def make_room(authorization: str = Header()) -> dict[str, Any]:
     ticket = secrets.token_urlsafe(24)
     rooms[room] = user
     tickets[ticket] = room
+    given.append(ticket)
     return {"data": {"room": room, "tickets": [{"ticket": ticket}]}}
 
 
@@ -60,25 +66,54 @@ async def drop_room(room: str, authorization: str = Header()) -> None:
 
 @app.get("/counts")
 async def told() -> dict[str, Any]:
-    return {**counts, "rooms_left": len(rooms)}
+    return {"": {**counts, "rooms_left": len(rooms)}}
 
 
-@app.websocket("/rooms/{room}/ws")
-async def talk(socket: WebSocket, room: str, ticket: str = "") -> None:
-    if tickets.pop(ticket, None) != room or "sid" not in socket.cookies:
-        counts["refused"] += 1
-        await socket.close(1008)
-        return
-    await socket.accept()
-    counts["connections"] += 1
+@app.get("/secrets")
+async def all_given() -> list[str]:
+    return given
+
+
+@app.websocket("/ask")
+async def answer(talk: WebSocket) -> None:
+    await talk.accept()
+    await talk.send_json({"type": "welcome", "session": "s-1"})
     try:
         while True:
-            message = await socket.receive_text()
-            counts["messages"] += 1
-            await socket.send_text(message)
+            asked = await talk.receive_json()
+            counts["asked"] += 1
+            for n in range(3):
+                await talk.send_json({"type": "delta", "id": asked["id"], "text": f"word {n}"})
+            await talk.send_json({"type": "done", "id": asked["id"]})
+            counts["answered"] += 1
     except WebSocketDisconnect:
         counts["closed"] += 1
 
 
+@app.websocket("/rooms/{room}/ws")
+async def talk(connection: WebSocket, room: str, ticket: str = "") -> None:
+    if tickets.pop(ticket, None) != room or "sid" not in connection.cookies:
+        counts["refused"] += 1
+        await connection.close(1008)
+        return
+    await connection.accept()
+    counts["connections"] += 1
+    try:
+        while True:
+            message = await connection.receive_text()
+            counts["messages"] += 1
+            await connection.send_text(message)
+    except WebSocketDisconnect:
+        counts["closed"] += 1
+
+
+def main() -> None:
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    sys.stdout.write(json.dumps({"port": listening.getsockname()[1]}) + "\n")
+    sys.stdout.flush()
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listening])
+
+
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    main()
