@@ -311,7 +311,7 @@ class ConnectAttempt:
             self._context.recorder.metrics.count(f"connections.upgrade_status.{upgrade.status}")
             self._context.observations.saw_server(upgrade.server, None)
         self._keep_cookies(upgrade)
-        follow = self._context.follow_redirects
+        follow = self._context.assignment.scenario.target.follow_redirects
         if follow and upgrade.status in FOLLOWED and upgrade.location:
             if self._redirects < follow:
                 self._redirect(upgrade.location)

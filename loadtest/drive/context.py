@@ -57,6 +57,8 @@ class Context:
         ConfigError: this machine has none of the source addresses.
     """
 
+    on_secrets: Callable[[list[str]], None] | None = None
+
     def __init__(
         self,
         assignment: ShardAssignment,
@@ -69,13 +71,13 @@ class Context:
         self.clock = clock
         self.now = clock.now
         protocol = scenario.protocol
-        message = protocol.turn.message if traffic is None or traffic.message is None else traffic.message
+        own = None if traffic is None else traffic.message
         self.timeout_ns = traffic.timeout_ns if traffic is not None else CLOSE_TIMEOUT_NS
         self.schedule = Schedule(load, traffic)
         self.planned_users = self.schedule.users
         self.compiled_protocol = CompiledProtocol(
             protocol,
-            message=message,
+            message=protocol.turn.message if own is None else own,
             nonce=assignment.run_id,
             timeout_ns=self.timeout_ns,
             unix_offset_ns=0 if clock.wall else time.time_ns() - clock.now(),
@@ -89,11 +91,7 @@ class Context:
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
         self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))
         self.secret_values = environment_values(message_texts(scenario))
-        self.on_secrets: Callable[[list[str]], None] | None = None
         self.cookies = UserCookies(self.learn)
-        self._keeps_cookies = target.keep_cookies
-        self._sends_kept = target.keep_cookies or bool(scenario.prepare)
-        self.follow_redirects = target.follow_redirects
         self.sources = own_sources(target.source_addresses)
         self.compression = target.compression
         self.spread = target.addresses
@@ -193,11 +191,11 @@ class Context:
 
     def cookies_of(self, user: int, url: str) -> Mapping[str, str]:
         """The cookies that the target gave this user, by name; none where they are not kept."""
-        return self.cookies.sent((OF_RUN, user), url) if self._sends_kept else {}
+        return self.cookies.sent((OF_RUN, user), url) if self.cookies.kept else {}
 
     def keep_cookies(self, user: int, url: str, set_cookies: Sequence[str]) -> None:
         """Keep what the answer to an upgrade sets for this user, where cookies are kept."""
-        if self._keeps_cookies:
+        if self.assignment.scenario.target.keep_cookies:
             self.cookies.keep(user, url, set_cookies)
 
     def source_of(self, user: int) -> str | None:

@@ -9,7 +9,6 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 import msgspec
@@ -49,9 +48,11 @@ class KeySigner:
     __slots__ = ("_algorithm", "_header", "_key")
 
     def __init__(self, algorithm: str, pem: str, key_id: str | None = None) -> None:
-        if find_spec("cryptography") is None:
+        try:
+            import cryptography  # noqa: F401 - PyJWT would say so less clearly
+        except ImportError:
             sentence = f"{algorithm} needs the package cryptography: pip install 'loadtest-ws[jwt]'"
-            raise ConfigError([Problem("[target] auth", sentence)])
+            raise ConfigError([Problem("[target] auth", sentence)]) from None
         from jwt.algorithms import get_default_algorithms
         from jwt.exceptions import InvalidKeyError
 

@@ -30,6 +30,11 @@ class UserCookies:
         self._jars: dict[int, CookieJar] = {}
         self._learn = learn
 
+    @property
+    def kept(self) -> bool:
+        """Whether any user was given one."""
+        return bool(self._jars)
+
     def sent(self, users: Sequence[int], url: str) -> dict[str, str]:
         """Name and value of each cookie that goes with a request; those of a later user replace earlier."""
         parts = urlsplit(url)

@@ -166,6 +166,13 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ("intervals_refused", {}, {"observed": [{"code": "intervals_refused", "numbers": {"n": 2}}]}, True),
     ("clock_stepped", {}, {"observed": [{"code": "clock_stepped", "numbers": {"by_ms": -40.0}}]}, True),
     (
+        "proxied",
+        {},
+        {"observed": [{"code": "proxied", "numbers": {"proxy": "http://a:1", "variable": "http_proxy"}}]},
+        False,
+    ),
+    ("other_hosts", {}, {"observed": [{"code": "other_hosts", "numbers": {"hosts": "a, b"}}]}, False),
+    (
         "proxy_ignored",
         {},
         {"observed": [{"code": "proxy_ignored", "numbers": {"variables": "https_proxy"}}]},
