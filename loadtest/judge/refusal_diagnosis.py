@@ -127,6 +127,7 @@ _WHILE_OPENING: dict[str, Callable[[Manifest, str], str]] = {
     "tls": _silent_tls,
     "proxy": _proxy,
     "tcp": _tcp,
+    "prepare": _prepare,
 }
 """The same of connections that were still opening when the run ended."""
 

@@ -51,13 +51,13 @@ TARGET_KINDS: dict[str, WarningKind] = {
     ),
     "proxied": WarningKind(
         "connections went through a proxy",
-        "Connections went through the proxy {proxy} ({variable}): the figures hold its time and its limits.",
+        "Connections went through a proxy: the figures hold its time and its limits.",
         'To measure the target alone, run where it is reached without one, with [target] proxy = "none".',
         ("proxy", "variable"),
     ),
     "other_hosts": WarningKind(
         "connections were opened to other hosts too, to which the target led its users",
-        "The target led users to other hosts, which were under load too: {hosts}.",
+        "The target led users to other hosts, which were under load too.",
         "Make sure that they are meant to be: the answer to a request, or a redirect, named them.",
         ("hosts",),
     ),
