@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 
 from loadtest.drive.endpoint import Endpoint, full_url, resolve_endpoint, tls_context
 from loadtest.drive.generator_health import check_ports, raise_file_limit
-from loadtest.drive.proxy import proxy_variables
+from loadtest.drive.proxy import proxy_for, proxy_variables
 from loadtest.drive.sources import check_sources
 from loadtest.errors import ConfigError, Problem
 from loadtest.measure.clock import STEP_VARIABLE, step_from
@@ -71,6 +71,7 @@ def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
         step_ns = step_from(dict(os.environ))
     except ValueError as error:
         raise ConfigError([Problem(STEP_VARIABLE, str(error))])
+    proxy_for(scenario.target.proxy, scenario.target.url)
     if scenario.target.url.startswith("wss:"):
         # The run makes its own; here, an unusable file is reported before anything begins.
         tls_context(scenario.target)

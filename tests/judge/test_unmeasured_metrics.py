@@ -31,6 +31,9 @@ def test_every_reason_of_the_catalog_has_a_sentence() -> None:
     assert set(_REASONS) == set(get_args(catalog.Absent)) == {each.absent for each in catalog.METRICS}
 
 
+STEPS = [{"name": "a"}, {}, 7]
+
+
 @pytest.mark.parametrize(
     ("made", "changes", "name", "told"),
     [
@@ -39,7 +42,12 @@ def test_every_reason_of_the_catalog_has_a_sentence() -> None:
         (without("connect.tcp"), {}, "connect.tcp", "no connection timed it"),
         (good_totals(), {}, "connect.tls", "the target is ws://, without TLS"),
         (good_totals(), {}, "prepare.time", "the scenario has no [[prepare]]"),
-        (totals(), {"scenario__settings__prepare": [{"name": "a"}, {}, 7]}, "prepare.time", "no step was done"),
+        (
+            totals(),
+            {"scenario__settings__prepare": STEPS},
+            "prepare.time",
+            "no step was done",
+        ),
         (totals(), {"scenario__settings__prepare": "?"}, "prepare.time", "the scenario has no [[prepare]]"),
         (good_totals(), {}, "connect.proxy", "connections go through no proxy"),
         (totals(), {"target__proxy": {"url": "http://a"}}, "connect.proxy", "no connection was attempted"),
