@@ -18,8 +18,7 @@ from loadtest.drive.http_client import CookieKeeper, HttpAnswer, HttpCall, HttpC
 from loadtest.drive.user_cookies import OF_RUN
 from loadtest.errors import Layer
 from loadtest.plan.identifiers import holds_controls
-from loadtest.plan.prepare import FROM_COOKIE, FROM_HEADER, PREPARED, HttpRequest, PrepareStep, Undo
-from loadtest.plan.target import PATH_PLACEHOLDER
+from loadtest.plan.prepare import ALONE, FROM_COOKIE, FROM_HEADER, PREPARED, HttpRequest, PrepareStep, Undo
 from loadtest.plan.template import Template, plain
 from loadtest.secret_names import sounds_secret
 from loadtest.speak.refused import Refused
@@ -121,7 +120,7 @@ class CompiledRequest:
 
 def render_path(template: Template, values: Mapping[str, Any]) -> str:
     """A path or URL whose values are percent-encoded; a placeholder alone is its value as it is."""
-    if PATH_PLACEHOLDER.fullmatch(template.text):
+    if ALONE.fullmatch(template.text):
         return template.render(values)
     coded = {name: quote(plain(values[name]), safe="") for name in template.names}
     return template.render(coded)

@@ -20,6 +20,9 @@ from loadtest.plan.toml_reader import Table, told
 PREPARED = "prepared"
 """The group of names of what was kept: ``{prepared.NAME}``."""
 
+ALONE = re.compile(r"\{[A-Za-z0-9_]+\.[A-Za-z0-9_]+\}")
+"""One placeholder and nothing else: in the place of a URL or a path its value stands as it is."""
+
 METHODS = ("get", "post", "put", "patch", "delete")
 
 MOST_STEPS = 16
@@ -180,7 +183,7 @@ def finish_request(table: Table, request: R) -> R:
 
 def _wrong_url(url: str) -> str:
     """What is wrong with a request's URL, as the end of a sentence."""
-    if url.startswith("{") and url.endswith("}"):
+    if ALONE.fullmatch(url):
         return ""
     if any(c.isspace() or not c.isprintable() for c in url) or "#" in url:
         return "must not hold a space or a `#`"

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from loadtest.plan.identifiers import holds_controls, is_column, is_header_value, is_token
 from loadtest.plan.names import ANYWHERE, SECRETS, USER, unknown_names
 from loadtest.plan.plain_json import is_plain
-from loadtest.plan.prepare import PREPARED
+from loadtest.plan.prepare import ALONE, PREPARED
 from loadtest.plan.scenario import SIMULATOR, Auth, Target
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import UNSHOWN, Table, nearest, told
@@ -289,13 +289,10 @@ def _check_parts_of_kind(table: Table, auth: Auth) -> None:
         table.report("token_url", "`token_url` must begin with https:// or http://")
 
 
-PATH_PLACEHOLDER = re.compile(r"\{[A-Za-z0-9_]+\.[A-Za-z0-9_]+\}")
-
-
 def read_target_path(table: Table, key: str, default: str | None) -> str | None:
     """A path with placeholders, or one placeholder alone, which may stand for a whole URL."""
     text = table.text(key, default)
-    if text is None or PATH_PLACEHOLDER.fullmatch(text):
+    if text is None or ALONE.fullmatch(text):
         return text
     if not text.startswith("/") or any(c.isspace() or not c.isprintable() or c == "#" for c in text):
         table.report(

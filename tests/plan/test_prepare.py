@@ -57,6 +57,30 @@ def test_steps_are_read_in_their_order(folder: Folder) -> None:
     assert "Bearer {prepared.token}" in prepare_texts(scenario.prepare)
 
 
+def test_steps_build_on_each_other(folder: Folder) -> None:
+    scenario = folder.load(
+        HEAD
+        + """path = "{prepared.room}"
+[[prepare]]
+name = "find"
+get = "/where"
+keep = { where = "url" }
+once = "run"
+[[prepare]]
+name = "room"
+get = "{prepared.where}"
+keep = { room = "url" }
+[traffic]
+every = "1s"
+[thresholds]
+"prepare.time[room].p95" = "< 1s"
+"""
+    )
+    assert scenario.target.path == "{prepared.room}"
+    assert [step.url for step in scenario.prepare] == ["/where", "{prepared.where}"]
+    assert [each.name for each in scenario.thresholds] == ["prepare.time[room].p95"]
+
+
 def test_no_secret_of_a_step_is_kept(folder: Folder) -> None:
     scenario = folder.load(HEAD + STEPS)
     told = json.dumps(public_settings(scenario))
