@@ -43,8 +43,8 @@ class Trial:
     """What one connection and one turn brought.
 
     ``frames`` are in the order in which they went and came, control frames among them, with instants of the
-    run's clock. ``request`` is the first line of the upgrade, ``answer`` what the target answered to it: of a
-    refusal with the beginning of the body.
+    run's clock. ``request`` is the first line of the upgrade, "" where none was sent, ``answer`` what the
+    target answered to it, or to a step before it: of a refusal with the beginning of the body.
     ``refusal`` is set where the connection never got ready, ``turn`` where a turn was begun. ``stopped`` says
     why it ended early. ``secrets`` are the values kept of what came whose names sound like secrets: nothing
     here is without them.
@@ -177,7 +177,8 @@ def try_turn(
         context.poller.wake()
         done.wait()
     except Refused as refusal:
-        trial.refusal, trial.answer = refusal, refusal.answer
+        # Before any upgrade.
+        trial.refusal, trial.answer, trial.request = refusal, refusal.answer, ""
     finally:
         context.poller.stop()
         if context.before is not None:

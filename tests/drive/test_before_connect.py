@@ -14,7 +14,9 @@ from gevent.event import Event
 
 from loadtest.drive import preparation
 from loadtest.drive.connection import Connection
+from loadtest.drive.endpoint import resolve_endpoint
 from loadtest.drive.shard import Shard
+from loadtest.drive.trial import try_turn
 from loadtest.plan.scenario_file import load_scenario
 from tests.drive.alone import Driven, drive
 from tests.drive.http_peer import Asked, HttpPeer, answer, http_peer, moved, tunnel
@@ -454,3 +456,24 @@ def test_an_endpoint_that_gives_no_token(
     with http_peer({"/token": said}) as peer:
         found = driven(tmp_path, peer, oauth2(peer) + ONE_USER)
     assert reasons(found) == {f"auth: {reason}": 1}
+
+
+def test_a_trial_prepares_too_and_says_what_was_not_sent(tmp_path: Path) -> None:
+    step = ONE_STEP.replace("100ms", "9s") + 'keep = { id = "id" }\nundo = { delete = "/{prepared.id}" }\n'
+    for said, refused in ((answer({"id": "one-two-3"}), False), (answer("closed", "503 No"), True)):
+        with http_peer({"/one": said, "/one-two-3": answer()}) as peer:
+            path = tmp_path / "mine.toml"
+            head = f'name = "mine"\nprotocol = "echo"\n[target]\nurl = "{peer.url("ws")}"\n'
+            path.write_text(
+                head + 'path = "/a/{prepared.id}"\n' + step + '[traffic]\ntimeout = "200ms"\nevery = "1s"\n'
+            )
+            scenario, secrets = load_scenario(path), list[str]()
+            endpoint = resolve_endpoint(scenario.target, peer.url("ws") + "/a")
+            trial = try_turn(scenario, endpoint, secrets.extend)
+            if refused:
+                assert (trial.request, trial.frames) == ("", [])
+                assert "one: the target answered HTTP 503: closed" in str(trial.refusal)
+            else:
+                assert peer.paths() == ["/one", "/a/one-two-3", "/one-two-3"]
+                assert secrets == ["one-two-3"]
+                assert trial.refusal is None
