@@ -117,6 +117,7 @@ def test_steps_are_done_as_often_as_they_say_and_taken_back(tmp_path: Path) -> N
                 gevent.sleep(0.005)
             first: Connection = shard.virtual_users[0].connection
             first._lost(1006)
+            shard.context.poller.wake()
             while shard.virtual_users[0].connection is first or shard.context.recorder.ready < 2:
                 gevent.sleep(0.005)
             lost.set()
