@@ -30,7 +30,8 @@ def drafted(frames: Iterable[CapturedFrame], where: str, subprotocols: Sequence[
     if not found.message:
         raise ConfigError([Problem(where, "no message was sent in it that a turn could be made of")])
     rows = rows_text(found.rows) if found.rows else ""
-    return Drafted(lambda name: protocol_text(found, name), rows, tuple(subprotocols))
+    identities = rows_text([found.identity]) if found.identity else ""
+    return Drafted(lambda name: protocol_text(found, name), rows, identities, tuple(subprotocols))
 
 
 def clean_frames(frames: Iterable[CapturedFrame], secrets: Sequence[str] = ()) -> list[CapturedFrame]:

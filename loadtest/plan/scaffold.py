@@ -25,9 +25,9 @@ protocol = "@NAME@.protocol.toml"    # how the server is spoken to; relative to 
 url = "@URL@"
 @OFFERED@# headers = { Origin = "https://app.example" }       # many servers refuse a client without Origin
 # auth = { kind = "token", token_env = "MY_TOKEN" }  # the environment variable that holds a token
-
+@IDENTITIES@
 [load]
-connections = 5            # begin small: this is a server of yours
+connections = @CONNECTIONS@            # @BEGIN@
 connect_rate = "5/s"
 warmup = "2s"
 duration = "10s"
@@ -84,13 +84,14 @@ _NOT_WRITTEN = (
 
 
 class Drafted(NamedTuple):
-    """A protocol drafted from a capture: its text by its name; and rows of data as TOML, "" where none.
+    """A protocol drafted from a capture: its text by its name; rows of data and of users as TOML, or "".
 
     ``subprotocols`` are those that were offered.
     """
 
     protocol: Callable[[str], str]
     data: str
+    identities: str = ""
     subprotocols: tuple[str, ...] = ()
 
 
@@ -116,10 +117,28 @@ def starting_files(url: str, name: str | None = None, drafted: Drafted | None = 
         if drafted and drafted.data
         else ""
     )
-    offered = drafted.subprotocols if drafted else ()
-    names = ", ".join(f'"{each}"' for each in offered)
-    scenario = _SCENARIO.replace("@NAME@", name).replace("@URL@", quoted).replace("@DATA@", data)
-    scenario = scenario.replace("@OFFERED@", f"subprotocols = [{names}]\n" if names else "")
+    identities = (
+        f"identities = {drafted.identities}     # who logged in; a row for each connection\n"
+        if drafted and drafted.identities
+        else ""
+    )
+    # Every connection needs an identity of its own, and the capture has one.
+    many, begin = (
+        ("1", "as many as there are identities")
+        if identities
+        else ("5", "begin small: this is a server of yours")
+    )
+    offered = ", ".join(f'"{each}"' for each in (drafted.subprotocols if drafted else ()))
+    texts = {
+        "@NAME@": name,
+        "@URL@": quoted,
+        "@OFFERED@": f"subprotocols = [{offered}]\n" if offered else "",
+        "@IDENTITIES@": identities,
+        "@CONNECTIONS@": many,
+        "@BEGIN@": begin,
+        "@DATA@": data,
+    }
+    scenario = re.sub("|".join(texts), lambda found: texts[found[0]], _SCENARIO)
     protocol = _PROTOCOL.replace("@NAME@", name) if drafted is None else drafted.protocol(name)
     return {f"{name}.toml": scenario, f"{name}.protocol.toml": protocol}
 
