@@ -525,6 +525,13 @@ CONNECTION_COUNTERS = (
         kept_as="ended_by_us.too_long",
         tone="bad",
     ),
+    Counter(
+        "connections.flooded",
+        "given up by us: pings, messages without content, or what they unpack to came without end",
+        "given up by us: it flooded us",
+        kept_as="ended_by_us.flood",
+        tone="bad",
+    ),
 )
 
 EVENT_COUNTERS = (

@@ -193,10 +193,11 @@ class Context:
         """The cookies that the target gave this user, by name; none where they are not kept."""
         return self.cookies.sent((OF_RUN, user), url) if self.cookies.kept else {}
 
-    def keep_cookies(self, user: int, url: str, set_cookies: Sequence[str]) -> None:
-        """Keep what the answer to an upgrade sets for this user, where cookies are kept."""
+    def keep_cookies(self, user: int, url: str, set_cookies: Sequence[str]) -> list[str]:
+        """Keep what the answer to an upgrade sets, where cookies are kept; gives the values that it sets."""
         if self.assignment.scenario.target.keep_cookies:
             self.cookies.keep(user, url, set_cookies)
+        return [line.partition(";")[0].partition("=")[2].strip() for line in set_cookies]
 
     def source_of(self, user: int) -> str | None:
         """The address from which a user of this process connects; None: the system chooses.

@@ -19,6 +19,7 @@ from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import holds_controls
 from loadtest.plan.names import SECRETS, env_names
 from loadtest.plan.scenario import Auth, Target
+from loadtest.plan.secrets import given_secrets, read_token
 from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
 from loadtest.secret_names import PUBLIC_HEADERS
@@ -40,6 +41,8 @@ class Credentials:
     subprotocols: tuple[str, ...]
     user: str | None
     """The ``sub`` claim of the token: how the target will name this user; None where that is not known."""
+    secrets: tuple[str, ...] = ()
+    """Of what it carries, the secrets that nobody knew before the run."""
 
 
 class CredentialProvider:
@@ -60,6 +63,7 @@ class CredentialProvider:
         self.tokens: TokenSource | None = None
         self._secret = _secret_of(target.auth)
         self._token_file = target.auth.token_file if target.auth is not None else None
+        self._given = given_secrets(target)
         self._claims: list[tuple[str, Template]] = []
         self._signer: Signer | None = None
         if target.auth is not None:
@@ -129,6 +133,7 @@ class CredentialProvider:
         query = [f"{quote(name)}={quote(template.render(known), safe='')}" for name, template in self._query]
         subprotocols = self._subprotocols
         user = None
+        secrets = [*kept.values(), *(str(values.get(f"user.{name}", "")) for name in self._given)]
         if self._auth is not None:
             shown, user = self._token(self._auth, known)
             if self._auth.send_as == "header":
@@ -145,18 +150,24 @@ class CredentialProvider:
         glue = "&" if "?" in path else "?"
         path += (glue + "&".join(query)) if query else ""
         _refuse_controls((*(value for _, value in headers), *subprotocols))
-        return Credentials(path, tuple(headers), subprotocols, user)
+        if self._token_file is not None:
+            # It may have been renewed since the run began, and be another one on another machine.
+            secrets.append(self._secret)
+        return Credentials(path, tuple(headers), subprotocols, user, tuple(secrets))
 
     def _current_token(self) -> str:
         """What the file of the token holds now: who renews it writes another one. Else what was there first.
 
-        A file that is being replaced may be gone, or empty, for a moment: then the last token holds.
+        A file that is being replaced may be gone, empty or half written: then the last token holds. So it
+        does where what is there now can be no token.
         """
         if self.tokens is not None:
             return self.tokens.token
         if self._token_file is not None:
             with suppress(OSError, UnicodeDecodeError):
-                self._secret = self._token_file.read_text(encoding="utf-8").strip() or self._secret
+                token = read_token(self._token_file)
+                if token and not holds_controls(token):
+                    self._secret = token
         return self._secret
 
     def _token(self, auth: Auth, values: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -218,7 +229,7 @@ def _secret_of(auth: Auth | None) -> str:
         if file is None:
             continue
         try:
-            return file.read_text(encoding="utf-8").strip()
+            return read_token(file)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([Problem("[target] auth", f"{key} cannot be read: {error}")])
     if auth.token_command:

@@ -118,8 +118,10 @@ def read_connect_to(table: Table, key: str, default: tuple[str, int] | None) -> 
     except ValueError:
         host, port = None, None
     bare = parts.netloc == text and "@" not in text if host else False
-    if not host or port is None or not bare or _host_problem(host):
-        table.report(key, f'`{key}` must be a host and a port, such as "10.0.0.5:443", not {told(text)}')
+    if not host or not port or not bare or _host_problem(host):
+        # What stands before an @ may be a password.
+        shown = UNSHOWN if "@" in text else told(text)
+        table.report(key, f'`{key}` must be a host and a port, such as "10.0.0.5:443", not {shown}')
         return default
     return host, port
 

@@ -29,6 +29,7 @@ from loadtest.keep.write import RunFolder
 from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.schedule import Schedule
+from loadtest.plan.secrets import read_token
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
 from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.preparation import Prepared, platform_facts
@@ -174,7 +175,7 @@ class Recording:
         auth = self.prepared.scenario.target.auth
         if auth is not None and auth.token_file is not None:
             with suppress(OSError, UnicodeDecodeError):
-                self.redactor.learn([auth.token_file.read_text(encoding="utf-8").strip()])
+                self.redactor.learn([read_token(auth.token_file)])
 
     def _log_closes(self, interval: Interval) -> None:
         """Log the close codes of a second, so that run.log says when connections ended."""

@@ -8,7 +8,9 @@ loses the last reports (it waits a fixed half second, then kills its listener).
 from __future__ import annotations
 
 import os
+import socket
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -27,15 +29,15 @@ from loadtest.drive.coordinator import (
 )
 from loadtest.drive.master import MasterCoordinator
 from loadtest.drive.user import AgentUser, WebSocketUser
-from loadtest.drive.worker import ShardWorker
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
-from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.plan.secrets import message_texts, secrets_of
 from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.reporting import show_run
+from loadtest.run.web_page import BoundedServer, guarded
+from loadtest.run.worker import shard_worker
 from loadtest.streams import let_readers_leave
 
 __all__ = ["AgentUser", "WebSocketUser"]
@@ -182,6 +184,22 @@ def _options_of(environment: Any, given: Any) -> RunOptions:
     )
 
 
+def _guard_page(environment: Any) -> None:
+    """Locust's page, which listens only after this: bounded, and for those who ask for it by its address."""
+    from locust import web
+
+    names = {socket.gethostname(), environment.web_ui.host, *_page_names()}
+
+    def bounded(listener: Any, application: Any, **options: Any) -> BoundedServer:
+        return BoundedServer(listener, guarded(application, names), **options)
+
+    vars(web)["pywsgi"] = SimpleNamespace(WSGIServer=bounded)
+
+
+def _page_names() -> list[str]:
+    return [name.strip() for name in os.environ.get("LOADTEST_PAGE_NAMES", "").split(",")]
+
+
 @events.init.add_listener  # type: ignore[untyped-decorator]  # Locust has no annotation there
 def _attach(environment: Any, **_kwargs: Any) -> None:
     """Locust has read its command line and made its runner."""
@@ -189,8 +207,10 @@ def _attach(environment: Any, **_kwargs: Any) -> None:
         return
     let_readers_leave()
     if isinstance(environment.runner, WorkerRunner):
-        ShardWorker(environment, scenario_from_settings)
+        shard_worker(environment)
         return
+    if environment.web_ui is not None:
+        _guard_page(environment)
     given = environment.parsed_options
     try:
         options = _options_of(environment, given)
