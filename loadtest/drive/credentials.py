@@ -22,6 +22,7 @@ from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.secrets import given_secrets, read_token
 from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
+from loadtest.plan.trace_parent import TRACE_PARENT, of_user, trace_parent
 from loadtest.secret_names import PUBLIC_HEADERS
 from loadtest.units import NS_PER_S
 
@@ -73,6 +74,7 @@ class CredentialProvider:
             self._signer = signer_of(target.auth, self._secret) if target.auth.kind == "jwt" else None
         named = (*self._headers, *self._cookies, *self._query, *self._claims)
         self._differs = any(template.names & _PER_CONNECTION for _, template in named)
+        self._traced = any(TRACE_PARENT in template.names for _, template in named)
         self._environment = {
             f"{group}.{name}": value for name, value in os.environ.items() for group in SECRETS
         }
@@ -108,6 +110,8 @@ class CredentialProvider:
     def for_other_host(self, values: Mapping[str, Any], kept: Mapping[str, str], path: str) -> Credentials:
         """What a connection sends to a host that the target redirects to: no credential of the target."""
         known = {**self._environment, **values, **(_per_connection() if self._differs else {})}
+        if self._traced:
+            known[TRACE_PARENT] = trace_parent(str(values.get("run.id")), of_user(values.get("user.number")))
         headers = [
             (name, template.render(known))
             for name, template in self._headers
@@ -125,6 +129,9 @@ class CredentialProvider:
         own_path: str | None = None,
     ) -> Credentials:
         known = {**self._environment, **values}
+        if self._traced:
+            traced = of_user(values.get("user.number"))
+            known[TRACE_PARENT] = trace_parent(str(values.get("run.id")), traced)
         if self._differs:
             known |= _per_connection()
         headers = [*self._basic, *((name, template.render(known)) for name, template in self._headers)]

@@ -35,7 +35,15 @@ from loadtest.judge.thresholds import Outcome, decide, late_for, response_metric
 from loadtest.judge.turn_warnings import CAUSES
 from loadtest.judge.warnings import RunWarning
 from loadtest.plan.threshold import COMPLETE_RATIO, DEFAULT_RATIO, READY_RATIO, Threshold
-from loadtest.units import format_count, format_ms, format_rate, format_ratio
+from loadtest.units import (
+    format_bytes,
+    format_cores,
+    format_count,
+    format_ms,
+    format_number,
+    format_rate,
+    format_ratio,
+)
 
 NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})
 
@@ -395,4 +403,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "per_s": format_rate,
     "ratio": format_ratio,
     "count": lambda count: format_count(int(count)),
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(int(size)),
+    "number": format_number,
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from loadtest.plan.conversation import Conversation, kinds_in
+from loadtest.plan.health import Health
 from loadtest.plan.prepare import PrepareStep
 from loadtest.plan.protocol import Protocol, TurnKind
 from loadtest.plan.threshold import Threshold, default_thresholds
@@ -68,9 +69,10 @@ class Target:
     ``before_connect`` are names of values that the code of a user gives before each connection.
     ``addresses``: which of the addresses of the name a connection tries first. ``connect_to``: host and port
     that are connected to; None: those of ``url``, which the target is told in any case.
-    ``keep_cookies``: a user sends back, on later connections, the cookies that the target set.
     ``path``: a template that stands in the place of the URL's path, or of the whole URL. ``proxy``: its URL,
     or "environment" or "none". ``follow_redirects``: so many answers to one upgrade may lead elsewhere.
+    ``keep_cookies``: a user sends back, on later connections, the cookies that the target set. ``health``:
+    what of the target itself is sampled while the load runs.
     """
 
     url: str
@@ -96,6 +98,7 @@ class Target:
     path: str | None = None
     proxy: str = "environment"
     follow_redirects: int = 0
+    health: Health | None = None
 
     @property
     def user_columns(self) -> list[str]:

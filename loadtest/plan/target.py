@@ -14,6 +14,7 @@ from loadtest.plan.prepare import ALONE, PREPARED
 from loadtest.plan.scenario import SIMULATOR, Auth, Target
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import UNSHOWN, Table, nearest, told
+from loadtest.plan.trace_parent import TRACE_PARENT
 from loadtest.units import cut
 
 _WRITTEN = "is written by loadtest itself"
@@ -142,7 +143,7 @@ def check_target(table: Table, target: Target) -> Target:
 
 def _check_parts(table: Table, target: Target) -> None:
     """Headers, cookies, query and subprotocols: what HTTP allows, and names that are known."""
-    known = [*USER, *target.user_columns, *ANYWHERE]
+    known = [*USER, *target.user_columns, *ANYWHERE, TRACE_PARENT]
     for name in target.before_connect:
         if not is_column(name):
             table.report("before_connect", f"{told(name)} is no name: letters, digits and `_` only")

@@ -17,6 +17,7 @@ import gevent
 from gevent.event import Event
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
+from locust.stats import StatsError
 
 from loadtest.drive.coordinator import (
     Coordinator,
@@ -32,6 +33,7 @@ from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
 from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.run.locust_page import LocustPage
 from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
@@ -70,6 +72,7 @@ class PlainLocustRun:
         self.coordinator: Coordinator | None = None
         self.interrupted = False
         self.closed = Event()
+        self.page = LocustPage(environment, StatsError)
         environment.events.test_start.add_listener(self._on_start)
         environment.events.quitting.add_listener(self._on_quitting)
 
@@ -108,6 +111,8 @@ class PlainLocustRun:
         else:
             self.coordinator = LocalCoordinator(environment, spec, recording.take)
         recording.stop = self.coordinator.stop
+        recording.watch_target(lambda: self.coordinator.start_wall_ns if self.coordinator else None)
+        self.page.show(recording, endpoint.url)
         gevent.spawn(self._watch)
 
     def _fail(self, error: LoadtestError) -> None:
@@ -138,6 +143,8 @@ class PlainLocustRun:
         recording, self.recording = self.recording, None
         if recording is None:
             return int(self.environment.process_exit_code or Exit.INTERNAL)
+        for ended in recording.at_end:
+            ended()
         run = recording.close(result, interrupted=self.interrupted)
         recording.prepared.closing.close()
         show_run(run, self.options)

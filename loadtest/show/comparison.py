@@ -30,7 +30,15 @@ from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind, junit
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.terminal import render
 from loadtest.show.sanitize import printable
-from loadtest.units import format_count, format_ms, format_rate, format_ratio
+from loadtest.units import (
+    format_bytes,
+    format_cores,
+    format_count,
+    format_ms,
+    format_number,
+    format_rate,
+    format_ratio,
+)
 
 TONES: dict[str, Tone] = {
     "target down": "bad",
@@ -51,6 +59,9 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "per_s": format_rate,
     "ratio": format_ratio,
     "count": lambda count: format_count(round(count)),
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(round(size)),
+    "number": format_number,
 }
 
 

@@ -90,6 +90,7 @@ def document(report: Report, plots: Sequence[Plot] = ()) -> Document:
                 "Response time by place.",
             ),
             _facts("Not measured", report.unmeasured),
+            *((_facts("The target itself", report.health),) if report.health else ()),
             _facts("Load generator", report.generator, folded="what this machine had to spare"),
             _facts("Surroundings", report.fingerprint, folded="what makes two runs comparable"),
         ),
