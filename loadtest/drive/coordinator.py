@@ -53,12 +53,16 @@ class DriveResult:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """What is to be driven: the run's id, its scenario, a target that was found, the clock's resolution."""
+    """What is to be driven: the run's id, its scenario, a target that was found, the clock's resolution.
+
+    ``learn`` is given secrets that come up in the run, before anything that may hold them.
+    """
 
     run_id: str
     scenario: Scenario
     endpoint: Endpoint
     step_ns: int
+    learn: Callable[[list[str]], None] | None = None
 
 
 class Coordinator(abc.ABC):
@@ -98,6 +102,7 @@ class LocalCoordinator(Coordinator):
         assignment = ShardAssignment(spec.run_id, spec.scenario, spec.endpoint, range(self.users))
         self._locust_stats = LocustStats(environment)
         self.shard = make_shard(assignment, make_clock(spec.step_ns), self._take)
+        self.shard.tell_secrets(spec.learn)
         if has_tasks(environment):
             self.shard.let_tasks_decide(prepare=prepares(environment))
         environment.loadtest_shard = self.shard

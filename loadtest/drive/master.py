@@ -6,6 +6,7 @@ test_start     ── lt_plan ─────────────►  keeps 
                ── lt_clock ────────────►  (5 times)
                ◄─────────────── lt_clock
                ── lt_go ───────────────►  begins at the common instant, with the identities of its users
+               ◄──────────── lt_secrets   a token that it was given: before what may hold it
                ◄──────────── lt_interval  every second
                ── lt_stop ─────────────►  (abort, interrupt)
                ◄──────────────── lt_done  how many intervals there were
@@ -49,6 +50,8 @@ OVERTIME_S = 600
 
 COPIES_NOT_FOLLOWED = "copies_not_followed"
 """The fact that copies were not followed over the processes, with its reason."""
+MOST_SECRETS = 1_000
+"""Secrets of one message of a worker that are taken."""
 
 SILENCE_S = 6.0
 """A worker that has sent nothing for so many seconds is lost: it should send an interval every second."""
@@ -125,6 +128,7 @@ class MasterCoordinator(Coordinator):
             ("lt_hello", self._on_hello),
             ("lt_counted", self._on_counted),
             ("lt_clock", self._on_clock),
+            ("lt_secrets", self._on_secrets),
             ("lt_interval", self._on_interval),
             ("lt_done", self._on_done),
         ):
@@ -146,6 +150,7 @@ class MasterCoordinator(Coordinator):
             "settings": shared_settings(self.spec.scenario),
             "url": endpoint.url,
             "addresses": known_addresses(endpoint),
+            "proxied": endpoint.proxy is not None,
             "resolve_ns": endpoint.resolve_ns,
             "step_ns": self.spec.step_ns,
         }
@@ -154,6 +159,11 @@ class MasterCoordinator(Coordinator):
             worker = self._workers[node.id] = _WorkerRecord(node.id, heard_s=time.monotonic())
             self._send(worker, "lt_plan", self._plan)
         gevent.spawn_later(BEGUN_WITHIN_S, self._give_up_waiting)
+
+    def _on_secrets(self, msg: Any, **_kwargs: Any) -> None:
+        found = msg.data
+        if self.spec.learn is not None and isinstance(found, list) and len(found) <= MOST_SECRETS:
+            self.spec.learn([text for text in found if isinstance(text, str)])
 
     def _on_hello(self, msg: Any, **_kwargs: Any) -> None:
         """A worker listens; one that joined before it could listen gets the plan now."""

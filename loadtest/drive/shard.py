@@ -11,6 +11,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
+from loadtest.drive.before_connect import BeforeConnect
 from loadtest.drive.connection import Connection
 from loadtest.drive.context import Context, ShardAssignment
 from loadtest.drive.conversation_traffic import ConversationTraffic
@@ -71,6 +72,7 @@ class Shard:
         # One bound method that all users share: 64 bytes less for each.
         self._done_hint: Callable[[], None] = self._may_be_done
         self._abandoning = False
+        self._closing = False
         self._asking = False
         self._users_over = 0
         self._users_refused = 0
@@ -87,6 +89,10 @@ class Shard:
     def sources(self) -> Sequence[str]:
         """The addresses of this machine that connections come from; none: the system chooses."""
         return self.context.sources
+
+    def tell_secrets(self, take: Callable[[list[str]], None] | None) -> None:
+        """Have ``take`` told of secrets that are known only now, such as tokens that a target gave."""
+        self.context.on_secrets = take
 
     @property
     def observed(self) -> dict[str, dict[str, Any]]:
@@ -224,7 +230,8 @@ class Shard:
     def _ask_if_done(self, _due_ns: int) -> None:
         self._asking = False
         if self._abandoning:
-            if self._users_over == len(self.virtual_users):
+            if self._users_over == len(self.virtual_users) and not self._closing:
+                self._closing = True
                 self._all_over()
         elif self.context.finishing:
             if not self._awaits_copies() and all(user.may_end for user in self.virtual_users):
@@ -259,6 +266,19 @@ class Shard:
         self._may_be_done()
 
     def _all_over(self) -> None:
+        """Every user is over; what was prepared for all of them is taken back first."""
+        if self.context.before is None:
+            self._end()
+        else:
+            gevent.spawn(self._close_before, self.context.before)
+
+    def _close_before(self, before: BeforeConnect) -> None:
+        try:
+            before.close()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         self.context.poller.stop()
         deliveries = self.context.compiled_protocol.deliveries
         if deliveries is not None:

@@ -31,6 +31,7 @@ class ShardWorker:
     """Drives one shard of a master's run. ``rebuild`` makes a scenario of what the master sends.
 
     ``clean`` takes the secrets of this machine, which the master does not know, out of payloads and reasons.
+    ``learn`` is given secrets that come up in the run.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class ShardWorker:
         environment: Any,
         rebuild: Callable[[Mapping[str, Any]], Scenario],
         clean: Callable[[Any], Any] = lambda told: told,
+        learn: Callable[[list[str]], None] = lambda _secrets: None,
     ) -> None:
         self.environment = environment
+        self.learn = learn
         self._rebuild = rebuild
         self._clean = clean
         self._plan: dict[str, Any] | None = None
@@ -118,11 +121,17 @@ class ShardWorker:
         endpoint = resolve_endpoint(scenario.target, plan["url"], known=plan)
         assignment = ShardAssignment(plan["run_id"], scenario, endpoint, users, number)
         made = make_shard(assignment, make_clock(plan["step_ns"]), self._send)
+        made.tell_secrets(self._tell_secrets)
         raise_file_limit(len(users))
         check_ports(len(users), max(len(made.sources), 1))
         if has_tasks(self.environment):
             made.let_tasks_decide(prepare=prepares(self.environment))
         return made
+
+    def _tell_secrets(self, secrets: list[str]) -> None:
+        """The master takes them out of the run's files, and this worker out of its own log."""
+        self.learn(secrets)
+        self.environment.runner.send_message("lt_secrets", secrets)
 
     def _send(self, interval: Interval) -> None:
         self._sent += 1

@@ -100,6 +100,13 @@ def conversations(manifest: Manifest) -> tuple[str, ...]:
     return tuple(sorted({str(each["name"]) for each in tables if "name" in each}))
 
 
+def prepare_steps(manifest: Manifest) -> tuple[str, ...]:
+    """The names of the steps of `[[prepare]]`."""
+    return tuple(
+        sorted(str(each["name"]) for each in _tables(settings(manifest), "prepare") if "name" in each)
+    )
+
+
 def _tables(of: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     found = of.get(key)
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []

@@ -30,6 +30,7 @@ from loadtest.judge.sections import (
     observed,
     parts,
     populations,
+    prepare_steps,
     section,
     sends,
     tick_ns,
@@ -150,6 +151,10 @@ def _positions(manifest: Manifest, turns: Turns | None) -> list[dict[str, Any]]:
     return rows
 
 
+_NAMED = {"conversation": conversations, "prepare": prepare_steps}
+"""Where the names stand of what has a metric of its own, by its group; of all others: kinds of turn."""
+
+
 def describe_all(
     manifest: Manifest, totals: Totals, only: Collection[str] = METRICS, *, prefix: str = ""
 ) -> dict[str, Any]:
@@ -159,7 +164,7 @@ def describe_all(
     """
     extra = _extra_percentiles(manifest)
     tick = tick_ns(manifest)
-    names = {name: conversations if name.startswith("conversation") else kinds for name in BY_KIND}
+    names = {name: _NAMED.get(name.partition(".")[0], kinds) for name in BY_KIND}
     of_kinds = [of_kind(name, kind) for name in METRICS if name in names for kind in names[name](manifest)]
     wanted = (*METRICS, *of_kinds) if only is METRICS and not section(manifest, "part") else tuple(only)
     ages = ages_known(manifest, totals)
@@ -257,6 +262,16 @@ def _no_resolve(manifest: Manifest) -> str:
     return "the target is given as an address, there is no name to look up"
 
 
+def _no_step(manifest: Manifest) -> str:
+    return "no step was done" if prepare_steps(manifest) else "the scenario has no [[prepare]]"
+
+
+def _no_proxy(manifest: Manifest) -> str:
+    if section(manifest, "target").get("proxy"):
+        return _no_connection(manifest)
+    return "connections go through no proxy"
+
+
 def _no_tls(manifest: Manifest) -> str:
     if section(manifest, "target").get("tls"):
         return _no_connection(manifest)
@@ -336,6 +351,8 @@ def _no_delivery(manifest: Manifest) -> str:
 _REASONS: dict[catalog.Absent, Reason] = {
     "connection": _no_connection,
     "resolve": _no_resolve,
+    "prepare": _no_step,
+    "proxy": _no_proxy,
     "tls": _no_tls,
     "turn": _no_turn,
     "gap": _no_gap,

@@ -49,6 +49,18 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "INSECURE: the target's certificate was not verified; anyone could have answered.",
         "Give the authority's certificate as ca_file instead of --insecure.",
     ),
+    "proxied": WarningKind(
+        "connections went through a proxy",
+        "Connections went through a proxy: the figures hold its time and its limits.",
+        'To measure the target alone, run where it is reached without one, with [target] proxy = "none".',
+        ("proxy", "variable"),
+    ),
+    "other_hosts": WarningKind(
+        "connections were opened to other hosts too, to which the target led its users",
+        "The target led users to other hosts, which were under load too.",
+        "Make sure that they are meant to be: the answer to a request, or a redirect, named them.",
+        ("hosts",),
+    ),
     "proxy_ignored": WarningKind(
         "the environment names a proxy, which connections do not go through",
         "Connections went to the target directly, although the environment names a proxy.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from loadtest.plan.conversation import MOST_TURNS, Conversation, fewest_turns, kinds_in, most_turns
 from loadtest.plan.health import OF_SIMULATOR
@@ -10,10 +10,12 @@ from loadtest.plan.kept_values import kept_names
 from loadtest.plan.mix import MOST_KINDS
 from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, asks_for, columns, unknown_names
 from loadtest.plan.population_file import part_table
+from loadtest.plan.prepare import MOST_STEPS, PREPARED, prepared_names, wrong_order
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
 from loadtest.plan.scenario import SIMULATOR, Scenario, Traffic
 from loadtest.plan.schedule import Schedule, planned_users, schedules
+from loadtest.plan.template import Template
 from loadtest.plan.threshold import BY_KIND, Threshold, kind_in, split_kind, split_population, split_target
 from loadtest.plan.toml_lines import KeyPath
 from loadtest.plan.toml_reader import Table, nearest, told
@@ -41,6 +43,7 @@ def _check_plan(table: Table, scenario: Scenario) -> None:
     _check_model(table, scenario)
     _check_identities(table, scenario)
     _check_claims(table, scenario)
+    _check_prepare(table, scenario)
     _check_limits(table, scenario)
     _check_chaos(table, scenario)
     _check_conversations(table, scenario)
@@ -199,6 +202,10 @@ def _wrong_tag(name: str, tag: str, scenario: Scenario) -> str:
             else "there is no [[population]], and by kind of turn it is not measured"
         )
         return f"no population is named `{tag}`; {known}"
+    if plain.startswith("prepare"):
+        names = [*(one.name for one in scenario.prepare), *_tags(parts, population)]
+        known = nearest(str(kind), names) if names else "there is no [[prepare]]"
+        return "" if kind in names else f"no step is named `{kind}`; {known}"
     if plain.startswith("conversation"):
         names = [*(one.name for each in of for one in each.conversations), *_tags(parts, population)]
         known = nearest(str(kind), names) if names else "there is no [[conversation]]"
@@ -240,7 +247,7 @@ def _is_sent(path: tuple[str | int, ...], scenario: Scenario) -> bool:
 
 
 def _user_names(scenario: Scenario) -> list[str]:
-    return [*USER, *scenario.target.user_columns]
+    return [*USER, *scenario.target.user_columns, *prepared_names(scenario.prepare)]
 
 
 def _check_identities(table: Table, scenario: Scenario) -> None:
@@ -256,6 +263,42 @@ def _check_claims(table: Table, scenario: Scenario) -> None:
     for claim, text in auth.claims.items() if auth is not None else ():
         for sentence in unknown_names(text, [*_user_names(scenario), *ANYWHERE]):
             table.source.report(("target", "auth", "claims", claim), sentence)
+
+
+def _check_prepare(table: Table, scenario: Scenario) -> None:
+    """Steps before the connection can be done in their order, and give every value that is asked for."""
+    steps, target = scenario.prepare, scenario.target
+    if len(steps) > MOST_STEPS:
+        table.source.report(("prepare",), f"there may be {MOST_STEPS} steps, not {len(steps)}")
+    if steps and target.url == SIMULATOR and any(step.url.startswith("/") for step in steps):
+        sentence = "the simulator serves no HTTP; a step needs a target of its own, or a whole URL"
+        table.source.report(("prepare",), sentence)
+    for index, sentence in wrong_order(steps):
+        table.source.report(("prepare", index), sentence)
+    known = [*_user_names(scenario), *ANYWHERE]
+    for index, step in enumerate(steps):
+        for sentence in dict.fromkeys(
+            each
+            for text in (*step.texts, *(step.undo.texts if step.undo else ()))
+            for each in unknown_names(text, known, (*SECRETS, PREPARED))
+        ):
+            table.source.report(("prepare", index), sentence)
+        for name in sorted(_prepared_in(step.undo.texts if step.undo else ())):
+            if name not in prepared_names(steps[: index + 1]):
+                table.source.report(("prepare", index, "undo"), f"nothing is kept as {{{name}}} until then")
+    asked = [("path", target.path or "")]
+    asked += [
+        (key, text) for key in ("headers", "cookies", "query") for text in getattr(target, key).values()
+    ]
+    for key, text in asked:
+        for sentence in unknown_names(text, known, SECRETS):
+            if key == "path" or f"{{{PREPARED}." in sentence:
+                table.source.report(("target", key), sentence)
+
+
+def _prepared_in(texts: Iterable[str]) -> set[str]:
+    names = {name for text in texts for name in Template.parse(text).names}
+    return {name for name in names if name.startswith(f"{PREPARED}.")}
 
 
 def _check_limits(table: Table, scenario: Scenario) -> None:

@@ -20,7 +20,7 @@ from loadtest.plan.schedule import Schedule, schedules
 from loadtest.plan.secrets import written_secrets
 from loadtest.plan.sequence import turn_sequence
 from loadtest.plan.settings import HIDDEN, public_url
-from loadtest.plan.target import shown_connect_to, userinfo
+from loadtest.plan.target import ENVIRONMENT, NO_PROXY, shown_connect_to, userinfo
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
@@ -42,7 +42,7 @@ class Section:
 def explain(scenario: Scenario) -> list[Section]:
     """The plan in sections: target, connections, turns, message, answer, a turn drawn, verdict, gaps."""
     title = f"{scenario.name}: {scenario.question}" if scenario.question else scenario.name
-    parts = {title: _plan(scenario)}
+    parts = {title: _plan(scenario), "Before a connection": _prepared(scenario)}
     for each, schedule in zip(scenario.parts, schedules(scenario), strict=True):
         before = f"{each.name}: " if scenario.populations else ""
         parts |= {f"{before}{what}": lines for what, lines in _users(each, schedule).items()}
@@ -134,6 +134,13 @@ def _sampled(health: Health) -> str:
 
 def _told_address(target: Target) -> Iterator[str]:
     """Where connections go that differs from what the URL says, and the credential that it holds."""
+    if target.path is not None:
+        yield f"each user at the path {target.path}"
+    if target.proxy != ENVIRONMENT:
+        direct = "no proxy, whatever the environment says"
+        yield direct if target.proxy == NO_PROXY else f"through the proxy {public_url(target.proxy)}"
+    if target.follow_redirects:
+        yield f"redirects of the upgrade are followed, {target.follow_redirects} at most"
     if target.connect_to is not None:
         yield f"connected to at {shown_connect_to(target.connect_to)}, whatever address the name has"
     if target.addresses != "first":
@@ -152,9 +159,39 @@ def _told_auth(auth: Auth) -> str:
     where = f"as {auth.send_as}" + (f" `{auth.name}`" if auth.name else "")
     if auth.kind == "jwt":
         good_for = f"valid for {format_duration(auth.lifetime_ns)}"
-        return f"a token per user, signed with the secret in ${auth.secret_env}, {good_for}, sent {where}"
-    origin = f"from ${auth.token_env}" if auth.token_env else f"from the file {auth.token_file}"
-    return f"one token for all users, {origin}, sent {where}"
+        return f"a token per user, signed {_told_key(auth)}, {good_for}, sent {where}"
+    return f"one token for all users, {_token_origin(auth)}, sent {where}"
+
+
+def _told_key(auth: Auth) -> str:
+    key = f"the file {auth.key_file}" if auth.key_file else f"${auth.secret_env}"
+    named = f" ({auth.key_id})" if auth.key_id else ""
+    what = "the secret" if auth.algorithm == "HS256" else f"the {auth.algorithm} key"
+    return f"with {what} in {key}{named}"
+
+
+def _token_origin(auth: Auth) -> str:
+    if auth.kind == "oauth2":
+        scope = f", for {auth.scope}" if auth.scope else ""
+        return f"from {auth.token_url} for the client {auth.client_id}{scope}, renewed before it expires"
+    if auth.token_command:
+        again = f", again every {format_duration(auth.refresh_ns)}" if auth.refresh_ns else ""
+        return f"as {auth.token_command[0]} prints it{again}"
+    return f"from ${auth.token_env}" if auth.token_env else f"from the file {auth.token_file}"
+
+
+_OFTEN = {"connection": "before each connection", "user": "once for each user", "run": "once in each process"}
+
+
+def _prepared(scenario: Scenario) -> Iterator[str]:
+    """The steps by HTTP, each in a line."""
+    for step in scenario.prepare:
+        wanted = " or ".join(map(str, step.expect)) or "200 to 299"
+        kept = ", ".join(f"{{{name}}}" for name in step.kept_names)
+        keeps = f", gives {kept}" if kept else ""
+        undo = f"; taken back by {step.undo.method} {public_url(step.undo.url)}" if step.undo else ""
+        told = f"{step.method} {public_url(step.url)}, {wanted} within {format_duration(step.within_ns)}"
+        yield f"{step.name}: {told}{keeps}, {_OFTEN[step.once]}{undo}"
 
 
 def _connections(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
@@ -425,7 +462,7 @@ def _sequence(scenario: Scenario) -> Iterator[str]:
     """One connection and one turn, drawn."""
     example = next(_message(scenario, 0), "")
     if example:
-        yield from turn_sequence(scenario.protocol, example)
+        yield from turn_sequence(scenario.protocol, example, scenario.target.path or "")
     audience = scenario.protocol.events.audience
     if audience:
         yield f"users for whom `{audience}` is the same get copies of each other's events"

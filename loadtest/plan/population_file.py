@@ -89,11 +89,14 @@ def _moved(places: Mapping[KeyPath, T], under: KeyPath) -> dict[KeyPath, T]:
 
 
 def with_populations(document: Table, scenario: Scenario) -> Scenario:
-    """The scenario with its populations, which have its limits; it has the sum of their connections."""
+    """The scenario with its populations, which have its limits and its steps by HTTP.
+
+    It has the sum of their connections.
+    """
     if not scenario.populations:
         return scenario
     parts = tuple(
-        replace(each, scenario=replace(each.scenario, limits=scenario.limits))
+        replace(each, scenario=replace(each.scenario, limits=scenario.limits, prepare=scenario.prepare))
         for each in scenario.populations
     )
     _check_names(document, parts)

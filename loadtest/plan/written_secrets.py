@@ -13,7 +13,7 @@ from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Rows, Scenario
 from loadtest.plan.secrets import SHORTEST_WRITTEN
 from loadtest.plan.template import Template
-from loadtest.secret_names import KEY, sounds_secret, subprotocol_secrets
+from loadtest.secret_names import KEY, PUBLIC_HEADERS, sounds_secret, subprotocol_secrets
 
 
 def plan_secrets(scenario: Scenario) -> list[str]:
@@ -32,6 +32,10 @@ def _found(scenario: Scenario) -> Iterator[str]:
     yield from subprotocol_secrets(protocol.connect.subprotocols)
     for _, text, _ in templates(protocol):
         yield from _of_text(text)
+    for request in (each for step in scenario.prepare for each in step.requests):
+        yield from (value for name, value in request.headers.items() if name.lower() not in PUBLIC_HEADERS)
+        yield from (value for name, value in request.form.items() if sounds_secret(name))
+        yield from _of_text(request.body or "")
 
 
 def _of_rows(rows: Rows) -> Iterator[str]:

@@ -7,11 +7,11 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # stubs
+from urllib.parse import urljoin
 
 from loadtest.drive.endpoint import Endpoint, full_url, resolve_endpoint, tls_context
 from loadtest.drive.generator_health import check_ports, raise_file_limit
+from loadtest.drive.proxy import proxy_for, proxy_variables
 from loadtest.drive.sources import check_sources
 from loadtest.errors import ConfigError, Problem
 from loadtest.measure.clock import STEP_VARIABLE, step_from
@@ -19,6 +19,7 @@ from loadtest.plan.scenario import SIMULATOR, Scenario
 from loadtest.plan.scenario_file import load_scenario
 from loadtest.plan.schedule import planned_users
 from loadtest.plan.secrets import missing_secrets
+from loadtest.plan.target import NO_PROXY
 from loadtest.run.exporter_libraries import need_libraries
 from loadtest.run.options import RunOptions
 
@@ -47,7 +48,11 @@ class Prepared:
         Raises:
             TargetError: its name cannot be resolved.
         """
-        return resolve_endpoint(self.scenario.target, full_url(self.url, self.scenario.protocol.connect.path))
+        target = self.scenario.target
+        url = full_url(self.url, self.scenario.protocol.connect.path)
+        if target.path is not None and target.path.startswith("/"):
+            url = urljoin(self.url.replace("ws", "http", 1), target.path).replace("http", "ws", 1)
+        return resolve_endpoint(target, url)
 
 
 def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
@@ -69,6 +74,7 @@ def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
         step_ns = step_from(dict(os.environ))
     except ValueError as error:
         raise ConfigError([Problem(STEP_VARIABLE, str(error))])
+    proxy_for(scenario.target.proxy, scenario.target.url)
     if scenario.target.url.startswith("wss:"):
         # The run makes its own; here, an unusable file is reported before anything begins.
         for part in scenario.parts:
@@ -121,25 +127,9 @@ def platform_facts(prepared: Prepared) -> list[dict[str, Any]]:
     facts: list[dict[str, Any]] = []
     if sys.platform != "linux":
         facts.append({"code": "not_linux_no_kernel_stamps", "numbers": {"system": sys.platform}})
-    if variables := proxy_variables(prepared.url):
-        facts.append({"code": "proxy_ignored", "numbers": {"variables": ", ".join(variables)}})
+    if prepared.scenario.target.proxy == NO_PROXY and (found := proxy_variables(prepared.url)):
+        variables = ", ".join(name for name, _ in found)
+        facts.append({"code": "proxy_ignored", "numbers": {"variables": variables}})
     if any(part.target.insecure for part in prepared.scenario.parts):
         facts.append({"code": "insecure_tls", "numbers": {}})
     return facts
-
-
-def proxy_variables(url: str) -> list[str]:
-    """The environment variables by which other clients would reach this target through a proxy.
-
-    No client asks a proxy for what is on its own machine.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if not host or host == "localhost" or host.startswith("127.") or host == "::1":
-        return []
-    if proxy_bypass_environment(host):
-        return []
-    proxies = getproxies_environment()
-    kind = "https" if parts.scheme == "wss" else "http"
-    names = [f"{each}_proxy" for each in (kind, "all") if each in proxies]
-    return [name for each in names for name in (each, each.upper()) if os.environ.get(name)]

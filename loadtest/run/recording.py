@@ -42,6 +42,7 @@ KINDS_OF_REASONS = (
     ("refusals", "refused"),
     ("closes", "closed by the target"),
     ("still_opening", "left while still opening"),
+    ("not_undone", "not taken back"),
 )
 """The kinds of reasons, as keys of the manifest and in words."""
 
@@ -146,6 +147,12 @@ class Recording:
         target["tls"] = (
             None if endpoint.tls is None else {"verified": not self.prepared.scenario.target.insecure}
         )
+        if endpoint.proxy is not None:
+            self.redactor.learn(endpoint.proxy.secrets)
+            proxy = {"url": endpoint.proxy.shown, "variable": endpoint.proxy.variable or None}
+            target["proxy"] = proxy
+            numbers = {"proxy": proxy["url"], "variable": proxy["variable"] or "[target] proxy"}
+            self.manifest["observed"].append({"code": "proxied", "numbers": numbers})
         # A disk without room is reported with the first second, and ends the run.
         with suppress(OSError):
             self.folder.manifest(self.manifest)

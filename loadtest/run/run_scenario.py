@@ -69,7 +69,8 @@ def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:
     recording.found(endpoint)
     if not endpoint.is_loopback:
         where = ", ".join(endpoint.shown_addresses)
-        sys.stderr.write(f"sending to {recording.redactor.text(public_url(endpoint.url))} at {where}\n")
+        by = f" through the proxy {endpoint.proxy.shown}" if endpoint.proxy is not None else ""
+        sys.stderr.write(f"sending to {recording.redactor.text(public_url(endpoint.url))}{by} at {where}\n")
     load = prepared.scenario.load
     progress = LiveProgress(
         (load.warmup_ns + load.duration_ns) / 1e9,

@@ -105,7 +105,9 @@ class PlainLocustRun:
         start_target(prepared)
         endpoint = prepared.endpoint()
         recording.found(endpoint)
-        spec = RunSpec(recording.folder.id, prepared.scenario, endpoint, prepared.step_ns)
+        spec = RunSpec(
+            recording.folder.id, prepared.scenario, endpoint, prepared.step_ns, recording.redactor.learn
+        )
         if isinstance(environment.runner, MasterRunner):
             self.coordinator = MasterCoordinator(environment, spec, recording.take)
             self.coordinator.send_plan()

@@ -111,6 +111,7 @@ def test_every_worker_gets_the_whole_plan() -> None:
         "settings": None,
         "url": "ws://test/ws",
         "addresses": [[2, ["127.0.0.1", 9]]],
+        "proxied": False,
         "resolve_ns": 77,
         "step_ns": 0,
     }

@@ -172,6 +172,13 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ),
     ("clock_stepped", {}, {"observed": [{"code": "clock_stepped", "numbers": {"by_ms": -40.0}}]}, True),
     (
+        "proxied",
+        {},
+        {"observed": [{"code": "proxied", "numbers": {"proxy": "http://a:1", "variable": "http_proxy"}}]},
+        False,
+    ),
+    ("other_hosts", {}, {"observed": [{"code": "other_hosts", "numbers": {"hosts": "a, b"}}]}, False),
+    (
         "proxy_ignored",
         {},
         {"observed": [{"code": "proxy_ignored", "numbers": {"variables": "https_proxy"}}]},
@@ -581,6 +588,9 @@ def test_load_that_is_missing_is_told_of_the_measured_part_too() -> None:
         ("resolve", "", "leads nowhere"),
         ("tcp", "tcp: Connection refused", "Nothing listens at 127.0.0.1:9421"),
         ("tcp", "tcp: timed out", "127.0.0.1:9421 does not answer"),
+        ("prepare", "prepare: room: the target answered HTTP 500", "A step of [[prepare]] was not done"),
+        ("proxy", "proxy: the proxy answered HTTP 407 No", "the proxy asks who we are"),
+        ("proxy", "proxy: the proxy answered HTTP 403 No", "did not connect to the target"),
         ("tls", "tls: UNEXPECTED_EOF_WHILE_READING", "is it ws:// instead of wss://?"),
         ("tls", "tls: self-signed certificate", "target.ca_file"),
         ("upgrade", "", "path"),

@@ -101,8 +101,10 @@ LIMIT, GENERATOR = PURPLE, PURPLE
 """Of a threshold's limit; of what the generator itself used."""
 
 REFUSED = {
+    Layer.PREPARE: Style(SKY, hatch="***"),
     Layer.RESOLVE: Style(SKY, hatch="///"),
     Layer.TCP: Style(SKY, hatch="---"),
+    Layer.PROXY: Style(SKY, hatch="ooo"),
     Layer.TLS: Style(SKY, hatch="xxx"),
     Layer.UPGRADE: Style(PURPLE, hatch="..."),
     Layer.AUTH: Style(PURPLE, hatch="+++"),
