@@ -25,6 +25,7 @@ from loadtest.show.document import (
     verdict_of_all,
 )
 from loadtest.show.manifest import ReadableRun
+from loadtest.show.metric_table import NEVER
 from loadtest.show.render.json import as_json
 from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind, junit
 from loadtest.show.render.markdown import markdown
@@ -278,13 +279,16 @@ def smallest_text(rule: Yardstick) -> str:
 
 
 def level_text(rule: Yardstick, level: SampleSummary) -> str:
-    """The mean of a side in its unit, or that it was not measured."""
-    return "not measured" if level.value is None else FORMATS[rule.unit](level.value)
+    """The mean of a side in its unit; that its turns never answered, or that it was not measured."""
+    if level.value is None:
+        return NEVER if level.never else "not measured"
+    return FORMATS[rule.unit](level.value)
 
 
 def counted(level: SampleSummary) -> str:
-    """How many runs measured it, and the samples behind it: "5 runs, n=6,000"."""
-    return f"{runs_text(level.n)}, n={format_count(level.samples)}"
+    """How many runs measured it, and the samples behind it: "5 runs, n=6,000", "3 runs, never in 1, n=4,800"."""
+    never = f", never in {len(level.never)}" if level.never else ""
+    return f"{runs_text(level.n)}{never}, n={format_count(level.samples)}"
 
 
 def change_text(rule: Yardstick, change: float | None) -> str:
