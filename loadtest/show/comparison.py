@@ -286,7 +286,7 @@ def level_text(rule: Yardstick, level: SampleSummary) -> str:
 
 
 def counted(level: SampleSummary) -> str:
-    """How many runs measured it, and the samples behind it: "5 runs, n=6,000", "3 runs, never in 1, n=4,800"."""
+    """How many runs measured it, and the samples behind it: "5 runs, n=60", "3 runs, never in 1, n=36"."""
     never = f", never in {len(level.never)}" if level.never else ""
     return f"{runs_text(level.n)}{never}, n={format_count(level.samples)}"
 

@@ -131,6 +131,15 @@ class Series:
             [_percentile(each.histogram(metric), float(part) * 100, least) for each in self._bins]
         )
 
+    def samples(self, metric: str) -> Column:
+        """How many samples of a metric each bin has."""
+        found = (each.histogram(metric) for each in self._bins)
+        return np.array([0 if each is None else each.n for each in found], np.float64)
+
+    def measured_by_bin(self, metric: str) -> list[Histogram | None]:
+        """A metric of the measured part, bin by bin; None where nothing of it was measured."""
+        return [each.histograms.get(metric) for each in self._bins]
+
     def measured(self, metric: str) -> list[Histogram]:
         """A metric of the measured part, bin by bin, without the bins in which nothing of it was."""
         return [each.histograms[metric] for each in self._bins if metric in each.histograms]

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
+from loadtest.show.limits import Limit
 from loadtest.show.plot import style
 
 
@@ -148,6 +149,19 @@ def footer(of: Sheet, on: Panel, sentence: str) -> None:
     """A remark below a panel's axes."""
     shown = style.wrap(sentence, (of.width_in - 2 * style.EDGE_IN) * 72, style.SMALL_PT, lines=4)
     on.footer = _line(of.figure, shown, style.SMALL_PT, style.MUTED)
+
+
+def limit_line(on: Panel, limit: Limit, name: str = "") -> None:
+    """The limit of a threshold as a line across a panel, named in its legend."""
+    told = f"{name} {limit.label}".strip()
+    on.axes.axhline(
+        limit.value,
+        color=style.LIMIT,
+        linestyle=style.LIMIT_DASH,
+        linewidth=1.3,
+        label=f"threshold: {told}{', missed' if limit.missed else ''}",
+        zorder=1.5,
+    )
 
 
 def legend(on: Panel, width_in: float, *, columns: int = 6) -> None:

@@ -13,16 +13,22 @@ from matplotlib.figure import Figure
 from loadtest.judge.measurement_window import measured_span
 from loadtest.judge.sections import Manifest, section
 from loadtest.measure.totals import Totals
-from loadtest.show.document import Plot
+from loadtest.show.charts import run_charts
+from loadtest.show.document import Chart, Plot
+from loadtest.show.limits import Limit, limits_of
 from loadtest.show.manifest import ReadableRun, whole
 from loadtest.show.plot import connections, ledger, spectrum, style, svg, timeline
 from loadtest.show.plot.canvas import Heading
 from loadtest.show.report import Report
 from loadtest.show.report_model import tell
+from loadtest.show.run import CONNECTIONS, COUNTED, PERCENTILES
 from loadtest.show.series import Series, read_series
 
-NAMES = ("spectrum", "timeline", "connections", "ledger")
+NAMES = ("timeline", "spectrum", "connections", "ledger")
 """The plots, in the order in which they answer questions."""
+
+TABS = {"timeline": "", "spectrum": PERCENTILES, "connections": CONNECTIONS, "ledger": COUNTED}
+"""Where each stands on a page; the first below the verdict."""
 
 TITLES = {
     "spectrum": spectrum.TITLE,
@@ -53,6 +59,7 @@ class _Read:
     report: Report
     totals: Totals
     series: Series
+    limits: tuple[Limit, ...]
 
 
 class Pictures:
@@ -66,7 +73,12 @@ class Pictures:
     def _read(self) -> _Read:
         manifest = self._run.manifest
         totals = self._run.totals()
-        return _Read(manifest, tell(manifest), totals, read_series(self._run, totals))
+        return _Read(manifest, tell(manifest), totals, read_series(self._run, totals), limits_of(manifest))
+
+    @cached_property
+    def _charts(self) -> dict[str, list[Chart]]:
+        read = self._read
+        return run_charts(read.series, read.totals.histograms, self._phases(), read.limits)
 
     def figure(self, name: str, width_in: float = style.WIDE_IN) -> Figure:
         """A plot by its name, ``width_in`` inches wide; its height follows from what is on it."""
@@ -88,7 +100,13 @@ class Pictures:
 
     def plot(self, name: str) -> Plot:
         """The plot and how to read it."""
-        return Plot(CAPTIONS[name], functools.partial(self.svg, name), functools.partial(self.png, name))
+        return Plot(
+            CAPTIONS[name],
+            functools.partial(self.svg, name),
+            functools.partial(self.png, name),
+            lambda: self._charts.get(name, []),
+            TABS[name],
+        )
 
     def about(self, name: str) -> str:
         """What a plot shows, for those who do not see it."""
@@ -105,12 +123,14 @@ class Pictures:
         why = why_nothing(read.manifest)
         planned = whole(section(read.manifest, "load", "planned").get("connections"))
         return {
-            "spectrum": lambda heading, width: spectrum.draw(heading, read.totals.histograms, why, width),
+            "spectrum": lambda heading, width: spectrum.draw(
+                heading, read.totals.histograms, why, width, limits=read.limits
+            ),
             "timeline": lambda heading, width: timeline.draw(
-                heading, read.series, self._phases(), why, width
+                heading, read.series, self._phases(), why, width, limits=read.limits
             ),
             "connections": lambda heading, width: connections.draw(
-                heading, read.series, self._phases(), planned, width
+                heading, read.series, self._phases(), planned, width, limits=read.limits
             ),
             "ledger": lambda heading, width: ledger.draw(heading, read.manifest, why, width),
         }
