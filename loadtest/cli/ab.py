@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.compare import FILES
+from loadtest.cli.compare import FILES, WRITTEN
 from loadtest.cli.extra import need_compare
 from loadtest.cli.options import Settings, ShippedName, WholeNumber, option, results_option
 from loadtest.cli.writing import write
@@ -111,6 +111,6 @@ def _keep(found: Compared, output: Path | None, results: Path, began: datetime) 
 
     if output is None:
         output = make_folder(results, folder_name(f"ab-{found.comparison.scenario}", None, began))
-    for name, file in FILES.items():
-        write(output / file, written([found], name, int(found.comparison.ruling.exit_code)))
+    for name in WRITTEN:
+        write(output / FILES[name], written([found], name, int(found.comparison.ruling.exit_code)))
     click.echo(f"wrote {output}")

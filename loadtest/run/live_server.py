@@ -14,11 +14,11 @@ from gevent import socket
 from gevent.event import Event
 from gevent.pywsgi import WSGIServer
 
+from loadtest.keep.folder import REPORT
 from loadtest.run.web_page import refusal
 from loadtest.show.live_run import LiveRun
 from loadtest.show.render.html import environment
 from loadtest.show.render.json import as_json
-from loadtest.show.views import REPORT
 
 PAGE = "the live page"
 HOST = "127.0.0.1"

@@ -39,6 +39,9 @@ DIGITS = 4
 
 Ints = npt.NDArray[np.int64]
 
+WIDTHS = {"turn.first_event": 3.2, "turn.completion": 1.6}
+"""In pixels: both show where they lie on one another."""
+
 NAMES = {"turn.first_event": "first event", "turn.completion": "completion"}
 
 
@@ -144,7 +147,7 @@ def _times(series: Series, limits: Sequence[Limit]) -> dict[str, object]:
             look = style.METRICS[metric]._replace(dash=style.PERCENTILES[statistic].dash)
             label = f"{NAMES[metric]} {statistic}"
             on = statistic != "p99" or (metric, statistic) in judged
-            lines.append(line(label, column, look, n=n, on=on))
+            lines.append(line(label, column, look, n=n, on=on, width=WIDTHS[metric]))
     found = [float(value) for each in lines for value in each["values"] if value is not None]  # type: ignore[attr-defined]
     log = bool(found) and timeline.is_wide(min(found), max(found), shown)
     return {

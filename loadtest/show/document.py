@@ -196,6 +196,15 @@ Chart = Mapping[str, object]
 """What an interactive chart of a page is drawn from, as plain data; ``show.charts`` says how."""
 
 
+Link = Callable[[str], str]
+"""The address, relative to a page, of the report of the run with an id; empty where it has none."""
+
+
+def no_link(_run: str) -> str:
+    """Of a page that stands nowhere in particular."""
+    return ""
+
+
 def no_charts() -> Sequence[Chart]:
     """Of a plot that no chart replaces."""
     return ()

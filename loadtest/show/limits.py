@@ -30,6 +30,11 @@ class Limit:
     label: str
     missed: bool
 
+    @property
+    def name(self) -> str:
+        """As a threshold names it."""
+        return f"{self.of}.{self.statistic}" if self.statistic else self.of
+
 
 def limits_of(manifest: Manifest) -> tuple[Limit, ...]:
     """The limit of every threshold that a run was judged by, each once; what cannot be read is left out."""

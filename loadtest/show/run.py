@@ -135,7 +135,7 @@ def document(
                 each.remedy,
                 each.numbers,
                 spoils=each.spoils,
-                quiet=each.code in NOTHING_TO_DO and not each.spoils,
+                quiet=is_quiet(each.code, each.remedy) and not each.spoils,
             )
             for each in report.notices
         ),
@@ -146,6 +146,11 @@ def document(
         numbers=tuple(_numbers(report)),
         tabs=TABS,
     )
+
+
+def is_quiet(code: object, remedy: object) -> bool:
+    """Whether nobody would do anything differently for a notice."""
+    return code in NOTHING_TO_DO or str(remedy).startswith("Nothing to do")
 
 
 def _numbers(report: Report) -> Iterator[KeyNumber]:

@@ -18,7 +18,7 @@ from loadtest.judge.measured import COARSE_NS
 from loadtest.judge.measurement_window import slow_reader_users, stage_parts, totals_between
 from loadtest.judge.sections import planned, tick_ns
 from loadtest.keep.atomic import replacing
-from loadtest.keep.folder import PLOTS
+from loadtest.keep.folder import PLOTS, REPORT
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.show.benchmark import benchmark, benchmark_rates
@@ -36,8 +36,6 @@ from loadtest.show.values import as_csv
 
 if TYPE_CHECKING:
     from loadtest.show.plot.pictures import Pictures
-
-REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -155,8 +153,12 @@ def _pdf(run: ReadableRun) -> bytes:
     return pdf(document(tell(run.manifest), [drawn.plot(name) for name in NAMES]))
 
 
-PAPER: dict[str, Callable[[ReadableRun], bytes]] = {"pdf": _pdf}
-"""The views that are none."""
+PAPER: dict[str, Callable[[ReadableRun], str | bytes]] = {
+    "pdf": _pdf,
+    "svg": lambda run: _pictures(run).summary_svg(),
+    "png": lambda run: _pictures(run).summary_png(),
+}
+"""The views on paper, and the picture that stands for a run elsewhere."""
 
 
 def render_any(run: ReadableRun, form: str) -> str | bytes:

@@ -33,13 +33,17 @@ class Heading:
 
 @dataclass(slots=True)
 class Panel:
-    """One set of axes with its caption, its legend and the height of its drawing area in inches."""
+    """One set of axes with its caption, its legend and the height of its drawing area in inches.
+
+    ``beside_in`` is the room at its right for texts that stand there.
+    """
 
     axes: Axes
     caption: Text
     height_in: float
     legend: Legend | None = None
     footer: Text | None = None
+    beside_in: float = 0.0
 
 
 @dataclass(slots=True)
@@ -241,6 +245,7 @@ def _sides(of: Sheet) -> tuple[float, float]:
             if outer is not None:
                 left = max(left, (inner.x0 - outer.x0) / of.figure.dpi)
                 right = max(right, (outer.x1 - inner.x1) / of.figure.dpi)
+        right = max(right, on.beside_in)
     return left + style.EDGE_IN, max(right, 0.06) + style.EDGE_IN
 
 

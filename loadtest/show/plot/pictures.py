@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import matplotlib as mpl
@@ -29,6 +29,9 @@ NAMES = ("timeline", "spectrum", "connections", "ledger")
 
 TABS = {"timeline": "", "spectrum": PERCENTILES, "connections": CONNECTIONS, "ledger": COUNTED}
 """Where each stands on a page; the first below the verdict."""
+
+SUMMARY = "timeline"
+"""The plot below the verdict, in the one picture of a run."""
 
 TITLES = {
     "spectrum": spectrum.TITLE,
@@ -97,6 +100,24 @@ class Pictures:
         """The plot as a PNG of twice the resolution of a plain screen."""
         with mpl.rc_context(style.SETTINGS):
             return svg.png(self._drawers()[name](self._heading(name), width_in))
+
+    def summary_svg(self) -> str:
+        """The verdict above the timeline: the one picture of a run for a pull request, a chat, a wiki."""
+        with mpl.rc_context(style.SETTINGS):
+            return svg.alone(self._summary(), f"{self._verdict()} {self.about(SUMMARY)}")
+
+    def summary_png(self) -> bytes:
+        """The same as a PNG of twice the resolution of a plain screen."""
+        with mpl.rc_context(style.SETTINGS):
+            return svg.png(self._summary())
+
+    def _summary(self) -> Figure:
+        heading = replace(self._heading(SUMMARY), title=self._verdict())
+        return self._drawers()[SUMMARY](heading, style.WIDE_IN)
+
+    def _verdict(self) -> str:
+        judged = self._read.report.judgement
+        return f"{judged.word}: {judged.why}"
 
     def plot(self, name: str) -> Plot:
         """The plot and how to read it."""

@@ -50,7 +50,6 @@ class Page:
     """One document of a page: what of it is in sight from the beginning."""
 
     document: Document
-    anchor: str
     sections: list[DocumentSection]
     plots: list[PlacedPlot]
 
@@ -76,11 +75,10 @@ def html(documents: Iterable[Document], exit_code: int | None, *, plots: Sequenc
     pages = [
         Page(
             document,
-            f"of-{at}",
             [section for section in sections if not section.tab],
             [plot for plot in drawn if not plot.tab],
         )
-        for at, (document, sections, drawn) in enumerate(zip(listed, shown, own, strict=True))
+        for document, sections, drawn in zip(listed, shown, own, strict=True)
     ]
     script = _script() if any(charts) else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

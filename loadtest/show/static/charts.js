@@ -27,6 +27,10 @@
     if (value === null || value === undefined) return "not measured";
     return unit === "ms" ? duration(value) : `${short(value)}${unit === "%" ? " %" : unit === "points" ? " points" : unit}`;
   }
+  function tick(value, step) {
+    const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    return value.toLocaleString("en", { maximumFractionDigits: Math.min(digits, 6) });
+  }
   const counted = (n) => n.toLocaleString("en");
 
   // ---------------------------------------------------------------- the histograms of a span
@@ -88,7 +92,7 @@
       Object.assign(this, { data, key, lead, log: Boolean(data.log), plot: null });
       this.on = data.series.map((each) => each.on);
       this.values = data.series.map((each) => each.values);
-      this.box = $("div", `chart${lead ? " lead" : ""}`);
+      this.box = $("div", `chart ${data.kind}${lead ? " lead" : ""}`);
       const head = $("div", "chart-head");
       head.append($("h3", "", data.title + (data.unit && data.unit !== "ms" ? `, ${data.unit}` : "")));
       this.about = $("span", "muted", data.about || "");
@@ -192,7 +196,7 @@
           x: { time: false, ...(data.kind === "percentile" ? { distr: 3 } : {}), range: (_u, low, high) => this.across(low, high) },
           y: { distr: this.log ? 3 : 1, range: (_u, low, high) => this.range(low, high) },
         },
-        axes: [{ ...axis, ...this.ticks() }, { ...axis, size: this.width < NARROW ? 48 : 60, values: (_u, at) => at.map((value) => (value === null ? "" : short(value))) }],
+        axes: [{ ...axis, ...this.ticks() }, { ...axis, size: this.width < NARROW ? 48 : 60, values: (_u, at, _axis, _space, step) => at.map((value) => (value === null ? "" : this.log ? short(value) : tick(value, step))) }],
         series: [{}, ...data.series.map((each, at) => ({
           label: each.label,
           show: this.on[at],
@@ -231,7 +235,7 @@
         return { splits: (_u, _axis, low, high) => kept(low, high), filter: (_u, at) => at, values: (_u, at) => at.map((value) => names.get(value)) };
       }
       if (data.kind === "runs") {
-        return { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], space: 90, values: (_u, at) => at.map((value) => data.names[value] || "") };
+        return { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], space: 80, values: (_u, at) => at.map((value) => data.ticks[value] || "") };
       }
       return { values: (_u, at) => at.map((value) => `${value.toLocaleString("en")} s`) };
     }
