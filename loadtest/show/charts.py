@@ -312,13 +312,12 @@ class Bins:
         """Those of a series, as fine as they are; None where a bin has none."""
         nothing = np.zeros(0, np.int64)
         found = [(nothing, nothing) if each is None else each.counts_nonzero() for each in histograms]
-        sizes = [len(indices) for indices, _ in found]
         return cls(
             len(found),
             SUB_BITS,
-            np.repeat(np.arange(len(found)), sizes),
-            np.concatenate([indices for indices, _ in found]),
-            np.concatenate([counts for _, counts in found]),
+            np.repeat(np.arange(len(found)), [len(indices) for indices, _ in found]),
+            np.concatenate([nothing, *(indices for indices, _ in found)]),
+            np.concatenate([nothing, *(counts for _, counts in found)]),
         )
 
     def coarser(self, bits: int) -> Bins:
