@@ -137,19 +137,19 @@ def _times(series: Series, limits: Sequence[Limit]) -> dict[str, object]:
     """Percentiles of response times; of each second with its n, and the histograms behind them."""
     shown = of_times(limits, TIMED)
     judged = {(each.of, each.statistic) for each in shown}
-    lines = []
+    lines, seen = [], []
     for metric in TIMED:
         n = series.samples(metric)
         for statistic in LINES:
             column = series.percentile_ms(metric, statistic)
             if np.isnan(column).all():
                 continue
+            seen += [float(np.nanmin(column)), float(np.nanmax(column))]
             look = style.METRICS[metric]._replace(dash=style.PERCENTILES[statistic].dash)
             label = f"{NAMES[metric]} {statistic}"
             on = statistic != "p99" or (metric, statistic) in judged
             lines.append(line(label, column, look, n=n, on=on, width=WIDTHS[metric]))
-    found = [float(value) for each in lines for value in each["values"] if value is not None]  # type: ignore[attr-defined]
-    log = bool(found) and timeline.is_wide(min(found), max(found), shown)
+    log = bool(seen) and timeline.is_wide(min(seen), max(seen), shown)
     return {
         "title": "Response time",
         "about": "of the turns that ended in each second",
@@ -277,8 +277,9 @@ def spans(series: Series) -> dict[str, object]:
     found = {metric: series.measured_by_bin(metric) for metric in TIMED}
     kept = {metric: Bins.of(bins) for metric, bins in found.items() if any(bins)}
     bits = SUB_BITS
-    while sum(each.size for each in kept.values()) > SPAN_BYTES and bits > FEWEST_BITS:
-        bits -= 1
+    while (size := sum(each.size for each in kept.values())) > SPAN_BYTES and bits > FEWEST_BITS:
+        # A bit less halves it at best.
+        bits = max(FEWEST_BITS, bits - max(1, int(math.log2(size / SPAN_BYTES))))
         kept = {metric: each.coarser(bits) for metric, each in kept.items()}
     parts = {key: part_of(key) for key in PERCENTILES}
     return {
@@ -335,18 +336,24 @@ class Bins:
     def _numbers(self) -> Ints:
         """Of each bin how many buckets; then of each its distance to the last one and its count."""
         sizes = np.bincount(self.bins, minlength=self.n)
-        firsts = np.diff(self.bins, prepend=-1) != 0
         at = self.bins + 1 + 2 * np.arange(len(self.bins))
         found = np.zeros(self.n + 2 * len(self.bins), np.int64)
         found[np.arange(self.n) + 2 * (np.cumsum(sizes) - sizes)] = sizes
-        found[at] = np.where(firsts, self.indices, np.diff(self.indices, prepend=0))
+        found[at] = self._distances
         found[at + 1] = self.counts
         return found
 
     @property
+    def _distances(self) -> Ints:
+        """Of each bucket how far it lies from the one before it in its bin."""
+        firsts = np.diff(self.bins, prepend=-1) != 0
+        return np.where(firsts, self.indices, np.diff(self.indices, prepend=0))
+
+    @property
     def size(self) -> int:
         """How many bytes they take."""
-        return int(_lengths(self._numbers).sum())
+        sizes = np.bincount(self.bins, minlength=self.n)
+        return sum(int(_lengths(each).sum()) for each in (sizes, self._distances, self.counts))
 
     def packed(self) -> bytes:
         """The numbers as bytes of 7 bits, the lowest first; a set eighth bit says that more follow."""

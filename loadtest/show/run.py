@@ -107,38 +107,14 @@ def document(
             ),
             _counts(report),
             _section(
-                "Place in the burst",
-                POSITIONS,
-                (
-                    TableRow(
-                        (
-                            row.position,
-                            row.turns,
-                            *(row.first_event[key] for key in PLACED),
-                            *(row.completion[key] for key in PLACED),
-                        )
-                    )
-                    for row in report.positions
-                ),
-                "Response time by place.",
-                PERCENTILES,
+                "Place in the burst", POSITIONS, _positions(report), "Response time by place.", PERCENTILES
             ),
             _facts("Not measured", report.unmeasured, PERCENTILES),
             *_turns(broken, slowest),
             _facts("Load generator", report.generator, ABOUT, folded="what this machine had to spare"),
             _facts("Surroundings", report.fingerprint, ABOUT, folded="what makes two runs comparable"),
         ),
-        callouts=tuple(
-            Callout(
-                each.code,
-                each.message,
-                each.remedy,
-                each.numbers,
-                spoils=each.spoils,
-                quiet=is_quiet(each.code, each.remedy) and not each.spoils,
-            )
-            for each in report.notices
-        ),
+        callouts=tuple(_callouts(report)),
         plots=tuple(plots),
         footer=report.id,
         title=report.scenario,
@@ -146,6 +122,18 @@ def document(
         numbers=tuple(_numbers(report)),
         tabs=TABS,
     )
+
+
+def _positions(report: Report) -> Iterator[TableRow]:
+    for row in report.positions:
+        times = (each[key] for each in (row.first_event, row.completion) for key in PLACED)
+        yield TableRow((row.position, row.turns, *times))
+
+
+def _callouts(report: Report) -> Iterator[Callout]:
+    for each in report.notices:
+        quiet = is_quiet(each.code, each.remedy) and not each.spoils
+        yield Callout(each.code, each.message, each.remedy, each.numbers, spoils=each.spoils, quiet=quiet)
 
 
 def is_quiet(code: object, remedy: object) -> bool:

@@ -154,7 +154,8 @@ def read_series(run: ReadableRun, totals: Totals) -> Series:
     """The series of a run, in at most ``MOST_BINS`` bins; its intervals are read once."""
     seconds = {row.second for row in totals.seconds}
     lasted = max(seconds) + 1 - min(seconds) if seconds else 1
-    return Series(run.intervals(tags=TAGS), totals.moves, max(1, math.ceil(lasted / MOST_BINS)))
+    step_s = max(1, math.ceil(lasted / MOST_BINS))
+    return Series(run.intervals(tags=TAGS, step=step_s), totals.moves, step_s)
 
 
 def _one(same: list[Interval]) -> Interval:

@@ -62,13 +62,17 @@ class JudgedRun:
         return totals_between(seconds, from_s, to_s, turns, slow_reader_users(self.manifest))
 
     def intervals(
-        self, first: int | None = None, last: int | None = None, tags: Collection[str] | None = None
+        self,
+        first: int | None = None,
+        last: int | None = None,
+        tags: Collection[str] | None = None,
+        step: int = 1,
     ) -> Iterator[Interval]:
         """Its seconds from ``first`` up to but not including ``last``."""
         if self.part is not None:
             first = max(first or 0, int(np.ceil(self.part[0])))
             last = min(last if last is not None else 2**62, int(np.ceil(self.part[1])))
-        return self.run.intervals(first, last, tags)
+        return self.run.intervals(first, last, tags, step)
 
     def turns(self) -> npt.NDArray[np.void]:
         """The turns that fell due in it."""

@@ -86,12 +86,15 @@ def _percentiles(run: SampleRun) -> Iterator[tuple[str, str, float, int]]:
         total = sum(summed.values())
         for name, _, _, least in spans["percentiles"]:
             if total >= least:
-                left = nearest_rank(part_of(name.replace(".", "_")), total)
-                for index in sorted(summed):
-                    left -= summed[index]
-                    if left <= 0:
-                        yield metric, name, highest_ns(index, spans["bits"]) / 1e6, total
-                        break
+                rank = nearest_rank(part_of(name.replace(".", "_")), total)
+                yield metric, name, highest_ns(at_rank(summed, rank), spans["bits"]) / 1e6, total
+
+
+def at_rank(counts: dict[int, int], rank: int) -> int:
+    """The bucket of the sample of that rank."""
+    ordered = sorted(counts)
+    reached = np.cumsum([counts[index] for index in ordered])
+    return ordered[int(np.searchsorted(reached, rank))]
 
 
 @pytest.mark.parametrize("name", ["passed", "failed"])
