@@ -2,6 +2,7 @@
 # make demo-ready  a GO of the simulator, then a NO-GO of it broken, both as HTML and PDF
 # make test        every test that is quick, or those of one room: make test ROOM=speak
 # make test-long   the other tests
+# make laws        the tests of laws with a thousand new examples each, some 20 minutes: before a release
 # make check       formatting, lint, types, layers, house rules, coverage floors
 # make bench       our hot path beside its peers;  make calibrate  the generator held against the truth
 # make pictures    the pictures of the docs;  make clean  remove what make has built (never results/)
@@ -29,7 +30,7 @@ TESTS = tests$(if $(ROOM),/$(ROOM))
 # What judges how long something takes has the machine for itself.
 TIMED = $(shell grep -rl --include='test_*.py' 'mark\.timed' $(TESTS))
 
-.PHONY: demo demo-ready test test-long check cover bench calibrate pictures clean
+.PHONY: demo demo-ready test test-long laws check cover bench calibrate pictures clean
 
 demo: .venv/.installed
 	$(BIN)/loadtest run agent-burst --label demo
@@ -44,6 +45,9 @@ test: .venv/.tests
 test-long: .venv/.tests
 	$(BIN)/python -m pytest -q -n $(LONG_AT_ONCE) --dist loadfile --no-loadscope-reorder -m "long and not timed" $(TESTS)
 	$(if $(TIMED),$(BIN)/python -m pytest -q -m "timed and long" $(TIMED))
+
+laws: .venv/.tests
+	$(BIN)/python -m pytest -q -n $(AT_ONCE) --hypothesis-profile=laws -m hypothesis $(TESTS)
 
 check: .venv/.tests .venv/.checks
 	$(BIN)/ruff format --check

@@ -24,6 +24,8 @@ class Case:
     better: Literal["higher", "lower"]
     connections: int = 50
     note: str = ""
+    message_bytes: int = 0
+    """Where it is not 0, the message carries a text of so many bytes."""
 
 
 CASES = (
@@ -46,6 +48,61 @@ CASES = (
         "events",
         "higher",
         note="50 connections; each answer is 100 JSON events of 150 bytes on average, sent at once.",
+    ),
+    Case(
+        "fragments",
+        "Burst in fragments: 100 events an answer, each in three frames",
+        "events per CPU-second",
+        "steady",
+        "/fragments",
+        "events",
+        "higher",
+        note="As burst, but for the frames.",
+    ),
+    Case(
+        "deflate",
+        "Burst, compressed: 100 events an answer, each compressed on its own",
+        "events per CPU-second",
+        "steady",
+        "/deflate",
+        "events",
+        "higher",
+        note="As burst; permessage-deflate without context take-over; a third of each event is stored.",
+    ),
+    Case(
+        "echo-64k",
+        "Echo of 64 KiB",
+        "round trips per CPU-second",
+        "steady",
+        "/echo",
+        "messages",
+        "higher",
+        connections=10,
+        note="10 connections, closed loop; each message is a JSON text of 64 KiB.",
+        message_bytes=65_536,
+    ),
+    Case(
+        "echo-1m",
+        "Echo of 1 MiB",
+        "round trips per CPU-second",
+        "steady",
+        "/echo",
+        "messages",
+        "higher",
+        connections=4,
+        note="4 connections, closed loop; each message is a JSON text of 1 MiB.",
+        message_bytes=1_048_576,
+    ),
+    Case(
+        "tokens",
+        "Connecting with a signed token",
+        "connections per CPU-second",
+        "once",
+        "/hold",
+        "upgraded",
+        "higher",
+        connections=4000,
+        note="As connecting and leaving, with 4,000 connections; each shows a token of its own (JWT, HS256).",
     ),
     Case(
         "connect",

@@ -24,7 +24,8 @@ def _module(name: str) -> Callable[[], str | None]:
 
 def _locust_words(job: Job) -> Words:
     file = str(PEERS / "locust_chat.py")
-    head = [sys.executable, "-m", "locust", "-f", file, job.case.name.capitalize()]
+    name = "".join(part.capitalize() for part in job.case.name.split("-"))
+    head = [sys.executable, "-m", "locust", "-f", file, name]
     users = "50" if job.case.kind == "once" else str(job.connections)
     head += ["--headless", "--only-summary", "-u", users, "-r", users]
     return [*head, "-t", f"{job.seconds:g}s", "--host", job.server.url(), "--csv", str(job.folder / "stats")]
@@ -44,6 +45,10 @@ def _locust_told(job: Job) -> Told | None:
 _LOCUST_DOES = {
     "echo": "parsed by json, matched by id; time in whole ms",
     "burst": "every event parsed by json, matched by id; whole turns timed",
+    "fragments": "as burst",
+    "echo-64k": "as echo",
+    "echo-1m": "as echo",
+    "tokens": "the whole timed, each token signed by PyJWT",
     "connect": "the whole timed",
     "hold": "nothing",
     "rate": "as echo",
@@ -60,7 +65,7 @@ LOCUST_CLIENT = Generator(
 )
 LOCUST_SYNC = Generator(
     "Locust + websockets.sync",
-    _LOCUST_DOES,
+    {**_LOCUST_DOES, "deflate": "as burst"},
     _locust_words,
     _module("websockets"),
     lambda: f"{version_of('locust')()} + {version_of('websockets')()}",

@@ -11,10 +11,16 @@ from benchmarks.generator import HERE, ROOT, Generator, Job, Told, Words, versio
 
 
 def _our_words(job: Job) -> Words:
-    scenario = {"processes": "burst"}.get(job.case.name, job.case.name)
+    scenario = {"processes": "burst", "echo-64k": "echo-large", "echo-1m": "echo-large"}.get(
+        job.case.name, job.case.name
+    )
     words = [sys.executable, "-m", "loadtest", "run", str(HERE / "scenarios" / f"{scenario}.toml")]
     words += ["--target", job.server.url(), "--results", str(job.folder), "--quiet"]
     words += ["--connections", str(job.connections), "--duration", f"{job.seconds:g}s"]
+    if job.case.message_bytes:
+        texts = job.folder / "texts.csv"
+        texts.write_text(f"text\n{'x' * job.case.message_bytes}\n")
+        words += ["--set", f"traffic.data={texts}"]
     return [*words, "--processes", str(job.processes)] if job.processes > 1 else words
 
 
@@ -32,6 +38,11 @@ OURS = Generator(
     {
         "echo": "matched by id; ledger, kernel stamps, histograms, turn table",
         "burst": "every event parsed, matched, numbered; ledger, kernel stamps, histograms, turn table",
+        "fragments": "as burst",
+        "deflate": "as burst",
+        "echo-64k": "as echo",
+        "echo-1m": "as echo",
+        "tokens": "every phase timed, each token signed when its connection is opened",
         "connect": "every phase timed",
         "hold": "pings timed",
         "rate": "as echo; each message at its planned instant",
@@ -41,7 +52,7 @@ OURS = Generator(
     lambda: None,
     version_of("loadtest-ws"),
     _our_told,
-    lambda _job: {"PYTHONPATH": str(ROOT)},
+    lambda _job: {"PYTHONPATH": str(ROOT), "BENCH_SECRET": "a secret that only this benchmark knows"},
     once=True,
 )
 

@@ -13,6 +13,7 @@ import re
 import selectors
 import socket
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,7 +51,37 @@ def unmask(payload: bytes, mask: bytes) -> bytes:
     return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
 
 
-def burst(message: bytes) -> bytes:
+def whole(event: bytes) -> bytes:
+    """An event in one frame."""
+    return frame(0x81, event)
+
+
+def fragmented(event: bytes) -> bytes:
+    """An event in three frames."""
+    first = len(event) // 2
+    second = first + (len(event) - first) // 2
+    return frame(0x01, event[:first]) + frame(0x00, event[first:second]) + frame(0x80, event[second:])
+
+
+def deflated(event: bytes) -> bytes:
+    """An event that is compressed on its own (RFC 7692)."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return frame(0xC1, (packer.compress(event) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4])
+
+
+def inflated(payload: bytes) -> bytes:
+    """What a client compressed, up to the size of a message that a burst answers."""
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(payload + b"\x00\x00\xff\xff", 1024)
+
+
+BURSTS = {"/burst": whole, "/fragments": fragmented, "/deflate": deflated}
+AGREED = (
+    b"Sec-WebSocket-Extensions: permessage-deflate"
+    b"; server_no_context_takeover; client_no_context_takeover\r\n"
+)
+
+
+def burst(message: bytes, framed: Callable[[bytes], bytes] = whole) -> bytes:
     """The 100 events that answer a message, as frames."""
     found = ID.search(message)
     if found is None:
@@ -60,7 +91,7 @@ def burst(message: bytes) -> bytes:
         kind = b"done" if seq == EVENTS - 1 else b"token"
         event = b'{"turn":"%b","type":"%b","seq":%d,"text":"' % (found[1], kind, seq)
         size = SMALLEST_EVENT + seq * 7 % SIZES
-        frames.append(frame(0x81, event + b"x" * (size - 2 - len(event)) + b'"}'))
+        frames.append(framed(event + b"x" * (size - 2 - len(event)) + b'"}'))
     return b"".join(frames)
 
 
@@ -131,13 +162,15 @@ class Connection:
             count.accepted, count.open = count.accepted - 1, count.open - 1
             body = json.dumps({**vars(count), "service_us": None}).encode()
             return b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-        if path not in {"/echo", "/burst", "/hold"} or key is None:
+        packs = b"permessage-deflate" in request
+        if path not in {"/echo", "/hold", *BURSTS} or key is None or (path == "/deflate" and not packs):
             self.ending = True
             return b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         self.path, self.take = path, self.frames
         count.upgraded += 1
         accept = base64.b64encode(hashlib.sha1(key[1] + GUID).digest())
         head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        head += AGREED if path == "/deflate" else b""
         return head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + self.frames()
 
     def frames(self) -> bytes:
@@ -170,9 +203,9 @@ class Connection:
         if self.path == "/echo":
             count.events += 1
             return frame(head, payload)
-        if self.path == "/burst":
+        if self.path in BURSTS:
             count.events += EVENTS
-            return burst(payload)
+            return burst(inflated(payload) if head & 0x40 else payload, BURSTS[self.path])
         return b""
 
 

@@ -2,14 +2,16 @@
  *
  *   /echo   sends every message back
  *   /burst  answers every message with 100 JSON events of 140 to 160 bytes that carry the message's "id"
+ *   /fragments  as /burst, each event in three frames
+ *   /deflate    as /burst, each event compressed on its own (RFC 7692); only where it was compiled with zlib
  *   /hold   answers pings and closes, nothing else
  *   /stats  plain HTTP: what it has counted so far, as JSON
  *
  * The port is printed as one line of JSON; it ends at the end of standard input or by SIGTERM.
  * With --truth every read carries the kernel's arrival stamp, and /stats tells how many messages came within
  * 0.1 ms of the one before, and how long they took from
- * there to the write of their answer. Extensions are never agreed to. Only data frames that end with their
- * first frame are answered: the benchmarks send no others.
+ * there to the write of their answer. Only data frames that end with their first frame are answered: the
+ * benchmarks send no others.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,10 +31,13 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef WITH_ZLIB
+#include <zlib.h>
+#endif
 
 enum { EVENTS = 100, SMALLEST_EVENT = 140, SIZES = 21, LARGEST_ID = 64 };
 enum { READ_BYTES = 256 * 1024, ENOUGH_UNSENT = 4 * 1024 * 1024, BUCKETS = 200000, BUNCH_NS = 100000 };
-enum path { HANDSHAKE, ECHO, BURST, HOLD };
+enum path { HANDSHAKE, ECHO, BURST, FRAGMENTS, DEFLATE, HOLD, PATHS };
 
 struct connection {
     int fd;
@@ -132,11 +137,70 @@ static void frame(unsigned char head, const char *payload, size_t size) {
     memcpy(at + n, payload, size);
 }
 
-/* The 100 frames for ids of one length, made once; only the id differs from answer to answer. */
-static struct { char *frames; size_t size, id_at[EVENTS]; } burst_of[LARGEST_ID + 1];
+/* The 100 events for ids of one length, made once a path; only the id differs from answer to answer. */
+enum { FRAMED_EVENT = SMALLEST_EVENT + SIZES + 64, BEFORE_ID = sizeof "{\"turn\":\"" - 1 };
+static struct { char *frames; size_t size, id_at[EVENTS]; } burst_of[PATHS][LARGEST_ID + 1];
 
-static void make_burst(size_t id_size) {
-    char *frames = malloc(EVENTS * (4 + SMALLEST_EVENT + SIZES)), *at = frames, blank[LARGEST_ID + 1];
+static size_t head_of(char *at, unsigned char head, size_t size) {
+    at[0] = (char)head;
+    if (size < 126) return at[1] = (char)size, 2;
+    return at[1] = 126, at[2] = (char)(size >> 8), at[3] = (char)size, 4;
+}
+
+static char *framed(char *at, unsigned char head, const char *payload, size_t size) {
+    at += head_of(at, head, size);
+    memcpy(at, payload, size);
+    return at + size;
+}
+
+/* The id lies in the first of three frames. */
+static char *fragmented(char *at, const char *event, size_t size) {
+    size_t first = BEFORE_ID + LARGEST_ID < size / 2 ? BEFORE_ID + LARGEST_ID : size / 2, second = (size - first) / 2;
+    at = framed(at, 0x01, event, first);
+    at = framed(at, 0x00, event + first, second);
+    return framed(at, 0x80, event + first + second, size - first - second);
+}
+
+#ifdef WITH_ZLIB
+/* Up to the end of the id a stored block, so that the id can be written into it; then a compressed one. */
+static char *deflated(char *at, const char *event, size_t size, size_t id_size) {
+    size_t stored = BEFORE_ID + id_size;
+    char packed[FRAMED_EVENT];
+    packed[0] = 0, packed[1] = (char)stored, packed[2] = 0, packed[3] = (char)~stored, packed[4] = (char)0xFF;
+    memcpy(packed + 5, event, stored);
+    z_stream z = {.next_in = (Bytef *)event + stored, .avail_in = (uInt)(size - stored),
+                  .next_out = (Bytef *)packed + 5 + stored, .avail_out = (uInt)(sizeof packed - 5 - stored)};
+    deflateInit2(&z, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+    deflate(&z, Z_SYNC_FLUSH);
+    size_t all = 5 + stored + z.total_out - 4; /* without the 00 00 ff ff of the flush */
+    deflateEnd(&z);
+    return framed(at, 0xC1, packed, all);
+}
+
+/* What a client compressed, up to the size of a message that a burst answers. */
+static size_t inflated(const char *payload, size_t size, char *room, size_t most) {
+    static const char tail[] = {0, 0, (char)0xFF, (char)0xFF};
+    z_stream z = {.next_in = (Bytef *)payload, .avail_in = (uInt)size, .next_out = (Bytef *)room, .avail_out = (uInt)most};
+    inflateInit2(&z, -15);
+    inflate(&z, Z_SYNC_FLUSH);
+    z.next_in = (Bytef *)tail, z.avail_in = sizeof tail;
+    inflate(&z, Z_SYNC_FLUSH);
+    inflateEnd(&z);
+    return z.total_out;
+}
+#endif
+
+static char *event_frames(enum path path, char *at, const char *event, size_t size, size_t id_size) {
+    (void)id_size;
+    if (path == FRAGMENTS) return fragmented(at, event, size);
+#ifdef WITH_ZLIB
+    if (path == DEFLATE) return deflated(at, event, size, id_size);
+#endif
+    return framed(at, 0x81, event, size);
+}
+
+static void make_burst(enum path path, size_t id_size) {
+    char *frames = malloc(EVENTS * FRAMED_EVENT), *at = frames, blank[LARGEST_ID + 1];
     memset(blank, '-', id_size);
     blank[id_size] = 0;
     for (int seq = 0; seq < EVENTS; seq++) {
@@ -146,25 +210,24 @@ static void make_burst(size_t id_size) {
                          blank, seq == EVENTS - 1 ? "done" : "token", seq);
         memset(event + n, 'x', (size_t)(size - 2 - n));
         memcpy(event + size - 2, "\"}", 2);
-        at[0] = (char)0x81, at[1] = 126, at[2] = (char)(size >> 8), at[3] = (char)size;
-        memcpy(at + 4, event, (size_t)size);
-        burst_of[id_size].id_at[seq] = (size_t)(at - frames) + 4 + strlen("{\"turn\":\"");
-        at += 4 + size;
+        char *end = event_frames(path, at, event, (size_t)size, id_size);
+        burst_of[path][id_size].id_at[seq] = (size_t)((char *)memmem(at, (size_t)(end - at), "\"turn\":\"", 8) - frames) + 8;
+        at = end;
     }
-    burst_of[id_size].frames = frames;
-    burst_of[id_size].size = (size_t)(at - frames);
+    burst_of[path][id_size].frames = frames;
+    burst_of[path][id_size].size = (size_t)(at - frames);
 }
 
-static void burst(const char *message, size_t size) {
+static void burst(enum path path, const char *message, size_t size) {
     const char *key = memmem(message, size, "\"id\"", 4), *end = message + size;
     const char *id = key ? memchr(key + 4, '"', (size_t)(end - key - 4)) : NULL;
     const char *stop = id ? memchr(id + 1, '"', (size_t)(end - id - 1)) : NULL;
     if (!stop || stop - id - 1 > LARGEST_ID) return;
     size_t id_size = (size_t)(stop - id - 1);
-    if (!burst_of[id_size].frames) make_burst(id_size);
-    char *at = room_for(burst_of[id_size].size);
-    memcpy(at, burst_of[id_size].frames, burst_of[id_size].size);
-    for (int seq = 0; seq < EVENTS; seq++) memcpy(at + burst_of[id_size].id_at[seq], id + 1, id_size);
+    if (!burst_of[path][id_size].frames) make_burst(path, id_size);
+    char *at = room_for(burst_of[path][id_size].size);
+    memcpy(at, burst_of[path][id_size].frames, burst_of[path][id_size].size);
+    for (int seq = 0; seq < EVENTS; seq++) memcpy(at + burst_of[path][id_size].id_at[seq], id + 1, id_size);
     count.events += EVENTS;
 }
 
@@ -256,11 +319,17 @@ static void refuse(struct connection *c, const char *status) {
 }
 
 static void upgrade(struct connection *c, char *request) {
-    char *key = strcasestr(request, "\r\nSec-WebSocket-Key:"), joined[128], accept[32], text[200];
+    char *key = strcasestr(request, "\r\nSec-WebSocket-Key:"), joined[128], accept[32], text[400];
     unsigned char digest[20];
     if (!strncmp(request, "GET /stats", 10)) { tell(c); return; }
     enum path path = !strncmp(request, "GET /echo", 9) ? ECHO : !strncmp(request, "GET /burst", 10) ? BURST
+                     : !strncmp(request, "GET /fragments", 14) ? FRAGMENTS
+#ifdef WITH_ZLIB
+                     : !strncmp(request, "GET /deflate", 12) ? DEFLATE
+#endif
                      : !strncmp(request, "GET /hold", 9) ? HOLD : HANDSHAKE;
+    if (path == DEFLATE && !strcasestr(request, "permessage-deflate")) { refuse(c, "400 Bad Request"); return; }
+    const char *agreed = path == DEFLATE ? "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n" : "";
     if (path == HANDSHAKE) { refuse(c, "404 Not Found"); return; }
     if (!key) { refuse(c, "400 Bad Request"); return; }
     key += strlen("\r\nSec-WebSocket-Key:");
@@ -272,7 +341,7 @@ static void upgrade(struct connection *c, char *request) {
     base64(digest, 20, accept);
     int n = snprintf(text, sizeof text,
                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     "Sec-WebSocket-Accept: %s\r\n\r\n", accept);
+                     "%sSec-WebSocket-Accept: %s\r\n\r\n", agreed, accept);
     answer(text, (size_t)n);
     c->path = path;
     count.upgraded++;
@@ -288,6 +357,15 @@ static void unmask(char *payload, size_t size, const char *mask) {
     for (; i < size; i++) payload[i] ^= mask[i & 3];
 }
 
+static void asked(enum path path, unsigned char head, const char *payload, size_t size) {
+#ifdef WITH_ZLIB
+    char plain[1024];
+    if (head & 0x40) size = inflated(payload, size, plain, sizeof plain), payload = plain;
+#endif
+    (void)head;
+    burst(path, payload, size);
+}
+
 /* One whole frame: its answer is gathered. Returns how many data messages it was. */
 static int take(struct connection *c, unsigned char head, char *payload, size_t size) {
     switch (head & 0x0F) {
@@ -295,7 +373,7 @@ static int take(struct connection *c, unsigned char head, char *payload, size_t 
     case 0x2:
         count.messages++;
         if (c->path == ECHO) frame(head, payload, size), count.events++;
-        else if (c->path == BURST) burst(payload, size);
+        else if (c->path != HOLD) asked(c->path, head, payload, size);
         return 1;
     case 0x8:
         frame(0x88, payload, size < 2 ? 0 : 2);

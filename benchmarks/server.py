@@ -43,9 +43,12 @@ def compiled() -> Path | None:
     if program.exists():
         return program
     fresh = program.with_suffix(f".{os.getpid()}")
-    done = subprocess.run(
-        [compiler, "-O2", "-o", str(fresh), str(SOURCE)], capture_output=True, text=True, check=False
-    )
+    words = [compiler, "-O2", "-o", str(fresh), str(SOURCE)]
+    # Without the headers of zlib it is compiled without /deflate.
+    for options in (["-DWITH_ZLIB", "-lz"], []):
+        done = subprocess.run([*words, *options], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
     if done.returncode != 0:
         sys.stderr.write(f"{compiler} could not compile {SOURCE.name}: {done.stderr[:500]}\n")
         return None

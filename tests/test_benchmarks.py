@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from benchmarks import server as server_module
@@ -57,7 +58,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 def open_at(server: Server, path: str) -> ClientConnection:
-    return connect(server.url(path), compression=None, max_size=None)
+    compression = "deflate" if path == "/deflate" else None
+    try:
+        return connect(server.url(path), compression=compression, max_size=None)
+    except InvalidStatus:
+        if path == "/deflate" and server.kind == "c":
+            pytest.skip("the server was compiled without zlib")
+        raise
 
 
 def test_echo_sends_back_text_and_binary_of_every_size(server: Server) -> None:
@@ -69,8 +76,9 @@ def test_echo_sends_back_text_and_binary_of_every_size(server: Server) -> None:
             assert client.recv() == b"\xff" * size
 
 
-def test_a_burst_is_100_numbered_events_with_the_id_of_its_message(server: Server) -> None:
-    with open_at(server, "/burst") as client:
+@pytest.mark.parametrize("path", ["/burst", "/fragments", "/deflate"])
+def test_a_burst_is_100_numbered_events_with_the_id_of_its_message(server: Server, path: str) -> None:
+    with open_at(server, path) as client:
         for turn in ("a", "0123456789abcdef0123456789abcdef0123"):
             client.send(json.dumps({"id": turn, "text": "go"}))
             payloads = [client.recv() for _ in range(EVENTS)]
@@ -79,6 +87,17 @@ def test_a_burst_is_100_numbered_events_with_the_id_of_its_message(server: Serve
             assert [event["seq"] for event in events] == list(range(EVENTS))
             assert [event["type"] for event in events] == ["token"] * 99 + ["done"]
             assert {event["turn"] for event in events} == {turn}
+
+
+def test_an_event_comes_in_three_frames(server: Server) -> None:
+    with open_at(server, "/fragments") as client:
+        client.send(json.dumps({"id": "a"}))
+        assert [len(list(client.recv_streaming())) for _ in range(EVENTS)] == [3] * EVENTS
+
+
+def test_who_takes_nothing_compressed_is_refused(server: Server) -> None:
+    with pytest.raises(InvalidStatus):
+        connect(server.url("/deflate"), compression=None)
 
 
 def test_hold_answers_pings_alone(server: Server) -> None:

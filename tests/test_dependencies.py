@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +22,7 @@ def module(requirement: str) -> str:
     return IMPORTED_AS.get(name, name)
 
 
+@cache
 def imports() -> dict[str, set[str]]:
     """The rooms that import a library, by its module."""
     found: defaultdict[str, set[str]] = defaultdict(set)

@@ -25,6 +25,8 @@ from tools.error_rates import (
     word_of,
 )
 
+pytestmark = pytest.mark.long
+
 PAIRS = 400
 MANY = 2000
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
-import sys
-import tomllib
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from textwrap import indent
 
 import pytest
 
-from tools.house import EXCEPTIONS, TREE, Module, body_lines, check, check_tree, draw, imported, nesting
+from tools.house import EXCEPTIONS, TREE, Module, body_lines, check, check_tree, draw, nesting
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -190,31 +186,7 @@ def test_the_drawing_counts_modules_and_lines_and_tells_the_imports() -> None:
     assert drawn[1:] == [["plan", "1", "1"], ["speak", "1", "2", "plan"], ["all", "2", "3"]]
 
 
-def plain(requirement: str) -> str:
-    """The name of a distribution, without version and spelling."""
-    return re.split(r"[<>=\[;]", requirement)[0].lower().replace("_", "-")
-
-
-def test_every_library_that_is_imported_is_declared() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    optional = (wanted for group in project["optional-dependencies"].values() for wanted in group)
-    declared = {plain(wanted) for wanted in (*project["dependencies"], *optional)}
-    used = {
-        package
-        for path in (ROOT / "loadtest").rglob("*.py")
-        for _, package in imported(ast.walk(ast.parse(path.read_text("utf-8"))))
-        if package not in sys.stdlib_module_names and package != "loadtest"
-    }
-    sources = packages_distributions()
-    assert {package for package in used if not declared & {plain(name) for name in sources[package]}} == set()
-
-
-def test_every_library_has_its_reason() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    reasons = (ROOT / "docs/decisions/dependencies.md").read_text("utf-8")
-    names = [re.split(r"[<>=\[;]", wanted)[0] for wanted in project["dependencies"]]
-    assert [name for name in names if f"| {name} |" not in reasons] == []
-
-
+@pytest.mark.long
 def test_the_tree_keeps_every_rule() -> None:
+    """As ``make check`` does, which takes 10 s of a core: nobody waits for it twice."""
     assert [str(finding) for finding in check_tree(ROOT)] == []

@@ -10,6 +10,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,12 @@ FILE = re.compile(
     r"(?:\./|[\w./*-]*/)?(?:\.|[A-Z-]+|\*\.whl|loadtest_ws-(?P<version>[\d.]+)-py3-none-any\.whl|\$\{?\w+\}?)"
     r"(?:\[(?P<extras>[\w,]+)\])?"
 )
+
+
+@cache
+def lines(path: Path) -> tuple[str, ...]:
+    """``texts``, read once."""
+    return tuple(texts(path))
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -130,7 +137,7 @@ def test_every_install_line_can_work() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {sentence}: {line.strip()}"
         for path in files()
-        for line in texts(path)
+        for line in lines(path)
         for sentence in what_is_wrong(line)
     ]
     assert found == []
@@ -141,7 +148,7 @@ def test_there_are_lines_to_look_at() -> None:
     seen = {
         str(path.relative_to(ROOT))
         for path in files()
-        if any(found["of_pip"] for line in texts(path) for found in COMMAND.finditer(line))
+        if any(found["of_pip"] for line in lines(path) for found in COMMAND.finditer(line))
     }
     assert {
         "README.md",

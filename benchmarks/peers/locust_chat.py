@@ -12,6 +12,7 @@ import json
 import os
 import random
 import time
+from typing import ClassVar
 from uuid import uuid4
 
 from locust import User, constant, constant_throughput, task
@@ -23,6 +24,9 @@ LIBRARIES = {
 _module, _name = LIBRARIES[os.environ["BENCH_LIBRARY"]]
 connect = getattr(importlib.import_module(_module), _name)
 
+LIMITS: dict[str, object] = {"max_size": 2**24} if _name == "connect" else {}
+
+SECRET = "a secret that only this benchmark knows"
 ECHO_TEXT = "a message of one hundred bytes or so, as people type"
 
 
@@ -31,10 +35,11 @@ class Chat(User):
 
     abstract = True
     path = "/echo"
+    options: ClassVar[dict[str, object]] = LIMITS | ({"compression": None} if _name == "connect" else {})
     wait_time = constant(0)
 
     def on_start(self) -> None:
-        self.socket = connect(f"{self.host}{self.path}")
+        self.socket = connect(f"{self.host}{self.path}", **self.options)
 
     def turn(self, text: str) -> None:
         """Send one message, await its whole answer, tell Locust how long it took."""
@@ -77,6 +82,35 @@ class Burst(Chat):
         self.turn("go")
 
 
+class Fragments(Burst):
+    """As burst, each event in three frames."""
+
+    path = "/fragments"
+
+
+class Deflate(Burst):
+    """As burst, each event compressed."""
+
+    path = "/deflate"
+    options: ClassVar[dict[str, object]] = LIMITS
+
+
+class Echo64k(Chat):
+    """As echo, 64 KiB a message."""
+
+    @task
+    def ask(self) -> None:
+        self.turn("x" * 65_536)
+
+
+class Echo1m(Chat):
+    """As echo, 1 MiB a message."""
+
+    @task
+    def ask(self) -> None:
+        self.turn("x" * 1_048_576)
+
+
 class Rate(Chat):
     """40 messages a second and user: 2,000 over 50 users."""
 
@@ -101,6 +135,31 @@ class Connect(User):
     def visit(self) -> None:
         began = time.perf_counter()
         socket = connect(f"{self.host}/hold")
+        self.environment.events.request.fire(
+            request_type="WS",
+            name="connect",
+            response_time=(time.perf_counter() - began) * 1000,
+            response_length=0,
+            exception=None,
+        )
+        socket.close()
+
+
+class Tokens(User):
+    """A connection with a token of its own, opened and closed again, over and over."""
+
+    wait_time = constant(0)
+
+    @task
+    def visit(self) -> None:
+        import jwt
+
+        began = time.perf_counter()
+        now = int(time.time())
+        claims = {"sub": str(uuid4()), "iat": now, "exp": now + 3600}
+        headers = {"Authorization": f"Bearer {jwt.encode(claims, SECRET, 'HS256')}"}
+        named = "additional_headers" if _name == "connect" else "header"
+        socket = connect(f"{self.host}/hold", **{named: headers})
         self.environment.events.request.fire(
             request_type="WS",
             name="connect",

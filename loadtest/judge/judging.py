@@ -137,6 +137,7 @@ def _found(
     yield from generator_warnings.order_in_doubt(manifest)
     yield from matching_doubts.warnings(manifest)
     yield from target_warnings.pings(manifest)
+    yield from target_warnings.answers(manifest)
     yield from target_warnings.addresses(manifest)
     yield from target_warnings.streaming(manifest, totals, turns)
     yield from target_warnings.planned_rates(manifest, thresholds)

@@ -155,11 +155,14 @@ def _turn_bound(manifest: Manifest, done: int, due: int) -> str:
 
 
 def _answer_bound(manifest: Manifest, span: Span, answered_ns: int) -> str:
-    """As for turns; but a target that was still answering long after the last turn was due set the rate."""
+    """As for turns; but a target that was still answering long after the last turn was due set the rate.
+
+    A turn's own time is no lag: their median is taken off, half of what a growing queue adds by the end.
+    """
     turns = section(manifest, "counts", "measured", "turns")
     bound = _turn_bound(manifest, count_or_zero(turns.get("complete")), count_or_zero(turns.get("due")))
-    soonest_ms = number(section(manifest, "metrics", "turn.completion").get("min")) or 0
-    answering_ns = answered_ns - soonest_ms * NS_PER_MS
+    median_ms = number(section(manifest, "metrics", "turn.completion").get("p50")) or 0
+    answering_ns = answered_ns - median_ms * NS_PER_MS
     lagged = model(manifest) == "open" and answering_ns > span.length_ns * (1 + LAGGING)
     return "target" if bound == "plan" and lagged else bound
 

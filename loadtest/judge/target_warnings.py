@@ -185,6 +185,14 @@ def pings(manifest: Manifest) -> Iterator[RunWarning]:
         yield warning("pings_unanswered", {"unanswered": sent - answered, "sent": sent})
 
 
+def answers(manifest: Manifest) -> Iterator[RunWarning]:
+    """Requests of the target that had no answer, as there were too many of them in a second."""
+    events = section(manifest, "counts", "events")
+    if withheld := count_or_zero(events.get("unanswered")):
+        told = {"withheld": withheld, "answered": count_or_zero(events.get("answered"))}
+        yield warning("answers_withheld", told)
+
+
 def streaming(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator[RunWarning]:
     """All events at the end."""
     found = batching(manifest, totals, turns)

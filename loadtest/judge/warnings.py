@@ -169,6 +169,13 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "See whether the target answers heartbeats, and whether `answer` in the protocol fits what it says.",
         ("missed", "sent"),
     ),
+    "answers_withheld": WarningKind(
+        "the target asked more on one connection than a connection answers in a second",
+        "{withheld} requests of the target were not answered: a connection answers 1,000 a second.",
+        "Turns that waited for such an answer are not the target's failures: spread them over more"
+        " connections, or lower the load.",
+        ("withheld", "answered"),
+    ),
 }
 """About the target: what it is, and what it did."""
 

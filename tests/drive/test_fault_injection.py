@@ -18,6 +18,8 @@ from loadtest.plan.chaos import Broken, broken_before, is_left, slow_users
 from loadtest.simulator.process import Simulator
 from tests.drive.alone import drive, scenario_of
 
+pytestmark = pytest.mark.long
+
 Start = Callable[..., Simulator]
 
 QUICK = 'reconnect = { first = "10ms", most = "50ms" }'

@@ -17,6 +17,8 @@ from loadtest.plan.chaos import cut_users
 from loadtest.simulator.process import Simulator
 from tests.drive.alone import drive, scenario_of
 
+pytestmark = pytest.mark.long
+
 Start = Callable[..., Simulator]
 
 OPEN = """

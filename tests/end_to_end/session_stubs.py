@@ -27,6 +27,7 @@ from websockets.exceptions import ConnectionClosed
 COUNTS: dict[str, int] = {}
 HEARTBEAT_S = 0.3
 PATIENCE_S = 4 * HEARTBEAT_S
+THINKING_S = 0.004  # keeps a closed loop below the thousand answers a second that a connection may give
 
 
 class Wrong(Exception):  # noqa: N818 - what a client did
@@ -171,6 +172,7 @@ async def responses(socket: ServerConnection, path: str) -> None:
         if said["previous_response_id"] != last:
             raise Wrong(f"{said['previous_response_id']} continued, not {last}", 1008)
         count(f"turns {path}")
+        await asyncio.sleep(THINKING_S)
         stream = said["stream_id"]
         last = f"resp_{next(numbers)}"
         call = {"type": "function_call", "call_id": f'call "{last}"', "name": "weather"}
@@ -213,6 +215,7 @@ async def acp(socket: ServerConnection, path: str) -> None:
             await reply(socket, call, {"sessionId": session})
         elif method == "session/prompt" and call["params"]["sessionId"] == session:
             count(f"turns {path}")
+            await asyncio.sleep(THINKING_S)
             for _ in range(3):
                 update = {"sessionId": session, "update": {"sessionUpdate": "agent_message_chunk"}}
                 await send(socket, {"jsonrpc": "2.0", "method": "session/update", "params": update})

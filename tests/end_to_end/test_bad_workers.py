@@ -7,10 +7,13 @@ from pathlib import Path
 from threading import Event, Thread
 
 import psutil
+import pytest
 
 from tests.end_to_end.conftest import Launch
 from tests.end_to_end.running import wait_until
 from tests.end_to_end.test_same_counts import PROTOCOL
+
+pytestmark = pytest.mark.long
 
 SCENARIO = """
 name = "watched"

@@ -12,6 +12,8 @@ from loadtest.simulator.process import Simulator
 from tests.end_to_end.conftest import Awaited, Begin, Launch
 from tests.end_to_end.running import Ended
 
+pytestmark = pytest.mark.long
+
 HEAD = """
 name = "course"
 protocol = "agent-events"

@@ -12,6 +12,8 @@ import pytest
 from tests.end_to_end.conftest import Awaited, Begin, Launch
 from tests.end_to_end.running import LOCUST, Ended, quick
 
+pytestmark = pytest.mark.long
+
 BROKEN = '''
 """The command, with one thing broken, and only after the run has begun to measure."""
 

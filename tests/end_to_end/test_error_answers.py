@@ -16,6 +16,8 @@ from loadtest.plan.scaffold import starting_files
 from tests.end_to_end.conftest import Awaited, Begin
 from tests.end_to_end.running import Ended
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
 
 

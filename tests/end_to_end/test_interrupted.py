@@ -20,6 +20,8 @@ from loadtest.simulator.process import Simulator
 from tests.end_to_end.conftest import Launch, launcher
 from tests.end_to_end.running import LOADTEST, LOCUST, WITHIN_S, Ended, Launched, quick, wait_until
 
+pytestmark = pytest.mark.long
+
 LONG = ["agent-burst", *quick("300s")]
 UNANSWERED = """
 # Turns that nobody answers, so that an interrupt finds them in flight.

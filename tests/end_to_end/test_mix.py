@@ -10,6 +10,8 @@ from loadtest.plan.threshold import of_kind
 from tests.end_to_end.conftest import Launch
 from tests.end_to_end.parts import free_port
 
+pytestmark = pytest.mark.long
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -143,7 +145,6 @@ def by_kind(manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("text", [CONVERSATIONS, MIX], ids=["conversations", "mix"])
 def test_the_same_turns_are_sent_whoever_sends_them(launch: Launch, tmp_path: Path, text: str) -> None:
     ended = three_ways(launch, tmp_path, text)

@@ -13,6 +13,8 @@ from tests.faults.network import NETWORK, NetworkRow
 from tests.faulty_proxy import faulty_proxy, silent_listener
 from tests.raw_server import Peer, raw_server
 
+pytestmark = pytest.mark.long
+
 SCENARIO = """
 name = "network"
 [protocol]
@@ -55,7 +57,7 @@ def script(peer: Peer) -> None:
         pad = {}
 
 
-ROWS = [pytest.param(row, id=row.name, marks=[pytest.mark.long] * row.long) for row in NETWORK]
+ROWS = [pytest.param(row, id=row.name) for row in NETWORK]
 
 
 @pytest.mark.parametrize("row", ROWS)

@@ -14,6 +14,8 @@ from tests.end_to_end.conftest import Awaited, Begin
 from tests.end_to_end.running import Ended, quick
 from tests.end_to_end.servers import Server, fastapi, serving
 
+pytestmark = pytest.mark.long
+
 NODE_ECHO = """
 const { WebSocketServer } = require("ws");
 const all = {};

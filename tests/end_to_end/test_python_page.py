@@ -10,6 +10,8 @@ from tests.end_to_end.conftest import Awaited, Begin
 from tests.end_to_end.documents import ROOT, Block, blocks
 from tests.end_to_end.running import LOCUST
 
+pytestmark = pytest.mark.long
+
 PAGE = list(blocks(ROOT / "docs" / "python.md"))
 FILES = [block for block in PAGE if block.language == "python"]
 MARK = "locustfile="

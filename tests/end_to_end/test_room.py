@@ -15,6 +15,8 @@ import pytest
 
 from tests.end_to_end.conftest import Begin
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
 
 SCENARIO = """

@@ -11,6 +11,8 @@ import pytest
 from tests.end_to_end.conftest import Awaited, Begin
 from tests.end_to_end.running import LOCUST, Ended
 
+pytestmark = pytest.mark.long
+
 CLOSED = """
 # Every connection asks twelve times, three questions at once.
 name = "twelve-each"

@@ -14,6 +14,8 @@ import pytest
 
 from tests.end_to_end.conftest import Awaited, Begin
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
 
 PHOENIX = """

@@ -19,6 +19,8 @@ from tests.end_to_end.conftest import Awaited, Begin, Launch
 from tests.end_to_end.running import DRAWN, Ended, quick
 from tests.end_to_end.servers import fastapi
 
+pytestmark = pytest.mark.long
+
 # Four connections say as much about certificates as twenty, and leave the machine to the other runs.
 FEW = ["--connections", "4", "--set", "thresholds.connections.ready.peak=>= 4"]
 EASY = ["--set", "thresholds.turn.first_event.p95=< 5s", "--set", "thresholds.rates.turns_per_s=> 1"]

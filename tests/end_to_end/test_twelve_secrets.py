@@ -20,6 +20,8 @@ from tests.end_to_end.conftest import Launch
 from tests.end_to_end.running import DRAWN, Ended, Launched
 from tests.end_to_end.servers import HERE, Server, serving
 
+pytestmark = pytest.mark.long
+
 SECRETS = {
     "the password in the URL": "url-Pa55word-01",
     "a parameter of the URL": "query-t0ken-02",
@@ -176,7 +178,6 @@ def test_a_run_of_several_processes_keeps_them_to_itself(launch: Launch, folder:
     assert leaks(ended, seen) == []
 
 
-@pytest.mark.long
 def test_a_run_that_another_command_makes_has_them_on_no_command_line(launch: Launch, folder: Path) -> None:
     ended, seen = watched(launch, "suite", folder / "planted.toml")
     assert ended.code in {0, 4}, ended.screen
@@ -184,7 +185,6 @@ def test_a_run_that_another_command_makes_has_them_on_no_command_line(launch: La
     assert leaks(ended, seen) == []
 
 
-@pytest.mark.long
 def test_neither_has_the_probe_of_a_policy(launch: Launch, folder: Path, parrot: Server) -> None:
     where = f"ws://somebody:{URL}@127.0.0.1:{parrot.port}/parrot?access_token={QUERY}"
     ended, seen = watched(launch, "ready", folder / "policy.toml", "--results", folder / "kept", WHERE=where)

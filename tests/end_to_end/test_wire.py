@@ -16,6 +16,8 @@ from tests.end_to_end.conftest import RunIt
 from tests.end_to_end.running import Ended
 from tests.raw_server import Peer, Script, framed, raw_server
 
+pytestmark = pytest.mark.long
+
 PROTOCOL = """
 [protocol]
 name = "p"
@@ -106,7 +108,6 @@ def test_a_server_that_answers_pings_late_lives(wire: Wire) -> None:
     assert "pings_unanswered" not in ended.notices
 
 
-@pytest.mark.long
 def test_a_long_message_that_arrives_slowly_ends_no_connection(wire: Wire) -> None:
     """Nothing else can come in its middle, no pong either (RFC 6455, 5.4)."""
 
@@ -129,7 +130,6 @@ def test_a_long_message_that_arrives_slowly_ends_no_connection(wire: Wire) -> No
     assert ended.manifest["metrics"]["ping.rtt"]["max"] > 600
 
 
-@pytest.mark.long
 def test_a_stall_that_is_shorter_than_the_timeout_stands_in_the_numbers(wire: Wire) -> None:
     """Nothing is answered from 0.5 s to 1.7 s: turns and pings tell of it, and no connection is lost."""
 
@@ -260,7 +260,6 @@ def test_a_secret_in_a_message_is_sent_and_shown_nowhere(wire: Wire) -> None:
     assert leaks(ended, "between-us", "k-0815-k-0815") == []
 
 
-@pytest.mark.long
 def test_a_variable_of_a_message_that_is_not_set_is_told_before_anything_is_sent(wire: Wire) -> None:
     ended = wire.run(Peer.echo, protocol=SAYS_WHO, environment={"WSTOKEN": "x" * 8})
     assert ended.code == 2
@@ -276,7 +275,6 @@ def test_a_header_of_the_handshake_is_refused_with_the_key_that_is_meant(wire: W
 # ------------------------------------------------------------------ answers to the upgrade
 
 
-@pytest.mark.long
 def test_a_cookie_of_the_upgrade_comes_back_with_its_user(wire: Wire) -> None:
     seen: list[str] = []
 
@@ -307,7 +305,6 @@ def test_a_refusal_is_told_with_the_servers_own_words(wire: Wire) -> None:
     assert "no seats left" in words(ended)
 
 
-@pytest.mark.long
 def test_a_redirect_is_told_with_its_place(wire: Wire) -> None:
     answer = (
         "HTTP/1.1 302 Found\nLocation: https://login.example/start?token=abc-123-abc\nContent-Length: 0\n\n"
@@ -337,7 +334,6 @@ def test_a_server_that_asks_for_time_is_given_it(wire: Wire) -> None:
     assert counts(ended)["connections"]["upgrade_status"] == {"503": 1}
 
 
-@pytest.mark.long
 def test_early_hints_and_many_headers_are_no_obstacle(wire: Wire) -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
     many = [f"X-{number}: {'x' * 100}" for number in range(300)]
@@ -400,7 +396,7 @@ def subscribed(peer: Peer) -> None:
     feed(peer)
 
 
-@pytest.mark.parametrize("warmup", [pytest.param("0s", marks=pytest.mark.long), "1s"])
+@pytest.mark.parametrize("warmup", ["0s", "1s"])
 def test_a_subscription_goes_on_until_the_run_is_over(wire: Wire, warmup: str) -> None:
     ended = wire.run(
         subscribed,
@@ -421,7 +417,6 @@ def test_a_subscription_goes_on_until_the_run_is_over(wire: Wire, warmup: str) -
     assert ended.manifest["duration_s"] < 6
 
 
-@pytest.mark.long
 def test_a_subscription_that_brings_nothing_is_a_failure(wire: Wire) -> None:
     ended = wire.run(
         lambda peer: list(peer.agree().messages()),
@@ -449,7 +444,6 @@ def test_a_client_that_only_listens_has_a_rate_and_gaps(wire: Wire) -> None:
     assert (rate["bound"], rate["over_s"]) == ("target", 2)
 
 
-@pytest.mark.long
 def test_a_target_that_says_nothing_to_a_listener_has_no_rate(wire: Wire) -> None:
     ended = wire.run(
         lambda peer: list(peer.agree().messages()),

@@ -23,6 +23,8 @@ import pytest
 from loadtest.simulator.process import Simulator
 from tests.end_to_end.running import DRAWN
 
+pytestmark = pytest.mark.long
+
 LOADTEST = str(Path(sys.executable).parent / "loadtest")
 LONGEST_S = 90.0
 
@@ -155,7 +157,7 @@ def test_1_nothing_listens(run: Run) -> None:
     assert [rate["value"] for rate in ended.manifest["rates"].values()] == [None] * 4
 
 
-@pytest.mark.parametrize("target", ["own", pytest.param("another", marks=pytest.mark.long)])
+@pytest.mark.parametrize("target", ["own", "another"])
 def test_2_an_instant_echo_under_a_clock_of_15_6_ms(
     target: str, run: Run, simulator: Callable[..., str]
 ) -> None:
@@ -178,7 +180,6 @@ def test_2_an_instant_echo_under_a_clock_of_15_6_ms(
     assert "clock_step_injected" in {notice["code"] for notice in ended.manifest["notices"]}
 
 
-@pytest.mark.long
 def test_2_under_such_a_clock_a_limit_below_its_step_is_not_measured(run: Run) -> None:
     limit = "thresholds.turn.completion.p50=< 1ms"
     ended = run("echo-steady", *ECHO, "--set", limit, LOADTEST_CLOCK_STEP="15.6ms")

@@ -48,18 +48,21 @@ def test_events_that_come_after_the_measured_part_lengthen_their_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last_s", "min_ms", "value", "bound"),
+    ("last_s", "times_ms", "value", "bound"),
     [
         (10.3, 100.0, 4.0, "plan"),
         (11.2, 300.0, 4.0, "plan"),
         (11.4, 300.0, 40 / 11.4, "target"),
         (26.0, 100.0, 40 / 26, "target"),
+        # One quick turn among slow ones is no lag of theirs.
+        (11.9, (50.0, *[1000.0] * 39), 4.0, "plan"),
     ],
 )
 def test_what_was_answered_in_step_is_counted_over_the_time_in_which_it_was_due(
-    last_s: float, min_ms: float, value: float, bound: str
+    last_s: float, times_ms: float | tuple[float, ...], value: float, bound: str
 ) -> None:
-    made = good_totals(None, {"turn.completion": [min_ms] * 40}, instants={"last_matched": round(last_s * S)})
+    times = list(times_ms) if isinstance(times_ms, tuple) else [times_ms] * 40
+    made = good_totals(None, {"turn.completion": times}, instants={"last_matched": round(last_s * S)})
     for name, n in (("turns_per_s", 1), ("events_received_per_s", 5)):
         assert rates(made)[name]["value"] == pytest.approx(n * value)
         assert rates(made)[name]["bound"] == bound

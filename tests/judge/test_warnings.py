@@ -155,6 +155,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         {},
         False,
     ),
+    ("answers_withheld", {"counters": {"events.answered": 2000, "events.unanswered": 4}}, {}, False),
     (
         "address_failed",
         {"counters": {"connections.address_connected.127.0.0.1": 4, "connections.address_failed.::1": 4}},

@@ -15,6 +15,8 @@ from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.policy import Policy
 from tests.readiness.made import down, policy, up
 
+pytestmark = pytest.mark.long
+
 FLAPPING = tuple(f"flap{number}" for number in range(10))
 BEGIN, HOUR = 1_757_160_000.0, 3600
 

@@ -64,7 +64,7 @@ def test_a_silent_client_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_any_number_of_clients_takes_a_bounded_number_of_threads(port: int) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with ExitStack() as clients:
         silent = [
             clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
@@ -73,4 +73,11 @@ def test_any_number_of_clients_takes_a_bounded_number_of_threads(port: int) -> N
         # Those that came first have been let go to make room, and one that asks is answered.
         assert [each.recv(1) for each in silent[:20]] == [b""] * 20
         assert _status(port, "localhost") == 503
-        assert threading.active_count() - before <= MOST_CLIENTS + 1
+        serving = set(threading.enumerate()) - before
+        for each in list(serving):
+            if len(serving) <= MOST_CLIENTS + 1:
+                break
+            # Of a client that was let go, the thread may need a moment to end.
+            each.join(2.0)
+            serving = {each for each in serving if each.is_alive()}
+        assert len(serving) <= MOST_CLIENTS + 1

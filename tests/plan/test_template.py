@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from loadtest.plan.template import Template, escaped
+from loadtest.plan.template import LONG, Template, escaped
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -41,6 +41,13 @@ def test_names_have_one_dot_at_most() -> None:
 def test_values_inside_quotes_of_json_are_escaped() -> None:
     text = '{"q":"say {data.q}"}'
     assert json.loads(rendered(text, data__q='"hi"\n\\ {x}')) == {"q": 'say "hi"\n\\ {x}'}
+
+
+@given(st.text(), st.integers(0, 2))
+def test_a_long_value_is_escaped_as_a_short_one(piece: str, after: int) -> None:
+    long = (piece + '"') * (LONG // (len(piece) + 1) + after)
+    assert json.loads(f'"{escaped(long)}"') == long
+    assert escaped(long) == escaped(piece + '"') * (len(long) // (len(piece) + 1))
 
 
 def test_an_escaped_quote_does_not_end_a_string() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
+from loadtest.run import live_server
 from loadtest.run.live_server import LivePage
 from loadtest.show.live_run import LiveRun
 from tests.end_to_end.conftest import Launch
@@ -28,7 +29,8 @@ def stops() -> list[str]:
 
 
 @pytest.fixture
-def page(tmp_path: Path, stops: list[str]) -> Iterator[LivePage]:
+def page(tmp_path: Path, stops: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[LivePage]:
+    monkeypatch.setattr(live_server, "HANDED_OVER_WITHIN_S", 0.0)  # no page is open that would ask again
     live = LiveRun(MANIFEST, Totals(), tuple)
     live.add(Interval(second=0, gauges={"ready": 3.0}))
     page = LivePage(live, tmp_path, stops.append)

@@ -8,6 +8,8 @@ from loadtest.simulator.process import Simulator
 from tests.end_to_end.running import quick
 from tests.run.conftest import InProcess
 
+pytestmark = pytest.mark.long
+
 FULL = """
     import errno, os, sys
     from loadtest.keep.write import RunFolder

@@ -199,7 +199,7 @@ def split(data: bytes, places: list[int]) -> list[bytes]:
 # ------------------------------------------------------------------ the law
 
 
-@settings(max_examples=400)
+@settings(max_examples=2 * settings().max_examples)
 @given(talks, st.lists(st.integers(0, 10_000), max_size=8), st.sampled_from(LIMITS))
 @example([wire(0x81, b"a"), wire(0x81, b"\xff"), wire(0x89, b"p")], [], 1000)
 @example([wire(0x01, b"a" * 80), wire(0x00, b"", declared=60)], [], 100)
@@ -443,7 +443,7 @@ def compressing_talks(draw: st.DrawFn) -> tuple[bytes, bool]:
     return data, takeover
 
 
-@settings(max_examples=400)
+@settings(max_examples=2 * settings().max_examples)
 @given(compressing_talks(), st.lists(st.integers(0, 10_000), max_size=4), st.sampled_from([*LIMITS, 4999]))
 def test_with_compression_the_lane_hears_what_websockets_alone_hears(
     talk: tuple[bytes, bool], places: list[int], limit: int

@@ -716,7 +716,7 @@ class Restless:
                 self.talk.session.lost(7, 1006)
 
 
-@settings(max_examples=500)
+@settings(max_examples=2 * settings().max_examples)
 @given(operations, manners, st.booleans(), st.text("bsl ", max_size=4))
 def test_begun_once_ended_once_and_every_event_is_one_thing(
     doings: list[tuple[str, Any]],
