@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -93,14 +93,18 @@ def run_charts(
     histograms: Mapping[str, Histogram],
     phases: timeline.Phases,
     limits: Sequence[Limit],
+    bounded: Collection[str] = (),
 ) -> dict[str, list[Chart]]:
-    """The charts of a run, by the name of the plot that they replace; those without data are left out."""
+    """The charts of a run, by the name of the plot that they replace; those without data are left out.
+
+    ``bounded`` are the metrics whose times are only bounded from above.
+    """
     time = _time_axis(series, phases)
     made = {
         "timeline": [
             {**time, **each}
             for each in (
-                _times(series, limits),
+                _times(series, limits, bounded),
                 _rates(series, limits),
                 _not_complete(series),
                 *_generator(series),
@@ -133,7 +137,7 @@ def _time_axis(series: Series, phases: timeline.Phases) -> dict[str, object]:
     }
 
 
-def _times(series: Series, limits: Sequence[Limit]) -> dict[str, object]:
+def _times(series: Series, limits: Sequence[Limit], bounded: Collection[str]) -> dict[str, object]:
     """Percentiles of response times; of each second with its n, and the histograms behind them."""
     shown = of_times(limits, TIMED)
     judged = {(each.of, each.statistic) for each in shown}
@@ -157,7 +161,7 @@ def _times(series: Series, limits: Sequence[Limit]) -> dict[str, object]:
         "log": log,
         "series": lines,
         "limits": limit_lines(shown, NAMES),
-        "spans": spans(series),
+        "spans": spans(series, bounded),
     }
 
 
@@ -272,8 +276,12 @@ def _spectrum(histograms: Mapping[str, Histogram], limits: Sequence[Limit]) -> d
 # ---------------------------------------------------------------- the histograms of spans
 
 
-def spans(series: Series) -> dict[str, object]:
-    """The histograms of the measured part, bin by bin, as fine as a page has room for."""
+def spans(series: Series, bounded: Collection[str]) -> dict[str, object]:
+    """The histograms of the measured part, bin by bin, as fine as a page has room for.
+
+    ``missing`` are the turns of each bin that are in none, since they were not complete.
+    """
+    never = [f"turns.{key}" for key in OUTCOMES if key not in {"complete", "abandoned"}]
     found = {metric: series.measured_by_bin(metric) for metric in TIMED}
     kept = {metric: Bins.of(bins) for metric, bins in found.items() if any(bins)}
     bits = SUB_BITS
@@ -289,8 +297,10 @@ def spans(series: Series) -> dict[str, object]:
             for key, part in parts.items()
         ],
         "metrics": [
-            [metric, NAMES[metric], base64.b64encode(each.packed()).decode()] for metric, each in kept.items()
+            [metric, NAMES[metric], base64.b64encode(each.packed()).decode(), metric in bounded]
+            for metric, each in kept.items()
         ],
+        "missing": numbers(series.counted(*never)),
     }
 
 

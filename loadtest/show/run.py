@@ -148,9 +148,11 @@ def _numbers(report: Report) -> Iterator[KeyNumber]:
     for name in [name for name in TIMES if name in rows][:2]:
         row = rows.get(f"{name}, of all due", rows[name])
         known = "p95" not in row.notes
-        basis = f"n={row.n}" if known else report.footnotes[row.notes["p95"] - 1]
+        of_due = row is not rows[name]
+        told = f"of {row.n} due, never answered ones included" if of_due else f"n={row.n}"
+        basis = told if known else report.footnotes[row.notes["p95"] - 1]
         value = row.cells["p95"] if known else NOT_MEASURED
-        yield KeyNumber(f"{row.label} p95", value, basis, _judged(report, f"{name}."))
+        yield KeyNumber(f"{rows[name].label} p95", value, basis, _judged(report, f"{name}."))
     judged = [row for row in report.thresholds if row.name == "turns.complete.ratio"]
     due, complete = counts.get(("Turns", "due")), counts.get(("Turns", "complete"))
     if judged:

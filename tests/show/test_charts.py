@@ -78,7 +78,8 @@ def _percentiles(run: SampleRun) -> Iterator[tuple[str, str, float, int]]:
     """Of the whole run, from what its page holds of every second."""
     chart = _lead(run)
     spans = chart["spans"]
-    for metric, _, text in spans["metrics"]:
+    for metric, _, text, bounded in spans["metrics"]:
+        assert not bounded
         summed: dict[int, int] = {}
         for of_bin in unpacked(base64.b64decode(text), len(chart["x"])):
             for index, n in of_bin:

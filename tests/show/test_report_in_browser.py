@@ -66,7 +66,7 @@ def zoom(page: Tab, run: SampleRun) -> list[int]:
     start, end = page.value(FIELDS)
     assert 0 < start < end < 40
     cut = page.value("document.querySelector('.cut').textContent")
-    assert f"{start} s to {end} s: percentiles of the measured turns" in cut
+    assert f"{start} s to {end} s: percentiles of the measured turns that were answered in it; " in cut
     cells = page.value(
         "[...document.querySelectorAll('.cut tbody tr:first-child td')].map((c) => c.textContent)"
     )

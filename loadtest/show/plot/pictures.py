@@ -81,7 +81,13 @@ class Pictures:
     @cached_property
     def _charts(self) -> dict[str, list[Chart]]:
         read = self._read
-        return run_charts(read.series, read.totals.histograms, self._phases(), read.limits)
+        metrics = section(read.manifest, "metrics")
+        bounded = {
+            name
+            for name in metrics
+            if any(section(metrics, name).get(key) for key in ("upper_bound", "bounds"))
+        }
+        return run_charts(read.series, read.totals.histograms, self._phases(), read.limits, bounded)
 
     def figure(self, name: str, width_in: float = style.WIDE_IN) -> Figure:
         """A plot by its name, ``width_in`` inches wide; its height follows from what is on it."""

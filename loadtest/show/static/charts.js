@@ -414,19 +414,22 @@
   function cutTable(span) {
     const { spans } = bar.chart.data;
     const exact = spans.bits > 10 ? "" : ` within ${short(100 / 2 ** (spans.bits - 1))} %`;
-    const caption = $("p", "", `${span.text}: percentiles of the measured turns that ended in it${exact}`);
+    const missing = spans.missing.slice(...view.bins).reduce((sum, n) => sum + n, 0);
+    const left = missing ? `; ${counted(missing)} more were not complete and are in no percentile` : "";
+    const caption = $("p", "", `${span.text}: percentiles of the measured turns that were answered in it${exact}${left}`);
     const table = $("table");
     const head = $("tr");
     head.append(...["", "n", ...spans.percentiles.map(([name]) => name), "max"].map((text) => $("th", text ? "num" : "", text)));
     table.append($("thead"), $("tbody"));
     table.tHead.append(head);
-    for (const [metric, name] of spans.metrics) {
+    for (const [metric, name, , bounded] of spans.metrics) {
+      const show = (ms) => (bounded ? "≤" : "") + duration(ms);
       const found = span.found.get(metric);
       const row = $("tr");
       const parts = spans.percentiles.filter(([, , , least]) => found.n >= least);
       const values = found.n ? atRanks(found, [...parts.map(([, part, of]) => Math.max(1, Math.ceil((part * found.n) / of))), found.n], spans.bits) : [];
-      const cells = spans.percentiles.map((_part, at) => (at < parts.length ? duration(values[at]) : "–"));
-      row.append($("th", "", name), $("td", "num", found.n ? counted(found.n) : "none"), ...cells.map((text) => $("td", "num", text)), $("td", "num", found.n ? duration(values[values.length - 1]) : "–"));
+      const cells = spans.percentiles.map((_part, at) => (at < parts.length ? show(values[at]) : "–"));
+      row.append($("th", "", name), $("td", "num", found.n ? counted(found.n) : "none"), ...cells.map((text) => $("td", "num", text)), $("td", "num", found.n ? show(values[values.length - 1]) : "–"));
       table.tBodies[0].append(row);
     }
     bar.cut.replaceChildren(caption, table);
