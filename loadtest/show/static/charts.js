@@ -575,5 +575,5 @@
     clearTimeout(resizing);
     resizing = setTimeout(rebuilt, 100);
   });
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => (each.open = true)));
+  addEventListener("beforeprint", () => document.querySelectorAll("details:not(.turn)").forEach((each) => (each.open = true)));
 })();
