@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from loadtest.show.counter_table import NONE
 from loadtest.show.document import (
@@ -61,6 +61,9 @@ TABS = PERCENTILES, TURNS, CONNECTIONS, COUNTED, ABOUT = (
 )
 """The tabs of a page."""
 
+IN_LEDGER = ("Turns", "Events")
+"""The counts whose plot shows those that are none, too."""
+
 NOTHING_TO_DO = frozenset(
     {"simulated_target", "rate_limited_by_plan", "turns_sampled", "cpu_not_read", "clock_coarse"}
 )
@@ -105,7 +108,7 @@ def document(
                 "In the measured part; connections over the whole run.",
                 COUNTED,
             ),
-            _counts(report),
+            _counts(report, IN_LEDGER if plots else ()),
             _section(
                 "Place in the burst", POSITIONS, _positions(report), "Response time by place.", PERCENTILES
             ),
@@ -226,15 +229,20 @@ def _statistics(row: MetricRow) -> Iterator[TableCell]:
         yield TableCell(text, detail=row.ci95.get(statistic, ""))
 
 
-def _counts(report: Report) -> DocumentSection:
-    """Counters that are more than none, and those that could not be known; the others in a sentence."""
+def _counts(report: Report, drawn: Collection[str]) -> DocumentSection:
+    """Counters that are more than none, and those that could not be known; the others in a sentence.
+
+    Of what is ``drawn`` beside it none is told twice.
+    """
     every = [(ledger.title, row) for ledger in report.ledgers for row in ledger.counts]
     rows = (
         TableRow((title, row.label, row.value, row.share), row.tone, (row.reason,) if row.reason else ())
         for title, row in every
         if row.value != NONE or row.reason
     )
-    none = ", ".join(f"{title.lower()} {row.label}" for title, row in every if row.value == NONE)
+    none = ", ".join(
+        f"{title.lower()} {row.label}" for title, row in every if row.value == NONE and title not in drawn
+    )
     return DocumentSection(
         "Counts",
         (DataTable(COUNTS, tuple(rows)),),

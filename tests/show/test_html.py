@@ -196,7 +196,7 @@ def test_notices_that_change_nothing_are_folded(sample: Sample, page_of: PageOf)
 
 def test_a_counter_that_is_none_is_told_once(sample: Sample, page_of: PageOf) -> None:
     shown = words(page_of(sample("passed")))
-    assert shown.count("malformed") == 1
+    assert shown.count("malformed") == 0, "its bar in the plot is all"
 
 
 def test_without_a_script_the_pictures_stand_there(sample: Sample, page_of: PageOf) -> None:
