@@ -30,6 +30,7 @@ Absent = Literal[
     "upload",
     "conversation",
     "delivery",
+    "age",
 ]
 """Why a metric may have no sample; ``judge.summary`` has a sentence for each."""
 
@@ -76,6 +77,7 @@ METRIC_GROUPS = (
     MetricHeading("Conversation", "from its first turn due to the end of its last, time to think included"),
     MetricHeading("Upload", "of turns of several messages, with the pauses and waits between them"),
     MetricHeading("Delivery", "of copies to the other users of an audience"),
+    MetricHeading("Age", "of events, by the target's clock and ours; see the notice on how far they differ"),
     MetricHeading("Connection", "by phase, and from first attempt to ready"),
     MetricHeading("Generator", "its own delays; send lateness includes waiting for a connection"),
 )
@@ -239,6 +241,16 @@ METRICS = (
         "delivery_skew",
         "delivery",
         "from the first copy of a message that arrived to the last",
+    ),
+    Metric(
+        "event.age",
+        "event age",
+        "Age",
+        "age",
+        "age",
+        "from the time that the target wrote in an event to its arrival",
+        bounded=True,
+        by_kind=True,
     ),
 )
 
@@ -683,6 +695,19 @@ EVENT_COUNTERS = (
         "came while a turn waited for them to send its next message",
         "awaited by turns that had more to send",
         tone="good",
+    ),
+    Counter("events.dated", "carried the time at which the target sent them", "with the target's time"),
+    Counter(
+        "events.undated",
+        "had something where the time that they were sent at should stand, and it could not be read as one",
+        "with a time that could not be read",
+        tone="doubt",
+    ),
+    Counter(
+        "events.from_future",
+        "carried a time that is later than their arrival",
+        "sent later than they arrived, by the target's clock",
+        tone="doubt",
     ),
     Counter(
         "events.pushed",

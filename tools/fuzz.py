@@ -1,11 +1,12 @@
-"""Coverage-guided fuzzing of what reads other people's bytes: frames, events and scenarios.
+"""Coverage-guided fuzzing of what reads other people's bytes: frames, events, scenarios, protocols, captures.
 
     .venv/bin/python -m pip install atheris
-    .venv/bin/python -m tools.fuzz [frames] [events] [scenario] [--seconds 120]
+    .venv/bin/python -m tools.fuzz [frames] [events] [scenario] [protocol] [capture] [--seconds 120]
 
 Each target runs in a process of its own, all at once, and must end in nothing but what is documented:
 ``frames`` as ``websockets`` alone ends, message for message; ``events`` with a ledger that adds up, and with
-both ways of reading agreeing; ``scenario`` with a plan or a ``ConfigError``. Ends with 0 if nothing was
+both ways of reading agreeing; ``scenario`` with a plan or a ``ConfigError``, ``protocol`` and ``capture`` so
+too, and with a draft of a capture that can be read. Ends with 0 if nothing was
 found, with 1 and the input that shows it if something was; without atheris it says so and ends with 0.
 """
 
@@ -124,7 +125,69 @@ def scenario() -> tuple[Target, list[bytes]]:
     return check, [file.read_bytes() for file in sorted((ROOT / "scenarios").glob("*.toml"))]
 
 
-TARGETS = {"frames": frames, "events": events, "scenario": scenario}
+def protocol() -> tuple[Target, list[bytes]]:
+    """Any file is a protocol of which something can be said, or a ``ConfigError`` with sentences."""
+    from loadtest.errors import ConfigError
+    from loadtest.plan import match_conflicts, protocol_file, understood
+
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-protocol-"))
+    path = folder / "protocol.toml"
+
+    def check(data: bytes) -> None:
+        path.write_bytes(data)
+        try:
+            found = protocol_file.load_protocol(path)
+        except ConfigError as error:
+            _must(all(problem.sentence for problem in error.problems), "a problem without a sentence")
+            return
+        _must(all(sentence for _, sentence in understood.understood(found)), "a topic without a sentence")
+        _must(all(match_conflicts.conflicts(found)), "a conflict without a sentence")
+
+    return check, [text.encode() for text in _shown("toml protocol")]
+
+
+def capture() -> tuple[Target, list[bytes]]:
+    """Any file is a capture or a ``ConfigError``; a draft of one can be read, and is played the capture."""
+    from loadtest.errors import ConfigError
+    from loadtest.plan.capture import parse_capture
+    from loadtest.plan.protocol_file import read_protocol
+    from loadtest.plan.toml_lines import parse_toml
+    from loadtest.plan.toml_reader import Source, Table
+    from loadtest.speak.draft import draft
+    from loadtest.speak.draft_toml import protocol_text, rows_text
+    from loadtest.speak.replay import replay
+
+    def check(data: bytes) -> None:
+        try:
+            frames = parse_capture(data.decode("utf-8", "replace"), "capture")
+        except ConfigError as error:
+            _must(all(problem.sentence for problem in error.problems), "a problem without a sentence")
+            return
+        made = draft(frames)
+        if not made.message:
+            return
+        parse_toml(f"data = {rows_text(made.rows)}")
+        source = Source("drafted")
+        found = read_protocol(Table(parse_toml(protocol_text(made, "drafted")), source), "drafted")
+        _must(not source.problems, f"a draft that cannot be read: {source.problems}")
+        _must(len(replay(found, frames).frames) == len(frames), "a frame that was taken for nothing")
+
+    return check, [text.encode() for text in _shown("jsonl capture=[^\n]*")]
+
+
+def _shown(mark: str) -> list[str]:
+    """The blocks of docs/protocols.md that are marked so."""
+    page = (ROOT / "docs" / "protocols.md").read_text("utf-8")
+    return re.findall(rf"^```{mark}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+TARGETS = {
+    "frames": frames,
+    "events": events,
+    "scenario": scenario,
+    "protocol": protocol,
+    "capture": capture,
+}
 
 
 def fuzz(name: str, seconds: int) -> None:

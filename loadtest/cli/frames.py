@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.errors import Exit
@@ -104,7 +104,10 @@ def _ending(tried: FinishedTrial) -> Note:
         told.append(trial.stopped)
     if not tried.scenario.protocol.events.ends:
         told.append("by this protocol no event ends a turn: name it in `end`, or say `count`")
-    return Note(f"Turn {outcome}", ", ".join(told), "good" if trial.complete else "bad")
+    if trial.close:
+        told.append(f"the target ended the connection: {trial.close}")
+    tone: Tone = "bad" if not trial.complete or trial.broken_off else "doubt" if trial.close else "good"
+    return Note(f"Turn {outcome}", ", ".join(tried.redactor.text(each) for each in told), tone)
 
 
 def _proposal(tried: FinishedTrial) -> str:
@@ -133,6 +136,8 @@ def proposed_lines(found: Draft, events: Events, frames: Iterable[ObservedFrame]
         wanted.append("turn")
     if not events.ends or not seen & {"end", "failed", "refused"}:
         wanted += ["type", "end", "count"]
+    if not events.sequence and events.format == "json":
+        wanted += ["sequence", "sequence_start"]
     return [f"{key} = {lines[key]}" for key in lines if key in wanted]
 
 
@@ -154,6 +159,12 @@ def replay_notes(played: Replay, clean: Callable[[str], str]) -> Iterator[list[N
         yield [Note("Rules that no frame fits", "\n".join(map(str, played.unused)))]
     if played.empty:
         yield [Note("Paths at which no frame has anything", "\n".join(played.empty))]
+
+
+def conflict_notes(sentences: Sequence[str]) -> Iterator[list[Note]]:
+    """What is wrong with the rules of a protocol, whatever comes."""
+    if sentences:
+        yield [Note("Rules that never decide anything", "\n".join(sentences), "bad")]
 
 
 def _turns_note(played: Replay, clean: Callable[[str], str]) -> Note:

@@ -77,7 +77,10 @@ def _drafted(path: Path) -> Drafted:
     if not found.message:
         sentence = "no message was sent in it that a turn could be made of"
         raise ConfigError([Problem(str(path), sentence)])
-    return Drafted(lambda name: protocol_text(found, name), rows_text(found.rows) if found.rows else "")
+    identities = rows_text([found.identity]) if found.identity else ""
+    return Drafted(
+        lambda name: protocol_text(found, name), rows_text(found.rows) if found.rows else "", identities
+    )
 
 
 def _cleaned(payload: bytes, clean: Callable[[str], str]) -> bytes:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from loadtest.readiness.assessment import Assessment
     from loadtest.readiness.policy import Policy
 
-FORMATS = ("terminal", "html", "markdown", "json", "csv", "junit", "pdf")
+FORMATS = ("terminal", "html", "markdown", "json", "csv", "junit", "pdf", "badge")
 
 EXAMPLES = """\b
 Examples:
@@ -37,6 +37,7 @@ Examples:
         help=f"{', '.join(FORMATS)}; several with commas.")  # fmt: skip
 @option("--output", metavar="PATH", type=click.Path(path_type=Path), help="A file, or a folder for several.")
 @target_option
+@option("--release", metavar="LABEL", help="The release that is judged: a label, or a commit.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_READY_SET",
         help="Replace one key of the policy; repeatable (variable: one per line).")  # fmt: skip
 @option("--show", metavar="NAME", type=ShippedName("policy"), help="Print the TOML of a policy that ships.")
@@ -59,7 +60,7 @@ def command(policy: str, **options: Any) -> int:
 
     if len(options["format"]) > 1 and options["output"] is None:
         raise ConfigError([Problem("--format", "several formats need --output FOLDER")])
-    read = load_policy(policy, options["sets"], options["target"])
+    read = load_policy(policy, options["sets"], options["target"], options["release"])
     if options["force_rollback"] and read.rollback is None:
         raise ConfigError([Problem("--force-rollback", "the policy has no [rollback] with a command to run")])
     asked = ReadyOptions(

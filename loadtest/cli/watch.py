@@ -18,8 +18,10 @@ from loadtest.errors import ConfigError, Exit, Problem
 from loadtest.streams import reader_left
 
 if TYPE_CHECKING:
+    from loadtest.live.reload import Reload
     from loadtest.live.watch import Watch
     from loadtest.readiness.assessment import Assessment
+    from loadtest.readiness.policy import Policy
 
 LONGEST_SLEEP_S = 1.0
 
@@ -74,6 +76,7 @@ class _Watch(click.Command):
     help="Run the policy's remedies unless they are dry runs; without this they are only reported.",
 )
 @target_option
+@option("--release", metavar="LABEL", help="The release that is judged: a label, or a commit.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_WATCH_SET",
         help="Replace one key of the policy; repeatable (variable: one per line).")  # fmt: skip
 @option("--quiet", is_flag=True, help="Print changes only.")
@@ -81,27 +84,33 @@ class _Watch(click.Command):
 def command(policy: str, **options: Any) -> int:
     """Probe the components of POLICY at its intervals and send alerts on its routes, until Ctrl-C.
 
-    The state of alerts is kept on disk: a watch that is restarted neither loses nor repeats one.
+    The state of alerts is kept on disk: a watch that is restarted neither loses nor repeats one. A policy
+    that changes is read again without a restart, and so it is at SIGHUP.
     """
-    from loadtest.live.notifiers import missing_variables
+    from loadtest.live.notifiers import unusable_routes
+    from loadtest.live.reload import Reload
     from loadtest.live.watch import Watch
     from loadtest.live.watch_state import only_one
     from loadtest.readiness.history import History
     from loadtest.readiness.policy_file import load_policy
 
-    read = load_policy(policy, options["sets"], options["target"])
-    if unset := missing_variables(read, os.environ):
+    def load() -> Policy:
+        return load_policy(policy, options["sets"], options["target"], options["release"])
+
+    read = load()
+    if unset := unusable_routes(read, os.environ):
         raise ConfigError(unset)
     results = Path(options["results"])
     with only_one(History.of(results, read.name).folder):
         watch = Watch(read, results, act=options["remedy"])
         with _serving(options["serve"], watch), _screen(watch, quiet=options["quiet"]) as show:
-            return _rounds(watch, options["rounds"], show)
+            return _rounds(watch, options["rounds"], show, Reload(read.path, load))
 
 
-def _rounds(watch: Watch, most: int | None, show: Callable[[Assessment], None]) -> int:
+def _rounds(watch: Watch, most: int | None, show: Callable[[Assessment], None], reload: Reload) -> int:
     done = 0
     while most is None or done < most:
+        reload.look(watch)
         found = watch.round()
         if found is not None:
             done += 1
@@ -121,7 +130,7 @@ def _serving(where: str | None, watch: Watch) -> Iterator[None]:
         return
     from loadtest.live.page import StatusPage
 
-    page = StatusPage(*_address(where), lambda: watch.latest)
+    page = StatusPage(*_address(where), watch.shown)
     click.echo(f"status page {page.url}", err=True)
     try:
         yield

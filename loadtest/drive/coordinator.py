@@ -136,8 +136,17 @@ def has_tasks(environment: Any) -> bool:
 
 def prepares(environment: Any) -> bool:
     """Whether users of this environment do something before each of their connections."""
-    bases = (base for user_class in environment.user_classes for base in user_class.__mro__)
-    return any("before_connect" in vars(base) for base in bases if base.__module__ != USERS)
+    return any(map(_has_before_connect, environment.user_classes))
+
+
+def never_prepared(environment: Any) -> list[str]:
+    """The classes whose ``before_connect`` would never be called: it goes with tasks, and they have none."""
+    classes = [each for each in environment.user_classes if _has_before_connect(each) and not each.tasks]
+    return sorted(each.__name__ for each in classes)
+
+
+def _has_before_connect(user_class: Any) -> bool:
+    return any("before_connect" in vars(base) for base in user_class.__mro__ if base.__module__ != USERS)
 
 
 def make_clock(step_ns: int) -> Clock:

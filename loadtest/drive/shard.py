@@ -289,6 +289,8 @@ class Shard:
         context.poller.patient = context.reads_may_wait and not self._task_traffic
         gauges["users"] = float(len(self._users))
         gauges["in_flight"] = float(sum(len(user.connection.session.turns) for user in self.virtual_users))
+        if context.compiled_protocol.ages is not None:
+            context.recorder.instants |= context.compiled_protocol.ages.bounds
         interval = context.recorder.take(second, gauges)
         if self.fault_injection is not None:
             self.fault_injection.slow_recorder.add_to(interval)

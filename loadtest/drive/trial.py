@@ -34,6 +34,12 @@ LINGER_NS = 300_000_000
 
 AGREED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 
+NO_CODE = 1005
+"""Stands for a close frame that has no code."""
+
+USUAL_CLOSES = frozenset({NORMAL_CLOSE, 1001, NO_CODE})
+"""Codes by which a server ends a connection without an error."""
+
 MAX_FRAMES = 1_000
 MAX_BYTES = 16 << 20
 
@@ -46,7 +52,8 @@ class Trial:
     run's clock. ``request`` is the first line of the upgrade, ``answer`` what the target answered to it: of a
     refusal with the beginning of the body.
     ``refusal`` is set where the connection never got ready, ``turn`` where a turn was begun. ``stopped`` says
-    why it ended early. ``secrets`` are the values kept of what came whose names sound like secrets: nothing
+    why it ended early. ``close`` says how the target ended the connection, if it did, ``broken_off`` that it
+    was no usual end. ``secrets`` are the values kept of what came whose names sound like secrets: nothing
     here is without them.
     """
 
@@ -58,6 +65,8 @@ class Trial:
     refusal: Refused | None = None
     turn: Turn | None = None
     stopped: str = ""
+    close: str = ""
+    broken_off: bool = False
     secrets: tuple[str, ...] = ()
 
     @property
@@ -69,13 +78,14 @@ class Trial:
 class TrialConnection(Connection):
     """A connection whose every frame goes into a trial."""
 
-    __slots__ = ("_bytes", "_trial", "observed")
+    __slots__ = ("_bytes", "_closed_by_us", "_trial", "observed")
 
     def __init__(self, context: Context, values: dict[str, Any], trial: Trial) -> None:
         tally = SessionTally()
         super().__init__(context, 0, values, tally)
         self._trial = trial
         self._bytes = 0
+        self._closed_by_us = False
         rules = match_rules(context.assignment.scenario.protocol)
         self.session = self.observed = ObservedSession(
             context.compiled_protocol, tally, 0, values, rules=rules, on_frame=self._take
@@ -101,6 +111,11 @@ class TrialConnection(Connection):
     def _note(self, at_ns: int, words: str, *, inward: bool) -> None:
         self._take(ObservedFrame(at_ns, inward, b"", (words,), is_message=False))
 
+    def _ended_by_target(self, words: str, *, broken_off: bool) -> None:
+        """The connection is over; an answer to a close of ours is no end by the target."""
+        if not self._closed_by_us:
+            self._trial.close, self._trial.broken_off = words, broken_off
+
     @override
     def upgraded(self, transport: Transport, upgrade: Upgrade, at_ns: int) -> None:
         self._trial.answer = AGREED
@@ -123,8 +138,12 @@ class TrialConnection(Connection):
         if parser.closed:
             reason = f": {parser.close_reason}" if parser.close_reason else ""
             broken = f", {parser.broken}" if parser.broken else ""
-            code = "without a code" if parser.close_code == NO_CLOSE_FRAME else str(parser.close_code)
-            self._note(at_ns, f"close {code}{reason}{broken}", inward=True)
+            code = (
+                "without a code" if parser.close_code in {NO_CODE, NO_CLOSE_FRAME} else str(parser.close_code)
+            )
+            words = f"close {code}{reason}{broken}"
+            self._note(at_ns, words, inward=True)
+            self._ended_by_target(words, broken_off=bool(broken) or parser.close_code not in USUAL_CLOSES)
         else:
             for _ in parser.replies:
                 self._note(at_ns, "ping, answered", inward=True)
@@ -136,12 +155,15 @@ class TrialConnection(Connection):
     def close(self) -> None:
         if self.state is ConnectionState.UPGRADED:
             self._note(self.context.now(), f"close {NORMAL_CLOSE}", inward=False)
+        self._closed_by_us = True
         super().close()
 
     @override
     def _lost(self, code: int) -> None:
         if self._parser is not None and not self._parser.closed:
-            self._note(self.context.now(), "connection lost, without a close frame", inward=True)
+            words = "connection lost, without a close frame"
+            self._note(self.context.now(), words, inward=True)
+            self._ended_by_target(words, broken_off=True)
         super()._lost(code)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from loadtest import catalog
 from loadtest.judge.measurement_window import Span, seconds_within
 from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, number, section
+from loadtest.judge.target_clock import target_clock
 from loadtest.measure.totals import Totals
 
 CPU = "cpu"
@@ -52,9 +53,12 @@ def watch(manifest: Manifest, totals: Totals, span: Span, metrics: Manifest) -> 
     ``cpu`` are parts of one core, of the busiest process each second, ``run_delay`` parts of the time, of
     the one that waited most; means are weighted by the length of each second. ``lateness`` and
     ``receive_lag`` are the metrics ``send.lateness`` and ``receive.lag``, null where they were not measured.
+    ``target_clock`` is there where events carried the target's time.
     """
+    clock = target_clock(manifest, totals)
     return {
         **section(manifest, "generator"),
+        **({} if clock is None else {"target_clock": clock}),
         "cpu": _cpu(totals, span),
         "run_delay": _run_delay(totals, span),
         "loop_lag": _loop_lag(totals, span),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from loadtest.judge import generator_warnings, matching_doubts, target_warnings, turn_warnings
+from loadtest.judge import generator_warnings, matching_doubts, target_clock, target_warnings, turn_warnings
 from loadtest.judge.measurement_window import (
     Turns,
     slow_reader_users,
@@ -142,6 +142,7 @@ def _found(
     yield from target_warnings.streaming(manifest, totals, turns)
     yield from target_warnings.planned_rates(manifest, thresholds)
     yield from generator_warnings.coalescing(manifest)
+    yield from target_clock.warnings(manifest)
 
 
 def _causes(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator[RunWarning]:

@@ -20,6 +20,7 @@ from loadtest.judge.sections import (
     target_outcomes,
     tick_ns,
 )
+from loadtest.judge.target_clock import age_bound
 from loadtest.plan.threshold import (
     COMPLETE_RATIO,
     DELIVERY_RATIOS,
@@ -181,6 +182,9 @@ def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
         below = number(section(found, "below_resolution").get(statistic))
         why = section(found, "reasons").get(statistic) or "the summary does not hold this statistic"
         return Measurement(None, n, str(why), None if below is None else (0.0, below))
+    aged = age_bound(manifest, metric, value)
+    if aged is not None:
+        return Measurement(value, n, "exact to how far the target's clock may be from ours", aged)
     bound = _step_bound(manifest, value)
     return Measurement(value, n, _qualified(manifest, found, statistic, bound), bound)
 

@@ -31,6 +31,7 @@ from loadtest.judge.sections import (
     settings,
     tick_ns,
 )
+from loadtest.judge.target_clock import AGE, ages_known, no_age
 from loadtest.judge.thresholds import rule_names
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import BY_KIND, METRICS, of_kind, percentile, split_kind, split_metric
@@ -121,10 +122,11 @@ def describe_all(
     names = {name: conversations if name.startswith("conversation") else kinds for name in BY_KIND}
     of_kinds = [of_kind(name, kind) for name in METRICS if name in names for kind in names[name](manifest)]
     wanted = (*METRICS, *of_kinds) if only is METRICS and not section(manifest, "part") else tuple(only)
+    ages = ages_known(manifest, totals)
     described = {
         name: describe(totals.histograms[prefix + name], tick, extra.get(name, ()))
         for name in wanted
-        if prefix + name in totals.histograms
+        if prefix + name in totals.histograms and (ages or split_kind(name)[0] != AGE)
     }
     return {name: metric for name, metric in described.items() if metric is not None}
 
@@ -293,5 +295,6 @@ _REASONS: dict[catalog.Absent, Reason] = {
     "upload": _no_upload,
     "conversation": _no_conversation,
     "delivery": _no_delivery,
+    "age": no_age,
 }
 """Why a metric may have no sample, by what the catalog says of it."""

@@ -340,6 +340,21 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "Completion is exact with one turn in flight on a connection.",
         ("share", "received", "bounds"),
     ),
+    "age_by_two_clocks": WarningKind(
+        "events carried the time that the target sent them at, and its clock and ours may show the same time",
+        "Ages of events are the difference of the target's clock and ours{where}: the true age may be"
+        " {told}.",
+        "Of two hosts, set both clocks by NTP or PTP. Times with more digits leave less open.",
+        ("dated", "from_future", "ahead", "step", "same_host", "error"),
+        "no; a threshold on an age that this leaves open is not measured",
+    ),
+    "target_clock_differs": WarningKind(
+        "events carried the time that the target sent them at, and its clock and ours differ, or may",
+        "Ages of events were not measured: {told}.",
+        "Set the clocks of both hosts by NTP or PTP, and look at `path` and `unit` of `sent_at`.",
+        ("dated", "from_future", "ahead", "step", "same_host", "error"),
+        "no; thresholds on ages are not measured",
+    ),
     "turns_sampled": WarningKind(
         "there were more turns than the turn table keeps, so that it holds a part of them, by a stated rule",
         "The turn table holds a part of the turns; counts, rates and percentiles are of all of them.",

@@ -18,6 +18,7 @@ from typing import Literal
 
 from loadtest.live.silences import Silence, acknowledged, silenced
 from loadtest.readiness.assessment import Assessment, ComponentRow
+from loadtest.readiness.objectives import opposite
 from loadtest.readiness.policy import SEVERITIES, Alerts, Route, Severity
 from loadtest.readiness.views.telling import instant
 
@@ -111,7 +112,8 @@ class Try:
 class AlertState:
     """Everything that must survive a restart. ``told`` is when each key was last announced.
 
-    ``tries`` are, by route, the messages that were sent lately.
+    ``tries`` are, by route, the messages that were sent lately. ``arrived`` is when the last one arrived, and
+    ``trouble`` why the last one did not, where none has arrived since.
     """
 
     incidents: dict[str, Incident] = field(default_factory=dict)
@@ -120,6 +122,8 @@ class AlertState:
     outbox: list[Message] = field(default_factory=list)
     tries: dict[str, list[Try]] = field(default_factory=dict)
     number: int = 0
+    arrived: dict[str, float] = field(default_factory=dict)
+    trouble: dict[str, str] = field(default_factory=dict)
 
 
 def observations(found: Assessment, asked: Container[str] | None = None) -> Iterator[Observation]:
@@ -137,9 +141,9 @@ def observations(found: Assessment, asked: Container[str] | None = None) -> Iter
     again = any(fresh(row.name) for row in found.components if row.status != "healthy")
     for trigger in found.triggers:
         pulled: Severity | None = "critical" if trigger.outcome == "TRIGGERED" else None
-        said = f"{trigger.fact} is {trigger.measured}, the trigger is {trigger.expression}"
+        said = f"{trigger.fact} is {trigger.measured}, and must be {opposite(trigger.expression)}"
         yield Observation(
-            f"trigger {trigger.title}", f"rollback trigger: {trigger.title}", pulled, said,
+            f"trigger {trigger.title}", f"roll back, by the rule: {trigger.rule}", pulled, said,
             pulled is None or again, trigger.outcome == "unknown",
         )  # fmt: skip
 
@@ -387,15 +391,18 @@ def due(state: AlertState, now: float, policy: Alerts) -> list[Message]:
 def delivered(state: AlertState, message: Message, now: float) -> None:
     """The message has arrived: it leaves the outbox and counts against the rate."""
     state.outbox = [each for each in state.outbox if each.id != message.id]
+    state.arrived[message.route] = now
+    state.trouble.pop(message.route, None)
     _count(state, message, now)
 
 
-def failed(state: AlertState, message: Message, now: float) -> None:
-    """The message did not arrive: it is sent again, later each time.
+def failed(state: AlertState, message: Message, now: float, said: str = "") -> None:
+    """The message did not arrive, as ``said``: it is sent again, later each time.
 
     So are those on its route that are not more severe: each would wait for the same receiver.
     """
     _count(state, message, now)
+    state.trouble[message.route] = said or "the last message did not arrive"
     message.tries += 1
     message.not_before = now + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (message.tries - 1))
     for other in state.outbox:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import smtplib
 import ssl
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +75,11 @@ def heartbeat(policy: Policy, environ: Mapping[str, str] | None = None) -> None:
         raise DeliveryError(redactor.text(f"{type(error).__name__}: {error}")) from None
 
 
-def missing_variables(policy: Policy, environ: Mapping[str, str]) -> list[Problem]:
-    """Every variable that a route names and that is not set, so that its alerts could not be sent."""
+def unusable_routes(policy: Policy, environ: Mapping[str, str]) -> list[Problem]:
+    """Why alerts of a route could not be sent: a variable that is not set, a package that is not there."""
     found = []
+    if any(each.kind == "apprise" for each in policy.alerts.routes) and find_spec("apprise") is None:
+        found.append(Problem("alerts.routes", NO_APPRISE))
     try:
         filled(policy.alerts.heartbeat, environ)
     except MissingVariableError as error:
@@ -175,9 +180,37 @@ def _command(policy: Policy, route: Route, _: Settings, message: Message) -> Non
         raise OSError(f"{route.command[0]} ended with {ended.code}")
 
 
+NO_APPRISE = "the package apprise is not installed: pip install apprise"
+
+
+def _apprise(policy: Policy, _: Route, settings: Settings, message: Message) -> None:
+    """By any service that Apprise knows, by its URL: pagerduty://, opsgenie://, msteams://, ..."""
+    with warnings.catch_warnings():
+        # It loads all its services at the first, and what they are built on.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
+
+        service = apprise.Apprise.instantiate(settings["url"], suppress_exceptions=True)
+    if service is None:
+        raise ValueError("its url is none that Apprise knows")
+    service.socket_connect_timeout = service.socket_read_timeout = WITHIN_S / 2
+    kinds = {"info": apprise.NotifyType.INFO, "warning": apprise.NotifyType.WARNING}
+    body = "\n".join((*message.lines, f"(alert {message.id})"))
+    with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as log:  # type: ignore[no-untyped-call]  # theirs
+        arrived = service.notify(
+            body=body,
+            title=f"[{policy.name}] {message.subject}",
+            notify_type=kinds.get(message.severity, apprise.NotifyType.FAILURE),
+        )
+        words = " ".join(log.getvalue().split())[:200]
+    if not arrived:
+        raise OSError(words or "the service did not take the message")
+
+
 _SENDERS: Mapping[str, Callable[[Policy, Route, Settings, Message], None]] = {
     "webhook": _webhook,
     "slack": _slack,
     "email": _email,
     "command": _command,
+    "apprise": _apprise,
 }

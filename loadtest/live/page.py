@@ -18,12 +18,15 @@ from typing import Any
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.readiness.assessment import Assessment
+from loadtest.readiness.views.badge import badge
 from loadtest.readiness.views.html import html
 from loadtest.readiness.views.prometheus import prometheus
 from loadtest.readiness.views.telling import tell
 from loadtest.show.render.json import as_json
 
 REFRESH_S = 5
+
+PATHS = b"/, /details, /ready.json, /metrics, /badge.svg and /badge/COMPONENT.svg\n"
 
 MOST_CLIENTS = 32
 """Clients at once; one more takes the place of the one that has been there longest."""
@@ -142,13 +145,30 @@ def is_own(host: str, names: Container[str]) -> bool:
 def answer(path: str, found: Assessment | None) -> Response:
     """The response to a GET: status, content type and body."""
     path = path.partition("?")[0]
-    if path not in {"/", "/ready.json", "/metrics"}:
-        return HTTPStatus.NOT_FOUND, "text/plain", b"there are /, /ready.json and /metrics\n"
+    one = path.removeprefix("/badge/").removesuffix(".svg") if path.startswith("/badge/") else ""
+    if path not in {"/", "/details", "/ready.json", "/metrics", "/badge.svg"} and not one:
+        return HTTPStatus.NOT_FOUND, "text/plain", b"there are " + PATHS
     if found is None:
         text = f'<meta http-equiv="refresh" content="{REFRESH_S}">nothing was assessed yet\n'
         return HTTPStatus.SERVICE_UNAVAILABLE, "text/html", text.encode()
+    kind, made = _made(path, found, one)
+    if made is None:
+        return HTTPStatus.NOT_FOUND, "text/plain", b"there is no such component\n"
+    return HTTPStatus.OK, kind, made.encode("utf-8", "replace")
+
+
+def _made(path: str, found: Assessment, one: str) -> tuple[str, str | None]:
+    """Content type and text of a path that there is; ``one`` is the component of a badge."""
     if path == "/metrics":
-        return HTTPStatus.OK, "text/plain; version=0.0.4", prometheus(found).encode("utf-8", "replace")
+        return "text/plain; version=0.0.4", prometheus(found)
     if path == "/ready.json":
-        return HTTPStatus.OK, "application/json", as_json(found.plain()).encode()
-    return HTTPStatus.OK, "text/html", html(tell(found), refresh_s=REFRESH_S).encode("utf-8", "replace")
+        return "application/json", as_json(found.plain())
+    if one or path == "/badge.svg":
+        return "image/svg+xml", badge(found, one)
+    return "text/html", _page(found, opened=path == "/details")
+
+
+def _page(found: Assessment, *, opened: bool) -> str:
+    """The page that reloads itself and so folds itself again, or the one that stays as it is."""
+    again_s = None if opened else REFRESH_S
+    return html(tell(found), refresh_s=again_s, opened=opened, details="" if opened else "/details")

@@ -15,18 +15,19 @@ from typing import Protocol
 from loadtest.errors import ConfigError
 from loadtest.live import alerts, watch_state
 from loadtest.live.alerts import Message
+from loadtest.live.monitoring import monitoring
 from loadtest.live.notifiers import DeliveryError, deliver, heartbeat
 from loadtest.live.remedies import Step, treat
 from loadtest.live.silences import Silence, read_silences, silenced, windows
 from loadtest.live.watch_state import WatchState
-from loadtest.readiness.assessment import Assessment
+from loadtest.readiness.assessment import Assessment, Monitoring
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import LAST, History
 from loadtest.readiness.policy import Policy, Remedy
 from loadtest.readiness.prober import Prober
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import ProbeError
-from loadtest.readiness.ready import changed_policy, judged, shown_command
+from loadtest.readiness.ready import changed_policy, judged, named_release, shown_command
 from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
 from loadtest.readiness.status import component_rows, outer_first
 
@@ -85,22 +86,57 @@ class Watch:
     _unread: str = ""
 
     def __post_init__(self) -> None:
+        self.policy = named_release(self.policy, self.environ)
         self.history = History.of(self.results, self.policy.name, self.policy.keep_s, self.policy.keep_runs_s)
         self.state = watch_state.load(self.history.folder)
         self._prober = self.prober or Prober(self.policy, self.results, self.environ)
-        names, now = {each.name for each in self.policy.components}, self.clock()
-        self.state.due = {name: at for name, at in self.state.due.items() if name in names}
-        self.state.evidence = {name: at for name, at in self.state.evidence.items() if name in names}
-        # What is due, or was never probed, is probed before anything is judged again.
-        self._awaited = {name for name in names if self._is_due(name, now)}
-        known = {f"component {name}" for name in names}
-        known |= {f"trigger {each.title}" for each in self.policy.triggers}
-        alerts.forget(self.state.alerts, known, now)
+        self._begin_anew()
 
     def _is_due(self, name: str, now: float) -> bool:
         """Also true where it is due later than its interval allows: then the clock was set back."""
         due = self.state.due.get(name, 0.0)
         return name not in self.state.evidence or not now < due <= now + self.policy.component(name).every_s
+
+    def monitoring(self) -> Monitoring:
+        """The watch as it is now, for its page."""
+        return monitoring(
+            self.policy, self.state.alerts, self.silences, self.clock(),
+            next_at=min((self.state.due.get(each.name, 0.0) for each in self.policy.components), default=0.0),
+        )  # fmt: skip
+
+    def shown(self) -> Assessment | None:
+        """The last assessment with the watch as it is now; None before the first."""
+        return self.latest and replace(self.latest, monitoring=self.monitoring())
+
+    def reload(self, policy: Policy) -> None:
+        """Go on by another policy of the same name. What is known of components that stay is kept.
+
+        Raises:
+            ConfigError: it has another name, and so another history.
+        """
+        policy = named_release(policy, self.environ)
+        if policy.name != self.policy.name:
+            where = "its history lies elsewhere: start the watch again"
+            raise ConfigError(f"the policy is called {policy.name} now, and {where}")
+        changed = {each.name for each in policy.components if each not in self.policy.components}
+        self.policy, self._begun = policy, {}
+        self.history.keep_s, self.history.keep_runs_s = policy.keep_s, policy.keep_runs_s
+        self._prober = self.prober or Prober(policy, self.results, self.environ)
+        self._answers, self._held, self._first = {}, {}, None
+        self._begin_anew(changed)
+        self.said(f"the policy was read again: {len(policy.components)} components")
+
+    def _begin_anew(self, changed: Container[str] = ()) -> None:
+        """Know nothing of components that are not in the policy, or are ``changed``."""
+        names, now = {each.name for each in self.policy.components}, self.clock()
+        kept = {name for name in names if name not in changed}
+        self.state.due = {name: at for name, at in self.state.due.items() if name in kept}
+        self.state.evidence = {name: at for name, at in self.state.evidence.items() if name in kept}
+        # What is due, or was never probed, is probed before anything is judged again.
+        self._awaited = {name for name in names if self._is_due(name, now)}
+        known = {f"component {name}" for name in names}
+        known |= {f"trigger {each.title}" for each in self.policy.triggers}
+        alerts.forget(self.state.alerts, known, now)
 
     def pause_s(self) -> float:
         """Seconds until something is due: a probe, an answer to take, or a message to send."""
@@ -182,7 +218,12 @@ class Watch:
         if self._prober.busy and (self._awaited or now - self._first < GATHER_S):
             return {}
         answers, self._answers, self._first = self._answers, {}, None
-        return self._told_apart(answers, now)
+        told = self._told_apart(answers, now)
+        if not self._held.keys() <= self.state.evidence.keys():
+            # A component that was never told of is told with the others, and not as unknown before.
+            self._answers = told
+            return {}
+        return told
 
     def _told_apart(self, answers: dict[str, Evidence], now: float) -> dict[str, Evidence]:
         """The answers without new failures of components behind others that were not asked since.
@@ -303,7 +344,7 @@ class Watch:
             try:
                 self.send(self.policy, message)
             except DeliveryError as error:
-                alerts.failed(state, message, self.clock())
+                alerts.failed(state, message, self.clock(), str(error))
                 self.said(f"not delivered, tried again later: {error}")
             else:
                 alerts.delivered(state, message, self.clock())

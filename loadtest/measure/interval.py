@@ -56,7 +56,8 @@ class Interval:
 
     ``second`` counts from the run's start. ``moves`` has one row per connection that became ready
     (+1) or stopped being so (-1): ``(offset_ns, delta)``. ``instants`` holds offsets in nanoseconds:
-    names starting ``first_`` merge by minimum, ``last_`` by maximum. ``frames`` are the frame logs of
+    names starting ``first_`` merge by minimum, others by maximum; beside instants, what events tell of the
+    target's clock (``speak.event_age``). ``frames`` are the frame logs of
     the slowest and of the broken turns.
     """
 

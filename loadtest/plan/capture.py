@@ -2,9 +2,11 @@ r"""A capture: the messages of one connection, both ways, as JSON lines that any
 
     {"at": 0.0, "dir": "in", "text": "{\"type\":\"welcome\"}"}
     {"at": 0.012, "dir": "out", "text": "{\"type\":\"ask\",\"id\":\"7\"}"}
+    {"at": 0.2, "dir": "in", "json": {"type": "started", "id": "7"}}
     {"at": 0.25, "dir": "in", "base64": "AAEC"}
 
-``at`` is in seconds from any beginning, ``dir`` is as the client sees it. A binary message is in ``base64``.
+``at`` is in seconds from any beginning, ``dir`` is as the client sees it. A text that is JSON may stand as
+such in ``json``, which is easier to write by hand; a binary message stands in ``base64``.
 Other keys are not read; an empty line is nothing.
 """
 
@@ -120,10 +122,12 @@ def _frame(line: str, number: int) -> CapturedFrame:
 
 def _payload(data: dict[str, Any]) -> tuple[bytes, bool]:
     """The payload of a line, and whether it was a binary message."""
-    if ("text" in data) == ("base64" in data):
-        raise ValueError("needs one of `text` and `base64`")
-    key = "text" if "text" in data else "base64"
-    value = data[key]
+    keys = [key for key in ("text", "json", "base64") if key in data]
+    if len(keys) != 1:
+        raise ValueError("needs one of `text`, `json` and `base64`")
+    key, value = keys[0], data[keys[0]]
+    if key == "json":
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), False
     if not isinstance(value, str):
         raise ValueError(f"`{key}` must be text, not {told(value)}")  # noqa: TRY004 - as above
     if key == "text":

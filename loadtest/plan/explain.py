@@ -357,6 +357,9 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         yield from (f"{name}: {line}" for line in _meaning(kind.events))
     if not scenario.kinds:
         yield from _meaning(events)
+    if events.sent_at is not None:
+        at = events.sent_at
+        yield f"an event is as old as its `{at.path}` ({at.unit}) says when it arrives: by two clocks"
     for beat in events.answer:
         yield f"requests of the target: {_told_beat(beat)}"
     if scenario.turns_end:

@@ -127,6 +127,17 @@ class CountAt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentAt:
+    """The time at which the target sent an event stands at ``path`` in it.
+
+    ``unit`` is that of a number since 1970, or "iso" for a text such as "2026-11-30T04:00:00.123Z".
+    """
+
+    path: str
+    unit: Literal["s", "ms", "us", "ns", "iso"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
     """What answers a turn. Paths are dotted keys and indices; the first one present is taken.
 
@@ -144,6 +155,7 @@ class Events:
     ``ignore``: events that belong to no turn and are not counted as unmatched (a broadcast, an ack).
     ``answer``: requests of the target's own, which are answered and counted apart.
     ``keep``: events of which values are kept, and that mean nothing by that.
+    ``sent_at``: where an event has the time at which the target sent it, for its age.
     ``audience``: a template; users for whom it gives the same text get each other's events.
     """
 
@@ -169,6 +181,7 @@ class Events:
     adopt: tuple[Adopt, ...] = ()
     count: int | CountAt | None = None
     sequence_start: int = 0
+    sent_at: SentAt | None = None
     audience: str = ""
 
     @property

@@ -26,6 +26,7 @@ from loadtest.plan.protocol import (
     Events,
     MessageStep,
     Protocol,
+    SentAt,
     Step,
     TimedBeat,
     TurnKind,
@@ -416,6 +417,7 @@ def _read_events(table: Table, answers: list[Table]) -> Events:
         count=_read_count(table),
         adopt=tuple(_read_adopt(each) for each in _one_or_more(table, "adopt")),
         sequence_start=table.integer("sequence_start", 0),
+        sent_at=_read_sent_at(table),
         audience=table.text("audience", ""),
         type=paths["type"],
         turn=paths["turn"],
@@ -461,6 +463,32 @@ def _read_adopt(table: Table) -> Adopt:
         check_path(table, (*table.path, "id"), path)
     table.close()
     return Adopt(on=on or {}, id=path or "")
+
+
+TIME_UNITS = {unit: unit for unit in ("s", "ms", "us", "ns", "iso")}
+
+
+def _read_sent_at(table: Table) -> SentAt | None:
+    """Where an event has the time it was sent at; None where not written, or wrong, which is reported."""
+    if not table.has("sent_at"):
+        return None
+    if not isinstance(table.data.get("sent_at"), Mapping):
+        written = told(table.take("sent_at"))
+        table.report("sent_at", f'`sent_at` is {{ path = "PATH", unit = "ms" }}, not {written}')
+        return None
+    stamped = table.table("sent_at")
+    path, unit = stamped.text("path", None), stamped.choice("unit", TIME_UNITS, None)
+    for key in ("path", "unit"):
+        if not stamped.has(key):
+            units = ", ".join(TIME_UNITS)
+            what = "where the time stands" if key == "path" else f"of what it is written in: {units}"
+            stamped.source.report(stamped.path, f"`sent_at` needs `{key}`, {what}")
+    if path is not None:
+        check_path(stamped, (*stamped.path, "path"), path)
+    stamped.close()
+    if path is None or unit is None:
+        return None
+    return SentAt(path=path, unit=cast("Literal['s', 'ms', 'us', 'ns', 'iso']", unit))
 
 
 def _read_count(table: Table) -> int | CountAt | None:

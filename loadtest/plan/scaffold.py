@@ -25,9 +25,9 @@ protocol = "@NAME@.protocol.toml"    # how the server is spoken to; relative to 
 url = "@URL@"
 # headers = { Origin = "https://app.example" }       # many servers refuse a client without Origin
 # auth = { kind = "token", token_env = "MY_TOKEN" }  # the environment variable that holds a token
-
+@IDENTITIES@
 [load]
-connections = 5            # begin small: this is a server of yours
+connections = @CONNECTIONS@            # @BEGIN@
 connect_rate = "5/s"
 warmup = "2s"
 duration = "10s"
@@ -84,10 +84,11 @@ _NOT_WRITTEN = (
 
 
 class Drafted(NamedTuple):
-    """A protocol drafted from a capture: its text by its name; and rows of data as TOML, "" where none."""
+    """A protocol drafted from a capture: its text by its name; rows of data and of users as TOML, or ""."""
 
     protocol: Callable[[str], str]
     data: str
+    identities: str = ""
 
 
 def starting_files(url: str, name: str | None = None, drafted: Drafted | None = None) -> dict[str, str]:
@@ -112,7 +113,26 @@ def starting_files(url: str, name: str | None = None, drafted: Drafted | None = 
         if drafted and drafted.data
         else ""
     )
-    scenario = _SCENARIO.replace("@NAME@", name).replace("@URL@", quoted).replace("@DATA@", data)
+    identities = (
+        f"identities = {drafted.identities}     # who logged in; a row for each connection\n"
+        if drafted and drafted.identities
+        else ""
+    )
+    # Every connection needs an identity of its own, and the capture has one.
+    many, begin = (
+        ("1", "as many as there are identities")
+        if identities
+        else ("5", "begin small: this is a server of yours")
+    )
+    texts = {
+        "@NAME@": name,
+        "@URL@": quoted,
+        "@IDENTITIES@": identities,
+        "@CONNECTIONS@": many,
+        "@BEGIN@": begin,
+        "@DATA@": data,
+    }
+    scenario = re.sub("|".join(texts), lambda found: texts[found[0]], _SCENARIO)
     protocol = _PROTOCOL.replace("@NAME@", name) if drafted is None else drafted.protocol(name)
     return {f"{name}.toml": scenario, f"{name}.protocol.toml": protocol}
 

@@ -21,11 +21,13 @@ from urllib.parse import quote
 
 import msgspec
 
-_PLACEHOLDER = re.compile(
+PLACEHOLDER = re.compile(
     r"\{(?:(raw|json|base64|urlencode):)?"
     r"(event(?:\.[A-Za-z0-9_-]+)+|random\.(?:int|choice) [^{}\"\n]{1,1000}"
     r"|[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)?)\}",
 )
+"""What looks like a placeholder, whether its name is known or not."""
+
 _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
 
 EVENT = "event."
@@ -178,7 +180,7 @@ class Template:
     @classmethod
     def parse(cls, text: str) -> Template:
         """Any text is a template; what looks like no placeholder is itself."""
-        found = list(_PLACEHOLDER.finditer(text))
+        found = list(PLACEHOLDER.finditer(text))
         quoted = _quoted(text, [match.start() for match in found])
         is_json = _is_json(text, quoted)
         if not is_json:
@@ -269,7 +271,7 @@ def _is_json(text: str, quoted: list[bool]) -> bool:
         return "1" if next(places) or match[1] == RAW else "null"
 
     try:
-        value = json.loads(_PLACEHOLDER.sub(stand_in, text))
+        value = json.loads(PLACEHOLDER.sub(stand_in, text))
     except (ValueError, RecursionError):
         return False
     return isinstance(value, (dict, list, str))
@@ -300,7 +302,7 @@ def _json_at(text: str, start: int) -> tuple[int | None, list[int]]:
     quoted: list[int] = []
     pieces: list[str] = []
     at, inside = start, False
-    for match in _PLACEHOLDER.finditer(text, start):
+    for match in PLACEHOLDER.finditer(text, start):
         piece = text[at : match.start()]
         inside = _ends_inside(piece, inside=inside)
         size = match.end() - match.start()

@@ -24,6 +24,7 @@ ROUTE_KEYS: dict[RouteKind, tuple[str, ...]] = {
     "slack": ("url",),
     "email": ("host", "port", "from", "user", "password", "security"),
     "command": (),
+    "apprise": ("url",),
 }
 """What each kind of route is set with, apart from ``to`` and ``command``."""
 
@@ -134,7 +135,9 @@ def _route(name: str, table: Table) -> Route:
         if each not in SEVERITIES:
             table.report("severities", f"there is no severity `{each}`; {nearest(each, SEVERITIES)}")
     settings = {key: _setting(table, key) for key in ROUTE_KEYS[kind]}
-    needed = {"email": ("host", "from"), "webhook": ("url",), "slack": ("url",), "command": ()}[kind]
+    needed = {"email": ("host", "from"), "webhook": ("url",), "slack": ("url",), "command": ()}.get(
+        kind, ("url",)
+    )
     for key in needed:
         if not settings[key]:
             table.source.report(table.path, f"`{key}` is missing; a route of the kind `{kind}` needs it")

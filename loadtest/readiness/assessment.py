@@ -115,7 +115,10 @@ class FunctionRow(Function):
 
 @dataclass(frozen=True, slots=True)
 class ConditionRow:
-    """A trigger or gate: outcome TRIGGERED / not triggered / unknown, or met / missed / unknown."""
+    """A trigger or gate: outcome TRIGGERED / not triggered / unknown, or met / missed / unknown.
+
+    ``turned``: its title names what must not be.
+    """
 
     title: str
     fact: str
@@ -126,6 +129,12 @@ class ConditionRow:
     outcome: str
     note: str = ""
     age_s: float | None = None
+    turned: bool = False
+
+    @property
+    def rule(self) -> str:
+        """What must hold, as a title."""
+        return f"not: {self.title}" if self.turned else self.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +212,64 @@ class OutageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CoursePoint:
+    """What ``n`` assessments in a row found, up to the Unix time ``at``: the worst of each.
+
+    ``health`` None: not known. ``status`` is by the name of a component, as far as it was assessed.
+    """
+
+    at: float
+    n: int
+    health: float | None
+    status: dict[str, Status]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """A route of alerts: when its last message arrived, how many wait, and why the last one failed."""
+
+    name: str
+    kind: str
+    severities: tuple[str, ...]
+    last: float | None = None
+    waiting: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """A problem that lasts; ``told`` says since when and to whom, or why not."""
+
+    title: str
+    severity: str
+    since: float
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """The watch at one time: how it probes, whom it alerts, and what is open.
+
+    ``next_at`` is the Unix time at which it probes again. ``silences`` are sentences, ``heartbeat`` says
+    whether somebody watches the watch.
+    """
+
+    at: float
+    next_at: float
+    components: int
+    routes: tuple[RouteRow, ...]
+    incidents: tuple[IncidentRow, ...]
+    silences: tuple[str, ...]
+    heartbeat: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
-    """The GO / NO-GO of a system at one time."""
+    """The GO / NO-GO of a system at one time.
+
+    ``release`` is the label or commit that was judged, ``by`` who asked for it. ``review_at`` is when it is
+    to be looked at again, by the policy; ``good_until`` is when the first of its evidence is too old.
+    """
 
     id: str
     policy: str
@@ -229,6 +294,12 @@ class Assessment:
     changes: tuple[str, ...] | None = None
     trend: tuple[str, ...] = ()
     outages: tuple[OutageRow, ...] = ()
+    release: str = ""
+    by: str = ""
+    review_at: float | None = None
+    good_until: float | None = None
+    course: tuple[CoursePoint, ...] = ()
+    monitoring: Monitoring | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     schema: str = SCHEMA
 

@@ -61,6 +61,10 @@ HINTS: Mapping[str, tuple[str, str]] = {
         "what is known of it is too old, or dated wrongly",
         "probe it again, so that there is fresh evidence",
     ),
+    "release": (
+        "what is known of it is of another release than the one that is judged",
+        "deploy or test the release that is judged, then probe it again",
+    ),
     "through": (
         "it is reached only through a component that is down",
         "repair that component first, then try again",

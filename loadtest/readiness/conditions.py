@@ -27,7 +27,7 @@ def _condition(condition: Condition, figure: Figure | None, words: tuple[str, st
         why = "no business function is in the policy" if figure is None else figure.arithmetic
         return ConditionRow(
             condition.title, condition.fact, condition.objective.expression, format_value(None, unit),
-            figure.formula if figure else "", why, "unknown",
+            figure.formula if figure else "", why, "unknown", turned=condition.turned,
         )  # fmt: skip
     holds = condition.objective.holds(figure.value)
     ends = [end for end in (figure.low, figure.high) if end is not None]
@@ -35,7 +35,7 @@ def _condition(condition: Condition, figure: Figure | None, words: tuple[str, st
     note = f"unknown components could change this: {figure.span}" if open_ else ""
     return ConditionRow(
         condition.title, condition.fact, condition.objective.expression, figure.text, figure.formula,
-        figure.arithmetic, words[0] if holds else words[1], note, figure.age_s,
+        figure.arithmetic, words[0] if holds else words[1], note, figure.age_s, condition.turned,
     )  # fmt: skip
 
 

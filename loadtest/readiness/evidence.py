@@ -67,7 +67,8 @@ class Evidence:
     ``issues`` what is wrong with it though it answered. ``at`` is the Unix time the evidence speaks of; None:
     the component was not probed. ``samples`` are the tries in order, None for one that failed.
     ``simulated``: it was our own simulator that answered. ``missed`` are the measures that missed thresholds
-    of the component's own scenario.
+    of the component's own scenario. ``release`` is what it says of the release that was looked at; empty
+    where it says nothing.
     """
 
     outcome: Outcome
@@ -81,6 +82,7 @@ class Evidence:
     took_s: float = 0.0
     simulated: bool = False
     missed: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
 
 
 def distribution(

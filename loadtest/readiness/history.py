@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ SUMMARIES = "summaries.jsonl"
 LOOKED_BACK = 1024 * 1024
 """Bytes of summaries that are read for a trend: a watch adds thousands a day, and they stay for ever."""
 READY = FILES["json"]
+MOST_ROWS = 2000
+"""So many summaries are remembered."""
 LAST = "LAST"
 
 KEPT = ("json", "html")
@@ -39,16 +42,19 @@ SMALLEST_BAND = 0.02
 """A value is no change while it lies within three robust deviations of those before, or 0.02 of a score."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class History:
     """Where the assessments of one policy lie: ``results/readiness/POLICY/``.
 
-    Whole assessments, and the load runs made for them, are kept for ``keep_s`` and ``keep_runs_s``.
+    Whole assessments, and the load runs made for them, are kept for ``keep_s`` and ``keep_runs_s``. What was
+    read of the summaries is remembered, so that a watch reads every line once.
     """
 
     folder: Path
     keep_s: float = KEEP_S
     keep_runs_s: float = KEEP_RUNS_S
+    _known: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    _read_to: int = 0
 
     @classmethod
     def of(
@@ -94,8 +100,15 @@ class History:
         if not path.is_file():
             return []
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - last))
-            return list(_rows(file.read().decode("utf-8", "replace").splitlines()))
+            end = file.seek(0, os.SEEK_END)
+            if end < self._read_to:  # another file
+                self._known, self._read_to = [], 0
+            begin = file.seek(max(self._read_to, end - last))
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._read_to = begin + len(whole) + len(newline)
+        self._known += _rows(whole.decode("utf-8", "replace").splitlines())
+        del self._known[:-MOST_ROWS]
+        return list(self._known)
 
     def prune(self, now: float) -> None:
         """Remove what is older than it is kept: whole assessments, empty folders, runs of the policy."""
@@ -183,17 +196,18 @@ def failures_before(rows: Sequence[Mapping[str, Any]]) -> int:
 
 def trend(rows: Sequence[Mapping[str, Any]], now: Mapping[str, Any]) -> tuple[str, ...]:
     """A sentence on the health and on each component out of its noise band; ``now`` is the newest summary."""
-    said = [_trend("overall health", [row.get("health") for row in rows], now.get("health"))]
+    said = [_trend("overall health", (row.get("health") for row in reversed(rows)), now.get("health"))]
     for name, part in now["components"].items():
-        before = [section(row, "components", name).get("score") for row in rows]
+        before = (section(row, "components", name).get("score") for row in reversed(rows))
         sentence = _trend(name, before, part["score"])
         if "noise band" in sentence and "within" not in sentence:
             said.append(sentence)
     return tuple(said)
 
 
-def _trend(name: str, before: Sequence[Any], value: float | None) -> str:
-    known = [each for each in before if isinstance(each, int | float)][-BAND_LAST:]
+def _trend(name: str, before: Iterable[Any], value: float | None) -> str:
+    """``before`` are the values of earlier assessments, the newest first."""
+    known = list(islice((each for each in before if isinstance(each, int | float)), BAND_LAST))
     if value is None:
         return f"{name}: unknown now, so that no trend can be told"
     if len(known) < BAND_LEAST:

@@ -40,6 +40,17 @@ DAYS_OF_NOTE = 30
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 
 
+OPPOSITE: Mapping[Operator, Operator] = {
+    "<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==",
+}  # fmt: skip
+
+
+def opposite(expression: str) -> str:
+    """The expression that holds where this one does not: "< 50%" of ">= 50%"."""
+    match = EXPRESSION.fullmatch(expression.strip())
+    return f"{OPPOSITE[cast('Operator', match[1])]} {match[2].strip()}" if match else expression
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
     """``expression`` as written; ``limit`` in ``unit`` (durations in milliseconds, ratios 0 to 1)."""

@@ -17,7 +17,7 @@ from loadtest.readiness.probe import Probe
 
 Priority = Literal["critical", "important", "optional"]
 Severity = Literal["info", "warning", "critical"]
-RouteKind = Literal["webhook", "slack", "email", "command"]
+RouteKind = Literal["webhook", "slack", "email", "command", "apprise"]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
@@ -42,6 +42,11 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
     "tls": {**_durations("handshake"), "answered.ratio": "ratio", "tls.expires_in": "days"},
     "dns": {**_durations("resolve"), "answered.ratio": "ratio"},
     "prometheus": {"value.min": "number", "value.max": "number", "series": "count"},
+    "grpc": {**_durations("latency"), "answered.ratio": "ratio", "tls.expires_in": "days"},
+    "kubernetes": {
+        **dict.fromkeys(("wanted", "running", "missing", "restarts"), "count"),
+        "ready.ratio": "ratio",
+    },
     "command": {**_durations("took"), "exit_code": "count"},
     "tests": {
         **dict.fromkeys(
@@ -87,6 +92,7 @@ KEEP_S, KEEP_RUNS_S = 7 * 86_400.0, 86_400.0
 DEFAULT_LEVELS: Mapping[str, tuple[str, str]] = {
     "answered.ratio": ("< 95%", "< 50%"),
     "tls.expires_in": ("< 14d", "< 3d"),
+    "ready.ratio": ("< 100%", "< 50%"),
 }
 """Where a component is degraded, and where it is down, if its policy has no level for what was measured."""
 
@@ -139,6 +145,11 @@ class Component:
     owner: str = ""
     eta: str = ""
 
+    @property
+    def tied(self) -> bool:
+        """Whether its evidence must be of the release that is judged: its probe knows where that stands."""
+        return bool(getattr(self.probe, "release", None))
+
 
 @dataclass(frozen=True, slots=True)
 class Function:
@@ -165,11 +176,15 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """An objective about a fact of the whole system; as a trigger it is bad when it holds, as a gate good."""
+    """An objective about a fact of the whole system; as a trigger it is bad when it holds, as a gate good.
+
+    ``turned``: its title names what must not be, as those of ``[[triggers]]`` do.
+    """
 
     title: str
     fact: str
     objective: Objective
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +282,8 @@ class Policy:
 
     ``sha256`` is of the data as written (``raw``), ``settings`` is that data without its secrets.
     ``variables`` are the environment variables it names. Whole assessments are kept for ``keep_s``, load runs
-    made for them for ``keep_runs_s``.
+    made for them for ``keep_runs_s``. ``release`` is the label or the commit that is judged, "" where none
+    was named; ``review_s`` how long a verdict stands, 0 where that is not said.
     """
 
     name: str
@@ -285,6 +301,8 @@ class Policy:
     settings: Mapping[str, object] = field(default_factory=dict)
     variables: tuple[str, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    release: str = ""
+    review_s: float = 0.0
     keep_s: float = KEEP_S
     keep_runs_s: float = KEEP_RUNS_S
     raw: Mapping[str, object] = field(default_factory=dict, repr=False)

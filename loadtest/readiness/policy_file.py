@@ -7,9 +7,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import cast
 
 from loadtest.errors import Problem
 from loadtest.plan.folder import POLICY, check_kind
@@ -17,21 +17,17 @@ from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import env_names
 from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.shipped import find
-from loadtest.plan.threshold import resolve
 from loadtest.plan.toml_reader import Source, Table, nearest, read_document, told
 from loadtest.readiness.alerts_file import read_alerts, read_maintenance, read_remedies, read_rollback
-from loadtest.readiness.objectives import IMPACTS, Objective, Unit, parse_objective
+from loadtest.readiness.objectives import IMPACTS, parse_objective
 from loadtest.readiness.policy import (
     DEFAULT_LEVELS,
-    FACTS,
     INSTEAD,
     KEEP_RUNS_S,
     KEEP_S,
     MEASURES,
     WEIGHTS,
     Component,
-    Condition,
-    Criterion,
     Function,
     Level,
     Policy,
@@ -39,6 +35,14 @@ from loadtest.readiness.policy import (
 )
 from loadtest.readiness.probe_file import read_probe
 from loadtest.readiness.retarget import retargeted
+from loadtest.readiness.rules_file import (
+    check_known,
+    measure_unit,
+    read_condition,
+    read_criterion,
+    read_objective,
+    read_rules,
+)
 from loadtest.readiness.secrets import without_secrets
 
 PRIORITIES: Mapping[str, Priority] = {
@@ -56,17 +60,17 @@ SCORES = ("answered.ratio", "passed.ratio", "running.ratio", "turns.complete.rat
 THRESHOLDS = {"binding": True, "advisory": False}
 """Whether a missed threshold of a component's own scenario blocks a release, or only degrades."""
 
-_STATUSES = {each: each for each in ("healthy", "degraded")}
-
 _COMPONENT_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
-def load_policy(ref: str | Path, sets: tuple[str, ...] = (), target: str | None = None) -> Policy:
+def load_policy(
+    ref: str | Path, sets: tuple[str, ...] = (), target: str | None = None, release: str | None = None
+) -> Policy:
     """The policy in a TOML file, or the shipped one of that name; paths in it are relative to its folder.
 
     ``sets`` are values of ``--set``, KEY=VALUE; ``target`` is where its WebSocket components are probed
-    instead, with the http components beside them. Environment variables are not read: a missing one
-    makes its own component unknown.
+    instead, with the http components beside them; ``release`` is judged instead of its own. Environment
+    variables are not read: a missing one makes its own component unknown.
 
     Raises:
         ConfigError: every mistake in it, with its place.
@@ -81,7 +85,7 @@ def load_policy(ref: str | Path, sets: tuple[str, ...] = (), target: str | None 
     table = Table(data, Source(name, document.lines, given, problems))
     policy = _read(table, path, document.comment, data)
     table.source.finish()
-    return policy
+    return policy if release is None else replace(policy, release=release)
 
 
 def _read(table: Table, path: Path, question: str, data: Mapping[str, object]) -> Policy:
@@ -94,6 +98,7 @@ def _read(table: Table, path: Path, question: str, data: Mapping[str, object]) -
     if not components:
         table.source.report(("components",), "a policy needs at least one [components.NAME]")
     known = {each.name: each for each in components}
+    rules = read_rules(table, known)
     policy = Policy(
         name=name,
         question=table.text("question", question),
@@ -101,9 +106,11 @@ def _read(table: Table, path: Path, question: str, data: Mapping[str, object]) -
         sha256=policy_hash(data),
         components=components,
         functions=_functions(table.table("functions"), known),
-        criteria=tuple(_criterion(each, known) for each in table.tables("criteria")),
-        triggers=tuple(_condition(each, "when") for each in table.tables("triggers")),
-        gates=tuple(_condition(each, "expect") for each in table.tables("gates")),
+        criteria=(*rules.criteria, *(read_criterion(each, known) for each in table.tables("criteria"))),
+        triggers=(*rules.triggers, *(read_condition(each, "when") for each in table.tables("triggers"))),
+        gates=(*rules.gates, *(read_condition(each, "expect") for each in table.tables("gates"))),
+        release=table.text("release", ""),
+        review_s=table.duration("review", 0) / 1e9,
         rollback=read_rollback(table),
         alerts=read_alerts(table.table("alerts"), components),
         maintenance=read_maintenance(table, known),
@@ -220,7 +227,7 @@ def _score(table: Table, kind: str) -> str:
     if score == "status":
         return score
     try:
-        name, unit = _measure_unit(kind, score)
+        name, unit = measure_unit(kind, score)
     except ValueError as error:
         table.report("score", f'`score`: {error}; or write "status"')
         return "status"
@@ -239,11 +246,11 @@ def _levels(table: Table, kind: str) -> tuple[Level, ...]:
     for name in table.data:
         each = table.table(name)
         try:
-            measure, unit = _measure_unit(kind, name)
+            measure, unit = measure_unit(kind, name)
         except ValueError as error:
             table.report(name, str(error))
             continue
-        warn, critical = (_objective(each, key, unit) for key in ("warn", "critical"))
+        warn, critical = (read_objective(each, key, unit) for key in ("warn", "critical"))
         each.close()
         found.append(Level(measure, unit, warn, critical))
     return (*found, *_default_levels(kind, {each.measure for each in found}))
@@ -259,33 +266,6 @@ def _default_levels(kind: str, written: AbstractSet[str]) -> Iterator[Level]:
             yield Level(name, unit, *beyond, default=True)
 
 
-def _measure_unit(kind: str, name: str) -> tuple[str, Unit]:
-    """The measure as it is kept, and its unit.
-
-    Raises:
-        ValueError: this kind of probe does not measure it; tells the nearest.
-    """
-    if kind == "websocket" and name not in MEASURES[kind]:
-        canonical, unit = resolve(name)
-        return canonical, unit
-    known = MEASURES[kind]
-    if name not in known:
-        raise ValueError(f"a {kind} probe does not measure `{name}`; {nearest(name, known)}")
-    return name, known[name]
-
-
-def _objective(table: Table, key: str, unit: Unit) -> Objective | None:
-    """The objective at a key; None where it was not written, or is none, which is reported."""
-    text = table.text(key, None)
-    if text is None:
-        return None
-    try:
-        return parse_objective(text, unit)
-    except ValueError as error:
-        table.report(key, f"`{key}`: {error}")
-        return None
-
-
 def _functions(table: Table, known: Mapping[str, Component]) -> tuple[Function, ...]:
     """``[functions.NAME]``."""
     found = []
@@ -296,7 +276,7 @@ def _functions(table: Table, known: Mapping[str, Component]) -> tuple[Function, 
             table.report(
                 name, f'`needs` must name components, such as needs = ["{next(iter(known), "api")}"]'
             )
-        _check_known(each, "needs", needs, known)
+        check_known(each, "needs", needs, known)
         function = Function(
             name=name,
             title=each.text("title", name),
@@ -308,50 +288,3 @@ def _functions(table: Table, known: Mapping[str, Component]) -> tuple[Function, 
         each.close()
         found.append(function)
     return tuple(found)
-
-
-def _check_known(table: Table, key: str, names: tuple[str, ...], known: Mapping[str, Component]) -> None:
-    for name in names:
-        if name not in known:
-            table.report(key, f"there is no component `{name}`; {nearest(name, known)}")
-
-
-def _criterion(table: Table, known: Mapping[str, Component]) -> Criterion:
-    """One of ``[[criteria]]``; an objective that is none is reported."""
-    name = table.text("component", "")
-    _check_known(table, "component", (name,), known)
-    measure = table.text("measure", None)
-    objective = None
-    if measure is not None and name in known:
-        try:
-            measure, unit = _measure_unit(known[name].kind, measure)
-            objective = _objective(table, "expect", unit)
-        except ValueError as error:
-            table.report("measure", f"`measure`: {error}")
-        if not table.has("expect"):
-            table.report("measure", '`expect` is missing beside it; write for example expect = "< 500ms"')
-    elif table.has("expect"):
-        table.report("expect", "`expect` needs the `measure` of a component that it speaks of")
-    table.take("expect")
-    criterion = Criterion(
-        title=table.text("title", f"{name} {measure or 'healthy'}"),
-        component=name,
-        status=table.choice("status", _STATUSES, "healthy"),
-        measure=measure,
-        objective=objective,
-    )
-    table.close()
-    return criterion
-
-
-def _condition(table: Table, key: str) -> Condition:
-    """One of ``[[triggers]]`` or ``[[gates]]``, whose objective stands at ``key``."""
-    fact = table.choice("fact", {each: each for each in FACTS}, next(iter(FACTS)))
-    if not table.has("fact"):
-        table.source.report(table.path, f"`fact` is missing; it may be {', '.join(FACTS)}")
-    if not table.has(key):
-        table.source.report(table.path, f'`{key}` is missing; write for example {key} = "< 0.5"')
-    objective = _objective(table, key, FACTS[fact])
-    title = table.text("title", fact)
-    table.close()
-    return Condition(title, fact, cast("Objective", objective))

@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class HttpProbe:
-    """``fields``: paths in the JSON answer and the values they may have; ``shown``: told as evidence."""
+    """``fields``: paths in the JSON answer and the values they may have; ``shown``: told as evidence.
+
+    ``body`` is sent as it is. Up to ``redirects`` are followed; otherwise one is an answer like any other.
+    ``release`` is the path in the answer that says which release is running.
+    """
 
     url: str
     method: str = "GET"
+    body: str | None = None
+    redirects: int = 0
+    release: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     statuses: tuple[int, ...] = (200,)
     fields: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
@@ -63,6 +70,32 @@ class PrometheusProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class GrpcProbe:
+    """``grpc://HOST:PORT``, or ``grpcs://`` for TLS, asked for the health of ``service`` ("": of all)."""
+
+    url: str
+    service: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    samples: int = 20
+    insecure: bool = False
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesProbe:
+    """``workloads`` such as "deployment/web", by ``kubectl get``, or in a ``file`` of its JSON.
+
+    The tags of the images that have ``release`` in their name say which release is running.
+    """
+
+    workloads: tuple[str, ...]
+    file: str | None = None
+    namespace: str | None = None
+    context: str | None = None
+    release: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CommandProbe:
     """Started as a list, never through a shell; ``exit_codes`` are those that mean healthy."""
 
@@ -73,10 +106,14 @@ class CommandProbe:
 
 @dataclass(frozen=True, slots=True)
 class JunitProbe:
-    """JUnit files, or patterns of them; ``expected`` is how many tests should have run, where known."""
+    """JUnit files, or patterns of them; ``expected`` is how many tests should have run, where known.
+
+    ``release`` is the name of the property in them that says which release was tested.
+    """
 
     files: tuple[str, ...]
     expected: int | None = None
+    release: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +137,16 @@ class RedisProbe:
 
 @dataclass(frozen=True, slots=True)
 class ContainersProbe:
-    """What ``docker compose ps`` and two looks of ``docker inspect`` tell, or a file that holds a listing."""
+    """What ``docker compose ps`` and two looks of ``docker inspect`` tell, or a file that holds a listing.
+
+    The tags of the images that have ``release`` in their name say which release is running.
+    """
 
     file: str | None = None
     project: str | None = None
     services: tuple[str, ...] = ()
     apart_s: float = 2.0
+    release: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +179,8 @@ Probe = (
     | TlsProbe
     | DnsProbe
     | PrometheusProbe
+    | GrpcProbe
+    | KubernetesProbe
     | CommandProbe
     | JunitProbe
     | DatabaseProbe

@@ -11,8 +11,10 @@ from loadtest.readiness.probe import (
     ContainersProbe,
     DatabaseProbe,
     DnsProbe,
+    GrpcProbe,
     HttpProbe,
     JunitProbe,
+    KubernetesProbe,
     Probe,
     PrometheusProbe,
     RedisProbe,
@@ -23,6 +25,9 @@ from loadtest.readiness.probe import (
 )
 
 LARGEST_SAMPLES = 1000
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+MOST_REDIRECTS = 10
+WORKLOAD_KINDS = ("deployment", "statefulset", "daemonset", "job", "pod")
 
 
 def read_probe(kind: str, table: Table) -> Probe:
@@ -54,7 +59,10 @@ def _http(table: Table) -> HttpProbe:
     schemes = {"http": "http://127.0.0.1:8000/health", "https": "https://api.example/health"}
     return HttpProbe(
         url=_url(table, schemes),
-        method=table.choice("method", {each: each for each in ("GET", "HEAD", "POST")}, "GET"),
+        method=table.choice("method", {each: each for each in METHODS}, "GET"),
+        body=table.text("body", None),
+        redirects=table.integer("redirects", 0, least=0, most=MOST_REDIRECTS),
+        release=table.text("release", None),
         headers=table.pairs("headers"),
         statuses=_integers(table, "statuses", (200,)),
         fields=_fields(table),
@@ -124,6 +132,37 @@ def _prometheus(table: Table) -> PrometheusProbe:
     )
 
 
+def _grpc(table: Table) -> GrpcProbe:
+    schemes = {"grpc": "grpc://127.0.0.1:50051", "grpcs": "grpcs://api.example:443"}
+    return GrpcProbe(
+        url=_url(table, schemes),
+        service=table.text("service", ""),
+        headers=table.pairs("headers"),
+        samples=_samples(table),
+        insecure=table.flag("insecure"),
+        ca_file=table.text("ca_file", None),
+    )
+
+
+def _kubernetes(table: Table) -> KubernetesProbe:
+    workloads = table.texts("workloads")
+    example = 'workloads = ["deployment/backend"]'
+    if not workloads:
+        table.source.report(table.path, f"`workloads` must name those that should run, such as {example}")
+    for each in workloads:
+        kind, slash, name = each.partition("/")
+        if kind not in WORKLOAD_KINDS or not slash or not name:
+            kinds = ", ".join(WORKLOAD_KINDS)
+            table.report("workloads", f"{told(each)} is not KIND/NAME with one of {kinds}, such as {example}")
+    return KubernetesProbe(
+        workloads=workloads,
+        file=table.text("file", None),
+        namespace=table.text("namespace", None),
+        context=table.text("context", None),
+        release=table.text("release", None),
+    )
+
+
 def _command(table: Table) -> CommandProbe:
     return CommandProbe(
         command=read_command(table, "command"),
@@ -144,7 +183,11 @@ def _tests(table: Table) -> JunitProbe:
     files = table.texts("files")
     if not table.has("files"):
         table.source.report(table.path, '`files` is missing; write for example files = ["junit.xml"]')
-    return JunitProbe(files=files, expected=table.integer("expected", None, least=1))
+    return JunitProbe(
+        files=files,
+        expected=table.integer("expected", None, least=1),
+        release=table.text("release", None),
+    )
 
 
 def _database(table: Table) -> DatabaseProbe:
@@ -178,6 +221,7 @@ def _containers(table: Table) -> ContainersProbe:
         project=table.text("project", None),
         services=services,
         apart_s=table.duration("apart", 2_000_000_000, positive=True) / 1e9,
+        release=table.text("release", None),
     )
 
 
@@ -209,6 +253,8 @@ _READERS: Mapping[str, Callable[[Table], Probe]] = {
     "tls": _tls,
     "dns": _dns,
     "prometheus": _prometheus,
+    "grpc": _grpc,
+    "kubernetes": _kubernetes,
     "command": _command,
     "tests": _tests,
     "database": _database,

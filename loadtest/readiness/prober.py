@@ -21,7 +21,9 @@ from loadtest.readiness.probes.command import probe_command
 from loadtest.readiness.probes.containers import probe_containers
 from loadtest.readiness.probes.database import probe_database
 from loadtest.readiness.probes.dns import probe_dns
+from loadtest.readiness.probes.grpc import probe_grpc
 from loadtest.readiness.probes.http import probe_http
+from loadtest.readiness.probes.kubernetes import probe_kubernetes
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 from loadtest.readiness.probes.prometheus import probe_prometheus
 from loadtest.readiness.probes.redis import probe_redis
@@ -38,6 +40,8 @@ PROBES: Mapping[str, Callable[[Any, ProbeContext], Evidence]] = {
     "tls": probe_tls,
     "dns": probe_dns,
     "prometheus": probe_prometheus,
+    "grpc": probe_grpc,
+    "kubernetes": probe_kubernetes,
     "command": probe_command,
     "tests": probe_tests,
     "database": probe_database,
@@ -52,6 +56,7 @@ TURNS: Mapping[str, int] = {
     "command": 2,
     "tests": 2,
     "containers": 2,
+    "kubernetes": 2,
     "prometheus": 2,
     "websocket": 3,
 }
@@ -61,7 +66,7 @@ The host's CPU is measured first, our own load last, and no load run beside anot
 """
 SAMPLED, ALONE = 1, 3
 
-OURS = frozenset({"websocket", "containers", "tests", "resources"})
+OURS = frozenset({"websocket", "containers", "kubernetes", "tests", "resources"})
 """Kinds whose probe ends by itself whatever the component does; one that does not is our own failure."""
 
 GRACE_S = 1.0
@@ -224,4 +229,5 @@ def redacted(evidence: Evidence, redactor: Redactor) -> Evidence:
         lines=tuple(redactor.text(each) for each in evidence.lines),
         issues=tuple(redactor.text(each) for each in evidence.issues),
         measures=measures,
+        release=tuple(redactor.text(each) for each in evidence.release),
     )

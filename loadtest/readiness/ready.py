@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loadtest.errors import ConfigError
+from loadtest.errors import ConfigError, Problem
 from loadtest.readiness.assessment import Assessment, RollbackRow
+from loadtest.readiness.course import course
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import KEPT, LAST, History, changes, failures_before, summary, trend
 from loadtest.readiness.outages import outage_rows
@@ -47,6 +49,7 @@ def ready(
     Raises:
         ConfigError: ``since`` names no assessment, or the results folder cannot be written to.
     """
+    policy = named_release(policy, os.environ if environ is None else environ)
     history = History.of(options.results, policy.name, policy.keep_s, policy.keep_runs_s)
     earlier = history.find(options.since) if options.since else _last(history)
     rows = history.summaries()
@@ -72,6 +75,28 @@ def ready(
     return assessed, folder
 
 
+ASKED_BY = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER", "USER", "USERNAME")
+"""Variables that say who asked, those of build servers first."""
+
+
+def asked_by(environ: Mapping[str, str]) -> str:
+    """Who asked, and on which machine, as far as the environment tells."""
+    who = next((environ[name] for name in ASKED_BY if environ.get(name)), "")
+    return f"{who[:60]}@{socket.gethostname()}" if who else socket.gethostname()
+
+
+def named_release(policy: Policy, environ: Mapping[str, str]) -> Policy:
+    """The policy with the release that is judged, where a variable says it.
+
+    Raises:
+        ConfigError: the variable is not set.
+    """
+    try:
+        return replace(policy, release=filled(policy.release, environ))
+    except MissingVariableError as error:
+        raise ConfigError([Problem("release", f"{error}, so that nobody knows what is judged")]) from None
+
+
 def _last(history: History) -> Assessment | None:
     """The last assessment, if it can be read; nothing fails for want of it, since nobody named it."""
     with suppress(ConfigError):
@@ -95,9 +120,15 @@ def judged(
     """
     before = Before(failures_before(rows), counts)
     assessed = assess(policy, found, id=name, at=now, took_s=now - begun, before=before)
+    assessed = replace(assessed, by=asked_by(os.environ))
     now_row = summary(assessed)
-    outages = outage_rows(policy, [*rows, now_row])
-    return replace(assessed, trend=trend(rows, now_row), outages=outages)
+    every = [*rows, now_row]
+    return replace(
+        assessed,
+        trend=trend(rows, now_row),
+        outages=outage_rows(policy, every),
+        course=course(every, [each.name for each in policy.components]),
+    )
 
 
 def changed_policy(earlier: Assessment, now: Assessment) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Literal
@@ -10,7 +11,7 @@ from loadtest.readiness.assessment import ComponentRow, FunctionRow, LevelRow, S
 from loadtest.readiness.evidence import Evidence, Measure, keeps
 from loadtest.readiness.objectives import Objective, format_value
 from loadtest.readiness.policy import Component, Function, Level, Policy
-from loadtest.readiness.probe import ContainersProbe, JunitProbe
+from loadtest.readiness.probe import JunitProbe
 from loadtest.units import format_duration
 
 SCORES: Mapping[Status, float | None] = {"healthy": 1.0, "degraded": 0.5, "down": 0.0, "unknown": None}
@@ -37,7 +38,10 @@ def component_rows(policy: Policy, found: Mapping[str, Evidence], now: float) ->
     A component that is down is unknown instead where it is reached only through one that is down or unknown.
     """
     missing = Evidence("unasked", "it was not probed", None, "unasked")
-    rows = {each.name: _row(each, found.get(each.name, missing), now) for each in policy.components}
+    rows = {
+        each.name: _row(each, found.get(each.name, missing), now, policy.release)
+        for each in policy.components
+    }
     for component in outer_first(policy):
         row = rows[component.name]
         blocked = [rows[name] for name in component.through if rows[name].status in {"down", "unknown"}]
@@ -124,14 +128,57 @@ def lasts_s(component: Component) -> float:
     does not.
     """
     probe = component.probe
-    by_file = isinstance(probe, JunitProbe) or (isinstance(probe, ContainersProbe) and probe.file is not None)
+    by_file = isinstance(probe, JunitProbe) or getattr(probe, "file", None) is not None
     if by_file:
         return component.fresh_s
     return max(component.fresh_s, component.every_s + component.timeout_s + LATE_S)
 
 
-def _row(component: Component, evidence: Evidence, now: float) -> ComponentRow:
-    evidence = _dated(component, evidence, now)
+SHORTEST_COMMIT = 7
+"""Of a commit so many signs are enough to name it."""
+
+_COMMIT = re.compile(r"[0-9a-f]+", re.IGNORECASE)
+
+
+def is_of(release: str, said: str) -> bool:
+    """Whether evidence that says ``said`` is of the release: the same label, tag of an image, or commit.
+
+    Of a commit the first seven signs or more are enough.
+    """
+    tag = said.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    for word in (said, tag):
+        a, b = word.strip().lower(), release.strip().lower()
+        if a and a.removeprefix("v") == b.removeprefix("v"):
+            return True
+        short = min(len(a), len(b)) >= SHORTEST_COMMIT and bool(_COMMIT.fullmatch(a) and _COMMIT.fullmatch(b))
+        if short and (a.startswith(b) or b.startswith(a)):
+            return True
+    return False
+
+
+def _of_release(component: Component, evidence: Evidence, release: str) -> Evidence:
+    """The evidence, or that there is none where it is of another release than the one that is judged."""
+    if not release or not component.tied or evidence.outcome == "unasked":
+        return evidence
+    others = [each for each in evidence.release if not is_of(release, each)]
+    if evidence.release and not others:
+        return replace(evidence, lines=(*evidence.lines, f"of the release {release}"))
+    if evidence.outcome == "failed" and not any(evidence.release):
+        return evidence
+    named = ", ".join(each for each in others if each)
+    of = (
+        f"it is of {named}, not of the release {release}"
+        if named
+        else f"it does not say that it is of {release}"
+    )
+    return replace(
+        evidence, outcome="unasked", error="release", said=f"{of}; it said: {evidence.said}", measures={},
+        issues=(), missed=(),
+    )  # fmt: skip
+
+
+def _row(component: Component, evidence: Evidence, now: float, release: str) -> ComponentRow:
+    evidence = _of_release(component, _dated(component, evidence, now), release)
     levels = tuple(_levels(component.levels, evidence)) if _judged(evidence) else ()
     status = _status(evidence, levels)
     score, formula = _score(component, evidence, status)

@@ -18,9 +18,11 @@ from loadtest.readiness.assessment import (
     Verdict,
 )
 from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.findings import why
+from loadtest.readiness.objectives import opposite
 from loadtest.readiness.policy import Policy
 from loadtest.readiness.secrets import redactor_of
-from loadtest.readiness.status import component_rows, function_rows
+from loadtest.readiness.status import component_rows, function_rows, lasts_s
 from loadtest.readiness.system_health import Before
 
 EXIT_CODES: Mapping[Verdict, Exit] = {"GO": Exit.PASS, "NO-GO": Exit.FAIL, "INCONCLUSIVE": Exit.INVALID}
@@ -49,7 +51,7 @@ def assess(
     gates = conditions.condition_rows(policy.gates, facts, GATE_WORDS)
     criteria = conditions.criterion_rows(policy.criteria, by_name)
     verdict, blockers = decide(rows, criteria, gates, triggers)
-    return Assessment(
+    made = Assessment(
         id=id,
         policy=policy.name,
         question=policy.question,
@@ -58,7 +60,10 @@ def assess(
         took_s=took_s,
         verdict=verdict,
         exit_code=int(EXIT_CODES[verdict]),
-        why=_why(verdict, blockers, rows),
+        why="",
+        release=policy.release,
+        review_at=at + policy.review_s if policy.review_s else None,
+        good_until=_good_until(policy, rows),
         figures=figures,
         confidence=confidence,
         components=rows,
@@ -72,6 +77,17 @@ def assess(
         rollback=_rollback(policy),
         settings=dict(policy.settings),
     )
+    return replace(made, why=why(made))
+
+
+def _good_until(policy: Policy, rows: Sequence[ComponentRow]) -> float | None:
+    """When the first evidence that counts will be too old; None where none counts."""
+    ends = [
+        row.at + lasts_s(policy.component(row.name))
+        for row in rows
+        if row.at is not None and row.status != "unknown"
+    ]
+    return min(ends, default=None)
 
 
 def decide(
@@ -110,11 +126,11 @@ def _against(
             yield Blocker("criterion", f"{criterion.title}: {why}")
     for gate in gates:
         if gate.outcome == "missed":
-            yield Blocker("gate", f"{gate.title}: {gate.measured}, expected {gate.expression}")
+            yield Blocker("gate", f"{gate.rule}: {gate.measured}, expected {gate.expression}")
     for trigger in triggers:
         if trigger.outcome == "TRIGGERED":
-            said = f"{trigger.fact} is {trigger.measured}, the trigger {trigger.expression}"
-            yield Blocker("trigger", f"{trigger.title} ({said})")
+            said = f"{trigger.fact} is {trigger.measured}, and must be {opposite(trigger.expression)}"
+            yield Blocker("trigger", f"{trigger.rule} ({said})")
 
 
 def _open(
@@ -141,50 +157,16 @@ def _nothing_known(rows: Sequence[ComponentRow]) -> tuple[Blocker, ...]:
     return (Blocker("unknown", f"none of {len(rows)} components is known"),)
 
 
-_WORDS = {
-    "part": ("critical component is down", "critical components are down"),
-    "threshold": (
-        "critical component misses its thresholds",
-        "critical components miss their thresholds",
-    ),
-    "criterion": ("criterion is missed", "criteria are missed"),
-    "gate": ("gate is missed", "gates are missed"),
-    "trigger": ("rollback trigger is pulled", "rollback triggers are pulled"),
-    "rollback": ("rollback failed", "rollbacks failed"),
-    "unknown": ("required thing is unknown", "required things are unknown"),
-}
-
-
-def _why(verdict: Verdict, blockers: Sequence[Blocker], rows: Sequence[ComponentRow]) -> str:
-    made_up = [row.title for row in rows if row.simulated]
-    told = f"; SIMULATED, so this says nothing about a real backend: {', '.join(made_up)}" if made_up else ""
-    return _counted(verdict, blockers, rows) + told
-
-
-def _counted(verdict: Verdict, blockers: Sequence[Blocker], rows: Sequence[ComponentRow]) -> str:
-    if verdict == "GO":
-        bad = [row.title for row in rows if row.status != "healthy"]
-        but = f"; not healthy, but not blocking: {', '.join(bad)}" if bad else ""
-        known = f"every required component of {len(rows)} is known"
-        return f"{known}, no critical one is down, every criterion is met{but}"
-    counted = []
-    for kind, (one, several) in _WORDS.items():
-        n = sum(blocker.kind == kind for blocker in blockers)
-        if n:
-            counted.append(f"{n} {one if n == 1 else several}")
-    return f"{len(blockers)} blocker{'s' if len(blockers) > 1 else ''}: {', '.join(counted)}"
-
-
 def with_rollback(found: Assessment, row: RollbackRow) -> Assessment:
     """The assessment made after a rollback; one that failed is a blocker."""
     if row.worked:
         return replace(found, rollback=row)
     failed = Blocker("rollback", f"the rollback failed: {row.said}")
     blockers = (failed, *(each for each in found.blockers if found.verdict == "NO-GO"))
-    return replace(
-        found, rollback=row, verdict="NO-GO", exit_code=int(EXIT_CODES["NO-GO"]), blockers=blockers,
-        why=_why("NO-GO", blockers, found.components),
-    )  # fmt: skip
+    after = replace(
+        found, rollback=row, verdict="NO-GO", exit_code=int(EXIT_CODES["NO-GO"]), blockers=blockers
+    )
+    return replace(after, why=why(after))
 
 
 def _rollback(policy: Policy) -> RollbackRow | None:

@@ -39,9 +39,9 @@ class FinishedTrial:
 
     @property
     def exit_code(self) -> Exit:
-        """0 where the turn was complete, 1 where it was not, 3 where there was no connection."""
+        """0 where the turn was complete, 1 where it was not or an error ended the connection, 3 without."""
         if self.trial.complete:
-            return Exit.PASS
+            return Exit.FAIL if self.trial.broken_off else Exit.PASS
         return Exit.FAIL if self.trial.refusal is None else Exit.UNREACHABLE
 
     def captured(self) -> list[CapturedFrame]:

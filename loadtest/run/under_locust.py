@@ -23,6 +23,7 @@ from loadtest.drive.coordinator import (
     RunSpec,
     expect_workers,
     has_tasks,
+    never_prepared,
 )
 from loadtest.drive.master import MasterCoordinator
 from loadtest.drive.user import AgentUser, WebSocketUser
@@ -152,12 +153,17 @@ def _scenario_of(environment: Any) -> str:
     """The scenario that the locustfile's users name.
 
     Raises:
-        ConfigError: there is none, or there are several.
+        ConfigError: there is none, or there are several; or a class prepares connections and has no task.
     """
     named = {cls.scenario for cls in environment.user_classes if issubclass(cls, WebSocketUser)}
     if len(named) != 1:
         raise ConfigError(
             f"the users of a locustfile must share one scenario; these name {sorted(named) or 'none'}"
+        )
+    if idle := never_prepared(environment):
+        raise ConfigError(
+            f"`before_connect` of {', '.join(idle)} would never be called: it goes with a @task, which sends"
+            " what the scenario's traffic would; write one, such as `self.turn()`"
         )
     return str(named.pop())
 

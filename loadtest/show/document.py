@@ -55,7 +55,8 @@ class TableRow:
     """One row of a table. The first cell carries the tone.
 
     ``notes`` say why, below the row or in a column of their own; ``remark`` is what a screen says instead,
-    below the table. A row that is not ``notable`` is only counted on the screen of a folded section.
+    below the table. A row that is not ``notable`` is only counted on the screen of a folded section. ``mark``
+    is its sign, where that of its tone would not tell it from others.
     """
 
     cells: tuple[str | TableCell, ...]
@@ -63,6 +64,7 @@ class TableRow:
     notes: tuple[str, ...] = ()
     remark: str = ""
     notable: bool = True
+    mark: str = ""
 
     def text(self, at: int) -> str:
         """A cell without its small print."""
@@ -240,12 +242,12 @@ class Document:
     """Everything that is shown of one subject. Without a ``word`` there is no verdict, only numbers.
 
     ``kind`` names the subject ("comparison"), ``subject`` and ``about`` what it is of, ``aside`` what matters
-    less. ``brief`` is said instead of a long ``why``. ``context`` are sentences below the verdict. ``title``
-    and ``badges`` are the head line of a page, where the kind does not say enough; ``numbers`` stand on it,
-    and ``tabs`` are in this order.
-    ``decided``: there was enough for a verdict on something; else only a few sentences are shown unless
-    everything is asked for. ``facts`` are name and value beside the verdict, ``footer`` says which document
-    this is.
+    less. ``brief`` is said instead of a long ``why``. ``context`` are sentences below the verdict. Plots
+    stand after the first ``plots_after`` sections, where there are pages. ``decided``: there was enough for a
+    verdict on something; else only a few sentences are shown unless everything is asked for. ``facts`` are
+    name and value beside the verdict, ``footer`` says which document this is. ``title`` and ``badges`` are
+    the head line of a page, where the kind does not say enough; ``numbers`` stand on it, ``tabs`` are in this
+    order.
     """
 
     kind: str
@@ -262,6 +264,7 @@ class Document:
     context: tuple[str, ...] = ()
     callouts: tuple[Callout, ...] = ()
     plots: tuple[Plot, ...] = ()
+    plots_after: int = 1
     decided: bool = True
     facts: tuple[tuple[str, str], ...] = ()
     footer: str = ""

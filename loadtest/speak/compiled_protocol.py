@@ -19,6 +19,7 @@ from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.unmeasured import has_uuid
 from loadtest.secret_names import sounds_secret
 from loadtest.speak.deliveries import Deliveries
+from loadtest.speak.event_age import EventAges
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
 from loadtest.speak.event_rules import Decide, EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
@@ -193,7 +194,7 @@ class CompiledProtocol:
     the order of our messages; ``total`` where an event says how many its turn has. ``never_ends``: a turn
     goes on until its user leaves (a subscription). ``listens``: no turn is ever begun, and events are what
     the target sends of itself. ``audience_is_here``: this process has all users, so that ``deliveries`` can
-    account for the copies that are due to them.
+    account for the copies that are due to them. ``ages`` takes the age of events, where they carry a time.
     """
 
     __slots__ = (
@@ -216,6 +217,7 @@ class CompiledProtocol:
         "_uuid_of_texts",
         "adoptions",
         "adopts_in_order",
+        "ages",
         "answers",
         "asks_kept",
         "auth_errors",
@@ -301,6 +303,7 @@ class CompiledProtocol:
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
         alike = self.opaque and not self.heartbeat and not rules_of
         self._unheard = _unheard(self.rules) if alike else None
+        self.ages = None if events.sent_at is None else EventAges(events.sent_at, unix_offset_ns)
         self._compile_turns(protocol, message, rules_of)
         self.timeout_ns = timeout_ns
         self.listens = listens
@@ -341,7 +344,8 @@ class CompiledProtocol:
         }
         self.never_ends = all(each.never_ends for each in self.kinds.values() or [self.plain])
         self.uploads = any(each.later for each in self.kinds.values() or [self.plain])
-        self.plainly_by_id = not self.by_order and not self.kinds
+        # Ages are not looked at in the hot loop.
+        self.plainly_by_id = not self.by_order and not self.kinds and self.ages is None
 
     def _compile_turn(self, name: str, kind: TurnKind, message: str, rules: EventRules) -> CompiledTurn:
         """A kind of turn; ``message`` stands for its own, if it is not empty."""

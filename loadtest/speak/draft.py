@@ -10,27 +10,19 @@ import json
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.match import PRESENCE, TESTS, TYPE, value_text
+from loadtest.plan.template import PLACEHOLDER
 from loadtest.secret_names import MEMBER_KEY
+from loadtest.speak.captured_message import LONE, CapturedMessage, Leaves, Scalar, found_placeholder, template
 from loadtest.speak.event_match import ABSENT, finder
-
-Scalar = str | int | float | bool | None
-Leaves = dict[str, Scalar]
-"""The scalars of a message by their path."""
 
 Condition = str | dict[str, Scalar]
 """A match of the draft: a type, or one value at one path."""
-
-MAX_DEPTH = 4
-MAX_LEAVES = 200
-MAX_ITEMS = 8
-"""Bounds of what is looked at of one message: a deeper or longer one has its type further out."""
 
 MAX_ROWS = 50
 LONGEST_VALUE = 64
@@ -50,8 +42,12 @@ _PONG = re.compile(r"pong|heart.?beat|keep.?alive|ack|^hb$", re.IGNORECASE)
 _ERROR = re.compile(r"error|fail|reject|denied", re.IGNORECASE)
 _LAST = re.compile(r"done|complet|end|finish|final|stop|result", re.IGNORECASE)
 _CONTENT = re.compile(r"delta|chunk|token|partial|content|text|message", re.IGNORECASE)
+_USER = re.compile(r"(user|client|account|login|e?mail)([_-]?(id|name|email))?", re.IGNORECASE)
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
 _DIGITS = re.compile(r"[0-9]*")
+
+MAX_BETWEEN = 4
+"""Messages in which the answer to a ping is looked for: others may come before it."""
 
 SHORT_PONG = 64
 """Characters of an answer that may be one to a ping."""
@@ -71,7 +67,8 @@ class Draft:
     """What a capture tells of its protocol.
 
     ``ready`` are the steps until the first turn: what is waited for (a condition) or sent (a text), with the
-    values to keep of the first kind. ``message`` is the template of a turn, ``rows`` what stood in its gaps.
+    values to keep of the first kind. ``message`` is the template of a turn, ``rows`` what stood in its gaps,
+    ``identity`` what stood where a message names its user, by column.
     ``count`` is how many events a turn has, where nothing else ends it. ``notes`` are for who corrects it.
     """
 
@@ -84,6 +81,7 @@ class Draft:
     heartbeat: list[DraftedBeat] = field(default_factory=list)
     message: str = ""
     rows: list[dict[str, str]] = field(default_factory=list)
+    identity: dict[str, str] = field(default_factory=dict)
     first: list[Condition] = field(default_factory=list)
     end: list[Condition] = field(default_factory=list)
     fail: list[Condition] = field(default_factory=list)
@@ -98,52 +96,11 @@ def draft(frames: Iterable[CapturedFrame]) -> Draft:
     return _Drafter(frames).draft()
 
 
-class _CapturedMessage:
-    """One frame of the capture, decoded once."""
-
-    __slots__ = ("found", "inward", "kind", "leaves", "text")
-
-    def __init__(self, frame: CapturedFrame) -> None:
-        self.inward = frame.inward
-        self.text = frame.text
-        try:
-            self.found: Any = json.loads(self.text)
-        except (ValueError, RecursionError):
-            self.found = None
-        if not isinstance(self.found, (dict, list)):
-            self.found = None
-        self.leaves: Leaves = dict(_leaves(self.found))
-        self.kind: str | None = None
-
-
-def _leaves(found: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Scalar]]:
-    """The scalars of a message with their paths, the outer ones first; not those of long arrays."""
-    if isinstance(found, Mapping):
-        items: list[tuple[str, Any]] = list(found.items())
-    elif isinstance(found, list):
-        items = [(str(place), each) for place, each in enumerate(found[:MAX_ITEMS])]
-    else:
-        return
-    inner = []
-    for key, value in items[:MAX_LEAVES]:
-        if not key or "." in key or any(letter.isspace() for letter in key):
-            # No path of a protocol leads there.
-            continue
-        here = f"{path}.{key}" if path else key
-        if isinstance(value, (dict, list)):
-            inner.append((here, value))
-        else:
-            yield here, value
-    if depth < MAX_DEPTH:
-        for here, value in inner:
-            yield from _leaves(value, here, depth + 1)
-
-
 class _Turn(NamedTuple):
     """A message of ours and the events that answer it, by their place in the capture."""
 
-    message: _CapturedMessage
-    events: list[_CapturedMessage]
+    message: CapturedMessage
+    events: list[CapturedMessage]
 
 
 class _Drafter:
@@ -151,7 +108,7 @@ class _Drafter:
 
     def __init__(self, frames: Iterable[CapturedFrame]) -> None:
         # A message without content says nothing that a protocol could send.
-        every = map(_CapturedMessage, frames)
+        every = map(CapturedMessage, frames)
         self._messages = [each for each in every if each.inward or each.text.strip()]
         self._inward = [each for each in self._messages if each.inward]
         self._result = Draft(json=any(each.found is not None for each in self._inward))
@@ -189,7 +146,7 @@ class _Drafter:
 
     # ------------------------------------------------------------------ types and heartbeats
 
-    def _kind_of(self, message: _CapturedMessage) -> str | None:
+    def _kind_of(self, message: CapturedMessage) -> str | None:
         if not self._result.json:
             return message.text if 0 < len(message.text) <= LONGEST_VALUE else None
         for path in self._result.type:
@@ -198,7 +155,7 @@ class _Drafter:
                 return value_text(value)
         return None
 
-    def _condition(self, message: _CapturedMessage) -> Condition | None:
+    def _condition(self, message: CapturedMessage) -> Condition | None:
         """What tells a message from others: its type, or how a text begins."""
         if message.kind is not None:
             return message.kind
@@ -207,26 +164,50 @@ class _Drafter:
         return None
 
     def _find_heartbeats(self) -> None:
-        """An event named so, and the short message that follows it at once."""
+        """An event named so, and the short message that answers it."""
         known: dict[str, DraftedBeat] = {}
-        for at, (before, after) in enumerate(pairwise(self._messages)):
-            kind = before.kind
-            if not before.inward or after.inward or kind is None or not _is_ping(before, after):
-                continue
-            known.setdefault(kind, DraftedBeat(kind, self._answer(before, after)))
-            self._beats |= {at, at + 1}
+        for at, event in enumerate(self._messages):
+            reply_at = self._reply_to(at)
+            if event.kind is not None and reply_at is not None:
+                known.setdefault(event.kind, DraftedBeat(event.kind, self._answer(event, reply_at)))
+                self._beats |= {at, reply_at}
         self._result.heartbeat = list(known.values())
         self._beats |= {at for at, each in enumerate(self._messages) if each.inward and each.kind in known}
 
-    def _answer(self, event: _CapturedMessage, reply: _CapturedMessage) -> str:
+    def _reply_to(self, at: int) -> int | None:
+        """Where the answer to a heartbeat stands; None where the message is none, or has no answer."""
+        event = self._messages[at]
+        if not event.inward or event.kind is None:
+            return None
+        later = range(at + 1, min(at + 1 + MAX_BETWEEN, len(self._messages)))
+        place = next((place for place in later if not self._messages[place].inward), None)
+        if place is None or place in self._beats:
+            return None
+        at_once = place == at + 1 and _is_ping(event, self._messages[place])
+        return place if at_once or _is_late_pong(event, self._messages[place]) else None
+
+    def _answer(self, event: CapturedMessage, reply_at: int) -> str:
         """What was said, with what it repeats of the event as placeholders."""
+        reply = self._messages[reply_at]
         values = {
             value: path
             for path, value in event.leaves.items()
             if path not in self._result.type and not isinstance(value, bool) and value not in (None, "")
         }
         gaps = {path: f"event.{values[value]}" for path, value in reply.leaves.items() if value in values}
-        return _template(reply, gaps)
+        return self._written(reply, gaps)
+
+    def _written(
+        self, message: CapturedMessage, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None
+    ) -> str:
+        """As ``template``; of a text that it cannot give as it was, that is noted."""
+        text = template(message, gaps, instead)
+        if message.found is None and text != message.text:
+            self._result.notes.append(
+                f"a text with {found_placeholder(message.text)} in it is sent with a space in the braces,"
+                " since it would be a placeholder else"
+            )
+        return text
 
     # ------------------------------------------------------------------ which messages are turns
 
@@ -244,7 +225,7 @@ class _Drafter:
 
         return max(shapes.values(), key=rank)
 
-    def _shape(self, message: _CapturedMessage) -> object:
+    def _shape(self, message: CapturedMessage) -> object:
         """What messages of one kind have in common."""
         if message.found is None:
             return _beginning(message.text)
@@ -275,7 +256,7 @@ class _Drafter:
     def _draft_ready(self, until: int) -> None:
         """What came and went before the first turn, heartbeats aside: of what came in a row, the last."""
         steps = self._result.ready
-        waiting: _CapturedMessage | None = None
+        waiting: CapturedMessage | None = None
         for at, each in enumerate(self._messages[:until]):
             if at in self._beats:
                 continue
@@ -288,7 +269,7 @@ class _Drafter:
         self._wait_for(waiting, steps)
 
     def _wait_for(
-        self, message: _CapturedMessage | None, steps: list[tuple[Condition | None, str, dict[str, str]]]
+        self, message: CapturedMessage | None, steps: list[tuple[Condition | None, str, dict[str, str]]]
     ) -> None:
         condition = None if message is None else self._condition(message)
         if message is None:
@@ -298,7 +279,7 @@ class _Drafter:
             return
         steps.append((condition, "", self._kept(message)))
 
-    def _kept(self, message: _CapturedMessage) -> dict[str, str]:
+    def _kept(self, message: CapturedMessage) -> dict[str, str]:
         """Values of a message that ours repeat later, by a name of their own."""
         ours = {
             value_text(value)
@@ -327,20 +308,36 @@ class _Drafter:
                 }
         return known
 
-    def _sent_text(self, message: _CapturedMessage) -> str:
+    def _sent_text(self, message: CapturedMessage) -> str:
         known = self._known()
         gaps = {
             path: known[value_text(value)]
             for path, value in message.leaves.items()
             if value_text(value) in known
         }
+        gaps |= self._users_of(message, gaps)
         secret = [path for path in message.leaves if _is_secret(path)]
         if secret:
             paths = ", ".join(secret)
             self._result.notes.append(f"{paths} of a ready step is a secret and was taken out")
-        return _template(message, gaps, dict.fromkeys(secret, SECRET_VALUE))
+        return self._written(message, gaps, dict.fromkeys(secret, SECRET_VALUE))
 
-    def _draft_message(self, messages: list[_CapturedMessage], id_path: str | None) -> None:
+    def _users_of(self, message: CapturedMessage, gaps: Mapping[str, str]) -> dict[str, str]:
+        """The paths at which a message names its user, each with a column of the identities."""
+        named = {
+            path: _column(path)
+            for path, value in message.leaves.items()
+            if path not in gaps and _USER.fullmatch(path.rpartition(".")[2]) and _may_be_id(value)
+        }
+        known = self._result.identity
+        found = {}
+        for path, column in named.items():
+            text = value_text(message.leaves[path])
+            if known.setdefault(column, text) == text:
+                found[path] = f"user.{column}"
+        return found
+
+    def _draft_message(self, messages: list[CapturedMessage], id_path: str | None) -> None:
         """The first message of a turn, with gaps where others differ."""
         result = self._result
         if messages[0].found is None:
@@ -356,12 +353,13 @@ class _Drafter:
                 gaps[path] = known[value_text(value)]
             elif len(values) > 1 or _is_secret(path) or (len(messages) == 1 and _is_prose(value)):
                 gaps[path] = f"data.{_free_column(path, gaps)}"
-        result.message = _template(messages[0], gaps)
+        gaps |= self._users_of(messages[0], gaps)
+        result.message = template(messages[0], gaps)
         columns = {path: name.removeprefix("data.") for path, name in gaps.items() if name[:5] == "data."}
         if columns:
             rows = [
                 {
-                    name: SECRET_VALUE if _is_secret(path) else value_text(each.leaves.get(path))
+                    name: SECRET_VALUE if _is_secret(path) else self._row_text(each.leaves.get(path))
                     for path, name in columns.items()
                 }
                 for each in messages[:MAX_ROWS]
@@ -372,23 +370,33 @@ class _Drafter:
                 "no value of a message comes back in its answers: events are matched in order"
             )
 
+    def _row_text(self, value: Scalar) -> str:
+        """A value as a row holds it."""
+        text, lone = LONE.subn("\ufffd", value_text(value))
+        if lone:
+            self._result.notes.append(
+                "a text with half of a character in it stands in `data` without that half"
+            )
+        return text
+
     def _draft_text(self, texts: list[str]) -> None:
         """Of texts, what they have in common at both ends, with one gap between."""
         first = texts[0]
-        if len(set(texts)) == 1:
+        if len(set(texts)) == 1 and not PLACEHOLDER.search(first):
             self._result.message = first
             return
         head = _common(texts)
         tail = _common([text[len(head) :][::-1] for text in texts])[::-1]
+        if PLACEHOLDER.search(f"{head} {tail}"):
+            # What looks like a placeholder is none of ours: only a value can hold it.
+            head = tail = ""
         rows = [text[len(head) : len(text) - len(tail)] for text in texts[:MAX_ROWS]]
         self._result.message = f"{head}{{data.text}}{tail}"
         self._result.rows = [{"text": text} for text in dict.fromkeys(rows)]
 
     # ------------------------------------------------------------------ turns and what ends them
 
-    def _turns(
-        self, chosen: Sequence[int], id_path: str | None
-    ) -> tuple[list[_Turn], list[_CapturedMessage]]:
+    def _turns(self, chosen: Sequence[int], id_path: str | None) -> tuple[list[_Turn], list[CapturedMessage]]:
         """The turns with their events, and the events after the first message that are of no turn."""
         turns = [_Turn(self._messages[at], []) for at in chosen]
         start = chosen[0]
@@ -397,13 +405,14 @@ class _Drafter:
             for at, each in enumerate(self._messages)
             if at > start and each.inward and at not in self._beats
         ]
-        others: list[_CapturedMessage] = []
+        others: list[CapturedMessage] = []
         if id_path is not None:
             ids = {value_text(turn.message.leaves[id_path]): turn for turn in turns}
             self._result.turn = _turn_paths([each for _, each in events], ids.keys())
         for at, each in events:
             if id_path is None:
-                turns[bisect_left(chosen, at) - 1].events.append(each)
+                asked = turns[bisect_left(chosen, at) - 1]
+                (others if _is_heartbeat_in(asked, each) else asked.events).append(each)
                 continue
             named = (each.leaves.get(path) for path in self._result.turn)
             turn = next((ids[text] for value in named if (text := value_text(value)) in ids), None)
@@ -469,28 +478,31 @@ class _Drafter:
         self._result.first = list((named or often)[:4])
 
     def _draft_sequence(self, turns: list[_Turn]) -> None:
-        """A number that counts the events of each turn from the same beginning."""
+        """A number that counts the events of each turn from the same beginning; a few may lack it."""
         longest = max(turns, key=lambda turn: len(turn.events))
-        if len(longest.events) < 3:
-            return
-        for path, begin in longest.events[0].leaves.items():
-            if (
-                isinstance(begin, int)
-                and not isinstance(begin, bool)
-                and all(
-                    [each.leaves.get(path) for each in turn.events]
-                    == list(range(begin, begin + len(turn.events)))
-                    for turn in turns
-                )
-            ):
-                self._result.sequence, self._result.sequence_start = path, begin
+        paths = dict.fromkeys(path for each in longest.events for path in each.leaves)
+        for path in paths:
+            numbers = [found for turn in turns if (found := _numbers_at(path, turn))]
+            most = max(map(len, numbers), default=0)
+            begins = {found[0] for found in numbers}
+            counted = all(found == list(range(found[0], found[0] + len(found))) for found in numbers)
+            # Of one turn alone, a number may count all events of the connection.
+            alone = len(turns) == 1 and not begins <= {0, 1}
+            if most >= 3 and most * 2 >= len(longest.events) and len(begins) == 1 and counted and not alone:
+                self._result.sequence, self._result.sequence_start = path, begins.pop()
                 return
 
-    def _draft_others(self, turns: list[_Turn], others: list[_CapturedMessage]) -> None:
+    def _draft_others(self, turns: list[_Turn], others: list[CapturedMessage]) -> None:
         """Events of no turn, whose types no turn has: a broadcast, an acknowledgement."""
         ours = {each.kind for turn in turns for each in turn.events}
         kinds = dict.fromkeys(each.kind for each in others if each.kind is not None)
         self._result.ignore = [kind for kind in kinds if kind not in ours]
+        self._result.notes += [
+            f"`{kind}` is called a heartbeat, and nothing was sent in answer: it is in `ignore`; where the"
+            " target wants an answer, write it in `heartbeat` of [connect]"
+            for kind in kinds
+            if kind not in ours and _PING.search(kind)
+        ]
         if any(each.kind is None or each.kind in ours for each in others):
             self._result.notes.append("events came that name no turn: the report calls them unmatched")
 
@@ -498,7 +510,7 @@ class _Drafter:
 # ---------------------------------------------------------------- what may be a type, an id, an end
 
 
-def _type_paths(messages: Sequence[_CapturedMessage]) -> list[str]:
+def _type_paths(messages: Sequence[CapturedMessage]) -> list[str]:
     """The path at which most events have a type; and the next, where that has none."""
     found: list[str] = []
     left = [each for each in messages if each.leaves]
@@ -511,7 +523,7 @@ def _type_paths(messages: Sequence[_CapturedMessage]) -> list[str]:
     return found
 
 
-def _type_path(messages: Sequence[_CapturedMessage], of: int) -> str | None:
+def _type_path(messages: Sequence[CapturedMessage], of: int) -> str | None:
     values: dict[str, list[Scalar]] = {}
     for each in messages:
         for path, value in each.leaves.items():
@@ -545,16 +557,34 @@ def _type_rank(path: str, values: Sequence[Scalar], of: int) -> int | None:
 
 
 def _is_word(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_VALUE and not any(letter.isspace() for letter in text)
+    return 0 < len(text) <= LONGEST_VALUE and not any(map(str.isspace, text)) and not LONE.search(text)
 
 
-def _is_ping(event: _CapturedMessage, reply: _CapturedMessage) -> bool:
+def _is_ping(event: CapturedMessage, reply: CapturedMessage) -> bool:
     """Whether an event is a heartbeat, and a message its answer."""
     kind = event.kind or ""
     if _PING.search(kind):
         return len(reply.text) <= SHORT_PONG or _PONG.search(reply.text[:SHORT_PONG]) is not None
     # Engine.IO says 2 and hears 3.
     return (event.text, reply.text) == ("2", "3")
+
+
+def _is_late_pong(event: CapturedMessage, reply: CapturedMessage) -> bool:
+    """Whether a message answers a heartbeat that others came after."""
+    named = _PING.search(event.kind or "") is not None
+    return named and _PONG.search(reply.text[:SHORT_PONG]) is not None
+
+
+def _is_heartbeat_in(turn: _Turn, event: CapturedMessage) -> bool:
+    """Whether an event is a heartbeat that came while a turn went on, and not what the turn asked for."""
+    named = _PING.search(event.kind or "") is not None
+    return named and not _PING.search(turn.message.text[:SHORT_PONG])
+
+
+def _numbers_at(path: str, turn: _Turn) -> list[Any]:
+    """What the events of a turn have at a path where they have anything; [] where that is no whole number."""
+    found = [each.leaves[path] for each in turn.events if path in each.leaves]
+    return found if all(type(each) is int for each in found) else []
 
 
 def _may_be_id(value: Scalar) -> bool:
@@ -574,7 +604,7 @@ def _ids_first(leaves: Leaves) -> list[str]:
     return sorted((path for path, value in leaves.items() if _may_be_id(value)), key=rank)
 
 
-def _turn_paths(events: Sequence[_CapturedMessage], ids: Iterable[str]) -> list[str]:
+def _turn_paths(events: Sequence[CapturedMessage], ids: Iterable[str]) -> list[str]:
     """The paths at which events have the id of a message, the most usual first."""
     wanted = set(ids)
     found: Counter[str] = Counter()
@@ -591,7 +621,7 @@ def _turn_paths(events: Sequence[_CapturedMessage], ids: Iterable[str]) -> list[
     return paths[:3]
 
 
-def _is_error(message: _CapturedMessage) -> bool:
+def _is_error(message: CapturedMessage) -> bool:
     """Whether an event says that something went wrong."""
     return _ERROR.search(message.kind or "") is not None or finder("error")(message.found) not in (
         None,
@@ -601,7 +631,7 @@ def _is_error(message: _CapturedMessage) -> bool:
     )
 
 
-def _keys(message: _CapturedMessage) -> set[str]:
+def _keys(message: CapturedMessage) -> set[str]:
     return set(message.found) if isinstance(message.found, dict) else set()
 
 
@@ -616,7 +646,7 @@ def _kinds(turns: Iterable[_Turn]) -> list[str | None]:
     return [each.kind for turn in turns for each in turn.events]
 
 
-def _only_last(lasts: Sequence[_CapturedMessage], earlier: Sequence[_CapturedMessage]) -> Condition | None:
+def _only_last(lasts: Sequence[CapturedMessage], earlier: Sequence[CapturedMessage]) -> Condition | None:
     """One value at one path that every last event has and no earlier one; what is called so comes first."""
     candidates = []
     for path, value in lasts[0].leaves.items():
@@ -684,34 +714,3 @@ def _common(texts: Sequence[str]) -> str:
         min(len(shortest), len(longest)),
     )
     return shortest[:size]
-
-
-def _template(
-    message: _CapturedMessage, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None
-) -> str:
-    """The text of a message with placeholders at paths, and other values at some."""
-    if message.found is None:
-        return message.text
-    texts = instead or {}
-
-    def write(node: Any, path: str) -> str:
-        if path in gaps:
-            placeholder = f"{{{gaps[path]}}}"
-            return f'"{placeholder}"' if isinstance(node, str) else placeholder
-        if path in texts:
-            return json.dumps(texts[path])
-        if isinstance(node, dict):
-            inner = (
-                f"{json.dumps(key, ensure_ascii=False)}:{write(value, _join(path, key))}"
-                for key, value in node.items()
-            )
-            return f"{{{','.join(inner)}}}"
-        if isinstance(node, list):
-            return f"[{','.join(write(value, _join(path, str(at))) for at, value in enumerate(node))}]"
-        return json.dumps(node, ensure_ascii=False)
-
-    return write(message.found, "")
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key

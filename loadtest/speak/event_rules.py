@@ -8,6 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from loadtest.plan.match import FieldTest, Match, conditions, kept_by
+from loadtest.plan.named_matches import ANY
 from loadtest.plan.protocol import Beat, CountAt, Events, TimedBeat
 from loadtest.speak.event_match import Getter, compile_conditions, finder
 
@@ -23,9 +24,6 @@ ASIDE = IGNORE | ANSWER | KEEP | BEAT | ADOPT | TALLY | PING
 
 ALL_SHIFT = 12
 """From this bit on, one flag for each entry of ``end_all``."""
-
-ANY = "*"
-"""In an order: any number of events."""
 
 Word = Any
 """What a turn keeps of an event to judge it by: its type, or what of the ledger's matches it fits."""

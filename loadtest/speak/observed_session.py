@@ -15,7 +15,7 @@ from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.match_rule import UNTIL_READY, MatchRule
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.session import CLOSED, Session, SessionState
-from loadtest.speak.turn import Outcome, Turn
+from loadtest.speak.turn import NEVER, Outcome, Turn
 from loadtest.speak.upload import Upload
 
 MEASURED = 1
@@ -32,6 +32,7 @@ ASIDE: dict[str, str] = {
     "events_unmatched": "unmatched",
     "events.ignored": "ignored",
     "events.answered": "request",
+    "events.awaited": "awaited",
 }
 """What a message was taken for, by the counter that rises with it."""
 
@@ -176,6 +177,16 @@ class ObservedSession(Session):
         else:
             self._said.append(frame)
 
+    def pass_pauses_of(self, turn: Turn, at_ns: int) -> str:
+        """End the pauses before a turn's next message, which need not last; what it waits for, or ""."""
+        upload = (self._uploads or {}).get(turn.id)
+        while upload is not None and upload.until_ns != NEVER:
+            if upload.awaited is not None:
+                return upload.awaited.words
+            upload.pass_step(at_ns)
+            self._say_messages(upload)
+        return ""
+
     @override
     def receive(self, payloads: list[bytes], at_ns: int) -> None:
         for payload in payloads:
@@ -191,8 +202,10 @@ class ObservedSession(Session):
             super().receive([payload], at_ns)
         finally:
             self._said = None
-            taken, turn_id = self._taken(before)
-            rules = self._fitting(payload, before.state)
+            taken, turn = self._taken(before)
+            kind = "" if turn is None else turn.kind.name
+            rules = self._fitting(payload, before.state, kind)
+            turn_id = "" if turn is None else turn.id
             self._on_frame(ObservedFrame(at_ns, True, payload, taken, rules, turn_id))
             for frame in said:
                 self._on_frame(frame)
@@ -202,19 +215,19 @@ class ObservedSession(Session):
         known = tuple((turn, turn.received, turn.first_ns, turn.outcome) for turn in turns)
         return _Before(self.state, self._ready_step, self._tally.counted(), known)
 
-    def _taken(self, before: _Before) -> tuple[tuple[str, ...], str]:
-        """What the message was taken for, and the id of its turn."""
+    def _taken(self, before: _Before) -> tuple[tuple[str, ...], Turn | None]:
+        """What the message was taken for, and its turn."""
         now = self._tally.counted()
         counted = [
             word for word, old, new in zip(ASIDE.values(), before.counted, now, strict=True) if old != new
         ]
         if before.state is SessionState.READYING:
-            return self._taken_until_ready(before, counted), ""
+            return self._taken_until_ready(before, counted), None
         for turn, received, first_ns, outcome in before.turns:
             if turn.received != received or turn.outcome is not outcome:
                 words = _of_turn(turn, first=turn.first_ns != first_ns, ended=turn.outcome is not outcome)
-                return (*counted, *words), turn.id
-        return tuple(counted) or (EVENT,), ""
+                return (*counted, *words), turn
+        return tuple(counted) or (EVENT,), None
 
     def _taken_until_ready(self, before: _Before, counted: list[str]) -> tuple[str, ...]:
         if self.state is CLOSED:
@@ -223,14 +236,14 @@ class ObservedSession(Session):
             return (f"ready step {before.step + 1}",)
         return tuple(counted) or (BEFORE_READY,)
 
-    def _fitting(self, payload: bytes, state: SessionState) -> tuple[str, ...]:
+    def _fitting(self, payload: bytes, state: SessionState, kind: str) -> tuple[str, ...]:
         """The rules that the message fits, of those that could decide about it."""
         heard = self.protocol.hear_any(payload)
         readying = state is SessionState.READYING
         return tuple(
             str(rule)
             for rule in self._rules
-            if (readying or rule.key not in UNTIL_READY) and rule.fits(heard)
+            if (readying or rule.key not in UNTIL_READY) and rule.is_of(kind) and rule.fits(heard)
         )
 
 

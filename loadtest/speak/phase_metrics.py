@@ -76,6 +76,7 @@ class PhaseMetrics:
     reconnect: array[int]
     delivery_time: array[int]
     delivery_skew: array[int]
+    age: array[int]
 
     other: dict[str, int]
 

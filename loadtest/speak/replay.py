@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from typing_extensions import override
 
 from loadtest.plan.capture import CapturedFrame
+from loadtest.plan.kept_values import beat_keeps, step_keeps
+from loadtest.plan.match import kept_by
+from loadtest.plan.named_matches import named_matches
 from loadtest.plan.names import user_values
-from loadtest.plan.protocol import Protocol
+from loadtest.plan.protocol import FIELDS, CountAt, Protocol
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.template import Template
 from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol
 from loadtest.speak.event_match import ABSENT, finder
 from loadtest.speak.match_rule import MatchRule, match_rules
-from loadtest.speak.observed_session import ObservedFrame, ObservedSession, SessionTally
+from loadtest.speak.observed_session import MESSAGE, ObservedFrame, ObservedSession, SessionTally
 from loadtest.speak.refused import Refused
 from loadtest.speak.session import OPEN, SessionState
 from loadtest.speak.template_match import TemplateMatch
@@ -28,7 +32,26 @@ NO_TIMEOUT_NS = 1 << 60
 
 NONCE = "capture"
 
-PATHS = ("type", "turn", "user", "sequence")
+MAX_AHEAD = 256
+"""Messages in which the id of a turn is looked for: as many as one may have."""
+
+MAX_LOOKS = 500_000
+MAX_ASKING = 32
+"""Bounds of what a capture can make of that: looks in all, and turns whose further messages are awaited."""
+
+
+def _paths(protocol: Protocol) -> list[tuple[str, str]]:
+    """The paths that a protocol looks at in what comes, each with what it is for."""
+    connect, events = protocol.connect, protocol.events
+    found = [(key, path) for key in FIELDS for path in getattr(events, key)]
+    keeps = [step_keeps(step) for step in connect.ready]
+    keeps += [beat_keeps(beat) for beat in (*connect.answered, *events.answer)]
+    keeps += [kept_by(each.match) for each in named_matches(protocol)]
+    found += [(f"keep {name}", path) for keep in keeps for name, path in keep.items()]
+    found += [("adopt", adopt.id) for adopt in events.adopt]
+    found += [("count", events.count.path)] if isinstance(events.count, CountAt) else []
+    found += [("sent_at", events.sent_at.path)] if events.sent_at is not None else []
+    return list(dict.fromkeys(found))
 
 
 class ReplayedTurn(NamedTuple):
@@ -51,8 +74,8 @@ class Replay:
     """What a protocol makes of a capture.
 
     ``frames`` has one for each of the capture. ``not_ready`` says what the connection waited for, if it never
-    got ready. ``unused`` are the rules that no message fits, ``empty`` the paths of [events] at which no
-    message has anything, as "turn: run_id". ``turns`` are those whose message is in the capture.
+    got ready. ``unused`` are the rules that no message fits, ``empty`` the paths at which no message has
+    anything, as "turn: run_id". ``turns`` are those whose message is in the capture.
     """
 
     frames: list[ObservedFrame] = field(default_factory=list)
@@ -80,7 +103,7 @@ _DECIDING = {"fail": "fail", "refuse": "refuse", "end": "end", "end_all": "end",
 
 def _kind(rule: str) -> str:
     """What a rule decides about a turn, as "end"; "" if it decides nothing of that kind."""
-    return _DECIDING.get(rule.partition(":")[0], "")
+    return _DECIDING.get(rule.partition(":")[0].partition("[")[0], "")
 
 
 class ReplayedProtocol(CompiledProtocol):
@@ -91,10 +114,11 @@ class ReplayedProtocol(CompiledProtocol):
     def __init__(self, protocol: Protocol) -> None:
         super().__init__(
             protocol,
-            message=protocol.turn.message,
+            message="",
             nonce=NONCE,
             timeout_ns=NO_TIMEOUT_NS,
             keep_frames=False,
+            kinds=protocol.turns,
         )
         self.next_id: str | None = None
         self.next_payload = b""
@@ -106,6 +130,31 @@ class ReplayedProtocol(CompiledProtocol):
     @override
     def payload(self, bound: BoundMessage, turn_id: str, seq: int, row: Mapping[str, Any]) -> bytes:
         return self.next_payload
+
+
+class _Opener(NamedTuple):
+    """A kind of turn by its messages, in order; ``kind`` is empty for that of [turn]."""
+
+    kind: str
+    messages: tuple[TemplateMatch, ...]
+
+
+def _openers(protocol: Protocol) -> list[_Opener]:
+    """The kinds of turn that a message may open."""
+    shapes = {name: kind.turn for name, kind in protocol.turns.items()} or {"": protocol.turn}
+    return [
+        _Opener(name, tuple(TemplateMatch(Template.parse(text)) for text in shape.texts))
+        for name, shape in shapes.items()
+        if shape.texts
+    ]
+
+
+@dataclass(slots=True)
+class _Asking:
+    """A turn whose messages have not all come: those that are to come, in order."""
+
+    turn: Turn
+    messages: list[TemplateMatch]
 
 
 class _Player:
@@ -128,9 +177,14 @@ class _Player:
             rules=self._rules,
             on_frame=self._take,
         )
-        self._message = TemplateMatch(Template.parse(protocol.turn.message))
+        self._openers = _openers(protocol)
+        self._asking: list[_Asking] = []
+        self._looks_left = MAX_LOOKS
+        # What goes out in the capture from here on: the id of a turn may stand in a later message of it.
+        self._ahead: deque[CapturedFrame] = deque()
         self._turn_id = Template.parse(protocol.turn.id)
         self._sends = _sends(protocol)
+        self._paths = _paths(protocol)
         self._found: Counter[str] = Counter()
         self._lines: list[int] = []
         self._begun: list[Turn] = []
@@ -143,6 +197,7 @@ class _Player:
     def play(self, frames: Sequence[CapturedFrame]) -> Replay:
         session = self._session
         session.upgraded(frames[0].at_ns)
+        self._ahead.extend(frame for frame in frames if not frame.inward)
         for frame in frames:
             session.outbox = None
             if frame.inward:
@@ -167,6 +222,8 @@ class _Player:
 
     def _hear(self, frame: CapturedFrame) -> None:
         self._pass_pauses()
+        for asking in self._asking:
+            self._session.pass_pauses_of(asking.turn, frame.at_ns)
         shown = len(self.replay.frames)
         try:
             self._session.receive([frame.payload], frame.at_ns)
@@ -175,30 +232,68 @@ class _Player:
         if len(self.replay.frames) == shown:
             # The session is over: the target had refused.
             self.replay.frames.append(ObservedFrame(frame.at_ns, True, frame.payload, ("after the end",)))
-        for key in PATHS:
-            for path in getattr(self._protocol.events, key):
-                value = finder(path)(self._compiled.object_in(frame.payload))
-                self._found[f"{key}: {path}"] += value is not None and value is not ABSENT
+        found = self._compiled.object_in(frame.payload)
+        for label, path in self._paths:
+            value = finder(path)(found)
+            self._found[f"{label}: {path}"] += value is not None and value is not ABSENT
 
     def _send(self, frame: CapturedFrame) -> None:
         self._pass_pauses()
+        self._ahead.popleft()
+        self._asking = [each for each in self._asking if each.turn.outcome is None][-MAX_ASKING:]
+        if any(self._goes_on(asking, frame) for asking in self._asking):
+            return
         text = frame.text
-        values = self._message.values(text) if self._protocol.turn.message else None
-        if values is not None and self._session.state is OPEN:
-            self._begin(frame, values)
+        opened = ((opener, opener.messages[0].values(text)) for opener in self._openers)
+        opener, values = next(((each, found) for each, found in opened if found is not None), (None, None))
+        if opener is not None and values is not None and self._session.state is OPEN:
+            self._begin(frame, opener, values)
             return
         label = next((label for label, made in self._sends if made.values(text) is not None), "")
-        early = "message before ready" if values is not None else "of no template"
-        self.replay.frames.append(ObservedFrame(frame.at_ns, False, frame.payload, (label or early,)))
+        early = "message before ready" if opener is not None else "of no template"
+        self._show_sent(frame, label or early)
 
-    def _begin(self, frame: CapturedFrame, values: dict[str, str]) -> None:
-        self._compiled.next_id = self._id_of(values)
+    def _show_sent(self, frame: CapturedFrame, taken: str, turn_id: str = "") -> None:
+        self.replay.frames.append(ObservedFrame(frame.at_ns, False, frame.payload, (taken,), (), turn_id))
+
+    def _begin(self, frame: CapturedFrame, opener: _Opener, values: dict[str, str]) -> None:
+        self._compiled.next_id = self._id_of(values) or self._later_id(opener.messages[1:])
         self._compiled.next_payload = frame.payload
-        turn, _ = self._session.begin(len(self._begun), 0, frame.at_ns, {})
+        turn, _ = self._session.begin(len(self._begun), 0, frame.at_ns, {}, opener.kind)
         self._session.sent(turn, frame.at_ns)
         self._begun.append(turn)
         self._lines.append(frame.line)
-        self.replay.frames.append(ObservedFrame(frame.at_ns, False, frame.payload, ("message",), (), turn.id))
+        if opener.messages[1:]:
+            self._asking.append(_Asking(turn, list(opener.messages[1:])))
+        self._show_sent(frame, MESSAGE, turn.id)
+
+    def _goes_on(self, asking: _Asking, frame: CapturedFrame) -> bool:
+        """Whether a frame is the next message of a turn; one that comes before its wait is over is told."""
+        turn = asking.turn
+        values = asking.messages[0].values(frame.text)
+        if values is None or values.get("turn.id", turn.id) != turn.id:
+            return False
+        awaited = self._session.pass_pauses_of(turn, frame.at_ns)
+        if awaited:
+            self._show_sent(frame, f"message before {awaited} came", turn.id)
+            return True
+        self._session.sent(turn, frame.at_ns)
+        self._show_sent(frame, MESSAGE, turn.id)
+        del asking.messages[0]
+        if not asking.messages:
+            self._asking.remove(asking)
+        return True
+
+    def _later_id(self, messages: Sequence[TemplateMatch]) -> str | None:
+        """The id of a turn whose first message does not say it, by the next that does."""
+        saying = [each for each in messages if each.asks("turn.id")]
+        taken = {each.turn.id for each in self._asking}
+        for frame in islice(self._ahead, min(MAX_AHEAD, self._looks_left) if saying else 0):
+            self._looks_left -= 1
+            values = saying[0].values(frame.text)
+            if values is not None and values["turn.id"] not in taken:
+                return values["turn.id"]
+        return None
 
     def _id_of(self, values: dict[str, str]) -> str | None:
         """The id of the turn whose message has these values; None where the message does not say."""

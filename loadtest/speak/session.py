@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn
 from loadtest.errors import Layer
 from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
-from loadtest.speak.adopted_ids import AdoptedIds
+from loadtest.speak.adopted_ids import AdoptedIds, Owner
 from loadtest.speak.compiled_protocol import (
     BoundMessage,
     CompiledProtocol,
@@ -32,7 +32,9 @@ from loadtest.speak.compiled_protocol import (
     values_at,
 )
 from loadtest.speak.early_messages import what_came, with_kind_of
+from loadtest.speak.event_age import EventAges
 from loadtest.speak.event_rules import (
+    ADOPT,
     ALL_SHIFT,
     ANSWER,
     ASIDE,
@@ -50,6 +52,7 @@ from loadtest.speak.event_rules import (
 from loadtest.speak.heartbeats import Heartbeats
 from loadtest.speak.kept_secrets import KeptSecrets
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
+from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
 from loadtest.speak.refused import Refused
@@ -576,7 +579,7 @@ class Session:
             if overdue or upload.awaited is not None:
                 self._time_out(turn, now_ns, "wait" if upload.awaited is not None else "")
             else:
-                upload.pass_step()
+                upload.pass_step(now_ns)
                 self._say_messages(upload)
 
     def _take_awaited(self, payload: bytes, at_ns: int) -> bool:
@@ -587,6 +590,9 @@ class Session:
         heard = self._as_of_kind(heard, named)
         if heard.flags & (FAIL | REFUSE) or self._names_other_user(heard, named):
             return False
+        owner = self._adopted_by(heard, turn_id)
+        if owner is not None:
+            named = self.turns.get(owner.turn_id)
         if named is None and turn_id is not None and self._is_elsewhere(turn_id):
             return False
         for upload in (self._uploads or {}).values():
@@ -594,6 +600,8 @@ class Session:
             if awaited is None or named not in {None, turn} or not awaited.fits(heard):
                 continue
             self.recorder.metrics.count("events.awaited")
+            if owner is not None:
+                self._count_doubts(owner)
             if upload.keep:
                 self._keep(*values_at(upload.keep, heard.found))
             if named is not None and turn.number(heard.sequence, heard.word):
@@ -601,11 +609,19 @@ class Session:
                 turn.unmarked += heard.user is None
                 turn.count += turn.count > 0
                 self._enter(turn, 0, payload, at_ns, at_end=True)
-            upload.pass_step()
+            upload.pass_step(at_ns)
             self._say_messages(upload)
             self.wakes_ns = self._next_wake()
             return True
         return False
+
+    def _adopted_by(self, heard: Heard, turn_id: str | None) -> Owner | None:
+        """Whose an event is that carries an id of the target's own, or tells one; None of any other."""
+        if self._adopted is None or heard.flags & IGNORE:
+            return None
+        if not heard.flags & ADOPT and (turn_id is None or turn_id in self.turns):
+            return None
+        return self._adopted.owner(heard, turn_id, self.turns)
 
     def _is_elsewhere(self, turn_id: str) -> bool:
         """Whether the id of no turn in flight names another's turn: it is not one that the target made."""
@@ -1036,11 +1052,15 @@ class Session:
     def _owner_of(self, adopted: AdoptedIds, payload: bytes, turn_id: Any) -> Any:
         """The id of the turn that an event belongs to where the target has ids of its own."""
         owner = adopted.owner(self.protocol.hear_any(payload), turn_id, self.turns)
+        self._count_doubts(owner)
+        return owner.turn_id
+
+    def _count_doubts(self, owner: Owner) -> None:
+        """Count an event of which only the order says whose it is."""
         if not owner.sure:
             self.recorder.metrics.count("events.order_unsure")
         if owner.after_timeout:
             self.recorder.metrics.count("events.after_timeout")
-        return owner.turn_id
 
     def _may_keep(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
         """Whether values of an event are ours to keep: it is of a turn in flight, of none, or ignored."""
@@ -1055,7 +1075,15 @@ class Session:
             self._first_of_read(turn, at_ns)
         if turn.frames is not None:
             turn.frames.append(payload[:LARGEST_FRAME])
+        if self.protocol.ages is not None:
+            self._take_age(self.protocol.ages, payload, at_ns, turn.metrics, turn.sent_ns)
         self._apply_flags(turn, flags, at_ns, at_end)
+
+    def _take_age(
+        self, ages: EventAges, payload: bytes, at_ns: int, metrics: PhaseMetrics, asked_ns: int = NEVER
+    ) -> None:
+        """The age of an event that carries a time; ``asked_ns``: when the message it answers was sent."""
+        ages.take(self.protocol.object_in(payload), at_ns, metrics, asked_ns)
 
     # ------------------------------------------------------------------ events of no turn in flight
 
@@ -1064,10 +1092,16 @@ class Session:
         if self.user_mark is None:
             if turn is not None:
                 self.user_mark = mark
+                self._count_unmarked()
             return False
         if mark != self.user_mark and str(mark) == str(self.user_mark):
             self.user_mark = mark
         return bool(mark != self.user_mark)
+
+    def _count_unmarked(self) -> None:
+        """The first mark came: no event of a turn had one before, which the hot loop does not count."""
+        for turn in (*self.turns.values(), *(turn for _, turn in self._recent_turns.waiting.values())):
+            turn.unmarked = turn.received
 
     def _is_another_users(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
         """Whether an event is another user's, by the user that it names or by what the id of its turn says.
@@ -1108,6 +1142,8 @@ class Session:
             self._count_other_users(turn_id, payload, at_ns)
         elif self._pushed is not None:
             self._pushed.receive(self._read, at_ns, metrics)
+            if self.protocol.ages is not None:
+                self._take_age(self.protocol.ages, payload, at_ns, metrics)
         else:
             self._count_unmatched(payload)
 
@@ -1126,6 +1162,8 @@ class Session:
         """An event of another user: for all of an audience that we are of, or foreign."""
         if self.protocol.is_delivery(turn_id, self.user):
             self.recorder.metrics.count("events.delivered")
+            if self.protocol.ages is not None:
+                self._take_age(self.protocol.ages, payload, at_ns, self.recorder.metrics)
             if self.protocol.deliveries is not None:
                 self.protocol.deliveries.arrived(turn_id, self.user, at_ns)
             return

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from loadtest.plan.match import value_text
-from loadtest.plan.template import Template
+from loadtest.plan.template import PLACEHOLDER, Template
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 """Stand around the number of a gap: characters of the private use area, which no template holds."""
@@ -22,12 +24,17 @@ class TemplateMatch:
     Where template and text are JSON they are compared as such: spaces and the order of keys are nothing.
     """
 
-    __slots__ = ("_around", "_names", "_shape")
+    __slots__ = ("_around", "_codes", "_names", "_shape")
 
     def __init__(self, template: Template) -> None:
         self._names = tuple(name for _, name, _ in template.slots)
+        self._codes = tuple(found[1] for found in PLACEHOLDER.finditer(template.text))
         self._around = template.parts[::2]
         self._shape = _json_shape(self._around)
+
+    def asks(self, name: str) -> bool:
+        """Whether the template has a gap of that name."""
+        return name in self._names
 
     def values(self, text: str) -> dict[str, str] | None:
         """What stands for each name; None: the template does not make this text."""
@@ -45,12 +52,25 @@ class TemplateMatch:
         return [values.get(gap, "") for gap in range(len(self._names))]
 
     def _by_name(self, values: list[str]) -> dict[str, str] | None:
-        """A name that stands in two gaps has one value."""
+        """A name that stands in two gaps has one value, however it is coded in each."""
         named: dict[str, str] = {}
-        for name, value in zip(self._names, values, strict=True):
-            if named.setdefault(name, value) != value:
+        for name, code, coded in zip(self._names, self._codes, values, strict=True):
+            value = _decoded(code, coded)
+            if value is None or named.setdefault(name, value) != value:
                 return None
         return named
+
+
+def _decoded(code: str | None, text: str) -> str | None:
+    """The value of a gap as it was before it was coded; None where it cannot have been coded so."""
+    if code == "urlencode":
+        return unquote(text)
+    if code != "base64":
+        return text
+    try:
+        return base64.b64decode(text, validate=True).decode("utf-8", "surrogateescape")
+    except ValueError:
+        return None
 
 
 def _json_shape(around: tuple[str, ...]) -> Any:

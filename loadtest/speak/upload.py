@@ -54,6 +54,8 @@ class Upload:
     def next_messages(self) -> list[Template]:
         """The messages that may go out now: those up to the next pause or wait."""
         found: list[Template] = []
+        if self.until_ns != NEVER:
+            return found
         for step in self._steps[self._at :]:
             if step.send is None:
                 break
@@ -71,12 +73,18 @@ class Upload:
             return False
         if self._at == len(self._steps):
             return True
-        step = self._steps[self._at]
-        lasts_ns = step.pause_ns if step.pause_ns is not None else step.within_ns
-        self.until_ns = at_ns + (self._timeout_ns if lasts_ns is None else lasts_ns)
+        self._begin_step(at_ns)
         return False
 
-    def pass_step(self) -> None:
-        """The pause is over, or what was waited for has come."""
+    def pass_step(self, at_ns: int) -> None:
+        """The pause is over, or what was waited for has come; a pause or a wait after it begins at once."""
         self.until_ns = NEVER
         self._at += 1
+        self._begin_step(at_ns)
+
+    def _begin_step(self, at_ns: int) -> None:
+        """A pause or a wait begins; a message is none."""
+        step = self._steps[self._at]
+        if step.send is None:
+            lasts_ns = step.pause_ns if step.pause_ns is not None else step.within_ns
+            self.until_ns = at_ns + (self._timeout_ns if lasts_ns is None else lasts_ns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,20 @@ def test_a_folder_that_cannot_be_made_is_told(folder: Path, capsys: pytest.Captu
 def test_what_is_no_websocket_server_is_told(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", url]) == 2
     assert capsys.readouterr().err.startswith("URL: ")
+
+
+def test_who_logs_in_in_a_capture_is_a_row_of_the_scenario(folder: Path) -> None:
+    said = [
+        ("out", '{"type":"login","user":"alice","note":"@DATA@ {x} \\ud800"}'),
+        ("in", '{"type":"welcome"}'),
+        ("out", '{"type":"ask","id":"q-12345678","text":"what now {x} \\ud800 @NAME@"}'),
+        ("in", '{"type":"done","id":"q-12345678"}'),
+    ]
+    lines = [json.dumps({"at": at, "dir": way, "text": text}) for at, (way, text) in enumerate(said)]
+    (folder / "frames.jsonl").write_text("\n".join(lines))
+    assert main(["init", "ws://localhost:8765", "--capture", "frames.jsonl"]) == 0
+    scenario = load_scenario(folder / "localhost.toml")
+    assert scenario.target.identities == ({"user": "alice"},)
+    assert scenario.traffic is not None
+    assert scenario.traffic.data == ({"text": "what now {x} \ufffd @NAME@"},)
+    assert main(["protocols", "check", "localhost.protocol.toml", "--capture", "frames.jsonl"]) == 0

@@ -99,3 +99,53 @@ def test_check_tells_every_mistake(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_check_of_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert main(["protocols", "check", str(tmp_path / "none.toml")]) == 2
+
+
+def test_check_tells_rules_that_never_decide_anything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        '[turn]\nmessage = \'{"id":"{turn.id}"}\'\n[events]\ntype = ["type"]\nturn = ["id"]\n'
+        'end = ["closed"]\n'
+        'fail = [{ prefix = "clo" }, { has = "a", lacks = "a" }]\n',
+        "utf-8",
+    )
+    (tmp_path / "frames.jsonl").write_text(
+        '{"at": 0, "dir": "out", "text": "{\\"id\\":\\"7\\"}"}\n'
+        '{"at": 1, "dir": "in", "text": "{\\"id\\":\\"7\\",\\"type\\":\\"closed\\"}"}\n',
+        "utf-8",
+    )
+    for more in ([], ["--capture", str(tmp_path / "frames.jsonl")]):
+        assert main(["protocols", "check", str(file), *more]) == 1
+        said = " ".join(capsys.readouterr().out.split())
+        assert "`fail: has a, lacks a` can never be true" in said
+        assert "`end: closed` never comes to it" in said
+
+
+def test_check_names_a_path_at_which_no_frame_has_anything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        '[connect]\nready = [{ wait = { has = "hi", keep = { a = "x.y" } }, keep = { b = "hi" } }]\n'
+        "heartbeat = [{ on = { ping = 1 }, send = 'x', keep = { c = \"ping.c\" } }]\n"
+        '[turn]\nmessage = \'{"id":"{turn.id}"}\'\n'
+        '[events]\nturn = ["id"]\ncount = { path = "n" }\nadopt = { on = { has = "made" }, id = "made.id" }\n'
+        'sent_at = { path = "at", unit = "ms" }\n',
+        "utf-8",
+    )
+    (tmp_path / "frames.jsonl").write_text(
+        '{"at": 0, "dir": "in", "text": "{\\"hi\\":1}"}\n'
+        '{"at": 1, "dir": "out", "text": "{\\"id\\":\\"7\\"}"}\n'
+        '{"at": 2, "dir": "in", "text": "{\\"id\\":\\"7\\",\\"n\\":1}"}\n',
+        "utf-8",
+    )
+    assert main(["protocols", "check", str(file), "--capture", str(tmp_path / "frames.jsonl")]) == 0
+    said = capsys.readouterr().out.partition("Paths at which no frame has anything")[2]
+    assert [word for word in ("keep a", "keep b", "keep c", "count", "adopt", "sent_at") if word in said] == [
+        "keep a",
+        "keep c",
+        "adopt",
+        "sent_at",
+    ]

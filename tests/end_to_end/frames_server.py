@@ -6,6 +6,7 @@
 /flood     answers with more frames than anybody reads
 /late      a delta after the end
 /leaving   closes with 4321 in mid-turn
+/expiring  answers, then closes with 4001
 /refusing  HTTP 403 with headers and a body
 """
 
@@ -59,6 +60,11 @@ async def leaving(socket: ServerConnection, call: Any) -> None:
     await socket.close(4321, "enough")
 
 
+async def expiring(socket: ServerConnection, call: Any) -> None:
+    await chat(socket, call)
+    await socket.close(4001, "token expired")
+
+
 STYLES = {
     "/chat": chat,
     "/silent": silent,
@@ -66,6 +72,7 @@ STYLES = {
     "/flood": flood,
     "/late": late,
     "/leaving": leaving,
+    "/expiring": expiring,
 }
 
 

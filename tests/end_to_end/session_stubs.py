@@ -18,6 +18,7 @@ import asyncio
 import itertools
 import json
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -187,19 +188,26 @@ async def responses(socket: ServerConnection, path: str) -> None:
 
 
 async def ag_ui(socket: ServerConnection, path: str) -> None:
+    """Each event carries the time that it was made at; the last one waits 30 ms before it goes out."""
     numbers = itertools.count(1)
+
+    async def tell(event: dict[str, Any], *, waits_s: float = 0) -> None:
+        made = {**event, "timestamp": time.time_ns() / 1e6}
+        await asyncio.sleep(waits_s)
+        await send(socket, made)
+
     async for message in socket:
         run = json.loads(message)["runId"]
         count(f"turns {path}")
         text, tool = f"msg-{next(numbers)}", f"call-{next(numbers)}"
-        await send(socket, {"type": "RUN_STARTED", "runId": run})
-        await send(socket, {"type": "TOOL_CALL_START", "toolCallId": tool, "toolCallName": "search"})
-        await send(socket, {"type": "TOOL_CALL_END", "toolCallId": tool})
-        await send(socket, {"type": "TEXT_MESSAGE_START", "messageId": text, "role": "assistant"})
+        await tell({"type": "RUN_STARTED", "runId": run})
+        await tell({"type": "TOOL_CALL_START", "toolCallId": tool, "toolCallName": "search"})
+        await tell({"type": "TOOL_CALL_END", "toolCallId": tool})
+        await tell({"type": "TEXT_MESSAGE_START", "messageId": text, "role": "assistant"})
         for word in ("It ", "rains."):
-            await send(socket, {"type": "TEXT_MESSAGE_CONTENT", "messageId": text, "delta": word})
-        await send(socket, {"type": "TEXT_MESSAGE_END", "messageId": text})
-        await send(socket, {"type": "RUN_FINISHED", "runId": run})
+            await tell({"type": "TEXT_MESSAGE_CONTENT", "messageId": text, "delta": word})
+        await tell({"type": "TEXT_MESSAGE_END", "messageId": text})
+        await tell({"type": "RUN_FINISHED", "runId": run}, waits_s=0.03)
 
 
 async def acp(socket: ServerConnection, path: str) -> None:

@@ -138,6 +138,7 @@ first = ["TEXT_MESSAGE_CONTENT"]
 end = ["RUN_FINISHED"]
 fail = ["RUN_ERROR"]
 pairs = [["TOOL_CALL_START", "TOOL_CALL_END"], ["TEXT_MESSAGE_START", "TEXT_MESSAGE_END"]]
+sent_at = { path = "timestamp", unit = "ms" }
 """
 
 SCENARIO = """
@@ -303,3 +304,10 @@ def test_runs_whose_messages_and_tool_calls_have_ids_of_their_own(run: Run, stub
     assert counts["turns"]["complete"] == counts["turns"]["begun"] == theirs["turns /ag-ui"] > 8
     assert counts["events"]["matched"] == counts["events"]["received"] == 8 * theirs["turns /ag-ui"]
     assert ended.manifest["metrics"]["turn.first_event"]["n"] > 8
+    # One event in eight was 30 ms old when it went out; that the clocks are one is said.
+    age = ended.manifest["metrics"]["event.age"]
+    assert age["n"] == counts["events"]["dated"] == counts["events"]["matched"]
+    assert age["max_exact"] >= 30
+    assert 0 < age["min"] < 30
+    assert ended.manifest["generator"]["target_clock"]["same_host"] is True
+    assert "age_by_two_clocks" in ended.notices

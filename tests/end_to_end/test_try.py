@@ -153,6 +153,11 @@ def test_what_an_unfinished_protocol_lacks_is_proposed(folder: Path, backend: Ba
         ("/failing", "Turn failed", ("←", "failed")),
         ("/silent", "Turn timed out", ("→", "message")),
         ("/leaving", "Turn lost", ("←", "close 4321: enough")),
+        (
+            "/expiring",
+            "the target ended the connection: close 4001: token",
+            ("←", "close 4001: token expired"),
+        ),
         ("/flood", "more than 1,000 frames", ("←", "first")),
     ],
 )

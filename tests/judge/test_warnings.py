@@ -207,6 +207,8 @@ def test_every_kind_has_a_case() -> None:
         "too_few_samples",
         "batched_not_streamed",
         "rate_limited_by_plan",
+        "age_by_two_clocks",
+        "target_clock_differs",
     }
     assert {code for code, *_ in CASES} | elsewhere == set(KINDS)
 

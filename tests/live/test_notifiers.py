@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from loadtest.live.alerts import Message
-from loadtest.live.notifiers import DeliveryError, deliver, missing_variables
+from loadtest.live.notifiers import DeliveryError, deliver, unusable_routes
 from loadtest.readiness.policy import Policy
 from tests.end_to_end.parts import Health, free_port, garbage, health
 from tests.readiness.made import SMALL, policy
@@ -53,6 +53,35 @@ def inbox() -> Iterator[tuple[Inbox, int]]:
 def hook() -> Iterator[Health]:
     with health() as service:
         yield service
+
+
+APPRISE = """
+[alerts]
+[alerts.routes.duty]
+kind = "apprise"
+url = "{env.DUTY_URL}"
+"""
+
+
+def test_a_message_goes_by_apprise_and_what_goes_wrong_is_told_without_the_address(
+    tmp_path: Path, hook: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duty = policy(tmp_path, SMALL + APPRISE)
+    assert [str(each) for each in unusable_routes(duty, {"DUTY_URL": "json://x"})] == []
+    message = Message("abc1", "duty", "critical", "ALERT critical: api down", ["it is down"], 1000.0)
+    deliver(duty, message, {"DUTY_URL": f"json://127.0.0.1:{hook.port}/hush-hush-31"})
+    ((_, body),) = hook.seen
+    told = json.loads(body)
+    assert (told["title"], told["type"]) == ("[policy] ALERT critical: api down", "failure")
+    assert told["message"] == "it is down\n(alert abc1)"
+    hook.status = 500
+    for url in (f"json://127.0.0.1:{hook.port}/hush-hush-31", "no-such://hush-hush-31"):
+        with pytest.raises(DeliveryError) as error:
+            deliver(duty, message, {"DUTY_URL": url})
+        assert "the route duty (apprise) failed" in str(error.value)
+        assert "hush-hush-31" not in str(error.value)
+    monkeypatch.setattr("loadtest.live.notifiers.find_spec", lambda _: None)
+    assert "pip install apprise" in str(unusable_routes(duty, {"DUTY_URL": "json://x"})[0])
 
 
 def routes(folder: Path, hook: int = 1, smtp: int = 1) -> Policy:
@@ -161,8 +190,8 @@ def test_garbage_instead_of_http_is_a_failure(tmp_path: Path) -> None:
 
 def test_variables_that_routes_need_are_told_before_they_are_needed(tmp_path: Path) -> None:
     read = routes(tmp_path)
-    told = [str(each) for each in missing_variables(read, {"SMTP_PASSWORD": "x"})]
+    told = [str(each) for each in unusable_routes(read, {"SMTP_PASSWORD": "x"})]
     assert len(told) == 1
     assert "alerts.routes.hook" in told[0]
     assert "HOOK_URL is not set" in told[0]
-    assert missing_variables(read, {"HOOK_URL": "x", "SMTP_PASSWORD": "x"}) == []
+    assert unusable_routes(read, {"HOOK_URL": "x", "SMTP_PASSWORD": "x"}) == []

@@ -95,3 +95,15 @@ def test_a_restart_asks_again_what_could_not_be_asked(tmp_path: Path) -> None:
     assert about(made, "store") == []
     assert watch.latest is not None
     assert {row.name: row.status for row in watch.latest.components}["store"] == "healthy"
+
+
+def test_one_that_is_down_behind_another_when_the_watch_begins_is_told_with_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.broken, world.slow = {"store"}, {"store": 2}
+    watch = world.watch()
+    world.go(watch, 2)
+    assert watch.latest is None, "whether it is the store or what is before it is not known yet"
+    world.go(watch, 3)
+    assert watch.latest is not None
+    assert [row.status for row in watch.latest.components] == ["healthy", "down", "healthy"]
+    assert [subject.partition(" (")[0] for subject in world.got] == ["ALERT critical: store down"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,18 @@ def test_every_capture_is_read_as_it_was(found: list[tuple[int, bool, bytes, boo
     assert [each[:3] for each in again] == [each[:3] for each in frames]
 
 
+def test_json_may_stand_as_such() -> None:
+    lines = ['{"a": [1, "\\u00fc"]}', '"text"', "null", '"\\ud800"']
+    frames = parse_capture("\n".join(f'{{"at": 0, "dir": "out", "json": {line}}}' for line in lines), "f")
+    assert [json.loads(frame.payload.decode("utf-8", "surrogatepass")) for frame in frames] == [
+        {"a": [1, "ü"]},
+        "text",
+        None,
+        "\ud800",
+    ]
+    assert not any(frame.binary for frame in frames)
+
+
 def test_what_is_no_text_is_written_as_base64() -> None:
     (frame,) = parse_capture(capture_text([CapturedFrame(0, True, b"\xff")]), "f")
     assert frame.payload == b"\xff"
@@ -52,7 +65,7 @@ def test_what_is_no_text_is_written_as_base64() -> None:
         ('{"at": NaN, "dir": "in", "text": ""}', "`at` must be seconds"),
         ('{"at": 0, "text": ""}', "needs `dir`"),
         ('{"at": 0, "dir": "up", "text": ""}', '`dir` must be "in" or "out", not "up"'),
-        ('{"at": 0, "dir": "in"}', "needs one of `text` and `base64`"),
+        ('{"at": 0, "dir": "in"}', "needs one of `text`, `json` and `base64`"),
         ('{"at": 0, "dir": "in", "text": "", "base64": ""}', "needs one of"),
         ('{"at": 0, "dir": "in", "text": 5}', "`text` must be text, not 5"),
         ('{"at": 0, "dir": "in", "base64": "!"}', "`base64` is not valid base64"),

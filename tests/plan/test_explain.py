@@ -114,11 +114,13 @@ message = "ask"
 turn = ["id"]
 adopt = { on = { has = "made" }, id = "made.id" }
 count = { path = "d.chunks" }
+sent_at = { path = "d.at", unit = "iso" }
 [target]
 url = "simulator"
 """
     text = told(folder.load(protocol + EVERY))
     assert "`made.id` of has made is the target's own name of a turn" in text
+    assert "an event is as old as its `d.at` (iso) says when it arrives: by two clocks" in text
     assert "complete when as many of its events came as one says at `d.chunks`" in text
     some = told(folder.load(protocol.replace('chunks"', 'chunks", of = { has = "c" }') + EVERY))
     assert "when as many of those with has c came as one says at `d.chunks`" in some

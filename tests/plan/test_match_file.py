@@ -245,6 +245,30 @@ count = { path = "d.chunks", of = "chunk" }
 """
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "iso"])
+def test_the_time_that_the_target_sent_an_event_at(folder: Folder, unit: str) -> None:
+    protocol = folder.protocol(f'{ADOPTING}sent_at = {{ path = "meta.at", unit = "{unit}" }}\n')
+    assert protocol.events.sent_at is not None
+    assert (protocol.events.sent_at.path, protocol.events.sent_at.unit) == ("meta.at", unit)
+    assert protocol_from_settings(protocol_settings(protocol)) == protocol
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('"at"', '`sent_at` is { path = "PATH", unit = "ms" }, not "at"'),
+        ("{}", "`sent_at` needs `path`, where the time stands"),
+        ('{ path = "at" }', "`sent_at` needs `unit`, of what it is written in: s, ms, us, ns, iso"),
+        ('{ path = "a t", unit = "s" }', '"a t" is not a path'),
+        ('{ path = "at", unit = "h" }', "`unit`"),
+        ('{ path = "at", unit = "s", zone = "UTC" }', "unknown key `zone`"),
+    ],
+)
+def test_a_time_that_is_written_wrongly_is_told(folder: Folder, written: str, told: str) -> None:
+    mistakes = folder.protocol_mistakes(f"{ADOPTING}sent_at = {written}\n")
+    assert any(told in each for each in mistakes), mistakes
+
+
 def test_ids_of_the_target_and_a_number_that_an_event_says(folder: Folder) -> None:
     protocol = folder.protocol(ADOPTING)
     assert protocol.events.adopt[0].id == "r.id"

@@ -238,6 +238,7 @@ format = "text"
 pattern = "(?P<turn>[0-9]+)"
 count = { path = "d.chunks", of = { has = "chunk" } }
 adopt = [{ on = { has = "made" }, id = "made.id" }]
+sent_at = { path = "at", unit = "us" }
 [target]
 url = "ws://host"
 addresses = "rotate"

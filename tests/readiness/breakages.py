@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,9 @@ from pathlib import Path
 from loadtest.readiness.policy_file import load_policy
 from loadtest.readiness.prober import probe_all
 from loadtest.readiness.verdict import assess
+from loadtest.simulator.process import Simulator
 from tests.end_to_end.parts import free_port
+from tests.end_to_end.system import LIGHT
 from tests.readiness.probes.test_tls import certificate, https
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "readiness.md"
@@ -54,6 +57,8 @@ def web(answer: Answer, delay_s: float = 0.0) -> Iterator[int]:
             over.wait(delay_s if status else HUNG_S)
             with suppress(OSError):
                 self.send_response(status or 200)
+                if status == 302:
+                    self.send_header("Location", "/again")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -99,6 +104,20 @@ def wire(answer: Callable[[int], bytes | None], delay_s: float = 0.0) -> Iterato
 
 
 @contextmanager
+def full() -> Iterator[int]:
+    """A port that listens, and whose queue is full: nobody accepts, and nobody refuses."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+
+
+@contextmanager
 def nothing() -> Iterator[int]:
     yield free_port()
 
@@ -119,17 +138,103 @@ class Breakage:
     prepare: Callable[[Path], object] = lambda _: None
 
 
+def grpc_health(answer: Callable[[int], str], delay_s: float = 0.0) -> Callable[[], object]:
+    """A gRPC server whose n-th answer is a status of health, or of gRPC where it is none; "": no answer."""
+
+    @contextmanager
+    def served() -> Iterator[int]:
+        import grpc
+        from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+        count, over = iter(range(10**6)), threading.Event()
+
+        def check(_: object, request: object, context: grpc.ServicerContext) -> object:
+            word = answer(next(count))
+            over.wait(delay_s if word else HUNG_S)
+            if word in health_pb2.HealthCheckResponse.ServingStatus.keys():  # noqa: SIM118 - no dict
+                return health_pb2.HealthCheckResponse(status=word)
+            return context.abort(getattr(grpc.StatusCode, word or "CANCELLED"), "broken on purpose")
+
+        server = grpc.server(ThreadPoolExecutor(4))
+        servicer = type("Broken", (health_pb2_grpc.HealthServicer,), {"Check": check})()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            yield port
+        finally:
+            over.set()
+            server.stop(None).wait(5)
+
+    return served
+
+
+def _grpc(percent: int) -> Callable[[], object]:
+    fails = flaky(percent)
+    return grpc_health(lambda n: "NOT_SERVING" if fails(n) else "SERVING")
+
+
+def _cluster(age_s: float = 0.0, ready: int = 20, **change: object) -> Callable[[Path], object]:
+    def write(folder: Path) -> None:
+        item = {
+            "kind": "Deployment", "metadata": {"name": "web"}, "status": {"readyReplicas": ready},
+            "spec": {"replicas": 20, "selector": {"matchLabels": {"app": "web"}}},
+        }  # fmt: skip
+        pod = {
+            "kind": "Pod",
+            "metadata": {"labels": {"app": "web"}},
+            "status": {"containerStatuses": [change]},
+        }
+        path = folder / "cluster.json"
+        path.write_text(json.dumps({"items": [item, pod] if ready >= 0 else []}))
+        os.utime(path, (time.time() - age_s, time.time() - age_s))
+
+    return write
+
+
+def _pulls() -> dict[str, object]:
+    return {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "toomanyrequests"}}}
+
+
+def _crashed() -> dict[str, object]:
+    at = datetime.fromtimestamp(time.time() - 30, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"restartCount": 5, "lastState": {"terminated": {"finishedAt": at, "exitCode": 137}}}
+
+
 HTTP = 'url = "http://127.0.0.1:{port}/health"\nfields = {{ status = ["ok"] }}\n'
 FAST = 'levels = {{ "latency.p95" = {{ warn = "> 20ms", critical = "> 40ms" }} }}\n'
 REDIS = 'url = "redis://127.0.0.1:{port}"\n'
 SOON = 'timeout = "500ms"\n'
 SQLITE = 'url = "sqlite:///app.db"\n'
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+TLS_ANY = 'host = "localhost"\nport = {port}\n'
 TLS = 'host = "localhost"\nport = {port}\nca_file = "server.pem"\n'
 JUNIT = 'files = ["junit.xml"]\nfresh = "24h"\nlevels = {{ "passed.ratio" = {{ critical = "< 90%" }} }}\n'
 LISTING = 'file = "ps.json"\nservices = ["web"]\n'
 METRIC = 'url = "http://127.0.0.1:{port}"\nquery = "errors"\n'
 METRIC += 'levels = {{ "value.max" = {{ critical = "> 0.05" }} }}\n'
+
+
+GRPC = 'url = "grpc://127.0.0.1:{port}"\n'
+CLUSTER = 'file = "cluster.json"\nworkloads = ["deployment/web"]\n'
+RELEASE = 'release = "version"\n'
+
+
+SOCKET = 'scenario = "light.toml"\ntarget = "ws://127.0.0.1:{port}/ws"\ntimeout = "40s"\n'
+
+
+def _scenario(folder: Path) -> None:
+    text = LIGHT.replace('every = "500ms"\ntimeout = "20s"', 'every = "200ms"\ntimeout = "1s"')
+    (folder / "light.toml").write_text(text.replace('url = "simulator"', 'url = "ws://127.0.0.1:1/ws"'))
+
+
+def _simulator(fault: str) -> Callable[[], object]:
+    @contextmanager
+    def served() -> Iterator[int]:
+        with Simulator.start(faults=[fault]) as started:
+            yield started.port
+
+    return served
 
 
 def _web(answer: Answer, delay_s: float = 0.0) -> Callable[[], object]:
@@ -243,6 +348,47 @@ BREAKAGES = (
     Breakage("prometheus", "dead", METRIC),
     Breakage("prometheus", "beyond its critical level", METRIC, _metric("0.2")),
     Breakage("prometheus", "stale: no value", METRIC, _metric(None)),
+    Breakage("http", "answers of another release than the one judged", HTTP + RELEASE,
+             _web(lambda _: (200, b'{"status": "ok", "version": "1.4.1"}'))),
+    Breakage("tests", "report of another release than the one judged", JUNIT + 'release = "commit"\n',
+             prepare=_junit(0)),
+    Breakage("http", "redirects for ever", HTTP + "redirects = 3\n", _web(lambda _: (302, b""))),
+    Breakage("grpc", "dead", GRPC),
+    Breakage("grpc", "slow: beyond its critical level",
+             GRPC + 'levels = {{ "latency.p95" = {{ critical = "> 20ms" }} }}\n',
+             grpc_health(lambda _: "SERVING", 0.04)),
+    Breakage("grpc", "5 % of answers say NOT_SERVING", GRPC, _grpc(5)),
+    Breakage("grpc", "50 % of answers say NOT_SERVING", GRPC, _grpc(50)),
+    Breakage("grpc", "80 % of answers say NOT_SERVING", GRPC, _grpc(80)),
+    Breakage("grpc", "wrong answer: knows no such service", GRPC, grpc_health(lambda _: "NOT_FOUND")),
+    Breakage("grpc", "hung", GRPC + SOON, grpc_health(lambda _: "")),
+    Breakage("grpc", "bad credential", GRPC, grpc_health(lambda _: "UNAUTHENTICATED")),
+    Breakage("kubernetes", "dead: none of it is ready", CLUSTER, prepare=_cluster(ready=0)),
+    Breakage("kubernetes", "image cannot be pulled", CLUSTER, prepare=_cluster(ready=0, **_pulls())),
+    Breakage("kubernetes", "it is not in the cluster", CLUSTER, prepare=_cluster(ready=-1)),
+    Breakage("kubernetes", "5 % of its pods are not ready", CLUSTER, prepare=_cluster(ready=19)),
+    Breakage("kubernetes", "50 % of its pods are not ready", CLUSTER, prepare=_cluster(ready=10)),
+    Breakage("kubernetes", "80 % of its pods are not ready", CLUSTER, prepare=_cluster(ready=4)),
+    Breakage("kubernetes", "a container crashed 30 s ago", CLUSTER, prepare=_cluster(**_crashed())),
+    Breakage("kubernetes", "stale listing", CLUSTER, prepare=_cluster(3600)),
+    Breakage("tcp", "hung: its queue is full", 'host = "127.0.0.1"\nport = {port}\n' + SOON,
+             full),
+    Breakage("tls", "hung", TLS_ANY + SOON, lambda: wire(lambda _: None)),
+    Breakage("tls", "wrong answer: no TLS", TLS_ANY, lambda: wire(lambda _: b"SSH-2.0-x\r\n")),
+    Breakage("prometheus", "hung", METRIC + SOON, _web(lambda _: (0, b""))),
+    Breakage("prometheus", "bad credential", METRIC, _web(lambda _: (401, b""))),
+    Breakage("prometheus", "wrong answer: no JSON", METRIC, _web(lambda _: (200, b"<html>"))),
+    Breakage("grpc", "behind a dead part", GRPC),
+    Breakage("tls", "behind a dead part", TLS_ANY),
+    Breakage("websocket", "dead", SOCKET, prepare=_scenario),
+    Breakage("websocket", "slow: beyond its critical level",
+             SOCKET + 'levels = {{ "turn.completion.p50" = {{ critical = "> 200ms" }} }}\n',
+             _simulator("stall=300ms"), _scenario),
+    Breakage("websocket", "50 % of turns are never answered", SOCKET, _simulator("blackhole=50%"), _scenario),
+    Breakage("websocket", "80 % of turns are never answered", SOCKET, _simulator("blackhole=80%"), _scenario),
+    Breakage("websocket", "wrong answer: no WebSocket", SOCKET, _web(lambda _: OK), _scenario),
+    Breakage("websocket", "hung", SOCKET, lambda: wire(lambda _: None), _scenario),
+    Breakage("websocket", "behind a dead part", SOCKET, prepare=_scenario),
     Breakage("http", "behind a dead part", HTTP),
     Breakage("redis", "behind a dead part", REDIS),
     Breakage("database", "behind a dead part", SQLITE),
@@ -254,7 +400,8 @@ def found(breakage: Breakage, folder: Path) -> tuple[str, str, int]:
     breakage.prepare(folder)
     with ExitStack() as stack:
         port = stack.enter_context(breakage.served())  # type: ignore[call-overload] # a context manager of a port
-        text = f'[components.part]\nprobe = "{breakage.kind}"\n{breakage.text.format(port=port)}'
+        text = f'release = "1.4.2"\n[components.part]\nprobe = "{breakage.kind}"\n'
+        text += breakage.text.format(port=port)
         if breakage.what.startswith("behind"):
             text += (
                 f'through = ["outer"]\n[components.outer]\nprobe = "tcp"\nhost = "127.0.0.1"\nport = {port}\n'
@@ -267,10 +414,14 @@ def found(breakage: Breakage, folder: Path) -> tuple[str, str, int]:
     return judged.components[0].status, judged.verdict, judged.exit_code
 
 
+KINDS = tuple(dict.fromkeys(each.kind for each in BREAKAGES))
+
+
 def table() -> str:
-    """The rows of the page."""
+    """The rows of the page, those of a kind together and those behind a dead part last."""
     lines = ["| probe | breakage | state | verdict | exit code |", "|---|---|---|---|---|"]
-    for each in BREAKAGES:
+    behind = "behind a dead part"
+    for each in sorted(BREAKAGES, key=lambda each: (each.what == behind, KINDS.index(each.kind))):
         with tempfile.TemporaryDirectory() as folder:
             state, verdict, code = found(each, Path(folder))
         lines.append(f"| `{each.kind}` | {each.what} | {state} | {verdict} | {code} |")

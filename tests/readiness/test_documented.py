@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "readiness.md").read_text("utf-8")
 def test_the_policy_on_the_page_can_be_read(tmp_path: Path) -> None:
     text = "\n".join(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
     read = policy(tmp_path, text)
-    assert (read.question[:10], len(read.alerts.routes), read.remedies[0].dry_run) == ("May it go?", 2, False)
+    assert (read.question[:10], len(read.alerts.routes), read.remedies[0].dry_run) == ("May it go?", 3, False)
     assert (read.alerts.most, read.alerts.per_s, read.alerts.group_s) == (5, 60, 10)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadtest.readiness.assessment import Assessment
+from loadtest.readiness.findings import findings, sentences
 from loadtest.readiness.views.telling import tell
 from loadtest.readiness.views.text import text
 from tests.readiness.original import original
@@ -19,9 +20,40 @@ def test_it_is_no_go_for_what_was_measured(found: Assessment) -> None:
     assert (found.verdict, found.exit_code) == ("NO-GO", 1)
     kinds = [blocker.kind for blocker in found.blockers]
     assert kinds == ["part", "part", "criterion", "criterion", "criterion", "trigger", "trigger", "trigger"]
-    assert found.why == (
-        "8 blockers: 2 critical components are down, 3 criteria are missed, 3 rollback triggers are pulled"
+    assert found.why == "3 things are broken: Backend API, Containers and WebSocket tests"
+    second, third = sentences(found)[1:]
+    assert second == (
+        "Chat is out, for at least 90.0 % of the users and 90.0 % of the business value (by the policy);"
+        " 6 of 10 rules do not hold, 1 cannot be judged, 3 call for a rollback."
     )
+    assert third == (
+        "This rests on evidence of 4 of 5 components, all of it from now (confidence 78.6 %; not known:"
+        " Database)."
+    )
+
+
+def test_what_follows_from_a_cause_stands_below_it_and_is_no_cause_itself(found: Assessment) -> None:
+    backend, containers, tests, together = findings(found)
+    assert [each.state for each in (backend, containers, tests, together)] == [
+        "down",
+        "down",
+        "degraded",
+        "so",
+    ]
+    assert backend.follows == (
+        "Database is unknown: it is reached only through Backend API",
+        "Chat is out (reaches 90.0 % of the users, by the policy)",
+        "Persistence is unknown (reaches 30.0 % of the users, by the policy)",
+        "the rule “backend within 500 ms” does not hold",
+        "the rule “database queries within 50 ms” cannot be judged",
+    )
+    assert containers.follows == ("the rule “Docker stable” does not hold",)
+    (follows,) = tests.follows
+    assert follows.startswith("the rule “at least 90 % of the tests” does not hold: 85.3 % (n=34), where ")
+    assert len(together.follows) == 3
+    assert all(each.endswith(": roll back") for each in together.follows)
+    assert "nothing listens on that port" in backend.hint
+    assert "docker compose up -d backend" in backend.hint
 
 
 def test_each_part_is_what_its_evidence_says(found: Assessment) -> None:

@@ -37,6 +37,7 @@ def loud() -> Evidence:
         "said": TOLD,
         "lines": (TOLD, TOLD),
         "issues": (TOLD,),
+        "release": (TOLD,),
         "measures": {"took.p95": Measure(None, "ms", 1, TOLD)},
     }
     others = {"outcome": "answered", "at": 1.0, "error": "refused", "samples": (1.0,), "took_s": 1.0}
@@ -46,7 +47,7 @@ def loud() -> Evidence:
     return Evidence(**{**others, **texts})  # type: ignore[arg-type] # by name, so that none is forgotten
 
 
-@pytest.mark.parametrize("part", ["said", "lines", "issues", "measures"])
+@pytest.mark.parametrize("part", ["said", "lines", "issues", "measures", "release"])
 def test_no_secret_is_left_in_any_text(part: str) -> None:
     clean = redacted(loud(), Redactor([SECRET]))
     assert SECRET in str(asdict(loud())[part])

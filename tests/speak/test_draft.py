@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.protocol_file import read_protocol
+from loadtest.plan.template import Template
 from loadtest.plan.toml_lines import parse_toml
 from loadtest.plan.toml_reader import Source, Table
 from loadtest.speak.draft import SECRET_VALUE, Draft, draft
@@ -27,7 +28,7 @@ def frames(*found: Frame) -> list[CapturedFrame]:
         CapturedFrame(
             at * 10**9,
             way == "<",
-            (data if isinstance(data, str) else json.dumps(data)).encode(),
+            (data if isinstance(data, str) else json.dumps(data)).encode("utf-8", "surrogatepass"),
             line=at + 1,
         )
         for at, (way, data) in enumerate(found)
@@ -409,7 +410,9 @@ def test_conditions_are_written_as_toml() -> None:
     assert condition_text({"a.b": True, "c": "x", "d": 1}) == '{ "a.b" = true, c = "x", d = 1 }'
 
 
-WORDS = st.sampled_from(["a", "type", "id", "done", "ping", "error", "why not", "1", ""])
+WORDS = st.sampled_from(
+    ["a", "type", "id", "done", "ping", "error", "why not", "1", "", "{a}", "\ud800", "user"]
+)
 VALUES: Any = st.recursive(
     st.none() | st.booleans() | st.integers(0, 3) | WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
@@ -427,6 +430,8 @@ def test_heartbeats_without_ready_steps() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("<>"), VALUES), min_size=1, max_size=12))
 @example([(">", ""), (">", None)])
+@example([("<", "x"), (">", "{a}"), ("<", "{a}")])
+@example([(">", "{a}"), ("<", {"error": {}, "\ud800": {}})])
 def test_any_capture_makes_a_draft_that_can_be_read(found: list[Frame]) -> None:
     made = draft(frames(*found))
     if made.message:
@@ -459,3 +464,138 @@ def test_a_value_that_the_first_message_of_a_kind_lacks_is_not_known_by_it() -> 
         ("<", {"type": "done", "id": "q-1-abcdef"}),
     )
     assert made.ready
+
+
+def written(made: Draft, turn_id: str, **values: str) -> str:
+    """The message of a turn as a run sends it, of the first row."""
+    users = {f"user.{name}": text for name, text in made.identity.items()}
+    data = {f"data.{name}": text for name, text in (made.rows or [{}])[0].items()}
+    return Template.parse(made.message).render({"turn.id": turn_id, **users, **data, **values})
+
+
+@pytest.mark.parametrize("text", ["use {data.question} or {x}", "half \ud83d of one", "{event.a.b}", "{{a}}"])
+def test_text_of_a_capture_is_sent_as_it_was(text: str) -> None:
+    """What looks like a placeholder, or is half of a character, is neither filled nor refused."""
+    found = [
+        (">", {"type": "login", "text": text}),
+        ("<", {"type": "welcome"}),
+        *turns(
+            2,
+            lambda number: [
+                (">", {"type": "ask", "id": f"q-{number}-abcdef", "same": text, text: 1}),
+                ("<", {"type": "done", "id": f"q-{number}-abcdef"}),
+            ],
+        ),
+    ]
+    made, played = drafted(*found)
+    assert ends(played)
+    assert json.loads(written(made, "q-0-abcdef")) == found[2][1]
+    assert json.loads(Template.parse(made.ready[0][1]).render({})) == found[0][1]
+    assert protocol_text(made, "x").encode()
+
+
+def test_half_of_a_character_in_a_row_is_told() -> None:
+    made, played = drafted(
+        *turns(
+            2,
+            lambda number: [
+                (">", {"id": f"q-{number}-abcdef", "q": f"\ud83d {number}"}),
+                ("<", {"id": f"q-{number}-abcdef"}),
+            ],
+        )
+    )
+    assert made.rows == [{"q": "\ufffd 0"}, {"q": "\ufffd 1"}]
+    assert any("half of a character" in note for note in made.notes)
+    assert ends(played)
+
+
+def test_a_text_that_looks_like_a_placeholder_is_a_value() -> None:
+    made, played = drafted((">", "ask {x}"), ("<", "done"), (">", "ask {x}"), ("<", "done"))
+    assert (made.message, made.rows) == ("{data.text}", [{"text": "ask {x}"}])
+    assert ends(played)
+    steps, _ = drafted(("<", "hello"), (">", "login {user.x}"), (">", "ask a"), ("<", "done"), (">", "ask b"))
+    assert steps.ready[1][1] == "login { user.x}"
+    assert any("{user.x}" in note for note in steps.notes)
+
+
+def test_whoever_logs_in_is_a_row_of_the_identities() -> None:
+    made, played = drafted(
+        (">", {"type": "login", "user": "alice", "token": "t", "device": {"account": "a-7"}}),
+        ("<", {"type": "welcome"}),
+        *turns(
+            2,
+            lambda number: [
+                (">", {"type": "ask", "id": f"q-{number}-abcdef", "user": "alice"}),
+                ("<", {"type": "done", "id": f"q-{number}-abcdef", "user": "alice"}),
+            ],
+        ),
+    )
+    assert made.identity == {"user": "alice", "account": "a-7"}
+    assert '"user":"{user.user}"' in made.ready[0][1]
+    assert '"account":"{user.account}"' in made.ready[0][1]
+    assert '"user":"{user.user}"' in made.message
+    assert ends(played)
+
+
+def test_two_users_under_one_name_are_not_one_column() -> None:
+    made, _ = drafted(
+        (">", {"type": "login", "user": "alice", "as": {"user": "bob"}}),
+        ("<", {"type": "welcome"}),
+        (">", {"type": "ask", "id": "q-0-abcdef"}),
+        ("<", {"type": "done", "id": "q-0-abcdef"}),
+    )
+    assert made.identity == {"user": "alice"}
+    assert '"as":{"user":"bob"}' in made.ready[0][1]
+
+
+def test_a_heartbeat_is_known_though_its_answer_comes_later() -> None:
+    made, played = drafted(
+        (">", {"type": "ask", "id": "q-0-abcdef"}),
+        ("<", {"type": "part", "id": "q-0-abcdef"}),
+        ("<", {"type": "ping"}),
+        ("<", {"type": "part", "id": "q-0-abcdef"}),
+        (">", {"type": "pong"}),
+        ("<", {"type": "done", "id": "q-0-abcdef"}),
+    )
+    assert [(beat.on, beat.send) for beat in made.heartbeat] == [("ping", '{"type":"pong"}')]
+    assert made.ignore == []
+    assert ends(played)
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_a_heartbeat_that_nothing_answers_is_told(*, ids: bool) -> None:
+    turn = {"id": "q-0-abcdef"} if ids else {}
+    made, played = drafted(
+        (">", {"type": "ask", **turn}),
+        ("<", {"type": "ping"}),
+        ("<", {"type": "part", **turn}),
+        ("<", {"type": "done", **turn}),
+        (">", {"type": "ask", "id": "q-1-abcdef"} if ids else {"type": "ask"}),
+        ("<", {"type": "done", "id": "q-1-abcdef"} if ids else {"type": "done"}),
+    )
+    assert made.ignore == ["ping"]
+    assert made.end == ["done"]
+    assert any("called a heartbeat" in note for note in made.notes)
+    assert ends(played)
+
+
+def test_a_ping_that_is_asked_for_is_an_answer() -> None:
+    made, played = drafted((">", {"type": "ping"}), ("<", {"type": "ping-ok"}))
+    assert made.ignore == []
+    assert made.count == 1
+    assert ends(played)
+
+
+def test_an_end_may_lack_the_number() -> None:
+    part = {"type": "part", "id": "q-0-abcdef"}
+    found = [
+        (">", {"type": "ask", "id": "q-0-abcdef"}),
+        *(("<", {**part, "n": number, "all": number + 7}) for number in range(3)),
+        ("<", {"type": "done", "id": "q-0-abcdef"}),
+    ]
+    made, played = drafted(*found)
+    assert (made.sequence, made.sequence_start) == ("n", 0)
+    assert ends(played)
+    # Of one turn alone a number that begins anywhere may count the events of the whole connection.
+    made, _ = drafted(*((way, {key: each[key] for key in each if key != "n"}) for way, each in found))
+    assert made.sequence == ""

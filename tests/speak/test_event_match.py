@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, Events
+from loadtest.plan.protocol import Adopt, Beat, CountAt, Events, TimedBeat
 from loadtest.speak.event_match import ABSENT, compile_match, finder
 from loadtest.speak.event_rules import END, FAIL, FIRST, EventRules
 from loadtest.speak.reader import UNREADABLE, Malformed, Reader, decode_message
@@ -101,23 +101,27 @@ tests = st.one_of(
 )
 tables = st.dictionaries(paths | st.just("type"), tests, max_size=2)
 presence = st.fixed_dictionaries({}, optional={"has": paths, "lacks": paths | st.lists(paths, max_size=2)})
-matches = st.sampled_from(["x", "1", "true"]) | st.tuples(tables, presence).map(
-    lambda both: {**both[0], **both[1]}
-).filter(bool)
+kept = st.fixed_dictionaries({}, optional={"keep": st.just({"name": "a.b"})})
+matches = st.sampled_from(["x", "1", "true"]) | st.tuples(tables, presence, kept).map(
+    lambda each: {**each[0], **each[1], **each[2]}
+).filter(lambda match: bool({*match} - {"keep"}))
 match_lists = st.lists(matches, max_size=2).map(tuple)
 path_lists = st.lists(paths, max_size=2).map(tuple)
 
 
 @st.composite
 def protocols(draw: st.DrawFn) -> Events:
-    names = ("first", "end", "end_all", "fail", "ignore", "refuse", "required", "order")
+    names = ("first", "end", "end_all", "fail", "ignore", "refuse", "required", "order", "keep")
+    by_path = st.builds(CountAt, path=paths, of=st.none() | matches)
     return Events(
         type=draw(path_lists),
         turn=draw(path_lists),
         user=draw(path_lists),
         sequence=draw(path_lists),
         answer=tuple(Beat(on=match, send="") for match in draw(match_lists)),
-        count=draw(st.none() | st.just(1)),
+        pairs=tuple(draw(st.lists(st.tuples(matches, matches), max_size=1))),
+        adopt=tuple(Adopt(on=match, id="a") for match in draw(match_lists)),
+        count=draw(st.none() | st.just(1) | by_path),
         **{name: draw(match_lists) for name in names},
     )
 
@@ -128,6 +132,35 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
 )
 objects = st.dictionaries(st.sampled_from(KEYS), values, max_size=4)
+
+
+beats = match_lists.map(lambda found: tuple(TimedBeat(every="1s", send="", answer=each) for each in found))
+pings = match_lists.map(lambda found: tuple(Beat(on=each, send="") for each in found))
+
+
+@settings(max_examples=25)
+@given(protocols(), protocols(), st.tuples(beats, pings), objects | st.lists(values, max_size=3))
+def test_the_rules_of_each_kind_decide_as_json_does(
+    events: Events, of_kind: Events, heartbeats: tuple[Any, Any], found: Any
+) -> None:
+    """Those of a second kind of turn, and what is a heartbeat, on the struct that is made for both."""
+    rules, other = EventRules(events, *heartbeats), EventRules(of_kind, *heartbeats)
+    reader = Reader(events, rules, [other])
+    payload = json.dumps(found).encode()
+    try:
+        whole = reader.read(payload)
+    except Malformed:
+        with pytest.raises(UNREADABLE):
+            reader.decode(payload)
+        return
+    kind = reader.fields_in(whole)[0]
+    try:
+        event = reader.decode(payload)
+    except UNREADABLE:
+        return
+    assert reader.fields(event) == reader.fields_in(whole)
+    for each in (rules, other):
+        assert reader.decider_of(each)(event, kind) == each.decider()(whole, kind)
 
 
 @given(protocols(), objects)

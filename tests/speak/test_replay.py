@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 
 from loadtest.plan.capture import CapturedFrame
-from loadtest.plan.protocol import Adopt, Beat, Connect, Events, Protocol, Step, TimedBeat, TurnShape
+from loadtest.plan.protocol import (
+    Adopt,
+    Beat,
+    Connect,
+    CountAt,
+    Events,
+    MessageStep,
+    Protocol,
+    Step,
+    TimedBeat,
+    TurnKind,
+    TurnShape,
+)
+from loadtest.speak import replay as replaying
 from loadtest.speak.replay import Replay, replay
 from loadtest.speak.turn import Outcome
 
@@ -293,3 +306,143 @@ def test_payloads_of_any_bytes() -> None:
         CapturedFrame(0, True, b"\xff"),
     )
     assert taken(played) == ["message", "first, end", "unmatched"]
+
+
+# ------------------------------------------------------------------ several messages a turn, kinds of turn
+
+AUDIO = MessageStep(send='{"type":"audio","part":"{data.part}"}')
+CREATE = MessageStep(send='{"type":"create","id":"{turn.id}"}')
+PAUSE, STORED = MessageStep(pause_ns=10**9), MessageStep(wait="stored")
+
+
+def in_parts(*between: MessageStep, **events: Any) -> Protocol:
+    """A turn of two messages; the id stands in the second."""
+    return Protocol(
+        name="parts",
+        turn=TurnShape(messages=(AUDIO, *between, CREATE)),
+        events=Events(**{**PROTOCOL, "answer": (), **events}),
+    )
+
+
+def test_a_turn_of_several_messages_ends_though_only_the_last_says_its_id() -> None:
+    played = play(
+        in_parts(PAUSE, STORED, PAUSE),
+        said(type="audio", part="a"),
+        heard(type="stored"),
+        said(type="create", id="7"),
+        heard(type="delta", id="7"),
+        heard(type="done", id="7"),
+        said(type="create", id="8"),
+    )
+    assert taken(played) == ["message", "awaited", "message", "first", "end", "of no template"]
+    (turn,) = played.turns
+    assert (turn.line, turn.turn.id, turn.turn.outcome) == (1, "7", Outcome.COMPLETE)
+    assert turn.turn.sent_ns == 2 * 10**9
+    assert [str(rule) for rule in played.unused if rule.key == "wait"] == []
+    assert played.frames[1].rules == ("wait: stored",)
+
+
+def test_a_turn_may_have_more_than_two_messages() -> None:
+    played = play(
+        in_parts(AUDIO, AUDIO),
+        *(said(type="audio", part=part) for part in "abc"),
+        said(type="create", id="7"),
+        heard(type="done", id="7"),
+    )
+    assert taken(played) == ["message"] * 4 + ["end"]
+    assert [turn.turn.outcome for turn in played.turns] == [Outcome.COMPLETE]
+
+
+def test_a_message_before_what_it_waits_for_is_told() -> None:
+    played = play(
+        in_parts(STORED),
+        said(type="audio", part="a"),
+        said(type="create", id="7"),
+        heard(type="done", id="7"),
+    )
+    assert taken(played) == ["message", "message before stored came", "end, failed by `unsent`"]
+    assert not played.unending
+
+
+def test_messages_of_turns_in_flight_go_to_the_turn_that_they_name() -> None:
+    """The id of a turn is looked for in as many messages as a turn may have."""
+    whole = in_parts()
+    played = play(
+        whole,
+        said(type="audio", part="a"),
+        said(type="create", id="7"),
+        said(type="audio", part="b"),
+        said(type="audio", part="c"),
+        said(type="create", id="8"),
+        heard(type="done", id="8"),
+        heard(type="done", id="7"),
+    )
+    # Which of two that are alike a message is of cannot be told: the first has it.
+    assert [turn.turn.outcome for turn in played.turns] == [
+        Outcome.COMPLETE,
+        Outcome.COMPLETE,
+        Outcome.ABANDONED,
+    ]
+
+
+def test_what_a_capture_makes_us_look_for_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replaying, "MAX_LOOKS", 3)
+    monkeypatch.setattr(replaying, "MAX_ASKING", 2)
+    played = play(in_parts(), *[said(type="audio", part="a")] * 9)
+    assert taken(played) == ["message"] * 9
+    assert len(played.unending) == 9
+
+
+KINDS = Protocol(
+    name="kinds",
+    turn=TurnShape(message='{"type":"none"}'),
+    events=Events(type=("type",), turn=("id",), end=("done",), fail=("failed",)),
+    turns={
+        "ask": TurnKind(
+            turn=TurnShape(message='{"type":"ask","id":"{turn.id}"}'),
+            events=Events(
+                type=("type",), turn=("id",), end=("done",), fail=("failed",), pairs=(("open", "shut"),)
+            ),
+        ),
+        "cancel": TurnKind(
+            turn=TurnShape(message='{"type":"cancel","id":"{turn.id}"}'),
+            events=Events(type=("type",), turn=("id",), end=("failed",), fail=("done",)),
+        ),
+        "feed": TurnKind(
+            turn=TurnShape(),
+            events=Events(
+                type=("type",), turn=("id",), end=("done",), count=CountAt(path="n", of={"has": "n"})
+            ),
+        ),
+    },
+)
+
+
+def test_kinds_of_turn_are_told_apart_by_their_messages() -> None:
+    played = play(
+        KINDS,
+        ASK,
+        said(type="cancel", id="8"),
+        heard(type="failed", id="8"),
+        heard(type="done", id="7"),
+        said(type="none"),
+    )
+    assert taken(played) == ["message", "message", "first, end", "first, end", "of no template"]
+    assert [turn.turn.kind.name for turn in played.turns] == ["ask", "cancel"]
+    assert played.frames[2].rules == ("end[cancel]: failed",)
+    assert played.frames[3].rules == ("end[ask]: done",)
+    # A rule of one kind says nothing against that of another.
+    assert played.contested() == []
+    unused = {str(rule) for rule in played.unused}
+    assert {"fail[cancel]: done", "pairs[ask]: open", "count[feed]: has n", "end[feed]: done"} < unused
+
+
+def test_rules_of_one_kind_that_contradict_each_other_are_told() -> None:
+    both = Events(type=("type",), turn=("id",), end=("done",), fail=({"has": "error"},))
+    what = Protocol(
+        name="both",
+        turns={"ask": TurnKind(turn=TurnShape(message='{"type":"ask","id":"{turn.id}"}'), events=both)},
+        events=both,
+    )
+    played = play(what, ASK, heard(type="done", id="7", error="x"))
+    assert [frame.rules for frame in played.contested()] == [("fail[ask]: has error", "end[ask]: done")]

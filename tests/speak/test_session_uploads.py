@@ -59,6 +59,23 @@ def test_a_pause_is_waited_for() -> None:
     assert list(talk.record.metrics.upload) == [10 + SECOND]
 
 
+def test_pauses_and_waits_may_follow_each_other() -> None:
+    """Each begins when the one before is over, as in { wait = ... }, { pause = ... }."""
+    pause = MessageStep(pause_ns=SECOND)
+    talk, turn = upload(ACK, pause, pause, ACK)
+    talk.hear(30, said("ack", turn, 0))
+    assert (taken(talk), talk.session.wakes_ns) == ([], 30 + SECOND)
+    talk.session.tick(30 + SECOND)
+    assert (taken(talk), talk.session.wakes_ns) == ([], 30 + 2 * SECOND)
+    talk.hear(40 + SECOND, said("ack", turn, 1))
+    talk.session.tick(30 + 2 * SECOND)
+    assert (taken(talk), talk.session.wakes_ns) == ([], 30 + 4 * SECOND)
+    talk.hear(40 + 2 * SECOND, said("ack", turn, 2))
+    assert taken(talk) == [GO]
+    talk.session.sent(turn, 50 + 2 * SECOND)
+    assert list(talk.record.metrics.upload) == [40 + 2 * SECOND]
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_what_is_waited_for_sends_the_next_message(*, named: bool) -> None:
     talk, turn = upload(ACK)
@@ -221,3 +238,51 @@ def test_by_order_the_id_of_what_is_waited_for_names_no_turn() -> None:
     talk, _ = upload(ACK, match="order")
     talk.hear(30, said("ack", "request-1"))
     assert taken(talk) == [GO]
+
+
+OPENED = Adopt(on="opened", id="ticket")
+
+
+def opened(ticket: str, turn: Turn | None = None) -> bytes:
+    """The event that both lets the next message go out and tells the target's own id of the turn."""
+    return said("opened", turn, ticket=ticket)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_is_waited_for_may_name_the_turn(*, named: bool) -> None:
+    """An awaited event that carries the id which the target chose: from then on it stands for the turn."""
+    wait = MessageStep(wait="opened")
+    talk, turn = upload(wait, turn=("run_id", "ticket"), adopt=(OPENED,))
+    talk.hear(30, opened("T-1", turn if named else None))
+    assert taken(talk) == [GO]
+    talk.session.sent(turn, 40)
+    talk.hear(50, said("thinking", ticket="T-1"), said("completed", ticket="T-1"))
+    assert turn.outcome is Outcome.COMPLETE
+    counts = talk.counts()
+    assert (counts["awaited"], counts["matched"], counts.get("unmatched", 0)) == (1, 3, 0)
+    assert counts.get("order_unsure", 0) == 0
+
+
+def test_names_that_come_by_order_alone_are_in_doubt() -> None:
+    wait = MessageStep(wait="opened")
+    talk, first = upload(wait, turn=("run_id", "ticket"), adopt=(OPENED,))
+    second, _ = talk.session.begin(1, 0, 0, {"data.q": "b"})
+    talk.session.sent(second, 11)
+    talk.hear(30, opened("T-1"), opened("T-2"))
+    assert talk.counts()["order_unsure"] == 2
+    for turn in (first, second):
+        talk.session.sent(turn, 40)
+    talk.hear(50, said("completed", ticket="T-2"), said("completed", ticket="T-1"))
+    assert (first.outcome, second.outcome) == (Outcome.COMPLETE, Outcome.COMPLETE)
+
+
+def test_what_nobody_waits_for_is_an_event_like_any_other() -> None:
+    wait = MessageStep(wait="stored")
+    talk, turn = upload(wait, turn=("run_id", "ticket"), adopt=(OPENED,), ignore=("opened",))
+    talk.hear(30, opened("T-1", turn))
+    assert (taken(talk), talk.counts()["ignored"]) == ([], 1)
+    talk, turn = upload(wait, turn=("run_id", "ticket"), adopt=(OPENED,))
+    talk.hear(29, said("other", turn), said("other"))
+    talk.hear(30, opened("T-1", turn), said("thinking", ticket="T-1"), said("stored", ticket="T-1"))
+    assert taken(talk) == [GO]
+    assert (talk.counts()["awaited"], turn.received) == (1, 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loadtest.judge.sections import section
@@ -38,6 +38,7 @@ class Container:
     restarts: int | None = None
     error: str = ""
     id: str = ""
+    image: str = ""
 
     @property
     def problem(self) -> tuple[str, str] | None:
@@ -88,6 +89,7 @@ def _listed(item: Mapping[str, Any]) -> Container:
         restarts=_restarts(item, restarting=bool(restarting)),
         error=" ".join(str(item.get(key) or "") for key in ("Error", "Reason", "Status")).strip(),
         id=str(item.get("ID") or ""),
+        image=str(item.get("Image") or ""),
     )
 
 
@@ -109,6 +111,7 @@ def _inspected(item: Mapping[str, Any]) -> Container:
         restarts=_whole(item.get("RestartCount")),
         error=str(state.get("Error") or ""),
         id=str(item.get("Id") or ""),
+        image=str(section(item, "Config").get("Image") or item.get("Image") or ""),
     )
 
 
@@ -118,6 +121,12 @@ def _whole(value: object) -> int:
 
 def probe_containers(probe: ContainersProbe, context: ProbeContext) -> Evidence:
     """Every service that should run, held against the listing."""
+    evidence = _looked(probe, context)
+    mine = tuple(each for each in evidence.release if probe.release and probe.release in each)
+    return replace(evidence, release=mine)
+
+
+def _looked(probe: ContainersProbe, context: ProbeContext) -> Evidence:
     text, at, source = _listing(probe, context)
     containers = _read(text)
     if probe.file is not None:
@@ -166,17 +175,24 @@ def _looked_twice(
     return [last.get(each.service, each) if not each.problem else each for each in listed], "", again
 
 
+def listing_file(name: str, context: ProbeContext) -> tuple[str, float, str]:
+    """The text of a listing that somebody else wrote, when it was written, and what to call it.
+
+    Raises:
+        NotProbedError: it cannot be read, or is too large.
+    """
+    path = context.path(name)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise NotProbedError("tool", f"{path.name} is larger than 16 MiB")
+        return path.read_text("utf-8", "replace"), path.stat().st_mtime, f"the file {path.name}"
+    except OSError as error:
+        raise NotProbedError("tool", f"the listing {path.name} cannot be read: {error.strerror}") from None
+
+
 def _listing(probe: ContainersProbe, context: ProbeContext) -> tuple[str, float, str]:
     if probe.file is not None:
-        path = context.path(probe.file)
-        try:
-            if path.stat().st_size > LARGEST_FILE:
-                raise NotProbedError("tool", f"{path.name} is larger than 16 MiB")
-            return path.read_text("utf-8", "replace"), path.stat().st_mtime, f"the file {path.name}"
-        except OSError as error:
-            raise NotProbedError(
-                "tool", f"the listing {path.name} cannot be read: {error.strerror}"
-            ) from None
+        return listing_file(probe.file, context)
     project = ["--project-name", probe.project] if probe.project else []
     command = ["docker", "compose", *project, "ps", "--all", "--format", "json"]
     try:
@@ -222,11 +238,13 @@ def _evidence(
         lines.append(f"{each.service}: {each.state}{health}{restarts}")
     issues = tuple(sentence for _, sentence in problems)
     again = (*restarted, *(doubt for each in mine if not each.problem for doubt in each.doubts))
+    release = tuple(dict.fromkeys(each.image for each in mine if each.image))
     if not problems:
-        return Evidence("answered", lines[0], at, "container" if again else "", measures, tuple(lines), again)
+        error = "container" if again else ""
+        return Evidence("answered", lines[0], at, error, measures, tuple(lines), again, release=release)
     error = next((kind for kind, _ in problems if kind == "image"), problems[0][0])
     said = "; ".join(issues[:3]) + (f" and {len(issues) - 3} more" if len(issues) > 3 else "")
-    return Evidence("failed", said, at, error, measures, tuple(lines), issues)
+    return Evidence("failed", said, at, error, measures, tuple(lines), issues, release=release)
 
 
 def _all_restarts(containers: Sequence[Container], unknown: str) -> Measure:

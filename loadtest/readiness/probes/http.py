@@ -6,13 +6,14 @@ import base64
 import http.client
 import json
 import socket
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import HttpProbe
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
 from loadtest.readiness.probes.tcp import in_time, opened
@@ -20,6 +21,9 @@ from loadtest.readiness.probes.tls import expires_at, expiry, secured
 
 LARGEST_BODY = 1024 * 1024
 SHOWN_BODY = 200
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+SEEN_ELSEWHERE = frozenset({301, 302, 303})
+"""Redirects after which another method than HEAD becomes GET, as browsers do."""
 
 
 @dataclass(slots=True)
@@ -30,8 +34,10 @@ class _Asking:
     url: SplitResult
     headers: dict[str, str]
     context: ProbeContext
+    body: bytes | None = None
     lines: dict[str, None] = field(default_factory=dict)
     ends: list[float | None] = field(default_factory=list)
+    releases: dict[str, None] = field(default_factory=dict)
 
     def once(self) -> float:
         """One request on a connection of its own; milliseconds from its start to the last byte."""
@@ -42,7 +48,32 @@ class _Asking:
         return took
 
     def request(self) -> tuple[int, bytes]:
-        url, secure = self.url, self.url.scheme == "https"
+        """One request, and those that its answers redirect it to; the status and the body of the last.
+
+        Raises:
+            ProbeError: there was no answer, or more redirects than the probe may follow.
+        """
+        url, method, headers = self.url, self.probe.method, self.headers
+        for _ in range(self.probe.redirects + 1):
+            status, body, location = self.request_to(url, method, headers)
+            if not self.probe.redirects or status not in REDIRECTS or not location:
+                return status, body
+            to = urlsplit(urljoin(url.geturl(), location))
+            if to.scheme not in {"http", "https"} or not to.hostname:
+                raise ProbeError("answer", f"it redirects to {location[:80]}, which is no web address")
+            if to.netloc != url.netloc or to.scheme != url.scheme:
+                # What is a secret of one server is none of another's business.
+                headers = {}
+            if status in SEEN_ELSEWHERE:
+                method = "HEAD" if method == "HEAD" else "GET"
+            url = to
+        raise ProbeError("answer", f"it redirects more than {self.probe.redirects} times")
+
+    def request_to(
+        self, url: SplitResult, method: str, headers: Mapping[str, str]
+    ) -> tuple[int, bytes, str | None]:
+        """One request on a connection of its own: status, body, and where the answer redirects to."""
+        secure = url.scheme == "https"
         host, port = url.hostname or "", url.port or (443 if secure else 80)
         sock = opened(host, port, self.context)
         if secure:
@@ -53,21 +84,31 @@ class _Asking:
         connection = http.client.HTTPConnection(host, port)
         connection.sock = sock
         try:
-            return in_time(lambda: self.exchange(connection), f"{host}:{port}")  # type: ignore[no-any-return]  # what exchange returns
+            return in_time(  # type: ignore[no-any-return]  # what exchange returns
+                lambda: self.exchange(connection, url, method, headers), f"{host}:{port}"
+            )
         except http.client.HTTPException as error:
             said = f"{host}:{port} broke off or did not answer in HTTP: {type(error).__name__}"
             raise ProbeError("closed", said) from None
         finally:
             connection.close()
 
-    def exchange(self, connection: http.client.HTTPConnection) -> tuple[int, bytes]:
-        path = (self.url.path or "/") + (f"?{self.url.query}" if self.url.query else "")
-        connection.request(self.probe.method, path, headers=self.headers)
+    def exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        url: SplitResult,
+        method: str,
+        headers: Mapping[str, str],
+    ) -> tuple[int, bytes, str | None]:
+        """Send the request and read its answer, up to ``LARGEST_BODY``."""
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        sent = self.body if method == self.probe.method and headers is self.headers else None
+        connection.request(method, path, sent, headers=dict(headers))
         answer = connection.getresponse()
         body = answer.read(LARGEST_BODY)
         if answer.length and len(body) < LARGEST_BODY:
             raise http.client.IncompleteRead(body, answer.length)
-        return answer.status, body
+        return answer.status, body, answer.getheader("Location")
 
     def check(self, status: int, body: bytes) -> None:
         """Raises ProbeError for a wrong answer; notes what is to be shown of a right one."""
@@ -83,6 +124,10 @@ class _Asking:
             raise ProbeError("answer", f'the answer does not contain "{self.probe.contains}": {text}')
         if self.probe.fields or self.probe.shown:
             self.check_fields(_decoded(body))
+        if self.probe.release:
+            running = field_of(_decoded(body), self.probe.release)
+            if running is not None:
+                self.releases[str(running)[:80]] = None
 
     def check_fields(self, data: Any) -> None:
         for path, right in self.probe.fields.items():
@@ -129,11 +174,12 @@ def probe_http(probe: HttpProbe, context: ProbeContext) -> Evidence:
     tries = Tries("latency", probe.samples, context)
     tries.take(asking.once)
     shown = asking.url._replace(netloc=asking.url.netloc.rpartition("@")[2]).geturl()
-    if not asking.ends:
-        return tries.evidence(f"{probe.method} {shown}", tuple(asking.lines))
-    more, line = expiry(min((each for each in asking.ends if each), default=None), context.wall())
-    lines = (*asking.lines, line) if line else tuple(asking.lines)
-    return tries.evidence(f"{probe.method} {shown}", lines, more)
+    lines, more = tuple(asking.lines), dict[str, Measure]()
+    if asking.ends:
+        more, line = expiry(min((each for each in asking.ends if each), default=None), context.wall())
+        lines = (*lines, line) if line else lines
+    found = tries.evidence(f"{probe.method} {shown}", lines, more)
+    return replace(found, release=tuple(asking.releases))
 
 
 def asked_once(probe: HttpProbe, context: ProbeContext) -> tuple[int, bytes]:
@@ -157,4 +203,17 @@ def _asking(probe: HttpProbe, context: ProbeContext) -> _Asking:
     if url.scheme not in {"http", "https"} or not url.hostname:
         raise NotProbedError("policy", "the URL must begin with http:// or https:// and name a host")
     headers = _by_url(url) | {name: context.filled(value) for name, value in probe.headers.items()}
-    return _Asking(probe, url, headers, context)
+    if probe.body is None:
+        return _Asking(probe, url, headers, context)
+    body = context.filled(probe.body)
+    if "content-type" not in {name.lower() for name in headers}:
+        headers["Content-Type"] = "application/json" if _is_json(body) else "text/plain; charset=utf-8"
+    return _Asking(probe, url, headers, context, body.encode())
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -143,13 +143,24 @@ def probe_tests(probe: JunitProbe, context: ProbeContext) -> Evidence:
     """The files read and added up; their time is that of the oldest, by what it says or by its date."""
     paths = list(dict.fromkeys(_paths(probe.files, context)))
     tally, oldest = Tally(), context.wall()
+    releases = list[str]()
     for path in paths:
         try:
-            ran = read_junit(_content(path), tally)
+            text = _content(path)
+            ran = read_junit(text, tally)
+            releases += releases_in(text, probe.release) if probe.release else ()
             oldest = min(oldest, path.stat().st_mtime, ran or oldest)
         except (OSError, ValueError) as error:
             raise ProbeError("answer", f"{path.name} cannot be read: {error}") from None
-    return _evidence(tally, probe.expected, oldest, [path.name for path in paths])
+    found = _evidence(tally, probe.expected, oldest, [path.name for path in paths])
+    return replace(found, release=tuple(dict.fromkeys(releases)))
+
+
+def releases_in(text: bytes, name: str) -> list[str]:
+    """What a JUnit file says of the release that was tested, in the property of that name; "" if nothing."""
+    root = ElementTree.fromstring(text)  # noqa: S314 - it was read before
+    found = [each for each in root.iter("property") if each.get("name") == name]
+    return [(each.get("value") or each.text or "").strip()[:80] for each in found] or [""]
 
 
 def _content(path: Path) -> bytes:

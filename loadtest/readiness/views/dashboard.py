@@ -45,7 +45,7 @@ def _rows(found: Assessment) -> Iterator[tuple[str, str]]:
         yield f"{MARKS[tone]} {row.status:<8}  {row.title:<{min(names, 24)}}  {_said(row)}", COLOURS[tone]
     for trigger in found.triggers:
         if trigger.outcome == "TRIGGERED":
-            yield f"{MARKS['bad']} trigger   {trigger.title}: {trigger.measured}", COLOURS["bad"]
+            yield f"{MARKS['bad']} roll back {trigger.rule}: {trigger.measured}", COLOURS["bad"]
 
 
 def _said(row: ComponentRow) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from loadtest.readiness.assessment import Assessment
+from loadtest.readiness.views.badge import badge
 from loadtest.readiness.views.html import html
 from loadtest.readiness.views.plain import as_csv, junit
-from loadtest.readiness.views.telling import tell
+from loadtest.readiness.views.telling import brief, tell
 from loadtest.readiness.views.text import text
 from loadtest.show.render.json import as_json
 from loadtest.show.render.markdown import markdown
@@ -21,17 +22,19 @@ FILES = {
     "csv": "ready.csv",
     "junit": "ready.xml",
     "pdf": "ready.pdf",
+    "badge": "ready.svg",
 }
 """What each view is called in a folder."""
 
 VIEWS: Mapping[str, Callable[[Assessment], str | bytes]] = {
     "terminal": lambda found: text(tell(found), whole=True),
     "html": lambda found: html(tell(found)),
-    "markdown": lambda found: markdown([tell(found)]),
+    "markdown": lambda found: markdown([tell(found)], whole=True),
     "json": lambda found: as_json(found.plain()),
     "csv": as_csv,
     "junit": junit,
-    "pdf": lambda found: pdf(tell(found)),
+    "pdf": lambda found: pdf(brief(tell(found))),
+    "badge": lambda found: badge(found) or "",
 }
 
 

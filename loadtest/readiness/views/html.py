@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def html(document: Document, *, refresh_s: int | None = None) -> str:
-    """The page; with ``refresh_s`` a browser reloads it at that interval."""
-    return _environment().get_template("ready.html").render(document=document, refresh_s=refresh_s)
+def html(document: Document, *, refresh_s: int | None = None, opened: bool = False, details: str = "") -> str:
+    """The page; with ``refresh_s`` a browser reloads it at that interval.
+
+    ``opened``: nothing is folded. ``details`` is the address of a page where that is so.
+    """
+    page = _environment().get_template("ready.html")
+    return page.render(document=document, refresh_s=refresh_s, opened=opened, details=details)
 
 
 @functools.cache

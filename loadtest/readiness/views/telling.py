@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
-from loadtest.readiness.assessment import Assessment, ComponentRow, ConditionRow, Figure, RollbackRow
+from loadtest.readiness.assessment import (
+    Assessment,
+    ComponentRow,
+    ConditionRow,
+    CriterionRow,
+    Figure,
+    IncidentRow,
+    RollbackRow,
+    RouteRow,
+)
+from loadtest.readiness.findings import BY_POLICY, CauseFound, counted, findings, sentences
+from loadtest.readiness.objectives import opposite
+from loadtest.readiness.views.course_plot import course_plot
 from loadtest.show.document import DataTable, Document, DocumentSection, TableColumn, TableRow, Tone
 from loadtest.show.sanitize import printable
 from loadtest.units import format_duration, format_ratio
 
 TONES: dict[str, Tone] = {
     "healthy": "good", "degraded": "doubt", "down": "bad", "unknown": "doubt",
-    "working": "good", "out": "bad", "met": "good", "missed": "bad",
+    "working": "good", "out": "bad", "met": "good", "missed": "bad", "open": "doubt",
     "TRIGGERED": "bad", "not triggered": "good",
     "GO": "good", "NO-GO": "bad", "INCONCLUSIVE": "doubt",
     "critical": "bad", "high": "bad", "medium": "doubt", "low": "plain",
@@ -26,25 +39,38 @@ def instant(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+MARKS: dict[str, str] = {
+    "degraded": "▲", "HIGH": "▲", "medium": "▲", "open": "○", "so": "→", "silenced": "–", "route": "·",
+    "probing": "·",
+}  # fmt: skip
+"""Signs of words that share a tone with others: degraded works, unknown may not, open may still change."""
+
+HELD: dict[str, str] = {"not triggered": "met", "TRIGGERED": "missed"}
+"""What became of a rule whose breach calls for a rollback, in the words of every rule."""
+
+
 def tell(assessment: Assessment) -> Document:
-    """The page; all foreign text on it is made printable."""
+    """The page; all foreign text on it is made printable. What decides comes first, the rest is folded."""
     found = assessment
+    plot = course_plot(found, instant)
+    broken, unknown, also = _broken(found)
+    rules, *held = _rules(found)
+    first = [section for section in (broken, unknown, rules) if section.filled]
     sections = (
+        *first,
+        also,
+        *held,
         _changes(found),
-        _components(found),
-        _criteria(found),
-        _conditions(
-            "Gates", "Conditions on the whole system; one that is missed blocks the release.", found.gates
-        ),
-        _figures(found),
-        _functions(found),
-        _conditions("Rollback triggers", "TRIGGERED means: roll back.", found.triggers),
-        _risks(found),
+        _monitoring(found),
         _actions(found),
-        _rollback(found),
+        _components(found),
+        _functions(found),
         _outages(found),
-        _levels(found),
+        _rollback(found),
         _evidence(found),
+        _levels(found),
+        _figures(found),
+        _risks(found),
     )
     return Document(
         kind="readiness",
@@ -53,13 +79,13 @@ def tell(assessment: Assessment) -> Document:
         word=found.verdict,
         tone=TONES[found.verdict],
         exit_code=found.exit_code,
-        why=printable(found.why, 1000),
-        facts=tuple(_facts(found)),
+        why=printable(" ".join(sentences(found)), 2000),
+        context=(),
+        facts=tuple((name, printable(value, 300)) for name, value in _facts(found)),
         sections=tuple(section for section in sections if section.filled),
+        plots=(plot,) if plot else (),
+        plots_after=len(first),
         footer=f"{found.id} · policy {found.policy_sha256[:12]} · by loadtest from what its probes found",
-        context=tuple(
-            f"{number}. {printable(each.text, 600)}" for number, each in enumerate(found.blockers, 1)
-        ),
     )
 
 
@@ -69,24 +95,37 @@ def _section(
     heads: tuple[str, ...],
     rows: tuple[TableRow, ...],
     right: frozenset[int] = frozenset(),
+    *,
+    folded: str = "",
 ) -> DocumentSection:
-    """One table; ``right`` are its columns of numbers."""
+    """One table; ``right`` are its columns of numbers. A ``folded`` section decides nothing by itself."""
     columns = tuple(TableColumn(head, right=at in right) for at, head in enumerate(heads))
-    return DocumentSection(title, (DataTable(columns, rows),), meaning)
+    return DocumentSection(title, (DataTable(columns, rows),), meaning, folded=folded)
 
 
 def _facts(found: Assessment) -> Iterator[tuple[str, str]]:
-    yield "assessed", f"{instant(found.at)}, in {format_duration(found.took_s * 1e9)}"
-    for name in ("health.overall", "health.coverage"):
-        yield found.figures[name].title, _with_span(found.figures[name])
-    yield "confidence", found.confidence.text
-    yield "oldest evidence", age(found.confidence.age_s)
-    for name in ("impact.business", "impact.users"):
-        if name in found.figures:
-            yield found.figures[name].title, _with_span(found.figures[name])
-    yield "blockers", str(len(found.blockers))
+    if found.release:
+        yield "release", found.release
+    by = f" for {found.by}" if found.by else ""
+    yield "assessed", f"{instant(found.at)}, in {format_duration(found.took_s * 1e9)}{by}"
+    yield "overall health", _with_span(found.figures["health.overall"])
+    yield "confidence", f"{found.confidence.text}, oldest evidence {age(found.confidence.age_s)}"
+    if review := _review(found):
+        yield "next review", review
     for sentence in found.trend:
-        yield "trend", sentence
+        if "not enough history" not in sentence and "is within" not in sentence:
+            yield "trend", sentence
+
+
+def _review(found: Assessment) -> str:
+    """When to look again: the watch does so itself, the policy says it, or the evidence is too old then."""
+    if found.monitoring is not None:
+        return f"{instant(found.monitoring.next_at)}: the watch probes again"
+    if found.review_at is not None:
+        return f"{instant(found.review_at)}, {BY_POLICY}"
+    if found.good_until is not None:
+        return f"by {instant(found.good_until)}: then the first of its evidence is too old"
+    return ""
 
 
 def _with_span(figure: Figure) -> str:
@@ -99,6 +138,7 @@ def _lines(rows: Iterator[TableRow]) -> tuple[TableRow, ...]:
             tuple(printable(row.text(at), 600) for at in range(len(row.cells))),
             row.tone,
             tuple(printable(note, 1000) for note in row.notes),
+            mark=MARKS.get(row.text(0), ""),
         )
         for row in rows
     )
@@ -113,48 +153,138 @@ def _components(found: Assessment) -> DocumentSection:
             if said and each.status != "healthy"
         ]
         notes = (*(issue for issue in each.issues if issue not in each.said), each.said, *by_policy)
+        up = shares.get(each.name)
         return TableRow(
-            (each.status, each.title, each.priority, score, each.response or "–", age(each.age_s)),
+            (each.status, each.title, each.priority, score, each.response or "–",
+             "–" if up is None else format_ratio(up), age(each.age_s)),
             TONES[each.status],
             notes,
-        )
+        )  # fmt: skip
+
+    shares = {each.name: each.up for each in found.outages}
 
     return _section(
         "Components",
-        "Each component as its probe found it. Unknown has no score: it is left out of every mean.",
-        ("status", "component", "priority", "score", "response time", "age"),
+        "Each component as its probe found it. Unknown has no score: it is left out of every mean."
+        f" Priority is {BY_POLICY}; up is the share of the time it was known not to be down.",
+        ("", "component", "priority", "score", "response time", "up", "age"),
         _lines(row(each) for each in found.components),
-        frozenset({3, 5}),
+        frozenset({3, 5, 6}),
+        folded=counted(each.status for each in found.components),
     )
 
 
-def _criteria(found: Assessment) -> DocumentSection:
-    rows = (
-        TableRow((each.outcome, each.title, each.expected, each.measured, age(each.age_s)),
-             TONES.get(each.outcome, "doubt"), (each.reason,) if each.reason else ())
-        for each in found.criteria
-    )  # fmt: skip
+def _broken(found: Assessment) -> Iterator[DocumentSection]:
+    """Causes, and what follows from each below it: what decides, then what blocks nothing."""
+    made = findings(found)
+    broken = [each for each in made if each.weight == "broken"]
+    unknown = [each for each in made if each.weight == "unknown" and each.blocks]
+    also = [each for each in made if each not in broken and each not in unknown]
+    yield _found("What is broken", broken, "bad")
+    yield _found("What is not known", unknown, "doubt")
+    healthy = counted(each.state for each in also)
+    yield _found("Also not healthy", also, "doubt", f"{healthy}: blocks nothing by itself")
+
+
+def _found(title: str, made: Sequence[CauseFound], tone: Tone, folded: str = "") -> DocumentSection:
+    def row(each: CauseFound) -> TableRow:
+        notes = (*([each.hint] if each.hint else ()), *(f"→ {line}" for line in each.follows))
+        return TableRow((each.state, each.title, each.said), tone, notes)
+
     return _section(
-        "Success criteria", "What must hold for a release.",
-        ("outcome", "criterion", "expected", "measured", "age"), _lines(rows), frozenset({3, 4}),
+        title, "Causes; what follows from one stands below it.", ("", "what", "what was found"),
+        _lines(row(each) for each in made), folded=folded,
     )  # fmt: skip
 
 
-def _conditions(title: str, meaning: str, rows: tuple[ConditionRow, ...]) -> DocumentSection:
-    lines = (
-        TableRow((each.outcome, each.title, f"{each.fact} {each.expression}", each.measured,
-                  age(each.age_s)),
-             TONES.get(each.outcome, "doubt"),
-             tuple(note for note in (f"{each.formula}: {each.arithmetic}", each.note) if note))
-        for each in rows
+RULE_ORDER = ("missed", "unknown", "open", "met")
+
+IN_FULL_ONLY = frozenset({"Evidence", "Levels", "How the numbers are computed", "Risks", "Rules that hold"})
+"""Sections that a paper of three pages has no room for: the page and the JSON beside it have them."""
+
+
+def brief(document: Document) -> Document:
+    """The document for paper: what decides, and what to do."""
+    sections = tuple(each for each in document.sections if each.title not in IN_FULL_ONLY)
+    footer = f"{document.footer} · evidence and arithmetic: ready.html"
+    return replace(document, sections=sections, footer=footer)
+
+
+def _rules(found: Assessment) -> Iterator[DocumentSection]:
+    """Every rule, whatever follows from its breach; where some do not hold, those that do are folded."""
+    rows = [*map(_criterion, found.criteria)]
+    rows += [_condition(found, each, "NO-GO") for each in found.gates]
+    rows += [_condition(found, each, "roll back") for each in found.triggers]
+    rows.sort(key=lambda row: RULE_ORDER.index(row.text(0)))
+    held = [row for row in rows if row.text(0) == "met"]
+    other = [row for row in rows if row.text(0) != "met"]
+    meaning = f"What must hold, {BY_POLICY}, and what follows where it does not."
+    heads, right = ("", "rule", "must hold", "measured", "if not", "age"), frozenset({3, 5})
+    if not other:
+        yield _section("Rules", meaning, heads, _lines(iter(held)), right)
+        return
+    title = f"Rules: {counted(row.text(0) for row in rows)}"
+    yield _section(title, meaning, heads, _lines(iter(other)), right)
+    yield _section(
+        "Rules that hold", meaning, heads, _lines(iter(held)), right,
+        folded=f"{len(held)} of {len(rows)}",
     )  # fmt: skip
+
+
+def _signs(expression: str) -> str:
+    return expression.replace(">=", "≥").replace("<=", "≤").replace("==", "=")
+
+
+def _criterion(row: CriterionRow) -> TableRow:
+    notes = (row.reason,) if row.reason and row.outcome != "met" else ()
+    cells = (row.outcome, row.title, _signs(row.expected), row.measured, "NO-GO", age(row.age_s))
+    return TableRow(cells, TONES.get(row.outcome, "doubt"), notes)
+
+
+def _condition(found: Assessment, row: ConditionRow, then: str) -> TableRow:
+    outcome = HELD.get(row.outcome, row.outcome)
+    expression = row.expression if then == "NO-GO" else opposite(row.expression)
+    if row.note and outcome == "met":
+        outcome = "open"
+    figure = {**found.figures, "confidence": found.confidence}.get(row.fact)
+    fact = (figure.title if figure else row.fact).removesuffix(", at least")
+    doubts = (row.arithmetic if outcome != "open" else "", row.note)
+    notes = () if outcome == "met" else tuple(note for note in doubts if note)
+    cells = (outcome, row.rule, f"{fact} {_signs(expression)}", row.measured, then, age(row.age_s))
+    return TableRow(cells, TONES.get(outcome, "doubt"), notes)
+
+
+def _monitoring(found: Assessment) -> DocumentSection:
+    """The watch itself: its routes, what is open, what is silenced."""
+    seen = found.monitoring
+    if seen is None:
+        return _section("Monitoring and alerts", "", (), ())
+    rows = [*map(_incident, seen.incidents), *map(_route, seen.routes)]
+    rows += [TableRow(("silenced", sentence, "", "")) for sentence in seen.silences]
+    rows.append(TableRow(("probing", f"{seen.components} components", seen.heartbeat, "")))
+    last = max((each.last for each in seen.routes if each.last is not None), default=None)
+    told = "none yet" if last is None else instant(last)
+    n, routes = len(seen.incidents), len(seen.routes)
     return _section(
-        title,
-        meaning,
-        ("outcome", "what", "condition", "measured", "age"),
-        _lines(lines),
-        frozenset({3, 4}),
-    )
+        "Monitoring and alerts", f"The watch at {instant(seen.at)}.", ("", "what", "state", "since or last"),
+        _lines(iter(rows)),
+        folded=f"{n} open incident{'' if n == 1 else 's'}, {routes} route{'' if routes == 1 else 's'},"
+        f" last delivery {told}",
+    )  # fmt: skip
+
+
+def _incident(each: IncidentRow) -> TableRow:
+    tone: Tone = "bad" if each.severity == "critical" else "doubt"
+    return TableRow(("open", each.title, f"{each.severity}, {each.told}", instant(each.since)), tone)
+
+
+def _route(each: RouteRow) -> TableRow:
+    state = f"{each.waiting} waiting" if each.waiting else "nothing waits"
+    tone: Tone = "bad" if each.trouble else "plain"
+    last = "none delivered yet" if each.last is None else instant(each.last)
+    what = f"{each.name} ({each.kind}: {', '.join(each.severities)})"
+    return TableRow(("failing" if each.trouble else "route", what, state, last), tone,
+                    (each.trouble,) if each.trouble else ())  # fmt: skip
 
 
 def _figures(found: Assessment) -> DocumentSection:
@@ -171,6 +301,7 @@ def _figures(found: Assessment) -> DocumentSection:
         "How the numbers are computed",
         "Each figure with its formula and inputs; the span is its range once unknown components are known.",
         ("figure", "value", "span", "age"), _lines(lines), frozenset({1, 3}),
+        folded=f"health, confidence and {len(every) - 2} more, with their inputs",
     )  # fmt: skip
 
 
@@ -182,8 +313,10 @@ def _functions(found: Assessment) -> DocumentSection:
         for each in found.functions
     )  # fmt: skip
     return _section(
-        "Business functions", "What users can do, by the components that each function needs.",
-        ("status", "function", "users reached", "value", "impact if out"), _lines(lines), frozenset({2, 3}),
+        "Business functions",
+        f"What users can do. Which components each needs, its users, value and impact are {BY_POLICY}.",
+        ("", "function", "users reached", "value", "impact if out"), _lines(lines), frozenset({2, 3}),
+        folded=counted(each.status for each in found.functions),
     )  # fmt: skip
 
 
@@ -193,7 +326,8 @@ def _risks(found: Assessment) -> DocumentSection:
         for each in found.risks
     )
     return _section("Risks", "The worst first, with a hint from the class of the error.",
-                   ("level", "risk", "touches"), _lines(lines))  # fmt: skip
+                   ("", "risk", "touches"), _lines(lines),
+                   folded=counted(each.level for each in found.risks))  # fmt: skip
 
 
 def _actions(found: Assessment) -> DocumentSection:
@@ -201,7 +335,9 @@ def _actions(found: Assessment) -> DocumentSection:
         TableRow((each.urgency, f"{number}. {each.text}"), TONES[each.urgency])
         for number, each in enumerate(found.actions, 1)
     )
-    return _section("Required actions", "In this order.", ("urgency", "action"), _lines(lines))
+    n = len(found.actions)
+    folded = f"{n}, in this order" if n > 1 else "1"
+    return _section("Required actions", "In this order.", ("", "action"), _lines(lines), folded=folded)
 
 
 def _levels(found: Assessment) -> DocumentSection:
@@ -214,8 +350,9 @@ def _levels(found: Assessment) -> DocumentSection:
     )  # fmt: skip
     return _section(
         "Levels", "Beyond warn a component is degraded, beyond critical it is down.",
-        ("outcome", "measure", "measured", "n", "warn", "critical", "age"), _lines(lines),
+        ("", "measure", "measured", "n", "warn", "critical", "age"), _lines(lines),
         frozenset({2, 3, 6}),
+        folded=counted(level.outcome for each in found.components for level in each.levels),
     )  # fmt: skip
 
 
@@ -230,6 +367,7 @@ def _evidence(found: Assessment) -> DocumentSection:
         "Evidence", "What each probe saw, and how old it is.",
         ("component", "probe", "age", "freshness", "took"),
         _lines(lines), frozenset({3, 4}),
+        folded="what each probe saw, and how old it is",
     )  # fmt: skip
 
 
@@ -241,10 +379,13 @@ def age(age_s: float | None) -> str:
 
 
 def _changes(found: Assessment) -> DocumentSection:
-    lines = (TableRow((each,)) for each in found.changes or ())
+    changes = found.changes or ()
+    lines = (TableRow((each,)) for each in changes)
+    n = len(changes)
     return _section(
-        "Since the last report", "What is different, the policy included.", ("change",), _lines(lines)
-    )
+        "Since the last report", "What is different, the policy included.", ("change",), _lines(lines),
+        folded=changes[0] if n == 1 else f"{n} changes",
+    )  # fmt: skip
 
 
 def _outages(found: Assessment) -> DocumentSection:
@@ -262,6 +403,7 @@ def _outages(found: Assessment) -> DocumentSection:
         "Outages", "As the assessments that are kept show them; every time is exact to their interval.",
         ("component", "down since", "outages over", "the last took", "mean time to recovery", "up"),
         _lines(lines), frozenset({2, 3, 4, 5}),
+        folded="since when, how long, mean time to recovery",
     )  # fmt: skip
 
 
@@ -275,12 +417,12 @@ def _rollback(found: Assessment) -> DocumentSection:
     verified = found.rollback.verified
     notes = (found.rollback.said,) if found.rollback.said else ()
     line = TableRow((known[verified], found.rollback.command), tone[verified], notes)
-    return _section("Rollback", "Printed; run only with --rollback.", ("state", "command"),
-                   _lines(iter((line,))))  # fmt: skip
+    return _section("Rollback", "Printed; run only with --rollback.", ("", "command"),
+                   _lines(iter((line,))), folded=known[verified])  # fmt: skip
 
 
 def _rolled_back(row: RollbackRow) -> DocumentSection:
     state, tone = ("rolled back", "good") if row.worked else ("FAILED", "bad")
     line = TableRow((state, row.command), cast("Tone", tone), (f"{row.said}; run after {row.after}",))
     meaning = "What this report says is of what ran after it."
-    return _section("Rollback", meaning, ("state", "command"), _lines(iter((line,))))
+    return _section("Rollback", meaning, ("", "command"), _lines(iter((line,))), folded=state)

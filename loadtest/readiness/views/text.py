@@ -11,11 +11,9 @@ from loadtest.show.render.terminal import ASCII, MARKS, aligned
 
 COLOURS: dict[Tone, str] = {"good": "32", "bad": "31", "doubt": "33", "plain": ""}
 NARROWEST = 60
-FILES_ONLY = frozenset({"Levels", "Evidence", "How the numbers are computed"})
-"""Sections that stand in the files only; the screen says what decides."""
-
-BAD_ONLY = frozenset({"Gates", "Rollback triggers"})
-"""Sections whose arithmetic the screen shows only where something is wrong."""
+OWN_ASCII = str.maketrans("▲○≥“”", '!o>""')
+SHORT = frozenset({"Components", "Required actions", "Since the last report", "Rollback"})
+"""Folded sections that the screen shows, without their notes; the others stand in the files."""
 
 
 def text(
@@ -30,10 +28,10 @@ def text(
     width = max(width, NARROWEST)
     lines = [*_head(document, width, colour=colour)]
     for section in document.sections:
-        if whole or section.title not in FILES_ONLY:
+        if whole or not section.folded or section.title in SHORT:
             lines += ["", *_section(section, width, colour=colour, whole=whole)]
     made = "\n".join(line.rstrip() for line in lines) + "\n"
-    return made.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else made
+    return made.translate(ASCII | OWN_ASCII).encode("ascii", "replace").decode() if ascii_only else made
 
 
 def _styled(words: str, code: str, *, colour: bool) -> str:
@@ -70,15 +68,14 @@ def _section(section: DocumentSection, width: int, *, colour: bool, whole: bool)
     rows = [("  " + table.heads[0], *table.heads[1:])]
     for row in table.rows:
         first, *others = map(row.text, range(len(row.cells)))
-        rows.append((f"{MARKS[row.tone]} {first}", *others))
+        rows.append((f"{row.mark or MARKS[row.tone]} {first}", *others))
     sides = "".join("r" if column.right else "l" for column in table.columns)
     heads, *drawn = _fitted(rows, sides, width)
     yield from (_styled(shown, "2", colour=colour) for shown in heads)
     for row, shown in zip(table.rows, drawn, strict=True):
         yield from (_styled(each, COLOURS[row.tone], colour=colour) for each in shown)
-        if whole or row.tone != "good" or section.title not in BAD_ONLY:
-            for note in row.notes:
-                yield from _wrapped(note, width, "    ")
+        for note in row.notes if whole or not section.folded else ():
+            yield from _wrapped(note, width, "    ")
 
 
 def _fitted(rows: Sequence[tuple[str, ...]], sides: str, width: int) -> list[list[str]]:

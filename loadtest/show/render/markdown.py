@@ -103,7 +103,7 @@ def _table(of: DataTable) -> Iterator[str]:
     rows = []
     for row in of.rows:
         cells = [_cell(of, row, at) for at in range(len(of.columns))]
-        cells[0] = f"{MARKS[row.tone]} {cells[0]}".strip()
+        cells[0] = f"{row.mark or MARKS[row.tone]} {cells[0]}".strip()
         rows.append([*cells, "<br>".join(map(escaped, row.notes))] if noted else cells)
     yield from table(heads, align, rows)
 

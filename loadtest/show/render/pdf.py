@@ -52,7 +52,7 @@ def fonts() -> Path:
 def pdf(document: Document, *more: Document) -> bytes:
     """The bytes of documents, the same for the same ones, each from a page of its own.
 
-    Plots stand after the first section.
+    Plots stand after the first ``plots_after`` sections.
     """
     paper = _paper(document)
     for at, each in enumerate((document, *more)):
@@ -66,12 +66,12 @@ def _document(paper: FPDF, document: Document) -> None:
     _verdict(paper, document)
     _facts(paper, document)
     sections = document.shown_sections(whole=True)
-    for section in sections[:1]:
+    for section in sections[: document.plots_after]:
         _section(paper, section)
     paper.ln(3 if document.plots else 0)
     for plot in document.plots:
         _plot(paper, plot)
-    for section in sections[1:]:
+    for section in sections[document.plots_after :]:
         _section(paper, section)
     if document.callouts:
         _section(paper, _callouts(document))
@@ -207,8 +207,17 @@ class _CellsBeside:
         paper.set_xy(paper.l_margin, y + tall)
 
 
+TITLE_MM = 22.0
+"""The title of a section, a line of its meaning, and the heads of its first table."""
+
+
 def _section(paper: FPDF, section: DocumentSection) -> None:
-    if paper.will_page_break(30):
+    """A title never stands alone at the foot of a page: the first row of its table is below it."""
+    tall = 8.0
+    for table in section.filled[:1]:
+        drawn = _cells(paper, table.rows[0], _widths(paper, table), table)
+        tall = min(paper.eph / 2, sum(each.tall(paper) for each in drawn))
+    if paper.will_page_break(TITLE_MM + tall):
         paper.add_page()
     paper.ln(4)
     _say(paper, section.title, 13, bold=True)
@@ -236,12 +245,7 @@ def _heads(paper: FPDF, table: DataTable, widths: tuple[float, ...]) -> None:
 
 def _row(paper: FPDF, row: TableRow, widths: tuple[float, ...], table: DataTable) -> None:
     """A row and its notes, on one page together where it can hold them; a new page has the heads again."""
-    first, *others = map(row.whole, range(len(row.cells)))
-    cells = (f"{MARKS[row.tone]}{first}", *others)
-    inks = (TONES[row.tone], *(INK for _ in others))
-    bold = frozenset({0}) if row.tone != "plain" else frozenset[int]()
-    drawn = [_CellsBeside(cells, widths, 8.5, inks, _right(table), bold)]
-    drawn += [_CellsBeside(("", note), (4.0, paper.epw - 4.0), 7.5, (MUTED, MUTED)) for note in row.notes]
+    drawn = _cells(paper, row, widths, table)
     tall = sum(each.tall(paper) for each in drawn) + 2
     if tall < paper.eph / 2 and paper.will_page_break(tall):
         paper.add_page()
@@ -249,6 +253,17 @@ def _row(paper: FPDF, row: TableRow, widths: tuple[float, ...], table: DataTable
     for each in drawn:
         each.draw(paper)
     _rule(paper)
+
+
+def _cells(paper: FPDF, row: TableRow, widths: tuple[float, ...], table: DataTable) -> list[_CellsBeside]:
+    """What a row is drawn of: its cells beside each other, then its notes."""
+    first, *others = map(row.whole, range(len(row.cells)))
+    mark = f"{row.mark} " if row.mark else MARKS[row.tone]
+    cells = (f"{mark}{first}", *others)
+    inks = (TONES[row.tone], *(INK for _ in others))
+    bold = frozenset({0}) if row.tone != "plain" else frozenset[int]()
+    notes = [_CellsBeside(("", note), (4.0, paper.epw - 4.0), 7.5, (MUTED, MUTED)) for note in row.notes]
+    return [_CellsBeside(cells, widths, 8.5, inks, _right(table), bold), *notes]
 
 
 def _rule(paper: FPDF) -> None:

@@ -1,0 +1,233 @@
+"""Workloads of Kubernetes: what ``kubectl get -o json`` tells, or a file of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from loadtest.judge.sections import section
+from loadtest.keep.json import parsed
+from loadtest.readiness.evidence import Evidence, Measure
+from loadtest.readiness.probe import KubernetesProbe
+from loadtest.readiness.probes.command import run_program
+from loadtest.readiness.probes.containers import PULL, listing_file
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
+from loadtest.units import format_duration
+
+ASKED = "deployments,statefulsets,daemonsets,jobs,pods"
+RECENT_S = 600.0
+"""A container that was restarted within this time before the listing is in doubt."""
+MOST_ITEMS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One workload: how many of it should be ready and are, and what is wrong though some are.
+
+    ``restarts`` are those of its containers since they exist, ``images`` those it is made of. ``why`` has the
+    class and the sentence of what keeps it from being ready.
+    """
+
+    name: str
+    wanted: int
+    ready: int
+    restarts: int = 0
+    doubts: tuple[str, ...] = ()
+    why: tuple[str, str] | None = None
+    images: tuple[str, ...] = ()
+
+
+def probe_kubernetes(probe: KubernetesProbe, context: ProbeContext) -> Evidence:
+    """Every workload that should run, held against the listing."""
+    text, at, source = _listing(probe, context)
+    try:
+        items = _items(parsed(text))
+    except ValueError as error:
+        raise NotProbedError("tool", f"the listing cannot be read: {str(error)[:120]}") from None
+    found = {name: _workload(name, items, at) for name in probe.workloads}
+    evidence = _evidence(found, at, source)
+    mine = tuple(each for each in evidence.release if probe.release and probe.release in each)
+    return replace(evidence, release=mine)
+
+
+def _listing(probe: KubernetesProbe, context: ProbeContext) -> tuple[str, float, str]:
+    if probe.file is not None:
+        return listing_file(probe.file, context)
+    where = ["--context", probe.context] if probe.context else []
+    where += ["--namespace", probe.namespace] if probe.namespace else []
+    command = ["kubectl", *where, "get", ASKED, "-o", "json"]
+    try:
+        ended = run_program(command, context.folder, context.left_s(1e9), context.environ)
+    except NotProbedError:
+        raise
+    except ProbeError as error:
+        raise NotProbedError("tool", f"the cluster did not answer: {error}") from None
+    if ended.code:
+        last = ended.last_words[-1] if ended.last_words else "no reason given"
+        raise NotProbedError("tool", f"kubectl get ended with {ended.code}: {last}")
+    return ended.out, context.wall(), "kubectl get"
+
+
+def _items(data: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list, or a single one.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    items = data.get("items", [data]) if isinstance(data, dict) else data
+    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+        raise ValueError("it is no list of objects of Kubernetes")
+    if len(items) > MOST_ITEMS:
+        raise ValueError(f"it holds more than {MOST_ITEMS:,} objects")
+    return items
+
+
+def _workload(name: str, items: Sequence[Mapping[str, Any]], at: float) -> Workload | None:
+    """The workload KIND/NAME; None where the listing has none of it."""
+    kind, _, wanted = name.partition("/")
+    for each in items:
+        if str(each.get("kind") or "").lower() == kind and section(each, "metadata").get("name") == wanted:
+            pods = [each] if kind == "pod" else list(_pods_of(each, items))
+            return _judged(name, kind, each, pods, at)
+    return None
+
+
+def _pods_of(workload: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The pods with every label that the workload selects by."""
+    labels = section(workload, "spec", "selector", "matchLabels")
+    for each in items:
+        mine = section(each, "metadata", "labels")
+        if each.get("kind") == "Pod" and labels and labels.items() <= mine.items():
+            yield each
+
+
+def _judged(
+    name: str, kind: str, item: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], at: float
+) -> Workload:
+    wanted, ready = _counts(kind, item)
+    statuses = [status for pod in pods for status in _container_statuses(pod)]
+    why = next((found for each in statuses if (found := _waiting(name, each))), None)
+    recent = [words for each in statuses if (words := _restarted(each, at))]
+    rollout = _rollout(name, kind, item)
+    images = {
+        str(each.get("image"))
+        for of in (item, *pods)
+        for each in _listed(section(of, "spec", "template", "spec") or section(of, "spec"), "containers")
+        if each.get("image")
+    }
+    return Workload(
+        name, wanted, ready,
+        sum(_whole(each.get("restartCount")) for each in statuses),
+        (*rollout, *(f"{name}: {words}" for words in recent)),
+        why, tuple(sorted(images)),
+    )  # fmt: skip
+
+
+def _counts(kind: str, item: Mapping[str, Any]) -> tuple[int, int]:
+    """How many of it should be ready, and are."""
+    spec, status = section(item, "spec"), section(item, "status")
+    if kind == "daemonset":
+        return _whole(status.get("desiredNumberScheduled")), _whole(status.get("numberReady"))
+    if kind == "job":
+        wanted = _whole(spec.get("completions")) or 1
+        return wanted, min(wanted, _whole(status.get("succeeded")))
+    if kind == "pod":
+        ready = any(
+            each.get("type") == "Ready" and each.get("status") == "True"
+            for each in _listed(status, "conditions")
+        )
+        return 1, int(ready)
+    wanted = _whole(spec.get("replicas")) if "replicas" in spec else 1
+    return wanted, min(wanted, _whole(status.get("readyReplicas")))
+
+
+def _rollout(name: str, kind: str, item: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences on a change that was asked for and is not done everywhere."""
+    spec, status = section(item, "spec"), section(item, "status")
+    observed, asked = (
+        _whole(status.get("observedGeneration")),
+        _whole(section(item, "metadata").get("generation")),
+    )
+    if kind in {"deployment", "statefulset", "daemonset"} and observed < asked:
+        yield f"{name}: its last change was not looked at yet"
+    elif kind in {"deployment", "statefulset"} and "updatedReplicas" in status:
+        updated, wanted = _whole(status.get("updatedReplicas")), _whole(spec.get("replicas"))
+        if updated < wanted:
+            yield f"{name}: the rollout is not over, {updated} of {wanted} are of the last change"
+
+
+def _container_statuses(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    status = section(pod, "status")
+    return [*_listed(status, "initContainerStatuses"), *_listed(status, "containerStatuses")]
+
+
+def _waiting(name: str, status: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Class and sentence of why a container waits; None where it does not, or only begins."""
+    waiting = section(status, "state", "waiting")
+    reason = str(waiting.get("reason") or "")
+    if reason in {"", "ContainerCreating", "PodInitializing"}:
+        return None
+    said = " ".join(f"{reason}: {waiting.get('message') or ''}".split()).rstrip(": ")[:160]
+    return ("image" if PULL.search(reason) else "container"), f"{name}: {said}"
+
+
+def _restarted(status: Mapping[str, Any], at: float) -> str:
+    """What is to be said of a container that was restarted shortly before the listing."""
+    ended = section(status, "lastState", "terminated")
+    try:
+        ago_s = at - datetime.fromisoformat(str(ended.get("finishedAt"))).timestamp()
+    except (ValueError, OverflowError):
+        return ""
+    n = _whole(status.get("restartCount"))
+    if not n or not ago_s < RECENT_S:
+        return ""
+    code = f", it had ended with {ended['exitCode']}" if isinstance(ended.get("exitCode"), int) else ""
+    return f"restarted {n} times, the last {format_duration(max(0.0, ago_s) * 1e9)} before{code}"
+
+
+def _listed(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    found = data.get(key)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _evidence(found: Mapping[str, Workload | None], at: float, source: str) -> Evidence:
+    """Down where one is missing or none of it is ready, with issues where some of it is not."""
+    n = len(found)
+    there = [each for each in found.values() if each is not None]
+    wanted, ready = sum(each.wanted for each in there), sum(each.ready for each in there)
+    missing = [name for name, each in found.items() if each is None]
+    dead = [each for each in there if each.wanted and not each.ready]
+    whole = sum(each.ready >= each.wanted for each in there)
+    measures = {
+        "wanted": Measure(n, "count", n),
+        "running": Measure(whole, "count", n),
+        "missing": Measure(len(missing), "count", n),
+        "restarts": Measure(sum(each.restarts for each in there), "count", n),
+    }
+    if wanted:
+        measures["ready.ratio"] = Measure(ready / wanted, "ratio", wanted)
+    lines = (
+        f"{whole} of {n} workloads are ready, by {source}",
+        *(f"{each.name}: {each.ready} of {each.wanted} ready, restarts {each.restarts}" for each in there),
+    )
+    release = tuple(dict.fromkeys(image for each in there for image in each.images))
+    down = [("container", f"{name}: it is not in the cluster") for name in missing]
+    down += [each.why or ("container", f"{each.name}: 0 of {each.wanted} ready") for each in dead]
+    short = [
+        each.why[1] if each.why else f"{each.name}: {each.ready} of {each.wanted} ready"
+        for each in there
+        if each.ready and each.ready < each.wanted
+    ]
+    issues = (*(said for _, said in down), *short, *(doubt for each in there for doubt in each.doubts))
+    if down:
+        error = next((kind for kind, _ in down if kind == "image"), down[0][0])
+        said = "; ".join(said for _, said in down[:3])
+        return Evidence("failed", said, at, error, measures, lines, issues, release=release)
+    error = "container" if issues else ""
+    return Evidence("answered", lines[0], at, error, measures, lines, issues, release=release)

@@ -1,0 +1,43 @@
+"""Badges as SVG, for a README or a dashboard: the verdict, or the uptime of a component."""
+
+from __future__ import annotations
+
+from html import escape
+
+from loadtest.readiness.assessment import Assessment
+from loadtest.show.sanitize import printable
+from loadtest.units import format_ratio
+
+COLOURS = {
+    "GO": "#00795a", "healthy": "#00795a", "NO-GO": "#b34700", "down": "#b34700", "INCONCLUSIVE": "#8a6100",
+    "degraded": "#8a6100", "unknown": "#5c6773",
+}  # fmt: skip
+LETTER, EDGE, HIGH = 6.6, 8.0, 20
+LONGEST = 60
+
+
+def badge(found: Assessment, name: str = "") -> str | None:
+    """The verdict of the whole, or state and uptime of a component; None where there is none of that name."""
+    if not name:
+        return _drawn(found.policy, found.verdict, COLOURS[found.verdict])
+    row = next((each for each in found.components if each.name == name), None)
+    if row is None:
+        return None
+    up = next((each.up for each in found.outages if each.name == name), None)
+    share = "" if up is None else f", up {format_ratio(up)}"
+    return _drawn(row.title, f"{row.status}{share}", COLOURS[row.status])
+
+
+def _drawn(left: str, right: str, colour: str) -> str:
+    """Two boxes beside each other; the words are text, so that a reader can be read to."""
+    left, right = (escape(printable(each, LONGEST)) for each in (left, right))
+    a, b = (len(each) * LETTER + 2 * EDGE for each in (left, right))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{a + b:.0f}" height="{HIGH}" role="img"'
+        f' aria-label="{left}: {right}"><title>{left}: {right}</title>'
+        f'<rect width="{a:.1f}" height="{HIGH}" fill="#3b4651"/>'
+        f'<rect x="{a:.1f}" width="{b:.1f}" height="{HIGH}" fill="{colour}"/>'
+        '<g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">'
+        f'<text x="{a / 2:.1f}" y="14">{left}</text>'
+        f'<text x="{a + b / 2:.1f}" y="14">{right}</text></g></svg>\n'
+    )

@@ -1,0 +1,164 @@
+"""Workloads of Kubernetes from a file of what kubectl tells, and from a kubectl of the test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.errors import ConfigError
+from loadtest.readiness.assessment import ComponentRow
+from loadtest.readiness.evidence import Evidence
+from loadtest.readiness.probe import KubernetesProbe
+from loadtest.readiness.probes.kubernetes import probe_kubernetes
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext
+from loadtest.readiness.verdict import assess
+from tests.readiness.made import NOW, policy
+
+LABELS = {"app": "web"}
+
+
+def workload(kind: str = "Deployment", wanted: int = 3, **status: Any) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "metadata": {"name": "web", "generation": 2},
+        "spec": {
+            "replicas": wanted, "selector": {"matchLabels": LABELS},
+            "template": {"spec": {"containers": [{"image": "registry.example/web:1.4.2"}]}},
+        },
+        "status": {"observedGeneration": 2, "readyReplicas": wanted, "updatedReplicas": wanted, **status},
+    }  # fmt: skip
+
+
+DEAD, SHORT = workload(readyReplicas=0), workload(readyReplicas=2)
+
+
+def pod(name: str = "web-1", ready: str = "True", **container: Any) -> dict[str, Any]:
+    return {
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {**LABELS, "hash": "x"}},
+        "spec": {"containers": [{"image": "registry.example/web:1.4.2"}, {"image": "envoy:1.30"}]},
+        "status": {
+            "conditions": [{"type": "Ready", "status": ready}],
+            "containerStatuses": [{"restartCount": 0, **container}],
+        },
+    }
+
+
+def waits(reason: str, message: str = "") -> dict[str, Any]:
+    return {"state": {"waiting": {"reason": reason, "message": message}}}
+
+
+def crashed(ago_s: float, count: int = 4) -> dict[str, Any]:
+    at = datetime.fromtimestamp(NOW - ago_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"restartCount": count, "lastState": {"terminated": {"finishedAt": at, "exitCode": 137}}}
+
+
+def asked(
+    folder: Path, *items: object, names: tuple[str, ...] = ("deployment/web",), **more: Any
+) -> Evidence:
+    path = folder / "pods.json"
+    path.write_text(json.dumps({"kind": "List", "items": items}))
+    os.utime(path, (NOW, NOW))
+    return probe_kubernetes(
+        KubernetesProbe(names, "pods.json", **more), ProbeContext(folder, {}, folder, 1e18)
+    )
+
+
+def judged(folder: Path, found: Evidence, text: str = "", now: float = NOW) -> ComponentRow:
+    read = policy(
+        folder,
+        f'[components.k]\nprobe = "kubernetes"\nfile = "pods.json"\nworkloads = ["deployment/web"]\n{text}',
+    )
+    return assess(read, {"k": found}, id="", at=now).components[0]
+
+
+def test_all_ready_is_healthy_with_its_numbers(tmp_path: Path) -> None:
+    found = asked(tmp_path, workload(), pod(restartCount=2))
+    assert judged(tmp_path, found).status == "healthy"
+    assert {name: each.value for name, each in found.measures.items()} == {
+        "wanted": 1, "running": 1, "missing": 0, "restarts": 2, "ready.ratio": 1.0,
+    }  # fmt: skip
+    assert found.lines[1] == "deployment/web: 3 of 3 ready, restarts 2"
+
+
+@pytest.mark.parametrize(
+    ("items", "status", "error", "said"),
+    [
+        ((), "down", "container", "it is not in the cluster"),
+        ((DEAD, pod()), "down", "container", "0 of 3 ready"),
+        ((DEAD, pod(**waits("ImagePullBackOff", "rate limit"))), "down", "image", "rate limit"),
+        ((DEAD, pod(**waits("CrashLoopBackOff"))), "down", "container", "CrashLoopBackOff"),
+        ((SHORT, pod()), "degraded", "container", "2 of 3 ready"),
+        ((SHORT, pod(**waits("ContainerCreating"))), "degraded", "container", "2 of 3 ready"),
+        ((workload(updatedReplicas=1),), "degraded", "container", "the rollout is not over, 1 of 3"),
+        ((workload(observedGeneration=1),), "degraded", "container", "its last change was not looked at"),
+        ((workload(), pod(**crashed(60))), "degraded", "container", "restarted 4 times, the last 1 min"),
+        ((workload(), pod(**crashed(3600))), "healthy", "", ""),
+        ((workload("StatefulSet"),), "down", "container", "it is not in the cluster"),
+        ((workload(wanted=0),), "healthy", "", ""),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_workload(
+    tmp_path: Path, items: tuple[object, ...], status: str, error: str, said: str
+) -> None:
+    row = judged(tmp_path, asked(tmp_path, *items))
+    assert (row.status, row.error) == (status, error)
+    assert said in row.why
+
+
+def test_every_kind_of_workload_is_counted_by_its_own_numbers(tmp_path: Path) -> None:
+    daemons = workload("DaemonSet", desiredNumberScheduled=5, numberReady=4)
+    job = {"kind": "Job", "metadata": {"name": "web"}, "spec": {"completions": 2}, "status": {"succeeded": 2}}
+    names = ("daemonset/web", "job/web", "pod/web-1", "statefulset/web")
+    found = asked(tmp_path, daemons, job, pod(), workload("StatefulSet"), names=names)
+    assert found.lines[1:] == (
+        "daemonset/web: 4 of 5 ready, restarts 0", "job/web: 2 of 2 ready, restarts 0",
+        "pod/web-1: 1 of 1 ready, restarts 0", "statefulset/web: 3 of 3 ready, restarts 0",
+    )  # fmt: skip
+    assert asked(tmp_path, pod(ready="False"), names=("pod/web-1",)).outcome == "failed"
+
+
+def test_an_old_file_is_no_evidence_and_a_strange_one_no_failure_of_the_cluster(tmp_path: Path) -> None:
+    found = asked(tmp_path, workload())
+    assert judged(tmp_path, found, now=NOW + 3600).status == "unknown"
+    for text in ("[1]", "no JSON", '{"items": 5}', '{"items": [' + "{}," * 20_001 + "{}]}"):
+        (tmp_path / "pods.json").write_text(text)
+        with pytest.raises(NotProbedError):
+            probe_kubernetes(
+                KubernetesProbe(("pod/a",), "pods.json"), ProbeContext(tmp_path, {}, tmp_path, 1e18)
+            )
+
+
+def test_kubectl_is_asked_where_there_is_no_file(tmp_path: Path) -> None:
+    fake = tmp_path / "kubectl"
+    fake.write_text(f"#!/bin/sh\necho \"$@\" > {tmp_path}/asked\ncat <<'E'\n{json.dumps(workload())}\nE\n")
+    fake.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    context = ProbeContext(tmp_path, environ, tmp_path, 1e18)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", environ["PATH"])
+        found = probe_kubernetes(
+            KubernetesProbe(("deployment/web",), namespace="prod", context="eu"), context
+        )
+        fake.write_text("#!/bin/sh\necho 'no cluster' >&2\nexit 1\n")
+        with pytest.raises(NotProbedError, match="kubectl get ended with 1: no cluster"):
+            probe_kubernetes(KubernetesProbe(("deployment/web",)), context)
+    assert found.outcome == "answered"
+    asked_for = (tmp_path / "asked").read_text().split()
+    assert asked_for[:5] == ["--context", "eu", "--namespace", "prod", "get"]
+
+
+def test_the_tags_of_its_images_say_which_release_is_running(tmp_path: Path) -> None:
+    found = asked(tmp_path, workload(), pod(), release="web")
+    assert found.release == ("registry.example/web:1.4.2",), "a side car is not part of the release"
+
+
+def test_mistakes_in_a_policy_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as told:
+        policy(tmp_path, '[components.k]\nprobe = "kubernetes"\nworkloads = ["web", "deploy/web"]\n')
+    assert str(told.value).count("is not KIND/NAME") == 2

@@ -1,0 +1,112 @@
+"""Evidence of another release than the one that is judged says nothing of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from loadtest.errors import ConfigError
+from loadtest.readiness.assessment import Assessment
+from loadtest.readiness.policy_file import load_policy
+from loadtest.readiness.prober import probe_all
+from loadtest.readiness.ready import asked_by, named_release
+from loadtest.readiness.status import is_of
+from loadtest.readiness.verdict import assess
+from loadtest.readiness.views.telling import tell
+from tests.end_to_end.parts import health
+from tests.readiness.made import NOW, down, policy, up
+
+HTTP = '[components.api]\nprobe = "http"\nurl = "http://127.0.0.1:1/"\nrelease = "build.commit"\n'
+COMMIT = "4c1d2e3f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
+
+
+@pytest.mark.parametrize(
+    ("release", "said", "same"),
+    [
+        ("1.4.2", "1.4.2", True),
+        ("1.4.2", "v1.4.2", True),
+        ("1.4.2", "1.4.20", False),
+        ("1.4.2", "", False),
+        ("1.4.2", "registry.example:5000/web:1.4.2", True),
+        ("1.4.2", "registry.example:5000/web", False),
+        ("1.4.2", "web:1.4.2@sha256:aa", True),
+        (COMMIT, COMMIT[:7], True),
+        (COMMIT[:8], COMMIT, True),
+        (COMMIT, COMMIT[:6], False),
+        (COMMIT, "5c1d2e3", False),
+        ("release", "release-2", False),
+    ],
+)
+def test_a_label_a_tag_and_a_commit_are_held_against_each_other(
+    release: str, said: str, *, same: bool
+) -> None:
+    assert is_of(release, said) is same
+
+
+def judged(folder: Path, release: str, *said: str, evidence: object = None) -> Assessment:
+    read = replace(policy(folder, HTTP), release=release)
+    found = replace(up(), release=said) if evidence is None else evidence
+    return assess(read, {"api": found}, id="", at=NOW)  # type: ignore[dict-item]  # evidence
+
+
+def test_evidence_of_the_release_counts_and_that_of_another_is_unknown(tmp_path: Path) -> None:
+    right = judged(tmp_path, COMMIT, COMMIT[:9])
+    assert (right.verdict, right.components[0].lines[-1]) == ("GO", f"of the release {COMMIT}")
+    other = judged(tmp_path, COMMIT, "badc0de1")
+    assert (other.verdict, other.components[0].status, other.components[0].error) == (
+        "INCONCLUSIVE", "unknown", "release",
+    )  # fmt: skip
+    assert other.components[0].said.startswith(f"it is of badc0de1, not of the release {COMMIT}; it said: ")
+    mixed = judged(tmp_path, COMMIT, COMMIT, "badc0de1")
+    assert mixed.verdict == "INCONCLUSIVE", "one of two servers behind the address is another one"
+    silent = judged(tmp_path, COMMIT)
+    assert "does not say that it is of" in silent.components[0].said
+
+
+def test_one_that_is_dead_is_down_whatever_release_it_was(tmp_path: Path) -> None:
+    assert judged(tmp_path, COMMIT, evidence=down()).verdict == "NO-GO"
+
+
+def test_without_a_release_or_a_place_that_tells_it_nothing_is_asked(tmp_path: Path) -> None:
+    assert judged(tmp_path, "", "anything").verdict == "GO"
+    read = replace(policy(tmp_path, HTTP.replace('release = "build.commit"\n', "")), release=COMMIT)
+    assert assess(read, {"api": up()}, id="", at=NOW).verdict == "GO"
+
+
+def test_the_page_says_what_was_judged_for_whom_and_how_long_that_counts(tmp_path: Path) -> None:
+    found = replace(
+        judged(tmp_path, "1.4.2", "1.4.2"), by=asked_by({"GITHUB_ACTOR": "ada", "USER": "runner"})
+    )
+    facts = dict(tell(found).facts)
+    assert facts["release"] == "1.4.2"
+    assert "for ada@" in facts["assessed"]
+    assert facts["next review"].startswith("by 2025-09-06 12:05:00 UTC: then the first of its evidence")
+    read = policy(tmp_path, f'review = "24h"\n{HTTP}')
+    by_policy = assess(read, {"api": up()}, id="", at=NOW)
+    assert dict(tell(by_policy).facts)["next review"] == "2025-09-07 12:00:00 UTC, by the policy"
+
+
+def test_a_release_may_come_from_a_variable_or_the_command_line(tmp_path: Path) -> None:
+    read = policy(tmp_path, f'release = "{{env.GIT_COMMIT}}"\n{HTTP}')
+    assert named_release(read, {"GIT_COMMIT": COMMIT}).release == COMMIT
+    with pytest.raises(ConfigError, match="GIT_COMMIT is not set, so that nobody knows what is judged"):
+        named_release(read, {})
+    assert load_policy(read.path, release="2.0").release == "2.0"
+
+
+def test_a_running_service_and_a_junit_file_say_which_release_they_are_of(tmp_path: Path) -> None:
+    junit = f'<testsuite tests="1"><properties><property name="commit" value="{COMMIT}"/></properties>'
+    (tmp_path / "junit.xml").write_text(f'{junit}<testcase name="a" time="1"/></testsuite>')
+    (tmp_path / "none.xml").write_text('<testsuite tests="1"><testcase name="a" time="1"/></testsuite>')
+    with health() as service:
+        service.body = {"build": {"commit": COMMIT[:12]}}
+        text = HTTP.replace("http://127.0.0.1:1/", service.url)
+        for name in ("junit", "none"):
+            text += f'[components.{name}]\nprobe = "tests"\nfiles = ["{name}.xml"]\nrelease = "commit"\n'
+        read = replace(policy(tmp_path, text), release=COMMIT)
+        found = probe_all(read, tmp_path, environ={})
+    assert [found[name].release for name in ("api", "junit", "none")] == [(COMMIT[:12],), (COMMIT,), ("",)]
+    rows = assess(read, found, id="", at=found["api"].at or 0.0).components
+    assert [row.status for row in rows] == ["healthy", "healthy", "unknown"]
