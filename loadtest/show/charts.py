@@ -23,7 +23,7 @@ from loadtest.show.limits import DRAWN_RATES, Limit, of_rates, of_times
 from loadtest.show.plot import connections, spectrum, style, svg, timeline
 from loadtest.show.series import LINES, TIMED, Column, Series
 
-SPAN_BYTES = 360_000
+SPAN_BYTES = 480_000
 """What the histograms of all spans may take on a page, before base64 makes a third more of it."""
 
 LONGEST = 5

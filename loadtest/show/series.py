@@ -63,6 +63,8 @@ class Series:
         self.moves = moves
         self.start_s = self.end_s = 0
         self._bins: list[_Bin] = []
+        # Picture and chart ask for the same.
+        self._percentiles: dict[tuple[str, str], Column] = {}
         for second, same in itertools.groupby(intervals, key=lambda interval: interval.second):
             if not self._bins:
                 self.start_s = second
@@ -125,11 +127,13 @@ class Series:
 
     def percentile_ms(self, metric: str, percentile: str) -> Column:
         """A percentile of each bin in milliseconds; NaN where the bin has too few samples for it."""
-        part = part_of(percentile)
-        least = needed(part)
-        return np.array(
-            [_percentile(each.histogram(metric), float(part) * 100, least) for each in self._bins]
-        )
+        if (metric, percentile) not in self._percentiles:
+            part = part_of(percentile)
+            found = (
+                _percentile(each.histogram(metric), float(part) * 100, needed(part)) for each in self._bins
+            )
+            self._percentiles[metric, percentile] = np.array(list(found), np.float64)
+        return self._percentiles[metric, percentile]
 
     def samples(self, metric: str) -> Column:
         """How many samples of a metric each bin has."""
