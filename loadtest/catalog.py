@@ -491,6 +491,13 @@ CONNECTION_COUNTERS = (
         kept_as="ended_by_us.too_long",
         tone="bad",
     ),
+    Counter(
+        "connections.flooded",
+        "given up by us: pings, messages without content, or what they unpack to came without end",
+        "given up by us: it flooded us",
+        kept_as="ended_by_us.flood",
+        tone="bad",
+    ),
 )
 
 EVENT_COUNTERS = (
@@ -917,6 +924,38 @@ COUNTERS = (
     *OTHER_COUNTERS,
 )
 """Every counter that a run may record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A value that is read once a second, as exporters tell it.
+
+    ``name`` is the one under which an interval has it, ``exported`` the one with its base unit, of which
+    ``scale`` of ours are one.
+    """
+
+    name: str
+    exported: str
+    help: str
+    scale: float = 1.0
+
+
+GAUGES = (
+    Gauge("users", "virtual_users", "virtual users at work"),
+    Gauge("ready", "ready_connections", "connections on which messages count"),
+    Gauge("in_flight", "turns_in_flight", "turns that were begun and have not ended"),
+    Gauge("cpu", "generator_cpu_ratio", "CPU of the busiest generator process, of one core"),
+    Gauge(
+        "run_delay",
+        "generator_run_delay_ratio",
+        "part of the time that the generator process which waited most had no core",
+    ),
+    Gauge("loop_lag_ns", "generator_loop_lag_seconds", "longest that an event loop of ours was late", 1e9),
+    Gauge("target.cpu", "target_cpu_cores", "CPU of the target, in cores"),
+    Gauge("target.memory", "target_memory_bytes", "memory of the target"),
+    Gauge("target.open_files", "target_open_files", "open files of the target"),
+)
+"""Every gauge that exporters tell; those of the target's own metrics are ``target.NAME``."""
 
 
 Shown = TypeVar("Shown", Metric, Counter)

@@ -7,7 +7,7 @@ connection keeps only what it needs to send and receive.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from loadtest.drive.connect_race import ConnectRace, os_reason
@@ -27,6 +27,12 @@ class ConnectListener(Protocol):
 
     def identified(self, user: str | None) -> None:
         """The credential that is sent to the target names this user."""
+
+    def entrusted(self, secrets: Iterable[str]) -> None:
+        """Secrets that were not known before go to the target, or came from it."""
+
+    def answered(self, upgrade: Upgrade) -> None:
+        """The target has answered the upgrade by a refusal."""
 
     def upgraded(self, transport: Transport, upgrade: Upgrade, at_ns: int) -> None:
         """The target agreed at ``at_ns``; the transport now belongs to the listener."""
@@ -175,6 +181,8 @@ class ConnectAttempt:
         context = self._context
         credentials = context.credential_provider.credentials(self._values, context.cookies_of(self._user))
         self._listener.identified(credentials.user)
+        if credentials.secrets:
+            self._listener.entrusted(credentials.secrets)
         upgrade = Upgrade(
             context.host_header,
             credentials.path,
@@ -224,15 +232,15 @@ class ConnectAttempt:
             self._answered_no(self._upgrade, self._upgrade.ended())
 
     def _answered_no(self, upgrade: Upgrade, refusal: Refused) -> None:
+        self._keep_cookies(upgrade)
         if upgrade.status is not None:
             self._context.recorder.metrics.count(f"connections.upgrade_status.{upgrade.status}")
-            self._context.observations.saw_server(upgrade.server, None)
-        self._keep_cookies(upgrade)
+            self._listener.answered(upgrade)
         self._refuse(refusal)
 
     def _keep_cookies(self, upgrade: Upgrade) -> None:
         if upgrade.set_cookies:
-            self._context.keep_cookies(self._user, upgrade.set_cookies)
+            self._listener.entrusted(self._context.keep_cookies(self._user, upgrade.set_cookies))
 
 
 def tls_reason(error: ssl.SSLError) -> str:

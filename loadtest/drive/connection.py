@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, Final
 
@@ -45,6 +45,10 @@ MAX_UNANSWERED = 100
 
 MAX_BACKLOG = 16 * MAX_UNSENT
 """Bytes of turns that may wait for a peer who does not read; turns that fall due beyond are not attempted."""
+
+
+MANY_MESSAGES: Final = 1_000
+"""Messages of one read, 64 KiB: with more of them it is worth to look whether they have content."""
 
 
 class ConnectionState(enum.IntEnum):
@@ -219,10 +223,18 @@ class Connection:
         if user is not None:
             self.session.user_mark = user
 
+    def entrusted(self, secrets: Iterable[str]) -> None:
+        """Secrets that nobody knew before this attempt go to the target, or came from it."""
+        self.session.conceal(secrets)
+
+    def answered(self, upgrade: Upgrade) -> None:
+        """The target has answered the upgrade, whatever it said."""
+        self.context.observations.saw_server(self.public(upgrade.server), upgrade.subprotocol)
+
     def upgraded(self, transport: Transport, upgrade: Upgrade, at_ns: int) -> None:
         """The answer to the upgrade is complete: the session begins."""
         context = self.context
-        context.observations.saw_server(upgrade.server, upgrade.subprotocol)
+        self.answered(upgrade)
         context.poller.hand_over(transport.fd, self._on_ready)
         self._attempt = None
         self._transport = transport
@@ -262,7 +274,7 @@ class Connection:
         """The target refused the connection before it was ready."""
         self.refusal = refusal
         self.context.recorder.metrics.count(f"connections.refused.{refusal.layer}")
-        self.context.observations.saw_refusal(Refused(refusal.layer, self._public(refusal.reason)))
+        self.context.observations.saw_refusal(Refused(refusal.layer, self.public(refusal.reason)))
         self._dispose()
 
     def not_opened(self, limit: str) -> None:
@@ -465,6 +477,8 @@ class Connection:
         messages = parser.receive(data)
         if messages and parser.unpacks:
             self._refuse(parser, self._flood.unpacked(sum(map(len, messages)), len(data), at_ns))
+        if len(messages) > MANY_MESSAGES:
+            self._refuse(parser, self._flood.empty_messages(messages.count(b""), at_ns))
         if messages:
             self._receive_messages(messages, at_ns)
         if parser.replies or parser.pongs or parser.closed:
@@ -505,7 +519,7 @@ class Connection:
         if parser.closed:
             self._flush_last()
             if parser.broken is not None and self.session.state is SessionState.OPEN:
-                self._receive_broken_frame(parser.broken, too_long=parser.too_long)
+                self._given_up(parser, parser.broken)
             self._lost(parser.close_code)
 
     def _refuse(self, parser: FrameParser, why: str | None) -> None:
@@ -513,12 +527,15 @@ class Connection:
         if why is not None and not parser.closed:
             parser.refuse(why)
 
-    def _receive_broken_frame(self, reason: str, *, too_long: bool) -> None:
-        """A frame that is no message was meant as one: it counts as received, and as malformed."""
+    def _given_up(self, parser: FrameParser, reason: str) -> None:
+        """Count why. A frame that is no message was meant as one: it counts as received, and as malformed."""
         metrics = self.context.recorder.metrics
+        if parser.flooded:
+            metrics.count("connections.flooded")
+            return
         metrics.events_received += 1
         metrics.events_malformed += 1
-        if too_long:
+        if parser.too_long:
             metrics.count("connections.too_long")
         else:
             metrics.count("connections.broken_frames")
@@ -649,12 +666,12 @@ class Connection:
                 broken = self._parser.broken
                 reason = self._parser.close_reason if broken is None else f"given up by us: {broken}"
                 if reason:
-                    self.context.observations.saw_close(code, self._public(reason))
+                    self.context.observations.saw_close(code, self.public(reason))
         self._dispose()
 
-    def _public(self, text: str) -> str:
-        """What the target said, without the secrets that this connection kept."""
-        hidden = self.session._public(text.encode("utf-8", "surrogateescape"))
+    def public(self, text: str) -> str:
+        """A text about this connection, without the secrets that came with it."""
+        hidden = self.session.public(text.encode("utf-8", "surrogateescape"))
         return hidden.decode("utf-8", "surrogateescape")
 
     def _end_session(self, code: int, *, by_us: bool) -> Refused | None:

@@ -172,12 +172,13 @@ class Context:
         endpoint = self.assignment.endpoint
         return jar.sent(endpoint.path, time.time(), secure=endpoint.tls is not None)
 
-    def keep_cookies(self, user: int, set_cookies: Sequence[str]) -> None:
-        """Keep what an answer of the target sets for this user, where cookies are kept."""
+    def keep_cookies(self, user: int, set_cookies: Sequence[str]) -> list[str]:
+        """Keep what an answer sets for this user, where cookies are kept; gives the values that it sets."""
         if self._cookie_jars is not None:
             endpoint = self.assignment.endpoint
             jar = self._cookie_jars.setdefault(user, CookieJar(endpoint.server_name))
             jar.take(set_cookies, endpoint.path, time.time())
+        return [line.partition(";")[0].partition("=")[2].strip() for line in set_cookies]
 
     def source_of(self, user: int) -> str | None:
         """The address from which a user of this process connects; None: the system chooses.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 import logging
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,13 +62,17 @@ class RunSpec:
 
 
 class Coordinator(abc.ABC):
-    """Leads a run. ``over`` is set at its end, and ``result`` says how it ended."""
+    """Leads a run. ``over`` is set at its end, and ``result`` says how it ended.
+
+    ``start_wall_ns``: when it started, in Unix time by this process's clock; None before that.
+    """
 
     def __init__(self, environment: Any, spec: RunSpec, give: GiveInterval) -> None:
         self.environment = environment
         self.spec = spec
         self.result = DriveResult()
         self.over = Event()
+        self.start_wall_ns: int | None = None
         self.users = Schedule(spec.scenario.load, spec.scenario.traffic).users
         self._give = give
 
@@ -106,6 +111,7 @@ class LocalCoordinator(Coordinator):
 
     def _spawned(self, **_kwargs: Any) -> None:
         if not self.shard.begun.is_set():
+            self.start_wall_ns = time.time_ns() + START_DELAY_NS
             self.shard.begin(self.shard.context.now() + START_DELAY_NS)
             gevent.spawn(self._watch)
 

@@ -18,8 +18,10 @@ from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import holds_controls
 from loadtest.plan.names import SECRETS, env_names
 from loadtest.plan.scenario import Auth, Target
+from loadtest.plan.secrets import given_secrets, read_token
 from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
+from loadtest.plan.trace_parent import TRACE_PARENT, of_user, trace_parent
 from loadtest.units import NS_PER_S
 
 _PER_CONNECTION = frozenset({"uuid", "now_ms", "now_s"})
@@ -38,6 +40,8 @@ class Credentials:
     subprotocols: tuple[str, ...]
     user: str | None
     """The ``sub`` claim of the token: how the target will name this user; None where that is not known."""
+    secrets: tuple[str, ...] = ()
+    """Of what it carries, the secrets that nobody knew before the run."""
 
 
 class CredentialProvider:
@@ -57,6 +61,7 @@ class CredentialProvider:
         self._auth = target.auth
         self._secret = _secret_of(target.auth)
         self._token_file = target.auth.token_file if target.auth is not None else None
+        self._given = given_secrets(target)
         self._claims: list[tuple[str, Template]] = []
         self._signer: TokenSigner | None = None
         if target.auth is not None:
@@ -66,6 +71,7 @@ class CredentialProvider:
             self._signer = TokenSigner(self._secret) if target.auth.kind == "jwt" else None
         named = (*self._headers, *self._cookies, *self._query, *self._claims)
         self._differs = any(template.names & _PER_CONNECTION for _, template in named)
+        self._traced = any(TRACE_PARENT in template.names for _, template in named)
         self._environment = {
             f"{group}.{name}": value for name, value in os.environ.items() for group in SECRETS
         }
@@ -94,6 +100,9 @@ class CredentialProvider:
 
     def _make(self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT) -> Credentials:
         known = {**self._environment, **values}
+        if self._traced:
+            traced = of_user(values.get("user.number"))
+            known[TRACE_PARENT] = trace_parent(str(values.get("run.id")), traced)
         if self._differs:
             known |= _per_connection()
         headers = [*self._basic, *((name, template.render(known)) for name, template in self._headers)]
@@ -102,6 +111,7 @@ class CredentialProvider:
         query = [f"{quote(name)}={quote(template.render(known), safe='')}" for name, template in self._query]
         subprotocols = self._subprotocols
         user = None
+        secrets = [*kept.values(), *(str(values.get(f"user.{name}", "")) for name in self._given)]
         if self._auth is not None:
             shown, user = self._token(self._auth, known)
             if self._auth.send_as == "header":
@@ -117,16 +127,22 @@ class CredentialProvider:
         glue = "&" if "?" in self._path else "?"
         path = self._path + (glue + "&".join(query) if query else "")
         _refuse_controls((*(value for _, value in headers), *subprotocols))
-        return Credentials(path, tuple(headers), subprotocols, user)
+        if self._token_file is not None:
+            # It may have been renewed since the run began, and be another one on another machine.
+            secrets.append(self._secret)
+        return Credentials(path, tuple(headers), subprotocols, user, tuple(secrets))
 
     def _current_token(self) -> str:
         """What the file of the token holds now: who renews it writes another one. Else what was there first.
 
-        A file that is being replaced may be gone, or empty, for a moment: then the last token holds.
+        A file that is being replaced may be gone, empty or half written: then the last token holds. So it
+        does where what is there now can be no token.
         """
         if self._token_file is not None:
             with suppress(OSError, UnicodeDecodeError):
-                self._secret = self._token_file.read_text(encoding="utf-8").strip() or self._secret
+                token = read_token(self._token_file)
+                if token and not holds_controls(token):
+                    self._secret = token
         return self._secret
 
     def _token(self, auth: Auth, values: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -186,7 +202,7 @@ def _secret_of(auth: Auth | None) -> str:
         return ""
     if auth.token_file is not None:
         try:
-            return auth.token_file.read_text(encoding="utf-8").strip()
+            return read_token(auth.token_file)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([Problem("[target] auth", f"token_file cannot be read: {error}")])
     name = auth.secret_env or auth.token_env or ""

@@ -212,7 +212,7 @@ class MasterCoordinator(Coordinator):
         self._gone = True
         # share() gives the first of n workers one user more where they do not divide evenly.
         ranked = sorted(self._workers.values(), key=lambda worker: -(worker.users or 0))
-        start_ns = time.time_ns() + COMMON_START_DELAY_NS
+        self.start_wall_ns = start_ns = time.time_ns() + COMMON_START_DELAY_NS
         for number, worker in enumerate(ranked):
             worker.number = number
             worker.heard_s = time.monotonic() + COMMON_START_DELAY_NS / NS_PER_S

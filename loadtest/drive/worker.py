@@ -27,11 +27,20 @@ logger = logging.getLogger(__name__)
 
 
 class ShardWorker:
-    """Drives one shard of a master's run. ``rebuild`` makes a scenario of what the master sends."""
+    """Drives one shard of a master's run. ``rebuild`` makes a scenario of what the master sends.
 
-    def __init__(self, environment: Any, rebuild: Callable[[Mapping[str, Any]], Scenario]) -> None:
+    ``clean`` takes the secrets of this machine, which the master does not know, out of payloads and reasons.
+    """
+
+    def __init__(
+        self,
+        environment: Any,
+        rebuild: Callable[[Mapping[str, Any]], Scenario],
+        clean: Callable[[Any], Any] = lambda told: told,
+    ) -> None:
         self.environment = environment
         self._rebuild = rebuild
+        self._clean = clean
         self._plan: dict[str, Any] | None = None
         self._shard: Shard | None = None
         self._sent = 0
@@ -100,7 +109,7 @@ class ShardWorker:
         shard.reported.wait()
         crash = shard.crash
         sentence = None if crash is None else f"{type(crash).__name__}: {crash}"
-        done = {"intervals": self._sent, "observed": shard.observed, "crash": sentence}
+        done = {"intervals": self._sent, "observed": self._clean(shard.observed), "crash": sentence}
         self.environment.runner.send_message("lt_done", done)
 
     def _make_shard(self, plan: Mapping[str, Any], users: range, number: int) -> Shard:
@@ -117,6 +126,7 @@ class ShardWorker:
     def _send(self, interval: Interval) -> None:
         self._sent += 1
         self._locust_stats.add(interval)
+        interval.frames = self._clean(interval.frames)
         self.environment.runner.send_message("lt_interval", {"interval": to_bytes(interval)})
 
     def _on_stop(self, **_kwargs: Any) -> None:

@@ -72,7 +72,10 @@ def explored(manifest: Manifest) -> tuple[str, ...]:
     by_kind = (
         f"{of_kind(name, kind)}.{which}" for kind in kinds(manifest) for name, which in EXPLORED_BY_KIND
     )
-    return (*EXPLORED, *by_kind)
+    of_target = (
+        f"target.{name}.{which}" for name in section(manifest, "health") for which in ("mean", "max")
+    )
+    return (*EXPLORED, *by_kind, *of_target)
 
 
 NO_NOISE: Mapping[str, float] = MappingProxyType({})

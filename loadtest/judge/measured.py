@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from loadtest import catalog
 from loadtest.judge.censored_turns import SLOW, unbounded
 from loadtest.judge.counts import SEQUENCED, cut_short, misnumbered
+from loadtest.judge.distribution import too_few
 from loadtest.judge.generator import coalesced_share
 from loadtest.judge.sections import (
     NS_PER_MS,
@@ -28,8 +30,9 @@ from loadtest.plan.threshold import (
     of_kind,
     split_kind,
     split_metric,
+    split_target,
 )
-from loadtest.units import format_count, format_ms, format_ratio
+from loadtest.units import format_bytes, format_cores, format_count, format_ms, format_number, format_ratio
 
 COARSE_NS = 100_000
 """A clock whose step is at least this long bounds what it measures; below, its step is not told."""
@@ -78,6 +81,8 @@ def lookup(name: str, manifest: Manifest) -> Measurement:
         return _statistic(manifest, *split)
     group, _, rest = name.partition(".")
     what, _, ratio = rest.partition(".")
+    if health := split_target(name):
+        return _health(manifest, *health)
     if name == "generator.cpu.max":
         return _generator(manifest)
     if group in {"rates", "connections", "conversations"}:
@@ -364,6 +369,29 @@ def _of_cut_turns(counts: Manifest, measured: Measurement) -> Measurement:
     why = f"at least: how many were still to come of {format_count(cut)} turns that broke off is not known"
     bound = (measured.value or 0.0, None) if cut > begun * FEW_CUT else None
     return Measurement(measured.value, measured.n, why, bound)
+
+
+_AMOUNTS: Mapping[str, Callable[[float], str]] = {
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(int(size)),
+}
+
+
+def _health(manifest: Manifest, name: str, statistic: str) -> Measurement:
+    """A statistic of what was sampled of the target; of too few seconds the highest is at least so high."""
+    found = section(manifest, "health", name)
+    n, value = count_or_zero(found.get("n")), number(found.get(statistic))
+    if statistic == "n":
+        return Measurement(n, n)
+    if not n:
+        why = "the scenario does not say how it is sampled, in [target.health]"
+        return Measurement(None, 0, str(found.get("reason") or why))
+    if found.get("partial"):
+        bound = (value, None) if statistic == "max" and value is not None else None
+        shown = _AMOUNTS.get(str(found.get("unit")), format_number)
+        least = "" if bound is None or value is None else f"at least {shown(value)}: "
+        return Measurement(None, n, f"{least}{found.get('reason')}", bound)
+    return Measurement(value, n, None if value is not None else too_few(statistic, n))
 
 
 def _generator(manifest: Manifest) -> Measurement:

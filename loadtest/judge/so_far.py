@@ -14,10 +14,11 @@ from loadtest.judge.measurement_window import last_matched, measured_span
 from loadtest.judge.rates import rates
 from loadtest.judge.sections import Manifest, count_or_zero, section
 from loadtest.judge.summary import describe_all
+from loadtest.judge.target_health import target_health
 from loadtest.judge.thresholds import Outcome, decide, judged_thresholds
 from loadtest.measure.interval import OUTCOMES
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import READY_RATIO, Threshold, percentile, split_metric
+from loadtest.plan.threshold import READY_RATIO, Threshold, percentile, split_metric, split_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +88,6 @@ def summed_so_far(
     counted = count_all(manifest, totals, span) if counts is None else counts
     known: dict[str, Any] = {**manifest, "metrics": metrics, "counts": counted}
     known["generator"] = watch(manifest, totals, span, metrics)
+    if any(map(split_target, names)):
+        known["health"] = target_health(manifest, totals, span)
     return {**known, "rates": rates(known, totals, span, last_matched(totals, None))}

@@ -32,6 +32,7 @@ from loadtest.judge.sections import (
     tick_ns,
 )
 from loadtest.judge.target_clock import AGE, ages_known, no_age
+from loadtest.judge.target_health import target_health
 from loadtest.judge.thresholds import rule_names
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import BY_KIND, METRICS, of_kind, percentile, split_kind, split_metric
@@ -79,6 +80,7 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
         "rates": rates(known, totals, span, last_matched(totals, turns)),
         "load": {**section(manifest, "load"), "achieved": achieved(manifest, known["counts"], span)},
         "generator": known["generator"],
+        **({"health": health} if (health := target_health(known, totals, span)) else {}),
         "of_due": times_of_due(known, totals.histograms, _extra_percentiles(manifest)),
         "burst_positions": _positions(known, turns),
         "unmeasured": {**asked, **unmeasured_metrics(known, metrics)},

@@ -1,9 +1,10 @@
 """The verdict: pass, fail, invalid, unreachable, interrupted or error, by a fixed order of precedence.
 
 The first that applies: a run that failed before it began (2) or by a fault of ours (70), interrupted (130),
-no connection was ever ready (3), an event that reached the wrong user or a ratio of success that misses
-whatever else is in doubt (1), a warning that spoils the result (4), a threshold missed (1), a task that
-raised or failed (1), a threshold not measured (4), nothing measured at all (4), else pass (0).
+no connection was ever ready (3), whatever else is in doubt an event that reached the wrong user, a ratio of
+success that misses or a flood of the target's (1), a warning that spoils the result (4), a threshold missed
+(1), a task that raised or failed (1), a threshold not measured (4), nothing measured at all (4), else pass
+(0).
 """
 
 from __future__ import annotations
@@ -34,7 +35,15 @@ from loadtest.judge.thresholds import Outcome, decide, late_for, response_metric
 from loadtest.judge.turn_warnings import CAUSES
 from loadtest.judge.warnings import RunWarning
 from loadtest.plan.threshold import COMPLETE_RATIO, DEFAULT_RATIO, READY_RATIO, Threshold
-from loadtest.units import format_count, format_ms, format_rate, format_ratio
+from loadtest.units import (
+    format_bytes,
+    format_cores,
+    format_count,
+    format_ms,
+    format_number,
+    format_rate,
+    format_ratio,
+)
 
 NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})
 
@@ -204,6 +213,16 @@ def _leaked(case: Case) -> RunVerdict | None:
     return RunVerdict("fail", Exit.FAIL, f"{foreign} {spoilt.reason}")
 
 
+def _flooded(case: Case) -> RunVerdict | None:
+    """A flood that the target sent is its doing, and so is what it cost the generator."""
+    ended = section(case.manifest, "counts", "connections", "ended_by_us")
+    n, spoilt = count_or_zero(ended.get("flood")), _spoilt(case)
+    if not n or spoilt is None:
+        return None
+    told = f"The target flooded {format_count(n)} of its connections, which we gave up."
+    return RunVerdict("fail", Exit.FAIL, f"{told} {spoilt.reason}")
+
+
 def _failed_anyway(case: Case) -> RunVerdict | None:
     """A ratio of success that misses, however the load that we did not offer would have gone, is a fact."""
     spoiling = [warning for warning in case.warnings if warning.spoils]
@@ -360,6 +379,7 @@ PRECEDENCE: tuple[Callable[[Case], RunVerdict | None], ...] = (
     _unreachable,
     _leaked,
     _failed_anyway,
+    _flooded,
     _spoilt,
     _missed,
     _tasks_failed,
@@ -383,4 +403,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "per_s": format_rate,
     "ratio": format_ratio,
     "count": lambda count: format_count(int(count)),
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(int(size)),
+    "number": format_number,
 }

@@ -123,6 +123,9 @@ def from_bytes(data: bytes) -> Interval:
         raise ValueError(f"the interval is of layout {message.layout}; this version reads {_LAYOUT}")
     if len(message.moves) % 16 or len(message.turns) % TURN.itemsize:
         raise ValueError("the interval's moves or turns are cut short")
+    turns = np.frombuffer(message.turns, TURN).copy()
+    if not known_turns(turns):
+        raise ValueError("the interval holds a turn of no known phase or outcome")
     if not all(map(math.isfinite, message.gauges.values())):
         raise ValueError("the interval holds a gauge that is not a number")
     return Interval(
@@ -133,9 +136,15 @@ def from_bytes(data: bytes) -> Interval:
         gauges=message.gauges,
         instants=message.instants,
         moves=np.frombuffer(message.moves, "<i8").astype(np.int64).reshape(-1, 2),
-        turns=np.frombuffer(message.turns, TURN).copy(),
+        turns=turns,
         frames=message.frames,
     )
+
+
+def known_turns(turns: npt.NDArray[np.void]) -> bool:
+    """Whether every row names a phase and an outcome that there are; rows from outside may not."""
+    limits = (("phase", len(PHASES)), ("outcome", len(OUTCOMES)))
+    return all(((turns[name] >= 0) & (turns[name] < most)).all() for name, most in limits)
 
 
 def merge(intervals: Sequence[Interval]) -> Interval:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.plan.conversation import MOST_TURNS, Conversation, fewest_turns, kinds_in, most_turns
+from loadtest.plan.health import OF_SIMULATOR
 from loadtest.plan.kept_values import kept_names
 from loadtest.plan.mix import MOST_KINDS
 from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, asks_for, columns, unknown_names
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
-from loadtest.plan.scenario import Scenario, Traffic
+from loadtest.plan.scenario import SIMULATOR, Scenario, Traffic
 from loadtest.plan.schedule import Schedule
-from loadtest.plan.threshold import kind_in
+from loadtest.plan.threshold import kind_in, split_target
 from loadtest.plan.toml_lines import KeyPath
 from loadtest.plan.toml_reader import Table, nearest, told
 from loadtest.units import format_count, format_duration, format_rate
@@ -29,6 +30,7 @@ def check_plan(table: Table, scenario: Scenario) -> None:
     _check_claims(table, scenario)
     _check_limits(table, scenario)
     _check_measured(table, scenario)
+    _check_health(table, scenario)
     _check_chaos(table, scenario)
     _check_kinds(table, scenario)
     _check_conversations(table, scenario)
@@ -240,6 +242,25 @@ def _check_measured(table: Table, scenario: Scenario) -> None:
             stage = () if threshold.stage is None else ("load", "stages", threshold.stage)
             sentence = f"`{threshold.name}` can never be measured: no turn is sent without [traffic]"
             table.source.report((*stage, "thresholds", threshold.name), sentence)
+
+
+def _check_health(table: Table, scenario: Scenario) -> None:
+    """The simulator's process is ours only where we start it, and thresholds speak of what is sampled."""
+    health = scenario.target.health
+    if health is not None and health.pid == OF_SIMULATOR and scenario.target.url != SIMULATOR:
+        sentence = "`pid` means the simulator that a run starts itself, and `url` is another target"
+        table.source.report(("target", "health", "pid"), sentence)
+    sampled = () if health is None else health.names
+    rules = [(("thresholds",), each) for each in scenario.thresholds]
+    rules += [(("abort",), each) for each in scenario.abort.rules]
+    for place, rule in rules:
+        split = split_target(rule.name)
+        if split is not None and split[0] not in sampled:
+            at = place if rule.stage is None else ("load", "stages", rule.stage, "thresholds")
+            known = (
+                f"[target.health] samples {', '.join(sampled)}" if sampled else "there is no [target.health]"
+            )
+            table.source.report((*at, rule.name), f"`{split[0]}` of the target is not sampled: {known}")
 
 
 def _check_chaos(table: Table, scenario: Scenario) -> None:

@@ -9,6 +9,7 @@ from itertools import islice
 from loadtest.plan.connections import Visit
 from loadtest.plan.conversation import ConversationStep, Think
 from loadtest.plan.generated import generated, is_generated
+from loadtest.plan.health import OF_SIMULATOR, PROCESS, Health
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import NOW, data_values, now_values, user_values
@@ -22,6 +23,7 @@ from loadtest.plan.settings import HIDDEN, public_url
 from loadtest.plan.target import shown_connect_to, userinfo
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
+from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
 from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
 
@@ -95,6 +97,23 @@ def _target(scenario: Scenario) -> Iterator[str]:
         yield "compression is offered: the target may compress what it sends; what is sent to it never is"
     if target.insecure:
         yield "INSECURE: the target's certificate is not verified"
+    if target.health is not None:
+        yield f"sampled each second of the target: {_sampled(target.health)}"
+
+
+def _sampled(health: Health) -> str:
+    """What is sampled, and where."""
+    of_process = "the simulator" if health.pid == OF_SIMULATOR else f"process {health.pid}"
+    sources = {
+        f"of {of_process}": health.pid is not None,
+        f"of container {health.container}": health.container,
+        f"by {public_url(health.node)}": health.node,
+        f"by {public_url(health.endpoint)}": health.endpoint,
+    }
+    where = "".join(f" ({words})" for words, given in sources.items() if given)
+    usual = [name.replace("_", " ") for name in health.names if name in PROCESS]
+    own = [each.name for each in health.metrics]
+    return "; ".join(part for part in (f"{', '.join(usual)}{where}", ", ".join(own)) if part)
 
 
 def _told_address(target: Target) -> Iterator[str]:
@@ -338,7 +357,7 @@ def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:
     values = {**users, **data_values(0, traffic.data), "run.id": run, "uuid": uuid, "turn.number": "0"}
     values |= now_values(0, NOW)
     turn_id = Template.parse(scenario.protocol.turn.id).render(values)
-    return {**values, "turn.id": turn_id}
+    return {**values, "turn.id": turn_id, TRACE_PARENT: trace_parent(run, turn_id)}
 
 
 def _answer(scenario: Scenario) -> Iterator[str]:

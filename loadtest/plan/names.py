@@ -9,6 +9,7 @@ from loadtest.plan.generated import is_generated, problem_of
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import RANDOM, UUID4, Template
 from loadtest.plan.toml_reader import nearest
+from loadtest.plan.trace_parent import TRACE_PARENT
 
 USER = ("user.number", "user.id", "user.thread")
 """Every virtual user has these; ``user.COLUMN`` of the identities adds to them, or replaces them."""
@@ -26,7 +27,8 @@ IN_MESSAGES = (*ANYWHERE, NOW_MS, NOW_ISO, UUID4, RANDOM)
 SECRETS = ("env", "secret")
 """Groups of names that stand for environment variables; what they hold is taken out of every output."""
 
-TURN = ("turn.id", "turn.number")
+TURN = ("turn.id", "turn.number", TRACE_PARENT)
+"""Every turn has these, in its messages."""
 
 
 def columns(prefix: str, rows: Rows) -> list[str]:

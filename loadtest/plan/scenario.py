@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from loadtest.plan.conversation import Conversation, kinds_in
+from loadtest.plan.health import Health
 from loadtest.plan.protocol import Protocol, TurnKind
 from loadtest.plan.threshold import Threshold, default_thresholds
 
@@ -55,7 +56,8 @@ class Target:
     ``before_connect`` are names of values that the code of a user gives before each connection.
     ``addresses``: which of the addresses of the name a connection tries first. ``connect_to``: host and port
     that are connected to; None: those of ``url``, which the target is told in any case.
-    ``keep_cookies``: a user sends back, on later connections, the cookies that the target set.
+    ``keep_cookies``: a user sends back, on later connections, the cookies that the target set. ``health``:
+    what of the target itself is sampled while the load runs.
     """
 
     url: str
@@ -78,6 +80,7 @@ class Target:
     addresses: Literal["first", "rotate", "all"] = "first"
     connect_to: tuple[str, int] | None = None
     keep_cookies: bool = False
+    health: Health | None = None
 
     @property
     def user_columns(self) -> list[str]:

@@ -15,6 +15,15 @@ from loadtest.catalog import STATISTICS
 from loadtest.errors import ConfigError
 from loadtest.plan.conversation import Conversation
 from loadtest.plan.conversation_file import read_steps, write_steps
+from loadtest.plan.health import (
+    Health,
+    HealthMetric,
+    check_health,
+    check_metric,
+    read_http_url,
+    read_pid,
+    write_pid,
+)
 from loadtest.plan.key_types import (
     BYTE_RATE,
     DURATION,
@@ -162,6 +171,75 @@ AUTH_TABLE = KeyTable(
     hints={"secret": "a secret does not belong in a file; name its variable: `secret_env`"},
 )
 
+HEALTH_METRIC_TABLE = KeyTable(
+    title="target.health.metrics",
+    makes=HealthMetric,
+    keys=(
+        Key(
+            name="name",
+            type=TEXT,
+            default="",
+            missing='`name` is missing; thresholds know the metric by it: "target.NAME.max"',
+            help="what thresholds and reports call it",
+        ),
+        Key(
+            name="url",
+            type=KeyType(read_http_url),
+            default="",
+            missing="`url` is missing; write where the metric is read",
+            help="an endpoint in Prometheus' text format, or with `query` the address of a Prometheus server",
+        ),
+        Key(name="series", type=TEXT, default_shown="none", help="the name of a series of the endpoint"),
+        Key(
+            name="labels",
+            type=PAIRS,
+            help="labels that the series must have; of several such series the sum is taken",
+        ),
+        Key(name="rate", type=FLAG, help="the series is a counter: its increase a second is taken"),
+        Key(name="query", type=TEXT, default_shown="none", help="PromQL with one value"),
+    ),
+    finish=check_metric,
+    hints={"metric": "the name of a series is `series`"},
+)
+
+HEALTH_TABLE = KeyTable(
+    title="target.health",
+    makes=Health,
+    keys=(
+        Key(
+            name="pid",
+            type=KeyType(read_pid, write_pid, choices=("simulator",)),
+            help='a process of the machine that leads the run, with its children; `"simulator"`: our own',
+        ),
+        Key(
+            name="container",
+            type=TEXT,
+            default_shown="none",
+            help="name or id of a container, asked of the engine at `DOCKER_HOST` or `/var/run/docker.sock`",
+        ),
+        Key(
+            name="node",
+            type=KeyType(read_http_url),
+            default_shown="none",
+            help="`/metrics` of a node_exporter: CPU, memory and open files of a whole machine",
+        ),
+        Key(
+            name="endpoint",
+            type=KeyType(read_http_url),
+            default_shown="none",
+            help="`/metrics` of the target itself, with the usual `process_cpu_seconds_total`, "
+            "`process_resident_memory_bytes` and `process_open_fds`",
+        ),
+        Key(
+            name="metrics",
+            type=tables_of(HEALTH_METRIC_TABLE),
+            help="metrics of its own, `[[target.health.metrics]]`, [below](#targethealth)",
+        ),
+    ),
+    finish=check_health,
+    hints={"prometheus": "a query belongs to [[target.health.metrics]], with `url` and `query`"},
+)
+
 TARGET_TABLE = KeyTable(
     title="target",
     makes=Target,
@@ -254,6 +332,11 @@ TARGET_TABLE = KeyTable(
             help="of a name with several addresses. `first`: connections try them in the system's order, the "
             "next one after 250 ms or a failure (RFC 8305). `rotate`: each user begins with another one. "
             "`all`: as `rotate`, but nobody tries a second one, so that every address has to answer",
+        ),
+        Key(
+            name="health",
+            type=table_of(HEALTH_TABLE),
+            help="what of the target itself is sampled each second, [below](#targethealth)",
         ),
         Key(
             name="connect_to",

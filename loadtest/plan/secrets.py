@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -15,6 +18,26 @@ from loadtest.secret_names import PUBLIC_HEADERS, sounds_secret
 
 SHORTEST_WRITTEN = 6
 """A shorter value in a scenario is a word such as ``dark`` or ``true``; elsewhere it would be missed."""
+
+
+LARGEST_TOKEN = 64 * 1024
+"""Bytes of a token's file: no server takes a head that is longer."""
+
+
+def read_token(path: Path) -> str:
+    """What the file of a token holds; it is read at every connection, and nothing in its place may block it.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or too large.
+        UnicodeDecodeError: it holds no text.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        data = file.read(LARGEST_TOKEN + 1)
+    if len(data) > LARGEST_TOKEN:
+        raise OSError(errno.EFBIG, "it is larger than 64 KiB", str(path))
+    return data.decode("utf-8").strip()
 
 
 def missing_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[Problem]:
@@ -70,7 +93,7 @@ def secrets_of(target: Target, environ: Mapping[str, str], texts: Iterable[str] 
     """
     secrets = [environ[name] for name, _ in secret_variables(target, texts) if environ.get(name)]
     if target.auth is not None and target.auth.token_file is not None:
-        secrets.append(target.auth.token_file.read_text(encoding="utf-8").strip())
+        secrets.append(read_token(target.auth.token_file))
     secrets += [row[column] for column in secret_columns(target) for row in target.identities if row[column]]
     return secrets + written_secrets(target)
 
@@ -88,9 +111,13 @@ def _no_token(path: Path) -> Iterator[Problem]:
         yield Problem(str(path), "there is no such file, from which [target] auth takes the token")
         return
     try:
-        if not path.read_text(encoding="utf-8").strip():
+        if not read_token(path):
             yield Problem(str(path), "this file, from which [target] auth takes the token, is empty")
-    except (OSError, UnicodeDecodeError):
+    except OSError as error:
+        yield Problem(
+            str(path), f"the token of [target] auth cannot be read from this file: {error.strerror}"
+        )
+    except UnicodeDecodeError:
         yield Problem(
             str(path), "the token of [target] auth cannot be read from this file: it is not UTF-8 text"
         )
@@ -110,9 +137,17 @@ def written_secrets(target: Target) -> list[str]:
 
 def secret_columns(target: Target) -> list[str]:
     """The columns of the identities that hold credentials: by their name, or by where they are shown."""
+    return _secret_names(target, target.identities[0] if target.identities else ())
+
+
+def given_secrets(target: Target) -> list[str]:
+    """The values that users' own code gives before each connection and that are credentials, by name."""
+    return _secret_names(target, target.before_connect)
+
+
+def _secret_names(target: Target, names: Iterable[str]) -> list[str]:
     shown = [*target.cookies.values()]
     for values in (target.headers, target.query):
         shown += [text for name, text in values.items() if sounds_secret(name)]
     asked = {name for text in shown for name in Template.parse(text).names}
-    columns = target.identities[0] if target.identities else ()
-    return [column for column in columns if sounds_secret(column) or f"user.{column}" in asked]
+    return [name for name in names if sounds_secret(name) or f"user.{name}" in asked]

@@ -12,6 +12,7 @@ from loadtest.plan.names import ANYWHERE, SECRETS, USER, unknown_names
 from loadtest.plan.scenario import SIMULATOR, Auth, Target
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import UNSHOWN, Table, nearest, told
+from loadtest.plan.trace_parent import TRACE_PARENT
 from loadtest.units import cut
 
 _WRITTEN = "is written by loadtest itself"
@@ -116,8 +117,10 @@ def read_connect_to(table: Table, key: str, default: tuple[str, int] | None) -> 
     except ValueError:
         host, port = None, None
     bare = parts.netloc == text and "@" not in text if host else False
-    if not host or port is None or not bare or _host_problem(host):
-        table.report(key, f'`{key}` must be a host and a port, such as "10.0.0.5:443", not {told(text)}')
+    if not host or not port or not bare or _host_problem(host):
+        # What stands before an @ may be a password.
+        shown = UNSHOWN if "@" in text else told(text)
+        table.report(key, f'`{key}` must be a host and a port, such as "10.0.0.5:443", not {shown}')
         return default
     return host, port
 
@@ -138,7 +141,7 @@ def check_target(table: Table, target: Target) -> Target:
 
 def _check_parts(table: Table, target: Target) -> None:
     """Headers, cookies, query and subprotocols: what HTTP allows, and names that are known."""
-    known = [*USER, *target.user_columns, *ANYWHERE]
+    known = [*USER, *target.user_columns, *ANYWHERE, TRACE_PARENT]
     for name in target.before_connect:
         if not is_column(name):
             table.report("before_connect", f"{told(name)} is no name: letters, digits and `_` only")

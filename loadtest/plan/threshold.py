@@ -12,10 +12,10 @@ from typing import Literal, cast
 from loadtest import catalog
 from loadtest.catalog import STATISTICS
 from loadtest.errors import Layer
-from loadtest.units import parse_duration, parse_rate, parse_ratio
+from loadtest.units import parse_bytes, parse_duration, parse_rate, parse_ratio
 
 Operator = Literal["<", "<=", ">", ">=", "==", "!="]
-Unit = Literal["ms", "per_s", "ratio", "count"]
+Unit = Literal["ms", "per_s", "ratio", "count", "cores", "bytes", "number"]
 
 METRICS = tuple(each.name for each in catalog.METRICS)
 """Every distribution a run measures, in the order of ``run.json``."""
@@ -59,6 +59,9 @@ DELIVERY_RATIOS = (
 )
 """Events that were not delivered as the protocol requires; judged where the run counted any."""
 
+TARGET_UNITS: Mapping[str, Unit] = {"cpu": "cores", "memory": "bytes"}
+"""Of what is sampled of the target; everything else is a number."""
+
 STATED_BY: Mapping[str, frozenset[str]] = {
     COMPLETE_RATIO: frozenset({COMPLETE_RATIO, "turns.complete"}),
     READY_RATIO: frozenset({READY_RATIO, "connections.ready"}),
@@ -76,6 +79,7 @@ BY_KIND = (
 """What every kind of turn has as well, under NAME[KIND]."""
 
 _KIND = re.compile(r"(?P<name>[a-z_.]+)\[(?P<kind>[A-Za-z0-9_-]{1,32})\](?P<rest>(\..*)?)")
+_TARGET = re.compile(r"target\.([a-z][a-z0-9_]{0,31})\.([a-z][a-z0-9_.]*)")
 _PERCENTILE = re.compile(r"p([0-9]{1,2})(?:[._]([0-9]{1,3}))?")
 _CLOSED = re.compile(r"closed\.[0-9]{4}")
 EXPRESSION = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S.*)", re.DOTALL)
@@ -179,6 +183,19 @@ def split_metric(name: str) -> tuple[str, str] | None:
     return None
 
 
+def split_target(name: str) -> tuple[str, str] | None:
+    """What was sampled of the target, and the statistic, of "target.cpu.max"; None where it is no such name.
+
+    A percentile is returned with an underscore.
+    """
+    match = _TARGET.fullmatch(name)
+    if match is None:
+        return None
+    statistic = match[2].replace(".", "_")
+    known = statistic in STATISTICS or percentile(statistic) is not None
+    return (match[1], statistic) if known else None
+
+
 def percentile(statistic: str) -> float | None:
     """The q of "p50" or "p99_9", above 0 and below 100; None where it is no percentile."""
     match = _PERCENTILE.fullmatch(statistic)
@@ -194,11 +211,13 @@ def held(threshold: Threshold, value: float) -> bool:
 # threshold  ::= name "=" expression
 # name       ::= metric "." statistic | "rates." rate | "connections." NAME | "generator.cpu.max"
 #              | "connections.ready.ratio"
+#              | "target." NAME "." statistic
 #              | "turns." outcome [ ".ratio" ] | "events." NAME [ ".ratio" ]
 # statistic  ::= "n" | "min" | "max" | "mean" | "p" 1*2DIGIT [ ( "." | "_" ) 1*3DIGIT ]
 # expression ::= operator value
 # operator   ::= "<" | "<=" | ">" | ">=" | "==" | "!="
 # value      ::= duration "100ms" | rate "20/s" "20" | ratio "99%" "0.99" | count "10"    as the name asks
+#              | cores "80%" "1.5" | size "512MiB" | number "2.5"
 def parse_threshold(name: str, expression: str, stage: int | None = None) -> Threshold:
     """A threshold from its two sides, as in ``"turn.first_event.p95" = "< 100ms"``.
 
@@ -221,6 +240,10 @@ def resolve(name: str) -> tuple[str, Unit]:
     """
     if split := split_metric(name):
         return ".".join(split), "count" if split[1] == "n" else "ms"
+    if split := split_target(name):
+        return f"target.{'.'.join(split)}", "count" if split[1] == "n" else TARGET_UNITS.get(
+            split[0], "number"
+        )
     if _CLOSED.fullmatch(name.removeprefix("connections.")) and name.startswith("connections."):
         return name, "count"
     known = plain_names()
@@ -254,7 +277,15 @@ def _nearest(name: str, known: Mapping[str, Unit]) -> str:
 
 
 def _example(unit: Unit) -> str:
-    return {"ms": "< 100ms", "per_s": "> 20/s", "ratio": ">= 99%", "count": "> 10"}[unit]
+    return {
+        "ms": "< 100ms",
+        "per_s": "> 20/s",
+        "ratio": ">= 99%",
+        "count": "> 10",
+        "cores": "< 80%",
+        "bytes": "< 512MiB",
+        "number": "< 100",
+    }[unit]
 
 
 def _limit(text: str, unit: Unit, name: str) -> float:
@@ -264,7 +295,11 @@ def _limit(text: str, unit: Unit, name: str) -> float:
         return parse_ratio(text)
     if unit == "per_s" and "/" in text:
         return parse_rate(text)
-    if text.endswith("%"):
+    if unit == "bytes" and not _NUMBER.fullmatch(text):
+        return float(parse_bytes(text))
+    if unit == "cores" and text.endswith("%") and _NUMBER.fullmatch(text[:-1].strip()):
+        return round(float(text[:-1]) / 100, 12)
+    if text.endswith("%") and unit != "cores":
         has_ratio = f"{split_kind(name)[0]}.ratio" in plain_names()
         ratio = f'; for a ratio write "{name}.ratio"' if has_ratio else ""
         raise ValueError(f'"{text}" is a percentage, but {name} is a number{ratio}')

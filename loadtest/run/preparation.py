@@ -19,12 +19,13 @@ from loadtest.plan.scenario import SIMULATOR, Scenario
 from loadtest.plan.scenario_file import load_scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import missing_secrets
+from loadtest.run.exporter_libraries import need_libraries
 from loadtest.run.options import RunOptions
 
 
 @dataclass(slots=True)
 class Prepared:
-    """A plan that was read and checked. ``closing`` ends what was started for it."""
+    """A plan that was read and checked. ``closing`` ends what was started for it, a simulator among it."""
 
     scenario: Scenario
     options: RunOptions
@@ -33,6 +34,7 @@ class Prepared:
     simulated: bool
     limits: dict[str, int]
     closing: ExitStack = field(default_factory=ExitStack)
+    simulator_pid: int | None = None
 
     @property
     def users(self) -> int:
@@ -62,6 +64,7 @@ def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
     if problems:
         raise ConfigError(problems)
     options.check_workers(os.environ)
+    need_libraries(options)
     try:
         step_ns = step_from(dict(os.environ))
     except ValueError as error:
@@ -109,7 +112,7 @@ def start_target(prepared: Prepared) -> None:
     secret_env = auth.secret_env if auth is not None and auth.kind == "jwt" else None
     settings: dict[str, Any] = {"jwt_secret_env": secret_env, "faults": target.faults}
     simulator = prepared.closing.enter_context(Simulator.start(seed=prepared.scenario.load.seed, **settings))
-    prepared.url = simulator.url
+    prepared.url, prepared.simulator_pid = simulator.url, simulator.pid
 
 
 def platform_facts(prepared: Prepared) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from loadtest.drive.coordinator import DriveResult, make_clock
 from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.health.sampler import HealthSampler, sources_of
 from loadtest.errors import Exit, LoadtestError, TargetError
 from loadtest.judge.abort import end_early
 from loadtest.judge.judging import judge_run
@@ -29,6 +30,7 @@ from loadtest.keep.write import RunFolder
 from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.schedule import Schedule
+from loadtest.plan.secrets import read_token
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
 from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.preparation import Prepared, platform_facts
@@ -59,7 +61,8 @@ class Recording:
     """One run's folder, from its first second to its reports.
 
     ``stop`` is called when a rule ends the run early; ``watchers`` are called with every interval. ``page``
-    shows the run in a browser, where that was asked for.
+    shows the run in a browser, where that was asked for. ``at_end`` is called when the load is over,
+    ``after_reports`` when the reports are written. ``health`` samples the target beside the load.
     """
 
     def __init__(self, prepared: Prepared, arguments: list[str], secrets: list[str]) -> None:
@@ -67,8 +70,14 @@ class Recording:
         started = datetime.now(UTC)
         self.prepared = prepared
         self.redactor = Redactor([*secrets, *plan_secrets(prepared.scenario)])
+        health = scenario.target.health
         self.folder = RunFolder.create(
-            options.results_folder, scenario.name, options.label, started, self.redactor
+            options.results_folder,
+            scenario.name,
+            options.label,
+            started,
+            self.redactor,
+            sampled=() if health is None else health.names,
         )
         clock = make_clock(prepared.step_ns)
         self.manifest: dict[str, Any] = first_manifest(
@@ -96,6 +105,9 @@ class Recording:
         self.stop: Callable[[], None] | None = None
         self.watchers: list[Watcher] = []
         self.page: LivePage | None = None
+        self.health: HealthSampler | None = None
+        self.at_end: list[Callable[[], None]] = []
+        self.after_reports: list[Callable[[], None]] = []
         self.totals = Totals()
         self._stand_again_s = 0.0
         self._stand: tuple[int, tuple[ThresholdSoFar, ...]] | None = None
@@ -140,6 +152,17 @@ class Recording:
             self._stand_again_s = after_s + min((after_s - now_s) * REST, RESTS_S)
         return self._stand[1]
 
+    def watch_target(self, start_wall_ns: Callable[[], int | None]) -> None:
+        """Sample the target's health until the load is over, where the scenario asks for it."""
+        health = self.prepared.scenario.target.health
+        if health is None:
+            return
+        self.health = HealthSampler(sources_of(health, self.prepared.simulator_pid), start_wall_ns)
+        # The sampler goes on to write its reasons there.
+        self.manifest["target"]["health"] = self.health.facts()
+        self.health.start()
+        self.at_end.append(self.health.stop)
+
     def not_found(self, error: TargetError) -> DriveResult:
         """The target's name cannot be resolved: one refused attempt stands for all connections."""
         refused = {"connections.attempted": 1, f"connections.refused.{error.layer}": 1}
@@ -149,6 +172,8 @@ class Recording:
     def take(self, interval: Interval) -> None:
         """Store one second, show it, and end the run early if a rule says so."""
         self._learn_token()
+        if self.health is not None:
+            self.health.add_to(interval)
         try:
             for _ in self.folder.writing(interval):
                 # Not 0: gevent would come straight back here without a look at its sockets.
@@ -167,7 +192,7 @@ class Recording:
         auth = self.prepared.scenario.target.auth
         if auth is not None and auth.token_file is not None:
             with suppress(OSError, UnicodeDecodeError):
-                self.redactor.learn([auth.token_file.read_text(encoding="utf-8").strip()])
+                self.redactor.learn([read_token(auth.token_file)])
 
     def _log_closes(self, interval: Interval) -> None:
         """Log the close codes of a second, so that run.log says when connections ended."""

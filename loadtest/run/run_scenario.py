@@ -51,6 +51,8 @@ def run_once(prepared: Prepared) -> Run:
         show_run(run, prepared.options)
         if recording.page is not None:
             recording.page.finish()
+        for finished in recording.after_reports:
+            finished()
     if interrupts.too_late:
         raise KeyboardInterrupt
     return run

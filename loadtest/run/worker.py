@@ -59,20 +59,25 @@ def work(master: str, key: str | None, *, child: bool = False) -> int:
         raise LoadtestError(_unanswered(master, keyed=key is not None)) from None
     finally:
         waiting.kill()
-    ShardWorker(environment, _rebuilt)
+    shard_worker(environment)
     interrupted = (lambda: None) if child else _interrupt_handler()
     gevent.signal_handler(signal.SIGINT, interrupted)
     runner.greenlet.join()
     return Exit.PASS
 
 
-def _rebuilt(settings: Mapping[str, Any]) -> Scenario:
-    """The scenario of a plan; from now on its secrets are taken out of what this worker logs."""
-    scenario = scenario_from_settings(settings)
-    known = Redactor([*plan_secrets(scenario), *_own_secrets(scenario)])
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(RedactingFormatter(known, LOG_FORMAT))
-    return scenario
+def shard_worker(environment: Any) -> ShardWorker:
+    """A worker that takes the secrets of a plan, as this machine has them, out of what it logs and sends."""
+    known = Redactor()
+
+    def rebuilt(settings: Mapping[str, Any]) -> Scenario:
+        scenario = scenario_from_settings(settings)
+        known.learn([*plan_secrets(scenario), *_own_secrets(scenario)])
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(RedactingFormatter(known, LOG_FORMAT))
+        return scenario
+
+    return ShardWorker(environment, rebuilt, known.data)
 
 
 def _own_secrets(scenario: Scenario) -> list[str]:

@@ -21,6 +21,7 @@ from loadtest.show.counter_table import OUTCOMES
 from loadtest.show.document import Chart
 from loadtest.show.limits import DRAWN_RATES, Limit, of_rates, of_times
 from loadtest.show.plot import connections, spectrum, style, svg, timeline
+from loadtest.show.sanitize import printable
 from loadtest.show.series import LINES, TIMED, Column, Series
 
 SPAN_BYTES = 480_000
@@ -108,6 +109,7 @@ def run_charts(
                 _rates(series, limits),
                 _not_complete(series),
                 *_generator(series),
+                *_target(series),
             )
             if each["series"]
         ],
@@ -195,6 +197,15 @@ def _generator(series: Series) -> list[dict[str, object]]:
         {"title": title, "unit": unit, "series": [line(label, column, look)]}
         for title, unit, label, column, look in panels
         if not np.isnan(column).all()
+    ]
+
+
+def _target(series: Series) -> list[dict[str, object]]:
+    """What was sampled of the target itself."""
+    look = style.Style(style.GREEN)
+    return [
+        {"title": printable(title, 80), "unit": "", "series": [line("sampled", column, look)]}
+        for title, column in timeline.sampled(series)
     ]
 
 

@@ -37,7 +37,15 @@ from loadtest.show.render.markdown import markdown
 from loadtest.show.render.terminal import render
 from loadtest.show.run import is_quiet
 from loadtest.show.sanitize import printable
-from loadtest.units import format_count, format_ms, format_rate, format_ratio
+from loadtest.units import (
+    format_bytes,
+    format_cores,
+    format_count,
+    format_ms,
+    format_number,
+    format_rate,
+    format_ratio,
+)
 
 if TYPE_CHECKING:
     from loadtest.show.plot.release_pictures import ComparisonPictures
@@ -61,6 +69,9 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "per_s": format_rate,
     "ratio": format_ratio,
     "count": lambda count: format_count(round(count)),
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(round(size)),
+    "number": format_number,
 }
 
 

@@ -146,4 +146,5 @@ class Report:
     ledgers: tuple[Ledger, ...]
     notices: tuple[NoticeRow, ...]
     generator: tuple[Fact, ...]
+    health: tuple[Fact, ...]
     fingerprint: tuple[Fact, ...]

@@ -114,6 +114,7 @@ def document(
             ),
             _facts("Not measured", report.unmeasured, PERCENTILES),
             *_turns(broken, slowest),
+            _facts("The target itself", report.health, ABOUT),
             _facts("Load generator", report.generator, ABOUT, folded="what this machine had to spare"),
             _facts("Surroundings", report.fingerprint, ABOUT, folded="what makes two runs comparable"),
         ),

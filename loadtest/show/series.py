@@ -125,6 +125,10 @@ class Series:
         """The highest value of a gauge in each bin."""
         return np.array([each.gauges.get(name, math.nan) for each in self._bins], np.float64)
 
+    def gauges_under(self, prefix: str) -> set[str]:
+        """The names of gauges that begin so and were read at all."""
+        return {name for each in self._bins for name in each.gauges if name.startswith(prefix)}
+
     def percentile_ms(self, metric: str, percentile: str) -> Column:
         """A percentile of each bin in milliseconds; NaN where the bin has too few samples for it."""
         if (metric, percentile) not in self._percentiles:

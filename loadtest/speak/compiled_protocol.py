@@ -16,6 +16,7 @@ from loadtest.plan.period import Period, parse_period
 from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Protocol, Step, TimedBeat, TurnKind
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
+from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import has_uuid
 from loadtest.secret_names import sounds_secret
 from loadtest.speak.deliveries import Deliveries
@@ -383,7 +384,9 @@ class CompiledProtocol:
         sent = [self.plain, *self.kinds.values()]
         changing |= {KEPT + name for kind in sent for step in kind.later for name in step.keep}
         self._changing = changing | {name for name in kept if name.startswith(LAST)}
-        self._draws = any(is_generated(name) for kind in sent for name in kind.template.names)
+        self._draws = any(
+            is_generated(name) or name == TRACE_PARENT for kind in sent for name in kind.template.names
+        )
         self.asks_kept = any(kind.template.names & self._changing for kind in sent)
         names = (name.partition(".")[2] for name in kept)
         self.secret_names = frozenset(name for name in names if sounds_secret(name))
@@ -447,7 +450,7 @@ class CompiledProtocol:
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
         found: dict[str, Any] = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
         if self._draws:
-            found |= self._drawn(bound.template, "turn", seq)
+            found |= self._drawn(bound.template, "turn", seq) | self._traced(bound.template, turn_id)
         return encoded(bound.template.render({**row, **found} if row else found))
 
     def turn_values(
@@ -458,8 +461,13 @@ class CompiledProtocol:
         found = {**row, "turn.id": turn_id, "turn.number": seq, "uuid": uuid}
         for place, step in enumerate(kind.later, 1):
             if step.send is not None:
-                found |= self._drawn(step.send, "turn", seq, place)
+                found |= self._drawn(step.send, "turn", seq, place) | self._traced(step.send, turn_id)
         return found
+
+    def _traced(self, template: Template, turn_id: str) -> dict[str, str]:
+        """The trace context of a turn, where a message asks for it."""
+        asked = TRACE_PARENT in template.names
+        return {TRACE_PARENT: trace_parent(self._nonce, turn_id)} if asked else {}
 
     def payload_written(
         self, written: str | bytes, turn_id: str, seq: int, values: Mapping[str, Any]
@@ -470,6 +478,7 @@ class CompiledProtocol:
         template = Template.parse(written)
         unknown = {name: f"{{{name}}}" for name in template.names}
         found = {"turn.id": turn_id, "turn.number": seq, "uuid": self.uuid(seq)}
+        found |= self._traced(template, turn_id)
         return encoded(template.render({**unknown, **values, **found}))
 
     def render_text(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from loadtest.errors import Layer
@@ -411,10 +411,8 @@ class Session:
         if too_large:
             self.recorder.metrics.count("events.value_too_large", too_large)
         self.kept = {**(self.kept or {}), **values}
-        for name, value in values.items():
-            if name.partition(".")[2] in self.protocol.secret_names:
-                self._secrets = self._secrets or KeptSecrets()
-                self._secrets.add(as_text(value))
+        named = self.protocol.secret_names
+        self.conceal(as_text(value) for name, value in values.items() if name.partition(".")[2] in named)
 
     def _keep_of(self, payload: bytes, turn: Turn | None) -> None:
         """Keep values of an event, for the turn after ``turn`` as well."""
@@ -428,13 +426,19 @@ class Session:
         self._notes = self._notes or {}
         return self._notes.setdefault(turn.id, TurnNotes())
 
-    def _public(self, payload: bytes) -> bytes:
-        """A payload without the secrets that were kept."""
+    def conceal(self, secrets: Iterable[str]) -> None:
+        """From now on these are taken out of what is shown."""
+        for secret in secrets:
+            self._secrets = self._secrets or KeptSecrets()
+            self._secrets.add(secret)
+
+    def public(self, payload: bytes) -> bytes:
+        """A payload without the secrets of this connection."""
         return payload if self._secrets is None else self._secrets.hide(payload)
 
     def _show(self, kind: str, payload: bytes) -> None:
         """Keep a payload as evidence."""
-        self.recorder.evidence(kind, self._public(payload), self.user)
+        self.recorder.evidence(kind, self.public(payload), self.user)
 
     # ------------------------------------------------------------------ turns: begin, sent, end
 
@@ -684,7 +688,7 @@ class Session:
                 turn.metrics.count("turns.unmarked")
         self._recent_turns.remember(turn, at_ns)
         if self._secrets is not None and turn.frames:
-            turn.frames = [each if isinstance(each, int) else self._public(each) for each in turn.frames]
+            turn.frames = [each if isinstance(each, int) else self.public(each) for each in turn.frames]
         self.recorder.ended(turn)
 
     # ------------------------------------------------------------------ time, and the end of the connection

@@ -89,6 +89,10 @@ class FakeConnection:
         self.begun: list[tuple[int, int, int]] = []
         self.was_ready = False
         self.is_backed_up = False
+        self.secret = ""
+
+    def public(self, text: str) -> str:
+        return text.replace(self.secret, "[redacted]") if self.secret else text
 
     @property
     def is_open(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -46,10 +46,18 @@ class Visitor:
         self.users: list[str | None] = []
         self.refusal: Refused | None = None
         self.limits: list[str] = []
+        self.secrets: list[str] = []
+        self.servers: list[str] = []
         self.agreed: tuple[Any, Upgrade, int] | None = None
 
     def identified(self, user: str | None) -> None:
         self.users.append(user)
+
+    def entrusted(self, secrets: Iterable[str]) -> None:
+        self.secrets += secrets
+
+    def answered(self, upgrade: Upgrade) -> None:
+        self.servers.append(upgrade.server)
 
     def upgraded(self, transport: Any, upgrade: Upgrade, at_ns: int) -> None:
         assert not self.told.is_set()

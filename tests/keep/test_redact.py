@@ -89,6 +89,10 @@ def test_of_two_secrets_the_longer_is_taken_first() -> None:
     assert Redactor(["abcd", "abcdefgh"]).text("abcdefgh abcd") == f"{REDACTED} {REDACTED}"
 
 
+def test_of_two_secrets_that_overlap_nothing_is_left() -> None:
+    assert Redactor(["abcd1234", "1234efgh"]).text("x abcd1234efgh y") == "x [redacted] y"
+
+
 def test_a_short_secret_is_found_by_its_place_only() -> None:
     assert Redactor(["ab", ""]).data({"text": "about", "password": "ab"}) == {
         "text": "about",

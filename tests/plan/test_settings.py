@@ -165,6 +165,14 @@ max_message = "1MiB"
 faults = ["gap=20ms"]
 source_addresses = ["127.0.0.2"]
 before_connect = ["ticket"]
+[target.health]
+pid = 77
+[[target.health.metrics]]
+name = "queue"
+url = "http://host/metrics"
+series = "queue_depth"
+labels = { queue = "ask" }
+rate = true
 [target.auth]
 kind = "jwt"
 send_as = "query"

@@ -20,13 +20,22 @@ from loadtest.show.plot import release_style as looks
 from loadtest.show.plot import style
 from loadtest.show.plot.overlay import line, percentile_axis, time_axis
 from loadtest.show.plot.spectrum import LEAST, Curve, curve
+from loadtest.units import MIB
 
 TITLE = "What decides, run by run"
 SPECTRA = "Spectrum of each candidate beside the baseline's"
 
-UNITS = {"ms": "ms", "per_s": "per second", "ratio": "%", "count": "count"}
+UNITS = {
+    "ms": "ms",
+    "per_s": "per second",
+    "ratio": "%",
+    "count": "count",
+    "cores": "cores",
+    "bytes": "MiB",
+    "number": "",
+}
 
-FACTORS = {"ratio": 100.0}
+FACTORS = {"ratio": 100.0, "bytes": 1 / MIB}
 
 LEAST_REACH = {"count": 4.0, "ratio": 1.0}
 """What an axis spans at least, nearly: counts are whole, and a hundredth of a point is no news."""

@@ -116,6 +116,7 @@ GIVEN_UP = {
     "silent": Style(MUTED, hatch="///"),
     "broken": Style(MUTED, hatch="xxx"),
     "too_long": Style(MUTED, hatch="---"),
+    "flood": Style(MUTED, hatch="..."),
 }
 """Of a connection that we ended, by the reason."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
 from loadtest.show.plot.bars import stacked
 from loadtest.show.series import LINES, Column, Series
-from loadtest.units import format_count
+from loadtest.units import MIB, format_count
 
 TITLE = "The run over time"
 
@@ -62,6 +62,7 @@ def draw(
     _percentiles(sheet, series, why, height * 1.25, of_times(limits, METRICS))
     _not_complete(sheet, series, height * 0.6)
     _generator(sheet, series, height * 0.45)
+    _target(sheet, series, height * 0.45)
     drawn = [panel for panel in sheet.panels if panel.axes.axison]
     for panel in drawn:
         share_time(panel.axes, series, phases, first=panel is drawn[0], last=panel is drawn[-1])
@@ -222,6 +223,35 @@ def _generator(sheet: layout.Sheet, series: Series, height: float) -> None:
     _stairs(panel.axes, series, lag, style.Style(style.MUTED, width=1.5))
     panel.axes.set_ylim(0, max(float(np.nanmax(lag)), 1.0) * 1.1)
     style.thousands(panel.axes.yaxis, bins=2)
+
+
+SAMPLED = {
+    "target.cpu": ("target CPU, cores", 1.0),
+    "target.memory": ("target memory, MiB", float(MIB)),
+    "target.open_files": ("target's open files", 1.0),
+}
+"""What was sampled of the target: its title, and how many of ours are one there."""
+
+MOST_SAMPLED = 8
+"""Panels of the target; thresholds and tables know the others."""
+
+
+def _target(sheet: layout.Sheet, series: Series, height: float) -> None:
+    """What was sampled of the target, one panel each; a gap is a second without a sample."""
+    for title, column in sampled(series):
+        panel = layout.panel(sheet, title, height)
+        _stairs(panel.axes, series, column, style.Style(style.GREEN, width=1.5))
+        panel.axes.set_ylim(min(0.0, float(np.nanmin(column))), max(float(np.nanmax(column)), 1e-3) * 1.1)
+        style.thousands(panel.axes.yaxis, bins=2)
+
+
+def sampled(series: Series) -> Iterator[tuple[str, Column]]:
+    """What was sampled of the target: title and values of each panel."""
+    found = series.gauges_under("target.")
+    known = sorted(found, key=lambda name: (list(SAMPLED).index(name) if name in SAMPLED else 99, name))
+    for name in known[:MOST_SAMPLED]:
+        title, scale = SAMPLED.get(name, (f"{name.partition('.')[2]} of the target", 1.0))
+        yield title, series.gauge(name) / scale
 
 
 def phases_of(from_ns: int, to_ns: int, series: Series) -> Phases:
