@@ -100,6 +100,8 @@ PROBES = {
 LIMIT, GENERATOR = PURPLE, PURPLE
 """Of a threshold's limit; of what the generator itself used."""
 
+LIMIT_DASH = (0, (2, 1.4))
+
 REFUSED = {
     Layer.PREPARE: Style(SKY, hatch="***"),
     Layer.RESOLVE: Style(SKY, hatch="///"),
