@@ -75,7 +75,9 @@ class FaultInjection:
         users = cut_users(context.chaos, context.seed, context.planned_users, self._cuts)
         self._cuts += 1
         for connection in list(self._connections()):
-            if connection.user in users and isinstance(connection, FaultyConnection):
+            if connection.user - context.assignment.first in users and isinstance(
+                connection, FaultyConnection
+            ):
                 connection.cut()
         if cut.every_ns is not None:
             context.poller.timers.add(due_ns + cut.every_ns, self._cut)

@@ -49,6 +49,18 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "INSECURE: the target's certificate was not verified; anyone could have answered.",
         "Give the authority's certificate as ca_file instead of --insecure.",
     ),
+    "proxied": WarningKind(
+        "connections went through a proxy",
+        "Connections went through a proxy: the figures hold its time and its limits.",
+        'To measure the target alone, run where it is reached without one, with [target] proxy = "none".',
+        ("proxy", "variable"),
+    ),
+    "other_hosts": WarningKind(
+        "connections were opened to other hosts too, to which the target led its users",
+        "The target led users to other hosts, which were under load too.",
+        "Make sure that they are meant to be: the answer to a request, or a redirect, named them.",
+        ("hosts",),
+    ),
     "proxy_ignored": WarningKind(
         "the environment names a proxy, which connections do not go through",
         "Connections went to the target directly, although the environment names a proxy.",
@@ -274,6 +286,12 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "Give master and workers a key (--key-env), and start every worker once.",
         ("n",),
         "yes",
+    ),
+    "copies_not_followed": WarningKind(
+        "several processes drove the run, and what one of them saw of copies for an audience is not known",
+        "Copies for the members of an audience were not followed, so deliveries were not measured.",
+        "Run it again; where there were too many copies for one process, with more of them.",
+        ("reason",),
     ),
     "clock_stepped": WarningKind(
         "the system's clock, by which the kernel stamps arrivals, was set during the run",

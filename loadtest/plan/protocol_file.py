@@ -17,6 +17,7 @@ from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
 from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, columns, unknown_names
 from loadtest.plan.period import parse_period
+from loadtest.plan.prepare import PREPARED
 from loadtest.plan.protocol import (
     FIELDS,
     KIND_RULES,
@@ -175,7 +176,7 @@ def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[t
     ``kept``: what its ready steps keep is known.
     """
     for path, text, known in templates(protocol):
-        groups = ["user", "data"] if is_message(path) else ["user"]
+        groups = ["user", "data", PREPARED] if is_message(path) else ["user", PREPARED]
         groups += SECRETS if path[-1] == "send" or is_message(path) else ()
         for sentence in unknown_names(text, known, groups if kept else [*groups, "ready", "kept", "last"]):
             yield path, sentence

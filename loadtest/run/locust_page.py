@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from loadtest.catalog import FAILURES
 from loadtest.judge.ranks import needed, part_of
+from loadtest.keep.folder import REPORT
 from loadtest.measure.interval import Interval
 from loadtest.plan.settings import public_url
 from loadtest.show.report_model import measured_text
 from loadtest.show.sanitize import printable
-from loadtest.show.views import REPORT
 from loadtest.units import format_count, format_duration
 
 if TYPE_CHECKING:

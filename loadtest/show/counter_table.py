@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from loadtest import catalog
 from loadtest.catalog import in_report_order
 from loadtest.judge.counts import SEQUENCED, cut_short
-from loadtest.judge.sections import Manifest, kinds, section
+from loadtest.judge.populations import alone
+from loadtest.judge.sections import Manifest, kinds, populations, section
 from loadtest.plan.threshold import of_kind, split_kind
 from loadtest.show.document import Tone
 from loadtest.show.manifest import whole
@@ -61,6 +62,10 @@ def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
         Ledger("Connections", tuple(_connections(section(counts, "connections")))),
         Ledger("Turns", tuple(_turns(section(counts, "turns")))),
         Ledger("Kinds of turn", tuple(_kinds(section(counts, "turns"), kinds(manifest)))),
+        *(
+            Ledger(f"Population {printable(name)}", tuple(_population(manifest, name)))
+            for name in ([] if section(manifest, "part") else populations(manifest))
+        ),
         Ledger("Conversations", tuple(_conversations(section(counts, "conversations")))),
         Ledger("Events", tuple(_events(section(counts, "events"), cut_short(counts)))),
         Ledger("Deliveries", tuple(_deliveries(section(counts, "deliveries")))),
@@ -156,6 +161,20 @@ def _kinds(counts: Manifest, of: tuple[str, ...]) -> Iterator[CountRow]:
             n = counts.get(of_kind(key, kind))
             if n or key == "complete":
                 yield from _present(_count(f"{printable(kind)} {label}", n, of=due, tone=TURN_TONES[key]))
+
+
+def _population(manifest: Manifest, name: str) -> Iterator[CountRow]:
+    """Of one population its connections, its turns with their kinds, and the events it received."""
+    of = alone(manifest, name)
+    counts = section(of, "counts")
+    connections, turns, events = (section(counts, group) for group in ("connections", "turns", "events"))
+    due = whole(turns.get("due"))
+    yield from _connections(connections)
+    if due:
+        yield from _turns(turns)
+        yield from _kinds(turns, kinds(of))
+    yield from _present(_count("events received", events.get("received")))
+    yield from _deliveries(section(counts, "deliveries"))
 
 
 def _conversations(counts: Manifest) -> Iterator[CountRow]:

@@ -406,6 +406,12 @@ class Session:
         self._answers_in_second += 1
         return self._answers_in_second <= MAX_ANSWERS_PER_S
 
+    def hide(self, texts: Iterable[str]) -> None:
+        """Take these out of what is shown from now on: secrets that came by another way."""
+        for text in texts:
+            self._secrets = self._secrets or KeptSecrets()
+            self._secrets.add(text)
+
     def _keep(self, values: dict[str, Any], too_large: int = 0) -> None:
         """Keep values; those of secrets are taken out of what is shown from then on."""
         if too_large:

@@ -217,9 +217,9 @@ class FakeContext(Context):
         self.observations: NotedObservations = NotedObservations()
         self._lines = None if lines is None else deque(lines)
 
-    def open_transport(self, user: int, address: Address) -> Transport:
+    def open_transport(self, user: int, address: Address, endpoint: Endpoint | None = None) -> Transport:
         if self._lines is None:
-            return super().open_transport(user, address)
+            return super().open_transport(user, address, endpoint)
         line = self._lines.popleft()
         if isinstance(line, OSError):
             raise line

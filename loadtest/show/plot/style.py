@@ -100,9 +100,13 @@ PROBES = {
 LIMIT, GENERATOR = PURPLE, PURPLE
 """Of a threshold's limit; of what the generator itself used."""
 
+LIMIT_DASH = (0, (2, 1.4))
+
 REFUSED = {
+    Layer.PREPARE: Style(SKY, hatch="***"),
     Layer.RESOLVE: Style(SKY, hatch="///"),
     Layer.TCP: Style(SKY, hatch="---"),
+    Layer.PROXY: Style(SKY, hatch="ooo"),
     Layer.TLS: Style(SKY, hatch="xxx"),
     Layer.UPGRADE: Style(PURPLE, hatch="..."),
     Layer.AUTH: Style(PURPLE, hatch="+++"),
