@@ -129,7 +129,7 @@ def test_only_those_who_tried_before_go_where_the_name_leads_now() -> None:
     scenario = scenario_of(
         target=Target(url="ws://127.0.0.1:9"), load=Load(duration_ns=REST_NS, reconnect=Reconnect())
     )
-    endpoint = replace(endpoint_of(resolve_ns=9), url="ws://127.0.0.1:9/ws")
+    endpoint = replace(endpoint_of(resolve_ns=9), authority=("127.0.0.1", 9))
     context = FakeContext(scenario, endpoint=endpoint)
     context.lookups.look_again()
     with gevent.Timeout(60):
