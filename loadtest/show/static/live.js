@@ -110,7 +110,7 @@ function build(found) {
       scales: { x: { time: false } , y: { range: (_u, _low, high) => [0, (high || 1) * 1.08] } },
       axes: [{ ...axis, values: (_u, at) => at.map((s) => `${s} s`) }, { ...axis, size: 56, values: (_u, at) => at.map(number) }],
       series: [{ label: "second", value: (_u, s) => (s === null ? "–" : `${s} s`) },
-        ...series.map(([, label, tone, dashed]) => ({ label, stroke: colour(tone), width: 2, dash: dashed ? [6, 4] : undefined, spanGaps: false, points: { show: columns.second.length < 3 }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) })),
+        ...series.map(([, label, tone, dashed]) => ({ label, stroke: colour(tone), width: 2, dash: dashed ? [6, 4] : undefined, spanGaps: false, points: { show: () => columns.second.length < 3 }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) })),
         ...lines.map(({ label }) => ({ label, stroke: colour("--plot-vermillion"), width: 1.5, dash: [3, 3], points: { show: false }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) }))],
     };
     return { box, lines, names: series.map(([name]) => name), plot: new uPlot(options, null, box) };
