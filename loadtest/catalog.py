@@ -20,6 +20,8 @@ Tone = Literal["good", "bad", "doubt", "plain"]
 Absent = Literal[
     "connection",
     "resolve",
+    "prepare",
+    "proxy",
     "tls",
     "turn",
     "gap",
@@ -93,7 +95,26 @@ METRICS = (
         "looking up the target's name",
         whole_run=True,
     ),
+    Metric(
+        "prepare.time",
+        "HTTP before",
+        "Connection",
+        "prepare",
+        "prepare",
+        "a step of `[[prepare]]`, from request to answer, redirects included",
+        whole_run=True,
+        by_kind=True,
+    ),
     Metric("connect.tcp", "TCP", "Connection", "tcp", "connection", "TCP's handshake", whole_run=True),
+    Metric(
+        "connect.proxy",
+        "proxy",
+        "Connection",
+        "proxy",
+        "proxy",
+        "having the proxy connect, from `CONNECT` to its answer",
+        whole_run=True,
+    ),
     Metric("connect.tls", "TLS", "Connection", "tls", "tls", "TLS' handshake", whole_run=True),
     Metric(
         "connect.upgrade",
@@ -428,6 +449,19 @@ CONNECTION_COUNTERS = (
         tone="bad",
     ),
     Counter(
+        "connections.redirected",
+        "answers to an upgrade that led elsewhere and were followed",
+        "redirects followed",
+        threshold=True,
+    ),
+    Counter(
+        "connections.not_undone",
+        "steps of `[[prepare]]` that could not be taken back",
+        "steps not taken back",
+        threshold=True,
+        tone="doubt",
+    ),
+    Counter(
         "connections.told_to_wait",
         "refused with a Retry-After that is longer than the next wait, and so honoured",
         "told to wait longer (Retry-After)",
@@ -482,6 +516,13 @@ CONNECTION_COUNTERS = (
         "given up by us: what came was no WebSocket",
         "given up by us: it broke the WebSocket protocol",
         kept_as="ended_by_us.broken",
+        tone="bad",
+    ),
+    Counter(
+        "connections.beyond_codec",
+        "given up by us: the codec could not go on with what came, or not within its bounds",
+        "given up by us: the codec could not read on",
+        kept_as="ended_by_us.codec",
         tone="bad",
     ),
     Counter(
@@ -912,6 +953,17 @@ OTHER_COUNTERS = (
     Counter("heartbeats.answered", "answers to such heartbeats"),
     Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),
     Counter("heartbeats.not_scheduled", "heartbeats whose interval the target did not dictate as a number"),
+    Counter(
+        "codec.replies",
+        "frames that the codec answered itself, as its wire demands (pongs, receipts)",
+        "answered by the codec itself",
+    ),
+    Counter(
+        "codec.unsendable",
+        "messages of which the codec could make no frame",
+        "not sent: the codec could make no frame",
+        tone="bad",
+    ),
 )
 
 COUNTERS = (

@@ -36,14 +36,17 @@ def columns(prefix: str, rows: Rows) -> list[str]:
     return [f"{prefix}.{column}" for column in rows[0]] if rows else []
 
 
-def user_values(user: int, run_id: str, identities: Rows) -> dict[str, str]:
+def user_values(user: int, run_id: str, identities: Rows, first: int = 0) -> dict[str, str]:
     """What ``{user....}`` stands for: number, id and thread, and the columns of the user's identity.
 
+    ``first`` is the user who has the first identity: the first one of its population.
     ``user.thread`` differs from run to run, so that a backend does not continue an old conversation.
     """
     values = {"user.number": str(user), "user.id": f"user-{user}", "user.thread": f"{run_id}-thread-{user}"}
     if identities:
-        values |= {f"user.{column}": value for column, value in identities[user % len(identities)].items()}
+        values |= {
+            f"user.{column}": value for column, value in identities[(user - first) % len(identities)].items()
+        }
     return values
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal, cast
 
@@ -78,7 +78,20 @@ BY_KIND = (
 )
 """What every kind of turn has as well, under NAME[KIND]."""
 
-_KIND = re.compile(r"(?P<name>[a-z_.]+)\[(?P<kind>[A-Za-z0-9_-]{1,32})\](?P<rest>(\..*)?)")
+BY_POPULATION = frozenset(
+    (
+        *METRICS,
+        *(f"rates.{name}" for name in RATES),
+        *(each.name for each in catalog.COUNTERS if each.threshold),
+        *(f"connections.refused.{layer}" for layer in Layer),
+    )
+)
+"""What every population has as well, under NAME[POPULATION], or NAME[POPULATION/KIND] of its turns."""
+
+TAG = re.compile(r"[A-Za-z0-9_-]{1,32}")
+"""The name of a kind of turn, of a conversation, of a population."""
+
+_KIND = re.compile(rf"(?P<name>[a-z0-9_.]+)\[(?P<kind>{TAG.pattern}(/{TAG.pattern})?)\](?P<rest>(\..*)?)")
 _TARGET = re.compile(r"target\.([a-z][a-z0-9_]{0,31})\.([a-z][a-z0-9_.]*)")
 _PERCENTILE = re.compile(r"p([0-9]{1,2})(?:[._]([0-9]{1,3}))?")
 _CLOSED = re.compile(r"closed\.[0-9]{4}")
@@ -129,6 +142,29 @@ def default_thresholds(
     return (*found, *(_at_most(name) for name in delivery))
 
 
+def population_defaults(
+    written: Iterable[Threshold], turned_off: Collection[str], ends: Mapping[str, bool]
+) -> tuple[Threshold, ...]:
+    """The default thresholds of every population, so that a large one does not hide what a small one missed.
+
+    ``ends``: by population, whether it sends turns that can be complete. What is written, or turned off, of
+    the whole run is so of each of them.
+    """
+    every, found = list(written), []
+    for name, can_end in ends.items():
+        own = [replace(each, name=plain) for each in every if (plain := _said_of(each.name, name, ends))]
+        off = {plain for each in turned_off if (plain := _said_of(each, name, ends))}
+        defaults = default_thresholds(own, off, ends=can_end)
+        found += [replace(each, name=tagged(each.name, name)) for each in defaults]
+    return tuple(found)
+
+
+def _said_of(name: str, population: str, populations: Collection[str]) -> str:
+    """A name as the population itself would have it; empty where it is of another one."""
+    plain, of = split_population(name, populations)
+    return plain if of in {None, population} else ""
+
+
 def _unsaid(named: Collection[int | None], stages: int) -> list[int | None]:
     """The stages that no threshold speaks of; None alone stands for the whole run."""
     if not named:
@@ -153,12 +189,50 @@ def of_kind(name: str, kind: str) -> str:
 def split_kind(name: str) -> tuple[str, str | None]:
     """The name without its kind of turn, and the kind; None where it is of all turns.
 
-    "turns.lost[ask].ratio" is "turns.lost.ratio" of "ask".
+    "turns.lost[ask].ratio" is "turns.lost.ratio" of "ask". The kind may be a population, or one of its kinds
+    ("askers/ask"): only who knows the scenario can tell (``split_population``).
     """
     match = _KIND.fullmatch(name)
-    if match is None or match["name"] not in BY_KIND:
+    if match is None or not (match["name"] in BY_KIND or _of_populations(match["name"])):
         return name, None
     return match["name"] + match["rest"], match["kind"]
+
+
+def _of_populations(name: str) -> bool:
+    return name in BY_POPULATION or (name.startswith("connections.") and _closed(name))
+
+
+def _closed(name: str) -> bool:
+    """Whether it is a count of closes by code."""
+    return _CLOSED.fullmatch(name.removeprefix("connections.")) is not None
+
+
+def split_population(name: str, populations: Collection[str]) -> tuple[str, str | None]:
+    """The name without its population, which is one of ``populations``; None where it is of the whole run.
+
+    "turn.completion[askers/ask].p95" is "turn.completion[ask].p95" of "askers".
+    """
+    whole, tag = split_kind(name)
+    population, _, kind = (tag or "").partition("/")
+    if population not in populations:
+        return name, None
+    return (tagged(whole, kind) if kind else whole), population
+
+
+def tagged(name: str, tag: str) -> str:
+    """The name with a tag: "turns.lost[ask].ratio" of "turns.lost.ratio" and "ask"; ``split_kind`` undoes it.
+
+    A name that has a kind already gets a population before it: "turns.lost[askers/ask]".
+    """
+    whole, kind = split_kind(name)
+    label = tag if kind is None else f"{tag}/{kind}"
+    split = split_metric(whole)
+    if split is not None:
+        return f"{of_kind(split[0], label)}.{split[1]}"
+    for rest in (".ratio", ".peak"):
+        if whole.endswith(rest):
+            return of_kind(whole.removesuffix(rest), label) + rest
+    return of_kind(whole, label)
 
 
 def kind_in(name: str) -> str | None:
@@ -244,10 +318,10 @@ def resolve(name: str) -> tuple[str, Unit]:
         return f"target.{'.'.join(split)}", "count" if split[1] == "n" else TARGET_UNITS.get(
             split[0], "number"
         )
-    if _CLOSED.fullmatch(name.removeprefix("connections.")) and name.startswith("connections."):
-        return name, "count"
     known = plain_names()
     whole, kind = split_kind(name)
+    if whole.startswith("connections.") and _closed(whole):
+        return name, "count"
     if kind is not None and whole in known:
         return name, known[whole]
     if name not in known:

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from loadtest.keep.folder import REPORT
 from loadtest.show.live_run import LiveRun
 from loadtest.show.render.html import environment
 from loadtest.show.render.json import as_json
-from loadtest.show.views import REPORT
 
 STATIC = Path(__file__).resolve().parents[1] / "show" / "static"
 FILES = {

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from loadtest.catalog import FAILURES
 from loadtest.judge.ranks import needed, part_of
+from loadtest.keep.folder import REPORT
 from loadtest.measure.interval import Interval
 from loadtest.plan.settings import public_url
 from loadtest.run.live_answers import LiveAnswers, headers_of
 from loadtest.show.report_model import measured_text
 from loadtest.show.sanitize import printable
-from loadtest.show.views import REPORT
 from loadtest.units import format_count, format_duration
 
 if TYPE_CHECKING:

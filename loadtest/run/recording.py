@@ -29,7 +29,7 @@ from loadtest.keep.redact import RedactingFormatter, Redactor
 from loadtest.keep.write import RunFolder
 from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals
-from loadtest.plan.schedule import Schedule
+from loadtest.plan.schedule import turns_due
 from loadtest.plan.secrets import read_token
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
 from loadtest.plan.written_secrets import plan_secrets
@@ -42,6 +42,7 @@ KINDS_OF_REASONS = (
     ("refusals", "refused"),
     ("closes", "closed by the target"),
     ("still_opening", "left while still opening"),
+    ("not_undone", "not taken back"),
 )
 """The kinds of reasons, as keys of the manifest and in words."""
 
@@ -85,7 +86,7 @@ class Recording:
             run_id=self.folder.id,
             label=options.label,
             started=started,
-            turns_due=Schedule(scenario.load, scenario.traffic).due(),
+            turns_due=turns_due(scenario),
             fingerprint=fingerprint(scenario.sha256, arguments, redactor=self.redactor),
         )
         self.manifest["clock"] = {
@@ -95,8 +96,7 @@ class Recording:
         }
         processes = options.workers or options.processes
         self.manifest["generator"] = {"limits": prepared.limits, "processes": processes}
-        self.manifest["unmeasured"] = unmeasured_counters(scenario.protocol)
-        self.manifest["unless_marked"] = unless_marked(scenario.protocol, processes)
+        self._note_unmeasured(processes)
         self.manifest["observed"] = platform_facts(prepared)
         self.manifest["target"]["simulated"] = prepared.simulated
         if options.asked_by is not None:
@@ -112,6 +112,18 @@ class Recording:
         self._stand_again_s = 0.0
         self._stand: tuple[int, tuple[ThresholdSoFar, ...]] | None = None
         self._log = self._open_log()
+
+    def _note_unmeasured(self, processes: int) -> None:
+        """Note what the protocols give no way to know: of each population, and so of the whole run."""
+        scenario = self.prepared.scenario
+        parts = {"": scenario} | {each.name: each.scenario for each in scenario.populations}
+        for name, part in parts.items():
+            into = self.manifest["populations"][name] if name else self.manifest
+            into["unmeasured"] = unmeasured_counters(part.protocol)
+            into["unless_marked"] = unless_marked(part.protocol, processes)
+        of_parts = [self.manifest["populations"][name] for name in parts if name and parts[name].sends]
+        for key in ("unmeasured", "unless_marked") if of_parts else ():
+            self.manifest[key] = {name: why for each in of_parts for name, why in each[key].items()}
 
     def _open_log(self) -> logging.Handler:
         log = logging.FileHandler(self.folder.log, encoding="utf-8")
@@ -135,6 +147,12 @@ class Recording:
         target["tls"] = (
             None if endpoint.tls is None else {"verified": not self.prepared.scenario.target.insecure}
         )
+        if endpoint.proxy is not None:
+            self.redactor.learn(endpoint.proxy.secrets)
+            proxy = {"url": endpoint.proxy.shown, "variable": endpoint.proxy.variable or None}
+            target["proxy"] = proxy
+            numbers = {"proxy": proxy["url"], "variable": proxy["variable"] or "[target] proxy"}
+            self.manifest["observed"].append({"code": "proxied", "numbers": numbers})
         # A disk without room is reported with the first second, and ends the run.
         with suppress(OSError):
             self.folder.manifest(self.manifest)
@@ -303,7 +321,7 @@ class Recording:
         observed += [{"code": code, "numbers": numbers} for code, numbers in seen.items()]
         if result.processes > 1:
             self.manifest["generator"]["processes"] = result.processes
-            self.manifest["unless_marked"] = unless_marked(self.prepared.scenario.protocol, result.processes)
+            self._note_unmeasured(result.processes)
         observed += [{"code": "worker_lost", "numbers": {"worker": name}} for name in result.lost_workers]
         if result.refused_intervals:
             observed.append({"code": "intervals_refused", "numbers": {"n": result.refused_intervals}})

@@ -59,7 +59,9 @@ def drive(recording: Recording, endpoint: Endpoint, interrupts: Interrupts) -> D
     """Drive one run to its end, or until a signal ends it early. Returns how it ended."""
     prepared = recording.prepared
     options = prepared.options
-    spec = RunSpec(recording.folder.id, prepared.scenario, endpoint, prepared.step_ns)
+    spec = RunSpec(
+        recording.folder.id, prepared.scenario, endpoint, prepared.step_ns, recording.redactor.learn
+    )
     environment = Environment(user_classes=[ScenarioUser], events=Events())  # type: ignore[no-untyped-call]  # Locust has no annotation there
     if options.processes == 1 and options.workers is None:
         environment.create_local_runner()

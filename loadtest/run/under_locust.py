@@ -29,10 +29,11 @@ from loadtest.drive.coordinator import (
     never_prepared,
 )
 from loadtest.drive.master import MasterCoordinator
+from loadtest.drive.shard_group import TASKS_BESIDE_POPULATIONS
 from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
-from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.plan.secrets import scenario_secrets
 from loadtest.run.locust_page import LocustPage
 from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
@@ -93,17 +94,21 @@ class PlainLocustRun:
     def _make(self) -> None:
         environment = self.environment
         prepared = self.prepared = prepare(self.options)
+        if has_tasks(environment) and prepared.scenario.populations:
+            raise ConfigError(TASKS_BESIDE_POPULATIONS)
         self.recording = recording = Recording(
             prepared,
             sys.argv,
-            secrets_of(prepared.scenario.target, os.environ, message_texts(prepared.scenario)),
+            scenario_secrets(prepared.scenario, os.environ),
         )
         if has_tasks(environment):
             recording.driven_by_tasks()
         start_target(prepared)
         endpoint = prepared.endpoint()
         recording.found(endpoint)
-        spec = RunSpec(recording.folder.id, prepared.scenario, endpoint, prepared.step_ns)
+        spec = RunSpec(
+            recording.folder.id, prepared.scenario, endpoint, prepared.step_ns, recording.redactor.learn
+        )
         if isinstance(environment.runner, MasterRunner):
             self.coordinator = MasterCoordinator(environment, spec, recording.take)
             self.coordinator.send_plan()

@@ -148,3 +148,4 @@ class Report:
     generator: tuple[Fact, ...]
     health: tuple[Fact, ...]
     fingerprint: tuple[Fact, ...]
+    populations: tuple[str, ...] = ()

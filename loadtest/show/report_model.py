@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from loadtest.judge.sections import Manifest, number, section
+from loadtest.judge.populations import alone
+from loadtest.judge.sections import Manifest, number, populations, section
 from loadtest.judge.target_warnings import failed_addresses
 from loadtest.show.counter_table import counted, ledgers
 from loadtest.show.document import Tone
@@ -83,6 +84,7 @@ def tell(manifest: Manifest) -> Report:
         generator=tuple(_generator(manifest)),
         health=tuple(_health(manifest)),
         fingerprint=tuple(_plain_facts(section(manifest, "fingerprint"))),
+        populations=populations(manifest),
     )
 
 
@@ -150,6 +152,14 @@ def instant_text(iso: str) -> str:
 
 def load_text(manifest: Manifest) -> str:
     """What was asked for: "open model, 50 connections opened at 25/s, bursts of 5, 30 s measured"."""
+    if names := populations(manifest):
+        told = (f"{printable(name)}: {_load_words(alone(manifest, name), part=True)}" for name in names)
+        return f"{_load_words(manifest)}; {'; '.join(told)}"
+    return _load_words(manifest)
+
+
+def _load_words(manifest: Manifest, *, part: bool = False) -> str:
+    """``part``: of one population, without what is the same for all."""
     planned = section(manifest, "load", "planned")
     model = section(manifest, "load").get("model") or planned.get("model")
     words = [f"{printable(model)} model"] if model else []
@@ -164,6 +174,8 @@ def load_text(manifest: Manifest) -> str:
         words.append(f"bursts of {burst}")
     if turns := number(planned.get("turns_per_s")):
         words.append(f"{format_rate(turns)} turns due")
+    if part:
+        return ", ".join(words)
     if duration := number(planned.get("duration_s")):
         words.append(f"{format_duration(duration * 1e9)} measured")
     if warmup := number(planned.get("warmup_s")):

@@ -20,6 +20,7 @@ from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import has_uuid
 from loadtest.secret_names import sounds_secret
 from loadtest.speak.deliveries import Deliveries
+from loadtest.speak.delivery_log import DeliveryLog
 from loadtest.speak.event_age import EventAges
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
 from loadtest.speak.event_rules import Decide, EventRules, Word
@@ -188,8 +189,9 @@ class CompiledProtocol:
     keys that are counted. ``in_order_only``: events are matched by order, and nothing says that the target
     answers in order. ``plain`` is the turn of [turn], ``kinds`` are the others that are sent, by name;
     ``uploads``: some have several messages; ``plainly_by_id``: events name their turns, which are all of one
-    kind. ``identities`` are the rows of users, for the audience. ``keeps`` are the values to
-    keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
+    kind. ``identities`` are the rows of users, for the audience, from ``first_user`` on;
+    ``audience_elsewhere`` knows that of any user, where others speak other protocols. ``keeps`` are the
+    values to keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
     ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
     clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
     the order of our messages; ``total`` where an event says how many its turn has. ``never_ends``: a turn
@@ -202,6 +204,7 @@ class CompiledProtocol:
         "_audience",
         "_changing",
         "_draws",
+        "_first_user",
         "_id_is_uuid",
         "_identities",
         "_nonce",
@@ -221,6 +224,7 @@ class CompiledProtocol:
         "ages",
         "answers",
         "asks_kept",
+        "audience_elsewhere",
         "auth_errors",
         "by_order",
         "deliveries",
@@ -260,6 +264,7 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        first_user: int = 0,
         audience_is_here: bool = False,
         seed: int = 0,
         kinds: Iterable[str] = (),
@@ -321,11 +326,20 @@ class CompiledProtocol:
         self._compile_kept(protocol)
         self._nonce = nonce
         self._seed = seed
-        self._identities = identities
+        self._identities, self._first_user = identities, first_user
+        self.audience_elsewhere: Callable[[int], str] | None = None
         self._audience = Template.parse(events.audience) if events.audience else None
         self.deliveries = self._deliveries(events) if audience_is_here else None
 
-    def _deliveries(self, events: Events) -> Deliveries | None:
+    def log_deliveries(self, now: Callable[[], int]) -> None:
+        """Log what this process sees of copies, where other processes have users of the audience as well.
+
+        Only an id that holds ``{uuid}`` says in another process which turn an event is of.
+        """
+        if self._audience is not None and self.ids_name_users:
+            self.deliveries = DeliveryLog(self.seq_of, self.timeout_ns, now)
+
+    def _deliveries(self, events: Events) -> Deliveries | DeliveryLog | None:
         """The accounts of copies that are due, where the protocol has an audience."""
         if self._audience is None:
             return None
@@ -409,13 +423,16 @@ class CompiledProtocol:
 
     def owner_of(self, turn_id: object) -> int | None:
         """The virtual user whose turn of this run an id names; None: it does not tell."""
+        seq = self.seq_of(turn_id)
+        return None if seq is None else seq % self._users
+
+    def seq_of(self, turn_id: object) -> int | None:
+        """The number of the turn of this run that an id names; None: it does not tell."""
         if not self.ids_name_users or not isinstance(turn_id, str):
             return None
         _, found, rest = turn_id.partition(self._uuid)
         digits = rest[:12]
-        if not found or not _NUMBER.fullmatch(digits):
-            return None
-        return int(digits, 16) % self._users
+        return int(digits, 16) if found and _NUMBER.fullmatch(digits) else None
 
     def is_delivery(self, turn_id: object, user: int) -> bool:
         """Whether an event of a turn of another user is also for ``user``: both are of one audience."""
@@ -424,7 +441,14 @@ class CompiledProtocol:
 
     def audience_of(self, user: int) -> str:
         """What the audience's template gives for a user: those for whom it is the same are one audience."""
-        values = {"run.id": self._nonce, **user_values(user, self._nonce, self._identities)}
+        if self.audience_elsewhere is not None:
+            return self.audience_elsewhere(user)
+        return self.own_audience_of(user)
+
+    def own_audience_of(self, user: int) -> str:
+        """As ``audience_of``, by this protocol, of a user who speaks it."""
+        of_user = user_values(user, self._nonce, self._identities, self._first_user)
+        values = {"run.id": self._nonce, **of_user}
         return "" if self._audience is None else self._audience.render(values)
 
     def bind_message(

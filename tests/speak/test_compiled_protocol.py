@@ -225,6 +225,18 @@ def test_an_audience_is_of_users_for_whom_it_gives_the_same() -> None:
     assert not compiled(Protocol(name="p", events=Events(turn=("id",)))).is_delivery("x", 0)
 
 
+def test_users_of_another_population_have_the_audience_that_theirs_gives() -> None:
+    protocol = Protocol(name="p", events=Events(turn=("id",), audience="{user.room}"))
+    rooms = ({"room": "b"}, {"room": "a"})
+    made = CompiledProtocol(
+        protocol, message="", nonce="n", timeout_ns=1, users=4, identities=rooms, first_user=2
+    )
+    assert [made.audience_of(user) for user in (2, 3)] == ["b", "a"]
+    made.audience_elsewhere = lambda user: "a" if user < 2 else made.own_audience_of(user)
+    assert made.is_delivery(made.uuid(4), 3), "turn 4 is of user 0, who is of another population"
+    assert not made.is_delivery(made.uuid(4), 2)
+
+
 @pytest.mark.parametrize(
     ("events", "opaque", "by_order"),
     [
