@@ -33,7 +33,8 @@ SENT_WITHIN_S = 0.3
 BAR = (
     "<style>@media print { #loadtest-bar { display: none; } }</style>"
     '<div id="loadtest-bar" style="display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: center; '
-    'justify-content: center; padding: 8px 14px; border-bottom: 1px solid; font: 15px system-ui">'
+    "justify-content: center; padding: 8px 14px; border-bottom: 1px solid; font: 15px system-ui; "
+    'overflow-wrap: anywhere">'
 )
 """The beginning of what stands above the report while the page stays."""
 
@@ -144,9 +145,8 @@ class LivePage:
             return "200 OK", "application/json", b'{"stopping": true}\n'
         if path == "/report":
             self._handed_over.set()
-            return self._report(
-                f'<form method="post" action="{self._close_at}"><button>Close</button></form>'
-            )
+            button = "<button>Close and end the command</button>"
+            return self._report(f'<form method="post" action="{self._close_at}">{button}</form>')
         return self._answers.answer(path.removeprefix("/"), query)
 
     def _report(self, more: str) -> Answer:
