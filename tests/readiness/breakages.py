@@ -635,6 +635,7 @@ NONE: Mapping[str, Mapping[tuple[str, ...], tuple[str, ...]]] = {
     "they send none": {("tcp", "tls", "dns"): ("bad credential",)},
     "a file, or this machine, wants none": {("tests", "resources"): ("bad credential",)},
     "it is the command's own matter, and so its exit code": {("command",): ("bad credential",)},
+    "a connection that is accepted has no answer that could be wrong": {("tcp",): ("wrong answer",)},
     "they tell how much runs or passed, no times": {
         ("containers", "kubernetes", "tests", "resources"): ("slow",)
     },

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.readiness.prober import PROBES
-from tests.readiness.breakages import BREAKAGES, CELLS, KINDS, NONE, PAGE, Breakage, found, reasons
+from tests.readiness.breakages import BREAKAGES, CELLS, KINDS, NONE, PAGE, TLS_OPEN, Breakage, found, reasons
 
 ROW = re.compile(r"\| `(\w+)` \| (.+?) \| (\w+) \| ([A-Z-]+) \| (\d) \|")
 ROWS = {
@@ -38,8 +38,9 @@ def test_every_kind_is_broken_in_every_way_or_cannot_be() -> None:
 
 
 def marked(breakage: Breakage) -> object:
-    """A run of load costs more than a look."""
-    marks = [pytest.mark.long] if breakage.kind == "websocket" else []
+    """A run of load costs more than a look, and so do twenty handshakes."""
+    costly = breakage.kind == "websocket" or breakage.text.startswith(TLS_OPEN)
+    marks = [pytest.mark.long] if costly else []
     return pytest.param(breakage, marks=marks, id=f"{breakage.kind}: {breakage.what}")
 
 

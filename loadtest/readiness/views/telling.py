@@ -418,7 +418,7 @@ def _uptimes(found: Assessment) -> DocumentSection:
     def share(each: UptimeShare) -> str:
         if each.up is None:
             return "–"
-        return format_ratio(each.up) + (f" of {format_ratio(each.known)}" if each.known < WHOLE else "")
+        return format_ratio(each.up) + (f" ({format_ratio(each.known)} known)" if each.known < WHOLE else "")
 
     rows = (
         TableRow((row.title, *map(share, row.shares)))
