@@ -1,13 +1,15 @@
-"""Coverage-guided fuzzing of what reads other people's bytes: frames, events, scenarios, protocols, captures.
+"""Coverage-guided fuzzing of what reads other people's bytes: peers, workers, plans and stored runs.
 
     .venv/bin/python -m pip install atheris
-    .venv/bin/python -m tools.fuzz [frames] [events] [scenario] [protocol] [capture] [--seconds 120]
+    .venv/bin/python -m tools.fuzz [TARGET ...] [--seconds 120]
 
 Each target runs in a process of its own, all at once, and must end in nothing but what is documented:
-``frames`` as ``websockets`` alone ends, message for message; ``events`` with a ledger that adds up, and with
-both ways of reading agreeing; ``scenario`` with a plan or a ``ConfigError``, ``protocol`` and ``capture`` so
-too, and with a draft of a capture that can be read. Ends with 0 if nothing was
-found, with 1 and the input that shows it if something was; without atheris it says so and ends with 0.
+``frames`` as ``websockets`` alone ends, message for message; ``upgrade`` with an open connection that the
+target has proved, or a ``Refused``; ``events`` with a ledger that adds up, and with both ways of reading
+agreeing; ``worker`` with messages dropped, refused or counted, and seconds that can be kept; ``scenario``
+with a plan or a ``ConfigError``, ``protocol`` and ``capture`` so too, and with a draft of a capture that can
+be read; ``runs`` with a documented exit code. Ends with 0 if nothing was found, with 1 and the input that
+shows it if something was; without atheris it says so and ends with 0.
 """
 
 from __future__ import annotations
@@ -15,12 +17,18 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import io
 import json
+import logging
+import os
+import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +38,8 @@ Target = Callable[[bytes], None]
 
 EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 
-LONGEST_INPUT = 4096
+LONGEST_INPUT = {"runs": 65_536}
+"""Bytes of an input; of other targets 4,096."""
 
 
 def _must(held: bool, sentence: str) -> None:  # noqa: FBT001 - the words of an assertion, in every way it runs
@@ -107,6 +116,125 @@ def events() -> tuple[Target, list[bytes]]:
     return check, [bytes([kind]) + b"\n\n".join(whole) for kind in range(len(manners))]
 
 
+def upgrade() -> tuple[Target, list[bytes]]:
+    """Any answer, however it is split: open with the proof of our key, refused with a reason, or not whole.
+
+    ``{accept}`` in an input stands for the proof, which no input could guess.
+    """
+    from loadtest.errors import Layer
+    from loadtest.speak.refused import Refused
+    from loadtest.speak.upgrade import Upgrade
+    from tests.speak.test_upgrade import SWITCHING, proof
+
+    shortest = len("upgrade: x")
+
+    def heard(data: bytes, step: int, *, compression: bool) -> str:
+        asked = Upgrade("host:1", "/ws", subprotocols=("chat",), compression=compression)
+        # Both ways are asked with one key, so that they can be compared.
+        accept = proof(asked)
+        stream = data.replace(b"{accept}\r\n", accept)
+        try:
+            for at in range(0, len(stream), step):
+                if asked.receive(stream[at : at + step]):
+                    _must(accept.strip().partition(b": ")[2] in stream, "open without the proof")
+                    _must(asked.status == 101, f"open by {asked.status}")
+                    return f"open, {asked.subprotocol}"
+            refusal = asked.ended()
+        except Refused as told:
+            refusal = told
+        _must(refusal.layer in {Layer.UPGRADE, Layer.AUTH}, f"refused at {refusal.layer}")
+        _must(shortest < len(str(refusal)) < 700, f"told as {str(refusal)!r}")
+        return str(refusal)
+
+    def check(data: bytes) -> None:
+        if len(data) < 2:
+            return
+        compression, step, stream = bool(data[0] & 1), data[1] or 1, data[2:]
+        heard(stream, step, compression=compression)
+        heard(stream, len(stream) or 1, compression=compression)
+
+    opened = SWITCHING + b"{accept}\r\n"
+    answers = [
+        opened + b"\r\n\x81\x01a",
+        opened + b"Sec-WebSocket-Protocol: chat\r\nSet-Cookie: a=b\r\n\r\n",
+        opened + b"Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + opened + b"\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://other/\r\nContent-Length: 3\r\n\r\nbye",
+        b"HTTP/1.1 503 Busy\r\nRetry-After: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbye\r\n0\r\n\r\n",
+        b"HTTP/1.1 401 No\r\nConnection: close\r\n\r\n<html><title>Log in</title>",
+    ]
+    return check, [bytes([kind, step]) + answer for answer in answers for kind in (0, 1) for step in (1, 60)]
+
+
+def worker() -> tuple[Target, list[bytes]]:
+    """What comes to the port of the workers: dropped, refused, or a second that can be merged and kept."""
+    from types import SimpleNamespace
+
+    from loadtest.drive.worker_port import _message
+    from loadtest.keep.write import RunFolder
+    from loadtest.measure.interval import Interval, from_bytes, merge, to_bytes
+    from tests.cli.stored import STARTED
+    from tests.drive.test_master import Leading
+
+    logging.disable()
+    folders = Path(tempfile.mkdtemp(prefix="fuzz-worker-"))
+
+    def frame(data: bytes) -> Any:
+        return SimpleNamespace(buffer=memoryview(data), get=lambda _name: "127.0.0.1")
+
+    def port(data: bytes) -> None:
+        message = _message([frame(b"a"), frame(data)])
+        if message is None or not message.type.startswith("lt_"):
+            return
+        leading = Leading("a")
+        leading.begin()
+        if message.type in leading.runner.custom_messages:
+            # What a listener raises ends there: Locust's master logs it, and goes on.
+            with suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
+                leading.runner.tell(message.type, message.data, "a")
+            kept(leading.passed)
+
+    def interval(data: bytes) -> None:
+        try:
+            came = from_bytes(data)
+        except ValueError:
+            return
+        _must(to_bytes(from_bytes(to_bytes(came))) == to_bytes(came), "it is not what was sent")
+        kept([merge([came, from_bytes(data)])])
+
+    def kept(seconds: list[Interval]) -> None:
+        if not seconds:
+            return
+        folder = RunFolder.create(folders, "s", None, STARTED)
+        try:
+            for second in seconds:
+                folder.interval(second)
+            folder.close()
+        finally:
+            shutil.rmtree(folder.path)
+
+    def check(data: bytes) -> None:
+        (interval if data[:1] == b"\x00" else port)(data[1:])
+
+    whole = to_bytes(Interval(second=0, counters={"measured": {"turns.due": 1}}, gauges={"cpu": 0.5}))
+    return check, [b"\x00" + whole, *_messages_of_workers(whole)]
+
+
+def _messages_of_workers(interval: bytes) -> list[bytes]:
+    import msgspec
+
+    messages: list[tuple[str, Any]] = [
+        ("lt_hello", {"pid": 5}),
+        ("lt_interval", {"interval": interval}),
+        ("lt_done", {"intervals": 1, "observed": {"refusals": {"x": 1}}, "crash": None}),
+        ("lt_clock", {"asked_ns": 1, "own_ns": 1}),
+        ("client_ready", "2.0"),
+        ("stats", {"user_classes_count": {}, "stats": [], "stats_total": {}, "errors": {}}),
+        ("heartbeat", {"state": "ready", "current_cpu_usage": 1.0}),
+    ]
+    return [b"\x01" + msgspec.msgpack.encode((name, data, "a")) for name, data in messages]
+
+
 def scenario() -> tuple[Target, list[bytes]]:
     """Any file is a plan or a ``ConfigError`` with sentences."""
     from loadtest.errors import ConfigError
@@ -123,6 +251,65 @@ def scenario() -> tuple[Target, list[bytes]]:
             _must(all(problem.sentence for problem in error.problems), "a problem without a sentence")
 
     return check, [file.read_bytes() for file in sorted((ROOT / "scenarios").glob("*.toml"))]
+
+
+def runs() -> tuple[Target, list[bytes]]:
+    """One file of a stored run is other bytes, or went wrong by a seed: every command ends as documented."""
+    from loadtest.cli import main
+    from tests.cli.stored import store
+    from tests.mutations import mutated_bytes, mutated_json, mutated_lines
+
+    world = Path(tempfile.mkdtemp(prefix="fuzz-runs-"))
+    results = world / "results"
+    run = store(results, "bad")
+    good = store(results, "good")
+    wrong = {
+        "run.json": mutated_json,
+        "intervals.jsonl": mutated_lines,
+        "intervals.hlog": mutated_bytes,
+        "totals.hlog": mutated_bytes,
+        "turns.npy": mutated_bytes,
+        "timeline.csv": mutated_bytes,
+        "slowest.jsonl": mutated_bytes,
+    }
+    whole = {name: (run / name).read_bytes() if (run / name).exists() else b"" for name in wrong}
+    commands = (
+        ["runs", "show", run.name],
+        ["report", run.name, "--format", "terminal"],
+        ["report", run.name, "--format", "csv"],
+        ["report", run.name, "--exit-code", "--set", "thresholds.turn.first_event.p95=< 1ms"],
+        ["report", run.name, "--from", "1s", "--to", "3s"],
+        ["compare", good.name, run.name],
+        ["runs", "list"],
+        ["trend"],
+    )
+    os.environ |= {"LOADTEST_RESULTS": str(results), "LOADTEST_TRACEBACK": "1"}
+    os.environ.pop("GITHUB_ACTIONS", None)
+
+    def check(data: bytes) -> None:
+        if len(data) < 3:
+            return
+        name = list(wrong)[data[0] % len(wrong)]
+        seed = random.Random(data[3:])  # noqa: S311 - no secret is made of it
+        content = data[3:] if data[1] % 2 else wrong[name](whole[name] or b"{}", seed)
+        (run / name).write_bytes(content)
+        words = commands[data[2] % len(commands)]
+        told = io.StringIO()
+        try:
+            with redirect_stdout(told), redirect_stderr(told):
+                code = main(list(words))
+            _must(code in DOCUMENTED, f"{words} ended with {code}")
+            _must("Traceback" not in told.getvalue(), f"{words} showed a traceback")
+            _must(code == 0 or words != ["runs", "list"], "a run that cannot be read disables the list")
+        finally:
+            (run / name).write_bytes(whole[name])
+
+    seeds = [
+        bytes([at, 1, command]) + whole[name]
+        for at, name in enumerate(wrong)
+        for command in range(len(commands))
+    ]
+    return check, [*seeds, *(bytes([at, 0, at]) + b"seed" for at in range(len(wrong)))]
 
 
 def protocol() -> tuple[Target, list[bytes]]:
@@ -183,11 +370,17 @@ def _shown(mark: str) -> list[str]:
 
 TARGETS = {
     "frames": frames,
+    "upgrade": upgrade,
     "events": events,
+    "worker": worker,
     "scenario": scenario,
     "protocol": protocol,
     "capture": capture,
+    "runs": runs,
 }
+
+DOCUMENTED = {0, 1, 2, 3, 4}
+"""Exit codes of a command, whatever it is told to read."""
 
 
 def fuzz(name: str, seconds: int) -> None:
@@ -200,8 +393,12 @@ def fuzz(name: str, seconds: int) -> None:
             (Path(corpus) / str(number)).write_bytes(seed)
         words = Path(corpus).with_suffix(".dict")
         words.write_text("".join(f"{json.dumps(word)}\n" for word in _words(seeds)), encoding="ascii")
-        options = [f"-max_total_time={seconds}", f"-max_len={LONGEST_INPUT}", "-print_final_stats=1"]
-        kept = [f"-dict={words}", f"-artifact_prefix={tempfile.gettempdir()}/fuzz-{name}-", "-timeout=20"]
+        options = [
+            f"-max_total_time={seconds}",
+            f"-max_len={LONGEST_INPUT.get(name, 4_096)}",
+            "-print_final_stats=1",
+        ]
+        kept = [f"-dict={words}", f"-artifact_prefix={tempfile.gettempdir()}/fuzz-{name}-", "-timeout=60"]
         atheris.Setup([name, *options, *kept, corpus], check)
         atheris.Fuzz()
 

@@ -48,10 +48,12 @@ def frame_line(frame: ObservedFrame, began_ns: int, clean: Callable[[str], str] 
 
 
 def trial_lines(tried: FinishedTrial) -> Iterator[FrameLine]:
-    """The upgrade, then every frame."""
+    """The upgrade, then every frame; nothing where it was refused before an upgrade was sent."""
     from loadtest.units import format_duration
 
     trial, clean = tried.trial, tried.redactor.text
+    if not trial.request:
+        return
     yield FrameLine("", "→", "upgrade", "", clean(trial.request), "plain")
     answer = clean(trial.answer.partition(b"\r\n")[0].decode("utf-8", "replace"))
     if answer:

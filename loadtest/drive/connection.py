@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from loadtest.drive.context import Context
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
+from loadtest.speak.codec.coded_frames import CodedFrameParser, UnsendableError
 from loadtest.speak.flood import Flood
 from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
 from loadtest.speak.phase_metrics import PhaseMetrics
@@ -45,6 +46,10 @@ MAX_UNANSWERED = 100
 
 MAX_BACKLOG = 16 * MAX_UNSENT
 """Bytes of turns that may wait for a peer who does not read; turns that fall due beyond are not attempted."""
+
+
+MANY_MESSAGES: Final = 1_000
+"""Messages of one read, 64 KiB: with more of them it is worth to look whether they have content."""
 
 
 class ConnectionState(enum.IntEnum):
@@ -128,6 +133,7 @@ class Connection:
         "_armed_ns",
         "_attempt",
         "_attempted_ns",
+        "_encode",
         "_flood",
         "_gathered",
         "_handed_over",
@@ -181,6 +187,8 @@ class Connection:
         # The instant at which the session's timer is set.
         self._armed_ns = NEVER
         self._opcode = BINARY if context.binary else TEXT
+        # Replaced where a codec makes the frames.
+        self._encode = encode
         self._out: list[bytes] = []
         # Bytes of the turns' messages in ``_out``.
         self._gathered = 0
@@ -219,14 +227,22 @@ class Connection:
         if user is not None:
             self.session.user_mark = user
 
+    def entrusted(self, secrets: Iterable[str]) -> None:
+        """Secrets that nobody knew before this attempt go to the target, or came from it."""
+        self.session.conceal(secrets)
+
+    def answered(self, upgrade: Upgrade) -> None:
+        """The target has answered the upgrade, whatever it said."""
+        self.context.observations.saw_server(self.public(upgrade.server), upgrade.subprotocol)
+
     def upgraded(self, transport: Transport, upgrade: Upgrade, at_ns: int) -> None:
         """The answer to the upgrade is complete: the session begins."""
         context = self.context
-        context.observations.saw_server(upgrade.server, upgrade.subprotocol)
+        self.answered(upgrade)
         context.poller.hand_over(transport.fd, self._on_ready)
         self._attempt = None
         self._transport = transport
-        self._parser = FrameParser(context.max_message_bytes, upgrade.extensions)
+        self._parser = self._new_parser(upgrade)
         self._upgraded_ns = at_ns
         self.state = ConnectionState.UPGRADED
         self.session.upgraded(at_ns)
@@ -238,6 +254,21 @@ class Connection:
             self._after_events()
         except Refused as refusal:
             self.refused(refusal)
+
+    def _new_parser(self, upgrade: Upgrade) -> FrameParser:
+        """What reads this connection's frames; with a codec, it makes those that are sent as well."""
+        context = self.context
+        if context.codec is None:
+            return FrameParser(context.max_message_bytes, upgrade.extensions)
+        parser = CodedFrameParser(
+            context.max_message_bytes,
+            upgrade.extensions,
+            codec=context.codec.make(),
+            name=context.codec.name,
+            answer=self._answer_wire,
+        )
+        self._encode = parser.encode
+        return parser
 
     def _opened(self, at_ns: int) -> None:
         """The protocol's ready condition holds."""
@@ -262,7 +293,7 @@ class Connection:
         """The target refused the connection before it was ready."""
         self.refusal = refusal
         self.context.recorder.metrics.count(f"connections.refused.{refusal.layer}")
-        self.context.observations.saw_refusal(Refused(refusal.layer, self._public(refusal.reason)))
+        self.context.observations.saw_refusal(Refused(refusal.layer, self.public(refusal.reason)))
         self._dispose()
 
     def not_opened(self, limit: str) -> None:
@@ -292,7 +323,12 @@ class Connection:
         out = self._out
         self._queued.append((turn, len(out)))
         opcode = self._opcode if written is None else TEXT if isinstance(written, str) else BINARY
-        frame = encode(payload, opcode)
+        try:
+            frame = self._encode(payload, opcode)
+        except UnsendableError as error:
+            self._queued.pop()
+            self._not_sendable(error, turn)
+            return turn
         self._gathered += len(frame)
         out.append(frame)
         # Inlined from _gather: 0.06 us less a turn.
@@ -304,11 +340,18 @@ class Connection:
         return turn
 
     def send(self, payload: str | bytes) -> None:
-        """Send a message that belongs to no turn."""
-        if isinstance(payload, str):
-            self._out.append(encode(payload.encode(), TEXT))
-        else:
-            self._out.append(encode(payload, BINARY))
+        """Send a message that belongs to no turn; bytes are sent as they are.
+
+        Raises:
+            UnsendableError: the codec can make no frame of it.
+        """
+        frame = payload if isinstance(payload, bytes) else payload.encode()
+        self._out.append(self._encode(frame, BINARY if isinstance(payload, bytes) else TEXT))
+        self._gather()
+
+    def send_as_it_is(self, payload: str) -> None:
+        """Send a frame of text that need not be a message of the protocol."""
+        self._out.append(encode(payload.encode(), TEXT))
         self._gather()
 
     def _gather(self) -> None:
@@ -320,13 +363,47 @@ class Connection:
     def _gather_replies(self) -> None:
         """Gather what the session itself sends: ready steps, heartbeats, further messages of turns."""
         for each in self.session.outbox or ():
-            if isinstance(each, str):
-                self._out.append(encode(each.encode()))
-            else:
-                turn, payload = each
+            turn, payload, opcode = (
+                (None, each.encode(), TEXT) if isinstance(each, str) else (*each, self._opcode)
+            )
+            try:
+                frame = self._encode(payload, opcode)
+            except UnsendableError as error:
+                self._not_sendable(error, turn)
+                continue
+            if turn is not None:
                 self._queued.append((turn, len(self._out)))
-                self._out.append(encode(payload, self._opcode))
+            self._out.append(frame)
         self.session.outbox = None
+        self._gather()
+
+    def _not_sendable(self, error: UnsendableError, turn: Turn | None) -> None:
+        """The codec can make no frame of a message: our fault or the protocol's, never the target's.
+
+        Its turn fails, a connection that was getting ready is given up; from a timer, since a turn that ends
+        may have the next one begun.
+        """
+        context = self.context
+        context.recorder.metrics.count("codec.unsendable")
+        context.recorder.evidence("unsendable", str(error).encode(), self.session.user)
+
+        def settle(_due_ns: int) -> None:
+            if turn is not None:
+                self.session.not_sendable(turn, context.now())
+            elif self.session.state is SessionState.READYING and self.state is _UPGRADED:
+                self.refused(Refused(Layer.READY, f"a ready step could not be sent: {error}"))
+
+        context.poller.timers.add(context.now(), settle)
+
+    def _answer_wire(self, frames: bytes, n: int) -> None:
+        """Send what the wire demands at once, such as a pong of its own; a peer must read it."""
+        transport = self._transport
+        if transport is None or len(transport.unsent) > MAX_UNSENT:
+            if self._parser is not None:
+                self._parser.refuse("it does not read what its protocol has us answer")
+            return
+        self.context.recorder.metrics.count("codec.replies", n)
+        self._out.append(frames)
         self._gather()
 
     def flush(self) -> None:
@@ -465,6 +542,8 @@ class Connection:
         messages = parser.receive(data)
         if messages and parser.unpacks:
             self._refuse(parser, self._flood.unpacked(sum(map(len, messages)), len(data), at_ns))
+        if len(messages) > MANY_MESSAGES:
+            self._refuse(parser, self._flood.empty_messages(messages.count(b""), at_ns))
         if messages:
             self._receive_messages(messages, at_ns)
         if parser.replies or parser.pongs or parser.closed:
@@ -505,7 +584,7 @@ class Connection:
         if parser.closed:
             self._flush_last()
             if parser.broken is not None and self.session.state is SessionState.OPEN:
-                self._receive_broken_frame(parser.broken, too_long=parser.too_long)
+                self._given_up(parser, parser.broken)
             self._lost(parser.close_code)
 
     def _refuse(self, parser: FrameParser, why: str | None) -> None:
@@ -513,13 +592,18 @@ class Connection:
         if why is not None and not parser.closed:
             parser.refuse(why)
 
-    def _receive_broken_frame(self, reason: str, *, too_long: bool) -> None:
-        """A frame that is no message was meant as one: it counts as received, and as malformed."""
+    def _given_up(self, parser: FrameParser, reason: str) -> None:
+        """Count why. A frame that is no message was meant as one: it counts as received, and as malformed."""
         metrics = self.context.recorder.metrics
+        if parser.flooded:
+            metrics.count("connections.flooded")
+            return
         metrics.events_received += 1
         metrics.events_malformed += 1
-        if too_long:
+        if parser.too_long:
             metrics.count("connections.too_long")
+        elif isinstance(self._parser, CodedFrameParser) and self._parser.gave_up:
+            metrics.count("connections.beyond_codec")
         else:
             metrics.count("connections.broken_frames")
         self.context.recorder.evidence("broken frame", reason.encode(), self.session.user)
@@ -649,12 +733,22 @@ class Connection:
                 broken = self._parser.broken
                 reason = self._parser.close_reason if broken is None else f"given up by us: {broken}"
                 if reason:
-                    self.context.observations.saw_close(code, self._public(reason))
+                    self.context.observations.saw_close(code, self.public(reason))
+                self._take_unfinished(self._parser)
         self._dispose()
 
-    def _public(self, text: str) -> str:
-        """What the target said, without the secrets that this connection kept."""
-        hidden = self.session._public(text.encode("utf-8", "surrogateescape"))
+    def _take_unfinished(self, parser: FrameParser) -> None:
+        """A message whose end never came is none: it counts as received, and as malformed."""
+        if isinstance(parser, CodedFrameParser) and parser.unfinished and not parser.gave_up:
+            metrics = self.context.recorder.metrics
+            metrics.events_received += 1
+            metrics.events_malformed += 1
+            told = f"the connection ended in the middle of a message: {parser.unfinished:,} bytes of it came"
+            self.context.recorder.evidence("unfinished", told.encode(), self.session.user)
+
+    def public(self, text: str) -> str:
+        """A text about this connection, without the secrets that came with it."""
+        hidden = self.session.public(text.encode("utf-8", "surrogateescape"))
         return hidden.decode("utf-8", "surrogateescape")
 
     def _end_session(self, code: int, *, by_us: bool) -> Refused | None:

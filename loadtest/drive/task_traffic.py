@@ -94,6 +94,7 @@ class TaskTraffic(UserTraffic):
         self._tasks = tasks
         self._seqs = seqs
         self._connection: Connection | None = None
+        self._latest: Connection | None = None
         self._settled = Event()
         self._waiters: dict[int, Event] = {}
 
@@ -219,7 +220,11 @@ class TaskTraffic(UserTraffic):
 
     def failed(self, reason: str, frame: FrameType | None) -> None:
         """A task reports that a check failed."""
-        self._tasks.failed(reason, frame)
+        self._tasks.failed(self.public(reason), frame)
+
+    def public(self, text: str) -> str:
+        """What a task says, without the secrets that came with its latest connection."""
+        return text if self._latest is None else self._latest.public(text)
 
     def send(self, payload: str | bytes | Mapping[str, Any]) -> None:
         """Send a message that belongs to no turn."""
@@ -248,7 +253,7 @@ class TaskTraffic(UserTraffic):
     @override
     def ready(self, connection: Connection) -> None:
         connection.tap = self._arrived
-        self._connection = connection
+        self._connection = self._latest = connection
         self._settled.set()
 
     @override

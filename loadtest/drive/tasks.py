@@ -45,8 +45,11 @@ class Tasks:
         self._label = label
         self._logged: dict[tuple[type, str], str] = {}
 
-    def raised(self, error: BaseException) -> None:
-        """An exception ended a task: count it once; log its traceback once for each type and line of code."""
+    def raised(self, error: BaseException, public: Callable[[str], str] = str) -> None:
+        """An exception ended a task: count it once; log its traceback once for each type and line of code.
+
+        ``public`` takes the secrets of its user out of what it says.
+        """
         if getattr(error, _COUNTED, False):
             return
         with suppress(AttributeError):
@@ -56,8 +59,8 @@ class Tasks:
         place = place_of(error.__traceback__)
         kind = (type(error), place)
         if kind not in self._logged:
-            self._logged[kind] = f"{_summary(error)} ({place})"
-            trace = "".join(traceback.format_exception(error)).rstrip()
+            self._logged[kind] = f"{public(_summary(error))} ({place})"
+            trace = public("".join(traceback.format_exception(error)).rstrip())
             logger.error("a task raised %s; logged once, counted each time\n%s", self._logged[kind], trace)
         self._add_reason("tasks_raised", self._logged[kind])
 
@@ -101,8 +104,9 @@ def count_task_errors(environment: Any) -> None:
         def count(user_instance: Any, exception: BaseException, **_kwargs: Any) -> None:
             # Locust gives the user, or the task set of one. Users that are not ours are not counted.
             user = getattr(user_instance, "user", user_instance)
-            if getattr(user, "_traffic", None) is not None:
-                environment.loadtest_shard.tasks.raised(exception)
+            traffic = getattr(user, "_traffic", None)
+            if traffic is not None:
+                environment.loadtest_shard.tasks.raised(exception, traffic.public)
 
         environment.events.user_error.add_listener(count)
 

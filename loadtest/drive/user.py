@@ -186,7 +186,7 @@ def _run_tasks(user: WebSocketUser, shard: Any) -> None:
             user.run()  # type: ignore[no-untyped-call]  # Locust has no annotation there
         except (Exception, gevent.Timeout) as error:  # a Timeout is no Exception, and tasks use it for checks
             # From on_start, on_stop or wait_time: it has ended this user's tasks, and nobody else reports it.
-            shard.tasks.raised(error)
+            shard.tasks.raised(error, traffic.public)
 
 
 def _shard_of(user: WebSocketUser) -> Any:

@@ -6,6 +6,7 @@ on its sections being tables, its lists being lists, and its numbers being numbe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,32 @@ from loadtest.errors import ConfigError
 from loadtest.keep import folder
 from loadtest.keep.json import unbearable
 from loadtest.keep.manifest import SCHEMA
+from loadtest.plan.threshold import TURNED_OFF, parse_threshold
 
 Table = dict[str, Any]
 Number = float | None
+
+
+class _Stage(msgspec.Struct):
+    thresholds: Table | None = None
+
+
+class _LoadSettings(msgspec.Struct):
+    stages: list[_Stage] | None = None
+
+
+class _Settings(msgspec.Struct):
+    """Of the settings what verdicts are made of again."""
+
+    thresholds: Table | None = None
+    load: _LoadSettings | None = None
+
+    @property
+    def every_threshold(self) -> Iterator[tuple[str, Any]]:
+        """The thresholds of the run, then those of its stages, as they are written."""
+        stages = (self.load.stages if self.load is not None else None) or []
+        for table in (self.thresholds, *(stage.thresholds for stage in stages)):
+            yield from (table or {}).items()
 
 
 class _Scenario(msgspec.Struct):
@@ -25,7 +49,7 @@ class _Scenario(msgspec.Struct):
     question: str | None = None
     path: str | None = None
     sha256: str | None = None
-    settings: Table = {}
+    settings: _Settings = msgspec.field(default_factory=_Settings)
 
 
 class _Threshold(msgspec.Struct):
@@ -74,6 +98,9 @@ class _Metric(msgspec.Struct):
     unsupported: list[str] = []
     below_resolution: Table = {}
     reasons: dict[str, str] = {}
+    bounds: list[str] = []
+    upper_bound: bool = False
+    ci95_scope: str = ""
 
 
 class _Rate(msgspec.Struct):
@@ -100,6 +127,20 @@ class _Pruned(msgspec.Struct):
 class _Part(msgspec.Struct):
     run: str = ""
     offset_s: float = 0.0
+
+
+class _Population(msgspec.Struct):
+    """The sections of one population, which have the shape of those of the whole run."""
+
+    first_user: int = 0
+    users: int = 0
+    load: _Load = msgspec.field(default_factory=_Load)
+    metrics: dict[str, _Metric] = {}
+    counts: dict[str, dict[str, Any]] = {}
+    rates: dict[str, _Rate] = {}
+    of_due: Table = {}
+    generator: Table = {}
+    unmeasured: dict[str, str] = {}
 
 
 class _Shape(msgspec.Struct):
@@ -129,6 +170,7 @@ class _Shape(msgspec.Struct):
     asked_by: str | None = None
     pruned: _Pruned | None = None
     merged: list[_Part] | None = None
+    populations: dict[str, _Population] = {}
 
 
 def decoded_manifest(run_folder: Path) -> dict[str, Any]:
@@ -153,7 +195,49 @@ def decoded_manifest(run_folder: Path) -> dict[str, Any]:
     if why := unbearable(found):
         raise ConfigError(f"{file} cannot be read: {why}")
     try:
-        msgspec.convert(found, _Shape)
-    except msgspec.ValidationError as problem:
+        shape = msgspec.convert(found, _Shape)
+        for name, written in shape.scenario.settings.every_threshold:
+            _read_threshold(name, written)
+    except (msgspec.ValidationError, ValueError) as problem:
         raise ConfigError(f"{file} cannot be read: {problem}") from None
+    if odd := _odd_count(found.get("counts", {}), "counts"):
+        raise ConfigError(f"{file} cannot be read: {odd} is no count")
+    found.setdefault("scenario", {}).setdefault("name", "")
+    found.setdefault("target", {})
+    found.setdefault("load", {})
     return found
+
+
+def _read_threshold(name: str, written: Any) -> None:
+    """Read a threshold as who judges the run again will read it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    for expression in written if isinstance(written, list) else [written]:
+        if written != TURNED_OFF:
+            parse_threshold(name, str(expression), None)
+
+
+def _odd_count(groups: Table, before: str) -> str:
+    """The first place below ``before`` that holds something else than a count; "" if none does."""
+    for group, counts in groups.items():
+        place = f"{before}.{group}"
+        if not isinstance(counts, dict):
+            return place
+        if group == "measured":
+            odd = _odd_count(counts, place)
+        else:
+            odd = next((f"{place}.{name}" for name, n in counts.items() if not _counts(group, name, n)), "")
+        if odd:
+            return odd
+    return ""
+
+
+def _counts(group: str, name: str, found: Any) -> bool:
+    """Whether it is a count, or some by what they are of. One of events may be null: it is not known."""
+    if name == "unmeasured":
+        return isinstance(found, dict)
+    if isinstance(found, dict):
+        return all(type(n) is int and n >= 0 for n in found.values())
+    return (found is None and group == "events") or (type(found) is int and found >= 0)

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import unquote
 
 from loadtest.secret_names import (
     BEFORE_TOKEN,
@@ -30,9 +29,10 @@ from loadtest.secret_names import (
     QUERY_KEY,
     SUBPROTOCOL_PREFIX,
 )
+from loadtest.speak.kept_secrets import HIDDEN, forms_of, without
 from loadtest.speak.refusal_body import CUT
 
-REDACTED = "[redacted]"
+REDACTED = HIDDEN
 
 SHORTEST_SECRET = 4
 """A shorter value would take innocent text with it; it is still redacted by its place."""
@@ -100,26 +100,35 @@ class Redactor:
     """Takes secrets out of text and of nested data."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets: frozenset[str] = frozenset()
+        self._secrets: set[str] = set()
+        self._pending: set[str] = set()
+        # Forms that are searched for; of thousands, those that are words are looked up.
+        self._forms: tuple[str, ...] = ()
+        self._words: set[str] = set()
+        self._longest = 0
+        self._beginnings: dict[str, list[str]] = {}
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
         """Take out these as well from now on, such as a token that was renewed."""
-        secrets = frozenset(secrets)
-        if self._secrets and secrets <= self._secrets:
-            return
-        self._secrets = secrets = self._secrets | secrets
-        coded = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
-        # Of thousands of values one pattern would be slow: those that are words are looked up instead.
-        looked_up = filter(_WORD.fullmatch, coded) if len(coded) > MOST_IN_A_PATTERN else ()
-        self._words = frozenset(looked_up)
-        longest_first = sorted(coded - self._words, key=lambda form: (-len(form), form))
-        self._values = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-        self._forms = longest_first
-        self._longest = max(map(len, coded), default=0)
-        self._beginnings: dict[str, list[str]] = {}
+        self._pending.update(secrets)
+
+    def _settle(self) -> None:
+        """Take over what was learned since the last text: the tokens of many users are taken in one."""
+        new, self._pending = self._pending - self._secrets, set()
+        self._secrets |= new
+        coded = {form for secret in new if len(secret) >= SHORTEST_SECRET for form in forms_of(secret)}
+        forms = coded.union(self._forms)
+        if len(forms) + len(self._words) > MOST_IN_A_PATTERN:
+            # Of thousands of values one pattern would be slow: those that are words are looked up instead.
+            self._words.update(filter(_WORD.fullmatch, forms))
+            forms -= self._words
+        self._forms = tuple(forms)
         for form in sorted(coded):
-            self._beginnings.setdefault(form[:SHORTEST_SECRET], []).append(form)
+            self._longest = max(self._longest, len(form))
+            begun = self._beginnings.setdefault(form[:SHORTEST_SECRET], [])
+            if form not in begun:
+                begun.append(form)
 
     def __repr__(self) -> str:
         return "<Redactor>"
@@ -130,9 +139,10 @@ class Redactor:
 
     def _text(self, text: str, deeper: int) -> str:
         """The text without secrets, also of those that were coded up to ``deeper`` times."""
-        # Nearly no text holds one, and to look for each alone is ten times as fast as the pattern.
-        if self._values and any(form in text for form in self._forms):
-            text = self._values.sub(REDACTED, text)
+        if self._pending:
+            self._settle()
+        # Nearly no text holds one, and to look for each alone is ten times as fast as a pattern of all.
+        text = without(text, [form for form in self._forms if form in text], REDACTED)
         if self._words:
             text = _WORD.sub(self._without_secret, text)
         if CUT in text and self._longest:
@@ -238,15 +248,6 @@ class RedactingFormatter(logging.Formatter):
 
 def _as_escape(letter: re.Match[str]) -> str:
     return letter[0].encode("unicode_escape").decode("ascii")
-
-
-def _forms(secret: str) -> set[str]:
-    """The secret as it may appear: plain, in a URL, in JSON, and in the two base64 alphabets, unpadded."""
-    raw = secret.encode()
-    coded = {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
-    quoted = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
-    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
-    return {secret, *coded, *quoted, *escaped}
 
 
 def _names_secret(argument: str) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.keep.atomic import replacing
-from loadtest.measure.interval import TURN
+from loadtest.measure.interval import TURN, known_turns
 
 MOST = 1_000_000
 
@@ -120,7 +120,10 @@ def read_turns(path: Path) -> Turns:
         file.seek(0)
         rows = _claimed(file)
         whole = (path.stat().st_size - file.tell()) // TURN.itemsize
-        return np.fromfile(file, TURN, min(rows, whole))
+        turns = np.fromfile(file, TURN, min(rows, whole))
+    if not known_turns(turns):
+        raise ValueError("it holds a turn of no known phase or outcome")
+    return turns
 
 
 def _claimed(file: BinaryIO) -> int:

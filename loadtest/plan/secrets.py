@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from loadtest.errors import Problem
 from loadtest.plan.names import env_names
+from loadtest.plan.prepare import prepare_texts
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Scenario, Target
 from loadtest.plan.template import Template
@@ -17,12 +21,32 @@ SHORTEST_WRITTEN = 6
 """A shorter value in a scenario is a word such as ``dark`` or ``true``; elsewhere it would be missed."""
 
 
+LARGEST_TOKEN = 64 * 1024
+"""Bytes of a token's file: no server takes a head that is longer."""
+
+
+def read_token(path: Path) -> str:
+    """What the file of a token holds; it is read at every connection, and nothing in its place may block it.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or too large.
+        UnicodeDecodeError: it holds no text.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        data = file.read(LARGEST_TOKEN + 1)
+    if len(data) > LARGEST_TOKEN:
+        raise OSError(errno.EFBIG, "it is larger than 64 KiB", str(path))
+    return data.decode("utf-8").strip()
+
+
 def missing_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[Problem]:
     """A problem for each secret that is missing; an empty variable counts as missing.
 
     ``environ`` is the environment (``os.environ``); besides it, only a token file is looked at.
     """
-    return list(_missing(scenario, environ))
+    return list(dict.fromkeys(each for part in scenario.parts for each in _missing(part, environ)))
 
 
 def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -38,11 +62,16 @@ def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem
             yield from _unreadable(name, environ)
     if target.auth and target.auth.token_file:
         yield from _no_token(target.auth.token_file)
+    if target.auth and target.auth.key_file:
+        yield from _no_token(target.auth.key_file, "the key")
+
+
+_SECRET_OF = {"jwt": "the secret that tokens are signed with", "oauth2": "the secret of the client"}
 
 
 def message_texts(scenario: Scenario) -> list[str]:
-    """Every template of what connections send: messages, ready steps, answers."""
-    found = [text for _, text, _ in templates(scenario.protocol)]
+    """Every template of what users send: messages, ready steps, answers, requests before the connection."""
+    found = [text for _, text, _ in templates(scenario.protocol)] + prepare_texts(scenario.prepare)
     own = scenario.traffic.message if scenario.traffic is not None else None
     return found if own is None else [*found, own]
 
@@ -55,11 +84,22 @@ def secret_variables(target: Target, texts: Iterable[str] = ()) -> list[tuple[st
     """
     auth = target.auth
     asked = (
-        (auth.secret_env if auth else None, "the secret that tokens are signed with"),
+        (auth.secret_env if auth else None, _SECRET_OF.get(auth.kind if auth else "", "")),
         (auth.token_env if auth else None, "the token"),
     )
     used = env_names([*target.headers.values(), *target.cookies.values(), *target.query.values(), *texts])
     return [(name, what) for name, what in asked if name] + [(name, "") for name in used]
+
+
+def scenario_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[str]:
+    """The values of all secrets of a scenario, of every population, to be redacted wherever they stand.
+
+    Raises:
+        OSError: a token file, which ``missing_secrets`` looks for, has disappeared since.
+    """
+    every = (scenario, *(each.scenario for each in scenario.populations))
+    found = (secrets_of(each.target, environ, message_texts(each)) for each in every)
+    return list(dict.fromkeys(secret for some in found for secret in some))
 
 
 def secrets_of(target: Target, environ: Mapping[str, str], texts: Iterable[str] = ()) -> list[str]:
@@ -70,7 +110,9 @@ def secrets_of(target: Target, environ: Mapping[str, str], texts: Iterable[str] 
     """
     secrets = [environ[name] for name, _ in secret_variables(target, texts) if environ.get(name)]
     if target.auth is not None and target.auth.token_file is not None:
-        secrets.append(target.auth.token_file.read_text(encoding="utf-8").strip())
+        secrets.append(read_token(target.auth.token_file))
+    if target.auth is not None and target.auth.key_file is not None:
+        secrets.append(read_token(target.auth.key_file))
     secrets += [row[column] for column in secret_columns(target) for row in target.identities if row[column]]
     return secrets + written_secrets(target)
 
@@ -83,23 +125,27 @@ def _unreadable(name: str, environ: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem(name, "this environment variable holds bytes that are not UTF-8 text")
 
 
-def _no_token(path: Path) -> Iterator[Problem]:
+def _no_token(path: Path, what: str = "the token") -> Iterator[Problem]:
     if not path.is_file():
-        yield Problem(str(path), "there is no such file, from which [target] auth takes the token")
+        yield Problem(str(path), f"there is no such file, from which [target] auth takes {what}")
         return
     try:
-        if not path.read_text(encoding="utf-8").strip():
-            yield Problem(str(path), "this file, from which [target] auth takes the token, is empty")
-    except (OSError, UnicodeDecodeError):
+        if not read_token(path):
+            yield Problem(str(path), f"this file, from which [target] auth takes {what}, is empty")
+    except OSError as error:
+        yield Problem(str(path), f"{what} of [target] auth cannot be read from this file: {error.strerror}")
+    except UnicodeDecodeError:
         yield Problem(
-            str(path), "the token of [target] auth cannot be read from this file: it is not UTF-8 text"
+            str(path), f"{what} of [target] auth cannot be read from this file: it is not UTF-8 text"
         )
 
 
 def written_secrets(target: Target) -> list[str]:
     """What the scenario itself writes that may be a secret: in the URL, in cookies, headers and the query."""
     parts = urlsplit(target.url)
-    found = [each for each in (parts.password, unquote(parts.password or "")) if each]
+    through = urlsplit(target.proxy)
+    passwords = (parts.password, through.password)
+    found = [each for password in passwords if password for each in (password, unquote(password))]
     found += [value for name, value in parse_qsl(parts.query) if sounds_secret(name)]
     found += target.cookies.values()
     found += [value for name, value in target.query.items() if sounds_secret(name)]
@@ -110,9 +156,17 @@ def written_secrets(target: Target) -> list[str]:
 
 def secret_columns(target: Target) -> list[str]:
     """The columns of the identities that hold credentials: by their name, or by where they are shown."""
+    return _secret_names(target, target.identities[0] if target.identities else ())
+
+
+def given_secrets(target: Target) -> list[str]:
+    """The values that users' own code gives before each connection and that are credentials, by name."""
+    return _secret_names(target, target.before_connect)
+
+
+def _secret_names(target: Target, names: Iterable[str]) -> list[str]:
     shown = [*target.cookies.values()]
     for values in (target.headers, target.query):
         shown += [text for name, text in values.items() if sounds_secret(name)]
     asked = {name for text in shown for name in Template.parse(text).names}
-    columns = target.identities[0] if target.identities else ()
-    return [column for column in columns if sounds_secret(column) or f"user.{column}" in asked]
+    return [name for name in names if sounds_secret(name) or f"user.{name}" in asked]

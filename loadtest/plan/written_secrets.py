@@ -13,12 +13,13 @@ from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Rows, Scenario
 from loadtest.plan.secrets import SHORTEST_WRITTEN
 from loadtest.plan.template import Template
-from loadtest.secret_names import KEY, sounds_secret, subprotocol_secrets
+from loadtest.secret_names import KEY, PUBLIC_HEADERS, sounds_secret, subprotocol_secrets
 
 
 def plan_secrets(scenario: Scenario) -> list[str]:
     """Values of data rows, of subprotocols and of messages that may be secrets, each once."""
-    found = dict.fromkeys(_found(scenario))
+    every = (scenario, *(each.scenario for each in scenario.populations))
+    found = dict.fromkeys(value for each in every for value in _found(each))
     return [value for value in found if len(value) >= SHORTEST_WRITTEN and not Template.parse(value).names]
 
 
@@ -31,6 +32,10 @@ def _found(scenario: Scenario) -> Iterator[str]:
     yield from subprotocol_secrets(protocol.connect.subprotocols)
     for _, text, _ in templates(protocol):
         yield from _of_text(text)
+    for request in (each for step in scenario.prepare for each in step.requests):
+        yield from (value for name, value in request.headers.items() if name.lower() not in PUBLIC_HEADERS)
+        yield from (value for name, value in request.form.items() if sounds_secret(name))
+        yield from _of_text(request.body or "")
 
 
 def _of_rows(rows: Rows) -> Iterator[str]:

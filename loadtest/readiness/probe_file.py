@@ -23,6 +23,7 @@ from loadtest.readiness.probe import (
     TlsProbe,
     WebsocketProbe,
 )
+from loadtest.readiness.secrets import secrets_in
 
 LARGEST_SAMPLES = 1000
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -172,8 +173,14 @@ def _command(table: Table) -> CommandProbe:
 
 
 def read_command(table: Table, key: str, *, needed: bool = True) -> tuple[str, ...]:
-    """A command as a list of words."""
+    """A command as a list of words; none may show a secret to all who see the processes of the machine."""
     words = table.texts(key)
+    for name in dict.fromkeys(name for word in words for name in secrets_in(word)):
+        table.report(
+            key,
+            f"{{env.{name}}} would stand on a command line, which every user of the machine can read (`ps`); "
+            f"let the program read ${name} from its environment, which it is given",
+        )
     if needed and not words and not table.has(key):
         table.source.report(table.path, f'`{key}` is missing; write for example {key} = ["make", "smoke"]')
     return words

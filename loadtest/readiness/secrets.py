@@ -21,6 +21,16 @@ COMMANDS = frozenset({"command", "check", "set"})
 _PLACEHOLDER = re.compile(r"\{env\.([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
+_ADDRESS = re.compile(r"(?:.*_)?(?:URL|URI|DSN)", re.IGNORECASE)
+"""Variables that hold an address, in which a password may stand."""
+
+
+def secrets_in(word: str) -> list[str]:
+    """The variables in a word of a command whose values may be secrets, by how they are called."""
+    names = _PLACEHOLDER.findall(word)
+    return [name for name in names if variable_sounds_secret(name) or _ADDRESS.fullmatch(name)]
+
+
 class MissingVariableError(LookupError):
     """An environment variable that a policy names is not set."""
 

@@ -12,13 +12,12 @@ from urllib.parse import parse_qs
 import gevent
 from gevent import socket
 from gevent.event import Event
-from gevent.pywsgi import WSGIServer
 
-from loadtest.run.web_page import refusal
+from loadtest.keep.folder import REPORT
+from loadtest.run.web_page import BoundedServer, refusal
 from loadtest.show.live_run import LiveRun
 from loadtest.show.render.html import environment
 from loadtest.show.render.json import as_json
-from loadtest.show.views import REPORT
 
 PAGE = "the live page"
 HOST = "127.0.0.1"
@@ -64,7 +63,7 @@ class LivePage:
         self._looked_at_s: float | None = None
         self._handed_over = Event()
         self._wanted_port = port or 0
-        self._server: WSGIServer | None = None
+        self._server: BoundedServer | None = None
         self._ended_s = 0.0
 
     @property
@@ -84,7 +83,7 @@ class LivePage:
             why = f"cannot be listened on ({error.strerror}); the run goes on without it"
             sys.stderr.write(f"{PAGE}: port {self._wanted_port} of {HOST} {why}\n")
             return
-        self._server = WSGIServer(listener, self._serve, log=None, error_log=None)
+        self._server = BoundedServer(listener, self._serve, log=None, error_log=None)
         self._server.start()
         sys.stderr.write(f"{PAGE}: http://{HOST}:{self.port}/\n")
 

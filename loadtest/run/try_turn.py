@@ -17,7 +17,7 @@ from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.scenario_file import load_scenario, scenario_from_settings
-from loadtest.plan.secrets import secrets_of
+from loadtest.plan.secrets import message_texts, secrets_of
 from loadtest.plan.settings import protocol_settings, public_url
 from loadtest.plan.shipped import find, shipped_names
 from loadtest.plan.toml_reader import read_document
@@ -70,7 +70,7 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
         ConfigError: a mistake of the file; nothing was sent.
         TargetError: the name of the target cannot be resolved.
     """
-    scenario = _scenario(ref, target)
+    scenario = _one_population(_scenario(ref, target))
     traffic = scenario.traffic or Traffic(every_ns=DEFAULT_TIMEOUT_NS)
     if timeout_ns is not None:
         traffic = replace(traffic, timeout_ns=timeout_ns)
@@ -79,18 +79,24 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
         sentence = "sends no message: `message` of [turn] in the protocol, or of [traffic], would be one"
         raise ConfigError([Problem(ref, sentence)])
     prepared = prepare(RunOptions(scenario=ref, target=target), scenario)
-    redactor = Redactor(secrets_of(scenario.target, os.environ))
+    redactor = Redactor(secrets_of(scenario.target, os.environ, message_texts(scenario)))
     with prepared.closing:
         start_target(prepared)
         endpoint = prepared.endpoint()
         if not endpoint.is_loopback:
             where = ", ".join(endpoint.shown_addresses)
-            sys.stderr.write(f"sending to {redactor.text(public_url(endpoint.url))} at {where}\n")
-        trial = try_turn(scenario, endpoint)
+            by = f" through the proxy {endpoint.proxy.shown}" if endpoint.proxy is not None else ""
+            sys.stderr.write(f"sending to {redactor.text(public_url(endpoint.url))}{by} at {where}\n")
+        trial = try_turn(scenario, endpoint, redactor.learn)
     redactor.learn(trial.secrets)
     return FinishedTrial(
         trial, scenario, redactor.text(public_url(endpoint.url)), prepared.simulated, redactor
     )
+
+
+def _one_population(scenario: Scenario) -> Scenario:
+    """The scenario of the first population that sends turns, for one user is one of one population."""
+    return next((part for part in scenario.parts if part.sends), scenario.parts[0])
 
 
 def _scenario(ref: str, target: str | None) -> Scenario:

@@ -8,13 +8,16 @@ loses the last reports (it waits a fixed half second, then kills its listener).
 from __future__ import annotations
 
 import os
+import socket
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
 from gevent.event import Event
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
+from locust.stats import StatsError
 
 from loadtest.drive.coordinator import (
     Coordinator,
@@ -26,16 +29,18 @@ from loadtest.drive.coordinator import (
     never_prepared,
 )
 from loadtest.drive.master import MasterCoordinator
+from loadtest.drive.shard_group import TASKS_BESIDE_POPULATIONS
 from loadtest.drive.user import AgentUser, WebSocketUser
-from loadtest.drive.worker import ShardWorker
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
-from loadtest.plan.scenario_file import scenario_from_settings
-from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.plan.secrets import scenario_secrets
+from loadtest.run.locust_page import LocustPage
 from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.reporting import show_run
+from loadtest.run.web_page import BoundedServer, guarded
+from loadtest.run.worker import shard_worker
 from loadtest.streams import let_readers_leave
 
 __all__ = ["AgentUser", "WebSocketUser"]
@@ -68,6 +73,7 @@ class PlainLocustRun:
         self.coordinator: Coordinator | None = None
         self.interrupted = False
         self.closed = Event()
+        self.page = LocustPage(environment, StatsError)
         environment.events.test_start.add_listener(self._on_start)
         environment.events.quitting.add_listener(self._on_quitting)
 
@@ -87,23 +93,29 @@ class PlainLocustRun:
     def _make(self) -> None:
         environment = self.environment
         prepared = self.prepared = prepare(self.options)
+        if has_tasks(environment) and prepared.scenario.populations:
+            raise ConfigError(TASKS_BESIDE_POPULATIONS)
         self.recording = recording = Recording(
             prepared,
             sys.argv,
-            secrets_of(prepared.scenario.target, os.environ, message_texts(prepared.scenario)),
+            scenario_secrets(prepared.scenario, os.environ),
         )
         if has_tasks(environment):
             recording.driven_by_tasks()
         start_target(prepared)
         endpoint = prepared.endpoint()
         recording.found(endpoint)
-        spec = RunSpec(recording.folder.id, prepared.scenario, endpoint, prepared.step_ns)
+        spec = RunSpec(
+            recording.folder.id, prepared.scenario, endpoint, prepared.step_ns, recording.redactor.learn
+        )
         if isinstance(environment.runner, MasterRunner):
             self.coordinator = MasterCoordinator(environment, spec, recording.take)
             self.coordinator.send_plan()
         else:
             self.coordinator = LocalCoordinator(environment, spec, recording.take)
         recording.stop = self.coordinator.stop
+        recording.watch_target(lambda: self.coordinator.start_wall_ns if self.coordinator else None)
+        self.page.show(recording, endpoint.url)
         gevent.spawn(self._watch)
 
     def _fail(self, error: LoadtestError) -> None:
@@ -134,6 +146,8 @@ class PlainLocustRun:
         recording, self.recording = self.recording, None
         if recording is None:
             return int(self.environment.process_exit_code or Exit.INTERNAL)
+        for ended in recording.at_end:
+            ended()
         run = recording.close(result, interrupted=self.interrupted)
         recording.prepared.closing.close()
         show_run(run, self.options)
@@ -180,6 +194,22 @@ def _options_of(environment: Any, given: Any) -> RunOptions:
     )
 
 
+def _guard_page(environment: Any) -> None:
+    """Locust's page, which listens only after this: bounded, and for those who ask for it by its address."""
+    from locust import web
+
+    names = {socket.gethostname(), environment.web_ui.host, *_page_names()}
+
+    def bounded(listener: Any, application: Any, **options: Any) -> BoundedServer:
+        return BoundedServer(listener, guarded(application, names), **options)
+
+    vars(web)["pywsgi"] = SimpleNamespace(WSGIServer=bounded)
+
+
+def _page_names() -> list[str]:
+    return [name.strip() for name in os.environ.get("LOADTEST_PAGE_NAMES", "").split(",")]
+
+
 @events.init.add_listener  # type: ignore[untyped-decorator]  # Locust has no annotation there
 def _attach(environment: Any, **_kwargs: Any) -> None:
     """Locust has read its command line and made its runner."""
@@ -187,8 +217,10 @@ def _attach(environment: Any, **_kwargs: Any) -> None:
         return
     let_readers_leave()
     if isinstance(environment.runner, WorkerRunner):
-        ShardWorker(environment, scenario_from_settings)
+        shard_worker(environment)
         return
+    if environment.web_ui is not None:
+        _guard_page(environment)
     given = environment.parsed_options
     try:
         options = _options_of(environment, given)

@@ -20,7 +20,7 @@ from loadtest.errors import PATIENCE_S, Exit, LoadtestError
 from loadtest.keep.redact import RedactingFormatter, Redactor
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import scenario_from_settings
-from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.plan.secrets import scenario_secrets
 from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.options import host_and_port
 from loadtest.run.runner import ScenarioUser
@@ -59,26 +59,31 @@ def work(master: str, key: str | None, *, child: bool = False) -> int:
         raise LoadtestError(_unanswered(master, keyed=key is not None)) from None
     finally:
         waiting.kill()
-    ShardWorker(environment, _rebuilt)
+    shard_worker(environment)
     interrupted = (lambda: None) if child else _interrupt_handler()
     gevent.signal_handler(signal.SIGINT, interrupted)
     runner.greenlet.join()
     return Exit.PASS
 
 
-def _rebuilt(settings: Mapping[str, Any]) -> Scenario:
-    """The scenario of a plan; from now on its secrets are taken out of what this worker logs."""
-    scenario = scenario_from_settings(settings)
-    known = Redactor([*plan_secrets(scenario), *_own_secrets(scenario)])
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(RedactingFormatter(known, LOG_FORMAT))
-    return scenario
+def shard_worker(environment: Any) -> ShardWorker:
+    """A worker that takes the secrets of a plan, as this machine has them, out of what it logs and sends."""
+    known = Redactor()
+
+    def rebuilt(settings: Mapping[str, Any]) -> Scenario:
+        scenario = scenario_from_settings(settings)
+        known.learn([*plan_secrets(scenario), *_own_secrets(scenario)])
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(RedactingFormatter(known, LOG_FORMAT))
+        return scenario
+
+    return ShardWorker(environment, rebuilt, known.data, known.learn)
 
 
 def _own_secrets(scenario: Scenario) -> list[str]:
     """Of this machine; of a token file that is not there the first connection tells."""
     try:
-        return secrets_of(scenario.target, os.environ, message_texts(scenario))
+        return scenario_secrets(scenario, os.environ)
     except (OSError, UnicodeDecodeError):
         return []
 

@@ -53,6 +53,12 @@ MAX_IDLE_FRAMES: Final = 1_000
 A read has room for 32,000, and all others would wait 0.13 s; who has something to say sends one or two.
 """
 
+BOMB: Final = 100
+"""Times its size on the wire that a message unpacks to, if it is a bomb; text of events has about 10."""
+
+MAX_SURPLUS: Final = 16 * 1024 * 1024
+"""Bytes beyond that, and beyond one message of the largest size, that one read may unpack to."""
+
 
 def _masks() -> Iterator[list[bytes]]:
     """Masking keys (RFC 6455 section 5.3), four unpredictable bytes each, for ever.
@@ -97,7 +103,8 @@ class FrameParser:
     close frame) is in ``replies``, which the caller sends and empties; the payloads of pongs that came are
     in ``pongs``. After the end ``closed`` is True and ``close_code`` is the code received (1006 without a
     close frame, RFC 6455 section 7.1.5); ``broken`` says what the peer did wrong, if anything, and
-    ``too_long`` that this was no more than a message longer than ``max_size``.
+    ``too_long`` that this was no more than a message longer than ``max_size``, ``flooded`` that it broke no
+    rule, but took more of us than it may.
 
     Messages, replies, close code and ``broken`` are those of a ``ClientProtocol`` fed byte by byte, however
     the bytes are split, and come with the same byte. A message of more than ``max_size`` bytes is refused as
@@ -119,11 +126,14 @@ class FrameParser:
         "_plain",
         "_rest",
         "_short",
+        "_sliced",
+        "_surplus",
         "_text",
         "broken",
         "close_code",
         "close_reason",
         "closed",
+        "flooded",
         "pongs",
         "replies",
         "too_long",
@@ -136,6 +146,8 @@ class FrameParser:
         self._deflate = found if type(found) is PerMessageDeflate else None
         # Frames of up to 125 bytes are sliced without a look at the limit; those of 65,535 if it is as wide.
         self._plain = (not self._extensions or self._deflate is not None) and max_size >= 125
+        # Whole data frames are taken as they are, text and binary alike.
+        self._sliced = self._plain
         self._short = 126 if max_size >= 65_535 else -1
         self._library: ClientProtocol | None = None
         self._left = False
@@ -151,6 +163,8 @@ class FrameParser:
         self.close_reason = ""
         self.broken: str | None = None
         self.too_long = False
+        self.flooded = False
+        self._surplus = 0
         self.replies: list[bytes] = []
         self.pongs: list[bytes] = []
 
@@ -170,7 +184,7 @@ class FrameParser:
             payload = data[2:]
             if payload.isascii() and self._library is None and not self._parts:
                 return [payload]
-        self._idle = 0
+        self._idle = self._surplus = 0
         return self._slice(data)
 
     @property
@@ -186,6 +200,7 @@ class FrameParser:
         protocol.fail(CloseCode.POLICY_VIOLATION, reason)
         self.replies += [chunk for chunk in protocol.data_to_send() if chunk and not self._is_said(chunk)]
         self.broken = self.broken or reason
+        self.flooded = True
         self.closed = self._left = True
 
     def close(self, code: int, reason: str = "") -> bytes:
@@ -196,7 +211,7 @@ class FrameParser:
     def _slice(self, data: bytes) -> list[bytes]:
         messages: list[bytes] = []
         append = messages.append
-        fast = self._plain and self._library is None and not self._parts
+        fast = self._sliced and self._library is None and not self._parts
         short = self._short
         at = 0
         end = len(data)
@@ -219,14 +234,14 @@ class FrameParser:
                 break
             payload = data[start:stop]
             # FIN, no reserved bit: binary, or text that is UTF-8 (isascii settles most text in 0.02 us).
-            if fast and (head == 0x82 or (head == 0x81 and (payload.isascii() or _is_utf8(payload)))):
+            if fast and (head == 0x82 or (head == 0x81 and (payload.isascii() or is_utf8(payload)))):
                 append(payload)
             else:
                 read = (
                     self._inflated(head, payload) if head & 0x40 else self._fragment(head, payload, stop - at)
                 )
                 messages += self._by_library(data[at:stop]) if read is None else read
-                fast = self._plain and self._library is None and not self._parts
+                fast = self._sliced and self._library is None and not self._parts
                 if self._left:
                     return messages + self._by_library(data[stop:])
             at = stop
@@ -311,19 +326,29 @@ class FrameParser:
             if kept is not None:
                 deflate.decoder = kept
             return None
-        if head == 0xC1 and not (message.isascii() or _is_utf8(message)):
+        if head == 0xC1 and not (message.isascii() or is_utf8(message)):
             self._fail_text()
             return ()
+        self._weigh(len(message), len(payload))
         return (message,)
+
+    def _weigh(self, unpacked: int, packed: int) -> None:
+        """End the connection where the messages of one read unpack to more than can be looked at in time."""
+        self._surplus += unpacked - BOMB * packed
+        if self._surplus > self._max_size + MAX_SURPLUS:
+            self.refuse(f"a flood: messages that unpack to more than {BOMB} times their size")
 
     def _by_library(self, data: bytes) -> list[bytes]:
         """The messages of ``data``, read by ``websockets``; its state is kept only while it matters."""
         protocol = self._protocol()
         protocol.receive_data(data)
         messages = self._messages(protocol)
-        if not messages and len(data) < 16:
+        if messages and self._extensions and not self.closed:
+            self._weigh(sum(map(len, messages)), len(data))
+        if not messages and len(data) < 16 and not self.closed:
             self._idle += 1
             if self._idle > MAX_IDLE_FRAMES:
+                self.flooded = True
                 self.broken = f"more than {MAX_IDLE_FRAMES:,} frames in one read that say nothing"
                 protocol.fail(CloseCode.POLICY_VIOLATION, self.broken)
         self._settle(protocol)
@@ -383,7 +408,7 @@ class FrameParser:
         message = b"".join(self._parts)
         self._parts = []
         self._held = 0
-        if self._text and not _is_utf8(message):
+        if self._text and not is_utf8(message):
             self._fail_text()
             return []
         return [message]
@@ -395,7 +420,8 @@ class FrameParser:
         self._settle(protocol)
 
 
-def _is_utf8(payload: bytes) -> bool:
+def is_utf8(payload: bytes) -> bool:
+    """Whether the bytes are text."""
     try:
         payload.decode()
     except UnicodeDecodeError:

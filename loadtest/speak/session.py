@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from loadtest.errors import Layer
@@ -406,15 +406,19 @@ class Session:
         self._answers_in_second += 1
         return self._answers_in_second <= MAX_ANSWERS_PER_S
 
+    def hide(self, texts: Iterable[str]) -> None:
+        """Take these out of what is shown from now on: secrets that came by another way."""
+        for text in texts:
+            self._secrets = self._secrets or KeptSecrets()
+            self._secrets.add(text)
+
     def _keep(self, values: dict[str, Any], too_large: int = 0) -> None:
         """Keep values; those of secrets are taken out of what is shown from then on."""
         if too_large:
             self.recorder.metrics.count("events.value_too_large", too_large)
         self.kept = {**(self.kept or {}), **values}
-        for name, value in values.items():
-            if name.partition(".")[2] in self.protocol.secret_names:
-                self._secrets = self._secrets or KeptSecrets()
-                self._secrets.add(as_text(value))
+        named = self.protocol.secret_names
+        self.conceal(as_text(value) for name, value in values.items() if name.partition(".")[2] in named)
 
     def _keep_of(self, payload: bytes, turn: Turn | None) -> None:
         """Keep values of an event, for the turn after ``turn`` as well."""
@@ -428,13 +432,19 @@ class Session:
         self._notes = self._notes or {}
         return self._notes.setdefault(turn.id, TurnNotes())
 
-    def _public(self, payload: bytes) -> bytes:
-        """A payload without the secrets that were kept."""
+    def conceal(self, secrets: Iterable[str]) -> None:
+        """From now on these are taken out of what is shown."""
+        for secret in secrets:
+            self._secrets = self._secrets or KeptSecrets()
+            self._secrets.add(secret)
+
+    def public(self, payload: bytes) -> bytes:
+        """A payload without the secrets of this connection."""
         return payload if self._secrets is None else self._secrets.hide(payload)
 
     def _show(self, kind: str, payload: bytes) -> None:
         """Keep a payload as evidence."""
-        self.recorder.evidence(kind, self._public(payload), self.user)
+        self.recorder.evidence(kind, self.public(payload), self.user)
 
     # ------------------------------------------------------------------ turns: begin, sent, end
 
@@ -515,6 +525,11 @@ class Session:
             self._end(self.turns[turn_id], Outcome.FAILED, at_ns, "id")
         if turn_id in self._recent_turns.waiting:
             self._close_ledger(self._recent_turns.waiting[turn_id][1], at_ns)
+
+    def not_sendable(self, turn: Turn, at_ns: int) -> None:
+        """No frame can be made of a message of the turn: it has failed, by ``codec``."""
+        if turn.outcome is None:
+            self._end(turn, Outcome.FAILED, at_ns, "codec")
 
     def sent(self, turn: Turn, at_ns: int) -> None:
         """The last byte of the turn's message goes to the kernel at ``at_ns``."""
@@ -684,7 +699,7 @@ class Session:
                 turn.metrics.count("turns.unmarked")
         self._recent_turns.remember(turn, at_ns)
         if self._secrets is not None and turn.frames:
-            turn.frames = [each if isinstance(each, int) else self._public(each) for each in turn.frames]
+            turn.frames = [each if isinstance(each, int) else self.public(each) for each in turn.frames]
         self.recorder.ended(turn)
 
     # ------------------------------------------------------------------ time, and the end of the connection

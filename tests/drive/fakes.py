@@ -89,6 +89,10 @@ class FakeConnection:
         self.begun: list[tuple[int, int, int]] = []
         self.was_ready = False
         self.is_backed_up = False
+        self.secret = ""
+
+    def public(self, text: str) -> str:
+        return text.replace(self.secret, "[redacted]") if self.secret else text
 
     @property
     def is_open(self) -> bool:
@@ -169,6 +173,7 @@ class World:
         self.finishing = False
         self.asked = 0
         self.over = 0
+        self.before = None
         self.refused_ones = 0
         self.connections: list[FakeConnection] = []
         self.traffic: Any = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -46,10 +46,18 @@ class Visitor:
         self.users: list[str | None] = []
         self.refusal: Refused | None = None
         self.limits: list[str] = []
+        self.secrets: list[str] = []
+        self.servers: list[str] = []
         self.agreed: tuple[Any, Upgrade, int] | None = None
 
     def identified(self, user: str | None) -> None:
         self.users.append(user)
+
+    def entrusted(self, secrets: Iterable[str]) -> None:
+        self.secrets += secrets
+
+    def answered(self, upgrade: Upgrade) -> None:
+        self.servers.append(upgrade.server)
 
     def upgraded(self, transport: Any, upgrade: Upgrade, at_ns: int) -> None:
         assert not self.told.is_set()
@@ -420,7 +428,7 @@ def test_cookies_of_any_answer_are_kept_for_their_user_where_that_is_asked_for(*
     same = b"Cookie: lang=en; sid=old"
     kept = [same, b"Cookie: lang=en; sid=abc", b"Cookie: lang=en; sid=abc; node=7"]
     assert [bytes(each) for each in sent] == (kept if keep else [same] * 3)
-    assert context.cookies_of(2) == {}
+    assert context.cookies_of(2, "ws://test/ws") == {}
 
 
 def test_after_we_left_nothing_is_told() -> None:

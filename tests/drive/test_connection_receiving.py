@@ -187,6 +187,26 @@ def test_a_message_larger_than_we_take_ends_the_connection() -> None:
     assert spoken.counts("connections.too_long") == {"": 1}
 
 
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (Frame(Opcode.PING, b"x" * 20).serialize(mask=False) * 2_001, "more than 2,000 pings and pongs"),
+        (b"\x81\x00" * 2_001, "more than 2,000 messages without content"),
+        (b"\x89\x00" * 1_001, "more than 1,000 frames in one read that say nothing"),
+    ],
+)
+def test_a_flood_ends_the_connection_and_is_no_broken_frame(data: bytes, why: str) -> None:
+    spoken = Spoken()
+    spoken.arrive(data)
+    assert spoken.counts("connections.flooded") == {"": 1}
+    assert spoken.counts("connections.broken_frames") == {}
+    assert spoken.counts("connections.closed.") == {"1006": 1}
+    assert spoken.frames[-1][0] == Opcode.CLOSE
+    assert why.encode() in spoken.frames[-1][1]
+    # Messages without content are none of the protocol; pings are none at all.
+    assert spoken.counts("events.malformed") == ({"": 2_001} if "content" in why else {})
+
+
 def test_compressed_messages_are_read() -> None:
     spoken = Spoken(is_open=False, target=Target(url="ws://test", compression=True))
     spoken.open("Sec-WebSocket-Extensions: permessage-deflate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from loadtest.drive.credentials import CredentialProvider, Credentials, environment_values
 from loadtest.errors import ConfigError, Exit
 from loadtest.plan.scenario import Auth, Target
+from loadtest.plan.trace_parent import of_user, trace_parent
 
 SECRET = "a secret of thirty-two characters"
 ANNA = {"user.id": "anna", "user.number": "7", "run.id": "a-run"}
@@ -145,6 +147,21 @@ def test_a_token_may_come_from_a_file(tmp_path: Path) -> None:
     path.write_text("from a file\n", "utf-8")
     auth = Auth(kind="token", token_file=path)
     assert dict(credentials_of(auth=auth).headers) == {"Authorization": "Bearer from a file"}
+
+
+@pytest.mark.parametrize("wrong", ["gone", "empty", "controls", "no text", "pipe", "folder", "huge"])
+def test_where_no_token_is_in_the_file_any_more_the_last_one_holds(tmp_path: Path, wrong: str) -> None:
+    path = tmp_path / "token"
+    path.write_text("first-token", "utf-8")
+    made = provider(auth=Auth(kind="token", token_file=path))
+    path.unlink()
+    if wrong == "pipe":
+        os.mkfifo(path)
+    elif wrong == "folder":
+        path.mkdir()
+    elif wrong != "gone":
+        path.write_bytes({"empty": b" ", "controls": b"a\nb", "no text": b"\xff"}.get(wrong, b"x" * 65_537))
+    assert dict(made.credentials(ANNA).headers) == {"Authorization": "Bearer first-token"}
 
 
 # ------------------------------------------------------------------ tokens of our own
@@ -299,3 +316,32 @@ def test_what_messages_take_from_the_environment() -> None:
     assert found["secret.TEST_TOKEN"] == "to/kens"
     with pytest.raises(ConfigError, match="a message: the environment variable TEST_NOTHING is not set"):
         environment_values(["{secret.TEST_NOTHING}"])
+
+
+def test_a_trace_context_in_a_header_is_that_of_the_user() -> None:
+    traced = provider(headers={"traceparent": "{trace.parent}", "X-User": "{user.id}"})
+    first = dict(traced.credentials(ANNA).headers)
+    assert first["traceparent"] == trace_parent("a-run", of_user(7))
+    assert dict(traced.credentials(ANNA).headers) == first
+    assert (
+        dict(traced.credentials({**ANNA, "user.number": "8"}).headers)["traceparent"] != first["traceparent"]
+    )
+
+
+# ------------------------------------------------------------------ what nobody knew before
+
+
+def test_a_renewed_token_kept_cookies_and_values_of_own_code_are_told_as_secrets(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first-token")
+    auth = Auth(kind="token", token_file=file)
+    made = provider(auth=auth, before_connect=("ticket", "room", "shown"), cookies={"login": "{user.shown}"})
+    file.write_text("second-token")
+    values = {"user.id": "a", "user.ticket": "t-1234", "user.room": "lobby", "user.shown": "s-1234"}
+    found = made.credentials(values, {"sticky": "c-1234"})
+    # A room is no secret by its name, and is not shown where credentials are.
+    assert sorted(found.secrets) == ["c-1234", "s-1234", "second-token", "t-1234"]
+
+
+def test_what_is_known_before_the_run_is_none_of_them() -> None:
+    assert credentials_of(headers={"X-Key": "{env.TEST_TOKEN}"}, auth=token_auth()).secrets == ()

@@ -10,6 +10,7 @@ import pytest
 from locust.exception import StopUser
 
 from loadtest.drive.task_traffic import EVENTS_KEPT, TaskTraffic
+from loadtest.drive.tasks import Tasks
 from loadtest.plan.mix import Mix
 from loadtest.speak.turn import Outcome
 from tests.drive.fakes import FakeConnection, S, World
@@ -166,3 +167,21 @@ def test_the_turns_of_a_task_are_of_the_kinds_of_the_mix() -> None:
     drawn = [world.mix.kind(seq) for seq in range(20)] if world.mix else []
     due = {kind: world.recorder.metrics_at(0, kind).turns_due for kind in ("ask", "stop")}
     assert due == {kind: drawn.count(kind) for kind in due}
+
+
+def test_what_a_task_says_is_without_the_secrets_of_its_connection(world: World) -> None:
+    told: list[str] = []
+    tasks = Tasks(lambda _name: None, lambda kind, reason: told.append(f"{kind}: {reason}"), str)
+    traffic = TaskTraffic(world, tasks, count())  # type: ignore[arg-type]  # a fake context
+    assert traffic.public("nothing is known yet") == "nothing is known yet"
+    connection = connected(world, traffic)
+    connection.secret = "ticket-0001"
+    connection.ready()
+    traffic.failed("ticket-0001 was not taken", None)
+    # Also when that connection is gone: the task may speak of it afterwards.
+    traffic.away()
+    tasks.raised(ValueError("no ticket-0001"), traffic.public)
+    assert told == [
+        "tasks_failed: [redacted] was not taken",
+        "tasks_raised: ValueError: no [redacted] (nowhere)",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import time
 from collections.abc import Callable
@@ -36,7 +37,9 @@ class FakeShard:
         self, assignment: ShardAssignment, clock: Clock, on_interval: Callable[[Interval], None]
     ) -> None:
         self.assignment = assignment
-        self.context = SimpleNamespace(now=clock.now, sources=())
+        self.context = SimpleNamespace(now=clock.now)
+        self.now = clock.now
+        self.sources = ()
         self.give = on_interval
         self.reported = Event()
         self.begun = Event()
@@ -52,6 +55,9 @@ class FakeShard:
 
     def let_tasks_decide(self, *, prepare: bool = False) -> None:
         self.by_tasks = True
+
+    def tell_secrets(self, take: Callable[[list[str]], None] | None) -> None:
+        self.told = take
 
     def stop(self) -> None:
         self.stopped += 1
@@ -101,7 +107,7 @@ class Following:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Shard", FakeShard)
+    monkeypatch.setattr(module, "make_shard", FakeShard)
 
 
 # ------------------------------------------------------------------ before the start
@@ -191,6 +197,28 @@ def test_every_interval_is_sent_and_then_how_many_there_were() -> None:
     going.get(timeout=WITHIN_S)
     done = {"intervals": 3, "observed": {"server": {"server": "tiny"}}, "crash": None}
     assert following.runner.taken("lt_done") == [(done, None)]
+
+
+@pytest.mark.usefixtures("fake")
+def test_what_this_machine_knows_to_be_secret_is_not_sent() -> None:
+    def clean(told: Any) -> Any:
+        return json.loads(json.dumps(told).replace("own-token-1", "[redacted]"))
+
+    following = Following()
+    following.worker = ShardWorker(environment_of(FakeRunner()), following.rebuild, clean)
+    following.environment = following.worker.environment
+    following.runner = following.environment.runner
+    following.plan()
+    going = following.go()
+    frames = [{"kind": "unmatched", "user": 0, "frames": [[None, "own-token-1"]]}]
+    following.shard.give(Interval(second=0, frames=frames))
+    following.shard.observed["closes"] = {"code 1000: own-token-1": 2}
+    following.shard.reported.set()
+    going.get(timeout=WITHIN_S)
+    (sent,) = [from_bytes(data["interval"]) for data, _ in following.runner.taken("lt_interval")]
+    assert sent.frames[0]["frames"] == [[None, "[redacted]"]]
+    ((done, _),) = following.runner.taken("lt_done")
+    assert done["observed"]["closes"] == {"code 1000: [redacted]": 2}
 
 
 @pytest.mark.usefixtures("fake")

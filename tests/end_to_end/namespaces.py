@@ -29,6 +29,12 @@ class Host:
         """Run a command in there to its end."""
         _do(*self.inside(*words))
 
+    def says(self, *words: str) -> str:
+        """What a command in there writes."""
+        return subprocess.run(
+            self.inside(*words), check=True, capture_output=True, text=True, timeout=20
+        ).stdout
+
 
 def missing() -> str | None:
     """Why there can be no namespaces here; None if there can."""
@@ -46,8 +52,8 @@ def missing() -> str | None:
 
 
 @contextmanager
-def two_hosts() -> Iterator[tuple[Host, Host]]:
-    """Make both, and take them away whatever happens; the cables go with them."""
+def bare_hosts() -> Iterator[tuple[Host, Host]]:
+    """Make both, joined by nothing, and take them away whatever happens; what joins them goes with them."""
     number = f"{os.getpid()}-{next(_numbers)}"
     hosts = Host(f"loadtest-a-{number}", "10.213.7.1"), Host(f"loadtest-b-{number}", "10.213.7.2")
     with ExitStack() as made:
@@ -55,6 +61,13 @@ def two_hosts() -> Iterator[tuple[Host, Host]]:
             _do("ip", "netns", "add", host.name)
             made.callback(_do, "ip", "netns", "delete", host.name)
             host.do("ip", "link", "set", "lo", "up")
+        yield hosts
+
+
+@contextmanager
+def two_hosts() -> Iterator[tuple[Host, Host]]:
+    """Two hosts joined by a cable that does nothing to packets."""
+    with bare_hosts() as hosts:
         one, other = hosts
         peer = ("peer", "name", "cable", "netns", other.name)
         one.do("ip", "link", "add", "cable", "type", "veth", *peer)

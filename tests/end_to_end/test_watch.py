@@ -245,7 +245,7 @@ samples = 1
 probe = "command"
 command = ["sh", "-c", "echo $DB_PASSWORD written-key-55; exit 1"]
 [rollback]
-command = ["deploy", "--token", "roll-token-4", "{{env.HEALTH_TOKEN}}"]
+command = ["deploy", "--token", "roll-token-4"]
 [alerts.routes.hook]
 kind = "webhook"
 url = "{{env.HOOK}}"
@@ -261,7 +261,7 @@ password = "{{env.MAIL_PASSWORD}}"
 from = "a@example.org"
 to = ["b@example.org"]
 [remedies.db]
-command = ["sh", "-c", "echo $DB_PASSWORD {{env.HEALTH_TOKEN}}"]
+command = ["sh", "-c", "echo $DB_PASSWORD $HEALTH_TOKEN"]
 after = 1
 dry_run = false
 """

@@ -275,23 +275,31 @@ def test_a_header_of_the_handshake_is_refused_with_the_key_that_is_meant(wire: W
 # ------------------------------------------------------------------ answers to the upgrade
 
 
-def test_a_cookie_of_the_upgrade_comes_back_with_its_user(wire: Wire) -> None:
+def test_a_cookie_of_the_upgrade_comes_back_with_its_user_and_is_shown_nowhere(wire: Wire) -> None:
+    """The server repeats it: in an event, a reason, and as its own name."""
     seen: list[str] = []
+    cookies = [f"sticky-value-00{number}" for number in range(3)]
 
     def script(peer: Peer) -> None:
         peer.read_request()
         seen.append(peer.headers.get("cookie", ""))
-        peer.agree(f"Set-Cookie: node=n{peer.number}; Path=/; HttpOnly")
+        cookie = cookies[min(peer.number, 2)]
+        peer.agree(f"Set-Cookie: node={cookie}; Path=/; HttpOnly", f"Server: tiny ({cookie})")
         for message in peer.messages():
+            peer.send(message | {"id": "nobody's", "from": cookie, "and": seen[-1]})
             peer.send(message)
             if peer.number == 0:
+                peer.send((1012).to_bytes(2, "big") + f"{cookie} restarts".encode(), Opcode.CLOSE)
                 return
 
     ended = wire.run(
         script, target="cookies.keep = true", load="connections = 1\nduration = '1s'\nreconnect = true"
     )
     assert counts(ended)["connections"]["reconnected"] == 1
-    assert seen == ["", "node=n0"]
+    assert seen == ["", f"node={cookies[0]}"]
+    assert counts(ended)["events"]["unmatched"] > 1
+    assert ended.manifest["closes"] == {"code 1012: [redacted] restarts": 1}
+    assert leaks(ended, *cookies) == []
 
 
 def test_a_refusal_is_told_with_the_servers_own_words(wire: Wire) -> None:

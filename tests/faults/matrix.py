@@ -78,8 +78,11 @@ Notices that may come and go with any run, since they speak of this machine: {no
 NETWORK_HEAD = """
 ## Networks that fail
 
-What happens between a client and a server, made by a TCP proxy and a name service of the tests: two users, a
-turn each every 200 ms for 2 s, the timeout of a turn 1 s.
+What happens between a client and a server: two users, a turn each every 200 ms for 2 s, the timeout of a turn
+1 s. It is made by a TCP proxy, by a name service of the tests, or by a *wire*: two network namespaces, with a
+program between them that loses, delays and reorders packets (`tests/end_to_end/packet_wire.py`). The kernels'
+own TCP does the rest. `tc netem` would do the same in the kernel, where a kernel has it; the wire needs root
+and `/dev/net/tun`, and is left out where they are missing.
 `tests/end_to_end/test_network_faults.py` runs each row.
 
 """

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from tests.end_to_end.packet_wire import Packets
 from tests.faulty_proxy import Weather
 
 Manifest = Mapping[str, Any]
@@ -21,14 +22,19 @@ CALM = Weather()
 class NetworkRow:
     """A fault of the network: what is set, and what a run says.
 
-    ``load``, ``traffic`` and ``target`` are further keys of the scenario. ``host`` is the target's name, of
-    which ``addresses`` are the addresses; ``silent``: those of them that take no connection and say nothing.
+    It is made by a proxy (``weather``), by a wire between two network namespaces (``packets``), or by a name
+    service. ``load``, ``traffic`` and ``target`` are further keys of the scenario. ``host`` is the target's
+    name, of which ``addresses`` are the addresses, known after ``lookup_s``; ``silent``: those of them that
+    take no connection and say nothing. ``moves``: in mid-run one of the two hosts gets another address.
     ``shows`` are facts that hold of the manifest, by their words. ``long``: it is left to the long tests.
     """
 
     name: str
     about: str
     weather: Weather = CALM
+    packets: Packets | None = None
+    moves: Literal["client", "target"] | None = None
+    lookup_s: float = 0.0
     load: str = ""
     traffic: str = ""
     target: str = ""
@@ -38,6 +44,13 @@ class NetworkRow:
     code: int = 0
     long: bool = True
     shows: Mapping[str, Callable[[Manifest], bool]] = field(default_factory=dict)
+
+    @property
+    def made_by(self) -> str:
+        """What makes the fault: a name service, a proxy, or a wire."""
+        if self.packets is not None:
+            return "wire"
+        return "proxy" if self.weather != CALM else "names"
 
 
 def metric(name: str, statistic: str) -> Callable[[Manifest], float]:
@@ -194,6 +207,143 @@ NETWORK = (
         code=1,
         shows={"half of the users refused": _connections(ready=1, refused={"tcp": 1})},
     ),
+    NetworkRow(
+        name="slow name service",
+        about="the name is known after 700 ms",
+        host="two.test",
+        addresses=("127.0.0.1",),
+        lookup_s=0.7,
+        shows={
+            "`connect.resolve` >= 700 ms": _at_least("connect.resolve", "min", 700),
+            "no other phase with it": lambda manifest: metric("connect.total", "max")(manifest) < 700,
+            "every turn complete": _turns(complete=20),
+        },
+    ),
+    NetworkRow(
+        name="name service too slow",
+        about="the same, with `connect_timeout` = 300 ms",
+        host="two.test",
+        addresses=("127.0.0.1",),
+        lookup_s=0.7,
+        target="connect_timeout = '300ms'",
+        code=3,
+        shows={"refused at resolve, no answer": _refused("resolve:", "no answer within 0.3 s")},
+    ),
+    NetworkRow(
+        name="latency, of packets",
+        about="every packet arrives 60 ms later, either way",
+        packets=Packets(latency_s=0.06),
+        traffic="ping = '300ms'",
+        shows={
+            "`connect.tcp` min >= 120 ms": _at_least("connect.tcp", "min", 120),
+            "`turn.completion.service` min >= 120 ms": _at_least("turn.completion.service", "min", 120),
+            "every turn complete": _turns(complete=20),
+        },
+    ),
+    NetworkRow(
+        name="loss",
+        about="one packet of 7 never arrives: TCP sends it again, 200 ms later and more",
+        packets=Packets(lose_every=7),
+        target="connect_timeout = '20s'",
+        load="connect_rate = '100/s'",
+        traffic="timeout = '20s'",
+        shows={
+            "nothing lost: every turn complete": _turns(complete=20),
+            "the repeats are in it: `turn.completion.service` max >= 200 ms": _at_least(
+                "turn.completion.service", "max", 200
+            ),
+            "no connection lost": _connections(closed={}, refused={}),
+        },
+    ),
+    NetworkRow(
+        name="reordering",
+        about="one packet of 3 arrives 30 ms late, after those behind it",
+        packets=Packets(hold_every=3),
+        shows={
+            "every turn complete": _turns(complete=20),
+            "no event lost, twice, or malformed": lambda manifest: (
+                manifest["counts"]["events"]["received"] == 20
+                and manifest["counts"]["events"]["malformed"] == 0
+            ),
+            "`turn.completion.service` max >= 30 ms": _at_least("turn.completion.service", "max", 30),
+        },
+    ),
+    NetworkRow(
+        name="bandwidth, of packets",
+        about="40 KB/s for both, who get a first answer of 12 KB each, while pings are sent every 100 ms",
+        packets=Packets(bytes_per_s=40_000),
+        traffic="ping = '100ms'\nping_timeout = '5s'\ntimeout = '5s'",
+        shows={
+            "`turn.completion.service` max >= 300 ms": _at_least("turn.completion.service", "max", 300),
+            "no connection given up: bytes came": _connections(left=2, closed={}),
+        },
+    ),
+    NetworkRow(
+        name="half-open, of packets",
+        about="after 40 packets none arrives; `ping_timeout` = 400 ms",
+        packets=Packets(cut_after=40),
+        traffic="ping = '200ms'\nping_timeout = '400ms'",
+        code=1,
+        shows={
+            "both given up as silent": _connections(ended_by_us={"silent": 2}, closed={"1006": 2}),
+            "turns lost with them": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
+        },
+    ),
+    NetworkRow(
+        name="NAT timeout",
+        about="a flow that is silent for 500 ms is forgotten; a turn every 900 ms",
+        packets=Packets(forget_s=0.5),
+        traffic="every = '900ms'",
+        code=1,
+        shows={
+            "turns time out": lambda manifest: manifest["counts"]["turns"]["timed_out"] > 0,
+            "the connections are still there": _connections(closed={}),
+        },
+    ),
+    NetworkRow(
+        name="NAT timeout, with pings",
+        about="the same, with `ping` = 100 ms: the flow is never silent",
+        packets=Packets(forget_s=0.5),
+        traffic="every = '900ms'\nping = '100ms'\nping_timeout = '5s'",
+        shows={
+            "no turn timed out": _turns(timed_out=0, lost=0),
+            "no connection lost": _connections(left=2, closed={}),
+        },
+    ),
+    NetworkRow(
+        name="address change of the client",
+        about="in mid-run its address goes, and it has another; users come back",
+        packets=Packets(),
+        moves="client",
+        load="reconnect = { initial_delay = '50ms' }",
+        traffic="ping = '100ms'\nping_timeout = '300ms'",
+        code=1,
+        shows={
+            "both given up as silent": lambda manifest: (
+                manifest["counts"]["connections"]["ended_by_us"].get("silent", 0) >= 2
+            ),
+            "each came back": lambda manifest: manifest["counts"]["connections"]["reconnected"] >= 2,
+            "turns lost with them": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
+        },
+    ),
+    NetworkRow(
+        name="address change of the target",
+        about="in mid-run it leaves its address; names are looked up once, before the run",
+        packets=Packets(),
+        moves="target",
+        load="reconnect = { initial_delay = '50ms' }",
+        target="connect_timeout = '300ms'",
+        traffic="ping = '100ms'\nping_timeout = '300ms'",
+        code=1,
+        shows={
+            "both given up as silent": _connections(ended_by_us={"silent": 2}),
+            "refused at tcp, at the address that was": lambda manifest: (
+                manifest["counts"]["connections"]["refused"].get("tcp", 0) > 0
+                and "tcp: no answer within 0.3 s" in " ".join(manifest["refusals"])
+            ),
+            "nobody back at the end": _connections(away=2),
+        },
+    ),
 )
 """In the order of a connection's life backwards: what happens to one that is open comes first."""
 
@@ -201,8 +351,11 @@ NETWORK = (
 def network_table() -> str:
     """The table for docs/faults.md."""
     lines = [
-        "| fault | what happens | exit code | what the run shows |",
-        "|---|---|---|---|",
-        *(f"| {row.name} | {row.about} | {row.code} | {'<br>'.join(row.shows)} |" for row in NETWORK),
+        "| fault | made by | what happens | exit code | what the run shows |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {row.name} | {row.made_by} | {row.about} | {row.code} | {'<br>'.join(row.shows)} |"
+            for row in NETWORK
+        ),
     ]
     return "\n".join(lines) + "\n"

@@ -227,6 +227,17 @@ def test_an_event_of_another_user_fails_also_a_run_that_is_in_doubt() -> None:
     assert told.startswith("1 of 1 thresholds missed: events.foreign was 2")
 
 
+def test_a_flood_of_the_targets_fails_a_run_that_it_has_spoilt() -> None:
+    flood = good_totals({"connections.flooded": 2})
+    doubted = verdict(HELD, totals_=flood, notices=(SPOILS,))
+    assert ruling(doubted) == ("fail", 1)
+    assert doubted["reason"] == (
+        "The target flooded 2 of its connections, which we gave up. A worker was lost."
+    )
+    # Of a run that is not in doubt the thresholds decide, as with every close.
+    assert ruling(verdict(HELD, totals_=flood)) == ("pass", 0)
+
+
 def not_offered(missing: int, what: str = "turns") -> RunWarning:
     numbers = {"missing": missing, "asked": 41, "what": what}
     return RunWarning("load_not_reached_by_generator", "Some were not begun.", "", numbers, spoils=True)
@@ -465,6 +476,8 @@ def test_a_task_that_raised_fails_a_run_whose_thresholds_held() -> None:
         ("ready: waited for a message with type = hello", "not as the protocol expects"),
         ("upgrade: no answer yet", "does not answer the upgrade"),
         ("tls: no answer yet", "does not answer the TLS handshake"),
+        ("proxy: no answer yet", "did not connect to the target"),
+        ("prepare: not done yet", "A step of [[prepare]] was not done"),
         ("tcp: no answer yet", "does not answer: is the address right"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,15 @@ def test_intervals_of_a_part_and_of_some_tags(run: Run) -> None:
     found = list(run.intervals(first=2, tags={"turn.completion"}))
     assert [interval.second for interval in found] == [2, 3]
     assert [list(interval.histograms) for interval in found] == [["turn.completion"]] * 2
+
+
+@pytest.mark.parametrize("step", [2, 3, 100])
+def test_steps_of_several_seconds_have_the_same_histograms_together(run: Run, step: int) -> None:
+    one, several = list(run.intervals()), list(run.intervals(step=step))
+    assert sum_of(several) == sum_of(one)
+    assert [each.second for each in several] == [each.second for each in one]
+    last = {(each.second - one[0].second) // step: each.second for each in one}
+    assert all(each.second in last.values() for each in several if each.histograms)
 
 
 def test_turns_and_slowest_come_back(run: Run) -> None:
@@ -266,3 +276,59 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
 def test_an_empty_histogram_is_not_kept(tmp_path: Path) -> None:
     path = write_run(tmp_path, [Interval(second=0, histograms={"a": Histogram(), "b": holding(1)})])
     assert read_run(path).totals().histograms == {"b": holding(1)}
+
+
+@pytest.mark.parametrize(
+    ("counts", "where"),
+    [
+        ({"turns": {"lost": "x"}}, "counts.turns.lost"),
+        ({"turns": {"lost": None}}, "counts.turns.lost"),
+        ({"turns": {"lost": True}}, "counts.turns.lost"),
+        ({"turns": {"lost": -1}}, "counts.turns.lost"),
+        ({"turns": {"lost_by": {"code 1006": 1.5}}}, "counts.turns.lost_by"),
+        ({"events": {"unmeasured": None}}, "counts.events.unmeasured"),
+        ({"measured": {"turns": {"lost": 0.5}}}, "counts.measured.turns.lost"),
+        ({"measured": {"turns": 5}}, "counts.measured.turns"),
+    ],
+)
+def test_what_should_be_a_count_and_is_none_is_named(tmp_path: Path, counts: object, where: str) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"schema": "loadtest.run/1", "counts": counts}))
+    with pytest.raises(ConfigError, match=rf"run\.json cannot be read: {where} is no count"):
+        read_run(tmp_path)
+
+
+def test_a_count_of_events_may_be_unknown(tmp_path: Path) -> None:
+    events = {"lost": None, "received": 3, "unmeasured": {"lost": "no event carried a sequence number"}}
+    counts = {"events": events, "measured": {"events": events}}
+    (tmp_path / "run.json").write_text(json.dumps({"schema": "loadtest.run/1", "counts": counts}))
+    assert read_run(tmp_path).manifest["counts"] == counts
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"thresholds": {"turns.failed": "soon"}}, '"soon" is not an operator and a value'),
+        ({"thresholds": {"turns.failed": ["== 0", None]}}, '"None" is not an operator and a value'),
+        ({"load": {"stages": [{"thresholds": {"turns.failed": 5}}]}}, '"5" is not an operator and a value'),
+        ({"load": {"stages": [5]}}, "Expected `object`, got `int`"),
+    ],
+)
+def test_a_threshold_that_cannot_be_read_is_named(tmp_path: Path, settings: object, sentence: str) -> None:
+    manifest = {"schema": "loadtest.run/1", "scenario": {"settings": settings}}
+    (tmp_path / "run.json").write_text(json.dumps(manifest))
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        read_run(tmp_path)
+
+
+def test_thresholds_that_can_be_read_are_taken_in(tmp_path: Path) -> None:
+    written = {"turns.failed": ["== 0", "< 3"], "turns.complete.ratio": "none"}
+    settings = {"thresholds": written, "load": {"stages": [{"thresholds": written}, {}]}}
+    manifest = {"schema": "loadtest.run/1", "scenario": {"settings": settings}}
+    (tmp_path / "run.json").write_text(json.dumps(manifest))
+    assert read_run(tmp_path).manifest["scenario"]["settings"] == settings
+
+
+def test_a_section_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"schema": "loadtest.run/1"}')
+    found = read_run(tmp_path).manifest
+    assert (found["scenario"], found["target"], found["load"]) == ({"name": ""}, {}, {})

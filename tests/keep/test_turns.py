@@ -102,3 +102,13 @@ def test_a_table_is_not_written_over(tmp_path: Path) -> None:
 def test_sampling_is_told() -> None:
     assert sampling(5, 0) == []
     assert sampling(4_000_000, 2) == [{"code": "turns_sampled", "numbers": {"turns": 4_000_000, "one_in": 4}}]
+
+
+@pytest.mark.parametrize(("name", "number"), [("phase", 3), ("phase", -1), ("outcome", 99), ("outcome", -1)])
+def test_a_turn_of_no_known_phase_or_outcome_is_told(tmp_path: Path, name: str, number: int) -> None:
+    path = tmp_path / "turns.npy"
+    with_odd = turns(0, 3)
+    with_odd[name][1] = number
+    np.save(path, with_odd)
+    with pytest.raises(ValueError, match="no known phase or outcome"):
+        read_turns(path)

@@ -51,6 +51,7 @@ def same(one: Interval, other: Interval) -> bool:
         and one.moves.tolist() == other.moves.tolist()
         and one.turns.tolist() == other.turns.tolist()
         and one.turns.dtype == other.turns.dtype
+        and one.copies.tolist() == other.copies.tolist()
     )
 
 
@@ -83,12 +84,24 @@ def changed(**change: Any) -> bytes:
     return msgspec.msgpack.encode(fields)
 
 
+def odd_turns() -> list[np.ndarray]:
+    """Rows whose phase or outcome there is not."""
+    rows = []
+    for name, number in (("phase", 3), ("phase", -1), ("outcome", 99), ("outcome", -1)):
+        row = np.zeros(1, TURN)
+        row[name] = number
+        rows.append(row)
+    return rows
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (changed(layout=2), "layout 2"),
+        (changed(layout=3), "layout 3"),
+        (changed(copies=b"123"), "cut short"),
         (changed(moves=b"123"), "cut short"),
         (changed(turns=b"123"), "cut short"),
+        *((changed(turns=row.tobytes()), "no known phase or outcome") for row in odd_turns()),
         (changed(gauges={"cpu": math.inf}), "gauge that is not a number"),
         (changed(second="1"), "not an interval"),
         (changed(histograms={"a": [b"123", b"", 1, 1, 1, 0]}), "of equal number"),

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import os
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.secrets import (
+    LARGEST_TOKEN,
+    given_secrets,
     message_texts,
     missing_secrets,
+    read_token,
     secret_columns,
     secret_variables,
     secrets_of,
@@ -145,3 +152,21 @@ def test_a_scenarios_own_message_may_name_a_variable(folder: Folder) -> None:
 def test_an_id_names_no_variable(folder: Folder) -> None:
     wrong = IN_MESSAGES.replace("turn = {", "turn = { id = '{uuid}-{env.A}',")
     assert any("nothing is known as {env.A}" in mistake for mistake in folder.mistakes(wrong))
+
+
+def test_a_token_file_that_is_too_large_is_told(folder: Folder) -> None:
+    (folder.path / "t").write_text("x" * (LARGEST_TOKEN + 1))
+    plan = folder.load(HEAD + 'auth = { kind = "token", token_file = "t" }')
+    (problem,) = missing_secrets(plan, {})
+    assert str(problem).endswith("cannot be read from this file: it is larger than 64 KiB")
+
+
+def test_what_is_no_regular_file_is_read_by_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t")
+    with pytest.raises(OSError, match="it is no regular file"):
+        read_token(tmp_path / "t")
+
+
+def test_what_own_code_gives_is_a_secret_by_its_name_or_by_where_it_is_shown() -> None:
+    target = Target(url="ws://x", before_connect=("ticket", "room", "shown"), cookies={"a": "{user.shown}"})
+    assert given_secrets(target) == ["ticket", "shown"]

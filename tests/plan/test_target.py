@@ -136,7 +136,11 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
                 f"url = 'ws://a'\nconnect_to = '{wrong}'",
                 '4: `connect_to` must be a host and a port, such as "10.0.0.5:443", not',
             )
-            for wrong in ("10.0.0.5", ":443", "10.0.0.5:no", "user@a:443", "ws://a:443", "a:443/ws")
+            for wrong in ("10.0.0.5", ":443", "10.0.0.5:no", "ws://a:443", "a:443/ws", "a:0")
+        ),
+        (
+            "url = 'ws://a'\nconnect_to = 'user:pw@a:443'",
+            '4: `connect_to` must be a host and a port, such as "10.0.0.5:443", not ...',
         ),
         ("url = 'ws://a'\naddresses = 'random'", "4: `addresses`"),
         (
@@ -241,7 +245,7 @@ def test_a_token_file_is_relative_to_the_scenario(folder: Folder) -> None:
         ("kind = 'token'", '4: kind = "token" needs `token_env` or `token_file`'),
         (
             "kind = 'token'\ntoken_env = 'A'\ntoken_file = 'b'",
-            '4: kind = "token" needs `token_env` or `token_file`, not both',
+            '4: kind = "token" needs `token_env` or `token_file` or `token_command`, not both',
         ),
         (
             "kind = 'token'\ntoken_env = 'A'\nlifetime = '1s'",

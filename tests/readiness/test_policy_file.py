@@ -83,6 +83,37 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         assert part in told, part
 
 
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        ('["deploy", "--token={env.HEALTH_TOKEN}", "{env.DB_URL}"]', ["HEALTH_TOKEN", "DB_URL"]),
+        ('["deploy", "{env.RELEASE}", "{env.HOST}"]', []),
+    ],
+)
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[components.tool]\nprobe = 'command'\ncommand = {}\n",
+        "[rollback]\ncommand = ['x']\ncheck = {}\n",
+        "[remedies.api]\ncommand = {}\n",
+        "[alerts.routes.own]\nkind = 'command'\ncommand = {}\n",
+    ],
+)
+def test_a_secret_is_never_put_on_a_command_line(
+    tmp_path: Path, table: str, words: str, refused: list[str]
+) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(f"{SMALL}\n{table.format(words)}")
+    try:
+        load_policy(path)
+        told = ""
+    except ConfigError as error:
+        told = str(error)
+    assert [
+        name for name in ("HEALTH_TOKEN", "DB_URL", "RELEASE", "HOST") if f"${name} from" in told
+    ] == refused
+
+
 @pytest.mark.parametrize("name", shipped_names("policy"))
 def test_what_ships_can_be_read_and_says_what_it_is_for(name: str) -> None:
     read = load_policy(name)

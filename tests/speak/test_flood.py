@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.speak.flood import BOMB, MAX_CONTROL_FRAMES, MAX_UNPACKED, SECOND_NS, Flood
+from loadtest.speak.flood import BOMB, MAX_CONTROL_FRAMES, MAX_EMPTY, MAX_UNPACKED, SECOND_NS, Flood
 from loadtest.speak.frames import FrameParser
 from tests.speak.test_frames import wire
 
@@ -16,6 +16,14 @@ def test_pings_are_a_flood_from_so_many_in_a_second_on() -> None:
     assert flood.control_frames(MAX_CONTROL_FRAMES - 1, AT + SECOND_NS + 1) is None
     why = flood.control_frames(1, AT + 2 * SECOND_NS - 1)
     assert why == "a flood: more than 2,000 pings and pongs in a second"
+
+
+def test_messages_without_content_are_a_flood_from_so_many_in_a_second_on() -> None:
+    flood = Flood()
+    assert flood.empty_messages(MAX_EMPTY, AT) is None
+    assert flood.empty_messages(MAX_EMPTY, AT + SECOND_NS) is None
+    why = flood.empty_messages(1, AT + SECOND_NS)
+    assert why == "a flood: more than 2,000 messages without content in a second"
 
 
 def test_what_unpacks_to_much_more_than_its_size_is_a_bomb() -> None:
@@ -35,7 +43,7 @@ def test_a_parser_that_refuses_says_goodbye_once_and_hears_no_more() -> None:
     assert not parser.unpacks
     assert parser.receive(wire(0x81, b"a")) == [b"a"]
     parser.refuse("a flood")
-    assert (parser.broken, parser.closed) == ("a flood", True)
+    assert (parser.broken, parser.closed, parser.flooded) == ("a flood", True, True)
     (close,) = parser.replies
     assert close[0] == 0x88
     parser.replies = []

@@ -474,13 +474,14 @@ def test_context_is_taken_over() -> None:
     assert FrameParser(WIDE, [extension]).receive(b"".join(chunks)) == [text, text]
 
 
-def test_a_compressed_message_may_not_unpack_beyond_the_limit() -> None:
-    chunks, extension = deflated([b"x" * 100_000], takeover=True)
+@pytest.mark.parametrize("takeover", [True, False])
+def test_a_compressed_message_may_not_unpack_beyond_the_limit(*, takeover: bool) -> None:
+    chunks, extension = deflated([b"x" * 100_000], takeover=takeover)
     assert len(chunks[0]) < 1000
     lane = FrameParser(99_999, [extension])
     assert lane.receive(chunks[0]) == []
     assert lane.broken is not None
-    chunks, extension = deflated([b"x" * 99_999], takeover=True)
+    chunks, extension = deflated([b"x" * 99_999], takeover=takeover)
     assert FrameParser(99_999, [extension]).receive(chunks[0]) == [b"x" * 99_999]
 
 
@@ -564,7 +565,7 @@ EMPTY_FRAGMENT = b"\x00\x00"
 def test_a_read_full_of_frames_that_say_nothing_ends_the_connection(said: bytes) -> None:
     lane = FrameParser(WIDE)
     assert lane.receive(said + b"\x81\x05never") == []
-    assert lane.closed
+    assert (lane.closed, lane.flooded) == (True, True)
     assert lane.broken == "more than 1,000 frames in one read that say nothing"
     opcode, payload = unmasked(lane.replies[-1])
     assert (opcode, payload[:2]) == (CLOSE, (1008).to_bytes(2, "big"))
@@ -583,3 +584,37 @@ def test_what_has_something_to_say_may_be_in_as_many_fragments_as_it_likes() -> 
     part = b"\x00\x10" + b"x" * 16
     assert lane.receive(b"\x01\x00" + part * (2 * frames.MAX_IDLE_FRAMES)) == []
     assert lane.receive(b"\x80\x00") == [b"x" * 32 * frames.MAX_IDLE_FRAMES]
+
+
+BOMB = "a flood: messages that unpack to more than 100 times their size"
+
+
+@pytest.mark.parametrize("in_fragments", [False, True])
+def test_a_read_whose_messages_unpack_to_too_much_ends_the_connection_before_all_are_unpacked(
+    in_fragments: bool,  # noqa: FBT001 - as pytest gives it
+) -> None:
+    (chunk, *_), extension = deflated([b"x" * 1_000_000], takeover=False)
+    if in_fragments:
+        # The last fragment is empty: now the library reads all of the message.
+        chunk = bytes([chunk[0] & 0x7F]) + chunk[1:] + b"\x80\x00"
+    lane = FrameParser(1_000_000, [extension])
+    heard = lane.receive(chunk * 40)
+    assert 17 <= len(heard) <= 20
+    assert (lane.broken, lane.closed, lane.flooded) == (BOMB, True, True)
+    assert unmasked(lane.replies[-1]) == (CLOSE, (1008).to_bytes(2, "big") + BOMB.encode())
+    assert lane.receive(chunk) == []
+
+
+def test_of_as_many_in_several_reads_a_parser_without_a_clock_says_nothing() -> None:
+    (chunk, *_), extension = deflated([b"x" * 1_000_000], takeover=False)
+    lane = FrameParser(1_000_000, [extension])
+    assert sum(len(lane.receive(chunk * 5)) for _ in range(8)) == 40
+    assert not lane.closed
+
+
+def test_what_comes_after_the_close_is_nothing_whatever_comes() -> None:
+    lane = FrameParser(WIDE)
+    lane.receive(wire(0x88, b""))
+    for _ in range(frames.MAX_IDLE_FRAMES + 2):
+        assert lane.receive(b"\x00") == []
+    assert (lane.closed, lane.broken, lane.flooded) == (True, None, False)

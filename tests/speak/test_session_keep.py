@@ -219,7 +219,15 @@ def test_a_kept_secret_is_not_shown() -> None:
     shown += [payload for _, payload, _ in talk.record.shown]
     assert len(shown) == 4
     assert not any(form in each for each in shown for form in (secret.encode(), escaped(secret).encode()))
-    assert sum(HIDDEN in each for each in shown) == 3
+    assert sum(HIDDEN.encode() in each for each in shown) == 3
+
+
+def test_a_secret_that_came_by_another_way_is_not_shown() -> None:
+    talk = Talk()
+    talk.session.hide([])
+    talk.session.hide(["a-ticket", "a-token"])
+    talk.hear(20, b"what: a-ticket a-token")
+    assert talk.record.shown[-1][1] == b"what: [redacted] [redacted]"
 
 
 @pytest.mark.parametrize("value", ["abc", None, "", 12])
@@ -263,4 +271,4 @@ def test_secrets_within_one_another_leave_nothing() -> None:
     for secret in ("ab/cd", "cd/ef", "b/c+"):
         talk.hear(20, said("note", t=secret))
     talk.hear(21, rb"ab\/cd\/ef \xff \u12")
-    assert talk.record.shown[-1][1].replace(HIDDEN, b"") == rb" \xff \u12"
+    assert talk.record.shown[-1][1].replace(HIDDEN.encode(), b"") == rb" \xff \u12"

@@ -1,0 +1,77 @@
+"""Secrets of one connection: taken out however they are written, and wholly where they overlap."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.speak.kept_secrets import HIDDEN, MOST, SHORTEST, KeptSecrets, without
+
+
+def of(*texts: str) -> KeptSecrets:
+    secrets = KeptSecrets()
+    for text in texts:
+        secrets.add(text)
+    return secrets
+
+
+@pytest.mark.parametrize(
+    ("secrets", "payload", "shown"),
+    [
+        (("abcd1234", "1234efgh"), "x abcd1234efgh y", "x [redacted] y"),
+        (("1234efgh", "abcd1234"), "x abcd1234efgh y", "x [redacted] y"),
+        (("abcd", "abcd1234"), "abcd1234", "[redacted]"),
+        (("aXYa",), "aXYaXYa", "[redacted]"),
+        (("abcd", "efgh"), "abcdefgh", "[redacted][redacted]"),
+        (("abcd1234", "1234efgh"), r"abcd1\u0032\u00334efgh", "[redacted]"),
+        (("aXYa",), r"aXYa\u0058Ya", "[redacted]"),
+    ],
+)
+def test_of_secrets_that_overlap_nothing_is_left(secrets: tuple[str, ...], payload: str, shown: str) -> None:
+    assert of(*secrets).hide(payload.encode()).decode() == shown
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        lambda text: base64.b64encode(text.encode()).decode(),
+        lambda text: quote(text, safe=""),
+        json.dumps,
+        repr,
+        lambda text: "".join(f"\\u{ord(letter):04X}" for letter in text),
+    ],
+)
+def test_a_secret_is_found_in_every_code(code: object) -> None:
+    assert callable(code)
+    secret = 'p\u00e4ss/w+rd "1"'
+    shown = of(secret).hide(f"it is {code(secret)}.".encode()).decode()
+    assert HIDDEN in shown
+    assert "rd" not in shown.removeprefix("it is ")
+    assert shown.startswith("it is ")
+
+
+def test_the_oldest_are_forgotten_and_short_ones_never_known() -> None:
+    secrets = of("x" * (SHORTEST - 1), *(f"secret-{number:03}" for number in range(MOST + 1)))
+    secrets.add("secret-001")
+    assert len(secrets.texts) == MOST
+    assert secrets.texts[0] == "secret-002"
+    assert secrets.texts[-1] == "secret-001"
+    assert secrets.hide(b"xxx secret-000 secret-001") == b"xxx secret-000 [redacted]"
+
+
+@given(st.text("ab", max_size=40), st.lists(st.text("ab", min_size=1, max_size=4), max_size=3))
+def test_no_letter_of_a_place_is_left_and_all_others_stay(text: str, forms: list[str]) -> None:
+    inside = {
+        at + n
+        for form in forms
+        for at in range(len(text))
+        if text.startswith(form, at)
+        for n in range(len(form))
+    }
+    kept = "".join(letter for at, letter in enumerate(text) if at not in inside)
+    assert without(text, forms, "*").replace("*", "") == kept
