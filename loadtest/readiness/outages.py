@@ -20,7 +20,7 @@ MOST_SPANS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class KnownTime:
     """A time in which a component was known, and down or not."""
 
     begin: float
@@ -41,7 +41,7 @@ class _Course:
     total_s: float = 0.0
     known_s: float = 0.0
     down_s: float = 0.0
-    spans: list[Span] = field(default_factory=list)
+    spans: list[KnownTime] = field(default_factory=list)
 
     def goes_on(self, at: float, status: str, most_s: float) -> None:
         """Add an assessment. What was found counts until the next one, but no longer than evidence counts."""
@@ -63,7 +63,7 @@ class _Course:
         if before and before.end == begin and before.down == down:
             self.spans[-1] = replace(before, end=end)
         else:
-            self.spans.append(Span(begin, end, down))
+            self.spans.append(KnownTime(begin, end, down))
         longest = max(WINDOWS_S.values())
         while self.spans[0].end < end - longest or len(self.spans) > MOST_SPANS:
             self.begun = self.spans.pop(0).end
