@@ -42,6 +42,7 @@ from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.reporting import show_run
+from loadtest.run.watching import watched
 from loadtest.run.web_page import BoundedServer, guarded
 from loadtest.run.worker import shard_worker
 from loadtest.streams import let_readers_leave
@@ -118,7 +119,7 @@ class PlainLocustRun:
             self.coordinator = LocalCoordinator(environment, spec, recording.take)
         recording.stop = self.coordinator.stop
         recording.watch_target(lambda: self.coordinator.start_wall_ns if self.coordinator else None)
-        self.page.show(recording, endpoint.url)
+        self.page.show(recording, endpoint.url, watched(recording, self.coordinator))
         gevent.spawn(self._watch)
 
     def _fail(self, error: LoadtestError) -> None:
@@ -149,11 +150,13 @@ class PlainLocustRun:
         recording, self.recording = self.recording, None
         if recording is None:
             return int(self.environment.process_exit_code or Exit.INTERNAL)
+        self.page.over()
         for ended in recording.at_end:
             ended()
         run = recording.close(result, interrupted=self.interrupted)
         recording.prepared.closing.close()
         show_run(run, self.options)
+        self.page.reported()
         return exit_code_of(run)
 
     def _on_quitting(self, **_kwargs: Any) -> None:

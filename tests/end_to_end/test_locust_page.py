@@ -48,6 +48,9 @@ def test_locusts_page_is_guarded(launch: Launch) -> None:
     assert "to-ken-2" not in shown
     assert asked(port, "/stats/requests") == 200
     assert asked(port, "/", host="evil.example") == 403
+    # Ours is below it, and has nothing to show before a run has begun.
+    assert asked(port, "/loadtest/live/") == 404
+    assert asked(port, "/loadtest/live/", host="evil.example") == 403
     assert asked(port, "/stats/requests", Origin="http://evil.example") == 403
     with ExitStack() as stack:
         for _ in range(5 * MOST_AT_ONCE):
