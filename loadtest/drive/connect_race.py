@@ -91,7 +91,7 @@ class ConnectRace:
     def leave(self) -> None:
         """End without a winner: the listener is told nothing."""
         for runner in self._runners:
-            self._count("failed", runner.address)
+            self._count("connections.address_failed", runner.address)
             self._end(runner)
         self._runners = []
 
@@ -135,12 +135,12 @@ class ConnectRace:
             self._note(runner.address, error, os.strerror(error))
             self._try_next()
             return
-        self._count("connected", runner.address)
+        self._count("connections.address_connected", runner.address)
         for other in self._runners:
             if other.began_ns < runner.began_ns:
-                self._count("failed", other.address)
+                self._count("connections.address_failed", other.address)
             else:
-                self._count("called_off", other.address)
+                self._count("connections.address_called_off", other.address)
             self._end(other)
         self._runners = []
         # Nothing is begun any more, whatever timer still runs.
@@ -156,7 +156,7 @@ class ConnectRace:
         if number in OWN_LIMITS:
             self._limit = errno.errorcode[number]
         else:
-            self._count("failed", address)
+            self._count("connections.address_failed", address)
             self._reasons[host_of(address)] = reason
 
     def _lost(self) -> None:
@@ -174,8 +174,9 @@ class ConnectRace:
             return f"{found[0]} (at each of {len(self._reasons)} addresses)"
         return "; ".join(f"{host}: {reason}" for host, reason in self._reasons.items())
 
-    def _count(self, what: str, address: Address) -> None:
+    def _count(self, name: str, address: Address) -> None:
         """Count what became of an attempt at an address, where there are several."""
         lookups = self._context.lookups
         if lookups.told_by_address or len(self._endpoint.addresses) > 1:
-            self._context.recorder.metrics.count(f"connections.address_{what}.{lookups.label(address)}")
+            by_address = f"{name}.{lookups.label(address)}"
+            self._context.recorder.metrics.count(by_address)
