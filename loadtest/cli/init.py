@@ -69,11 +69,20 @@ def _drafted(path: Path) -> Drafted:
     from loadtest.keep.redact import Redactor
     from loadtest.plan.capture import read_capture
     from loadtest.plan.scaffold import Drafted
+    from loadtest.speak.captured_secrets import captured_secrets
     from loadtest.speak.draft import draft
     from loadtest.speak.draft_toml import protocol_text, rows_text
 
-    clean = Redactor().text
-    found = draft(frame._replace(payload=_cleaned(frame.payload, clean)) for frame in read_capture(path))
+    frames = read_capture(path)
+    by_place = Redactor().text
+    try:
+        secrets = captured_secrets(frames)
+    except ValueError as error:
+        raise ConfigError([Problem(str(path), str(error))]) from None
+    # What is taken out in one place is taken out in all others; a token that comes back stays one value.
+    sent = "\n".join(by_place(frame.text) for frame in frames if not frame.inward)
+    clean = Redactor(secret for secret in secrets if secret not in sent).text
+    found = draft(frame._replace(payload=_cleaned(frame.payload, clean)) for frame in frames)
     if not found.message:
         sentence = "no message was sent in it that a turn could be made of"
         raise ConfigError([Problem(str(path), sentence)])

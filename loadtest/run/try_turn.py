@@ -17,10 +17,10 @@ from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.scenario_file import load_scenario, scenario_from_settings
-from loadtest.plan.secrets import secrets_of
 from loadtest.plan.settings import protocol_settings, public_url
 from loadtest.plan.shipped import find, shipped_names
 from loadtest.plan.toml_reader import read_document
+from loadtest.plan.written_secrets import all_secrets
 from loadtest.run.options import RunOptions
 from loadtest.run.preparation import prepare, start_target
 
@@ -79,7 +79,7 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
         sentence = "sends no message: `message` of [turn] in the protocol, or of [traffic], would be one"
         raise ConfigError([Problem(ref, sentence)])
     prepared = prepare(RunOptions(scenario=ref, target=target), scenario)
-    redactor = Redactor(secrets_of(scenario.target, os.environ))
+    redactor = Redactor(all_secrets(scenario, os.environ))
     with prepared.closing:
         start_target(prepared)
         endpoint = prepared.endpoint()
