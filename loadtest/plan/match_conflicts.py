@@ -73,7 +73,9 @@ def _before(rule: _Rule, place: int, rules: Sequence[_Rule]) -> _Rule | None:
 
 
 def _instead(rule: _Rule, before: _Rule) -> str:
-    """How the match that decides before may leave out what another asks for; "" where no one value tells."""
+    """How a `fail` may leave out what a `refuse` asks for; "" where no one value tells them apart."""
+    if (rule.named.key, before.named.key) != ("refuse", "fail"):
+        return ""
     for each in rule.wanted:
         if each.path is not None and each.how == "in" and each not in before.wanted:
             values = "|".join(map(re.escape, each.wanted))

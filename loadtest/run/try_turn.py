@@ -14,7 +14,7 @@ from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.folder import PROTOCOL, kind_of
 from loadtest.plan.overrides import Overrides
 from loadtest.plan.protocol import Protocol
-from loadtest.plan.protocol_file import load_protocol
+from loadtest.plan.protocol_file import asked_columns, load_protocol
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.scenario_file import load_scenario, scenario_from_settings
 from loadtest.plan.settings import protocol_settings, public_url
@@ -108,6 +108,10 @@ def _scenario(ref: str, target: str | None) -> Scenario:
 def _of_protocol(protocol: Protocol, ref: str, target: str | None) -> Scenario:
     if target is None:
         raise ConfigError([Problem("--target", f"{ref} is a protocol: say where to send its message")])
+    if asked := asked_columns(protocol):
+        names = ", ".join(f"{{{name}}}" for name in asked)
+        sentence = f"asks for {names}, which the rows of a scenario have: try the scenario that uses it"
+        raise ConfigError([Problem(ref, sentence)])
     settings = {
         "name": protocol.name or "try",
         "protocol": protocol_settings(protocol),

@@ -304,7 +304,10 @@ def test_a_connection_that_nobody_takes_ends_with_3(folder: Path) -> None:
         (("try", "chat.toml", "--target", "http://x"), "--target: `url` must begin with ws:// or wss://"),
         (("try", "wrong.toml", "--target", "ws://127.0.0.1:1"), "wrong.toml:3: unknown key `ends`"),
         (("try", "mute.toml", "--target", "ws://127.0.0.1:1"), "mute.toml: nothing to send"),
-        (("try", "columns.toml", "--target", "ws://127.0.0.1:1"), "columns.toml: "),
+        (
+            ("try", "columns.toml", "--target", "ws://127.0.0.1:1"),
+            "columns.toml: asks for {data.colour}, which the rows of a scenario have",
+        ),
         (("try", "nowhere.toml"), "there is no file `nowhere.toml`"),
         (("try", "chat.toml", "--target", "ws://127.0.0.1:1", "--save", "chat.toml"), "is not overwritten"),
     ],
