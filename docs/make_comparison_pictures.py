@@ -20,7 +20,7 @@ from loadtest.keep.find import find_run, find_runs
 from loadtest.keep.read import read_run
 from loadtest.show.comparison import Compared, compared, written
 from loadtest.show.comparison_data import boards
-from loadtest.show.manifest import StoredRun
+from loadtest.show.manifest import ReadableRun
 from loadtest.show.plot.release_pictures import ComparisonPictures
 from loadtest.show.views import judged
 
@@ -50,7 +50,7 @@ def compare_all(results: Path, sides: Sequence[str]) -> list[Compared]:
     return found
 
 
-def read_all(results: Path, name: str) -> list[StoredRun]:
+def read_all(results: Path, name: str) -> list[ReadableRun]:
     """All runs of a label, or one."""
     return [judged(read_run(path)) for path in find_runs(results, name) or [find_run(results, name)]]
 
@@ -65,8 +65,8 @@ def plots(items: Sequence[Compared], into: Path, *, grey: bool) -> Iterator[Path
 
 def pages(items: Sequence[Compared], into: Path) -> Iterator[Path]:
     """compare.html as PNG, wide and narrow, light and dark."""
-    code = int(worst(each.comparison for each in items))
-    return screenshots("compare", written(items, "html", code), into)
+    code = int(worst([each.comparison for each in items]))
+    return screenshots("compare", str(written(items, "html", code)), into)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,8 @@ from loadtest.keep.read import read_run
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.plot.pictures import NAMES, Pictures
 from loadtest.show.render.terminal import short_svg
-from loadtest.show.report_html import html
 from loadtest.show.short_run import short_document
-from loadtest.show.views import judged
+from loadtest.show.views import judged, report_page
 
 PICTURES = Path(__file__).parent / "pictures"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -82,7 +81,7 @@ def pages(run: ReadableRun, pictures: Pictures, into: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as scratch:
         page = Path(scratch) / "report.html"
-        page.write_text(html(run, pictures), encoding="utf-8")
+        page.write_text(report_page(run, pictures), encoding="utf-8")
         for width in WIDTHS:
             for scheme in SCHEMES:
                 picture = into / f"report-{width}-{scheme}.png"

@@ -20,6 +20,8 @@ Tone = Literal["good", "bad", "doubt", "plain"]
 Absent = Literal[
     "connection",
     "resolve",
+    "prepare",
+    "proxy",
     "tls",
     "turn",
     "gap",
@@ -93,7 +95,26 @@ METRICS = (
         "looking up the target's name",
         whole_run=True,
     ),
+    Metric(
+        "prepare.time",
+        "HTTP before",
+        "Connection",
+        "prepare",
+        "prepare",
+        "a step of `[[prepare]]`, from request to answer, redirects included",
+        whole_run=True,
+        by_kind=True,
+    ),
     Metric("connect.tcp", "TCP", "Connection", "tcp", "connection", "TCP's handshake", whole_run=True),
+    Metric(
+        "connect.proxy",
+        "proxy",
+        "Connection",
+        "proxy",
+        "proxy",
+        "having the proxy connect, from `CONNECT` to its answer",
+        whole_run=True,
+    ),
     Metric("connect.tls", "TLS", "Connection", "tls", "tls", "TLS' handshake", whole_run=True),
     Metric(
         "connect.upgrade",
@@ -428,6 +449,19 @@ CONNECTION_COUNTERS = (
         tone="bad",
     ),
     Counter(
+        "connections.redirected",
+        "answers to an upgrade that led elsewhere and were followed",
+        "redirects followed",
+        threshold=True,
+    ),
+    Counter(
+        "connections.not_undone",
+        "steps of `[[prepare]]` that could not be taken back",
+        "steps not taken back",
+        threshold=True,
+        tone="doubt",
+    ),
+    Counter(
         "connections.told_to_wait",
         "refused with a Retry-After that is longer than the next wait, and so honoured",
         "told to wait longer (Retry-After)",
@@ -482,6 +516,13 @@ CONNECTION_COUNTERS = (
         "given up by us: what came was no WebSocket",
         "given up by us: it broke the WebSocket protocol",
         kept_as="ended_by_us.broken",
+        tone="bad",
+    ),
+    Counter(
+        "connections.beyond_codec",
+        "given up by us: the codec could not go on with what came, or not within its bounds",
+        "given up by us: the codec could not read on",
+        kept_as="ended_by_us.codec",
         tone="bad",
     ),
     Counter(
@@ -919,6 +960,17 @@ OTHER_COUNTERS = (
     Counter("heartbeats.answered", "answers to such heartbeats"),
     Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),
     Counter("heartbeats.not_scheduled", "heartbeats whose interval the target did not dictate as a number"),
+    Counter(
+        "codec.replies",
+        "frames that the codec answered itself, as its wire demands (pongs, receipts)",
+        "answered by the codec itself",
+    ),
+    Counter(
+        "codec.unsendable",
+        "messages of which the codec could make no frame",
+        "not sent: the codec could make no frame",
+        tone="bad",
+    ),
 )
 
 COUNTERS = (
@@ -931,6 +983,38 @@ COUNTERS = (
     *OTHER_COUNTERS,
 )
 """Every counter that a run may record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A value that is read once a second, as exporters tell it.
+
+    ``name`` is the one under which an interval has it, ``exported`` the one with its base unit, of which
+    ``scale`` of ours are one.
+    """
+
+    name: str
+    exported: str
+    help: str
+    scale: float = 1.0
+
+
+GAUGES = (
+    Gauge("users", "virtual_users", "virtual users at work"),
+    Gauge("ready", "ready_connections", "connections on which messages count"),
+    Gauge("in_flight", "turns_in_flight", "turns that were begun and have not ended"),
+    Gauge("cpu", "generator_cpu_ratio", "CPU of the busiest generator process, of one core"),
+    Gauge(
+        "run_delay",
+        "generator_run_delay_ratio",
+        "part of the time that the generator process which waited most had no core",
+    ),
+    Gauge("loop_lag_ns", "generator_loop_lag_seconds", "longest that an event loop of ours was late", 1e9),
+    Gauge("target.cpu", "target_cpu_cores", "CPU of the target, in cores"),
+    Gauge("target.memory", "target_memory_bytes", "memory of the target"),
+    Gauge("target.open_files", "target_open_files", "open files of the target"),
+)
+"""Every gauge that exporters tell; those of the target's own metrics are ``target.NAME``."""
 
 
 Shown = TypeVar("Shown", Metric, Counter)

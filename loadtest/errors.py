@@ -83,8 +83,10 @@ def worst_of(codes: Iterable[Exit]) -> Exit:
 class Layer(enum.StrEnum):
     """The layer at which a target said no."""
 
+    PREPARE = "prepare"
     RESOLVE = "resolve"
     TCP = "tcp"
+    PROXY = "proxy"
     TLS = "tls"
     UPGRADE = "upgrade"
     AUTH = "auth"

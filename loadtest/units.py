@@ -184,6 +184,19 @@ def format_ratio(ratio: float) -> str:
     return f"{percent:.0f} %" if percent in {0, 100} else f"{percent:.1f} %"
 
 
+def format_cores(cores: float) -> str:
+    """Of CPU: "0.42 cores", "1 core"."""
+    if not math.isfinite(cores) or cores < 0:
+        raise ValueError(f"{cores} cores cannot be printed; they were not measured")
+    text = _three(cores) if cores < 1000 else f"{cores:,.0f}"
+    return f"{text} core{'' if text == '1' else 's'}"
+
+
+def format_number(value: float) -> str:
+    """A plain number: four significant digits, thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def format_bytes(n: int) -> str:
     """In powers of 1024: "512 B", "1.2 MiB"."""
     size = float(n)

@@ -13,8 +13,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 PAGE = (ROOT / "docs" / "decisions" / "dependencies.md").read_text("utf-8")
-IMPORTED_AS = {"pyjwt": "jwt", "pyzmq": "zmq", "fpdf2": "fpdf", "typing-extensions": "typing_extensions",
-               "grpcio": "grpc", "grpcio-health-checking": "grpc_health"}  # fmt: skip
+IMPORTED_AS = {
+    "pyjwt": "jwt",
+    "pyzmq": "zmq",
+    "fpdf2": "fpdf",
+    "typing-extensions": "typing_extensions",
+    "prometheus-client": "prometheus_client",
+    "opentelemetry-sdk": "opentelemetry",
+    "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
+    "grpcio": "grpc",
+    "grpcio-health-checking": "grpc_health",
+}
 
 
 def module(requirement: str) -> str:

@@ -5,6 +5,7 @@ No container is started here: nothing says that an image builds, or that a clust
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -208,6 +209,38 @@ def test_the_operators_resource_has_only_keys_it_knows() -> None:
     for role in ("master", "worker"):
         assert set(OPERATOR["spec"][role]) <= {"labels", "annotations", "resources"}
     assert all(set(variable) == {"name", "value"} for variable in OPERATOR["spec"]["env"])
+
+
+def test_grafana_and_prometheus_find_each_other_and_the_run() -> None:
+    folder = DEPLOY / "grafana"
+    overlay = yaml.safe_load((folder / "compose.yaml").read_text("utf-8"))["services"]
+    words = words_of(overlay["master"]["command"])
+    with root_command.make_context("loadtest", list(words)) as context:
+        name, command, rest = root_command.resolve_command(context, list(words))
+        assert command is not None
+        command.make_context(name, rest, parent=context)
+    # The same as without it, and served to the one that scrapes.
+    assert words[: len(COMMANDS["compose master"])] == COMMANDS["compose master"]
+    scraped = yaml.safe_load((folder / "prometheus.yml").read_text("utf-8"))["scrape_configs"][0]
+    assert scraped["static_configs"] == [{"targets": [option(words, "--prometheus")]}]
+    for service in ("prometheus", "grafana"):
+        for volume in overlay[service]["volumes"]:
+            assert (DEPLOY / volume.split(":")[0]).exists()
+            assert volume.endswith(":ro")
+    (published,) = overlay["grafana"]["ports"]
+    assert published.startswith("127.0.0.1:")
+    sources = yaml.safe_load((folder / "provisioning/datasources/prometheus.yaml").read_text("utf-8"))
+    (source,) = sources["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((folder / "provisioning/dashboards/loadtest.yaml").read_text("utf-8"))[
+        "providers"
+    ]
+    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in overlay["grafana"]["volumes"]
+    dashboard = json.loads((folder / "dashboards/loadtest.json").read_text("utf-8"))
+    panels = dashboard["panels"]
+    assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert all('{run=~"$run"}' in target["expr"] for panel in panels for target in panel["targets"])
 
 
 # ------------------------------------------------------------------ with tools that are not always there

@@ -12,9 +12,11 @@ from loadtest.units import (
     exact_rate,
     exact_ratio,
     format_bytes,
+    format_cores,
     format_count,
     format_duration,
     format_ms,
+    format_number,
     format_rate,
     format_ratio,
     parse_bytes,
@@ -201,3 +203,16 @@ def test_a_sentence_does_not_repeat_what_is_endless(parse: Callable[[str], objec
     with pytest.raises(ValueError, match=r'^"x{57}\.\.\." is not a') as caught:
         parse("x" * 5000)
     assert len(str(caught.value)) < 200
+
+
+def test_cores_and_plain_numbers_are_short() -> None:
+    assert [format_cores(value) for value in (0.0, 0.0388, 1.0, 2.5, 1234.0)] == [
+        "0 cores",
+        "0.0388 cores",
+        "1 core",
+        "2.5 cores",
+        "1,234 cores",
+    ]
+    assert [format_number(value) for value in (0.0, 2.50001, -3.0, 12345.6)] == ["0", "2.5", "-3", "12,346"]
+    with pytest.raises(ValueError, match="were not measured"):
+        format_cores(math.nan)

@@ -42,7 +42,7 @@ CLOCK_CALLS = {
 DOORS = {
     "locust": ("loadtest/drive/", "loadtest/run/", "loadtest/live/"),
     "gevent": ("loadtest/drive/", "loadtest/run/", "loadtest/live/"),
-    "websockets": ("loadtest/speak/", "loadtest/simulator/"),
+    "websockets": ("loadtest/speak/", "loadtest/simulator/", "loadtest/run/record"),
     "matplotlib": ("loadtest/show/plot",),
     "click": ("loadtest/cli/",),
     "rich": (

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.compare import FILES
+from loadtest.cli.compare import FILES, WRITTEN
 from loadtest.cli.extra import need_compare
 from loadtest.cli.options import Settings, ShippedName, WholeNumber, option, results_option
-from loadtest.cli.writing import write
+from loadtest.cli.writing import links_from, write
 
 if TYPE_CHECKING:
     from loadtest.run.ab import AbResult
@@ -111,6 +111,11 @@ def _keep(found: Compared, output: Path | None, results: Path, began: datetime) 
 
     if output is None:
         output = make_folder(results, folder_name(f"ab-{found.comparison.scenario}", None, began))
+    code = int(found.comparison.ruling.exit_code)
+    link = links_from(
+        output, {str(run.manifest.get("id")): run.path for run in (*found.baseline, *found.candidate)}
+    )
     for name, file in FILES.items():
-        write(output / file, written([found], name, int(found.comparison.ruling.exit_code)))
+        if name in WRITTEN:
+            write(output / file, written([found], name, code, link=link))
     click.echo(f"wrote {output}")

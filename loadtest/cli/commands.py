@@ -19,6 +19,8 @@ COMMANDS = {
     "explain": "Show what a scenario would do; nothing is sent.",
     "try": "Send one turn and show every frame, and what it was taken for.",
     "init": "Write a scenario and a protocol for a server of yours.",
+    "record": "Record what a client of yours says to a server.",
+    "import": "Draft a scenario from a HAR file of a browser.",
     "report": "Show a stored run again, whole or in part.",
     "compare": "Compare the runs of two releases.",
     "trend": "Show the history of a scenario and its changes.",
@@ -34,7 +36,7 @@ COMMANDS = {
 }
 """What each does, in the order of ``--help``; ``loadtest.cli.NAME`` holds ``command``."""
 
-MODULES = {"try": "try_turn"}
+MODULES = {"try": "try_turn", "import": "import_file"}
 """Where a command is whose name no module can have: a word of Python."""
 
 

@@ -12,7 +12,7 @@ import click
 
 from loadtest.cli.extra import need_compare
 from loadtest.cli.options import Stored, option, results_option, view_options
-from loadtest.cli.writing import put, write
+from loadtest.cli.writing import links_from, put, write
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:
@@ -27,8 +27,14 @@ FILES = {
     "markdown": "compare.md",
     "json": "compare.json",
     "junit": "compare.junit.xml",
+    "svg": "compare.svg",
+    "png": "compare.png",
+    "pdf": "compare.pdf",
 }
 """What a view is called in a folder."""
+
+WRITTEN = ("terminal", "html", "markdown", "json", "junit")
+"""The views that a command writes that makes its runs itself."""
 
 EXAMPLES = """\b
 Examples:
@@ -82,8 +88,10 @@ def _compare(runs: Sequence[str], options: dict[str, Any]) -> int:
     items = [_one(runs[0], *pair, options) for pair in _pairs(runs[0], runs[1:], found)]
     code = worst([each.comparison for each in items])
     listed = options["exploratory"]
+    paths = {str(run.manifest.get("id")): run.path for runs in found.values() for run in runs}
+    link = links_from(options["output"], paths)
     put(
-        lambda form: written(items, form, int(code), exploratory=listed),
+        lambda form: written(items, form, int(code), exploratory=listed, link=link),
         FILES,
         options,
         lambda: _show(items, exploratory=listed),

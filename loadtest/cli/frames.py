@@ -48,10 +48,12 @@ def frame_line(frame: ObservedFrame, began_ns: int, clean: Callable[[str], str] 
 
 
 def trial_lines(tried: FinishedTrial) -> Iterator[FrameLine]:
-    """The upgrade, then every frame."""
+    """The upgrade, then every frame; nothing where it was refused before an upgrade was sent."""
     from loadtest.units import format_duration
 
     trial, clean = tried.trial, tried.redactor.text
+    if not trial.request:
+        return
     yield FrameLine("", "→", "upgrade", "", clean(trial.request), "plain")
     answer = clean(trial.answer.partition(b"\r\n")[0].decode("utf-8", "replace"))
     if answer:
@@ -198,7 +200,9 @@ def _grouped(
         )
     lines = []
     for same in list(found.values())[:LISTED]:
-        text = clean(same[0].payload[:LONGEST_EXAMPLE].decode("utf-8", "replace"))
+        text = same[0].payload[:LONGEST_EXAMPLE].decode("utf-8", "replace")
+        # As above.
+        text = clean(text if len(same[0].payload) <= LONGEST_EXAMPLE else f"{text}…")
         rules = f" ({'; '.join(same[0].rules)})" if with_rules else ""
         lines.append(f"{len(same)} {', '.join(same[0].taken)}{rules}: {text}")
     return lines

@@ -52,12 +52,15 @@ def check(file: str, capture: Path | None) -> int:
     The exit code is 1 where a MATCH can never be true, or another one always decides before it; with a
     capture also where a turn of it does not end, and 4 where it has none.
     """
-    from loadtest.errors import Exit
+    from loadtest.errors import ConfigError, Exit
     from loadtest.plan.match_conflicts import conflicts
     from loadtest.plan.protocol_file import load_protocol
     from loadtest.plan.understood import understood
+    from loadtest.speak.codec.factory import codec_problems
 
     protocol = load_protocol(file)
+    if problems := codec_problems(protocol):
+        raise ConfigError(problems)
     if capture is not None:
         return _check_capture(protocol, capture)
     for topic, sentence in understood(protocol):

@@ -25,6 +25,8 @@ FILES = {
     "junit": "junit.xml",
     "prometheus": "metrics.prom",
     "pdf": "report.pdf",
+    "svg": "report.svg",
+    "png": "report.png",
 }
 """What a view is called in a folder."""
 
@@ -132,8 +134,8 @@ def _whole_second(instant_ns: int | None, option_name: str, otherwise: int) -> i
 
 def _show(shown: ReadableRun) -> None:
     """Print the terminal's view, in colour where stdout is one."""
+    from loadtest.keep.folder import REPORT
     from loadtest.show.report_model import tell
     from loadtest.show.terminal import show
-    from loadtest.show.views import REPORT
 
     show(tell(shown.manifest), sys.stdout, where=str(shown.path / REPORT))

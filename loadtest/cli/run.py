@@ -9,6 +9,9 @@ import click
 from loadtest.cli.options import ShippedName, WholeNumber, option, plan_options, results_option
 from loadtest.cli.other_tools import AnsweringCommand
 
+USUAL = ""
+"""The value of an option that was given without one: the usual address, which `run` knows."""
+
 EXAMPLES = """\b
 Examples:
   loadtest run                                  agent-burst against our own simulator
@@ -31,6 +34,20 @@ Examples:
 @results_option("RUN")
 @option("--ui", is_flag=True, help="Show the run in a page in the browser while it runs.")
 @option("--ui-port", metavar="N", type=click.IntRange(1, 65535), help="The port of that page; a free one.")
+@option(
+    "--prometheus",
+    metavar="[ADDR]",
+    is_flag=False,
+    flag_value=USUAL,
+    help="Serve /metrics while it runs, at HOST:PORT or a port; 127.0.0.1:9464.",
+)
+@option(
+    "--otel",
+    metavar="[URL]",
+    is_flag=False,
+    flag_value=USUAL,
+    help="Send metrics and slow turns to an OTLP collector; http://127.0.0.1:4318.",
+)
 @option("--verbose", is_flag=True, help="Print the whole report instead of a screen of it.")
 @option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")
 @option("--json", is_flag=True, help="Print run.json on stdout, and nothing else.")

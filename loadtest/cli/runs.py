@@ -63,6 +63,11 @@ Examples:
   loadtest runs baseline
 """
 
+HTML_EXAMPLE = """\b
+Example:
+  loadtest runs html
+"""
+
 IMPORT_EXAMPLE = """\b
 Example:
   loadtest runs import from-ci/20261122T121530Z-agent-burst
@@ -241,6 +246,23 @@ def _judged(threshold: ThresholdRow) -> str:
     n = f" (n={threshold.n})" if threshold.n else ""
     measured = f", measured {threshold.measured}{n}" if threshold.measured != "–" else ""
     return f"{threshold.name} {threshold.expression}: {threshold.outcome}{measured}{why}"
+
+
+@command.command("html", epilog=HTML_EXAMPLE)
+@results_option("RUNS_HTML")
+def write_page(results: str) -> None:
+    """Write index.html of the results folder: every run with verdict, key numbers, and a link to its report.
+
+    It is written after each run as well. Folder and page can be published as static files.
+    """
+    from loadtest.errors import ConfigError, Problem
+    from loadtest.show.runs_index import write_index
+
+    try:
+        click.echo(f"wrote {write_index(Path(results))}")
+    except OSError as error:
+        sentence = f"index.html cannot be written to {results}: {error.strerror or error}"
+        raise ConfigError([Problem("runs html", sentence)]) from None
 
 
 @command.command("baseline", epilog=BASELINE_EXAMPLES)

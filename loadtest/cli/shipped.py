@@ -24,3 +24,7 @@ def show_shipped(kind: Literal["scenario", "protocol", "policy"], name: str | No
     for one in ships:
         mark = "policy for `ready` and `watch`: " if one.kind == "policy" else ""
         click.echo(f"{one.name:<{width}}  {mark}{one.about}")
+        if one.held_against:
+            click.echo(f"{'':<{width}}  run against {one.held_against}")
+    if kind == "protocol":
+        click.echo("\nThose without such a line were run against our simulator, or stubs of theirs.")

@@ -13,7 +13,7 @@ import click
 
 from loadtest.cli.extra import need_compare
 from loadtest.cli.options import ShippedName, WholeNumber, option, results_option, view_options
-from loadtest.cli.writing import put
+from loadtest.cli.writing import links_from, put
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ FILES = {
     "json": "trend.json",
     "svg": "trend.svg",
     "png": "trend.png",
+    "pdf": "trend.pdf",
     "otava": "trend.csv",
 }
 """What a view is called in a folder."""
@@ -69,13 +70,15 @@ def command(scenario: str | None, **options: Any) -> int:
 
     need_compare("trend")
     metrics = _checked(options["metric"])
-    trends = [_trend(runs, metrics, options) for runs in _stored(Path(options["results"]), scenario)]
+    stored = _stored(Path(options["results"]), scenario)
+    link = links_from(options["output"], {run.id: run.path for runs in stored for run in runs})
+    trends = [_trend(runs, metrics, options) for runs in stored]
     if len(trends) > 1 and (picture := next((name for name in PICTURES if name in options["format"]), None)):
         raise ConfigError([Problem("--format", f"{picture} is the picture of one scenario; name a SCENARIO")])
     code = worst(trends)
     listed = options["exploratory"]
     put(
-        lambda form: written(trends, form, int(code), exploratory=listed),
+        lambda form: written(trends, form, int(code), exploratory=listed, link=link),
         FILES,
         options,
         lambda: _show(trends, exploratory=listed),

@@ -11,6 +11,9 @@ import click
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.keep.atomic import write_whole
+from loadtest.keep.folder import REPORT
+from loadtest.show.document import Link, no_link
+from loadtest.show.links import link_to
 
 Made = Callable[[str], str | bytes]
 """A view by the name of its format."""
@@ -38,6 +41,21 @@ def put(made: Made, files: Mapping[str, str], options: Mapping[str, Any], show: 
         path = output / files[name] if into_folder else output
         write(path, made(name))
         click.echo(f"wrote {path}")
+
+
+def links_from(output: Path | None, runs: Mapping[str, Path]) -> Link:
+    """How a page that is written to ``output`` leads to the reports of ``runs``, given by their ids.
+
+    A page on stdout stands nowhere, and leads nowhere.
+    """
+    if output is None:
+        return no_link
+    folder = output if output.is_dir() or not output.suffix else output.parent
+
+    def link(run: str) -> str:
+        return link_to(runs[run] / REPORT, folder) if run in runs else ""
+
+    return link
 
 
 def _print(view: str | bytes, form: str) -> None:

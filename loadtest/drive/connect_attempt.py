@@ -1,4 +1,4 @@
-"""One attempt to open a connection: TCP, TLS, upgrade; each step timed, each refusal with its layer.
+"""One attempt to open a connection: TCP, proxy, TLS, upgrade; each step timed, each refusal with its layer.
 
 A ``ConnectAttempt`` lives until the answer to the upgrade is complete and is then forgotten: an idle
 connection keeps only what it needs to send and receive.
@@ -9,14 +9,25 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from loadtest.drive.connect_race import ConnectRace, os_reason
+import gevent
+
+from loadtest.drive.before_connect import BeforeConnect
+from loadtest.drive.connect_race import ConnectRace
 from loadtest.drive.context import Context
+from loadtest.drive.credentials import Credentials
+from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.http_client import HttpRefused, origin_of, redirected, sendable
 from loadtest.drive.poller import READ, WRITE
-from loadtest.drive.transport import TlsTransport, Transport
+from loadtest.drive.proxy import connect_answer
+from loadtest.drive.transport import TlsTransport, Transport, os_reason
 from loadtest.errors import Layer
 from loadtest.speak.refused import Refused
 from loadtest.speak.upgrade import Upgrade
+
+FOLLOWED = frozenset({301, 302, 307, 308})
+"""Redirects that an upgrade may follow (RFC 6455, 4.1)."""
 
 BODY_WITHIN_NS = 1_000_000_000
 """How long the beginning of the body of a refusal is waited for."""
@@ -48,14 +59,18 @@ class ConnectAttempt:
     """One attempt to open a connection, begun at ``attempted_ns``."""
 
     __slots__ = (
+        "_answer",
         "_context",
+        "_endpoint",
         "_goes_on",
         "_layer",
         "_listener",
         "_race",
+        "_redirects",
         "_step_ns",
         "_transport",
         "_upgrade",
+        "_url",
         "_user",
         "_values",
     )
@@ -74,6 +89,12 @@ class ConnectAttempt:
         self._transport: Transport | None = None
         self._goes_on = False
         self._user = 0
+        self._endpoint: Endpoint = context.assignment.endpoint
+        # Where it leads, if that is not the target's own URL: another path, and what redirects said.
+        self._url: str | None = None
+        self._redirects = 0
+        # What the proxy has answered so far.
+        self._answer = b""
 
     def begin(self, user: int) -> None:
         """Try the target's addresses; the listener is told how it goes."""
@@ -82,10 +103,30 @@ class ConnectAttempt:
         self._goes_on = True
         context.poller.connecting += 1
         overdue_ns = self._step_ns + context.connect_timeout_ns
-        self._race = ConnectRace(context, self, context.addresses_of(user), user)
-        self._race.begin()
+        if context.before is not None and not self._has_place():
+            return
+        self._begin_race()
         if self._goes_on:
             context.poller.timers.add(overdue_ns, self._overdue)
+
+    def _begin_race(self) -> None:
+        self._layer = Layer.TCP
+        self._race = ConnectRace(self._context, self, self._endpoint, self._user)
+        self._race.begin()
+
+    def _has_place(self) -> bool:
+        """Find where this connection leads, of which the host was looked up before; False: it is refused."""
+        before = self._context.before
+        assert before is not None  # noqa: S101 - asked by the caller
+        try:
+            url = before.url_for(self._values)
+            self._endpoint = before.find(url)
+        except Refused as refusal:
+            self._refuse(refusal)
+            return False
+        if url != self._context.assignment.endpoint.url:
+            self._url = url
+        return True
 
     @property
     def awaited(self) -> str:
@@ -118,7 +159,7 @@ class ConnectAttempt:
         self._step_ns = began_ns
         context.recorder.metrics.tcp.append(self._end_step(context.now()))
         context.poller.hand_over(transport.fd, self._on_ready)
-        self._guarded(self._secure)
+        self._guarded(self._secure if self._endpoint.proxy is None else self._ask_proxy)
 
     def none_connected(self, refusal: Refused) -> None:
         """No address of the target took the connection."""
@@ -142,7 +183,10 @@ class ConnectAttempt:
             self._listener.refused(refusal)
 
     def _on_ready(self, _bits: int) -> None:
-        self._guarded(self._read_answer if self._layer is Layer.UPGRADE else self._handshake)
+        if self._layer is Layer.PROXY:
+            self._guarded(self._read_proxy)
+        else:
+            self._guarded(self._read_answer if self._layer is Layer.UPGRADE else self._handshake)
 
     def _guarded(self, step: Callable[[Transport], None]) -> None:
         """Go one step on; an error in it is a refusal."""
@@ -163,8 +207,35 @@ class ConnectAttempt:
         self._step_ns = at_ns
         return took_ns
 
+    def _ask_proxy(self, transport: Transport) -> None:
+        """TCP has connected to the proxy: have it connect to the target."""
+        endpoint, context = self._endpoint, self._context
+        assert endpoint.proxy is not None  # noqa: S101 - asked by the caller
+        self._layer = Layer.PROXY
+        self._answer = b""
+        # Plain, also where TLS follows: the proxy is spoken to without.
+        complete = Transport.send(transport, endpoint.proxy.request(*endpoint.authority))
+        context.poller.modify(transport.fd, READ if complete else READ | WRITE)
+
+    def _read_proxy(self, transport: Transport) -> None:
+        read = Transport.receive(transport)
+        if transport.unsent and Transport.send(transport, b""):
+            self._context.poller.modify(transport.fd, READ)
+        if read is None:
+            return
+        data, at_ns = read
+        self._answer += data
+        try:
+            connected = connect_answer(self._answer, ended=not data)
+        except Refused as refusal:
+            self._refuse(refusal)
+            return
+        if connected:
+            self._context.recorder.metrics.proxy.append(self._end_step(at_ns))
+            self._secure(transport)
+
     def _secure(self, transport: Transport) -> None:
-        """TCP is done: TLS follows, or the upgrade."""
+        """TCP is done, through a proxy where there is one: TLS follows, or the upgrade."""
         if isinstance(transport, TlsTransport):
             self._layer = Layer.TLS
             self._context.poller.modify(transport.fd, READ)
@@ -179,12 +250,12 @@ class ConnectAttempt:
 
     def _send_upgrade(self, transport: Transport) -> None:
         context = self._context
-        credentials = context.credential_provider.credentials(self._values, context.cookies_of(self._user))
+        credentials = self._credentials()
         self._listener.identified(credentials.user)
         if credentials.secrets:
             self._listener.entrusted(credentials.secrets)
         upgrade = Upgrade(
-            context.host_header,
+            self._endpoint.host_header,
             credentials.path,
             credentials.headers,
             subprotocols=credentials.subprotocols,
@@ -195,6 +266,18 @@ class ConnectAttempt:
         complete = transport.send(upgrade.request)
         context.recorder.metrics.bytes_sent += len(upgrade.request)
         context.poller.modify(transport.fd, READ if complete else READ | WRITE)
+
+    def _credentials(self) -> Credentials:
+        """What the upgrade carries: to a host that a redirect named, nothing of the target's."""
+        context, provider, url = self._context, self._context.credential_provider, self._url
+        if url is None:
+            return provider.credentials(self._values, context.cookies_of(self._user, self._endpoint.url))
+        parts = urlsplit(url)
+        path = sendable(parts.path or "/") + (f"?{sendable(parts.query)}" if parts.query else "")
+        cookies = context.cookies_of(self._user, url)
+        if self._redirects and origin_of(url) != origin_of(context.assignment.endpoint.url):
+            return provider.for_other_host(self._values, cookies, path)
+        return provider.credentials(self._values, cookies, path)
 
     def _read_answer(self, transport: Transport) -> None:
         upgrade = self._upgrade
@@ -236,11 +319,62 @@ class ConnectAttempt:
         if upgrade.status is not None:
             self._context.recorder.metrics.count(f"connections.upgrade_status.{upgrade.status}")
             self._listener.answered(upgrade)
+        follow = self._context.assignment.scenario.target.follow_redirects
+        if follow and upgrade.status in FOLLOWED and upgrade.location:
+            if self._redirects < follow:
+                self._redirect(upgrade.location)
+                return
+            refusal = Refused(
+                refusal.layer, f"{refusal.reason}, after {follow} redirects, as many as are followed"
+            )
         self._refuse(refusal)
+
+    def _redirect(self, where: str) -> None:
+        """Begin again at the URL that the target names, within the time of this attempt."""
+        context = self._context
+        try:
+            url = redirected(self._url or self._endpoint.url, where)
+        except HttpRefused as refused:
+            self._refuse(Refused(Layer.UPGRADE, refused.reason))
+            return
+        self._redirects += 1
+        context.recorder.metrics.count("connections.redirected")
+        if self._transport is not None:
+            context.poller.unregister(self._transport.fd)
+            self._transport.close()
+            self._transport = None
+        self._upgrade = None
+        scheme = "wss" if origin_of(url)[0] == "https" else "ws"
+        self._url = f"{scheme}://{url.partition('://')[2]}"
+        assert context.before is not None  # noqa: S101 - there is one where redirects are followed
+        known = context.before.endpoint_at(self._url)
+        if known is None:
+            self._layer = Layer.RESOLVE
+            gevent.spawn(self._look_up, context.before, self._url)
+        else:
+            self._go_to(known)
+
+    def _look_up(self, before: BeforeConnect, url: str) -> None:
+        """Find a host that nobody was sent to before, in a greenlet of its own: callbacks must not wait."""
+        context = self._context
+        try:
+            found = before.find(url)
+        except Refused as refusal:
+            refused = refusal
+            context.poller.timers.add(context.now(), lambda _due: self._refuse(refused))
+        else:
+            context.poller.timers.add(context.now(), lambda _due: self._go_to(found))
+        context.poller.wake()
+
+    def _go_to(self, endpoint: Endpoint) -> None:
+        if self._goes_on:
+            self._endpoint = endpoint
+            self._begin_race()
 
     def _keep_cookies(self, upgrade: Upgrade) -> None:
         if upgrade.set_cookies:
-            self._listener.entrusted(self._context.keep_cookies(self._user, upgrade.set_cookies))
+            url = self._url or self._endpoint.url
+            self._listener.entrusted(self._context.keep_cookies(self._user, url, upgrade.set_cookies))
 
 
 def tls_reason(error: ssl.SSLError) -> str:

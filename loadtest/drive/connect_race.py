@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from loadtest.drive.context import Context
+from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.poller import WRITE
-from loadtest.drive.transport import Address, Transport
+from loadtest.drive.transport import Address, Transport, os_reason
 from loadtest.errors import Layer
 from loadtest.speak.refused import Refused
 
@@ -44,20 +45,29 @@ class Runner(NamedTuple):
 
 
 class ConnectRace:
-    """The attempts of one user at ``addresses``, in this order, each later by ``ATTEMPT_DELAY_NS``.
+    """The attempts of one user at the addresses of an endpoint, each later by ``ATTEMPT_DELAY_NS``.
 
     One that fails has the next one begin at once. Of a target with several addresses it is counted which
     connected, which failed or were slower than one that began later, and which were called off.
     """
 
-    __slots__ = ("_addresses", "_context", "_limit", "_listener", "_next", "_reasons", "_runners", "_user")
+    __slots__ = (
+        "_addresses",
+        "_context",
+        "_endpoint",
+        "_limit",
+        "_listener",
+        "_next",
+        "_reasons",
+        "_runners",
+        "_user",
+    )
 
-    def __init__(
-        self, context: Context, listener: RaceListener, addresses: Sequence[Address], user: int
-    ) -> None:
+    def __init__(self, context: Context, listener: RaceListener, endpoint: Endpoint, user: int) -> None:
         self._context = context
         self._listener = listener
-        self._addresses = addresses
+        self._endpoint = endpoint
+        self._addresses: Sequence[Address] = context.addresses_of(user, endpoint)
         self._user = user
         self._next = 0
         self._runners: list[Runner] = []
@@ -83,7 +93,7 @@ class ConnectRace:
             self._next += 1
             began_ns = context.now()
             try:
-                transport = context.open_transport(self._user, address)
+                transport = context.open_transport(self._user, address, self._endpoint)
             except OSError as error:
                 self._note(address, error.errno or 0, os_reason(error))
                 continue
@@ -157,14 +167,9 @@ class ConnectRace:
 
     def _count(self, name: str) -> None:
         """Count an address, where the target has several."""
-        if len(self._context.assignment.endpoint.addresses) > 1:
+        if len(self._endpoint.addresses) > 1:
             self._context.recorder.metrics.count(name)
 
 
 def _host(address: Address) -> str:
     return address.sockaddr[0]
-
-
-def os_reason(error: OSError) -> str:
-    """Why a system call failed, in the system's words."""
-    return error.strerror or str(error)

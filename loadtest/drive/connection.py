@@ -18,6 +18,7 @@ from loadtest.drive.context import Context
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
+from loadtest.speak.codec.coded_frames import CodedFrameParser, UnsendableError
 from loadtest.speak.flood import Flood
 from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
 from loadtest.speak.phase_metrics import PhaseMetrics
@@ -132,6 +133,7 @@ class Connection:
         "_armed_ns",
         "_attempt",
         "_attempted_ns",
+        "_encode",
         "_flood",
         "_gathered",
         "_handed_over",
@@ -185,6 +187,8 @@ class Connection:
         # The instant at which the session's timer is set.
         self._armed_ns = NEVER
         self._opcode = BINARY if context.binary else TEXT
+        # Replaced where a codec makes the frames.
+        self._encode = encode
         self._out: list[bytes] = []
         # Bytes of the turns' messages in ``_out``.
         self._gathered = 0
@@ -238,7 +242,7 @@ class Connection:
         context.poller.hand_over(transport.fd, self._on_ready)
         self._attempt = None
         self._transport = transport
-        self._parser = FrameParser(context.max_message_bytes, upgrade.extensions)
+        self._parser = self._new_parser(upgrade)
         self._upgraded_ns = at_ns
         self.state = ConnectionState.UPGRADED
         self.session.upgraded(at_ns)
@@ -250,6 +254,21 @@ class Connection:
             self._after_events()
         except Refused as refusal:
             self.refused(refusal)
+
+    def _new_parser(self, upgrade: Upgrade) -> FrameParser:
+        """What reads this connection's frames; with a codec, it makes those that are sent as well."""
+        context = self.context
+        if context.codec is None:
+            return FrameParser(context.max_message_bytes, upgrade.extensions)
+        parser = CodedFrameParser(
+            context.max_message_bytes,
+            upgrade.extensions,
+            codec=context.codec.make(),
+            name=context.codec.name,
+            answer=self._answer_wire,
+        )
+        self._encode = parser.encode
+        return parser
 
     def _opened(self, at_ns: int) -> None:
         """The protocol's ready condition holds."""
@@ -304,7 +323,12 @@ class Connection:
         out = self._out
         self._queued.append((turn, len(out)))
         opcode = self._opcode if written is None else TEXT if isinstance(written, str) else BINARY
-        frame = encode(payload, opcode)
+        try:
+            frame = self._encode(payload, opcode)
+        except UnsendableError as error:
+            self._queued.pop()
+            self._not_sendable(error, turn)
+            return turn
         self._gathered += len(frame)
         out.append(frame)
         # Inlined from _gather: 0.06 us less a turn.
@@ -316,11 +340,18 @@ class Connection:
         return turn
 
     def send(self, payload: str | bytes) -> None:
-        """Send a message that belongs to no turn."""
-        if isinstance(payload, str):
-            self._out.append(encode(payload.encode(), TEXT))
-        else:
-            self._out.append(encode(payload, BINARY))
+        """Send a message that belongs to no turn; bytes are sent as they are.
+
+        Raises:
+            UnsendableError: the codec can make no frame of it.
+        """
+        frame = payload if isinstance(payload, bytes) else payload.encode()
+        self._out.append(self._encode(frame, BINARY if isinstance(payload, bytes) else TEXT))
+        self._gather()
+
+    def send_as_it_is(self, payload: str) -> None:
+        """Send a frame of text that need not be a message of the protocol."""
+        self._out.append(encode(payload.encode(), TEXT))
         self._gather()
 
     def _gather(self) -> None:
@@ -332,13 +363,47 @@ class Connection:
     def _gather_replies(self) -> None:
         """Gather what the session itself sends: ready steps, heartbeats, further messages of turns."""
         for each in self.session.outbox or ():
-            if isinstance(each, str):
-                self._out.append(encode(each.encode()))
-            else:
-                turn, payload = each
+            turn, payload, opcode = (
+                (None, each.encode(), TEXT) if isinstance(each, str) else (*each, self._opcode)
+            )
+            try:
+                frame = self._encode(payload, opcode)
+            except UnsendableError as error:
+                self._not_sendable(error, turn)
+                continue
+            if turn is not None:
                 self._queued.append((turn, len(self._out)))
-                self._out.append(encode(payload, self._opcode))
+            self._out.append(frame)
         self.session.outbox = None
+        self._gather()
+
+    def _not_sendable(self, error: UnsendableError, turn: Turn | None) -> None:
+        """The codec can make no frame of a message: our fault or the protocol's, never the target's.
+
+        Its turn fails, a connection that was getting ready is given up; from a timer, since a turn that ends
+        may have the next one begun.
+        """
+        context = self.context
+        context.recorder.metrics.count("codec.unsendable")
+        context.recorder.evidence("unsendable", str(error).encode(), self.session.user)
+
+        def settle(_due_ns: int) -> None:
+            if turn is not None:
+                self.session.not_sendable(turn, context.now())
+            elif self.session.state is SessionState.READYING and self.state is _UPGRADED:
+                self.refused(Refused(Layer.READY, f"a ready step could not be sent: {error}"))
+
+        context.poller.timers.add(context.now(), settle)
+
+    def _answer_wire(self, frames: bytes, n: int) -> None:
+        """Send what the wire demands at once, such as a pong of its own; a peer must read it."""
+        transport = self._transport
+        if transport is None or len(transport.unsent) > MAX_UNSENT:
+            if self._parser is not None:
+                self._parser.refuse("it does not read what its protocol has us answer")
+            return
+        self.context.recorder.metrics.count("codec.replies", n)
+        self._out.append(frames)
         self._gather()
 
     def flush(self) -> None:
@@ -537,6 +602,8 @@ class Connection:
         metrics.events_malformed += 1
         if parser.too_long:
             metrics.count("connections.too_long")
+        elif isinstance(self._parser, CodedFrameParser) and self._parser.gave_up:
+            metrics.count("connections.beyond_codec")
         else:
             metrics.count("connections.broken_frames")
         self.context.recorder.evidence("broken frame", reason.encode(), self.session.user)
@@ -667,7 +734,17 @@ class Connection:
                 reason = self._parser.close_reason if broken is None else f"given up by us: {broken}"
                 if reason:
                     self.context.observations.saw_close(code, self.public(reason))
+                self._take_unfinished(self._parser)
         self._dispose()
+
+    def _take_unfinished(self, parser: FrameParser) -> None:
+        """A message whose end never came is none: it counts as received, and as malformed."""
+        if isinstance(parser, CodedFrameParser) and parser.unfinished and not parser.gave_up:
+            metrics = self.context.recorder.metrics
+            metrics.events_received += 1
+            metrics.events_malformed += 1
+            told = f"the connection ended in the middle of a message: {parser.unfinished:,} bytes of it came"
+            self.context.recorder.evidence("unfinished", told.encode(), self.session.user)
 
     def public(self, text: str) -> str:
         """A text about this connection, without the secrets that came with it."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loadtest.drive.before_connect import BeforeConnect
 from loadtest.drive.credentials import CredentialProvider, environment_values
 from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.guarded_codec import guarded
 from loadtest.drive.observations import Observations
 from loadtest.drive.poller import Poller, make_poller
 from loadtest.drive.sources import own_sources
 from loadtest.drive.transport import Address, Timestamping, TlsTransport, Transport
+from loadtest.drive.user_cookies import OF_RUN, UserCookies
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
@@ -22,8 +25,8 @@ from loadtest.plan.names import NOW, data_values, now_values, user_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import message_texts
+from loadtest.speak.codec.factory import codec_of
 from loadtest.speak.compiled_protocol import CompiledProtocol
-from loadtest.speak.cookies import CookieJar
 from loadtest.units import NS_PER_S
 
 CLOSE_TIMEOUT_NS = 2 * NS_PER_S
@@ -37,13 +40,20 @@ _NO_ROW: dict[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class ShardAssignment:
-    """What one process has to do: the run, its scenario and target, and which virtual users it drives."""
+    """What one process has to do: the run, its scenario and target, and which virtual users it drives.
+
+    The users of ``scenario`` are numbered from ``first`` on, of ``of_all`` in the run (0: it has no others).
+    ``spread``: other processes drive users of the run as well.
+    """
 
     run_id: str
     scenario: Scenario
     endpoint: Endpoint
     users: range
     worker: int = 0
+    first: int = 0
+    of_all: int = 0
+    spread: bool = False
 
 
 class Context:
@@ -53,8 +63,10 @@ class Context:
     true when nothing more falls due.
 
     Raises:
-        ConfigError: this machine has none of the source addresses.
+        ConfigError: this machine has none of the source addresses, or has not the protocol's codec.
     """
+
+    on_secrets: Callable[[list[str]], None] | None = None
 
     def __init__(
         self,
@@ -65,37 +77,37 @@ class Context:
         scenario, endpoint = assignment.scenario, assignment.endpoint
         target, traffic, load = scenario.target, scenario.traffic, scenario.load
         self.assignment = assignment
-        self.clock = clock
-        self.now = clock.now
+        self.clock, self.now = clock, clock.now
         protocol = scenario.protocol
-        message = protocol.turn.message if traffic is None or traffic.message is None else traffic.message
+        own = None if traffic is None else traffic.message
         self.timeout_ns = traffic.timeout_ns if traffic is not None else CLOSE_TIMEOUT_NS
-        self.schedule = Schedule(load, traffic)
+        self.schedule = Schedule(load, traffic, assignment.first, assignment.of_all)
         self.planned_users = self.schedule.users
         self.compiled_protocol = CompiledProtocol(
             protocol,
-            message=message,
+            message=protocol.turn.message if own is None else own,
             nonce=assignment.run_id,
             timeout_ns=self.timeout_ns,
             unix_offset_ns=0 if clock.wall else time.time_ns() - clock.now(),
-            users=self.planned_users,
+            users=self.schedule.stride,
             identities=target.identities,
+            first_user=assignment.first,
             kinds=scenario.kinds,
-            audience_is_here=len(assignment.users) == self.planned_users,
+            audience_is_here=not assignment.spread,
             seed=load.seed,
             listens=not self.schedule.sends,
         )
         offered = protocol.connect.subprotocols if target.subprotocols is None else target.subprotocols
         self.credential_provider = CredentialProvider(target, endpoint.path, tuple(offered))
         self.secret_values = environment_values(message_texts(scenario))
-        self.host_header = endpoint.host_header
-        self._cookie_jars: dict[int, CookieJar] | None = {} if target.keep_cookies else None
+        self.cookies = UserCookies(self.learn)
         self.sources = own_sources(target.source_addresses)
         self.compression = target.compression
         self.spread = target.addresses
         self.connect_timeout_ns = target.connect_timeout_ns
         self.close_timeout_ns = CLOSE_TIMEOUT_NS
         self.max_message_bytes = target.max_message_bytes
+        self.codec = guarded(codec_of(protocol))
         self.binary = protocol.turn.encoding == "binary"
         self.ping_ns = traffic.ping_ns if traffic is not None and traffic.ping_ns is not None else 0
         own_limit_ns = traffic.ping_timeout_ns if traffic is not None else None
@@ -109,9 +121,8 @@ class Context:
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed
-        self.conversations = (
-            ConversationPlan(scenario.conversations, load.seed) if scenario.conversations else None
-        )
+        said = scenario.conversations
+        self.conversations = ConversationPlan(said, load.seed) if said else None
         self.mix = Mix(traffic.mix, load.seed) if traffic is not None and traffic.mix else None
         self.reconnect = load.reconnect
         self.chaos = scenario.chaos
@@ -122,6 +133,29 @@ class Context:
         self.finishing = False
         self.recorder = Recorder(0, load.warmup_ns, load.duration_ns, assignment.worker)
         self.poller = new_poller(clock.now)
+        self.before = self._before_connect(scenario, endpoint)
+
+    def _before_connect(self, scenario: Scenario, endpoint: Endpoint) -> BeforeConnect | None:
+        """What is done before connections; None where nothing is."""
+        if not _asks_before(scenario):
+            return None
+        before = BeforeConnect(
+            scenario,
+            endpoint,
+            now=self.now,
+            cookies=self.cookies,
+            observations=self.observations,
+            learn=self.learn,
+            recorder=lambda: self.recorder,
+        )
+        self.credential_provider.tokens = before.tokens
+        return before
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Take these out of every output of the run from now on; ``on_secrets`` is told."""
+        found = list(secrets)
+        if found and self.on_secrets is not None:
+            self.on_secrets(found)
 
     def begin(self, start_ns: int) -> None:
         """The run starts at ``start_ns`` of its clock: measure from there."""
@@ -154,7 +188,7 @@ class Context:
             "run.id": run_id,
             **self.secret_values,
             **given,
-            **user_values(user, run_id, target.identities),
+            **user_values(user, run_id, target.identities, self.assignment.first),
         }
 
     def row(self, seq: int) -> dict[str, Any]:
@@ -164,20 +198,14 @@ class Context:
             row = {**row, **now_values(time.time_ns() // 1_000_000, self._wants_now)}
         return row
 
-    def cookies_of(self, user: int) -> dict[str, str]:
+    def cookies_of(self, user: int, url: str) -> Mapping[str, str]:
         """The cookies that the target gave this user, by name; none where they are not kept."""
-        jar = None if self._cookie_jars is None else self._cookie_jars.get(user)
-        if jar is None:
-            return {}
-        endpoint = self.assignment.endpoint
-        return jar.sent(endpoint.path, time.time(), secure=endpoint.tls is not None)
+        return self.cookies.sent((OF_RUN, user), url) if self.cookies.kept else {}
 
-    def keep_cookies(self, user: int, set_cookies: Sequence[str]) -> list[str]:
-        """Keep what an answer sets for this user, where cookies are kept; gives the values that it sets."""
-        if self._cookie_jars is not None:
-            endpoint = self.assignment.endpoint
-            jar = self._cookie_jars.setdefault(user, CookieJar(endpoint.server_name))
-            jar.take(set_cookies, endpoint.path, time.time())
+    def keep_cookies(self, user: int, url: str, set_cookies: Sequence[str]) -> list[str]:
+        """Keep what the answer to an upgrade sets, where cookies are kept; gives the values that it sets."""
+        if self.assignment.scenario.target.keep_cookies:
+            self.cookies.keep(user, url, set_cookies)
         return [line.partition(";")[0].partition("=")[2].strip() for line in set_cookies]
 
     def source_of(self, user: int) -> str | None:
@@ -189,21 +217,21 @@ class Context:
             return None
         return self.sources[self.assignment.users.index(user) % len(self.sources)]
 
-    def addresses_of(self, user: int) -> Sequence[Address]:
-        """The addresses of the target in the order in which a user tries them."""
-        addresses = self.assignment.endpoint.addresses
+    def addresses_of(self, user: int, endpoint: Endpoint | None = None) -> Sequence[Address]:
+        """The addresses of the target, or of another host, in the order in which a user tries them."""
+        addresses = (endpoint or self.assignment.endpoint).addresses
         at = 0 if self.spread == "first" else user % len(addresses)
         if self.spread == "all":
             return addresses[at : at + 1]
         return addresses[at:] + addresses[:at] if at else addresses
 
-    def open_transport(self, user: int, address: Address) -> Transport:
-        """A socket that connects to an address of the target.
+    def open_transport(self, user: int, address: Address, endpoint: Endpoint | None = None) -> Transport:
+        """A socket that connects to an address of the target, or of another host.
 
         Raises:
             OSError: it failed at once.
         """
-        endpoint = self.assignment.endpoint
+        endpoint = endpoint or self.assignment.endpoint
         buffer = SLOW_BUFFER if user in self.slow else None
         if endpoint.tls is None:
             return Transport(address, self._timestamping, self.source_of(user), receive_buffer=buffer)
@@ -215,3 +243,10 @@ class Context:
             server_name=endpoint.server_name,
             receive_buffer=buffer,
         )
+
+
+def _asks_before(scenario: Scenario) -> bool:
+    """Whether something may have to be done by HTTP, or looked up, before a connection."""
+    target = scenario.target
+    fetches = target.auth is not None and (target.auth.kind == "oauth2" or bool(target.auth.token_command))
+    return bool(scenario.prepare) or fetches or target.path is not None or target.follow_redirects > 0

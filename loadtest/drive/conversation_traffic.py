@@ -111,7 +111,7 @@ class ConversationTraffic(UserTraffic):
             context.recorder.metrics_at(due_ns, conversation.name).count("conversations.begun")
         if self._turns_left is not None:
             self._turns_left -= 1
-        self._seq = seq = self._plan.seq(user, context.planned_users, self._nth, self._place)
+        self._seq = seq = self._plan.seq(user, context.schedule.stride, self._nth, self._place)
         context.recorder.metrics_at(due_ns, kind).turns_due += 1
         self._connection.begin(seq, 0, due_ns, context.row(seq), kind)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 import logging
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,12 +22,12 @@ from typing_extensions import override
 from loadtest.drive.context import ShardAssignment
 from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.locust_stats import LocustStats
-from loadtest.drive.shard import Shard
+from loadtest.drive.shard_group import make_shard
 from loadtest.drive.tasks import count_task_errors
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval
 from loadtest.plan.scenario import Scenario
-from loadtest.plan.schedule import Schedule
+from loadtest.plan.schedule import planned_users
 
 logger = logging.getLogger(__name__)
 
@@ -52,23 +53,31 @@ class DriveResult:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """What is to be driven: the run's id, its scenario, a target that was found, the clock's resolution."""
+    """What is to be driven: the run's id, its scenario, a target that was found, the clock's resolution.
+
+    ``learn`` is given secrets that come up in the run, before anything that may hold them.
+    """
 
     run_id: str
     scenario: Scenario
     endpoint: Endpoint
     step_ns: int
+    learn: Callable[[list[str]], None] | None = None
 
 
 class Coordinator(abc.ABC):
-    """Leads a run. ``over`` is set at its end, and ``result`` says how it ended."""
+    """Leads a run. ``over`` is set at its end, and ``result`` says how it ended.
+
+    ``start_wall_ns``: when it started, in Unix time by this process's clock; None before that.
+    """
 
     def __init__(self, environment: Any, spec: RunSpec, give: GiveInterval) -> None:
         self.environment = environment
         self.spec = spec
         self.result = DriveResult()
         self.over = Event()
-        self.users = Schedule(spec.scenario.load, spec.scenario.traffic).users
+        self.start_wall_ns: int | None = None
+        self.users = planned_users(spec.scenario)
         self._give = give
 
     def _give_or_end(self, interval: Interval) -> None:
@@ -92,7 +101,8 @@ class LocalCoordinator(Coordinator):
         super().__init__(environment, spec, give)
         assignment = ShardAssignment(spec.run_id, spec.scenario, spec.endpoint, range(self.users))
         self._locust_stats = LocustStats(environment)
-        self.shard = Shard(assignment, make_clock(spec.step_ns), self._take)
+        self.shard = make_shard(assignment, make_clock(spec.step_ns), self._take)
+        self.shard.tell_secrets(spec.learn)
         if has_tasks(environment):
             self.shard.let_tasks_decide(prepare=prepares(environment))
         environment.loadtest_shard = self.shard
@@ -106,7 +116,8 @@ class LocalCoordinator(Coordinator):
 
     def _spawned(self, **_kwargs: Any) -> None:
         if not self.shard.begun.is_set():
-            self.shard.begin(self.shard.context.now() + START_DELAY_NS)
+            self.start_wall_ns = time.time_ns() + START_DELAY_NS
+            self.shard.begin(self.shard.now() + START_DELAY_NS)
             gevent.spawn(self._watch)
 
     def _watch(self) -> None:

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from loadtest.drive.token_signer import TokenSigner
+from loadtest.drive.token_signer import Signer, signer_of
+from loadtest.drive.token_source import TokenSource
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import holds_controls
 from loadtest.plan.names import SECRETS, env_names
@@ -21,6 +22,8 @@ from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.secrets import given_secrets, read_token
 from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
+from loadtest.plan.trace_parent import TRACE_PARENT, of_user, trace_parent
+from loadtest.secret_names import PUBLIC_HEADERS
 from loadtest.units import NS_PER_S
 
 _PER_CONNECTION = frozenset({"uuid", "now_ms", "now_s"})
@@ -58,18 +61,20 @@ class CredentialProvider:
         self._query = _templates(target.query)
         self._subprotocols = subprotocols
         self._auth = target.auth
+        self.tokens: TokenSource | None = None
         self._secret = _secret_of(target.auth)
         self._token_file = target.auth.token_file if target.auth is not None else None
         self._given = given_secrets(target)
         self._claims: list[tuple[str, Template]] = []
-        self._signer: TokenSigner | None = None
+        self._signer: Signer | None = None
         if target.auth is not None:
             # Parsed once: it takes 20 us a template.
             self._format = Template.parse(target.auth.format)
             self._claims = _templates(target.auth.claims)
-            self._signer = TokenSigner(self._secret) if target.auth.kind == "jwt" else None
+            self._signer = signer_of(target.auth, self._secret) if target.auth.kind == "jwt" else None
         named = (*self._headers, *self._cookies, *self._query, *self._claims)
         self._differs = any(template.names & _PER_CONNECTION for _, template in named)
+        self._traced = any(TRACE_PARENT in template.names for _, template in named)
         self._environment = {
             f"{group}.{name}": value for name, value in os.environ.items() for group in SECRETS
         }
@@ -92,12 +97,41 @@ class CredentialProvider:
             shown += [self._environment[name] for name in template.names if name in self._environment]
         _refuse_controls(shown)
 
-    def credentials(self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT) -> Credentials:
-        """What one connection of the user with these values sends, and with the cookies that it was given."""
-        return self._same if self._same is not None and not kept else self._make(values, kept)
+    def credentials(
+        self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT, path: str | None = None
+    ) -> Credentials:
+        """What one connection of the user with these values sends, and with the cookies that it was given.
 
-    def _make(self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT) -> Credentials:
+        ``path`` stands in the place of the target's own.
+        """
+        same = self._same if path is None and not kept else None
+        return same if same is not None else self._make(values, kept, path)
+
+    def for_other_host(self, values: Mapping[str, Any], kept: Mapping[str, str], path: str) -> Credentials:
+        """What a connection sends to a host that the target redirects to: no credential of the target."""
+        known = {**self._environment, **values, **(_per_connection() if self._differs else {})}
+        if self._traced:
+            known[TRACE_PARENT] = trace_parent(str(values.get("run.id")), of_user(values.get("user.number")))
+        headers = [
+            (name, template.render(known))
+            for name, template in self._headers
+            if name.lower() in PUBLIC_HEADERS
+        ]
+        if kept:
+            headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in kept.items())))
+        _refuse_controls(value for _, value in headers)
+        return Credentials(path, tuple(headers), self._subprotocols, None)
+
+    def _make(
+        self,
+        values: Mapping[str, Any],
+        kept: Mapping[str, str] = _NONE_KEPT,
+        own_path: str | None = None,
+    ) -> Credentials:
         known = {**self._environment, **values}
+        if self._traced:
+            traced = of_user(values.get("user.number"))
+            known[TRACE_PARENT] = trace_parent(str(values.get("run.id")), traced)
         if self._differs:
             known |= _per_connection()
         headers = [*self._basic, *((name, template.render(known)) for name, template in self._headers)]
@@ -119,8 +153,9 @@ class CredentialProvider:
                 subprotocols = (*subprotocols, shown)
         if cookies:
             headers.append(("Cookie", "; ".join(cookies)))
-        glue = "&" if "?" in self._path else "?"
-        path = self._path + (glue + "&".join(query) if query else "")
+        path = self._path if own_path is None else own_path
+        glue = "&" if "?" in path else "?"
+        path += (glue + "&".join(query)) if query else ""
         _refuse_controls((*(value for _, value in headers), *subprotocols))
         if self._token_file is not None:
             # It may have been renewed since the run began, and be another one on another machine.
@@ -133,6 +168,8 @@ class CredentialProvider:
         A file that is being replaced may be gone, empty or half written: then the last token holds. So it
         does where what is there now can be no token.
         """
+        if self.tokens is not None:
+            return self.tokens.token
         if self._token_file is not None:
             with suppress(OSError, UnicodeDecodeError):
                 token = read_token(self._token_file)
@@ -195,11 +232,15 @@ def _secret_of(auth: Auth | None) -> str:
     """The secret or token an ``Auth`` names."""
     if auth is None:
         return ""
-    if auth.token_file is not None:
+    for key, file in (("token_file", auth.token_file), ("key_file", auth.key_file)):
+        if file is None:
+            continue
         try:
-            return read_token(auth.token_file)
+            return read_token(file)
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError([Problem("[target] auth", f"token_file cannot be read: {error}")])
+            raise ConfigError([Problem("[target] auth", f"{key} cannot be read: {error}")])
+    if auth.token_command:
+        return ""
     name = auth.secret_env or auth.token_env or ""
     secret = os.environ.get(name, "")
     if not secret:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 import ssl
 import time
@@ -11,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import gevent
 from gevent import socket as gevent_socket
+from gevent import ssl as gevent_ssl
 
+from loadtest.drive.http_client import sendable
+from loadtest.drive.proxy import Proxy, proxy_for
 from loadtest.drive.sources import KEY, family_of
 from loadtest.drive.transport import Address
 from loadtest.errors import ConfigError, Layer, Problem, TargetError
@@ -28,7 +30,8 @@ _FAMILIES: dict[int, str] = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 class Endpoint:
     """A target with its resolved addresses, one at least, in the order in which they are to be tried.
 
-    ``resolve_ns`` is None where no name had to be looked up.
+    ``resolve_ns`` is None where no name had to be looked up. With a ``proxy``, the addresses are its own, and
+    it is asked for ``authority``: the target's host and port.
     """
 
     url: str
@@ -38,10 +41,14 @@ class Endpoint:
     server_name: str
     tls: ssl.SSLContext | None
     resolve_ns: int | None
+    proxy: Proxy | None = None
+    authority: tuple[str, int] = ("", 0)
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the target is on this machine, with every address."""
+        """Whether the target is on this machine, with every address; behind a proxy it is not known to be."""
+        if self.proxy is not None:
+            return False
         hosts = (address.sockaddr[0].partition("%")[0] for address in self.addresses)
         return all(ipaddress.ip_address(host).is_loopback for host in hosts)
 
@@ -76,11 +83,11 @@ def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None =
     secure = parts.scheme == "wss"
     port = parts.port or (443 if secure else 80)
     host = parts.hostname or ""
-    if known is None:
-        where = host if target.connect_to is None else target.connect_to[0]
-        addresses, resolve_ns = _resolve(
-            where, port if target.connect_to is None else target.connect_to[1], target
-        )
+    authority = (host, port) if target.connect_to is None else target.connect_to
+    proxy = proxy_for(target.proxy, url)
+    if known is None or proxy is not None or known.get("proxied"):
+        # The proxy of a process is that of its own environment.
+        addresses, resolve_ns = _resolve(*(authority if proxy is None else proxy.address), target)
     else:
         addresses = tuple(Address(family, tuple(sockaddr)) for family, sockaddr in known["addresses"])
         resolve_ns = known["resolve_ns"]
@@ -88,24 +95,18 @@ def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None =
         url=url,
         addresses=addresses,
         host_header=_host_header(host, parts.port),
-        path=_sendable(parts.path or "/") + (f"?{_sendable(parts.query)}" if parts.query else ""),
+        path=sendable(parts.path or "/") + (f"?{sendable(parts.query)}" if parts.query else ""),
         server_name=host,
         tls=tls_context(target) if secure else None,
         resolve_ns=resolve_ns,
+        proxy=proxy,
+        authority=authority,
     )
 
 
 def known_addresses(endpoint: Endpoint) -> list[list[Any]]:
     """The addresses as plain data, for ``resolve_endpoint`` of a worker."""
     return [[int(address.family), list(address.sockaddr)] for address in endpoint.addresses]
-
-
-_UNSENDABLE = re.compile(r"[^!-~]+")
-
-
-def _sendable(text: str) -> str:
-    """A path or a query with everything that is not ASCII in percent signs (RFC 3986), the rest as it is."""
-    return _UNSENDABLE.sub(lambda found: quote(found[0]), text)
 
 
 def _host_header(host: str, port: int | None) -> str:
@@ -159,7 +160,22 @@ def tls_context(target: Target) -> ssl.SSLContext:
     Raises:
         ConfigError: a file of [target] cannot be used.
     """
-    context = ssl.create_default_context()
+    return _configured(ssl.create_default_context(), target)
+
+
+def http_tls_context(target: Target) -> ssl.SSLContext:
+    """As ``tls_context``, for sockets on which a greenlet waits: they let others go on meanwhile.
+
+    Raises:
+        ConfigError: as ``tls_context``.
+    """
+    context = gevent_ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.create_default_context().verify_flags
+    context.load_default_certs()
+    return _configured(context, target)
+
+
+def _configured(context: ssl.SSLContext, target: Target) -> ssl.SSLContext:
     if target.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -75,7 +75,9 @@ class FaultInjection:
         users = cut_users(context.chaos, context.seed, context.planned_users, self._cuts)
         self._cuts += 1
         for connection in list(self._connections()):
-            if connection.user in users and isinstance(connection, FaultyConnection):
+            if connection.user - context.assignment.first in users and isinstance(
+                connection, FaultyConnection
+            ):
                 connection.cut()
         if cut.every_ns is not None:
             context.poller.timers.add(due_ns + cut.every_ns, self._cut)
@@ -127,7 +129,7 @@ class FaultyConnection(Connection):
         if broken is not None:
             context.recorder.metrics.count("chaos.malformed.sent")
             context.recorder.metrics.count(f"chaos.malformed.sent.{broken.value}")
-            self.send(self._faults.broken[broken])
+            self.send_as_it_is(self._faults.broken[broken])
         turn = super().begin(seq, position, intended_ns, row, kind, written=written)
         if is_left(context.chaos, context.seed, seq):
             self._leaving = [*(self._leaving or ()), turn]

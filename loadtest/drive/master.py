@@ -6,6 +6,7 @@ test_start     ── lt_plan ─────────────►  keeps 
                ── lt_clock ────────────►  (5 times)
                ◄─────────────── lt_clock
                ── lt_go ───────────────►  begins at the common instant, with the identities of its users
+               ◄──────────── lt_secrets   a token that it was given: before what may hold it
                ◄──────────── lt_interval  every second
                ── lt_stop ─────────────►  (abort, interrupt)
                ◄──────────────── lt_done  how many intervals there were
@@ -15,8 +16,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,12 +24,13 @@ from typing_extensions import override
 
 from loadtest.drive.coordinator import Coordinator, GiveInterval, RunSpec
 from loadtest.drive.endpoint import known_addresses
-from loadtest.drive.observations import REASONS
-from loadtest.drive.reasons import most_frequent
+from loadtest.drive.observations import add_facts
 from loadtest.errors import ConfigError, LoadtestError
+from loadtest.measure.delivery_replay import DeliveryReplay
 from loadtest.measure.interval import Interval, from_bytes, merge
+from loadtest.plan.audience import audiences, has_audience, population_names
 from loadtest.plan.scenario import Scenario
-from loadtest.plan.schedule import Schedule, share
+from loadtest.plan.schedule import planned_users, schedules, share
 from loadtest.plan.worker_settings import identities_of, shared_settings
 from loadtest.units import NS_PER_S
 
@@ -47,6 +47,11 @@ BEGUN_WITHIN_S = 30.0
 
 OVERTIME_S = 600
 """Seconds that a run may take longer than planned, as where a machine was suspended."""
+
+COPIES_NOT_FOLLOWED = "copies_not_followed"
+"""The fact that copies were not followed over the processes, with its reason."""
+MOST_SECRETS = 1_000
+"""Secrets of one message of a worker that are taken."""
 
 SILENCE_S = 6.0
 """A worker that has sent nothing for so many seconds is lost: it should send an interval every second."""
@@ -116,11 +121,14 @@ class MasterCoordinator(Coordinator):
         self._last_second = _last_second(spec.scenario)
         self._stopping = False
         self._by_second: dict[int, list[Interval]] = {}
+        self._copies = _replay(spec)
+        self._held: Interval | None = None
         runner = environment.runner
         for message, listener in (
             ("lt_hello", self._on_hello),
             ("lt_counted", self._on_counted),
             ("lt_clock", self._on_clock),
+            ("lt_secrets", self._on_secrets),
             ("lt_interval", self._on_interval),
             ("lt_done", self._on_done),
         ):
@@ -142,6 +150,7 @@ class MasterCoordinator(Coordinator):
             "settings": shared_settings(self.spec.scenario),
             "url": endpoint.url,
             "addresses": known_addresses(endpoint),
+            "proxied": endpoint.proxy is not None,
             "resolve_ns": endpoint.resolve_ns,
             "step_ns": self.spec.step_ns,
         }
@@ -150,6 +159,11 @@ class MasterCoordinator(Coordinator):
             worker = self._workers[node.id] = _WorkerRecord(node.id, heard_s=time.monotonic())
             self._send(worker, "lt_plan", self._plan)
         gevent.spawn_later(BEGUN_WITHIN_S, self._give_up_waiting)
+
+    def _on_secrets(self, msg: Any, **_kwargs: Any) -> None:
+        found = msg.data
+        if self.spec.learn is not None and isinstance(found, list) and len(found) <= MOST_SECRETS:
+            self.spec.learn([text for text in found if isinstance(text, str)])
 
     def _on_hello(self, msg: Any, **_kwargs: Any) -> None:
         """A worker listens; one that joined before it could listen gets the plan now."""
@@ -212,7 +226,7 @@ class MasterCoordinator(Coordinator):
         self._gone = True
         # share() gives the first of n workers one user more where they do not divide evenly.
         ranked = sorted(self._workers.values(), key=lambda worker: -(worker.users or 0))
-        start_ns = time.time_ns() + COMMON_START_DELAY_NS
+        self.start_wall_ns = start_ns = time.time_ns() + COMMON_START_DELAY_NS
         for number, worker in enumerate(ranked):
             worker.number = number
             worker.heard_s = time.monotonic() + COMMON_START_DELAY_NS / NS_PER_S
@@ -267,7 +281,29 @@ class MasterCoordinator(Coordinator):
         for second in sorted(self._by_second):
             if closed is not None and second > closed:
                 break
-            self._give_or_end(merge(self._by_second.pop(second)))
+            self._give_merged(merge(self._by_second.pop(second)))
+
+    def _give_merged(self, interval: Interval) -> None:
+        """Pass a second on; where copies are followed, the last one is held back: it gets the outcome."""
+        if self._copies is None:
+            self._give_or_end(interval)
+            return
+        self._copies.add(interval.copies, interval.second * NS_PER_S)
+        interval.copies = interval.copies[:0]
+        if self._held is not None:
+            self._give_or_end(self._held)
+        self._held = interval
+
+    def _give_last(self) -> None:
+        """Pass on the second that was held back, with the copies of the run where all of them are known."""
+        if self._held is None or self._copies is None:
+            return
+        if self.result.lost_workers or self.result.refused_intervals:
+            why = {"reason": "what one of the processes saw of copies never came"}
+            self.result.observed.setdefault(COPIES_NOT_FOLLOWED, why)
+        if COPIES_NOT_FOLLOWED not in self.result.observed:
+            self._copies.finish(self._held)
+        self._give_or_end(self._held)
 
     def _on_done(self, msg: Any, **_kwargs: Any) -> None:
         worker = self._workers.get(msg.node_id)
@@ -278,12 +314,7 @@ class MasterCoordinator(Coordinator):
             self.result.crash = (ConfigError if mistake else RuntimeError)(msg.data["crash"])
             self.stop()
         worker.expected = int(msg.data["intervals"])
-        for name, numbers in msg.data["observed"].items():
-            known = self.result.observed.setdefault(name, {})
-            if name in REASONS:
-                _add(known, numbers)
-            else:
-                known.update(numbers)
+        add_facts(self.result.observed, msg.data["observed"])
         self._pass_on()
 
     def _watch(self) -> None:
@@ -295,6 +326,7 @@ class MasterCoordinator(Coordinator):
                 if not worker.lost and not worker.finished and silent:
                     self.lose(worker.client_id)
         self._pass_on()
+        self._give_last()
         self._note_workers()
         self.result.processes = self.workers
         self.over.set()
@@ -334,14 +366,23 @@ class MasterCoordinator(Coordinator):
                     self._send(worker, "lt_stop", None)
 
 
+def _replay(spec: RunSpec) -> DeliveryReplay | None:
+    """What follows copies over all processes; None where the protocol has no audience."""
+    scenario = spec.scenario
+    if not has_audience(scenario):
+        return None
+    timeouts = [each.traffic.timeout_ns for each in schedules(scenario) if each.traffic is not None]
+    return DeliveryReplay(
+        audiences(scenario, spec.run_id),
+        population_names(scenario),
+        users=planned_users(scenario),
+        within_ns=max(timeouts, default=NS_PER_S),
+        counts_twice=all(part.protocol.events.count == 1 for part in scenario.parts),
+    )
+
+
 def _last_second(scenario: Scenario) -> int:
     """No interval of a run is of a later second."""
-    timeout_ns = 0 if scenario.traffic is None else scenario.traffic.timeout_ns
-    return (Schedule(scenario.load, scenario.traffic).end_ns + timeout_ns) // NS_PER_S + OVERTIME_S
-
-
-def _add(known: dict[str, int], numbers: Mapping[str, int]) -> None:
-    """Add one worker's reasons to those of all, the most frequent first."""
-    told = most_frequent(Counter(known) + Counter(numbers))
-    known.clear()
-    known.update(told)
+    timeouts = [each.traffic.timeout_ns for each in schedules(scenario) if each.traffic is not None]
+    end_ns = max(each.end_ns for each in schedules(scenario))
+    return (end_ns + max(timeouts, default=0)) // NS_PER_S + OVERTIME_S

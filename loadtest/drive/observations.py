@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from loadtest.drive.reasons import Reasons
+from loadtest.drive.reasons import Reasons, most_frequent
 from loadtest.speak.refused import Refused
 
-REASONS = frozenset({"refusals", "closes", "still_opening", "tasks_raised", "tasks_failed"})
+REASONS = frozenset({"refusals", "closes", "still_opening", "tasks_raised", "tasks_failed", "not_undone"})
 """The kinds of reasons: a fact under one of these names says how often each reason was seen."""
+
+
+def add_facts(known: dict[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add the facts of another process, or of another population, to those that are known.
+
+    How often each reason was seen adds up, the most frequent first; of any other fact the last one counts.
+    """
+    for code, numbers in facts.items():
+        of_code = known.setdefault(code, {})
+        told = (
+            most_frequent(Counter(of_code) + Counter(numbers)) if code in REASONS else {**of_code, **numbers}
+        )
+        of_code.clear()
+        of_code.update(told)
 
 
 class Observations:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
+from loadtest.drive.before_connect import BeforeConnect
 from loadtest.drive.connection import Connection
 from loadtest.drive.context import Context, ShardAssignment
 from loadtest.drive.conversation_traffic import ConversationTraffic
@@ -22,11 +23,14 @@ from loadtest.drive.tasks import Tasks
 from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, UserTraffic
 from loadtest.drive.virtual_user import VirtualUser
 from loadtest.measure.clock import Clock
-from loadtest.measure.interval import Interval
+from loadtest.measure.interval import Interval, logged_copies
 from loadtest.plan.connections import Visit
 from loadtest.plan.scenario import Chaos
+from loadtest.speak.delivery_log import MOST_ROWS, DeliveryLog
 from loadtest.speak.session import Session
 from loadtest.units import NS_PER_S
+
+TOO_MANY_COPIES = f"one process saw more than {MOST_ROWS:,} copies in a second"
 
 HANDSHAKE_SLACK_NS = 5 * NS_PER_S
 DONE_POLL_NS = 10_000_000
@@ -37,6 +41,7 @@ class Shard:
 
     ``on_interval`` is called with each second as it closes. ``begun`` is set by ``begin``, ``done`` when all
     users are over, ``reported`` when the last interval was given. ``crash``: the exception that ended it.
+    ``alone``: the process drives no other shard beside it, of another population.
     """
 
     def __init__(
@@ -44,11 +49,14 @@ class Shard:
     ) -> None:
         self.context = context = Context(assignment, clock, make_poller)
         context.poller.on_crash = self._crashed
+        if assignment.spread:
+            context.compiled_protocol.log_deliveries(context.now)
         self.crash: Exception | None = None
         self.done = Event()
         self.begun = Event()
         self.reported = Event()
         self.virtual_users: list[VirtualUser] = []
+        self.alone = True
         self.fault_injection: FaultInjection | None = None
         self.tasks = Tasks(
             self._count_task,
@@ -64,6 +72,7 @@ class Shard:
         # One bound method that all users share: 64 bytes less for each.
         self._done_hint: Callable[[], None] = self._may_be_done
         self._abandoning = False
+        self._closing = False
         self._asking = False
         self._users_over = 0
         self._users_refused = 0
@@ -71,6 +80,19 @@ class Shard:
         self._health = GeneratorHealth()
         if not self._health.reads_cpu:
             context.observations.note("cpu_not_read", {"system": sys.platform})
+
+    def now(self) -> int:
+        """The run's clock."""
+        return self.context.now()
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """The addresses of this machine that connections come from; none: the system chooses."""
+        return self.context.sources
+
+    def tell_secrets(self, take: Callable[[list[str]], None] | None) -> None:
+        """Have ``take`` told of secrets that are known only now, such as tokens that a target gave."""
+        self.context.on_secrets = take
 
     @property
     def observed(self) -> dict[str, dict[str, Any]]:
@@ -208,7 +230,8 @@ class Shard:
     def _ask_if_done(self, _due_ns: int) -> None:
         self._asking = False
         if self._abandoning:
-            if self._users_over == len(self.virtual_users):
+            if self._users_over == len(self.virtual_users) and not self._closing:
+                self._closing = True
                 self._all_over()
         elif self.context.finishing:
             if not self._awaits_copies() and all(user.may_end for user in self.virtual_users):
@@ -243,6 +266,19 @@ class Shard:
         self._may_be_done()
 
     def _all_over(self) -> None:
+        """Every user is over; what was prepared for all of them is taken back first."""
+        if self.context.before is None:
+            self._end()
+        else:
+            gevent.spawn(self._close_before, self.context.before)
+
+    def _close_before(self, before: BeforeConnect) -> None:
+        try:
+            before.close()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         self.context.poller.stop()
         deliveries = self.context.compiled_protocol.deliveries
         if deliveries is not None:
@@ -286,15 +322,24 @@ class Shard:
         self._watch_clock()
         gauges = self._health.take(context.poller.lag_ns)
         context.poller.lag_ns = 0
-        context.poller.patient = context.reads_may_wait and not self._task_traffic
+        context.poller.patient = self.alone and context.reads_may_wait and not self._task_traffic
         gauges["users"] = float(len(self._users))
         gauges["in_flight"] = float(sum(len(user.connection.session.turns) for user in self.virtual_users))
         if context.compiled_protocol.ages is not None:
             context.recorder.instants |= context.compiled_protocol.ages.bounds
         interval = context.recorder.take(second, gauges)
+        self._take_copies(interval)
         if self.fault_injection is not None:
             self.fault_injection.slow_recorder.add_to(interval)
         self._on_interval(interval)
+
+    def _take_copies(self, interval: Interval) -> None:
+        """Add the log of what this process saw of copies, its instants counted from the run's start."""
+        log = self.context.compiled_protocol.deliveries
+        if isinstance(log, DeliveryLog):
+            interval.copies = logged_copies(log.take(), self.context.start_ns)
+            if log.overflowed:
+                self.context.observations.note("copies_not_followed", {"reason": TOO_MANY_COPIES})
 
     def _count_task(self, name: str) -> None:
         self.context.recorder.metrics.count(name)

@@ -250,3 +250,8 @@ class TlsTransport(Transport):
         if data:
             self._tls.write(data)
         return self._flush()
+
+
+def os_reason(error: OSError) -> str:
+    """Why a system call failed, in the system's words."""
+    return error.strerror or str(error)

@@ -49,8 +49,8 @@ class Trial:
     """What one connection and one turn brought.
 
     ``frames`` are in the order in which they went and came, control frames among them, with instants of the
-    run's clock. ``request`` is the first line of the upgrade, ``answer`` what the target answered to it: of a
-    refusal with the beginning of the body.
+    run's clock. ``request`` is the first line of the upgrade, "" where none was sent, ``answer`` what the
+    target answered to it, or to a step before it: of a refusal with the beginning of the body.
     ``refusal`` is set where the connection never got ready, ``turn`` where a turn was begun. ``stopped`` says
     why it ended early. ``close`` says how the target ended the connection, if it did, ``broken_off`` that it
     was no usual end. ``secrets`` are the values kept of what came whose names sound like secrets: nothing
@@ -167,11 +167,14 @@ class TrialConnection(Connection):
         super()._lost(code)
 
 
-def try_turn(scenario: Scenario, endpoint: Endpoint) -> Trial:
+def try_turn(
+    scenario: Scenario, endpoint: Endpoint, learn: Callable[[list[str]], None] | None = None
+) -> Trial:
     """Open one connection, send one turn, and return what came and went.
 
     It is over when the turn has ended, by the timeout of the scenario at the latest, and a moment has passed
     in which more may come. The instants of ``Trial.frames`` are of one clock with ``started_ns``.
+    ``learn`` is given secrets that come up before the connection.
     """
     clock = Clock(wall=sys.platform == "linux")
     run_id = f"try-{secrets.token_hex(4)}"
@@ -184,15 +187,25 @@ def try_turn(scenario: Scenario, endpoint: Endpoint) -> Trial:
         crashes.append(error)
         done.set()
 
+    context.on_secrets = learn
     context.begin(trial.started_ns)
     context.poller.on_crash = crashed
-    _connect(context, trial, done.set)
-    context.poller.start()
-    context.poller.wake()
+    values = context.user_values(0)
     try:
+        if context.before is not None:
+            context.before.run(0, values)
+        _connect(context, trial, values, done.set)
+        context.poller.start()
+        context.poller.wake()
         done.wait()
+    except Refused as refusal:
+        # Before any upgrade.
+        trial.refusal, trial.answer, trial.request = refusal, refusal.answer, ""
     finally:
         context.poller.stop()
+        if context.before is not None:
+            context.before.undo(0, values)
+            context.before.close()
     if crashes:
         raise crashes[0]
     return trial
@@ -208,9 +221,9 @@ def _alone(scenario: Scenario) -> Scenario:
     return replace(scenario, load=load, traffic=traffic, chaos=Chaos())
 
 
-def _connect(context: Context, trial: Trial, over: Callable[[], None]) -> None:
+def _connect(context: Context, trial: Trial, values: dict[str, Any], over: Callable[[], None]) -> None:
     """Have the one connection opened; ``over`` is called when it has ended."""
-    connection = TrialConnection(context, context.user_values(0), trial)
+    connection = TrialConnection(context, values, trial)
     timers = context.poller.timers
 
     def ready(_connection: Connection) -> None:

@@ -8,10 +8,13 @@ connect ──► ready ──► lost ──► wait ──► connect ──�
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn, Protocol
 
 import gevent
 
+from loadtest.drive.before_connect import BeforeConnect, prepared_values
 from loadtest.drive.connection import Connection, ConnectionState
 from loadtest.drive.context import Context
 from loadtest.drive.task_traffic import TaskTraffic
@@ -54,6 +57,7 @@ class VirtualUser:
         "_losses",
         "_lost_ns",
         "_owner",
+        "_preparing",
         "_values",
         "connection",
         "over",
@@ -71,6 +75,7 @@ class VirtualUser:
         self._attempt = 0
         self._losses = 0
         self._lost_ns = NEVER
+        self._preparing: gevent.Greenlet[..., None] | None = None
         self.connection = owner.new_connection(visit.user, values)
         self.traffic = owner.new_traffic(self.connection, visit)
         self._attach()
@@ -83,22 +88,41 @@ class VirtualUser:
 
     def _connect(self) -> None:
         """Open the connection, once what has to be done before is done."""
-        if isinstance(self.traffic, TaskTraffic) and self.traffic.prepares:
-            gevent.spawn(self._prepare, self.connection, self.traffic)
+        before, traffic = self._context.before, self.traffic
+        prepares = isinstance(traffic, TaskTraffic) and traffic.prepares
+        if prepares or (before is not None and before.waits):
+            self._preparing = gevent.spawn(self._prepare, self.connection)
         else:
             self.connection.connect()
 
-    def _prepare(self, connection: Connection, traffic: TaskTraffic) -> None:
-        """Have the user's own code prepare an attempt, in a greenlet: it may block, callbacks must not."""
+    def _prepare(self, connection: Connection) -> None:
+        """Do what is to be done before an attempt, in a greenlet: it may wait, callbacks must not."""
         poller = self._context.poller
+        step: Callable[[], None] = partial(self._prepared, connection)
         try:
-            values = traffic.prepare()
-            self._values.update({f"user.{name}": plain(value) for name, value in values.items()})
-            poller.timers.add(self._context.now(), lambda _due: self._prepared(connection))
+            if self._context.before is not None:
+                self._context.before.run(self.user, self._values)
+            if isinstance(self.traffic, TaskTraffic) and self.traffic.prepares:
+                self._values.update(self._of_task(self.traffic))
+        except Refused as refusal:
+            step = partial(self._unprepared, connection, refusal)
         except Exception as error:
-            refusal = Refused(Layer.AUTH, f"before_connect raised {type(error).__name__}")
-            poller.timers.add(self._context.now(), lambda _due: self._unprepared(connection, refusal))
+            step = partial(_crash, error)
+        connection.session.hide(prepared_values(self._values))
+        poller.timers.add(self._context.now(), lambda _due: step())
         poller.wake()
+
+    @staticmethod
+    def _of_task(traffic: TaskTraffic) -> dict[str, str]:
+        """What the user's own code says before an attempt.
+
+        Raises:
+            Refused: it raised something.
+        """
+        try:
+            return {f"user.{name}": plain(value) for name, value in traffic.prepare().items()}
+        except Exception as error:
+            raise Refused(Layer.AUTH, f"before_connect raised {type(error).__name__}") from None
 
     @staticmethod
     def _prepared(connection: Connection) -> None:
@@ -141,8 +165,13 @@ class VirtualUser:
         self._leaving = True
         if self.connection.state is ConnectionState.CLOSED:
             self._over()
-        else:
-            self.connection.close()
+            return
+        if self.connection.state is ConnectionState.NEW and self._preparing is not None:
+            metrics = self._context.recorder.metrics
+            metrics.connections_attempted += 1
+            metrics.connections_left += 1
+            self._context.observations.saw_still_opening(f"{Layer.PREPARE}: not done yet")
+        self.connection.close()
 
     # ------------------------------------------------------------------ what the connection reports
 
@@ -214,4 +243,23 @@ class VirtualUser:
             self._context.recorder.metrics.count("connections.away")
         if not self._leaving:
             self.traffic.gone()
-        self._owner.user_over()
+        if self._context.before is not None and self._context.before.undoes:
+            gevent.spawn(self._take_back, self._context.before)
+        else:
+            self._owner.user_over()
+
+    def _take_back(self, before: BeforeConnect) -> None:
+        """Take back what was prepared, also by a preparation that still goes on; then this user is over."""
+        poller = self._context.poller
+        try:
+            if self._preparing is not None:
+                self._preparing.join()
+            before.undo(self.user, self._values)
+        finally:
+            poller.timers.add(self._context.now(), lambda _due: self._owner.user_over())
+            poller.wake()
+
+
+def _crash(error: Exception) -> NoReturn:
+    """Raise a mistake of ours where the poller hears of it, and ends the run."""
+    raise error

@@ -16,6 +16,7 @@ from loadtest.drive.endpoint import resolve_endpoint
 from loadtest.drive.generator_health import check_ports, raise_file_limit
 from loadtest.drive.locust_stats import LocustStats
 from loadtest.drive.shard import Shard
+from loadtest.drive.shard_group import ShardGroup, make_shard
 from loadtest.drive.tasks import count_task_errors
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, to_bytes
@@ -30,6 +31,7 @@ class ShardWorker:
     """Drives one shard of a master's run. ``rebuild`` makes a scenario of what the master sends.
 
     ``clean`` takes the secrets of this machine, which the master does not know, out of payloads and reasons.
+    ``learn`` is given secrets that come up in the run.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class ShardWorker:
         environment: Any,
         rebuild: Callable[[Mapping[str, Any]], Scenario],
         clean: Callable[[Any], Any] = lambda told: told,
+        learn: Callable[[list[str]], None] = lambda _secrets: None,
     ) -> None:
         self.environment = environment
+        self.learn = learn
         self._rebuild = rebuild
         self._clean = clean
         self._plan: dict[str, Any] | None = None
-        self._shard: Shard | None = None
+        self._shard: Shard | ShardGroup | None = None
         self._sent = 0
         self._locust_stats = LocustStats(environment)
         environment.loadtest_begun = Event()
@@ -104,7 +108,7 @@ class ShardWorker:
         self._shard = shard
         self.environment.loadtest_shard = shard
         ahead_ns = go["start_wall_ns"] - time.time_ns()
-        shard.begin(shard.context.now() + ahead_ns)
+        shard.begin(shard.now() + ahead_ns)
         self.environment.loadtest_begun.set()
         shard.reported.wait()
         crash = shard.crash
@@ -112,16 +116,22 @@ class ShardWorker:
         done = {"intervals": self._sent, "observed": self._clean(shard.observed), "crash": sentence}
         self.environment.runner.send_message("lt_done", done)
 
-    def _make_shard(self, plan: Mapping[str, Any], users: range, number: int) -> Shard:
+    def _make_shard(self, plan: Mapping[str, Any], users: range, number: int) -> Shard | ShardGroup:
         scenario = self._rebuild(plan["settings"])
         endpoint = resolve_endpoint(scenario.target, plan["url"], known=plan)
         assignment = ShardAssignment(plan["run_id"], scenario, endpoint, users, number)
-        made = Shard(assignment, make_clock(plan["step_ns"]), self._send)
+        made = make_shard(assignment, make_clock(plan["step_ns"]), self._send)
+        made.tell_secrets(self._tell_secrets)
         raise_file_limit(len(users))
-        check_ports(len(users), max(len(made.context.sources), 1))
+        check_ports(len(users), max(len(made.sources), 1))
         if has_tasks(self.environment):
             made.let_tasks_decide(prepare=prepares(self.environment))
         return made
+
+    def _tell_secrets(self, secrets: list[str]) -> None:
+        """The master takes them out of the run's files, and this worker out of its own log."""
+        self.learn(secrets)
+        self.environment.runner.send_message("lt_secrets", secrets)
 
     def _send(self, interval: Interval) -> None:
         self._sent += 1

@@ -35,7 +35,7 @@ def end_early(
     far, by the same rules as a threshold; what was not measured yet ends nothing.
     """
     foreign = totals.count("events.foreign")
-    if foreign and not any(each.name.startswith("events.foreign") for each in thresholds):
+    if foreign and not any(each.name in {"events.foreign", "events.foreign.ratio"} for each in thresholds):
         return Early(f"{foreign:,} events of other users arrived")
     if elapsed_ns < abort.after_ns or not abort.rules:
         return None

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side, is_simulated
-from loadtest.judge.sections import Manifest, number, section, settings
+from loadtest.judge.sections import Manifest, number, population_settings, populations, section, settings
 
 Weight = Literal["never", "load", "surroundings", "target", "plan"]
 """What a difference does: nothing may be compared; only if forced; it may explain what was found; the thing
@@ -131,6 +131,11 @@ def _facts(run: Manifest) -> Iterator[tuple[tuple[str, Weight], str]]:
 
 def _sent(run: Manifest) -> Iterator[tuple[str, str]]:
     """What is sent and when; of stages without what they promise."""
+    if names := populations(run):
+        for name in names:
+            for table in SENT:
+                yield from _flat(f"population.{name}.{table}", population_settings(run, name).get(table))
+        return
     for table in SENT:
         written = settings(run, table)
         if stages := written.get("stages"):
@@ -139,9 +144,12 @@ def _sent(run: Manifest) -> Iterator[tuple[str, str]]:
         yield from _flat(table, written)
 
 
+NOT_LOAD = ("protocol.name", "protocol.about", "load.seed")
+
+
 def _weight(name: str) -> Weight:
     """The name of a protocol and the seed of chance change nothing that matters; all else is another load."""
-    return "plan" if name in {"protocol.name", "protocol.about", "load.seed"} else "load"
+    return "plan" if name.endswith(NOT_LOAD) else "load"
 
 
 def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:

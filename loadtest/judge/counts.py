@@ -7,8 +7,9 @@ from typing import Any
 
 from loadtest import catalog
 from loadtest.judge.measurement_window import Span, peak_within
-from loadtest.judge.sections import Manifest, count_or_zero, kinds, section, was_observed
+from loadtest.judge.sections import Manifest, count_or_zero, kinds, populations, section, was_observed
 from loadtest.measure.interval import OUTCOMES, PHASES
+from loadtest.measure.tagging import APART
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import of_kind
 from loadtest.units import format_count
@@ -55,16 +56,19 @@ def count_all(manifest: Manifest, totals: Totals, span: Span) -> dict[str, Any]:
 
 
 def _summed(totals: Totals, phases: tuple[str, ...]) -> Counters:
+    """The counters of some phases; of the whole run, so that those of populations are not among them."""
     summed: Counters = {}
     for phase in phases:
         for name, n in totals.counters.get(phase, {}).items():
-            summed[name] = summed.get(name, 0) + n
+            if not name.startswith(APART):
+                summed[name] = summed.get(name, 0) + n
     return summed
 
 
 def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[str, Any]:
     chaos = _under(counters, "chaos.")
     beats = _seen(counters, "heartbeats", catalog.keys("heartbeats", always=False))
+    codec = _seen(counters, "codec", catalog.keys("codec", always=False))
     return {
         **({"chaos": chaos} if chaos else {}),
         "connections": _connections(counters, peak),
@@ -79,6 +83,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
             **_seen(counters, "pings", catalog.keys("pings", always=False)),
         },
         **({"heartbeats": beats} if beats else {}),
+        **({"codec": codec} if codec else {}),
     }
 
 
@@ -217,7 +222,8 @@ def broken_laws(manifest: Manifest, counts: Manifest) -> list[str]:
         return broken
     for words, turns in (("", section(counts, "turns")), (" measured", section(counts, "measured", "turns"))):
         broken += _turn_laws(words, turns, open_ended=open_ended)
-        broken += _kind_laws(words, turns, kinds(manifest))
+        apart = populations(manifest)
+        broken += _kind_laws(words, turns, apart or kinds(manifest), "population" if apart else "kind")
     return broken
 
 
@@ -230,12 +236,12 @@ def _turn_laws(words: str, turns: Manifest, *, open_ended: bool) -> Iterator[str
         yield f"{_n(begun)}{words} turns begun, but {_n(ended)} ended"
 
 
-def _kind_laws(words: str, turns: Manifest, of: tuple[str, ...]) -> Iterator[str]:
-    """The kinds of turn add up to all turns."""
+def _kind_laws(words: str, turns: Manifest, of: tuple[str, ...], by: str) -> Iterator[str]:
+    """The kinds of turn add up to all turns; where there are populations, these do."""
     for name in ("due", *OUTCOMES):
         parts = [turns[key] for kind in of if (key := of_kind(name, kind)) in turns]
         if parts and sum(parts) != turns.get(name, 0):
-            yield f"{_n(turns.get(name, 0))}{words} turns {name}, but {_n(sum(parts))} by kind"
+            yield f"{_n(turns.get(name, 0))}{words} turns {name}, but {_n(sum(parts))} by {by}"
 
 
 def _connection_laws(counts: Manifest) -> Iterator[str]:

@@ -229,6 +229,12 @@ def order_in_doubt(manifest: Manifest) -> Iterator[RunWarning]:
         yield warning("replies_by_order_after_timeout", numbers)
 
 
+def not_encoded(manifest: Manifest) -> Iterator[RunWarning]:
+    """Messages of which the codec could make no frame."""
+    if unsendable := count_or_zero(section(manifest, "counts", "codec").get("unsendable")):
+        yield warning("messages_not_encoded", {"unsendable": unsendable})
+
+
 def ledger(manifest: Manifest) -> Iterator[RunWarning]:
     """Counters that contradict each other."""
     laws = broken_laws(manifest, section(manifest, "counts"))

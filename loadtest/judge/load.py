@@ -7,12 +7,15 @@ from typing import Any
 
 from loadtest.judge.counts import not_opened
 from loadtest.judge.measurement_window import Span
+from loadtest.judge.populations import alone
 from loadtest.judge.sections import (
     Manifest,
     count_or_zero,
     model,
     number,
+    parts,
     planned,
+    populations,
     section,
     sends,
     settings,
@@ -100,6 +103,9 @@ def _turns_asked(manifest: Manifest) -> int:
 
 def _connections_asked(manifest: Manifest) -> int:
     """Connections that the plan opens within the run; 0 where stages or a cut leave that open."""
+    if not section(manifest, "part") and (own := populations(manifest)):
+        every = [_connections_asked(alone(manifest, name)) for name in own]
+        return sum(every) if all(every) else 0
     asked, rate = planned(manifest, "connections"), planned(manifest, "connect_rate")
     if asked is None or not whole_run(manifest) or settings(manifest, "load").get("stages"):
         return 0
@@ -109,8 +115,9 @@ def _connections_asked(manifest: Manifest) -> int:
 
 def thinks(manifest: Manifest) -> bool:
     """Whether connections of the closed model wait between bursts."""
-    every = settings(manifest, "traffic").get("every")
-    return every is not None and parse_duration(str(every)) > 0
+    asking = [section(part, "traffic") for part in parts(manifest)]
+    every = [traffic.get("every") for traffic in asking if traffic.get("turns") != 0]
+    return all(each is not None and parse_duration(str(each)) > 0 for each in every)
 
 
 def achieved(manifest: Manifest, counts: Manifest, span: Span) -> dict[str, Any]:

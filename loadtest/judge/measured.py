@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from loadtest import catalog
 from loadtest.judge.censored_turns import SLOW, unbounded
 from loadtest.judge.counts import SEQUENCED, cut_short, misnumbered
+from loadtest.judge.distribution import too_few
 from loadtest.judge.generator import coalesced_share
+from loadtest.judge.populations import alone
 from loadtest.judge.sections import (
     NS_PER_MS,
     Manifest,
     count_or_zero,
     number,
     planned,
+    populations,
     section,
     settings,
     target_outcomes,
@@ -28,8 +32,10 @@ from loadtest.plan.threshold import (
     of_kind,
     split_kind,
     split_metric,
+    split_population,
+    split_target,
 )
-from loadtest.units import format_count, format_ms, format_ratio
+from loadtest.units import format_bytes, format_cores, format_count, format_ms, format_number, format_ratio
 
 COARSE_NS = 100_000
 """A clock whose step is at least this long bounds what it measures; below, its step is not told."""
@@ -43,6 +49,8 @@ connections due in a run of an earlier version, which did not count them."""
 
 SHARE_OF = {each.key: each.share_of.partition(".")[2] for each in catalog.EVENT_COUNTERS if each.share_of}
 """By event counter, the one that its ratio is a share of."""
+
+OF_A_PART_BY_POPULATION = "what each population did in a part of the run is not kept"
 
 OF_A_PART = "which kind each turn of a part of the run was is not kept"
 
@@ -74,10 +82,17 @@ def lookup(name: str, manifest: Manifest) -> Measurement:
     ``connections.*`` and ``events.foreign`` are of the whole run, everything else of the measured part.
     A count of things that there was no occasion for (lost events where none was expected) was not measured.
     """
+    plain, population = split_population(name, populations(manifest))
+    return _looked_up(name, manifest) if population is None else _of_population(plain, population, manifest)
+
+
+def _looked_up(name: str, manifest: Manifest) -> Measurement:
     if split := split_metric(name):
         return _statistic(manifest, *split)
     group, _, rest = name.partition(".")
     what, _, ratio = rest.partition(".")
+    if health := split_target(name):
+        return _health(manifest, *health)
     if name == "generator.cpu.max":
         return _generator(manifest)
     if group in {"rates", "connections", "conversations"}:
@@ -90,11 +105,20 @@ def lookup(name: str, manifest: Manifest) -> Measurement:
     return Measurement(None, 0, f"nothing measures {name}")
 
 
+def _of_population(plain: str, population: str, manifest: Manifest) -> Measurement:
+    if section(manifest, "part"):
+        return Measurement(None, 0, OF_A_PART_BY_POPULATION)
+    return lookup(plain, alone(manifest, population))
+
+
 def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
     """What a threshold is judged by: as ``lookup``, but turns that never answered count as infinitely late.
 
     Where a time of turns is limited from above, its percentiles are those of all turns that were due.
     """
+    plain, population = split_population(threshold.name, populations(manifest))
+    if population is not None and not section(manifest, "part"):
+        return measured_for(replace(threshold, name=plain), alone(manifest, population))
     if threshold.default and threshold.name == COMPLETE_RATIO and settings(manifest, "chaos"):
         return _complete_of_kept(manifest)
     if threshold.default and threshold.name in DELIVERY_RATIOS and threshold.name.startswith("events."):
@@ -134,6 +158,9 @@ def _seen_of_delivered(what: str, manifest: Manifest) -> Measurement:
 
 def of_all_due(name: str, manifest: Manifest) -> Measurement:
     """As ``lookup``; a time of a turn is that of all turns due, those never answered among them."""
+    plain, population = split_population(name, populations(manifest))
+    if population is not None and not section(manifest, "part"):
+        return of_all_due(plain, alone(manifest, population))
     measured = lookup(name, manifest)
     split = split_metric(name)
     if split is None or split[1] in {"n", "min"}:
@@ -364,6 +391,29 @@ def _of_cut_turns(counts: Manifest, measured: Measurement) -> Measurement:
     why = f"at least: how many were still to come of {format_count(cut)} turns that broke off is not known"
     bound = (measured.value or 0.0, None) if cut > begun * FEW_CUT else None
     return Measurement(measured.value, measured.n, why, bound)
+
+
+_AMOUNTS: Mapping[str, Callable[[float], str]] = {
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(int(size)),
+}
+
+
+def _health(manifest: Manifest, name: str, statistic: str) -> Measurement:
+    """A statistic of what was sampled of the target; of too few seconds the highest is at least so high."""
+    found = section(manifest, "health", name)
+    n, value = count_or_zero(found.get("n")), number(found.get(statistic))
+    if statistic == "n":
+        return Measurement(n, n)
+    if not n:
+        why = "the scenario does not say how it is sampled, in [target.health]"
+        return Measurement(None, 0, str(found.get("reason") or why))
+    if found.get("partial"):
+        bound = (value, None) if statistic == "max" and value is not None else None
+        shown = _AMOUNTS.get(str(found.get("unit")), format_number)
+        least = "" if bound is None or value is None else f"at least {shown(value)}: "
+        return Measurement(None, n, f"{least}{found.get('reason')}", bound)
+    return Measurement(value, n, None if value is not None else too_few(statistic, n))
 
 
 def _generator(manifest: Manifest) -> Measurement:

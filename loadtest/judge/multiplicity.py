@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,12 +34,14 @@ class SampleSummary:
 
     The mean is that of the runs that are no outliers; of a share it is that of all runs together.
     ``samples`` is how many samples stand behind it in all runs together; ``reason`` says why a run has none.
+    ``never`` has id and reason of runs in which it is the time of a turn that never answered: of no value.
     """
 
     values: tuple[float | None, ...]
     value: float | None
     samples: int
     reason: str = ""
+    never: tuple[tuple[str, str], ...] = ()
 
     @property
     def n(self) -> int:
@@ -48,7 +50,13 @@ class SampleSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """As in the comparison's JSON."""
-        return {"value": self.value, "runs": self.n, "samples": self.samples, "values": list(self.values)}
+        return {
+            "value": self.value,
+            "runs": self.n,
+            "never": [{"id": run, "reason": why} for run, why in self.never],
+            "samples": self.samples,
+            "values": list(self.values),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +209,8 @@ def _metric(name: str, sides: tuple[Side, Side], options: ComparisonOptions) -> 
     )
     ids = tuple([str(run.get("id")) for run in side.runs] for side in sides)
     one, other = (
-        _level(rule, of_side, turned, size)
-        for of_side, turned, size in zip(measured, (before, after), sizes, strict=True)
+        _level(rule, of_side, turned, size, of_runs)
+        for of_side, turned, size, of_runs in zip(measured, (before, after), sizes, ids, strict=True)
     )
     return _MetricSamples(
         rule,
@@ -217,7 +225,9 @@ def _metric(name: str, sides: tuple[Side, Side], options: ComparisonOptions) -> 
     )
 
 
-def _level(rule: Yardstick, measured: Sequence[Measurement], turned: Array, sizes: Array) -> SampleSummary:
+def _level(
+    rule: Yardstick, measured: Sequence[Measurement], turned: Array, sizes: Array, ids: Sequence[str]
+) -> SampleSummary:
     known = _known(turned)
     reasons = dict.fromkeys(each.reason for each in measured if each.value is None and each.reason)
     return SampleSummary(
@@ -225,6 +235,7 @@ def _level(rule: Yardstick, measured: Sequence[Measurement], turned: Array, size
         _mean(rule, turned, sizes) if len(known) else None,
         sum(each.n for each in measured),
         "; ".join(reasons),
+        tuple((run, each.reason or "") for run, each in zip(ids, measured, strict=True) if each.unbounded),
     )
 
 
@@ -263,7 +274,8 @@ def _word(each: _MetricSamples, judged: HypothesisResults, at: int) -> Word:
     told = judged.words
     if told.slower[at]:
         return word_for(each.yardstick, worse=True)
-    if each.lacks_more:
+    if each.lacks_more or each.levels[1].never:
+        # Its other runs alone would be held against the baseline: it must not look better for its worst.
         return "cannot tell"
     if told.faster[at]:
         return word_for(each.yardstick, worse=False)
@@ -285,7 +297,7 @@ def _row(each: _MetricSamples, judged: HypothesisResults, at: int, *, primary: b
     enough = enough_runs(estimate, spread, rest.runs, rule.bound, family, paired=each.paired)
     word = _word(each, judged, at)
     one, other = (
-        SampleSummary(level.values, _mean(rule, turned, size), level.samples, level.reason)
+        replace(level, value=_mean(rule, turned, size))
         for level, turned, size in zip(each.levels, (rest.before, rest.after), each.sizes, strict=True)
     )
     return MetricComparison(
@@ -294,7 +306,7 @@ def _row(each: _MetricSamples, judged: HypothesisResults, at: int, *, primary: b
         one,
         other,
         word,
-        _why(word, each, p, enough, hiding=bool(judged.hiding[at])),
+        _told(_why(word, each, p, enough, hiding=bool(judged.hiding[at])), each),
         each.method,
         rule.change(estimate),
         rule.changes(float(found.low[at]), float(found.high[at])),
@@ -316,15 +328,15 @@ def _undecided(each: _MetricSamples, family: int, noise: float | None, *, primar
     """Too few runs for a verdict: the difference is shown without a p."""
     rule, runs = each.yardstick, each.runs
     if not min(runs):
-        return MetricComparison(rule, primary, *each.levels, "cannot tell", _missing(each))
+        return MetricComparison(rule, primary, *each.levels, "cannot tell", _told(_missing(each), each))
     change = rule.change(float(_known(each.after).mean() - _known(each.before).mean()))
     if each.paired:
-        why = f"{runs[0]} pairs of blocks; a verdict takes {LEAST_PAIRS}"
+        why = _told(f"{runs[0]} pairs of blocks; a verdict takes {LEAST_PAIRS}", each)
         return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
     few = f"{runs[0]} against {runs[1]} runs; a verdict takes {LEAST} a side"
     spread = _spread(each) if max(runs) > 1 else noise
     if spread is None:
-        why = f"{few}, and of single runs nobody knows how far they differ by chance"
+        why = _told(f"{few}, and of single runs nobody knows how far they differ by chance", each)
         return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
     with_four = (max(runs[0], LEAST), max(runs[1], LEAST))
     seen = rule.change(visible(spread, with_four, rule.bound, family))
@@ -334,7 +346,7 @@ def _undecided(each: _MetricSamples, family: int, noise: float | None, *, primar
         primary,
         *each.levels,
         "cannot tell",
-        f"{few}; {_takes(enough, each)}",
+        _told(f"{few}; {_takes(enough, each)}", each),
         None,
         change,
         None,
@@ -352,9 +364,22 @@ def _missing(each: _MetricSamples) -> str:
         for name, level, turned in zip(
             ("baseline", "candidate"), each.levels, (each.before, each.after), strict=True
         )
-        if not len(_known(turned))
+        if not len(_known(turned)) and not level.never
     ]
+    if any(level.never for level in each.levels):
+        return "; ".join(without)
     return "; ".join(without) or "no pair of blocks measured it on both sides"
+
+
+def _told(why: str, each: _MetricSamples) -> str:
+    """``why``, and which runs are not in the numbers because their value is never."""
+    never = [
+        f"never in {len(level.never)} of {len(level.values)} runs of the {name} (in {level.never[0][0]}"
+        f" {level.never[0][1]})"
+        for name, level in zip(("baseline", "candidate"), each.levels, strict=True)
+        if level.never
+    ]
+    return "; ".join(filter(None, (why, *never)))
 
 
 def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hiding: bool) -> str:
@@ -372,6 +397,8 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
         return (
             f"{each.lacking[1]} of {len(each.after)} runs of the candidate have no value: the target failed"
         )
+    if each.levels[1].never:
+        return "turns of the candidate never answered: what is compared is of its other runs alone"
     if hiding:
         return (
             "runs of the candidate lie far from its others, for the worse; more runs show whether they recur"

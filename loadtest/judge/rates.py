@@ -24,11 +24,11 @@ from loadtest.judge.sections import (
     count_or_zero,
     model,
     number,
+    parts,
     planned,
     section,
     sends,
     sends_turns,
-    settings,
     tick_ns,
     turns_never_end,
 )
@@ -136,7 +136,7 @@ def _connect_bound(manifest: Manifest, ready: int, over_ns: int | None) -> str:
     """The plan's, where opening went on at its rate: the last connection's own time is not the plan's."""
     if _ours(manifest):
         return "generator"
-    if settings(manifest, "load").get("stages"):
+    if any(section(part, "load").get("stages") for part in parts(manifest)):
         return "plan"
     asked = planned(manifest, "connect_rate")
     if not asked or not over_ns:

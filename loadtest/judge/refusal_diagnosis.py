@@ -58,6 +58,17 @@ def _silent_upgrade(_manifest: Manifest, _reasons: str) -> str:
     return "The server took the connection and does not answer the upgrade: does it speak WebSocket there?"
 
 
+def _prepare(_manifest: Manifest, _reasons: str) -> str:
+    return "A step of [[prepare]] was not done: its name stands before the reason."
+
+
+def _proxy(manifest: Manifest, reasons: str) -> str:
+    proxy = section(manifest, "target", "proxy").get("url") or "the proxy"
+    if "407" in reasons:
+        return f"{proxy} asks who we are: write user and password into its URL."
+    return f"{proxy} did not connect to the target: may it reach that host and port?"
+
+
 def _tls(manifest: Manifest, reasons: str) -> str:
     if f"tls: {SILENT}" in reasons:
         return _silent_tls(manifest, reasons)
@@ -77,7 +88,10 @@ def _upgrade(manifest: Manifest, reasons: str) -> str:
     if status >= SERVER_ERROR:
         return "The server, or a proxy before it, is overloaded or fails: see its log."
     if REDIRECTION <= status < CLIENT_ERROR:
-        return "The server sends its clients elsewhere: give the URL that it redirects to."
+        return (
+            "The server sends its clients elsewhere: give the URL that it redirects to, or follow by"
+            " target.follow_redirects."
+        )
     return "The server speaks HTTP and no WebSocket there: is the path of the URL right?"
 
 
@@ -99,8 +113,10 @@ _BY_LAYER: dict[str, Callable[[Manifest, str], str]] = {
     "auth": _auth,
     "upgrade": _upgrade,
     "tls": _tls,
+    "proxy": _proxy,
     "tcp": _tcp,
     "resolve": _resolve,
+    "prepare": _prepare,
 }
 """By layer, the one that came furthest first: it is the one in the way of all others."""
 
@@ -109,7 +125,9 @@ _WHILE_OPENING: dict[str, Callable[[Manifest, str], str]] = {
     "ready": _ready,
     "upgrade": _silent_upgrade,
     "tls": _silent_tls,
+    "proxy": _proxy,
     "tcp": _tcp,
+    "prepare": _prepare,
 }
 """The same of connections that were still opening when the run ended."""
 

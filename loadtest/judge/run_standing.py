@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loadtest.judge.measured import Measurement, lookup, of_all_due
+from loadtest.judge.populations import alone
 from loadtest.judge.sections import (
     Manifest,
     breaks_turns,
     count_or_zero,
     planned,
+    populations,
     section,
     target_outcomes,
     turns_never_end,
 )
-from loadtest.plan.threshold import COMPLETE_RATIO, READY_RATIO
+from loadtest.plan.threshold import COMPLETE_RATIO, READY_RATIO, split_population
 
 StandingKind = Literal["measured", "unanswered", "down", "left out"]
 """``measured``: the target answered. ``unanswered``: connections came up, and no turn was ever complete.
@@ -90,6 +92,9 @@ def value_in(name: str, manifest: Manifest) -> Measurement:
     measured; the counters of connections are as they were counted.
     """
     found = standing(manifest)
+    plain, population = split_population(name, populations(manifest))
+    if population is not None:
+        return value_in(plain, alone(manifest, population))
     if found.kind == "unanswered":
         measured = lookup(name, manifest)
         return measured if measured.value is not None else _missing(measured, "no turn was complete")

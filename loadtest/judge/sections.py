@@ -42,7 +42,10 @@ def planned(manifest: Manifest, name: str) -> float | None:
 
 
 def model(manifest: Manifest) -> str:
-    """The load model, "open" or "closed"; "open", the default, where the manifest does not say."""
+    """The load model, "open" or "closed"; "open", the default, where the manifest does not say.
+
+    "mixed": some populations have the one, some the other.
+    """
     load = section(manifest, "load")
     return str(load.get("model") or section(load, "planned").get("model") or "open")
 
@@ -52,28 +55,60 @@ def settings(manifest: Manifest, *keys: str) -> Mapping[str, Any]:
     return section(manifest, "scenario", "settings", *keys)
 
 
+def populations(manifest: Manifest) -> tuple[str, ...]:
+    """The names of the populations, in the order of the scenario; none where all users are alike."""
+    return tuple(str(each.get("name")) for each in _tables(settings(manifest), "population"))
+
+
+def population_settings(manifest: Manifest, population: str) -> Mapping[str, Any]:
+    """The effective scenario of one population, as if it were alone, without what the run is judged by."""
+    own = (each for each in _tables(settings(manifest), "population") if each.get("name") == population)
+    return next(own, {})
+
+
+def parts(manifest: Manifest) -> list[Mapping[str, Any]]:
+    """The effective scenario of each population; of the run itself where it has none."""
+    return _tables(settings(manifest), "population") or [settings(manifest)]
+
+
 def sends(manifest: Manifest) -> bool:
     """Whether the scenario sends messages at all; one without traffic connects and holds."""
-    return settings(manifest).get("traffic") is not None
+    return any(part.get("traffic") is not None for part in parts(manifest))
 
 
 def sends_turns(manifest: Manifest) -> bool:
     """Whether the scenario sends turns: with 0 turns each, connections are only held."""
-    return sends(manifest) and settings(manifest, "traffic").get("turns") != 0
+    return any(map(_sends_turns, parts(manifest)))
+
+
+def _sends_turns(part: Mapping[str, Any]) -> bool:
+    return part.get("traffic") is not None and section(part, "traffic").get("turns") != 0
 
 
 def kinds(manifest: Manifest) -> tuple[str, ...]:
     """The kinds of turn that the scenario sends; none where all turns are of one."""
-    return tuple(sorted({*settings(manifest, "traffic", "mix"), *_kinds_in(_conversations(manifest))}))
+    return tuple(sorted({kind for part in parts(manifest) for kind in _kinds_of(part)}))
+
+
+def _kinds_of(part: Mapping[str, Any]) -> set[str]:
+    return {*section(part, "traffic", "mix"), *_kinds_in(_tables(part, "conversation"))}
 
 
 def conversations(manifest: Manifest) -> tuple[str, ...]:
     """The names of the conversations of the scenario."""
-    return tuple(sorted(str(each["name"]) for each in _conversations(manifest) if "name" in each))
+    tables = (each for part in parts(manifest) for each in _tables(part, "conversation"))
+    return tuple(sorted({str(each["name"]) for each in tables if "name" in each}))
 
 
-def _conversations(manifest: Manifest) -> list[Mapping[str, Any]]:
-    found = settings(manifest).get("conversation")
+def prepare_steps(manifest: Manifest) -> tuple[str, ...]:
+    """The names of the steps of `[[prepare]]`."""
+    return tuple(
+        sorted(str(each["name"]) for each in _tables(settings(manifest), "prepare") if "name" in each)
+    )
+
+
+def _tables(of: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    found = of.get(key)
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
 
 
@@ -96,9 +131,14 @@ def turns_end(manifest: Manifest) -> bool:
 
 def events_of_kinds(manifest: Manifest) -> list[dict[str, Any]]:
     """What events mean to the turns that the scenario sends, as the protocol has it; by kind of turn."""
-    protocol = settings(manifest, "protocol")
-    of_all, turns = section(protocol, "events"), section(protocol, "turns")
-    return [{**of_all, **section(turns, kind)} for kind in kinds(manifest)] or [dict(of_all)]
+    every = parts(manifest)
+    asking = [part for part in every if _sends_turns(part)] or every
+    return [events for part in asking for events in _events_of(part)]
+
+
+def _events_of(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    of_all, turns = section(part, "protocol", "events"), section(part, "protocol", "turns")
+    return [{**of_all, **section(turns, kind)} for kind in sorted(_kinds_of(part))] or [dict(of_all)]
 
 
 def turns_never_end(manifest: Manifest) -> bool:
@@ -108,8 +148,8 @@ def turns_never_end(manifest: Manifest) -> bool:
 
 def breaks_turns(manifest: Manifest) -> bool:
     """Whether the plan itself takes connections away from turns: users leave, or are cut off."""
-    chaos = settings(manifest, "chaos")
-    return bool(section(chaos, "leavers") or section(chaos, "cut"))
+    every = [section(part, "chaos") for part in parts(manifest)]
+    return any(section(chaos, "leavers") or section(chaos, "cut") for chaos in every)
 
 
 def target_outcomes(manifest: Manifest) -> tuple[str, ...]:

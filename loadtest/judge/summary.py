@@ -18,6 +18,7 @@ from loadtest.judge.distribution import describe
 from loadtest.judge.generator import COALESCED, coalesced_share, watch
 from loadtest.judge.load import achieved
 from loadtest.judge.measurement_window import Turns, last_matched, measured_span, measured_turns
+from loadtest.judge.populations import alone, totals_of, under_their_names
 from loadtest.judge.ranks import nearest_rank, needed, part_of
 from loadtest.judge.rates import rates
 from loadtest.judge.sections import (
@@ -26,12 +27,16 @@ from loadtest.judge.sections import (
     conversations,
     count_or_zero,
     kinds,
+    observed,
+    parts,
+    populations,
+    prepare_steps,
     section,
     sends,
-    settings,
     tick_ns,
 )
 from loadtest.judge.target_clock import AGE, ages_known, no_age
+from loadtest.judge.target_health import target_health
 from loadtest.judge.thresholds import rule_names
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import BY_KIND, METRICS, of_kind, percentile, split_kind, split_metric
@@ -55,10 +60,45 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
 
     ``metrics``, ``counts``, ``rates``, ``generator``, ``burst_positions`` and ``of_due`` (times of turns with
     those that never answered among them); ``load`` with ``achieved``;
+    ``populations`` with the same of each population, whose names stand in ``metrics``, ``of_due`` and the
+    turns of ``counts`` as well;
     ``slow_readers`` with the metrics of users whom the plan made read slowly, where there were any;
     ``unmeasured`` with a reason for each metric that has no sample (dotted names) beside the counters that
     the protocol gives no way to know. Nothing that was not measured is 0: it is null or absent.
     """
+    summed = _summarised(manifest, totals, turns)
+    names = () if section(manifest, "part") else populations(manifest)
+    if not names:
+        return summed
+    found = {name: _of_population(manifest, totals, turns, name) for name in names}
+    for what in ("metrics", "of_due"):
+        summed[what] |= under_their_names({name: each[what] for name, each in found.items()})
+    for counts, of in ((summed["counts"], ()), (summed["counts"]["measured"], ("measured",))):
+        turns_of = {name: section(each, "counts", *of, "turns") for name, each in found.items()}
+        whole = {
+            name: {key: n for key, n in each.items() if isinstance(n, int)} for name, each in turns_of.items()
+        }
+        counts["turns"] |= under_their_names(whole)
+    return {**summed, "populations": found}
+
+
+def _of_population(manifest: Manifest, totals: Totals, turns: Turns | None, name: str) -> dict[str, Any]:
+    """The same of one population; what was known of it before, as its plan, stays."""
+    first, n = (
+        count_or_zero(section(manifest, "populations", name).get(key)) for key in ("first_user", "users")
+    )
+    rows = None if turns is None else turns[(turns["user"] >= first) & (turns["user"] < first + n)]
+    known = alone(manifest, name)
+    found = _summarised(known, totals_of(totals, name), rows)
+    for counts in (found["counts"], found["counts"]["measured"]):
+        # Which connections were ready at one instant is kept of all together only.
+        counts["connections"]["peak"] = None
+    found["load"]["achieved"]["connections"] = None
+    return {**section(manifest, "populations", name), **found}
+
+
+def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict[str, Any]:
+    """The sections of a run, or of one population."""
     span = measured_span(manifest, totals, turns)
     metrics = describe_all(manifest, totals)
     known: dict[str, Any] = {**manifest, "counts": count_all(manifest, totals, span), "metrics": metrics}
@@ -79,6 +119,7 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
         "rates": rates(known, totals, span, last_matched(totals, turns)),
         "load": {**section(manifest, "load"), "achieved": achieved(manifest, known["counts"], span)},
         "generator": known["generator"],
+        **({"health": health} if (health := target_health(known, totals, span)) else {}),
         "of_due": times_of_due(known, totals.histograms, _extra_percentiles(manifest)),
         "burst_positions": _positions(known, turns),
         "unmeasured": {**asked, **unmeasured_metrics(known, metrics)},
@@ -110,6 +151,10 @@ def _positions(manifest: Manifest, turns: Turns | None) -> list[dict[str, Any]]:
     return rows
 
 
+_NAMED = {"conversation": conversations, "prepare": prepare_steps}
+"""Where the names stand of what has a metric of its own, by its group; of all others: kinds of turn."""
+
+
 def describe_all(
     manifest: Manifest, totals: Totals, only: Collection[str] = METRICS, *, prefix: str = ""
 ) -> dict[str, Any]:
@@ -119,7 +164,7 @@ def describe_all(
     """
     extra = _extra_percentiles(manifest)
     tick = tick_ns(manifest)
-    names = {name: conversations if name.startswith("conversation") else kinds for name in BY_KIND}
+    names = {name: _NAMED.get(name.partition(".")[0], kinds) for name in BY_KIND}
     of_kinds = [of_kind(name, kind) for name in METRICS if name in names for kind in names[name](manifest)]
     wanted = (*METRICS, *of_kinds) if only is METRICS and not section(manifest, "part") else tuple(only)
     ages = ages_known(manifest, totals)
@@ -217,6 +262,16 @@ def _no_resolve(manifest: Manifest) -> str:
     return "the target is given as an address, there is no name to look up"
 
 
+def _no_step(manifest: Manifest) -> str:
+    return "no step was done" if prepare_steps(manifest) else "the scenario has no [[prepare]]"
+
+
+def _no_proxy(manifest: Manifest) -> str:
+    if section(manifest, "target").get("proxy"):
+        return _no_connection(manifest)
+    return "connections go through no proxy"
+
+
 def _no_tls(manifest: Manifest) -> str:
     if section(manifest, "target").get("tls"):
         return _no_connection(manifest)
@@ -241,9 +296,9 @@ def _no_gap(manifest: Manifest) -> str:
 
 
 def _no_upload(manifest: Manifest) -> str:
-    protocol = settings(manifest, "protocol")
-    turns = [section(protocol, "turns", kind) for kind in kinds(manifest)]
-    if not any(turn.get("messages") for turn in (section(protocol, "turn"), *turns)):
+    spoken = [section(part, "protocol") for part in parts(manifest)]
+    turns = [section(protocol, "turns", kind) for protocol in spoken for kind in kinds(manifest)]
+    if not any(turn.get("messages") for turn in (*(section(each, "turn") for each in spoken), *turns)):
         return "no turn has several messages"
     return _no_turn(manifest)
 
@@ -275,16 +330,29 @@ def _no_reconnect(_: Manifest) -> str:
 
 
 def _no_delivery(manifest: Manifest) -> str:
-    if not settings(manifest, "protocol", "events").get("audience"):
+    if not any(section(part, "protocol", "events").get("audience") for part in parts(manifest)):
         return "the protocol has no audience that copies are due to"
-    if count_or_zero(section(manifest, "generator").get("processes")) > 1:
-        return "several processes drove the run: copies are followed within one process only"
+    noted = (row for row in observed(manifest) if row["code"] == "copies_not_followed")
+    if (fact := next(noted, None)) is not None:
+        return f"copies were not followed: {section(fact, 'numbers').get('reason')}"
+    spoken = [section(part, "protocol") for part in parts(manifest)]
+    told_apart = all(
+        "{uuid}" in str(section(each, "turn").get("id", "{uuid}"))
+        for each in spoken
+        if section(each, "events").get("audience")
+    )
+    if count_or_zero(section(manifest, "generator").get("processes")) > 1 and not told_apart:
+        return (
+            "several processes drove the run, and only turn ids with {uuid} tell them whose turn a copy is of"
+        )
     return "no copy was due, or none arrived, in the measured part"
 
 
 _REASONS: dict[catalog.Absent, Reason] = {
     "connection": _no_connection,
     "resolve": _no_resolve,
+    "prepare": _no_step,
+    "proxy": _no_proxy,
     "tls": _no_tls,
     "turn": _no_turn,
     "gap": _no_gap,

@@ -31,6 +31,7 @@ BROKEN = "malformed.sent"
 GIVEN_UP = {
     "silent": "that answered no ping and sent nothing else within ping_timeout",
     "broken": "that broke the WebSocket protocol",
+    "codec": "of which the codec could not read on",
     "flood": "that flooded us with pings, messages without content, or what they unpack to",
     "too_long": "that sent a message longer than target.max_message",
 }

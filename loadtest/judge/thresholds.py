@@ -8,7 +8,16 @@ from typing import Any, Literal
 from loadtest import catalog
 from loadtest.judge.generator import own_lateness_ms
 from loadtest.judge.measured import Bound, Measurement
-from loadtest.judge.sections import Manifest, count_or_zero, section, sends_turns, settings, turns_end
+from loadtest.judge.populations import alone
+from loadtest.judge.sections import (
+    Manifest,
+    count_or_zero,
+    populations,
+    section,
+    sends_turns,
+    settings,
+    turns_end,
+)
 from loadtest.plan.threshold import (
     DELIVERY_RATIOS,
     TURNED_OFF,
@@ -16,7 +25,9 @@ from loadtest.plan.threshold import (
     default_thresholds,
     held,
     parse_threshold,
+    population_defaults,
     split_kind,
+    split_population,
 )
 
 Outcome = Literal["held", "missed", "not_measured"]
@@ -34,23 +45,26 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
     written = thresholds_of(manifest)
     by_tasks = bool(section(manifest, "load", "planned").get("by_tasks"))
     idle = by_tasks and not count_or_zero(section(manifest, "counts", "measured", "turns").get("due"))
-    defaults = default_thresholds(
-        written,
-        [name for name, said in settings(manifest, "thresholds").items() if said == TURNED_OFF],
-        ends=sends_turns(manifest) and turns_end(manifest) and not idle,
-        stages=len(settings(manifest, "load").get("stages") or ()),
-    )
-    counted = section(manifest, "counts", "measured")
-    return (
-        *written,
-        *(each for each in defaults if each.name not in DELIVERY_RATIOS or _rose(each, counted)),
-    )
+    off = [name for name, said in settings(manifest, "thresholds").items() if said == TURNED_OFF]
+    if names := populations(manifest):
+        every = {name: alone(manifest, name) for name in names}
+        ends = {name: sends_turns(each) and turns_end(each) for name, each in every.items()}
+        defaults = population_defaults(written, off, ends)
+    else:
+        ends_too = sends_turns(manifest) and turns_end(manifest) and not idle
+        stages = len(settings(manifest, "load").get("stages") or ())
+        defaults = default_thresholds(written, off, ends=ends_too, stages=stages)
+    return (*written, *(each for each in defaults if _is_judged(each, manifest)))
 
 
-def _rose(threshold: Threshold, counted: Manifest) -> bool:
-    """Whether the counter, of whose ratio the threshold speaks, is above 0."""
-    group, name, _ = threshold.name.split(".")
-    return count_or_zero(section(counted, group).get(name)) > 0
+def _is_judged(threshold: Threshold, manifest: Manifest) -> bool:
+    """Of what is judged by default only where it was counted: whether the counter of the ratio is above 0."""
+    plain, population = split_population(threshold.name, populations(manifest))
+    if plain not in DELIVERY_RATIOS:
+        return True
+    known = manifest if population is None else alone(manifest, population)
+    group, name, _ = plain.split(".")
+    return count_or_zero(section(known, "counts", "measured", group).get(name)) > 0
 
 
 def thresholds_of(manifest: Manifest) -> tuple[Threshold, ...]:

@@ -19,12 +19,14 @@ from loadtest.judge import matching_doubts
 from loadtest.judge.counts import not_opened
 from loadtest.judge.generator import longest_lateness_ms, saturated
 from loadtest.judge.measured import Measurement, measured_for
+from loadtest.judge.populations import alone, each_alone
 from loadtest.judge.refusal_diagnosis import likely, still_opening
 from loadtest.judge.sections import (
     Manifest,
     breaks_turns,
     count_or_zero,
     model,
+    populations,
     section,
     sends_turns,
     target_outcomes,
@@ -34,8 +36,16 @@ from loadtest.judge.sections import (
 from loadtest.judge.thresholds import Outcome, decide, late_for, response_metric
 from loadtest.judge.turn_warnings import CAUSES
 from loadtest.judge.warnings import RunWarning
-from loadtest.plan.threshold import COMPLETE_RATIO, DEFAULT_RATIO, READY_RATIO, Threshold
-from loadtest.units import format_count, format_ms, format_rate, format_ratio
+from loadtest.plan.threshold import COMPLETE_RATIO, DEFAULT_RATIO, READY_RATIO, Threshold, split_population
+from loadtest.units import (
+    format_bytes,
+    format_cores,
+    format_count,
+    format_ms,
+    format_number,
+    format_rate,
+    format_ratio,
+)
 
 NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})
 
@@ -107,6 +117,9 @@ def _row(threshold: Threshold, manifest: Manifest | None) -> dict[str, Any]:
 
 
 def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]:
+    plain, population = split_population(threshold.name, populations(manifest))
+    if population is not None:
+        return _judged(replace(threshold, name=plain), alone(manifest, population))
     measured = measured_for(threshold, manifest)
     outcome = decide(threshold, measured)
     doubt = _own_delay(threshold, manifest, measured, outcome) or matching_doubts.doubt(
@@ -246,7 +259,7 @@ def _misses_anyway(threshold: Threshold, row: Mapping[str, Any], missing: Mappin
 def _foreign(case: Case) -> str:
     """That events of other users arrived: in the whole run, and more than a threshold lets pass."""
     foreign = count_or_zero(section(case.manifest, "counts", "events").get("foreign"))
-    judged = [each for each in case.thresholds if each.name.startswith("events.foreign")]
+    judged = [each for each in case.thresholds if each.name in {"events.foreign", "events.foreign.ratio"}]
     counted = Measurement(float(foreign), foreign)
     too_many = any(each.name == "events.foreign" and decide(each, counted) == "missed" for each in judged)
     told = foreign and (too_many or not judged)
@@ -257,7 +270,10 @@ def _missed(case: Case) -> RunVerdict | None:
     missed, foreign = case.named("missed"), _foreign(case)
     # A threshold that is missed tells it itself.
     told = [foreign] if foreign and not any(each.startswith("events.foreign") for each in missed) else []
-    told += [*_none_complete(case), *_silent_turns(case), *_not_held(case)]
+    for name, manifest in each_alone(case.manifest).items():
+        of = case._replace(manifest=manifest)
+        found = [*_none_complete(of), *_silent_turns(of), *_not_held(of, name)]
+        told += [f"{name}: {sentence}" if name else sentence for sentence in found]
     if missed:
         told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")
         told += _failed_turns(case)
@@ -309,11 +325,12 @@ def _silent_turns(case: Case) -> list[str]:
     return [f"{format_count(silent)} of {format_count(due)} turns due got no event."]
 
 
-def _not_held(case: Case) -> list[str]:
+def _not_held(case: Case, population: str = "") -> list[str]:
     """That connections were closed where to stay open is all that was asked, and nothing is said of it."""
     connections = section(case.manifest, "counts", "connections")
     closed, ready = sum(section(connections, "closed").values()), count_or_zero(connections.get("ready"))
-    said = any(threshold.name.startswith("connections.closed") for threshold in case.thresholds)
+    names = (split_population(threshold.name, (population,)) for threshold in case.thresholds)
+    said = any(plain.startswith("connections.closed") and "[" not in plain for plain, _ in names)
     if (
         sends_turns(case.manifest)
         or breaks_turns(case.manifest)
@@ -395,4 +412,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "per_s": format_rate,
     "ratio": format_ratio,
     "count": lambda count: format_count(int(count)),
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(int(size)),
+    "number": format_number,
 }

@@ -49,6 +49,18 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "INSECURE: the target's certificate was not verified; anyone could have answered.",
         "Give the authority's certificate as ca_file instead of --insecure.",
     ),
+    "proxied": WarningKind(
+        "connections went through a proxy",
+        "Connections went through a proxy: the figures hold its time and its limits.",
+        'To measure the target alone, run where it is reached without one, with [target] proxy = "none".',
+        ("proxy", "variable"),
+    ),
+    "other_hosts": WarningKind(
+        "connections were opened to other hosts too, to which the target led its users",
+        "The target led users to other hosts, which were under load too.",
+        "Make sure that they are meant to be: the answer to a request, or a redirect, named them.",
+        ("hosts",),
+    ),
     "proxy_ignored": WarningKind(
         "the environment names a proxy, which connections do not go through",
         "Connections went to the target directly, although the environment names a proxy.",
@@ -275,6 +287,12 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("n",),
         "yes",
     ),
+    "copies_not_followed": WarningKind(
+        "several processes drove the run, and what one of them saw of copies for an audience is not known",
+        "Copies for the members of an audience were not followed, so deliveries were not measured.",
+        "Run it again; where there were too many copies for one process, with more of them.",
+        ("reason",),
+    ),
     "clock_stepped": WarningKind(
         "the system's clock, by which the kernel stamps arrivals, was set during the run",
         "The system's clock was stepped during the run, so that durations across the step are wrong.",
@@ -394,6 +412,15 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "The limits of this machine are low for the planned connections.",
         "Raise them (ulimit -n; net.ipv4.ip_local_port_range) or use more machines.",
         ("nofile", "ports", "needed"),
+    ),
+    "messages_not_encoded": WarningKind(
+        "the protocol's codec could make no frame of a message",
+        "{unsendable} messages were not sent, since the codec could make no frame of them; their turns failed"
+        " by `codec`, and the target was not asked.",
+        "See slowest.jsonl for what the codec said; correct the message in the protocol, the data, or the"
+        " codec.",
+        ("unsendable",),
+        "yes",
     ),
     "ledger_does_not_add_up": WarningKind(
         "counters contradict each other, such as turns due against turns begun and not attempted",

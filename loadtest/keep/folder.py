@@ -17,6 +17,7 @@ TURNS = "turns.npy"
 SLOWEST = "slowest.jsonl"
 LOG = "run.log"
 PLOTS = "plots"
+REPORT = "report.html"
 
 LONGEST_NAME = 80
 """Of a scenario's name and of a label; file systems allow 255 bytes for a whole folder name."""

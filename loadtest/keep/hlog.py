@@ -17,7 +17,7 @@ from loadtest.measure.histogram import Histogram
 
 LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
 
-_TAG = re.compile(r"[A-Za-z0-9._:\[\]-]+")
+_TAG = re.compile(r"[A-Za-z0-9._:\[\]/-]+")
 
 
 class HistogramLine(NamedTuple):

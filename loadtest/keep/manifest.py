@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from loadtest.keep.atomic import write_whole
 from loadtest.keep.json import json_text
 from loadtest.keep.process import this_process
 from loadtest.plan.scenario import SIMULATOR, Scenario
+from loadtest.plan.schedule import schedules
 
 SCHEMA = "loadtest.run/1"
 
@@ -34,7 +35,13 @@ def first_manifest(
 
     ``turns_due`` is what the schedule plans, None where it depends on the target (closed model).
     """
+    populations = _populations(scenario)
+    whole = _together([each["load"]["planned"] for each in populations.values()])
+    load = {"model": scenario.load.model, "planned": planned(scenario, turns_due), "achieved": {}}
+    if populations:
+        load = {"model": whole["model"], "planned": {**whole, "turns_due": turns_due}, "achieved": {}}
     return {
+        **({"populations": populations} if populations else {}),
         "schema": SCHEMA,
         "id": run_id,
         "label": label,
@@ -58,7 +65,7 @@ def first_manifest(
             "server": None,
             "simulated": scenario.target.url == SIMULATOR,
         },
-        "load": {"model": scenario.load.model, "planned": planned(scenario, turns_due), "achieved": {}},
+        "load": load,
         "metrics": {},
         "counts": {},
         "rates": {},
@@ -78,6 +85,43 @@ def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
         OSError: it cannot be written.
     """
     write_whole(path / folder.RUN, json_text(manifest, indent=2) + "\n")
+
+
+def _populations(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """By population its plan, its first user and how many it has; empty where there are none."""
+    pairs = zip(scenario.populations, schedules(scenario), strict=False)
+    return {
+        population.name: {
+            "first_user": schedule.first,
+            "users": schedule.users,
+            "load": {
+                "model": population.scenario.load.model,
+                "planned": planned(population.scenario, schedule.due()),
+                "achieved": {},
+            },
+        }
+        for population, schedule in pairs
+    }
+
+
+def _together(plans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The load that populations ask for together; None where they differ and there is no sum."""
+    found = {}
+    for key in plans[0] if plans else ():
+        values = [plan[key] for plan in plans]
+        found[key] = values[0] if len(set(values)) == 1 else None
+    if not plans:
+        return found
+    rates = [plan["turns_per_s"] for plan in plans if plan["turns_due"] != 0]
+    timeouts = [plan["timeout_s"] for plan in plans if plan["timeout_s"] is not None]
+    return {
+        **found,
+        "model": found["model"] or "mixed",
+        "connections": sum(plan["connections"] for plan in plans),
+        "connect_rate": None,
+        "timeout_s": max(timeouts, default=None),
+        "turns_per_s": None if None in rates else sum(rates),
+    }
 
 
 def planned(scenario: Scenario, turns_due: int | None) -> dict[str, Any]:

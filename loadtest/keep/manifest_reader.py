@@ -129,6 +129,20 @@ class _Part(msgspec.Struct):
     offset_s: float = 0.0
 
 
+class _Population(msgspec.Struct):
+    """The sections of one population, which have the shape of those of the whole run."""
+
+    first_user: int = 0
+    users: int = 0
+    load: _Load = msgspec.field(default_factory=_Load)
+    metrics: dict[str, _Metric] = {}
+    counts: dict[str, dict[str, Any]] = {}
+    rates: dict[str, _Rate] = {}
+    of_due: Table = {}
+    generator: Table = {}
+    unmeasured: dict[str, str] = {}
+
+
 class _Shape(msgspec.Struct):
     """What every view may rely on; what is not named here is told as it stands, or not at all."""
 
@@ -156,6 +170,7 @@ class _Shape(msgspec.Struct):
     asked_by: str | None = None
     pruned: _Pruned | None = None
     merged: list[_Part] | None = None
+    populations: dict[str, _Population] = {}
 
 
 def decoded_manifest(run_folder: Path) -> dict[str, Any]:

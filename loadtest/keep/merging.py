@@ -84,6 +84,10 @@ def _check(runs: Sequence[Run]) -> None:
             raise ConfigError(
                 f"{run.id} is {'pruned' if is_pruned(run.manifest) else run.status}; only whole runs merge"
             )
+        if run.manifest.get("populations"):
+            raise ConfigError(
+                f"{run.id} has populations, whose users are numbered round one run; it cannot be merged"
+            )
     first, *others = runs
     for other in others:
         for what, one, two in _told(first, other):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -63,23 +64,28 @@ class Run:
             return summed or self._totals_of_groups(first, last)
 
     def intervals(
-        self, first: int | None = None, last: int | None = None, tags: Collection[str] | None = None
+        self,
+        first: int | None = None,
+        last: int | None = None,
+        tags: Collection[str] | None = None,
+        step: int = 1,
     ) -> Iterator[Interval]:
         """The seconds from ``first`` up to but not including ``last``, with histograms of these tags only.
 
-        Turns and frames are not among them; see ``turns`` and ``slowest``.
+        Turns and frames are not among them; see ``turns`` and ``slowest``. The histograms of ``step`` seconds
+        are decoded together, which takes a fraction of the time: the last of these seconds has their sum.
 
         Raises:
             ConfigError: the run's files are damaged, or were pruned.
         """
         self._check_kept()
         with self._blaming(folder.INTERVALS):
-            for row, payloads in self._groups():
-                if _within(row.second, first, last):
-                    interval = row.interval()
-                    wanted = [tag for tag in payloads if tags is None or tag in tags]
-                    interval.histograms = {tag: _decoded(row, tag, payloads[tag]) for tag in wanted}
-                    yield interval
+            wanted = (
+                (row, {tag: payload for tag, payload in payloads.items() if tags is None or tag in tags})
+                for row, payloads in self._groups()
+                if _within(row.second, first, last)
+            )
+            yield from _summed(wanted, step) if step > 1 else map(_interval, wanted)
 
     def turns(self) -> npt.NDArray[np.void]:
         """The turn table, of dtype ``measure.interval.TURN``: by ``seq``, or in order of ending where cut.
@@ -205,8 +211,33 @@ def _status(manifest: dict[str, Any], path: Path) -> str:
     return RUNNING if alive else CUT_SHORT
 
 
+def _interval(group: Group) -> Interval:
+    row, payloads = group
+    interval = row.interval()
+    interval.histograms = {tag: _decoded(row, tag, payload) for tag, payload in payloads.items()}
+    return interval
+
+
 def _decoded(row: interval_rows.Row, tag: str, payload: bytes) -> Histogram:
     return interval_rows.exact(Histogram.decode(hlog.raw(payload)), [row.histograms[tag]])
+
+
+def _summed(groups: Iterable[Group], step: int) -> Iterator[Interval]:
+    """Every second; those of a step, counted from the first one, have their histograms in its last."""
+    begun: int | None = None
+
+    def step_of(group: Group) -> int:
+        nonlocal begun
+        begun = group[0].second if begun is None else begun
+        return (group[0].second - begun) // step
+
+    for _, same in itertools.groupby(groups, key=step_of):
+        summed, intervals = Sum(), []
+        for row, payloads in same:
+            summed.add((row, payloads))
+            intervals.append(row.interval())
+        intervals[-1].histograms = summed.result()
+        yield from intervals
 
 
 def _within(second: int, first: int | None, last: int | None) -> bool:

@@ -100,24 +100,35 @@ class Redactor:
     """Takes secrets out of text and of nested data."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets: frozenset[str] = frozenset()
+        self._secrets: set[str] = set()
+        self._pending: set[str] = set()
+        # Forms that are searched for; of thousands, those that are words are looked up.
+        self._forms: tuple[str, ...] = ()
+        self._words: set[str] = set()
+        self._longest = 0
+        self._beginnings: dict[str, list[str]] = {}
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
         """Take out these as well from now on, such as a token that was renewed."""
-        secrets = frozenset(secrets)
-        if self._secrets and secrets <= self._secrets:
-            return
-        self._secrets = secrets = self._secrets | secrets
-        coded = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in forms_of(secret)}
-        # Of thousands of values one pattern would be slow: those that are words are looked up instead.
-        looked_up = filter(_WORD.fullmatch, coded) if len(coded) > MOST_IN_A_PATTERN else ()
-        self._words = frozenset(looked_up)
-        self._forms = tuple(coded - self._words)
-        self._longest = max(map(len, coded), default=0)
-        self._beginnings: dict[str, list[str]] = {}
+        self._pending.update(secrets)
+
+    def _settle(self) -> None:
+        """Take over what was learned since the last text: the tokens of many users are taken in one."""
+        new, self._pending = self._pending - self._secrets, set()
+        self._secrets |= new
+        coded = {form for secret in new if len(secret) >= SHORTEST_SECRET for form in forms_of(secret)}
+        forms = coded.union(self._forms)
+        if len(forms) + len(self._words) > MOST_IN_A_PATTERN:
+            # Of thousands of values one pattern would be slow: those that are words are looked up instead.
+            self._words.update(filter(_WORD.fullmatch, forms))
+            forms -= self._words
+        self._forms = tuple(forms)
         for form in sorted(coded):
-            self._beginnings.setdefault(form[:SHORTEST_SECRET], []).append(form)
+            self._longest = max(self._longest, len(form))
+            begun = self._beginnings.setdefault(form[:SHORTEST_SECRET], [])
+            if form not in begun:
+                begun.append(form)
 
     def __repr__(self) -> str:
         return "<Redactor>"
@@ -128,6 +139,8 @@ class Redactor:
 
     def _text(self, text: str, deeper: int) -> str:
         """The text without secrets, also of those that were coded up to ``deeper`` times."""
+        if self._pending:
+            self._settle()
         # Nearly no text holds one, and to look for each alone is ten times as fast as a pattern of all.
         text = without(text, [form for form in self._forms if form in text], REDACTED)
         if self._words:

@@ -7,6 +7,7 @@ Counts are never empty. Durations are milliseconds.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, Interval
@@ -25,14 +26,15 @@ COLUMNS = (
     "generator_cpu",
     "loop_lag_ms",
 )
+"""Of every run; what was sampled of the target stands behind them."""
 
 
-def head() -> bytes:
-    """The line of column names."""
-    return (",".join(COLUMNS) + "\n").encode()
+def head(sampled: Sequence[str] = ()) -> bytes:
+    """The line of column names; ``sampled`` of the target, in bytes, cores or its own unit."""
+    return (",".join((*COLUMNS, *(f"target.{name}" for name in sampled))) + "\n").encode()
 
 
-def line(interval: Interval) -> bytes:
+def line(interval: Interval, sampled: Sequence[str] = ()) -> bytes:
     """One second as a line; warm-up, measured part and drain are taken together."""
     fields = [
         str(interval.second),
@@ -44,6 +46,7 @@ def line(interval: Interval) -> bytes:
         *(field for metric in METRICS for field in _percentiles(interval, metric)),
         _gauge(interval, "cpu", 1, 4),
         _gauge(interval, "loop_lag_ns", 1e6, 3),
+        *(_gauge(interval, f"target.{name}", 1, 4) for name in sampled),
     ]
     return (",".join(fields) + "\n").encode()
 

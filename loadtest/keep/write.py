@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,11 +26,20 @@ class RunFolder:
     whole is there whole.
     """
 
-    def __init__(self, path: Path, started: datetime, redactor: Redactor, most_turns: int = MOST) -> None:
+    def __init__(
+        self,
+        path: Path,
+        started: datetime,
+        redactor: Redactor,
+        most_turns: int = MOST,
+        *,
+        sampled: Sequence[str] = (),
+    ) -> None:
         self.path = path
         self.id = path.name
         self.log = path / folder.LOG
         self._started = started
+        self._sampled = sampled
         self._redactor = redactor
         self._failed: OSError | None = None
         self._closed = False
@@ -43,7 +52,7 @@ class RunFolder:
         self._slowest = SlowestTurns(path / folder.SLOWEST, redactor)
         try:
             _write(self._histograms, hlog.head(started))
-            _write(self._timeline, timeline.head())
+            _write(self._timeline, timeline.head(sampled))
             _write(self._intervals, b"")
         except OSError:
             self._discard()
@@ -60,15 +69,19 @@ class RunFolder:
         label: str | None,
         started: datetime,
         redactor: Redactor | None = None,
+        *,
+        sampled: Sequence[str] = (),
     ) -> RunFolder:
         """A new folder ``<UTC time>-<scenario>[-<label>]`` in ``results``, with ``-2`` where it is taken.
+
+        ``sampled`` of the target has columns of its own in ``timeline.csv``.
 
         Raises:
             ConfigError: a name has characters that a folder's may not have, or nothing can be written there.
         """
         path = folder.make_folder(results, folder.folder_name(scenario, label, started))
         try:
-            return cls(path, started, redactor or Redactor())
+            return cls(path, started, redactor or Redactor(), sampled=sampled)
         except OSError as problem:
             shutil.rmtree(path, ignore_errors=True)
             raise folder.unwritable(results, problem) from problem
@@ -143,7 +156,7 @@ class RunFolder:
             if histogram.n:
                 lines.append(hlog.line(tag, histogram, interval.second))
                 yield
-        row_of_timeline = timeline.line(interval)
+        row_of_timeline = timeline.line(interval, self._sampled)
         yield
         yield from self._slowest.appending(interval.frames)
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from loadtest import catalog
 from loadtest.measure.histogram import Histogram, Sparse
+from loadtest.speak.delivery_log import COLUMNS
 
 PHASES = ("warmup", "measured", "drain")
 """The parts of a run, in order; a turn belongs to the part its intended instant lies in."""
@@ -47,7 +49,7 @@ SUMMED_GAUGES = frozenset({"users", "ready", "in_flight"})
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """No interval of one process comes near this; more is refused before it is decoded."""
 
-_LAYOUT = 1
+_LAYOUT = 2
 
 
 @dataclass(slots=True)
@@ -58,7 +60,8 @@ class Interval:
     (+1) or stopped being so (-1): ``(offset_ns, delta)``. ``instants`` holds offsets in nanoseconds:
     names starting ``first_`` merge by minimum, others by maximum; beside instants, what events tell of the
     target's clock (``speak.event_age``). ``frames`` are the frame logs of
-    the slowest and of the broken turns.
+    the slowest and of the broken turns. ``copies``: the log of copies of one of several processes
+    (``speak.delivery_log``), one row each.
     """
 
     second: int
@@ -70,6 +73,7 @@ class Interval:
     moves: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
     turns: npt.NDArray[np.void] = field(default_factory=lambda: np.empty(0, TURN))
     frames: list[dict[str, Any]] = field(default_factory=list)
+    copies: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, COLUMNS), np.int64))
 
 
 class _Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -83,6 +87,7 @@ class _Message(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     moves: bytes
     turns: bytes
     frames: list[dict[str, Any]]
+    copies: bytes
 
 
 _decoder = msgspec.msgpack.Decoder(_Message)
@@ -103,6 +108,7 @@ def to_bytes(interval: Interval) -> bytes:
             moves=interval.moves.astype("<i8").tobytes(),
             turns=interval.turns.astype(TURN).tobytes(),
             frames=interval.frames,
+            copies=interval.copies.astype("<i8").tobytes(),
         )
     )
 
@@ -121,8 +127,8 @@ def from_bytes(data: bytes) -> Interval:
         raise ValueError(f"the bytes are not an interval: {problem}") from problem
     if message.layout != _LAYOUT:
         raise ValueError(f"the interval is of layout {message.layout}; this version reads {_LAYOUT}")
-    if len(message.moves) % 16 or len(message.turns) % TURN.itemsize:
-        raise ValueError("the interval's moves or turns are cut short")
+    if len(message.moves) % 16 or len(message.turns) % TURN.itemsize or len(message.copies) % (8 * COLUMNS):
+        raise ValueError("the interval's moves, turns or copies are cut short")
     turns = np.frombuffer(message.turns, TURN).copy()
     if not known_turns(turns):
         raise ValueError("the interval holds a turn of no known phase or outcome")
@@ -138,6 +144,7 @@ def from_bytes(data: bytes) -> Interval:
         moves=np.frombuffer(message.moves, "<i8").astype(np.int64).reshape(-1, 2),
         turns=turns,
         frames=message.frames,
+        copies=np.frombuffer(message.copies, "<i8").astype(np.int64).reshape(-1, COLUMNS),
     )
 
 
@@ -165,6 +172,7 @@ def merge(intervals: Sequence[Interval]) -> Interval:
         merged.frames.extend(interval.frames)
     merged.moves = sorted_moves([interval.moves for interval in intervals])
     merged.turns = np.concatenate([interval.turns for interval in intervals])
+    merged.copies = np.concatenate([interval.copies for interval in intervals])
     return merged
 
 
@@ -187,6 +195,13 @@ def add_instants(to: dict[str, int], other: dict[str, int]) -> None:
     for name, instant in other.items():
         pick = min if name.startswith("first_") else max
         to[name] = pick(to.get(name, instant), instant)
+
+
+def logged_copies(rows: array[int], start_ns: int) -> npt.NDArray[np.int64]:
+    """The rows of a log of copies as a table, its instants counted from the run's start."""
+    table = np.array(rows, np.int64).reshape(-1, COLUMNS)
+    table[:, 1] -= start_ns
+    return table
 
 
 def sorted_moves(parts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:

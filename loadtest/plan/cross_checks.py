@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from loadtest.plan.conversation import MOST_TURNS, Conversation, fewest_turns, kinds_in, most_turns
+from loadtest.plan.health import OF_SIMULATOR
 from loadtest.plan.kept_values import kept_names
 from loadtest.plan.mix import MOST_KINDS
 from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, asks_for, columns, unknown_names
+from loadtest.plan.population_file import part_table
+from loadtest.plan.prepare import MOST_STEPS, PREPARED, prepared_names, wrong_order
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
-from loadtest.plan.scenario import Scenario, Traffic
-from loadtest.plan.schedule import Schedule
-from loadtest.plan.threshold import kind_in
+from loadtest.plan.scenario import SIMULATOR, Scenario, Traffic
+from loadtest.plan.schedule import Schedule, planned_users, schedules
+from loadtest.plan.template import Template
+from loadtest.plan.threshold import BY_KIND, Threshold, kind_in, split_kind, split_population, split_target
 from loadtest.plan.toml_lines import KeyPath
 from loadtest.plan.toml_reader import Table, nearest, told
 from loadtest.units import format_count, format_duration, format_rate
 
 
-def check_plan(table: Table, scenario: Scenario) -> None:
+def check_scenario(table: Table, scenario: Scenario) -> None:
     """Reports tables that contradict each other; ``table`` is the whole document."""
+    if not scenario.populations:
+        _check_plan(table, scenario)
+    for index, each in enumerate(scenario.populations):
+        _check_plan(part_table(table, index), each.scenario)
+    _check_sums(table, scenario)
+    _check_measured(table, scenario)
+    _check_health(table, scenario)
+    _check_kinds(table, scenario)
+
+
+def _check_plan(table: Table, scenario: Scenario) -> None:
+    """What a scenario, or one of its populations, says it does."""
     if scenario.protocol.name:
         _check_names(table, scenario)
         if scenario.traffic is not None and scenario.traffic.turns != 0:
@@ -27,10 +43,9 @@ def check_plan(table: Table, scenario: Scenario) -> None:
     _check_model(table, scenario)
     _check_identities(table, scenario)
     _check_claims(table, scenario)
+    _check_prepare(table, scenario)
     _check_limits(table, scenario)
-    _check_measured(table, scenario)
     _check_chaos(table, scenario)
-    _check_kinds(table, scenario)
     _check_conversations(table, scenario)
 
 
@@ -143,25 +158,66 @@ def _wrong_conversation(each: Conversation, before: list[str]) -> Iterator[tuple
 
 
 def _check_kinds(table: Table, scenario: Scenario) -> None:
-    """Every threshold of one kind of turn names a kind that is sent."""
+    """Every threshold of one kind of turn, or of one population, names one that there is."""
     rules = [(("thresholds",), each) for each in scenario.thresholds]
     rules += [(("abort",), each) for each in scenario.abort.rules]
     for place, rule in rules:
         kind = kind_in(rule.name)
         if kind is None:
+            _check_whole(table, scenario, rule)
             continue
         at = (*(place if rule.stage is None else ("load", "stages", rule.stage, "thresholds")), rule.name)
         if rule.stage is not None:
             sentence = "a threshold of a stage is of all its turns: which kind each was is not kept"
             table.source.report(at, f"`{rule.name}`: {sentence}")
-        elif rule.name.startswith("conversation"):
-            names = [each.name for each in scenario.conversations]
-            if kind not in names:
-                known = nearest(kind, names) if names else "there is no [[conversation]]"
-                table.source.report(at, f"`{rule.name}`: no conversation is named `{kind}`; {known}")
-        elif kind not in scenario.kinds:
-            known = nearest(kind, scenario.kinds) if scenario.kinds else "[traffic] has no `mix`"
-            table.source.report(at, f"`{rule.name}`: no turn of the kind `{kind}` is sent; {known}")
+        elif sentence := _wrong_tag(rule.name, kind, scenario):
+            table.source.report(at, f"`{rule.name}`: {sentence}")
+
+
+def _check_whole(table: Table, scenario: Scenario, rule: Threshold) -> None:
+    """Stages are not judged where there are populations, which may have stages of their own."""
+    if rule.stage is not None and scenario.populations:
+        sentence = "with [[population]] a stage has no thresholds: which turns were of it is not kept"
+        at = ("load", "stages", rule.stage, "thresholds", rule.name)
+        table.source.report(at, f"`{rule.name}`: {sentence}")
+
+
+def _wrong_tag(name: str, tag: str, scenario: Scenario) -> str:
+    """What is wrong with the population, the kind of turn or the conversation that a name speaks of."""
+    parts = {each.name: each.scenario for each in scenario.populations}
+    plain, population = split_population(name, parts)
+    kind = kind_in(plain)
+    if population is not None and kind is None:
+        of_all = plain in {"connections.ready.peak", "generator.cpu.max"}
+        return "it is of all populations together" if of_all else ""
+    of = (parts[population],) if population is not None else scenario.parts
+    if "/" in (kind or ""):
+        known = nearest(tag.partition("/")[0], parts) if parts else "there is no [[population]]"
+        return f"no population is named `{tag.partition('/')[0]}`; {known}"
+    whole = split_kind(plain)[0]
+    if not any(whole == each or whole.startswith(f"{each}.") for each in BY_KIND):
+        known = (
+            nearest(tag, parts)
+            if parts
+            else "there is no [[population]], and by kind of turn it is not measured"
+        )
+        return f"no population is named `{tag}`; {known}"
+    if plain.startswith("prepare"):
+        names = [*(one.name for one in scenario.prepare), *_tags(parts, population)]
+        known = nearest(str(kind), names) if names else "there is no [[prepare]]"
+        return "" if kind in names else f"no step is named `{kind}`; {known}"
+    if plain.startswith("conversation"):
+        names = [*(one.name for each in of for one in each.conversations), *_tags(parts, population)]
+        known = nearest(str(kind), names) if names else "there is no [[conversation]]"
+        return "" if kind in names else f"no conversation is named `{kind}`; {known}"
+    names = [*(one for each in of for one in each.kinds), *_tags(parts, population)]
+    known = nearest(str(kind), names) if names else "[traffic] has no `mix`"
+    return "" if kind in names else f"no turn of the kind `{kind}` is sent; {known}"
+
+
+def _tags(parts: Mapping[str, Scenario], population: str | None) -> list[str]:
+    """The populations that a name without one may mean."""
+    return list(parts) if population is None else []
 
 
 def _names_turns(protocol: Protocol) -> bool:
@@ -191,7 +247,7 @@ def _is_sent(path: tuple[str | int, ...], scenario: Scenario) -> bool:
 
 
 def _user_names(scenario: Scenario) -> list[str]:
-    return [*USER, *scenario.target.user_columns]
+    return [*USER, *scenario.target.user_columns, *prepared_names(scenario.prepare)]
 
 
 def _check_identities(table: Table, scenario: Scenario) -> None:
@@ -208,6 +264,42 @@ def _check_claims(table: Table, scenario: Scenario) -> None:
     for claim, text in auth.claims.items() if auth is not None else ():
         for sentence in unknown_names(text, [*_user_names(scenario), *ANYWHERE]):
             table.source.report(("target", "auth", "claims", claim), sentence)
+
+
+def _check_prepare(table: Table, scenario: Scenario) -> None:
+    """Steps before the connection can be done in their order, and give every value that is asked for."""
+    steps, target = scenario.prepare, scenario.target
+    if len(steps) > MOST_STEPS:
+        table.source.report(("prepare",), f"there may be {MOST_STEPS} steps, not {len(steps)}")
+    if steps and target.url == SIMULATOR and any(step.url.startswith("/") for step in steps):
+        sentence = "the simulator serves no HTTP; a step needs a target of its own, or a whole URL"
+        table.source.report(("prepare",), sentence)
+    for index, sentence in wrong_order(steps):
+        table.source.report(("prepare", index), sentence)
+    known = [*_user_names(scenario), *ANYWHERE]
+    for index, step in enumerate(steps):
+        for sentence in dict.fromkeys(
+            each
+            for text in (*step.texts, *(step.undo.texts if step.undo else ()))
+            for each in unknown_names(text, known, (*SECRETS, PREPARED))
+        ):
+            table.source.report(("prepare", index), sentence)
+        for name in sorted(_prepared_in(step.undo.texts if step.undo else ())):
+            if name not in prepared_names(steps[: index + 1]):
+                table.source.report(("prepare", index, "undo"), f"nothing is kept as {{{name}}} until then")
+    asked = [("path", target.path or "")]
+    asked += [
+        (key, text) for key in ("headers", "cookies", "query") for text in getattr(target, key).values()
+    ]
+    for key, text in asked:
+        for sentence in unknown_names(text, known, SECRETS):
+            if key == "path" or f"{{{PREPARED}." in sentence:
+                table.source.report(("target", key), sentence)
+
+
+def _prepared_in(texts: Iterable[str]) -> set[str]:
+    names = {name for text in texts for name in Template.parse(text).names}
+    return {name for name in names if name.startswith(f"{PREPARED}.")}
 
 
 def _check_limits(table: Table, scenario: Scenario) -> None:
@@ -232,15 +324,51 @@ def _check_limits(table: Table, scenario: Scenario) -> None:
         table.source.report(("traffic", key), f"{most}; {raise_it}")
 
 
+def _check_sums(table: Table, scenario: Scenario) -> None:
+    """Populations that keep the limits alone keep them together."""
+    if len(scenario.populations) < 2:
+        return
+    limits, every = scenario.limits, schedules(scenario)
+    rate, users = sum(each.turns_per_s or 0 for each in every), planned_users(scenario)
+    raise_it = "if you mean it, raise it in [limits]"
+    if users > limits.connections:
+        most = format_count(limits.connections)
+        table.report("population", f"together more connections than the limit of {most}; {raise_it}")
+    if rate > limits.rate:
+        most = f"{format_rate(rate)} of turns is more than the limit of {format_rate(limits.rate)}"
+        table.report("population", f"together {most}; {raise_it}")
+
+
 def _check_measured(table: Table, scenario: Scenario) -> None:
     """No threshold speaks of turns where none is sent."""
-    if scenario.traffic is not None and scenario.traffic.turns != 0:
-        return
+    sending = {each.name for each in scenario.populations if each.scenario.sends}
     for threshold in scenario.thresholds:
+        _, population = split_population(threshold.name, [each.name for each in scenario.populations])
+        if scenario.sends if population is None else population in sending:
+            continue
         if threshold.name.startswith(("turn.", "turns.")):
             stage = () if threshold.stage is None else ("load", "stages", threshold.stage)
             sentence = f"`{threshold.name}` can never be measured: no turn is sent without [traffic]"
             table.source.report((*stage, "thresholds", threshold.name), sentence)
+
+
+def _check_health(table: Table, scenario: Scenario) -> None:
+    """The simulator's process is ours only where we start it, and thresholds speak of what is sampled."""
+    health = scenario.target.health
+    if health is not None and health.pid == OF_SIMULATOR and scenario.target.url != SIMULATOR:
+        sentence = "`pid` means the simulator that a run starts itself, and `url` is another target"
+        table.source.report(("target", "health", "pid"), sentence)
+    sampled = () if health is None else health.names
+    rules = [(("thresholds",), each) for each in scenario.thresholds]
+    rules += [(("abort",), each) for each in scenario.abort.rules]
+    for place, rule in rules:
+        split = split_target(rule.name)
+        if split is not None and split[0] not in sampled:
+            at = place if rule.stage is None else ("load", "stages", rule.stage, "thresholds")
+            known = (
+                f"[target.health] samples {', '.join(sampled)}" if sampled else "there is no [target.health]"
+            )
+            table.source.report((*at, rule.name), f"`{split[0]}` of the target is not sampled: {known}")
 
 
 def _check_chaos(table: Table, scenario: Scenario) -> None:

@@ -9,19 +9,21 @@ from itertools import islice
 from loadtest.plan.connections import Visit
 from loadtest.plan.conversation import ConversationStep, Think
 from loadtest.plan.generated import generated, is_generated
+from loadtest.plan.health import OF_SIMULATOR, PROCESS, Health
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import NOW, data_values, now_values, user_values
 from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Step, TimedBeat, TurnShape
 from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Target, Traffic
 from loadtest.plan.scenario_file import public_settings
-from loadtest.plan.schedule import Schedule
+from loadtest.plan.schedule import Schedule, schedules
 from loadtest.plan.secrets import secret_columns, written_secrets
 from loadtest.plan.sequence import turn_sequence
 from loadtest.plan.settings import HIDDEN, public_url
-from loadtest.plan.target import shown_connect_to, userinfo
+from loadtest.plan.target import ENVIRONMENT, NO_PROXY, shown_connect_to, userinfo
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
+from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
 from loadtest.plan.written_secrets import data_secret_columns, shown_template
 from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
@@ -40,29 +42,45 @@ class Section:
 
 def explain(scenario: Scenario) -> list[Section]:
     """The plan in sections: target, connections, turns, message, answer, a turn drawn, verdict, gaps."""
-    parts = {
-        f"{scenario.name}: {scenario.question}" if scenario.question else scenario.name: _plan(scenario),
-        "Target": _target(scenario),
-        "Connections": _connections(scenario),
-        "Until ready": _ready(scenario),
-        "Turns": _turns(scenario),
-        "Message": _message(scenario),
-        "Answer": _answer(scenario),
-        "One turn": _sequence(scenario),
-        "Injected faults": _chaos(scenario),
-        "Judged by": _judged(scenario),
-        "Not measurable": _unknown(scenario),
-    }
+    title = f"{scenario.name}: {scenario.question}" if scenario.question else scenario.name
+    parts = {title: _plan(scenario), "Before a connection": _prepared(scenario)}
+    for each, schedule in zip(scenario.parts, schedules(scenario), strict=True):
+        before = f"{each.name}: " if scenario.populations else ""
+        parts |= {f"{before}{what}": lines for what, lines in _users(each, schedule).items()}
+    parts["Judged by"] = _judged(scenario)
+    for each in scenario.parts:
+        before = f"{each.name}: " if scenario.populations else ""
+        parts[f"{before}Not measurable"] = _unknown(each)
     found = [Section(title, tuple(lines)) for title, lines in parts.items()]
     return [section for section in found if section.lines]
 
 
+def _users(scenario: Scenario, schedule: Schedule) -> dict[str, Iterator[str]]:
+    """What users do: all of a scenario, or those of one population."""
+    return {
+        "Target": _target(scenario),
+        "Connections": _connections(scenario, schedule),
+        "Until ready": _ready(scenario),
+        "Turns": _turns(scenario, schedule),
+        "Message": _message(scenario, schedule.first),
+        "Answer": _answer(scenario),
+        "One turn": _sequence(scenario),
+        "Injected faults": _chaos(scenario),
+    }
+
+
 def _plan(scenario: Scenario) -> Iterator[str]:
     load = scenario.load
-    protocol = scenario.protocol
-    yield f"protocol {protocol.name}" + (f": {protocol.about}" if protocol.about else "")
+    if scenario.populations:
+        told = (
+            f"{format_count(schedule.users)} {each.name}"
+            for each, schedule in zip(scenario.populations, schedules(scenario), strict=True)
+        )
+        yield f"{format_count(len(scenario.populations))} populations: {', '.join(told)}"
+    for protocol in {part.protocol.name: part.protocol for part in scenario.parts}.values():
+        yield f"protocol {protocol.name}" + (f": {protocol.about}" if protocol.about else "")
     warmup = f"{format_duration(load.warmup_ns)} warm-up, then " if load.warmup_ns else ""
-    timeout = scenario.traffic.timeout_ns if scenario.traffic else 0
+    timeout = max(part.traffic.timeout_ns if part.traffic else 0 for part in scenario.parts)
     drain = f", then at most {format_duration(timeout)} to drain" if timeout else ""
     yield f"{warmup}{format_duration(load.duration_ns)} measured{drain}"
 
@@ -96,10 +114,34 @@ def _target(scenario: Scenario) -> Iterator[str]:
         yield "compression is offered: the target may compress what it sends; what is sent to it never is"
     if target.insecure:
         yield "INSECURE: the target's certificate is not verified"
+    if target.health is not None:
+        yield f"sampled each second of the target: {_sampled(target.health)}"
+
+
+def _sampled(health: Health) -> str:
+    """What is sampled, and where."""
+    of_process = "the simulator" if health.pid == OF_SIMULATOR else f"process {health.pid}"
+    sources = {
+        f"of {of_process}": health.pid is not None,
+        f"of container {health.container}": health.container,
+        f"by {public_url(health.node)}": health.node,
+        f"by {public_url(health.endpoint)}": health.endpoint,
+    }
+    where = "".join(f" ({words})" for words, given in sources.items() if given)
+    usual = [name.replace("_", " ") for name in health.names if name in PROCESS]
+    own = [each.name for each in health.metrics]
+    return "; ".join(part for part in (f"{', '.join(usual)}{where}", ", ".join(own)) if part)
 
 
 def _told_address(target: Target) -> Iterator[str]:
     """Where connections go that differs from what the URL says, and the credential that it holds."""
+    if target.path is not None:
+        yield f"each user at the path {target.path}"
+    if target.proxy != ENVIRONMENT:
+        direct = "no proxy, whatever the environment says"
+        yield direct if target.proxy == NO_PROXY else f"through the proxy {public_url(target.proxy)}"
+    if target.follow_redirects:
+        yield f"redirects of the upgrade are followed, {target.follow_redirects} at most"
     if target.connect_to is not None:
         yield f"connected to at {shown_connect_to(target.connect_to)}, whatever address the name has"
     if target.addresses != "first":
@@ -118,14 +160,43 @@ def _told_auth(auth: Auth) -> str:
     where = f"as {auth.send_as}" + (f" `{auth.name}`" if auth.name else "")
     if auth.kind == "jwt":
         good_for = f"valid for {format_duration(auth.lifetime_ns)}"
-        return f"a token per user, signed with the secret in ${auth.secret_env}, {good_for}, sent {where}"
-    origin = f"from ${auth.token_env}" if auth.token_env else f"from the file {auth.token_file}"
-    return f"one token for all users, {origin}, sent {where}"
+        return f"a token per user, signed {_told_key(auth)}, {good_for}, sent {where}"
+    return f"one token for all users, {_token_origin(auth)}, sent {where}"
 
 
-def _connections(scenario: Scenario) -> Iterator[str]:
+def _told_key(auth: Auth) -> str:
+    key = f"the file {auth.key_file}" if auth.key_file else f"${auth.secret_env}"
+    named = f" ({auth.key_id})" if auth.key_id else ""
+    what = "the secret" if auth.algorithm == "HS256" else f"the {auth.algorithm} key"
+    return f"with {what} in {key}{named}"
+
+
+def _token_origin(auth: Auth) -> str:
+    if auth.kind == "oauth2":
+        scope = f", for {auth.scope}" if auth.scope else ""
+        return f"from {auth.token_url} for the client {auth.client_id}{scope}, renewed before it expires"
+    if auth.token_command:
+        again = f", again every {format_duration(auth.refresh_ns)}" if auth.refresh_ns else ""
+        return f"as {auth.token_command[0]} prints it{again}"
+    return f"from ${auth.token_env}" if auth.token_env else f"from the file {auth.token_file}"
+
+
+_OFTEN = {"connection": "before each connection", "user": "once for each user", "run": "once in each process"}
+
+
+def _prepared(scenario: Scenario) -> Iterator[str]:
+    """The steps by HTTP, each in a line."""
+    for step in scenario.prepare:
+        wanted = " or ".join(map(str, step.expect)) or "200 to 299"
+        kept = ", ".join(f"{{{name}}}" for name in step.kept_names)
+        keeps = f", gives {kept}" if kept else ""
+        undo = f"; taken back by {step.undo.method} {public_url(step.undo.url)}" if step.undo else ""
+        told = f"{step.method} {public_url(step.url)}, {wanted} within {format_duration(step.within_ns)}"
+        yield f"{step.name}: {told}{keeps}, {_OFTEN[step.once]}{undo}"
+
+
+def _connections(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
     load = scenario.load
-    schedule = Schedule(load, scenario.traffic)
     visits = schedule.visits()
     pace = f"at {format_rate(load.connect_rate)}" if load.connect_rate else "as fast as possible"
     yield f"up to {format_count(schedule.users)} concurrent, opened {pace}"
@@ -195,7 +266,7 @@ def _told_keep(keep: Mapping[str, str]) -> str:
     return f", and keep {', '.join(keep)}" if keep else ""
 
 
-def _turns(scenario: Scenario) -> Iterator[str]:
+def _turns(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
     traffic = scenario.traffic
     if traffic is None or traffic.turns == 0:
         yield "none: connections are opened and held, nothing is sent"
@@ -203,7 +274,7 @@ def _turns(scenario: Scenario) -> Iterator[str]:
     if scenario.load.model == "closed":
         yield from _closed(traffic)
     else:
-        yield from _open(scenario, traffic)
+        yield from _open(schedule, traffic)
     for conversation in scenario.conversations:
         share = conversation.weight / sum(each.weight for each in scenario.conversations)
         yield f"conversation {conversation.name} ({format_ratio(share)}): {_told_steps(conversation.steps)}"
@@ -251,8 +322,7 @@ def _closed(traffic: Traffic) -> Iterator[str]:
     yield f"closed model: {size}the next after the replies{pause}; the number of turns depends on the target"
 
 
-def _open(scenario: Scenario, traffic: Traffic) -> Iterator[str]:
-    schedule = Schedule(scenario.load, traffic)
+def _open(schedule: Schedule, traffic: Traffic) -> Iterator[str]:
     visits = schedule.visits()
     burst = f"bursts of {traffic.burst}" if traffic.burst > 1 else "single turns"
     often = f"every {format_duration(traffic.every_ns)} on each connection, " if traffic.every_ns else ""
@@ -267,7 +337,7 @@ def _first_arrivals(schedule: Schedule, visits: list[Visit]) -> Iterator[str]:
     """The first turns of the run; only the first users are looked at."""
     burst = schedule.traffic.burst if schedule.traffic else 1
     arrivals = (islice(schedule.arrivals(visit), 0, 3 * burst, burst) for visit in visits[:100])
-    firsts = sorted((each.offset_ns, each.seq % schedule.users) for some in arrivals for each in some)
+    firsts = sorted((each.offset_ns, each.seq % schedule.stride) for some in arrivals for each in some)
     if firsts:
         told = (f"user {user} at {format_duration(offset_ns)}" for offset_ns, user in firsts[:5])
         what = "bursts" if burst > 1 else "turns"
@@ -281,29 +351,30 @@ _WAYS = {
 }
 
 
-def _message(scenario: Scenario) -> Iterator[str]:
+def _message(scenario: Scenario, user: int) -> Iterator[str]:
     traffic = scenario.traffic
     if traffic is None or traffic.turns == 0:
         return
     for name, kind in scenario.kinds.items():
         yield f"{name}:"
-        yield from _messages_of(scenario, traffic, kind.turn)
+        yield from _messages_of(scenario, traffic, kind.turn, user)
     if not scenario.kinds:
         turn = scenario.protocol.turn
         yield from _messages_of(
             scenario,
             traffic,
             replace(turn, message=traffic.message, messages=()) if traffic.message else turn,
+            user,
         )
     if traffic.data:
         yield f"{format_count(len(traffic.data))} rows of data, used in turn"
 
 
-def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape) -> Iterator[str]:
-    """What one kind of turn sends."""
+def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape, user: int) -> Iterator[str]:
+    """What one kind of turn sends, of a user who has the first identity."""
     steps = turn.messages
     texts = [Template.parse(each) for each in turn.texts]
-    values = _example_values(scenario, traffic)
+    values = _example_values(scenario, traffic, user)
     seed = scenario.load.seed
     drawn = {
         name: generated(name, seed, "", "turn", 0)
@@ -321,7 +392,7 @@ def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape) -> Itera
     ]
     yield from _steps_of(steps, shown) if steps else shown
     size = format_bytes(sum(len(each.encode()) for each in examples))
-    yield f"{size} of {turn.encoding}; of user 0, with ids made up here"
+    yield f"{size} of {turn.encoding}; of user {user}, with ids made up here"
     if steps:
         yield "a turn is sent when its last message is; turn.upload is the time from the first to that one"
     if any(each.embedded for each in texts):
@@ -347,14 +418,14 @@ def _secret_names(scenario: Scenario, traffic: Traffic) -> list[str]:
     return [*of_data, *(f"user.{column}" for column in secret_columns(scenario.target))]
 
 
-def _example_values(scenario: Scenario, traffic: Traffic) -> dict[str, str]:
+def _example_values(scenario: Scenario, traffic: Traffic, user: int = 0) -> dict[str, str]:
     run = "RUN"
     uuid = "00000000-0000-4000-8000-000000000000"
-    users = user_values(0, run, scenario.target.identities)
+    users = user_values(user, run, scenario.target.identities, user)
     values = {**users, **data_values(0, traffic.data), "run.id": run, "uuid": uuid, "turn.number": "0"}
     values |= now_values(0, NOW)
     turn_id = Template.parse(scenario.protocol.turn.id).render(values)
-    return {**values, "turn.id": turn_id}
+    return {**values, "turn.id": turn_id, TRACE_PARENT: trace_parent(run, turn_id)}
 
 
 def _answer(scenario: Scenario) -> Iterator[str]:
@@ -405,9 +476,9 @@ def _meaning(events: Events) -> Iterator[str]:
 
 def _sequence(scenario: Scenario) -> Iterator[str]:
     """One connection and one turn, drawn."""
-    example = next(_message(scenario), "")
+    example = next(_message(scenario, 0), "")
     if example:
-        yield from turn_sequence(scenario.protocol, example)
+        yield from turn_sequence(scenario.protocol, example, scenario.target.path or "")
     audience = scenario.protocol.events.audience
     if audience:
         yield f"users for whom `{audience}` is the same get copies of each other's events"

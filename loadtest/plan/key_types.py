@@ -235,6 +235,15 @@ def _exact_size(size: int) -> str:
 
 TEXT = KeyType(Table.text)
 FLAG = KeyType(lambda table, key, _: table.flag(key), choices=("true", "false"))
+
+
+def _read_flag_on(table: Table, key: str, _: bool) -> bool:  # noqa: FBT001 - the default, as of every type
+    return table.flag(key) if table.has(key) else True
+
+
+FLAG_ON = KeyType(_read_flag_on, choices=("true", "false"))
+"""True where it is not written."""
+
 DURATION = KeyType(Table.duration, exact_duration)
 POSITIVE_DURATION = KeyType(
     lambda table, key, default: table.duration(key, default, positive=True), exact_duration

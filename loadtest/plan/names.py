@@ -9,6 +9,7 @@ from loadtest.plan.generated import is_generated, problem_of
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import RANDOM, UUID4, Template
 from loadtest.plan.toml_reader import nearest
+from loadtest.plan.trace_parent import TRACE_PARENT
 
 USER = ("user.number", "user.id", "user.thread")
 """Every virtual user has these; ``user.COLUMN`` of the identities adds to them, or replaces them."""
@@ -29,7 +30,8 @@ SECRETS = ("env", "secret")
 HEARTBEAT_NUMBER = "heartbeat.number"
 """In a heartbeat that is sent by our clock: 1 for the first of its connection, then 2."""
 
-TURN = ("turn.id", "turn.number")
+TURN = ("turn.id", "turn.number", TRACE_PARENT)
+"""Every turn has these, in its messages."""
 
 
 def columns(prefix: str, rows: Rows) -> list[str]:
@@ -37,14 +39,17 @@ def columns(prefix: str, rows: Rows) -> list[str]:
     return [f"{prefix}.{column}" for column in rows[0]] if rows else []
 
 
-def user_values(user: int, run_id: str, identities: Rows) -> dict[str, str]:
+def user_values(user: int, run_id: str, identities: Rows, first: int = 0) -> dict[str, str]:
     """What ``{user....}`` stands for: number, id and thread, and the columns of the user's identity.
 
+    ``first`` is the user who has the first identity: the first one of its population.
     ``user.thread`` differs from run to run, so that a backend does not continue an old conversation.
     """
     values = {"user.number": str(user), "user.id": f"user-{user}", "user.thread": f"{run_id}-thread-{user}"}
     if identities:
-        values |= {f"user.{column}": value for column, value in identities[user % len(identities)].items()}
+        values |= {
+            f"user.{column}": value for column, value in identities[(user - first) % len(identities)].items()
+        }
     return values
 
 

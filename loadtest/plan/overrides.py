@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadtest.errors import Problem
 from loadtest.plan.toml_lines import KeyPath, parse_toml
-from loadtest.plan.toml_reader import UNSHOWN, holds_secrets, printable
+from loadtest.plan.toml_reader import UNSHOWN, holds_secrets, nearest, printable
 from loadtest.units import cut, exact_duration, exact_rate
+
+POPULATION = "population"
+"""A list of tables, of which --set names one: population.NAME.load.connections=20."""
 
 ONE_KEY = ("thresholds.", "abort.")
 """After these, dots are part of the name: --set "thresholds.turn.first_event.p95=< 1us"."""
@@ -64,7 +67,8 @@ def _sets(sets: tuple[str, ...], problems: list[Problem]) -> Iterator[Assignment
     for text in sets:
         key, equals, value = text.partition("=")
         path = _key_path(key.strip())
-        hidden = equals and (holds_secrets(path) or path == ("target", "url"))
+        below = path[2:] if path[:1] == (POPULATION,) else path
+        hidden = equals and (holds_secrets(below) or below == ("target", "url"))
         shown = f"{key}={UNSHOWN}" if hidden else text
         where = printable(f"--set {cut(shown)}")
         if not equals:
@@ -93,6 +97,25 @@ def _key_path(key: str) -> tuple[str, ...]:
     return tuple(path) if node == 0 and len(path) <= 16 else ()
 
 
+def _set_of_population(
+    document: dict[str, object], change: Assignment, given: dict[KeyPath, str], problems: list[Problem]
+) -> None:
+    """Make a change below ``population.NAME``, of the population of that name."""
+    _, name, *rest = change.path
+    found = document.get(POPULATION)
+    rows = list(found) if isinstance(found, list) else []
+    names = [str(row.get("name")) if isinstance(row, Mapping) else "" for row in rows]
+    if name not in names:
+        known = nearest(name, names) if names else "the scenario has no [[population]]"
+        problems.append(Problem(change.where, f"no population is named `{printable(cut(name))}`; {known}"))
+        return
+    index = names.index(name)
+    below: dict[KeyPath, str] = {}
+    rows[index], below = applied(rows[index], [replace(change, path=tuple(rest))], problems)
+    document[POPULATION] = rows
+    given.update({(POPULATION, index, *path): where for path, where in below.items()})
+
+
 def _value(text: str) -> object:
     """TOML if it parses as one value, else the text itself."""
     try:
@@ -109,6 +132,9 @@ def applied(
     document = dict(data)
     given: dict[KeyPath, str] = {}
     for change in changes:
+        if change.path[0] == POPULATION and len(change.path) > 2:
+            _set_of_population(document, change, given, problems)
+            continue
         table: dict[str, object] = document
         for depth, part in enumerate(change.path[:-1]):
             below = table.get(part, {})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.match import Match
 
 FIELDS = ("type", "turn", "user", "sequence")
@@ -213,10 +214,17 @@ class TurnKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """A backend described as data: connect, turn, events. ``turns`` are kinds of turn, by name."""
+    """A backend described as data: connect, turn, events. ``turns`` are kinds of turn, by name.
+
+    ``framing`` and ``codec`` say how frames hold messages, where a message is not simply a frame.
+    ``held_against`` names the software of others that it was run against.
+    """
 
     name: str
     about: str = ""
+    framing: Framing | None = None
+    codec: CodecChoice | None = None
+    held_against: str = ""
     connect: Connect = field(default_factory=Connect)
     turn: TurnShape = field(default_factory=TurnShape)
     events: Events = field(default_factory=Events)

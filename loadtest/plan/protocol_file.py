@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.folder import PROTOCOL, check_kind
+from loadtest.plan.framing import read_codec, read_framing
 from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.kept_values import kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
@@ -25,6 +26,7 @@ from loadtest.plan.names import (
     unknown_names,
 )
 from loadtest.plan.period import parse_period
+from loadtest.plan.prepare import PREPARED
 from loadtest.plan.protocol import (
     FIELDS,
     KIND_RULES,
@@ -96,6 +98,9 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
     protocol = Protocol(
         name=_read_name(table, name),
         about=table.text("about", about),
+        held_against=table.text("held_against", ""),
+        framing=read_framing(table.table("framing")),
+        codec=read_codec(table),
         connect=connect,
         turn=turn,
         events=events,
@@ -180,7 +185,7 @@ def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[t
     ``kept``: what its ready steps keep is known.
     """
     for path, text, known in templates(protocol):
-        groups = ["user", "data"] if is_message(path) else ["user"]
+        groups = ["user", "data", PREPARED] if is_message(path) else ["user", PREPARED]
         groups += SECRETS if path[-1] == "send" or is_message(path) else ()
         for sentence in unknown_names(text, known, groups if kept else [*groups, "ready", "kept", "last"]):
             yield path, sentence
@@ -531,6 +536,7 @@ def _check_events(table: Table, protocol: Protocol) -> None:
     if len(events.end_all) > MOST_ENDS:
         report("end_all", f"`end_all` may have {MOST_ENDS} entries, not {len(events.end_all)}")
     _check_order(events, report)
+    _check_framing(table, protocol)
     if events.audience and not has_uuid(protocol):
         report("audience", "`audience` needs {uuid} in `id` of [turn]: it tells whose turn an event is of")
     if events.format != "opaque":
@@ -547,6 +553,35 @@ def _check_events(table: Table, protocol: Protocol) -> None:
             report(key, f'`{key}` cannot be found in payloads of format "opaque"')
     if events.match == "id":
         report("match", 'payloads of format "opaque" carry no id; use match = "order"')
+
+
+def _check_framing(table: Table, protocol: Protocol) -> None:
+    """What `codec` and [framing] ask of the rest of the protocol."""
+    framing, events = protocol.framing, protocol.events
+    if protocol.codec is not None:
+        if framing is not None:
+            table.report("framing", "a codec cuts its frames itself: leave out [framing], or `codec`")
+        if events.format != "json":
+            _report_at(table, "events", "format", "a codec makes JSON of every message: leave out `format`")
+        if protocol.turn.encoding != "text":
+            _report_at(table, "turn", "encoding", "a codec makes its own frames: leave out `encoding`")
+    elif framing is not None and events.format != "json":
+        for key in ("prefix", "batch", "binary"):
+            if getattr(framing, key):
+                _report_at(table, "framing", key, f'`{key}` goes with format = "json" only')
+    if framing is not None and framing.binary and "type" not in events.type:
+        _report_at(
+            table,
+            "framing",
+            "binary",
+            '`binary` makes events of the type "binary": `type` of [events] must name the path "type"',
+        )
+
+
+def _report_at(table: Table, *place: str) -> None:
+    """Report a sentence, the last of ``place``, at the key before it."""
+    *path, sentence = place
+    table.source.report((*table.path, *path), sentence)
 
 
 def _check_order(events: Events, report: Callable[[str, str], None]) -> None:

@@ -23,7 +23,7 @@ protocol = "@NAME@.protocol.toml"    # how the server is spoken to; relative to 
 
 [target]
 url = "@URL@"
-# headers = { Origin = "https://app.example" }       # many servers refuse a client without Origin
+@OFFERED@# headers = { Origin = "https://app.example" }       # many servers refuse a client without Origin
 # auth = { kind = "token", token_env = "MY_TOKEN" }  # the environment variable that holds a token
 @IDENTITIES@
 [load]
@@ -84,11 +84,15 @@ _NOT_WRITTEN = (
 
 
 class Drafted(NamedTuple):
-    """A protocol drafted from a capture: its text by its name; rows of data and of users as TOML, or ""."""
+    """A protocol drafted from a capture: its text by its name; rows of data and of users as TOML, or "".
+
+    ``subprotocols`` are those that were offered.
+    """
 
     protocol: Callable[[str], str]
     data: str
     identities: str = ""
+    subprotocols: tuple[str, ...] = ()
 
 
 def starting_files(url: str, name: str | None = None, drafted: Drafted | None = None) -> dict[str, str]:
@@ -124,9 +128,11 @@ def starting_files(url: str, name: str | None = None, drafted: Drafted | None = 
         if identities
         else ("5", "begin small: this is a server of yours")
     )
+    offered = ", ".join(f'"{each}"' for each in (drafted.subprotocols if drafted else ()))
     texts = {
         "@NAME@": name,
         "@URL@": quoted,
+        "@OFFERED@": f"subprotocols = [{offered}]\n" if offered else "",
         "@IDENTITIES@": identities,
         "@CONNECTIONS@": many,
         "@BEGIN@": begin,

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 from loadtest.plan.conversation import Conversation, kinds_in
+from loadtest.plan.health import Health
+from loadtest.plan.prepare import PrepareStep
 from loadtest.plan.protocol import Protocol, TurnKind
-from loadtest.plan.threshold import Threshold, default_thresholds
+from loadtest.plan.threshold import Threshold, default_thresholds, population_defaults
 
 SIMULATOR = "simulator"
 """The target URL that means: start our own simulator and send the load to it."""
@@ -26,14 +28,18 @@ Rows = tuple[Mapping[str, str], ...]
 class Auth:
     """Where a virtual user's credential comes from, and how it is presented.
 
-    ``kind`` "jwt": an HS256 token minted per user from the secret in ``secret_env``.
-    ``kind`` "token": one token from ``token_env`` or ``token_file``.
+    ``kind`` "jwt": a token minted per user, by ``algorithm``, from the secret or the private key in
+    ``secret_env`` or ``key_file``; ``key_id`` is its ``kid``.
+    ``kind`` "token": one token from ``token_env``, ``token_file`` or what ``token_command`` prints, which is
+    run again after ``refresh_ns``.
+    ``kind`` "oauth2": a token of ``token_url`` for ``client_id`` and the secret in ``secret_env`` (RFC 6749,
+    4.4), asked for again before it expires.
     ``format`` is a template of ``{token}`` or ``{token_base64url}``. ``name`` is that of the header, the
     query parameter or the cookie; a subprotocol has none.
     ``claims`` are templates; ``fixed_claims`` (numbers, true and false, lists) go into the token as they are.
     """
 
-    kind: Literal["jwt", "token"]
+    kind: Literal["jwt", "token", "oauth2"]
     send_as: Literal["header", "query", "subprotocol", "cookie"] = "header"
     name: str = "Authorization"
     format: str = "Bearer {token}"
@@ -43,6 +49,14 @@ class Auth:
     claims: Mapping[str, str] = field(default_factory=dict)
     fixed_claims: Mapping[str, object] = field(default_factory=dict)
     lifetime_ns: int = 900_000_000_000
+    algorithm: Literal["HS256", "RS256", "ES256", "EdDSA"] = "HS256"
+    key_file: Path | None = None
+    key_id: str | None = None
+    token_command: tuple[str, ...] = ()
+    refresh_ns: int | None = None
+    token_url: str | None = None
+    client_id: str | None = None
+    scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +69,10 @@ class Target:
     ``before_connect`` are names of values that the code of a user gives before each connection.
     ``addresses``: which of the addresses of the name a connection tries first. ``connect_to``: host and port
     that are connected to; None: those of ``url``, which the target is told in any case.
-    ``keep_cookies``: a user sends back, on later connections, the cookies that the target set.
+    ``path``: a template that stands in the place of the URL's path, or of the whole URL. ``proxy``: its URL,
+    or "environment" or "none". ``follow_redirects``: so many answers to one upgrade may lead elsewhere.
+    ``keep_cookies``: a user sends back, on later connections, the cookies that the target set. ``health``:
+    what of the target itself is sampled while the load runs.
     """
 
     url: str
@@ -78,6 +95,10 @@ class Target:
     addresses: Literal["first", "rotate", "all"] = "first"
     connect_to: tuple[str, int] | None = None
     keep_cookies: bool = False
+    path: str | None = None
+    proxy: str = "environment"
+    follow_redirects: int = 0
+    health: Health | None = None
 
     @property
     def user_columns(self) -> list[str]:
@@ -219,6 +240,17 @@ class Limits:
     duration_ns: int = 86_400_000_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Users of a run who have load, traffic, protocol or identities of their own, beside others.
+
+    ``scenario`` is what they would be alone: what the population does not write is that of the file.
+    """
+
+    name: str
+    scenario: Scenario
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One TOML file, read and checked; ``traffic`` None means: connect and hold, send nothing.
@@ -227,7 +259,8 @@ class Scenario:
     are sent); ``sha256`` is of its canonical JSON without the target, so that the same load on two
     targets has the same hash. ``thresholds`` are those written, those of a stage carry ``stage``;
     ``turned_off`` names what would be judged by default and is not. ``conversations``: what users say instead
-    of single turns, one of them at a time, by weight.
+    of single turns, one of them at a time, by weight. ``populations``: the users of the run, by name; none:
+    all are of one, which is the scenario's own. ``prepare``: what is done by HTTP before a connection.
     """
 
     name: str
@@ -239,6 +272,8 @@ class Scenario:
     load: Load
     traffic: Traffic | None
     conversations: tuple[Conversation, ...] = ()
+    populations: tuple[Population, ...] = ()
+    prepare: tuple[PrepareStep, ...] = ()
     chaos: Chaos = field(default_factory=Chaos)
     thresholds: tuple[Threshold, ...] = ()
     turned_off: tuple[str, ...] = ()
@@ -246,6 +281,16 @@ class Scenario:
     compare: Compare = field(default_factory=Compare)
     limits: Limits = field(default_factory=Limits)
     settings: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple[Scenario, ...]:
+        """The scenario of each population; itself alone where it has none."""
+        return tuple(each.scenario for each in self.populations) or (self,)
+
+    @property
+    def sends(self) -> bool:
+        """Whether turns are sent: without traffic, or with 0 turns each, connections are only held."""
+        return any(part.traffic is not None and part.traffic.turns != 0 for part in self.parts)
 
     @property
     def kinds(self) -> Mapping[str, TurnKind]:
@@ -263,11 +308,13 @@ class Scenario:
     @property
     def judged(self) -> tuple[Threshold, ...]:
         """What a run is judged by: the thresholds written, then the default ones."""
-        sends = self.traffic is not None and self.traffic.turns != 0
+        if self.populations:
+            ends = {each.name: each.scenario.sends and each.scenario.turns_end for each in self.populations}
+            return (*self.thresholds, *population_defaults(self.thresholds, self.turned_off, ends))
         defaults = default_thresholds(
             self.thresholds,
             self.turned_off,
-            ends=sends and self.turns_end,
+            ends=self.sends and self.turns_end,
             stages=len(self.load.stages),
         )
         return (*self.thresholds, *defaults)

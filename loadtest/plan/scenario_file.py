@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.cross_checks import check_plan
+from loadtest.plan.cross_checks import check_scenario
 from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.folder import SCENARIO, check_kind
 from loadtest.plan.identifiers import is_name
@@ -18,7 +18,7 @@ from loadtest.plan.names import asks_for
 from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.scenario import Rows, Scenario, Traffic
 from loadtest.plan.schema import SCENARIO_TABLE
-from loadtest.plan.settings import HIDDEN, public_url, without_secret
+from loadtest.plan.settings import HIDDEN, public_requests, public_url, without_secret
 from loadtest.plan.shipped import find
 from loadtest.plan.toml_reader import Source, Table, read_document, told
 
@@ -70,16 +70,28 @@ def public_settings(scenario: Scenario) -> Plain:
     is hidden unless it is made of placeholders.
     """
     settings = SCENARIO_TABLE.write(scenario)
+    _make_public(scenario, settings)
+    written = cast("list[Plain]", settings.get("population", []))
+    for population, own in zip(scenario.populations, written, strict=True):
+        _make_public(population.scenario, own)
+    return settings
+
+
+def _make_public(scenario: Scenario, settings: Plain) -> None:
+    """Take out of the settings, in place, what may be a secret, and the rows."""
     target = cast("Plain", settings["target"])
     target |= _public_target(scenario, target)
+    if scenario.prepare:
+        settings["prepare"] = public_requests(settings["prepare"])
     if scenario.traffic is not None and scenario.traffic.data:
         cast("Plain", settings["traffic"])["data"] = _summary(scenario.traffic.data)
-    return settings
 
 
 def _public_target(scenario: Scenario, target: Plain) -> Plain:
     """The values of a written target that stand in the place of those that may be secrets."""
     public: Plain = {"url": public_url(scenario.target.url)}
+    if "proxy" in target:
+        public["proxy"] = public_url(scenario.target.proxy)
     for part in ("headers", "cookies", "query"):
         values = target.get(part)
         if isinstance(values, dict):
@@ -94,9 +106,16 @@ def _public_target(scenario: Scenario, target: Plain) -> Plain:
 
 def scenario_hash(scenario: Scenario) -> str:
     """SHA-256 of the plan without its target: the same load on two targets has the same hash."""
-    settings = {name: value for name, value in SCENARIO_TABLE.write(scenario).items() if name != "target"}
+    settings = _without_target(SCENARIO_TABLE.write(scenario))
+    if scenario.populations:
+        written = cast("list[Plain]", settings["population"])
+        settings["population"] = [_without_target(each) for each in written]
     text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_target(settings: Plain) -> Plain:
+    return {name: value for name, value in settings.items() if name != "target"}
 
 
 def _summary(rows: Rows) -> Plain:
@@ -106,6 +125,7 @@ def _summary(rows: Rows) -> Plain:
 
 def _read(table: Table, path: str, question: str) -> Scenario:
     """``question`` is the first comment, which holds where the file asks none."""
+    table = Table(_with_protocol(table.data), table.source)
     scenario = SCENARIO_TABLE.read(table)
     name = scenario.name or Path(path).stem
     if not is_name(name):
@@ -116,10 +136,23 @@ def _read(table: Table, path: str, question: str) -> Scenario:
         question=scenario.question or question,
         path=path,
         traffic=_with_questions(scenario),
+        populations=tuple(
+            replace(each, scenario=replace(each.scenario, path=path, traffic=_with_questions(each.scenario)))
+            for each in scenario.populations
+        ),
     )
-    check_plan(table, scenario)
+    check_scenario(table, scenario)
     table.source.finish()
     return replace(scenario, settings=public_settings(scenario), sha256=scenario_hash(scenario))
+
+
+def _with_protocol(data: Mapping[str, object]) -> Mapping[str, object]:
+    """The document; where only its populations say a protocol, with that of the first."""
+    rows = data.get("population")
+    if "protocol" in data or not isinstance(rows, list) or not rows:
+        return data
+    said = [row.get("protocol") for row in rows if isinstance(row, Mapping)]
+    return data if None in said or not said else {**data, "protocol": said[0]}
 
 
 def _with_questions(scenario: Scenario) -> Traffic | None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import count, islice
+from dataclasses import dataclass, replace
+from itertools import accumulate, count, islice
 from typing import NamedTuple
 
 from loadtest.plan.connections import Visit, plan_visits
-from loadtest.plan.scenario import Load, Traffic
+from loadtest.plan.scenario import Load, Scenario, Traffic
 from loadtest.units import NS_PER_S
 
 COUNTING_CAP = 1_000_000
@@ -34,15 +34,25 @@ def share(k: int, n: int, users: int) -> range:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The plan of one run as instants. ``traffic`` None: connections are held and nothing is sent."""
+    """The plan of one population as instants. ``traffic`` None: connections are held and nothing is sent.
+
+    Its users are numbered from ``first`` on; ``of_all`` is how many the run has, 0: no others than these.
+    """
 
     load: Load
     traffic: Traffic | None
+    first: int = 0
+    of_all: int = 0
 
     @property
     def users(self) -> int:
-        """The highest number of connections planned at once; users are numbered from 0."""
+        """The highest number of connections planned at once."""
         return max((stage.connections for stage in self.load.stages), default=self.load.connections)
+
+    @property
+    def stride(self) -> int:
+        """From one turn of a user to its next: turns are numbered round all users of the run."""
+        return self.of_all or self.users
 
     @property
     def warmup_ns(self) -> int:
@@ -81,7 +91,8 @@ class Schedule:
         """
         visits: list[Visit] = []
         due: dict[int, int] = {}
-        for visit in plan_visits(self.load):
+        for planned in plan_visits(self.load):
+            visit = planned._replace(user=planned.user + self.first) if self.first else planned
             if users is not None and visit.user not in users:
                 continue
             visits.append(visit._replace(earlier=due[visit.user]) if visit.user in due else visit)
@@ -92,18 +103,18 @@ class Schedule:
     def arrivals(self, visit: Visit) -> Iterator[Arrival]:
         """The turns of one visit in the open model, lazily, by instant; none in the closed model.
 
-        The j-th turn of user u has seq ``u + users * j``, counted over all visits of the user.
+        The j-th turn of user u has seq ``u + stride * j``, counted over all visits of the user.
         """
         traffic = self._planned
         if traffic is None:
             return iter(())
-        seqs = count(visit.user + self.users * visit.earlier, self.users)
+        seqs = count(visit.user + self.stride * visit.earlier, self.stride)
         offsets = (offset for offset in self._bursts(traffic, visit) for _ in range(traffic.burst))
         return map(Arrival, seqs, islice(offsets, traffic.turns))
 
     def think(self, user: int) -> Iterator[int]:
         """The seq of each turn of a user in the closed model, over all visits; instants depend on replies."""
-        return count(user, self.users)
+        return count(user, self.stride)
 
     def turns_due(self, visit: Visit) -> int:
         """How many turns ``arrivals(visit)`` has: by arithmetic if constant, by counting if Poisson."""
@@ -147,7 +158,7 @@ class Schedule:
 
     def _grid(self, traffic: Traffic, visit: Visit) -> tuple[int, int, Grid]:
         """The user's instants, and which of them lie in the visit: from the first, before the second."""
-        grid = self._user_grid(traffic, visit.user)
+        grid = self._user_grid(traffic, visit.user - self.first)
         return grid.first_from(visit.connect_ns), grid.first_from(self._until(visit)), grid
 
     def _user_grid(self, traffic: Traffic, user: int) -> Grid:
@@ -176,6 +187,29 @@ class Schedule:
 
     def _until(self, visit: Visit) -> int:
         return self.end_ns if visit.leave_ns is None else min(visit.leave_ns, self.end_ns)
+
+
+def schedules(scenario: Scenario) -> tuple[Schedule, ...]:
+    """The schedule of each population, in the order of the scenario; of the run itself where it has none."""
+    alone = tuple(Schedule(part.load, part.traffic) for part in scenario.parts)
+    if not scenario.populations:
+        return alone
+    of_all = sum(each.users for each in alone)
+    firsts = accumulate((each.users for each in alone), initial=0)
+    return tuple(
+        replace(each, first=first, of_all=of_all) for each, first in zip(alone, firsts, strict=False)
+    )
+
+
+def planned_users(scenario: Scenario) -> int:
+    """The highest number of connections planned at once, of all populations together."""
+    return sum(each.users for each in schedules(scenario))
+
+
+def turns_due(scenario: Scenario) -> int | None:
+    """The number of turns due in the run; None where that is not known of a population."""
+    due = [each.due() for each in schedules(scenario)]
+    return sum(n for n in due if n is not None) if None not in due else None
 
 
 class Grid(NamedTuple):

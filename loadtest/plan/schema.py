@@ -15,6 +15,15 @@ from loadtest.catalog import STATISTICS
 from loadtest.errors import ConfigError
 from loadtest.plan.conversation import Conversation
 from loadtest.plan.conversation_file import read_steps, write_steps
+from loadtest.plan.health import (
+    Health,
+    HealthMetric,
+    check_health,
+    check_metric,
+    read_http_url,
+    read_pid,
+    write_pid,
+)
 from loadtest.plan.key_types import (
     BYTE_RATE,
     DURATION,
@@ -22,6 +31,7 @@ from loadtest.plan.key_types import (
     ENVIRONMENT_VARIABLE,
     FILE,
     FLAG,
+    FLAG_ON,
     MIX,
     OTHER_EFFECTS,
     OTHER_THRESHOLDS,
@@ -48,6 +58,17 @@ from loadtest.plan.key_types import (
     tables_of,
 )
 from loadtest.plan.mix import MOST_WEIGHT
+from loadtest.plan.population_file import MOST_POPULATIONS, WrittenPopulation, part_table, with_populations
+from loadtest.plan.prepare import (
+    METHODS,
+    PrepareStep,
+    Undo,
+    finish_request,
+    finish_step,
+    read_expect,
+    read_json,
+    write_expect,
+)
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol, read_protocol
 from loadtest.plan.scenario import (
@@ -59,6 +80,7 @@ from loadtest.plan.scenario import (
     Cut,
     Limits,
     Load,
+    Population,
     Reconnect,
     Scenario,
     SlowReaders,
@@ -69,11 +91,15 @@ from loadtest.plan.scenario import (
 from loadtest.plan.settings import protocol_settings
 from loadtest.plan.sources import read_sources
 from loadtest.plan.target import (
+    ENVIRONMENT,
+    NO_PROXY,
     check_target,
     finish_auth,
     read_claims,
     read_connect_to,
     read_cookies,
+    read_proxy,
+    read_target_path,
     read_url,
     shown_connect_to,
 )
@@ -87,6 +113,7 @@ MAX_BURST = 100_000
 MAX_TURNS = 1_000_000_000
 MAX_TRIES = 10_000
 MAX_FACTOR = 100.0
+MAX_REDIRECTS = 10
 
 
 # ---------------------------------------------------------------- where the load goes
@@ -97,10 +124,11 @@ AUTH_TABLE = KeyTable(
     keys=(
         Key(
             name="kind",
-            type=choice("jwt", "token"),
+            type=choice("jwt", "token", "oauth2"),
             default="",
-            missing='`kind` is missing; write kind = "jwt" or kind = "token"',
-            help="`jwt`: an HS256 token minted per user. `token`: one token for all",
+            missing='`kind` is missing; write kind = "jwt", kind = "token" or kind = "oauth2"',
+            help="`jwt`: a token minted per user. `token`: one token for all. `oauth2`: one token for all, "
+            "by the client credentials grant, asked for again before it expires",
         ),
         Key(
             name="send_as",
@@ -125,21 +153,57 @@ AUTH_TABLE = KeyTable(
         Key(
             name="secret_env",
             type=ENVIRONMENT_VARIABLE,
-            default_shown="required for jwt",
-            help="jwt: the environment variable that holds the secret",
+            default_shown="required for oauth2; this or `key_file` for jwt",
+            help="jwt: the environment variable that holds the secret, or the private key as PEM. oauth2: "
+            "the one that holds the client's secret",
         ),
+        Key(
+            name="key_file",
+            type=PATH,
+            default_shown="this or `secret_env` is required for jwt",
+            help="jwt: the PEM file of the private key",
+        ),
+        Key(
+            name="algorithm",
+            type=choice("HS256", "RS256", "ES256", "EdDSA"),
+            unless_default=True,
+            help="jwt: how tokens are signed; all but HS256 need `loadtest-ws[jwt]`",
+        ),
+        Key(name="key_id", type=TEXT, help="jwt: the `kid` in the token's header"),
         Key(
             name="token_env",
             type=ENVIRONMENT_VARIABLE,
-            default_shown="this or `token_file` is required for token",
+            default_shown="this, `token_file` or `token_command` is required for token",
             help="token: the environment variable that holds it",
         ),
         Key(
             name="token_file",
             type=PATH,
-            default_shown="this or `token_env` is required for token",
+            default_shown="this, `token_env` or `token_command` is required for token",
             help="token: the file that holds it, read for each connection",
         ),
+        Key(
+            name="token_command",
+            type=TEXTS,
+            default_shown="this, `token_env` or `token_file` is required for token",
+            help='token: a program and its arguments, such as `["vault", "read", "-field=token", "ws"]`, '
+            "that prints it; no shell sees them",
+        ),
+        Key(
+            name="refresh",
+            type=POSITIVE_DURATION,
+            fields=("refresh_ns",),
+            default_shown="never",
+            help="token: how long what `token_command` printed is used for new connections",
+        ),
+        Key(
+            name="token_url",
+            type=TEXT,
+            default_shown="required for oauth2",
+            help="oauth2: where it is asked for",
+        ),
+        Key(name="client_id", type=TEXT, default_shown="required for oauth2", help="oauth2: who we are"),
+        Key(name="scope", type=TEXT, help="oauth2: what is asked for"),
         Key(
             name="claims",
             type=KeyType(read_claims, lambda claims: {**claims[0], **claims[1]}),
@@ -160,6 +224,75 @@ AUTH_TABLE = KeyTable(
     ),
     finish=finish_auth,
     hints={"secret": "a secret does not belong in a file; name its variable: `secret_env`"},
+)
+
+HEALTH_METRIC_TABLE = KeyTable(
+    title="target.health.metrics",
+    makes=HealthMetric,
+    keys=(
+        Key(
+            name="name",
+            type=TEXT,
+            default="",
+            missing='`name` is missing; thresholds know the metric by it: "target.NAME.max"',
+            help="what thresholds and reports call it",
+        ),
+        Key(
+            name="url",
+            type=KeyType(read_http_url),
+            default="",
+            missing="`url` is missing; write where the metric is read",
+            help="an endpoint in Prometheus' text format, or with `query` the address of a Prometheus server",
+        ),
+        Key(name="series", type=TEXT, default_shown="none", help="the name of a series of the endpoint"),
+        Key(
+            name="labels",
+            type=PAIRS,
+            help="labels that the series must have; of several such series the sum is taken",
+        ),
+        Key(name="rate", type=FLAG, help="the series is a counter: its increase a second is taken"),
+        Key(name="query", type=TEXT, default_shown="none", help="PromQL with one value"),
+    ),
+    finish=check_metric,
+    hints={"metric": "the name of a series is `series`"},
+)
+
+HEALTH_TABLE = KeyTable(
+    title="target.health",
+    makes=Health,
+    keys=(
+        Key(
+            name="pid",
+            type=KeyType(read_pid, write_pid, choices=("simulator",)),
+            help='a process of the machine that leads the run, with its children; `"simulator"`: our own',
+        ),
+        Key(
+            name="container",
+            type=TEXT,
+            default_shown="none",
+            help="name or id of a container, asked of the engine at `DOCKER_HOST` or `/var/run/docker.sock`",
+        ),
+        Key(
+            name="node",
+            type=KeyType(read_http_url),
+            default_shown="none",
+            help="`/metrics` of a node_exporter: CPU, memory and open files of a whole machine",
+        ),
+        Key(
+            name="endpoint",
+            type=KeyType(read_http_url),
+            default_shown="none",
+            help="`/metrics` of the target itself, with the usual `process_cpu_seconds_total`, "
+            "`process_resident_memory_bytes` and `process_open_fds`",
+        ),
+        Key(
+            name="metrics",
+            type=tables_of(HEALTH_METRIC_TABLE),
+            help="metrics of its own, `[[target.health.metrics]]`, [below](#targethealth)",
+        ),
+    ),
+    finish=check_health,
+    hints={"prometheus": "a query belongs to [[target.health.metrics]], with `url` and `query`"},
 )
 
 TARGET_TABLE = KeyTable(
@@ -258,11 +391,37 @@ TARGET_TABLE = KeyTable(
             "`all`: as `rotate`, but nobody tries a second one, so that every address has to answer",
         ),
         Key(
+            name="health",
+            type=table_of(HEALTH_TABLE),
+            help="what of the target itself is sampled each second, [below](#targethealth)",
+        ),
+        Key(
             name="connect_to",
             type=KeyType(read_connect_to, shown_connect_to),
             default_shown="that of `url`",
             help='host and port to connect to, such as `"10.0.0.5:443"`; the `Host` header and the name in '
             "TLS stay those of `url`",
+        ),
+        Key(
+            name="path",
+            type=KeyType(read_target_path),
+            default_shown="that of `url`, or the protocol's",
+            help="the path of each user's connection, with placeholders, whose values are percent-encoded: "
+            "`/rooms/{prepared.room}`. One placeholder alone stands for a path as it is, or for a whole URL",
+        ),
+        Key(
+            name="proxy",
+            type=KeyType(read_proxy, choices=(ENVIRONMENT, NO_PROXY)),
+            unless_default=True,
+            help="`environment`: what `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` say, unless "
+            "the target is on this machine. `none`, or a URL such as `http://proxy.example:3128`",
+        ),
+        Key(
+            name="follow_redirects",
+            type=integer(0, MAX_REDIRECTS),
+            unless_default=True,
+            help="how many redirects (301, 302, 307, 308) an upgrade may follow; another host gets no "
+            "credential",
         ),
         Key(
             name="subprotocols",
@@ -276,7 +435,6 @@ TARGET_TABLE = KeyTable(
     hints={
         "host": "the whole address is `url`",
         "timeout": "[traffic] has `timeout`, for turns; here it is `connect_timeout`",
-        "path": "it is part of `url`, or of the protocol's [connect]",
         "tls": "a `url` that begins with wss:// has TLS",
     },
 )
@@ -541,6 +699,82 @@ CONVERSATION_TABLE = KeyTable(
 )
 
 
+# ---------------------------------------------------------------- by HTTP, before a connection
+
+_REQUEST_KEYS = (
+    *(
+        Key(
+            name=method,
+            type=TEXT,
+            default_shown="one of these is required" if method == "get" else "",
+            help=f"the URL of a {method.upper()}",
+        )
+        for method in METHODS
+    ),
+    Key(name="headers", type=PAIRS, help="of the request; nothing of [target] is sent with it"),
+    Key(
+        name="json",
+        type=KeyType(read_json),
+        default_shown="none",
+        help="the body as JSON: a table, or any other value; text in it may hold placeholders",
+    ),
+    Key(name="form", type=PAIRS, help="the body as a form"),
+)
+
+_WITHIN = Key(
+    name="within",
+    type=POSITIVE_DURATION,
+    fields=("within_ns",),
+    help="for the request, its redirects and its answer together",
+)
+
+UNDO_TABLE = KeyTable(title="prepare.undo", makes=Undo, keys=(*_REQUEST_KEYS, _WITHIN), finish=finish_request)
+
+PREPARE_TABLE = KeyTable(
+    title="prepare",
+    makes=PrepareStep,
+    keys=(
+        Key(
+            name="name",
+            type=TEXT,
+            default="",
+            missing='a step needs a `name`, such as name = "login"',
+            help="what its times and its refusals are called: letters, digits, `_`, `-`",
+        ),
+        *_REQUEST_KEYS,
+        Key(
+            name="expect",
+            type=KeyType(read_expect, write_expect),
+            default_shown="200 to 299",
+            help="the status that is success, or a list of them; any other refuses the connection",
+        ),
+        Key(
+            name="keep",
+            type=PAIRS,
+            help='values of the answer, by the name of their placeholder: `{ room = "data.id" }` is '
+            "`{prepared.room}` afterwards. A place is a path into JSON, `header:NAME` or `cookie:NAME`",
+        ),
+        _WITHIN,
+        Key(
+            name="once",
+            type=choice("connection", "user", "run"),
+            unless_default=True,
+            help="`connection`: before each connection, also after a loss. `user`: before the first one of a "
+            "user. `run`: once in each process, by the first user that needs it",
+        ),
+        Key(
+            name="undo",
+            type=table_of(UNDO_TABLE),
+            default=None,
+            default_shown="nothing",
+            help="a request that takes the step back when its user is over, or the run, or before the step "
+            "is done again",
+        ),
+    ),
+    finish=finish_step,
+)
+
+
 # ---------------------------------------------------------------- injected faults
 
 _SHARE_MISSING = '`%s` needs `share`; write for example { share = "10%%" }'
@@ -771,11 +1005,129 @@ def _read_protocol(table: Table, key: str, default: Protocol) -> Protocol:
         return default
 
 
-def _with_those_of_stages(_: Table, scenario: Scenario) -> Scenario:
+def _with_those_of_stages(table: Table, scenario: Scenario) -> Scenario:
     """The thresholds of stages with all others; traffic also where only conversations say what is sent."""
     of_stages = (each for stage in scenario.load.stages for each in stage.thresholds)
+    scenario = replace(scenario, thresholds=(*scenario.thresholds, *of_stages))
+    return with_populations(table, _with_traffic(table, scenario))
+
+
+def _with_traffic(_: Table, scenario: Scenario) -> Scenario:
     traffic = scenario.traffic or (Traffic() if scenario.conversations else None)
-    return replace(scenario, traffic=traffic, thresholds=(*scenario.thresholds, *of_stages))
+    return replace(scenario, traffic=traffic)
+
+
+PROTOCOL_KEY = Key(
+    name="protocol",
+    type=KeyType(_read_protocol, protocol_settings),
+    default=Protocol(name=""),
+    missing='`protocol` is missing; write for example protocol = "agent-events"',
+    help="a shipped protocol (`loadtest protocols`), the path of a [protocol](protocols.md), "
+    "or its tables here",
+)
+
+TARGET_KEY = Key(
+    name="target",
+    type=table_of(TARGET_TABLE),
+    implied=True,
+    default_shown="required",
+    help="where the load goes, [below](#target)",
+)
+
+LOAD_KEY = Key(
+    name="load",
+    type=table_of(LOAD_TABLE),
+    implied=True,
+    default_shown="[below](#load)",
+    help="how many connections, for how long, [below](#load)",
+)
+
+CHAOS_KEY = Key(
+    name="chaos",
+    type=table_of(CHAOS_TABLE),
+    default_shown="none",
+    help="what goes wrong on purpose, [below](#chaos)",
+)
+
+CONVERSATION_KEY = Key(
+    name="conversation",
+    type=tables_of(CONVERSATION_TABLE),
+    fields=("conversations",),
+    default_shown="none: single turns",
+    help="what users say instead of single turns, `[[conversation]]`, [below](#conversation)",
+)
+
+TRAFFIC_KEY = Key(
+    name="traffic",
+    type=table_of(TRAFFIC_TABLE),
+    help="what a connection sends, and when, [below](#traffic)",
+)
+
+PART_TABLE = KeyTable(
+    title="",
+    makes=Scenario,
+    given={"name": "", "question": "", "path": "", "sha256": ""},
+    keys=(PROTOCOL_KEY, TARGET_KEY, LOAD_KEY, CHAOS_KEY, CONVERSATION_KEY, TRAFFIC_KEY),
+    finish=_with_traffic,
+)
+"""What the users of a population are and do: a scenario without what the whole run is judged by."""
+
+
+def _own(name: str, help: str) -> Key:  # noqa: A002 - as the field is called
+    written = KeyType(lambda table, key, _: table.take(key))
+    return Key(name=name, type=written, default=None, default_shown="the file's", help=help)
+
+
+POPULATION_TABLE = KeyTable(
+    title="population",
+    makes=WrittenPopulation,
+    keys=(
+        Key(
+            name="name",
+            type=TEXT,
+            default="",
+            missing='a population needs a `name`, such as name = "listeners"',
+            help="what its metrics are called: letters, digits, `_`, `-`",
+        ),
+        Key(
+            name="inherits",
+            type=FLAG_ON,
+            default=True,
+            help="what it does not write is that of the file's own tables; `false`: it writes all itself",
+        ),
+        _own("protocol", "instead of the file's"),
+        _own("target", "as [target], key by key; `url` and `faults` are the file's"),
+        _own("load", "as [load], key by key; `duration` and `warmup` are the file's"),
+        _own("traffic", "as [traffic], key by key"),
+        _own("conversation", "`[[population.conversation]]`, instead of the file's"),
+        _own("chaos", "as [chaos], key by key; no `slow_readers`"),
+    ),
+    hints={
+        "connections": "write `load.connections`",
+        "every": "write `traffic.every`",
+        "rate": "write `traffic.rate`",
+        "identities": "write `target.identities`",
+        "thresholds": 'write "NAME[POPULATION].p95" in [thresholds] of the file',
+    },
+)
+
+
+def _read_populations(table: Table, key: str, _: object) -> tuple[Population, ...]:
+    rows = table.tables(key)
+    if len(rows) > MOST_POPULATIONS:
+        table.report(key, f"there may be {MOST_POPULATIONS} populations, not {len(rows)}")
+        return ()
+    found = []
+    for row in rows:
+        said = POPULATION_TABLE.read(row)
+        part = PART_TABLE.read(part_table(table, int(row.path[-1])))
+        found.append(Population(said.name, replace(part, name=said.name)))
+    return tuple(found)
+
+
+def _write_population(population: Population) -> dict[str, object]:
+    """All that it is, so that it need not inherit anything."""
+    return {"name": population.name, "inherits": False, **PART_TABLE.write(population.scenario)}
 
 
 SCENARIO_TABLE = KeyTable(
@@ -797,34 +1149,10 @@ SCENARIO_TABLE = KeyTable(
             default_shown="the first comment",
             help="what the run is to answer",
         ),
-        Key(
-            name="protocol",
-            type=KeyType(_read_protocol, protocol_settings),
-            default=Protocol(name=""),
-            missing='`protocol` is missing; write for example protocol = "agent-events"',
-            help="a shipped protocol (`loadtest protocols`), the path of a [protocol](protocols.md), "
-            "or its tables here",
-        ),
-        Key(
-            name="target",
-            type=table_of(TARGET_TABLE),
-            implied=True,
-            default_shown="required",
-            help="where the load goes, [below](#target)",
-        ),
-        Key(
-            name="load",
-            type=table_of(LOAD_TABLE),
-            implied=True,
-            default_shown="[below](#load)",
-            help="how many connections, for how long, [below](#load)",
-        ),
-        Key(
-            name="chaos",
-            type=table_of(CHAOS_TABLE),
-            default_shown="none",
-            help="what goes wrong on purpose, [below](#chaos)",
-        ),
+        PROTOCOL_KEY,
+        TARGET_KEY,
+        LOAD_KEY,
+        CHAOS_KEY,
         Key(
             name="thresholds",
             type=THRESHOLDS_AND_TURNED_OFF,
@@ -850,17 +1178,26 @@ SCENARIO_TABLE = KeyTable(
             default_shown="[below](#limits)",
             help="caps that keep a typing mistake from becoming an attack, [below](#limits)",
         ),
+        CONVERSATION_KEY,
+        TRAFFIC_KEY,
         Key(
-            name="conversation",
-            type=tables_of(CONVERSATION_TABLE),
-            fields=("conversations",),
-            default_shown="none: single turns",
-            help="what users say instead of single turns, `[[conversation]]`, [below](#conversation)",
+            name="prepare",
+            type=tables_of(PREPARE_TABLE),
+            default_shown="none",
+            help="what is done by HTTP before a connection, `[[prepare]]`, [below](#prepare)",
         ),
         Key(
-            name="traffic",
-            type=table_of(TRAFFIC_TABLE),
-            help="what a connection sends, and when, [below](#traffic)",
+            name="population",
+            type=KeyType(
+                _read_populations,
+                lambda found: [_write_population(each) for each in found],
+                keys=POPULATION_TABLE,
+                listed=True,
+            ),
+            fields=("populations",),
+            default_shown="none: all users are alike",
+            help="users beside others, with load, traffic, protocol or identities of their own, "
+            "`[[population]]`, [below](#population)",
         ),
     ),
     finish=_with_those_of_stages,
@@ -871,6 +1208,7 @@ SCENARIO_TABLE = KeyTable(
         "url": "it belongs to [target]",
         "auth": "it belongs to [target]",
         "conversations": "each is written as [[conversation]]",
+        "populations": "each is written as [[population]]",
         "stage": "stages are a list in [load]",
         "stages": "stages are a list in [load]",
     },
@@ -900,7 +1238,7 @@ def settings_by_name() -> dict[str, Key]:
     return {
         f"{table.title}.{key.name}".lstrip("."): key
         for table in all_tables()
-        if table.title not in listed
+        if not any(table.title == each or table.title.startswith(f"{each}.") for each in listed)
         for key in table.keys
         if not key.rest
     }

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from loadtest.errors import Problem
 from loadtest.plan.names import SECRETS, env_names
+from loadtest.plan.prepare import prepare_texts
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Scenario, Target
 from loadtest.plan.template import Template
@@ -45,7 +46,7 @@ def missing_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[Prob
 
     ``environ`` is the environment (``os.environ``); besides it, only a token file is looked at.
     """
-    return list(_missing(scenario, environ))
+    return list(dict.fromkeys(each for part in scenario.parts for each in _missing(part, environ)))
 
 
 def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -61,6 +62,11 @@ def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem
             yield from _unreadable(name, environ)
     if target.auth and target.auth.token_file:
         yield from _no_token(target.auth.token_file)
+    if target.auth and target.auth.key_file:
+        yield from _no_token(target.auth.key_file, "the key")
+
+
+_SECRET_OF = {"jwt": "the secret that tokens are signed with", "oauth2": "the secret of the client"}
 
 
 def _where_written(scenario: Scenario) -> dict[str, tuple[str, str]]:
@@ -72,6 +78,7 @@ def _where_written(scenario: Scenario) -> dict[str, tuple[str, str]]:
         for text in values.values()
     ]
     texts += [(_place_words(path), text) for path, text, _ in templates(scenario.protocol)]
+    texts += [("a request of [[prepare]]", text) for text in prepare_texts(scenario.prepare)]
     if scenario.traffic is not None and scenario.traffic.message is not None:
         texts.append(("the message of [traffic]", scenario.traffic.message))
     found: dict[str, tuple[str, str]] = {}
@@ -90,8 +97,8 @@ def _place_words(path: tuple[str | int, ...]) -> str:
 
 
 def message_texts(scenario: Scenario) -> list[str]:
-    """Every template of what connections send: messages, ready steps, answers."""
-    found = [text for _, text, _ in templates(scenario.protocol)]
+    """Every template of what users send: messages, ready steps, answers, requests before the connection."""
+    found = [text for _, text, _ in templates(scenario.protocol)] + prepare_texts(scenario.prepare)
     own = scenario.traffic.message if scenario.traffic is not None else None
     return found if own is None else [*found, own]
 
@@ -104,11 +111,22 @@ def secret_variables(target: Target, texts: Iterable[str] = ()) -> list[tuple[st
     """
     auth = target.auth
     asked = (
-        (auth.secret_env if auth else None, "the secret that tokens are signed with"),
+        (auth.secret_env if auth else None, _SECRET_OF.get(auth.kind if auth else "", "")),
         (auth.token_env if auth else None, "the token"),
     )
     used = env_names([*target.headers.values(), *target.cookies.values(), *target.query.values(), *texts])
     return [(name, what) for name, what in asked if name] + [(name, "") for name in used]
+
+
+def scenario_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[str]:
+    """The values of all secrets of a scenario, of every population, to be redacted wherever they stand.
+
+    Raises:
+        OSError: a token file, which ``missing_secrets`` looks for, has disappeared since.
+    """
+    every = (scenario, *(each.scenario for each in scenario.populations))
+    found = (secrets_of(each.target, environ, message_texts(each)) for each in every)
+    return list(dict.fromkeys(secret for some in found for secret in some))
 
 
 def secrets_of(target: Target, environ: Mapping[str, str], texts: Iterable[str] = ()) -> list[str]:
@@ -120,6 +138,8 @@ def secrets_of(target: Target, environ: Mapping[str, str], texts: Iterable[str] 
     secrets = [environ[name] for name, _ in secret_variables(target, texts) if environ.get(name)]
     if target.auth is not None and target.auth.token_file is not None:
         secrets.append(read_token(target.auth.token_file))
+    if target.auth is not None and target.auth.key_file is not None:
+        secrets.append(read_token(target.auth.key_file))
     secrets += [row[column] for column in secret_columns(target) for row in target.identities if row[column]]
     return secrets + written_secrets(target)
 
@@ -132,27 +152,27 @@ def _unreadable(name: str, environ: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem(name, "this environment variable holds bytes that are not UTF-8 text")
 
 
-def _no_token(path: Path) -> Iterator[Problem]:
+def _no_token(path: Path, what: str = "the token") -> Iterator[Problem]:
     if not path.is_file():
-        yield Problem(str(path), "there is no such file, from which [target] auth takes the token")
+        yield Problem(str(path), f"there is no such file, from which [target] auth takes {what}")
         return
     try:
         if not read_token(path):
-            yield Problem(str(path), "this file, from which [target] auth takes the token, is empty")
+            yield Problem(str(path), f"this file, from which [target] auth takes {what}, is empty")
     except OSError as error:
-        yield Problem(
-            str(path), f"the token of [target] auth cannot be read from this file: {error.strerror}"
-        )
+        yield Problem(str(path), f"{what} of [target] auth cannot be read from this file: {error.strerror}")
     except UnicodeDecodeError:
         yield Problem(
-            str(path), "the token of [target] auth cannot be read from this file: it is not UTF-8 text"
+            str(path), f"{what} of [target] auth cannot be read from this file: it is not UTF-8 text"
         )
 
 
 def written_secrets(target: Target) -> list[str]:
     """What the scenario itself writes that may be a secret: in the URL, in cookies, headers and the query."""
     parts = urlsplit(target.url)
-    found = [each for each in (parts.password, unquote(parts.password or "")) if each]
+    through = urlsplit(target.proxy)
+    passwords = (parts.password, through.password)
+    found = [each for password in passwords if password for each in (password, unquote(password))]
     found += [value for name, value in parse_qsl(parts.query) if sounds_secret(name)]
     found += target.cookies.values()
     found += [value for name, value in target.query.items() if sounds_secret(name)]

@@ -18,10 +18,13 @@ LONGEST = 100
 _BETWEEN = " " * len(OUT)
 
 
-def turn_sequence(protocol: Protocol, message: str) -> Iterator[str]:
-    """The lines, from the upgrade to the end of a turn; ``message`` is an example of what opens it."""
+def turn_sequence(protocol: Protocol, message: str, path: str = "") -> Iterator[str]:
+    """The lines, from the upgrade to the end of a turn; ``message`` is an example of what opens it.
+
+    ``path`` stands in the place of the protocol's.
+    """
     connect, events = protocol.connect, protocol.events
-    yield _line(OUT, f"GET {connect.path}, an upgrade to WebSocket")
+    yield _line(OUT, f"GET {path or connect.path}, an upgrade to WebSocket")
     yield _line(IN, "101")
     for step in connect.ready:
         yield _step(step)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from loadtest.plan.framing import codec_settings, framing_settings
 from loadtest.plan.match import Match
+from loadtest.plan.prepare import METHODS
 from loadtest.plan.protocol import (
     KIND_RULES,
     Beat,
@@ -50,6 +52,9 @@ def protocol_settings(protocol: Protocol) -> Plain:
         {
             "name": protocol.name,
             "about": protocol.about,
+            "held_against": protocol.held_against,
+            "framing": framing_settings(protocol.framing),
+            "codec": codec_settings(protocol.codec),
             "connect": _without_nothing(
                 {
                     "path": connect.path,
@@ -128,6 +133,34 @@ def _step(step: Step) -> Plain:
         within = {"within": exact_duration(step.within_ns)}
         return _without_nothing({"wait": _plain_match(step.wait), "keep": dict(step.keep), **within})
     return {"send": step.send} if step.pause_ns is None else {"pause": exact_duration(step.pause_ns)}
+
+
+def public_requests(steps: object) -> object:
+    """Written ``[[prepare]]`` steps without what may be a secret in them."""
+    return [_public_request(step) for step in steps] if isinstance(steps, list) else steps
+
+
+def _public_request(written: Mapping[str, object]) -> Plain:
+    public: Plain = {}
+    for key, value in written.items():
+        if key == "undo" and isinstance(value, Mapping):
+            public[key] = _public_request(value)
+        elif key in {"headers", "form", "json"}:
+            public[key] = _public_part(value, key)
+        elif key in METHODS and isinstance(value, str):
+            public[key] = public_url(value)
+        else:
+            public[key] = value
+    return public
+
+
+def _public_part(value: object, name: str) -> object:
+    """A value, in which members whose names sound like secrets are hidden."""
+    if isinstance(value, Mapping):
+        return {key: _public_part(each, key) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_public_part(each, name) for each in value]
+    return without_secret(name, value, "prepare") if isinstance(value, str) else value
 
 
 def without_secret(name: str, text: str, part: str) -> str:

@@ -20,12 +20,16 @@ POLICY = "ready"
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """One file that ships; ``about`` is its first comment line."""
+    """One file that ships; ``about`` is its first comment line.
+
+    ``held_against`` names the software of others that a protocol was run against; empty: there is none.
+    """
 
     name: str
     about: str
     path: Path
     kind: Kind
+    held_against: str = ""
 
 
 def folder(kind: Kind, package: Path = PACKAGE) -> Path:
@@ -46,7 +50,12 @@ def shipped_names(kind: Kind, package: Path = PACKAGE) -> list[str]:
 def list_shipped(kind: Kind, package: Path = PACKAGE) -> list[Shipped]:
     """Every shipped file of a kind, by name."""
     paths = [folder(kind, package) / f"{name}.toml" for name in shipped_names(kind, package)]
-    return [Shipped(path.stem, read_document(path, path.name).comment, path, kind) for path in paths]
+    found = []
+    for path in paths:
+        document = read_document(path, path.name)
+        against = str(document.data.get("held_against", ""))
+        found.append(Shipped(path.stem, document.comment, path, kind, against))
+    return found
 
 
 def shipped_text(kind: Kind, name: str, package: Path = PACKAGE) -> str:

@@ -9,9 +9,12 @@ from urllib.parse import unquote, urlsplit
 
 from loadtest.plan.identifiers import holds_controls, is_column, is_header_value, is_token
 from loadtest.plan.names import ANYWHERE, SECRETS, USER, unknown_names
+from loadtest.plan.plain_json import is_plain
+from loadtest.plan.prepare import ALONE, PREPARED
 from loadtest.plan.scenario import SIMULATOR, Auth, Target
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import UNSHOWN, Table, nearest, told
+from loadtest.plan.trace_parent import TRACE_PARENT
 from loadtest.units import cut
 
 _WRITTEN = "is written by loadtest itself"
@@ -140,7 +143,7 @@ def check_target(table: Table, target: Target) -> Target:
 
 def _check_parts(table: Table, target: Target) -> None:
     """Headers, cookies, query and subprotocols: what HTTP allows, and names that are known."""
-    known = [*USER, *target.user_columns, *ANYWHERE]
+    known = [*USER, *target.user_columns, *ANYWHERE, TRACE_PARENT]
     for name in target.before_connect:
         if not is_column(name):
             table.report("before_connect", f"{told(name)} is no name: letters, digits and `_` only")
@@ -155,7 +158,7 @@ def _check_parts(table: Table, target: Target) -> None:
                 table.source.report(path, f"`{name}` is written from `cookies`; leave one of them out")
             if key != "query" and not is_header_value(text):
                 table.source.report(path, f"the value of `{name}` holds what a header cannot hold")
-            for sentence in unknown_names(text, known, SECRETS):
+            for sentence in unknown_names(text, known, (*SECRETS, PREPARED)):
                 table.source.report(path, sentence)
     _check_rows(table, target)
     for each in target.subprotocols or ():
@@ -200,11 +203,11 @@ def finish_auth(table: Table, auth: Auth) -> Auth:
     name = _auth_name(table, auth)
     found = replace(
         auth,
-        kind="token" if auth.kind == "token" else "jwt",
+        kind=auth.kind or "jwt",
         name=name,
         format=_auth_format(table, auth, name),
     )
-    _check_kind(table, str(auth.kind))
+    _check_kind(table, auth)
     return found
 
 
@@ -237,33 +240,92 @@ def read_claims(table: Table, key: str, _: object) -> tuple[dict[str, str], dict
     texts = {name: value for name, value in claims.data.items() if isinstance(value, str)}
     fixed = {name: value for name, value in claims.data.items() if name not in texts}
     for name, text in texts.items():
-        for sentence in unknown_names(text, [*USER, *ANYWHERE], ("user",)):
+        for sentence in unknown_names(text, [*USER, *ANYWHERE], ("user", PREPARED)):
             claims.report(name, sentence)
     for name, value in fixed.items():
         if name in TEXT_CLAIMS:
             claims.report(name, f"`{name}` must be text (RFC 7519 section 4.1)")
-        elif not _is_plain(value):
+        elif not is_plain(value):
             claims.report(name, f"`{name}` must be text, a number, true, false, a list or a table of such")
     return texts, fixed
 
 
-def _is_plain(value: object) -> bool:
-    """Whether JSON can hold the value."""
-    if isinstance(value, list):
-        return all(_is_plain(each) for each in value)
-    if isinstance(value, Mapping):
-        return all(_is_plain(each) for each in value.values())
-    return isinstance(value, (str, int)) or (isinstance(value, float) and abs(value) < float("inf"))
+KIND_KEYS = {
+    "jwt": (("secret_env", "key_file"), ("algorithm", "key_id", "claims", "lifetime")),
+    "token": (("token_env", "token_file", "token_command"), ("refresh",)),
+    "oauth2": (("secret_env",), ("token_url", "client_id", "scope")),
+}
+"""Of each kind of credential: the keys of which it needs one, and those that go with it."""
 
 
-def _check_kind(table: Table, kind: str) -> None:
+def _check_kind(table: Table, auth: Auth) -> None:
     """Which keys go with which kind of credential."""
-    wanted = {"jwt": ("secret_env",), "token": ("token_env", "token_file")}.get(kind, ())
-    other = {"jwt": ("token_env", "token_file"), "token": ("secret_env", "claims", "lifetime")}.get(kind, ())
+    kind = str(auth.kind)
+    if kind not in KIND_KEYS:
+        return
+    wanted, own = KIND_KEYS[kind]
     given = [key for key in wanted if table.has(key)]
-    if wanted and len(given) != 1:
+    if len(given) != 1:
         ways = " or ".join(f"`{key}`" for key in wanted)
         table.source.report(table.path, f'kind = "{kind}" needs {ways}' + (", not both" if given else ""))
-    for key in other:
-        if table.has(key):
+    every = dict.fromkeys(key for one, more in KIND_KEYS.values() for key in (*one, *more))
+    for key in every:
+        if table.has(key) and key not in wanted and key not in own:
             table.report(key, f'`{key}` has no meaning with kind = "{kind}"; {nearest(key, wanted)}')
+    _check_parts_of_kind(table, auth)
+
+
+def _check_parts_of_kind(table: Table, auth: Auth) -> None:
+    """What the keys of one kind ask of each other."""
+    if auth.kind == "jwt" and auth.algorithm == "HS256" and table.has("key_file"):
+        table.report(
+            "key_file", '`key_file` holds a private key; say algorithm = "RS256", "ES256" or "EdDSA"'
+        )
+    if table.has("refresh") and not table.has("token_command"):
+        table.report("refresh", "`refresh` goes with `token_command`, which is missing")
+    if auth.kind != "oauth2":
+        return
+    for key in ("token_url", "client_id"):
+        if not table.has(key):
+            table.source.report(table.path, f'kind = "oauth2" needs `{key}`')
+    if auth.token_url and urlsplit(auth.token_url).scheme not in {"http", "https"}:
+        table.report("token_url", "`token_url` must begin with https:// or http://")
+
+
+def read_target_path(table: Table, key: str, default: str | None) -> str | None:
+    """A path with placeholders, or one placeholder alone, which may stand for a whole URL."""
+    text = table.text(key, default)
+    if text is None or ALONE.fullmatch(text):
+        return text
+    if not text.startswith("/") or any(c.isspace() or not c.isprintable() or c == "#" for c in text):
+        table.report(
+            key, f"`{key}` must begin with / and hold no space, or be one placeholder, not {told(text)}"
+        )
+        return default
+    return text
+
+
+NO_PROXY, ENVIRONMENT = "none", "environment"
+"""What `proxy` may say beside a URL."""
+
+
+def read_proxy(table: Table, key: str, default: str) -> str:
+    """`environment`, `none`, or the URL of a proxy; one that may hold a password is not repeated."""
+    text = table.text(key, default)
+    if text in {NO_PROXY, ENVIRONMENT} or not proxy_problem(text):
+        return text
+    table.report(key, f"`{key}` must be `environment`, `none`, or {proxy_problem(text)}")
+    return default
+
+
+def proxy_problem(url: str) -> str:
+    """What the URL of a proxy should be and is not; "" where nothing is wrong."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme == "http" and bool(parts.hostname) and (parts.port or True)
+    except ValueError:
+        good = False
+    user, password = userinfo(url) or ("", "") if good else ("", "")
+    if good and not holds_controls(user + password) and ":" not in user:
+        return ""
+    return "a URL such as http://proxy.example:3128 (a proxy is spoken to without TLS)"

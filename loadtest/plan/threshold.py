@@ -5,17 +5,17 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal, cast
 
 from loadtest import catalog
 from loadtest.catalog import STATISTICS
 from loadtest.errors import Layer
-from loadtest.units import parse_duration, parse_rate, parse_ratio
+from loadtest.units import parse_bytes, parse_duration, parse_rate, parse_ratio
 
 Operator = Literal["<", "<=", ">", ">=", "==", "!="]
-Unit = Literal["ms", "per_s", "ratio", "count"]
+Unit = Literal["ms", "per_s", "ratio", "count", "cores", "bytes", "number"]
 
 METRICS = tuple(each.name for each in catalog.METRICS)
 """Every distribution a run measures, in the order of ``run.json``."""
@@ -59,6 +59,9 @@ DELIVERY_RATIOS = (
 )
 """Events that were not delivered as the protocol requires; judged where the run counted any."""
 
+TARGET_UNITS: Mapping[str, Unit] = {"cpu": "cores", "memory": "bytes"}
+"""Of what is sampled of the target; everything else is a number."""
+
 STATED_BY: Mapping[str, frozenset[str]] = {
     COMPLETE_RATIO: frozenset({COMPLETE_RATIO, "turns.complete"}),
     READY_RATIO: frozenset({READY_RATIO, "connections.ready"}),
@@ -75,7 +78,21 @@ BY_KIND = (
 )
 """What every kind of turn has as well, under NAME[KIND]."""
 
-_KIND = re.compile(r"(?P<name>[a-z_.]+)\[(?P<kind>[A-Za-z0-9_-]{1,32})\](?P<rest>(\..*)?)")
+BY_POPULATION = frozenset(
+    (
+        *METRICS,
+        *(f"rates.{name}" for name in RATES),
+        *(each.name for each in catalog.COUNTERS if each.threshold),
+        *(f"connections.refused.{layer}" for layer in Layer),
+    )
+)
+"""What every population has as well, under NAME[POPULATION], or NAME[POPULATION/KIND] of its turns."""
+
+TAG = re.compile(r"[A-Za-z0-9_-]{1,32}")
+"""The name of a kind of turn, of a conversation, of a population."""
+
+_KIND = re.compile(rf"(?P<name>[a-z0-9_.]+)\[(?P<kind>{TAG.pattern}(/{TAG.pattern})?)\](?P<rest>(\..*)?)")
+_TARGET = re.compile(r"target\.([a-z][a-z0-9_]{0,31})\.([a-z][a-z0-9_.]*)")
 _PERCENTILE = re.compile(r"p([0-9]{1,2})(?:[._]([0-9]{1,3}))?")
 _CLOSED = re.compile(r"closed\.[0-9]{4}")
 EXPRESSION = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S.*)", re.DOTALL)
@@ -125,6 +142,29 @@ def default_thresholds(
     return (*found, *(_at_most(name) for name in delivery))
 
 
+def population_defaults(
+    written: Iterable[Threshold], turned_off: Collection[str], ends: Mapping[str, bool]
+) -> tuple[Threshold, ...]:
+    """The default thresholds of every population, so that a large one does not hide what a small one missed.
+
+    ``ends``: by population, whether it sends turns that can be complete. What is written, or turned off, of
+    the whole run is so of each of them.
+    """
+    every, found = list(written), []
+    for name, can_end in ends.items():
+        own = [replace(each, name=plain) for each in every if (plain := _said_of(each.name, name, ends))]
+        off = {plain for each in turned_off if (plain := _said_of(each, name, ends))}
+        defaults = default_thresholds(own, off, ends=can_end)
+        found += [replace(each, name=tagged(each.name, name)) for each in defaults]
+    return tuple(found)
+
+
+def _said_of(name: str, population: str, populations: Collection[str]) -> str:
+    """A name as the population itself would have it; empty where it is of another one."""
+    plain, of = split_population(name, populations)
+    return plain if of in {None, population} else ""
+
+
 def _unsaid(named: Collection[int | None], stages: int) -> list[int | None]:
     """The stages that no threshold speaks of; None alone stands for the whole run."""
     if not named:
@@ -149,12 +189,50 @@ def of_kind(name: str, kind: str) -> str:
 def split_kind(name: str) -> tuple[str, str | None]:
     """The name without its kind of turn, and the kind; None where it is of all turns.
 
-    "turns.lost[ask].ratio" is "turns.lost.ratio" of "ask".
+    "turns.lost[ask].ratio" is "turns.lost.ratio" of "ask". The kind may be a population, or one of its kinds
+    ("askers/ask"): only who knows the scenario can tell (``split_population``).
     """
     match = _KIND.fullmatch(name)
-    if match is None or match["name"] not in BY_KIND:
+    if match is None or not (match["name"] in BY_KIND or _of_populations(match["name"])):
         return name, None
     return match["name"] + match["rest"], match["kind"]
+
+
+def _of_populations(name: str) -> bool:
+    return name in BY_POPULATION or (name.startswith("connections.") and _closed(name))
+
+
+def _closed(name: str) -> bool:
+    """Whether it is a count of closes by code."""
+    return _CLOSED.fullmatch(name.removeprefix("connections.")) is not None
+
+
+def split_population(name: str, populations: Collection[str]) -> tuple[str, str | None]:
+    """The name without its population, which is one of ``populations``; None where it is of the whole run.
+
+    "turn.completion[askers/ask].p95" is "turn.completion[ask].p95" of "askers".
+    """
+    whole, tag = split_kind(name)
+    population, _, kind = (tag or "").partition("/")
+    if population not in populations:
+        return name, None
+    return (tagged(whole, kind) if kind else whole), population
+
+
+def tagged(name: str, tag: str) -> str:
+    """The name with a tag: "turns.lost[ask].ratio" of "turns.lost.ratio" and "ask"; ``split_kind`` undoes it.
+
+    A name that has a kind already gets a population before it: "turns.lost[askers/ask]".
+    """
+    whole, kind = split_kind(name)
+    label = tag if kind is None else f"{tag}/{kind}"
+    split = split_metric(whole)
+    if split is not None:
+        return f"{of_kind(split[0], label)}.{split[1]}"
+    for rest in (".ratio", ".peak"):
+        if whole.endswith(rest):
+            return of_kind(whole.removesuffix(rest), label) + rest
+    return of_kind(whole, label)
 
 
 def kind_in(name: str) -> str | None:
@@ -179,6 +257,19 @@ def split_metric(name: str) -> tuple[str, str] | None:
     return None
 
 
+def split_target(name: str) -> tuple[str, str] | None:
+    """What was sampled of the target, and the statistic, of "target.cpu.max"; None where it is no such name.
+
+    A percentile is returned with an underscore.
+    """
+    match = _TARGET.fullmatch(name)
+    if match is None:
+        return None
+    statistic = match[2].replace(".", "_")
+    known = statistic in STATISTICS or percentile(statistic) is not None
+    return (match[1], statistic) if known else None
+
+
 def percentile(statistic: str) -> float | None:
     """The q of "p50" or "p99_9", above 0 and below 100; None where it is no percentile."""
     match = _PERCENTILE.fullmatch(statistic)
@@ -194,11 +285,13 @@ def held(threshold: Threshold, value: float) -> bool:
 # threshold  ::= name "=" expression
 # name       ::= metric "." statistic | "rates." rate | "connections." NAME | "generator.cpu.max"
 #              | "connections.ready.ratio"
+#              | "target." NAME "." statistic
 #              | "turns." outcome [ ".ratio" ] | "events." NAME [ ".ratio" ]
 # statistic  ::= "n" | "min" | "max" | "mean" | "p" 1*2DIGIT [ ( "." | "_" ) 1*3DIGIT ]
 # expression ::= operator value
 # operator   ::= "<" | "<=" | ">" | ">=" | "==" | "!="
 # value      ::= duration "100ms" | rate "20/s" "20" | ratio "99%" "0.99" | count "10"    as the name asks
+#              | cores "80%" "1.5" | size "512MiB" | number "2.5"
 def parse_threshold(name: str, expression: str, stage: int | None = None) -> Threshold:
     """A threshold from its two sides, as in ``"turn.first_event.p95" = "< 100ms"``.
 
@@ -221,10 +314,14 @@ def resolve(name: str) -> tuple[str, Unit]:
     """
     if split := split_metric(name):
         return ".".join(split), "count" if split[1] == "n" else "ms"
-    if _CLOSED.fullmatch(name.removeprefix("connections.")) and name.startswith("connections."):
-        return name, "count"
+    if split := split_target(name):
+        return f"target.{'.'.join(split)}", "count" if split[1] == "n" else TARGET_UNITS.get(
+            split[0], "number"
+        )
     known = plain_names()
     whole, kind = split_kind(name)
+    if whole.startswith("connections.") and _closed(whole):
+        return name, "count"
     if kind is not None and whole in known:
         return name, known[whole]
     if name not in known:
@@ -254,7 +351,15 @@ def _nearest(name: str, known: Mapping[str, Unit]) -> str:
 
 
 def _example(unit: Unit) -> str:
-    return {"ms": "< 100ms", "per_s": "> 20/s", "ratio": ">= 99%", "count": "> 10"}[unit]
+    return {
+        "ms": "< 100ms",
+        "per_s": "> 20/s",
+        "ratio": ">= 99%",
+        "count": "> 10",
+        "cores": "< 80%",
+        "bytes": "< 512MiB",
+        "number": "< 100",
+    }[unit]
 
 
 def _limit(text: str, unit: Unit, name: str) -> float:
@@ -264,7 +369,11 @@ def _limit(text: str, unit: Unit, name: str) -> float:
         return parse_ratio(text)
     if unit == "per_s" and "/" in text:
         return parse_rate(text)
-    if text.endswith("%"):
+    if unit == "bytes" and not _NUMBER.fullmatch(text):
+        return float(parse_bytes(text))
+    if unit == "cores" and text.endswith("%") and _NUMBER.fullmatch(text[:-1].strip()):
+        return round(float(text[:-1]) / 100, 12)
+    if text.endswith("%") and unit != "cores":
         has_ratio = f"{split_kind(name)[0]}.ratio" in plain_names()
         ratio = f'; for a ratio write "{name}.ratio"' if has_ratio else ""
         raise ValueError(f'"{text}" is a percentage, but {name} is a number{ratio}')

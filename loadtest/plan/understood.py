@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from loadtest.plan.framing import framing_settings
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import env_names
@@ -24,6 +25,9 @@ Row = tuple[str, str]
 def understood(protocol: Protocol) -> Iterator[Row]:
     """Topic and sentence of everything that decides what is sent and what is counted."""
     yield "name", f"{protocol.name}  {protocol.about}".rstrip()
+    if protocol.held_against:
+        yield "held against", protocol.held_against
+    yield from _frames(protocol)
     yield from _connect(protocol.connect)
     yield from _turn(protocol.turn)
     yield from _events(protocol)
@@ -34,6 +38,20 @@ def understood(protocol: Protocol) -> Iterator[Row]:
         yield "needs of the scenario", f"{names}: columns of its target.identities or traffic.data"
     if variables := env_names(text for _, text, _ in templates(protocol)):
         yield "needs of the environment", f"the variables {', '.join(variables)}; their values are not shown"
+
+
+def _frames(protocol: Protocol) -> Iterator[Row]:
+    """How frames hold messages, where a message is not simply a frame."""
+    if protocol.codec is not None:
+        settings = ", ".join(f"{name} = {value}" for name, value in protocol.codec.settings.items())
+        told = f" ({settings})" if settings else ""
+        yield (
+            "codec",
+            f"{protocol.codec.name}{told}: paths, matches and messages are of what it makes of frames",
+        )
+    if protocol.framing is not None:
+        keys = (f"{key} = {value!r}" for key, value in framing_settings(protocol.framing).items())
+        yield "framing", ", ".join(keys)
 
 
 def _connect(connect: Connect) -> Iterator[Row]:

@@ -11,15 +11,24 @@ from typing import cast
 
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import Plain, worker_settings
+from loadtest.plan.schedule import schedules
 from loadtest.plan.template import Template
 
-Rows = list[tuple[int, dict[str, str]]]
-"""Identities with their places in the list of all."""
+Rows = list[tuple[int, int, dict[str, str]]]
+"""Identities with the number of their population and their places in its list."""
 
 
 def shared_settings(scenario: Scenario) -> Plain:
     """What every worker gets: as ``worker_settings``, without what only one user's worker needs to know."""
     settings = worker_settings(scenario)
+    _blank(scenario, settings)
+    for part, own in zip(scenario.populations, _populations(settings), strict=True):
+        _blank(part.scenario, own)
+    return settings
+
+
+def _blank(scenario: Scenario, settings: Plain) -> None:
+    """Empty, in place, the columns that only the worker of a user needs."""
     identities = scenario.target.identities
     if identities:
         audience = Template.parse(scenario.protocol.events.audience or "").names
@@ -28,25 +37,36 @@ def shared_settings(scenario: Scenario) -> Plain:
             for row in identities
         ]
         cast("Plain", settings["target"])["identities"] = rows
-    return settings
 
 
 def identities_of(scenario: Scenario, users: Iterable[int]) -> Rows:
-    """The identities of these users; user k has the k-th, and after the last the first again."""
-    identities = scenario.target.identities
-    if not identities:
-        return []
-    places = dict.fromkeys(user % len(identities) for user in users)
-    return [(place, dict(identities[place])) for place in places]
+    """The identities of these users; the k-th of a population has the k-th, and after the last the first."""
+    every, found = list(users), {}
+    for number, (part, schedule) in enumerate(zip(scenario.parts, schedules(scenario), strict=True)):
+        identities, last = part.target.identities, schedule.first + schedule.users
+        for user in every if identities else ():
+            if not scenario.populations or schedule.first <= user < last:
+                place = (user - schedule.first) % len(identities)
+                found[number, place] = dict(identities[place])
+    return [(number, place, row) for (number, place), row in found.items()]
 
 
 def with_identities(settings: Mapping[str, object], rows: Iterable[Sequence[object]]) -> Plain:
     """The settings of a worker with the identities of its users in their places."""
-    found = [(cast("int", place), row) for place, row in rows]
-    if not found:
-        return dict(settings)
-    target = dict(cast("Plain", settings["target"]))
-    identities = list(cast("list[object]", target["identities"]))
-    for place, row in found:
-        identities[place] = row
-    return {**settings, "target": {**target, "identities": identities}}
+    whole = dict(settings)
+    parts = [dict(each) for each in _populations(whole)]
+    if parts:
+        whole["population"] = parts
+    lists: dict[object, list[object]] = {}
+    for number, place, row in rows:
+        if number not in lists:
+            own = parts[cast("int", number)] if parts else whole
+            target = dict(cast("Plain", own["target"]))
+            lists[number] = list(cast("list[object]", target["identities"]))
+            own["target"] = {**target, "identities": lists[number]}
+        lists[number][cast("int", place)] = row
+    return whole
+
+
+def _populations(settings: Mapping[str, object]) -> list[Plain]:
+    return cast("list[Plain]", settings.get("population", []))

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Rows, Scenario
-from loadtest.plan.secrets import SHORTEST_WRITTEN, message_texts, secrets_of
+from loadtest.plan.secrets import SHORTEST_WRITTEN, scenario_secrets
 from loadtest.plan.template import PLACEHOLDER, Template, escaped
-from loadtest.secret_names import KEY, sounds_secret, subprotocol_secrets
+from loadtest.secret_names import KEY, PUBLIC_HEADERS, sounds_secret, subprotocol_secrets
 
 HIDDEN = "[redacted]"
 """Stands where a template that is shown writes a secret itself."""
@@ -25,7 +25,7 @@ def all_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[str]:
     Raises:
         OSError: the token file, which ``missing_secrets`` looks for, has disappeared since.
     """
-    return [*secrets_of(scenario.target, environ, message_texts(scenario)), *plan_secrets(scenario)]
+    return [*scenario_secrets(scenario, environ), *plan_secrets(scenario)]
 
 
 def shown_template(text: str) -> str:
@@ -45,7 +45,8 @@ def shown_subprotocols(names: Sequence[str]) -> str:
 
 def plan_secrets(scenario: Scenario) -> list[str]:
     """Values of data rows, of subprotocols and of messages that may be secrets, each once."""
-    found = dict.fromkeys(_found(scenario))
+    every = (scenario, *(each.scenario for each in scenario.populations))
+    found = dict.fromkeys(value for each in every for value in _found(each))
     return list(filter(_may_be_secret, found))
 
 
@@ -62,6 +63,10 @@ def _found(scenario: Scenario) -> Iterator[str]:
     yield from subprotocol_secrets(protocol.connect.subprotocols)
     for _, text, _ in templates(protocol):
         yield from secrets_in(text)
+    for request in (each for step in scenario.prepare for each in step.requests):
+        yield from (value for name, value in request.headers.items() if name.lower() not in PUBLIC_HEADERS)
+        yield from (value for name, value in request.form.items() if sounds_secret(name))
+        yield from secrets_in(request.body or "")
 
 
 def _of_rows(rows: Rows) -> Iterator[str]:

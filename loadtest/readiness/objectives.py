@@ -10,16 +10,19 @@ from typing import Literal, cast
 from loadtest.plan.threshold import COMPARE, EXPRESSION, Operator
 from loadtest.units import (
     NS_PER,
+    format_bytes,
+    format_cores,
     format_count,
     format_ms,
     format_rate,
     format_ratio,
+    parse_bytes,
     parse_duration,
     parse_rate,
     parse_ratio,
 )
 
-Unit = Literal["ms", "count", "ratio", "per_s", "impact", "number", "days"]
+Unit = Literal["ms", "count", "ratio", "per_s", "impact", "number", "days", "cores", "bytes"]
 
 IMPACTS = ("none", "minor", "moderate", "critical")
 """How bad the worst business impact is, from nothing up; compared by their place here."""
@@ -32,6 +35,8 @@ EXAMPLES: Mapping[Unit, str] = {
     "impact": ">= critical",
     "number": "< 0.5",
     "days": "< 14d",
+    "cores": "< 1.5",
+    "bytes": "< 512MiB",
 }
 
 DAYS_OF_NOTE = 30
@@ -88,8 +93,8 @@ def _limit(text: str, unit: Unit) -> float:
         if text not in IMPACTS:
             raise ValueError(f'"{text}" is no business impact; there are {", ".join(IMPACTS)}')
         return IMPACTS.index(text)
-    if unit == "per_s" and "/" in text:
-        return parse_rate(text)
+    if (unit == "per_s" and "/" in text) or (unit == "bytes" and not _NUMBER.fullmatch(text)):
+        return parse_rate(text) if unit == "per_s" else float(parse_bytes(text))
     if not _NUMBER.fullmatch(text):
         raise ValueError(f'"{text}" is not a number; write e.g. "{EXAMPLES[unit]}"')
     return float(text)
@@ -114,4 +119,6 @@ _SHOWN: Mapping[Unit, Callable[[float], str]] = {
     "ratio": format_ratio,
     "per_s": format_rate,
     "impact": lambda value: IMPACTS[int(value)],
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(round(size)),
 }

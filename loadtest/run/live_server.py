@@ -13,11 +13,11 @@ import gevent
 from gevent import socket
 from gevent.event import Event
 
+from loadtest.keep.folder import REPORT
 from loadtest.run.web_page import BoundedServer, refusal
 from loadtest.show.live_run import LiveRun
 from loadtest.show.render.html import environment
 from loadtest.show.render.json import as_json
-from loadtest.show.views import REPORT
 
 PAGE = "the live page"
 HOST = "127.0.0.1"

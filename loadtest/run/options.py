@@ -11,6 +11,7 @@ from pathlib import Path
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.addresses import is_loopback
 from loadtest.plan.overrides import Overrides
+from loadtest.run.metrics_address import collector_url, listen_address
 from loadtest.units import parse_duration
 
 DEFAULT_RESULTS = "results"
@@ -57,6 +58,8 @@ class RunOptions:
     results: str | None = None
     ui: bool = False
     ui_port: int | None = None
+    prometheus: str | None = None
+    otel: str | None = None
     verbose: bool = field(default=False, metadata={NOT_FORWARDED: PRINTS_NOTHING})
     quiet: bool = False
     json: bool = field(default=False, metadata={NOT_FORWARDED: PRINTS_NOTHING})
@@ -67,6 +70,24 @@ class RunOptions:
     def shows_page(self) -> bool:
         """Whether the run is shown in a browser; a port for the page asks for it as well."""
         return self.ui or self.ui_port is not None
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Where Prometheus may scrape the run; None where that was not asked for.
+
+        Raises:
+            ConfigError: it is no address.
+        """
+        return None if self.prometheus is None else listen_address(self.prometheus)
+
+    @property
+    def collector(self) -> str | None:
+        """The collector that the run is told to by OTLP; None where that was not asked for.
+
+        Raises:
+            ConfigError: it is no address of one.
+        """
+        return None if self.otel is None else collector_url(self.otel)
 
     @property
     def overrides(self) -> Overrides:

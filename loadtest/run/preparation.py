@@ -7,24 +7,27 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # stubs
+from urllib.parse import urljoin
 
 from loadtest.drive.endpoint import Endpoint, full_url, resolve_endpoint, tls_context
 from loadtest.drive.generator_health import check_ports, raise_file_limit
+from loadtest.drive.proxy import proxy_for, proxy_variables
 from loadtest.drive.sources import check_sources
 from loadtest.errors import ConfigError, Problem
 from loadtest.measure.clock import STEP_VARIABLE, step_from
 from loadtest.plan.scenario import SIMULATOR, Scenario
 from loadtest.plan.scenario_file import load_scenario
-from loadtest.plan.schedule import Schedule
+from loadtest.plan.schedule import planned_users
 from loadtest.plan.secrets import missing_secrets
+from loadtest.plan.target import NO_PROXY
+from loadtest.run.exporter_libraries import need_libraries
 from loadtest.run.options import RunOptions
+from loadtest.speak.codec.factory import codec_problems
 
 
 @dataclass(slots=True)
 class Prepared:
-    """A plan that was read and checked. ``closing`` ends what was started for it."""
+    """A plan that was read and checked. ``closing`` ends what was started for it, a simulator among it."""
 
     scenario: Scenario
     options: RunOptions
@@ -33,11 +36,12 @@ class Prepared:
     simulated: bool
     limits: dict[str, int]
     closing: ExitStack = field(default_factory=ExitStack)
+    simulator_pid: int | None = None
 
     @property
     def users(self) -> int:
         """The highest number of connections planned at once."""
-        return Schedule(self.scenario.load, self.scenario.traffic).users
+        return planned_users(self.scenario)
 
     def endpoint(self) -> Endpoint:
         """Resolve the target's name.
@@ -45,7 +49,11 @@ class Prepared:
         Raises:
             TargetError: its name cannot be resolved.
         """
-        return resolve_endpoint(self.scenario.target, full_url(self.url, self.scenario.protocol.connect.path))
+        target = self.scenario.target
+        url = full_url(self.url, self.scenario.protocol.connect.path)
+        if target.path is not None and target.path.startswith("/"):
+            url = urljoin(self.url.replace("ws", "http", 1), target.path).replace("http", "ws", 1)
+        return resolve_endpoint(target, url)
 
 
 def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
@@ -58,17 +66,25 @@ def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
     """
     if scenario is None:
         scenario = load_scenario(options.scenario, options.overrides)
-    problems = [*missing_secrets(scenario, os.environ), *_wrong_faults(scenario)]
+    message = None if scenario.traffic is None else scenario.traffic.message
+    problems = [
+        *missing_secrets(scenario, os.environ),
+        *_wrong_faults(scenario),
+        *codec_problems(scenario.protocol, message),
+    ]
     if problems:
         raise ConfigError(problems)
     options.check_workers(os.environ)
+    need_libraries(options)
     try:
         step_ns = step_from(dict(os.environ))
     except ValueError as error:
         raise ConfigError([Problem(STEP_VARIABLE, str(error))])
+    proxy_for(scenario.target.proxy, scenario.target.url)
     if scenario.target.url.startswith("wss:"):
         # The run makes its own; here, an unusable file is reported before anything begins.
-        tls_context(scenario.target)
+        for part in scenario.parts:
+            tls_context(part.target)
     limits = {} if options.workers is not None else _check_machine(scenario, options.processes)
     return Prepared(scenario, options, step_ns, scenario.target.url, scenario.target.url == SIMULATOR, limits)
 
@@ -79,8 +95,8 @@ def _check_machine(scenario: Scenario, processes: int) -> dict[str, int]:
     Raises:
         ConfigError: it cannot hold that many connections; says what to do.
     """
-    users = Schedule(scenario.load, scenario.traffic).users
-    sources = len(check_sources(scenario.target.source_addresses))
+    users = planned_users(scenario)
+    sources = len(check_sources([each for part in scenario.parts for each in part.target.source_addresses]))
     limits = {**raise_file_limit(-(-users // processes)), **check_ports(users, max(sources, 1))}
     return {**limits, "source_addresses": sources} if sources else limits
 
@@ -105,11 +121,11 @@ def start_target(prepared: Prepared) -> None:
     from loadtest.simulator.process import Simulator
 
     target = prepared.scenario.target
-    auth = target.auth
-    secret_env = auth.secret_env if auth is not None and auth.kind == "jwt" else None
+    every = [part.target.auth for part in prepared.scenario.parts]
+    secret_env = next((auth.secret_env for auth in every if auth is not None and auth.kind == "jwt"), None)
     settings: dict[str, Any] = {"jwt_secret_env": secret_env, "faults": target.faults}
     simulator = prepared.closing.enter_context(Simulator.start(seed=prepared.scenario.load.seed, **settings))
-    prepared.url = simulator.url
+    prepared.url, prepared.simulator_pid = simulator.url, simulator.pid
 
 
 def platform_facts(prepared: Prepared) -> list[dict[str, Any]]:
@@ -117,25 +133,9 @@ def platform_facts(prepared: Prepared) -> list[dict[str, Any]]:
     facts: list[dict[str, Any]] = []
     if sys.platform != "linux":
         facts.append({"code": "not_linux_no_kernel_stamps", "numbers": {"system": sys.platform}})
-    if variables := proxy_variables(prepared.url):
-        facts.append({"code": "proxy_ignored", "numbers": {"variables": ", ".join(variables)}})
-    if prepared.scenario.target.insecure:
+    if prepared.scenario.target.proxy == NO_PROXY and (found := proxy_variables(prepared.url)):
+        variables = ", ".join(name for name, _ in found)
+        facts.append({"code": "proxy_ignored", "numbers": {"variables": variables}})
+    if any(part.target.insecure for part in prepared.scenario.parts):
         facts.append({"code": "insecure_tls", "numbers": {}})
     return facts
-
-
-def proxy_variables(url: str) -> list[str]:
-    """The environment variables by which other clients would reach this target through a proxy.
-
-    No client asks a proxy for what is on its own machine.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if not host or host == "localhost" or host.startswith("127.") or host == "::1":
-        return []
-    if proxy_bypass_environment(host):
-        return []
-    proxies = getproxies_environment()
-    kind = "https" if parts.scheme == "wss" else "http"
-    names = [f"{each}_proxy" for each in (kind, "all") if each in proxies]
-    return [name for each in names for name in (each, each.upper()) if os.environ.get(name)]

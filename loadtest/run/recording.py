@@ -16,6 +16,7 @@ import numpy as np
 
 from loadtest.drive.coordinator import DriveResult, make_clock
 from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.health.sampler import HealthSampler, sources_of
 from loadtest.errors import Exit, LoadtestError, TargetError
 from loadtest.judge.abort import end_early
 from loadtest.judge.judging import judge_run
@@ -28,7 +29,7 @@ from loadtest.keep.redact import RedactingFormatter, Redactor
 from loadtest.keep.write import RunFolder
 from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals
-from loadtest.plan.schedule import Schedule
+from loadtest.plan.schedule import turns_due
 from loadtest.plan.secrets import read_token
 from loadtest.plan.unmeasured import unless_marked, unmeasured_counters
 from loadtest.plan.written_secrets import plan_secrets
@@ -41,6 +42,7 @@ KINDS_OF_REASONS = (
     ("refusals", "refused"),
     ("closes", "closed by the target"),
     ("still_opening", "left while still opening"),
+    ("not_undone", "not taken back"),
 )
 """The kinds of reasons, as keys of the manifest and in words."""
 
@@ -60,7 +62,8 @@ class Recording:
     """One run's folder, from its first second to its reports.
 
     ``stop`` is called when a rule ends the run early; ``watchers`` are called with every interval. ``page``
-    shows the run in a browser, where that was asked for.
+    shows the run in a browser, where that was asked for. ``at_end`` is called when the load is over,
+    ``after_reports`` when the reports are written. ``health`` samples the target beside the load.
     """
 
     def __init__(self, prepared: Prepared, arguments: list[str], secrets: list[str]) -> None:
@@ -68,8 +71,14 @@ class Recording:
         started = datetime.now(UTC)
         self.prepared = prepared
         self.redactor = Redactor([*secrets, *plan_secrets(prepared.scenario)])
+        health = scenario.target.health
         self.folder = RunFolder.create(
-            options.results_folder, scenario.name, options.label, started, self.redactor
+            options.results_folder,
+            scenario.name,
+            options.label,
+            started,
+            self.redactor,
+            sampled=() if health is None else health.names,
         )
         clock = make_clock(prepared.step_ns)
         self.manifest: dict[str, Any] = first_manifest(
@@ -77,7 +86,7 @@ class Recording:
             run_id=self.folder.id,
             label=options.label,
             started=started,
-            turns_due=Schedule(scenario.load, scenario.traffic).due(),
+            turns_due=turns_due(scenario),
             fingerprint=fingerprint(scenario.sha256, arguments, redactor=self.redactor),
         )
         self.manifest["clock"] = {
@@ -87,8 +96,7 @@ class Recording:
         }
         processes = options.workers or options.processes
         self.manifest["generator"] = {"limits": prepared.limits, "processes": processes}
-        self.manifest["unmeasured"] = unmeasured_counters(scenario.protocol)
-        self.manifest["unless_marked"] = unless_marked(scenario.protocol, processes)
+        self._note_unmeasured(processes)
         self.manifest["observed"] = platform_facts(prepared)
         self.manifest["target"]["simulated"] = prepared.simulated
         if options.asked_by is not None:
@@ -97,10 +105,25 @@ class Recording:
         self.stop: Callable[[], None] | None = None
         self.watchers: list[Watcher] = []
         self.page: LivePage | None = None
+        self.health: HealthSampler | None = None
+        self.at_end: list[Callable[[], None]] = []
+        self.after_reports: list[Callable[[], None]] = []
         self.totals = Totals()
         self._stand_again_s = 0.0
         self._stand: tuple[int, tuple[ThresholdSoFar, ...]] | None = None
         self._log = self._open_log()
+
+    def _note_unmeasured(self, processes: int) -> None:
+        """Note what the protocols give no way to know: of each population, and so of the whole run."""
+        scenario = self.prepared.scenario
+        parts = {"": scenario} | {each.name: each.scenario for each in scenario.populations}
+        for name, part in parts.items():
+            into = self.manifest["populations"][name] if name else self.manifest
+            into["unmeasured"] = unmeasured_counters(part.protocol)
+            into["unless_marked"] = unless_marked(part.protocol, processes)
+        of_parts = [self.manifest["populations"][name] for name in parts if name and parts[name].sends]
+        for key in ("unmeasured", "unless_marked") if of_parts else ():
+            self.manifest[key] = {name: why for each in of_parts for name, why in each[key].items()}
 
     def _open_log(self) -> logging.Handler:
         log = logging.FileHandler(self.folder.log, encoding="utf-8")
@@ -124,6 +147,12 @@ class Recording:
         target["tls"] = (
             None if endpoint.tls is None else {"verified": not self.prepared.scenario.target.insecure}
         )
+        if endpoint.proxy is not None:
+            self.redactor.learn(endpoint.proxy.secrets)
+            proxy = {"url": endpoint.proxy.shown, "variable": endpoint.proxy.variable or None}
+            target["proxy"] = proxy
+            numbers = {"proxy": proxy["url"], "variable": proxy["variable"] or "[target] proxy"}
+            self.manifest["observed"].append({"code": "proxied", "numbers": numbers})
         # A disk without room is reported with the first second, and ends the run.
         with suppress(OSError):
             self.folder.manifest(self.manifest)
@@ -141,6 +170,17 @@ class Recording:
             self._stand_again_s = after_s + min((after_s - now_s) * REST, RESTS_S)
         return self._stand[1]
 
+    def watch_target(self, start_wall_ns: Callable[[], int | None]) -> None:
+        """Sample the target's health until the load is over, where the scenario asks for it."""
+        health = self.prepared.scenario.target.health
+        if health is None:
+            return
+        self.health = HealthSampler(sources_of(health, self.prepared.simulator_pid), start_wall_ns)
+        # The sampler goes on to write its reasons there.
+        self.manifest["target"]["health"] = self.health.facts()
+        self.health.start()
+        self.at_end.append(self.health.stop)
+
     def not_found(self, error: TargetError) -> DriveResult:
         """The target's name cannot be resolved: one refused attempt stands for all connections."""
         refused = {"connections.attempted": 1, f"connections.refused.{error.layer}": 1}
@@ -150,6 +190,8 @@ class Recording:
     def take(self, interval: Interval) -> None:
         """Store one second, show it, and end the run early if a rule says so."""
         self._learn_token()
+        if self.health is not None:
+            self.health.add_to(interval)
         try:
             for _ in self.folder.writing(interval):
                 # Not 0: gevent would come straight back here without a look at its sockets.
@@ -279,7 +321,7 @@ class Recording:
         observed += [{"code": code, "numbers": numbers} for code, numbers in seen.items()]
         if result.processes > 1:
             self.manifest["generator"]["processes"] = result.processes
-            self.manifest["unless_marked"] = unless_marked(self.prepared.scenario.protocol, result.processes)
+            self._note_unmeasured(result.processes)
         observed += [{"code": "worker_lost", "numbers": {"worker": name}} for name in result.lost_workers]
         if result.refused_intervals:
             observed.append({"code": "intervals_refused", "numbers": {"n": result.refused_intervals}})

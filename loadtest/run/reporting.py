@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from loadtest.errors import LoadtestError, worst_of
+from loadtest.keep.folder import REPORT
 from loadtest.keep.previous import previous_run
 from loadtest.keep.read import Run
 from loadtest.measure.histogram import Histogram
@@ -20,9 +21,10 @@ from loadtest.show.render.json import as_json
 from loadtest.show.render.terminal import show_last, show_short, takes_unicode
 from loadtest.show.repeats import repeats
 from loadtest.show.report_model import tell
+from loadtest.show.runs_index import INDEX, write_index
 from loadtest.show.short_run import short_document
 from loadtest.show.terminal import one_line, show
-from loadtest.show.views import REPORT, ViewsMissingError, write_views
+from loadtest.show.views import ViewsMissingError, write_views
 
 
 def show_run(run: Run, options: RunOptions) -> None:
@@ -58,12 +60,24 @@ def _written(run: Run) -> bool:
     try:
         with working("writing the report"):
             write_views(run)
+            _write_index(run)
     except ViewsMissingError as error:
         # The verdict is known; only its views cannot be written.
         run.manifest["not_written"] = list(error.names)
         sys.stderr.write(f"loadtest: {error}; a run that passed ends with {int(error.exit_code)} for that\n")
         return False
     return True
+
+
+def _write_index(run: Run) -> None:
+    """Renew the page of the results folder; a run that probes a component is not on it."""
+    if run.manifest.get("asked_by") is not None:
+        return
+    try:
+        write_index(run.path.parent)
+    except (LoadtestError, OSError) as error:
+        # The run has its own views; the page can be made again: loadtest runs html.
+        sys.stderr.write(f"loadtest: {INDEX} of the results folder could not be written: {error}\n")
 
 
 def _histograms(run: Run) -> Mapping[str, Histogram]:

@@ -9,7 +9,7 @@ from loadtest.drive.coordinator import DriveResult
 from loadtest.errors import Exit, TargetError, worst_of
 from loadtest.keep.read import Run
 from loadtest.plan.scenario import Scenario
-from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.plan.secrets import scenario_secrets
 from loadtest.plan.settings import public_url
 from loadtest.run.interrupts import Interrupts
 from loadtest.run.options import RunOptions
@@ -42,15 +42,15 @@ def execute(options: RunOptions, scenario: Scenario | None = None) -> int:
 
 def run_once(prepared: Prepared) -> Run:
     """One run, from the simulator's start to the last report."""
-    recording = Recording(
-        prepared, sys.argv, secrets_of(prepared.scenario.target, os.environ, message_texts(prepared.scenario))
-    )
+    recording = Recording(prepared, sys.argv, scenario_secrets(prepared.scenario, os.environ))
     with Interrupts(recording.folder.path) as interrupts:
         with prepared.closing:
             run = _drive_and_judge(recording, interrupts)
         show_run(run, prepared.options)
         if recording.page is not None:
             recording.page.finish()
+        for finished in recording.after_reports:
+            finished()
     if interrupts.too_late:
         raise KeyboardInterrupt
     return run
@@ -69,7 +69,8 @@ def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:
     recording.found(endpoint)
     if not endpoint.is_loopback:
         where = ", ".join(endpoint.shown_addresses)
-        sys.stderr.write(f"sending to {recording.redactor.text(public_url(endpoint.url))} at {where}\n")
+        by = f" through the proxy {endpoint.proxy.shown}" if endpoint.proxy is not None else ""
+        sys.stderr.write(f"sending to {recording.redactor.text(public_url(endpoint.url))}{by} at {where}\n")
     load = prepared.scenario.load
     progress = LiveProgress(
         (load.warmup_ns + load.duration_ns) / 1e9,

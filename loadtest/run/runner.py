@@ -22,6 +22,7 @@ from loadtest.drive.master import MasterCoordinator
 from loadtest.drive.user import AgentUser
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, LoadtestError, Problem
+from loadtest.run.exporting import start_exporters
 from loadtest.run.interrupts import Interrupts
 from loadtest.run.live_server import LivePage
 from loadtest.run.options import key_of
@@ -58,7 +59,9 @@ def drive(recording: Recording, endpoint: Endpoint, interrupts: Interrupts) -> D
     """Drive one run to its end, or until a signal ends it early. Returns how it ended."""
     prepared = recording.prepared
     options = prepared.options
-    spec = RunSpec(recording.folder.id, prepared.scenario, endpoint, prepared.step_ns)
+    spec = RunSpec(
+        recording.folder.id, prepared.scenario, endpoint, prepared.step_ns, recording.redactor.learn
+    )
     environment = Environment(user_classes=[ScenarioUser], events=Events())  # type: ignore[no-untyped-call]  # Locust has no annotation there
     if options.processes == 1 and options.workers is None:
         environment.create_local_runner()
@@ -106,11 +109,15 @@ def _await_end(
     interrupts.begin(lambda: loop.run_callback_threadsafe(gevent.spawn, coordinator.stop))
     if recording.prepared.options.shows_page:
         recording.page = _page(recording, coordinator, interrupts)
+    recording.watch_target(lambda: coordinator.start_wall_ns)
+    start_exporters(recording, lambda: coordinator.start_wall_ns)
     environment.runner.start(coordinator.users, max(coordinator.users, 1))
     watch = gevent.spawn(_watch_children, coordinator, children) if children else None
     coordinator.over.wait()
     if recording.page is not None:
         recording.page.over()
+    for ended in recording.at_end:
+        ended()
     if watch is not None:
         watch.kill()
     environment.runner.quit()

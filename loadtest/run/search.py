@@ -126,6 +126,8 @@ def _as_manifest(scenario: Scenario) -> dict[str, object]:
 def _unfit(scenario: Scenario, over: str) -> list[str]:
     """Why the load of this scenario cannot be searched."""
     found = []
+    if scenario.populations:
+        return ["it has populations, each with a load of its own; search with one population at a time"]
     if scenario.load.stages:
         found.append("it has stages, each with a load of its own; search with one that has none")
     quiet = scenario.traffic is None or scenario.traffic.turns == 0

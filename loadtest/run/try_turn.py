@@ -70,7 +70,7 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
         ConfigError: a mistake of the file; nothing was sent.
         TargetError: the name of the target cannot be resolved.
     """
-    scenario = _scenario(ref, target)
+    scenario = _one_population(_scenario(ref, target))
     traffic = scenario.traffic or Traffic(every_ns=DEFAULT_TIMEOUT_NS)
     if timeout_ns is not None:
         traffic = replace(traffic, timeout_ns=timeout_ns)
@@ -85,12 +85,18 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
         endpoint = prepared.endpoint()
         if not endpoint.is_loopback:
             where = ", ".join(endpoint.shown_addresses)
-            sys.stderr.write(f"sending to {redactor.text(public_url(endpoint.url))} at {where}\n")
-        trial = try_turn(scenario, endpoint)
+            by = f" through the proxy {endpoint.proxy.shown}" if endpoint.proxy is not None else ""
+            sys.stderr.write(f"sending to {redactor.text(public_url(endpoint.url))}{by} at {where}\n")
+        trial = try_turn(scenario, endpoint, redactor.learn)
     redactor.learn(trial.secrets)
     return FinishedTrial(
         trial, scenario, redactor.text(public_url(endpoint.url)), prepared.simulated, redactor
     )
+
+
+def _one_population(scenario: Scenario) -> Scenario:
+    """The scenario of the first population that sends turns, for one user is one of one population."""
+    return next((part for part in scenario.parts if part.sends), scenario.parts[0])
 
 
 def _scenario(ref: str, target: str | None) -> Scenario:

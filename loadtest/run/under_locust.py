@@ -17,6 +17,7 @@ import gevent
 from gevent.event import Event
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
+from locust.stats import StatsError
 
 from loadtest.drive.coordinator import (
     Coordinator,
@@ -28,10 +29,12 @@ from loadtest.drive.coordinator import (
     never_prepared,
 )
 from loadtest.drive.master import MasterCoordinator
+from loadtest.drive.shard_group import TASKS_BESIDE_POPULATIONS
 from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
-from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.plan.secrets import scenario_secrets
+from loadtest.run.locust_page import LocustPage
 from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
@@ -70,6 +73,7 @@ class PlainLocustRun:
         self.coordinator: Coordinator | None = None
         self.interrupted = False
         self.closed = Event()
+        self.page = LocustPage(environment, StatsError)
         environment.events.test_start.add_listener(self._on_start)
         environment.events.quitting.add_listener(self._on_quitting)
 
@@ -89,23 +93,29 @@ class PlainLocustRun:
     def _make(self) -> None:
         environment = self.environment
         prepared = self.prepared = prepare(self.options)
+        if has_tasks(environment) and prepared.scenario.populations:
+            raise ConfigError(TASKS_BESIDE_POPULATIONS)
         self.recording = recording = Recording(
             prepared,
             sys.argv,
-            secrets_of(prepared.scenario.target, os.environ, message_texts(prepared.scenario)),
+            scenario_secrets(prepared.scenario, os.environ),
         )
         if has_tasks(environment):
             recording.driven_by_tasks()
         start_target(prepared)
         endpoint = prepared.endpoint()
         recording.found(endpoint)
-        spec = RunSpec(recording.folder.id, prepared.scenario, endpoint, prepared.step_ns)
+        spec = RunSpec(
+            recording.folder.id, prepared.scenario, endpoint, prepared.step_ns, recording.redactor.learn
+        )
         if isinstance(environment.runner, MasterRunner):
             self.coordinator = MasterCoordinator(environment, spec, recording.take)
             self.coordinator.send_plan()
         else:
             self.coordinator = LocalCoordinator(environment, spec, recording.take)
         recording.stop = self.coordinator.stop
+        recording.watch_target(lambda: self.coordinator.start_wall_ns if self.coordinator else None)
+        self.page.show(recording, endpoint.url)
         gevent.spawn(self._watch)
 
     def _fail(self, error: LoadtestError) -> None:
@@ -136,6 +146,8 @@ class PlainLocustRun:
         recording, self.recording = self.recording, None
         if recording is None:
             return int(self.environment.process_exit_code or Exit.INTERNAL)
+        for ended in recording.at_end:
+            ended()
         run = recording.close(result, interrupted=self.interrupted)
         recording.prepared.closing.close()
         show_run(run, self.options)

@@ -20,7 +20,7 @@ from loadtest.errors import PATIENCE_S, Exit, LoadtestError
 from loadtest.keep.redact import RedactingFormatter, Redactor
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import scenario_from_settings
-from loadtest.plan.secrets import message_texts, secrets_of
+from loadtest.plan.secrets import scenario_secrets
 from loadtest.plan.written_secrets import plan_secrets
 from loadtest.run.options import host_and_port
 from loadtest.run.runner import ScenarioUser
@@ -77,13 +77,13 @@ def shard_worker(environment: Any) -> ShardWorker:
             handler.setFormatter(RedactingFormatter(known, LOG_FORMAT))
         return scenario
 
-    return ShardWorker(environment, rebuilt, known.data)
+    return ShardWorker(environment, rebuilt, known.data, known.learn)
 
 
 def _own_secrets(scenario: Scenario) -> list[str]:
     """Of this machine; of a token file that is not there the first connection tells."""
     try:
-        return secrets_of(scenario.target, os.environ, message_texts(scenario))
+        return scenario_secrets(scenario, os.environ)
     except (OSError, UnicodeDecodeError):
         return []
 

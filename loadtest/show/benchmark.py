@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from loadtest.judge.sections import Manifest, number, section
+from loadtest.plan.threshold import split_kind
 from loadtest.show.metric_table import interval_text
 from loadtest.show.render.json import as_json
 from loadtest.show.values import metric_values, rate_values
@@ -24,7 +25,7 @@ def benchmark(manifest: Manifest) -> str:
     """Percentiles of every metric of the target; ``range`` is the 95 % interval, if there is one, and n."""
     entries = []
     for row in metric_values(manifest):
-        if row.statistic in DURATIONS and row.value is not None and row.name not in OWN:
+        if row.statistic in DURATIONS and row.value is not None and split_kind(row.name)[0] not in OWN:
             interval = interval_text(section(manifest, "metrics", row.name), row.statistic)
             told = [f"95 % CI {interval}" if interval else "", f"n={format_count(row.n or 0)}"]
             entries.append(_entry(manifest, f"{row.name} {row.statistic}", "ms", row.value, told))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from loadtest.errors import ConfigError, Problem
 from loadtest.judge.compare import SCHEMA, Comparison
 from loadtest.judge.effect_size import Yardstick
 from loadtest.judge.history import missed_thresholds
@@ -18,19 +20,35 @@ from loadtest.show.document import (
     DataTable,
     Document,
     DocumentSection,
+    Link,
     TableCell,
     TableColumn,
     TableRow,
     Tone,
+    no_link,
     verdict_of_all,
+    worst_first,
 )
 from loadtest.show.manifest import ReadableRun
+from loadtest.show.metric_table import NEVER
 from loadtest.show.render.json import as_json
 from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind, junit
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.terminal import render
+from loadtest.show.run import is_quiet
 from loadtest.show.sanitize import printable
-from loadtest.units import format_count, format_ms, format_rate, format_ratio
+from loadtest.units import (
+    format_bytes,
+    format_cores,
+    format_count,
+    format_ms,
+    format_number,
+    format_rate,
+    format_ratio,
+)
+
+if TYPE_CHECKING:
+    from loadtest.show.plot.release_pictures import ComparisonPictures
 
 TONES: dict[str, Tone] = {
     "target down": "bad",
@@ -51,6 +69,9 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "per_s": format_rate,
     "ratio": format_ratio,
     "count": lambda count: format_count(round(count)),
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(round(size)),
+    "number": format_number,
 }
 
 
@@ -100,28 +121,66 @@ def compared(
     return Compared(comparison, before, after)
 
 
-def written(items: Sequence[Compared], form: str, exit_code: int, *, exploratory: bool = False) -> str:
-    """The comparisons in one format, ending with a newline.
+def written(
+    items: Sequence[Compared],
+    form: str,
+    exit_code: int,
+    *,
+    exploratory: bool = False,
+    link: Link = no_link,
+) -> str | bytes:
+    """The comparisons in one format, text ending with a newline; "svg" and "png" are of the first scenario.
 
-    ``exploratory``: terminal and Markdown list the metrics that decide nothing, too.
+    ``exploratory``: terminal and Markdown list the metrics that decide nothing, too. ``link`` leads from a
+    page to the report of a run.
+
+    Raises:
+        ConfigError: there is nothing to draw.
     """
     comparisons = [each.comparison for each in items]
     documents = [document(each) for each in comparisons]
-    forms: dict[str, Callable[[], str]] = {
+    forms: dict[str, Callable[[], str | bytes]] = {
         "terminal": lambda: render(documents, width=100, whole=exploratory),
         "markdown": lambda: markdown(documents, whole=exploratory),
         "json": lambda: as_json(data(comparisons, exit_code)),
         "junit": lambda: junit(map(suite, comparisons)),
-        "html": lambda: _html(items, documents, exit_code),
+        "html": lambda: _html(items, documents, exit_code, link),
+        "pdf": lambda: _pdf(items, documents),
+        "svg": lambda: _forest(items).svg("forest"),
+        "png": lambda: _forest(items).png("forest"),
     }
     return forms[form]()
 
 
-def _html(items: Sequence[Compared], documents: Sequence[Document], exit_code: int) -> str:
+def _html(items: Sequence[Compared], documents: Sequence[Document], exit_code: int, link: Link) -> str:
     from loadtest.show.plot.release_pictures import plots
     from loadtest.show.render.html import html
 
-    return html(documents, exit_code, plots=plots(items))
+    return html(documents, exit_code, plots=plots(items, link))
+
+
+def _pdf(items: Sequence[Compared], documents: Sequence[Document]) -> bytes:
+    from loadtest.show.plot.release_pictures import plots
+    from loadtest.show.render.pdf import pdf
+
+    first, *rest = worst_first(documents)
+    return pdf(replace(first, plots=plots(items)), *rest)
+
+
+def _forest(items: Sequence[Compared]) -> ComparisonPictures:
+    """The pictures of the first scenario.
+
+    Raises:
+        ConfigError: there is none to draw.
+    """
+    from loadtest.show.comparison_data import boards
+    from loadtest.show.plot.release_pictures import ComparisonPictures
+
+    found = boards(items)
+    if not found:
+        sentence = "there is nothing to draw: the runs may not be compared, were pruned, or never answered"
+        raise ConfigError([Problem("--format", sentence)])
+    return ComparisonPictures(found[0])
 
 
 def data(comparisons: Sequence[Comparison], exit_code: int) -> Mapping[str, object]:
@@ -159,8 +218,15 @@ def document(comparison: Comparison) -> Document:
         simulated=comparison.baseline.simulated or comparison.candidate.simulated,
         sections=(
             DocumentSection("What decides", (metrics(comparison.primary),), meaning, brief),
-            DocumentSection("Exploratory", (metrics(comparison.exploratory),), meaning, brief, folded),
-            DocumentSection("What differs beside the numbers", (_differing(comparison),)),
+            DocumentSection(
+                "Exploratory",
+                (metrics(comparison.exploratory),),
+                meaning,
+                brief,
+                folded,
+                tab="All metrics",
+            ),
+            DocumentSection("What differs beside the numbers", (_differing(comparison),), tab="What differs"),
         ),
         callouts=callouts(comparison.notices),
         decided=not undecided,
@@ -217,7 +283,12 @@ def _differing(comparison: Comparison) -> DataTable:
 def callouts(notices: Sequence[Mapping[str, object]]) -> tuple[Callout, ...]:
     """Warnings as a document has them."""
     return tuple(
-        Callout(printable(each["code"]), printable(each["message"]), printable(each["remedy"]))
+        Callout(
+            printable(each["code"]),
+            printable(each["message"]),
+            printable(each["remedy"]),
+            quiet=is_quiet(each["code"], each["remedy"]),
+        )
         for each in notices
     )
 
@@ -278,13 +349,16 @@ def smallest_text(rule: Yardstick) -> str:
 
 
 def level_text(rule: Yardstick, level: SampleSummary) -> str:
-    """The mean of a side in its unit, or that it was not measured."""
-    return "not measured" if level.value is None else FORMATS[rule.unit](level.value)
+    """The mean of a side in its unit; that its turns never answered, or that it was not measured."""
+    if level.value is None:
+        return NEVER if level.never else "not measured"
+    return FORMATS[rule.unit](level.value)
 
 
 def counted(level: SampleSummary) -> str:
-    """How many runs measured it, and the samples behind it: "5 runs, n=6,000"."""
-    return f"{runs_text(level.n)}, n={format_count(level.samples)}"
+    """How many runs measured it, and the samples behind it: "5 runs, n=60", "3 runs, never in 1, n=36"."""
+    never = f", never in {len(level.never)}" if level.never else ""
+    return f"{runs_text(level.n)}{never}, n={format_count(level.samples)}"
 
 
 def change_text(rule: Yardstick, change: float | None) -> str:

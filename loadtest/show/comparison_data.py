@@ -14,6 +14,7 @@ from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.totals import Totals
 from loadtest.show.comparison import Compared
+from loadtest.show.limits import Limit, limits_of
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.sanitize import printable
 from loadtest.show.series import Column, Series, read_series
@@ -105,6 +106,11 @@ class Board:
     simulated: bool
     sides: tuple[DrawnSide, ...]
     comparisons: tuple[Comparison, ...]
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Of the thresholds that the newest run was judged by."""
+        return limits_of(self.comparisons[-1].candidate.newest)
 
     @property
     def baseline(self) -> DrawnSide:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from loadtest import catalog
 from loadtest.catalog import in_report_order
 from loadtest.judge.counts import SEQUENCED, cut_short
-from loadtest.judge.sections import Manifest, kinds, section
+from loadtest.judge.populations import alone
+from loadtest.judge.sections import Manifest, kinds, populations, section
 from loadtest.plan.threshold import of_kind, split_kind
 from loadtest.show.document import Tone
 from loadtest.show.manifest import whole
@@ -46,6 +47,9 @@ CAME_BACK = {key: LABELS[f"connections.{key}"] for key in ("cut", "reconnected",
 CHAOS = {each.key: each.label for each in catalog.CHAOS_COUNTERS if each.label}
 """What went wrong on purpose, in words."""
 
+CODEC = {each.key: each.label for each in catalog.COUNTERS if each.name.startswith("codec.")}
+"""What a codec did beside translating, in words."""
+
 TONES = {each.name: each.tone for each in catalog.COUNTERS}
 
 GOOD_EVENTS = frozenset(key for key, tone in EVENT_TONES.items() if tone == "good")
@@ -58,10 +62,15 @@ def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
         Ledger("Connections", tuple(_connections(section(counts, "connections")))),
         Ledger("Turns", tuple(_turns(section(counts, "turns")))),
         Ledger("Kinds of turn", tuple(_kinds(section(counts, "turns"), kinds(manifest)))),
+        *(
+            Ledger(f"Population {printable(name)}", tuple(_population(manifest, name)))
+            for name in ([] if section(manifest, "part") else populations(manifest))
+        ),
         Ledger("Conversations", tuple(_conversations(section(counts, "conversations")))),
         Ledger("Events", tuple(_events(section(counts, "events"), cut_short(counts)))),
         Ledger("Deliveries", tuple(_deliveries(section(counts, "deliveries")))),
         Ledger("On purpose", tuple(_chaos(section(counts, "chaos")))),
+        Ledger("Codec", tuple(_codec(section(counts, "codec")))),
         Ledger("Bytes", tuple(_bytes(section(counts, "bytes")))),
     )
     return tuple(ledger for ledger in found if ledger.counts)
@@ -154,6 +163,20 @@ def _kinds(counts: Manifest, of: tuple[str, ...]) -> Iterator[CountRow]:
                 yield from _present(_count(f"{printable(kind)} {label}", n, of=due, tone=TURN_TONES[key]))
 
 
+def _population(manifest: Manifest, name: str) -> Iterator[CountRow]:
+    """Of one population its connections, its turns with their kinds, and the events it received."""
+    of = alone(manifest, name)
+    counts = section(of, "counts")
+    connections, turns, events = (section(counts, group) for group in ("connections", "turns", "events"))
+    due = whole(turns.get("due"))
+    yield from _connections(connections)
+    if due:
+        yield from _turns(turns)
+        yield from _kinds(turns, kinds(of))
+    yield from _present(_count("events received", events.get("received")))
+    yield from _deliveries(section(counts, "deliveries"))
+
+
 def _conversations(counts: Manifest) -> Iterator[CountRow]:
     """How conversations went, all together and then by name."""
     for name, n in counts.items():
@@ -179,6 +202,11 @@ def _events(counts: Manifest, cut: int) -> Iterator[CountRow]:
         of = counts.get(base) if key not in GOOD_EVENTS else None
         tone: Tone = "plain" if key in GOOD_EVENTS else EVENT_TONES[key]
         yield from _present(_count(label, counts.get(key), of=of, tone=tone))
+
+
+def _codec(counts: Manifest) -> Iterator[CountRow]:
+    for key, label in CODEC.items():
+        yield from _present(_count(label, counts.get(key), tone=TONES[f"codec.{key}"]))
 
 
 def _bytes(counts: Manifest) -> Iterator[CountRow]:

@@ -6,7 +6,7 @@ A subject (a comparison, a trend, a search ...) is made into a ``Document`` once
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,10 +39,15 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class TableCell:
-    """A cell with small print, which a screen leaves out of its columns."""
+    """A cell with small print, which a screen leaves out of its columns.
+
+    ``detail`` is small print that only a page has room for, ``link`` an address relative to the page.
+    """
 
     text: str
     small: str = ""
+    detail: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,16 @@ class TableRow:
         cell = self.cells[at]
         return "" if isinstance(cell, str) else cell.small
 
+    def detail(self, at: int) -> str:
+        """All small print of a cell."""
+        cell = self.cells[at]
+        return "" if isinstance(cell, str) else ", ".join(filter(None, (cell.small, cell.detail)))
+
+    def link(self, at: int) -> str:
+        """Where a cell leads to."""
+        cell = self.cells[at]
+        return "" if isinstance(cell, str) else cell.link
+
     def whole(self, at: int) -> str:
         """A cell with its small print in brackets."""
         small = self.small(at)
@@ -79,11 +94,15 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class DataTable:
-    """Rows of one kind. ``rest`` names those that are not notable; without it they are counted by word."""
+    """Rows of one kind. ``rest`` names those that are not notable; without it they are counted by word.
+
+    ``even``: its columns of numbers are equally wide, so that tables of the same columns align on a page.
+    """
 
     columns: tuple[TableColumn, ...]
     rows: tuple[TableRow, ...]
     rest: str = ""
+    even: bool = False
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -102,12 +121,46 @@ class DataTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """One message of a turn; ``at`` is after the turn was due, or empty where unknown."""
+
+    at: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class BarSegment:
+    """A part of a turn's time: ``share`` of the longest turn shown, in percent."""
+
+    name: str
+    text: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """One turn: who, how it ended, how long each part of it took, what was said.
+
+    ``left_out`` frames are not shown, and ``forgotten`` ones of a long turn's middle were not even kept.
+    """
+
+    title: str
+    outcome: str
+    took: str
+    segments: tuple[BarSegment, ...]
+    frames: tuple[Frame, ...]
+    left_out: int
+    forgotten: int
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentSection:
     """Tables below one title; without rows it is left out.
 
     ``meaning`` is a sentence for files, ``brief`` a few words beside the title on a screen. A ``folded``
     section decides nothing: it is closed at first, and ``folded`` says what is in it. One that ``stays`` is
-    shown even where nothing could be decided. ``remarks`` are sentences below the tables.
+    shown even where nothing could be decided. ``remarks`` are sentences below the tables. On a page it stands
+    under its ``tab``, without one in sight from the beginning; only a page shows ``exemplars``.
     """
 
     title: str
@@ -117,6 +170,8 @@ class DocumentSection:
     folded: str = ""
     stays: bool = False
     remarks: tuple[str, ...] = ()
+    tab: str = ""
+    exemplars: tuple[Exemplar, ...] = ()
 
     @property
     def filled(self) -> tuple[DataTable, ...]:
@@ -126,22 +181,60 @@ class DocumentSection:
 
 @dataclass(frozen=True, slots=True)
 class Callout:
-    """A warning: a reason to doubt or qualify the numbers, with what to do; ``spoils``: they are invalid."""
+    """A warning: a reason to doubt or qualify the numbers, with what to do; ``spoils``: they are invalid.
+
+    ``quiet``: nobody would do anything differently for it; a page folds it.
+    """
 
     code: str
     message: str
     remedy: str
     numbers: str = ""
     spoils: bool = False
+    quiet: bool = False
+
+
+Chart = Mapping[str, object]
+"""What an interactive chart of a page is drawn from, as plain data; ``show.charts`` says how."""
+
+
+Link = Callable[[str], str]
+"""The address, relative to a page, of the report of the run with an id; empty where it has none."""
+
+
+def no_link(_run: str) -> str:
+    """Of a page that stands nowhere in particular."""
+    return ""
+
+
+def no_charts() -> Sequence[Chart]:
+    """Of a plot that no chart replaces."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A plot and how to read it; drawn, ``width`` inches wide, when a format asks for it."""
+    """A plot and how to read it; drawn, ``width`` inches wide, when a format asks for it.
+
+    A page shows its ``charts`` instead where it can be interactive. It stands under its ``tab``, or without
+    one below the verdict.
+    """
 
     caption: str
     svg: Callable[[float], str]
     png: Callable[[float], bytes]
+    charts: Callable[[], Sequence[Chart]] = no_charts
+    tab: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNumber:
+    """One of the few numbers that matter, with what it was measured from; not measured: with the reason."""
+
+    label: str
+    value: str
+    basis: str
+    tone: Tone = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +245,9 @@ class Document:
     less. ``brief`` is said instead of a long ``why``. ``context`` are sentences below the verdict. Plots
     stand after the first ``plots_after`` sections, where there are pages. ``decided``: there was enough for a
     verdict on something; else only a few sentences are shown unless everything is asked for. ``facts`` are
-    name and value beside the verdict, ``footer`` says which document this is.
+    name and value beside the verdict, ``footer`` says which document this is. ``title`` and ``badges`` are
+    the head line of a page, where the kind does not say enough; ``numbers`` stand on it, ``tabs`` are in this
+    order.
     """
 
     kind: str
@@ -173,6 +268,10 @@ class Document:
     decided: bool = True
     facts: tuple[tuple[str, str], ...] = ()
     footer: str = ""
+    title: str = ""
+    badges: tuple[str, ...] = ()
+    numbers: tuple[KeyNumber, ...] = ()
+    tabs: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
 from loadtest.judge.sections import Manifest
 from loadtest.judge.turn_warnings import seconds
+from loadtest.show.document import BarSegment, Exemplar, Frame
 from loadtest.show.manifest import whole
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration
@@ -21,39 +22,6 @@ FRAMES = 40
 """Frames shown of one turn."""
 
 LONGEST_FRAME = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One message of a turn; ``at`` is after the turn was due, or empty where unknown."""
-
-    at: str
-    payload: str
-
-
-@dataclass(frozen=True, slots=True)
-class BarSegment:
-    """A part of a turn's time: ``share`` of the longest turn shown, in percent."""
-
-    name: str
-    text: str
-    share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Exemplar:
-    """One turn: who, how it ended, how long each part of it took, what was said.
-
-    ``left_out`` frames are not shown, and ``forgotten`` ones of a long turn's middle were not even kept.
-    """
-
-    title: str
-    outcome: str
-    took: str
-    segments: tuple[BarSegment, ...]
-    frames: tuple[Frame, ...]
-    left_out: int
-    forgotten: int
 
 
 def slowest_turns(logs: Iterable[Manifest], warmup_s: float = 0.0, step_ns: int = 0) -> tuple[Exemplar, ...]:

@@ -32,9 +32,16 @@ class ReadableRun(Protocol):
         ...
 
     def intervals(
-        self, first: int | None = None, last: int | None = None, tags: Collection[str] | None = None
+        self,
+        first: int | None = None,
+        last: int | None = None,
+        tags: Collection[str] | None = None,
+        step: int = 1,
     ) -> Iterator[Interval]:
-        """The seconds from ``first`` up to but not including ``last``, with histograms of these tags."""
+        """The seconds from ``first`` up to but not including ``last``, with histograms of these tags.
+
+        Those of ``step`` seconds, counted from the first one, may stand together in the last of them.
+        """
         ...
 
     def turns(self) -> npt.NDArray[np.void]:

@@ -10,8 +10,8 @@ from loadtest.catalog import PERCENTILES, in_report_order
 from loadtest.judge.censored_turns import unbounded
 from loadtest.judge.counts import in_doubt
 from loadtest.judge.ranks import needed, part_of
-from loadtest.judge.sections import Manifest, number, section
-from loadtest.plan.threshold import METRICS, split_kind
+from loadtest.judge.sections import Manifest, number, observed, populations, section
+from loadtest.plan.threshold import METRICS, of_kind, split_kind
 from loadtest.show.manifest import rows, whole
 from loadtest.show.report import HEADINGS, STATISTICS, Fact, MetricGroup, MetricRow, PositionRow, RateRow
 from loadtest.show.sanitize import printable
@@ -82,7 +82,7 @@ def metric_groups(manifest: Manifest, footnotes: Footnotes) -> tuple[MetricGroup
     others = {name: printable(name, 60) for name in metrics if split_kind(name)[0] not in LABELS}
     made = []
     for title, meaning, labels in (*GROUPS, ("Other", "of this run alone", others)):
-        present = dict(_with_kinds(labels, metrics))
+        present = dict(_with_kinds(labels, metrics, populations(manifest)))
         measured = tuple(
             row
             for name, label in present.items()
@@ -96,19 +96,26 @@ def metric_groups(manifest: Manifest, footnotes: Footnotes) -> tuple[MetricGroup
     return tuple(group for group in made if group.metrics)
 
 
-def _with_kinds(labels: Manifest, metrics: Manifest) -> Iterator[tuple[str, str]]:
-    """The metrics of a group that the run has, each followed by the same of every kind of turn."""
+def _with_kinds(labels: Manifest, metrics: Manifest, apart: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The metrics of a group that the run has, each followed by the same of every kind of turn or population.
+
+    Where all samples are of one of the populations (``apart``), the row of that says it all.
+    """
     for name, label in labels.items():
-        if name in metrics:
+        n = section(metrics, name).get("n")
+        one = any(section(metrics, of_kind(name, each)).get("n") == n for each in apart)
+        if name in metrics and not one:
             yield name, label
         for other in metrics:
             whole, kind = split_kind(other)
             if kind is not None and whole == name:
-                yield other, f"{label}, {printable(kind)}"
+                yield other, f"{label}, {printable(kind.replace('/', ' '))}"
 
 
 def _left_out(title: str, manifest: Manifest) -> str:
     """What the times of a group do not contain, or may not be, where that is more than nothing."""
+    if title == "Delivery":
+        return _clocks(manifest)
     counts = section(manifest, "counts", "measured")
     timed_out = whole(section(counts, "turns").get("timed_out")) or 0
     if title == "Stream" and timed_out:
@@ -116,6 +123,17 @@ def _left_out(title: str, manifest: Manifest) -> str:
     if title in {"Response time", "Service time", "Stream"} and in_doubt(counts):
         return "; in doubt: some answers may be of earlier turns"
     return ""
+
+
+def _clocks(manifest: Manifest) -> str:
+    """How far the clocks of several processes may differ: half the longest of the quickest round trips."""
+    workers = next((section(row, "numbers") for row in observed(manifest) if row["code"] == "workers"), {})
+    trips = [number(section(workers, name).get("round_trip_ms")) for name in workers]
+    known = [trip for trip in trips if trip is not None]
+    if not known:
+        return ""
+    told = f"; over {format_count(len(trips))} processes, whose clocks agree to"
+    return f"{told} {format_ms(max(known) / 2)} (from the round trips of their offsets)"
 
 
 def _slow_readers(manifest: Manifest, footnotes: Footnotes) -> MetricGroup:

@@ -146,4 +146,6 @@ class Report:
     ledgers: tuple[Ledger, ...]
     notices: tuple[NoticeRow, ...]
     generator: tuple[Fact, ...]
+    health: tuple[Fact, ...]
     fingerprint: tuple[Fact, ...]
+    populations: tuple[str, ...] = ()

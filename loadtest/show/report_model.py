@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from loadtest.judge.sections import Manifest, number, section
+from loadtest.judge.populations import alone
+from loadtest.judge.sections import Manifest, number, populations, section
 from loadtest.judge.target_warnings import failed_addresses
 from loadtest.show.counter_table import counted, ledgers
 from loadtest.show.document import Tone
@@ -21,7 +22,16 @@ from loadtest.show.metric_table import (
 from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind
 from loadtest.show.report import Fact, Judgement, NoticeRow, Report, ThresholdRow
 from loadtest.show.sanitize import printable
-from loadtest.units import format_count, format_duration, format_ms, format_rate, format_ratio
+from loadtest.units import (
+    format_bytes,
+    format_cores,
+    format_count,
+    format_duration,
+    format_ms,
+    format_number,
+    format_rate,
+    format_ratio,
+)
 
 WORDS: dict[str, tuple[str, Tone]] = {
     "pass": ("PASS", "good"),
@@ -72,7 +82,9 @@ def tell(manifest: Manifest) -> Report:
         ledgers=counted(ledgers(manifest)) if never_ready else ledgers(manifest),
         notices=tuple(_notice(row) for row in rows(manifest, "notices")),
         generator=tuple(_generator(manifest)),
+        health=tuple(_health(manifest)),
         fingerprint=tuple(_plain_facts(section(manifest, "fingerprint"))),
+        populations=populations(manifest),
     )
 
 
@@ -140,6 +152,14 @@ def instant_text(iso: str) -> str:
 
 def load_text(manifest: Manifest) -> str:
     """What was asked for: "open model, 50 connections opened at 25/s, bursts of 5, 30 s measured"."""
+    if names := populations(manifest):
+        told = (f"{printable(name)}: {_load_words(alone(manifest, name), part=True)}" for name in names)
+        return f"{_load_words(manifest)}; {'; '.join(told)}"
+    return _load_words(manifest)
+
+
+def _load_words(manifest: Manifest, *, part: bool = False) -> str:
+    """``part``: of one population, without what is the same for all."""
     planned = section(manifest, "load", "planned")
     model = section(manifest, "load").get("model") or planned.get("model")
     words = [f"{printable(model)} model"] if model else []
@@ -154,6 +174,8 @@ def load_text(manifest: Manifest) -> str:
         words.append(f"bursts of {burst}")
     if turns := number(planned.get("turns_per_s")):
         words.append(f"{format_rate(turns)} turns due")
+    if part:
+        return ", ".join(words)
     if duration := number(planned.get("duration_s")):
         words.append(f"{format_duration(duration * 1e9)} measured")
     if warmup := number(planned.get("warmup_s")):
@@ -196,10 +218,17 @@ def _measured(row: Manifest) -> str:
 
 
 def measured_text(unit: str, value: float) -> str:
-    """A threshold's measured value in its unit: "ms", "per_s", "ratio" or "count"."""
+    """A threshold's measured value in its unit, such as "ms", "ratio" or "count"."""
     if unit == "count":
         return format_count(int(value)) if value == int(value) else f"{value:,.4g}"
-    formats = {"ms": format_ms, "per_s": format_rate, "ratio": format_ratio}
+    formats: dict[str, Callable[[float], str]] = {
+        "ms": format_ms,
+        "per_s": format_rate,
+        "ratio": format_ratio,
+        "cores": format_cores,
+        "bytes": lambda size: format_bytes(round(size)),
+        "number": format_number,
+    }
     return formats[unit](value) if unit in formats else f"{value:,.4g}"
 
 
@@ -248,6 +277,21 @@ def _generator(manifest: Manifest) -> Iterator[Fact]:
         yield Fact("processes", _value_text(processes))
     if limits := section(generator, "limits"):
         yield Fact("limits", _value_text(limits))
+
+
+def _health(manifest: Manifest) -> Iterator[Fact]:
+    """What was sampled of the target itself, or why it was not."""
+    health = section(manifest, "health")
+    for name in health:
+        found = section(health, name)
+        unit, n = str(found.get("unit")), whole(found.get("n"))
+        shown = [(key, number(found.get(key))) for key in ("mean", "p95", "max")]
+        values = [f"{key} {measured_text(unit, value)}" for key, value in shown if value is not None]
+        told = f"{', '.join(values)} (n = {format_count(n)})" if n and values else NOT_MEASURED
+        reason = f": {printable(found['reason'], 200)}" if found.get("reason") else ""
+        yield Fact(printable(name, 40).replace("_", " "), told + reason)
+    if where := section(manifest, "target", "health").get("sampled_on"):
+        yield Fact("sampled", f"once a second from {printable(where, 80)}, which led the run")
 
 
 def _plain_facts(known: Manifest) -> Iterator[Fact]:

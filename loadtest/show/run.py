@@ -1,8 +1,8 @@
-"""A run as a document, for Markdown and for paper."""
+"""A run as a document."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from loadtest.show.counter_table import NONE
 from loadtest.show.document import (
@@ -10,11 +10,15 @@ from loadtest.show.document import (
     DataTable,
     Document,
     DocumentSection,
+    Exemplar,
+    KeyNumber,
     Plot,
+    TableCell,
     TableColumn,
     TableRow,
+    Tone,
 )
-from loadtest.show.metric_table import PLACED
+from loadtest.show.metric_table import NOT_MEASURED, PLACED
 from loadtest.show.report import HEADINGS, STATISTICS, Fact, MetricRow, Report
 
 THRESHOLDS = (
@@ -48,9 +52,40 @@ POSITIONS = (
 )
 FACTS = (TableColumn("", code=True), TableColumn(""))
 
+TABS = PERCENTILES, TURNS, CONNECTIONS, COUNTED, ABOUT = (
+    "Percentiles",
+    "Turns",
+    "Connections",
+    "Counts",
+    "About the run",
+)
+"""The tabs of a page."""
 
-def document(report: Report, plots: Sequence[Plot] = ()) -> Document:
-    """The whole report of a run, verdict first; ``plots`` stand after the thresholds."""
+IN_LEDGER = ("Turns", "Events")
+"""The counts whose plot shows those that are none, too."""
+
+NOTHING_TO_DO = frozenset(
+    {"simulated_target", "rate_limited_by_plan", "turns_sampled", "cpu_not_read", "clock_coarse"}
+)
+"""Codes of notices for which nobody would do anything differently."""
+
+TIMES = ("turn.first_event", "turn.completion", "connect.total", "ping.rtt")
+"""The times among the numbers that matter: the first two that there are."""
+
+BAD_FIRST: tuple[Tone, ...] = ("bad", "doubt", "good", "plain")
+
+
+def document(
+    report: Report,
+    plots: Sequence[Plot] = (),
+    *,
+    broken: tuple[Exemplar, ...] = (),
+    slowest: tuple[Exemplar, ...] = (),
+) -> Document:
+    """The whole report of a run, verdict first; ``plots`` stand after the thresholds.
+
+    A page shows the ``broken`` turns and the ``slowest`` ones, too.
+    """
     judged = report.judgement
     return Document(
         kind="run",
@@ -71,41 +106,101 @@ def document(report: Report, plots: Sequence[Plot] = ()) -> Document:
                 RATES,
                 (TableRow((row.label, row.value, row.basis, row.bound)) for row in report.rates),
                 "In the measured part; connections over the whole run.",
+                COUNTED,
             ),
-            _counts(report),
+            _counts(report, IN_LEDGER if plots else ()),
             _section(
-                "Place in the burst",
-                POSITIONS,
-                (
-                    TableRow(
-                        (
-                            row.position,
-                            row.turns,
-                            *(row.first_event[key] for key in PLACED),
-                            *(row.completion[key] for key in PLACED),
-                        )
-                    )
-                    for row in report.positions
-                ),
-                "Response time by place.",
+                "Place in the burst", POSITIONS, _positions(report), "Response time by place.", PERCENTILES
             ),
-            _facts("Not measured", report.unmeasured),
-            _facts("Load generator", report.generator, folded="what this machine had to spare"),
-            _facts("Surroundings", report.fingerprint, folded="what makes two runs comparable"),
+            _facts("Not measured", report.unmeasured, PERCENTILES),
+            *_turns(broken, slowest),
+            _facts("The target itself", report.health, ABOUT),
+            _facts("Load generator", report.generator, ABOUT, folded="what this machine had to spare"),
+            _facts("Surroundings", report.fingerprint, ABOUT, folded="what makes two runs comparable"),
         ),
-        callouts=tuple(
-            Callout(each.code, each.message, each.remedy, each.numbers, spoils=each.spoils)
-            for each in report.notices
-        ),
+        callouts=tuple(_callouts(report)),
         plots=tuple(plots),
         footer=report.id,
+        title=report.scenario,
+        badges=(report.label,) if report.label else (),
+        numbers=tuple(_numbers(report)),
+        tabs=TABS,
+    )
+
+
+def _positions(report: Report) -> Iterator[TableRow]:
+    for row in report.positions:
+        times = (each[key] for each in (row.first_event, row.completion) for key in PLACED)
+        yield TableRow((row.position, row.turns, *times))
+
+
+def _callouts(report: Report) -> Iterator[Callout]:
+    for each in report.notices:
+        quiet = is_quiet(each.code, each.remedy) and not each.spoils
+        yield Callout(each.code, each.message, each.remedy, each.numbers, spoils=each.spoils, quiet=quiet)
+
+
+def is_quiet(code: object, remedy: object) -> bool:
+    """Whether nobody would do anything differently for a notice."""
+    return code in NOTHING_TO_DO or str(remedy).startswith("Nothing to do")
+
+
+def _numbers(report: Report) -> Iterator[KeyNumber]:
+    """The five numbers that matter: two times, the turns that were complete, events, connections."""
+    rows = {row.name: row for group in report.groups for row in group.metrics}
+    counts = {(ledger.title, row.label): row for ledger in report.ledgers for row in ledger.counts}
+    for name in [name for name in TIMES if name in rows][:2]:
+        row = rows.get(f"{name}, of all due", rows[name])
+        known = "p95" not in row.notes
+        of_due = row is not rows[name]
+        told = f"of {row.n} due, never answered ones included" if of_due else f"n={row.n}"
+        basis = told if known else report.footnotes[row.notes["p95"] - 1]
+        value = row.cells["p95"] if known else NOT_MEASURED
+        yield KeyNumber(f"{rows[name].label} p95", value, basis, _judged(report, f"{name}."))
+    judged = [row for row in report.thresholds if row.name == "turns.complete.ratio"]
+    due, complete = counts.get(("Turns", "due")), counts.get(("Turns", "complete"))
+    if judged:
+        basis = f"of {judged[0].n} due" if judged[0].n else judged[0].reason
+        yield KeyNumber("turns complete", judged[0].measured, basis, _judged(report, "turns."))
+    elif due and complete and complete.share:
+        yield KeyNumber("turns complete", complete.share, f"of {due.value} due", _judged(report, "turns."))
+    for rate in report.rates:
+        if rate.label == "events received":
+            yield KeyNumber(rate.label, rate.value, rate.basis, _judged(report, "rates.events_received"))
+    attempted, peak = counts.get(("Connections", "attempted")), counts.get(("Connections", "peak concurrent"))
+    if attempted and peak:
+        tone = _judged(report, "connections.")
+        yield KeyNumber("connections at once", peak.value, f"peak, of {attempted.value} attempted", tone)
+
+
+def _judged(report: Report, prefix: str) -> Tone:
+    """The worst of what became of the thresholds on something; plain where there is none."""
+    tones = [row.tone for row in report.thresholds if row.name.startswith(prefix)]
+    return min(tones, key=BAD_FIRST.index, default="plain")
+
+
+def _turns(broken: tuple[Exemplar, ...], slowest: tuple[Exemplar, ...]) -> Iterator[DocumentSection]:
+    """Single turns as evidence, those that broke first."""
+    yield DocumentSection(
+        "Broken turns and stray payloads",
+        (),
+        "Turns that did not complete or whose events went astray, and payloads that belong to no turn.",
+        tab=TURNS,
+        exemplars=broken,
+    )
+    yield DocumentSection(
+        "Slowest turns",
+        (),
+        "By response time. Open one to see what was said and when, counted from the instant it was due.",
+        tab=TURNS,
+        exemplars=slowest,
     )
 
 
 def _section(
-    title: str, columns: tuple[TableColumn, ...], rows: Iterator[TableRow], meaning: str
+    title: str, columns: tuple[TableColumn, ...], rows: Iterator[TableRow], meaning: str, tab: str = ""
 ) -> DocumentSection:
-    return DocumentSection(title, (DataTable(columns, tuple(rows)),), meaning)
+    return DocumentSection(title, (DataTable(columns, tuple(rows)),), meaning, tab=tab)
 
 
 def _thresholds(report: Report) -> Iterator[TableRow]:
@@ -121,35 +216,43 @@ def _metrics(report: Report) -> Iterator[DocumentSection]:
         footnotes = tuple(f"[{number}] {text}" for number, text in enumerate(report.footnotes, 1))
         yield DocumentSection(
             group.title,
-            (DataTable(METRICS, rows),),
+            (DataTable(METRICS, rows, even=True),),
             f"{group.meaning[:1].upper()}{group.meaning[1:]}.",
             remarks=footnotes if group is report.groups[-1] else (),
+            tab=PERCENTILES,
         )
 
 
-def _statistics(row: MetricRow) -> Iterator[str]:
+def _statistics(row: MetricRow) -> Iterator[TableCell]:
     for statistic in STATISTICS:
         note = row.notes.get(statistic)
-        yield f"{row.cells[statistic]}{f' [{note}]' if note else ''}"
+        text = f"{row.cells[statistic]}{f' [{note}]' if note else ''}"
+        yield TableCell(text, detail=row.ci95.get(statistic, ""))
 
 
-def _counts(report: Report) -> DocumentSection:
-    """Counters that are more than none, and those that could not be known; the others in a sentence."""
+def _counts(report: Report, drawn: Collection[str]) -> DocumentSection:
+    """Counters that are more than none, and those that could not be known; the others in a sentence.
+
+    Of what is ``drawn`` beside it none is told twice.
+    """
     every = [(ledger.title, row) for ledger in report.ledgers for row in ledger.counts]
     rows = (
         TableRow((title, row.label, row.value, row.share), row.tone, (row.reason,) if row.reason else ())
         for title, row in every
         if row.value != NONE or row.reason
     )
-    none = ", ".join(f"{title.lower()} {row.label}" for title, row in every if row.value == NONE)
+    none = ", ".join(
+        f"{title.lower()} {row.label}" for title, row in every if row.value == NONE and title not in drawn
+    )
     return DocumentSection(
         "Counts",
         (DataTable(COUNTS, tuple(rows)),),
         "Over the whole run, warm-up and drain included.",
         remarks=(f"None: {none}.",) if none else (),
+        tab=COUNTED,
     )
 
 
-def _facts(title: str, facts: Sequence[Fact], *, folded: str = "") -> DocumentSection:
+def _facts(title: str, facts: Sequence[Fact], tab: str, *, folded: str = "") -> DocumentSection:
     rows = tuple(TableRow((fact.name, fact.value)) for fact in facts)
-    return DocumentSection(title, (DataTable(FACTS, rows),), folded=folded)
+    return DocumentSection(title, (DataTable(FACTS, rows),), folded=folded, tab=tab)

@@ -63,6 +63,8 @@ class Series:
         self.moves = moves
         self.start_s = self.end_s = 0
         self._bins: list[_Bin] = []
+        # Picture and chart ask for the same.
+        self._percentiles: dict[tuple[str, str], Column] = {}
         for second, same in itertools.groupby(intervals, key=lambda interval: interval.second):
             if not self._bins:
                 self.start_s = second
@@ -123,13 +125,28 @@ class Series:
         """The highest value of a gauge in each bin."""
         return np.array([each.gauges.get(name, math.nan) for each in self._bins], np.float64)
 
+    def gauges_under(self, prefix: str) -> set[str]:
+        """The names of gauges that begin so and were read at all."""
+        return {name for each in self._bins for name in each.gauges if name.startswith(prefix)}
+
     def percentile_ms(self, metric: str, percentile: str) -> Column:
         """A percentile of each bin in milliseconds; NaN where the bin has too few samples for it."""
-        part = part_of(percentile)
-        least = needed(part)
-        return np.array(
-            [_percentile(each.histogram(metric), float(part) * 100, least) for each in self._bins]
-        )
+        if (metric, percentile) not in self._percentiles:
+            part = part_of(percentile)
+            found = (
+                _percentile(each.histogram(metric), float(part) * 100, needed(part)) for each in self._bins
+            )
+            self._percentiles[metric, percentile] = np.array(list(found), np.float64)
+        return self._percentiles[metric, percentile]
+
+    def samples(self, metric: str) -> Column:
+        """How many samples of a metric each bin has."""
+        found = (each.histogram(metric) for each in self._bins)
+        return np.array([0 if each is None else each.n for each in found], np.float64)
+
+    def measured_by_bin(self, metric: str) -> list[Histogram | None]:
+        """A metric of the measured part, bin by bin; None where nothing of it was measured."""
+        return [each.histograms.get(metric) for each in self._bins]
 
     def measured(self, metric: str) -> list[Histogram]:
         """A metric of the measured part, bin by bin, without the bins in which nothing of it was."""
@@ -145,7 +162,8 @@ def read_series(run: ReadableRun, totals: Totals) -> Series:
     """The series of a run, in at most ``MOST_BINS`` bins; its intervals are read once."""
     seconds = {row.second for row in totals.seconds}
     lasted = max(seconds) + 1 - min(seconds) if seconds else 1
-    return Series(run.intervals(tags=TAGS), totals.moves, max(1, math.ceil(lasted / MOST_BINS)))
+    step_s = max(1, math.ceil(lasted / MOST_BINS))
+    return Series(run.intervals(tags=TAGS, step=step_s), totals.moves, step_s)
 
 
 def _one(same: list[Interval]) -> Interval:

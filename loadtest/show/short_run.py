@@ -9,6 +9,7 @@ from loadtest.judge.censored_turns import unbounded
 from loadtest.judge.sections import Manifest, number, planned, section
 from loadtest.judge.verdict import FAILED_BY
 from loadtest.measure.histogram import Histogram
+from loadtest.plan.threshold import split_kind
 from loadtest.show.counter_table import OUTCOMES, closed_by_target
 from loadtest.show.document import NOTHING, DataTable, Document, DocumentSection, TableColumn, TableRow
 from loadtest.show.manifest import whole
@@ -126,7 +127,17 @@ def _chosen(report: Report) -> dict[str, MetricRow]:
     Where turns were never answered, the row of all turns that were due: by that one they are judged.
     """
     found = {row.name: row for group in report.groups for row in group.metrics}
-    names = TIMES if any(name in found for name in TIMES) else OF_CONNECTIONS
+    apart = {
+        name: kind
+        for name in found
+        for whole, kind in [split_kind(name)]
+        if whole in TIMES and kind in report.populations
+    }
+    if len(set(apart.values())) > 1:
+        # Times of users who do different things, put together, are those of nobody.
+        names = tuple(sorted(apart, key=lambda name: (apart[name], TIMES.index(split_kind(name)[0]))))
+    else:
+        names = TIMES if any(name in found for name in TIMES) else OF_CONNECTIONS
     return {name: found.get(f"{name}, of all due", found[name]) for name in names if name in found}
 
 

@@ -35,3 +35,23 @@ def _levels(values: Sequence[float | None], highest: float) -> str:
     return "".join(
         " " if value is None else LEVELS[round(value / highest * last) if highest else 0] for value in values
     )
+
+
+WIDE, HIGH = 120.0, 24.0
+"""Of a course that is drawn, in pixels."""
+
+
+def drawn_course(values: Sequence[float | None]) -> str:
+    """The same as the path of an SVG of ``WIDE`` times ``HIGH``; empty without two values."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return ""
+    highest = max(known) or 1.0
+    step, pen, parts = WIDE / (len(values) - 1), "M", []
+    for at, value in enumerate(values):
+        if value is None:
+            pen = "M"
+            continue
+        parts.append(f"{pen}{at * step:.1f} {HIGH - value / highest * (HIGH - 2) - 1:.1f}")
+        pen = "L"
+    return "".join(parts)

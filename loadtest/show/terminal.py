@@ -185,7 +185,8 @@ def counts(report: Report) -> Iterator[RenderableType]:
     yield _text(("Counts", "bold"), (", over the whole run", "dim"))
     pairs = [(ledger.title, tally(ledger)) for ledger in report.ledgers]
     facts = (f"{fact.name} {fact.value}" for fact in report.generator if fact.name != "limits")
-    yield from _paired([*pairs, ("Generator", "; ".join(facts))])
+    sampled = "; ".join(f"{fact.name} {fact.value}" for fact in report.health)
+    yield from _paired([*pairs, ("Generator", "; ".join(facts)), ("Target", sampled)])
 
 
 def notices(report: Report) -> Iterator[RenderableType]:

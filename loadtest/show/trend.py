@@ -21,15 +21,19 @@ from loadtest.show.comparison import (
 )
 from loadtest.show.document import (
     NOTHING,
+    Chart,
     DataTable,
     Document,
     DocumentSection,
+    Link,
     Plot,
     TableCell,
     TableColumn,
     TableRow,
     Tone,
+    no_link,
     verdict_of_all,
+    worst_first,
 )
 from loadtest.show.render.csv import csv_text
 from loadtest.show.render.json import as_json
@@ -81,10 +85,18 @@ OTAVA_RUN = ("time", "run", "label", "commit", "scenario", "machine")
 """The columns that say which run it was; all others are metrics."""
 
 
-def written(trends: Sequence[Trend], form: str, exit_code: int, *, exploratory: bool = False) -> str | bytes:
+def written(
+    trends: Sequence[Trend],
+    form: str,
+    exit_code: int,
+    *,
+    exploratory: bool = False,
+    link: Link = no_link,
+) -> str | bytes:
     """The trends in one format, text ending with a newline; "svg" and "png" are of the first.
 
-    ``exploratory``: terminal and Markdown list the metrics that decide nothing, too.
+    ``exploratory``: terminal and Markdown list the metrics that decide nothing, too. ``link`` leads from a
+    page to the report of a run.
     """
     documents = [document(each) for each in trends]
     forms: dict[str, Callable[[], str | bytes]] = {
@@ -92,7 +104,8 @@ def written(trends: Sequence[Trend], form: str, exit_code: int, *, exploratory: 
         "markdown": lambda: markdown(documents, whole=exploratory),
         "json": lambda: as_json(data(trends, exit_code)),
         "otava": lambda: otava(trends),
-        "html": lambda: _html(documents, exit_code),
+        "html": lambda: _html([document(each, link) for each in trends], exit_code),
+        "pdf": lambda: _pdf(documents),
         "svg": lambda: _picture(trends[0], "svg"),
         "png": lambda: _picture(trends[0], "png"),
     }
@@ -110,6 +123,12 @@ def _html(documents: Sequence[Document], exit_code: int) -> str:
     from loadtest.show.render.html import html
 
     return html(documents, exit_code)
+
+
+def _pdf(documents: Sequence[Document]) -> bytes:
+    from loadtest.show.render.pdf import pdf
+
+    return pdf(*worst_first(documents))
 
 
 def data(trends: Sequence[Trend], exit_code: int) -> Mapping[str, object]:
@@ -135,8 +154,8 @@ def otava(trends: Sequence[Trend]) -> str:
     return csv_text((*OTAVA_RUN, *names), rows)
 
 
-def document(trend: Trend) -> Document:
-    """The whole trend in words; foreign text in it is made safe to print."""
+def document(trend: Trend, link: Link = no_link) -> Document:
+    """The whole trend in words, safe to print; ``link`` leads to the report of a run."""
     past, ruling = trend.history, trend.ruling
     accepted = printable(trend.accepted or "", 120)
     explored = DataTable(
@@ -172,15 +191,16 @@ def document(trend: Trend) -> Document:
                 (DataTable(COLUMNS, tuple(_metric(each, ruling) for each in trend.exploratory)), explored),
                 MEANING,
                 folded=folded,
+                tab="All metrics",
             ),
         ),
         callouts=callouts(trend.notices),
-        plots=_plots(trend),
+        plots=_plots(trend, link),
         decided=ruling.outcome == DOWN or any(each.judged or each.missed for each in trend.primary),
     )
 
 
-def _plots(trend: Trend) -> tuple[Plot, ...]:
+def _plots(trend: Trend, link: Link) -> tuple[Plot, ...]:
     def svg(width_in: float) -> str:
         from loadtest.show.plot.trend import TrendPicture
 
@@ -191,7 +211,12 @@ def _plots(trend: Trend) -> tuple[Plot, ...]:
 
         return TrendPicture(trend).png(width_in)
 
-    return (Plot(CAPTION, svg, png),) if trend.history.runs else ()
+    def charts() -> Sequence[Chart]:
+        from loadtest.show.release_charts import trend_charts
+
+        return trend_charts(trend, link)
+
+    return (Plot(CAPTION, svg, png, charts),) if trend.history.runs else ()
 
 
 def span_text(trend: Trend) -> str:

@@ -7,32 +7,35 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from loadtest.errors import ConfigError, Exit, LoadtestError
 from loadtest.judge.judging import judge_part, judge_run
+from loadtest.judge.measured import COARSE_NS
 from loadtest.judge.measurement_window import slow_reader_users, stage_parts, totals_between
+from loadtest.judge.sections import planned, tick_ns
 from loadtest.keep.atomic import replacing
-from loadtest.keep.folder import PLOTS
+from loadtest.keep.folder import PLOTS, REPORT
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.show.benchmark import benchmark, benchmark_rates
+from loadtest.show.evidence import other_turns, slowest_turns
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.render.json import as_json
 from loadtest.show.render.junit import junit
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.pdf import pdf
 from loadtest.show.render.prometheus import prometheus
-from loadtest.show.report_html import html
-from loadtest.show.report_model import junit_suite, tell
+from loadtest.show.report_model import junit_suite, tell, was_unreachable
 from loadtest.show.run import document
 from loadtest.show.terminal import render as render_terminal
 from loadtest.show.values import as_csv
 
-REPORT = "report.html"
+if TYPE_CHECKING:
+    from loadtest.show.plot.pictures import Pictures
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,17 @@ class JudgedRun:
         return totals_between(seconds, from_s, to_s, turns, slow_reader_users(self.manifest))
 
     def intervals(
-        self, first: int | None = None, last: int | None = None, tags: Collection[str] | None = None
+        self,
+        first: int | None = None,
+        last: int | None = None,
+        tags: Collection[str] | None = None,
+        step: int = 1,
     ) -> Iterator[Interval]:
         """Its seconds from ``first`` up to but not including ``last``."""
         if self.part is not None:
             first = max(first or 0, int(np.ceil(self.part[0])))
             last = min(last if last is not None else 2**62, int(np.ceil(self.part[1])))
-        return self.run.intervals(first, last, tags)
+        return self.run.intervals(first, last, tags, step)
 
     def turns(self) -> npt.NDArray[np.void]:
         """The turns that fell due in it."""
@@ -107,9 +114,33 @@ def _summed_seconds(run: ReadableRun, from_s: float, to_s: float) -> list[Interv
     return seconds
 
 
+def report_page(run: ReadableRun, pictures: Pictures) -> str:
+    """The report of a run as a page, with its pictures and single turns."""
+    from loadtest.show.plot.pictures import NAMES
+    from loadtest.show.render.html import html
+
+    # Where nothing was ever ready, the other pictures would be empty.
+    names = ("connections",) if was_unreachable(run.manifest) else NAMES
+    logs, warmup_s, tick = run.slowest(), planned(run.manifest, "warmup_s") or 0.0, tick_ns(run.manifest)
+    step_ns = tick if tick >= COARSE_NS else 0
+    shown = document(
+        tell(run.manifest),
+        [pictures.plot(name) for name in names],
+        broken=other_turns(logs, warmup_s, step_ns),
+        slowest=slowest_turns(logs, warmup_s, step_ns),
+    )
+    return html([shown], shown.exit_code)
+
+
+def _pictures(run: ReadableRun) -> Pictures:
+    from loadtest.show.plot.pictures import Pictures
+
+    return Pictures(run)
+
+
 FORMATS: dict[str, Callable[[ReadableRun], str]] = {
     "terminal": lambda run: render_terminal(tell(run.manifest)),
-    "html": html,
+    "html": lambda run: report_page(run, _pictures(run)),
     "markdown": lambda run: markdown([document(tell(run.manifest))], whole=True),
     "json": lambda run: as_json(run.manifest),
     "csv": lambda run: as_csv(run.manifest),
@@ -120,14 +151,18 @@ FORMATS: dict[str, Callable[[ReadableRun], str]] = {
 
 
 def _pdf(run: ReadableRun) -> bytes:
-    from loadtest.show.plot.pictures import NAMES, Pictures
+    from loadtest.show.plot.pictures import NAMES
 
-    drawn = Pictures(run)
+    drawn = _pictures(run)
     return pdf(document(tell(run.manifest), [drawn.plot(name) for name in NAMES]))
 
 
-PAPER: dict[str, Callable[[ReadableRun], bytes]] = {"pdf": _pdf}
-"""The views that are none."""
+PAPER: dict[str, Callable[[ReadableRun], str | bytes]] = {
+    "pdf": _pdf,
+    "svg": lambda run: _pictures(run).summary_svg(),
+    "png": lambda run: _pictures(run).summary_png(),
+}
+"""The views on paper, and the picture that stands for a run elsewhere."""
 
 
 def render_any(run: ReadableRun, form: str) -> str | bytes:
@@ -164,12 +199,12 @@ def write_views(run: ReadableRun) -> list[Path]:
     Raises:
         ViewsMissingError: some could not be written, as on a full disk; the others are there.
     """
-    from loadtest.show.plot.pictures import NAMES, Pictures
+    from loadtest.show.plot.pictures import NAMES
 
     shown = judged(run)
-    pictures = Pictures(shown)
+    pictures = _pictures(shown)
     texts: dict[str, Callable[[], str]] = {
-        REPORT: lambda: html(shown, pictures),
+        REPORT: lambda: report_page(shown, pictures),
         "report.md": lambda: FORMATS["markdown"](shown),
         "junit.xml": lambda: FORMATS["junit"](shown),
         "benchmark.json": lambda: benchmark(shown.manifest),

@@ -16,9 +16,11 @@ from loadtest.plan.period import Period, parse_period
 from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Protocol, Step, TimedBeat, TurnKind
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
+from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import has_uuid
 from loadtest.secret_names import sounds_secret
 from loadtest.speak.deliveries import Deliveries
+from loadtest.speak.delivery_log import DeliveryLog
 from loadtest.speak.event_age import EventAges
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
 from loadtest.speak.event_rules import Decide, EventRules, Word
@@ -187,8 +189,9 @@ class CompiledProtocol:
     keys that are counted. ``in_order_only``: events are matched by order, and nothing says that the target
     answers in order. ``plain`` is the turn of [turn], ``kinds`` are the others that are sent, by name;
     ``uploads``: some have several messages; ``plainly_by_id``: events name their turns, which are all of one
-    kind. ``identities`` are the rows of users, for the audience. ``keeps`` are the values to
-    keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
+    kind. ``identities`` are the rows of users, for the audience, from ``first_user`` on;
+    ``audience_elsewhere`` knows that of any user, where others speak other protocols. ``keeps`` are the
+    values to keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
     ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
     clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
     the order of our messages; ``total`` where an event says how many its turn has. ``never_ends``: a turn
@@ -201,6 +204,7 @@ class CompiledProtocol:
         "_audience",
         "_changing",
         "_draws",
+        "_first_user",
         "_id_is_uuid",
         "_identities",
         "_nonce",
@@ -220,6 +224,7 @@ class CompiledProtocol:
         "ages",
         "answers",
         "asks_kept",
+        "audience_elsewhere",
         "auth_errors",
         "by_order",
         "deliveries",
@@ -259,6 +264,7 @@ class CompiledProtocol:
         unix_offset_ns: int = 0,
         users: int = 0,
         identities: Rows = (),
+        first_user: int = 0,
         audience_is_here: bool = False,
         seed: int = 0,
         kinds: Iterable[str] = (),
@@ -320,11 +326,20 @@ class CompiledProtocol:
         self._compile_kept(protocol)
         self._nonce = nonce
         self._seed = seed
-        self._identities = identities
+        self._identities, self._first_user = identities, first_user
+        self.audience_elsewhere: Callable[[int], str] | None = None
         self._audience = Template.parse(events.audience) if events.audience else None
         self.deliveries = self._deliveries(events) if audience_is_here else None
 
-    def _deliveries(self, events: Events) -> Deliveries | None:
+    def log_deliveries(self, now: Callable[[], int]) -> None:
+        """Log what this process sees of copies, where other processes have users of the audience as well.
+
+        Only an id that holds ``{uuid}`` says in another process which turn an event is of.
+        """
+        if self._audience is not None and self.ids_name_users:
+            self.deliveries = DeliveryLog(self.seq_of, self.timeout_ns, now)
+
+    def _deliveries(self, events: Events) -> Deliveries | DeliveryLog | None:
         """The accounts of copies that are due, where the protocol has an audience."""
         if self._audience is None:
             return None
@@ -383,7 +398,9 @@ class CompiledProtocol:
         sent = [self.plain, *self.kinds.values()]
         changing |= {KEPT + name for kind in sent for step in kind.later for name in step.keep}
         self._changing = changing | {name for name in kept if name.startswith(LAST)}
-        self._draws = any(is_generated(name) for kind in sent for name in kind.template.names)
+        self._draws = any(
+            is_generated(name) or name == TRACE_PARENT for kind in sent for name in kind.template.names
+        )
         self.asks_kept = any(kind.template.names & self._changing for kind in sent)
         names = (name.partition(".")[2] for name in kept)
         self.secret_names = frozenset(name for name in names if sounds_secret(name))
@@ -406,13 +423,16 @@ class CompiledProtocol:
 
     def owner_of(self, turn_id: object) -> int | None:
         """The virtual user whose turn of this run an id names; None: it does not tell."""
+        seq = self.seq_of(turn_id)
+        return None if seq is None else seq % self._users
+
+    def seq_of(self, turn_id: object) -> int | None:
+        """The number of the turn of this run that an id names; None: it does not tell."""
         if not self.ids_name_users or not isinstance(turn_id, str):
             return None
         _, found, rest = turn_id.partition(self._uuid)
         digits = rest[:12]
-        if not found or not _NUMBER.fullmatch(digits):
-            return None
-        return int(digits, 16) % self._users
+        return int(digits, 16) if found and _NUMBER.fullmatch(digits) else None
 
     def is_delivery(self, turn_id: object, user: int) -> bool:
         """Whether an event of a turn of another user is also for ``user``: both are of one audience."""
@@ -421,7 +441,14 @@ class CompiledProtocol:
 
     def audience_of(self, user: int) -> str:
         """What the audience's template gives for a user: those for whom it is the same are one audience."""
-        values = {"run.id": self._nonce, **user_values(user, self._nonce, self._identities)}
+        if self.audience_elsewhere is not None:
+            return self.audience_elsewhere(user)
+        return self.own_audience_of(user)
+
+    def own_audience_of(self, user: int) -> str:
+        """As ``audience_of``, by this protocol, of a user who speaks it."""
+        of_user = user_values(user, self._nonce, self._identities, self._first_user)
+        values = {"run.id": self._nonce, **of_user}
         return "" if self._audience is None else self._audience.render(values)
 
     def bind_message(
@@ -447,7 +474,7 @@ class CompiledProtocol:
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
         found: dict[str, Any] = {"turn.id": turn_id, "turn.number": seq, "uuid": uuid}
         if self._draws:
-            found |= self._drawn(bound.template, "turn", seq)
+            found |= self._drawn(bound.template, "turn", seq) | self._traced(bound.template, turn_id)
         return encoded(bound.template.render({**row, **found} if row else found))
 
     def turn_values(
@@ -458,8 +485,13 @@ class CompiledProtocol:
         found = {**row, "turn.id": turn_id, "turn.number": seq, "uuid": uuid}
         for place, step in enumerate(kind.later, 1):
             if step.send is not None:
-                found |= self._drawn(step.send, "turn", seq, place)
+                found |= self._drawn(step.send, "turn", seq, place) | self._traced(step.send, turn_id)
         return found
+
+    def _traced(self, template: Template, turn_id: str) -> dict[str, str]:
+        """The trace context of a turn, where a message asks for it."""
+        asked = TRACE_PARENT in template.names
+        return {TRACE_PARENT: trace_parent(self._nonce, turn_id)} if asked else {}
 
     def payload_written(
         self, written: str | bytes, turn_id: str, seq: int, values: Mapping[str, Any]
@@ -470,6 +502,7 @@ class CompiledProtocol:
         template = Template.parse(written)
         unknown = {name: f"{{{name}}}" for name in template.names}
         found = {"turn.id": turn_id, "turn.number": seq, "uuid": self.uuid(seq)}
+        found |= self._traced(template, turn_id)
         return encoded(template.render({**unknown, **values, **found}))
 
     def render_text(

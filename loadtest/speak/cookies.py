@@ -1,4 +1,4 @@
-"""The cookies that one host gave one user, as a browser keeps them (RFC 6265)."""
+"""The cookies that hosts gave one user, as a browser keeps them (RFC 6265)."""
 
 from __future__ import annotations
 
@@ -16,61 +16,72 @@ MAX_COOKIE = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """A cookie and when it is sent; ``until_s`` None: as long as its user is there."""
+    """A cookie and when it is sent; ``until_s`` None: as long as its user is there.
+
+    ``domain`` is the host that it goes to; ``below``: and every host below that.
+    """
 
     name: str
     value: str
+    domain: str
+    below: bool
     path: str
     secure: bool
     until_s: float | None
 
 
 class CookieJar:
-    """The cookies of one user at ``host``; instants are Unix time in seconds."""
+    """The cookies of one user; instants are Unix time in seconds."""
 
-    __slots__ = ("_cookies", "_host")
+    __slots__ = ("_cookies",)
 
-    def __init__(self, host: str) -> None:
-        self._host = host.lower()
-        self._cookies: dict[tuple[str, str], Cookie] = {}
+    def __init__(self) -> None:
+        self._cookies: dict[tuple[str, str, str], Cookie] = {}
 
-    def take(self, lines: Iterable[str], request_path: str, now_s: float) -> None:
-        """Keep, replace or drop what the ``Set-Cookie`` headers of an answer to ``request_path`` say."""
+    def take(self, lines: Iterable[str], host: str, request_path: str, now_s: float) -> list[str]:
+        """Keep, replace or drop what the ``Set-Cookie`` headers of ``host`` say; the values that are kept."""
+        kept = []
         for line in lines:
-            cookie = self._parsed(line, request_path, now_s)
+            cookie = _parsed(line, host.lower(), request_path, now_s)
             if cookie is None:
                 continue
-            key = cookie.name, cookie.path
+            key = cookie.name, cookie.domain, cookie.path
             if cookie.until_s is not None and cookie.until_s <= now_s:
                 self._cookies.pop(key, None)
             elif key in self._cookies or len(self._cookies) < MAX_COOKIES:
                 self._cookies[key] = cookie
+                kept.append(cookie.value)
+        return kept
 
-    def sent(self, request_path: str, now_s: float, *, secure: bool) -> dict[str, str]:
-        """Name and value of each cookie that goes with a request, the longest path first.
+    def sent(self, host: str, request_path: str, now_s: float, *, secure: bool) -> dict[str, str]:
+        """Name and value of each cookie that goes with a request to ``host``, the longest path first.
 
         ``secure``: it goes over TLS. Of two cookies of one name the one with the longer path is sent.
         """
+        host, path = host.lower(), _only_path(request_path)
         found: dict[str, str] = {}
         for cookie in sorted(self._cookies.values(), key=lambda each: -len(each.path)):
             alive = cookie.until_s is None or cookie.until_s > now_s
-            if alive and (secure or not cookie.secure) and _covers(cookie.path, _only_path(request_path)):
+            there = host == cookie.domain or (cookie.below and host.endswith(f".{cookie.domain}"))
+            if alive and there and (secure or not cookie.secure) and _covers(cookie.path, path):
                 found.setdefault(cookie.name, cookie.value)
         return found
 
-    def _parsed(self, line: str, request_path: str, now_s: float) -> Cookie | None:
-        """What a ``Set-Cookie`` header says; None where it is to be ignored."""
-        pair, *rest = line.split(";")
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or not name or len(name) + len(value) > MAX_COOKIE or not pair.isprintable():
-            return None
-        attributes = {key.strip().lower(): text.strip() for key, _, text in (a.partition("=") for a in rest)}
-        domain = attributes.get("domain", "").lstrip(".").lower()
-        if domain and self._host != domain and not self._host.endswith(f".{domain}"):
-            return None
-        path = attributes.get("path", "")
-        path = path if path.startswith("/") else _directory(_only_path(request_path))
-        return Cookie(name, value, path, "secure" in attributes, _until(attributes, now_s))
+
+def _parsed(line: str, host: str, request_path: str, now_s: float) -> Cookie | None:
+    """What a ``Set-Cookie`` header of a host says; None where it is to be ignored."""
+    pair, *rest = line.split(";")
+    name, equals, value = (part.strip() for part in pair.partition("="))
+    if not equals or not name or len(name) + len(value) > MAX_COOKIE or not pair.isprintable():
+        return None
+    attributes = {key.strip().lower(): text.strip() for key, _, text in (a.partition("=") for a in rest)}
+    domain = attributes.get("domain", "").lstrip(".").lower()
+    if domain and host != domain and not host.endswith(f".{domain}"):
+        return None
+    path = attributes.get("path", "")
+    path = path if path.startswith("/") else _directory(_only_path(request_path))
+    until_s = _until(attributes, now_s)
+    return Cookie(name, value, domain or host, bool(domain), path, "secure" in attributes, until_s)
 
 
 def _until(attributes: dict[str, str], now_s: float) -> float | None:

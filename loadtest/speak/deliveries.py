@@ -28,16 +28,18 @@ class _Copies:
 class Deliveries:
     """The copies that are due in one process, which must have all users of the run.
 
+    ``holders``: how many populations share them; the last of them to be over closes the accounts.
     ``audience_of`` gives the audience of a user. A copy is missing that has not come ``within_ns`` after its
     message was sent. ``counts_twice``: a turn has one event, so that a second copy is a duplicate.
     """
 
-    __slots__ = ("_audience_of", "_audiences", "_counts_twice", "_members", "_open", "_within_ns")
+    __slots__ = ("_audience_of", "_audiences", "_counts_twice", "_members", "_open", "_within_ns", "holders")
 
     def __init__(self, audience_of: Callable[[int], str], within_ns: int, *, counts_twice: bool) -> None:
         self._audience_of = audience_of
         self._within_ns = within_ns
         self._counts_twice = counts_twice
+        self.holders = 1
         self._audiences: dict[int, str] = {}
         # The users of each audience who are ready.
         self._members: dict[str, set[int]] = {}
@@ -97,6 +99,9 @@ class Deliveries:
 
     def close(self) -> None:
         """The run is over: what has not come is missing."""
+        self.holders -= 1
+        if self.holders:
+            return
         for turn_id, copies in list(self._open.items()):
             self._close(turn_id, copies)
 

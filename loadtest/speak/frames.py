@@ -126,6 +126,7 @@ class FrameParser:
         "_plain",
         "_rest",
         "_short",
+        "_sliced",
         "_surplus",
         "_text",
         "broken",
@@ -145,6 +146,8 @@ class FrameParser:
         self._deflate = found if type(found) is PerMessageDeflate else None
         # Frames of up to 125 bytes are sliced without a look at the limit; those of 65,535 if it is as wide.
         self._plain = (not self._extensions or self._deflate is not None) and max_size >= 125
+        # Whole data frames are taken as they are, text and binary alike.
+        self._sliced = self._plain
         self._short = 126 if max_size >= 65_535 else -1
         self._library: ClientProtocol | None = None
         self._left = False
@@ -208,7 +211,7 @@ class FrameParser:
     def _slice(self, data: bytes) -> list[bytes]:
         messages: list[bytes] = []
         append = messages.append
-        fast = self._plain and self._library is None and not self._parts
+        fast = self._sliced and self._library is None and not self._parts
         short = self._short
         at = 0
         end = len(data)
@@ -231,14 +234,14 @@ class FrameParser:
                 break
             payload = data[start:stop]
             # FIN, no reserved bit: binary, or text that is UTF-8 (isascii settles most text in 0.02 us).
-            if fast and (head == 0x82 or (head == 0x81 and (payload.isascii() or _is_utf8(payload)))):
+            if fast and (head == 0x82 or (head == 0x81 and (payload.isascii() or is_utf8(payload)))):
                 append(payload)
             else:
                 read = (
                     self._inflated(head, payload) if head & 0x40 else self._fragment(head, payload, stop - at)
                 )
                 messages += self._by_library(data[at:stop]) if read is None else read
-                fast = self._plain and self._library is None and not self._parts
+                fast = self._sliced and self._library is None and not self._parts
                 if self._left:
                     return messages + self._by_library(data[stop:])
             at = stop
@@ -323,7 +326,7 @@ class FrameParser:
             if kept is not None:
                 deflate.decoder = kept
             return None
-        if head == 0xC1 and not (message.isascii() or _is_utf8(message)):
+        if head == 0xC1 and not (message.isascii() or is_utf8(message)):
             self._fail_text()
             return ()
         self._weigh(len(message), len(payload))
@@ -405,7 +408,7 @@ class FrameParser:
         message = b"".join(self._parts)
         self._parts = []
         self._held = 0
-        if self._text and not _is_utf8(message):
+        if self._text and not is_utf8(message):
             self._fail_text()
             return []
         return [message]
@@ -417,7 +420,8 @@ class FrameParser:
         self._settle(protocol)
 
 
-def _is_utf8(payload: bytes) -> bool:
+def is_utf8(payload: bytes) -> bool:
+    """Whether the bytes are text."""
     try:
         payload.decode()
     except UnicodeDecodeError:

@@ -410,6 +410,12 @@ class Session:
         self._answers_in_second += 1
         return self._answers_in_second <= MAX_ANSWERS_PER_S
 
+    def hide(self, texts: Iterable[str]) -> None:
+        """Take these out of what is shown from now on: secrets that came by another way."""
+        for text in texts:
+            self._secrets = self._secrets or KeptSecrets()
+            self._secrets.add(text)
+
     def _keep(self, values: dict[str, Any], too_large: int = 0) -> None:
         """Keep values; those of secrets are taken out of what is shown from then on."""
         if too_large:
@@ -523,6 +529,11 @@ class Session:
             self._end(self.turns[turn_id], Outcome.FAILED, at_ns, "id")
         if turn_id in self._recent_turns.waiting:
             self._close_ledger(self._recent_turns.waiting[turn_id][1], at_ns)
+
+    def not_sendable(self, turn: Turn, at_ns: int) -> None:
+        """No frame can be made of a message of the turn: it has failed, by ``codec``."""
+        if turn.outcome is None:
+            self._end(turn, Outcome.FAILED, at_ns, "codec")
 
     def sent(self, turn: Turn, at_ns: int) -> None:
         """The last byte of the turn's message goes to the kernel at ``at_ns``."""

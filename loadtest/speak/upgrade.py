@@ -45,8 +45,8 @@ class Upgrade:
 
     After ``receive`` returned True, ``rest`` holds the bytes after the head, ``subprotocol`` and
     ``extensions`` what was agreed, ``server`` the target's name for itself. ``set_cookies`` are the values of
-    the ``Set-Cookie`` headers of any answer. ``refusal``: the target has refused, and the rest of its answer
-    is waited for; ``ended`` gives it as far as it came.
+    the ``Set-Cookie`` headers of any answer, ``location`` is where a redirect leads. ``refusal``: the target
+    has refused, and the rest of its answer is waited for; ``ended`` gives it as far as it came.
     """
 
     __slots__ = (
@@ -58,6 +58,7 @@ class Upgrade:
         "_passed_over",
         "_subprotocols",
         "extensions",
+        "location",
         "refusal",
         "request",
         "rest",
@@ -90,6 +91,7 @@ class Upgrade:
         self.subprotocol: str | None = None
         self.extensions: Sequence[Extension] = ()
         self.server = ""
+        self.location = ""
         self.request = self._compose(host, path, headers)
 
     def _compose(self, host: str, path: str, headers: Headers) -> bytes:
@@ -185,7 +187,7 @@ class Upgrade:
         }
         status = self.status or 0
         layer = Layer.AUTH if status in _AUTH else Layer.UPGRADE
-        where = headers.get("location", "") if 300 <= status < 400 else ""
+        where = self.location = headers.get("location", "") if 300 <= status < 400 else ""
         moved = f", to {_cut(where, LONGEST_PHRASE)}" if where else ""
         self.refusal = Refused(
             layer,

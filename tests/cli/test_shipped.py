@@ -17,11 +17,20 @@ KINDS: list[Literal["scenario", "protocol"]] = ["scenario", "protocol"]
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_has_one_line(kind: Literal["scenario", "protocol"], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([f"{kind}s"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    shown = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    lines = [line for line in shown if not line.startswith(" ")]
     policies = shipped_names("policy") if kind == "scenario" else []
     assert [line.split()[0] for line in lines] == [*shipped_names(kind), *policies]
     assert all(("policy for `ready`" in line) == (line.split()[0] in policies) for line in lines)
     assert all(len(line.split()) > 3 for line in lines)
+
+
+def test_what_a_protocol_was_run_against_stands_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["protocols"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (mqtt,) = (number for number, line in enumerate(lines) if line.startswith("mqtt "))
+    assert lines[mqtt + 1].strip() == "run against mosquitto 2"
+    assert lines[-1].startswith("Those without such a line were run against our simulator")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -173,6 +173,7 @@ class World:
         self.finishing = False
         self.asked = 0
         self.over = 0
+        self.before = None
         self.refused_ones = 0
         self.connections: list[FakeConnection] = []
         self.traffic: Any = None

@@ -18,6 +18,7 @@ from loadtest.drive.poller import READ, WRITE, OnReady, Poller
 from loadtest.drive.transport import Address, Transport
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
+from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.protocol import Connect, Events, MessageStep, Protocol, TurnShape
 from loadtest.plan.scenario import Load, Scenario, Target, Traffic
 from loadtest.speak.phase_metrics import COUNTERS
@@ -42,6 +43,8 @@ def scenario_of(
     message: str = '{"run_id":"{turn.id}"}',
     encoding: Any = "text",
     messages: tuple[MessageStep, ...] = (),
+    codec: CodecChoice | None = None,
+    framing: Framing | None = None,
 ) -> Scenario:
     """A scenario of which a test says only what it is about."""
     return Scenario(
@@ -51,6 +54,8 @@ def scenario_of(
         sha256="",
         protocol=Protocol(
             name="test",
+            codec=codec,
+            framing=framing,
             connect=connect or Connect(path="/ws"),
             turn=TurnShape(
                 id="turn-{turn.number}",
@@ -212,9 +217,9 @@ class FakeContext(Context):
         self.observations: NotedObservations = NotedObservations()
         self._lines = None if lines is None else deque(lines)
 
-    def open_transport(self, user: int, address: Address) -> Transport:
+    def open_transport(self, user: int, address: Address, endpoint: Endpoint | None = None) -> Transport:
         if self._lines is None:
-            return super().open_transport(user, address)
+            return super().open_transport(user, address, endpoint)
         line = self._lines.popleft()
         if isinstance(line, OSError):
             raise line

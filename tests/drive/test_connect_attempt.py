@@ -428,7 +428,7 @@ def test_cookies_of_any_answer_are_kept_for_their_user_where_that_is_asked_for(*
     same = b"Cookie: lang=en; sid=old"
     kept = [same, b"Cookie: lang=en; sid=abc", b"Cookie: lang=en; sid=abc; node=7"]
     assert [bytes(each) for each in sent] == (kept if keep else [same] * 3)
-    assert context.cookies_of(2) == {}
+    assert context.cookies_of(2, "ws://test/ws") == {}
 
 
 def test_after_we_left_nothing_is_told() -> None:

@@ -50,7 +50,7 @@ class Race:
         self.context = FakeContext(scenario_of(target=target), endpoint=endpoint, lines=lines)
         self.poller = self.context.hand_poller
         self.told = Spectator()
-        self.race = ConnectRace(self.context, self.told, self.context.addresses_of(0), 0)
+        self.race = ConnectRace(self.context, self.told, self.context.assignment.endpoint, 0)
         self.race.begin()
 
     def counts(self) -> dict[str, int]:

@@ -38,7 +38,6 @@ def test_the_plan_is_taken_over() -> None:
     assert (context.turns_per_connection, context.ping_ns) == (9, 11)
     assert (context.compression, context.connect_timeout_ns, context.max_message_bytes) == (True, 13, 17)
     assert context.binary
-    assert context.host_header == "test:9"
 
 
 ONE_REPLY = dataclasses.replace(

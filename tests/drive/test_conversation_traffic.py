@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 from loadtest.drive.connection import ConnectionState
@@ -19,7 +20,7 @@ STEPS = (ASK, PAUSE, STOP)
 def talking(
     steps: tuple[ConversationStep, ...] = STEPS, **settings: Any
 ) -> tuple[World, FakeConnection, Any]:
-    world = World(planned_users=3, **settings)
+    world = World(schedule=SimpleNamespace(stride=3), **settings)
     plan = ConversationPlan((Conversation(name="chat", steps=steps),), 1)
     connection = world.new_connection(1, {})
     traffic = ConversationTraffic(world, plan, connection, count(), world.may_be_done)  # type: ignore[arg-type]  # fakes

@@ -43,7 +43,7 @@ def given() -> list[Interval]:
 @pytest.fixture
 def local(monkeypatch: pytest.MonkeyPatch, given: list[Interval]) -> Any:
     """Make an ``LocalCoordinator`` whose shard is a fake."""
-    monkeypatch.setattr(module, "Shard", FakeShard)
+    monkeypatch.setattr(module, "make_shard", FakeShard)
 
     def make(*user_classes: type) -> LocalCoordinator:
         environment = environment_of(FakeRunner(), *user_classes)

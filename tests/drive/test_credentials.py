@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from loadtest.drive.credentials import CredentialProvider, Credentials, environment_values
 from loadtest.errors import ConfigError, Exit
 from loadtest.plan.scenario import Auth, Target
+from loadtest.plan.trace_parent import of_user, trace_parent
 
 SECRET = "a secret of thirty-two characters"
 ANNA = {"user.id": "anna", "user.number": "7", "run.id": "a-run"}
@@ -315,6 +316,16 @@ def test_what_messages_take_from_the_environment() -> None:
     assert found["secret.TEST_TOKEN"] == "to/kens"
     with pytest.raises(ConfigError, match="a message: the environment variable TEST_NOTHING is not set"):
         environment_values(["{secret.TEST_NOTHING}"])
+
+
+def test_a_trace_context_in_a_header_is_that_of_the_user() -> None:
+    traced = provider(headers={"traceparent": "{trace.parent}", "X-User": "{user.id}"})
+    first = dict(traced.credentials(ANNA).headers)
+    assert first["traceparent"] == trace_parent("a-run", of_user(7))
+    assert dict(traced.credentials(ANNA).headers) == first
+    assert (
+        dict(traced.credentials({**ANNA, "user.number": "8"}).headers)["traceparent"] != first["traceparent"]
+    )
 
 
 # ------------------------------------------------------------------ what nobody knew before

@@ -16,9 +16,11 @@ from loadtest.drive.master import BEGUN_WITHIN_S, CLOCK_ASKED, COMMON_START_DELA
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval, to_bytes
+from loadtest.plan.protocol import Events
 from loadtest.plan.scenario import Load, Rows, Target, Traffic
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.plan.worker_settings import with_identities
+from loadtest.speak.delivery_log import ARRIVED, OPENED, SENT
 from tests.drive.standing_in import SECOND, endpoint_of, scenario_of
 from tests.drive.under import FakeRunner, environment_of
 
@@ -35,7 +37,12 @@ class Leading:
     """A master of some workers, and the intervals it has passed on."""
 
     def __init__(
-        self, *workers: str, runner: FakeRunner | None = None, connections: int = 5, identities: Rows = ()
+        self,
+        *workers: str,
+        runner: FakeRunner | None = None,
+        connections: int = 5,
+        identities: Rows = (),
+        audience: str | None = None,
     ) -> None:
         self.workers = workers
         self.runner = runner or FakeRunner(*workers)
@@ -45,6 +52,7 @@ class Leading:
             load=Load(connections=connections, duration_ns=SECOND),
             traffic=Traffic(every_ns=SECOND),
             target=Target(url="ws://127.0.0.1:9", identities=identities),
+            events=Events(turn=("id",), count=1, audience=audience) if audience else None,
         )
         spec = RunSpec("a-run", scenario, endpoint_of(resolve_ns=77), 0)
         self.master = MasterCoordinator(self.environment, spec, self.passed.append)
@@ -103,6 +111,7 @@ def test_every_worker_gets_the_whole_plan() -> None:
         "settings": None,
         "url": "ws://test/ws",
         "addresses": [[2, ["127.0.0.1", 9]]],
+        "proxied": False,
         "resolve_ns": 77,
         "step_ns": 0,
     }
@@ -373,8 +382,8 @@ def test_each_worker_is_sent_the_identities_of_its_own_users_only() -> None:
         for worker in "ab":
             leading.answer_clock(worker)
     told = {worker: go["identities"] for go, worker in leading.runner.taken("lt_go")}
-    assert [place for place, _ in told["a"]] == [0, 2, 4]
-    assert [row["password"] for _, row in told["b"]] == ["pw-1", "pw-3"]
+    assert [place for _, place, _ in told["a"]] == [0, 2, 4]
+    assert [row["password"] for *_, row in told["b"]] == ["pw-1", "pw-3"]
     settings = with_identities(plans[0][0]["settings"], told["b"])
     rebuilt = scenario_from_settings(settings).target.identities
     assert [row["password"] for row in rebuilt] == ["", "pw-1", "", "pw-3", ""]
@@ -532,3 +541,53 @@ def quiet_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Lost workers are logged; nobody reads that here."""
     with caplog.at_level("CRITICAL"):
         yield
+
+
+# ------------------------------------------------------------------ copies over all workers
+
+
+def talked(leading: Leading) -> None:
+    """User 0 of the one worker says something, which reaches user 1 of the other and never user 3."""
+    rows = {
+        "a": [(OPENED, 0, 0, -1, 0), (SENT, 1_000_000, 0, 7, 1)],
+        "b": [(OPENED, 0, 1, -1, 0), (OPENED, 0, 3, -1, 0), (ARRIVED, 2_000_000, 1, 7, 0)],
+    }
+    for worker, logged in rows.items():
+        leading.close(worker, 0, copies=np.array(logged, np.int64))
+        leading.close(worker, 1)
+
+
+def test_copies_are_followed_over_all_workers() -> None:
+    leading = Leading("a", "b", audience="all")
+    leading.begin()
+    talked(leading)
+    assert leading.seconds == [0], "the last second waits for what is known at the end"
+    for worker in "ab":
+        leading.done(worker, 2)
+    assert leading.is_over()
+    assert leading.seconds == [0, 1]
+    assert leading.passed[1].counters == {"measured": {"deliveries.due": 2, "deliveries.missing": 1}}
+    assert leading.passed[1].histograms["delivery.time"].n == 1
+    assert not any(len(interval.copies) for interval in leading.passed)
+    assert "copies_not_followed" not in leading.master.result.observed
+
+
+def test_of_copies_whose_log_is_not_whole_nothing_is_told() -> None:
+    lost = Leading("a", "b", audience="all")
+    lost.begin()
+    talked(lost)
+    lost.done("a", 2)
+    lost.master.lose("b")
+    assert lost.is_over()
+    too_many = Leading("a", "b", audience="all")
+    too_many.begin()
+    talked(too_many)
+    too_many.done("a", 2, {"copies_not_followed": {"reason": "too many"}})
+    too_many.done("b", 2)
+    assert too_many.is_over()
+    for leading, why in (
+        (lost, "what one of the processes saw of copies never came"),
+        (too_many, "too many"),
+    ):
+        assert leading.master.result.observed["copies_not_followed"] == {"reason": why}
+        assert [interval.counters for interval in leading.passed] == [{}, {}]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.drive.token_signer import TokenSigner
+from loadtest.drive.token_signer import TokenSigner, signer_of
 from loadtest.errors import ConfigError
+from loadtest.plan.scenario import Auth
 
 SECRET = "a secret of thirty-two characters"
 
@@ -72,3 +76,50 @@ def test_a_key_of_a_pair_is_no_shared_secret(secret: str) -> None:
     """Whoever has the public key could sign as well: a target that takes such tokens is broken."""
     with pytest.raises(ConfigError, match="HS256"):
         TokenSigner(secret)
+
+
+def pem_of(key: Any) -> str:
+    """A private key as PEM."""
+    private, pkcs8, open_ = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    return str(key.private_bytes(private, pkcs8, open_).decode())
+
+
+KEYS = {
+    "RS256": rsa.generate_private_key(65537, 2048),
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_another_library_verifies_what_a_private_key_signed(algorithm: str) -> None:
+    auth = Auth(kind="jwt", algorithm=algorithm, key_id="k1")  # type: ignore[arg-type]  # it is one of three
+    token = signer_of(auth, pem_of(KEYS[algorithm])).sign({"sub": "anna", "n": [1]})
+    assert jwt.get_unverified_header(token) == {"alg": algorithm, "typ": "JWT", "kid": "k1"}
+    public = KEYS[algorithm].public_key()
+    assert jwt.decode(token, public, algorithms=[algorithm]) == {"sub": "anna", "n": [1]}
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+@pytest.mark.parametrize("other", ["no key", "public", "another kind"])
+def test_what_is_no_private_key_of_the_algorithm_is_refused(algorithm: str, other: str) -> None:
+    public = (
+        KEYS[algorithm].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    )
+    another = pem_of(KEYS["EdDSA" if algorithm == "RS256" else "RS256"])
+    text = {"no key": "s3cr3t", "public": public, "another kind": another}[other]
+    with pytest.raises(ConfigError, match=f"holds no private key for {algorithm}") as caught:
+        signer_of(Auth(kind="jwt", algorithm=algorithm), text)  # type: ignore[arg-type]  # it is one of three
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_without_the_extra_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(ConfigError, match=r"pip install 'loadtest-ws\[jwt\]'"):
+        signer_of(Auth(kind="jwt", algorithm="EdDSA"), "x")
+
+
+def test_a_shared_secret_may_have_a_name_too() -> None:
+    token = signer_of(Auth(kind="jwt", key_id="k2"), SECRET).sign({"sub": "anna"})
+    assert jwt.get_unverified_header(token)["kid"] == "k2"
+    assert read(token) == {"sub": "anna"}

@@ -37,7 +37,9 @@ class FakeShard:
         self, assignment: ShardAssignment, clock: Clock, on_interval: Callable[[Interval], None]
     ) -> None:
         self.assignment = assignment
-        self.context = SimpleNamespace(now=clock.now, sources=())
+        self.context = SimpleNamespace(now=clock.now)
+        self.now = clock.now
+        self.sources = ()
         self.give = on_interval
         self.reported = Event()
         self.begun = Event()
@@ -53,6 +55,9 @@ class FakeShard:
 
     def let_tasks_decide(self, *, prepare: bool = False) -> None:
         self.by_tasks = True
+
+    def tell_secrets(self, take: Callable[[list[str]], None] | None) -> None:
+        self.told = take
 
     def stop(self) -> None:
         self.stopped += 1
@@ -102,7 +107,7 @@ class Following:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Shard", FakeShard)
+    monkeypatch.setattr(module, "make_shard", FakeShard)
 
 
 # ------------------------------------------------------------------ before the start

@@ -47,7 +47,8 @@ class Ended:
 
     @property
     def folders(self) -> list[Path]:
-        return sorted(self.results.iterdir()) if self.results.exists() else []
+        found = sorted(self.results.iterdir()) if self.results.exists() else []
+        return [path for path in found if path.is_dir()]
 
     @property
     def folder(self) -> Path:

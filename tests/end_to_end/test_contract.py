@@ -140,6 +140,8 @@ def test_the_folder_has_every_file(runs: dict[str, Awaited], name: str) -> None:
     assert len(list((folder / "plots").glob("*.svg"))) >= 4
     for plot in (folder / "plots").glob("*.svg"):
         ET.parse(plot)
+    index = (folder.parent / "index.html").read_text("utf-8")
+    assert f'href="./{folder.name}/report.html"' in index
 
 
 def test_the_folder_is_named_by_time_scenario_and_label(passed: Ended) -> None:

@@ -222,7 +222,7 @@ def test_a_killed_run_is_shown_as_cut_short(going: dict[str, Launched], launch: 
     os.killpg(launched.process.pid, signal.SIGKILL)
     launched.process.wait(10)
     nobody_left(children)
-    (folder,) = launched.results.iterdir()
+    (folder,) = (path for path in launched.results.iterdir() if path.is_dir())
     manifest = json.loads((folder / "run.json").read_text())
     lasted = time.time() - datetime.fromisoformat(manifest["started"]).timestamp()
     assert manifest["ended"] is None
@@ -249,7 +249,7 @@ def test_a_killed_run_loses_at_most_its_last_second(launch: Launch) -> None:
         asked = time.monotonic()
         wait_until(lambda: time.monotonic() - asked >= 1.5)
         launched.kill()
-        (folder,) = launched.results.iterdir()
+        (folder,) = (path for path in launched.results.iterdir() if path.is_dir())
         assert len(read_run(folder).turns()) >= sent
 
 

@@ -92,11 +92,49 @@ def test_every_copy_that_is_missing_is_found(
     assert ended.code == code, ended.screen
 
 
-def test_with_several_processes_copies_are_not_measured(begin: Begin, tmp_path: Path) -> None:
-    with room(0, 0) as (port, _):
+@pytest.mark.long
+@pytest.mark.parametrize(("drop", "twice", "code"), [(0, 0, 0), (9, 11, 1)])
+def test_over_two_processes_too(begin: Begin, tmp_path: Path, drop: int, twice: int, code: int) -> None:
+    with room(drop, twice) as (port, log):
         (tmp_path / "room.toml").write_text(SCENARIO.replace("PORT", str(port)))
         ended = begin("run", tmp_path / "room.toml", "--processes", "2").end()
-    assert "deliveries" not in ended.manifest["counts"]
-    assert "several processes" in ended.manifest["unmeasured"]["delivery.time"]
-    assert ended.manifest["counts"]["events"]["delivered"] > 0
-    assert ended.code == 0, ended.screen
+        theirs = log()
+    counts = ended.manifest["counts"]
+    copies = counts["deliveries"]
+    assert copies["missing"] == theirs["dropped"]
+    assert copies["duplicate"] == theirs["twice"]
+    assert copies["due"] >= theirs["copies"] > 4_000
+    assert ended.manifest["metrics"]["delivery.time"]["n"] == copies["due"] - copies["missing"]
+    assert ended.manifest["metrics"]["delivery.skew"]["n"] > 100
+    assert "over 2 processes, whose clocks agree to" in (ended.folder / "report.md").read_text("utf-8")
+    assert ended.code == code, ended.screen
+
+
+@pytest.mark.long
+def test_copies_for_listeners_of_another_population(begin: Begin, tmp_path: Path) -> None:
+    """Two talk, the others listen; every copy is due to somebody, and those that are missing are found."""
+    parts = SCENARIO.replace("connections = 50\n", "").partition("[traffic]")
+    text = f"""{parts[0]}
+[[population]]
+name = "talkers"
+load = {{ connections = 2 }}
+traffic = {{ every = "50ms", timeout = "2s" }}
+[[population]]
+name = "listeners"
+load = {{ connections = 48 }}
+traffic = {{ turns = 0 }}
+"""
+    with room(9, 11) as (port, log):
+        (tmp_path / "room.toml").write_text(text.replace("PORT", str(port)))
+        ended = begin("run", tmp_path / "room.toml").end()
+        theirs = log()
+    whole, talkers = (each["counts"] for each in (ended.manifest, ended.manifest["populations"]["talkers"]))
+    assert whole["deliveries"] == talkers["deliveries"], "copies are told of who sent them"
+    assert whole["deliveries"]["missing"] == theirs["dropped"] > 0
+    assert whole["deliveries"]["duplicate"] == theirs["twice"] > 0
+    assert ended.manifest["metrics"]["delivery.time[talkers]"]["n"] == (
+        whole["deliveries"]["due"] - whole["deliveries"]["missing"]
+    )
+    assert whole["events"]["foreign"] in {0, None}
+    assert "deliveries.missing[talkers].ratio" in ended.manifest["verdict"]["reason"]
+    assert ended.code == 1, ended.screen

@@ -100,3 +100,41 @@ def test_too_many_runs_left_out_are_a_reason_not_to_know() -> None:
     assert compare(made("v1", good=5), made("v2", good=6, spoilt=3)).ruling.outcome == "same"
     assert compare(made("v1", good=5), made("v2", good=5, spoilt=3), lenient=True).ruling.exit_code == 0
     assert compare(made("v1", good=5), made("v2", good=5, spoilt=3, by=2)).ruling.outcome == "slower"
+
+
+NEVER = {"of_due": {"turn.first_event": {"n": 1000, "answered": 940, "unbounded": ["p95"]}}}
+
+
+def with_never(label: str, never: int, by: float = 1) -> Side:
+    """Six runs; the p95 of the newest is that of turns that never answered."""
+    return side(
+        label,
+        [
+            deep(each, NEVER if at >= 6 - never else {})
+            for at, each in enumerate(made(label, good=6, by=by).runs)
+        ],
+    )
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 1), (1, 1), (0, 6), (0, 3)])
+@pytest.mark.parametrize("by", [1, 0.5])
+def test_a_run_whose_p95_is_never_makes_no_candidate_better(before: int, after: int, by: float) -> None:
+    found = compare(with_never("v1", before), with_never("v2", after, by))
+    (p95,) = [row for row in found.rows if row.name == "turn.first_event.p95"]
+    assert p95.word == "cannot tell"
+    assert len(p95.candidate.never) == after
+    assert (
+        f"never in {after} of 6 runs of the candidate (in {p95.candidate.never[0][0]} 6.0 % of 1,000"
+        in p95.why
+    )
+    assert found.ruling.exit_code != Exit.PASS
+
+
+def test_a_baseline_that_never_answered_is_named() -> None:
+    found = compare(with_never("v1", 1), with_never("v2", 0))
+    (p95,) = [row for row in found.rows if row.name == "turn.first_event.p95"]
+    assert (p95.baseline.n, len(p95.baseline.never)) == (5, 1)
+    assert "never in 1 of 6 runs of the baseline" in p95.why
+    assert p95.as_dict()["baseline"]["never"][0]["id"] == p95.baseline.never[0][0]
+    slower = compare(with_never("v1", 0), with_never("v2", 1, 2))
+    assert slower.ruling.outcome == "slower"

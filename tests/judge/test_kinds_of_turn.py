@@ -48,7 +48,8 @@ def test_a_name_with_a_kind_is_taken_apart() -> None:
     assert split_kind("turn.first_event[ask].p95") == ("turn.first_event.p95", "ask")
     assert split_kind("turns.complete[a-b_1].ratio") == ("turns.complete.ratio", "a-b_1")
     assert split_kind("turn.upload[ask]") == ("turn.upload", "ask")
-    assert split_kind("connect.total[ask].p95") == ("connect.total[ask].p95", None)
+    assert split_kind("connect.total[ask].p95") == ("connect.total.p95", "ask"), "of a population"
+    assert split_kind("generator.cpu.max[ask]") == ("generator.cpu.max[ask]", None)
     assert kind_in("turns.lost") is None
     assert split_metric("turn.completion.service[ask].p99.9") == ("turn.completion.service[ask]", "p99_9")
     assert split_metric("turn.first_event[ask].p0") is None

@@ -31,6 +31,9 @@ def test_every_reason_of_the_catalog_has_a_sentence() -> None:
     assert set(_REASONS) == set(get_args(catalog.Absent)) == {each.absent for each in catalog.METRICS}
 
 
+STEPS = [{"name": "a"}, {}, 7]
+
+
 @pytest.mark.parametrize(
     ("made", "changes", "name", "told"),
     [
@@ -38,6 +41,16 @@ def test_every_reason_of_the_catalog_has_a_sentence() -> None:
         (totals({"connections.attempted": 1}), {}, "connect.tcp", "no connection got that far"),
         (without("connect.tcp"), {}, "connect.tcp", "no connection timed it"),
         (good_totals(), {}, "connect.tls", "the target is ws://, without TLS"),
+        (good_totals(), {}, "prepare.time", "the scenario has no [[prepare]]"),
+        (
+            totals(),
+            {"scenario__settings__prepare": STEPS},
+            "prepare.time",
+            "no step was done",
+        ),
+        (totals(), {"scenario__settings__prepare": "?"}, "prepare.time", "the scenario has no [[prepare]]"),
+        (good_totals(), {}, "connect.proxy", "connections go through no proxy"),
+        (totals(), {"target__proxy": {"url": "http://a"}}, "connect.proxy", "no connection was attempted"),
         (totals(), {"target__tls": True}, "connect.tls", "no connection was attempted"),
         (
             good_totals(),

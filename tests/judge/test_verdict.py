@@ -476,6 +476,8 @@ def test_a_task_that_raised_fails_a_run_whose_thresholds_held() -> None:
         ("ready: waited for a message with type = hello", "not as the protocol expects"),
         ("upgrade: no answer yet", "does not answer the upgrade"),
         ("tls: no answer yet", "does not answer the TLS handshake"),
+        ("proxy: no answer yet", "did not connect to the target"),
+        ("prepare: not done yet", "A step of [[prepare]] was not done"),
         ("tcp: no answer yet", "does not answer: is the address right"),
     ],
 )

@@ -155,6 +155,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         {},
         False,
     ),
+    ("messages_not_encoded", {"counters": {"codec.unsendable": 3}}, {}, True),
     ("answers_withheld", {"counters": {"events.answered": 2000, "events.unanswered": 4}}, {}, False),
     (
         "address_failed",
@@ -164,7 +165,20 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ),
     ("worker_lost", {}, {"observed": [{"code": "worker_lost", "numbers": {"worker": 1}}]}, True),
     ("intervals_refused", {}, {"observed": [{"code": "intervals_refused", "numbers": {"n": 2}}]}, True),
+    (
+        "copies_not_followed",
+        {},
+        {"observed": [{"code": "copies_not_followed", "numbers": {"reason": "too many"}}]},
+        False,
+    ),
     ("clock_stepped", {}, {"observed": [{"code": "clock_stepped", "numbers": {"by_ms": -40.0}}]}, True),
+    (
+        "proxied",
+        {},
+        {"observed": [{"code": "proxied", "numbers": {"proxy": "http://a:1", "variable": "http_proxy"}}]},
+        False,
+    ),
+    ("other_hosts", {}, {"observed": [{"code": "other_hosts", "numbers": {"hosts": "a, b"}}]}, False),
     (
         "proxy_ignored",
         {},
@@ -575,6 +589,9 @@ def test_load_that_is_missing_is_told_of_the_measured_part_too() -> None:
         ("resolve", "", "leads nowhere"),
         ("tcp", "tcp: Connection refused", "Nothing listens at 127.0.0.1:9421"),
         ("tcp", "tcp: timed out", "127.0.0.1:9421 does not answer"),
+        ("prepare", "prepare: room: the target answered HTTP 500", "A step of [[prepare]] was not done"),
+        ("proxy", "proxy: the proxy answered HTTP 407 No", "the proxy asks who we are"),
+        ("proxy", "proxy: the proxy answered HTTP 403 No", "did not connect to the target"),
         ("tls", "tls: UNEXPECTED_EOF_WHILE_READING", "is it ws:// instead of wss://?"),
         ("tls", "tls: self-signed certificate", "target.ca_file"),
         ("upgrade", "", "path"),

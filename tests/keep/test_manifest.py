@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from loadtest.keep.manifest import SCHEMA, first_manifest, timestamp, turns_per_s
 from loadtest.keep.process import this_process
 from loadtest.plan.protocol import Protocol
-from loadtest.plan.scenario import SIMULATOR, Load, Scenario, Stage, Target, Traffic
+from loadtest.plan.scenario import SIMULATOR, Load, Population, Scenario, Stage, Target, Traffic
+from loadtest.plan.schedule import turns_due
 from tests.keep.samples import STARTED
 
 SECTIONS = {
@@ -121,3 +123,31 @@ def test_stages_plan_for_their_highest() -> None:
 
 def test_an_instant_is_told_in_utc() -> None:
     assert timestamp(STARTED.astimezone()) == "2026-11-22T12:15:30.250000Z"
+
+
+def test_the_plans_of_populations_stand_alone_and_together() -> None:
+    alone = scenario(Traffic(every_ns=1_000_000_000), connections=4, duration_ns=2_000_000_000)
+    held = scenario(
+        Traffic(turns=0, every_ns=1_000_000_000, timeout_ns=5_000_000_000),
+        connections=9,
+        duration_ns=2_000_000_000,
+    )
+    closed = scenario(Traffic(), connections=2, duration_ns=2_000_000_000, model="closed")
+
+    def planned(*parts: Scenario) -> tuple[dict[str, Any], dict[str, Any]]:
+        whole = replace(alone, populations=tuple(Population(f"p{n}", each) for n, each in enumerate(parts)))
+        found = made(whole, turns_due=turns_due(whole))
+        return found["load"], found["populations"]
+
+    load, each = planned(alone, held)
+    assert each["p1"] | {"load": None} == {"first_user": 4, "users": 9, "load": None}
+    assert each["p0"]["load"]["planned"]["turns_due"] == load["planned"]["turns_due"] == 8
+    assert (load["model"], load["planned"]["connections"], load["planned"]["turns_per_s"]) == ("open", 13, 4)
+    assert load["planned"]["timeout_s"] == 10
+    mixed, _ = planned(alone, closed)
+    assert (mixed["model"], mixed["planned"]["turns_due"], mixed["planned"]["turns_per_s"]) == (
+        "mixed",
+        None,
+        None,
+    )
+    assert "populations" not in made(alone)

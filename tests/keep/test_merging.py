@@ -124,6 +124,12 @@ def test_another_target_is_refused_but_for_the_port_of_a_simulator(tmp_path: Pat
             merge_runs(tmp_path / "both", runs)
 
 
+def test_runs_of_populations_are_refused(tmp_path: Path) -> None:
+    parted = {"populations": {"askers": {"first_user": 0, "users": 4}}}
+    with pytest.raises(ConfigError, match="users are numbered round one run"):
+        merge_runs(tmp_path / "both", [host(tmp_path / "a", **parted), host(tmp_path / "b", **parted)])
+
+
 def test_one_run_is_not_merged(tmp_path: Path) -> None:
     run = host(tmp_path)
     for runs in ([run], [run, run], []):

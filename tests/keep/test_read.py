@@ -74,6 +74,15 @@ def test_intervals_of_a_part_and_of_some_tags(run: Run) -> None:
     assert [list(interval.histograms) for interval in found] == [["turn.completion"]] * 2
 
 
+@pytest.mark.parametrize("step", [2, 3, 100])
+def test_steps_of_several_seconds_have_the_same_histograms_together(run: Run, step: int) -> None:
+    one, several = list(run.intervals()), list(run.intervals(step=step))
+    assert sum_of(several) == sum_of(one)
+    assert [each.second for each in several] == [each.second for each in one]
+    last = {(each.second - one[0].second) // step: each.second for each in one}
+    assert all(each.second in last.values() for each in several if each.histograms)
+
+
 def test_turns_and_slowest_come_back(run: Run) -> None:
     assert sorted(run.turns()["seq"]) == list(range(20))
     assert sorted(entry["seq"] for entry in run.slowest()) == [0, 1, 2, 3]

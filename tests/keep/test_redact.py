@@ -366,3 +366,16 @@ def test_a_log_has_nothing_that_a_terminal_would_obey() -> None:
     record = logging.LogRecord("n", logging.INFO, "", 0, "a\x1b[31m\x07\x85\x9b\u202e\tb\r\nc é…", None, None)
     shown = RedactingFormatter(Redactor(), "%(message)s").format(record)
     assert shown == r"a\x1b[31m\x07\x85\x9b\u202e" + "\tb" + r"\r" + "\nc é…"
+
+
+def test_secrets_that_come_one_after_the_other_are_all_taken_out() -> None:
+    """As the tokens of users do, who log in one by one: few at first, then more than one pattern may have."""
+    redactor = Redactor(["the first of them"])
+    tokens = [f"tok%{n}/en-{n * 7919}" for n in range(300)]
+    for n, token in enumerate(tokens):
+        redactor.learn([token])
+        if n % 50 == 0:
+            assert redactor.text(f"a {token} b") == f"a {REDACTED} b"
+    for token in (*tokens, "the first of them"):
+        assert redactor.text(f"a {token} b") == f"a {REDACTED} b"
+    assert redactor.text("a token of nobody") == "a token of nobody"

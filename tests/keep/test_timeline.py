@@ -18,6 +18,14 @@ def row(interval: Interval) -> dict[str, str]:
     return found
 
 
+def test_what_is_sampled_of_the_target_has_columns_of_its_own() -> None:
+    names = ("cpu", "queue")
+    interval = Interval(second=3, gauges={"target.cpu": 0.25})
+    head, row = (timeline.head(names) + timeline.line(interval, names)).decode().splitlines()
+    found = dict(zip(head.split(","), row.split(","), strict=True))
+    assert (found["target.cpu"], found["target.queue"]) == ("0.2500", "")
+
+
 def test_a_second_in_one_row() -> None:
     interval = second(7, n=200)
     interval.counters["warmup"] = {"turns.timed_out": 2, "events.sent": 1}

@@ -51,6 +51,7 @@ def same(one: Interval, other: Interval) -> bool:
         and one.moves.tolist() == other.moves.tolist()
         and one.turns.tolist() == other.turns.tolist()
         and one.turns.dtype == other.turns.dtype
+        and one.copies.tolist() == other.copies.tolist()
     )
 
 
@@ -96,7 +97,8 @@ def odd_turns() -> list[np.ndarray]:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (changed(layout=2), "layout 2"),
+        (changed(layout=3), "layout 3"),
+        (changed(copies=b"123"), "cut short"),
         (changed(moves=b"123"), "cut short"),
         (changed(turns=b"123"), "cut short"),
         *((changed(turns=row.tobytes()), "no known phase or outcome") for row in odd_turns()),

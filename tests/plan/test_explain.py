@@ -320,6 +320,11 @@ count = 1
 [turns.cancel]
 """
 
+OAUTH = (
+    "target.auth={ kind = 'oauth2', token_url = 'https://a/t', client_id = 'me', "
+    "secret_env = 'S', scope = 'x' }"
+)
+
 CHANGES = {
     "name": "other",
     "question": "Who?",
@@ -330,6 +335,15 @@ CHANGES = {
     "target.auth.name": "X-Token",
     "target.auth.secret_env": "OTHER",
     "target.auth.lifetime": "1m",
+    "target.auth.algorithm": "RS256",
+    "target.auth.key_id": "k1",
+    "target.auth.key_file": ("target.auth={ kind = 'jwt', key_file = 'k', algorithm = 'EdDSA' }",),
+    "target.auth.token_command": ("target.auth={ kind = 'token', token_command = ['a', 'b'] }",),
+    "target.auth.refresh": ("target.auth={ kind = 'token', token_command = ['a'], refresh = '7s' }",),
+    **dict.fromkeys(("target.auth.token_url", "target.auth.client_id", "target.auth.scope"), (OAUTH,)),
+    "target.path": "/rooms/{user.id}",
+    "target.proxy": "none",
+    "target.follow_redirects": "3",
     "target.auth.token_env": ("target.auth={ kind = 'token', token_env = 'T' }",),
     "target.auth.token_file": ("target.auth={ kind = 'token', token_file = 't' }",),
     "target.headers": "{ Origin = 'https://a' }",
@@ -340,6 +354,10 @@ CHANGES = {
     "target.compression": "true",
     "target.connect_to": "10.0.0.5:443",
     "target.addresses": "rotate",
+    "target.health.pid": "77",
+    "target.health.container": "chat",
+    "target.health.node": "http://127.0.0.1:9100/metrics",
+    "target.health.endpoint": "http://127.0.0.1:9000/metrics",
     "target.faults": ("target.url=simulator", "target.faults=['no-seq']"),
     "load.model": "closed",
     "load.warmup": "1s",

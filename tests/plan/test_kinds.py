@@ -146,7 +146,7 @@ def test_where_types_are_named_it_is_known_where_they_stand(folder: Folder) -> N
         ),
         (
             MIX + "[thresholds]\n'connect.total[ask].p95' = '< 1s'",
-            '8: "connect.total[ask].p95" names nothing that is measured',
+            "8: `connect.total[ask].p95`: no population is named `ask`; there is no [[population]]",
         ),
     ],
 )

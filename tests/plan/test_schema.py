@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from loadtest.errors import ConfigError
 from loadtest.plan import scenario as dataclasses_of
+from loadtest.plan.conversation import Conversation
 from loadtest.plan.key_types import KeyTable
+from loadtest.plan.population_file import WrittenPopulation
+from loadtest.plan.prepare import PrepareStep, Undo
 from loadtest.plan.scenario import Reconnect, Stage
 from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 from loadtest.plan.schema import (
@@ -33,8 +36,14 @@ if TYPE_CHECKING:
 
 HEAD = 'protocol = "agent-events"\n[target]\nurl = "simulator"\n'
 
-NOT_FROM_KEYS = {"Scenario.path", "Scenario.sha256", "Scenario.settings"}
-"""Of the file, or computed from the rest."""
+NOT_FROM_KEYS = {
+    "Scenario.path",
+    "Scenario.sha256",
+    "Scenario.settings",
+    "Population.name",
+    "Population.scenario",
+}
+"""Of the file, or computed from the rest; a population is what its table makes with the file's."""
 
 
 def test_every_field_of_a_scenario_has_a_key() -> None:
@@ -51,9 +60,13 @@ def test_every_field_of_a_scenario_has_a_key() -> None:
         if inspect.isclass(each) and is_dataclass(each) and each.__module__ == dataclasses_of.__name__
     ]
     held = {f"{kind.__name__}.{field.name}" for kind in kinds for field in fields(kind)}
+    declared = {each for each in declared if not each.startswith(("Health.", "HealthMetric."))}
     assert held - declared == NOT_FROM_KEYS
-    conversation = {f"Conversation.{name}" for name in ("name", "weight", "steps")}
-    assert declared - held == {"TurnShare.share", *conversation}
+    population = {f"WrittenPopulation.{field.name}" for field in fields(WrittenPopulation)}
+    elsewhere = {each for each in declared if each.startswith(("Conversation.", "PrepareStep.", "Undo."))}
+    assert declared - held == {"TurnShare.share", *elsewhere, *population}
+    for made in (Conversation, PrepareStep, Undo):
+        assert {f"{made.__name__}.{field.name}" for field in fields(made)} <= declared
 
 
 def test_every_key_has_a_help_and_a_name_of_its_own() -> None:
@@ -173,6 +186,17 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "target.cookies": PAIRS,
     "target.query": PAIRS,
     "target.auth.kind": st.sampled_from(["jwt", "token"]),
+    "target.auth.algorithm": st.sampled_from(["HS256", "RS256", "ES256", "EdDSA"]),
+    "target.auth.key_id": WORDS,
+    "target.auth.key_file": st.just("k.pem"),
+    "target.auth.token_command": st.just(["print", "a token"]),
+    "target.auth.refresh": st.just("9s"),
+    "target.auth.token_url": st.just("https://a/token"),
+    "target.auth.client_id": WORDS,
+    "target.auth.scope": WORDS,
+    "target.path": st.sampled_from(["/a/{user.id}", "{user.id}"]),
+    "target.proxy": st.sampled_from(["environment", "none", "http://user:word@proxy:3128"]),
+    "target.follow_redirects": st.integers(0, 10),
     "target.auth.send_as": st.sampled_from(["header", "query", "cookie", "subprotocol"]),
     "target.auth.name": WORDS,
     "target.auth.format": st.sampled_from(["{token}", "x {token_base64url}"]),
@@ -196,6 +220,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "target.before_connect": st.just(["ticket"]),
     "target.addresses": st.sampled_from(["first", "rotate", "all"]),
     "target.connect_to": st.sampled_from(["10.0.0.5:443", "[::1]:80", "balancer.example:1"]),
+    "target.health.pid": st.integers(1, 2**31 - 1),
+    "target.health.container": LETTERS,
+    "target.health.node": st.just("http://node:9100/metrics"),
+    "target.health.endpoint": st.just("https://user:word@chat:9000/metrics"),
     "target.subprotocols": st.lists(WORDS, max_size=2),
     "load.model": st.sampled_from(["open", "closed"]),
     "load.warmup": DURATIONS,
@@ -256,6 +284,9 @@ KINDS = {
 }
 
 RULED_OUT = {
+    "target.health.pid": ("target.health.container", "target.health.node", "target.health.endpoint"),
+    "target.health.container": ("target.health.node", "target.health.endpoint"),
+    "target.health.node": ("target.health.endpoint",),
     "load.stages": ("load.connections", "load.duration"),
     "load.reconnect.": ("load.reconnect",),
     "traffic.rate": ("traffic.every",),
@@ -277,7 +308,8 @@ NEEDED = {
 ALWAYS = ("name", "protocol", "target.url", "limits.rate", "limits.duration")
 
 CREDENTIALS = {
-    "secret_env": ("claims", "lifetime", "send_as", "format"),
+    "secret_env": ("claims", "lifetime", "send_as", "format", "algorithm", "key_id"),
+    "token_command": ("refresh", "send_as"),
     "token_env": ("send_as", "format"),
     "token_file": ("name", "format"),
 }

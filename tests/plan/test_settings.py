@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadtest.plan import protocol, scenario
+from loadtest.plan import prepare, protocol, scenario
 from loadtest.plan.scenario_file import public_settings, scenario_from_settings, worker_settings
 from loadtest.plan.settings import HIDDEN, public_url
 
@@ -160,11 +160,22 @@ ca_file = "ca.pem"
 client_cert = "client.pem"
 client_key = "client.key"
 compression = true
+path = "/rooms/{prepared.room}"
+proxy = "none"
+follow_redirects = 2
 connect_timeout = "4s"
 max_message = "1MiB"
 faults = ["gap=20ms"]
 source_addresses = ["127.0.0.2"]
 before_connect = ["ticket"]
+[target.health]
+pid = 77
+[[target.health.metrics]]
+name = "queue"
+url = "http://host/metrics"
+series = "queue_depth"
+labels = { queue = "ask" }
+rate = true
 [target.auth]
 kind = "jwt"
 send_as = "query"
@@ -173,6 +184,8 @@ format = "{token}"
 secret_env = "SECRET"
 claims = { sub = "{user.id}", level = 3 }
 lifetime = "1m"
+algorithm = "ES256"
+key_id = "k1"
 [load]
 connections = 2
 connect_rate = "7/s"
@@ -209,6 +222,42 @@ smallest_effect = "6%"
 connections = 200
 rate = "500/s"
 duration = "1h"
+[[prepare]]
+name = "login"
+post = "/login"
+form = { user = "me", word = "{env.W}" }
+once = "run"
+[[prepare]]
+name = "room"
+put = "https://api.host/rooms"
+headers = { A = "b" }
+json = { user = ["{user.id}", 1] }
+expect = [200, 201]
+keep = { room = "data.0.id" }
+within = "3s"
+undo = { delete = "/rooms/{prepared.room}", within = "2s" }
+[[prepare]]
+name = "look"
+get = "/a"
+[[prepare]]
+name = "change"
+patch = "/a"
+undo = { put = "/b", headers = { A = "b" }, json = { c = 1 } }
+[[prepare]]
+name = "more"
+get = "/a"
+undo = { post = "/b", form = { c = "d" } }
+[[prepare]]
+name = "most"
+get = "/a"
+undo = { patch = "/b" }
+[[prepare]]
+name = "last"
+get = "/a"
+undo = { get = "/b" }
+[[prepare]]
+name = "over"
+delete = "/a"
 """
 
 OTHERWISE = """[protocol.events]
@@ -242,7 +291,7 @@ sent_at = { path = "at", unit = "us" }
 [target]
 url = "ws://host"
 addresses = "rotate"
-auth = { kind = "token", token_file = "token.txt" }
+auth = { kind = "token", token_command = ["a", "b"], refresh = "9s" }
 [traffic]
 rate = "20/s"
 phase = "together"
@@ -258,6 +307,7 @@ count = 1
 messages = ["{turn.id}", { pause = "1s" }, { wait = { go = true }, within = "2s" }, "x"]
 [target]
 url = "simulator"
+auth = { kind = "oauth2", token_url = "https://a/t", client_id = "me", secret_env = "S", scope = "x" }
 [load]
 model = "closed"
 [traffic]
@@ -281,6 +331,15 @@ steps = [
 )
 
 
+BY_FILES = (
+    OTHERWISE.replace('token_env = "TOKEN"', 'token_file = "token.txt"'),
+    TOGETHER.replace(
+        'kind = "token", token_command = ["a", "b"], refresh = "9s"',
+        'kind = "jwt", key_file = "client.key", algorithm = "EdDSA"',
+    ),
+)
+
+
 def of_its_own(part: Any) -> Iterator[str]:
     """``Class.field`` of every field, here or below, that is not its default; without one it always is."""
     for field in fields(part):
@@ -294,21 +353,60 @@ def of_its_own(part: Any) -> Iterator[str]:
                 yield from of_its_own(each)
 
 
+CODED = """
+name = "coded"
+[protocol]
+codec = { name = "signalr", protocol = "messagepack" }
+held_against = "nothing yet"
+[protocol.turn]
+message = '{"type":"ping"}'
+[protocol.events]
+type = ["type"]
+match = "order"
+count = 1
+[target]
+url = "ws://127.0.0.1:9"
+[load]
+connections = 1
+duration = "1s"
+[traffic]
+every = "1s"
+"""
+
+FRAMED = CODED.replace(
+    'codec = { name = "signalr", protocol = "messagepack" }', 'framing = { split = "\\n" }'
+)
+
+PARTED = (
+    TOGETHER
+    + """
+[[population]]
+name = "listeners"
+[population.target]
+addresses = "first"
+[[population]]
+name = "askers"
+load = { connections = 3 }
+"""
+)
+
+
 def test_every_field_of_a_plan_reaches_the_workers(folder: Folder) -> None:
     """A field that is new fails here until a plan differs in it, and it is sent."""
     for name in ("ca.pem", "client.pem", "client.key", "token.txt"):
         folder.write(name, "x")
     folder.write("users.csv", "id\na\nb\n")
     differing = set[str]()
-    for text in (WHOLE, OTHERWISE, TOGETHER, OF_KINDS, CONVERSING):
+    for text in (WHOLE, OTHERWISE, TOGETHER, OF_KINDS, CONVERSING, PARTED, CODED, FRAMED, *BY_FILES):
         whole = folder.load(text)
         assert scenario_from_settings(json.loads(json.dumps(worker_settings(whole)))) == whole
         differing |= set(of_its_own(whole))
     parts = [
         each
-        for module in (scenario, protocol)
+        for module in (scenario, protocol, prepare)
         for each in vars(module).values()
         if inspect.isclass(each) and is_dataclass(each) and each.__module__ == module.__name__
+        if each is not prepare.HttpRequest
     ]
     assert {f"{part.__name__}.{field.name}" for part in parts for field in fields(part)} - differing == set()
 

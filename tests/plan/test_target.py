@@ -245,7 +245,7 @@ def test_a_token_file_is_relative_to_the_scenario(folder: Folder) -> None:
         ("kind = 'token'", '4: kind = "token" needs `token_env` or `token_file`'),
         (
             "kind = 'token'\ntoken_env = 'A'\ntoken_file = 'b'",
-            '4: kind = "token" needs `token_env` or `token_file`, not both',
+            '4: kind = "token" needs `token_env` or `token_file` or `token_command`, not both',
         ),
         (
             "kind = 'token'\ntoken_env = 'A'\nlifetime = '1s'",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.protocol import (
     Adopt,
     Beat,
@@ -187,3 +188,16 @@ def test_what_the_scenario_must_have_is_told() -> None:
         "needs of the scenario: {data.topic}, {user.desk}: columns of its target.identities or traffic.data"
     )
     assert "message: none: the scenario, or its code, says it" in told(Protocol(name="x"))
+
+
+def test_how_frames_hold_messages_is_told_where_a_message_is_no_frame() -> None:
+    plain = dict(understood(Protocol(name="plain")))
+    assert not {"codec", "framing", "held against"} & plain.keys()
+    settings = {"protocol": "messagepack"}
+    coded = Protocol(name="hub", codec=CodecChoice(name="signalr", settings=settings), held_against="a hub")
+    told = dict(understood(coded))
+    assert told["held against"] == "a hub"
+    assert told["codec"].startswith("signalr (protocol = messagepack): paths, matches and messages are of")
+    assert dict(understood(replace(coded, codec=CodecChoice(name="mqtt"))))["codec"].startswith("mqtt: paths")
+    framed = Protocol(name="lines", framing=Framing(split="\n", batch=True))
+    assert dict(understood(framed))["framing"] == "split = '\\n', batch = True"

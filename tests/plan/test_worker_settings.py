@@ -28,7 +28,7 @@ def test_a_worker_gets_the_passwords_of_its_own_users_alone(folder: Folder) -> N
     assert "s3cr3t" not in json.dumps(shared)
     assert [row["room"] for row in shared["target"]["identities"]] == ["a", "b"], "events are for rooms"
     rows = identities_of(scenario, [1, 3, 5])
-    assert rows == [(1, {"room": "b", "password": "s3cr3t-1"})], "user 3 has the second identity again"
+    assert rows == [(0, 1, {"room": "b", "password": "s3cr3t-1"})], "user 3 has the second identity again"
     given = with_identities(shared, rows)
     assert "s3cr3t-0" not in json.dumps(given)
     assert scenario_from_settings(with_identities(given, identities_of(scenario, [0]))) == scenario

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.drive.proxy import Proxy, proxy_for, proxy_variables
 from loadtest.errors import ConfigError
+from loadtest.plan.overrides import Overrides
 from loadtest.plan.scenario_file import load_scenario
 from loadtest.plan.secrets import secrets_of
 from loadtest.run.options import RunOptions
-from loadtest.run.preparation import platform_facts, prepare, proxy_variables, start_target
+from loadtest.run.preparation import platform_facts, prepare, start_target
 
 AUTH = """
 name = "mine"
@@ -205,14 +207,37 @@ def test_a_proxy_that_is_not_used_is_noticed(
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert proxy_variables(url) == found
+    assert [name for name, _ in proxy_variables(url)] == found
 
 
 def test_a_proxy_that_is_not_used_is_observed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://user:word@proxy.example:3128")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    prepared = prepare(RunOptions(scenario="agent-burst", target="ws://a.example"))
+    changes = Overrides(target="ws://a.example", sets=("target.proxy=none",))
+    prepared = prepare(RunOptions(scenario="agent-burst"), load_scenario("agent-burst", changes))
     (fact,) = [fact for fact in platform_facts(prepared) if fact["code"] == "proxy_ignored"]
     assert "HTTP_PROXY" in fact["numbers"]["variables"]
     assert "word" not in str(fact)
+
+
+def test_the_proxy_of_the_environment_is_used_unless_the_scenario_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("https_proxy", "user:word-of-mine@proxy.example:3128")
+    found = proxy_for("environment", "wss://a.example/ws")
+    assert found is not None
+    assert (found.address, found.variable) == (("proxy.example", 3128), "https_proxy")
+    assert found.shown == "http://proxy.example:3128"
+    assert "word-of-mine" in found.secrets
+    assert b"CONNECT [::1]:81 HTTP/1.1" in found.request("::1", 81)
+    assert proxy_for("none", "wss://a.example/ws") is None
+    assert proxy_for("environment", "ws://a.example/ws") is None
+    assert proxy_for("environment", "wss://127.0.0.1/ws") is None
+    assert proxy_for("http://[::2]", "wss://127.0.0.1/ws") == Proxy("::2", 80)
+    monkeypatch.setenv("https_proxy", "socks5://proxy.example:1080")
+    with pytest.raises(ConfigError, match=r"https_proxy: must be a URL such as http://proxy"):
+        prepare(RunOptions(scenario="agent-burst", target="wss://a.example"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +120,11 @@ def test_what_cannot_be_searched(sequence: type[Capacity], options: SearchOption
     with pytest.raises(ConfigError, match=sentence):
         run_search(options)
     assert sequence.asked == []
+
+
+def test_populations_are_not_searched(sequence: type[Capacity], tmp_path: Path) -> None:
+    plan = 'protocol = "echo"\n[target]\nurl = "simulator"\n[traffic]\nevery = "1s"\n'
+    plan += '[[population]]\nname = "x"\n'
+    (tmp_path / "x.toml").write_text(plan)
+    with pytest.raises(ConfigError, match="it has populations"):
+        run_search(search("connections", str(tmp_path / "x.toml")))

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sample import SAMPLES, SampleRun
 
 from loadtest.show.plot.pictures import Pictures
-from loadtest.show.report_html import html
+from loadtest.show.views import report_page
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -45,7 +45,7 @@ def _pictures(name: str) -> Pictures:
 
 @functools.cache
 def _page(name: str) -> str:
-    return html(_made(name), _pictures(name))
+    return report_page(_made(name), _pictures(name))
 
 
 def _name_of(run: SampleRun) -> str:

@@ -37,7 +37,11 @@ class SampleRun:
     path: Path = Path("results/sample")
 
     def intervals(
-        self, first: int | None = None, last: int | None = None, tags: Collection[str] | None = None
+        self,
+        first: int | None = None,
+        last: int | None = None,
+        tags: Collection[str] | None = None,
+        step: int = 1,
     ) -> Iterator[Interval]:
         for interval in self.seconds:
             if (first or 0) <= interval.second and (last is None or interval.second < last):

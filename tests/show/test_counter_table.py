@@ -150,3 +150,16 @@ def test_how_conversations_went_is_told() -> None:
         ("a begun", "5", ""),
         ("a complete", "3", "75.0 %"),
     ]
+
+
+def test_what_a_codec_did_has_a_ledger_where_it_did_anything() -> None:
+    (ledger,) = (
+        each
+        for each in ledgers({"counts": {"codec": {"replies": 1200, "unsendable": 2}}})
+        if each.title == "Codec"
+    )
+    assert [(row.label, row.value, row.tone) for row in ledger.counts] == [
+        ("answered by the codec itself", "1,200", "plain"),
+        ("not sent: the codec could make no frame", "2", "bad"),
+    ]
+    assert "Codec" not in [each.title for each in ledgers({"counts": {}})]

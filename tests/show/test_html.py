@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -10,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample import SampleRun, passed
 
-from loadtest.show.evidence import other_turns, slowest_turns
-from loadtest.show.report import Fact
-from loadtest.show.report_html import page
+from loadtest.show.render.html import html
+from loadtest.show.report import Fact, Report
 from loadtest.show.report_model import tell
+from loadtest.show.run import document
 
 Sample = Callable[[str], SampleRun]
 PageOf = Callable[[SampleRun], str]
@@ -48,7 +50,7 @@ class Reader(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self._open:
+        if not {"style", "script"} & set(self._open):
             self.text += data + " "
 
 
@@ -58,6 +60,11 @@ def read(text: str) -> Reader:
     reader.close()
     assert not reader._open
     return reader
+
+
+def alone(report: Report) -> str:
+    """The page of a report without plots and single turns."""
+    return html([document(report)], 0)
 
 
 def words(text: str) -> str:
@@ -72,10 +79,20 @@ def test_the_page_is_well_formed_and_its_ids_are_unique(run: SampleRun, page_of:
 def test_the_page_needs_nothing_from_elsewhere(sample: Sample, page_of: PageOf) -> None:
     text = page_of(sample("failed"))
     reader = read(text)
-    assert not reader.tags.keys() & {"script", "link", "img", "iframe", "object", "a", "form", "base"}
+    assert not reader.tags.keys() & {"img", "iframe", "object", "a", "form", "base"}
+    assert (reader.tags["script"], reader.tags["link"]) == (2, 1)
     assert not reader.attributes & {"src", "srcset", "action", "onload", "onerror", "onclick"}
-    assert not re.findall(r"@import|url\((?!#)", text)
-    assert set(re.findall(r'(?:xlink:)?href="([^"#])', text)) == set()
+    markup = text[: text.index("<script")]
+    assert not re.findall(r"@import|url\((?!#)", markup)
+    assert set(re.findall(r'(?:xlink:)?href="([^"#][^"]*)', markup)) == {"data:,"}
+
+
+def test_only_the_script_of_the_page_may_run(sample: Sample, page_of: PageOf) -> None:
+    text = page_of(sample("passed"))
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert "default-src &#39;none&#39;" in text
+    assert f"script-src &#39;sha256-{digest}&#39;" in text
 
 
 def test_every_reference_inside_the_plots_has_its_target(sample: Sample, page_of: PageOf) -> None:
@@ -88,13 +105,13 @@ def test_every_reference_inside_the_plots_has_its_target(sample: Sample, page_of
 def test_hostile_texts_add_no_tag(sample: Sample, page_of: PageOf) -> None:
     run = sample("hostile")
     tags = read(page_of(run)).tags
-    assert not tags.keys() & {"script", "img", "b", "a"}
+    assert not tags.keys() & {"img", "b", "a"}
+    assert tags["script"] == 2
     assert "&lt;script&gt;" in page_of(run)
 
 
 @given(st.text(max_size=40))
 def test_no_text_from_elsewhere_becomes_markup(text: str) -> None:
-    plain = {"plots": [], "letters": "", "slowest": (), "others": ()}
     changed = replace(
         REPORT,
         scenario=text or "s",
@@ -110,7 +127,7 @@ def test_no_text_from_elsewhere_becomes_markup(text: str) -> None:
         fingerprint=tuple(Fact(text, text) for _ in REPORT.fingerprint),
     )
     neutral = replace(changed, thresholds=tuple(replace(row, reason="r") for row in changed.thresholds))
-    assert read(page(changed, **plain)).tags == read(page(replace(neutral, scenario="s"), **plain)).tags
+    assert read(alone(changed)).tags == read(alone(replace(neutral, scenario="s"))).tags
 
 
 def test_the_page_says_what_the_run_said(sample: Sample, page_of: PageOf) -> None:
@@ -132,7 +149,7 @@ def test_the_page_says_what_the_run_said(sample: Sample, page_of: PageOf) -> Non
 def test_frames_of_the_slowest_turns_are_there_and_folded(sample: Sample, page_of: PageOf) -> None:
     run = sample("passed")
     reader = read(page_of(run))
-    assert reader.tags["details"] == 5 + 2
+    assert reader.tags["details"] == 5 + 4, "two of the surroundings, one of notices, one of how to read it"
     assert '{"type":"agent_completed"' in reader.text
 
 
@@ -140,19 +157,50 @@ def test_a_run_that_measured_nothing_has_a_page_too(sample: Sample, page_of: Pag
     text = page_of(sample("unreachable"))
     shown = words(text)
     assert "UNREACHABLE exit code 3" in shown
-    assert "everything else not measured: no connection was ever ready" in shown
-    assert shown.count("not measured") == 4, "once for each threshold, once for all else"
-    assert text.count('<div class="wide">') == 1, "the connections alone"
+    assert "everything else no connection was ever ready" in shown
+    assert text.count("<figure") == 1, "the connections alone"
 
 
 def test_plots_come_in_both_widths_with_colours_of_the_page(sample: Sample, page_of: PageOf) -> None:
     text = page_of(sample("passed"))
-    assert (text.count('<div class="wide">'), text.count('<div class="narrow">')) == (4, 4)
-    inside = text[text.index('<div class="wide">') :]
+    kinds = [text.count(f'<div class="{kind}">') for kind in ("wide alone", "wide", "narrow")]
+    assert kinds == [3, 1, 1], "charts replace three of them"
+    inside = text[text.index('<div class="wide alone">') :]
     assert "var(--plot-ink," in inside
     assert "prefers-color-scheme: dark" in text
 
 
 def test_turns_without_frames_leave_the_section_out() -> None:
-    empty = {"plots": [], "letters": "", "slowest": slowest_turns([]), "others": other_turns([])}
-    assert "Slowest turns" not in page(REPORT, **empty)
+    assert "Slowest turns" not in words(alone(REPORT))
+
+
+def test_the_first_screen_is_verdict_thresholds_numbers_and_one_chart(
+    sample: Sample, page_of: PageOf
+) -> None:
+    text = page_of(sample("failed"))
+    marks = ('class="verdict', "<h2>Thresholds", 'class="numbers"', "data-lead>", 'class="panel"')
+    places = [text.index(mark) for mark in marks]
+    assert places == sorted(places)
+    assert text.count('class="number ') == 5
+    tabs = re.findall(r'data-tab="([^"]+)"', text)
+    assert tabs == ["Percentiles", "Turns", "Connections", "Counts", "About the run"]
+    shown = words(text)
+    assert shown.index("Broken turns") < shown.index("Slowest turns") if "Broken turns" in shown else True
+
+
+def test_notices_that_change_nothing_are_folded(sample: Sample, page_of: PageOf) -> None:
+    text = page_of(sample("failed"))
+    loud, folded = text.index("<h2>Notices</h2>"), text.index("<h2>Notices that change nothing")
+    assert loud < text.index("refused_connections") < folded < text.index("simulated_target")
+
+
+def test_a_counter_that_is_none_is_told_once(sample: Sample, page_of: PageOf) -> None:
+    shown = words(page_of(sample("passed")))
+    assert shown.count("malformed") == 0, "its bar in the plot is all"
+
+
+def test_without_a_script_the_pictures_stand_there(sample: Sample, page_of: PageOf) -> None:
+    text = page_of(sample("failed"))
+    before = text[: text.index("<script")]
+    assert "hidden" not in before.partition("<body>")[2].replace("aria-hidden", "")
+    assert before.count('<div class="static">') == 4

@@ -137,3 +137,20 @@ def test_notices_and_fingerprint_are_flattened() -> None:
         ("limits", "soft 1,024"),
         ("flag", "no"),
     ]
+
+
+def test_the_targets_own_health_is_told_with_what_lacks(run: SampleRun) -> None:
+    health = {
+        "cpu": {"unit": "cores", "n": 9, "mean": 0.5, "p95": None, "max": 1.25},
+        "memory": {"unit": "bytes", "n": 9, "mean": 2**20, "p95": 2**20, "max": 2**21},
+        "open_files": {"unit": "number", "n": 0, "reason": "process 7 is gone"},
+    }
+    target = {**run.manifest.get("target", {}), "health": {"sampled_on": "here"}}
+    told = tell({**run.manifest, "health": health, "target": target}).health
+    assert {fact.name: fact.value for fact in told} == {
+        "cpu": "mean 0.5 cores, max 1.25 cores (n = 9)",
+        "memory": "mean 1.0 MiB, p95 1.0 MiB, max 2.0 MiB (n = 9)",
+        "open files": "not measured: process 7 is gone",
+        "sampled": "once a second from here, which led the run",
+    }
+    assert tell(run.manifest).health == ()

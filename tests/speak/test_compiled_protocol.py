@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, Connect, Events, MessageStep, Protocol, Step, TurnShape
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.template import Template
+from loadtest.plan.trace_parent import trace_parent
 from loadtest.speak.compiled_protocol import MAX_TEXT, MAX_VALUE, CompiledProtocol, uuid_prefix
 from loadtest.speak.event_rules import END, FAIL
 
@@ -224,6 +225,18 @@ def test_an_audience_is_of_users_for_whom_it_gives_the_same() -> None:
     assert not compiled(Protocol(name="p", events=Events(turn=("id",)))).is_delivery("x", 0)
 
 
+def test_users_of_another_population_have_the_audience_that_theirs_gives() -> None:
+    protocol = Protocol(name="p", events=Events(turn=("id",), audience="{user.room}"))
+    rooms = ({"room": "b"}, {"room": "a"})
+    made = CompiledProtocol(
+        protocol, message="", nonce="n", timeout_ns=1, users=4, identities=rooms, first_user=2
+    )
+    assert [made.audience_of(user) for user in (2, 3)] == ["b", "a"]
+    made.audience_elsewhere = lambda user: "a" if user < 2 else made.own_audience_of(user)
+    assert made.is_delivery(made.uuid(4), 3), "turn 4 is of user 0, who is of another population"
+    assert not made.is_delivery(made.uuid(4), 2)
+
+
 @pytest.mark.parametrize(
     ("events", "opaque", "by_order"),
     [
@@ -274,3 +287,19 @@ def test_random_values_outside_of_turns() -> None:
     texts = [made.render_text(send, {}, None, user=user, nth=0, now_ns=0) for user in range(50)]
     assert {text.split()[0] for text in texts} == {"a", "b", "c"}
     assert {text.split()[1] for text in texts} == {"1970-01-01T00:00:00.000Z"}
+
+
+def test_a_trace_context_follows_from_the_run_and_the_turn() -> None:
+    """Who exports spans later finds the ids that were sent, in every message of a turn."""
+    messages = (MessageStep(send='{"id":"{turn.id}"}'), MessageStep(send='{"trace":"{trace.parent}"}'))
+    several = Protocol(name="p", turn=TurnShape(id="{uuid}", messages=messages))
+    for seq in (1, 2):
+        made = compiled(message='{"id":"{turn.id}","trace":"{trace.parent}"}', nonce="run")
+        turn_id = made.turn_id(seq, {}, 0)
+        told = trace_parent("run", turn_id)
+        bound = made.bind_message(made.plain, {"run.id": "run"}, None)
+        assert json.loads(made.payload(bound, turn_id, seq, {}))["trace"] == told
+        written = made.payload_written("{turn.id} {trace.parent} {raw:else.where}", turn_id, seq, {})
+        assert written.decode() == f"{turn_id} {told} {{else.where}}"
+        more = compiled(several, nonce="run")
+        assert more.turn_values(more.plain, turn_id, seq, {})["trace.parent"] == told

@@ -10,9 +10,9 @@ NOW = 1_800_000_000.0
 def sent(
     *lines: str, path: str = "/ws", set_at: str = "/ws", now_s: float = NOW, secure: bool = True
 ) -> dict[str, str]:
-    jar = CookieJar("app.example")
-    jar.take(lines, set_at, NOW)
-    return jar.sent(path, now_s, secure=secure)
+    jar = CookieJar()
+    jar.take(lines, "app.example", set_at, NOW)
+    return jar.sent("app.example", path, now_s, secure=secure)
 
 
 def test_a_cookie_comes_back() -> None:
@@ -80,14 +80,23 @@ def test_a_cookie_ends_in_its_time() -> None:
 
 
 def test_a_cookie_is_replaced_and_taken_back() -> None:
-    jar = CookieJar("app.example")
-    jar.take(["a=1; Path=/"], "/ws", NOW)
-    jar.take(["a=2; Path=/", "a=deep; Path=/ws"], "/ws", NOW)
-    assert jar.sent("/ws", NOW, secure=False) == {"a": "deep"}
-    assert jar.sent("/", NOW, secure=False) == {"a": "2"}
-    jar.take(["a=gone; Path=/; Max-Age=0"], "/ws", NOW)
-    assert jar.sent("/", NOW, secure=False) == {}
+    jar = CookieJar()
+    jar.take(["a=1; Path=/"], "app.example", "/ws", NOW)
+    assert jar.take(["a=2; Path=/", "a=deep; Path=/ws"], "app.example", "/ws", NOW) == ["2", "deep"]
+    assert jar.sent("app.example", "/ws", NOW, secure=False) == {"a": "deep"}
+    assert jar.sent("app.example", "/", NOW, secure=False) == {"a": "2"}
+    assert jar.take(["a=gone; Path=/; Max-Age=0"], "app.example", "/ws", NOW) == []
+    assert jar.sent("app.example", "/", NOW, secure=False) == {}
 
 
 def test_a_host_does_not_give_a_user_cookies_without_end() -> None:
     assert len(sent(*(f"a{number}=b" for number in range(MAX_COOKIES + 20)))) == MAX_COOKIES
+
+
+def test_a_cookie_goes_to_its_own_host_and_to_those_below_its_domain() -> None:
+    jar = CookieJar()
+    jar.take(["own=1; Path=/", "shared=2; Path=/; Domain=app.example"], "login.app.example", "/", NOW)
+    assert jar.sent("LOGIN.app.example", "/", NOW, secure=True) == {"own": "1", "shared": "2"}
+    assert jar.sent("ws.app.example", "/", NOW, secure=True) == {"shared": "2"}
+    assert jar.sent("app.example", "/", NOW, secure=True) == {"shared": "2"}
+    assert jar.sent("other.example", "/", NOW, secure=True) == {}

@@ -88,3 +88,13 @@ def test_copies_that_arrive_out_of_the_order_of_their_stamps() -> None:
     deliveries.close()
     assert list(metrics.delivery_time) == [0, 0]
     assert list(metrics.delivery_skew) == [2]
+
+
+def test_accounts_that_populations_share_are_closed_by_the_last() -> None:
+    deliveries, metrics = room(0, 2)
+    deliveries.holders = 2
+    deliveries.sent("a", 0, 10, metrics)
+    deliveries.close()
+    assert counts(metrics) == {}, "a copy may still come while others go on"
+    deliveries.close()
+    assert counts(metrics) == {"due": 1, "missing": 1}

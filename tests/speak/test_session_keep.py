@@ -222,6 +222,14 @@ def test_a_kept_secret_is_not_shown() -> None:
     assert sum(HIDDEN.encode() in each for each in shown) == 3
 
 
+def test_a_secret_that_came_by_another_way_is_not_shown() -> None:
+    talk = Talk()
+    talk.session.hide([])
+    talk.session.hide(["a-ticket", "a-token"])
+    talk.hear(20, b"what: a-ticket a-token")
+    assert talk.record.shown[-1][1] == b"what: [redacted] [redacted]"
+
+
 @pytest.mark.parametrize("value", ["abc", None, "", 12])
 def test_what_is_short_is_no_secret(value: Any) -> None:
     talk = Talk(keep=({"has": "n", "keep": {"token": "t"}},))

@@ -413,3 +413,12 @@ def test_turns_that_came_to_their_end_without_a_mark_are_counted() -> None:
     talk.hear(30, said("failed", turns[2], 0))
     counts = talk.record.counts("turns.")
     assert (counts["marked"], counts["unmarked"]) == (1, 1)
+
+
+def test_a_turn_of_whose_message_no_frame_can_be_made_fails_once() -> None:
+    talk = Talk()
+    turn, _ = talk.session.begin(0, 0, 0, {})
+    for at_ns in (5, 6):
+        talk.session.not_sendable(turn, at_ns)
+    assert (turn.outcome, turn.reason, turn.done_ns) == (Outcome.FAILED, "codec", 5)
+    assert talk.record.turns == [turn]

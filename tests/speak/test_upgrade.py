@@ -203,6 +203,7 @@ def test_a_redirect_says_where_to() -> None:
     upgrade = plain()
     found = refused(upgrade, answer)
     assert found.reason == "the target answered HTTP 302 Found, to https://login.example/?next=/ws"
+    assert upgrade.location == "https://login.example/?next=/ws"
     assert upgrade.set_cookies == ["a=b; Path=/"]
     long = refused(plain(), b"HTTP/1.1 302 Found\r\nLocation: /" + b"x" * 500 + b"\r\n\r\n")
     assert long.reason.endswith("x…")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadtest.show.document import Plot
 
-NAMES = ("spectrum", "timeline", "connections", "ledger")
+NAMES = ("timeline", "spectrum", "connections", "ledger")
 
 
 class Pictures:
@@ -17,6 +17,12 @@ class Pictures:
 
     def plot(self, name: str) -> Plot:
         return Plot(name, lambda width_in: self.svg(name, width_in), lambda _width_in: b"")
+
+    def summary_svg(self) -> str:
+        return self.svg("timeline")
+
+    def summary_png(self) -> bytes:
+        return b""
 
     def about(self, name: str) -> str:
         return name

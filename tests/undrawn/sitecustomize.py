@@ -14,6 +14,7 @@ from types import ModuleType
 
 PICTURES = "loadtest.show.plot.pictures"
 VIEWS = "loadtest.show.views"
+INDEX = "loadtest.show.runs_index"
 
 
 class WithoutPage(SourceFileLoader):
@@ -22,7 +23,19 @@ class WithoutPage(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         """As it is, but for the page; ``report --format html`` makes the real one."""
         super().exec_module(module)
-        vars(module)["html"] = lambda _run, _pictures=None: "<!doctype html><title>not drawn</title>\n"
+        own = vars(module)
+        drawn, pictures = own["report_page"], own["_pictures"]
+        own["FORMATS"]["html"] = lambda run: drawn(run, pictures(run))
+        own["report_page"] = lambda _run, _pictures: "<!doctype html><title>not drawn</title>\n"
+
+
+class WithoutIndex(SourceFileLoader):
+    """Loads the index of runs; none is written after a run, and ``runs html`` writes none either."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """As it is, but for the page."""
+        super().exec_module(module)
+        vars(module)["write_index"] = lambda results: results
 
 
 class Undrawn:
@@ -35,8 +48,9 @@ class Undrawn:
         """As every finder of modules; None for all others."""
         if name == PICTURES:
             return spec_from_file_location(name, Path(__file__).with_name("pictures.py"))
-        if name == VIEWS and (found := PathFinder.find_spec(name, path)) is not None:
-            found.loader = WithoutPage(name, found.origin or "")
+        loader = {VIEWS: WithoutPage, INDEX: WithoutIndex}.get(name)
+        if loader is not None and (found := PathFinder.find_spec(name, path)) is not None:
+            found.loader = loader(name, found.origin or "")
             return found
         return None
 

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
+from loadtest.show.limits import Limit
 from loadtest.show.plot import style
 
 
@@ -32,13 +33,17 @@ class Heading:
 
 @dataclass(slots=True)
 class Panel:
-    """One set of axes with its caption, its legend and the height of its drawing area in inches."""
+    """One set of axes with its caption, its legend and the height of its drawing area in inches.
+
+    ``beside_in`` is the room at its right for texts that stand there.
+    """
 
     axes: Axes
     caption: Text
     height_in: float
     legend: Legend | None = None
     footer: Text | None = None
+    beside_in: float = 0.0
 
 
 @dataclass(slots=True)
@@ -150,6 +155,19 @@ def footer(of: Sheet, on: Panel, sentence: str) -> None:
     on.footer = _line(of.figure, shown, style.SMALL_PT, style.MUTED)
 
 
+def limit_line(on: Panel, limit: Limit, name: str = "") -> None:
+    """The limit of a threshold as a line across a panel, named in its legend."""
+    told = f"{name} {limit.label}".strip()
+    on.axes.axhline(
+        limit.value,
+        color=style.LIMIT,
+        linestyle=style.LIMIT_DASH,
+        linewidth=1.3,
+        label=f"threshold: {told}{', missed' if limit.missed else ''}",
+        zorder=1.5,
+    )
+
+
 def legend(on: Panel, width_in: float, *, columns: int = 6) -> None:
     """A legend above the axes, read line by line, in as many columns as fit and at most ``columns``."""
     handles, labels = on.axes.get_legend_handles_labels()
@@ -227,6 +245,7 @@ def _sides(of: Sheet) -> tuple[float, float]:
             if outer is not None:
                 left = max(left, (inner.x0 - outer.x0) / of.figure.dpi)
                 right = max(right, (outer.x1 - inner.x1) / of.figure.dpi)
+        right = max(right, on.beside_in)
     return left + style.EDGE_IN, max(right, 0.06) + style.EDGE_IN
 
 

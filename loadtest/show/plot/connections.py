@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loadtest.judge.counts import ENDED_BY_US
 from loadtest.show.counter_table import NO_CLOSE_FRAME
+from loadtest.show.limits import Limit
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
 from loadtest.show.plot.bars import stacked
@@ -17,6 +20,8 @@ from loadtest.units import format_count
 
 TITLE = "Connections"
 
+PEAK = "connections.ready.peak"
+
 SHOWN = 5
 """Kinds of refusal and close that are drawn by themselves, the most frequent; the rest are summed."""
 
@@ -25,19 +30,28 @@ STEPS = 700
 
 
 def draw(
-    heading: layout.Heading, series: Series, phases: Phases, planned: int | None, width_in: float
+    heading: layout.Heading,
+    series: Series,
+    phases: Phases,
+    planned: int | None,
+    width_in: float,
+    *,
+    limits: Sequence[Limit] = (),
 ) -> Figure:
-    """Two panels: ready at once with its peak, refused and closed per second."""
+    """Two panels: ready at once with its peak and the threshold on it, refused and closed per second."""
     sheet = layout.sheet(heading, width_in)
     ready = layout.panel(sheet, "connections ready, concurrent", 1.9)
     if series.counted("connections.attempted").sum() or len(series.moves):
-        _ready(ready.axes, series, planned)
+        peaks = [limit for limit in limits if limit.of == PEAK]
+        for limit in peaks:
+            layout.limit_line(ready, limit, "peak")
+        _ready(ready.axes, series, planned, max((limit.value for limit in peaks), default=0.0))
     else:
         layout.explain(sheet, ready, "no connection was attempted")
     lost = layout.panel(sheet, "refused, closed by the target or given up, per second", 1.2)
-    kinds = _kinds(series)
-    if kinds:
-        stacked(lost.axes, series, kinds)
+    found = kinds(series)
+    if found:
+        stacked(lost.axes, series, found)
     else:
         layout.explain(sheet, lost, _nothing(series), measured=True)
     drawn = [panel for panel in sheet.panels if panel.axes.axison]
@@ -55,7 +69,8 @@ def _nothing(series: Series) -> str:
     return f"Of {format_count(attempted)} attempted, none was refused and none closed by the target."
 
 
-def _ready(axes: Axes, series: Series, planned: int | None) -> None:
+def _ready(axes: Axes, series: Series, planned: int | None, least: float) -> None:
+    """``least``: the axis reaches at least so far."""
     at, count = series.ready()
     peak = int(count.max())
     end = max(float(series.end_s), float(at[-1]))
@@ -72,7 +87,7 @@ def _ready(axes: Axes, series: Series, planned: int | None) -> None:
             linewidth=1.1,
             label=f"planned ({format_count(planned)})",
         )
-    axes.set_ylim(0, max(peak, planned or 0, 1) * 1.12)
+    axes.set_ylim(0, max(peak, planned or 0, least, 1) * 1.12)
     style.thousands(axes.yaxis, bins=4, integer=True)
 
 
@@ -86,7 +101,7 @@ def _visible(at: Column, count: Column) -> tuple[Column, Column]:
     return at[kept], count[kept]
 
 
-def _kinds(series: Series) -> dict[str, tuple[Column, style.Style]]:
+def kinds(series: Series) -> dict[str, tuple[Column, style.Style]]:
     """Refusals by layer, closes by code, connections we gave up; the rarest together."""
     given_up = {why: series.counted(name) for why, name in ENDED_BY_US.items()}
     closed = series.counters_under("connections.closed.")

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullLo
 
 from loadtest.measure.histogram import Histogram
 from loadtest.show.comparison_data import METRICS, Board
+from loadtest.show.limits import of_times
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import release_style as looks
 from loadtest.show.plot import style
@@ -46,6 +47,14 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
             if (found := run.histogram(metric)) is not None:
                 panel.axes.plot(*_steps(found, THIN_POINTS), color=look.colour, linewidth=0.6, alpha=0.35)
         _thick(panel.axes, pooled, look, f"{looks.runs_of(side)}, n={format_count(pooled.n)})")
+    for limit in of_times(board.limits, {metric}):
+        panel.axes.axvline(
+            limit.value,
+            color=style.LIMIT,
+            linestyle=style.LIMIT_DASH,
+            linewidth=1.3,
+            label=f"threshold: {limit.label}{', missed' if limit.missed else ''}",
+        )
     _axes(panel.axes, [pooled for _, _, pooled in known], sheet.width_in)
     layout.legend(panel, sheet.width_in, columns=6)
     if said := looks.left_out(board):

@@ -8,10 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from loadtest.show.comparison_data import METRICS, Board, DrawnSide
+from loadtest.show.limits import of_times
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import release_style as looks
 from loadtest.show.plot import style
 from loadtest.show.plot.spectrum import LEAST, TICKS, Curve, curve
+from loadtest.show.plot.timeline import with_limits
 from loadtest.units import format_count
 
 TITLE = "Percentile spectra, overlaid"
@@ -34,8 +36,12 @@ def draw(board: Board, width_in: float) -> Figure:
 def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
     curves = {at: _curve(side, metric) for at, (side, _) in enumerate(looks.shown(board))}
     known = {at: each for at, each in curves.items() if each is not None}
-    low = min((float(each.ms[0]) for each in known.values()), default=1.0)
-    high = max((each.max_ms for each in known.values()), default=1.0)
+    limits = of_times(board.limits, {metric})
+    low, high = with_limits(
+        min((float(each.ms[0]) for each in known.values()), default=1.0),
+        max((each.max_ms for each in known.values()), default=1.0),
+        limits,
+    )
     log = looks.is_wide(low, high)
     caption = f"{name}, response time in ms{' (logarithmic)' if log else ''}, by percentile of turns"
     panel = layout.panel(sheet, caption, 2.2 if sheet.narrow else 2.7)
@@ -45,6 +51,8 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
     for at, (side, look) in enumerate(looks.shown(board)):
         if at in known:
             _side(panel.axes, side, look, metric, known[at])
+    for limit in limits:
+        layout.limit_line(panel, limit)
     percentile_axis(panel.axes, max(float(each.n) for each in known.values()), narrow=sheet.narrow)
     time_axis(panel.axes, low, high, log=log)
     layout.legend(panel, sheet.width_in, columns=6)

@@ -10,35 +10,55 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loadtest.show.comparison_data import Board, Drawn, DrawnSide
+from loadtest.show.limits import Limit
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import release_style as looks
 from loadtest.show.plot import style
+from loadtest.show.plot.timeline import with_limits
 from loadtest.show.series import Column
 
 TITLE = "Timelines, aligned at the beginning of the measured part"
 
 
 class Track(NamedTuple):
-    """One panel: its caption, in which ``EACH`` stands for how long its points are, and what it reads."""
+    """One panel: its caption, in which ``EACH`` stands for how long its points are, and what it reads.
+
+    ``of`` is the metric, or the rate, on which a threshold is drawn, ``statistic`` the percentile.
+    """
 
     caption: str
     column: Callable[[Drawn], Column]
-    percentile: bool = False
+    of: str = ""
+    statistic: str = ""
+
+    def limits(self, board: Board) -> list[Limit]:
+        """The thresholds on what is drawn."""
+        return [each for each in board.limits if (each.of, each.statistic) == (self.of, self.statistic)]
 
 
 TRACKS = (
     Track(
         "time to first event, p95 of EACH in ms",
         lambda run: run.p95_ms("turn.first_event"),
-        percentile=True,
+        "turn.first_event",
+        "p95",
     ),
     Track(
         "completion, p95 of EACH in ms",
         lambda run: run.p95_ms("turn.completion"),
-        percentile=True,
+        "turn.completion",
+        "p95",
     ),
-    Track("events received per second", lambda run: run.series.per_second("events.received")),
-    Track("turns complete per second", lambda run: run.series.per_second("turns.complete")),
+    Track(
+        "events received per second",
+        lambda run: run.series.per_second("events.received"),
+        "rates.events_received_per_s",
+    ),
+    Track(
+        "turns complete per second",
+        lambda run: run.series.per_second("turns.complete"),
+        "rates.turns_per_s",
+    ),
     Track("generator CPU, % of one core", lambda run: run.series.gauge("cpu") * 100),
 )
 
@@ -60,11 +80,21 @@ def draw(board: Board, width_in: float) -> Figure:
     drawn = [panel for panel in sheet.panels if panel.axes.axison]
     for panel in drawn:
         _time(panel.axes, drawn, _ends(board), last=panel is drawn[-1])
+    for panel in drawn:
+        if panel is not drawn[0]:
+            _only_limits(panel)
+        layout.legend(panel, width_in, columns=6)
     if drawn:
-        layout.legend(drawn[0], width_in, columns=6)
         layout.footer(sheet, drawn[-1], _meaning(board))
     layout.arrange(sheet)
     return sheet.figure
+
+
+def _only_limits(panel: layout.Panel) -> None:
+    """The legend of the first panel names the sides for all others."""
+    for drawn in panel.axes.get_lines():
+        if not str(drawn.get_label()).startswith("threshold"):
+            drawn.set_label("_")
 
 
 def _meaning(board: Board) -> str:
@@ -106,9 +136,13 @@ def _since(run: Drawn) -> Column:
 def _panel(sheet: layout.Sheet, board: Board, track: Track) -> None:
     found = [(side, look, middle(side, track)) for side, look in looks.shown(board)]
     known = [each for each in found if len(each[2].at)]
-    highest = max((float(each.high.max()) for _, _, each in known), default=1.0)
-    lowest = min((float(each.low.min()) for _, _, each in known), default=1.0)
-    log = track.percentile and looks.is_wide(lowest, highest)
+    limits = track.limits(board)
+    lowest, highest = with_limits(
+        min((float(each.low.min()) for _, _, each in known), default=1.0),
+        max((float(each.high.max()) for _, _, each in known), default=1.0),
+        limits,
+    )
+    log = bool(track.statistic) and looks.is_wide(lowest, highest)
     caption = f"{track.caption.replace('EACH', _each(board))}{' (logarithmic)' if log else ''}"
     panel = layout.panel(sheet, caption, 1.05 if sheet.narrow else 1.25)
     if not known:
@@ -129,6 +163,8 @@ def _panel(sheet: layout.Sheet, board: Board, track: Track) -> None:
             markevery=max(1, len(each.at) // 12),
             label=f"{looks.runs_of(side)})",
         )
+    for limit in limits:
+        layout.limit_line(panel, limit)
     if log:
         style.log_time(panel.axes.yaxis, lowest, highest)
     else:

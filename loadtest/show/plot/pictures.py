@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import matplotlib as mpl
@@ -13,16 +13,25 @@ from matplotlib.figure import Figure
 from loadtest.judge.measurement_window import measured_span
 from loadtest.judge.sections import Manifest, section
 from loadtest.measure.totals import Totals
-from loadtest.show.document import Plot
+from loadtest.show.charts import run_charts
+from loadtest.show.document import Chart, Plot
+from loadtest.show.limits import Limit, limits_of
 from loadtest.show.manifest import ReadableRun, whole
 from loadtest.show.plot import connections, ledger, spectrum, style, svg, timeline
 from loadtest.show.plot.canvas import Heading
 from loadtest.show.report import Report
 from loadtest.show.report_model import tell
+from loadtest.show.run import CONNECTIONS, COUNTED, PERCENTILES
 from loadtest.show.series import Series, read_series
 
-NAMES = ("spectrum", "timeline", "connections", "ledger")
+NAMES = ("timeline", "spectrum", "connections", "ledger")
 """The plots, in the order in which they answer questions."""
+
+TABS = {"timeline": "", "spectrum": PERCENTILES, "connections": CONNECTIONS, "ledger": COUNTED}
+"""Where each stands on a page; the first below the verdict."""
+
+SUMMARY = "timeline"
+"""The plot below the verdict, in the one picture of a run."""
 
 TITLES = {
     "spectrum": spectrum.TITLE,
@@ -53,6 +62,7 @@ class _Read:
     report: Report
     totals: Totals
     series: Series
+    limits: tuple[Limit, ...]
 
 
 class Pictures:
@@ -66,7 +76,18 @@ class Pictures:
     def _read(self) -> _Read:
         manifest = self._run.manifest
         totals = self._run.totals()
-        return _Read(manifest, tell(manifest), totals, read_series(self._run, totals))
+        return _Read(manifest, tell(manifest), totals, read_series(self._run, totals), limits_of(manifest))
+
+    @cached_property
+    def _charts(self) -> dict[str, list[Chart]]:
+        read = self._read
+        metrics = section(read.manifest, "metrics")
+        bounded = {
+            name
+            for name in metrics
+            if any(section(metrics, name).get(key) for key in ("upper_bound", "bounds"))
+        }
+        return run_charts(read.series, read.totals.histograms, self._phases(), read.limits, bounded)
 
     def figure(self, name: str, width_in: float = style.WIDE_IN) -> Figure:
         """A plot by its name, ``width_in`` inches wide; its height follows from what is on it."""
@@ -86,9 +107,33 @@ class Pictures:
         with mpl.rc_context(style.SETTINGS):
             return svg.png(self._drawers()[name](self._heading(name), width_in))
 
+    def summary_svg(self) -> str:
+        """The verdict above the timeline: the one picture of a run for a pull request, a chat, a wiki."""
+        with mpl.rc_context(style.SETTINGS):
+            return svg.alone(self._summary(), f"{self._verdict()} {self.about(SUMMARY)}")
+
+    def summary_png(self) -> bytes:
+        """The same as a PNG of twice the resolution of a plain screen."""
+        with mpl.rc_context(style.SETTINGS):
+            return svg.png(self._summary())
+
+    def _summary(self) -> Figure:
+        heading = replace(self._heading(SUMMARY), title=self._verdict())
+        return self._drawers()[SUMMARY](heading, style.WIDE_IN)
+
+    def _verdict(self) -> str:
+        judged = self._read.report.judgement
+        return f"{judged.word}: {judged.why}"
+
     def plot(self, name: str) -> Plot:
         """The plot and how to read it."""
-        return Plot(CAPTIONS[name], functools.partial(self.svg, name), functools.partial(self.png, name))
+        return Plot(
+            CAPTIONS[name],
+            functools.partial(self.svg, name),
+            functools.partial(self.png, name),
+            lambda: self._charts.get(name, []),
+            TABS[name],
+        )
 
     def about(self, name: str) -> str:
         """What a plot shows, for those who do not see it."""
@@ -105,12 +150,14 @@ class Pictures:
         why = why_nothing(read.manifest)
         planned = whole(section(read.manifest, "load", "planned").get("connections"))
         return {
-            "spectrum": lambda heading, width: spectrum.draw(heading, read.totals.histograms, why, width),
+            "spectrum": lambda heading, width: spectrum.draw(
+                heading, read.totals.histograms, why, width, limits=read.limits
+            ),
             "timeline": lambda heading, width: timeline.draw(
-                heading, read.series, self._phases(), why, width
+                heading, read.series, self._phases(), why, width, limits=read.limits
             ),
             "connections": lambda heading, width: connections.draw(
-                heading, read.series, self._phases(), planned, width
+                heading, read.series, self._phases(), planned, width, limits=read.limits
             ),
             "ledger": lambda heading, width: ledger.draw(heading, read.manifest, why, width),
         }

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from loadtest.show.comparison import Compared
 from loadtest.show.comparison_data import Board, boards
-from loadtest.show.document import Plot
+from loadtest.show.document import Chart, Link, Plot, no_link
 from loadtest.show.plot import (
     ecdf,
+    forest,
     overlay,
     overlay_time,
     shift,
@@ -25,8 +27,10 @@ from loadtest.show.plot import (
 from loadtest.show.plot import (
     small_multiples_ledger as multiples_ledger,
 )
+from loadtest.show.release_charts import board_charts
 
 DRAWERS: dict[str, tuple[str, Callable[[Board, float], Figure]]] = {
+    "forest": (forest.TITLE, forest.draw),
     "runs": (multiples.TITLE, multiples.draw),
     "shift": (shift.TITLE, shift.draw),
     "spectra": (overlay.TITLE, overlay.draw),
@@ -37,7 +41,22 @@ DRAWERS: dict[str, tuple[str, Callable[[Board, float], Figure]]] = {
 }
 """In the order in which they answer questions."""
 
+DISTRIBUTIONS = "Distributions"
+TABS = {
+    "forest": "",
+    "runs": "Runs",
+    "shift": DISTRIBUTIONS,
+    "spectra": DISTRIBUTIONS,
+    "ecdf": DISTRIBUTIONS,
+    "timelines": "Over time",
+    "ledger": "Counts",
+    "multiples": DISTRIBUTIONS,
+}
+"""Under which tab of the page each stands; the first is in sight from the beginning."""
+
 CAPTIONS = {
+    "forest": "Left of the middle is less than the baseline, right of it more. What reaches out of the shaded"
+    " band with its whole bar is a difference that matters.",
     "runs": "Each dot is a run. Where the dots of two releases mingle, nobody can tell them apart; where"
     " they lie apart by more than the smallest effect, the table says slower or faster, worse or better.",
     "shift": "Read it from the left: by how much the fast turns differ, then the middle, then the slow tail."
@@ -54,21 +73,32 @@ CAPTIONS = {
 """How to read each picture."""
 
 
-def plots(items: Sequence[Compared]) -> tuple[Plot, ...]:
-    """The pictures of all comparisons, scenario by scenario."""
-    drawn = [ComparisonPictures(board) for board in boards(items)]
-    return tuple(
-        Plot(CAPTIONS[name], functools.partial(pictures.svg, name), functools.partial(pictures.png, name))
-        for pictures in drawn
-        for name in pictures.names
-    )
+def plots(items: Sequence[Compared], link: Link = no_link) -> tuple[Plot, ...]:
+    """The pictures of all comparisons, scenario by scenario; ``link`` leads to the report of a run."""
+    drawn = [ComparisonPictures(board, link) for board in boards(items)]
+    return tuple(pictures.plot(name) for pictures in drawn for name in pictures.names)
 
 
 class ComparisonPictures:
     """The pictures of one board."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, link: Link = no_link) -> None:
         self.board = board
+        self._link = link
+
+    @cached_property
+    def _charts(self) -> dict[str, list[Chart]]:
+        return board_charts(self.board, self._link)
+
+    def plot(self, name: str) -> Plot:
+        """A picture, how to read it, and the charts that may replace it."""
+        return Plot(
+            CAPTIONS[name],
+            functools.partial(self.svg, name),
+            functools.partial(self.png, name),
+            lambda: self._charts.get(name, []),
+            TABS[name],
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from loadtest.show.comparison_data import Board, DrawnSide
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
-from loadtest.show.plot.spectrum import LINEAR_UP_TO
+from loadtest.show.plot.timeline import WIDE
 from loadtest.units import format_count
 
 THIN = 12
@@ -46,7 +46,7 @@ def runs_of(side: DrawnSide) -> str:
 
 def is_wide(low: float, high: float) -> bool:
     """Whether values lie so far apart that a logarithmic axis shows them better."""
-    return high > LINEAR_UP_TO * max(low, 1e-6)
+    return high > WIDE * max(low, 1e-6)
 
 
 def note(axes: Axes, text: str) -> None:

@@ -14,18 +14,28 @@ from loadtest.judge.power import LEVEL, quantile
 from loadtest.plan.threshold import Unit
 from loadtest.show.comparison import change_text
 from loadtest.show.comparison_data import METRICS, Board
+from loadtest.show.limits import Limit
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import release_style as looks
 from loadtest.show.plot import style
 from loadtest.show.plot.overlay import line, percentile_axis, time_axis
 from loadtest.show.plot.spectrum import LEAST, Curve, curve
+from loadtest.units import MIB
 
 TITLE = "What decides, run by run"
 SPECTRA = "Spectrum of each candidate beside the baseline's"
 
-UNITS = {"ms": "ms", "per_s": "per second", "ratio": "%", "count": "count"}
+UNITS = {
+    "ms": "ms",
+    "per_s": "per second",
+    "ratio": "%",
+    "count": "count",
+    "cores": "cores",
+    "bytes": "MiB",
+    "number": "",
+}
 
-FACTORS = {"ratio": 100.0}
+FACTORS = {"ratio": 100.0, "bytes": 1 / MIB}
 
 LEAST_REACH = {"count": 4.0, "ratio": 1.0}
 """What an axis spans at least, nearly: counts are whole, and a hundredth of a point is no news."""
@@ -34,6 +44,9 @@ DOT = 0.06
 """Half a dot, as a part of the axis."""
 
 CELL_IN = 2.5
+
+FAR = 1.5
+"""So many times the height of an axis a limit may lie outside of it, to be drawn all the same."""
 
 
 def draw(board: Board, width_in: float) -> Figure:
@@ -59,6 +72,7 @@ def _metric(sheet: layout.Sheet, board: Board, rows: list[MetricComparison]) -> 
         _level(panel.axes, at, level, factor, style.release(side.number))
     _names(panel.axes, sheet, board, rows)
     _values(panel.axes, levels, rule.unit)
+    _limits(sheet, panel, [each for each in board.limits if each.name == rule.name], factor)
     if panel is sheet.panels[0]:
         _legend(panel, sheet.width_in)
 
@@ -105,6 +119,20 @@ def _values(axes: Axes, levels: list[SampleSummary], unit: Unit) -> None:
         low, high = max(low, -DOT * reach), min(high, 100 + DOT * reach)
     axes.set_ylim(low, high)
     style.thousands(axes.yaxis, bins=4, integer=unit == "count")
+
+
+def _limits(sheet: layout.Sheet, panel: layout.Panel, limits: list[Limit], factor: float) -> None:
+    """The limits of thresholds: a line, or where it would lie far from every run a remark."""
+    low, high = panel.axes.get_ylim()
+    for limit in limits:
+        value, reach = limit.value * factor, FAR * (high - low)
+        if low - reach <= value <= high + reach:
+            panel.axes.axhline(value, color=style.LIMIT, linestyle=style.LIMIT_DASH, linewidth=1.3)
+            panel.axes.set_ylim(min(low, value), max(high, value))
+            told = "the dashed line"
+        else:
+            told = "far below" if value < low else "far above"
+        layout.footer(sheet, panel, f"Threshold {limit.label}: {told}.")
 
 
 def _legend(panel: layout.Panel, width_in: float) -> None:

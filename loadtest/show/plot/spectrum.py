@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,8 +14,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
+from loadtest.show.limits import Limit, of_times
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
+from loadtest.show.plot.timeline import WIDE, with_limits
 from loadtest.units import format_count, format_ms
 
 TITLE = "Response and service time by percentile"
@@ -41,6 +44,9 @@ DRAWN = (
 )
 """With markers at different places: lines often lie on one another; all must show."""
 
+SHORT = {line.metric: line.label for line in DRAWN}
+"""What a line is called."""
+
 TICKS = {
     1: "0 %",
     2: "50 %",
@@ -55,9 +61,6 @@ TICKS = {
 STEPS_PER_DECADE = 150
 
 LEAST = needed(part_of("p50"))
-
-LINEAR_UP_TO = 12.0
-"""Values that lie further apart than this factor are drawn on a logarithmic axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,20 @@ def _visible(x: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return np.union1d([0], last)
 
 
-def draw(heading: layout.Heading, histograms: dict[str, Histogram], why: str, width_in: float) -> Figure:
-    """The plot; ``why`` is said where no histogram has a sample."""
+def draw(
+    heading: layout.Heading,
+    histograms: dict[str, Histogram],
+    why: str,
+    width_in: float,
+    *,
+    limits: Sequence[Limit] = (),
+) -> Figure:
+    """The plot, with the ``limits`` of thresholds; ``why`` is said where no histogram has a sample."""
     sheet = layout.sheet(heading, width_in)
     present = {line.metric: histograms[line.metric] for line in DRAWN if line.metric in histograms}
     curves = {name: curve(histogram) for name, histogram in present.items() if histogram.n >= LEAST}
-    log = _is_wide(curves)
+    shown = of_times(limits, curves)
+    log = bool(curves) and _is_wide(curves, shown)
     caption = f"time in ms{' (logarithmic)' if log else ''}, by percentile of turns"
     panel = layout.panel(sheet, caption, 2.9 if sheet.narrow else 3.6)
     if not curves:
@@ -100,19 +111,23 @@ def draw(heading: layout.Heading, histograms: dict[str, Histogram], why: str, wi
         layout.explain(sheet, panel, f"not enough samples (n={most}; p50 needs {LEAST})" if most else why)
     else:
         _lines(panel.axes, curves)
+        for limit in shown:
+            layout.limit_line(panel, limit, SHORT[limit.of])
         _percentile_axis(panel.axes, curves, narrow=sheet.narrow)
-        _time_axis(panel.axes, curves, log=log)
+        _time_axis(panel.axes, *with_limits(*_range(curves), shown), log=log)
         layout.legend(panel, width_in, columns=2)
     layout.arrange(sheet)
     return sheet.figure
 
 
-def _is_wide(curves: dict[str, Curve]) -> bool:
-    if not curves:
-        return False
+def _range(curves: dict[str, Curve]) -> tuple[float, float]:
     low = min(float(each.ms[0]) for each in curves.values())
-    high = max(each.max_ms for each in curves.values())
-    return high > LINEAR_UP_TO * max(low, 1e-6)
+    return low, max(each.max_ms for each in curves.values())
+
+
+def _is_wide(curves: dict[str, Curve], limits: Sequence[Limit]) -> bool:
+    low, high = with_limits(*_range(curves), limits)
+    return high > WIDE * max(low, 1e-6)
 
 
 def _lines(axes: Axes, curves: dict[str, Curve]) -> None:
@@ -162,10 +177,9 @@ def _percentile_axis(axes: Axes, curves: dict[str, Curve], *, narrow: bool) -> N
     )
 
 
-def _time_axis(axes: Axes, curves: dict[str, Curve], *, log: bool) -> None:
-    high = max(each.max_ms for each in curves.values())
+def _time_axis(axes: Axes, low: float, high: float, *, log: bool) -> None:
     if not log:
         axes.set_ylim(0, high * 1.08 or 1)
         style.thousands(axes.yaxis)
         return
-    style.log_time(axes.yaxis, min(float(each.ms[0]) for each in curves.values()), high)
+    style.log_time(axes.yaxis, low, high)

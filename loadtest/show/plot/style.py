@@ -100,9 +100,13 @@ PROBES = {
 LIMIT, GENERATOR = PURPLE, PURPLE
 """Of a threshold's limit; of what the generator itself used."""
 
+LIMIT_DASH = (0, (2, 1.4))
+
 REFUSED = {
+    Layer.PREPARE: Style(SKY, hatch="***"),
     Layer.RESOLVE: Style(SKY, hatch="///"),
     Layer.TCP: Style(SKY, hatch="---"),
+    Layer.PROXY: Style(SKY, hatch="ooo"),
     Layer.TLS: Style(SKY, hatch="xxx"),
     Layer.UPGRADE: Style(PURPLE, hatch="..."),
     Layer.AUTH: Style(PURPLE, hatch="+++"),
@@ -113,6 +117,7 @@ REFUSED = {
 GIVEN_UP = {
     "silent": Style(MUTED, hatch="///"),
     "broken": Style(MUTED, hatch="xxx"),
+    "codec": Style(MUTED, hatch="..."),
     "too_long": Style(MUTED, hatch="---"),
     "flood": Style(MUTED, hatch="..."),
 }

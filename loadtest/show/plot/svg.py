@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from loadtest.show.plot import style
 
-_VARIABLES = {
+VARIABLES = {
     style.INK: "ink",
     style.MUTED: "muted",
     style.GRID: "grid",
@@ -25,6 +25,7 @@ _VARIABLES = {
     style.SKY: "sky",
     style.SURFACE: "surface",
 }
+"""The names of colours, as a page has them in its variables."""
 
 
 def alone(figure: Figure, about: str) -> str:
@@ -61,7 +62,7 @@ def _prefixed(body: str, prefix: str) -> str:
 
 
 def _coloured(body: str) -> str:
-    for colour, name in _VARIABLES.items():
+    for colour, name in VARIABLES.items():
         body = body.replace(colour, f"var(--plot-{name},{colour})")
     return body
 

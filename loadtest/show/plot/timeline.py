@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from loadtest.show.counter_table import OUTCOMES
+from loadtest.show.limits import DRAWN_RATES, Limit, of_rates, of_times
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
 from loadtest.show.plot.bars import stacked
 from loadtest.show.series import LINES, Column, Series
-from loadtest.units import format_count
+from loadtest.units import MIB, format_count
 
 TITLE = "The run over time"
 
@@ -25,6 +27,9 @@ RATES = {
     "turns.complete": "turns complete",
 }
 """Counter, and its name in the legend."""
+
+WIDE = 12.0
+"""Times that lie further apart than this factor are drawn on a logarithmic axis."""
 
 METRICS = {"turn.first_event": ("first event", 2.2, 4.5), "turn.completion": ("completion", 1.2, 2.6)}
 """Name in the legend, widths of line and marker: both show where they lie on one another."""
@@ -38,17 +43,26 @@ class Phases:
     to_s: float
 
 
-def draw(heading: layout.Heading, series: Series, phases: Phases, why: str, width_in: float) -> Figure:
+def draw(
+    heading: layout.Heading,
+    series: Series,
+    phases: Phases,
+    why: str,
+    width_in: float,
+    *,
+    limits: Sequence[Limit] = (),
+) -> Figure:
     """Rates, percentiles, turns that were not complete if there are any, the generator.
 
-    A panel without data says ``why``.
+    A panel without data says ``why``; ``limits`` of thresholds are drawn where they belong.
     """
     sheet = layout.sheet(heading, width_in)
     height = 1.35 if sheet.narrow else 1.5
-    _rates(sheet, series, why, height)
-    _percentiles(sheet, series, why, height * 1.25)
+    _rates(sheet, series, why, height, of_rates(limits))
+    _percentiles(sheet, series, why, height * 1.25, of_times(limits, METRICS))
     _not_complete(sheet, series, height * 0.6)
     _generator(sheet, series, height * 0.45)
+    _target(sheet, series, height * 0.45)
     drawn = [panel for panel in sheet.panels if panel.axes.axison]
     for panel in drawn:
         share_time(panel.axes, series, phases, first=panel is drawn[0], last=panel is drawn[-1])
@@ -83,7 +97,7 @@ def _per(series: Series) -> str:
     return "" if series.step_s == 1 else f", means over {series.step_s} s"
 
 
-def _rates(sheet: layout.Sheet, series: Series, why: str, height: float) -> None:
+def _rates(sheet: layout.Sheet, series: Series, why: str, height: float, limits: Sequence[Limit]) -> None:
     panel = layout.panel(sheet, f"rates per second{_per(series)}", height)
     lines = {name: label for name, label in RATES.items() if series.counted(name).sum()}
     if not any(name != "turns.due" for name in lines):
@@ -98,7 +112,12 @@ def _rates(sheet: layout.Sheet, series: Series, why: str, height: float) -> None
             style.RATES[name],
             label=f"{label} (n={total})",
         )
-    panel.axes.set_ylim(0, max(float(series.per_second(name).max()) for name in lines) * 1.1)
+    for limit in limits:
+        layout.limit_line(panel, limit, RATES[DRAWN_RATES[limit.of]])
+    highest = max(
+        *(float(series.per_second(name).max()) for name in lines), *(limit.value for limit in limits), 0.0
+    )
+    panel.axes.set_ylim(0, highest * 1.1)
     style.thousands(panel.axes.yaxis, bins=4)
 
 
@@ -116,10 +135,12 @@ def _stairs(axes: Axes, series: Series, column: Column, look: style.Style, label
     )
 
 
-def _percentiles(sheet: layout.Sheet, series: Series, why: str, height: float) -> None:
+def _percentiles(
+    sheet: layout.Sheet, series: Series, why: str, height: float, limits: Sequence[Limit]
+) -> None:
     columns = {(metric, line): series.percentile_ms(metric, line) for metric in METRICS for line in LINES}
     known = {key: column for key, column in columns.items() if not np.isnan(column).all()}
-    log = _is_wide(known)
+    log = bool(known) and is_wide(*_range(known), limits)
     caption = f"response time in ms{' (logarithmic)' if log else ''}, of turns that ended in each second"
     panel = layout.panel(sheet, caption, height)
     if not known:
@@ -140,10 +161,13 @@ def _percentiles(sheet: layout.Sheet, series: Series, why: str, height: float) -
             markevery=max(1, len(series) // 24),
             label=f"{name} {line}",
         )
+    for limit in limits:
+        layout.limit_line(panel, limit, METRICS[limit.of][0])
+    low, high = with_limits(*_range(known), limits)
     if log:
-        style.log_time(panel.axes.yaxis, *_range(known))
+        style.log_time(panel.axes.yaxis, low, high)
     else:
-        panel.axes.set_ylim(0, _range(known)[1] * 1.1)
+        panel.axes.set_ylim(0, high * 1.1)
         style.thousands(panel.axes.yaxis, bins=4)
 
 
@@ -168,11 +192,16 @@ def _not_complete(sheet: layout.Sheet, series: Series, height: float) -> None:
         stacked(panel.axes, series, kinds)
 
 
-def _is_wide(known: dict[tuple[str, str], Column]) -> bool:
-    if not known:
-        return False
-    low, high = _range(known)
-    return high > 30 * max(low, 1e-6)
+def with_limits(low: float, high: float, limits: Sequence[Limit]) -> tuple[float, float]:
+    """The range of an axis on which the limits are seen too."""
+    values = [limit.value for limit in limits if limit.value > 0]
+    return min(low, *values, low), max(high, *values, high)
+
+
+def is_wide(low: float, high: float, limits: Sequence[Limit]) -> bool:
+    """Whether times are drawn on a logarithmic axis: they, or their limits, lie far apart."""
+    least, most = with_limits(low, high, limits)
+    return most > WIDE * max(least, 1e-6) or most > 4 * high
 
 
 def _generator(sheet: layout.Sheet, series: Series, height: float) -> None:
@@ -194,6 +223,35 @@ def _generator(sheet: layout.Sheet, series: Series, height: float) -> None:
     _stairs(panel.axes, series, lag, style.Style(style.MUTED, width=1.5))
     panel.axes.set_ylim(0, max(float(np.nanmax(lag)), 1.0) * 1.1)
     style.thousands(panel.axes.yaxis, bins=2)
+
+
+SAMPLED = {
+    "target.cpu": ("target CPU, cores", 1.0),
+    "target.memory": ("target memory, MiB", float(MIB)),
+    "target.open_files": ("target's open files", 1.0),
+}
+"""What was sampled of the target: its title, and how many of ours are one there."""
+
+MOST_SAMPLED = 8
+"""Panels of the target; thresholds and tables know the others."""
+
+
+def _target(sheet: layout.Sheet, series: Series, height: float) -> None:
+    """What was sampled of the target, one panel each; a gap is a second without a sample."""
+    for title, column in sampled(series):
+        panel = layout.panel(sheet, title, height)
+        _stairs(panel.axes, series, column, style.Style(style.GREEN, width=1.5))
+        panel.axes.set_ylim(min(0.0, float(np.nanmin(column))), max(float(np.nanmax(column)), 1e-3) * 1.1)
+        style.thousands(panel.axes.yaxis, bins=2)
+
+
+def sampled(series: Series) -> Iterator[tuple[str, Column]]:
+    """What was sampled of the target: title and values of each panel."""
+    found = series.gauges_under("target.")
+    known = sorted(found, key=lambda name: (list(SAMPLED).index(name) if name in SAMPLED else 99, name))
+    for name in known[:MOST_SAMPLED]:
+        title, scale = SAMPLED.get(name, (f"{name.partition('.')[2]} of the target", 1.0))
+        yield title, series.gauge(name) / scale
 
 
 def phases_of(from_ns: int, to_ns: int, series: Series) -> Phases:

@@ -49,9 +49,20 @@ def fonts() -> Path:
     return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 
-def pdf(document: Document) -> bytes:
-    """The document's bytes, the same for the same document; plots stand after the first section."""
+def pdf(document: Document, *more: Document) -> bytes:
+    """The bytes of documents, the same for the same ones, each from a page of its own.
+
+    Plots stand after the first ``plots_after`` sections.
+    """
     paper = _paper(document)
+    for at, each in enumerate((document, *more)):
+        if at:
+            paper.add_page()
+        _document(paper, each)
+    return bytes(paper.output())
+
+
+def _document(paper: FPDF, document: Document) -> None:
     _verdict(paper, document)
     _facts(paper, document)
     sections = document.shown_sections(whole=True)
@@ -64,7 +75,6 @@ def pdf(document: Document) -> bytes:
         _section(paper, section)
     if document.callouts:
         _section(paper, _callouts(document))
-    return bytes(paper.output())
 
 
 def _callouts(document: Document) -> DocumentSection:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.patches import StepPatch
@@ -70,3 +71,24 @@ def test_units_are_in_the_captions(sample: Sample) -> None:
         "seconds after the start",
     ):
         assert caption in said
+
+
+def test_what_was_sampled_of_the_target_is_drawn_below_on_the_same_axis(sample: Sample) -> None:
+    run = sample("passed")
+    seconds = [
+        replace(
+            each, gauges={**each.gauges, "target.memory": 3 * 2**20, "target.cpu": 0.5, "target.queue": -1.0}
+        )
+        if each.second != 7
+        else each
+        for each in run.seconds
+    ]
+    figure = Pictures(replace(run, seconds=seconds)).figure("timeline")
+    assert len(figure.axes) == 7
+    assert {axes.get_xlim() for axes in figure.axes} == {(0, 36)}
+    said = [text.get_text() for text in shown_texts(figure)]
+    wanted = ["target CPU, cores", "target memory, MiB", "queue of the target"]
+    assert [text for text in said if "target" in text and "://" not in text] == wanted
+    memory = next(patch for patch in figure.axes[5].patches if isinstance(patch, StepPatch)).get_data().values
+    assert memory[6] == 3
+    assert np.isnan(memory[7])

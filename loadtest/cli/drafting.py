@@ -1,0 +1,83 @@
+"""What `init --capture`, `import` and `record` share: frames made a protocol and a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from loadtest.cli.writing import refuse_to_overwrite, write_new
+from loadtest.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from loadtest.plan.capture import CapturedFrame
+    from loadtest.plan.scaffold import Drafted
+
+
+def drafted(frames: Iterable[CapturedFrame], where: str, subprotocols: Sequence[str] = ()) -> Drafted:
+    """What frames tell; ``where`` they are from.
+
+    Raises:
+        ConfigError: nothing was sent in them.
+    """
+    from loadtest.plan.scaffold import Drafted
+    from loadtest.speak.draft import draft
+    from loadtest.speak.draft_toml import protocol_text, rows_text
+
+    found = draft(clean_frames(frames))
+    if not found.message:
+        raise ConfigError([Problem(where, "no message was sent in it that a turn could be made of")])
+    rows = rows_text(found.rows) if found.rows else ""
+    identities = rows_text([found.identity]) if found.identity else ""
+    return Drafted(lambda name: protocol_text(found, name), rows, identities, tuple(subprotocols))
+
+
+def clean_frames(frames: Iterable[CapturedFrame], secrets: Sequence[str] = ()) -> list[CapturedFrame]:
+    """Frames without secrets, which would stand in files.
+
+    Raises:
+        ConfigError: there are too many secrets in them.
+    """
+    from loadtest.keep.redact import Redactor
+    from loadtest.speak.captured_secrets import captured_secrets
+
+    frames = list(frames)
+    by_place = Redactor(secrets).text
+    try:
+        found = captured_secrets(frames)
+    except ValueError as error:
+        raise ConfigError([Problem("the capture", str(error))]) from None
+    # What is taken out in one place is taken out in all others; a token that comes back stays one value.
+    sent = "\n".join(by_place(frame.text) for frame in frames if not frame.inward)
+    clean = Redactor([*secrets, *(secret for secret in found if secret not in sent)]).text
+    return [frame._replace(payload=_cleaned(frame.payload, clean)) for frame in frames]
+
+
+def _cleaned(payload: bytes, clean: Callable[[str], str]) -> bytes:
+    return clean(payload.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def write_drafted(
+    url: str, name: str | None, folder: Path, found: Drafted, frames: Sequence[CapturedFrame]
+) -> None:
+    """Write scenario, protocol and capture, and say what comes next; nothing is overwritten.
+
+    Raises:
+        ConfigError: a file is there, or cannot be written.
+    """
+    from loadtest.plan.capture import capture_text
+    from loadtest.plan.scaffold import starting_files
+
+    files = {folder / each: text for each, text in starting_files(url, name, found).items()}
+    scenario, protocol = files
+    capture = scenario.with_suffix(".jsonl")
+    files[capture] = capture_text(frames)
+    refuse_to_overwrite(files, "choose another --name or --folder")
+    for path, text in files.items():
+        write_new(path, text)
+        click.echo(f"wrote {path}")
+    click.echo(
+        f"next: loadtest protocols check {protocol} --capture {capture}\n      loadtest try {scenario}"
+    )

@@ -1,0 +1,57 @@
+"""``loadtest import``: a description that another tool wrote, made a protocol and a scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import click
+
+from loadtest.cli.drafting import clean_frames, drafted, write_drafted
+from loadtest.cli.options import option
+
+EXAMPLES = """\b
+Examples:
+  loadtest import har session.har
+  loadtest import har session.har --socket /chat --name chat --folder load/
+"""
+
+CREDENTIALS = ("authorization", "cookie")
+
+
+@click.group(name="import", epilog=EXAMPLES)
+def command() -> None:
+    """Draft a scenario and a protocol from what another tool wrote. Nothing is overwritten."""
+
+
+@command.command(name="har", epilog=EXAMPLES)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@option("--socket", metavar="TEXT", help="Of several WebSockets, the one whose URL holds this.")
+@option(
+    "--folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Where to write them; the current folder if not given.",
+)
+@option("--name", metavar="NAME", help="What they are called; after the host if not given.")
+def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
+    """Draft from FILE, a HAR file that a browser saved while it spoke to the server."""
+    from loadtest.plan.har import read_har
+    from loadtest.secret_names import sounds_secret
+
+    found = read_har(file, socket)
+    parts = urlsplit(found.url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    public = [(key, value) for key, value in query if not sounds_secret(key)]
+    url = parts._replace(query=urlencode(public)).geturl()
+    secrets = [value for key, value in query if sounds_secret(key)]
+    secrets += [found.headers[key] for key in CREDENTIALS if key in found.headers]
+    frames = clean_frames(found.frames, secrets)
+    write_drafted(url, name, folder, drafted(frames, str(file), found.subprotocols), frames)
+    left_out = [key for key, _ in query if sounds_secret(key)]
+    if left_out:
+        click.echo(f"left out of the URL: {', '.join(left_out)}; [target] query can take it from elsewhere")
+    for key in ("origin", *CREDENTIALS):
+        if key in found.headers:
+            click.echo(f"the browser sent {key.title()}; where the server asks for it, see [target]")

@@ -1,0 +1,64 @@
+"""``loadtest record``: a proxy that keeps what a client of one's own says to a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from loadtest.cli.options import WholeNumber, option
+from loadtest.cli.writing import refuse_to_overwrite
+from loadtest.errors import ConfigError, Exit, Problem
+
+EXAMPLES = """\b
+Examples:
+  loadtest record --listen 127.0.0.1:9000 --to wss://chat.example/ws
+  loadtest record --to ws://localhost:8765 --save chat.jsonl --connections 1
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@option("--to", metavar="URL", required=True, help="The server; without a path, the client's is used.")
+@option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:9000",
+    show_default=True,
+    help="Where clients connect to; port 0 takes a free one.",
+)
+@option(
+    "--save",
+    metavar="FRAMES.jsonl",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("frames.jsonl"),
+    show_default=True,
+    help="Where the first connection is written; others have their number in the name.",
+)
+@option("--connections", metavar="N", type=WholeNumber(), help="End after so many; else Ctrl-C ends it.")
+@option("--insecure", is_flag=True, help="Do not verify the server's certificate.")
+def command(to: str, listen: str, save: Path, connections: int | None, *, insecure: bool) -> int:
+    """Pass connections on to the server at --to, and keep every message with its time, without secrets.
+
+    Point a real client (a browser, an app) at the address it prints. What it writes is what
+    `init --capture` and `protocols check --capture` read. The exit code is 3 if the server took none.
+    """
+    from loadtest.plan.target import url_problem
+    from loadtest.run.options import host_and_port
+    from loadtest.run.record import RecordingOptions, record
+
+    if wrong := url_problem(to):
+        raise ConfigError([Problem("--to", wrong)])
+    host, port = host_and_port(listen, "--listen")
+    refuse_to_overwrite([save], "name another file")
+    options = RecordingOptions(host, port, to, save, connections, insecure=insecure)
+    found = record(options, lambda url: click.echo(f"listening at {url}; Ctrl-C ends it"))
+    for each in found.connections:
+        more = f", {each.left_out} more were only passed on" if each.left_out else ""
+        click.echo(f"wrote {each.path}: {each.frames} messages{more}")
+    if found.refused:
+        click.echo(f"{found.refused} connections were not taken by the server: {found.reason}", err=True)
+    if not found.connections:
+        click.echo("nothing was recorded: no client connected", err=not found.refused)
+        return int(Exit.UNREACHABLE if found.refused else Exit.CONFIG)
+    click.echo(f"next: loadtest init {to.partition('?')[0]} --capture {save}")
+    return int(Exit.PASS)

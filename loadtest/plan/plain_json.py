@@ -1,0 +1,14 @@
+"""What JSON can hold of what TOML can say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def is_plain(value: object) -> bool:
+    """Whether JSON can hold the value: no dates, no infinite numbers."""
+    if isinstance(value, list):
+        return all(is_plain(each) for each in value)
+    if isinstance(value, Mapping):
+        return all(is_plain(each) for each in value.values())
+    return isinstance(value, (str, int)) or (isinstance(value, float) and abs(value) < float("inf"))

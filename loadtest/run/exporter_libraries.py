@@ -1,0 +1,35 @@
+"""The extra ``otel``: libraries that only a run which tells a collector needs."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from loadtest.errors import ConfigError, Problem
+from loadtest.run.options import RunOptions
+
+EXPORTER = ("opentelemetry", "exporter", "otlp", "proto", "http")
+"""The module that sends; with it comes the SDK."""
+
+
+def need_libraries(options: RunOptions) -> None:
+    """Return if the addresses of exporters can be ones, and what the run is exported by is installed.
+
+    Raises:
+        ConfigError: they are not; the sentence says what to do.
+    """
+    _ = options.metrics_address
+    if options.collector is not None and not _installed():
+        sentence = (
+            "it needs opentelemetry's SDK and exporter, not installed here; run:"
+            " pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+            ' (or install loadtest with its extra "otel")'
+        )
+        raise ConfigError([Problem("--otel", sentence)])
+
+
+def _installed() -> bool:
+    try:
+        return find_spec(".".join(EXPORTER)) is not None
+    except ModuleNotFoundError:
+        # A package above it is missing.
+        return False

@@ -1,0 +1,138 @@
+"""From the name of a codec to one codec a connection; and what is wrong with a protocol's use of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+from loadtest.errors import ConfigError, Problem
+from loadtest.plan.framing import CodecChoice
+from loadtest.plan.protocol import Protocol
+from loadtest.plan.protocol_file import templates
+from loadtest.plan.template import Template
+from loadtest.plan.toml_reader import nearest
+from loadtest.speak.codec.codec import Codec
+from loadtest.speak.codec.coded_frames import CodedFrameParser, UnsendableError
+from loadtest.speak.codec.records import Records
+
+SHIPPED: Final = {
+    "mqtt": "loadtest.speak.codec.mqtt:Mqtt",
+    "msgpack": "loadtest.speak.codec.msgpack:MessagePack",
+    "signalr": "loadtest.speak.codec.signalr:SignalR",
+    "socketio": "loadtest.speak.codec.socketio:SocketIo",
+    "stomp": "loadtest.speak.codec.stomp:Stomp",
+}
+"""Where the codecs are that ship, by name."""
+
+ENTRY_POINTS: Final = "loadtest.codecs"
+"""The group of entry points under which installed packages offer codecs."""
+
+FRAMING: Final = "framing"
+"""What the codec of a protocol with [framing] is called."""
+
+SAMPLE: Final = "1"
+"""Stands for every placeholder where a message is tried: right within quotes and without."""
+
+MAX_SIZE: Final = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCodec:
+    """A codec by its name; ``make`` gives a new one, for a connection."""
+
+    name: str
+    make: Callable[[], Codec]
+
+    @property
+    def ships(self) -> bool:
+        """Whether it is one of ours."""
+        return self.name in SHIPPED or self.name == FRAMING
+
+
+def codec_of(protocol: Protocol) -> NamedCodec | None:
+    """The codec of a protocol; None where a message is simply a frame.
+
+    Raises:
+        ConfigError: there is none of that name, or it does not take its settings.
+    """
+    if protocol.framing is not None:
+        framing = protocol.framing
+        return NamedCodec(FRAMING, lambda: Records(framing))
+    choice = protocol.codec
+    if choice is None:
+        return None
+    try:
+        found = _find(choice.name)
+        settings = dict(choice.settings)
+        _check(found(**settings), choice)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError([Problem("codec", f"`{choice.name}` cannot be made: {error}")])
+    return NamedCodec(choice.name, lambda: found(**settings))
+
+
+def _find(name: str) -> Callable[..., Any]:
+    """The class of a name: one that ships, one of an installed package, or "module:Class"."""
+    offered = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    where = SHIPPED.get(name) or offered.get(name) or name
+    module, colon, attribute = where.partition(":")
+    if not colon:
+        known = nearest(name, [*SHIPPED, *offered])
+        raise ConfigError([Problem("codec", f'`{name}` is no codec, nor "module:Class"; {known}')])
+    try:
+        made = getattr(import_module(module), attribute)
+    except ImportError as error:
+        hint = "the folder of its module belongs into PYTHONPATH"
+        raise ConfigError([Problem("codec", f"`{name}` cannot be imported: {error}; {hint}")])
+    except AttributeError:
+        raise ConfigError([Problem("codec", f"`{module}` has no `{attribute}`")])
+    if not callable(made):
+        raise ConfigError([Problem("codec", f"`{name}` is no class")])
+    return made  # type: ignore[no-any-return]  # whatever it makes is checked
+
+
+def _check(codec: Any, choice: CodecChoice) -> None:
+    """A codec has what a codec has."""
+    for method in ("decode", "encode"):
+        if not callable(getattr(codec, method, None)):
+            raise ConfigError([Problem("codec", f"`{choice.name}` has no method `{method}`")])
+
+
+def codec_problems(protocol: Protocol, message: str | None = None) -> list[Problem]:
+    """What is wrong with a protocol's codec, or with messages that it is given; ``message`` is one more."""
+    try:
+        codec = codec_of(protocol)
+    except ConfigError as error:
+        return list(error.problems)
+    if codec is None or protocol.framing is not None:
+        return []
+    # Nothing is received, so that nothing is answered.
+    parser = CodedFrameParser(MAX_SIZE, (), codec=codec.make(), name=codec.name, answer=lambda *_: None)
+    return [Problem(place, sentence) for place, sentence in _wrong_messages(protocol, message, parser)]
+
+
+def _wrong_messages(
+    protocol: Protocol, message: str | None, parser: CodedFrameParser
+) -> Iterator[tuple[str, str]]:
+    named = f"protocol {protocol.name}, "
+    sent = [
+        (named + ".".join(map(str, path)), text) for path, text, _ in templates(protocol) if _is_sent(path)
+    ]
+    more = [] if message is None else [("traffic.message", message)]
+    for place, text in (*sent, *more):
+        template = Template.parse(text)
+        if not text:
+            continue
+        try:
+            parser.encode(template.render(dict.fromkeys(template.names, SAMPLE)).encode())
+        except UnsendableError as error:
+            yield place, str(error)
+
+
+def _is_sent(path: tuple[str | int, ...]) -> bool:
+    """Whether the template at a place is sent, and is no id or audience."""
+    return path[-1] == "send" or "message" in path or "messages" in path

@@ -1,0 +1,83 @@
+"""``loadtest import har``: a browser's file made a scenario, a protocol and a capture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.cli import main
+from loadtest.plan.capture import read_capture
+from loadtest.plan.protocol_file import load_protocol
+from loadtest.plan.scenario_file import load_scenario
+
+
+def har_of(url: str, turns: int) -> str:
+    """A session: the server greets, then answers each question in two events."""
+    messages: list[dict[str, Any]] = []
+
+    def say(way: str, at: float, event: dict[str, Any]) -> None:
+        messages.append({"type": way, "time": 1.7e9 + at, "opcode": 1, "data": json.dumps(event)})
+
+    say("receive", 0.0, {"type": "welcome", "access_token": "a-token-of-the-server"})
+    for n in range(turns):
+        say("send", n + 0.5, {"type": "ask", "id": f"q{n}", "text": f"question {n}"})
+        say("receive", n + 0.6, {"type": "delta", "id": f"q{n}", "text": "so"})
+        say("receive", n + 0.7, {"type": "done", "id": f"q{n}"})
+    headers = [
+        {"name": "Origin", "value": "https://chat.example"},
+        {"name": "Cookie", "value": "sid=a-cookie-value"},
+        {"name": "Sec-WebSocket-Protocol", "value": "chat.v2"},
+    ]
+    request = {"url": url, "headers": headers}
+    return json.dumps({"log": {"entries": [{"request": request, "_webSocketMessages": messages}]}})
+
+
+def test_a_file_of_a_browser_becomes_files_that_can_be_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    har = tmp_path / "session.har"
+    har.write_text(har_of("wss://chat.example/ws?room=7&token=a-token-in-the-url", 3))
+    assert main(["import", "har", str(har), "--folder", str(tmp_path), "--name", "chat"]) == 0
+    said = capsys.readouterr().out
+    assert "left out of the URL: token;" in said
+    assert "the browser sent Origin; " in said
+    assert "the browser sent Cookie; " in said
+    scenario = load_scenario(tmp_path / "chat.toml")
+    assert scenario.target.url == "wss://chat.example/ws?room=7"
+    assert scenario.target.subprotocols == ("chat.v2",)
+    protocol = load_protocol(tmp_path / "chat.protocol.toml")
+    assert protocol.events.turn == ("id",)
+    assert protocol.events.end == ("done",)
+    assert len(read_capture(tmp_path / "chat.jsonl")) == 10
+    written = "".join(
+        (tmp_path / name).read_text() for name in ("chat.toml", "chat.protocol.toml", "chat.jsonl")
+    )
+    for secret in ("a-token-of-the-server", "a-cookie-value", "a-token-in-the-url"):
+        assert secret not in written + said
+    # The draft is proved by what it was drafted from.
+    checked = [
+        "protocols",
+        "check",
+        str(tmp_path / "chat.protocol.toml"),
+        "--capture",
+        str(tmp_path / "chat.jsonl"),
+    ]
+    assert main(checked) == 0
+    assert main(["import", "har", str(har), "--folder", str(tmp_path), "--name", "chat"]) == 2
+
+
+def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    har = tmp_path / "session.har"
+    har.write_text(har_of("wss://chat.example/ws", 1)[:-20])
+    assert main(["import", "har", str(har)]) == 2
+    assert capsys.readouterr().err == f"{har}: ends in the middle: it was not saved whole\n"
+
+
+def test_a_recording_is_of_a_server(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["record", "--to", "https://chat.example", "--save", str(tmp_path / "f.jsonl")]) == 2
+    assert "must begin with ws:// or wss://" in capsys.readouterr().err
+    (tmp_path / "f.jsonl").touch()
+    assert main(["record", "--to", "ws://localhost:9", "--save", str(tmp_path / "f.jsonl")]) == 2

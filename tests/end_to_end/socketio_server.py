@@ -1,0 +1,74 @@
+"""python-socketio under uvicorn: acknowledges ``ask``, tells all of the first; counts at /counts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import time
+from typing import Any
+
+import socketio
+import uvicorn
+
+NOTED = 50
+COUNTS: dict[str, int] = {}
+HELD: list[float] = []
+
+server = socketio.AsyncServer(
+    async_mode="asgi", ping_interval=float(sys.argv[2]), ping_timeout=5, transports=["websocket"]
+)
+connected: set[str] = set()
+
+
+def count(name: str, n: int = 1) -> None:
+    COUNTS[name] = COUNTS.get(name, 0) + n
+
+
+@server.event
+async def connect(sid: str, _environ: dict[str, Any]) -> None:
+    connected.add(sid)
+    count("socketio connections")
+
+
+@server.event
+async def disconnect(sid: str, _reason: str) -> None:
+    connected.discard(sid)
+
+
+@server.event
+async def ask(_sid: str, data: dict[str, Any]) -> dict[str, Any]:
+    began = time.monotonic()
+    count("socketio asked")
+    if COUNTS["socketio asked"] <= NOTED:
+        count("socketio noted", len(connected))
+        await server.emit("note", {"id": data["id"], "image": bytes(300)})
+    await asyncio.sleep(float(sys.argv[1]) / 1000)
+    HELD.append(time.monotonic() - began)
+    return {"id": data["id"], "sound": b"\x01\x02\x03"}
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "http" and scope["path"] == "/counts":
+        held = sorted(HELD)
+        found = {**COUNTS, "held_p50_us": round(1e6 * held[len(held) // 2]) if held else 0}
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps({"": found}).encode()})
+        return
+    await wrapped(scope, receive, send)
+
+
+wrapped = socketio.ASGIApp(server)
+
+
+def main() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    sys.stdout.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
+    sys.stdout.flush()
+    config = uvicorn.Config(app, log_level="error", ws="websockets-sansio")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

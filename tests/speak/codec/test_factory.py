@@ -1,0 +1,112 @@
+"""Codecs by name, by "module:Class", by entry point; each mistake in their use is told before a run."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pytest
+
+from loadtest.errors import ConfigError
+from loadtest.plan.framing import CodecChoice, Framing
+from loadtest.plan.protocol import Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol_file import load_protocol
+from loadtest.plan.shipped import shipped_names
+from loadtest.speak.codec import factory
+from loadtest.speak.codec.factory import codec_of, codec_problems
+from loadtest.speak.codec.records import Records
+from loadtest.speak.codec.signalr import SignalR
+from tests.speak.codec import strangers
+
+HINT = "the folder of its module belongs into PYTHONPATH"
+HERE = "tests.speak.codec.strangers"
+
+
+def protocol(codec: str | None = None, settings: dict[str, Any] | None = None, **fields: Any) -> Protocol:
+    choice = None if codec is None else CodecChoice(name=codec, settings=settings or {})
+    return Protocol(name="mine", codec=choice, **fields)
+
+
+def test_a_message_is_a_frame_where_nothing_is_said() -> None:
+    assert codec_of(protocol()) is None
+    assert codec_problems(protocol()) == []
+
+
+def test_framing_is_a_codec_that_takes_any_message() -> None:
+    framed = protocol(framing=Framing(split="\n"), turn=TurnShape(message="no json"))
+    named = codec_of(framed)
+    assert named is not None
+    assert isinstance(named.make(), Records)
+    assert named.make() is not named.make()
+    assert codec_problems(framed) == []
+
+
+@pytest.mark.parametrize("name", sorted(factory.SHIPPED))
+def test_what_ships_can_be_made(name: str) -> None:
+    named = codec_of(protocol(name))
+    assert named is not None
+    assert (named.name, named.make().held, named.ships) == (name, 0, True)
+    assert codec_problems(protocol(name)) == []
+
+
+def test_settings_are_the_codecs_own() -> None:
+    named = codec_of(protocol("signalr", {"protocol": "messagepack"}))
+    assert named is not None
+    assert isinstance(made := named.make(), SignalR)
+    assert made.encode({"type": "ping"}) == b"\x02\x91\x06"
+
+
+def test_one_of_anybodys_by_module_and_class_or_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = codec_of(protocol(f"{HERE}:Plain"))
+    assert named is not None
+    assert isinstance(named.make(), strangers.Plain)
+    assert not named.ships
+    point = EntryPoint(name="plain", value=f"{HERE}:Plain", group=factory.ENTRY_POINTS)
+    monkeypatch.setattr(factory, "entry_points", lambda *, group: [point] if group == point.group else [])
+    named = codec_of(protocol("plain"))
+    assert named is not None
+    assert isinstance(named.make(), strangers.Plain)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("socketoi", '`socketoi` is no codec, nor "module:Class"; did you mean `socketio`?'),
+        (
+            "no.such.module:Class",
+            f"`no.such.module:Class` cannot be imported: No module named 'no'; {HINT}",
+        ),
+        (f"{HERE}:Nothing", f"`{HERE}` has no `Nothing`"),
+        (f"{HERE}:NUMBER", f"`{HERE}:NUMBER` is no class"),
+        (f"{HERE}:Careless", f"`{HERE}:Careless` has no method `decode`"),
+        (f"{HERE}:Costly", f"`{HERE}:Costly` cannot be made: no licence"),
+    ],
+)
+def test_a_codec_that_is_none_is_told_before_anything_is_sent(name: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        codec_of(protocol(name))
+    assert [problem.sentence for problem in caught.value.problems] == [sentence]
+    assert [problem.sentence for problem in codec_problems(protocol(name))] == [sentence]
+
+
+def test_settings_that_it_does_not_take_are_told() -> None:
+    (problem,) = codec_problems(protocol("mqtt", {"version": 5}))
+    assert problem.where == "codec"
+    assert "`mqtt` cannot be made: " in problem.sentence
+
+
+def test_every_message_that_no_frame_can_be_made_of_is_told_with_its_place() -> None:
+    wrong = protocol(
+        "socketio",
+        connect=Connect(ready=(Step(send='{"type":"conect"}'), Step(wait="x"))),
+        turn=TurnShape(message='{"type":"event","event":"{data.question}","data":{data.question}}'),
+        events=Events(audience="{run.id}"),
+    )
+    found = codec_problems(wrong, "no json")
+    assert [problem.where for problem in found] == ["protocol mine, connect.ready.0.send", "traffic.message"]
+    assert found[0].sentence.startswith("codec socketio: `conect` cannot be sent")
+
+
+@pytest.mark.parametrize("name", shipped_names("protocol"))
+def test_no_protocol_that_ships_has_a_mistake(name: str) -> None:
+    assert codec_problems(load_protocol(name)) == []
