@@ -50,8 +50,10 @@ def clean_frames(frames: Iterable[CapturedFrame], secrets: Sequence[str] = ()) -
     except ValueError as error:
         raise ConfigError([Problem("the capture", str(error))]) from None
     # What is taken out in one place is taken out in all others; a token that comes back stays one value.
-    sent = "\n".join(by_place(frame.text) for frame in frames if not frame.inward)
-    clean = Redactor([*secrets, *(secret for secret in found if secret not in sent)]).text
+    sent = "\n".join(frame.text for frame in frames if not frame.inward)
+    left = "\n".join(by_place(frame.text) for frame in frames if not frame.inward)
+    everywhere = (secret for secret in found if sent.count(secret) > left.count(secret))
+    clean = Redactor([*secrets, *everywhere]).text
     return [frame._replace(payload=_cleaned(frame.payload, clean)) for frame in frames]
 
 
