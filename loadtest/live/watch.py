@@ -23,6 +23,7 @@ from loadtest.live.watch_state import WatchState
 from loadtest.readiness.assessment import Assessment, Monitoring
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import LAST, History
+from loadtest.readiness.outages import Outages
 from loadtest.readiness.policy import Policy, Remedy
 from loadtest.readiness.prober import Prober
 from loadtest.readiness.probes.command import run_program
@@ -72,6 +73,7 @@ class Watch:
     history: History = field(init=False)
     state: WatchState = field(init=False)
     kept_at: float = 0.0
+    _outages: Outages = field(default_factory=Outages)
     _prober: Probing = field(init=False)
     _begun: dict[str, float] = field(default_factory=dict)
     _answers: dict[str, Evidence] = field(default_factory=dict)
@@ -278,7 +280,7 @@ class Watch:
         begun = min(self._begun[name] for name in answers)
         found = judged(
             self.policy, self.state.evidence, self.history.summaries(), "",
-            begun=begun, now=now, counts=self._counts(answers, now),
+            begun=begun, now=now, counts=self._counts(answers, now), outages=self._outages,
         )  # fmt: skip
         if self.latest is None:
             found = replace(found, changes=self._policy_changes(found))

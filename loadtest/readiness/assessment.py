@@ -193,6 +193,19 @@ class RollbackRow:
 
 
 @dataclass(frozen=True, slots=True)
+class UptimeShare:
+    """Of the time ``over`` ("1h", "24h", "7d") that a component was known, the share when it was not down.
+
+    ``up`` is None where what is kept does not reach so far back, or nothing in it is known; ``known`` is the
+    share of that time in which it was known.
+    """
+
+    over: str
+    up: float | None
+    known: float
+
+
+@dataclass(frozen=True, slots=True)
 class OutageRow:
     """How often and how long a component was down, as the assessments that are kept show it.
 
@@ -209,6 +222,7 @@ class OutageRow:
     mean_s: float | None
     up: float | None
     known_s: float
+    shares: tuple[UptimeShare, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ HINTS: Mapping[str, tuple[str, str]] = {
     "tool": ("a tool of ours is missing, so that it cannot be probed", "install the tool, or give a file"),
     "stale": (
         "what is known of it is too old, or dated wrongly",
-        "probe it again, so that there is fresh evidence",
+        "run again what makes it, or probe it again, so that there is fresh evidence",
     ),
     "release": (
         "what is known of it is of another release than the one that is judged",

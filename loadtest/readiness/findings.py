@@ -238,10 +238,18 @@ def _rules(found: Assessment) -> str:
     bad = sum(each in {"missed", "TRIGGERED"} for each in outcomes)
     unknown, pulled = outcomes.count("unknown"), outcomes.count("TRIGGERED")
     verb = "does not hold" if bad == 1 else "do not hold"
+    held = [each for each in (*found.gates, *found.triggers) if each.outcome in {"met", "not triggered"}]
+    doubt = sum(bool(each.note) for each in held)
+    if n == 1:
+        said = "its one rule cannot be judged" if unknown else f"its one rule {verb if bad else 'holds'}"
+        said += ", unless what is unknown breaks it" if doubt else ""
+        return said + (", and calls for a rollback" if pulled else "")
     said = f"{bad} of {n} rules {verb}" if bad else f"{n - unknown} of {n} rules hold" if unknown else ""
-    said = said or (f"all {n} rules hold" if n > 1 else "its one rule holds")
+    said = said or f"all {n} rules hold"
     if unknown:
         said += f", {unknown} cannot be judged"
+    if doubt and not bad:
+        said += f", {doubt} of them unless what is unknown breaks {'it' if doubt == 1 else 'them'}"
     if pulled:
         said += f", {pulled} call{'s' if pulled == 1 else ''} for a rollback"
     return said

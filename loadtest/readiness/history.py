@@ -25,11 +25,11 @@ from loadtest.readiness.probes.websocket import RUN_LABEL
 from loadtest.readiness.views.every import FILES, view
 
 SUMMARIES = "summaries.jsonl"
-LOOKED_BACK = 1024 * 1024
-"""Bytes of summaries that are read for a trend: a watch adds thousands a day, and they stay for ever."""
+LOOKED_BACK = 16 * 1024 * 1024
+"""Bytes of summaries that are read, a week of most: a watch adds thousands a day, and they stay for ever."""
 READY = FILES["json"]
 MOST_ROWS = 2000
-"""So many summaries are remembered."""
+"""So many summaries are remembered, and looked at for a trend."""
 LAST = "LAST"
 
 KEPT = ("json", "html")
@@ -94,7 +94,7 @@ class History:
     def summaries(self, last: int = LOOKED_BACK) -> list[dict[str, Any]]:
         """One row per assessment, oldest first, as many as stand in the ``last`` bytes of all that are kept.
 
-        A line that was cut off is passed over.
+        A line that was cut off is passed over. All are returned once, then the last ones and what is new.
         """
         path = self.folder / SUMMARIES
         if not path.is_file():
@@ -107,8 +107,9 @@ class History:
             whole, newline, _ = file.read().rpartition(b"\n")
         self._read_to = begin + len(whole) + len(newline)
         self._known += _rows(whole.decode("utf-8", "replace").splitlines())
+        rows = list(self._known)
         del self._known[:-MOST_ROWS]
-        return list(self._known)
+        return rows
 
     def prune(self, now: float) -> None:
         """Remove what is older than it is kept: whole assessments, empty folders, runs of the policy."""

@@ -161,7 +161,10 @@ class ResourcesProbe:
 
 @dataclass(frozen=True, slots=True)
 class WebsocketProbe:
-    """A scenario run by this tool, ``count`` times, begun ``every_s`` apart; ``failure_limit`` may fail."""
+    """A scenario run by this tool, ``count`` times, begun ``every_s`` apart; ``failure_limit`` may fail.
+
+    ``by_label``: no run is made; the last one counts that is kept of the scenario, labelled as the release.
+    """
 
     scenario: str
     target: str | None = None
@@ -171,6 +174,12 @@ class WebsocketProbe:
     count: int = 1
     every_s: float = 0.0
     failure_limit: int = 0
+    by_label: bool = False
+
+    @property
+    def release(self) -> str | None:
+        """Where its evidence says which release it is of, as other probes name it."""
+        return "label" if self.by_label else None
 
 
 Probe = (

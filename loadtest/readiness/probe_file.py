@@ -241,7 +241,13 @@ def _resources(table: Table) -> ResourcesProbe:
     )
 
 
+ONLY_FOR_A_RUN = ("duration", "connections", "set", "count", "look_every", "failure_limit")
+
+
 def _websocket(table: Table) -> WebsocketProbe:
+    by_label = table.choice("release", {"label": True}, default=False)
+    for key in filter(table.has, ONLY_FOR_A_RUN if by_label else ()):
+        table.report(key, 'is of a run that is made; with release = "label" one that is kept counts')
     return WebsocketProbe(
         scenario=_needed(table, "scenario", '"agent-burst"'),
         target=table.text("target", None),
@@ -251,6 +257,7 @@ def _websocket(table: Table) -> WebsocketProbe:
         count=table.integer("count", 1, least=1, most=LARGEST_SAMPLES),
         every_s=table.duration("look_every", 0) / 1e9,
         failure_limit=table.integer("failure_limit", 0, least=0),
+        by_label=by_label,
     )
 
 

@@ -133,6 +133,7 @@ class Prober:
             self._results,
             time.monotonic() + component.timeout_s,
             (self._policy.name, asked.name),
+            self._policy.release,
             one_sample=self._one_sample,
         )
         # Daemons: one that hangs in a name lookup must not hold up the end of the process.

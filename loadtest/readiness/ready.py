@@ -15,8 +15,17 @@ from loadtest.errors import ConfigError, Problem
 from loadtest.readiness.assessment import Assessment, RollbackRow
 from loadtest.readiness.course import course
 from loadtest.readiness.evidence import Evidence
-from loadtest.readiness.history import KEPT, LAST, History, changes, failures_before, summary, trend
-from loadtest.readiness.outages import outage_rows
+from loadtest.readiness.history import (
+    KEPT,
+    LAST,
+    MOST_ROWS,
+    History,
+    changes,
+    failures_before,
+    summary,
+    trend,
+)
+from loadtest.readiness.outages import Outages
 from loadtest.readiness.policy import Policy
 from loadtest.readiness.prober import probe_all
 from loadtest.readiness.probes.command import run_program
@@ -113,8 +122,9 @@ def judged(
     begun: float,
     now: float,
     counts: bool = True,
+    outages: Outages | None = None,
 ) -> Assessment:
-    """The assessment with what the history adds to it.
+    """The assessment with what the history adds to it. ``outages`` go on from round to round of a watch.
 
     It ``counts`` as a further failure in a row unless what is down was counted before and not probed again.
     """
@@ -122,12 +132,14 @@ def judged(
     assessed = assess(policy, found, id=name, at=now, took_s=now - begun, before=before)
     assessed = replace(assessed, by=asked_by(os.environ))
     now_row = summary(assessed)
-    every = [*rows, now_row]
+    outages = outages or Outages()
+    outages.add(policy, rows)
+    rows = rows[-MOST_ROWS:]
     return replace(
         assessed,
         trend=trend(rows, now_row),
-        outages=outage_rows(policy, every),
-        course=course(every, [each.name for each in policy.components]),
+        outages=outages.rows(policy, now_row),
+        course=course([*rows, now_row], [each.name for each in policy.components]),
     )
 
 

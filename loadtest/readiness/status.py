@@ -11,7 +11,7 @@ from loadtest.readiness.assessment import ComponentRow, FunctionRow, LevelRow, S
 from loadtest.readiness.evidence import Evidence, Measure, keeps
 from loadtest.readiness.objectives import Objective, format_value
 from loadtest.readiness.policy import Component, Function, Level, Policy
-from loadtest.readiness.probe import JunitProbe
+from loadtest.readiness.probe import JunitProbe, WebsocketProbe
 from loadtest.units import format_duration
 
 SCORES: Mapping[Status, float | None] = {"healthy": 1.0, "degraded": 0.5, "down": 0.0, "unknown": None}
@@ -128,7 +128,8 @@ def lasts_s(component: Component) -> float:
     does not.
     """
     probe = component.probe
-    by_file = isinstance(probe, JunitProbe) or getattr(probe, "file", None) is not None
+    kept = isinstance(probe, WebsocketProbe) and probe.by_label
+    by_file = isinstance(probe, JunitProbe) or kept or getattr(probe, "file", None) is not None
     if by_file:
         return component.fresh_s
     return max(component.fresh_s, component.every_s + component.timeout_s + LATE_S)

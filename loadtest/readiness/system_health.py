@@ -154,16 +154,18 @@ def _users(functions: Sequence[FunctionRow]) -> Figure:
 
 
 def _lost_value(functions: Sequence[FunctionRow]) -> Figure:
+    """The part of the whole value: what the functions do not have is in something else, and not out."""
     every = math.fsum(each.value for each in functions)
+    whole = max(1.0, every)
     out = [each for each in functions if each.status == "out"]
     unknown = math.fsum(each.value for each in functions if each.status == "unknown")
     lost = math.fsum(each.value for each in out)
     terms = _sum(f"{_g(each.value)} {each.name}" for each in out)
     return Figure(
-        "impact.value", "business value out", "ratio", lost / every if every else None,
-        "value of the functions that are out ÷ value of all functions",
-        f"({terms}) ÷ {_g(every)}",
-        lost / every if every else None, (lost + unknown) / every if every else None,
+        "impact.value", "business value out", "ratio", lost / whole if every else None,
+        "value of the functions that are out ÷ 1, or the value of all functions where that is more",
+        f"({terms}) ÷ {_g(whole)}",
+        lost / whole if every else None, (lost + unknown) / whole if every else None,
     )  # fmt: skip
 
 

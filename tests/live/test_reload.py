@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -109,3 +110,30 @@ def test_sighup_reads_a_policy_again_that_looks_as_before(changing: Changing) ->
     os.kill(os.getpid(), signal.SIGHUP)
     assert changing.reload.look(changing.watch)
     assert not changing.reload.look(changing.watch)
+
+
+def test_a_policy_that_is_reloaded_while_a_remedy_runs_neither_ends_nor_repeats_it(tmp_path: Path) -> None:
+    """The remedy itself changes the policy and sends SIGHUP, as a deployment does."""
+    changing = Changing(tmp_path)
+    new = changing.text.replace('verify_after = "5s"', 'verify_after = "6s"\ndry_run = false').replace(
+        "[components.extra]", '[components.extra]\nowner = "team blue"', 1
+    )
+    (tmp_path / "new.toml").write_text(new)
+    script = f"cp new.toml {changing.path.name} && kill -HUP $PPID && echo ran >> ran.txt"
+    changing.write(changing.text.replace('["no-such-program"]', f'["sh", "-c", "{script}"]\ndry_run = false'))
+    changing.watch.act = True
+    assert changing.reload.look(changing.watch)
+    changing.world.broken = {"api"}
+    for _ in range(200):
+        changing.go(1)
+        if changing.reload.look(changing.watch):
+            break
+    assert (tmp_path / "ran.txt").read_text() == "ran\n"
+    assert changing.watch.policy.component("extra").owner == "team blue"
+    treatment = changing.watch.state.treatments["api"]
+    assert (treatment.tries, treatment.acted) == (1, 1), "the try is known to the policy that came after it"
+    changing.go(60)
+    assert (tmp_path / "ran.txt").read_text() == "ran\n"
+    audit = (changing.watch.history.folder / "audit.jsonl").read_text().splitlines()
+    steps = [json.loads(line)["step"] for line in audit]
+    assert steps[:2] == ["act", "did not help"]

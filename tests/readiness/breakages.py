@@ -11,17 +11,21 @@ import json
 import os
 import re
 import socket
+import socketserver
 import sqlite3
+import ssl
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from loadtest.readiness.policy_file import load_policy
 from loadtest.readiness.prober import probe_all
@@ -117,6 +121,120 @@ def full() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+NAME = "app.internal"
+"""A name that only the resolver below knows."""
+
+
+@contextmanager
+def resolver(fails: Callable[[int], bool], delay_s: float = 0.0) -> Iterator[int]:
+    """A port that listens, and this machine's resolver broken for ``NAME``.
+
+    The n-th look-up with a port leads to an instance that is dead, one without a port finds nothing.
+    """
+    count, over, real = iter(range(10**6)), threading.Event(), socket.getaddrinfo
+
+    def look_up(host: object, port: object, *args: Any, **kwargs: Any) -> Any:
+        if host != NAME:
+            return real(host, port, *args, **kwargs)  # type: ignore[arg-type] # as it was asked for
+        over.wait(delay_s)
+        if not fails(next(count)):
+            return real("127.0.0.1", port, *args, **kwargs)  # type: ignore[arg-type] # as it was asked for
+        if port is None:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return real("127.0.0.1", free_port(), *args, **kwargs)
+
+    with wire(lambda _: b"") as port, patch.object(socket, "getaddrinfo", look_up):
+        try:
+            yield port
+        finally:
+            over.set()
+
+
+def _resolver(percent: int = 0, delay_s: float = 0.0) -> Callable[[], object]:
+    fails = flaky(percent) if percent else lambda _: False
+    return lambda: resolver(fails, delay_s)
+
+
+@contextmanager
+def handshakes(fails: Callable[[int], bool], delay_s: float = 0.0) -> Iterator[int]:
+    """A TLS server that hangs up on the n-th client, or greets late."""
+    count, over = iter(range(10**6)), threading.Event()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(Path(tempfile.mkdtemp()), 90))
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection = server.accept()[0]
+                over.wait(delay_s)
+                with connection, suppress(OSError):
+                    if not fails(next(count)):
+                        context.wrap_socket(connection, server_side=True).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            over.set()
+
+
+def _handshakes(percent: int = 0, delay_s: float = 0.0) -> Callable[[], object]:
+    fails = flaky(percent) if percent else lambda _: False
+    return lambda: handshakes(fails, delay_s)
+
+
+def _message(kind: bytes, content: bytes) -> bytes:
+    return kind + (len(content) + 4).to_bytes(4, "big") + content
+
+
+def _idle(state: bytes) -> bytes:
+    return _message(b"Z", state)
+
+
+HELLO = _message(b"R", bytes(4)) + _message(b"S", b"client_encoding\x00UTF8\x00") + _idle(b"I")
+ONE = _message(b"T", b"\x00\x01n\x00" + bytes(6) + b"\x00\x00\x00\x17\x00\x04" + b"\xff" * 4 + bytes(2))
+ONE += _message(b"D", b"\x00\x01\x00\x00\x00\x011") + _message(b"C", b"SELECT 1\x00")
+STARTING = _message(b"E", b"SFATAL\x00C57P03\x00Mthe database system is starting up\x00\x00")
+
+
+@contextmanager
+def postgresql(fails: Callable[[int], bool], delay_s: float = 0.0) -> Iterator[int]:
+    """As much of PostgreSQL as a probe asks for: it turns the n-th client away, or answers queries late."""
+    count, over = iter(range(10**6)), threading.Event()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.read(int.from_bytes(self.rfile.read(4), "big") - 4)
+            if fails(next(count)):
+                self.wfile.write(STARTING)
+                return
+            self.wfile.write(HELLO)
+            while self.rfile.read(1) == b"Q":
+                query = self.rfile.read(int.from_bytes(self.rfile.read(4), "big") - 4).upper()
+                word = query.rstrip(b"\x00").split()[0]
+                rows = ONE if word == b"SELECT" else _message(b"C", word + b"\x00")
+                over.wait(delay_s if rows is ONE else 0)
+                self.wfile.write(rows + _idle(b"I" if word in {b"COMMIT", b"ROLLBACK"} else b"T"))
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+def _postgresql(percent: int = 0, delay_s: float = 0.0) -> Callable[[], object]:
+    fails = flaky(percent) if percent else lambda _: False
+    return lambda: postgresql(fails, delay_s)
+
+
 @contextmanager
 def nothing() -> Iterator[int]:
     yield free_port()
@@ -208,11 +326,27 @@ SOON = 'timeout = "500ms"\n'
 SQLITE = 'url = "sqlite:///app.db"\n'
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 TLS_ANY = 'host = "localhost"\nport = {port}\n'
+TLS_OPEN = TLS_ANY + "insecure = true\nsamples = 20\n"
 TLS = 'host = "localhost"\nport = {port}\nca_file = "server.pem"\n'
 JUNIT = 'files = ["junit.xml"]\nfresh = "24h"\nlevels = {{ "passed.ratio" = {{ critical = "< 90%" }} }}\n'
 LISTING = 'file = "ps.json"\nservices = ["web"]\n'
 METRIC = 'url = "http://127.0.0.1:{port}"\nquery = "errors"\n'
-METRIC += 'levels = {{ "value.max" = {{ critical = "> 0.05" }} }}\n'
+METRIC += 'levels = {{ "value.max" = {{ warn = "> 0.02", critical = "> 0.1" }} }}\n'
+TCP_ANY = 'host = "127.0.0.1"\nport = {port}\n'
+TCP = f'host = "{NAME}"\nport = {{port}}\n'
+DNS = f'host = "{NAME}"\n'
+POSTGRESQL = 'url = "postgresql://app:x@127.0.0.1:{port}/app?sslmode=disable"\n'
+DOCKER = 'services = ["web"]\n'
+KUBECTL = 'workloads = ["deployment/web"]\n'
+SERVICES = f'file = "ps.json"\nservices = {json.dumps([f"s{n}" for n in range(20)])}\n'
+
+
+def late(measure: str) -> str:
+    """A critical level that an answer after 40 ms misses."""
+    return f'levels = {{{{ "{measure}" = {{{{ critical = "> 20ms" }}}} }}}}\n'
+
+
+LATE_S = 0.04
 
 
 GRPC = 'url = "grpc://127.0.0.1:{port}"\n'
@@ -278,13 +412,39 @@ def _listing(age_s: float = 0.0, **change: object) -> Callable[[Path], object]:
     return write
 
 
+def _services(dead: int) -> Callable[[Path], object]:
+    def write(folder: Path) -> None:
+        listed = [
+            {"Service": f"s{n}", "State": "exited" if n < dead else "running", "Status": "Up"}
+            for n in range(20)
+        ]
+        (folder / "ps.json").write_text(json.dumps(listed))
+
+    return write
+
+
+def _tool(name: str, script: str) -> Callable[[Path], object]:
+    """A program of that name before every other."""
+
+    def write(folder: Path) -> None:
+        path = folder / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    return write
+
+
+def _text(name: str, text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text(text)
+
+
 def _certificate(days: float) -> Breakage:
     made = Path(tempfile.mkdtemp())
 
     def write(folder: Path) -> None:
         (folder / "server.pem").write_bytes(certificate(made, days).read_bytes())
 
-    what = f"certificate ends in {days:g} d" if days > 0 else "certificate has ended"
+    what = f"certificate ends in {days:g} d" if days > 0 else "stale: its certificate has ended"
     return Breakage("tls", what, TLS, lambda: https(made / "server.pem"), write)
 
 
@@ -304,13 +464,27 @@ BREAKAGES = (
     Breakage("http", "wrong answer", HTTP, _web(lambda _: (200, b'{"status": "sick"}'))),
     Breakage("http", "hung", HTTP + SOON, _web(lambda _: (0, b""))),
     Breakage("http", "bad credential", HTTP, _web(lambda _: (401, b""))),
-    Breakage("tcp", "dead", 'host = "127.0.0.1"\nport = {port}\n'),
+    Breakage("tcp", "dead", TCP_ANY),
+    Breakage("tcp", "slow: beyond its critical level", TCP + late("connect.p95"), _resolver(0, LATE_S)),
+    Breakage("tcp", "5 % of connections are refused", TCP, _resolver(5)),
+    Breakage("tcp", "50 % of connections are refused", TCP, _resolver(50)),
+    Breakage("tcp", "80 % of connections are refused", TCP, _resolver(80)),
     Breakage("tcp", "unknown name", 'host = "no-such-host.invalid"\nport = 80\n'),
-    Breakage("tls", "dead", 'host = "localhost"\nport = {port}\n'),
+    Breakage("tls", "dead", TLS_ANY),
+    Breakage("tls", "slow: beyond its critical level", TLS_OPEN + late("handshake.p95"),
+             _handshakes(0, LATE_S)),
+    Breakage("tls", "5 % of handshakes break off", TLS_OPEN, _handshakes(5)),
+    Breakage("tls", "50 % of handshakes break off", TLS_OPEN, _handshakes(50)),
+    Breakage("tls", "80 % of handshakes break off", TLS_OPEN, _handshakes(80)),
     _certificate(5),
     _certificate(1),
     _certificate(-2),
-    Breakage("dns", "unknown name", 'host = "no-such-host.invalid"\n'),
+    Breakage("dns", "dead: unknown name", 'host = "no-such-host.invalid"\n'),
+    Breakage("dns", "slow: beyond its critical level", DNS + late("resolve.p95"), _resolver(0, LATE_S)),
+    Breakage("dns", "5 % of look-ups fail", DNS, _resolver(5)),
+    Breakage("dns", "50 % of look-ups fail", DNS, _resolver(50)),
+    Breakage("dns", "80 % of look-ups fail", DNS, _resolver(80)),
+    Breakage("dns", "hung", DNS + SOON, _resolver(0, HUNG_S)),
     Breakage("dns", "wrong answer", 'host = "localhost"\naddresses = ["192.0.2.7"]\n'),
     Breakage("redis", "dead", REDIS),
     Breakage("redis", "slow: beyond its critical level",
@@ -324,29 +498,49 @@ BREAKAGES = (
     Breakage("redis", "bad credential", REDIS, lambda: wire(lambda _: b"-NOAUTH not you.\r\n")),
     Breakage("database", "dead (sqlite: no file)", SQLITE),
     Breakage("database", "dead (postgresql)", 'url = "postgresql://app:x@127.0.0.1:{port}/app"\n'),
+    Breakage("database", "slow: beyond its critical level", POSTGRESQL + late("query.p95"),
+             _postgresql(0, LATE_S)),
+    Breakage("database", "5 % of clients are turned away", POSTGRESQL, _postgresql(5)),
+    Breakage("database", "50 % of clients are turned away", POSTGRESQL, _postgresql(50)),
+    Breakage("database", "80 % of clients are turned away", POSTGRESQL, _postgresql(80)),
     Breakage("database", "wrong answer: no such table", SQLITE + 'query = "SELECT * FROM gone"\n',
              prepare=_sql),
     Breakage("database", "hung", SQLITE + SOON + f'query = "{ENDLESS}"\n', prepare=_sql),
-    Breakage("database", "bad credential", 'url = "postgresql://app:x@127.0.0.1:{port}/app?sslmode=disable"\n',
+    Breakage("database", "bad credential", POSTGRESQL,
              lambda: wire(lambda _: REFUSES)),
     Breakage("containers", "dead: exited", LISTING, prepare=_listing(State="exited", ExitCode=137)),
     Breakage("containers", "image cannot be pulled", LISTING,
              prepare=_listing(State="created", Error="toomanyrequests")),
     Breakage("containers", "unhealthy", LISTING, prepare=_listing(Health="unhealthy")),
-    Breakage("containers", "restarted once (5 %)", LISTING, prepare=_listing(RestartCount=1)),
+    Breakage("containers", "5 % of its services exited", SERVICES, prepare=_services(1)),
+    Breakage("containers", "50 % of its services exited", SERVICES, prepare=_services(10)),
+    Breakage("containers", "80 % of its services exited", SERVICES, prepare=_services(16)),
+    Breakage("containers", "wrong answer: no JSON", LISTING, prepare=_text("ps.json", "<html>")),
+    Breakage("containers", "hung: its engine does not answer", DOCKER + SOON,
+             prepare=_tool("docker", "exec sleep 30")),
+    Breakage("containers", "bad credential", DOCKER,
+             prepare=_tool("docker", "echo permission denied: /var/run/docker.sock >&2; exit 1")),
+    Breakage("containers", "restarted once", LISTING, prepare=_listing(RestartCount=1)),
     Breakage("containers", "stale listing", LISTING, prepare=_listing(3600)),
     Breakage("tests", "dead: no report", JUNIT),
     Breakage("tests", "5 % of tests fail", JUNIT, prepare=_junit(1)),
     Breakage("tests", "50 % of tests fail", JUNIT, prepare=_junit(10)),
     Breakage("tests", "80 % of tests fail", JUNIT, prepare=_junit(16)),
+    Breakage("tests", "wrong answer: no JUnit", JUNIT, prepare=_text("junit.xml", "<html>")),
     Breakage("tests", "stale report: 9 days", JUNIT, prepare=_junit(0, 9 * DAY_S)),
     Breakage("command", "dead: exit code 1", 'command = ["false"]\n'),
+    Breakage("command", "slow: beyond its critical level", 'command = ["sleep", "0.1"]\n' + late("took.max")),
     Breakage("command", "wrong answer", 'command = ["echo", "no"]\ncontains = "yes"\n'),
     Breakage("command", "hung", SOON + 'command = ["sleep", "30"]\n'),
     Breakage("command", "no such program", 'command = ["no-such-program"]\n'),
     Breakage("resources", "dead: no such process", 'pid_file = "gone.pid"\n'),
+    Breakage("resources", "overloaded: memory beyond its critical level",
+             'levels = {{ "memory.ratio" = {{ critical = "> 0%" }} }}\n'),
     Breakage("prometheus", "dead", METRIC),
-    Breakage("prometheus", "beyond its critical level", METRIC, _metric("0.2")),
+    Breakage("prometheus", "slow: a p95 by its query is beyond its critical level", METRIC, _metric("0.4")),
+    Breakage("prometheus", "5 % of requests fail by its query", METRIC, _metric("0.05")),
+    Breakage("prometheus", "50 % of requests fail by its query", METRIC, _metric("0.5")),
+    Breakage("prometheus", "80 % of requests fail by its query", METRIC, _metric("0.8")),
     Breakage("prometheus", "stale: no value", METRIC, _metric(None)),
     Breakage("http", "answers of another release than the one judged", HTTP + RELEASE,
              _web(lambda _: (200, b'{"status": "ok", "version": "1.4.1"}'))),
@@ -370,9 +564,13 @@ BREAKAGES = (
     Breakage("kubernetes", "50 % of its pods are not ready", CLUSTER, prepare=_cluster(ready=10)),
     Breakage("kubernetes", "80 % of its pods are not ready", CLUSTER, prepare=_cluster(ready=4)),
     Breakage("kubernetes", "a container crashed 30 s ago", CLUSTER, prepare=_cluster(**_crashed())),
+    Breakage("kubernetes", "wrong answer: no JSON", CLUSTER, prepare=_text("cluster.json", "<html>")),
+    Breakage("kubernetes", "hung: the cluster does not answer", KUBECTL + SOON,
+             prepare=_tool("kubectl", "exec sleep 30")),
+    Breakage("kubernetes", "bad credential", KUBECTL,
+             prepare=_tool("kubectl", "echo error: You must be logged in >&2; exit 1")),
     Breakage("kubernetes", "stale listing", CLUSTER, prepare=_cluster(3600)),
-    Breakage("tcp", "hung: its queue is full", 'host = "127.0.0.1"\nport = {port}\n' + SOON,
-             full),
+    Breakage("tcp", "hung: its queue is full", TCP_ANY + SOON, full),
     Breakage("tls", "hung", TLS_ANY + SOON, lambda: wire(lambda _: None)),
     Breakage("tls", "wrong answer: no TLS", TLS_ANY, lambda: wire(lambda _: b"SSH-2.0-x\r\n")),
     Breakage("prometheus", "hung", METRIC + SOON, _web(lambda _: (0, b""))),
@@ -384,14 +582,25 @@ BREAKAGES = (
     Breakage("websocket", "slow: beyond its critical level",
              SOCKET + 'levels = {{ "turn.completion.p50" = {{ critical = "> 200ms" }} }}\n',
              _simulator("stall=300ms"), _scenario),
+    Breakage("websocket", "5 % of turns are never answered", SOCKET + "connections = 40\n",
+             _simulator("blackhole=5%"), _scenario),
     Breakage("websocket", "50 % of turns are never answered", SOCKET, _simulator("blackhole=50%"), _scenario),
     Breakage("websocket", "80 % of turns are never answered", SOCKET, _simulator("blackhole=80%"), _scenario),
     Breakage("websocket", "wrong answer: no WebSocket", SOCKET, _web(lambda _: OK), _scenario),
     Breakage("websocket", "hung", SOCKET, lambda: wire(lambda _: None), _scenario),
+    Breakage("websocket", "bad credential", SOCKET, _web(lambda _: (401, b"")), _scenario),
     Breakage("websocket", "behind a dead part", SOCKET, prepare=_scenario),
     Breakage("http", "behind a dead part", HTTP),
     Breakage("redis", "behind a dead part", REDIS),
     Breakage("database", "behind a dead part", SQLITE),
+    Breakage("tcp", "behind a dead part", TCP_ANY),
+    Breakage("dns", "behind a dead part", 'host = "no-such-host.invalid"\n'),
+    Breakage("prometheus", "behind a dead part", METRIC),
+    Breakage("containers", "behind a dead part", LISTING, prepare=_listing(State="exited")),
+    Breakage("kubernetes", "behind a dead part", CLUSTER, prepare=_cluster(ready=0)),
+    Breakage("tests", "behind a dead part", JUNIT, prepare=_junit(10)),
+    Breakage("command", "behind a dead part", 'command = ["false"]\n'),
+    Breakage("resources", "behind a dead part", 'pid_file = "gone.pid"\n'),
 )  # fmt: skip
 
 
@@ -409,9 +618,36 @@ def found(breakage: Breakage, folder: Path) -> tuple[str, str, int]:
         path = folder / "policy.toml"
         path.write_text(text)
         read = load_policy(path)
-        evidence = probe_all(read, folder / "results")
+        environ = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+        evidence = probe_all(read, folder / "results", environ)
     judged = assess(read, evidence, id="", at=time.time())
     return judged.components[0].status, judged.verdict, judged.exit_code
+
+
+CELLS = ("dead", "slow", "5 %", "50 %", "80 %", "wrong answer", "hung", "bad credential", "stale", "behind")
+"""How a breakage of the table begins; each kind of probe has one of each, or a reason why not."""
+
+FLAKY = CELLS[2:5]
+NONE: Mapping[str, Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    "they ask themselves, so that what they find is of now": {
+        ("http", "tcp", "dns", "grpc", "redis", "database", "command", "resources", "websocket"): ("stale",)
+    },
+    "they send none": {("tcp", "tls", "dns"): ("bad credential",)},
+    "a file, or this machine, wants none": {("tests", "resources"): ("bad credential",)},
+    "it is the command's own matter, and so its exit code": {("command",): ("bad credential",)},
+    "a connection that is accepted has no answer that could be wrong": {("tcp",): ("wrong answer",)},
+    "they tell how much runs or passed, no times": {
+        ("containers", "kubernetes", "tests", "resources"): ("slow",)
+    },
+    "nothing is awaited: a file, or what the machine says of itself, is read": {
+        ("tests", "resources"): ("hung",)
+    },
+    "one look asks once, and is right or wrong; a watch alerts after `failures` looks in a row": {
+        ("command", "resources"): FLAKY
+    },
+    "the machine says of itself what it says": {("resources",): ("wrong answer",)},
+}  # fmt: skip
+"""Cells that cannot be, by the reason."""
 
 
 KINDS = tuple(dict.fromkeys(each.kind for each in BREAKAGES))
@@ -425,7 +661,15 @@ def table() -> str:
         with tempfile.TemporaryDirectory() as folder:
             state, verdict, code = found(each, Path(folder))
         lines.append(f"| `{each.kind}` | {each.what} | {state} | {verdict} | {code} |")
+    lines += ["", "What is not in the table cannot be:", "", *reasons()]
     return "\n".join(lines)
+
+
+def reasons() -> Iterator[str]:
+    """A line for each reason why a kind has no such breakage."""
+    for reason, cells in NONE.items():
+        for kinds, missing in cells.items():
+            yield f"- {', '.join(missing)} of {', '.join(f'`{each}`' for each in kinds)}: {reason}."
 
 
 def rewritten(page: str) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.readiness.breakages import BREAKAGES, PAGE, Breakage, found
+from loadtest.readiness.prober import PROBES
+from tests.readiness.breakages import BREAKAGES, CELLS, KINDS, NONE, PAGE, TLS_OPEN, Breakage, found, reasons
 
 ROW = re.compile(r"\| `(\w+)` \| (.+?) \| (\w+) \| ([A-Z-]+) \| (\d) \|")
 ROWS = {
@@ -16,14 +17,30 @@ ROWS = {
 }
 
 
-def test_there_are_forty_rows_and_no_other() -> None:
+def test_the_page_has_these_rows_and_no_other() -> None:
     assert sorted(ROWS) == sorted((each.kind, each.what) for each in BREAKAGES)
-    assert len(ROWS) >= 40
+    assert "\n".join(reasons()) in PAGE.read_text("utf-8")
+
+
+def test_every_kind_is_broken_in_every_way_or_cannot_be() -> None:
+    excused = [
+        (kind, cell)
+        for cells in NONE.values()
+        for kinds, missing in cells.items()
+        for kind in kinds
+        for cell in missing
+    ]
+    broken = {(kind, cell) for kind, what in ROWS for cell in CELLS if what.startswith(cell)}
+    assert len(excused) == len(set(excused))
+    assert broken.isdisjoint(excused)
+    assert broken | set(excused) == {(kind, cell) for kind in KINDS for cell in CELLS}
+    assert set(KINDS) == set(PROBES)
 
 
 def marked(breakage: Breakage) -> object:
-    """A run of load costs more than a look."""
-    marks = [pytest.mark.long] if breakage.kind == "websocket" else []
+    """A run of load costs more than a look, and so do twenty handshakes."""
+    costly = breakage.kind == "websocket" or breakage.text.startswith(TLS_OPEN)
+    marks = [pytest.mark.long] if costly else []
     return pytest.param(breakage, marks=marks, id=f"{breakage.kind}: {breakage.what}")
 
 

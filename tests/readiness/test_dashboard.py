@@ -21,6 +21,17 @@ def test_a_small_terminal_shows_the_verdict_and_every_component(tmp_path: Path) 
     for row in found.components:
         assert row.title[:24] in shown
     assert "sent to hook: ALERT" in shown
+    titles = {
+        line.index(row.title[:8]) for row in found.components for line in lines if row.title[:8] in line[:30]
+    }
+    assert len(titles) == 1, "in columns"
+
+
+def test_a_title_can_not_break_out_of_its_line(tmp_path: Path) -> None:
+    text = '[components.a]\ntitle = "x\\n\\u001b[2Jy"\nprobe = "tcp"\nhost = "h"\nport = 1\n'
+    shown = dashboard(assessed(policy(tmp_path, text), a=down()), width=80, height=24)
+    assert "\x1b" not in shown
+    assert "x \\x1b[2Jy" in shown
 
 
 @pytest.mark.parametrize("height", range(1, 12))

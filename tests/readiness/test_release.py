@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from loadtest.errors import ConfigError
-from loadtest.readiness.assessment import Assessment
+from loadtest.readiness.assessment import Assessment, ComponentRow
 from loadtest.readiness.policy_file import load_policy
 from loadtest.readiness.prober import probe_all
 from loadtest.readiness.ready import asked_by, named_release
@@ -17,6 +20,7 @@ from loadtest.readiness.verdict import assess
 from loadtest.readiness.views.telling import tell
 from tests.end_to_end.parts import health
 from tests.readiness.made import NOW, down, policy, up
+from tests.readiness.probes.test_probes import manifest
 
 HTTP = '[components.api]\nprobe = "http"\nurl = "http://127.0.0.1:1/"\nrelease = "build.commit"\n'
 COMMIT = "4c1d2e3f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
@@ -110,3 +114,56 @@ def test_a_running_service_and_a_junit_file_say_which_release_they_are_of(tmp_pa
     assert [found[name].release for name in ("api", "junit", "none")] == [(COMMIT[:12],), (COMMIT,), ("",)]
     rows = assess(read, found, id="", at=found["api"].at or 0.0).components
     assert [row.status for row in rows] == ["healthy", "healthy", "unknown"]
+
+
+CHAT = '[components.chat]\nprobe = "websocket"\nscenario = "chat.toml"\nrelease = "label"\nfresh = "24h"\n'
+
+
+def keep_run(results: Path, number: int, label: str | None, at: float, **change: object) -> None:
+    folder = results / f"20261122T12000{number}Z-chat"
+    folder.mkdir(parents=True)
+    when = datetime.fromtimestamp(at, UTC).isoformat()
+    run = manifest("pass") | {
+        "notices": [],
+        "id": folder.name,
+        "label": label,
+        "started": when,
+        "ended": when,
+    }
+    run |= {"scenario": {"name": "chat"}} | change
+    (folder / "run.json").write_text(json.dumps(run))
+
+
+def test_a_load_run_that_is_kept_counts_by_its_label(tmp_path: Path) -> None:
+    results, now = tmp_path / "results", time.time()
+    read = replace(policy(tmp_path, CHAT), release="1.4.2")
+
+    def row() -> ComponentRow:
+        found = probe_all(read, results, environ={})
+        return assess(read, found, id="", at=time.time()).components[0]
+
+    assert (row().status, row().said) == ("unknown", "no run of chat is kept in the results")
+    keep_run(results, 1, "1.4.1", now - 60)
+    assert row().said.startswith("it is of 1.4.1, not of the release 1.4.2")
+    keep_run(results, 2, "v1.4.2", now - 50)
+    keep_run(results, 3, "1.4.3", now - 40)
+    keep_run(results, 4, "1.4.2", now - 30, scenario={"name": "other"})
+    keep_run(results, 5, "1.4.2", now - 20, asked_by="small: chat")
+    keep_run(results, 6, "1.4.2", now - 10, ended=None)
+    found = row()
+    assert "of the release 1.4.2" in found.lines
+    assert found.lines[0].startswith("run 20261122T120002Z-chat against")
+    assert 49 < (found.age_s or 0) < 59
+    read = replace(read, components=(replace(read.components[0], fresh_s=30.0),))
+    assert (row().status, row().error) == ("unknown", "stale"), "and no longer than it is fresh"
+
+
+def test_a_kept_run_is_of_the_target_that_is_asked_about_and_takes_no_keys_of_a_run(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    keep_run(results, 1, "1.4.2", time.time(), target={"url": "ws://x:80/ws"})
+    for target, outcome in (("ws://user@x:80/ws/", "answered"), ("ws://y:80/ws", "unasked")):
+        read = replace(policy(tmp_path, f'{CHAT}target = "{target}"\n'), release="1.4.2")
+        assert probe_all(read, results, environ={})["chat"].outcome == outcome
+    with pytest.raises(ConfigError, match="is of a run that is made") as caught:
+        policy(tmp_path, f'{CHAT}duration = "5s"\ncount = 2\n')
+    assert len(caught.value.problems) == 2

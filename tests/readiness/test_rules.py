@@ -128,6 +128,31 @@ def test_a_rule_that_does_not_hold_though_nothing_is_broken_stands_for_itself(tm
     assert alone.why == "1 thing is broken: components.unknown"
 
 
+def test_one_rule_is_told_as_one_and_a_rule_that_may_still_break_is_not_said_to_hold(tmp_path: Path) -> None:
+    one = '[[rules]]\nfact = "components.failed"\nexpect = "{}"\n'
+    assert sentences(judged(tmp_path, one.format("<= 0")))[1] == "Its one rule holds."
+    said = sentences(judged(tmp_path, one.format("<= 0"), extra=unasked()))[1]
+    assert said == "Its one rule holds, unless what is unknown breaks it."
+    assert (
+        "its one rule does not hold"
+        in sentences(judged(tmp_path, one.format("<= 0"), extra=down()))[1].lower()
+    )
+    both = one.format("<= 0") + one.format("<= 5")
+    assert sentences(judged(tmp_path, both, extra=unasked()))[1] == (
+        "All 2 rules hold, 1 of them unless what is unknown breaks it."
+    )
+
+
+def test_value_that_no_function_has_is_not_lost(tmp_path: Path) -> None:
+    parts = PARTS.partition("[functions")[0]
+    for other, lost in (("20%", 0.3), ("90%", 0.25)):
+        text = '[functions.f]\nneeds = ["api"]\nvalue = "30%"\n[functions.g]\nneeds = ["extra"]\n'
+        found = assessed(
+            policy(tmp_path, f'{parts}{text}value = "{other}"\n'), api=down(), extra=up("connect")
+        )
+        assert found.figures["impact.value"].value == pytest.approx(lost)
+
+
 def test_a_cause_says_whose_it_is_and_when_it_is_expected_back(tmp_path: Path) -> None:
     owned = PARTS.replace('url = "http', 'owner = "team blue"\neta = "14:00"\nurl = "http', 1)
     (cause,) = findings(assessed(policy(tmp_path, owned), api=down(), extra=up("connect")))

@@ -34,6 +34,7 @@ class ProbeContext:
     """What a probe works with: the policy's folder, the environment, the results folder, its deadline.
 
     ``asking`` names the policy and the component; ``held`` closes the connections that the probe waits for.
+    ``release`` is the one that is judged, "" where none is named.
     ``one_sample`` is shared by all probes of one round; ``lateness`` measures our own, in milliseconds.
     """
 
@@ -42,6 +43,7 @@ class ProbeContext:
     results: Path
     deadline: float
     asking: tuple[str, str] = ("policy", "part")
+    release: str = ""
     clock: Callable[[], float] = field(default=time.monotonic)
     wall: Callable[[], float] = field(default=time.time)
     held: list[Callable[[], object]] = field(default_factory=list)

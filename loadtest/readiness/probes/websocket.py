@@ -9,11 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from loadtest.catalog import FAILURES
 from loadtest.errors import ConfigError, Exit
 from loadtest.judge.measured import Measurement, lookup, measured_for, of_all_due
 from loadtest.judge.sections import section
+from loadtest.keep.find import list_runs
 from loadtest.keep.read import read_manifest
 from loadtest.plan.threshold import (
     COMPLETE_RATIO,
@@ -29,6 +31,7 @@ from loadtest.readiness.objectives import Unit
 from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
+from loadtest.readiness.status import is_of
 from loadtest.run.options import variables
 
 RUN_LABEL = "ready-"
@@ -38,7 +41,12 @@ LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}
 
 
 def probe_websocket(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
-    """Run the scenario as often as the policy says, for a canary over the time that it is judged."""
+    """Run the scenario as often as the policy says, for a canary over the time that it is judged.
+
+    Or look for the run that was made of it for the release.
+    """
+    if probe.by_label:
+        return _kept(probe, context)
     if probe.count == 1:
         return _look(probe, context)
     looks: list[Evidence] = []
@@ -50,6 +58,36 @@ def probe_websocket(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
         if number + 1 < probe.count:
             context.sleep(min(max(0.0, begun + probe.every_s - context.clock()), context.left_s(1e9)))
     return of_looks(looks, probe)
+
+
+def _kept(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
+    """The last run that is kept of the scenario with the release for its label; else the last of any."""
+    name = Path(probe.scenario).stem
+    target = _place(context.filled(probe.target)) if probe.target else None
+    try:
+        runs = list_runs(context.results, probes=False)
+    except ConfigError as error:
+        raise NotProbedError("tool", str(error)) from None
+    mine = [
+        each
+        for each in runs
+        if each.scenario == name and each.ended and (target is None or _place(each.target) == target)
+    ]
+    of_it = [each for each in mine if not context.release or is_of(context.release, each.label or "")]
+    if not mine:
+        there = f" against {probe.target}" if probe.target else ""
+        raise NotProbedError("missing file", f"no run of {name}{there} is kept in the results")
+    found = (of_it or mine)[-1]
+    return replace(of_manifest(read_manifest(found.path), context.wall()), release=(found.label or "",))
+
+
+def _place(url: str) -> tuple[str | None, int | None, str]:
+    """Host, port and path of a URL, which are no secret."""
+    try:
+        parts = urlsplit(url)
+        return parts.hostname, parts.port, parts.path.rstrip("/")
+    except ValueError:
+        return None, None, url
 
 
 def _failed(look: Evidence) -> bool:
@@ -134,6 +172,9 @@ def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
             "unasked", f"the run is {outcome}: {why or 'see its report'}", None, "generator", {}, lines
         )
     connections = manifest["counts"]["connections"]
+    if not connections.get("ready") and _unauthorized(manifest):
+        said = "HTTP status 401 at the upgrade: our credential is missing or was not accepted"
+        return Evidence("unasked", said, None, "credential", {}, lines)
     if outcome == "unreachable" or not connections.get("ready"):
         layer, n = max((connections.get("refused") or {"tcp": 0}).items(), key=lambda pair: pair[1])
         said = (
@@ -151,6 +192,12 @@ def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
         )
     names = tuple(each["name"] for each in missed)
     return Evidence("answered", said, at, "run" if issues else "", measures, lines, issues, missed=names)
+
+
+def _unauthorized(manifest: Mapping[str, Any]) -> bool:
+    """Whether the target said 401 to every connection: then nobody knows how it would answer us."""
+    refusals = list(section(manifest, "refusals"))
+    return bool(refusals) and all("http 401" in each.lower() for each in refusals)
 
 
 def _silent(manifest: Mapping[str, Any]) -> bool:

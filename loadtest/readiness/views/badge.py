@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from loadtest.readiness.assessment import Assessment
+from loadtest.readiness.assessment import Assessment, OutageRow
 from loadtest.show.sanitize import printable
 from loadtest.units import format_ratio
 
@@ -23,9 +23,16 @@ def badge(found: Assessment, name: str = "") -> str | None:
     row = next((each for each in found.components if each.name == name), None)
     if row is None:
         return None
-    up = next((each.up for each in found.outages if each.name == name), None)
-    share = "" if up is None else f", up {format_ratio(up)}"
-    return _drawn(row.title, f"{row.status}{share}", COLOURS[row.status])
+    kept = next((each for each in found.outages if each.name == name), None)
+    return _drawn(row.title, f"{row.status}{_uptime(kept) if kept else ''}", COLOURS[row.status])
+
+
+def _uptime(row: OutageRow) -> str:
+    """Over the longest time that is kept as a whole, else over all that is known."""
+    for share in reversed(row.shares):
+        if share.up is not None:
+            return f", up {format_ratio(share.up)} of {share.over}"
+    return "" if row.up is None else f", up {format_ratio(row.up)}"
 
 
 def _drawn(left: str, right: str, colour: str) -> str:

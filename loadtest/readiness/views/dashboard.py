@@ -10,6 +10,7 @@ from loadtest.show.render.terminal import MARKS
 from loadtest.show.sanitize import printable
 
 COLOURS = {"good": "32", "bad": "31", "doubt": "33", "plain": "0"}
+LONGEST, LONGEST_TITLE = 1000, 24
 ORDER = ("down", "unknown", "degraded", "healthy")
 
 
@@ -34,18 +35,25 @@ def dashboard(
     if len(rows) > room:
         left = len(rows) - room + 1
         rows = [*rows[: room - 1], (f"and {left} more", "2")]
-    lines = [*head, *rows, *((note, "2") for note in shown_notes)][: max(1, height)]
-    return "\n".join(_cut(printable(words, 1000), width, code if colour else "") for words, code in lines)
+    words = [(printable(said, LONGEST), code) for said, code in head]
+    lines = [*words, *rows, *((printable(note, LONGEST), "2") for note in shown_notes)][: max(1, height)]
+    return "\n".join(_cut(words, width, code if colour else "") for words, code in lines)
 
 
 def _rows(found: Assessment) -> Iterator[tuple[str, str]]:
-    names = max((len(row.title) for row in found.components), default=0)
+    """Printable, and in columns."""
+    titles = {row.name: printable(row.title, LONGEST_TITLE) for row in found.components}
+    wide = max(map(len, titles.values()), default=0)
     for row in sorted(found.components, key=lambda row: ORDER.index(row.status)):
         tone = TONES[row.status]
-        yield f"{MARKS[tone]} {row.status:<8}  {row.title:<{min(names, 24)}}  {_said(row)}", COLOURS[tone]
+        yield (
+            f"{MARKS[tone]} {row.status:<8}  {titles[row.name]:<{wide}}  {printable(_said(row), LONGEST)}",
+            COLOURS[tone],
+        )
     for trigger in found.triggers:
         if trigger.outcome == "TRIGGERED":
-            yield f"{MARKS['bad']} roll back {trigger.rule}: {trigger.measured}", COLOURS["bad"]
+            said = printable(f"{trigger.rule}: {trigger.measured}", LONGEST)
+            yield f"{MARKS['bad']} roll back {said}", COLOURS["bad"]
 
 
 def _said(row: ComponentRow) -> str:

@@ -44,6 +44,14 @@ def _lines(found: Assessment) -> Iterator[str]:
         [((policy, ("component", row.name)), row.up) for row in found.outages],
     )  # fmt: skip
     yield from _gauge(
+        "component_uptime_ratio", "The same over the last hour, day and week, where so much is kept.",
+        [
+            ((policy, ("component", row.name), ("over", share.over)), share.up)
+            for row in found.outages
+            for share in row.shares
+        ],
+    )  # fmt: skip
+    yield from _gauge(
         "component_recovery_seconds", "Mean time to recovery.",
         [((policy, ("component", row.name)), row.mean_s) for row in found.outages],
     )  # fmt: skip

@@ -16,9 +16,11 @@ from loadtest.readiness.assessment import (
     IncidentRow,
     RollbackRow,
     RouteRow,
+    UptimeShare,
 )
 from loadtest.readiness.findings import BY_POLICY, CauseFound, counted, findings, sentences
 from loadtest.readiness.objectives import opposite
+from loadtest.readiness.outages import WINDOWS_S
 from loadtest.readiness.views.course_plot import course_plot
 from loadtest.show.document import DataTable, Document, DocumentSection, TableColumn, TableRow, Tone
 from loadtest.show.sanitize import printable
@@ -32,6 +34,10 @@ TONES: dict[str, Tone] = {
     "critical": "bad", "high": "bad", "medium": "doubt", "low": "plain",
     "IMMEDIATE": "bad", "HIGH": "doubt", "MEDIUM": "plain",
 }  # fmt: skip
+
+
+WHOLE = 0.995
+"""A time of which so much is known is told as a whole."""
 
 
 def instant(at: float) -> str:
@@ -66,6 +72,7 @@ def tell(assessment: Assessment) -> Document:
         _components(found),
         _functions(found),
         _outages(found),
+        _uptimes(found),
         _rollback(found),
         _evidence(found),
         _levels(found),
@@ -404,6 +411,25 @@ def _outages(found: Assessment) -> DocumentSection:
         ("component", "down since", "outages over", "the last took", "mean time to recovery", "up"),
         _lines(lines), frozenset({2, 3, 4, 5}),
         folded="since when, how long, mean time to recovery",
+    )  # fmt: skip
+
+
+def _uptimes(found: Assessment) -> DocumentSection:
+    def share(each: UptimeShare) -> str:
+        if each.up is None:
+            return "–"
+        return format_ratio(each.up) + (f" ({format_ratio(each.known)} known)" if each.known < WHOLE else "")
+
+    rows = (
+        TableRow((row.title, *map(share, row.shares)))
+        for row in found.outages
+        if any(each.up is not None for each in row.shares)
+    )
+    return _section(
+        "Uptime", "The share of the time that a component was known not to be down, of the last hour, day and"
+        " week; and of how much of it that is, where not all is known. – where so much is not kept.",
+        ("component", *(f"last {over}" for over in WINDOWS_S)), _lines(rows), frozenset({1, 2, 3}),
+        folded="of the last hour, day and week",
     )  # fmt: skip
 
 

@@ -402,6 +402,14 @@ def test_a_scenario_without_promises_hides_nothing() -> None:
     assert of_manifest(run, 0.0).issues[0] == "3 events belonged to another user"
 
 
+def test_a_target_that_asks_everybody_for_a_credential_is_unknown() -> None:
+    run: Any = manifest("unreachable", ready=0) | {"refusals": {"upgrade: HTTP 401 Unauthorized": 10}}
+    found = of_manifest(run, 0.0)
+    assert (found.outcome, found.error) == ("unasked", "credential")
+    run["refusals"]["tcp: refused"] = 1
+    assert of_manifest(run, 0.0).outcome == "failed"
+
+
 def test_a_run_is_marked_by_who_asked_and_known_by_its_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
