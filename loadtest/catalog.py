@@ -722,7 +722,14 @@ EVENT_COUNTERS = (
         fault=7,
         tone="bad",
     ),
-    Counter("events.heartbeat", "heartbeats of the target", "heartbeat", hot=True, always=True, tone="good"),
+    Counter(
+        "events.heartbeat",
+        "heartbeats of the target, and its answers to ours",
+        "heartbeat",
+        hot=True,
+        always=True,
+        tone="good",
+    ),
     Counter(
         "events.after_timeout",
         "matched by order, after a turn of their connection had timed out",

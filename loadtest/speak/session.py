@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from loadtest.errors import Layer
+from loadtest.plan.names import HEARTBEAT_NUMBER
 from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
 from loadtest.speak.adopted_ids import AdoptedIds, Owner
@@ -326,11 +327,14 @@ class Session:
             self.outbox = []
         self.outbox.append(text)
 
-    def _send_template(self, template: Template, now_ns: int, event: Any = None) -> None:
+    def _send_template(
+        self, template: Template, now_ns: int, event: Any = None, more: Mapping[str, Any] = _NOTHING
+    ) -> None:
+        """Say a text; ``more`` are values that only this one has."""
         text = self.protocol.render_text(
             template,
             self.values,
-            {**(self.kept or {}), **self.last},
+            {**(self.kept or {}), **self.last, **more},
             user=self.user,
             nth=self._texts_sent,
             now_ns=now_ns,
@@ -361,8 +365,8 @@ class Session:
             return
         due, unscheduled = heartbeats.send(now_ns, self.kept or _NOTHING)
         self._count_unscheduled(unscheduled)
-        for beat in due:
-            self._send_template(beat.send, now_ns)
+        for timer in due:
+            self._send_template(timer.beat.send, now_ns, more={HEARTBEAT_NUMBER: timer.number})
             self.recorder.metrics.count("heartbeats.sent")
 
     def _count_unscheduled(self, unscheduled: int) -> None:
