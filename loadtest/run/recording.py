@@ -149,7 +149,7 @@ class Recording:
             None if endpoint.tls is None else {"verified": not self.prepared.scenario.target.insecure}
         )
         if endpoint.proxy is not None:
-            self.redactor.learn(endpoint.proxy.secrets)
+            self.redactor.know(endpoint.proxy.secrets)
             proxy = {"url": endpoint.proxy.shown, "variable": endpoint.proxy.variable or None}
             target["proxy"] = proxy
             numbers = {"proxy": proxy["url"], "variable": proxy["variable"] or "[target] proxy"}
@@ -211,7 +211,7 @@ class Recording:
         auth = self.prepared.scenario.target.auth
         if auth is not None and auth.token_file is not None:
             with suppress(OSError, UnicodeDecodeError):
-                self.redactor.learn([read_token(auth.token_file)])
+                self.redactor.know([read_token(auth.token_file)])
 
     def _log_closes(self, interval: Interval) -> None:
         """Log the close codes of a second, so that run.log says when connections ended."""

@@ -379,3 +379,15 @@ def test_secrets_that_come_one_after_the_other_are_all_taken_out() -> None:
     for token in (*tokens, "the first of them"):
         assert redactor.text(f"a {token} b") == f"a {REDACTED} b"
     assert redactor.text("a token of nobody") == "a token of nobody"
+
+
+def test_what_a_target_gives_takes_none_of_our_own_names_away() -> None:
+    redactor = Redactor(["given_by_us"])
+    redactor.learn(["turn.first_event", "metrics", "duration_s"])
+    data = {"metrics": {"turn.first_event": {"p50": 1}}, "duration_s": 2, "auth: the metrics said no": 1}
+    assert redactor.data(data) == {
+        "metrics": {"turn.first_event": {"p50": 1}},
+        "duration_s": 2,
+        f"auth: the {REDACTED} said no": 1,
+    }
+    assert redactor.data({"given_by_us": 1, "x.given_by_us": 2}) == {REDACTED: 1, f"x.{REDACTED}": 2}
