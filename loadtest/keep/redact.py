@@ -96,6 +96,12 @@ _READABLE = re.compile(rb"[\t\n\r -~]++")
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
+WRITTEN_BY_USERS = frozenset({"scenario", "target", "process", "fingerprint"})
+"""Sections of ``run.json`` that hold what a user wrote; the keys of all others are labels of numbers."""
+
+NAMING = frozenset({"turns", "mix", "keep", "thresholds"})
+"""Tables of a plan whose keys are names of its own: a kind of turn may be called ``token``."""
+
 _OWN_KEY = re.compile(r"[a-z][a-z0-9_]{0,40}(?:\.[a-z0-9_]{1,40}){0,6}(?:\[[\w/-]{1,80}\])?")
 """What our own keys look like: ``turn.first_event``, ``duration_s``."""
 
@@ -199,6 +205,21 @@ class Redactor:
             return [self.data(item) for item in data]
         return data
 
+    def manifest(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """A ``run.json`` without secrets: what a user wrote as ``data``, what we measured as ``measured``."""
+        return {
+            key: self.data(value) if key in WRITTEN_BY_USERS else self.measured(value)
+            for key, value in manifest.items()
+        }
+
+    def measured(self, data: Any) -> Any:
+        """As ``data``, of what we measured: keys are labels, such as the type ``token`` of an event."""
+        if isinstance(data, Mapping):
+            return {self._key(str(key)): self.measured(value) for key, value in data.items()}
+        if isinstance(data, list | tuple | set | frozenset):
+            return [self.measured(item) for item in data]
+        return self.data(data)
+
     def _key(self, key: str) -> str:
         """A key without secrets. What a target gave, such as a cookie, may not take our own names away."""
         if _OWN_KEY.fullmatch(key) and not any(secret in key for secret in self._ours):
@@ -236,6 +257,8 @@ class Redactor:
     def _member(self, key: str, value: Any) -> Any:
         if _SUBPROTOCOL_KEY.fullmatch(key):
             return self._subprotocols(value)
+        if key in NAMING and isinstance(value, Mapping):
+            return {self._key(str(name)): self.data(each) for name, each in value.items()}
         return _emptied(value) if KEY.fullmatch(key) else self.data(value)
 
     def _subprotocols(self, value: Any) -> Any:

@@ -287,7 +287,7 @@ class Recording:
     def _judged_by_memory(self) -> Run:
         """The run, judged from memory: everything except what needs its single turns."""
         judged = judge_run(deepcopy(self.manifest), self.totals, np.empty(0, TURN), None)
-        return Run(self.folder.path, self.redactor.data(judged))
+        return Run(self.folder.path, self.redactor.manifest(judged))
 
     def _not_written(self, error: Exception) -> None:
         """The folder cannot be written any more: what was measured is judged, but the run is invalid."""

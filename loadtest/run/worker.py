@@ -77,7 +77,7 @@ def shard_worker(environment: Any) -> ShardWorker:
             handler.setFormatter(RedactingFormatter(known, LOG_FORMAT))
         return scenario
 
-    return ShardWorker(environment, rebuilt, known.data, known.learn)
+    return ShardWorker(environment, rebuilt, known.measured, known.learn)
 
 
 def _own_secrets(scenario: Scenario) -> list[str]:

@@ -132,11 +132,15 @@ class LiveRun:
             "counts": self._counts(),
             "health": self._health(),
             "warnings": self._warned(),
-            "reasons": self._redacted({kind: dict(found) for kind, found in self._reasons().items()}),
+            "reasons": {kind: self._without_secrets(found) for kind, found in self._reasons().items()},
             "errors": list(self._errors),
             "since": since,
             "columns": {name: values[since:] for name, values in self._columns.items()},
         }
+
+    def _without_secrets(self, counted: Mapping[str, int]) -> dict[str, int]:
+        """Reasons with how often each was seen: a reason is text, and no key that could name a secret."""
+        return {str(self._redacted(reason)): n for reason, n in counted.items()}
 
     def _about(self) -> dict[str, Any]:
         manifest = self._manifest
@@ -155,7 +159,7 @@ class LiveRun:
     def _health(self) -> dict[str, Any]:
         """What is sampled of the target: its unit, its column, the last sample, why there was none."""
         health = section(self._manifest, "target", "health")
-        reasons = self._redacted(dict(section(health, "reasons")))
+        reasons = {name: self._redacted(why) for name, why in section(health, "reasons").items()}
         found = {}
         for name in health.get("sampled") or ():
             samples = [each for each in self._columns.get(f"{PREFIX}{name}", ()) if each is not None]
