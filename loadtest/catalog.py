@@ -656,6 +656,14 @@ EVENT_COUNTERS = (
         tone="bad",
     ),
     Counter(
+        "events.stray_errors",
+        "errors by the protocol's `fail` that failed no turn: they named none, or one that was complete",
+        "errors that failed no turn",
+        threshold=True,
+        share_of="events.received",
+        tone="bad",
+    ),
+    Counter(
         "events.malformed",
         "cannot be read by the protocol",
         "malformed",

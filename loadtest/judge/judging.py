@@ -137,6 +137,7 @@ def _found(
     yield from generator_warnings.clock(manifest)
     yield from generator_warnings.order_in_doubt(manifest)
     yield from matching_doubts.warnings(manifest)
+    yield from target_warnings.left_behind(manifest)
     yield from target_warnings.pings(manifest)
     yield from target_warnings.answers(manifest)
     yield from target_warnings.addresses(manifest)
@@ -150,11 +151,13 @@ def _found(
 def _causes(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator[RunWarning]:
     """Why turns were not complete; what that did to the load and to the numbers comes after it."""
     yield from target_warnings.isolation(manifest)
+    yield from target_warnings.never_due(manifest)
     yield from target_warnings.refusals(manifest)
     yield from target_warnings.closes(manifest, totals)
     yield from turn_warnings.no_turn_found(manifest)
     yield from turn_warnings.timeouts(manifest, turns)
     yield from target_warnings.unreadable(manifest)
     yield from turn_warnings.tasks(manifest)
+    yield from target_warnings.stray_errors(manifest)
     yield from target_warnings.delivery(manifest)
     yield from target_warnings.sequence(manifest)

@@ -122,7 +122,8 @@ def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
     if threshold.default and threshold.name == COMPLETE_RATIO and settings(manifest, "chaos"):
         return _complete_of_kept(manifest)
     if threshold.default and threshold.name in DELIVERY_RATIOS and threshold.name.startswith("events."):
-        return _seen_of_delivered(threshold.name.split(".")[1], manifest)
+        what = threshold.name.split(".")[1]
+        return _stray_errors(manifest) if what == "stray_errors" else _seen_of_delivered(what, manifest)
     from_above = threshold.operator in {"<", "<="}
     return of_all_due(threshold.name, manifest) if from_above else lookup(threshold.name, manifest)
 
@@ -142,6 +143,18 @@ def _complete_of_kept(manifest: Manifest) -> Measurement:
     if not of:
         return Measurement(None, 0, "no turn came to an end that the plan did not bring about")
     return Measurement(kept["complete"] / of, of, "without turns that the plan itself kept from their end")
+
+
+def _stray_errors(manifest: Manifest) -> Measurement:
+    """Errors that failed no turn, each as if it had been one, of the turns due.
+
+    What answers a message that we broke on purpose is none.
+    """
+    counts = section(manifest, "counts", "measured")
+    broken = count_or_zero(section(counts, "chaos").get("malformed.sent"))
+    n = max(0, count_or_zero(section(counts, "events").get("stray_errors")) - broken)
+    of = max(count_or_zero(section(counts, "turns").get("due")), n, 1)
+    return Measurement(n / of, of, "of the turns due")
 
 
 def _seen_of_delivered(what: str, manifest: Manifest) -> Measurement:
@@ -269,11 +282,13 @@ def _connections(manifest: Manifest, name: str) -> Measurement:
 
 
 def _ready_ratio(manifest: Manifest, counts: Manifest) -> Measurement:
-    """Of the connections that the plan opens, the part that was ever ready."""
+    """Of the connections that the plan asks for, the part that was ever ready; those never due were not."""
     due = count_or_zero(counts.get("due"))
     if not due and not section(manifest, "part"):
         # A run of an earlier version did not count them.
         due = round(planned(manifest, "connections") or 0)
+    elif not section(manifest, "part"):
+        due += round(planned(manifest, "never_due") or 0)
     if not due:
         return Measurement(None, 0, "no connection was due")
     ready = count_or_zero(counts.get("ready")) - count_or_zero(counts.get("reconnected"))

@@ -123,10 +123,11 @@ def _kinds_in(tables: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def turns_end(manifest: Manifest) -> bool:
     """Whether every turn can be complete; one that has no end goes on until its user leaves."""
-    return all(
-        events.get("end") or events.get("end_all") or events.get("count") is not None
-        for events in events_of_kinds(manifest)
-    )
+    return all(map(_can_end, events_of_kinds(manifest)))
+
+
+def _can_end(events: Mapping[str, Any]) -> bool:
+    return bool(events.get("end") or events.get("end_all")) or events.get("count") is not None
 
 
 def events_of_kinds(manifest: Manifest) -> list[dict[str, Any]]:
@@ -139,6 +140,15 @@ def events_of_kinds(manifest: Manifest) -> list[dict[str, Any]]:
 def _events_of(part: Mapping[str, Any]) -> list[dict[str, Any]]:
     of_all, turns = section(part, "protocol", "events"), section(part, "protocol", "turns")
     return [{**of_all, **section(turns, kind)} for kind in sorted(_kinds_of(part))] or [dict(of_all)]
+
+
+def ending_kinds(manifest: Manifest) -> tuple[str, ...]:
+    """The kinds that can be complete, of a run of several without populations, or of one population."""
+    (part,) = parts(manifest)
+    names = sorted(_kinds_of(part)) if _sends_turns(part) else []
+    if len(names) < 2:
+        return ()
+    return tuple(name for name, events in zip(names, _events_of(part), strict=True) if _can_end(events))
 
 
 def turns_never_end(manifest: Manifest) -> bool:

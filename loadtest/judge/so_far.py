@@ -22,6 +22,7 @@ from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import (
     READY_RATIO,
     Threshold,
+    of_kind,
     percentile,
     split_metric,
     split_population,
@@ -89,9 +90,18 @@ def _ended(counts: dict[str, Any]) -> dict[str, Any]:
     def over(part: dict[str, Any]) -> dict[str, Any]:
         turns, connections = part["turns"], part["connections"]
         due = sum(count_or_zero(turns.get(outcome)) for outcome in OUTCOMES)
+        by_kind = {
+            of_kind("due", kind): sum(count_or_zero(turns.get(of_kind(each, kind))) for each in OUTCOMES)
+            for name in turns
+            if (kind := name.removeprefix("due[").removesuffix("]")) and name.startswith("due[")
+        }
         opened = count_or_zero(connections.get("ready")) - count_or_zero(connections.get("reconnected"))
         attempts = opened + sum(connections["refused"].values())
-        return {**part, "turns": {**turns, "due": due}, "connections": {**connections, "due": attempts}}
+        return {
+            **part,
+            "turns": {**turns, "due": due, **by_kind},
+            "connections": {**connections, "due": attempts},
+        }
 
     return {**over(counts), "measured": over(counts["measured"])}
 

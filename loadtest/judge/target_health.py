@@ -48,7 +48,7 @@ def _described(
     values: list[float], seconds: int, percentiles: Collection[str], unit: str, why: str
 ) -> dict[str, Any]:
     n = len(values)
-    partial = seconds - n > max(1, seconds * MISSING)
+    partial = seconds - n > seconds * MISSING
     found: dict[str, Any] = {"unit": unit, "n": n, "seconds": seconds, "partial": partial}
     if not n:
         return {**found, "reason": why}

@@ -10,7 +10,7 @@ from loadtest import catalog
 from loadtest.judge.counts import MISNUMBERED
 from loadtest.judge.measurement_window import Turns
 from loadtest.judge.refusal_diagnosis import likely
-from loadtest.judge.sections import Manifest, count_or_zero, section
+from loadtest.judge.sections import Manifest, count_or_zero, planned, section
 from loadtest.judge.streaming import batching
 from loadtest.judge.turn_warnings import never_matched
 from loadtest.judge.warnings import RunWarning, warning
@@ -62,6 +62,34 @@ def refusals(manifest: Manifest) -> Iterator[RunWarning]:
             "refused_connections", numbers, {"told": _told(layers, "at {}") + why, "where": where}
         )
         yield replace(found, remedy=f"{likely(manifest)} {found.remedy}".strip())
+
+
+def never_due(manifest: Manifest) -> Iterator[RunWarning]:
+    """Connections of the plan that would be opened only after its end."""
+    if n := round(planned(manifest, "never_due") or 0):
+        yield warning(
+            "connections_never_due",
+            {"never_due": n, "planned": round(planned(manifest, "connections") or 0)},
+        )
+
+
+def left_behind(manifest: Manifest) -> Iterator[RunWarning]:
+    """What steps before the connection made in the target, and was not taken back."""
+    if n := count_or_zero(section(manifest, "counts", "connections").get("not_undone")):
+        reasons = dict(section(manifest, "not_undone"))
+        told = {"told": f" ({'; '.join(list(reasons)[:3])})" if reasons else ""}
+        yield warning("not_undone", {"not_undone": n, "reasons": reasons}, told)
+
+
+def stray_errors(manifest: Manifest) -> Iterator[RunWarning]:
+    """Errors that failed no turn, beyond those that may answer what we broke on purpose."""
+    counts = section(manifest, "counts")
+    n = count_or_zero(section(counts, "events").get("stray_errors"))
+    n -= count_or_zero(section(counts, "chaos").get(BROKEN))
+    if n > 0:
+        yield warning(
+            "stray_errors", {"errors": n, "begun": count_or_zero(section(counts, "turns").get("begun"))}
+        )
 
 
 def closes(manifest: Manifest, totals: Totals) -> Iterator[RunWarning]:

@@ -12,6 +12,7 @@ from loadtest.judge.populations import alone
 from loadtest.judge.sections import (
     Manifest,
     count_or_zero,
+    ending_kinds,
     populations,
     section,
     sends_turns,
@@ -24,6 +25,8 @@ from loadtest.plan.threshold import (
     Threshold,
     default_thresholds,
     held,
+    kind_in,
+    of_kind,
     parse_threshold,
     population_defaults,
     split_kind,
@@ -49,20 +52,35 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
     if names := populations(manifest):
         every = {name: alone(manifest, name) for name in names}
         ends = {name: sends_turns(each) and turns_end(each) for name, each in every.items()}
-        defaults = population_defaults(written, off, ends)
+        defaults = population_defaults(
+            written, off, ends, {name: _kinds_judged(each) for name, each in every.items()}
+        )
     else:
         ends_too = sends_turns(manifest) and turns_end(manifest) and not idle
         stages = len(settings(manifest, "load").get("stages") or ())
-        defaults = default_thresholds(written, off, ends=ends_too, stages=stages)
+        defaults = default_thresholds(
+            written, off, ends=ends_too, stages=stages, kinds=_kinds_judged(manifest)
+        )
     return (*written, *(each for each in defaults if _is_judged(each, manifest)))
 
 
+def _kinds_judged(manifest: Manifest) -> tuple[str, ...]:
+    """The kinds that are judged each by itself: none where the plan itself takes connections from turns."""
+    return () if settings(manifest, "chaos") else ending_kinds(manifest)
+
+
 def _is_judged(threshold: Threshold, manifest: Manifest) -> bool:
-    """Of what is judged by default only where it was counted: whether the counter of the ratio is above 0."""
+    """Of what is judged by default only where it was counted: whether the counter of the ratio is above 0.
+
+    A kind of turn is judged where one fell due: a rare kind may not have been drawn.
+    """
     plain, population = split_population(threshold.name, populations(manifest))
+    known = manifest if population is None else alone(manifest, population)
+    if kind := kind_in(plain):
+        due = section(known, "counts", "measured", "turns").get(of_kind("due", kind))
+        return count_or_zero(due) > 0
     if plain not in DELIVERY_RATIOS:
         return True
-    known = manifest if population is None else alone(manifest, population)
     group, name, _ = plain.split(".")
     return count_or_zero(section(known, "counts", "measured", group).get(name)) > 0
 

@@ -25,6 +25,7 @@ from loadtest.judge.sections import (
     Manifest,
     breaks_turns,
     count_or_zero,
+    ending_kinds,
     model,
     populations,
     section,
@@ -36,7 +37,14 @@ from loadtest.judge.sections import (
 from loadtest.judge.thresholds import Outcome, decide, late_for, response_metric
 from loadtest.judge.turn_warnings import CAUSES
 from loadtest.judge.warnings import RunWarning
-from loadtest.plan.threshold import COMPLETE_RATIO, DEFAULT_RATIO, READY_RATIO, Threshold, split_population
+from loadtest.plan.threshold import (
+    COMPLETE_RATIO,
+    DEFAULT_RATIO,
+    READY_RATIO,
+    Threshold,
+    of_kind,
+    split_population,
+)
 from loadtest.units import (
     format_bytes,
     format_cores,
@@ -300,7 +308,7 @@ def _missed(case: Case) -> RunVerdict | None:
     told = [foreign] if foreign and not any(each.startswith("events.foreign") for each in missed) else []
     for name, manifest in each_alone(case.manifest).items():
         of = case._replace(manifest=manifest)
-        found = [*_none_complete(of), *_silent_turns(of), *_not_held(of, name)]
+        found = [*_none_complete(of), *_kinds_without_any(of, name), *_silent_turns(of), *_not_held(of, name)]
         told += [f"{name}: {sentence}" if name else sentence for sentence in found]
     if missed:
         told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")
@@ -340,6 +348,24 @@ def _none_complete(case: Case) -> list[str]:
     if not due or count_or_zero(turns.get("complete")) or not turns_end(case.manifest) or against <= 0:
         return []
     return [f"None of the {format_count(due)} turns due was complete."]
+
+
+def _kinds_without_any(case: Case, population: str) -> list[str]:
+    """The kinds of which every turn failed, which a large one hides; not those that a threshold speaks of."""
+    turns = section(case.manifest, "counts", "measured", "turns")
+    if not count_or_zero(turns.get("complete")) or matching_doubts.contradicting(turns):
+        return []
+    written = [each.name for each in case.thresholds if not each.default]
+    said = {split_population(name, (population,))[0].removesuffix(".ratio") for name in written}
+    outcomes = target_outcomes(case.manifest)
+    return [
+        f"None of the {format_count(due)} turns of the kind `{kind}` was complete."
+        for kind in ending_kinds(case.manifest)
+        if (due := count_or_zero(turns.get(of_kind("due", kind))))
+        and not count_or_zero(turns.get(of_kind("complete", kind)))
+        and any(count_or_zero(turns.get(of_kind(each, kind))) for each in outcomes)
+        and of_kind("turns.complete", kind) not in said
+    ]
 
 
 def _silent_turns(case: Case) -> list[str]:

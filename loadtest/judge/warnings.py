@@ -160,6 +160,29 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "See the close codes (1006: without a close frame) and the target's log.",
         ("closed", "codes", "ended_by_us", "reasons"),
     ),
+    "connections_never_due": WarningKind(
+        "the run is over before `connect_rate` lets the last connections open",
+        "{never_due} of {planned} planned connections were never due: at `connect_rate` the run is over"
+        " before.",
+        "Raise connect_rate, or the duration. Those connections count as not ready.",
+        ("never_due", "planned"),
+        "no; connections.ready.ratio counts them",
+    ),
+    "stray_errors": WarningKind(
+        "errors by the protocol's `fail` came that failed no turn: they named none, or one that was complete",
+        "{errors} errors of the target failed no turn: they named none, or one that was complete.",
+        "See slowest.jsonl for the frames: what they refuse was counted as done. If they are no failures,"
+        " take them out of `fail` in the protocol.",
+        ("errors", "begun"),
+        "no; above 1 % of the turns due the run fails, unless a threshold on events.stray_errors says what is"
+        " allowed",
+    ),
+    "not_undone": WarningKind(
+        "steps of [[prepare]] could not be taken back",
+        "{not_undone} steps of [[prepare]] were not taken back{told}: what they made is left in the target.",
+        "Clean the target up by hand; see run.log. A threshold on connections.not_undone judges it.",
+        ("not_undone", "reasons"),
+    ),
     "address_failed": WarningKind(
         "of the addresses of the target's name, one at least did not take a connection, or not in time, while"
         " another did",

@@ -12,7 +12,7 @@ from loadtest.keep.atomic import write_whole
 from loadtest.keep.json import json_text
 from loadtest.keep.process import this_process
 from loadtest.plan.scenario import SIMULATOR, Scenario
-from loadtest.plan.schedule import schedules
+from loadtest.plan.schedule import Schedule, schedules
 
 SCHEMA = "loadtest.run/1"
 
@@ -108,7 +108,7 @@ def _together(plans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The load that populations ask for together; None where they differ and there is no sum."""
     found = {}
     for key in plans[0] if plans else ():
-        values = [plan[key] for plan in plans]
+        values = [plan.get(key) for plan in plans]
         found[key] = values[0] if len(set(values)) == 1 else None
     if not plans:
         return found
@@ -118,6 +118,9 @@ def _together(plans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         **found,
         "model": found["model"] or "mixed",
         "connections": sum(plan["connections"] for plan in plans),
+        **(
+            {"never_due": never_due} if (never_due := sum(plan.get("never_due", 0) for plan in plans)) else {}
+        ),
         "connect_rate": None,
         "timeout_s": max(timeouts, default=None),
         "turns_per_s": None if None in rates else sum(rates),
@@ -127,17 +130,25 @@ def _together(plans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def planned(scenario: Scenario, turns_due: int | None) -> dict[str, Any]:
     """The load that was requested; times in seconds, None where the plan does not set a number."""
     load, traffic = scenario.load, scenario.traffic
+    schedule = Schedule(load, traffic)
+    never_due = schedule.never_due
     return {
         "model": load.model,
         "connections": max((stage.connections for stage in load.stages), default=load.connections),
         "connect_rate": load.connect_rate,
+        **({"never_due": never_due} if never_due else {}),
         "duration_s": load.duration_ns / 1e9,
         "warmup_s": load.warmup_ns / 1e9,
         "timeout_s": traffic.timeout_ns / 1e9 if traffic else None,
         "burst": traffic.burst if traffic else None,
         "turns_due": turns_due,
-        "turns_per_s": turns_per_s(scenario),
+        "turns_per_s": _of_due(turns_per_s(scenario), schedule.users, never_due),
     }
+
+
+def _of_due(rate: float | None, users: int, never_due: int) -> float | None:
+    """The rate without the part of connections that are never due, so that it agrees with the turns due."""
+    return rate if rate is None or not never_due else rate * (users - never_due) / users
 
 
 def turns_per_s(scenario: Scenario) -> float | None:

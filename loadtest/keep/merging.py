@@ -161,6 +161,8 @@ def _manifest(runs: Sequence[Run], offsets: Sequence[float], label: str | None) 
     for name in ADDED:
         values = [each["load"]["planned"].get(name) for each in manifests]
         planned[name] = None if None in values else sum(values)
+    if never_due := sum(each["load"]["planned"].get("never_due", 0) for each in manifests):
+        planned["never_due"] = never_due
     return {
         **base,
         "label": label,

@@ -22,7 +22,7 @@ from loadtest.plan.sequence import turn_sequence
 from loadtest.plan.settings import HIDDEN, public_url
 from loadtest.plan.target import ENVIRONMENT, NO_PROXY, shown_connect_to, userinfo
 from loadtest.plan.template import Template
-from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
+from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold, split_population
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
 from loadtest.plan.written_secrets import data_secret_columns, shown_template
@@ -202,6 +202,8 @@ def _connections(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
     yield f"up to {format_count(schedule.users)} concurrent, opened {pace}"
     first, last = visits[0].connect_ns, visits[-1].connect_ns
     yield f"the first is opened at {format_duration(first)}, the last at {format_duration(last)}"
+    if never := schedule.never_due:
+        yield f"{format_count(never)} are never opened, as the run is over before: they count as not ready"
     if len(visits) > schedule.users:
         yield f"{format_count(len(visits))} connects in total: some users leave and come back"
     if load.reconnect is not None:
@@ -512,10 +514,11 @@ def _chaos(scenario: Scenario) -> Iterator[str]:
 
 
 def _judged(scenario: Scenario) -> Iterator[str]:
+    names = [each.name for each in scenario.populations]
     for threshold in scenario.judged:
         stage = "" if threshold.stage is None else f" (in stage {threshold.stage + 1})"
         default = " (default)" if threshold.default else ""
-        if threshold.default and threshold.name in DELIVERY_RATIOS:
+        if threshold.default and split_population(threshold.name, names)[0] in DELIVERY_RATIOS:
             default = " (default, where the run counts any)"
         yield f"{_told(threshold)}{stage}{default}"
     for name in scenario.turned_off:

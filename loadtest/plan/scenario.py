@@ -306,15 +306,24 @@ class Scenario:
         return all(kind.events.ends for kind in kinds) if kinds else self.protocol.events.ends
 
     @property
+    def ending_kinds(self) -> tuple[str, ...]:
+        """The kinds judged each by itself: those that can be complete, where the plan breaks none off."""
+        if not self.sends or self.chaos != Chaos() or len(self.kinds) < 2:
+            return ()
+        return tuple(name for name, kind in self.kinds.items() if kind.events.ends)
+
+    @property
     def judged(self) -> tuple[Threshold, ...]:
         """What a run is judged by: the thresholds written, then the default ones."""
         if self.populations:
             ends = {each.name: each.scenario.sends and each.scenario.turns_end for each in self.populations}
-            return (*self.thresholds, *population_defaults(self.thresholds, self.turned_off, ends))
+            kinds = {each.name: each.scenario.ending_kinds for each in self.populations}
+            return (*self.thresholds, *population_defaults(self.thresholds, self.turned_off, ends, kinds))
         defaults = default_thresholds(
             self.thresholds,
             self.turned_off,
             ends=self.sends and self.turns_end,
             stages=len(self.load.stages),
+            kinds=self.ending_kinds,
         )
         return (*self.thresholds, *defaults)

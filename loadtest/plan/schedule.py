@@ -50,6 +50,14 @@ class Schedule:
         return max((stage.connections for stage in self.load.stages), default=self.load.connections)
 
     @property
+    def never_due(self) -> int:
+        """How many users the run is over for before `connect_rate` lets them connect."""
+        rate = self.load.connect_rate
+        if rate is None:
+            return 0
+        return self.users - len({visit.user for visit in plan_visits(self.load)})
+
+    @property
     def stride(self) -> int:
         """From one turn of a user to its next: turns are numbered round all users of the run."""
         return self.of_all or self.users

@@ -54,7 +54,7 @@ COMPLETE_RATIO = "turns.complete.ratio"
 READY_RATIO = "connections.ready.ratio"
 
 DELIVERY_RATIOS = (
-    *(f"events.{name}.ratio" for name in ("lost", "duplicate", "out_of_order", "malformed")),
+    *(f"events.{name}.ratio" for name in ("lost", "duplicate", "out_of_order", "malformed", "stray_errors")),
     "deliveries.missing.ratio",
 )
 """Events that were not delivered as the protocol requires; judged where the run counted any."""
@@ -123,19 +123,28 @@ def default_thresholds(
     *,
     ends: bool,
     stages: int = 0,
+    kinds: Collection[str] = (),
 ) -> tuple[Threshold, ...]:
     """The thresholds by which a run is judged where the scenario does not replace them.
 
-    ``ends``: it sends turns that can be complete. Where a scenario replaces a default for single stages, the
-    other stages are judged by the default.
+    ``ends``: it sends turns that can be complete; ``kinds``: those of its kinds that can, each of which is
+    judged where nothing is said of all. Where a scenario replaces a default for single stages, the other
+    stages are judged by the default.
     """
+    every = list(written)
     named: dict[str, set[int | None]] = {
-        name: {each.stage for each in written if each.name in stated} for name, stated in STATED_BY.items()
+        name: {each.stage for each in every if each.name in stated} for name, stated in STATED_BY.items()
     }
     found = []
     if ends and COMPLETE_RATIO not in turned_off:
         said = _unsaid(named[COMPLETE_RATIO], stages)
         found += [_default(COMPLETE_RATIO, DEFAULT_RATIO, stage) for stage in said]
+    if COMPLETE_RATIO not in turned_off and not named[COMPLETE_RATIO]:
+        stated = {each.name for each in every}
+        for kind in kinds:
+            name = tagged(COMPLETE_RATIO, kind)
+            if not stated & {name, name.removesuffix(".ratio")}:
+                found.append(_default(name, DEFAULT_RATIO, None))
     if READY_RATIO not in turned_off and not named[READY_RATIO]:
         found.append(_default(READY_RATIO, DEFAULT_RATIO, None))
     delivery = [name for name in DELIVERY_RATIOS if name not in turned_off and not named[name]]
@@ -143,18 +152,22 @@ def default_thresholds(
 
 
 def population_defaults(
-    written: Iterable[Threshold], turned_off: Collection[str], ends: Mapping[str, bool]
+    written: Iterable[Threshold],
+    turned_off: Collection[str],
+    ends: Mapping[str, bool],
+    kinds: Mapping[str, Collection[str]],
 ) -> tuple[Threshold, ...]:
     """The default thresholds of every population, so that a large one does not hide what a small one missed.
 
-    ``ends``: by population, whether it sends turns that can be complete. What is written, or turned off, of
+    ``ends``: by population, whether it sends turns that can be complete; ``kinds``: which of
+    its kinds can. What is written, or turned off, of
     the whole run is so of each of them.
     """
     every, found = list(written), []
     for name, can_end in ends.items():
         own = [replace(each, name=plain) for each in every if (plain := _said_of(each.name, name, ends))]
         off = {plain for each in turned_off if (plain := _said_of(each, name, ends))}
-        defaults = default_thresholds(own, off, ends=can_end)
+        defaults = default_thresholds(own, off, ends=can_end, kinds=kinds[name])
         found += [replace(each, name=tagged(each.name, name)) for each in defaults]
     return tuple(found)
 

@@ -1148,6 +1148,8 @@ class Session:
         """An event that belongs to no turn in flight here: it is counted once, and kept as evidence."""
         metrics = self.recorder.metrics
         found = self._recent_turns.receive(turn_id, heard.sequence, heard.word)
+        if heard.flags & FAIL and self._is_stray(found, turn_id):
+            metrics.count("events.stray_errors")
         if found is AfterEnd.LATE:
             metrics.events_late += 1
             self._show("late", payload)
@@ -1170,6 +1172,17 @@ class Session:
                 self._take_age(self.protocol.ages, payload, at_ns, metrics)
         else:
             self._count_unmatched(payload)
+
+    def _is_stray(self, found: AfterEnd, turn_id: Any) -> bool:
+        """Whether an error failed no turn: it names none of ours, or one that is complete already.
+
+        One of a turn that failed before says nothing new, nor may one that answers a turn that timed out.
+        """
+        if found is AfterEnd.LATE:
+            return self._recent_turns.was_complete(turn_id)
+        if found is not AfterEnd.UNKNOWN or self._overdue_answers > 0:
+            return False
+        return turn_id is None or not self._is_other_users_turn(turn_id)
 
     def _count_unmatched(self, payload: bytes) -> None:
         """An event of no turn; without ids, it may be the overdue answer to a turn that timed out."""

@@ -50,6 +50,13 @@ class Ticks:
         return self.now_s
 
 
+def test_what_cannot_be_is_not_measured() -> None:
+    told = "process_cpu_seconds_total -1\nprocess_resident_memory_bytes -5\nprocess_open_fds 3\n"
+    found = OwnEndpoint("http://h/metrics", lambda _: told.encode(), Ticks()).sample()
+    wrong = "http://h/metrics tells {}, which it cannot be"
+    assert found == {"cpu": wrong.format(-1), "memory": wrong.format(-5), "open_files": 3.0}
+
+
 def test_a_node_is_busy_where_it_neither_idles_nor_waits() -> None:
     answers = iter([NODE.format(user=10), NODE.format(user=11.5), "node_other 1\n"])
     source = NodeSource("http://h/metrics", lambda _: next(answers).encode(), Ticks())

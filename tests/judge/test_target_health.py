@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from loadtest.judge.compare import explored
+from loadtest.judge.judging import judge_run
 from loadtest.judge.measured import Measurement, lookup
 from loadtest.judge.so_far import thresholds_so_far
 from loadtest.judge.summary import summarise
@@ -12,7 +13,7 @@ from loadtest.judge.thresholds import decide
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import parse_threshold
-from tests.judge.made import manifest
+from tests.judge.made import deep, manifest
 
 GONE = "process 7 is gone"
 
@@ -107,6 +108,16 @@ def test_the_least_that_is_known_is_told_in_its_unit() -> None:
 def test_one_second_in_ten_may_be_without_a_sample() -> None:
     assert judged(dict.fromkeys(range(9), 1.0))["health"]["cpu"]["partial"] is False
     assert judged(dict.fromkeys(range(8), 1.0))["health"]["cpu"]["partial"] is True
+
+
+def test_in_a_short_run_no_maximum_is_held_with_a_fifth_of_its_seconds_unseen() -> None:
+    made, _ = sampled({}, **{"target.cpu.max": "< 5"})
+    made = deep(made, {"load": {"planned": {"duration_s": 5.0}}})
+    short = Totals()
+    for second in range(5):
+        short.add(Interval(second=second, gauges={"target.cpu": 1.0} if second else {}))
+    (row,) = judge_run(made, short)["verdict"]["thresholds"][:1]
+    assert (row["name"], row["outcome"]) == ("target.cpu.max", "not_measured")
 
 
 def test_it_is_judged_so_far_as_well_and_compared() -> None:

@@ -192,6 +192,14 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         {"observed": [{"code": "proxy_ignored", "numbers": {"variables": "https_proxy"}}]},
         False,
     ),
+    ("connections_never_due", {}, {"load__planned__never_due": 1}, False),
+    ("stray_errors", {"counters": {"events.stray_errors": 1}}, {}, False),
+    (
+        "not_undone",
+        {"counters": {"connections.not_undone": 2}},
+        {"not_undone": {"one: HTTP 500": 2}},
+        False,
+    ),
     ("insecure_tls", {}, {"observed": [{"code": "insecure_tls"}]}, False),
     (
         "turns_sampled",

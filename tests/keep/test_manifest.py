@@ -125,6 +125,18 @@ def test_an_instant_is_told_in_utc() -> None:
     assert timestamp(STARTED.astimezone()) == "2026-11-22T12:15:30.250000Z"
 
 
+def test_connections_that_the_run_is_too_short_for_are_not_planned_as_rate_either() -> None:
+    traffic, load = Traffic(every_ns=100_000_000), {"duration_ns": 2_000_000_000, "connections": 100}
+    plan = scenario(traffic, connect_rate=1 / 60, **load)
+    found = made(plan, turns_due=turns_due(plan))["load"]["planned"]
+    assert (found["never_due"], found["turns_due"], found["turns_per_s"]) == (99, 20, 10)
+    assert "never_due" not in made(scenario(traffic, connect_rate=50.0, **load))["load"]["planned"]
+    parts = (Population("slow", plan), Population("all", scenario(traffic, **load)))
+    whole = made(replace(plan, populations=parts), turns_due=None)
+    assert whole["load"]["planned"]["never_due"] == 99
+    assert "never_due" not in whole["populations"]["all"]["load"]["planned"]
+
+
 def test_the_plans_of_populations_stand_alone_and_together() -> None:
     alone = scenario(Traffic(every_ns=1_000_000_000), connections=4, duration_ns=2_000_000_000)
     held = scenario(

@@ -49,7 +49,9 @@ def test_every_name_of_a_run_has_one_of_a_population(name: str) -> None:
 
 def names(written: list[str], off: list[str] | None = None) -> list[str]:
     thresholds = [parse_threshold(name, "== 1") for name in written]
-    found = population_defaults(thresholds, off or [], {"askers": True, "listeners": False})
+    found = population_defaults(
+        thresholds, off or [], {"askers": True, "listeners": False}, dict.fromkeys(BOTH, ())
+    )
     return [each.name for each in found if each.name.startswith(("turns", "connections"))]
 
 

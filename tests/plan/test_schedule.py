@@ -249,6 +249,12 @@ def test_the_gaps_of_a_poisson_schedule_are_exponential() -> None:
     assert 0.35 < longer_than_mean < 0.387  # exp(-1), within five standard deviations
 
 
+def test_users_whom_the_run_is_over_for_before_they_connect_are_known() -> None:
+    assert Schedule(Load(connections=9, duration_ns=NS), None).never_due == 0
+    assert Schedule(Load(connections=9, duration_ns=NS, connect_rate=9.0), None).never_due == 0
+    assert Schedule(Load(connections=9, duration_ns=NS, connect_rate=4.0), None).never_due == 5
+
+
 def test_another_seed_or_user_gives_other_instants() -> None:
     traffic = Traffic(every_ns=NS, arrivals="poisson")
     first = Schedule(Load(connections=2, seed=1), traffic)

@@ -75,16 +75,20 @@ class _Endpoint(HealthSource):
         samples = samples_of(self._fetch(self._url), self.wanted)
         at_s = self._clock()
         cpu_s, memory, open_files = self.read(samples)
-        lacking = f"{public_url(self._url)} does not tell it"
-        found: dict[str, float | str] = {
-            "memory": lacking if memory is None else memory,
-            "open_files": lacking if open_files is None else open_files,
-        }
-        if cpu_s is None:
-            found["cpu"] = lacking
-        elif (cores := self._cpu.of(cpu_s, at_s)) is not None:
+        told = {"cpu": cpu_s, "memory": memory, "open_files": open_files}
+        found = {name: self._told(value) for name, value in told.items()}
+        if cpu_s is None or cpu_s < 0:
+            return found
+        del found["cpu"]
+        if (cores := self._cpu.of(cpu_s, at_s)) is not None:
             found["cpu"] = cores
         return found
+
+    def _told(self, value: float | None) -> float | str:
+        """The value, or why it is none: none of these can be below 0."""
+        if value is None:
+            return f"{public_url(self._url)} does not tell it"
+        return value if value >= 0 else f"{public_url(self._url)} tells {value:g}, which it cannot be"
 
     @abc.abstractmethod
     def read(self, samples: list[ExposedSample]) -> tuple[float | None, float | None, float | None]:

@@ -3,12 +3,13 @@
 A message has the packet's name in lower case as its `type` and its fields beside it: `{"type": "publish",
 "topic": T, "qos": 1, "payload": P}`. A payload that is a JSON object or array is one, other text is text, and
 bytes are `{"base64": TEXT}`. Numbers of packets are given here: the `tag` of what was sent stands in what
-acknowledges it. Acknowledgements that the receiver owes (PUBACK, PUBREC, PUBREL, PUBCOMP) are replies.
+acknowledges it, and `"failed": true` where its reason code is a failure. Acknowledgements that the receiver
+owes (PUBACK, PUBREC, PUBREL, PUBCOMP) are replies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
@@ -119,7 +120,7 @@ class Mqtt(Codec):
     def _code(self, packet: PacketReader) -> dict[str, Any]:
         """Reason code and properties, which may both be left away (MQTT 5, section 3.4.2.1)."""
         code = packet.number(1) if self._version == 5 and packet.left else 0
-        return {"code": code, **self._properties(packet)}
+        return {"code": code, **_failed((code,)), **self._properties(packet)}
 
     def _acknowledged(self, name: str, packet: PacketReader) -> dict[str, Any]:
         number = packet.number(2)
@@ -129,7 +130,7 @@ class Mqtt(Codec):
     def _pubrec(self, packet: PacketReader) -> dict[str, Any]:
         number = packet.number(2)
         found = {"type": "pubrec", "id": number, "tag": self._tags.get(number), **self._code(packet)}
-        if found["code"] >= FAILED:
+        if "failed" in found:
             self._tags.pop(number, None)
             self._publishing.discard(number)
         else:
@@ -139,7 +140,8 @@ class Mqtt(Codec):
     def _subscribed(self, name: str, packet: PacketReader) -> dict[str, Any]:
         number = packet.number(2)
         found = {"type": name, "id": number, "tag": self._tags.pop(number, None), **self._properties(packet)}
-        return {**found, "codes": list(packet.rest())}
+        codes = list(packet.rest())
+        return {**found, "codes": codes, **_failed(codes)}
 
     def _told(self, name: str, packet: PacketReader) -> dict[str, Any]:
         return {"type": name, **self._code(packet)}
@@ -260,6 +262,11 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
     if len(data) - at >= 5:
         raise BrokenStreamError("the length of a packet has more than 4 bytes")
     return 0, -1
+
+
+def _failed(codes: Iterable[int]) -> dict[str, bool]:
+    """That a reason code is a failure, whichever: protocols need not list them."""
+    return {"failed": True} if any(code >= FAILED for code in codes) else {}
 
 
 def _acknowledgement(kind: int, number: int) -> bytes:

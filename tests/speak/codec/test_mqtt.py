@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loadtest.plan.protocol_file import load_protocol
 from loadtest.speak.codec.codec import BrokenStreamError
 from loadtest.speak.codec.mqtt import NUMBERS, Mqtt
 from loadtest.speak.codec.mqtt_fields import MOST, varint
@@ -57,7 +58,10 @@ def publish(topic: str, payload: bytes, qos: int = 0, number: int = 1, flags: in
         (b"\x20\x02\x00\x05", {"type": "connack", "code": 5, "session": False}),
         (b"\x40\x02\x00\x07", {"type": "puback", "id": 7, "tag": None, "code": 0}),
         (b"\x70\x02\x00\x07", {"type": "pubcomp", "id": 7, "tag": None, "code": 0}),
-        (b"\x90\x04\x00\x07\x01\x80", {"type": "suback", "id": 7, "tag": None, "codes": [1, 128]}),
+        (
+            b"\x90\x04\x00\x07\x01\x80",
+            {"type": "suback", "id": 7, "tag": None, "codes": [1, 128], "failed": True},
+        ),
         (b"\xb0\x02\x00\x07", {"type": "unsuback", "id": 7, "tag": None, "codes": []}),
         (PINGRESP, {"type": "pingresp"}),
     ],
@@ -136,7 +140,11 @@ def test_version_5_has_properties_and_reasons() -> None:
     body = text("t") + write_properties(PROPERTIES) + b"x"
     (message,) = heard(codec, packet(0x30, body))
     assert (message["properties"], message["payload"]) == (PROPERTIES, "x")
-    assert heard(codec, packet(0xE0, b"\x8d"))[0] == {"type": "disconnect", "code": 0x8D}
+    assert heard(codec, packet(0xE0, b"\x8d"))[0] == {
+        "type": "disconnect",
+        "code": 0x8D,
+        "failed": True,
+    }
     assert heard(codec, packet(0xF0, b"\x18" + write_properties({"reason_string": "r"})))[0] == {
         "type": "auth",
         "code": 24,
@@ -158,6 +166,7 @@ def test_a_message_that_the_broker_refuses_is_over() -> None:
         "id": 1,
         "tag": "one",
         "code": 0x97,
+        "failed": True,
     }
     assert codec.replies == []
     codec.encode({"type": "publish", "topic": "t", "qos": 1})
@@ -323,3 +332,19 @@ def test_numbers_go_round_and_miss_those_in_flight() -> None:
 def test_what_cannot_be_sent_is_told(version: int, message: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         connected(version).encode(message)
+
+
+@pytest.mark.parametrize("code", [128, 146, 153, 255])
+@pytest.mark.parametrize("head", [0x40, 0x50, 0x70])
+def test_every_reason_code_that_is_a_failure_says_so(head: int, code: int) -> None:
+    (told,) = heard(connected(5), packet(head, bytes((0, 1, code))))
+    assert (told["code"], told["failed"]) == (code, True)
+    (told,) = heard(connected(5), packet(head, bytes((0, 1, 16))))
+    assert "failed" not in told
+    for acknowledged in (0x90, 0xB0):
+        (told,) = heard(connected(5), packet(acknowledged, bytes((0, 1, 0, 1, code))))
+        assert told["failed"] is True
+
+
+def test_the_protocol_that_ships_fails_by_whichever_code() -> None:
+    assert load_protocol("mqtt").events.fail == ({"failed": True},)

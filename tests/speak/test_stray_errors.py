@@ -1,0 +1,121 @@
+"""Errors of the target that fail no turn are counted; what the shipped protocols take for no answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from loadtest.plan.protocol_file import load_protocol
+from loadtest.speak.compiled_protocol import CompiledProtocol
+from loadtest.speak.session import Session, SessionState
+from loadtest.speak.turn import Outcome
+from tests.speak.talk import TIMEOUT, Kept, Talk, answer, said
+
+STRAY = "stray_errors"
+
+
+def strays(talk: Talk) -> int:
+    return talk.counts().get(STRAY, 0)
+
+
+def test_an_error_that_names_no_turn_is_counted_beside_what_it_is() -> None:
+    talk = Talk()
+    turn = talk.begin()
+    talk.hear(50, said("error"), said("error", "nobody"), said("other"))
+    assert (strays(talk), talk.counts()["unmatched"]) == (2, 3)
+    talk.hear(60, *answer(turn))
+    assert turn.outcome is Outcome.COMPLETE
+    talk.hear(70, said("error", turn))
+    assert (strays(talk), talk.counts()["late"]) == (3, 1)
+
+
+def test_an_error_for_a_turn_that_failed_or_timed_out_says_nothing_new() -> None:
+    talk = Talk()
+    failed, timed_out = talk.begin(0), talk.begin(1)
+    talk.hear(50, said("failed", failed), said("error", failed))
+    talk.session.tick(TIMEOUT + 20)
+    talk.hear(TIMEOUT + 30, said("error", timed_out))
+    assert (strays(talk), talk.counts()["late"]) == (0, 2)
+
+
+def test_an_error_of_another_users_turn_is_foreign_and_counted_once() -> None:
+    talk = Talk()
+    talk.record.others.add("theirs")
+    talk.hear(50, said("error", "theirs"))
+    assert (strays(talk), talk.counts()["foreign"]) == (0, 1)
+
+
+def test_a_turn_that_waits_for_missing_numbers_is_complete_already() -> None:
+    talk = Talk()
+    turn = talk.begin()
+    started, *_, end = answer(turn)
+    talk.hear(50, started, end)
+    assert turn.outcome is Outcome.COMPLETE
+    talk.hear(60, said("error", turn))
+    assert strays(talk) == 1
+
+
+@pytest.mark.parametrize(("timed_out", "counted"), [(False, 1), (True, 0)])
+def test_without_ids_an_error_may_answer_a_turn_that_timed_out(*, timed_out: bool, counted: int) -> None:
+    talk = Talk(match="order", turn=(), user=(), sequence=(), count=1, first=(), end=())
+    if timed_out:
+        talk.begin()
+        talk.session.tick(TIMEOUT + 20)
+    talk.hear(TIMEOUT + 30, said("error"))
+    assert strays(talk) == counted
+
+
+def played(name: str, ready: list[Any], *events: Any) -> tuple[Outcome | None, int]:
+    """The outcome of one turn with a protocol that ships, and how many errors failed no turn."""
+    record = Kept()
+    protocol = load_protocol(name)
+    compiled = CompiledProtocol(
+        protocol, message=protocol.turn.message, nonce="n", timeout_ns=TIMEOUT, keep_frames=True
+    )
+    session = Session(compiled, record, 0, {})
+    session.upgraded(0)
+    for message in ready:
+        session.receive([json.dumps(message).encode()], 1)
+    assert session.state is SessionState.OPEN
+    turn, _ = session.begin(0, 0, 10, {"data.question": "why", "user.id": "u"})
+    session.sent(turn, 20)
+    told = (json.dumps(each).replace('"ID"', json.dumps(turn.id)).encode() for each in events)
+    session.receive(list(told), 30)
+    return turn.outcome, record.counts("events.").get(STRAY, 0)
+
+
+COMPLETE = {"type": "complete", "id": "ID"}
+
+
+@pytest.mark.parametrize(
+    ("payloads", "outcome"),
+    [
+        ([], Outcome.FAILED),
+        ([{}], Outcome.FAILED),
+        ([{"payload": None}], Outcome.FAILED),
+        ([{"payload": "Error: internal"}], Outcome.FAILED),
+        ([{"payload": {"data": None}}], Outcome.FAILED),
+        ([{"payload": {"data": {"a": 1}, "errors": [{}]}}], Outcome.FAILED),
+        ([{"payload": {"data": {"a": 1}}}], Outcome.COMPLETE),
+        ([{"payload": {"data": {"a": 1}}}, {"payload": {"incremental": []}}], Outcome.COMPLETE),
+        ([{"payload": {"data": {"a": 1}}}, {"payload": {"hasNext": False}}], Outcome.COMPLETE),
+    ],
+)
+def test_graphql_is_answered_by_results_and_by_nothing_else(
+    payloads: list[dict[str, Any]], outcome: Outcome
+) -> None:
+    nexts = [{"type": "next", "id": "ID", **each} for each in payloads]
+    assert played("graphql-transport-ws", [{"type": "connection_ack"}], *nexts, COMPLETE)[0] is outcome
+
+
+def test_errors_that_name_no_turn_are_known_as_such_by_the_protocols_that_ship() -> None:
+    joined = ["1", "1", "room:lobby", "phx_reply", {"status": "ok", "response": {}}]
+    reply = ["1", "ID", "room:lobby", "phx_reply", {"status": "ok", "response": {}}]
+    crashed = ["1", None, "room:lobby", "phx_error", {}]
+    assert played("phoenix", [joined], crashed, reply) == (Outcome.COMPLETE, 1)
+    greeting = [{"type": "welcome"}, {"type": "confirm_subscription"}]
+    left = {"type": "disconnect", "reason": "server_restart"}
+    assert played("action-cable", greeting, left, {"message": {"id": "ID"}}) == (Outcome.COMPLETE, 1)
+    assert played("json-id", [], {"id": None, "error": {"code": 1}}, {"id": "ID"}) == (Outcome.COMPLETE, 1)
