@@ -762,6 +762,8 @@ class Connection:
             in_time_ns = now_ns - self.context.ping_timeout_ns
             if in_flight := self._keepalive.unanswered_since(in_time_ns):
                 self.context.recorder.metrics.count("pings.in_flight", in_flight)
+            # A pong that comes behind the close answers what is counted already.
+            self._keepalive = None
         refusal = self.session.lost(now_ns, code, by_us=by_us)
         if was_open:
             self.context.recorder.moved(now_ns, -1)
