@@ -13,6 +13,7 @@ from typing import Any
 
 from loadtest.catalog import STATISTICS
 from loadtest.errors import ConfigError
+from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.conversation import Conversation
 from loadtest.plan.conversation_file import read_steps, write_steps
 from loadtest.plan.health import (
@@ -72,7 +73,6 @@ from loadtest.plan.prepare import (
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol, read_protocol
 from loadtest.plan.scenario import (
-    SIMULATOR,
     Abort,
     Auth,
     Chaos,
@@ -755,10 +755,10 @@ PREPARE_TABLE = KeyTable(
         _WITHIN,
         Key(
             name="once",
-            type=choice("connection", "user", "run"),
+            type=choice("connection", "user", "process"),
             unless_default=True,
             help="`connection`: before each connection, also after a loss. `user`: before the first one of a "
-            "user. `run`: once in each process, by the first user that needs it",
+            "user. `process`: once in each process, by the first user that needs it",
         ),
         Key(
             name="undo",
@@ -1094,7 +1094,7 @@ POPULATION_TABLE = KeyTable(
             help="what it does not write is that of the file's own tables; `false`: it writes all itself",
         ),
         _own("protocol", "instead of the file's"),
-        _own("target", "as [target], key by key; `url` and `faults` are the file's"),
+        _own("target", "as [target], key by key; `url`, `connect_to`, `health` and `faults` are the file's"),
         _own("load", "as [load], key by key; `duration` and `warmup` are the file's"),
         _own("traffic", "as [traffic], key by key"),
         _own("conversation", "`[[population.conversation]]`, instead of the file's"),

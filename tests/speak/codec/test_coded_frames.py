@@ -12,8 +12,8 @@ from websockets.frames import Opcode
 from loadtest.plan.framing import Framing
 from loadtest.speak.codec.codec import BrokenStreamError, Codec, Unreadable
 from loadtest.speak.codec.coded_frames import MAX_MESSAGES, CodedFrameParser, UnsendableError
+from loadtest.speak.codec.framing_codec import FramingCodec
 from loadtest.speak.codec.msgpack import MessagePack
-from loadtest.speak.codec.records import Records
 from loadtest.speak.codec.socketio import SocketIo
 from loadtest.speak.frames import BINARY, FrameParser
 from loadtest.speak.reader import Malformed, decode_message
@@ -207,7 +207,7 @@ def test_messages_become_frames_and_bytes_stay_what_they_are() -> None:
     frames = frames_in(parser.encode(event))
     assert frames == [(Opcode.TEXT, b'451-["e",{"_placeholder":true,"num":0}]'), (Opcode.BINARY, b"\x01")]
     assert frames_in(parser.encode(b"\x00", BINARY)) == [(Opcode.BINARY, b"\x00")]
-    assert frames_in(Wire(Records(Framing(split="\n"))).parser.encode(b"no json")) == [
+    assert frames_in(Wire(FramingCodec(Framing(split="\n"))).parser.encode(b"no json")) == [
         (Opcode.TEXT, b"no json\n")
     ]
 
@@ -220,7 +220,7 @@ def test_messages_become_frames_and_bytes_stay_what_they_are() -> None:
         (strangers.Rubbish(), b"{}", "TypeError 'NoneType' object is not iterable"),
         (strangers.Rubbish(made=[]), b"{}", "no frame was made of it"),
         (strangers.Rubbish(made=[1]), b"{}", "TypeError a frame is text or bytes, not int"),
-        (Records(Framing(split="\n")), b"\xff", "'utf-8' codec"),
+        (FramingCodec(Framing(split="\n")), b"\xff", "'utf-8' codec"),
     ],
 )
 def test_a_message_of_which_no_frame_can_be_made_is_told(codec: Any, payload: bytes, reason: str) -> None:

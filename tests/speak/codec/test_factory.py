@@ -14,7 +14,7 @@ from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.shipped import shipped_names
 from loadtest.speak.codec import factory
 from loadtest.speak.codec.factory import codec_of, codec_problems
-from loadtest.speak.codec.records import Records
+from loadtest.speak.codec.framing_codec import FramingCodec
 from loadtest.speak.codec.signalr import SignalR
 from tests.speak.codec import strangers
 
@@ -36,7 +36,7 @@ def test_framing_is_a_codec_that_takes_any_message() -> None:
     framed = protocol(framing=Framing(split="\n"), turn=TurnShape(message="no json"))
     named = codec_of(framed)
     assert named is not None
-    assert isinstance(named.make(), Records)
+    assert isinstance(named.make(), FramingCodec)
     assert named.make() is not named.make()
     assert codec_problems(framed) == []
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.speak.codec.codec import BrokenStreamError
+from loadtest.speak.codec.codec import BrokenStreamError, PeerFullError
 from loadtest.speak.codec.mqtt import NUMBERS, Mqtt
 from loadtest.speak.codec.mqtt_fields import MOST, varint
 from loadtest.speak.codec.mqtt_properties import write_properties
@@ -150,7 +150,7 @@ def test_a_message_that_the_broker_refuses_is_over() -> None:
     codec = connected(5)
     heard(codec, packet(0x20, b"\x00\x00" + write_properties({"receive_maximum": 1})))
     codec.encode({"type": "publish", "topic": "t", "qos": 2, "tag": "one"})
-    with pytest.raises(ValueError, match="takes 1 messages at a time"):
+    with pytest.raises(PeerFullError, match=r"has not acknowledged 1 messages, and takes 1 at a time"):
         codec.encode({"type": "publish", "topic": "t", "qos": 1})
     codec.encode({"type": "publish", "topic": "t"})
     assert heard(codec, packet(0x50, b"\x00\x01\x97"))[0] == {
