@@ -384,11 +384,13 @@ class Connection:
         may have the next one begun.
         """
         context = self.context
-        name, reason = "unsendable", "codec"
         if isinstance(error, NotTakenError):
-            name = reason = "not_taken"
-        context.recorder.metrics.count(f"codec.{name}")
-        context.recorder.evidence(name, str(error).encode(), self.session.user)
+            reason = "not_taken"
+            context.recorder.metrics.count("codec.not_taken")
+        else:
+            reason = "codec"
+            context.recorder.metrics.count("codec.unsendable")
+        context.recorder.evidence("unsendable", str(error).encode(), self.session.user)
 
         def settle(_due_ns: int) -> None:
             if turn is not None:

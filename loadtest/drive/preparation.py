@@ -103,7 +103,7 @@ class CompiledRequest:
             if holds_controls(text):
                 raise HttpRefused(
                     f"nothing was sent: the header {name} would hold a line break or another control"
-                    " character; correct the value that stands in it (of the data, or kept by an earlier step)"
+                    " character; correct the value in it (of the data, or kept by an earlier step)"
                 )
         given = {name.lower() for name in found}
         if self._body is not None and "content-type" not in given:
