@@ -493,15 +493,29 @@ CONNECTION_COUNTERS = (
         "connections.upgrade_status", "answers to the upgrade other than 101", by="HTTP status", always=True
     ),
     Counter("connections.not_opened", "attempts that this machine could not make", by="limit", tone="doubt"),
-    Counter("connections.address_connected", "of a name with several: attempts that connected", by="address"),
+    Counter(
+        "connections.lookups", "how often the target's name was looked up again, for users who come back"
+    ),
+    Counter(
+        "connections.lookups_failed",
+        "lookups in mid-run that found nothing: users go on with the addresses that were known",
+        tone="doubt",
+    ),
+    Counter("connections.address_found", "lookups in mid-run that found it", by="address"),
+    Counter(
+        "connections.address_connected",
+        "of a name with several, or looked up again: attempts that connected",
+        by="address",
+    ),
     Counter(
         "connections.address_failed",
-        "of a name with several: attempts that failed, or were slower than one that began later",
+        "of a name with several, or looked up again: attempts that failed, or were slower than one that began"
+        " later",
         by="address",
     ),
     Counter(
         "connections.address_called_off",
-        "of a name with several: attempts that were not needed any more",
+        "of a name with several, or looked up again: attempts that were not needed any more",
         by="address",
     ),
     Counter(
@@ -708,7 +722,14 @@ EVENT_COUNTERS = (
         fault=7,
         tone="bad",
     ),
-    Counter("events.heartbeat", "heartbeats of the target", "heartbeat", hot=True, always=True, tone="good"),
+    Counter(
+        "events.heartbeat",
+        "heartbeats of the target, and its answers to ours",
+        "heartbeat",
+        hot=True,
+        always=True,
+        tone="good",
+    ),
     Counter(
         "events.after_timeout",
         "matched by order, after a turn of their connection had timed out",

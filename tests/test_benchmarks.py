@@ -16,6 +16,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from benchmarks import live_page
 from benchmarks import server as server_module
 from benchmarks.bare import EVENTS, slices
 from benchmarks.bench import BEGIN, END, arguments, report, settings_for, write
@@ -310,3 +311,32 @@ def test_a_round_trip_costs_no_more_than_before_beside_the_bare_loop() -> None:
     short = Settings(pinned.generator_cores, pinned.server_cores, settle_s=0.3, window_s=1.0)
     ours, bare = (steady(one, BY_NAME["echo"], short).value for one in (OURS, BARE))
     assert bare / ours < MOST_TIMES_BARE, f"a round trip costs {bare / ours:.1f} times the bare loop's"
+
+
+# ---------------------------------------------------------------------- the live page
+
+
+def test_the_cost_of_the_page_is_told_per_turn_and_of_a_core() -> None:
+    without = Measured("rate", "loadtest", 10_000.0, per_s=2_000.0)
+    opened = Measured("rate", "loadtest", 8_000.0, per_s=1_999.0)
+    pair = live_page.Pair(without, opened, 15)
+    assert pair.ratio == pytest.approx(1.25)
+    assert pair.more_of_a_core == pytest.approx(0.05)
+    text = live_page.told([pair], (0.5, 7.25), 20)
+    assert "| 1 | 100.0 | 125.0 | 1.250 | +5.0 |" in text
+    assert "at 2,000 turns/s" in text
+    assert "0.5 at the begin,\n7.2 at the end" in text
+
+
+@pytest.mark.parametrize("page_first", [False, True])
+def test_a_page_that_never_answered_was_not_measured(
+    monkeypatch: pytest.MonkeyPatch, *, page_first: bool
+) -> None:
+    monkeypatch.setattr(live_page, "POLL_S", 0.001)
+    settings = Settings([], [], 0.0, 0.0)
+
+    def nobody(generator: Generator, *_: object) -> Measured:
+        return Measured("rate", generator.name, 1.0, per_s=1.0)
+
+    with pytest.raises(NotMeasuredError, match="never answered"):
+        live_page.measure(settings, page_first=page_first, steadily=nobody)

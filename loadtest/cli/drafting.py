@@ -35,10 +35,25 @@ def drafted(frames: Iterable[CapturedFrame], where: str, subprotocols: Sequence[
 
 
 def clean_frames(frames: Iterable[CapturedFrame], secrets: Sequence[str] = ()) -> list[CapturedFrame]:
-    """Frames without secrets, which would stand in files."""
-    from loadtest.keep.redact import Redactor
+    """Frames without secrets, which would stand in files.
 
-    clean = Redactor(secrets).text
+    Raises:
+        ConfigError: there are too many secrets in them.
+    """
+    from loadtest.keep.redact import Redactor
+    from loadtest.speak.captured_secrets import captured_secrets
+
+    frames = list(frames)
+    by_place = Redactor(secrets).text
+    try:
+        found = captured_secrets(frames)
+    except ValueError as error:
+        raise ConfigError([Problem("the capture", str(error))]) from None
+    # What is taken out in one place is taken out in all others; a token that comes back stays one value.
+    sent = "\n".join(frame.text for frame in frames if not frame.inward)
+    left = "\n".join(by_place(frame.text) for frame in frames if not frame.inward)
+    everywhere = (secret for secret in found if sent.count(secret) > left.count(secret))
+    clean = Redactor([*secrets, *everywhere]).text
     return [frame._replace(payload=_cleaned(frame.payload, clean)) for frame in frames]
 
 

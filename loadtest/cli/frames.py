@@ -200,7 +200,9 @@ def _grouped(
         )
     lines = []
     for same in list(found.values())[:LISTED]:
-        text = clean(same[0].payload[:LONGEST_EXAMPLE].decode("utf-8", "replace"))
+        text = same[0].payload[:LONGEST_EXAMPLE].decode("utf-8", "replace")
+        # As above.
+        text = clean(text if len(same[0].payload) <= LONGEST_EXAMPLE else f"{text}…")
         rules = f" ({'; '.join(same[0].rules)})" if with_rules else ""
         lines.append(f"{len(same)} {', '.join(same[0].taken)}{rules}: {text}")
     return lines

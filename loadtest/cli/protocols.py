@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from loadtest.cli.options import ShippedName, option
 from loadtest.cli.shipped import show_shipped
 
 if TYPE_CHECKING:
+    from loadtest.plan.capture import CapturedFrame
     from loadtest.plan.protocol import Protocol
 
 EXAMPLES = """\b
@@ -69,6 +71,23 @@ def check(file: str, capture: Path | None) -> int:
     return int(Exit.FAIL if doubts else Exit.PASS)
 
 
+def _secrets(protocol: Protocol, frames: Sequence[CapturedFrame], path: Path) -> list[str]:
+    """The secrets that a capture holds, and those of the protocol that this machine knows."""
+    import os
+
+    from loadtest.errors import ConfigError, Problem
+    from loadtest.plan.names import env_names
+    from loadtest.plan.protocol_file import templates
+    from loadtest.speak.captured_secrets import captured_secrets
+
+    try:
+        found = captured_secrets(frames, protocol)
+    except ValueError as error:
+        raise ConfigError([Problem(str(path), str(error))]) from None
+    variables = env_names(text for _, text, _ in templates(protocol))
+    return [*found, *(os.environ[name] for name in variables if os.environ.get(name))]
+
+
 def _check_capture(protocol: Protocol, path: Path) -> int:
     """Play a capture to a protocol, show what it makes of it, and return the exit code."""
     from loadtest.cli.frames import conflict_notes, frame_line, replay_exit_code, replay_notes
@@ -81,7 +100,7 @@ def _check_capture(protocol: Protocol, path: Path) -> int:
 
     frames = read_capture(path)
     played = replay(protocol, frames)
-    clean = Redactor().text
+    clean = Redactor(_secrets(protocol, frames, path)).text
     lines = [frame_line(frame, frames[0].at_ns, clean) for frame in played.frames]
     doubts = list(conflicts(protocol))
     notes = [*replay_notes(played, clean), *conflict_notes(doubts)]

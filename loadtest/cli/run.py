@@ -34,6 +34,7 @@ Examples:
 @results_option("RUN")
 @option("--ui", is_flag=True, help="Show the run in a page in the browser while it runs.")
 @option("--ui-port", metavar="N", type=click.IntRange(1, 65535), help="The port of that page; a free one.")
+@option("--ui-close", is_flag=True, help="End with the run; on a terminal that page stays until Ctrl-C.")
 @option(
     "--prometheus",
     metavar="[ADDR]",

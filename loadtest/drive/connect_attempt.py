@@ -59,6 +59,7 @@ class ConnectAttempt:
     """One attempt to open a connection, begun at ``attempted_ns``."""
 
     __slots__ = (
+        "_again",
         "_answer",
         "_context",
         "_endpoint",
@@ -89,6 +90,7 @@ class ConnectAttempt:
         self._transport: Transport | None = None
         self._goes_on = False
         self._user = 0
+        self._again = False
         self._endpoint: Endpoint = context.assignment.endpoint
         # Where it leads, if that is not the target's own URL: another path, and what redirects said.
         self._url: str | None = None
@@ -96,10 +98,13 @@ class ConnectAttempt:
         # What the proxy has answered so far.
         self._answer = b""
 
-    def begin(self, user: int) -> None:
-        """Try the target's addresses; the listener is told how it goes."""
+    def begin(self, user: int, *, again: bool = False) -> None:
+        """Try the target's addresses; the listener is told how it goes.
+
+        ``again``: the user has tried before, and goes where the target's name leads by now.
+        """
         context = self._context
-        self._user = user
+        self._user, self._again = user, again
         self._goes_on = True
         context.poller.connecting += 1
         overdue_ns = self._step_ns + context.connect_timeout_ns
@@ -111,7 +116,7 @@ class ConnectAttempt:
 
     def _begin_race(self) -> None:
         self._layer = Layer.TCP
-        self._race = ConnectRace(self._context, self, self._endpoint, self._user)
+        self._race = ConnectRace(self._context, self, self._endpoint, self._user, again=self._again)
         self._race.begin()
 
     def _has_place(self) -> bool:

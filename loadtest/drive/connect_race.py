@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from loadtest.drive.context import Context
 from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.lookups import host_of
 from loadtest.drive.poller import WRITE
 from loadtest.drive.transport import Address, Transport, os_reason
 from loadtest.errors import Layer
@@ -63,11 +64,19 @@ class ConnectRace:
         "_user",
     )
 
-    def __init__(self, context: Context, listener: RaceListener, endpoint: Endpoint, user: int) -> None:
+    def __init__(
+        self,
+        context: Context,
+        listener: RaceListener,
+        endpoint: Endpoint,
+        user: int,
+        *,
+        again: bool = False,
+    ) -> None:
         self._context = context
         self._listener = listener
         self._endpoint = endpoint
-        self._addresses: Sequence[Address] = context.addresses_of(user, endpoint)
+        self._addresses: Sequence[Address] = context.addresses_of(user, endpoint, again=again)
         self._user = user
         self._next = 0
         self._runners: list[Runner] = []
@@ -82,7 +91,7 @@ class ConnectRace:
     def leave(self) -> None:
         """End without a winner: the listener is told nothing."""
         for runner in self._runners:
-            self._count(f"connections.address_failed.{_host(runner.address)}")
+            self._count("connections.address_failed", runner.address)
             self._end(runner)
         self._runners = []
 
@@ -126,12 +135,12 @@ class ConnectRace:
             self._note(runner.address, error, os.strerror(error))
             self._try_next()
             return
-        self._count(f"connections.address_connected.{_host(runner.address)}")
+        self._count("connections.address_connected", runner.address)
         for other in self._runners:
             if other.began_ns < runner.began_ns:
-                self._count(f"connections.address_failed.{_host(other.address)}")
+                self._count("connections.address_failed", other.address)
             else:
-                self._count(f"connections.address_called_off.{_host(other.address)}")
+                self._count("connections.address_called_off", other.address)
             self._end(other)
         self._runners = []
         # Nothing is begun any more, whatever timer still runs.
@@ -147,8 +156,8 @@ class ConnectRace:
         if number in OWN_LIMITS:
             self._limit = errno.errorcode[number]
         else:
-            self._count(f"connections.address_failed.{_host(address)}")
-            self._reasons[_host(address)] = reason
+            self._count("connections.address_failed", address)
+            self._reasons[host_of(address)] = reason
 
     def _lost(self) -> None:
         """Every address failed."""
@@ -165,11 +174,9 @@ class ConnectRace:
             return f"{found[0]} (at each of {len(self._reasons)} addresses)"
         return "; ".join(f"{host}: {reason}" for host, reason in self._reasons.items())
 
-    def _count(self, name: str) -> None:
-        """Count an address, where the target has several."""
-        if len(self._endpoint.addresses) > 1:
-            self._context.recorder.metrics.count(name)
-
-
-def _host(address: Address) -> str:
-    return address.sockaddr[0]
+    def _count(self, name: str, address: Address) -> None:
+        """Count what became of an attempt at an address, where there are several."""
+        lookups = self._context.lookups
+        if lookups.told_by_address or len(self._endpoint.addresses) > 1:
+            by_address = f"{name}.{lookups.label(address)}"
+            self._context.recorder.metrics.count(by_address)

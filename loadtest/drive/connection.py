@@ -126,7 +126,8 @@ class Connection:
     ``on_ready``, ``on_closed`` and ``on_turn`` are called with this connection (and the turn); the user and
     its traffic set them. ``tap`` is called with every message. ``refusal`` is set if the connection never got
     ready: the target refused it, or this machine could not open it. ``is_reconnect``: the user was ready
-    before, on an earlier connection. ``recorder`` takes what the session measures; None: that of the context.
+    before, on an earlier connection; ``is_retry``: it has tried before. ``recorder`` takes what the session
+    measures; None: that of the context.
     """
 
     __slots__ = (
@@ -148,6 +149,7 @@ class Connection:
         "_upgraded_ns",
         "context",
         "is_reconnect",
+        "is_retry",
         "on_closed",
         "on_ready",
         "on_turn",
@@ -168,9 +170,11 @@ class Connection:
         measured_by = context.recorder if recorder is None else recorder
         self.session = Session(context.compiled_protocol, measured_by, user, values)
         self.session.listener = self
+        self.session.on_secret = context.learned_secrets.add
         self.state = ConnectionState.NEW
         self.refusal: Refused | None = None
         self.is_reconnect = False
+        self.is_retry = False
         self.on_ready: Callable[[Connection], None] | None = None
         self.on_closed: Callable[[Connection], None] | None = None
         self.on_turn: Callable[[Turn], None] | None = None
@@ -220,7 +224,7 @@ class Connection:
         context.recorder.instant("first_attempt", now_ns)
         self.state = ConnectionState.CONNECTING
         self._attempt = ConnectAttempt(context, self, self.values, now_ns)
-        self._attempt.begin(self.user)
+        self._attempt.begin(self.user, again=self.is_retry)
 
     def identified(self, user: str | None) -> None:
         """Our credential names us: events of any other user are foreign."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from loadtest.drive.before_connect import BeforeConnect
 from loadtest.drive.credentials import CredentialProvider, environment_values
-from loadtest.drive.endpoint import Endpoint
+from loadtest.drive.endpoint import Endpoint, look_up
 from loadtest.drive.guarded_codec import guarded
+from loadtest.drive.learned_secrets import LearnedSecrets
+from loadtest.drive.lookups import Find, Lookups
 from loadtest.drive.observations import Observations
 from loadtest.drive.poller import Poller, make_poller
 from loadtest.drive.sources import own_sources
@@ -125,11 +128,11 @@ class Context:
         self.conversations = ConversationPlan(said, load.seed) if said else None
         self.mix = Mix(traffic.mix, load.seed) if traffic is not None and traffic.mix else None
         self.reconnect = load.reconnect
+        self.lookups = Lookups(self, endpoint.addresses, _finder(assignment))
         self.chaos = scenario.chaos
         self.slow = slow_users(self.chaos, self.seed, self.planned_users)
-        self.observations = Observations()
-        self.start_ns = 0
-        self.end_ns = 0
+        self.observations, self.learned_secrets = Observations(), LearnedSecrets()
+        self.start_ns = self.end_ns = 0
         self.finishing = False
         self.recorder = Recorder(0, load.warmup_ns, load.duration_ns, assignment.worker)
         self.poller = new_poller(clock.now)
@@ -217,13 +220,29 @@ class Context:
             return None
         return self.sources[self.assignment.users.index(user) % len(self.sources)]
 
-    def addresses_of(self, user: int, endpoint: Endpoint | None = None) -> Sequence[Address]:
-        """The addresses of the target, or of another host, in the order in which a user tries them."""
-        addresses = (endpoint or self.assignment.endpoint).addresses
+    def addresses_of(
+        self, user: int, endpoint: Endpoint | None = None, *, again: bool = False
+    ) -> Sequence[Address]:
+        """The addresses of the target, or of another host, in the order in which a user tries them.
+
+        ``again``: those that the target's name has now; else those of the beginning of the run.
+        """
+        own = self.assignment.endpoint
+        endpoint = endpoint or own
+        same = (endpoint.authority, endpoint.proxy) == (own.authority, own.proxy)
+        addresses = self.lookups.addresses if again and same else endpoint.addresses
         at = 0 if self.spread == "first" else user % len(addresses)
         if self.spread == "all":
             return addresses[at : at + 1]
         return addresses[at:] + addresses[:at] if at else addresses
+
+    def count(self, name: str) -> None:
+        """One more of a counter."""
+        self.recorder.metrics.count(name)
+
+    def lookup_failed(self, reason: str) -> None:
+        """The target's name could not be looked up in mid-run."""
+        self.observations.add_reason("lookups_failed", reason)
 
     def open_transport(self, user: int, address: Address, endpoint: Endpoint | None = None) -> Transport:
         """A socket that connects to an address of the target, or of another host.
@@ -250,3 +269,11 @@ def _asks_before(scenario: Scenario) -> bool:
     target = scenario.target
     fetches = target.auth is not None and (target.auth.kind == "oauth2" or bool(target.auth.token_command))
     return bool(scenario.prepare) or fetches or target.path is not None or target.follow_redirects > 0
+
+
+def _finder(assignment: ShardAssignment) -> Find | None:
+    """What looks the target's name up again; None where there is no name, or nobody connects again."""
+    endpoint, scenario = assignment.endpoint, assignment.scenario
+    if endpoint.resolve_ns is None or scenario.load.reconnect is None:
+        return None
+    return partial(look_up, endpoint, scenario.target)

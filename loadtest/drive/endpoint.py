@@ -1,4 +1,4 @@
-"""Where the target is: its URL parsed, its name resolved once to all its addresses, its TLS context made."""
+"""Where the target is: its URL parsed, its name resolved to all its addresses, its TLS context made."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def full_url(url: str, protocol_path: str) -> str:
 
 
 def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None = None) -> Endpoint:
-    """Resolve the name in ``url`` (complete with its path), once for the whole run.
+    """Resolve the name in ``url`` (complete with its path), for every first connection of the run.
 
     Where the target says what to connect to, that is resolved instead. ``known`` is what the master found
     (``addresses``): its workers do not look the name up again.
@@ -81,8 +81,8 @@ def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None =
     """
     parts = urlsplit(url)
     secure = parts.scheme == "wss"
-    port = parts.port or (443 if secure else 80)
     host = parts.hostname or ""
+    port = parts.port or (443 if secure else 80)
     authority = (host, port) if target.connect_to is None else target.connect_to
     proxy = proxy_for(target.proxy, url)
     if known is None or proxy is not None or known.get("proxied"):
@@ -102,6 +102,15 @@ def resolve_endpoint(target: Target, url: str, known: Mapping[str, Any] | None =
         proxy=proxy,
         authority=authority,
     )
+
+
+def look_up(endpoint: Endpoint, target: Target) -> tuple[Address, ...]:
+    """The addresses that the name which is connected to has now.
+
+    Raises:
+        TargetError: it cannot be resolved, or not within the target's ``connect_timeout_ns``.
+    """
+    return _resolve(*(endpoint.authority if endpoint.proxy is None else endpoint.proxy.address), target)[0]
 
 
 def known_addresses(endpoint: Endpoint) -> list[list[Any]]:

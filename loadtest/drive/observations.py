@@ -9,7 +9,9 @@ from typing import Any
 from loadtest.drive.reasons import Reasons, most_frequent
 from loadtest.speak.refused import Refused
 
-REASONS = frozenset({"refusals", "closes", "still_opening", "tasks_raised", "tasks_failed", "not_undone"})
+REASONS = frozenset(
+    {"refusals", "closes", "still_opening", "lookups_failed", "tasks_raised", "tasks_failed", "not_undone"}
+)
 """The kinds of reasons: a fact under one of these names says how often each reason was seen."""
 
 

@@ -17,6 +17,7 @@ from loadtest.drive.context import Context, ShardAssignment
 from loadtest.drive.conversation_traffic import ConversationTraffic
 from loadtest.drive.fault_injection import FaultInjection
 from loadtest.drive.generator_health import GeneratorHealth
+from loadtest.drive.observations import REASONS
 from loadtest.drive.poller import make_poller
 from loadtest.drive.task_traffic import TaskTraffic
 from loadtest.drive.tasks import Tasks
@@ -97,7 +98,9 @@ class Shard:
     @property
     def observed(self) -> dict[str, dict[str, Any]]:
         """What was observed beside what was counted, by code."""
-        return self.context.observations.facts
+        facts = self.context.observations.facts
+        cleaned = self.context.learned_secrets.counted
+        return {code: cleaned(told) if code in REASONS else told for code, told in facts.items()}
 
     # ------------------------------------------------------------------ the course of a run
 
@@ -329,6 +332,7 @@ class Shard:
             context.recorder.instants |= context.compiled_protocol.ages.bounds
         interval = context.recorder.take(second, gauges)
         self._take_copies(interval)
+        context.learned_secrets.clean(interval.frames)
         if self.fault_injection is not None:
             self.fault_injection.slow_recorder.add_to(interval)
         self._on_interval(interval)

@@ -198,7 +198,10 @@ class VirtualUser:
         asked_ns = 0
         if connection.refusal is not None and connection.refusal.retry_after:
             asked_ns = retry_after_ns(connection.refusal.retry_after, time.time())
-        if not self._plan_reconnect(asked_ns):
+        if self._plan_reconnect(asked_ns):
+            if connection.refusal is None or connection.refusal.layer is Layer.TCP:
+                self._context.lookups.look_again()
+        else:
             self._over()
             if refused and not self._losses:
                 self._owner.never_ready()
@@ -230,6 +233,7 @@ class VirtualUser:
             return
         earlier = self.connection.session
         self.connection = self._owner.new_connection(self.user, self._values)
+        self.connection.is_retry = True
         self.connection.is_reconnect = self._losses > 0
         self.connection.session.follow(earlier)
         self._attach()

@@ -140,6 +140,7 @@ def _found(
     yield from target_warnings.pings(manifest)
     yield from target_warnings.answers(manifest)
     yield from target_warnings.addresses(manifest)
+    yield from target_warnings.lookups(manifest)
     yield from target_warnings.streaming(manifest, totals, turns)
     yield from target_warnings.planned_rates(manifest, thresholds)
     yield from generator_warnings.coalescing(manifest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -27,6 +27,9 @@ CLOSED = "connections.closed."
 
 BROKEN = "malformed.sent"
 """The counter of messages that we broke on purpose."""
+
+MOST_NAMED = 5
+"""So many addresses are named in a sentence."""
 
 GIVEN_UP = {
     "silent": "that answered no ping and sent nothing else within ping_timeout",
@@ -105,12 +108,44 @@ def failed_addresses(manifest: Manifest) -> dict[str, str]:
 def addresses(manifest: Manifest) -> Iterator[RunWarning]:
     """Addresses of the target's name that did not take a connection, while others did."""
     found = failed_addresses(manifest)
-    if found and section(manifest, "counts", "connections", "address_connected"):
+    connections = section(manifest, "counts", "connections")
+    connected = section(connections, "address_connected")
+    # One address that took no connection for a while is told by the refusals.
+    if found and connected and len({*found, *connected}) > 1:
         told = ", ".join(f"{address} in {n} attempts" for address, n in found.items())
-        every = section(manifest, "target").get("addresses")
-        total = len(every) if isinstance(every, list) else len(found)
+        total = len({*_first_addresses(manifest), *later_addresses(manifest), *found})
         share = f"{format_count(len(found))} of the {format_count(total)}"
         yield warning("address_failed", {"addresses": total, "failed": found}, {"told": told, "share": share})
+
+
+def later_addresses(manifest: Manifest) -> list[str]:
+    """The addresses that the target's name had in mid-run, and not at the beginning."""
+    found = section(manifest, "counts", "connections", "address_found")
+    return [address for address in found if address not in _first_addresses(manifest)]
+
+
+def _first_addresses(manifest: Manifest) -> list[str]:
+    target = section(manifest, "target")
+    every = target.get("addresses")
+    shown = every if isinstance(every, list) else [target["address"]] if target.get("address") else []
+    return [str(each).rpartition(":")[0].strip("[]") for each in shown]
+
+
+def _some_of(addresses: Sequence[str]) -> str:
+    more = len(addresses) - MOST_NAMED
+    return ", ".join(addresses[:MOST_NAMED]) + (f" and {format_count(more)} more" if more > 0 else "")
+
+
+def lookups(manifest: Manifest) -> Iterator[RunWarning]:
+    """The target's name, looked up again in mid-run, led elsewhere, or nowhere."""
+    connections = section(manifest, "counts", "connections")
+    n, failed = (count_or_zero(connections.get(name)) for name in ("lookups", "lookups_failed"))
+    if later := later_addresses(manifest):
+        yield warning("address_changed", {"lookups": n, "found": later}, {"told": _some_of(later)})
+    if failed:
+        reasons = dict(section(manifest, "lookups_failed"))
+        told = {"told": f": {'; '.join(list(reasons)[:3])}" if reasons else ""}
+        yield warning("lookups_failed", {"failed": failed, "lookups": n + failed, "reasons": reasons}, told)
 
 
 def isolation(manifest: Manifest) -> Iterator[RunWarning]:

@@ -49,7 +49,13 @@ from loadtest.units import (
 
 NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})
 
+OVERRUN = 10
+"""A flood is more than so many times what it would be if every answer had gone to every connection."""
+
 NOT_OFFERED = "load_not_reached_by_generator"
+
+BY_WORK = frozenset({"generator_saturated", "generator_stood_still", NOT_OFFERED})
+"""Warnings that say that the generator had too much to do, by their codes."""
 
 
 class RunVerdict(NamedTuple):
@@ -228,6 +234,28 @@ def _flooded(case: Case) -> RunVerdict | None:
     return RunVerdict("fail", Exit.FAIL, f"{told} {spoilt.reason}")
 
 
+def _overrun(case: Case) -> RunVerdict | None:
+    """Events that nobody asked for, without end, kept the generator from its work: the target's doing.
+
+    A matched event shows that the protocol file fits. That the answer to every turn went to every connection,
+    as in a chat whose file does not say so, would be ``peak`` times as many: only far more is a flood.
+    """
+    spoiling = [warning for warning in case.warnings if warning.spoils]
+    if not spoiling or not {warning.code for warning in spoiling} <= BY_WORK:
+        return None
+    counts = section(case.manifest, "counts")
+    events, peak = section(counts, "events"), count_or_zero(section(counts, "connections").get("peak"))
+    matched, unmatched = count_or_zero(events.get("matched")), count_or_zero(events.get("unmatched"))
+    asked = max(count_or_zero(section(counts, "turns").get("begun")), matched)
+    if not matched or unmatched <= asked * max(peak, 1) * OVERRUN:
+        return None
+    told = (
+        f"The target flooded us: {format_count(unmatched)} events came that belong to no turn,"
+        f" {format_count(unmatched // asked)} for each that was asked for."
+    )
+    return RunVerdict("fail", Exit.FAIL, " ".join([told, *dict.fromkeys(each.message for each in spoiling)]))
+
+
 def _failed_anyway(case: Case) -> RunVerdict | None:
     """A ratio of success that misses, however the load that we did not offer would have gone, is a fact."""
     spoiling = [warning for warning in case.warnings if warning.spoils]
@@ -389,6 +417,7 @@ PRECEDENCE: tuple[Callable[[Case], RunVerdict | None], ...] = (
     _leaked,
     _failed_anyway,
     _flooded,
+    _overrun,
     _spoilt,
     _missed,
     _tasks_failed,

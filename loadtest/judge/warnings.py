@@ -176,6 +176,23 @@ TARGET_KINDS: dict[str, WarningKind] = {
         " connection. Which are tried first is said by target.addresses.",
         ("addresses", "failed"),
     ),
+    "address_changed": WarningKind(
+        "the target's name, looked up again for users who came back, had addresses that it did not have at"
+        " the beginning",
+        "In mid-run the target's name led to {told}, which it did not at the beginning: users who came"
+        " back were sent there.",
+        "Nothing to do where the target was moved, as by a deployment. First connections of users keep to the"
+        " addresses of the beginning.",
+        ("lookups", "found"),
+    ),
+    "lookups_failed": WarningKind(
+        "the target's name was looked up again for users who came back, and found nothing: they went on with"
+        " the addresses that were known",
+        "{failed} of {lookups} lookups of the target's name in mid-run failed{told}.",
+        "See the name service. A user who comes back to an address that is not the target's any more is"
+        " refused.",
+        ("failed", "lookups", "reasons"),
+    ),
     "pings_unanswered": WarningKind(
         "a connection was given up as silent, or more pings were unanswered at the end than could still be in"
         " flight",

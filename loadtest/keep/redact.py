@@ -96,6 +96,16 @@ _READABLE = re.compile(rb"[\t\n\r -~]++")
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
+WRITTEN_BY_USERS = frozenset({"scenario", "target", "process", "fingerprint"})
+"""Sections of ``run.json`` that hold what a user wrote; the keys of all others are labels of numbers."""
+
+NAMING = frozenset({"turns", "mix", "keep", "thresholds"})
+"""Tables of a plan whose keys are names of its own: a kind of turn may be called ``token``."""
+
+_OWN_KEY = re.compile(r"[a-z][a-z0-9_]{0,40}(?:\.[a-z0-9_]{1,40}){0,6}(?:\[[\w/-]{1,80}\])?")
+"""What our own keys look like: ``turn.first_event``, ``duration_s``."""
+
+
 class Redactor:
     """Takes secrets out of text and of nested data."""
 
@@ -107,10 +117,17 @@ class Redactor:
         self._words: set[str] = set()
         self._longest = 0
         self._beginnings: dict[str, list[str]] = {}
-        self.learn(secrets)
+        self._ours: list[str] = []
+        self.know(secrets)
+
+    def know(self, secrets: Iterable[str]) -> None:
+        """Take out our user's own secrets from now on, wherever they stand."""
+        found = frozenset(secrets)
+        self._ours += [secret for secret in found if len(secret) >= SHORTEST_SECRET]
+        self.learn(found)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Take out these as well from now on, such as a token that was renewed."""
+        """Take out these as well from now on, such as a token that a target gave."""
         self._pending.update(secrets)
 
     def _settle(self) -> None:
@@ -183,10 +200,31 @@ class Redactor:
         if isinstance(data, bytes | bytearray):
             return self.text(bytes(data).decode("utf-8", "replace"))
         if isinstance(data, Mapping):
-            return {self.text(str(key)): self._member(str(key), value) for key, value in data.items()}
+            return {self._key(str(key)): self._member(str(key), value) for key, value in data.items()}
         if isinstance(data, list | tuple | set | frozenset):
             return [self.data(item) for item in data]
         return data
+
+    def manifest(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """A ``run.json`` without secrets: what a user wrote as ``data``, what we measured as ``measured``."""
+        return {
+            key: self.data(value) if key in WRITTEN_BY_USERS else self.measured(value)
+            for key, value in manifest.items()
+        }
+
+    def measured(self, data: Any) -> Any:
+        """As ``data``, of what we measured: keys are labels, such as the type ``token`` of an event."""
+        if isinstance(data, Mapping):
+            return {self._key(str(key)): self.measured(value) for key, value in data.items()}
+        if isinstance(data, list | tuple | set | frozenset):
+            return [self.measured(item) for item in data]
+        return self.data(data)
+
+    def _key(self, key: str) -> str:
+        """A key without secrets. What a target gave, such as a cookie, may not take our own names away."""
+        if _OWN_KEY.fullmatch(key) and not any(secret in key for secret in self._ours):
+            return key
+        return self.text(key)
 
     def arguments(self, arguments: Iterable[str]) -> list[str]:
         """A command line without secrets, also where an option and its value are two words."""
@@ -219,6 +257,8 @@ class Redactor:
     def _member(self, key: str, value: Any) -> Any:
         if _SUBPROTOCOL_KEY.fullmatch(key):
             return self._subprotocols(value)
+        if key in NAMING and isinstance(value, Mapping):
+            return {self._key(str(name)): self.data(each) for name, each in value.items()}
         return _emptied(value) if KEY.fullmatch(key) else self.data(value)
 
     def _subprotocols(self, value: Any) -> Any:

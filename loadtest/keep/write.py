@@ -108,7 +108,7 @@ class RunFolder:
 
     def manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write ``run.json`` in one step: a reader sees the old one or the new one, never a part."""
-        write_manifest(self.path, self._redactor.data(manifest))
+        write_manifest(self.path, self._redactor.manifest(manifest))
 
     def interval(self, interval: Interval) -> None:
         """Write one second. Seconds may come out of order, and in several parts.

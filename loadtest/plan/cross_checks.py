@@ -255,6 +255,7 @@ def _check_identities(table: Table, scenario: Scenario) -> None:
     rows, users = len(scenario.target.identities), Schedule(scenario.load, None).users
     if 0 < rows < users:
         sentence = f"there are {rows} identities for {users} connections; every virtual user needs its own"
+        sentence += "; what all of them share is written in the protocol itself, or as {secret.NAME}"
         table.source.report(("target", "identities"), sentence)
 
 

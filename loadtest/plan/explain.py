@@ -18,7 +18,7 @@ from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Step, Tim
 from loadtest.plan.scenario import Auth, Reconnect, Scenario, Target, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule, schedules
-from loadtest.plan.secrets import written_secrets
+from loadtest.plan.secrets import secret_columns, written_secrets
 from loadtest.plan.sequence import turn_sequence
 from loadtest.plan.settings import HIDDEN, public_url
 from loadtest.plan.target import ENVIRONMENT, NO_PROXY, shown_connect_to, userinfo
@@ -26,6 +26,7 @@ from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
+from loadtest.plan.written_secrets import data_secret_columns, shown_template
 from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
 
 MARKS = 8
@@ -249,15 +250,17 @@ def _told_step(step: Step) -> str:
     if step.wait is not None:
         within = format_duration(step.within_ns)
         return f"wait for {match_words(step.wait)} (within {within}){_told_keep(step_keeps(step))}"
-    return f"send {step.send}" if step.pause_ns is None else f"pause {format_duration(step.pause_ns)}"
+    if step.pause_ns is not None:
+        return f"pause {format_duration(step.pause_ns)}"
+    return f"send {shown_template(step.send or '')}"
 
 
 def _told_beat(beat: Beat) -> str:
-    return f"answer {match_words(beat.on)} with {beat.send}{_told_keep(beat_keeps(beat))}"
+    return f"answer {match_words(beat.on)} with {shown_template(beat.send)}{_told_keep(beat_keeps(beat))}"
 
 
 def _told_timed(beat: TimedBeat) -> str:
-    sends = f"send {beat.send} every {beat.every}"
+    sends = f"send {shown_template(beat.send)} every {beat.every}"
     if beat.answer is None:
         return f"{sends}; no answer is awaited"
     within = f"within {format_duration(beat.within_ns)}, or the interval if that is shorter"
@@ -385,7 +388,14 @@ def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape, user: in
         if is_generated(name)
     }
     examples = [each.render({**dict.fromkeys(each.names, "..."), **drawn, **values}) for each in texts]
-    yield from _steps_of(steps, examples) if steps else examples
+    values |= dict.fromkeys(_secret_names(scenario, traffic), "...")
+    shown = [
+        Template.parse(shown_template(each.text)).render(
+            {**dict.fromkeys(each.names, "..."), **drawn, **values}
+        )
+        for each in texts
+    ]
+    yield from _steps_of(steps, shown) if steps else shown
     size = format_bytes(sum(len(each.encode()) for each in examples))
     yield f"{size} of {turn.encoding}; of user {user}, with ids made up here"
     if steps:
@@ -405,6 +415,12 @@ def _steps_of(steps: Iterable[MessageStep], examples: Iterable[str]) -> Iterator
             yield f"pause {format_duration(step.pause_ns)}"
         else:
             yield next(messages)
+
+
+def _secret_names(scenario: Scenario, traffic: Traffic) -> list[str]:
+    """The placeholders of columns whose values are not shown."""
+    of_data = [f"data.{column}" for column in data_secret_columns(traffic.data)]
+    return [*of_data, *(f"user.{column}" for column in secret_columns(scenario.target))]
 
 
 def _example_values(scenario: Scenario, traffic: Traffic, user: int = 0) -> dict[str, str]:

@@ -57,7 +57,7 @@ def conflicts(protocol: Protocol) -> Iterator[str]:
         if before is not None:
             yield (
                 f"`{rule.named}` never comes to it: every such event is `{before.named}` as well,"
-                " which decides before"
+                f" which decides before{_instead(rule, before)}"
             )
 
 
@@ -70,6 +70,20 @@ def _before(rule: _Rule, place: int, rules: Sequence[_Rule]) -> _Rule | None:
         if earlier and (not kind or other.named.kind in {"", kind}) and implies(rule.wanted, other.wanted):
             return other
     return None
+
+
+def _instead(rule: _Rule, before: _Rule) -> str:
+    """How a `fail` may leave out what a `refuse` asks for; "" where no one value tells them apart."""
+    if (rule.named.key, before.named.key) != ("refuse", "fail"):
+        return ""
+    for each in rule.wanted:
+        if each.path is not None and each.how == "in" and each not in before.wanted:
+            values = "|".join(map(re.escape, each.wanted))
+            return (
+                f'; `{each.path} = {{ regex = "^(?!({values})$)" }}` in that one leaves it out,'
+                f' and a second one with `lacks = "{each.path}"` takes those that have none'
+            )
+    return ""
 
 
 def _groups(protocol: Protocol) -> set[str] | None:

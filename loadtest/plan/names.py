@@ -27,6 +27,9 @@ IN_MESSAGES = (*ANYWHERE, NOW_MS, NOW_ISO, UUID4, RANDOM)
 SECRETS = ("env", "secret")
 """Groups of names that stand for environment variables; what they hold is taken out of every output."""
 
+HEARTBEAT_NUMBER = "heartbeat.number"
+"""In a heartbeat that is sent by our clock: 1 for the first of its connection, then 2."""
+
 TURN = ("turn.id", "turn.number", TRACE_PARENT)
 """Every turn has these, in its messages."""
 

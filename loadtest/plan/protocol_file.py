@@ -15,7 +15,16 @@ from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.kept_values import kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
-from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, columns, unknown_names
+from loadtest.plan.names import (
+    ANYWHERE,
+    HEARTBEAT_NUMBER,
+    IN_MESSAGES,
+    SECRETS,
+    TURN,
+    USER,
+    columns,
+    unknown_names,
+)
 from loadtest.plan.period import parse_period
 from loadtest.plan.prepare import PREPARED
 from loadtest.plan.protocol import (
@@ -142,7 +151,7 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
     for key, beats in (("heartbeat", protocol.connect.heartbeat), ("answer", protocol.events.answer)):
         for index, beat in enumerate(beats):
             of_event = [name for name in Template.parse(beat.send).names if name.startswith(EVENT)]
-            known = [*IN_MESSAGES, *kept, *(of_event if isinstance(beat, Beat) else ())]
+            known = [*IN_MESSAGES, *kept, *(of_event if isinstance(beat, Beat) else [HEARTBEAT_NUMBER])]
             yield (AT_TOP[key], key, index, "send"), beat.send, known
     if protocol.events.audience:
         yield ("events", "audience"), protocol.events.audience, ["run.id"]

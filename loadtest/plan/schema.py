@@ -331,7 +331,9 @@ TARGET_TABLE = KeyTable(
         Key(
             name="identities",
             type=ROWS,
-            help="one row for every virtual user: `{user.COLUMN}`; a CSV file, or rows written here",
+            help="one row for every virtual user: `{user.COLUMN}`; a CSV file, or rows written here. Rows "
+            "are not used twice; what all users share, such as one account, stands in the protocol itself or "
+            "in `{secret.NAME}`",
         ),
         Key(
             name="before_connect",

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from loadtest.errors import Problem
-from loadtest.plan.names import env_names
+from loadtest.plan.names import SECRETS, env_names
 from loadtest.plan.prepare import prepare_texts
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Scenario, Target
@@ -51,13 +51,13 @@ def missing_secrets(scenario: Scenario, environ: Mapping[str, str]) -> list[Prob
 
 def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem]:
     target = scenario.target
-    in_messages = env_names(message_texts(scenario))
+    written = _where_written(scenario)
     for name, what in secret_variables(target, message_texts(scenario)):
         if what and not environ.get(name):
             yield Problem(name, f"this environment variable must hold {what} ([target] auth); it is not set")
         elif name not in environ:
-            where = "a message uses" if name in in_messages else "[target] uses"
-            yield Problem(name, f"{where} {{env.{name}}}, but this environment variable is not set")
+            where, group = written[name]
+            yield Problem(name, f"{where} uses {{{group}.{name}}}, but this environment variable is not set")
         else:
             yield from _unreadable(name, environ)
     if target.auth and target.auth.token_file:
@@ -67,6 +67,33 @@ def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem
 
 
 _SECRET_OF = {"jwt": "the secret that tokens are signed with", "oauth2": "the secret of the client"}
+
+
+def _where_written(scenario: Scenario) -> dict[str, tuple[str, str]]:
+    """For each variable of a placeholder: what uses it first, and as which group of names."""
+    target = scenario.target
+    texts = [
+        ("[target]", text)
+        for values in (target.headers, target.cookies, target.query)
+        for text in values.values()
+    ]
+    texts += [(_place_words(path), text) for path, text, _ in templates(scenario.protocol)]
+    texts += [("a request of [[prepare]]", text) for text in prepare_texts(scenario.prepare)]
+    if scenario.traffic is not None and scenario.traffic.message is not None:
+        texts.append(("the message of [traffic]", scenario.traffic.message))
+    found: dict[str, tuple[str, str]] = {}
+    for where, text in texts:
+        for group, _, name in (each.partition(".") for each in sorted(Template.parse(text).names)):
+            if group in SECRETS and name:
+                found.setdefault(name, (where, group))
+    return found
+
+
+def _place_words(path: tuple[str | int, ...]) -> str:
+    """A place of a protocol in words."""
+    if path[:2] == ("connect", "ready"):
+        return f"ready step {int(path[2]) + 1} of the protocol"
+    return f"`{path[1]}` of [{path[0]}] in the protocol"
 
 
 def message_texts(scenario: Scenario) -> list[str]:

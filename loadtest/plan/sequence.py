@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step
+from loadtest.plan.written_secrets import shown_template
 from loadtest.units import format_duration
 
 OUT, IN = "us → target", "us ← target"
@@ -38,7 +39,7 @@ def turn_sequence(protocol: Protocol, message: str, path: str = "") -> Iterator[
     for beat in (*connect.answered, *events.answer):
         yield from _at_any_time(beat)
     for timed in connect.timed:
-        yield _line(OUT, timed.send, f"every {timed.every}")
+        yield _line(OUT, shown_template(timed.send), f"every {timed.every}")
         if timed.answer is not None:
             yield _line(IN, match_words(timed.answer), f"within {format_duration(timed.within_ns)}")
 
@@ -48,7 +49,7 @@ def _step(step: Step) -> str:
         return _line(IN, match_words(step.wait), f"within {format_duration(step.within_ns)}")
     if step.pause_ns is not None:
         return _line(_BETWEEN, f"a pause of {format_duration(step.pause_ns)}")
-    return _line(OUT, step.send or "")
+    return _line(OUT, shown_template(step.send or ""))
 
 
 def _ends(events: Events) -> Iterator[str]:
@@ -71,7 +72,7 @@ def _ends(events: Events) -> Iterator[str]:
 
 def _at_any_time(beat: Beat) -> Iterator[str]:
     yield _line(IN, match_words(beat.on), "at any time")
-    yield _line(OUT, beat.send, "the answer to it")
+    yield _line(OUT, shown_template(beat.send), "the answer to it")
 
 
 def _line(way: str, text: str, meaning: str = "") -> str:

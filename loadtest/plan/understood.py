@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from loadtest.plan.framing import framing_settings
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
+from loadtest.plan.names import env_names
 from loadtest.plan.protocol import KIND_RULES, Beat, Connect, CountAt, Events, Protocol, TimedBeat, TurnShape
-from loadtest.plan.protocol_file import asked_columns
+from loadtest.plan.protocol_file import asked_columns, templates
+from loadtest.plan.written_secrets import shown_subprotocols, shown_template
 from loadtest.units import format_duration
 
 UNMEASURED = "not measured: no path"
@@ -34,6 +36,8 @@ def understood(protocol: Protocol) -> Iterator[Row]:
     if asked := asked_columns(protocol):
         names = ", ".join(f"{{{name}}}" for name in asked)
         yield "needs of the scenario", f"{names}: columns of its target.identities or traffic.data"
+    if variables := env_names(text for _, text, _ in templates(protocol)):
+        yield "needs of the environment", f"the variables {', '.join(variables)}; their values are not shown"
 
 
 def _frames(protocol: Protocol) -> Iterator[Row]:
@@ -53,7 +57,7 @@ def _frames(protocol: Protocol) -> Iterator[Row]:
 def _connect(connect: Connect) -> Iterator[Row]:
     yield "path", connect.path
     if connect.subprotocols:
-        yield "subprotocols", ", ".join(connect.subprotocols)
+        yield "subprotocols", shown_subprotocols(connect.subprotocols)
     yield (
         "ready",
         f"after its steps: {len(connect.ready)}" if connect.ready else "with the 101 of the upgrade",
@@ -187,6 +191,7 @@ def _keeping(keep: Mapping[str, str], before: str = "; keeps ") -> str:
 
 
 def _short(text: str) -> str:
+    text = shown_template(text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

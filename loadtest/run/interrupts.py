@@ -27,7 +27,8 @@ class Interrupts:
     goes, and is only answered while the report is written. One that comes more than a second after the
     first ends the process with 130, and says where the measurements are kept. ``caught``: the run was ended
     early; ``by``: by what, if not by a signal; ``too_late``: the first signal came when only the report was
-    left.
+    left. ``waiting`` is set when all is done and only a page stays open: a signal calls it, and changes
+    nothing else.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Interrupts:
         self.too_late = False
         self.reporting = False
         self.stop: Callable[[], object] | None = None
+        self.waiting: Callable[[], object] | None = None
         self._early = False
         self._folder = folder
         self._clock = clock
@@ -63,6 +65,11 @@ class Interrupts:
         for number, before in self._before.items():
             signal.signal(number, before)  # type: ignore[arg-type]  # it is what signal() gave us
 
+    @property
+    def signalled_already(self) -> bool:
+        """Whether a signal came."""
+        return self._first_s is not None
+
     def signalled(self, _number: int, _frame: FrameType | None) -> None:
         """A signal came; through Python, not the loop: it must act even if the loop is blocked."""
         now = self._clock()
@@ -81,7 +88,9 @@ class Interrupts:
             self.stop()
 
     def _first(self) -> None:
-        if self.stop is not None and not self.reporting:
+        if self.waiting is not None:
+            self.waiting()
+        elif self.stop is not None and not self.reporting:
             self.caught = True
             _write("loadtest: ending the run early; again to leave without its report")
             self.stop()

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable
+from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import gevent
 from gevent import socket
 from gevent.event import Event
 
-from loadtest.keep.folder import REPORT
+from loadtest.run.live_answers import Answer, LiveAnswers, headers_of
 from loadtest.run.web_page import BoundedServer, refusal
 from loadtest.show.live_run import LiveRun
-from loadtest.show.render.html import environment
-from loadtest.show.render.json import as_json
 
 PAGE = "the live page"
 HOST = "127.0.0.1"
-
-STATIC = Path(__file__).resolve().parents[1] / "show" / "static"
-FILES = {
-    "/live.js": ("live.js", "text/javascript"),
-    "/uplot.js": ("uPlot.iife.min.js", "text/javascript"),
-    "/uplot.css": ("uPlot.min.css", "text/css"),
-}
 
 LOOKED_AT_S = 5.0
 """A page that asked for numbers within this time before the end is open, and becomes the report."""
@@ -37,18 +30,13 @@ HANDED_OVER_WITHIN_S = 10.0
 
 SENT_WITHIN_S = 0.3
 
-HEADERS = [
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-]
-POLICY = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+BAR = (
+    "<style>@media print { #loadtest-bar { display: none; } }</style>"
+    '<div id="loadtest-bar" style="display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: center; '
+    "justify-content: center; padding: 8px 14px; border-bottom: 1px solid; font: 15px system-ui; "
+    'overflow-wrap: anywhere">'
 )
-
-Answer = tuple[str, str, bytes]
-"""Status line, content type, body."""
+"""The beginning of what stands above the report while the page stays."""
 
 
 class LivePage:
@@ -60,8 +48,12 @@ class LivePage:
         self._live = live
         self._folder = folder
         self._stopped = stopped
-        self._looked_at_s: float | None = None
+        self._answers = LiveAnswers(live, folder)
         self._handed_over = Event()
+        self._stays = False
+        self._closed = Event()
+        # A form of a page without a referrer has no origin to be known by: it has what nobody else can know.
+        self._close_at = f"/close/{secrets.token_urlsafe(16)}"
         self._wanted_port = port or 0
         self._server: BoundedServer | None = None
         self._ended_s = 0.0
@@ -98,10 +90,29 @@ class LivePage:
             return
         self._live.state = "ended"
         # While the report was written nobody was answered: a page that is open asks again right now.
-        if self._looked_at_s is not None and self._ended_s - self._looked_at_s < LOOKED_AT_S:
+        looked_at_s = self._answers.looked_at_s
+        if looked_at_s is not None and self._ended_s - looked_at_s < LOOKED_AT_S:
             self._handed_over.wait(HANDED_OVER_WITHIN_S)
             gevent.sleep(SENT_WITHIN_S)
         self._server.stop(1)
+
+    def stay(self) -> None:
+        """The report is written, and is served until the page is closed."""
+        if self._server is None:
+            return
+        self._stays = True
+        self._live.state = "ended"
+        sys.stderr.write(
+            f"{PAGE} stays with the report until Ctrl-C or its button (--ui-close: until the run is over): "
+            f"http://{HOST}:{self.port}/\n"
+        )
+        self._closed.wait()
+        gevent.sleep(SENT_WITHIN_S)
+        self._server.stop(1)
+
+    def close(self) -> None:
+        """End ``stay``; also from a handler of signals, while the loop waits."""
+        gevent.get_hub().loop.run_callback_threadsafe(self._closed.set)
 
     def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -113,44 +124,36 @@ class LivePage:
             environ.get("HTTP_ORIGIN"),
         )
         length = ("Content-Length", str(len(body)))
-        headers = [*HEADERS, ("Content-Type", f"{kind}; charset=utf-8"), length]
-        if path == "/":
-            headers.append(("Content-Security-Policy", POLICY))
-        start_response(status, headers)
+        start_response(status, [*headers_of(path.removeprefix("/"), kind), length])
         return [b""] if method == "HEAD" else [body]
 
     def answer(self, method: str, path: str, query: str, host: str, origin: str | None) -> Answer:
         """The answer to one request."""
-        refused = refusal(self.port, method, path, host, origin)
+        closes = (
+            method == "POST"
+            and self._stays
+            and secrets.compare_digest(path.encode(), self._close_at.encode())
+        )
+        refused = refusal(self.port, "GET" if closes else method, path, host, origin)
         if refused is not None:
             return "403 Forbidden", "text/plain", f"{refused}\n".encode()
+        if closes:
+            self.close()
+            return self._report("Closed: nothing is served here any more.")
         if method == "POST":
             self._stopped(PAGE)
             return "200 OK", "application/json", b'{"stopping": true}\n'
-        match path:
-            case "/":
-                body = environment().get_template("live.html").render().encode()
-                found: Answer = ("200 OK", "text/html", body)
-            case "/api/live":
-                found = ("200 OK", "application/json", self._numbers(query))
-            case "/report":
-                found = self._report()
-            case _ if path in FILES:
-                name, kind = FILES[path]
-                found = ("200 OK", kind, (STATIC / name).read_bytes())
-            case _:
-                found = ("404 Not Found", "text/plain", b"there are / and /api/live\n")
-        return found
+        if path == "/report":
+            self._handed_over.set()
+            button = "<button>Close and end the command</button>"
+            return self._report(f'<form method="post" action="{self._close_at}">{button}</form>')
+        return self._answers.answer(path.removeprefix("/"), query)
 
-    def _numbers(self, query: str) -> bytes:
-        self._looked_at_s = time.monotonic()
-        asked = parse_qs(query).get("since", ["0"])[0]
-        since = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 9 else 0
-        return as_json({**self._live.document(since), "folder": str(self._folder)}).encode()
-
-    def _report(self) -> Answer:
-        self._handed_over.set()
-        try:
-            return "200 OK", "text/html", (self._folder / REPORT).read_bytes()
-        except OSError:
-            return "404 Not Found", "text/plain", b"the run has no report yet\n"
+    def _report(self, more: str) -> Answer:
+        """The report; while the page stays, with a line above it that says where it is kept, and ``more``."""
+        status, kind, body = self._answers.answer("report", "")
+        if not self._stays or kind != "text/html":
+            return status, kind, body
+        kept = f"<span>This report is kept in <code>{escape(str(self._folder))}</code>.</span>"
+        bar = f"{BAR}{kept}{more}</div>".encode()
+        return status, kind, re.sub(rb"<body[^>]*>", lambda found: found[0] + bar, body, count=1)

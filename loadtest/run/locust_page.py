@@ -1,7 +1,8 @@
 """What Locust's own page shows of a run beside its usual rows: failures in words, thresholds, the report.
 
 Its charts are of all requests together and cannot be told of a second metric; first events, gaps and the
-generator's delays stand in a tab of their own.
+generator's delays stand in a tab of their own. Its tabs hold tables only, so that our own live page, which
+has charts of all that, is linked among its downloads.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ from loadtest.judge.ranks import needed, part_of
 from loadtest.keep.folder import REPORT
 from loadtest.measure.interval import Interval
 from loadtest.plan.settings import public_url
+from loadtest.run.live_answers import LiveAnswers, headers_of
 from loadtest.show.report_model import measured_text
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration
 
 if TYPE_CHECKING:
     from loadtest.run.recording import Recording
+    from loadtest.show.live_run import LiveRun
 
 TIMES = ("turn.first_event", "event.gap", "turn.completion", "send.lateness", "receive.lag")
 PERCENTILES = ("p50", "p95", "p99")
 
 REPORT_AT = "/loadtest/report"
+LIVE_AT = "/loadtest/live/"
 
 THRESHOLDS, MEASURED = "loadtest-thresholds", "loadtest-times"
 
@@ -66,6 +70,7 @@ class LocustPage:
         self._environment = environment
         self._new_error = new_error
         self._recording: Recording | None = None
+        self._live: LiveAnswers | None = None
         web = environment.web_ui
         if web is None:
             return
@@ -75,16 +80,34 @@ class LocustPage:
                 {"title": "First event and more", "key": MEASURED},
             ],
             "extended_tables": TABLES,
-            "extended_csv_files": [{"href": f".{REPORT_AT}", "title": "Report of loadtest"}],
+            "extended_csv_files": [
+                {"href": f".{LIVE_AT}", "title": "Live page of loadtest"},
+                {"href": f".{REPORT_AT}", "title": "Report of loadtest"},
+            ],
         }
         _wrap(web.app, "/stats/requests", self._extended)
-        web.app.add_url_rule(REPORT_AT, "loadtest_report", web.auth_required_if_enabled(self._report))
+        allowed = web.auth_required_if_enabled
+        web.app.add_url_rule(REPORT_AT, "loadtest_report", allowed(self._report))
+        web.app.add_url_rule(f"{LIVE_AT}stop", "loadtest_stop", allowed(self._stop), methods=["POST"])
+        for rule, name in ((LIVE_AT, "loadtest_live"), (f"{LIVE_AT}<path:path>", "loadtest_live_part")):
+            web.app.add_url_rule(rule, name, allowed(self._live_page))
 
-    def show(self, recording: Recording, url: str) -> None:
+    def show(self, recording: Recording, url: str, live: LiveRun) -> None:
         """A run begins: from now on it is the one that is shown."""
         self._recording = recording
+        self._live = LiveAnswers(live, recording.folder.path)
         self._environment.host = recording.redactor.text(public_url(url))
         recording.watchers.append(self._take)
+
+    def over(self) -> None:
+        """The load is over; what comes now is the verdict and the report."""
+        if self._live is not None:
+            self._live.live.state = "judging"
+
+    def reported(self) -> None:
+        """The report is written: the live page becomes the report."""
+        if self._live is not None:
+            self._live.live.state = "ended"
 
     def _take(self, interval: Interval) -> None:
         """Enter what failed in a second into Locust's table of failures, in words."""
@@ -122,6 +145,20 @@ class LocustPage:
                 "outcome": each.outcome.replace("_", " "),
                 "reason": printable(measured.reason or "", 200),
             }
+
+    def _live_page(self, path: str = "") -> Any:
+        """A part of the page that ``loadtest run --ui`` has."""
+        from flask import request
+
+        if self._live is None:
+            return "No run has begun: it begins on Locust's page.\n", 404, {"Content-Type": "text/plain"}
+        status, kind, body = self._live.answer(path, request.query_string.decode("ascii", "replace"))
+        return body, status, headers_of(path, kind)
+
+    def _stop(self) -> Any:
+        """The live page's button; it does what Locust's own does."""
+        self._environment.runner.stop()
+        return {"stopping": True}
 
     def _report(self) -> Any:
         path = None if self._recording is None else self._recording.folder.path / REPORT

@@ -58,6 +58,7 @@ class RunOptions:
     results: str | None = None
     ui: bool = False
     ui_port: int | None = None
+    ui_close: bool = False
     prometheus: str | None = None
     otel: str | None = None
     verbose: bool = field(default=False, metadata={NOT_FORWARDED: PRINTS_NOTHING})
@@ -70,6 +71,12 @@ class RunOptions:
     def shows_page(self) -> bool:
         """Whether the run is shown in a browser; a port for the page asks for it as well."""
         return self.ui or self.ui_port is not None
+
+    def page_stays(self, environ: Mapping[str, str], *, terminal: bool) -> bool:
+        """Whether the page stays until somebody closes it, which nobody would without a terminal."""
+        return (
+            self.shows_page and not self.ui_close and self.repeat == 1 and terminal and not environ.get("CI")
+        )
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:

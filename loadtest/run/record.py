@@ -103,7 +103,8 @@ class _Writer:
     def note(self, message: str | bytes, *, inward: bool) -> None:
         """Write one message down."""
         binary = isinstance(message, bytes)
-        payload = message if isinstance(message, bytes) else self._clean(message).encode()
+        text = message.decode("utf-8", "surrogateescape") if isinstance(message, bytes) else message
+        payload = self._clean(text).encode("utf-8", "surrogateescape")
         frame = CapturedFrame(time.monotonic_ns() - self._began_ns, inward, payload, binary)
         line = capture_text([frame])
         self._bytes += len(line.encode())

@@ -42,6 +42,7 @@ KINDS_OF_REASONS = (
     ("refusals", "refused"),
     ("closes", "closed by the target"),
     ("still_opening", "left while still opening"),
+    ("lookups_failed", "the target's name could not be looked up again"),
     ("not_undone", "not taken back"),
 )
 """The kinds of reasons, as keys of the manifest and in words."""
@@ -148,7 +149,7 @@ class Recording:
             None if endpoint.tls is None else {"verified": not self.prepared.scenario.target.insecure}
         )
         if endpoint.proxy is not None:
-            self.redactor.learn(endpoint.proxy.secrets)
+            self.redactor.know(endpoint.proxy.secrets)
             proxy = {"url": endpoint.proxy.shown, "variable": endpoint.proxy.variable or None}
             target["proxy"] = proxy
             numbers = {"proxy": proxy["url"], "variable": proxy["variable"] or "[target] proxy"}
@@ -210,7 +211,7 @@ class Recording:
         auth = self.prepared.scenario.target.auth
         if auth is not None and auth.token_file is not None:
             with suppress(OSError, UnicodeDecodeError):
-                self.redactor.learn([read_token(auth.token_file)])
+                self.redactor.know([read_token(auth.token_file)])
 
     def _log_closes(self, interval: Interval) -> None:
         """Log the close codes of a second, so that run.log says when connections ended."""
@@ -286,7 +287,7 @@ class Recording:
     def _judged_by_memory(self) -> Run:
         """The run, judged from memory: everything except what needs its single turns."""
         judged = judge_run(deepcopy(self.manifest), self.totals, np.empty(0, TURN), None)
-        return Run(self.folder.path, self.redactor.data(judged))
+        return Run(self.folder.path, self.redactor.manifest(judged))
 
     def _not_written(self, error: Exception) -> None:
         """The folder cannot be written any more: what was measured is judged, but the run is invalid."""

@@ -47,13 +47,27 @@ def run_once(prepared: Prepared) -> Run:
         with prepared.closing:
             run = _drive_and_judge(recording, interrupts)
         show_run(run, prepared.options)
-        if recording.page is not None:
-            recording.page.finish()
+        _finish_page(recording, interrupts)
         for finished in recording.after_reports:
             finished()
     if interrupts.too_late:
         raise KeyboardInterrupt
     return run
+
+
+def _finish_page(recording: Recording, interrupts: Interrupts) -> None:
+    """Hand the report over to an open page; on a terminal it stays there until somebody closes it."""
+    page = recording.page
+    if page is None:
+        return
+    terminal = sys.stdout.isatty() and sys.stderr.isatty()
+    if interrupts.signalled_already or not recording.prepared.options.page_stays(
+        os.environ, terminal=terminal
+    ):
+        page.finish()
+        return
+    interrupts.waiting = page.close
+    page.stay()
 
 
 def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:

@@ -26,8 +26,8 @@ from loadtest.run.interrupts import Interrupts
 from loadtest.run.live_server import LivePage
 from loadtest.run.options import key_of
 from loadtest.run.recording import Recording
+from loadtest.run.watching import watched
 from loadtest.run.web_page import free_port
-from loadtest.show.live_run import LiveRun
 from loadtest.units import format_duration
 
 JOIN_WITHIN_S = 30.0
@@ -122,16 +122,8 @@ def _await_end(
 
 
 def _page(recording: Recording, coordinator: Coordinator, interrupts: Interrupts) -> LivePage:
-    """Serve the live page of a run. Only a process that leads itself knows reasons of refusals so far."""
-    reasons = (lambda: coordinator.shard.observed) if isinstance(coordinator, LocalCoordinator) else dict
-    live = LiveRun(
-        recording.manifest,
-        recording.totals,
-        recording.thresholds_so_far,
-        reasons,
-        recording.redactor.data,
-    )
-    recording.watchers.append(live.add)
+    """Serve the live page of a run."""
+    live = watched(recording, coordinator)
     page = LivePage(live, recording.folder.path, interrupts.end_early, recording.prepared.options.ui_port)
     page.start()
     return page

@@ -14,13 +14,13 @@ from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.folder import PROTOCOL, kind_of
 from loadtest.plan.overrides import Overrides
 from loadtest.plan.protocol import Protocol
-from loadtest.plan.protocol_file import load_protocol
+from loadtest.plan.protocol_file import asked_columns, load_protocol
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.scenario_file import load_scenario, scenario_from_settings
-from loadtest.plan.secrets import message_texts, secrets_of
 from loadtest.plan.settings import protocol_settings, public_url
 from loadtest.plan.shipped import find, shipped_names
 from loadtest.plan.toml_reader import read_document
+from loadtest.plan.written_secrets import all_secrets
 from loadtest.run.options import RunOptions
 from loadtest.run.preparation import prepare, start_target
 
@@ -79,7 +79,7 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
         sentence = "sends no message: `message` of [turn] in the protocol, or of [traffic], would be one"
         raise ConfigError([Problem(ref, sentence)])
     prepared = prepare(RunOptions(scenario=ref, target=target), scenario)
-    redactor = Redactor(secrets_of(scenario.target, os.environ, message_texts(scenario)))
+    redactor = Redactor(all_secrets(scenario, os.environ))
     with prepared.closing:
         start_target(prepared)
         endpoint = prepared.endpoint()
@@ -114,6 +114,10 @@ def _scenario(ref: str, target: str | None) -> Scenario:
 def _of_protocol(protocol: Protocol, ref: str, target: str | None) -> Scenario:
     if target is None:
         raise ConfigError([Problem("--target", f"{ref} is a protocol: say where to send its message")])
+    if asked := asked_columns(protocol):
+        names = ", ".join(f"{{{name}}}" for name in asked)
+        sentence = f"asks for {names}, which the rows of a scenario have: try the scenario that uses it"
+        raise ConfigError([Problem(ref, sentence)])
     settings = {
         "name": protocol.name or "try",
         "protocol": protocol_settings(protocol),

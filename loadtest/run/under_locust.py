@@ -12,6 +12,7 @@ import socket
 import sys
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import gevent
 from gevent.event import Event
@@ -33,12 +34,15 @@ from loadtest.drive.shard_group import TASKS_BESIDE_POPULATIONS
 from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
+from loadtest.keep.redact import Redactor
 from loadtest.plan.secrets import scenario_secrets
+from loadtest.plan.settings import public_url
 from loadtest.run.locust_page import LocustPage
 from loadtest.run.options import RunOptions, key_of
 from loadtest.run.preparation import Prepared, prepare, start_target
 from loadtest.run.recording import Recording, exit_code_of
 from loadtest.run.reporting import show_run
+from loadtest.run.watching import watched
 from loadtest.run.web_page import BoundedServer, guarded
 from loadtest.run.worker import shard_worker
 from loadtest.streams import let_readers_leave
@@ -115,7 +119,7 @@ class PlainLocustRun:
             self.coordinator = LocalCoordinator(environment, spec, recording.take)
         recording.stop = self.coordinator.stop
         recording.watch_target(lambda: self.coordinator.start_wall_ns if self.coordinator else None)
-        self.page.show(recording, endpoint.url)
+        self.page.show(recording, endpoint.url, watched(recording, self.coordinator))
         gevent.spawn(self._watch)
 
     def _fail(self, error: LoadtestError) -> None:
@@ -146,11 +150,13 @@ class PlainLocustRun:
         recording, self.recording = self.recording, None
         if recording is None:
             return int(self.environment.process_exit_code or Exit.INTERNAL)
+        self.page.over()
         for ended in recording.at_end:
             ended()
         run = recording.close(result, interrupted=self.interrupted)
         recording.prepared.closing.close()
         show_run(run, self.options)
+        self.page.reported()
         return exit_code_of(run)
 
     def _on_quitting(self, **_kwargs: Any) -> None:
@@ -194,6 +200,14 @@ def _options_of(environment: Any, given: Any) -> RunOptions:
     )
 
 
+def _conceal_host(environment: Any) -> None:
+    """Locust shows its host on its page and sends it to workers; ours is read, and goes another way."""
+    given = environment.parsed_options
+    # What users of HTTP do with a host is Locust's: they need it as it was given.
+    if given.host and urlsplit(given.host).scheme in {"ws", "wss"}:
+        given.host = environment.host = Redactor().text(public_url(given.host))
+
+
 def _guard_page(environment: Any) -> None:
     """Locust's page, which listens only after this: bounded, and for those who ask for it by its address."""
     from locust import web
@@ -224,6 +238,7 @@ def _attach(environment: Any, **_kwargs: Any) -> None:
     given = environment.parsed_options
     try:
         options = _options_of(environment, given)
+        _conceal_host(environment)
         users = prepare(options).users
     except ConfigError as error:
         for line in str(error).splitlines():

@@ -72,12 +72,12 @@ def shard_worker(environment: Any) -> ShardWorker:
 
     def rebuilt(settings: Mapping[str, Any]) -> Scenario:
         scenario = scenario_from_settings(settings)
-        known.learn([*plan_secrets(scenario), *_own_secrets(scenario)])
+        known.know([*plan_secrets(scenario), *_own_secrets(scenario)])
         for handler in logging.getLogger().handlers:
             handler.setFormatter(RedactingFormatter(known, LOG_FORMAT))
         return scenario
 
-    return ShardWorker(environment, rebuilt, known.data, known.learn)
+    return ShardWorker(environment, rebuilt, known.measured, known.learn)
 
 
 def _own_secrets(scenario: Scenario) -> list[str]:

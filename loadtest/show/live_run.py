@@ -15,9 +15,11 @@ from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.sections import Manifest, planned, section
 from loadtest.judge.so_far import ThresholdSoFar
 from loadtest.judge.summary import summarise
+from loadtest.judge.target_health import PREFIX
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, Interval
 from loadtest.measure.totals import Totals
+from loadtest.plan.threshold import TARGET_UNITS
 from loadtest.show.metric_table import NEVER
 from loadtest.show.report_model import measured_text
 from loadtest.show.sanitize import printable
@@ -128,12 +130,17 @@ class LiveRun:
             "verdict": _verdict(stand),
             "thresholds": [_threshold(each) for each in stand],
             "counts": self._counts(),
+            "health": self._health(),
             "warnings": self._warned(),
-            "reasons": self._redacted({kind: dict(found) for kind, found in self._reasons().items()}),
+            "reasons": {kind: self._without_secrets(found) for kind, found in self._reasons().items()},
             "errors": list(self._errors),
             "since": since,
             "columns": {name: values[since:] for name, values in self._columns.items()},
         }
+
+    def _without_secrets(self, counted: Mapping[str, int]) -> dict[str, int]:
+        """Reasons with how often each was seen: a reason is text, and no key that could name a secret."""
+        return {str(self._redacted(reason)): n for reason, n in counted.items()}
 
     def _about(self) -> dict[str, Any]:
         manifest = self._manifest
@@ -148,6 +155,22 @@ class LiveRun:
             "warmup_s": warmup,
             "planned_turns_per_s": planned(manifest, "turns_per_s"),
         }
+
+    def _health(self) -> dict[str, Any]:
+        """What is sampled of the target: its unit, its column, the last sample, why there was none."""
+        health = section(self._manifest, "target", "health")
+        reasons = {name: self._redacted(why) for name, why in section(health, "reasons").items()}
+        found = {}
+        for name in health.get("sampled") or ():
+            samples = [each for each in self._columns.get(f"{PREFIX}{name}", ()) if each is not None]
+            found[name] = {
+                "unit": TARGET_UNITS.get(name, "number"),
+                "column": f"{PREFIX}{name}",
+                "last": samples[-1] if samples else None,
+                "n": len(samples),
+                "reason": printable(str(reasons.get(name) or ""), 300),
+            }
+        return found
 
     def _counts(self) -> dict[str, Any]:
         totals = self._totals
@@ -186,6 +209,7 @@ def _row(interval: Interval, seconds: int) -> Iterable[tuple[str, float | int | 
     yield "in_flight", interval.gauges.get("in_flight")
     cpu = interval.gauges.get("cpu")
     yield "cpu", None if cpu is None else round(cpu, 4)
+    yield from ((name, value) for name, value in interval.gauges.items() if name.startswith(PREFIX))
     for column, name in COUNTED.items():
         yield column, sum(each.get(name, 0) for each in counters) / seconds
     for column, prefix in (("connections_refused", REFUSED), ("connections_closed", CLOSED)):

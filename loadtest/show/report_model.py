@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from loadtest.judge.populations import alone
 from loadtest.judge.sections import Manifest, number, populations, section
-from loadtest.judge.target_warnings import failed_addresses
+from loadtest.judge.target_warnings import failed_addresses, later_addresses
 from loadtest.show.counter_table import counted, ledgers
 from loadtest.show.document import Tone
 from loadtest.show.manifest import rows, whole
@@ -134,11 +134,13 @@ def _addresses(manifest: Manifest) -> str:
     """The address; of several how many there are, which failed, and all of them."""
     target = section(manifest, "target")
     every = target.get("addresses")
+    later = later_addresses(manifest)
+    moved = f"; in mid-run also {printable(', '.join(later), 200)}" if later else ""
     if not isinstance(every, list):
-        return printable(target["address"], 120)
+        return printable(target["address"], 120) + moved
     failed = failed_addresses(manifest)
     told = f", {format_count(len(failed))} failed" if failed else ""
-    return f"{format_count(len(every))} addresses{told}: {printable(', '.join(map(str, every)), 200)}"
+    return f"{format_count(len(every))} addresses{told}: {printable(', '.join(map(str, every)), 200)}{moved}"
 
 
 def instant_text(iso: str) -> str:

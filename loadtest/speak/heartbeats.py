@@ -15,12 +15,14 @@ class HeartbeatTimer:
 
     ``due_ns`` is the next instant at which one is due, ``NEVER`` where the target dictated no usable
     interval; ``overdue_ns`` when the answer to the last must have come, ``NEVER`` where none is awaited.
+    ``number`` is how many went out.
     """
 
-    __slots__ = ("beat", "due_ns", "overdue_ns", "sent_ns")
+    __slots__ = ("beat", "due_ns", "number", "overdue_ns", "sent_ns")
 
     def __init__(self, beat: OwnHeartbeat) -> None:
         self.beat = beat
+        self.number = 0
         self.due_ns = NEVER
         self.overdue_ns = NEVER
         self.sent_ns = NEVER
@@ -32,6 +34,7 @@ class HeartbeatTimer:
     def sent(self, now_ns: int, length_ns: int) -> None:
         """A beat goes out, and the next is due an interval later; its answer must have come by then."""
         self.begin(now_ns, length_ns)
+        self.number += 1
         if self.beat.answer is not None:
             self.sent_ns = now_ns
             self.overdue_ns = now_ns + min(self.beat.within_ns, length_ns)
@@ -72,8 +75,8 @@ class Heartbeats:
             timer.answered(NEVER)
         return bool(late)
 
-    def send(self, now_ns: int, kept: Mapping[str, Any]) -> tuple[list[OwnHeartbeat], int]:
-        """Those that go out now; and how many are due no more, since nothing usable dictates when."""
+    def send(self, now_ns: int, kept: Mapping[str, Any]) -> tuple[list[HeartbeatTimer], int]:
+        """Those whose beat goes out now; and how many are due no more, since nothing usable dictates when."""
         due = [timer for timer in self._timers if timer.due_ns != NEVER and now_ns >= timer.due_ns]
         sent = []
         for timer in due:
@@ -82,7 +85,7 @@ class Heartbeats:
                 timer.begin(now_ns, None)
             else:
                 timer.sent(now_ns, length_ns)
-                sent.append(timer.beat)
+                sent.append(timer)
         return sent, len(due) - len(sent)
 
     def answered(self, heard: Heard, at_ns: int) -> tuple[OwnHeartbeat, int] | None:

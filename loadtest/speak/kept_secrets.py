@@ -19,7 +19,7 @@ SHORTEST = 4
 """A shorter value would take innocent text with it."""
 
 MOST = 64
-"""Values that are taken out: the newest."""
+"""Values of one connection that are taken out: the newest."""
 
 HIDDEN = "[redacted]"
 """Stands where a secret stood."""
@@ -68,11 +68,12 @@ def _found(text: AnyStr, form: AnyStr) -> Iterator[tuple[int, int]]:
 
 
 class KeptSecrets:
-    """The secrets of one connection."""
+    """The secrets of one connection, or of several; ``most``: so many, the newest."""
 
-    __slots__ = ("_forms",)
+    __slots__ = ("_forms", "_most")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
         # Each value with its forms, in the order of coming, so that the oldest is forgotten.
         self._forms: dict[str, tuple[bytes, ...]] = {}
 
@@ -88,7 +89,7 @@ class KeptSecrets:
         known = self._forms.pop(text, None)
         written = {*forms_of(text), escaped(text)} if known is None else ()
         self._forms[text] = known or tuple(form.encode("utf-8", "replace") for form in written)
-        if len(self._forms) > MOST:
+        if len(self._forms) > self._most:
             del self._forms[next(iter(self._forms))]
 
     def hide(self, payload: bytes) -> bytes:

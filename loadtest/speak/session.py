@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import enum
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from loadtest.errors import Layer
+from loadtest.plan.names import HEARTBEAT_NUMBER
 from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
 from loadtest.speak.adopted_ids import AdoptedIds, Owner
@@ -106,7 +107,8 @@ class Session:
     ``kept`` are the values that were kept, as ``ready.NAME`` and ``kept.NAME``; ``last`` those of the turn
     that ended last, as ``last.NAME``. ``wakes_ns`` is the next instant at which ``tick`` has something to do,
     or ``NEVER``. ``silent``: the target has not answered a heartbeat of ours in time, and is dead.
-    ``may_be_silent``: answers lie unread because of us, so that none is missed.
+    ``may_be_silent``: answers lie unread because of us, so that none is missed. ``on_secret`` is called with
+    each secret that this connection sends or gets and that was not known before.
 
     A turn is begun once and ended once: by an event, by time or by the loss of its connection, in whatever
     order these come. A listener may begin turns, or end the session, from within.
@@ -137,6 +139,7 @@ class Session:
         "last",
         "listener",
         "may_be_silent",
+        "on_secret",
         "outbox",
         "protocol",
         "recorder",
@@ -166,6 +169,7 @@ class Session:
         self.listener: TurnListener | None = None
         self.silent = False
         self.may_be_silent = False
+        self.on_secret: Callable[[str], None] | None = None
         self._heartbeats: Heartbeats | None = None
         self._texts_sent = 0
         self._answers_in_second = 0
@@ -323,11 +327,14 @@ class Session:
             self.outbox = []
         self.outbox.append(text)
 
-    def _send_template(self, template: Template, now_ns: int, event: Any = None) -> None:
+    def _send_template(
+        self, template: Template, now_ns: int, event: Any = None, more: Mapping[str, Any] = _NOTHING
+    ) -> None:
+        """Say a text; ``more`` are values that only this one has."""
         text = self.protocol.render_text(
             template,
             self.values,
-            {**(self.kept or {}), **self.last},
+            {**(self.kept or {}), **self.last, **more},
             user=self.user,
             nth=self._texts_sent,
             now_ns=now_ns,
@@ -358,8 +365,8 @@ class Session:
             return
         due, unscheduled = heartbeats.send(now_ns, self.kept or _NOTHING)
         self._count_unscheduled(unscheduled)
-        for beat in due:
-            self._send_template(beat.send, now_ns)
+        for timer in due:
+            self._send_template(timer.beat.send, now_ns, more={HEARTBEAT_NUMBER: timer.number})
             self.recorder.metrics.count("heartbeats.sent")
 
     def _count_unscheduled(self, unscheduled: int) -> None:
@@ -437,6 +444,8 @@ class Session:
         for secret in secrets:
             self._secrets = self._secrets or KeptSecrets()
             self._secrets.add(secret)
+            if self.on_secret is not None:
+                self.on_secret(secret)
 
     def public(self, payload: bytes) -> bytes:
         """A payload without the secrets of this connection."""

@@ -78,6 +78,7 @@ def test_what_decides_may_be_named(results: Path, capsys: pytest.CaptureFixture[
     assert 'did you mean "turns.complete.ratio"?' in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_every_format_into_a_folder(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -286,6 +287,7 @@ def test_a_step_of_a_fifth_is_found_the_same_night(tmp_path: Path) -> None:
     assert compare(tmp_path, "nights", "calm") != Exit.FAIL
 
 
+@pytest.mark.long
 def test_pruned_runs_are_compared_but_not_drawn(tmp_path: Path) -> None:
     for _ in range(4):
         store(tmp_path, "v1", first_event_ms=20)

@@ -36,7 +36,7 @@ def test_every_option_arrives(asked: list[RunOptions]) -> None:
     typed = (
         "run mine.toml --target ws://h/ws --label v1.4.0 --duration 30s --connections 7 --connect-rate 25/s "
         "--set a.b=1 --processes 2 --workers 3 --bind 127.0.0.1:5557 --repeat 4 "
-        "--results kept --ui --ui-port 8123 --verbose --quiet --json --insecure"
+        "--results kept --ui --ui-port 8123 --ui-close --verbose --quiet --json --insecure"
     )
     main([*typed.split(), "--set", "thresholds.turn.first_event.p95=< 1us"])
     assert asked == [
@@ -55,6 +55,7 @@ def test_every_option_arrives(asked: list[RunOptions]) -> None:
             results="kept",
             ui=True,
             ui_port=8123,
+            ui_close=True,
             verbose=True,
             quiet=True,
             json=True,
@@ -79,6 +80,7 @@ def test_every_option_arrives(asked: list[RunOptions]) -> None:
         ("RESULTS", "kept", "results", "kept"),
         ("UI", "1", "ui", True),
         ("UI_PORT", "8123", "ui_port", 8123),
+        ("UI_CLOSE", "1", "ui_close", True),
         ("VERBOSE", "1", "verbose", True),
         ("QUIET", "true", "quiet", True),
         ("JSON", "1", "json", True),

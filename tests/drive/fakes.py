@@ -7,6 +7,7 @@ from typing import Any
 
 from loadtest.drive.connection import ConnectionState
 from loadtest.drive.poller import Timers
+from loadtest.errors import Layer
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.mix import Mix
 from loadtest.plan.scenario import Reconnect
@@ -82,6 +83,7 @@ class FakeConnection:
         self.state = ConnectionState.NEW
         self.refusal: Refused | None = None
         self.is_reconnect = False
+        self.is_retry = False
         self.tap: Any = None
         self.on_ready: Any = None
         self.on_closed: Any = None
@@ -108,9 +110,9 @@ class FakeConnection:
         recorder.instant("last_back" if self.is_reconnect else "last_ready", self.world.now())
         self.on_ready(self)
 
-    def refuse(self, retry_after: str = "") -> None:
+    def refuse(self, retry_after: str = "", layer: Layer = Layer.UPGRADE) -> None:
         """The target does not."""
-        self.refusal = Refused("upgrade", "no", retry_after=retry_after)  # type: ignore[arg-type]  # any layer will do
+        self.refusal = Refused(layer, "no", retry_after=retry_after)
         self.state = ConnectionState.CLOSED
         self.on_closed(self)
 
@@ -154,6 +156,16 @@ class FakeConnection:
             self.lose(Outcome.ABANDONED)
 
 
+class FakeLookups:
+    """Counts how often the target's name was to be looked up again."""
+
+    def __init__(self) -> None:
+        self.wanted = 0
+
+    def look_again(self) -> None:
+        self.wanted += 1
+
+
 class World:
     """What traffic and users read, and what they ask of their shard."""
 
@@ -168,6 +180,7 @@ class World:
         self.think_ns = 0
         self.turns_per_connection: int | None = None
         self.reconnect: Reconnect | None = None
+        self.lookups = FakeLookups()
         self.seed = 1
         self.mix: Mix | None = None
         self.finishing = False

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from loadtest.drive.connection import ConnectionState
 from loadtest.drive.traffic import ClosedTraffic, UserTraffic
 from loadtest.drive.virtual_user import VirtualUser
+from loadtest.errors import Layer
 from loadtest.plan.chaos import wait_ns
 from loadtest.plan.connections import Visit
 from loadtest.plan.random_draw import draw
@@ -90,7 +91,9 @@ def test_a_lost_connection_is_followed_by_another() -> None:
     world.poller.run(2100 * MS)
     second = world.connections[1]
     assert second.is_reconnect
+    assert second.is_retry
     assert not world.connections[0].is_reconnect
+    assert not world.connections[0].is_retry
     assert second.state is ConnectionState.CONNECTING
     assert second.session.followed == [world.connections[0].session]
     world.poller.run(2130 * MS)
@@ -99,6 +102,28 @@ def test_a_lost_connection_is_followed_by_another() -> None:
     assert user.connection is second
     assert world.count("connections.reconnected") == 1
     assert world.recorder.metrics.reconnect.tolist() == [130 * MS]
+
+
+def test_a_name_is_looked_up_again_after_a_loss_and_where_no_address_took_a_connection() -> None:
+    world, user = made(reconnect=EVEN)
+    world.connections[0].refuse(layer=Layer.UPGRADE)
+    assert world.lookups.wanted == 0
+    world.poller.run(10 * S)
+    world.connections[1].refuse(layer=Layer.TCP)
+    assert world.lookups.wanted == 1
+    world.poller.run(20 * S)
+    world.connections[2].ready()
+    world.connections[2].lose()
+    assert world.lookups.wanted == 2
+    user.end()
+    assert world.lookups.wanted == 2
+
+
+def test_nobody_looks_a_name_up_who_does_not_come_back() -> None:
+    world, _ = made()
+    world.connections[0].ready()
+    world.connections[0].lose()
+    assert world.lookups.wanted == 0
 
 
 def test_each_try_waits_longer_and_after_so_many_the_user_gives_up() -> None:

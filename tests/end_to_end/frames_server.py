@@ -4,6 +4,7 @@
 /silent    says nothing
 /failing   answers with {"type":"failed"}
 /flood     answers with more frames than anybody reads
+/repeating says what it was told once more, under other names and in base64
 /late      a delta after the end
 /leaving   closes with 4321 in mid-turn
 /expiring  answers, then closes with 4001
@@ -13,6 +14,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import sys
 from http import HTTPStatus
@@ -49,6 +51,12 @@ async def flood(socket: ServerConnection, call: Any) -> None:
         await say(socket, type="delta", id=call["id"], n=number)
 
 
+async def repeating(socket: ServerConnection, call: Any) -> None:
+    said = json.dumps(call)
+    coded = base64.b64encode(said.encode()).decode()
+    await say(socket, type="done", id=call["id"], n=0, said=said, coded=coded)
+
+
 async def late(socket: ServerConnection, call: Any) -> None:
     await say(socket, type="done", id=call["id"])
     await asyncio.sleep(0.02)
@@ -70,6 +78,7 @@ STYLES = {
     "/silent": silent,
     "/failing": failing,
     "/flood": flood,
+    "/repeating": repeating,
     "/late": late,
     "/leaving": leaving,
     "/expiring": expiring,

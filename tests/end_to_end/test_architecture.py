@@ -60,10 +60,11 @@ def listed(title: str) -> list[str]:
 def test_an_event_passes_the_files_that_the_page_lists(launch: Launch) -> None:
     command = (sys.executable, "-c", dedent(TRACED))
     ended = launch("run", "agent-burst", *quick(), command=command).end()
-    assert ended.code == 0, ended.screen
+    # What the verdict is does not matter: on a busy machine it may be that nothing can be concluded.
     (line,) = (line for line in ended.err.splitlines() if line.startswith("PASSED "))
     passed = json.loads(line.removeprefix("PASSED "))
     received = ended.manifest["counts"]["events"]["received"]
+    assert received, ended.screen
     often = {name for name, calls in passed["_on_ready"].items() if calls >= received / 2}
     way = listed("The way of one event")
     assert len(way) <= 8

@@ -43,6 +43,12 @@ def bomb() -> bytes:
     return Frame(Opcode.TEXT, b'{"id":"%s"}' % (b"a" * 1_000_000)).serialize(mask=False, extensions=[deflate])
 
 
+def pour(peer: Peer, data: bytes) -> None:
+    with suppress(OSError):
+        while True:
+            peer.send_bytes(data)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -54,13 +60,8 @@ def bomb() -> bytes:
 def test_a_flood_fails_the_run(run: RunIt, tmp_path: Path, data: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.agree("Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover")
-        threading.Thread(target=pour, args=(peer,), daemon=True).start()
+        threading.Thread(target=pour, args=(peer, data), daemon=True).start()
         peer.echo()
-
-    def pour(peer: Peer) -> None:
-        with suppress(OSError):
-            while True:
-                peer.send_bytes(data)
 
     scenario = tmp_path / "flood.toml"
     with raw_server(script) as port:

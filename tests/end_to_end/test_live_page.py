@@ -24,6 +24,8 @@ protocol = "agent-events"
 [target]
 url = "simulator"
 faults = ["stream=200ms", "freeze=6s,2s", "refuse=503,0.2"]
+[target.health]
+pid = "simulator"
 [load]
 connections = 20
 duration = "60s"
@@ -57,7 +59,9 @@ def test_a_run_is_watched_and_stopped_in_a_browser(launch: Launch, tmp_path: Pat
         assert page.value(OUTCOME) == "good"
         seen = page.value("columns.second.length")
         page.until(f"columns.second.length > {seen}")
-        assert page.value("document.querySelectorAll('.uplot canvas').length") == 9
+        assert page.value("document.querySelectorAll('#charts canvas').length") == 9
+        page.until("document.querySelectorAll('#sampled canvas').length === 3")
+        page.until("plots.at(-1).plot.data[1].at(-1) > 0")
         page.until(f"{OUTCOME} === 'bad'")
         assert page.value("document.getElementById('word').textContent") == "MISSED"
         assert "refused: upgrade" in page.value("document.getElementById('errors').textContent")

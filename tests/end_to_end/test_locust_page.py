@@ -25,6 +25,12 @@ def asked(port: int, path: str, host: str = "", **headers: str) -> int:
         return connection.getresponse().status
 
 
+def page(port: int) -> str:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.request("GET", "/", headers={"Host": f"127.0.0.1:{port}"})
+        return connection.getresponse().read().decode()
+
+
 def is_there(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -33,11 +39,18 @@ def is_there(port: int) -> bool:
 def test_locusts_page_is_guarded(launch: Launch) -> None:
     port = free_port("127.0.0.1")
     words = ("-f", ROOT / "locustfiles" / "echo.py", "--web-host", "127.0.0.1", "--web-port", str(port))
-    launched = launch(*words, command=LOCUST)
+    target = "ws://somebody:pass-word-1@127.0.0.1:9/?access_token=to-ken-2"
+    launched = launch(*words, "--host", target, command=LOCUST)
     wait_until(lambda: is_there(port))
-    assert asked(port, "/") == 200
+    shown = page(port)
+    assert "127.0.0.1:9/" in shown
+    assert "pass-word-1" not in shown
+    assert "to-ken-2" not in shown
     assert asked(port, "/stats/requests") == 200
     assert asked(port, "/", host="evil.example") == 403
+    # Ours is below it, and has nothing to show before a run has begun.
+    assert asked(port, "/loadtest/live/") == 404
+    assert asked(port, "/loadtest/live/", host="evil.example") == 403
     assert asked(port, "/stats/requests", Origin="http://evil.example") == 403
     with ExitStack() as stack:
         for _ in range(5 * MOST_AT_ONCE):

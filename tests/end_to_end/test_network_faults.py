@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.end_to_end.namespaces import Host
 from tests.end_to_end.packet_wire import NAME as WIRE
 from tests.end_to_end.packet_wire import in_namespace, joined_hosts, no_wire
 from tests.end_to_end.running import LOADTEST, Ended
-from tests.faults.network import NETWORK, NetworkRow
+from tests.faults.network import LOCAL, NETWORK, NetworkRow
 from tests.faulty_proxy import faulty_proxy, silent_listener
 from tests.raw_server import Peer, raw_server
 
@@ -44,9 +45,10 @@ _real = _socket.getaddrinfo
 
 
 def getaddrinfo(host, *rest, **options):
-    if host in ("two.test", b"two.test"):
+    if host in (HOST, HOST.encode()):
         time.sleep(LOOKUP)
-        return [each for address in ADDRESSES for each in _real(address, *rest, **options)]
+        known = open(ADDRESSES).read().split()
+        return [each for address in known for each in _real(address, *rest, **options)]
     return _real(host, *rest, **options)
 
 
@@ -68,16 +70,15 @@ ROWS = [pytest.param(row, id=row.name) for row in NETWORK]
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.values[0].packets is None])
 def test_a_fault_of_the_network(run: RunIt, tmp_path: Path, row: NetworkRow) -> None:
+    if ":" in row.listens and not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
     folder = tmp_path / "scenario"
     folder.mkdir()
-    environment = {}
-    if row.addresses:
-        names = NAMES.replace("ADDRESSES", repr(row.addresses)).replace("LOOKUP", str(row.lookup_s))
-        names = names.replace("UNDRAWN", repr(str(UNDRAWN / "sitecustomize.py")))
-        (folder / "sitecustomize.py").write_text(names)
-        environment["PYTHONPATH"] = str(folder)
+    environment = _name_service(folder, row.host, row.addresses, row.lookup_s) if row.addresses else {}
     with ExitStack() as stack:
-        port = stack.enter_context(faulty_proxy(stack.enter_context(raw_server(script)), row.weather))
+        port = stack.enter_context(raw_server(script, row.listens))
+        if row.listens == LOCAL:
+            port = stack.enter_context(faulty_proxy(port, row.weather))
         for host in row.silent:
             stack.enter_context(silent_listener(host, port))
         ended = run("run", _scenario(folder, row, row.host, port), environment=environment)
@@ -93,22 +94,57 @@ def test_a_fault_of_packets(launch: Launch, tmp_path: Path, row: NetworkRow) -> 
         client, target = stack.enter_context(joined_hosts(row.packets))
         with in_namespace(target):
             port = stack.enter_context(raw_server(script, target.address))
-        scenario = _scenario(tmp_path, row, target.address, port)
-        launched = launch("run", scenario, command=client.inside(*LOADTEST))
+            if row.moves == "target":
+                stack.enter_context(raw_server(script, _add_address(target), port))
+        host = target.address if row.host == LOCAL else row.host
+        environment = _name_service(tmp_path, host, (target.address,))
+        scenario = _scenario(tmp_path, row, host, port)
+        launched = launch("run", scenario, command=client.inside(*LOADTEST), environment=environment)
         if row.moves:
             launched.until(lambda: launched.written_seconds() > 0)
+            (tmp_path / "addresses").write_text(f"{target.address}{'0' if row.moves == 'target' else ''}")
             _move(client if row.moves == "client" else target)
         ended = launched.end()
     _holds(row, ended)
 
 
+def _name_service(
+    folder: Path, host: str, addresses: tuple[str, ...], lookup_s: float = 0.0
+) -> dict[str, str]:
+    """The environment of a command that knows these addresses, until others are written to the file."""
+    (folder / "addresses").write_text("\n".join(addresses))
+    names = (
+        NAMES.replace("HOST", repr(host))
+        .replace("ADDRESSES", repr(str(folder / "addresses")))
+        .replace("LOOKUP", str(lookup_s))
+    )
+    names = names.replace("UNDRAWN", repr(str(UNDRAWN / "sitecustomize.py")))
+    (folder / "sitecustomize.py").write_text(names)
+    return {"PYTHONPATH": str(folder)}
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def _move(host: Host) -> None:
     """From now on the host has another address of the same network."""
-    host.do("ip", "address", "add", f"{host.address}0/24", "dev", WIRE)
+    _add_address(host)
     host.do("ip", "address", "delete", f"{host.address}/24", "dev", WIRE)
     # With the first address of a network Linux takes the others away as well.
-    if f"{host.address}0/" not in host.says("ip", "address", "show", "dev", WIRE):
-        host.do("ip", "address", "add", f"{host.address}0/24", "dev", WIRE)
+    _add_address(host)
+
+
+def _add_address(host: Host) -> str:
+    """The host's second address, which it has from now on."""
+    address = f"{host.address}0"
+    if f"{address}/" not in host.says("ip", "address", "show", "dev", WIRE):
+        host.do("ip", "address", "add", f"{address}/24", "dev", WIRE)
+    return address
 
 
 def _scenario(folder: Path, row: NetworkRow, host: str, port: int) -> Path:

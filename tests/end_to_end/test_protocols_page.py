@@ -26,6 +26,9 @@ from tests.end_to_end.documents import ROOT, Block, blocks
 REFUSED = " refused"
 """Marks a capture that ends before ready."""
 
+NOT_IN_FRAMES = {"pilot": ["fail: type = nack, lacks code", "refuse: type = nack, code = E_BUSY"]}
+"""What the page says was told beside the frames of an example: rules that none of them fits."""
+
 PAGE = ROOT / "docs" / "protocols.md"
 
 
@@ -72,7 +75,7 @@ def test_an_example_is_what_its_capture_shows(name: str) -> None:
     assert found.unmatched() == []
     assert [frame.taken for frame in found.frames if "of no template" in frame.taken] == []
     unused = [str(rule) for rule in found.unused if rule.key != "auth_errors"]
-    assert (unused, found.empty) == ([], [])
+    assert (unused, found.empty) == (NOT_IN_FRAMES.get(name, []), [])
     assert list(conflicts(protocol_of(examples()[name]))) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -81,9 +82,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *words: object) -> Said:
+def run(folder: Path, *words: object, **environment: str) -> Said:
     ended = subprocess.run(
-        [*LOADTEST, *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        [*LOADTEST, *map(str, words)],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert "Traceback" not in ended.stderr
     return Said(ended.returncode, ended.stdout, ended.stderr)
@@ -119,6 +126,97 @@ def test_a_kept_secret_is_neither_shown_nor_saved(folder: Path, backend: Backend
     saved = (folder / "frames.jsonl").read_text()
     assert "s-1234" not in said.out + saved
     assert said.out.count("[redacted]") == saved.count("[redacted]") == 2
+
+
+SECRETS = {
+    "of a variable in a ready step": "hunter2-xyzzy-01",
+    "of a variable in a message": "hunter2-xyzzy-02",
+    "of a user's column": "hunter2-xyzzy-03",
+    "of a data row": "hunter2-xyzzy-04",
+    "written in the message": "hunter2-xyzzy-05",
+    "in a header": "hunter2-xyzzy-06",
+}
+READY_STEP, MESSAGE, IDENTITY, ROW, WRITTEN, HEADER = SECRETS.values()
+WITH_SECRETS = f"""
+name = "planted"
+[protocol]
+connect = {{ path = "/repeating", subprotocols = [], ready = [
+  {{ wait = {{ type = "welcome" }} }}, {{ send = '{{"type":"enlist","badge":"{{secret.BADGE}}"}}' }} ] }}
+turn = {{ message = '''{{"type":"ask","id":"{{turn.id}}","a":"{{env.STAMP}}","b":"{{user.password}}",
+"c":"{{data.api_key}}","pass":"{WRITTEN}","n":{{turn.number}}}}''' }}
+events = {{ type = ["type"], turn = ["id"], end = ["done"] }}
+[target]
+url = "ws://127.0.0.1:PORT/repeating"
+headers = {{ X-Badge = "{{secret.HEADER}}" }}
+identities = [ {{ password = "{IDENTITY}" }} ]
+[load]
+connections = 1
+[traffic]
+every = "1s"
+data = [ {{ api_key = "{ROW}" }} ]
+"""
+
+
+def test_no_secret_of_a_scenario_is_shown_or_saved(folder: Path, backend: Backend) -> None:
+    (folder / "planted.toml").write_text(WITH_SECRETS.replace("PORT", str(backend.port)))
+    variables = {"BADGE": READY_STEP, "STAMP": MESSAGE, "HEADER": HEADER}
+    tried = run(folder, "try", "planted.toml", "--save", "frames.jsonl", **variables)
+    assert tried.code == 0, tried
+    explained = run(folder, "explain", "planted.toml", **variables)
+    saved = (folder / "frames.jsonl").read_text()
+    # They were sent, and were taken out.
+    assert saved.count("[redacted]") > 8
+    told = {"try": tried.out + tried.err, "saved": saved, "explain": explained.out + explained.err}
+    assert [(what, where) for what, value in SECRETS.items() for where in told if value in told[where]] == []
+    assert "hunter2" not in saved.lower()
+
+
+def test_no_secret_of_a_browsers_capture_is_shown_or_written(folder: Path) -> None:
+    (folder / "own.toml").write_text(
+        PROTOCOL.replace(
+            "{ wait", """{ send = '{"type":"enlist","badge":"{secret.BADGE}"}' }, { wait"""
+        ).replace('"text":', '"pin":"{env.PIN}","passphrase":"hunter2-xyzzy-05","text":')
+    )
+    frames = [
+        ("out", {"type": "enlist", "badge": READY_STEP}),
+        ("in", {"type": "welcome", "session": "s-1"}),
+        (
+            "out",
+            {
+                "type": "ask",
+                "id": "q-1",
+                "session": "s-1",
+                "pin": MESSAGE,
+                "passphrase": WRITTEN,
+                "text": "?",
+            },
+        ),
+        ("in", {"type": "done", "id": "q-1", "n": 0, "again": f"{READY_STEP} {MESSAGE} {WRITTEN}"}),
+        (
+            "out",
+            {
+                "type": "ask",
+                "id": "q-2",
+                "session": "s-1",
+                "pin": "0",
+                "passphrase": WRITTEN,
+                "text": WRITTEN,
+            },
+        ),
+        # Where a line of the notes is cut, within the secret.
+        ("in", {"type": "nothing", "again": "x" * 361 + READY_STEP}),
+    ]
+    lines = (json.dumps({"at": at, "dir": way, "json": said}) for at, (way, said) in enumerate(frames))
+    (folder / "f.jsonl").write_text("\n".join(lines))
+    checked = run(folder, "protocols", "check", "own.toml", "--capture", "f.jsonl")
+    understood = run(folder, "protocols", "check", "own.toml")
+    drafted = run(folder, "init", "ws://127.0.0.1:1", "--capture", "f.jsonl", "--name", "drafted")
+    assert checked.taken()[0] == ("→", "ready step 1")
+    assert drafted.code == 0, drafted
+    told = checked.out + checked.err + understood.out
+    assert "hunter2" not in told
+    assert "BADGE, PIN" in understood.out
+    assert WRITTEN not in "".join(path.read_text() for path in folder.glob("drafted*"))
 
 
 def test_a_turn_of_several_messages_is_tried(folder: Path, backend: Backend) -> None:
@@ -207,7 +305,10 @@ def test_a_connection_that_nobody_takes_ends_with_3(folder: Path) -> None:
         (("try", "chat.toml", "--target", "http://x"), "--target: `url` must begin with ws:// or wss://"),
         (("try", "wrong.toml", "--target", "ws://127.0.0.1:1"), "wrong.toml:3: unknown key `ends`"),
         (("try", "mute.toml", "--target", "ws://127.0.0.1:1"), "mute.toml: nothing to send"),
-        (("try", "columns.toml", "--target", "ws://127.0.0.1:1"), "columns.toml: "),
+        (
+            ("try", "columns.toml", "--target", "ws://127.0.0.1:1"),
+            "columns.toml: asks for {data.colour}, which the rows of a scenario have",
+        ),
         (("try", "nowhere.toml"), "there is no file `nowhere.toml`"),
         (("try", "chat.toml", "--target", "ws://127.0.0.1:1", "--save", "chat.toml"), "is not overwritten"),
     ],

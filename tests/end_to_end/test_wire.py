@@ -263,7 +263,8 @@ def test_a_secret_in_a_message_is_sent_and_shown_nowhere(wire: Wire) -> None:
 def test_a_variable_of_a_message_that_is_not_set_is_told_before_anything_is_sent(wire: Wire) -> None:
     ended = wire.run(Peer.echo, protocol=SAYS_WHO, environment={"WSTOKEN": "x" * 8})
     assert ended.code == 2
-    assert "WSKEY: a message uses {env.WSKEY}, but this environment variable is not set" in ended.err
+    told = "WSKEY: `message` of [turn] in the protocol uses {env.WSKEY}, but this environment variable is not"
+    assert told in ended.err
 
 
 def test_a_header_of_the_handshake_is_refused_with_the_key_that_is_meant(wire: Wire) -> None:

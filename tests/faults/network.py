@@ -17,6 +17,9 @@ Manifest = Mapping[str, Any]
 
 CALM = Weather()
 
+LOCAL = "127.0.0.1"
+"""The usual host; of a wire its other end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkRow:
@@ -25,8 +28,9 @@ class NetworkRow:
     It is made by a proxy (``weather``), by a wire between two network namespaces (``packets``), or by a name
     service. ``load``, ``traffic`` and ``target`` are further keys of the scenario. ``host`` is the target's
     name, of which ``addresses`` are the addresses, known after ``lookup_s``; ``silent``: those of them that
-    take no connection and say nothing. ``moves``: in mid-run one of the two hosts gets another address.
-    ``shows`` are facts that hold of the manifest, by their words. ``long``: it is left to the long tests.
+    take no connection and say nothing. ``listens``: where the server is. ``moves``: in mid-run one of the two
+    hosts gets another address.
+    ``shows`` are facts that hold of the manifest, by their words.
     """
 
     name: str
@@ -38,11 +42,11 @@ class NetworkRow:
     load: str = ""
     traffic: str = ""
     target: str = ""
-    host: str = "127.0.0.1"
+    host: str = LOCAL
     addresses: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    listens: str = LOCAL
     code: int = 0
-    long: bool = True
     shows: Mapping[str, Callable[[Manifest], bool]] = field(default_factory=dict)
 
     @property
@@ -109,7 +113,6 @@ NETWORK = (
     ),
     NetworkRow(
         name="half-open, with pings",
-        long=False,
         about="the same, with `ping_timeout` = 400 ms",
         weather=Weather(gone_after_s=0.5),
         traffic="ping = '200ms'\nping_timeout = '400ms'",
@@ -133,7 +136,6 @@ NETWORK = (
     ),
     NetworkRow(
         name="reset",
-        long=False,
         about="each connection is reset after 0.5 s",
         weather=Weather(reset_after_s=0.5),
         code=1,
@@ -160,7 +162,6 @@ NETWORK = (
     ),
     NetworkRow(
         name="unknown name",
-        long=False,
         about="a name that leads nowhere",
         host="no-such-host.invalid",
         target="connect_timeout = '2s'",
@@ -182,8 +183,32 @@ NETWORK = (
         },
     ),
     NetworkRow(
+        name="both families, the server has IPv4",
+        about="a name with ::1 before 127.0.0.1: nothing listens at the first",
+        host="two.test",
+        addresses=("::1", "127.0.0.1"),
+        shows={
+            "failed at each attempt, no connection lost": _connections(
+                ready=2, address_failed={"::1": 2}, address_connected={"127.0.0.1": 2}, refused={}
+            ),
+            "every turn complete": _turns(complete=20),
+        },
+    ),
+    NetworkRow(
+        name="localhost, the server has IPv6",
+        about="`localhost` has both families, of which IPv4 is tried first: the server listens at ::1",
+        host="localhost",
+        addresses=("127.0.0.1", "::1"),
+        listens="::1",
+        shows={
+            "failed at each attempt, no connection lost": _connections(
+                ready=2, address_failed={"127.0.0.1": 2}, address_connected={"::1": 2}, refused={}
+            ),
+            "every turn complete": _turns(complete=20),
+        },
+    ),
+    NetworkRow(
         name="silent first address",
-        long=False,
         about="the first does not even refuse: the second is tried after 250 ms",
         host="two.test",
         addresses=("127.0.0.9", "127.0.0.1"),
@@ -328,20 +353,29 @@ NETWORK = (
     ),
     NetworkRow(
         name="address change of the target",
-        about="in mid-run it leaves its address; names are looked up once, before the run",
+        about="in mid-run it leaves its address, and its name leads to another one; users come back",
         packets=Packets(),
         moves="target",
+        host="two.test",
         load="reconnect = { initial_delay = '50ms' }",
         target="connect_timeout = '300ms'",
         traffic="ping = '100ms'\nping_timeout = '300ms'",
         code=1,
         shows={
-            "both given up as silent": _connections(ended_by_us={"silent": 2}),
-            "refused at tcp, at the address that was": lambda manifest: (
-                manifest["counts"]["connections"]["refused"].get("tcp", 0) > 0
-                and "tcp: no answer within 0.3 s" in " ".join(manifest["refusals"])
+            "both given up as silent": lambda manifest: (
+                manifest["counts"]["connections"]["ended_by_us"].get("silent", 0) >= 2
             ),
-            "nobody back at the end": _connections(away=2),
+            "the name looked up again: its new address found": lambda manifest: (
+                "10.213.7.20" in manifest["counts"]["connections"]["address_found"]
+            ),
+            "each came back, at the new address": lambda manifest: (
+                manifest["counts"]["connections"]["reconnected"] >= 2
+                and manifest["counts"]["connections"]["address_connected"]["10.213.7.20"] >= 2
+            ),
+            "nobody away at the end": _connections(left=2),
+            "notice `address_changed`": lambda manifest: (
+                "address_changed" in {notice["code"] for notice in manifest["notices"]}
+            ),
         },
     ),
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loadtest.errors import Exit
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import response_metric, tightest_ms
-from loadtest.judge.verdict import judge
+from loadtest.judge.verdict import OVERRUN, judge
 from loadtest.judge.warnings import RunWarning
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import Threshold, parse_threshold
@@ -236,6 +236,26 @@ def test_a_flood_of_the_targets_fails_a_run_that_it_has_spoilt() -> None:
     )
     # Of a run that is not in doubt the thresholds decide, as with every close.
     assert ruling(verdict(HELD, totals_=flood)) == ("pass", 0)
+
+
+def test_events_that_nobody_asked_for_without_end_fail_a_run_whose_generator_had_too_much_to_do() -> None:
+    busy = RunWarning("generator_saturated", "The generator was busy.", "", {}, spoils=True)
+    matched, connections = 200, 4
+    bound = matched * connections * OVERRUN
+    flood = good_totals({"events.unmatched": bound + 1, "events.received": matched + bound + 1})
+    flooded = verdict(HELD, totals_=flood, notices=(busy, not_offered(1)))
+    assert ruling(flooded) == ("fail", 1)
+    assert flooded["reason"].startswith("The target flooded us: ")
+    assert flooded["reason"].endswith("The generator was busy. Some were not begun.")
+    # All that was asked for, and all of it to everybody: that may be a chat whose file does not say so.
+    fewer = good_totals({"events.unmatched": bound, "events.received": matched + bound})
+    assert ruling(verdict(HELD, totals_=fewer, notices=(busy,))) == ("invalid", 4)
+    # Nothing matched: the protocol file may look in the wrong place.
+    none = good_totals({"events.matched": 0, "events.unmatched": bound + 1})
+    assert ruling(verdict(HELD, totals_=none, notices=(busy,))) == ("invalid", 4)
+    # No flood loses a worker of ours; and what did not harm the run is judged by its thresholds.
+    assert ruling(verdict(HELD, totals_=flood, notices=(busy, SPOILS))) == ("invalid", 4)
+    assert ruling(verdict(HELD, totals_=flood))[0] != "invalid"
 
 
 def not_offered(missing: int, what: str = "turns") -> RunWarning:

@@ -164,6 +164,13 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         {},
         False,
     ),
+    (
+        "address_changed",
+        {"counters": {"connections.lookups": 1, "connections.address_found.::1": 1}},
+        {},
+        False,
+    ),
+    ("lookups_failed", {"counters": {"connections.lookups_failed": 3}}, {}, False),
     ("worker_lost", {}, {"observed": [{"code": "worker_lost", "numbers": {"worker": 1}}]}, True),
     ("intervals_refused", {}, {"observed": [{"code": "intervals_refused", "numbers": {"n": 2}}]}, True),
     (
@@ -395,6 +402,33 @@ def test_an_address_that_failed_beside_one_that_did_not_is_told() -> None:
         " 127.0.0.2 in 1 of 2 attempts, ::1 in 4 of 4 attempts."
     )
     assert not found.spoils
+
+
+def test_one_address_that_took_no_connection_for_a_while_is_told_by_the_refusals() -> None:
+    counted = {"connections.address_connected.127.0.0.1": 4, "connections.address_failed.127.0.0.1": 2}
+    assert "address_failed" not in notices(good_totals(counted), target={"address": "127.0.0.1:80"})
+
+
+def test_a_name_that_led_elsewhere_in_mid_run_is_told_with_the_addresses_that_are_new() -> None:
+    counted = {
+        "connections.lookups": 3,
+        "connections.lookups_failed": 2,
+        "connections.address_found.::1": 1,
+        "connections.address_found.127.0.0.2": 2,
+        "connections.address_connected.127.0.0.2": 2,
+        "connections.address_failed.::1": 1,
+    }
+    told = notices(good_totals(counted), target={"address": "[::1]:80"}, lookups_failed={"no such name": 2})
+    assert told["address_changed"].numbers == {"lookups": 3, "found": ["127.0.0.2"]}
+    assert "led to 127.0.0.2, which" in told["address_changed"].message
+    assert told["lookups_failed"].message == (
+        "2 of 5 lookups of the target's name in mid-run failed: no such name."
+    )
+    assert told["address_failed"].message.startswith("1 of the 2 addresses")
+    many = {f"connections.address_found.10.0.0.{n}": 1 for n in range(7)}
+    assert "10.0.0.4 and 2 more, which" in notices(good_totals(many))["address_changed"].message
+    every = {"addresses": ["[::1]:80", "127.0.0.2:80"]}
+    assert "address_changed" not in notices(good_totals(counted), target=every)
 
 
 def test_where_every_address_failed_the_refusals_say_so() -> None:

@@ -379,3 +379,42 @@ def test_secrets_that_come_one_after_the_other_are_all_taken_out() -> None:
     for token in (*tokens, "the first of them"):
         assert redactor.text(f"a {token} b") == f"a {REDACTED} b"
     assert redactor.text("a token of nobody") == "a token of nobody"
+
+
+def test_what_a_target_gives_takes_none_of_our_own_names_away() -> None:
+    redactor = Redactor(["given_by_us"])
+    redactor.learn(["turn.first_event", "metrics", "duration_s"])
+    data = {"metrics": {"turn.first_event": {"p50": 1}}, "duration_s": 2, "auth: the metrics said no": 1}
+    assert redactor.data(data) == {
+        "metrics": {"turn.first_event": {"p50": 1}},
+        "duration_s": 2,
+        f"auth: the {REDACTED} said no": 1,
+    }
+    assert redactor.data({"given_by_us": 1, "x.given_by_us": 2}) == {REDACTED: 1, f"x.{REDACTED}": 2}
+
+
+def test_what_we_measured_has_labels_and_no_keys_of_secrets() -> None:
+    redactor = Redactor(["open-sesame"])
+    counted = {"turns": {"timed_out_after": {"token": 24, "password": 1, "open-sesame": 2}}}
+    manifest = {
+        "counts": counted,
+        "populations": {"jwt": {"first_user": 0}, "cookie": {"counts": counted}},
+        "notices": [{"numbers": {"last": {"token": 24}}, "message": "said open-sesame"}],
+        "scenario": {
+            "settings": {
+                "traffic": {"mix": {"token": 8, "cancel": 1}, "password": 5},
+                "protocol": {"turns": {"token": {"message": "go"}}, "events": {"keep": {"token": "a.b"}}},
+            }
+        },
+        "target": {"headers": {"Authorization": "x"}},
+    }
+    shown = redactor.manifest(manifest)
+    clean = {"turns": {"timed_out_after": {"token": 24, "password": 1, REDACTED: 2}}}
+    assert shown["counts"] == clean
+    assert shown["populations"] == {"jwt": {"first_user": 0}, "cookie": {"counts": clean}}
+    assert shown["notices"] == [{"numbers": {"last": {"token": 24}}, "message": f"said {REDACTED}"}]
+    assert shown["scenario"]["settings"] == {
+        "traffic": {"mix": {"token": 8, "cancel": 1}, "password": REDACTED},
+        "protocol": {"turns": {"token": {"message": "go"}}, "events": {"keep": {"token": "a.b"}}},
+    }
+    assert shown["target"] == {"headers": {"Authorization": REDACTED}}

@@ -123,7 +123,9 @@ def test_metrics_are_tagged_by_part_but_for_those_of_the_whole_run() -> None:
         for name in BUFFERS:
             getattr(part, name).append(part.phase + 1)
     histograms = recorder.take(0, {}).histograms
-    by_part = {name for name in BUFFERS.values() if not name.startswith(("connect.", "reconnect."))}
+    by_part = {
+        name for name in BUFFERS.values() if not name.startswith(("connect.", "prepare.", "reconnect."))
+    }
     whole = set(BUFFERS.values()) - by_part
     assert set(histograms) == whole | {
         f"{prefix}{name}" for prefix in ("warmup:", "", "drain:") for name in by_part

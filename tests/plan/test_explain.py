@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -463,3 +464,16 @@ def test_text_in_order_is_told_with_what_is_escaped_and_compressed(folder: Folde
     assert "times are not measured, unless `ordered`" not in text
     unsure = told(folder.load((SOCKET_IO + EVERY).replace("ordered = true", "")))
     assert "times are not measured, unless `ordered`" in unsure
+
+
+def test_a_message_is_told_without_secrets_and_with_its_size(folder: Folder) -> None:
+    message = '{"thread_id":"{turn.id}","a":"{data.password}","b":"{user.token}","password":"hush-hush-1"}'
+    rows = 'data = [ { password = "hush-hush-2" } ]\n'
+    users = 'identities = [ { token = "hush-hush-3" } ]\n'
+    text = HEAD + users + "[load]\nconnections = 1\n" + EVERY + rows + f"message = '{message}'\n"
+    shown = told(folder.load(text))
+    assert '"a":"...","b":"...","password":"[redacted]"}' in shown
+    assert "hush" not in shown
+    plain = told(folder.load(text.replace("hush-hush-2", "hush-hush-2" + "x" * 100)))
+    sizes = [int(size) for each in (shown, plain) for size in re.findall(r"(\d+) B of text", each)]
+    assert sizes[1] - sizes[0] == 100

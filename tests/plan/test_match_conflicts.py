@@ -143,3 +143,16 @@ def test_every_list_of_matches_has_its_place() -> None:
     )
     assert [str(each) for each in named_matches(protocol)] == [f"{key}: x" for key in LISTS]
     assert {*LISTS} - {"keep"} <= DECIDE_BEFORE.keys()
+
+
+def test_a_refusal_that_a_failure_swallows_is_told_with_what_to_write() -> None:
+    busy = {"type": "nack", "code": "E_BUSY"}
+    (sentence,) = told(fail=("nack",), refuse=(busy,))
+    assert sentence.startswith("`refuse: type = nack, code = E_BUSY` never comes to it")
+    regex = "^(?!(E_BUSY)$)"
+    assert f'`code = {{ regex = "{regex}" }}` in that one leaves it out' in sentence
+    assert 'a second one with `lacks = "code"`' in sentence
+    rest = ({"type": "nack", "code": {"regex": regex}}, {"type": "nack", "lacks": "code"})
+    assert told(fail=rest, refuse=(busy,)) == []
+    (sentence,) = told(fail=("nack",), refuse=("nack",))
+    assert sentence.endswith(BEFORE)

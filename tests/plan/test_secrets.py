@@ -140,13 +140,19 @@ def test_variables_named_in_messages_are_secrets(folder: Folder) -> None:
     assert secret_variables(scenario.target, texts) == [("FIRST", ""), ("SECOND", "")]
     assert secrets_of(scenario.target, {"FIRST": "word-1", "SECOND": "word-2"}, texts) == ["word-1", "word-2"]
     told = [str(problem) for problem in missing_secrets(scenario, {"FIRST": "word-1"})]
-    assert told == ["SECOND: a message uses {env.SECOND}, but this environment variable is not set"]
+    where = "`message` of [turn] in the protocol"
+    assert told == [f"SECOND: {where} uses {{env.SECOND}}, but this environment variable is not set"]
+    (first, _) = map(str, missing_secrets(scenario, {}))
+    where = "ready step 1 of the protocol"
+    assert first == f"FIRST: {where} uses {{secret.FIRST}}, but this environment variable is not set"
 
 
 def test_a_scenarios_own_message_may_name_a_variable(folder: Folder) -> None:
     own = IN_MESSAGES + 'message = \'{"id":"{turn.id}","key":"{secret.THIRD}"}\'\n'
     scenario = folder.load(own)
     assert ("THIRD", "") in secret_variables(scenario.target, message_texts(scenario))
+    (problem,) = missing_secrets(scenario, {"FIRST": "word-1", "SECOND": "word-2"})
+    assert problem.sentence.startswith("the message of [traffic] uses {secret.THIRD}")
 
 
 def test_an_id_names_no_variable(folder: Folder) -> None:

@@ -190,6 +190,16 @@ def test_what_the_scenario_must_have_is_told() -> None:
     assert "message: none: the scenario, or its code, says it" in told(Protocol(name="x"))
 
 
+def test_secrets_are_named_and_not_told() -> None:
+    connect = Connect(
+        subprotocols=("chat", "jwt.hush-hush"), ready=(Step(send='{"badge":"{secret.BADGE}"}'),)
+    )
+    message = '{"pin":"{env.PIN}","filler":"' + "x" * 40 + '","password":"hush-hush-hush","n":{turn.number}}'
+    lines = told(Protocol(name="x", connect=connect, turn=TurnShape(message=message)))
+    assert lines[-1] == "needs of the environment: the variables BADGE, PIN; their values are not shown"
+    assert "hush" not in "".join(lines)
+
+
 def test_how_frames_hold_messages_is_told_where_a_message_is_no_frame() -> None:
     plain = dict(understood(Protocol(name="plain")))
     assert not {"codec", "framing", "held against"} & plain.keys()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from loadtest.plan.overrides import Overrides
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import load_scenario
-from loadtest.plan.written_secrets import plan_secrets
+from loadtest.plan.written_secrets import all_secrets, plan_secrets, shown_subprotocols, shown_template
 
 
 def scenario(*sets: str) -> Scenario:
@@ -35,3 +35,24 @@ def test_subprotocols_of_scenario_and_protocol_count_by_their_look() -> None:
 
 def test_a_plan_without_traffic_has_none() -> None:
     assert plan_secrets(replace(scenario(), traffic=None)) == []
+
+
+def test_a_template_that_is_json_in_its_gaps_alone_is_looked_into() -> None:
+    message = '{"id":"{turn.id}","n":{turn.number},"password":"hush-1","secret":"{data.question}"}'
+    assert plan_secrets(scenario(f"traffic.message={message}")) == ["hush-1"]
+
+
+def test_all_secrets_are_those_from_outside_and_those_written() -> None:
+    message = '{"id":"{turn.id}","badge":"{secret.BADGE}","password":"hush-1"}'
+    found = all_secrets(scenario(f"traffic.message={message}"), {"BADGE": "hush-2"})
+    assert sorted(found) == ["hush-1", "hush-2"]
+
+
+def test_a_template_is_shown_without_what_it_writes_itself() -> None:
+    shown = shown_template('{"password":"hush\\"-1","token":"{secret.T}","n":{event.n},"pin":"1"}')
+    assert shown == '{"password":"[redacted]","token":"{secret.T}","n":{event.n},"pin":"1"}'
+
+
+def test_subprotocols_are_shown_without_their_tokens() -> None:
+    assert shown_subprotocols(["chat", "jwt.hush-hush"]) == "chat, jwt.[redacted]"
+    assert shown_subprotocols(["chat", "jwt."]) == "chat, jwt."

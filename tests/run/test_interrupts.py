@@ -121,3 +121,21 @@ def test_a_page_does_not_end_what_has_ended() -> None:
     made.interrupts.reporting = True
     made.interrupts.end_early("a page")
     assert (made.stopped, made.interrupts.caught, made.interrupts.by) == (0, False, None)
+
+
+def test_a_signal_closes_a_page_that_stays_and_changes_nothing_else() -> None:
+    made = Made()
+    made.interrupts.begin(made.stop)
+    made.interrupts.reporting = True
+    assert not made.interrupts.signalled_already
+    closed: list[bool] = []
+    made.interrupts.waiting = lambda: closed.append(True)
+    made.signal()
+    assert closed == [True]
+    assert made.interrupts.signalled_already
+    assert (made.stopped, made.left, made.interrupts.caught, made.interrupts.too_late) == (
+        0,
+        [],
+        False,
+        False,
+    )

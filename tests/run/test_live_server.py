@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import pty
 import re
+import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import gevent
 import pytest
 
 from loadtest.measure.interval import Interval
@@ -18,7 +23,7 @@ from loadtest.run import live_server
 from loadtest.run.live_server import LivePage
 from loadtest.show.live_run import LiveRun
 from tests.end_to_end.conftest import Launch
-from tests.end_to_end.running import quick
+from tests.end_to_end.running import LOADTEST, quick
 
 MANIFEST = {"id": "r1", "scenario": {"name": "chat"}, "load": {"planned": {"duration_s": 9.0}}}
 
@@ -91,6 +96,37 @@ def test_the_report_is_there_once_it_is_written(page: LivePage, tmp_path: Path) 
     assert asked(page, "/report") == (200, "text/html", b"<title>PASS</title>")
 
 
+def test_a_page_that_stays_has_a_button_that_closes_it(
+    page: LivePage, tmp_path: Path, stops: list[str]
+) -> None:
+    report = b'<html><body class="a"><p>PASS</p></body></html>'
+    (tmp_path / "report.html").write_bytes(report)
+    staying = gevent.spawn(page.stay)
+    gevent.sleep(0)
+    shown = asked(page, "/report")[2].decode()
+    found = re.search(r'<form method="post" action="(/close/[\w-]{20,})">', shown)
+    assert found
+    assert shown.startswith('<html><body class="a"><style>')
+    assert str(tmp_path) in shown
+    assert json.loads(asked(page, "/api/live")[2])["state"] == "ended"
+    # Only who has read the report knows where it is closed.
+    for path, host in (("/close/guessed", f"127.0.0.1:{page.port}"), (found[1], "evil.example")):
+        assert page.answer("POST", path, "", host, "null")[0].startswith("403")
+    assert not staying.ready()
+    last = page.answer("POST", found[1], "", f"127.0.0.1:{page.port}", "null")
+    assert last[0] == "200 OK"
+    assert b"nothing is served here any more" in last[2]
+    assert b"<form" not in last[2]
+    staying.get(timeout=20)
+    assert stops == []
+
+
+def test_a_page_that_does_not_stay_cannot_be_closed(page: LivePage, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("<body>PASS")
+    assert asked(page, "/report")[2] == b"<body>PASS"
+    assert asked(page, page._close_at, method="POST")[0] == 403
+
+
 def test_a_port_that_is_taken_costs_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -99,6 +135,7 @@ def test_a_port_that_is_taken_costs_no_run(tmp_path: Path, capsys: pytest.Captur
         page = LivePage(LiveRun(MANIFEST, Totals(), tuple), tmp_path, print, port)
         page.start()
         page.finish()
+        page.stay()
     assert f"port {port} of 127.0.0.1 cannot be listened on" in capsys.readouterr().err
 
 
@@ -117,3 +154,46 @@ def test_a_run_that_is_stopped_there_says_so(launch: Launch) -> None:
     assert ended.code == 130, ended.screen
     assert ended.manifest["duration_s"] < 25
     assert ended.manifest["verdict"]["reason"].startswith("Stopped on the live page")
+
+
+@pytest.mark.long
+def test_on_a_terminal_the_page_stays_and_the_exit_code_is_still_the_verdict(tmp_path: Path) -> None:
+    """Ctrl-C closes it: what the run has shown is judged already."""
+    ours, theirs = pty.openpty()
+    words = [*LOADTEST, "run", "agent-burst", "--ui", *quick(), "--results", str(tmp_path)]
+    environ = {name: value for name, value in os.environ.items() if name != "CI"}
+    with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=environ) as process:
+        os.close(theirs)
+        try:
+            seen = _read_until(ours, b"stays with the report")
+            (folder,) = tmp_path.iterdir()
+            (port,) = set(re.findall(rb"http://127\.0\.0\.1:(\d+)/", seen))
+            with closing(http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)) as connection:
+                connection.request("GET", "/report")
+                assert connection.getresponse().status == 200
+            process.send_signal(signal.SIGINT)
+            while _read(ours):
+                pass
+            code = process.wait(30)
+        finally:
+            process.kill()
+            os.close(ours)
+    verdict = json.loads((folder / "run.json").read_text())["verdict"]
+    assert code == verdict["exit_code"] != 130
+
+
+def _read_until(terminal: int, words: bytes) -> bytes:
+    """What a terminal shows up to a line with some words, and that line."""
+    seen = b""
+    while words not in seen or not seen.partition(words)[2].count(b"\n"):
+        piece = _read(terminal)
+        assert piece, seen
+        seen += piece
+    return seen
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # the other end is closed
+        return b""

@@ -17,6 +17,7 @@ from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import parse_threshold
 from loadtest.run.locust_page import MOST_ERRORS, LocustPage, failures_of
+from loadtest.show.live_run import LiveRun
 
 
 class StandIn:
@@ -85,7 +86,7 @@ def test_a_run_is_shown_with_failures_thresholds_and_times(
     client = environment.web_ui.app.test_client()
     assert client.get("/stats/requests").json == {"stats": []}
     assert client.get("/loadtest/report").status_code == 404
-    page.show(recording, "ws://user:hush@h/ws")
+    page.show(recording, "ws://user:hush@h/ws", LiveRun({}, Totals(), tuple))
     assert "hush" not in environment.host
     (take,) = recording.watchers
     many = {f"turns.failed_by.reason {n}": 1 for n in range(MOST_ERRORS + 50)}
@@ -107,7 +108,39 @@ def test_a_run_is_shown_with_failures_thresholds_and_times(
     assert client.get("/loadtest/report").data == b"<p>the report</p>"
 
 
+def test_the_live_page_is_linked_and_served_below_locusts_page(
+    environment: Any, recording: Any, tmp_path: Path
+) -> None:
+    page = LocustPage(environment, StandIn)
+    page.over()
+    page.reported()
+    (link, _) = environment.web_ui.template_args["extended_csv_files"]
+    assert link["href"] == "./loadtest/live/"
+    client = environment.web_ui.app.test_client()
+    assert client.get("/loadtest/live/").status_code == 404
+    live = LiveRun({"id": "r1"}, Totals(), tuple)
+    live.add(Interval(second=0, gauges={"ready": 3.0}))
+    page.show(recording, "ws://h/ws", live)
+    shown = client.get("/loadtest/live/")
+    assert b'<script src="live.js">' in shown.data
+    assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
+    assert b"api/live" in client.get("/loadtest/live/live.js").data
+    assert client.get("/loadtest/live/api/live").json["columns"]["ready"] == [3.0]
+    assert client.get("/loadtest/live/api/live?since=1").json["columns"]["ready"] == []
+    assert client.get("/loadtest/live/elsewhere").status_code == 404
+    stops: list[bool] = []
+    environment.runner = SimpleNamespace(stop=lambda: stops.append(True))
+    assert client.post("/loadtest/live/stop").json == {"stopping": True}
+    assert stops == [True]
+    page.over()
+    assert client.get("/loadtest/live/api/live").json["state"] == "judging"
+    page.reported()
+    (tmp_path / "report.html").write_text("<p>the report</p>")
+    assert client.get("/loadtest/live/api/live").json["state"] == "ended"
+    assert client.get("/loadtest/live/report").data == b"<p>the report</p>"
+
+
 def test_without_a_page_nothing_is_added(environment: Any, recording: Any) -> None:
     environment.web_ui = None
-    LocustPage(environment, StandIn).show(recording, "ws://h/ws")
+    LocustPage(environment, StandIn).show(recording, "ws://h/ws", LiveRun({}, Totals(), tuple))
     assert environment.host == "ws://h/ws"

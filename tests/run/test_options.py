@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,3 +98,21 @@ def test_what_is_no_host_and_port_is_told(text: str) -> None:
     (problem,) = raised.value.problems
     assert problem.where == "--bind"
     assert f"`{text}` is not HOST:PORT" in problem.sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "terminal", "stays"),
+    [
+        ({"ui": True}, {}, True, True),
+        ({"ui_port": 8123}, {"CI": ""}, True, True),
+        ({}, {}, True, False),
+        ({"ui": True, "ui_close": True}, {}, True, False),
+        ({"ui": True}, {}, False, False),
+        ({"ui": True}, {"CI": "true"}, True, False),
+        ({"ui": True, "repeat": 2}, {}, True, False),
+    ],
+)
+def test_a_page_stays_only_where_somebody_can_close_it(
+    options: dict[str, Any], environ: dict[str, str], *, terminal: bool, stays: bool
+) -> None:
+    assert RunOptions(**options).page_stays(environ, terminal=terminal) is stays

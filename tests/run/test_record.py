@@ -50,6 +50,9 @@ def recorded(client: Client, save: Path, to: str = "", **settings: Any) -> tuple
     return asyncio.run(all_of_it())
 
 
+SENT = ("the-secret-token, plain", '{"password": "open-sesame"}', b"\x00\xff\x01the-secret-token")
+
+
 def test_messages_pass_both_ways_and_are_written_without_secrets(tmp_path: Path) -> None:
     async def client(url: str) -> Any:
         headers = {"Cookie": "sid=the-session-id", "Authorization": "Bearer the-secret-token"}
@@ -61,7 +64,7 @@ def test_messages_pass_both_ways_and_are_written_without_secrets(tmp_path: Path)
             origin="http://a",
         ) as socket:
             came = [await socket.recv()]
-            for message in ("the-secret-token, plain", '{"password": "open-sesame"}', b"\x00\x01"):
+            for message in SENT:
                 await socket.send(message)
                 came.append(await socket.recv())
             await socket.send("bye")
@@ -78,14 +81,14 @@ def test_messages_pass_both_ways_and_are_written_without_secrets(tmp_path: Path)
         "path": "/room?ticket=the-ticket",
         "as": "sid=the-session-id",
     }
-    assert came[1:] == ["the-secret-token, plain", '{"password": "open-sesame"}', b"\x00\x01"]
+    assert came[1:] == list(SENT)
     # What is kept is a capture, in its order, without secrets.
     (kept,) = found.connections
     assert (kept.path, kept.frames, kept.left_out) == (save, 8, 0)
     frames = read_capture(save)
     assert [frame.inward for frame in frames] == [True, False, True, False, True, False, True, False]
-    assert frames[5].payload == b"\x00\x01"
-    text = save.read_text()
+    assert frames[5].payload == b"\x00\xff\x01[redacted]"
+    text = save.read_text() + "".join(frame.payload.decode("latin-1") for frame in frames)
     for secret in ("the-session-id", "the-secret-token", "the-ticket", "open-sesame"):
         assert secret not in text
 

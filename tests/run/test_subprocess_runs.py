@@ -34,6 +34,7 @@ OPTIONS = RunOptions(
     results="there",
     ui=True,
     ui_port=8123,
+    ui_close=True,
     prometheus="127.0.0.1:9465",
     otel="http://127.0.0.1:4318",
     asked_by="policy: component",

@@ -50,6 +50,7 @@ def test_what_no_chart_replaces_is_drawn_for_both_widths() -> None:
     assert kinds == {"wide": 4, "narrow": 4, "wide alone": 3}
 
 
+@pytest.mark.long
 def test_it_begins_with_the_forest_and_then_has_a_sentence_per_release() -> None:
     text = page("many")
     places = [
@@ -89,6 +90,7 @@ def _data(name: str) -> Any:
     return json.loads(found[1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["svg", "png", "pdf"])
 def test_a_picture_and_a_paper_for_those_who_read_elsewhere(form: str) -> None:
     made = written(slower(), form, 1)

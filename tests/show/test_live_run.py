@@ -108,3 +108,24 @@ def test_reasons_are_given_as_far_as_they_are_known(sample: Sample) -> None:
     live = watched(sample("passed"), reasons=lambda: {"refusals": {"tls: no": 2}})
     assert live.document()["reasons"] == {"refusals": {"tls: no": 2}}
     assert live.document()["state"] == "running"
+
+
+def test_what_is_sampled_of_the_target_has_a_column_or_a_reason() -> None:
+    health = {"sampled": ["cpu", "queue"], "reasons": {"queue": "nobody answers\x1b[0m"}}
+    live = LiveRun({"target": {"health": health}}, Totals(), tuple)
+    live.add(Interval(second=0))
+    live.add(Interval(second=1, gauges={"target.cpu": 0.25}))
+    found = live.document()
+    assert found["columns"]["target.cpu"] == [None, 0.25]
+    assert found["health"]["cpu"] == {
+        "unit": "cores",
+        "column": "target.cpu",
+        "last": 0.25,
+        "n": 1,
+        "reason": "",
+    }
+    queue = found["health"]["queue"]
+    assert (queue["unit"], queue["last"], queue["n"]) == ("number", None, 0)
+    assert queue["reason"].startswith("nobody answers")
+    assert "\x1b" not in queue["reason"]
+    assert LiveRun({}, Totals(), tuple).document()["health"] == {}

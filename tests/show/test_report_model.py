@@ -49,6 +49,19 @@ def test_several_addresses_are_told_with_those_that_failed() -> None:
     assert one["address"] == "127.0.0.1:80"
 
 
+def test_addresses_that_were_found_in_mid_run_are_told() -> None:
+    counts = {"connections": {"address_found": {"127.0.0.1": 1, "127.0.0.2": 1}}}
+    for target, told in (
+        ({"address": "127.0.0.1:80"}, "127.0.0.1:80; in mid-run also 127.0.0.2"),
+        (
+            {"address": "[::1]:80", "addresses": ["[::1]:80", "127.0.0.1:80"]},
+            "2 addresses: [::1]:80, 127.0.0.1:80; in mid-run also 127.0.0.2",
+        ),
+    ):
+        facts = {fact.name: fact.value for fact in tell({"target": target, "counts": counts}).facts}
+        assert facts["address"] == told
+
+
 def test_a_run_without_a_verdict_has_none() -> None:
     judged = tell({}).judgement
     assert (judged.word, judged.exit_code) == ("NO VERDICT", None)

@@ -191,3 +191,16 @@ def test_a_heartbeat_of_the_target_is_no_answer_though_it_has_the_id_of_a_turn(o
     talk.hear(20, said("ping", turn, op=9))
     assert (turn.outcome, turn.received, talk.session.outbox) == (None, 0, ["pong"])
     assert talk.counts() == {"sent": 1, "heartbeat": 1}
+
+
+def test_a_heartbeat_may_say_how_many_went_before_it() -> None:
+    numbered = [
+        TimedBeat(every="2s", send='{"n":{heartbeat.number},"said":"{heartbeat.number}"}'),
+        TimedBeat(every="3s", send="{heartbeat.number}"),
+    ]
+    talk = Talk(heartbeat=numbered)
+    for at in (2, 3, 4, 6):
+        talk.session.tick(at * SECOND)
+    assert talk.session.outbox == [
+        '{"n":1,"said":"1"}', "1", '{"n":2,"said":"2"}', '{"n":3,"said":"3"}', "2",
+    ]  # fmt: skip

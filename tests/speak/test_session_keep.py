@@ -222,6 +222,15 @@ def test_a_kept_secret_is_not_shown() -> None:
     assert sum(HIDDEN.encode() in each for each in shown) == 3
 
 
+def test_who_wants_to_know_is_told_of_each_secret() -> None:
+    talk = Talk()
+    talk.session.conceal(["earlier"])
+    told: list[str] = []
+    talk.session.on_secret = told.append
+    talk.session.conceal(["a-cookie", "a-token"])
+    assert told == ["a-cookie", "a-token"]
+
+
 def test_a_secret_that_came_by_another_way_is_not_shown() -> None:
     talk = Talk()
     talk.session.hide([])

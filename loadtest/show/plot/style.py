@@ -117,7 +117,7 @@ REFUSED = {
 GIVEN_UP = {
     "silent": Style(MUTED, hatch="///"),
     "broken": Style(MUTED, hatch="xxx"),
-    "codec": Style(MUTED, hatch="..."),
+    "codec": Style(MUTED, hatch="+++"),
     "too_long": Style(MUTED, hatch="---"),
     "flood": Style(MUTED, hatch="..."),
 }

@@ -17,8 +17,12 @@ const CHARTS = [
   ["Delays of the generator itself", "ms", [["lateness_p99", "send lateness p99", "--plot-orange"], ["lag_p99", "receive lag p99", "--plot-purple"]]],
 ];
 
+// How a sample of the target is drawn: unit on the page, and what a value is divided by.
+const SAMPLED = { cores: ["cores", 1], bytes: ["MiB", 2 ** 20], number: ["", 1] };
+
 const columns = { second: [] };
 let plots = [];
+let health = "";
 let latest = null;
 let failures = 0;
 const $ = (id) => document.getElementById(id);
@@ -34,7 +38,7 @@ function time(s) {
 
 function number(value) {
   if (value === null || value === undefined) return "–";
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
   return value.toLocaleString("en", { maximumFractionDigits: digits });
 }
 
@@ -52,25 +56,53 @@ function take(found) {
     columns[name] = (columns[name] || new Array(have).fill(null)).slice(0, found.since).concat(values);
   }
   columns.planned = columns.second.map(() => found.planned_turns_per_s);
+  for (const { column, unit } of Object.values(found.health)) {
+    columns[`${column} shown`] = (columns[column] || []).map((value) => (value === null ? null : value / SAMPLED[unit][1]));
+  }
   columns.cpu_percent = (columns.cpu || []).map((share) => (share === null ? null : share * 100));
 }
 
+// What was sampled of the target: a chart each, and none of what has no sample yet.
+function sampled(found) {
+  return Object.entries(found.health).filter(([, each]) => each.n);
+}
+
+function sampledNames(found) {
+  return sampled(found).map(([name]) => name).join();
+}
+
+function healthCharts(found) {
+  return sampled(found).map(([name, each]) => {
+    const title = { cpu: "CPU of the target", memory: "Memory of the target", open_files: "Open files of the target" }[name] || `Target: ${name.replaceAll("_", " ")}`;
+    return [title, SAMPLED[each.unit][0], [[`${each.column} shown`, name.replaceAll("_", " "), "--plot-green"]], `target.${name}`];
+  });
+}
+
+// The thresholds that are lines in a chart: of percentiles, and of any value of what was sampled of the target.
 function limits(found, metric) {
-  return found.thresholds.filter((each) => metric && each.unit === "ms" && each.name.startsWith(`${metric}.p`));
+  if (!metric) return [];
+  const ofTarget = metric.startsWith("target.");
+  const divisor = ofTarget ? SAMPLED[found.health[metric.slice(7)].unit][1] : 1;
+  return found.thresholds
+    .filter((each) => each.limit !== null && (ofTarget ? each.name.startsWith(`${metric}.`) && !each.name.endsWith(".n") : each.unit === "ms" && each.name.startsWith(`${metric}.p`)))
+    .map((each) => ({ limit: each.limit / divisor, label: `${each.name.split(".").pop()} ${each.expression}` }));
 }
 
 function build(found) {
   plots.forEach((each) => each.plot.destroy());
   // All boxes stand before the first is measured: alone it would be as wide as the page.
-  const boxes = CHARTS.map(([title, unit]) => {
+  const charts = [...CHARTS, ...healthCharts(found)];
+  const boxes = charts.map(([title, unit]) => {
     const box = text("div", "", "chart");
     box.append(text("h2", unit ? `${title}, ${unit}` : title));
     return box;
   });
-  $("charts").replaceChildren(...boxes);
-  plots = CHARTS.map(([, unit, series, metric], at) => {
+  $("charts").replaceChildren(...boxes.slice(0, CHARTS.length));
+  $("sampled").replaceChildren(...boxes.slice(CHARTS.length));
+  health = sampledNames(found);
+  plots = charts.map(([, unit, series, metric], at) => {
     const box = boxes[at];
-    const lines = limits(found, metric).map((each) => ({ limit: each.limit, label: `${each.name.split(".").pop()} ${each.expression}` }));
+    const lines = limits(found, metric);
     const grid = { stroke: colour("--plot-grid"), width: 1 };
     const axis = { stroke: colour("--plot-muted"), grid, ticks: grid, font: "12px system-ui" };
     const options = {
@@ -78,7 +110,7 @@ function build(found) {
       scales: { x: { time: false } , y: { range: (_u, _low, high) => [0, (high || 1) * 1.08] } },
       axes: [{ ...axis, values: (_u, at) => at.map((s) => `${s} s`) }, { ...axis, size: 56, values: (_u, at) => at.map(number) }],
       series: [{ label: "second", value: (_u, s) => (s === null ? "–" : `${s} s`) },
-        ...series.map(([, label, tone, dashed]) => ({ label, stroke: colour(tone), width: 2, dash: dashed ? [6, 4] : undefined, spanGaps: false, points: { show: columns.second.length < 3 }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) })),
+        ...series.map(([, label, tone, dashed]) => ({ label, stroke: colour(tone), width: 2, dash: dashed ? [6, 4] : undefined, spanGaps: false, points: { show: () => columns.second.length < 3 }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) })),
         ...lines.map(({ label }) => ({ label, stroke: colour("--plot-vermillion"), width: 1.5, dash: [3, 3], points: { show: false }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) }))],
     };
     return { box, lines, names: series.map(([name]) => name), plot: new uPlot(options, null, box) };
@@ -129,6 +161,10 @@ function show(found) {
     item.append(text("strong", each.code.replaceAll("_", " ")), `: ${each.message} `, text("span", each.remedy, "muted"));
     return item;
   }));
+  const without = Object.entries(found.health).filter(([, each]) => each.reason && !each.n);
+  $("unsampled").hidden = !without.length;
+  $("unsampled").textContent = without.map(([name, each]) => `${name.replaceAll("_", " ")} not sampled: ${each.reason}`).join("; ");
+  $("health").hidden = !Object.keys(found.health).length;
   const reasons = [
     ...Object.entries(found.counts.connections.refused).map(([layer, n]) => `${n} connections refused at ${layer}`),
     ...Object.entries(found.counts.connections.closed).map(([code, n]) => `${n} connections ended with code ${code}`),
@@ -153,7 +189,7 @@ async function poll() {
     latest = found;
     take(found);
     show(found);
-    if (first) build(found);
+    if (first || health !== sampledNames(found)) build(found);
     else draw();
   } catch (error) {
     failures += 1;

@@ -18,7 +18,7 @@ def texts(figure: Figure) -> str:
     return " ".join(text.get_text() for text in shown_texts(figure))
 
 
-@pytest.mark.parametrize("width", [style.WIDE_IN, style.NARROW_IN])
+@pytest.mark.parametrize("width", [style.WIDE_IN, pytest.param(style.NARROW_IN, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", SEARCHES)
 def test_no_text_is_cut_or_lies_on_another(name: str, width: float) -> None:
     assert faults(KneePicture(SEARCHES[name]).figure(width)) == []

@@ -16,10 +16,13 @@ from loadtest.show.plot.pictures import NAMES, Pictures, why_nothing
 
 Sample = Callable[[str], SampleRun]
 PicturesOf = Callable[[SampleRun], Pictures]
-WIDTHS = {"wide": style.WIDE_IN, "narrow": style.NARROW_IN}
+WIDTHS = (
+    pytest.param(style.WIDE_IN, id="wide"),
+    pytest.param(style.NARROW_IN, id="narrow", marks=pytest.mark.long),
+)
 
 
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_of_a_plot_overlaps_or_is_cut(
     run: SampleRun, name: str, width: float, pictures: PicturesOf

@@ -12,7 +12,7 @@ from loadtest.show.comparison_data import boards
 from loadtest.show.plot import style
 from loadtest.show.plot.release_pictures import DRAWERS, ComparisonPictures
 
-WIDTHS = (style.WIDE_IN, style.NARROW_IN)
+WIDTHS = (style.WIDE_IN, pytest.param(style.NARROW_IN, marks=pytest.mark.long))
 DRAWN = [name for name in COMPARISONS if name != "nothing"]
 
 

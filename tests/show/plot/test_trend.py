@@ -13,7 +13,7 @@ def told(figure: Figure) -> str:
     return " ".join(text.get_text() for text in shown_texts(figure)).replace("\n", " ")
 
 
-@pytest.mark.parametrize("width", [style.WIDE_IN, style.NARROW_IN])
+@pytest.mark.parametrize("width", [style.WIDE_IN, pytest.param(style.NARROW_IN, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", TRENDS)
 def test_no_text_is_cut_or_lies_on_another(name: str, width: float) -> None:
     assert faults(TrendPicture(TRENDS[name]()).figure(width)) == []
