@@ -80,7 +80,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Undo(HttpRequest):
-    """What takes a step back, once its user is over."""
+    """What takes a step back, once its user has ended."""
 
     within_ns: int = 10_000_000_000
 

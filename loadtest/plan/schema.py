@@ -767,7 +767,7 @@ PREPARE_TABLE = KeyTable(
             type=table_of(UNDO_TABLE),
             default=None,
             default_shown="nothing",
-            help="a request that takes the step back when its user is over, or the run, or before the step "
+            help="a request that takes the step back when its user or the run has ended, or before the step "
             "is done again",
         ),
     ),
@@ -872,7 +872,7 @@ CHAOS_KEYS = (
         "malformed",
         "before which a broken message goes out on the same connection: half of the protocol's "
         "message, a list "
-        "instead of an object, nothing at all, or an object of 10,000 letters",
+        "instead of an object, nothing at all, or an object of 10,000 characters",
     ),
 )
 
