@@ -23,6 +23,13 @@ def told(scenario: Scenario) -> str:
     )
 
 
+def test_connections_that_are_never_opened_are_told(folder: Folder) -> None:
+    load = "[load]\nconnections = 100\nconnect_rate = '1/m'\nduration = '2s'\n"
+    never = "99 are never opened, as the run is over before: they count as not ready"
+    assert never in told(folder.load(HEAD + load))
+    assert never not in told(folder.load(HEAD + load.replace("1/m", "50/s")))
+
+
 def test_agent_burst_is_told_from_target_to_judgement() -> None:
     sections = explain(load_scenario("agent-burst"))
     assert [section.title for section in sections][1:] == [

@@ -55,6 +55,19 @@ def test_a_kind_has_what_it_does_not_say_of_turn_and_events(folder: Folder) -> N
     assert protocol_from_settings(protocol_settings(protocol)) == protocol
 
 
+def test_each_kind_of_a_mix_is_judged_by_default(folder: Folder) -> None:
+    def judged(text: str) -> list[str]:
+        return [each.name for each in scenario(folder, text).judged if each.default and "[" in each.name]
+
+    ask, cancel = (f"turns.complete[{kind}].ratio" for kind in ("ask", "cancel"))
+    assert judged(MIX) == [ask, cancel]
+    assert judged(EVERY + "mix = { ask = 1 }\n") == judged(EVERY) == []
+    assert judged(MIX + "turns = 0\n") == judged(MIX + "[chaos]\nleavers = { share = '10%' }") == []
+    assert judged(MIX + f"[thresholds]\n'{cancel}' = '>= 50%'\n") == [ask]
+    assert judged(MIX + "[thresholds]\n'turns.complete.ratio' = '>= 50%'\n") == []
+    assert judged(MIX + "[thresholds]\n'turns.complete.ratio' = 'none'\n") == []
+
+
 def test_the_kinds_of_a_mix_are_those_that_are_sent(folder: Folder) -> None:
     mixed = scenario(folder)
     assert list(mixed.kinds) == ["ask", "cancel"]

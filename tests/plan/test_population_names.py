@@ -55,6 +55,12 @@ def names(written: list[str], off: list[str] | None = None) -> list[str]:
     return [each.name for each in found if each.name.startswith(("turns", "connections"))]
 
 
+def test_each_kind_of_a_population_is_judged_by_default() -> None:
+    found = population_defaults([], [], {"askers": True}, {"askers": ("ask", "cancel")})
+    kinds = [each.name for each in found if "/" in each.name]
+    assert kinds == ["turns.complete[askers/ask].ratio", "turns.complete[askers/cancel].ratio"]
+
+
 def test_each_population_is_judged_by_default_so_that_none_hides_another() -> None:
     ready = [f"connections.ready[{name}].ratio" for name in BOTH]
     assert names([]) == ["turns.complete[askers].ratio", *ready]
