@@ -13,7 +13,14 @@ from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Rows, Scenario
 from loadtest.plan.secrets import SHORTEST_WRITTEN, scenario_secrets
 from loadtest.plan.template import PLACEHOLDER, Template, escaped
-from loadtest.secret_names import KEY, PUBLIC_HEADERS, sounds_secret, subprotocol_secrets
+from loadtest.secret_names import (
+    KEY,
+    PLACES,
+    PUBLIC_HEADERS,
+    SENT_KEY,
+    sounds_secret,
+    subprotocol_secrets,
+)
 
 HIDDEN = "[redacted]"
 """Stands where a template that is shown writes a secret itself."""
@@ -81,16 +88,36 @@ def data_secret_columns(rows: Rows) -> list[str]:
 
 
 def secrets_in(text: str) -> Iterator[str]:
-    """The values in a message, or the template of one, that is JSON, whose keys name a secret."""
-    try:
-        # A number may stand in any gap, inside quotes and outside.
-        waiting: list[object] = [json.loads(PLACEHOLDER.sub("0", text))]
-    except (ValueError, RecursionError):
+    """The values in a message, or the template of one, whose keys or header lines name a secret."""
+    found = _parsed(text)
+    if found is None:
+        places = (place for pattern in PLACES for place in pattern.finditer(text))
+        yield from dict.fromkeys(place[3].strip() for place in places if SENT_KEY.fullmatch(place[1]))
         return
+    waiting: list[tuple[object, bool]] = [(found, False)]
     while waiting:
-        node = waiting.pop()
+        node, is_secret = waiting.pop()
         if isinstance(node, dict):
-            waiting.extend(node.values())
-            yield from (value for key, value in node.items() if isinstance(value, str) and KEY.fullmatch(key))
+            waiting.extend((value, is_secret or _holds_secret(key, value)) for key, value in node.items())
         elif isinstance(node, list):
-            waiting.extend(node)
+            waiting.extend((value, is_secret) for value in node)
+        elif isinstance(node, str) and (inner := _parsed(node)) is not None:
+            waiting.append((inner, is_secret))
+        elif is_secret and isinstance(node, str | int | float) and not isinstance(node, bool):
+            yield str(node)
+
+
+def _parsed(text: str) -> dict[str, object] | list[object] | None:
+    """The object or list that a text is in JSON, where a number may stand in any gap; None if it is none."""
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        found = json.loads(PLACEHOLDER.sub("0", text))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _holds_secret(key: str, value: object) -> bool:
+    """Whether a member is a secret as a whole; of an object under ``auth`` the inner keys decide."""
+    return bool((SENT_KEY if isinstance(value, str) else KEY).fullmatch(key))
