@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 CREDENTIALS = (
-    "authorization", "cookies?", "jwt", "secret", "pass(?:words?|wd|phrase|code)?", "pwd", "api[_-]?key",
+    "authorization", "cookies?", "jwt", "(?:client)?secrets?", "pass(?:words?|wd|phrase|code)?", "pwd", "api[_-]?key",
     "signature", "cred(?:ential)?s?", "(?:access|private|secret)[_-]?key", "otp", "pin", "session[_-]?id",
     "(?:access|auth|bearer|csrf|id|refresh|session|xsrf)token",
 )  # fmt: skip

@@ -338,9 +338,9 @@ def _without_places(text: str, names: re.Pattern[str], found: list[str]) -> str:
         text = pattern.sub(instead, text)
     text = _QUERY.sub(_query, text)
     if _HINT.search(text):
+        text = without_members(text, names, found)
         text = _HEADER.sub(rf"\1\2{REDACTED}", text)
         text = _SCHEME.sub(_credential, text)
-        text = without_members(text, names, found)
         text = _without_settings(text, names, found)
     return text
 
