@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 CREDENTIALS = (
-    "authorization", "cookies?", "jwt", "(?:client)?secrets?", "pass(?:words?|wd|phrase|code)?", "pwd", "api[_-]?key",
-    "signature", "cred(?:ential)?s?", "(?:access|private|secret)[_-]?key", "otp", "pin", "session[_-]?id",
+    "authorization", "cookies?", "jwt", "(?:client)?secrets?", "pass(?:words?|wd|phrase|code)?", "pwd",
+    "api[_-]?key", "signature", "cred(?:ential)?s?", "(?:access|private|secret)[_-]?key", "otp", "pin", "session[_-]?id",
     "(?:access|auth|bearer|csrf|id|refresh|session|xsrf)token",
 )  # fmt: skip
 """Words, as patterns, that name a credential wherever they stand at the end of a key."""
@@ -139,4 +139,5 @@ def handshake_secrets(path: str, headers: Iterable[tuple[str, str]]) -> list[str
 def sounds_secret(name: str) -> bool:
     """Whether something that a user gave this name may be a secret."""
     lower = name.lower()
-    return lower in PARAMETERS or any(part in lower for part in PARTS)
+    named = lower in PARAMETERS or KEY.fullmatch(name) is not None
+    return named or any(part in lower for part in PARTS)

@@ -22,49 +22,50 @@ _TOKEN = re.compile(r"[\w.~+/=-]{16,}+")
 
 
 def without_members(text: str, names: re.Pattern[str], found: list[str]) -> str:
-    """The text without values whose keys ``names`` matches whole; what was taken out is added to ``found``."""
+    """The text without values whose keys ``names`` matches whole; they are added to ``found``."""
     kept: list[str] = []
     at = 0
     while opened := _OPENED.search(text, at):
         key = _LETTER.sub(lambda letter: chr(int(letter[1], 16)), opened[1])
-        start, end, instead = _taken_out(text, opened, key, bool(names.fullmatch(key)), found)
+        if names.fullmatch(key):
+            start, end, instead = _taken_out(text, opened, key, found)
+        elif key.lower() == "token":
+            start, end, instead = _of_token(text, opened)
+        else:
+            start, end, instead = opened.end(), opened.end(), ""
         kept += [text[at:start], instead]
         at = end
     return "".join([*kept, text[at:]])
 
 
-def _taken_out(
-    text: str, opened: re.Match[str], key: str, is_named: bool, found: list[str]
-) -> tuple[int, int, str]:
+def _taken_out(text: str, opened: re.Match[str], key: str, found: list[str]) -> tuple[int, int, str]:
     """From where to where the text is left out, and what stands there instead."""
     depth = len(opened[2])
-    start = opened.start(opened.lastgroup or 0)
     if opened["string"]:
         start = opened.end()
         end = _string_end(text, start, len(opened["string"]) - 1)[0]
-        if not is_named:
-            return start, *_of_token(text, key, start, end)
-        if start < end:
-            found += _values(text[start:end])
-        return start, end, HIDDEN if start < end else ""
-    # A word for a number of a model ("prompt_token": 12) or for a part of a message is no credential.
-    if not is_named or _MAY_BE_OPEN.fullmatch(key):
+        if start == end:
+            return start, end, ""
+        found += _values(text[start:end])
+        return start, end, HIDDEN
+    if _MAY_BE_OPEN.fullmatch(key):
         return opened.end(), opened.end(), ""
+    start = opened.start(opened.lastgroup or 0)
     end = opened.end() if opened["number"] else _nested_end(text, start, depth)
-    inside = text[start:end]
-    found += [inside] if opened["number"] else _strings(inside)
+    found += [text[start:end]] if opened["number"] else _strings(text[start:end])
     quote = "\\" * depth + '"'
     return start, end, f"{quote}{HIDDEN}{quote}"
 
 
 _MAY_BE_OPEN = re.compile(rf".*(?:{'|'.join(SENT)})", re.IGNORECASE)
-"""Keys under which a number or an object is no credential as a whole."""
+"""Keys under which a number or an object is no credential as a whole: ``"prompt_token": 12``."""
 
 
-def _of_token(text: str, key: str, start: int, end: int) -> tuple[int, str]:
+def _of_token(text: str, opened: re.Match[str]) -> tuple[int, int, str]:
     """A bare ``token`` may carry a model's words; a credential is longer and has no spaces."""
-    credential = _TOKEN.match(text, start, end) if key.lower() == "token" else None
-    return (credential.end(), HIDDEN) if credential else (start, "")
+    start = opened.end()
+    credential = _TOKEN.match(text, start) if opened["string"] else None
+    return (start, credential.end(), HIDDEN) if credential else (start, start, "")
 
 
 def _string_end(text: str, start: int, depth: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ are taken out of everything that a run keeps or shows, also where a server repea
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from loadtest.plan.protocol_file import templates
@@ -21,6 +22,8 @@ from loadtest.secret_names import (
     sounds_secret,
     subprotocol_secrets,
 )
+
+_BEGUN = re.compile(r"[{\[]")
 
 HIDDEN = "[redacted]"
 """Stands where a template that is shown writes a secret itself."""
@@ -88,34 +91,39 @@ def data_secret_columns(rows: Rows) -> list[str]:
 
 
 def secrets_in(text: str) -> Iterator[str]:
-    """The values in a message, or the template of one, whose keys or header lines name a secret."""
-    found = _parsed(text)
-    if found is None:
+    """The values in a message, or the template of one, whose keys or header lines name a secret.
+
+    JSON may follow something else, as in ``40{"token":"x"}``.
+    """
+    if not _is_json(text):
         places = (place for pattern in PLACES for place in pattern.finditer(text))
         yield from dict.fromkeys(place[3].strip() for place in places if SENT_KEY.fullmatch(place[1]))
-        return
-    waiting: list[tuple[object, bool]] = [(found, False)]
+    waiting: list[tuple[object, bool]] = [(_parsed(text), False)]
     while waiting:
         node, is_secret = waiting.pop()
         if isinstance(node, dict):
             waiting.extend((value, is_secret or _holds_secret(key, value)) for key, value in node.items())
         elif isinstance(node, list):
             waiting.extend((value, is_secret) for value in node)
-        elif isinstance(node, str) and (inner := _parsed(node)) is not None:
-            waiting.append((inner, is_secret))
         elif is_secret and isinstance(node, str | int | float) and not isinstance(node, bool):
             yield str(node)
+        elif isinstance(node, str) and _is_json(node):
+            waiting.append((_parsed(node), False))
 
 
-def _parsed(text: str) -> dict[str, object] | list[object] | None:
-    """The object or list that a text is in JSON, where a number may stand in any gap; None if it is none."""
-    if not text.lstrip().startswith(("{", "[")):
-        return None
+def _is_json(text: str) -> bool:
+    """Whether a text begins as an object or a list in JSON does; a placeholder is neither."""
+    return PLACEHOLDER.sub("0", text).lstrip().startswith(("{", "["))
+
+
+def _parsed(text: str) -> object:
+    """The first object or list in a text, where a number may stand in any gap; None if there is none."""
+    filled = PLACEHOLDER.sub("0", text)
+    begun = _BEGUN.search(filled)
     try:
-        found = json.loads(PLACEHOLDER.sub("0", text))
+        return None if begun is None else json.JSONDecoder().raw_decode(filled, begun.start())[0]
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict | list) else None
 
 
 def _holds_secret(key: str, value: object) -> bool:

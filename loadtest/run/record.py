@@ -28,6 +28,7 @@ from loadtest.keep.redact import Redactor
 from loadtest.plan.capture import MAX_BYTES, MAX_FRAMES, CapturedFrame, capture_text
 from loadtest.plan.settings import public_url
 from loadtest.secret_names import TRANSPORT_HEADERS, handshake_secrets
+from loadtest.speak.codec.mqtt_password import connect_password
 
 MAX_MESSAGE = 16 << 20
 
@@ -100,6 +101,8 @@ class _Writer:
         """Write one message down."""
         binary = isinstance(message, bytes)
         text = message.decode("utf-8", "surrogateescape") if isinstance(message, bytes) else message
+        if isinstance(message, bytes) and not inward:
+            self._redactor.learn([connect_password(message)])
         clean = self._redactor.text if inward else self._redactor.sent
         payload = clean(text).encode("utf-8", "surrogateescape")
         frame = CapturedFrame(time.monotonic_ns() - self._began_ns, inward, payload, binary)

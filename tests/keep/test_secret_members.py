@@ -143,4 +143,4 @@ def test_the_list_of_this_test_is_the_list_of_names() -> None:
     from loadtest.secret_names import CREDENTIALS, SENT
 
     for pattern in (*CREDENTIALS, *SENT):
-        assert any(re.fullmatch(pattern, name, re.I) for name in (*SPELLED, *SENT_ONLY)), pattern
+        assert any(re.fullmatch(pattern, name, re.IGNORECASE) for name in (*SPELLED, *SENT_ONLY)), pattern
