@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 CREDENTIALS = (
     "authorization", "cookies?", "jwt", "(?:client)?secrets?", "pass(?:words?|wd|phrase|code)?", "pwd",
-    "api[_-]?key", "signature", "cred(?:ential)?s?", "(?:access|private|secret)[_-]?key", "otp", "pin", "session[_-]?id",
-    "(?:access|auth|bearer|csrf|id|refresh|session|xsrf)token",
+    "api[_-]?key", "signature", "cred(?:ential)?s?", "(?:access|private|secret)[_-]?key", "otp", "pin",
+    "session[_-]?id", "(?:access|auth|bearer|csrf|id|refresh|session|xsrf)token",
 )  # fmt: skip
 """Words, as patterns, that name a credential wherever they stand at the end of a key."""
 
