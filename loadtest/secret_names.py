@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from urllib.parse import parse_qsl, urlsplit
 
 CREDENTIALS = (
-    "authorization", "cookies?", "jwt", "secret", "pass(?:word|wd|phrase)?", "pwd", "api[_-]?key",
-    "signature", "credentials?", "(?:access|private|secret)[_-]?key",
+    "authorization", "cookies?", "jwt", "(?:client)?secrets?", "pass(?:words?|wd|phrase|code)?", "pwd",
+    "api[_-]?key", "signature", "cred(?:ential)?s?", "(?:access|private|secret)[_-]?key", "otp", "pin",
+    "session[_-]?id", "(?:access|auth|bearer|csrf|id|refresh|session|xsrf)token",
 )  # fmt: skip
 """Words, as patterns, that name a credential wherever they stand at the end of a key."""
 
-PARAMETERS = ("code", "otp", "pin", "sid", "sig")
+PARAMETERS = ("code", "creds", "otp", "pin", "sid", "sig")
 """Whole names of query parameters and columns whose values may be secrets."""
 
 QUERY = (*CREDENTIALS, *PARAMETERS, "auth", "key", "session", "ticket", "token")
@@ -32,16 +34,41 @@ PUBLIC_HEADERS = frozenset(
 )  # fmt: skip
 """Headers whose values are no secrets; any other header that a user writes may hold one."""
 
-_PREFIX = r"(?:[\w.-]{0,80}[_.-])?"
+TRANSPORT_HEADERS = frozenset(
+    {"connection", "content-length", "host", "origin", "transfer-encoding", "upgrade", "user-agent"}
+)
+"""Headers that each side of a connection writes itself."""
+
+_HUMP = r"(?-i:[a-z0-9](?=[A-Z])|[A-Z](?=[A-Z][a-z]))"
+"""The end of a word of a name in which the next begins with a capital: ``accessToken``, ``XSRFToken``."""
+
+_PREFIX = rf"(?:[\w.-]{{0,80}}(?:[_.-]|{_HUMP}))?"
 
 KEY = re.compile(rf"{_PREFIX}(?:{'|'.join(CREDENTIALS)}|token)", re.IGNORECASE)
 """Keys that name a secret."""
 
-MEMBER_KEY = re.compile(rf"{_PREFIX}(?:{'|'.join(CREDENTIALS)}|[\w-]{{1,80}}[_-]token)", re.IGNORECASE)
+MEMBER_KEY = re.compile(
+    rf"{_PREFIX}(?:{'|'.join(CREDENTIALS)})|[\w.-]{{0,80}}(?:[\w-][_-]|{_HUMP})token", re.IGNORECASE
+)
 """Keys of JSON members that name a secret; a bare ``token`` may also be a language model's words."""
+
+SENT = ("token", "ticket", "auth", "sid")
+"""Words, as patterns, that name a credential at the end of a key of what a client says."""
+
+SENT_KEY = re.compile(rf"{_PREFIX}(?:{'|'.join((*CREDENTIALS, *SENT))})", re.IGNORECASE)
+"""Keys that name a secret in what a client says, who has no words of a language model to say."""
 
 QUERY_KEY = re.compile(rf"{_PREFIX}(?:{'|'.join(QUERY)})", re.IGNORECASE)
 """Query parameters that name a secret."""
+
+_LINE = re.compile(r"(?:^|[\r\n])([\w.-]{1,80}+)(:[ \t]{0,8}+)([^\r\n\0]++)")
+_SETTING = re.compile(r"(?<![\w.%\"'-])([\w.-]{1,80}+)(\\{0,15}+[=:])([^\s\"'&;,\\\0{\[][^\s\"'&;,\\\0]*+)")
+_LINE_IN_JSON = re.compile(r"\\[nr]([\w.-]{1,80}+)(:)((?:[^\r\n\0\\\"]|\\(?![nru0]))++)")
+PLACES = (_LINE, _LINE_IN_JSON, _SETTING)
+"""Where a name and its value stand in plain text: a header's line, also in JSON, and ``password=x``.
+
+Groups: the name, what stands between, the value.
+"""
 
 
 _VARIABLE_PARTS = frozenset(
@@ -86,7 +113,31 @@ def subprotocol_secrets(names: Sequence[str]) -> list[str]:
     return found
 
 
+_TOKEN = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[\w.~+=-]{20,}")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether a part of a URL's path is long and of letters and digits, and no UUID, which names a thing."""
+    return _TOKEN.fullmatch(text) is not None and _UUID.fullmatch(text) is None
+
+
+def handshake_secrets(path: str, headers: Iterable[tuple[str, str]]) -> list[str]:
+    """What a client says at its upgrade that no file is to hold; of ``Bearer x`` also ``x`` alone."""
+    found = [value for name, value in parse_qsl(urlsplit(path).query) if sounds_secret(name)]
+    for name, value in headers:
+        lower = name.lower()
+        if lower == "sec-websocket-protocol":
+            found += subprotocol_secrets([each.strip() for each in value.split(",")])
+        elif lower == "cookie":
+            found += [pair.partition("=")[2].strip() for pair in value.split(";")]
+        elif lower not in PUBLIC_HEADERS | TRANSPORT_HEADERS and not lower.startswith(("sec-", "accept-")):
+            found += [value, value.rpartition(" ")[2]]
+    return [each for each in found if each]
+
+
 def sounds_secret(name: str) -> bool:
     """Whether something that a user gave this name may be a secret."""
     lower = name.lower()
-    return lower in PARAMETERS or any(part in lower for part in PARTS)
+    named = lower in PARAMETERS or KEY.fullmatch(name) is not None
+    return named or any(part in lower for part in PARTS)

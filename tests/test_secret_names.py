@@ -19,6 +19,12 @@ SECRET = (
     "user_pwd",
     "api_key",
     "x.signature",
+    "accessToken",
+    "XSRFToken",
+    "clientSecret",
+    "user_pin",
+    "passcode",
+    "session_id",
 )
 
 
@@ -30,7 +36,9 @@ def test_a_name_that_is_hidden_in_one_place_is_hidden_in_all(name: str) -> None:
     assert sounds_secret(name.upper())
 
 
-@pytest.mark.parametrize("name", ["room", "max_tokens_left", "version", "theme"])
+@pytest.mark.parametrize(
+    "name", ["room", "max_tokens_left", "version", "theme", "maxTokens", "bypass", "pinned"]
+)
 def test_other_names_hide_nothing(name: str) -> None:
     assert not KEY.fullmatch(name)
     assert not QUERY_KEY.fullmatch(name)

@@ -44,7 +44,8 @@ def clean_frames(frames: Iterable[CapturedFrame], secrets: Sequence[str] = ()) -
     from loadtest.speak.captured_secrets import captured_secrets
 
     frames = list(frames)
-    by_place = Redactor(secrets).text
+    redactor = Redactor(secrets)
+    by_place = redactor.sent
     try:
         found = captured_secrets(frames)
     except ValueError as error:
@@ -53,8 +54,11 @@ def clean_frames(frames: Iterable[CapturedFrame], secrets: Sequence[str] = ()) -
     sent = "\n".join(frame.text for frame in frames if not frame.inward)
     left = "\n".join(by_place(frame.text) for frame in frames if not frame.inward)
     everywhere = (secret for secret in found if sent.count(secret) > left.count(secret))
-    clean = Redactor([*secrets, *everywhere]).text
-    return [frame._replace(payload=_cleaned(frame.payload, clean)) for frame in frames]
+    redactor.know(everywhere)
+    return [
+        frame._replace(payload=_cleaned(frame.payload, redactor.text if frame.inward else redactor.sent))
+        for frame in frames
+    ]
 
 
 def _cleaned(payload: bytes, clean: Callable[[str], str]) -> bytes:

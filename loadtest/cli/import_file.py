@@ -18,6 +18,9 @@ Examples:
 
 CREDENTIALS = ("authorization", "cookie")
 
+INSTEAD = "CHANGE-ME"
+"""Stands in a URL's path where a token stood."""
+
 
 @click.group(name="import", epilog=EXAMPLES)
 def command() -> None:
@@ -38,20 +41,24 @@ def command() -> None:
 def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     """Draft from FILE, a HAR file that a browser saved while it spoke to the server."""
     from loadtest.plan.har import read_har
-    from loadtest.secret_names import sounds_secret
+    from loadtest.secret_names import handshake_secrets, looks_like_token, sounds_secret
 
     found = read_har(file, socket)
     parts = urlsplit(found.url)
     query = parse_qsl(parts.query, keep_blank_values=True)
     public = [(key, value) for key, value in query if not sounds_secret(key)]
-    url = parts._replace(query=urlencode(public)).geturl()
-    secrets = [value for key, value in query if sounds_secret(key)]
-    secrets += [found.headers[key] for key in CREDENTIALS if key in found.headers]
+    user = parts.netloc.rpartition("@")[0]
+    in_path = [each for each in parts.path.split("/") if looks_like_token(each)]
+    path = "/".join(INSTEAD if each in in_path else each for each in parts.path.split("/"))
+    url = parts._replace(query=urlencode(public), path=path).geturl()
+    secrets = [*handshake_secrets(found.url, found.headers.items()), *in_path, *user.split(":")]
     frames = clean_frames(found.frames, secrets)
     write_drafted(url, name, folder, drafted(frames, str(file), found.subprotocols), frames)
     left_out = [key for key, _ in query if sounds_secret(key)]
     if left_out:
         click.echo(f"left out of the URL: {', '.join(left_out)}; [target] query can take it from elsewhere")
+    if in_path:
+        click.echo(f"the URL's path may hold a token; {INSTEAD} stands in its place")
     for key in ("origin", *CREDENTIALS):
         if key in found.headers:
             click.echo(f"the browser sent {key.title()}; where the server asks for it, see [target]")

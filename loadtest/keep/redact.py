@@ -20,13 +20,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from loadtest.keep.secret_members import without_members
 from loadtest.secret_names import (
     BEFORE_TOKEN,
     CREDENTIALS,
     KEY,
     LONGEST_SUBPROTOCOL,
     MEMBER_KEY,
+    PLACES,
     QUERY_KEY,
+    SENT,
+    SENT_KEY,
     SUBPROTOCOL_PREFIX,
 )
 from loadtest.speak.kept_secrets import HIDDEN, forms_of, without
@@ -36,6 +40,9 @@ REDACTED = HIDDEN
 
 SHORTEST_SECRET = 4
 """A shorter value would take innocent text with it; it is still redacted by its place."""
+
+SHORTEST_SAID = 6
+"""A shorter value that a client said under a name of a secret is redacted by its place only."""
 
 _SIGNS = r"[\w.~+/=-]"
 """Letters of a credential."""
@@ -57,13 +64,9 @@ _SHOWN_AT_THE_DOOR = re.compile(r"\s*[\"']?target[\"']?\s*(?:$|\.\s*[\"']?(?:hea
 """Keys of ``--set`` whose values are credentials, or tables that may hold some."""
 
 _SUBPROTOCOL_KEY = re.compile(r"sec-websocket-protocol|subprotocols?", re.IGNORECASE)
-_TOKEN = re.compile(rf"{_SIGNS}{{16,}}+")
 
-_HINT = re.compile("|".join((*CREDENTIALS, "token", "bearer", "basic")), re.IGNORECASE)
+_HINT = re.compile("|".join((*CREDENTIALS, *SENT, "token", "bearer", "basic", r"\\u00")), re.IGNORECASE)
 """What has none of these has no key of a member and no header that names a secret."""
-
-# Member of a JSON object inside a text, at any sensible depth of escaping; its value ends at a quote.
-_MEMBER = re.compile(r"(\"([\w.-]{1,80}+)\\{0,15}+\"\s{0,8}+:\s{0,8}+\\{0,15}+\")((?:[^\"\\]|\\[^\"\\])++)")
 
 _QUERY = re.compile(r"([?&;]([\w.%-]{1,80}+)=)([^&;#\s\"']++)")
 
@@ -154,7 +157,23 @@ class Redactor:
         """The text without secrets."""
         return self._text(text, DEEPEST)
 
-    def _text(self, text: str, deeper: int) -> str:
+    def sent(self, text: str) -> str:
+        """What a client of ours said, without secrets, which are known from now on.
+
+        It has no words of a language model to say: a member ``token`` is its credential, however short.
+        """
+        found: list[str] = []
+        text = self._text(text, DEEPEST, SENT_KEY, found)
+        self.learn(each for each in found if len(each) >= SHORTEST_SAID)
+        return text
+
+    def _text(
+        self,
+        text: str,
+        deeper: int,
+        names: re.Pattern[str] = MEMBER_KEY,
+        found: list[str] | None = None,
+    ) -> str:
         """The text without secrets, also of those that were coded up to ``deeper`` times."""
         if self._pending:
             self._settle()
@@ -165,7 +184,7 @@ class Redactor:
         if CUT in text and self._longest:
             *cut, last = text.split(CUT)
             text = CUT.join([*map(self._without_beginning, cut), last])
-        text = _without_places(text)
+        text = _without_places(text, names, [] if found is None else found)
         return _RUN.sub(lambda run: self._without_encoded(run, deeper), text) if deeper else text
 
     def _without_encoded(self, run: re.Match[str], deeper: int) -> str:
@@ -310,16 +329,39 @@ def _subprotocol(name: str) -> str:
     return name if len(name) <= LONGEST_SUBPROTOCOL else REDACTED
 
 
-def _without_places(text: str) -> str:
-    """The text without the secrets that are known by where they stand or by how they look."""
+def _without_places(text: str, names: re.Pattern[str], found: list[str]) -> str:
+    """The text without the secrets that are known by where they stand or by how they look.
+
+    ``names`` are those of secrets, as a pattern; the values that they named are added to ``found``.
+    """
     for pattern, instead in _LOOKS:
         text = pattern.sub(instead, text)
     text = _QUERY.sub(_query, text)
     if _HINT.search(text):
+        text = without_members(text, names, found)
         text = _HEADER.sub(rf"\1\2{REDACTED}", text)
         text = _SCHEME.sub(_credential, text)
-        text = _MEMBER.sub(_member, text)
+        text = _without_settings(text, names, found)
     return text
+
+
+def _without_settings(text: str, names: re.Pattern[str], found: list[str]) -> str:
+    """The text without header lines and ``name=value`` whose names are those of secrets."""
+
+    def hidden(place: re.Match[str]) -> str:
+        if not names.fullmatch(place[1]) or not _is_value(place):
+            return place[0]
+        found.append(place[3].strip())
+        return place[0][: place.start(3) - place.start()] + REDACTED
+
+    for pattern in PLACES:
+        text = pattern.sub(hidden, text)
+    return text
+
+
+def _is_value(place: re.Match[str]) -> bool:
+    """Whether it is a value and no prose ("password: must be longer"); after a space it is one word."""
+    return REDACTED not in place[3] and (place[2] in {"=", ":"} or " " not in place[3].strip())
 
 
 def _query(found: re.Match[str]) -> str:
@@ -329,16 +371,6 @@ def _query(found: re.Match[str]) -> str:
 def _credential(found: re.Match[str]) -> str:
     """A scheme and its credential; one without digit or sign is a word ("basic understanding")."""
     return f"{found[1]} {REDACTED}" if _NO_WORD.search(found[2]) else found[0]
-
-
-def _member(found: re.Match[str]) -> str:
-    key, value = found[2], found[3]
-    if MEMBER_KEY.fullmatch(key):
-        return found[1] + REDACTED
-    # A member "token" may carry a language model's words; a credential is longer and has no spaces.
-    if key.lower() == "token" and (credential := _TOKEN.match(value)):
-        return found[1] + REDACTED + value[credential.end() :]
-    return found[0]
 
 
 def _decoded(run: str) -> Iterator[str]:

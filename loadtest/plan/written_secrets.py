@@ -7,13 +7,23 @@ are taken out of everything that a run keeps or shows, also where a server repea
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Rows, Scenario
 from loadtest.plan.secrets import SHORTEST_WRITTEN, scenario_secrets
 from loadtest.plan.template import PLACEHOLDER, Template, escaped
-from loadtest.secret_names import KEY, PUBLIC_HEADERS, sounds_secret, subprotocol_secrets
+from loadtest.secret_names import (
+    KEY,
+    PLACES,
+    PUBLIC_HEADERS,
+    SENT_KEY,
+    sounds_secret,
+    subprotocol_secrets,
+)
+
+_BEGUN = re.compile(r"[{\[]")
 
 HIDDEN = "[redacted]"
 """Stands where a template that is shown writes a secret itself."""
@@ -81,16 +91,41 @@ def data_secret_columns(rows: Rows) -> list[str]:
 
 
 def secrets_in(text: str) -> Iterator[str]:
-    """The values in a message, or the template of one, that is JSON, whose keys name a secret."""
-    try:
-        # A number may stand in any gap, inside quotes and outside.
-        waiting: list[object] = [json.loads(PLACEHOLDER.sub("0", text))]
-    except (ValueError, RecursionError):
-        return
+    """The values in a message, or the template of one, whose keys or header lines name a secret.
+
+    JSON may follow something else, as in ``40{"token":"x"}``.
+    """
+    if not _is_json(text):
+        places = (place for pattern in PLACES for place in pattern.finditer(text))
+        yield from dict.fromkeys(place[3].strip() for place in places if SENT_KEY.fullmatch(place[1]))
+    waiting: list[tuple[object, bool]] = [(_parsed(text), False)]
     while waiting:
-        node = waiting.pop()
+        node, is_secret = waiting.pop()
         if isinstance(node, dict):
-            waiting.extend(node.values())
-            yield from (value for key, value in node.items() if isinstance(value, str) and KEY.fullmatch(key))
+            waiting.extend((value, is_secret or _holds_secret(key, value)) for key, value in node.items())
         elif isinstance(node, list):
-            waiting.extend(node)
+            waiting.extend((value, is_secret) for value in node)
+        elif is_secret and isinstance(node, str | int | float) and not isinstance(node, bool):
+            yield str(node)
+        elif isinstance(node, str) and _is_json(node):
+            waiting.append((_parsed(node), False))
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text begins as an object or a list in JSON does; a placeholder is neither."""
+    return PLACEHOLDER.sub("0", text).lstrip().startswith(("{", "["))
+
+
+def _parsed(text: str) -> object:
+    """The first object or list in a text, where a number may stand in any gap; None if there is none."""
+    filled = PLACEHOLDER.sub("0", text)
+    begun = _BEGUN.search(filled)
+    try:
+        return None if begun is None else json.JSONDecoder().raw_decode(filled, begun.start())[0]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _holds_secret(key: str, value: object) -> bool:
+    """Whether a member is a secret as a whole; of an object under ``auth`` the inner keys decide."""
+    return bool((SENT_KEY if isinstance(value, str) else KEY).fullmatch(key))

@@ -15,18 +15,20 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidURI, SecurityError, WebSocketException
 from websockets.http11 import Request, Response
 from websockets.typing import Origin, Subprotocol
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.keep.redact import Redactor
 from loadtest.plan.capture import MAX_BYTES, MAX_FRAMES, CapturedFrame, capture_text
-from loadtest.secret_names import PUBLIC_HEADERS, sounds_secret, subprotocol_secrets
+from loadtest.plan.settings import public_url
+from loadtest.secret_names import TRANSPORT_HEADERS, handshake_secrets
+from loadtest.speak.codec.mqtt_password import connect_password
 
 MAX_MESSAGE = 16 << 20
 
@@ -34,11 +36,6 @@ MOST_FILES = 1_000
 """Connections that are written down; later ones are only passed on."""
 
 OPEN_WITHIN_S = 10.0
-
-_OURS = frozenset(
-    {"host", "connection", "upgrade", "content-length", "transfer-encoding", "origin", "user-agent"}
-)
-"""Headers that each side writes itself."""
 
 _NO_CODE = frozenset({1005, 1006, 1015})
 """Close codes that stand in no frame (RFC 6455, 7.4.1)."""
@@ -98,13 +95,16 @@ class _Writer:
         self._kept = kept
         self._began_ns = time.monotonic_ns()
         self._bytes = 0
-        self._clean = Redactor(secrets).text
+        self._redactor = Redactor(secrets)
 
     def note(self, message: str | bytes, *, inward: bool) -> None:
         """Write one message down."""
         binary = isinstance(message, bytes)
         text = message.decode("utf-8", "surrogateescape") if isinstance(message, bytes) else message
-        payload = self._clean(text).encode("utf-8", "surrogateescape")
+        if isinstance(message, bytes) and not inward:
+            self._redactor.learn([connect_password(message)])
+        clean = self._redactor.text if inward else self._redactor.sent
+        payload = clean(text).encode("utf-8", "surrogateescape")
         frame = CapturedFrame(time.monotonic_ns() - self._began_ns, inward, payload, binary)
         line = capture_text([frame])
         self._bytes += len(line.encode())
@@ -119,6 +119,22 @@ class _Writer:
         """Nothing more comes."""
         if self._file is not None:
             self._file.close()
+
+
+class _Onward(connect):
+    """A connection to the server that was named: another host is not given what the client says."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """As of its base; a redirect to another host or port is an error."""
+        old = self.uri
+        new = super().process_redirect(exc)
+        if isinstance(new, str) and urlsplit(new).netloc != urlsplit(old).netloc:
+            where = public_url(new)
+            return SecurityError(
+                f"it redirects to {where}, which would be given the client's credentials;"
+                " if that is where to record, name it as --to"
+            )
+        return new
 
 
 class _Recording:
@@ -171,11 +187,11 @@ class _Recording:
         passed = [
             (name, value)
             for name, value in request.headers.raw_items()
-            if name.lower() not in _OURS and not name.lower().startswith("sec-websocket-")
+            if name.lower() not in TRANSPORT_HEADERS and not name.lower().startswith("sec-websocket-")
         ]
         origin = request.headers.get("Origin")
         try:
-            self._others[client] = await connect(
+            self._others[client] = await _Onward(
                 self._url_for(request.path),
                 origin=None if origin is None else Origin(origin),
                 subprotocols=[Subprotocol(name) for name in names] or None,
@@ -252,18 +268,7 @@ async def _end_like(ended: Side, other: Side) -> None:
 
 def _secrets_in(request: Request | None) -> list[str]:
     """What a client says at its upgrade that no file is to hold."""
-    if request is None:
-        return []
-    found = [value for name, value in parse_qsl(urlsplit(request.path).query) if sounds_secret(name)]
-    for name, value in request.headers.raw_items():
-        lower = name.lower()
-        if lower == "sec-websocket-protocol":
-            found += subprotocol_secrets([each.strip() for each in value.split(",")])
-        elif lower == "cookie":
-            found += [pair.partition("=")[2].strip() for pair in value.split(";")]
-        elif lower not in PUBLIC_HEADERS | _OURS and not lower.startswith(("sec-", "accept-")):
-            found += [value, value.rpartition(" ")[2]]
-    return [each for each in found if each]
+    return [] if request is None else handshake_secrets(request.path, request.headers.raw_items())
 
 
 def _unverified() -> object:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.match import PRESENCE, TESTS, TYPE, value_text
 from loadtest.plan.template import PLACEHOLDER
-from loadtest.secret_names import MEMBER_KEY
+from loadtest.secret_names import SENT_KEY
 from loadtest.speak.captured_message import LONE, CapturedMessage, Leaves, Scalar, found_placeholder, template
 from loadtest.speak.event_match import ABSENT, finder
 
@@ -678,7 +678,7 @@ def _once_each(turns: Sequence[_Turn]) -> str | None:
 
 def _is_secret(path: str) -> bool:
     key = path.rpartition(".")[2]
-    return MEMBER_KEY.fullmatch(key) is not None or key.lower() == "token"
+    return SENT_KEY.fullmatch(key) is not None
 
 
 def _is_prose(value: Scalar) -> bool:

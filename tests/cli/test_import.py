@@ -69,6 +69,31 @@ def test_a_file_of_a_browser_becomes_files_that_can_be_run(
     assert main(["import", "har", str(har), "--folder", str(tmp_path), "--name", "chat"]) == 2
 
 
+def test_what_a_browser_showed_at_the_upgrade_stands_in_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_path = "0123456789abcdef0123456789abcdef"
+    session = json.loads(har_of(f"wss://chat.example/ws/{in_path}", 2))
+    entry = session["log"]["entries"][0]
+    entry["request"]["headers"] += [
+        {"name": "Authorization", "value": "Bearer of-the-header"},
+        {"name": "X-Api-Key", "value": "of-the-key"},
+    ]
+    for each in entry["_webSocketMessages"]:
+        event = json.loads(each["data"])
+        event |= {"a": "of-the-header", "b": "of-the-key", "c": in_path, "accessToken": "of-a-member"}
+        each["data"] = json.dumps(event | {"headers": {"passcode": "of-stomp"}})
+    har = tmp_path / "session.har"
+    har.write_text(json.dumps(session))
+    assert main(["import", "har", str(har), "--folder", str(tmp_path), "--name", "chat"]) == 0
+    said = capsys.readouterr().out
+    assert "the URL's path may hold a token; CHANGE-ME stands in its place" in said
+    assert load_scenario(tmp_path / "chat.toml").target.url == "wss://chat.example/ws/CHANGE-ME"
+    written = said + "".join(each.read_text() for each in tmp_path.glob("chat*"))
+    for secret in ("of-the-header", "of-the-key", in_path, "of-a-member", "of-stomp"):
+        assert secret not in written
+
+
 def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     har = tmp_path / "session.har"
     har.write_text(har_of("wss://chat.example/ws", 1)[:-20])

@@ -274,6 +274,10 @@ HOSTILE = {
     "schemes": "bearer " * 9_000,
     "words": "./" * 32_000,
     "cuts": "hush…" * 13_000,
+    "members": '"password":{"a":' * 4_000,
+    "open members": '"password":"\\\\\\"' * 4_000,
+    "lines": "\npasscode: a " * 5_000,
+    "settings": "a.b-" * 16_000 + "password=" * 7_000,
     "addresses": "ws://" * 13_000,
 }
 

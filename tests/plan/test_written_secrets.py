@@ -37,6 +37,20 @@ def test_a_plan_without_traffic_has_none() -> None:
     assert plan_secrets(replace(scenario(), traffic=None)) == []
 
 
+def test_values_of_any_shape_and_in_header_lines_count() -> None:
+    message = (
+        '{"id":"{turn.id}","password":{"v":"hush-1","w":[482913,true,null]},"auth":{"kind":"basic-1"},'
+        '"sid":"hush-2","accessToken":"hush-3","token":{"text":"a question"},'
+        '"inner":"{\\"pin\\":\\"hush-4\\"}"}'
+    )
+    found = plan_secrets(scenario(f"traffic.message={message}"))
+    assert sorted(found) == ["482913", "a question", "hush-1", "hush-2", "hush-3", "hush-4"]
+    lines = "SEND {turn.id}\npasscode:hush-1\ntoken:{secret.T}\nroom:lobby-1\n\n"
+    assert shown_template(lines) == lines.replace("hush-1", "[redacted]")
+    assert shown_template('40{"token":"hush-1","n":{event.n}}') == '40{"token":"[redacted]","n":{event.n}}'
+    assert shown_template("{turn.id} passcode=hush-1 [not JSON") == "{turn.id} passcode=[redacted] [not JSON"
+
+
 def test_a_template_that_is_json_in_its_gaps_alone_is_looked_into() -> None:
     message = '{"id":"{turn.id}","n":{turn.number},"password":"hush-1","secret":"{data.question}"}'
     assert plan_secrets(scenario(f"traffic.message={message}")) == ["hush-1"]

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Request, Response
 
 from loadtest.errors import ConfigError
 from loadtest.plan.capture import read_capture
@@ -50,7 +52,16 @@ def recorded(client: Client, save: Path, to: str = "", **settings: Any) -> tuple
     return asyncio.run(all_of_it())
 
 
-SENT = ("the-secret-token, plain", '{"password": "open-sesame"}', b"\x00\xff\x01the-secret-token")
+MQTT = b"\x10\x24\0\4MQTT\4\xc2\0\x3c\0\2id\0\4user\0\x0esecret-of-mqtt"
+
+SENT = (
+    "the-secret-token, plain",
+    '{"password": "open-sesame"}',
+    b"\x00\xff\x01the-secret-token",
+    '["1","1","room","phx_join",{"token":"short-1"}]',
+    "CONNECT\nlogin:guest\npasscode:of-stomp\n\n\0",
+    MQTT,
+)
 
 
 def test_messages_pass_both_ways_and_are_written_without_secrets(tmp_path: Path) -> None:
@@ -84,12 +95,20 @@ def test_messages_pass_both_ways_and_are_written_without_secrets(tmp_path: Path)
     assert came[1:] == list(SENT)
     # What is kept is a capture, in its order, without secrets.
     (kept,) = found.connections
-    assert (kept.path, kept.frames, kept.left_out) == (save, 8, 0)
+    assert (kept.path, kept.frames, kept.left_out) == (save, 14, 0)
     frames = read_capture(save)
-    assert [frame.inward for frame in frames] == [True, False, True, False, True, False, True, False]
+    assert [frame.inward for frame in frames] == [True, *[False, True] * 6, False]
     assert frames[5].payload == b"\x00\xff\x01[redacted]"
     text = save.read_text() + "".join(frame.payload.decode("latin-1") for frame in frames)
-    for secret in ("the-session-id", "the-secret-token", "the-ticket", "open-sesame"):
+    for secret in (
+        "the-session-id",
+        "the-secret-token",
+        "the-ticket",
+        "open-sesame",
+        "short-1",
+        "of-stomp",
+        "secret-of-mqtt",
+    ):
         assert secret not in text
 
 
@@ -124,6 +143,36 @@ def test_a_server_that_is_not_there_is_told_to_the_client(tmp_path: Path) -> Non
     assert (found.connections, found.refused) == ([], 1)
     assert found.reason
     assert not (tmp_path / "f.jsonl").exists()
+
+
+def test_a_redirect_to_another_host_gets_nothing_of_the_client(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def note(socket: ServerConnection, request: Request) -> None:
+        asked.append(request.path)
+
+    async def all_of_it() -> Recorded:
+        async with serve(echo, "127.0.0.1", 0, process_request=note) as other:
+            port = next(iter(other.sockets)).getsockname()[1]
+
+            def away(socket: ServerConnection, request: Request) -> Response:
+                place = {"Location": f"ws://127.0.0.1:{port}/there?token=hush"}
+                return Response(302, "Found", Headers(**place, **{"Content-Length": "0"}), b"")
+
+            async with serve(echo, "127.0.0.1", 0, process_request=away) as first:
+                to = f"ws://127.0.0.1:{next(iter(first.sockets)).getsockname()[1]}"
+                listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+                options = RecordingOptions("127.0.0.1", 0, to, tmp_path / "f.jsonl", 1)
+                going_on = asyncio.ensure_future(recording(options, listening.set_result))
+                with pytest.raises(InvalidStatus):
+                    await connect(await listening, additional_headers={"X-Api-Key": "hush"})
+                return await asyncio.wait_for(going_on, 30)
+
+    found = asyncio.run(all_of_it())
+    assert asked == []
+    assert "it redirects to ws://127.0.0.1:" in found.reason
+    assert "name it as --to" in found.reason
+    assert "hush" not in found.reason
 
 
 def test_an_address_that_is_taken_is_our_users_mistake(tmp_path: Path) -> None:
