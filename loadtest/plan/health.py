@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
+from loadtest.plan.host_name import is_http_url
 from loadtest.plan.toml_reader import Table, told
 
 PROCESS = ("cpu", "memory", "open_files")
@@ -83,12 +83,7 @@ def write_pid(pid: int) -> int | str:
 def read_http_url(table: Table, key: str, default: str) -> str:
     """An address of http or https; a wrong one is reported."""
     url = table.text(key, default)
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fits = False
-    if url and (not fits or any(c.isspace() or not c.isprintable() for c in url)):
+    if url and (not is_http_url(url) or any(c.isspace() or not c.isprintable() for c in url)):
         table.report(key, f"`{key}` must be an address that begins with http:// or https://")
         return default
     return url
