@@ -10,7 +10,16 @@ from loadtest.drive.reasons import Reasons, most_frequent
 from loadtest.speak.refused import Refused
 
 REASONS = frozenset(
-    {"refusals", "closes", "still_opening", "lookups_failed", "tasks_raised", "tasks_failed", "not_undone"}
+    {
+        "refusals",
+        "closes",
+        "still_opening",
+        "lookups_failed",
+        "tasks_raised",
+        "tasks_failed",
+        "not_undone",
+        "error_answers",
+    }
 )
 """The kinds of reasons: a fact under one of these names says how often each reason was seen."""
 

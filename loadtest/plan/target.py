@@ -39,13 +39,17 @@ FORMATS = {"query": "{token}", "cookie": "{token}", "subprotocol": "jwt.{token_b
 """How a token is written where nothing else is said; in a header it depends on the header."""
 
 
+_HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}(?:[/?]|$)")
+
+
 def url_problem(url: str) -> str | None:
     """What is wrong with a target's URL, as the end of a sentence; None if nothing is."""
     scheme, colon, _ = url.partition("://")
     if url == SIMULATOR:
         return None
     if not colon:
-        return f"must be `simulator` or begin with ws:// or wss://, not be {_told(url)}"
+        near = "; try ws:// before it" if _HOST_AND_PORT.match(url) else ""
+        return f"must be `simulator` or begin with ws:// or wss://, not be {_told(url)}{near}"
     if scheme.lower() not in {"ws", "wss"}:
         near = {"http": "; try ws://", "https": "; try wss://"}.get(scheme.lower(), "")
         return f"must begin with ws:// or wss://, not {cut(scheme)}://{near}"

@@ -624,3 +624,13 @@ def test_an_answer_that_lies_unread_keeps_its_target_alive() -> None:
     spoken.poller.pass_until(START + 2 * SECOND)
     assert spoken.closed == 0
     assert spoken.counts("heartbeats.") == {"sent": 2, "answered": 1}
+
+
+def test_the_words_of_an_error_are_kept_without_what_makes_it_one() -> None:
+    spoken = Spoken()
+    for seq in range(3):
+        turn = spoken.begin(seq)
+        spoken.poller.turn()
+        spoken.hear(said("failed", turn.id, 0, message="no such model"))
+    assert spoken.counts("turns.failed_by.event") == {"": 3}
+    assert spoken.context.observations.facts["error_answers"] == {"no such model": 3}
