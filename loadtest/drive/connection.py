@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, Final
 
+from loadtest.drive.answer_words import note_answer, note_error
 from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.context import Context
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
 from loadtest.speak.codec.coded_frames import CodedFrameParser, UnsendableError
-from loadtest.speak.error_text import error_text
 from loadtest.speak.flood import Flood
 from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
 from loadtest.speak.phase_metrics import PhaseMetrics
@@ -615,16 +615,13 @@ class Connection:
 
     def turn_ended(self, turn: Turn) -> None:
         """A turn of this session has its outcome."""
+        seen = self.context.observations
         if turn.reason == "event":
-            self._saw_error(turn)
+            note_error(turn, self.session.protocol, seen, self.public)
+        elif seen.looks_at_answers:
+            note_answer(turn, self.context.assignment.scenario.protocol.events, seen, self.public)
         if self.on_turn is not None:
             self.on_turn(turn)
-
-    def _saw_error(self, turn: Turn) -> None:
-        """Keep the words of the event by which a turn has failed, where evidence is kept."""
-        last = next((each for each in reversed(turn.frames or ()) if isinstance(each, bytes)), b"")
-        if words := error_text(self.session.protocol.object_in(last)):
-            self.context.observations.add_reason("error_answers", self.public(words))
 
     # ------------------------------------------------------------------ timers
 

@@ -78,7 +78,7 @@ def test_reasons_of_failures_are_named_the_most_frequent_first(sample: Sample) -
         "Connections  3 of 53 refused, 3 at upgrade (upgrade: HTTP 503); closed by the target: 2 with" in text
     )
     assert "2 with code 1006 (1006 after 3 s)\n" in text
-    assert "the target said most often (no such" in text
+    assert "the target said most often: no such" in text
     assert "\x1b" not in text
 
 
