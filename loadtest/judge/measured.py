@@ -223,14 +223,18 @@ def _step_bound(manifest: Manifest, value: float) -> Bound | None:
     return (max(0.0, value - step_ms), value + step_ms) if tick >= COARSE_NS else None
 
 
+UPPER_BOUND = "an upper bound"
+"""How the reason of a time begins that may have been less: its event was read together with a later one."""
+
+
 def _qualified(manifest: Manifest, metric: Manifest, statistic: str, bound: Bound | None) -> str | None:
     if bound:
         return f"exact to the clock's step of {format_ms(tick_ns(manifest) / NS_PER_MS)}"
     share = coalesced_share(manifest)
     if metric.get("upper_bound") and share is not None:
-        return f"an upper bound: {format_ratio(share)} of the events shared a read"
+        return f"{UPPER_BOUND}: {format_ratio(share)} of the events shared a read"
     if statistic in metric.get("bounds", ()):
-        return "an upper bound: too many turns of which the event that counts shared a read with a later one"
+        return f"{UPPER_BOUND}: too many turns of which the event that counts shared a read with a later one"
     return None
 
 

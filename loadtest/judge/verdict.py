@@ -18,7 +18,7 @@ from loadtest.errors import Exit
 from loadtest.judge import matching_doubts
 from loadtest.judge.counts import not_opened
 from loadtest.judge.generator import longest_lateness_ms, saturated
-from loadtest.judge.measured import Measurement, measured_for
+from loadtest.judge.measured import UPPER_BOUND, Measurement, measured_for
 from loadtest.judge.populations import alone, each_alone
 from loadtest.judge.refusal_diagnosis import likely, still_opening
 from loadtest.judge.sections import (
@@ -26,6 +26,7 @@ from loadtest.judge.sections import (
     breaks_turns,
     count_or_zero,
     model,
+    number,
     populations,
     section,
     sends_turns,
@@ -148,7 +149,8 @@ def _own_delay(
     In the closed model a saturated generator leaves every such threshold undecided: it offered less load.
     Else only a miss is in doubt, for response time with our delay in it is an upper bound; and only where
     neither service time, which does not contain our delay, misses as well, nor response time without the
-    longest that we were ever late.
+    longest that we were ever late. Of times that are upper bounds, as their events shared a read, what we
+    read late is taken off first.
     """
     metric, late = response_metric(threshold), late_for(threshold, manifest)
     if metric is None or outcome == "not_measured" or late is None:
@@ -157,13 +159,28 @@ def _own_delay(
         return f"the generator was saturated, its own lateness of {format_ms(late)} is too near the limit"
     longest = longest_lateness_ms(manifest) or late
     # Turns that were never answered are not late by our delay.
-    surely = measured.unbounded or (measured.value is not None and measured.value - longest > threshold.limit)
+    own_ms = longest + _read_late_ms(measured, manifest)
+    surely = measured.unbounded or (measured.value is not None and measured.value - own_ms > threshold.limit)
     if outcome == "held" or surely:
         return None
     of_service = replace(threshold, name=threshold.name.replace(metric, f"{metric}.service"))
-    if decide(threshold, measured_for(of_service, manifest)) == "missed":
+    service = measured_for(of_service, manifest)
+    if decide(threshold, service) != "missed":
+        return (
+            f"the generator's own lateness of {format_ms(late)} may be the cause; service time does not miss"
+        )
+    read_late = _read_late_ms(service, manifest)
+    if not read_late or (service.value or 0.0) - read_late > threshold.limit:
         return None
-    return f"the generator's own lateness of {format_ms(late)} may be the cause; service time does not miss"
+    own = f"the generator's own lateness of {format_ms(late)}, and of {format_ms(read_late)} when it read"
+    return f"{own}, may be the cause; service time is an upper bound too"
+
+
+def _read_late_ms(measured: Measurement, manifest: Manifest) -> float:
+    """How much of a time may be that we read late: the p99 of it where the time is an upper bound, else 0."""
+    if not str(measured.reason).startswith(UPPER_BOUND):
+        return 0.0
+    return number(section(manifest, "generator", "receive_lag").get("p99")) or 0.0
 
 
 # ------------------------------------------------------------------ precedence

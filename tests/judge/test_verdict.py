@@ -321,6 +321,27 @@ def test_a_miss_that_our_own_delay_may_have_caused_is_not_decided(
 
 
 @pytest.mark.parametrize(
+    ("service", "read_late", "outcome"),
+    [(120.0, 30.0, "not_measured"), (120.0, 10.0, "missed"), (90.0, 30.0, "not_measured")],
+)
+def test_a_service_time_that_is_an_upper_bound_proves_no_miss(
+    service: float, read_late: float, outcome: str
+) -> None:
+    """Half of the events shared a read: when each came is not known better than how late we read."""
+    values = {
+        "turn.first_event": [150.0] * 40,
+        "turn.first_event.service": [service] * 40,
+        "send.lateness": [60.0] * 40,
+        "receive.lag": [read_late] * 200,
+    }
+    found = good_totals({"events.coalesced": 100}, values, gauges=LAGGING)
+    row = verdict(RESPONSE, totals_=found)["thresholds"][0]
+    assert row["outcome"] == outcome
+    if service > 100 and outcome == "not_measured":
+        assert row["reason"].endswith("may be the cause; service time is an upper bound too")
+
+
+@pytest.mark.parametrize(
     ("model", "lateness", "outcome"),
     [("closed", 11.0, "not_measured"), ("closed", 9.0, "held"), ("open", 11.0, "held")],
 )

@@ -27,6 +27,9 @@ NARROWEST = 60
 LOG_WIDTH = 160
 """Columns of a short screen that goes into a file."""
 
+LAST_LINE_WIDTH = 1_000
+"""Columns of its last line there, which says why a run failed: nothing of it is cut."""
+
 SENTENCES = 4
 """Rows that the sentences of a short view take at most."""
 
@@ -91,14 +94,14 @@ def show_short(document: Document, stream: TextIO | None = None) -> None:
 def show_last(document: Document, stream: TextIO | None = None, *, where: str = "") -> None:
     """Print where the report is, and the verdict as the last line."""
     stream = stream or sys.stdout
-    stream.write(rendered(lambda console: _draw_last(document, console, where), **_line_wide(stream)))
+    stream.write(rendered(lambda console: _draw_last(document, console, where), **_line_wide(stream, LAST_LINE_WIDTH)))
 
 
-def _line_wide(stream: TextIO) -> Screen:
-    """What ``stream`` takes; a file or the log of a job has no width at which a line need be cut."""
+def _line_wide(stream: TextIO, wide: int = LOG_WIDTH) -> Screen:
+    """What ``stream`` takes; a file or the log of a job, which no width cuts, is ``wide``."""
     screen = screen_of(stream)
     if not stream.isatty() and "COLUMNS" not in os.environ:
-        screen["width"] = max(screen["width"], LOG_WIDTH)
+        screen["width"] = max(screen["width"], wide)
     return screen
 
 
