@@ -32,6 +32,7 @@ from benchmarks.generator import ROOT, Generator
 from benchmarks.install import install
 from benchmarks.measuring import Measured, NotMeasuredError, Settings
 from benchmarks.own import BARE, OURS, TOGETHER
+from benchmarks.page import release
 from benchmarks.server import compiled
 from benchmarks.table import does_of, number, table, times
 
@@ -200,7 +201,7 @@ def machine(generators: Sequence[Generator]) -> list[str]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     server = "C" if compiled() else "Python, and may be the limit (there is no C compiler)"
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    system = f"{platform.system()} {release(platform.release())}, Python {platform.python_version()}"
     lines = [
         f"Measured on {day}: {processor()}, {os.cpu_count()} cores, {system}; server in {server}.",
         f"Load average of the machine at the end: {load:.1f}.",

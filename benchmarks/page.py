@@ -50,10 +50,15 @@ def made_on(manifest: dict[str, Any], *, first: bool) -> str:
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return (
         f"Made on {today}: {found['cpu']}, {found['cores']} cores, {memory:.0f} GiB, Linux "
-        f"{found['kernel']}, {found['python']}, gevent {libraries['gevent']}, websockets "
+        f"{release(found['kernel'])}, {found['python']}, gevent {libraries['gevent']}, websockets "
         f"{libraries['websockets']}, loadtest {found['loadtest']}. Loopback; server and generator each had a "
         f"core of their own{', at real-time priority' if first else ''}."
     )
+
+
+def release(kernel: str) -> str:
+    """The version of a kernel, without what names one machine's build: "6.18"."""
+    return ".".join(kernel.split("-", maxsplit=1)[0].split(".")[:2])
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

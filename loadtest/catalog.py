@@ -43,11 +43,11 @@ class Metric:
 
     ``buffer`` is the attribute of ``speak.phase_metrics.PhaseMetrics`` that feeds it. ``whole_run``: it is
     of the whole run, not of the measured part. ``placed``: the instants of a turn's row between which it lies
-    (until, since). Of events that shared one read only an upper bound of some times is known:
-    ``by_kind``: every kind of turn has its own as well.
-    ``bounded``: where more than 1 % did, all of the metric is an upper bound; ``bounded_by``: the counter
-    under ``generator.coalesced`` of the samples that are. ``shown_before``: the metric of its group before
-    which it stands in a report, if it is not the order of declaration.
+    (until, since). ``by_kind``: every kind of turn has its own as well; of ``prepare.time`` every step, of
+    ``conversation.time`` every conversation. Of events that shared one read only an upper bound of some times
+    is known: ``bounded``: where more than 1 % did, all of the metric is an upper bound; ``bounded_by``: the
+    counter under ``generator.coalesced`` of the samples that are. ``shown_before``: the metric of its group
+    before which it stands in a report, if it is not the order of declaration.
     """
 
     name: str
@@ -983,6 +983,12 @@ OTHER_COUNTERS = (
         "codec.unsendable",
         "messages of which the codec could make no frame",
         "not sent: the codec could make no frame",
+        tone="bad",
+    ),
+    Counter(
+        "codec.not_taken",
+        "messages not sent, since the target had not acknowledged as many as it takes at a time",
+        "not sent: the target had not acknowledged as many as it takes",
         tone="bad",
     ),
 )

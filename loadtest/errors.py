@@ -52,7 +52,7 @@ _EXIT_CODES = {
     Exit.INTERNAL: ("our crash", "internal error of loadtest: nothing may be concluded"),
     Exit.INTERRUPTED: ("interrupted", "interrupted; what was measured is kept and marked"),
 }
-"""Word and sentence of each code: ``--help`` and the table in the README are made from it."""
+"""Word and sentence of each code: ``--help`` and the tables of README.md and measuring.md say it."""
 
 END_SIGNALS = tuple(
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__

@@ -38,7 +38,7 @@ _RATIO = re.compile(_NUMBER + r" ?%")
 
 
 def cut(word: str) -> str:
-    """A word as a sentence quotes it: not longer than 60 letters."""
+    """A word as a sentence quotes it: not longer than 60 characters."""
     return word if len(word) <= 60 else f"{word[:57]}..."
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from loadtest.cli.commands import loadtest
 from loadtest.errors import WORST_FIRST, Exit, worst_of
 
@@ -15,8 +17,9 @@ def test_several_runs_end_with_the_worst() -> None:
     assert worst_of([]) is Exit.PASS
 
 
-def test_the_readme_lists_every_exit_code_as_the_program_means_it() -> None:
-    text = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+@pytest.mark.parametrize("page", ["README.md", "docs/measuring.md"])
+def test_a_page_lists_every_exit_code_as_the_program_means_it(page: str) -> None:
+    text = (Path(__file__).parent.parent / page).read_text("utf-8")
     rows = re.findall(r"^\| (\d+) \| (.+?) \|$", text, re.MULTILINE)
     assert rows == [(str(int(code)), code.meaning) for code in Exit]
 

@@ -1,6 +1,6 @@
 """Pictures of pages as people see them: 1280 and 390 pixels wide, light and dark.
 
-    python tools/page_pictures.py results/RUN/report.html results/index.html --into /tmp/pictures
+    python tools/page_pictures.py results/RUN/report.html results/index.html --into pictures
 
 Needs chromium. The pictures are to be looked at; nothing compares them.
 """

@@ -66,7 +66,7 @@ class BeforeConnect:
 
     @property
     def undoes(self) -> bool:
-        """Whether something may have to be taken back when a user is over."""
+        """Whether something may have to be taken back when a user has ended."""
         return self.preparation is not None and self.preparation.undoes
 
     def run(self, user: int, values: dict[str, Any]) -> None:

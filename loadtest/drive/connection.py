@@ -19,7 +19,7 @@ from loadtest.drive.context import Context
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
-from loadtest.speak.codec.coded_frames import CodedFrameParser, UnsendableError
+from loadtest.speak.codec.coded_frames import CodedFrameParser, NotTakenError, UnsendableError
 from loadtest.speak.flood import Flood
 from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
 from loadtest.speak.phase_metrics import PhaseMetrics
@@ -383,18 +383,23 @@ class Connection:
         self._gather()
 
     def _not_sendable(self, error: UnsendableError, turn: Turn | None) -> None:
-        """The codec can make no frame of a message: our fault or the protocol's, never the target's.
+        """The codec makes no frame of a message, by our fault or the protocol's, or the target takes no more.
 
         Its turn fails, a connection that was getting ready is given up; from a timer, since a turn that ends
         may have the next one begun.
         """
         context = self.context
-        context.recorder.metrics.count("codec.unsendable")
+        if isinstance(error, NotTakenError):
+            reason = "not_taken"
+            context.recorder.metrics.count("codec.not_taken")
+        else:
+            reason = "codec"
+            context.recorder.metrics.count("codec.unsendable")
         context.recorder.evidence("unsendable", str(error).encode(), self.session.user)
 
         def settle(_due_ns: int) -> None:
             if turn is not None:
-                self.session.not_sendable(turn, context.now())
+                self.session.not_sendable(turn, context.now(), reason)
             elif self.session.state is SessionState.READYING and self.state is _UPGRADED:
                 self.refused(Refused(Layer.READY, f"a ready step could not be sent: {error}"))
 
@@ -768,6 +773,8 @@ class Connection:
             in_time_ns = now_ns - self.context.ping_timeout_ns
             if in_flight := self._keepalive.unanswered_since(in_time_ns):
                 self.context.recorder.metrics.count("pings.in_flight", in_flight)
+            # A pong that comes behind the close answers what is counted already.
+            self._keepalive = None
         refusal = self.session.lost(now_ns, code, by_us=by_us)
         if was_open:
             self.context.recorder.moved(now_ns, -1)

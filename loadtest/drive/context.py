@@ -18,7 +18,7 @@ from loadtest.drive.observations import Observations
 from loadtest.drive.poller import Poller, make_poller
 from loadtest.drive.sources import own_sources
 from loadtest.drive.transport import Address, Timestamping, TlsTransport, Transport
-from loadtest.drive.user_cookies import OF_RUN, UserCookies
+from loadtest.drive.user_cookies import OF_PROCESS, UserCookies
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
@@ -203,7 +203,7 @@ class Context:
 
     def cookies_of(self, user: int, url: str) -> Mapping[str, str]:
         """The cookies that the target gave this user, by name; none where they are not kept."""
-        return self.cookies.sent((OF_RUN, user), url) if self.cookies.kept else {}
+        return self.cookies.sent((OF_PROCESS, user), url) if self.cookies.kept else {}
 
     def keep_cookies(self, user: int, url: str, set_cookies: Sequence[str]) -> list[str]:
         """Keep what the answer to an upgrade sets, where cookies are kept; gives the values that it sets."""

@@ -81,7 +81,7 @@ class NoCookies:
     """Sends none, keeps none."""
 
     def sent_to(self, _url: str) -> Mapping[str, str]:
-        """None."""
+        """No cookie."""
         return {}
 
     def take(self, url: str, lines: tuple[str, ...]) -> None:
@@ -170,8 +170,8 @@ class HttpClient:
     ) -> HttpAnswer:
         """The answer, after at most ``MAX_REDIRECTS`` redirects, within ``within_ns`` in all.
 
-        What is sent to another host than the first one has no body and none of the headers. ``follow`` false:
-        a redirect is the answer.
+        What is sent to another origin than the first one has no body and none of the headers. ``follow``
+        false: a redirect is the answer.
 
         Raises:
             HttpRefused: there was no answer, or none that can be used.
@@ -191,7 +191,7 @@ class HttpClient:
             return answer
 
     def _answer(self, call: HttpCall, cookies: CookieKeeper) -> HttpAnswer:
-        """One request and its answer; one that a kept connection loses is sent again, unless it is a POST."""
+        """One request and its answer; what a kept connection loses is sent again, but for POST and PATCH."""
         try:
             origin = origin_of(call.url)
         except ValueError:
@@ -304,10 +304,10 @@ def _told() -> Iterator[None]:
 
 
 def _followed(call: HttpCall, status: int, where: str) -> HttpCall:
-    """The request that a redirect asks for; to another host without a body and without the headers.
+    """The request that a redirect asks for; to another origin without the headers.
 
     Raises:
-        HttpRefused: it leads nowhere, from TLS to none, or would take a body to another host.
+        HttpRefused: it leads nowhere, from TLS to none, or would take a body to another origin.
     """
     url = redirected(call.url, where)
     method, body = call.method, call.body
@@ -318,7 +318,9 @@ def _followed(call: HttpCall, status: int, where: str) -> HttpCall:
     if origin_of(url) == origin_of(call.url):
         return HttpCall(method, url, headers, body)
     if body:
-        raise HttpRefused(f"HTTP {status} leads to another host, to which the body is not sent")
+        raise HttpRefused(
+            f"HTTP {status} leads to another origin (scheme, host or port), to which the body is not sent"
+        )
     return HttpCall(method, url)
 
 

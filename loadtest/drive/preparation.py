@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from gevent.event import AsyncResult
 
 from loadtest.drive.http_client import HALVED, CookieKeeper, HttpAnswer, HttpCall, HttpClient, HttpRefused
-from loadtest.drive.user_cookies import OF_RUN
+from loadtest.drive.user_cookies import OF_PROCESS
 from loadtest.errors import Layer
 from loadtest.plan.identifiers import holds_controls, holds_halves
 from loadtest.plan.prepare import ALONE, FROM_COOKIE, FROM_HEADER, PREPARED, HttpRequest, PrepareStep, Undo
@@ -101,7 +101,10 @@ class CompiledRequest:
         found = {name: template.render(values) for name, template in self._headers}
         for name, text in found.items():
             if holds_controls(text):
-                raise HttpRefused(f"the header {name} would hold a line break or another control character")
+                raise HttpRefused(
+                    f"nothing was sent: the header {name} would hold a line break or another control"
+                    " character; correct the value in it (of the data, or kept by an earlier step)"
+                )
         given = {name.lower() for name in found}
         if self._body is not None and "content-type" not in given:
             found["Content-Type"] = "application/json"
@@ -150,8 +153,8 @@ class Preparation:
         self._client = client
         self._host = host
         self._users: dict[int, _UserState] = {}
-        self._of_run = _UserState()
-        self._run_values: Mapping[str, Any] = {}
+        self._of_process = _UserState()
+        self._process_values: Mapping[str, Any] = {}
         self._running: dict[str, AsyncResult[_Done]] = {}
         self.undoes = any(step.undo is not None for step in self._steps)
 
@@ -164,8 +167,8 @@ class Preparation:
         state = self._users.setdefault(user, _UserState())
         for each in self._steps:
             once = each.step.once
-            if once == "run":
-                values.update(self._for_run(each, values).kept)
+            if once == "process":
+                values.update(self._for_process(each, values).kept)
             elif once == "connection" or each.step.name not in state.done:
                 self._take_back(user, state, each.step.name, values)
                 done = state.done[each.step.name] = self._do(user, each, values)
@@ -183,16 +186,16 @@ class Preparation:
         """Take back what was done once for all; never raises."""
         for going_on in list(self._running.values()):
             going_on.wait()
-        for name in reversed(list(self._of_run.done)):
-            self._take_back(OF_RUN, self._of_run, name, self._run_values)
+        for name in reversed(list(self._of_process.done)):
+            self._take_back(OF_PROCESS, self._of_process, name, self._process_values)
 
     # ------------------------------------------------------------------ one step
 
-    def _for_run(self, each: _CompiledStep, values: Mapping[str, Any]) -> _Done:
+    def _for_process(self, each: _CompiledStep, values: Mapping[str, Any]) -> _Done:
         """What a step of the run gave: it is done by whoever comes first, while all others wait."""
         name = each.step.name
-        if name in self._of_run.done:
-            return self._of_run.done[name]
+        if name in self._of_process.done:
+            return self._of_process.done[name]
         waiting = self._running.get(name)
         if waiting is not None:
             found = waiting.get()
@@ -202,8 +205,8 @@ class Preparation:
         self._running[name] = result
         try:
             # Not of the user that happens to be first: names of users are refused in such a step.
-            done = self._of_run.done[name] = self._do(OF_RUN, each, values)
-            self._run_values = dict(values)
+            done = self._of_process.done[name] = self._do(OF_PROCESS, each, values)
+            self._process_values = dict(values)
             result.set(done)
         except BaseException as error:
             refusal = (
@@ -242,7 +245,10 @@ class Preparation:
         except UnicodeEncodeError:
             raise HttpRefused(HALVED) from None
         except ValueError:
-            raise HttpRefused("its URL is none of HTTP") from None
+            raise HttpRefused(
+                "nothing was sent: what its URL becomes is none of HTTP; correct it in [[prepare]], or the"
+                " value that stands in it (of the data, or kept by an earlier step)"
+            ) from None
         return self._client.send(call, host.cookies_of(user), within_ns=request.within_ns, follow=follow)
 
     def _take_back(self, user: int, state: _UserState, name: str, values: Mapping[str, Any]) -> None:
@@ -306,7 +312,7 @@ class _Body:
             try:
                 self._parsed = json.loads(self._answer.body)
             except (ValueError, RecursionError):
-                raise HttpRefused("the answer is no JSON, of which something is to be kept") from None
+                raise HttpRefused("the answer is no JSON, of which `keep` wants a value") from None
             self._is_parsed = True
         node = self._parsed
         for key in place.split("."):
@@ -333,7 +339,7 @@ def _checked(name: str, place: str, found: object) -> str:
         )
     text = plain(found)
     if len(text) > MAX_VALUE:
-        raise HttpRefused(f"`{place}` of the answer has more than {MAX_VALUE:,} letters")
+        raise HttpRefused(f"`{place}` of the answer has more than {MAX_VALUE:,} characters")
     if holds_controls(text):
         raise HttpRefused(f"`{place}` of the answer holds a line break or another control character")
     if holds_halves(text):

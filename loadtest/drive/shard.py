@@ -24,7 +24,7 @@ from loadtest.drive.tasks import Tasks
 from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, UserTraffic
 from loadtest.drive.virtual_user import VirtualUser
 from loadtest.measure.clock import Clock
-from loadtest.measure.interval import Interval, logged_copies
+from loadtest.measure.interval import LAST_MEASURED, Interval, logged_copies
 from loadtest.plan.connections import Visit
 from loadtest.plan.scenario import Chaos
 from loadtest.speak.delivery_log import MOST_ROWS, DeliveryLog
@@ -219,7 +219,7 @@ class Shard:
     def _cut_schedule(self) -> None:
         context = self.context
         if context.now() < context.end_ns and not context.finishing:
-            context.recorder.instant("last_measured", context.now())
+            context.recorder.instant(LAST_MEASURED, context.now())
         context.finishing = True
         self._pending = []
 

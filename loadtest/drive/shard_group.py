@@ -17,19 +17,17 @@ from loadtest.drive.observations import add_facts
 from loadtest.drive.shard import Shard
 from loadtest.errors import ConfigError
 from loadtest.measure.clock import Clock
-from loadtest.measure.interval import Interval, merge
+from loadtest.measure.interval import LAST_MEASURED, Interval, merge
 from loadtest.measure.tagging import tag_interval
+from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.audience import audiences
-from loadtest.plan.scenario import SIMULATOR, Scenario
+from loadtest.plan.scenario import Scenario
 from loadtest.plan.schedule import planned_users, schedules
 
 TASKS_BESIDE_POPULATIONS = (
     "tasks in Python decide what all users send, so they do not go with [[population]]; take the tasks out "
     "of the locustfile, or name a scenario without populations"
 )
-
-LAST_MEASURED = "last_measured"
-"""Instant at which a measured part ended early: that of the run ended so only where all populations did."""
 
 
 def make_shard(

@@ -51,7 +51,7 @@ class KeySigner:
         try:
             import cryptography  # noqa: F401 - PyJWT would say so less clearly
         except ImportError:
-            sentence = f"{algorithm} needs the package cryptography: pip install 'loadtest-ws[jwt]'"
+            sentence = f"{algorithm} needs the package cryptography: pip install cryptography"
             raise ConfigError([Problem("[target] auth", sentence)]) from None
         from jwt.algorithms import get_default_algorithms
         from jwt.exceptions import InvalidKeyError

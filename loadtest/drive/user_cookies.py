@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from loadtest.speak.cookies import CookieJar
 
-OF_RUN = -1
+OF_PROCESS = -1
 """Stands for a user where a cookie is of none: it was set in a step that is done once for all."""
 
 SHORTEST_SECRET = 6
@@ -69,7 +69,7 @@ class CookiesOfUser:
 
     def sent_to(self, url: str) -> Mapping[str, str]:
         """Those that go with a request to a URL, by name."""
-        return self._all.sent((OF_RUN, self._user), url)
+        return self._all.sent((OF_PROCESS, self._user), url)
 
     def take(self, url: str, lines: tuple[str, ...]) -> None:
         """What an answer's ``Set-Cookie`` headers say."""

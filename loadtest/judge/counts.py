@@ -9,7 +9,7 @@ from loadtest import catalog
 from loadtest.judge.measurement_window import Span, peak_within
 from loadtest.judge.sections import Manifest, count_or_zero, kinds, populations, section, was_observed
 from loadtest.measure.interval import OUTCOMES, PHASES
-from loadtest.measure.tagging import APART
+from loadtest.measure.tagging import POPULATION_PREFIX
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import of_kind
 from loadtest.units import format_count
@@ -60,7 +60,7 @@ def _summed(totals: Totals, phases: tuple[str, ...]) -> Counters:
     summed: Counters = {}
     for phase in phases:
         for name, n in totals.counters.get(phase, {}).items():
-            if not name.startswith(APART):
+            if not name.startswith(POPULATION_PREFIX):
                 summed[name] = summed.get(name, 0) + n
     return summed
 

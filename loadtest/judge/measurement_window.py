@@ -23,7 +23,7 @@ from loadtest.judge.sections import (
     whole_run,
 )
 from loadtest.measure.histogram import Histogram
-from loadtest.measure.interval import OUTCOMES, PHASES, Interval, sorted_moves
+from loadtest.measure.interval import LAST_MEASURED, OUTCOMES, PHASES, Interval, sorted_moves
 from loadtest.measure.totals import Second, Totals
 from loadtest.plan.chaos import SLOW
 from loadtest.plan.random_draw import chosen
@@ -37,9 +37,6 @@ LAST_READY = "last_ready"
 
 LAST_MATCHED = "last_matched"
 """Instant at which the last event arrived that belongs to a turn of the measured part."""
-
-LAST_MEASURED = "last_measured"
-"""Instant at which the measured part ended, where it ended before its plan."""
 
 ENDED_BY_EVENT = [OUTCOMES.index(outcome) for outcome in ("complete", "failed", "refused")]
 

@@ -166,6 +166,12 @@ def unreadable(manifest: Manifest) -> Iterator[RunWarning]:
         )
 
 
+def not_taken(manifest: Manifest) -> Iterator[RunWarning]:
+    """Messages that the target let wait: it had not acknowledged as many as it takes."""
+    if n := count_or_zero(section(manifest, "counts", "codec").get("not_taken")):
+        yield warning("messages_not_taken", {"not_taken": n})
+
+
 def delivery(manifest: Manifest) -> Iterator[RunWarning]:
     """Events that were not delivered as the protocol promises."""
     events = section(manifest, "counts", "events")

@@ -35,6 +35,7 @@ CAUSES = (
     "end_never_seen",
     "turns_timed_out",
     "malformed_events",
+    "messages_not_taken",
     "tasks_raised",
     "tasks_failed",
 )

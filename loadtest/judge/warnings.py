@@ -87,6 +87,14 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "See slowest.jsonl for the frames; correct the protocol file, or the target.",
         ("malformed", "received"),
     ),
+    "messages_not_taken": WarningKind(
+        "the target had not acknowledged as many messages as it takes at a time, so that no more were sent",
+        "{not_taken} messages were not sent, since the target had not acknowledged as many as it takes at a"
+        " time; their turns failed by `not_taken`.",
+        "The target acknowledges too slowly for the plan: see slowest.jsonl for how many it takes (in MQTT"
+        " the broker's `receive_maximum`); raise that, or spread the load over more connections.",
+        ("not_taken",),
+    ),
     "tasks_raised": WarningKind(
         "a task of a user written in Python ended by an exception",
         "{raised} times a task raised an exception{told}.",

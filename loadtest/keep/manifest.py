@@ -11,7 +11,8 @@ from loadtest.keep import folder
 from loadtest.keep.atomic import write_whole
 from loadtest.keep.json import json_text
 from loadtest.keep.process import this_process
-from loadtest.plan.scenario import SIMULATOR, Scenario
+from loadtest.plan.addresses import SIMULATOR
+from loadtest.plan.scenario import Scenario
 from loadtest.plan.schedule import schedules
 
 SCHEMA = "loadtest.run/1"

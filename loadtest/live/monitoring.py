@@ -10,8 +10,6 @@ from loadtest.readiness.assessment import IncidentRow, Monitoring, RouteRow
 from loadtest.readiness.policy import Policy
 from loadtest.readiness.views.telling import instant
 
-NO_HEARTBEAT = "no heartbeat is sent: nobody hears that this watch is dead"
-
 
 def monitoring(
     policy: Policy, state: AlertState, silences: Sequence[Silence], now: float, *, next_at: float

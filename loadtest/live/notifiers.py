@@ -70,7 +70,9 @@ def heartbeat(policy: Policy, environ: Mapping[str, str] | None = None) -> None:
         with _OPENER.open(url, timeout=WITHIN_S) as answer:
             answer.read(1024)
     except http.client.HTTPException as error:
-        raise DeliveryError(f"no right answer, or no right address ({type(error).__name__})") from None
+        raise DeliveryError(
+            f"its answer was not HTTP ({type(error).__name__}); is the address right?"
+        ) from None
     except (OSError, MissingVariableError, ValueError) as error:
         raise DeliveryError(redactor.text(f"{type(error).__name__}: {error}")) from None
 

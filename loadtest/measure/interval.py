@@ -19,6 +19,9 @@ from loadtest.speak.delivery_log import COLUMNS
 PHASES = ("warmup", "measured", "drain")
 """The parts of a run, in order; a turn belongs to the part its intended instant lies in."""
 
+LAST_MEASURED = "last_measured"
+"""Instant at which the measured part ended before its plan; with populations, all of them."""
+
 OUTCOMES = tuple(each.key for each in catalog.OUTCOMES)
 """How a turn can end; the index is what the turn table holds."""
 

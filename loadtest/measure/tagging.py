@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadtest.measure.interval import Interval
 
-APART = "["
+POPULATION_PREFIX = "["
 """Begins the name of every counter of one population, and of no other."""
 
 
@@ -25,7 +25,7 @@ def tag_interval(interval: Interval, population: str) -> None:
 
 def counter_of(name: str, population: str) -> str:
     """The name of a counter of one population."""
-    return f"{APART}{population}]{name}"
+    return f"{POPULATION_PREFIX}{population}]{name}"
 
 
 def with_population(name: str, population: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 
+SIMULATOR = "simulator"
+"""Stands for our own simulator: as the target's URL it is started and loaded, as a pid it is its process."""
+
 
 def is_loopback(host: str) -> bool:
     """Whether an address, or ``localhost``, is of this machine only."""

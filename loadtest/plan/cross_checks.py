@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.conversation import MOST_TURNS, Conversation, fewest_turns, kinds_in, most_turns
 from loadtest.plan.health import OF_SIMULATOR
 from loadtest.plan.kept_values import kept_names
@@ -13,7 +14,7 @@ from loadtest.plan.population_file import part_table
 from loadtest.plan.prepare import MOST_STEPS, PREPARED, prepared_names, wrong_order
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
-from loadtest.plan.scenario import SIMULATOR, Scenario, Traffic
+from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule, planned_users, schedules
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import BY_KIND, Threshold, kind_in, split_kind, split_population, split_target

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.connections import Visit
 from loadtest.plan.conversation import ConversationStep, Think
 from loadtest.plan.generated import generated, is_generated
-from loadtest.plan.health import OF_SIMULATOR, PROCESS, Health
+from loadtest.plan.health import OF_SIMULATOR, PROCESS_METRICS, Health
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import NOW, data_values, now_values, user_values
 from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Step, TimedBeat, TurnShape
-from loadtest.plan.scenario import SIMULATOR, Auth, Reconnect, Scenario, Target, Traffic
+from loadtest.plan.scenario import Auth, Reconnect, Scenario, Target, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule, schedules
 from loadtest.plan.secrets import secret_columns, written_secrets
@@ -128,7 +129,7 @@ def _sampled(health: Health) -> str:
         f"by {public_url(health.endpoint)}": health.endpoint,
     }
     where = "".join(f" ({words})" for words, given in sources.items() if given)
-    usual = [name.replace("_", " ") for name in health.names if name in PROCESS]
+    usual = [name.replace("_", " ") for name in health.names if name in PROCESS_METRICS]
     own = [each.name for each in health.metrics]
     return "; ".join(part for part in (f"{', '.join(usual)}{where}", ", ".join(own)) if part)
 
@@ -181,7 +182,11 @@ def _token_origin(auth: Auth) -> str:
     return f"from ${auth.token_env}" if auth.token_env else f"from the file {auth.token_file}"
 
 
-_OFTEN = {"connection": "before each connection", "user": "once for each user", "run": "once in each process"}
+_OFTEN = {
+    "connection": "before each connection",
+    "user": "once for each user",
+    "process": "once in each process",
+}
 
 
 def _prepared(scenario: Scenario) -> Iterator[str]:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.host_name import is_http_url
 from loadtest.plan.toml_reader import Table, told
 
-PROCESS = ("cpu", "memory", "open_files")
+PROCESS_METRICS = ("cpu", "memory", "open_files")
 """What a pid, a node and a target's own endpoint tell."""
 
-CONTAINER = ("cpu", "memory")
+CONTAINER_METRICS = ("cpu", "memory")
 """What the engine of a container tells."""
 
 OF_SIMULATOR = 0
@@ -52,7 +53,7 @@ class Health:
     @property
     def names(self) -> tuple[str, ...]:
         """What is sampled, by the names that thresholds know."""
-        usual = CONTAINER if self.container else PROCESS if self.has_source else ()
+        usual = CONTAINER_METRICS if self.container else PROCESS_METRICS if self.has_source else ()
         return (*usual, *(each.name for each in self.metrics))
 
     @property
@@ -61,23 +62,20 @@ class Health:
         return self.pid is not None or bool(self.container or self.node or self.endpoint)
 
 
-SIMULATORS = "simulator"
-
-
 def read_pid(table: Table, key: str, default: int | None) -> int | None:
     """A process of this machine, or ``simulator``."""
     value = table.take(key)
-    if value == SIMULATORS:
+    if value == SIMULATOR:
         return OF_SIMULATOR
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-        table.report(key, f'`{key}` must be the number of a process or "{SIMULATORS}", not {told(value)}')
+        table.report(key, f'`{key}` must be the number of a process or "{SIMULATOR}", not {told(value)}')
         return default
     return value
 
 
 def write_pid(pid: int) -> int | str:
     """As it is written."""
-    return pid or SIMULATORS
+    return pid or SIMULATOR
 
 
 def read_http_url(table: Table, key: str, default: str) -> str:
@@ -91,8 +89,8 @@ def read_http_url(table: Table, key: str, default: str) -> str:
 
 def check_metric(table: Table, metric: HealthMetric) -> HealthMetric:
     """The metric; what its keys ask of each other is reported."""
-    if metric.name and (not NAME.fullmatch(metric.name) or metric.name in PROCESS):
-        sentence = f"`name` must be of a to z, 0 to 9 and `_`, and none of {', '.join(PROCESS)}"
+    if metric.name and (not NAME.fullmatch(metric.name) or metric.name in PROCESS_METRICS):
+        sentence = f"`name` must be of a to z, 0 to 9 and `_`, and none of {', '.join(PROCESS_METRICS)}"
         table.report("name", f"{sentence}, not {told(metric.name)}")
     if bool(metric.series) == bool(metric.query):
         sentence = "a metric has either `series`, of an endpoint, or `query`, of a Prometheus server"

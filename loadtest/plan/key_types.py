@@ -190,6 +190,8 @@ class KeyTable(Generic[T]):
         default = self.default(key)
         if key.default_shown or key.missing:
             return key.default_shown or "required"
+        if default == "":
+            return "–"
         return "none" if default in (None, (), {}) else f"`{key.type.shown(default)}`"
 
 

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 
 from loadtest.plan.match import NULL, FieldTest
 
-VALUED = ("in", "prefix", "regex")
-
 
 def never_true(wanted: Sequence[FieldTest]) -> str:
     """Why no event can meet all conditions; "" where one may."""

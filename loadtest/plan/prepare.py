@@ -38,7 +38,7 @@ FROM_HEADER, FROM_COOKIE = "header:", "cookie:"
 LONGEST_PATH = 16
 """Keys of a path into the JSON of an answer."""
 
-Often = Literal["connection", "user", "run"]
+Often = Literal["connection", "user", "process"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Undo(HttpRequest):
-    """What takes a step back, once its user is over."""
+    """What takes a step back, once its user has ended."""
 
     within_ns: int = 10_000_000_000
 
@@ -234,7 +234,7 @@ def _wrong_keep(name: str, place: str) -> str:
 
 def wrong_order(steps: Steps) -> Iterator[tuple[int, str]]:
     """What steps ask of each other: the index of a step, and a sentence."""
-    rank = {"run": 0, "user": 1, "connection": 2}
+    rank = {"process": 0, "user": 1, "connection": 2}
     kept: dict[str, PrepareStep] = {}
     for index, step in enumerate(steps):
         if step.name in [other.name for other in steps[:index]]:
@@ -249,6 +249,6 @@ def wrong_order(steps: Steps) -> Iterator[tuple[int, str]]:
             elif rank[giver.once] > rank[step.once]:
                 often = f'once = "{step.once}"'
                 yield index, f"{{{name}}} is kept more often than this step is done ({often})"
-        if step.once == "run" and any(name.startswith("user.") for name in asked):
-            yield index, 'a step that is done once = "run" is of no user: `{user....}` has no value there'
+        if step.once == "process" and any(name.startswith("user.") for name in asked):
+            yield index, 'a step that is done once = "process" is of no user: `{user....}` has no value there'
         kept.update(dict.fromkeys(step.kept_names, step))

@@ -269,7 +269,7 @@ def _read_timed_beat(table: Table) -> TimedBeat:
     if not table.has("send"):
         table.source.report(table.path, "a heartbeat needs `send` beside `every`")
     if table.has("within") and not table.has("answer"):
-        table.report("within", "`within` goes with `answer` only")
+        table.report("within", "`within` is the time for an answer: add `answer`, or leave `within` out")
     try:
         interval = parse_period(every) if every else None
     except ValueError as error:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.scenario import SIMULATOR
+from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.settings import public_url
 from loadtest.plan.target import url_problem
 

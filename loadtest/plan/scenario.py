@@ -18,9 +18,6 @@ from loadtest.plan.prepare import PrepareStep
 from loadtest.plan.protocol import Protocol, TurnKind
 from loadtest.plan.threshold import Threshold, default_thresholds, population_defaults
 
-SIMULATOR = "simulator"
-"""The target URL that means: start our own simulator and send the load to it."""
-
 Rows = tuple[Mapping[str, str], ...]
 
 

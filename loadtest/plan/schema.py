@@ -13,6 +13,7 @@ from typing import Any
 
 from loadtest.catalog import STATISTICS
 from loadtest.errors import ConfigError
+from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.conversation import Conversation
 from loadtest.plan.conversation_file import read_steps, write_steps
 from loadtest.plan.health import (
@@ -72,7 +73,6 @@ from loadtest.plan.prepare import (
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol, read_protocol
 from loadtest.plan.scenario import (
-    SIMULATOR,
     Abort,
     Auth,
     Chaos,
@@ -757,17 +757,17 @@ PREPARE_TABLE = KeyTable(
         _WITHIN,
         Key(
             name="once",
-            type=choice("connection", "user", "run"),
+            type=choice("connection", "user", "process"),
             unless_default=True,
             help="`connection`: before each connection, also after a loss. `user`: before the first one of a "
-            "user. `run`: once in each process, by the first user that needs it",
+            "user. `process`: once in each process, by the first user that needs it",
         ),
         Key(
             name="undo",
             type=table_of(UNDO_TABLE),
             default=None,
             default_shown="nothing",
-            help="a request that takes the step back when its user is over, or the run, or before the step "
+            help="a request that takes the step back when its user or the run has ended, or before the step "
             "is done again",
         ),
     ),
@@ -872,7 +872,7 @@ CHAOS_KEYS = (
         "malformed",
         "before which a broken message goes out on the same connection: half of the protocol's "
         "message, a list "
-        "instead of an object, nothing at all, or an object of 10,000 letters",
+        "instead of an object, nothing at all, or an object of 10,000 characters",
     ),
 )
 
@@ -1096,7 +1096,7 @@ POPULATION_TABLE = KeyTable(
             help="what it does not write is that of the file's own tables; `false`: it writes all itself",
         ),
         _own("protocol", "instead of the file's"),
-        _own("target", "as [target], key by key; `url` and `faults` are the file's"),
+        _own("target", "as [target], key by key; `url`, `connect_to`, `health` and `faults` are the file's"),
         _own("load", "as [load], key by key; `duration` and `warmup` are the file's"),
         _own("traffic", "as [traffic], key by key"),
         _own("conversation", "`[[population.conversation]]`, instead of the file's"),

@@ -136,7 +136,7 @@ def lasts_s(component: Component) -> float:
 
 
 SHORTEST_COMMIT = 7
-"""Of a commit so many signs are enough to name it."""
+"""Of a commit so many characters are enough to name it."""
 
 _COMMIT = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 
@@ -144,7 +144,7 @@ _COMMIT = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 def is_of(release: str, said: str) -> bool:
     """Whether evidence that says ``said`` is of the release: the same label, tag of an image, or commit.
 
-    Of a commit the first seven signs or more are enough.
+    Of a commit the first seven characters or more are enough.
     """
     tag = said.partition("@")[0].rpartition("/")[2].partition(":")[2]
     for word in (said, tag):

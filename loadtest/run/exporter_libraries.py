@@ -12,7 +12,7 @@ EXPORTER = ("opentelemetry", "exporter", "otlp", "proto", "http")
 
 
 def need_libraries(options: RunOptions) -> None:
-    """Return if the addresses of exporters can be ones, and what the run is exported by is installed.
+    """Refuse a run whose exporters have wrong addresses, or need a library that is not installed.
 
     Raises:
         ConfigError: they are not; the sentence says what to do.

@@ -148,7 +148,8 @@ class LocustPage:
 
     def _live_page(self, path: str = "") -> Any:
         """A part of the page that ``loadtest run --ui`` has."""
-        from flask import request
+        # Flask is what Locust makes its page with.
+        from locust.web import request  # type: ignore[attr-defined]  # it is imported there, and not declared
 
         if self._live is None:
             return "No run has begun: it begins on Locust's page.\n", 404, {"Content-Type": "text/plain"}

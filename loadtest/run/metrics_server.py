@@ -12,9 +12,10 @@ import gevent
 from gevent import socket
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
-from gevent.pywsgi import WSGIServer
+from gevent.pool import Pool
 
 from loadtest.plan.addresses import is_loopback
+from loadtest.run.web_page import BoundedServer
 from loadtest.show.exported import ExportedRun
 from loadtest.show.render.exposition import CONTENT_TYPE, exposition
 
@@ -22,7 +23,7 @@ LAST_SCRAPE_WITHIN_S = 20.0
 """The longest that the process waits, after the run, for whoever scraped it to come once more."""
 
 MOST_AT_ONCE = 8
-"""Requests that are answered at a time."""
+"""Clients that are served at a time."""
 
 BETWEEN_FAMILIES_S = 0.0001
 """Not 0: gevent would come straight back without a look at its sockets."""
@@ -38,14 +39,13 @@ class MetricsServer:
     def __init__(self, exported: ExportedRun, address: tuple[str, int]) -> None:
         self._exported = exported
         self._host, self._wanted_port = address
-        self._server: WSGIServer | None = None
+        self._server: BoundedServer | None = None
         self._made: tuple[object, bytes] = (None, b"")
         self._making = BoundedSemaphore()
         self._scraped_s: float | None = None
         self._every_s = 0.0
         self._over = False
         self._final = Event()
-        self.made = 0
 
     @property
     def port(self) -> int:
@@ -66,7 +66,9 @@ class MetricsServer:
             why = f"cannot be listened on ({error.strerror or error}); the run goes on without it"
             sys.stderr.write(f"--prometheus: {where} {why}\n")
             return
-        self._server = WSGIServer(listener, self._serve, spawn=MOST_AT_ONCE, log=None, error_log=None)
+        self._server = BoundedServer(
+            listener, self._serve, spawn=Pool(MOST_AT_ONCE), log=None, error_log=None
+        )
         self._server.start()
         shown = f"[{self._host}]" if ":" in self._host else self._host or "*"
         sys.stderr.write(f"metrics for Prometheus: http://{shown}:{self.port}/metrics\n")
@@ -124,7 +126,6 @@ class MetricsServer:
                     parts.append(exposition(family, common))
                     gevent.sleep(BETWEEN_FAMILIES_S)
                 self._made = (stand, b"".join(parts))
-                self.made += 1
             return self._made[1]
 
 

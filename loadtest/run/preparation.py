@@ -15,7 +15,8 @@ from loadtest.drive.proxy import proxy_for, proxy_variables
 from loadtest.drive.sources import check_sources
 from loadtest.errors import ConfigError, Problem
 from loadtest.measure.clock import STEP_VARIABLE, step_from
-from loadtest.plan.scenario import SIMULATOR, Scenario
+from loadtest.plan.addresses import SIMULATOR
+from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import load_scenario
 from loadtest.plan.schedule import planned_users
 from loadtest.plan.secrets import missing_secrets

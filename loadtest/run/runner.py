@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import subprocess
@@ -30,8 +29,6 @@ from loadtest.run.recording import Recording
 from loadtest.run.watching import watched
 from loadtest.run.web_page import free_port
 from loadtest.units import format_duration
-
-logger = logging.getLogger(__name__)
 
 JOIN_WITHIN_S = 30.0
 """Seconds that worker processes of this machine may take to join."""

@@ -14,7 +14,8 @@ from loadtest.judge.searching import Probe, SearchRange, find, next_load
 from loadtest.judge.suite import why_of
 from loadtest.keep.folder import checked_name
 from loadtest.keep.manifest import timestamp, turns_per_s
-from loadtest.plan.scenario import SIMULATOR, Scenario
+from loadtest.plan.addresses import SIMULATOR
+from loadtest.plan.scenario import Scenario
 from loadtest.plan.settings import public_url
 from loadtest.run.options import RunOptions
 from loadtest.run.preparation import prepare

@@ -8,9 +8,11 @@ loses the last reports (it waits a fixed half second, then kills its listener).
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
-from types import SimpleNamespace
+import threading
+from types import FrameType, SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -224,6 +226,24 @@ def _page_names() -> list[str]:
     return [name.strip() for name in os.environ.get("LOADTEST_PAGE_NAMES", "").split(",")]
 
 
+def _hand_interrupts_on() -> None:
+    """Have Ctrl-C raise where Locust waits for it, in its main greenlet.
+
+    Python raises it in whatever runs when it comes, which may be a read or a write of ours: that would be
+    left half done, and gevent would go on without it. The second one raises at once.
+    """
+    hub = gevent.get_hub()
+    main = gevent.getcurrent()
+
+    def interrupted(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        hub.loop.run_callback_threadsafe(main.throw, KeyboardInterrupt)
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupted)
+
+
 @events.init.add_listener  # type: ignore[untyped-decorator]  # Locust has no annotation there
 def _attach(environment: Any, **_kwargs: Any) -> None:
     """Locust has read its command line and made its runner."""
@@ -250,4 +270,5 @@ def _attach(environment: Any, **_kwargs: Any) -> None:
     given.num_users = users
     given.spawn_rate = users
     given.run_time = None
+    _hand_interrupts_on()
     PlainLocustRun(environment, options)

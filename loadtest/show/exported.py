@@ -16,12 +16,13 @@ import numpy as np
 
 from loadtest import catalog
 from loadtest.errors import Layer
-from loadtest.judge.sections import Manifest, planned, section
+from loadtest.judge.sections import Manifest, planned, populations, section
 from loadtest.judge.so_far import ThresholdSoFar
 from loadtest.measure.histogram import Histogram, highest_of
 from loadtest.measure.interval import PHASES
+from loadtest.measure.tagging import counter_of, with_population
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import of_kind, split_kind
+from loadtest.plan.threshold import of_kind, split_kind, split_population
 from loadtest.show.sanitize import printable
 
 PREFIX = "loadtest"
@@ -43,6 +44,9 @@ KNOWN = {"layer": tuple(Layer)}
 """The values of labels that are known before anything is counted."""
 
 OTHER = "other"
+
+KIND_IS = {"prepare": "step", "conversation": "conversation", "conversations": "conversation"}
+"""What the label ``kind`` names, by the group of a metric or counter, where it is no kind of turn."""
 
 LONGEST_LABEL = 120
 
@@ -89,6 +93,7 @@ class ExportedRun:
         self._thresholds = thresholds
         self._redacted = redacted
         self._told: dict[str, dict[str, str]] = {}
+        self._populations = populations(manifest)
 
     @property
     def seconds(self) -> int:
@@ -113,7 +118,7 @@ class ExportedRun:
     def _about(self) -> Iterator[Family]:
         simulated = "true" if section(self._manifest, "target").get("simulated") else "false"
         yield _gauge("run_info", "what the run is", "1", 1.0, {"simulated": simulated})
-        yield _gauge("elapsed_seconds", "seconds of the run that are measured", "s", float(self.seconds))
+        yield _gauge("elapsed_seconds", "seconds since the start of the run", "s", float(self.seconds))
         rate = planned(self._manifest, "turns_per_s")
         if rate is not None:
             yield _gauge("planned_turns_per_second", "turns that fall due by the plan", "{turn}/s", rate)
@@ -134,7 +139,7 @@ class ExportedRun:
         for counters in list(self._totals.counters.values()):
             counted.update(counters)
         unknown = section(self._manifest, "unmeasured")
-        kinds = _kinds(counted)
+        kinds = self._kinds(counted)
         for each in catalog.COUNTERS:
             unmeasured = each.group == "events" and each.key in unknown
             if each.by:
@@ -142,10 +147,23 @@ class ExportedRun:
             elif (each.always or each.name in counted) and not unmeasured:
                 samples: tuple[tuple[Labels, float], ...] = (({}, counted[each.name]),)
                 yield Family(_counter_name(each), each.help, "counter", "", samples)
+                yield self._counted_by_population(each, counted)
             if each.by_kind:
                 of_kinds = tuple(({"kind": kind}, counted[of_kind(each.name, kind)]) for kind in kinds)
                 name = f"{_counter_name(each)}_by_kind"
-                yield Family(name, f"{each.help}; by kind of turn", "counter", "", of_kinds)
+                yield Family(name, f"{each.help}; by {_kind_is(each.name)}", "counter", "", of_kinds)
+
+    def _counted_by_population(self, counter: catalog.Counter, counted: Mapping[str, int]) -> Family:
+        names = ((each, counter_of(counter.name, each)) for each in self._populations)
+        samples = tuple(({"population": each}, counted[name]) for each, name in names if name in counted)
+        name = f"{_counter_name(counter)}_by_population"
+        return Family(name, f"{counter.help}; by population", "counter", "", samples)
+
+    def _kinds(self, names: Mapping[str, Any]) -> list[str]:
+        """The kinds of turn that names speak of, none of a population alone; the plan bounds their number."""
+        found = (name.rpartition(":")[2] for name in names if name.endswith("]"))
+        of_all = (name for name in found if split_population(name, self._populations)[1] is None)
+        return sorted({kind for name in of_all if (kind := split_kind(name)[1])})
 
     def _split(self, counter: catalog.Counter, counted: Mapping[str, int]) -> Family:
         """A counter that is split by a label, which what the target wrote may be in."""
@@ -170,20 +188,35 @@ class ExportedRun:
 
     def _distributions(self) -> Iterator[Family]:
         histograms = dict(self._totals.histograms)
+        kinds = self._kinds(histograms)
         for each in catalog.METRICS:
             name = f"{PREFIX}_{each.name.replace('.', '_')}"
             help_ = f"{each.help}; by phase of the run"
             yield Family(
                 f"{name}_seconds", help_, "histogram", "s", tuple(_phases(histograms, each.name, {}))
             )
+            of_populations = tuple(
+                sample
+                for population in self._populations
+                for sample in _phases(
+                    histograms, with_population(each.name, population), {"population": population}
+                )
+            )
+            yield Family(
+                f"{name}_by_population_seconds", f"{help_} and population", "histogram", "s", of_populations
+            )
             if each.by_kind:
                 samples = tuple(
                     sample
-                    for kind in _kinds(histograms)
+                    for kind in kinds
                     for sample in _phases(histograms, of_kind(each.name, kind), {"kind": kind})
                 )
                 yield Family(
-                    f"{name}_by_kind_seconds", f"{help_} and kind of turn", "histogram", "s", samples
+                    f"{name}_by_kind_seconds",
+                    f"{help_} and {_kind_is(each.name)}",
+                    "histogram",
+                    "s",
+                    samples,
                 )
 
     def _judged(self) -> Iterator[Family]:
@@ -220,13 +253,8 @@ def _counter_name(counter: catalog.Counter) -> str:
     return f"{PREFIX}_{name.replace('.', '_')}"
 
 
-def _kinds(names: Mapping[str, Any]) -> list[str]:
-    """The kinds of turn that names speak of; the plan bounds their number."""
-    return sorted({kind for name in names if name.endswith("]") and (kind := _kind_of(name))})
-
-
-def _kind_of(name: str) -> str | None:
-    return split_kind(name.rpartition(":")[2])[1]
+def _kind_is(name: str) -> str:
+    return KIND_IS.get(name.partition(".")[0], "kind of turn")
 
 
 def _phases(

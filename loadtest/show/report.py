@@ -1,6 +1,6 @@
 """What a report says, in words and formatted numbers, before any format lays it out.
 
-``telling.tell`` makes a ``Report`` of a manifest; terminal, HTML and Markdown print the same one, so
+``report_model.tell`` makes a ``Report`` of a manifest; terminal, HTML and Markdown print the same one, so
 that they cannot disagree. Every text is already printable and in readable units.
 """
 

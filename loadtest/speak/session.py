@@ -540,10 +540,10 @@ class Session:
         if turn_id in self._recent_turns.waiting:
             self._close_ledger(self._recent_turns.waiting[turn_id][1], at_ns)
 
-    def not_sendable(self, turn: Turn, at_ns: int) -> None:
-        """No frame can be made of a message of the turn: it has failed, by ``codec``."""
+    def not_sendable(self, turn: Turn, at_ns: int, reason: str) -> None:
+        """A message of the turn could not be sent: it has failed, by ``codec`` or ``not_taken``."""
         if turn.outcome is None:
-            self._end(turn, Outcome.FAILED, at_ns, "codec")
+            self._end(turn, Outcome.FAILED, at_ns, reason)
 
     def sent(self, turn: Turn, at_ns: int) -> None:
         """The last byte of the turn's message goes to the kernel at ``at_ns``."""

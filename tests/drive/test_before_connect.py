@@ -65,7 +65,7 @@ name = "login"
 post = "/login"
 form = { who = "load & test" }
 keep = { token = "access.0.token" }
-once = "run"
+once = "process"
 undo = { post = "/logout", form = { token = "{prepared.token}" } }
 [[prepare]]
 name = "room"
@@ -177,20 +177,28 @@ def floods(sock: Any, _asked: Asked) -> None:
         (HANGS, "", "no answer within 0.1 s"),
         (moved("/one"), "", "redirected more than 5 times"),
         (floods, "", "the answer is larger than 1 MiB"),
-        (answer("no JSON"), 'keep = { a = "b" }', "the answer is no JSON, of which something is to be kept"),
+        (answer("no JSON"), 'keep = { a = "b" }', "the answer is no JSON, of which `keep` wants a value"),
         (
             answer("[" * 200_000),
             'keep = { a = "b" }',
-            "the answer is no JSON, of which something is to be kept",
+            "the answer is no JSON, of which `keep` wants a value",
         ),
         (answer({"b": 1}), 'keep = { a = "b.c" }', "the answer has no `b.c`, which is to be kept as a"),
         (answer({"b": [1]}), 'keep = { a = "b.1" }', "the answer has no `b.1`, which is to be kept as a"),
         (answer({"b": {}}), 'keep = { a = "b" }', "`b` of the answer is neither text nor a number"),
-        (answer({"b": "x" * 20_000}), 'keep = { a = "b" }', "`b` of the answer has more than 16,384 letters"),
+        (
+            answer({"b": "x" * 20_000}),
+            'keep = { a = "b" }',
+            "`b` of the answer has more than 16,384 characters",
+        ),
         (answer({"b": "x\r\nEvil: y"}), 'keep = { a = "b" }', "`b` of the answer holds a line break"),
         (answer({"b": "x\ud800y"}), 'keep = { a = "b" }', "`b` of the answer holds half of a character"),
         (answer(), 'keep = { a = "header:X-A" }', "the answer has no `header:X-A`, which is to be kept as a"),
-        (answer(), 'headers = { A = "{user.bad}" }', "the header A would hold a line break"),
+        (
+            answer(),
+            'headers = { A = "{user.bad}" }',
+            "nothing was sent: the header A would hold a line break",
+        ),
         (
             answer({"b": "gopher://a"}),
             'keep = { a = "b" }',
@@ -228,7 +236,7 @@ def test_the_values_of_a_refusal_are_not_told(tmp_path: Path) -> None:
 
 def test_who_waits_for_a_step_of_the_run_shares_how_it_ended(tmp_path: Path) -> None:
     with http_peer({"/one": HANGS}) as peer:
-        found = driven(tmp_path, peer, ONE_STEP + 'once = "run"\n' + HOLD)
+        found = driven(tmp_path, peer, ONE_STEP + 'once = "process"\n' + HOLD)
         assert len(peer.asked) == 1
     assert reasons(found) == {"prepare: one: no answer within 0.1 s": 2}
 

@@ -111,6 +111,19 @@ def test_a_message_of_which_no_frame_can_be_made_fails_its_turn_and_is_not_sent(
     assert "unsendable" in kinds
 
 
+def test_a_broker_that_acknowledges_too_little_fails_the_turn_by_a_reason_of_its_own() -> None:
+    ask = '{"type":"publish","topic":"t","qos":1,"tag":"{turn.id}"}'
+    events = Events(type=("type",), turn=("tag",), end=("puback",))
+    connect = Connect(ready=(Step(send='{"type":"connect","version":5}'), Step(wait="connack")))
+    talk = spoken("mqtt", events=events, message=ask, connect=connect)
+    # CONNACK of MQTT 5, with a receive_maximum of 1.
+    talk.arrive(wire(b"\x20\x06\x00\x00\x03\x21\x00\x01"))
+    first, second = talk.begin(0), talk.begin(1)
+    talk.poller.turn()
+    assert (first.outcome, second.outcome, second.reason) == (None, Outcome.FAILED, "not_taken")
+    assert talk.counts("codec.") == {"not_taken": 1}
+
+
 def test_one_that_follows_it_is_sent_and_only_that() -> None:
     talk = spoken(message='{"type":"event"}')
     bad = talk.begin()

@@ -125,8 +125,8 @@ def test_a_query_has_one_value() -> None:
         (answer([]), "Prometheus has no value for sum(x)"),
         (answer([{"value": [1, "1"]}, {"value": [1, "2"]}]), "Prometheus has 2 values for sum(x)"),
         (answer([{"value": [1, "NaN"]}]), "Prometheus has no number for sum(x)"),
-        (b"[]", "Prometheus did not answer as it should"),
-        (b"[" * 100_000, "Prometheus did not answer as it should"),
+        (b"[]", "http://p answered no Prometheus JSON; is it a Prometheus server?"),
+        (b"[" * 100_000, "http://p answered no Prometheus JSON; is it a Prometheus server?"),
     ],
 )
 def test_a_query_without_one_value_is_not_sampled(body: bytes, told: str) -> None:

@@ -80,7 +80,7 @@ def run(tmp_path: Path) -> Run:
             check=False,
         )
         screen = ended.stdout + ended.stderr
-        folders = list(tmp_path.iterdir())
+        folders = [path for path in tmp_path.iterdir() if path.is_dir()]
         assert len(folders) == 1, screen
         return Ended(ended.returncode, screen, folders[0])
 

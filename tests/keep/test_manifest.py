@@ -8,8 +8,9 @@ import pytest
 
 from loadtest.keep.manifest import SCHEMA, first_manifest, timestamp, turns_per_s
 from loadtest.keep.process import this_process
+from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.protocol import Protocol
-from loadtest.plan.scenario import SIMULATOR, Load, Population, Scenario, Stage, Target, Traffic
+from loadtest.plan.scenario import Load, Population, Scenario, Stage, Target, Traffic
 from loadtest.plan.schedule import turns_due
 from tests.keep.samples import STARTED
 

@@ -205,7 +205,11 @@ def test_heartbeats_by_our_clock(folder: Folder) -> None:
         ("{kept.interval}", "{user.id}", "5: `every`: write a kept value and a unit"),
         ('send = "alive"', "", "9: a heartbeat needs `send` beside `every`"),
         ('send = "alive"', 'send = "{event.id}"', "11: nothing is known as {event.id}"),
-        ('send = "alive"', 'send = "alive"\nwithin = "1s"', "12: `within` goes with `answer` only"),
+        (
+            'send = "alive"',
+            'send = "alive"\nwithin = "1s"',
+            "12: `within` is the time for an answer: add `answer`, or leave `within` out",
+        ),
         (
             'send = "alive"',
             'send = "x"\nanswer = {op = 2}\nwithin = "31s"',

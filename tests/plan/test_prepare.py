@@ -65,7 +65,7 @@ def test_steps_build_on_each_other(folder: Folder) -> None:
 name = "find"
 get = "/where"
 keep = { where = "url" }
-once = "run"
+once = "process"
 [[prepare]]
 name = "room"
 get = "{prepared.where}"
@@ -145,7 +145,10 @@ def test_steps_are_explained(folder: Folder) -> None:
         ),
         ("name = 'a'\nget = '/{prepared.b}'", "{prepared.b} is not kept by a step before this one"),
         ("name = 'a'\nget = '/{user.nobody}'", "nothing is known as {user.nobody}"),
-        ("name = 'a'\nget = '/{user.id}'\nonce = 'run'", 'a step that is done once = "run" is of no user'),
+        (
+            "name = 'a'\nget = '/{user.id}'\nonce = 'process'",
+            'a step that is done once = "process" is of no user',
+        ),
         ("name = 'a'\nget = '/a'\nundo = { delete = '/{prepared.b}' }", "nothing is kept as {prepared.b}"),
         (
             BOTH_OFTEN,

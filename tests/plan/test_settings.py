@@ -226,7 +226,7 @@ duration = "1h"
 name = "login"
 post = "/login"
 form = { user = "me", word = "{env.W}" }
-once = "run"
+once = "process"
 [[prepare]]
 name = "room"
 put = "https://api.host/rooms"

@@ -7,16 +7,19 @@ from collections.abc import Iterator
 
 import gevent
 import pytest
+from gevent import socket
+from typing_extensions import override
 
 from loadtest.cli.commands import loadtest
 from loadtest.errors import ConfigError
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
+from loadtest.run import web_page
 from loadtest.run.exporter_libraries import need_libraries
 from loadtest.run.metrics_address import COLLECTOR, HERE, collector_url, listen_address
 from loadtest.run.metrics_server import MetricsServer, host_is_ours
 from loadtest.run.options import RunOptions
-from loadtest.show.exported import ExportedRun
+from loadtest.show.exported import ExportedRun, Family
 
 
 @pytest.fixture
@@ -26,9 +29,25 @@ def totals() -> Totals:
     return totals
 
 
+class Counting(ExportedRun):
+    """Counts how often its families were asked for."""
+
+    asked = 0
+
+    @override
+    def families(self) -> Iterator[Family]:
+        self.asked += 1
+        return super().families()
+
+
 @pytest.fixture
-def server(totals: Totals) -> Iterator[MetricsServer]:
-    server = MetricsServer(ExportedRun({"id": "r1"}, totals, tuple), ("127.0.0.1", 0))
+def exported(totals: Totals) -> Counting:
+    return Counting({"id": "r1"}, totals, tuple)
+
+
+@pytest.fixture
+def server(exported: Counting) -> Iterator[MetricsServer]:
+    server = MetricsServer(exported, ("127.0.0.1", 0))
     server.start()
     yield server
     server.over()
@@ -41,22 +60,24 @@ def asked(server: MetricsServer, path: str = "/metrics", method: str = "GET") ->
     return int(status[:3]), body
 
 
-def test_the_text_is_made_once_for_each_second(server: MetricsServer, totals: Totals) -> None:
+def test_the_text_is_made_once_for_each_second(
+    server: MetricsServer, exported: Counting, totals: Totals
+) -> None:
     status, body = asked(server)
     assert status == 200
     assert b'loadtest_turns_due_total{run="r1"} 5.0' in body
     assert [asked(server)[1] for _ in range(20)] == [body] * 20
-    assert server.made == 1
+    assert exported.asked == 1
     totals.add(Interval(second=1, counters={"measured": {"turns.due": 2}}))
     assert b'loadtest_turns_due_total{run="r1"} 7.0' in asked(server)[1]
-    assert server.made == 2
+    assert exported.asked == 2
 
 
-def test_those_who_ask_while_it_is_made_get_the_same(server: MetricsServer) -> None:
+def test_those_who_ask_while_it_is_made_get_the_same(server: MetricsServer, exported: Counting) -> None:
     asking = [gevent.spawn(asked, server) for _ in range(5)]
     gevent.joinall(asking)
     assert len({each.value for each in asking}) == 1
-    assert server.made == 1
+    assert exported.asked == 1
 
 
 def test_it_answers_over_http_and_only_what_there_is(server: MetricsServer) -> None:
@@ -74,6 +95,12 @@ def test_it_answers_over_http_and_only_what_there_is(server: MetricsServer) -> N
     assert asked(server, "/")[0] == 404
     assert asked(server, method="POST")[0] == 405
     assert server.answer("GET", "/metrics", "evil.example")[0].startswith("403")
+
+
+def test_a_client_that_says_nothing_is_let_go(server: MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_page, "SILENT_S", 0.05)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as silent:
+        assert silent.recv(1) == b""
 
 
 @pytest.mark.parametrize(

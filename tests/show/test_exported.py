@@ -146,6 +146,37 @@ def test_kinds_and_phases_are_labels_of_families_of_their_own() -> None:
     assert found["loadtest_turns_due_by_kind"].samples == (({"kind": "ask"}, 2),)
 
 
+def test_populations_are_a_label_of_families_of_their_own_and_no_kind() -> None:
+    histograms = {}
+    for tag in (
+        "turn.completion",
+        "turn.completion[askers]",
+        "warmup:turn.completion[askers]",
+        "turn.completion[ask]",
+        "turn.completion[askers/ask]",
+        "prepare.time[login]",
+        "conversation.time[support]",
+    ):
+        histograms[tag] = Histogram()
+        histograms[tag].record(np.array([5_000_000]))
+    counters = {"measured": {"turns.due": 3, "[askers]turns.due": 2, "[askers]turns.due[ask]": 2}}
+    settings = {"population": [{"name": "askers"}, {"name": "listeners"}]}
+    found = exported(
+        totals_of(Interval(0, histograms=histograms, counters=counters)),
+        {"scenario": {"settings": settings}},
+    )
+    kinds = [labels for labels, _ in found["loadtest_turn_completion_by_kind_seconds"].samples]
+    assert kinds == [{"phase": "measured", "kind": "ask"}]
+    of_all = [labels for labels, _ in found["loadtest_turn_completion_by_population_seconds"].samples]
+    assert of_all == [
+        {"phase": "warmup", "population": "askers"},
+        {"phase": "measured", "population": "askers"},
+    ]
+    assert found["loadtest_turns_due_by_population"].samples == (({"population": "askers"}, 2),)
+    assert found["loadtest_prepare_time_by_kind_seconds"].help.endswith("phase of the run and step")
+    assert found["loadtest_conversation_time_by_kind_seconds"].help.endswith("and conversation")
+
+
 def test_gauges_are_of_the_last_second_in_base_units() -> None:
     gauges = {"ready": 4.0, "loop_lag_ns": 2_500_000.0, "target.cpu": 0.5, "target.queue": 7.0}
     found = exported(totals_of(Interval(0, gauges={"ready": 1.0, "cpu": 0.5}), Interval(1, gauges=gauges)))

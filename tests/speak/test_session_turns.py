@@ -419,6 +419,6 @@ def test_a_turn_of_whose_message_no_frame_can_be_made_fails_once() -> None:
     talk = Talk()
     turn, _ = talk.session.begin(0, 0, 0, {})
     for at_ns in (5, 6):
-        talk.session.not_sendable(turn, at_ns)
+        talk.session.not_sendable(turn, at_ns, "codec")
     assert (turn.outcome, turn.reason, turn.done_ns) == (Outcome.FAILED, "codec", 5)
     assert talk.record.turns == [turn]

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from loadtest.drive.health.http_get import UnixConnection, get
 from loadtest.drive.health.source import CounterRate, HealthSource, NotSampledError
-from loadtest.plan.health import CONTAINER
+from loadtest.plan.health import CONTAINER_METRICS
 
 USUAL_SOCKET = "/var/run/docker.sock"
 
@@ -21,7 +21,7 @@ USUAL_SOCKET = "/var/run/docker.sock"
 class ContainerSource(HealthSource):
     """A running container, by name or id. What the kernel may drop of its page cache is no memory of it."""
 
-    names = CONTAINER
+    names = CONTAINER_METRICS
 
     def __init__(
         self,

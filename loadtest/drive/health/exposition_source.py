@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from loadtest.drive.health.http_get import get_url
 from loadtest.drive.health.source import CounterRate, HealthSource, NotSampledError
-from loadtest.plan.health import PROCESS, HealthMetric
+from loadtest.plan.health import PROCESS_METRICS, HealthMetric
 from loadtest.plan.settings import public_url
 
 Fetch = Callable[[str], bytes]
@@ -63,7 +63,7 @@ def summed(samples: Collection[ExposedSample], series: str, labels: Mapping[str,
 class _Endpoint(HealthSource):
     """CPU, memory and open files, from the series that a kind of endpoint has for them."""
 
-    names = PROCESS
+    names = PROCESS_METRICS
     wanted: tuple[str, ...]
 
     def __init__(self, url: str, fetch: Fetch = get_url, clock: Callable[[], float] = time.monotonic) -> None:

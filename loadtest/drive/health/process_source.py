@@ -9,7 +9,7 @@ import psutil
 from typing_extensions import override
 
 from loadtest.drive.health.source import HealthSource, NotSampledError
-from loadtest.plan.health import PROCESS
+from loadtest.plan.health import PROCESS_METRICS
 
 CHILDREN_EVERY_S = 5.0
 """Seconds between two looks for children: psutil reads every process of the machine for that."""
@@ -18,7 +18,7 @@ CHILDREN_EVERY_S = 5.0
 class ProcessSource(HealthSource):
     """A process and its children, by its pid; another process that gets the pid later is not taken for it."""
 
-    names = PROCESS
+    names = PROCESS_METRICS
 
     def __init__(self, pid: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._pid = pid

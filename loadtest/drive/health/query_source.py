@@ -30,7 +30,9 @@ class QuerySource(HealthSource):
         try:
             values = _values(json.loads(body))
         except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-            raise NotSampledError("Prometheus did not answer as it should") from None
+            raise NotSampledError(
+                f"{metric.url} answered no Prometheus JSON; is it a Prometheus server?"
+            ) from None
         if len(values) != 1 or not math.isfinite(values[0]):
             told = "no value" if not values else f"{len(values)} values" if len(values) > 1 else "no number"
             raise NotSampledError(f"Prometheus has {told} for {metric.query}")

@@ -28,7 +28,8 @@ def probe_prometheus(probe: PrometheusProbe, context: ProbeContext) -> Evidence:
         raise NotProbedError(error.error, f"Prometheus could not be asked: {error}") from None
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise NotProbedError(
-            "answer", f"Prometheus did not answer as it should: {str(error)[:120]}"
+            "answer",
+            f"{probe.url} answered no Prometheus JSON; is it a Prometheus server? ({str(error)[:120]})",
         ) from None
     if not values:
         raise NotProbedError("stale", f"Prometheus has no value for {probe.query}")

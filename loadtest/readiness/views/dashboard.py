@@ -17,7 +17,7 @@ ORDER = ("down", "unknown", "degraded", "healthy")
 def dashboard(
     found: Assessment, notes: Sequence[str] = (), *, width: int, height: int, colour: bool = False
 ) -> str:
-    """Lines of at most ``width`` signs: the verdict, a line per component, then notes, ``height`` at most.
+    """Lines of at most ``width`` characters: the verdict, a line per component, notes; at most ``height``.
 
     Where not all components fit, the worst stay, and the last line counts the others.
     """

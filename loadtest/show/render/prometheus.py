@@ -1,4 +1,4 @@
-"""The numbers of a run in Prometheus' text format, for a push gateway or a text-file collector."""
+"""The numbers of a run that is over in Prometheus' text format; ``exported`` has one that goes on."""
 
 from __future__ import annotations
 

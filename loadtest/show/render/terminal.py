@@ -94,7 +94,9 @@ def show_short(document: Document, stream: TextIO | None = None) -> None:
 def show_last(document: Document, stream: TextIO | None = None, *, where: str = "") -> None:
     """Print where the report is, and the verdict as the last line."""
     stream = stream or sys.stdout
-    stream.write(rendered(lambda console: _draw_last(document, console, where), **_line_wide(stream, LAST_LINE_WIDTH)))
+    stream.write(
+        rendered(lambda console: _draw_last(document, console, where), **_line_wide(stream, LAST_LINE_WIDTH))
+    )
 
 
 def _line_wide(stream: TextIO, wide: int = LOG_WIDTH) -> Screen:

@@ -23,11 +23,16 @@ class BrokenStreamError(ValueError):
     """What follows can not be read either: the connection is given up."""
 
 
+class PeerFullError(ValueError):
+    """The peer takes no more messages before it has acknowledged some: its doing, not the message's."""
+
+
 class Codec:
     """Translates the frames of one connection; made once a connection, from the protocol's settings.
 
     ``decode`` gives the messages of a frame, as many as it ends; ``encode`` the frame of a message, or
-    several. Both raise ValueError with a sentence for what they cannot read, or write. What the wire demands
+    several. Both raise ValueError with a sentence for what they cannot read, or write, ``encode`` a
+    PeerFullError where the peer may be sent no more for now. What the wire demands
     at once (a pong, an acknowledgement) is appended to ``replies``, which the connection sends and empties.
     ``held`` says how many bytes of an unfinished message are kept. ``takes_text``: ``encode`` is given the
     text that is to be sent as it is, and not what its JSON says.

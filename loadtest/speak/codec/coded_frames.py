@@ -13,7 +13,7 @@ import msgspec
 from typing_extensions import override
 from websockets.extensions import Extension
 
-from loadtest.speak.codec.codec import BrokenStreamError, Codec, Unreadable
+from loadtest.speak.codec.codec import BrokenStreamError, Codec, PeerFullError, Unreadable
 from loadtest.speak.frames import BINARY, TEXT, FrameParser, encode, is_utf8
 
 MAX_MESSAGES: Final = 65_536
@@ -34,6 +34,10 @@ class Binary(bytes):
 
 class UnsendableError(ValueError):
     """A codec can make no frame of a message."""
+
+
+class NotTakenError(UnsendableError):
+    """The peer may not be sent a message, since it has not acknowledged those that it got."""
 
 
 class CodedFrameParser(FrameParser):
@@ -134,6 +138,7 @@ class CodedFrameParser(FrameParser):
 
         Raises:
             UnsendableError: the codec can make none of it.
+            NotTakenError: the peer has to acknowledge earlier ones first.
         """
         if opcode != TEXT:
             return encode(payload, opcode)
@@ -143,6 +148,8 @@ class CodedFrameParser(FrameParser):
             if not frames:
                 raise ValueError("no frame was made of it")  # noqa: TRY301 - told as all that fails here
             return b"".join(map(_frame_of, frames))
+        except PeerFullError as error:
+            raise NotTakenError(f"codec {self._name}: {error}") from error
         except Exception as error:
             raise UnsendableError(f"codec {self._name}: {_reason(error)}") from error
 

@@ -16,7 +16,7 @@ from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import nearest
 from loadtest.speak.codec.codec import Codec
 from loadtest.speak.codec.coded_frames import CodedFrameParser, UnsendableError
-from loadtest.speak.codec.records import Records
+from loadtest.speak.codec.framing_codec import FramingCodec
 
 SHIPPED: Final = {
     "mqtt": "loadtest.speak.codec.mqtt:Mqtt",
@@ -60,7 +60,7 @@ def codec_of(protocol: Protocol) -> NamedCodec | None:
     """
     if protocol.framing is not None:
         framing = protocol.framing
-        return NamedCodec(FRAMING, lambda: Records(framing))
+        return NamedCodec(FRAMING, lambda: FramingCodec(framing))
     choice = protocol.codec
     if choice is None:
         return None
@@ -71,7 +71,9 @@ def codec_of(protocol: Protocol) -> NamedCodec | None:
     except ConfigError:
         raise
     except Exception as error:
-        raise ConfigError([Problem("codec", f"`{choice.name}` cannot be made: {error}")])
+        raise ConfigError(
+            [Problem("codec", f"`{choice.name}` cannot be made: {error}; correct its settings, or its class")]
+        )
     return NamedCodec(choice.name, lambda: found(**settings))
 
 
@@ -89,9 +91,9 @@ def _find(name: str) -> Callable[..., Any]:
         hint = "the folder of its module belongs into PYTHONPATH"
         raise ConfigError([Problem("codec", f"`{name}` cannot be imported: {error}; {hint}")])
     except AttributeError:
-        raise ConfigError([Problem("codec", f"`{module}` has no `{attribute}`")])
+        raise ConfigError([Problem("codec", f"`{module}` has no `{attribute}`; write 'module:Class'")])
     if not callable(made):
-        raise ConfigError([Problem("codec", f"`{name}` is no class")])
+        raise ConfigError([Problem("codec", f"`{name}` is no class; write 'module:Class' of one")])
     return made  # type: ignore[no-any-return]  # whatever it makes is checked
 
 
@@ -99,7 +101,14 @@ def _check(codec: Any, choice: CodecChoice) -> None:
     """A codec has what a codec has."""
     for method in ("decode", "encode"):
         if not callable(getattr(codec, method, None)):
-            raise ConfigError([Problem("codec", f"`{choice.name}` has no method `{method}`")])
+            raise ConfigError(
+                [
+                    Problem(
+                        "codec",
+                        f"`{choice.name}` has no method `{method}`; a codec has `decode` and `encode`",
+                    )
+                ]
+            )
 
 
 def codec_problems(protocol: Protocol, message: str | None = None) -> list[Problem]:
@@ -107,7 +116,7 @@ def codec_problems(protocol: Protocol, message: str | None = None) -> list[Probl
     try:
         codec = codec_of(protocol)
     except ConfigError as error:
-        return list(error.problems)
+        return [Problem(f"protocol {protocol.name}, {each.where}", each.sentence) for each in error.problems]
     if codec is None or protocol.framing is not None:
         return []
     # Nothing is received, so that nothing is answered.

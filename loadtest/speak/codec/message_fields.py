@@ -52,4 +52,4 @@ class MessageFields:
     def close(self) -> None:
         """Refuse what was not taken: it would not be sent."""
         if self._left:
-            raise ValueError(f"`{self.type}` has no `{next(iter(self._left))}`")
+            raise ValueError(f"`{self.type}` takes no `{next(iter(self._left))}`; leave it out")

@@ -13,12 +13,12 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from loadtest.speak.codec.codec import BrokenStreamError, Codec, Frame, Unreadable
+from loadtest.speak.codec.codec import BrokenStreamError, Codec, Frame, PeerFullError, Unreadable
 from loadtest.speak.codec.json_bodies import body_of, content_of
 from loadtest.speak.codec.message_fields import MessageFields
 from loadtest.speak.codec.mqtt_fields import PacketReader, number_of, text_of, varint
 from loadtest.speak.codec.mqtt_properties import read_properties, write_properties
-from loadtest.speak.codec.rest import Rest
+from loadtest.speak.codec.unfinished import Unfinished
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, SUBACK = range(1, 10)
 UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = range(10, 16)
@@ -36,7 +36,7 @@ class Mqtt(Codec):
     def __init__(self) -> None:
         super().__init__()
         self._version = 4
-        self._rest = Rest()
+        self._rest = Unfinished()
         self._last = 0
         # The tags of what waits to be acknowledged, by number; those of messages, which a broker may limit.
         self._tags: dict[int, Any] = {}
@@ -62,7 +62,7 @@ class Mqtt(Codec):
             try:
                 message = self._packet(head >> 4, head & 0x0F, PacketReader(data[start:at]))
             except (ValueError, RecursionError) as error:
-                yield Unreadable(f"packet of type {head >> 4}: {error}")
+                yield Unreadable(f"a packet of type {head >> 4} breaks MQTT: {error}")
             else:
                 if message is not None:
                     yield message
@@ -73,16 +73,16 @@ class Mqtt(Codec):
         if kind == PUBLISH:
             return self._published(flags, packet)
         if flags != (2 if kind == PUBREL else 0):
-            raise ValueError(f"flags {flags}, which it cannot have")
+            raise ValueError(f"it has the flags {flags}, which its type cannot have")
         if kind == PUBREL:
             self._release(packet.number(2))
             return None
         read = self._READS.get(kind)
         if read is None:
-            raise ValueError("only a client sends it")
+            raise ValueError("only a client may send it, and the broker did")
         found = read(self, packet)
         if packet.left:
-            raise ValueError("more than belongs to it")
+            raise ValueError("bytes follow that do not belong to it")
         return found
 
     def _properties(self, packet: PacketReader) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class Mqtt(Codec):
     def _published(self, flags: int, packet: PacketReader) -> dict[str, Any] | None:
         qos = flags >> 1 & 3
         if qos == 3:
-            raise ValueError("QoS 3")
+            raise ValueError("it has QoS 3, which does not exist")
         message: dict[str, Any] = {"type": "publish", "topic": packet.text(), "qos": qos}
         number = packet.number(2) if qos else 0
         message |= self._properties(packet) if self._version == 5 else {}
@@ -172,7 +172,9 @@ class Mqtt(Codec):
         properties = fields.take("properties")
         if self._version != 5:
             if properties is not None:
-                raise ValueError("`properties` are of MQTT 5: `version` of `connect` would be 5")
+                raise ValueError(
+                    "`properties` are of MQTT 5: leave them out, or write `version` 5 in `connect`"
+                )
             return b""
         return write_properties(properties or {})
 
@@ -204,7 +206,10 @@ class Mqtt(Codec):
         number = b""
         if qos:
             if len(self._publishing) >= self._receive_maximum:
-                raise ValueError(f"the broker takes {self._receive_maximum} messages at a time, and has them")
+                raise PeerFullError(
+                    f"the broker has not acknowledged {len(self._publishing):,} messages, and takes"
+                    f" {self._receive_maximum:,} at a time (its receive_maximum)"
+                )
             number = self._number(tag)
             self._publishing.add(self._last)
         return PUBLISH << 4 | flags, topic + number + properties + payload
@@ -242,7 +247,7 @@ class Mqtt(Codec):
     def _number(self, tag: Any) -> bytes:
         """A number that nothing in flight has; what acknowledges it will have the tag."""
         if len(self._tags) >= NUMBERS:
-            raise ValueError(f"{NUMBERS:,} packets are not acknowledged yet, which is all that can be")
+            raise PeerFullError(f"{NUMBERS:,} packets are not acknowledged yet, which is all that can be")
         self._last = self._last % NUMBERS + 1
         while self._last in self._tags:
             self._last = self._last % NUMBERS + 1

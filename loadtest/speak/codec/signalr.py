@@ -2,7 +2,8 @@
 
 Messages are those of the hub protocol's JSON, with the name of the type in place of its number:
 ``{"type": "invocation", "invocationId": ID, "target": METHOD, "arguments": [...]}``, ``stream_item``,
-``completion``, ``stream_invocation``, ``cancel``, ``ping``, ``close``; and ``handshake``, which comes first.
+``completion``, ``stream_invocation``, ``cancel``, ``ping``, ``close``, ``ack``, ``sequence``; and
+``handshake``, which comes first.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing_extensions import override
 from loadtest.speak.codec.codec import BrokenStreamError, Codec, Frame, Unreadable
 from loadtest.speak.codec.json_values import compact, with_bytes
 from loadtest.speak.codec.message_fields import MessageFields
-from loadtest.speak.codec.rest import Rest
+from loadtest.speak.codec.unfinished import Unfinished
 
 END: Final = b"\x1e"
 
@@ -69,7 +70,7 @@ class SignalR(Codec):
         self._protocol = protocol
         self._is_json = protocol == "json"
         self._shaken = False
-        self._rest = Rest()
+        self._rest = Unfinished()
 
     # ------------------------------------------------------------------ receiving
 

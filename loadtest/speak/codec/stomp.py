@@ -16,7 +16,7 @@ from typing_extensions import override
 from loadtest.speak.codec.codec import BrokenStreamError, Codec, Frame, Unreadable
 from loadtest.speak.codec.json_bodies import body_of, content_of
 from loadtest.speak.codec.message_fields import MessageFields
-from loadtest.speak.codec.rest import Rest
+from loadtest.speak.codec.unfinished import Unfinished
 
 RECEIVED: Final = frozenset({"connected", "message", "receipt", "error"})
 SENT: Final = (
@@ -56,7 +56,7 @@ class Stomp(Codec):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rest = Rest()
+        self._rest = Unfinished()
 
     # ------------------------------------------------------------------ receiving
 
@@ -93,7 +93,7 @@ class Stomp(Codec):
         content = content_of(fields.take("body", ""))
         fields.close()
         if content and fields.type != "send":
-            raise ValueError(f"`{fields.type}` has no body")
+            raise ValueError(f"`{fields.type}` takes no `body`; leave it out")
         lines = [fields.type.upper(), *(_header(fields.type, *each) for each in headers.items())]
         if content and "content-length" not in headers:
             lines.append(f"content-length:{len(content)}")

@@ -11,9 +11,10 @@ from websockets.frames import Opcode
 
 from loadtest.plan.framing import Framing
 from loadtest.speak.codec.codec import BrokenStreamError, Codec, Unreadable
-from loadtest.speak.codec.coded_frames import MAX_MESSAGES, CodedFrameParser, UnsendableError
+from loadtest.speak.codec.coded_frames import MAX_MESSAGES, CodedFrameParser, NotTakenError, UnsendableError
+from loadtest.speak.codec.framing_codec import FramingCodec
+from loadtest.speak.codec.mqtt import Mqtt
 from loadtest.speak.codec.msgpack import MessagePack
-from loadtest.speak.codec.records import Records
 from loadtest.speak.codec.socketio import SocketIo
 from loadtest.speak.frames import BINARY, FrameParser
 from loadtest.speak.reader import Malformed, decode_message
@@ -207,7 +208,7 @@ def test_messages_become_frames_and_bytes_stay_what_they_are() -> None:
     frames = frames_in(parser.encode(event))
     assert frames == [(Opcode.TEXT, b'451-["e",{"_placeholder":true,"num":0}]'), (Opcode.BINARY, b"\x01")]
     assert frames_in(parser.encode(b"\x00", BINARY)) == [(Opcode.BINARY, b"\x00")]
-    assert frames_in(Wire(Records(Framing(split="\n"))).parser.encode(b"no json")) == [
+    assert frames_in(Wire(FramingCodec(Framing(split="\n"))).parser.encode(b"no json")) == [
         (Opcode.TEXT, b"no json\n")
     ]
 
@@ -220,12 +221,22 @@ def test_messages_become_frames_and_bytes_stay_what_they_are() -> None:
         (strangers.Rubbish(), b"{}", "TypeError 'NoneType' object is not iterable"),
         (strangers.Rubbish(made=[]), b"{}", "no frame was made of it"),
         (strangers.Rubbish(made=[1]), b"{}", "TypeError a frame is text or bytes, not int"),
-        (Records(Framing(split="\n")), b"\xff", "'utf-8' codec"),
+        (FramingCodec(Framing(split="\n")), b"\xff", "'utf-8' codec"),
     ],
 )
 def test_a_message_of_which_no_frame_can_be_made_is_told(codec: Any, payload: bytes, reason: str) -> None:
     with pytest.raises(UnsendableError, match=f"codec mine: {reason}"):
         Wire(codec).parser.encode(payload)
+
+
+def test_a_peer_that_may_be_sent_no_more_is_told_apart() -> None:
+    wire = Wire(Mqtt())
+    wire.parser.encode(b'{"type":"connect","version":5}')
+    wire.hear(b"\x20\x06\x00\x00\x03\x21\x00\x01")
+    publish = b'{"type":"publish","topic":"t","qos":1}'
+    wire.parser.encode(publish)
+    with pytest.raises(NotTakenError, match="the broker has not acknowledged 1 messages"):
+        wire.parser.encode(publish)
 
 
 def test_extensions_of_messagepack_are_told_by_their_number() -> None:

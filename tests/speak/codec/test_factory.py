@@ -14,7 +14,7 @@ from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.shipped import shipped_names
 from loadtest.speak.codec import factory
 from loadtest.speak.codec.factory import codec_of, codec_problems
-from loadtest.speak.codec.records import Records
+from loadtest.speak.codec.framing_codec import FramingCodec
 from loadtest.speak.codec.signalr import SignalR
 from tests.speak.codec import strangers
 
@@ -36,7 +36,7 @@ def test_framing_is_a_codec_that_takes_any_message() -> None:
     framed = protocol(framing=Framing(split="\n"), turn=TurnShape(message="no json"))
     named = codec_of(framed)
     assert named is not None
-    assert isinstance(named.make(), Records)
+    assert isinstance(named.make(), FramingCodec)
     assert named.make() is not named.make()
     assert codec_problems(framed) == []
 
@@ -76,10 +76,10 @@ def test_one_of_anybodys_by_module_and_class_or_by_entry_point(monkeypatch: pyte
             "no.such.module:Class",
             f"`no.such.module:Class` cannot be imported: No module named 'no'; {HINT}",
         ),
-        (f"{HERE}:Nothing", f"`{HERE}` has no `Nothing`"),
-        (f"{HERE}:NUMBER", f"`{HERE}:NUMBER` is no class"),
-        (f"{HERE}:Careless", f"`{HERE}:Careless` has no method `decode`"),
-        (f"{HERE}:Costly", f"`{HERE}:Costly` cannot be made: no licence"),
+        (f"{HERE}:Nothing", f"`{HERE}` has no `Nothing`; write 'module:Class'"),
+        (f"{HERE}:NUMBER", f"`{HERE}:NUMBER` is no class; write 'module:Class' of one"),
+        (f"{HERE}:Careless", f"`{HERE}:Careless` has no method `decode`; a codec has `decode` and `encode`"),
+        (f"{HERE}:Costly", f"`{HERE}:Costly` cannot be made: no licence; correct its settings, or its class"),
     ],
 )
 def test_a_codec_that_is_none_is_told_before_anything_is_sent(name: str, sentence: str) -> None:
@@ -91,7 +91,7 @@ def test_a_codec_that_is_none_is_told_before_anything_is_sent(name: str, sentenc
 
 def test_settings_that_it_does_not_take_are_told() -> None:
     (problem,) = codec_problems(protocol("mqtt", {"version": 5}))
-    assert problem.where == "codec"
+    assert problem.where == "protocol mine, codec"
     assert "`mqtt` cannot be made: " in problem.sentence
 
 

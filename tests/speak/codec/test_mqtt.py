@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.speak.codec.codec import BrokenStreamError
+from loadtest.speak.codec.codec import BrokenStreamError, PeerFullError
 from loadtest.speak.codec.mqtt import NUMBERS, Mqtt
 from loadtest.speak.codec.mqtt_fields import MOST, varint
 from loadtest.speak.codec.mqtt_properties import write_properties
@@ -150,7 +150,7 @@ def test_a_message_that_the_broker_refuses_is_over() -> None:
     codec = connected(5)
     heard(codec, packet(0x20, b"\x00\x00" + write_properties({"receive_maximum": 1})))
     codec.encode({"type": "publish", "topic": "t", "qos": 2, "tag": "one"})
-    with pytest.raises(ValueError, match="takes 1 messages at a time"):
+    with pytest.raises(PeerFullError, match=r"has not acknowledged 1 messages, and takes 1 at a time"):
         codec.encode({"type": "publish", "topic": "t", "qos": 1})
     codec.encode({"type": "publish", "topic": "t"})
     assert heard(codec, packet(0x50, b"\x00\x01\x97"))[0] == {
@@ -177,14 +177,14 @@ def test_however_packets_are_cut_they_are_the_same(cuts: list[int]) -> None:
 @pytest.mark.parametrize(
     ("frame", "why"),
     [
-        (b"\x10\x00", "packet of type 1: only a client sends it"),
-        (b"\x00\x00", "packet of type 0: only a client sends it"),
-        (b"\x41\x02\x00\x07", "packet of type 4: flags 1, which it cannot have"),
-        (b"\x60\x02\x00\x07", "packet of type 6: flags 0, which it cannot have"),
-        (b"\x40\x01\x00", "packet of type 4: a packet that ends in the middle of a field"),
-        (b"\x40\x03\x00\x07\x00", "packet of type 4: more than belongs to it"),
-        (b"\x36\x03\x00\x01a", "packet of type 3: QoS 3"),
-        (b"\x30\x03\x00\x01\xff", "packet of type 3: 'utf-8'"),
+        (b"\x10\x00", "a packet of type 1 breaks MQTT: only a client may send it"),
+        (b"\x00\x00", "a packet of type 0 breaks MQTT: only a client may send it"),
+        (b"\x41\x02\x00\x07", "a packet of type 4 breaks MQTT: it has the flags 1, which"),
+        (b"\x60\x02\x00\x07", "a packet of type 6 breaks MQTT: it has the flags 0, which"),
+        (b"\x40\x01\x00", "a packet of type 4 breaks MQTT: a packet that ends in the middle of a field"),
+        (b"\x40\x03\x00\x07\x00", "a packet of type 4 breaks MQTT: bytes follow that do not belong to it"),
+        (b"\x36\x03\x00\x01a", "a packet of type 3 breaks MQTT: it has QoS 3, which does not exist"),
+        (b"\x30\x03\x00\x01\xff", "a packet of type 3 breaks MQTT: 'utf-8'"),
     ],
 )
 def test_a_packet_that_is_none_loses_none_of_its_neighbours(frame: bytes, why: str) -> None:

@@ -162,8 +162,8 @@ def test_what_is_sent_as_messagepack() -> None:
     ("codec", "message", "sentence"),
     [
         (SignalR(), {"type": "event"}, "`event` is no message of a hub; these are: invocation"),
-        (SignalR(), {"type": "handshake", "protocl": "json"}, "`handshake` has no `protocl`"),
-        (SignalR("messagepack"), {"type": "ping", "more": 1}, "`ping` has no `more`"),
+        (SignalR(), {"type": "handshake", "protocl": "json"}, "`handshake` takes no `protocl`; leave it out"),
+        (SignalR("messagepack"), {"type": "ping", "more": 1}, "`ping` takes no `more`; leave it out"),
     ],
 )
 def test_what_cannot_be_sent_is_told(codec: SignalR, message: dict[str, Any], sentence: str) -> None:

@@ -166,7 +166,7 @@ def test_bytes_are_sent_as_attachments() -> None:
         ({}, "a message is an object with a `type`"),
         ({"type": "open"}, "`open` cannot be sent; these can: connect, disconnect, event, ack"),
         ({"type": "event"}, "`event` of `event` must be text"),
-        ({"type": "event", "event": "e", "dta": 1}, "`event` has no `dta`"),
+        ({"type": "event", "event": "e", "dta": 1}, "`event` takes no `dta`; leave it out"),
         ({"type": "event", "event": "e", "more": 1}, "`more` of `event` must be a list"),
         ({"type": "event", "event": "e", "data": {"base64": "?"}}, "`base64` is not valid base64"),
         ({"type": "connect", "namespace": "a"}, "`namespace` begins with `/`"),

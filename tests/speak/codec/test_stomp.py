@@ -134,9 +134,9 @@ def test_what_is_sent() -> None:
         ({"type": "send", "headers": 1}, "`headers` must be an object of text"),
         ({"type": "send", "headers": {"a": 1}}, "`a` of `headers` must be text"),
         ({"type": "connect", "headers": {"a": "b\n"}}, "`a` of `connect` must hold no end of line"),
-        ({"type": "subscribe", "body": "x"}, "`subscribe` has no body"),
-        ({"type": "send", "bdy": "x"}, "`send` has no `bdy`"),
-        ({"type": "heartbeat", "body": "x"}, "`heartbeat` has no `body`"),
+        ({"type": "subscribe", "body": "x"}, "`subscribe` takes no `body`"),
+        ({"type": "send", "bdy": "x"}, "`send` takes no `bdy`; leave it out"),
+        ({"type": "heartbeat", "body": "x"}, "`heartbeat` takes no `body`; leave it out"),
     ],
 )
 def test_what_cannot_be_sent_is_told(message: dict[str, Any], sentence: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Rest:
+class Unfinished:
     """Pieces that are kept, ``held`` bytes in all; joined when there are ``needed`` bytes."""
 
     __slots__ = ("_needed", "_pieces", "held")

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from loadtest.plan.framing import Framing
 from loadtest.speak.codec.codec import Frame, Unreadable
-from loadtest.speak.codec.records import Records
+from loadtest.speak.codec.framing_codec import FramingCodec
 
 
 def cut(framing: Framing, *frames: Frame) -> list[object]:
-    codec = Records(framing)
+    codec = FramingCodec(framing)
     return [each for frame in frames for each in codec.decode(frame)]
 
 
@@ -22,7 +22,7 @@ def test_records_of_a_frame_are_messages_each() -> None:
 
 
 def test_a_record_that_spans_frames_is_one_message_and_is_held_until_it_ends() -> None:
-    codec = Records(Framing(split="\x1e", spans=True))
+    codec = FramingCodec(Framing(split="\x1e", spans=True))
     assert list(codec.decode('{"a":')) == []
     assert list(codec.decode("")) == []
     assert codec.held == 5
@@ -57,7 +57,7 @@ def test_a_binary_frame_is_an_event_of_its_own_where_that_is_said() -> None:
 
 
 def test_what_is_sent_gets_prefix_and_separator() -> None:
-    assert Records(Framing(split="\x1e", prefix="a")).encode("{}") == "a{}\x1e"
+    assert FramingCodec(Framing(split="\x1e", prefix="a")).encode("{}") == "a{}\x1e"
 
 
 @settings(max_examples=40)
@@ -69,6 +69,6 @@ def test_however_a_stream_is_cut_its_records_are_the_same(records: list[bytes], 
     stream = b"".join(record + b"\n" for record in records)
     edges = sorted({0, len(stream), *(each for each in cuts if each < len(stream))})
     pieces = [stream[start:stop] for start, stop in pairwise(edges)]
-    codec = Records(Framing(split="\n", spans=True))
+    codec = FramingCodec(Framing(split="\n", spans=True))
     assert [each for piece in pieces for each in codec.decode(piece)] == records
     assert codec.held == 0

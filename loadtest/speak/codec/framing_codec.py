@@ -10,12 +10,12 @@ from typing_extensions import override
 
 from loadtest.plan.framing import Framing
 from loadtest.speak.codec.codec import Codec, Frame, Unreadable
-from loadtest.speak.codec.rest import Rest
+from loadtest.speak.codec.unfinished import Unfinished
 
 _batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class Records(Codec):
+class FramingCodec(Codec):
     """The codec of a protocol with [framing]: what a frame holds is cut, and stays what it is."""
 
     takes_text = True
@@ -25,7 +25,7 @@ class Records(Codec):
         self._framing = framing
         self._split = framing.split.encode()
         self._prefix = framing.prefix.encode()
-        self._rest = Rest()
+        self._rest = Unfinished()
 
     @override
     def decode(self, frame: Frame) -> Iterator[Any]:
