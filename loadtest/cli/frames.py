@@ -109,7 +109,23 @@ def _ending(tried: FinishedTrial) -> Note:
     if trial.close:
         told.append(f"the target ended the connection: {trial.close}")
     tone: Tone = "bad" if not trial.complete or trial.broken_off else "doubt" if trial.close else "good"
+    if trial.complete and trial.broken_off:
+        # No more than this: with its answer the target ended the connection, as after a refused login.
+        outcome = "answered, and the connection broken off"
+    elif error := _sounds_wrong(tried):
+        tone = "doubt"
+        told.append(f"but the answer says `{error}`: if that is an error, name it in `fail` of [events]")
     return Note(f"Turn {outcome}", ", ".join(tried.redactor.text(each) for each in told), tone)
+
+
+def _sounds_wrong(tried: FinishedTrial) -> str:
+    """The type of the answer that completed the turn, where it sounds like an error; else ""."""
+    from loadtest.speak.draft import sounds_wrong
+
+    if not tried.trial.complete:
+        return ""
+    ends = [frame for frame in tried.trial.frames if frame.inward and "end" in frame.taken]
+    return tried.redactor.text(sounds_wrong(ends[-1].payload)) if ends else ""
 
 
 def _proposal(tried: FinishedTrial) -> str:

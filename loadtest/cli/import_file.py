@@ -9,6 +9,7 @@ import click
 
 from loadtest.cli.drafting import clean_frames, drafted, write_drafted
 from loadtest.cli.options import option
+from loadtest.errors import ConfigError, Problem
 
 EXAMPLES = """\b
 Examples:
@@ -41,10 +42,17 @@ def command() -> None:
 def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     """Draft from FILE, a HAR file that a browser saved while it spoke to the server."""
     from loadtest.plan.har import read_har
+    from loadtest.plan.identifiers import holds_halves
     from loadtest.secret_names import handshake_secrets, looks_like_token, sounds_secret
 
     found = read_har(file, socket)
-    parts = urlsplit(found.url)
+    try:
+        parts = urlsplit(found.url)
+    except ValueError as error:
+        raise ConfigError([Problem(str(file), f"holds a WebSocket whose URL is none: {error}")]) from None
+    if any(map(holds_halves, (found.url, *found.subprotocols))):
+        sentence = "holds half of a character (a lone surrogate) in the URL or a subprotocol of its WebSocket"
+        raise ConfigError([Problem(str(file), sentence)])
     query = parse_qsl(parts.query, keep_blank_values=True)
     public = [(key, value) for key, value in query if not sounds_secret(key)]
     user = parts.netloc.rpartition("@")[0]

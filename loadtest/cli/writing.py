@@ -124,8 +124,12 @@ def write_new(path: Path, text: str) -> None:
         ConfigError: it cannot be written.
     """
     try:
+        data = text.encode("utf-8")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with path.open("xb") as file:
+            file.write(data)
+    except UnicodeEncodeError:
+        sentence = "cannot be written: half of a character (a lone surrogate) would stand in it"
+        raise ConfigError([Problem(str(path), sentence)]) from None
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot be written: {error.strerror or error}")]) from None

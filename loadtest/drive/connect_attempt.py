@@ -203,6 +203,8 @@ class ConnectAttempt:
         except ssl.SSLError as error:
             # Also after the handshake: TLS 1.3 refuses a client's certificate when our side is already done.
             self._refuse(Refused(Layer.TLS, tls_reason(error)))
+        except Refused as refusal:
+            self._refuse(refusal)
         except OSError as error:
             self._refuse(Refused(self._layer, os_reason(error)))
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, Final
 
+from loadtest.drive.answer_words import note_answer, note_error
 from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.context import Context
 from loadtest.drive.poller import READ, WRITE
@@ -619,6 +620,11 @@ class Connection:
 
     def turn_ended(self, turn: Turn) -> None:
         """A turn of this session has its outcome."""
+        seen = self.context.observations
+        if turn.reason == "event":
+            note_error(turn, self.session.protocol, seen, self.public)
+        elif seen.looks_at_answers:
+            note_answer(turn, self.context.assignment.scenario.protocol.events, seen, self.public)
         if self.on_turn is not None:
             self.on_turn(turn)
 

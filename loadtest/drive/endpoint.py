@@ -21,6 +21,7 @@ from loadtest.drive.proxy import Proxy, proxy_for
 from loadtest.drive.sources import KEY, family_of
 from loadtest.drive.transport import Address
 from loadtest.errors import ConfigError, Layer, Problem, TargetError
+from loadtest.plan.host_name import host_problem
 from loadtest.plan.scenario import Target
 
 _FAMILIES: dict[int, str] = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
@@ -128,6 +129,9 @@ def _resolve(host: str, port: int, target: Target) -> tuple[tuple[Address, ...],
 
     The order is the system's (RFC 6724), the families in turn (RFC 8305, section 4).
     """
+    if wrong := host_problem(host):
+        # Before the resolver is asked: it would also print its error.
+        raise TargetError(Layer.RESOLVE, f"the URL {wrong}")
     numeric = _is_numeric(host)
     wanted = family_of(target.source_addresses)
     within_s = target.connect_timeout_ns / 1e9

@@ -22,6 +22,7 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTP
 
 from loadtest.drive.proxy import Proxy, connect_answer
 from loadtest.drive.transport import os_reason
+from loadtest.plan.host_name import host_problem
 from loadtest.speak.refused import Refused
 
 MAX_BODY = 1 << 20
@@ -120,6 +121,8 @@ class _BoundedResponse(HTTPSocketResponse):
 
 _TOO_LARGE = f"the answer is larger than {MAX_BODY >> 20} MiB"
 
+HALVED = "the request would hold half of a character (a lone surrogate), which cannot be sent"
+
 Origin = tuple[str, str, int]
 """Scheme, host and port of a URL."""
 
@@ -128,11 +131,11 @@ def origin_of(url: str) -> Origin:
     """Where a URL of HTTP or WebSocket leads; ``ws`` counts as ``http``, ``wss`` as ``https``.
 
     Raises:
-        ValueError: it is no URL, or names no host.
+        ValueError: it is no URL, or names no host that could be looked up.
     """
     parts = urlsplit(url)
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme.lower(), parts.scheme.lower())
-    if scheme not in {"http", "https"} or not parts.hostname:
+    if scheme not in {"http", "https"} or not parts.hostname or host_problem(parts.hostname):
         raise ValueError(f"no URL of HTTP: {url}")
     return scheme, parts.hostname, parts.port or (443 if scheme == "https" else 80)
 
@@ -189,7 +192,10 @@ class HttpClient:
 
     def _answer(self, call: HttpCall, cookies: CookieKeeper) -> HttpAnswer:
         """One request and its answer; what a kept connection loses is sent again, but for POST and PATCH."""
-        origin = origin_of(call.url)
+        try:
+            origin = origin_of(call.url)
+        except ValueError:
+            raise HttpRefused("its URL is none of HTTP") from None
         request = _request(call, cookies.sent_to(call.url))
         with _told():
             while kept := self._idle.get(origin):
@@ -292,6 +298,9 @@ def _told() -> Iterator[None]:
         raise HttpRefused(f"TLS: {error.reason or error}") from None
     except OSError as error:
         raise HttpRefused(os_reason(error)) from None
+    except UnicodeError:
+        # Resolvers raise it of a name that they cannot write, and it is no OSError.
+        raise HttpRefused("the host's name cannot be looked up") from None
 
 
 def _followed(call: HttpCall, status: int, where: str) -> HttpCall:
@@ -332,6 +341,11 @@ def redirected(url: str, where: str) -> str:
 
 
 def _request(call: HttpCall, cookies: Mapping[str, str]) -> bytes:
+    """Its bytes.
+
+    Raises:
+        HttpRefused: it holds what no UTF-8 has.
+    """
     parts = urlsplit(call.url)
     host = parts.netloc.rpartition("@")[2]
     path = sendable(parts.path or "/") + (f"?{sendable(parts.query)}" if parts.query else "")
@@ -343,7 +357,11 @@ def _request(call: HttpCall, cookies: Mapping[str, str]) -> bytes:
     if call.body is not None or call.method in {"POST", "PUT", "PATCH"}:
         fields["Content-Length"] = str(len(call.body or b""))
     lines = [f"{call.method} {path} HTTP/1.1", *(f"{name}: {text}" for name, text in fields.items())]
-    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + (call.body or b"")
+    try:
+        head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise HttpRefused(HALVED) from None
+    return head + b"\r\n\r\n" + (call.body or b"")
 
 
 _UNSENDABLE = re.compile(r"[^!-~]+")
@@ -351,4 +369,4 @@ _UNSENDABLE = re.compile(r"[^!-~]+")
 
 def sendable(text: str) -> str:
     """A path or a query with everything that is not ASCII in percent signs (RFC 3986), the rest as it is."""
-    return _UNSENDABLE.sub(lambda found: quote(found[0]), text)
+    return _UNSENDABLE.sub(lambda found: quote(found[0], errors="surrogateescape"), text)

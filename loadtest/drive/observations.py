@@ -10,9 +10,24 @@ from loadtest.drive.reasons import Reasons, most_frequent
 from loadtest.speak.refused import Refused
 
 REASONS = frozenset(
-    {"refusals", "closes", "still_opening", "lookups_failed", "tasks_raised", "tasks_failed", "not_undone"}
+    {
+        "refusals",
+        "closes",
+        "still_opening",
+        "lookups_failed",
+        "tasks_raised",
+        "tasks_failed",
+        "not_undone",
+        "error_answers",
+    }
 )
 """The kinds of reasons: a fact under one of these names says how often each reason was seen."""
+
+
+SOUNDS_WRONG = "answers_sound_wrong"
+
+LOOKED_AT = 50
+"""Answers that are looked at, while each of them sounds like an error."""
 
 
 def add_facts(known: dict[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> None:
@@ -36,6 +51,8 @@ class Observations:
         self._server: dict[str, Any] = {}
         self._reasons: dict[str, Reasons] = {}
         self._noted: dict[str, dict[str, Any]] = {}
+        self.looks_at_answers = True
+        self._answers = 0
 
     @property
     def facts(self) -> dict[str, dict[str, Any]]:
@@ -64,6 +81,15 @@ class Observations:
     def saw_close(self, code: int, reason: str) -> None:
         """The target closed a connection and gave a reason."""
         self.add_reason("closes", f"code {code}: {reason}")
+
+    def saw_answer(self, error: str) -> None:
+        """One of the first answers that completed a turn; ``error`` is its type if it sounds like one."""
+        self._answers += 1
+        if error:
+            self.note(SOUNDS_WRONG, {"answers": self._answers, "type": error})
+        else:
+            self._noted.pop(SOUNDS_WRONG, None)
+        self.looks_at_answers = bool(error) and self._answers < LOOKED_AT
 
     def add_reason(self, kind: str, reason: str) -> None:
         """Count a reason."""

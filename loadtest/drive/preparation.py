@@ -14,10 +14,10 @@ from urllib.parse import quote, urlencode
 
 from gevent.event import AsyncResult
 
-from loadtest.drive.http_client import CookieKeeper, HttpAnswer, HttpCall, HttpClient, HttpRefused
+from loadtest.drive.http_client import HALVED, CookieKeeper, HttpAnswer, HttpCall, HttpClient, HttpRefused
 from loadtest.drive.user_cookies import OF_PROCESS
 from loadtest.errors import Layer
-from loadtest.plan.identifiers import holds_controls
+from loadtest.plan.identifiers import holds_controls, holds_halves
 from loadtest.plan.prepare import ALONE, FROM_COOKIE, FROM_HEADER, PREPARED, HttpRequest, PrepareStep, Undo
 from loadtest.plan.template import Template, plain
 from loadtest.secret_names import sounds_secret
@@ -118,14 +118,15 @@ class CompiledRequest:
             return self._body.render(values).encode("utf-8", "surrogateescape")
         if not self._form:
             return None
-        return urlencode([(name, template.render(values)) for name, template in self._form]).encode()
+        filled = [(name, template.render(values)) for name, template in self._form]
+        return urlencode(filled, errors="surrogateescape").encode()
 
 
 def render_path(template: Template, values: Mapping[str, Any]) -> str:
     """A path or URL whose values are percent-encoded; a placeholder alone is its value as it is."""
     if ALONE.fullmatch(template.text):
         return template.render(values)
-    coded = {name: quote(plain(values[name]), safe="") for name in template.names}
+    coded = {name: quote(plain(values[name]), safe="", errors="surrogateescape") for name in template.names}
     return template.render(coded)
 
 
@@ -240,12 +241,14 @@ class Preparation:
         host = self._host
         try:
             url = host.http_url(request.url(values))
+            call = HttpCall(request.method, url, request.headers(values), request.body(values))
+        except UnicodeEncodeError:
+            raise HttpRefused(HALVED) from None
         except ValueError:
             raise HttpRefused(
                 "nothing was sent: what its URL becomes is none of HTTP; correct it in [[prepare]], or the"
                 " value that stands in it (of the data, or kept by an earlier step)"
             ) from None
-        call = HttpCall(request.method, url, request.headers(values), request.body(values))
         return self._client.send(call, host.cookies_of(user), within_ns=request.within_ns, follow=follow)
 
     def _take_back(self, user: int, state: _UserState, name: str, values: Mapping[str, Any]) -> None:
@@ -339,6 +342,10 @@ def _checked(name: str, place: str, found: object) -> str:
         raise HttpRefused(f"`{place}` of the answer has more than {MAX_VALUE:,} characters")
     if holds_controls(text):
         raise HttpRefused(f"`{place}` of the answer holds a line break or another control character")
+    if holds_halves(text):
+        raise HttpRefused(
+            f"`{place}` of the answer holds half of a character (a lone surrogate), which cannot be sent"
+        )
     return text
 
 

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from loadtest.drive.http_client import HttpCall, HttpClient, HttpRefused, NoCookies
 from loadtest.errors import Layer
-from loadtest.plan.identifiers import holds_controls
+from loadtest.plan.identifiers import holds_controls, holds_halves
 from loadtest.plan.scenario import Auth
 from loadtest.speak.refused import Refused
 
@@ -59,7 +59,7 @@ class TokenSource(abc.ABC):
             if self.is_fresh:
                 return
             token, lasts_ns = self._fetch()
-            if not token or holds_controls(token):
+            if not token or holds_controls(token) or holds_halves(token):
                 raise Refused(Layer.AUTH, f"{self._origin} gave no token that a header can hold")
             self._learn([token])
             self.token = token

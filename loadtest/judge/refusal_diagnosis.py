@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from loadtest.judge.sections import Manifest, count_or_zero, section, settings
 from loadtest.units import format_count
@@ -95,7 +95,14 @@ def _upgrade(manifest: Manifest, reasons: str) -> str:
     return "The server speaks HTTP and no WebSocket there: is the path of the URL right?"
 
 
-def _auth(_manifest: Manifest, _reasons: str) -> str:
+def _auth(manifest: Manifest, reasons: str) -> str:
+    steps = settings(manifest, "protocol", "connect").get("ready")
+    sends = any(isinstance(step, Mapping) and step.get("send") for step in steps or ())
+    if sends and _STATUS.search(reasons) is None:
+        return (
+            "The server refused what a step of `ready` in the protocol sends: is the credential in it right?"
+            " (What target.auth and target.headers carry goes with the upgrade, which was accepted.)"
+        )
     return "The server did not take the credential: see target.auth and target.headers."
 
 

@@ -353,7 +353,9 @@ def _failed_turns(case: Case) -> list[str]:
         return []
     told = ", ".join(f"{format_count(n)} {FAILED_BY.get(reason, reason)}" for reason, n in by.items())
     of = f"{format_count(failed)} of {format_count(count_or_zero(turns.get('due')))} turns due failed"
-    return [f"{of}: {told}." if told else f"{of}."]
+    words = next(iter(section(case.manifest, "error_answers")), "")
+    said = f" The target said most often: {words}." if words else ""
+    return [f"{of}: {told}.{said}" if told else f"{of}.{said}"]
 
 
 def _none_complete(case: Case) -> list[str]:

@@ -461,6 +461,13 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "Raise them (ulimit -n; net.ipv4.ip_local_port_range) or use more machines.",
         ("nofile", "ports", "needed"),
     ),
+    "answers_sound_wrong": WarningKind(
+        "the number of its answers alone completes a turn, and the first answers all had a type that sounds"
+        " like an error",
+        "The answers that completed the first turns all sound like errors, and count as good ones.",
+        "If they are errors, name that type in `fail` of [events]: then no verdict takes them for answers.",
+        ("answers", "type"),
+    ),
     "messages_not_encoded": WarningKind(
         "the protocol's codec could make no frame of a message",
         "{unsendable} messages were not sent, since the codec could make no frame of them; their turns failed"

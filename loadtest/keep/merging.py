@@ -175,12 +175,19 @@ def _manifest(runs: Sequence[Run], offsets: Sequence[float], label: str | None) 
             "processes": sum((each.get("generator") or {}).get("processes") or 1 for each in manifests)
         },
         "refusals": dict(sum((Counter(each.get("refusals") or {}) for each in manifests), Counter())),
+        **_error_answers(manifests),
         **_tasks(manifests),
         "observed": [*_observed(manifests), _stated(offsets)],
         "merged": [{"run": run.id, "offset_s": offset} for run, offset in zip(runs, offsets, strict=True)],
         "fingerprint": _fingerprint(runs, offsets),
         "verdict": None,
     }
+
+
+def _error_answers(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What errors said on all hosts, the most frequent first, where there was any."""
+    told = sum((Counter(each.get("error_answers") or {}) for each in manifests), Counter())
+    return {"error_answers": dict(told.most_common())} if told else {}
 
 
 def _tasks(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:

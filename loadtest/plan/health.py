@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from loadtest.plan.addresses import SIMULATOR
+from loadtest.plan.host_name import is_http_url
 from loadtest.plan.toml_reader import Table, told
 
 PROCESS_METRICS = ("cpu", "memory", "open_files")
@@ -81,12 +81,7 @@ def write_pid(pid: int) -> int | str:
 def read_http_url(table: Table, key: str, default: str) -> str:
     """An address of http or https; a wrong one is reported."""
     url = table.text(key, default)
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fits = False
-    if url and (not fits or any(c.isspace() or not c.isprintable() for c in url)):
+    if url and (not is_http_url(url) or any(c.isspace() or not c.isprintable() for c in url)):
         table.report(key, f"`{key}` must be an address that begins with http:// or https://")
         return default
     return url

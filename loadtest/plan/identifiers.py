@@ -8,6 +8,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_HALVES = re.compile(r"[\ud800-\udfff]")
 _COLUMN = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -29,6 +30,11 @@ def is_header_value(text: str) -> bool:
 def holds_controls(text: str) -> bool:
     """Whether there is a letter that would end a header, or that no header may hold (RFC 9110, 5.5)."""
     return _CONTROLS.search(text) is not None
+
+
+def holds_halves(text: str) -> bool:
+    """Whether there is half of a character (a lone surrogate, which JSON can write): no UTF-8 has it."""
+    return _HALVES.search(text) is not None
 
 
 def is_variable(text: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
+from loadtest.plan.host_name import host_problem
 from loadtest.plan.identifiers import is_column, is_header_value, is_token
 from loadtest.plan.plain_json import is_plain
 from loadtest.plan.template import Template
@@ -196,7 +197,9 @@ def _wrong_url(url: str) -> str:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
-    return "" if host else f"names no host: {told(url)}"
+    if not host:
+        return f"names no host: {told(url)}"
+    return (None if "{" in host else host_problem(host)) or ""
 
 
 def finish_step(table: Table, step: PrepareStep) -> PrepareStep:

@@ -15,7 +15,8 @@ from loadtest.plan.target import url_problem
 _SCENARIO = """\
 # Does @NAME@ answer every message within 100 ms?
 #
-# Try it:        loadtest explain @NAME@.toml
+# Try it:        loadtest try @NAME@.toml
+# What it does:  loadtest explain @NAME@.toml
 # Run it:        loadtest run @NAME@.toml
 # Every key:     loadtest scenarios --show example-full
 name = "@NAME@"
@@ -67,7 +68,7 @@ match = "order"            # an answer belongs to the oldest message that has no
 count = 1                  # a turn ends with its first answer
 fail = [                   # an answer has failed that carries an error (anything but null), or says so
   { has = "error" },
-  { type = "error" },
+  { type = { in = @ERRORS@ } },
   { success = false },
 ]
 # Where an answer is a stream of events, say how it ends, instead of count:
@@ -76,6 +77,9 @@ fail = [                   # an answer has failed that carries an error (anythin
 # (and name the types of its errors in `fail` above)
 """
 
+
+ERROR_TYPES = ("error", "failed", "unauthorized", "forbidden", "denied")
+"""Types of answers that a draft takes for errors, whether or not anybody has seen them."""
 
 _NOT_WRITTEN = (
     "holds a password or a token, which would stand in the scenario's file; leave it out here, and name an "
@@ -138,8 +142,13 @@ def starting_files(url: str, name: str | None = None, drafted: Drafted | None = 
         "@BEGIN@": begin,
         "@DATA@": data,
     }
+    errors = str(list(ERROR_TYPES)).replace("'", '"')
     scenario = re.sub("|".join(texts), lambda found: texts[found[0]], _SCENARIO)
-    protocol = _PROTOCOL.replace("@NAME@", name) if drafted is None else drafted.protocol(name)
+    protocol = (
+        _PROTOCOL.replace("@NAME@", name).replace("@ERRORS@", errors)
+        if drafted is None
+        else drafted.protocol(name)
+    )
     return {f"{name}.toml": scenario, f"{name}.protocol.toml": protocol}
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from loadtest.plan.addresses import SIMULATOR
+from loadtest.plan.host_name import host_problem, is_http_url
 from loadtest.plan.identifiers import holds_controls, is_column, is_header_value, is_token
 from loadtest.plan.names import ANYWHERE, SECRETS, USER, unknown_names
 from loadtest.plan.plain_json import is_plain
@@ -39,13 +40,17 @@ FORMATS = {"query": "{token}", "cookie": "{token}", "subprotocol": "jwt.{token_b
 """How a token is written where nothing else is said; in a header it depends on the header."""
 
 
+_HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}(?:[/?]|$)")
+
+
 def url_problem(url: str) -> str | None:
     """What is wrong with a target's URL, as the end of a sentence; None if nothing is."""
     scheme, colon, _ = url.partition("://")
     if url == SIMULATOR:
         return None
     if not colon:
-        return f"must be `simulator` or begin with ws:// or wss://, not be {_told(url)}"
+        near = "; try ws:// before it" if _HOST_AND_PORT.match(url) else ""
+        return f"must be `simulator` or begin with ws:// or wss://, not be {_told(url)}{near}"
     if scheme.lower() not in {"ws", "wss"}:
         near = {"http": "; try ws://", "https": "; try wss://"}.get(scheme.lower(), "")
         return f"must begin with ws:// or wss://, not {cut(scheme)}://{near}"
@@ -73,16 +78,7 @@ def _address_problem(url: str) -> str | None:
     user, password = userinfo(url) or ("", "")
     if ":" in user or holds_controls(user + password):
         return "has a user with a colon, or a control character in user or password (RFC 7617 allows neither)"
-    return _host_problem(found[0])
-
-
-def _host_problem(host: str) -> str | None:
-    """What keeps any resolver from looking a host's name up."""
-    try:
-        host.encode("idna")
-    except UnicodeError:
-        return f"names a host that no name server can hold (empty or overlong part): {told(host)}"
-    return None
+    return host_problem(found[0])
 
 
 def userinfo(url: str) -> tuple[str, str] | None:
@@ -120,7 +116,7 @@ def read_connect_to(table: Table, key: str, default: tuple[str, int] | None) -> 
     except ValueError:
         host, port = None, None
     bare = parts.netloc == text and "@" not in text if host else False
-    if not host or not port or not bare or _host_problem(host):
+    if not host or not port or not bare or host_problem(host):
         # What stands before an @ may be a password.
         shown = UNSHOWN if "@" in text else told(text)
         table.report(key, f'`{key}` must be a host and a port, such as "10.0.0.5:443", not {shown}')
@@ -289,8 +285,8 @@ def _check_parts_of_kind(table: Table, auth: Auth) -> None:
     for key in ("token_url", "client_id"):
         if not table.has(key):
             table.source.report(table.path, f'kind = "oauth2" needs `{key}`')
-    if auth.token_url and urlsplit(auth.token_url).scheme not in {"http", "https"}:
-        table.report("token_url", "`token_url` must begin with https:// or http://")
+    if auth.token_url and not is_http_url(auth.token_url):
+        table.report("token_url", "`token_url` must begin with https:// or http://, and name a host")
 
 
 def read_target_path(table: Table, key: str, default: str | None) -> str | None:
@@ -324,6 +320,7 @@ def proxy_problem(url: str) -> str:
     try:
         parts = urlsplit(url)
         good = parts.scheme == "http" and bool(parts.hostname) and (parts.port or True)
+        good = good and host_problem(parts.hostname or "") is None
     except ValueError:
         good = False
     user, password = userinfo(url) or ("", "") if good else ("", "")

@@ -20,6 +20,7 @@ from loadtest.plan.trace_parent import of_user, trace_ids
 from loadtest.show.exported import BOUNDS_S, Buckets, ExportedRun, Family
 
 if TYPE_CHECKING:
+    import requests
     from opentelemetry.sdk.metrics.export import Metric, MetricsData
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -57,8 +58,12 @@ class OtelExport:
         self._collector = collector
         self._start_wall_ns = start_wall_ns
         self._redacted = redacted
-        self._metrics = OTLPMetricExporter(endpoint=f"{collector}/v1/metrics", timeout=TIMEOUT_S)
-        self._traces = OTLPSpanExporter(endpoint=f"{collector}/v1/traces", timeout=TIMEOUT_S)
+        self._metrics = OTLPMetricExporter(
+            endpoint=f"{collector}/v1/metrics", timeout=TIMEOUT_S, session=exporter_session()
+        )
+        self._traces = OTLPSpanExporter(
+            endpoint=f"{collector}/v1/traces", timeout=TIMEOUT_S, session=exporter_session()
+        )
         self._turns: deque[Mapping[str, Any]] = deque(maxlen=MOST_SPANS)
         self._left_out = 0
         self.exports = self.failed = 0
@@ -119,6 +124,19 @@ class OtelExport:
             )
         if self._left_out:
             sys.stderr.write(f"--otel: {self._left_out} slow turns were too many to be exported\n")
+
+
+def exporter_session() -> requests.Session:
+    """Of the exporters, which count a redirect as success, though nothing was taken."""
+    import requests
+
+    def refuse_redirect(answer: requests.Response, **_: Any) -> None:
+        if 300 <= answer.status_code <= 399:
+            raise requests.HTTPError(f"HTTP {answer.status_code}", response=answer)
+
+    session = requests.Session()
+    session.hooks["response"].append(refuse_redirect)
+    return session
 
 
 def metrics_data(

@@ -44,6 +44,7 @@ KINDS_OF_REASONS = (
     ("still_opening", "left while still opening"),
     ("lookups_failed", "the target's name could not be looked up again"),
     ("not_undone", "not taken back"),
+    ("error_answers", "a turn was answered with an error"),
 )
 """The kinds of reasons, as keys of the manifest and in words."""
 

@@ -171,6 +171,8 @@ def _turns(manifest: Manifest) -> str:
         if n and key != "complete":
             by = {FAILED_BY.get(why, why): n for why, n in section(turns, f"{key}_by").items()}
             told.append(f"{format_count(n)} {label}{_reasons(by)}")
+    if words := next(iter(section(manifest, "error_answers")), ""):
+        told.append(f"the target said most often: {words}")
     whole_run = "; warm-up included" if planned(manifest, "warmup_s") else ""
     return "; ".join(told) + whole_run
 

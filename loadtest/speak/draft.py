@@ -39,7 +39,7 @@ NO_PATHS = frozenset({*PRESENCE, *TESTS, TYPE})
 
 _PING = re.compile(r"ping|heart.?beat|keep.?alive|^hb$", re.IGNORECASE)
 _PONG = re.compile(r"pong|heart.?beat|keep.?alive|ack|^hb$", re.IGNORECASE)
-_ERROR = re.compile(r"error|fail|reject|denied", re.IGNORECASE)
+_ERROR = re.compile(r"error|fail|reject|denied|forbidden|unauthori[sz]ed", re.IGNORECASE)
 _LAST = re.compile(r"done|complet|end|finish|final|stop|result", re.IGNORECASE)
 _CONTENT = re.compile(r"delta|chunk|token|partial|content|text|message", re.IGNORECASE)
 _USER = re.compile(r"(user|client|account|login|e?mail)([_-]?(id|name|email))?", re.IGNORECASE)
@@ -69,6 +69,7 @@ class Draft:
     ``ready`` are the steps until the first turn: what is waited for (a condition) or sent (a text), with the
     values to keep of the first kind. ``message`` is the template of a turn, ``rows`` what stood in its gaps,
     ``identity`` what stood where a message names its user, by column.
+    ``good_types`` are those of the events of turns that did not end with an error.
     ``count`` is how many events a turn has, where nothing else ends it. ``notes`` are for who corrects it.
     """
 
@@ -87,6 +88,7 @@ class Draft:
     fail: list[Condition] = field(default_factory=list)
     ignore: list[Condition] = field(default_factory=list)
     has_errors: bool = False
+    good_types: frozenset[str | None] = frozenset()
     count: int | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -434,6 +436,7 @@ class _Drafter:
             if _is_error(last) and last.kind is not None and last.kind not in result.fail:
                 result.fail.append(last.kind)
         sizes = {len(turn.events) for turn in good}
+        result.good_types = frozenset(_kinds(good))
         if not good:
             result.notes.append("every turn of the capture ends with an error: `end` is yours to write")
         elif sizes != {1} or len(set(_kinds(good))) > 1 or _LAST.search(good[0].events[0].kind or ""):
@@ -629,6 +632,13 @@ def _is_error(message: CapturedMessage) -> bool:
         False,
         "",
     )
+
+
+def sounds_wrong(payload: bytes) -> str:
+    """The type of a message, where it sounds like an error; else "", also where it is no JSON object."""
+    found = CapturedMessage(CapturedFrame(0, True, payload)).leaves
+    kinds = (found[name] for name in TYPE_NAMES if name in found)
+    return next((kind for kind in kinds if isinstance(kind, str) and _ERROR.search(kind)), "")[:LONGEST_VALUE]
 
 
 def _keys(message: CapturedMessage) -> set[str]:

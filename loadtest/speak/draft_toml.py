@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from loadtest.plan.scaffold import ERROR_TYPES
 from loadtest.speak.draft import Condition, Draft
 
 
@@ -116,14 +117,22 @@ def event_lines(draft: Draft) -> dict[str, str]:
         lines["end"] = _list(draft.end)
     if draft.count is not None:
         lines["count"] = str(draft.count)
-    fails = [condition_text(each) for each in draft.fail]
-    if draft.has_errors:
-        fails.append('{ has = "error" }')
+    fails = _fails(draft)
     if fails:
         lines["fail"] = f"[{', '.join(fails)}]"
     if draft.ignore:
         lines["ignore"] = _list(draft.ignore)
     return lines
+
+
+def _fails(draft: Draft) -> list[str]:
+    """What a turn fails by: what the capture has of it, and what errors mostly look like."""
+    fails = [condition_text(each) for each in draft.fail]
+    if draft.has_errors:
+        fails.append('{ has = "error" }')
+        if unseen := [each for each in ERROR_TYPES if each not in draft.good_types]:
+            fails.append(f"{{ type = {{ in = {_list(unseen)} }} }}")
+    return fails
 
 
 def rows_text(rows: Sequence[dict[str, str]]) -> str:

@@ -33,6 +33,7 @@ from loadtest.speak.compiled_protocol import (
     values_at,
 )
 from loadtest.speak.early_messages import what_came, with_kind_of
+from loadtest.speak.error_text import error_text
 from loadtest.speak.event_age import EventAges
 from loadtest.speak.event_rules import (
     ADOPT,
@@ -121,6 +122,7 @@ class Session:
         "_bound_message",
         "_came_before_ready",
         "_error_before_ready",
+        "_error_words",
         "_heartbeats",
         "_moved",
         "_notes",
@@ -181,7 +183,7 @@ class Session:
         self._came_before_ready: dict[str, None] | None = None
         self._ready_step = 0
         self._step_ends_ns = NEVER
-        self._error_before_ready = ""
+        self._error_before_ready = self._error_words = ""
         # Without ids: answers to turns that timed out, which may still come and be taken for another's.
         self._overdue_answers = 0
         self._recent_turns = RecentTurns(protocol.sequence_start)
@@ -289,9 +291,12 @@ class Session:
         protocol = self.protocol
         heard = protocol.hear_any(payload)
         if any(each.fits(heard) for each in protocol.auth_errors):
-            self._refuse(Layer.AUTH, f"the target answered {self._name_of(heard)}")
+            self._refuse(Layer.AUTH, f"the target answered {self._name_of(heard)}{_quoted(heard)}")
         if heard.flags & FAIL:
             self._error_before_ready = self._name_of(heard)
+            # To what a ready step sent, it is an answer: who reads of it asks for its words.
+            sent = any(step.send is not None for step in protocol.steps[: self._ready_step])
+            self._error_words = _quoted(heard) if sent else ""
         if self._answer_heartbeat(heard, now_ns):
             return
         step = protocol.steps[self._ready_step]
@@ -817,7 +822,7 @@ class Session:
         after = f" after {error}" if error else ""
         is_auth = code in AUTH_CLOSE_CODES or (error and code not in SERVER_CLOSE_CODES)
         layer = Layer.AUTH if is_auth else Layer.READY
-        return Refused(layer, f"closed with code {code}{after} before it was ready")
+        return Refused(layer, f"closed with code {code}{after} before it was ready{self._error_words}")
 
     # ------------------------------------------------------------------ receiving: the hot path
 
@@ -1214,3 +1219,9 @@ class Session:
 
 def _first_that_fits(beats: tuple[Heartbeat, ...], heard: Heard) -> Heartbeat | None:
     return next((beat for beat in beats if beat.on.fits(heard)), None)
+
+
+def _quoted(heard: Heard) -> str:
+    """The words of an error, after a colon; "" where it has none."""
+    words = error_text(heard.found)
+    return f": {words}" if words else ""

@@ -189,6 +189,11 @@ class Turn:
         if self.types is not None:
             self.types.insert(len(self.types) if place is None else place, kind)
 
+    @property
+    def last_frame(self) -> bytes:
+        """The payload that came last, or its beginning; empty where none came, or evidence is not kept."""
+        return next((each for each in reversed(self.frames or ()) if isinstance(each, bytes)), b"")
+
     def cut_log(self) -> None:
         """Drop the later half of the frame log: a turn that never ends must not keep everything."""
         frames = self.frames or []

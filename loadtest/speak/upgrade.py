@@ -108,7 +108,12 @@ class Upgrade:
         if self._subprotocols:
             lines.append(f"Sec-WebSocket-Protocol: {', '.join(self._subprotocols)}")
         lines += [f"{name}: {value}" for name, value in headers]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
+        try:
+            # What the environment holds may be no UTF-8: it is sent as it is.
+            return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            sentence = "the request would hold half of a character (a lone surrogate), which cannot be sent"
+            raise Refused(Layer.UPGRADE, sentence) from None
 
     def receive(self, data: bytes) -> bool:
         """Take bytes of the answer; True when the connection is open.

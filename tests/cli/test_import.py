@@ -106,3 +106,23 @@ def test_a_recording_is_of_a_server(capsys: pytest.CaptureFixture[str], tmp_path
     assert "must begin with ws:// or wss://" in capsys.readouterr().err
     (tmp_path / "f.jsonl").touch()
     assert main(["record", "--to", "ws://localhost:9", "--save", str(tmp_path / "f.jsonl")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "sentence"),
+    [
+        ('"chat.v2"', '"a\\ud800b"', "half of a character"),
+        ("wss://chat.example/ws", "wss://[::1/x", "URL is none"),
+        ("wss://chat.example/ws", "wss://chat.example/ws?a=\\ud800", "half of a character"),
+    ],
+)
+def test_a_file_that_no_scenario_can_be_written_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], was: str, becomes: str, sentence: str
+) -> None:
+    har = tmp_path / "session.har"
+    har.write_text(har_of("wss://chat.example/ws", 1).replace(was, becomes))
+    assert main(["import", "har", str(har), "--folder", str(tmp_path / "new")]) == 2
+    said = capsys.readouterr().err
+    assert "session.har" in said
+    assert sentence in said
+    assert not (tmp_path / "new").exists()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.cli.writing import put, write
+from loadtest.cli.writing import put, write, write_new
 from loadtest.errors import ConfigError
 
 FILES = {"terminal": "a.txt", "json": "a.json", "png": "a.png"}
@@ -90,3 +90,9 @@ def test_a_view_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
         write(path, "half")
     assert path.read_bytes() == b"new"
     assert [each.name for each in path.parent.iterdir()] == ["report.html"]
+
+
+def test_half_of_a_character_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="half of a character"):
+        write_new(tmp_path / "a.toml", "a\ud800b")
+    assert not (tmp_path / "a.toml").exists()

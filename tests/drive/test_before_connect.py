@@ -192,6 +192,7 @@ def floods(sock: Any, _asked: Asked) -> None:
             "`b` of the answer has more than 16,384 characters",
         ),
         (answer({"b": "x\r\nEvil: y"}), 'keep = { a = "b" }', "`b` of the answer holds a line break"),
+        (answer({"b": "x\ud800y"}), 'keep = { a = "b" }', "`b` of the answer holds half of a character"),
         (answer(), 'keep = { a = "header:X-A" }', "the answer has no `header:X-A`, which is to be kept as a"),
         (
             answer(),
@@ -203,6 +204,8 @@ def floods(sock: Any, _asked: Asked) -> None:
             'keep = { a = "b" }',
             "what `path` stands for is no URL of a WebSocket",
         ),
+        (answer({"b": "ws://a..b/x"}), 'keep = { a = "b" }', "what `path` stands for is no URL of a WebSock"),
+        (moved("http://a..b/"), "", "redirected to what is no URL of HTTP"),
         (answer({"b": "rooms"}), 'keep = { a = "b" }', "what `path` stands for is neither a path nor a URL"),
         (answer({"b": "ws://nobody.invalid/"}), 'keep = { a = "b" }', "resolve: the name 'nobody.invalid'"),
     ],
@@ -455,6 +458,7 @@ def test_a_token_of_oauth2_is_renewed_before_it_expires(
         (moved("/elsewhere"), "token_url answered HTTP 302"),
         (answer({"token": 1}), "token_url answered without an `access_token`"),
         (answer({"access_token": "a\nb"}), "token_url gave no token that a header can hold"),
+        (answer({"access_token": "a\ud800b"}), "token_url gave no token that a header can hold"),
         (b"nonsense\r\n\r\n", "token_url: the answer is not valid HTTP"),
     ],
 )

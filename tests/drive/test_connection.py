@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ from loadtest.drive.connection import (
 )
 from loadtest.drive.poller import READ, WRITE
 from loadtest.errors import Layer
-from loadtest.plan.protocol import Connect, Step, TimedBeat
+from loadtest.plan.protocol import Connect, Events, Step, TimedBeat
 from loadtest.plan.scenario import Traffic
 from loadtest.speak.session import SessionState
 from loadtest.speak.turn import Outcome, Turn
@@ -624,3 +625,28 @@ def test_an_answer_that_lies_unread_keeps_its_target_alive() -> None:
     spoken.poller.pass_until(START + 2 * SECOND)
     assert spoken.closed == 0
     assert spoken.counts("heartbeats.") == {"sent": 2, "answered": 1}
+
+
+def test_the_words_of_an_error_are_kept_without_what_makes_it_one() -> None:
+    spoken = Spoken()
+    for seq in range(3):
+        turn = spoken.begin(seq)
+        spoken.poller.turn()
+        spoken.hear(said("failed", turn.id, 0, message="no such model"))
+    assert spoken.counts("turns.failed_by.event") == {"": 3}
+    assert spoken.context.observations.facts["error_answers"] == {"no such model": 3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts"),
+    [("unauthorized", {"answers_sound_wrong": {"answers": 1, "type": "unauthorized"}}), ("pong", {})],
+)
+def test_an_answer_that_completes_by_its_number_and_sounds_like_an_error_is_noted(
+    kind: str, facts: dict[str, Any]
+) -> None:
+    spoken = Spoken(events=Events(match="order", count=1))
+    spoken.begin()
+    spoken.poller.turn()
+    spoken.hear(b'{"type":"%s"}' % kind.encode())
+    assert spoken.counts("turns.complete") == {"": 1}
+    assert spoken.context.observations.facts == facts

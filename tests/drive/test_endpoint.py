@@ -250,3 +250,9 @@ def test_a_key_of_another_certificate_is_told(authority: Authority, pair: Pair) 
     other = authority.pair("other")
     with pytest.raises(ConfigError, match="cannot be used"):
         tls_context(Target(url="wss://test", client_cert=pair.cert, client_key=other.key))
+
+
+def test_a_name_that_no_resolver_takes_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint_module.gevent_socket, "getaddrinfo", None)
+    with pytest.raises(TargetError, match="names a host that no name server can hold"):
+        found("ws://a..b/ws")

@@ -19,6 +19,7 @@ from loadtest.drive.http_client import (
     NoCookies,
     origin_of,
     redirected,
+    sendable,
 )
 from loadtest.drive.proxy import Proxy
 from loadtest.plan.scenario import Target
@@ -268,7 +269,28 @@ def test_a_proxy_that_says_no_is_named() -> None:
         sent(client_of(proxy=Proxy("127.0.0.1", address.sockaddr[1])), "GET", "http://a.example/")
 
 
-@pytest.mark.parametrize("url", ["ftp://a", "http://", "/a"])
+@pytest.mark.parametrize(
+    "where", ["http://a..b/", f"http://{'a' * 300}/", "http://\u2100.com/", "http://.a/"]
+)
+def test_a_redirect_to_what_no_resolver_takes_is_no_url(where: str) -> None:
+    with pytest.raises(HttpRefused, match="redirected to what is no URL of HTTP"):
+        redirected("http://a.example/", where)
+
+
+def test_what_cannot_be_written_or_looked_up_is_a_sentence() -> None:
+    with pytest.raises(HttpRefused, match="its URL is none of HTTP"):
+        sent(client_of(), "GET", "http://a..b/")
+    with pytest.raises(HttpRefused, match="half of a character"):
+        sent(client_of(), "GET", "http://127.0.0.1:9/", headers={"X-A": "a\ud800b"})
+    with pytest.raises(HttpRefused, match="name cannot be looked up"):
+        sent(client_of(proxy=Proxy("a..b", 3128)), "GET", "http://a.example/")
+
+
+def test_bytes_of_the_environment_are_sent_as_they_are() -> None:
+    assert sendable("/caf\udce9") == "/caf%E9"
+
+
+@pytest.mark.parametrize("url", ["ftp://a", "http://", "/a", "http://a..b"])
 def test_what_is_no_url_of_http(url: str) -> None:
     with pytest.raises(ValueError, match="no URL of HTTP"):
         origin_of(url)

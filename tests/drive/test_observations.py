@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.drive.observations import REASONS, Observations
+from loadtest.drive.observations import LOOKED_AT, REASONS, Observations
 from loadtest.drive.reasons import SHOWN
 from loadtest.errors import Layer
 from loadtest.speak.refused import Refused
@@ -39,3 +39,18 @@ def test_what_a_target_says_of_itself_is_kept_once() -> None:
     seen.saw_server("a", None)
     seen.saw_server("b", "c")
     assert seen.facts == {"server": {"server": "a", "subprotocol": None}}
+
+
+def test_answers_that_all_sound_like_errors_are_a_fact_until_a_good_one_comes() -> None:
+    seen = Observations()
+    for _ in range(2):
+        seen.saw_answer("unauthorized")
+    assert seen.facts == {"answers_sound_wrong": {"answers": 2, "type": "unauthorized"}}
+    seen.saw_answer("")
+    assert seen.facts == {}
+    assert not seen.looks_at_answers
+    seen = Observations()
+    for _ in range(LOOKED_AT):
+        assert seen.looks_at_answers
+        seen.saw_answer("denied")
+    assert not seen.looks_at_answers

@@ -88,6 +88,9 @@ def test_turns_that_the_target_failed_are_told_with_their_reasons() -> None:
     }
     reason = verdict(HELD, totals_=good_totals(failed))["reason"]
     assert "10 of 40 turns due failed: 8 by an error event, 2 with a pair of events left open." in reason
+    said = {"no such model": 7, "busy": 1}
+    reason = verdict(HELD, totals_=good_totals(failed), error_answers=said)["reason"]
+    assert "with a pair of events left open. The target said most often: no such model." in reason
     told = verdict(HELD, totals_=good_totals({"turns.complete": 30, "turns.failed": 10}))["reason"]
     assert "10 of 40 turns due failed." in told
 
@@ -584,3 +587,15 @@ def test_users_who_read_slowly_by_plan_are_no_failure() -> None:
     assert ruling(verdict(default, totals_=good_totals(counted), **ENDS, **slow)) == ("pass", 0)
     others = {**counted, "chaos.slow.turns.timed_out": 4}
     assert ruling(verdict(default, totals_=good_totals(others), **ENDS, **slow)) == ("fail", 1)
+
+
+def test_a_login_that_a_ready_step_sends_is_looked_for_there() -> None:
+    refused = totals({"connections.attempted": 3, "connections.refused.auth": 3})
+    connect = {"ready": [{"send": "login"}, {"wait": "hello"}]}
+    known = {"scenario": {"settings": {"protocol": {"connect": connect}}}}
+    reason = "auth: the target answered denied: no such user"
+    found = verdict(HELD, totals_=refused, **known, refusals={reason: 3})
+    assert reason in found["reason"]
+    assert "refused what a step of `ready` in the protocol sends" in found["reason"]
+    found = verdict(HELD, totals_=refused, **known, refusals={"auth: the target answered HTTP 401 No": 3})
+    assert "see target.auth" in found["reason"]

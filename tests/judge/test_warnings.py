@@ -208,6 +208,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         {"observed": [{"code": "turns_sampled", "numbers": {"turns": 9, "one_in": 2}}]},
         False,
     ),
+    (
+        "answers_sound_wrong",
+        {},
+        {"observed": [{"code": "answers_sound_wrong", "numbers": {"answers": 9, "type": "unauthorized"}}]},
+        False,
+    ),
     ("limits_low", {}, {"observed": [{"code": "limits_low", "numbers": {"nofile": 1024}}]}, False),
     (
         "not_linux_no_kernel_stamps",

@@ -28,6 +28,7 @@ HOST: dict[str, Any] = {
     },
     "generator": {"processes": 2},
     "refusals": {"tcp: refused": 3},
+    "error_answers": {"busy": 2},
     "fingerprint": {"machine": "one", "kernel": "6.1", "python": "3.11"},
     "observed": [{"code": "limits_low", "numbers": {"n": 1}}],
 }
@@ -75,6 +76,7 @@ def test_the_manifest_says_what_it_is_made_of(tmp_path: Path, hosts: list[Run]) 
     assert made["load"]["planned"]["duration_s"] == 8
     assert made["generator"] == {"processes": 4}
     assert made["refusals"] == {"tcp: refused": 6}
+    assert made["error_answers"] == {"busy": 4}
     codes = [fact["code"] for fact in made["observed"]]
     assert codes == ["limits_low", "hosts_merged"]
     assert made["observed"][1]["numbers"] == {"runs": 2, "starts_apart_s": 1.25}

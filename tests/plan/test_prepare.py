@@ -126,6 +126,7 @@ def test_steps_are_explained(folder: Folder) -> None:
         ("name = 'a'\nget = '/a b'", "must not hold a space or a `#`"),
         ("name = 'a'\nget = 'http:///a'", "names no host"),
         ("name = 'a'\nget = 'http://[a'", "names no host"),
+        ("name = 'a'\nget = 'http://a..b/'", "names a host that no name server can hold"),
         ("name = 'a'\npost = '/a'\njson = 1\nform = { a = 'b' }", "`form` and `json` are both a body"),
         ("name = 'a'\nget = '/a'\njson = 1", "a body does not go with `get`"),
         ("name = 'a'\ndelete = '/a'\nform = { a = 'b' }", "a body does not go with `delete`"),

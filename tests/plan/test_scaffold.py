@@ -89,3 +89,12 @@ def test_a_drafted_protocol_stands_in_the_place_of_ours(tmp_path: Path) -> None:
     assert scenario.protocol.about == "mine"
     without = starting_files("ws://localhost:1", "mine", Drafted(lambda _: text, ""))
     assert "data =" not in without["mine.toml"]
+
+
+@pytest.mark.parametrize("kind", ["error", "unauthorized"])
+def test_an_answer_whose_type_says_error_fails_the_drafted_turn(folder: Folder, kind: str) -> None:
+    for file, text in starting_files("ws://host/ws").items():
+        folder.write(file, text)
+    assert "loadtest try host.toml" in starting_files("ws://host/ws")["host.toml"]
+    fails = load_scenario(folder.path / "host.toml").protocol.events.fail
+    assert any(kind in str(each) for each in fails)

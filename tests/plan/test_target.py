@@ -379,3 +379,8 @@ def test_a_cookie_may_be_called_keep(folder: Folder) -> None:
 def test_a_cookie_is_text(folder: Folder) -> None:
     (told,) = mistakes(folder, "url = 'ws://a'\ncookies = { a = 1, keep = true }\n")
     assert told.startswith("4: ")
+
+
+@pytest.mark.parametrize(("url", "near"), [("127.0.0.1:8765", True), ("[::1]:80/ws", True), ("chat", False)])
+def test_a_host_and_a_port_are_told_what_they_lack(*, url: str, near: bool) -> None:
+    assert str(url_problem(url)).endswith("; try ws:// before it") is near

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+import requests
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.trace_parent import trace_ids
-from loadtest.run.otel import MOST_SPANS, OtelExport
+from loadtest.run.otel import MOST_SPANS, OtelExport, exporter_session
 from loadtest.show.exported import ExportedRun
 
 START_NS = 1_700_000_000_000_000_000
@@ -106,3 +109,23 @@ def test_before_the_start_nothing_is_exported() -> None:
     otel.start()
     otel.over()
     assert otel.exports == 0
+
+
+@pytest.mark.parametrize(("status", "taken"), [(200, True), (202, True), (307, False), (404, False)])
+def test_only_a_success_of_the_collector_counts_as_taken(*, status: int, taken: bool) -> None:
+    class Collector(requests.adapters.BaseAdapter):
+        def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]  # one of its uses
+            answer = requests.Response()
+            answer.status_code, answer.request, answer.url = status, request, str(request.url)
+            answer.headers["Location"] = "http://127.0.0.1:1/elsewhere"
+            answer.raw = io.BytesIO()
+            return answer
+
+        def close(self) -> None:
+            pass
+
+    session = exporter_session()
+    session.mount("http://", Collector())
+    exporter = OTLPMetricExporter(endpoint="http://127.0.0.1:1/v1/metrics", session=session, timeout=1)
+    _, metrics, _ = made()
+    assert OtelExport._sent(exporter, metrics.taken[0]) is taken

@@ -71,12 +71,15 @@ def test_reasons_of_failures_are_named_the_most_frequent_first(sample: Sample) -
     manifest["counts"]["turns"] |= {"failed": 6, "failed_by": {"required": 1, "event": 5}}
     manifest["refusals"] = {"upgrade: HTTP 503": 3}
     manifest["closes"] = {"1006 after 3 s": 2}
+    manifest["error_answers"] = {"no such\x1b model": 5, "busy": 1}
     text = short(short_document(manifest, {}), width=160)
     assert "; 6 failed (5 by an error event, 1 without a required event); 103 timed out" in text
     assert (
         "Connections  3 of 53 refused, 3 at upgrade (upgrade: HTTP 503); closed by the target: 2 with" in text
     )
     assert "2 with code 1006 (1006 after 3 s)\n" in text
+    assert "the target said most often: no such" in text
+    assert "\x1b" not in text
 
 
 def test_a_run_that_a_rule_ended_says_which(sample: Sample) -> None:

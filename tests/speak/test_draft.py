@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.protocol_file import read_protocol
+from loadtest.plan.scaffold import ERROR_TYPES
 from loadtest.plan.template import Template
 from loadtest.plan.toml_lines import parse_toml
 from loadtest.plan.toml_reader import Source, Table
-from loadtest.speak.draft import SECRET_VALUE, Draft, draft
+from loadtest.speak.draft import SECRET_VALUE, Draft, draft, sounds_wrong
 from loadtest.speak.draft_toml import condition_text, event_lines, protocol_text, rows_text, toml_text
 from loadtest.speak.replay import Replay, replay
 
@@ -116,6 +117,11 @@ def test_one_answer_a_message_is_an_end_by_count() -> None:
     made, played = drafted(*turns(2, lambda n: [(">", {"id": f"a{n}"}), ("<", {"id": f"a{n}", "ok": 1})]))
     assert ends(played)
     assert made.count == 1
+    errors = '["error", "failed", "unauthorized", "forbidden", "denied"]'
+    assert event_lines(made)["fail"] == f'[{{ has = "error" }}, {{ type = {{ in = {errors} }} }}]'
+    made = Draft(json=True, has_errors=True, good_types=frozenset({"denied", "error"}))
+    assert event_lines(made)["fail"].endswith('in = ["failed", "unauthorized", "forbidden"] } }]')
+    made.good_types = frozenset(ERROR_TYPES)
     assert event_lines(made)["fail"] == '[{ has = "error" }]'
 
 
@@ -599,3 +605,17 @@ def test_an_end_may_lack_the_number() -> None:
     # Of one turn alone a number that begins anywhere may count the events of the whole connection.
     made, _ = drafted(*((way, {key: each[key] for key in each if key != "n"}) for way, each in found))
     assert made.sequence == ""
+
+
+@pytest.mark.parametrize(
+    ("payload", "kind"),
+    [
+        (b'{"type":"unauthorized","message":"please log in"}', "unauthorized"),
+        (b'{"event":"login_failed"}', "login_failed"),
+        (b'{"type":"done","text":"no error"}', ""),
+        (b'{"type":4}', ""),
+        (b"error", ""),
+    ],
+)
+def test_an_answer_whose_type_sounds_like_an_error(payload: bytes, kind: str) -> None:
+    assert sounds_wrong(payload) == kind

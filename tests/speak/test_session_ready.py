@@ -178,6 +178,17 @@ def test_an_error_and_then_a_close_is_a_refusal_by_auth(code: int) -> None:
     assert refused.reason == f"closed with code {code} after error before it was ready"
 
 
+def test_what_the_target_says_to_a_login_is_quoted() -> None:
+    login = [Step(send='{"op":"login"}'), GREETING]
+    talk = Talk(ready=login)
+    talk.hear(1, said("error", message="no\nsuch user"))
+    refused = talk.session.lost(2, 4401)
+    assert refused is not None
+    assert refused.reason == "closed with code 4401 after error before it was ready: no such user"
+    talk = Talk(ready=login, auth_errors=("denied",))
+    assert refusal(talk, said("denied", reason="expired")).reason == "the target answered denied: expired"
+
+
 @pytest.mark.parametrize(
     ("code", "layer"),
     [(1008, Layer.AUTH), (4001, Layer.AUTH), (4403, Layer.AUTH), (1006, Layer.READY), (1011, Layer.READY)],

@@ -233,3 +233,10 @@ def test_a_turn_without_numbers_is_not_numbered() -> None:
 def test_instants_that_never_came_are_never() -> None:
     turn = a_turn()
     assert {turn.sent_ns, turn.first_ns, turn.last_ns, turn.done_ns} == {NEVER}
+
+
+def test_the_last_frame_is_the_payload_that_came_last() -> None:
+    turn = a_turn()
+    assert turn.last_frame == b""
+    turn.frames = [1, b"a", 2, b"b", 3]
+    assert turn.last_frame == b"b"

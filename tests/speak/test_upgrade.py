@@ -45,6 +45,13 @@ def refused(upgrade: Upgrade, answer: bytes) -> Refused:
 # ------------------------------------------------------------------ what is asked
 
 
+def test_bytes_of_the_environment_are_sent_and_half_a_character_is_not() -> None:
+    assert b"X-A: \xe9\r\n" in Upgrade("h", "/", [("X-A", "\udce9")]).request
+    with pytest.raises(Refused, match="half of a character") as caught:
+        Upgrade("h", "/", [("X-A", "a\ud800b")])
+    assert caught.value.layer is Layer.UPGRADE
+
+
 def test_the_request_says_what_it_must() -> None:
     upgrade = Upgrade(
         "host:8080",

@@ -1,0 +1,29 @@
+"""Which names of hosts can be looked up; of another one a resolver raises UnicodeError, no OSError."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from loadtest.plan.identifiers import holds_controls
+from loadtest.plan.toml_reader import told
+
+
+def host_problem(host: str) -> str | None:
+    """What keeps any resolver from looking a host's name up, as the end of a sentence; None if nothing."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return f"names a host that no name server can hold (empty or overlong part): {told(host)}"
+    if holds_controls(host):
+        return f"names a host with a control character: {told(host)}"
+    return None
+
+
+def is_http_url(url: str) -> bool:
+    """Whether it is a URL of HTTP whose host can be looked up."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and named and host_problem(parts.hostname or "") is None
