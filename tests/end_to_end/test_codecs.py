@@ -133,7 +133,8 @@ def is_socketio(ended: Ended, theirs: dict[str, int]) -> dict[str, dict[str, int
 def test_npm_socket_io(wires: dict[str, Pair]) -> None:
     ended, theirs = wires["socket-io"].both()
     counts = is_socketio(ended, theirs)
-    assert counts["codec"]["replies"] == theirs["socketio pong"] > USERS
+    # The last pong of a user may meet its close, and is then counted by us alone.
+    assert USERS < theirs["socketio pong"] <= counts["codec"]["replies"] <= theirs["socketio pong"] + USERS
     assert theirs["socketio message"] == TURNS + USERS
 
 

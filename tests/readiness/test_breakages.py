@@ -46,7 +46,14 @@ def marked(breakage: Breakage) -> object:
 
 @pytest.mark.parametrize("breakage", [marked(each) for each in BREAKAGES])
 def test_a_breakage_gives_what_the_page_says(breakage: Breakage, tmp_path: Path) -> None:
-    assert found(breakage, tmp_path) == ROWS[breakage.kind, breakage.what]
+    state, verdict, code = found(breakage, tmp_path)
+    told = ROWS[breakage.kind, breakage.what]
+    if (breakage.kind, breakage.what[:4]) == ("websocket", "50 %"):
+        # Each of its 49 turns is drawn: whether less than half was answered, which is down, is chance.
+        assert state in {"degraded", "down"}
+        assert (verdict, code) == told[1:]
+    else:
+        assert (state, verdict, code) == told
 
 
 def test_no_part_that_is_dead_hung_or_wrong_is_a_go() -> None:
