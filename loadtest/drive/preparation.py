@@ -269,7 +269,7 @@ class Preparation:
         Raises:
             HttpRefused: the answer has none of that name.
         """
-        body = _Body(answer)
+        body = _JsonAnswer(answer)
         kept: dict[str, str] = {}
         for name, place in step.keep.items():
             if place.startswith(FROM_COOKIE):
@@ -294,7 +294,7 @@ def may_be_secret(name: str, value: str) -> bool:
     return len(value) >= SHORTEST_OTHER and not _WORD.fullmatch(value)
 
 
-class _Body:
+class _JsonAnswer:
     """The JSON of an answer, parsed when the first value of it is asked for."""
 
     def __init__(self, answer: HttpAnswer) -> None:

@@ -27,7 +27,7 @@ SEEN_ELSEWHERE = frozenset({301, 302, 303})
 
 
 @dataclass(slots=True)
-class _Asking:
+class _Exchange:
     """One probe: its request and what it saw last."""
 
     probe: HttpProbe
@@ -194,7 +194,7 @@ def asked_once(probe: HttpProbe, context: ProbeContext) -> tuple[int, bytes]:
     return status, body
 
 
-def _asking(probe: HttpProbe, context: ProbeContext) -> _Asking:
+def _asking(probe: HttpProbe, context: ProbeContext) -> _Exchange:
     try:
         url = urlsplit(context.filled_url(probe.url))
         url.port  # noqa: B018 - raises for a port that is none
@@ -204,11 +204,11 @@ def _asking(probe: HttpProbe, context: ProbeContext) -> _Asking:
         raise NotProbedError("policy", "the URL must begin with http:// or https:// and name a host")
     headers = _by_url(url) | {name: context.filled(value) for name, value in probe.headers.items()}
     if probe.body is None:
-        return _Asking(probe, url, headers, context)
+        return _Exchange(probe, url, headers, context)
     body = context.filled(probe.body)
     if "content-type" not in {name.lower() for name in headers}:
         headers["Content-Type"] = "application/json" if _is_json(body) else "text/plain; charset=utf-8"
-    return _Asking(probe, url, headers, context, body.encode())
+    return _Exchange(probe, url, headers, context, body.encode())
 
 
 def _is_json(text: str) -> bool:
