@@ -19,6 +19,7 @@ from loadtest.drive.context import Context
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
+from loadtest.speak.chunk_stream import Payload
 from loadtest.speak.codec.coded_frames import CodedFrameParser, NotTakenError, UnsendableError
 from loadtest.speak.flood import Flood
 from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
@@ -325,6 +326,8 @@ class Connection:
         text.
         """
         turn, payload = self.session.begin(seq, position, intended_ns, row, kind, written=written)
+        if turn.uploading:
+            return self._begin_upload(turn, payload)
         out = self._out
         self._queued.append((turn, len(out)))
         opcode = self._opcode if written is None else TEXT if isinstance(written, str) else BINARY
@@ -340,8 +343,13 @@ class Connection:
         dirty = self.context.poller.dirty
         if not dirty or dirty[-1] is not self:
             dirty.append(self)
-        if turn.uploading:
-            self._gather_replies()
+        return turn
+
+    def _begin_upload(self, turn: Turn, payload: Payload) -> Turn:
+        """Send the first of several messages, and those that go with it."""
+        self.session.outbox = [(turn, payload), *(self.session.outbox or ())]
+        self._gathered += len(payload)
+        self._gather_replies()
         return turn
 
     def send(self, payload: str | bytes) -> None:
@@ -368,9 +376,8 @@ class Connection:
     def _gather_replies(self) -> None:
         """Gather what the session itself sends: ready steps, heartbeats, further messages of turns."""
         for each in self.session.outbox or ():
-            turn, payload, opcode = (
-                (None, each.encode(), TEXT) if isinstance(each, str) else (*each, self._opcode)
-            )
+            turn, payload = (None, each.encode()) if isinstance(each, str) else each
+            opcode = TEXT if turn is None else self._opcode_of(payload)
             try:
                 frame = self._encode(payload, opcode)
             except UnsendableError as error:
@@ -381,6 +388,10 @@ class Connection:
             self._out.append(frame)
         self.session.outbox = None
         self._gather()
+
+    def _opcode_of(self, payload: Payload) -> int:
+        """The kind of frame of a turn's message: chunks without one of their own are binary."""
+        return BINARY if isinstance(payload, memoryview) else self._opcode
 
     def _not_sendable(self, error: UnsendableError, turn: Turn | None) -> None:
         """The codec makes no frame of a message, by our fault or the protocol's, or the target takes no more.

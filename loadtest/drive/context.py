@@ -84,6 +84,7 @@ class Context:
         protocol = scenario.protocol
         own = None if traffic is None else traffic.message
         self.timeout_ns = traffic.timeout_ns if traffic is not None else CLOSE_TIMEOUT_NS
+        self.longest_turn_ns = self.timeout_ns + scenario.streams_ns
         self.schedule = Schedule(load, traffic, assignment.first, assignment.of_all)
         self.planned_users = self.schedule.users
         self.compiled_protocol = CompiledProtocol(

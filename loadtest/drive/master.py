@@ -385,4 +385,4 @@ def _last_second(scenario: Scenario) -> int:
     """No interval of a run is of a later second."""
     timeouts = [each.traffic.timeout_ns for each in schedules(scenario) if each.traffic is not None]
     end_ns = max(each.end_ns for each in schedules(scenario))
-    return (end_ns + max(timeouts, default=0)) // NS_PER_S + OVERTIME_S
+    return (end_ns + max(timeouts, default=0) + scenario.streams_ns) // NS_PER_S + OVERTIME_S

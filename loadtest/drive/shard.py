@@ -213,7 +213,8 @@ class Shard:
             user.traffic.schedule_over()
             if user.over:
                 user.traffic.finish()
-        context.poller.timers.add(context.now() + context.timeout_ns + HANDSHAKE_SLACK_NS, self._drain_over)
+        over_ns = context.now() + context.longest_turn_ns + HANDSHAKE_SLACK_NS
+        context.poller.timers.add(over_ns, self._drain_over)
         self._may_be_done()
 
     def _cut_schedule(self) -> None:

@@ -229,7 +229,7 @@ def _connect(context: Context, trial: Trial, values: dict[str, Any], over: Calla
     def ready(_connection: Connection) -> None:
         trial.turn = connection.begin(0, 0, context.now(), context.row(0))
         # A turn without an end would go on for ever.
-        timers.add(context.now() + context.timeout_ns + LINGER_NS, lambda _due: connection.close())
+        timers.add(context.now() + context.longest_turn_ns + LINGER_NS, lambda _due: connection.close())
 
     def ended(_turn: Turn) -> None:
         timers.add(context.now() + LINGER_NS, lambda _due: connection.close())

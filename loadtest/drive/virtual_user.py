@@ -150,7 +150,7 @@ class VirtualUser:
         """The visit ends as planned: wait for the turns in flight, then leave."""
         self._leaving = True
         self.traffic.leave()
-        self._leave_when_idle(self._context.now() + self._context.timeout_ns)
+        self._leave_when_idle(self._context.now() + self._context.longest_turn_ns)
 
     def _leave_when_idle(self, until_ns: int) -> None:
         now_ns = self._context.now()

@@ -12,7 +12,16 @@ from typing import Any
 from loadtest.catalog import FAILURES, PERCENTILES
 from loadtest.judge.distribution import at_ranks
 from loadtest.judge.ranks import nearest_rank, needed, part_of
-from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, kinds, planned, section
+from loadtest.judge.sections import (
+    NS_PER_MS,
+    Manifest,
+    count_or_zero,
+    kinds,
+    planned,
+    section,
+    settings,
+    speaking_kinds,
+)
 from loadtest.measure.histogram import Histogram
 from loadtest.plan.threshold import of_kind
 
@@ -20,6 +29,8 @@ SLOW = "slow.turns."
 """Stands before the counters of users whom the plan made read slowly: their times are kept apart."""
 
 FIRST, SERVICE = "turn.first_event", ".service"
+
+AUDIO = "turn.first_audio"
 
 UNBOUNDED = "unbounded"
 """The statistics that fall on a turn that was never answered."""
@@ -69,6 +80,27 @@ def _of_kind(turns: Manifest, kind: str) -> dict[str, int]:
     return {of_kind(name, kind): n for name, n in missing.items()}
 
 
+def _without_audio(manifest: Manifest, answered: Mapping[str, int]) -> dict[str, int]:
+    """How many turns have no first audio, where the protocol says what that is: of all, and by kind.
+
+    Unlike a first event, it may be missing of a turn that is complete. Where the plan has users read slowly,
+    whose times are kept apart, it is not known; nor of a part of a run.
+    """
+    if section(settings(manifest, "chaos"), "slow_readers") or section(manifest, "part"):
+        return {}
+    turns = section(manifest, "counts", "measured", "turns")
+    found = {}
+    for kind, speaks in speaking_kinds(manifest).items():
+        due, unsent, left = (
+            count_or_zero(turns.get(of_kind(name, kind) if kind else name))
+            for name in ("due", "not_attempted", "abandoned")
+        )
+        for name, n in ((AUDIO, due - left), (AUDIO + SERVICE, due - left - unsent)):
+            of = of_kind(name, kind) if kind else name
+            found[of] = n - answered.get(of, 0) if speaks else 0
+    return found
+
+
 def times_of_due(
     manifest: Manifest, histograms: Mapping[str, Histogram], extra: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
@@ -83,6 +115,7 @@ def times_of_due(
     missing = without_answer(counts, answered)
     for kind in kinds(manifest):
         missing |= without_answer(counts, answered, kind)
+    missing |= _without_audio(manifest, answered)
     timeout_ms = (planned(manifest, "timeout_s") or 0.0) * 1000
     return {
         name: _described(histograms.get(name, Histogram()), n, tuple(extra.get(name, ())), timeout_ms)

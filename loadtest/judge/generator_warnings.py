@@ -23,6 +23,7 @@ from loadtest.judge.sections import (
     NS_PER_MS,
     Manifest,
     count_or_zero,
+    message_steps,
     model,
     number,
     observed,
@@ -33,13 +34,16 @@ from loadtest.judge.sections import (
 from loadtest.judge.thresholds import LATE_PART, late_for, tightest_ms
 from loadtest.judge.warnings import KINDS, RunWarning, shown, warning
 from loadtest.plan.threshold import Threshold, percentile, split_metric
-from loadtest.units import format_count, format_duration, format_ratio
+from loadtest.units import format_count, format_duration, format_ratio, parse_duration
 
 COARSE = ("p50", "p90", "p95", "p99")
 """Percentiles that the warning names where they are upper bounds; finer ones are only marked in tables."""
 
 LATE_MS = 10.0
 """The allowed delay where no threshold limits a response time."""
+
+PACE_PART = 0.1
+"""The part of the time between two chunks that they may be late: 2 ms of 20."""
 
 BUSY = 0.5
 """Above this part of a core we may have read late, so that events came in one read."""
@@ -109,6 +113,22 @@ def lateness(manifest: Manifest, thresholds: Thresholds) -> Iterator[RunWarning]
         words = {"lateness_ms": f"{late:.3g}", "allowed_ms": f"{allowed:.3g}"}
         told = {**words, "told": touched, "share": share}
         yield warning("generator_late", numbers, told)
+
+
+def pace(manifest: Manifest) -> Iterator[RunWarning]:
+    """Files that were not sent at their pace: what the target heard is not what was to be measured."""
+    late = section(manifest, "metrics", "chunk.lateness")
+    p99, largest = number(late.get("p99")), number(late.get("max_exact"))
+    late_ms = largest if p99 is None else p99
+    every = [str(section(step).get("every")) for step in message_steps(manifest) if section(step).get("chunks")]
+    if late_ms is None or not every:
+        return
+    allowed_ms = min(map(parse_duration, every)) / NS_PER_MS * PACE_PART
+    if late_ms > allowed_ms:
+        numbers = {"lateness_ms": late_ms, "allowed_ms": allowed_ms, "n": count_or_zero(late.get("n"))}
+        share = "The latest chunk was" if p99 is None else "One chunk in a hundred was"
+        words = {"lateness_ms": f"{late_ms:.3g}", "allowed_ms": f"{allowed_ms:.3g}", "share": share}
+        yield warning("pace_not_kept", numbers, words)
 
 
 def connections_not_opened(manifest: Manifest) -> Iterator[RunWarning]:

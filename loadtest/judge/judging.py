@@ -129,6 +129,7 @@ def _found(
     yield from generator_warnings.saturation(manifest)
     yield from generator_warnings.standstill(manifest)
     yield from generator_warnings.starvation(manifest)
+    yield from generator_warnings.pace(manifest)
     yield from generator_warnings.connections_not_opened(manifest)
     yield from _causes(manifest, totals, turns)
     yield from generator_warnings.load_not_reached(manifest)

@@ -50,6 +50,9 @@ connections due in a run of an earlier version, which did not count them."""
 SHARE_OF = {each.key: each.share_of.partition(".")[2] for each in catalog.EVENT_COUNTERS if each.share_of}
 """By event counter, the one that its ratio is a share of."""
 
+LACKED = {"turn.first_event": "had no first event", "turn.first_audio": "had no audio"}
+"""What a turn without a time did, where it is not that it was not complete."""
+
 OF_A_PART_BY_POPULATION = "what each population did in a part of the run is not kept"
 
 OF_A_PART = "which kind each turn of a part of the run was is not kept"
@@ -191,7 +194,7 @@ def _of_due(
         count_or_zero(of_due.get("n")),
         count_or_zero(of_due.get("n")) - count_or_zero(of_due.get("answered")),
     )
-    lacked = "had no first event" if metric.startswith("turn.first_event") else "were not complete"
+    lacked = LACKED.get(split_kind(metric)[0].removesuffix(".service"), "were not complete")
     share = f"{format_ratio(without / n)} of {format_count(n)} turns due {lacked}"
     alone = "" if answered.value is None else f"; of the others: {format_ms(answered.value)}"
     if unbounded(of_due, statistic):

@@ -94,6 +94,15 @@ def _kinds_of(part: Mapping[str, Any]) -> set[str]:
     return {*section(part, "traffic", "mix"), *_kinds_in(_tables(part, "conversation"))}
 
 
+def message_steps(manifest: Manifest) -> list[Any]:
+    """The steps of all turns of several messages that the scenario may send: texts, and tables of others."""
+    found = []
+    for protocol in (section(part, "protocol") for part in parts(manifest)):
+        turns = (section(protocol, "turn"), *(section(protocol, "turns", kind) for kind in kinds(manifest)))
+        found += [step for turn in turns for step in turn.get("messages") or ()]
+    return found
+
+
 def conversations(manifest: Manifest) -> tuple[str, ...]:
     """The names of the conversations of the scenario."""
     tables = (each for part in parts(manifest) for each in _tables(part, "conversation"))
@@ -140,6 +149,16 @@ def events_of_kinds(manifest: Manifest) -> list[dict[str, Any]]:
 def _events_of(part: Mapping[str, Any]) -> list[dict[str, Any]]:
     of_all, turns = section(part, "protocol", "events"), section(part, "protocol", "turns")
     return [{**of_all, **section(turns, kind)} for kind in sorted(_kinds_of(part))] or [dict(of_all)]
+
+
+def speaking_kinds(manifest: Manifest) -> dict[str, bool]:
+    """Of all turns, under "", and of each kind: whether the protocol says which of their events are audio."""
+    found = {"": all(events.get("audio") for events in events_of_kinds(manifest))}
+    for part in parts(manifest):
+        names = sorted(_kinds_of(part))
+        events = _events_of(part) if names else []
+        found |= {name: bool(each.get("audio")) for name, each in zip(names, events, strict=True)}
+    return found
 
 
 def ending_kinds(manifest: Manifest) -> tuple[str, ...]:

@@ -26,7 +26,9 @@ from loadtest.judge.sections import (
     Manifest,
     conversations,
     count_or_zero,
+    events_of_kinds,
     kinds,
+    message_steps,
     observed,
     parts,
     populations,
@@ -263,7 +265,7 @@ def _no_resolve(manifest: Manifest) -> str:
 
 
 def _no_step(manifest: Manifest) -> str:
-    return "no step was done" if prepare_steps(manifest) else "the scenario has no [[prepare]]"
+    return "no step was done" if preparemessage_steps(manifest) else "the scenario has no [[prepare]]"
 
 
 def _no_proxy(manifest: Manifest) -> str:
@@ -296,11 +298,29 @@ def _no_gap(manifest: Manifest) -> str:
 
 
 def _no_upload(manifest: Manifest) -> str:
-    spoken = [section(part, "protocol") for part in parts(manifest)]
-    turns = [section(protocol, "turns", kind) for protocol in spoken for kind in kinds(manifest)]
-    if not any(turn.get("messages") for turn in (*(section(each, "turn") for each in spoken), *turns)):
+    if not message_steps(manifest):
         return "no turn has several messages"
     return _no_turn(manifest)
+
+
+def _no_chunk(manifest: Manifest) -> str:
+    if not any(section(step).get("chunks") for step in message_steps(manifest)):
+        return "no turn sends a file in chunks"
+    return _no_turn(manifest)
+
+
+def _no_audio(manifest: Manifest) -> str:
+    if not any(events.get("audio") for events in events_of_kinds(manifest)):
+        return "the protocol does not say which events are `audio`"
+    return _no_turn(manifest)
+
+
+def _no_barge_in(manifest: Manifest) -> str:
+    if not any(section(step).get("interrupt") for step in message_steps(manifest)):
+        return "no turn has an interruption"
+    if not count_or_zero(section(manifest, "counts", "measured", "turns").get("interrupted")):
+        return "no turn was interrupted in the measured part: none spoke for so long"
+    return "no turn that was interrupted came to its end"
 
 
 def _no_conversation(manifest: Manifest) -> str:
@@ -361,6 +381,9 @@ _REASONS: dict[catalog.Absent, Reason] = {
     "heartbeat": _no_heartbeat,
     "reconnect": _no_reconnect,
     "upload": _no_upload,
+    "chunk": _no_chunk,
+    "audio": _no_audio,
+    "barge_in": _no_barge_in,
     "conversation": _no_conversation,
     "delivery": _no_delivery,
     "age": no_age,

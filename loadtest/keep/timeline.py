@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, Interval
 
-METRICS = ("turn.first_event", "turn.completion")
+METRICS = ("turn.first_event", "turn.completion", "turn.first_audio", "chunk.lateness")
 PERCENTILES = (50, 95, 99)
 
 COLUMNS = (

@@ -78,7 +78,7 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
         _check_mix(table, scenario, traffic)
         return
     texts = (traffic.message,) if traffic.message else scenario.protocol.turn.texts
-    if not texts:
+    if not traffic.message and not scenario.protocol.turn.sends:
         kinds = ", ".join(scenario.protocol.turns)
         which = f"; say which kinds of turn are sent ({kinds}) with `mix`" if kinds else ""
         neither = f"neither [traffic] nor [turn] of the protocol `{name}` has a `message`"
@@ -118,10 +118,10 @@ def _wrong_kind(protocol: Protocol, name: str) -> Iterator[str]:
         known = nearest(name, protocol.turns) if protocol.turns else "it has no [turns] at all"
         yield f"the protocol `{protocol.name}` has no kind of turn `{name}`; {known}"
         return
-    texts = protocol.turns[name].turn.texts
-    if not texts:
+    turn = protocol.turns[name].turn
+    if not turn.sends:
         yield f"the kind of turn `{name}` has no `message`, nor has [turn]"
-    elif _names_turns(protocol) and not any(asks_for(each, "turn.id") for each in texts):
+    elif _names_turns(protocol) and not any(asks_for(each, "turn.id") for each in turn.texts):
         yield f"the message of `{name}` must hold {{turn.id}}: answers are matched by it"
 
 

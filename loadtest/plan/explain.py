@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from loadtest.plan.addresses import SIMULATOR
+from loadtest.plan.chunks import Chunks
 from loadtest.plan.connections import Visit
 from loadtest.plan.conversation import ConversationStep, Think
 from loadtest.plan.generated import generated, is_generated
@@ -82,7 +83,8 @@ def _plan(scenario: Scenario) -> Iterator[str]:
         yield f"protocol {protocol.name}" + (f": {protocol.about}" if protocol.about else "")
     warmup = f"{format_duration(load.warmup_ns)} warm-up, then " if load.warmup_ns else ""
     timeout = max(part.traffic.timeout_ns if part.traffic else 0 for part in scenario.parts)
-    drain = f", then at most {format_duration(timeout)} to drain" if timeout else ""
+    longest = timeout + (scenario.streams_ns if timeout else 0)
+    drain = f", then at most {format_duration(longest)} to drain" if timeout else ""
     yield f"{warmup}{format_duration(load.duration_ns)} measured{drain}"
 
 
@@ -398,12 +400,23 @@ def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape, user: in
         for each in texts
     ]
     yield from _steps_of(steps, shown) if steps else shown
+    streamed = [step.chunks for step in steps if step.chunks is not None]
+    if streamed:
+        yield f"of user {user}, with ids made up here; {_told_streams(streamed)}"
+        return
     size = format_bytes(sum(len(each.encode()) for each in examples))
     yield f"{size} of {turn.encoding}; of user {user}, with ids made up here"
     if steps:
         yield "a turn is sent when its last message is; turn.upload is the time from the first to that one"
     if any(each.embedded for each in texts):
         yield "it is no JSON but holds some: values inside the quotes of that are JSON-escaped"
+
+
+def _told_streams(streamed: Sequence[Chunks]) -> str:
+    """What files of a turn mean for its times."""
+    size = format_bytes(sum(len(each.data) for each in streamed))
+    clock = "response times begin when the last chunk is due, service times when the last message is sent"
+    return f"{size} of files; {clock}; late chunks are measured as chunk.lateness"
 
 
 def _steps_of(steps: Iterable[MessageStep], examples: Iterable[str]) -> Iterator[str]:
@@ -415,6 +428,12 @@ def _steps_of(steps: Iterable[MessageStep], examples: Iterable[str]) -> Iterator
             yield f"wait for {match_words(step.wait)}{within}"
         elif step.pause_ns is not None:
             yield f"pause {format_duration(step.pause_ns)}"
+        elif step.chunks is not None:
+            carried = f", each in {next(messages)}" if step.chunks.message else ", each in a binary frame"
+            yield f"{step.chunks.told}{carried}"
+        elif step.interrupt is not None:
+            after = format_duration(step.interrupt.after_ns)
+            yield f"interrupt {after} after the first audio of the answer: {next(messages)}"
         else:
             yield next(messages)
 
@@ -476,6 +495,8 @@ def _meaning(events: Events) -> Iterator[str]:
         yield f"it must bring {', '.join(map(match_words, events.required))}"
     if events.first:
         yield f"its first content is {_or(events.first)}"
+    if events.audio:
+        yield f"its audio is {_or(events.audio)}"
     for match in (*events.matches, *events.ignore):
         for name, path in kept_by(match).items():
             yield f"of {match_words(match)} `{path}` is kept as {{kept.{name}}}"
@@ -483,9 +504,11 @@ def _meaning(events: Events) -> Iterator[str]:
 
 def _sequence(scenario: Scenario) -> Iterator[str]:
     """One connection and one turn, drawn."""
-    example = next(_message(scenario, 0), "")
+    example, protocol = next(_message(scenario, 0), ""), scenario.protocol
+    if scenario.traffic is not None and scenario.traffic.message:
+        protocol = replace(protocol, turn=replace(protocol.turn, messages=()))
     if example:
-        yield from turn_sequence(scenario.protocol, example, scenario.target.path or "")
+        yield from turn_sequence(protocol, example, scenario.target.path or "")
     audience = scenario.protocol.events.audience
     if audience:
         yield f"users for whom `{audience}` is the same get copies of each other's events"

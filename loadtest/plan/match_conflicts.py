@@ -23,6 +23,7 @@ DECIDE_BEFORE: dict[str, tuple[str, ...]] = {
     "end": (*PING, "ignore", "fail", "refuse"),
     "end_all": (*PING, "ignore", "fail", "refuse"),
     "first": (*PING, "ignore", "fail", "refuse"),
+    "audio": (*PING, "ignore", "answer"),
     "required": (*PING, "ignore"),
     "pairs": (*PING, "ignore"),
     "order": (*PING, "ignore"),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.protocol import KIND_RULES, CountAt, Events, Protocol
 
-LISTS = ("ignore", "fail", "refuse", "end", "end_all", "first", "required", "order", "keep")
+LISTS = ("ignore", "fail", "refuse", "end", "end_all", "first", "audio", "required", "order", "keep")
 """The keys of [events] that are lists of matches, in the order in which they decide."""
 
 ANY = "*"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from loadtest.plan.chunks import Chunks
 from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.match import Match
 
@@ -78,16 +79,34 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageStep:
-    """One step of a turn of several messages; exactly one of ``send``, ``wait`` and ``pause_ns`` is set.
+class Interrupt:
+    """The user interrupts an answer: ``send`` goes out ``after_ns`` from its first audio on."""
 
-    ``within_ns`` None: a wait may take as long as the turn may.
+    after_ns: int
+    send: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageStep:
+    """One step of a turn of several messages; exactly one of its fields but ``within_ns`` is set.
+
+    ``within_ns`` None: a wait may take as long as the turn may. ``interrupt`` comes last: it belongs to no
+    request but to the answer.
     """
 
     send: str | None = None
     wait: Match | None = None
     pause_ns: int | None = None
     within_ns: int | None = None
+    chunks: Chunks | None = None
+    interrupt: Interrupt | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The template of what it sends; None where that is no text."""
+        if self.chunks is not None:
+            return self.chunks.message or None
+        return self.send if self.interrupt is None else self.interrupt.send
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +126,18 @@ class TurnShape:
     def texts(self) -> tuple[str, ...]:
         """The templates of all messages, in the order they are sent; none where nothing is to be sent."""
         if self.messages:
-            return tuple(step.send for step in self.messages if step.send is not None)
+            return tuple(text for step in self.messages if (text := step.text) is not None)
         return (self.message,) if self.message else ()
+
+    @property
+    def sends(self) -> bool:
+        """Whether there is anything to send."""
+        return bool(self.message or self.messages)
+
+    @property
+    def streams_ns(self) -> int:
+        """How long its files take at their pace."""
+        return sum(step.chunks.lasts_ns for step in self.messages if step.chunks is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +181,7 @@ class Events:
     ``adopt``: the target names turns by ids of its own, which stand for ours from these events on.
     ``end_all``: the turn ends when each of these has come, in whatever order.
     ``refuse``: events by which the target declines the turn (a rate limit).
+    ``audio``: events that carry sound, of which the first is timed apart.
     ``sequence_start``: the number that the first event of a turn carries.
     ``ignore``: events that belong to no turn and are not counted as unmatched (a broadcast, an ack).
     ``answer``: requests of the target's own, which are answered and counted apart.
@@ -169,6 +199,7 @@ class Events:
     user: tuple[str, ...] = ()
     sequence: tuple[str, ...] = ()
     first: tuple[Match, ...] = ()
+    audio: tuple[Match, ...] = ()
     end: tuple[Match, ...] = ()
     end_all: tuple[Match, ...] = ()
     fail: tuple[Match, ...] = ()
@@ -189,7 +220,8 @@ class Events:
     def matches(self) -> tuple[Match, ...]:
         """Every match that is held against an event of a turn."""
         pairs = (each for pair in self.pairs for each in pair)
-        listed = (self.first, self.end, self.end_all, self.fail, self.required, self.order, self.refuse)
+        lists = (self.first, self.audio, self.end, self.end_all, self.fail, self.required, self.order)
+        listed = (*lists, self.refuse)
         counted = (self.count.of,) if isinstance(self.count, CountAt) and self.count.of is not None else ()
         adopted = (adopt.on for adopt in self.adopt)
         return (*(each for of in listed for each in of), *pairs, *adopted, *counted, *self.keep)
@@ -200,7 +232,7 @@ class Events:
         return bool(self.end or self.end_all) or self.count is not None
 
 
-KIND_RULES = ("first", "end", "end_all", "fail", "refuse", "required", "pairs", "order", "count")
+KIND_RULES = ("first", "audio", "end", "end_all", "fail", "refuse", "required", "pairs", "order", "count")
 """The fields of ``Events`` that a kind of turn may have of its own."""
 
 

@@ -14,7 +14,9 @@ from loadtest.plan.framing import read_codec, read_framing
 from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.kept_values import kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
+from loadtest.plan.chunks import CHUNK_NAMES
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
+from loadtest.plan.messages_file import read_messages
 from loadtest.plan.names import (
     ANYWHERE,
     HEARTBEAT_NUMBER,
@@ -35,7 +37,6 @@ from loadtest.plan.protocol import (
     Connect,
     CountAt,
     Events,
-    MessageStep,
     Protocol,
     SentAt,
     Step,
@@ -50,7 +51,7 @@ from loadtest.plan.toml_lines import KeyPath
 from loadtest.plan.toml_reader import Source, Table, nearest, read_document, told
 from loadtest.plan.unmeasured import has_uuid
 
-EVENT_TYPES = ("first", "end", "end_all", "fail", "required", "order", "ignore", "refuse", "keep")
+EVENT_TYPES = ("first", "audio", "end", "end_all", "fail", "required", "order", "ignore", "refuse", "keep")
 
 MOST_ENDS = 16
 """Maximum entries of `end_all`."""
@@ -58,11 +59,13 @@ MOST_ENDS = 16
 KIND_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 """What a kind of turn may be called: it stands in the names of metrics."""
 
-MOST_STEPS = 256
-"""Maximum entries of `messages`."""
-
 MAX_KEPT = 64
 """Maximum names under which a protocol keeps values: each costs every connection memory."""
+
+IN_TURN = (*IN_MESSAGES, *TURN)
+"""What a message of a turn may ask for; what has no turn to belong to has no trace."""
+
+INTERRUPT = "interrupt"
 
 AT_TOP = {"answer": "events", "heartbeat": "connect"}
 """Lists that may also stand at the top, as in ``[[answer]]``, and the table that they belong to."""
@@ -77,7 +80,7 @@ def load_protocol(ref: str | Path, base: Path | None = None) -> Protocol:
     path, name = find("protocol", str(ref), base or Path())
     document = read_document(path, name)
     check_kind(document.data, PROTOCOL, name)
-    source = Source(name, document.lines)
+    source = Source(name, document.lines, base=path.parent)
     protocol = read_protocol(Table(document.data, source), path.stem, document.comment)
     source.finish()
     return protocol
@@ -112,6 +115,7 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
     # What a broken table says of its own is no ground to find fault with another.
     if found[2] == found[1]:
         _check_events(table, protocol)
+        _check_streams(table, protocol)
         for name_, kind in protocol.turns.items():
             _check_kind(table, protocol, name_, kind)
     if not Template.parse(protocol.turn.id).names & {"uuid", "turn.number"}:
@@ -156,27 +160,33 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
     if protocol.events.audience:
         yield ("events", "audience"), protocol.events.audience, ["run.id"]
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
-    for path, text in _message_templates(("turn",), protocol.turn):
-        yield path, text, [*IN_MESSAGES, *TURN, *kept]
+    for path, text, known in _message_templates(("turn",), protocol.turn):
+        yield path, text, [*known, *kept]
     for name, kind in protocol.turns.items():
         if kind.turn != protocol.turn:
-            for path, text in _message_templates(("turns", name), kind.turn):
-                yield path, text, [*IN_MESSAGES, *TURN, *kept]
+            for path, text, known in _message_templates(("turns", name), kind.turn):
+                yield path, text, [*known, *kept]
 
 
 def _message_templates(
     place: tuple[str | int, ...], turn: TurnShape
-) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    yield (*place, "message"), turn.message
+) -> Iterator[tuple[tuple[str | int, ...], str, tuple[str, ...]]]:
+    """The templates of one kind of turn, each with its place and the names known in it."""
+    yield (*place, "message"), turn.message, IN_TURN
     for index, step in enumerate(turn.messages):
+        at = (*place, "messages", index)
         if step.send is not None:
-            yield (*place, "messages", index), step.send
+            yield at, step.send, IN_TURN
+        elif step.chunks is not None:
+            yield (*at, "message"), step.chunks.message, (*ANYWHERE, *TURN, *CHUNK_NAMES)
+        elif step.interrupt is not None:
+            yield (*at, INTERRUPT, "send"), step.interrupt.send, IN_TURN[:-1]
 
 
 def is_message(path: tuple[str | int, ...]) -> bool:
-    """Whether the template at a place of a protocol is a message of a turn."""
+    """Whether the template at a place of a protocol is a message of a turn; an interruption is none."""
     within = path[1:] if path[0] == "turn" else path[2:] if path[0] == "turns" else ()
-    return bool({"message", "messages"}.intersection(within[:1]))
+    return bool({"message", "messages"}.intersection(within[:1])) and INTERRUPT not in within
 
 
 def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -307,7 +317,7 @@ def _read_turn(table: Table) -> TurnShape:
     turn = TurnShape(
         id=table.text("id", "{uuid}"),
         message=table.text("message", ""),
-        messages=_read_messages(table),
+        messages=read_messages(table),
         encoding=table.choice("encoding", {"text": "text", "binary": "binary"}, "text"),
     )
     table.close(dict.fromkeys(("end", "first", "fail", "count"), "it belongs to [events]"))
@@ -325,7 +335,7 @@ def _read_kinds(table: Table, turn: TurnShape, events: Events) -> dict[str, Turn
 
 
 def _read_kind(table: Table, turn: TurnShape, events: Events) -> TurnKind:
-    message, messages = table.text("message", ""), _read_messages(table)
+    message, messages = table.text("message", ""), read_messages(table)
     written: dict[str, Any] = {
         key: read_pairs(table, key) if key == "pairs" else read_matches(table, key)
         for key in KIND_RULES
@@ -362,53 +372,6 @@ def _check_kind(table: Table, protocol: Protocol, name: str, kind: TurnKind) -> 
     for key, found in matches.items():
         if own.has(key) and any(isinstance(each, str) and each != "*" for each in found):
             own.report(key, f"`{key}` names event types, but no `type` of [events] says where they stand")
-
-
-def _read_messages(table: Table) -> tuple[MessageStep, ...]:
-    """The steps of a turn of several messages; none where not written, or wrong, which is reported."""
-    value, key = table.take("messages"), "messages"
-    if value is None:
-        return ()
-    if table.has("message"):
-        table.report(key, "`message` and `messages` both say what is sent; leave one out")
-    if not isinstance(value, list) or not value:
-        forms = '["...", { pause = "20ms" }, { wait = MATCH }, "..."]'
-        table.report(key, f"`{key}` must be a list such as {forms}, not {told(value)}")
-        return ()
-    if len(value) > MOST_STEPS:
-        table.report(key, f"`{key}` may have {MOST_STEPS} entries, not {len(value)}")
-        return ()
-    steps = [_read_message(table, index, each) for index, each in enumerate(value)]
-    for index, which in ((0, "first"), (-1, "last")):
-        step = steps[index]
-        if step is not None and step.send is None:
-            at = (*table.path, key, index % len(steps))
-            table.source.report(at, f"the {which} of `{key}` must be a message: text, no pause and no wait")
-    return () if None in steps else tuple(step for step in steps if step is not None)
-
-
-def _read_message(table: Table, index: int, value: object) -> MessageStep | None:
-    """One entry of ``messages``; None where it is none, which is reported."""
-    at = (*table.path, "messages", index)
-    if isinstance(value, str) and value:
-        return MessageStep(send=value)
-    if not isinstance(value, Mapping):
-        wrong = f"must be text that is sent, a pause or a wait, not {told(value)}"
-        table.source.report(at, f"an entry of `messages` {wrong}")
-        return None
-    inner = Table(value, table.source, at)
-    step = MessageStep(
-        wait=read_match(inner, "wait"),
-        pause_ns=inner.duration("pause", None),
-        within_ns=inner.duration("within", None, positive=True),
-    )
-    kinds = [key for key in ("wait", "pause") if inner.has(key)]
-    if len(kinds) != 1:
-        table.source.report(at, f"an entry of `messages` has one of `wait` and `pause`, not {len(kinds)}")
-    if inner.has("within") and not inner.has("wait"):
-        inner.report("within", "`within` goes with `wait` only")
-    inner.close({"send": "a message is the text alone, without a table"})
-    return step if len(kinds) == 1 and (step.wait is not None or step.pause_ns is not None) else None
 
 
 def _read_events(table: Table, answers: list[Table]) -> Events:
@@ -553,6 +516,24 @@ def _check_events(table: Table, protocol: Protocol) -> None:
             report(key, f'`{key}` cannot be found in payloads of format "opaque"')
     if events.match == "id":
         report("match", 'payloads of format "opaque" carry no id; use match = "order"')
+
+
+def _check_streams(table: Table, protocol: Protocol) -> None:
+    """What an interruption and chunks ask of the rest of the protocol."""
+    shapes: list[tuple[KeyPath, TurnShape, Events]] = [(("turn",), protocol.turn, protocol.events)]
+    shapes += [
+        (("turns", name), kind.turn, kind.events)
+        for name, kind in protocol.turns.items()
+        if kind.turn != protocol.turn
+    ]
+    for place, turn, events in shapes:
+        for index, step in enumerate(turn.messages):
+            at = (*table.path, *place, "messages", index)
+            if step.interrupt is not None and not events.audio:
+                missing = "say in [events] what `audio` is"
+                table.source.report(at, f"`interrupt` counts from the first audio of an answer: {missing}")
+            if step.chunks is not None and not step.chunks.message and protocol.codec is not None:
+                table.source.report(at, "a codec makes its own frames: send chunks in a `message`")
 
 
 def _check_framing(table: Table, protocol: Protocol) -> None:

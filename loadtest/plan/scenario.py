@@ -297,6 +297,12 @@ class Scenario:
         return {name: self.protocol.turns[name] for name in sorted(names) if name in self.protocol.turns}
 
     @property
+    def streams_ns(self) -> int:
+        """How long the files of a turn take at most, in any part of the scenario."""
+        turns = (kind.turn for part in self.parts for kind in part.kinds.values())
+        return max(turn.streams_ns for turn in (*turns, *(part.protocol.turn for part in self.parts)))
+
+    @property
     def turns_end(self) -> bool:
         """Whether every turn that is sent can be complete."""
         kinds = self.kinds.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from loadtest.plan.match import Match, match_words
-from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step
+from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TurnShape
 from loadtest.plan.written_secrets import shown_template
 from loadtest.units import format_duration
 
@@ -23,14 +23,18 @@ def turn_sequence(protocol: Protocol, message: str, path: str = "") -> Iterator[
 
     ``path`` stands in the place of the protocol's.
     """
-    connect, events = protocol.connect, protocol.events
+    connect, events, turn = protocol.connect, protocol.events, protocol.turn
     yield _line(OUT, f"GET {path or connect.path}, an upgrade to WebSocket")
     yield _line(IN, "101")
     for step in connect.ready:
         yield _step(step)
     yield _line(OUT, message, "the turn begins")
+    yield from _streams(turn)
     first = _or(events.first) if events.first else "any event of the turn"
     yield _line(IN, first, "first content")
+    if events.audio:
+        yield _line(IN, _or(events.audio), "first audio")
+    yield from _interruption(turn)
     shown = (*events.first, *events.end, *events.end_all)
     needed = [match_words(each) for each in events.required if each not in shown]
     if needed:
@@ -50,6 +54,22 @@ def _step(step: Step) -> str:
     if step.pause_ns is not None:
         return _line(_BETWEEN, f"a pause of {format_duration(step.pause_ns)}")
     return _line(OUT, shown_template(step.send or ""))
+
+
+def _streams(turn: TurnShape) -> Iterator[str]:
+    """The files that a turn sends, but for what opens it, and where its clock begins."""
+    for step in turn.messages[1:]:
+        if step.chunks is not None:
+            yield _line(OUT, step.chunks.told)
+    if any(step.chunks is not None for step in turn.messages):
+        yield _line(_BETWEEN, "the last chunk is due: here the clock of the turn begins")
+
+
+def _interruption(turn: TurnShape) -> Iterator[str]:
+    for step in turn.messages:
+        if step.interrupt is not None:
+            after = f"{format_duration(step.interrupt.after_ns)} after the first audio"
+            yield _line(OUT, shown_template(step.interrupt.send), after)
 
 
 def _ends(events: Events) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from loadtest.plan.chunks import chunk_settings, public_step
 from loadtest.plan.framing import codec_settings, framing_settings
 from loadtest.plan.match import Match
 from loadtest.plan.prepare import METHODS
@@ -85,6 +86,11 @@ def _kind(protocol: Protocol, kind: TurnKind) -> Plain:
 
 
 def _message(step: MessageStep) -> object:
+    if step.chunks is not None:
+        return chunk_settings(step.chunks)
+    if step.interrupt is not None:
+        after = exact_duration(step.interrupt.after_ns)
+        return {"interrupt": {"after": after, "send": step.interrupt.send}}
     if step.wait is not None:
         within = {} if step.within_ns is None else {"within": exact_duration(step.within_ns)}
         return {"wait": _plain_match(step.wait), **within}
@@ -133,6 +139,21 @@ def _step(step: Step) -> Plain:
         within = {"within": exact_duration(step.within_ns)}
         return _without_nothing({"wait": _plain_match(step.wait), "keep": dict(step.keep), **within})
     return {"send": step.send} if step.pause_ns is None else {"pause": exact_duration(step.pause_ns)}
+
+
+def public_protocol(written: Mapping[str, object]) -> Plain:
+    """A written protocol without the bytes of the files that its turns send."""
+    public = dict(written)
+    if isinstance(turn := written.get("turn"), Mapping):
+        public["turn"] = _public_turn(turn)
+    if isinstance(turns := written.get("turns"), Mapping):
+        public["turns"] = {name: _public_turn(kind) for name, kind in turns.items()}
+    return public
+
+
+def _public_turn(turn: Mapping[str, object]) -> Plain:
+    messages = turn.get("messages")
+    return {**turn, "messages": list(map(public_step, messages))} if isinstance(messages, list) else {**turn}
 
 
 def public_requests(steps: object) -> object:

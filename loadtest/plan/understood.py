@@ -102,6 +102,12 @@ def _messages(topic: str, turn: TurnShape) -> Iterator[Row]:
             yield topic, f"then waits for {match_words(step.wait)}, {within}{_keeping(kept_by(step.wait))}"
         elif step.pause_ns is not None:
             yield topic, f"then pauses {format_duration(step.pause_ns)}"
+        elif step.chunks is not None:
+            carried = f"in {_short(step.chunks.message)}" if step.chunks.message else "in binary frames"
+            yield topic, f"{step.chunks.told}, {carried}"
+        elif step.interrupt is not None:
+            after = format_duration(step.interrupt.after_ns)
+            yield topic, f"interrupts {after} after the first audio: {_short(step.interrupt.send)}"
         else:
             yield topic, _short(step.send or "")
     if not turn.messages:
@@ -143,6 +149,7 @@ def _rules(mark: str, events: Events, keys: Iterable[str] = KIND_RULES) -> Itera
     """What the events of a turn mean for it; ``mark`` stands behind each topic."""
     told = {
         "first": _or(events.first) or "any event of the turn",
+        "audio": _or(events.audio),
         "end": _ends(events),
         "fail": _or(events.fail) or "no event fails a turn",
         "refuse": _or(events.refuse),

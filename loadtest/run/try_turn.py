@@ -75,7 +75,7 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
     if timeout_ns is not None:
         traffic = replace(traffic, timeout_ns=timeout_ns)
     scenario = replace(scenario, traffic=traffic)
-    if not (traffic.message or scenario.protocol.turn.texts):
+    if not (traffic.message or scenario.protocol.turn.sends):
         sentence = "sends no message: `message` of [turn] in the protocol, or of [traffic], would be one"
         raise ConfigError([Problem(ref, sentence)])
     prepared = prepare(RunOptions(scenario=ref, target=target), scenario)

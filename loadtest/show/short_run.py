@@ -32,7 +32,7 @@ OURS = "given up by us"
 PICTURE = 18
 """Columns of the picture of a distribution."""
 
-TIMES = ("turn.first_event", "event.gap", "turn.completion")
+TIMES = ("turn.first_event", "turn.first_audio", "event.gap", "turn.completion")
 """The metrics of the table; of a run without turns those of its connections."""
 OF_CONNECTIONS = ("connect.total", "ping.rtt")
 SHOWN = ("p50", "p95", "p99", "max")

@@ -18,12 +18,14 @@ from loadtest.simulator.connection import ServerClose, SimulatedConnection
 from loadtest.simulator.echo import EchoTalk, JsonIdTalk
 from loadtest.simulator.identity import identify
 from loadtest.simulator.simulation import Simulation
+from loadtest.simulator.voice import VoiceTalk
 
-PATHS: dict[str, type[AgentTalk | EchoTalk]] = {
+PATHS: dict[str, type[AgentTalk | EchoTalk | VoiceTalk]] = {
     "/ws": AgentTalk,
     "/websocket": AgentTalk,
     "/echo": EchoTalk,
     "/json-id": JsonIdTalk,
+    "/voice": VoiceTalk,
 }
 """Which talk is spoken where."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from loadtest.plan.generated import generated, is_generated
@@ -13,12 +13,23 @@ from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.names import now_values, user_values
 from loadtest.plan.period import Period, parse_period
-from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Protocol, Step, TimedBeat, TurnKind
+from loadtest.plan.protocol import (
+    Beat,
+    CountAt,
+    Events,
+    MessageStep,
+    Protocol,
+    Step,
+    TimedBeat,
+    TurnKind,
+    TurnShape,
+)
 from loadtest.plan.scenario import Rows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import has_uuid
 from loadtest.secret_names import sounds_secret
+from loadtest.speak.chunk_stream import IDS, ChunkStream
 from loadtest.speak.deliveries import Deliveries
 from loadtest.speak.delivery_log import DeliveryLog
 from loadtest.speak.event_age import EventAges
@@ -96,13 +107,27 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class CompiledStep:
-    """A step after the first message of a turn of several; one of ``wait``, ``send`` and ``pause_ns``."""
+    """A step after the first message of a turn of several; one of all but ``within_ns`` and ``keep``."""
 
     wait: Awaited | None
     send: Template | None
     pause_ns: int | None
     within_ns: int | None
     keep: Mapping[str, Getter]
+    chunks: ChunkStream | None
+
+    @property
+    def template(self) -> Template | None:
+        """What it sends a text by."""
+        return self.send if self.chunks is None else self.chunks.template
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """What a user sends ``after_ns`` from the first audio of an answer on."""
+
+    after_ns: int
+    send: Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +148,8 @@ class CompiledTurn:
     ``template`` is the first message, ``later`` are the steps after it, where there are several. ``rules``
     are those of its events; ``decide`` gives flags and word of an event as the reader decodes it,
     ``decide_whole`` of one that is read whole. ``never_ends``: it goes on until its user leaves.
+    ``opening`` is the file that the turn begins with: the first of ``later`` then, and ``template`` is empty.
+    ``streams_ns`` is how long its files take.
     """
 
     name: str
@@ -132,11 +159,17 @@ class CompiledTurn:
     decide: Decide
     decide_whole: Decide
     never_ends: bool
+    interruption: Interruption | None = None
+    opening: ChunkStream | None = None
+    streams_ns: int = 0
 
     @property
     def asked(self) -> frozenset[str]:
         """The names that its messages ask for."""
-        return self.template.names.union(*(step.send.names for step in self.later if step.send is not None))
+        texts = [step.send.names for step in self.later if step.send is not None]
+        texts += [step.chunks.asked for step in self.later if step.chunks is not None]
+        texts += [] if self.interruption is None else [self.interruption.send.names]
+        return self.template.names.union(*texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +204,7 @@ class BoundMessage:
 
     def __init__(self, template: Template, *, id_is_uuid: bool) -> None:
         self.template = template
-        self.around = template.around(_IDS) if id_is_uuid else None
-
-
-_IDS = frozenset({"turn.id", "uuid"})
+        self.around = template.around(IDS) if id_is_uuid else None
 
 
 class CompiledProtocol:
@@ -310,14 +340,14 @@ class CompiledProtocol:
         alike = self.opaque and not self.heartbeat and not rules_of
         self._unheard = _unheard(self.rules) if alike else None
         self.ages = None if events.sent_at is None else EventAges(events.sent_at, unix_offset_ns)
+        self._turn_id = Template.parse(protocol.turn.id)
+        self._id_is_uuid = protocol.turn.id == "{uuid}"
         self._compile_turns(protocol, message, rules_of)
         self.timeout_ns = timeout_ns
         self.listens = listens
         self.keep_frames = keep_frames
         self.has_sequence = bool(protocol.events.sequence)
         self.sequence_start = protocol.events.sequence_start
-        self._turn_id = Template.parse(protocol.turn.id)
-        self._id_is_uuid = protocol.turn.id == "{uuid}"
         self.ids_name_users = users > 0 and has_uuid(protocol)
         self._users = users
         self._uuid = uuid_prefix(nonce)
@@ -367,14 +397,32 @@ class CompiledProtocol:
         turn, endless = kind.turn, not kind.events.ends
         steps = () if message or turn.message else turn.messages
         template = Template.parse(message or turn.message or (steps[0].send if steps else None) or "")
-        later = tuple(map(self._message_step, steps[1:]))
-        decide = self.reader.decider_of(rules)
-        return CompiledTurn(name, template, later, rules, decide, rules.decider(), endless)
+        compiled = CompiledTurn(
+            name, template, (), rules, self.reader.decider_of(rules), rules.decider(), endless
+        )
+        return self._with_steps(compiled, steps, turn) if len(steps) > 1 or _opening(steps) else compiled
+
+    def _with_steps(
+        self, compiled: CompiledTurn, steps: tuple[MessageStep, ...], turn: TurnShape
+    ) -> CompiledTurn:
+        """The turn with what follows its first message; of a file that opens it, all but the first chunk."""
+        opens = _opening(steps)
+        said = next((step.interrupt for step in steps if step.interrupt is not None), None)
+        asked = steps if opens else steps[1:]
+        later = tuple(self._message_step(step) for step in asked if step.interrupt is None)
+        return replace(
+            compiled,
+            later=later,
+            interruption=None if said is None else Interruption(said.after_ns, Template.parse(said.send)),
+            opening=later[0].chunks if opens else None,
+            streams_ns=turn.streams_ns,
+        )
 
     def _message_step(self, step: MessageStep) -> CompiledStep:
         wait = None if step.wait is None else self._awaited(step.wait)
         keep = _finders(kept_by(step.wait))
-        return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep)
+        chunks = None if step.chunks is None else ChunkStream(step.chunks, id_is_uuid=self._id_is_uuid)
+        return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep, chunks)
 
     def _compile_adoption(self, events: Events, awaited: Callable[[Match], Awaited]) -> None:
         """Where the target names turns, and where it says how many events one has."""
@@ -484,8 +532,8 @@ class CompiledProtocol:
         uuid = turn_id if self._id_is_uuid else self.uuid(seq)
         found = {**row, "turn.id": turn_id, "turn.number": seq, "uuid": uuid}
         for place, step in enumerate(kind.later, 1):
-            if step.send is not None:
-                found |= self._drawn(step.send, "turn", seq, place) | self._traced(step.send, turn_id)
+            if (template := step.template) is not None:
+                found |= self._drawn(template, "turn", seq, place) | self._traced(template, turn_id)
         return found
 
     def _traced(self, template: Template, turn_id: str) -> dict[str, str]:
@@ -604,6 +652,11 @@ class CompiledProtocol:
             if isinstance(value, (str, int, float)) and not isinstance(value, bool):
                 return plain(value)[:MAX_KEPT_VALUE]
         return None
+
+
+def _opening(steps: tuple[MessageStep, ...]) -> bool:
+    """Whether a turn begins with a file."""
+    return bool(steps) and steps[0].chunks is not None
 
 
 def _finders(paths: Mapping[str, str]) -> dict[str, Getter]:

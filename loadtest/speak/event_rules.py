@@ -15,14 +15,17 @@ from loadtest.speak.event_match import Getter, compile_conditions, finder
 FIRST, END, FAIL, IGNORE, REFUSE, COUNT, ANSWER = 1, 2, 4, 8, 16, 32, 64
 """Flags of an event; ``COUNT``: the turn ends with the protocol's number of events."""
 
-KEEP, BEAT, ADOPT, TALLY, PING = 128, 256, 512, 1024, 2048
+KEEP, BEAT, ADOPT, TALLY, PING, AUDIO = 128, 256, 512, 1024, 2048, 4096
 """Values of it are kept; it answers a heartbeat of ours; it tells the target's own id of a turn; its turn
-ends with as many events as one says; it is a heartbeat of the target's."""
+ends with as many events as one says; it is a heartbeat of the target's; it carries sound."""
 
-ASIDE = IGNORE | ANSWER | KEEP | BEAT | ADOPT | TALLY | PING
+NOTED = KEEP | AUDIO
+"""Something about it is noted beside the ledger."""
+
+ASIDE = IGNORE | ANSWER | KEEP | BEAT | ADOPT | TALLY | PING | AUDIO
 """An event that is no simple part of a turn."""
 
-ALL_SHIFT = 12
+ALL_SHIFT = 13
 """From this bit on, one flag for each entry of ``end_all``."""
 
 Word = Any
@@ -87,6 +90,7 @@ class EventRules:
         self.default_flags = (0 if events.first else FIRST) | counts
         flagged: list[tuple[Iterable[Match], int]] = [
             (events.first, FIRST),
+            (events.audio, AUDIO),
             (events.end, END),
             (events.fail, FAIL),
             (events.ignore, IGNORE),

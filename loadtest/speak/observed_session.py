@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from typing_extensions import override
 
+from loadtest.speak.chunk_stream import Payload
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.match_rule import UNTIL_READY, MatchRule
 from loadtest.speak.phase_metrics import PhaseMetrics
@@ -148,18 +149,18 @@ class ObservedSession(Session):
         kind_name: str = "",
         *,
         written: str | bytes | None = None,
-    ) -> tuple[Turn, bytes]:
+    ) -> tuple[Turn, Payload]:
         turn, payload = super().begin(seq, position, intended_ns, row, kind_name, written=written)
         # Further messages may stand there already.
-        self._payloads.setdefault(turn.id, deque()).appendleft(payload)
+        self._payloads.setdefault(turn.id, deque()).appendleft(bytes(payload))
         return turn, payload
 
     @override
-    def _say_messages(self, upload: Upload) -> None:
+    def _say_messages(self, upload: Upload, now_ns: int = NEVER) -> None:
         known = len(self.outbox or ())
-        super()._say_messages(upload)
+        super()._say_messages(upload, now_ns)
         added = (self.outbox or [])[known:]
-        later = [each[1] for each in added if not isinstance(each, str)]
+        later = [bytes(each[1]) for each in added if not isinstance(each, str)]
         self._payloads.setdefault(upload.turn.id, deque()).extend(later)
 
     @override

@@ -18,7 +18,7 @@ import msgspec
 from loadtest.plan.match import FieldTest, value_text
 from loadtest.plan.protocol import FIELDS, Events
 from loadtest.speak.event_match import Getter, finder, has_index, is_index, needs_whole
-from loadtest.speak.event_rules import ASIDE, FAIL, REFUSE, Decide, EventRules, Rule
+from loadtest.speak.event_rules import ASIDE, AUDIO, FAIL, REFUSE, Decide, EventRules, Rule
 
 Scalar = str | int | float | bool | None
 Number = str | int | float | None
@@ -30,7 +30,7 @@ Fields = tuple[str | None, Scalar, Scalar, Scalar]
 UNREADABLE = (ValueError, RecursionError)
 """What decoding raises: ``msgspec``'s errors and ``UnicodeDecodeError`` are both of the first kind."""
 
-RARE = FAIL | REFUSE | ASIDE
+RARE = FAIL | REFUSE | (ASIDE & ~AUDIO)
 """Flags of events that may be read slowly: what has an error where the others have nothing."""
 
 # Slots that the hot loop reads directly: the first two paths of the type, the first of the others.

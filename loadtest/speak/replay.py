@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import kept_by
 from loadtest.plan.named_matches import named_matches
 from loadtest.plan.names import user_values
-from loadtest.plan.protocol import FIELDS, CountAt, Protocol
+from loadtest.plan.protocol import FIELDS, CountAt, Protocol, TurnShape
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.template import Template
 from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol
@@ -132,6 +132,21 @@ class ReplayedProtocol(CompiledProtocol):
         return self.next_payload
 
 
+def _without_streams(protocol: Protocol) -> Protocol:
+    """The protocol whose turns send texts only: a capture need not hold a file as it would be sent."""
+    turns = {name: replace(kind, turn=_texts_of(kind.turn)) for name, kind in protocol.turns.items()}
+    return replace(protocol, turn=_texts_of(protocol.turn), turns=turns)
+
+
+def _texts_of(turn: TurnShape) -> TurnShape:
+    """A turn without its files and its interruption, and so without what then stands at either end."""
+    steps = [step for step in turn.messages if step.chunks is None and step.interrupt is None]
+    sending = [place for place, step in enumerate(steps) if step.send is not None]
+    if not sending:
+        return replace(turn, messages=())
+    return replace(turn, messages=tuple(steps[sending[0] : sending[-1] + 1]))
+
+
 class _Opener(NamedTuple):
     """A kind of turn by its messages, in order; ``kind`` is empty for that of [turn]."""
 
@@ -164,7 +179,8 @@ class _Player:
         self.replay = Replay()
         self._protocol = protocol
         self._rules = match_rules(protocol)
-        self._compiled = ReplayedProtocol(protocol)
+        texts_only = _without_streams(protocol)
+        self._compiled = ReplayedProtocol(texts_only)
         self._tally = SessionTally()
         texts = [text for _, text, _ in templates(protocol)]
         asked = {name for text in texts for name in Template.parse(text).names}
@@ -177,7 +193,7 @@ class _Player:
             rules=self._rules,
             on_frame=self._take,
         )
-        self._openers = _openers(protocol)
+        self._openers = _openers(texts_only)
         self._asking: list[_Asking] = []
         self._looks_left = MAX_LOOKS
         # What goes out in the capture from here on: the id of a turn may stand in a later message of it.
@@ -316,9 +332,13 @@ def _sends(protocol: Protocol) -> list[tuple[str, TemplateMatch]]:
     beats = [("heartbeat answered", beat.send) for beat in connect.answered]
     beats += [("heartbeat", beat.send) for beat in connect.timed]
     answers = [("request answered", beat.send) for beat in protocol.events.answer]
+    shapes = [protocol.turn, *(kind.turn for kind in protocol.turns.values())]
+    every = [step for shape in shapes for step in shape.messages]
+    streams = [("chunk", step.text) for step in every if step.chunks is not None]
+    streams += [("interruption", step.text) for step in every if step.interrupt is not None]
     return [
         (label, TemplateMatch(Template.parse(text)))
-        for label, text in (*steps, *beats, *answers)
+        for label, text in (*steps, *beats, *answers, *streams)
         if text is not None
     ]
 

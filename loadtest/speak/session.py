@@ -23,6 +23,7 @@ from loadtest.plan.names import HEARTBEAT_NUMBER
 from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
 from loadtest.speak.adopted_ids import AdoptedIds, Owner
+from loadtest.speak.chunk_stream import Payload
 from loadtest.speak.compiled_protocol import (
     BoundMessage,
     CompiledProtocol,
@@ -40,6 +41,7 @@ from loadtest.speak.event_rules import (
     ALL_SHIFT,
     ANSWER,
     ASIDE,
+    AUDIO,
     BEAT,
     COUNT,
     END,
@@ -47,6 +49,7 @@ from loadtest.speak.event_rules import (
     FIRST,
     IGNORE,
     KEEP,
+    NOTED,
     PING,
     REFUSE,
     Word,
@@ -163,7 +166,7 @@ class Session:
         self.values = values
         self.user_mark: Any = None
         self.state = SessionState.READYING
-        self.outbox: list[str | tuple[Turn, bytes]] | None = None
+        self.outbox: list[str | tuple[Turn, Payload]] | None = None
         self.kept: dict[str, Any] | None = None
         self.last = _NOTHING
         self.wakes_ns = NEVER
@@ -471,7 +474,7 @@ class Session:
         kind_name: str = "",
         *,
         written: str | bytes | None = None,
-    ) -> tuple[Turn, bytes]:
+    ) -> tuple[Turn, Payload]:
         """Register the turn ``seq``, due at ``intended_ns``, and return it with the payload to send.
 
         It is registered before anything is written: the reply may be back before the write returns.
@@ -514,7 +517,7 @@ class Session:
         self.turns[turn_id] = turn
         metrics.turns_begun += 1
         if kind.later and written is None:
-            self._begin_upload(turn, row)
+            payload = self._begin_upload(turn, row, payload)
         if self.state is CLOSED:
             self._end(turn, Outcome.LOST, intended_ns)
         return turn, payload
@@ -562,24 +565,39 @@ class Session:
 
     # ------------------------------------------------------------------ turns of several messages
 
-    def _begin_upload(self, turn: Turn, row: Mapping[str, Any]) -> None:
-        """More messages follow the first; those that wait for nothing go out with it."""
+    def _begin_upload(self, turn: Turn, row: Mapping[str, Any], payload: bytes) -> Payload:
+        """More messages follow the first, which is returned; those that wait for nothing go out with it."""
         protocol = self.protocol
         turn.uploading = True
         values = {**self.values, **protocol.turn_values(turn.kind, turn.id, turn.seq, row)}
-        upload = Upload(turn, turn.kind.later, values, protocol.timeout_ns)
+        kind = turn.kind
+        upload = Upload(
+            turn, kind.later, values, protocol.timeout_ns, streams_ns=kind.streams_ns, opening=kind.opening
+        )
         if self._uploads is None:
             self._uploads = {}
             self._plainly_by_id = False
         self._uploads[turn.id] = upload
         self._say_messages(upload)
+        if kind.opening is None:
+            return payload
+        first = kind.opening.payload(0, turn.id, lambda: self._values_of(upload))
+        turn.payload_crc = zlib.crc32(first)
+        return first
 
-    def _say_messages(self, upload: Upload) -> None:
-        """Put the messages that may go out now into the outbox."""
-        known = self.protocol.with_kept(upload.values, {**(self.kept or {}), **self.last})
-        for template in upload.next_messages():
+    def _values_of(self, upload: Upload) -> Mapping[str, Any]:
+        """What is filled into the messages of a turn, with what is kept by now."""
+        return self.protocol.with_kept(upload.values, {**(self.kept or {}), **self.last})
+
+    def _say_messages(self, upload: Upload, now_ns: int = NEVER) -> None:
+        """Put the messages that may go out now into the outbox, and the chunks that are due by ``now_ns``."""
+        payloads = upload.due_chunks(now_ns, lambda: self._values_of(upload))
+        if templates := upload.next_messages():
+            known = self._values_of(upload)
+            payloads += [encoded(template.render(known)) for template in templates]
+        for payload in payloads:
             self.outbox = self.outbox or []
-            self.outbox.append((upload.turn, encoded(template.render(known))))
+            self.outbox.append((upload.turn, payload))
 
     def _message_sent(self, turn: Turn, at_ns: int) -> None:
         """One message of a turn of several goes to the kernel; the turn is sent when the last one is."""
@@ -592,6 +610,9 @@ class Session:
         if upload.sent(at_ns):
             turn.sent_ns = at_ns
             turn.uploading = False
+            if upload.last_chunk_ns != NEVER:
+                # Its user has waited from when the last of it was to be heard.
+                turn.intended_ns = upload.last_chunk_ns
             turn.metrics.upload.append(max(at_ns - upload.first_ns, 0))
             self._forget_upload(turn)
             if self.protocol.deliveries is not None:
@@ -599,14 +620,16 @@ class Session:
         self.wakes_ns = self._next_wake()
 
     def _tick_uploads(self, now_ns: int) -> None:
-        """A pause is over, a wait was too long, or all of it was."""
+        """A chunk is due, a pause is over, a wait was too long, or all of it was."""
         for upload in list((self._uploads or {}).values()):
             turn = upload.turn
             if turn.outcome is not None or upload.wakes_ns == NEVER or now_ns < upload.wakes_ns:
                 continue
-            overdue = now_ns >= upload.first_ns + self.protocol.timeout_ns
+            overdue = now_ns >= upload.overdue_ns
             if overdue or upload.awaited is not None:
                 self._time_out(turn, now_ns, "wait" if upload.awaited is not None else "")
+            elif upload.streams:
+                self._say_messages(upload, now_ns)
             else:
                 upload.pass_step(now_ns)
                 self._say_messages(upload)
@@ -687,6 +710,8 @@ class Session:
         if self._notes is not None:
             notes = self._notes.pop(turn.id, None)
             self.last = _NOTHING if notes is None else notes.kept
+            if notes is not None and notes.interrupted_ns != NEVER and outcome in _ANSWERED:
+                turn.metrics.barge_in.append(max(at_ns - notes.interrupted_ns, 0))
         answered = outcome in _ANSWERED
         turn.done_ns = at_ns if answered else NEVER
         if turn.missing and answered and self.state is OPEN:
@@ -740,6 +765,8 @@ class Session:
             self._time_out(turn, now_ns)
         if self._uploads is not None:
             self._tick_uploads(now_ns)
+        if self._notes is not None:
+            self._interrupt_turns(self._notes, now_ns)
         for turn in self._recent_turns.due(now_ns):
             self._close_ledger(turn, now_ns)
         if self._heartbeats is not None and self.state is OPEN:
@@ -792,6 +819,7 @@ class Session:
         if oldest_ns != NEVER:
             instants.append(oldest_ns + self.protocol.timeout_ns)
         instants += [upload.wakes_ns for upload in (self._uploads or {}).values()]
+        instants += [notes.interrupt_ns for notes in (self._notes or {}).values()]
         return min((instant_ns for instant_ns in instants if instant_ns != NEVER), default=NEVER)
 
     def lost(self, now_ns: int, code: int, *, by_us: bool = False) -> Refused | None:
@@ -1044,8 +1072,8 @@ class Session:
                 return
             # It takes its place in its turn, but is not what the turn waits for.
             heard = heard._replace(flags=heard.flags & ~COUNT)
-        if heard.flags & KEEP and self._may_keep(heard, turn, turn_id):
-            self._keep_of(payload, turn)
+        if heard.flags & NOTED and self._may_keep(heard, turn, turn_id):
+            self._note(heard, payload, turn, at_ns)
         if heard.flags & IGNORE:
             self.recorder.metrics.count("events.ignored")
         elif user is not None and self._is_other_user(user, turn):
@@ -1090,6 +1118,38 @@ class Session:
             self.recorder.metrics.count("events.order_unsure")
         if owner.after_timeout:
             self.recorder.metrics.count("events.after_timeout")
+
+    def _note(self, heard: Heard, payload: bytes, turn: Turn | None, at_ns: int) -> None:
+        """An event of ours has values to keep, or sound."""
+        if heard.flags & KEEP:
+            self._keep_of(payload, turn)
+        if heard.flags & AUDIO and not heard.flags & IGNORE and turn is not None and not turn.uploading:
+            self._take_audio(turn, at_ns)
+
+    def _take_audio(self, turn: Turn, at_ns: int) -> None:
+        """Audio of a turn that is sent: the first is timed, and from it on a user waits to interrupt."""
+        notes = self._notes_of(turn)
+        if notes.audio_ns != NEVER:
+            return
+        notes.audio_ns = at_ns
+        turn.metrics.first_audio.append(max(at_ns - turn.intended_ns, 0))
+        if turn.sent_ns != NEVER:
+            turn.metrics.first_audio_service.append(max(at_ns - turn.sent_ns, 0))
+        if turn.kind.interruption is not None:
+            notes.interrupt_ns = at_ns + turn.kind.interruption.after_ns
+            self.wakes_ns = self._next_wake()
+
+    def _interrupt_turns(self, every: Mapping[Any, TurnNotes], now_ns: int) -> None:
+        """Interrupt the answers whose user has heard enough."""
+        due = [
+            (turn, notes, turn.kind.interruption.send)
+            for turn_id, notes in every.items()
+            if NEVER < notes.interrupt_ns <= now_ns and (turn := self.turns[turn_id]).kind.interruption
+        ]
+        for turn, notes, template in due:
+            notes.interrupt_ns, notes.interrupted_ns = NEVER, now_ns
+            turn.metrics.count("turns.interrupted")
+            self._send_template(template, now_ns, more={"turn.id": turn.id, "turn.number": turn.seq})
 
     def _may_keep(self, heard: Heard, turn: Turn | None, turn_id: Any) -> bool:
         """Whether values of an event are ours to keep: it is of a turn in flight, of none, or ignored."""

@@ -47,7 +47,7 @@ def test_messages_are_read_in_order_and_go_through_settings(folder: Folder) -> N
         ("messages = [{ pause = '1s' }, 'x']", ["6: the first of `messages` must be a message"]),
         (
             "messages = ['x', { pause = '1s', wait = 'a' }, 'x']",
-            ["6: an entry of `messages` has one of `wait` and `pause`, not 2"],
+            ["6: an entry of `messages` has one of `wait`, `pause`, `chunks` and `interrupt`, not 2"],
         ),
         (
             "messages = ['x', { paus = '1s' }, 'x']",

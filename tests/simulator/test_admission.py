@@ -75,7 +75,7 @@ def test_health_and_stats_are_json_over_plain_http(honest: Simulator) -> None:
 def test_an_unknown_path_is_told_what_there_is(honest: Simulator) -> None:
     status, _, body = get(honest, "/ws/chat")
     assert status == 404
-    assert "/ws, /websocket, /echo, /json-id" in body
+    assert "/ws, /websocket, /echo, /json-id, /voice" in body
 
 
 def test_plain_http_to_a_socket_is_refused_and_counted(start: Start) -> None:

@@ -133,7 +133,7 @@ class CodedFrameParser(FrameParser):
 
     # ------------------------------------------------------------------ sending
 
-    def encode(self, payload: bytes, opcode: int = TEXT) -> bytes:
+    def encode(self, payload: bytes | memoryview, opcode: int = TEXT) -> bytes:
         """The frames of a message; a binary payload is sent as it is.
 
         Raises:
@@ -143,7 +143,7 @@ class CodedFrameParser(FrameParser):
         if opcode != TEXT:
             return encode(payload, opcode)
         try:
-            made = self._codec.encode(payload.decode() if self._takes_text else _json_decode(payload))
+            made = self._codec.encode(str(payload, "utf-8") if self._takes_text else _json_decode(payload))
             frames = [made] if isinstance(made, (str, bytes)) else list(made)
             if not frames:
                 raise ValueError("no frame was made of it")  # noqa: TRY301 - told as all that fails here

@@ -1,0 +1,92 @@
+"""The messages of a turn that has several, from TOML: texts, files in chunks, pauses, waits, an interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from loadtest.plan.chunks import read_chunks
+from loadtest.plan.match_file import read_match
+from loadtest.plan.protocol import Interrupt, MessageStep
+from loadtest.plan.toml_reader import Table, told
+
+MOST_STEPS = 256
+"""Maximum entries of `messages`."""
+
+KINDS = ("wait", "pause", "chunks", "interrupt")
+"""What an entry may be that is no text."""
+
+
+def read_messages(table: Table) -> tuple[MessageStep, ...]:
+    """The steps of a turn of several messages; none where not written, or wrong, which is reported."""
+    value, key = table.take("messages"), "messages"
+    if value is None:
+        return ()
+    if table.has("message"):
+        table.report(key, "`message` and `messages` both say what is sent; leave one out")
+    if not isinstance(value, list) or not value:
+        forms = '["...", { pause = "20ms" }, { wait = MATCH }, "..."]'
+        table.report(key, f"`{key}` must be a list such as {forms}, not {told(value)}")
+        return ()
+    if len(value) > MOST_STEPS:
+        table.report(key, f"`{key}` may have {MOST_STEPS} entries, not {len(value)}")
+        return ()
+    steps = [_read_message(table, index, each) for index, each in enumerate(value)]
+    _check_order(table, steps)
+    return () if None in steps else tuple(step for step in steps if step is not None)
+
+
+def _check_order(table: Table, steps: list[MessageStep | None]) -> None:
+    """The first and the last entry send something; an interruption comes after the last."""
+
+    def report(index: int, sentence: str) -> None:
+        table.source.report((*table.path, "messages", index), sentence)
+
+    last = len(steps) - 1
+    for index, step in enumerate(steps[:-1]):
+        if step is not None and step.interrupt is not None:
+            report(index, "`interrupt` must be the last of `messages`: it comes when the target answers")
+    if last and (step := steps[-1]) is not None and step.interrupt is not None:
+        last -= 1
+    for index, which in ((0, "first"), (last, "last")):
+        step = steps[index]
+        if step is not None and step.send is None and step.chunks is None:
+            report(index, f"the {which} of `messages` must be a message: text, no pause and no wait")
+
+
+def _read_message(table: Table, index: int, value: object) -> MessageStep | None:
+    """One entry of ``messages``; None where it is none, which is reported."""
+    at = (*table.path, "messages", index)
+    if isinstance(value, str) and value:
+        return MessageStep(send=value)
+    if not isinstance(value, Mapping):
+        wrong = f"must be text that is sent, a pause or a wait, not {told(value)}"
+        table.source.report(at, f"an entry of `messages` {wrong}")
+        return None
+    inner = Table(value, table.source, at)
+    kinds = [key for key in KINDS if inner.has(key)]
+    chunks = read_chunks(inner) if inner.has("chunks") else None
+    step = MessageStep(
+        wait=read_match(inner, "wait"),
+        pause_ns=inner.duration("pause", None),
+        within_ns=inner.duration("within", None, positive=True),
+        chunks=chunks,
+        interrupt=_read_interrupt(inner.table("interrupt")) if inner.has("interrupt") else None,
+    )
+    if len(kinds) != 1:
+        known = "`wait`, `pause`, `chunks` and `interrupt`"
+        table.source.report(at, f"an entry of `messages` has one of {known}, not {len(kinds)}")
+    if inner.has("within") and not inner.has("wait"):
+        inner.report("within", "`within` goes with `wait` only")
+    inner.close({"send": "a message is the text alone, without a table"})
+    read = (step.wait, step.pause_ns, step.chunks, step.interrupt)
+    return step if len(kinds) == 1 and any(each is not None for each in read) else None
+
+
+def _read_interrupt(table: Table) -> Interrupt | None:
+    """When the user interrupts an answer, and by what; None where it is wrong, which is reported."""
+    after_ns, send = table.duration("after", None), table.text("send", None)
+    for key, example in (("after", 'after = "800ms"'), ("send", "send = TEXT")):
+        if not table.has(key):
+            table.source.report(table.path, f"`interrupt` needs `{key}`, such as {example}")
+    table.close()
+    return None if after_ns is None or send is None else Interrupt(after_ns=after_ns, send=send)

@@ -1,0 +1,114 @@
+"""Runs whose turns send files at a pace, and time the first audio of the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from loadtest.judge.judging import find_warnings
+from loadtest.judge.measured import measured_for
+from loadtest.judge.summary import summarise
+from loadtest.measure.totals import Totals
+from loadtest.plan.threshold import parse_threshold
+from tests.judge.made import good_totals, histogram, judged, manifest
+
+CHUNKS = {"chunks": "hello.pcm", "size": 640, "every": "20ms", "binary": True}
+STOP = {"interrupt": {"after": "800ms", "send": "stop"}}
+SPOKEN = {"turn": {"messages": [CHUNKS, "commit", STOP]}, "events": {"audio": ["speech"], "end": ["done"]}}
+VOICE: dict[str, Any] = {"scenario__settings__protocol": SPOKEN}
+
+
+def told(late_ms: list[float], **changes: Any) -> dict[str, Any]:
+    made = manifest(**{**VOICE, **changes})
+    totals = good_totals(None, {"chunk.lateness": late_ms})
+    summed = {**made, **summarise(made, totals)}
+    return {each.code: each for each in find_warnings(summed, totals)}
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "share"),
+    [
+        ([1.9] * 200, None),
+        ([0.1] * 199 + [50.0], None),
+        ([0.1] * 190 + [2.5] * 10, "One chunk in a hundred was"),
+        ([0.1, 2.5], "The latest chunk was"),
+    ],
+)
+def test_a_pace_is_kept_where_chunks_are_late_by_no_more_than_a_tenth(
+    late_ms: list[float], share: str | None
+) -> None:
+    found = told(late_ms).get("pace_not_kept")
+    assert (found is None) is (share is None)
+    if found is not None:
+        assert found.spoils
+        assert found.message.startswith(f"{share} sent 2.5 ms or more after it was due (allowed: 2 ms)")
+        assert (found.numbers["allowed_ms"], found.numbers["n"]) == (2.0, len(late_ms))
+
+
+def test_the_quickest_file_decides_and_without_a_plan_nothing_does() -> None:
+    quick = {**SPOKEN, "turns": {"k": {"messages": ["x", {**CHUNKS, "every": "5ms"}]}}}
+    mix = {"scenario__settings__traffic__mix": {"k": 1}}
+    assert told([0.6] * 200, **mix, scenario__settings__protocol=quick)["pace_not_kept"].spoils
+    assert "pace_not_kept" not in told([0.6] * 200, **mix)
+    assert "pace_not_kept" not in told([50.0] * 200, scenario__settings__protocol={})
+
+
+def test_a_run_whose_pace_was_not_kept_is_invalid() -> None:
+    late = good_totals(None, {"chunk.lateness": [9.0] * 200})
+    made = judged(manifest({"turn.completion.p95": "< 1s"}, **VOICE), late)
+    assert (made["verdict"]["outcome"], made["verdict"]["exit_code"]) == ("invalid", 4)
+    assert "the target did not hear what it was to be sent" in made["verdict"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "counters", "reasons"),
+    [
+        ({}, {}, ("no turn sends a file in chunks", "the protocol does not say", "no turn has an interruption")),
+        (VOICE, {}, ("no turn of the measured part", "no turn of the measured part", "no turn was interrupted")),
+        (VOICE, {"turns.interrupted": 3}, ("no turn", "no turn", "no turn that was interrupted came to its end")),
+    ],
+)  # fmt: skip
+def test_what_was_not_measured_says_why(
+    changes: dict[str, Any], counters: dict[str, int], reasons: tuple[str, ...]
+) -> None:
+    unmeasured = summarise(manifest(**changes), good_totals(counters))["unmeasured"]
+    names = ("chunk.lateness", "turn.first_audio", "turn.barge_in")
+    for name, reason in zip(names, reasons, strict=True):
+        assert unmeasured[name].startswith(reason)
+
+
+def spoken(n: int, **changes: Any) -> dict[str, Any]:
+    """40 turns, of which ``n`` were answered by audio after 100 ms."""
+    made = manifest(**{**VOICE, **changes})
+    totals: Totals = good_totals()
+    for name in ("turn.first_audio", "turn.first_audio.service"):
+        totals.histograms[name] = histogram([100.0] * n)
+    return {**made, **summarise(made, totals)}
+
+
+def test_a_turn_without_audio_is_infinitely_late_though_it_is_complete() -> None:
+    limit = parse_threshold("turn.first_audio.p95", "< 1s")
+    assert measured_for(limit, spoken(40)).value == pytest.approx(100, rel=0.01)
+    silent = measured_for(limit, spoken(36))
+    assert silent.unbounded
+    assert str(silent.reason).startswith("10% of 40 turns due had no audio; of the others: 100 ms")
+    of_service = measured_for(parse_threshold("turn.first_audio.service.p95", "< 1s"), spoken(36))
+    assert of_service.unbounded
+
+
+def test_of_kinds_only_those_that_speak_can_lack_audio() -> None:
+    kinds = {"ask": {}, "mute": {"audio": []}}
+    changes = {
+        "scenario__settings__protocol__turns": kinds,
+        "scenario__settings__traffic__mix": {"ask": 1, "mute": 1},
+    }
+    of_due = spoken(36, **changes)["of_due"]
+    assert "turn.first_audio" not in of_due
+    assert "turn.first_audio[mute]" not in of_due
+
+
+def test_where_it_cannot_be_known_nothing_is_said() -> None:
+    assert "turn.first_audio" not in spoken(36, part={"from_s": 0, "to_s": 5})["of_due"]
+    slow = {"scenario__settings__chaos": {"slow_readers": {"share": "10%"}}}
+    assert "turn.first_audio" not in spoken(36, **slow)["of_due"]
