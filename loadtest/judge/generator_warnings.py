@@ -120,7 +120,9 @@ def pace(manifest: Manifest) -> Iterator[RunWarning]:
     late = section(manifest, "metrics", "chunk.lateness")
     p99, largest = number(late.get("p99")), number(late.get("max_exact"))
     late_ms = largest if p99 is None else p99
-    every = [str(section(step).get("every")) for step in message_steps(manifest) if section(step).get("chunks")]
+    every = [
+        str(section(step).get("every")) for step in message_steps(manifest) if section(step).get("chunks")
+    ]
     if late_ms is None or not every:
         return
     allowed_ms = min(map(parse_duration, every)) / NS_PER_MS * PACE_PART

@@ -265,7 +265,7 @@ def _no_resolve(manifest: Manifest) -> str:
 
 
 def _no_step(manifest: Manifest) -> str:
-    return "no step was done" if preparemessage_steps(manifest) else "the scenario has no [[prepare]]"
+    return "no step was done" if prepare_steps(manifest) else "the scenario has no [[prepare]]"
 
 
 def _no_proxy(manifest: Manifest) -> str:

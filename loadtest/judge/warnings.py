@@ -296,10 +296,10 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         " if neither service time nor response time minus our longest delay misses it",
     ),
     "pace_not_kept": WarningKind(
-        "chunks of a file went out late: p99 of `chunk.lateness` (the largest where it has fewer samples) is more"
-        " than a tenth of the time between two chunks",
-        "{share} sent {lateness_ms} ms or more after it was due (allowed: {allowed_ms} ms), by the generator's own"
-        " delay: the target did not hear what it was to be sent, and its times do not count.",
+        "chunks of a file went out late: p99 of `chunk.lateness` (the largest where it has fewer samples) is"
+        " more than a tenth of the time between two chunks",
+        "{share} sent {lateness_ms} ms or more after it was due (allowed: {allowed_ms} ms), by the"
+        " generator's own delay: the target did not hear what it was to be sent, and its times do not count.",
         "Use more --processes, lower the load, or give the generator cores of its own.",
         ("lateness_ms", "allowed_ms", "n"),
         "yes",

@@ -178,7 +178,9 @@ def _read_message(table: Table) -> str:
         forms = "a `message` that holds {chunk.base64}, or binary = true"
         table.report("chunks", f"`chunks` needs one of two: {forms}")
     elif message and CHUNK_CONTENT not in Template.parse(message).names:
-        table.report("message", "the `message` of chunks must hold {chunk.base64}: else nothing of them is sent")
+        table.report(
+            "message", "the `message` of chunks must hold {chunk.base64}, or nothing of them is sent"
+        )
     return message
 
 

@@ -1,4 +1,4 @@
-"""The messages of a turn that has several, from TOML: texts, files in chunks, pauses, waits, an interruption."""
+"""The messages of a turn that has several, from TOML: texts, files, pauses, waits, an interruption."""
 
 from __future__ import annotations
 

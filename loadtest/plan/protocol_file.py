@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from loadtest.plan.chunks import CHUNK_NAMES
 from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.folder import PROTOCOL, check_kind
 from loadtest.plan.framing import read_codec, read_framing
 from loadtest.plan.identifiers import is_name, is_token
 from loadtest.plan.kept_values import kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
-from loadtest.plan.chunks import CHUNK_NAMES
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
 from loadtest.plan.messages_file import read_messages
 from loadtest.plan.names import (
@@ -160,12 +160,12 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
     if protocol.events.audience:
         yield ("events", "audience"), protocol.events.audience, ["run.id"]
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
-    for path, text, known in _message_templates(("turn",), protocol.turn):
-        yield path, text, [*known, *kept]
+    for path, text, names in _message_templates(("turn",), protocol.turn):
+        yield path, text, [*names, *kept]
     for name, kind in protocol.turns.items():
         if kind.turn != protocol.turn:
-            for path, text, known in _message_templates(("turns", name), kind.turn):
-                yield path, text, [*known, *kept]
+            for path, text, names in _message_templates(("turns", name), kind.turn):
+                yield path, text, [*names, *kept]
 
 
 def _message_templates(

@@ -1,4 +1,4 @@
-"""``/voice``: a voice agent. It hears a turn in chunks, thinks, and speaks until it is done or interrupted."""
+"""``/voice``: a voice agent. It hears a turn in chunks, thinks, and speaks until it is interrupted."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class _Call:
 
 
 class VoiceTalk(TurnTalk):
-    """``/voice``: ``audio`` is heard, ``commit`` is answered by ``speech`` and ``done``, ``stop`` interrupts."""
+    """``/voice``: hears ``audio``, answers ``commit`` by ``speech`` and ``done``, ends with ``stop``."""
 
     def __init__(self, connection: SimulatedConnection) -> None:
         super().__init__(connection)

@@ -30,7 +30,7 @@ class ChunkStream:
         self.template = Template.parse(chunks.message) if chunks.message else None
         self._pieces = chunks.pieces()
         self._id_is_uuid = id_is_uuid
-        # By chunk: the text around the gaps that all take the id of the turn; nothing where it has other gaps.
+        # By chunk: the text around the gaps that all take the id of the turn; nothing where it has others.
         self._around: dict[int, tuple[bytes, ...]] = {}
         self._bound: dict[int, Template] = {}
 

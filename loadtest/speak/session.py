@@ -516,11 +516,12 @@ class Session:
         turn.count = rules.count
         self.turns[turn_id] = turn
         metrics.turns_begun += 1
+        first: Payload = payload
         if kind.later and written is None:
-            payload = self._begin_upload(turn, row, payload)
+            first = self._begin_upload(turn, row, payload)
         if self.state is CLOSED:
             self._end(turn, Outcome.LOST, intended_ns)
-        return turn, payload
+        return turn, first
 
     def _bind(self, kind: CompiledTurn) -> BoundMessage:
         """The message of this user for a kind of turn, bound once."""

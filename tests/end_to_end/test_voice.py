@@ -90,7 +90,6 @@ def test_fifty_calls_are_timed_as_they_were_and_keep_their_pace_or_the_run_says_
         "lateness": (pace["p50"], rank(late, 0.5), pace["p99"], rank(late, 0.99)),
         "code": ended.code,
     }
-    print(told)
     assert measured["n"] == len(calls)
     assert pace["n"] == 99 * len(calls)
     for name, part in (("p50", 0.5), ("p99", 0.99)):
@@ -103,9 +102,7 @@ def test_fifty_calls_are_timed_as_they_were_and_keep_their_pace_or_the_run_says_
 
 
 def test_a_pace_that_no_process_keeps_makes_the_run_invalid(backend: Backend) -> None:
-    ended, _ = backend.call(
-        "--connections", "400", "--duration", "2s", size=16, every="2ms"
-    )
+    ended, _ = backend.call("--connections", "400", "--duration", "2s", size=16, every="2ms")
     assert ended.code == 4, ended.screen
     notice = ended.notice("pace_not_kept")
     assert notice["spoils"]

@@ -1,10 +1,10 @@
-"""A voice backend that knows the truth: when each chunk reached it, and when the first sound of its answer left.
+"""A voice backend that knows the truth: when each chunk reached it, and when its answer began to sound.
 
     python voice_server.py TRUTH.json
 
-It prints {"port": ...}, answers until SIGTERM, then writes the truth: a list of calls, each with the kernel's
-stamps of its chunks, that of the message that ended them, the checksum of what was heard, and the instant just
-before the first binary frame of the answer was written. It shares no code with what is tested.
+It prints {"port": ...}, answers until SIGTERM, then writes the truth: a list of calls, each with the
+kernel's stamps of its chunks, that of the message that ended them, the checksum of what was heard, and the
+instant just before the first binary frame of the answer was written. It shares no code with what is tested.
 """
 
 from __future__ import annotations

@@ -64,9 +64,9 @@ def test_a_run_whose_pace_was_not_kept_is_invalid() -> None:
 @pytest.mark.parametrize(
     ("changes", "counters", "reasons"),
     [
-        ({}, {}, ("no turn sends a file in chunks", "the protocol does not say", "no turn has an interruption")),
-        (VOICE, {}, ("no turn of the measured part", "no turn of the measured part", "no turn was interrupted")),
-        (VOICE, {"turns.interrupted": 3}, ("no turn", "no turn", "no turn that was interrupted came to its end")),
+        ({}, {}, ("no turn sends a file", "the protocol does not say", "no turn has an interruption")),
+        (VOICE, {}, ("no turn of the measured part", "no turn of the measured", "no turn was interrupted")),
+        (VOICE, {"turns.interrupted": 3}, ("no turn", "no turn", "no turn that was interrupted came to")),
     ],
 )  # fmt: skip
 def test_what_was_not_measured_says_why(
@@ -92,7 +92,7 @@ def test_a_turn_without_audio_is_infinitely_late_though_it_is_complete() -> None
     assert measured_for(limit, spoken(40)).value == pytest.approx(100, rel=0.01)
     silent = measured_for(limit, spoken(36))
     assert silent.unbounded
-    assert str(silent.reason).startswith("10% of 40 turns due had no audio; of the others: 100 ms")
+    assert str(silent.reason).startswith("10.0 % of 40 turns due had no audio; of the others: 100 ms")
     of_service = measured_for(parse_threshold("turn.first_audio.service.p95", "< 1s"), spoken(36))
     assert of_service.unbounded
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from tests.plan.conftest import Folder
 
 EVENTS = "[events]\ntype = ['type']\nturn = ['id']\nend = ['done']\naudio = ['speech']\n"
-AUDIO = """{ chunks = "hello.pcm", size = 4, every = "20ms", message = '{"id":"{turn.id}","a":"{chunk.base64}"}' }"""
+AUDIO = (
+    """{ chunks = "hello.pcm", size = 4, every = "20ms","""
+    """ message = '{"id":"{turn.id}","a":"{chunk.base64}"}' }"""
+)
 BINARY = '{ chunks = "hello.pcm", size = "4B", every = "20ms", binary = true }'
 STOP = """{ interrupt = { after = "800ms", send = '{"stop":"{turn.id}"}' } }"""
 SCENARIO = "protocol = 'p.toml'\n[target]\nurl = 'simulator'\n[traffic]\nevery = '1s'\n"
@@ -40,7 +43,7 @@ def hello(folder: Folder) -> bytes:
 
 
 def test_a_file_is_read_once_and_cut_without_a_copy(folder: Folder, hello: bytes) -> None:
-    protocol = folder.protocol(written(AUDIO, "'{\"go\":\"{turn.id}\"}'", STOP))
+    protocol = folder.protocol(written(AUDIO, '\'{"go":"{turn.id}"}\'', STOP))
     first, _, last = protocol.turn.messages
     message = '{"id":"{turn.id}","a":"{chunk.base64}"}'
     chunks = Chunks(name="hello.pcm", data=hello, size=4, every_ns=20_000_000, message=message)
@@ -64,14 +67,14 @@ def test_what_settings_hold_is_the_file_itself(folder: Folder) -> None:
 
 @pytest.mark.usefixtures("hello")
 def test_workers_get_the_bytes_and_what_is_kept_only_their_hash(folder: Folder) -> None:
-    kind = f"[turns.k]\nmessages = [{AUDIO}]\n"
+    kind = f"[turns.k]\nmessages = [{AUDIO}, 'x']\n"
     folder.write("p.toml", written(AUDIO) + kind)
     scenario = folder.load(SCENARIO + "mix = { k = 1 }\n")
     (folder.path / "hello.pcm").unlink()
     assert scenario_from_settings(worker_settings(scenario)).protocol == scenario.protocol
     kept = scenario.settings["protocol"]
     assert isinstance(kept, dict)
-    (step,), (of_kind,) = kept["turn"]["messages"], kept["turns"]["k"]["messages"]
+    (step,), (of_kind, _) = kept["turn"]["messages"], kept["turns"]["k"]["messages"]
     assert step == of_kind
     assert (step["chunks"], step["bytes"], step["size"], step["every"]) == ("hello.pcm", 10, 4, "20ms")
     assert step["sha256"].startswith("84d89877f0d4041e")
@@ -93,25 +96,28 @@ def test_workers_get_the_bytes_and_what_is_kept_only_their_hash(folder: Folder) 
         ('{ chunks = "hello.pcm", size = 0, every = "20ms", binary = true }', ["`size` must be a whole"]),
         ('{ chunks = "hello.pcm", size = "0B", every = "20ms", binary = true }', ["`size` must be more"]),
         ('{ chunks = "hello.pcm", size = "big", every = "20ms", binary = true }', ["`size`: "]),
-        ('{ chunks = "hello.pcm", size = 4, every = "20us", binary = true }', ["`every` must be at least 1ms"]),
+        ('{ chunks = "hello.pcm", size = 4, every = "20us", binary = true }', ["`every` must be at least"]),
         ('{ chunks = "hello.pcm", size = 4, every = "0s", binary = true }', ["`every` must be more than 0"]),
-        ('{ chunks = "hello.pcm", size = 1, every = "1h", binary = true }', ["at this pace the file takes 9 h"]),
+        ('{ chunks = "hello.pcm", size = 1, every = "1h", binary = true }', ["at this pace the file"]),
         ('{ chunks = "hello.pcm", size = 4, every = "20ms" }', ["`chunks` needs one of two"]),
         (AUDIO[:-2] + ", binary = true }", ["`chunks` needs one of two"]),
         ('{ chunks = "hello.pcm", size = 4, every = "20ms", message = "x" }', ["must hold {chunk.base64}"]),
         ('{ chunks = "hello.pcm", binary = true }', ["needs `size`", "needs `every`"]),
-        ('{ chunks = "x.pcm", every = "soon", message = "x" }', ["no such file", "needs `size`", "`every`: ", "must hold"]),
+        (
+            '{ chunks = "x.pcm", every = "soon", message = "x" }',
+            ["no such file", "needs `size`", "`every`: ", "must hold"],
+        ),
         ('{ chunks = 3, size = 4, every = "20ms", binary = true }', ["`chunks` must be text, not 3"]),
         ('{ chunks = "data:;base64,?", size = 4, every = "20ms", binary = true }', ["is no base64"]),
-        ('{ chunks = "hello.pcm", size = 4, every = "20ms", binary = true, speed = 1 }', ["unknown key `speed`"]),
+        ('{ chunks = "hello.pcm", size = 4, every = "20ms", binary = true, speed = 1 }', ["key `speed`"]),
         ('{ chunks = "hello.pcm", size = 4, every = "20ms", binary = true, wait = "x" }', ["not 2"]),
         (AUDIO.replace("turn.id", "random.int 1 2"), ["nothing is known as {random.int 1 2}"]),
         (AUDIO.replace("turn.id", "chunk.numbr"), ["did you mean `chunk.number`?"]),
         ("'x', { pause = '1s' }, " + STOP, ["the last of `messages` must be a message"]),
-        (STOP, ["the first of `messages` must be a message"]),
+        (STOP, ["the first of `messages` must be", "the last of `messages` must be"]),
         (f"'x', {STOP}, 'y'", ["`interrupt` must be the last of `messages`"]),
         ("'x', { interrupt = {} }", ["`interrupt` needs `after`", "`interrupt` needs `send`"]),
-        ("'x', { interrupt = { after = '1s', send = '{data.question}' } }", ["nothing is known as {data.question}"]),
+        ("'x', { interrupt = { after = '1s', send = '{data.q}' } }", ["nothing is known as {data.q}"]),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_all_at_once_with_their_line(
@@ -154,7 +160,7 @@ def test_an_interruption_and_a_codec_ask_something_of_the_rest(folder: Folder) -
 
 @pytest.mark.usefixtures("hello")
 def test_what_is_sent_is_explained_and_drawn(folder: Folder) -> None:
-    folder.write("p.toml", written("'{\"id\":\"{turn.id}\"}'", AUDIO, BINARY, STOP))
+    folder.write("p.toml", written('\'{"id":"{turn.id}"}\'', AUDIO, BINARY, STOP))
     sections = {each.title: each.lines for each in explain(folder.load(SCENARIO))}
     message = sections["Message"]
     assert message[1].startswith("3 chunks of 4 B of hello.pcm, one every 20 ms for 60 ms, each in {")

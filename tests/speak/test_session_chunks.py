@@ -24,9 +24,7 @@ STOP = MessageStep(interrupt=Interrupt(after_ns=800 * MS, send='{"stop":"{turn.i
 
 def file(size: int = 250, message: str = AUDIO) -> MessageStep:
     """A file of 1,000 bytes, one chunk of ``size`` every 20 ms."""
-    return MessageStep(
-        chunks=Chunks(name="hello.pcm", data=DATA, size=size, every_ns=EVERY, message=message)
-    )
+    return MessageStep(chunks=Chunks(name="hello.pcm", data=DATA, size=size, every_ns=EVERY, message=message))
 
 
 def chunk(place: int, turn: Turn) -> bytes:
