@@ -245,6 +245,7 @@ def test_every_kind_has_a_case() -> None:
         "rate_limited_by_plan",
         "age_by_two_clocks",
         "target_clock_differs",
+        "pace_not_kept",
     }
     assert {code for code, *_ in CASES} | elsewhere == set(KINDS)
 
