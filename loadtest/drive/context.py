@@ -84,7 +84,6 @@ class Context:
         protocol = scenario.protocol
         own = None if traffic is None else traffic.message
         self.timeout_ns = traffic.timeout_ns if traffic is not None else CLOSE_TIMEOUT_NS
-        self.longest_turn_ns = self.timeout_ns + scenario.streams_ns
         self.schedule = Schedule(load, traffic, assignment.first, assignment.of_all)
         self.planned_users = self.schedule.users
         self.compiled_protocol = CompiledProtocol(
@@ -138,6 +137,11 @@ class Context:
         self.recorder = Recorder(0, load.warmup_ns, load.duration_ns, assignment.worker)
         self.poller = new_poller(clock.now)
         self.before = self._before_connect(scenario, endpoint)
+
+    @property
+    def longest_turn_ns(self) -> int:
+        """How long a turn may take at most, with the files that it sends at their pace."""
+        return self.timeout_ns + self.assignment.scenario.streams_ns
 
     def _before_connect(self, scenario: Scenario, endpoint: Endpoint) -> BeforeConnect | None:
         """What is done before connections; None where nothing is."""
