@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from loadtest.plan.chunks import chunk_settings, public_step
@@ -143,17 +144,19 @@ def _step(step: Step) -> Plain:
 
 def public_protocol(written: Mapping[str, object]) -> Plain:
     """A written protocol without the bytes of the files that its turns send."""
-    public = dict(written)
-    if isinstance(turn := written.get("turn"), Mapping):
-        public["turn"] = _public_turn(turn)
-    if isinstance(turns := written.get("turns"), Mapping):
-        public["turns"] = {name: _public_turn(kind) for name, kind in turns.items()}
-    return public
+    kinds = written.get("turns", {})
+    turns = {name: _public_turn(kind) for name, kind in cast("Mapping[str, object]", kinds).items()}
+    return _without_nothing({**written, "turn": _public_turn(written["turn"]), "turns": turns})
 
 
-def _public_turn(turn: Mapping[str, object]) -> Plain:
-    messages = turn.get("messages")
-    return {**turn, "messages": list(map(public_step, messages))} if isinstance(messages, list) else {**turn}
+def _public_turn(turn: object) -> Plain:
+    written = cast("Mapping[str, object]", turn)
+    messages = written.get("messages")
+    return (
+        {**written, "messages": list(map(public_step, messages))}
+        if isinstance(messages, list)
+        else {**written}
+    )
 
 
 def public_requests(steps: object) -> object:

@@ -377,6 +377,14 @@ FRAMED = CODED.replace(
     'codec = { name = "signalr", protocol = "messagepack" }', 'framing = { split = "\\n" }'
 )
 
+SPOKEN = FRAMED.replace(
+    """message = '{"type":"ping"}'""",
+    """messages = [
+  { chunks = "token.txt", size = 1, every = "20ms", binary = true },
+  { interrupt = { after = "1s", send = "stop" } },
+]""",
+).replace('type = ["type"]\n', 'type = ["type"]\naudio = ["speech"]\n')
+
 PARTED = (
     TOGETHER
     + """
@@ -397,7 +405,7 @@ def test_every_field_of_a_plan_reaches_the_workers(folder: Folder) -> None:
         folder.write(name, "x")
     folder.write("users.csv", "id\na\nb\n")
     differing = set[str]()
-    for text in (WHOLE, OTHERWISE, TOGETHER, OF_KINDS, CONVERSING, PARTED, CODED, FRAMED, *BY_FILES):
+    for text in (WHOLE, OTHERWISE, TOGETHER, OF_KINDS, CONVERSING, PARTED, CODED, FRAMED, SPOKEN, *BY_FILES):
         whole = folder.load(text)
         assert scenario_from_settings(json.loads(json.dumps(worker_settings(whole)))) == whole
         differing |= set(of_its_own(whole))

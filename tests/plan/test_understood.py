@@ -66,6 +66,7 @@ EVERY = Protocol(
         sequence=("n",),
         sequence_start=1,
         first=("note",),
+        audio=("sound",),
         end=({"type": "closed", "keep": {"last": "id"}},),
         end_all=("a", "b"),
         fail=("bad",),
