@@ -148,6 +148,7 @@ def test_the_whole() -> None:
         "pattern: (?P<type>.)(?P<turn>.)",
         "adopt: `made.id` of made is the target's own name of a turn",
         "first: note",
+        "audio: sound",
         f"end: type = closed or all of a, b or when its chunk {NUMBER}",
         "fail: bad",
         "refuse: busy",
