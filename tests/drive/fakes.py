@@ -193,6 +193,10 @@ class World:
         for name, value in settings.items():
             setattr(self, name, value)
 
+    @property
+    def longest_turn_ns(self) -> int:
+        return self.timeout_ns
+
     def row(self, seq: int) -> dict[str, Any]:
         return {}
 
