@@ -10,17 +10,18 @@ from loadtest.judge.measurement_window import (
     Turns,
     slow_reader_users,
     stage_parts,
-    totals_between,
     without_users,
 )
 from loadtest.judge.sections import Manifest, section, was_observed
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import judged_thresholds
+from loadtest.judge.totals_between import totals_between
+from loadtest.judge.turn_groups import kinds_known, turn_groups
 from loadtest.judge.verdict import judge
 from loadtest.judge.warnings import RunWarning
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import READY_RATIO, Threshold
+from loadtest.plan.threshold import READY_RATIO, Threshold, split_kind
 
 
 def judge_run(
@@ -53,7 +54,7 @@ def judge_run(
 
 def _of_whole_run(threshold: Threshold) -> bool:
     """Whether it is judged by default and says nothing of a part: connections are opened once in a run."""
-    return threshold.default and threshold.name == READY_RATIO
+    return threshold.default and split_kind(threshold.name)[0] == READY_RATIO
 
 
 def judge_part(
@@ -66,7 +67,8 @@ def judge_part(
     """The manifest as if the run had been only the seconds from ``from_s`` to ``to_s`` after its start.
 
     ``part`` in it says which, and whether turns were placed by their intended instant or, where the turn
-    table is a sample, by the second they ended in. Thresholds of stages are left out.
+    table is a sample, by the second they ended in; ``without_kinds``: which kind they are of is not kept.
+    Thresholds of stages are left out.
     """
     part, totals, rows = _cut(manifest, intervals, turns, (from_s, to_s))
     return judge_run(part, totals, rows)
@@ -77,16 +79,20 @@ def _cut(
 ) -> tuple[dict[str, Any], Totals, Turns | None]:
     """Manifest, totals and turns of a part of the run."""
     from_s, to_s = part
-    whole_table = turns is not None and not was_observed(manifest, "turns_sampled")
-    placed_by = "intended" if whole_table else "second"
-    totals = totals_between(
-        intervals, from_s, to_s, turns if whole_table else None, slow_reader_users(manifest)
-    )
+    told: dict[str, Any] = {"from_s": from_s, "to_s": to_s, "turns_by": "second"}
+    placed = None if turns is None or was_observed(manifest, "turns_sampled") else turns
+    by_kind = placed is None or kinds_known(manifest, placed)
+    if placed is not None:
+        told["turns_by"] = "intended"
+    if not by_kind:
+        told["without_kinds"] = True
+    groups = turn_groups(manifest, by_kind=by_kind)
+    totals = totals_between(intervals, from_s, to_s, placed, slow_reader_users(manifest), groups)
     rows = turns
     if turns is not None:
         timed = without_users(turns, slow_reader_users(manifest))
         rows = timed[(timed["intended_ns"] >= from_s * 1e9) & (timed["intended_ns"] < to_s * 1e9)]
-    return {**manifest, "part": {"from_s": from_s, "to_s": to_s, "turns_by": placed_by}}, totals, rows
+    return {**manifest, "part": told}, totals, rows
 
 
 def _stages(

@@ -168,9 +168,8 @@ def _check_kinds(table: Table, scenario: Scenario) -> None:
             _check_whole(table, scenario, rule)
             continue
         at = (*(place if rule.stage is None else ("load", "stages", rule.stage, "thresholds")), rule.name)
-        if rule.stage is not None:
-            sentence = "a threshold of a stage is of all its turns: which kind each was is not kept"
-            table.source.report(at, f"`{rule.name}`: {sentence}")
+        if rule.stage is not None and scenario.populations:
+            _check_whole(table, scenario, rule)
         elif sentence := _wrong_tag(rule.name, kind, scenario):
             table.source.report(at, f"`{rule.name}`: {sentence}")
 
@@ -178,7 +177,7 @@ def _check_kinds(table: Table, scenario: Scenario) -> None:
 def _check_whole(table: Table, scenario: Scenario, rule: Threshold) -> None:
     """Stages are not judged where there are populations, which may have stages of their own."""
     if rule.stage is not None and scenario.populations:
-        sentence = "with [[population]] a stage has no thresholds: which turns were of it is not kept"
+        sentence = "with [[population]] a stage has no thresholds: each population may have other stages"
         at = ("load", "stages", rule.stage, "thresholds", rule.name)
         table.source.report(at, f"`{rule.name}`: {sentence}")
 

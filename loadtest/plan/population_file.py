@@ -141,7 +141,7 @@ def _check_part(document: Table, index: int, part: Scenario, scenario: Scenario)
             at = "stages" if key == "duration" and part.load.stages else key
             document.source.report((*place, table, at), sentence)
     if any(stage.thresholds for stage in part.load.stages):
-        sentence = "a stage of a population has no thresholds: which turns were of it is not kept"
+        sentence = "a stage of a population has no thresholds; [thresholds] may speak of all of the population"
         document.source.report((*place, "load", "stages"), sentence)
     if part.chaos.slow_readers is not None:
         sentence = (
