@@ -46,6 +46,6 @@ def one_clock(
     assert (turns["first_ns"] <= turns["done_ns"]).all()
     for user in np.unique(turns["user"]) if closed else ():
         ended_ns = 0
-        for turn in np.sort(turns[turns["user"] == user], order="sent_ns"):
+        for turn in np.sort(turns[turns["user"] == user], order="seq"):
             assert turn["position"] > 0 or ended_ns <= turn["sent_ns"]
             ended_ns = max(ended_ns, int(turn["done_ns"]))
