@@ -17,7 +17,7 @@ from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule, planned_users, schedules
 from loadtest.plan.template import Template
-from loadtest.plan.threshold import BY_KIND, Threshold, kind_in, split_kind, split_population, split_target
+from loadtest.plan.threshold import BY_KIND, kind_in, split_kind, split_population, split_target
 from loadtest.plan.toml_lines import KeyPath
 from loadtest.plan.toml_reader import Table, nearest, told
 from loadtest.units import format_count, format_duration, format_rate
@@ -164,22 +164,13 @@ def _check_kinds(table: Table, scenario: Scenario) -> None:
     rules += [(("abort",), each) for each in scenario.abort.rules]
     for place, rule in rules:
         kind = kind_in(rule.name)
-        if kind is None:
-            _check_whole(table, scenario, rule)
-            continue
         at = (*(place if rule.stage is None else ("load", "stages", rule.stage, "thresholds")), rule.name)
         if rule.stage is not None and scenario.populations:
-            _check_whole(table, scenario, rule)
-        elif sentence := _wrong_tag(rule.name, kind, scenario):
+            # Each of them may have stages of its own.
+            sentence = "with [[population]] a stage has no thresholds; [thresholds] may speak of a population"
             table.source.report(at, f"`{rule.name}`: {sentence}")
-
-
-def _check_whole(table: Table, scenario: Scenario, rule: Threshold) -> None:
-    """Stages are not judged where there are populations, which may have stages of their own."""
-    if rule.stage is not None and scenario.populations:
-        sentence = "with [[population]] a stage has no thresholds: each population may have other stages"
-        at = ("load", "stages", rule.stage, "thresholds", rule.name)
-        table.source.report(at, f"`{rule.name}`: {sentence}")
+        elif kind is not None and (sentence := _wrong_tag(rule.name, kind, scenario)):
+            table.source.report(at, f"`{rule.name}`: {sentence}")
 
 
 def _wrong_tag(name: str, tag: str, scenario: Scenario) -> str:
