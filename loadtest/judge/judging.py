@@ -12,7 +12,8 @@ from loadtest.judge.measurement_window import (
     stage_parts,
     without_users,
 )
-from loadtest.judge.sections import Manifest, section, was_observed
+from loadtest.judge.populations import alone
+from loadtest.judge.sections import Manifest, populations, section, was_observed
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.totals_between import totals_between
@@ -21,7 +22,7 @@ from loadtest.judge.verdict import judge
 from loadtest.judge.warnings import RunWarning
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import READY_RATIO, Threshold, split_kind
+from loadtest.plan.threshold import READY_RATIO, Threshold, split_kind, split_population
 
 
 def judge_run(
@@ -100,16 +101,21 @@ def _stages(
     thresholds: tuple[Threshold, ...],
     turns: Turns | None,
     seconds: Sequence[Interval] | None,
-) -> dict[int, dict[str, Any]]:
-    """The summarised manifest of each stage that a threshold speaks of."""
-    if seconds is None:
-        return {}
-    parts = stage_parts(manifest)
-    summed = {}
-    for index in sorted({each.stage for each in thresholds if each.stage is not None}):
-        part, totals, rows = _cut(manifest, seconds, turns, parts[index])
-        summed[index] = {**part, **summarise(part, totals, rows)}
-    return summed
+) -> dict[Threshold, Manifest]:
+    """The summarised manifest of its stage, of each threshold that speaks of one."""
+    found: dict[Threshold, Manifest] = {}
+    summed: dict[tuple[float, float], Manifest] = {}
+    for each in thresholds if seconds is not None else ():
+        if each.stage is None:
+            continue
+        _, population = split_population(each.name, populations(manifest))
+        own = manifest if population is None else alone(manifest, population)
+        within = stage_parts(own)[each.stage]
+        if within not in summed:
+            part, totals, rows = _cut(manifest, seconds or (), turns, within)
+            summed[within] = {**part, **summarise(part, totals, rows)}
+        found[each] = summed[within]
+    return found
 
 
 def find_warnings(

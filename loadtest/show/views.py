@@ -15,8 +15,8 @@ import numpy.typing as npt
 from loadtest.errors import ConfigError, Exit, LoadtestError
 from loadtest.judge.judging import judge_part, judge_run
 from loadtest.judge.measured import COARSE_NS
-from loadtest.judge.measurement_window import slow_reader_users, stage_parts
-from loadtest.judge.sections import planned, tick_ns
+from loadtest.judge.measurement_window import slow_reader_users
+from loadtest.judge.sections import has_stages, planned, tick_ns
 from loadtest.judge.totals_between import totals_between
 from loadtest.judge.turn_groups import turn_groups
 from loadtest.keep.atomic import replacing
@@ -94,7 +94,7 @@ def judged(run: ReadableRun) -> ReadableRun:
     """The run itself if it was judged; else, as after a kill, judged by what is there."""
     if run.manifest.get("verdict"):
         return run
-    seconds = list(run.intervals()) if stage_parts(run.manifest) else None
+    seconds = list(run.intervals()) if has_stages(run.manifest) else None
     return JudgedRun(run, judge_run(run.manifest, run.totals(), run.turns(), seconds))
 
 

@@ -140,3 +140,29 @@ def test_groups_add_up_to_all_turns(found: list[tuple[int, int]]) -> None:
     assert n["", ""] == n["askers", ""] + n["quitters", ""] == n["", "ask"] + n["", "cancel"] == len(turns)
     assert n["askers", ""] == n["askers", "ask"] + n["askers", "cancel"]
     assert n["quitters", ""] == n["quitters", "cancel"]
+
+
+def test_a_stage_of_a_population_is_judged_by_that_population() -> None:
+    """Its stages are its own: another population's seconds, and its turns, say nothing of them."""
+    made = two()
+    askers, quitters = made["scenario"]["settings"]["population"]
+    limits = {"turns.complete[ask]": "== 4", "turns.complete": "== 8", "turn.completion.max": "< 25ms"}
+    stages = [{"for": "6s", "connections": 2}, {"for": "4s", "connections": 2, "thresholds": limits}]
+    askers["load"] = {**askers["load"], "stages": stages}
+    late = [{"for": "9s", "connections": 2}, {"for": "1s", "connections": 2, "thresholds": {"turns.due": "== 2"}}]
+    quitters["load"] = {**quitters["load"], "stages": late}
+    sums = Totals()
+    for second in seconds():
+        sums.add(second)
+    run = judge_run(made, sums, rows(), seconds())
+    found = {each["name"]: each for each in run["verdict"]["thresholds"] if "stage" in each}
+    outcomes = {name: (each["stage"], each["outcome"]) for name, each in found.items()}
+    assert outcomes == {
+        "turns.complete[askers/ask]": (1, "held"),
+        "turns.complete[askers].ratio": (0, "held"),
+        "turns.complete[askers]": (1, "held"),
+        "turn.completion[askers].max": (1, "missed"),
+        "turns.due[quitters]": (1, "held"),
+    }
+    without = judge_run(made, sums, rows(), None)["verdict"]["thresholds"]
+    assert {each["outcome"] for each in without if "stage" in each} == {"not_measured"}
