@@ -206,6 +206,18 @@ def test_what_is_looked_up_of_one() -> None:
     assert measured_for(rule, run).value is not None
 
 
+def test_any_percentile_of_one_may_be_judged() -> None:
+    run = judge_run(
+        two({"turn.completion[askers].p75": "< 1s"}, scenario__settings__abort={"ping.rtt[listeners].p85": "> 9s"}),
+        totals(),
+        good_turns(),
+    )
+    (row,) = (each for each in run["verdict"]["thresholds"] if each["name"] == "turn.completion[askers].p75")
+    assert (row["outcome"], row["reason"]) == ("held", None)
+    assert lookup("ping.rtt[listeners].p80", run).value is None
+    assert lookup("ping.rtt[listeners].p85", run).value == pytest.approx(2, rel=0.01)
+
+
 def test_thresholds_so_far_and_abort_rules_know_populations() -> None:
     made = two({"turn.completion[askers].p50": "< 1s", "turns.lost": "== 0"})
     found = {each.threshold.name: each.outcome for each in thresholds_so_far(made, totals())}

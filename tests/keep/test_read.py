@@ -326,7 +326,7 @@ def test_a_threshold_that_cannot_be_read_is_named(tmp_path: Path, settings: obje
 
 def test_thresholds_that_can_be_read_are_taken_in(tmp_path: Path) -> None:
     written = {"turns.failed": ["== 0", "< 3"], "turns.complete.ratio": "none"}
-    settings = {"thresholds": written, "load": {"stages": [{"thresholds": written}, {}]}}
+    settings: dict[str, Any] = {"thresholds": written, "load": {"stages": [{"thresholds": written}, {}]}}
     settings["population"] = [{"load": {"stages": [{"thresholds": written}]}}, {"load": {}}]
     manifest = {"schema": "loadtest.run/1", "scenario": {"settings": settings}}
     (tmp_path / "run.json").write_text(json.dumps(manifest))
