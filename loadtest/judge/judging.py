@@ -88,7 +88,7 @@ def _cut(
     if not by_kind:
         told["without_kinds"] = True
     groups = turn_groups(manifest, by_kind=by_kind)
-    totals = totals_between(intervals, from_s, to_s, placed, slow_reader_users(manifest), groups)
+    totals = totals_between(intervals, from_s, to_s, placed, slow_reader_users(manifest), groups=groups)
     rows = turns
     if turns is not None:
         timed = without_users(turns, slow_reader_users(manifest))

@@ -36,6 +36,7 @@ ENDED_BY_EVENT = [OUTCOMES.index(outcome) for outcome in ("complete", "failed", 
 Turns = npt.NDArray[np.void]
 """Rows of the turn table, of dtype ``measure.interval.TURN``."""
 
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A stretch of the run, in nanoseconds after its start; ``end_ns`` is not part of it."""

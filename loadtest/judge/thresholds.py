@@ -56,7 +56,9 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
         every = {name: alone(manifest, name) for name in names}
         ends = {name: sends_turns(each) and turns_end(each) for name, each in every.items()}
         kinds = {name: _kinds_judged(each) for name, each in every.items()}
-        defaults = population_defaults(written, off, ends, kinds, {name: _stages(each) for name, each in every.items()})
+        defaults = population_defaults(
+            written, off, ends, kinds, {name: _stages(each) for name, each in every.items()}
+        )
     else:
         ends_too = sends_turns(manifest) and turns_end(manifest) and not idle
         defaults = default_thresholds(
@@ -91,7 +93,9 @@ def _is_judged(threshold: Threshold, manifest: Manifest) -> bool:
 
 
 def thresholds_of(manifest: Manifest) -> tuple[Threshold, ...]:
-    """Every threshold that the scenario states, then those of each stage; of a population by the name that it has in the run.
+    """Every threshold that the scenario states, then those of each stage.
+
+    Those of a stage of a population have the names that they have in the run.
 
     Raises:
         ValueError: a threshold cannot be read; one sentence.

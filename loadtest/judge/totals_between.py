@@ -30,6 +30,7 @@ def totals_between(
     to_s: float,
     turns: Turns | None = None,
     slow_readers: frozenset[int] = frozenset(),
+    *,
     groups: Sequence[TurnGroup] = (ALL_TURNS,),
 ) -> Totals:
     """Totals of the seconds that begin from ``from_s`` on and before ``to_s``, after the run's start.
@@ -92,9 +93,7 @@ def _times(rows: Turns, metric: str, until: str, since: str) -> Nanoseconds:
     return took
 
 
-def _place_counters(
-    counters: dict[str, dict[str, int]], phase: str, group: TurnGroup, rows: Turns
-) -> None:
+def _place_counters(counters: dict[str, dict[str, int]], phase: str, group: TurnGroup, rows: Turns) -> None:
     by_second = counters.get(phase, {})
     ended = np.bincount(rows["outcome"], minlength=len(OUTCOMES))
     placed = {f"turns.{name}": int(n) for name, n in zip(OUTCOMES, ended, strict=True)}

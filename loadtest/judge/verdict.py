@@ -96,8 +96,8 @@ def judge(
 ) -> dict[str, Any]:
     """The section ``verdict`` of a summarised manifest; total: it gives one for any manifest.
 
-    ``stages`` holds the manifest of its stage alone, summarised, of each threshold that speaks of one; without
-    it that is not measured.
+    ``stages`` holds, by each threshold that speaks of a stage, the summarised manifest of that alone; without
+    it that threshold is not measured.
     """
     rows = [_row(each, manifest if each.stage is None else stages.get(each)) for each in thresholds]
     case = Case(manifest, warnings, thresholds, rows)

@@ -23,9 +23,13 @@ MOST = 1_000_000
 Turns = npt.NDArray[np.void]
 
 EARLIER = np.dtype(
-    [("phase", "<i2") if name == "phase" else (name, TURN[name]) for name in TURN.names or () if name != "kind"]
+    [
+        ("phase", "<i2") if name == "phase" else (name, TURN[name])
+        for name in TURN.names or ()
+        if name != "kind"
+    ]
 )
-"""The rows of earlier versions: their phase fills the place of phase and kind, so that the kind reads as 0."""
+"""The rows of earlier versions: their phase fills the place of phase and kind, which reads as 0."""
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEAD_BYTES = 512

@@ -178,8 +178,12 @@ def _check_kinds(table: Table, scenario: Scenario) -> None:
         return
     for index, stage in enumerate(scenario.load.stages):
         for rule in stage.thresholds:
-            sentence = "with [[population]] a stage has no thresholds of its own, but the stages of a population do"
-            table.source.report(("load", "stages", index, "thresholds", rule.name), f"`{rule.name}`: {sentence}")
+            sentence = (
+                "with [[population]] a stage has no thresholds of its own, but the stages of a population do"
+            )
+            table.source.report(
+                ("load", "stages", index, "thresholds", rule.name), f"`{rule.name}`: {sentence}"
+            )
 
 
 def _written_at(place: KeyPath, rule: Threshold, scenario: Scenario) -> KeyPath:

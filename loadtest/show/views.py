@@ -62,7 +62,7 @@ class JudgedRun:
         groups = turn_groups(self.manifest, by_kind="without_kinds" not in part)
         from_s, to_s = max(self.part[0], first or 0), min(self.part[1], 2**62 if last is None else last)
         seconds = _summed_seconds(self.run, from_s, to_s)
-        return totals_between(seconds, from_s, to_s, turns, slow_reader_users(self.manifest), groups)
+        return totals_between(seconds, from_s, to_s, turns, slow_reader_users(self.manifest), groups=groups)
 
     def intervals(
         self,

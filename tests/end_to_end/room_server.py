@@ -1,8 +1,8 @@
 """A chat room: everybody gets a copy of what anybody says; of the copies for others each Nth is dropped.
 
 It tells its own log to whoever connects to the second port: copies sent, dropped and sent twice; of each
-message, by its id and in nanoseconds of Unix time, when it was received and when it was sent back; of each copy
-how long after its message had come it was sent. Half of the members have to wait for 10 ms.
+message, by its id and in nanoseconds of Unix time, when it was received and when it was sent back; of each
+copy how long after its message had come it was sent. Half of the members have to wait for 10 ms.
 """
 
 from __future__ import annotations

@@ -222,9 +222,7 @@ def test_an_echo_of_npm_ws(begin: Begin, node: Path, tmp_path: Path) -> None:
     is_an_echo(ended, log, slack_ns=NODE_TICK_NS)
 
 
-def test_graphql_with_field_errors_in_three_of_ten_answers(
-    begin: Begin, node: Path, tmp_path: Path
-) -> None:
+def test_graphql_with_field_errors_in_three_of_ten_answers(begin: Begin, node: Path, tmp_path: Path) -> None:
     (tmp_path / "graphql.protocol.toml").write_text(GRAPHQL)
     with serving(["node", node / "graphql.js"]) as server:
         text = SCENARIO.format(protocol="graphql.protocol.toml", url=server.url("/graphql"), ratio="99%")

@@ -78,7 +78,8 @@ def room(drop: int, twice: int) -> Iterator[tuple[int, Any]]:
 def agree_on_times(ended: Ended, log: dict[str, Any], clocks_differ_ms: float = 0) -> None:
     """Messages and their ends are of one clock with the server's, and no copy came before it was sent.
 
-    ``clocks_differ_ms``: how far the clock of a process of ours may be from that of the run. A copy takes us at least as long as it waited at the server; so then does the nth of all in order.
+    ``clocks_differ_ms``: how far the clock of a process of ours may be from that of the run. A copy
+    takes us at least as long as it waited at the server; so then does the nth of all in order.
     """
     one_clock(ended.turns, by_number(log["turns"]), round(2 * clocks_differ_ms * 1e6), closed=False)
     time, skew = (ended.manifest["metrics"][f"delivery.{name}"] for name in ("time", "skew"))

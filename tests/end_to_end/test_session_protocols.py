@@ -209,7 +209,12 @@ def run(begin: Begin, stubs: Stubs, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("sessions")
 
     def run(
-        name: str, target: str = "", duration: str = "1s", ratio: str = "99%", burst: int = 1, every: str = "100ms"
+        name: str,
+        target: str = "",
+        duration: str = "1s",
+        ratio: str = "99%",
+        burst: int = 1,
+        every: str = "100ms",
     ) -> Awaited:
         (folder / f"{name}.protocol.toml").write_text(PROTOCOLS[name], "utf-8")
         file = folder / f"{name}{len(list(folder.iterdir()))}.toml"

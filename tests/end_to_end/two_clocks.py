@@ -38,7 +38,7 @@ def one_clock(
     """There is a difference of clocks by which both logs tell one story; ``closed``: of the closed model."""
     assert sorted(turns["seq"]) == sorted(log)
     told = [log[int(seq)] for seq in turns["seq"]]
-    received, first, end = (np.array(each, np.int64) for each in zip(*told, strict=True))
+    received, first, end, _ = (np.array(each, np.int64) for each in zip(*told, strict=True))
     came = turns["first_ns"] >= 0
     above = max(int((end - turns["done_ns"]).max()), int((first - turns["first_ns"])[came].max()))
     below = int((received - turns["sent_ns"]).min())

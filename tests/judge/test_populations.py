@@ -208,7 +208,10 @@ def test_what_is_looked_up_of_one() -> None:
 
 def test_any_percentile_of_one_may_be_judged() -> None:
     run = judge_run(
-        two({"turn.completion[askers].p75": "< 1s"}, scenario__settings__abort={"ping.rtt[listeners].p85": "> 9s"}),
+        two(
+            {"turn.completion[askers].p75": "< 1s"},
+            scenario__settings__abort={"ping.rtt[listeners].p85": "> 9s"},
+        ),
         totals(),
         good_turns(),
     )

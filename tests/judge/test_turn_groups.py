@@ -1,4 +1,4 @@
-"""Which rows of the turn table are of a population or of a kind of turn, and what parts of a run say of them."""
+"""Which turns are of a population or of a kind, and what stages and parts of a run say of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def population(name: str, **mix: int) -> dict[str, Any]:
 def two(**changes: Any) -> dict[str, Any]:
     """Two users ask and cancel, turn about; two others only cancel."""
     made = manifest(
-        scenario__settings__population=[population("askers", cancel=1, ask=1), population("quitters", cancel=1)],
+        scenario__settings__population=[
+            population("askers", cancel=1, ask=1),
+            population("quitters", cancel=1),
+        ],
         populations={"askers": plan(2, 20, 0), "quitters": plan(2, 20, 2)},
         **changes,
     )
@@ -107,7 +110,9 @@ def test_without_the_whole_table_kinds_are_of_the_turns_that_ended_in_it() -> No
 def test_a_threshold_of_a_stage_may_be_of_a_kind() -> None:
     limits = {"turns.complete[ask]": "== 12", "turn.completion[cancel].max": "< 25ms"}
     stages = [{"for": "5s", "connections": 4}, {"for": "5s", "connections": 4, "thresholds": limits}]
-    made = manifest(scenario__settings__load__stages=stages, scenario__settings__traffic__mix={"ask": 1, "cancel": 1})
+    made = manifest(
+        scenario__settings__load__stages=stages, scenario__settings__traffic__mix={"ask": 1, "cancel": 1}
+    )
     every = rows()
     # All users ask and cancel, turn about.
     every["kind"] = 1 + every["seq"] // 4 % 2
@@ -149,7 +154,10 @@ def test_a_stage_of_a_population_is_judged_by_that_population() -> None:
     limits = {"turns.complete[ask]": "== 4", "turns.complete": "== 8", "turn.completion.max": "< 25ms"}
     stages = [{"for": "6s", "connections": 2}, {"for": "4s", "connections": 2, "thresholds": limits}]
     askers["load"] = {**askers["load"], "stages": stages}
-    late = [{"for": "9s", "connections": 2}, {"for": "1s", "connections": 2, "thresholds": {"turns.due": "== 2"}}]
+    late = [
+        {"for": "9s", "connections": 2},
+        {"for": "1s", "connections": 2, "thresholds": {"turns.due": "== 2"}},
+    ]
     quitters["load"] = {**quitters["load"], "stages": late}
     sums = Totals()
     for second in seconds():

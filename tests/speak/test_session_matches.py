@@ -111,7 +111,15 @@ def test_one_is_not_true() -> None:
 
 @pytest.mark.parametrize(
     ("written", "value"),
-    [("true", True), ("false", False), ("0", 0), ("0", 0.0), ("7", 7.0), ("-32001", -32001), ("null", "null")],
+    [
+        ("true", True),
+        ("false", False),
+        ("0", 0),
+        ("0", 0.0),
+        ("7", 7.0),
+        ("-32001", -32001),
+        ("null", "null"),
+    ],
 )
 def test_numbers_and_booleans_are_compared_by_one_rule_in_every_place(written: str, value: Any) -> None:
     matches: list[Match] = [written, {"op": value}, {"op": written}, {"op": {"in": ["x", written]}}]
@@ -127,7 +135,11 @@ def test_numbers_and_booleans_are_compared_by_one_rule_in_every_place(written: s
         assert (heard(talk, event).received, talk.counts()["ignored"]) == (0, 1), match
         needs = {**typed, "end": ("done",)}
         done = {"id": "ID", "op": "done"}
-        for place, asked in (("required", (match,)), ("order", (match, "done")), ("pairs", ((match, "done"),))):
+        for place, asked in (
+            ("required", (match,)),
+            ("order", (match, "done")),
+            ("pairs", ((match, "done"),)),
+        ):
             assert heard(Talk(**{**needs, place: asked}), event, done).outcome is Outcome.COMPLETE, place
         assert heard(Talk(**{**needs, "required": (match,)}), done).reason == "required", match
         talk = Talk(**typed, ready=[Step(wait=match)])
