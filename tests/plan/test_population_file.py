@@ -151,6 +151,10 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
             STAGED.replace("turns.lost", "turns.lost[ask]"),
             "16: `turns.lost[x/ask]`: no turn of the kind `ask`",
         ),
+        (
+            "[[population]]\nname = 'y'\n" + STAGED.replace("turns.lost", "turns.lost[ask]"),
+            "18: `turns.lost[x/ask]`: no turn of the kind `ask`",
+        ),
         (STAGED + "[population.traffic]\nturns = 0\n", "16: `turns.lost[x]` can never be measured"),
         (
             "[[population]]\nname = 'x'\nchaos = { slow_readers = { share = '10%', rate = '4KiB/s' } }\n",
