@@ -3,6 +3,9 @@
 // /socket.io   npm socket.io: acknowledges `ask`, with a binary attachment; sends `note` to all for the first asks
 // /graphql     npm graphql-ws on ws: one field, after a moment
 // /hub         the parsers of Microsoft's own client (@microsoft/signalr), as a server: ?form=json or messagepack
+// /cbor        npm cbor: a word with bytes and a date, then done
+// /protobuf    npm protobufjs, of desk.proto: the same
+// /ws          npm fox-wamp, a WAMP router: a procedure that answers or fails, a topic on which it publishes
 const http = require("http");
 const { Server } = require("socket.io");
 const { WebSocketServer } = require("ws");
@@ -11,6 +14,9 @@ const { buildSchema } = require("graphql");
 const { JsonHubProtocol, NullLogger } = require("@microsoft/signalr");
 const { MessagePackHubProtocol } = require("@microsoft/signalr-protocol-msgpack");
 const { HandshakeProtocol } = require("@microsoft/signalr/dist/cjs/HandshakeProtocol");
+const cbor = require("cbor");
+const protobuf = require("protobufjs");
+const FoxRouter = require("fox-wamp");
 
 const NOTED = 50;
 const HELD_MS = Number(process.argv[2] || 5);
@@ -81,9 +87,44 @@ hub.on("connection", (socket, request) => {
   });
 });
 
+const asked = (name, binary, told) => {
+  const sockets = new WebSocketServer({ noServer: true });
+  sockets.on("connection", socket => {
+    count(`${name} connections`);
+    socket.on("message", (data, isBinary) => {
+      if (!isBinary) return socket.close(1003);
+      const ask = binary.decode(data);
+      if (Buffer.compare(ask.sound, Buffer.from([1, 2, 3]))) throw new Error(`${name}: other bytes`);
+      count(`${name} asked`);
+      later(() => told(ask).forEach(each => socket.send(binary.encode(each))));
+    });
+  });
+  return sockets;
+};
+
+const cborAsked = asked("cbor", { decode: cbor.decodeFirstSync, encode: cbor.encodeOne }, ({ id, text }) => [
+  { type: "word", id, n: 0, text, at: new Date(), sound: Buffer.from([4, 5]), nothing: undefined },
+  { type: "done", id, n: 1, huge: 2n ** 70n, by: new Map([[1, "a"], [2, "b"]]) },
+]);
+
+const { root } = protobuf.loadSync("desk.proto");
+const [Ask, Event] = ["Ask", "Event"].map(name => root.lookupType(`desk.v1.${name}`));
+const types = { decode: data => Ask.decode(data), encode: each => Buffer.from(Event.encode(Event.fromObject(each)).finish()) };
+const protobufAsked = asked("protobuf", types, ({ id, text, mood }) => [
+  { id, number: "1", word: { text, sound: [4, 5] }, mood, labels: { 7: "seven" } },
+  { id, number: "2", done: {} },
+]);
+
+const wamp = new FoxRouter();
+const realm = wamp.getRealm("realm1");
+const wampAsked = wamp.listenWAMP({ noServer: true });
+let news = 0;
+wampAsked.on("connection", () => count("wamp connections"));
+
 app.on("upgrade", (request, socket, head) => {
   const path = request.url.split("?")[0];
-  const server = path === "/graphql" ? graphql : path === "/hub" ? hub : null;
+  const servers = { "/graphql": graphql, "/hub": hub, "/cbor": cborAsked, "/protobuf": protobufAsked, "/ws": wampAsked };
+  const server = servers[path];
   if (server) server.handleUpgrade(request, socket, head, each => server.emit("connection", each, request));
 });
 app.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: app.address().port })));
