@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.descriptors import desk, descriptor_set
 from tests.end_to_end.conftest import Awaited, Begin
 from tests.end_to_end.running import LOADTEST, Ended, wait_until
 from tests.end_to_end.servers import HERE, Server, serving
@@ -26,6 +27,9 @@ PACKAGES = (
     "graphql-ws@6",
     "@microsoft/signalr@8",
     "@microsoft/signalr-protocol-msgpack@8",
+    "cbor@10",
+    "protobufjs@7",
+    "fox-wamp",
 )
 
 TURNS = 300
@@ -43,6 +47,44 @@ duration = "2s"
 rate = "150/s"
 turns = {each}
 timeout = "20s"
+"""
+
+
+CBOR = """
+codec = "cbor"
+[connect]
+path = "/cbor"
+[turn]
+message = '{"type":"ask","id":"{turn.id}","text":"{data.question}","sound":{"base64":"AQID"}}'
+[events]
+type = ["type"]
+turn = ["id"]
+sequence = ["n"]
+first = ["word"]
+end = ["done"]
+required = [
+  { type = "word", sound = "BAU=", has = ["at", "text"], lacks = "nothing" },
+  { type = "done", "huge.tag" = 2, "by.2" = "b" },
+]
+"""
+
+PROTOBUF = """
+[codec]
+name = "protobuf"
+descriptors = "desk.pb"
+send = "desk.v1.Ask"
+receive = "desk.v1.Event"
+[connect]
+path = "/protobuf"
+[turn]
+message = '{"id":"{turn.id}","text":"{data.question}","sentNs":{now_ms},"sound":"AQID","mood":"HURRIED"}'
+[events]
+turn = ["id"]
+sequence = ["number"]
+sequence_start = 1
+first = [ { has = "word" } ]
+end = [ { has = "done" } ]
+required = [ { "word.sound" = "BAU=", has = "word.text", mood = "HURRIED" } ]
 """
 
 
@@ -86,7 +128,11 @@ def wires(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
         subprocess.run(install, check=True, cwd=folder, capture_output=True, text=True, timeout=60)
     except subprocess.SubprocessError as problem:
         pytest.skip(f"npm could not install {' '.join(PACKAGES)}: {problem}")
-    shutil.copy(HERE / "wires_server.cjs", folder)
+    for name in ("wires_server.cjs", "desk.proto"):
+        shutil.copy(HERE / name, folder)
+    (folder / "desk.pb").write_bytes(descriptor_set(desk()))
+    for name, text in {"cbor": CBOR, "protobuf": PROTOBUF}.items():
+        (folder / f"{name}.protocol.toml").write_text(text)
     packed = folder / "packed.protocol.toml"
     shown = subprocess.run(
         [*LOADTEST, "protocols", "--show", "signalr"], capture_output=True, text=True, check=True
@@ -102,6 +148,11 @@ def wires(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
             "messagepack": Pair(
                 started(begin, folder, "packed", server.url("/hub?form=messagepack"), str(packed)), server
             ),
+            **{
+                name: Pair(started(begin, folder, name, server.url(""), f"{name}.protocol.toml"), server)
+                for name in ("cbor", "protobuf")
+            },
+            "wamp": Pair(started(begin, folder, "wamp", server.url("")), server),
         }
 
 
@@ -158,6 +209,24 @@ def test_microsofts_parsers_of_signalr(wires: dict[str, Pair], form: str) -> Non
     assert theirs[f"{form} connections"] == USERS
     assert counts["events"]["matched"] == 2 * TURNS
     assert counts["events"]["ignored"] == USERS
+
+
+@pytest.mark.parametrize("wire", ["cbor", "protobuf"])
+def test_npm_cbor_and_protobufjs(wires: dict[str, Pair], wire: str) -> None:
+    ended, theirs = wires[wire].both()
+    counts = all_complete(ended)
+    assert theirs[f"{wire} asked"] == TURNS
+    assert theirs[f"{wire} connections"] == USERS
+    events = counts["events"]
+    assert events["received"] == events["matched"] == 2 * TURNS
+    assert events["lost"] == events["duplicate"] == events["out_of_order"] == 0
+
+
+def test_npm_fox_wamp(wires: dict[str, Pair]) -> None:
+    ended, theirs = wires["wamp"].both()
+    counts = all_complete(ended)
+    assert theirs["wamp asked"] == TURNS
+    assert theirs["wamp connections"] == USERS
 
 
 # ------------------------------------------------------------------ mosquitto

@@ -7,6 +7,7 @@
 // /protobuf    npm protobufjs, of desk.proto: the same
 // /ws          npm fox-wamp, a WAMP router: a procedure that answers or fails, a topic on which it publishes
 const http = require("http");
+const path = require("path");
 const { Server } = require("socket.io");
 const { WebSocketServer } = require("ws");
 const { useServer } = require("graphql-ws/use/ws");
@@ -87,7 +88,7 @@ hub.on("connection", (socket, request) => {
   });
 });
 
-const asked = (name, binary, told) => {
+const answering = (name, binary, told) => {
   const sockets = new WebSocketServer({ noServer: true });
   sockets.on("connection", socket => {
     count(`${name} connections`);
@@ -102,16 +103,16 @@ const asked = (name, binary, told) => {
   return sockets;
 };
 
-const cborAsked = asked("cbor", { decode: cbor.decodeFirstSync, encode: cbor.encodeOne }, ({ id, text }) => [
+const cborAsked = answering("cbor", { decode: cbor.decodeFirstSync, encode: cbor.encodeOne }, ({ id, text }) => [
   { type: "word", id, n: 0, text, at: new Date(), sound: Buffer.from([4, 5]), nothing: undefined },
   { type: "done", id, n: 1, huge: 2n ** 70n, by: new Map([[1, "a"], [2, "b"]]) },
 ]);
 
-const { root } = protobuf.loadSync("desk.proto");
+const { root } = protobuf.loadSync(path.join(__dirname, "desk.proto"));
 const [Ask, Event] = ["Ask", "Event"].map(name => root.lookupType(`desk.v1.${name}`));
 const types = { decode: data => Ask.decode(data), encode: each => Buffer.from(Event.encode(Event.fromObject(each)).finish()) };
-const protobufAsked = asked("protobuf", types, ({ id, text, mood }) => [
-  { id, number: "1", word: { text, sound: [4, 5] }, mood, labels: { 7: "seven" } },
+const protobufAsked = answering("protobuf", types, ({ id, text, mood }) => [
+  { id, number: "1", word: { text, sound: [4, 5] }, mood },
   { id, number: "2", done: {} },
 ]);
 
@@ -122,9 +123,9 @@ let news = 0;
 wampAsked.on("connection", () => count("wamp connections"));
 
 app.on("upgrade", (request, socket, head) => {
-  const path = request.url.split("?")[0];
+  const asked = request.url.split("?")[0];
   const servers = { "/graphql": graphql, "/hub": hub, "/cbor": cborAsked, "/protobuf": protobufAsked, "/ws": wampAsked };
-  const server = servers[path];
+  const server = servers[asked];
   if (server) server.handleUpgrade(request, socket, head, each => server.emit("connection", each, request));
 });
 app.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: app.address().port })));
