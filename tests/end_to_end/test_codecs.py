@@ -30,6 +30,7 @@ PACKAGES = (
     "cbor@10",
     "protobufjs@7",
     "fox-wamp",
+    "autobahn@26",
 )
 
 TURNS = 300
@@ -226,7 +227,8 @@ def test_npm_fox_wamp(wires: dict[str, Pair]) -> None:
     ended, theirs = wires["wamp"].both()
     counts = all_complete(ended)
     assert theirs["wamp asked"] == TURNS
-    assert theirs["wamp connections"] == USERS
+    assert theirs["wamp connections"] == USERS + 1
+    assert 0 < counts["events"]["ignored"] + counts["events"].get("before_ready", 0)
 
 
 # ------------------------------------------------------------------ mosquitto

@@ -190,6 +190,7 @@ def test_whatever_comes_is_read_or_refused(data: list[bytes]) -> None:
     [
         ('{"id":"{turn.id}","urgent":{data.urgent},"sentNs":{now_ms},"askedAt":"{now.iso}"}', ""),
         ('{"id":"{turn.id}","urgent":"{data.urgent}"}', "Failed to parse urgent field"),
+        ('{"urgent":{data.a},"askedAt":"{data.a}"}', "Failed to parse urgent field"),
         ('{"id":"{turn.id}","texts":"{data.question}"}', 'no field named "texts"'),
         ('{"texts":["{a}","{b}","{c}","{d}","{e}"]}', 'no field named "texts"'),
         ('{"urgent":{data.a},"sentNs":{data.b},"id":"{a}","text":"{b}","sound":"{base64:c}"}', ""),
