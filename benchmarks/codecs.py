@@ -53,7 +53,12 @@ TABLE = "codecs"
 def _descriptors() -> bytes:
     """The event as Protocol Buffers have it."""
     file = FileDescriptorProto(name="bench.proto", package="bench", syntax="proto3")
-    fields = [field("type", 1, "text"), field("run_id", 2, "text"), field("seq", 3, "int64"), field("text", 4, "text")]
+    fields = [
+        field("type", 1, "text"),
+        field("run_id", 2, "text"),
+        field("seq", 3, "int64"),
+        field("text", 4, "text"),
+    ]
     file.message_type.add(name="Event", field=fields)
     return descriptor_set(file, imports=False)
 
@@ -169,7 +174,13 @@ def measured() -> dict[str, float]:
 
 def told(found: dict[str, float], load: tuple[float, float]) -> str:
     """The table, and how busy the machine was."""
-    head = ["from a read to a message", "us an event", "events per CPU-second", "the library alone, without frames", "times it"]
+    head = [
+        "from a read to a message",
+        "us an event",
+        "events per CPU-second",
+        "the library alone, without frames",
+        "times it",
+    ]
     rows = []
     for name, cost in found.items():
         if name.endswith(" alone"):

@@ -29,7 +29,9 @@ def field(name: str, number: int, kind: str, **more: Any) -> FieldDescriptorProt
     else:
         made.type_name = kind
         made.type = (
-            FieldDescriptorProto.TYPE_ENUM if kind.rpartition(".")[2].isupper() else FieldDescriptorProto.TYPE_MESSAGE
+            FieldDescriptorProto.TYPE_ENUM
+            if kind.rpartition(".")[2].isupper()
+            else FieldDescriptorProto.TYPE_MESSAGE
         )
     return made
 

@@ -131,10 +131,15 @@ def codecs() -> tuple[Target, list[bytes]]:
     from tests.speak.codec.frames import wire
 
     most = 2_000
-    messages = {"descriptors": written(descriptor_set(desk())), "send": "desk.v1.Event", "receive": "desk.v1.Event"}
+    messages = {
+        "descriptors": written(descriptor_set(desk())),
+        "send": "desk.v1.Event",
+        "receive": "desk.v1.Event",
+    }
     settings: dict[str, dict[str, Any]] = {"protobuf": messages, "signalr": {"protocol": "messagepack"}}
     named = [
-        codec_of(Protocol(name="", codec=CodecChoice(name=name, settings=settings.get(name, {})))) for name in SHIPPED
+        codec_of(Protocol(name="", codec=CodecChoice(name=name, settings=settings.get(name, {}))))
+        for name in SHIPPED
     ]
     alike = {"cbor", "msgpack", "protobuf"}
 
@@ -157,7 +162,12 @@ def codecs() -> tuple[Target, list[bytes]]:
                     _must(bool(sent) and codec.name in SHIPPED, "nothing was sent")
 
     seeds = [
-        {"id": "t-1", "word": {"text": "Hi", "sound": "AQI="}, "labels": {"7": "a"}, "at": "2026-01-31T12:00:00Z"},
+        {
+            "id": "t-1",
+            "word": {"text": "Hi", "sound": "AQI="},
+            "labels": {"7": "a"},
+            "at": "2026-01-31T12:00:00Z",
+        },
         {"id": "t-1", "number": 7, "moods": ["CALM"], "events": [{"id": "x"}], "extra": {"a": [1, None]}},
     ]
     found = []
@@ -167,7 +177,10 @@ def codecs() -> tuple[Target, list[bytes]]:
             made = codec.make().encode(seed)
             found.append(bytes([place]) + (made if isinstance(made, bytes) else b""))
     texts = ['42["e",{"id":1}]', '451-["e",{"_placeholder":true,"num":0}]', "MESSAGE\na:b\n\n{}\0", "{}\x1e"]
-    return check, [*found, *(bytes([0x80 | place]) + text.encode() for text in texts for place in range(len(named)))]
+    return check, [
+        *found,
+        *(bytes([0x80 | place]) + text.encode() for text in texts for place in range(len(named))),
+    ]
 
 
 def _text_of(frame: bytes) -> str:

@@ -156,4 +156,3 @@ def public_descriptors(settings: Mapping[str, object]) -> dict[str, object]:
         digest = hashlib.sha256(content).hexdigest()
         public["descriptors"] = {"file": file["file"], "bytes": len(content), "sha256": digest}
     return public
-

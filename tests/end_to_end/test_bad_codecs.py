@@ -15,7 +15,7 @@ from tests.end_to_end.servers import HERE, serving
 
 pytestmark = pytest.mark.long
 
-CODECS = '''
+CODECS = """
 import json
 
 
@@ -72,7 +72,7 @@ class Unfinished(Plain):
     def made(self, message, size):
         self.held = 7
         return [message]
-'''
+"""
 
 SCENARIO = """
 name = "bad"

@@ -5,7 +5,6 @@
 // /hub         the parsers of Microsoft's own client (@microsoft/signalr), as a server: ?form=json or messagepack
 // /cbor        npm cbor: a word with bytes and a date, then done
 // /protobuf    npm protobufjs, of desk.proto: the same
-// /ws          npm fox-wamp, a WAMP router; npm autobahn behind it offers a procedure, and publishes to a topic
 const http = require("http");
 const path = require("path");
 const { Server } = require("socket.io");
@@ -17,8 +16,6 @@ const { MessagePackHubProtocol } = require("@microsoft/signalr-protocol-msgpack"
 const { HandshakeProtocol } = require("@microsoft/signalr/dist/cjs/HandshakeProtocol");
 const cbor = require("cbor");
 const protobuf = require("protobufjs");
-const autobahn = require("autobahn");
-const FoxRouter = require("fox-wamp");
 
 const NOTED = 50;
 const HELD_MS = Number(process.argv[2] || 5);
@@ -117,34 +114,10 @@ const protobufAsked = answering("protobuf", types, ({ id, text, mood }) => [
   { id, number: "2", done: {} },
 ]);
 
-const wampAsked = new FoxRouter().listenWAMP({ noServer: true });
-wampAsked.on("connection", () => count("wamp connections"));
-
-// The callee of the procedure, and the publisher of the topic: npm autobahn.
-const offerProcedure = () => new Promise(offered => {
-  const connection = new autobahn.Connection({ url: `ws://127.0.0.1:${app.address().port}/ws`, realm: "realm1" });
-  connection.onopen = session => {
-    const ask = ([text], _named, details) => new Promise((done, fail) => {
-      count("wamp asked");
-      if (counts["wamp asked"] <= NOTED) {
-        count("wamp published");
-        session.publish("com.example.news", [counts["wamp asked"]]);
-      }
-      if (details.progress) details.progress([text.split(" ")[0]]);
-      later(() => text === "fail" ? fail(new autobahn.Error("com.example.error.no")) : done(text));
-    });
-    session.register("com.example.ask", ask).then(offered);
-  };
-  connection.open();
-});
-
 app.on("upgrade", (request, socket, head) => {
   const asked = request.url.split("?")[0];
-  const servers = { "/graphql": graphql, "/hub": hub, "/cbor": cborAsked, "/protobuf": protobufAsked, "/ws": wampAsked };
+  const servers = { "/graphql": graphql, "/hub": hub, "/cbor": cborAsked, "/protobuf": protobufAsked };
   const server = servers[asked];
   if (server) server.handleUpgrade(request, socket, head, each => server.emit("connection", each, request));
 });
-app.listen(0, "127.0.0.1", async () => {
-  await offerProcedure();
-  console.log(JSON.stringify({ port: app.address().port }));
-});
+app.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: app.address().port })));

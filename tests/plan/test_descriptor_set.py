@@ -48,7 +48,11 @@ def test_the_file_is_found_beside_the_protocol_and_goes_with_it(api: Folder) -> 
     protocol = api.protocol(CODEC + REST)
     assert protocol.codec is not None
     settings = protocol.codec.settings
-    assert [settings["send"], settings["receive"], "defaults" in settings] == ["desk.v1.Ask", "desk.v1.Event", False]
+    assert [settings["send"], settings["receive"], "defaults" in settings] == [
+        "desk.v1.Ask",
+        "desk.v1.Event",
+        False,
+    ]
     (api.path / "api/desk.pb").unlink()
     assert protocol_from_settings(protocol_settings(protocol)) == protocol
     assert ("descriptors = api/desk.pb, send = desk.v1.Ask") in dict(understood(protocol))["codec"]
@@ -99,7 +103,7 @@ def test_it_may_stand_in_the_scenario_itself(api: Folder) -> None:
             [
                 "4: `send`: there is no message `desk.v1.Aks` in api/desk.pb; did you mean `desk.v1.Ask`?",
                 "5: `receive` must be text, not 5",
-                "6: unknown key `extra`; did you mean `receive`?",
+                "6: unknown key `extra`; known here: name, descriptors, send, receive, defaults",
             ],
         ),
         (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from io import BytesIO
 from typing import Any, Final
 
 import cbor2
@@ -35,10 +36,14 @@ class Cbor(Codec):
     def decode(self, frame: Frame) -> tuple[bytes]:
         if isinstance(frame, str):
             raise ValueError("a frame of text; CBOR is binary")  # noqa: TRY004 - a fact about a frame
+        file = BytesIO(frame)
         try:
-            return (_json(_loads(frame)),)
+            found = _json(_decoder(file).decode())
         except cbor2.CBORError as error:
             raise ValueError(f"no CBOR: {error.__cause__ or error}") from error
+        if behind := len(frame) - file.tell():
+            raise ValueError(f"{behind:,} bytes behind the message")
+        return (found,)
 
     @override
     def encode(self, message: Any) -> bytes:
@@ -77,8 +82,8 @@ def _with_text_keys(found: Mapping[Any, Any], _immutable: bool) -> Mapping[Any, 
     return plain
 
 
-_loads: Final = partial(
-    cbor2.loads,
+_decoder: Final = partial(
+    cbor2.CBORDecoder,
     max_depth=MAX_DEPTH,
     allow_duplicate_keys=False,
     semantic_decoders=_Tags(dict.fromkeys(ALONE, _alone)),
@@ -86,13 +91,11 @@ _loads: Final = partial(
 )
 
 
-def _plain_value(value: object) -> object:
-    """What JSON has no form for."""
+def _plain_value(value: Any) -> object:
+    """What JSON has no form for: ``undefined``, and simple values."""
     if value is cbor2.undefined:
         return None
-    if isinstance(value, cbor2.CBORSimpleValue):
-        return {"simple": value.value}
-    raise ValueError("a break outside of what has no length")
+    return {"simple": value.value}
 
 
 _json: Final = msgspec.json.Encoder(enc_hook=_plain_value).encode

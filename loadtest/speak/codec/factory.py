@@ -99,7 +99,7 @@ def _find(name: str) -> Callable[..., Any]:
     except ImportError as error:
         hint = "the folder of its module belongs into PYTHONPATH"
         if library := LIBRARIES.get(name):
-            hint = f"run: pip install {library} (or install loadtest with its extra \"{name}\")"
+            hint = f'run: pip install {library} (or install loadtest with its extra "{name}")'
         raise ConfigError([Problem("codec", f"`{name}` cannot be imported: {error}; {hint}")])
     except AttributeError:
         raise ConfigError([Problem("codec", f"`{module}` has no `{attribute}`; write 'module:Class'")])

@@ -39,4 +39,4 @@ def test_the_protocol_with_descriptors_of_the_page(tmp_path: Path) -> None:
     protocol = load_protocol(path)
     assert codec_problems(protocol) == []
     (problem,) = codec_problems(protocol, '{"id":"{turn.id}","txt":"{data.question}"}')
-    assert (problem.where, "no field named \"txt\"" in problem.sentence) == ("traffic.message", True)
+    assert (problem.where, 'no field named "txt"' in problem.sentence) == ("traffic.message", True)

@@ -68,7 +68,7 @@ def test_a_library_that_is_missing_is_told_with_what_installs_it(
     monkeypatch.setitem(sys.modules, factory.SHIPPED[name].partition(":")[0], None)
     (problem,) = codec_problems(protocol(name, SETTINGS.get(name)))
     assert problem.sentence.endswith(
-        f"; run: pip install {library} (or install loadtest with its extra \"{name}\")"
+        f'; run: pip install {library} (or install loadtest with its extra "{name}")'
     )
 
 

@@ -160,12 +160,13 @@ def test_what_is_none_is_refused(frame: str | bytes, why: str) -> None:
 
 
 def test_messages_within_messages_are_read_up_to_a_depth() -> None:
-    inner = EVENT(id="x")
-    for _ in range(150):
-        outer = EVENT()
-        outer.events.append(inner)
-        inner = outer
-    (message,) = Wire(codec(), max_size=1 << 16).hear(inner.SerializeToString())
+    inner = b""
+    for _ in range(60):
+        inner = b"\x42" + bytes([len(inner)]) + inner
+    assert len(Wire(codec()).hear(inner)[0]) > 600
+    for _ in range(90):
+        inner = b"\x42" + (len(inner) & 0x7F | 0x80).to_bytes() + (len(inner) >> 7).to_bytes() + inner
+    (message,) = Wire(codec()).hear(inner)
     assert malformed(message).startswith("unreadable by codec mine: no `desk.v1.Event`: ")
 
 
