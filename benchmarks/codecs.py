@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import cbor2
 import msgpack
@@ -121,7 +122,7 @@ LIBRARIES: dict[str, tuple[str, Callable[[Frame], object]]] = {
         lambda frame: SocketPacket(encoded_packet=EnginePacket(encoded_packet=frame).data),
     ),
     "msgpack": ("msgpack", msgpack.unpackb),
-    "cbor": ("cbor2", cbor2.loads),
+    "cbor": ("cbor2", lambda frame: cbor2.loads(cast("bytes", frame))),
     "protobuf": ("protobuf", lambda frame: MessageToDict(PROTO_EVENT.FromString(frame))),
     "signalr": ("json", lambda frame: json.loads(frame[:-1])),
     "signalr, MessagePack": ("msgpack", lambda frame: msgpack.unpackb(frame[2:])),
@@ -191,8 +192,8 @@ def told(found: dict[str, float], load: tuple[float, float]) -> str:
         rows.append([name, f"{cost:.2f}", f"{1e6 / cost:,.0f}", *beside])
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return (
-        f"{table(head, rows)}\n\nTaken on {today}, best of {ROUNDS} interleaved rounds in one process; the load of the"
-        f" machine was {load[0]:.1f} before and {load[1]:.1f} after, on {os.cpu_count()} cores."
+        f"{table(head, rows)}\n\nTaken on {today}, best of {ROUNDS} interleaved rounds in one process; the load"
+        f" of the machine was {load[0]:.1f} before and {load[1]:.1f} after, on {os.cpu_count()} cores."
     )
 
 

@@ -1,4 +1,4 @@
-"""A descriptor set as ``protoc --include_imports`` writes it, of a desk that is asked and answers with events."""
+"""A descriptor set as ``protoc --include_imports`` writes it, of a desk that answers with events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compiled descriptors of Protocol Buffers: the file that ``protoc --descriptor_set_out`` writes, read and checked.
+"""Compiled descriptors of Protocol Buffers: what ``protoc --descriptor_set_out`` writes, read and checked.
 
 What a protocol says of its messages is held against it at reading. The content of the file goes with the
 settings, so that workers need no file.

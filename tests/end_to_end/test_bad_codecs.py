@@ -1,15 +1,14 @@
-"""A codec that raises, returns rubbish, loops, or never ends a message: told in a sentence, counted, bounded."""
+"""A codec that raises, returns rubbish, loops, or never ends a message: told, counted, bounded."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import Awaited, Begin, RunIt
+from tests.end_to_end.conftest import Awaited, Begin
 from tests.end_to_end.running import Ended
 from tests.end_to_end.servers import HERE, serving
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.descriptors import desk, descriptor_set
+from tests.descriptors import descriptor_set, desk
 from tests.end_to_end.conftest import Awaited, Begin
 from tests.end_to_end.running import LOADTEST, Ended, wait_until
 from tests.end_to_end.servers import HERE, Server, serving

@@ -13,10 +13,13 @@ from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.scenario_file import public_settings, scenario_from_settings, worker_settings
 from loadtest.plan.settings import protocol_settings
 from loadtest.plan.understood import understood
-from tests.descriptors import desk, descriptor_set, field, old
+from tests.descriptors import descriptor_set, desk, field, old
 from tests.plan.conftest import Folder, protocol_from_settings
 
-CODEC = 'codec = { name = "protobuf", descriptors = "api/desk.pb", send = "desk.v1.Ask", receive = "desk.v1.Event" }'
+CODEC = (
+    'codec = { name = "protobuf", descriptors = "api/desk.pb",'
+    ' send = "desk.v1.Ask", receive = "desk.v1.Event" }'
+)
 
 REST = """
 [turn]
@@ -99,7 +102,10 @@ def test_it_may_stand_in_the_scenario_itself(api: Folder) -> None:
             ],
         ),
         (
-            '[codec]\nname = "protobuf"\ndescriptors = "api/desk.pb"\nsend = "desk.v1.Aks"\nreceive = 5\nextra = 1',
+            (
+                '[codec]\nname = "protobuf"\ndescriptors = "api/desk.pb"\n'
+                'send = "desk.v1.Aks"\nreceive = 5\nextra = 1'
+            ),
             [
                 "4: `send`: there is no message `desk.v1.Aks` in api/desk.pb; did you mean `desk.v1.Ask`?",
                 "5: `receive` must be text, not 5",

@@ -149,7 +149,7 @@ def _wrong_messages(
 
 
 def _why_unsendable(template: Template, parser: CodedFrameParser) -> str:
-    """What the codec says against a message whatever stands for its placeholders; nothing where that is open."""
+    """What is said against a message whatever stands for its placeholders; nothing where that is open."""
     names = sorted(template.names)
     alike = [_said(template, dict.fromkeys(names, sample), parser) for sample in SAMPLES]
     if len(set(alike)) == 1 or "" in alike:

@@ -1,9 +1,9 @@
 """Protocol Buffers: each binary frame is one message of a known type, as is each that is sent.
 
-The types are those of a compiled descriptor set. A message is the JSON that Protocol Buffers define for it: fields
-by their JSON names, enums by the names of their values, bytes in base64, well-known types as their texts; but
-whole numbers of 64 bits arrive as numbers. A field that was not sent is not there, or with ``defaults`` has its
-default where it cannot be told from one that was.
+The types are those of a compiled descriptor set. A message is the JSON that Protocol Buffers define for it:
+fields by their JSON names, enums by the names of their values, bytes in base64, well-known types as their
+texts; but whole numbers of 64 bits arrive as numbers. A field that was not sent is not there, or with
+``defaults`` has its default where it cannot be told from one that was.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Convert = Callable[[Any], Any]
 
 
 class Protobuf(Codec):
-    """The codec ``protobuf``: ``descriptors`` has the content of the file, the others are names of messages."""
+    """The codec ``protobuf``: ``descriptors`` has the content of the file, the others name messages."""
 
     def __init__(
         self, descriptors: Mapping[str, str], send: str, receive: str, *, defaults: bool = False
@@ -61,7 +61,7 @@ class Protobuf(Codec):
         types = self._types
         try:
             made = ParseDict(message, types.sent(), descriptor_pool=types.pool, max_recursion_depth=MAX_DEPTH)
-            return made.SerializeToString()
+            return bytes(made.SerializeToString())
         except (EncodeError, JsonError, TypeError, AttributeError) as error:
             raise ValueError(f"no `{types.sent.DESCRIPTOR.full_name}`: {error}") from error
 

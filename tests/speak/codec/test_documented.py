@@ -9,7 +9,7 @@ from typing import Any
 
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.speak.codec.factory import codec_problems
-from tests.descriptors import desk, descriptor_set
+from tests.descriptors import descriptor_set, desk
 from tests.speak.codec.test_coded_frames import Wire, malformed
 
 PAGE = (Path(__file__).parents[3] / "docs" / "codecs.md").read_text("utf-8")

@@ -17,7 +17,7 @@ from loadtest.speak.codec import factory
 from loadtest.speak.codec.factory import codec_of, codec_problems
 from loadtest.speak.codec.framing_codec import FramingCodec
 from loadtest.speak.codec.signalr import SignalR
-from tests.descriptors import desk, descriptor_set, written
+from tests.descriptors import descriptor_set, desk, written
 from tests.speak.codec import strangers
 
 HINT = "the folder of its module belongs into PYTHONPATH"

@@ -16,7 +16,7 @@ from loadtest.plan.framing import CodecChoice
 from loadtest.plan.protocol import Protocol, TurnShape
 from loadtest.speak.codec.factory import codec_problems
 from loadtest.speak.codec.protobuf import Protobuf
-from tests.descriptors import desk, descriptor_set, old, written
+from tests.descriptors import descriptor_set, desk, old, written
 from tests.speak.codec.frames import heard
 from tests.speak.codec.test_coded_frames import Wire, malformed
 
@@ -133,7 +133,7 @@ def test_both_ways_give_the_same_message(id_: str, number: int, numbers: list[in
     ],
 )
 def test_what_is_no_message_of_the_type_cannot_be_sent(message: Any, why: str) -> None:
-    with pytest.raises(ValueError, match="no `desk.v1.Ask`: ") as caught:
+    with pytest.raises(ValueError, match=r"no `desk\.v1\.Ask`: ") as caught:
         codec().encode(message)
     assert str(caught.value).startswith(why)
 
