@@ -192,8 +192,8 @@ def told(found: dict[str, float], load: tuple[float, float]) -> str:
         rows.append([name, f"{cost:.2f}", f"{1e6 / cost:,.0f}", *beside])
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return (
-        f"{table(head, rows)}\n\nTaken on {today}, best of {ROUNDS} interleaved rounds in one process; the load"
-        f" of the machine was {load[0]:.1f} before and {load[1]:.1f} after, on {os.cpu_count()} cores."
+        f"{table(head, rows)}\n\nTaken on {today}, best of {ROUNDS} interleaved rounds in one process, on"
+        f" {os.cpu_count()} cores; the load was {load[0]:.1f} before and {load[1]:.1f} after."
     )
 
 

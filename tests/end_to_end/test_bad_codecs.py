@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import Awaited, Begin
+from tests.descriptors import descriptor_set, desk
+from tests.end_to_end.conftest import Awaited, Begin, RunIt
 from tests.end_to_end.running import Ended
 from tests.end_to_end.servers import HERE, serving
 
@@ -81,7 +83,7 @@ name = "bad"
 codec = "codecs_of_mine:{codec}"
 
 [protocol.connect]
-path = "/chat"
+path = "{path}"
 heartbeat = [ {{ on = {{ type = "ping" }}, send = '{{"type":"pong"}}' }} ]
 
 [protocol.turn]
@@ -117,8 +119,9 @@ def runs(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
     with serving([sys.executable, HERE / "frames_server.py"]) as server:
         found = {}
         for name in NAMES:
+            way = "/expiring" if name == "Unfinished" else "/chat"
             path = folder / f"{name}.toml"
-            path.write_text(SCENARIO.format(codec=name, url=server.url("")))
+            path.write_text(SCENARIO.format(codec=name, url=server.url(""), path=way))
             found[name] = begin("run", path, environment={"PYTHONPATH": str(folder)})
         yield found
         for one in found.values():
@@ -138,3 +141,59 @@ def told(runs: dict[str, Awaited], name: str) -> tuple[Ended, dict[str, Any]]:
     assert counts["connections"]["ready"] >= 1
     assert events["received"] >= events["malformed"]
     return ended, counts
+
+
+@pytest.mark.parametrize("name", ["Raising", "Rubbish"])
+def test_what_cannot_be_read_is_malformed_and_the_rest_is_kept(runs: dict[str, Awaited], name: str) -> None:
+    ended, counts = told(runs, name)
+    assert counts["turns"]["complete"] == 3
+    assert counts["events"]["malformed"] == 2 * 3, "two of each turn"
+    assert counts["events"]["matched"] == 2 * 3, "its first event, and its end"
+    kept = (ended.folder / "slowest.jsonl").read_text("utf-8")
+    why = {"Raising": "KeyError 'seq'", "Rubbish": "TypeError object is nothing that JSON can hold"}[name]
+    assert f"unreadable by codec codecs_of_mine:{name}: {why}" in kept
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("Looping", "cannot read on: took more than 2 s of CPU time over one frame"),
+        ("Growing", "makes over 4,194,304 bytes of one frame"),
+        ("Holding", "holds 2,097,152 bytes of a message that does not end"),
+    ],
+)
+def test_what_cannot_go_on_ends_its_connection(runs: dict[str, Awaited], name: str, why: str) -> None:
+    ended, counts = told(runs, name)
+    assert counts["connections"]["ended_by_us"]["codec"] >= 1
+    assert counts["turns"]["complete"] == 0
+    assert counts["turns"]["lost"] >= 1
+    # A generator that was held up for seconds has measured nothing to be believed.
+    assert ended.code == 4 or (name != "Looping" and ended.code == 1)
+    assert why in ended.screen or why in (ended.folder / "slowest.jsonl").read_text("utf-8")
+
+
+def test_a_connection_that_ends_in_mid_message_counts_it(runs: dict[str, Awaited]) -> None:
+    _, counts = told(runs, "Unfinished")
+    assert counts["turns"]["complete"] >= 1
+    assert counts["events"]["malformed"] == counts["connections"]["closed"]["4001"] >= 1
+
+
+def test_a_descriptor_without_the_message_ends_before_anything_is_sent(run: RunIt, tmp_path: Path) -> None:
+    (tmp_path / "desk.pb").write_bytes(descriptor_set(desk()))
+    protocol = (
+        'codec = { name = "protobuf", descriptors = "desk.pb", send = "desk.v1.Aks", receive = "Event" }\n'
+        '[turn]\nmessage = \'{"id":"{turn.id}"}\'\n[events]\nturn = ["id"]\ncount = 1\n'
+    )
+    (tmp_path / "desk.toml").write_text(protocol)
+    scenario = tmp_path / "mine.toml"
+    scenario.write_text(
+        'protocol = "desk.toml"\n[target]\nurl = "ws://127.0.0.1:1"\n'
+        '[load]\nconnections = 1\nduration = "1s"\n'
+        '[traffic]\nevery = "1s"\n'
+    )
+    ended = run("run", scenario)
+    assert ended.code == 2
+    assert "Traceback" not in ended.screen
+    assert "desk.toml:1: `send`: there is no message `desk.v1.Aks` in desk.pb; did you mean" in ended.screen
+    assert "desk.toml:1: `receive`: there is no message `Event` in desk.pb" in ended.screen
+    assert ended.folders == []
