@@ -84,9 +84,9 @@ def _make_public(scenario: Scenario, settings: Plain) -> None:
     target |= _public_target(scenario, target)
     protocol = settings.get("protocol")
     if isinstance(protocol, dict):
-        protocol = settings["protocol"] = public_protocol(protocol)
-        if isinstance(protocol.get("codec"), dict):
-            settings["protocol"] = {**protocol, "codec": public_descriptors(protocol["codec"])}
+        public = settings["protocol"] = public_protocol(protocol)
+        if isinstance(codec := public.get("codec"), dict):
+            public["codec"] = public_descriptors(codec)
     if scenario.prepare:
         settings["prepare"] = public_requests(settings["prepare"])
     if scenario.traffic is not None and scenario.traffic.data:
