@@ -247,7 +247,7 @@ class Session:
             self._ready_step += 1
         self.state = SessionState.OPEN
         if self.protocol.deliveries is not None:
-            self.protocol.deliveries.opened(self.user)
+            self.protocol.deliveries.opened(self.user, self.recorder)
         if self.protocol.own_heartbeats:
             self._begin_heartbeats(now_ns)
         self.wakes_ns = self._next_wake()
