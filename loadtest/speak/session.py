@@ -43,12 +43,14 @@ from loadtest.speak.event_rules import (
     BEAT,
     COUNT,
     END,
+    ENDS,
     FAIL,
     FIRST,
     IGNORE,
     KEEP,
     PING,
     REFUSE,
+    TALLY,
     Word,
 )
 from loadtest.speak.heartbeats import Heartbeats
@@ -952,6 +954,8 @@ class Session:
         elif flags & END or (flags & COUNT and turn.received >= turn.count):
             self._end(turn, COMPLETE, at_ns)
         elif flags >> ALL_SHIFT:
+            if turn.ends_come & flags >> ALL_SHIFT:
+                turn.metrics.count("turns.ended_again")
             turn.ends_come |= flags >> ALL_SHIFT
             if turn.ends_come == turn.kind.rules.all_ends:
                 self._end(turn, COMPLETE, at_ns)
@@ -1157,6 +1161,8 @@ class Session:
             metrics.count("events.stray_errors")
         if found is AfterEnd.LATE:
             metrics.events_late += 1
+            if again := self._said_again(heard, turn_id, payload):
+                metrics.count(again)
             self._show("late", payload)
         elif found is AfterEnd.DUPLICATE:
             metrics.events_duplicate += 1
@@ -1177,6 +1183,23 @@ class Session:
                 self._take_age(self.protocol.ages, payload, at_ns, metrics)
         else:
             self._count_unmatched(payload)
+
+    def _said_again(self, heard: Heard, turn_id: Any, payload: bytes) -> str:
+        """The counter of a late event that contradicts that its turn is complete; "" where it does not.
+
+        It ends a turn once more, or is one more than `count` says; by the rules of any kind of turn, where there
+        are several.
+        """
+        if not self._recent_turns.was_complete(turn_id):
+            return ""
+        flags = heard.flags
+        if self.protocol.kinds:
+            whole = self.protocol.hear_any(payload)
+            for kind in self.protocol.kinds.values():
+                flags |= kind.decide_whole(whole.found, whole.kind)[0]
+        if flags & ENDS:
+            return "turns.ended_again"
+        return "events.beyond_count" if flags & (COUNT | TALLY) else ""
 
     def _is_stray(self, found: AfterEnd, turn_id: Any) -> bool:
         """Whether an error failed no turn: it names none of ours, or one that is complete already.
