@@ -8,9 +8,9 @@ Each target runs in a process of its own, all at once, and must end in nothing b
 target has proved, or a ``Refused``; ``events`` with a ledger that adds up, and with both ways of reading
 agreeing; ``worker`` with messages dropped, refused or counted, and seconds that can be kept; ``scenario``
 with a plan or a ``ConfigError``, ``protocol`` and ``capture`` so too, and with a draft of a capture that can
-be read; ``codecs`` with messages, or with what is told as unreadable; ``har`` with files that can be read, or a
-documented exit code; ``runs`` with a documented exit code. Ends with 0 if nothing was found, with 1 and the input that
-shows it if something was; without atheris it says so and ends with 0.
+be read; ``codecs`` with messages, or what is told as unreadable; ``har`` with files that can be read, or a
+documented exit code; ``runs`` with a documented exit code. Ends with 0 if nothing was found, with 1 and the
+input that shows it if something was; without atheris it says so and ends with 0.
 """
 
 from __future__ import annotations
@@ -430,22 +430,37 @@ def _is_text(data: bytes) -> bool:
 
 
 CODED: tuple[tuple[int, bytes], ...] = (
-    (0, b"\x20\x02\x00\x00\x90\x03\x00\x01\x01\x30\x0a\x00\x03a/b{\"i\":1}\x32\x07\x00\x01t\x00\x05hi\xd0\x00"),
+    (0, b'\x20\x02\x00\x00\x90\x03\x00\x01\x01\x30\x0a\x00\x03a/b{"i":1}\x32\x07\x00\x01t\x00\x05hi\xd0\x00'),
     (0, b"\x34\x06\x00\x01t\x00\x05x\x62\x02\x00\x05\x40\x02\x00\x01\x50\x02\x00\x01\x70\x02\x00\x01"),
     (0, b'{"type":"connect","version":5,"properties":{"receive_maximum":5},"username":"u","password":"p"}'),
-    (0, b'{"type":"publish","topic":"a","qos":1,"tag":"t","payload":{"id":1}}\n\n{"type":"subscribe","topics":["a"]}'),
-    (1, b"CONNECTED\nversion:1.2\nheart-beat:0,0\n\n\x00\nMESSAGE\ndestination:/q\nmessage-id:1\n\n{\"id\":1}\x00"),
+    (
+        0,
+        b'{"type":"publish","topic":"a","qos":1,"tag":"t","payload":{"id":1}}\n\n{"type":"subscribe","topics":["a"]}',
+    ),
+    (
+        1,
+        b'CONNECTED\nversion:1.2\nheart-beat:0,0\n\n\x00\nMESSAGE\ndestination:/q\nmessage-id:1\n\n{"id":1}\x00',
+    ),
     (1, b'{"type":"send","headers":{"destination":"/q"},"body":"x"}'),
-    (2, b'0{"sid":"a","pingInterval":25000,"pingTimeout":20000,"upgrades":[]}\n\n40{"sid":"b"}\n\n42["said",{"id":1}]\n\n2'),
-    (2, b'451-/chat,["file",{"_placeholder":true,"num":0}]\n\n431["ok"]\n\n{"type":"event","data":["a"],"ack":"t"}'),
+    (
+        2,
+        b'0{"sid":"a","pingInterval":25000,"pingTimeout":20000,"upgrades":[]}\n\n40{"sid":"b"}\n\n42["said",{"id":1}]\n\n2',
+    ),
+    (
+        2,
+        b'451-/chat,["file",{"_placeholder":true,"num":0}]\n\n431["ok"]\n\n{"type":"event","data":["a"],"ack":"t"}',
+    ),
     (3, b"\x82\xa4type\xa3ask\xa2id\x01\x93\x01\xc0\xc3\xc7\x03\x05abc"),
-    (4, b'{}\x1e{"type":1,"target":"said","arguments":[1]}\x1e\n\n{"type":3,"invocationId":"1","result":null}\x1e'),
+    (
+        4,
+        b'{}\x1e{"type":1,"target":"said","arguments":[1]}\x1e\n\n{"type":3,"invocationId":"1","result":null}\x1e',
+    ),
     (4, b'{"protocol":"json","version":1}\n\n{"type":1,"target":"say","arguments":["x"],"invocationId":"1"}'),
     (5, b"{}\x1e\x0b\x96\x01\x80\xc0\xa4said\x91\x01\x90\x02\x91\x06"),
     (6, b'{"a":1}\n[{"b":2},{"c":3}]\n{"d'),
     (7, b'a{"a":1}\x1ea{"b":2}\x1e'),
 )
-"""What servers and protocols say, by the place of its codec; messages to send stand apart by an empty line."""
+"""What servers and protocols say, by the place of the codec; what is to be sent stands by itself."""
 
 
 def har() -> tuple[Target, list[bytes]]:

@@ -36,8 +36,8 @@ LOOKED_AT = 50
 def add_facts(known: dict[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> None:
     """Add the facts of another process, or of another population, to those that are known.
 
-    How often each reason was seen adds up, the most frequent first; what the target calls itself is listed; of
-    steps of the clock the longest counts, of any other fact the last one.
+    How often each reason was seen adds up, the most frequent first; what the target calls itself is listed.
+    Of steps of the clock the longest counts, of any other fact the last one.
     """
     for code, numbers in facts.items():
         of_code = known.setdefault(code, {})

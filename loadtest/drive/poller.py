@@ -315,7 +315,7 @@ class WatcherPoller(Poller):
         self.wake()
 
     def _let_through(self) -> None:
-        """Do what is due where reads take long: gevent calls back for all that is ready before anything else."""
+        """Do what is due where reads take long: gevent calls back for all that is ready first."""
         now_ns = self.now()
         if self._until_ns is None:
             self._until_ns = now_ns + MAX_GO_NS

@@ -31,8 +31,8 @@ CONTRADICTED = (
 )
 
 GOES_ON = (
-    "more than 1 % of the events came for turns that `count` had ended: the target sent them twice, or turns are"
-    " longer than was measured; the protocol file may count more events, or say which one is the `end`"
+    "more than 1 % of the events came for turns that `count` had ended: the target sent them twice, or turns"
+    " are longer than was measured; the protocol file may count more events, or say which one is the `end`"
 )
 
 UNMATCHED = (

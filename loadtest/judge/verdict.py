@@ -63,7 +63,7 @@ OVERRUN = 10
 """A flood is more than so many times what it would be if every answer had gone to every connection."""
 
 FLOOD_PER_S = 1_000
-"""Events of no turn, each second of each connection: more of them is a flood also where the generator keeps up."""
+"""Events of no turn, a second of each connection: more is a flood also where the generator keeps up."""
 
 NOT_OFFERED = "load_not_reached_by_generator"
 

@@ -28,7 +28,9 @@ SAMPLED = "turns_sampled"
 
 WORKERS = "workers"
 
-ALIKE = "no event carried a user mark, and several hosts drove the run, whose turn ids without {uuid} are alike"
+ALIKE = (
+    "no event carried a user mark, and several hosts drove the run, whose turn ids without {uuid} are alike"
+)
 
 
 def merge_runs(results: Path, runs: Sequence[Run], label: str | None = None) -> Run:

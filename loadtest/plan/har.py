@@ -125,7 +125,7 @@ def _frame(message: Mapping[str, Any], began: float) -> Iterator[CapturedFrame]:
     """The message; nothing where it is none of text or binary data."""
     data, opcode, way = message.get("data"), message.get("opcode"), message.get("type")
     at = message.get("time")
-    if not isinstance(data, str) or way not in {"send", "receive"} or not _is_number(at):
+    if not isinstance(data, str) or str(way) not in {"send", "receive"} or not _is_number(at):
         return
     at_ns = round((float(at) - began) * 1e9) if isinstance(at, int | float) else 0
     if opcode == TEXT_OPCODE:

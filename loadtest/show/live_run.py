@@ -109,7 +109,7 @@ class LiveRun:
         # A generator that stood still gives what it counted meanwhile with the next second.
         self._append(dict(_row(interval, max(1, interval.second - last))))
         for log in interval.frames:
-            if log.get("outcome") not in {None, "complete"}:
+            if str(log.get("outcome") or "complete") != "complete":
                 self._errors.append(_error(interval.second, self._redacted(log)))
 
     def _append(self, row: Mapping[str, float | int | None]) -> None:

@@ -46,8 +46,8 @@ class _Copies:
 class Deliveries:
     """The copies that are due in one process, which must have all users of the run.
 
-    A copy that was due, has not come, or came twice, and how long it took, is told of who was to get it; how far
-    the arrivals of one message were apart, of who sent it.
+    A copy that was due, has not come, or came twice, and how long it took, is told of who was to get it; how
+    far the arrivals of one message were apart, of who sent it.
 
     ``holders``: how many populations share them; the last of them to be over closes the accounts.
     ``audience_of`` gives the audience of a user. A copy is missing that has not come ``within_ns`` after its

@@ -1187,8 +1187,8 @@ class Session:
     def _said_again(self, heard: Heard, turn_id: Any, payload: bytes) -> str:
         """The counter of a late event that contradicts that its turn is complete; "" where it does not.
 
-        It ends a turn once more, or is one more than `count` says; by the rules of any kind of turn, where there
-        are several.
+        It ends a turn once more, or is one more than `count` says; by the rules of any kind of turn, where
+        there are several.
         """
         if not self._recent_turns.was_complete(turn_id):
             return ""

@@ -113,7 +113,9 @@ def test_events_that_no_turn_waits_for_fail_the_run_in_bounded_memory(launch: La
 
 def test_a_flood_of_tiny_events_holds_up_neither_pings_nor_a_stop(launch: Launch, tmp_path: Path) -> None:
     scenario = tmp_path / "flood.toml"
-    text = SCENARIO.replace("connections = 4", "connections = 40").replace("'2s'", "'60s'") + "ping = '500ms'\n"
+    text = (
+        SCENARIO.replace("connections = 4", "connections = 40").replace("'2s'", "'60s'") + "ping = '500ms'\n"
+    )
     with raw_server(pouring) as port:
         scenario.write_text(text.replace("PORT", str(port)))
         launched = launch("run", scenario)

@@ -136,7 +136,9 @@ traffic = {{ turns = 0 }}
     assert whole["deliveries"] == {name: n + listeners[name] for name, n in talkers.items()}
     assert whole["deliveries"]["missing"] == theirs["dropped"] > 0
     assert whole["deliveries"]["duplicate"] == theirs["twice"] > 0
-    assert ended.manifest["metrics"]["delivery.time[listeners]"]["n"] == listeners["due"] - listeners["missing"]
+    assert (
+        ended.manifest["metrics"]["delivery.time[listeners]"]["n"] == listeners["due"] - listeners["missing"]
+    )
     assert "delivery.skew[listeners]" not in ended.manifest["metrics"]
     assert whole["events"]["foreign"] in {0, None}
     assert "deliveries.missing[listeners].ratio" in ended.manifest["verdict"]["reason"]

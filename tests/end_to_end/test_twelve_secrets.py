@@ -215,15 +215,22 @@ def test_the_live_page_and_the_logs_of_workers_keep_them_to_themselves(launch: L
     ended, out = master.end(), worker.end()
     assert ended.code in {0, 4}, ended.screen
     numbers = json.loads(pages["api/live"])
-    assert numbers and b"planted" in pages["api/live"] + pages[""]
-    seen = {out.screen, (ended.folder / "run.log").read_text("utf-8"), *(page.decode() for page in pages.values())}
+    assert numbers
+    assert b"planted" in pages["api/live"] + pages[""]
+    seen = {
+        out.screen,
+        (ended.folder / "run.log").read_text("utf-8"),
+        *(page.decode() for page in pages.values()),
+    }
     assert leaks(ended, seen) == []
 
 
 def test_a_comparison_keeps_them_to_itself(launch: Launch, folder: Path) -> None:
     results = folder / "compared"
     for label in ("before", "after"):
-        launch("run", folder / "planted.toml", "--label", label, "--results", results, environment=ENVIRONMENT).end()
+        launch(
+            "run", folder / "planted.toml", "--label", label, "--results", results, environment=ENVIRONMENT
+        ).end()
     page = folder / "compare.html"
     words = ("compare", "before", "after", "--results", results)
     compared = launch(*words, "--format", "html", "--output", page, environment=ENVIRONMENT).end()

@@ -86,7 +86,7 @@ def test_turns_are_not_complete_for_sure_where_more_came_than_they_count() -> No
     found = rows({"events.beyond_count": 3, "events.late": 3}, RATIO)
     assert (found["exit_code"], found["thresholds"][0]["reason"]) == (4, GOES_ON)
     assert rows({"events.beyond_count": 2, "events.late": 2}, RATIO)["exit_code"] == 0
-    # What was missed stays missed, and what came for turns that timed out says nothing of those that were complete.
+    # What was missed stays missed; what came for turns that timed out says nothing of complete ones.
     missed = {"turns.complete": 30, "turns.timed_out": 10}
     assert rows({**missed, "events.beyond_count": 30}, RATIO)["exit_code"] == 1
     some = parse_threshold("turns.complete.ratio", ">= 50%")

@@ -267,7 +267,9 @@ def test_a_flood_that_the_generator_bore_fails_the_run_too() -> None:
     plan = {"load__planned": {"warmup_s": 2.0, "duration_s": 10.0}}
     assert many > matched * connections * OVERRUN
 
-    def told(unmatched: int, *thresholds: str, notices: tuple[RunWarning, ...] = (), **more: Any) -> dict[str, Any]:
+    def told(
+        unmatched: int, *thresholds: str, notices: tuple[RunWarning, ...] = (), **more: Any
+    ) -> dict[str, Any]:
         totals_ = good_totals({"events.unmatched": unmatched, "events.received": matched + unmatched})
         asked = [parse_threshold("events.unmatched", each) for each in thresholds]
         return verdict(HELD, *asked, totals_=totals_, notices=notices, **(more or plan))

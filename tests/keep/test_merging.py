@@ -102,7 +102,10 @@ def test_the_parts_stay_as_they_are(tmp_path: Path, hosts: list[Run]) -> None:
         ({"scenario": {**HOST["scenario"], "sha256": "cd"}}, "differ in their scenario: ab and cd"),
         ({"target": {"url": "simulator", "simulated": False}}, "simulated or not: True and False"),
         ({"interrupted": True}, "is interrupted; only whole runs merge"),
-        ({"failure": {"exit_code": 70, "sentence": "KeyError: x"}}, "failed, and only whole runs merge: KeyError: x"),
+        (
+            {"failure": {"exit_code": 70, "sentence": "KeyError: x"}},
+            "failed, and only whole runs merge: KeyError: x",
+        ),
         ({"pruned": {"at": "2026"}}, "is pruned; only whole runs merge"),
         ({"started": "2026-11-22T12:15:41Z"}, "began 10.8 s after .*, when that was over"),
         ({"started": "when?"}, "one of them is damaged"),

@@ -111,6 +111,7 @@ def test_accounts_that_populations_share_are_closed_by_the_last() -> None:
     deliveries.close()
     assert counts(metrics) == {"due": 1, "missing": 1}
 
+
 def test_copies_are_told_of_who_was_to_get_them_and_their_spread_of_who_sent_them() -> None:
     deliveries, sender = room(0)
     near, far = PhaseMetrics(1), PhaseMetrics(1)
@@ -139,4 +140,3 @@ def test_the_spread_of_what_came_is_told_before_its_sender_is_over() -> None:
     deliveries.close()
     deliveries.close()
     assert list(sender.delivery_skew) == [4], "once"
-

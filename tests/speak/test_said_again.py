@@ -1,4 +1,4 @@
-"""What comes for a turn that is complete: its end once more, one event more than it counts, or anything else."""
+"""What comes for a complete turn: its end once more, one event more than it counts, or anything else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ BEYOND = "events.beyond_count"
 
 def again(talk: Talk) -> dict[str, int]:
     counts = talk.record.counts()
-    return {name: counts[name] for name in (AGAIN, BEYOND, "events.late", "events.duplicate") if name in counts}
+    return {
+        name: counts[name] for name in (AGAIN, BEYOND, "events.late", "events.duplicate") if name in counts
+    }
 
 
 def test_the_end_of_a_turn_that_was_complete_is_told_from_what_else_is_late() -> None:
