@@ -12,6 +12,7 @@ from typing import Any
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.capture import MAX_FRAMES, CapturedFrame
+from loadtest.plan.identifiers import is_token
 from loadtest.units import format_count
 
 MAX_HAR_BYTES = 256 << 20
@@ -32,9 +33,9 @@ class HarSocket:
 
     @property
     def subprotocols(self) -> tuple[str, ...]:
-        """What was offered."""
+        """What was offered; a name that no client can offer is left out."""
         offered = self.headers.get("sec-websocket-protocol", "")
-        return tuple(name.strip() for name in offered.split(",") if name.strip())
+        return tuple(name for each in offered.split(",") if is_token(name := each.strip()))
 
 
 def read_har(path: Path, wanted: str | None = None) -> HarSocket:

@@ -41,7 +41,7 @@ def test_the_messages_of_a_socket_in_the_order_of_their_time() -> None:
         {"type": "send", "opcode": 1, "data": "no time", "time": None},
         "no message",
         {"type": ["send"], "opcode": 1, "data": "x", "time": 1700000000.25},
-        headers=[{"name": "Sec-WebSocket-Protocol", "value": "chat.v1, chat.v2"}, "none"],
+        headers=[{"name": "Sec-WebSocket-Protocol", "value": "chat.v1, , [no token, chat.v2"}, "none"],
     )
     entry["_webSocketMessages"].pop(5)
     found = parse_har(file_of(PAGE, entry, "none"), "a.har")
