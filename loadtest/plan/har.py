@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.capture import MAX_FRAMES, CapturedFrame
+from loadtest.plan.capture import MAX_FRAMES, MAX_SECONDS, CapturedFrame
 from loadtest.plan.identifiers import is_token
 from loadtest.units import format_count
 
@@ -106,6 +106,10 @@ def _socket(entry: Mapping[str, Any], where: str) -> HarSocket:
         raise ConfigError([Problem(where, f"has a WebSocket of more than {MAX_FRAMES:,} messages")])
     times = [float(each["time"]) for each in messages if _is_number(each.get("time"))]
     began = min(times, default=0.0)
+    if max(times, default=0.0) - began > MAX_SECONDS:
+        raise ConfigError(
+            [Problem(where, "has a WebSocket whose messages lie decades apart: a time is wrong")]
+        )
     frames = tuple(frame for each in messages for frame in _frame(each, began))
     request = entry.get("request")
     headers = request.get("headers") if isinstance(request, Mapping) else None

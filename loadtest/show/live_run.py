@@ -149,7 +149,7 @@ class LiveRun:
             "id": manifest.get("id"),
             "scenario": section(manifest, "scenario").get("name"),
             "label": manifest.get("label"),
-            "target": section(manifest, "target").get("url"),
+            "target": self._redacted(section(manifest, "target").get("url")),
             "simulated": bool(section(manifest, "target").get("simulated")),
             "planned_s": warmup + duration,
             "warmup_s": warmup,
@@ -191,7 +191,7 @@ class LiveRun:
             known = {**self._manifest, **summarise(self._manifest, self._totals)}
             found = (each.as_dict() for each in find_warnings(known, self._totals))
             self._warnings = [
-                {key: printable(each[key], 500) for key in ("code", "message", "remedy")}
+                {key: printable(str(self._redacted(each[key])), 500) for key in ("code", "message", "remedy")}
                 for each in found
                 if each["code"] in MEANT_SO_FAR
             ]

@@ -77,6 +77,11 @@ def test_of_several_sockets_the_one_that_spoke_or_that_is_named() -> None:
     ("text", "wanted", "sentence"),
     [
         (file_of(PAGE), None, "holds no WebSocket among 1 requests"),
+        (
+            file_of(socket("ws://a", message("send", "a", 0), message("send", "b", 1.7e9))),
+            None,
+            "messages lie decades apart: a time is wrong",
+        ),
         (file_of(SILENT), None, "holds no message of a WebSocket (wss://a.example/silent (0 messages))"),
         (file_of(ONE, TWO), None, "several WebSockets; choose one by --socket: wss://a.example/one (1 mess"),
         (file_of(ONE), "/three", "holds no WebSocket whose URL has '/three'; it holds wss://a.example/one"),
