@@ -144,12 +144,13 @@ class LiveRun:
 
     def _about(self) -> dict[str, Any]:
         manifest = self._manifest
+        url = section(manifest, "target").get("url")
         warmup, duration = planned(manifest, "warmup_s") or 0.0, planned(manifest, "duration_s") or 0.0
         return {
             "id": manifest.get("id"),
             "scenario": section(manifest, "scenario").get("name"),
             "label": manifest.get("label"),
-            "target": self._redacted(section(manifest, "target").get("url")),
+            "target": None if url is None else self._redacted(url),
             "simulated": bool(section(manifest, "target").get("simulated")),
             "planned_s": warmup + duration,
             "warmup_s": warmup,
