@@ -6,11 +6,11 @@
 Each target runs in a process of its own, all at once, and must end in nothing but what is documented:
 ``frames`` as ``websockets`` alone ends, message for message; ``upgrade`` with an open connection that the
 target has proved, or a ``Refused``; ``events`` with a ledger that adds up, and with both ways of reading
-agreeing; ``worker`` with messages dropped, refused or counted, and seconds that can be kept; ``scenario``
-with a plan or a ``ConfigError``, ``protocol`` and ``capture`` so too, and with a draft of a capture that can
-be read; ``codecs`` with messages, or what is told as unreadable; ``har`` with files that can be read, or a
-documented exit code; ``runs`` with a documented exit code. Ends with 0 if nothing was found, with 1 and the
-input that shows it if something was; without atheris it says so and ends with 0.
+agreeing; ``codecs`` with messages, or what says why there is none; ``worker`` with messages dropped, refused
+or counted, and seconds that can be kept; ``scenario`` with a plan or a ``ConfigError``, ``protocol`` and
+``capture`` so too, and with a draft of a capture that can be read; ``runs`` and ``har`` with a documented exit
+code. Ends with 0 if nothing was found, with 1 and the input that shows it if something was; without atheris it says so
+and ends with 0.
 """
 
 from __future__ import annotations
@@ -115,6 +115,70 @@ def events() -> tuple[Target, list[bytes]]:
 
     whole = [b"\n".join(answer(f"turn-{seq}")) for seq in range(3)]
     return check, [bytes([kind]) + b"\n\n".join(whole) for kind in range(len(manners))]
+
+
+def codecs() -> tuple[Target, list[bytes]]:
+    """Frames of any bytes to every codec that ships: JSON of messages, or what says why there is none."""
+    import msgspec
+
+    from loadtest.plan.framing import CodecChoice
+    from loadtest.plan.protocol import Protocol
+    from loadtest.speak.codec.coded_frames import MAX_GROWTH, CodedFrameParser, UnsendableError
+    from loadtest.speak.codec.factory import SHIPPED, codec_of
+    from tests.descriptors import descriptor_set, desk, written
+    from tests.speak.codec.frames import wire
+
+    most = 2_000
+    messages = {
+        "descriptors": written(descriptor_set(desk())),
+        "send": "desk.v1.Event",
+        "receive": "desk.v1.Event",
+    }
+    settings: dict[str, dict[str, Any]] = {"protobuf": messages, "signalr": {"protocol": "messagepack"}}
+    chosen = [CodecChoice(name=name, settings=settings.get(name, {})) for name in SHIPPED]
+    named: list[Any] = [codec_of(Protocol(name="", codec=choice)) for choice in chosen]
+    alike = {"cbor", "msgpack", "protobuf"}
+
+    def check(data: bytes) -> None:
+        if len(data) < 2:
+            return
+        codec = named[(data[0] & 0x7F) % len(named)]
+        parser = CodedFrameParser(most, (), codec=codec.make(), name=codec.name, answer=lambda *_: None)
+        for frame in data[1:].split(b"\xf7\xf7"):
+            found = parser.receive(wire(_text_of(frame) if data[0] & 0x80 else frame))
+            _must(sum(map(len, found)) <= MAX_GROWTH * most + 1_000, "more was made of a frame than may be")
+            _must(parser.unfinished <= most or parser.gave_up, "more is held than may be")
+            for message in found:
+                if message.startswith(b"unreadable by codec "):
+                    continue
+                msgspec.json.decode(message)
+                with suppress(UnsendableError):
+                    sent = parser.encode(message)
+                    _must(bool(sent) and codec.name in SHIPPED, "nothing was sent")
+
+    seeds = [
+        {
+            "id": "t-1",
+            "word": {"text": "Hi", "sound": "AQI="},
+            "labels": {"7": "a"},
+            "at": "2026-01-31T12:00:00Z",
+        },
+        {"id": "t-1", "number": 7, "moods": ["CALM"], "events": [{"id": "x"}], "extra": {"a": [1, None]}},
+    ]
+    found = []
+    for place, codec in enumerate(named):
+        for seed in seeds if codec.name in alike else []:
+            made = codec.make().encode(seed)
+            found.append(bytes([place]) + (made if isinstance(made, bytes) else b""))
+    texts = ['42["e",{"id":1}]', '451-["e",{"_placeholder":true,"num":0}]', "MESSAGE\na:b\n\n{}\0", "{}\x1e"]
+    return check, [
+        *found,
+        *(bytes([0x80 | place]) + text.encode() for text in texts for place in range(len(named))),
+    ]
+
+
+def _text_of(frame: bytes) -> str:
+    return frame.decode("utf-8", "replace")
 
 
 def upgrade() -> tuple[Target, list[bytes]]:
@@ -363,106 +427,6 @@ def capture() -> tuple[Target, list[bytes]]:
     return check, [text.encode() for text in _shown("jsonl capture=[^\n]*")]
 
 
-def codecs() -> tuple[Target, list[bytes]]:
-    """Any frames at all: each is messages, or told as unreadable; what a codec sends, it can read."""
-    from loadtest.plan.framing import Framing
-    from loadtest.speak.codec.coded_frames import CodedFrameParser, UnsendableError
-    from loadtest.speak.codec.framing_codec import FramingCodec
-    from loadtest.speak.codec.mqtt import Mqtt
-    from loadtest.speak.codec.msgpack import MessagePack
-    from loadtest.speak.codec.signalr import SignalR
-    from loadtest.speak.codec.socketio import SocketIo
-    from loadtest.speak.codec.stomp import Stomp
-    from tests.speak.codec.frames import wire
-
-    framings = (Framing(split="\n", spans=True, batch=True), Framing(split="\x1e", prefix="a", binary=True))
-    makes: list[Callable[[], Any]] = [
-        Mqtt,
-        Stomp,
-        SocketIo,
-        MessagePack,
-        SignalR,
-        lambda: SignalR("messagepack"),
-        *(lambda framing=each: FramingCodec(framing) for each in framings),
-    ]
-
-    def parser(make: Callable[[], Any]) -> CodedFrameParser:
-        return CodedFrameParser(4_096, (), codec=make(), name="any", answer=lambda *_: None)
-
-    def heard(coded: CodedFrameParser, frames: list[Any]) -> list[bytes]:
-        messages = [each for frame in frames for each in coded.receive(wire(frame))]
-        _must(coded.unfinished >= 0, "less than nothing is held")
-        return messages
-
-    def check(data: bytes) -> None:
-        if len(data) < 3:
-            return
-        number, step, stream = data[0] % len(makes), data[1] or 1, data[2:]
-        make = makes[number]
-        chunks = [stream[at : at + step] for at in range(0, len(stream), step)]
-        split, whole = parser(make), parser(make)
-        in_parts, at_once = heard(split, list(chunks)), heard(whole, [stream])
-        if make is Mqtt and not split.gave_up and not whole.gave_up:
-            _must(in_parts == at_once, f"{in_parts} is not {at_once}, however the packets are cut")
-        texts = [each.decode() for each in stream.split(b"\n\n") if _is_text(each)]
-        heard(parser(make), list(texts))
-        for text in texts:
-            sends(make, text.encode())
-
-    def sends(make: Callable[[], Any], message: bytes) -> None:
-        coded = parser(make)
-        try:
-            frames = coded.encode(message)
-        except UnsendableError as error:
-            _must(len(str(error)) < 700, f"told as {str(error)!r}")
-            return
-        _must(bool(frames), "nothing is sent, and no reason told")
-
-    return check, [bytes([kind, step]) + seed for kind, seed in CODED for step in (1, 7, 255)]
-
-
-def _is_text(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-CODED: tuple[tuple[int, bytes], ...] = (
-    (0, b'\x20\x02\x00\x00\x90\x03\x00\x01\x01\x30\x0a\x00\x03a/b{"i":1}\x32\x07\x00\x01t\x00\x05hi\xd0\x00'),
-    (0, b"\x34\x06\x00\x01t\x00\x05x\x62\x02\x00\x05\x40\x02\x00\x01\x50\x02\x00\x01\x70\x02\x00\x01"),
-    (0, b'{"type":"connect","version":5,"properties":{"receive_maximum":5},"username":"u","password":"p"}'),
-    (
-        0,
-        b'{"type":"publish","topic":"a","qos":1,"tag":"t","payload":{"id":1}}\n\n{"type":"subscribe","topics":["a"]}',
-    ),
-    (
-        1,
-        b'CONNECTED\nversion:1.2\nheart-beat:0,0\n\n\x00\nMESSAGE\ndestination:/q\nmessage-id:1\n\n{"id":1}\x00',
-    ),
-    (1, b'{"type":"send","headers":{"destination":"/q"},"body":"x"}'),
-    (
-        2,
-        b'0{"sid":"a","pingInterval":25000,"pingTimeout":20000,"upgrades":[]}\n\n40{"sid":"b"}\n\n42["said",{"id":1}]\n\n2',
-    ),
-    (
-        2,
-        b'451-/chat,["file",{"_placeholder":true,"num":0}]\n\n431["ok"]\n\n{"type":"event","data":["a"],"ack":"t"}',
-    ),
-    (3, b"\x82\xa4type\xa3ask\xa2id\x01\x93\x01\xc0\xc3\xc7\x03\x05abc"),
-    (
-        4,
-        b'{}\x1e{"type":1,"target":"said","arguments":[1]}\x1e\n\n{"type":3,"invocationId":"1","result":null}\x1e',
-    ),
-    (4, b'{"protocol":"json","version":1}\n\n{"type":1,"target":"say","arguments":["x"],"invocationId":"1"}'),
-    (5, b"{}\x1e\x0b\x96\x01\x80\xc0\xa4said\x91\x01\x90\x02\x91\x06"),
-    (6, b'{"a":1}\n[{"b":2},{"c":3}]\n{"d'),
-    (7, b'a{"a":1}\x1ea{"b":2}\x1e'),
-)
-"""What servers and protocols say, by the place of the codec; what is to be sent stands by itself."""
-
-
 def har() -> tuple[Target, list[bytes]]:
     """Any file is imported, or refused as documented; what is written can be read again."""
     from loadtest.cli import main
@@ -506,11 +470,11 @@ TARGETS = {
     "frames": frames,
     "upgrade": upgrade,
     "events": events,
+    "codecs": codecs,
     "worker": worker,
     "scenario": scenario,
     "protocol": protocol,
     "capture": capture,
-    "codecs": codecs,
     "har": har,
     "runs": runs,
 }

@@ -1161,8 +1161,7 @@ class Session:
             metrics.count("events.stray_errors")
         if found is AfterEnd.LATE:
             metrics.events_late += 1
-            if again := self._said_again(heard, turn_id, payload):
-                metrics.count(again)
+            self._count_said_again(heard, turn_id, payload)
             self._show("late", payload)
         elif found is AfterEnd.DUPLICATE:
             metrics.events_duplicate += 1
@@ -1184,22 +1183,23 @@ class Session:
         else:
             self._count_unmatched(payload)
 
-    def _said_again(self, heard: Heard, turn_id: Any, payload: bytes) -> str:
-        """The counter of a late event that contradicts that its turn is complete; "" where it does not.
+    def _count_said_again(self, heard: Heard, turn_id: Any, payload: bytes) -> None:
+        """Count a late event that contradicts that its turn is complete.
 
         It ends a turn once more, or is one more than `count` says; by the rules of any kind of turn, where
         there are several.
         """
         if not self._recent_turns.was_complete(turn_id):
-            return ""
+            return
         flags = heard.flags
         if self.protocol.kinds:
             whole = self.protocol.hear_any(payload)
             for kind in self.protocol.kinds.values():
                 flags |= kind.decide_whole(whole.found, whole.kind)[0]
         if flags & ENDS:
-            return "turns.ended_again"
-        return "events.beyond_count" if flags & (COUNT | TALLY) else ""
+            self.recorder.metrics.count("turns.ended_again")
+        elif flags & (COUNT | TALLY):
+            self.recorder.metrics.count("events.beyond_count")
 
     def _is_stray(self, found: AfterEnd, turn_id: Any) -> bool:
         """Whether an error failed no turn: it names none of ours, or one that is complete already.
