@@ -8,9 +8,9 @@ Each target runs in a process of its own, all at once, and must end in nothing b
 target has proved, or a ``Refused``; ``events`` with a ledger that adds up, and with both ways of reading
 agreeing; ``codecs`` with messages, or what says why there is none; ``worker`` with messages dropped, refused
 or counted, and seconds that can be kept; ``scenario`` with a plan or a ``ConfigError``, ``protocol`` and
-``capture`` so too, and with a draft of a capture that can be read; ``runs`` and ``har`` with a documented exit
-code. Ends with 0 if nothing was found, with 1 and the input that shows it if something was; without atheris it says so
-and ends with 0.
+``capture`` so too, and with a draft of a capture that can be read; ``runs`` and ``har`` with a documented
+exit code. Ends with 0 if nothing was found, with 1 and the input that shows it if something was; without
+atheris it says so and ends with 0.
 """
 
 from __future__ import annotations
