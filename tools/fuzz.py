@@ -8,9 +8,9 @@ Each target runs in a process of its own, all at once, and must end in nothing b
 target has proved, or a ``Refused``; ``events`` with a ledger that adds up, and with both ways of reading
 agreeing; ``codecs`` with messages, or what says why there is none; ``worker`` with messages dropped, refused
 or counted, and seconds that can be kept; ``scenario`` with a plan or a ``ConfigError``, ``protocol`` and
-``capture`` so too, and with a draft of a capture that can be read; ``runs`` with a documented exit code. Ends
-with 0 if nothing was found, with 1 and the input that shows it if something was; without atheris it says so
-and ends with 0.
+``capture`` so too, and with a draft of a capture that can be read; ``runs`` and ``har`` with a documented
+exit code. Ends with 0 if nothing was found, with 1 and the input that shows it if something was; without
+atheris it says so and ends with 0.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Target = Callable[[bytes], None]
 
 EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 
-LONGEST_INPUT = {"runs": 65_536}
+LONGEST_INPUT = {"runs": 65_536, "har": 16_384}
 """Bytes of an input; of other targets 4,096."""
 
 
@@ -427,6 +427,39 @@ def capture() -> tuple[Target, list[bytes]]:
     return check, [text.encode() for text in _shown("jsonl capture=[^\n]*")]
 
 
+def har() -> tuple[Target, list[bytes]]:
+    """Any file is imported, or refused as documented; what is written can be read again."""
+    from loadtest.cli import main
+    from loadtest.plan.capture import read_capture
+    from loadtest.plan.protocol_file import load_protocol
+    from loadtest.plan.scenario_file import load_scenario
+    from tests.cli.test_import import har_of
+    from tests.mutations import mutated_json
+
+    world = Path(tempfile.mkdtemp(prefix="fuzz-har-"))
+    file, folder = world / "session.har", world / "made"
+    whole = har_of("wss://chat.example/ws?room=7&token=a-token-in-the-url", 3)
+    os.environ["LOADTEST_TRACEBACK"] = "1"
+
+    def check(data: bytes) -> None:
+        if len(data) < 2:
+            return
+        seed = random.Random(data[1:])  # noqa: S311 - no secret is made of it
+        file.write_bytes(data[1:] if data[0] % 2 else mutated_json(whole.encode(), seed))
+        told = io.StringIO()
+        with redirect_stdout(told), redirect_stderr(told):
+            code = main(["import", "har", str(file), "--folder", str(folder), "--name", "made"])
+        _must(code in DOCUMENTED, f"it ended with {code}: {told.getvalue()[-300:]}")
+        _must("Traceback" not in told.getvalue(), "it showed a traceback")
+        if code == 0:
+            load_protocol(folder / "made.protocol.toml")
+            load_scenario(folder / "made.toml")
+            read_capture(folder / "made.jsonl")
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return check, [b"\x01" + whole.encode(), *(b"\x00seed" + bytes([n]) for n in range(8))]
+
+
 def _shown(mark: str) -> list[str]:
     """The blocks of docs/protocols.md that are marked so."""
     page = (ROOT / "docs" / "protocols.md").read_text("utf-8")
@@ -442,6 +475,7 @@ TARGETS = {
     "scenario": scenario,
     "protocol": protocol,
     "capture": capture,
+    "har": har,
     "runs": runs,
 }
 

@@ -232,6 +232,10 @@ class SlowReaderRecorder:
         """The metrics of the phase in which an intended instant lies."""
         return self._phases[self._recorder.metrics_at(intended_ns).phase]
 
+    def metrics_in(self, phase: int) -> PhaseRecord:
+        """The metrics of one phase of the run."""
+        return self._phases[phase]
+
     def ended(self, turn: Turn) -> None:
         """A turn has ended: it stands in the turn table, but not among the slowest of the run."""
         if turn.outcome is Outcome.COMPLETE:

@@ -26,6 +26,9 @@ REASONS = frozenset(
 
 SOUNDS_WRONG = "answers_sound_wrong"
 
+LISTED = {"server": {"server"}, "other_hosts": {"hosts"}}
+"""By fact what each process may see another of: all of them are told."""
+
 LOOKED_AT = 50
 """Answers that are looked at, while each of them sounds like an error."""
 
@@ -33,15 +36,28 @@ LOOKED_AT = 50
 def add_facts(known: dict[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> None:
     """Add the facts of another process, or of another population, to those that are known.
 
-    How often each reason was seen adds up, the most frequent first; of any other fact the last one counts.
+    How often each reason was seen adds up, the most frequent first; what the target calls itself is listed.
+    Of steps of the clock the longest counts, of any other fact the last one.
     """
     for code, numbers in facts.items():
         of_code = known.setdefault(code, {})
-        told = (
-            most_frequent(Counter(of_code) + Counter(numbers)) if code in REASONS else {**of_code, **numbers}
-        )
+        told = _together(code, of_code, numbers)
         of_code.clear()
         of_code.update(told)
+
+
+def _together(code: str, known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    if code in REASONS:
+        return most_frequent(Counter(known) + Counter(told))
+    found = {**known, **told}
+    if code == "clock_stepped" and abs(known.get("by_ms", 0)) > abs(told.get("by_ms", 0)):
+        return dict(known)
+    if code == SOUNDS_WRONG:
+        found["answers"] = known.get("answers", 0) + told.get("answers", 0)
+    for name in found.keys() & LISTED.get(code, set()):
+        said = [*str(known.get(name) or "").split(", "), *str(told.get(name) or "").split(", ")]
+        found[name] = ", ".join(dict.fromkeys(each for each in said if each))
+    return found
 
 
 class Observations:

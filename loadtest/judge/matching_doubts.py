@@ -31,8 +31,8 @@ CONTRADICTED = (
 )
 
 GOES_ON = (
-    "more than 1 % of the events came for turns that `count` had ended, so that turns are longer than was"
-    " measured; the protocol file may count more events, or say which one is the `end`"
+    "more than 1 % of the events came for turns that `count` had ended: the target sent them twice, or turns"
+    " are longer than was measured; the protocol file may count more events, or say which one is the `end`"
 )
 
 UNMATCHED = (
@@ -47,6 +47,8 @@ def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outco
         return _of_times(manifest, section(manifest, "counts", "measured"))
     if outcome == "missed" and threshold.name.startswith(("turns.complete", "turns.failed")):
         return _of_outcomes(threshold, manifest, measured)
+    if outcome == "held" and threshold.name.startswith("turns.complete"):
+        return GOES_ON if _beyond_count(section(manifest, "counts", "measured", "events")) else None
     return None
 
 
@@ -65,6 +67,11 @@ def _of_times(manifest: Manifest, counts: Manifest) -> str | None:
     # What answers a message that we broke on purpose answers no turn.
     broken = count_or_zero(section(counts, "chaos").get("malformed.sent"))
     return UNMATCHED if count_or_zero(events.get("unmatched")) - broken > received * DOUBTFUL else None
+
+
+def _beyond_count(events: Manifest) -> bool:
+    """Whether turns that their number of events had ended were not complete, or got events twice."""
+    return count_or_zero(events.get("beyond_count")) > count_or_zero(events.get("received")) * DOUBTFUL
 
 
 def _of_outcomes(threshold: Threshold, manifest: Manifest, measured: Measurement) -> str | None:

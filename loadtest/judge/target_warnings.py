@@ -92,6 +92,13 @@ def stray_errors(manifest: Manifest) -> Iterator[RunWarning]:
         )
 
 
+def ended_again(manifest: Manifest) -> Iterator[RunWarning]:
+    """Ends of turns that came once more."""
+    turns = section(manifest, "counts", "turns")
+    if n := count_or_zero(turns.get("ended_again")):
+        yield warning("ends_came_again", {"ended_again": n, "due": count_or_zero(turns.get("due"))})
+
+
 def closes(manifest: Manifest, totals: Totals) -> Iterator[RunWarning]:
     """Connections that ended before we left, by code, and why, where it was we who gave them up."""
     connections = section(manifest, "counts", "connections")

@@ -38,6 +38,7 @@ CAUSES = (
     "messages_not_taken",
     "tasks_raised",
     "tasks_failed",
+    "ends_came_again",
 )
 """Warnings that say why turns were not complete, the most likely first."""
 

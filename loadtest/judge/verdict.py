@@ -28,6 +28,7 @@ from loadtest.judge.sections import (
     ending_kinds,
     model,
     number,
+    planned,
     populations,
     section,
     sends_turns,
@@ -61,6 +62,9 @@ NO_STAGES: Mapping[Threshold, Manifest] = MappingProxyType({})
 
 OVERRUN = 10
 """A flood is more than so many times what it would be if every answer had gone to every connection."""
+
+FLOOD_PER_S = 1_000
+"""Events of no turn, a second of each connection: more is a flood also where the generator keeps up."""
 
 NOT_OFFERED = "load_not_reached_by_generator"
 
@@ -272,17 +276,39 @@ def _overrun(case: Case) -> RunVerdict | None:
     spoiling = [warning for warning in case.warnings if warning.spoils]
     if not spoiling or not {warning.code for warning in spoiling} <= BY_WORK:
         return None
+    told = _unasked(case)
+    if not told:
+        return None
+    return RunVerdict("fail", Exit.FAIL, " ".join([told, *dict.fromkeys(each.message for each in spoiling)]))
+
+
+def _unasked(case: Case) -> str:
+    """That far more events of no turn came than answers to all, in words; "" where they did not."""
     counts = section(case.manifest, "counts")
     events, peak = section(counts, "events"), count_or_zero(section(counts, "connections").get("peak"))
     matched, unmatched = count_or_zero(events.get("matched")), count_or_zero(events.get("unmatched"))
     asked = max(count_or_zero(section(counts, "turns").get("begun")), matched)
     if not matched or unmatched <= asked * max(peak, 1) * OVERRUN:
-        return None
-    told = (
+        return ""
+    return (
         f"The target flooded us: {format_count(unmatched)} events came that belong to no turn,"
         f" {format_count(unmatched // asked)} for each that was asked for."
     )
-    return RunVerdict("fail", Exit.FAIL, " ".join([told, *dict.fromkeys(each.message for each in spoiling)]))
+
+
+def _poured(case: Case) -> list[str]:
+    """A flood that the generator bore: it spoilt nothing, and is no less the target's doing."""
+    told = _unasked(case)
+    said = any(each.name.startswith("events.unmatched") for each in case.thresholds)
+    if not told or said:
+        return []
+    counts = section(case.manifest, "counts")
+    lasted_s = sum(planned(case.manifest, name) or 0.0 for name in ("warmup_s", "duration_s"))
+    most = FLOOD_PER_S * lasted_s * count_or_zero(section(counts, "connections").get("peak"))
+    busy = any(warning.code in BY_WORK for warning in case.warnings)
+    if not busy and not 0 < most < count_or_zero(section(counts, "events").get("unmatched")):
+        return []
+    return [f"{told} Where it is meant to send them, `ignore` in the protocol file names them."]
 
 
 def _failed_anyway(case: Case) -> RunVerdict | None:
@@ -297,7 +323,8 @@ def _failed_anyway(case: Case) -> RunVerdict | None:
         return None
     told = f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}."
     rest = [warning.message for warning in spoiling]
-    return RunVerdict("fail", Exit.FAIL, " ".join([told, *_first_cause(case), *rest]))
+    flood = [_unasked(case)] if _unasked(case) else []
+    return RunVerdict("fail", Exit.FAIL, " ".join([told, *flood, *_first_cause(case), *rest]))
 
 
 SUCCESSES = {COMPLETE_RATIO: "turns", READY_RATIO: "connections"}
@@ -327,6 +354,7 @@ def _missed(case: Case) -> RunVerdict | None:
     missed, foreign = case.named("missed"), _foreign(case)
     # A threshold that is missed tells it itself.
     told = [foreign] if foreign and not any(each.startswith("events.foreign") for each in missed) else []
+    told += _poured(case)
     for name, manifest in each_alone(case.manifest).items():
         of = case._replace(manifest=manifest)
         found = [*_none_complete(of), *_kinds_without_any(of, name), *_silent_turns(of), *_not_held(of, name)]

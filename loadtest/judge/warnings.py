@@ -185,6 +185,15 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "no; above 1 % of the turns due the run fails, unless a threshold on events.stray_errors says what is"
         " allowed",
     ),
+    "ends_came_again": WarningKind(
+        "ends of turns came again: for turns that were complete, or that had this end already",
+        "{ended_again} ends of turns came again: the target sends them twice, or the protocol's `end` (or"
+        " `end_all`) names events that come more than once.",
+        "See slowest.jsonl for the frames. If it is the protocol file, name the last event of a turn alone.",
+        ("ended_again", "due"),
+        "no; above 1 % of the turns due the run fails, unless a threshold on turns.ended_again says what is"
+        " allowed",
+    ),
     "not_undone": WarningKind(
         "steps of [[prepare]] could not be taken back",
         "{not_undone} steps of [[prepare]] were not taken back{told}: what they made is left in the target.",

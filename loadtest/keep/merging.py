@@ -6,7 +6,6 @@ import hashlib
 import heapq
 import itertools
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -18,16 +17,20 @@ import numpy.typing as npt
 
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.keep.manifest import COMPLETE
+from loadtest.keep.merged_manifest import merged_manifest
 from loadtest.keep.process import this_process
 from loadtest.keep.read import Run, is_pruned
 from loadtest.keep.turns import levels_of, sampling
 from loadtest.keep.write import RunFolder
 from loadtest.measure.interval import Interval, merge
 
-ADDED = ("connections", "connect_rate", "turns_due", "turns_per_s")
-"""Of the planned load: what several hosts do together is their sum."""
-
 SAMPLED = "turns_sampled"
+
+WORKERS = "workers"
+
+ALIKE = (
+    "no event carried a user mark, and several hosts drove the run, whose turn ids without {uuid} are alike"
+)
 
 
 def merge_runs(results: Path, runs: Sequence[Run], label: str | None = None) -> Run:
@@ -84,6 +87,8 @@ def _check(runs: Sequence[Run]) -> None:
             raise ConfigError(
                 f"{run.id} is {'pruned' if is_pruned(run.manifest) else run.status}; only whole runs merge"
             )
+        if failure := run.manifest.get("failure"):
+            raise ConfigError(f"{run.id} failed, and only whole runs merge: {failure.get('sentence')}")
         if run.manifest.get("populations"):
             raise ConfigError(
                 f"{run.id} has populations, whose users are numbered round one run; it cannot be merged"
@@ -154,59 +159,48 @@ def _turns_seen(run: Run) -> int:
 
 
 def _manifest(runs: Sequence[Run], offsets: Sequence[float], label: str | None) -> dict[str, Any]:
-    """What the parts have in common, with their planned load added up."""
+    """What the parts say together (``merged_manifest``), and what the sum says of itself."""
     manifests = [run.manifest for run in runs]
-    base = manifests[0]
-    planned = dict(base["load"]["planned"])
-    for name in ADDED:
-        values = [each["load"]["planned"].get(name) for each in manifests]
-        planned[name] = None if None in values else sum(values)
-    if never_due := sum(each["load"]["planned"].get("never_due", 0) for each in manifests):
-        planned["never_due"] = never_due
+    found = merged_manifest(manifests)
+    found["unless_marked"] = _unless_marked(found)
     return {
-        **base,
+        **found,
         "label": label,
-        "ended": max(str(each["ended"]) for each in manifests),
-        "duration_s": max(each.get("duration_s") or 0.0 for each in manifests),
+        "interrupted": False,
         "status": COMPLETE,
         "process": this_process(),
-        "load": {**base["load"], "planned": planned},
-        "generator": {
-            "processes": sum((each.get("generator") or {}).get("processes") or 1 for each in manifests)
-        },
-        "refusals": dict(sum((Counter(each.get("refusals") or {}) for each in manifests), Counter())),
-        **_error_answers(manifests),
-        **_tasks(manifests),
-        "observed": [*_observed(manifests), _stated(offsets)],
+        "metrics": {},
+        "counts": {},
+        "rates": {},
+        "notices": [],
+        "observed": [*_observed(runs), _stated(offsets)],
         "merged": [{"run": run.id, "offset_s": offset} for run, offset in zip(runs, offsets, strict=True)],
         "fingerprint": _fingerprint(runs, offsets),
         "verdict": None,
     }
 
 
-def _error_answers(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What errors said on all hosts, the most frequent first, where there was any."""
-    told = sum((Counter(each.get("error_answers") or {}) for each in manifests), Counter())
-    return {"error_answers": dict(told.most_common())} if told else {}
+def _unless_marked(manifest: dict[str, Any]) -> dict[str, str]:
+    """What only marks of users tell over several hosts, which number their users and turns alike."""
+    reasons = dict(manifest.get("unless_marked") or {})
+    protocol = manifest["scenario"].get("settings", {}).get("protocol") or {}
+    told_apart = "{uuid}" in str((protocol.get("turn") or {}).get("id", "{uuid}"))
+    if not told_apart and not reasons and "foreign" not in manifest.get("unmeasured", {}):
+        reasons["foreign"] = ALIKE
+    return reasons
 
 
-def _tasks(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What tasks raised and failed on all hosts, where there was any."""
-    told = [each["tasks"] for each in manifests if each.get("tasks")]
-    summed = {
-        what: dict(sum((Counter(each[what]) for each in told), Counter())) for what in ("raised", "failed")
-    }
-    return {"tasks": summed} if told else {}
-
-
-def _observed(manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The facts that the hosts noted, each once; sampling is reported anew."""
+def _observed(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The facts that the hosts noted, each once; the workers of all as one, and sampling is reported anew."""
     facts: list[dict[str, Any]] = []
-    for each in manifests:
-        facts += [
-            fact for fact in each.get("observed") or () if fact not in facts and fact["code"] != SAMPLED
-        ]
-    return facts
+    workers: dict[str, Any] = {}
+    for run in runs:
+        for fact in run.manifest.get("observed") or ():
+            if fact["code"] == WORKERS:
+                workers |= {f"{name} of {run.id}": each for name, each in fact["numbers"].items()}
+            elif fact not in facts and fact["code"] != SAMPLED:
+                facts.append(fact)
+    return [*facts, {"code": WORKERS, "numbers": workers}] if workers else facts
 
 
 def _stated(offsets: Sequence[float]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class DeliveryReplay:
         self._population_of = population_of
         self._users = users
         self._waiting: Rows = np.empty((0, 5), np.int64)
-        self._records: dict[str, tuple[PhaseRecord, ...]] = {}
+        self._records: dict[str, _Records] = {}
         self._histograms: dict[str, Histogram] = {}
         self._counters: dict[str, dict[str, int]] = {}
 
@@ -63,24 +63,24 @@ class DeliveryReplay:
         deliveries = self._deliveries
         deliveries.expire(due_ns)
         if what == OPENED:
-            deliveries.opened(user)
+            deliveries.opened(user, self._records_of(user))
         elif what == CLOSED:
             deliveries.closed(user)
         elif what == SENT:
-            deliveries.sent(seq, user, at_ns, self._records_of(user)[phase])
+            deliveries.sent(seq, user, at_ns, self._records_of(user).metrics_in(phase))
         else:
             deliveries.arrived(seq, user, at_ns)
 
-    def _records_of(self, user: int) -> tuple[PhaseRecord, ...]:
+    def _records_of(self, user: int) -> _Records:
         population = self._population_of(user)
         if population not in self._records:
-            self._records[population] = tuple(PhaseRecord(index) for index in range(len(PHASES)))
+            self._records[population] = _Records()
         return self._records[population]
 
     def _empty(self) -> None:
         """Move what was counted from the buffers, which grow with each copy, into sums."""
         for population, records in self._records.items():
-            for record in records:
+            for record in records.of_phases:
                 counted, times = record.take_counters(), record.take_histograms()
                 part = Interval(
                     0, histograms=times, counters={PHASES[record.phase]: counted} if counted else {}
@@ -97,3 +97,13 @@ class DeliveryReplay:
         self._empty()
         add_counters(interval.counters, self._counters)
         add_histograms(interval.histograms, self._histograms)
+
+
+class _Records:
+    """What is counted of the copies of one population, by phase of the run."""
+
+    def __init__(self) -> None:
+        self.of_phases = tuple(PhaseRecord(index) for index in range(len(PHASES)))
+
+    def metrics_in(self, phase: int) -> PhaseRecord:
+        return self.of_phases[phase]

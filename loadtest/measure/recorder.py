@@ -150,6 +150,10 @@ class Recorder:
             return phases[WARMUP]
         return phases[MEASURED if intended_ns < self.end_ns else DRAIN]
 
+    def metrics_in(self, phase: int) -> PhaseRecord:
+        """The metrics of one phase of the run, of no kind of turn."""
+        return self.phases[phase]
+
     def enter(self, now_ns: int) -> None:
         """Move to the phase of the run that ``now_ns`` lies in; called at each boundary."""
         self.metrics = self.metrics_at(now_ns)

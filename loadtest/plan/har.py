@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.capture import MAX_FRAMES, CapturedFrame
+from loadtest.plan.capture import MAX_FRAMES, MAX_SECONDS, CapturedFrame
+from loadtest.plan.identifiers import is_token
 from loadtest.units import format_count
 
 MAX_HAR_BYTES = 256 << 20
@@ -32,9 +33,9 @@ class HarSocket:
 
     @property
     def subprotocols(self) -> tuple[str, ...]:
-        """What was offered."""
+        """What was offered; a name that no client can offer is left out."""
         offered = self.headers.get("sec-websocket-protocol", "")
-        return tuple(name.strip() for name in offered.split(",") if name.strip())
+        return tuple(name for each in offered.split(",") if is_token(name := each.strip()))
 
 
 def read_har(path: Path, wanted: str | None = None) -> HarSocket:
@@ -105,6 +106,10 @@ def _socket(entry: Mapping[str, Any], where: str) -> HarSocket:
         raise ConfigError([Problem(where, f"has a WebSocket of more than {MAX_FRAMES:,} messages")])
     times = [float(each["time"]) for each in messages if _is_number(each.get("time"))]
     began = min(times, default=0.0)
+    if max(times, default=0.0) - began > MAX_SECONDS:
+        raise ConfigError(
+            [Problem(where, "has a WebSocket whose messages lie decades apart: a time is wrong")]
+        )
     frames = tuple(frame for each in messages for frame in _frame(each, began))
     request = entry.get("request")
     headers = request.get("headers") if isinstance(request, Mapping) else None
@@ -125,7 +130,7 @@ def _frame(message: Mapping[str, Any], began: float) -> Iterator[CapturedFrame]:
     """The message; nothing where it is none of text or binary data."""
     data, opcode, way = message.get("data"), message.get("opcode"), message.get("type")
     at = message.get("time")
-    if not isinstance(data, str) or way not in {"send", "receive"} or not _is_number(at):
+    if not isinstance(data, str) or str(way) not in {"send", "receive"} or not _is_number(at):
         return
     at_ns = round((float(at) - began) * 1e9) if isinstance(at, int | float) else 0
     if opcode == TEXT_OPCODE:

@@ -308,7 +308,7 @@ class Recording:
             self.manifest["target"]["server"] = server["server"] or None
             self.manifest["target"]["subprotocol"] = server["subprotocol"]
             # A simulator that somebody else started says so itself.
-            self.manifest["target"]["simulated"] |= str(server["server"]).endswith("(SIMULATED)")
+            self.manifest["target"]["simulated"] |= "(SIMULATED)" in str(server["server"])
         for kind, words in KINDS_OF_REASONS:
             if reasons := seen.pop(kind, None):
                 self.manifest[kind] = reasons

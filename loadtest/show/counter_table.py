@@ -149,7 +149,8 @@ def _turns(counts: Manifest) -> Iterator[CountRow]:
     yield from _present(_count("due", due), _count("begun", counts.get("begun"), of=due))
     for key, label in OUTCOMES.items():
         yield from _present(_count(label, counts.get(key), of=due, tone=TURN_TONES[key]))
-    yield from _present(_count(LABELS["turns.resumed"], counts.get("resumed")))
+    for name in ("resumed", "ended_again"):
+        yield from _present(_count(LABELS[f"turns.{name}"], counts.get(name)))
 
 
 def _kinds(counts: Manifest, of: tuple[str, ...]) -> Iterator[CountRow]:

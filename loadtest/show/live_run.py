@@ -109,7 +109,7 @@ class LiveRun:
         # A generator that stood still gives what it counted meanwhile with the next second.
         self._append(dict(_row(interval, max(1, interval.second - last))))
         for log in interval.frames:
-            if log.get("outcome") not in {None, "complete"}:
+            if str(log.get("outcome") or "complete") != "complete":
                 self._errors.append(_error(interval.second, self._redacted(log)))
 
     def _append(self, row: Mapping[str, float | int | None]) -> None:
@@ -144,12 +144,13 @@ class LiveRun:
 
     def _about(self) -> dict[str, Any]:
         manifest = self._manifest
+        url = section(manifest, "target").get("url")
         warmup, duration = planned(manifest, "warmup_s") or 0.0, planned(manifest, "duration_s") or 0.0
         return {
             "id": manifest.get("id"),
             "scenario": section(manifest, "scenario").get("name"),
             "label": manifest.get("label"),
-            "target": section(manifest, "target").get("url"),
+            "target": None if url is None else self._redacted(url),
             "simulated": bool(section(manifest, "target").get("simulated")),
             "planned_s": warmup + duration,
             "warmup_s": warmup,
@@ -191,7 +192,7 @@ class LiveRun:
             known = {**self._manifest, **summarise(self._manifest, self._totals)}
             found = (each.as_dict() for each in find_warnings(known, self._totals))
             self._warnings = [
-                {key: printable(each[key], 500) for key in ("code", "message", "remedy")}
+                {key: printable(str(self._redacted(each[key])), 500) for key in ("code", "message", "remedy")}
                 for each in found
                 if each["code"] in MEANT_SO_FAR
             ]

@@ -7,14 +7,25 @@ the copy comes or its time is over. So every copy that was due has either arrive
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from loadtest.speak.phase_metrics import PhaseMetrics
 
 
-class _Copies:
-    """The copies of one turn: to whom they are still due, to whom they came, and when."""
+class CopyRecorder(Protocol):
+    """Receives what is counted of the copies that are due to its users."""
 
-    __slots__ = ("arrived", "due", "first_ns", "last_ns", "metrics", "sent_ns")
+    def metrics_in(self, phase: int) -> PhaseMetrics:
+        """The metrics of one phase of the run."""
+
+
+class _Copies:
+    """The copies of one turn: to whom they are still due, to whom they came, and when.
+
+    ``metrics`` are those of who sent it; their phase is that of its copies.
+    """
+
+    __slots__ = ("arrived", "due", "first_ns", "last_ns", "metrics", "sent_ns", "spread_told")
 
     def __init__(self, due: set[int], sent_ns: int, metrics: PhaseMetrics) -> None:
         self.due = due
@@ -23,17 +34,36 @@ class _Copies:
         self.arrived: set[int] = set()
         self.first_ns = sent_ns
         self.last_ns = sent_ns
+        self.spread_told = False
+
+    def tell_spread(self) -> None:
+        """Record, once, how far the first and the last arrival were apart."""
+        if len(self.arrived) > 1 and not self.spread_told:
+            self.metrics.delivery_skew.append(self.last_ns - self.first_ns)
+        self.spread_told = True
 
 
 class Deliveries:
     """The copies that are due in one process, which must have all users of the run.
+
+    A copy that was due, has not come, or came twice, and how long it took, is told of who was to get it; how
+    far the arrivals of one message were apart, of who sent it.
 
     ``holders``: how many populations share them; the last of them to be over closes the accounts.
     ``audience_of`` gives the audience of a user. A copy is missing that has not come ``within_ns`` after its
     message was sent. ``counts_twice``: a turn has one event, so that a second copy is a duplicate.
     """
 
-    __slots__ = ("_audience_of", "_audiences", "_counts_twice", "_members", "_open", "_within_ns", "holders")
+    __slots__ = (
+        "_audience_of",
+        "_audiences",
+        "_counts_twice",
+        "_members",
+        "_open",
+        "_recorders",
+        "_within_ns",
+        "holders",
+    )
 
     def __init__(self, audience_of: Callable[[int], str], within_ns: int, *, counts_twice: bool) -> None:
         self._audience_of = audience_of
@@ -41,13 +71,16 @@ class Deliveries:
         self._counts_twice = counts_twice
         self.holders = 1
         self._audiences: dict[int, str] = {}
+        # By user, what takes what is counted of the copies that are due to it.
+        self._recorders: dict[int, CopyRecorder] = {}
         # The users of each audience who are ready.
         self._members: dict[str, set[int]] = {}
         # By the id of their turn, in the order in which messages were sent.
         self._open: dict[object, _Copies] = {}
 
-    def opened(self, user: int) -> None:
+    def opened(self, user: int, recorder: CopyRecorder) -> None:
         """A user is ready: copies of what is sent from now on are due to it."""
+        self._recorders[user] = recorder
         audience = self._audiences.get(user)
         if audience is None:
             audience = self._audiences[user] = self._audience_of(user)
@@ -76,14 +109,18 @@ class Deliveries:
             return
         if receiver not in copies.due:
             if self._counts_twice and receiver in copies.arrived:
-                copies.metrics.count("deliveries.duplicate")
+                self._metrics_of(receiver, copies).count("deliveries.duplicate")
             return
         copies.due.discard(receiver)
         copies.first_ns = min(copies.first_ns, at_ns) if copies.arrived else at_ns
         copies.last_ns = max(copies.last_ns, at_ns)
         copies.arrived.add(receiver)
-        copies.metrics.count("deliveries.due")
-        copies.metrics.delivery_time.append(max(at_ns - copies.sent_ns, 0))
+        metrics = self._metrics_of(receiver, copies)
+        metrics.count("deliveries.due")
+        metrics.delivery_time.append(max(at_ns - copies.sent_ns, 0))
+
+    def _metrics_of(self, receiver: int, copies: _Copies) -> PhaseMetrics:
+        return self._recorders[receiver].metrics_in(copies.metrics.phase)
 
     def expire(self, now_ns: int) -> None:
         """Close the accounts of turns whose time is over; they are in the order in which they were sent."""
@@ -101,15 +138,18 @@ class Deliveries:
         """The run is over: what has not come is missing."""
         self.holders -= 1
         if self.holders:
+            # Who sent these may be the one that is over, and tells nothing any more.
+            for copies in self._open.values():
+                if not copies.due:
+                    copies.tell_spread()
             return
         for turn_id, copies in list(self._open.items()):
             self._close(turn_id, copies)
 
     def _close(self, turn_id: object, copies: _Copies) -> None:
         del self._open[turn_id]
-        missing = len(copies.due)
-        if missing:
-            copies.metrics.count("deliveries.due", missing)
-            copies.metrics.count("deliveries.missing", missing)
-        if len(copies.arrived) > 1:
-            copies.metrics.delivery_skew.append(copies.last_ns - copies.first_ns)
+        for receiver in copies.due:
+            metrics = self._metrics_of(receiver, copies)
+            metrics.count("deliveries.due")
+            metrics.count("deliveries.missing")
+        copies.tell_spread()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
+from loadtest.speak.deliveries import CopyRecorder
 from loadtest.speak.phase_metrics import PhaseMetrics
 
 OPENED, CLOSED, SENT, ARRIVED = range(4)
@@ -51,7 +52,7 @@ class DeliveryLog:
         else:
             self.overflowed = True
 
-    def opened(self, user: int) -> None:
+    def opened(self, user: int, recorder: CopyRecorder) -> None:  # noqa: ARG002 - who counts has all logs
         """A user is ready."""
         self._add(OPENED, self._now(), user)
 

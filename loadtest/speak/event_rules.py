@@ -28,6 +28,9 @@ ASIDE = IGNORE | ANSWER | KEEP | BEAT | ADOPT | TALLY | PING | AUDIO
 ALL_SHIFT = 13
 """From this bit on, one flag for each entry of ``end_all``."""
 
+ENDS = END | -1 << ALL_SHIFT
+"""The flags of an event that ends its turn well, alone or with others."""
+
 Word = Any
 """What a turn keeps of an event to judge it by: its type, or what of the ledger's matches it fits."""
 

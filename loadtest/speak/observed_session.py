@@ -69,6 +69,10 @@ class SessionTally:
         """The one record there is."""
         return self.metrics
 
+    def metrics_in(self, phase: int) -> PhaseMetrics:  # noqa: ARG002 - of a recorder
+        """The one record there is."""
+        return self.metrics
+
     def ended(self, turn: Turn) -> None:
         """A turn has ended and its ledger is closed."""
         self.turns.append(turn)

@@ -45,6 +45,7 @@ from loadtest.speak.event_rules import (
     BEAT,
     COUNT,
     END,
+    ENDS,
     FAIL,
     FIRST,
     IGNORE,
@@ -52,6 +53,7 @@ from loadtest.speak.event_rules import (
     NOTED,
     PING,
     REFUSE,
+    TALLY,
     Word,
 )
 from loadtest.speak.heartbeats import Heartbeats
@@ -250,7 +252,7 @@ class Session:
             self._ready_step += 1
         self.state = SessionState.OPEN
         if self.protocol.deliveries is not None:
-            self.protocol.deliveries.opened(self.user)
+            self.protocol.deliveries.opened(self.user, self.recorder)
         if self.protocol.own_heartbeats:
             self._begin_heartbeats(now_ns)
         self.wakes_ns = self._next_wake()
@@ -981,6 +983,8 @@ class Session:
         elif flags & END or (flags & COUNT and turn.received >= turn.count):
             self._end(turn, COMPLETE, at_ns)
         elif flags >> ALL_SHIFT:
+            if turn.ends_come & flags >> ALL_SHIFT:
+                turn.metrics.count("turns.ended_again")
             turn.ends_come |= flags >> ALL_SHIFT
             if turn.ends_come == turn.kind.rules.all_ends:
                 self._end(turn, COMPLETE, at_ns)
@@ -1218,6 +1222,7 @@ class Session:
             metrics.count("events.stray_errors")
         if found is AfterEnd.LATE:
             metrics.events_late += 1
+            self._count_said_again(heard, turn_id, payload)
             self._show("late", payload)
         elif found is AfterEnd.DUPLICATE:
             metrics.events_duplicate += 1
@@ -1238,6 +1243,24 @@ class Session:
                 self._take_age(self.protocol.ages, payload, at_ns, metrics)
         else:
             self._count_unmatched(payload)
+
+    def _count_said_again(self, heard: Heard, turn_id: Any, payload: bytes) -> None:
+        """Count a late event that contradicts that its turn is complete.
+
+        It ends a turn once more, or is one more than `count` says; by the rules of any kind of turn, where
+        there are several.
+        """
+        if not self._recent_turns.was_complete(turn_id):
+            return
+        flags = heard.flags
+        if self.protocol.kinds:
+            whole = self.protocol.hear_any(payload)
+            for kind in self.protocol.kinds.values():
+                flags |= kind.decide_whole(whole.found, whole.kind)[0]
+        if flags & ENDS:
+            self.recorder.metrics.count("turns.ended_again")
+        elif flags & (COUNT | TALLY):
+            self.recorder.metrics.count("events.beyond_count")
 
     def _is_stray(self, found: AfterEnd, turn_id: Any) -> bool:
         """Whether an error failed no turn: it names none of ours, or one that is complete already.

@@ -25,6 +25,9 @@ class SessionRecorder(Protocol):
     def metrics_at(self, intended_ns: int, kind: str = "") -> PhaseMetrics:
         """The metrics of the phase in which an intended instant lies, of one kind of turn where there are."""
 
+    def metrics_in(self, phase: int) -> PhaseMetrics:
+        """The metrics of one phase of the run, of no kind of turn."""
+
     def ended(self, turn: Turn) -> None:
         """A turn has ended and its ledger is closed; called once a turn."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from loadtest.drive.observations import LOOKED_AT, REASONS, Observations
+from typing import Any
+
+from loadtest.drive.observations import LOOKED_AT, REASONS, Observations, add_facts
 from loadtest.drive.reasons import SHOWN
 from loadtest.errors import Layer
 from loadtest.speak.refused import Refused
@@ -54,3 +56,23 @@ def test_answers_that_all_sound_like_errors_are_a_fact_until_a_good_one_comes() 
         assert seen.looks_at_answers
         seen.saw_answer("denied")
     assert not seen.looks_at_answers
+
+
+def test_what_processes_saw_differently_is_told_of_all_of_them() -> None:
+    known: dict[str, Any] = {}
+    for server, step, hosts, answers in (("nginx", -40.0, "a.test", 3), ("envoy", 9.0, "b.test, a.test", 4)):
+        facts = {
+            "server": {"server": server, "subprotocol": None},
+            "clock_stepped": {"by_ms": step, "worker": answers},
+            "other_hosts": {"hosts": hosts},
+            "answers_sound_wrong": {"answers": answers, "type": "error"},
+            "cpu_not_read": {"system": "plan9"},
+        }
+        add_facts(known, facts)
+    assert known == {
+        "server": {"server": "nginx, envoy", "subprotocol": None},
+        "clock_stepped": {"by_ms": -40.0, "worker": 3},
+        "other_hosts": {"hosts": "a.test, b.test"},
+        "answers_sound_wrong": {"answers": 7, "type": "error"},
+        "cpu_not_read": {"system": "plan9"},
+    }

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 import gevent
@@ -427,6 +428,104 @@ def test_other_greenlets_get_their_turn_while_bytes_lie_unread(
     epoll.register(ours.fileno(), on_ready, READ)
     came(over)
     assert told_before == [MAX_TURNS]
+
+
+def test_reads_that_take_long_let_through_what_is_due(
+    make_poller: MakePoller, pairs: Callable[[], Pair]
+) -> None:
+    """A dozen connections are flooded: each read takes four milliseconds, and there is always more."""
+    now = [0]
+    poller = make_poller(lambda: now[0])
+    order: list[int | str] = []
+    over = Event()
+
+    def reader(number: int) -> Callable[[int], None]:
+        def on_ready(_bits: int) -> None:
+            now[0] += 4 * MS
+            order.append(number)
+
+        return on_ready
+
+    def tick(_due_ns: int) -> None:
+        order.append("due")
+        if order.count("due") < 12:
+            poller.timers.add(now[0] + 1, tick)
+        else:
+            over.set()
+
+    for number in range(12):
+        ours, theirs = pairs()
+        theirs.send(b"never read")
+        poller.register(ours.fileno(), reader(number), READ)
+    poller.timers.add(1, tick)
+    poller.start()
+    came(over)
+    between = [list(group) for is_due, group in groupby(order, lambda each: each == "due") if not is_due]
+    assert max(map(len, between)) <= 3, order
+    read = [each for each in order if each != "due"]
+    assert sorted(read[:12], key=str) == sorted(range(12), key=str), "each has its turn before one has two"
+
+
+def test_who_had_no_turn_yet_is_forgotten_with_its_connection(
+    stopped: Callable[[Poller], Poller], pairs: Callable[[], Pair]
+) -> None:
+    """Before its read comes round the second connection ends, and its descriptor is another's."""
+    now = [0]
+    poller = stopped(EpollPoller(lambda: now[0]))
+    here = {ours.fileno(): theirs for ours, theirs in (pairs(), pairs())}
+    told: list[int] = []
+    settled = Event()
+
+    def is_another(_due_ns: int) -> None:
+        (fd,) = here.keys() - {told[0]}
+        poller.unregister(fd)
+        poller.register(fd, lambda _bits: pytest.fail("what was ready was another's"), 0)
+        poller.timers.add(now[0] + 1, lambda _due: settled.set())
+        now[0] += 1
+
+    def slow(fd: int) -> Callable[[int], None]:
+        def on_ready(_bits: int) -> None:
+            now[0] += 6 * MS
+            told.append(fd)
+            poller.unregister(fd)
+            poller.timers.add(now[0], is_another)
+
+        return on_ready
+
+    for fd, theirs in here.items():
+        theirs.send(b"x")
+        poller.register(fd, slow(fd), READ)
+    poller.start()
+    came(settled)
+    assert len(told) == 1
+
+
+def test_other_greenlets_get_their_turn_between_reads_that_take_long(
+    stopped: Callable[[Poller], Poller], pairs: Callable[[], Pair]
+) -> None:
+    now = [0]
+    poller = stopped(EpollPoller(lambda: now[0]))
+    told: list[int] = []
+    told_before: list[int] = []
+    over = Event()
+
+    def look() -> None:
+        told_before.append(len(told))
+        over.set()
+
+    def on_ready(bits: int) -> None:
+        now[0] += 4 * MS
+        if not told:
+            gevent.get_hub().loop.run_callback(look)
+        told.append(bits)
+
+    for _ in range(12):
+        ours, theirs = pairs()
+        theirs.send(b"never read")
+        poller.register(ours.fileno(), on_ready, READ)
+    poller.start()
+    came(over)
+    assert told_before == [2]
 
 
 # ------------------------------------------------------------------ a crash

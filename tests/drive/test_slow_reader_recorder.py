@@ -89,4 +89,5 @@ def test_the_part_of_the_run_is_the_recorders() -> None:
     recorder.enter(S)
     assert slow_recorder.metrics.phase == recorder.metrics.phase == 1
     assert slow_recorder.metrics is not recorder.metrics
+    assert slow_recorder.metrics_in(1) is slow_recorder.metrics
     assert not slow_recorder.owned_elsewhere("a", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,16 @@ import time
 
 runpy.run_path(UNDRAWN)
 _real = _socket.getaddrinfo
+_left = LOOKUPS
 
 
 def getaddrinfo(host, *rest, **options):
+    global _left
     if host in (HOST, HOST.encode()):
-        time.sleep(LOOKUP)
+        time.sleep(WITHIN)
+        _left -= 1
+        if _left < 0:
+            raise _socket.gaierror(-3, "Temporary failure in name resolution")
         known = open(ADDRESSES).read().split()
         return [each for address in known for each in _real(address, *rest, **options)]
     return _real(host, *rest, **options)
@@ -74,7 +80,7 @@ def test_a_fault_of_the_network(run: RunIt, tmp_path: Path, row: NetworkRow) -> 
         pytest.skip("this machine has no IPv6")
     folder = tmp_path / "scenario"
     folder.mkdir()
-    environment = _name_service(folder, row.host, row.addresses, row.lookup_s) if row.addresses else {}
+    environment = _name_service(folder, row.host, row) if row.addresses else {}
     with ExitStack() as stack:
         port = stack.enter_context(raw_server(script, row.listens))
         if row.listens == LOCAL:
@@ -97,7 +103,7 @@ def test_a_fault_of_packets(launch: Launch, tmp_path: Path, row: NetworkRow) -> 
             if row.moves == "target":
                 stack.enter_context(raw_server(script, _add_address(target), port))
         host = target.address if row.host == LOCAL else row.host
-        environment = _name_service(tmp_path, host, (target.address,))
+        environment = _name_service(tmp_path, host, replace(row, addresses=(target.address,)))
         scenario = _scenario(tmp_path, row, host, port)
         launched = launch("run", scenario, command=client.inside(*LOADTEST), environment=environment)
         if row.moves:
@@ -108,15 +114,14 @@ def test_a_fault_of_packets(launch: Launch, tmp_path: Path, row: NetworkRow) -> 
     _holds(row, ended)
 
 
-def _name_service(
-    folder: Path, host: str, addresses: tuple[str, ...], lookup_s: float = 0.0
-) -> dict[str, str]:
+def _name_service(folder: Path, host: str, row: NetworkRow) -> dict[str, str]:
     """The environment of a command that knows these addresses, until others are written to the file."""
-    (folder / "addresses").write_text("\n".join(addresses))
+    (folder / "addresses").write_text("\n".join(row.addresses))
     names = (
         NAMES.replace("HOST", repr(host))
         .replace("ADDRESSES", repr(str(folder / "addresses")))
-        .replace("LOOKUP", str(lookup_s))
+        .replace("WITHIN", str(row.lookup_s))
+        .replace("LOOKUPS", str(row.lookups))
     )
     names = names.replace("UNDRAWN", repr(str(UNDRAWN / "sitecustomize.py")))
     (folder / "sitecustomize.py").write_text(names)

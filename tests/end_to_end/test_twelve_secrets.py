@@ -9,6 +9,7 @@ import base64
 import json
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,9 +17,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from loadtest.run.web_page import free_port
 from tests.end_to_end.conftest import Launch
 from tests.end_to_end.running import DRAWN, Ended, Launched
 from tests.end_to_end.servers import HERE, Server, serving
+from tests.end_to_end.test_live_page import address_of
 
 pytestmark = pytest.mark.long
 
@@ -193,6 +196,44 @@ def test_neither_has_the_probe_of_a_policy(launch: Launch, folder: Path, parrot:
     assert "it is [redacted]" in told, told
     assert any("\0run\0" in words for words in seen), seen
     assert leaks(kept, seen, UNNAMED) == []
+
+
+def answered(address: str, path: str) -> bytes:
+    with suppress(OSError), urllib.request.urlopen(address + path, timeout=20) as answer:
+        return bytes(answer.read())
+    return b""
+
+
+def test_the_live_page_and_the_logs_of_workers_keep_them_to_themselves(launch: Launch, folder: Path) -> None:
+    bind = f"127.0.0.1:{free_port('127.0.0.1')}"
+    words = ("--workers", "1", "--bind", bind, "--ui", "--ui-close", "--duration", "4s")
+    master = launch("run", folder / "planted.toml", *words, environment=ENVIRONMENT)
+    worker = launch("worker", "--master", bind, environment=ENVIRONMENT)
+    address = address_of(master)
+    master.until(lambda: master.written_seconds() >= 2)
+    pages = {path: answered(address, path) for path in ("", "api/live", "api/live?from=0")}
+    ended, out = master.end(), worker.end()
+    assert ended.code in {0, 4}, ended.screen
+    numbers = json.loads(pages["api/live"])
+    assert numbers
+    assert b"planted" in pages["api/live"] + pages[""]
+    seen = {"worker": out.screen, **{f"page {path}": page.decode() for path, page in pages.items()}}
+    assert {place: found for place, text in seen.items() if (found := leaks(ended, {text}))} == {}
+
+
+def test_a_comparison_keeps_them_to_itself(launch: Launch, folder: Path) -> None:
+    results = folder / "compared"
+    for label in ("before", "after"):
+        launch(
+            "run", folder / "planted.toml", "--label", label, "--results", results, environment=ENVIRONMENT
+        ).end()
+    page = folder / "compare.html"
+    words = ("compare", "before", "after", "--results", results)
+    compared = launch(*words, "--format", "html", "--output", page, environment=ENVIRONMENT).end()
+    text = launch(*words, "--format", "markdown", environment=ENVIRONMENT).end()
+    assert page.exists(), compared.screen
+    told = Ended(compared.code, compared.out, compared.err, results)
+    assert leaks(told, {page.read_text("utf-8"), text.screen}) == []
 
 
 def test_a_leak_would_be_found(launch: Launch, folder: Path) -> None:

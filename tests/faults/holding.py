@@ -153,6 +153,8 @@ def verdict_of(counts: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
         counts.get("events.received", 0), counts.get("events.expected") or 0
     ):
         outcomes["events.malformed.ratio"] = "missed"
+    if counts.get("turns.ended_again", 0) > 0.01 * counts["turns.due"]:
+        outcomes["turns.ended_again.ratio"] = "missed"
     return _exit_code(counts, set(outcomes.values())), outcomes
 
 

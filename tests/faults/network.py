@@ -27,9 +27,9 @@ class NetworkRow:
 
     It is made by a proxy (``weather``), by a wire between two network namespaces (``packets``), or by a name
     service. ``load``, ``traffic`` and ``target`` are further keys of the scenario. ``host`` is the target's
-    name, of which ``addresses`` are the addresses, known after ``lookup_s``; ``silent``: those of them that
-    take no connection and say nothing. ``listens``: where the server is. ``moves``: in mid-run one of the two
-    hosts gets another address.
+    name, of which ``addresses`` are the addresses, known after ``lookup_s``, to the first ``lookups``;
+    ``silent``: those of them that take no connection and say nothing. ``listens``: where the server is.
+    ``moves``: in mid-run one of the two hosts gets another address.
     ``shows`` are facts that hold of the manifest, by their words.
     """
 
@@ -39,6 +39,7 @@ class NetworkRow:
     packets: Packets | None = None
     moves: Literal["client", "target"] | None = None
     lookup_s: float = 0.0
+    lookups: int = 1_000_000
     load: str = ""
     traffic: str = ""
     target: str = ""
@@ -253,6 +254,29 @@ NETWORK = (
         target="connect_timeout = '300ms'",
         code=3,
         shows={"refused at resolve, no answer": _refused("resolve:", "no answer within 0.3 s")},
+    ),
+    NetworkRow(
+        name="name service that fails in mid-run",
+        about="each connection is reset after 0.5 s, users come back, and nobody knows the name any more",
+        weather=Weather(reset_after_s=0.5),
+        host="two.test",
+        addresses=("127.0.0.1",),
+        lookups=1,
+        load="reconnect = { initial_delay = '50ms' }",
+        code=1,
+        shows={
+            "each came back, at the address known before": lambda manifest: (
+                manifest["counts"]["connections"]["reconnected"] >= 2
+                and manifest["counts"]["connections"]["refused"] == {}
+            ),
+            "lookups that failed, with their reason": lambda manifest: (
+                manifest["counts"]["connections"]["lookups_failed"] >= 1 and bool(manifest["lookups_failed"])
+            ),
+            "notice `lookups_failed`": lambda manifest: (
+                "lookups_failed" in {notice["code"] for notice in manifest["notices"]}
+            ),
+            "turns lost with the connections": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
+        },
     ),
     NetworkRow(
         name="latency, of packets",

@@ -464,11 +464,10 @@ EVENTS: tuple[Row, ...] = (
         unnumbered=Unnumbered(
             changes=(
                 Change("events.received", "struck", "they came"),
-                Change(
-                    "events.late", "struck", "without numbers all that is known is that the turn had ended"
-                ),
+                Change("events.late", "struck", "without numbers it is known that the turn had ended"),
+                Change("turns.ended_again", "struck", "and that this is an end"),
             ),
-            notices=FAULTY,
+            notices={**FAULTY, "ends_came_again": "tells how many ends came again"},
             kept={"late": "struck"},
         ),
     ),

@@ -107,3 +107,22 @@ def test_what_was_not_taken_back_is_told_also_without_its_reasons() -> None:
     found = judged(manifest(), good_totals({"connections.not_undone": 2}))
     (told,) = [each for each in found["notices"] if each["code"] == "not_undone"]
     assert told["message"].startswith("2 steps of [[prepare]] were not taken back: what they made is left")
+
+
+@pytest.mark.parametrize(
+    ("ends", "outcome", "told"), [(0, "pass", False), (1, "fail", True), (20, "fail", True)]
+)
+def test_ends_that_came_again_are_judged_by_default(ends: int, outcome: str, *, told: bool) -> None:
+    found = judge_run(manifest(), good_totals({"turns.ended_again": ends, "events.late": ends}))
+    assert found["verdict"]["outcome"] == outcome
+    assert ("ends_came_again" in codes(found)) is told
+    assert ("turns.ended_again.ratio" in {each["name"] for each in found["verdict"]["thresholds"]}) is told
+
+
+def test_how_many_ends_may_come_again_can_be_said() -> None:
+    again = good_totals({"turns.ended_again": 20, "events.late": 20})
+    for said in ({"turns.ended_again": "<= 20"}, {"turns.ended_again.ratio": "none"}):
+        assert judge_run(manifest(said), again)["verdict"]["outcome"] == "pass"
+    reason = judge_run(manifest(), again)["verdict"]["reason"]
+    assert "turns.ended_again.ratio was 50.0 %, not <= 1%" in reason
+    assert "the target sends them twice, or the protocol's `end` (or `end_all`) names" in reason

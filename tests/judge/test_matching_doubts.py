@@ -82,6 +82,17 @@ def test_times_are_not_measured_of_turns_that_go_on_after_they_were_counted_to_t
     assert rows({"events.late": 3})["exit_code"] == 0, "what follows a named end belongs to no turn's time"
 
 
+def test_turns_are_not_complete_for_sure_where_more_came_than_they_count() -> None:
+    found = rows({"events.beyond_count": 3, "events.late": 3}, RATIO)
+    assert (found["exit_code"], found["thresholds"][0]["reason"]) == (4, GOES_ON)
+    assert rows({"events.beyond_count": 2, "events.late": 2}, RATIO)["exit_code"] == 0
+    # What was missed stays missed; what came for turns that timed out says nothing of complete ones.
+    missed = {"turns.complete": 30, "turns.timed_out": 10}
+    assert rows({**missed, "events.beyond_count": 30}, RATIO)["exit_code"] == 1
+    some = parse_threshold("turns.complete.ratio", ">= 50%")
+    assert rows({**missed, "events.late": 10}, some)["exit_code"] == 0
+
+
 def test_a_miss_that_only_contradictions_make_is_not_measured() -> None:
     found = rows(interleaved(10))
     assert found["exit_code"] == 4

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loadtest.errors import Exit
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import response_metric, tightest_ms
-from loadtest.judge.verdict import OVERRUN, judge
+from loadtest.judge.verdict import FLOOD_PER_S, OVERRUN, judge
 from loadtest.judge.warnings import RunWarning
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import Threshold, parse_threshold
@@ -259,6 +259,35 @@ def test_events_that_nobody_asked_for_without_end_fail_a_run_whose_generator_had
     # No flood loses a worker of ours; and what did not harm the run is judged by its thresholds.
     assert ruling(verdict(HELD, totals_=flood, notices=(busy, SPOILS))) == ("invalid", 4)
     assert ruling(verdict(HELD, totals_=flood))[0] != "invalid"
+
+
+def test_a_flood_that_the_generator_bore_fails_the_run_too() -> None:
+    matched, connections, lasted_s = 200, 4, 12
+    many = FLOOD_PER_S * connections * lasted_s
+    plan = {"load__planned": {"warmup_s": 2.0, "duration_s": 10.0}}
+    assert many > matched * connections * OVERRUN
+
+    def told(
+        unmatched: int, *thresholds: str, notices: tuple[RunWarning, ...] = (), **more: Any
+    ) -> dict[str, Any]:
+        totals_ = good_totals({"events.unmatched": unmatched, "events.received": matched + unmatched})
+        asked = [parse_threshold("events.unmatched", each) for each in thresholds]
+        return verdict(HELD, *asked, totals_=totals_, notices=notices, **(more or plan))
+
+    flooded = told(many + 1)
+    assert ruling(flooded) == ("fail", 1)
+    assert flooded["reason"].startswith("The target flooded us: 48,001 events came that belong to no turn, ")
+    assert "`ignore`" in flooded["reason"]
+    # A feed whose events the protocol file does not name is slower.
+    assert "flooded" not in told(many)["reason"]
+    # The user has said how many are right; the plan does not say how long it lasts.
+    assert "flooded" not in told(many + 1, "< 1000000")["reason"]
+    assert "flooded" not in told(many + 1, load__planned={"duration_s": None, "warmup_s": None})["reason"]
+    # In the closed model a generator that is too busy does not spoil the run.
+    busy = RunWarning("generator_saturated", "The generator was busy.", "", {}, spoils=False)
+    fewer = matched * connections * OVERRUN + 1
+    assert "flooded" in told(fewer, notices=(busy,))["reason"]
+    assert "flooded" not in told(fewer)["reason"]
 
 
 def not_offered(missing: int, what: str = "turns") -> RunWarning:

@@ -195,6 +195,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ),
     ("connections_never_due", {}, {"load__planned__never_due": 1}, False),
     ("stray_errors", {"counters": {"events.stray_errors": 1}}, {}, False),
+    ("ends_came_again", {"counters": {"turns.ended_again": 1}}, {}, False),
     (
         "not_undone",
         {"counters": {"connections.not_undone": 2}},

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from loadtest.errors import ConfigError
-from loadtest.keep import merging
 from loadtest.keep.merging import merge_runs
 from loadtest.keep.read import Run, read_run
 from loadtest.keep.turns import levels_of
@@ -103,6 +102,10 @@ def test_the_parts_stay_as_they_are(tmp_path: Path, hosts: list[Run]) -> None:
         ({"scenario": {**HOST["scenario"], "sha256": "cd"}}, "differ in their scenario: ab and cd"),
         ({"target": {"url": "simulator", "simulated": False}}, "simulated or not: True and False"),
         ({"interrupted": True}, "is interrupted; only whole runs merge"),
+        (
+            {"failure": {"exit_code": 70, "sentence": "KeyError: x"}},
+            "failed, and only whole runs merge: KeyError: x",
+        ),
         ({"pruned": {"at": "2026"}}, "is pruned; only whole runs merge"),
         ({"started": "2026-11-22T12:15:41Z"}, "began 10.8 s after .*, when that was over"),
         ({"started": "when?"}, "one of them is damaged"),
@@ -155,7 +158,6 @@ def test_a_sample_of_turns_stays_a_sample(tmp_path: Path) -> None:
 def test_seconds_that_one_host_alone_has(tmp_path: Path) -> None:
     runs = [host(tmp_path / "a", 1), host(tmp_path / "b", 3)]
     assert np.array_equal([row.second for row in merge_runs(tmp_path, runs).totals().seconds], [0, 1, 2])
-    assert merging.ADDED[0] == "connections"
 
 
 def test_what_was_written_can_be_read_by_anybody(tmp_path: Path, hosts: list[Run]) -> None:

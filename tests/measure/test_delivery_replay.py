@@ -95,13 +95,15 @@ def test_what_arrived_before_it_was_sent_by_another_clock_is_no_loss() -> None:
     assert interval.histograms["delivery.time"].min_ns == 0
 
 
-def test_copies_are_told_of_the_population_that_sent_them() -> None:
+def test_copies_are_told_of_the_population_that_was_to_get_them() -> None:
     replay = room(parted=True)
-    replay.add(table(TALK), 9 * S)
+    replay.add(table([row for row in TALK if row[:2] != (ARRIVED, 220 * MS)]), 9 * S)
     interval = finished(replay)
-    assert interval.counters["measured"]["[talkers]deliveries.due"] == 2
-    assert interval.histograms["delivery.time[talkers]"].n == interval.histograms["delivery.time"].n == 2
-    assert not [name for name in interval.counters["measured"] if "listeners" in name]
+    assert interval.counters["measured"]["[listeners]deliveries.due"] == 2
+    assert interval.counters["drain"]["[listeners]deliveries.missing"] == 1
+    assert interval.histograms["delivery.time[listeners]"].n == interval.histograms["delivery.time"].n == 2
+    assert interval.histograms["delivery.skew[talkers]"].n == 1, "one message, by who sent it"
+    assert not [name for name in interval.counters["measured"] if "talkers" in name]
 
 
 def test_a_log_is_a_table_with_instants_of_the_run() -> None:

@@ -78,6 +78,7 @@ def test_an_instant_lies_in_a_part(offset: int, part: int) -> None:
     assert recorder.metrics_at(START + offset).phase == part
     recorder.enter(START + offset)
     assert recorder.metrics.phase == part
+    assert recorder.metrics_in(part) is recorder.metrics
 
 
 def test_a_run_begins_with_its_warmup_if_it_has_one() -> None:

@@ -40,7 +40,8 @@ def test_the_messages_of_a_socket_in_the_order_of_their_time() -> None:
         {"type": "other", "opcode": 1, "data": "x", "time": 1700000000.25},
         {"type": "send", "opcode": 1, "data": "no time", "time": None},
         "no message",
-        headers=[{"name": "Sec-WebSocket-Protocol", "value": "chat.v1, chat.v2"}, "none"],
+        {"type": ["send"], "opcode": 1, "data": "x", "time": 1700000000.25},
+        headers=[{"name": "Sec-WebSocket-Protocol", "value": "chat.v1, , [no token, chat.v2"}, "none"],
     )
     entry["_webSocketMessages"].pop(5)
     found = parse_har(file_of(PAGE, entry, "none"), "a.har")
@@ -76,6 +77,11 @@ def test_of_several_sockets_the_one_that_spoke_or_that_is_named() -> None:
     ("text", "wanted", "sentence"),
     [
         (file_of(PAGE), None, "holds no WebSocket among 1 requests"),
+        (
+            file_of(socket("ws://a", message("send", "a", 0), message("send", "b", 1.7e9))),
+            None,
+            "messages lie decades apart: a time is wrong",
+        ),
         (file_of(SILENT), None, "holds no message of a WebSocket (wss://a.example/silent (0 messages))"),
         (file_of(ONE, TWO), None, "several WebSockets; choose one by --socket: wss://a.example/one (1 mess"),
         (file_of(ONE), "/three", "holds no WebSocket whose URL has '/three'; it holds wss://a.example/one"),

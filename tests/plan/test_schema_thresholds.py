@@ -70,6 +70,7 @@ def test_events_that_are_not_delivered_as_promised_are_judged_too(folder: Folder
         "events.duplicate.ratio <= 1%",
         "events.out_of_order.ratio <= 1%",
         "events.stray_errors.ratio <= 1%",
+        "turns.ended_again.ratio <= 1%",
         "deliveries.missing.ratio <= 1%",
     ]
 

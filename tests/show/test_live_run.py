@@ -129,3 +129,13 @@ def test_what_is_sampled_of_the_target_has_a_column_or_a_reason() -> None:
     assert queue["reason"].startswith("nobody answers")
     assert "\x1b" not in queue["reason"]
     assert LiveRun({}, Totals(), tuple).document()["health"] == {}
+
+
+def test_the_targets_url_is_told_without_its_secrets() -> None:
+    live = LiveRun(
+        {"target": {"url": "ws://somebody:hush@h/ws?token=hush"}},
+        Totals(),
+        tuple,
+        redacted=lambda data: data.replace("hush", "[hidden]") if isinstance(data, str) else data,
+    )
+    assert "hush" not in str(live.document())

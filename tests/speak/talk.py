@@ -47,6 +47,9 @@ class Kept:
         phases = self.by_kind.setdefault(kind, (PhaseMetrics(1, kind), PhaseMetrics(2, kind)))
         return phases[intended_ns >= DRAIN]
 
+    def metrics_in(self, phase: int) -> PhaseMetrics:
+        return next(each for each in self.phases if each.phase == phase)
+
     def ended(self, turn: Turn) -> None:
         assert turn not in self.turns
         self.turns.append(turn)

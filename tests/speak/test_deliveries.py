@@ -8,12 +8,24 @@ from loadtest.speak.phase_metrics import PhaseMetrics
 WITHIN = 100
 
 
+class Kept:
+    """What is counted of some users, all in one phase."""
+
+    def __init__(self, metrics: PhaseMetrics) -> None:
+        self.metrics = metrics
+
+    def metrics_in(self, phase: int) -> PhaseMetrics:
+        assert phase == self.metrics.phase
+        return self.metrics
+
+
 def room(*users: int, counts_twice: bool = True) -> tuple[Deliveries, PhaseMetrics]:
     """Users with an even number are in one room, the others in another."""
     deliveries = Deliveries(lambda user: f"room {user % 2}", WITHIN, counts_twice=counts_twice)
+    metrics = PhaseMetrics(1)
     for user in users:
-        deliveries.opened(user)
-    return deliveries, PhaseMetrics(1)
+        deliveries.opened(user, Kept(metrics))
+    return deliveries, metrics
 
 
 def counts(metrics: PhaseMetrics) -> dict[str, int]:
@@ -58,14 +70,14 @@ def test_a_second_copy_is_a_duplicate_where_a_turn_has_one_event() -> None:
 def test_nothing_is_due_to_who_was_not_there() -> None:
     deliveries, metrics = room(0, 2)
     deliveries.sent("a", 0, 0, metrics)
-    deliveries.opened(4)
+    deliveries.opened(4, Kept(metrics))
     deliveries.closed(2)
     deliveries.closed(7)
     deliveries.arrived("a", 4, 1)
     deliveries.arrived("of nobody", 4, 1)
     deliveries.close()
     assert counts(metrics) == {}
-    deliveries.opened(2)
+    deliveries.opened(2, Kept(metrics))
     deliveries.sent("b", 0, 5, metrics)
     deliveries.arrived("b", 2, 6)
     assert counts(metrics) == {"due": 1}
@@ -98,3 +110,33 @@ def test_accounts_that_populations_share_are_closed_by_the_last() -> None:
     assert counts(metrics) == {}, "a copy may still come while others go on"
     deliveries.close()
     assert counts(metrics) == {"due": 1, "missing": 1}
+
+
+def test_copies_are_told_of_who_was_to_get_them_and_their_spread_of_who_sent_them() -> None:
+    deliveries, sender = room(0)
+    near, far = PhaseMetrics(1), PhaseMetrics(1)
+    for user, metrics in ((2, near), (4, near), (6, far)):
+        deliveries.opened(user, Kept(metrics))
+    deliveries.sent("a", 0, 0, sender)
+    for user in (2, 4, 4):
+        deliveries.arrived("a", user, user)
+    deliveries.expire(WITHIN)
+    assert counts(sender) == {}
+    assert counts(near) == {"due": 2, "duplicate": 1}
+    assert counts(far) == {"due": 1, "missing": 1}, "a few who got nothing are not hidden by many who did"
+    assert (list(near.delivery_time), list(far.delivery_time)) == ([2, 4], [])
+    assert list(sender.delivery_skew) == [2]
+
+
+def test_the_spread_of_what_came_is_told_before_its_sender_is_over() -> None:
+    deliveries, sender = room(0, 2, 4)
+    deliveries.holders = 2
+    deliveries.sent("a", 0, 0, sender)
+    deliveries.arrived("a", 2, 5)
+    deliveries.close()
+    assert list(sender.delivery_skew) == []
+    deliveries.holders = 2
+    deliveries.arrived("a", 4, 9)
+    deliveries.close()
+    deliveries.close()
+    assert list(sender.delivery_skew) == [4], "once"

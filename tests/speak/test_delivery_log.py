@@ -15,6 +15,7 @@ from loadtest.speak.delivery_log import (
     DeliveryLog,
 )
 from loadtest.speak.phase_metrics import PhaseMetrics
+from tests.speak.talk import Kept
 
 WITHIN = 1000
 
@@ -30,7 +31,7 @@ def rows(of: DeliveryLog) -> list[tuple[int, ...]]:
 
 def test_what_is_seen_is_logged_with_its_time() -> None:
     made = log()
-    made.opened(3)
+    made.opened(3, Kept())
     made.sent(7, 3, 10, PhaseMetrics(1))
     made.arrived(8, 3, 20)
     made.sent("no number", 3, 30, PhaseMetrics(1))
@@ -58,9 +59,9 @@ def test_a_process_stays_as_long_as_a_copy_may_come() -> None:
 
 
 def test_memory_is_bounded_and_what_is_over_is_told() -> None:
-    made = log()
+    made, recorder = log(), Kept()
     for _ in range(MOST_ROWS + 1):
-        made.opened(1)
+        made.opened(1, recorder)
     assert made.overflowed
     assert len(made.take()) == MOST_ROWS * COLUMNS
 

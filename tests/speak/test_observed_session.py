@@ -36,6 +36,11 @@ def test_kept_values_whose_names_sound_like_secrets_are_known() -> None:
     assert session.secrets == ("s3cr3t-0123456789",)
 
 
+def test_there_is_one_record_whatever_the_phase() -> None:
+    tally = SessionTally()
+    assert tally.metrics_in(2) is tally.metrics_at(0) is tally.metrics
+
+
 def test_secrets_are_told_in_the_order_of_coming() -> None:
     secrets = KeptSecrets()
     for text in ("first-0123456789", "second-0123456789"):

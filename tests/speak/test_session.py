@@ -334,7 +334,12 @@ def test_without_numbers_nothing_is_said_of_loss() -> None:
     talk.hear(30, events[4])
     assert (turn.outcome, turn.received, turn.duplicate, turn.lost) == (Outcome.COMPLETE, 4, 0, 0)
     assert talk.counts() == {"sent": 1, "received": 5, "matched": 4, "expected": 4, "late": 1, "coalesced": 3}
-    assert talk.record.counts("turns.") == {"begun": 1, "first_coalesced": 1, "unnumbered": 1}
+    assert talk.record.counts("turns.") == {
+        "begun": 1,
+        "first_coalesced": 1,
+        "unnumbered": 1,
+        "ended_again": 1,
+    }
 
 
 def test_nobodys_event() -> None:
