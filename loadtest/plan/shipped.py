@@ -22,7 +22,8 @@ POLICY = "ready"
 class Shipped:
     """One file that ships; ``about`` is its first comment line.
 
-    ``held_against`` names the software of others that a protocol was run against; empty: there is none.
+    ``held_against`` names the software of others that a protocol was run against, ``follows`` the public
+    description that it was made after; empty: there is none.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Shipped:
     path: Path
     kind: Kind
     held_against: str = ""
+    follows: str = ""
 
 
 def folder(kind: Kind, package: Path = PACKAGE) -> Path:
@@ -53,8 +55,8 @@ def list_shipped(kind: Kind, package: Path = PACKAGE) -> list[Shipped]:
     found = []
     for path in paths:
         document = read_document(path, path.name)
-        against = str(document.data.get("held_against", ""))
-        found.append(Shipped(path.stem, document.comment, path, kind, against))
+        against, follows = (str(document.data.get(key, "")) for key in ("held_against", "follows"))
+        found.append(Shipped(path.stem, document.comment, path, kind, against, follows))
     return found
 
 

@@ -49,7 +49,7 @@ def test_a_shipped_name_goes_before_a_file_and_any_path_is_relative_to_its_base(
     ("ref", "sentence"),
     [
         ("ech", "there is no file `ech` and no protocol of that name; did you mean `echo`?"),
-        ("zzz", "known here: action-cable, agent-events, centrifugo, echo"),
+        ("zzz", "known here: action-cable, ag-ui, agent-events, centrifugo"),
         ("mine", "there is no protocol `mine`; did you mean the file `mine.toml`?"),
         ("a\0b", "there is no file"),
         ("x" * 5000, "there is no file `xxx"),

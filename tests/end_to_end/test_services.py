@@ -1,0 +1,169 @@
+"""Protocols of services against stubs after their descriptions: counts and times are those of the stubs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.end_to_end.conftest import Awaited, Begin
+from tests.end_to_end.running import Ended
+from tests.end_to_end.servers import HERE, Server, serving
+from tests.end_to_end.service_stubs import HELD_S, TOKEN
+
+pytestmark = pytest.mark.long
+
+
+class Service(NamedTuple):
+    """A protocol: the path of its stub, the events of a turn that counts, and of one that is ignored."""
+
+    path: str
+    matched: int
+    ignored: int = 0
+    answered: int = 0
+    load: str = 'model = "closed"'
+    every: str = "10ms"
+    burst: int = 1
+
+
+OPEN = {"load": 'model = "open"', "every": "200ms", "burst": 3}
+"""Several turns in flight, where ids tell them apart."""
+
+SERVICES = {
+    "openai-realtime": Service("/v1/realtime?model=gpt-realtime", matched=6, ignored=1, **OPEN),
+    "openai-responses": Service("/v1/responses?", matched=4, **OPEN),
+    "gemini-live": Service(
+        "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?", matched=4, ignored=1
+    ),
+    "ag-ui": Service("/ag-ui?", matched=8),
+    "rtvi": Service("/ws?", matched=4, ignored=1),
+    "elevenlabs-agent": Service("/v1/convai/conversation?", matched=2, ignored=1, answered=1),
+    "home-assistant": Service("/api/websocket?", matched=1, ignored=1, **OPEN),
+    "exchange-feed": Service("/exchange?", matched=1, **OPEN),
+}
+
+SCENARIO = """
+name = "{name}"
+protocol = "{name}"
+[target]
+url = "{url}"
+[load]
+connections = 4
+duration = "1s"
+{load}
+[traffic]
+every = "{every}"
+burst = {burst}
+timeout = "5s"
+"""
+
+USERS = 4
+
+
+class Pair(NamedTuple):
+    """A run, and what tells of the stub afterwards."""
+
+    run: Awaited
+    server: Server
+    name: str
+
+    def both(self) -> tuple[Ended, dict[str, int]]:
+        ended, theirs = self.run.end(), self.server.counts(self.name)
+        assert "wrong" not in theirs, theirs
+        assert ended.manifest["counts"]["connections"]["ready"] == theirs["connections"] == USERS, ended.screen
+        return ended, theirs
+
+
+def begun(begin: Begin, folder: Path, server: Server, name: str, more: str = "") -> Pair:
+    service = SERVICES[name]
+    counted = f"{name}{more.partition('=')[0].replace('&', '-')}"
+    url = server.url(f"{service.path}&for={counted}{more}".replace("?&", "?"))
+    told = {"load": service.load, "every": service.every, "burst": service.burst}
+    file = folder / f"{counted}.toml"
+    file.write_text(SCENARIO.format(name=name, url=url, **told))
+    return Pair(begin("run", file, environment={"HASS_TOKEN": TOKEN}), server, counted)
+
+
+@pytest.fixture(scope="module")
+def stubs() -> Iterator[Server]:
+    with serving([sys.executable, HERE / "service_stubs.py"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def runs(
+    begin: Begin, stubs: Server, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, str], Pair]:
+    folder = tmp_path_factory.mktemp("services")
+    return {
+        (name, more): begun(begin, folder, stubs, name, more) for name in SERVICES for more in ("", "&errors=5")
+    }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_count_is_the_stubs(runs: dict[tuple[str, str], Pair], name: str) -> None:
+    ended, theirs = runs[name, ""].both()
+    assert ended.code == 0, ended.screen
+    counts, service = ended.manifest["counts"], SERVICES[name]
+    turns, events = counts["turns"], counts["events"]
+    assert turns["begun"] == turns["complete"] == theirs["asked"] == theirs["answered"] > 8
+    assert events["matched"] == service.matched * turns["complete"]
+    assert events["unmatched"] == events["malformed"] == events["late"] == 0
+    if name != "exchange-feed":
+        assert events["ignored"] == service.ignored * turns["complete"]
+    assert events.get("answered", 0) == service.answered * turns["complete"]
+    # The stub held each answer, and measured how long: ours is no less, and little more.
+    ours, held = ended.manifest["metrics"]["turn.completion.service"], theirs["took_p50_us"] / 1000
+    assert held >= HELD_S * 1000
+    assert ours["min"] >= HELD_S * 1000
+    assert 0.99 * held < ours["p50"] < 2 * held
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_errors_fail_turns_and_the_run(runs: dict[tuple[str, str], Pair], name: str) -> None:
+    ended, theirs = runs[name, "&errors=5"].both()
+    assert ended.code == 1, ended.screen
+    turns = ended.manifest["counts"]["turns"]
+    assert (turns["complete"], turns["failed"]) == (theirs["answered"], theirs["failed"])
+    assert theirs["failed"] == theirs["asked"] // 5 > 0
+    assert ended.manifest["counts"]["events"]["unmatched"] == 0
+
+
+def test_pings_and_tools_are_no_answers(runs: dict[tuple[str, str], Pair]) -> None:
+    ended, theirs = runs["elevenlabs-agent", ""].both()
+    assert ended.manifest["counts"]["events"]["heartbeat"] == theirs["pongs"] == USERS
+    assert theirs["tool results"] == theirs["answered"]
+
+
+def test_the_age_of_a_feed(runs: dict[tuple[str, str], Pair]) -> None:
+    ended, theirs = runs["exchange-feed", ""].both()
+    counts = ended.manifest["counts"]["events"]
+    # What the last connections were sent as they closed has no receiver.
+    assert theirs["trades"] - USERS <= counts["ignored"] + counts.get("before_ready", 0) <= theirs["trades"]
+    age = ended.manifest["metrics"]["event.age"]
+    assert age["n"] == counts["dated"] == counts["ignored"]
+    assert age["p50"] < 1000
+
+
+def test_a_wrong_token_is_refused_at_the_layer_auth(
+    begin: Begin, stubs: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "refused.toml"
+    url = stubs.url("/api/websocket?for=refused")
+    file.write_text(
+        SCENARIO.format(name="home-assistant", url=url, load=OPEN["load"], every="100ms", burst=1)
+    )
+    ended = begin("run", file, environment={"HASS_TOKEN": "another"}).end()
+    assert ended.code == 3, ended.screen
+    assert set(ended.manifest["counts"]["connections"]["refused"]) == {"auth"}
+
+
+@pytest.mark.timed
+@pytest.mark.parametrize("name", SERVICES)
+def test_medians_are_within_a_millisecond(runs: dict[tuple[str, str], Pair], name: str) -> None:
+    ended, theirs = runs[name, ""].both()
+    ours, held = ended.manifest["metrics"]["turn.completion.service"], theirs["took_p50_us"] / 1000
+    assert abs(ours["p50"] - held) <= max(1.0, 0.05 * held)
