@@ -41,7 +41,11 @@ Examples:
     help="Draft the protocol from frames, such as those that `try --save` writes.",
 )
 @option(
-    "--subprotocol", "subprotocols", metavar="NAME", multiple=True, help="One that the client offers; repeatable."
+    "--subprotocol",
+    "subprotocols",
+    metavar="NAME",
+    multiple=True,
+    help="One that the client offers; repeatable.",
 )
 def command(
     url: str, folder: Path, name: str | None, capture: Path | None, subprotocols: tuple[str, ...]
@@ -53,7 +57,9 @@ def command(
     from loadtest.plan.scaffold import starting_files
 
     if subprotocols and capture is None:
-        raise ConfigError([Problem("--subprotocol", "goes with --capture; else [target] subprotocols has them")])
+        raise ConfigError(
+            [Problem("--subprotocol", "goes with --capture; else [target] subprotocols has them")]
+        )
     found = None if capture is None else _drafted_from(capture, subprotocols)
     files = {folder / name: text for name, text in starting_files(url, name, found).items()}
     refuse_to_overwrite(files, "choose another --name or --folder")

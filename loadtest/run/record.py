@@ -235,14 +235,7 @@ class _Recording:
     async def _pass_on(self, client: ServerConnection) -> None:
         """One connection: both ways at once, until one side ends."""
         other = self._others.pop(client)
-        assert client.request is not None
-        names = _offered(client.request)
-        secrets = subprotocol_secrets(names)
-        kept = RecordedConnection(
-            self._file_of(len(self._found.connections)),
-            url=self._url_for(client.request.path),
-            subprotocols=tuple(name for name in names if not any(each in name for each in secrets if each)),
-        )
+        kept = self._kept_of(client.request)
         self._found.connections.append(kept)
         file = None if kept.path is None else kept.path.open("x", encoding="utf-8")
         writer = _Writer(file, kept, _secrets_in(client.request))
@@ -258,6 +251,16 @@ class _Recording:
         finally:
             writer.close()
             self._count_end()
+
+    def _kept_of(self, request: Request | None) -> RecordedConnection:
+        """Where a connection is written, and what it asked for."""
+        kept = RecordedConnection(self._file_of(len(self._found.connections)))
+        if request is not None:
+            names = _offered(request)
+            secrets = [each for each in subprotocol_secrets(names) if each]
+            kept.url = self._url_for(request.path)
+            kept.subprotocols = tuple(name for name in names if not any(each in name for each in secrets))
+        return kept
 
     def _file_of(self, number: int) -> Path | None:
         """The first connection has the file that was named, the others their number in its name."""

@@ -24,12 +24,17 @@ def frame_of(frame: CapturedFrame, message: Any) -> CapturedFrame:
 
 
 class CapturedEngineIo:
-    """Reads the frames of one connection, in their order."""
+    """Reads the frames of one connection, in their order.
 
-    def __init__(self) -> None:
+    ``whole``: nothing was said before them. Else what only answers or ends something earlier is left out.
+    """
+
+    def __init__(self, *, whole: bool) -> None:
+        self._whole = whole
         self._theirs, self._ours = SocketIo(), SocketIo()
         # Ids of acknowledgements that are waited for, by namespace and number on the wire.
         self._tags: dict[tuple[str, int], str] = {}
+        self._used: set[str] = set()
         self._attachments: list[bytes] = []
 
     def messages(self, frame: CapturedFrame) -> Iterator[CapturedFrame]:
@@ -47,7 +52,9 @@ class CapturedEngineIo:
             if message is None:
                 yield frame
                 continue
-            yield frame_of(frame, self._theirs_of(message) if frame.inward else self._ours_of(message))
+            said = self._theirs_of(message) if frame.inward else self._ours_of(message)
+            if self._whole or not _is_rest(said):
+                yield frame_of(frame, said)
 
     def _theirs_of(self, message: dict[str, Any]) -> dict[str, Any]:
         """What arrives, with the id that we gave what is acknowledged."""
@@ -64,11 +71,23 @@ class CapturedEngineIo:
             del message["ack"]
         elif message["type"] == "event" and "id" in message:
             number = message.pop("id")
-            tag = f"ack{namespace}{number}"
+            tag = self._tag(message.get("data"), namespace, number)
             message["ack"] = self._tags[namespace, number] = tag
         left = iter(self._attachments)
         self._attachments = []
         return {key: _with_bytes(value, left) for key, value in message.items()}
+
+    def _tag(self, data: Any, namespace: str, number: int) -> str:
+        """An id for what is to be acknowledged: that of its data, where it has one that is new."""
+        found = data.get("id") if isinstance(data, dict) else None
+        tag = found if isinstance(found, str) and found not in self._used else f"ack{namespace}{number}"
+        self._used.add(tag)
+        return tag
+
+
+def _is_rest(message: dict[str, Any]) -> bool:
+    """Whether a message belongs to one that was not seen: an answer, or an attachment."""
+    return message["type"] == "binary" or message.get("ack", "") is None
 
 
 def _plain(message: Any) -> dict[str, Any] | None:

@@ -28,11 +28,11 @@ BEGUN_BY_HTTP = (
 class CapturedWire(NamedTuple):
     """A capture in messages.
 
-    ``split`` is what separates records in a frame, ``codec`` the name of what reads frames; both are "" where a
-    message is simply a frame. ``session`` are parameters of the URL that name a session begun elsewhere, which
-    nobody else can go on with. ``types`` are the paths at which messages of a codec say what they are, ``ids``
-    those that it carries back by itself, ``told`` the types of what the target sends of itself, ``fails`` what
-    an error looks like.
+    ``split`` is what separates records in a frame, ``codec`` the name of what reads frames; both are "" where
+    a message is simply a frame. ``session`` are parameters of the URL that name a session begun elsewhere,
+    which nobody else can go on with. ``types`` are the paths at which messages of a codec say what they are,
+    ``ids`` those that it carries back by itself, ``told`` the types of what the target sends of itself,
+    ``fails`` what an error looks like.
     """
 
     frames: tuple[CapturedFrame, ...]
@@ -67,7 +67,7 @@ def messages_for(protocol: Protocol, frames: Iterable[CapturedFrame]) -> tuple[C
 
 def _engine_io(frames: Sequence[CapturedFrame], *, begun_by_http: bool) -> CapturedWire:
     """Socket.IO over Engine.IO, in messages of the codec ``socketio``."""
-    wire = CapturedEngineIo()
+    wire = CapturedEngineIo(whole=not begun_by_http)
     before = _usual_steps(frames[0]) if begun_by_http else []
     return CapturedWire(
         (*before, *(each for frame in frames for each in wire.messages(frame))),
@@ -96,7 +96,9 @@ def _split_of(texts: Sequence[str]) -> str:
     if texts and all(text.endswith(_SEPARATOR) for text in texts):
         return _SEPARATOR
     several = any("\n" in text.strip() for text in texts)
-    return "\n" if several and all(_is_object(line) for text in texts for line in _records(text, "\n")) else ""
+    return (
+        "\n" if several and all(_is_object(line) for text in texts for line in _records(text, "\n")) else ""
+    )
 
 
 def _records(text: str, split: str) -> list[str]:

@@ -70,8 +70,8 @@ class Draft:
     ``ready`` are the steps until the first turn: what is waited for (a condition) or sent (a text), with the
     values to keep of the first kind. ``message`` is the template of a turn, ``rows`` what stood in its gaps,
     ``identity`` what stood where a message names its user, by column.
-    ``turn_id`` is the template of their ids, where a text would not do. ``good_types`` are those of the events
-    of turns that did not end with an error.
+    ``turn_id`` is the template of their ids, where a text would not do.
+    ``good_types`` are those of the events of turns that did not end with an error.
     ``count`` is how many events a turn has, where nothing else ends it. ``notes`` are for who corrects it.
     """
 
@@ -369,7 +369,7 @@ class _Drafter:
         gaps: dict[str, str] = {}
         for path, value in messages[0].leaves.items():
             values = {value_text(each.leaves.get(path)) for each in messages}
-            if path == id_path or (id_path and self._is_another_id(path, messages)):
+            if id_path is not None and _are_same(path, id_path, messages):
                 gaps[path] = "turn.id"
             elif len(values) == 1 and value_text(value) in known:
                 gaps[path] = known[value_text(value)]
@@ -394,16 +394,6 @@ class _Drafter:
             result.notes.append(
                 "no value of a message comes back in its answers: events are matched in order"
             )
-
-    def _is_another_id(self, path: str, messages: list[CapturedMessage]) -> bool:
-        """Whether a text that is called an id is another in each message, and comes back as well."""
-        values = [each.leaves.get(path) for each in messages]
-        return (
-            len(messages) > 1
-            and len(set(map(repr, values))) == len(values)
-            and _is_called_id(path)
-            and all(isinstance(each, str) and value_text(each) in self._last_seen for each in values)
-        )
 
     def _row_text(self, value: Scalar) -> str:
         """A value as a row holds it."""
@@ -443,7 +433,10 @@ class _Drafter:
         others: list[CapturedMessage] = []
         if id_path is not None:
             ids = {value_text(turn.message.leaves[id_path]): turn for turn in turns}
-            self._result.turn = _turn_paths([each for _, each in events], ids.keys())
+            by_codec = id_path in self._wire.ids
+            self._result.turn = (
+                [id_path] if by_codec else _turn_paths([each for _, each in events], ids.keys())
+            )
         for at, each in events:
             if id_path is None:
                 asked = turns[bisect_left(chosen, at) - 1]
@@ -630,16 +623,17 @@ def _may_be_id(value: Scalar) -> bool:
     return isinstance(value, int) or (isinstance(value, str) and _is_word(value))
 
 
-def _is_called_id(path: str) -> bool:
-    """Whether the key at a path is one that ids have."""
-    return path.rpartition(".")[2].lower().endswith(("id", "ref", "nonce", "seq"))
+def _are_same(path: str, id_path: str, messages: Sequence[CapturedMessage]) -> bool:
+    """Whether a path has the id of each message, as the one does at which it was found."""
+    return all(repr(each.leaves.get(path)) == repr(each.leaves.get(id_path)) for each in messages)
 
 
 def _ids_first(leaves: Leaves) -> list[str]:
     """The paths that may hold an id, those first that are called so."""
 
     def rank(path: str) -> tuple[bool, int]:
-        return not _is_called_id(path), len(path.split("."))
+        key = path.rpartition(".")[2].lower()
+        return not key.endswith(("id", "ref", "nonce", "seq")), len(path.split("."))
 
     return sorted((path for path, value in leaves.items() if _may_be_id(value)), key=rank)
 

@@ -93,6 +93,8 @@ def test_a_draft_offers_the_subprotocols_that_the_client_offered(folder: Path) -
     assert load_scenario(folder / "localhost.toml").target.subprotocols == ("chat.v1", "chat.v2")
 
 
-def test_subprotocols_without_a_capture_are_told_where_they_belong(capsys: pytest.CaptureFixture[str]) -> None:
+def test_subprotocols_without_a_capture_are_told_where_they_belong(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["init", "ws://localhost:8765", "--subprotocol", "chat.v1"]) == 2
     assert "goes with --capture" in capsys.readouterr().err

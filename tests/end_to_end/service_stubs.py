@@ -1,7 +1,7 @@
-"""Stubs of services that no registry has, after their public descriptions; each holds its clients to the rules.
+"""Stubs of services that no registry has, after their public descriptions; each holds clients to the rules.
 
-One a path; what each follows stands in ``follows`` of the protocol that ships for it. ``?for=NAME`` counts apart,
-``&errors=5`` lets each fifth turn fail as the service would say it. Each answer is held for ``HELD_S``.
+One a path; what each follows stands in ``follows`` of the protocol that ships for it. ``?for=NAME`` counts
+apart, ``&errors=5`` lets each fifth turn fail as the service would say it. Answers are held for ``HELD_S``.
 
 What a client does wrong is counted as "wrong" and ends its connection. Counts at /counts; among them the
 median time from a message to the end of its answer as it was here, in microseconds.
@@ -25,7 +25,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 HELD_S = 0.02
-TOKEN = "a-long-lived-access-token"  # noqa: S105 - of a stub
+TOKEN = "a-long-lived-access-token"
 
 COUNTS: dict[str, dict[str, int]] = {}
 TOOK: dict[str, list[int]] = {}
@@ -66,7 +66,7 @@ class Talk:
             if said.get(key) != value:
                 raise WrongError(f"{key} is {said.get(key)!r}, not {value!r}")
 
-    def answer(self, give: Callable[[bool], Awaitable[None]]) -> None:
+    def answer(self, give: Callable[..., Awaitable[None]]) -> None:
         """Give an answer while others are given: well, or as an error where it is its turn."""
         began = time.perf_counter_ns()
         number = self.count("asked")
@@ -75,7 +75,7 @@ class Talk:
         async def later() -> None:
             with suppress(ConnectionClosed):
                 await asyncio.sleep(HELD_S)
-                await give(wrong)
+                await give(wrong=wrong)
                 self.count("failed" if wrong else "answered")
                 TOOK.setdefault(self.name, []).append(time.perf_counter_ns() - began)
 
@@ -99,12 +99,16 @@ async def realtime(talk: Talk) -> None:
         talk.wants(content[0], type="input_text")
         number = next(numbers)
 
-        async def give(wrong: bool, asked: Any = asked, number: int = number) -> None:
+        async def give(*, wrong: bool, asked: Any = asked, number: int = number) -> None:
             # Of two errors one is of the request, and one of a response that had begun.
             if wrong and number % 2:
                 error = {"type": "invalid_request_error", "code": "bad", "event_id": asked["event_id"]}
                 return await talk.say({"type": "error", "event_id": "event_9", "error": error})
-            response = {"id": f"resp_{number}", "metadata": asked["response"]["metadata"], "status": "in_progress"}
+            response = {
+                "id": f"resp_{number}",
+                "metadata": asked["response"]["metadata"],
+                "status": "in_progress",
+            }
             named = {"response_id": response["id"], "item_id": f"item_{number}", "output_index": 0}
             await talk.say({"type": "response.created", "response": response})
             await talk.say({"type": "response.output_item.added", **named})
@@ -128,7 +132,7 @@ async def responses(talk: Talk) -> None:
         talk.wants(asked["input"][0], type="message", role="user")
         number = next(numbers)
 
-        async def give(wrong: bool, asked: Any = asked, number: int = number) -> None:
+        async def give(*, wrong: bool, asked: Any = asked, number: int = number) -> None:
             told = itertools.count(0)
 
             async def event(kind: str, **more: Any) -> None:
@@ -162,7 +166,7 @@ async def gemini(talk: Talk) -> None:
         talk.wants(asked["clientContent"], turnComplete=True)
         talk.wants(asked["clientContent"]["turns"][0], role="user")
 
-        async def give(wrong: bool) -> None:
+        async def give(*, wrong: bool) -> None:
             for word in ("It ", "rains."):
                 turn = {"role": "model", "parts": [{"text": word}]}
                 await talk.say({"serverContent": {"modelTurn": turn}})
@@ -185,7 +189,7 @@ async def ag_ui(talk: Talk) -> None:
             raise WrongError("no whole RunAgentInput")
         number = next(numbers)
 
-        async def give(wrong: bool, asked: Any = asked, number: int = number) -> None:
+        async def give(*, wrong: bool, asked: Any = asked, number: int = number) -> None:
             run = {"threadId": asked["threadId"], "runId": asked["runId"]}
 
             async def event(kind: str, **more: Any) -> None:
@@ -219,7 +223,7 @@ async def rtvi(talk: Talk) -> None:
         talk.wants(asked, label="rtvi-ai", type="send-text")
         talk.wants(asked["data"]["options"], run_immediately=True)
 
-        async def give(wrong: bool, asked: Any = asked) -> None:
+        async def give(*, wrong: bool, asked: Any = asked) -> None:
             if wrong:
                 return await say("error-response", id=asked["id"], data={"error": "no"})
             await say("bot-llm-started")
@@ -249,16 +253,16 @@ async def elevenlabs(talk: Talk) -> None:
             talk.count("pongs")
             continue
         if asked["type"] == "client_tool_result":
-            talk.wants(asked, tool_call_id="call \"1\"", is_error=True)
+            talk.wants(asked, tool_call_id='call "1"', is_error=True)
             talk.count("tool results")
             continue
         talk.wants(asked, type="user_message")
 
-        async def give(wrong: bool) -> None:
+        async def give(*, wrong: bool) -> None:
             number = next(told)
             if wrong:
                 return await talk.say({"type": "error", "error_event": {"code": 1008, "message": "no"}})
-            call = {"tool_name": "weather", "tool_call_id": "call \"1\"", "parameters": {}}
+            call = {"tool_name": "weather", "tool_call_id": 'call "1"', "parameters": {}}
             await talk.say({"type": "client_tool_call", "client_tool_call": call})
             part = {"text": "It rains.", "type": "delta", "event_id": number}
             await talk.say({"type": "agent_chat_response_part", "text_response_part": part})
@@ -285,7 +289,7 @@ async def home_assistant(talk: Talk) -> None:
             raise WrongError(f"the id {asked['id']!r} after {last}")
         last = asked["id"]
 
-        async def give(wrong: bool, asked: Any = asked) -> None:
+        async def give(*, wrong: bool, asked: Any = asked) -> None:
             await talk.say({"id": 1, "type": "event", "event": {"event_type": "state_changed"}})
             if wrong:
                 error = {"code": "unauthorized", "message": "no"}
@@ -318,7 +322,7 @@ async def exchange(talk: Talk) -> None:
             if type(asked["id"]) is not int:
                 raise WrongError("an id that is no number")
 
-            async def give(wrong: bool, asked: Any = asked) -> None:
+            async def give(*, wrong: bool, asked: Any = asked) -> None:
                 if wrong:
                     error = {"code": 2, "msg": "Invalid request"}
                     return await talk.say({"error": error, "id": asked["id"]})

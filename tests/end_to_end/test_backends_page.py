@@ -1,4 +1,4 @@
-"""docs/backends.md: its files, saved as a reader would, against a real browser and the server of y-websocket."""
+"""docs/backends.md: its files, saved as a reader would, against a real browser and a real server of Yjs."""
 
 from __future__ import annotations
 
@@ -71,7 +71,15 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         pytest.skip("node and npm are not installed")
     folder = tmp_path_factory.mktemp("yjs")
     (folder / "package.json").write_text("{}")
-    install = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", *PACKAGES]
+    install = [
+        "npm",
+        "install",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--fetch-retries=1",
+        *PACKAGES,
+    ]
     try:
         subprocess.run(install, check=True, cwd=folder, capture_output=True, timeout=60)
     except subprocess.SubprocessError as problem:

@@ -88,7 +88,10 @@ def replayed(run: RunIt, server: Server, scenario: Path) -> Ended:
     assert counts["connections"]["ready"] == USERS
     assert events["matched"] == turns["complete"]
     assert events["unmatched"] == events["malformed"] == events["late"] == 0
-    assert events["ignored"] + events.get("before_ready", 0) == after["socketio noted"] - before["socketio noted"]
+    assert (
+        events["ignored"] + events.get("before_ready", 0)
+        == after["socketio noted"] - before["socketio noted"]
+    )
     return ended
 
 
@@ -114,8 +117,12 @@ def test_what_a_browser_said_is_recorded_and_replayed(
     replayed(run, server, tmp_path / "browser.toml")
 
 
-def test_a_client_that_begins_by_http_is_told_what_to_do(launch: Launch, server: Server, tmp_path: Path) -> None:
-    recording = launch("record", "--listen", "127.0.0.1:0", "--to", server.url(""), "--save", tmp_path / "f.jsonl")
+def test_a_client_that_begins_by_http_is_told_what_to_do(
+    launch: Launch, server: Server, tmp_path: Path
+) -> None:
+    recording = launch(
+        "record", "--listen", "127.0.0.1:0", "--to", server.url(""), "--save", tmp_path / "f.jsonl"
+    )
     out = recording.results.parent / "out"
     recording.until(lambda: "listening at " in out.read_text())
     (address,) = re.findall(r"listening at (ws://\S+);", out.read_text())

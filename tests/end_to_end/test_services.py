@@ -73,7 +73,9 @@ class Pair(NamedTuple):
     def both(self) -> tuple[Ended, dict[str, int]]:
         ended, theirs = self.run.end(), self.server.counts(self.name)
         assert "wrong" not in theirs, theirs
-        assert ended.manifest["counts"]["connections"]["ready"] == theirs["connections"] == USERS, ended.screen
+        assert ended.manifest["counts"]["connections"]["ready"] == theirs["connections"] == USERS, (
+            ended.screen
+        )
         return ended, theirs
 
 
@@ -99,7 +101,9 @@ def runs(
 ) -> dict[tuple[str, str], Pair]:
     folder = tmp_path_factory.mktemp("services")
     return {
-        (name, more): begun(begin, folder, stubs, name, more) for name in SERVICES for more in ("", "&errors=5")
+        (name, more): begun(begin, folder, stubs, name, more)
+        for name in SERVICES
+        for more in ("", "&errors=5")
     }
 
 
@@ -148,9 +152,7 @@ def test_the_age_of_a_feed(runs: dict[tuple[str, str], Pair]) -> None:
     assert age["p50"] < 1000
 
 
-def test_a_wrong_token_is_refused_at_the_layer_auth(
-    begin: Begin, stubs: Server, tmp_path: Path
-) -> None:
+def test_a_wrong_token_is_refused_at_the_layer_auth(begin: Begin, stubs: Server, tmp_path: Path) -> None:
     file = tmp_path / "refused.toml"
     url = stubs.url("/api/websocket?for=refused")
     file.write_text(

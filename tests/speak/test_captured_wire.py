@@ -69,7 +69,11 @@ def test_a_session_becomes_a_protocol_with_a_codec_that_its_capture_proves() -> 
     )
     assert made.turn == ["ack"]
     assert made.ignore == ["hello", "note"]
-    assert [text or condition for condition, text, _ in made.ready] == ["open", '{"type":"connect"}', "connect"]
+    assert [text or condition for condition, text, _ in made.ready] == [
+        "open",
+        '{"type":"connect"}',
+        "connect",
+    ]
     played = replay(protocol, messages_for(protocol, captured))
     assert len(played.turns) == 3
     assert not played.unending
@@ -87,7 +91,9 @@ def test_a_turn_that_is_answered_by_an_event_is_known_by_its_own_id() -> None:
 
 
 def test_a_client_that_began_by_http_has_the_usual_steps_before() -> None:
-    said = [(">", "2probe"), ("<", "3probe"), (">", "5"), (">", '420["ask"]'), ("<", '430["so"]')]
+    said: list[tuple[str, str | bytes]] = [(">", "2probe"), ("<", "3probe"), (">", "5"), (">", '421["ask"]')]
+    # What was asked by HTTP, and the rest of its answer.
+    said += [("<", '430["before"]'), ("<", b"\x01"), ("<", '431["so"]')]
     wire = captured_wire(frames(*said))
     assert wire.notes == (BEGUN_BY_HTTP,)
     assert [json.loads(frame.payload)["type"] for frame in wire.frames] == [
@@ -141,7 +147,9 @@ def test_what_cannot_be_read_stays_as_it_is(wrong: str) -> None:
 
 
 def test_a_packet_that_lacks_its_attachments_stays_as_it_is() -> None:
-    wire = captured_wire(frames(("<", OPEN), ("<", '451-["a",{"_placeholder":true,"num":0}]'), ("<", '42["b"]')))
+    wire = captured_wire(
+        frames(("<", OPEN), ("<", '451-["a",{"_placeholder":true,"num":0}]'), ("<", '42["b"]'))
+    )
     assert [frame.text for frame in wire.frames[1:]] == [
         '42["b"]', '{"type": "event", "namespace": "/", "event": "b"}',
     ]  # fmt: skip

@@ -631,13 +631,13 @@ def test_ids_that_are_numbers_stay_numbers() -> None:
     assert 'id = "1{turn.number}"' in protocol_text(made, "x")
 
 
-def test_a_second_id_of_a_message_is_another_each_time_as_well() -> None:
+def test_an_id_that_stands_twice_in_a_message_is_one() -> None:
     made, played = drafted(
         *turns(
             3,
             lambda n: [
-                (">", {"id": f"q-{n}", "client": {"ref": f"r-{n}"}, "word": f"w{n}"}),
-                ("<", {"id": f"q-{n}", "ref": f"r-{n}", "word": f"w{n}"}),
+                (">", {"id": f"q-{n}", "client": {"ref": f"q-{n}"}, "word": f"w{n}"}),
+                ("<", {"id": f"q-{n}", "word": f"w{n}"}),
             ],
         )
     )
