@@ -63,7 +63,7 @@ class CapturedEngineIo:
         return message
 
     def _ours_of(self, message: dict[str, Any]) -> dict[str, Any]:
-        """What is sent, as the codec takes it: with an id of ours in the place of a number, and with bytes."""
+        """What is sent, as the codec takes it: with an id of ours in place of a number, and with bytes."""
         namespace = message.get("namespace", "/")
         if namespace == "/":
             message.pop("namespace", None)

@@ -66,17 +66,24 @@ class Talk:
             if said.get(key) != value:
                 raise WrongError(f"{key} is {said.get(key)!r}, not {value!r}")
 
+    def errs(self) -> bool:
+        """Count one that was asked, and whether it is to be answered by an error."""
+        number = self.count("asked")
+        wrong = bool(self._errors) and number % self._errors == 0
+        if wrong:
+            self.count("failed")
+        return wrong
+
     def answer(self, give: Callable[..., Awaitable[None]]) -> None:
         """Give an answer while others are given: well, or as an error where it is its turn."""
         began = time.perf_counter_ns()
-        number = self.count("asked")
-        wrong = bool(self._errors) and number % self._errors == 0
+        wrong = self.errs()
 
         async def later() -> None:
             with suppress(ConnectionClosed):
                 await asyncio.sleep(HELD_S)
                 await give(wrong=wrong)
-                self.count("failed" if wrong else "answered")
+                self.count("ended" if wrong else "answered")
                 TOOK.setdefault(self.name, []).append(time.perf_counter_ns() - began)
 
         task = asyncio.create_task(later())
@@ -301,36 +308,20 @@ async def home_assistant(talk: Talk) -> None:
 
 
 async def exchange(talk: Talk) -> None:
-    subscribed = await talk.hear()
-    talk.wants(subscribed, method="SUBSCRIBE", params=["btcusdt@trade"], id=1)
-    await talk.say({"result": None, "id": 1})
-    trades = itertools.count(1)
-
-    async def feed() -> None:
-        with suppress(ConnectionClosed):
-            while True:
-                trade = {"e": "trade", "E": time.time_ns() // 1_000_000, "s": "BTCUSDT", "t": next(trades)}
-                await talk.say({**trade, "p": "0.001", "q": "100"})
-                talk.count("trades")
-                await asyncio.sleep(0.05)
-
-    feeding = asyncio.create_task(feed())
-    try:
-        while True:
-            asked = await talk.hear()
-            talk.wants(asked, method="LIST_SUBSCRIPTIONS")
-            if type(asked["id"]) is not int:
-                raise WrongError("an id that is no number")
-
-            async def give(*, wrong: bool, asked: Any = asked) -> None:
-                if wrong:
-                    error = {"code": 2, "msg": "Invalid request"}
-                    return await talk.say({"error": error, "id": asked["id"]})
-                return await talk.say({"result": ["btcusdt@trade"], "id": asked["id"]})
-
-            talk.answer(give)
-    finally:
-        feeding.cancel()
+    asked = await talk.hear()
+    talk.wants(asked, method="SUBSCRIBE", params=["btcusdt@trade"])
+    if type(asked["id"]) is not int:
+        raise WrongError("an id that is no number")
+    if talk.errs():
+        return await talk.say({"error": {"code": 2, "msg": "Invalid request"}, "id": asked["id"]})
+    await talk.say({"result": None, "id": asked["id"]})
+    for number in itertools.count(1):
+        trade = {"e": "trade", "E": time.time_ns() // 1_000_000, "s": "BTCUSDT", "t": number}
+        # It is this old when it goes out.
+        await asyncio.sleep(HELD_S)
+        await talk.say({**trade, "p": "0.001", "q": "100"})
+        talk.count("trades")
+    return None
 
 
 SERVICES: dict[str, Callable[[Talk], Awaitable[None]]] = {

@@ -79,7 +79,7 @@ def replayed(run: RunIt, server: Server, scenario: Path) -> Ended:
     quick += ["--set", "thresholds.turn.completion.p95=< 60s"]
     ended = run("run", scenario, *quick, "--set", "load.warmup=0s", "--set", "traffic.every=250ms")
     after = server.counts()
-    assert ended.code == 0, ended.screen
+    assert ended.ended_with(0), ended.screen
     counts = ended.manifest["counts"]
     turns, events = counts["turns"], counts["events"]
     assert turns["begun"] == turns["complete"] == turns["due"] > 5 * USERS

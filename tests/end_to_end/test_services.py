@@ -42,7 +42,6 @@ SERVICES = {
     "rtvi": Service("/ws?", matched=4, ignored=1),
     "elevenlabs-agent": Service("/v1/convai/conversation?", matched=2, ignored=1, answered=1),
     "home-assistant": Service("/api/websocket?", matched=1, ignored=1, **OPEN),
-    "exchange-feed": Service("/exchange?", matched=1, **OPEN),
 }
 
 SCENARIO = """
@@ -110,14 +109,14 @@ def runs(
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_count_is_the_stubs(runs: dict[tuple[str, str], Pair], name: str) -> None:
     ended, theirs = runs[name, ""].both()
-    assert ended.code == 0, ended.screen
+    assert ended.ended_with(0), ended.screen
     counts, service = ended.manifest["counts"], SERVICES[name]
     turns, events = counts["turns"], counts["events"]
     assert turns["begun"] == turns["complete"] == theirs["asked"] == theirs["answered"] > 8
     assert events["matched"] == service.matched * turns["complete"]
-    assert events["unmatched"] == events["malformed"] == events["late"] == 0
-    if name != "exchange-feed":
-        assert events["ignored"] == service.ignored * turns["complete"]
+    assert not events["unmatched"]
+    assert events["malformed"] == events["late"] == 0
+    assert events["ignored"] == service.ignored * turns["complete"]
     assert events.get("answered", 0) == service.answered * turns["complete"]
     # The stub held each answer, and measured how long: ours is no less, and little more.
     ours, held = ended.manifest["metrics"]["turn.completion.service"], theirs["took_p50_us"] / 1000
@@ -129,11 +128,13 @@ def test_every_count_is_the_stubs(runs: dict[tuple[str, str], Pair], name: str) 
 @pytest.mark.parametrize("name", SERVICES)
 def test_errors_fail_turns_and_the_run(runs: dict[tuple[str, str], Pair], name: str) -> None:
     ended, theirs = runs[name, "&errors=5"].both()
-    assert ended.code == 1, ended.screen
+    assert ended.ended_with(1), ended.screen
+    rows = {row["name"]: row["outcome"] for row in ended.manifest["verdict"]["thresholds"]}
+    assert rows["turns.complete.ratio"] == "missed"
     turns = ended.manifest["counts"]["turns"]
     assert (turns["complete"], turns["failed"]) == (theirs["answered"], theirs["failed"])
     assert theirs["failed"] == theirs["asked"] // 5 > 0
-    assert ended.manifest["counts"]["events"]["unmatched"] == 0
+    assert not ended.manifest["counts"]["events"]["unmatched"]
 
 
 def test_pings_and_tools_are_no_answers(runs: dict[tuple[str, str], Pair]) -> None:
@@ -142,14 +143,51 @@ def test_pings_and_tools_are_no_answers(runs: dict[tuple[str, str], Pair]) -> No
     assert theirs["tool results"] == theirs["answered"]
 
 
-def test_the_age_of_a_feed(runs: dict[tuple[str, str], Pair]) -> None:
-    ended, theirs = runs["exchange-feed", ""].both()
-    counts = ended.manifest["counts"]["events"]
-    # What the last connections were sent as they closed has no receiver.
-    assert theirs["trades"] - USERS <= counts["ignored"] + counts.get("before_ready", 0) <= theirs["trades"]
+FEED = """
+name = "feed"
+protocol = "exchange-feed"
+[target]
+url = "{url}"
+[load]
+connections = 4
+duration = "1500ms"
+[traffic]
+every = "100ms"
+turns = 1
+[thresholds]
+"event.age.p95" = "< 5s"
+"""
+
+
+@pytest.fixture(scope="module")
+def feeds(begin: Begin, stubs: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pair]:
+    folder = tmp_path_factory.mktemp("feeds")
+    found = {}
+    for name, errors in (("feed", 0), ("failing", 2)):
+        file = folder / f"{name}.toml"
+        file.write_text(FEED.format(url=stubs.url(f"/exchange?for={name}&errors={errors}")))
+        found[name] = Pair(begin("run", file), stubs, name)
+    return found
+
+
+def test_the_age_of_a_feed(feeds: dict[str, Pair]) -> None:
+    ended, theirs = feeds["feed"].both()
+    assert ended.ended_with(0), ended.screen
+    turns, events = ended.manifest["counts"]["turns"], ended.manifest["counts"]["events"]
+    assert turns["begun"] == turns["abandoned"] == theirs["asked"] == USERS
+    # Each subscription has an answer and its trades; what was sent as a connection closed has no receiver.
+    assert theirs["said"] - USERS <= events["matched"] <= theirs["said"]
+    assert events["dated"] == events["matched"] - USERS
+    # Each trade was held after its time was written, in whole milliseconds.
     age = ended.manifest["metrics"]["event.age"]
-    assert age["n"] == counts["dated"] == counts["ignored"]
-    assert age["p50"] < 1000
+    assert HELD_S * 1000 <= age["min"] <= age["p50"] < 1000
+
+
+def test_a_subscription_that_is_declined_fails_the_run(feeds: dict[str, Pair]) -> None:
+    ended, theirs = feeds["failing"].both()
+    assert ended.ended_with(1), ended.screen
+    turns = ended.manifest["counts"]["turns"]
+    assert (turns["failed"], turns["abandoned"]) == (theirs["failed"], USERS - theirs["failed"]) == (2, 2)
 
 
 def test_a_wrong_token_is_refused_at_the_layer_auth(begin: Begin, stubs: Server, tmp_path: Path) -> None:

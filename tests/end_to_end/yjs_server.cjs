@@ -1,7 +1,7 @@
 // The server of y-websocket, with what it heard counted beside it: counts at /counts, the port on the first line.
-import http from "http";
-import { WebSocketServer } from "ws";
-import { docs, setupWSConnection } from "@y/websocket-server/utils";
+const http = require("http");
+const { WebSocketServer } = require("ws");
+const { docs, setupWSConnection } = require("y-websocket/bin/utils");
 
 const counts = { connections: 0, frames: 0, presence: 0, copies: 0 };
 const followed = new Set();
