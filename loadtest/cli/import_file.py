@@ -44,13 +44,13 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     from loadtest.speak.captured_wire import captured_wire
 
     found = read_har(file, socket)
+    if any(map(holds_halves, (found.url, *found.subprotocols))):
+        sentence = "holds half of a character (a lone surrogate) in the URL or a subprotocol of its WebSocket"
+        raise ConfigError([Problem(str(file), sentence)])
     try:
         shown = shown_url(found.url)
     except ValueError as error:
         raise ConfigError([Problem(str(file), f"holds a WebSocket whose URL is none: {error}")]) from None
-    if any(map(holds_halves, (found.url, *found.subprotocols))):
-        sentence = "holds half of a character (a lone surrogate) in the URL or a subprotocol of its WebSocket"
-        raise ConfigError([Problem(str(file), sentence)])
     user = urlsplit(found.url).netloc.rpartition("@")[0]
     secrets = [*handshake_secrets(found.url, found.headers.items()), *shown.in_path, *user.split(":")]
     wire = captured_wire(found.frames)

@@ -18,6 +18,10 @@ POLICY = "ready"
 """Readiness policies lie beside the scenarios; their names are this word, or begin with it and a dash."""
 
 
+MOST_NAMED = 12
+"""Names that a sentence may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shipped:
     """One file that ships; ``about`` is its first comment line.
@@ -68,7 +72,7 @@ def shipped_text(kind: Kind, name: str, package: Path = PACKAGE) -> str:
     """
     names = shipped_names(kind, package)
     if name not in names:
-        raise ConfigError(f"no {kind} `{name}` ships with loadtest; {nearest(name, names)}")
+        raise ConfigError(f"no {kind} `{name}` ships with loadtest; {_nearest(kind, name, names)}")
     return (folder(kind, package) / f"{name}.toml").read_text(encoding="utf-8")
 
 
@@ -88,7 +92,17 @@ def find(kind: Kind, ref: str, base: Path, package: Path = PACKAGE) -> tuple[Pat
         return path, str(path)
     if _exists(path.with_name(f"{path.name}.toml") if path.name else path):
         raise ConfigError(f"there is no {kind} `{ref}`; did you mean the file `{ref}.toml`?")
-    raise ConfigError(f"there is no file `{cut(ref)}` and no {kind} of that name; {nearest(ref, names)}")
+    raise ConfigError(
+        f"there is no file `{cut(ref)}` and no {kind} of that name; {_nearest(kind, ref, names)}"
+    )
+
+
+def _nearest(kind: Kind, name: str, names: list[str]) -> str:
+    """The end of a sentence about an unknown name: the nearest, all where they are few, or where they stand."""
+    told = nearest(name, names)
+    if len(names) <= MOST_NAMED or not told.startswith("known here"):
+        return told
+    return f"`loadtest {kind}s` lists those that ship"
 
 
 def _exists(path: Path) -> bool:
