@@ -72,7 +72,8 @@ def shipped_text(kind: Kind, name: str, package: Path = PACKAGE) -> str:
     """
     names = shipped_names(kind, package)
     if name not in names:
-        raise ConfigError(f"no {kind} `{name}` ships with loadtest; {_nearest(kind, name, names)}")
+        known = _nearest(kind, name, names)
+        raise ConfigError(f"no {kind} `{name}` ships with loadtest; {known}")
     return (folder(kind, package) / f"{name}.toml").read_text(encoding="utf-8")
 
 
