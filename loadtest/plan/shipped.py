@@ -99,7 +99,7 @@ def find(kind: Kind, ref: str, base: Path, package: Path = PACKAGE) -> tuple[Pat
 
 
 def _nearest(kind: Kind, name: str, names: list[str]) -> str:
-    """The end of a sentence about an unknown name: the nearest, all where they are few, or where they stand."""
+    """The end of a sentence about an unknown name: the nearest, all of a few, or where many stand."""
     told = nearest(name, names)
     if len(names) <= MOST_NAMED or not told.startswith("known here"):
         return told
