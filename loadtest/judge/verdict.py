@@ -56,7 +56,7 @@ from loadtest.units import (
     format_ratio,
 )
 
-NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})
+NO_STAGES: Mapping[Threshold, Manifest] = MappingProxyType({})
 
 OVERRUN = 10
 """A flood is more than so many times what it would be if every answer had gone to every connection."""
@@ -92,14 +92,14 @@ def judge(
     manifest: Manifest,
     warnings: Sequence[RunWarning],
     thresholds: Sequence[Threshold],
-    stages: Mapping[int, Manifest] = NO_STAGES,
+    stages: Mapping[Threshold, Manifest] = NO_STAGES,
 ) -> dict[str, Any]:
     """The section ``verdict`` of a summarised manifest; total: it gives one for any manifest.
 
-    ``stages`` holds, by index, the manifest of each stage alone, summarised; a threshold of a stage that
-    is not there is not measured.
+    ``stages`` holds, by each threshold that speaks of a stage, the summarised manifest of that alone; without
+    it that threshold is not measured.
     """
-    rows = [_row(each, manifest if each.stage is None else stages.get(each.stage)) for each in thresholds]
+    rows = [_row(each, manifest if each.stage is None else stages.get(each)) for each in thresholds]
     case = Case(manifest, warnings, thresholds, rows)
     ruling = next(found for rule in PRECEDENCE if (found := rule(case)))
     return {

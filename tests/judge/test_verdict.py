@@ -384,7 +384,7 @@ def test_a_threshold_of_a_stage_is_judged_on_that_stage() -> None:
     threshold = parse_threshold("turns.complete", ">= 10", stage=1)
     made = {**manifest(), **summarise(manifest(), good_totals())}
     stage = {**made, **summarise(manifest(), good_totals({"turns.complete": 3, "turns.timed_out": 37}))}
-    found = judge(made, [], [threshold], {1: stage})
+    found = judge(made, [], [threshold], {threshold: stage})
     assert found["thresholds"][0]["stage"] == 1
     assert found["reason"] == "1 of 1 thresholds missed: turns.complete of stage 2 was 3, not >= 10."
     absent = judge(made, [], [threshold])
