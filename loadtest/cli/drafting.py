@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import click
 
@@ -14,10 +15,17 @@ from loadtest.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from loadtest.plan.capture import CapturedFrame
     from loadtest.plan.scaffold import Drafted
+    from loadtest.speak.captured_wire import CapturedWire
 
 
-def drafted(frames: Iterable[CapturedFrame], where: str, subprotocols: Sequence[str] = ()) -> Drafted:
-    """What frames tell; ``where`` they are from.
+INSTEAD = "CHANGE-ME"
+"""Stands in the path of a URL where a token stood."""
+
+
+def drafted(
+    wire: CapturedWire, where: str, subprotocols: Sequence[str] = (), secrets: Sequence[str] = ()
+) -> tuple[Drafted, list[CapturedFrame]]:
+    """What a capture tells, and its messages without secrets; ``where`` it is from.
 
     Raises:
         ConfigError: nothing was sent in them.
@@ -26,12 +34,14 @@ def drafted(frames: Iterable[CapturedFrame], where: str, subprotocols: Sequence[
     from loadtest.speak.draft import draft
     from loadtest.speak.draft_toml import protocol_text, rows_text
 
-    found = draft(clean_frames(frames))
+    frames = clean_frames(wire.frames, secrets)
+    found = draft(frames, wire)
     if not found.message:
         raise ConfigError([Problem(where, "no message was sent in it that a turn could be made of")])
     rows = rows_text(found.rows) if found.rows else ""
     identities = rows_text([found.identity]) if found.identity else ""
-    return Drafted(lambda name: protocol_text(found, name), rows, identities, tuple(subprotocols))
+    made = Drafted(lambda name: protocol_text(found, name), rows, identities, tuple(subprotocols))
+    return made, frames
 
 
 def clean_frames(frames: Iterable[CapturedFrame], secrets: Sequence[str] = ()) -> list[CapturedFrame]:
@@ -87,3 +97,28 @@ def write_drafted(
     click.echo(
         f"next: loadtest protocols check {protocol} --capture {capture}\n      loadtest try {scenario}"
     )
+
+
+class ShownUrl(NamedTuple):
+    """A URL without secrets. ``left_out`` are the names of parameters, ``in_path`` what stood in its path."""
+
+    url: str
+    left_out: list[str]
+    in_path: list[str]
+
+
+def shown_url(url: str) -> ShownUrl:
+    """The URL of a client as a file may hold it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from loadtest.secret_names import looks_like_token, sounds_secret
+
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    public = [(key, value) for key, value in query if not sounds_secret(key)]
+    in_path = [each for each in parts.path.split("/") if looks_like_token(each)]
+    path = "/".join(INSTEAD if each in in_path else each for each in parts.path.split("/"))
+    left_out = [key for key, _ in query if sounds_secret(key)]
+    return ShownUrl(parts._replace(query=urlencode(public), path=path).geturl(), left_out, in_path)

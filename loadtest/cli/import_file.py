@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import click
 
-from loadtest.cli.drafting import clean_frames, drafted, write_drafted
+from loadtest.cli.drafting import INSTEAD, drafted, shown_url, write_drafted
 from loadtest.cli.options import option
 from loadtest.errors import ConfigError, Problem
 
@@ -18,9 +18,6 @@ Examples:
 """
 
 CREDENTIALS = ("authorization", "cookie")
-
-INSTEAD = "CHANGE-ME"
-"""Stands in a URL's path where a token stood."""
 
 
 @click.group(name="import", epilog=EXAMPLES)
@@ -43,29 +40,26 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     """Draft from FILE, a HAR file that a browser saved while it spoke to the server."""
     from loadtest.plan.har import read_har
     from loadtest.plan.identifiers import holds_halves
-    from loadtest.secret_names import handshake_secrets, looks_like_token, sounds_secret
+    from loadtest.secret_names import handshake_secrets
+    from loadtest.speak.captured_wire import captured_wire
 
     found = read_har(file, socket)
-    try:
-        parts = urlsplit(found.url)
-    except ValueError as error:
-        raise ConfigError([Problem(str(file), f"holds a WebSocket whose URL is none: {error}")]) from None
     if any(map(holds_halves, (found.url, *found.subprotocols))):
         sentence = "holds half of a character (a lone surrogate) in the URL or a subprotocol of its WebSocket"
         raise ConfigError([Problem(str(file), sentence)])
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    public = [(key, value) for key, value in query if not sounds_secret(key)]
-    user = parts.netloc.rpartition("@")[0]
-    in_path = [each for each in parts.path.split("/") if looks_like_token(each)]
-    path = "/".join(INSTEAD if each in in_path else each for each in parts.path.split("/"))
-    url = parts._replace(query=urlencode(public), path=path).geturl()
-    secrets = [*handshake_secrets(found.url, found.headers.items()), *in_path, *user.split(":")]
-    frames = clean_frames(found.frames, secrets)
-    write_drafted(url, name, folder, drafted(frames, str(file), found.subprotocols), frames)
-    left_out = [key for key, _ in query if sounds_secret(key)]
+    try:
+        shown = shown_url(found.url)
+    except ValueError as error:
+        raise ConfigError([Problem(str(file), f"holds a WebSocket whose URL is none: {error}")]) from None
+    user = urlsplit(found.url).netloc.rpartition("@")[0]
+    secrets = [*handshake_secrets(found.url, found.headers.items()), *shown.in_path, *user.split(":")]
+    wire = captured_wire(found.frames)
+    made, frames = drafted(wire, str(file), found.subprotocols, secrets)
+    write_drafted(shown.url, name, folder, made, frames)
+    left_out = [key for key in shown.left_out if key not in wire.session]
     if left_out:
         click.echo(f"left out of the URL: {', '.join(left_out)}; [target] query can take it from elsewhere")
-    if in_path:
+    if shown.in_path:
         click.echo(f"the URL's path may hold a token; {INSTEAD} stands in its place")
     for key in ("origin", *CREDENTIALS):
         if key in found.headers:

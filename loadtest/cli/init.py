@@ -10,6 +10,7 @@ import click
 from loadtest.cli.drafting import drafted
 from loadtest.cli.options import option
 from loadtest.cli.writing import refuse_to_overwrite, write_new
+from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from loadtest.plan.scaffold import Drafted
@@ -39,14 +40,27 @@ Examples:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Draft the protocol from frames, such as those that `try --save` writes.",
 )
-def command(url: str, folder: Path, name: str | None, capture: Path | None) -> None:
+@option(
+    "--subprotocol",
+    "subprotocols",
+    metavar="NAME",
+    multiple=True,
+    help="One that the client offers; repeatable.",
+)
+def command(
+    url: str, folder: Path, name: str | None, capture: Path | None, subprotocols: tuple[str, ...]
+) -> None:
     """Write a scenario and a protocol for the server at URL.
 
     Both are a start, valid as they are. Nothing is overwritten.
     """
     from loadtest.plan.scaffold import starting_files
 
-    found = None if capture is None else _drafted_from(capture)
+    if subprotocols and capture is None:
+        raise ConfigError(
+            [Problem("--subprotocol", "goes with --capture; else [target] subprotocols has them")]
+        )
+    found = None if capture is None else _drafted_from(capture, subprotocols)
     files = {folder / name: text for name, text in starting_files(url, name, found).items()}
     refuse_to_overwrite(files, "choose another --name or --folder")
     for path, text in files.items():
@@ -63,8 +77,9 @@ def command(url: str, folder: Path, name: str | None, capture: Path | None) -> N
         )
 
 
-def _drafted_from(capture: Path) -> Drafted:
+def _drafted_from(capture: Path, subprotocols: tuple[str, ...]) -> Drafted:
     """What the capture in a file tells."""
     from loadtest.plan.capture import read_capture
+    from loadtest.speak.captured_wire import captured_wire
 
-    return drafted(read_capture(capture), str(capture))
+    return drafted(captured_wire(read_capture(capture)), str(capture), subprotocols)[0]

@@ -96,9 +96,10 @@ def _check_capture(protocol: Protocol, path: Path) -> int:
     from loadtest.plan.capture import read_capture
     from loadtest.plan.match_conflicts import conflicts
     from loadtest.show.terminal_frames import show_frames
+    from loadtest.speak.captured_wire import messages_for
     from loadtest.speak.replay import replay
 
-    frames = read_capture(path)
+    frames = messages_for(protocol, read_capture(path))
     played = replay(protocol, frames)
     clean = Redactor(_secrets(protocol, frames, path)).text
     lines = [frame_line(frame, frames[0].at_ns, clean) for frame in played.frames]

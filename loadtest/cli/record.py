@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -42,6 +43,7 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
     Point a real client (a browser, an app) at the address it prints. What it writes is what
     `init --capture` and `protocols check --capture` read. The exit code is 3 if the server took none.
     """
+    from loadtest.cli.drafting import shown_url
     from loadtest.plan.target import url_problem
     from loadtest.run.options import host_and_port
     from loadtest.run.record import RecordingOptions, record
@@ -57,8 +59,15 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
         click.echo(f"wrote {each.path}: {each.frames} messages{more}")
     if found.refused:
         click.echo(f"{found.refused} connections were not taken by the server: {found.reason}", err=True)
+    if found.not_sockets:
+        what = f"{found.not_sockets} HTTP requests that asked for no WebSocket were not passed on"
+        click.echo(f'{what}; give a client of Socket.IO transports: ["websocket"]', err=True)
     if not found.connections:
         click.echo("nothing was recorded: no client connected", err=not found.refused)
         return int(Exit.UNREACHABLE if found.refused else Exit.CONFIG)
-    click.echo(f"next: loadtest init {to.partition('?')[0]} --capture {save}")
+    first = found.connections[0]
+    shown = shown_url(first.url)
+    words = ["loadtest", "init", shown.url, "--capture", str(save)]
+    words += [word for name in first.subprotocols for word in ("--subprotocol", name)]
+    click.echo(f"next: {shlex.join(words)}")
     return int(Exit.PASS)

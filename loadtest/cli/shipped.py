@@ -26,5 +26,7 @@ def show_shipped(kind: Literal["scenario", "protocol", "policy"], name: str | No
         click.echo(f"{one.name:<{width}}  {mark}{one.about}")
         if one.held_against:
             click.echo(f"{'':<{width}}  run against {one.held_against}")
+        elif one.follows:
+            click.echo(f"{'':<{width}}  run against a stub, not the service itself; after {one.follows}")
     if kind == "protocol":
         click.echo("\nThose without such a line were run against our simulator, or stubs of theirs.")

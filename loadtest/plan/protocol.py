@@ -249,7 +249,8 @@ class Protocol:
     """A backend described as data: connect, turn, events. ``turns`` are kinds of turn, by name.
 
     ``framing`` and ``codec`` say how frames hold messages, where a message is not simply a frame.
-    ``held_against`` names the software of others that it was run against.
+    ``held_against`` names the software of others that it was run against, ``follows`` the public description
+    that it was made after.
     """
 
     name: str
@@ -257,6 +258,7 @@ class Protocol:
     framing: Framing | None = None
     codec: CodecChoice | None = None
     held_against: str = ""
+    follows: str = ""
     connect: Connect = field(default_factory=Connect)
     turn: TurnShape = field(default_factory=TurnShape)
     events: Events = field(default_factory=Events)

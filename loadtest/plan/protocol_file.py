@@ -102,6 +102,7 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
         name=_read_name(table, name),
         about=table.text("about", about),
         held_against=table.text("held_against", ""),
+        follows=table.text("follows", ""),
         framing=read_framing(table.table("framing")),
         codec=read_codec(table),
         connect=connect,

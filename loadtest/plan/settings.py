@@ -55,6 +55,7 @@ def protocol_settings(protocol: Protocol) -> Plain:
             "name": protocol.name,
             "about": protocol.about,
             "held_against": protocol.held_against,
+            "follows": protocol.follows,
             "framing": framing_settings(protocol.framing),
             "codec": codec_settings(protocol.codec),
             "connect": _without_nothing(

@@ -18,11 +18,16 @@ POLICY = "ready"
 """Readiness policies lie beside the scenarios; their names are this word, or begin with it and a dash."""
 
 
+MOST_NAMED = 12
+"""Names that a sentence may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shipped:
     """One file that ships; ``about`` is its first comment line.
 
-    ``held_against`` names the software of others that a protocol was run against; empty: there is none.
+    ``held_against`` names the software of others that a protocol was run against, ``follows`` the public
+    description that it was made after; empty: there is none.
     """
 
     name: str
@@ -30,6 +35,7 @@ class Shipped:
     path: Path
     kind: Kind
     held_against: str = ""
+    follows: str = ""
 
 
 def folder(kind: Kind, package: Path = PACKAGE) -> Path:
@@ -53,8 +59,8 @@ def list_shipped(kind: Kind, package: Path = PACKAGE) -> list[Shipped]:
     found = []
     for path in paths:
         document = read_document(path, path.name)
-        against = str(document.data.get("held_against", ""))
-        found.append(Shipped(path.stem, document.comment, path, kind, against))
+        against, follows = (str(document.data.get(key, "")) for key in ("held_against", "follows"))
+        found.append(Shipped(path.stem, document.comment, path, kind, against, follows))
     return found
 
 
@@ -66,7 +72,8 @@ def shipped_text(kind: Kind, name: str, package: Path = PACKAGE) -> str:
     """
     names = shipped_names(kind, package)
     if name not in names:
-        raise ConfigError(f"no {kind} `{name}` ships with loadtest; {nearest(name, names)}")
+        known = _nearest(kind, name, names)
+        raise ConfigError(f"no {kind} `{name}` ships with loadtest; {known}")
     return (folder(kind, package) / f"{name}.toml").read_text(encoding="utf-8")
 
 
@@ -86,7 +93,17 @@ def find(kind: Kind, ref: str, base: Path, package: Path = PACKAGE) -> tuple[Pat
         return path, str(path)
     if _exists(path.with_name(f"{path.name}.toml") if path.name else path):
         raise ConfigError(f"there is no {kind} `{ref}`; did you mean the file `{ref}.toml`?")
-    raise ConfigError(f"there is no file `{cut(ref)}` and no {kind} of that name; {nearest(ref, names)}")
+    raise ConfigError(
+        f"there is no file `{cut(ref)}` and no {kind} of that name; {_nearest(kind, ref, names)}"
+    )
+
+
+def _nearest(kind: Kind, name: str, names: list[str]) -> str:
+    """The end of a sentence about an unknown name: the nearest, all of a few, or where many stand."""
+    told = nearest(name, names)
+    if len(names) <= MOST_NAMED or not told.startswith("known here"):
+        return told
+    return f"`loadtest {kind}s` lists those that ship"
 
 
 def _exists(path: Path) -> bool:

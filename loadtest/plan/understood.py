@@ -27,6 +27,8 @@ def understood(protocol: Protocol) -> Iterator[Row]:
     yield "name", f"{protocol.name}  {protocol.about}".rstrip()
     if protocol.held_against:
         yield "held against", protocol.held_against
+    if protocol.follows:
+        yield "follows", protocol.follows
     yield from _frames(protocol)
     yield from _connect(protocol.connect)
     yield from _turn(protocol.turn)

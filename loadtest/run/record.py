@@ -7,6 +7,7 @@ messages, not frames: pings, fragments and compression are of each side's own.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -27,7 +28,7 @@ from loadtest.errors import ConfigError, Problem
 from loadtest.keep.redact import Redactor
 from loadtest.plan.capture import MAX_BYTES, MAX_FRAMES, CapturedFrame, capture_text
 from loadtest.plan.settings import public_url
-from loadtest.secret_names import TRANSPORT_HEADERS, handshake_secrets
+from loadtest.secret_names import TRANSPORT_HEADERS, handshake_secrets, subprotocol_secrets
 from loadtest.speak.codec.mqtt_password import connect_password
 
 MAX_MESSAGE = 16 << 20
@@ -37,17 +38,27 @@ MOST_FILES = 1_000
 
 OPEN_WITHIN_S = 10.0
 
+_UNHEARD = logging.getLogger(f"{__name__}.websockets")
+_UNHEARD.addHandler(logging.NullHandler())
+_UNHEARD.propagate = False
+"""What the library has to say of requests that are no WebSockets: it says it with a traceback."""
+
 _NO_CODE = frozenset({1005, 1006, 1015})
 """Close codes that stand in no frame (RFC 6455, 7.4.1)."""
 
 
 @dataclass(slots=True)
 class RecordedConnection:
-    """What was kept of one connection. ``left_out``: frames beyond what a capture may hold."""
+    """What was kept of one connection. ``left_out``: frames beyond what a capture may hold.
+
+    ``url`` is where it led, with what may be secret in it; ``subprotocols`` what was offered, without.
+    """
 
     path: Path | None
     frames: int = 0
     left_out: int = 0
+    url: str = ""
+    subprotocols: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -64,11 +75,15 @@ class RecordingOptions:
 
 @dataclass(slots=True)
 class Recorded:
-    """What a recording brought. ``refused``: connections that the server did not take; the last reason."""
+    """What a recording brought. ``refused``: connections that the server did not take; the last reason.
+
+    ``not_sockets`` are requests by HTTP that asked for no WebSocket.
+    """
 
     connections: list[RecordedConnection] = field(default_factory=list)
     refused: int = 0
     reason: str = ""
+    not_sockets: int = 0
 
 
 def record(options: RecordingOptions, on_listening: Callable[[str], None]) -> Recorded:
@@ -165,6 +180,7 @@ class _Recording:
                 compression=None,
                 max_size=MAX_MESSAGE,
                 server_header=None,
+                logger=_UNHEARD,
             )
         except OSError as error:
             where = f"{options.host}:{options.port}"
@@ -182,8 +198,10 @@ class _Recording:
 
     async def _open_other(self, client: ServerConnection, request: Request) -> Response | None:
         """Connect to the server before the client is answered; its refusal is the client's."""
-        offered = request.headers.get_all("Sec-WebSocket-Protocol")
-        names = [name.strip() for text in offered for name in text.split(",") if name.strip()]
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            self._found.not_sockets += 1
+            return client.respond(HTTPStatus.UPGRADE_REQUIRED, "only WebSockets are passed on\n")
+        names = _offered(request)
         passed = [
             (name, value)
             for name, value in request.headers.raw_items()
@@ -217,7 +235,7 @@ class _Recording:
     async def _pass_on(self, client: ServerConnection) -> None:
         """One connection: both ways at once, until one side ends."""
         other = self._others.pop(client)
-        kept = RecordedConnection(self._file_of(len(self._found.connections)))
+        kept = self._kept_of(client.request)
         self._found.connections.append(kept)
         file = None if kept.path is None else kept.path.open("x", encoding="utf-8")
         writer = _Writer(file, kept, _secrets_in(client.request))
@@ -233,6 +251,16 @@ class _Recording:
         finally:
             writer.close()
             self._count_end()
+
+    def _kept_of(self, request: Request | None) -> RecordedConnection:
+        """Where a connection is written, and what it asked for."""
+        kept = RecordedConnection(self._file_of(len(self._found.connections)))
+        if request is not None:
+            names = _offered(request)
+            secrets = [each for each in subprotocol_secrets(names) if each]
+            kept.url = self._url_for(request.path)
+            kept.subprotocols = tuple(name for name in names if not any(each in name for each in secrets))
+        return kept
 
     def _file_of(self, number: int) -> Path | None:
         """The first connection has the file that was named, the others their number in its name."""
@@ -264,6 +292,12 @@ async def _end_like(ended: Side, other: Side) -> None:
     if code is not None:
         reason = ended.close_reason or ""
         await other.close(1000 if code in _NO_CODE else code, reason)
+
+
+def _offered(request: Request) -> list[str]:
+    """The subprotocols that a client offers."""
+    offered = request.headers.get_all("Sec-WebSocket-Protocol")
+    return [name.strip() for text in offered for name in text.split(",") if name.strip()]
 
 
 def _secrets_in(request: Request | None) -> list[str]:

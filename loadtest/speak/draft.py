@@ -19,6 +19,7 @@ from loadtest.plan.match import PRESENCE, TESTS, TYPE, value_text
 from loadtest.plan.template import PLACEHOLDER
 from loadtest.secret_names import SENT_KEY
 from loadtest.speak.captured_message import LONE, CapturedMessage, Leaves, Scalar, found_placeholder, template
+from loadtest.speak.captured_wire import CapturedWire
 from loadtest.speak.event_match import ABSENT, finder
 
 Condition = str | dict[str, Scalar]
@@ -69,11 +70,15 @@ class Draft:
     ``ready`` are the steps until the first turn: what is waited for (a condition) or sent (a text), with the
     values to keep of the first kind. ``message`` is the template of a turn, ``rows`` what stood in its gaps,
     ``identity`` what stood where a message names its user, by column.
+    ``turn_id`` is the template of their ids, where a text would not do.
     ``good_types`` are those of the events of turns that did not end with an error.
     ``count`` is how many events a turn has, where nothing else ends it. ``notes`` are for who corrects it.
     """
 
     json: bool = True
+    split: str = ""
+    codec: str = ""
+    turn_id: str = ""
     type: list[str] = field(default_factory=list)
     turn: list[str] = field(default_factory=list)
     sequence: str = ""
@@ -93,9 +98,12 @@ class Draft:
     notes: list[str] = field(default_factory=list)
 
 
-def draft(frames: Iterable[CapturedFrame]) -> Draft:
-    """What the messages of one connection, both ways and in order, tell of its protocol."""
-    return _Drafter(frames).draft()
+def draft(frames: Iterable[CapturedFrame], wire: CapturedWire | None = None) -> Draft:
+    """What the messages of one connection, both ways and in order, tell of its protocol.
+
+    ``wire`` says what is known of them where a codec reads them.
+    """
+    return _Drafter(frames, wire or CapturedWire(())).draft()
 
 
 class _Turn(NamedTuple):
@@ -108,12 +116,21 @@ class _Turn(NamedTuple):
 class _Drafter:
     """Reads one capture."""
 
-    def __init__(self, frames: Iterable[CapturedFrame]) -> None:
+    def __init__(self, frames: Iterable[CapturedFrame], wire: CapturedWire) -> None:
+        self._wire = wire
         # A message without content says nothing that a protocol could send.
         every = map(CapturedMessage, frames)
         self._messages = [each for each in every if each.inward or each.text.strip()]
         self._inward = [each for each in self._messages if each.inward]
-        self._result = Draft(json=any(each.found is not None for each in self._inward))
+        self._result = Draft(
+            json=any(each.found is not None for each in self._inward),
+            split=wire.split,
+            codec=wire.codec,
+            fail=list(wire.fails),
+            notes=list(wire.notes),
+        )
+        # What the target said of itself before the first turn.
+        self._early: list[CapturedMessage] = []
         # What belongs to heartbeats, by place in the capture.
         self._beats: set[int] = set()
         # Where a value came last; a number in JSON may come back as text.
@@ -127,7 +144,7 @@ class _Drafter:
 
     def draft(self) -> Draft:
         result = self._result
-        result.type = _type_paths(self._inward) if result.json else []
+        result.type = list(self._wire.types) or (_type_paths(self._inward) if result.json else [])
         for each in self._messages:
             each.kind = self._kind_of(each)
         self._find_heartbeats()
@@ -241,7 +258,7 @@ class _Drafter:
     def _find_id(self, places: Sequence[int]) -> str | None:
         """The path in messages of ours whose value is another each time and comes back in what follows."""
         messages = [self._messages[at] for at in places]
-        for path in _ids_first(messages[0].leaves):
+        for path in (*self._wire.ids, *_ids_first(messages[0].leaves)):
             values = [each.leaves.get(path) for each in messages]
             if len(set(map(repr, values))) == len(values) and all(
                 self._comes_back(value, at) for value, at in zip(values, places, strict=True)
@@ -261,6 +278,9 @@ class _Drafter:
         waiting: CapturedMessage | None = None
         for at, each in enumerate(self._messages[:until]):
             if at in self._beats:
+                continue
+            if each.inward and each.leaves.get("type") in self._wire.told:
+                self._early.append(each)
                 continue
             if each.inward:
                 waiting = each
@@ -349,13 +369,16 @@ class _Drafter:
         gaps: dict[str, str] = {}
         for path, value in messages[0].leaves.items():
             values = {value_text(each.leaves.get(path)) for each in messages}
-            if path == id_path:
+            if id_path is not None and _are_same(path, id_path, messages):
                 gaps[path] = "turn.id"
             elif len(values) == 1 and value_text(value) in known:
                 gaps[path] = known[value_text(value)]
             elif len(values) > 1 or _is_secret(path) or (len(messages) == 1 and _is_prose(value)):
                 gaps[path] = f"data.{_free_column(path, gaps)}"
         gaps |= self._users_of(messages[0], gaps)
+        if id_path is not None and not isinstance(messages[0].leaves[id_path], str):
+            # Numbers that rise, and are none of those that ready steps may have used.
+            result.turn_id = "1{turn.number}"
         result.message = template(messages[0], gaps)
         columns = {path: name.removeprefix("data.") for path, name in gaps.items() if name[:5] == "data."}
         if columns:
@@ -410,7 +433,10 @@ class _Drafter:
         others: list[CapturedMessage] = []
         if id_path is not None:
             ids = {value_text(turn.message.leaves[id_path]): turn for turn in turns}
-            self._result.turn = _turn_paths([each for _, each in events], ids.keys())
+            by_codec = id_path in self._wire.ids
+            self._result.turn = (
+                [id_path] if by_codec else _turn_paths([each for _, each in events], ids.keys())
+            )
         for at, each in events:
             if id_path is None:
                 asked = turns[bisect_left(chosen, at) - 1]
@@ -470,7 +496,7 @@ class _Drafter:
     def _draft_first(self, turns: list[_Turn]) -> None:
         """Events that come several times in a turn are its content; else those that are called so."""
         kinds = [each.kind for turn in turns for each in turn.events if each.kind is not None]
-        ends = {*self._result.fail, *(end for end in self._result.end if isinstance(end, str))}
+        ends = {each for each in (*self._result.fail, *self._result.end) if isinstance(each, str)}
         inner = [kind for kind in dict.fromkeys(kinds) if kind not in ends]
         often = [
             kind
@@ -498,7 +524,7 @@ class _Drafter:
     def _draft_others(self, turns: list[_Turn], others: list[CapturedMessage]) -> None:
         """Events of no turn, whose types no turn has: a broadcast, an acknowledgement."""
         ours = {each.kind for turn in turns for each in turn.events}
-        kinds = dict.fromkeys(each.kind for each in others if each.kind is not None)
+        kinds = dict.fromkeys(each.kind for each in (*self._early, *others) if each.kind is not None)
         self._result.ignore = [kind for kind in kinds if kind not in ours]
         self._result.notes += [
             f"`{kind}` is called a heartbeat, and nothing was sent in answer: it is in `ignore`; where the"
@@ -597,12 +623,17 @@ def _may_be_id(value: Scalar) -> bool:
     return isinstance(value, int) or (isinstance(value, str) and _is_word(value))
 
 
+def _are_same(path: str, id_path: str, messages: Sequence[CapturedMessage]) -> bool:
+    """Whether a path has the id of each message, as the one does at which it was found."""
+    return all(repr(each.leaves.get(path)) == repr(each.leaves.get(id_path)) for each in messages)
+
+
 def _ids_first(leaves: Leaves) -> list[str]:
     """The paths that may hold an id, those first that are called so."""
 
     def rank(path: str) -> tuple[bool, int]:
         key = path.rpartition(".")[2].lower()
-        return not (key == "id" or key.endswith(("id", "ref", "nonce", "seq"))), len(path.split("."))
+        return not key.endswith(("id", "ref", "nonce", "seq")), len(path.split("."))
 
     return sorted((path for path, value in leaves.items() if _may_be_id(value)), key=rank)
 

@@ -52,6 +52,12 @@ def _head(draft: Draft, name: str) -> Iterator[str]:
     for note in draft.notes:
         yield f"# To look at:    {note}"
     yield f"name = {toml_text(name)}"
+    if draft.codec:
+        yield f"codec = {toml_text(draft.codec)}"
+    if draft.split:
+        yield ""
+        yield "[framing]                # several records in a frame"
+        yield f"split = {toml_text(draft.split)}"
 
 
 def _connect(draft: Draft) -> Iterator[str]:
@@ -86,6 +92,8 @@ def on_text(condition: Condition, *, typed: bool) -> str:
 def _turn(draft: Draft) -> Iterator[str]:
     yield ""
     yield "[turn]"
+    if draft.turn_id:
+        yield f"id = {toml_text(draft.turn_id)}"
     yield f"message = {toml_text(draft.message)}"
 
 

@@ -80,3 +80,21 @@ def test_who_logs_in_in_a_capture_is_a_row_of_the_scenario(folder: Path) -> None
     assert scenario.traffic is not None
     assert scenario.traffic.data == ({"text": "what now {x} \ufffd @NAME@"},)
     assert main(["protocols", "check", "localhost.protocol.toml", "--capture", "frames.jsonl"]) == 0
+
+
+def test_a_draft_offers_the_subprotocols_that_the_client_offered(folder: Path) -> None:
+    frames = folder / "frames.jsonl"
+    frames.write_text(
+        '{"at": 0, "dir": "out", "json": {"id": "q-1", "text": "why is that"}}\n'
+        '{"at": 1, "dir": "in", "json": {"id": "q-1", "text": "so"}}\n'
+    )
+    offered = ["--subprotocol", "chat.v1", "--subprotocol", "chat.v2"]
+    assert main(["init", "ws://localhost:8765", "--capture", "frames.jsonl", *offered]) == 0
+    assert load_scenario(folder / "localhost.toml").target.subprotocols == ("chat.v1", "chat.v2")
+
+
+def test_subprotocols_without_a_capture_are_told_where_they_belong(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["init", "ws://localhost:8765", "--subprotocol", "chat.v1"]) == 2
+    assert "goes with --capture" in capsys.readouterr().err

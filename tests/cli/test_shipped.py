@@ -30,6 +30,8 @@ def test_what_a_protocol_was_run_against_stands_below_it(capsys: pytest.CaptureF
     lines = capsys.readouterr().out.splitlines()
     (mqtt,) = (number for number, line in enumerate(lines) if line.startswith("mqtt "))
     assert lines[mqtt + 1].strip() == "run against mosquitto 2"
+    (gemini,) = (number for number, line in enumerate(lines) if line.startswith("gemini-live "))
+    assert lines[gemini + 1].strip().startswith("run against a stub, not the service itself; after Google's")
     assert lines[-1].startswith("Those without such a line were run against our simulator")
 
 

@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,15 @@ WORDS = (
 
 
 class Tab:
-    """One tab. ``requests`` are the addresses that it asked for, ``complaints`` what its console said."""
+    """One tab. ``requests`` are the addresses that it asked for, ``complaints`` what its console said.
+
+    ``listener`` is told every event, by its method and parameters.
+    """
 
     def __init__(self, connection: ClientConnection) -> None:
         self.requests: list[str] = []
         self.complaints: list[str] = []
+        self.listener: Callable[[str, dict[str, Any]], None] | None = None
         self._connection = connection
         self._numbers = itertools.count(1)
         for domain in ("Page", "Network", "Runtime", "Log"):
@@ -55,7 +59,9 @@ class Tab:
             self._note(message)
 
     def _note(self, event: dict[str, Any]) -> None:
-        method, parameters = event.get("method"), event.get("params", {})
+        method, parameters = event.get("method", ""), event.get("params", {})
+        if self.listener is not None:
+            self.listener(method, parameters)
         if method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
         elif method == "Runtime.exceptionThrown" or (

@@ -28,6 +28,9 @@ WITHIN_S = 120.0
 NOT_INHERITED = ("LOADTEST_", "GITHUB_ACTIONS", "GITLAB_CI")
 """How variables begin that would change what a command does or prints."""
 
+GENERATORS_DOING = frozenset({"generator_stood_still", "generator_saturated", "generator_starved"})
+"""Notices of a generator that was not given the time it needed."""
+
 DRAWN = {"PYTHONPATH": ""}
 """The environment of a command whose plots and page are looked at; see ``tests/undrawn``."""
 
@@ -73,6 +76,10 @@ class Ended:
         """The one notice of this code."""
         (found,) = [notice for notice in self.manifest["notices"] if notice["code"] == code]
         return found
+
+    def ended_with(self, code: int) -> bool:
+        """Whether a run ended with a code, or with 4 since a busy machine left the generator no time."""
+        return self.code in {code, 4} and (self.code == code or bool(self.notices & GENERATORS_DOING))
 
     @property
     def notices(self) -> set[str]:

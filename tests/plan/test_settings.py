@@ -358,6 +358,7 @@ name = "coded"
 [protocol]
 codec = { name = "signalr", protocol = "messagepack" }
 held_against = "nothing yet"
+follows = "a page"
 [protocol.turn]
 message = '{"type":"ping"}'
 [protocol.events]

@@ -49,7 +49,7 @@ def test_a_shipped_name_goes_before_a_file_and_any_path_is_relative_to_its_base(
     ("ref", "sentence"),
     [
         ("ech", "there is no file `ech` and no protocol of that name; did you mean `echo`?"),
-        ("zzz", "known here: action-cable, agent-events, centrifugo, echo"),
+        ("zzz", "and no protocol of that name; `loadtest protocols` lists those that ship"),
         ("mine", "there is no protocol `mine`; did you mean the file `mine.toml`?"),
         ("a\0b", "there is no file"),
         ("x" * 5000, "there is no file `xxx"),
@@ -84,3 +84,5 @@ def test_policies_lie_beside_the_scenarios_and_are_none(tmp_path: Path) -> None:
     assert shipped_names("policy", package) == ["ready", "ready-strict"]
     assert shipped_names("scenario", package) == ["readying"]
     assert find("policy", "ready", tmp_path, package)[1] == "ready.toml"
+    with pytest.raises(ConfigError, match="known here: ready, ready-strict"):
+        find("policy", "zzz", tmp_path, package)

@@ -206,8 +206,10 @@ def test_how_frames_hold_messages_is_told_where_a_message_is_no_frame() -> None:
     plain = dict(understood(Protocol(name="plain")))
     assert not {"codec", "framing", "held against"} & plain.keys()
     settings = {"protocol": "messagepack"}
-    coded = Protocol(name="hub", codec=CodecChoice(name="signalr", settings=settings), held_against="a hub")
+    choice = CodecChoice(name="signalr", settings=settings)
+    coded = Protocol(name="hub", codec=choice, held_against="a hub", follows="a page of a hub")
     told = dict(understood(coded))
+    assert told["follows"] == "a page of a hub"
     assert told["held against"] == "a hub"
     assert told["codec"].startswith("signalr (protocol = messagepack): paths, matches and messages are of")
     assert dict(understood(replace(coded, codec=CodecChoice(name="mqtt"))))["codec"].startswith("mqtt: paths")

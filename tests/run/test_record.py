@@ -184,3 +184,33 @@ def test_an_address_that_is_taken_is_our_users_mistake(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="cannot be listened on"):
         asyncio.run(taken())
+
+
+def test_a_request_that_is_no_websocket_is_told_and_is_no_connection(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def says(port: int, text: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(text.encode())
+        answer = await reader.read(12)
+        writer.close()
+        return answer
+
+    async def client(url: str) -> Any:
+        port = int(url.rpartition(":")[2])
+        answers = [
+            await says(port, f"{method} /socket.io/?EIO=4 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+            for method in ("GET", "POST")
+        ]
+        wanted = ["chat.v2", "bearer.a-token-that-is-secret"]
+        async with connect(f"{url}/room?ticket=t-1&room=7", subprotocols=wanted) as socket:
+            await socket.recv()
+        return answers
+
+    found, answers = recorded(client, tmp_path / "f.jsonl")
+    assert answers == [b"HTTP/1.1 426"] * 2
+    assert found.not_sockets == 2
+    (kept,) = found.connections
+    assert kept.url.endswith("/room?ticket=t-1&room=7")
+    assert kept.subprotocols == ("chat.v2",)
+    assert "Traceback" not in capsys.readouterr().err

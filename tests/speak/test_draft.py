@@ -619,3 +619,27 @@ def test_an_end_may_lack_the_number() -> None:
 )
 def test_an_answer_whose_type_sounds_like_an_error(payload: bytes, kind: str) -> None:
     assert sounds_wrong(payload) == kind
+
+
+def test_ids_that_are_numbers_stay_numbers() -> None:
+    made, played = drafted(
+        *turns(3, lambda n: [(">", {"id": n + 5, "q": f"why number {n}"}), ("<", {"id": n + 5, "result": 1})])
+    )
+    assert ends(played)
+    assert made.message == '{"id":{turn.id},"q":"{data.q}"}'
+    assert made.turn_id == "1{turn.number}"
+    assert 'id = "1{turn.number}"' in protocol_text(made, "x")
+
+
+def test_an_id_that_stands_twice_in_a_message_is_one() -> None:
+    made, played = drafted(
+        *turns(
+            3,
+            lambda n: [
+                (">", {"id": f"q-{n}", "client": {"ref": f"q-{n}"}, "word": f"w{n}"}),
+                ("<", {"id": f"q-{n}", "word": f"w{n}"}),
+            ],
+        )
+    )
+    assert ends(played)
+    assert made.message == '{"id":"{turn.id}","client":{"ref":"{turn.id}"},"word":"{data.word}"}'
