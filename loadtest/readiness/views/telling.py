@@ -296,7 +296,7 @@ def _monitoring(found: Assessment) -> DocumentSection:
 
 def _incident(each: IncidentRow) -> TableRow:
     tone: Tone = "bad" if each.severity == "critical" else "doubt"
-    return TableRow(("open", each.title, f"{each.severity}, {each.told}", instant(each.since)), tone)
+    return TableRow(("incident", each.title, f"{each.severity}, {each.told}", instant(each.since)), tone)
 
 
 def _route(each: RouteRow) -> TableRow:
