@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,8 @@ def command(policy: str, **options: Any) -> int:
     if options["show"] is not None:
         show_shipped("policy", options["show"])
         return Exit.PASS
+    from loadtest.live.monitoring import monitoring_on_disk
+    from loadtest.readiness.history import History
     from loadtest.readiness.policy_file import load_policy
     from loadtest.readiness.ready import ReadyOptions, ready, roll_back, wants_rollback
 
@@ -63,9 +66,11 @@ def command(policy: str, **options: Any) -> int:
     read = load_policy(policy, options["sets"], options["target"], options["release"])
     if options["force_rollback"] and read.rollback is None:
         raise ConfigError([Problem("--force-rollback", "the policy has no [rollback] with a command to run")])
+    results = Path(options["results"])
     asked = ReadyOptions(
-        results=Path(options["results"]), since=options["since"], verify_rollback=options["verify_rollback"],
+        results=results, since=options["since"], verify_rollback=options["verify_rollback"],
         formats=tuple(each for each in options["format"] if each != "terminal"),
+        monitoring=monitoring_on_disk(read, History.of(results, read.name).folder, time.time()),
     )  # fmt: skip
     found, folder = ready(read, asked)
     _show(found, folder, options)

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,9 @@ def command(policy: str, **options: Any) -> int:
     results = Path(options["results"])
     with only_one(History.of(results, read.name).folder):
         watch = Watch(read, results, act=options["remedy"])
+        if options["rounds"]:
+            # Its verdict is of all components, however slow one is.
+            watch.first_s = inf
         with _serving(options["serve"], watch), _screen(watch, quiet=options["quiet"]) as show:
             return _rounds(watch, options["rounds"], show, Reload(read.path, load))
 
@@ -120,6 +124,7 @@ def _rounds(watch: Watch, most: int | None, show: Callable[[Assessment], None], 
             break
         if most is None or done < most:
             time.sleep(max(0.01, min(LONGEST_SLEEP_S, watch.pause_s())))
+    watch.finish()
     return watch.latest.exit_code if watch.latest else Exit.INVALID
 
 

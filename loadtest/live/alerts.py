@@ -86,7 +86,8 @@ class Announcement:
 class Message:
     """One message for one route. ``id`` stays the same in retries, so that a receiver can recognise it.
 
-    ``told`` are the announcements that ``lines`` are made of, the oldest first.
+    ``told`` are the announcements that ``lines`` are made of, the oldest first. One that was ``begun`` to be
+    sent may have arrived, whatever is known of it.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Message:
     at: float
     tries: int = 0
     not_before: float = 0.0
+    begun: bool = False
     told: list[Announcement] = field(default_factory=list)
 
 
@@ -133,7 +135,8 @@ def observations(found: Assessment, asked: Container[str] | None = None) -> Iter
         return asked is None or name in asked
 
     for row in found.components:
-        hidden = row.error == "through"
+        # What lies behind another, or was never asked, is neither wrong nor right.
+        hidden = row.error in {"through", "unasked"}
         title = f"{row.title} {row.status}"
         severity = None if hidden else _severity(row)
         yield Observation(f"component {row.name}", title, severity, row.why, fresh(row.name), hidden)
@@ -313,11 +316,11 @@ def _group(state: AlertState, now: float, policy: Alerts) -> None:
 def _overtaken(state: AlertState, route: str, keys: Container[str]) -> list[Announcement]:
     """What still waits on the route of the same incidents: it is told first, in the message that comes now.
 
-    A message that was tried stays as it is: it may have arrived.
+    A message that was tried, or begun to be sent, stays as it is: it may have arrived.
     """
     taken: list[Announcement] = []
     for message in list(state.outbox):
-        if message.route != route or message.tries:
+        if message.route != route or message.begun or message.tries:
             continue
         older = [each for each in message.told if each.key in keys]
         left = [each for each in message.told if each.key not in keys]

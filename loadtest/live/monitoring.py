@@ -1,11 +1,16 @@
-"""The watch itself as data for its page: its routes, what is open, what is silenced. Pure."""
+"""The watch itself as data for a page: its routes, what is open, what is silenced."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
+from loadtest.errors import ConfigError
+from loadtest.live import watch_state
 from loadtest.live.alerts import AlertState, Incident
-from loadtest.live.silences import Silence, acknowledged, silenced
+from loadtest.live.silences import Silence, acknowledged, read_silences, silenced, windows
 from loadtest.readiness.assessment import IncidentRow, Monitoring, RouteRow
 from loadtest.readiness.policy import Policy
 from loadtest.readiness.views.telling import instant
@@ -39,6 +44,23 @@ def monitoring(
         if beat
         else "nobody watches this watch",
     )
+
+
+def monitoring_on_disk(policy: Policy, folder: Path, now: float) -> Monitoring | None:
+    """The watch of a policy as its files tell, for the page of an assessment that is made beside it.
+
+    None where no alert has a route and no watch ever ran.
+    """
+    if not policy.alerts.routes and not (folder / watch_state.STATE).is_file():
+        return None
+    state, silences = watch_state.WatchState(), list[Silence]()
+    with suppress(ConfigError):  # a watch says what is wrong with its own files
+        state = watch_state.load(folder)
+        silences = read_silences(folder)
+    silences += windows(policy.maintenance, now)
+    next_at = min((state.due.get(each.name, now) for each in policy.components), default=now)
+    found = monitoring(policy, state.alerts, silences, now, next_at=next_at)
+    return replace(found, running=watch_state.is_running(folder))
 
 
 def _told(key: str, incident: Incident, silences: Sequence[Silence], now: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
@@ -15,8 +14,9 @@ from typing import Protocol
 from loadtest.errors import ConfigError
 from loadtest.live import alerts, watch_state
 from loadtest.live.alerts import Message
+from loadtest.live.background import Background
 from loadtest.live.monitoring import monitoring
-from loadtest.live.notifiers import DeliveryError, deliver, heartbeat
+from loadtest.live.notifiers import WITHIN_S, DeliveryError, deliver, heartbeat
 from loadtest.live.remedies import Step, treat
 from loadtest.live.silences import Silence, read_silences, silenced, windows
 from loadtest.live.watch_state import WatchState
@@ -35,8 +35,13 @@ from loadtest.readiness.status import component_rows, outer_first
 WHOLE_EVERY_S = 600.0
 """A whole assessment is kept when something changed, and this often; its summary always."""
 
+FIRST_S = 30.0
+"""So long a watch that begins waits for components that are slow before it judges without them."""
+
 GATHER_S = 1.0
 """Parts that answer within this of each other are assessed together; nobody waits longer for a slow one."""
+
+HEARTBEAT = "heartbeat"
 
 LOOK_S = 0.05
 """How often a running probe is checked for its answer."""
@@ -64,6 +69,7 @@ class Watch:
     results: Path
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     act: bool = False
+    first_s: float = FIRST_S
     prober: Probing | None = None
     clock: Callable[[], float] = time.time
     send: Callable[[Policy, Message], None] = deliver
@@ -82,7 +88,7 @@ class Watch:
     _awaited: set[str] = field(init=False)
     silences: list[Silence] = field(default_factory=list)
     _beaten: float = float("-inf")
-    _beats: threading.Thread | None = None
+    _background: Background = field(default_factory=Background)
     _trouble: str = ""
     _saved: str = ""
     _unread: str = ""
@@ -142,7 +148,7 @@ class Watch:
 
     def pause_s(self) -> float:
         """Seconds until something is due: a probe, an answer to take, or a message to send."""
-        if self._prober.busy or self._answers or self._held:
+        if self._prober.busy or self._answers or self._held or self._background.busy:
             return LOOK_S
         asked = [self.state.due.get(each.name, 0.0) for each in self.policy.components]
         tried = [each.not_before for each in self.state.alerts.outbox if each.not_before]
@@ -151,6 +157,7 @@ class Watch:
     def round(self) -> Assessment | None:
         """Do what is due: probe, assess, alert, remedy, keep. None where there is nothing new to assess."""
         now = self.clock()
+        self._background.settle()
         self._begin(now)
         answers = self._gathered(now)
         found = self._assessed(answers, now) if answers else None
@@ -165,6 +172,12 @@ class Watch:
             self._save()
         self._beat(now)
         return found
+
+    def finish(self) -> None:
+        """Wait for messages and remedies that are on their way; for a watch that ends by itself."""
+        longest_s = max((each.timeout_s for each in self.policy.remedies), default=0.0)
+        self._background.finish(max(WITHIN_S, longest_s) + GATHER_S)
+        self._save()
 
     def _silences(self, now: float) -> None:
         """Read what was silenced; a file that cannot be read silences nothing."""
@@ -181,20 +194,21 @@ class Watch:
     def _beat(self, now: float) -> None:
         """Tell the dead man's switch that the watch goes on; one that does not answer holds up nothing."""
         every_s = self.policy.alerts.heartbeat_s
-        if not self.policy.alerts.heartbeat or 0 <= now - self._beaten < every_s or self._beating():
+        early = 0 <= now - self._beaten < every_s
+        if not self.policy.alerts.heartbeat or early or HEARTBEAT in self._background.busy:
             return
         self._beaten = now
-        self._beats = threading.Thread(target=self._heartbeat, name="heartbeat", daemon=True)
-        self._beats.start()
+        policy = self.policy
 
-    def _beating(self) -> bool:
-        return self._beats is not None and self._beats.is_alive()
+        def beat() -> str:
+            self.beat(policy)
+            return ""
 
-    def _heartbeat(self) -> None:
-        try:
-            self.beat(self.policy)
-        except DeliveryError as error:
-            self.said(f"no heartbeat: {error}")
+        def done(_: str, error: Exception | None) -> None:
+            if error is not None:
+                self.said(f"no heartbeat: {self._told(error)}")
+
+        self._background.begin(HEARTBEAT, beat, done, wait_s=0.0)
 
     def _begin(self, now: float) -> None:
         going = self._prober.busy | set(self._answers) | set(self._held)
@@ -217,8 +231,11 @@ class Watch:
             return {}
         self._first = now if self._first is None else min(self._first, now)
         self._awaited -= set(self._answers)
-        if self._prober.busy and (self._awaited or now - self._first < GATHER_S):
+        late_s = now - self._first
+        slow = bool(self._awaited) and late_s < self.first_s
+        if self._prober.busy and (slow or late_s < GATHER_S):
             return {}
+        self._awaited = set()
         answers, self._answers, self._first = self._answers, {}, None
         told = self._told_apart(answers, now)
         if not self._held.keys() <= self.state.evidence.keys():
@@ -268,9 +285,10 @@ class Watch:
             if row.status in {"healthy", "degraded"} and was.get(row.name, "unknown") in {"down", "unknown"}
         }
         for row in found.components:
-            if row.error == "through" and self.state.evidence[row.name].error != "through":
-                self.state.evidence[row.name] = Evidence("unasked", row.said, None, "through")
-            if self.state.evidence[row.name].error == "through" and not back.isdisjoint(row.through):
+            known = self.state.evidence.get(row.name)
+            if known and row.error == "through" and known.error != "through":
+                known = self.state.evidence[row.name] = Evidence("unasked", row.said, None, "through")
+            if known and known.error == "through" and not back.isdisjoint(row.through):
                 self.state.due[row.name] = now
 
     def _assessed(self, answers: dict[str, Evidence], now: float) -> Assessment:
@@ -338,62 +356,95 @@ class Watch:
         return True
 
     def _send(self) -> None:
-        """Send every message that is due; a route that fails delays no other."""
-        state = self.state.alerts
-        for message in alerts.due(state, self.clock(), self.policy.alerts):
-            if message.not_before > self.clock():
-                continue  # its route has just failed
-            try:
-                self.send(self.policy, message)
-            except DeliveryError as error:
-                alerts.failed(state, message, self.clock(), str(error))
-                self.said(f"not delivered, tried again later: {error}")
-            else:
+        """Send every message that is due, one at a time on each route: what hangs delays its own only."""
+        for message in alerts.due(self.state.alerts, self.clock(), self.policy.alerts):
+            late = message.not_before > self.clock()  # its route has just failed
+            if not late and f"route {message.route}" not in self._background.busy:
+                self._deliver(message)
+
+    def _deliver(self, message: Message) -> None:
+        # On disk before it is sent: one that may have arrived stays as it is, also when this process dies.
+        message.begun = True
+        self._save()
+        policy, state = self.policy, self.state.alerts
+
+        def send() -> str:
+            self.send(policy, message)
+            return ""
+
+        def done(_: str, error: Exception | None) -> None:
+            if error is None:
                 alerts.delivered(state, message, self.clock())
                 self.said(f"sent to {message.route}: {message.subject}")
+            else:
+                alerts.failed(state, message, self.clock(), self._told(error))
+                self.said(f"not delivered, tried again later: {self._told(error)}")
             self._save()
+
+        self._background.begin(f"route {message.route}", send, done)
 
     def _remedy(self, found: Assessment) -> None:
         mine = tuple(
             each
             for each in self.policy.remedies
-            if not silenced(
+            if f"remedy {each.component}" not in self._background.busy
+            and not silenced(
                 f"component {each.component}", windows(self.policy.maintenance, found.at), found.at
             )
         )
         for remedy, step in treat(self.state.treatments, mine, found, self.clock(), self._dry):
-            said = self._treated(remedy, step)
-            entry = {
-                "at": self.clock(), "component": remedy.component, "step": step, "said": said,
-                "command": shown_command(self.policy, remedy.command, self.environ),
-                "dry_run": self._dry(remedy),
-            }  # fmt: skip
-            self._on_disk(partial(watch_state.audit, self.history.folder, entry))
-            self.said(f"remedy for {remedy.component}: {step}{f': {said}' if said else ''}")
+            if step != "act":
+                self._audit(remedy, step, "")
+            elif self._dry(remedy):
+                self._verify(remedy)
+                would = shown_command(self.policy, remedy.command, self.environ)
+                self._audit(remedy, step, f"dry run, would run: {would}")
+            else:
+                self._act(remedy)
+
+    def _audit(self, remedy: Remedy, step: Step, said: str) -> None:
+        entry = {
+            "at": self.clock(), "component": remedy.component, "step": step, "said": said,
+            "command": shown_command(self.policy, remedy.command, self.environ),
+            "dry_run": self._dry(remedy),
+        }  # fmt: skip
+        self._on_disk(partial(watch_state.audit, self.history.folder, entry))
+        self.said(f"remedy for {remedy.component}: {step}{f': {said}' if said else ''}")
 
     def _dry(self, remedy: Remedy) -> bool:
         return remedy.dry_run or not self.act
 
-    def _treated(self, remedy: Remedy, step: Step) -> str:
-        if step != "act":
-            return ""
+    def _verify(self, remedy: Remedy) -> None:
+        """Have a component probed again once its remedy has had its time to help."""
         verify_at = self.clock() + remedy.verify_after_s
+        self.state.treatments[remedy.component].verify_at = verify_at
         self.state.due[remedy.component] = min(verify_at, self.state.due.get(remedy.component, verify_at))
-        if self._dry(remedy):
-            return f"dry run, would run: {shown_command(self.policy, remedy.command, self.environ)}"
+
+    def _act(self, remedy: Remedy) -> None:
+        """Begin a remedy; what it says is told when it ends, and whether it helped is judged only then."""
         # The try is on disk before it is made, so that a crash cannot make it again and again.
         self._save()
         folder = self.policy.path.parent.absolute()
-        try:
+
+        def run() -> str:
             words = [filled(word, self.environ) for word in remedy.command]
             ended = run_program(words, folder, remedy.timeout_s, self.environ, leaves=True)
-        except (ProbeError, MissingVariableError) as error:
-            return self._clean(str(error))
-        last = f": {ended.last_words[-1]}" if ended.last_words else ""
-        return self._clean(f"{words[0]} ended with {ended.code}{last}")
+            last = f": {ended.last_words[-1]}" if ended.last_words else ""
+            return f"{words[0]} ended with {ended.code}{last}"
+
+        def done(said: str, error: Exception | None) -> None:
+            self._verify(remedy)
+            self._audit(remedy, "act", self._told(error) if error else self._clean(said))
+
+        self._background.begin(f"remedy {remedy.component}", run, done)
 
     def _clean(self, text: str) -> str:
         return redactor_of(self.policy.raw, self.policy.variables, self.environ).text(text)
+
+    def _told(self, error: Exception) -> str:
+        """What went wrong in a sentence; an error that nobody foresaw is told with its kind."""
+        foreseen = isinstance(error, DeliveryError | ProbeError | MissingVariableError)
+        return self._clean(str(error) if foreseen else f"{type(error).__name__}: {error}")
 
 
 def _outcome(found: Assessment) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -71,6 +72,35 @@ def audit(folder: Path, entry: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
+def is_running(folder: Path) -> bool:
+    """Whether a watch holds the lock of the folder just now; where there are no locks, nobody knows: no."""
+    with suppress(OSError, ImportError), (folder / LOCK).open() as file:
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+AGAIN_S = 0.1
+"""So much later the lock is tried again: whoever asks whether a watch runs holds it for a moment."""
+
+
+def _lock(fcntl: Any, file: IO[str]) -> None:
+    """Take the lock of a watch.
+
+    Raises:
+        OSError: another one has it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(AGAIN_S)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """One watch per policy and results folder; the lock ends with the process, however it ends.
@@ -87,7 +117,7 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(fcntl, file)
         except ImportError:  # no such locks on Windows: there it is on the user to start one only
             pass
         except OSError:

@@ -66,7 +66,8 @@ class LevelRow:
 class ComponentRow:
     """One component as judged. ``freshness`` is 0 to 1, 0 where it is unknown.
 
-    ``owner`` and ``eta`` stand in the policy so. ``missed`` are measures that missed thresholds of its own
+    ``late`` are the milliseconds by which we ourselves may have been late with each of ``samples``. ``owner``
+    and ``eta`` stand in the policy so. ``missed`` are measures that missed thresholds of its own
     scenario, where those bind.
     """
 
@@ -97,6 +98,7 @@ class ComponentRow:
     missed: tuple[str, ...] = ()
     owner: str = ""
     eta: str = ""
+    late: tuple[float, ...] = ()
 
     @property
     def why(self) -> str:
@@ -265,7 +267,7 @@ class Monitoring:
     """The watch at one time: how it probes, whom it alerts, and what is open.
 
     ``next_at`` is the Unix time at which it probes again. ``silences`` are sentences, ``heartbeat`` says
-    whether somebody watches the watch.
+    whether somebody watches the watch. Where it is not ``running``, this is what the last one left.
     """
 
     at: float
@@ -275,6 +277,7 @@ class Monitoring:
     incidents: tuple[IncidentRow, ...]
     silences: tuple[str, ...]
     heartbeat: str
+    running: bool = True
 
 
 @dataclass(frozen=True, slots=True)

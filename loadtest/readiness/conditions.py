@@ -62,7 +62,11 @@ def _criterion(criterion: Criterion, row: ComponentRow) -> CriterionRow:
     if measure is None or met is None:
         outcome = "missed" if row.status == "down" else "unknown"
         reason = f"{row.title} is {row.status}: {row.why}" if row.status in {"down", "unknown"} else ""
-        reason = reason or (measure.reason if measure else "the probe did not measure it")
+        reason = (
+            f"{row.title} {row.said}"
+            if through
+            else reason or (measure.reason if measure else "the probe did not measure it")
+        )
         return CriterionRow(criterion.title, row.name, expected, "not measured", outcome, reason)
     # Decided by a bound alone, the reason tells the bound.
     shown = f"{measure.text(objective.unit)} (n={measure.n})"

@@ -65,7 +65,8 @@ class Evidence:
     ``error`` is the class of what went wrong: a layer (resolve, tcp, tls), "refused", "timeout", "status",
     "answer", "driver", "credential", "tool", ... ``said`` is one sentence. ``lines`` is what was seen,
     ``issues`` what is wrong with it though it answered. ``at`` is the Unix time the evidence speaks of; None:
-    the component was not probed. ``samples`` are the tries in order, None for one that failed.
+    the component was not probed. ``samples`` are the tries in order, None for one that failed; ``late`` by
+    how many milliseconds we ourselves may have been late with each.
     ``simulated``: it was our own simulator that answered. ``missed`` are the measures that missed thresholds
     of the component's own scenario. ``release`` is what it says of the release that was looked at; empty
     where it says nothing.
@@ -83,6 +84,7 @@ class Evidence:
     simulated: bool = False
     missed: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
+    late: tuple[float, ...] = ()
 
 
 def distribution(

@@ -246,10 +246,10 @@ def _rules(found: Assessment) -> str:
         return said + (", and calls for a rollback" if pulled else "")
     said = f"{bad} of {n} rules {verb}" if bad else f"{n - unknown} of {n} rules hold" if unknown else ""
     said = said or f"all {n} rules hold"
+    if doubt and not bad:
+        said += f" ({doubt} of them unless what is unknown breaks {'it' if doubt == 1 else 'them'})"
     if unknown:
         said += f", {unknown} cannot be judged"
-    if doubt and not bad:
-        said += f", {doubt} of them unless what is unknown breaks {'it' if doubt == 1 else 'them'}"
     if pulled:
         said += f", {pulled} call{'s' if pulled == 1 else ''} for a rollback"
     return said

@@ -55,7 +55,7 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
         ),
         "passed.ratio": "ratio",
     },
-    "database": {**_durations("connect", "query"), "answered.ratio": "ratio"},
+    "database": {**_durations("connect", "query"), "answered.ratio": "ratio", "tls.expires_in": "days"},
     "redis": {**_durations("ping"), "answered.ratio": "ratio", "tls.expires_in": "days"},
     "containers": {
         **dict.fromkeys(("wanted", "running", "missing", "unhealthy", "restarts"), "count"),
@@ -67,7 +67,7 @@ MEASURES: Mapping[str, Mapping[str, Unit]] = {
         "disk.ratio": "ratio",
         "connections": "count",
     },
-    "websocket": {"answered.ratio": "ratio"},
+    "websocket": {"answered.ratio": "ratio", "tls.expires_in": "days"},
 }
 """What each kind of probe measures, with its unit; a websocket probe also what thresholds can name."""
 

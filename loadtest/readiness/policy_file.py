@@ -44,6 +44,7 @@ from loadtest.readiness.rules_file import (
     read_rules,
 )
 from loadtest.readiness.secrets import without_secrets
+from loadtest.readiness.usual_timeout import usual_timeout_s
 
 PRIORITIES: Mapping[str, Priority] = {
     "critical": "critical",
@@ -179,18 +180,20 @@ def _component(name: str, table: Table, every_s: float, fresh_s: float) -> Compo
     kind = table.choice("probe", kinds, _meant(table.data.get("probe")))
     priority = table.choice("priority", PRIORITIES, PRIORITIES["critical"])
     broken = "probe" not in table.data or table.data["probe"] not in kinds
+    probe = read_probe(kind if not broken else "resources", table)
+    levels = _levels(table.table("levels"), kind)
     component = Component(
         name=name,
         title=table.text("title", name),
         kind=kind,
-        probe=read_probe(kind if not broken else "resources", table),
+        probe=probe,
         priority=priority,
         weight=_number(table, "weight", WEIGHTS[priority]),
         required=table.flag("required") if table.has("required") else priority != "optional",
-        levels=_levels(table.table("levels"), kind),
+        levels=levels,
         through=table.texts("through"),
         score=_score(table, kind),
-        timeout_s=table.duration("timeout", 10_000_000_000, positive=True) / 1e9,
+        timeout_s=table.duration("timeout", round(usual_timeout_s(probe, levels) * 1e9), positive=True) / 1e9,
         fresh_s=table.duration("fresh", round(fresh_s * 1e9), positive=True) / 1e9,
         every_s=table.duration("every", round(every_s * 1e9), positive=True) / 1e9,
         remedy=table.text("remedy", ""),

@@ -64,10 +64,20 @@ TURNS: Mapping[str, int] = {
 
 The host's CPU is measured first, our own load last, and no load run beside another.
 """
-SAMPLED, ALONE = 1, 3
+SAMPLED, TOLD, ALONE = 1, 2, 3
+
+PATIENCE_S = 20.0
+"""So long a component waits for its turn before it is probed all the same; the host and load runs wait on.
+
+That a component is down must be seen in time, whatever else hangs. How late this machine is stands beside
+every sample, so that a response time that others spoiled is not judged.
+"""
 
 OURS = frozenset({"websocket", "containers", "kubernetes", "tests", "resources"})
 """Kinds whose probe ends by itself whatever the component does; one that does not is our own failure."""
+
+LOOK_S = 0.05
+"""How often it is looked whether a probe is done, or may go on."""
 
 GRACE_S = 1.0
 """A probe that ends at its deadline may take this much longer to report."""
@@ -75,13 +85,43 @@ GRACE_S = 1.0
 
 @dataclass(slots=True)
 class _Asked:
-    """A component that is being probed, or waits for its turn: then there is no thread yet."""
+    """A component that is being probed, or waits for its turn: then there is no thread yet.
+
+    One that is ``resting`` between two looks leaves its turn to others, and waits for it again once it is
+    ``back``.
+    """
 
     name: str
     turn: int
+    since: float
     thread: threading.Thread | None = None
     context: ProbeContext | None = None
     found: dict[str, Evidence] = field(default_factory=dict)
+    resting: bool = False
+    back: bool = False
+    goes_on: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def is_going(self) -> bool:
+        """Whether others have to keep out of its way."""
+        return self.thread is not None and not self.resting
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its turn, for the first time or again."""
+        return self.thread is None or self.back
+
+    def has_waited_too_long(self, now: float) -> bool:
+        """Whether it is probed whatever goes on beside it."""
+        return self.turn in {SAMPLED, TOLD} and now - self.since >= PATIENCE_S
+
+    def rest(self, seconds: float) -> None:
+        """Leave the turn to others for a time, and wait for it again; called by the probe itself."""
+        self.goes_on.clear()
+        self.resting = True
+        time.sleep(seconds)
+        self.since, self.back = time.monotonic(), True
+        self.goes_on.wait(self.context.left_s(1e9) if self.context else 0.0)
 
 
 class Prober:
@@ -107,23 +147,32 @@ class Prober:
 
     def begin(self, names: Iterable[str]) -> None:
         """Begin to probe components, or have them wait for their turn."""
-        new = [_Asked(name, TURNS.get(self._policy.component(name).kind, SAMPLED)) for name in names]
+        now = time.monotonic()
+        new = [_Asked(name, TURNS.get(self._policy.component(name).kind, SAMPLED), now) for name in names]
         self._asked += sorted(new, key=lambda each: each.turn)
         self._start()
 
     def _start(self) -> None:
-        """Start what waits first, and whatever of the same turn is behind it."""
-        going = [each for each in self._asked if each.thread is not None]
-        waiting = [each for each in self._asked if each.thread is None]
-        if not waiting:
+        """Start what waits first, and whatever of the same turn is behind it.
+
+        First come, first served: what waits for another turn is overtaken only by what has waited too long.
+        """
+        now, blocked = time.monotonic(), False
+        going = [each for each in self._asked if each.is_going]
+        for each in [each for each in self._asked if each.waits]:
+            fits = not going or (each.turn == going[0].turn and each.turn != ALONE)
+            blocked = blocked or not fits
+            if not blocked or each.has_waited_too_long(now):
+                self._let(each)
+                going.append(each)
+
+    def _let(self, asked: _Asked) -> None:
+        """Begin to probe a component, or let its probe go on."""
+        if asked.thread is None:
+            self._run(asked)
             return
-        turn = going[0].turn if going else waiting[0].turn
-        for each in waiting:
-            # First come, first served: nothing overtakes what waits for another turn.
-            if each.turn != turn or (turn == ALONE and going):
-                return
-            self._run(each)
-            going.append(each)
+        asked.back = asked.resting = False
+        asked.goes_on.set()
 
     def _run(self, asked: _Asked) -> None:
         component = self._policy.component(asked.name)
@@ -135,6 +184,7 @@ class Prober:
             (self._policy.name, asked.name),
             self._policy.release,
             one_sample=self._one_sample,
+            rest=asked.rest,
         )
         # Daemons: one that hangs in a name lookup must not hold up the end of the process.
         asked.thread = threading.Thread(
@@ -167,9 +217,9 @@ class Prober:
         """The evidence of every probe that was begun, once it is done or out of time."""
         found: dict[str, Evidence] = {}
         while self._asked:
-            for each in self._asked:
-                if each.thread is not None and each.context is not None:
-                    each.thread.join(max(0.0, each.context.deadline + GRACE_S - time.monotonic()))
+            thread = next((each.thread for each in self._asked if each.thread is not None), None)
+            if thread is not None:
+                thread.join(LOOK_S)
             found |= self.take()
         return found
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.readiness.assessment import Assessment, RollbackRow
+from loadtest.readiness.assessment import Assessment, Monitoring, RollbackRow
 from loadtest.readiness.course import course
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import (
@@ -37,12 +37,13 @@ from loadtest.readiness.verdict import assess, with_rollback
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyOptions:
-    """The options of an assessment."""
+    """The options of an assessment. ``monitoring`` is the watch of the policy, where there is one."""
 
     results: Path
     since: str | None = None
     verify_rollback: bool = False
     formats: tuple[str, ...] = KEPT
+    monitoring: Monitoring | None = None
 
 
 def ready(
@@ -66,6 +67,7 @@ def ready(
     folder = history.new_folder(begun)
     found = probe_all(policy, options.results, environ=environ)
     assessed = judged(policy, found, rows, folder.name, begun=begun, now=time.time())
+    assessed = replace(assessed, monitoring=options.monitoring)
     if options.verify_rollback:
         assessed = replace(assessed, rollback=verify_rollback(policy, environ))
     if rolled_back is not None:

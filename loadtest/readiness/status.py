@@ -83,10 +83,10 @@ def outer_first(policy: Policy) -> Iterator[Component]:
 
 
 def _unreachable(row: ComponentRow, outer: ComponentRow) -> ComponentRow:
-    said = f"cannot be told: it is reached only through {outer.title}, which is {outer.status} ({row.said})"
+    said = f"cannot be told: it is reached only through {outer.title}, which is {outer.status}"
     return replace(
         row, status="unknown", score=None, score_formula="unknown has no score", said=said,
-        error="through", freshness=0.0, issues=(),
+        error="through", freshness=0.0, issues=(), lines=(*row.lines, f"asked all the same: {row.said}"),
     )  # fmt: skip
 
 
@@ -203,6 +203,7 @@ def _row(component: Component, evidence: Evidence, now: float, release: str) -> 
         levels=levels,
         measures=dict(evidence.measures),
         samples=evidence.samples,
+        late=evidence.late,
         at=evidence.at,
         age_s=age_s,
         freshness=_freshness(component, age_s, status),
@@ -264,7 +265,8 @@ def _reached(level: Level, measure: Measure) -> Status:
 
 def _sentence(level: LevelRow) -> str:
     if level.outcome == "unknown":
-        return f"{level.measure} could not be judged: {level.reason or 'not measured'}"
+        known = "" if level.measured == "not measured" else f" is {level.measured}, and"
+        return f"{level.measure}{known} could not be judged: {level.reason or 'not measured'}"
     word, limit = ("critical", level.critical) if level.outcome == "down" else ("warn", level.warn)
     return f"{level.measure} is {level.measured} (n={level.n}), beyond its {word} level {limit}"
 

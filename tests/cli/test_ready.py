@@ -51,6 +51,19 @@ def test_quiet_is_two_lines(policy: str, results: list[str], capsys: pytest.Capt
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+def test_an_assessment_tells_of_the_alerts_of_its_watch(
+    policy: str, results: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    route = f'[alerts.routes.team]\nkind = "webhook"\nurl = "http://127.0.0.1:{free_port()}/"\n'
+    Path(policy).write_text(POLICY.replace("true", "false") + route)
+    assert main(["watch", policy, "--rounds", "1", "--quiet", *results]) == 1
+    capsys.readouterr()
+    assert main(["ready", policy, "--format", "json", *results]) == 1
+    seen = json.loads(capsys.readouterr().out)["monitoring"]
+    assert (seen["running"], seen["routes"][0]["waiting"]) == (False, 1)
+    assert seen["incidents"][0]["title"] == "answer down"
+
+
 def test_set_changes_the_policy(policy: str, results: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ready", policy, "--set", 'components.answer.command=["false"]', *results]) == 1
     assert "NO-GO" in capsys.readouterr().out

@@ -76,7 +76,7 @@ severities = ["critical"]
 
 MEASURES = {"core": "latency", "api": "latency", "store": "ping"}
 LATE_S = 8.0
-"""For the group, and for the question whether it is the component or what is before it."""
+"""How much later an end may be told: for the group, and for the question whether it is what is before it."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,14 @@ HIDDEN = (
 )
 """What cannot answer either, because it lies behind something that is down."""
 
+BLIPS = (
+    Trouble("api", 2100, 2130),
+    Trouble("queue", 2400, 2430),
+    Trouble("api", 2700, 2730, "slow"),
+    Trouble("flap0", 3000, 3010),
+)
+"""One look each in the quiet half, of components that are told after two: no incidents."""
+
 KILLED = (333, 410, 705, 1310)
 """A new watch goes on from the disk; the one before was told nothing."""
 
@@ -132,6 +140,7 @@ class Hour:
         self.policy = policy(folder, POLICY)
         self.waiting: set[str] = set()
         self.got: list[tuple[float, Message]] = []
+        self.blips = set[str]()
 
     @property
     def second(self) -> float:
@@ -149,7 +158,10 @@ class Hour:
         return {name: self.look(name) for name in taken}
 
     def look(self, name: str) -> Evidence:
-        kinds = {each.kind for each in (*INCIDENTS, *HIDDEN) if each.part == name and each.at(self.second)}
+        kinds = {
+            each.kind for each in (*INCIDENTS, *HIDDEN, *BLIPS) if each.part == name and each.at(self.second)
+        }
+        self.blips |= {each.part for each in BLIPS if each.part == name and each.at(self.second)}
         if name in FLAPPING[:5] and 600 <= self.second < 900 and int(self.second) // 10 % 2:
             kinds.add("down")
         if "slow" in kinds:
@@ -164,9 +176,11 @@ class Hour:
 
     def watch(self) -> Watch:
         self.waiting = set()
-        return Watch(
+        watch = Watch(
             self.policy, self.folder / "results", {}, prober=self, clock=lambda: self.now, send=self.send
         )
+        watch._background.at_once_s = 20  # the clock stands still while a message is sent
+        return watch
 
     def run(self) -> None:
         watch, killed = self.watch(), list(KILLED)
@@ -231,7 +245,7 @@ def test_every_incident_is_told_once_on_its_routes_within_two_intervals_and_its_
         begun, over = told(hour, route, "ALERT", trouble), told(hour, route, "RECOVERED", trouble)
         assert (len(begun), len(over)) == (wanted, wanted), (route, begun, over)
         if wanted:
-            assert begun[0] - trouble.begin <= 2 * trouble.interval + LATE_S
+            assert begun[0] - trouble.begin <= 2 * trouble.interval
             assert over[0] - trouble.end <= 2 * trouble.interval + LATE_S
 
 
@@ -240,7 +254,8 @@ def test_nothing_else_is_told(hour: Hour) -> None:
     assert len(alerts) == 19, "\n".join(alerts)
 
 
-def test_the_quiet_half_has_no_alarm(hour: Hour) -> None:
+def test_the_quiet_half_has_no_alarm_though_single_looks_fail(hour: Hour) -> None:
+    assert hour.blips == {each.part for each in BLIPS}
     late = [line for at, line in lines(hour, "team") if at > HOUR / 2 + 300]
     assert late == []
     assert [line for at, line in lines(hour, "team") if at > HOUR / 2 and line.startswith("ALERT")] == []
@@ -248,7 +263,7 @@ def test_the_quiet_half_has_no_alarm(hour: Hour) -> None:
 
 def test_the_pager_hears_within_one_interval_while_ten_parts_flap(hour: Hour) -> None:
     begun = told(hour, "pager", "ALERT", Trouble("core", 700, 760))
-    assert begun[0] - 700 <= 30 + LATE_S
+    assert begun[0] - 700 <= 30
 
 
 def test_a_message_that_arrived_twice_has_the_same_id(hour: Hour) -> None:

@@ -179,7 +179,7 @@ def test_the_heartbeat_comes_while_the_watch_does_its_work_and_holds_up_nothing(
     assert watch.latest is not None
     assert watch.latest.at >= 1060
     release.set()
-    wait_until(lambda: not watch._beating())
+    watch._background.finish(20)
     made.go(watch, 15)
     wait_until(lambda: len(beats) == 2)
 

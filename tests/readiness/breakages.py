@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from unittest.mock import patch
 
 from loadtest.readiness.policy_file import load_policy
@@ -199,23 +199,38 @@ STARTING = _message(b"E", b"SFATAL\x00C57P03\x00Mthe database system is starting
 
 
 @contextmanager
-def postgresql(fails: Callable[[int], bool], delay_s: float = 0.0) -> Iterator[int]:
-    """As much of PostgreSQL as a probe asks for: it turns the n-th client away, or answers queries late."""
+def postgresql(fails: Callable[[int], bool], delay_s: float = 0.0, pem: Path | None = None) -> Iterator[int]:
+    """As much of PostgreSQL as a probe asks for: it turns the n-th client away, or answers queries late.
+
+    With a ``pem`` it speaks TLS.
+    """
     count, over = iter(range(10**6)), threading.Event()
 
-    class Handler(socketserver.StreamRequestHandler):
+    class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            self.rfile.read(int.from_bytes(self.rfile.read(4), "big") - 4)
+            sock = self.request
+            with suppress(OSError):
+                if pem is not None:
+                    sock.recv(8)
+                    sock.sendall(b"S")
+                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                    context.load_cert_chain(pem)
+                    sock = context.wrap_socket(sock, server_side=True)
+                with sock, sock.makefile("rb") as said:
+                    self.answer(said, sock.sendall)
+
+        def answer(self, said: IO[bytes], write: Callable[[bytes], object]) -> None:
+            said.read(int.from_bytes(said.read(4), "big") - 4)
             if fails(next(count)):
-                self.wfile.write(STARTING)
+                write(STARTING)
                 return
-            self.wfile.write(HELLO)
-            while self.rfile.read(1) == b"Q":
-                query = self.rfile.read(int.from_bytes(self.rfile.read(4), "big") - 4).upper()
+            write(HELLO)
+            while said.read(1) == b"Q":
+                query = said.read(int.from_bytes(said.read(4), "big") - 4).upper()
                 word = query.rstrip(b"\x00").split()[0]
                 rows = ONE if word == b"SELECT" else _message(b"C", word + b"\x00")
                 over.wait(delay_s if rows is ONE else 0)
-                self.wfile.write(rows + _idle(b"I" if word in {b"COMMIT", b"ROLLBACK"} else b"T"))
+                write(rows + _idle(b"I" if word in {b"COMMIT", b"ROLLBACK"} else b"T"))
 
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -354,6 +369,8 @@ CLUSTER = 'file = "cluster.json"\nworkloads = ["deployment/web"]\n'
 RELEASE = 'release = "version"\n'
 
 
+SAFE_SOCKET = 'scenario = "light.toml"\ntarget = "wss://localhost:{port}/ws"\ntimeout = "40s"\n'
+SAFE_SOCKET += 'set = ["target.ca_file=server.pem"]\n'
 SOCKET = 'scenario = "light.toml"\ntarget = "ws://127.0.0.1:{port}/ws"\ntimeout = "40s"\n'
 
 
@@ -438,14 +455,24 @@ def _text(name: str, text: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_text(text)
 
 
-def _certificate(days: float) -> Breakage:
+def _certificate(
+    days: float, kind: str = "tls", text: str = TLS, served: Callable[[Path], object] = https
+) -> Breakage:
+    """A server whose certificate ends in so many days."""
     made = Path(tempfile.mkdtemp())
 
     def write(folder: Path) -> None:
         (folder / "server.pem").write_bytes(certificate(made, days).read_bytes())
+        _scenario(folder)
 
     what = f"certificate ends in {days:g} d" if days > 0 else "stale: its certificate has ended"
-    return Breakage("tls", what, TLS, lambda: https(made / "server.pem"), write)
+    return Breakage(kind, what, text, lambda: served(made / "server.pem"), write)
+
+
+@contextmanager
+def _safe_simulator(pem: Path) -> Iterator[int]:
+    with Simulator.start(cert=pem, key=pem) as started:
+        yield started.port
 
 
 def _metric(value: str | None) -> Callable[[], object]:
@@ -506,6 +533,8 @@ BREAKAGES = (
     Breakage("database", "wrong answer: no such table", SQLITE + 'query = "SELECT * FROM gone"\n',
              prepare=_sql),
     Breakage("database", "hung", SQLITE + SOON + f'query = "{ENDLESS}"\n', prepare=_sql),
+    _certificate(5, "database", POSTGRESQL.replace("disable", "require"),
+                 lambda pem: postgresql(lambda _: False, pem=pem)),
     Breakage("database", "bad credential", POSTGRESQL,
              lambda: wire(lambda _: REFUSES)),
     Breakage("containers", "dead: exited", LISTING, prepare=_listing(State="exited", ExitCode=137)),
@@ -588,6 +617,7 @@ BREAKAGES = (
     Breakage("websocket", "80 % of turns are never answered", SOCKET, _simulator("blackhole=80%"), _scenario),
     Breakage("websocket", "wrong answer: no WebSocket", SOCKET, _web(lambda _: OK), _scenario),
     Breakage("websocket", "hung", SOCKET, lambda: wire(lambda _: None), _scenario),
+    _certificate(5, "websocket", SAFE_SOCKET, _safe_simulator),
     Breakage("websocket", "bad credential", SOCKET, _web(lambda _: (401, b"")), _scenario),
     Breakage("websocket", "behind a dead part", SOCKET, prepare=_scenario),
     Breakage("http", "behind a dead part", HTTP),

@@ -120,7 +120,7 @@ def test_evidence_that_ages_until_its_part_is_probed_again_lowers_the_confidence
     found = judged(seldom, at=NOW + 600)
     assert found.confidence.value == pytest.approx(0.5)
     assert found.components[0].freshness == pytest.approx(0.5)
-    late = judged(seldom, at=NOW + 616)
+    late = judged(seldom, at=NOW + 600 + seldom.component("api").timeout_s + 6)
     assert (late.verdict, late.components[0].status) == ("INCONCLUSIVE", "unknown")
 
 
@@ -177,11 +177,10 @@ def test_the_default_levels_hold_where_the_policy_says_nothing_and_the_share_was
             if each.warn
         ]
 
-    assert levels("") == [("answered.ratio", "< 95%")]
-    assert levels('levels = { "answered.ratio" = { warn = "< 90%" } }') == [("answered.ratio", "< 90%")]
-    assert levels('levels = { "turns.complete.ratio" = { warn = "< 80%" } }') == [
-        ("turns.complete.ratio", "< 80%")
-    ]
+    ends = ("tls.expires_in", "< 14d")
+    assert levels("") == [("answered.ratio", "< 95%"), ends]
+    for name in ("answered.ratio", "turns.complete.ratio"):
+        assert levels(f'levels = {{ "{name}" = {{ warn = "< 90%" }} }}') == [(name, "< 90%"), ends]
     nothing_tried = Evidence("answered", "ran", NOW)
     text = '[components.a]\nprobe = "websocket"\nscenario = "agent-burst"\n'
     assert assessed(policy(tmp_path, text), a=nothing_tried).components[0].levels == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,10 @@ def test_a_small_terminal_shows_the_verdict_and_every_component(tmp_path: Path) 
         assert row.title[:24] in shown
     assert "sent to hook: ALERT" in shown
     titles = {
-        line.index(row.title[:8]) for row in found.components for line in lines if row.title[:8] in line[:30]
+        line.index(row.title[:8])
+        for row in found.components
+        for line in lines[2:]
+        if row.title[:8] in line[:30]
     }
     assert len(titles) == 1, "in columns"
 
@@ -51,3 +55,18 @@ def test_notes_go_first_where_there_is_no_room(tmp_path: Path) -> None:
     found = assessed(policy(tmp_path), api=up(), store=up("ping"), extra=up("connect"))
     assert "note" not in dashboard(found, ["note"] * 5, width=60, height=5)
     assert dashboard(found, ["old", "new"], width=60, height=6).endswith("new")
+
+
+def test_each_state_has_a_sign_of_its_own(tmp_path: Path) -> None:
+    names = ("healthy", "degraded", "unknown", "down")
+    text = "".join(f'[components.{name}]\nprobe = "tcp"\nhost = "h"\nport = 1\n' for name in names)
+    failing = up("connect")
+    evidence = {
+        "healthy": up("connect"),
+        "degraded": replace(failing, issues=("a try failed",)),
+        "down": down(),
+    }
+    lines = dashboard(assessed(policy(tmp_path, text), **evidence), width=60, height=12).splitlines()
+    assert {line.split()[1]: line[0] for line in lines[2:]} == {
+        "down": "✗", "unknown": "?", "degraded": "▲", "healthy": "✓",
+    }  # fmt: skip

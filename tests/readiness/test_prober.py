@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +17,7 @@ from loadtest.readiness.policy import MEASURES
 from loadtest.readiness.probe_file import _READERS
 from loadtest.readiness.prober import PROBES, probe_all, redacted
 from loadtest.readiness.probes.probe_context import ProbeContext, ProbeError
+from tests.end_to_end.running import wait_until
 from tests.readiness.made import policy
 
 SECRET = "k9-very-secret-4711"
@@ -41,7 +44,7 @@ def loud() -> Evidence:
         "measures": {"took.p95": Measure(None, "ms", 1, TOLD)},
     }
     others = {"outcome": "answered", "at": 1.0, "error": "refused", "samples": (1.0,), "took_s": 1.0}
-    others |= {"simulated": True, "missed": ("turn.completion.p95",)}
+    others |= {"late": (0.1,), "simulated": True, "missed": ("turn.completion.p95",)}
     known = {each.name for each in fields(Evidence)}
     assert known == {*texts, *others}, "a new field of Evidence: may it hold a secret?"
     return Evidence(**{**others, **texts})  # type: ignore[arg-type] # by name, so that none is forgotten
@@ -185,3 +188,84 @@ def test_one_sample_is_taken_at_a_time_but_one_that_waits_for_long_holds_up_no_o
             assert lock.locked()
         assert lock.locked(), "who came in late does not open the door for the next"
     assert not lock.locked()
+
+
+def test_what_has_waited_too_long_is_probed_whatever_goes_on_but_for_the_host_and_load_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+
+    def ask(_: object, context: ProbeContext) -> Evidence:
+        if context.asking[1] == "load":
+            release.wait(20)
+        return Evidence("answered", "seen", 0.0)
+
+    asking = prober.Prober(policy(tmp_path, SYSTEM), tmp_path, {}, dict.fromkeys(PROBES, ask))
+    asking.begin(["load"])
+    asking.begin(["host", "load2", "api", "smoke"])
+    assert asking.take() == {}
+    monkeypatch.setattr(prober, "PATIENCE_S", 0.0)
+    found = set[str]()
+
+    def both() -> bool:
+        found.update(asking.take())
+        return found == {"api", "smoke"}
+
+    wait_until(both)
+    assert asking.busy == {"load", "host", "load2"}
+    release.set()
+    assert set(asking.wait()) == {"load", "host", "load2"}
+
+
+class Canary:
+    """A load run that rests once, until it is told to go on, and an API that answers when it is told to."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, text: str = SYSTEM) -> None:
+        self.rested, self.answers, self.order = threading.Event(), threading.Event(), list[str]()
+        clock = SimpleNamespace(
+            monotonic=time.monotonic, time=time.time, sleep=lambda _: self.rested.wait(20)
+        )
+        monkeypatch.setattr(prober, "time", clock)
+        self.asking = prober.Prober(policy(folder, text), folder, {}, dict.fromkeys(PROBES, self.ask))
+        self.asking.begin(["load"])
+        self.load = self.asking._asked[0]
+        wait_until(lambda: self.load.resting)
+
+    def ask(self, _: object, context: ProbeContext) -> Evidence:
+        name = context.asking[1]
+        if name == "load":
+            context.rest(60.0)
+        else:
+            self.order.append(f"{name} begins")
+            self.answers.wait(20)
+        self.order.append(f"{name} ends")
+        return Evidence("answered", "out of time" if context.over else "in time", 0.0)
+
+
+def test_between_two_looks_at_a_canary_others_are_probed_and_it_waits_for_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary = Canary(tmp_path, monkeypatch)
+    canary.asking.begin(["api"])
+    wait_until(lambda: canary.order == ["api begins"])
+    canary.rested.set()
+    wait_until(lambda: canary.load.back)
+    canary.asking.begin(["smoke"])
+    assert canary.asking.take() == {}
+    assert not canary.load.goes_on.is_set(), "the API is being timed"
+    canary.answers.set()
+    assert set(canary.asking.wait()) == {"load", "api", "smoke"}
+    assert canary.order == ["api begins", "api ends", "load ends", "smoke begins", "smoke ends"]
+
+
+def test_a_canary_whose_turn_does_not_come_back_ends_at_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = SYSTEM.replace('scenario = "agent-burst"\n', 'scenario = "agent-burst"\ntimeout = "200ms"\n', 1)
+    canary = Canary(tmp_path, monkeypatch, text)
+    canary.asking.begin(["api"])
+    canary.rested.set()
+    wait_until(lambda: canary.order[-1] == "load ends")
+    assert canary.asking.take()["load"].said == "out of time"
+    canary.answers.set()
+    assert set(canary.asking.wait()) == {"api"}

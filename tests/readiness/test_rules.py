@@ -139,7 +139,7 @@ def test_one_rule_is_told_as_one_and_a_rule_that_may_still_break_is_not_said_to_
     )
     both = one.format("<= 0") + one.format("<= 5")
     assert sentences(judged(tmp_path, both, extra=unasked()))[1] == (
-        "All 2 rules hold, 1 of them unless what is unknown breaks it."
+        "All 2 rules hold (1 of them unless what is unknown breaks it)."
     )
 
 

@@ -14,13 +14,14 @@ import pytest
 
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.course import MOST_POINTS, course
+from loadtest.readiness.policy import Policy
 from loadtest.readiness.views.badge import badge
 from loadtest.readiness.views.every import VIEWS, view
 from loadtest.readiness.views.html import html
 from loadtest.readiness.views.telling import tell
 from loadtest.readiness.views.text import text
 from loadtest.show.render.terminal import MARKS
-from tests.readiness.made import NOW
+from tests.readiness.made import NOW, assessed, policy, unasked, up
 from tests.readiness.original import original
 
 HOSTILE = "<script>alert(1)</script> | `x` \x1b[31m =cmd() \u202e"
@@ -29,6 +30,11 @@ HOSTILE = "<script>alert(1)</script> | `x` \x1b[31m =cmd() \u202e"
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Assessment:
     return original(tmp_path_factory.mktemp("views"))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Policy:
+    return policy(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +105,24 @@ def test_csv_has_a_row_per_fact_and_no_formula(hostile: Assessment) -> None:
 def test_junit_counts_unknown_as_an_error_and_skips_nothing(found: Assessment) -> None:
     suite = ElementTree.fromstring(view(found, "junit")).find("testsuite")
     assert suite is not None
-    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("8", "2", "0")
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("9", "2", "0")
     failed = {case.get("name") for case in suite.findall("testcase") if case.find("failure") is not None}
     assert {"backend", "docker", "backend within 500 ms"} <= failed
+
+
+def test_junit_is_never_better_than_the_verdict(found: Assessment, small: Policy) -> None:
+    def counts(assessment: Assessment) -> tuple[bool, bool]:
+        suite = ElementTree.fromstring(view(assessment, "junit")).find("testsuite")
+        assert suite is not None
+        return suite.get("failures") != "0", suite.get("errors") != "0"
+
+    parts = {"api": up(), "store": up("ping"), "extra": up("connect")}
+    late = replace(up(), missed=("turns.complete.ratio",), issues=("it was missed",))
+    assert counts(assessed(small, **parts)) == (False, False)
+    assert counts(assessed(small, **parts | {"api": unasked()})) == (False, True)
+    assert counts(assessed(small, **parts | {"api": late}))[0]
+    gone = replace(assessed(small, **parts), verdict="NO-GO")
+    assert counts(gone)[0], "such as after a rollback that failed"
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

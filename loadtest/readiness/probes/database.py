@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from loadtest.readiness.evidence import Evidence, distribution
+from loadtest.readiness.evidence import Evidence, Measure, distribution
 from loadtest.readiness.probe import DatabaseProbe
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError, Tries
+from loadtest.readiness.probes.tcp import in_time, opened
+from loadtest.readiness.probes.tls import expires_at, expiry, secured
 
 CREDENTIAL = (
     "password authentication failed",
@@ -26,6 +28,9 @@ CREDENTIAL = (
 READ_ONLY = "readonly database"
 """What SQLite says to a query that would write: the probe opens it to read only."""
 
+SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+"""What a client of PostgreSQL says before TLS; "S" answers that it may begin."""
+
 Once = Callable[[list[float]], float]
 """One sample: milliseconds of the query; those it took to connect are added to the list."""
 
@@ -33,7 +38,9 @@ Once = Callable[[list[float]], float]
 def probe_database(probe: DatabaseProbe, context: ProbeContext) -> Evidence:
     """Each sample opens a connection, runs the query and closes it again."""
     url = context.filled_url(probe.url)
-    once = _sqlite(url, probe, context) if url.startswith("sqlite:") else _postgresql(url, probe, context)
+    by_tls: list[tuple[str, int]] = []
+    is_file = url.startswith("sqlite:")
+    once = _sqlite(url, probe, context) if is_file else _postgresql(url, probe, context, by_tls)
     connects: list[float] = []
     of_try: list[int] = []
     tries = Tries("query", probe.samples, context)
@@ -47,7 +54,8 @@ def probe_database(probe: DatabaseProbe, context: ProbeContext) -> Evidence:
     tries.take(sample)
     where = urlsplit(url)
     name = f"{where.scheme} at {where.netloc.rpartition('@')[2] or where.path.rpartition('/')[2]}"
-    evidence = tries.evidence(f"{probe.query} on {name}")
+    more, line = _certificate(*by_tls[-1], context) if by_tls else ({}, "")
+    evidence = tries.evidence(f"{probe.query} on {name}", (line,) if line else (), more)
     failed = len(tries.samples) - len(connects)
     late = [tries.late[number] for number in of_try]
     return replace(
@@ -87,7 +95,23 @@ def _sqlite(url: str, probe: DatabaseProbe, context: ProbeContext) -> Once:
     return once
 
 
-def _postgresql(url: str, probe: DatabaseProbe, context: ProbeContext) -> Once:
+def _certificate(host: str, port: int, context: ProbeContext) -> tuple[Mapping[str, Measure], str]:
+    """When the certificate of a PostgreSQL ends; its driver has verified it as the URL says."""
+    try:
+        sock = opened(host, port, context)
+        sock.settimeout(context.left_s())
+        in_time(lambda: sock.sendall(SSL_REQUEST), "PostgreSQL")
+        if in_time(lambda: sock.recv(1), "PostgreSQL") != b"S":
+            sock.close()
+            return {}, ""
+        with secured(sock, host, insecure=True) as safe:
+            return expiry(expires_at(safe), context.wall())
+    except ProbeError as error:
+        return {}, f"its certificate could not be looked at: {error}"
+
+
+def _postgresql(url: str, probe: DatabaseProbe, context: ProbeContext, by_tls: list[tuple[str, int]]) -> Once:
+    """``by_tls`` gets host and port of each connection that was made by TLS."""
     try:
         import psycopg
     except ImportError:
@@ -99,6 +123,8 @@ def _postgresql(url: str, probe: DatabaseProbe, context: ProbeContext) -> Once:
         try:
             with psycopg.connect(url, connect_timeout=max(2, round(context.left_s()))) as db:
                 connects.append((context.clock() - begun) * 1000)
+                if db.pgconn.ssl_in_use:
+                    by_tls.append((db.info.host, db.info.port))
                 context.held.append(lambda: _hang_up(db.fileno()))
                 # Of this transaction only: behind a pooler the session is shared with others.
                 db.read_only = True

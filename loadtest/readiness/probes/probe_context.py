@@ -35,6 +35,7 @@ class ProbeContext:
 
     ``asking`` names the policy and the component; ``held`` closes the connections that the probe waits for.
     ``release`` is the one that is judged, "" where none is named.
+    ``rest`` waits as well, and others may be probed meanwhile.
     ``one_sample`` is shared by all probes of one round; ``lateness`` measures our own, in milliseconds.
     """
 
@@ -48,6 +49,7 @@ class ProbeContext:
     wall: Callable[[], float] = field(default=time.time)
     held: list[Callable[[], object]] = field(default_factory=list)
     sleep: Callable[[float], None] = field(default=time.sleep)
+    rest: Callable[[float], None] = field(default=time.sleep)
     one_sample: threading.Lock = field(default_factory=threading.Lock)
     lateness: Callable[[], float] = field(default=_lateness)
 
@@ -163,7 +165,7 @@ class Tries:
         if not values:
             return Evidence(
                 "failed", str(self.errors[-1]), now, error, measures, (what, *lines),
-                samples=tuple(self.samples),
+                samples=tuple(self.samples), late=tuple(self.late),
             )  # fmt: skip
         tried = f"{len(values)} of {n} answered"
         spread = f"{format_ms(min(values))} to {format_ms(max(values))}"
@@ -179,5 +181,5 @@ class Tries:
                 issues, error = (*issues, short), error or "timeout"
         return Evidence(
             "answered", f"{tried}, {self.name} {spread}", now, error, measures, (what, *lines), issues,
-            tuple(self.samples),
+            tuple(self.samples), late=tuple(self.late),
         )  # fmt: skip

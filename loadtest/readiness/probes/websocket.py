@@ -31,6 +31,8 @@ from loadtest.readiness.objectives import Unit
 from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
+from loadtest.readiness.probes.tcp import opened
+from loadtest.readiness.probes.tls import expires_at, expiry, secured
 from loadtest.readiness.status import is_of
 from loadtest.run.options import variables
 
@@ -56,7 +58,7 @@ def probe_websocket(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
         if sum(map(_failed, looks)) > probe.failure_limit:
             break
         if number + 1 < probe.count:
-            context.sleep(min(max(0.0, begun + probe.every_s - context.clock()), context.left_s(1e9)))
+            context.rest(min(max(0.0, begun + probe.every_s - context.clock()), context.left_s(1e9)))
     return of_looks(looks, probe)
 
 
@@ -141,7 +143,28 @@ def _look(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
         last = ended.last_words[-1] if ended.last_words else "no reason given"
         kind = "policy" if ended.code == Exit.CONFIG else "generator"
         raise NotProbedError(kind, f"the run could not be made (exit code {ended.code}): {last}")
-    return of_manifest(_manifest(context.results, f"{RUN_LABEL}{part}", ended.pid), context.wall())
+    manifest = _manifest(context.results, f"{RUN_LABEL}{part}", ended.pid)
+    return with_certificate(of_manifest(manifest, context.wall()), manifest, context)
+
+
+def with_certificate(found: Evidence, manifest: Mapping[str, Any], context: ProbeContext) -> Evidence:
+    """The evidence with the end of the certificate of a target that was reached by wss://.
+
+    The run has verified it as its scenario says. Behind a proxy it is not looked at.
+    """
+    target = section(manifest, "target")
+    if found.outcome != "answered" or not target.get("tls") or target.get("proxy"):
+        return found
+    host, _, port = str(target.get("address")).rpartition(":")
+    try:
+        name = urlsplit(str(target.get("url"))).hostname or host
+        sock = opened(host.strip("[]"), int(port), context)
+        with secured(sock, name, insecure=True) as safe:
+            more, line = expiry(expires_at(safe), context.wall())
+    except (ProbeError, ValueError) as error:
+        return replace(found, lines=(*found.lines, f"its certificate could not be looked at: {error}"))
+    lines = (*found.lines, line) if line else found.lines
+    return replace(found, measures={**found.measures, **more}, lines=lines)
 
 
 def _manifest(results: Path, label: str, pid: int) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.readiness.assessment import Assessment, ComponentRow
-from loadtest.readiness.views.telling import TONES, age, instant
-from loadtest.show.render.terminal import MARKS
+from loadtest.readiness.views.telling import MARKS, TONES, age, instant
+from loadtest.show.render.terminal import MARKS as TONE_MARKS
 from loadtest.show.sanitize import printable
 
 COLOURS = {"good": "32", "bad": "31", "doubt": "33", "plain": "0"}
@@ -22,12 +22,11 @@ def dashboard(
     Where not all components fit, the worst stay, and the last line counts the others.
     """
     tone = TONES[found.verdict]
+    health = found.figures["health.overall"].text
+    figures = f"health {health}, confidence {found.confidence.text}"
     head = [
-        (f"{found.policy}  {found.verdict}  {instant(found.at)}", f"1;{COLOURS[tone]}"),
-        (
-            f"health {found.figures['health.overall'].text}, confidence {found.confidence.text}: {found.why}",
-            "0",
-        ),
+        (f"{found.policy}  {found.verdict}  {instant(found.at)}  {figures}", f"1;{COLOURS[tone]}"),
+        (found.why, "0"),
     ]
     rows = list(_rows(found))
     room = max(1, height - len(head))
@@ -46,14 +45,12 @@ def _rows(found: Assessment) -> Iterator[tuple[str, str]]:
     wide = max(map(len, titles.values()), default=0)
     for row in sorted(found.components, key=lambda row: ORDER.index(row.status)):
         tone = TONES[row.status]
-        yield (
-            f"{MARKS[tone]} {row.status:<8}  {titles[row.name]:<{wide}}  {printable(_said(row), LONGEST)}",
-            COLOURS[tone],
-        )
+        mark, title = MARKS.get(row.status, TONE_MARKS[tone]), f"{titles[row.name]:<{wide}}"
+        yield f"{mark} {row.status:<8}  {title}  {printable(_said(row), LONGEST)}", COLOURS[tone]
     for trigger in found.triggers:
         if trigger.outcome == "TRIGGERED":
             said = printable(f"{trigger.rule}: {trigger.measured}", LONGEST)
-            yield f"{MARKS['bad']} roll back {said}", COLOURS["bad"]
+            yield f"{TONE_MARKS['bad']} roll back {said}", COLOURS["bad"]
 
 
 def _said(row: ComponentRow) -> str:

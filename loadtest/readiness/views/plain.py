@@ -41,7 +41,7 @@ def _rows(found: Assessment) -> Iterator[tuple[object, ...]]:
 
 
 def junit(found: Assessment) -> str:
-    """A test case per component, criterion, gate and trigger; unknown is an error, never skipped."""
+    """A test case for the verdict and per component, criterion, gate and trigger; unknown is an error."""
     properties = {
         "verdict": found.verdict,
         "exit_code": str(found.exit_code),
@@ -63,9 +63,12 @@ def junit(found: Assessment) -> str:
 
 
 def _cases(found: Assessment) -> Iterator[JUnitCase]:
+    # Whoever reads this alone must not take for fit what is not, whatever the reason.
+    yield _case(found, "verdict", found.verdict, AGAINST.get(found.verdict, ""), found.why)
     for row in found.components:
         matters = row.priority == "critical" or row.required
-        yield _case(found, "components", row.name, row.status if matters else "", row.why)
+        outcome = "missed" if row.missed and row.priority == "critical" else row.status
+        yield _case(found, "components", row.name, outcome if matters else "", row.why)
     for criterion in found.criteria:
         said = f"{criterion.measured}, expected {criterion.expected} {criterion.reason}".strip()
         yield _case(found, "criteria", criterion.title, criterion.outcome, said)
@@ -74,6 +77,8 @@ def _cases(found: Assessment) -> Iterator[JUnitCase]:
             said = f"{each.fact} is {each.measured}: {each.arithmetic}"
             yield _case(found, group, each.title, each.outcome, said)
 
+
+AGAINST = {"NO-GO": "missed", "INCONCLUSIVE": "unknown"}
 
 KINDS: dict[str, Kind] = {"down": "failure", "missed": "failure", "TRIGGERED": "failure", "unknown": "error"}
 

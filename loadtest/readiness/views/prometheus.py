@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from loadtest.readiness.assessment import Assessment
+from loadtest.readiness.assessment import Assessment, Monitoring
+from loadtest.readiness.policy import SEVERITIES
 
 STATUSES = ("healthy", "degraded", "down", "unknown")
 VERDICTS = ("GO", "NO-GO", "INCONCLUSIVE")
@@ -62,6 +63,30 @@ def _lines(found: Assessment) -> Iterator[str]:
             for row in found.triggers
             if row.outcome != "unknown"
         ],
+    )  # fmt: skip
+
+    if found.monitoring is not None:
+        yield from _alerts((policy,), found.monitoring)
+
+
+def _alerts(policy: Labels, seen: Monitoring) -> Iterator[str]:
+    """What is open, and how the routes do."""
+    open_ = [each.severity for each in seen.incidents]
+    yield from _gauge(
+        "incidents_open", "Incidents that are not over.",
+        [((*policy, ("severity", each)), float(open_.count(each))) for each in SEVERITIES],
+    )  # fmt: skip
+    yield from _gauge(
+        "route_messages_waiting", "Messages that have not arrived yet.",
+        [((*policy, ("route", each.name)), float(each.waiting)) for each in seen.routes],
+    )  # fmt: skip
+    yield from _gauge(
+        "route_delivered_timestamp_seconds", "When the last message arrived.",
+        [((*policy, ("route", each.name)), each.last) for each in seen.routes],
+    )  # fmt: skip
+    yield from _gauge(
+        "route_failing", "Whether the last message did not arrive.",
+        [((*policy, ("route", each.name)), float(bool(each.trouble))) for each in seen.routes],
     )  # fmt: skip
 
 

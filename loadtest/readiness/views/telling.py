@@ -119,14 +119,16 @@ def _facts(found: Assessment) -> Iterator[tuple[str, str]]:
     yield "confidence", f"{found.confidence.text}, oldest evidence {age(found.confidence.age_s)}"
     if review := _review(found):
         yield "next review", review
+    titles = {row.name: row.title for row in found.components}
     for sentence in found.trend:
         if "not enough history" not in sentence and "is within" not in sentence:
-            yield "trend", sentence
+            name, _, said = sentence.partition(": ")
+            yield "trend", f"{titles.get(name, name)}: {said}"
 
 
 def _review(found: Assessment) -> str:
     """When to look again: the watch does so itself, the policy says it, or the evidence is too old then."""
-    if found.monitoring is not None:
+    if found.monitoring is not None and found.monitoring.running:
         return f"{instant(found.monitoring.next_at)}: the watch probes again"
     if found.review_at is not None:
         return f"{instant(found.review_at)}, {BY_POLICY}"
@@ -195,7 +197,7 @@ def _broken(found: Assessment) -> Iterator[DocumentSection]:
 
 def _found(title: str, made: Sequence[CauseFound], tone: Tone, folded: str = "") -> DocumentSection:
     def row(each: CauseFound) -> TableRow:
-        notes = (*([each.hint] if each.hint else ()), *(f"→ {line}" for line in each.follows))
+        notes = (*([each.hint] if each.hint else ()), *(f"→ {_signs(line)}" for line in each.follows))
         return TableRow((each.state, each.title, each.said), tone, notes)
 
     return _section(
@@ -206,15 +208,23 @@ def _found(title: str, made: Sequence[CauseFound], tone: Tone, folded: str = "")
 
 RULE_ORDER = ("missed", "unknown", "open", "met")
 
-IN_FULL_ONLY = frozenset({"Evidence", "Levels", "How the numbers are computed", "Risks", "Rules that hold"})
+IN_FULL_ONLY = frozenset(
+    {"Evidence", "Levels", "How the numbers are computed", "Risks", "Rules that hold", "Uptime"}
+)
 """Sections that a paper of three pages has no room for: the page and the JSON beside it have them."""
 
 
 def brief(document: Document) -> Document:
-    """The document for paper: what decides, and what to do."""
-    sections = tuple(each for each in document.sections if each.title not in IN_FULL_ONLY)
+    """The document for paper: what decides, and what to do; of what is well, that it is."""
+    sections = tuple(map(_shortened, (each for each in document.sections if each.title not in IN_FULL_ONLY)))
     footer = f"{document.footer} · evidence and arithmetic: ready.html"
     return replace(document, sections=sections, footer=footer)
+
+
+def _shortened(section: DocumentSection) -> DocumentSection:
+    (table,) = section.tables
+    rows = tuple(replace(row, notes=()) if row.tone == "good" else row for row in table.rows)
+    return replace(section, tables=(replace(table, rows=rows),))
 
 
 def _rules(found: Assessment) -> Iterator[DocumentSection]:
@@ -268,7 +278,11 @@ def _monitoring(found: Assessment) -> DocumentSection:
         return _section("Monitoring and alerts", "", (), ())
     rows = [*map(_incident, seen.incidents), *map(_route, seen.routes)]
     rows += [TableRow(("silenced", sentence, "", "")) for sentence in seen.silences]
-    rows.append(TableRow(("probing", f"{seen.components} components", seen.heartbeat, "")))
+    probing = TableRow(("probing", f"{seen.components} components", seen.heartbeat, ""))
+    nobody = TableRow(
+        ("nobody", "no watch of this policy runs", "what is told here is what the last one left", ""), "doubt"
+    )
+    rows.append(probing if seen.running else nobody)
     last = max((each.last for each in seen.routes if each.last is not None), default=None)
     told = "none yet" if last is None else instant(last)
     n, routes = len(seen.incidents), len(seen.routes)
@@ -276,13 +290,13 @@ def _monitoring(found: Assessment) -> DocumentSection:
         "Monitoring and alerts", f"The watch at {instant(seen.at)}.", ("", "what", "state", "since or last"),
         _lines(iter(rows)),
         folded=f"{n} open incident{'' if n == 1 else 's'}, {routes} route{'' if routes == 1 else 's'},"
-        f" last delivery {told}",
+        f" last delivery {told}{'' if seen.running else '; no watch runs'}",
     )  # fmt: skip
 
 
 def _incident(each: IncidentRow) -> TableRow:
     tone: Tone = "bad" if each.severity == "critical" else "doubt"
-    return TableRow(("open", each.title, f"{each.severity}, {each.told}", instant(each.since)), tone)
+    return TableRow(("incident", each.title, f"{each.severity}, {each.told}", instant(each.since)), tone)
 
 
 def _route(each: RouteRow) -> TableRow:

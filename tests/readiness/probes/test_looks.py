@@ -48,7 +48,7 @@ def test_so_many_looks_may_fail_and_one_more_ends_them(
         now[0] += seconds
 
     monkeypatch.setattr(websocket, "_look", look)
-    context = ProbeContext(Path(), {}, Path(), 1e9, clock=lambda: now[0], sleep=sleep)
+    context = ProbeContext(Path(), {}, Path(), 1e9, clock=lambda: now[0], rest=sleep)
     found = probe_websocket(WebsocketProbe("agent-burst", count=3, every_s=60, failure_limit=limit), context)
     assert (found.outcome, bool(found.missed)) == (outcome, missed)
     assert begun == [0.0, 60.0, 120.0][:made]

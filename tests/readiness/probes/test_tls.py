@@ -6,6 +6,7 @@ import http.server
 import shutil
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from loadtest.readiness.assessment import Assessment
+from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.prober import probe_all
+from loadtest.readiness.probes.probe_context import ProbeContext
 from loadtest.readiness.probes.tls import end_of
+from loadtest.readiness.probes.websocket import with_certificate
 from loadtest.readiness.verdict import assess
 from tests.end_to_end.parts import free_port, running
 from tests.readiness.made import policy
@@ -167,3 +171,34 @@ def test_redis_behind_tls_is_asked_and_its_certificate_looked_at(
         assert judged(tmp_path, text).components[0].error == "tls"
         plain = judged(tmp_path, text.replace("rediss", "redis")).components[0]
         assert plain.status == "down"
+
+
+def run_of(port: int, **target: object) -> dict[str, object]:
+    return {"target": {"url": f"wss://localhost:{port}/ws", "address": f"127.0.0.1:{port}", **target}}
+
+
+ANSWERED = Evidence("answered", "12 connections ready", 0.0, lines=("run x",))
+
+
+@pytest.mark.parametrize(("days", "left"), [(90.0, 90.0), (5.0, 5.0), (-2.0, -2.0)])
+def test_the_certificate_of_a_websocket_that_was_loaded_is_looked_at(
+    tmp_path: Path, days: float, left: float
+) -> None:
+    context = ProbeContext(tmp_path, {}, tmp_path, time.monotonic() + 10)
+    with https(certificate(tmp_path, days)) as port:
+        found = with_certificate(ANSWERED, run_of(port, tls={"verified": True}), context)
+    assert found.measures["tls.expires_in"].value == pytest.approx(left, abs=0.1)
+    assert "the certificate " in found.lines[-1]
+
+
+def test_a_certificate_is_not_looked_at_where_there_is_none_or_a_proxy_and_no_failure_of_the_run(
+    tmp_path: Path,
+) -> None:
+    context, safe = ProbeContext(tmp_path, {}, tmp_path, time.monotonic() + 10), {"verified": True}
+    dead = run_of(free_port(), tls=safe)
+    assert with_certificate(ANSWERED, run_of(1, tls=None), context) is ANSWERED
+    assert with_certificate(ANSWERED, run_of(1, tls=safe, proxy={"url": "x"}), context) is ANSWERED
+    failed = Evidence("failed", "refused", 0.0)
+    assert with_certificate(failed, dead, context) is failed
+    found = with_certificate(ANSWERED, dead, context)
+    assert (found.measures, "could not be looked at" in found.lines[-1]) == ({}, True)

@@ -165,4 +165,5 @@ def test_where_our_own_lateness_decides_nothing_is_told(
 ) -> None:
     found = late(samples_ms, late_ms)
     assert judged(tmp_path, found).components[0].status == status
+    assert judged(tmp_path, found).components[0].late == (late_ms,) * 20, "beside each sample"
     assert ("late by up to" in " ".join(found.lines)) == (late_ms > 1)
