@@ -38,6 +38,9 @@ CLOSE_TIMEOUT_NS = 2 * NS_PER_S
 SLOW_BUFFER = 4096
 """Receive buffer, in bytes, of a user who reads slowly: the target must notice it soon."""
 
+FETCHED = frozenset({"oauth2", "sigv4"})
+"""Kinds of credentials that are asked for, or looked up, before a connection."""
+
 _NO_ROW: dict[str, Any] = {}
 
 
@@ -105,7 +108,7 @@ class Context:
         self.secret_values = environment_values(message_texts(scenario))
         self.cookies = UserCookies(self.learn)
         self.sources = own_sources(target.source_addresses)
-        self.compression = target.compression
+        self.compression, self.compress_sent = target.compression, target.compress_sent
         self.spread = target.addresses
         self.connect_timeout_ns = target.connect_timeout_ns
         self.close_timeout_ns = CLOSE_TIMEOUT_NS
@@ -137,6 +140,7 @@ class Context:
         self.recorder = Recorder(0, load.warmup_ns, load.duration_ns, assignment.worker)
         self.poller = new_poller(clock.now)
         self.before = self._before_connect(scenario, endpoint)
+        self.http_turns = None if self.before is None else self.before.http_turns
 
     def _before_connect(self, scenario: Scenario, endpoint: Endpoint) -> BeforeConnect | None:
         """What is done before connections; None where nothing is."""
@@ -150,9 +154,15 @@ class Context:
             observations=self.observations,
             learn=self.learn,
             recorder=lambda: self.recorder,
+            after=self._from_greenlet,
         )
         self.credential_provider.tokens = before.tokens
         return before
+
+    def _from_greenlet(self, step: Callable[[], None]) -> None:
+        """Have a step done where callbacks of connections are, soon."""
+        self.poller.timers.add(self.now(), lambda _due: step())
+        self.poller.wake()
 
     def learn(self, secrets: Iterable[str]) -> None:
         """Take these out of every output of the run from now on; ``on_secrets`` is told."""
@@ -267,8 +277,11 @@ class Context:
 def _asks_before(scenario: Scenario) -> bool:
     """Whether something may have to be done by HTTP, or looked up, before a connection."""
     target = scenario.target
-    fetches = target.auth is not None and (target.auth.kind == "oauth2" or bool(target.auth.token_command))
-    return bool(scenario.prepare) or fetches or target.path is not None or target.follow_redirects > 0
+    fetches = target.auth is not None and (target.auth.kind in FETCHED or bool(target.auth.token_command))
+    posts = any(turn.send is not None for turn in scenario.sent_turns.values())
+    return (
+        bool(scenario.prepare) or fetches or target.path is not None or target.follow_redirects > 0 or posts
+    )
 
 
 def _finder(assignment: ShardAssignment) -> Find | None:

@@ -86,6 +86,9 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
     elif _names_turns(scenario.protocol) and not any(asks_for(each, "turn.id") for each in texts):
         place = ("traffic", "message") if traffic.message else ("protocol",)
         table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
+    if traffic.message and scenario.protocol.turn.send is not None:
+        sentence = f"`message` goes by the socket, and `{name}` sends its turns by HTTP; leave it out"
+        table.source.report(("traffic", "message"), sentence)
     if traffic.message:
         known = [*_user_names(scenario), *columns("data", traffic.data), *IN_MESSAGES, *TURN]
         for sentence in unknown_names(traffic.message, [*known, *kept_names(scenario.protocol)], SECRETS):

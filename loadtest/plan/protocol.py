@@ -8,6 +8,7 @@ from typing import Literal
 
 from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.match import Match
+from loadtest.plan.prepare import HttpRequest
 
 FIELDS = ("type", "turn", "user", "sequence")
 """What is looked for in every event."""
@@ -95,17 +96,20 @@ class TurnShape:
     """What opens a turn. ``id`` and ``message`` are templates.
 
     ``messages`` in place of ``message``: several, with pauses and waits between them; the first step and the
-    last one are messages.
+    last one are messages. ``send`` in the place of both: the message goes by HTTP.
     """
 
     id: str = "{uuid}"
     message: str = ""
     messages: tuple[MessageStep, ...] = ()
+    send: HttpRequest | None = None
     encoding: Literal["text", "binary"] = "text"
 
     @property
     def texts(self) -> tuple[str, ...]:
         """The templates of all messages, in the order they are sent; none where nothing is to be sent."""
+        if self.send is not None:
+            return (self.send.text,)
         if self.messages:
             return tuple(step.send for step in self.messages if step.send is not None)
         return (self.message,) if self.message else ()

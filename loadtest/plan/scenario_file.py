@@ -18,7 +18,7 @@ from loadtest.plan.names import asks_for
 from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.scenario import Rows, Scenario, Traffic
 from loadtest.plan.schema import SCENARIO_TABLE
-from loadtest.plan.settings import HIDDEN, public_requests, public_url, without_secret
+from loadtest.plan.settings import HIDDEN, public_requests, public_turns, public_url, without_secret
 from loadtest.plan.shipped import find
 from loadtest.plan.toml_reader import Source, Table, read_document, told
 
@@ -81,6 +81,7 @@ def _make_public(scenario: Scenario, settings: Plain) -> None:
     """Take out of the settings, in place, what may be a secret, and the rows."""
     target = cast("Plain", settings["target"])
     target |= _public_target(scenario, target)
+    settings["protocol"] = public_turns(cast("Plain", settings["protocol"]))
     if scenario.prepare:
         settings["prepare"] = public_requests(settings["prepare"])
     if scenario.traffic is not None and scenario.traffic.data:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from loadtest.plan.framing import codec_settings, framing_settings
 from loadtest.plan.match import Match
-from loadtest.plan.prepare import METHODS
+from loadtest.plan.prepare import METHODS, HttpRequest
 from loadtest.plan.protocol import (
     KIND_RULES,
     Beat,
@@ -73,13 +73,21 @@ def protocol_settings(protocol: Protocol) -> Plain:
 
 def _turn(turn: TurnShape) -> Plain:
     messages = [_message(step) for step in turn.messages]
-    return _without_nothing({**_fields(turn), "messages": messages})
+    return _without_nothing({**_fields(turn), "messages": messages, "send": _request(turn.send)})
+
+
+def _request(request: HttpRequest | None) -> Plain:
+    """A request as it is written."""
+    if request is None:
+        return {}
+    body = {} if request.json is None else {"json": request.json}
+    return {**_without_nothing(asdict(request)), **body}
 
 
 def _kind(protocol: Protocol, kind: TurnKind) -> Plain:
     """What a kind of turn does not have of [turn] and [events]."""
     shape = _turn(kind.turn) if kind.turn != protocol.turn else {}
-    sent: Plain = {key: shape[key] for key in ("message", "messages") if key in shape}
+    sent: Plain = {key: shape[key] for key in ("message", "messages", "send") if key in shape}
     ours, theirs = _fields(kind.events), _fields(protocol.events)
     return {**sent, **{key: ours[key] for key in KIND_RULES if ours[key] != theirs[key]}}
 
@@ -138,6 +146,22 @@ def _step(step: Step) -> Plain:
 def public_requests(steps: object) -> object:
     """Written ``[[prepare]]`` steps without what may be a secret in them."""
     return [_public_request(step) for step in steps] if isinstance(steps, list) else steps
+
+
+def public_turns(protocol: Mapping[str, object]) -> Plain:
+    """A written protocol without what may be a secret in the requests by which its turns go."""
+    public = dict(protocol)
+    if "turn" in public:
+        public["turn"] = _public_send(public["turn"])
+    if isinstance(kinds := public.get("turns"), Mapping):
+        public["turns"] = {name: _public_send(kind) for name, kind in kinds.items()}
+    return public
+
+
+def _public_send(turn: object) -> object:
+    if isinstance(turn, Mapping) and isinstance(turn.get("send"), Mapping):
+        return {**turn, "send": _public_request(turn["send"])}
+    return turn
 
 
 def _public_request(written: Mapping[str, object]) -> Plain:

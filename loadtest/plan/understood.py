@@ -104,7 +104,9 @@ def _messages(topic: str, turn: TurnShape) -> Iterator[Row]:
             yield topic, f"then pauses {format_duration(step.pause_ns)}"
         else:
             yield topic, _short(step.send or "")
-    if not turn.messages:
+    if turn.send is not None:
+        yield topic, f"by HTTP: {_short(turn.send.text)}"
+    elif not turn.messages:
         yield topic, _short(turn.message) if turn.message else "none: the scenario, or its code, says it"
 
 
