@@ -985,7 +985,7 @@ OTHER_COUNTERS = (
     Counter("http.answered", "requests of turns by HTTP that were answered with success", "answered well"),
     Counter(
         "http.refused",
-        "requests of turns by HTTP that were answered with any other status, or not in a way that can be used",
+        "requests of turns by HTTP that were answered with another status, or not so that it can be used",
         "not answered well",
         tone="bad",
     ),

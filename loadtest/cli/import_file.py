@@ -75,8 +75,12 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
 
 @command.command(name="asyncapi", epilog=EXAMPLES)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@option("--server", metavar="NAME", help="Of several servers, the one of this name; else the first of WebSocket.")
-@option("--channel", metavar="NAME", help="Of several channels that are sockets, the one of this name or path.")
+@option(
+    "--server", metavar="NAME", help="Of several servers, the one of this name; else the first of WebSocket."
+)
+@option(
+    "--channel", metavar="NAME", help="Of several channels that are sockets, the one of this name or path."
+)
 @option(
     "--describes",
     type=click.Choice(["server", "client"]),
@@ -92,10 +96,10 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     help="Where to write them; the current folder if not given.",
 )
 @option("--name", metavar="NAME", help="What they are called; after the host if not given.")
-def asyncapi(
+def asyncapi(  # noqa: PLR0917 - click passes them by name
     file: Path, server: str | None, channel: str | None, describes: str, folder: Path, name: str | None
 ) -> None:
-    """Draft from FILE, an AsyncAPI description (2.x or 3.x, YAML or JSON) of a WebSocket server or a client."""
+    """Draft from FILE, an AsyncAPI description (2.x or 3.x, YAML or JSON) of a WebSocket server."""
     from loadtest.plan.asyncapi import read_asyncapi
     from loadtest.plan.scaffold import Drafted, starting_files
     from loadtest.speak.described import described

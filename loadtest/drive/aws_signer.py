@@ -1,4 +1,4 @@
-"""URLs signed for AWS (Signature Version 4, in the query), by botocore's own signer and sources of credentials."""
+"""URLs signed for AWS (Signature Version 4, in the query), by botocore's signer and credentials."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class AwsSigner(TokenSource):
             import botocore.session
         except ImportError:
             sentence = (
-                'kind = "sigv4" needs botocore, not installed here; run: pip install "botocore>=1.35" (or install'
-                ' loadtest with its extra "aws")'
+                'kind = "sigv4" needs botocore, not installed here; run: pip install "botocore>=1.35" (or'
+                ' install loadtest with its extra "aws")'
             )
             raise ConfigError([Problem(KEY, sentence)]) from None
         self._auth = auth
@@ -86,7 +86,7 @@ class AwsSigner(TokenSource):
         if apart:
             found = ReadOnlyCredentials(found.access_key, found.secret_key, None)
         seconds = max(auth.lifetime_ns // NS_PER_S, 1)
-        # Signed are host, path and query: a wss:// URL is signed as the https:// one that it is an upgrade of.
+        # Signed are host, path and query: a wss:// URL is signed as the https:// one that it upgrades.
         request = AWSRequest(method="GET", url=f"https://{host}{path}", headers={"Host": host})
         SigV4QueryAuth(found, auth.service, auth.region, expires=seconds).add_auth(request)
         parts = urlsplit(request.url)

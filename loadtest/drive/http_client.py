@@ -212,9 +212,7 @@ class HttpClient:
                 raise HttpRefused(f"redirected more than {MAX_REDIRECTS} times")
             return answer
 
-    def _answer(
-        self, call: HttpCall, cookies: CookieKeeper, writing: Writing | None = None
-    ) -> HttpAnswer:
+    def _answer(self, call: HttpCall, cookies: CookieKeeper, writing: Writing | None = None) -> HttpAnswer:
         """One request and its answer; what a kept connection loses is sent again, but for POST and PATCH."""
         try:
             origin = origin_of(call.url)

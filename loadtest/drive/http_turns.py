@@ -131,8 +131,8 @@ class HttpTurns:
             raise HttpRefused(HALVED) from None
         except ValueError:
             raise HttpRefused(
-                "nothing was sent: what its URL becomes is none of HTTP; correct it in `send` of the protocol, or"
-                " the value that stands in it"
+                "nothing was sent: what its URL becomes is none of HTTP; correct it in `send` of the"
+                " protocol, or the value that stands in it"
             ) from None
         cookies = host.cookies_of(listener.user)
         writing = Writing(host.now, wrote)

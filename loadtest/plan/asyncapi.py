@@ -1,4 +1,4 @@
-"""What an AsyncAPI description (2.x or 3.x) says of a WebSocket server: where it is, and what is said there."""
+"""What an AsyncAPI description (2.x, 3.x) says of a WebSocket server: where it is, and what is said there."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LOCATION = re.compile(r"\$message\.payload#/(.+)")
 
 @dataclass(frozen=True, slots=True)
 class ApiMessage:
-    """One kind of message: its payloads as examples, and the path at which its correlation id stands, or ""."""
+    """One kind of message: its payloads as examples, and the path of its correlation id, or ""."""
 
     name: str
     examples: tuple[Any, ...]

@@ -1,4 +1,4 @@
-"""A description as plain data: JSON or YAML, bounded in size, depth and number, with ``$ref`` inside it only."""
+"""A description as plain data: JSON or YAML, bounded in size, depth and number; ``$ref`` inside it only."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class Document:
         """What one reference names."""
         if not ref.startswith("#"):
             raise NoDescriptionError(
-                f"refers to {_shown(ref)}, outside of itself, of which nothing is read; bundle it into one file"
+                f"refers to {_shown(ref)}, outside of itself, of which nothing is read; bundle it all"
             )
         node: Any = self.root
         for part in ref.split("/")[1:]:

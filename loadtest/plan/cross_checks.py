@@ -388,6 +388,9 @@ def _check_chaos(table: Table, scenario: Scenario) -> None:
     for key, share in (("leavers", chaos.leavers), ("malformed", chaos.malformed)):
         if share and not sends:
             table.source.report(("chaos", key), f"`{key}` is a share of turns, but none is sent")
-    if chaos.malformed and scenario.protocol.name and scenario.protocol.events.match != "id":
+    if chaos.malformed and any(turn.send is not None for turn in scenario.sent_turns.values()):
+        sentence = "`malformed` breaks messages of the socket, and turns are sent by HTTP; leave it out"
+        table.source.report(("chaos", "malformed"), sentence)
+    elif chaos.malformed and scenario.protocol.name and scenario.protocol.events.match != "id":
         sentence = "answers are matched by order here: one to a broken message would be counted as a turn's"
         table.source.report(("chaos", "malformed"), f"`malformed` cannot be measured, since {sentence}")

@@ -163,8 +163,8 @@ def _told_auth(auth: Auth) -> str:
         whose = f"the profile {auth.profile}" if auth.profile else "AWS' own variables and files"
         good_for = format_duration(auth.lifetime_ns)
         return (
-            f"the URL of each connection is signed for {auth.service} in {auth.region} with the credentials of"
-            f" {whose}, valid for {good_for}"
+            f"the URL of each connection is signed for {auth.service} in {auth.region} with the credentials"
+            f" of {whose}, valid for {good_for}"
         )
     where = f"as {auth.send_as}" + (f" `{auth.name}`" if auth.name else "")
     if auth.kind == "jwt":

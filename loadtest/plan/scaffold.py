@@ -92,8 +92,8 @@ _NOT_WRITTEN = (
 class Drafted(NamedTuple):
     """A protocol drafted from a capture: its text by its name; rows of data and of users as TOML, or "".
 
-    ``subprotocols`` are those that were offered. ``rows_are`` says what the rows of data are. ``think_ns``: how
-    long the client waited between a turn and the next, each time that it is known.
+    ``subprotocols`` are those that were offered. ``rows_are`` says what the rows of data are. ``think_ns``:
+    how long the client waited between a turn and the next, each time that it is known.
     """
 
     protocol: Callable[[str], str]
@@ -163,23 +163,22 @@ def starting_files(url: str, name: str | None = None, drafted: Drafted | None = 
 def _pace(think_ns: Sequence[int]) -> tuple[str, str]:
     """The lines that say when turns are sent: as the client of a capture did, where it waited for answers."""
     if not think_ns:
-        every = 'every = "1s"               # a turn per connection and second, whether or not the last was answered'
-        return "", every
+        return "", f'every = "1s"               # {_UNASKED}'
     middle_ns = min(max(round(statistics.median(think_ns), -6), 1_000_000), LONGEST_THINK_NS)
-    n = len(think_ns)
-    told = f"{n} gap{'' if n == 1 else 's'} from {_rounded(min(think_ns))} to {_rounded(max(think_ns))}"
-    model = 'model = "closed"           # the client of the capture waited for each answer before it went on\n'
+    n, least, most = len(think_ns), format_duration(min(think_ns)), format_duration(max(think_ns))
+    told = f"{n} gap{'' if n == 1 else 's'} from {least} to {most}"
+    model = (
+        'model = "closed"           # the client of the capture waited for each answer before it went on\n'
+    )
     every = (
         f"# Time to think, from the end of a turn to the next message: the median of {told}.\n"
-        "# To draw it at random, write a [[conversation]] with { think = { lognormal = ..., sigma = ... } }.\n"
+        "# To draw it at random: a [[conversation]] with { think = { lognormal = ..., sigma = ... } }.\n"
         f'every = "{exact_duration(int(middle_ns))}"'
     )
     return model, every
 
 
-def _rounded(ns: int) -> str:
-    return format_duration(round(ns, -6))
-
+_UNASKED = "a turn per connection and second, whether or not the last was answered"
 
 LONGEST_THINK_NS = 3_600_000_000_000
 """A client that waited longer was left alone."""

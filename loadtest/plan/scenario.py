@@ -73,8 +73,8 @@ class Target:
     that are connected to; None: those of ``url``, which the target is told in any case.
     ``path``: a template that stands in the place of the URL's path, or of the whole URL. ``proxy``: its URL,
     or "environment" or "none". ``follow_redirects``: so many answers to one upgrade may lead elsewhere.
-    ``compression``: permessage-deflate is offered; ``compress_sent``: where the target agrees, what we send is
-    compressed too.
+    ``compression``: permessage-deflate is offered; ``compress_sent``: where the target agrees, what we
+    send is compressed too.
     ``keep_cookies``: a user sends back, on later connections, the cookies that the target set. ``health``:
     what of the target itself is sampled while the load runs.
     """

@@ -128,7 +128,7 @@ AUTH_TABLE = KeyTable(
             name="kind",
             type=choice("jwt", "token", "oauth2", "sigv4"),
             default="",
-            missing='`kind` is missing; write kind = "jwt", kind = "token", kind = "oauth2" or kind = "sigv4"',
+            missing='`kind` is missing; write kind = "jwt", "token", "oauth2" or "sigv4"',
             help="`jwt`: a token minted per user. `token`: one token for all. `oauth2`: one token for all, "
             "by the client credentials grant, asked for again before it expires. `sigv4`: the URL of each "
             "connection is signed for AWS; needs `loadtest-ws[aws]`",
@@ -377,8 +377,8 @@ TARGET_TABLE = KeyTable(
             type=KeyType(read_compression, write_compression, choices=("true", "false")),
             fields=("compression", "compress_sent"),
             default_shown="`false`",
-            help="`true`: offer permessage-deflate, so that the target may compress what it sends; what we send "
-            "is not, which the extension allows. `{ send = true }`: what we send is compressed as well, "
+            help="`true`: offer permessage-deflate, so that the target may compress what it sends; what we "
+            "send is not, which the extension allows. `{ send = true }`: what we send is compressed as well, "
             "[below](#compression)",
         ),
         Key(

@@ -239,7 +239,7 @@ def _finish_sigv4(table: Table, auth: Auth) -> Auth:
     for key, text in (("region", auth.region or ""), ("service", auth.service)):
         if text and not _AWS_NAME.fullmatch(text):
             table.report(key, f"{told(text)} is no `{key}` of AWS: letters, digits and `-` only")
-    return replace(auth, send_as="query", name="", format="")
+    return replace(auth, send_as="query", name="", format="", claims={})
 
 
 _AWS_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")

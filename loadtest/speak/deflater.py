@@ -22,8 +22,8 @@ def negotiated(extensions: Sequence[Extension]) -> PerMessageDeflate | None:
 class Deflater:
     """Makes the frames of one connection's messages; its window is no larger than the target allows.
 
-    Where contexts are taken over, a message refers to those before it: what was encoded has to be sent, and in
-    its order. ``count`` is told of each message: its bytes, and those of the frame that holds it, head included.
+    Where contexts are taken over, a message refers to those before it: what was encoded has to be sent, in
+    its order. ``count`` is told of each message: its bytes, and those of its frame, head included.
     """
 
     __slots__ = ("_bits", "_count", "_encoder")

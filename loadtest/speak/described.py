@@ -1,4 +1,4 @@
-"""A protocol drafted from a description, which says what messages there are, and not in which order they come.
+"""A protocol drafted from a description, which says what messages there are, not in which order they come.
 
 What follows from the description is written; what it cannot say stands in comments, for who knows the server.
 """
@@ -19,9 +19,11 @@ from loadtest.speak.captured_message import CapturedMessage, Leaves, template
 from loadtest.speak.draft import SECRET_VALUE, TYPE_NAMES
 from loadtest.speak.draft_toml import rows_text, toml_key, toml_text
 
-_READY = re.compile(r"welcome|hello|connected|ready|established|session.?(created|started)|_ack$", re.IGNORECASE)
+_READY = re.compile(
+    r"welcome|hello|connected|ready|established|session.?(created|started)|_ack$", re.IGNORECASE
+)
 _ERROR = re.compile(r"error|fail|reject|denied|forbidden|unauthori[sz]ed", re.IGNORECASE)
-_LAST = re.compile(r"done|complet|end(ed)?$|finish|final|result|response|repl(y|ied)", re.IGNORECASE)
+_LAST = re.compile(r"done|complet|end(ed)?$|finish|final|answer|result|response|repl(y|ied)", re.IGNORECASE)
 _CONTENT = re.compile(r"delta|chunk|token|partial|content", re.IGNORECASE)
 _PING, _PONG = (re.compile(word, re.IGNORECASE) for word in (r"ping|heart.?beat$", r"pong|heart.?beat"))
 _ID = re.compile(r"id|.*([_-]id|Id|ID|[_-]?(ref|nonce|seq))|correlation", re.ASCII)
@@ -178,8 +180,8 @@ class _Drafter:
     def lines(self, name: str) -> Iterator[str]:
         """The protocol, line by line."""
         title = " ".join(self._api.title.split()) or "without a title"
-        yield f"# How {name} is spoken to, drafted from a description ({title}). It says which messages there are,"
-        yield "# and not in which order they come: see each comment, and correct what is wrong."
+        yield f"# How {name} is spoken to, drafted from a description ({title}). It says which messages there"
+        yield "# are, and not in which order they come: see each comment, and correct what is wrong."
         yield "#"
         yield f"# Check it:      loadtest protocols check {name}.protocol.toml"
         yield f"# Try it:        loadtest try {name}.toml"
@@ -197,7 +199,7 @@ class _Drafter:
         yield ""
         yield "[connect]"
         if self._events.ready:
-            yield "# Where one of these comes before all else, wait for it, and take it out of `ignore` below:"
+            yield "# Where one of these comes before all else, wait for it, and take it out of `ignore`:"
             yield f"# ready = [ {{ wait = {{ type = {toml_text(self._events.ready[0])} }} }} ]"
         else:
             yield "# Where the server greets first, nothing should be sent before:"
@@ -217,7 +219,7 @@ class _Drafter:
         if self._turn_paths:
             yield f"turn = [{', '.join(map(toml_text, self._turn_paths))}]"
         else:
-            yield '# No id of a message was found in its answers. Where there is one, say where: turn = ["id"]'
+            yield '# No id of a message was found in its answers. Where there is one: turn = ["id"]'
             yield 'match = "order"'
         if events.first:
             yield f"first = {_listed(events.first)}"
@@ -228,7 +230,8 @@ class _Drafter:
             yield "# The description does not say what ends a turn. Where it is a type, write it instead:"
             yield '# end = ["completed"]'
             yield "count = 1                  # the first answer"
-        yield f"fail = [{', '.join([*map(toml_text, events.fail), '{ has = "error" }'])}]"
+        fails = ", ".join([*map(toml_text, events.fail), '{ has = "error" }'])
+        yield f"fail = [{fails}]"
         if events.ready:
             yield f"ignore = {_listed(events.ready)}"
         if known := [each.kind for each in self._received if each.kind is not None]:

@@ -1,4 +1,4 @@
-"""URLs signed for AWS: by botocore, held against a verifier of another signer's code path and against its words."""
+"""URLs signed for AWS by botocore, held against a verifier that follows AWS' documentation."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def signer(auth: Auth | None = None, learned: list[str] | None = None) -> AwsSig
 
 
 def verified(host: str, path: str, secret: str = KEYS["AWS_SECRET_ACCESS_KEY"]) -> dict[str, str]:
-    """The query of a signed URL, whose signature is right as AWS' documentation computes it (Signature V4)."""
+    """The query of a signed URL, whose signature is right as AWS' documentation computes it."""
     parts = urlsplit(path)
     query = parse_qsl(parts.query, keep_blank_values=True)
     fields = dict(query)
@@ -85,7 +85,10 @@ def verified(host: str, path: str, secret: str = KEYS["AWS_SECRET_ACCESS_KEY"]) 
         (HOST, "/production"),
         (HOST, "/"),
         ("localhost:8765", "/ws?room=a%20b&empty=&z=%C3%A9"),
-        ("transcribestreaming.eu-central-1.amazonaws.com:8443", "/stream-transcription-websocket?sample-rate=16000"),
+        (
+            "transcribestreaming.eu-central-1.amazonaws.com:8443",
+            "/stream-transcription-websocket?sample-rate=16000",
+        ),
     ],
 )
 def test_the_signature_is_right(environment: pytest.MonkeyPatch, host: str, path: str) -> None:
@@ -99,9 +102,9 @@ def test_the_signature_is_right(environment: pytest.MonkeyPatch, host: str, path
     assert fields["X-Amz-Expires"] == "900"
     assert fields["X-Amz-Credential"].startswith("AKIDEXAMPLE/")
     assert fields["X-Amz-Security-Token"] == KEYS["AWS_SESSION_TOKEN"]
-    assert {name: fields[name] for name, _ in parse_qsl(urlsplit(path).query, keep_blank_values=True)} == dict(
-        parse_qsl(urlsplit(path).query, keep_blank_values=True)
-    )
+    assert {
+        name: fields[name] for name, _ in parse_qsl(urlsplit(path).query, keep_blank_values=True)
+    } == dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
     assert set(learned) == set(KEYS.values())
 
 
@@ -155,7 +158,7 @@ def test_credentials_that_end_are_looked_at_again(environment: pytest.MonkeyPatc
 
     lasting._credentials.get_frozen_credentials = broken
     lasting.token = ""
-    with pytest.raises(Refused, match="could not be renewed: .*the session is over"):
+    with pytest.raises(Refused, match=r"could not be renewed: .*the session is over"):
         lasting.renew()
 
 
@@ -172,7 +175,9 @@ def test_each_connection_has_a_signed_url_and_no_output_any_of_it(environment: p
     assert fields["user"] == "anna"
     assert found.headers == ()
     assert found.secrets == (fields["X-Amz-Signature"],)
-    shown = Redactor([*learned, *found.secrets]).text(f"GET {found.path} HTTP/1.1\nand {fields['X-Amz-Signature']}")
+    shown = Redactor([*learned, *found.secrets]).text(
+        f"GET {found.path} HTTP/1.1\nand {fields['X-Amz-Signature']}"
+    )
     by_name = Redactor([]).text(f"wss://{HOST}{found.path}")
     for secret in (*KEYS.values(), fields["X-Amz-Signature"]):
         assert secret not in shown

@@ -14,7 +14,7 @@ from loadtest.plan.framing import CodecChoice
 from loadtest.plan.scenario import Target
 from loadtest.speak.codec.coded_frames import UnsendableError
 from tests.drive.spoken import Spoken
-from tests.drive.standing_in import said
+from tests.speak.talk import said
 
 AGREED = "Sec-WebSocket-Extensions: permessage-deflate"
 

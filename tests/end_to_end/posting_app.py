@@ -1,4 +1,4 @@
-"""A backend that is asked by HTTP and answers on the socket; it counts, and answers `GET /counts` with that."""
+"""A backend that is asked by HTTP and answers on the socket; `GET /counts` tells what it counted."""
 
 from __future__ import annotations
 
@@ -77,6 +77,7 @@ async def told() -> dict[str, Any]:
 def main() -> None:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    listening.listen()
     sys.stdout.write(json.dumps({"port": listening.getsockname()[1]}) + "\n")
     sys.stdout.flush()
     uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listening])

@@ -1,4 +1,4 @@
-"""What we send compressed, held against servers that count the bytes themselves: ``websockets`` and npm's ws."""
+"""What we send compressed, held against servers that count bytes themselves: ``websockets``, npm's ws."""
 
 from __future__ import annotations
 
@@ -162,5 +162,8 @@ def test_a_server_that_does_not_agree_is_told(node_runs: dict[str, tuple[Awaited
     counts = ended.manifest["counts"]
     assert counts["compression"] == {"not_negotiated": 4}
     assert counts["turns"]["complete"] == theirs["messages"]
-    assert "Compression was not negotiated on 4 of 4 connections" in ended.notice("compression_not_negotiated")["message"]
+    assert (
+        "Compression was not negotiated on 4 of 4 connections"
+        in ended.notice("compression_not_negotiated")["message"]
+    )
     assert "not negotiated" in (ended.folder / "report.md").read_text()

@@ -18,7 +18,10 @@ name = "posted"
 [connect]
 path = "/ws"
 [turn]
-send = { post = "/ask", headers = { X-User = "{user.id}" }, json = { user = "{user.id}", id = "{turn.id}", text = "{data.question}" } }
+[turn.send]
+post = "/ask"
+headers = { X-User = "{user.id}" }
+json = { user = "{user.id}", id = "{turn.id}", text = "{data.question}" }
 [events]
 type = ["type"]
 turn = ["id"]
@@ -122,7 +125,9 @@ def test_a_status_of_an_error_fails_its_turn_and_a_slow_answer_holds_up_nobody(
     run: RunIt, tmp_path: Path, server: Server
 ) -> None:
     before = server.counts()
-    ended = run("run", written(tmp_path, server, ["hello", "refuse", "hello", "slow", "hello"]))
+    path = written(tmp_path, server, ["hello", "refuse", "hello", "slow", "hello"])
+    ended = run("run", path, "--set=thresholds.turns.complete.ratio=>= 99%")
+    assert ended.code == 1, ended.screen
     after = server.counts()
     rose = {name: after[name] - before.get(name, 0) for name in after}
     turns = ended.manifest["counts"]["turns"]

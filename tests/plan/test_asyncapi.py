@@ -18,13 +18,25 @@ from loadtest.plan.asyncapi import ApiDescription, read_asyncapi
 from loadtest.plan.asyncapi_document import Document, NoDescriptionError, parse
 from loadtest.plan.schema_sample import FORMATS, SchemaSample
 
-ASK = {"name": "ask", "payload": {"type": "object", "properties": {"id": {"type": "string"}, "n": {"minimum": 3, "type": "integer"}}}}
+ASK = {
+    "name": "ask",
+    "payload": {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "n": {"minimum": 3, "type": "integer"}},
+    },
+}
 DONE = {"name": "done", "examples": [{"payload": {"type": "done", "id": "a"}}, {"name": "no payload"}]}
 
 TWO: dict[str, Any] = {
     "asyncapi": "2.6.0",
     "info": {"title": "Chat"},
-    "servers": {"live": {"url": "wss://{host}.example/v1", "protocol": "wss", "variables": {"host": {"default": "chat"}}}},
+    "servers": {
+        "live": {
+            "url": "wss://{host}.example/v1",
+            "protocol": "wss",
+            "variables": {"host": {"default": "chat"}},
+        }
+    },
     "channels": {
         "/rooms/{room}": {
             "parameters": {"room": {"schema": {"enum": ["lobby", "other"]}}},
@@ -92,7 +104,9 @@ def test_version_2_says_what_clients_publish(described: Any) -> None:
     found = described(TWO)
     assert (found.title, found.url) == ("Chat", "wss://chat.example/v1/rooms/lobby")
     assert [(each.name, each.examples) for each in found.sent] == [("ask", ({"id": "text", "n": 3},))]
-    assert [(each.name, each.examples) for each in found.received] == [("done", ({"type": "done", "id": "a"},))]
+    assert [(each.name, each.examples) for each in found.received] == [
+        ("done", ({"type": "done", "id": "a"},))
+    ]
     assert (dict(found.replies), found.notes) == ({}, ())
 
 
@@ -115,11 +129,21 @@ def test_yaml_is_as_json(described: Any) -> None:
 
 
 def test_a_description_of_a_client_is_read_the_other_way_round(described: Any) -> None:
-    for document in (TWO, changed(THREE, operations={
-        "ask": {"action": "send", "channel": {"$ref": "#/channels/chat"}, "messages": [ASK]},
-        "hear": {"action": "receive", "channel": {"$ref": "#/channels/chat"}, "messages": [DONE],
-                 "reply": {"messages": [ASK]}},
-    })):
+    for document in (
+        TWO,
+        changed(
+            THREE,
+            operations={
+                "ask": {"action": "send", "channel": {"$ref": "#/channels/chat"}, "messages": [ASK]},
+                "hear": {
+                    "action": "receive",
+                    "channel": {"$ref": "#/channels/chat"},
+                    "messages": [DONE],
+                    "reply": {"messages": [ASK]},
+                },
+            },
+        ),
+    ):
         found = described(document, describes="client")
         assert {each.name for each in found.sent} <= {"ask", "done"}
         assert found.sent[0].name == ("done" if document is TWO else "ask")
@@ -164,12 +188,26 @@ def test_names_traits_and_correlation_ids(described: Any) -> None:
     traits = [{"correlationId": {"location": "$message.payload#/meta/id"}}, {"$ref": "#/components/x"}]
     messages = [
         {"messageId": "by-id", "traits": traits, "examples": [{"payload": {"meta": {"id": 1}}}]},
-        {"title": "by title", "correlationId": {"location": "$message.header#/id"}, "payload": {"type": "string"}},
+        {
+            "title": "by title",
+            "correlationId": {"location": "$message.header#/id"},
+            "payload": {"type": "string"},
+        },
         {"payload": {"type": "boolean"}},
         {"name": "avro", "schemaFormat": "application/vnd.apache.avro;version=1.9.0", "payload": {}},
-        {"name": "json", "schemaFormat": "application/schema+json;version=draft-07", "payload": {"type": "number"}},
-        {"name": "multi", "payload": {"schemaFormat": "application/vnd.aai.asyncapi;version=3.0.0", "schema": {"const": 5}}},
-        {"name": "yaml", "payload": {"schemaFormat": "application/schema+yaml;version=draft-07", "schema": {"const": 6}}},
+        {
+            "name": "json",
+            "schemaFormat": "application/schema+json;version=draft-07",
+            "payload": {"type": "number"},
+        },
+        {
+            "name": "multi",
+            "payload": {"schemaFormat": "application/vnd.aai.asyncapi;version=3.0.0", "schema": {"const": 5}},
+        },
+        {
+            "name": "yaml",
+            "payload": {"schemaFormat": "application/schema+yaml;version=draft-07", "schema": {"const": 6}},
+        },
         {"name": "nothing"},
         {"name": "empty", "payload": {}},
     ]
@@ -197,20 +235,20 @@ def test_names_traits_and_correlation_ids(described: Any) -> None:
         ({"asyncapi": "1.2.0"}, "is of AsyncAPI 1.2.0; 2.x and 3.x can be read"),
         ({"asyncapi": 2.0}, "has no servers: add one, with its address and `protocol: wss`"),
         (changed(TWO, servers={}), "has no servers: add one, with its address and `protocol: wss`"),
-        (changed(TWO, servers={"a": {"url": "b", "protocol": "amqp"}}), "has no server of WebSocket (ws or wss); it has a: amqp"),
-        (changed(THREE, servers={"a": {"protocol": "ws"}}), "has no server of WebSocket (ws or wss); it has a: ws"),
+        (changed(TWO, servers={"a": {"url": "b", "protocol": "amqp"}}), "has no server of WebSocket (ws or wss); it has a: amqp"),  # noqa: E501
+        (changed(THREE, servers={"a": {"protocol": "ws"}}), "has no server of WebSocket (ws or wss); it has a: ws"),  # noqa: E501
         (changed(TWO, channels={}), "has no channels, so that nothing says which messages there are"),
         (changed(TWO, channels={"/": {}}), "has no messages: its channels say nothing of what is sent"),
         (changed(THREE, operations={}), "has no messages: its channels say nothing of what is sent"),
         (
             changed(TWO, channels={"/": {"subscribe": {"message": DONE}}}),
-            "has no message that a client sends; where it is the description of a client, say --describes client",
+            "has no message that a client sends; where it is the description of a client, say --describes client",  # noqa: E501
         ),
-        (changed(TWO, channels={"/": {"$ref": "other.yaml#/c"}}), "refers to other.yaml#/c, outside of itself, of which nothing is read; bundle it into one file"),
+        (changed(TWO, channels={"/": {"$ref": "other.yaml#/c"}}), "refers to other.yaml#/c, outside of itself, of which nothing is read; bundle it all"),  # noqa: E501
         (changed(TWO, channels={"/": {"$ref": "#/nowhere"}}), "has a `$ref` that leads nowhere: #/nowhere"),
-        (changed(TWO, channels={"/": {"$ref": "#/a"}}, a={"$ref": "#/b"}, b={"$ref": "#/a"}), "has a `$ref` that goes in a circle: #/a"),
+        (changed(TWO, channels={"/": {"$ref": "#/a"}}, a={"$ref": "#/b"}, b={"$ref": "#/a"}), "has a `$ref` that goes in a circle: #/a"),  # noqa: E501
         (
-            changed(TWO, components={"messages": {"ask": {"payload": {"$ref": "#/components/messages/ask/payload"}}, "done": DONE}}),
+            changed(TWO, components={"messages": {"ask": {"payload": {"$ref": "#/components/messages/ask/payload"}}, "done": DONE}}),  # noqa: E501
             "has a `$ref` that goes in a circle: #/components/messages/ask/payload",
         ),
     ],
@@ -300,7 +338,7 @@ def sample(schema: object, **components: Any) -> Any:
         ({"type": "array"}, []),
         ({"properties": {"a": {"type": "integer"}}}, {"a": 1}),
         ({"type": "object"}, {}),
-        ({"allOf": [{"properties": {"a": {"const": 1}}}, {"properties": {"b": {"const": 2}}}], "properties": {"c": {"const": 3}}}, {"a": 1, "b": 2, "c": 3}),
+        ({"allOf": [{"properties": {"a": {"const": 1}}}, {"properties": {"b": {"const": 2}}}], "properties": {"c": {"const": 3}}}, {"a": 1, "b": 2, "c": 3}),  # noqa: E501
         ({"allOf": [{"type": "null"}, {"type": "string"}]}, "text"),
         ({"allOf": []}, None),
         ({"oneOf": [{"type": "string"}, {"type": "integer"}]}, "text"),
@@ -314,7 +352,13 @@ def test_an_example_is_the_plainest_value(schema: object, found: object) -> None
 
 
 def test_a_schema_may_ask_for_itself_where_that_is_no_must() -> None:
-    tree = {"properties": {"name": {"type": "string"}, "parent": {"$ref": "#/c/tree"}, "children": {"type": "array", "items": {"$ref": "#/c/tree"}}}}
+    tree = {
+        "properties": {
+            "name": {"type": "string"},
+            "parent": {"$ref": "#/c/tree"},
+            "children": {"type": "array", "items": {"$ref": "#/c/tree"}},
+        }
+    }
     assert sample({"$ref": "#/c/tree"}, tree=tree) == {"name": "text", "children": []}
     either = {"oneOf": [{"$ref": "#/c/either"}, {"const": 1}]}
     assert sample({"$ref": "#/c/either"}, either=either) == 1
@@ -347,8 +391,18 @@ VALUES = st.recursive(
 
 
 @given(VALUES, VALUES, st.sampled_from(["2.0.0", "3.0.0"]))
-def test_whatever_stands_in_a_file_is_read_or_refused(channels: object, servers: object, version: str) -> None:
-    document = Document({"asyncapi": version, "channels": channels, "servers": servers, "operations": channels, "c": {"x": channels}})
+def test_whatever_stands_in_a_file_is_read_or_refused(
+    channels: object, servers: object, version: str
+) -> None:
+    document = Document(
+        {
+            "asyncapi": version,
+            "channels": channels,
+            "servers": servers,
+            "operations": channels,
+            "c": {"x": channels},
+        }
+    )
     try:
         found = asyncapi._Reader(document, "server").read(None, None)
     except NoDescriptionError:

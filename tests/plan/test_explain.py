@@ -332,9 +332,7 @@ OAUTH = (
     "secret_env = 'S', scope = 'x' }"
 )
 
-SIGNED = (
-    "target.auth={ kind = 'sigv4', region = 'eu-west-1', service = 'transcribe', profile = 'tester' }"
-)
+SIGNED = "target.auth={ kind = 'sigv4', region = 'eu-west-1', service = 'transcribe', profile = 'tester' }"
 
 CHANGES = {
     "name": "other",

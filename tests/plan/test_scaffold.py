@@ -105,7 +105,7 @@ def test_an_answer_whose_type_says_error_fails_the_drafted_turn(folder: Folder, 
     [
         ((1_234_567_890,), 1_235_000_000, "1 gap from 1.23 s to 1.23 s"),
         ((3_000_000_000, 400_000_000, 2_000_000_000), 2_000_000_000, "3 gaps from 400 ms to 3 s"),
-        ((0, 10), 1_000_000, "2 gaps from 0 s to 0 s"),
+        ((0, 10), 1_000_000, "2 gaps from 0 s to 10 ns"),
         ((10**17,), 3_600_000_000_000, "1 gap"),
     ],
 )

@@ -401,7 +401,9 @@ def test_compression_may_be_of_what_we_send_too(
 ) -> None:
     target = folder.load(HEAD + f'url = "ws://h"\ncompression = {written}\n').target
     assert (target.compression, target.compress_sent) == found
-    kept = scenario_from_settings(worker_settings(folder.load(HEAD + f'url = "ws://h"\ncompression = {written}\n')))
+    kept = scenario_from_settings(
+        worker_settings(folder.load(HEAD + f'url = "ws://h"\ncompression = {written}\n'))
+    )
     assert kept.target == target
 
 
@@ -422,7 +424,9 @@ def test_a_url_is_signed_by_region_service_and_profile(folder: Folder) -> None:
     )
     assert scenario_from_settings(worker_settings(scenario)).target.auth == auth
     more = folder.load(
-        SIGNED.format('region = "x", service = "transcribe", profile = "p", lifetime = "5m", send_as = "query"')
+        SIGNED.format(
+            'region = "x", service = "transcribe", profile = "p", lifetime = "5m", send_as = "query"'
+        )
     ).target.auth
     assert more is not None
     assert (more.service, more.profile, more.lifetime_ns) == ("transcribe", "p", 300_000_000_000)

@@ -12,7 +12,12 @@ from loadtest.plan.explain import explain
 from loadtest.plan.overrides import Overrides
 from loadtest.plan.prepare import HttpRequest
 from loadtest.plan.protocol_file import load_protocol
-from loadtest.plan.scenario_file import load_scenario, public_settings, scenario_from_settings, worker_settings
+from loadtest.plan.scenario_file import (
+    load_scenario,
+    public_settings,
+    scenario_from_settings,
+    worker_settings,
+)
 from loadtest.plan.settings import HIDDEN, public_turns
 from loadtest.plan.understood import understood
 from loadtest.plan.written_secrets import plan_secrets
@@ -21,7 +26,10 @@ from tests.plan.conftest import Folder
 PROTOCOL = """
 name = "posted"
 [turn]
-send = { post = "/ask", headers = { X-Api-Key = "a-written-key-7" }, json = { id = "{turn.id}", text = "{data.question}" } }
+[turn.send]
+post = "/ask"
+headers = { X-Api-Key = "a-written-key-7" }
+json = { id = "{turn.id}", text = "{data.question}" }
 [events]
 type = ["type"]
 turn = ["id"]
@@ -62,7 +70,8 @@ def test_a_turn_and_its_kinds_may_go_by_http(folder: Folder) -> None:
     assert send is not None
     assert (send.method, send.url) == ("POST", "/ask")
     assert send.text == (
-        "POST /ask\nX-Api-Key: a-written-key-7\n\n" + json.dumps({"id": "{turn.id}", "text": "{data.question}"})
+        "POST /ask\nX-Api-Key: a-written-key-7\n\n"
+        + json.dumps({"id": "{turn.id}", "text": "{data.question}"})
     )
     assert protocol.turn.texts == (send.text,)
     kinds = {name: kind.turn.send for name, kind in protocol.turns.items()}
@@ -106,7 +115,7 @@ def test_it_is_explained_and_understood(folder: Folder) -> None:
     ("line", "sentence"),
     [
         ('send = "/ask"', "`send` must be a request such as"),
-        ('send = { json = {} }', "a request needs the URL under one of"),
+        ("send = { json = {} }", "a request needs the URL under one of"),
         ('send = { post = "/a", get = "/b" }', "not of `get` and `post`"),
         ('send = { post = "ask" }', "`post` must be a path that begins with /"),
         ('send = { get = "/{turn.id}", json = {} }', "a body does not go with `get`"),
@@ -126,9 +135,14 @@ def test_what_is_wrong_is_told(folder: Folder, line: str, sentence: str) -> None
 
 
 def test_a_message_of_the_scenario_cannot_stand_beside_it(folder: Folder) -> None:
-    scenario = SCENARIO + "message = '{\"id\":\"{turn.id}\"}'\n"
+    scenario = SCENARIO + 'message = \'{"id":"{turn.id}"}\'\n'
     with pytest.raises(ConfigError, match="sends its turns by HTTP; leave it out"):
         load_scenario(written(folder, scenario))
+
+
+def test_such_turns_are_not_broken_on_purpose(folder: Folder) -> None:
+    with pytest.raises(ConfigError, match="turns are sent by HTTP; leave it out"):
+        load_scenario(written(folder, SCENARIO + '[chaos]\nmalformed = { share = "5%" }\n'))
 
 
 def test_no_turn_is_no_request(folder: Folder) -> None:

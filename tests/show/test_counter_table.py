@@ -173,7 +173,9 @@ def test_compression_is_told_by_bytes_and_ratio() -> None:
         "sent_wire": 512,
         "received_wire": 9,
     }
-    found = {each.title: each for each in ledgers({"counts": {"compression": counts, "http": {"refused": 2}}})}
+    found = {
+        each.title: each for each in ledgers({"counts": {"compression": counts, "http": {"refused": 2}}})
+    }
     assert [(row.label, row.value, row.share, row.tone) for row in found["Compression"].counts] == [
         ("connections with compression", "3", "", "plain"),
         ("connections without: not negotiated", "1", "", "doubt"),

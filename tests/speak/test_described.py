@@ -53,7 +53,9 @@ CHAT = {
 
 
 def test_types_ids_and_what_ends_a_turn_follow_from_names() -> None:
-    draft = described(api({"pong": {"type": "pong"}, "ask": ASK, "stop it!": {"type": "stop", "request_id": "r"}}, CHAT))
+    draft = described(
+        api({"pong": {"type": "pong"}, "ask": ASK, "stop it!": {"type": "stop", "request_id": "r"}}, CHAT)
+    )
     protocol = read(draft)
     events = protocol.events
     assert protocol.turn.message == '{"type":"ask","request_id":"{turn.id}","text":"{data.text}"}'
@@ -76,7 +78,11 @@ def test_types_ids_and_what_ends_a_turn_follow_from_names() -> None:
 def test_what_is_not_described_stands_in_comments() -> None:
     draft = described(api({"say": "hello there"}, {}, notes=("look\nhere",), title=""))
     protocol = read(draft)
-    assert (protocol.turn.message, protocol.events.count, protocol.events.match) == ("hello there", 1, "order")
+    assert (protocol.turn.message, protocol.events.count, protocol.events.match) == (
+        "hello there",
+        1,
+        "order",
+    )
     text = draft.protocol("chat")
     assert "# To look at:    look here" in text
     assert "(without a title)" in text
@@ -131,7 +137,9 @@ def test_examples_make_rows_and_secrets_are_taken_out() -> None:
     examples = ({"id": 1, "q": "one", "a": {"q": "x y"}, "token": "s3cret"}, {"id": 2, "q": "two"})
     draft = described(api({"ask": examples}, {"answer": {"id": 1}}))
     protocol = read(draft)
-    assert protocol.turn.message == '{"id":{turn.id},"q":"{data.q}","a":{"q":"{data.a_q}"},"token":"CHANGE-ME"}'
+    assert (
+        protocol.turn.message == '{"id":{turn.id},"q":"{data.q}","a":{"q":"{data.a_q}"},"token":"CHANGE-ME"}'
+    )
     assert draft.data.count("q = ") == 4
     assert "s3cret" not in draft.protocol("chat") + draft.data
 
@@ -146,8 +154,8 @@ def test_only_pongs_and_kinds_of_one_name() -> None:
 
 
 PAYLOADS = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.sampled_from(["ping", "{turn.id}", "a'b\"c", "\ud800"]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["type", "id", "text", "error", "a.b", "token", "日本"]), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=12) | st.sampled_from(["ping", "{turn.id}", "a'b\"c", "\ud800"]),  # noqa: E501
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["type", "id", "text", "error", "a.b", "token", "日本"]), inner, max_size=4),  # noqa: E501
     max_leaves=8,
 )  # fmt: skip
 
@@ -159,8 +167,6 @@ PAYLOADS = st.recursive(
 def test_whatever_is_described_the_draft_can_be_read(sent: list[Any], received: list[Any]) -> None:
     draft = described(api(dict(sent), dict(received)))
     assert read(draft).turn.message is not None
-
-
 
 
 @pytest.mark.parametrize("kind", ["x" * 100, "söme", "a b"])

@@ -44,8 +44,8 @@ class CodedFrameParser(FrameParser):
     """A frame parser whose ``receive`` gives the messages that a codec makes of frames, as JSON.
 
     What the codec cannot read is given as bytes that are no JSON and say why. ``answer`` is called with the
-    frames that the wire demands, joined, and their number. ``frame`` makes the frame of a payload. ``gave_up``: the connection was ended since the
-    codec could not go on within its bounds.
+    frames that the wire demands, joined, and their number. ``frame`` makes the frame of a payload.
+    ``gave_up``: the connection was ended since the codec could not go on within its bounds.
     """
 
     __slots__ = ("_answer", "_codec", "_frame", "_limit", "_name", "_payload", "_takes_text", "gave_up")
