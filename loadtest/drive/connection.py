@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, Final
 
-from websockets.extensions.permessage_deflate import PerMessageDeflate
-
 from loadtest.drive.answer_words import note_answer, note_error
 from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.context import Context
@@ -270,7 +268,7 @@ class Connection:
         """What reads this connection's frames; with a codec, it makes those that are sent as well."""
         context = self.context
         if context.compression:
-            self._negotiated(negotiated(upgrade.extensions))
+            self._note_compression(upgrade)
         if context.codec is None:
             return FrameParser(context.max_message_bytes, upgrade.extensions)
         parser = CodedFrameParser(
@@ -284,11 +282,14 @@ class Connection:
         self._encode = parser.encode
         return parser
 
-    def _negotiated(self, agreed: PerMessageDeflate | None) -> None:
+    def _note_compression(self, upgrade: Upgrade) -> None:
         """Compression was offered, and the target agreed or did not."""
-        context = self.context
-        context.recorder.metrics.count(f"compression.{'not_' if agreed is None else ''}negotiated")
-        if agreed is not None and context.compress_sent:
+        context, agreed = self.context, negotiated(upgrade.extensions)
+        if agreed is None:
+            context.recorder.metrics.count("compression.not_negotiated")
+            return
+        context.recorder.metrics.count("compression.negotiated")
+        if context.compress_sent:
             self._encode = Deflater(agreed, self._count_compressed).encode
 
     def _count_compressed(self, payload: int, wire: int) -> None:

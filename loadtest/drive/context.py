@@ -12,6 +12,7 @@ from loadtest.drive.before_connect import BeforeConnect
 from loadtest.drive.credentials import CredentialProvider, environment_values
 from loadtest.drive.endpoint import Endpoint, look_up
 from loadtest.drive.guarded_codec import guarded
+from loadtest.drive.http_turns import HttpTurns
 from loadtest.drive.learned_secrets import LearnedSecrets
 from loadtest.drive.lookups import Find, Lookups
 from loadtest.drive.observations import Observations
@@ -140,7 +141,6 @@ class Context:
         self.recorder = Recorder(0, load.warmup_ns, load.duration_ns, assignment.worker)
         self.poller = new_poller(clock.now)
         self.before = self._before_connect(scenario, endpoint)
-        self.http_turns = None if self.before is None else self.before.http_turns
 
     def _before_connect(self, scenario: Scenario, endpoint: Endpoint) -> BeforeConnect | None:
         """What is done before connections; None where nothing is."""
@@ -158,6 +158,11 @@ class Context:
         )
         self.credential_provider.tokens = before.tokens
         return before
+
+    @property
+    def http_turns(self) -> HttpTurns | None:
+        """What sends the turns that go by HTTP; None where none does."""
+        return None if self.before is None else self.before.http_turns
 
     def _from_greenlet(self, step: Callable[[], None]) -> None:
         """Have a step done where callbacks of connections are, soon."""

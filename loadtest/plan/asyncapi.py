@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.plan.asyncapi_document import Document, NoDescriptionError, read_document, ref_of
+from loadtest.plan.asyncapi_document import ApiDocument, NoDescriptionError, read_document, ref_of
 from loadtest.plan.schema_sample import SchemaSample
 
 Describes = Literal["server", "client"]
@@ -93,7 +93,7 @@ def read_asyncapi(
 class _Reader:
     """Reads one description."""
 
-    def __init__(self, document: Document, describes: Describes) -> None:
+    def __init__(self, document: ApiDocument, describes: Describes) -> None:
         self._document = document
         version = document.root.get("asyncapi")
         if version is None:

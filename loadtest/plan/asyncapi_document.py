@@ -25,7 +25,7 @@ class NoDescriptionError(ValueError):
     """A description cannot be used; the message is the end of a sentence that begins with its name."""
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> ApiDocument:
     """The description in a file.
 
     Raises:
@@ -41,7 +41,7 @@ def read_document(path: Path) -> Document:
     except OSError as error:
         raise ConfigError([Problem(where, f"cannot be read: {error.strerror or error}")])
     try:
-        return Document(parse(text))
+        return ApiDocument(parse(text))
     except NoDescriptionError as error:
         raise ConfigError([Problem(where, str(error))])
 
@@ -116,7 +116,7 @@ def _key(key: object) -> str:
     return str(key).lower() if isinstance(key, bool) else str(key)
 
 
-class Document:
+class ApiDocument:
     """A description, in which references are followed."""
 
     def __init__(self, root: object) -> None:

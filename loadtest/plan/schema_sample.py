@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from loadtest.plan.asyncapi_document import MAX_DEPTH, Document, NoDescriptionError, ref_of
+from loadtest.plan.asyncapi_document import MAX_DEPTH, ApiDocument, NoDescriptionError, ref_of
 
 MAX_SAMPLE = 10_000
 """Values that an example may hold: references that double at each step would else fill the memory."""
@@ -36,7 +36,7 @@ class _CircularError(NoDescriptionError):
 class SchemaSample:
     """Makes one example."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: ApiDocument) -> None:
         self._document = document
         self._left = MAX_SAMPLE
         self._deep = 0

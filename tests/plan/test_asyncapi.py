@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loadtest.errors import ConfigError
 from loadtest.plan import asyncapi, asyncapi_document, schema_sample
 from loadtest.plan.asyncapi import ApiDescription, read_asyncapi
-from loadtest.plan.asyncapi_document import Document, NoDescriptionError, parse
+from loadtest.plan.asyncapi_document import ApiDocument, NoDescriptionError, parse
 from loadtest.plan.schema_sample import FORMATS, SchemaSample
 
 ASK = {
@@ -235,20 +235,20 @@ def test_names_traits_and_correlation_ids(described: Any) -> None:
         ({"asyncapi": "1.2.0"}, "is of AsyncAPI 1.2.0; 2.x and 3.x can be read"),
         ({"asyncapi": 2.0}, "has no servers: add one, with its address and `protocol: wss`"),
         (changed(TWO, servers={}), "has no servers: add one, with its address and `protocol: wss`"),
-        (changed(TWO, servers={"a": {"url": "b", "protocol": "amqp"}}), "has no server of WebSocket (ws or wss); it has a: amqp"),  # noqa: E501
-        (changed(THREE, servers={"a": {"protocol": "ws"}}), "has no server of WebSocket (ws or wss); it has a: ws"),  # noqa: E501
+        (changed(TWO, servers={"a": {"url": "b", "protocol": "amqp"}}), "has no server of WebSocket (ws or wss); it has a: amqp"),  # noqa: E501 - as it is written
+        (changed(THREE, servers={"a": {"protocol": "ws"}}), "has no server of WebSocket (ws or wss); it has a: ws"),  # noqa: E501 - as it is written
         (changed(TWO, channels={}), "has no channels, so that nothing says which messages there are"),
         (changed(TWO, channels={"/": {}}), "has no messages: its channels say nothing of what is sent"),
         (changed(THREE, operations={}), "has no messages: its channels say nothing of what is sent"),
         (
             changed(TWO, channels={"/": {"subscribe": {"message": DONE}}}),
-            "has no message that a client sends; where it is the description of a client, say --describes client",  # noqa: E501
+            "has no message that a client sends; where it is the description of a client, say --describes client",  # noqa: E501 - as it is written
         ),
-        (changed(TWO, channels={"/": {"$ref": "other.yaml#/c"}}), "refers to other.yaml#/c, outside of itself, of which nothing is read; bundle it all"),  # noqa: E501
+        (changed(TWO, channels={"/": {"$ref": "other.yaml#/c"}}), "refers to other.yaml#/c, outside of itself, of which nothing is read; bundle it all"),  # noqa: E501 - as it is written
         (changed(TWO, channels={"/": {"$ref": "#/nowhere"}}), "has a `$ref` that leads nowhere: #/nowhere"),
-        (changed(TWO, channels={"/": {"$ref": "#/a"}}, a={"$ref": "#/b"}, b={"$ref": "#/a"}), "has a `$ref` that goes in a circle: #/a"),  # noqa: E501
+        (changed(TWO, channels={"/": {"$ref": "#/a"}}, a={"$ref": "#/b"}, b={"$ref": "#/a"}), "has a `$ref` that goes in a circle: #/a"),  # noqa: E501 - as it is written
         (
-            changed(TWO, components={"messages": {"ask": {"payload": {"$ref": "#/components/messages/ask/payload"}}, "done": DONE}}),  # noqa: E501
+            changed(TWO, components={"messages": {"ask": {"payload": {"$ref": "#/components/messages/ask/payload"}}, "done": DONE}}),  # noqa: E501 - as it is written
             "has a `$ref` that goes in a circle: #/components/messages/ask/payload",
         ),
     ],
@@ -299,7 +299,7 @@ def test_what_only_yaml_has_becomes_text() -> None:
 
 
 def test_references_escape_and_count() -> None:
-    document = Document({"a/b~c d": [{"x": 1}], "z": {"$ref": "#/a~1b~0c%20d/0"}})
+    document = ApiDocument({"a/b~c d": [{"x": 1}], "z": {"$ref": "#/a~1b~0c%20d/0"}})
     assert document.at(document.root, "z", "x") == 1
     assert document.at(document.root, "z", "x", "y") is None
     assert document.table(document.root, "a/b~c d") == {}
@@ -314,7 +314,7 @@ def test_references_escape_and_count() -> None:
 
 
 def sample(schema: object, **components: Any) -> Any:
-    return SchemaSample(Document({"c": components})).of(schema)
+    return SchemaSample(ApiDocument({"c": components})).of(schema)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def sample(schema: object, **components: Any) -> Any:
         ({"type": "array"}, []),
         ({"properties": {"a": {"type": "integer"}}}, {"a": 1}),
         ({"type": "object"}, {}),
-        ({"allOf": [{"properties": {"a": {"const": 1}}}, {"properties": {"b": {"const": 2}}}], "properties": {"c": {"const": 3}}}, {"a": 1, "b": 2, "c": 3}),  # noqa: E501
+        ({"allOf": [{"properties": {"a": {"const": 1}}}, {"properties": {"b": {"const": 2}}}], "properties": {"c": {"const": 3}}}, {"a": 1, "b": 2, "c": 3}),  # noqa: E501 - as it is written
         ({"allOf": [{"type": "null"}, {"type": "string"}]}, "text"),
         ({"allOf": []}, None),
         ({"oneOf": [{"type": "string"}, {"type": "integer"}]}, "text"),
@@ -394,7 +394,7 @@ VALUES = st.recursive(
 def test_whatever_stands_in_a_file_is_read_or_refused(
     channels: object, servers: object, version: str
 ) -> None:
-    document = Document(
+    document = ApiDocument(
         {
             "asyncapi": version,
             "channels": channels,

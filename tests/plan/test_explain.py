@@ -471,7 +471,7 @@ def test_text_in_order_is_told_with_what_is_escaped_and_compressed(folder: Folde
     assert "a turn is complete when all of type begins with 43 and done came" in text
     assert "it has failed with has error" in text
     assert "what is sent to it never is" in text
-    text = told(folder.load(SOCKET_IO.replace("= true\n", "= { send = true }\n") + EVERY))
+    text = told(folder.load(SOCKET_IO.replace("compression = true", "compression = { send = true }") + EVERY))
     assert "what is sent to it is compressed too where it agrees" in text
     assert "times are not measured, unless `ordered`" not in text
     unsure = told(folder.load((SOCKET_IO + EVERY).replace("ordered = true", "")))

@@ -179,7 +179,7 @@ def test_compression_is_told_by_bytes_and_ratio() -> None:
     assert [(row.label, row.value, row.share, row.tone) for row in found["Compression"].counts] == [
         ("connections with compression", "3", "", "plain"),
         ("connections without: not negotiated", "1", "", "doubt"),
-        ("messages sent", "2 KiB", "4.00 times the 512 B of their frames", "plain"),
+        ("messages sent", "2.0 KiB", "4.00 times the 512 B of their frames", "plain"),
     ]
     assert [(row.label, row.value, row.tone) for row in found["Turns by HTTP"].counts] == [
         ("not answered well", "2", "bad")
