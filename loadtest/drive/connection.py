@@ -383,9 +383,10 @@ class Connection:
     def http_answered(self, turn: Turn, refused: HttpRefused | None, status: int) -> None:
         """A turn's request has its answer; one that is no success fails the turn, unless that is over."""
         context = self.context
-        context.recorder.metrics.count("http.answered" if refused is None else "http.refused")
         if refused is None:
+            context.recorder.metrics.count("http.answered")
             return
+        context.recorder.metrics.count("http.refused")
         if isinstance(refused, HttpOverdue) and turn.sent_ns != NEVER:
             # It was sent, and times out as any turn does.
             return
