@@ -33,7 +33,7 @@ PAGE = ROOT / "docs" / "protocols.md"
 
 
 def examples(*, by_http: bool = False) -> dict[str, str]:
-    """The protocols of the page by name, or those whose turns go by HTTP: no message of a capture opens one."""
+    """The protocols of the page by name; those whose turns go by HTTP apart, of which there is no capture."""
     shown = [block for block in blocks(PAGE) if block.language == "toml" and "protocol" in block.marks]
     chosen = [block for block in shown if ("by-http" in block.marks) is by_http]
     return {str(loads(block.text)["name"]): block.text for block in chosen}
