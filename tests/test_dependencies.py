@@ -24,6 +24,7 @@ IMPORTED_AS = {
     "grpcio": "grpc",
     "pyyaml": "yaml",
     "grpcio-health-checking": "grpc_health",
+    "protobuf": "google",
 }
 
 
