@@ -1047,6 +1047,31 @@ OTHER_COUNTERS = (
     Counter("heartbeats.answered", "answers to such heartbeats"),
     Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),
     Counter("heartbeats.not_scheduled", "heartbeats whose interval the target did not dictate as a number"),
+    Counter("http.answered", "requests of turns by HTTP that were answered with success", "answered well"),
+    Counter(
+        "http.refused",
+        "requests of turns by HTTP that were answered with another status, or not so that it can be used",
+        "not answered well",
+        tone="bad",
+    ),
+    Counter(
+        "compression.negotiated",
+        "connections on which compression was offered and agreed to",
+        "connections with compression",
+    ),
+    Counter(
+        "compression.not_negotiated",
+        "connections on which compression was offered and the target did not agree",
+        "connections without: not negotiated",
+        tone="doubt",
+    ),
+    Counter("compression.sent_payload", "bytes of the messages that were compressed to be sent"),
+    Counter("compression.sent_wire", "bytes of the frames that these became, with their heads"),
+    Counter("compression.received_payload", "bytes of the messages received on connections with compression"),
+    Counter(
+        "compression.received_wire",
+        "bytes read on these, WebSocket frames with their heads, control frames among them",
+    ),
     Counter(
         "codec.replies",
         "frames that the codec answered itself, as its wire demands (pongs, receipts)",

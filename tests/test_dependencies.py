@@ -22,6 +22,7 @@ IMPORTED_AS = {
     "opentelemetry-sdk": "opentelemetry",
     "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
     "grpcio": "grpc",
+    "pyyaml": "yaml",
     "grpcio-health-checking": "grpc_health",
     "protobuf": "google",
 }

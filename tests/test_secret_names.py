@@ -36,6 +36,13 @@ def test_a_name_that_is_hidden_in_one_place_is_hidden_in_all(name: str) -> None:
     assert sounds_secret(name.upper())
 
 
+@pytest.mark.parametrize("name", ["X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token"])
+def test_what_a_url_signed_for_aws_carries_is_hidden(name: str) -> None:
+    assert QUERY_KEY.fullmatch(name)
+    assert QUERY_KEY.fullmatch(name.lower())
+    assert sounds_secret(name)
+
+
 @pytest.mark.parametrize(
     "name", ["room", "max_tokens_left", "version", "theme", "maxTokens", "bypass", "pinned"]
 )

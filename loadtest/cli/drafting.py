@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -40,7 +40,13 @@ def drafted(
         raise ConfigError([Problem(where, "no message was sent in it that a turn could be made of")])
     rows = rows_text(found.rows) if found.rows else ""
     identities = rows_text([found.identity]) if found.identity else ""
-    made = Drafted(lambda name: protocol_text(found, name), rows, identities, tuple(subprotocols))
+    made = Drafted(
+        lambda name: protocol_text(found, name),
+        rows,
+        identities,
+        tuple(subprotocols),
+        think_ns=tuple(found.think_ns),
+    )
     return made, frames
 
 
@@ -86,17 +92,26 @@ def write_drafted(
     from loadtest.plan.capture import capture_text
     from loadtest.plan.scaffold import starting_files
 
-    files = {folder / each: text for each, text in starting_files(url, name, found).items()}
-    scenario, protocol = files
-    capture = scenario.with_suffix(".jsonl")
-    files[capture] = capture_text(frames)
+    texts = starting_files(url, name, found)
+    texts[next(iter(texts)).removesuffix(".toml") + ".jsonl"] = capture_text(frames)
+    scenario, protocol, capture = write_files(folder, texts)
+    click.echo(
+        f"next: loadtest protocols check {protocol} --capture {capture}\n      loadtest try {scenario}"
+    )
+
+
+def write_files(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Write files into a folder, and say so; nothing is overwritten.
+
+    Raises:
+        ConfigError: a file is there, or cannot be written.
+    """
+    files = {folder / each: text for each, text in texts.items()}
     refuse_to_overwrite(files, "choose another --name or --folder")
     for path, text in files.items():
         write_new(path, text)
         click.echo(f"wrote {path}")
-    click.echo(
-        f"next: loadtest protocols check {protocol} --capture {capture}\n      loadtest try {scenario}"
-    )
+    return list(files)
 
 
 class ShownUrl(NamedTuple):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from loadtest.cli.drafting import INSTEAD, drafted, shown_url, write_drafted
+from loadtest.cli.drafting import INSTEAD, drafted, shown_url, write_drafted, write_files
 from loadtest.cli.options import option
 from loadtest.errors import ConfigError, Problem
 
@@ -15,6 +15,7 @@ EXAMPLES = """\b
 Examples:
   loadtest import har session.har
   loadtest import har session.har --socket /chat --name chat --folder load/
+  loadtest import asyncapi asyncapi.yaml --channel /chat --name chat
 """
 
 CREDENTIALS = ("authorization", "cookie")
@@ -64,3 +65,43 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     for key in ("origin", *CREDENTIALS):
         if key in found.headers:
             click.echo(f"the browser sent {key.title()}; where the server asks for it, see [target]")
+
+
+@command.command(name="asyncapi", epilog=EXAMPLES)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@option(
+    "--server", metavar="NAME", help="Of several servers, the one of this name; else the first of WebSocket."
+)
+@option(
+    "--channel", metavar="NAME", help="Of several channels that are sockets, the one of this name or path."
+)
+@option(
+    "--describes",
+    type=click.Choice(["server", "client"]),
+    default="server",
+    show_default=True,
+    help="Whose description it is: what a server takes is what its clients send.",
+)
+@option(
+    "--folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Where to write them; the current folder if not given.",
+)
+@option("--name", metavar="NAME", help="What they are called; after the host if not given.")
+def asyncapi(  # noqa: PLR0917 - click passes them by name
+    file: Path, server: str | None, channel: str | None, describes: str, folder: Path, name: str | None
+) -> None:
+    """Draft from FILE, an AsyncAPI description (2.x or 3.x, YAML or JSON) of a WebSocket server."""
+    from loadtest.plan.asyncapi import read_asyncapi
+    from loadtest.plan.scaffold import Drafted, starting_files
+    from loadtest.speak.described import described
+
+    api = read_asyncapi(
+        file, server=server, channel=channel, describes="client" if describes == "client" else "server"
+    )
+    draft = described(api)
+    found = Drafted(draft.protocol, draft.data, rows_are="the examples of the description")
+    paths = write_files(folder, starting_files(api.url, name, found))
+    click.echo(f"next: loadtest protocols check {paths[1]}\n      loadtest try {paths[0]}")

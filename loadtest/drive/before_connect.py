@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from loadtest.drive.aws_signer import AwsSigner
 from loadtest.drive.endpoint import Endpoint, http_tls_context, resolve_endpoint
 from loadtest.drive.http_client import HttpClient, Origin, origin_of
+from loadtest.drive.http_turns import HttpTurns
 from loadtest.drive.observations import Observations
 from loadtest.drive.preparation import Preparation, render_path
 from loadtest.drive.proxy import Proxy, proxy_for
@@ -37,6 +39,7 @@ class BeforeConnect:
         observations: Observations,
         learn: Callable[[Iterable[str]], None],
         recorder: Callable[[], Recorder],
+        after: Callable[[Callable[[], None]], None],
     ) -> None:
         self.now = now
         self.learn = learn
@@ -50,11 +53,23 @@ class BeforeConnect:
         self._endpoints: dict[Origin, Endpoint] = {origin_of(self._endpoint.url): self._endpoint}
         self.preparation = Preparation(scenario.prepare, self._client, self) if scenario.prepare else None
         self.tokens = self._token_source()
+        self.http_turns = self._http_turns(scenario, after)
+
+    def _http_turns(
+        self, scenario: Scenario, after: Callable[[Callable[[], None]], None]
+    ) -> HttpTurns | None:
+        """The requests of the turns that go by HTTP; None where none does."""
+        requests = {name: turn.send for name, turn in scenario.sent_turns.items() if turn.send is not None}
+        if not requests or scenario.traffic is None:
+            return None
+        return HttpTurns(requests, self._client, self, within_ns=scenario.traffic.timeout_ns, after=after)
 
     def _token_source(self) -> TokenSource | None:
         auth = self._target.auth
         if auth is not None and auth.token_command:
             return CommandTokenSource(auth, self.now, self.learn)
+        if auth is not None and auth.kind == "sigv4":
+            return AwsSigner(auth, self.now, self.learn)
         if auth is not None and auth.kind == "oauth2":
             return OAuth2TokenSource(auth, self._client, self.now, self.learn)
         return None
@@ -89,6 +104,8 @@ class BeforeConnect:
 
     def close(self) -> None:
         """Take back what was done for all, in a greenlet that waits."""
+        if self.http_turns is not None:
+            self.http_turns.close()
         if self.preparation is not None:
             self.preparation.undo_run()
         self._client.close()
@@ -154,7 +171,7 @@ class BeforeConnect:
         shown = f"[{host}]" if ":" in host else host
         return proxy_for(self._target.proxy, f"{scheme}://{shown}:{port}")
 
-    # PreparationHost
+    # PreparationHost, HttpHost
 
     def http_url(self, url: str) -> str:
         """A whole URL; of a path, the one at the target's host."""

@@ -278,13 +278,14 @@ class ConnectAttempt:
         """What the upgrade carries: to a host that a redirect named, nothing of the target's."""
         context, provider, url = self._context, self._context.credential_provider, self._url
         if url is None:
-            return provider.credentials(self._values, context.cookies_of(self._user, self._endpoint.url))
+            cookies = context.cookies_of(self._user, self._endpoint.url)
+            return provider.credentials(self._values, cookies, host=self._endpoint.host_header)
         parts = urlsplit(url)
         path = sendable(parts.path or "/") + (f"?{sendable(parts.query)}" if parts.query else "")
         cookies = context.cookies_of(self._user, url)
         if self._redirects and origin_of(url) != origin_of(context.assignment.endpoint.url):
             return provider.for_other_host(self._values, cookies, path)
-        return provider.credentials(self._values, cookies, path)
+        return provider.credentials(self._values, cookies, path, self._endpoint.host_header)
 
     def _read_answer(self, transport: Transport) -> None:
         upgrade = self._upgrade

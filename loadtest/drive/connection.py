@@ -16,11 +16,13 @@ from typing import Any, Final
 from loadtest.drive.answer_words import note_answer, note_error
 from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.context import Context
+from loadtest.drive.http_client import HttpOverdue, HttpRefused
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
 from loadtest.speak.chunk_stream import Payload
 from loadtest.speak.codec.coded_frames import CodedFrameParser, NotTakenError, UnsendableError
+from loadtest.speak.deflater import Deflater, negotiated
 from loadtest.speak.flood import Flood
 from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
 from loadtest.speak.phase_metrics import PhaseMetrics
@@ -136,6 +138,7 @@ class Connection:
         "_armed_ns",
         "_attempt",
         "_attempted_ns",
+        "_by_http",
         "_encode",
         "_flood",
         "_gathered",
@@ -193,7 +196,8 @@ class Connection:
         # The instant at which the session's timer is set.
         self._armed_ns = NEVER
         self._opcode = BINARY if context.binary else TEXT
-        # Replaced where a codec makes the frames.
+        self._by_http = context.http_turns
+        # Replaced where a codec or a compressor makes the frames.
         self._encode = encode
         self._out: list[bytes] = []
         # Bytes of the turns' messages in ``_out``.
@@ -264,6 +268,8 @@ class Connection:
     def _new_parser(self, upgrade: Upgrade) -> FrameParser:
         """What reads this connection's frames; with a codec, it makes those that are sent as well."""
         context = self.context
+        if context.compression:
+            self._note_compression(upgrade)
         if context.codec is None:
             return FrameParser(context.max_message_bytes, upgrade.extensions)
         parser = CodedFrameParser(
@@ -272,9 +278,25 @@ class Connection:
             codec=context.codec.make(),
             name=context.codec.name,
             answer=self._answer_wire,
+            frame=self._encode,
         )
         self._encode = parser.encode
         return parser
+
+    def _note_compression(self, upgrade: Upgrade) -> None:
+        """Compression was offered, and the target agreed or did not."""
+        context, agreed = self.context, negotiated(upgrade.extensions)
+        if agreed is None:
+            context.recorder.metrics.count("compression.not_negotiated")
+            return
+        context.recorder.metrics.count("compression.negotiated")
+        if context.compress_sent:
+            self._encode = Deflater(agreed, self._count_compressed).encode
+
+    def _count_compressed(self, payload: int, wire: int) -> None:
+        metrics = self.context.recorder.metrics
+        metrics.count("compression.sent_payload", payload)
+        metrics.count("compression.sent_wire", wire)
 
     def _opened(self, at_ns: int) -> None:
         """The protocol's ready condition holds."""
@@ -326,6 +348,10 @@ class Connection:
         text.
         """
         turn, payload = self.session.begin(seq, position, intended_ns, row, kind, written=written)
+        by_http = self._by_http
+        if by_http is not None and written is None and by_http.takes(kind):
+            by_http.send(self, turn, kind, self.session.request_values(turn, row))
+            return turn
         if turn.uploading:
             return self._begin_upload(turn, payload)
         out = self._out
@@ -351,6 +377,31 @@ class Connection:
         self._gathered += len(payload)
         self._gather_replies()
         return turn
+
+    def http_wrote(self, turn: Turn, at_ns: int) -> None:
+        """The last byte of a turn's request goes out by HTTP; called in its greenlet."""
+        self.session.sent(turn, at_ns)
+        self.context.poller.timers.add(at_ns, self._look_after_timers)
+        self.context.poller.wake()
+
+    def _look_after_timers(self, _due_ns: int) -> None:
+        if self.state is _UPGRADED:
+            self._after_events()
+
+    def http_answered(self, turn: Turn, refused: HttpRefused | None, status: int) -> None:
+        """A turn's request has its answer; one that is no success fails the turn, unless that is over."""
+        context = self.context
+        if refused is None:
+            context.recorder.metrics.count("http.answered")
+            return
+        context.recorder.metrics.count("http.refused")
+        if isinstance(refused, HttpOverdue) and turn.sent_ns != NEVER:
+            # It was sent, and times out as any turn does.
+            return
+        words = self.public(f"http: {refused.reason}")
+        context.observations.add_reason("error_answers", words)
+        context.recorder.evidence("http", words.encode("utf-8", "surrogateescape"), self.session.user)
+        self.session.not_sendable(turn, context.now(), f"http {status}" if status else "http")
 
     def send(self, payload: str | bytes) -> None:
         """Send a message that belongs to no turn; bytes are sent as they are.
@@ -561,14 +612,22 @@ class Connection:
         if parser is None:
             return
         messages = parser.receive(data)
-        if messages and parser.unpacks:
-            self._refuse(parser, self._flood.unpacked(sum(map(len, messages)), len(data), at_ns))
+        if parser.unpacks:
+            self._unpacked(parser, parser.payload_of(messages), len(data), at_ns)
         if len(messages) > MANY_MESSAGES:
             self._refuse(parser, self._flood.empty_messages(messages.count(b""), at_ns))
         if messages:
             self._receive_messages(messages, at_ns)
         if parser.replies or parser.pongs or parser.closed:
             self._handle_control_frames(parser, at_ns)
+
+    def _unpacked(self, parser: FrameParser, payload: int, wire: int, at_ns: int) -> None:
+        """Count what one read brought, and end a connection whose messages unpack without measure."""
+        metrics = self.context.recorder.metrics
+        metrics.count("compression.received_payload", payload)
+        metrics.count("compression.received_wire", wire)
+        if payload:
+            self._refuse(parser, self._flood.unpacked(payload, wire, at_ns))
 
     def _receive_messages(self, messages: list[bytes], at_ns: int) -> None:
         if self.state is not _UPGRADED:

@@ -12,6 +12,7 @@ from loadtest.drive.before_connect import BeforeConnect
 from loadtest.drive.credentials import CredentialProvider, environment_values
 from loadtest.drive.endpoint import Endpoint, look_up
 from loadtest.drive.guarded_codec import guarded
+from loadtest.drive.http_turns import HttpTurns
 from loadtest.drive.learned_secrets import LearnedSecrets
 from loadtest.drive.lookups import Find, Lookups
 from loadtest.drive.observations import Observations
@@ -37,6 +38,9 @@ CLOSE_TIMEOUT_NS = 2 * NS_PER_S
 
 SLOW_BUFFER = 4096
 """Receive buffer, in bytes, of a user who reads slowly: the target must notice it soon."""
+
+FETCHED = frozenset({"oauth2", "sigv4"})
+"""Kinds of credentials that are asked for, or looked up, before a connection."""
 
 _NO_ROW: dict[str, Any] = {}
 
@@ -105,7 +109,7 @@ class Context:
         self.secret_values = environment_values(message_texts(scenario))
         self.cookies = UserCookies(self.learn)
         self.sources = own_sources(target.source_addresses)
-        self.compression = target.compression
+        self.compression, self.compress_sent = target.compression, target.compress_sent
         self.spread = target.addresses
         self.connect_timeout_ns = target.connect_timeout_ns
         self.close_timeout_ns = CLOSE_TIMEOUT_NS
@@ -155,9 +159,20 @@ class Context:
             observations=self.observations,
             learn=self.learn,
             recorder=lambda: self.recorder,
+            after=self._from_greenlet,
         )
         self.credential_provider.tokens = before.tokens
         return before
+
+    @property
+    def http_turns(self) -> HttpTurns | None:
+        """What sends the turns that go by HTTP; None where none does."""
+        return None if self.before is None else self.before.http_turns
+
+    def _from_greenlet(self, step: Callable[[], None]) -> None:
+        """Have a step done where callbacks of connections are, soon."""
+        self.poller.timers.add(self.now(), lambda _due: step())
+        self.poller.wake()
 
     def learn(self, secrets: Iterable[str]) -> None:
         """Take these out of every output of the run from now on; ``on_secrets`` is told."""
@@ -275,8 +290,11 @@ class Context:
 def _asks_before(scenario: Scenario) -> bool:
     """Whether something may have to be done by HTTP, or looked up, before a connection."""
     target = scenario.target
-    fetches = target.auth is not None and (target.auth.kind == "oauth2" or bool(target.auth.token_command))
-    return bool(scenario.prepare) or fetches or target.path is not None or target.follow_redirects > 0
+    fetches = target.auth is not None and (target.auth.kind in FETCHED or bool(target.auth.token_command))
+    posts = any(turn.send is not None for turn in scenario.sent_turns.values())
+    return (
+        bool(scenario.prepare) or fetches or target.path is not None or target.follow_redirects > 0 or posts
+    )
 
 
 def _finder(assignment: ShardAssignment) -> Find | None:

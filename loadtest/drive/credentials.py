@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
+from loadtest.drive.aws_signer import AwsSigner
 from loadtest.drive.token_signer import Signer, signer_of
 from loadtest.drive.token_source import TokenSource
 from loadtest.errors import ConfigError, Problem
@@ -98,14 +99,18 @@ class CredentialProvider:
         _refuse_controls(shown)
 
     def credentials(
-        self, values: Mapping[str, Any], kept: Mapping[str, str] = _NONE_KEPT, path: str | None = None
+        self,
+        values: Mapping[str, Any],
+        kept: Mapping[str, str] = _NONE_KEPT,
+        path: str | None = None,
+        host: str = "",
     ) -> Credentials:
         """What one connection of the user with these values sends, and with the cookies that it was given.
 
-        ``path`` stands in the place of the target's own.
+        ``path`` stands in the place of the target's own; ``host`` is what the header of that name says.
         """
         same = self._same if path is None and not kept else None
-        return same if same is not None else self._make(values, kept, path)
+        return same if same is not None else self._make(values, kept, path, host)
 
     def for_other_host(self, values: Mapping[str, Any], kept: Mapping[str, str], path: str) -> Credentials:
         """What a connection sends to a host that the target redirects to: no credential of the target."""
@@ -127,6 +132,7 @@ class CredentialProvider:
         values: Mapping[str, Any],
         kept: Mapping[str, str] = _NONE_KEPT,
         own_path: str | None = None,
+        host: str = "",
     ) -> Credentials:
         known = {**self._environment, **values}
         if self._traced:
@@ -141,7 +147,7 @@ class CredentialProvider:
         subprotocols = self._subprotocols
         user = None
         secrets = [*kept.values(), *(str(values.get(f"user.{name}", "")) for name in self._given)]
-        if self._auth is not None:
+        if self._auth is not None and self._auth.kind != "sigv4":
             shown, user = self._token(self._auth, known)
             if self._auth.send_as == "header":
                 headers.append((self._auth.name, shown))
@@ -156,6 +162,9 @@ class CredentialProvider:
         path = self._path if own_path is None else own_path
         glue = "&" if "?" in path else "?"
         path += (glue + "&".join(query)) if query else ""
+        if isinstance(self.tokens, AwsSigner):
+            path, signature = self.tokens.sign(host, path)
+            secrets.append(signature)
         _refuse_controls((*(value for _, value in headers), *subprotocols))
         if self._token_file is not None:
             # It may have been renewed since the run began, and be another one on another machine.
@@ -239,7 +248,7 @@ def _secret_of(auth: Auth | None) -> str:
             return read_token(file)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([Problem("[target] auth", f"{key} cannot be read: {error}")])
-    if auth.token_command:
+    if auth.token_command or auth.kind == "sigv4":
         return ""
     name = auth.secret_env or auth.token_env or ""
     secret = os.environ.get(name, "")

@@ -34,6 +34,7 @@ IDLE_KEPT = 64
 """Connections to one host that wait for the next request."""
 
 READ_BYTES = 16_384
+WRITE_BYTES = 65_536
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """Statuses that lead elsewhere."""
@@ -55,6 +56,10 @@ class HttpRefused(Exception):  # noqa: N818 - a fact about the target, as Refuse
         self.reason = reason
         self.answer = answer
         super().__init__(reason)
+
+
+class HttpOverdue(HttpRefused):
+    """It took longer than it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,17 @@ class HttpAnswer:
     headers: Mapping[str, str]
     set_cookies: tuple[str, ...]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Who asks when a request is written: ``tell`` gets the instant, by ``now``, of its last byte.
+
+    That is stamped immediately before the system call that takes the last piece of it, of 64 KiB at most.
+    """
+
+    now: Callable[[], int]
+    tell: Callable[[int], None]
 
 
 class _BoundedResponse(HTTPSocketResponse):
@@ -166,20 +182,26 @@ class HttpClient:
         self._idle = {}
 
     def send(
-        self, call: HttpCall, cookies: CookieKeeper, *, within_ns: int, follow: bool = True
+        self,
+        call: HttpCall,
+        cookies: CookieKeeper,
+        *,
+        within_ns: int,
+        follow: bool = True,
+        writing: Writing | None = None,
     ) -> HttpAnswer:
         """The answer, after at most ``MAX_REDIRECTS`` redirects, within ``within_ns`` in all.
 
         What is sent to another origin than the first one has no body and none of the headers. ``follow``
-        false: a redirect is the answer.
+        false: a redirect is the answer. ``writing`` is told when the request is written.
 
         Raises:
             HttpRefused: there was no answer, or none that can be used.
         """
         seconds = within_ns / 1e9
-        overdue = HttpRefused(f"no answer within {seconds:g} s")
+        overdue = HttpOverdue(f"no answer within {seconds:g} s")
         with gevent.Timeout(seconds, overdue):
-            answer = self._answer(call, cookies)
+            answer = self._answer(call, cookies, writing)
             for _ in range(MAX_REDIRECTS if follow else 0):
                 where = answer.headers.get("location", "")
                 if answer.status not in REDIRECTS or not where:
@@ -190,7 +212,7 @@ class HttpClient:
                 raise HttpRefused(f"redirected more than {MAX_REDIRECTS} times")
             return answer
 
-    def _answer(self, call: HttpCall, cookies: CookieKeeper) -> HttpAnswer:
+    def _answer(self, call: HttpCall, cookies: CookieKeeper, writing: Writing | None = None) -> HttpAnswer:
         """One request and its answer; what a kept connection loses is sent again, but for POST and PATCH."""
         try:
             origin = origin_of(call.url)
@@ -204,23 +226,25 @@ class HttpClient:
                     sock.close()
                     continue
                 try:
-                    answer = self._exchange(origin, sock, call, request)
+                    answer = self._exchange(origin, sock, call, request, writing)
                 except (HTTPConnectionClosed, ConnectionError):
                     if call.method not in _AGAIN:
                         raise
                     continue
                 break
             else:
-                answer = self._exchange(origin, self._open(origin), call, request)
+                answer = self._exchange(origin, self._open(origin), call, request, writing)
         if answer.set_cookies:
             cookies.take(call.url, answer.set_cookies)
         return answer
 
-    def _exchange(self, origin: Origin, sock: Any, call: HttpCall, request: bytes) -> HttpAnswer:
+    def _exchange(
+        self, origin: Origin, sock: Any, call: HttpCall, request: bytes, writing: Writing | None
+    ) -> HttpAnswer:
         """One request on one connection, which is kept for the next one where it can be."""
         keep = False
         try:
-            sock.sendall(request)
+            _write(sock, request, writing)
             response = _BoundedResponse(sock, call.method)
             body = bytes(response.read(MAX_BODY + 1))
             if len(body) > MAX_BODY:
@@ -259,6 +283,18 @@ class HttpClient:
             sock.close()
             raise
         return sock
+
+
+def _write(sock: Any, request: bytes, writing: Writing | None) -> None:
+    """Write a request, and tell when its last byte went, where somebody asks."""
+    if writing is None:
+        sock.sendall(request)
+        return
+    left, at_ns = memoryview(request), 0
+    while left:
+        at_ns = writing.now()
+        left = left[sock.send(left[:WRITE_BYTES]) :]
+    writing.tell(at_ns)
 
 
 def _has_ended(sock: Any) -> bool:

@@ -69,6 +69,7 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
     chaos = _under(counters, "chaos.")
     beats = _seen(counters, "heartbeats", catalog.keys("heartbeats", always=False))
     codec = _seen(counters, "codec", catalog.keys("codec", always=False))
+    packed, http = _compression(counters), _seen(counters, "http", catalog.keys("http", always=False))
     return {
         **({"chaos": chaos} if chaos else {}),
         "connections": _connections(counters, peak),
@@ -84,7 +85,19 @@ def _counted(counters: Counters, unmeasured: dict[str, str], peak: int) -> dict[
         },
         **({"heartbeats": beats} if beats else {}),
         **({"codec": codec} if codec else {}),
+        **({"http": http} if http else {}),
+        **({"compression": packed} if packed else {}),
     }
+
+
+def _compression(counters: Counters) -> dict[str, Any]:
+    """What compression was negotiated, and how many times smaller it made what went each way."""
+    found: dict[str, Any] = _seen(counters, "compression", catalog.keys("compression", always=False))
+    for way in ("sent", "received"):
+        payload, wire = (found.get(f"{way}_{what}", 0) for what in ("payload", "wire"))
+        if payload and wire:
+            found[f"{way}_ratio"] = round(payload / wire, 3)
+    return found
 
 
 def _connections(counters: Counters, peak: int) -> dict[str, Any]:

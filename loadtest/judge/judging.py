@@ -171,6 +171,7 @@ def _causes(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator
     yield from turn_warnings.timeouts(manifest, turns)
     yield from target_warnings.unreadable(manifest)
     yield from target_warnings.not_taken(manifest)
+    yield from target_warnings.compression(manifest)
     yield from turn_warnings.tasks(manifest)
     yield from target_warnings.stray_errors(manifest)
     yield from target_warnings.ended_again(manifest)

@@ -207,6 +207,15 @@ def not_taken(manifest: Manifest) -> Iterator[RunWarning]:
         yield warning("messages_not_taken", {"not_taken": n})
 
 
+def compression(manifest: Manifest) -> Iterator[RunWarning]:
+    """Connections on which the target did not agree to the compression that was offered."""
+    counts = section(manifest, "counts", "compression")
+    agreed, not_agreed = (count_or_zero(counts.get(name)) for name in ("negotiated", "not_negotiated"))
+    if not_agreed:
+        numbers = {"not_negotiated": not_agreed, "offered": agreed + not_agreed}
+        yield warning("compression_not_negotiated", numbers)
+
+
 def delivery(manifest: Manifest) -> Iterator[RunWarning]:
     """Events that were not delivered as the protocol promises."""
     events = section(manifest, "counts", "events")

@@ -372,9 +372,18 @@ FAILED_BY = {
     "pairs": "with a pair of events left open",
     "order": "with events in a wrong order",
     "id": "since their id was used again",
+    "http": "whose request by HTTP got no answer that can be used",
     "interleaved": "with events that contradict answers in order, which is the protocol file's doing",
 }
 """Why turns failed, in words."""
+
+
+def _failed_by(reason: str) -> str:
+    """One such reason; an answer by HTTP has its status in it."""
+    by, _, status = reason.partition(" ")
+    if by == "http" and status:
+        return f"whose request by HTTP was answered with {status}"
+    return FAILED_BY.get(reason, reason)
 
 
 def _failed_turns(case: Case) -> list[str]:
@@ -383,7 +392,7 @@ def _failed_turns(case: Case) -> list[str]:
     failed, by = count_or_zero(turns.get("failed")), section(turns, "failed_by")
     if not failed:
         return []
-    told = ", ".join(f"{format_count(n)} {FAILED_BY.get(reason, reason)}" for reason, n in by.items())
+    told = ", ".join(f"{format_count(n)} {_failed_by(reason)}" for reason, n in by.items())
     of = f"{format_count(failed)} of {format_count(count_or_zero(turns.get('due')))} turns due failed"
     words = next(iter(section(case.manifest, "error_answers")), "")
     said = f" The target said most often: {words}." if words else ""

@@ -87,6 +87,14 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "See slowest.jsonl for the frames; correct the protocol file, or the target.",
         ("malformed", "received"),
     ),
+    "compression_not_negotiated": WarningKind(
+        "compression was offered, and the target did not agree to it on some connections",
+        "Compression was not negotiated on {not_negotiated} of {offered} connections: what was sent and"
+        " received on them was not compressed.",
+        "Switch permessage-deflate on in the target or in the proxy before it, or do not offer it: [target]"
+        " compression = false.",
+        ("not_negotiated", "offered"),
+    ),
     "messages_not_taken": WarningKind(
         "the target had not acknowledged as many messages as it takes at a time, so that no more were sent",
         "{not_taken} messages were not sent, since the target had not acknowledged as many as it takes at a"

@@ -246,4 +246,6 @@ def _counts(group: str, name: str, found: Any) -> bool:
         return isinstance(found, dict)
     if isinstance(found, dict):
         return all(type(n) is int and n >= 0 for n in found.values())
+    if group == "compression" and name.endswith("_ratio"):
+        return type(found) in {int, float} and found >= 0
     return (found is None and group == "events") or (type(found) is int and found >= 0)

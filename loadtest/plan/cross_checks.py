@@ -94,6 +94,9 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
     elif _names_turns(scenario.protocol) and not any(asks_for(each, "turn.id") for each in texts):
         place = ("traffic", "message") if traffic.message else ("protocol",)
         table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
+    if traffic.message and scenario.protocol.turn.send is not None:
+        sentence = f"`message` goes by the socket, and `{name}` sends its turns by HTTP; leave it out"
+        table.source.report(("traffic", "message"), sentence)
     if traffic.message:
         known = [*_user_names(scenario), *columns("data", traffic.data), *IN_MESSAGES, *TURN]
         for sentence in unknown_names(traffic.message, [*known, *kept_names(scenario.protocol)], SECRETS):
@@ -398,6 +401,9 @@ def _check_chaos(table: Table, scenario: Scenario) -> None:
     for key, share in (("leavers", chaos.leavers), ("malformed", chaos.malformed)):
         if share and not sends:
             table.source.report(("chaos", key), f"`{key}` is a share of turns, but none is sent")
-    if chaos.malformed and scenario.protocol.name and scenario.protocol.events.match != "id":
+    if chaos.malformed and any(turn.send is not None for turn in scenario.sent_turns.values()):
+        sentence = "`malformed` breaks messages of the socket, and turns are sent by HTTP; leave it out"
+        table.source.report(("chaos", "malformed"), sentence)
+    elif chaos.malformed and scenario.protocol.name and scenario.protocol.events.match != "id":
         sentence = "answers are matched by order here: one to a broken message would be counted as a turn's"
         table.source.report(("chaos", "malformed"), f"`malformed` cannot be measured, since {sentence}")

@@ -114,7 +114,8 @@ def _target(scenario: Scenario) -> Iterator[str]:
         columns = ", ".join(target.identities[0])
         yield f"{format_count(len(target.identities))} identities, one per virtual user ({columns})"
     if target.compression:
-        yield "compression is offered: the target may compress what it sends; what is sent to it never is"
+        ours = "is compressed too where it agrees" if target.compress_sent else "never is"
+        yield f"compression is offered: the target may compress what it sends; what is sent to it {ours}"
     if target.insecure:
         yield "INSECURE: the target's certificate is not verified"
     if target.health is not None:
@@ -160,6 +161,13 @@ _SPREAD = {
 
 
 def _told_auth(auth: Auth) -> str:
+    if auth.kind == "sigv4":
+        whose = f"the profile {auth.profile}" if auth.profile else "AWS' own variables and files"
+        good_for = format_duration(auth.lifetime_ns)
+        return (
+            f"the URL of each connection is signed for {auth.service} in {auth.region} with the credentials"
+            f" of {whose}, valid for {good_for}"
+        )
     where = f"as {auth.send_as}" + (f" `{auth.name}`" if auth.name else "")
     if auth.kind == "jwt":
         good_for = f"valid for {format_duration(auth.lifetime_ns)}"
@@ -372,7 +380,7 @@ def _message(scenario: Scenario, user: int) -> Iterator[str]:
         yield from _messages_of(
             scenario,
             traffic,
-            replace(turn, message=traffic.message, messages=()) if traffic.message else turn,
+            replace(turn, message=traffic.message, messages=(), send=None) if traffic.message else turn,
             user,
         )
     if traffic.data:
@@ -405,7 +413,8 @@ def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape, user: in
         yield f"of user {user}, with ids made up here; {_told_streams(streamed)}"
         return
     size = format_bytes(sum(len(each.encode()) for each in examples))
-    yield f"{size} of {turn.encoding}; of user {user}, with ids made up here"
+    by = turn.encoding if turn.send is None else "a request by HTTP, beside the socket"
+    yield f"{size} of {by}; of user {user}, with ids made up here"
     if steps:
         yield "a turn is sent when its last message is; turn.upload is the time from the first to that one"
     if any(each.embedded for each in texts):

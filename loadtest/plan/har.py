@@ -13,6 +13,7 @@ from typing import Any
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.capture import MAX_FRAMES, MAX_SECONDS, CapturedFrame
 from loadtest.plan.identifiers import is_token
+from loadtest.plan.plain_json import is_cut
 from loadtest.units import format_count
 
 MAX_HAR_BYTES = 256 << 20
@@ -67,7 +68,7 @@ def parse_har(text: str, where: str, wanted: str | None = None) -> HarSocket:
     except RecursionError:
         raise ConfigError([Problem(where, "is nested too deeply for a HAR file")])
     except ValueError as error:
-        cut = "ends in the middle: it was not saved whole" if _is_cut(error, text) else f"is no JSON: {error}"
+        cut = "ends in the middle: it was not saved whole" if is_cut(error, text) else f"is no JSON: {error}"
         raise ConfigError([Problem(where, cut)])
     entries = document.get("log", {}) if isinstance(document, dict) else {}
     entries = entries.get("entries") if isinstance(entries, dict) else None
@@ -75,12 +76,6 @@ def parse_har(text: str, where: str, wanted: str | None = None) -> HarSocket:
         raise ConfigError([Problem(where, "is no HAR file: it has no log.entries")])
     sockets = [_socket(entry, where) for entry in entries if _is_socket(entry)]
     return _chosen(sockets, where, wanted, len(entries))
-
-
-def _is_cut(error: ValueError, text: str) -> bool:
-    """Whether JSON is wrong only in that it ends too early."""
-    at = getattr(error, "pos", 0)
-    return at >= len(text.rstrip()) - 1 or "Unterminated" in str(error)
 
 
 def _is_socket(entry: object) -> bool:

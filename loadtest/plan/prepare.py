@@ -73,6 +73,14 @@ class HttpRequest:
         return None if self.json is None else json.dumps(self.json, ensure_ascii=False)
 
     @property
+    def text(self) -> str:
+        """All of it as one template, about as HTTP writes it."""
+        form = "&".join(f"{name}={text}" for name, text in self.form.items())
+        lines = [f"{self.method} {self.url}", *(f"{name}: {text}" for name, text in self.headers.items())]
+        body = form if self.body is None else self.body
+        return "\n".join([*lines, *(["", body] if body else [])])
+
+    @property
     def texts(self) -> list[str]:
         """Every template in it."""
         found = [self.url, *self.headers.values(), *self.form.values()]

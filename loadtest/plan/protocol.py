@@ -9,6 +9,7 @@ from typing import Literal
 from loadtest.plan.chunks import Chunks
 from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.match import Match
+from loadtest.plan.prepare import HttpRequest
 
 FIELDS = ("type", "turn", "user", "sequence")
 """What is looked for in every event."""
@@ -114,17 +115,20 @@ class TurnShape:
     """What opens a turn. ``id`` and ``message`` are templates.
 
     ``messages`` in place of ``message``: several, with pauses and waits between them; the first step and the
-    last one are messages.
+    last one are messages. ``send`` in the place of both: the message goes by HTTP.
     """
 
     id: str = "{uuid}"
     message: str = ""
     messages: tuple[MessageStep, ...] = ()
+    send: HttpRequest | None = None
     encoding: Literal["text", "binary"] = "text"
 
     @property
     def texts(self) -> tuple[str, ...]:
         """The templates of all messages, in the order they are sent; none where nothing is to be sent."""
+        if self.send is not None:
+            return (self.send.text,)
         if self.messages:
             return tuple(text for step in self.messages if (text := step.text) is not None)
         return (self.message,) if self.message else ()
@@ -132,7 +136,7 @@ class TurnShape:
     @property
     def sends(self) -> bool:
         """Whether there is anything to send."""
-        return bool(self.message or self.messages)
+        return bool(self.send or self.message or self.messages)
 
     @property
     def streams_ns(self) -> int:

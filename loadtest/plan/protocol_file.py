@@ -28,7 +28,7 @@ from loadtest.plan.names import (
     unknown_names,
 )
 from loadtest.plan.period import parse_period
-from loadtest.plan.prepare import PREPARED
+from loadtest.plan.prepare import METHODS, PREPARED, HttpRequest, finish_request, read_json
 from loadtest.plan.protocol import (
     FIELDS,
     KIND_RULES,
@@ -173,6 +173,9 @@ def _message_templates(
     place: tuple[str | int, ...], turn: TurnShape
 ) -> Iterator[tuple[tuple[str | int, ...], str, tuple[str, ...]]]:
     """The templates of one kind of turn, each with its place and the names known in it."""
+    if turn.send is not None:
+        yield (*place, "send"), turn.send.text, IN_TURN
+        return
     yield (*place, "message"), turn.message, IN_TURN
     for index, step in enumerate(turn.messages):
         at = (*place, "messages", index)
@@ -187,7 +190,7 @@ def _message_templates(
 def is_message(path: tuple[str | int, ...]) -> bool:
     """Whether the template at a place of a protocol is a message of a turn; an interruption is none."""
     within = path[1:] if path[0] == "turn" else path[2:] if path[0] == "turns" else ()
-    return bool({"message", "messages"}.intersection(within[:1])) and INTERRUPT not in within
+    return bool({"message", "messages", "send"}.intersection(within[:1])) and INTERRUPT not in within
 
 
 def _unknown_placeholders(protocol: Protocol, *, kept: bool) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -319,10 +322,38 @@ def _read_turn(table: Table) -> TurnShape:
         id=table.text("id", "{uuid}"),
         message=table.text("message", ""),
         messages=read_messages(table),
+        send=_read_send(table),
         encoding=table.choice("encoding", {"text": "text", "binary": "binary"}, "text"),
     )
+    if turn.send is not None and turn.encoding != "text":
+        table.report("encoding", "`encoding` is of frames, and `send` goes by HTTP: leave it out")
     table.close(dict.fromkeys(("end", "first", "fail", "count"), "it belongs to [events]"))
     return turn
+
+
+def _read_send(table: Table) -> HttpRequest | None:
+    """The request by which a turn's message goes; None where not written, or wrong, which is reported."""
+    if not table.has("send"):
+        return None
+    if not isinstance(table.data.get("send"), Mapping):
+        form = '{ post = "/path", json = { ... } }'
+        table.report("send", f"`send` must be a request such as {form}, not {told(table.take('send'))}")
+        return None
+    for key in ("message", "messages"):
+        if table.has(key):
+            table.report(key, f"`send` and `{key}` both say what is sent; leave one out")
+    own = table.table("send")
+    request = finish_request(
+        own,
+        HttpRequest(
+            **{method: own.text(method, "") for method in METHODS},
+            headers=own.pairs("headers"),
+            json=read_json(own, "json", None) if own.has("json") else None,
+            form=own.pairs("form"),
+        ),
+    )
+    own.close({"within": "the turn's time is `timeout` of [traffic]", "expect": "200 to 299 is success"})
+    return request
 
 
 def _read_kinds(table: Table, turn: TurnShape, events: Events) -> dict[str, TurnKind]:
@@ -336,7 +367,7 @@ def _read_kinds(table: Table, turn: TurnShape, events: Events) -> dict[str, Turn
 
 
 def _read_kind(table: Table, turn: TurnShape, events: Events) -> TurnKind:
-    message, messages = table.text("message", ""), read_messages(table)
+    message, messages, send = table.text("message", ""), read_messages(table), _read_send(table)
     written: dict[str, Any] = {
         key: read_pairs(table, key) if key == "pairs" else read_matches(table, key)
         for key in KIND_RULES
@@ -353,7 +384,8 @@ def _read_kind(table: Table, turn: TurnShape, events: Events) -> TurnKind:
             ),
         }
     )
-    shape = replace(turn, message=message, messages=messages) if message or messages else turn
+    said = message or messages or send is not None
+    shape = replace(turn, message=message, messages=messages, send=send) if said else turn
     return TurnKind(turn=shape, events=replace(events, count=count, **own))
 
 

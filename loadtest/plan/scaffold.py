@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from loadtest.errors import ConfigError, Problem
 from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.settings import public_url
 from loadtest.plan.target import url_problem
+from loadtest.units import exact_duration, format_duration
 
 _SCENARIO = """\
 # Does @NAME@ answer every message within 100 ms?
@@ -28,13 +30,13 @@ url = "@URL@"
 # auth = { kind = "token", token_env = "MY_TOKEN" }  # the environment variable that holds a token
 @IDENTITIES@
 [load]
-connections = @CONNECTIONS@            # @BEGIN@
+@MODEL@connections = @CONNECTIONS@            # @BEGIN@
 connect_rate = "5/s"
 warmup = "2s"
 duration = "10s"
 
 [traffic]
-every = "1s"               # a turn per connection and second, whether or not the last was answered
+@EVERY@
 timeout = "10s"
 ping = "5s"
 ping_timeout = "10s"       # given up: a ping is not answered, and nothing else comes, for so long
@@ -90,13 +92,16 @@ _NOT_WRITTEN = (
 class Drafted(NamedTuple):
     """A protocol drafted from a capture: its text by its name; rows of data and of users as TOML, or "".
 
-    ``subprotocols`` are those that were offered.
+    ``subprotocols`` are those that were offered. ``rows_are`` says what the rows of data are. ``think_ns``:
+    how long the client waited between a turn and the next, each time that it is known.
     """
 
     protocol: Callable[[str], str]
     data: str
     identities: str = ""
     subprotocols: tuple[str, ...] = ()
+    rows_are: str = "what the capture asked"
+    think_ns: tuple[int, ...] = ()
 
 
 def starting_files(url: str, name: str | None = None, drafted: Drafted | None = None) -> dict[str, str]:
@@ -117,7 +122,7 @@ def starting_files(url: str, name: str | None = None, drafted: Drafted | None = 
     name = name or _name(url)
     quoted = url.replace("\\", "\\\\").replace('"', '\\"')
     data = (
-        f"data = {drafted.data}           # what the capture asked, used in turn\n"
+        f"data = {drafted.data}           # {drafted.rows_are}, used in turn\n"
         if drafted and drafted.data
         else ""
     )
@@ -133,7 +138,10 @@ def starting_files(url: str, name: str | None = None, drafted: Drafted | None = 
         else ("5", "begin small: this is a server of yours")
     )
     offered = ", ".join(f'"{each}"' for each in (drafted.subprotocols if drafted else ()))
+    model, every = _pace(drafted.think_ns if drafted else ())
     texts = {
+        "@MODEL@": model,
+        "@EVERY@": every,
         "@NAME@": name,
         "@URL@": quoted,
         "@OFFERED@": f"subprotocols = [{offered}]\n" if offered else "",
@@ -151,6 +159,29 @@ def starting_files(url: str, name: str | None = None, drafted: Drafted | None = 
     )
     return {f"{name}.toml": scenario, f"{name}.protocol.toml": protocol}
 
+
+def _pace(think_ns: Sequence[int]) -> tuple[str, str]:
+    """The lines that say when turns are sent: as the client of a capture did, where it waited for answers."""
+    if not think_ns:
+        return "", f'every = "1s"               # {_UNASKED}'
+    middle_ns = min(max(round(statistics.median(think_ns), -6), 1_000_000), LONGEST_THINK_NS)
+    n, least, most = len(think_ns), format_duration(min(think_ns)), format_duration(max(think_ns))
+    told = f"{n} gap{'' if n == 1 else 's'} from {least} to {most}"
+    model = (
+        'model = "closed"           # the client of the capture waited for each answer before it went on\n'
+    )
+    every = (
+        f"# Time to think, from the end of a turn to the next message: the median of {told}.\n"
+        "# To draw it at random: a [[conversation]] with { think = { lognormal = ..., sigma = ... } }.\n"
+        f'every = "{exact_duration(int(middle_ns))}"'
+    )
+    return model, every
+
+
+_UNASKED = "a turn per connection and second, whether or not the last was answered"
+
+LONGEST_THINK_NS = 3_600_000_000_000
+"""A client that waited longer was left alone."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 

@@ -15,7 +15,7 @@ from typing import Literal
 from loadtest.plan.conversation import Conversation, kinds_in
 from loadtest.plan.health import Health
 from loadtest.plan.prepare import PrepareStep
-from loadtest.plan.protocol import Protocol, TurnKind
+from loadtest.plan.protocol import Protocol, TurnKind, TurnShape
 from loadtest.plan.threshold import Threshold, default_thresholds, population_defaults
 
 Rows = tuple[Mapping[str, str], ...]
@@ -31,12 +31,14 @@ class Auth:
     run again after ``refresh_ns``.
     ``kind`` "oauth2": a token of ``token_url`` for ``client_id`` and the secret in ``secret_env`` (RFC 6749,
     4.4), asked for again before it expires.
+    ``kind`` "sigv4": the URL is signed for an AWS ``service`` in a ``region``, with the credentials of
+    ``profile`` or of the environment.
     ``format`` is a template of ``{token}`` or ``{token_base64url}``. ``name`` is that of the header, the
     query parameter or the cookie; a subprotocol has none.
     ``claims`` are templates; ``fixed_claims`` (numbers, true and false, lists) go into the token as they are.
     """
 
-    kind: Literal["jwt", "token", "oauth2"]
+    kind: Literal["jwt", "token", "oauth2", "sigv4"]
     send_as: Literal["header", "query", "subprotocol", "cookie"] = "header"
     name: str = "Authorization"
     format: str = "Bearer {token}"
@@ -54,6 +56,9 @@ class Auth:
     token_url: str | None = None
     client_id: str | None = None
     scope: str | None = None
+    region: str | None = None
+    service: str = "execute-api"
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +73,8 @@ class Target:
     that are connected to; None: those of ``url``, which the target is told in any case.
     ``path``: a template that stands in the place of the URL's path, or of the whole URL. ``proxy``: its URL,
     or "environment" or "none". ``follow_redirects``: so many answers to one upgrade may lead elsewhere.
+    ``compression``: permessage-deflate is offered; ``compress_sent``: where the target agrees, what we
+    send is compressed too.
     ``keep_cookies``: a user sends back, on later connections, the cookies that the target set. ``health``:
     what of the target itself is sampled while the load runs.
     """
@@ -85,6 +92,7 @@ class Target:
     client_cert: Path | None = None
     client_key: Path | None = None
     compression: bool = False
+    compress_sent: bool = False
     connect_timeout_ns: int = 10_000_000_000
     max_message_bytes: int = 16 * 1024 * 1024
     faults: tuple[str, ...] = ()
@@ -301,6 +309,11 @@ class Scenario:
         """How long the files of a turn take at most, in any part of the scenario."""
         turns = (kind.turn for part in self.parts for kind in part.kinds.values())
         return max(turn.streams_ns for turn in (*turns, *(part.protocol.turn for part in self.parts)))
+
+    @property
+    def sent_turns(self) -> Mapping[str, TurnShape]:
+        """The turns that are sent, by kind; "" is that of [turn], where there are no kinds."""
+        return {name: kind.turn for name, kind in self.kinds.items()} or {"": self.protocol.turn}
 
     @property
     def turns_end(self) -> bool:

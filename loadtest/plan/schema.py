@@ -96,12 +96,14 @@ from loadtest.plan.target import (
     check_target,
     finish_auth,
     read_claims,
+    read_compression,
     read_connect_to,
     read_cookies,
     read_proxy,
     read_target_path,
     read_url,
     shown_connect_to,
+    write_compression,
 )
 from loadtest.plan.threshold import METRICS, plain_names
 from loadtest.plan.toml_reader import Table, told
@@ -124,11 +126,12 @@ AUTH_TABLE = KeyTable(
     keys=(
         Key(
             name="kind",
-            type=choice("jwt", "token", "oauth2"),
+            type=choice("jwt", "token", "oauth2", "sigv4"),
             default="",
-            missing='`kind` is missing; write kind = "jwt", kind = "token" or kind = "oauth2"',
+            missing='`kind` is missing; write kind = "jwt", "token", "oauth2" or "sigv4"',
             help="`jwt`: a token minted per user. `token`: one token for all. `oauth2`: one token for all, "
-            "by the client credentials grant, asked for again before it expires",
+            "by the client credentials grant, asked for again before it expires. `sigv4`: the URL of each "
+            "connection is signed for AWS; needs `loadtest-ws[aws]`",
         ),
         Key(
             name="send_as",
@@ -205,6 +208,25 @@ AUTH_TABLE = KeyTable(
         Key(name="client_id", type=TEXT, default_shown="required for oauth2", help="oauth2: who we are"),
         Key(name="scope", type=TEXT, help="oauth2: what is asked for"),
         Key(
+            name="region",
+            type=TEXT,
+            default_shown="required for sigv4",
+            help="sigv4: the region of the service, such as `eu-central-1`",
+        ),
+        Key(
+            name="service",
+            type=TEXT,
+            applies=lambda auth: auth.kind == "sigv4",
+            help="sigv4: the service's name in signatures: `execute-api` for API Gateway, `transcribe`, "
+            "`iotdevicegateway`",
+        ),
+        Key(
+            name="profile",
+            type=TEXT,
+            default_shown="`AWS_PROFILE`, or the variables `AWS_ACCESS_KEY_ID` and so on",
+            help="sigv4: the profile of the files of AWS that has the credentials",
+        ),
+        Key(
             name="claims",
             type=KeyType(read_claims, lambda claims: {**claims[0], **claims[1]}),
             fields=("claims", "fixed_claims"),
@@ -218,8 +240,8 @@ AUTH_TABLE = KeyTable(
             name="lifetime",
             type=POSITIVE_DURATION,
             fields=("lifetime_ns",),
-            applies=lambda auth: auth.kind == "jwt",
-            help="jwt: how long a token is valid",
+            applies=lambda auth: auth.kind in {"jwt", "sigv4"},
+            help="jwt, sigv4: how long a token, or a signed URL, is valid",
         ),
     ),
     finish=finish_auth,
@@ -352,9 +374,12 @@ TARGET_TABLE = KeyTable(
         Key(name="client_key", type=FILE, help="its key, where the certificate's file does not hold it"),
         Key(
             name="compression",
-            type=FLAG,
-            help="offer permessage-deflate, so that the target may compress what it sends; what we send is"
-            " never compressed, which the extension allows",
+            type=KeyType(read_compression, write_compression, choices=("true", "false")),
+            fields=("compression", "compress_sent"),
+            default_shown="`false`",
+            help="`true`: offer permessage-deflate, so that the target may compress what it sends; what we "
+            "send is not, which the extension allows. `{ send = true }`: what we send is compressed as well, "
+            "[below](#compression)",
         ),
         Key(
             name="connect_timeout",

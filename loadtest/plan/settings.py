@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from loadtest.plan.chunks import chunk_settings, public_step
 from loadtest.plan.framing import codec_settings, framing_settings
 from loadtest.plan.match import Match
-from loadtest.plan.prepare import METHODS
+from loadtest.plan.prepare import METHODS, HttpRequest
 from loadtest.plan.protocol import (
     KIND_RULES,
     Beat,
@@ -76,13 +76,21 @@ def protocol_settings(protocol: Protocol) -> Plain:
 
 def _turn(turn: TurnShape) -> Plain:
     messages = [_message(step) for step in turn.messages]
-    return _without_nothing({**_fields(turn), "messages": messages})
+    return _without_nothing({**_fields(turn), "messages": messages, "send": _request(turn.send)})
+
+
+def _request(request: HttpRequest | None) -> Plain:
+    """A request as it is written."""
+    if request is None:
+        return {}
+    body = {} if request.json is None else {"json": request.json}
+    return {**_without_nothing(asdict(request)), **body}
 
 
 def _kind(protocol: Protocol, kind: TurnKind) -> Plain:
     """What a kind of turn does not have of [turn] and [events]."""
     shape = _turn(kind.turn) if kind.turn != protocol.turn else {}
-    sent: Plain = {key: shape[key] for key in ("message", "messages") if key in shape}
+    sent: Plain = {key: shape[key] for key in ("message", "messages", "send") if key in shape}
     ours, theirs = _fields(kind.events), _fields(protocol.events)
     return {**sent, **{key: ours[key] for key in KIND_RULES if ours[key] != theirs[key]}}
 
@@ -144,20 +152,22 @@ def _step(step: Step) -> Plain:
 
 
 def public_protocol(written: Mapping[str, object]) -> Plain:
-    """A written protocol without the bytes of the files that its turns send."""
-    kinds = written.get("turns", {})
-    turns = {name: _public_turn(kind) for name, kind in cast("Mapping[str, object]", kinds).items()}
-    return _without_nothing({**written, "turn": _public_turn(written["turn"]), "turns": turns})
+    """A written protocol without the bytes of its turns' files, nor secrets in their requests."""
+    public: Plain = dict(written)
+    if "turn" in public:
+        public["turn"] = _public_turn(public["turn"])
+    if isinstance(kinds := public.get("turns"), Mapping):
+        public["turns"] = {name: _public_turn(kind) for name, kind in kinds.items()}
+    return _without_nothing(public)
 
 
 def _public_turn(turn: object) -> Plain:
-    written = cast("Mapping[str, object]", turn)
-    messages = written.get("messages")
-    return (
-        {**written, "messages": list(map(public_step, messages))}
-        if isinstance(messages, list)
-        else {**written}
-    )
+    public = dict(cast("Mapping[str, object]", turn))
+    if isinstance(messages := public.get("messages"), list):
+        public["messages"] = list(map(public_step, messages))
+    if isinstance(send := public.get("send"), Mapping):
+        public["send"] = _public_request(send)
+    return public
 
 
 def public_requests(steps: object) -> object:

@@ -107,6 +107,22 @@ def read_cookies(table: Table, key: str, _: object) -> tuple[dict[str, str], boo
     return dict(Table({key: others}, table.source, table.path).pairs(key)), bool(written["keep"])
 
 
+def read_compression(table: Table, key: str, default: tuple[bool, bool]) -> tuple[bool, bool]:
+    """Whether permessage-deflate is offered, and whether what we send is compressed as well."""
+    value = table.take(key)
+    if isinstance(value, bool):
+        return value, False
+    if isinstance(value, Mapping) and isinstance(value.get("send"), bool) and len(value) == 1:
+        return True, value["send"]
+    table.report(key, f"`{key}` must be true, false or {{ send = true }}, not {told(value)}")
+    return default
+
+
+def write_compression(found: tuple[bool, bool]) -> object:
+    """As ``read_compression`` reads it."""
+    return {"send": True} if found == (True, True) else found[0]
+
+
 def read_connect_to(table: Table, key: str, default: tuple[str, int] | None) -> tuple[str, int] | None:
     """Host and port; a mistake is reported."""
     text = table.text(key, "")
@@ -197,6 +213,8 @@ def _check_tls(table: Table, target: Target) -> None:
 
 def finish_auth(table: Table, auth: Auth) -> Auth:
     """The credential with what follows from how it is sent; what its keys ask of each other is reported."""
+    if auth.kind == "sigv4":
+        return _finish_sigv4(table, auth)
     name = _auth_name(table, auth)
     found = replace(
         auth,
@@ -206,6 +224,28 @@ def finish_auth(table: Table, auth: Auth) -> Auth:
     )
     _check_kind(table, auth)
     return found
+
+
+def _finish_sigv4(table: Table, auth: Auth) -> Auth:
+    """A URL that is signed for AWS: there is one way to send it, and one form."""
+    for key in ("name", "format"):
+        if table.has(key):
+            table.report(key, f'`{key}` has no meaning with kind = "sigv4": the query has names of its own')
+    if table.has("send_as") and auth.send_as != "query":
+        table.report("send_as", 'kind = "sigv4" signs the URL: leave out `send_as`, or write "query"')
+    _check_kind(table, auth)
+    if auth.lifetime_ns > LONGEST_SIGNED_NS:
+        table.report("lifetime", "`lifetime` of a signed URL is 7 days at most")
+    for key, text in (("region", auth.region or ""), ("service", auth.service)):
+        if text and not _AWS_NAME.fullmatch(text):
+            table.report(key, f"{told(text)} is no `{key}` of AWS: letters, digits and `-` only")
+    return replace(auth, send_as="query", name="", format="", claims={})
+
+
+_AWS_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+LONGEST_SIGNED_NS = 7 * 86_400 * 1_000_000_000
+"""The most that a signature in a URL may be valid, by AWS."""
 
 
 def _auth_name(table: Table, auth: Auth) -> str:
@@ -249,6 +289,7 @@ def read_claims(table: Table, key: str, _: object) -> tuple[dict[str, str], dict
 
 KIND_KEYS = {
     "jwt": (("secret_env", "key_file"), ("algorithm", "key_id", "claims", "lifetime")),
+    "sigv4": (("region",), ("service", "profile", "lifetime")),
     "token": (("token_env", "token_file", "token_command"), ("refresh",)),
     "oauth2": (("secret_env",), ("token_url", "client_id", "scope")),
 }

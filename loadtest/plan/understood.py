@@ -112,7 +112,9 @@ def _messages(topic: str, turn: TurnShape) -> Iterator[Row]:
             yield topic, f"interrupts {after} after the first audio: {_short(step.interrupt.send)}"
         else:
             yield topic, _short(step.send or "")
-    if not turn.messages:
+    if turn.send is not None:
+        yield topic, f"by HTTP: {_short(turn.send.text)}"
+    elif not turn.messages:
         yield topic, _short(turn.message) if turn.message else "none: the scenario, or its code, says it"
 
 

@@ -73,7 +73,9 @@ def _found(scenario: Scenario) -> Iterator[str]:
     yield from subprotocol_secrets(protocol.connect.subprotocols)
     for _, text, _ in templates(protocol):
         yield from secrets_in(text)
-    for request in (each for step in scenario.prepare for each in step.requests):
+    turns = (protocol.turn, *(kind.turn for kind in protocol.turns.values()))
+    sent = [turn.send for turn in turns if turn.send is not None]
+    for request in (*(each for step in scenario.prepare for each in step.requests), *sent):
         yield from (value for name, value in request.headers.items() if name.lower() not in PUBLIC_HEADERS)
         yield from (value for name, value in request.form.items() if sounds_secret(name))
         yield from secrets_in(request.body or "")

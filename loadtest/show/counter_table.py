@@ -50,6 +50,14 @@ CHAOS = {each.key: each.label for each in catalog.CHAOS_COUNTERS if each.label}
 CODEC = {each.key: each.label for each in catalog.COUNTERS if each.name.startswith("codec.")}
 """What a codec did beside translating, in words."""
 
+HTTP = {each.key: each.label for each in catalog.COUNTERS if each.group == "http"}
+"""How requests of turns were answered, in words."""
+
+COMPRESSION = {
+    each.key: each.label for each in catalog.COUNTERS if each.group == "compression" and each.label
+}
+"""Whether compression was negotiated, in words."""
+
 TONES = {each.name: each.tone for each in catalog.COUNTERS}
 
 GOOD_EVENTS = frozenset(key for key, tone in EVENT_TONES.items() if tone == "good")
@@ -71,6 +79,8 @@ def ledgers(manifest: Manifest) -> tuple[Ledger, ...]:
         Ledger("Deliveries", tuple(_deliveries(section(counts, "deliveries")))),
         Ledger("On purpose", tuple(_chaos(section(counts, "chaos")))),
         Ledger("Codec", tuple(_codec(section(counts, "codec")))),
+        Ledger("Turns by HTTP", tuple(_http(section(counts, "http")))),
+        Ledger("Compression", tuple(_compression(section(counts, "compression")))),
         Ledger("Bytes", tuple(_bytes(section(counts, "bytes")))),
     )
     return tuple(ledger for ledger in found if ledger.counts)
@@ -208,6 +218,22 @@ def _events(counts: Manifest, cut: int) -> Iterator[CountRow]:
 def _codec(counts: Manifest) -> Iterator[CountRow]:
     for key, label in CODEC.items():
         yield from _present(_count(label, counts.get(key), tone=TONES[f"codec.{key}"]))
+
+
+def _http(counts: Manifest) -> Iterator[CountRow]:
+    for key, label in HTTP.items():
+        yield from _present(_count(label, counts.get(key), tone=TONES[f"http.{key}"]))
+
+
+def _compression(counts: Manifest) -> Iterator[CountRow]:
+    """What was negotiated, and of each way the bytes of messages, those of their frames, and the ratio."""
+    for key, label in COMPRESSION.items():
+        yield from _present(_count(label, counts.get(key), tone=TONES[f"compression.{key}"]))
+    for way in ("sent", "received"):
+        payload, wire = (whole(counts.get(f"{way}_{what}")) for what in ("payload", "wire"))
+        if payload and wire:
+            share = f"{payload / wire:.2f} times the {format_bytes(wire)} of their frames"
+            yield CountRow(f"messages {way}", format_bytes(payload), share, "", "plain")
 
 
 def _bytes(counts: Manifest) -> Iterator[CountRow]:

@@ -26,9 +26,10 @@ LONE = re.compile("[\ud800-\udfff]")
 class CapturedMessage:
     """One frame of the capture, decoded once."""
 
-    __slots__ = ("found", "inward", "kind", "leaves", "text")
+    __slots__ = ("at_ns", "found", "inward", "kind", "leaves", "text")
 
     def __init__(self, frame: CapturedFrame) -> None:
+        self.at_ns = frame.at_ns
         self.inward = frame.inward
         self.text = frame.text
         try:

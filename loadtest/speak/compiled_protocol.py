@@ -396,7 +396,8 @@ class CompiledProtocol:
         """A kind of turn; ``message`` stands for its own, if it is not empty."""
         turn, endless = kind.turn, not kind.events.ends
         steps = () if message or turn.message else turn.messages
-        template = Template.parse(message or turn.message or (steps[0].send if steps else None) or "")
+        first = turn.send.text if turn.send is not None else steps[0].send if steps else None
+        template = Template.parse(message or turn.message or first or "")
         compiled = CompiledTurn(
             name, template, (), rules, self.reader.decider_of(rules), rules.decider(), endless
         )
@@ -535,6 +536,13 @@ class CompiledProtocol:
             if (template := step.template) is not None:
                 found |= self._drawn(template, "turn", seq, place) | self._traced(template, turn_id)
         return found
+
+    def request_values(
+        self, turn: CompiledTurn, turn_id: str, seq: int, row: Mapping[str, Any], kept: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What is filled into the request by which turn ``seq`` goes, beside the values of its user."""
+        values = {**self.with_kept(row, kept), "turn.id": turn_id, "turn.number": seq, "uuid": self.uuid(seq)}
+        return values | self._drawn(turn.template, "turn", seq) | self._traced(turn.template, turn_id)
 
     def _traced(self, template: Template, turn_id: str) -> dict[str, str]:
         """The trace context of a turn, where a message asks for it."""

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from loadtest.plan.capture import CapturedFrame
@@ -72,7 +73,8 @@ class Draft:
     ``identity`` what stood where a message names its user, by column.
     ``turn_id`` is the template of their ids, where a text would not do.
     ``good_types`` are those of the events of turns that did not end with an error.
-    ``count`` is how many events a turn has, where nothing else ends it. ``notes`` are for who corrects it.
+    ``count`` is how many events a turn has, where nothing else ends it. ``think_ns`` is how long the client
+    waited after each turn before the next, if it always waited. ``notes`` are for who corrects it.
     """
 
     json: bool = True
@@ -95,6 +97,7 @@ class Draft:
     has_errors: bool = False
     good_types: frozenset[str | None] = frozenset()
     count: int | None = None
+    think_ns: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -158,6 +161,7 @@ class _Drafter:
         self._draft_message([self._messages[at] for at in chosen], id_path)
         turns, others = self._turns(chosen, id_path)
         self._draft_end(turns)
+        self._draft_think(turns)
         self._draft_first(turns)
         self._draft_sequence(turns)
         self._draft_others(turns, others)
@@ -471,6 +475,16 @@ class _Drafter:
             result.count = 1
         errors = any(each.leaves.get("error") is not None or "error" in _keys(each) for each in self._inward)
         result.has_errors = result.json and (not errors or not good or not _keys_of(good) & {"error"})
+
+    def _draft_think(self, turns: list[_Turn]) -> None:
+        """The time from the last event of each turn to the next turn; none where a client did not wait."""
+        gaps = [
+            after.message.at_ns - before.events[-1].at_ns
+            for before, after in pairwise(turns)
+            if before.events
+        ]
+        if min(gaps, default=-1) >= 0:
+            self._result.think_ns = gaps
 
     def _draft_last(self, turns: list[_Turn], sizes: set[int]) -> None:
         lasts = [turn.events[-1] for turn in turns]

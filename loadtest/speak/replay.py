@@ -160,7 +160,7 @@ def _openers(protocol: Protocol) -> list[_Opener]:
     return [
         _Opener(name, tuple(TemplateMatch(Template.parse(text)) for text in shape.texts))
         for name, shape in shapes.items()
-        if shape.texts
+        if shape.texts and shape.send is None
     ]
 
 

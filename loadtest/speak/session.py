@@ -525,6 +525,11 @@ class Session:
             self._end(turn, Outcome.LOST, intended_ns)
         return turn, first
 
+    def request_values(self, turn: Turn, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What is filled into the request of a turn whose message goes by HTTP."""
+        kept = {**(self.kept or {}), **self.last}
+        return {**self.values, **self.protocol.request_values(turn.kind, turn.id, turn.seq, row, kept)}
+
     def _bind(self, kind: CompiledTurn) -> BoundMessage:
         """The message of this user for a kind of turn, bound once."""
         if not kind.name:
@@ -547,7 +552,7 @@ class Session:
             self._close_ledger(self._recent_turns.waiting[turn_id][1], at_ns)
 
     def not_sendable(self, turn: Turn, at_ns: int, reason: str) -> None:
-        """A message of the turn could not be sent: it has failed, by ``codec`` or ``not_taken``."""
+        """A message of the turn could not be sent, or was not taken: it has failed, for that reason."""
         if turn.outcome is None:
             self._end(turn, Outcome.FAILED, at_ns, reason)
 

@@ -126,3 +126,31 @@ def test_a_file_that_no_scenario_can_be_written_of(
     assert "session.har" in said
     assert sentence in said
     assert not (tmp_path / "new").exists()
+
+
+def test_a_description_becomes_files_that_can_be_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    description = tmp_path / "api.yaml"
+    description.write_text(
+        """
+asyncapi: 2.6.0
+info: { title: Chat }
+servers: { live: { url: "wss://chat.example/ws", protocol: wss } }
+channels:
+  /:
+    publish: { message: { examples: [{ payload: { type: ask, id: 1, text: "why is it" } }] } }
+    subscribe: { message: { examples: [{ payload: { type: answer, id: 1 } }] } }
+"""
+    )
+    words = ["import", "asyncapi", str(description), "--folder", str(tmp_path), "--name", "chat"]
+    assert main(words) == 0
+    assert "next: loadtest protocols check" in capsys.readouterr().out
+    scenario = load_scenario(tmp_path / "chat.toml")
+    assert scenario.target.url == "wss://chat.example/ws"
+    assert scenario.traffic is not None
+    assert scenario.traffic.data == ({"text": "why is it"},)
+    assert load_protocol(tmp_path / "chat.protocol.toml").events.end == ("answer",)
+    assert main(["protocols", "check", str(tmp_path / "chat.protocol.toml")]) == 0
+    assert main([*words, "--describes", "client"]) == 2
+    assert "chat.toml" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from loadtest.drive.transport import Address, Transport
 from loadtest.measure.clock import Clock
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.framing import CodecChoice, Framing
+from loadtest.plan.prepare import HttpRequest
 from loadtest.plan.protocol import Connect, Events, MessageStep, Protocol, TurnShape
 from loadtest.plan.scenario import Load, Scenario, Target, Traffic
 from loadtest.speak.phase_metrics import COUNTERS
@@ -43,6 +44,7 @@ def scenario_of(
     message: str = '{"run_id":"{turn.id}"}',
     encoding: Any = "text",
     messages: tuple[MessageStep, ...] = (),
+    send: HttpRequest | None = None,
     codec: CodecChoice | None = None,
     framing: Framing | None = None,
 ) -> Scenario:
@@ -59,8 +61,9 @@ def scenario_of(
             connect=connect or Connect(path="/ws"),
             turn=TurnShape(
                 id="turn-{turn.number}",
-                message="" if messages else message,
+                message="" if messages or send else message,
                 messages=messages,
+                send=send,
                 encoding=encoding,
             ),
             events=events or Events(**AGENT),

@@ -32,10 +32,11 @@ NOT_IN_FRAMES = {"pilot": ["fail: type = nack, lacks code", "refuse: type = nack
 PAGE = ROOT / "docs" / "protocols.md"
 
 
-def examples() -> dict[str, str]:
-    """The protocols of the page by name."""
+def examples(*, by_http: bool = False) -> dict[str, str]:
+    """The protocols of the page by name; those whose turns go by HTTP apart, of which there is no capture."""
     shown = [block for block in blocks(PAGE) if block.language == "toml" and "protocol" in block.marks]
-    return {str(loads(block.text)["name"]): block.text for block in shown}
+    chosen = [block for block in shown if ("by-http" in block.marks) is by_http]
+    return {str(loads(block.text)["name"]): block.text for block in chosen}
 
 
 def captures() -> dict[str, Block]:
@@ -81,7 +82,7 @@ def test_an_example_is_what_its_capture_shows(name: str) -> None:
 
 def test_every_key_of_a_protocol_stands_in_an_example() -> None:
     written: dict[str, set[str]] = {"connect": set(), "turn": set(), "events": set()}
-    for text in examples().values():
+    for text in (*examples().values(), *examples(by_http=True).values()):
         data = loads(text)
         of = {**data, "connect": {**data.get("connect", {})}, "events": {**data["events"]}}
         of["connect"] |= {key: data[key] for key in ("heartbeat",) if key in data}

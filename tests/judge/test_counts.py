@@ -60,6 +60,26 @@ def test_what_never_happened_on_purpose_is_not_told() -> None:
     assert "resumed" not in {**counts["turns"], **counts["events"]}
 
 
+def test_compression_and_requests_by_http_are_told_where_there_were_any() -> None:
+    assert not {"compression", "http"} & counted().keys()
+    rose = {
+        "compression.negotiated": 4,
+        "compression.sent_payload": 3_000,
+        "compression.sent_wire": 1_000,
+        "compression.received_wire": 10,
+        "http.refused": 2,
+    }
+    counts = counted(totals_=good_totals(rose))
+    assert counts["compression"] == {
+        "negotiated": 4,
+        "sent_payload": 3_000,
+        "sent_wire": 1_000,
+        "received_wire": 10,
+        "sent_ratio": 3.0,
+    }
+    assert counts["http"] == {"refused": 2}
+
+
 def test_what_was_done_on_purpose_and_who_came_back_is_told() -> None:
     made = good_totals(
         {

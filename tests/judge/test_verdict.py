@@ -91,6 +91,15 @@ def test_turns_that_the_target_failed_are_told_with_their_reasons() -> None:
     said = {"no such model": 7, "busy": 1}
     reason = verdict(HELD, totals_=good_totals(failed), error_answers=said)["reason"]
     assert "with a pair of events left open. The target said most often: no such model." in reason
+    by_http = {
+        "turns.complete": 30,
+        "turns.failed": 10,
+        "turns.failed_by.http": 3,
+        "turns.failed_by.http 503": 7,
+    }
+    told = verdict(HELD, totals_=good_totals(by_http))["reason"]
+    assert "3 whose request by HTTP got no answer that can be used" in told
+    assert "7 whose request by HTTP was answered with 503" in told
     told = verdict(HELD, totals_=good_totals({"turns.complete": 30, "turns.failed": 10}))["reason"]
     assert "10 of 40 turns due failed." in told
 

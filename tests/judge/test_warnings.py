@@ -155,6 +155,12 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         {},
         False,
     ),
+    (
+        "compression_not_negotiated",
+        {"counters": {"compression.not_negotiated": 3, "compression.negotiated": 2}},
+        {},
+        False,
+    ),
     ("messages_not_taken", {"counters": {"codec.not_taken": 3}}, {}, False),
     ("messages_not_encoded", {"counters": {"codec.unsendable": 3}}, {}, True),
     ("answers_withheld", {"counters": {"events.answered": 2000, "events.unanswered": 4}}, {}, False),

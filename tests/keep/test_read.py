@@ -282,6 +282,8 @@ def test_an_empty_histogram_is_not_kept(tmp_path: Path) -> None:
     ("counts", "where"),
     [
         ({"turns": {"lost": "x"}}, "counts.turns.lost"),
+        ({"compression": {"sent_ratio": "x"}}, "counts.compression.sent_ratio"),
+        ({"compression": {"sent_ratio": 2.5, "sent_wire": 2.5}}, "counts.compression.sent_wire"),
         ({"turns": {"lost": None}}, "counts.turns.lost"),
         ({"turns": {"lost": True}}, "counts.turns.lost"),
         ({"turns": {"lost": -1}}, "counts.turns.lost"),

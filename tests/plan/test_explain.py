@@ -332,6 +332,8 @@ OAUTH = (
     "secret_env = 'S', scope = 'x' }"
 )
 
+SIGNED = "target.auth={ kind = 'sigv4', region = 'eu-west-1', service = 'transcribe', profile = 'tester' }"
+
 CHANGES = {
     "name": "other",
     "question": "Who?",
@@ -348,6 +350,7 @@ CHANGES = {
     "target.auth.token_command": ("target.auth={ kind = 'token', token_command = ['a', 'b'] }",),
     "target.auth.refresh": ("target.auth={ kind = 'token', token_command = ['a'], refresh = '7s' }",),
     **dict.fromkeys(("target.auth.token_url", "target.auth.client_id", "target.auth.scope"), (OAUTH,)),
+    **dict.fromkeys(("target.auth.region", "target.auth.service", "target.auth.profile"), (SIGNED,)),
     "target.path": "/rooms/{user.id}",
     "target.proxy": "none",
     "target.follow_redirects": "3",
@@ -468,6 +471,8 @@ def test_text_in_order_is_told_with_what_is_escaped_and_compressed(folder: Folde
     assert "a turn is complete when all of type begins with 43 and done came" in text
     assert "it has failed with has error" in text
     assert "what is sent to it never is" in text
+    text = told(folder.load(SOCKET_IO.replace("compression = true", "compression = { send = true }") + EVERY))
+    assert "what is sent to it is compressed too where it agrees" in text
     assert "times are not measured, unless `ordered`" not in text
     unsure = told(folder.load((SOCKET_IO + EVERY).replace("ordered = true", "")))
     assert "times are not measured, unless `ordered`" in unsure

@@ -98,3 +98,26 @@ def test_an_answer_whose_type_says_error_fails_the_drafted_turn(folder: Folder, 
     assert "loadtest try host.toml" in starting_files("ws://host/ws")["host.toml"]
     fails = load_scenario(folder.path / "host.toml").protocol.events.fail
     assert any(kind in str(each) for each in fails)
+
+
+@pytest.mark.parametrize(
+    ("think_ns", "every_ns", "told"),
+    [
+        ((1_234_567_890,), 1_235_000_000, "1 gap from 1.23 s to 1.23 s"),
+        ((3_000_000_000, 400_000_000, 2_000_000_000), 2_000_000_000, "3 gaps from 400 ms to 3 s"),
+        ((0, 10), 1_000_000, "2 gaps from 0 s to 10 ns"),
+        ((10**17,), 3_600_000_000_000, "1 gap"),
+    ],
+)
+def test_a_client_that_waited_makes_a_closed_plan(
+    folder: Folder, think_ns: tuple[int, ...], every_ns: int, told: str
+) -> None:
+    protocol = starting_files("ws://host/ws")["host.protocol.toml"]
+    drafted = Drafted(lambda _: protocol, "", rows_are="examples", think_ns=think_ns)
+    for name, text in starting_files("ws://host/ws", None, drafted).items():
+        folder.write(name, text)
+    scenario = load_scenario(folder.path / "host.toml")
+    assert scenario.load.model == "closed"
+    assert scenario.traffic is not None
+    assert scenario.traffic.every_ns == every_ns
+    assert told in (folder.path / "host.toml").read_text()

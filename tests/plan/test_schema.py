@@ -194,6 +194,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "target.auth.token_url": st.just("https://a/token"),
     "target.auth.client_id": WORDS,
     "target.auth.scope": WORDS,
+    "target.auth.region": st.just("eu-central-1"),
+    "target.auth.service": st.just("transcribe"),
+    "target.auth.profile": WORDS,
     "target.path": st.sampled_from(["/a/{user.id}", "{user.id}"]),
     "target.proxy": st.sampled_from(["environment", "none", "http://user:word@proxy:3128"]),
     "target.follow_redirects": st.integers(0, 10),
@@ -212,7 +215,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "target.ca_file": st.just(__file__),
     "target.client_cert": st.just(__file__),
     "target.client_key": st.just(__file__),
-    "target.compression": st.booleans(),
+    "target.compression": st.booleans() | st.just({"send": True}) | st.just({"send": False}),
     "target.connect_timeout": DURATIONS,
     "target.max_message": st.integers(1, 10**9).map(lambda size: f"{size}B"),
     "target.faults": st.lists(WORDS, max_size=2),
@@ -312,6 +315,7 @@ CREDENTIALS = {
     "token_command": ("refresh", "send_as"),
     "token_env": ("send_as", "format"),
     "token_file": ("name", "format"),
+    "region": ("service", "profile", "lifetime"),
 }
 """By what a credential is made of the keys that go with it."""
 

@@ -314,6 +314,18 @@ model = "closed"
 mix = { ask = 2 }
 every = "1s"
 """
+BY_HTTP = """[protocol.turn]
+send = { post = "/{turn.id}" }
+[protocol.events]
+turn = ["id"]
+count = 1
+[target]
+url = "ws://host"
+compression = { send = true }
+auth = { kind = "sigv4", region = "r", service = "s", profile = "p" }
+[traffic]
+every = "1s"
+"""
 CONVERSING = (
     OF_KINDS.replace("mix = { ask = 2 }\n", "")
     + """
@@ -406,7 +418,19 @@ def test_every_field_of_a_plan_reaches_the_workers(folder: Folder) -> None:
         folder.write(name, "x")
     folder.write("users.csv", "id\na\nb\n")
     differing = set[str]()
-    for text in (WHOLE, OTHERWISE, TOGETHER, OF_KINDS, CONVERSING, PARTED, CODED, FRAMED, SPOKEN, *BY_FILES):
+    for text in (
+        WHOLE,
+        OTHERWISE,
+        TOGETHER,
+        OF_KINDS,
+        CONVERSING,
+        PARTED,
+        CODED,
+        FRAMED,
+        SPOKEN,
+        BY_HTTP,
+        *BY_FILES,
+    ):
         whole = folder.load(text)
         assert scenario_from_settings(json.loads(json.dumps(worker_settings(whole)))) == whole
         differing |= set(of_its_own(whole))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadtest.errors import ConfigError
 from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 from loadtest.plan.target import url_problem, userinfo
@@ -384,3 +385,67 @@ def test_a_cookie_is_text(folder: Folder) -> None:
 @pytest.mark.parametrize(("url", "near"), [("127.0.0.1:8765", True), ("[::1]:80/ws", True), ("chat", False)])
 def test_a_host_and_a_port_are_told_what_they_lack(*, url: str, near: bool) -> None:
     assert str(url_problem(url)).endswith("; try ws:// before it") is near
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("true", (True, False)),
+        ("false", (False, False)),
+        ("{ send = true }", (True, True)),
+        ("{ send = false }", (True, False)),
+    ],
+)
+def test_compression_may_be_of_what_we_send_too(
+    folder: Folder, written: str, found: tuple[bool, bool]
+) -> None:
+    target = folder.load(HEAD + f'url = "ws://h"\ncompression = {written}\n').target
+    assert (target.compression, target.compress_sent) == found
+    kept = scenario_from_settings(
+        worker_settings(folder.load(HEAD + f'url = "ws://h"\ncompression = {written}\n'))
+    )
+    assert kept.target == target
+
+
+@pytest.mark.parametrize("written", ["1", '"send"', "{ send = 1 }", "{}", "{ send = true, level = 9 }"])
+def test_any_other_compression_is_a_mistake(folder: Folder, written: str) -> None:
+    with pytest.raises(ConfigError, match=r"`compression` must be true, false or \{ send = true \}, not"):
+        folder.load(HEAD + f'url = "ws://h"\ncompression = {written}\n')
+
+
+SIGNED = HEAD + 'url = "wss://h.example/ws"\nauth = {{ kind = "sigv4", {} }}\n'
+
+
+def test_a_url_is_signed_by_region_service_and_profile(folder: Folder) -> None:
+    scenario = folder.load(SIGNED.format('region = "eu-central-1"'))
+    auth = scenario.target.auth
+    assert auth == Auth(
+        kind="sigv4", send_as="query", name="", format="", region="eu-central-1", service="execute-api"
+    )
+    assert scenario_from_settings(worker_settings(scenario)).target.auth == auth
+    more = folder.load(
+        SIGNED.format(
+            'region = "x", service = "transcribe", profile = "p", lifetime = "5m", send_as = "query"'
+        )
+    ).target.auth
+    assert more is not None
+    assert (more.service, more.profile, more.lifetime_ns) == ("transcribe", "p", 300_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ('profile = "p"', 'kind = "sigv4" needs `region`'),
+        ('region = "r", token_env = "T"', '`token_env` has no meaning with kind = "sigv4"'),
+        ('region = "r", send_as = "header"', "leave out `send_as`"),
+        ('region = "r", name = "X"', "`name` has no meaning"),
+        ('region = "r", format = "{{token}}"', "`format` has no meaning"),
+        ('region = "r", lifetime = "8d"', "7 days at most"),
+        ('region = "r/s"', "is no `region` of AWS"),
+        ('region = "r", service = "a b"', "is no `service` of AWS"),
+    ],
+)
+def test_what_is_wrong_of_a_signed_url_is_told(folder: Folder, keys: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        folder.load(SIGNED.format(keys.replace("{{", "{").replace("}}", "}")))
+    assert sentence in str(told.value)

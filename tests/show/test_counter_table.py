@@ -163,3 +163,25 @@ def test_what_a_codec_did_has_a_ledger_where_it_did_anything() -> None:
         ("not sent: the codec could make no frame", "2", "bad"),
     ]
     assert "Codec" not in [each.title for each in ledgers({"counts": {}})]
+
+
+def test_compression_is_told_by_bytes_and_ratio() -> None:
+    counts = {
+        "negotiated": 3,
+        "not_negotiated": 1,
+        "sent_payload": 2048,
+        "sent_wire": 512,
+        "received_wire": 9,
+    }
+    found = {
+        each.title: each for each in ledgers({"counts": {"compression": counts, "http": {"refused": 2}}})
+    }
+    assert [(row.label, row.value, row.share, row.tone) for row in found["Compression"].counts] == [
+        ("connections with compression", "3", "", "plain"),
+        ("connections without: not negotiated", "1", "", "doubt"),
+        ("messages sent", "2.0 KiB", "4.00 times the 512 B of their frames", "plain"),
+    ]
+    assert [(row.label, row.value, row.tone) for row in found["Turns by HTTP"].counts] == [
+        ("not answered well", "2", "bad")
+    ]
+    assert not {"Compression", "Turns by HTTP"} & {each.title for each in ledgers({"counts": {}})}

@@ -643,3 +643,20 @@ def test_an_id_that_stands_twice_in_a_message_is_one() -> None:
     )
     assert ends(played)
     assert made.message == '{"id":"{turn.id}","client":{"ref":"{turn.id}"},"word":"{data.word}"}'
+
+
+def test_time_to_think_is_from_the_end_of_a_turn_to_the_next() -> None:
+    made, _ = drafted(*turns(3, lambda n: [(">", {"id": f"q{n}"}), ("<", {"id": f"q{n}"})]))
+    assert made.think_ns == [10**9, 10**9]
+
+
+def test_a_client_that_does_not_wait_does_not_think() -> None:
+    def ask(n: int) -> Frame:
+        return ">", {"id": f"q{n}"}
+
+    def answer(n: int) -> Frame:
+        return "<", {"id": f"q{n}"}
+
+    made, _ = drafted(ask(0), answer(0), ask(1), ask(2), answer(1), answer(2))
+    assert made.think_ns == []
+    assert drafted(ask(0), answer(0))[0].think_ns == []

@@ -44,11 +44,11 @@ class CodedFrameParser(FrameParser):
     """A frame parser whose ``receive`` gives the messages that a codec makes of frames, as JSON.
 
     What the codec cannot read is given as bytes that are no JSON and say why. ``answer`` is called with the
-    frames that the wire demands, joined, and their number. ``gave_up``: the connection was ended since the
-    codec could not go on within its bounds.
+    frames that the wire demands, joined, and their number. ``frame`` makes the frame of a payload.
+    ``gave_up``: the connection was ended since the codec could not go on within its bounds.
     """
 
-    __slots__ = ("_answer", "_codec", "_limit", "_name", "_takes_text", "gave_up")
+    __slots__ = ("_answer", "_codec", "_frame", "_limit", "_name", "_payload", "_takes_text", "gave_up")
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class CodedFrameParser(FrameParser):
         codec: Codec,
         name: str,
         answer: Callable[[bytes, int], None],
+        frame: Callable[[bytes | memoryview, int], bytes] = encode,
     ) -> None:
         super().__init__(max_size, extensions)
         # No frame is taken as it is: which are binary is told apart in ``_fragment``.
@@ -66,7 +67,9 @@ class CodedFrameParser(FrameParser):
         self._takes_text = getattr(codec, "takes_text", False) is True
         self._name = name
         self._answer = answer
+        self._frame = frame
         self._limit = MAX_GROWTH * max_size
+        self._payload = 0
         self.gave_up = False
 
     @property
@@ -80,11 +83,17 @@ class CodedFrameParser(FrameParser):
     @override
     def receive(self, data: bytes) -> list[bytes]:
         messages: list[bytes] = []
-        for frame in super().receive(data):
+        frames = super().receive(data)
+        self._payload = sum(map(len, frames))
+        for frame in frames:
             self._decode(frame, messages)
             if self.gave_up:
                 break
         return messages
+
+    @override
+    def payload_of(self, messages: Sequence[bytes]) -> int:
+        return self._payload
 
     def _decode(self, frame: bytes, messages: list[bytes]) -> None:
         """Add the messages of a frame to ``messages``, and send what the wire demands."""
@@ -129,7 +138,7 @@ class CodedFrameParser(FrameParser):
         replies = getattr(self._codec, "replies", None)
         if replies:
             self._codec.replies = []
-            self._answer(b"".join(map(_frame_of, replies)), len(replies))
+            self._answer(self._framed(replies), len(replies))
 
     # ------------------------------------------------------------------ sending
 
@@ -141,17 +150,21 @@ class CodedFrameParser(FrameParser):
             NotTakenError: the peer has to acknowledge earlier ones first.
         """
         if opcode != TEXT:
-            return encode(payload, opcode)
+            return self._frame(payload, opcode)
         try:
             made = self._codec.encode(str(payload, "utf-8") if self._takes_text else _json_decode(payload))
             frames = [made] if isinstance(made, (str, bytes)) else list(made)
             if not frames:
                 raise ValueError("no frame was made of it")  # noqa: TRY301 - told as all that fails here
-            return b"".join(map(_frame_of, frames))
+            return self._framed(frames)
         except PeerFullError as error:
             raise NotTakenError(f"codec {self._name}: {error}") from error
         except Exception as error:
             raise UnsendableError(f"codec {self._name}: {_reason(error)}") from error
+
+    def _framed(self, parts: Iterable[str | bytes]) -> bytes:
+        """The frames of parts, all of which are looked at first: what a compressor made has to be sent."""
+        return b"".join([self._frame(*part) for part in [_part_of(each) for each in parts]])
 
     # ------------------------------------------------------------------ text and binary told apart
 
@@ -193,9 +206,9 @@ def _reason(error: Exception) -> str:
     return said if said and isinstance(error, ValueError) else f"{type(error).__name__} {said}".strip()
 
 
-def _frame_of(part: str | bytes) -> bytes:
+def _part_of(part: str | bytes) -> tuple[bytes, int]:
     if isinstance(part, str):
-        return encode(part.encode(), TEXT)
+        return part.encode(), TEXT
     if isinstance(part, (bytes, bytearray)):
-        return encode(bytes(part), BINARY)
+        return bytes(part), BINARY
     raise TypeError(f"a frame is text or bytes, not {type(part).__name__}")

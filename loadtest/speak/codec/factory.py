@@ -172,4 +172,7 @@ def _said(template: Template, values: Mapping[str, str], parser: CodedFrameParse
 
 def _is_sent(path: tuple[str | int, ...]) -> bool:
     """Whether the template at a place is sent, and is no id or audience."""
+    if path[-1] == "send" and path[0] in {"turn", "turns"}:
+        # By HTTP, and by no frame.
+        return False
     return path[-1] == "send" or "message" in path or "messages" in path

@@ -1,0 +1,176 @@
+"""A description as plain data: JSON or YAML, bounded in size, depth and number; ``$ref`` inside it only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from loadtest.errors import ConfigError, Problem
+from loadtest.plan.plain_json import is_cut
+
+MAX_BYTES = 4 << 20
+MAX_DEPTH = 64
+"""How deep values of a description may be nested."""
+
+MAX_VALUES = 200_000
+"""Values that a description may hold, with those that YAML's aliases repeat."""
+
+LONGEST_REF = 200
+
+
+class NoDescriptionError(ValueError):
+    """A description cannot be used; the message is the end of a sentence that begins with its name."""
+
+
+def read_document(path: Path) -> ApiDocument:
+    """The description in a file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no description; one sentence says why.
+    """
+    where = str(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError([Problem(where, f"is larger than {MAX_BYTES >> 20} MiB")])
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError([Problem(where, "is not UTF-8 text")])
+    except OSError as error:
+        raise ConfigError([Problem(where, f"cannot be read: {error.strerror or error}")])
+    try:
+        return ApiDocument(parse(text))
+    except NoDescriptionError as error:
+        raise ConfigError([Problem(where, str(error))])
+
+
+def parse(text: str) -> object:
+    """The value that a text of JSON or YAML holds.
+
+    Raises:
+        NoDescriptionError: it holds none, or too much.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise NoDescriptionError(_TOO_DEEP) from None
+    except ValueError as error:
+        if text.lstrip()[:1] in {"{", "["} and is_cut(error, text):
+            raise NoDescriptionError("ends in the middle: it was not saved whole") from None
+        found = _yaml(text)
+    return _Copy().of(found)
+
+
+_TOO_DEEP = f"is nested more than {MAX_DEPTH} deep"
+
+
+def _yaml(text: str) -> object:
+    try:
+        import yaml
+    except ImportError:
+        raise NoDescriptionError(
+            'is no JSON, and YAML needs PyYAML, not installed here; run: pip install "pyyaml>=6" (or install'
+            ' loadtest with its extra "asyncapi"), or convert the file to JSON'
+        ) from None
+    try:
+        return yaml.safe_load(text)
+    except RecursionError:
+        raise NoDescriptionError(_TOO_DEEP) from None
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark is not None else ""
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise NoDescriptionError(f"is neither JSON nor YAML: {line}{problem}") from None
+
+
+class _Copy:
+    """Copies plain data, with text in the place of what JSON has no form for, while there is not too much."""
+
+    def __init__(self) -> None:
+        self._left = MAX_VALUES
+
+    def of(self, value: object, deep: int = 0) -> object:
+        """The copy of a value.
+
+        Raises:
+            NoDescriptionError: it is too large, or too deep.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise NoDescriptionError(f"holds more than {MAX_VALUES:,} values")
+        if deep > MAX_DEPTH:
+            raise NoDescriptionError(_TOO_DEEP)
+        if isinstance(value, Mapping):
+            return {_key(key): self.of(each, deep + 1) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.of(each, deep + 1) for each in value]
+        if isinstance(value, float) and not abs(value) < float("inf"):
+            return str(value)
+        return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _key(key: object) -> str:
+    """A key as text: YAML reads some words as booleans."""
+    return str(key).lower() if isinstance(key, bool) else str(key)
+
+
+class ApiDocument:
+    """A description, in which references are followed."""
+
+    def __init__(self, root: object) -> None:
+        self.root: dict[str, Any] = root if isinstance(root, dict) else {}
+
+    def at(self, node: object, *keys: str) -> Any:
+        """What stands below a node under keys, one after the other; None where nothing does.
+
+        Raises:
+            NoDescriptionError: a reference on the way leads nowhere, elsewhere, or in a circle.
+        """
+        found = self.followed(node)
+        for key in keys:
+            found = self.followed(found.get(key)) if isinstance(found, dict) else None
+        return found
+
+    def table(self, node: object, *keys: str) -> dict[str, Any]:
+        """As ``at``, where a table is wanted; an empty one for anything else."""
+        found = self.at(node, *keys)
+        return found if isinstance(found, dict) else {}
+
+    def followed(self, node: object) -> Any:
+        """A node, or what its ``$ref`` leads to, after however many steps."""
+        seen: list[str] = []
+        while (ref := ref_of(node)) is not None:
+            if ref in seen:
+                raise NoDescriptionError(f"has a `$ref` that goes in a circle: {_shown(ref)}")
+            seen.append(ref)
+            node = self.step(ref)
+        return node
+
+    def step(self, ref: str) -> Any:
+        """What one reference names."""
+        if not ref.startswith("#"):
+            raise NoDescriptionError(
+                f"refers to {_shown(ref)}, outside of itself, of which nothing is read; bundle it all"
+            )
+        node: Any = self.root
+        for part in ref.split("/")[1:]:
+            key = unquote(part).replace("~1", "/").replace("~0", "~")
+            if isinstance(node, list) and key.isdigit() and int(key[:9]) < len(node):
+                node = node[int(key[:9])]
+            elif isinstance(node, dict) and key in node:
+                node = node[key]
+            else:
+                raise NoDescriptionError(f"has a `$ref` that leads nowhere: {_shown(ref)}")
+        return node
+
+
+def ref_of(node: object) -> str | None:
+    """The reference that a node is; None where it is none."""
+    ref = node.get("$ref") if isinstance(node, dict) else None
+    return ref if isinstance(ref, str) else None
+
+
+def _shown(ref: str) -> str:
+    return ref if len(ref) <= LONGEST_REF else f"{ref[:LONGEST_REF]}…"
