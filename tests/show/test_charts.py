@@ -57,7 +57,7 @@ def highest_ns(index: int, bits: int) -> int:
     st.integers(6, 11),
 )
 def test_what_is_packed_is_there_again(values: list[list[int] | None], bits: int) -> None:
-    bins = Bins.of([None if each is None else histogram(each) for each in values])
+    bins = Bins.of([None if each is None else BinSamples.of(histogram(each)) for each in values])
     if bits < bins.bits and len(bins.bins):
         bins = bins.coarser(bits)
     data = bins.packed()
