@@ -117,7 +117,7 @@
 
   class Chart {
     constructor(data, key, lead) {
-      Object.assign(this, { data, key, lead, log: Boolean(data.log), plot: null });
+      Object.assign(this, { data, key, lead, log: Boolean(data.log), plot: null, span: null });
       this.on = data.series.map((each) => each.on);
       this.values = data.series.map((each) => each.values);
       this.groups = grouped(data.ticks || []);
@@ -209,7 +209,6 @@
     build() {
       if (!this.area.clientWidth) return;
       const { data } = this;
-      const scale = this.plot && { min: this.plot.scales.x.min, max: this.plot.scales.x.max };
       if (this.plot) this.plot.destroy();
       const grid = { stroke: css("--plot-grid"), width: 1 };
       const font = `12px ${getComputedStyle(document.body).fontFamily}`;
@@ -246,11 +245,11 @@
       this.plot.over.append(this.tip);
       this.plot.over.addEventListener("dblclick", () => this.showSpan(null));
       if (data.links) this.plot.over.addEventListener("click", () => this.open());
-      if (scale && data.kind !== "time" && scale.min !== null) this.plot.setScale("x", scale);
     }
 
     get across() {
-      return this.data.kind === "time" && view.from !== null ? [view.from, view.to] : this.whole;
+      if (this.data.kind === "time") return view.from === null ? this.whole : [view.from, view.to];
+      return this.span || this.whole;
     }
 
     ticks() {
@@ -367,19 +366,20 @@
         zoom(...(span || [null, null]));
         return;
       }
-      const [min, max] = span || this.whole;
+      this.span = span;
+      const [min, max] = this.across;
       this.plot.setScale("x", { min, max });
     }
 
     key_(event) {
       if (!this.plot || event.ctrlKey || event.metaKey || event.altKey) return;
       const { x } = this.data;
-      const { min, max } = this.plot.scales.x;
+      const seen = this.across;
       const at = this.plot.cursor.idx ?? null;
-      const inSight = chartKeys.within(x, min, max);
+      const inSight = chartKeys.within(x, ...seen);
       const to = inSight ? chartKeys.moved(event.key, at, ...inSight) : undefined;
-      const middle = at === null ? (min + max) / 2 : x[at];
-      const span = chartKeys.zoomed(event.key, [min, max], this.whole, middle, this.data.kind === "percentile");
+      const middle = at === null ? (seen[0] + seen[1]) / 2 : x[at];
+      const span = chartKeys.zoomed(event.key, seen, this.whole, middle, this.data.kind === "percentile");
       if (to !== undefined) {
         this.plot.setCursor({ left: this.plot.valToPos(x[to], "x"), top: 10 });
         chartKeys.say(this.reading(to));
@@ -430,7 +430,9 @@
     }
 
     zoomed() {
-      if (this.plot) this.plot.setScale("x", view.from === null ? { min: this.data.from, max: this.data.to } : { min: view.from, max: view.to });
+      if (!this.plot) return;
+      const [min, max] = this.across;
+      this.plot.setScale("x", { min, max });
     }
 
     follow(span) {
