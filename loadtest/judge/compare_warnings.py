@@ -104,6 +104,7 @@ def _about_rows(sides: tuple[Side, Side], rows: Sequence[MetricComparison]) -> I
             "Compare response times instead, or raise the load until the target sets the rate.",
         )
 
+
 def _too_noisy(rows: Sequence[MetricComparison]) -> Iterator[PlainWarning]:
     """Percentiles that differ too much from run to run, where a lower one of the same times does not."""
     decided = {row.name for row in rows if not row.primary and row.word != UNKNOWN}
@@ -116,10 +117,10 @@ def _too_noisy(rows: Sequence[MetricComparison]) -> Iterator[PlainWarning]:
         if quieter:
             yield plain_warning(
                 "percentile_too_noisy",
-                f"{row.name} differs by {format_ratio(row.spread)} from run to run, too much for a verdict; on"
-                f" the same runs {quieter[0]} has one.",
-                f"Name it before the next comparison: --primary {quieter[0]}. It says nothing of the slow tail,"
-                " which takes more or longer runs.",
+                f"{row.name} differs by {format_ratio(row.spread)} from run to run, too much for a verdict;"
+                f" on the same runs {quieter[0]} has one.",
+                f"Name it before the next comparison: --primary {quieter[0]}. It says nothing of the slow"
+                " tail, which takes more or longer runs.",
             )
 
 

@@ -125,11 +125,17 @@ def _segments(log: Manifest, longest: int, step_ns: int) -> Iterator[BarSegment]
 
     A turn that was never sent, or has no end, has no bar: a part of it would look like the whole.
     """
-    intended, sent, first, done = (whole(log.get(key)) for key in ("intended_ns", "sent_ns", "first_ns", "done_ns"))
+    intended, sent, first, done = (
+        whole(log.get(key)) for key in ("intended_ns", "sent_ns", "first_ns", "done_ns")
+    )
     if intended is None or sent is None or done is None or not longest:
         return
     parts = [("late", intended, sent)]
-    parts += [("unanswered", sent, done)] if first is None else [("waiting", sent, first), ("streaming", first, done)]
+    parts += (
+        [("unanswered", sent, done)]
+        if first is None
+        else [("waiting", sent, first), ("streaming", first, done)]
+    )
     for name, start, end in parts:
         if end >= start and (took := _duration(end - start, step_ns)):
             yield BarSegment(name, took, round((end - start) / longest * 100, 2))

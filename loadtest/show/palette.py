@@ -1,4 +1,4 @@
-"""The colours of all that is shown: of paper and a light page, of a dark page, and of a terminal in a picture.
+"""The colours of all that is shown: on paper and a light page, a dark page, a terminal in a picture.
 
 Nothing else in ``loadtest`` names a colour by its number. What a colour means is said in ``plot.style``.
 """

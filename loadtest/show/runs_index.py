@@ -126,7 +126,7 @@ def _finite(value: float | None) -> float | None:
 
 def _row(run: StoredRun, results: Path, *, drawn: bool) -> IndexRow:
     word, tone = WORDS.get(run.outcome or "", ("NO VERDICT", "doubt"))
-    missed = "; ".join(_missed(each) for each in run.thresholds if each.outcome == "missed")
+    missed = [_missed(each) for each in run.thresholds if each.outcome == "missed"]
     return IndexRow(
         word=word,
         tone=tone,
@@ -137,7 +137,8 @@ def _row(run: StoredRun, results: Path, *, drawn: bool) -> IndexRow:
         simulated=run.simulated,
         first_event=_p95(run, "turn.first_event"),
         completion=_p95(run, "turn.completion"),
-        missed=missed,
+        # Of a run that failed for another reason, or cannot be believed, what it missed says nothing.
+        missed="; ".join(missed) if run.outcome == "fail" else "",
         why=printable(run.why, 240),
         course=drawn_course(course(run.path / folder.TIMELINE)) if drawn else "",
     )

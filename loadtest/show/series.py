@@ -62,7 +62,7 @@ class BinSamples(NamedTuple):
         return BinSamples(indices, counts)
 
     def at(self, part: Fraction) -> int:
-        """The smallest value that a part of the samples do not exceed, as its bucket's highest equivalent value."""
+        """The smallest value that a part of them do not exceed: the highest equivalent one of its bucket."""
         summed = np.cumsum(self.counts)
         place = np.searchsorted(summed, nearest_rank(part, int(summed[-1])))
         return int(highest_of(self.indices[place : place + 1])[0])

@@ -15,6 +15,7 @@ from loadtest.measure.histogram import Histogram
 from loadtest.show.charts import Bins, grid, on_grid
 from loadtest.show.limits import limits_of
 from loadtest.show.plot.pictures import Pictures
+from loadtest.show.series import BinSamples
 
 Counts = list[tuple[int, int]]
 

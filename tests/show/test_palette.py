@@ -1,4 +1,4 @@
-"""One table of colours: plots, pages, PDF and the screen in a picture take theirs from it, and all can be read."""
+"""One table of colours, for plots, pages, PDF and the screen in a picture; and all of them can be read."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def test_a_dark_page_has_every_colour_of_a_light_one() -> None:
 
 def _luminance(text: str) -> float:
     parts = [each / 255 for each in rgb(text)]
-    red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts)
+    red, green, blue = (
+        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -122,7 +122,13 @@ def test_a_report_is_read_in_a_browser(run: SampleRun, tmp_path: Path) -> None:
 
 def press(page: Tab, key: str) -> None:
     typed = {"text": key} if len(key) == 1 else {}
-    code = {"windowsVirtualKeyCode": 9} if key == "Tab" else {"windowsVirtualKeyCode": 13} if key == "Enter" else {}
+    code = (
+        {"windowsVirtualKeyCode": 9}
+        if key == "Tab"
+        else {"windowsVirtualKeyCode": 13}
+        if key == "Enter"
+        else {}
+    )
     page.call("Input.dispatchKeyEvent", type="keyDown", key=key, **typed, **code)
     page.call("Input.dispatchKeyEvent", type="keyUp", key=key, **code)
 

@@ -19,10 +19,10 @@ LETTERS = 12.0
 VARIABLES: dict[Tone, str] = {
     "good": "var(--good)", "bad": "var(--bad)", "doubt": "var(--doubt)", "plain": "var(--muted)",
 }  # fmt: skip
-INKS: dict[Tone, str] = {
-    "good": PAGE["good"].light, "bad": PAGE["bad"].light, "doubt": PAGE["doubt"].light, "plain": PLOT["muted"].light,
-}  # fmt: skip
 INK, MUTED = PLOT["ink"].light, PLOT["muted"].light
+INKS: dict[Tone, str] = {
+    "good": PAGE["good"].light, "bad": PAGE["bad"].light, "doubt": PAGE["doubt"].light, "plain": MUTED,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

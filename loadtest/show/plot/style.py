@@ -81,10 +81,19 @@ PERCENTILES = {
 PHASES = {"warm-up": SHADE, "drain": SHADE}
 """What is not measured is shaded; the legend names it."""
 
-TURN_PARTS = {"late": Style(PURPLE), "waiting": Style(BLUE), "streaming": Style(SKY), "unanswered": Style(ORANGE)}
+TURN_PARTS = {
+    "late": Style(PURPLE),
+    "waiting": Style(BLUE),
+    "streaming": Style(SKY),
+    "unanswered": Style(ORANGE),
+}
 """Of the bar of a single turn: until it was sent, until its first event, until its end; or no event came."""
 
-CONNECTIONS = {"ready": Style(BLUE), "refused": Style(SKY, marker="s"), "closed": Style(VERMILLION, marker="X")}
+CONNECTIONS = {
+    "ready": Style(BLUE),
+    "refused": Style(SKY, marker="s"),
+    "closed": Style(VERMILLION, marker="X"),
+}
 """Of connections, where no layer and no code tells them apart."""
 
 RELEASES = (

@@ -35,13 +35,14 @@
 
   // A name cut in its middle, since names of releases differ at their ends.
   const LEAST_NAME = 84;
-  const EDGE = 24;
+  const SHORTEST = 60;
   const ruler = document.createElement("canvas").getContext("2d");
   function fitted(text, room) {
     ruler.font = `12px ${getComputedStyle(document.body).fontFamily}`;
     for (let kept = text.length; kept > 2; kept -= 1) {
       const cut = kept === text.length ? text : `${text.slice(0, Math.ceil(kept / 2))}…${text.slice(-Math.floor(kept / 2))}`;
       if (ruler.measureText(cut).width <= room) return cut;
+      if (room < SHORTEST) return "";
     }
     return "";
   }
@@ -277,8 +278,8 @@
       const narrowest = Math.min(...inSight.map(({ runs }) => runs * apart));
       const every = Math.max(1, Math.ceil(LEAST_NAME / narrowest));
       return inSight.filter((_group, at) => at % every === 0).map(({ middle, runs, name }) => {
-        // Beside the edge it is cut off at both ends alike, since it stands in the middle.
-        const edge = 2 * Math.min(middle - low, high - middle) * apart + EDGE;
+        // It stands in the middle: beside an edge both of its halves are as short. The axis leaves room at the left.
+        const edge = 2 * Math.min((middle - low) * apart + 48, (high - middle) * apart + 12);
         return { middle, text: fitted(name, Math.min(Math.max(runs, every) * apart - 10, edge)) };
       });
     }
