@@ -101,7 +101,7 @@ def _described(
         if n >= needed(part_of(name))
     }
     bounded = [name for name, rank in ranks.items() if rank <= histogram.n]
-    values = at_ranks(histogram, [ranks[name] for name in bounded]) if bounded else []
+    values = at_ranks(histogram.spectrum(), [ranks[name] for name in bounded]) if bounded else []
     known = {name: value / NS_PER_MS for name, value in zip(bounded, values, strict=True)}
     mean = ((histogram.mean_ns or 0.0) / NS_PER_MS * histogram.n + timeout_ms * missing) / n
     return {

@@ -10,7 +10,7 @@ import numpy as np
 from loadtest.catalog import PERCENTILES
 from loadtest.judge.ranks import confidence_ranks, nearest_rank, needed, part_of
 from loadtest.judge.sections import NS_PER_MS
-from loadtest.measure.histogram import Histogram
+from loadtest.measure.histogram import Histogram, Spectrum
 from loadtest.units import format_count, format_duration
 
 INTERVALS = ("p50", "p95", "p99")
@@ -35,13 +35,14 @@ def describe(histogram: Histogram, tick_ns: int = 1, extra: Sequence[str] = ()) 
     percentiles = tuple(dict.fromkeys((*PERCENTILES, *extra)))
     unsupported = [name for name in percentiles if histogram.n < needed(part_of(name))]
     known = {"min": float(histogram.min_ns), "mean": histogram.mean_ns, "max_exact": float(histogram.max_ns)}
-    known |= _percentiles(histogram, [name for name in percentiles if name not in unsupported])
+    spectrum = histogram.spectrum()
+    known |= _percentiles(spectrum, [name for name in percentiles if name not in unsupported])
     below = sorted(name for name, value in known.items() if value < tick_ns)
     shown = {name: _ms(value) for name, value in known.items() if value >= tick_ns}
     described: dict[str, Any] = {"unit": "ms", "n": histogram.n}
     described |= {name: shown.get(name) for name in ("min", *percentiles, "max", "max_exact", "mean")}
     described |= {
-        "ci95": {name: _interval(histogram, name, tick_ns) for name in INTERVALS},
+        "ci95": {name: _interval(spectrum, name, tick_ns) for name in INTERVALS},
         "ci95_scope": SCOPE,
         "unsupported": unsupported,
         "below_resolution": dict.fromkeys(below, _ms(tick_ns)),
@@ -57,24 +58,25 @@ def too_few(percentile: str, n: int) -> str:
     return f"not enough samples, n = {format_count(n)}; {percentile.replace('_', '.')} needs {need}"
 
 
-def _percentiles(histogram: Histogram, names: Sequence[str]) -> dict[str, float]:
+def _percentiles(spectrum: Spectrum, names: Sequence[str]) -> dict[str, float]:
     """Nanoseconds of each percentile and of ``max``."""
-    ranks = [nearest_rank(part_of(name), histogram.n) for name in names]
-    return dict(zip([*names, "max"], at_ranks(histogram, [*ranks, histogram.n]), strict=True))
+    n = int(spectrum[1][-1])
+    ranks = [nearest_rank(part_of(name), n) for name in names]
+    return dict(zip([*names, "max"], at_ranks(spectrum, [*ranks, n]), strict=True))
 
 
-def _interval(histogram: Histogram, name: str, tick_ns: int) -> list[float] | None:
+def _interval(spectrum: Spectrum, name: str, tick_ns: int) -> list[float] | None:
     """A two-sided 95 % interval from order statistics; None where n or the clock does not give both ends."""
-    ranks = confidence_ranks(part_of(name), histogram.n)
+    ranks = confidence_ranks(part_of(name), int(spectrum[1][-1]))
     if ranks is None:
         return None
-    ends = at_ranks(histogram, ranks)
+    ends = at_ranks(spectrum, ranks)
     return [_ms(end) for end in ends] if ends[0] >= tick_ns else None
 
 
-def at_ranks(histogram: Histogram, ranks: Sequence[int]) -> list[int]:
-    """Highest equivalent values (ns) of the samples of these ranks, all read from one cumulative sum."""
-    values, cumulative = histogram.spectrum()
+def at_ranks(spectrum: Spectrum, ranks: Sequence[int]) -> list[int]:
+    """Highest equivalent values (ns) of the samples of these ranks, from the spectrum of a histogram."""
+    values, cumulative = spectrum
     return [int(value) for value in values[np.searchsorted(cumulative, np.asarray(ranks, np.int64))]]
 
 

@@ -13,6 +13,7 @@ CONFIDENCE = 0.95
 ROUNDING = 1e-12
 
 
+@functools.lru_cache(maxsize=256)
 def part_of(percentile: str) -> Fraction:
     """The part of one that the percentile of key "p99_9" stands for."""
     return Fraction(percentile.removeprefix("p").replace("_", ".")) / 100

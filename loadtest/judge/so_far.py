@@ -147,4 +147,6 @@ def summed_so_far(
     known["generator"] = watch(manifest, totals, span, metrics)
     if any(map(split_target, names)):
         known["health"] = target_health(manifest, totals, span)
-    return {**known, "rates": rates(known, totals, span, last_matched(totals, None))}
+    if any(name.startswith("rates.") for name in names):
+        known["rates"] = rates(known, totals, span, last_matched(totals, None))
+    return known

@@ -17,6 +17,8 @@ import numpy.typing as npt
 from loadtest.measure import encoding
 
 Counts = npt.NDArray[np.int64]
+Spectrum = tuple[Counts, Counts]
+"""The highest equivalent value of each bucket in use, and how many samples do not exceed it."""
 
 HIGHEST_NS = 3_600_000_000_000
 """The highest value that is distinguished; longer ones count here and in ``clamped``."""
@@ -170,7 +172,7 @@ class Histogram:
         indices = np.flatnonzero(self._counts)
         return indices, self._counts[indices]
 
-    def spectrum(self) -> tuple[Counts, Counts]:
+    def spectrum(self) -> Spectrum:
         """The highest equivalent value of each bucket in use, and how many samples do not exceed it."""
         indices, counts = self.counts_nonzero()
         return highest_of(indices), np.cumsum(counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -305,6 +306,7 @@ def held(threshold: Threshold, value: float) -> bool:
 # operator   ::= "<" | "<=" | ">" | ">=" | "==" | "!="
 # value      ::= duration "100ms" | rate "20/s" "20" | ratio "99%" "0.99" | count "10"    as the name asks
 #              | cores "80%" "1.5" | size "512MiB" | number "2.5"
+@functools.lru_cache(maxsize=512)
 def parse_threshold(name: str, expression: str, stage: int | None = None) -> Threshold:
     """A threshold from its two sides, as in ``"turn.first_event.p95" = "< 100ms"``.
 
