@@ -86,5 +86,7 @@ def test_no_other_percentile_is_named_where_that_decides_nothing_either() -> Non
 def test_no_other_percentile_is_named_where_it_is_not_chance_that_keeps_it_from_a_verdict() -> None:
     lacking = _with_medians(repeats("v2", [*spread(50, 0.3, 7, 2), None]), spread(20, 0.005, 8, 2))
     assert "percentile_too_noisy" not in codes(noisy("v1", 1), lacking)
-    few = _with_medians(repeats("v2", spread(50, 0.3, 2, 2)), spread(20, 0.005, 2, 2))
-    assert "percentile_too_noisy" not in codes(noisy("v1", 1), few)
+    few = [
+        _with_medians(repeats(name, spread(50, 0.3, 2, 2)), spread(20, 0.005, 2, 2)) for name in ("v1", "v2")
+    ]
+    assert "percentile_too_noisy" not in codes(*few)
