@@ -58,6 +58,9 @@ def by_keys(page: Tab) -> None:
     def press(key: str) -> None:
         page.call("Input.dispatchKeyEvent", type="keyDown", key=key)
 
+    never = "(columns.rare = columns.second.map(() => null), lacking('rare', 100))"
+    assert page.value(never) == "needs 100 a second"
+    assert page.value("lacking('ready', 100)") == "–"
     page.value("document.querySelector('#charts .u-wrap').focus()")
     press("Home")
     page.until(f"({SAID}).startsWith('second 1: p50 ')")

@@ -4,16 +4,16 @@
 const POLL_MS = 1000;
 const LOST_AFTER = 15;
 
-// How a percentile is drawn; its colour is that of the metric.
+// How a percentile is drawn, in the colour of its metric, and how many samples a second needs to have it.
 const SOLID = [];
-const PERCENTILES = { p50: SOLID, p95: [8, 4], p99: [2, 2.4] };
+const PERCENTILES = { p50: [SOLID, 2], p95: [[8, 4], 20], p99: [[2, 2.4], 100] };
 
 // The lines of a metric's percentiles, from the columns that begin with a name.
 function percentiles(column, colour) {
-  return Object.entries(PERCENTILES).map(([name, dash]) => [`${column}_${name}`, name, colour, dash]);
+  return Object.entries(PERCENTILES).map(([name, [dash, least]]) => [`${column}_${name}`, name, colour, dash, least]);
 }
 
-// A chart: title, unit, and its series as [column, label, colour, dash]; the metric of its thresholds.
+// A chart: title, unit, and its series as [column, label, colour, dash, samples it needs]; the metric of its thresholds.
 const CHARTS = [
   ["First event", "ms", percentiles("first_event", "--metric-turn-first-event"), "turn.first_event"],
   ["Completion", "ms", percentiles("completion", "--metric-turn-completion"), "turn.completion"],
@@ -179,6 +179,17 @@ function switches(plot) {
   marked();
 }
 
+// What the legend shows in the place of a value: why no second has the percentile, where none has.
+function lacking(name, least) {
+  const seen = columns[name] || [];
+  return !least || !seen.length || seen.some((value) => value !== null) ? "–" : `needs ${least} a second`;
+}
+
+function dashOf(dash) {
+  if (!dash || !dash.length) return "solid";
+  return dash[0] > 2 ? "dashed" : "dotted";
+}
+
 function build(found) {
   plots.forEach((each) => each.plot.destroy());
   // All boxes stand before the first is measured: alone it would be as wide as the page.
@@ -198,11 +209,12 @@ function build(found) {
     const axis = { stroke: colour("--plot-muted"), grid, ticks: grid, font: "12px system-ui" };
     const options = {
       width: Math.max(200, box.clientWidth - 28), height: 190,
+      legend: { markers: { width: 3, dash: (plot, at) => dashOf(plot.series[at].dash) } },
       cursor: { drag: { x: true, y: false, setScale: false } },
       scales: { x: { time: false, range: (_u, low, high) => span || [low, high] }, y: { range: (_u, _low, high) => [0, (high || 1) * 1.08] } },
       axes: [{ ...axis, values: (_u, at) => at.map((s) => `${s} s`) }, { ...axis, size: 56, values: (_u, at) => at.map(number) }],
       series: [{ label: "second", value: (_u, s) => (s === null ? "–" : `${s} s`) },
-        ...series.map(([, label, tone, dash]) => ({ label, stroke: colour(tone), width: 2, dash: dash.length ? dash : undefined, spanGaps: false, points: { show: () => columns.second.length < 3 }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) })),
+        ...series.map(([name, label, tone, dash, least]) => ({ label, stroke: colour(tone), width: 2, dash: dash.length ? dash : undefined, spanGaps: false, points: { show: () => columns.second.length < 3 }, value: (_u, v) => (v === null ? lacking(name, least) : `${number(v)} ${unit}`) })),
         ...lines.map(({ label }) => ({ label, stroke: colour("--line-limit"), width: 1.5, dash: [4, 3], points: { show: false }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) }))],
       hooks: { setSelect: [chosen] },
     };
