@@ -29,6 +29,9 @@ pytestmark = [
 ]
 
 OPENED = "document.querySelectorAll('details').forEach((each) => (each.open = true))"
+WHOLE = ((390, "light"), (1280, "dark"))
+"""Where every tab is looked at, and not only the first: a look takes seconds."""
+
 TABS = "document.querySelectorAll('[role=tab]').length"
 
 
@@ -88,6 +91,7 @@ def test_no_page_breaks_a_rule(name: str, tmp_path: Path) -> None:
         for width in (390, 1280):
             for scheme in ("light", "dark"):
                 page.look(width, scheme, pictures / f"{name}-{width}-{scheme}.png")
-                assert _every_tab(page) == []
+                found = _every_tab(page) if (width, scheme) in WHOLE else violations(page)
+                assert found == []
                 assert page.value("document.documentElement.scrollWidth") <= width
         assert page.complaints == []
