@@ -1,20 +1,33 @@
 """What a codec costs: an event from the bytes of a read to the message, beside the library alone.
 
     python -m benchmarks.codecs            the table, in CPU time; best of seven interleaved rounds
+    python -m benchmarks.codecs --write    and put it into docs/performance.md
 
-An event of about 130 bytes, 100 a read, each in a frame. Plain JSON is the frame parser without a codec.
+An event of about 130 bytes, 100 a read, each in a frame. Plain JSON is the frame parser without a codec. The
+library alone reads the same frames in the same rounds, so that what else the machine does meets both alike.
 """
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import json
+import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast
 
+import cbor2
 import msgpack
 from engineio.packet import Packet as EnginePacket
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message_factory import GetMessageClass
 from socketio.packet import Packet as SocketPacket
 
+from benchmarks.page import DOCS, table, write_table
+from loadtest.plan.descriptor_set import descriptors_of
 from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.protocol import Protocol
 from loadtest.speak.codec.codec import Frame
@@ -22,6 +35,7 @@ from loadtest.speak.codec.coded_frames import CodedFrameParser
 from loadtest.speak.codec.factory import codec_of
 from loadtest.speak.codec.json_values import compact
 from loadtest.speak.frames import FrameParser
+from tests.descriptors import descriptor_set, field, written
 
 EVENT = {
     "type": "partial_result",
@@ -34,6 +48,24 @@ READ = 100
 ROUNDS = 7
 READS = 60
 MAX_SIZE = 1 << 20
+TABLE = "codecs"
+
+
+def _descriptors() -> bytes:
+    """The event as Protocol Buffers have it."""
+    file = FileDescriptorProto(name="bench.proto", package="bench", syntax="proto3")
+    fields = [
+        field("type", 1, "text"),
+        field("run_id", 2, "text"),
+        field("seq", 3, "int64"),
+        field("text", 4, "text"),
+    ]
+    file.message_type.add(name="Event", field=fields)
+    return descriptor_set(file, imports=False)
+
+
+DESCRIPTORS = written(_descriptors())
+PROTO_EVENT = GetMessageClass(descriptors_of(DESCRIPTORS["base64"]).pool.FindMessageTypeByName("bench.Event"))
 
 
 def _packet(head: int, body: bytes) -> bytes:
@@ -48,6 +80,18 @@ FRAMES: dict[str, tuple[Protocol, Frame, Frame]] = {
     "[framing] split": (Protocol(name="", framing=Framing(split="\n")), "", TEXT + "\n"),
     "socketio": (Protocol(name="", codec=CodecChoice(name="socketio")), "", f'42["event",{TEXT}]'),
     "msgpack": (Protocol(name="", codec=CodecChoice(name="msgpack")), "", msgpack.packb(EVENT)),
+    "cbor": (Protocol(name="", codec=CodecChoice(name="cbor")), "", cbor2.dumps(EVENT)),
+    "protobuf": (
+        Protocol(
+            name="",
+            codec=CodecChoice(
+                name="protobuf",
+                settings={"descriptors": DESCRIPTORS, "send": "bench.Event", "receive": "bench.Event"},
+            ),
+        ),
+        "",
+        PROTO_EVENT(**EVENT).SerializeToString(),
+    ),
     "signalr": (
         Protocol(name="", codec=CodecChoice(name="signalr")),
         "{}\x1e",
@@ -78,6 +122,10 @@ LIBRARIES: dict[str, tuple[str, Callable[[Frame], object]]] = {
         lambda frame: SocketPacket(encoded_packet=EnginePacket(encoded_packet=frame).data),
     ),
     "msgpack": ("msgpack", msgpack.unpackb),
+    "cbor": ("cbor2", lambda frame: cbor2.loads(cast("bytes", frame))),
+    "protobuf": ("protobuf", lambda frame: MessageToDict(PROTO_EVENT.FromString(frame))),
+    "signalr": ("json", lambda frame: json.loads(frame[:-1])),
+    "signalr, MessagePack": ("msgpack", lambda frame: msgpack.unpackb(frame[2:])),
 }
 """What reads the same frames in Python: the library alone, frames of the socket not included."""
 
@@ -125,21 +173,43 @@ def measured() -> dict[str, float]:
     return best
 
 
-def main() -> None:
-    found = measured()
-    print("| from a read to a message | us an event | events per CPU-second | the library alone |")
-    print("|---|--:|--:|---|")
+def told(found: dict[str, float], load: tuple[float, float]) -> str:
+    """The table, and how busy the machine was."""
+    head = [
+        "from a read to a message",
+        "us an event",
+        "events per CPU-second",
+        "the library alone, without frames",
+        "times it",
+    ]
+    rows = []
     for name, cost in found.items():
-        if " alone" in name:
+        if name.endswith(" alone"):
             continue
-        alone = next((other for other in found if other.startswith(f"{name}: ")), None)
-        told = (
-            "–"
-            if alone is None
-            else f"{alone.partition(': ')[2].removesuffix(' alone')}: {found[alone]:.2f} us"
-        )
-        print(f"| {name} | {cost:.2f} | {1e6 / cost:,.0f} | {told} |")
+        library = LIBRARIES.get(name, ("", None))[0]
+        alone = found.get(f"{name}: {library} alone")
+        beside = ["–", "–"] if alone is None else [f"{library}: {alone:.2f} us", f"{cost / alone:.1f}"]
+        rows.append([name, f"{cost:.2f}", f"{1e6 / cost:,.0f}", *beside])
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return (
+        f"{table(head, rows)}\n\nTaken on {today}, best of {ROUNDS} interleaved rounds in one process, on"
+        f" {os.cpu_count()} cores; the load was {load[0]:.1f} before and {load[1]:.1f} after."
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and write where that was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.codecs", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    options = parser.parse_args(arguments)
+    before = os.getloadavg()[0]
+    found = measured()
+    text = told(found, (before, os.getloadavg()[0]))
+    sys.stdout.write(f"{text}\n")
+    if options.write:
+        write_table(TABLE, text, DOCS / "performance.md")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -23,6 +23,7 @@ IMPORTED_AS = {
     "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
     "grpcio": "grpc",
     "grpcio-health-checking": "grpc_health",
+    "protobuf": "google",
 }
 
 

@@ -6,10 +6,11 @@
 Each target runs in a process of its own, all at once, and must end in nothing but what is documented:
 ``frames`` as ``websockets`` alone ends, message for message; ``upgrade`` with an open connection that the
 target has proved, or a ``Refused``; ``events`` with a ledger that adds up, and with both ways of reading
-agreeing; ``worker`` with messages dropped, refused or counted, and seconds that can be kept; ``scenario``
-with a plan or a ``ConfigError``, ``protocol`` and ``capture`` so too, and with a draft of a capture that can
-be read; ``runs`` with a documented exit code. Ends with 0 if nothing was found, with 1 and the input that
-shows it if something was; without atheris it says so and ends with 0.
+agreeing; ``codecs`` with messages, or what says why there is none; ``worker`` with messages dropped, refused
+or counted, and seconds that can be kept; ``scenario`` with a plan or a ``ConfigError``, ``protocol`` and
+``capture`` so too, and with a draft of a capture that can be read; ``runs`` with a documented exit code. Ends
+with 0 if nothing was found, with 1 and the input that shows it if something was; without atheris it says so
+and ends with 0.
 """
 
 from __future__ import annotations
@@ -114,6 +115,70 @@ def events() -> tuple[Target, list[bytes]]:
 
     whole = [b"\n".join(answer(f"turn-{seq}")) for seq in range(3)]
     return check, [bytes([kind]) + b"\n\n".join(whole) for kind in range(len(manners))]
+
+
+def codecs() -> tuple[Target, list[bytes]]:
+    """Frames of any bytes to every codec that ships: JSON of messages, or what says why there is none."""
+    import msgspec
+
+    from loadtest.plan.framing import CodecChoice
+    from loadtest.plan.protocol import Protocol
+    from loadtest.speak.codec.coded_frames import MAX_GROWTH, CodedFrameParser, UnsendableError
+    from loadtest.speak.codec.factory import SHIPPED, codec_of
+    from tests.descriptors import descriptor_set, desk, written
+    from tests.speak.codec.frames import wire
+
+    most = 2_000
+    messages = {
+        "descriptors": written(descriptor_set(desk())),
+        "send": "desk.v1.Event",
+        "receive": "desk.v1.Event",
+    }
+    settings: dict[str, dict[str, Any]] = {"protobuf": messages, "signalr": {"protocol": "messagepack"}}
+    chosen = [CodecChoice(name=name, settings=settings.get(name, {})) for name in SHIPPED]
+    named: list[Any] = [codec_of(Protocol(name="", codec=choice)) for choice in chosen]
+    alike = {"cbor", "msgpack", "protobuf"}
+
+    def check(data: bytes) -> None:
+        if len(data) < 2:
+            return
+        codec = named[(data[0] & 0x7F) % len(named)]
+        parser = CodedFrameParser(most, (), codec=codec.make(), name=codec.name, answer=lambda *_: None)
+        for frame in data[1:].split(b"\xf7\xf7"):
+            found = parser.receive(wire(_text_of(frame) if data[0] & 0x80 else frame))
+            _must(sum(map(len, found)) <= MAX_GROWTH * most + 1_000, "more was made of a frame than may be")
+            _must(parser.unfinished <= most or parser.gave_up, "more is held than may be")
+            for message in found:
+                if message.startswith(b"unreadable by codec "):
+                    continue
+                msgspec.json.decode(message)
+                with suppress(UnsendableError):
+                    sent = parser.encode(message)
+                    _must(bool(sent) and codec.name in SHIPPED, "nothing was sent")
+
+    seeds = [
+        {
+            "id": "t-1",
+            "word": {"text": "Hi", "sound": "AQI="},
+            "labels": {"7": "a"},
+            "at": "2026-01-31T12:00:00Z",
+        },
+        {"id": "t-1", "number": 7, "moods": ["CALM"], "events": [{"id": "x"}], "extra": {"a": [1, None]}},
+    ]
+    found = []
+    for place, codec in enumerate(named):
+        for seed in seeds if codec.name in alike else []:
+            made = codec.make().encode(seed)
+            found.append(bytes([place]) + (made if isinstance(made, bytes) else b""))
+    texts = ['42["e",{"id":1}]', '451-["e",{"_placeholder":true,"num":0}]', "MESSAGE\na:b\n\n{}\0", "{}\x1e"]
+    return check, [
+        *found,
+        *(bytes([0x80 | place]) + text.encode() for text in texts for place in range(len(named))),
+    ]
+
+
+def _text_of(frame: bytes) -> str:
+    return frame.decode("utf-8", "replace")
 
 
 def upgrade() -> tuple[Target, list[bytes]]:
@@ -372,6 +437,7 @@ TARGETS = {
     "frames": frames,
     "upgrade": upgrade,
     "events": events,
+    "codecs": codecs,
     "worker": worker,
     "scenario": scenario,
     "protocol": protocol,

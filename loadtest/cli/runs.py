@@ -357,7 +357,7 @@ def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None
     """
     from loadtest.cli.stored import skipped
     from loadtest.judge.judging import judge_run
-    from loadtest.judge.measurement_window import stage_parts
+    from loadtest.judge.sections import has_stages
     from loadtest.keep.find import find_run
     from loadtest.keep.manifest import write_manifest
     from loadtest.keep.merging import merge_runs
@@ -366,7 +366,7 @@ def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None
 
     parts = [read_run(find_run(Path(results), run, skipped)) for run in runs]
     made = merge_runs(Path(results), parts, label)
-    seconds = list(made.intervals()) if stage_parts(made.manifest) else None
+    seconds = list(made.intervals()) if has_stages(made.manifest) else None
     write_manifest(made.path, judge_run(made.manifest, made.totals(), made.turns(), seconds))
     merged = read_run(made.path)
     write_views(merged)

@@ -134,7 +134,7 @@ class Context:
         self.observations, self.learned_secrets = Observations(), LearnedSecrets()
         self.start_ns = self.end_ns = 0
         self.finishing = False
-        self.recorder = Recorder(0, load.warmup_ns, load.duration_ns, assignment.worker)
+        self.recorder = self._new_recorder(0)
         self.poller = new_poller(clock.now)
         self.before = self._before_connect(scenario, endpoint)
 
@@ -162,10 +162,13 @@ class Context:
 
     def begin(self, start_ns: int) -> None:
         """The run starts at ``start_ns`` of its clock: measure from there."""
-        load = self.assignment.scenario.load
         self.start_ns = start_ns
         self.end_ns = start_ns + self.schedule.end_ns
-        self.recorder = Recorder(start_ns, load.warmup_ns, load.duration_ns, self.assignment.worker)
+        self.recorder = self._new_recorder(start_ns)
+
+    def _new_recorder(self, start_ns: int) -> Recorder:
+        load, kinds = self.assignment.scenario.load, self.assignment.scenario.kinds
+        return Recorder(start_ns, load.warmup_ns, load.duration_ns, self.assignment.worker, kinds)
 
     @property
     def reads_may_wait(self) -> bool:

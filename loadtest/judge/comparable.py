@@ -134,14 +134,20 @@ def _sent(run: Manifest) -> Iterator[tuple[str, str]]:
     if names := populations(run):
         for name in names:
             for table in SENT:
-                yield from _flat(f"population.{name}.{table}", population_settings(run, name).get(table))
+                written = population_settings(run, name).get(table)
+                yield from _flat(f"population.{name}.{table}", _without_promises(written))
         return
     for table in SENT:
-        written = settings(run, table)
-        if stages := written.get("stages"):
-            bare = [{key: each[key] for key in each if key != "thresholds"} for each in stages]
-            written = {**written, "stages": bare}
-        yield from _flat(table, written)
+        yield from _flat(table, _without_promises(settings(run, table)))
+
+
+def _without_promises(written: object) -> object:
+    """A table of settings, its stages without their thresholds."""
+    stages = written.get("stages") if isinstance(written, Mapping) else None
+    if not stages or not isinstance(written, Mapping):
+        return written
+    bare = [{key: each[key] for key in each if key != "thresholds"} for each in stages]
+    return {**written, "stages": bare}
 
 
 NOT_LOAD = ("protocol.name", "protocol.about", "load.seed")

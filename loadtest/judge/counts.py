@@ -112,8 +112,8 @@ def _turns(counters: Counters) -> dict[str, Any]:
 
 
 def _by_kind(manifest: Manifest, counters: Counters) -> Counters:
-    """The outcomes of turns by kind, as "complete[ask]"; none of a part of a run: no row has a kind."""
-    if section(manifest, "part"):
+    """The outcomes of turns by kind, as "complete[ask]"; none of a part where no row has a kind."""
+    if section(manifest, "part").get("without_kinds"):
         return {}
     counted: Counters = {}
     for kind in kinds(manifest):

@@ -10,17 +10,19 @@ from loadtest.judge.measurement_window import (
     Turns,
     slow_reader_users,
     stage_parts,
-    totals_between,
     without_users,
 )
-from loadtest.judge.sections import Manifest, section, was_observed
+from loadtest.judge.populations import alone
+from loadtest.judge.sections import Manifest, populations, section, was_observed
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import judged_thresholds
+from loadtest.judge.totals_between import totals_between
+from loadtest.judge.turn_groups import kinds_known, turn_groups
 from loadtest.judge.verdict import judge
 from loadtest.judge.warnings import RunWarning
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import READY_RATIO, Threshold
+from loadtest.plan.threshold import READY_RATIO, Threshold, split_kind, split_population
 
 
 def judge_run(
@@ -53,7 +55,7 @@ def judge_run(
 
 def _of_whole_run(threshold: Threshold) -> bool:
     """Whether it is judged by default and says nothing of a part: connections are opened once in a run."""
-    return threshold.default and threshold.name == READY_RATIO
+    return threshold.default and split_kind(threshold.name)[0] == READY_RATIO
 
 
 def judge_part(
@@ -66,7 +68,8 @@ def judge_part(
     """The manifest as if the run had been only the seconds from ``from_s`` to ``to_s`` after its start.
 
     ``part`` in it says which, and whether turns were placed by their intended instant or, where the turn
-    table is a sample, by the second they ended in. Thresholds of stages are left out.
+    table is a sample, by the second they ended in; ``without_kinds``: which kind they are of is not kept.
+    Thresholds of stages are left out.
     """
     part, totals, rows = _cut(manifest, intervals, turns, (from_s, to_s))
     return judge_run(part, totals, rows)
@@ -77,16 +80,20 @@ def _cut(
 ) -> tuple[dict[str, Any], Totals, Turns | None]:
     """Manifest, totals and turns of a part of the run."""
     from_s, to_s = part
-    whole_table = turns is not None and not was_observed(manifest, "turns_sampled")
-    placed_by = "intended" if whole_table else "second"
-    totals = totals_between(
-        intervals, from_s, to_s, turns if whole_table else None, slow_reader_users(manifest)
-    )
+    told: dict[str, Any] = {"from_s": from_s, "to_s": to_s, "turns_by": "second"}
+    placed = None if turns is None or was_observed(manifest, "turns_sampled") else turns
+    by_kind = placed is None or kinds_known(manifest, placed)
+    if placed is not None:
+        told["turns_by"] = "intended"
+    if not by_kind:
+        told["without_kinds"] = True
+    groups = turn_groups(manifest, by_kind=by_kind)
+    totals = totals_between(intervals, from_s, to_s, placed, slow_reader_users(manifest), groups=groups)
     rows = turns
     if turns is not None:
         timed = without_users(turns, slow_reader_users(manifest))
         rows = timed[(timed["intended_ns"] >= from_s * 1e9) & (timed["intended_ns"] < to_s * 1e9)]
-    return {**manifest, "part": {"from_s": from_s, "to_s": to_s, "turns_by": placed_by}}, totals, rows
+    return {**manifest, "part": told}, totals, rows
 
 
 def _stages(
@@ -94,16 +101,21 @@ def _stages(
     thresholds: tuple[Threshold, ...],
     turns: Turns | None,
     seconds: Sequence[Interval] | None,
-) -> dict[int, dict[str, Any]]:
-    """The summarised manifest of each stage that a threshold speaks of."""
-    if seconds is None:
-        return {}
-    parts = stage_parts(manifest)
-    summed = {}
-    for index in sorted({each.stage for each in thresholds if each.stage is not None}):
-        part, totals, rows = _cut(manifest, seconds, turns, parts[index])
-        summed[index] = {**part, **summarise(part, totals, rows)}
-    return summed
+) -> dict[Threshold, Manifest]:
+    """The summarised manifest of its stage, of each threshold that speaks of one."""
+    found: dict[Threshold, Manifest] = {}
+    summed: dict[tuple[float, float], Manifest] = {}
+    for each in thresholds if seconds is not None else ():
+        if each.stage is None:
+            continue
+        _, population = split_population(each.name, populations(manifest))
+        own = manifest if population is None else alone(manifest, population)
+        within = stage_parts(own)[each.stage]
+        if within not in summed:
+            part, totals, rows = _cut(manifest, seconds or (), turns, within)
+            summed[within] = {**part, **summarise(part, totals, rows)}
+        found[each] = summed[within]
+    return found
 
 
 def find_warnings(

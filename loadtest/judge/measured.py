@@ -50,9 +50,7 @@ connections due in a run of an earlier version, which did not count them."""
 SHARE_OF = {each.key: each.share_of.partition(".")[2] for each in catalog.EVENT_COUNTERS if each.share_of}
 """By event counter, the one that its ratio is a share of."""
 
-OF_A_PART_BY_POPULATION = "what each population did in a part of the run is not kept"
-
-OF_A_PART = "which kind each turn of a part of the run was is not kept"
+OF_A_PART = "which kind each turn of a part of the run was is not kept; an earlier version wrote it"
 
 Bound = tuple[float, float | None]
 """The true value is at least the first and below the second; None: no upper end."""
@@ -83,7 +81,7 @@ def lookup(name: str, manifest: Manifest) -> Measurement:
     A count of things that there was no occasion for (lost events where none was expected) was not measured.
     """
     plain, population = split_population(name, populations(manifest))
-    return _looked_up(name, manifest) if population is None else _of_population(plain, population, manifest)
+    return _looked_up(name, manifest) if population is None else lookup(plain, alone(manifest, population))
 
 
 def _looked_up(name: str, manifest: Manifest) -> Measurement:
@@ -105,19 +103,13 @@ def _looked_up(name: str, manifest: Manifest) -> Measurement:
     return Measurement(None, 0, f"nothing measures {name}")
 
 
-def _of_population(plain: str, population: str, manifest: Manifest) -> Measurement:
-    if section(manifest, "part"):
-        return Measurement(None, 0, OF_A_PART_BY_POPULATION)
-    return lookup(plain, alone(manifest, population))
-
-
 def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
     """What a threshold is judged by: as ``lookup``, but turns that never answered count as infinitely late.
 
     Where a time of turns is limited from above, its percentiles are those of all turns that were due.
     """
     plain, population = split_population(threshold.name, populations(manifest))
-    if population is not None and not section(manifest, "part"):
+    if population is not None:
         return measured_for(replace(threshold, name=plain), alone(manifest, population))
     if threshold.default and threshold.name == COMPLETE_RATIO and settings(manifest, "chaos"):
         return _complete_of_kept(manifest)
@@ -172,7 +164,7 @@ def _seen_of_delivered(what: str, manifest: Manifest) -> Measurement:
 def of_all_due(name: str, manifest: Manifest) -> Measurement:
     """As ``lookup``; a time of a turn is that of all turns due, those never answered among them."""
     plain, population = split_population(name, populations(manifest))
-    if population is not None and not section(manifest, "part"):
+    if population is not None:
         return of_all_due(plain, alone(manifest, population))
     measured = lookup(name, manifest)
     split = split_metric(name)
@@ -210,7 +202,7 @@ def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
     if not n:
         whole, kind = split_kind(metric)
         why = section(manifest, "unmeasured").get(whole) or "no sample in the measured part"
-        if kind is not None and section(manifest, "part"):
+        if kind is not None and section(manifest, "part").get("without_kinds"):
             why = OF_A_PART
         elif kind is not None and whole in section(manifest, "metrics"):
             why = f"no turn of the kind `{kind}` came to it in the measured part"
@@ -309,7 +301,7 @@ def _turns(manifest: Manifest, outcome: str, ratio: str) -> Measurement:
         return Measurement(None, 0, "the turn table was sampled, so that turns cannot be placed in this part")
     turns = section(manifest, "counts", "measured", "turns")
     _, kind = split_kind(f"turns.{outcome}")
-    if kind is not None and outcome not in turns and section(manifest, "part"):
+    if kind is not None and section(manifest, "part").get("without_kinds"):
         return Measurement(None, 0, OF_A_PART)
     due = count_or_zero(turns.get("due" if kind is None else of_kind("due", kind)))
     if not due:

@@ -1,18 +1,12 @@
-"""When the measured part was, and what any part of a run holds, summed again from what was kept.
-
-The measured part has its planned bounds, cut to what happened and to the part that is looked at.
-"""
+"""When the measured part was: its planned bounds, cut to what happened and to the part that is looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from loadtest import catalog
-from loadtest.catalog import FAILURES
 from loadtest.judge.sections import (
     Manifest,
     count_or_zero,
@@ -22,8 +16,7 @@ from loadtest.judge.sections import (
     settings,
     whole_run,
 )
-from loadtest.measure.histogram import Histogram
-from loadtest.measure.interval import LAST_MEASURED, OUTCOMES, PHASES, Interval, sorted_moves
+from loadtest.measure.interval import LAST_MEASURED, OUTCOMES, PHASES
 from loadtest.measure.totals import Second, Totals
 from loadtest.plan.chaos import SLOW
 from loadtest.plan.random_draw import chosen
@@ -42,11 +35,6 @@ ENDED_BY_EVENT = [OUTCOMES.index(outcome) for outcome in ("complete", "failed", 
 
 Turns = npt.NDArray[np.void]
 """Rows of the turn table, of dtype ``measure.interval.TURN``."""
-
-Nanoseconds = npt.NDArray[np.int64]
-
-PLACED = {each.name: each.placed for each in catalog.METRICS if each.placed}
-"""Metrics that the turn table holds: until which instant, and from which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,83 +124,6 @@ def peak_within(totals: Totals, span: Span) -> int:
     before = int(moves[moves[:, 0] < span.start_ns, 1].sum())
     inside = moves[(moves[:, 0] >= span.start_ns) & (moves[:, 0] < span.end_ns), 1]
     return before + int(np.cumsum(inside).max(initial=0))
-
-
-def totals_between(
-    intervals: Iterable[Interval],
-    from_s: float,
-    to_s: float,
-    turns: Turns | None = None,
-    slow_readers: frozenset[int] = frozenset(),
-) -> Totals:
-    """Totals of the seconds that begin from ``from_s`` on and before ``to_s``, after the run's start.
-
-    Connections that were ready before are in it from its start. With ``turns``, which must be the whole
-    turn table, turns and their times are those that fell due in the part, as in a run of its own; without,
-    those that ended in it. The times of ``slow_readers`` are left out.
-    """
-    start, end = round(from_s * NS_PER_S), round(to_s * NS_PER_S)
-    kept: list[Interval] = []
-    every = []
-    for interval in intervals:
-        every.append(interval.moves)
-        if start <= interval.second * NS_PER_S < end:
-            kept.append(replace(interval, moves=interval.moves[:0]))
-    totals = Totals()
-    if kept:
-        kept[0] = replace(kept[0], moves=_moves_within(sorted_moves(every), start, end))
-    for interval in kept:
-        totals.add(interval)
-    if turns is not None:
-        _place(totals, turns[(turns["intended_ns"] >= start) & (turns["intended_ns"] < end)], slow_readers)
-    return totals
-
-
-def _moves_within(moves: Nanoseconds, start_ns: int, end_ns: int) -> Nanoseconds:
-    """The moves of the part, after one of all connections that were ready when it began."""
-    before = int(moves[moves[:, 0] < start_ns, 1].sum())
-    inside = moves[(moves[:, 0] >= start_ns) & (moves[:, 0] < end_ns)]
-    return np.concatenate([np.array([[start_ns, before]] if before else np.empty((0, 2)), np.int64), inside])
-
-
-def _place(totals: Totals, rows: Turns, slow_readers: frozenset[int]) -> None:
-    """Replace turn counters and turn times by those of ``rows``."""
-    # The table holds when the last message of a turn was sent; the generator's delay is that of the first.
-    uploads = any(tag.endswith("turn.upload") for tag in totals.histograms)
-    placed = {name: span for name, span in PLACED.items() if not (uploads and name == "send.lateness")}
-    for index, phase in enumerate(PHASES):
-        of_phase = rows[rows["phase"] == index]
-        _place_counters(totals.counters, phase, of_phase)
-        prefix = "" if phase == "measured" else f"{phase}:"
-        for metric, (until, since) in placed.items():
-            totals.histograms.pop(prefix + metric, None)
-            took = _times(without_users(of_phase, slow_readers), metric, until, since)
-            if len(took):
-                totals.histograms[prefix + metric] = Histogram()
-                totals.histograms[prefix + metric].record(took)
-
-
-def _times(rows: Turns, metric: str, until: str, since: str) -> Nanoseconds:
-    came = (rows[until] >= 0) & (rows[since] >= 0)
-    if metric.startswith("turn.completion"):
-        came &= rows["outcome"] == OUTCOMES.index("complete")
-    took: Nanoseconds = np.maximum(rows[until][came] - rows[since][came], 0)
-    return took
-
-
-def _place_counters(counters: dict[str, dict[str, int]], phase: str, rows: Turns) -> None:
-    by_second = counters.get(phase, {})
-    ended = np.bincount(rows["outcome"], minlength=len(OUTCOMES))
-    placed = {f"turns.{name}": int(n) for name, n in zip(OUTCOMES, ended, strict=True)}
-    placed["turns.due"] = len(rows)
-    failed = np.isin(rows["outcome"], [OUTCOMES.index(name) for name in FAILURES])
-    placed["turns.no_first_event"] = int(np.count_nonzero(failed & (rows["first_ns"] < 0)))
-    placed["turns.begun"] = len(rows) - placed["turns.not_attempted"]
-    # Whether turns carried numbers is known by second only: all of those that ended then, or not all.
-    numbered, complete = by_second.get("turns.numbered", 0), by_second.get("turns.complete", 0)
-    placed["turns.numbered"] = placed["turns.complete"] if numbered >= complete else numbered
-    if len(rows) or by_second:
-        counters[phase] = {**by_second, **placed}
 
 
 def slow_reader_users(manifest: Manifest) -> frozenset[int]:

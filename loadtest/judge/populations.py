@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from loadtest.judge.sections import Manifest, population_settings, populations, section
+from loadtest.judge.sections import Manifest, population_settings, populations, section, settings
 from loadtest.measure.tagging import counter_of, with_population, without_population
 from loadtest.measure.totals import Totals
+from loadtest.plan.threshold import split_population
 
 T = TypeVar("T")
 
@@ -15,7 +16,7 @@ T = TypeVar("T")
 def alone(manifest: Manifest, population: str) -> dict[str, Any]:
     """The manifest of a population: its sections stand in the place of those of the whole run."""
     scenario = section(manifest, "scenario")
-    own = {"settings": population_settings(manifest, population)}
+    own = {"settings": {**population_settings(manifest, population), **_rules(manifest, population)}}
     # The same notes and facts as of the whole run: nobody knows which population they are of.
     return {
         **manifest,
@@ -27,6 +28,17 @@ def alone(manifest: Manifest, population: str) -> dict[str, Any]:
         **section(manifest, "populations", population),
         "scenario": {**scenario, **own},
     }
+
+
+def _rules(manifest: Manifest, population: str) -> dict[str, dict[str, Any]]:
+    """The thresholds and abort rules that speak of a population, by the names of a run of its own."""
+    found: dict[str, dict[str, Any]] = {}
+    for table in ("thresholds", "abort"):
+        written = settings(manifest, table)
+        named = ((split_population(name, (population,)), written[name]) for name in written)
+        own = {plain: expression for (plain, of), expression in named if of is not None}
+        found |= {table: own} if own else {}
+    return found
 
 
 def each_alone(manifest: Manifest) -> dict[str, Manifest]:

@@ -22,9 +22,9 @@ from loadtest.judge.sections import (
     NS_PER_MS,
     Manifest,
     count_or_zero,
+    has_stages,
     model,
     number,
-    parts,
     planned,
     section,
     sends,
@@ -136,7 +136,7 @@ def _connect_bound(manifest: Manifest, ready: int, over_ns: int | None) -> str:
     """The plan's, where opening went on at its rate: the last connection's own time is not the plan's."""
     if _ours(manifest):
         return "generator"
-    if any(section(part, "load").get("stages") for part in parts(manifest)):
+    if has_stages(manifest):
         return "plan"
     asked = planned(manifest, "connect_rate")
     if not asked or not over_ns:

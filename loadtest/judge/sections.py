@@ -71,6 +71,11 @@ def parts(manifest: Manifest) -> list[Mapping[str, Any]]:
     return _tables(settings(manifest), "population") or [settings(manifest)]
 
 
+def has_stages(manifest: Manifest) -> bool:
+    """Whether the run, or one of its populations, has stages."""
+    return any(section(part, "load").get("stages") for part in parts(manifest))
+
+
 def sends(manifest: Manifest) -> bool:
     """Whether the scenario sends messages at all; one without traffic connects and holds."""
     return any(part.get("traffic") is not None for part in parts(manifest))

@@ -67,7 +67,7 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
     the protocol gives no way to know. Nothing that was not measured is 0: it is null or absent.
     """
     summed = _summarised(manifest, totals, turns)
-    names = () if section(manifest, "part") else populations(manifest)
+    names = populations(manifest)
     if not names:
         return summed
     found = {name: _of_population(manifest, totals, turns, name) for name in names}
@@ -166,7 +166,8 @@ def describe_all(
     tick = tick_ns(manifest)
     names = {name: _NAMED.get(name.partition(".")[0], kinds) for name in BY_KIND}
     of_kinds = [of_kind(name, kind) for name in METRICS if name in names for kind in names[name](manifest)]
-    wanted = (*METRICS, *of_kinds) if only is METRICS and not section(manifest, "part") else tuple(only)
+    unknown = section(manifest, "part").get("without_kinds")
+    wanted = (*METRICS, *of_kinds) if only is METRICS and not unknown else tuple(only)
     ages = ages_known(manifest, totals)
     described = {
         name: describe(totals.histograms[prefix + name], tick, extra.get(name, ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from loadtest import catalog
@@ -13,6 +14,7 @@ from loadtest.judge.sections import (
     Manifest,
     count_or_zero,
     ending_kinds,
+    population_settings,
     populations,
     section,
     sends_turns,
@@ -31,6 +33,7 @@ from loadtest.plan.threshold import (
     population_defaults,
     split_kind,
     split_population,
+    tagged,
 )
 
 Outcome = Literal["held", "missed", "not_measured"]
@@ -52,16 +55,20 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
     if names := populations(manifest):
         every = {name: alone(manifest, name) for name in names}
         ends = {name: sends_turns(each) and turns_end(each) for name, each in every.items()}
+        kinds = {name: _kinds_judged(each) for name, each in every.items()}
         defaults = population_defaults(
-            written, off, ends, {name: _kinds_judged(each) for name, each in every.items()}
+            written, off, ends, kinds, {name: _stages(each) for name, each in every.items()}
         )
     else:
         ends_too = sends_turns(manifest) and turns_end(manifest) and not idle
-        stages = len(settings(manifest, "load").get("stages") or ())
         defaults = default_thresholds(
-            written, off, ends=ends_too, stages=stages, kinds=_kinds_judged(manifest)
+            written, off, ends=ends_too, stages=_stages(manifest), kinds=_kinds_judged(manifest)
         )
     return (*written, *(each for each in defaults if _is_judged(each, manifest)))
+
+
+def _stages(manifest: Manifest) -> int:
+    return len(settings(manifest, "load").get("stages") or ())
 
 
 def _kinds_judged(manifest: Manifest) -> tuple[str, ...]:
@@ -88,13 +95,22 @@ def _is_judged(threshold: Threshold, manifest: Manifest) -> bool:
 def thresholds_of(manifest: Manifest) -> tuple[Threshold, ...]:
     """Every threshold that the scenario states, then those of each stage.
 
+    Those of a stage of a population have the names that they have in the run.
+
     Raises:
         ValueError: a threshold cannot be read; one sentence.
     """
     found = list(_parsed(settings(manifest, "thresholds"), None))
-    for index, stage in enumerate(settings(manifest, "load").get("stages") or ()):
-        found += _parsed(stage.get("thresholds") or {}, index)
+    found += _of_stages(settings(manifest))
+    for name in populations(manifest):
+        own = _of_stages(population_settings(manifest, name))
+        found += (replace(each, name=tagged(each.name, name)) for each in own)
     return tuple(found)
+
+
+def _of_stages(written: Mapping[str, Any]) -> Iterator[Threshold]:
+    for index, stage in enumerate(section(written, "load").get("stages") or ()):
+        yield from _parsed(stage.get("thresholds") or {}, index)
 
 
 def _parsed(table: Mapping[str, Any], stage: int | None) -> Iterator[Threshold]:

@@ -31,6 +31,7 @@ from loadtest.judge.sections import (
     populations,
     section,
     sends_turns,
+    settings,
     target_outcomes,
     turns_end,
     turns_never_end,
@@ -56,7 +57,7 @@ from loadtest.units import (
     format_ratio,
 )
 
-NO_STAGES: Mapping[int, Manifest] = MappingProxyType({})
+NO_STAGES: Mapping[Threshold, Manifest] = MappingProxyType({})
 
 OVERRUN = 10
 """A flood is more than so many times what it would be if every answer had gone to every connection."""
@@ -65,6 +66,9 @@ NOT_OFFERED = "load_not_reached_by_generator"
 
 BY_WORK = frozenset({"generator_saturated", "generator_stood_still", NOT_OFFERED})
 """Warnings that say that the generator had too much to do, by their codes."""
+
+
+NORMAL_CLOSURE = "1000"
 
 
 class RunVerdict(NamedTuple):
@@ -92,14 +96,14 @@ def judge(
     manifest: Manifest,
     warnings: Sequence[RunWarning],
     thresholds: Sequence[Threshold],
-    stages: Mapping[int, Manifest] = NO_STAGES,
+    stages: Mapping[Threshold, Manifest] = NO_STAGES,
 ) -> dict[str, Any]:
     """The section ``verdict`` of a summarised manifest; total: it gives one for any manifest.
 
-    ``stages`` holds, by index, the manifest of each stage alone, summarised; a threshold of a stage that
-    is not there is not measured.
+    ``stages`` holds, by each threshold that speaks of a stage, the summarised manifest of that alone; without
+    it that threshold is not measured.
     """
-    rows = [_row(each, manifest if each.stage is None else stages.get(each.stage)) for each in thresholds]
+    rows = [_row(each, manifest if each.stage is None else stages.get(each)) for each in thresholds]
     case = Case(manifest, warnings, thresholds, rows)
     ruling = next(found for rule in PRECEDENCE if (found := rule(case)))
     return {
@@ -399,19 +403,42 @@ def _silent_turns(case: Case) -> list[str]:
 
 
 def _not_held(case: Case, population: str = "") -> list[str]:
-    """That connections were closed where to stay open is all that was asked, and nothing is said of it."""
+    """That connections ended which the load needs, and neither a ratio of turns nor a threshold knows it."""
     connections = section(case.manifest, "counts", "connections")
-    closed, ready = sum(section(connections, "closed").values()), count_or_zero(connections.get("ready"))
+    closed, ready = _gone(case.manifest), count_or_zero(connections.get("ready"))
     names = (split_population(threshold.name, (population,)) for threshold in case.thresholds)
     said = any(plain.startswith("connections.closed") and "[" not in plain for plain, _ in names)
     if (
-        sends_turns(case.manifest)
+        (sends_turns(case.manifest) and not _asks_no_more(case.manifest))
         or breaks_turns(case.manifest)
         or said
         or closed <= ready * (1 - DEFAULT_RATIO)
     ):
         return []
     return [f"{format_count(closed)} of {format_count(ready)} connections that were ready were closed."]
+
+
+def _asks_no_more(manifest: Manifest) -> bool:
+    """Whether a user without a connection has no turn due that could be missing.
+
+    In the closed model the next turn waits for the one before; turns without an end are not begun again.
+    """
+    return model(manifest) == "closed" or turns_never_end(manifest)
+
+
+def _gone(manifest: Manifest) -> int:
+    """Connections that ended before we left them: of those that are held all, else those lost for good.
+
+    Of users who send, one that the target closes with 1000 has fulfilled its purpose (RFC 6455, 7.4.1),
+    and one whose user came back is no loss.
+    """
+    connections = section(manifest, "counts", "connections")
+    closed = section(connections, "closed")
+    if not sends_turns(manifest):
+        return sum(closed.values())
+    if settings(manifest, "load").get("reconnect"):
+        return sum(count_or_zero(connections.get(name)) for name in ("away", "given_up"))
+    return sum(n for code, n in closed.items() if code != NORMAL_CLOSURE)
 
 
 def _tasks_failed(case: Case) -> RunVerdict | None:

@@ -30,16 +30,22 @@ class _LoadSettings(msgspec.Struct):
     stages: list[_Stage] | None = None
 
 
+class _PopulationSettings(msgspec.Struct):
+    load: _LoadSettings | None = None
+
+
 class _Settings(msgspec.Struct):
     """Of the settings what verdicts are made of again."""
 
     thresholds: Table | None = None
     load: _LoadSettings | None = None
+    population: list[_PopulationSettings] | None = None
 
     @property
     def every_threshold(self) -> Iterator[tuple[str, Any]]:
-        """The thresholds of the run, then those of its stages, as they are written."""
-        stages = (self.load.stages if self.load is not None else None) or []
+        """The thresholds of the run, of its stages and of its populations' stages, as they are written."""
+        loads = (self.load, *(each.load for each in self.population or ()))
+        stages = [stage for load in loads if load is not None for stage in load.stages or ()]
         for table in (self.thresholds, *(stage.thresholds for stage in stages)):
             yield from (table or {}).items()
 

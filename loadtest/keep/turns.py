@@ -22,6 +22,15 @@ MOST = 1_000_000
 
 Turns = npt.NDArray[np.void]
 
+EARLIER = np.dtype(
+    [
+        ("phase", "<i2") if name == "phase" else (name, TURN[name])
+        for name in TURN.names or ()
+        if name != "kind"
+    ]
+)
+"""The rows of earlier versions: their phase fills the place of phase and kind, which reads as 0."""
+
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEAD_BYTES = 512
 
@@ -135,6 +144,6 @@ def _claimed(file: BinaryIO) -> int:
     # numpy reads it as Python, and a damaged one ends in whatever a parser of Python may raise.
     except Exception as problem:
         raise ValueError(f"its header is damaged ({type(problem).__name__})") from problem
-    if dtype != TURN or len(shape) != 1:
+    if dtype not in {TURN, EARLIER} or len(shape) != 1:
         raise ValueError("it is not a table of turns")
     return shape[0]

@@ -30,7 +30,8 @@ TURN = np.dtype(
         ("seq", "<i8"),
         ("user", "<i4"),
         ("position", "<i4"),
-        ("phase", "<i2"),
+        ("phase", "i1"),
+        ("kind", "i1"),
         ("outcome", "<i2"),
         ("payload_crc", "<u4"),
         ("events", "<i4"),
@@ -44,7 +45,9 @@ TURN = np.dtype(
     ]
 )
 """One row of the turn table. Instants are nanoseconds after the run's start, -1 where it never came
-to that. ``position`` is the place in the burst, from 0. ``phase`` and ``outcome`` index the tuples above."""
+to that. ``position`` is the place in the burst, from 0. ``phase`` and ``outcome`` index the tuples above.
+``kind``: the place, from 1, among the names in order of the kinds of turn that the scenario sends (its
+population, where there are some); 0: it is of none."""
 
 SUMMED_GAUGES = frozenset({"users", "ready", "in_flight"})
 """Gauges that add over processes; of every other gauge the highest is taken."""

@@ -27,7 +27,7 @@ from loadtest.speak.turn import COMPLETE, NEVER, Outcome, Turn
 WARMUP, MEASURED, DRAIN = range(3)
 
 # Same layout as measure.interval.TURN, checked below.
-_ROW = struct.Struct("<qiihhIiiiiqqqq")
+_ROW = struct.Struct("<qiibbhIiiiiqqqq")
 assert _ROW.size == TURN.itemsize  # noqa: S101 - two descriptions of one layout
 
 WHOLE_RUN = frozenset(metric.name for metric in catalog.METRICS if metric.whole_run)
@@ -109,11 +109,19 @@ class Recorder:
     """All that one process measures. Implements ``speak.session.SessionRecorder``.
 
     Instants are of the run's clock; ``start_ns`` is the run's start on it. ``sessions`` are the
-    conversations of this process.
+    conversations of this process. ``kinds``: the names of the kinds of turn that the scenario sends.
     """
 
-    def __init__(self, start_ns: int, warmup_ns: int, duration_ns: int, worker: int = 0) -> None:
+    def __init__(
+        self,
+        start_ns: int,
+        warmup_ns: int,
+        duration_ns: int,
+        worker: int = 0,
+        kinds: Iterable[str] = (),
+    ) -> None:
         self.start_ns = start_ns
+        self._kind_numbers = {name: number for number, name in enumerate(("", *sorted(kinds)))}
         self.worker = worker
         self.measured_ns = start_ns + warmup_ns
         self.end_ns = self.measured_ns + duration_ns
@@ -173,6 +181,7 @@ class Recorder:
             turn.user,
             turn.position,
             metrics.phase,
+            self._kind_numbers.get(metrics.kind, 0),
             outcome,
             turn.payload_crc,
             turn.received,
@@ -230,6 +239,7 @@ class Recorder:
             user,
             position,
             metrics.phase,
+            self._kind_numbers.get(kind, 0),
             Outcome.NOT_ATTEMPTED,
             0,
             0,

@@ -17,7 +17,15 @@ from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.schedule import Schedule, planned_users, schedules
 from loadtest.plan.template import Template
-from loadtest.plan.threshold import BY_KIND, Threshold, kind_in, split_kind, split_population, split_target
+from loadtest.plan.threshold import (
+    BY_KIND,
+    OF_ALL,
+    Threshold,
+    kind_in,
+    split_kind,
+    split_population,
+    split_target,
+)
 from loadtest.plan.toml_lines import KeyPath
 from loadtest.plan.toml_reader import Table, nearest, told
 from loadtest.units import format_count, format_duration, format_rate
@@ -164,23 +172,30 @@ def _check_kinds(table: Table, scenario: Scenario) -> None:
     rules += [(("abort",), each) for each in scenario.abort.rules]
     for place, rule in rules:
         kind = kind_in(rule.name)
-        if kind is None:
-            _check_whole(table, scenario, rule)
-            continue
-        at = (*(place if rule.stage is None else ("load", "stages", rule.stage, "thresholds")), rule.name)
-        if rule.stage is not None:
-            sentence = "a threshold of a stage is of all its turns: which kind each was is not kept"
-            table.source.report(at, f"`{rule.name}`: {sentence}")
-        elif sentence := _wrong_tag(rule.name, kind, scenario):
-            table.source.report(at, f"`{rule.name}`: {sentence}")
+        if kind is not None and (sentence := _wrong_tag(rule.name, kind, scenario)):
+            table.source.report(_written_at(place, rule, scenario), f"`{rule.name}`: {sentence}")
+    if not scenario.populations:
+        return
+    for index, stage in enumerate(scenario.load.stages):
+        for rule in stage.thresholds:
+            sentence = (
+                "with [[population]] a stage has no thresholds of its own, but the stages of a population do"
+            )
+            table.source.report(
+                ("load", "stages", index, "thresholds", rule.name), f"`{rule.name}`: {sentence}"
+            )
 
 
-def _check_whole(table: Table, scenario: Scenario, rule: Threshold) -> None:
-    """Stages are not judged where there are populations, which may have stages of their own."""
-    if rule.stage is not None and scenario.populations:
-        sentence = "with [[population]] a stage has no thresholds: which turns were of it is not kept"
-        at = ("load", "stages", rule.stage, "thresholds", rule.name)
-        table.source.report(at, f"`{rule.name}`: {sentence}")
+def _written_at(place: KeyPath, rule: Threshold, scenario: Scenario) -> KeyPath:
+    """Where a rule stands: that of a stage in its table, that of a population's stage in the population."""
+    if rule.stage is None:
+        return (*place, rule.name)
+    below = ("load", "stages", rule.stage, "thresholds")
+    for index, each in enumerate(scenario.populations):
+        plain, population = split_population(rule.name, [each.name])
+        if population is not None:
+            return ("population", index, *below, plain)
+    return (*below, rule.name)
 
 
 def _wrong_tag(name: str, tag: str, scenario: Scenario) -> str:
@@ -189,8 +204,7 @@ def _wrong_tag(name: str, tag: str, scenario: Scenario) -> str:
     plain, population = split_population(name, parts)
     kind = kind_in(plain)
     if population is not None and kind is None:
-        of_all = plain in {"connections.ready.peak", "generator.cpu.max"}
-        return "it is of all populations together" if of_all else ""
+        return "it is of all populations together" if plain in OF_ALL else ""
     of = (parts[population],) if population is not None else scenario.parts
     if "/" in (kind or ""):
         known = nearest(tag.partition("/")[0], parts) if parts else "there is no [[population]]"
@@ -348,9 +362,8 @@ def _check_measured(table: Table, scenario: Scenario) -> None:
         if scenario.sends if population is None else population in sending:
             continue
         if threshold.name.startswith(("turn.", "turns.")):
-            stage = () if threshold.stage is None else ("load", "stages", threshold.stage)
             sentence = f"`{threshold.name}` can never be measured: no turn is sent without [traffic]"
-            table.source.report((*stage, "thresholds", threshold.name), sentence)
+            table.source.report(_written_at(("thresholds",), threshold, scenario), sentence)
 
 
 def _check_health(table: Table, scenario: Scenario) -> None:
@@ -365,11 +378,11 @@ def _check_health(table: Table, scenario: Scenario) -> None:
     for place, rule in rules:
         split = split_target(rule.name)
         if split is not None and split[0] not in sampled:
-            at = place if rule.stage is None else ("load", "stages", rule.stage, "thresholds")
             known = (
                 f"[target.health] samples {', '.join(sampled)}" if sampled else "there is no [target.health]"
             )
-            table.source.report((*at, rule.name), f"`{split[0]}` of the target is not sampled: {known}")
+            at = _written_at(place, rule, scenario)
+            table.source.report(at, f"`{split[0]}` of the target is not sampled: {known}")
 
 
 def _check_chaos(table: Table, scenario: Scenario) -> None:

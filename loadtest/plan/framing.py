@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from loadtest.plan.descriptor_set import read_descriptors
 from loadtest.plan.toml_reader import Table, told
 
 LONGEST_PREFIX = 16
 """Maximum characters of a prefix."""
+
+PROTOBUF = "protobuf"
+"""The codec whose settings are read with the protocol: they name a file, and what must be in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +64,15 @@ def read_codec(table: Table) -> CodecChoice | None:
     value = table.take("codec")
     if value is None:
         return None
+    name = value.get("name") if isinstance(value, Mapping) else value
+    if name == PROTOBUF:
+        settings = value if isinstance(value, Mapping) else {"name": name}
+        own = Table(settings, table.source, (*table.path, "codec"))
+        return CodecChoice(name=name, settings=read_descriptors(own))
     if isinstance(value, str) and value:
         return CodecChoice(name=value)
-    if isinstance(value, Mapping) and isinstance(value.get("name"), str) and value["name"]:
-        return CodecChoice(name=value["name"], settings={k: v for k, v in value.items() if k != "name"})
+    if isinstance(value, Mapping) and isinstance(name, str) and name:
+        return CodecChoice(name=name, settings={k: v for k, v in value.items() if k != "name"})
     table.report("codec", f"`codec` must be a name or a table with `name`, not {told(value)}")
     return None
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from loadtest.plan.scenario import Load, Population, Scenario
-from loadtest.plan.threshold import TAG
+from loadtest.plan.threshold import TAG, Threshold, of_population
 from loadtest.plan.toml_lines import KeyPath
 from loadtest.plan.toml_reader import Source, Table, told
 
@@ -91,7 +91,7 @@ def _moved(places: Mapping[KeyPath, T], under: KeyPath) -> dict[KeyPath, T]:
 def with_populations(document: Table, scenario: Scenario) -> Scenario:
     """The scenario with its populations, which have its limits and its steps by HTTP.
 
-    It has the sum of their connections.
+    It has the sum of their connections, and what their stages promise among its thresholds.
     """
     if not scenario.populations:
         return scenario
@@ -109,7 +109,18 @@ def with_populations(document: Table, scenario: Scenario) -> Scenario:
                 ("load", key), f"each population has a `{key}` of its own; write {instead}"
             )
     load = replace(scenario.load, connections=sum(_most(each.scenario.load) for each in parts))
-    return replace(scenario, populations=parts, load=load)
+    promised = (
+        replace(rule, name=name)
+        for each in parts
+        for rule in _of_stages(each.scenario)
+        if TAG.fullmatch(each.name) and (name := of_population(rule.name, each.name)) is not None
+    )
+    return replace(scenario, populations=parts, load=load, thresholds=(*scenario.thresholds, *promised))
+
+
+def _of_stages(part: Scenario) -> Iterator[Threshold]:
+    for stage in part.load.stages:
+        yield from stage.thresholds
 
 
 def _most(load: Load) -> int:
@@ -140,9 +151,10 @@ def _check_part(document: Table, index: int, part: Scenario, scenario: Scenario)
             sentence = f"`{key}` is the same for all populations; write it in [{table}] of the file alone"
             at = "stages" if key == "duration" and part.load.stages else key
             document.source.report((*place, table, at), sentence)
-    if any(stage.thresholds for stage in part.load.stages):
-        sentence = "a stage of a population has no thresholds: which turns were of it is not kept"
-        document.source.report((*place, "load", "stages"), sentence)
+    for rule in _of_stages(part):
+        if of_population(rule.name, part.name) is None:
+            where = (*place, "load", "stages", rule.stage or 0, "thresholds", rule.name)
+            document.source.report(where, f"`{rule.name}` is of all populations together")
     if part.chaos.slow_readers is not None:
         sentence = (
             "`slow_readers` cannot be used with [[population]]: their times are not kept apart by population"

@@ -77,7 +77,7 @@ def load_protocol(ref: str | Path, base: Path | None = None) -> Protocol:
     path, name = find("protocol", str(ref), base or Path())
     document = read_document(path, name)
     check_kind(document.data, PROTOCOL, name)
-    source = Source(name, document.lines)
+    source = Source(name, document.lines, base=path.parent.absolute())
     protocol = read_protocol(Table(document.data, source), path.stem, document.comment)
     source.finish()
     return protocol

@@ -315,7 +315,9 @@ class Scenario:
         if self.populations:
             ends = {each.name: each.scenario.sends and each.scenario.turns_end for each in self.populations}
             kinds = {each.name: each.scenario.ending_kinds for each in self.populations}
-            return (*self.thresholds, *population_defaults(self.thresholds, self.turned_off, ends, kinds))
+            stages = {each.name: len(each.scenario.load.stages) for each in self.populations}
+            defaults = population_defaults(self.thresholds, self.turned_off, ends, kinds, stages)
+            return (*self.thresholds, *defaults)
         defaults = default_thresholds(
             self.thresholds,
             self.turned_off,

@@ -12,6 +12,7 @@ from typing import cast
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.cross_checks import check_scenario
 from loadtest.plan.default_prompts import QUESTIONS
+from loadtest.plan.descriptor_set import public_descriptors
 from loadtest.plan.folder import SCENARIO, check_kind
 from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import asks_for
@@ -78,9 +79,12 @@ def public_settings(scenario: Scenario) -> Plain:
 
 
 def _make_public(scenario: Scenario, settings: Plain) -> None:
-    """Take out of the settings, in place, what may be a secret, and the rows."""
+    """Take out of the settings, in place, what may be a secret, the rows, and descriptors."""
     target = cast("Plain", settings["target"])
     target |= _public_target(scenario, target)
+    protocol = settings.get("protocol")
+    if isinstance(protocol, dict) and isinstance(protocol.get("codec"), dict):
+        settings["protocol"] = {**protocol, "codec": public_descriptors(protocol["codec"])}
     if scenario.prepare:
         settings["prepare"] = public_requests(settings["prepare"])
     if scenario.traffic is not None and scenario.traffic.data:

@@ -79,6 +79,9 @@ BY_KIND = (
 )
 """What every kind of turn has as well, under NAME[KIND]."""
 
+OF_ALL = frozenset({"connections.ready.peak", "generator.cpu.max"})
+"""What is measured of all populations together."""
+
 BY_POPULATION = frozenset(
     (
         *METRICS,
@@ -157,20 +160,27 @@ def population_defaults(
     turned_off: Collection[str],
     ends: Mapping[str, bool],
     kinds: Mapping[str, Collection[str]],
+    stages: Mapping[str, int],
 ) -> tuple[Threshold, ...]:
     """The default thresholds of every population, so that a large one does not hide what a small one missed.
 
     ``ends``: by population, whether it sends turns that can be complete; ``kinds``: which of
-    its kinds can. What is written, or turned off, of
+    its kinds can; ``stages``: how many it has. What is written, or turned off, of
     the whole run is so of each of them.
     """
     every, found = list(written), []
     for name, can_end in ends.items():
         own = [replace(each, name=plain) for each in every if (plain := _said_of(each.name, name, ends))]
         off = {plain for each in turned_off if (plain := _said_of(each, name, ends))}
-        defaults = default_thresholds(own, off, ends=can_end, kinds=kinds[name])
+        defaults = default_thresholds(own, off, ends=can_end, stages=stages[name], kinds=kinds[name])
         found += [replace(each, name=tagged(each.name, name)) for each in defaults]
     return tuple(found)
+
+
+def of_population(name: str, population: str) -> str | None:
+    """The name of the same of one population; None of what is of all populations together."""
+    found = tagged(name, population)
+    return None if name in OF_ALL or split_kind(found)[1] is None else found
 
 
 def _said_of(name: str, population: str, populations: Collection[str]) -> str:

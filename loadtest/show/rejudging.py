@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loadtest.judge.judging import judge_run
-from loadtest.judge.measurement_window import stage_parts
-from loadtest.judge.sections import section
+from loadtest.judge.sections import has_stages, section
 from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.verdict import judge
 from loadtest.judge.warnings import RunWarning
@@ -28,7 +27,7 @@ def rejudged(run: ReadableRun, thresholds: Mapping[str, Any]) -> ReadableRun:
     manifest = asked_anew(run, thresholds).manifest
     if manifest.get("pruned"):
         return JudgedRun(run, _by_summary(manifest))
-    seconds = list(run.intervals()) if stage_parts(manifest) else None
+    seconds = list(run.intervals()) if has_stages(manifest) else None
     return JudgedRun(run, judge_run(manifest, run.totals(), run.turns(), seconds))
 
 

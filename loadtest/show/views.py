@@ -15,8 +15,10 @@ import numpy.typing as npt
 from loadtest.errors import ConfigError, Exit, LoadtestError
 from loadtest.judge.judging import judge_part, judge_run
 from loadtest.judge.measured import COARSE_NS
-from loadtest.judge.measurement_window import slow_reader_users, stage_parts, totals_between
-from loadtest.judge.sections import planned, tick_ns
+from loadtest.judge.measurement_window import slow_reader_users
+from loadtest.judge.sections import has_stages, planned, tick_ns
+from loadtest.judge.totals_between import totals_between
+from loadtest.judge.turn_groups import turn_groups
 from loadtest.keep.atomic import replacing
 from loadtest.keep.folder import PLOTS, REPORT
 from loadtest.measure.interval import Interval
@@ -55,11 +57,12 @@ class JudgedRun:
         """The sum of its intervals, from second ``first`` up to but not including ``last``."""
         if self.part is None:
             return self.run.totals(first, last)
-        by_intended = self.manifest["part"]["turns_by"] == "intended"
-        turns = self.run.turns() if by_intended else None
+        part = self.manifest["part"]
+        turns = self.run.turns() if part["turns_by"] == "intended" else None
+        groups = turn_groups(self.manifest, by_kind="without_kinds" not in part)
         from_s, to_s = max(self.part[0], first or 0), min(self.part[1], 2**62 if last is None else last)
         seconds = _summed_seconds(self.run, from_s, to_s)
-        return totals_between(seconds, from_s, to_s, turns, slow_reader_users(self.manifest))
+        return totals_between(seconds, from_s, to_s, turns, slow_reader_users(self.manifest), groups=groups)
 
     def intervals(
         self,
@@ -91,7 +94,7 @@ def judged(run: ReadableRun) -> ReadableRun:
     """The run itself if it was judged; else, as after a kill, judged by what is there."""
     if run.manifest.get("verdict"):
         return run
-    seconds = list(run.intervals()) if stage_parts(run.manifest) else None
+    seconds = list(run.intervals()) if has_stages(run.manifest) else None
     return JudgedRun(run, judge_run(run.manifest, run.totals(), run.turns(), seconds))
 
 

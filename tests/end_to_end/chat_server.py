@@ -1,6 +1,7 @@
 """Backends of FastAPI under uvicorn, with a log of when they did what.
 
 /chat   streams its answers, word by word
+/echo   sends each message back after 5 ms
 /rpc    JSON-RPC 2.0: a notification, and a request of its own that must be answered, before each result
 
 Prints {"port": ...} when it listens. ``/log`` tells, by the id of each turn and in nanoseconds of Unix time,
@@ -47,6 +48,19 @@ async def chat(websocket: WebSocket) -> None:
             # Before it is sent: whoever has the end has all of it.
             log[asked["id"]] = [received_ns, words_ns[0], time.time_ns()]
             await websocket.send_json({"type": "end", "id": asked["id"], "n": len(WORDS)})
+
+
+@app.websocket("/echo")
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    with suppress(WebSocketDisconnect):
+        while True:
+            text = await websocket.receive_text()
+            received_ns = time.time_ns()
+            await asyncio.sleep(0.005)
+            sent_ns = time.time_ns()
+            log[json.loads(text)["id"]] = [received_ns, sent_ns, sent_ns]
+            await websocket.send_text(text)
 
 
 @app.websocket("/rpc")

@@ -4,12 +4,15 @@
 /phoenix-silent   the same, which does not answer heartbeats
 /gateway          a gateway that dictates how often it wants a heartbeat, and the last number in it (Discord)
 /home-assistant   auth_required, auth, auth_ok; ids are numbers that rise; success is true
-/realtime         responses by an id of the server's own, several in flight, some failed (OpenAI Realtime)
+/realtime         an item and then a response a turn, by an id of the server's own; several in flight, some
+                  failed (OpenAI Realtime)
 /responses        each response continues the one before by its id, and calls a function (OpenAI Responses)
 /ag-ui            runs by our id, messages and tool calls by ids of the server's own (AG-UI)
 /acp              JSON-RPC sessions; updates name the session alone; the agent asks for permissions (ACP)
 
-What a client does wrong is counted as "wrong ..." and ends its connection.
+What a client does wrong is counted as "wrong ..." and ends its connection. The log tells of each turn, by
+its id and in nanoseconds of Unix time, when its last message was received, and when its first content and its
+end were sent.
 """
 
 from __future__ import annotations
@@ -26,8 +29,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 COUNTS: dict[str, int] = {}
+LOG: dict[str, dict[str, list[int]]] = {}
 HEARTBEAT_S = 0.3
 PATIENCE_S = 4 * HEARTBEAT_S
+UPLOADING_S = 0.005
 THINKING_S = 0.004  # keeps a closed loop below the thousand answers a second that a connection may give
 
 
@@ -41,6 +46,24 @@ class Wrong(Exception):  # noqa: N818 - what a client did
 
 def count(name: str) -> None:
     COUNTS[name] = COUNTS.get(name, 0) + 1
+
+
+class Logged:
+    """A turn whose message has been received."""
+
+    def __init__(self, path: str, turn_id: object) -> None:
+        count(f"turns {path}")
+        self._log, self._id = LOG.setdefault(path, {}), str(turn_id)
+        self._received_ns, self._first_ns = time.time_ns(), 0
+
+    def first(self) -> None:
+        """Its first content is sent next."""
+        self._first_ns = self._first_ns or time.time_ns()
+
+    def end(self, *, failed: bool = False) -> None:
+        """Its end is sent next: whoever has that has the whole log of it."""
+        at_ns = time.time_ns()
+        self._log[self._id] = [self._received_ns, self._first_ns or at_ns, at_ns, int(failed)]
 
 
 async def send(socket: ServerConnection, found: Any) -> None:
@@ -77,8 +100,9 @@ async def phoenix(socket: ServerConnection, path: str) -> None:
                 if path == "/phoenix-silent":
                     continue
             elif event == "ask":
-                count(f"turns {path}")
+                turn = Logged(path, ref)
                 await send(socket, [None, None, topic, "presence_diff", {"joins": {}, "leaves": {}}])
+                turn.end()
             elif event != "phx_join":
                 raise Wrong(event, 1008)
             await send(socket, [join, ref, topic, "phx_reply", {"status": "ok", "response": {}}])
@@ -110,8 +134,9 @@ async def gateway(socket: ServerConnection, path: str) -> None:
                     raise Wrong(f"the number {said['d']}, not {last}", 4007)
                 await send(socket, {"op": 11})
             else:
-                count(f"turns {path}")
+                turn = Logged(path, said["nonce"])
                 await dispatch("TYPING_START")
+                turn.end()
                 await dispatch("MESSAGE_CREATE", nonce=said["nonce"])
     finally:
         watch.over()
@@ -130,38 +155,58 @@ async def home_assistant(socket: ServerConnection, path: str) -> None:
         if not isinstance(call["id"], int) or call["id"] <= last:
             raise Wrong(f"the id {call['id']} after {last}", 1008)
         last = call["id"]
-        count(f"turns {path}")
+        turn = Logged(path, call["id"])
         failed = call["id"] % 5 == 0
         error = {"error": {"code": "not_found", "message": "no"}} if failed else {"result": None}
+        turn.end(failed=failed)
         await send(socket, {"id": call["id"], "type": "result", "success": not failed, **error})
 
 
 async def realtime(socket: ServerConnection, path: str) -> None:
-    """Four deltas a response, which name it alone; responses in flight interleave. Each fifth fails."""
-    answering: set[asyncio.Task[None]] = set()
+    """Each response answers an item that was created before, which takes 5 ms.
 
-    async def answer(number: int, metadata: dict[str, str]) -> None:
+    Four deltas a response, which name it alone; responses in flight interleave. Each fifth fails.
+    """
+    later: set[asyncio.Task[None]] = set()
+    items: set[str] = set()
+    numbers = itertools.count(1)
+
+    async def keep(item: dict[str, Any]) -> None:
+        await asyncio.sleep(UPLOADING_S)
+        items.add(item["id"])
+        count(f"items {path}")
+        await send(socket, {"type": "conversation.item.added", "item": item})
+        await send(socket, {"type": "conversation.item.done", "item": item})
+
+    async def answer(number: int, turn: Logged, metadata: dict[str, str]) -> None:
         name = f"resp_{id(socket)}_{number}"
         response = {"id": name, "metadata": metadata, "status": "in_progress"}
         await send(socket, {"type": "response.created", "response": response})
         for _ in range(4):
             await asyncio.sleep(0.01)
+            turn.first()
             await send(socket, {"type": "response.output_text.delta", "response_id": name, "delta": "x"})
-        status = "failed" if number % 5 == 0 else "completed"
-        count(f"{status} {path}")
+        failed = number % 5 == 0
+        turn.end(failed=failed)
+        status = "failed" if failed else "completed"
         await send(socket, {"type": "response.done", "response": {**response, "status": status}})
 
     await send(socket, {"type": "session.created", "session": {"id": "sess"}})
-    numbers = itertools.count(1)
     async for message in socket:
         said = json.loads(message)
         if said["type"] == "session.update":
             await send(socket, {"type": "session.updated"})
             continue
-        count(f"turns {path}")
-        task = asyncio.create_task(answer(next(numbers), said["response"]["metadata"]))
-        answering.add(task)
-        task.add_done_callback(answering.discard)
+        if said["type"] == "conversation.item.create":
+            task = asyncio.create_task(keep(said["item"]))
+        else:
+            metadata, (item,) = said["response"]["metadata"], said["response"]["input"]
+            if item != {"type": "item_reference", "id": metadata["turn"]} or item["id"] not in items:
+                raise Wrong(f"no item {item}", 1008)
+            turn = Logged(path, metadata["turn"])
+            task = asyncio.create_task(answer(next(numbers), turn, metadata))
+        later.add(task)
+        task.add_done_callback(later.discard)
 
 
 async def responses(socket: ServerConnection, path: str) -> None:
@@ -172,9 +217,9 @@ async def responses(socket: ServerConnection, path: str) -> None:
         said = json.loads(message)
         if said["previous_response_id"] != last:
             raise Wrong(f"{said['previous_response_id']} continued, not {last}", 1008)
-        count(f"turns {path}")
-        await asyncio.sleep(THINKING_S)
         stream = said["stream_id"]
+        turn = Logged(path, stream)
+        await asyncio.sleep(THINKING_S)
         last = f"resp_{next(numbers)}"
         call = {"type": "function_call", "call_id": f'call "{last}"', "name": "weather"}
         await send(socket, {"type": "response.output_item.done", "item": call})
@@ -183,7 +228,9 @@ async def responses(socket: ServerConnection, path: str) -> None:
             raise Wrong("another call", 1008)
         count(f"calls {path}")
         done = {"id": last, "status": "completed"}
+        turn.first()
         await send(socket, {"type": "response.output_text.delta", "stream_id": stream, "delta": "x"})
+        turn.end()
         await send(socket, {"type": "response.completed", "stream_id": stream, "response": done})
 
 
@@ -191,23 +238,25 @@ async def ag_ui(socket: ServerConnection, path: str) -> None:
     """Each event carries the time that it was made at; the last one waits 30 ms before it goes out."""
     numbers = itertools.count(1)
 
-    async def tell(event: dict[str, Any], *, waits_s: float = 0) -> None:
-        made = {**event, "timestamp": time.time_ns() / 1e6}
-        await asyncio.sleep(waits_s)
-        await send(socket, made)
+    def made(kind: str, **event: str) -> dict[str, Any]:
+        return {"type": kind, **event, "timestamp": time.time_ns() / 1e6}
 
     async for message in socket:
         run = json.loads(message)["runId"]
-        count(f"turns {path}")
+        turn = Logged(path, run)
         text, tool = f"msg-{next(numbers)}", f"call-{next(numbers)}"
-        await tell({"type": "RUN_STARTED", "runId": run})
-        await tell({"type": "TOOL_CALL_START", "toolCallId": tool, "toolCallName": "search"})
-        await tell({"type": "TOOL_CALL_END", "toolCallId": tool})
-        await tell({"type": "TEXT_MESSAGE_START", "messageId": text, "role": "assistant"})
+        await send(socket, made("RUN_STARTED", runId=run))
+        await send(socket, made("TOOL_CALL_START", toolCallId=tool, toolCallName="search"))
+        await send(socket, made("TOOL_CALL_END", toolCallId=tool))
+        await send(socket, made("TEXT_MESSAGE_START", messageId=text, role="assistant"))
         for word in ("It ", "rains."):
-            await tell({"type": "TEXT_MESSAGE_CONTENT", "messageId": text, "delta": word})
-        await tell({"type": "TEXT_MESSAGE_END", "messageId": text})
-        await tell({"type": "RUN_FINISHED", "runId": run}, waits_s=0.03)
+            turn.first()
+            await send(socket, made("TEXT_MESSAGE_CONTENT", messageId=text, delta=word))
+        await send(socket, made("TEXT_MESSAGE_END", messageId=text))
+        finished = made("RUN_FINISHED", runId=run)
+        await asyncio.sleep(0.03)
+        turn.end()
+        await send(socket, finished)
 
 
 async def acp(socket: ServerConnection, path: str) -> None:
@@ -222,9 +271,10 @@ async def acp(socket: ServerConnection, path: str) -> None:
         elif method == "session/new":
             await reply(socket, call, {"sessionId": session})
         elif method == "session/prompt" and call["params"]["sessionId"] == session:
-            count(f"turns {path}")
+            turn = Logged(path, call["id"])
             await asyncio.sleep(THINKING_S)
             for _ in range(3):
+                turn.first()
                 update = {"sessionId": session, "update": {"sessionUpdate": "agent_message_chunk"}}
                 await send(socket, {"jsonrpc": "2.0", "method": "session/update", "params": update})
             request = {"sessionId": session, "options": [{"optionId": "allow", "kind": "allow_once"}]}
@@ -234,6 +284,7 @@ async def acp(socket: ServerConnection, path: str) -> None:
             if granted.get("id") != ask["id"] or granted["result"]["outcome"]["optionId"] != "allow":
                 raise Wrong(f"no permission: {granted}", 1008)
             count(f"permissions {path}")
+            turn.end()
             await reply(socket, call, {"stopReason": "end_turn"})
         else:
             raise Wrong(f"{method}", 1008)
@@ -269,17 +320,17 @@ async def talk(socket: ServerConnection) -> None:
 
 
 async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """The counts, to whoever asks: one line of JSON."""
-    writer.write(json.dumps(COUNTS).encode())
+    """The counts and the log, to whoever asks: one line of JSON."""
+    writer.write(json.dumps({"counts": COUNTS, "log": LOG}).encode())
     await writer.drain()
     writer.close()
 
 
 async def main() -> None:
     async with serve(talk, "127.0.0.1", 0) as server:
-        counts = await asyncio.start_server(tell, "127.0.0.1", 0)
-        ports = [one.sockets[0].getsockname()[1] for one in (server, counts)]
-        sys.stdout.write(json.dumps({"port": ports[0], "counts": ports[1]}) + "\n")
+        told = await asyncio.start_server(tell, "127.0.0.1", 0)
+        ports = [one.sockets[0].getsockname()[1] for one in (server, told)]
+        sys.stdout.write(json.dumps({"port": ports[0], "told": ports[1]}) + "\n")
         sys.stdout.flush()
         await server.serve_forever()
 

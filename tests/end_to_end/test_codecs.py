@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.descriptors import descriptor_set, desk
 from tests.end_to_end.conftest import Awaited, Begin
 from tests.end_to_end.running import LOADTEST, Ended, wait_until
 from tests.end_to_end.servers import HERE, Server, serving
@@ -26,7 +27,11 @@ PACKAGES = (
     "graphql-ws@6",
     "@microsoft/signalr@8",
     "@microsoft/signalr-protocol-msgpack@8",
+    "cbor@10",
+    "protobufjs@7",
 )
+
+WAMP_PACKAGES = ("ws@8", "fox-wamp@0.6", "autobahn@26")
 
 TURNS = 300
 USERS = 10
@@ -43,6 +48,44 @@ duration = "2s"
 rate = "150/s"
 turns = {each}
 timeout = "20s"
+"""
+
+
+CBOR = """
+codec = "cbor"
+[connect]
+path = "/cbor"
+[turn]
+message = '{"type":"ask","id":"{turn.id}","text":"{data.question}","sound":{"base64":"AQID"}}'
+[events]
+type = ["type"]
+turn = ["id"]
+sequence = ["n"]
+first = ["word"]
+end = ["done"]
+required = [
+  { type = "word", sound = "BAU=", has = ["at", "text"], lacks = "nothing" },
+  { type = "done", "huge.tag" = 2, "by.2" = "b" },
+]
+"""
+
+PROTOBUF = """
+[codec]
+name = "protobuf"
+descriptors = "desk.pb"
+send = "desk.v1.Ask"
+receive = "desk.v1.Event"
+[connect]
+path = "/protobuf"
+[turn]
+message = '{"id":"{turn.id}","text":"{data.question}","sentNs":{now_ms},"sound":"AQID","mood":"HURRIED"}'
+[events]
+turn = ["id"]
+sequence = ["number"]
+sequence_start = 1
+first = [ { has = "word" } ]
+end = [ { has = "done" } ]
+required = [ { "word.sound" = "BAU=", has = "word.text", mood = "HURRIED" } ]
 """
 
 
@@ -66,27 +109,29 @@ def started(begin: Begin, folder: Path, name: str, url: str, protocol: str | Non
     return begin("run", path)
 
 
-@pytest.fixture(scope="module")
-def wires(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pair]]:
-    """Runs against npm's socket.io, graphql-ws, and Microsoft's parsers of SignalR."""
+def installed(folder: Path, packages: tuple[str, ...]) -> None:
+    """Packages of npm in a folder; the tests that ask for them are skipped where they cannot be had."""
     if not shutil.which("npm") or not shutil.which("node"):
         pytest.skip("node and npm are not installed")
-    folder = tmp_path_factory.mktemp("wires")
     (folder / "package.json").write_text("{}")
-    install = [
-        "npm",
-        "install",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--fetch-retries=1",
-        *PACKAGES,
-    ]
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
+    install = ["npm", "install", *quiet, *packages]
     try:
         subprocess.run(install, check=True, cwd=folder, capture_output=True, text=True, timeout=60)
     except subprocess.SubprocessError as problem:
-        pytest.skip(f"npm could not install {' '.join(PACKAGES)}: {problem}")
-    shutil.copy(HERE / "wires_server.cjs", folder)
+        pytest.skip(f"npm could not install {' '.join(packages)}: {problem}")
+
+
+@pytest.fixture(scope="module")
+def wires(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pair]]:
+    """Runs against npm's socket.io, graphql-ws, cbor and protobufjs, and Microsoft's parsers of SignalR."""
+    folder = tmp_path_factory.mktemp("wires")
+    installed(folder, PACKAGES)
+    for name in ("wires_server.cjs", "desk.proto"):
+        shutil.copy(HERE / name, folder)
+    (folder / "desk.pb").write_bytes(descriptor_set(desk()))
+    for name, text in {"cbor": CBOR, "protobuf": PROTOBUF}.items():
+        (folder / f"{name}.protocol.toml").write_text(text)
     packed = folder / "packed.protocol.toml"
     shown = subprocess.run(
         [*LOADTEST, "protocols", "--show", "signalr"], capture_output=True, text=True, check=True
@@ -102,7 +147,20 @@ def wires(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
             "messagepack": Pair(
                 started(begin, folder, "packed", server.url("/hub?form=messagepack"), str(packed)), server
             ),
+            **{
+                name: Pair(started(begin, folder, name, server.url(""), f"{name}.protocol.toml"), server)
+                for name in ("cbor", "protobuf")
+            },
         }
+
+
+@pytest.fixture(scope="module")
+def fox_wamp(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    folder = tmp_path_factory.mktemp("wamp")
+    installed(folder, WAMP_PACKAGES)
+    shutil.copy(HERE / "wamp_server.cjs", folder)
+    with serving(["node", folder / "wamp_server.cjs"]) as server:
+        yield Pair(started(begin, folder, "wamp", server.url("")), server)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +216,29 @@ def test_microsofts_parsers_of_signalr(wires: dict[str, Pair], form: str) -> Non
     assert theirs[f"{form} connections"] == USERS
     assert counts["events"]["matched"] == 2 * TURNS
     assert counts["events"]["ignored"] == USERS
+
+
+@pytest.mark.parametrize("wire", ["cbor", "protobuf"])
+def test_npm_cbor_and_protobufjs(wires: dict[str, Pair], wire: str) -> None:
+    ended, theirs = wires[wire].both()
+    counts = all_complete(ended)
+    assert theirs[f"{wire} asked"] == TURNS
+    assert theirs[f"{wire} connections"] == USERS
+    events = counts["events"]
+    assert events["received"] == events["matched"] == 2 * TURNS
+    assert events["lost"] == events["duplicate"] == events["out_of_order"] == 0
+
+
+def test_npm_fox_wamp(fox_wamp: Pair) -> None:
+    ended, theirs = fox_wamp.both()
+    counts = all_complete(ended)
+    # The callee is a connection as well.
+    assert theirs == {"asked": TURNS, "connections": USERS + 1}
+    events = counts["events"]
+    assert events["matched"] == 2 * TURNS, "a part of each result, and the result"
+    # Each of the first calls is published to all users: those who are not subscribed yet get fewer.
+    noted = events["ignored"] + events.get("before_ready", 0)
+    assert 0 < noted <= 50 * USERS
 
 
 # ------------------------------------------------------------------ mosquitto

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from loadtest.plan.threshold import of_kind
+from loadtest.show.views import part_of
 from tests.end_to_end.conftest import Launch
 from tests.end_to_end.parts import free_port
 
 pytestmark = pytest.mark.long
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.end_to_end.running import Ended
@@ -97,7 +100,7 @@ mix = {{ ask = 5, start = 2, long = 3 }}
 "turn.first_event[ask].p95" = "<= 20s"
 """
 
-PLANNED = ["seq", "user", "payload_crc"]
+PLANNED = ["seq", "user", "kind", "payload_crc"]
 OUTCOMES = (
     "due",
     "begun",
@@ -138,6 +141,19 @@ def adds_up(manifest: dict[str, Any]) -> None:
         assert sum(parts) == metrics[name]["n"], name
 
 
+def parts_add_up(ended: Ended, adds_up: Callable[[dict[str, Any]], None]) -> None:
+    """Two parts of a run are told by the same names, and are together the run."""
+    middle = float(np.median(ended.turns["intended_ns"])) / 1e9
+    parts = [part_of(ended.run, *span).manifest for span in ((0, middle), (middle, 600))]
+    for part in parts:
+        adds_up(part)
+    whole = ended.manifest["counts"]["turns"]
+    names = [name for name in whole if name.partition("[")[0] in OUTCOMES]
+    assert any("[" in name for name in names)
+    for name in names:
+        assert sum(part["counts"]["turns"][name] for part in parts) == whole[name], name
+
+
 def by_kind(manifest: dict[str, Any]) -> dict[str, Any]:
     counts = manifest["counts"]
     return {
@@ -154,6 +170,7 @@ def test_the_same_turns_are_sent_whoever_sends_them(launch: Launch, tmp_path: Pa
     assert len(planned[0]) >= 60
     for one in ended:
         adds_up(one.manifest)
+        parts_add_up(one, adds_up)
     assert by_kind(ended[0].manifest) == by_kind(ended[1].manifest) == by_kind(ended[2].manifest)
     assert all(by_kind(ended[0].manifest)[f"due[{kind}]"] for kind in KINDS)
 

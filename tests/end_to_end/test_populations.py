@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.measure.tagging import with_population
 from loadtest.plan.threshold import of_kind
-from tests.end_to_end.test_mix import OUTCOMES, PLANNED, TARGET, TIMES, three_ways
+from tests.end_to_end.test_mix import OUTCOMES, PLANNED, TARGET, TIMES, parts_add_up, three_ways
 
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Begin, Launch
@@ -65,15 +65,12 @@ def adds_up(manifest: dict[str, Any]) -> None:
             for kind in ("ask", "long", "start"):
                 parts = [turns.get(of_kind(name, f"{population}/{kind}"), 0) for population in KINDS]
                 assert sum(parts) == turns[of_kind(name, kind)], (name, kind)
-    metrics = manifest["metrics"]
+    n = {name: metric["n"] for name, metric in manifest["metrics"].items()}
     for name in TIMES:
-        assert sum(metrics[of_kind(name, population)]["n"] for population in KINDS) == metrics[name]["n"], (
-            name
-        )
+        assert sum(n.get(of_kind(name, population), 0) for population in KINDS) == n[name], name
         for population, kinds in KINDS.items():
-            tags = [of_kind(name, f"{population}/{kind}") for kind in kinds]
-            parts = [metrics[tag]["n"] for tag in tags if tag in metrics]
-            assert sum(parts) == metrics[of_kind(name, population)]["n"], (name, population)
+            parts = [n.get(of_kind(name, f"{population}/{kind}"), 0) for kind in kinds]
+            assert sum(parts) == n.get(of_kind(name, population), 0), (name, population)
     each = manifest["populations"].values()
     for group, key in (("connections", "ready"), ("events", "received"), ("bytes", "sent")):
         assert sum(one["counts"][group][key] for one in each) == manifest["counts"][group][key]
@@ -96,6 +93,7 @@ def test_the_same_turns_are_sent_whoever_sends_them(launch: Launch, tmp_path: Pa
     assert len(planned[0]) == len({seq for seq, *_ in planned[0]}) == 5 * 16 + 3 * 20
     for one in ended:
         adds_up(one.manifest)
+        parts_add_up(one, adds_up)
         assert np.bincount(one.turns["user"]).tolist() == [16] * 5 + [20] * 3
     assert counted(ended[0].manifest) == counted(ended[1].manifest) == counted(ended[2].manifest)
     judged = {row["name"] for row in ended[1].manifest["verdict"]["thresholds"]}

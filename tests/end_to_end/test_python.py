@@ -203,12 +203,16 @@ def others(begin: Begin, server: Server, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_a_mistake_in_a_task_ends_no_run(others: dict[str, Awaited]) -> None:
-    """Locust logs it and goes on, as with any user of its own."""
+    """Locust logs it and goes on, as with any user of its own; every threshold holds, and the run fails."""
     ended = others["mistaken"].end()
     assert "a mistake of the locustfile" in ended.screen
     assert ended.manifest["counts"]["connections"]["ready"] == 1
     turns = ended.manifest["counts"]["turns"]
     assert turns["complete"] == turns["due"] > 1
+    tasks = ended.manifest["counts"]["tasks"]
+    assert turns["due"] - 1 <= tasks["raised"] == tasks["by"]["ValueError"] <= turns["due"]
+    assert ended.code == ended.manifest["verdict"]["exit_code"] == 1
+    assert "ValueError" in ended.manifest["verdict"]["reason"]
 
 
 def test_options_of_locust_take_the_place_of_ours(others: dict[str, Awaited]) -> None:

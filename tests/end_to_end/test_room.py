@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.conftest import Begin
+from tests.end_to_end.running import Ended
+from tests.end_to_end.two_clocks import by_number, one_clock
 
 pytestmark = pytest.mark.long
 
@@ -60,9 +63,9 @@ def room(drop: int, twice: int) -> Iterator[tuple[int, Any]]:
     try:
         ports = json.loads(process.stdout.readline())
 
-        def log() -> dict[str, int]:
+        def log() -> dict[str, Any]:
             with socket.create_connection(("127.0.0.1", ports["log"]), timeout=10) as asking:
-                found: dict[str, int] = json.loads(asking.makefile().read())
+                found: dict[str, Any] = json.loads(asking.makefile().read())
             return found
 
         yield ports["port"], log
@@ -70,6 +73,23 @@ def room(drop: int, twice: int) -> Iterator[tuple[int, Any]]:
         process.terminate()
         process.wait(10)
         process.stdout.close()
+
+
+def agree_on_times(ended: Ended, log: dict[str, Any], clocks_differ_ms: float = 0) -> None:
+    """Messages and their ends are of one clock with the server's, and no copy came before it was sent.
+
+    ``clocks_differ_ms``: how far the clock of a process of ours may be from that of the run. A copy
+    takes us at least as long as it waited at the server; so then does the nth of all in order.
+    """
+    one_clock(ended.turns, by_number(log["turns"]), round(2 * clocks_differ_ms * 1e6), closed=False)
+    time, skew = (ended.manifest["metrics"][f"delivery.{name}"] for name in ("time", "skew"))
+    waited = sorted(log["waited_ns"])
+    assert len(waited) >= time["n"]
+    for statistic, part in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
+        assert time[statistic] >= waited[math.ceil(part * time["n"]) - 1] / 1e6 - clocks_differ_ms
+    assert time["p90"] >= 10 - clocks_differ_ms
+    # The first half of the members has it 10 ms before the other.
+    assert skew["p50"] >= 5
 
 
 @pytest.mark.parametrize(("drop", "twice", "code"), [(0, 0, 0), (9, 11, 1)])
@@ -89,6 +109,7 @@ def test_every_copy_that_is_missing_is_found(
     assert counts["events"]["delivered"] >= copies["due"] - copies["missing"] + copies["duplicate"]
     assert ended.manifest["metrics"]["delivery.time"]["n"] > 4_000
     assert ended.manifest["metrics"]["delivery.skew"]["n"] > 100
+    agree_on_times(ended, theirs)
     assert ended.code == code, ended.screen
 
 
@@ -106,6 +127,8 @@ def test_over_two_processes_too(begin: Begin, tmp_path: Path, drop: int, twice: 
     assert copies["due"] >= theirs["copies"] > 4_000
     assert ended.manifest["metrics"]["delivery.time"]["n"] == copies["due"] - copies["missing"]
     assert ended.manifest["metrics"]["delivery.skew"]["n"] > 100
+    (workers,) = (row["numbers"] for row in ended.manifest["observed"] if row["code"] == "workers")
+    agree_on_times(ended, theirs, max(each["round_trip_ms"] for each in workers.values()) / 2)
     assert "over 2 processes, whose clocks agree to" in (ended.folder / "report.md").read_text("utf-8")
     assert ended.code == code, ended.screen
 

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.end_to_end.conftest import Awaited, Begin
+from tests.end_to_end.two_clocks import Told, by_number, one_clock
 
 pytestmark = pytest.mark.long
 
@@ -79,16 +80,23 @@ PROTOCOLS["realtime"] = """
 [connect]
 ready = [{ wait = "session.created" }, { send = '{"type":"session.update"}' }, { wait = "session.updated" }]
 [turn]
-message = '{"type":"response.create","response":{"metadata":{"turn":"{turn.id}"},"input":"{data.question}"}}'
+messages = [
+  '''{"type":"conversation.item.create","item":{"id":"{turn.id}","type":"message","role":"user",
+"content":[{"type":"input_text","text":"{data.question}"}]}}''',
+  { wait = "conversation.item.added", within = "2s" },
+  '''{"type":"response.create","response":{"conversation":"none","metadata":{"turn":"{turn.id}"},
+"input":[{"type":"item_reference","id":"{turn.id}"}]}}''',
+]
 [events]
 type = ["type"]
 # What names our turn as well stands behind the server's own id: `adopt` looks at all paths.
-turn = ["response_id", "response.id", "response.metadata.turn"]
+turn = ["response_id", "item.id", "response.id", "response.metadata.turn"]
 adopt = { on = "response.created", id = "response.id" }
 first = ["response.output_text.delta"]
 end = [{ type = "response.done", "response.status" = "completed" }]
 fail = [{ type = "response.done", "response.status" = "failed" }]
 required = ["response.created"]
+ignore = ["conversation.item.done"]
 """
 PROTOCOLS["responses"] = """
 [turn]
@@ -147,9 +155,9 @@ protocol = "{name}.protocol.toml"
 url = "ws://127.0.0.1:{port}/{name}"
 {target}
 [load]
+model = "{model}"
 connections = 4
 duration = "{duration}"
-{load}
 [traffic]
 {every}
 burst = {burst}
@@ -162,15 +170,23 @@ Run = Callable[..., Awaited]
 
 
 class Stubs(NamedTuple):
-    """The stubs, which listen at ``port`` and tell their counts at ``counts_port``."""
+    """The stubs, which listen at ``port`` and tell their counts and their log at ``told_port``."""
 
     port: int
-    counts_port: int
+    told_port: int
+
+    def told(self) -> dict[str, Any]:
+        with socket.create_connection(("127.0.0.1", self.told_port), timeout=10) as asking:
+            found: dict[str, Any] = json.loads(asking.makefile().read())
+        return found
 
     def counts(self) -> dict[str, int]:
-        with socket.create_connection(("127.0.0.1", self.counts_port), timeout=10) as asking:
-            found: dict[str, int] = json.loads(asking.makefile().read())
+        found: dict[str, int] = self.told()["counts"]
         return found
+
+    def log(self, name: str) -> dict[int, Told]:
+        """When the stub of a name did what, by the number of each turn."""
+        return by_number(self.told()["log"][f"/{name}"])
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +195,7 @@ def stubs() -> Iterator[Stubs]:
     try:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
-        yield Stubs(told["port"], told["counts"])
+        yield Stubs(told["port"], told["told"])
     finally:
         process.terminate()
         process.wait(10)
@@ -193,12 +209,18 @@ def run(begin: Begin, stubs: Stubs, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("sessions")
 
     def run(
-        name: str, target: str = "", duration: str = "1s", ratio: str = "99%", burst: int = 1, load: str = ""
+        name: str,
+        target: str = "",
+        duration: str = "1s",
+        ratio: str = "99%",
+        burst: int = 1,
+        every: str = "100ms",
+        model: str = "closed",
     ) -> Awaited:
         (folder / f"{name}.protocol.toml").write_text(PROTOCOLS[name], "utf-8")
         file = folder / f"{name}{len(list(folder.iterdir()))}.toml"
         told = {"name": name, "port": stubs.port, "target": target, "duration": duration, "ratio": ratio}
-        told |= {"burst": burst, "load": load, "every": "" if load else 'every = "100ms"'}
+        told |= {"burst": burst, "model": model, "every": every and f'every = "{every}"'}
         file.write_text(SCENARIO.format(**told), "utf-8")
         return begin("run", file)
 
@@ -218,13 +240,14 @@ def test_phoenix_channels_with_a_heartbeat_of_the_client(run: Run, stubs: Stubs)
     assert counts["heartbeats"]["sent"] == theirs["heartbeats /phoenix"] >= 4 * 5
     assert counts["heartbeats"]["answered"] >= counts["heartbeats"]["sent"] - 4
     assert counts["events"]["unmatched"] == 0
+    one_clock(ended.turns, stubs.log("phoenix"))
     measured = ended.manifest["metrics"]["heartbeat.rtt"]
     assert 0 < measured["min"] <= measured["p50"] < 1000
     assert wrong(stubs) == {}
 
 
 def test_a_server_that_answers_no_heartbeat_is_dead(run: Run, stubs: Stubs) -> None:
-    ended = run("phoenix-silent", duration="2s").end()
+    ended = run("phoenix-silent", duration="2s", model="open").end()
     counts = ended.manifest["counts"]
     assert ended.code == 1, ended.screen
     assert counts["connections"]["ended_by_us"] == {"silent": 4}
@@ -238,6 +261,7 @@ def test_a_gateway_that_dictates_its_heartbeat_gets_the_last_number(run: Run, st
     counts, theirs = ended.manifest["counts"], stubs.counts()
     assert ended.code == 0, ended.screen
     assert counts["turns"]["complete"] == counts["turns"]["due"] == theirs["turns /gateway"]
+    one_clock(ended.turns, stubs.log("gateway"))
     assert counts["heartbeats"]["sent"] == theirs["heartbeats /gateway"] >= 4 * 5
     assert counts["events"]["ignored"] == counts["turns"]["due"]
     assert wrong(stubs) == {}
@@ -248,9 +272,10 @@ def test_home_assistant_takes_a_token_and_rising_numbers(run: Run, stubs: Stubs)
     ended = run("home-assistant", users, ratio="70%").end()
     counts, theirs = ended.manifest["counts"], stubs.counts()
     assert ended.code == 0, ended.screen
-    turns = counts["turns"]
+    turns, log = counts["turns"], stubs.log("home-assistant")
     assert turns["begun"] == theirs["turns /home-assistant"] == turns["complete"] + turns["failed"]
-    assert turns["failed"] == len(range(0, turns["begun"], 5))
+    assert turns["failed"] == turns["failed_by"]["event"] == sum(told.failed for told in log.values()) > 4
+    one_clock(ended.turns, log)
     assert wrong(stubs) == {}
 
 
@@ -265,32 +290,40 @@ def test_realtime_by_text_names_its_responses_itself(run: Run, stubs: Stubs) -> 
     ended = run("realtime", ratio="70%", burst=4).end()
     counts, theirs = ended.manifest["counts"], stubs.counts()
     assert ended.code == 0, ended.screen
-    turns, events = counts["turns"], counts["events"]
-    assert turns["begun"] == theirs["turns /realtime"]
-    assert (turns["complete"], turns["failed"]) == (theirs["completed /realtime"], theirs["failed /realtime"])
-    assert events["matched"] == events["received"] == 6 * turns["begun"]
-    # Four deltas 10 ms apart, each turn for itself though four are in flight.
+    turns, events, log = counts["turns"], counts["events"], stubs.log("realtime")
+    failed = sum(told.failed for told in log.values())
+    assert turns["begun"] == theirs["turns /realtime"] == theirs["items /realtime"] > 30
+    assert (turns["complete"], turns["failed"]) == (len(log) - failed, failed)
+    assert turns["failed_by"] == {"event": failed}
+    assert events["sent"] == 2 * turns["begun"]
+    assert events["awaited"] == events["ignored"] == turns["begun"]
+    assert events["unmatched"] == 0
+    assert events["matched"] == 7 * turns["begun"]
+    # A turn is sent when its second message is, each for itself though four are in flight.
+    one_clock(ended.turns, log)
+    assert ended.manifest["metrics"]["turn.upload"]["n"] == turns["begun"]
+    assert ended.manifest["metrics"]["turn.upload"]["min"] >= 5
     assert ended.manifest["metrics"]["turn.completion.service"]["min"] >= 40
     assert ended.manifest["metrics"]["turn.first_event.service"]["min"] >= 10
-
-
-CLOSED = 'model = "closed"'
+    assert wrong(stubs) == {}
 
 
 def test_each_response_continues_the_one_before_and_calls_a_function(run: Run, stubs: Stubs) -> None:
-    ended = run("responses", load=CLOSED, duration="500ms").end()
+    ended = run("responses", every="", duration="1s").end()
     counts, theirs = ended.manifest["counts"], stubs.counts()
     assert ended.code == 0, ended.screen
     assert counts["turns"]["complete"] == counts["turns"]["begun"] == theirs["turns /responses"] > 8
+    one_clock(ended.turns, stubs.log("responses"))
     assert counts["events"]["answered"] == theirs["calls /responses"] == theirs["turns /responses"]
     assert wrong(stubs) == {}
 
 
 def test_sessions_of_an_agent_that_asks_for_permissions(run: Run, stubs: Stubs) -> None:
-    ended = run("acp", load=CLOSED, duration="500ms").end()
+    ended = run("acp", every="", duration="1s").end()
     counts, theirs = ended.manifest["counts"], stubs.counts()
     assert ended.code == 0, ended.screen
     assert counts["turns"]["complete"] == counts["turns"]["begun"] == theirs["turns /acp"] > 8
+    one_clock(ended.turns, stubs.log("acp"))
     assert counts["events"]["answered"] == theirs["permissions /acp"] == theirs["turns /acp"]
     # Three updates and the permission, all of which name the session alone, and the answer.
     assert counts["events"]["matched"] == counts["events"]["received"] == 5 * theirs["turns /acp"]
@@ -298,10 +331,11 @@ def test_sessions_of_an_agent_that_asks_for_permissions(run: Run, stubs: Stubs) 
 
 
 def test_runs_whose_messages_and_tool_calls_have_ids_of_their_own(run: Run, stubs: Stubs) -> None:
-    ended = run("ag-ui", load=CLOSED, duration="500ms").end()
+    ended = run("ag-ui", every="", duration="1s").end()
     counts, theirs = ended.manifest["counts"], stubs.counts()
     assert ended.code == 0, ended.screen
     assert counts["turns"]["complete"] == counts["turns"]["begun"] == theirs["turns /ag-ui"] > 8
+    one_clock(ended.turns, stubs.log("ag-ui"))
     assert counts["events"]["matched"] == counts["events"]["received"] == 8 * theirs["turns /ag-ui"]
     assert ended.manifest["metrics"]["turn.first_event"]["n"] > 8
     # One event in eight was 30 ms old when it went out; that the clocks are one is said.

@@ -75,6 +75,13 @@ async def centrifugo(socket: ServerConnection) -> None:
             elif "connect" in said:
                 replies.append({"id": said["id"], "connect": {"client": "c", "ping": 25, "pong": True}})
                 replies.append({})
+            elif "subscribe" in said:
+                assert said["subscribe"] == {"channel": "news"}
+                replies.append({"id": said["id"], "subscribe": {}})
+            elif "publish" in said:
+                count("asked")
+                replies.append({"push": {"channel": "news", "pub": {"data": said["publish"]["data"]}}})
+                replies.append({"id": said["id"], "publish": {}})
             else:
                 assert said["rpc"]["method"] == "ask"
                 count("asked")

@@ -3,7 +3,10 @@
 // /socket.io   npm socket.io: acknowledges `ask`, with a binary attachment; sends `note` to all for the first asks
 // /graphql     npm graphql-ws on ws: one field, after a moment
 // /hub         the parsers of Microsoft's own client (@microsoft/signalr), as a server: ?form=json or messagepack
+// /cbor        npm cbor: a word with bytes and a date, then done
+// /protobuf    npm protobufjs, of desk.proto: the same
 const http = require("http");
+const path = require("path");
 const { Server } = require("socket.io");
 const { WebSocketServer } = require("ws");
 const { useServer } = require("graphql-ws/use/ws");
@@ -11,6 +14,8 @@ const { buildSchema } = require("graphql");
 const { JsonHubProtocol, NullLogger } = require("@microsoft/signalr");
 const { MessagePackHubProtocol } = require("@microsoft/signalr-protocol-msgpack");
 const { HandshakeProtocol } = require("@microsoft/signalr/dist/cjs/HandshakeProtocol");
+const cbor = require("cbor");
+const protobuf = require("protobufjs");
 
 const NOTED = 50;
 const HELD_MS = Number(process.argv[2] || 5);
@@ -81,9 +86,38 @@ hub.on("connection", (socket, request) => {
   });
 });
 
+const answering = (name, binary, told) => {
+  const sockets = new WebSocketServer({ noServer: true });
+  sockets.on("connection", socket => {
+    count(`${name} connections`);
+    socket.on("message", (data, isBinary) => {
+      if (!isBinary) return socket.close(1003);
+      const ask = binary.decode(data);
+      if (Buffer.compare(ask.sound, Buffer.from([1, 2, 3]))) throw new Error(`${name}: other bytes`);
+      count(`${name} asked`);
+      later(() => told(ask).forEach(each => socket.send(binary.encode(each))));
+    });
+  });
+  return sockets;
+};
+
+const cborAsked = answering("cbor", { decode: cbor.decodeFirstSync, encode: cbor.encodeOne }, ({ id, text }) => [
+  { type: "word", id, n: 0, text, at: new Date(), sound: Buffer.from([4, 5]), nothing: undefined },
+  { type: "done", id, n: 1, huge: 2n ** 70n, by: new Map([[1, "a"], [2, "b"]]) },
+]);
+
+const { root } = protobuf.loadSync(path.join(__dirname, "desk.proto"));
+const [Ask, Event] = ["Ask", "Event"].map(name => root.lookupType(`desk.v1.${name}`));
+const types = { decode: data => Ask.decode(data), encode: each => Buffer.from(Event.encode(Event.fromObject(each)).finish()) };
+const protobufAsked = answering("protobuf", types, ({ id, text, mood }) => [
+  { id, number: "1", word: { text, sound: [4, 5] }, mood },
+  { id, number: "2", done: {} },
+]);
+
 app.on("upgrade", (request, socket, head) => {
-  const path = request.url.split("?")[0];
-  const server = path === "/graphql" ? graphql : path === "/hub" ? hub : null;
+  const asked = request.url.split("?")[0];
+  const servers = { "/graphql": graphql, "/hub": hub, "/cbor": cborAsked, "/protobuf": protobufAsked };
+  const server = servers[asked];
   if (server) server.handleUpgrade(request, socket, head, each => server.emit("connection", each, request));
 });
 app.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: app.address().port })));

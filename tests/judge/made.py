@@ -83,6 +83,7 @@ def row(seq: int = 0, **fields: Any) -> dict[str, Any]:
         "user": 0,
         "position": 0,
         "phase": "measured",
+        "kind": 0,
         "outcome": "complete",
         "payload_crc": 0,
         "events": 5,

@@ -123,6 +123,17 @@ def test_what_stages_promise_is_no_load() -> None:
     assert (only.name, only.weight) == ("load.stages", "load")
 
 
+def test_what_stages_of_a_population_promise_is_no_load() -> None:
+    def staged(limit: str, connections: int = 4) -> Side:
+        stages = [{"for": "1s", "connections": connections, "thresholds": {"turns.lost": limit}}]
+        population = {"name": "askers", "load": {"stages": stages}}
+        return side("v", [deep(run(0), {"scenario": {"settings": {"population": [population]}}})])
+
+    assert differences(staged("< 1"), staged("< 2")) == ()
+    (only,) = differences(staged("< 1"), staged("< 1", 8))
+    assert (only.name, only.weight) == ("population.askers.load.stages", "load")
+
+
 def test_without_runs_there_is_nothing_to_hold_against_each_other() -> None:
     empty = side("v2", [])
     assert all(each.candidate == "" for each in differences(repeats("v1", [50.0]), empty))

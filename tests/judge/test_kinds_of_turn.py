@@ -123,8 +123,8 @@ def test_turns_of_a_kind_that_never_answered_are_infinitely_late() -> None:
     assert "turn.first_event[cancel]" not in due
 
 
-def test_of_a_part_of_a_run_kinds_are_not_known() -> None:
-    made = summed(part={"from_s": 0, "to_s": 5, "turns_by": "intended"})
+def test_of_a_part_of_a_run_whose_rows_have_no_kind_they_are_not_known() -> None:
+    made = summed(part={"from_s": 0, "to_s": 5, "turns_by": "intended", "without_kinds": True})
     assert "turn.first_event[ask]" not in made["metrics"]
     assert lookup("turn.first_event[ask].p50", made).reason == OF_A_PART
     assert lookup("turns.complete[ask].ratio", made).reason == OF_A_PART

@@ -15,7 +15,7 @@ from loadtest.judge.compare import explored
 from loadtest.judge.counts import broken_laws
 from loadtest.judge.judging import judge_run
 from loadtest.judge.load import shortfall, thinks
-from loadtest.judge.measured import OF_A_PART_BY_POPULATION, lookup, measured_for, of_all_due
+from loadtest.judge.measured import lookup, measured_for, of_all_due
 from loadtest.judge.populations import alone
 from loadtest.judge.run_standing import value_in
 from loadtest.judge.sections import kinds, model, populations, sends, sends_turns, turns_end
@@ -204,11 +204,21 @@ def test_what_is_looked_up_of_one() -> None:
     assert of_all_due("turn.completion[askers].p50", run).value is not None
     rule = parse_threshold("turn.completion[askers].p50", "< 1s")
     assert measured_for(rule, run).value is not None
-    part = {**run, "part": {"from_s": 0, "to_s": 5}}
-    assert lookup("turns.due[askers]", part).reason == OF_A_PART_BY_POPULATION
-    assert of_all_due("turn.completion[askers].p50", part).reason == OF_A_PART_BY_POPULATION
-    assert measured_for(rule, part).reason == OF_A_PART_BY_POPULATION
-    assert "populations" not in summarise({**made, "part": {"from_s": 0, "to_s": 5}}, totals(), good_turns())
+
+
+def test_any_percentile_of_one_may_be_judged() -> None:
+    run = judge_run(
+        two(
+            {"turn.completion[askers].p75": "< 1s"},
+            scenario__settings__abort={"ping.rtt[listeners].p85": "> 9s"},
+        ),
+        totals(),
+        good_turns(),
+    )
+    (row,) = (each for each in run["verdict"]["thresholds"] if each["name"] == "turn.completion[askers].p75")
+    assert (row["outcome"], row["reason"]) == ("held", None)
+    assert lookup("ping.rtt[listeners].p80", run).value is None
+    assert lookup("ping.rtt[listeners].p85", run).value == pytest.approx(2, rel=0.01)
 
 
 def test_thresholds_so_far_and_abort_rules_know_populations() -> None:

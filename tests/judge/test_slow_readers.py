@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from loadtest.judge.judging import judge_part, judge_run
-from loadtest.judge.measurement_window import slow_reader_users, totals_between, without_users
+from loadtest.judge.measurement_window import slow_reader_users, without_users
+from loadtest.judge.totals_between import totals_between
 from loadtest.measure.interval import Interval
 from loadtest.plan.chaos import slow_users
 from loadtest.plan.scenario_file import load_scenario

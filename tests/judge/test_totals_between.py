@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.measurement_window import totals_between
+from loadtest.judge.totals_between import totals_between
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from tests.judge.made import MS, S, histogram, row, table

@@ -384,7 +384,7 @@ def test_a_threshold_of_a_stage_is_judged_on_that_stage() -> None:
     threshold = parse_threshold("turns.complete", ">= 10", stage=1)
     made = {**manifest(), **summarise(manifest(), good_totals())}
     stage = {**made, **summarise(manifest(), good_totals({"turns.complete": 3, "turns.timed_out": 37}))}
-    found = judge(made, [], [threshold], {1: stage})
+    found = judge(made, [], [threshold], {threshold: stage})
     assert found["thresholds"][0]["stage"] == 1
     assert found["reason"] == "1 of 1 thresholds missed: turns.complete of stage 2 was 3, not >= 10."
     absent = judge(made, [], [threshold])
@@ -560,6 +560,20 @@ def test_connections_that_are_only_held_are_to_stay_open() -> None:
     allowed = parse_threshold("connections.closed", "<= 4")
     assert ruling(verdict(allowed, totals_=closed, **held)) == ("pass", 0)
     assert ruling(verdict(totals_=closed)) == ("pass", 0)
+
+
+@pytest.mark.parametrize("load", [{"load__model": "closed"}, ENDLESS], ids=["closed", "endless"])
+def test_a_load_that_lost_its_connections_does_not_pass(load: dict[str, Any]) -> None:
+    back: dict[str, Any] = {**load, "scenario__settings__load": {"reconnect": True}}
+    lost = good_totals({"connections.closed.1006": 1})
+    assert verdict(totals_=lost, **load)["reason"] == "1 of 4 connections that were ready were closed."
+    assert ruling(verdict(parse_threshold("connections.closed", "<= 1"), totals_=lost, **load)) == ("pass", 0)
+    assert ruling(verdict(totals_=lost, **back)) == ("pass", 0)
+    away = good_totals({"connections.closed.1006": 1, "connections.away": 1})
+    assert ruling(verdict(totals_=away, **back)) == ("fail", 1)
+    fulfilled = good_totals({"connections.closed.1000": 4})
+    assert ruling(verdict(totals_=fulfilled, **load)) == ("pass", 0)
+    assert ruling(verdict(totals_=lost, **load, **LEAVERS)) == ("pass", 0)
 
 
 def test_turns_that_the_plan_took_away_are_no_failure() -> None:

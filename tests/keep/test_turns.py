@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.keep.turns import TurnTable, head, levels_of, read_turns, sampled, sampling
+from loadtest.keep.turns import EARLIER, TurnTable, head, levels_of, read_turns, sampled, sampling
 from loadtest.measure.interval import TURN
 from tests.keep.samples import turns
 
@@ -41,6 +41,20 @@ def test_a_table_that_was_cut_anywhere_gives_its_whole_rows(tmp_path: Path) -> N
         # What the header does not speak of yet was being written.
         path.write_bytes(data + more)
         assert len(read_turns(path)) == 3
+
+
+def test_a_table_of_an_earlier_version_is_read_without_kinds(tmp_path: Path) -> None:
+    rows = turns(0, 9)
+    rows["phase"] = np.arange(9) % 3
+    rows["kind"] = 1
+    earlier = np.zeros(9, EARLIER)
+    for name in EARLIER.names or ():
+        earlier[name] = rows[name]
+    np.save(tmp_path / "turns.npy", earlier)
+    read = read_turns(tmp_path / "turns.npy")
+    assert read.dtype == TURN
+    rows["kind"] = 0
+    assert read.tobytes() == rows.tobytes()
 
 
 @pytest.mark.parametrize("data", [b"nonsense" * 100, b"nonsense", b"\x93NUMPY\x03\x00" + b" " * 600])

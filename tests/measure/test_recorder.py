@@ -190,6 +190,7 @@ def test_the_row_of_a_turn() -> None:
         "user": 5,
         "position": 3,
         "phase": MEASURED,
+        "kind": 0,
         "outcome": Outcome.COMPLETE,
         "payload_crc": 2**32 - 1,
         "events": 11,
@@ -201,6 +202,20 @@ def test_the_row_of_a_turn() -> None:
         "first_ns": SECOND + 2,
         "done_ns": SECOND + 3,
     }
+
+
+def test_a_row_says_which_kind_a_turn_is_of() -> None:
+    """By its place, from 1, among the names in order; 0: of none."""
+    recorder = Recorder(START, SECOND, 2 * SECOND, kinds=("cancel", "ask"))
+    for seq, kind in enumerate(("ask", "cancel", "")):
+        turn = Turn(seq, 0, 0, f"id-{seq}", START, recorder.metrics_at(START, kind))
+        turn.outcome = Outcome.LOST
+        recorder.ended(turn)
+        recorder.not_attempted(seq + 3, 0, 0, START + SECOND, kind)
+    rows = recorder.take(0, {}).turns
+    assert rows["seq"].tolist() == [0, 3, 1, 4, 2, 5]
+    assert rows["kind"].tolist() == [1, 1, 2, 2, 0, 0]
+    assert rows["phase"].tolist() == [WARMUP, MEASURED] * 3
 
 
 def test_what_never_came_is_minus_one_in_the_row() -> None:

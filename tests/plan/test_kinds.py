@@ -153,9 +153,9 @@ def test_where_types_are_named_it_is_known_where_they_stand(folder: Folder) -> N
             "8: `turns.failed[note]`: no turn of the kind `note` is sent; known here: ask, cancel",
         ),
         (
-            "[load]\nstages = [{ for = '1s', connections = 1, thresholds = { 'turns.lost[ask]' = '< 1' } }]\n"
+            "[load]\nstages = [{ for = '1s', connections = 1, thresholds = { 'turns.lost[aks]' = '< 1' } }]\n"
             + MIX,
-            "5: `turns.lost[ask]`: a threshold of a stage is of all its turns",
+            "5: `turns.lost[aks]`: no turn of the kind `aks` is sent; did you mean `ask`?",
         ),
         (
             MIX + "[thresholds]\n'connect.total[ask].p95' = '< 1s'",

@@ -140,9 +140,22 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
             "13: `url` is the same for all populations",
         ),
         (
-            STAGED,
-            "13: a stage of a population has no thresholds",
+            STAGED.replace("turns.lost", "connections.ready.peak"),
+            "16: `connections.ready.peak` is of all populations together",
         ),
+        (
+            STAGED.replace("turns.lost", "target.cpu.max"),
+            "16: `target.cpu.max` is of all populations together",
+        ),
+        (
+            STAGED.replace("turns.lost", "turns.lost[ask]"),
+            "16: `turns.lost[x/ask]`: no turn of the kind `ask`",
+        ),
+        (
+            "[[population]]\nname = 'y'\n" + STAGED.replace("turns.lost", "turns.lost[ask]"),
+            "18: `turns.lost[x/ask]`: no turn of the kind `ask`",
+        ),
+        (STAGED + "[population.traffic]\nturns = 0\n", "16: `turns.lost[x]` can never be measured"),
         (
             "[[population]]\nname = 'x'\nchaos = { slow_readers = { share = '10%', rate = '4KiB/s' } }\n",
             "13: `slow_readers` cannot be used with [[population]]",
@@ -218,6 +231,18 @@ def test_a_population_is_not_called_as_a_kind_of_turn(folder: Folder) -> None:
     stage = 'stages = [{ for = "4s", connections = 1, thresholds = { "connections.ready" = "> 0" } }]'
     staged = HEAD.replace('duration = "4s"', stage) + "[[population]]\nname = 'x'\n"
     assert any("with [[population]] a stage has no thresholds" in told for told in folder.mistakes(staged))
+
+
+def test_what_a_stage_of_a_population_promises_is_of_that_population(folder: Folder) -> None:
+    scenario = folder.load(HEAD + STAGED + "[thresholds]\n'connections.ready' = '> 0'\n")
+    told = {(each.name, each.stage) for each in scenario.thresholds}
+    assert told == {("connections.ready", None), ("turns.lost[x]", 0)}
+    assert scenario_from_settings(json.loads(json.dumps(worker_settings(scenario)))) == scenario
+    part = STAGED.replace("'turns.lost' = '< 1'", "'turns.complete.ratio' = '> 10%'").replace("'4s'", "'2s'")
+    more = "[[population.load.stages]]\nfor = '2s'\nconnections = 1\n"
+    judged = [(each.name, each.stage) for each in folder.load(HEAD + part + more).judged]
+    ratio = "turns.complete[x].ratio"
+    assert [each for each in judged if each[0] == ratio] == [(ratio, 0), (ratio, 1)], "the others by default"
 
 
 def test_what_an_option_sets(folder: Folder) -> None:

@@ -49,16 +49,21 @@ def test_every_name_of_a_run_has_one_of_a_population(name: str) -> None:
 
 def names(written: list[str], off: list[str] | None = None) -> list[str]:
     thresholds = [parse_threshold(name, "== 1") for name in written]
-    found = population_defaults(
-        thresholds, off or [], {"askers": True, "listeners": False}, dict.fromkeys(BOTH, ())
-    )
+    ends = {"askers": True, "listeners": False}
+    found = population_defaults(thresholds, off or [], ends, dict.fromkeys(BOTH, ()), dict.fromkeys(BOTH, 0))
     return [each.name for each in found if each.name.startswith(("turns", "connections"))]
 
 
 def test_each_kind_of_a_population_is_judged_by_default() -> None:
-    found = population_defaults([], [], {"askers": True}, {"askers": ("ask", "cancel")})
+    found = population_defaults([], [], {"askers": True}, {"askers": ("ask", "cancel")}, {"askers": 0})
     kinds = [each.name for each in found if "/" in each.name]
     assert kinds == ["turns.complete[askers/ask].ratio", "turns.complete[askers/cancel].ratio"]
+
+
+def test_the_other_stages_of_a_population_are_judged_by_default() -> None:
+    said = [parse_threshold("turns.complete[askers].ratio", "> 10%", 1)]
+    found = population_defaults(said, [], {"askers": True}, {"askers": ()}, {"askers": 3})
+    assert [each.stage for each in found if each.name == said[0].name] == [0, 2]
 
 
 def test_each_population_is_judged_by_default_so_that_none_hides_another() -> None:

@@ -93,7 +93,9 @@ KEYS = ("a", "b", "t", "0", "-1")
 paths = st.lists(st.sampled_from(KEYS[:3]), min_size=1, max_size=2).map(".".join) | st.lists(
     st.sampled_from(KEYS), min_size=1, max_size=3
 ).map(".".join)
-plain_values = st.sampled_from(["x", "y", "1", "true", "null", "3.0", 1, 3.0, True, False])
+ODD = ("", "é", "1e3", "-0", "0.10", -1, 0.1, -0.0, 1e3, 1e20, 1e300, 2**53, 2**63, 2**64, 10**30)
+"""Values that ways of reading JSON might tell apart: signs, exponents, numbers beyond 64 bits, empty text."""
+plain_values = st.sampled_from(["x", "y", "1", "true", "null", "3.0", 1, 3.0, True, False, *ODD])
 tests = st.one_of(
     plain_values,
     st.lists(plain_values, min_size=1, max_size=2).map(lambda each: {"in": each}),
@@ -126,7 +128,12 @@ def protocols(draw: st.DrawFn) -> Events:
     )
 
 
-scalars = st.sampled_from(["x", "y", "1", "true", 0, 1, 3.0, 2.5, True, False, None])
+scalars = st.one_of(
+    st.sampled_from(["x", "y", "1", "true", 0, 1, 3.0, 2.5, True, False, None, *ODD]),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=3),
+)
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),

@@ -109,6 +109,49 @@ def test_one_is_not_true() -> None:
     assert heard(Talk(**{**BY_ID, "type": ("op",), "end": ("true",)}), {"id": "ID", "op": 1}).outcome is None
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("true", True),
+        ("false", False),
+        ("0", 0),
+        ("0", 0.0),
+        ("7", 7.0),
+        ("-32001", -32001),
+        ("null", "null"),
+    ],
+)
+def test_numbers_and_booleans_are_compared_by_one_rule_in_every_place(written: str, value: Any) -> None:
+    matches: list[Match] = [written, {"op": value}, {"op": written}, {"op": {"in": ["x", written]}}]
+    event, other = {"id": "ID", "op": value}, {"id": "ID", "op": "other"}
+    typed = {**BY_ID, "type": ("op",)}
+    payload = json.dumps({"op": value}).encode()
+    for match in matches:
+        ends = {"end": Outcome.COMPLETE, "fail": Outcome.FAILED, "refuse": Outcome.REFUSED}
+        for place, outcome in ends.items():
+            assert heard(Talk(**{**typed, place: (match,)}), other, event).outcome is outcome, (place, match)
+        assert heard(Talk(**{**typed, "first": (match,)}), other, event).first_ns == 21, match
+        talk = Talk(**{**typed, "ignore": (match,)})
+        assert (heard(talk, event).received, talk.counts()["ignored"]) == (0, 1), match
+        needs = {**typed, "end": ("done",)}
+        done = {"id": "ID", "op": "done"}
+        for place, asked in (
+            ("required", (match,)),
+            ("order", (match, "done")),
+            ("pairs", ((match, "done"),)),
+        ):
+            assert heard(Talk(**{**needs, place: asked}), event, done).outcome is Outcome.COMPLETE, place
+        assert heard(Talk(**{**needs, "required": (match,)}), done).reason == "required", match
+        talk = Talk(**typed, ready=[Step(wait=match)])
+        talk.hear(1, payload)
+        assert talk.session.state.name == "OPEN", match
+        talk = Talk(**typed, heartbeat=[Beat(on=match, send="pong")])
+        talk.hear(1, payload)
+        assert talk.session.outbox == ["pong"], match
+        with pytest.raises(Refused, match="auth"):
+            Talk(**typed, ready=[Step(wait="x")], auth_errors=(match,)).hear(1, payload)
+
+
 def test_refused_first_and_ignored_by_fields() -> None:
     events = {**BY_ID, "first": ({"has": "delta"},), "end": ({"done": True},), "ignore": ({"has": "method"},)}
     talk = Talk(**{**events, "refuse": ({"code": {"prefix": "42"}},)})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
+from itertools import product
 from typing import Any, Final
 
 from loadtest.errors import ConfigError, Problem
@@ -19,8 +20,10 @@ from loadtest.speak.codec.coded_frames import CodedFrameParser, UnsendableError
 from loadtest.speak.codec.framing_codec import FramingCodec
 
 SHIPPED: Final = {
+    "cbor": "loadtest.speak.codec.cbor:Cbor",
     "mqtt": "loadtest.speak.codec.mqtt:Mqtt",
     "msgpack": "loadtest.speak.codec.msgpack:MessagePack",
+    "protobuf": "loadtest.speak.codec.protobuf:Protobuf",
     "signalr": "loadtest.speak.codec.signalr:SignalR",
     "socketio": "loadtest.speak.codec.socketio:SocketIo",
     "stomp": "loadtest.speak.codec.stomp:Stomp",
@@ -33,8 +36,14 @@ ENTRY_POINTS: Final = "loadtest.codecs"
 FRAMING: Final = "framing"
 """What the codec of a protocol with [framing] is called."""
 
-SAMPLE: Final = "1"
-"""Stands for every placeholder where a message is tried: right within quotes and without."""
+SAMPLES: Final = ("1", "true", "2026-01-31T12:00:00Z", "1s")
+"""Stand for placeholders where a message is tried: a wire with types takes not each of them everywhere."""
+
+MAX_TRIES: Final = 256
+"""Ways of filling the placeholders of one message: where there are more, not all are tried."""
+
+LIBRARIES: Final = {"cbor": "cbor2", "protobuf": "protobuf"}
+"""What codecs that ship need beside loadtest; the extra of it has the codec's name."""
 
 MAX_SIZE: Final = 1 << 24
 
@@ -89,6 +98,8 @@ def _find(name: str) -> Callable[..., Any]:
         made = getattr(import_module(module), attribute)
     except ImportError as error:
         hint = "the folder of its module belongs into PYTHONPATH"
+        if library := LIBRARIES.get(name):
+            hint = f'run: pip install {library} (or install loadtest with its extra "{name}")'
         raise ConfigError([Problem("codec", f"`{name}` cannot be imported: {error}; {hint}")])
     except AttributeError:
         raise ConfigError([Problem("codec", f"`{module}` has no `{attribute}`; write 'module:Class'")])
@@ -133,13 +144,30 @@ def _wrong_messages(
     ]
     more = [] if message is None else [("traffic.message", message)]
     for place, text in (*sent, *more):
-        template = Template.parse(text)
-        if not text:
-            continue
-        try:
-            parser.encode(template.render(dict.fromkeys(template.names, SAMPLE)).encode())
-        except UnsendableError as error:
-            yield place, str(error)
+        if text and (why := _why_unsendable(Template.parse(text), parser)):
+            yield place, why
+
+
+def _why_unsendable(template: Template, parser: CodedFrameParser) -> str:
+    """What is said against a message whatever stands for its placeholders; nothing where that is open."""
+    names = sorted(template.names)
+    alike = [_said(template, dict.fromkeys(names, sample), parser) for sample in SAMPLES]
+    if len(set(alike)) == 1 or "" in alike:
+        return min(alike)
+    if len(SAMPLES) ** len(names) > MAX_TRIES:
+        return ""
+    ways = product(SAMPLES, repeat=len(names))
+    mixed = (_said(template, dict(zip(names, values, strict=True)), parser) for values in ways)
+    return alike[0] if all(mixed) else ""
+
+
+def _said(template: Template, values: Mapping[str, str], parser: CodedFrameParser) -> str:
+    """What the codec says against a message; nothing where it can be sent."""
+    try:
+        parser.encode(template.render(values).encode())
+    except UnsendableError as error:
+        return str(error)
+    return ""
 
 
 def _is_sent(path: tuple[str | int, ...]) -> bool:

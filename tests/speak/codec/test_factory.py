@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -16,6 +17,7 @@ from loadtest.speak.codec import factory
 from loadtest.speak.codec.factory import codec_of, codec_problems
 from loadtest.speak.codec.framing_codec import FramingCodec
 from loadtest.speak.codec.signalr import SignalR
+from tests.descriptors import descriptor_set, desk, written
 from tests.speak.codec import strangers
 
 HINT = "the folder of its module belongs into PYTHONPATH"
@@ -41,12 +43,33 @@ def test_framing_is_a_codec_that_takes_any_message() -> None:
     assert codec_problems(framed) == []
 
 
+SETTINGS: dict[str, dict[str, Any]] = {
+    "protobuf": {
+        "descriptors": written(descriptor_set(desk())),
+        "send": "desk.v1.Ask",
+        "receive": "desk.v1.Event",
+    }
+}
+
+
 @pytest.mark.parametrize("name", sorted(factory.SHIPPED))
 def test_what_ships_can_be_made(name: str) -> None:
-    named = codec_of(protocol(name))
+    one = protocol(name, SETTINGS.get(name))
+    named = codec_of(one)
     assert named is not None
     assert (named.name, named.make().held, named.ships) == (name, 0, True)
-    assert codec_problems(protocol(name)) == []
+    assert codec_problems(one) == []
+
+
+@pytest.mark.parametrize(("name", "library"), factory.LIBRARIES.items())
+def test_a_library_that_is_missing_is_told_with_what_installs_it(
+    name: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, factory.SHIPPED[name].partition(":")[0], None)
+    (problem,) = codec_problems(protocol(name, SETTINGS.get(name)))
+    assert problem.sentence.endswith(
+        f'; run: pip install {library} (or install loadtest with its extra "{name}")'
+    )
 
 
 def test_settings_are_the_codecs_own() -> None:
