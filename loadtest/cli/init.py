@@ -24,6 +24,14 @@ Examples:
 """
 
 
+STREAMS = """\
+
+The draft ends a turn with its first answer. A server that streams (an agent, a chat) sends many:
+  with a client of yours   loadtest record --to {url}    records it, then says how to draft from that
+  by hand                  say in {protocol} how a turn ends: `end` in the place of `count`
+  an example               loadtest protocols --show agent-events"""
+
+
 @click.command(epilog=EXAMPLES)
 @click.argument("url")
 @option(
@@ -71,6 +79,7 @@ def command(
         click.echo(
             f"next: loadtest try {scenario}\n      loadtest explain {scenario}\n      loadtest run {scenario}"
         )
+        click.echo(STREAMS.format(url=url, protocol=protocol))
     else:
         click.echo(
             f"next: loadtest protocols check {protocol} --capture {capture}\n      loadtest try {scenario}"

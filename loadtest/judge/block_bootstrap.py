@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from loadtest.judge.permutation import SEED, Array
 from loadtest.judge.ranks import CONFIDENCE
-from loadtest.measure.histogram import Histogram, highest_of
+from loadtest.measure.histogram import highest_of
 
 DRAWS = 400
 
@@ -21,7 +23,18 @@ LEAST_BLOCKS = 6
 """With fewer blocks there are too few different draws."""
 
 
-def within_run(steps: Sequence[Histogram], parts: Sequence[float], step_s: int = 1) -> Array | None:
+class CountedSamples(Protocol):
+    """A histogram, or what was kept of one."""
+
+    @property
+    def n(self) -> int:
+        """How many samples there are."""
+
+    def counts_nonzero(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The indices of the buckets that hold samples, ascending, and their counts."""
+
+
+def within_run(steps: Sequence[CountedSamples], parts: Sequence[float], step_s: int = 1) -> Array | None:
     """95 % bounds of the quantiles ``parts`` (of one) in nanoseconds: shape (parts, 2), lower bound first.
 
     ``steps`` are a metric's seconds one after the other, ``step_s`` of them added up in each; the last may be
@@ -41,7 +54,7 @@ def within_run(steps: Sequence[Histogram], parts: Sequence[float], step_s: int =
     return bounds
 
 
-def _table(steps: Sequence[Histogram]) -> tuple[Array, Array]:
+def _table(steps: Sequence[CountedSamples]) -> tuple[Array, Array]:
     """Samples per step and value: (steps, values), and the values in nanoseconds."""
     known = [step.counts_nonzero() for step in steps]
     indices, counts = (np.concatenate(parts) for parts in zip(*known, strict=True))

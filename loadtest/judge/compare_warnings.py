@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from loadtest.catalog import PERCENTILES
 from loadtest.judge.comparable import Differing
 from loadtest.judge.multiplicity import MetricComparison
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side
 from loadtest.judge.sections import Manifest, section
 from loadtest.plan.key_types import MAX_PRIMARY
+from loadtest.units import format_ratio
 
 PlainWarning = dict[str, Any]
+
+UNKNOWN = "cannot tell"
 
 
 def plain_warning(code: str, message: str, remedy: str) -> PlainWarning:
@@ -43,6 +47,7 @@ def comparison_warnings(
             "Name those that decide in [compare] primary.",
         )
     yield from _about_rows(sides, [row for row in rows if row.primary])
+    yield from _too_noisy(rows)
 
 
 def _about_runs(sides: tuple[Side, Side]) -> Iterator[PlainWarning]:
@@ -98,6 +103,31 @@ def _about_rows(sides: tuple[Side, Side], rows: Sequence[MetricComparison]) -> I
             f"{', '.join(planned)}: the configured rate limited it in all runs, so it can hardly differ.",
             "Compare response times instead, or raise the load until the target sets the rate.",
         )
+
+
+def _too_noisy(rows: Sequence[MetricComparison]) -> Iterator[PlainWarning]:
+    """Percentiles that differ too much from run to run, where a lower one of the same times does not."""
+    decided = {row.name for row in rows if not row.primary and row.word != UNKNOWN}
+    for row in rows:
+        if not row.primary or row.word != UNKNOWN or row.spread is None or not _by_chance(row):
+            continue
+        metric, _, statistic = row.name.rpartition(".")
+        lower = PERCENTILES[: PERCENTILES.index(statistic)] if statistic in PERCENTILES else ()
+        quieter = [name for each in reversed(lower) if (name := f"{metric}.{each}") in decided]
+        if quieter:
+            yield plain_warning(
+                "percentile_too_noisy",
+                f"{row.name} differs by {format_ratio(row.spread)} from run to run, too much for a verdict;"
+                f" on the same runs {quieter[0]} has one.",
+                f"Name it before the next comparison: --primary {quieter[0]}. It says nothing of the slow"
+                " tail, which takes more or longer runs.",
+            )
+
+
+def _by_chance(row: MetricComparison) -> bool:
+    """Whether nothing but the spread of its runs keeps a metric from a verdict."""
+    whole = all(level.n == len(level.values) for level in (row.baseline, row.candidate))
+    return whole and row.method is not None and not row.outliers
 
 
 def _set_by_plan(sides: tuple[Side, Side], name: str) -> bool:

@@ -85,7 +85,10 @@ class Sum:
 
     def _decode(self, tag: str) -> None:
         decoded = Histogram.decode_sum(self._waiting.pop(tag))
-        self.histograms.setdefault(tag, Histogram()).add(decoded)
+        if tag in self.histograms:
+            self.histograms[tag].add(decoded)
+        else:
+            self.histograms[tag] = decoded
 
 
 def write_sum(path: Path, started: datetime, histograms: Mapping[str, Histogram], seconds: int) -> None:

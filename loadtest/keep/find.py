@@ -32,6 +32,7 @@ class ThresholdOutcome:
     outcome: str
     measured: float | None = None
     unit: str | None = None
+    expression: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,8 @@ def _p95s(metrics: object, of_due: object) -> dict[str, float]:
 
 def _threshold(row: dict[str, Any]) -> ThresholdOutcome:
     name, outcome = row.get("name", ""), row.get("outcome", "")
-    return ThresholdOutcome(name, outcome, row.get("measured"), row.get("unit"))
+    expression = str(row.get("expression") or "")
+    return ThresholdOutcome(name, outcome, row.get("measured"), row.get("unit"), expression)
 
 
 def _path(ref: str) -> Path | None:

@@ -13,6 +13,7 @@ from loadtest.show.render.json import as_json
 
 STATIC = Path(__file__).resolve().parents[1] / "show" / "static"
 FILES = {
+    "keys.js": ("keys.js", "text/javascript"),
     "live.js": ("live.js", "text/javascript"),
     "uplot.js": ("uPlot.iife.min.js", "text/javascript"),
     "uplot.css": ("uPlot.min.css", "text/css"),

@@ -20,9 +20,10 @@ from loadtest.measure.histogram import SUB_BITS, Histogram
 from loadtest.show.counter_table import OUTCOMES
 from loadtest.show.document import Chart
 from loadtest.show.limits import DRAWN_RATES, Limit, of_rates, of_times
-from loadtest.show.plot import connections, spectrum, style, svg, timeline
+from loadtest.show.palette import PLOT_NAMES
+from loadtest.show.plot import connections, spectrum, style, timeline
 from loadtest.show.sanitize import printable
-from loadtest.show.series import LINES, TIMED, Column, Series
+from loadtest.show.series import LINES, TIMED, BinSamples, Column, Series
 
 SPAN_BYTES = 480_000
 """What the histograms of all spans may take on a page, before base64 makes a third more of it."""
@@ -48,7 +49,7 @@ NAMES = {"turn.first_event": "first event", "turn.completion": "completion"}
 
 def colour(look: style.Style) -> str:
     """The page's variable for the colour of a style."""
-    return f"--plot-{svg.VARIABLES[look.colour]}"
+    return f"--plot-{PLOT_NAMES[look.colour]}"
 
 
 def dash(look: style.Style) -> list[float]:
@@ -202,7 +203,7 @@ def _generator(series: Series) -> list[dict[str, object]]:
 
 def _target(series: Series) -> list[dict[str, object]]:
     """What was sampled of the target itself."""
-    look = style.Style(style.GREEN)
+    look = style.Style(style.TARGET)
     return [
         {"title": printable(title, 80), "unit": "", "series": [line("sampled", column, look)]}
         for title, column in timeline.sampled(series)
@@ -222,7 +223,7 @@ def _connections(series: Series, limits: Sequence[Limit]) -> list[dict[str, obje
             "title": "Connections ready",
             "unit": "",
             "about": "at the end of each second",
-            "series": [line("ready", ready, style.Style(style.BLUE))],
+            "series": [line("ready", ready, style.CONNECTIONS["ready"])],
             "limits": limit_lines(peaks, {connections.PEAK: "peak"}),
         },
         {
@@ -330,10 +331,10 @@ class Bins:
     counts: Ints
 
     @classmethod
-    def of(cls, histograms: Sequence[Histogram | None]) -> Self:
+    def of(cls, bins: Sequence[BinSamples | None]) -> Self:
         """Those of a series, as fine as they are; None where a bin has none."""
         nothing = np.zeros(0, np.int64)
-        found = [(nothing, nothing) if each is None else each.counts_nonzero() for each in histograms]
+        found = [BinSamples(nothing, nothing) if each is None else each for each in bins]
         return cls(
             len(found),
             SUB_BITS,

@@ -121,13 +121,23 @@ def _duration(ns: int, step_ns: int) -> str:
 
 
 def _segments(log: Manifest, longest: int, step_ns: int) -> Iterator[BarSegment]:
-    """Late, waiting and streaming, as far as the turn came; a part that took no time is left out."""
-    ends = ("intended_ns", "sent_ns", "first_ns", "done_ns")
-    at = [whole(log.get(key)) for key in ends]
-    for name, start, end in zip(("late", "waiting", "streaming"), at, at[1:], strict=False):
-        if start is None or end is None or end < start or not longest:
-            return
-        if took := _duration(end - start, step_ns):
+    """Late, waiting and streaming, or late and unanswered; a part that took no time is left out.
+
+    A turn that was never sent, or has no end, has no bar: a part of it would look like the whole.
+    """
+    intended, sent, first, done = (
+        whole(log.get(key)) for key in ("intended_ns", "sent_ns", "first_ns", "done_ns")
+    )
+    if intended is None or sent is None or done is None or not longest:
+        return
+    parts = [("late", intended, sent)]
+    parts += (
+        [("unanswered", sent, done)]
+        if first is None
+        else [("waiting", sent, first), ("streaming", first, done)]
+    )
+    for name, start, end in parts:
+        if end >= start and (took := _duration(end - start, step_ns)):
             yield BarSegment(name, took, round((end - start) / longest * 100, 2))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from loadtest.keep import folder
 from loadtest.keep.atomic import write_whole
-from loadtest.keep.find import StoredRun, StoredRuns, stored_runs
+from loadtest.keep.find import StoredRun, StoredRuns, ThresholdOutcome, stored_runs
 from loadtest.show.document import Tone
 from loadtest.show.links import link_to
 from loadtest.show.metric_table import NEVER
@@ -126,11 +126,7 @@ def _finite(value: float | None) -> float | None:
 
 def _row(run: StoredRun, results: Path, *, drawn: bool) -> IndexRow:
     word, tone = WORDS.get(run.outcome or "", ("NO VERDICT", "doubt"))
-    missed = ", ".join(
-        f"{printable(each.name, 60)} {_measured(each.unit, each.measured)}".strip()
-        for each in run.thresholds
-        if each.outcome == "missed"
-    )
+    missed = [_missed(each) for each in run.thresholds if each.outcome == "missed"]
     return IndexRow(
         word=word,
         tone=tone,
@@ -141,10 +137,17 @@ def _row(run: StoredRun, results: Path, *, drawn: bool) -> IndexRow:
         simulated=run.simulated,
         first_event=_p95(run, "turn.first_event"),
         completion=_p95(run, "turn.completion"),
-        missed=missed,
+        # Of a run that failed for another reason, or cannot be believed, what it missed says nothing.
+        missed="; ".join(missed) if run.outcome == "fail" else "",
         why=printable(run.why, 240),
         course=drawn_course(course(run.path / folder.TIMELINE)) if drawn else "",
     )
+
+
+def _missed(each: ThresholdOutcome) -> str:
+    """What was measured and what was promised: "turn.first_event.p95 265 ms, not < 100ms"."""
+    promise = f", not {printable(each.expression, 40)}" if each.expression else ""
+    return f"{printable(each.name, 60)} {_measured(each.unit, each.measured) or NEVER}{promise}"
 
 
 def _measured(unit: object, value: object) -> str:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.judge.ranks import needed, part_of
-from loadtest.measure.histogram import Histogram
+from loadtest.judge.ranks import nearest_rank, needed, part_of
+from loadtest.measure.histogram import Histogram, highest_of
 from loadtest.measure.interval import PHASES, Interval, merge
 from loadtest.measure.totals import Totals
 from loadtest.show.manifest import ReadableRun
 
 Column = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 MOST_BINS = 450
 """More points than this are not told apart on a page; longer runs are drawn in steps of several seconds."""
@@ -27,21 +31,52 @@ TIMED = ("turn.first_event", "turn.completion")
 LINES = ("p50", "p95", "p99")
 
 
+class BinSamples(NamedTuple):
+    """A metric's samples of one bin: the buckets in use, ascending, and their counts.
+
+    A hundredth of what a histogram takes, which holds every bucket: a run of an hour has 900 of them.
+    """
+
+    indices: Integers
+    counts: Integers
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> Self:
+        """Those of a histogram."""
+        return cls(*histogram.counts_nonzero())
+
+    @property
+    def n(self) -> int:
+        """How many there are."""
+        return int(self.counts.sum())
+
+    def counts_nonzero(self) -> tuple[Integers, Integers]:
+        """As of a histogram."""
+        return self.indices, self.counts
+
+    def plus(self, other: BinSamples) -> BinSamples:
+        """Both together."""
+        indices, places = np.unique(np.concatenate((self.indices, other.indices)), return_inverse=True)
+        counts = np.zeros(len(indices), np.int64)
+        np.add.at(counts, places, np.concatenate((self.counts, other.counts)))
+        return BinSamples(indices, counts)
+
+    def at(self, part: Fraction) -> int:
+        """The smallest value that a part of them do not exceed: the highest equivalent one of its bucket."""
+        summed = np.cumsum(self.counts)
+        place = np.searchsorted(summed, nearest_rank(part, int(summed[-1])))
+        return int(highest_of(self.indices[place : place + 1])[0])
+
+
 @dataclass(slots=True)
 class _Bin:
     counters: dict[str, int] = field(default_factory=dict)
     gauges: dict[str, float] = field(default_factory=dict)
-    histograms: dict[str, Histogram] = field(default_factory=dict)
+    samples: dict[str, BinSamples] = field(default_factory=dict)
 
-    def histogram(self, metric: str) -> Histogram | None:
-        """Of all phases."""
-        found = [self.histograms[tag] for tag in _tags(metric) if tag in self.histograms]
-        if len(found) < 2:
-            return found[0] if found else None
-        whole = found[0].copy()
-        for each in found[1:]:
-            whole.add(each)
-        return whole
+    def of_all_phases(self, metric: str) -> BinSamples | None:
+        found = [self.samples[tag] for tag in _tags(metric) if tag in self.samples]
+        return functools.reduce(BinSamples.plus, found) if found else None
 
 
 def _tags(metric: str) -> tuple[str, ...]:
@@ -86,7 +121,8 @@ class Series:
             into.gauges[name] = max(value, into.gauges.get(name, value))
         for tag in TAGS:
             if tag in interval.histograms:
-                into.histograms.setdefault(tag, Histogram()).add(interval.histograms[tag])
+                found = BinSamples.of(interval.histograms[tag])
+                into.samples[tag] = into.samples[tag].plus(found) if tag in into.samples else found
 
     @property
     def starts_s(self) -> Column:
@@ -133,24 +169,22 @@ class Series:
         """A percentile of each bin in milliseconds; NaN where the bin has too few samples for it."""
         if (metric, percentile) not in self._percentiles:
             part = part_of(percentile)
-            found = (
-                _percentile(each.histogram(metric), float(part) * 100, needed(part)) for each in self._bins
-            )
+            found = (_percentile(each.of_all_phases(metric), part) for each in self._bins)
             self._percentiles[metric, percentile] = np.array(list(found), np.float64)
         return self._percentiles[metric, percentile]
 
     def samples(self, metric: str) -> Column:
         """How many samples of a metric each bin has."""
-        found = (each.histogram(metric) for each in self._bins)
+        found = (each.of_all_phases(metric) for each in self._bins)
         return np.array([0 if each is None else each.n for each in found], np.float64)
 
-    def measured_by_bin(self, metric: str) -> list[Histogram | None]:
+    def measured_by_bin(self, metric: str) -> list[BinSamples | None]:
         """A metric of the measured part, bin by bin; None where nothing of it was measured."""
-        return [each.histograms.get(metric) for each in self._bins]
+        return [each.samples.get(metric) for each in self._bins]
 
-    def measured(self, metric: str) -> list[Histogram]:
+    def measured(self, metric: str) -> list[BinSamples]:
         """A metric of the measured part, bin by bin, without the bins in which nothing of it was."""
-        return [each.histograms[metric] for each in self._bins if metric in each.histograms]
+        return [each.samples[metric] for each in self._bins if metric in each.samples]
 
     def ready(self) -> tuple[Column, Column]:
         """Connections ready at each instant at which that changed: seconds, count; a step function."""
@@ -170,8 +204,5 @@ def _one(same: list[Interval]) -> Interval:
     return same[0] if len(same) == 1 else merge(same)
 
 
-def _percentile(histogram: Histogram | None, q: float, least: int) -> float:
-    if histogram is None or histogram.n < least:
-        return math.nan
-    value = histogram.percentile(q)
-    return math.nan if value is None else value / 1e6
+def _percentile(found: BinSamples | None, part: Fraction) -> float:
+    return math.nan if found is None or found.n < needed(part) else found.at(part) / 1e6

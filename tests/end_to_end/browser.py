@@ -23,6 +23,7 @@ WORDS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--hide-scrollbars",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
@@ -51,7 +52,7 @@ class Tab:
         number = next(self._numbers)
         self._connection.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            message: dict[str, Any] = json.loads(self._connection.recv(timeout=30))
+            message: dict[str, Any] = json.loads(self._connection.recv(timeout=120))
             if message.get("id") == number:
                 assert "error" not in message, message
                 found: dict[str, Any] = message["result"]

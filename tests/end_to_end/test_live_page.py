@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.browser import CHROMIUM, tab
+from tests.end_to_end.axe import NPM, violations
+from tests.end_to_end.browser import CHROMIUM, Tab, tab
 from tests.end_to_end.conftest import Launch
 from tests.end_to_end.running import DRAWN, Launched
 
@@ -40,6 +41,8 @@ every = "500ms"
 OUTCOME = """[...document.querySelectorAll("#thresholds tr")]
     .find((row) => row.textContent.includes("turn.first_event.p95"))?.className"""
 
+SAID = "document.getElementById('said')?.textContent || ''"
+
 
 def address_of(run: Launched) -> str:
     found = re.compile(r"http://127\.0\.0\.1:\d+/")
@@ -47,6 +50,37 @@ def address_of(run: Launched) -> str:
     match = found.search(run.err)
     assert match
     return match[0]
+
+
+def by_keys(page: Tab) -> None:
+    """Charts are read, zoomed and switched without a mouse, and what is zoomed stays so as seconds come."""
+
+    def press(key: str) -> None:
+        page.call("Input.dispatchKeyEvent", type="keyDown", key=key)
+
+    never = "(columns.rare = columns.second.map(() => null), lacking('rare', 100))"
+    assert page.value(never) == "needs 100 a second"
+    assert page.value("lacking('ready', 100)") == "–"
+    page.value("document.querySelector('#charts .u-wrap').focus()")
+    press("Home")
+    page.until(f"({SAID}).startsWith('second 1: p50 ')")
+    press("ArrowRight")
+    page.until(f"({SAID}).startsWith('second 2: p50 ')")
+    press("+")
+    page.until(f"({SAID}).endsWith('are shown')")
+    seen = page.value("plots[0].plot.scales.x.max")
+    known = page.value("columns.second.length")
+    page.until(f"columns.second.length > {known}")
+    assert page.value("plots[0].plot.scales.x.max") == page.value("plots[1].plot.scales.x.max") == seen
+    press("0")
+    page.until(f"({SAID}).endsWith('all is shown')")
+    page.until(f"plots[0].plot.scales.x.max > {seen}")
+    name = "document.querySelector('#charts .u-legend [role=button]')"
+    page.value(f"{name}.focus()")
+    press("Enter")
+    assert page.value(f"{name}.ariaPressed") == "false"
+    assert page.value("plots[0].plot.series[1].show") is False
+    press("Enter")
 
 
 def test_a_run_is_watched_and_stopped_in_a_browser(launch: Launch, tmp_path: Path) -> None:
@@ -65,11 +99,13 @@ def test_a_run_is_watched_and_stopped_in_a_browser(launch: Launch, tmp_path: Pat
         page.until(f"{OUTCOME} === 'bad'")
         assert page.value("document.getElementById('word').textContent") == "MISSED"
         assert "refused: upgrade" in page.value("document.getElementById('errors').textContent")
+        by_keys(page)
         for width in (390, 1280):
             for scheme in ("light", "dark"):
                 page.look(width, scheme, pictures / f"live-{width}-{scheme}.png")
                 wide = page.value("document.documentElement.scrollWidth")
                 assert wide <= width
+                assert not NPM or violations(page) == []
         page.value("document.getElementById('stop').click()")
         page.until("document.title.startsWith('INTERRUPTED')")
         assert page.complaints == []

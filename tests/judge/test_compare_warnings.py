@@ -46,3 +46,47 @@ def test_a_rate_that_the_plan_sets_can_hardly_differ() -> None:
 
     assert "rate_limited_by_plan" in codes(made("v1", "plan"), made("v2", "plan"))
     assert "rate_limited_by_plan" not in codes(made("v1", "plan"), made("v2", "target"))
+
+
+def _with_medians(of: Side, medians: list[float], **changes: float | None) -> Side:
+    """The same runs with a p50 each, and other statistics of the first event."""
+    return side(
+        of.name,
+        [
+            deep(each, {"metrics": {"turn.first_event": {"p50": median, **changes}}})
+            for each, median in zip(of.runs, medians, strict=True)
+        ],
+    )
+
+
+def noisy(label: str, seed: int) -> Side:
+    """Runs whose p95 differs by a third from run to run, and whose median hardly does."""
+    return _with_medians(repeats(label, spread(50, 0.3, 8, seed)), spread(20, 0.005, 8, seed))
+
+
+def test_a_percentile_that_is_too_noisy_names_the_one_that_decides() -> None:
+    (told,) = [
+        each
+        for each in compare(noisy("v1", 1), noisy("v2", 2)).notices
+        if each["code"] == "percentile_too_noisy"
+    ]
+    assert "turn.first_event.p95 differs by 3" in told["message"]
+    assert "turn.first_event.p50 has one" in told["message"]
+    assert "--primary turn.first_event.p50" in told["remedy"]
+
+
+def test_no_other_percentile_is_named_where_that_decides_nothing_either() -> None:
+    before, after = (
+        _with_medians(repeats(name, spread(50, 0.3, 8, seed)), spread(20, 0.3, 8, seed))
+        for name, seed in (("v1", 1), ("v2", 2))
+    )
+    assert "percentile_too_noisy" not in codes(before, after)
+
+
+def test_no_other_percentile_is_named_where_it_is_not_chance_that_keeps_it_from_a_verdict() -> None:
+    lacking = _with_medians(repeats("v2", [*spread(50, 0.3, 7, 2), None]), spread(20, 0.005, 8, 2))
+    assert "percentile_too_noisy" not in codes(noisy("v1", 1), lacking)
+    few = [
+        _with_medians(repeats(name, spread(50, 0.3, 2, 2)), spread(20, 0.005, 2, 2)) for name in ("v1", "v2")
+    ]
+    assert "percentile_too_noisy" not in codes(*few)

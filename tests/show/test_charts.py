@@ -15,6 +15,7 @@ from loadtest.measure.histogram import Histogram
 from loadtest.show.charts import Bins, grid, on_grid
 from loadtest.show.limits import limits_of
 from loadtest.show.plot.pictures import Pictures
+from loadtest.show.series import BinSamples
 
 Counts = list[tuple[int, int]]
 
@@ -57,7 +58,7 @@ def highest_ns(index: int, bits: int) -> int:
     st.integers(6, 11),
 )
 def test_what_is_packed_is_there_again(values: list[list[int] | None], bits: int) -> None:
-    bins = Bins.of([None if each is None else histogram(each) for each in values])
+    bins = Bins.of([None if each is None else BinSamples.of(histogram(each)) for each in values])
     if bits < bins.bits and len(bins.bins):
         bins = bins.coarser(bits)
     data = bins.packed()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sample import EVIL, SampleRun
 
 from loadtest.show.evidence import FRAMES, other_turns, slowest_turns
@@ -39,10 +40,20 @@ def test_frames_are_counted_from_the_instant_the_turn_was_due() -> None:
     assert [(frame.at, frame.payload) for frame in turn.frames] == [("-1 ms", "ask"), ("+1 ms", "answer")]
 
 
-def test_a_turn_that_was_never_answered_is_drawn_as_far_as_it_came() -> None:
+def test_the_time_of_a_turn_that_was_never_answered_is_all_drawn() -> None:
     (turn,) = other_turns([log(1, 5, kind="broken", outcome="timed_out", reason="size", first_ns=None)])
     assert turn.outcome == "timed out (size)"
-    assert [part.name for part in turn.segments] == ["late"]
+    assert [(part.name, part.text, part.share) for part in turn.segments] == [
+        ("late", "1 ms", 20),
+        ("unanswered", "4 ms", 80),
+    ]
+
+
+@pytest.mark.parametrize("lacking", ["sent_ns", "done_ns", "intended_ns"])
+def test_a_turn_that_has_no_beginning_or_no_end_has_no_bar(lacking: str) -> None:
+    other = log(2, 9, kind="broken", outcome="lost")
+    found = other_turns([log(1, 5, kind="broken", outcome="failed", **{lacking: None}), other])
+    assert [bool(turn.segments) for turn in found] == [False, True]
 
 
 def test_many_frames_are_cut_and_the_rest_is_counted() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from sample import SAMPLES, SampleRun
+from trends import TRENDS
 
 from loadtest.show.plot.pictures import Pictures
+from loadtest.show.trend import written
 from loadtest.show.views import report_page
 from tests.end_to_end.browser import CHROMIUM, Tab, tab
 
@@ -116,3 +118,79 @@ def test_a_report_is_read_in_a_browser(run: SampleRun, tmp_path: Path) -> None:
         assert page.complaints == []
         asked = {url for url in page.requests if not url.startswith("data:")}
         assert asked <= {file.as_uri(), seen, "about:blank"}
+
+
+def press(page: Tab, key: str) -> None:
+    typed = {"text": key} if len(key) == 1 else {}
+    code = (
+        {"windowsVirtualKeyCode": 9}
+        if key == "Tab"
+        else {"windowsVirtualKeyCode": 13}
+        if key == "Enter"
+        else {}
+    )
+    page.call("Input.dispatchKeyEvent", type="keyDown", key=key, **typed, **code)
+    page.call("Input.dispatchKeyEvent", type="keyUp", key=key, **code)
+
+
+def tab_to(page: Tab, what: str) -> None:
+    """Press Tab until an element of the page has the focus."""
+    for _ in range(60):
+        if page.value(f"document.activeElement === {what}"):
+            return
+        press(page, "Tab")
+    raise AssertionError(f"{what} is not reached by Tab")
+
+
+SAID = "document.getElementById('said')?.textContent || ''"
+
+
+def test_charts_are_read_and_zoomed_by_keys_alone(run: SampleRun, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(report_page(run, Pictures(run)), encoding="utf-8")
+    with tab(tmp_path, file.as_uri()) as page:
+        page.until(f"Boolean({LEAD}?.querySelector('canvas'))")
+        tab_to(page, f"{LEAD}.querySelector('.area')")
+        press(page, "ArrowRight")
+        page.until(f"({SAID}).startsWith('second 0: first event p50 ')")
+        assert "n=" in page.value(SAID)
+        press(page, "ArrowRight")
+        page.until(f"({SAID}).startsWith('second 1: ')")
+        assert page.value(f"{TIP}.hidden") is False
+        press(page, "+")
+        page.until(CUT)
+        start, end = page.value(FIELDS)
+        assert f"{start} s to {end} s are shown" in page.value(SAID)
+        # What was chosen stays chosen, and keys stay within what is seen.
+        press(page, "End")
+        page.until(f"({SAID}).startsWith('second {end - 1}: ')")
+        press(page, "0")
+        page.until(f"!{CUT}")
+        assert "all is shown" in page.value(SAID)
+        press(page, "Escape")
+        page.until(f"{TIP}.hidden")
+        tab_to(page, "document.querySelector('[role=tab]')")
+        press(page, "ArrowRight")
+        page.value("document.querySelectorAll('[role=tab]')[0].click()")
+        of_percentiles = "document.querySelector('.panel:not([hidden]) .area')"
+        page.until(f"Boolean({of_percentiles}?.querySelector('canvas'))")
+        tab_to(page, of_percentiles)
+        press(page, "Home")
+        page.until(f"({SAID}).includes(' % of turns: ')")
+        press(page, "+")
+        page.until(f"({SAID}).includes(' of turns are shown')")
+        assert page.complaints == []
+
+
+def test_a_run_of_a_trend_is_opened_by_keys_alone(tmp_path: Path) -> None:
+    made = TRENDS["stepped"]()
+    file = tmp_path / "trend.html"
+    file.write_text(str(written([made], "html", 1, link=lambda run: f"./{run}.html")), encoding="utf-8")
+    with tab(tmp_path, file.as_uri()) as page:
+        page.until(f"Boolean({LEAD}?.querySelector('canvas'))")
+        tab_to(page, f"{LEAD}.querySelector('.area')")
+        press(page, "ArrowRight")
+        page.until(f"({SAID}).includes('run ')")
+        press(page, "Enter")
+        page.until("location.href !== " + repr(file.as_uri()))
+        assert any(url.endswith("/n000.html") for url in page.requests)

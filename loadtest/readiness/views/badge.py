@@ -5,13 +5,16 @@ from __future__ import annotations
 from html import escape
 
 from loadtest.readiness.assessment import Assessment, OutageRow
+from loadtest.show.palette import BADGE, PAGE, PLOT
 from loadtest.show.sanitize import printable
 from loadtest.units import format_ratio
 
 COLOURS = {
-    "GO": "#00795a", "healthy": "#00795a", "NO-GO": "#b34700", "down": "#b34700", "INCONCLUSIVE": "#8a6100",
-    "degraded": "#8a6100", "unknown": "#5c6773",
-}  # fmt: skip
+    **dict.fromkeys(("GO", "healthy"), PAGE["good"].light),
+    **dict.fromkeys(("NO-GO", "down"), PAGE["bad"].light),
+    **dict.fromkeys(("INCONCLUSIVE", "degraded"), PAGE["doubt"].light),
+    "unknown": PLOT["muted"].light,
+}
 LETTER, EDGE, HIGH = 6.6, 8.0, 20
 LONGEST = 60
 
@@ -42,9 +45,9 @@ def _drawn(left: str, right: str, colour: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{a + b:.0f}" height="{HIGH}" role="img"'
         f' aria-label="{left}: {right}"><title>{left}: {right}</title>'
-        f'<rect width="{a:.1f}" height="{HIGH}" fill="#3b4651"/>'
+        f'<rect width="{a:.1f}" height="{HIGH}" fill="{BADGE.light}"/>'
         f'<rect x="{a:.1f}" width="{b:.1f}" height="{HIGH}" fill="{colour}"/>'
-        '<g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">'
+        '<g fill="white" text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">'
         f'<text x="{a / 2:.1f}" y="14">{left}</text>'
         f'<text x="{a + b / 2:.1f}" y="14">{right}</text></g></svg>\n'
     )

@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
 from typing import TYPE_CHECKING
 
 from loadtest.show.document import Document
+from loadtest.show.render.html import POLICY
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
 def html(document: Document, *, refresh_s: int | None = None, opened: bool = False, details: str = "") -> str:
-    """The page; with ``refresh_s`` a browser reloads it at that interval.
+    """The page; with ``refresh_s`` it renews itself at that interval, until its button pauses it.
 
-    ``opened``: nothing is folded. ``details`` is the address of a page where that is so.
+    A page that reloaded itself would take the place from whoever reads it (WCAG 2.2.1, 3.2.5): only a browser
+    without scripts does that. ``opened``: nothing is folded. ``details`` is the address of a page where that
+    is so.
     """
-    page = _environment().get_template("ready.html")
-    return page.render(document=document, refresh_s=refresh_s, opened=opened, details=details)
+    from markupsafe import Markup
+
+    made = _environment()
+    script = made.get_template("renew.js").render() if refresh_s else ""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return made.get_template("ready.html").render(
+        document=document,
+        refresh_s=refresh_s,
+        opened=opened,
+        details=details,
+        script=Markup(script),  # noqa: S704 - a file of our own
+        policy=POLICY + (f"; connect-src 'self'; script-src 'sha256-{digest}'" if script else ""),
+    )
 
 
 @functools.cache
 def _environment() -> Environment:
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+    from loadtest.show.render.page_style import page_colours
+
     own, shared = (
         PackageLoader("loadtest.readiness", "templates"),
         PackageLoader("loadtest.show", "templates"),
     )
-    return Environment(
+    made = Environment(
         loader=ChoiceLoader([own, shared]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -36,3 +54,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.globals["page_colours"] = page_colours
+    return made

@@ -77,8 +77,9 @@ def _ready(axes: Axes, series: Series, planned: int | None, least: float) -> Non
     at, count = _visible(at, count)
     at, count = np.append(at, end), np.append(count, count[-1])
     label = f"ready (peak concurrent: {format_count(peak)})" if peak else "ready (none ever was)"
-    axes.step(at, count, where="post", color=style.BLUE, linewidth=1.6, label=label)
-    axes.fill_between(at, count, step="post", color=style.BLUE, alpha=0.12, linewidth=0)
+    colour = style.CONNECTIONS["ready"].colour
+    axes.step(at, count, where="post", color=colour, linewidth=1.6, label=label)
+    axes.fill_between(at, count, step="post", color=colour, alpha=0.12, linewidth=0)
     if planned:
         axes.axhline(
             planned,

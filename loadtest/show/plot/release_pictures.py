@@ -61,8 +61,8 @@ CAPTIONS = {
     " they lie apart by more than the smallest effect, the table says slower or faster, worse or better.",
     "shift": "Read it from the left: by how much the fast turns differ, then the middle, then the slow tail."
     " A flat line is a shift of everything, a line that rises at the right is a slower tail.",
-    "spectra": "Half of the turns were answered within the time at 50 %. Thin lines are single runs: as far"
-    " as they spread, releases differ by chance.",
+    "spectra": "Half of the turns were answered within the time at 50 %. In the picture thin lines are single"
+    " runs: as far as they spread, releases differ by chance.",
     "ecdf": "The further to the left, the faster. The share of turns that a time limit would let pass can be"
     " read at that time.",
     "timelines": "Where only one side rises, something happened in its runs at that moment; where both do, it"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from loadtest.show.document import Tone
+from loadtest.show.palette import PAGE, PLOT
 
 PER_INCH = 96.0
 LETTERS = 12.0
@@ -18,7 +19,10 @@ LETTERS = 12.0
 VARIABLES: dict[Tone, str] = {
     "good": "var(--good)", "bad": "var(--bad)", "doubt": "var(--doubt)", "plain": "var(--muted)",
 }  # fmt: skip
-INKS: dict[Tone, str] = {"good": "#00795a", "bad": "#b34700", "doubt": "#b58100", "plain": "#5c6773"}
+INK, MUTED = PLOT["ink"].light, PLOT["muted"].light
+INKS: dict[Tone, str] = {
+    "good": PAGE["good"].light, "bad": PAGE["bad"].light, "doubt": PAGE["doubt"].light, "plain": MUTED,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +111,12 @@ def png_of(shapes: Sequence[DrawnShape], inches: float, high: float) -> bytes:
             axes.add_patch(Rectangle((each.x, each.y), each.wide, each.high, color=INKS[each.tone], lw=0))
         elif isinstance(each, DrawnLine):
             xs, ys = zip(*each.points, strict=True)
-            ink = "#1b2430" if each.thick > 1.5 else INKS[each.tone]
+            ink = INK if each.thick > 1.5 else INKS[each.tone]
             style = ":" if each.dotted else "-"
             mark = "o" if len(xs) == 1 else ""
             axes.add_line(Line2D(xs, ys, color=ink, lw=each.thick * 0.75, ls=style, marker=mark, ms=2))
         else:
-            ink = "#5c6773" if each.muted else "#1b2430"
+            ink = MUTED if each.muted else INK
             axes.text(each.x, each.y, each.text.replace("$", r"\$"), ha=anchors[each.anchor], color=ink,
                       fontsize=LETTERS * 0.72, family="DejaVu Sans")  # fmt: skip
     into = io.BytesIO()

@@ -4,32 +4,29 @@ What is drawn (an outcome, a release, a metric, a phase, how a connection ended)
 and hatch in one of the tables here. No plot chooses a colour by the place of something in a list: two plots
 that are held side by side would paint the same thing in different colours.
 
-Colours have names of their own, so that ``svg.inline`` can turn them into CSS variables of a page that is
-light or dark.
+The colours themselves, and what they are on a page that is dark, stand in ``palette``. matplotlib is
+imported by the functions that need it: a page takes its colours from here and draws nothing.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
-
-from matplotlib.font_manager import FontProperties, findfont
-from matplotlib.ft2font import FT2Font, LoadFlags
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loadtest.errors import Layer
 from loadtest.show.document import Tone
+from loadtest.show.palette import PLOT
 
-INK, MUTED, GRID, EDGE, SHADE, SURFACE = "#1b2430", "#5c6773", "#e3e7eb", "#aab2bc", "#f1f3f6", "#fffffe"
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#d55e00",
-    "#cc79a7",
-    "#56b4e9",
+if TYPE_CHECKING:
+    from matplotlib.ft2font import FT2Font
+
+INK, MUTED, GRID, EDGE, SHADE, SURFACE = (
+    PLOT[name].light for name in ("ink", "muted", "grid", "edge", "shade", "surface")
 )
-"""Okabe and Ito's palette, apart for every kind of colour vision; line styles and markers differ besides."""
+BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
+    PLOT[name].light for name in ("blue", "orange", "green", "vermillion", "purple", "sky")
+)
+"""Apart for every kind of colour vision; line styles and markers differ besides."""
 
 
 class Style(NamedTuple):
@@ -57,6 +54,7 @@ OUTCOMES = {
 
 RATES = {
     "events.received": Style(INK, "-", width=1.5),
+    "events.sent": Style(BLUE, (0, (6, 1.5, 1.5, 1.5)), width=1.5),
     "turns.due": Style(MUTED, (0, (1, 1.5)), width=1.5),
     "turns.complete": OUTCOMES["complete"],
 }
@@ -67,6 +65,9 @@ METRICS = {
     "turn.completion": Style(VERMILLION, "-", "^", width=1.9),
     "turn.first_event.service": Style(SKY, (0, (4, 2)), "s", width=2.2),
     "turn.completion.service": Style(ORANGE, (0, (4, 2)), "D", width=1.1),
+    "event.gap": Style(INK),
+    "send.lateness": Style(PURPLE),
+    "receive.lag": Style(MUTED, (0, (4, 2))),
 }
 """From wide to narrow: lines often lie on one another, and all must show."""
 
@@ -79,6 +80,21 @@ PERCENTILES = {
 
 PHASES = {"warm-up": SHADE, "drain": SHADE}
 """What is not measured is shaded; the legend names it."""
+
+TURN_PARTS = {
+    "late": Style(PURPLE),
+    "waiting": Style(BLUE),
+    "streaming": Style(SKY),
+    "unanswered": Style(ORANGE),
+}
+"""Of the bar of a single turn: until it was sent, until its first event, until its end; or no event came."""
+
+CONNECTIONS = {
+    "ready": Style(BLUE),
+    "refused": Style(SKY, marker="s"),
+    "closed": Style(VERMILLION, marker="X"),
+}
+"""Of connections, where no layer and no code tells them apart."""
 
 RELEASES = (
     Style(INK, "-", "o", ""),
@@ -97,8 +113,8 @@ PROBES = {
 }
 """Of a run of a search, by its answer."""
 
-LIMIT, GENERATOR = PURPLE, PURPLE
-"""Of a threshold's limit; of what the generator itself used."""
+LIMIT, GENERATOR, TARGET = PURPLE, PURPLE, GREEN
+"""Of a threshold's limit; of what the generator itself used; of what was sampled of the target."""
 
 LIMIT_DASH = (0, (2, 1.4))
 
@@ -175,6 +191,9 @@ SETTINGS: Any = {
 
 @functools.cache
 def _font(weight: str) -> FT2Font:
+    from matplotlib.font_manager import FontProperties, findfont
+    from matplotlib.ft2font import FT2Font
+
     return FT2Font(findfont(FontProperties(family=FONT, weight=weight)))
 
 
@@ -187,6 +206,8 @@ def drawable(text: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def text_width(text: str, size: float, *, weight: str = "normal") -> float:
     """How wide ``text`` is drawn, in points."""
+    from matplotlib.ft2font import LoadFlags
+
     font = _font(weight)
     font.set_size(size, 72)
     font.set_text(drawable(text), 0.0, flags=LoadFlags.NO_HINTING)
@@ -227,6 +248,8 @@ def wrap(text: str, points: float, size: float, *, lines: int, weight: str = "no
 
 def thousands(axis: Any, *, bins: int = 5, integer: bool = False) -> None:
     """Short tick labels with thousands apart, never in powers of ten; ``integer`` for counts."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     steps = [1, 2, 5, 10] if integer else [1, 2, 2.5, 5, 10]
     axis.set_major_locator(MaxNLocator(bins, min_n_ticks=2, steps=steps, integer=integer))
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
@@ -234,6 +257,8 @@ def thousands(axis: Any, *, bins: int = 5, integer: bool = False) -> None:
 
 def log_time(axis: Any, low: float, high: float) -> None:
     """A logarithmic axis from ``low`` to ``high``, labelled at 1, 2 and 5, or at powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
     steps = (1.0, 2.0, 5.0) if high / max(low, 1e-6) < 3_000 else (1.0,)
     axis.axes.set_yscale("log")
     axis.axes.set_ylim(max(low, 1e-6) / 1.3, high * 1.3)

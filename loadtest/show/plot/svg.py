@@ -9,23 +9,8 @@ from xml.sax.saxutils import escape
 
 from matplotlib.figure import Figure
 
+from loadtest.show.palette import PLOT_NAMES
 from loadtest.show.plot import style
-
-VARIABLES = {
-    style.INK: "ink",
-    style.MUTED: "muted",
-    style.GRID: "grid",
-    style.EDGE: "edge",
-    style.SHADE: "shade",
-    style.BLUE: "blue",
-    style.ORANGE: "orange",
-    style.GREEN: "green",
-    style.VERMILLION: "vermillion",
-    style.PURPLE: "purple",
-    style.SKY: "sky",
-    style.SURFACE: "surface",
-}
-"""The names of colours, as a page has them in its variables."""
 
 
 def alone(figure: Figure, about: str) -> str:
@@ -62,7 +47,7 @@ def _prefixed(body: str, prefix: str) -> str:
 
 
 def _coloured(body: str) -> str:
-    for colour, name in VARIABLES.items():
+    for colour, name in PLOT_NAMES.items():
         body = body.replace(colour, f"var(--plot-{name},{colour})")
     return body
 

@@ -240,7 +240,7 @@ def _target(sheet: layout.Sheet, series: Series, height: float) -> None:
     """What was sampled of the target, one panel each; a gap is a second without a sample."""
     for title, column in sampled(series):
         panel = layout.panel(sheet, title, height)
-        _stairs(panel.axes, series, column, style.Style(style.GREEN, width=1.5))
+        _stairs(panel.axes, series, column, style.Style(style.TARGET, width=1.5))
         panel.axes.set_ylim(min(0.0, float(np.nanmin(column))), max(float(np.nanmax(column)), 1e-3) * 1.1)
         style.thousands(panel.axes.yaxis, bins=2)
 

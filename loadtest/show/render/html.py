@@ -161,7 +161,8 @@ def _script() -> str:
     """The library that draws charts, with its licence, and what makes ours of it."""
     licence = " ".join((STATIC / "uPlot.LICENSE.txt").read_text("utf-8").split())
     library = (STATIC / "uPlot.iife.min.js").read_text("utf-8")
-    return f"/* {licence} */\n{library}\n{(STATIC / 'charts.js').read_text('utf-8')}"
+    own = "\n".join((STATIC / name).read_text("utf-8") for name in ("keys.js", "charts.js"))
+    return f"/* {licence} */\n{library}\n{own}"
 
 
 def _safe(text: str) -> Markup:
@@ -175,7 +176,9 @@ def environment() -> Environment:
     """Where templates are found, and how they are filled in."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    from loadtest.show.render.page_style import page_colours
+
+    made = Environment(
         loader=PackageLoader("loadtest.show", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -183,3 +186,5 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.globals["page_colours"] = page_colours
+    return made

@@ -17,18 +17,18 @@ from loadtest.show.document import (
     TableRow,
     Tone,
 )
+from loadtest.show.palette import PAGE, PLOT
 
 if TYPE_CHECKING:
     from fpdf import FPDF
 
-INK = (27, 36, 48)
-MUTED = (92, 103, 115)
-RULE = (227, 231, 235)
+INK, MUTED, RULE = PLOT["ink"].rgb, PLOT["muted"].rgb, PLOT["grid"].rgb
 TONES: dict[Tone, tuple[int, int, int]] = {
-    "good": (0, 121, 90), "bad": (179, 71, 0), "doubt": (138, 97, 0), "plain": INK,
+    "good": PAGE["good"].rgb, "bad": PAGE["bad"].rgb, "doubt": PAGE["doubt"].rgb, "plain": INK,
 }  # fmt: skip
 TINTS: dict[Tone, tuple[int, int, int]] = {
-    "good": (227, 244, 238), "bad": (252, 235, 225), "doubt": (251, 241, 217), "plain": (241, 243, 246),
+    "good": PAGE["good-tint"].rgb, "bad": PAGE["bad-tint"].rgb, "doubt": PAGE["doubt-tint"].rgb,
+    "plain": PLOT["shade"].rgb,
 }  # fmt: skip
 MARGIN_MM = 16.0
 WIDTH_IN = 9.0

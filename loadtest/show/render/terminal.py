@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO, TypedDict
 
 from loadtest.show.document import Callout, DataTable, Document, DocumentSection, TableRow, Tone, worst_first
+from loadtest.show.palette import PAGE, PLOT, rgb
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -36,15 +37,16 @@ SENTENCES = 4
 STYLES: dict[Tone, str] = {"good": "green", "bad": "red", "doubt": "yellow", "plain": ""}
 MARKS: dict[Tone, str] = {"good": "✓", "bad": "✗", "doubt": "?", "plain": " "}
 
+GROUND, LETTERS = rgb(PAGE["page"].dark), rgb(PLOT["ink"].dark)
 PALETTE = [
-    (18, 23, 29),
-    (244, 130, 74),
-    (76, 207, 164),
-    (240, 193, 80),
-    (107, 184, 238),
-    (216, 147, 184),
-    (86, 180, 233),
-    (226, 231, 236),
+    GROUND,
+    rgb(PLOT["vermillion"].dark),
+    rgb(PAGE["good"].dark),
+    rgb(PAGE["doubt"].dark),
+    rgb(PAGE["link"].dark),
+    rgb(PLOT["purple"].dark),
+    rgb(PLOT["sky"].dark),
+    LETTERS,
 ]
 """The eight colours of a terminal in a picture: those of the report on dark ground."""
 
@@ -135,7 +137,7 @@ def short_svg(document: Document, *, width: int = 100, where: str = "", title: s
     console = Console(file=io.StringIO(), width=width, record=True, force_terminal=True, highlight=False)
     _draw_short(document, console)
     _draw_last(document, console, where)
-    theme = TerminalTheme((18, 23, 29), (226, 231, 236), PALETTE)
+    theme = TerminalTheme(GROUND, LETTERS, PALETTE)
     drawn = console.export_svg(title=title, theme=theme, unique_id="screen")
     return re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
 

@@ -33,6 +33,35 @@
   }
   const counted = (n) => n.toLocaleString("en");
 
+  // A name cut in its middle, since names of releases differ at their ends.
+  const LEAST_NAME = 84;
+  const SHORTEST = 60;
+  const ruler = document.createElement("canvas").getContext("2d");
+  function fitted(text, room) {
+    ruler.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    for (let kept = text.length; kept > 2; kept -= 1) {
+      const cut = kept === text.length ? text : `${text.slice(0, Math.ceil(kept / 2))}…${text.slice(-Math.floor(kept / 2))}`;
+      if (ruler.measureText(cut).width <= room) return cut;
+      if (room < SHORTEST) return "";
+    }
+    return "";
+  }
+
+  // Neighbours of one name: how many they are, and where their middle is.
+  function grouped(names) {
+    const groups = [];
+    names.forEach((name, at) => {
+      const last = groups[groups.length - 1];
+      if (last && last.name === name) {
+        last.runs += 1;
+        last.middle += 0.5;
+      } else {
+        groups.push({ name, runs: 1, middle: at });
+      }
+    });
+    return groups;
+  }
+
   // ---------------------------------------------------------------- the histograms of a span
 
   function unpacked(spans, bins) {
@@ -89,9 +118,10 @@
 
   class Chart {
     constructor(data, key, lead) {
-      Object.assign(this, { data, key, lead, log: Boolean(data.log), plot: null });
+      Object.assign(this, { data, key, lead, log: Boolean(data.log), plot: null, span: null });
       this.on = data.series.map((each) => each.on);
       this.values = data.series.map((each) => each.values);
+      this.groups = grouped(data.ticks || []);
       this.box = $("div", `chart ${data.kind}${lead ? " lead" : ""}`);
       const head = $("div", "chart-head");
       head.append($("h3", "", data.title + (data.unit && data.unit !== "ms" ? `, ${data.unit}` : "")));
@@ -103,18 +133,17 @@
       if (lead || data.unit === "ms") head.append(this.scale);
       this.keys = $("div", "legend");
       this.area = $("div", "area");
-      this.area.tabIndex = 0;
-      this.area.setAttribute("role", "group");
-      this.area.setAttribute("aria-label", `${data.title}. Left and right move over the values, plus and minus zoom, 0 shows all${data.links ? ", enter opens the run" : ""}.`);
+      chartKeys.reachable(this.area, data.title, data.links ? ", enter opens the run" : "");
       this.area.addEventListener("keydown", (event) => this.key_(event));
+      this.area.addEventListener("blur", () => this.leave());
       this.tip = $("div", "tip");
-      this.tip.setAttribute("role", "status");
+      this.tip.setAttribute("aria-hidden", "true");
       this.tip.hidden = true;
       this.box.append(head, this.keys, this.area);
       this.buttons = data.series.map((each, at) => this.legend(each, at));
       for (const limit of data.limits || []) {
         const key = $("span", `key limit${limit.missed ? " missed" : ""}`);
-        key.append(this.swatch({ colour: "--plot-purple", dash: [4, 3] }), `threshold: ${limit.label}${limit.missed ? ", missed" : ""}`);
+        key.append(this.swatch({ colour: "--line-limit", dash: [4, 3] }), `threshold: ${limit.label}${limit.missed ? ", missed" : ""}`);
         this.keys.append(key);
       }
       this.marked();
@@ -181,7 +210,6 @@
     build() {
       if (!this.area.clientWidth) return;
       const { data } = this;
-      const scale = this.plot && { min: this.plot.scales.x.min, max: this.plot.scales.x.max };
       if (this.plot) this.plot.destroy();
       const grid = { stroke: css("--plot-grid"), width: 1 };
       const font = `12px ${getComputedStyle(document.body).fontFamily}`;
@@ -193,7 +221,7 @@
         padding: [8, 12, 0, 0],
         cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 7 }, sync: data.kind === "time" ? { key: "time", setSeries: false } : undefined },
         scales: {
-          x: { time: false, ...(data.kind === "percentile" ? { distr: 3 } : {}), range: (_u, low, high) => this.across(low, high) },
+          x: { time: false, ...(data.kind === "percentile" ? { distr: 3 } : {}), range: () => this.across },
           y: { distr: this.log ? 3 : 1, range: (_u, low, high) => this.range(low, high) },
         },
         axes: [{ ...axis, ...this.ticks() }, { ...axis, size: this.width < NARROW ? 48 : 60, values: (_u, at, _axis, _space, step) => at.map((value) => (value === null ? "" : this.log ? short(value) : tick(value, step))) }],
@@ -216,15 +244,13 @@
       };
       this.plot = new uPlot(options, [data.x, ...this.values], this.area);
       this.plot.over.append(this.tip);
-      this.plot.over.addEventListener("dblclick", () => (data.kind === "time" ? zoom(null, null) : this.plot.setScale("x", { min: data.x[0], max: data.x[data.x.length - 1] })));
+      this.plot.over.addEventListener("dblclick", () => this.showSpan(null));
       if (data.links) this.plot.over.addEventListener("click", () => this.open());
-      if (scale && data.kind !== "time" && scale.min !== null) this.plot.setScale("x", scale);
     }
 
-    across(low, high) {
-      const { data } = this;
-      if (data.kind !== "time") return data.kind === "runs" ? [low - 0.5, high + 0.5] : [low, high];
-      return view.from === null ? [data.from, data.to] : [view.from, view.to];
+    get across() {
+      if (this.data.kind === "time") return view.from === null ? this.whole : [view.from, view.to];
+      return this.span || this.whole;
     }
 
     ticks() {
@@ -235,9 +261,27 @@
         return { splits: (_u, _axis, low, high) => kept(low, high), filter: (_u, at) => at, values: (_u, at) => at.map((value) => names.get(value)) };
       }
       if (data.kind === "runs") {
-        return { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], space: 80, values: (_u, at) => at.map((value) => data.ticks[value] || "") };
+        let found = [];
+        return {
+          splits: (_u, _axis, low, high) => (found = this.runTicks(low, high)).map(({ middle }) => middle),
+          filter: (_u, at) => at,
+          values: () => found.map(({ text }) => text),
+        };
       }
       return { values: (_u, at) => at.map((value) => `${value.toLocaleString("en")} s`) };
+    }
+
+    // The names below runs: one for all runs of a side, as long as it has room; of many names only some.
+    runTicks(low, high) {
+      const apart = (this.width - 72) / (high - low);
+      const inSight = this.groups.filter(({ middle }) => middle >= low && middle <= high);
+      const narrowest = Math.min(...inSight.map(({ runs }) => runs * apart));
+      const every = Math.max(1, Math.ceil(LEAST_NAME / narrowest));
+      return inSight.filter((_group, at) => at % every === 0).map(({ middle, runs, name }) => {
+        // It stands in the middle: beside an edge both of its halves are as short. The axis leaves room at the left.
+        const edge = 2 * Math.min((middle - low) * apart + 48, (high - middle) * apart + 12);
+        return { middle, text: fitted(name, Math.min(Math.max(runs, every) * apart - 10, edge)) };
+      });
     }
 
     shade(plot) {
@@ -267,7 +311,7 @@
         const y = plot.valToPos(value, "y", true);
         if (y < bbox.top - 1 || y > bbox.top + bbox.height + 1) continue;
         ctx.save();
-        ctx.strokeStyle = css("--plot-purple");
+        ctx.strokeStyle = css("--line-limit");
         ctx.lineWidth = (missed ? 2.5 : 1.5) * devicePixelRatio;
         ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
         ctx.beginPath();
@@ -291,14 +335,10 @@
       const seen = idx !== null && idx !== undefined && left >= 0 && this.area.matches(":hover, :focus");
       this.tip.hidden = !seen;
       if (!seen) return;
-      const rows = this.data.series.flatMap((each, at) => {
-        const value = this.values[at][idx];
-        if (!this.on[at] || (value === null && each.points)) return [];
-        const n = each.n ? each.n[idx] : this.totals ? this.totals[at] : each.total;
+      const rows = this.told(idx).map(({ each, value, n }) => {
         const row = $("div", "row");
-        const told_ = $("strong", "", told(value, this.data.unit));
-        row.append(this.swatch(each), $("span", "", each.label), told_, $("span", "muted", n ? `n=${counted(n)}` : ""));
-        return [row];
+        row.append(this.swatch(each), $("span", "", each.label), $("strong", "", value), $("span", "muted", n));
+        return row;
       });
       this.tip.replaceChildren($("div", "muted", this.where(idx)), ...rows);
       const wide = this.tip.offsetWidth;
@@ -312,31 +352,77 @@
       const from = plot.posToVal(left, "x");
       const to = plot.posToVal(left + width, "x");
       plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-      if (this.data.kind === "time") zoom(from, to);
-      else plot.setScale("x", { min: from, max: to });
+      this.showSpan([from, to]);
+    }
+
+    // The whole of its axis; of runs with room for the points at both ends.
+    get whole() {
+      const { kind, from, to, x } = this.data;
+      if (kind === "time") return [from, to];
+      return kind === "runs" ? [x[0] - 0.5, x[x.length - 1] + 0.5] : [x[0], x[x.length - 1]];
+    }
+
+    showSpan(span) {
+      if (this.data.kind === "time") {
+        zoom(...(span || [null, null]));
+        return;
+      }
+      this.span = span;
+      const [min, max] = this.across;
+      this.plot.setScale("x", { min, max });
     }
 
     key_(event) {
-      if (!this.plot) return;
-      const last = this.data.x.length - 1;
-      const at = this.plot.cursor.idx ?? 0;
-      const moves = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last, PageUp: at - 10, PageDown: at + 10 };
-      if (event.key in moves) {
-        const to = Math.min(last, Math.max(0, moves[event.key]));
-        this.plot.setCursor({ left: this.plot.valToPos(this.data.x[to], "x"), top: 10 });
-      } else if (event.key === "Enter" && this.data.links) {
+      if (!this.plot || event.ctrlKey || event.metaKey || event.altKey) return;
+      const { x } = this.data;
+      const seen = this.across;
+      const at = this.plot.cursor.idx ?? null;
+      const inSight = chartKeys.within(x, ...seen);
+      const to = inSight ? chartKeys.moved(event.key, at, ...inSight) : undefined;
+      const middle = at === null ? (seen[0] + seen[1]) / 2 : x[at];
+      const span = chartKeys.zoomed(event.key, seen, this.whole, middle, this.data.kind === "percentile");
+      if (to !== undefined) {
+        this.plot.setCursor({ left: this.plot.valToPos(x[to], "x"), top: 10 });
+        chartKeys.say(this.reading(to));
+      } else if (span !== undefined) {
+        this.showSpan(span);
+        chartKeys.say(`${this.data.title}: ${this.spanText(span)}`);
+        // The scale is set when this event is over; the value that was chosen stays chosen.
+        if (at !== null) queueMicrotask(() => this.plot.setCursor({ left: this.plot.valToPos(x[at], "x"), top: 10 }));
+      } else if (event.key === "Escape") {
+        this.leave();
+      } else if (event.key === "Enter" && this.data.links && at !== null) {
         this.open();
-      } else if (this.data.kind === "time" && "+-0".includes(event.key)) {
-        const from = view.from ?? this.data.from;
-        const to = view.to ?? this.data.to;
-        const middle = Math.min(to, Math.max(from, this.data.x[at]));
-        const half = ((to - from) / 2) * (event.key === "+" ? 0.5 : 2);
-        if (event.key === "0" || half * 2 >= this.data.to - this.data.from) zoom(null, null);
-        else zoom(middle - half, middle + half);
       } else {
         return;
       }
       event.preventDefault();
+    }
+
+    leave() {
+      if (this.plot) this.plot.setCursor({ left: -10, top: -10 });
+    }
+
+    // In words what is seen now that a key has chosen this span; what runs over time shows whole steps.
+    spanText(span) {
+      if (this.data.kind === "time" && view.from !== null) return `${counted(view.from)} s to ${counted(view.to)} s are shown`;
+      const inSight = this.data.kind !== "time" && span ? chartKeys.within(this.data.x, ...span) : null;
+      return inSight ? `${this.where(inSight[0])} to ${this.where(inSight[1])} are shown` : "all is shown";
+    }
+
+    // The values of the series that are on, at a place: label, value, and how many samples it is of.
+    told(at) {
+      return this.data.series.flatMap((each, index) => {
+        const value = this.values[index][at];
+        if (!this.on[index] || (value === null && each.points)) return [];
+        const n = each.n ? each.n[at] : this.totals ? this.totals[index] : each.total;
+        return [{ each, value: told(value, this.data.unit), n: n ? `n=${counted(n)}` : "" }];
+      });
+    }
+
+    reading(at) {
+      const values = this.told(at).map(({ each, value, n }) => `${each.label} ${value}${n ? `, ${n}` : ""}`);
+      return `${this.where(at)}: ${values.join("; ") || "nothing was measured"}`;
     }
 
     open() {
@@ -345,7 +431,9 @@
     }
 
     zoomed() {
-      if (this.plot) this.plot.setScale("x", view.from === null ? { min: this.data.from, max: this.data.to } : { min: view.from, max: view.to });
+      if (!this.plot) return;
+      const [min, max] = this.across;
+      this.plot.setScale("x", { min, max });
     }
 
     follow(span) {
@@ -404,7 +492,7 @@
       }
       setTimeout(() => (link.textContent = before), 2000);
     });
-    tools.append(whole, link, $("span", "muted hint", "Drag over a chart to zoom; two clicks show all."));
+    tools.append(whole, link, $("span", "muted hint", "Drag over a chart to zoom, two clicks show all; by keys: arrows, + and −, 0."));
     const cut = $("div", "cut");
     cut.setAttribute("aria-live", "polite");
     chart.box.append(tools, cut);

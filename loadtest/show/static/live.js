@@ -4,17 +4,26 @@
 const POLL_MS = 1000;
 const LOST_AFTER = 15;
 
-// A chart: title, unit, and its series as [column, label, colour, dashed].
+// How a percentile is drawn, in the colour of its metric, and how many samples a second needs to have it.
+const SOLID = [];
+const PERCENTILES = { p50: [SOLID, 2], p95: [[8, 4], 20], p99: [[2, 2.4], 100] };
+
+// The lines of a metric's percentiles, from the columns that begin with a name.
+function percentiles(column, colour) {
+  return Object.entries(PERCENTILES).map(([name, [dash, least]]) => [`${column}_${name}`, name, colour, dash, least]);
+}
+
+// A chart: title, unit, and its series as [column, label, colour, dash, samples it needs]; the metric of its thresholds.
 const CHARTS = [
-  ["First event", "ms", [["first_event_p50", "p50", "--plot-sky"], ["first_event_p95", "p95", "--plot-blue"], ["first_event_p99", "p99", "--plot-purple"]], "turn.first_event"],
-  ["Completion", "ms", [["completion_p50", "p50", "--plot-sky"], ["completion_p95", "p95", "--plot-blue"], ["completion_p99", "p99", "--plot-purple"]], "turn.completion"],
-  ["Turns", "/s", [["planned", "planned", "--plot-muted", true], ["sent", "sent", "--plot-blue"], ["complete", "complete", "--plot-green"]]],
-  ["Turns that were not complete", "/s", [["failed", "failed", "--plot-vermillion"], ["timed_out", "timed out", "--plot-orange"], ["lost", "lost", "--plot-purple"], ["refused", "refused", "--plot-muted", true], ["not_attempted", "not attempted", "--plot-sky"]]],
-  ["Connections", "", [["ready", "ready", "--plot-green"], ["connections_refused", "refused a second", "--plot-vermillion"], ["connections_closed", "closed a second", "--plot-orange"]]],
-  ["Events received", "/s", [["events", "received", "--plot-blue"]]],
-  ["Event gap", "ms", [["gap_p50", "p50", "--plot-sky"], ["gap_p95", "p95", "--plot-blue"], ["gap_p99", "p99", "--plot-purple"]], "event.gap"],
-  ["Load generator", "%", [["cpu_percent", "CPU of one core", "--plot-blue"]]],
-  ["Delays of the generator itself", "ms", [["lateness_p99", "send lateness p99", "--plot-orange"], ["lag_p99", "receive lag p99", "--plot-purple"]]],
+  ["First event", "ms", percentiles("first_event", "--metric-turn-first-event"), "turn.first_event"],
+  ["Completion", "ms", percentiles("completion", "--metric-turn-completion"), "turn.completion"],
+  ["Turns", "/s", [["planned", "planned", "--rate-turns-due", [2, 3]], ["sent", "sent", "--rate-events-sent", SOLID], ["complete", "complete", "--outcome-complete", [8, 4]]]],
+  ["Turns that were not complete", "/s", [["failed", "failed", "--outcome-failed", SOLID], ["timed_out", "timed out", "--outcome-timed-out", [8, 4]], ["lost", "lost", "--outcome-lost", [2, 2.4]], ["refused", "refused", "--outcome-refused", SOLID], ["not_attempted", "not attempted", "--outcome-not-attempted", [8, 4]]]],
+  ["Connections", "", [["ready", "ready", "--connections-ready", SOLID], ["connections_refused", "refused a second", "--connections-refused", [8, 4]], ["connections_closed", "closed a second", "--connections-closed", [2, 2.4]]]],
+  ["Events received", "/s", [["events", "received", "--rate-events-received", SOLID]]],
+  ["Event gap", "ms", percentiles("gap", "--metric-event-gap"), "event.gap"],
+  ["Load generator", "%", [["cpu_percent", "CPU of one core", "--line-generator", SOLID]]],
+  ["Delays of the generator itself", "ms", [["lateness_p99", "send lateness p99", "--metric-send-lateness", SOLID], ["lag_p99", "receive lag p99", "--metric-receive-lag", [8, 4]]]],
 ];
 
 // How a sample of the target is drawn: unit on the page, and what a value is divided by.
@@ -74,7 +83,7 @@ function sampledNames(found) {
 function healthCharts(found) {
   return sampled(found).map(([name, each]) => {
     const title = { cpu: "CPU of the target", memory: "Memory of the target", open_files: "Open files of the target" }[name] || `Target: ${name.replaceAll("_", " ")}`;
-    return [title, SAMPLED[each.unit][0], [[`${each.column} shown`, name.replaceAll("_", " "), "--plot-green"]], `target.${name}`];
+    return [title, SAMPLED[each.unit][0], [[`${each.column} shown`, name.replaceAll("_", " "), "--line-target", SOLID]], `target.${name}`];
   });
 }
 
@@ -86,6 +95,99 @@ function limits(found, metric) {
   return found.thresholds
     .filter((each) => each.limit !== null && (ofTarget ? each.name.startsWith(`${metric}.`) && !each.name.endsWith(".n") : each.unit === "ms" && each.name.startsWith(`${metric}.p`)))
     .map((each) => ({ limit: each.limit / divisor, label: `${each.name.split(".").pop()} ${each.expression}` }));
+}
+
+// ---------------------------------------------------------------- what is hovered, zoomed and read by keys
+
+// The seconds that all charts show, as [from, to]; null: all there are.
+let span = null;
+
+function ends() {
+  return [1, columns.second.length ? columns.second[columns.second.length - 1] + 1 : 1];
+}
+
+function zoom(to) {
+  span = to;
+  const [min, max] = span || ends();
+  plots.forEach(({ plot }) => plot.setScale("x", { min, max }));
+}
+
+// Puts the cursor of a chart on a second.
+function point(each, second) {
+  each.second = second;
+  each.plot.setCursor(second === null ? { left: -10, top: -10 } : { left: each.plot.valToPos(second, "x"), top: 10 });
+}
+
+function reading({ plot, unit }, at) {
+  const values = plot.series.slice(1).map(({ label }, index) => {
+    const value = plot.data[index + 1][at];
+    return `${label} ${value === null ? "not measured" : `${number(value)} ${unit}`.trim()}`;
+  });
+  return `second ${plot.data[0][at]}: ${values.join("; ")}`;
+}
+
+function pressed(each, event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || !columns.second.length) return;
+  const { plot, title } = each;
+  const x = plot.data[0];
+  const seen = span || ends();
+  const at = plot.cursor.idx ?? null;
+  const inSight = chartKeys.within(x, ...seen);
+  const to = inSight ? chartKeys.moved(event.key, at, ...inSight) : undefined;
+  const middle = at === null ? (seen[0] + seen[1]) / 2 : x[at];
+  const wanted = chartKeys.zoomed(event.key, seen, ends(), middle, false);
+  if (to !== undefined) {
+    point(each, x[to]);
+    chartKeys.say(reading(each, to));
+  } else if (wanted !== undefined) {
+    zoom(wanted);
+    chartKeys.say(`${title}: ${wanted ? `second ${Math.round(wanted[0])} to ${Math.round(wanted[1])} are shown` : "all is shown"}`);
+    // The scale is set when this event is over; the second that was chosen stays chosen.
+    if (at !== null) queueMicrotask(() => point(each, x[at]));
+  } else if (event.key === "Escape") {
+    point(each, null);
+  } else {
+    return;
+  }
+  event.preventDefault();
+}
+
+function chosen(plot) {
+  const { left, width } = plot.select;
+  if (width < 5) return;
+  const wanted = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
+  plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+  zoom(wanted);
+}
+
+// Makes the names below a chart buttons: a series is switched by mouse and by keys.
+function switches(plot) {
+  const table = plot.root.querySelector(".u-legend");
+  table.setAttribute("role", "presentation");
+  const names = [...table.querySelectorAll(".u-series > th")];
+  const marked = () => names.forEach((name, at) => at && name.setAttribute("aria-pressed", String(plot.series[at].show)));
+  names.slice(1).forEach((name) => {
+    name.tabIndex = 0;
+    name.setAttribute("role", "button");
+    name.addEventListener("click", marked);
+    name.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      name.click();
+    });
+  });
+  marked();
+}
+
+// What the legend shows in the place of a value: why no second has the percentile, where none has.
+function lacking(name, least) {
+  const seen = columns[name] || [];
+  return !least || !seen.length || seen.some((value) => value !== null) ? "–" : `needs ${least} a second`;
+}
+
+function dashOf(dash) {
+  if (!dash || !dash.length) return "solid";
+  return dash[0] > 2 ? "dashed" : "dotted";
 }
 
 function build(found) {
@@ -100,29 +202,44 @@ function build(found) {
   $("charts").replaceChildren(...boxes.slice(0, CHARTS.length));
   $("sampled").replaceChildren(...boxes.slice(CHARTS.length));
   health = sampledNames(found);
-  plots = charts.map(([, unit, series, metric], at) => {
+  plots = charts.map(([title, unit, series, metric], at) => {
     const box = boxes[at];
     const lines = limits(found, metric);
     const grid = { stroke: colour("--plot-grid"), width: 1 };
     const axis = { stroke: colour("--plot-muted"), grid, ticks: grid, font: "12px system-ui" };
     const options = {
       width: Math.max(200, box.clientWidth - 28), height: 190,
-      scales: { x: { time: false } , y: { range: (_u, _low, high) => [0, (high || 1) * 1.08] } },
+      legend: { markers: { width: 3, dash: (plot, at) => dashOf(plot.series[at].dash) } },
+      cursor: { drag: { x: true, y: false, setScale: false } },
+      scales: { x: { time: false, range: (_u, low, high) => span || [low, high] }, y: { range: (_u, _low, high) => [0, (high || 1) * 1.08] } },
       axes: [{ ...axis, values: (_u, at) => at.map((s) => `${s} s`) }, { ...axis, size: 56, values: (_u, at) => at.map(number) }],
       series: [{ label: "second", value: (_u, s) => (s === null ? "–" : `${s} s`) },
-        ...series.map(([, label, tone, dashed]) => ({ label, stroke: colour(tone), width: 2, dash: dashed ? [6, 4] : undefined, spanGaps: false, points: { show: () => columns.second.length < 3 }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) })),
-        ...lines.map(({ label }) => ({ label, stroke: colour("--plot-vermillion"), width: 1.5, dash: [3, 3], points: { show: false }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) }))],
+        ...series.map(([name, label, tone, dash, least]) => ({ label, stroke: colour(tone), width: 2, dash: dash.length ? dash : undefined, spanGaps: false, points: { show: () => columns.second.length < 3 }, value: (_u, v) => (v === null ? lacking(name, least) : `${number(v)} ${unit}`) })),
+        ...lines.map(({ label }) => ({ label, stroke: colour("--line-limit"), width: 1.5, dash: [4, 3], points: { show: false }, value: (_u, v) => (v === null ? "–" : `${number(v)} ${unit}`) }))],
+      hooks: { setSelect: [chosen] },
     };
-    return { box, lines, names: series.map(([name]) => name), plot: new uPlot(options, null, box) };
+    const plot = new uPlot(options, null, box);
+    const each = { box, lines, title, unit, second: null, names: series.map(([name]) => name), plot };
+    const area = plot.over.parentElement;
+    chartKeys.reachable(area, title);
+    area.addEventListener("keydown", (event) => pressed(each, event));
+    area.addEventListener("blur", () => point(each, null));
+    // Who takes the mouse follows that, and no longer the second that keys chose.
+    plot.over.addEventListener("mousemove", () => (each.second = null));
+    plot.over.addEventListener("dblclick", () => zoom(null));
+    switches(plot);
+    return each;
   });
   draw();
 }
 
 function draw() {
   const x = columns.second.map((s) => s + 1);
-  for (const { plot, names, lines } of plots) {
+  for (const each of plots) {
+    const { plot, names, lines } = each;
     const own = names.map((name) => columns[name] || new Array(x.length).fill(null));
     plot.setData([x, ...own, ...lines.map(({ limit }) => x.map(() => limit))]);
+    if (each.second !== null) queueMicrotask(() => point(each, each.second));
   }
 }
 
