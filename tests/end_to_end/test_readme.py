@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shutil
 import shlex
 import socket
 import subprocess
@@ -121,6 +122,8 @@ def test_every_scenario_shown_can_be_read(block: Block, tmp_path: Path) -> None:
 def test_every_protocol_shown_can_be_read(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "shown.toml"
     file.write_text(block.text, "utf-8")
+    if "scenarios/data/" in block.text:
+        shutil.copytree(ROOT / "scenarios" / "data", tmp_path / "scenarios" / "data")
     load_protocol(file)
 
 

@@ -51,7 +51,7 @@ def names(written: list[str], off: list[str] | None = None) -> list[str]:
     thresholds = [parse_threshold(name, "== 1") for name in written]
     ends = {"askers": True, "listeners": False}
     found = population_defaults(thresholds, off or [], ends, dict.fromkeys(BOTH, ()), dict.fromkeys(BOTH, 0))
-    return [each.name for each in found if each.name.startswith(("turns", "connections"))]
+    return [each.name for each in found if each.name.startswith(("turns.complete", "connections"))]
 
 
 def test_each_kind_of_a_population_is_judged_by_default() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from loadtest.plan.framing import CodecChoice, Framing
+from loadtest.plan.prepare import HttpRequest
 from loadtest.plan.protocol import (
     Adopt,
     Beat,
@@ -116,7 +117,8 @@ def test_every_key_of_connect_is_told(name: str) -> None:
 @pytest.mark.parametrize("name", [each.name for each in fields(TurnShape)])
 def test_every_key_of_a_turn_is_told(name: str) -> None:
     plain = replace(EVERY, turn=replace(EVERY.turn, message="x", messages=()))
-    of = plain if name == "message" else EVERY
+    by_http = replace(EVERY, turn=replace(EVERY.turn, messages=(), send=HttpRequest(post="/ask")))
+    of = {"message": plain, "send": by_http}.get(name, EVERY)
     assert told(of) != told(replace(of, turn=changed(of.turn, name)))
 
 
