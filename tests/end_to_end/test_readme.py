@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import shutil
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
