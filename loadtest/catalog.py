@@ -1055,6 +1055,12 @@ OTHER_COUNTERS = (
         tone="bad",
     ),
     Counter(
+        "http.unsent",
+        "requests of turns by HTTP that were not sent: too many waited already, or a value made no request",
+        "not sent",
+        tone="doubt",
+    ),
+    Counter(
         "compression.negotiated",
         "connections on which compression was offered and agreed to",
         "connections with compression",

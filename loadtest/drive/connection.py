@@ -16,7 +16,7 @@ from typing import Any, Final
 from loadtest.drive.answer_words import note_answer, note_error
 from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.context import Context
-from loadtest.drive.http_client import HttpOverdue, HttpRefused
+from loadtest.drive.http_client import HttpOverdue, HttpRefused, HttpUnsent
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
@@ -394,13 +394,18 @@ class Connection:
         if refused is None:
             context.recorder.metrics.count("http.answered")
             return
-        context.recorder.metrics.count("http.refused")
-        if isinstance(refused, HttpOverdue) and turn.sent_ns != NEVER:
-            # It was sent, and times out as any turn does.
+        unsent = isinstance(refused, HttpUnsent)
+        context.recorder.metrics.count("http.unsent" if unsent else "http.refused")
+        overdue = isinstance(refused, HttpOverdue) and turn.sent_ns != NEVER
+        # What was sent and is overdue times out as any turn does.
+        if turn.outcome is not None or overdue:
             return
         words = self.public(f"http: {refused.reason}")
-        context.observations.add_reason("error_answers", words)
         context.recorder.evidence("http", words.encode("utf-8", "surrogateescape"), self.session.user)
+        if unsent:
+            self.session.not_sendable(turn, context.now(), "http_unsent")
+            return
+        context.observations.add_reason("error_answers", words)
         self.session.not_sendable(turn, context.now(), f"http {status}" if status else "http")
 
     def send(self, payload: str | bytes) -> None:

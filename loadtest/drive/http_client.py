@@ -58,6 +58,10 @@ class HttpRefused(Exception):  # noqa: N818 - a fact about the target, as Refuse
         super().__init__(reason)
 
 
+class HttpUnsent(HttpRefused):
+    """Nothing was sent, by our own doing or by what stands in the request: the target was not asked."""
+
+
 class HttpOverdue(HttpRefused):
     """It took longer than it may."""
 

@@ -18,6 +18,7 @@ from loadtest.drive.http_client import (
     HttpCall,
     HttpClient,
     HttpRefused,
+    HttpUnsent,
     Writing,
 )
 from loadtest.drive.preparation import LINE, CompiledRequest
@@ -81,7 +82,7 @@ class HttpTurns:
     def send(self, listener: HttpTurnListener, turn: Turn, kind: str, values: Mapping[str, Any]) -> None:
         """Send the request of a turn; the listener is told how it goes."""
         if len(self._going_on) >= MOST_WAITING:
-            refused = HttpRefused(f"nothing was sent: {MOST_WAITING:,} requests wait for their answers")
+            refused = HttpUnsent(f"nothing was sent: {MOST_WAITING:,} requests wait for their answers")
             self._after(lambda: listener.http_answered(turn, refused, 0))
             return
         self._going_on.spawn(self._run, listener, turn, self._requests[kind], values)
@@ -128,9 +129,9 @@ class HttpTurns:
             url = host.http_url(request.url(values))
             call = HttpCall(request.method, url, request.headers(values), request.body(values))
         except UnicodeEncodeError:
-            raise HttpRefused(HALVED) from None
+            raise HttpUnsent(HALVED) from None
         except ValueError:
-            raise HttpRefused(
+            raise HttpUnsent(
                 "nothing was sent: what its URL becomes is none of HTTP; correct it in `send` of the"
                 " protocol, or the value that stands in it"
             ) from None

@@ -14,7 +14,15 @@ from urllib.parse import quote, urlencode
 
 from gevent.event import AsyncResult
 
-from loadtest.drive.http_client import HALVED, CookieKeeper, HttpAnswer, HttpCall, HttpClient, HttpRefused
+from loadtest.drive.http_client import (
+    HALVED,
+    CookieKeeper,
+    HttpAnswer,
+    HttpCall,
+    HttpClient,
+    HttpRefused,
+    HttpUnsent,
+)
 from loadtest.drive.user_cookies import OF_PROCESS
 from loadtest.errors import Layer
 from loadtest.plan.identifiers import holds_controls, holds_halves
@@ -96,12 +104,12 @@ class CompiledRequest:
         """Its headers.
 
         Raises:
-            HttpRefused: a value would end its header.
+            HttpUnsent: a value would end its header.
         """
         found = {name: template.render(values) for name, template in self._headers}
         for name, text in found.items():
             if holds_controls(text):
-                raise HttpRefused(
+                raise HttpUnsent(
                     f"nothing was sent: the header {name} would hold a line break or another control"
                     " character; correct the value in it (of the data, or kept by an earlier step)"
                 )

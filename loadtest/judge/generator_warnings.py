@@ -257,6 +257,12 @@ def not_encoded(manifest: Manifest) -> Iterator[RunWarning]:
         yield warning("messages_not_encoded", {"unsendable": unsendable})
 
 
+def not_requested(manifest: Manifest) -> Iterator[RunWarning]:
+    """Turns by HTTP whose request was not sent."""
+    if unsent := count_or_zero(section(manifest, "counts", "http").get("unsent")):
+        yield warning("requests_not_sent", {"unsent": unsent})
+
+
 def ledger(manifest: Manifest) -> Iterator[RunWarning]:
     """Counters that contradict each other."""
     laws = broken_laws(manifest, section(manifest, "counts"))

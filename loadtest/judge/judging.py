@@ -136,6 +136,7 @@ def _found(
     yield from target_warnings.simulated(manifest)
     yield from generator_warnings.ending(manifest)
     yield from generator_warnings.not_encoded(manifest)
+    yield from generator_warnings.not_requested(manifest)
     yield from generator_warnings.ledger(manifest)
     yield from generator_warnings.unwatched(manifest)
     yield from generator_warnings.saturation(manifest)

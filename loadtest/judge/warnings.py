@@ -503,6 +503,16 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("unsendable",),
         "yes",
     ),
+    "requests_not_sent": WarningKind(
+        "the request of a turn by HTTP was not sent, since too many waited for their answers or a value"
+        " made no request of it",
+        "{unsent} requests of turns by HTTP were not sent; their turns failed by `http_unsent`, and the"
+        " target was not asked.",
+        "See slowest.jsonl for the reason; correct `send` of the protocol or the data, or send less at a"
+        " time.",
+        ("unsent",),
+        "yes",
+    ),
     "ledger_does_not_add_up": WarningKind(
         "counters contradict each other, such as turns due against turns begun and not attempted",
         "The counters do not add up: {told}.",

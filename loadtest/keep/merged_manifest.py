@@ -24,7 +24,7 @@ COMPUTED = frozenset(
 """What is computed anew, from the sums."""
 
 LEFT_OUT = frozenset({"failure", "interrupted_by", "pruned", "populations", "part", "not_written"})
-"""What no run has that can be merged; and which reports of a part could not be written: they are anew."""
+"""Only runs that cannot be merged have these; ``not_written`` is left out, as reports are written anew."""
 
 
 def merged_manifest(manifests: Sequence[Table]) -> Table:

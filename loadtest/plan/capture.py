@@ -32,7 +32,10 @@ DIRECTIONS = ("in", "out")
 
 
 class CapturedFrame(NamedTuple):
-    """One message; ``at_ns`` from the beginning of the capture. ``line`` is where it stands, 0: nowhere."""
+    """One frame, or the message made of it; ``at_ns`` from the beginning of the capture.
+
+    ``line`` is where it stands, 0: nowhere.
+    """
 
     at_ns: int
     inward: bool

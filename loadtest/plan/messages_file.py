@@ -15,6 +15,8 @@ MOST_STEPS = 256
 KINDS = ("wait", "pause", "chunks", "interrupt")
 """What an entry may be that is no text."""
 
+KNOWN = ", ".join(f"`{kind}`" for kind in KINDS[:-1]) + f" or `{KINDS[-1]}`"
+
 
 def read_messages(table: Table) -> tuple[MessageStep, ...]:
     """The steps of a turn of several messages; none where not written, or wrong, which is reported."""
@@ -28,7 +30,7 @@ def read_messages(table: Table) -> tuple[MessageStep, ...]:
         table.report(key, f"`{key}` must be a list such as {forms}, not {told(value)}")
         return ()
     if len(value) > MOST_STEPS:
-        table.report(key, f"`{key}` may have {MOST_STEPS} entries, not {len(value)}")
+        table.report(key, f"`{key}` may have {MOST_STEPS} entries at most, not {len(value)}")
         return ()
     steps = [_read_message(table, index, each) for index, each in enumerate(value)]
     _check_order(table, steps)
@@ -50,7 +52,7 @@ def _check_order(table: Table, steps: list[MessageStep | None]) -> None:
     for index, which in ((0, "first"), (last, "last")):
         step = steps[index]
         if step is not None and step.send is None and step.chunks is None:
-            report(index, f"the {which} of `messages` must be a message: text, no pause and no wait")
+            report(index, f"the {which} of `messages` must send something: a text, or `chunks`")
 
 
 def _read_message(table: Table, index: int, value: object) -> MessageStep | None:
@@ -59,7 +61,7 @@ def _read_message(table: Table, index: int, value: object) -> MessageStep | None
     if isinstance(value, str) and value:
         return MessageStep(send=value)
     if not isinstance(value, Mapping):
-        wrong = f"must be text that is sent, a pause or a wait, not {told(value)}"
+        wrong = f"must be text that is sent, or a table with {KNOWN}, not {told(value)}"
         table.source.report(at, f"an entry of `messages` {wrong}")
         return None
     inner = Table(value, table.source, at)
@@ -73,8 +75,7 @@ def _read_message(table: Table, index: int, value: object) -> MessageStep | None
         interrupt=_read_interrupt(inner.table("interrupt")) if inner.has("interrupt") else None,
     )
     if len(kinds) != 1:
-        known = "`wait`, `pause`, `chunks` and `interrupt`"
-        table.source.report(at, f"an entry of `messages` has one of {known}, not {len(kinds)}")
+        table.source.report(at, f"an entry of `messages` has one of {KNOWN}, and not {len(kinds)}")
     if inner.has("within") and not inner.has("wait"):
         inner.report("within", "`within` goes with `wait` only")
     inner.close({"send": "a message is the text alone, without a table"})

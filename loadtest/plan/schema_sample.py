@@ -156,7 +156,7 @@ def _text(schema: dict[str, Any]) -> str:
 
 
 def _number(schema: dict[str, Any]) -> int | float:
-    """The smallest that is allowed, where that is said; else 1."""
+    """No less than the schema asks, where it says so; else 1. What is too much is not looked at."""
     for key, more in (("minimum", 0), ("exclusiveMinimum", 1)):
         least = schema.get(key)
         if isinstance(least, int | float) and not isinstance(least, bool):

@@ -24,7 +24,7 @@ LONE = re.compile("[\ud800-\udfff]")
 
 
 class CapturedMessage:
-    """One frame of the capture, decoded once."""
+    """One message of the capture, decoded once."""
 
     __slots__ = ("at_ns", "found", "inward", "kind", "leaves", "text")
 

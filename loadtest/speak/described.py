@@ -14,6 +14,7 @@ from typing import Any
 from loadtest.plan.asyncapi import ApiDescription, ApiMessage
 from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.match import value_text
+from loadtest.plan.mix import MOST_KINDS
 from loadtest.secret_names import SENT_KEY
 from loadtest.speak.captured_message import CapturedMessage, Leaves, template
 from loadtest.speak.draft import SECRET_VALUE, TYPE_NAMES
@@ -28,9 +29,6 @@ _CONTENT = re.compile(r"delta|chunk|token|partial|content", re.IGNORECASE)
 _PING, _PONG = (re.compile(word, re.IGNORECASE) for word in (r"ping|heart.?beat$", r"pong|heart.?beat"))
 _ID = re.compile(r"id|.*([_-]id|Id|ID|[_-]?(ref|nonce|seq))|correlation", re.ASCII)
 _KIND = re.compile(r"[^A-Za-z0-9_-]+")
-
-MOST_KINDS = 40
-"""Messages beside the first that are written as kinds of turn."""
 
 MOST_ROWS = 50
 
@@ -240,7 +238,8 @@ class _Drafter:
     def _kind_lines(self) -> Iterator[str]:
         """What else a client may send, each as a kind of turn."""
         used: set[str] = set()
-        for each in self._openers[1 : MOST_KINDS + 1]:
+        # A mix has no more kinds than this.
+        for each in self._openers[1:MOST_KINDS]:
             name = _KIND.sub("-", each.kind or each.name).strip("-")[:32] or "other"
             if name in used:
                 continue

@@ -158,7 +158,8 @@ def test_steps_are_done_as_often_as_they_say_and_taken_back(tmp_path: Path) -> N
     assert {"token-1-abcdef", "ticket-1", "cookie-of-0", "cookie-of-1"} <= set(TOLD)
 
 
-ONE_STEP = '[[prepare]]\nname = "one"\nget = "/one"\nwithin = "100ms"\n'
+ONE_STEP = '[[prepare]]\nname = "one"\nget = "/one"\nwithin = "9s"\n'
+BRIEF_STEP = ONE_STEP.replace("9s", "100ms")
 
 HANGS = lambda sock, _asked: sock.recv(1)  # noqa: E731 - one line in a table
 
@@ -216,7 +217,7 @@ def test_a_step_that_fails_refuses_the_connection(
     text = 'identities = [{ bad = "x\\ny" }, { bad = "x\\ny" }]\n' if "user.bad" in step else ""
     text += 'path = "{prepared.a}"\n' if "`path`" in reason or "nobody" in reason else ""
     with http_peer({"/one": script}) as peer:
-        found = driven(tmp_path, peer, text + ONE_STEP + step + HOLD)
+        found = driven(tmp_path, peer, text + (BRIEF_STEP if script is HANGS else ONE_STEP) + step + HOLD)
         assert [each for each in peer.asked if "upgrade" in each.headers] == []
     layer = "resolve" if "resolve" in reason else "prepare"
     assert found.counts("connections.") == {"attempted": 2, "due": 2, f"refused.{layer}": 2}
@@ -236,7 +237,7 @@ def test_the_values_of_a_refusal_are_not_told(tmp_path: Path) -> None:
 
 def test_who_waits_for_a_step_of_the_run_shares_how_it_ended(tmp_path: Path) -> None:
     with http_peer({"/one": HANGS}) as peer:
-        found = driven(tmp_path, peer, ONE_STEP + 'once = "process"\n' + HOLD)
+        found = driven(tmp_path, peer, BRIEF_STEP + 'once = "process"\n' + HOLD)
         assert len(peer.asked) == 1
     assert reasons(found) == {"prepare: one: no answer within 0.1 s": 2}
 
@@ -307,7 +308,7 @@ def test_redirects_of_an_upgrade_are_followed_without_credentials(tmp_path: Path
         hops = {"ws:/echo": moved("/next", "308 There"), "ws:/next": moved(f"{other.url()}/end", "307 There")}
         with http_peer(hops) as peer:
             found = driven(tmp_path, peer, secret + "follow_redirects = 2\n" + HOLD)
-            assert [each.path for each in peer.asked] == ["/echo", "/next"] * 2 or len(peer.asked) == 4
+            assert sorted(each.path for each in peer.asked) == ["/echo", "/echo", "/next", "/next"]
             assert all("hidden" in str(each.headers) for each in peer.asked)
         assert other.paths() == ["/end", "/end"]
         assert "hidden" not in str(other.asked)
@@ -346,7 +347,7 @@ def test_connections_go_through_a_proxy(
 ) -> None:
     with http_peer({"/one": answer()}, pair if secure else None) as peer, serving(tunnel) as address:
         text = f'proxy = "http://me:pass@127.0.0.1:{address.sockaddr[1]}"\nca_file = "{authority.cert}"\n'
-        found = driven(tmp_path, peer, text + ONE_STEP.replace("100ms", "9s") + HOLD, secure=secure)
+        found = driven(tmp_path, peer, text + ONE_STEP + HOLD, secure=secure)
         assert (reasons(found), found.counts("connections.")["ready"]) == ({}, 2)
         assert (found.n("connect.proxy"), found.n("connect.tls")) == (2, 2 if secure else 0)
         assert len(peer.asked) == 4
@@ -472,7 +473,7 @@ def test_an_endpoint_that_gives_no_token(
 
 
 def test_a_trial_prepares_too_and_says_what_was_not_sent(tmp_path: Path) -> None:
-    step = ONE_STEP.replace("100ms", "9s") + 'keep = { id = "id" }\nundo = { delete = "/{prepared.id}" }\n'
+    step = ONE_STEP + 'keep = { id = "id" }\nundo = { delete = "/{prepared.id}" }\n'
     for said, refused in ((answer({"id": "one-two-3"}), False), (answer("closed", "503 No"), True)):
         with http_peer({"/one": said, "/one-two-3": answer()}) as peer:
             path = tmp_path / "mine.toml"

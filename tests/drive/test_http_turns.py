@@ -10,7 +10,14 @@ import gevent
 import pytest
 
 from loadtest.drive import http_turns
-from loadtest.drive.http_client import WRITE_BYTES, HttpClient, HttpOverdue, HttpRefused, NoCookies
+from loadtest.drive.http_client import (
+    WRITE_BYTES,
+    HttpClient,
+    HttpOverdue,
+    HttpRefused,
+    HttpUnsent,
+    NoCookies,
+)
 from loadtest.drive.http_turns import HttpTurns
 from loadtest.plan.prepare import HttpRequest
 from loadtest.speak.turn import NEVER, Outcome
@@ -136,6 +143,7 @@ def test_what_cannot_be_sent_is_told_and_nothing_is_sent(client: HttpClient) -> 
         (HttpPeer({}), {**VALUES, "user.id": "a\nb"}, "nothing was sent: the header X-User"),
     ):
         listener = done(client, peer, values=values)
+        assert isinstance(listener.told[0][0], HttpUnsent)
         assert told in listener.reason
         assert listener.wrote == []
 
@@ -256,6 +264,15 @@ def test_a_status_of_an_error_fails_the_turn_and_is_told() -> None:
     assert told == {"http: the target answered HTTP 503: busy": 1}
 
 
+def test_what_we_did_not_send_is_no_answer_of_the_target() -> None:
+    talk, _ = connected()
+    turn = talk.begin()
+    talk.connection.http_answered(turn, HttpUnsent("nothing was sent: 4,096 requests wait"), 0)
+    assert (turn.outcome, turn.reason) == (Outcome.FAILED, "http_unsent")
+    assert talk.counts("http.") == {"unsent": 1}
+    assert "error_answers" not in talk.context.observations.facts
+
+
 def test_what_was_not_sent_fails_and_what_is_overdue_times_out() -> None:
     talk, _ = connected()
     unsent, sent = talk.begin(), talk.begin(1)
@@ -277,6 +294,7 @@ def test_an_answer_after_the_end_of_its_turn_changes_nothing_but_the_count() -> 
     talk.connection.http_answered(turn, HttpRefused("closed without an answer"), 0)
     assert turn.outcome is Outcome.ABANDONED
     assert talk.counts("http.") == {"refused": 1}
+    assert "error_answers" not in talk.context.observations.facts
     talk.poller.pass_until(talk.now + 1)
 
 

@@ -163,6 +163,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ),
     ("messages_not_taken", {"counters": {"codec.not_taken": 3}}, {}, False),
     ("messages_not_encoded", {"counters": {"codec.unsendable": 3}}, {}, True),
+    ("requests_not_sent", {"counters": {"http.unsent": 3}}, {}, True),
     ("answers_withheld", {"counters": {"events.answered": 2000, "events.unanswered": 4}}, {}, False),
     (
         "address_failed",

@@ -41,13 +41,13 @@ def test_messages_are_read_in_order_and_go_through_settings(folder: Folder) -> N
         ("messages = 'x'", ["6: `messages` must be a list such as"]),
         ("messages = []", ["6: `messages` must be a list such as"]),
         ("message = 'x'\nmessages = ['x']", ["7: `message` and `messages` both say what is sent"]),
-        ("messages = ['x', 3]", ["6: an entry of `messages` must be text that is sent, a pause or a wait"]),
+        ("messages = ['x', 3]", ["6: an entry of `messages` must be text that is sent, or a table with"]),
         ("messages = ['x', '', 'x']", ["6: an entry of `messages` must be text that is sent"]),
-        ("messages = ['x', { pause = '1s' }]", ["6: the last of `messages` must be a message"]),
-        ("messages = [{ pause = '1s' }, 'x']", ["6: the first of `messages` must be a message"]),
+        ("messages = ['x', { pause = '1s' }]", ["6: the last of `messages` must send something"]),
+        ("messages = [{ pause = '1s' }, 'x']", ["6: the first of `messages` must send something"]),
         (
             "messages = ['x', { pause = '1s', wait = 'a' }, 'x']",
-            ["6: an entry of `messages` has one of `wait`, `pause`, `chunks` and `interrupt`, not 2"],
+            ["6: an entry of `messages` has one of `wait`, `pause`, `chunks` or `interrupt`, and not 2"],
         ),
         (
             "messages = ['x', { paus = '1s' }, 'x']",
@@ -64,7 +64,7 @@ def test_messages_are_read_in_order_and_go_through_settings(folder: Folder) -> N
         ),
         ("messages = ['x', { wait = 3 }, 'x']", ["6: `wait` must be an event type or a table"]),
         ("messages = ['x', 'y {turn.idd}']", ["6: nothing is known as {turn.idd}; did you mean `turn.id`?"]),
-        (f"messages = {['x'] * 257}", ["6: `messages` may have 256 entries, not 257"]),
+        (f"messages = {['x'] * 257}", ["6: `messages` may have 256 entries at most, not 257"]),
     ],
 )
 def test_mistakes_are_told_with_their_line(folder: Folder, written: str, sentences: list[str]) -> None:
