@@ -700,8 +700,9 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.stray_errors",
-        "errors by the protocol's `fail` that failed no turn: they named none, or one that was complete",
-        "errors that failed no turn",
+        "errors by the protocol's `fail` or `refuse` that ended no turn: they named none, or one that was"
+        " complete",
+        "errors that ended no turn",
         threshold=True,
         share_of="events.received",
         tone="bad",
@@ -729,7 +730,8 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.beyond_count",
-        "came for a turn that was complete, as it had as many events as `count` says",
+        "came for a turn that was complete, as it had as many events as `count` says; or by order when none"
+        " was left",
         "beyond the count of their turn",
         threshold=True,
         share_of="events.expected",
@@ -906,6 +908,22 @@ TURN_COUNTERS = (
         "turns.ended_again",
         "ends that came for a turn that was complete, or had come in it before",
         "of which an end came again",
+        threshold=True,
+        share_of="turns.due",
+        tone="bad",
+    ),
+    Counter(
+        "turns.ends_unasked",
+        "ends that came by order when no turn was left to end, and the one before was complete",
+        "ends that no turn waited for",
+        threshold=True,
+        share_of="turns.due",
+        tone="doubt",
+    ),
+    Counter(
+        "turns.request_refused",
+        "turns that were complete though the target did not answer their request by HTTP with success",
+        "complete, their request refused",
         threshold=True,
         share_of="turns.due",
         tone="bad",

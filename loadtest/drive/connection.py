@@ -29,7 +29,7 @@ from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.refused import Refused
 from loadtest.speak.session import OPEN, Session, SessionState
 from loadtest.speak.session_recorder import SessionRecorder
-from loadtest.speak.turn import NEVER, Turn
+from loadtest.speak.turn import NEVER, Outcome, Turn
 from loadtest.speak.upgrade import Upgrade
 
 NORMAL_CLOSE = 1000
@@ -395,10 +395,16 @@ class Connection:
             context.recorder.metrics.count("http.answered")
             return
         unsent = isinstance(refused, HttpUnsent)
-        context.recorder.metrics.count("http.unsent" if unsent else "http.refused")
+        if unsent:
+            context.recorder.metrics.count("http.unsent")
+        else:
+            context.recorder.metrics.count("http.refused")
         overdue = isinstance(refused, HttpOverdue) and turn.sent_ns != NEVER
+        complete = turn.outcome is Outcome.COMPLETE and not unsent and not overdue
+        if complete:
+            turn.metrics.count("turns.request_refused")
         # What was sent and is overdue times out as any turn does.
-        if turn.outcome is not None or overdue:
+        if (turn.outcome is not None and not complete) or overdue:
             return
         words = self.public(f"http: {refused.reason}")
         context.recorder.evidence("http", words.encode("utf-8", "surrogateescape"), self.session.user)
@@ -494,8 +500,12 @@ class Connection:
         data = out[0] if len(out) == 1 else b"".join(out)
         self._gathered = 0
         at_ns = context.now()
+        uploads = session.protocol.uploads
         for turn, _ in self._queued:
-            session.sent(turn, at_ns)
+            if uploads and turn.uploading:
+                session.written(turn, at_ns)
+            else:
+                session.sent(turn, at_ns)
         try:
             complete = transport.send(data)
         except OSError:
@@ -509,6 +519,8 @@ class Connection:
             context.poller.modify(transport.fd, READ | WRITE)
         if self._unsent is not None:
             self._note_sent(len(transport.unsent), at_ns)
+        if uploads and complete:
+            self._note_uploaded(at_ns)
         out.clear()
         self._queued.clear()
         # The timer may still be set for a ready step that is over: a turn's timeout comes before it.
@@ -529,6 +541,9 @@ class Connection:
         if complete:
             self.context.poller.modify(transport.fd, READ)
             self.flush()
+        if self.session.protocol.uploads:
+            # With what was taken, a pause may begin.
+            self._look_after_timers(at_ns)
 
     def _note_unsent(self, frames: list[bytes]) -> None:
         """The kernel did not take all bytes: note where the last byte of each turn stands."""
@@ -548,9 +563,17 @@ class Connection:
         taken = self._handed_over - left
         while unsent and unsent[0][1] <= taken:
             turn, _ = unsent.popleft()
-            if turn.outcome is None and not turn.uploading:
+            if turn.uploading:
+                self.session.sent(turn, at_ns)
+            elif turn.outcome is None:
                 turn.sent_ns = at_ns
         self._unsent = unsent or None
+
+    def _note_uploaded(self, at_ns: int) -> None:
+        """The kernel took all that was written: the messages of turns of several among it are sent."""
+        for turn, _ in self._queued:
+            if turn.uploading:
+                self.session.sent(turn, at_ns)
 
     def _flush_last(self) -> None:
         """Try to write the last frames of a connection that is about to end."""

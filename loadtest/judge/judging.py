@@ -176,5 +176,6 @@ def _causes(manifest: Manifest, totals: Totals, turns: Turns | None) -> Iterator
     yield from turn_warnings.tasks(manifest)
     yield from target_warnings.stray_errors(manifest)
     yield from target_warnings.ended_again(manifest)
+    yield from target_warnings.requests_refused(manifest)
     yield from target_warnings.delivery(manifest)
     yield from target_warnings.sequence(manifest)

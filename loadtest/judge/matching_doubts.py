@@ -15,6 +15,9 @@ from loadtest.plan.threshold import Threshold
 DOUBTFUL = 0.01
 """The part of the events, or of the turns, that may be matched wrongly before times are not judged."""
 
+BROKEN = "malformed.sent"
+"""The counter of messages that we broke on purpose, under `chaos`."""
+
 TIMES_OF_TURNS = ("turn.", "event.gap", "conversation.")
 """How the names of times begin that are made of the events of turns."""
 
@@ -35,6 +38,12 @@ GOES_ON = (
     " are longer than was measured; the protocol file may count more events, or say which one is the `end`"
 )
 
+UNASKED = (
+    "answers are matched by order, and an `end` came for more than 1 % of the turns when none was left to"
+    " end: the target sends it twice, or unasked, so that others may have ended the wrong turn; the protocol"
+    " file may name another `end`, or say where a turn's id stands"
+)
+
 UNMATCHED = (
     "more than 1 % of the events belong to no turn, so that answers may be among them, or they among the"
     " answers; the protocol file may name them in `ignore` or as a heartbeat"
@@ -48,7 +57,8 @@ def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outco
     if outcome == "missed" and threshold.name.startswith(("turns.complete", "turns.failed")):
         return _of_outcomes(threshold, manifest, measured)
     if outcome == "held" and threshold.name.startswith("turns.complete"):
-        return GOES_ON if _beyond_count(section(manifest, "counts", "measured", "events")) else None
+        counts = section(manifest, "counts", "measured")
+        return UNASKED if _unasked(counts) else GOES_ON if _beyond_count(counts) else None
     return None
 
 
@@ -61,17 +71,31 @@ def _of_times(manifest: Manifest, counts: Manifest) -> str | None:
         return UNSURE
     if contradicting(turns) > due * DOUBTFUL:
         return CONTRADICTED
+    if _unasked(counts):
+        return UNASKED
     counted = any(each.get("count") is not None for each in events_of_kinds(manifest))
     if counted and count_or_zero(events.get("late")) > received * DOUBTFUL:
         return GOES_ON
     # What answers a message that we broke on purpose answers no turn.
-    broken = count_or_zero(section(counts, "chaos").get("malformed.sent"))
+    broken = count_or_zero(section(counts, "chaos").get(BROKEN))
     return UNMATCHED if count_or_zero(events.get("unmatched")) - broken > received * DOUBTFUL else None
 
 
-def _beyond_count(events: Manifest) -> bool:
-    """Whether turns that their number of events had ended were not complete, or got events twice."""
-    return count_or_zero(events.get("beyond_count")) > count_or_zero(events.get("received")) * DOUBTFUL
+def _unasked(counts: Manifest) -> bool:
+    """Whether ends came that no turn waited for, beyond those that may answer what we broke on purpose."""
+    turns = section(counts, "turns")
+    n = count_or_zero(turns.get("ends_unasked")) - count_or_zero(section(counts, "chaos").get(BROKEN))
+    return n > count_or_zero(turns.get("due")) * DOUBTFUL
+
+
+def _beyond_count(counts: Manifest) -> bool:
+    """Whether turns that their number of events had ended were not complete, or got events twice.
+
+    By order, an event too many may answer a message that we broke on purpose.
+    """
+    events = section(counts, "events")
+    n = count_or_zero(events.get("beyond_count")) - count_or_zero(section(counts, "chaos").get(BROKEN))
+    return n > count_or_zero(events.get("received")) * DOUBTFUL
 
 
 def _of_outcomes(threshold: Threshold, manifest: Manifest, measured: Measurement) -> str | None:

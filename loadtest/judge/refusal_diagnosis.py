@@ -10,13 +10,39 @@ from loadtest.units import format_count
 
 REASONS_TOLD = 3
 
-REDIRECTION, CLIENT_ERROR, TOO_MANY, SERVER_ERROR = 300, 400, 429, 500
+REDIRECTION, CLIENT_ERROR, FORBIDDEN, TOO_MANY, SERVER_ERROR = 300, 400, 403, 429, 500
 """Where the classes of HTTP statuses begin (RFC 9110), and the one of RFC 6585."""
 
 _STATUS = re.compile(r"\bhttp ([1-5][0-9][0-9])\b")
 
 SILENT = "no answer"
 """How the reason of a layer that never answered begins."""
+
+
+_PLAIN_HTTP = "The server speaks HTTP and no WebSocket there: is the path of the URL right?"
+
+_BY_STATUS = {
+    FORBIDDEN: (
+        "The server forbids it: may this user connect (target.auth, target.headers, Origin), and is the path of"
+        " the URL right?"
+    ),
+    TOO_MANY: "The server limits how often it may be asked: connect more slowly, by load.connect_rate.",
+}
+
+_NO_STATUS = {
+    "answer to the upgrade is not valid:": (
+        "The server agreed to the upgrade (HTTP 101), and not in a way that we can take: the reason says why."
+        " If it speaks of an extension or a window, try target.compression = false."
+    ),
+    "answer is not http": (
+        "What listens there speaks no HTTP: is the port right, and is it wss:// instead of ws://?"
+    ),
+    "upgrade: closed": (
+        "The server ended the connection without a whole answer to the upgrade: does it speak WebSocket"
+        " there, and is it wss:// instead of ws://?"
+    ),
+}
+"""By words of the reason, what an upgrade that failed without a status of HTTP means."""
 
 
 def likely(manifest: Manifest) -> str:
@@ -82,9 +108,11 @@ def _upgrade(manifest: Manifest, reasons: str) -> str:
     if f"upgrade: {SILENT}" in reasons:
         return _silent_upgrade(manifest, reasons)
     found = _STATUS.search(reasons)
-    status = int(found[1]) if found else 0
-    if status == TOO_MANY:
-        return "The server limits how often it may be asked: connect more slowly, by load.connect_rate."
+    if found is None:
+        return next((told for words, told in _NO_STATUS.items() if words in reasons), _PLAIN_HTTP)
+    status = int(found[1])
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
     if status >= SERVER_ERROR:
         return "The server, or a proxy before it, is overloaded or fails: see its log."
     if REDIRECTION <= status < CLIENT_ERROR:
@@ -92,7 +120,7 @@ def _upgrade(manifest: Manifest, reasons: str) -> str:
             "The server sends its clients elsewhere: give the URL that it redirects to, or follow by"
             " target.follow_redirects."
         )
-    return "The server speaks HTTP and no WebSocket there: is the path of the URL right?"
+    return _PLAIN_HTTP
 
 
 def _auth(manifest: Manifest, reasons: str) -> str:

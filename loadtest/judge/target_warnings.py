@@ -99,6 +99,13 @@ def ended_again(manifest: Manifest) -> Iterator[RunWarning]:
         yield warning("ends_came_again", {"ended_again": n, "due": count_or_zero(turns.get("due"))})
 
 
+def requests_refused(manifest: Manifest) -> Iterator[RunWarning]:
+    """Turns whose events say that they were complete, and whose request by HTTP was refused."""
+    turns = section(manifest, "counts", "turns")
+    if n := count_or_zero(turns.get("request_refused")):
+        yield warning("requests_refused", {"refused": n, "due": count_or_zero(turns.get("due"))})
+
+
 def closes(manifest: Manifest, totals: Totals) -> Iterator[RunWarning]:
     """Connections that ended before we left, by code, and why, where it was we who gave them up."""
     connections = section(manifest, "counts", "connections")

@@ -185,10 +185,11 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "no; connections.ready.ratio counts them",
     ),
     "stray_errors": WarningKind(
-        "errors by the protocol's `fail` came that failed no turn: they named none, or one that was complete",
-        "{errors} errors of the target failed no turn: they named none, or one that was complete.",
+        "errors by the protocol's `fail` or `refuse` came that ended no turn: they named none, or one that"
+        " was complete",
+        "{errors} errors of the target ended no turn: they named none, or one that was complete.",
         "See slowest.jsonl for the frames: what they refuse was counted as done. If they are no failures,"
-        " take them out of `fail` in the protocol.",
+        " take them out of `fail` or `refuse` in the protocol.",
         ("errors", "begun"),
         "no; above 1 % of the turns due the run fails, unless a threshold on events.stray_errors says what is"
         " allowed",
@@ -201,6 +202,16 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("ended_again", "due"),
         "no; above 1 % of the turns due the run fails, unless a threshold on turns.ended_again says what is"
         " allowed",
+    ),
+    "requests_refused": WarningKind(
+        "turns were complete by their events, though the target did not answer their request by HTTP with"
+        " success",
+        "{refused} turns were complete, though the target did not answer their request by HTTP with success.",
+        "See the target's log, and slowest.jsonl for the first words of the answers: a client would have"
+        " taken these turns for refused.",
+        ("refused", "due"),
+        "no; above 1 % of the turns due the run fails, unless a threshold on turns.request_refused says what"
+        " is allowed",
     ),
     "not_undone": WarningKind(
         "steps of [[prepare]] could not be taken back",
@@ -316,8 +327,10 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "chunks of a file went out late: p99 of `chunk.lateness` (the largest where it has fewer samples) is"
         " more than a tenth of the time between two chunks",
         "{share} sent {lateness_ms} ms or more after it was due (allowed: {allowed_ms} ms), by the"
-        " generator's own delay: the target did not hear what it was to be sent, and its times do not count.",
-        "Use more --processes, lower the load, or give the generator cores of its own.",
+        " generator's own delay, or as the target did not read: it did not hear what it was to be sent, and"
+        " its times do not count.",
+        "See send.lateness: where that is small, see why the target does not read. Else use more --processes,"
+        " lower the load, or give the generator cores of its own.",
         ("lateness_ms", "allowed_ms", "n"),
         "yes",
     ),

@@ -57,6 +57,7 @@ READY_RATIO = "connections.ready.ratio"
 DELIVERY_RATIOS = (
     *(f"events.{name}.ratio" for name in ("lost", "duplicate", "out_of_order", "malformed", "stray_errors")),
     "turns.ended_again.ratio",
+    "turns.request_refused.ratio",
     "deliveries.missing.ratio",
 )
 """Events that were not delivered as the protocol requires; judged where the run counted any."""

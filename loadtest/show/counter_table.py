@@ -159,7 +159,7 @@ def _turns(counts: Manifest) -> Iterator[CountRow]:
     yield from _present(_count("due", due), _count("begun", counts.get("begun"), of=due))
     for key, label in OUTCOMES.items():
         yield from _present(_count(label, counts.get(key), of=due, tone=TURN_TONES[key]))
-    for name in ("resumed", "ended_again"):
+    for name in ("resumed", "ended_again", "ends_unasked", "request_refused"):
         yield from _present(_count(LABELS[f"turns.{name}"], counts.get(name)))
 
 

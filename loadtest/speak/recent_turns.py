@@ -80,6 +80,11 @@ class RecentTurns:
         known = self._known(turn_id)
         return known is not None and known[3] is COMPLETE
 
+    def last_was_complete(self) -> bool:
+        """Whether the turn that ended last is remembered, and was complete."""
+        last = self._last
+        return bool(last) and last[-1][3] is COMPLETE
+
     def due(self, now_ns: int) -> list[Turn]:
         """The turns that have waited long enough."""
         return [turn for until_ns, turn in self.waiting.values() if until_ns <= now_ns]

@@ -607,14 +607,28 @@ class Session:
             self.outbox = self.outbox or []
             self.outbox.append((upload.turn, payload))
 
+    def written(self, turn: Turn, at_ns: int) -> None:
+        """A message of a turn of several is written, and the kernel may take it later: ``sent`` tells when.
+
+        The time of a turn runs from its first message on, whether or not the target reads it.
+        """
+        upload = (self._uploads or {}).get(turn.id)
+        if upload is not None and upload.turn is turn:
+            self._begin_pace(upload, at_ns)
+            self.wakes_ns = self._next_wake()
+
+    def _begin_pace(self, upload: Upload, at_ns: int) -> None:
+        """A message of a turn is written; with the first, its time begins."""
+        if upload.begin(at_ns):
+            upload.turn.metrics.lateness.append(max(at_ns - upload.turn.intended_ns, 0))
+
     def _message_sent(self, turn: Turn, at_ns: int) -> None:
         """One message of a turn of several goes to the kernel; the turn is sent when the last one is."""
         turn.metrics.events_sent += 1
         upload = None if turn.outcome is not None else (self._uploads or {}).get(turn.id)
         if upload is None:
             return
-        if upload.first_ns == NEVER:
-            turn.metrics.lateness.append(max(at_ns - turn.intended_ns, 0))
+        self._begin_pace(upload, at_ns)
         if upload.sent(at_ns):
             turn.sent_ns = at_ns
             turn.uploading = False
@@ -1223,7 +1237,7 @@ class Session:
         """An event that belongs to no turn in flight here: it is counted once, and kept as evidence."""
         metrics = self.recorder.metrics
         found = self._recent_turns.receive(turn_id, heard.sequence, heard.word)
-        if heard.flags & FAIL and self._is_stray(found, turn_id):
+        if heard.flags & (FAIL | REFUSE) and self._is_stray(found, turn_id):
             metrics.count("events.stray_errors")
         if found is AfterEnd.LATE:
             metrics.events_late += 1
@@ -1247,6 +1261,8 @@ class Session:
             if self.protocol.ages is not None:
                 self._take_age(self.protocol.ages, payload, at_ns, metrics)
         else:
+            if self.protocol.by_order:
+                self._count_beyond_order(heard, payload)
             self._count_unmatched(payload)
 
     def _count_said_again(self, heard: Heard, turn_id: Any, payload: bytes) -> None:
@@ -1257,15 +1273,33 @@ class Session:
         """
         if not self._recent_turns.was_complete(turn_id):
             return
+        flags = self._flags_by_any_kind(heard, payload)
+        if flags & ENDS:
+            self.recorder.metrics.count("turns.ended_again")
+        elif flags & (COUNT | TALLY):
+            self.recorder.metrics.count("events.beyond_count")
+
+    def _count_beyond_order(self, heard: Heard, payload: bytes) -> None:
+        """Count an event that could end a turn and came, by order, when none was left to end.
+
+        After a turn that was complete it contradicts that; it may answer an earlier one that timed out.
+        """
+        if self._overdue_answers > 0 or not self._recent_turns.last_was_complete():
+            return
+        flags = self._flags_by_any_kind(heard, payload)
+        if flags & ENDS:
+            self.recorder.metrics.count("turns.ends_unasked")
+        elif flags & (COUNT | TALLY):
+            self.recorder.metrics.count("events.beyond_count")
+
+    def _flags_by_any_kind(self, heard: Heard, payload: bytes) -> int:
+        """What an event may mean by the rules of any kind of turn."""
         flags = heard.flags
         if self.protocol.kinds:
             whole = self.protocol.hear_any(payload)
             for kind in self.protocol.kinds.values():
                 flags |= kind.decide_whole(whole.found, whole.kind)[0]
-        if flags & ENDS:
-            self.recorder.metrics.count("turns.ended_again")
-        elif flags & (COUNT | TALLY):
-            self.recorder.metrics.count("events.beyond_count")
+        return flags
 
     def _is_stray(self, found: AfterEnd, turn_id: Any) -> bool:
         """Whether an error failed no turn: it names none of ours, or one that is complete already.

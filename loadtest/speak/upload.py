@@ -69,8 +69,8 @@ class Upload:
         # The file that is being sent, and which of its chunks is next.
         self._stream: ChunkStream | None = None
         self._chunk = 0
-        # When each chunk was due that is queued.
-        self._dues: deque[int] = deque()
+        # When each chunk was due that is queued; the one that opens the turn gives the pace to the others.
+        self._dues: deque[int] = deque() if opening is None else deque((NEVER,))
 
     @property
     def overdue_ns(self) -> int:
@@ -134,15 +134,24 @@ class Upload:
         self.queued += len(found)
         return found
 
+    def begin(self, at_ns: int) -> bool:
+        """A message is written; with the first one the time of the turn runs, and so does its pace.
+
+        True: it is the first.
+        """
+        if self.first_ns != NEVER:
+            return False
+        self.first_ns = at_ns
+        if self._opening is not None:
+            self._go_on(self._opening, at_ns)
+        return True
+
     def sent(self, at_ns: int) -> bool:
-        """One message is handed to the kernel; whether it was the last."""
-        if self.first_ns == NEVER:
-            self.first_ns = at_ns
-            if self._opening is not None:
-                self._go_on(self._opening, at_ns)
+        """The kernel has taken one message, in the order of writing; whether it was the last."""
         self.queued -= 1
-        if self._dues:
-            self.turn.metrics.chunk_lateness.append(max(at_ns - self._dues.popleft(), 0))
+        due_ns = self._dues.popleft() if self._dues else NEVER
+        if due_ns != NEVER:
+            self.turn.metrics.chunk_lateness.append(max(at_ns - due_ns, 0))
         if self.queued or self._stream is not None:
             return False
         if self._at == len(self._steps):

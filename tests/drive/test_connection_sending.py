@@ -9,12 +9,15 @@ from websockets.frames import Opcode
 
 from loadtest.drive import connection
 from loadtest.drive.poller import READ, WRITE
+from loadtest.plan.chunks import Chunks
 from loadtest.plan.protocol import Beat, Connect, MessageStep, Step
 from loadtest.speak.session import LINGER_NS
 from loadtest.speak.turn import NEVER, Outcome
 from tests.drive.spoken import FD, Spoken
 from tests.drive.standing_in import BOTH, SECOND, START
 from tests.speak.talk import answer, said
+
+EVERY = 20_000_000
 
 # ------------------------------------------------------------------ gathered writes
 
@@ -135,6 +138,46 @@ def test_each_turn_of_a_partial_write_is_sent_when_its_own_last_byte_is() -> Non
     assert [turn.sent_ns - START for turn in turns] == [0, 100, 200, 300]
     assert len(spoken.texts) == 5
     assert spoken.metrics.lateness.tolist() == [0, 0, 0, 0]
+
+
+def paced() -> Spoken:
+    """Turns of four chunks, one each 20 ms, and a message after a pause of as much."""
+    file = Chunks(name="a", data=bytes(40), size=10, every_ns=EVERY)
+    after = MessageStep(pause_ns=EVERY), MessageStep(send='{"go":"{turn.id}"}')
+    return Spoken(message="", messages=(MessageStep(chunks=file), *after))
+
+
+def test_chunks_that_wait_for_a_target_which_does_not_read_are_late() -> None:
+    spoken = paced()
+    turn = spoken.begin()
+    spoken.line.room = 5
+    for _ in range(4):
+        spoken.poller.turn()
+        spoken.context.hand.ns += EVERY
+    metrics = spoken.metrics
+    assert (list(metrics.chunk_lateness), metrics.events_sent) == ([], 0)
+    spoken.context.hand.ns += SECOND
+    spoken.line.room = None
+    spoken.poller.turn(FD, WRITE)
+    assert metrics.chunk_lateness.tolist() == [SECOND + EVERY * n for n in (3, 2, 1)]
+    assert (turn.uploading, list(metrics.upload)) == (True, [])
+    spoken.context.hand.ns += EVERY
+    spoken.poller.turn()
+    assert (turn.uploading, turn.sent_ns) == (False, spoken.now)
+    assert metrics.upload.tolist() == [SECOND + 5 * EVERY]
+    assert metrics.events_sent == 5
+
+
+def test_chunks_behind_what_was_held_back_are_sent_with_it() -> None:
+    spoken = paced()
+    spoken.begin()
+    spoken.line.room = 5
+    spoken.poller.turn()
+    spoken.context.hand.ns += EVERY
+    spoken.line.room = None
+    spoken.poller.turn()
+    assert spoken.metrics.chunk_lateness.tolist() == [0]
+    assert spoken.metrics.events_sent == 2
 
 
 def test_a_connection_is_backed_up_while_a_peer_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

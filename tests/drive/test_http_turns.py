@@ -25,6 +25,7 @@ from tests.drive.http_peer import HttpPeer, answer, http_peer, moved
 from tests.drive.serving import until_left
 from tests.drive.spoken import Spoken
 from tests.drive.standing_in import FakeContext, scenario_of
+from tests.speak.talk import said
 
 REQUEST = HttpRequest(
     post="/ask/{turn.id}", headers={"X-User": "{user.id}"}, json={"id": "{turn.id}", "text": "{data.text}"}
@@ -262,6 +263,21 @@ def test_a_status_of_an_error_fails_the_turn_and_is_told() -> None:
     assert talk.counts("turns.failed_by.") == {"http 503": 1}
     told = talk.context.observations.facts["error_answers"]
     assert told == {"http: the target answered HTTP 503: busy": 1}
+
+
+def test_a_turn_that_was_complete_before_its_request_was_refused_is_counted() -> None:
+    talk, _ = connected()
+    turns = [talk.begin(seq) for seq in range(3)]
+    for turn in turns:
+        talk.connection.http_wrote(turn, talk.now)
+    talk.hear(*(said("completed", turn) for turn in turns))
+    ends = (HttpRefused("the target answered HTTP 500: no"), 500), (HttpOverdue("no answer"), 0)
+    for turn, (refused, status) in zip(turns, (*ends, (None, 200)), strict=True):
+        talk.connection.http_answered(turn, refused, status)
+    assert [turn.outcome for turn in turns] == [Outcome.COMPLETE] * 3
+    assert talk.counts("turns.request_refused") == {"": 1}
+    told = talk.context.observations.facts["error_answers"]
+    assert told == {"http: the target answered HTTP 500: no": 1}
 
 
 def test_what_we_did_not_send_is_no_answer_of_the_target() -> None:

@@ -119,6 +119,13 @@ def test_ends_that_came_again_are_judged_by_default(ends: int, outcome: str, *, 
     assert ("turns.ended_again.ratio" in {each["name"] for each in found["verdict"]["thresholds"]}) is told
 
 
+@pytest.mark.parametrize(("refused", "outcome"), [(0, "pass"), (1, "fail")])
+def test_complete_turns_whose_request_was_refused_are_judged_by_default(refused: int, outcome: str) -> None:
+    found = judge_run(manifest(), good_totals({"turns.request_refused": refused, "http.refused": refused}))
+    assert found["verdict"]["outcome"] == outcome
+    assert ("requests_refused" in codes(found)) is (refused > 0)
+
+
 def test_how_many_ends_may_come_again_can_be_said() -> None:
     again = good_totals({"turns.ended_again": 20, "events.late": 20})
     for said in ({"turns.ended_again": "<= 20"}, {"turns.ended_again.ratio": "none"}):

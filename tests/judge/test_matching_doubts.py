@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.matching_doubts import AFTER_TIMEOUT, CONTRADICTED, GOES_ON, UNMATCHED, UNSURE, doubt
+from loadtest.judge.matching_doubts import (
+    AFTER_TIMEOUT,
+    CONTRADICTED,
+    GOES_ON,
+    UNASKED,
+    UNMATCHED,
+    UNSURE,
+    doubt,
+)
 from loadtest.judge.measured import Measurement
 from loadtest.judge.summary import summarise
 from loadtest.judge.turn_warnings import _ends
@@ -82,10 +90,24 @@ def test_times_are_not_measured_of_turns_that_go_on_after_they_were_counted_to_t
     assert rows({"events.late": 3})["exit_code"] == 0, "what follows a named end belongs to no turn's time"
 
 
+def test_neither_times_nor_complete_turns_are_measured_where_ends_came_unasked() -> None:
+    """One end too many a turn is little of many events, and all of the turns."""
+    found = rows({"turns.ends_unasked": 1, "events.unmatched": 1})
+    assert [row["reason"] for row in found["thresholds"]] == [UNASKED, UNASKED]
+    assert found["exit_code"] == 4
+    broken = {"turns.ends_unasked": 2, "events.unmatched": 2, "chaos.malformed.sent": 2}
+    assert rows(broken)["exit_code"] == 0
+    assert (
+        rows({"turns.complete": 30, "turns.timed_out": 10, "turns.ends_unasked": 9}, RATIO)["exit_code"] == 1
+    )
+
+
 def test_turns_are_not_complete_for_sure_where_more_came_than_they_count() -> None:
     found = rows({"events.beyond_count": 3, "events.late": 3}, RATIO)
     assert (found["exit_code"], found["thresholds"][0]["reason"]) == (4, GOES_ON)
     assert rows({"events.beyond_count": 2, "events.late": 2}, RATIO)["exit_code"] == 0
+    broken = {"events.beyond_count": 5, "events.unmatched": 5, "chaos.malformed.sent": 3}
+    assert rows(broken, RATIO)["exit_code"] == 0, "by order, they may answer what we broke"
     # What was missed stays missed; what came for turns that timed out says nothing of complete ones.
     missed = {"turns.complete": 30, "turns.timed_out": 10}
     assert rows({**missed, "events.beyond_count": 30}, RATIO)["exit_code"] == 1

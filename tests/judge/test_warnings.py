@@ -203,6 +203,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ("connections_never_due", {}, {"load__planned__never_due": 1}, False),
     ("stray_errors", {"counters": {"events.stray_errors": 1}}, {}, False),
     ("ends_came_again", {"counters": {"turns.ended_again": 1}}, {}, False),
+    ("requests_refused", {"counters": {"turns.request_refused": 1}}, {}, False),
     (
         "not_undone",
         {"counters": {"connections.not_undone": 2}},
@@ -657,6 +658,15 @@ def test_load_that_is_missing_is_told_of_the_measured_part_too() -> None:
         ("upgrade", "upgrade: the target answered HTTP 503 Service Unavailable", "is overloaded or fails"),
         ("upgrade", "upgrade: the target answered HTTP 429 Too Many Requests", "load.connect_rate"),
         ("upgrade", "upgrade: the target answered HTTP 302 Found", "redirects to"),
+        ("upgrade", "upgrade: the target answered HTTP 403 Forbidden", "may this user connect (target.auth"),
+        (
+            "upgrade",
+            "upgrade: the answer to the upgrade is not valid: Unsupported extension: name = x",
+            "agreed to the upgrade (HTTP 101), and not in a way that we can take",
+        ),
+        ("upgrade", "upgrade: the answer is not HTTP: no WebSocket server listens there", "speaks no HTTP"),
+        ("upgrade", "upgrade: closed without an answer to the upgrade", "without a whole answer"),
+        ("upgrade", "upgrade: closed in the middle of the answer to the upgrade", "without a whole answer"),
         ("auth", "", "target.auth"),
         ("ready", "", "not as protocol toy expects"),
         ("generator", "", "See run.log"),

@@ -71,6 +71,7 @@ def test_events_that_are_not_delivered_as_promised_are_judged_too(folder: Folder
         "events.out_of_order.ratio <= 1%",
         "events.stray_errors.ratio <= 1%",
         "turns.ended_again.ratio <= 1%",
+        "turns.request_refused.ratio <= 1%",
         "deliveries.missing.ratio <= 1%",
     ]
 

@@ -75,3 +75,47 @@ def test_the_ends_of_kinds_of_turn_are_their_own() -> None:
     mixed.session.receive([said("cancelled", cancel), said("thinking", ask)], 30)
     counts = mixed.record.counts()
     assert (counts[AGAIN], counts["events.late"]) == (1, 2)
+
+
+BY_ORDER: dict[str, Any] = {"match": "order", "turn": (), "sequence": (), "first": ()}
+
+
+def beyond(talk: Talk, name: str = "turns.ends_unasked") -> tuple[int, int]:
+    counts = talk.record.counts()
+    return counts.get(name, 0), counts["events.unmatched"]
+
+
+def test_by_order_an_end_that_no_turn_waits_for_contradicts_the_turn_before() -> None:
+    talk = Talk(**BY_ORDER)
+    talk.hear(5, said("completed"))
+    assert beyond(talk) == (0, 1), "no turn was complete before"
+    talk.begin()
+    talk.hear(20, said("completed"), said("completed"), said("thinking"))
+    assert beyond(talk) == (1, 3)
+
+
+@pytest.mark.parametrize("manner", [BY_ORDER, {"format": "opaque", **BY_ORDER}])
+def test_by_order_one_event_more_than_the_turns_count(manner: dict[str, Any]) -> None:
+    talk = Talk(**manner, count=1, end=())
+    talk.begin()
+    talk.hear(20, said("part"), said("part"))
+    assert beyond(talk, BEYOND) == (1, 1)
+
+
+def test_by_order_what_may_answer_a_turn_that_timed_out_or_failed_contradicts_nothing() -> None:
+    talk = Talk(**BY_ORDER)
+    talk.begin()
+    talk.session.tick(2 * TIMEOUT)
+    talk.hear(2 * TIMEOUT, said("completed"))
+    assert beyond(talk) == (0, 1)
+    failed = Talk(**BY_ORDER)
+    failed.begin()
+    failed.hear(20, said("failed"), said("completed"))
+    assert beyond(failed) == (0, 1)
+
+
+def test_by_order_what_a_subscription_pushes_contradicts_nothing() -> None:
+    talk = Talk(**BY_ORDER, listens=True)
+    talk.begin()
+    talk.hear(20, said("completed"), said("completed"))
+    assert talk.record.counts("turns.ends_unasked") == {}

@@ -291,3 +291,33 @@ def test_a_target_that_does_not_stop_has_no_time_to_stop() -> None:
     talk.session.tick(TIMEOUT)
     assert turn.outcome is Outcome.TIMED_OUT
     assert not talk.record.metrics.barge_in
+
+
+def test_a_chunk_is_as_late_as_the_kernel_takes_it_and_the_pace_runs_on() -> None:
+    """Written and not taken: the target does not read."""
+    talk, turn, _ = call(file())
+    talk.session.written(turn, 5 * MS)
+    at = 5 * MS + EVERY
+    assert talk.session.wakes_ns == at, "the first chunk gives the pace, whenever the kernel takes it"
+    for due in (at, at + EVERY, at + 2 * EVERY):
+        talk.session.tick(due)
+        assert len(taken(talk)) == 1
+        talk.session.written(turn, due)
+    metrics = talk.record.metrics
+    assert (list(metrics.chunk_lateness), metrics.events_sent, turn.uploading) == ([], 0, True)
+    for _ in range(4):
+        talk.session.sent(turn, at + SECOND)
+    assert list(metrics.chunk_lateness) == [SECOND, SECOND - EVERY, SECOND - 2 * EVERY]
+    assert list(metrics.upload) == [SECOND + EVERY]
+    assert (list(metrics.lateness), metrics.events_sent) == ([5 * MS], 4)
+    assert (turn.intended_ns, turn.sent_ns, turn.uploading) == (at + 2 * EVERY, at + SECOND, False)
+
+
+def test_a_turn_whose_first_message_is_never_taken_times_out() -> None:
+    talk, turn, _ = call(ASK, COMMIT)
+    talk.session.written(turn, 10)
+    talk.session.tick(10 + TIMEOUT)
+    assert turn.outcome is Outcome.TIMED_OUT
+    talk.session.written(turn, 11 + TIMEOUT)
+    talk.session.sent(turn, 12 + TIMEOUT)
+    assert turn.sent_ns == NEVER

@@ -119,3 +119,13 @@ def test_errors_that_name_no_turn_are_known_as_such_by_the_protocols_that_ship()
     left = {"type": "disconnect", "reason": "server_restart"}
     assert played("action-cable", greeting, left, {"message": {"id": "ID"}}) == (Outcome.COMPLETE, 1)
     assert played("json-id", [], {"id": None, "error": {"code": 1}}, {"id": "ID"}) == (Outcome.COMPLETE, 1)
+
+
+def test_a_refusal_of_a_turn_that_is_complete_is_one_too() -> None:
+    talk = Talk()
+    turn, refused = talk.begin(0), talk.begin(1)
+    talk.hear(50, *answer(turn), said("rate_limited", refused))
+    talk.hear(60, said("rate_limited", turn), said("rate_limited"))
+    assert strays(talk) == 2
+    talk.hear(70, said("rate_limited", refused))
+    assert strays(talk) == 2, "that turn is refused already"
