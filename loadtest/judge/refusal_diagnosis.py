@@ -23,8 +23,8 @@ _PLAIN_HTTP = "The server speaks HTTP and no WebSocket there: is the path of the
 
 _BY_STATUS = {
     FORBIDDEN: (
-        "The server forbids it: may this user connect (target.auth, target.headers, Origin), and is the path of"
-        " the URL right?"
+        "The server forbids it: may this user connect (target.auth, target.headers, Origin), and is the path"
+        " of the URL right?"
     ),
     TOO_MANY: "The server limits how often it may be asked: connect more slowly, by load.connect_rate.",
 }

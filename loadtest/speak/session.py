@@ -1268,12 +1268,13 @@ class Session:
     def _count_said_again(self, heard: Heard, turn_id: Any, payload: bytes) -> None:
         """Count a late event that contradicts that its turn is complete.
 
-        It ends a turn once more, or is one more than `count` says; by the rules of any kind of turn, where
-        there are several.
+        It ends a turn once more, or is one more than `count` says, by the rules of the turn's kind: what ends
+        another kind may follow.
         """
-        if not self._recent_turns.was_complete(turn_id):
+        kind = self._recent_turns.complete_kind(turn_id)
+        if kind is None:
             return
-        flags = self._flags_by_any_kind(heard, payload)
+        flags = self._flags_by_kind(kind, heard, payload)
         if flags & ENDS:
             self.recorder.metrics.count("turns.ended_again")
         elif flags & (COUNT | TALLY):
@@ -1284,22 +1285,21 @@ class Session:
 
         After a turn that was complete it contradicts that; it may answer an earlier one that timed out.
         """
-        if self._overdue_answers > 0 or not self._recent_turns.last_was_complete():
+        kind = None if self._overdue_answers > 0 else self._recent_turns.last_complete_kind()
+        if kind is None:
             return
-        flags = self._flags_by_any_kind(heard, payload)
+        flags = self._flags_by_kind(kind, heard, payload)
         if flags & ENDS:
             self.recorder.metrics.count("turns.ends_unasked")
         elif flags & (COUNT | TALLY):
             self.recorder.metrics.count("events.beyond_count")
 
-    def _flags_by_any_kind(self, heard: Heard, payload: bytes) -> int:
-        """What an event may mean by the rules of any kind of turn."""
-        flags = heard.flags
-        if self.protocol.kinds:
-            whole = self.protocol.hear_any(payload)
-            for kind in self.protocol.kinds.values():
-                flags |= kind.decide_whole(whole.found, whole.kind)[0]
-        return flags
+    def _flags_by_kind(self, kind: CompiledTurn, heard: Heard, payload: bytes) -> int:
+        """What an event means by the rules of a kind of turn, where there are several."""
+        if not self.protocol.kinds:
+            return heard.flags
+        whole = self.protocol.hear_any(payload)
+        return kind.decide_whole(whole.found, whole.kind)[0]
 
     def _is_stray(self, found: AfterEnd, turn_id: Any) -> bool:
         """Whether an error failed no turn: it names none of ours, or one that is complete already.
@@ -1307,7 +1307,7 @@ class Session:
         One of a turn that failed before says nothing new, nor may one that answers a turn that timed out.
         """
         if found is AfterEnd.LATE:
-            return self._recent_turns.was_complete(turn_id)
+            return self._recent_turns.complete_kind(turn_id) is not None
         if found is not AfterEnd.UNKNOWN or self._overdue_answers > 0:
             return False
         return turn_id is None or not self._is_other_users_turn(turn_id)

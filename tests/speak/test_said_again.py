@@ -119,3 +119,12 @@ def test_by_order_what_a_subscription_pushes_contradicts_nothing() -> None:
     talk.begin()
     talk.hear(20, said("completed"), said("completed"))
     assert talk.record.counts("turns.ends_unasked") == {}
+
+
+def test_what_ends_another_kind_of_turn_may_follow() -> None:
+    mixed = Mixed()
+    ask, _ = mixed.begin(0, "ask")
+    mixed.session.receive([said("completed", ask)], 20)
+    mixed.session.receive([said("cancelled", ask)], 30)
+    counts = mixed.record.counts()
+    assert (counts.get(AGAIN, 0), counts["events.late"]) == (0, 1)
