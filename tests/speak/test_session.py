@@ -543,6 +543,7 @@ def test_opaque_payloads_answer_in_order() -> None:
         "matched": 3,
         "expected": 3,
         "unmatched": 1,
+        "beyond_count": 1,
         "coalesced": 2,
         "order_unsure": 2,
     }
