@@ -663,7 +663,7 @@ def test_thresholds_in_doubt_are_told_apart_from_unmeasured_ones_and_each_reason
     found = verdict(RESPONSE, median, OPEN, totals_=good_totals(None, values, gauges=LAGGING))
     assert [row["outcome"] for row in found["thresholds"]] == ["not_measured"] * 3
     assert found["reason"] == (
-        "2 of 3 thresholds in doubt: turn.first_event.p95, turn.first_event.p50 (the generator's own lateness of"
-        " 60 ms may be the cause; service time does not miss); 1 not measured: turn.completion.p99 (not enough"
-        " samples, n = 40; p99 needs 100)."
+        "2 of 3 thresholds in doubt: turn.first_event.p95, turn.first_event.p50 (the generator's own lateness"
+        " of 60 ms may be the cause; service time does not miss); 1 not measured: turn.completion.p99 (not"
+        " enough samples, n = 40; p99 needs 100)."
     )

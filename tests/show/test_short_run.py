@@ -129,8 +129,6 @@ def test_shares_of_the_whole_run_and_of_its_measured_part_are_told_apart(sample:
 
 def test_a_generator_in_need_beside_a_miss_is_named_above(sample: Sample) -> None:
     manifest = deepcopy(sample("failed").manifest)
-    clause = (
-        "The generator itself waited for a core for 36.0 % of the time, but the miss counts: it was near."
-    )
+    clause = "The generator itself waited for a core for 36.0 % of the time, but the miss counts: it was."
     manifest["verdict"]["reason"] = f"1 of 3 thresholds missed: a was 1.02 s, not < 300ms. {clause} Else."
     assert short_document(manifest, {}).brief == clause
