@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from loadtest.errors import Exit
-from loadtest.judge.compare import Comparison, compare
+from loadtest.judge.compare import Comparison, _sentence, compare
 from loadtest.judge.multiplicity import MetricComparison
 from loadtest.judge.samples import Side, side
 from loadtest.plan.scenario import Compare
@@ -132,3 +133,10 @@ def test_an_outlier_of_a_history_and_of_a_pair() -> None:
     before[3] = 250.0
     found = row(compare(repeats("v1", before), repeats("v2", after), paired=True), P95)
     assert (found.word, found.outliers) == ("slower", ("2026-v1-3", "2026-v2-3"))
+
+
+def test_the_first_three_metrics_of_a_verdict_have_their_change_where_there_is_one() -> None:
+    of = row(compare(shares("v1", [1.0] * 5), shares("v2", [0.98] * 5)), COMPLETE)
+    rows = [replace(of, yardstick=replace(of.yardstick, name=name)) for name in "abcd"]
+    rows[1] = replace(rows[1], change=None)
+    assert _sentence([("worse", rows)]) == "Worse: a −2.0 points, b, c −2.0 points, d."

@@ -55,8 +55,8 @@ def test_two_ailments_and_two_reasons_are_one_sentence() -> None:
     told = reason(RESPONSE, SERVICE, warnings=(LATE, STARVED))
     assert (
         "waited for a core for 36.0 % of the time and was late with its messages, but the miss counts:"
-        " service time, which does not contain its lateness, missed too; service time, which does not contain its"
-        " lateness, missed." in told
+        " service time, which does not contain its lateness, missed too; service time, which does not contain"
+        " its lateness, missed." in told
     )
 
 
