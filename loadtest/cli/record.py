@@ -43,7 +43,8 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
     Point a real client (a browser, an app) at the address it prints. What it writes is what
     `init --capture` and `protocols check --capture` read. The exit code is 3 if the server took none.
     """
-    from loadtest.cli.drafting import shown_url
+    from loadtest.cli.drafting import INSTEAD, shown_url
+    from loadtest.cli.left_out import query_from_environment, told_left_out
     from loadtest.plan.target import url_problem
     from loadtest.run.options import host_and_port
     from loadtest.run.record import RecordingOptions, record
@@ -67,7 +68,28 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
         return int(Exit.UNREACHABLE if found.refused else Exit.CONFIG)
     first = found.connections[0]
     shown = shown_url(first.url)
+    session = _session_of(save)
+    left_out = [name for name in dict.fromkeys(shown.left_out) if name not in session]
+    if left_out:
+        click.echo("\n".join(told_left_out(left_out, query_from_environment(left_out))))
+    if shown.in_path:
+        click.echo(f"the URL's path may hold a token; {INSTEAD} stands in its place")
+    for name in first.credentials:
+        click.echo(f"the client sent {name}; where the server asks for it, see [target]")
     words = ["loadtest", "init", shown.url, "--capture", str(save)]
     words += [word for name in first.subprotocols for word in ("--subprotocol", name)]
+    words += [word for name in left_out for word in ("--query", name)]
     click.echo(f"next: {shlex.join(words)}")
     return int(Exit.PASS)
+
+
+def _session_of(save: Path) -> frozenset[str]:
+    """Parameters of the URL that name a session begun elsewhere, which nobody else can go on with."""
+    from loadtest.plan.capture import read_capture
+    from loadtest.speak.captured_wire import captured_wire
+
+    try:
+        return captured_wire(read_capture(save)).session
+    except ConfigError:
+        # Nothing was said.
+        return frozenset()

@@ -157,7 +157,8 @@ def test_no_connection_ever_ready_is_unreachable() -> None:
     assert ruling(found) == ("unreachable", 3)
     assert found["reason"] == (
         "No connection was ever ready, so nothing was measured; refused: 1 at auth, 2 at tcp."
-        " The server did not take the credential: see target.auth and target.headers."
+        " The server did not take the credential, or wants one: [target] auth, headers, cookies and query give"
+        " one; where clients log in by HTTP before the socket, a step of [[prepare]] does."
     )
     assert verdict(totals_=totals())["reason"] == "No connection was ever ready, so nothing was measured."
 
