@@ -45,7 +45,7 @@ MAX_BYTES = 16 << 20
 
 
 class PreparedStep(NamedTuple):
-    """A step of ``[[prepare]]`` that was done, by its name."""
+    """A step of ``[[prepare]]`` that was done: its name, the instant of its answer, and how long it took."""
 
     name: str
     at_ns: int
@@ -57,9 +57,9 @@ class Trial:
     """What one connection and one turn brought.
 
     ``frames`` are in the order in which they went and came, control frames among them, with instants of the
-    run's clock. ``prepared`` are the steps by HTTP that were done before, each with the instant of its answer
-    and how long it took. ``request`` is the first line of the upgrade, "" where none was sent, ``answer`` what the
-    target answered to it, or to a step before it: of a refusal with the beginning of the body.
+    run's clock. ``prepared`` are the steps by HTTP that were done before.
+    ``request`` is the first line of the upgrade, "" where none was sent, ``answer`` what the target
+    answered to it, or to a step before it: of a refusal with the beginning of the body.
     ``refusal`` is set where the connection never got ready, ``turn`` where a turn was begun. ``stopped`` says
     why it ended early. ``close`` says how the target ended the connection, if it did, ``broken_off`` that it
     was no usual end. ``secrets`` are the values kept of what came whose names sound like secrets: nothing

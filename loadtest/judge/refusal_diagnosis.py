@@ -115,7 +115,7 @@ def _auth(manifest: Manifest, reasons: str) -> str:
     if sends and _STATUS.search(reasons) is None:
         return (
             "The server refused what a step of `ready` in the protocol sends: is the credential in it right?"
-            " (What target.auth and target.headers carry goes with the upgrade, which was accepted.)"
+            " (What [target] carries goes with the upgrade, which was accepted.)"
         )
     return f"The server did not take the credential, or wants one: {HOW_TO_LOG_IN}."
 

@@ -44,7 +44,7 @@ class HarLogin:
 
 
 def logins(entries: Sequence[object], url: str, wanted: Iterable[str]) -> list[HarLogin]:
-    """Of the requests before a socket at ``url`` the last whose answers held the ``wanted`` parameters of it."""
+    """The last requests before a socket whose answers held the ``wanted`` parameters of its ``url``."""
     given = dict(parse_qsl(urlsplit(url).query))
     sought = {name: given[name] for name in wanted if len(given.get(name, "")) >= SHORTEST}
     found: list[HarLogin] = []
@@ -77,7 +77,7 @@ def _answer(entry: object) -> object:
 
 
 def _place(answer: object, value: str) -> str:
-    """The path at which a value stands, as ``keep`` writes it; "" where it does not, or no path can say it."""
+    """The path at which a value stands, as ``keep`` writes it; "" where it does not, or none can say it."""
     left: list[tuple[tuple[str, ...], object]] = [((), answer)]
     while left:
         path, each = left.pop()

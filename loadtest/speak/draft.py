@@ -479,7 +479,7 @@ class _Drafter:
         result.has_errors = result.json and (not errors or not good or not _keys_of(good) & {"error"})
 
     def _draft_think(self, turns: list[_Turn]) -> None:
-        """How long turns took, and from the last event of each to the next; none where a client did not wait."""
+        """How long turns took, and from the end of each to the next; none where a client did not wait."""
         gaps = [
             after.message.at_ns - before.events[-1].at_ns
             for before, after in pairwise(turns)

@@ -657,7 +657,7 @@ def test_load_that_is_missing_is_told_of_the_measured_part_too() -> None:
         ("upgrade", "upgrade: the target answered HTTP 503 Service Unavailable", "is overloaded or fails"),
         ("upgrade", "upgrade: the target answered HTTP 429 Too Many Requests", "load.connect_rate"),
         ("upgrade", "upgrade: the target answered HTTP 302 Found", "redirects to"),
-        ("upgrade", "upgrade: the target answered HTTP 403 Forbidden", "asks for a header Origin"),
+        ("upgrade", "upgrade: the target answered HTTP 403 Forbidden", "does it ask for a header Origin"),
         ("upgrade", "upgrade: the target answered HTTP 403 Forbidden", "a step of [[prepare]]"),
         ("auth", "", "[target] auth, headers, cookies and query"),
         ("auth", "auth: the target answered HTTP 401 Unauthorized", "a step of [[prepare]]"),
