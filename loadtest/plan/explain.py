@@ -519,7 +519,7 @@ def _sequence(scenario: Scenario) -> Iterator[str]:
         protocol = replace(protocol, turn=replace(protocol.turn, messages=()))
     if example:
         target = scenario.target
-        of_url = "" if target.url == SIMULATOR else urlsplit(public_url(target.url)).path
+        of_url = "" if target.url == SIMULATOR else urlsplit(target.url).path
         path = target.path or ("" if of_url == "/" else of_url)
         yield from turn_sequence(protocol, example, path, scenario.prepare)
     audience = scenario.protocol.events.audience
