@@ -162,7 +162,7 @@ channels:
     assert "chat.toml" in capsys.readouterr().err
 
 
-LOGIN = {
+LOGIN: dict[str, Any] = {
     "request": {
         "method": "POST",
         "url": "https://chat.example/login",
