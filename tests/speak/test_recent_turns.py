@@ -13,7 +13,6 @@ from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.recent_turns import REMEMBERED, REMEMBERED_NS, AfterEnd, RecentTurns
 from loadtest.speak.turn import NEVER, Outcome, Turn
 
-
 PLAIN = CompiledProtocol(Protocol(name="plain"), message="x", nonce="n", timeout_ns=1).plain
 
 
