@@ -58,7 +58,7 @@ The draft ends a turn with its first answer. A server that streams (an agent, a 
 )
 @option(
     "--query",
-    "parameters",
+    "query_names",
     metavar="NAME",
     multiple=True,
     help="A parameter of the URL that is a secret: an environment variable gives it; repeatable.",
@@ -69,7 +69,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     name: str | None,
     capture: Path | None,
     subprotocols: tuple[str, ...],
-    parameters: tuple[str, ...],
+    query_names: tuple[str, ...],
 ) -> None:
     """Write a scenario and a protocol for the server at URL.
 
@@ -82,14 +82,14 @@ def command(  # noqa: PLR0917 - click passes them by name
             [Problem("--subprotocol", "goes with --capture; else [target] subprotocols has them")]
         )
     found = None if capture is None else _drafted_from(capture, subprotocols)
-    query = query_from_environment(parameters)
+    query = query_from_environment(query_names)
     files = {folder / name: text for name, text in starting_files(url, name, found, query).items()}
     refuse_to_overwrite(files, "choose another --name or --folder")
     for path, text in files.items():
         write_new(path, text)
         click.echo(f"wrote {path}")
     if query:
-        click.echo("\n".join(told_left_out(parameters, query)))
+        click.echo("\n".join(told_left_out(query_names, query)))
     scenario, protocol = files
     if capture is None:
         click.echo(
