@@ -157,7 +157,8 @@ def test_no_connection_ever_ready_is_unreachable() -> None:
     assert ruling(found) == ("unreachable", 3)
     assert found["reason"] == (
         "No connection was ever ready, so nothing was measured; refused: 1 at auth, 2 at tcp."
-        " The server did not take the credential: see target.auth and target.headers."
+        " The server did not take the credential, or wants one: [target] auth, headers, cookies and query"
+        " give one; where clients log in by HTTP before the socket, a step of [[prepare]] does."
     )
     assert verdict(totals_=totals())["reason"] == "No connection was ever ready, so nothing was measured."
 
@@ -654,7 +655,7 @@ def test_a_login_that_a_ready_step_sends_is_looked_for_there() -> None:
     assert reason in found["reason"]
     assert "refused what a step of `ready` in the protocol sends" in found["reason"]
     found = verdict(HELD, totals_=refused, **known, refusals={"auth: the target answered HTTP 401 No": 3})
-    assert "see target.auth" in found["reason"]
+    assert "or wants one: [target] auth" in found["reason"]
 
 
 def test_thresholds_in_doubt_are_told_apart_from_unmeasured_ones_and_each_reason_once() -> None:

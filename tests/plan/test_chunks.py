@@ -113,7 +113,7 @@ def test_workers_get_the_bytes_and_what_is_kept_only_their_hash(folder: Folder) 
         ('{ chunks = "hello.pcm", size = 4, every = "20ms", binary = true, wait = "x" }', ["not 2"]),
         (AUDIO.replace("turn.id", "random.int 1 2"), ["nothing is known as {random.int 1 2}"]),
         (AUDIO.replace("turn.id", "chunk.numbr"), ["did you mean `chunk.number`?"]),
-        ("'x', { pause = '1s' }, " + STOP, ["the last of `messages` must be a message"]),
+        ("'x', { pause = '1s' }, " + STOP, ["the last of `messages` must send something"]),
         (STOP, ["the first of `messages` must be", "the last of `messages` must be"]),
         (f"'x', {STOP}, 'y'", ["`interrupt` must be the last of `messages`"]),
         ("'x', { interrupt = {} }", ["`interrupt` needs `after`", "`interrupt` needs `send`"]),
