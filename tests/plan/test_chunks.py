@@ -114,7 +114,7 @@ def test_workers_get_the_bytes_and_what_is_kept_only_their_hash(folder: Folder) 
         (AUDIO.replace("turn.id", "random.int 1 2"), ["nothing is known as {random.int 1 2}"]),
         (AUDIO.replace("turn.id", "chunk.numbr"), ["did you mean `chunk.number`?"]),
         ("'x', { pause = '1s' }, " + STOP, ["the last of `messages` must send something"]),
-        (STOP, ["the first of `messages` must be", "the last of `messages` must be"]),
+        (STOP, ["the first of `messages` must send", "the last of `messages` must send"]),
         (f"'x', {STOP}, 'y'", ["`interrupt` must be the last of `messages`"]),
         ("'x', { interrupt = {} }", ["`interrupt` needs `after`", "`interrupt` needs `send`"]),
         ("'x', { interrupt = { after = '1s', send = '{data.q}' } }", ["nothing is known as {data.q}"]),
