@@ -10,24 +10,33 @@ from loadtest.units import format_count
 
 REASONS_TOLD = 3
 
-REDIRECTION, CLIENT_ERROR, FORBIDDEN, TOO_MANY, SERVER_ERROR = 300, 400, 403, 429, 500
+REDIRECTION, CLIENT_ERROR, TOO_MANY, SERVER_ERROR = 300, 400, 429, 500
 """Where the classes of HTTP statuses begin (RFC 9110), and the one of RFC 6585."""
 
 _STATUS = re.compile(r"\bhttp ([1-5][0-9][0-9])\b")
 
+FORBIDDEN = 403
+"""No (RFC 9110, 15.5.4): for want of a credential, of the right Origin, or of such a path."""
+
+HOW_TO_LOG_IN = (
+    "[target] auth, headers, cookies and query give one; where clients log in by HTTP before the socket, a"
+    " step of [[prepare]] does"
+)
+"""Every way to give a credential, as the end of a sentence."""
+
 SILENT = "no answer"
 """How the reason of a layer that never answered begins."""
-
 
 _PLAIN_HTTP = "The server speaks HTTP and no WebSocket there: is the path of the URL right?"
 
 _BY_STATUS = {
     FORBIDDEN: (
-        "The server forbids it: may this user connect (target.auth, target.headers, Origin), and is the path"
-        " of the URL right?"
+        "The server forbids it: is the path of the URL right, does it ask for a header Origin ([target]"
+        f" headers), or for a credential? ({HOW_TO_LOG_IN}.)"
     ),
     TOO_MANY: "The server limits how often it may be asked: connect more slowly, by load.connect_rate.",
 }
+"""What one status means, whatever its class."""
 
 _NO_STATUS = {
     "answer to the upgrade is not valid:": (
@@ -129,9 +138,9 @@ def _auth(manifest: Manifest, reasons: str) -> str:
     if sends and _STATUS.search(reasons) is None:
         return (
             "The server refused what a step of `ready` in the protocol sends: is the credential in it right?"
-            " (What target.auth and target.headers carry goes with the upgrade, which was accepted.)"
+            " (What [target] carries goes with the upgrade, which was accepted.)"
         )
-    return "The server did not take the credential: see target.auth and target.headers."
+    return f"The server did not take the credential, or wants one: {HOW_TO_LOG_IN}."
 
 
 def _ready(manifest: Manifest, _reasons: str) -> str:
