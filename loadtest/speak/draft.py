@@ -414,9 +414,7 @@ class _Drafter:
         columns = {path: name.removeprefix("data.") for path, name in gaps.items() if name[:5] == "data."}
         if columns:
             rows = [
-                {
-                    name: self._row_text(each.leaves.get(path)) for path, name in columns.items()
-                }
+                {name: self._row_text(each.leaves.get(path)) for path, name in columns.items()}
                 for each in messages[:MAX_ROWS]
             ]
             result.rows = list({json.dumps(row, sort_keys=True): row for row in rows}.values())
@@ -469,7 +467,9 @@ class _Drafter:
             ids = {value_text(turn.message.leaves[id_path]): turn for turn in turns}
             by_codec = id_path in self._wire.ids
             self._result.turn = (
-                [id_path] if by_codec else _turn_paths([each for _, each in events], ids.keys(), self._result.type)
+                [id_path]
+                if by_codec
+                else _turn_paths([each for _, each in events], ids.keys(), self._result.type)
             )
         for at, each in events:
             if id_path is None:
@@ -683,17 +683,13 @@ def _ids_first(leaves: Leaves) -> list[str]:
     return sorted((path for path, value in leaves.items() if _may_be_id(value)), key=rank)
 
 
-def _turn_paths(
-    events: Sequence[CapturedMessage], ids: Iterable[str], types: Container[str]
-) -> list[str]:
+def _turn_paths(events: Sequence[CapturedMessage], ids: Iterable[str], types: Container[str]) -> list[str]:
     """The paths at which events have the id of a message, the most usual first."""
     wanted = set(ids)
     found: Counter[str] = Counter()
     for each in events:
         found.update(
-            path
-            for path, value in each.leaves.items()
-            if path not in types and value_text(value) in wanted
+            path for path, value in each.leaves.items() if path not in types and value_text(value) in wanted
         )
     best = [path for path, _ in found.most_common()]
     paths: list[str] = []
@@ -779,7 +775,10 @@ def _told_secrets(made: Draft) -> list[str]:
     texts = (made.message, *(text for _, text, _ in made.ready), *(beat.send for beat in made.heartbeat))
     found = dict.fromkeys(each[2] for text in texts for each in PLACEHOLDER.finditer(text))
     names = [each.removeprefix(SECRET) for each in found if each.startswith(SECRET)]
-    return [f"{{secret.{each}}} stands for a secret that was taken out: set {each}" for each in names]
+    return [
+        f"{{secret.{each}}} stands for a secret that was taken out: set {each}, or keep what the target gives"
+        for each in names
+    ]
 
 
 def _is_prose(value: Scalar) -> bool:
