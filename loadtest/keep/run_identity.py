@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 class RunIdentity(NamedTuple):
     """What tells a run from others: ``id``, when it ``started``, and its ``process`` as ``pid on host``.
 
-    ``process`` is "" where nobody wrote it down. An id alone does not tell: two hosts that begin in one second
-    give theirs the same.
+    ``process`` is "" where nobody wrote it down. An id alone does not tell: two hosts that begin in one
+    second give theirs the same.
     """
 
     id: str

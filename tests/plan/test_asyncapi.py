@@ -283,6 +283,26 @@ def test_files_that_are_none(wrong: Any, tmp_path: Path, monkeypatch: pytest.Mon
         read_asyncapi(tmp_path / "api.json")
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("x:\n" + "- a\n" * 1_000_000, "holds more than 200,000 values"),
+        ("x: " + "[" * 100_000, "is nested more than 64 deep"),
+        ("a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40)), "holds more than 200,000 values"),  # noqa: E501 - as it is written
+    ],
+    ids=["flat", "deep", "merges"],
+)  # fmt: skip
+def test_a_bound_of_yaml_is_found_before_anything_is_made_of_it(
+    wrong: Any, monkeypatch: pytest.MonkeyPatch, text: str, sentence: str
+) -> None:
+    monkeypatch.setattr(yaml, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    assert wrong(text) == sentence
+
+
+def test_a_yaml_alias_within_itself_is_too_deep(wrong: Any) -> None:
+    assert wrong("x: &a [1, *a]") == "is nested more than 64 deep"
+
+
 def test_yaml_without_its_library(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     assert 'extra "asyncapi"' in wrong("asyncapi: 2.0.0")

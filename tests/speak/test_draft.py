@@ -93,10 +93,8 @@ def test_a_chat_with_everything() -> None:
     )
     assert made.rows == [{"text": f"why number {n}"} for n in range(3)]
     assert made.notes[-2:] == [
-        "{secret.TARGET_API_KEY} stands for a secret that was taken out: set TARGET_API_KEY,"
-        " or keep what the target gives",
-        "{secret.TARGET_TOKEN} stands for a secret that was taken out: set TARGET_TOKEN,"
-        " or keep what the target gives",
+        f"{{secret.{name}}} stands for a secret that was taken out: set {name}, or keep what the target gives"
+        for name in ("TARGET_API_KEY", "TARGET_TOKEN")
     ]
     assert (made.first, made.end, made.ignore) == (["delta"], ["done"], ["news"])
     assert not any("unmatched" in frame.taken for frame in played.frames)
