@@ -273,6 +273,7 @@ def test_files_that_are_none(wrong: Any, tmp_path: Path, monkeypatch: pytest.Mon
     assert wrong("a: &a [*a]") == "is nested more than 64 deep"
     laughs = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 30))
     assert wrong(laughs) == "holds more than 200,000 values"
+    assert wrong(json.dumps([0] * 200_001)) == "holds more than 200,000 values"
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
     for path, told in ((binary, "is not UTF-8 text"), (tmp_path / "none", "cannot be read: No such file")):
