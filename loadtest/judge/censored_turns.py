@@ -23,14 +23,14 @@ from loadtest.judge.sections import (
     speaking_kinds,
 )
 from loadtest.measure.histogram import Histogram
-from loadtest.plan.threshold import of_kind
+from loadtest.plan.threshold import of_kind, split_kind
 
 SLOW = "slow.turns."
 """Stands before the counters of users whom the plan made read slowly: their times are kept apart."""
 
 FIRST, SERVICE = "turn.first_event", ".service"
 
-AUDIO = "turn.first_audio"
+AUDIO, BARGE_IN = "turn.first_audio", "turn.barge_in"
 
 UNBOUNDED = "unbounded"
 """The statistics that fall on a turn that was never answered."""
@@ -83,11 +83,8 @@ def _of_kind(turns: Manifest, kind: str) -> dict[str, int]:
 def _without_audio(manifest: Manifest, answered: Mapping[str, int]) -> dict[str, int]:
     """How many turns have no first audio, where the protocol says what that is: of all, and by kind.
 
-    Unlike a first event, it may be missing of a turn that is complete. Where the plan has users read slowly,
-    whose times are kept apart, it is not known; nor of a part of a run.
+    Unlike a first event, it may be missing of a turn that is complete.
     """
-    if section(settings(manifest, "chaos"), "slow_readers") or section(manifest, "part"):
-        return {}
     turns = section(manifest, "counts", "measured", "turns")
     found = {}
     for kind, speaks in speaking_kinds(manifest).items():
@@ -99,6 +96,31 @@ def _without_audio(manifest: Manifest, answered: Mapping[str, int]) -> dict[str,
             of = of_kind(name, kind) if kind else name
             found[of] = n - answered.get(of, 0) if speaks else 0
     return found
+
+
+def _without_stop(manifest: Manifest, answered: Mapping[str, int]) -> dict[str, int]:
+    """How many turns that their user interrupted have no end of theirs: of all, and by kind."""
+    turns = section(manifest, "counts", "measured", "turns")
+    found = {}
+    for kind in ("", *kinds(manifest)):
+        of = of_kind(BARGE_IN, kind) if kind else BARGE_IN
+        found[of] = count_or_zero(turns.get(of_kind("interrupted", kind) if kind else "interrupted"))
+        found[of] -= answered.get(of, 0)
+    return found
+
+
+def missing_unknown(manifest: Manifest, metric: str) -> str | None:
+    """Why nobody knows how many turns lack a time, so that no percentile of it is of all turns; else None.
+
+    Counters of audio and of interruptions are of a whole run, and of users who read at their pace.
+    """
+    if split_kind(metric)[0].removesuffix(SERVICE) not in {AUDIO, BARGE_IN}:
+        return None
+    if section(manifest, "part"):
+        return "how many turns of this part lack it is not known"
+    if section(settings(manifest, "chaos"), "slow_readers"):
+        return "how many turns lack it is not known, where the plan has users read slowly"
+    return None
 
 
 def times_of_due(
@@ -115,7 +137,8 @@ def times_of_due(
     missing = without_answer(counts, answered)
     for kind in kinds(manifest):
         missing |= without_answer(counts, answered, kind)
-    missing |= _without_audio(manifest, answered)
+    missing |= _without_audio(manifest, answered) | _without_stop(manifest, answered)
+    missing = {name: n for name, n in missing.items() if missing_unknown(manifest, name) is None}
     timeout_ms = (planned(manifest, "timeout_s") or 0.0) * 1000
     return {
         name: _described(histograms.get(name, Histogram()), n, tuple(extra.get(name, ())), timeout_ms)

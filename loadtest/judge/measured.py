@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from loadtest import catalog
-from loadtest.judge.censored_turns import SLOW, unbounded
+from loadtest.judge.censored_turns import SLOW, missing_unknown, unbounded
 from loadtest.judge.counts import SEQUENCED, cut_short, misnumbered
 from loadtest.judge.distribution import too_few
 from loadtest.judge.generator import coalesced_share
@@ -50,7 +50,11 @@ connections due in a run of an earlier version, which did not count them."""
 SHARE_OF = {each.key: each.share_of.partition(".")[2] for each in catalog.EVENT_COUNTERS if each.share_of}
 """By event counter, the one that its ratio is a share of."""
 
-LACKED = {"turn.first_event": "had no first event", "turn.first_audio": "had no audio"}
+LACKED = {
+    "turn.first_event": "had no first event",
+    "turn.first_audio": "had no audio",
+    "turn.barge_in": "that were interrupted did not stop",
+}
 """What a turn without a time did, where it is not that it was not complete."""
 
 OF_A_PART = "which kind each turn of a part of the run was is not kept; an earlier version wrote it"
@@ -173,6 +177,8 @@ def of_all_due(name: str, manifest: Manifest) -> Measurement:
     split = split_metric(name)
     if split is None or split[1] in {"n", "min"}:
         return measured
+    if (why := missing_unknown(manifest, split[0])) is not None and measured.n:
+        return Measurement(None, measured.n, why)
     of_due = section(manifest, "of_due", split[0])
     return _of_due(manifest, split, measured, of_due) if of_due else measured
 

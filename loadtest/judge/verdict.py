@@ -72,9 +72,6 @@ BY_WORK = frozenset({"generator_saturated", "generator_stood_still", NOT_OFFERED
 """Warnings that say that the generator had too much to do, by their codes."""
 
 
-NORMAL_CLOSURE = "1000"
-
-
 class RunVerdict(NamedTuple):
     """How a run ended, with its exit code and one sentence."""
 
@@ -443,15 +440,19 @@ def _not_held(case: Case, population: str = "") -> list[str]:
     """That connections ended which the load needs, and neither a ratio of turns nor a threshold knows it."""
     connections = section(case.manifest, "counts", "connections")
     closed, ready = _gone(case.manifest), count_or_zero(connections.get("ready"))
+    asks = sends_turns(case.manifest)
+    of = ready - count_or_zero(connections.get("reconnected")) if asks else ready
     names = (split_population(threshold.name, (population,)) for threshold in case.thresholds)
     said = any(plain.startswith("connections.closed") and "[" not in plain for plain, _ in names)
     if (
-        (sends_turns(case.manifest) and not _asks_no_more(case.manifest))
+        (asks and not _asks_no_more(case.manifest))
         or breaks_turns(case.manifest)
         or said
-        or closed <= ready * (1 - DEFAULT_RATIO)
+        or closed <= of * (1 - DEFAULT_RATIO)
     ):
         return []
+    if asks:
+        return [f"{format_count(closed)} of {format_count(of)} users lost their connection for good."]
     return [f"{format_count(closed)} of {format_count(ready)} connections that were ready were closed."]
 
 
@@ -464,18 +465,16 @@ def _asks_no_more(manifest: Manifest) -> bool:
 
 
 def _gone(manifest: Manifest) -> int:
-    """Connections that ended before we left them: of those that are held all, else those lost for good.
+    """Connections that ended before we left them; where users come back, those of users who did not.
 
-    Of users who send, one that the target closes with 1000 has fulfilled its purpose (RFC 6455, 7.4.1),
-    and one whose user came back is no loss.
+    Who was between two connections at the end comes back, unless the target had begun to refuse.
     """
     connections = section(manifest, "counts", "connections")
-    closed = section(connections, "closed")
-    if not sends_turns(manifest):
-        return sum(closed.values())
-    if settings(manifest, "load").get("reconnect"):
-        return sum(count_or_zero(connections.get(name)) for name in ("away", "given_up"))
-    return sum(n for code, n in closed.items() if code != NORMAL_CLOSURE)
+    if not sends_turns(manifest) or not settings(manifest, "load").get("reconnect"):
+        return sum(section(connections, "closed").values())
+    refused = sum(section(connections, "refused").values())
+    away = count_or_zero(connections.get("away")) if refused else 0
+    return away + count_or_zero(connections.get("given_up"))
 
 
 def _tasks_failed(case: Case) -> RunVerdict | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loadtest.speak.missing_numbers import MissingNumbers
 from loadtest.speak.turn import COMPLETE, LOST, NEVER, Outcome, Turn, sequence_number
+
+if TYPE_CHECKING:
+    from loadtest.speak.compiled_protocol import CompiledTurn
 
 REMEMBERED = 64
 """Max ended turns that are remembered, to tell a late event from one that belongs to nobody."""
@@ -17,9 +20,9 @@ REMEMBERED_NS = 60_000_000_000
 MiB a minute, for ten minutes."""
 
 
-_Known = tuple[str, int, MissingNumbers | None, Outcome | None, int]
+_Known = tuple[str, int, MissingNumbers | None, Outcome | None, int, "CompiledTurn"]
 """What is kept of an ended turn: its id, the number expected next, those lost, its outcome,
-and the instant its ledger was closed."""
+the instant its ledger was closed, and its kind."""
 
 
 class AfterEnd(enum.Enum):
@@ -59,7 +62,7 @@ class RecentTurns:
             last = self._last = deque(maxlen=REMEMBERED)
         while last and last[0][4] < at_ns - REMEMBERED_NS:
             last.popleft()
-        last.append((turn_id, turn.next_seq, turn.missing, turn.outcome, at_ns))
+        last.append((turn_id, turn.next_seq, turn.missing, turn.outcome, at_ns, turn.kind))
 
     def _known(self, turn_id: object) -> _Known | None:
         """The newest turn of that id: one may be used again."""
@@ -72,13 +75,13 @@ class RecentTurns:
         """Whether a turn of that id is remembered, or waits."""
         return turn_id in self.waiting or self._known(turn_id) is not None
 
-    def was_complete(self, turn_id: object) -> bool:
-        """Whether a turn of that id is remembered, or waits, and was complete."""
+    def complete_kind(self, turn_id: object) -> CompiledTurn | None:
+        """The kind of the turn of that id, if it is remembered, or waits, and was complete."""
         waits = self.waiting.get(turn_id) if isinstance(turn_id, str) else None
         if waits is not None:
-            return waits[1].outcome is COMPLETE
+            return waits[1].kind if waits[1].outcome is COMPLETE else None
         known = self._known(turn_id)
-        return known is not None and known[3] is COMPLETE
+        return known[5] if known is not None and known[3] is COMPLETE else None
 
     def due(self, now_ns: int) -> list[Turn]:
         """The turns that have waited long enough."""
@@ -105,7 +108,7 @@ class RecentTurns:
         known = self._known(turn_id)
         if known is None:
             return AfterEnd.UNKNOWN
-        _, next_seq, lost, outcome, _ = known
+        _, next_seq, lost, outcome, *_ = known
         if outcome is LOST:
             return AfterEnd.RESUMED
         if seq is None or not self._start <= seq < next_seq or seq in (lost or ()):

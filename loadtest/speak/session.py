@@ -1252,16 +1252,16 @@ class Session:
     def _count_said_again(self, heard: Heard, turn_id: Any, payload: bytes) -> None:
         """Count a late event that contradicts that its turn is complete.
 
-        It ends a turn once more, or is one more than `count` says; by the rules of any kind of turn, where
-        there are several.
+        It ends a turn once more, or is one more than `count` says, by the rules of the turn's kind: what ends
+        another kind may follow.
         """
-        if not self._recent_turns.was_complete(turn_id):
+        kind = self._recent_turns.complete_kind(turn_id)
+        if kind is None:
             return
         flags = heard.flags
         if self.protocol.kinds:
             whole = self.protocol.hear_any(payload)
-            for kind in self.protocol.kinds.values():
-                flags |= kind.decide_whole(whole.found, whole.kind)[0]
+            flags = kind.decide_whole(whole.found, whole.kind)[0]
         if flags & ENDS:
             self.recorder.metrics.count("turns.ended_again")
         elif flags & (COUNT | TALLY):
@@ -1273,7 +1273,7 @@ class Session:
         One of a turn that failed before says nothing new, nor may one that answers a turn that timed out.
         """
         if found is AfterEnd.LATE:
-            return self._recent_turns.was_complete(turn_id)
+            return self._recent_turns.complete_kind(turn_id) is not None
         if found is not AfterEnd.UNKNOWN or self._overdue_answers > 0:
             return False
         return turn_id is None or not self._is_other_users_turn(turn_id)

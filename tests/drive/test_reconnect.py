@@ -213,7 +213,7 @@ def test_every_attempt_shows_a_credential_of_its_own(
         provider = shard.context.credential_provider
         ask = provider.credentials
 
-        def credentials(values: dict[str, str], kept: dict[str, str]) -> object:
+        def credentials(values: dict[str, str], kept: dict[str, str], **_at: str) -> object:
             given = ask(values, kept)
             shown.append(dict(given.headers)["Authorization"])
             return given

@@ -24,7 +24,15 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed"),
 ]
 
-PACKAGES = ("socket.io@4", "ws@8", "graphql@16", "graphql-ws@6", "@microsoft/signalr@8")
+PACKAGES = (
+    "socket.io@4",
+    "ws@8",
+    "graphql@16",
+    "graphql-ws@6",
+    "@microsoft/signalr@8",
+    "cbor@10",
+    "protobufjs@7",
+)
 PACKED = "@microsoft/signalr-protocol-msgpack@8"
 
 USERS = 20

@@ -46,6 +46,10 @@ SOUND = {
     "pings.answered",
     "bytes.sent",
     "bytes.received",
+    "compression.negotiated",
+    "compression.received_payload",
+    "compression.received_wire",
+    "compression.received_ratio",
 }
 """The counters that rise in a run without faults; every other one tells of trouble."""
 

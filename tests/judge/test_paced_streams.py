@@ -108,7 +108,30 @@ def test_of_kinds_only_those_that_speak_can_lack_audio() -> None:
     assert "turn.first_audio[mute]" not in of_due
 
 
-def test_where_it_cannot_be_known_nothing_is_said() -> None:
-    assert "turn.first_audio" not in spoken(36, part={"from_s": 0, "to_s": 5})["of_due"]
-    slow = {"scenario__settings__chaos": {"slow_readers": {"share": "10%"}}}
-    assert "turn.first_audio" not in spoken(36, **slow)["of_due"]
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"part": {"from_s": 0, "to_s": 5}}, "of this part"),
+        ({"scenario__settings__chaos": {"slow_readers": {"share": "10%"}}}, "read slowly"),
+    ],
+)
+def test_where_it_cannot_be_known_no_limit_is_held(changes: dict[str, Any], why: str) -> None:
+    run = spoken(36, **changes)
+    assert "turn.first_audio" not in run["of_due"]
+    measured = measured_for(parse_threshold("turn.first_audio.p95", "< 1s"), run)
+    assert measured.value is None
+    assert why in str(measured.reason)
+
+
+def test_an_interrupted_turn_that_never_stopped_is_infinitely_late() -> None:
+    limit = parse_threshold("turn.barge_in.p95", "< 1s")
+
+    def interrupted(n: int, stopped: int) -> Any:
+        made, totals = manifest(**VOICE), good_totals({"turns.interrupted": n})
+        totals.histograms["turn.barge_in"] = histogram([200.0] * stopped)
+        return measured_for(limit, {**made, **summarise(made, totals)})
+
+    assert interrupted(40, 40).value == pytest.approx(200, rel=0.01)
+    lacking = interrupted(40, 36)
+    assert lacking.unbounded
+    assert str(lacking.reason).startswith("10.0 % of 40 turns due that were interrupted did not stop")

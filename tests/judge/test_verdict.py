@@ -603,14 +603,18 @@ def test_connections_that_are_only_held_are_to_stay_open() -> None:
 @pytest.mark.parametrize("load", [{"load__model": "closed"}, ENDLESS], ids=["closed", "endless"])
 def test_a_load_that_lost_its_connections_does_not_pass(load: dict[str, Any]) -> None:
     back: dict[str, Any] = {**load, "scenario__settings__load": {"reconnect": True}}
-    lost = good_totals({"connections.closed.1006": 1})
-    assert verdict(totals_=lost, **load)["reason"] == "1 of 4 connections that were ready were closed."
-    assert ruling(verdict(parse_threshold("connections.closed", "<= 1"), totals_=lost, **load)) == ("pass", 0)
-    assert ruling(verdict(totals_=lost, **back)) == ("pass", 0)
-    away = good_totals({"connections.closed.1006": 1, "connections.away": 1})
-    assert ruling(verdict(totals_=away, **back)) == ("fail", 1)
-    fulfilled = good_totals({"connections.closed.1000": 4})
-    assert ruling(verdict(totals_=fulfilled, **load)) == ("pass", 0)
+    for code in (1000, 1006):
+        lost = good_totals({f"connections.closed.{code}": 1})
+        assert verdict(totals_=lost, **load)["reason"] == "1 of 4 users lost their connection for good."
+        allowed = parse_threshold("connections.closed", "<= 1")
+        assert ruling(verdict(allowed, totals_=lost, **load)) == ("pass", 0)
+        assert ruling(verdict(totals_=lost, **back)) == ("pass", 0)
+    away = {"connections.closed.1006": 1, "connections.away": 1}
+    assert ruling(verdict(totals_=good_totals(away), **back)) == ("pass", 0), "between two connections"
+    refused = good_totals({**away, "connections.refused.tcp": 1})
+    assert ruling(verdict(totals_=refused, **back)) == ("fail", 1)
+    gave_up = good_totals({"connections.closed.1006": 1, "connections.given_up": 1})
+    assert ruling(verdict(totals_=gave_up, **back)) == ("fail", 1)
     assert ruling(verdict(totals_=lost, **load, **LEAVERS)) == ("pass", 0)
 
 

@@ -1,4 +1,4 @@
-"""What an event means that comes after its turn has recent."""
+"""What an event means that comes after its turn has ended."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Events
+from loadtest.plan.protocol import Events, Protocol
+from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.event_rules import EventRules
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.recent_turns import REMEMBERED, REMEMBERED_NS, AfterEnd, RecentTurns
 from loadtest.speak.turn import NEVER, Outcome, Turn
 
+PLAIN = CompiledProtocol(Protocol(name="plain"), message="x", nonce="n", timeout_ns=1).plain
+
 
 def a_turn(turn_id: str, *numbers: int | None, start: int = 0) -> Turn:
     turn = Turn(1, 1, 0, turn_id, 0, PhaseMetrics(1), start)
+    turn.kind = PLAIN
     for number in numbers:
         turn.number(number, "x")
     return turn

@@ -75,3 +75,12 @@ def test_the_ends_of_kinds_of_turn_are_their_own() -> None:
     mixed.session.receive([said("cancelled", cancel), said("thinking", ask)], 30)
     counts = mixed.record.counts()
     assert (counts[AGAIN], counts["events.late"]) == (1, 2)
+
+
+def test_what_ends_another_kind_of_turn_may_follow() -> None:
+    mixed = Mixed()
+    ask, _ = mixed.begin(0, "ask")
+    mixed.session.receive([said("completed", ask)], 20)
+    mixed.session.receive([said("cancelled", ask)], 30)
+    counts = mixed.record.counts()
+    assert (counts.get(AGAIN, 0), counts["events.late"]) == (0, 1)
