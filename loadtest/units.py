@@ -184,6 +184,21 @@ def format_ratio(ratio: float) -> str:
     return f"{percent:.0f} %" if percent in {0, 100} else f"{percent:.1f} %"
 
 
+def format_spread(part: float, *, points: bool) -> str:
+    """A difference without direction: "5.0 %"; of a share "0.5 points", which are points of a percent."""
+    return format_ratio(part).replace("%", "points") if points else format_ratio(part)
+
+
+def format_change(part: float, *, points: bool) -> str:
+    """A finite change with its sign: "+10.2 %"; of a share "−30.0 points", which are points of a percent."""
+    percent = part * 100
+    text = f"{abs(percent):,.0f}" if abs(percent) >= 100 else f"{abs(percent):.1f}"
+    unit = "points" if points else "%"
+    if float(text.replace(",", "")) == 0:
+        return f"0.0 {unit}"
+    return f"{'+' if percent > 0 else '−'}{text} {unit}"
+
+
 def format_cores(cores: float) -> str:
     """Of CPU: "0.42 cores", "1 core"."""
     if not math.isfinite(cores) or cores < 0:

@@ -155,7 +155,7 @@ def _learn(options: dict[str, Any]) -> int:
     runs = side(options["noise"], [run.manifest for run in _stored(results, options["noise"])])
     found = floor(runs, _rules(runs.newest, options))
     of = document(found)
-    forms = {"terminal": lambda: render([of], width=120), "json": lambda: as_json(found.as_dict())}
+    forms = {"terminal": lambda: render([of], width=120, cut=False), "json": lambda: as_json(found.as_dict())}
     put(lambda form: forms[form](), FILES, options, lambda: show([of], sys.stdout))
     if not found.rows:
         return Exit.INVALID

@@ -46,6 +46,7 @@ def drafted(
         identities,
         tuple(subprotocols),
         think_ns=tuple(found.think_ns),
+        took_ns=tuple(found.took_ns),
     )
     return made, frames
 
@@ -84,10 +85,18 @@ def _cleaned(payload: bytes, clean: Callable[[str], str]) -> bytes:
     return clean(payload.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
-def write_drafted(
-    url: str, name: str | None, folder: Path, found: Drafted, frames: Sequence[CapturedFrame]
+def write_drafted(  # noqa: PLR0917 - files of one draft, and where they go
+    url: str,
+    name: str | None,
+    folder: Path,
+    found: Drafted,
+    frames: Sequence[CapturedFrame],
+    query: Mapping[str, str] | None = None,
+    prepare: str = "",
 ) -> None:
     """Write scenario, protocol and capture, and say what comes next; nothing is overwritten.
+
+    ``query`` and ``prepare`` are as of ``starting_files``.
 
     Raises:
         ConfigError: a file is there, or cannot be written.
@@ -95,7 +104,7 @@ def write_drafted(
     from loadtest.plan.capture import capture_text
     from loadtest.plan.scaffold import starting_files
 
-    texts = starting_files(url, name, found)
+    texts = starting_files(url, name, found, query, prepare)
     texts[next(iter(texts)).removesuffix(".toml") + ".jsonl"] = capture_text(frames)
     scenario, protocol, capture = write_files(folder, texts)
     click.echo(

@@ -48,10 +48,11 @@ def frame_line(frame: ObservedFrame, began_ns: int, clean: Callable[[str], str] 
 
 
 def trial_lines(tried: FinishedTrial) -> Iterator[FrameLine]:
-    """The upgrade, then every frame; nothing where it was refused before an upgrade was sent."""
+    """What was prepared, the upgrade if one was sent, then every frame."""
     from loadtest.units import format_duration
 
     trial, clean = tried.trial, tried.redactor.text
+    yield from _prepared_lines(tried)
     if not trial.request:
         return
     yield FrameLine("", "→", "upgrade", "", clean(trial.request), "plain")
@@ -64,6 +65,26 @@ def trial_lines(tried: FinishedTrial) -> Iterator[FrameLine]:
         yield frame_line(frame, trial.started_ns, clean)
 
 
+def _prepared_lines(tried: FinishedTrial) -> Iterator[FrameLine]:
+    """The steps of [[prepare]] that were done."""
+    from loadtest.plan.settings import public_url
+    from loadtest.plan.written_secrets import shown_template
+    from loadtest.units import format_duration
+
+    clean, began_ns = tried.redactor.text, tried.trial.started_ns
+    steps = {step.name: step for step in tried.scenario.prepare}
+    for done in tried.trial.prepared:
+        step = steps[done.name]
+        request = f"{step.method} {clean(shown_template(public_url(step.url)))}"
+        kept = ", ".join(f"{{{name}}}" for name in step.kept_names)
+        at, asked_at = (
+            format_duration(max(each - began_ns, 0)) for each in (done.at_ns, done.at_ns - done.took_ns)
+        )
+        yield FrameLine(asked_at, "→", f"prepare {done.name}", "", request, "plain")
+        told = f"done in {format_duration(done.took_ns)}{f', gives {kept}' if kept else ''}"
+        yield FrameLine(at, "←", f"prepare {done.name}", "", told, "plain")
+
+
 def trial_notes(tried: FinishedTrial) -> Iterator[list[Note]]:
     """How the turn ended; of a refusal its whole answer; and what the file could say that it does not."""
     trial = tried.trial
@@ -71,11 +92,30 @@ def trial_notes(tried: FinishedTrial) -> Iterator[list[Note]]:
         yield [Note("No connection", tried.redactor.text(str(trial.refusal)), "bad")]
         if trial.answer and trial.answered_ns is None:
             yield [Note("The whole answer", _answer(tried))]
+        if likely := _likely(tried):
+            yield [Note("What it most likely means", likely)]
         return
     yield [_ending(tried)]
     proposal = _proposal(tried)
     if proposal:
         yield [Note("A proposal for [events]", proposal)]
+
+
+def _likely(tried: FinishedTrial) -> str:
+    """As a run's verdict tells it; "" where nobody can say."""
+    from loadtest.judge.refusal_diagnosis import likely
+    from loadtest.plan.scenario_file import public_settings
+
+    refusal = tried.trial.refusal
+    if refusal is None:
+        return ""
+    manifest = {
+        "counts": {"connections": {"refused": {str(refusal.layer): 1}}},
+        "refusals": {str(refusal): 1},
+        "scenario": {"settings": public_settings(tried.scenario)},
+        "target": {"address": tried.address},
+    }
+    return tried.redactor.text(likely(manifest))
 
 
 def _answer(tried: FinishedTrial) -> str:

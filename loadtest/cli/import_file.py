@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from loadtest.cli.drafting import INSTEAD, drafted, shown_url, write_drafted, write_files
+from loadtest.cli.left_out import prepare_text, prepared_query, query_from_environment, told_left_out
 from loadtest.cli.options import option
 from loadtest.errors import ConfigError, Problem
 
@@ -40,6 +41,7 @@ def command() -> None:
 def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     """Draft from FILE, a HAR file that a browser saved while it spoke to the server."""
     from loadtest.plan.har import read_har
+    from loadtest.plan.har_login import logins
     from loadtest.plan.identifiers import holds_halves
     from loadtest.secret_names import handshake_secrets
     from loadtest.speak.captured_wire import captured_wire
@@ -56,10 +58,19 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     secrets = [*handshake_secrets(found.url, found.headers.items()), *shown.in_path, *user.split(":")]
     wire = captured_wire(found.frames)
     made, frames = drafted(wire, str(file), found.subprotocols, secrets)
-    write_drafted(shown.url, name, folder, made, frames)
-    left_out = [key for key in shown.left_out if key not in wire.session]
+    left_out = [key for key in dict.fromkeys(shown.left_out) if key not in wire.session]
+    asked = logins(found.earlier, found.url, left_out)
+    steps = [each for each in asked if each.can_be_drafted]
+    query = query_from_environment(left_out) | prepared_query(steps)
+    write_drafted(shown.url, name, folder, made, frames, query, prepare_text(steps))
     if left_out:
-        click.echo(f"left out of the URL: {', '.join(left_out)}; [target] query can take it from elsewhere")
+        click.echo("\n".join(told_left_out(left_out, query)))
+    for each in asked:
+        how = "[[prepare]] asks for it" if each in steps else "a step of [[prepare]] can ask for it"
+        held = ", ".join(each.keep)
+        click.echo(
+            f"the answer to {each.method} {each.shown} held {held}: {how}; look at its body and headers"
+        )
     if shown.in_path:
         click.echo(f"the URL's path may hold a token; {INSTEAD} stands in its place")
     for key in ("origin", *CREDENTIALS):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loadtest.cli.drafting import drafted
+from loadtest.cli.left_out import query_from_environment, told_left_out
 from loadtest.cli.options import option
 from loadtest.cli.writing import refuse_to_overwrite, write_new
 from loadtest.errors import ConfigError, Problem
@@ -55,8 +56,20 @@ The draft ends a turn with its first answer. A server that streams (an agent, a 
     multiple=True,
     help="One that the client offers; repeatable.",
 )
-def command(
-    url: str, folder: Path, name: str | None, capture: Path | None, subprotocols: tuple[str, ...]
+@option(
+    "--query",
+    "query_names",
+    metavar="NAME",
+    multiple=True,
+    help="A parameter of the URL that is a secret: an environment variable gives it; repeatable.",
+)
+def command(  # noqa: PLR0917 - click passes them by name
+    url: str,
+    folder: Path,
+    name: str | None,
+    capture: Path | None,
+    subprotocols: tuple[str, ...],
+    query_names: tuple[str, ...],
 ) -> None:
     """Write a scenario and a protocol for the server at URL.
 
@@ -69,11 +82,14 @@ def command(
             [Problem("--subprotocol", "goes with --capture; else [target] subprotocols has them")]
         )
     found = None if capture is None else _drafted_from(capture, subprotocols)
-    files = {folder / name: text for name, text in starting_files(url, name, found).items()}
+    query = query_from_environment(query_names)
+    files = {folder / name: text for name, text in starting_files(url, name, found, query).items()}
     refuse_to_overwrite(files, "choose another --name or --folder")
     for path, text in files.items():
         write_new(path, text)
         click.echo(f"wrote {path}")
+    if query:
+        click.echo("\n".join(told_left_out(query_names, query)))
     scenario, protocol = files
     if capture is None:
         click.echo(

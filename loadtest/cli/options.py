@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from functools import reduce
@@ -120,10 +121,33 @@ def view_options(files: Collection[str]) -> Callable[[F], F]:
     put = option(
         "--output",
         metavar="PATH",
-        type=click.Path(path_type=Path),
-        help="A file, or a folder for several.",
+        type=Output(),
+        help="A file, or a folder for several; with a / at its end it is a folder.",
     )
     return lambda command: wanted(put(command))
+
+
+class Output(click.Path):
+    """A file, or a folder: one that is there, or a path with a slash at its end.
+
+    A ``Path`` forgets the slash, so such a folder is made here, and whoever writes finds it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the ``Path``."""
+        if str(value).endswith(SLASHES):
+            try:
+                Path(value).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                self.fail(f"{value} cannot be made a folder: {error.strerror}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+SLASHES = tuple(each for each in (os.sep, os.altsep) if each)
+"""What a path of a folder ends with."""
 
 
 class ShippedName(click.ParamType[str]):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import Formats, Settings, ShippedName, option, results_option, target_option
+from loadtest.cli.options import Formats, Output, Settings, ShippedName, option, results_option, target_option
 from loadtest.cli.shipped import show_shipped
 from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Exit, Problem
@@ -36,7 +36,8 @@ Examples:
 @option("--since", metavar="ID", help="Show what changed since an assessment, such as LAST.")
 @option("--format", metavar="NAME,...", type=Formats(FORMATS), default="terminal",
         help=f"{', '.join(FORMATS)}; several with commas.")  # fmt: skip
-@option("--output", metavar="PATH", type=click.Path(path_type=Path), help="A file, or a folder for several.")
+@option("--output", metavar="PATH", type=Output(),
+        help="A file, or a folder for several; with a / at its end it is a folder.")  # fmt: skip
 @target_option
 @option("--release", metavar="LABEL", help="The release that is judged: a label, or a commit.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_READY_SET",

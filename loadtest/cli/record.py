@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from loadtest.cli.options import WholeNumber, option
 from loadtest.cli.writing import refuse_to_overwrite
 from loadtest.errors import ConfigError, Exit, Problem
+
+if TYPE_CHECKING:
+    from loadtest.run.record import RecordedConnection
 
 EXAMPLES = """\b
 Examples:
@@ -43,7 +47,6 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
     Point a real client (a browser, an app) at the address it prints. What it writes is what
     `init --capture` and `protocols check --capture` read. The exit code is 3 if the server took none.
     """
-    from loadtest.cli.drafting import shown_url
     from loadtest.plan.target import url_problem
     from loadtest.run.options import host_and_port
     from loadtest.run.record import RecordingOptions, record
@@ -65,9 +68,37 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
     if not found.connections:
         click.echo("nothing was recorded: no client connected", err=not found.refused)
         return int(Exit.UNREACHABLE if found.refused else Exit.CONFIG)
-    first = found.connections[0]
+    tell_next(found.connections[0], save)
+    return int(Exit.PASS)
+
+
+def tell_next(first: RecordedConnection, save: Path) -> None:
+    """Say what the first connection was let in by, and the command that drafts from it."""
+    from loadtest.cli.drafting import INSTEAD, shown_url
+    from loadtest.cli.left_out import query_from_environment, told_left_out
+
     shown = shown_url(first.url)
+    session = _session_of(save)
+    left_out = [name for name in dict.fromkeys(shown.left_out) if name not in session]
+    if left_out:
+        click.echo("\n".join(told_left_out(left_out, query_from_environment(left_out))))
+    if shown.in_path:
+        click.echo(f"the URL's path may hold a token; {INSTEAD} stands in its place")
+    for name in first.credentials:
+        click.echo(f"the client sent {name}; where the server asks for it, see [target]")
     words = ["loadtest", "init", shown.url, "--capture", str(save)]
     words += [word for name in first.subprotocols for word in ("--subprotocol", name)]
+    words += [word for name in left_out for word in ("--query", name)]
     click.echo(f"next: {shlex.join(words)}")
-    return int(Exit.PASS)
+
+
+def _session_of(save: Path) -> frozenset[str]:
+    """Parameters of the URL that name a session begun elsewhere, which nobody else can go on with."""
+    from loadtest.plan.capture import read_capture
+    from loadtest.speak.captured_wire import captured_wire
+
+    try:
+        return captured_wire(read_capture(save)).session
+    except ConfigError:
+        # Nothing was said.
+        return frozenset()

@@ -43,6 +43,8 @@ class BeforeConnect:
     ) -> None:
         self.now = now
         self.learn = learn
+        # A step was done: its name, the instant, how long it took.
+        self.on_done: Callable[[str, int, int], None] = lambda _name, _at_ns, _took_ns: None
         self._cookies = cookies
         self._observations = observations
         self._recorder = recorder
@@ -185,6 +187,7 @@ class BeforeConnect:
 
     def took(self, step: str, ns: int) -> None:
         """A step was done in so many nanoseconds."""
+        self.on_done(step, self.now(), ns)
         self._recorder().metrics_at(self.now(), step).prepare.append(max(ns, 0))
 
     def not_undone(self, reason: str) -> None:

@@ -9,7 +9,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gevent.event import Event
 from typing_extensions import override
@@ -44,13 +44,22 @@ MAX_FRAMES = 1_000
 MAX_BYTES = 16 << 20
 
 
+class PreparedStep(NamedTuple):
+    """A step of ``[[prepare]]`` that was done: its name, the instant of its answer, and how long it took."""
+
+    name: str
+    at_ns: int
+    took_ns: int
+
+
 @dataclass(slots=True)
 class Trial:
     """What one connection and one turn brought.
 
     ``frames`` are in the order in which they went and came, control frames among them, with instants of the
-    run's clock. ``request`` is the first line of the upgrade, "" where none was sent, ``answer`` what the
-    target answered to it, or to a step before it: of a refusal with the beginning of the body.
+    run's clock. ``prepared`` are the steps by HTTP that were done before.
+    ``request`` is the first line of the upgrade, "" where none was sent, ``answer`` what the target
+    answered to it, or to a step before it: of a refusal with the beginning of the body.
     ``refusal`` is set where the connection never got ready, ``turn`` where a turn was begun. ``stopped`` says
     why it ended early. ``close`` says how the target ended the connection, if it did, ``broken_off`` that it
     was no usual end. ``secrets`` are the values kept of what came whose names sound like secrets: nothing
@@ -68,6 +77,7 @@ class Trial:
     close: str = ""
     broken_off: bool = False
     secrets: tuple[str, ...] = ()
+    prepared: list[PreparedStep] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -193,6 +203,7 @@ def try_turn(
     values = context.user_values(0)
     try:
         if context.before is not None:
+            context.before.on_done = lambda *step: trial.prepared.append(PreparedStep(*step))
             context.before.run(0, values)
         _connect(context, trial, values, done.set)
         context.poller.start()

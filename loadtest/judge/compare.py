@@ -26,6 +26,7 @@ from loadtest.judge.thresholds import thresholds_of
 from loadtest.plan.key_types import MAX_PRIMARY
 from loadtest.plan.scenario import Compare
 from loadtest.plan.threshold import METRICS, RATES, of_kind
+from loadtest.units import format_change
 
 SCHEMA = "loadtest.comparison/1"
 
@@ -278,8 +279,10 @@ def _failed(run: Manifest) -> bool:
 def _unfailed(sides: tuple[Side, Side], rows: Sequence[MetricComparison], down: str) -> tuple[Outcome, str]:
     """The first that applies where nothing failed: cannot tell, better, same."""
     doubts = [*_doubts(sides, down), *filter(None, [_failing(sides, most=False)])]
-    if unknown := [*doubts, *(row.name for row in rows if row.primary and row.word == UNKNOWN)]:
-        return UNKNOWN, f"One cannot tell: {', '.join(unknown)}."
+    names = [row.name for row in rows if row.primary and row.word == UNKNOWN]
+    undecided = [f"{'not decided: ' if doubts else ''}{', '.join(names)}"] if names else []
+    if unknown := [*doubts, *undecided]:
+        return UNKNOWN, f"One cannot tell: {'; '.join(unknown)}."
     if better := _told(rows, BETTER):
         return "faster" if better[0][0] == "faster" else "better", f"{_sentence(better)} Nothing is worse."
     if down == "better":
@@ -290,19 +293,35 @@ def _unfailed(sides: tuple[Side, Side], rows: Sequence[MetricComparison], down: 
 UNKNOWN: Literal["cannot tell"] = "cannot tell"
 
 
-def _told(rows: Iterable[MetricComparison], words: tuple[Moved, Moved]) -> list[tuple[Moved, list[str]]]:
+def _told(
+    rows: Iterable[MetricComparison], words: tuple[Moved, Moved]
+) -> list[tuple[Moved, list[MetricComparison]]]:
     """What changed, cause before effect: ratios, then times, then what follows from both."""
     moved = [row for row in rows if row.primary and row.word in words]
     kinds: dict[int, list[MetricComparison]] = {0: [], 1: [], 2: []}
     for row in moved:
         kinds[0 if is_share(row.name) else 1 if row.yardstick.unit == "ms" else 2].append(row)
-    return [(words[kind == 1], [row.name for row in found]) for kind, found in kinds.items() if found]
+    return [(words[kind == 1], found) for kind, found in kinds.items() if found]
 
 
-def _sentence(told: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Each verdict with its metrics, as one sentence."""
-    said = "; ".join(f"{word}: {', '.join(names)}" for word, names in told)
+CHANGES_TOLD = 3
+"""Of so many metrics the sentence says by how much they changed."""
+
+
+def _sentence(told: Sequence[tuple[str, Sequence[MetricComparison]]]) -> str:
+    """Each verdict with its metrics, the first ones with their change, as one sentence."""
+    rows = [row for _, found in told for row in found]
+    sized = {row.name: _with_change(row) for row in rows[:CHANGES_TOLD]}
+    said = "; ".join(
+        f"{word}: {', '.join(sized.get(row.name, row.name) for row in found)}" for word, found in told
+    )
     return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+def _with_change(row: MetricComparison) -> str:
+    if row.change is None or not math.isfinite(row.change):
+        return row.name
+    return f"{row.name} {format_change(row.change, points=row.yardstick.scale == 'points')}"
 
 
 def _down(sides: tuple[Side, Side]) -> Literal["worse", "better", "as often", "cannot tell"]:

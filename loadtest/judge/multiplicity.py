@@ -384,9 +384,7 @@ def _told(why: str, each: _MetricSamples) -> str:
 
 def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hiding: bool) -> str:
     rule = each.yardstick
-    matters = f"the smallest effect of {_percent(rule.smallest)}"
-    if rule.scale == "points":
-        matters += " points"
+    matters = f"the smallest effect of {_size(rule, rule.smallest)}"
     chance = f"p = {p:.2g}"
     if word == "same":
         return f"surely not worse by {matters}"
@@ -414,15 +412,16 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
 
 
 def _takes(enough: int | None, each: _MetricSamples) -> str:
-    double = _percent(2 * each.yardstick.smallest)
+    double = _size(each.yardstick, 2 * each.yardstick.smallest)
     unit = "pairs of blocks" if each.paired else "runs a side"
     if enough is None:
         return f"to tell {double} from nothing takes more than 200 {unit}, or longer ones"
     return f"to tell {double} from nothing takes about {format_count(enough)} {unit}"
 
 
-def _percent(part: float) -> str:
-    return f"{part * 100:.3g} %"
+def _size(rule: Yardstick, part: float) -> str:
+    """An effect: "5 %", or "0.5 points" of a share."""
+    return f"{part * 100:.3g} {'points' if rule.scale == 'points' else '%'}"
 
 
 def _spread(each: _MetricSamples) -> float:

@@ -15,6 +15,15 @@ REDIRECTION, CLIENT_ERROR, TOO_MANY, SERVER_ERROR = 300, 400, 429, 500
 
 _STATUS = re.compile(r"\bhttp ([1-5][0-9][0-9])\b")
 
+FORBIDDEN = 403
+"""No (RFC 9110, 15.5.4): for want of a credential, of the right Origin, or of such a path."""
+
+HOW_TO_LOG_IN = (
+    "[target] auth, headers, cookies and query give one; where clients log in by HTTP before the socket, a"
+    " step of [[prepare]] does"
+)
+"""Every way to give a credential, as the end of a sentence."""
+
 SILENT = "no answer"
 """How the reason of a layer that never answered begins."""
 
@@ -92,6 +101,11 @@ def _upgrade(manifest: Manifest, reasons: str) -> str:
             "The server sends its clients elsewhere: give the URL that it redirects to, or follow by"
             " target.follow_redirects."
         )
+    if status == FORBIDDEN:
+        return (
+            "The server forbids it: is the path of the URL right, does it ask for a header Origin ([target]"
+            f" headers), or for a credential? ({HOW_TO_LOG_IN}.)"
+        )
     return "The server speaks HTTP and no WebSocket there: is the path of the URL right?"
 
 
@@ -101,9 +115,9 @@ def _auth(manifest: Manifest, reasons: str) -> str:
     if sends and _STATUS.search(reasons) is None:
         return (
             "The server refused what a step of `ready` in the protocol sends: is the credential in it right?"
-            " (What target.auth and target.headers carry goes with the upgrade, which was accepted.)"
+            " (What [target] carries goes with the upgrade, which was accepted.)"
         )
-    return "The server did not take the credential: see target.auth and target.headers."
+    return f"The server did not take the credential, or wants one: {HOW_TO_LOG_IN}."
 
 
 def _ready(manifest: Manifest, _reasons: str) -> str:

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from loadtest.errors import Exit
 from loadtest.judge import matching_doubts
 from loadtest.judge.counts import not_opened
-from loadtest.judge.generator import longest_lateness_ms, saturated
-from loadtest.judge.measured import UPPER_BOUND, Measurement, measured_for
+from loadtest.judge.measured import Measurement, measured_for
+from loadtest.judge.own_delay import counts_anyway, own_delay
 from loadtest.judge.populations import alone, each_alone
 from loadtest.judge.refusal_diagnosis import likely, still_opening
 from loadtest.judge.sections import (
@@ -27,7 +27,6 @@ from loadtest.judge.sections import (
     count_or_zero,
     ending_kinds,
     model,
-    number,
     planned,
     populations,
     section,
@@ -37,7 +36,7 @@ from loadtest.judge.sections import (
     turns_end,
     turns_never_end,
 )
-from loadtest.judge.thresholds import Outcome, decide, late_for, response_metric
+from loadtest.judge.thresholds import Outcome, decide, late_for
 from loadtest.judge.turn_warnings import CAUSES
 from loadtest.judge.warnings import RunWarning
 from loadtest.plan.threshold import (
@@ -142,7 +141,7 @@ def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]
         return _judged(replace(threshold, name=plain), alone(manifest, population))
     measured = measured_for(threshold, manifest)
     outcome = decide(threshold, measured)
-    doubt = _own_delay(threshold, manifest, measured, outcome) or matching_doubts.doubt(
+    doubt = own_delay(threshold, manifest, measured, outcome) or matching_doubts.doubt(
         threshold, manifest, measured, outcome
     )
     if doubt:
@@ -152,48 +151,6 @@ def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]
         # What holds with our own delay included holds without it.
         return replace(measured, reason=f"an upper bound: the generator was {format_ms(late)} late"), outcome
     return measured, outcome
-
-
-def _own_delay(
-    threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Outcome
-) -> str | None:
-    """Why a response-time threshold is not decided: our own delay is more than a tenth of its limit.
-
-    In the closed model a saturated generator leaves every such threshold undecided: it offered less load.
-    Else only a miss is in doubt, for response time with our delay in it is an upper bound; and only where
-    neither service time, which does not contain our delay, misses as well, nor response time without the
-    longest that we were ever late. Of times that are upper bounds, as their events shared a read, what we
-    read late is taken off first.
-    """
-    metric, late = response_metric(threshold), late_for(threshold, manifest)
-    if metric is None or outcome == "not_measured" or late is None:
-        return None
-    if model(manifest) == "closed" and saturated(manifest):
-        return f"the generator was saturated, its own lateness of {format_ms(late)} is too near the limit"
-    longest = longest_lateness_ms(manifest) or late
-    # Turns that were never answered are not late by our delay.
-    own_ms = longest + _read_late_ms(measured, manifest)
-    surely = measured.unbounded or (measured.value is not None and measured.value - own_ms > threshold.limit)
-    if outcome == "held" or surely:
-        return None
-    of_service = replace(threshold, name=threshold.name.replace(metric, f"{metric}.service"))
-    service = measured_for(of_service, manifest)
-    if decide(threshold, service) != "missed":
-        return (
-            f"the generator's own lateness of {format_ms(late)} may be the cause; service time does not miss"
-        )
-    read_late = _read_late_ms(service, manifest)
-    if not read_late or (service.value or 0.0) - read_late > threshold.limit:
-        return None
-    own = f"the generator's own lateness of {format_ms(late)}, and of {format_ms(read_late)} when it read"
-    return f"{own}, may be the cause; service time is an upper bound too"
-
-
-def _read_late_ms(measured: Measurement, manifest: Manifest) -> float:
-    """How much of a time may be that we read late: the p99 of it where the time is an upper bound, else 0."""
-    if not str(measured.reason).startswith(UPPER_BOUND):
-        return 0.0
-    return number(section(manifest, "generator", "receive_lag").get("p99")) or 0.0
 
 
 # ------------------------------------------------------------------ precedence
@@ -358,6 +315,8 @@ def _missed(case: Case) -> RunVerdict | None:
         told += [f"{name}: {sentence}" if name else sentence for sentence in found]
     if missed:
         told.append(f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}.")
+        judged = list(zip(case.thresholds, case.rows, strict=True))
+        told += counts_anyway(case.manifest, case.warnings, judged)
         told += _failed_turns(case)
         told += _first_cause(case)
     return RunVerdict("fail", Exit.FAIL, " ".join(told)) if told else None
@@ -491,11 +450,27 @@ def _first_cause(case: Case) -> list[str]:
 
 
 def _undecided(case: Case) -> RunVerdict | None:
-    open_ones = case.named("not_measured")
-    if not open_ones:
+    rows = [row for row in case.rows if row["outcome"] == "not_measured"]
+    if not rows:
         return None
-    told = f"{len(open_ones)} of {len(case.rows)} thresholds not measured: {', '.join(open_ones)}."
-    return RunVerdict("invalid", Exit.INVALID, " ".join([told, *_first_cause(case)]))
+    of = f" of {len(case.rows)} thresholds"
+    told = []
+    for word, some in (
+        ("in doubt", [row for row in rows if row["measured"] is not None]),
+        ("not measured", [row for row in rows if row["measured"] is None]),
+    ):
+        if some:
+            told.append(f"{len(some)}{of} {word}: {_by_reason(some)}")
+            of = ""
+    return RunVerdict("invalid", Exit.INVALID, " ".join([f"{'; '.join(told)}.", *_first_cause(case)]))
+
+
+def _by_reason(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The names of thresholds that are not decided, each reason once: "a, b (why); c (why)"."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        names.setdefault(row["reason"] or "not measured", []).append(_name(row))
+    return "; ".join(f"{', '.join(found)} ({reason})" for reason, found in names.items())
 
 
 def _empty(case: Case) -> RunVerdict | None:
@@ -537,11 +512,14 @@ PRECEDENCE: tuple[Callable[[Case], RunVerdict | None], ...] = (
 
 
 def _in_words(row: Mapping[str, Any]) -> str:
-    """One judged threshold: "turn.first_event.p95 was 132 ms, not < 100ms"."""
-    name = row["name"] if "stage" not in row else f"{row['name']} of stage {row['stage'] + 1}"
-    if row["measured"] is None or row["outcome"] == "not_measured":
-        return f"{name} ({row['reason'] or 'not measured'})"
-    return f"{name} was {_FORMATS[row['unit']](row['measured'])}, not {row['expression']}"
+    """One threshold that was decided: "turn.first_event.p95 was 132 ms, not < 100ms"."""
+    if row["measured"] is None:
+        return f"{_name(row)} ({row['reason'] or 'not measured'})"
+    return f"{_name(row)} was {_FORMATS[row['unit']](row['measured'])}, not {row['expression']}"
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return str(row["name"] if "stage" not in row else f"{row['name']} of stage {row['stage'] + 1}")
 
 
 _FORMATS: dict[str, Callable[[float], str]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from urllib.parse import urlsplit
 
 from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.chunks import Chunks
@@ -517,7 +518,10 @@ def _sequence(scenario: Scenario) -> Iterator[str]:
     if scenario.traffic is not None and scenario.traffic.message:
         protocol = replace(protocol, turn=replace(protocol.turn, messages=()))
     if example:
-        yield from turn_sequence(protocol, example, scenario.target.path or "")
+        target = scenario.target
+        of_url = "" if target.url == SIMULATOR else urlsplit(target.url).path
+        path = target.path or ("" if of_url == "/" else of_url)
+        yield from turn_sequence(protocol, example, path, scenario.prepare)
     audience = scenario.protocol.events.audience
     if audience:
         yield f"users for whom `{audience}` is the same get copies of each other's events"

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,15 @@ MOST_TOLD = 10
 
 @dataclass(frozen=True, slots=True)
 class HarSocket:
-    """One WebSocket of a HAR file: where it led, what its upgrade carried, and its messages."""
+    """One WebSocket of a HAR file: where it led, what its upgrade carried, and its messages.
+
+    ``earlier`` are the entries of the file before its own.
+    """
 
     url: str
     headers: Mapping[str, str]
     frames: tuple[CapturedFrame, ...]
+    earlier: tuple[object, ...] = ()
 
     @property
     def subprotocols(self) -> tuple[str, ...]:
@@ -74,7 +78,11 @@ def parse_har(text: str, where: str, wanted: str | None = None) -> HarSocket:
     entries = entries.get("entries") if isinstance(entries, dict) else None
     if not isinstance(entries, list):
         raise ConfigError([Problem(where, "is no HAR file: it has no log.entries")])
-    sockets = [_socket(entry, where) for entry in entries if _is_socket(entry)]
+    sockets = [
+        replace(_socket(entry, where), earlier=tuple(entries[:at]))
+        for at, entry in enumerate(entries)
+        if _is_socket(entry)
+    ]
     return _chosen(sockets, where, wanted, len(entries))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from loadtest.plan.target import url_problem
 from loadtest.units import exact_duration, format_duration
 
 _SCENARIO = """\
-# Does @NAME@ answer every message within 100 ms?
+# Does @NAME@ answer every message within @WITHIN@?
 #
 # Try it:        loadtest try @NAME@.toml
 # What it does:  loadtest explain @NAME@.toml
@@ -28,7 +29,8 @@ protocol = "@NAME@.protocol.toml"    # how the server is spoken to; relative to 
 url = "@URL@"
 @OFFERED@# headers = { Origin = "https://app.example" }       # many servers refuse a client without Origin
 # auth = { kind = "token", token_env = "MY_TOKEN" }  # the environment variable that holds a token
-@IDENTITIES@
+@QUERY@@IDENTITIES@
+@PREPARE@
 [load]
 @MODEL@connections = @CONNECTIONS@            # @BEGIN@
 connect_rate = "5/s"
@@ -37,14 +39,25 @@ duration = "10s"
 
 [traffic]
 @EVERY@
-timeout = "10s"
+timeout = "@TIMEOUT@"
 ping = "5s"
 ping_timeout = "10s"       # given up: a ping is not answered, and nothing else comes, for so long
 @DATA@
 [thresholds]
 "turns.complete.ratio" = ">= 99%"
-"turn.completion.p95" = "< 100ms"
+@LIMIT@
 """
+
+_PREPARE = """\
+# Where clients log in by HTTP before the socket; what they get is {prepared.token} in [target] from then on:
+# [[prepare]]
+# name = "login"
+# post = "/login"
+# json = { user = "{env.MY_USER}", password = "{env.MY_PASSWORD}" }
+# keep = { token = "token" }           # where it stands in the answer's JSON
+"""
+
+_QUERY = '# query = { token = "{env.MY_TOKEN}" }               # where the URL carries it: ?token=...\n'
 
 _PROTOCOL = """\
 # How @NAME@ is spoken to: one message, one answer, matched in order. Change it to fit the server.
@@ -85,7 +98,7 @@ ERROR_TYPES = ("error", "failed", "unauthorized", "forbidden", "denied")
 
 _NOT_WRITTEN = (
     "holds a password or a token, which would stand in the scenario's file; leave it out here, and name an "
-    "environment variable that holds it: [target] has `auth` and `query`"
+    "environment variable that holds it: [target] has `auth` and `query` (which --query NAME drafts)"
 )
 
 
@@ -93,7 +106,8 @@ class Drafted(NamedTuple):
     """A protocol drafted from a capture: its text by its name; rows of data and of users as TOML, or "".
 
     ``subprotocols`` are those that were offered. ``rows_are`` says what the rows of data are. ``think_ns``:
-    how long the client waited between a turn and the next, each time that it is known.
+    how long the client waited between a turn and the next, each time that it is known. ``took_ns``: how long
+    each turn took, to its last event.
     """
 
     protocol: Callable[[str], str]
@@ -102,13 +116,21 @@ class Drafted(NamedTuple):
     subprotocols: tuple[str, ...] = ()
     rows_are: str = "what the capture asked"
     think_ns: tuple[int, ...] = ()
+    took_ns: tuple[int, ...] = ()
 
 
-def starting_files(url: str, name: str | None = None, drafted: Drafted | None = None) -> dict[str, str]:
+def starting_files(
+    url: str,
+    name: str | None = None,
+    drafted: Drafted | None = None,
+    query: Mapping[str, str] | None = None,
+    prepare: str = "",
+) -> dict[str, str]:
     """Text by file name of a scenario and a protocol for the server at ``url``; both are valid as they are.
 
     ``name`` is what they are called, after the host if None. ``drafted`` stands in the place of the protocol
-    to start from.
+    to start from. ``query`` are parameters of the URL that are given by templates, ``prepare`` is the TOML of
+    the steps before the connection.
 
     Raises:
         ConfigError: ``url`` is not one of a WebSocket server, or ``name`` is not fit for a file.
@@ -139,9 +161,18 @@ def starting_files(url: str, name: str | None = None, drafted: Drafted | None = 
     )
     offered = ", ".join(f'"{each}"' for each in (drafted.subprotocols if drafted else ()))
     model, every = _pace(drafted.think_ns if drafted else ())
+    took_ns = drafted.took_ns if drafted else ()
+    limit_ns = _limit_ns(took_ns)
+    second = 1_000_000_000
+    timeout_ns = max(10 * second, -(-2 * limit_ns // second) * second)
     texts = {
         "@MODEL@": model,
         "@EVERY@": every,
+        "@QUERY@": _query_line(query) if query else _QUERY,
+        "@PREPARE@": prepare or _PREPARE,
+        "@LIMIT@": _limit_lines(limit_ns, took_ns),
+        "@WITHIN@": format_duration(limit_ns),
+        "@TIMEOUT@": exact_duration(timeout_ns),
         "@NAME@": name,
         "@URL@": quoted,
         "@OFFERED@": f"subprotocols = [{offered}]\n" if offered else "",
@@ -177,6 +208,41 @@ def _pace(think_ns: Sequence[int]) -> tuple[str, str]:
     )
     return model, every
 
+
+def variable_for(name: str) -> str:
+    """The environment variable of a draft for a value of this name: "MY_TOKEN" of "token"."""
+    return f"MY_{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_').upper() or 'VALUE'}"
+
+
+def _query_line(query: Mapping[str, str]) -> str:
+    given = ", ".join(
+        f"{key if _BARE.fullmatch(key) else json.dumps(key)} = {json.dumps(text)}"
+        for key, text in query.items()
+    )
+    return f"query = {{ {given} }}    # left out of the URL above, since it is a secret\n"
+
+
+def _limit_ns(took_ns: Sequence[int]) -> int:
+    """What a turn may take: twice the longest of a capture, rounded up to two digits, or 100 ms if longer."""
+    ms = -(-2 * max(took_ns, default=0) // 1_000_000)
+    step = int(10 ** max(len(str(ms)) - 2, 0))
+    return max(-(-ms // step) * step, LEAST_LIMIT_MS) * 1_000_000
+
+
+def _limit_lines(limit_ns: int, took_ns: Sequence[int]) -> str:
+    line = f'"turn.completion.p95" = "< {exact_duration(limit_ns)}"'
+    if not took_ns:
+        return line
+    n, longest = len(took_ns), format_duration(max(took_ns))
+    of = "the turn of the capture took" if n == 1 else f"the {n} turns of the capture took at most"
+    kind = "at least twice that" if limit_ns == LEAST_LIMIT_MS * 1_000_000 else "twice that"
+    return f"# {of[:1].upper()}{of[1:]} {longest}; this is {kind}: write what users need.\n{line}"
+
+
+LEAST_LIMIT_MS = 100
+"""A draft asks for no shorter time."""
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 _UNASKED = "a turn per connection and second, whether or not the last was answered"
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from loadtest.plan.match import Match, match_words
+from loadtest.plan.prepare import PrepareStep
 from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TurnShape
+from loadtest.plan.settings import public_url
 from loadtest.plan.written_secrets import shown_template
 from loadtest.units import format_duration
 
@@ -18,12 +20,16 @@ LONGEST = 100
 _BETWEEN = " " * len(OUT)
 
 
-def turn_sequence(protocol: Protocol, message: str, path: str = "") -> Iterator[str]:
-    """The lines, from the upgrade to the end of a turn; ``message`` is an example of what opens it.
+def turn_sequence(
+    protocol: Protocol, message: str, path: str = "", prepare: Iterable[PrepareStep] = ()
+) -> Iterator[str]:
+    """The lines, from what is done before the upgrade to the end of a turn.
 
-    ``path`` stands in the place of the protocol's.
+    ``message`` is an example of what opens the turn. ``path`` stands in the place of the protocol's.
     """
     connect, events, turn = protocol.connect, protocol.events, protocol.turn
+    for asked in prepare:
+        yield from _request(asked)
     yield _line(OUT, f"GET {path or connect.path}, an upgrade to WebSocket")
     yield _line(IN, "101")
     for step in connect.ready:
@@ -46,6 +52,14 @@ def turn_sequence(protocol: Protocol, message: str, path: str = "") -> Iterator[
         yield _line(OUT, shown_template(timed.send), f"every {timed.every}")
         if timed.answer is not None:
             yield _line(IN, match_words(timed.answer), f"within {format_duration(timed.within_ns)}")
+
+
+def _request(step: PrepareStep) -> Iterator[str]:
+    """A request by HTTP before the upgrade, and its answer."""
+    yield _line(OUT, f"{step.method} {shown_template(public_url(step.url))}", f"{step.name}, by HTTP")
+    kept = ", ".join(f"{{{name}}}" for name in step.kept_names)
+    status = " or ".join(map(str, step.expect)) or "200 to 299"
+    yield _line(IN, status, f"gives {kept}" if kept else "")
 
 
 def _step(step: Step) -> str:

@@ -68,7 +68,8 @@ class ComponentRow:
 
     ``late`` are the milliseconds by which we ourselves may have been late with each of ``samples``. ``owner``
     and ``eta`` stand in the policy so. ``missed`` are measures that missed thresholds of its own
-    scenario, where those bind.
+    scenario, where those bind. ``cause`` is the likely cause by its evidence, ``report`` the report of its
+    run, relative to the results folder; both may be empty.
     """
 
     name: str
@@ -99,6 +100,24 @@ class ComponentRow:
     owner: str = ""
     eta: str = ""
     late: tuple[float, ...] = ()
+    cause: str = ""
+    report: str = ""
+
+    @property
+    def broken_promise(self) -> str:
+        """That it is critical and its scenario missed thresholds that bind; empty where that is not so.
+
+        That alone makes a NO-GO.
+        """
+        if self.priority != "critical" or not self.missed or self.status == "down":
+            return ""
+        told = "; ".join(self.promises).replace(" was missed: it was", ": was").replace(" was missed", "")
+        return f"critical: its scenario missed {told or ', '.join(self.missed)}"
+
+    @property
+    def promises(self) -> tuple[str, ...]:
+        """The issues that say which thresholds of its scenario were missed."""
+        return tuple(issue for issue in self.issues if issue.partition(" ")[0] in self.missed)
 
     @property
     def why(self) -> str:

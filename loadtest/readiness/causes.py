@@ -33,6 +33,11 @@ HINTS: Mapping[str, tuple[str, str]] = {
         "the database is reached but the query fails: schema, rights, or a lock",
         "run the query by hand",
     ),
+    "process": (
+        "the process does not run: it ended, crashed, or was never started",
+        "read its log for why it ended, then start it",
+    ),
+    "no run": ("its scenario was not run, or not against this target", "run the scenario, then ask again"),
     "missing file": ("what should be there is not", "check the path, and what should have made the file"),
     "tests": ("tests fail, or did not run at all", "read the failed tests, then run them again"),
     "created": (
@@ -46,7 +51,10 @@ HINTS: Mapping[str, tuple[str, str]] = {
     "container": ("a container is not running, unhealthy or missing", "read its log, then start it"),
     "exit": ("the command says that something is wrong", "run it by hand and read what it says"),
     "level": ("it works, but slower or fuller than its levels allow", "find what takes the time or the room"),
-    "run": ("under load it missed its thresholds", "read the report of the run"),
+    "run": (
+        "its run names none beside what it measured",
+        "read in the report of the run which turns were slow or failed, and in its own logs of that time why",
+    ),
     "refuses": (
         "it refuses requests under load: limits, or authentication",
         "read the refusals by layer in the report of the run",
@@ -94,7 +102,7 @@ def risks(policy: Policy, rows: Sequence[ComponentRow], functions: Sequence[Func
         level = _level(row)[0]
         touched = [each for each in functions if row.name in each.needs and each.status != "working"]
         impact = ", ".join(f"{each.title} {each.status}" for each in touched) or "no business function"
-        cause = policy.component(row.name).hint or HINTS.get(row.error, OTHERWISE)[0]
+        cause = policy.component(row.name).hint or row.cause or HINTS.get(row.error, OTHERWISE)[0]
         found.append(Risk(level, f"{row.title} {row.status}: {row.why}", cause, impact))  # type: ignore[arg-type]  # a word of ORDER
     return tuple(found)
 
@@ -124,4 +132,5 @@ URGENCIES: tuple[Urgency, ...] = ("IMMEDIATE", "HIGH", "MEDIUM")
 def _what_to_do(policy: Policy, row: ComponentRow) -> str:
     if row.error == "through":
         return HINTS["through"][1]
-    return policy.component(row.name).remedy or HINTS.get(row.error, OTHERWISE)[1]
+    todo = policy.component(row.name).remedy or HINTS.get(row.error, OTHERWISE)[1]
+    return f"{todo} (report of the run, in the results folder: {row.report})" if row.report else todo

@@ -68,8 +68,9 @@ class Evidence:
     the component was not probed. ``samples`` are the tries in order, None for one that failed; ``late`` by
     how many milliseconds we ourselves may have been late with each.
     ``simulated``: it was our own simulator that answered. ``missed`` are the measures that missed thresholds
-    of the component's own scenario. ``release`` is what it says of the release that was looked at; empty
-    where it says nothing.
+    of the component's own scenario. ``cause`` is what it says itself of the likely cause, ``report`` where
+    its report is, relative to the results folder; both may be empty. ``release`` is what it says of the
+    release that was looked at; empty where it says nothing.
     """
 
     outcome: Outcome
@@ -85,6 +86,8 @@ class Evidence:
     missed: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
     late: tuple[float, ...] = ()
+    cause: str = ""
+    report: str = ""
 
 
 def distribution(

@@ -24,7 +24,8 @@ SYSTEM = "the whole system"
 class CauseFound:
     """One thing that is not as it should be, and what follows from it.
 
-    ``state`` is the word beside its sign. ``blocks``: it alone is a reason against GO.
+    ``state`` is the word beside its sign. ``blocks``: it alone is a reason against GO. ``report`` is the
+    report of its run, relative to the results folder; empty where there is none.
     """
 
     weight: Weight
@@ -34,6 +35,7 @@ class CauseFound:
     blocks: bool
     hint: str = ""
     follows: tuple[str, ...] = ()
+    report: str = ""
 
 
 def findings(found: Assessment) -> tuple[CauseFound, ...]:
@@ -79,15 +81,23 @@ def _components(found: Assessment, roots: dict[str, str], told: set[str]) -> Ite
         missed = any(each.outcome == "missed" and each.component in names for each in found.criteria)
         if missed and weight == "weak":
             weight = "broken"
+        promise = row.broken_promise
         yield CauseFound(
             weight=weight,
-            state=row.status,
+            state="missed" if promise and weight == "broken" else row.status,
             title=row.title,
-            said=row.why,
+            said="; ".join([promise, *_beside(row)]) if promise else row.why,
             blocks=missed or (critical and weight == "broken") or (row.required and weight == "unknown"),
             hint=_hint(found, row),
             follows=tuple(_follows(found, row, mine, told)),
+            report=row.report,
         )
+
+
+def _beside(row: ComponentRow) -> Iterator[str]:
+    """What else was found of a component whose scenario missed thresholds."""
+    yield from (issue for issue in row.issues if issue not in row.promises and issue not in row.said)
+    yield row.said
 
 
 def _hint(found: Assessment, row: ComponentRow) -> str:
@@ -192,7 +202,9 @@ def _first(found: Assessment) -> str:
     if found.verdict == "NO-GO":
         broken = [each.title for each in causes if each.weight == "broken"]
         n = len(broken)
-        return f"{n} thing{' is' if n == 1 else 's are'} broken: {_names(broken)}"
+        promises = [f"{row.title} is {row.broken_promise}" for row in found.components if row.broken_promise]
+        told = "; ".join([_names(broken), *promises[:MOST_NAMES]])
+        return f"{n} thing{' is' if n == 1 else 's are'} broken: {told}"
     if found.verdict == "INCONCLUSIVE":
         unknown = [each.title for each in causes if each.blocks and each.weight == "unknown"]
         unknown = unknown or [each.title for each in causes if each.weight == "unknown"]
@@ -224,13 +236,16 @@ def _second(found: Assessment) -> str:
         users, value = found.figures["impact.users"], found.figures["impact.value"]
         lost = f" and {value.text} of the business value" if value.value else ""
         verb = "is" if len(out) == 1 else "are"
-        words.append(f"{_names(out)} {verb} out, for at least {users.text} of the users{lost} ({BY_POLICY})")
+        everyone = users.value is not None and users.value >= 1
+        whom = "all users" if everyone else f"at least {users.text} of the users"
+        words.append(f"{_names(out)} {verb} out, for {whom}{lost} ({BY_POLICY})")
     words.append(_rules(found))
     return "; ".join(words)
 
 
 def _rules(found: Assessment) -> str:
-    outcomes: list[str] = [each.outcome for each in found.criteria]
+    outcomes: list[str] = ["missed" for row in found.components if row.broken_promise]
+    outcomes += [each.outcome for each in found.criteria]
     outcomes += [each.outcome for each in (*found.gates, *found.triggers)]
     if not outcomes:
         return "the policy has no rules, so that only the components decide"

@@ -31,6 +31,8 @@ READY = FILES["json"]
 MOST_ROWS = 2000
 """So many summaries are remembered, and looked at for a trend."""
 LAST = "LAST"
+UP_TO_RESULTS = "../../../"
+"""From the folder of an assessment, ``readiness/POLICY/ID``, up to the results folder."""
 
 KEPT = ("json", "html")
 """The views that are kept with every assessment; those that were asked for beside them."""
@@ -75,7 +77,7 @@ class History:
         """Write an assessment into its folder and its line into the summaries; old whole ones go."""
         folder = self.folder / found.id
         for form in dict.fromkeys((*KEPT, *formats)):
-            write_whole(folder / FILES[form], view(found, form))
+            write_whole(folder / FILES[form], view(found, form, UP_TO_RESULTS))
         self.note(found)
         self.prune(found.at)
         return folder

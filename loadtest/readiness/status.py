@@ -204,6 +204,8 @@ def _row(component: Component, evidence: Evidence, now: float, release: str) -> 
         measures=dict(evidence.measures),
         samples=evidence.samples,
         late=evidence.late,
+        cause=evidence.cause,
+        report=evidence.report,
         at=evidence.at,
         age_s=age_s,
         freshness=_freshness(component, age_s, status),

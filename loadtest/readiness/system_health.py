@@ -97,7 +97,8 @@ def _coverage(rows: Sequence[ComponentRow]) -> Figure:
 def _counted(rows: Sequence[ComponentRow], name: str, title: str, status: str) -> Figure:
     hit = [row.name for row in rows if row.status == status]
     unknown = sum(row.status == "unknown" for row in rows)
-    of = f"{', '.join(hit) or 'none'} of {len(rows)} components" + (f"; {unknown} unknown" if unknown else "")
+    named = f" ({', '.join(hit)})" if hit else ""
+    of = f"{len(hit)} of {len(rows)} components{named}" + (f"; {unknown} unknown" if unknown else "")
     formula = f"number of components that are {status}"
     return Figure(name, title, "count", len(hit), formula, of, len(hit), len(hit) + unknown)
 
@@ -116,7 +117,7 @@ def _unknown(rows: Sequence[ComponentRow]) -> Figure:
     return Figure(
         "components.unknown", "components unknown", "count", len(hit),
         "number of components that are unknown",
-        f"{', '.join(hit) or 'none'} of {len(rows)} components",
+        f"{len(hit)} of {len(rows)} components" + (f" ({', '.join(hit)})" if hit else ""),
     )  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def _against(
         if row.status == "down" and row.priority == "critical":
             yield Blocker("part", f"{row.title} down: {row.why}")
         elif row.missed and row.priority == "critical":
-            yield Blocker("threshold", f"{row.title} missed its own thresholds: {row.why}")
+            yield Blocker("threshold", f"{row.title} is {row.broken_promise}; {row.said}")
     for criterion in criteria:
         if criterion.outcome == "missed":
             why = criterion.reason or f"{criterion.measured}, expected {criterion.expected}"

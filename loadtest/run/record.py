@@ -43,6 +43,9 @@ _UNHEARD.addHandler(logging.NullHandler())
 _UNHEARD.propagate = False
 """What the library has to say of requests that are no WebSockets: it says it with a traceback."""
 
+_TELLING = ("Origin", "Authorization", "Cookie")
+"""Headers of which a reader is told that they came: a server may want them."""
+
 _NO_CODE = frozenset({1005, 1006, 1015})
 """Close codes that stand in no frame (RFC 6455, 7.4.1)."""
 
@@ -52,6 +55,7 @@ class RecordedConnection:
     """What was kept of one connection. ``left_out``: frames beyond what a capture may hold.
 
     ``url`` is where it led, with what may be secret in it; ``subprotocols`` what was offered, without.
+    ``credentials`` are the names of headers that may have let the client in.
     """
 
     path: Path | None
@@ -59,6 +63,7 @@ class RecordedConnection:
     left_out: int = 0
     url: str = ""
     subprotocols: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -259,6 +264,7 @@ class _Recording:
             names = _offered(request)
             secrets = [each for each in subprotocol_secrets(names) if each]
             kept.url = self._url_for(request.path)
+            kept.credentials = tuple(name for name in _TELLING if name in request.headers)
             kept.subprotocols = tuple(name for name in names if not any(each in name for each in secrets))
         return kept
 

@@ -36,6 +36,7 @@ class FinishedTrial:
     url: str
     simulated: bool
     redactor: Redactor
+    address: str
 
     @property
     def exit_code(self) -> Exit:
@@ -90,7 +91,12 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
         trial = try_turn(scenario, endpoint, redactor.learn)
     redactor.learn(trial.secrets)
     return FinishedTrial(
-        trial, scenario, redactor.text(public_url(endpoint.url)), prepared.simulated, redactor
+        trial,
+        scenario,
+        redactor.text(public_url(endpoint.url)),
+        prepared.simulated,
+        redactor,
+        next(iter(endpoint.shown_addresses), ""),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from loadtest.show.report import Report, ThresholdRow
+from loadtest.show.report_model import IN_DOUBT
 
 GITHUB, GITLAB = "GITHUB_ACTIONS", "GITLAB_CI"
 """The variables with which either service says ``true`` to the jobs that it runs."""
@@ -37,7 +38,12 @@ def _sentences(report: Report) -> Iterator[tuple[str, str]]:
         yield "error", _missed(row)
     for row in report.thresholds:
         if row.tone == "doubt":
-            yield "warning", f"{row.name} {row.expression} was not measured: {row.reason}".removesuffix(": ")
+            yield "warning", _open(row)
+
+
+def _open(row: ThresholdRow) -> str:
+    was = f"is in doubt, it was {row.measured}" if row.outcome == IN_DOUBT else "was not measured"
+    return f"{row.name} {row.expression} {was}: {row.reason}".removesuffix(": ")
 
 
 def _missed(row: ThresholdRow) -> str:

@@ -39,12 +39,14 @@ from loadtest.show.run import is_quiet
 from loadtest.show.sanitize import printable
 from loadtest.units import (
     format_bytes,
+    format_change,
     format_cores,
     format_count,
     format_ms,
     format_number,
     format_rate,
     format_ratio,
+    format_spread,
 )
 
 if TYPE_CHECKING:
@@ -140,7 +142,7 @@ def written(
     comparisons = [each.comparison for each in items]
     documents = [document(each) for each in comparisons]
     forms: dict[str, Callable[[], str | bytes]] = {
-        "terminal": lambda: render(documents, width=100, whole=exploratory),
+        "terminal": lambda: render(documents, width=100, whole=exploratory, cut=False),
         "markdown": lambda: markdown(documents, whole=exploratory),
         "json": lambda: as_json(data(comparisons, exit_code)),
         "junit": lambda: junit(map(suite, comparisons)),
@@ -344,8 +346,8 @@ def side_text(side: Side) -> str:
 
 
 def smallest_text(rule: Yardstick) -> str:
-    """The smallest effect: "5 %", or "0.5 % points" of a share."""
-    return f"{format_ratio(rule.smallest)}{' points' if rule.scale == 'points' else ''}"
+    """The smallest effect: "5 %", or "0.5 points" of a share."""
+    return format_spread(rule.smallest, points=rule.scale == "points")
 
 
 def level_text(rule: Yardstick, level: SampleSummary) -> str:
@@ -365,24 +367,17 @@ def change_text(rule: Yardstick, change: float | None) -> str:
     """A change: "+10.2 %", or "−30.0 points" of a share; a dash where nothing can be said."""
     if change is None or not math.isfinite(change):
         return NOTHING
-    return f"{_signed(change)} {'points' if rule.scale == 'points' else '%'}"
+    return format_change(change, points=rule.scale == "points")
 
 
 def interval_text(rule: Yardstick, interval: tuple[float, float] | None) -> str:
     """Both ends: "+7.1 to +13.4 %"; a dash where there is none."""
     if interval is None or not all(math.isfinite(end) for end in interval):
         return NOTHING
-    return f"{_signed(interval[0])} to {_signed(interval[1])} {'points' if rule.scale == 'points' else '%'}"
+    low = format_change(interval[0], points=rule.scale == "points").rpartition(" ")[0]
+    return f"{low} to {format_change(interval[1], points=rule.scale == 'points')}"
 
 
 def p_text(p: float) -> str:
     """Two significant digits, never 0."""
     return "< 0.001" if p < 0.001 else f"{p:.2g}"
-
-
-def _signed(part: float) -> str:
-    percent = part * 100
-    text = f"{abs(percent):,.0f}" if abs(percent) >= 100 else f"{abs(percent):.1f}"
-    if float(text.replace(",", "")) == 0:
-        return "0.0"
-    return f"{'+' if percent > 0 else '−'}{text}"

@@ -6,7 +6,7 @@ from loadtest.judge.noise import AGAINST, Floor, Noise
 from loadtest.show.comparison import FORMATS, callouts, change_text
 from loadtest.show.document import DataTable, Document, DocumentSection, TableColumn, TableRow
 from loadtest.show.sanitize import printable
-from loadtest.units import format_count, format_ratio
+from loadtest.units import format_count, format_spread
 
 COLUMNS = (
     TableColumn("metric", code=True),
@@ -44,8 +44,8 @@ def _metric(row: Noise) -> TableRow:
             rule.name,
             FORMATS[rule.unit](row.value),
             format_count(row.runs),
-            f"{format_ratio(row.spread)}{' points' if rule.scale == 'points' else ''}",
+            format_spread(row.spread, points=rule.scale == "points"),
             change_text(rule, row.visible),
-            f"{takes} ({format_ratio(rule.smallest)})",
+            f"{takes} ({format_spread(rule.smallest, points=rule.scale == 'points')})",
         )
     )

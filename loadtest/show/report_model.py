@@ -49,6 +49,9 @@ OUTCOMES: dict[str, tuple[str, Tone]] = {
     "not_measured": (NOT_MEASURED, "doubt"),
 }
 
+IN_DOUBT = "in doubt"
+"""What was measured, and cannot be decided by."""
+
 
 NEVER_READY = (Fact("everything else", "no connection was ever ready"),)
 """In the place of a list of all that an unreachable target left unmeasured."""
@@ -199,6 +202,8 @@ def judgement(manifest: Manifest) -> Judgement:
 
 def _threshold(row: Manifest) -> ThresholdRow:
     outcome, tone = OUTCOMES.get(str(row.get("outcome")), (NOT_MEASURED, "doubt"))
+    if outcome == NOT_MEASURED and number(row.get("measured")) is not None:
+        outcome = IN_DOUBT
     name, stage = printable(row.get("name"), 80), whole(row.get("stage"))
     n = whole(row.get("n"))
     return ThresholdRow(
@@ -304,7 +309,7 @@ def _plain_facts(known: Manifest) -> Iterator[Fact]:
         yield Fact(printable(name, 60).replace("_", " "), _value_text(value))
 
 
-KINDS: dict[str, Kind] = {"missed": "failure", NOT_MEASURED: "error"}
+KINDS: dict[str, Kind] = {"missed": "failure", NOT_MEASURED: "error", IN_DOUBT: "error"}
 """What the case of a threshold is in a JUnit file where it was not held."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from loadtest.judge.censored_turns import unbounded
+from loadtest.judge.own_delay import COUNTS
 from loadtest.judge.sections import Manifest, number, planned, section
 from loadtest.judge.verdict import FAILED_BY
 from loadtest.measure.histogram import Histogram
@@ -69,13 +70,18 @@ def short_document(
         exit_code=judged.exit_code,
         why=judged.why,
         # The thresholds that were missed stand right below.
-        brief="" if told else judged.why,
+        brief=_beside_what_missed(judged.why) if told else judged.why,
         simulated=report.simulated,
         context=(*((report.standing,) if report.standing else ()), *_said_aloud(report)),
         sections=tuple(_sections(report, histograms, BESIDE_REASONS if doubtful else THRESHOLDS_SHOWN)),
         facts=tuple(_facts(report, manifest, against)),
         footer=report.id,
     )
+
+
+def _beside_what_missed(why: str) -> str:
+    """The sentence on a generator that was itself in need, which no row below says; else empty."""
+    return next((f"{each.rstrip('.')}." for each in why.split(". ") if COUNTS in each), "")
 
 
 def _said_aloud(report: Report) -> Iterator[str]:
@@ -159,13 +165,21 @@ def _facts(
 
 
 def _turns(manifest: Manifest) -> str:
-    """How the turns of the whole run ended, those that were not complete with their reasons."""
+    """How the turns of the whole run ended, those that were not complete with their reasons.
+
+    After a warm-up thresholds are judged by the measured part, so that its share stands here too.
+    """
     turns = section(manifest, "counts", "turns")
     due = whole(turns.get("due"))
     if not due:
         return ""
     complete = whole(turns.get("complete")) or 0
-    told = [f"{format_count(complete)} of {format_count(due)} complete ({format_ratio(complete / due)})"]
+    share, warmed = format_ratio(complete / due), planned(manifest, "warmup_s")
+    measured = _measured_share(manifest) if warmed else ""
+    apart = measured not in {"", share}
+    if apart:
+        share = f"{share} with warm-up, {measured} without"
+    told = [f"{format_count(complete)} of {format_count(due)} complete ({share})"]
     for key, label in OUTCOMES.items():
         n = whole(turns.get(key)) or 0
         if n and key != "complete":
@@ -173,8 +187,14 @@ def _turns(manifest: Manifest) -> str:
             told.append(f"{format_count(n)} {label}{_reasons(by)}")
     if words := next(iter(section(manifest, "error_answers")), ""):
         told.append(f"the target said most often: {words}")
-    whole_run = "; warm-up included" if planned(manifest, "warmup_s") else ""
-    return "; ".join(told) + whole_run
+    return "; ".join(told) + ("; warm-up included" if warmed and not apart else "")
+
+
+def _measured_share(manifest: Manifest) -> str:
+    """The share that thresholds are judged by; empty where no turn fell due in the measured part."""
+    turns = section(manifest, "counts", "measured", "turns")
+    due, complete = whole(turns.get("due")), whole(turns.get("complete")) or 0
+    return format_ratio(complete / due) if due else ""
 
 
 def _reasons(by: Mapping[str, Any]) -> str:

@@ -45,7 +45,7 @@ def files(suite: Suite) -> dict[str, str]:
     of = document(suite)
     return {
         "suite.md": markdown([of]),
-        "suite.txt": render([of], width=110),
+        "suite.txt": render([of], width=110, cut=False),
         "suite.json": as_json(suite.as_dict()),
         "junit.xml": junit(map(_junit, suite.runs)),
         "benchmark.json": _merged(suite, benchmark),

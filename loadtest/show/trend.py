@@ -100,7 +100,7 @@ def written(
     """
     documents = [document(each) for each in trends]
     forms: dict[str, Callable[[], str | bytes]] = {
-        "terminal": lambda: render(documents, width=100, whole=exploratory),
+        "terminal": lambda: render(documents, width=100, whole=exploratory, cut=False),
         "markdown": lambda: markdown(documents, whole=exploratory),
         "json": lambda: as_json(data(trends, exit_code)),
         "otava": lambda: otava(trends),

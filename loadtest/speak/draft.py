@@ -82,7 +82,8 @@ class Draft:
     ``turn_id`` is the template of their ids, where a text would not do.
     ``good_types`` are those of the events of turns that did not end with an error.
     ``count`` is how many events a turn has, where nothing else ends it. ``think_ns`` is how long the client
-    waited after each turn before the next, if it always waited. ``notes`` are for who corrects it.
+    waited after each turn before the next, if it always waited; ``took_ns`` how long each turn that was
+    answered took, to its last event. ``notes`` are for who corrects it.
     """
 
     json: bool = True
@@ -106,6 +107,7 @@ class Draft:
     good_types: frozenset[str | None] = frozenset()
     count: int | None = None
     think_ns: list[int] = field(default_factory=list)
+    took_ns: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -507,7 +509,7 @@ class _Drafter:
         result.has_errors = result.json and (not errors or not good or not _keys_of(good) & {"error"})
 
     def _draft_think(self, turns: list[_Turn]) -> None:
-        """The time from the last event of each turn to the next turn; none where a client did not wait."""
+        """How long turns took, and from the end of each to the next; none where a client did not wait."""
         gaps = [
             after.message.at_ns - before.events[-1].at_ns
             for before, after in pairwise(turns)
@@ -515,6 +517,7 @@ class _Drafter:
         ]
         if min(gaps, default=-1) >= 0:
             self._result.think_ns = gaps
+        self._result.took_ns = [turn.events[-1].at_ns - turn.message.at_ns for turn in turns if turn.events]
 
     def _draft_last(self, turns: list[_Turn], sizes: set[int]) -> None:
         lasts = [turn.events[-1] for turn in turns]

@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 
-from loadtest.cli.frames import trial_notes
+from loadtest.cli.frames import trial_lines, trial_notes
+from loadtest.drive.trial import PreparedStep, Trial
+from loadtest.errors import Layer
 from loadtest.keep.redact import Redactor
 from loadtest.plan.protocol import Events
+from loadtest.plan.scenario_file import scenario_from_settings
+from loadtest.run.try_turn import FinishedTrial
 from loadtest.speak.observed_session import ObservedFrame
+from loadtest.speak.refused import Refused
 from loadtest.speak.turn import Outcome
 
 
@@ -45,3 +50,44 @@ def test_the_heading_of_a_turn(answer: bytes, close: str, topic: str, tone: str,
     ((note,), *_) = trial_notes(tried(answer, close))
     assert (note.topic, note.tone) == (topic, tone)
     assert sentence in note.sentence
+
+
+def refused(layer: Layer, reason: str, prepare: str = "") -> Any:
+    scenario = scenario_from_settings(
+        {
+            "name": "x",
+            "protocol": "echo",
+            "target": {"url": "ws://host/chat", "query": {"t": "{prepared.t}"} if prepare else {}},
+            "load": {"duration": "1s"},
+            "prepare": [{"name": "login", "post": prepare, "keep": {"t": "a"}}] if prepare else [],
+        }
+    )
+    trial = Trial(0, "GET /chat HTTP/1.1", refusal=Refused(layer, reason))
+    if prepare:
+        trial.prepared = [PreparedStep("login", 30_000_000, 20_000_000)]
+    return FinishedTrial(trial, scenario, "ws://host/chat", False, Redactor([]), "10.0.0.1:80")
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason", "told"),
+    [
+        (Layer.AUTH, "the target answered HTTP 401 Unauthorized", "a step of [[prepare]]"),
+        (Layer.UPGRADE, "the target answered HTTP 403 Forbidden", "a step of [[prepare]]"),
+        (Layer.AUTH, "the target answered HTTP 401 Unauthorized", "cookies and query"),
+        (Layer.TCP, "Connection refused", "Nothing listens at 10.0.0.1:80"),
+    ],
+)
+def test_a_refusal_is_told_as_a_run_tells_it(layer: Layer, reason: str, told: str) -> None:
+    notes = [note for some in trial_notes(refused(layer, reason)) for note in some]
+    assert [each.topic for each in notes] == ["No connection", "What it most likely means"]
+    assert told in notes[1].sentence
+
+
+def test_a_step_before_the_connection_is_shown() -> None:
+    lines = list(trial_lines(refused(Layer.AUTH, "no", "/login?key=open-sesame")))
+    asked, answered, upgrade = lines
+    assert (asked.at, asked.way, asked.taken) == ("10 ms", "→", "prepare login")
+    assert asked.text.startswith("POST /login?key=")
+    assert "open-sesame" not in asked.text
+    assert (answered.at, answered.text) == ("30 ms", "done in 20 ms, gives {prepared.t}")
+    assert upgrade.taken == "upgrade"

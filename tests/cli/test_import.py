@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loadtest.cli import main
+from loadtest.cli.left_out import prepare_text
+from loadtest.cli.record import tell_next
 from loadtest.plan.capture import read_capture
+from loadtest.plan.har_login import HarLogin
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.scenario_file import load_scenario
+from loadtest.run.record import RecordedConnection
 
 
 def har_of(url: str, turns: int) -> str:
@@ -42,7 +49,7 @@ def test_a_file_of_a_browser_becomes_files_that_can_be_run(
     har.write_text(har_of("wss://chat.example/ws?room=7&token=a-token-in-the-url", 3))
     assert main(["import", "har", str(har), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert "left out of the URL: token;" in said
+    assert 'left out of the URL: token; [target] query gives it: query = { token = "{env.MY_TOKEN}" }' in said
     assert "the browser sent Origin; " in said
     assert "the browser sent Cookie; " in said
     scenario = load_scenario(tmp_path / "chat.toml")
@@ -153,3 +160,95 @@ channels:
     assert main(["protocols", "check", str(tmp_path / "chat.protocol.toml")]) == 0
     assert main([*words, "--describes", "client"]) == 2
     assert "chat.toml" in capsys.readouterr().err
+
+
+LOGIN: dict[str, Any] = {
+    "request": {
+        "method": "POST",
+        "url": "https://chat.example/login",
+        "postData": {"text": '{"user":"ada","pass-word":"open-sesame"}', "mimeType": "application/json"},
+    },
+    "response": {"content": {"text": '{"data":{"access":"a-token-in-the-url"}}'}},
+}
+
+
+def test_a_login_that_gave_the_token_is_drafted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    session = json.loads(har_of("wss://chat.example/ws?room=7&token=a-token-in-the-url", 2))
+    session["log"]["entries"].insert(0, LOGIN)
+    (tmp_path / "s.har").write_text(json.dumps(session))
+    assert main(["import", "har", str(tmp_path / "s.har"), "--folder", str(tmp_path), "--name", "chat"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        'left out of the URL: token; [target] query gives it: query = { token = "{prepared.token}" }' in said
+    )
+    assert "the answer to POST /login held token: [[prepare]] asks for it" in said
+    scenario = load_scenario(tmp_path / "chat.toml")
+    (step,) = scenario.prepare
+    assert (step.method, step.url, step.keep) == ("POST", "/login", {"token": "data.access"})
+    assert step.json == {"user": "{env.MY_USER}", "pass-word": "{env.MY_PASS_WORD}"}
+    assert scenario.target.query == {"token": "{prepared.token}"}
+    written = "".join(path.read_text() for path in tmp_path.glob("chat*")) + said
+    assert "open-sesame" not in written
+    assert "a-token-in-the-url" not in written
+
+
+def test_a_login_that_no_step_can_ask_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    session = json.loads(har_of("wss://chat.example/ws?token=a-token-in-the-url", 2))
+    login = {**LOGIN, "request": {**LOGIN["request"], "method": "OPTIONS"}}
+    session["log"]["entries"].insert(0, login)
+    (tmp_path / "s.har").write_text(json.dumps(session))
+    assert main(["import", "har", str(tmp_path / "s.har"), "--folder", str(tmp_path), "--name", "chat"]) == 0
+    said = capsys.readouterr().out
+    assert "the answer to OPTIONS /login held token: a step of [[prepare]] can ask for it" in said
+    assert load_scenario(tmp_path / "chat.toml").target.query == {"token": "{env.MY_TOKEN}"}
+
+
+def test_steps_as_toml() -> None:
+    keep = {"token": "a"}
+    found = [
+        HarLogin("GET", "/in", "/in", "", (), keep),
+        HarLogin("POST", "/b", "/b", "other", (), {"é": "x"}),
+        HarLogin("POST", "/c", "/c", "form", ("user",), keep),
+    ]
+    steps = tomllib.loads(prepare_text(found))["prepare"]
+    assert [each["name"] for each in steps] == ["login", "login-2", "login-3"]
+    assert steps[1] == {"name": "login-2", "post": "/b", "keep": {"value": "x"}}
+    assert steps[2]["form"] == {"user": "{env.MY_USER}"}
+
+
+def test_a_recording_says_what_it_left_out_and_the_draft_takes_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = tmp_path / "f.jsonl"
+    frames.write_text(
+        '{"at":0,"dir":"out","json":{"id":"q1"}}\n{"at":0.2,"dir":"in","json":{"id":"q1","x":1}}\n'
+    )
+    url = "ws://host/chat?room=1&token=zq81kx-secret"
+    tell_next(RecordedConnection(frames, 2, url=url, credentials=("Cookie",)), frames)
+    said = capsys.readouterr().out
+    assert 'left out of the URL: token; [target] query gives it: query = { token = "{env.MY_TOKEN}" }' in said
+    assert "[[prepare]]" in said
+    assert "the client sent Cookie; " in said
+    assert "zq81kx" not in said
+    (command,) = re.findall("next: loadtest (.*)", said)
+    assert command.endswith("--query token")
+    assert main([*shlex.split(command), "--folder", str(tmp_path)]) == 0
+    assert 'query = { token = "{env.MY_TOKEN}" }' in capsys.readouterr().out
+    scenario = load_scenario(tmp_path / "host.toml")
+    assert scenario.target.query == {"token": "{env.MY_TOKEN}"}
+    assert "< 400ms" in [each.expression for each in scenario.thresholds]
+
+
+def test_a_session_begun_elsewhere_is_no_secret_to_give(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = tmp_path / "f.jsonl"
+    frames.write_text('{"at":0,"dir":"out","text":"2probe"}\n')
+    long = "0123456789abcdef0123456789abcdef"
+    tell_next(RecordedConnection(frames, 1, url=f"ws://host/{long}/?sid=abc"), frames)
+    said = capsys.readouterr().out
+    assert "left out" not in said
+    assert "CHANGE-ME stands in its place" in said
+    frames.write_text("")
+    tell_next(RecordedConnection(frames, 0, url="ws://host/"), frames)
+    assert capsys.readouterr().out == f"next: loadtest init ws://host/ --capture {frames}\n"

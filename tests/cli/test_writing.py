@@ -4,7 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import BadParameter, Context
+from click import Path as PathType
 
+from loadtest.cli.commands import COMMANDS, Commands
+from loadtest.cli.options import Output
 from loadtest.cli.writing import put, write, write_new
 from loadtest.errors import ConfigError
 
@@ -96,3 +100,24 @@ def test_half_of_a_character_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="half of a character"):
         write_new(tmp_path / "a.toml", "a\ud800b")
     assert not (tmp_path / "a.toml").exists()
+
+
+def test_a_slash_at_its_end_means_a_folder(tmp_path: Path) -> None:
+    wanted = Output().convert(f"{tmp_path}/cmp/", None, None)
+    putting("json", wanted)
+    assert (tmp_path / "cmp" / "a.json").read_text("utf-8") == "jsonµ\n"
+    assert not Output().convert(f"{tmp_path}/one.json", None, None).exists()
+    with pytest.raises(BadParameter, match="cannot be made a folder"):
+        Output().convert(f"{tmp_path}/cmp/a.json/", None, None)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_no_command_takes_a_file_or_folder_that_forgets_the_slash(name: str) -> None:
+    group = Commands()
+    command = group.get_command(Context(group), name)
+    assert command is not None
+    for each in command.params:
+        if "--output" in each.opts:
+            assert isinstance(each.type, Output) or (
+                isinstance(each.type, PathType) and not each.type.file_okay
+            )

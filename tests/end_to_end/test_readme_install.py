@@ -51,7 +51,9 @@ def test_it_is_the_wheel_that_is_tested(installed: Path, tmp_path: Path) -> None
 
 @pytest.mark.long
 def test_the_wheel_runs_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
-    ended = loadtest(installed, tmp_path, "run", "agent-burst", "--duration", "2s", "--quiet")
+    # How fast this machine is beside other tests is no question here.
+    limit = "--set=thresholds.turn.first_event.p95=< 60s"
+    ended = loadtest(installed, tmp_path, "run", "agent-burst", "--duration", "2s", "--quiet", limit)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(list(tmp_path.glob("results/*/report.html"))) == 1
 

@@ -68,7 +68,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         subprocess.run([*install, *PACKAGES, PACKED], check=True, cwd=folder, capture_output=True, timeout=60)
     except subprocess.SubprocessError as problem:
         pytest.skip(f"npm could not install {' '.join(PACKAGES)}: {problem}")
-    shutil.copy(HERE / "wires_server.cjs", folder)
+    for name in ("wires_server.cjs", "desk.proto"):
+        shutil.copy(HERE / name, folder)
     with serving(["node", folder / "wires_server.cjs"]) as listening:
         yield listening
 

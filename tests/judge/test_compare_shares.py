@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from loadtest.errors import Exit
-from loadtest.judge.compare import Comparison, compare
+from loadtest.judge.compare import Comparison, _sentence, compare
 from loadtest.judge.multiplicity import MetricComparison
 from loadtest.judge.samples import Side, side
 from loadtest.plan.scenario import Compare
+from loadtest.units import format_change
 from tests.judge.made import deep
 from tests.judge.repeats import repeats, run, spread
 
@@ -44,19 +46,20 @@ def row(found: Comparison, name: str) -> MetricComparison:
 def test_a_few_answers_fewer_are_worse(before: list[float], after: list[float]) -> None:
     found = compare(shares("v1", before), shares("v2", after))
     assert (found.ruling.outcome, found.ruling.exit_code) == ("worse", Exit.FAIL)
-    assert found.ruling.reason == "Worse: turns.complete.ratio."
+    change = format_change(row(found, COMPLETE).change or 0.0, points=True)
+    assert found.ruling.reason == f"Worse: {COMPLETE} {change}."
     assert row(found, COMPLETE).change == pytest.approx(np.mean(after) - np.mean(before), abs=1e-3)
     back = compare(shares("v1", after), shares("v2", before))
     assert (back.ruling.outcome, back.ruling.reason) == (
         "better",
-        "Better: turns.complete.ratio. Nothing is worse.",
+        f"Better: turns.complete.ratio +{change[1:]}. Nothing is worse.",
     )
 
 
 def test_a_handful_of_failures_is_no_doubling_that_matters() -> None:
     found = compare(shares("v1", [1.0, 1.0, 0.999, 1.0, 1.0]), shares("v2", [0.999, 1.0, 1.0, 0.999, 1.0]))
     assert found.ruling.outcome == "same"
-    assert "surely not worse by the smallest effect of 0.5 % points" in row(found, COMPLETE).why
+    assert "surely not worse by the smallest effect of 0.5 points" in row(found, COMPLETE).why
 
 
 def test_failures_of_one_run_are_not_known_to_come_again() -> None:
@@ -86,7 +89,9 @@ def test_the_cause_is_named_before_its_effect() -> None:
     rules = Compare(primary=("rates.turns_per_s", P95, COMPLETE))
     found = compare(made("v1", 1.0, 100, 50), made("v2", 0.9, 90, 60), rules)
     assert found.ruling.outcome == "worse"
-    assert found.ruling.reason == f"Worse: {COMPLETE}; slower: {P95}; worse: rates.turns_per_s."
+    assert found.ruling.reason == (
+        f"Worse: {COMPLETE} −10.0 points; slower: {P95} +19.9 %; worse: rates.turns_per_s −10.0 %."
+    )
     slower = compare(made("v1", 1.0, 100, 50), made("v2", 1.0, 90, 60), rules)
     assert slower.ruling.outcome == "slower"
     assert row(slower, "rates.turns_per_s").word == "worse"
@@ -128,3 +133,10 @@ def test_an_outlier_of_a_history_and_of_a_pair() -> None:
     before[3] = 250.0
     found = row(compare(repeats("v1", before), repeats("v2", after), paired=True), P95)
     assert (found.word, found.outliers) == ("slower", ("2026-v1-3", "2026-v2-3"))
+
+
+def test_the_first_three_metrics_of_a_verdict_have_their_change_where_there_is_one() -> None:
+    of = row(compare(shares("v1", [1.0] * 5), shares("v2", [0.98] * 5)), COMPLETE)
+    rows = [replace(of, yardstick=replace(of.yardstick, name=name)) for name in "abcd"]
+    rows[1] = replace(rows[1], change=None)
+    assert _sentence([("worse", rows)]) == "Worse: a −2.0 points, b, c −2.0 points, d."

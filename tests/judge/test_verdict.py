@@ -157,7 +157,8 @@ def test_no_connection_ever_ready_is_unreachable() -> None:
     assert ruling(found) == ("unreachable", 3)
     assert found["reason"] == (
         "No connection was ever ready, so nothing was measured; refused: 1 at auth, 2 at tcp."
-        " The server did not take the credential: see target.auth and target.headers."
+        " The server did not take the credential, or wants one: [target] auth, headers, cookies and query"
+        " give one; where clients log in by HTTP before the socket, a step of [[prepare]] does."
     )
     assert verdict(totals_=totals())["reason"] == "No connection was ever ready, so nothing was measured."
 
@@ -654,4 +655,20 @@ def test_a_login_that_a_ready_step_sends_is_looked_for_there() -> None:
     assert reason in found["reason"]
     assert "refused what a step of `ready` in the protocol sends" in found["reason"]
     found = verdict(HELD, totals_=refused, **known, refusals={"auth: the target answered HTTP 401 No": 3})
-    assert "see target.auth" in found["reason"]
+    assert "or wants one: [target] auth" in found["reason"]
+
+
+def test_thresholds_in_doubt_are_told_apart_from_unmeasured_ones_and_each_reason_once() -> None:
+    values = {
+        "turn.first_event": [150.0] * 40,
+        "turn.first_event.service": [90.0] * 40,
+        "send.lateness": [60.0] * 40,
+    }
+    median = parse_threshold("turn.first_event.p50", "< 100ms")
+    found = verdict(RESPONSE, median, OPEN, totals_=good_totals(None, values, gauges=LAGGING))
+    assert [row["outcome"] for row in found["thresholds"]] == ["not_measured"] * 3
+    assert found["reason"] == (
+        "2 of 3 thresholds in doubt: turn.first_event.p95, turn.first_event.p50 (the generator's own lateness"
+        " of 60 ms may be the cause; service time does not miss); 1 not measured: turn.completion.p99 (not"
+        " enough samples, n = 40; p99 needs 100)."
+    )

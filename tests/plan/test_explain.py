@@ -489,3 +489,30 @@ def test_a_message_is_told_without_secrets_and_with_its_size(folder: Folder) -> 
     plain = told(folder.load(text.replace("hush-hush-2", "hush-hush-2" + "x" * 100)))
     sizes = [int(size) for each in (shown, plain) for size in re.findall(r"(\d+) B of text", each)]
     assert sizes[1] - sizes[0] == 100
+
+
+@pytest.mark.parametrize(
+    ("target", "drawn"),
+    [
+        ('url = "ws://host/chat?room=1"', "GET /chat,"),
+        ('url = "ws://host/"', "GET /ws,"),
+        ('url = "ws://host"', "GET /ws,"),
+        ('url = "ws://host/chat"\npath = "/rooms/{user.id}"', "GET /rooms/{user.id},"),
+    ],
+)
+def test_the_drawing_has_the_path_that_is_asked_for(folder: Folder, target: str, drawn: str) -> None:
+    login = (
+        '[[prepare]]\nname = "login"\npost = "/login?key=open-sesame"\nexpect = [200, 201]\n'
+        'keep = { token = "t" }\n'
+        '[[prepare]]\nname = "visit"\nget = "/visit"\n'
+    )
+    sections = explain(folder.load(HEAD.replace('url = "simulator"', target) + EVERY + login))
+    (lines,) = [each.lines for each in sections if each.title == "One turn"]
+    asked, got, visited, there, upgrade, *_ = lines
+    assert asked.startswith("us → target   POST /login")
+    assert asked.endswith("(login, by HTTP)")
+    assert "open-sesame" not in asked
+    assert got == "us ← target   200 or 201   (gives {prepared.token})"
+    assert visited == "us → target   GET /visit   (visit, by HTTP)"
+    assert there == "us ← target   200 to 299"
+    assert upgrade.startswith(f"us → target   {drawn}")

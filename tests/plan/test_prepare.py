@@ -111,7 +111,8 @@ def test_steps_are_explained(folder: Folder) -> None:
         ),
     )
     (drawn,) = [each for each in sections if each.title == "One turn"]
-    assert "GET /rooms/{prepared.room}, an upgrade" in drawn.lines[0]
+    assert "GET /rooms/{prepared.room}, an upgrade" in drawn.lines[4]
+    assert drawn.lines[2] == "us → target   PUT https://api.host/rooms   (room, by HTTP)"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from loadtest.errors import ConfigError
-from loadtest.plan.scaffold import Drafted, starting_files
+from loadtest.plan.scaffold import Drafted, starting_files, variable_for
 from loadtest.plan.scenario_file import load_scenario
 
 if TYPE_CHECKING:
@@ -121,3 +121,66 @@ def test_a_client_that_waited_makes_a_closed_plan(
     assert scenario.traffic is not None
     assert scenario.traffic.every_ns == every_ns
     assert told in (folder.path / "host.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("took_ns", "limit", "timeout_ns", "told"),
+    [
+        ((), "< 100ms", 10**10, ""),
+        (
+            (10_000_000,),
+            "< 100ms",
+            10**10,
+            "# The turn of the capture took 10 ms; this is at least twice that",
+        ),
+        (
+            (1, 201_300_000),
+            "< 410ms",
+            10**10,
+            "# The 2 turns of the capture took at most 201 ms; this is twice",
+        ),
+        ((6_000_000_000,), "< 12s", 24 * 10**9, "took 6 s"),
+    ],
+)
+def test_the_limit_is_no_tighter_than_twice_what_a_capture_shows(
+    folder: Folder, took_ns: tuple[int, ...], limit: str, timeout_ns: int, told: str
+) -> None:
+    protocol = starting_files("ws://host/ws")["host.protocol.toml"]
+    for name, text in starting_files(
+        "ws://host/ws", None, Drafted(lambda _: protocol, "", took_ns=took_ns)
+    ).items():
+        folder.write(name, text)
+    scenario = load_scenario(folder.path / "host.toml")
+    assert limit in [each.expression for each in scenario.thresholds]
+    assert scenario.traffic is not None
+    assert scenario.traffic.timeout_ns == timeout_ns
+    assert told in (folder.path / "host.toml").read_text()
+
+
+def test_the_login_that_is_commented_out_is_valid_too(folder: Folder) -> None:
+    text = starting_files("ws://host/ws")["host.toml"]
+    for key in ("[[prepare]]", "name =", "post =", "json =", "keep =", "query ="):
+        assert f"# {key}" in text
+        text = text.replace(f"# {key}", key)
+    folder.write("host.protocol.toml", starting_files("ws://host/ws")["host.protocol.toml"])
+    folder.write("host.toml", text.replace("{env.MY_TOKEN}", "{prepared.token}"))
+    scenario = load_scenario(folder.path / "host.toml")
+    assert [(step.name, step.url) for step in scenario.prepare] == [("login", "/login")]
+    assert scenario.target.query == {"token": "{prepared.token}"}
+
+
+def test_parameters_of_the_url_are_given_by_templates(folder: Folder) -> None:
+    query = {"token": "{env.MY_TOKEN}", 'a"b': "x"}
+    step = '[[prepare]]\nname = "in"\nget = "/in"\n'
+    files = starting_files("ws://host/ws", query=query, prepare=step)
+    for name, text in files.items():
+        folder.write(name, text)
+    scenario = load_scenario(folder.path / "host.toml")
+    assert scenario.target.query == query
+    assert [each.name for each in scenario.prepare] == ["in"]
+    assert "# [[prepare]]" not in files["host.toml"]
+
+
+@pytest.mark.parametrize(("name", "variable"), [("access-token", "MY_ACCESS_TOKEN"), ("é", "MY_VALUE")])
+def test_the_variable_of_a_name(name: str, variable: str) -> None:
+    assert variable_for(name) == variable

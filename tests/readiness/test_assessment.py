@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from loadtest.keep.json import json_text
 from loadtest.readiness.assessment import Assessment, from_plain
 from loadtest.readiness.evidence import Evidence, Measure, distribution, shares
+from loadtest.readiness.findings import findings
 from loadtest.readiness.history import failures_before, summary
 from loadtest.readiness.policy import Policy
+from loadtest.readiness.views.every import view
 from loadtest.readiness.views.telling import tell
 from tests.readiness.made import NOW, SMALL, assessed, down, policy, unasked, up
 
@@ -327,7 +329,8 @@ def missed(measure: str = "turns.complete.ratio") -> Evidence:
     return Evidence(
         "answered", "10 connections ready, 109 of 200 turns complete", NOW, "run",
         {"answered.ratio": Measure(0.545, "ratio", 200), measure: Measure(0.545, "ratio", 200)},
-        issues=(f"{measure} >= 90% was missed",), missed=(measure,),
+        issues=(f"{measure} >= 90% was missed: it was 54.5 %",), missed=(measure,),
+        cause="the backend queued", report="20250906-x/report.html",
     )  # fmt: skip
 
 
@@ -335,8 +338,23 @@ def test_a_missed_threshold_of_its_own_scenario_is_no_go_on_a_critical_part(tmp_
     found = assessed(policy(tmp_path, LOAD), chat=missed())
     assert (found.verdict, found.exit_code) == ("NO-GO", 1)
     assert [each.kind for each in found.blockers] == ["threshold"]
-    assert "turns.complete.ratio >= 90% was missed" in found.blockers[0].text
-    assert found.why == "1 thing is broken: chat"
+    said = "critical: its scenario missed turns.complete.ratio >= 90%: was 54.5 %"
+    assert found.blockers[0].text == f"chat is {said}; 10 connections ready, 109 of 200 turns complete"
+    assert found.why == f"1 thing is broken: chat; chat is {said}"
+    (cause,) = findings(found)
+    assert (cause.state, cause.said.startswith(said), cause.report) == (
+        "missed",
+        True,
+        "20250906-x/report.html",
+    )
+    assert cause.hint.startswith("likely: the backend queued; do: ")
+    assert cause.hint.endswith("(report of the run, in the results folder: 20250906-x/report.html)")
+    rules = next(each for each in tell(found).sections if each.title.startswith("Rules"))
+    (row,) = rules.tables[0].rows
+    assert (row.text(0), row.text(4), row.notes) == ("missed", "NO-GO", (said,))
+    assert "Its one rule does not hold" in tell(found).why
+    assert f'<a href="../../../{cause.report}">' in view(found, "html", "../../../").decode()
+    assert "<a href" not in view(found, "html").decode()
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_the_page_says_what_was_judged_for_whom_and_how_long_that_counts(tmp_pat
     )
     facts = dict(tell(found).facts)
     assert facts["release"] == "1.4.2"
-    assert "for ada@" in facts["assessed"]
+    assert "asked by ada@" in facts["assessed"]
     assert facts["next review"].startswith("by 2025-09-06 12:05:00 UTC: then the first of its evidence")
     read = policy(tmp_path, f'review = "24h"\n{HTTP}')
     by_policy = assess(read, {"api": up()}, id="", at=NOW)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 
 from sample import SampleRun
 
 from loadtest.show.ci_annotations import ci_annotations
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import junit_suite, tell
 
 Sample = Callable[[str], SampleRun]
 GITHUB = {"GITHUB_ACTIONS": "true"}
@@ -31,6 +32,17 @@ def test_github_has_an_error_for_each_missed_threshold_and_a_warning_for_what_wa
     why = "the protocol has no sequence number"
     assert third.endswith(f"::events.lost.ratio <= 0.1%25 was not measured: {why}")
     assert third.startswith("::warning title=")
+
+
+def test_what_was_measured_and_is_in_doubt_is_not_called_unmeasured(sample: Sample) -> None:
+    manifest = deepcopy(sample("failed").manifest)
+    for row in manifest["verdict"]["thresholds"]:
+        if row["outcome"] == "not_measured":
+            row["measured"] = 0.02
+    report = tell(manifest)
+    assert [row.outcome for row in report.thresholds if row.tone == "doubt"] == ["in doubt"]
+    assert "is in doubt, it was 2.0 %25: the protocol" in ci_annotations(report, GITHUB)[2]
+    assert "error" in {each.kind for each in junit_suite(manifest).cases if "in doubt" in each.text}
 
 
 def test_a_run_that_failed_for_another_cause_says_it(sample: Sample) -> None:

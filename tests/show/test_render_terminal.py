@@ -110,3 +110,12 @@ def test_a_stream_that_takes_no_unicode_gets_none() -> None:
     show([DOCUMENT], stream)
     stream.flush()
     assert stream.buffer.getvalue().startswith(b"scenario  > u")  # type: ignore[attr-defined]  # a BytesIO
+
+
+def test_the_last_line_is_whole_where_no_terminal_shows_it() -> None:
+    why = f"It is slower: {'turn.completion.p95, ' * 20}and that is the end."
+    stream = io.StringIO()
+    show([replace(DOCUMENT, why=why)], stream)
+    assert stream.getvalue().endswith(f"SLOWER, exit code 1: {why}\n")
+    assert render([replace(DOCUMENT, why=why)]).endswith("…\n")
+    assert render([replace(DOCUMENT, why=why)], cut=False).endswith("the end.\n")

@@ -46,6 +46,13 @@ def run() -> SampleRun:
     return SAMPLES["failed"]()
 
 
+def units(page: Tab) -> None:
+    """Every chart says once what is on its axis."""
+    titles: Any = page.value("[...document.querySelectorAll('.chart h3')].map((each) => each.textContent)")
+    assert "Response time, ms" in titles
+    assert "Rates, /s" in titles
+
+
 def hover(page: Tab) -> None:
     """The second, a value for each series that is on, and n; keys move as the mouse does."""
     mouse(page, "mouseMoved", *place(page, 0.5))
@@ -102,6 +109,7 @@ def test_a_report_is_read_in_a_browser(run: SampleRun, tmp_path: Path) -> None:
         assert page.value(
             "[...document.querySelectorAll('.live .static')].every((each) => !each.offsetHeight)"
         )
+        units(page)
         hover(page)
         ends = zoom(page, run)
         switch(page)

@@ -117,3 +117,18 @@ def test_ascii_is_ascii(run: SampleRun) -> None:
 def test_colour_only_where_it_is_wanted(sample: Sample) -> None:
     assert "\x1b[" not in short(made(sample("failed")))
     assert "\x1b[31m" in short(made(sample("failed")), colour=True)
+
+
+def test_shares_of_the_whole_run_and_of_its_measured_part_are_told_apart(sample: Sample) -> None:
+    manifest = deepcopy(sample("failed").manifest)
+    turns = manifest["counts"]["turns"]
+    manifest["counts"]["measured"]["turns"] |= {"due": 1000, "complete": 971}
+    share = f"({turns['complete'] / turns['due']:.1%}".replace("%", " %")
+    assert f"{share} with warm-up, 97.1 % without)" in short(short_document(manifest, {}), width=100)
+
+
+def test_a_generator_in_need_beside_a_miss_is_named_above(sample: Sample) -> None:
+    manifest = deepcopy(sample("failed").manifest)
+    clause = "The generator itself waited for a core for 36.0 % of the time, but the miss counts: it was."
+    manifest["verdict"]["reason"] = f"1 of 3 thresholds missed: a was 1.02 s, not < 300ms. {clause} Else."
+    assert short_document(manifest, {}).brief == clause

@@ -731,3 +731,8 @@ def test_a_client_that_does_not_wait_does_not_think() -> None:
     made, _ = drafted(ask(0), answer(0), ask(1), ask(2), answer(1), answer(2))
     assert made.think_ns == []
     assert drafted(ask(0), answer(0))[0].think_ns == []
+
+
+def test_how_long_each_turn_took_that_was_answered() -> None:
+    made, _ = drafted(*turns(2, lambda n: [(">", {"id": f"q{n}"}), ("<", {"id": f"q{n}"})]))
+    assert made.took_ns == [10**9, 10**9]

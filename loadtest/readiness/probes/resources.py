@@ -37,9 +37,14 @@ def _pid(probe: ResourcesProbe, context: ProbeContext) -> int:
     path = context.path(probe.pid_file or "")
     try:
         return int(path.read_text("ascii").strip())
-    except (OSError, ValueError):
+    except OSError as error:
+        said = (
+            f"{path.name} cannot be read ({error.strerror}): the process does not run, or writes it elsewhere"
+        )
+        raise ProbeError("missing file", said) from None
+    except ValueError:
         raise ProbeError(
-            "missing file", f"there is no process id in {path.name}: the process does not run"
+            "process", f"there is no process id in {path.name}: the process does not run"
         ) from None
 
 
@@ -51,7 +56,7 @@ def _process(pid: int, probe: ResourcesProbe, context: ProbeContext) -> Evidence
     except psutil.AccessDenied:
         raise NotProbedError("tool", f"process {pid} cannot be looked at: no right to") from None
     except psutil.Error:
-        raise ProbeError("missing file", f"process {pid} does not run") from None
+        raise ProbeError("process", f"process {pid} does not run") from None
     share = memory / psutil.virtual_memory().total
     measures = {
         "cpu.ratio": Measure(cpu, "ratio", 1),

@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 from loadtest.catalog import FAILURES
 from loadtest.errors import ConfigError, Exit
 from loadtest.judge.measured import Measurement, lookup, measured_for, of_all_due
+from loadtest.judge.own_delay import COUNTS
 from loadtest.judge.sections import section
 from loadtest.keep.find import list_runs
+from loadtest.keep.folder import REPORT
 from loadtest.keep.read import read_manifest
 from loadtest.plan.threshold import (
     COMPLETE_RATIO,
@@ -27,7 +29,7 @@ from loadtest.plan.threshold import (
     split_metric,
 )
 from loadtest.readiness.evidence import ABOVE_EVERY_LIMIT, Evidence, Measure
-from loadtest.readiness.objectives import Unit
+from loadtest.readiness.objectives import Unit, format_value
 from loadtest.readiness.probe import WebsocketProbe
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
@@ -78,7 +80,7 @@ def _kept(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
     of_it = [each for each in mine if not context.release or is_of(context.release, each.label or "")]
     if not mine:
         there = f" against {probe.target}" if probe.target else ""
-        raise NotProbedError("missing file", f"no run of {name}{there} is kept in the results")
+        raise NotProbedError("no run", f"no run of {name}{there} is kept in the results")
     found = (of_it or mine)[-1]
     return replace(of_manifest(read_manifest(found.path), context.wall()), release=(found.label or "",))
 
@@ -181,7 +183,8 @@ def _manifest(results: Path, label: str, pid: int) -> dict[str, Any]:
 def of_manifest(manifest: Mapping[str, Any], now: float) -> Evidence:
     """The evidence in a run's manifest: unreachable is down, invalid unknown, else what was measured."""
     simulated = bool((manifest.get("target") or {}).get("simulated"))
-    return replace(_judged(manifest, now), simulated=simulated)
+    report = f"{manifest['id']}/{REPORT}" if manifest.get("id") else ""
+    return replace(_judged(manifest, now), simulated=simulated, report=report)
 
 
 def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
@@ -205,7 +208,7 @@ def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
         )
         return Evidence("failed", said, at, LAYERS.get(layer, "refuses"), measures, lines)
     missed = [each for each in verdict.get("thresholds", ()) if each["outcome"] == "missed"]
-    issues = (*(f"{each['name']} {each['expression']} was missed" for each in missed), *_broken(manifest))
+    issues = (*map(_promise, missed), *_broken(manifest))
     turns = manifest["counts"]["turns"]
     complete, due = turns.get("complete", 0), turns.get("due", 0)
     said = f"{connections['ready']} connections ready, {complete} of {due} turns complete"
@@ -214,7 +217,31 @@ def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
             "failed", f"{said}: nothing was ever answered", at, "timeout", measures, lines, issues
         )
     names = tuple(each["name"] for each in missed)
-    return Evidence("answered", said, at, "run" if issues else "", measures, lines, issues, missed=names)
+    return Evidence(
+        "answered", said, at, "run" if issues else "", measures, lines, issues,
+        missed=names, cause=_cause(verdict),
+    )  # fmt: skip
+
+
+def _promise(row: Mapping[str, Any]) -> str:
+    """A threshold that was missed, and by what."""
+    was = row.get("measured")
+    told = (
+        "never answered"
+        if row.get("unbounded")
+        else ""
+        if was is None
+        else format_value(was, row.get("unit", "number"))
+    )
+    return f"{row['name']} {row['expression']} was missed{f': it was {told}' if told else ''}"
+
+
+def _cause(verdict: Mapping[str, Any]) -> str:
+    """What a failed run's verdict says beside which thresholds it missed, which is no cause of itself."""
+    if verdict.get("outcome") != "fail":
+        return ""
+    sentences = str(verdict.get("reason") or "").removesuffix(".").split(". ")
+    return ". ".join(each for each in sentences if " thresholds missed: " not in each and COUNTS not in each)
 
 
 def _unauthorized(manifest: Mapping[str, Any]) -> bool:
@@ -253,7 +280,8 @@ def _doubts(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield str(notice["message"])
     for threshold in (manifest.get("verdict") or {}).get("thresholds", ()):
         if threshold["outcome"] == "not_measured":
-            yield f"{threshold['name']} was not measured ({threshold.get('reason') or 'no reason given'})"
+            was = "was not measured" if threshold.get("measured") is None else "is in doubt"
+            yield f"{threshold['name']} {was} ({threshold.get('reason') or 'no reason given'})"
 
 
 def _ended(manifest: Mapping[str, Any], now: float) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 
 from loadtest.readiness.assessment import Assessment, OutageRow
+from loadtest.readiness.views.telling import up_text
 from loadtest.show.palette import BADGE, PAGE, PLOT
 from loadtest.show.sanitize import printable
-from loadtest.units import format_ratio
 
 COLOURS = {
     **dict.fromkeys(("GO", "healthy"), PAGE["good"].light),
@@ -34,8 +34,8 @@ def _uptime(row: OutageRow) -> str:
     """Over the longest time that is kept as a whole, else over all that is known."""
     for share in reversed(row.shares):
         if share.up is not None:
-            return f", up {format_ratio(share.up)} of {share.over}"
-    return "" if row.up is None else f", up {format_ratio(row.up)}"
+            return f", up {up_text(share.up, down=row.since is not None)} of {share.over}"
+    return "" if row.up is None else f", up {up_text(row.up, down=row.since is not None)}"
 
 
 def _drawn(left: str, right: str, colour: str) -> str:

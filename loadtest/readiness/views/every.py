@@ -38,7 +38,10 @@ VIEWS: Mapping[str, Callable[[Assessment], str | bytes]] = {
 }
 
 
-def view(found: Assessment, form: str) -> bytes:
-    """The assessment in one of ``VIEWS``, as the bytes of a file."""
-    made = VIEWS[form](found)
+def view(found: Assessment, form: str, results: str = "") -> bytes:
+    """The assessment in one of ``VIEWS``, as the bytes of a file.
+
+    ``results`` is the address of the results folder from there, for the links of a page; empty: it has none.
+    """
+    made = html(tell(found), results=results) if form == "html" else VIEWS[form](found)
     return made if isinstance(made, bytes) else made.encode("utf-8", "replace")

@@ -14,12 +14,20 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def html(document: Document, *, refresh_s: int | None = None, opened: bool = False, details: str = "") -> str:
+def html(
+    document: Document,
+    *,
+    refresh_s: int | None = None,
+    opened: bool = False,
+    details: str = "",
+    results: str = "",
+) -> str:
     """The page; with ``refresh_s`` it renews itself at that interval, until its button pauses it.
 
     A page that reloaded itself would take the place from whoever reads it (WCAG 2.2.1, 3.2.5): only a browser
     without scripts does that. ``opened``: nothing is folded. ``details`` is the address of a page where that
-    is so.
+    is so. ``results`` is the address of the results folder, relative to the page: without it nothing leads to
+    the reports of runs.
     """
     from markupsafe import Markup
 
@@ -31,6 +39,7 @@ def html(document: Document, *, refresh_s: int | None = None, opened: bool = Fal
         refresh_s=refresh_s,
         opened=opened,
         details=details,
+        results=results,
         script=Markup(script),  # noqa: S704 - a file of our own
         policy=POLICY + (f"; connect-src 'self'; script-src 'sha256-{digest}'" if script else ""),
     )

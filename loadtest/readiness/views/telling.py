@@ -22,7 +22,15 @@ from loadtest.readiness.findings import BY_POLICY, CauseFound, counted, findings
 from loadtest.readiness.objectives import opposite
 from loadtest.readiness.outages import WINDOWS_S
 from loadtest.readiness.views.course_plot import course_plot
-from loadtest.show.document import DataTable, Document, DocumentSection, TableColumn, TableRow, Tone
+from loadtest.show.document import (
+    DataTable,
+    Document,
+    DocumentSection,
+    TableCell,
+    TableColumn,
+    TableRow,
+    Tone,
+)
 from loadtest.show.sanitize import printable
 from loadtest.units import format_duration, format_ratio
 
@@ -113,7 +121,8 @@ def _section(
 def _facts(found: Assessment) -> Iterator[tuple[str, str]]:
     if found.release:
         yield "release", found.release
-    by = f" for {found.by}" if found.by else ""
+    who = "asked by" if "@" in found.by else "on the machine"
+    by = f", {who} {found.by}" if found.by else ""
     yield "assessed", f"{instant(found.at)}, in {format_duration(found.took_s * 1e9)}{by}"
     yield "overall health", _with_span(found.figures["health.overall"])
     yield "confidence", f"{found.confidence.text}, oldest evidence {age(found.confidence.age_s)}"
@@ -141,10 +150,15 @@ def _with_span(figure: Figure) -> str:
     return f"{figure.text}, {figure.span} once all is known" if figure.span else figure.text
 
 
+def _cell(row: TableRow, at: int) -> str | TableCell:
+    said, link = printable(row.text(at), 600), row.link(at)
+    return TableCell(said, link=link) if link else said
+
+
 def _lines(rows: Iterator[TableRow]) -> tuple[TableRow, ...]:
     return tuple(
         TableRow(
-            tuple(printable(row.text(at), 600) for at in range(len(row.cells))),
+            tuple(_cell(row, at) for at in range(len(row.cells))),
             row.tone,
             tuple(printable(note, 1000) for note in row.notes),
             mark=MARKS.get(row.text(0), ""),
@@ -165,7 +179,7 @@ def _components(found: Assessment) -> DocumentSection:
         up = shares.get(each.name)
         return TableRow(
             (each.status, each.title, each.priority, score, each.response or "–",
-             "–" if up is None else format_ratio(up), age(each.age_s)),
+             "–" if up is None else up_text(up, down=each.status == "down"), age(each.age_s)),
             TONES[each.status],
             notes,
         )  # fmt: skip
@@ -183,6 +197,11 @@ def _components(found: Assessment) -> DocumentSection:
     )
 
 
+def up_text(up: float, *, down: bool) -> str:
+    """A share of the time that was known; of what is down for the first time, that it is of before."""
+    return f"{format_ratio(up)}{', until now' if down and up >= 1 else ''}"
+
+
 def _broken(found: Assessment) -> Iterator[DocumentSection]:
     """Causes, and what follows from each below it: what decides, then what blocks nothing."""
     made = findings(found)
@@ -198,7 +217,7 @@ def _broken(found: Assessment) -> Iterator[DocumentSection]:
 def _found(title: str, made: Sequence[CauseFound], tone: Tone, folded: str = "") -> DocumentSection:
     def row(each: CauseFound) -> TableRow:
         notes = (*([each.hint] if each.hint else ()), *(f"→ {_signs(line)}" for line in each.follows))
-        return TableRow((each.state, each.title, each.said), tone, notes)
+        return TableRow((each.state, TableCell(each.title, link=each.report), each.said), tone, notes)
 
     return _section(
         title, "Causes; what follows from one stands below it.", ("", "what", "what was found"),
@@ -229,7 +248,8 @@ def _shortened(section: DocumentSection) -> DocumentSection:
 
 def _rules(found: Assessment) -> Iterator[DocumentSection]:
     """Every rule, whatever follows from its breach; where some do not hold, those that do are folded."""
-    rows = [*map(_criterion, found.criteria)]
+    rows = [_promise(each) for each in found.components if each.broken_promise]
+    rows += map(_criterion, found.criteria)
     rows += [_condition(found, each, "NO-GO") for each in found.gates]
     rows += [_condition(found, each, "roll back") for each in found.triggers]
     rows.sort(key=lambda row: RULE_ORDER.index(row.text(0)))
@@ -246,6 +266,14 @@ def _rules(found: Assessment) -> Iterator[DocumentSection]:
         "Rules that hold", meaning, heads, _lines(iter(held)), right,
         folded=f"{len(held)} of {len(rows)}",
     )  # fmt: skip
+
+
+def _promise(row: ComponentRow) -> TableRow:
+    """The rule that holds without being written: a critical component keeps its scenario's thresholds."""
+    n = len(row.missed)
+    cells = ("missed", f"{row.title}, as critical, holds the thresholds of its scenario", "all of them",
+             f"{n} missed", "NO-GO", age(row.age_s))  # fmt: skip
+    return TableRow(cells, TONES["missed"], (row.broken_promise,))
 
 
 def _signs(expression: str) -> str:
@@ -414,7 +442,8 @@ def _outages(found: Assessment) -> DocumentSection:
         TableRow(
             (each.title, "not down" if each.since is None else instant(each.since), str(each.n),
              *("–" if s is None else format_duration(s * 1e9) for s in (each.last_s, each.mean_s)),
-             "–" if each.up is None else f"{format_ratio(each.up)} of {format_duration(each.known_s * 1e9)}"),
+             "–" if each.up is None else
+             f"{up_text(each.up, down=each.since is not None)} of {format_duration(each.known_s * 1e9)}"),
             "bad" if each.since is not None else "plain",
         )
         for each in found.outages

@@ -70,12 +70,14 @@ def render(
     ascii_only: bool = False,
     where: str = "",
     whole: bool = False,
+    cut: bool = True,
 ) -> str:
     """Documents as text of at most ``width`` columns, the worst first, its verdict also in the last line.
 
-    ``whole``: with everything that decides nothing.
+    ``whole``: with everything that decides nothing. ``cut``: the last line ends where the screen does; a file
+    has it whole.
     """
-    drawing = _drawing(documents, where, whole=whole)
+    drawing = _drawing(documents, where, whole=whole, cut=cut)
     return rendered(drawing, width=width, colour=colour, ascii_only=ascii_only)
 
 
@@ -84,7 +86,8 @@ def show(
 ) -> None:
     """Print them on ``stream`` (stdout): coloured on a terminal, in ASCII where it takes no more."""
     stream = stream or sys.stdout
-    stream.write(rendered(_drawing(documents, where, whole=whole), **screen_of(stream)))
+    drawing = _drawing(documents, where, whole=whole, cut=stream.isatty())
+    stream.write(rendered(drawing, **screen_of(stream)))
 
 
 def show_short(document: Document, stream: TextIO | None = None) -> None:
@@ -201,7 +204,7 @@ def _print_row(row: Text, console: Console) -> None:
     console.print(row, no_wrap=True, overflow="ellipsis", crop=True)
 
 
-def _drawing(documents: Iterable[Document], where: str, *, whole: bool) -> Draw:
+def _drawing(documents: Iterable[Document], where: str, *, whole: bool, cut: bool) -> Draw:
     listed = worst_first(documents)
 
     def draw(console: Console) -> None:
@@ -217,7 +220,7 @@ def _drawing(documents: Iterable[Document], where: str, *, whole: bool) -> Draw:
         if where:
             console.print(f"  Report  {where}\n", soft_wrap=True)
         if listed[0].word:
-            _print_last_line(listed[0], console, len(listed))
+            _print_last_line(listed[0], console, len(listed), cut=cut)
 
     return draw
 
@@ -253,14 +256,17 @@ def _head(document: Document) -> Iterator[RenderableType]:
         yield indented(sentence, 2)
 
 
-def _print_last_line(worst: Document, console: Console, of: int) -> None:
-    """The verdict once more, for whom it has scrolled away: in one line, cut where the screen ends."""
+def _print_last_line(worst: Document, console: Console, of: int, *, cut: bool = True) -> None:
+    """The verdict once more, for whom it has scrolled away: in one line, ``cut`` where the screen ends."""
     from rich.text import Text
 
     about = f"{worst.heading}: " if of > 1 else ""
     code = "" if worst.exit_code is None else f", exit code {worst.exit_code}"
     line = Text.assemble((worst.word, f"bold {STYLES[worst.tone]}"), f"{code}: {about}{worst.why}")
-    console.print(line, no_wrap=True, overflow="ellipsis")
+    if cut:
+        console.print(line, no_wrap=True, overflow="ellipsis")
+    else:
+        console.print(line, soft_wrap=True)
 
 
 def _section(section: DocumentSection, width: int, *, whole: bool) -> Iterator[RenderableType]:

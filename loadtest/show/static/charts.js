@@ -124,7 +124,7 @@
       this.groups = grouped(data.ticks || []);
       this.box = $("div", `chart ${data.kind}${lead ? " lead" : ""}`);
       const head = $("div", "chart-head");
-      head.append($("h3", "", data.title + (data.unit && data.unit !== "ms" ? `, ${data.unit}` : "")));
+      head.append($("h3", "", data.title + (data.unit && !data.title.endsWith(` ${data.unit}`) ? `, ${data.unit}` : "")));
       this.about = $("span", "muted", data.about || "");
       head.append(this.about);
       this.scale = $("button", "tool", "logarithmic");

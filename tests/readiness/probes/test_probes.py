@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from loadtest.judge.measured import of_all_due
+from loadtest.judge.own_delay import COUNTS
 from loadtest.plan.threshold import plain_names
 from loadtest.readiness.evidence import Evidence, distribution
 from loadtest.readiness.probe import (
@@ -248,12 +249,20 @@ def test_resources_of_the_host_and_of_a_process(tmp_path: Path) -> None:
     mine = probe_resources(ResourcesProbe(pid_file="pid", over_s=0.05), context(tmp_path))
     assert (mine.measures["memory.ratio"].value or 0) > 0
     for probe in (
-        ResourcesProbe(pid=2**22 + 1),
         ResourcesProbe(pid_file="gone"),
         ResourcesProbe(disk="/gone"),
     ):
-        with pytest.raises(ProbeError):
+        with pytest.raises(ProbeError) as caught:
             probe_resources(probe, context(tmp_path))
+        assert caught.value.error == "missing file"
+
+
+@pytest.mark.parametrize("written", [str(2**22 + 1), "no number"])
+def test_a_process_that_is_gone_is_no_missing_file(tmp_path: Path, written: str) -> None:
+    (tmp_path / "pid").write_text(written)
+    with pytest.raises(ProbeError, match="does not run") as caught:
+        probe_resources(ResourcesProbe(pid_file="pid"), context(tmp_path))
+    assert caught.value.error == "process"
 
 
 def test_what_a_command_started_is_ended_with_it(tmp_path: Path) -> None:
@@ -315,10 +324,38 @@ def manifest(outcome: str, ready: int = 10, complete: int = 20) -> dict[str, obj
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"measured": 312.0, "unit": "ms"}, ": it was 312 ms"),
+        ({"measured": None, "unbounded": True, "unit": "ms"}, ": it was never answered"),
+    ],
+)
+def test_what_was_missed_is_told_with_its_value_and_the_cause_that_the_run_names(
+    row: dict[str, object], said: str
+) -> None:
+    made: Any = manifest("fail")
+    made["verdict"]["thresholds"][0] |= row
+    made["verdict"]["reason"] = (
+        "The target flooded us. 1 of 2 thresholds missed: turn.first_event.p95 was 312 ms, not < 100ms."
+        f" The generator itself was late, {COUNTS}it was not late enough. 3 of 20 turns due failed."
+    )
+    found = of_manifest(made, 0.0)
+    assert found.issues == (f"turn.first_event.p95 < 100ms was missed{said}",)
+    assert found.cause == "The target flooded us. 3 of 20 turns due failed"
+
+
+def test_a_threshold_that_was_measured_and_is_in_doubt_is_told_so() -> None:
+    made: Any = manifest("invalid")
+    made["verdict"]["thresholds"][1] |= {"measured": 1.0}
+    assert "turns.lost is in doubt (no turn)" in of_manifest(made, 0.0).said
+
+
 def test_a_run_becomes_evidence() -> None:
     found = of_manifest(manifest("fail"), 0.0)
     assert (found.outcome, found.error, found.at) == ("answered", "run", 1757160000.0)
     assert found.issues == ("turn.first_event.p95 < 100ms was missed",)
+    assert (found.cause, found.report) == ("", "r1/report.html")
     assert found.missed == ("turn.first_event.p95",)
     values = {name: each.value for name, each in found.measures.items()}
     assert values["turn.first_event.p95"] == 120
