@@ -52,11 +52,23 @@ MEMBER_KEY = re.compile(
 )
 """Keys of JSON members that name a secret; a bare ``token`` may also be a language model's words."""
 
-SENT = ("token", "ticket", "auth", "sid")
+SENT = ("token", "ticket", "auth", "sid", "bearer", "refresh")
 """Words, as patterns, that name a credential at the end of a key of what a client says."""
 
-SENT_KEY = re.compile(rf"{_PREFIX}(?:{'|'.join((*CREDENTIALS, *SENT))})", re.IGNORECASE)
+OWNER = re.compile(rf"{_PREFIX}(?:auth|session)", re.IGNORECASE)
+"""Keys of objects in which a key that names nothing elsewhere is that of a secret."""
+
+OWNED = (r"auth\.key", r"session\.id")
+"""Such keys, as patterns, after that of their object."""
+
+SENT_KEY = re.compile(rf"{_PREFIX}(?:{'|'.join((*CREDENTIALS, *SENT, *OWNED))})", re.IGNORECASE)
 """Keys that name a secret in what a client says, who has no words of a language model to say."""
+
+HEARD = ("sid", "bearer", "refresh", *OWNED)
+"""Words, as patterns, that name a secret in what a target says, where that is kept as a recording."""
+
+HEARD_KEY = re.compile(rf"{MEMBER_KEY.pattern}|{_PREFIX}(?:{'|'.join(HEARD)})", re.IGNORECASE)
+"""Keys that name a secret in a recording of what a target says."""
 
 QUERY_KEY = re.compile(rf"{_PREFIX}(?:{'|'.join(QUERY)})", re.IGNORECASE)
 """Query parameters that name a secret."""
@@ -64,7 +76,8 @@ QUERY_KEY = re.compile(rf"{_PREFIX}(?:{'|'.join(QUERY)})", re.IGNORECASE)
 _LINE = re.compile(r"(?:^|[\r\n])([\w.-]{1,80}+)(:[ \t]{0,8}+)([^\r\n\0]++)")
 _SETTING = re.compile(r"(?<![\w.%\"'-])([\w.-]{1,80}+)(\\{0,15}+[=:])([^\s\"'&;,\\\0{\[][^\s\"'&;,\\\0]*+)")
 _LINE_IN_JSON = re.compile(r"\\[nr]([\w.-]{1,80}+)(:)((?:[^\r\n\0\\\"]|\\(?![nru0]))++)")
-PLACES = (_LINE, _LINE_IN_JSON, _SETTING)
+_SETTING_IN_QUOTES = re.compile(r"(?<=[\"'])([\w.-]{1,80}+)(=)([^\s\"'&;,\\\0{\[][^\s\"'&;,\\\0]*+)")
+PLACES = (_LINE, _LINE_IN_JSON, _SETTING, _SETTING_IN_QUOTES)
 """Where a name and its value stand in plain text: a header's line, also in JSON, and ``password=x``.
 
 Groups: the name, what stands between, the value.

@@ -72,8 +72,11 @@ def clean_frames(frames: Iterable[CapturedFrame], secrets: Sequence[str] = ()) -
     left = "\n".join(by_place(frame.text) for frame in frames if not frame.inward)
     everywhere = (secret for secret in found if sent.count(secret) > left.count(secret))
     redactor.know(everywhere)
+    for frame in frames:
+        if frame.inward:
+            redactor.heard(frame.text)
     return [
-        frame._replace(payload=_cleaned(frame.payload, redactor.text if frame.inward else redactor.sent))
+        frame._replace(payload=_cleaned(frame.payload, redactor.heard if frame.inward else redactor.sent))
         for frame in frames
     ]
 

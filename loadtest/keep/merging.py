@@ -20,6 +20,7 @@ from loadtest.keep.manifest import COMPLETE
 from loadtest.keep.merged_manifest import merged_manifest
 from loadtest.keep.process import this_process
 from loadtest.keep.read import Run, is_pruned
+from loadtest.keep.run_identity import RunIdentity, identities
 from loadtest.keep.turns import levels_of, sampling
 from loadtest.keep.write import RunFolder
 from loadtest.measure.interval import Interval, merge
@@ -82,6 +83,7 @@ def _check(runs: Sequence[Run]) -> None:
     """Raise unless these can be one run."""
     if len({run.path.resolve() for run in runs}) < max(2, len(runs)):
         raise ConfigError("name at least two runs to merge, each once")
+    _check_each_once(runs)
     for run in runs:
         if run.status != COMPLETE or is_pruned(run.manifest):
             raise ConfigError(
@@ -105,6 +107,20 @@ def _check(runs: Sequence[Run]) -> None:
             raise ConfigError(
                 f"{run.id} began {offset:.1f} s after {first.id}, when that was over; they are no one test"
             )
+
+
+def _check_each_once(runs: Sequence[Run]) -> None:
+    """Raise where a run stands in two of these: itself, a copy of it, or as a part of a sum."""
+    named: dict[RunIdentity, Run] = {}
+    for run in runs:
+        of_run = identities(run.manifest)
+        for one, other in itertools.product(of_run, named):
+            if one.is_same(other):
+                where = f"{named[other].path} and {run.path}"
+                raise ConfigError(
+                    f"{one.id} would be counted twice: {where} both are or hold it; name each run once"
+                )
+        named |= dict.fromkeys(of_run, run)
 
 
 def _told(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
@@ -220,7 +236,13 @@ def _fingerprint(runs: Sequence[Run], offsets: Sequence[float]) -> dict[str, Any
     }
     machines = ",".join(sorted(str(each.get("machine")) for each in prints))
     parts = [
-        {"run": run.id, "offset_s": offset, "started": run.manifest["started"], "fingerprint": each}
+        {
+            "run": run.id,
+            "offset_s": offset,
+            "started": run.manifest["started"],
+            "process": run.manifest.get("process"),
+            "fingerprint": each,
+        }
         for run, offset, each in zip(runs, offsets, prints, strict=True)
     ]
     return {**shared, "machine": hashlib.sha256(machines.encode()).hexdigest()[:12], "parts": parts}

@@ -24,6 +24,7 @@ from loadtest.keep.secret_members import without_members
 from loadtest.secret_names import (
     BEFORE_TOKEN,
     CREDENTIALS,
+    HEARD_KEY,
     KEY,
     LONGEST_SUBPROTOCOL,
     MEMBER_KEY,
@@ -65,7 +66,7 @@ _SHOWN_AT_THE_DOOR = re.compile(r"\s*[\"']?target[\"']?\s*(?:$|\.\s*[\"']?(?:hea
 
 _SUBPROTOCOL_KEY = re.compile(r"sec-websocket-protocol|subprotocols?", re.IGNORECASE)
 
-_HINT = re.compile("|".join((*CREDENTIALS, *SENT, "token", "bearer", "basic", r"\\u00")), re.IGNORECASE)
+_HINT = re.compile("|".join((*CREDENTIALS, *SENT, "session", "basic", r"\\u00")), re.IGNORECASE)
 """What has none of these has no key of a member and no header that names a secret."""
 
 _QUERY = re.compile(r"([?&;]([\w.%-]{1,80}+)=)([^&;#\s\"']++)")
@@ -162,8 +163,15 @@ class Redactor:
 
         It has no words of a language model to say: a member ``token`` is its credential, however short.
         """
+        return self._learning(text, SENT_KEY)
+
+    def heard(self, text: str) -> str:
+        """What a target said, for a recording: as ``text``, and without the ids of sessions."""
+        return self._learning(text, HEARD_KEY)
+
+    def _learning(self, text: str, names: re.Pattern[str]) -> str:
         found: list[str] = []
-        text = self._text(text, DEEPEST, SENT_KEY, found)
+        text = self._text(text, DEEPEST, names, found)
         self.learn(each for each in found if len(each) >= SHORTEST_SAID)
         return text
 

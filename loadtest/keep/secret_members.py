@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 
-from loadtest.secret_names import SENT
+from loadtest.secret_names import OWNER, SENT
 from loadtest.speak.kept_secrets import HIDDEN
 
 _OPENED = re.compile(
@@ -21,18 +21,26 @@ _SIGN = re.compile(r"(\\*)\"|[\[\]{}]")
 _TOKEN = re.compile(r"[\w.~+/=-]{16,}+")
 
 
+MAX_OWNERS = 4
+"""Objects in each other that are looked at as owners of their keys; the end of each is looked for."""
+
+
 def without_members(text: str, names: re.Pattern[str], found: list[str]) -> str:
     """The text without values whose keys ``names`` matches whole; they are added to ``found``."""
     kept: list[str] = []
+    owners: list[tuple[str, int]] = []
     at = 0
     while opened := _OPENED.search(text, at):
         key = _LETTER.sub(lambda letter: chr(int(letter[1], 16)), opened[1])
-        if names.fullmatch(key):
+        owners = [(owner, end) for owner, end in owners if opened.start() < end]
+        if names.fullmatch(key) or any(names.fullmatch(f"{owner}.{key}") for owner, _ in owners):
             start, end, instead = _taken_out(text, opened, key, found)
         elif key.lower() == "token":
             start, end, instead = _of_token(text, opened)
         else:
             start, end, instead = opened.end(), opened.end(), ""
+        if opened["nested"] and end == opened.end() and len(owners) < MAX_OWNERS and OWNER.fullmatch(key):
+            owners.append((key, _nested_end(text, opened.start("nested"), len(opened[2]))))
         kept += [text[at:start], instead]
         at = end
     return "".join([*kept, text[at:]])

@@ -123,7 +123,7 @@ class _Writer:
         text = message.decode("utf-8", "surrogateescape") if isinstance(message, bytes) else message
         if isinstance(message, bytes) and not inward:
             self._redactor.learn([connect_password(message)])
-        clean = self._redactor.text if inward else self._redactor.sent
+        clean = self._redactor.heard if inward else self._redactor.sent
         payload = clean(text).encode("utf-8", "surrogateescape")
         frame = CapturedFrame(time.monotonic_ns() - self._began_ns, inward, payload, binary)
         line = capture_text([frame])

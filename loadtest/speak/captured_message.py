@@ -9,6 +9,7 @@ from typing import Any
 
 from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.template import PLACEHOLDER
+from loadtest.speak.kept_secrets import HIDDEN
 
 Scalar = str | int | float | bool | None
 Leaves = dict[str, Scalar]
@@ -21,6 +22,11 @@ MAX_ITEMS = 8
 
 LONE = re.compile("[\ud800-\udfff]")
 """Half of a character: JSON can write it as an escape, TOML and UTF-8 cannot hold it."""
+
+SECRET = "secret."  # noqa: S105 - how a placeholder's name begins
+"""What begins so names an environment variable."""
+
+_NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
 
 
 class CapturedMessage:
@@ -68,9 +74,12 @@ def _leaves(found: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, S
 def template(
     message: CapturedMessage, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None
 ) -> str:
-    """The text of a message with placeholders at paths, and other values at some."""
+    """The text of a message with placeholders at paths, and other values at some.
+
+    Where a secret was taken out, there is the placeholder of an environment variable.
+    """
     if message.found is None:
-        return PLACEHOLDER.sub(lambda found: f"{{ {found[0][1:]}", message.text)
+        return _without_hidden(PLACEHOLDER.sub(lambda found: f"{{ {found[0][1:]}", message.text), "")
     texts = instead or {}
 
     def write(node: Any, path: str) -> str:
@@ -84,9 +93,19 @@ def template(
             return f"{{{','.join(inner)}}}"
         if isinstance(node, list):
             return f"[{','.join(write(value, _join(path, str(at))) for at, value in enumerate(node))}]"
-        return _json_string(node) if isinstance(node, str) else json.dumps(node)
+        return _without_hidden(_json_string(node), path) if isinstance(node, str) else json.dumps(node)
 
     return write(message.found, "")
+
+
+def secret_name(path: str) -> str:
+    """The placeholder's name of the secret at a path; its variable is none that a shell has of its own."""
+    key = _NO_NAME.sub("_", path.rpartition(".")[2]).strip("_")[:40]
+    return f"{SECRET}TARGET_{key.upper() or 'SECRET'}"
+
+
+def _without_hidden(text: str, path: str) -> str:
+    return text.replace(HIDDEN, f"{{{secret_name(path)}}}")
 
 
 def _json_string(text: str) -> str:

@@ -17,7 +17,7 @@ from loadtest.plan.match import value_text
 from loadtest.plan.mix import MOST_KINDS
 from loadtest.secret_names import SENT_KEY
 from loadtest.speak.captured_message import CapturedMessage, Leaves, template
-from loadtest.speak.draft import SECRET_VALUE, TYPE_NAMES
+from loadtest.speak.draft import TYPE_NAMES
 from loadtest.speak.draft_toml import rows_text, toml_key, toml_text
 
 _READY = re.compile(
@@ -31,6 +31,8 @@ _ID = re.compile(r"id|.*([_-]id|Id|ID|[_-]?(ref|nonce|seq))|correlation", re.ASC
 _KIND = re.compile(r"[^A-Za-z0-9_-]+")
 
 MOST_ROWS = 50
+
+SECRET_VALUE = "CHANGE-ME"  # noqa: S105 - what stands in its place
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -19,9 +19,19 @@ from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.match import PRESENCE, TESTS, TYPE, value_text
 from loadtest.plan.template import PLACEHOLDER
 from loadtest.secret_names import SENT_KEY
-from loadtest.speak.captured_message import LONE, CapturedMessage, Leaves, Scalar, found_placeholder, template
+from loadtest.speak.captured_message import (
+    LONE,
+    SECRET,
+    CapturedMessage,
+    Leaves,
+    Scalar,
+    found_placeholder,
+    secret_name,
+    template,
+)
 from loadtest.speak.captured_wire import CapturedWire
 from loadtest.speak.event_match import ABSENT, finder
+from loadtest.speak.kept_secrets import HIDDEN
 
 Condition = str | dict[str, Scalar]
 """A match of the draft: a type, or one value at one path."""
@@ -53,8 +63,6 @@ MAX_BETWEEN = 4
 
 SHORT_PONG = 64
 """Characters of an answer that may be one to a ping."""
-
-SECRET_VALUE = "CHANGE-ME"  # noqa: S105 - what stands in its place
 
 
 class DraftedBeat(NamedTuple):
@@ -108,7 +116,9 @@ def draft(frames: Iterable[CapturedFrame], wire: CapturedWire | None = None) -> 
 
     ``wire`` says what is known of them where a codec reads them.
     """
-    return _Drafter(frames, wire or CapturedWire(())).draft()
+    made = _Drafter(frames, wire or CapturedWire(())).draft()
+    made.notes += _told_secrets(made)
+    return made
 
 
 class _Turn(NamedTuple):
@@ -138,20 +148,24 @@ class _Drafter:
         self._early: list[CapturedMessage] = []
         # What belongs to heartbeats, by place in the capture.
         self._beats: set[int] = set()
-        # Where a value came last; a number in JSON may come back as text.
-        self._last_seen = {
-            value_text(value): at
-            for at, each in enumerate(self._messages)
-            if each.inward
-            for value in each.leaves.values()
-            if _may_be_id(value)
-        }
+        # Where a value came last that may be an id; a number in JSON may come back as text.
+        self._last_seen: dict[str, int] = {}
+        # The types of what came.
+        self._kinds: set[str | None] = set()
 
     def draft(self) -> Draft:
         result = self._result
         result.type = list(self._wire.types) or (_type_paths(self._inward) if result.json else [])
         for each in self._messages:
             each.kind = self._kind_of(each)
+        self._kinds = {each.kind for each in self._inward}
+        self._last_seen = {
+            value_text(value): at
+            for at, each in enumerate(self._messages)
+            if each.inward
+            for path, value in each.leaves.items()
+            if path not in result.type and _may_be_id(value)
+        }
         self._find_heartbeats()
         sends = [at for at, each in enumerate(self._messages) if not each.inward and at not in self._beats]
         chosen = self._choose_messages(sends)
@@ -173,7 +187,8 @@ class _Drafter:
 
     def _kind_of(self, message: CapturedMessage) -> str | None:
         if not self._result.json:
-            return message.text if 0 < len(message.text) <= LONGEST_VALUE else None
+            short = 0 < len(message.text) <= LONGEST_VALUE and HIDDEN not in message.text
+            return message.text if short else None
         for path in self._result.type:
             value = message.leaves.get(path)
             if value is not None:
@@ -184,7 +199,7 @@ class _Drafter:
         """What tells a message from others: its type, or how a text begins."""
         if message.kind is not None:
             return message.kind
-        if not self._result.json and message.text:
+        if not self._result.json and message.text and not message.text.startswith(HIDDEN):
             return {"prefix": _beginning(message.text)}
         return None
 
@@ -218,16 +233,15 @@ class _Drafter:
             value: path
             for path, value in event.leaves.items()
             if path not in self._result.type and not isinstance(value, bool) and value not in (None, "")
+            if HIDDEN not in value_text(value)
         }
         gaps = {path: f"event.{values[value]}" for path, value in reply.leaves.items() if value in values}
         return self._written(reply, gaps)
 
-    def _written(
-        self, message: CapturedMessage, gaps: Mapping[str, str], instead: Mapping[str, str] | None = None
-    ) -> str:
+    def _written(self, message: CapturedMessage, gaps: Mapping[str, str]) -> str:
         """As ``template``; of a text that it cannot give as it was, that is noted."""
-        text = template(message, gaps, instead)
-        if message.found is None and text != message.text:
+        text = template(message, gaps)
+        if message.found is None and found_placeholder(message.text):
             self._result.notes.append(
                 f"a text with {found_placeholder(message.text)} in it is sent with a space in the braces,"
                 " since it would be a placeholder else"
@@ -266,11 +280,18 @@ class _Drafter:
         messages = [self._messages[at] for at in places]
         for path in (*self._wire.ids, *_ids_first(messages[0].leaves)):
             values = [each.leaves.get(path) for each in messages]
+            if self._is_type(path, values):
+                continue
             if len(set(map(repr, values))) == len(values) and all(
                 self._comes_back(value, at) for value, at in zip(values, places, strict=True)
             ):
                 return path
         return None
+
+    def _is_type(self, path: str, values: Iterable[Scalar]) -> bool:
+        """Whether messages of ours say at a path what they are, though it be another each time."""
+        named = path.rpartition(".")[2].lower() in TYPE_NAMES
+        return path in self._result.type or (named and self._kinds.issuperset(map(value_text, values)))
 
     def _comes_back(self, value: Scalar, at: int) -> bool:
         """Whether an event after a message repeats a value of it that may be an id."""
@@ -344,11 +365,12 @@ class _Drafter:
             if value_text(value) in known
         }
         gaps |= self._users_of(message, gaps)
-        secret = [path for path in message.leaves if _is_secret(path)]
-        if secret:
-            paths = ", ".join(secret)
-            self._result.notes.append(f"{paths} of a ready step is a secret and was taken out")
-        return self._written(message, gaps, dict.fromkeys(secret, SECRET_VALUE))
+        secret = {
+            path: secret_name(path)
+            for path, value in message.leaves.items()
+            if path not in gaps and _is_secret(path, [value])
+        }
+        return self._written(message, gaps | secret)
 
     def _users_of(self, message: CapturedMessage, gaps: Mapping[str, str]) -> dict[str, str]:
         """The paths at which a message names its user, each with a column of the identities."""
@@ -369,7 +391,7 @@ class _Drafter:
         """The first message of a turn, with gaps where others differ."""
         result = self._result
         if messages[0].found is None:
-            self._draft_text([each.text for each in messages])
+            self._draft_text(messages)
             return
         known = self._known()
         gaps: dict[str, str] = {}
@@ -379,7 +401,12 @@ class _Drafter:
                 gaps[path] = "turn.id"
             elif len(values) == 1 and value_text(value) in known:
                 gaps[path] = known[value_text(value)]
-            elif len(values) > 1 or _is_secret(path) or (len(messages) == 1 and _is_prose(value)):
+            elif _is_secret(path, [each.leaves.get(path) for each in messages]):
+                gaps[path] = secret_name(path)
+            elif any(HIDDEN in each for each in values):
+                # In one text that all have, `template` writes the placeholder where the secret was.
+                gaps |= {path: secret_name(path)} if len(values) > 1 else {}
+            elif len(values) > 1 or (len(messages) == 1 and _is_prose(value)):
                 gaps[path] = f"data.{_free_column(path, gaps)}"
         gaps |= self._users_of(messages[0], gaps)
         if id_path is not None and not isinstance(messages[0].leaves[id_path], str):
@@ -389,10 +416,7 @@ class _Drafter:
         columns = {path: name.removeprefix("data.") for path, name in gaps.items() if name[:5] == "data."}
         if columns:
             rows = [
-                {
-                    name: SECRET_VALUE if _is_secret(path) else self._row_text(each.leaves.get(path))
-                    for path, name in columns.items()
-                }
+                {name: self._row_text(each.leaves.get(path)) for path, name in columns.items()}
                 for each in messages[:MAX_ROWS]
             ]
             result.rows = list({json.dumps(row, sort_keys=True): row for row in rows}.values())
@@ -410,9 +434,13 @@ class _Drafter:
             )
         return text
 
-    def _draft_text(self, texts: list[str]) -> None:
-        """Of texts, what they have in common at both ends, with one gap between."""
+    def _draft_text(self, messages: Sequence[CapturedMessage]) -> None:
+        """Of texts, what they have in common at both ends, with one gap between; of secrets, the first."""
+        texts = [each.text for each in messages]
         first = texts[0]
+        if secret := next((each for each in messages if HIDDEN in each.text), None):
+            self._result.message = self._written(secret, {})
+            return
         if len(set(texts)) == 1 and not PLACEHOLDER.search(first):
             self._result.message = first
             return
@@ -441,7 +469,9 @@ class _Drafter:
             ids = {value_text(turn.message.leaves[id_path]): turn for turn in turns}
             by_codec = id_path in self._wire.ids
             self._result.turn = (
-                [id_path] if by_codec else _turn_paths([each for _, each in events], ids.keys())
+                [id_path]
+                if by_codec
+                else _turn_paths([each for _, each in events], ids.keys(), self._result.type)
             )
         for at, each in events:
             if id_path is None:
@@ -603,7 +633,8 @@ def _type_rank(path: str, values: Sequence[Scalar], of: int) -> int | None:
 
 
 def _is_word(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_VALUE and not any(map(str.isspace, text)) and not LONE.search(text)
+    short = 0 < len(text) <= LONGEST_VALUE and not any(map(str.isspace, text))
+    return short and HIDDEN not in text and not LONE.search(text)
 
 
 def _is_ping(event: CapturedMessage, reply: CapturedMessage) -> bool:
@@ -655,12 +686,14 @@ def _ids_first(leaves: Leaves) -> list[str]:
     return sorted((path for path, value in leaves.items() if _may_be_id(value)), key=rank)
 
 
-def _turn_paths(events: Sequence[CapturedMessage], ids: Iterable[str]) -> list[str]:
+def _turn_paths(events: Sequence[CapturedMessage], ids: Iterable[str], types: Container[str]) -> list[str]:
     """The paths at which events have the id of a message, the most usual first."""
     wanted = set(ids)
     found: Counter[str] = Counter()
     for each in events:
-        found.update(path for path, value in each.leaves.items() if value_text(value) in wanted)
+        found.update(
+            path for path, value in each.leaves.items() if path not in types and value_text(value) in wanted
+        )
     best = [path for path, _ in found.most_common()]
     paths: list[str] = []
     left = list(events)
@@ -734,9 +767,21 @@ def _once_each(turns: Sequence[_Turn]) -> str | None:
 # ---------------------------------------------------------------- templates
 
 
-def _is_secret(path: str) -> bool:
-    key = path.rpartition(".")[2]
-    return SENT_KEY.fullmatch(key) is not None
+def _is_secret(path: str, values: Iterable[Scalar]) -> bool:
+    """Whether a key names a secret, and a message has one there."""
+    named = SENT_KEY.fullmatch(path.rpartition(".")[2]) is not None
+    return named and any(not isinstance(each, bool) and each not in (None, "") for each in values)
+
+
+def _told_secrets(made: Draft) -> list[str]:
+    """Which environment variables hold what was taken out, as a note."""
+    texts = (made.message, *(text for _, text, _ in made.ready), *(beat.send for beat in made.heartbeat))
+    found = dict.fromkeys(each[2] for text in texts for each in PLACEHOLDER.finditer(text))
+    names = [each.removeprefix(SECRET) for each in found if each.startswith(SECRET)]
+    return [
+        f"{{secret.{each}}} stands for a secret that was taken out: set {each}, or keep what the target gives"
+        for each in names
+    ]
 
 
 def _is_prose(value: Scalar) -> bool:

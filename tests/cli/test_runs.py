@@ -213,7 +213,10 @@ def test_import_copies_a_run(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_merge_adds_hosts_up_to_a_run_that_every_view_knows(capsys: pytest.CaptureFixture[str]) -> None:
     store(Path("results"), "a")
-    store(Path("results"), "b", first_event_ms=30)
+    other = store(Path("results"), "b", first_event_ms=30)
+    told = json.loads((other / "run.json").read_text("utf-8"))
+    told["process"] = {"pid": 7, "started": 1.0, "host": "another"}
+    (other / "run.json").write_text(json.dumps(told), "utf-8")
     assert main(["runs", "merge", "a", "b", "--label", "both"]) == 0
     assert "merged 20261122T121530Z-agent-burst-both: pass, exit code 0" in capsys.readouterr().out
     assert main(["report", "both"]) == 0
@@ -225,5 +228,7 @@ def test_merge_adds_hosts_up_to_a_run_that_every_view_knows(capsys: pytest.Captu
     assert (
         "merged of  20261122T121530Z-agent-burst-b, begun 0.000 s after the first" in capsys.readouterr().out
     )
+    assert main(["runs", "merge", "both", "a"]) == 2
+    assert "-a would be counted twice: results/" in capsys.readouterr().err
     assert main(["runs", "merge", "a"]) == 2
     assert "name at least two runs" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ HOST: dict[str, Any] = {
 
 
 def host(folder: Path, seconds: int = 3, **more: Any) -> Run:
-    return read_run(write_run(folder, [second(at) for at in range(seconds)], **{**HOST, **more}))
+    process = {"pid": 7, "started": 1.0, "host": folder.name}
+    found = {**HOST, "process": process, **more}
+    return read_run(write_run(folder, [second(at) for at in range(seconds)], **found))
 
 
 @pytest.fixture
@@ -140,6 +143,41 @@ def test_one_run_is_not_merged(tmp_path: Path) -> None:
     for runs in ([run], [run, run], []):
         with pytest.raises(ConfigError, match="name at least two runs to merge, each once"):
             merge_runs(tmp_path, runs)
+
+
+def refused_as_counted_twice(results: Path, *runs: Run) -> None:
+    with pytest.raises(ConfigError, match=r"would be counted twice: .* name each run once"):
+        merge_runs(results, runs)
+
+
+def test_a_run_that_a_sum_already_holds_is_not_added_again(tmp_path: Path, hosts: list[Run]) -> None:
+    both = merge_runs(tmp_path / "both", hosts)
+    refused_as_counted_twice(tmp_path, both, hosts[0])
+    refused_as_counted_twice(tmp_path, hosts[1], both)
+    third = host(tmp_path / "c", started="2026-11-22T12:15:32Z")
+    every = merge_runs(tmp_path / "every", [both, third])
+    refused_as_counted_twice(tmp_path, every, hosts[1])
+    refused_as_counted_twice(tmp_path, every, merge_runs(tmp_path / "more", [hosts[0], third]))
+
+
+@pytest.mark.parametrize("name", [None, "20261122T121530Z-another"])
+@pytest.mark.parametrize("process", ["known", ""])
+def test_a_copy_of_a_run_is_not_added(tmp_path: Path, name: str | None, process: str) -> None:
+    run = host(tmp_path / "a", **({} if process else {"process": None}))
+    copy = Path(shutil.copytree(run.path, tmp_path / "copy"))
+    if name is not None:
+        told = json.loads((copy / "run.json").read_text("utf-8"))
+        (copy / "run.json").write_text(json.dumps({**told, "id": name}), "utf-8")
+    if process or name is None:
+        refused_as_counted_twice(tmp_path, run, read_run(copy))
+    else:
+        # Of two runs without a process nothing but the id tells.
+        assert len(merge_runs(tmp_path / "both", [run, read_run(copy)]).manifest["merged"]) == 2
+
+
+def test_hosts_that_began_in_one_second_have_runs_of_one_id(tmp_path: Path, hosts: list[Run]) -> None:
+    assert hosts[0].id == hosts[1].id
+    assert merge_runs(tmp_path, hosts).totals().count("turns.complete") == 35
 
 
 def test_a_sample_of_turns_stays_a_sample(tmp_path: Path) -> None:

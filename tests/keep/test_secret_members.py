@@ -23,7 +23,7 @@ NAMES = (
     "auth token", "csrf token", "id token", "refresh token", "session token", "xsrf token",
 )  # fmt: skip
 
-SENT_ONLY = ("token", "ticket", "auth", "sid")
+SENT_ONLY = ("token", "ticket", "auth", "sid", "bearer", "refresh")
 
 SPELLINGS: dict[str, Callable[[list[str]], str]] = {
     "snake": "_".join,
@@ -43,6 +43,7 @@ PLACES: dict[str, Callable[[str], str]] = {
     "JSON in JSON": lambda name: json.dumps({"identifier": json.dumps({name: PLANTED, "a": "b"})}),
     "twice": lambda name: json.dumps({"a": json.dumps({"a": json.dumps({name: f'x"\\{PLANTED}'})})}),
     "after a quote": lambda name: json.dumps({name: f'a"\\"{PLANTED}'}),
+    "setting in JSON": lambda name: json.dumps({"text": f"{name}={PLANTED}", "b": [f"{name}={PLANTED}"]}),
     "header line": lambda name: f"CONNECT\nlogin:guest\n{name}:{PLANTED}\n\n\0",
     "line in JSON": lambda name: json.dumps([f"CONNECT\nlogin:guest\n{name}:{PLANTED}\n\n\0"]),
     "query": lambda name: f"GET ws://h/ws?room=3&{name}={PLANTED}",
@@ -70,6 +71,49 @@ def test_a_client_says_them_and_a_few_more(place: str) -> None:
         assert PLANTED not in redactor.sent(PLACES[place](name)), name
     frames = [CapturedFrame(0, False, PLACES[place](name).encode()) for name in (*SPELLED, *names)]
     assert all(PLANTED.encode() not in each.payload for each in clean_frames(frames))
+
+
+HEARD_ONLY = ("sid", "bearer", "refresh")
+
+OWNED = (
+    {"session": {"user": "bob", "id": PLANTED, "n": 1}},
+    {"userSession": {"of": [{"n": 1}], "id": PLANTED, "n": 1}},
+    {"session": {"session": {"session": {"session": {"session": {"id": PLANTED, "n": 1}}}}}},
+    json.dumps({"a": json.dumps({"session": {"id": PLANTED, "n": 1}})}),
+)
+
+
+@pytest.mark.parametrize("place", sorted({*PLACES} - {"query"}))
+def test_a_recording_of_a_target_has_no_ids_of_sessions(place: str) -> None:
+    for name in (*SPELLED, *HEARD_ONLY):
+        assert PLANTED not in Redactor().heard(PLACES[place](name)), name
+    frames = [CapturedFrame(0, True, PLACES[place](name).encode()) for name in HEARD_ONLY]
+    assert all(PLANTED.encode() not in each.payload for each in clean_frames(frames))
+
+
+@pytest.mark.parametrize("told", OWNED)
+def test_the_id_of_a_session_is_one_wherever_it_stands(told: object) -> None:
+    for clean in (Redactor().heard, Redactor().sent):
+        found = clean(json.dumps([told, {"id": "of-all"}]))
+        assert PLANTED not in found
+        assert "n" in found
+        assert json.loads(found)[1] == {"id": "of-all"}
+    assert PLANTED not in Redactor().sent(json.dumps({"auth": {"key": PLANTED}}))
+    assert PLANTED in Redactor().sent(json.dumps({"auth": {"user": "a"}, "key": PLANTED}))
+
+
+def test_what_a_session_gave_is_taken_out_before_it_too() -> None:
+    said = (b'{"from":"' + PLANTED.encode() + b'"}', json.dumps(OWNED[0]).encode())
+    assert all(
+        PLANTED.encode() not in each.payload
+        for each in clean_frames(CapturedFrame(0, True, each) for each in said)
+    )
+
+
+@pytest.mark.parametrize("name", ["token", "ticket", "key", "id", "session"])
+def test_other_words_of_a_target_stay_in_a_recording(name: str) -> None:
+    text = json.dumps({"type": name, name: "Hello", "session_count": 4})
+    assert Redactor().heard(text) == text
 
 
 def test_every_name_is_a_key_of_data() -> None:

@@ -273,6 +273,7 @@ def test_files_that_are_none(wrong: Any, tmp_path: Path, monkeypatch: pytest.Mon
     assert wrong("a: &a [*a]") == "is nested more than 64 deep"
     laughs = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 30))
     assert wrong(laughs) == "holds more than 200,000 values"
+    assert wrong(json.dumps([0] * 200_001)) == "holds more than 200,000 values"
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
     for path, told in ((binary, "is not UTF-8 text"), (tmp_path / "none", "cannot be read: No such file")):
@@ -281,6 +282,26 @@ def test_files_that_are_none(wrong: Any, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(asyncapi_document, "MAX_BYTES", 3)
     with pytest.raises(ConfigError, match="is larger than 0 MiB"):
         read_asyncapi(tmp_path / "api.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("x:\n" + "- a\n" * 1_000_000, "holds more than 200,000 values"),
+        ("x: " + "[" * 100_000, "is nested more than 64 deep"),
+        ("a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40)), "holds more than 200,000 values"),  # noqa: E501 - as it is written
+    ],
+    ids=["flat", "deep", "merges"],
+)  # fmt: skip
+def test_a_bound_of_yaml_is_found_before_anything_is_made_of_it(
+    wrong: Any, monkeypatch: pytest.MonkeyPatch, text: str, sentence: str
+) -> None:
+    monkeypatch.setattr(yaml, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    assert wrong(text) == sentence
+
+
+def test_a_yaml_alias_within_itself_is_too_deep(wrong: Any) -> None:
+    assert wrong("x: &a [1, *a]") == "is nested more than 64 deep"
 
 
 def test_yaml_without_its_library(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from loadtest.plan.scaffold import ERROR_TYPES
 from loadtest.plan.template import Template
 from loadtest.plan.toml_lines import parse_toml
 from loadtest.plan.toml_reader import Source, Table
-from loadtest.speak.draft import SECRET_VALUE, Draft, draft, sounds_wrong
+from loadtest.speak.draft import Draft, draft, sounds_wrong
 from loadtest.speak.draft_toml import condition_text, event_lines, protocol_text, rows_text, toml_text
 from loadtest.speak.replay import Replay, replay
 
@@ -85,16 +85,87 @@ def test_a_chat_with_everything() -> None:
     assert (made.sequence, made.sequence_start) == ("n", 0)
     assert [step[0] for step in made.ready] == ["settings", None, "joined"]
     assert made.ready[2][2] == {"session": "session"}
-    assert SECRET_VALUE in made.ready[1][1]
+    assert made.ready[1][1] == '{"type":"join","session":"s-1","token":"{secret.TARGET_TOKEN}"}'
     assert [tuple(beat) for beat in made.heartbeat] == [("ping", '{"type":"pong","stamp":{event.stamp}}')]
     assert made.message == (
         '{"type":"ask","id":"{turn.id}","session":"{ready.session}","text":"{data.text}",'
-        '"api_key":"{data.api_key}"}'
+        '"api_key":"{secret.TARGET_API_KEY}"}'
     )
-    assert made.rows == [{"text": f"why number {n}", "api_key": SECRET_VALUE} for n in range(3)]
+    assert made.rows == [{"text": f"why number {n}"} for n in range(3)]
+    assert made.notes[-2:] == [
+        f"{{secret.{name}}} stands for a secret that was taken out: set {name}, or keep what the target gives"
+        for name in ("TARGET_API_KEY", "TARGET_TOKEN")
+    ]
     assert (made.first, made.end, made.ignore) == (["delta"], ["done"], ["news"])
     assert not any("unmatched" in frame.taken for frame in played.frames)
     assert "sk-12" not in protocol_text(made, "x") + rows_text(made.rows)
+
+
+def test_what_was_taken_out_is_no_value_that_comes_back() -> None:
+    gone = "[redacted]"
+    made, played = drafted(
+        ("<", {"type": "ready", "session": gone, "ticket": gone}),
+        (">", {"type": "login", "pin": gone, "as": gone, "head": f"Bearer {gone}", "note": "", "jwt": None}),
+        ("<", {"type": "in", "jwt": gone}),
+        ("<", {"type": "ping", "of": gone}),
+        (">", {"type": "pong", "of": gone}),
+        (">", {"type": "ask", "id": "q-1", "who": gone, "user": gone, "q": f"token={gone} b", "v": "b c"}),
+        ("<", {"type": "done", "id": "q-1", "who": gone}),
+        (">", {"type": "ask", "id": "q-2", "who": gone, "user": gone, "q": f"token={gone} b", "v": gone}),
+        ("<", {"type": "done", "id": "q-2", "who": gone}),
+    )
+    assert ends(played)
+    assert [step[2] for step in made.ready] == [{}, {}, {}]
+    assert made.ready[1][1] == (
+        '{"type":"login","pin":"{secret.TARGET_PIN}","as":"{secret.TARGET_AS}",'
+        '"head":"Bearer {secret.TARGET_HEAD}","note":"","jwt":null}'
+    )
+    assert made.heartbeat[0].send == '{"type":"pong","of":"{secret.TARGET_OF}"}'
+    assert made.message == (
+        '{"type":"ask","id":"{turn.id}","who":"{secret.TARGET_WHO}","user":"{secret.TARGET_USER}",'
+        '"q":"token={secret.TARGET_Q} b","v":"{secret.TARGET_V}"}'
+    )
+    assert (made.rows, made.identity) == ([], {})
+    assert gone not in protocol_text(made, "x")
+
+
+def test_what_was_taken_out_of_texts_is_no_data() -> None:
+    made, _ = drafted(
+        ("<", "[redacted]"),
+        ("<", "token=[redacted]"),
+        (">", "say one"),
+        ("<", "ok"),
+        (">", "say two password=[redacted]"),
+        ("<", "ok"),
+    )
+    assert made.message == "say two password={secret.TARGET_SECRET}"
+    assert made.rows == []
+    assert "[redacted]" not in protocol_text(made, "x")
+
+
+@pytest.mark.parametrize("key", ["type", "op"])
+def test_a_type_is_no_id_of_a_turn(key: str) -> None:
+    made, played = drafted(
+        ("<", {"type": "event", "n": "a"}),
+        (">", {key: "event", "say": "hello"}),
+        ("<", {"type": "event", "n": "b", "of": "event"}),
+        ("<", {"type": "end", "of": "event"}),
+    )
+    assert ends(played)
+    assert made.turn == []
+    assert "{turn.id}" not in made.message
+
+
+def test_an_id_that_is_a_type_elsewhere_stands_where_it_is_one() -> None:
+    made, played = drafted(
+        ("<", {"type": "1", "id": "0"}),
+        (">", {"type": "ask", "id": "1"}),
+        ("<", {"type": "1", "id": "1"}),
+        ("<", {"type": "end", "id": "1"}),
+    )
+    assert ends(played)
+    assert made.turn == ["id"]
+    assert made.message == '{"type":"ask","id":"{turn.id}"}'
 
 
 def test_the_end_is_a_value_that_only_the_last_event_has() -> None:
