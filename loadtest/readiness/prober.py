@@ -277,6 +277,7 @@ def redacted(evidence: Evidence, redactor: Redactor) -> Evidence:
     return replace(
         evidence,
         said=redactor.text(evidence.said),
+        cause=redactor.text(evidence.cause),
         lines=tuple(redactor.text(each) for each in evidence.lines),
         issues=tuple(redactor.text(each) for each in evidence.issues),
         measures=measures,

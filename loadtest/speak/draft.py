@@ -331,16 +331,15 @@ class _Drafter:
     def _kept(self, message: CapturedMessage) -> dict[str, str]:
         """Values of a message that ours repeat later, by a name of their own."""
         ours = {
-            value_text(value)
+            _known_by(path, value)
             for each in self._messages
             if not each.inward
-            for value in each.leaves.values()
-            if _may_be_id(value)
-        }
+            for path, value in each.leaves.items()
+        } - {""}
         return {
             _column(path): path
             for path, value in message.leaves.items()
-            if path not in self._result.type and _may_be_id(value) and value_text(value) in ours
+            if path not in self._result.type and _known_by(path, value) in ours
         }
 
     def _known(self) -> dict[str, str]:
@@ -351,7 +350,7 @@ class _Drafter:
             heard = next((each for each in self._inward if self._condition(each) == condition), None)
             if heard is not None:
                 known |= {
-                    value_text(heard.leaves[path]): f"ready.{name}"
+                    _known_by(path, heard.leaves[path]): f"ready.{name}"
                     for name, path in kept.items()
                     if path in heard.leaves
                 }
@@ -360,9 +359,9 @@ class _Drafter:
     def _sent_text(self, message: CapturedMessage) -> str:
         known = self._known()
         gaps = {
-            path: known[value_text(value)]
+            path: known[_known_by(path, value)]
             for path, value in message.leaves.items()
-            if value_text(value) in known
+            if _known_by(path, value) in known
         }
         gaps |= self._users_of(message, gaps)
         secret = {
@@ -399,8 +398,8 @@ class _Drafter:
             values = {value_text(each.leaves.get(path)) for each in messages}
             if id_path is not None and _are_same(path, id_path, messages):
                 gaps[path] = "turn.id"
-            elif len(values) == 1 and value_text(value) in known:
-                gaps[path] = known[value_text(value)]
+            elif len(values) == 1 and _known_by(path, value) in known:
+                gaps[path] = known[_known_by(path, value)]
             elif _is_secret(path, [each.leaves.get(path) for each in messages]):
                 gaps[path] = secret_name(path)
             elif any(HIDDEN in each for each in values):
@@ -662,6 +661,14 @@ def _numbers_at(path: str, turn: _Turn) -> list[Any]:
     """What the events of a turn have at a path where they have anything; [] where that is no whole number."""
     found = [each.leaves[path] for each in turn.events if path in each.leaves]
     return found if all(type(each) is int for each in found) else []
+
+
+def _known_by(path: str, value: Scalar) -> str:
+    """What tells that a value comes again: itself, or the name of its key where it was taken out; else ""."""
+    if value == HIDDEN:
+        name = path.rpartition(".")[2]
+        return "" if name.isdigit() else f"{HIDDEN} {name.lower()}"
+    return value_text(value) if _may_be_id(value) else ""
 
 
 def _may_be_id(value: Scalar) -> bool:

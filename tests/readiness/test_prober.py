@@ -41,16 +41,22 @@ def loud() -> Evidence:
         "lines": (TOLD, TOLD),
         "issues": (TOLD,),
         "release": (TOLD,),
+        "cause": TOLD,
         "measures": {"took.p95": Measure(None, "ms", 1, TOLD)},
     }
     others = {"outcome": "answered", "at": 1.0, "error": "refused", "samples": (1.0,), "took_s": 1.0}
-    others |= {"late": (0.1,), "simulated": True, "missed": ("turn.completion.p95",)}
+    others |= {
+        "late": (0.1,),
+        "simulated": True,
+        "missed": ("turn.completion.p95",),
+        "report": "a/report.html",
+    }
     known = {each.name for each in fields(Evidence)}
     assert known == {*texts, *others}, "a new field of Evidence: may it hold a secret?"
     return Evidence(**{**others, **texts})  # type: ignore[arg-type] # by name, so that none is forgotten
 
 
-@pytest.mark.parametrize("part", ["said", "lines", "issues", "measures", "release"])
+@pytest.mark.parametrize("part", ["said", "lines", "issues", "measures", "release", "cause"])
 def test_no_secret_is_left_in_any_text(part: str) -> None:
     clean = redacted(loud(), Redactor([SECRET]))
     assert SECRET in str(asdict(loud())[part])

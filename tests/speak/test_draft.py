@@ -18,6 +18,7 @@ from loadtest.plan.toml_lines import parse_toml
 from loadtest.plan.toml_reader import Source, Table
 from loadtest.speak.draft import Draft, draft, sounds_wrong
 from loadtest.speak.draft_toml import condition_text, event_lines, protocol_text, rows_text, toml_text
+from loadtest.speak.kept_secrets import HIDDEN
 from loadtest.speak.replay import Replay, replay
 
 Frame = tuple[str, Any]
@@ -736,3 +737,20 @@ def test_a_client_that_does_not_wait_does_not_think() -> None:
 def test_how_long_each_turn_took_that_was_answered() -> None:
     made, _ = drafted(*turns(2, lambda n: [(">", {"id": f"q{n}"}), ("<", {"id": f"q{n}"})]))
     assert made.took_ns == [10**9, 10**9]
+
+
+def test_what_was_taken_out_comes_again_only_under_the_name_of_its_key() -> None:
+    made, played = drafted(
+        ("<", {"type": "welcome", "session": HIDDEN, "parts": [HIDDEN]}),
+        *turns(
+            3,
+            lambda n: [
+                (">", {"type": "ask", "id": f"q{n}", "session": HIDDEN, "pin": HIDDEN, "parts": [HIDDEN]}),
+                ("<", {"type": "done", "id": f"q{n}"}),
+            ],
+        ),
+    )
+    assert ends(played)
+    assert '"session":"{ready.session}"' in made.message
+    assert '"pin":"{secret.TARGET_PIN}"' in made.message
+    assert "{ready" not in made.message.replace("{ready.session}", "")
