@@ -82,11 +82,9 @@ def _make_public(scenario: Scenario, settings: Plain) -> None:
     """Take out of the settings, in place, what may be a secret, the rows, and descriptors."""
     target = cast("Plain", settings["target"])
     target |= _public_target(scenario, target)
-    protocol = settings.get("protocol")
-    if isinstance(protocol, dict):
-        public = settings["protocol"] = public_protocol(protocol)
-        if isinstance(codec := public.get("codec"), dict):
-            public["codec"] = public_descriptors(codec)
+    protocol = settings["protocol"] = public_protocol(cast("Plain", settings["protocol"]))
+    if isinstance(codec := protocol.get("codec"), dict):
+        protocol["codec"] = public_descriptors(codec)
     if scenario.prepare:
         settings["prepare"] = public_requests(settings["prepare"])
     if scenario.traffic is not None and scenario.traffic.data:
