@@ -9,7 +9,7 @@ import click
 
 from loadtest.cli.drafting import INSTEAD, drafted, shown_url, write_drafted, write_files
 from loadtest.cli.left_out import prepare_text, prepared_query, query_from_environment, told_left_out
-from loadtest.cli.options import option
+from loadtest.cli.options import for_new_files, option
 from loadtest.errors import ConfigError, Problem
 
 EXAMPLES = """\b
@@ -30,14 +30,7 @@ def command() -> None:
 @command.command(name="har", epilog=EXAMPLES)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @option("--socket", metavar="TEXT", help="Of several WebSockets, the one whose URL holds this.")
-@option(
-    "--folder",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    help="Where to write them; the current folder if not given.",
-)
-@option("--name", metavar="NAME", help="What they are called; after the host if not given.")
+@for_new_files
 def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     """Draft from FILE, a HAR file that a browser saved while it spoke to the server."""
     from loadtest.plan.har import read_har
@@ -93,14 +86,7 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     show_default=True,
     help="Whose description it is: what a server takes is what its clients send.",
 )
-@option(
-    "--folder",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    help="Where to write them; the current folder if not given.",
-)
-@option("--name", metavar="NAME", help="What they are called; after the host if not given.")
+@for_new_files
 def asyncapi(  # noqa: PLR0917 - click passes them by name
     file: Path, server: str | None, channel: str | None, describes: str, folder: Path, name: str | None
 ) -> None:

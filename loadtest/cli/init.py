@@ -9,7 +9,7 @@ import click
 
 from loadtest.cli.drafting import drafted
 from loadtest.cli.left_out import query_from_environment, told_left_out
-from loadtest.cli.options import option
+from loadtest.cli.options import for_new_files, option
 from loadtest.cli.writing import refuse_to_overwrite, write_new
 from loadtest.errors import ConfigError, Problem
 
@@ -35,14 +35,7 @@ The draft ends a turn with its first answer. A server that streams (an agent, a 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("url")
-@option(
-    "--folder",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    help="Where to write them; the current folder if not given.",
-)
-@option("--name", metavar="NAME", help="What they are called; after the host if not given.")
+@for_new_files
 @option(
     "--capture",
     metavar="FRAMES.jsonl",

@@ -23,6 +23,20 @@ def option(*names: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*names, show_envvar=True, **attributes)
 
 
+def for_new_files(command: F) -> F:
+    """Add ``--folder`` and ``--name``, of files that a command writes to start from."""
+    folder = option(
+        "--folder",
+        metavar="DIR",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path(),
+        help="Where to write them; the current folder if not given.",
+    )
+    return folder(
+        option("--name", metavar="NAME", help="What they are called; after the host if not given.")(command)
+    )
+
+
 class WholeNumber(click.ParamType[int]):
     """A whole number of at least 1."""
 

@@ -12,10 +12,8 @@ from typing import Any, NoReturn, Protocol
 from gevent.pool import Group
 
 from loadtest.drive.http_client import (
-    HALVED,
     CookieKeeper,
     HttpAnswer,
-    HttpCall,
     HttpClient,
     HttpRefused,
     HttpUnsent,
@@ -27,6 +25,10 @@ from loadtest.speak.turn import Turn
 
 MOST_WAITING = 4_096
 """Requests of a process that may wait for their answers; a turn beyond fails, and nothing is sent."""
+
+
+HERE = "`send` of the protocol, or the value that stands in it"
+"""Where what is wrong with a request of ours is to be corrected."""
 
 
 class HttpHost(Protocol):
@@ -125,16 +127,7 @@ class HttpTurns:
                 told = True
                 listener.http_wrote(turn, at_ns)
 
-        try:
-            url = host.http_url(request.url(values))
-            call = HttpCall(request.method, url, request.headers(values), request.body(values))
-        except UnicodeEncodeError:
-            raise HttpUnsent(HALVED) from None
-        except ValueError:
-            raise HttpUnsent(
-                "nothing was sent: what its URL becomes is none of HTTP; correct it in `send` of the"
-                " protocol, or the value that stands in it"
-            ) from None
+        call = request.call(values, host.http_url, correct=HERE)
         cookies = host.cookies_of(listener.user)
         writing = Writing(host.now, wrote)
         return self._client.send(call, cookies, within_ns=request.within_ns, follow=False, writing=writing)

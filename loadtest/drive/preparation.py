@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -39,6 +39,9 @@ LINE = 120
 
 SHORTEST_NAMED, SHORTEST_OTHER = 4, 8
 """Letters of a kept value from which on it is taken out of every output: by its name, or by its look."""
+
+HERE = "[[prepare]], or the value that stands in it (of the data, or kept by an earlier step)"
+"""Where what is wrong with a request of ours is to be corrected."""
 
 _WORD = re.compile(r"[A-Za-z]+")
 
@@ -128,6 +131,21 @@ class CompiledRequest:
             return None
         filled = [(name, template.render(values)) for name, template in self._form]
         return urlencode(filled, errors="surrogateescape").encode()
+
+    def call(self, values: Mapping[str, Any], whole: Callable[[str], str], *, correct: str) -> HttpCall:
+        """The request with its values; ``whole`` makes a URL of a path, ``correct`` says where it is written.
+
+        Raises:
+            HttpUnsent: a value in it makes none of it.
+        """
+        try:
+            return HttpCall(self.method, whole(self.url(values)), self.headers(values), self.body(values))
+        except UnicodeEncodeError:
+            raise HttpUnsent(HALVED) from None
+        except ValueError:
+            raise HttpUnsent(
+                f"nothing was sent: what its URL becomes is none of HTTP; correct it in {correct}"
+            ) from None
 
 
 def render_path(template: Template, values: Mapping[str, Any]) -> str:
@@ -247,16 +265,7 @@ class Preparation:
         self, user: int, request: CompiledRequest, values: Mapping[str, Any], *, follow: bool
     ) -> HttpAnswer:
         host = self._host
-        try:
-            url = host.http_url(request.url(values))
-            call = HttpCall(request.method, url, request.headers(values), request.body(values))
-        except UnicodeEncodeError:
-            raise HttpRefused(HALVED) from None
-        except ValueError:
-            raise HttpRefused(
-                "nothing was sent: what its URL becomes is none of HTTP; correct it in [[prepare]], or the"
-                " value that stands in it (of the data, or kept by an earlier step)"
-            ) from None
+        call = request.call(values, host.http_url, correct=HERE)
         return self._client.send(call, host.cookies_of(user), within_ns=request.within_ns, follow=follow)
 
     def _take_back(self, user: int, state: _UserState, name: str, values: Mapping[str, Any]) -> None:

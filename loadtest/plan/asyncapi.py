@@ -54,7 +54,7 @@ class ApiDescription:
 
 
 @dataclass(slots=True)
-class _Channel:
+class _DescribedChannel:
     """Where messages go: its name, its address, and what is said there, by name."""
 
     name: str
@@ -85,12 +85,12 @@ def read_asyncapi(
     """
     document = read_document(path)
     try:
-        return _Reader(document, describes).read(server, channel)
+        return _DescriptionReader(document, describes).read(server, channel)
     except NoDescriptionError as error:
         raise ConfigError([Problem(str(path), str(error))])
 
 
-class _Reader:
+class _DescriptionReader:
     """Reads one description."""
 
     def __init__(self, document: ApiDocument, describes: Describes) -> None:
@@ -182,14 +182,14 @@ class _Reader:
 
         return _VARIABLE.sub(value, text)
 
-    def _url(self, base: str, channel: _Channel) -> str:
+    def _url(self, base: str, channel: _DescribedChannel) -> str:
         """The URL of a channel: its address is a path, or a name that messages are told apart by."""
         address = self._filled(channel.address, self._document.table(channel.node, "parameters"))
         return base.rstrip("/") + address if address.startswith("/") and address != "/" else base
 
     # ------------------------------------------------------------------ channels
 
-    def _channels(self) -> list[_Channel]:
+    def _channels(self) -> list[_DescribedChannel]:
         nodes = self._document.table(self._document.root, "channels")
         if not nodes:
             raise NoDescriptionError("has no channels, so that nothing says which messages there are")
@@ -197,13 +197,13 @@ class _Reader:
         for name in nodes:
             node = self._document.table(nodes, name)
             address = node.get("address") if self._is_3 else name
-            channels.append(_Channel(name, str(address or ""), node))
+            channels.append(_DescribedChannel(name, str(address or ""), node))
         for channel in channels:
             for operation in self._operations(channel):
                 self._add(channel, operation)
         return channels
 
-    def _chosen(self, channels: list[_Channel], wanted: str | None) -> _Channel:
+    def _chosen(self, channels: list[_DescribedChannel], wanted: str | None) -> _DescribedChannel:
         """The channel that is meant. Those that are no paths are of one socket."""
         spoken = [each for each in channels if each.sent or each.received]
         if wanted is not None:
@@ -226,10 +226,10 @@ class _Reader:
                 first.replies = {**first.replies, **other.replies}
         return first
 
-    def _operations(self, channel: _Channel) -> Iterator[_Operation]:
+    def _operations(self, channel: _DescribedChannel) -> Iterator[_Operation]:
         return self._operations_3(channel) if self._is_3 else self._operations_2(channel)
 
-    def _operations_2(self, channel: _Channel) -> Iterator[_Operation]:
+    def _operations_2(self, channel: _DescribedChannel) -> Iterator[_Operation]:
         """What 2.x says: `publish` is what clients of the one that is described may send."""
         for key, by_client in (("publish", True), ("subscribe", False)):
             node = self._document.table(channel.node, key)
@@ -238,7 +238,7 @@ class _Reader:
             listed = several if isinstance(several, list) else [message] if message is not None else []
             yield _Operation(by_client == self._is_of_server, [("", each) for each in listed], [])
 
-    def _operations_3(self, channel: _Channel) -> Iterator[_Operation]:
+    def _operations_3(self, channel: _DescribedChannel) -> Iterator[_Operation]:
         """What 3.x says: `receive` is what the one that is described takes."""
         operations = self._document.table(self._document.root, "operations")
         for name in operations:
@@ -261,7 +261,7 @@ class _Reader:
             return [((ref_of(each) or "").rpartition("/")[2], each) for each in named]
         return list(self._document.table(channel, "messages").items())
 
-    def _add(self, channel: _Channel, operation: _Operation) -> None:
+    def _add(self, channel: _DescribedChannel, operation: _Operation) -> None:
         """Add the messages of an operation to its channel."""
         sent, received = channel.sent, channel.received
         names = []

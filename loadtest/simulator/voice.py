@@ -42,7 +42,7 @@ class _Speech(msgspec.Struct):
     audio: str
 
 
-class _Done(msgspec.Struct, omit_defaults=True):
+class _DoneEvent(msgspec.Struct, omit_defaults=True):
     type: str
     turn: Id
     seq: int
@@ -53,7 +53,7 @@ class _Done(msgspec.Struct, omit_defaults=True):
 _decode = msgspec.json.Decoder(_Said).decode
 
 
-class _Call:
+class _HeardTurn:
     """One turn: how many chunks of it were heard, and of its answer how many frames were said."""
 
     __slots__ = ("heard", "playback", "said")
@@ -69,7 +69,7 @@ class VoiceTalk(TurnTalk):
 
     def __init__(self, connection: SimulatedConnection) -> None:
         super().__init__(connection)
-        self._calls: dict[Id, _Call] = {}
+        self._calls: dict[Id, _HeardTurn] = {}
 
     def ready(self) -> None:
         """Nothing stands at the beginning."""
@@ -89,10 +89,10 @@ class VoiceTalk(TurnTalk):
         elif said.type == "stop":
             self._stop(said.turn)
 
-    def _call(self, turn: Id) -> _Call:
+    def _call(self, turn: Id) -> _HeardTurn:
         if turn not in self._calls and len(self._calls) >= MOST_CALLS:
             self._forget(next(iter(self._calls)))
-        return self._calls.setdefault(turn, _Call())
+        return self._calls.setdefault(turn, _HeardTurn())
 
     def _forget(self, turn: Id) -> None:
         """End what is said of a turn, if anything is."""
@@ -101,7 +101,7 @@ class VoiceTalk(TurnTalk):
             playback.cancel()
             super().finish(playback, "")
 
-    def _answer(self, turn: Id, call: _Call) -> None:
+    def _answer(self, turn: Id, call: _HeardTurn) -> None:
         if call.playback is not None:
             return
         self.counters.begun += 1
@@ -116,7 +116,7 @@ class VoiceTalk(TurnTalk):
         """The user interrupts: the answer ends here; before it began, or after its end, there is none."""
         call = self._calls.get(turn)
         if call is not None and call.playback is not None:
-            self.send_event(encode(_Done("done", turn, call.said, call.heard, "interrupted")))
+            self.send_event(encode(_DoneEvent("done", turn, call.said, call.heard, "interrupted")))
             self._forget(turn)
 
     def finish(self, playback: Playback, fault: str) -> None:
@@ -130,7 +130,7 @@ class VoiceTalk(TurnTalk):
         call = self._calls[turn]
         call.said = step.seq + 1
         if step.kind == COMPLETED:
-            event = encode(_Done("done", turn, step.seq, call.heard))
+            event = encode(_DoneEvent("done", turn, step.seq, call.heard))
         else:
             event = encode(_Speech("speech", turn, step.seq, _SILENCE))
         if step.act is Act.BROKEN:

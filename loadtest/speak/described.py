@@ -40,7 +40,7 @@ class Described:
     """The draft: the text of a protocol by its name, and rows of data as TOML, or ""."""
 
     api: ApiDescription
-    drafter: _Drafter
+    drafter: _DescriptionDrafter
 
     def protocol(self, name: str) -> str:
         """The protocol's text."""
@@ -54,11 +54,11 @@ class Described:
 
 def described(api: ApiDescription) -> Described:
     """The draft of what a description says."""
-    return Described(api, _Drafter(api))
+    return Described(api, _DescriptionDrafter(api))
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
+class _DescribedMessage:
     """A message with its examples decoded; ``kind`` is its type, where the examples have one."""
 
     name: str
@@ -83,7 +83,7 @@ class _Events:
     beats: dict[str, str] = field(default_factory=dict)
 
 
-class _Drafter:
+class _DescriptionDrafter:
     """Reads one description; ``rows`` are what stood in the gaps of the turn's message."""
 
     def __init__(self, api: ApiDescription) -> None:
@@ -104,7 +104,7 @@ class _Drafter:
 
     # ------------------------------------------------------------------ what is what
 
-    def _is_pong(self, message: _Message) -> bool:
+    def _is_pong(self, message: _DescribedMessage) -> bool:
         return bool(self._events.beats) and _PONG.search(message.kind or message.name) is not None
 
     def _sorted(self) -> _Events:
@@ -141,7 +141,7 @@ class _Drafter:
         named = [each for each in kinds if _LAST.search(each)]
         return [each for each in replies if each is not None] or named or (kinds if len(kinds) == 1 else [])
 
-    def _id_path(self, message: _Message) -> str:
+    def _id_path(self, message: _DescribedMessage) -> str:
         """The path of the id by which answers are known; "" where none is found."""
         paths = [message.id_path, *filter(_may_be_id, message.leaves)]
         return next((path for path in paths if path in message.leaves and self._paths_of_id(path)), "")
@@ -157,7 +157,7 @@ class _Drafter:
         ]
         return list(dict.fromkeys(found))[:3]
 
-    def _template(self, message: _Message, *, with_data: bool) -> str:
+    def _template(self, message: _DescribedMessage, *, with_data: bool) -> str:
         """The text of a message, with its id, and with what differs between examples, as placeholders."""
         path = self._id_path(message) if self._turn_paths else ""
         gaps = {path: "turn.id"} if path else {}
@@ -262,25 +262,25 @@ def _plain(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _decoded(message: ApiMessage, *, inward: bool) -> _Message:
+def _decoded(message: ApiMessage, *, inward: bool) -> _DescribedMessage:
     examples = tuple(
         CapturedMessage(CapturedFrame(0, inward, _payload(each).encode("utf-8", "surrogatepass")))
         for each in message.examples
     )
-    return _Message(message.name, examples, message.id_path)
+    return _DescribedMessage(message.name, examples, message.id_path)
 
 
 def _payload(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _typed(message: _Message, path: str) -> _Message:
+def _typed(message: _DescribedMessage, path: str) -> _DescribedMessage:
     value = message.leaves.get(path)
     kind = value_text(value) if isinstance(value, str) and value else None
-    return _Message(message.name, message.examples, message.id_path, kind)
+    return _DescribedMessage(message.name, message.examples, message.id_path, kind)
 
 
-def _type_path(messages: Sequence[_Message]) -> str:
+def _type_path(messages: Sequence[_DescribedMessage]) -> str:
     """The path at which messages have their type: called so, in most of them, and each another one."""
 
     def values(path: str) -> list[object]:
@@ -297,7 +297,7 @@ def _may_be_id(path: str) -> bool:
     return _ID.fullmatch(path.rpartition(".")[2]) is not None
 
 
-def _columns(message: _Message, taken: Container[str]) -> dict[str, str]:
+def _columns(message: _DescribedMessage, taken: Container[str]) -> dict[str, str]:
     """The paths whose values differ between examples, or that are text of a person; each with its column."""
     columns: dict[str, str] = {}
     for path, value in message.leaves.items():

@@ -73,7 +73,7 @@ class _Types:
         self.pool = pool
         self.sent: type[Message] = GetMessageClass(pool.FindMessageTypeByName(send))
         self.received: type[Message] = GetMessageClass(pool.FindMessageTypeByName(receive))
-        self.reader = _Reader(pool, defaults=defaults)
+        self.reader = _MessageReader(pool, defaults=defaults)
 
 
 @lru_cache(maxsize=8)
@@ -81,7 +81,7 @@ def _types(content: str, send: str, receive: str, *, defaults: bool) -> _Types:
     return _Types(descriptors_of(content).pool, send, receive, defaults=defaults)
 
 
-class _Shape:
+class _MessageType:
     """How the messages of one type become JSON: name and conversion of each field, by its number."""
 
     __slots__ = ("blank", "fields")
@@ -91,13 +91,13 @@ class _Shape:
         self.blank: dict[str, Any] = {}
 
 
-class _Reader:
+class _MessageReader:
     """Makes JSON values of messages; what a type needs is looked up once."""
 
     def __init__(self, pool: DescriptorPool, *, defaults: bool) -> None:
         self._pool = pool
         self._defaults = defaults
-        self._shapes: dict[str, _Shape] = {}
+        self._shapes: dict[str, _MessageType] = {}
 
     def value(self, message: Message) -> dict[str, Any]:
         """A message as what JSON holds."""
@@ -113,15 +113,15 @@ class _Reader:
     def _well_known(self, message: Message) -> Any:
         return MessageToDict(message, descriptor_pool=self._pool)
 
-    def _made(self, descriptor: Descriptor) -> _Shape:
-        shape = self._shapes[descriptor.full_name] = _Shape()
+    def _made(self, descriptor: Descriptor) -> _MessageType:
+        shape = self._shapes[descriptor.full_name] = _MessageType()
         for field in descriptor.fields:
             shape.fields[field.number] = field.json_name, self._field(field)
             if self._defaults and not field.has_presence:
                 shape.blank[field.json_name] = self._blank(field)
         return shape
 
-    def _extension(self, shape: _Shape, field: FieldDescriptor) -> tuple[str, Convert | None]:
+    def _extension(self, shape: _MessageType, field: FieldDescriptor) -> tuple[str, Convert | None]:
         found = shape.fields[field.number] = f"[{field.full_name}]", self._field(field)
         return found
 
