@@ -34,7 +34,7 @@ from loadtest.judge.sections import (
 from loadtest.judge.thresholds import LATE_PART, late_for, tightest_ms
 from loadtest.judge.warnings import KINDS, RunWarning, shown, warning
 from loadtest.plan.threshold import Threshold, percentile, split_metric
-from loadtest.units import format_count, format_duration, format_ratio, parse_duration
+from loadtest.units import format_count, format_duration, format_ms, format_ratio, parse_duration
 
 COARSE = ("p50", "p90", "p95", "p99")
 """Percentiles that the warning names where they are upper bounds; finer ones are only marked in tables."""
@@ -110,7 +110,7 @@ def lateness(manifest: Manifest, thresholds: Thresholds) -> Iterator[RunWarning]
         numbers = {"lateness_ms": late, "allowed_ms": allowed, "thresholds": names}
         touched = f"; it touches {', '.join(names)}" if names else ""
         share = "The latest message was" if few_sent(manifest) else "One message in a hundred was"
-        words = {"lateness_ms": f"{late:.3g}", "allowed_ms": f"{allowed:.3g}"}
+        words = {"lateness_ms": format_ms(late), "allowed_ms": format_ms(allowed)}
         told = {**words, "told": touched, "share": share}
         yield warning("generator_late", numbers, told)
 
@@ -129,7 +129,7 @@ def pace(manifest: Manifest) -> Iterator[RunWarning]:
     if late_ms > allowed_ms:
         numbers = {"lateness_ms": late_ms, "allowed_ms": allowed_ms, "n": count_or_zero(late.get("n"))}
         share = "The latest chunk was" if p99 is None else "One chunk in a hundred was"
-        words = {"lateness_ms": f"{late_ms:.3g}", "allowed_ms": f"{allowed_ms:.3g}", "share": share}
+        words = {"lateness_ms": format_ms(late_ms), "allowed_ms": format_ms(allowed_ms), "share": share}
         yield warning("pace_not_kept", numbers, words)
 
 

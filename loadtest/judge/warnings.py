@@ -315,8 +315,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "messages went out later than planned by our own delay: p99 of lateness is more than 10 % of the"
         " tightest threshold on response time, or more than 10 ms without one; waiting for a connection that"
         " is not ready is not our delay",
-        "{share} sent {lateness_ms} ms or more after it was due, by the generator's own"
-        " delay (allowed: {allowed_ms} ms). Response time contains this delay, so it is an upper"
+        "{share} sent {lateness_ms} or more after it was due, by the generator's own"
+        " delay (allowed: {allowed_ms}). Response time contains this delay, so it is an upper"
         " bound{told}.",
         "Use more --processes, lower the load, or look at service time, which does not contain it.",
         ("lateness_ms", "allowed_ms", "thresholds"),
@@ -326,7 +326,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
     "pace_not_kept": WarningKind(
         "chunks of a file went out late: p99 of `chunk.lateness` (the largest where it has fewer samples) is"
         " more than a tenth of the time between two chunks",
-        "{share} sent {lateness_ms} ms or more after it was due (allowed: {allowed_ms} ms), by the"
+        "{share} sent {lateness_ms} or more after it was due (allowed: {allowed_ms}), by the"
         " generator's own delay, or as the target did not read: it did not hear what it was to be sent, and"
         " its times do not count.",
         "See send.lateness: where that is small, see why the target does not read. Else use more --processes,"

@@ -14,6 +14,7 @@ from loadtest.units import (
     format_cores,
     format_count,
     format_ms,
+    format_number,
     format_rate,
     format_ratio,
     parse_bytes,
@@ -106,7 +107,7 @@ def format_value(value: float | None, unit: Unit) -> str:
         return "not measured"
     if unit in _SHOWN:
         return _SHOWN[unit](value)
-    return format_count(int(value)) if float(value).is_integer() else f"{value:.3g}"
+    return format_count(int(value)) if float(value).is_integer() else format_number(value)
 
 
 def _days(value: float) -> str:

@@ -425,7 +425,7 @@ def test_whatever_stands_in_a_file_is_read_or_refused(
         }
     )
     try:
-        found = asyncapi._Reader(document, "server").read(None, None)
+        found = asyncapi._DescriptionReader(document, "server").read(None, None)
     except NoDescriptionError:
         return
     assert found.sent

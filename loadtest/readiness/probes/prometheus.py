@@ -11,6 +11,7 @@ from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import HttpProbe, PrometheusProbe
 from loadtest.readiness.probes.http import asked_once
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
+from loadtest.units import format_number
 
 SHOWN = 5
 
@@ -33,7 +34,7 @@ def probe_prometheus(probe: PrometheusProbe, context: ProbeContext) -> Evidence:
         ) from None
     if not values:
         raise NotProbedError("stale", f"Prometheus has no value for {probe.query}")
-    lines = [probe.query, *(f"{name}: {value:g}" for name, value in values[:SHOWN])]
+    lines = [probe.query, *(f"{name}: {format_number(value)}" for name, value in values[:SHOWN])]
     numbers = [value for _, value in values]
     if not all(map(math.isfinite, numbers)):
         raise NotProbedError("answer", f"a value of {probe.query} is no number (HTTP status {status})")
@@ -43,7 +44,8 @@ def probe_prometheus(probe: PrometheusProbe, context: ProbeContext) -> Evidence:
         "value.max": Measure(max(numbers), "number", n),
         "series": Measure(n, "count", n),
     }
-    said = f"{probe.query} is {min(numbers):g}" + (f" to {max(numbers):g} in {n} series" if n > 1 else "")
+    more = f" to {format_number(max(numbers))} in {n} series" if n > 1 else ""
+    said = f"{probe.query} is {format_number(min(numbers))}{more}"
     return Evidence("answered", said, context.wall(), "", measures, tuple(lines))
 
 
