@@ -19,12 +19,12 @@ pytestmark = [
 ]
 
 TURNING = """
-# First events come in time until a fault of every tenth second freezes the server.
+# First events come in time until a fault of every fifteenth second freezes the server.
 name = "turning"
 protocol = "agent-events"
 [target]
 url = "simulator"
-faults = ["stream=200ms", "freeze=6s,2s", "refuse=503,0.2"]
+faults = ["stream=200ms", "freeze=15s,2s", "refuse=503,0.2"]
 [target.health]
 pid = "simulator"
 [load]
@@ -90,7 +90,7 @@ def test_a_run_is_watched_and_stopped_in_a_browser(launch: Launch, tmp_path: Pat
     address, pictures = address_of(run), Path(os.environ.get("PICTURES", tmp_path))
     with tab(tmp_path, address) as page:
         page.until("Number(columns.second.length) > 3")
-        assert page.value(OUTCOME) == "good"
+        page.until(f"{OUTCOME} === 'good'")
         seen = page.value("columns.second.length")
         page.until(f"columns.second.length > {seen}")
         assert page.value("document.querySelectorAll('#charts canvas').length") == 9
