@@ -225,7 +225,7 @@ def burst_positions(turns: Turns | None, tick_ns: int = 1) -> list[dict[str, Any
 def _waited(rows: Turns, until: str) -> Instants:
     """Response times, ascending, of the rows that came to ``until``."""
     came = rows[rows[until] >= 0]
-    waited: Instants = np.sort(np.maximum(came[until] - came["intended_ns"], 0))
+    waited: Instants = np.sort(np.maximum(came[until] - came["waited_from_ns"], 0))
     return waited
 
 

@@ -37,6 +37,7 @@ def frame_log(kind: str, turn: Turn, start_ns: int) -> dict[str, Any]:
         "outcome": OUTCOMES[turn.outcome or 0],
         "reason": turn.reason,
         "intended_ns": turn.intended_ns - start_ns,
+        **_waited_from(turn, start_ns),
         "sent_ns": turn.sent_ns - start_ns if turn.sent_ns != NEVER else None,
         "first_ns": turn.first_ns - start_ns if turn.first_ns != NEVER else None,
         "done_ns": turn.done_ns - start_ns if turn.done_ns != NEVER else None,
@@ -46,6 +47,12 @@ def frame_log(kind: str, turn: Turn, start_ns: int) -> dict[str, Any]:
         **({"turn_kind": turn.metrics.kind} if turn.metrics.kind else {}),
         **_faults(turn),
     }
+
+
+def _waited_from(turn: Turn, start_ns: int) -> dict[str, int]:
+    """From when its response time counts, where that is not when it was due."""
+    apart = turn.waited_from_ns != turn.intended_ns
+    return {"waited_from_ns": turn.waited_from_ns - start_ns} if apart else {}
 
 
 def _faults(turn: Turn) -> dict[str, Any]:

@@ -39,13 +39,15 @@ TURN = np.dtype(
         ("duplicate", "<i4"),
         ("out_of_order", "<i4"),
         ("intended_ns", "<i8"),
+        ("waited_from_ns", "<i8"),
         ("sent_ns", "<i8"),
         ("first_ns", "<i8"),
         ("done_ns", "<i8"),
     ]
 )
 """One row of the turn table. Instants are nanoseconds after the run's start, -1 where it never came
-to that. ``position`` is the place in the burst, from 0. ``phase`` and ``outcome`` index the tuples above.
+to that. ``waited_from_ns``: from when response times count (``speak.turn``). ``position`` is the place in the
+burst, from 0. ``phase`` and ``outcome`` index the tuples above.
 ``kind``: the place, from 1, among the names in order of the kinds of turn that the scenario sends (its
 population, where there are some); 0: it is of none."""
 
@@ -55,7 +57,7 @@ SUMMED_GAUGES = frozenset({"users", "ready", "in_flight"})
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """No interval of one process comes near this; more is refused before it is decoded."""
 
-_LAYOUT = 2
+_LAYOUT = 3
 
 
 @dataclass(slots=True)

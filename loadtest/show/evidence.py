@@ -68,9 +68,14 @@ def other_turns(logs: Iterable[Manifest], warmup_s: float = 0.0, step_ns: int = 
     return tuple(_exemplar(log, longest, warmup_s, step_ns) for log in found)
 
 
+def _since(log: Manifest) -> int | None:
+    """From when its response time counts: from when it was due, or its last chunk."""
+    return whole(log.get("waited_from_ns", log.get("intended_ns")))
+
+
 def _took(log: Manifest) -> int | None:
-    intended, done = whole(log.get("intended_ns")), whole(log.get("done_ns"))
-    return None if intended is None or done is None else done - intended
+    since, done = _since(log), whole(log.get("done_ns"))
+    return None if since is None or done is None else done - since
 
 
 def _exemplar(log: Manifest, longest: int, warmup_s: float, step_ns: int) -> Exemplar:
@@ -125,12 +130,11 @@ def _segments(log: Manifest, longest: int, step_ns: int) -> Iterator[BarSegment]
 
     A turn that was never sent, or has no end, has no bar: a part of it would look like the whole.
     """
-    intended, sent, first, done = (
-        whole(log.get(key)) for key in ("intended_ns", "sent_ns", "first_ns", "done_ns")
-    )
-    if intended is None or sent is None or done is None or not longest:
+    since = _since(log)
+    sent, first, done = (whole(log.get(key)) for key in ("sent_ns", "first_ns", "done_ns"))
+    if since is None or sent is None or done is None or not longest:
         return
-    parts = [("late", intended, sent)]
+    parts = [("late", since, sent)]
     parts += (
         [("unanswered", sent, done)]
         if first is None
@@ -142,11 +146,11 @@ def _segments(log: Manifest, longest: int, step_ns: int) -> Iterator[BarSegment]
 
 
 def _frames(log: Manifest) -> Iterator[Frame]:
-    intended = whole(log.get("intended_ns")) or 0
+    since = _since(log) or 0
     frames: Any = log.get("frames")
     for frame in frames if isinstance(frames, list) else ():
         if not isinstance(frame, list | tuple) or len(frame) != 2 or isinstance(frame, Mapping):
             continue
         at = whole(frame[0])
-        shown = "" if at is None or at == intended else format_duration(at - intended)
+        shown = "" if at is None or at == since else format_duration(at - since)
         yield Frame(f"+{shown}" if shown[:1].isdigit() else shown, printable(frame[1], LONGEST_FRAME))

@@ -634,7 +634,7 @@ class Session:
             turn.uploading = False
             if upload.last_chunk_ns != NEVER:
                 # Its user has waited from when the last of it was to be heard.
-                turn.intended_ns = upload.last_chunk_ns
+                turn.waited_from_ns = upload.last_chunk_ns
             turn.metrics.upload.append(max(at_ns - upload.first_ns, 0))
             self._forget_upload(turn)
             if self.protocol.deliveries is not None:
@@ -990,8 +990,8 @@ class Session:
             self._count_coalesced(turn, flags)
         if flags & FIRST and turn.first_ns == NEVER and not turn.uploading:
             turn.first_ns = at_ns
-            intended_ns, sent_ns = turn.intended_ns, turn.sent_ns
-            turn.metrics.first_event.append(at_ns - intended_ns if at_ns > intended_ns else 0)
+            since_ns, sent_ns = turn.waited_from_ns, turn.sent_ns
+            turn.metrics.first_event.append(at_ns - since_ns if at_ns > since_ns else 0)
             # An answer to a message that is not known to be sent yet has no service time.
             if sent_ns != NEVER:
                 turn.metrics.first_event_service.append(at_ns - sent_ns if at_ns > sent_ns else 0)
@@ -1156,7 +1156,7 @@ class Session:
         if notes.audio_ns != NEVER:
             return
         notes.audio_ns = at_ns
-        turn.metrics.first_audio.append(max(at_ns - turn.intended_ns, 0))
+        turn.metrics.first_audio.append(max(at_ns - turn.waited_from_ns, 0))
         if turn.sent_ns != NEVER:
             turn.metrics.first_audio_service.append(max(at_ns - turn.sent_ns, 0))
         if turn.kind.interruption is not None:

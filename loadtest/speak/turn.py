@@ -52,7 +52,9 @@ def sequence_number(seq: Any) -> int | None:
 class Turn:
     """One turn in flight, and its ledger.
 
-    Instants are nanoseconds of the run's clock, ``NEVER`` where it did not come to that. ``received`` counts
+    Instants are nanoseconds of the run's clock, ``NEVER`` where it did not come to that. ``intended_ns``: when
+    it was due. ``waited_from_ns``: from when its response time counts, which is the same instant, but of a file
+    that is sent at its pace the one at which the last chunk was due. ``received`` counts
     distinct events; numbers begin at ``start_seq``, ``next_seq`` is the one that the next event should carry
     (``start_seq``: none carried a number yet), and ``missing`` are those below it that have not come.
     ``misnumbered`` says why the numbers cannot be followed, if they cannot: then what is lost, duplicate or
@@ -96,6 +98,7 @@ class Turn:
         "unmarked",
         "uploading",
         "user",
+        "waited_from_ns",
     )
 
     kind: CompiledTurn
@@ -115,7 +118,7 @@ class Turn:
         self.user = user
         self.position = position
         self.id = turn_id
-        self.intended_ns = intended_ns
+        self.intended_ns = self.waited_from_ns = intended_ns
         self.metrics = metrics
         self.payload_crc = 0
         self.sent_ns = NEVER

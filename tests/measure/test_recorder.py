@@ -199,6 +199,7 @@ def test_the_row_of_a_turn() -> None:
         "duplicate": 13,
         "out_of_order": 14,
         "intended_ns": SECOND,
+        "waited_from_ns": SECOND,
         "sent_ns": SECOND + 1,
         "first_ns": SECOND + 2,
         "done_ns": SECOND + 3,
@@ -227,6 +228,19 @@ def test_what_never_came_is_minus_one_in_the_row() -> None:
     (row,) = recorder.take(0, {}).turns
     assert (row["intended_ns"], row["sent_ns"], row["first_ns"], row["done_ns"]) == (0, NEVER, NEVER, NEVER)
     assert OUTCOMES[row["outcome"]] == "abandoned"
+
+
+def test_response_time_counts_from_the_last_chunk_and_the_turn_stays_where_it_was_due() -> None:
+    recorder = a_recorder()
+    turn = Turn(7, 3, 2, "id-7", START + SECOND, recorder.metrics_at(START + SECOND))
+    turn.waited_from_ns = turn.sent_ns = START + 2 * SECOND
+    turn.outcome, turn.done_ns, turn.frames = Outcome.COMPLETE, START + 2 * SECOND + 5, []
+    recorder.ended(turn)
+    interval = recorder.take(0, {})
+    assert interval.histograms["turn.completion"].max_ns == 5
+    (row,), (log,) = interval.turns, interval.frames
+    assert (row["intended_ns"], row["waited_from_ns"]) == (SECOND, 2 * SECOND)
+    assert (log["intended_ns"], log["waited_from_ns"]) == (SECOND, 2 * SECOND)
 
 
 def test_a_turn_that_was_not_attempted() -> None:

@@ -119,6 +119,13 @@ def test_every_kind_of_failure_has_its_turn_and_the_warm_up_comes_last() -> None
     assert not any("warm-up" in turn.outcome for turn in found)
 
 
+def test_a_turn_that_sends_at_its_pace_is_due_at_once_and_waited_for_from_its_last_chunk() -> None:
+    (shown,) = slowest_turns([log(1, 2010, sent_ns=2002 * MS, first_ns=2003 * MS, waited_from_ns=2000 * MS)])
+    assert "due at the start of the run" in shown.title
+    assert shown.took == "10 ms"
+    assert (shown.segments[0].name, shown.segments[0].text) == ("late", "2 ms")
+
+
 def test_one_turn_stands_for_its_burst() -> None:
     burst = [log(seq, 30 - seq, user=1, intended_ns=4 * MS) for seq in range(3)]
     other = log(9, 15, user=1, intended_ns=9 * MS)
