@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.drive.reasons import Reasons, most_frequent
+from loadtest.measure.reasons import Reasons, most_frequent
 from loadtest.speak.refused import Refused
 
 REASONS = frozenset(

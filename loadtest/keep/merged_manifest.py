@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from loadtest.drive.reasons import most_frequent
+from loadtest.measure.reasons import most_frequent
 
 Table = dict[str, Any]
 

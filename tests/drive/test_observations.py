@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loadtest.drive.observations import LOOKED_AT, REASONS, Observations, add_facts
-from loadtest.drive.reasons import SHOWN
+from loadtest.measure.reasons import SHOWN
 from loadtest.errors import Layer
 from loadtest.speak.refused import Refused
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.drive.reasons import OTHERS, REMEMBERED, SHOWN, Reasons, most_frequent, shape
+from loadtest.measure.reasons import OTHERS, REMEMBERED, SHOWN, Reasons, most_frequent, shape
 
 
 @pytest.mark.parametrize(
