@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.errors import Exit
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.keep.fingerprint import fingerprint
 from loadtest.keep.manifest import COMPLETE, first_manifest, timestamp
 from loadtest.keep.read import read_run

@@ -21,10 +21,10 @@ from loadtest.drive.poller import make_poller
 from loadtest.drive.transport import Transport
 from loadtest.measure.clock import Clock
 from loadtest.plan.scenario import Chaos, Scenario, Traffic
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.frames import NO_CLOSE_FRAME, FrameParser
 from loadtest.speak.match_rule import match_rules
 from loadtest.speak.observed_session import ObservedFrame, ObservedSession, SessionTally
-from loadtest.speak.refused import Refused
 from loadtest.speak.turn import Outcome, Turn
 from loadtest.speak.upgrade import Upgrade
 from loadtest.units import NS_PER_S
@@ -71,7 +71,7 @@ class Trial:
     frames: list[ObservedFrame] = field(default_factory=list)
     answer: bytes = b""
     answered_ns: int | None = None
-    refusal: Refused | None = None
+    refusal: ConnectRefusal | None = None
     turn: Turn | None = None
     stopped: str = ""
     close: str = ""
@@ -133,7 +133,7 @@ class TrialConnection(Connection):
         super().upgraded(transport, upgrade, at_ns)
 
     @override
-    def refused(self, refusal: Refused) -> None:
+    def refused(self, refusal: ConnectRefusal) -> None:
         self._trial.refusal = refusal
         self._trial.answer = self._trial.answer or refusal.answer
         super().refused(refusal)
@@ -209,7 +209,7 @@ def try_turn(
         context.poller.start()
         context.poller.wake()
         done.wait()
-    except Refused as refusal:
+    except ConnectRefusal as refusal:
         # Before any upgrade.
         trial.refusal, trial.answer, trial.request = refusal, refusal.answer, ""
     finally:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from loadtest.errors import Exit, worst_of
-from loadtest.judge.comparable import Differing, differences
+from loadtest.judge.comparability import Differing, differences
 from loadtest.judge.compare_warnings import PlainWarning, comparison_warnings
 from loadtest.judge.effect_size import BETTER, WORSE, Moved, wanted
 from loadtest.judge.failure_share import is_share
@@ -300,7 +300,7 @@ def _told(
     moved = [row for row in rows if row.primary and row.word in words]
     kinds: dict[int, list[MetricComparison]] = {0: [], 1: [], 2: []}
     for row in moved:
-        kinds[0 if is_share(row.name) else 1 if row.yardstick.unit == "ms" else 2].append(row)
+        kinds[0 if is_share(row.name) else 1 if row.measure.unit == "ms" else 2].append(row)
     return [(words[kind == 1], found) for kind, found in kinds.items() if found]
 
 
@@ -321,7 +321,7 @@ def _sentence(told: Sequence[tuple[str, Sequence[MetricComparison]]]) -> str:
 def _with_change(row: MetricComparison) -> str:
     if row.change is None or not math.isfinite(row.change):
         return row.name
-    return f"{row.name} {format_change(row.change, points=row.yardstick.scale == 'points')}"
+    return f"{row.name} {format_change(row.change, points=row.measure.scale == 'points')}"
 
 
 def _down(sides: tuple[Side, Side]) -> Literal["worse", "better", "as often", "cannot tell"]:

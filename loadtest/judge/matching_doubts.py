@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from loadtest.judge.counts import in_doubt
-from loadtest.judge.measured import Measurement
 from loadtest.judge.sections import Manifest, count_or_zero, events_of_kinds, section
+from loadtest.judge.threshold_measurement import Measurement
 from loadtest.judge.thresholds import Outcome, decide
 from loadtest.judge.warnings import RunWarning, warning
 from loadtest.plan.threshold import Threshold

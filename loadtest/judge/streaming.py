@@ -14,15 +14,15 @@ from loadtest.measure.totals import Totals
 SHARE = 0.1
 """A turn whose events all came within this last part of its time was answered in a batch."""
 
-MOST = 0.9
+NEARLY_ALL = 0.9
 """The part of the turns that must look batched."""
 
-LEAST_TURNS = 10
-LEAST_MOMENTS = 3
+MIN_TURNS = 10
+MIN_MOMENTS = 3
 """Turns that went on at the same time say the same: a target that stood still once delayed them all."""
 
-LEAST_EVENTS = 3
-LEAST_SERVICE_NS = 20_000_000
+MIN_EVENTS = 3
+MIN_SERVICE_NS = 20_000_000
 """A shorter turn was answered fast, however its events came."""
 
 
@@ -53,15 +53,19 @@ def batching(manifest: Manifest, totals: Totals, turns: Turns | None) -> Batchin
     """
     rows = _telling(turns)
     lag_ms = number(section(manifest, "generator", "loop_lag").get("max"))
-    if rows is None or len(rows) < LEAST_TURNS or lag_ms is None or saturated(manifest):
+    if rows is None or len(rows) < MIN_TURNS or lag_ms is None or saturated(manifest):
         return None
-    if not _at_moments(rows, LEAST_MOMENTS):
+    if not _at_moments(rows, MIN_MOMENTS):
         return None
     service = (rows["done_ns"] - rows["sent_ns"]).astype(np.float64)
     first = (rows["first_ns"] - rows["sent_ns"]) / service
     median_ns = float(np.median(service))
     spread = _gaps_ns(totals) / float(service.mean())
-    if np.quantile(first, 1 - MOST) < 1 - SHARE or spread > SHARE or lag_ms * NS_PER_MS > SHARE * median_ns:
+    if (
+        np.quantile(first, 1 - NEARLY_ALL) < 1 - SHARE
+        or spread > SHARE
+        or lag_ms * NS_PER_MS > SHARE * median_ns
+    ):
         return None
     return Batching(len(rows), float(np.median(first)), spread, median_ns / NS_PER_MS, lag_ms)
 
@@ -71,10 +75,10 @@ def _telling(turns: Turns | None) -> Turns | None:
     rows = measured_turns(turns)
     if rows is None:
         return None
-    answered = (rows["outcome"] == 0) & (rows["events"] >= LEAST_EVENTS)
+    answered = (rows["outcome"] == 0) & (rows["events"] >= MIN_EVENTS)
     answered &= (rows["sent_ns"] >= 0) & (rows["first_ns"] >= rows["sent_ns"])
-    slow = answered & (rows["done_ns"] - rows["sent_ns"] >= LEAST_SERVICE_NS)
-    if np.count_nonzero(slow) < MOST * np.count_nonzero(answered):
+    slow = answered & (rows["done_ns"] - rows["sent_ns"] >= MIN_SERVICE_NS)
+    if np.count_nonzero(slow) < NEARLY_ALL * np.count_nonzero(answered):
         return None
     telling: Turns = rows[slow]
     return telling

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from loadtest import catalog
 from loadtest.judge.generator import own_lateness_ms
-from loadtest.judge.measured import Bound, Measurement
 from loadtest.judge.populations import alone
 from loadtest.judge.sections import (
     Manifest,
@@ -21,6 +20,7 @@ from loadtest.judge.sections import (
     settings,
     turns_end,
 )
+from loadtest.judge.threshold_measurement import Bound, Measurement
 from loadtest.plan.threshold import (
     DELIVERY_RATIOS,
     TURNED_OFF,

@@ -1,8 +1,8 @@
 """``turns.npy``: one row per turn, a valid array at every instant, capped by a sampling rule.
 
 While the run goes on rows are appended as turns end and the header's row count is corrected after them;
-when it closes, the file is sorted by ``seq``. A run of more than ``MOST`` turns keeps those whose
-scrambled ``seq`` ends in k zero bits, with the smallest k that leaves at most ``MOST`` rows: one turn in
+when it closes, the file is sorted by ``seq``. A run of more than ``MAX_TURNS`` turns keeps those whose
+scrambled ``seq`` ends in k zero bits, with the smallest k that leaves at most ``MAX_TURNS`` rows: one turn in
 2**k, the same ones whoever takes the sample, independent of how the turn went.
 """
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from loadtest.keep.atomic import replacing
 from loadtest.measure.interval import TURN, known_turns
 
-MOST = 1_000_000
+MAX_TURNS = 1_000_000
 
 Turns = npt.NDArray[np.void]
 
@@ -60,7 +60,7 @@ def levels_of(seq: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 class TurnTable:
     """The table as it grows. ``seen`` counts all rows, ``level`` is the k of the sampling rule."""
 
-    def __init__(self, path: Path, most: int = MOST) -> None:
+    def __init__(self, path: Path, most: int = MAX_TURNS) -> None:
         self.seen = 0
         self.level = 0
         self._most = most
@@ -103,7 +103,7 @@ class TurnTable:
             rows.tofile(file)
 
 
-def sampled(turns: Turns, most: int = MOST) -> tuple[Turns, int]:
+def sampled(turns: Turns, most: int = MAX_TURNS) -> tuple[Turns, int]:
     """The rows that the sampling rule keeps of a table that was cut, and its level k."""
     if len(turns) <= most:
         return turns, 0

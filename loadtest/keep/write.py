@@ -14,7 +14,7 @@ from loadtest.keep.aggregate import write_sum
 from loadtest.keep.manifest import write_manifest
 from loadtest.keep.redact import Redactor
 from loadtest.keep.slowest import SlowestTurns
-from loadtest.keep.turns import MOST, TurnTable, sampling
+from loadtest.keep.turns import MAX_TURNS, TurnTable, sampling
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval, add_histograms
 
@@ -31,7 +31,7 @@ class RunFolder:
         path: Path,
         started: datetime,
         redactor: Redactor,
-        most_turns: int = MOST,
+        most_turns: int = MAX_TURNS,
         *,
         sampled: Sequence[str] = (),
     ) -> None:

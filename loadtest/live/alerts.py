@@ -20,7 +20,7 @@ from loadtest.live.silences import Silence, acknowledged, silenced
 from loadtest.readiness.assessment import Assessment, ComponentRow
 from loadtest.readiness.objectives import opposite
 from loadtest.readiness.policy import SEVERITIES, Alerts, Route, Severity
-from loadtest.readiness.views.telling import instant
+from loadtest.readiness.views.page_model import instant
 
 Kind = Literal["alert", "escalation", "reminder", "recovery"]
 
@@ -159,7 +159,7 @@ def _severity(row: ComponentRow) -> Severity | None:
     return "warning" if row.status == "down" or row.required else "info"
 
 
-def step(
+def advance(
     state: AlertState,
     seen: Iterable[Observation],
     now: float,

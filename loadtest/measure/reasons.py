@@ -50,7 +50,7 @@ class Reasons:
                 text = OTHERS
         self._counted[text] += 1
 
-    def told(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """The most frequent first, each with its number; what is not told by itself is among the others."""
         return most_frequent(self._counted)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from loadtest import catalog
-from loadtest.measure.evidence import as_text, frame_log
+from loadtest.measure.frame_log import as_text, frame_log
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, TURN, Interval, add_counters, add_histograms
 from loadtest.plan.threshold import BY_KIND, of_kind

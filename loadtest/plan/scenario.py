@@ -67,7 +67,8 @@ class Target:
 
     The values of ``headers``, ``cookies`` and ``query`` are templates. ``subprotocols`` None: the protocol's.
     ``faults`` are those of our own simulator, and mean nothing to any other target. ``source_addresses``, as
-    written (``plan.sources`` takes networks apart): where connections come from; none: the system chooses.
+    written (``plan.source_addresses`` takes networks apart): where connections come from; none: the system
+    chooses.
     ``before_connect`` are names of values that the code of a user gives before each connection.
     ``addresses``: which of the addresses of the name a connection tries first. ``connect_to``: host and port
     that are connected to; None: those of ``url``, which the target is told in any case.

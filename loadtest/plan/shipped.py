@@ -18,7 +18,7 @@ POLICY = "ready"
 """Readiness policies lie beside the scenarios; their names are this word, or begin with it and a dash."""
 
 
-MOST_NAMED = 12
+MAX_NAMED = 12
 """Names that a sentence may have."""
 
 
@@ -101,7 +101,7 @@ def find(kind: Kind, ref: str, base: Path, package: Path = PACKAGE) -> tuple[Pat
 def _nearest(kind: Kind, name: str, names: list[str]) -> str:
     """The end of a sentence about an unknown name: the nearest, all of a few, or where many stand."""
     told = nearest(name, names)
-    if len(names) <= MOST_NAMED or not told.startswith("known here"):
+    if len(names) <= MAX_NAMED or not told.startswith("known here"):
         return told
     return f"`loadtest {kind}s` lists those that ship"
 

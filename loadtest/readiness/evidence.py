@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from loadtest.judge.measured import Bound, Measurement
+from loadtest.judge.threshold_measurement import Bound, Measurement
 from loadtest.judge.thresholds import decide
 from loadtest.plan.threshold import Threshold
 from loadtest.readiness.objectives import Objective, Unit, format_value

@@ -15,7 +15,7 @@ Weight = Literal["broken", "unknown", "weak"]
 """broken: it does not work, or misses what it must; unknown: nobody can tell; weak: it works, not well."""
 
 BY_POLICY = "by the policy"
-MOST_NAMES = 4
+MAX_NAMES = 4
 ORDER: tuple[Weight, ...] = ("broken", "unknown", "weak")
 SYSTEM = "the whole system"
 
@@ -203,7 +203,7 @@ def _first(found: Assessment) -> str:
         broken = [each.title for each in causes if each.weight == "broken"]
         n = len(broken)
         promises = [f"{row.title} is {row.broken_promise}" for row in found.components if row.broken_promise]
-        told = "; ".join([_names(broken), *promises[:MOST_NAMES]])
+        told = "; ".join([_names(broken), *promises[:MAX_NAMES]])
         return f"{n} thing{' is' if n == 1 else 's are'} broken: {told}"
     if found.verdict == "INCONCLUSIVE":
         unknown = [each.title for each in causes if each.blocks and each.weight == "unknown"]
@@ -223,9 +223,9 @@ def _first(found: Assessment) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    shown = list(names[:MOST_NAMES])
-    if len(names) > MOST_NAMES:
-        return f"{', '.join(shown)} and {len(names) - MOST_NAMES} more"
+    shown = list(names[:MAX_NAMES])
+    if len(names) > MAX_NAMES:
+        return f"{', '.join(shown)} and {len(names) - MAX_NAMES} more"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 

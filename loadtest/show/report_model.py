@@ -9,7 +9,7 @@ from loadtest.judge.sections import Manifest, number, populations, section
 from loadtest.judge.target_warnings import failed_addresses, later_addresses
 from loadtest.show.counter_table import counted, ledgers
 from loadtest.show.document import Tone
-from loadtest.show.manifest import rows, whole
+from loadtest.show.manifest import as_integer, rows
 from loadtest.show.metric_table import (
     NEVER,
     NOT_MEASURED,
@@ -62,7 +62,7 @@ def was_unreachable(manifest: Manifest) -> bool:
     return section(manifest, "verdict").get("outcome") == "unreachable"
 
 
-def tell(manifest: Manifest) -> Report:
+def build_report(manifest: Manifest) -> Report:
     """The report of a manifest, complete or not: what is not in it is left out or said to be missing."""
     footnotes = Footnotes()
     groups = metric_groups(manifest, footnotes)
@@ -168,13 +168,13 @@ def _load_words(manifest: Manifest, *, part: bool = False) -> str:
     planned = section(manifest, "load", "planned")
     model = section(manifest, "load").get("model") or planned.get("model")
     words = [f"{printable(model)} model"] if model else []
-    connections, rate = whole(planned.get("connections")), number(planned.get("connect_rate"))
+    connections, rate = as_integer(planned.get("connections")), number(planned.get("connect_rate"))
     if connections is not None:
         opened = f" opened at {format_rate(rate)}" if rate else ""
         words.append(
             f"{format_count(connections)} {'connection' if connections == 1 else 'connections'}{opened}"
         )
-    burst = whole(planned.get("burst"))
+    burst = as_integer(planned.get("burst"))
     if burst and burst > 1:
         words.append(f"bursts of {burst}")
     if turns := number(planned.get("turns_per_s")):
@@ -197,15 +197,15 @@ def judgement(manifest: Manifest) -> Judgement:
     outcome = str(verdict["outcome"])
     word, tone = WORDS.get(outcome, (printable(outcome, 40).upper(), "doubt"))
     why = printable(verdict.get("reason") or "The run does not say why.", 1200)
-    return Judgement(word, tone, whole(verdict.get("exit_code")), why)
+    return Judgement(word, tone, as_integer(verdict.get("exit_code")), why)
 
 
 def _threshold(row: Manifest) -> ThresholdRow:
     outcome, tone = OUTCOMES.get(str(row.get("outcome")), (NOT_MEASURED, "doubt"))
     if outcome == NOT_MEASURED and number(row.get("measured")) is not None:
         outcome = IN_DOUBT
-    name, stage = printable(row.get("name"), 80), whole(row.get("stage"))
-    n = whole(row.get("n"))
+    name, stage = printable(row.get("name"), 80), as_integer(row.get("stage"))
+    n = as_integer(row.get("n"))
     return ThresholdRow(
         outcome=outcome,
         tone=tone,
@@ -291,7 +291,7 @@ def _health(manifest: Manifest) -> Iterator[Fact]:
     health = section(manifest, "health")
     for name in health:
         found = section(health, name)
-        unit, n = str(found.get("unit")), whole(found.get("n"))
+        unit, n = str(found.get("unit")), as_integer(found.get("n"))
         shown = [(key, number(found.get(key))) for key in ("mean", "p95", "max")]
         values = [f"{key} {measured_text(unit, value)}" for key, value in shown if value is not None]
         told = f"{', '.join(values)} (n = {format_count(n)})" if n and values else NOT_MEASURED
@@ -315,7 +315,7 @@ KINDS: dict[str, Kind] = {"missed": "failure", NOT_MEASURED: "error", IN_DOUBT: 
 
 def junit_suite(manifest: Manifest) -> JUnitSuite:
     """A case per threshold and one for the run itself; classes are named after the scenario."""
-    report = tell(manifest)
+    report = build_report(manifest)
     judged, took = report.judgement, number(manifest.get("duration_s"))
     simulated = "SIMULATED" if report.simulated else ""
     properties = {

@@ -19,7 +19,7 @@ from loadtest.plan.protocol import (
     Events,
     MessageStep,
     Protocol,
-    Step,
+    ReadyStep,
     TimedBeat,
     TurnKind,
     TurnShape,
@@ -34,9 +34,9 @@ from loadtest.speak.deliveries import Deliveries
 from loadtest.speak.delivery_log import DeliveryLog
 from loadtest.speak.event_age import EventAges
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
+from loadtest.speak.event_reader import Malformed, Reader, Scalar
 from loadtest.speak.event_rules import Decide, EventRules, Word
 from loadtest.speak.label_limit import LabelLimit
-from loadtest.speak.reader import Malformed, Reader, Scalar
 from loadtest.speak.turn import sequence_number
 
 MAX_VALUE = 16_384
@@ -86,7 +86,7 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyStep:
+class CompiledReadyStep:
     """A step towards ready, its match and message parsed."""
 
     wait: Awaited | None
@@ -106,7 +106,7 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledStep:
+class CompiledMessageStep:
     """A step after the first message of a turn of several; one of all but ``within_ns`` and ``keep``."""
 
     wait: Awaited | None
@@ -154,7 +154,7 @@ class CompiledTurn:
 
     name: str
     template: Template
-    later: tuple[CompiledStep, ...]
+    later: tuple[CompiledMessageStep, ...]
     rules: EventRules
     decide: Decide
     decide_whole: Decide
@@ -326,9 +326,9 @@ class CompiledProtocol:
         def beat(each: Beat) -> Heartbeat:
             return Heartbeat(awaited(each.on), Template.parse(each.send), _finders(beat_keeps(each)))
 
-        def ready_step(step: Step) -> ReadyStep:
+        def ready_step(step: ReadyStep) -> CompiledReadyStep:
             wait = None if step.wait is None else awaited(step.wait)
-            return ReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step_keeps(step))
+            return CompiledReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step_keeps(step))
 
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
@@ -419,11 +419,11 @@ class CompiledProtocol:
             streams_ns=turn.streams_ns,
         )
 
-    def _message_step(self, step: MessageStep) -> CompiledStep:
+    def _message_step(self, step: MessageStep) -> CompiledMessageStep:
         wait = None if step.wait is None else self._awaited(step.wait)
         keep = _finders(kept_by(step.wait))
         chunks = None if step.chunks is None else ChunkStream(step.chunks, id_is_uuid=self._id_is_uuid)
-        return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep, chunks)
+        return CompiledMessageStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep, chunks)
 
     def _compile_adoption(self, events: Events, awaited: Callable[[Match], Awaited]) -> None:
         """Where the target names turns, and where it says how many events one has."""

@@ -36,7 +36,7 @@ class _Copies:
         self.last_ns = sent_ns
         self.spread_told = False
 
-    def tell_spread(self) -> None:
+    def record_spread(self) -> None:
         """Record, once, how far the first and the last arrival were apart."""
         if len(self.arrived) > 1 and not self.spread_told:
             self.metrics.delivery_skew.append(self.last_ns - self.first_ns)
@@ -141,7 +141,7 @@ class Deliveries:
             # Who sent these may be the one that is over, and tells nothing any more.
             for copies in self._open.values():
                 if not copies.due:
-                    copies.tell_spread()
+                    copies.record_spread()
             return
         for turn_id, copies in list(self._open.items()):
             self._close(turn_id, copies)
@@ -152,4 +152,4 @@ class Deliveries:
             metrics = self._metrics_of(receiver, copies)
             metrics.count("deliveries.due")
             metrics.count("deliveries.missing")
-        copies.tell_spread()
+        copies.record_spread()

@@ -18,7 +18,7 @@ OPENED, CLOSED, SENT, ARRIVED = range(4)
 COLUMNS = 5
 """What, when (of the process' clock), which user, which turn, and the part of the run of a turn sent."""
 
-MOST_ROWS = 200_000
+MAX_ROWS = 200_000
 """Rows kept of one second; beyond them copies are not followed, and the run says so."""
 
 CLOCKS_DIFFER_NS = 100_000_000
@@ -47,7 +47,7 @@ class DeliveryLog:
         self.overflowed = False
 
     def _add(self, what: int, at_ns: int, user: int, seq: int = -1, phase: int = 0) -> None:
-        if len(self._rows) < MOST_ROWS * COLUMNS:
+        if len(self._rows) < MAX_ROWS * COLUMNS:
             self._rows.extend((what, at_ns, user, seq, phase))
         else:
             self.overflowed = True

@@ -33,9 +33,11 @@ from loadtest.speak.compiled_protocol import (
     encoded,
     values_at,
 )
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.early_messages import what_came, with_kind_of
 from loadtest.speak.error_text import error_text
 from loadtest.speak.event_age import EventAges
+from loadtest.speak.event_reader import UNREADABLE, Event, Malformed
 from loadtest.speak.event_rules import (
     ADOPT,
     ALL_SHIFT,
@@ -60,12 +62,10 @@ from loadtest.speak.heartbeats import Heartbeats
 from loadtest.speak.kept_secrets import KeptSecrets
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.phase_metrics import PhaseMetrics
-from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
-from loadtest.speak.refused import Refused
 from loadtest.speak.session_recorder import SessionRecorder, TurnListener
 from loadtest.speak.subscriptions import MovedTurns, PushedEvents
-from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
+from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, MAX_FRAME_BYTES, NEVER, Outcome, Turn
 from loadtest.speak.turn_notes import TurnNotes
 from loadtest.speak.upload import Upload
 
@@ -327,7 +327,7 @@ class Session:
         self.state = SessionState.CLOSED
         self._step_ends_ns = NEVER
         self.wakes_ns = NEVER
-        raise Refused(layer, reason)
+        raise ConnectRefusal(layer, reason)
 
     # ------------------------------------------------------------------ texts outside of turns
 
@@ -771,7 +771,7 @@ class Session:
         A turn whose message is not sent cannot time out (the target was not asked), nor one without an end.
 
         Raises:
-            Refused: the target did not become ready in time.
+            ConnectRefusal: the target did not become ready in time.
         """
         if self.state is SessionState.READYING:
             self._tick_ready(now_ns)
@@ -844,7 +844,7 @@ class Session:
         instants += [notes.interrupt_ns for notes in (self._notes or {}).values()]
         return min((instant_ns for instant_ns in instants if instant_ns != NEVER), default=NEVER)
 
-    def lost(self, now_ns: int, code: int, *, by_us: bool = False) -> Refused | None:
+    def lost(self, now_ns: int, code: int, *, by_us: bool = False) -> ConnectRefusal | None:
         """The connection is over. Every turn in flight ends: lost with it, or abandoned if we left.
 
         Returns the refusal, if the connection had never been ready.
@@ -872,7 +872,7 @@ class Session:
         after = f" after {error}" if error else ""
         is_auth = code in AUTH_CLOSE_CODES or (error and code not in SERVER_CLOSE_CODES)
         layer = Layer.AUTH if is_auth else Layer.READY
-        return Refused(layer, f"closed with code {code}{after} before it was ready{self._error_words}")
+        return ConnectRefusal(layer, f"closed with code {code}{after} before it was ready{self._error_words}")
 
     # ------------------------------------------------------------------ receiving: the hot path
 
@@ -884,7 +884,7 @@ class Session:
         last event is coalesced are counted, since their times are upper bounds.
 
         Raises:
-            Refused: while getting ready, the target said no.
+            ConnectRefusal: while getting ready, the target said no.
         """
         if self.state is not OPEN:
             payloads = self._receive_until_open(payloads, at_ns)
@@ -946,7 +946,7 @@ class Session:
             if turn.read != read:
                 self._first_of_read(turn, at_ns)
             if turn.frames is not None:
-                turn.frames.append(payload if len(payload) <= LARGEST_FRAME else payload[:LARGEST_FRAME])
+                turn.frames.append(payload if len(payload) <= MAX_FRAME_BYTES else payload[:MAX_FRAME_BYTES])
             # A plain event of a protocol without types of first content means nothing but for the first.
             if flags and (flags != FIRST or turn.first_ns == NEVER):
                 self._apply_flags(turn, flags, at_ns, payload is last)
@@ -1187,7 +1187,7 @@ class Session:
         if turn.read != self._read:
             self._first_of_read(turn, at_ns)
         if turn.frames is not None:
-            turn.frames.append(payload[:LARGEST_FRAME])
+            turn.frames.append(payload[:MAX_FRAME_BYTES])
         if self.protocol.ages is not None:
             self._take_age(self.protocol.ages, payload, at_ns, turn.metrics, turn.sent_ns)
         self._apply_flags(turn, flags, at_ns, at_end)

@@ -38,7 +38,7 @@ MAX_GAP = 65_536
 FRAMES_KEPT = 512
 """Entries of a turn's frame log; of a longer one, the beginning and the end are kept."""
 
-LARGEST_FRAME = 4096
+MAX_FRAME_BYTES = 4096
 """Bytes of a payload that evidence keeps."""
 
 
@@ -52,10 +52,10 @@ def sequence_number(seq: Any) -> int | None:
 class Turn:
     """One turn in flight, and its ledger.
 
-    Instants are nanoseconds of the run's clock, ``NEVER`` where it did not come to that. ``intended_ns``: when
-    it was due. ``waited_from_ns``: from when its response time counts, which is the same instant, but of a file
-    that is sent at its pace the one at which the last chunk was due. ``received`` counts
-    distinct events; numbers begin at ``start_seq``, ``next_seq`` is the one that the next event should carry
+    Instants are nanoseconds of the run's clock, ``NEVER`` where it did not come to that. ``intended_ns``:
+    when it was due. ``waited_from_ns``: from when its response time counts, which is the same instant; of a
+    file that is sent at its pace, the one at which the last chunk was due. ``received`` counts distinct events;
+    numbers begin at ``start_seq``, ``next_seq`` is the one that the next event should carry
     (``start_seq``: none carried a number yet), and ``missing`` are those below it that have not come.
     ``misnumbered`` says why the numbers cannot be followed, if they cannot: then what is lost, duplicate or
     out of order is not known. ``frames`` holds instants and the payloads that arrived at them, where evidence

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.keep.manifest import COMPLETE, first_manifest, timestamp
 from loadtest.keep.read import read_run
 from loadtest.keep.redact import Redactor

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, TURN, Interval
 from loadtest.measure.totals import Totals

@@ -49,7 +49,7 @@ def test_memory_is_bounded_and_nothing_goes_uncounted() -> None:
         reasons.add(word)
     for _ in range(7):
         reasons.add("at last")
-    told = reasons.told()
+    told = reasons.counts()
     assert sum(told.values()) == len(words) + 7
     assert len(reasons._counted) <= 2 * REMEMBERED + 1
 
@@ -57,4 +57,4 @@ def test_memory_is_bounded_and_nothing_goes_uncounted() -> None:
 def test_a_long_reason_is_cut() -> None:
     reasons = Reasons()
     reasons.add("x" * 10_000)
-    assert list(reasons.told()) == ["x" * 400]
+    assert list(reasons.counts()) == ["x" * 400]

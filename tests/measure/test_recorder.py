@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.measure.evidence import LARGEST_LOG
+from loadtest.measure.frame_log import MAX_LOG_BYTES
 from loadtest.measure.interval import OUTCOMES, PHASES, TURN, Interval, from_bytes, to_bytes
 from loadtest.measure.recorder import (
     BROKEN_KEPT,
@@ -26,7 +26,7 @@ from loadtest.plan.protocol import Events, Protocol, TurnShape
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.phase_metrics import BUFFERS, COUNTERS
 from loadtest.speak.session import Session
-from loadtest.speak.turn import LARGEST_FRAME, NEVER, Outcome, Turn
+from loadtest.speak.turn import MAX_FRAME_BYTES, NEVER, Outcome, Turn
 
 START = 1_000_000
 SECOND = 1_000_000_000
@@ -388,7 +388,7 @@ def test_the_log_of_a_turn() -> None:
         "frames": [
             [SECOND + 100, "one"],
             [SECOND + 100, "two"],
-            [SECOND + 500, "\ufffd" + "x" * (LARGEST_FRAME - 1) + "…"],
+            [SECOND + 500, "\ufffd" + "x" * (MAX_FRAME_BYTES - 1) + "…"],
         ],
         "left_out": 12,
         "phase": "measured",
@@ -414,7 +414,7 @@ def test_payloads_that_should_not_have_come_are_kept_up_to_a_number() -> None:
     assert len(frames) == EVIDENCE_KEPT
     assert frames[0]["kind"] == "foreign"
     assert frames[0]["user"] == 6
-    assert len(frames[0]["frames"][0][1].rstrip("…")) == LARGEST_FRAME
+    assert len(frames[0]["frames"][0][1].rstrip("…")) == MAX_FRAME_BYTES
 
 
 def test_one_kind_of_payload_does_not_crowd_out_another() -> None:
@@ -524,16 +524,16 @@ def test_of_a_large_log_the_beginning_and_the_end_are_kept() -> None:
     assert all(at == number for at, number in kept)
     assert [number for _, number in kept][:2] == [0, 1]
     assert kept[-1] == (99, 99)
-    assert sum(len(text) for _, text in log["frames"]) <= LARGEST_LOG
+    assert sum(len(text) for _, text in log["frames"]) <= MAX_LOG_BYTES
     assert len(kept) + log["left_out"] == 100
 
 
 def test_a_payload_that_was_cut_ends_with_an_ellipsis() -> None:
     recorder = a_recorder()
-    recorder.evidence("late", b"x" * (LARGEST_FRAME - 1) + "ü".encode(), 6)
+    recorder.evidence("late", b"x" * (MAX_FRAME_BYTES - 1) + "ü".encode(), 6)
     recorder.evidence("late", b"whole", 6)
     texts = [frame["frames"][0][1] for frame in recorder.take(0, {}).frames]
-    assert texts == ["x" * (LARGEST_FRAME - 1) + "…", "whole"]
+    assert texts == ["x" * (MAX_FRAME_BYTES - 1) + "…", "whole"]
 
 
 # ------------------------------------------------------------------ kinds of turn

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.keep.write import RunFolder
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, TURN, Interval
