@@ -7,8 +7,8 @@ Each target runs in a process of its own, all at once, and must end in nothing b
 ``frames`` as ``websockets`` alone ends, message for message; ``upgrade`` with an open connection that the
 target has proved, or a ``ConnectRefusal``; ``events`` with a ledger that adds up, and with both ways of
 reading agreeing; ``codecs`` with messages, or what says why there is none; ``worker`` with messages dropped,
-refused or counted, and seconds that can be kept; ``scenario`` with a plan or a ``ConfigError``, ``protocol`` and
-``capture`` so too, and with a draft of a capture that can be read; ``runs`` and ``har`` with a documented
+refused or counted, and seconds that can be kept; ``scenario`` with a plan or a ``ConfigError``, ``protocol``
+and ``capture`` so too, and with a draft of a capture that can be read; ``runs`` and ``har`` with a documented
 exit code. Ends with 0 if nothing was found, with 1 and the input that shows it if something was; without
 atheris it says so and ends with 0.
 """

@@ -21,18 +21,17 @@ from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
 from loadtest.speak.chunk_stream import Payload
+from loadtest.speak.close_codes import NO_CLOSE_FRAME, NORMAL
 from loadtest.speak.codec.coded_frames import CodedFrameParser, NotTakenError, UnsendableError
 from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.deflater import Deflater, negotiated
 from loadtest.speak.flood import Flood
-from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
+from loadtest.speak.frames import BINARY, PING, TEXT, FrameParser, encode
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.session import OPEN, Session, SessionState
 from loadtest.speak.session_recorder import SessionRecorder
 from loadtest.speak.turn import NEVER, Outcome, Turn
 from loadtest.speak.upgrade import Upgrade
-
-NORMAL_CLOSE = 1000
 
 MAX_CATCH_UP_READS = 64
 """Reads in which a connection catches up, 4 MiB: a peer that never stops must not hold up all others."""
@@ -818,11 +817,11 @@ class Connection:
         if self.state is ConnectionState.UPGRADED:
             if self.session.state is SessionState.READYING:
                 context.observations.saw_still_opening(f"{Layer.READY}: {self.session.awaited()}")
-            self._end_session(NORMAL_CLOSE, by_us=True)
+            self._end_session(NORMAL, by_us=True)
             context.recorder.metrics.connections_left += 1
             self.state = ConnectionState.CLOSING
             if self._parser is not None:
-                self._out.append(self._parser.close(NORMAL_CLOSE))
+                self._out.append(self._parser.close(NORMAL))
             self._flush_last()
             context.poller.timers.add(context.now() + context.close_timeout_ns, self._close_overdue)
         elif self.state < ConnectionState.UPGRADED:

@@ -29,6 +29,7 @@ from loadtest.keep.redact import Redactor
 from loadtest.plan.capture import MAX_BYTES, MAX_FRAMES, CapturedFrame, capture_text
 from loadtest.plan.settings import public_url
 from loadtest.secret_names import TRANSPORT_HEADERS, handshake_secrets, subprotocol_secrets
+from loadtest.speak.close_codes import IN_NO_FRAME, NORMAL
 from loadtest.speak.codec.mqtt_password import connect_password
 
 MAX_MESSAGE = 16 << 20
@@ -45,9 +46,6 @@ _UNHEARD.propagate = False
 
 _TELLING = ("Origin", "Authorization", "Cookie")
 """Headers of which a reader is told that they came: a server may want them."""
-
-_NO_CODE = frozenset({1005, 1006, 1015})
-"""Close codes that stand in no frame (RFC 6455, 7.4.1)."""
 
 
 @dataclass(slots=True)
@@ -297,7 +295,7 @@ async def _end_like(ended: Side, other: Side) -> None:
     code = ended.close_code
     if code is not None:
         reason = ended.close_reason or ""
-        await other.close(1000 if code in _NO_CODE else code, reason)
+        await other.close(NORMAL if code in IN_NO_FRAME else code, reason)
 
 
 def _offered(request: Request) -> list[str]:

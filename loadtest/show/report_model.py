@@ -19,7 +19,6 @@ from loadtest.show.metric_table import (
     rate_rows,
     unmeasured_metrics,
 )
-from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind
 from loadtest.show.report import Fact, Judgement, NoticeRow, Report, ThresholdRow
 from loadtest.show.sanitize import printable
 from loadtest.units import (
@@ -307,47 +306,3 @@ def _plain_facts(known: Manifest) -> Iterator[Fact]:
         if value is None or value in ("", {}, []):
             continue
         yield Fact(printable(name, 60).replace("_", " "), _value_text(value))
-
-
-KINDS: dict[str, Kind] = {"missed": "failure", NOT_MEASURED: "error", IN_DOUBT: "error"}
-"""What the case of a threshold is in a JUnit file where it was not held."""
-
-
-def junit_suite(manifest: Manifest) -> JUnitSuite:
-    """A case per threshold and one for the run itself; classes are named after the scenario."""
-    report = build_report(manifest)
-    judged, took = report.judgement, number(manifest.get("duration_s"))
-    simulated = "SIMULATED" if report.simulated else ""
-    properties = {
-        "run": report.id,
-        "target": report.target,
-        "simulated": "true" if report.simulated else "false",
-        "verdict": judged.word,
-        "exit_code": "" if judged.exit_code is None else str(judged.exit_code),
-    }
-    return JUnitSuite(
-        name=" ".join(part for part in (report.scenario, report.label, simulated) if part),
-        cases=(_run_case(report), *(_threshold_case(report, row) for row in report.thresholds)),
-        properties={name: value for name, value in properties.items() if value},
-        timestamp=str(manifest.get("started") or "")[:19],
-        time=f"{took:.3f}" if took else "",
-    )
-
-
-def _run_case(report: Report) -> JUnitCase:
-    """The run as a whole: an error unless thresholds alone decided it."""
-    judged = report.judgement
-    by_thresholds = any(row.outcome != "held" for row in report.thresholds)
-    if judged.word == "PASS" or (judged.word == "FAIL" and by_thresholds):
-        return JUnitCase(report.scenario, "run")
-    kind: Kind = "failure" if judged.word == "FAIL" else "error"
-    return JUnitCase(report.scenario, "run", kind, judged.word.lower(), judged.why)
-
-
-def _threshold_case(report: Report, row: ThresholdRow) -> JUnitCase:
-    name, kind = f"{row.name} {row.expression}", KINDS.get(row.outcome, "passed")
-    measured = f"measured {row.measured}" + (f" (n={row.n})" if row.n else "")
-    if kind == "passed":
-        return JUnitCase(report.scenario, name, text=measured)
-    message = "; ".join(part for part in (measured if row.measured != "–" else "", row.reason) if part)
-    return JUnitCase(report.scenario, name, kind, row.outcome, f"{row.outcome}: {message}")

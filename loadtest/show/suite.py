@@ -17,10 +17,10 @@ from loadtest.show.document import NOTHING, DataTable, Document, DocumentSection
 from loadtest.show.manifest import as_integer, rows
 from loadtest.show.metric_table import duration_text
 from loadtest.show.render.json import as_json
-from loadtest.show.render.junit import JUnitCase, JUnitSuite, junit
+from loadtest.show.render.junit import JUnitCase, JUnitSuite, junit, junit_suite
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.terminal import render
-from loadtest.show.report_model import judgement, junit_suite
+from loadtest.show.report_model import judgement
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration, format_ratio
 

@@ -27,11 +27,11 @@ from loadtest.show.benchmark import benchmark, benchmark_rates
 from loadtest.show.exemplars import other_turns, slowest_turns
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.render.json import as_json
-from loadtest.show.render.junit import junit
+from loadtest.show.render.junit import junit, junit_suite
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.pdf import pdf
 from loadtest.show.render.prometheus import prometheus
-from loadtest.show.report_model import build_report, junit_suite, was_unreachable
+from loadtest.show.report_model import build_report, was_unreachable
 from loadtest.show.run import document
 from loadtest.show.terminal import render as render_terminal
 from loadtest.show.values import as_csv

@@ -24,6 +24,7 @@ from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
 from loadtest.speak.adopted_ids import AdoptedIds, Owner
 from loadtest.speak.chunk_stream import Payload
+from loadtest.speak.close_codes import CREDENTIAL_REFUSED, SERVER_AT_FAULT
 from loadtest.speak.compiled_protocol import (
     BoundMessage,
     CompiledProtocol,
@@ -68,13 +69,6 @@ from loadtest.speak.subscriptions import MovedTurns, PushedEvents
 from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, MAX_FRAME_BYTES, NEVER, Outcome, Turn
 from loadtest.speak.turn_notes import TurnNotes
 from loadtest.speak.upload import Upload
-
-AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
-"""Close codes by which servers refuse a credential after the upgrade (4000 and above by custom)."""
-
-SERVER_CLOSE_CODES = frozenset({1001, 1011, 1012, 1013, 1014})
-"""Close codes by which a server says that it is at fault itself, whatever error it sent before: going away,
-internal error, restart, try again later, bad gateway."""
 
 MAX_ANSWERS_PER_S = 1_000
 """Answers to requests and heartbeats of the target's, per connection: a target that asks for each answer
@@ -870,7 +864,7 @@ class Session:
             return None
         error = self._error_before_ready
         after = f" after {error}" if error else ""
-        is_auth = code in AUTH_CLOSE_CODES or (error and code not in SERVER_CLOSE_CODES)
+        is_auth = code in CREDENTIAL_REFUSED or (error and code not in SERVER_AT_FAULT)
         layer = Layer.AUTH if is_auth else Layer.READY
         return ConnectRefusal(layer, f"closed with code {code}{after} before it was ready{self._error_words}")
 

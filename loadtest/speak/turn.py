@@ -54,9 +54,8 @@ class Turn:
 
     Instants are nanoseconds of the run's clock, ``NEVER`` where it did not come to that. ``intended_ns``:
     when it was due. ``waited_from_ns``: from when its response time counts, which is the same instant; of a
-    file that is sent at its pace, the one at which the last chunk was due. ``received`` counts distinct events;
-    numbers begin at ``start_seq``, ``next_seq`` is the one that the next event should carry
-    (``start_seq``: none carried a number yet), and ``missing`` are those below it that have not come.
+    file that is sent at its pace, the one at which the last chunk was due. ``received`` counts distinct
+    events; numbers begin at ``start_seq``, ``next_seq`` is the one that the next event should carry (``start_seq``: none carried a number yet), and ``missing`` are those below it that have not come.
     ``misnumbered`` says why the numbers cannot be followed, if they cannot: then what is lost, duplicate or
     out of order is not known. ``frames`` holds instants and the payloads that arrived at them, where evidence
     is kept; ``left_out`` payloads were cut from its middle. ``unmarked`` events carried no user mark, though

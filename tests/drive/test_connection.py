@@ -14,7 +14,6 @@ from loadtest.drive import connection as connection_module
 from loadtest.drive.connection import (
     MAX_CATCH_UP_READS,
     MAX_UNANSWERED,
-    NORMAL_CLOSE,
     Connection,
     ConnectionState,
 )
@@ -22,6 +21,7 @@ from loadtest.drive.poller import READ, WRITE
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Connect, Events, ReadyStep, TimedBeat
 from loadtest.plan.scenario import Traffic
+from loadtest.speak.close_codes import NORMAL
 from loadtest.speak.session import SessionState
 from loadtest.speak.turn import Outcome, Turn
 from tests.drive import standing_in
@@ -29,7 +29,7 @@ from tests.drive.spoken import FD, Spoken
 from tests.drive.standing_in import MS, SECOND, START, Line, close_frame, frame, scenario_of
 from tests.speak.talk import answer, said
 
-CLOSED = (Opcode.CLOSE, NORMAL_CLOSE.to_bytes(2, "big"))
+CLOSED = (Opcode.CLOSE, NORMAL.to_bytes(2, "big"))
 WELCOMED = Connect(path="/ws", ready=(ReadyStep(wait={"type": "welcome"}, within_ns=5 * SECOND),))
 WELCOME = b'{"type":"welcome"}'
 PINGED = Traffic(ping_ns=SECOND, ping_timeout_ns=SECOND)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from locust import task
 from locust.exception import StopUser
-from tests.drive.test_locust_user import ASKED
 
 import loadtest
 from loadtest.drive.locust_user import AgentUser, Outcome
@@ -19,6 +18,7 @@ from loadtest.plan.scenario import Reconnect, Target
 from tests.drive.local import Local, locust_of
 from tests.drive.serving import echoes, request_of, says_no, serving, until_left
 from tests.drive.standing_in import MS, agreed
+from tests.drive.test_locust_user import ASKED
 
 
 @pytest.fixture
