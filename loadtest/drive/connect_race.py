@@ -25,7 +25,7 @@ OWN_LIMITS = frozenset(
 
 
 class RaceListener(Protocol):
-    """Is told how a race ends: the attempt to open a connection."""
+    """The attempt to open a connection: it is told how its race ends."""
 
     def connected(self, transport: Transport, began_ns: int) -> None:
         """An address took the connection; the attempt at it began at ``began_ns``."""

@@ -117,7 +117,9 @@ class MetricComparison:
 
 
 class ComparisonOptions(NamedTuple):
-    """``rules`` of the scenario, what is better as ``promised`` by thresholds, ``noise`` learned earlier.
+    """``rules`` are [compare] of the scenario, ``noise`` is the spread learned earlier.
+
+    ``promised``: by metric, which direction its threshold makes the better one.
 
     ``paired``: the k-th runs of both sides are blocks that took turns.
     """

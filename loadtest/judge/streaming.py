@@ -42,16 +42,16 @@ class Batching:
 
 
 def batching(manifest: Manifest, totals: Totals, turns: Turns | None) -> Batching | None:
-    """The evidence, where nine in ten turns look batched; None else, and where we cannot tell.
+    """The evidence, where nine in ten turns look batched; None where they do not, and where it is unknown.
 
-    Events that share a read are known only to lie between the read before and their stamp. That alone is
-    no evidence of a batch: had they been spread over the turn, a generator that was never away for long
-    would have read them apart. So nothing is told where its longest delay is not far below the turns'
-    time, was not watched, or a process was saturated. Nor is anything told where more than one turn in ten
-    was over too soon to tell: of a fast target that stood still now and then, the turns that had to wait
-    are no batch, and as little those that all went on at the same time.
+    Of events that share a read it is known only that they came between the read before and their stamp. That
+    is evidence of a batch only where the generator was never away for long: it would have read events apart
+    that were spread over the turn. So there is no evidence where its longest delay is not far below the time
+    of the turns, where that delay was not watched, and where a process was saturated. There is none either
+    where more than one turn in ten was too short: a fast target that stood still for a moment delays all
+    events of a turn, and of all turns that go on at that moment.
     """
-    rows = _telling(turns)
+    rows = _long_enough(turns)
     lag_ms = number(section(manifest, "generator", "loop_lag").get("max"))
     if rows is None or len(rows) < MIN_TURNS or lag_ms is None or saturated(manifest):
         return None
@@ -70,7 +70,7 @@ def batching(manifest: Manifest, totals: Totals, turns: Turns | None) -> Batchin
     return Batching(len(rows), float(np.median(first)), spread, median_ns / NS_PER_MS, lag_ms)
 
 
-def _telling(turns: Turns | None) -> Turns | None:
+def _long_enough(turns: Turns | None) -> Turns | None:
     """Complete turns of the measured part with events and time enough to tell; None if those are too few."""
     rows = measured_turns(turns)
     if rows is None:

@@ -17,10 +17,10 @@ from loadtest.measure.histogram import Histogram, Sparse
 from loadtest.speak.delivery_log import COLUMNS
 
 PHASES = ("warmup", "measured", "drain")
-"""The parts of a run, in order; a turn belongs to the part its intended instant lies in."""
+"""The phases of a run, in order; a turn belongs to the phase that its intended instant lies in."""
 
 LAST_MEASURED = "last_measured"
-"""Instant at which the measured part ended before its plan; with populations, all of them."""
+"""Instant at which the measured part ended earlier than planned; of several populations, that of the last."""
 
 OUTCOMES = tuple(each.key for each in catalog.OUTCOMES)
 """How a turn can end; the index is what the turn table holds."""

@@ -10,7 +10,7 @@ from loadtest.show.metric_families import ExportedRun
 
 
 def start_exporters(recording: RunRecorder, start_wall_ns: Callable[[], int | None]) -> None:
-    """Start what the options ask for; the recording ends them."""
+    """Start what the options ask for; the recorder of the run ends them."""
     options = recording.prepared.options
     redacted = recording.redactor.text
     exported = ExportedRun(recording.manifest, recording.totals, recording.thresholds_so_far, redacted)

@@ -32,7 +32,7 @@ LONGEST = 5
 """Bytes of the largest number: 35 bits, more than a bin has samples."""
 
 FEWEST_BITS = 6
-"""At least so fine are they: within 2 ** -5 of a value."""
+"""They are at least this fine: within 2 ** -5 of a value."""
 
 STEPS_PER_DECADE = 24
 """Points of a spectrum; between two of them nothing is seen on a page."""

@@ -62,7 +62,7 @@ class BinSamples(NamedTuple):
         return BinSamples(indices, counts)
 
     def at(self, part: Fraction) -> int:
-        """The smallest value that a part of them do not exceed: the highest equivalent one of its bucket."""
+        """The smallest value that this share of them does not exceed: the highest one of its bucket."""
         summed = np.cumsum(self.counts)
         place = np.searchsorted(summed, nearest_rank(part, int(summed[-1])))
         return int(highest_of(self.indices[place : place + 1])[0])

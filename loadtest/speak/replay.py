@@ -37,7 +37,7 @@ MAX_AHEAD = 256
 
 MAX_LOOKS = 500_000
 MAX_ASKING = 32
-"""Bounds of what a capture can make of that: looks in all, and turns whose further messages are awaited."""
+"""At most so many messages are looked at for ids, and so many turns await further messages of theirs."""
 
 
 def _paths(protocol: Protocol) -> list[tuple[str, str]]:

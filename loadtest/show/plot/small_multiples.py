@@ -38,7 +38,7 @@ UNITS = {
 FACTORS = {"ratio": 100.0, "bytes": 1 / MIB}
 
 MIN_REACH = {"count": 4.0, "ratio": 1.0}
-"""What an axis spans at least, nearly: counts are whole, and a hundredth of a point is no news."""
+"""About the least that an axis spans: counts are whole numbers, and 0.01 points do not matter."""
 
 DOT = 0.06
 """Half a dot, as a part of the axis."""
@@ -46,7 +46,7 @@ DOT = 0.06
 CELL_IN = 2.5
 
 FAR = 1.5
-"""So many times the height of an axis a limit may lie outside of it, to be drawn all the same."""
+"""A limit outside of the axis is drawn where it lies at most so many heights of the axis away."""
 
 
 def draw(board: Board, width_in: float) -> Figure:

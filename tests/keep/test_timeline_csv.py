@@ -5,13 +5,13 @@ import math
 
 import pytest
 
-from loadtest.keep import timeline
+from loadtest.keep import timeline_csv
 from loadtest.measure.interval import Interval
 from tests.keep.samples import MS, holding, second
 
 
 def row(interval: Interval) -> dict[str, str]:
-    text = (timeline.head() + timeline.line(interval)).decode()
+    text = (timeline_csv.head() + timeline_csv.line(interval)).decode()
     (found,) = csv.DictReader(text.splitlines())
     assert None not in found
     assert None not in found.values()
@@ -21,7 +21,7 @@ def row(interval: Interval) -> dict[str, str]:
 def test_what_is_sampled_of_the_target_has_columns_of_its_own() -> None:
     names = ("cpu", "queue")
     interval = Interval(second=3, gauges={"target.cpu": 0.25})
-    head, row = (timeline.head(names) + timeline.line(interval, names)).decode().splitlines()
+    head, row = (timeline_csv.head(names) + timeline_csv.line(interval, names)).decode().splitlines()
     found = dict(zip(head.split(","), row.split(","), strict=True))
     assert (found["target.cpu"], found["target.queue"]) == ("0.2500", "")
 
