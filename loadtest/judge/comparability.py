@@ -10,7 +10,7 @@ from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side, is_simulated
 from loadtest.judge.sections import Manifest, number, population_settings, populations, section, settings
 
-Weight = Literal["never", "load", "surroundings", "target", "plan"]
+DifferenceKind = Literal["never", "load", "surroundings", "target", "plan"]
 """What a difference does: nothing may be compared; only if forced; it may explain what was found; the thing
 that was to be compared; it only changed what is judged."""
 
@@ -57,7 +57,7 @@ class Differing:
     name: str
     baseline: str
     candidate: str
-    weight: Weight
+    weight: DifferenceKind
 
     def as_dict(self) -> dict[str, str]:
         """As in the comparison's JSON."""
@@ -71,7 +71,7 @@ class Differing:
 
 def differences(baseline: Side, candidate: Side) -> tuple[Differing, ...]:
     """Everything that differs between the runs of two sides, or among those of one, the gravest first."""
-    facts: dict[tuple[str, Weight], tuple[list[str], list[str]]] = {}
+    facts: dict[tuple[str, DifferenceKind], tuple[list[str], list[str]]] = {}
     for at, side in enumerate((baseline, candidate)):
         for run in side.runs:
             for key, value in _facts(run):
@@ -101,7 +101,7 @@ def _several(values: list[str], runs: int) -> list[str]:
     return list(dict.fromkeys(values + [ABSENT] * (len(values) < runs)))
 
 
-def _facts(run: Manifest) -> Iterator[tuple[tuple[str, Weight], str]]:
+def _facts(run: Manifest) -> Iterator[tuple[tuple[str, DifferenceKind], str]]:
     answered = standing(run).kind != "down"
     if answered:
         yield ("target", "never"), "SIMULATED" if is_simulated(run) else "a real target"
@@ -153,7 +153,7 @@ def _without_promises(written: object) -> object:
 NOT_LOAD = ("protocol.name", "protocol.about", "load.seed")
 
 
-def _weight(name: str) -> Weight:
+def _weight(name: str) -> DifferenceKind:
     """The name of a protocol and the seed of chance change nothing that matters; all else is another load."""
     return "plan" if name.endswith(NOT_LOAD) else "load"
 

@@ -14,7 +14,7 @@ from loadtest.judge.generator import longest_lateness_ms, own_lateness_ms, satur
 from loadtest.judge.populations import alone
 from loadtest.judge.sections import Manifest, model, number, populations, section
 from loadtest.judge.threshold_measurement import UPPER_BOUND, Measurement, measured_for
-from loadtest.judge.thresholds import Outcome, decide, late_for, response_metric
+from loadtest.judge.thresholds import Decision, decide, late_for, response_metric
 from loadtest.judge.warnings import RunWarning
 from loadtest.plan.threshold import Threshold, split_population
 from loadtest.units import format_ms, format_ratio
@@ -31,7 +31,7 @@ AILED = {
 
 
 def own_delay(
-    threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Outcome
+    threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Decision
 ) -> str | None:
     """Why a response-time threshold is not decided: our own delay is more than a tenth of its limit.
 

@@ -16,7 +16,7 @@ from loadtest.judge.sections import Manifest, count_or_zero, populations, sectio
 from loadtest.judge.summary import describe_all
 from loadtest.judge.target_health import target_health
 from loadtest.judge.threshold_measurement import Measurement, measured_for
-from loadtest.judge.thresholds import Outcome, decide, judged_thresholds
+from loadtest.judge.thresholds import Decision, decide, judged_thresholds
 from loadtest.measure.interval import OUTCOMES
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import (
@@ -36,7 +36,7 @@ class ThresholdSoFar:
 
     threshold: Threshold
     measured: Measurement
-    outcome: Outcome
+    outcome: Decision
 
 
 def thresholds_so_far(manifest: Manifest, totals: Totals) -> tuple[ThresholdSoFar, ...]:

@@ -17,7 +17,7 @@ from loadtest.errors import Exit
 Answer = Literal["held", "missed", "invalid", "ended"]
 """Of one probe. "invalid": generator or measurement was the limit; "ended": there is no use to go on."""
 
-Outcome = Literal["found", "above", "below", "invalid", "unreachable", "interrupted", "error"]
+SearchOutcome = Literal["found", "above", "below", "invalid", "unreachable", "interrupted", "error"]
 
 TRIES = 2
 """A load that was invalid as often ends the search: once may be a disturbance, twice is the limit."""
@@ -65,7 +65,7 @@ class Finding:
     None where there is none. ``load_at_end`` is where the search stopped, if it did not come to its own end.
     """
 
-    outcome: Outcome
+    outcome: SearchOutcome
     exit_code: Exit
     load: float | None
     missed: float | None
@@ -116,7 +116,7 @@ def find(probes: Sequence[Probe], *, cut: bool = False) -> Finding:
     return Finding(outcome, code, low, high, _interval(probes), at_end)
 
 
-def _outcome(probes: Sequence[Probe], low: float | None, high: float | None) -> tuple[Outcome, Exit]:
+def _outcome(probes: Sequence[Probe], low: float | None, high: float | None) -> tuple[SearchOutcome, Exit]:
     if not probes or probes[-1].exit_code is Exit.INTERRUPTED:
         return "interrupted", Exit.INTERRUPTED
     last = probes[-1]

@@ -23,7 +23,7 @@ from loadtest.judge.trend_warnings import trend_warnings
 
 SCHEMA = "loadtest.trend/1"
 
-Outcome = Literal[
+TrendOutcome = Literal[
     "target down",
     "worse",
     "slower",
@@ -44,7 +44,7 @@ MAX_DOWN = 1
 class TrendVerdict:
     """How a trend ended, with its exit code and one sentence."""
 
-    outcome: Outcome
+    outcome: TrendOutcome
     exit_code: Exit
     reason: str
 

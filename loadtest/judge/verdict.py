@@ -36,7 +36,7 @@ from loadtest.judge.sections import (
     turns_never_end,
 )
 from loadtest.judge.threshold_measurement import Measurement, measured_for
-from loadtest.judge.thresholds import Outcome, decide, late_for
+from loadtest.judge.thresholds import Decision, decide, late_for
 from loadtest.judge.turn_warnings import CAUSES
 from loadtest.judge.warnings import RunWarning
 from loadtest.plan.threshold import (
@@ -87,7 +87,7 @@ class Case(NamedTuple):
     thresholds: Sequence[Threshold]
     rows: list[dict[str, Any]]
 
-    def named(self, outcome: Outcome) -> list[str]:
+    def named(self, outcome: Decision) -> list[str]:
         """The thresholds of that outcome, in words."""
         return [_in_words(row) for row in self.rows if row["outcome"] == outcome]
 

@@ -22,7 +22,7 @@ from loadtest.readiness.objectives import opposite
 from loadtest.readiness.policy import SEVERITIES, Alerts, Route, Severity
 from loadtest.readiness.views.page_model import instant
 
-Kind = Literal["alert", "escalation", "reminder", "recovery"]
+AnnouncementKind = Literal["alert", "escalation", "reminder", "recovery"]
 
 FIRST_RETRY_S = 5.0
 LONGEST_RETRY_S = 300.0
@@ -74,7 +74,7 @@ class Announcement:
     """Something to announce, before it is put into messages; ``escalated`` where its incident was."""
 
     key: str
-    kind: Kind
+    kind: AnnouncementKind
     severity: Severity
     title: str
     said: str
@@ -341,7 +341,7 @@ def _goes_to(told: Announcement, route: Route, policy: Alerts) -> bool:
     return not route.escalated or told.escalated
 
 
-WORDS: dict[Kind, str] = {
+WORDS: dict[AnnouncementKind, str] = {
     "alert": "ALERT",
     "escalation": "ESCALATED",
     "reminder": "REMINDER",

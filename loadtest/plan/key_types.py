@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import is_column, is_variable
 from loadtest.plan.mix import MAX_KINDS, MAX_WEIGHT
-from loadtest.plan.scenario import Rows
+from loadtest.plan.scenario import DataRows
 from loadtest.plan.template import plain
 from loadtest.plan.threshold import STATED_BY, TURNED_OFF, Threshold, parse_threshold, resolve
 from loadtest.plan.toml_reader import MAX_INTEGER, TomlTable, decode, quoted, read_bytes
@@ -373,7 +373,7 @@ MAX_DATA_BYTES = 64 * 1024 * 1024
 """A larger CSV file is refused: every process keeps its rows in memory."""
 
 
-def read_rows(table: TomlTable, key: str, default: Rows = ()) -> Rows:
+def read_rows(table: TomlTable, key: str, default: DataRows = ()) -> DataRows:
     """The rows of a key: of the CSV file it names, or as written; the default if neither can be read."""
     if isinstance(table.data.get(key), list):
         return _inline_rows(table, key)
@@ -391,7 +391,7 @@ def read_rows(table: TomlTable, key: str, default: Rows = ()) -> Rows:
 ROWS = KeyType(read_rows, lambda rows: [dict(row) for row in rows])
 
 
-def read_csv(path: Path, name: str) -> Rows:
+def read_csv(path: Path, name: str) -> DataRows:
     """The rows of a CSV file; the first line names the columns.
 
     Raises:
@@ -437,7 +437,7 @@ def _whole_rows(reader: Any, width: int, name: str) -> Iterator[list[str]]:
         raise ConfigError(problems)
 
 
-def _inline_rows(table: TomlTable, key: str) -> Rows:
+def _inline_rows(table: TomlTable, key: str) -> DataRows:
     rows: list[dict[str, str]] = []
     for row in table.tables(key):
         values: dict[str, str] = {}

@@ -18,7 +18,7 @@ from loadtest.plan.prepare import PrepareStep
 from loadtest.plan.protocol import Protocol, TurnKind, TurnShape
 from loadtest.plan.threshold import Threshold, default_thresholds, population_defaults
 
-Rows = tuple[Mapping[str, str], ...]
+DataRows = tuple[Mapping[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class Target:
     query: Mapping[str, str] = field(default_factory=dict)
     subprotocols: tuple[str, ...] | None = None
     auth: Auth | None = None
-    identities: Rows = ()
+    identities: DataRows = ()
     before_connect: tuple[str, ...] = ()
     insecure: bool = False
     ca_file: Path | None = None
@@ -179,7 +179,7 @@ class Traffic:
     timeout_ns: int = 10_000_000_000
     turns: int | None = None
     message: str | None = None
-    data: Rows = ()
+    data: DataRows = ()
     ping_ns: int | None = None
     mix: Mapping[str, int] = field(default_factory=dict)
     ping_timeout_ns: int | None = None

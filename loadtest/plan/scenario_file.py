@@ -17,7 +17,7 @@ from loadtest.plan.folder import SCENARIO, check_kind
 from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import asks_for
 from loadtest.plan.overrides import Overrides, applied, assignments
-from loadtest.plan.scenario import Rows, Scenario, Traffic
+from loadtest.plan.scenario import DataRows, Scenario, Traffic
 from loadtest.plan.schema import SCENARIO_TABLE
 from loadtest.plan.settings import HIDDEN, public_protocol, public_requests, public_url, without_secret
 from loadtest.plan.shipped import find
@@ -122,7 +122,7 @@ def _without_target(settings: Plain) -> Plain:
     return {name: value for name, value in settings.items() if name != "target"}
 
 
-def _summary(rows: Rows) -> Plain:
+def _summary(rows: DataRows) -> Plain:
     text = json.dumps([dict(row) for row in rows], sort_keys=True)
     return {"rows": len(rows), "columns": list(rows[0]), "sha256": hashlib.sha256(text.encode()).hexdigest()}
 

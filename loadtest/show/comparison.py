@@ -32,7 +32,7 @@ from loadtest.show.document import (
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.metric_table import NEVER
 from loadtest.show.render.json import as_json
-from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind, junit
+from loadtest.show.render.junit import CaseKind, JUnitCase, JUnitSuite, junit
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.terminal import render
 from loadtest.show.run import is_quiet
@@ -95,7 +95,7 @@ MEANING = (
 
 DIFFERING_ON_SCREEN = 12
 
-KINDS: dict[Tone, Kind] = {"bad": "failure", "doubt": "error"}
+KINDS: dict[Tone, CaseKind] = {"bad": "failure", "doubt": "error"}
 """What a case in a JUnit file is where it is not passed."""
 
 

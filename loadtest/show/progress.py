@@ -45,7 +45,7 @@ EVERY_S = 5
 COURSE = 20
 """Seconds of which the course of the first event's p95 is drawn."""
 
-Thresholds = Callable[[], Sequence[ThresholdSoFar]]
+JudgeThresholds = Callable[[], Sequence[ThresholdSoFar]]
 
 
 class Progress:
@@ -55,7 +55,9 @@ class Progress:
     ``thresholds`` is asked where they stand when a line is wanted.
     """
 
-    def __init__(self, total_s: float, warmup_s: float = 0.0, thresholds: Thresholds = lambda: ()) -> None:
+    def __init__(
+        self, total_s: float, warmup_s: float = 0.0, thresholds: JudgeThresholds = lambda: ()
+    ) -> None:
         self.total_s = total_s
         self._warmup_s = warmup_s
         self._thresholds = thresholds
@@ -204,7 +206,7 @@ class LiveProgress:
         stream: TextIO = sys.stderr,
         *,
         warmup_s: float = 0.0,
-        thresholds: Thresholds = lambda: (),
+        thresholds: JudgeThresholds = lambda: (),
         quiet: bool = False,
     ) -> None:
         self._progress = Progress(total_s, warmup_s, thresholds)

@@ -24,7 +24,7 @@ from loadtest.plan.protocol import (
     TurnKind,
     TurnShape,
 )
-from loadtest.plan.scenario import Rows
+from loadtest.plan.scenario import DataRows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import has_uuid
@@ -35,7 +35,7 @@ from loadtest.speak.delivery_log import DeliveryLog
 from loadtest.speak.event_age import EventAges
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
 from loadtest.speak.event_reader import Malformed, Reader, Scalar
-from loadtest.speak.event_rules import Decide, EventRules, Word
+from loadtest.speak.event_rules import Decide, EventLabel, EventRules
 from loadtest.speak.label_limit import LabelLimit
 from loadtest.speak.turn import sequence_number
 
@@ -62,7 +62,7 @@ class Heard(NamedTuple):
     user: Scalar
     sequence: Scalar
     flags: int
-    word: Word
+    word: EventLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +293,7 @@ class CompiledProtocol:
         keep_frames: bool = True,
         unix_offset_ns: int = 0,
         users: int = 0,
-        identities: Rows = (),
+        identities: DataRows = (),
         first_user: int = 0,
         audience_is_here: bool = False,
         seed: int = 0,

@@ -57,7 +57,7 @@ from loadtest.speak.event_rules import (
     PING,
     REFUSE,
     TALLY,
-    Word,
+    EventLabel,
 )
 from loadtest.speak.heartbeats import Heartbeats
 from loadtest.speak.kept_secrets import KeptSecrets
@@ -945,7 +945,7 @@ class Session:
             if flags and (flags != FIRST or turn.first_ns == NEVER):
                 self._apply_flags(turn, flags, at_ns, payload is last)
 
-    def _number(self, event: Event, turn: Turn, word: Word) -> bool:
+    def _number(self, event: Event, turn: Turn, word: EventLabel) -> bool:
         """Enter an event that does not simply carry the next number; False: a duplicate."""
         seq, more_sequence = event.s0, self.protocol.reader.more_sequence
         if seq is None and more_sequence is not None:

@@ -97,7 +97,7 @@ def odd_turns() -> list[np.ndarray]:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (changed(layout=3), "layout 3"),
+        (changed(layout=4), "layout 4"),
         (changed(copies=b"123"), "cut short"),
         (changed(moves=b"123"), "cut short"),
         (changed(turns=b"123"), "cut short"),

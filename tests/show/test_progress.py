@@ -10,7 +10,7 @@ from sample import SampleRun
 
 from loadtest.judge.live_thresholds import ThresholdSoFar
 from loadtest.judge.threshold_measurement import Measurement
-from loadtest.judge.thresholds import Outcome
+from loadtest.judge.thresholds import Decision
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
 from loadtest.plan.threshold import parse_threshold
@@ -64,7 +64,7 @@ def test_the_clock_says_the_phase_and_what_is_left() -> None:
     assert progress.clock() == "10 s + 1 s drain · waiting for the last turns"
 
 
-def so_far(name: str, expression: str, value: float | None, outcome: Outcome) -> ThresholdSoFar:
+def so_far(name: str, expression: str, value: float | None, outcome: Decision) -> ThresholdSoFar:
     return ThresholdSoFar(parse_threshold(name, expression), Measurement(value, 9), outcome)
 
 

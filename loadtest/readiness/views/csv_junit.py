@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.page_model import instant
 from loadtest.show.render.csv import csv_text
-from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind
+from loadtest.show.render.junit import CaseKind, JUnitCase, JUnitSuite
 from loadtest.show.render.junit import junit as junit_text
 
 COLUMNS = ("group", "name", "outcome", "value", "unit", "n", "expected", "reason", "age_s")
@@ -80,7 +80,12 @@ def _cases(found: Assessment) -> Iterator[JUnitCase]:
 
 AGAINST = {"NO-GO": "missed", "INCONCLUSIVE": "unknown"}
 
-KINDS: dict[str, Kind] = {"down": "failure", "missed": "failure", "TRIGGERED": "failure", "unknown": "error"}
+KINDS: dict[str, CaseKind] = {
+    "down": "failure",
+    "missed": "failure",
+    "TRIGGERED": "failure",
+    "unknown": "error",
+}
 
 
 def _case(found: Assessment, group: str, name: str, outcome: str, said: str) -> JUnitCase:

@@ -16,7 +16,7 @@ from loadtest.show.metric_table import NOT_MEASURED
 from loadtest.show.report import Report, ThresholdRow
 from loadtest.show.report_model import IN_DOUBT, build_report
 
-Kind = Literal["passed", "failure", "error"]
+CaseKind = Literal["passed", "failure", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class JUnitCase:
 
     classname: str
     name: str
-    kind: Kind = "passed"
+    kind: CaseKind = "passed"
     type: str = ""
     text: str = ""
 
@@ -79,7 +79,7 @@ def _case(suite: ElementTree.Element, case: JUnitCase) -> None:
 # ------------------------------------------------------------------ of a run
 
 
-KINDS: dict[str, Kind] = {"missed": "failure", NOT_MEASURED: "error", IN_DOUBT: "error"}
+KINDS: dict[str, CaseKind] = {"missed": "failure", NOT_MEASURED: "error", IN_DOUBT: "error"}
 """What the case of a threshold is in a JUnit file where it was not held."""
 
 
@@ -110,7 +110,7 @@ def _run_case(report: Report) -> JUnitCase:
     by_thresholds = any(row.outcome != "held" for row in report.thresholds)
     if judged.word == "PASS" or (judged.word == "FAIL" and by_thresholds):
         return JUnitCase(report.scenario, "run")
-    kind: Kind = "failure" if judged.word == "FAIL" else "error"
+    kind: CaseKind = "failure" if judged.word == "FAIL" else "error"
     return JUnitCase(report.scenario, "run", kind, judged.word.lower(), judged.why)
 
 
