@@ -224,7 +224,7 @@ def document(comparison: Comparison) -> Document:
                 "Exploratory",
                 (metrics(comparison.exploratory),),
                 meaning,
-                brief,
+                f"decides nothing; {brief}",
                 folded,
                 tab="All metrics",
             ),
