@@ -405,7 +405,7 @@ def _laid_out(table: DataTable, rows: Sequence[TableRow], width: int) -> tuple[i
 
 
 def _narrower(table: DataTable, columns: Sequence[int]) -> list[tuple[list[int], int]]:
-    """All columns with a wide gap, then ever fewer of them, first with a wide gap and then with a narrow one."""
+    """All columns with a wide gap; then ever fewer, with a wide gap and with a narrow one."""
     ranks = sorted(filter(None, (table.columns[at].gives_way for at in columns)))
     return [
         ([at for at in columns if not 0 < table.columns[at].gives_way <= last], gap)
