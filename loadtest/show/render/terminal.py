@@ -495,7 +495,12 @@ def rendered(draw: Draw, *, width: int = 80, colour: bool = False, ascii_only: b
     )
     draw(console)
     text = "\n".join(row.rstrip() for row in made.getvalue().rstrip().splitlines()) + "\n"
-    return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
+    return plain_ascii(text) if ascii_only else text
+
+
+def plain_ascii(text: str) -> str:
+    """The text where an encoding has no more than ASCII."""
+    return text.translate(ASCII).encode("ascii", "replace").decode()
 
 
 def screen_of(stream: TextIO) -> Screen:
@@ -571,7 +576,7 @@ def fitting(table: Sequence[Sequence[str]], stream: TextIO) -> list[str]:
     lines = aligned(list(zip(*columns, strict=True)), "l" * len(columns), 10_000)
     screen = screen_of(stream)
     if screen["ascii_only"]:
-        lines = [line.translate(ASCII).encode("ascii", "replace").decode() for line in lines]
+        lines = list(map(plain_ascii, lines))
     if not stream.isatty():
         return lines
     width = screen["width"]
