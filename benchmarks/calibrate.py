@@ -38,17 +38,16 @@ NAMES = [f"{delay}-{aim * 100:.0f}" for delay in DELAYS for aim in AIMS]
 NAMES += [f"{delay}-{aim * 100:.0f}" for delay in FRAMINGS for aim in FRAMED_AIMS]
 
 ATTEMPTS = 4
-EVENTS = {"streamed": 5}
-"""Events per turn, where there is more than one."""
+COSTS = {"streamed": 5, "large": 3}
+"""What a turn costs the generator, in turns of one small answer: for the first guess of a rate."""
 
 BURNING = {"steady": (1000, 2000, 1000), "bimodal": (1000, 2000, 1000), "streamed": (200, 1000, 1000)}
 BURNING |= {"freezing": (500, 2000, 2500)}
 """Turns per second, connections and microseconds of burn per event that together are a little more than one
 core. After a freeze more: in the frozen second there is nothing to burn for."""
 
-SEARCHED_ON = {"streamed": "streamed", "large": "large"}
-"""The delay on which a rate is searched for. A server that freezes makes a load that comes and goes: its
-rate, and that of most others, is that of steady."""
+SEARCHED_ON = {"bimodal": "steady", "freezing": "steady"}
+"""Whose rate is that of another delay: a server that freezes makes a load that comes and goes."""
 
 FIRST_GUESS = {0.2: 2000, 0.8: 9000}
 SEARCH_STEPS = 4
@@ -112,13 +111,13 @@ class Calibration:
     def _case(self, delay: str, aim: float) -> Case:
         if aim == SATURATED:
             return Case(Load(delay, *BURNING[delay], duration_s=self._duration_s), aim)
-        searched_on = SEARCHED_ON.get(delay, "steady")
+        searched_on = SEARCHED_ON.get(delay, delay)
         rate = self._rates.get((searched_on, aim)) or self._search(searched_on, aim)
         return Case(Load(delay, rate, duration_s=self._duration_s), aim)
 
     def _search(self, delay: str, aim: float) -> int:
         """The rate at which the generator uses so much of its core, by short runs."""
-        rate = FIRST_GUESS[aim] // EVENTS.get(delay, 1)
+        rate = FIRST_GUESS[aim] // COSTS.get(delay, 1)
         for step in range(SEARCH_STEPS):
             case = Case(Load(delay, rate, duration_s=3), aim)
             tried = self._attempt(case, f"search-{delay}-{aim * 100:.0f}-{step}")

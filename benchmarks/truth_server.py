@@ -58,6 +58,9 @@ FRAME = 6 + PAYLOAD
 EVENTS = 5
 """Events of a streamed answer."""
 
+GIVES_UP_S = 5.0
+"""How long the rest of an answer may wait for a client that does not read."""
+
 AT_ONCE = 16
 """Events sent between two looks at what has arrived: messages that lie unread may lose their own stamp."""
 
@@ -262,8 +265,7 @@ class TruthServer:
     def _send(self, turn: Turn, nth: int) -> None:
         """Write one event, and down when.
 
-        Raises:
-            RuntimeError: the kernel did not take it whole, so that nothing true is known of its departure.
+        Who reads large answers late holds all others up: theirs leave late then, and that is written down.
         """
         payload = turn.payload
         if self._events > 1:
@@ -273,12 +275,23 @@ class TruthServer:
         departed_ns = time.time_ns()
         try:
             sent = turn.peer.sock.send(frame)
-        except (BrokenPipeError, ConnectionResetError):
+            if sent < len(frame):
+                _send_rest(turn.peer.sock, frame[sent:])
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):
             self._drop(turn.peer)
             return
-        if sent != len(frame):
-            raise RuntimeError(f"{sent} of {len(frame)} bytes of an answer were taken")
         self._rows.extend((turn.number, turn.crc, nth, turn.arrived_ns, departed_ns))
+
+
+def _send_rest(sock: socket.socket, rest: bytes) -> None:
+    """Wait until the kernel has taken all.
+
+    Raises:
+        TimeoutError: nobody reads it.
+    """
+    sock.settimeout(GIVES_UP_S)
+    sock.sendall(rest)
+    sock.setblocking(False)
 
 
 def main() -> int:
