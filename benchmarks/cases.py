@@ -125,7 +125,7 @@ CASES = (
         "upgraded",
         "lower",
         connections=8000,
-        note="All at once, upgraded, held and closed. On loopback TCP is connected within the call that asks for "
+        note="All at once, upgraded, held and closed. On loopback TCP connects within the call that asks for "
         "it; what is above that is the generator's own delay. The others do not tell it.",
     ),
     Case(
