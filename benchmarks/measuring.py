@@ -22,8 +22,8 @@ from benchmarks.server import Server
 BEGINS_WITHIN_S = 40.0
 ENDS_WITHIN_S = 40.0
 LOOK_EVERY_S = 0.02
-STORM_S = 6.0
-"""How long a run of a storm is, so that all connections are open before it ends."""
+ONCE_S = 8.0
+"""How long a run is whose connections are opened once, so that all are open before it ends."""
 
 FEW = 200
 """The smaller number of connections of the memory case."""
@@ -143,7 +143,7 @@ def once(generator: Generator, case: Case, settings: Settings) -> Measured:
     """Connections per CPU-second, from the first of them to the close of the last, all between included."""
     if not generator.once:
         return steady(generator, case, settings)
-    with _at_work(generator, case, settings, seconds=2.0) as (bench, job):
+    with _at_work(generator, case, settings, seconds=ONCE_S) as (bench, job):
         before = first = bench.look()
 
         def opened(found: dict[str, Any]) -> bool:
@@ -158,7 +158,7 @@ def once(generator: Generator, case: Case, settings: Settings) -> Measured:
 
 def storm(generator: Generator, case: Case, settings: Settings) -> Measured:
     """How long TCP took for connections that are opened all at once, as the generator says at its end."""
-    with _at_work(generator, case, settings, seconds=STORM_S) as (bench, job):
+    with _at_work(generator, case, settings, seconds=ONCE_S) as (bench, job):
         bench.until(
             lambda found: found["upgraded"] >= job.connections, BEGINS_WITHIN_S, "not all were opened"
         )
