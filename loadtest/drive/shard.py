@@ -36,8 +36,8 @@ TOO_MANY_COPIES = f"one process saw more than {MOST_ROWS:,} copies in a second"
 HANDSHAKE_SLACK_NS = 5 * NS_PER_S
 DONE_POLL_NS = 10_000_000
 
-OPENING_NS = 1_000_000
-"""How long connections that are due are begun before those that were begun are served."""
+OPENED_AT_ONCE = 256
+"""Connections that are begun before those that were begun are served."""
 
 
 class Shard:
@@ -137,17 +137,17 @@ class Shard:
         """Begin visits whose instant has come, a slice at a time; one timer stands for all that follow."""
         context = self.context
         now_ns = context.now()
-        until_ns = now_ns + OPENING_NS
+        begun = 0
         while self._pending and not context.finishing:
             due_ns = context.start_ns + self._pending[-1].connect_ns
             if due_ns > now_ns:
                 context.poller.timers.add(due_ns, self._open_due_visits)
                 return
-            self._begin_visit(self._pending.pop())
-            now_ns = context.now()
-            if now_ns >= until_ns:
-                context.poller.timers.add(now_ns, self._open_due_visits)
+            if begun == OPENED_AT_ONCE:
+                context.poller.timers.add(context.now(), self._open_due_visits)
                 return
+            self._begin_visit(self._pending.pop())
+            begun += 1
 
     def _begin_visit(self, visit: Visit) -> None:
         context = self.context

@@ -45,11 +45,11 @@ class Shortfall:
 def shortfall(manifest: Manifest) -> Shortfall | None:
     """What is missing of the planned load; None where all of it was begun.
 
-    It is ours where connections were never attempted; else the target's doing where it refused or closed some,
-    let them wait or did not read, or in the closed model, in which the next turn waits for its answers. Of a run without any ready
-    connection it is not told, since there is nothing to hold a plan against; nor of a part of a run, since
-    what kept a connection away may lie outside it; nor of turns that waited in vain where the plan took
-    connections away.
+    It is ours where connections were never attempted; else the target's doing where it refused or closed
+    some, let them wait or did not read, or in the closed model, in which the next turn waits for its answers.
+    Of a run without any ready connection it is not told, since there is nothing to hold a plan against; nor
+    of a part of a run, since what kept a connection away may lie outside it; nor of turns that waited in vain
+    where the plan took connections away.
     """
     counts = section(manifest, "counts")
     if section(manifest, "part") or not count_or_zero(section(counts, "connections").get("ready")):

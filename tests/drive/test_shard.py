@@ -14,7 +14,7 @@ import pytest
 
 from loadtest.drive import shard as module
 from loadtest.drive.connection import ConnectionState
-from loadtest.drive.shard import OPENING_NS, Shard
+from loadtest.drive.shard import OPENED_AT_ONCE, Shard
 from loadtest.measure.interval import Interval
 from loadtest.plan.chaos import cut_users
 from loadtest.simulator.process import Simulator
@@ -89,19 +89,18 @@ def test_of_a_storm_a_slice_is_opened_before_those_that_were_are_served(
     took = FakeConnection.connect
 
     def connect(connection: FakeConnection) -> None:
-        connection.world.poller.now_ns += OPENING_NS // 2
+        connection.world.poller.now_ns += 1
         took(connection)
 
     monkeypatch.setattr(FakeConnection, "connect", connect)
-    shard = make("[load]\nconnections = 7\nduration = '10s'\n")
-    timers = world(shard).timers
-    seen = [len(shard.virtual_users)]
-    while seen[-1] < 7:
-        timers.run(world(shard).now_ns, world(shard).now)
-        seen.append(len(shard.virtual_users))
+    n = 2 * OPENED_AT_ONCE + 3
+    shard = make(f"[load]\nconnections = {n}\nduration = '10s'\n")
+    poller, seen = world(shard), [len(shard.virtual_users)]
+    while seen[-1] < n:
         # What was begun has its turn between two slices.
-        world(shard).now_ns += OPENING_NS
-    assert seen == [2, 4, 6, 7]
+        poller.timers.run(poller.now_ns, poller.now)
+        seen.append(len(shard.virtual_users))
+    assert seen == [OPENED_AT_ONCE, 2 * OPENED_AT_ONCE, n]
 
 
 @pytest.mark.parametrize(
