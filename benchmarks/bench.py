@@ -1,4 +1,4 @@
-"""Our generator beside its peers: one run, one machine, one server, CPU time as the yardstick.
+"""Our generator beside its peers: one run, one machine, one server, CPU time as the measure.
 
     python -m benchmarks.bench                      every case, up to 5 rounds in 25 minutes
     python -m benchmarks.bench --quick              one short round

@@ -19,7 +19,7 @@ from loadtest.plan.protocol import (
     Events,
     MessageStep,
     Protocol,
-    Step,
+    ReadyStep,
     TimedBeat,
     TurnKind,
     TurnShape,
@@ -144,7 +144,7 @@ def _beat(beat: Beat | TimedBeat) -> Plain:
     return _without_nothing({"on": _plain_match(beat.on), "send": beat.send, "keep": dict(beat.keep)})
 
 
-def _step(step: Step) -> Plain:
+def _step(step: ReadyStep) -> Plain:
     if step.wait is not None:
         within = {"within": exact_duration(step.within_ns)}
         return _without_nothing({"wait": _plain_match(step.wait), "keep": dict(step.keep), **within})
