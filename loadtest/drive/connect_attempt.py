@@ -162,7 +162,7 @@ class ConnectAttempt:
         self._race = None
         self._transport = transport
         self._step_ns = began_ns
-        context.recorder.metrics.tcp.append(self._end_step(context.now()))
+        context.recorder.metrics.tcp.append(transport.connect_ns(self._end_step(context.now())))
         context.poller.hand_over(transport.fd, self._on_ready)
         self._guarded(self._secure if self._endpoint.proxy is None else self._ask_proxy)
 

@@ -741,9 +741,10 @@ class Connection:
         """The session asked to be woken now."""
         if due_ns != self._armed_ns or self.state is not ConnectionState.UPGRADED:
             return
-        self._catch_up()
-        if self.state is not ConnectionState.UPGRADED:
-            return
+        if not self.session.only_streams(self.context.now()):
+            self._catch_up()
+            if self.state is not ConnectionState.UPGRADED:
+                return
         self._armed_ns = NEVER
         was_open = self.session.state is SessionState.OPEN
         now_ns = self.context.now()

@@ -36,6 +36,9 @@ TOO_MANY_COPIES = f"one process saw more than {MAX_ROWS:,} copies in a second"
 HANDSHAKE_SLACK_NS = 5 * NS_PER_S
 DONE_POLL_NS = 10_000_000
 
+OPENED_AT_ONCE = 256
+"""Connections that are begun before those that were begun are served."""
+
 
 class Shard:
     """The virtual users of one process.
@@ -131,15 +134,20 @@ class Shard:
         return (user.connection for user in self.virtual_users)
 
     def _open_due_visits(self, _due_ns: int) -> None:
-        """Begin every visit whose instant has come; one timer stands for all that follow."""
+        """Begin visits whose instant has come, a slice at a time; one timer stands for all that follow."""
         context = self.context
         now_ns = context.now()
+        begun = 0
         while self._pending and not context.finishing:
             due_ns = context.start_ns + self._pending[-1].connect_ns
             if due_ns > now_ns:
                 context.poller.timers.add(due_ns, self._open_due_visits)
                 return
+            if begun == OPENED_AT_ONCE:
+                context.poller.timers.add(context.now(), self._open_due_visits)
+                return
             self._begin_visit(self._pending.pop())
+            begun += 1
 
     def _begin_visit(self, visit: Visit) -> None:
         context = self.context

@@ -45,16 +45,20 @@ class Shortfall:
 def shortfall(manifest: Manifest) -> Shortfall | None:
     """What is missing of the planned load; None where all of it was begun.
 
-    It is the target's doing where it refused or closed connections, let them wait or did not read, or in the
-    closed model, in which the next turn waits for its answers; else ours. Of a run without any ready
-    connection it is not told, since there is nothing to hold a plan against; nor of a part of a run, since
-    what kept a connection away may lie outside it; nor of turns that waited in vain where the plan took
-    connections away.
+    It is ours where connections were never attempted; else the target's doing where it refused or closed
+    some, let them wait or did not read, or in the closed model, in which the next turn waits for its answers.
+    Of a run without any ready connection it is not told, since there is nothing to hold a plan against; nor
+    of a part of a run, since what kept a connection away may lie outside it; nor of turns that waited in vain
+    where the plan took connections away.
     """
     counts = section(manifest, "counts")
     if section(manifest, "part") or not count_or_zero(section(counts, "connections").get("ready")):
         return None
-    ours = not target_interfered(manifest)
+    connections = section(counts, "connections")
+    asked = _connections_asked(manifest)
+    absent = asked - count_or_zero(connections.get("attempted"))
+    # No target keeps us from an attempt, whatever it does to others.
+    ours = absent > 0 or not target_interfered(manifest)
     turns = section(counts, "turns")
     due = max(count_or_zero(turns.get("due")), _turns_asked(manifest))
     missing = due - count_or_zero(turns.get("begun"))
@@ -63,9 +67,6 @@ def shortfall(manifest: Manifest) -> Shortfall | None:
         return None
     if missing > 0:
         return Shortfall("turns", missing, due, ours)
-    connections = section(counts, "connections")
-    asked = _connections_asked(manifest)
-    absent = asked - count_or_zero(connections.get("attempted"))
     if absent > 0:
         return Shortfall("connections", absent, asked, ours)
     return None

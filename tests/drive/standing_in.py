@@ -148,6 +148,9 @@ class Line:
     def connected(self) -> int:
         return self.refused_with
 
+    def connect_ns(self, seen_ns: int) -> int:
+        return seen_ns
+
     def receive(self) -> tuple[bytes, int] | None:
         if not self.reads:
             return None

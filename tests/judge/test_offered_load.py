@@ -39,6 +39,18 @@ def test_turns_of_connections_that_the_target_refused_or_closed_are_its_doing(
     assert found == Shortfall("turns", 5, 45, ours=False)
 
 
+@pytest.mark.parametrize(
+    "counters", [{"connections.refused.tcp": 1}, {"connections.closed.1006": 1}, {"connections.ready": 2}]
+)
+def test_connections_that_were_never_attempted_are_our_doing_whatever_the_target_did(
+    counters: dict[str, int],
+) -> None:
+    counters = {"connections.attempted": 3, **counters}
+    assert missing(counters) == Shortfall("connections", 1, 4, ours=True)
+    found = missing({**counters, "turns.due": 45, "turns.not_attempted": 5})
+    assert found == Shortfall("turns", 5, 45, ours=True)
+
+
 def test_turns_of_connections_that_this_machine_could_not_open_are_our_doing() -> None:
     counters = {"connections.attempted": 5, "connections.not_opened.EMFILE": 1}
     found = missing({**counters, "turns.due": 45, "turns.not_attempted": 5})

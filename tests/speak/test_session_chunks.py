@@ -321,3 +321,51 @@ def test_a_turn_whose_first_message_is_never_taken_times_out() -> None:
     talk.session.written(turn, 11 + TIMEOUT)
     talk.session.sent(turn, 12 + TIMEOUT)
     assert turn.sent_ns == NEVER
+
+
+# ---------------------------------------------------------------------- what is due are chunks alone
+
+
+def test_while_files_stream_nothing_unread_matters_until_a_turn_is_overdue() -> None:
+    talk, turn, _ = call(file(), COMMIT)
+    assert not talk.session.only_streams(0), "nothing is sent yet"
+    talk.session.sent(turn, 0)
+    assert talk.session.only_streams(EVERY)
+    assert not talk.session.only_streams(TIMEOUT + 3 * EVERY), "overdue: what lies unread may be its answer"
+    play(talk, turn, EVERY, 2 * EVERY, 3 * EVERY)
+    assert not talk.session.only_streams(3 * EVERY), "all of it is sent"
+
+
+def test_a_turn_that_waits_for_its_answer_beside_a_file_may_time_out() -> None:
+    talk, turn, _ = call(file())
+    talk.session.sent(turn, 0)
+    play(talk, turn, EVERY, 2 * EVERY, 3 * EVERY)
+    other, _ = talk.session.begin(1, 1, 4 * EVERY, {})
+    talk.session.sent(other, 4 * EVERY)
+    assert not talk.session.only_streams(5 * EVERY)
+    # The one that was begun first times out first, though a chunk is due before.
+    assert talk.session.wakes_ns == 5 * EVERY
+    talk.hear(5 * EVERY - MS, said("completed", turn))
+    assert talk.session.only_streams(5 * EVERY)
+
+
+def test_of_turns_of_files_the_one_that_was_sent_first_times_out_first() -> None:
+    """One that was begun later may have been sent before."""
+    talk, late, _ = call(file(), ACK, COMMIT)
+    talk.session.sent(late, 0)
+    early, _ = talk.session.begin(1, 1, 0, {})
+    talk.session.sent(early, 0)
+    for place in (1, 2, 3):
+        talk.session.tick(place * EVERY)
+        for sent, payload in list(talk.session.outbox or ()):
+            assert payload
+            talk.session.sent(sent, place * EVERY)
+        talk.session.outbox = None
+    talk.hear(4 * EVERY, said("ack", early))
+    for _ in taken(talk):
+        talk.session.sent(early, 4 * EVERY)
+    talk.hear(5 * EVERY, said("ack", late))
+    for _ in taken(talk):
+        talk.session.sent(late, 5 * EVERY)
+    assert (early.sent_ns, late.sent_ns) == (4 * EVERY, 5 * EVERY)
+    assert talk.session.wakes_ns == 4 * EVERY + TIMEOUT
