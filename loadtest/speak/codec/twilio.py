@@ -1,9 +1,9 @@
 """Twilio Media Streams, the side of Twilio: the backend under test is the server, and hears a call.
 
 Messages are those of the wire, by ``event``. What Twilio numbers and names itself is filled in where a
-message does not say it: the ids of the stream and its call, ``sequenceNumber``, ``chunk`` and ``timestamp`` of the
-sound, the format of the stream. A ``mark`` of the backend is sent back at once, as if the sound before it had
-been played.
+message does not say it: the ids of the stream and its call, ``sequenceNumber``, the format of the stream,
+``chunk`` and ``timestamp`` of the sound. A ``mark`` of the backend is sent back at once, as if the sound
+before it had been played.
 """
 
 from __future__ import annotations
