@@ -63,7 +63,9 @@ wrapped = socketio.ASGIApp(server)
 
 
 def main() -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
+    # With the protocol named, asyncio has each connection send at once, also the second of two frames.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     sys.stdout.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
     sys.stdout.flush()
     config = uvicorn.Config(app, log_level="error", ws="websockets-sansio")

@@ -92,7 +92,9 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     }
     env = {**os.environ, **{name: str(value) for name, value in own.items()}}
     with (folder / "out").open("w") as out:
-        daemon = subprocess.Popen([epmd, "-port", str(names), "-address", "127.0.0.1"], stdout=out, stderr=out)
+        daemon = subprocess.Popen(
+            [epmd, "-port", str(names), "-address", "127.0.0.1"], stdout=out, stderr=out
+        )
         broker = subprocess.Popen([PROGRAMS[-1]], env=env, stdout=out, stderr=out)
         try:
             wait_until(lambda: broker.poll() is not None or (answers(web) and answers(metrics)), 90)
@@ -120,7 +122,9 @@ def test_the_broker_counts_what_we_count(rabbit: Broker, run: RunIt, tmp_path: P
     # A receipt and the message itself end each turn.
     assert events["matched"] == events["received"] == 2 * USERS * EACH
     for name in ("received", "routed", "delivered", "confirmed"):
-        wait_until(lambda name=name: rabbit.counted(f"rabbitmq_global_messages_{name}_total") >= USERS * EACH, 15)
+        wait_until(
+            lambda name=name: rabbit.counted(f"rabbitmq_global_messages_{name}_total") >= USERS * EACH, 15
+        )
         assert rabbit.counted(f"rabbitmq_global_messages_{name}_total") == USERS * EACH, name
     # The whole run stands in what the broker counted of it: nothing is dropped, nothing unroutable.
     assert rabbit.counted("rabbitmq_global_messages_unroutable_dropped_total") == 0
