@@ -1,4 +1,4 @@
-"""Our generator beside its peers: one run, one machine, one server, CPU time as the yardstick.
+"""Our generator beside its peers: one run, one machine, one server, CPU time as the measure.
 
     python -m benchmarks.bench                      every case, 5 rounds (about 40 minutes)
     python -m benchmarks.bench --quick              one short round

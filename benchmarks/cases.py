@@ -1,4 +1,4 @@
-"""What is compared: each case, its yardstick, and the counter of the server that tells the work done."""
+"""What is compared: each case, its measure, and the counter of the server that tells the work done."""
 
 from __future__ import annotations
 

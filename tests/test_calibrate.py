@@ -106,6 +106,7 @@ def both_sides(n: int = 5000, transit_ns: int = 10_000) -> tuple[Any, Answers]:
     turns["phase"] = 1
     turns["payload_crc"] = turns["seq"] * 7
     turns["intended_ns"] = turns["seq"] * MS
+    turns["waited_from_ns"] = turns["intended_ns"]
     turns["sent_ns"] = turns["intended_ns"] + 50_000
     arrived_ns = UNIX_NS + turns["sent_ns"] + transit_ns
     departed_ns = arrived_ns + 5 * MS

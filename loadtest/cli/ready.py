@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.options import Formats, Output, Settings, ShippedName, option, results_option, target_option
+from loadtest.cli.output_files import put
 from loadtest.cli.shipped import show_shipped
-from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def command(policy: str, **options: Any) -> int:
 
 
 def _show(found: Assessment, folder: Path | None, options: dict[str, Any]) -> None:
-    from loadtest.readiness.views.every import FILES, view
+    from loadtest.readiness.views.formats import FILES, view
 
     report = str(folder / FILES["html"]) if folder else f"not kept: {(found.changes or ('',))[-1]}"
     told = f"{found.verdict} {found.id}: {found.why}\n{report}"
@@ -104,14 +104,14 @@ def _text(view: bytes, form: str) -> str | bytes:
 def _screen(found: Assessment, report: str) -> None:
     from rich.console import Console
 
-    from loadtest.readiness.views.telling import tell
+    from loadtest.readiness.views.page_model import build_page
     from loadtest.readiness.views.text import text
     from loadtest.show.render.terminal import takes_unicode
 
     console = Console(file=sys.stdout)
     colour = console.is_terminal and not console.no_color
     ascii_only = not takes_unicode(sys.stdout)
-    sys.stdout.write(text(tell(found), width=console.width, colour=colour, ascii_only=ascii_only))
+    sys.stdout.write(text(build_page(found), width=console.width, colour=colour, ascii_only=ascii_only))
     click.echo(f"\nReport  {report}")
 
 

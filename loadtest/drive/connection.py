@@ -12,27 +12,26 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, Final
 
-from loadtest.drive.answer_words import note_answer, note_error
 from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.context import Context
-from loadtest.drive.http_client import HttpOverdue, HttpRefused, HttpUnsent
+from loadtest.drive.error_answers import note_answer, note_error
+from loadtest.drive.http_client import HttpNotSent, HttpRequestFailed, HttpTimedOut
 from loadtest.drive.keepalive import Keepalive
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
 from loadtest.speak.chunk_stream import Payload
+from loadtest.speak.close_codes import NO_CLOSE_FRAME, NORMAL
 from loadtest.speak.codec.coded_frames import CodedFrameParser, NotTakenError, UnsendableError
 from loadtest.speak.compiled_protocol import Awaited
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.deflater import Deflater, negotiated
 from loadtest.speak.flood import Flood
-from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
-from loadtest.speak.refused import Refused
+from loadtest.speak.frames import BINARY, PING, TEXT, FrameParser, encode
 from loadtest.speak.session import OPEN, Session, SessionState
 from loadtest.speak.session_recorder import SessionRecorder
 from loadtest.speak.turn import NEVER, Outcome, Turn
 from loadtest.speak.upgrade import Upgrade
-
-NORMAL_CLOSE = 1000
 
 MAX_CATCH_UP_READS = 64
 """Reads in which a connection catches up, 4 MiB: a peer that never stops must not hold up all others."""
@@ -122,7 +121,7 @@ class Connection:
         self.session.listener = self
         self.session.on_secret = context.learned_secrets.add
         self.state = ConnectionState.NEW
-        self.refusal: Refused | None = None
+        self.refusal: ConnectRefusal | None = None
         self.is_reconnect = False
         self.is_retry = False
         self.on_ready: Callable[[Connection], None] | None = None
@@ -209,7 +208,7 @@ class Connection:
             if upgrade.rest:
                 self._parse(upgrade.rest, at_ns)
             self._after_events()
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self.refused(refusal)
 
     def _new_parser(self, upgrade: Upgrade) -> FrameParser:
@@ -264,16 +263,16 @@ class Connection:
         if self.on_ready is not None:
             self.on_ready(self)
 
-    def refused(self, refusal: Refused) -> None:
+    def refused(self, refusal: ConnectRefusal) -> None:
         """The target refused the connection before it was ready."""
         self.refusal = refusal
         self.context.recorder.metrics.count(f"connections.refused.{refusal.layer}")
-        self.context.observations.saw_refusal(Refused(refusal.layer, self.public(refusal.reason)))
+        self.context.observations.saw_refusal(ConnectRefusal(refusal.layer, self.public(refusal.reason)))
         self._dispose()
 
     def not_opened(self, limit: str) -> None:
         """This machine could not open it: the user may try again, but the target refused nothing."""
-        self.refusal = Refused(Layer.TCP, limit)
+        self.refusal = ConnectRefusal(Layer.TCP, limit)
         self.context.recorder.metrics.count(f"connections.not_opened.{limit}")
         self._dispose()
 
@@ -335,18 +334,18 @@ class Connection:
         if self.state is _UPGRADED:
             self._after_events()
 
-    def http_answered(self, turn: Turn, refused: HttpRefused | None, status: int) -> None:
+    def http_answered(self, turn: Turn, refused: HttpRequestFailed | None, status: int) -> None:
         """A turn's request has its answer; one that is no success fails the turn, unless that is over."""
         context = self.context
         if refused is None:
             context.recorder.metrics.count("http.answered")
             return
-        unsent = isinstance(refused, HttpUnsent)
+        unsent = isinstance(refused, HttpNotSent)
         if unsent:
             context.recorder.metrics.count("http.unsent")
         else:
             context.recorder.metrics.count("http.refused")
-        overdue = isinstance(refused, HttpOverdue) and turn.sent_ns != NEVER
+        overdue = isinstance(refused, HttpTimedOut) and turn.sent_ns != NEVER
         complete = turn.outcome is Outcome.COMPLETE and not unsent and not overdue
         if complete:
             turn.metrics.count("turns.request_refused")
@@ -421,7 +420,7 @@ class Connection:
             if turn is not None:
                 self.session.not_sendable(turn, context.now(), reason)
             elif self.session.state is SessionState.READYING and self.state is _UPGRADED:
-                self.refused(Refused(Layer.READY, f"a ready step could not be sent: {error}"))
+                self.refused(ConnectRefusal(Layer.READY, f"a ready step could not be sent: {error}"))
 
         context.poller.timers.add(context.now(), settle)
 
@@ -561,7 +560,7 @@ class Connection:
             metrics.receive_lag.append(lag_ns if lag_ns > 0 else 0)  # noqa: FURB136 - max() costs 0.1 us
             self._parse(data, at_ns)
             self._after_events()
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self.refused(refusal)
         except OSError:
             # ssl.SSLError is one, too.
@@ -581,7 +580,7 @@ class Connection:
         """Take the frames of one read.
 
         Raises:
-            Refused: the target refused the session while it was getting ready.
+            ConnectRefusal: the target refused the session while it was getting ready.
         """
         parser = self._parser
         if parser is None:
@@ -698,7 +697,7 @@ class Connection:
         now_ns = self.context.now()
         try:
             self.session.tick(now_ns)
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self.refused(refusal)
             return
         if self.session.silent:
@@ -772,7 +771,7 @@ class Connection:
         if self.state is ConnectionState.UPGRADED:
             if self.session.state is SessionState.READYING:
                 context.observations.saw_still_opening(f"{Layer.READY}: {self.session.awaited()}")
-            self._end_session(NORMAL_CLOSE, by_us=True)
+            self._end_session(NORMAL, by_us=True)
             context.recorder.metrics.connections_left += 1
             self.state = ConnectionState.CLOSING
             if self._last_answer is None:
@@ -788,7 +787,7 @@ class Connection:
         """Send the close frame behind all that was said."""
         self._last_answer = None
         if self._parser is not None:
-            self._out.append(self._parser.close(NORMAL_CLOSE))
+            self._out.append(self._parser.close(NORMAL))
         self._flush_last()
 
     def _take_last_answer(self, messages: list[bytes]) -> None:
@@ -833,7 +832,7 @@ class Connection:
         hidden = self.session.public(text.encode("utf-8", "surrogateescape"))
         return hidden.decode("utf-8", "surrogateescape")
 
-    def _end_session(self, code: int, *, by_us: bool) -> Refused | None:
+    def _end_session(self, code: int, *, by_us: bool) -> ConnectRefusal | None:
         was_open = self.session.state is SessionState.OPEN
         now_ns = self.context.now()
         if self._keepalive is not None:

@@ -19,19 +19,19 @@ from loadtest.drive.fault_injection import FaultInjection
 from loadtest.drive.generator_health import GeneratorHealth
 from loadtest.drive.observations import REASONS
 from loadtest.drive.poller import make_poller
+from loadtest.drive.task_errors import Tasks
 from loadtest.drive.task_traffic import TaskTraffic
-from loadtest.drive.tasks import Tasks
 from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, UserTraffic
 from loadtest.drive.virtual_user import VirtualUser
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import LAST_MEASURED, Interval, logged_copies
-from loadtest.plan.connections import Visit
 from loadtest.plan.scenario import Chaos
-from loadtest.speak.delivery_log import MOST_ROWS, DeliveryLog
+from loadtest.plan.stages import Visit
+from loadtest.speak.delivery_log import MAX_ROWS, DeliveryLog
 from loadtest.speak.session import Session
 from loadtest.units import NS_PER_S
 
-TOO_MANY_COPIES = f"one process saw more than {MOST_ROWS:,} copies in a second"
+TOO_MANY_COPIES = f"one process saw more than {MAX_ROWS:,} copies in a second"
 
 HANDSHAKE_SLACK_NS = 5 * NS_PER_S
 DONE_POLL_NS = 10_000_000
@@ -91,7 +91,7 @@ class Shard:
         """The addresses of this machine that connections come from; none: the system chooses."""
         return self.context.sources
 
-    def tell_secrets(self, take: Callable[[list[str]], None] | None) -> None:
+    def forward_secrets(self, take: Callable[[list[str]], None] | None) -> None:
         """Have ``take`` told of secrets that are known only now, such as tokens that a target gave."""
         self.context.on_secrets = take
 

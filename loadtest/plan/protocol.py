@@ -16,7 +16,7 @@ FIELDS = ("type", "turn", "user", "sequence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ReadyStep:
     """One step towards ready; exactly one of ``wait``, ``send`` and ``pause_ns`` is set.
 
     ``keep`` names values to take from the awaited message: ``{thread = "data.thread_id"}`` makes
@@ -77,7 +77,7 @@ class Connect:
 
     path: str = "/"
     subprotocols: tuple[str, ...] = ()
-    ready: tuple[Step, ...] = ()
+    ready: tuple[ReadyStep, ...] = ()
     heartbeat: tuple[Beat | TimedBeat, ...] = ()
     auth_errors: tuple[Match, ...] = ()
     """Events that mean the credential was refused."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.prepare import PrepareStep
-from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, ReadyStep, TurnShape
 from loadtest.plan.settings import public_url
 from loadtest.plan.written_secrets import shown_template
 from loadtest.units import format_duration
@@ -66,7 +66,7 @@ def _request(step: PrepareStep) -> Iterator[str]:
     yield _line(IN, status, f"gives {kept}" if kept else "")
 
 
-def _step(step: Step) -> str:
+def _step(step: ReadyStep) -> str:
     if step.wait is not None:
         return _line(IN, match_words(step.wait), f"within {format_duration(step.within_ns)}")
     if step.pause_ns is not None:
@@ -78,7 +78,7 @@ def _streams(turn: TurnShape) -> Iterator[str]:
     """The files that a turn sends, but for what opens it, and where its clock begins."""
     for step in turn.messages[1:]:
         if step.chunks is not None:
-            yield _line(OUT, step.chunks.told)
+            yield _line(OUT, step.chunks.summary)
     if any(step.chunks is not None for step in turn.messages):
         yield _line(_BETWEEN, "the last chunk is due: here the clock of the turn begins")
 

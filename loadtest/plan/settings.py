@@ -20,7 +20,7 @@ from loadtest.plan.protocol import (
     Leave,
     MessageStep,
     Protocol,
-    Step,
+    ReadyStep,
     TimedBeat,
     TurnKind,
     TurnShape,
@@ -154,7 +154,7 @@ def _leave(leave: Leave | None) -> Plain:
     )
 
 
-def _step(step: Step) -> Plain:
+def _step(step: ReadyStep) -> Plain:
     if step.wait is not None:
         within = {"within": exact_duration(step.within_ns)}
         return _without_nothing({"wait": _plain_match(step.wait), "keep": dict(step.keep), **within})

@@ -18,7 +18,7 @@ FRAMES = 50
 FRAME_NS = 20_000_000
 """A second of speech, one frame every 20 ms, unless ``gap`` says another time."""
 
-MOST_CALLS = 1_000
+MAX_CALLS = 1_000
 """Turns of one connection that are listened to at a time; the oldest is forgotten."""
 
 KINDS = (*[PARTIAL] * FRAMES, COMPLETED)
@@ -90,7 +90,7 @@ class VoiceTalk(TurnTalk):
             self._stop(said.turn)
 
     def _call(self, turn: Id) -> _HeardTurn:
-        if turn not in self._calls and len(self._calls) >= MOST_CALLS:
+        if turn not in self._calls and len(self._calls) >= MAX_CALLS:
             self._forget(next(iter(self._calls)))
         return self._calls.setdefault(turn, _HeardTurn())
 

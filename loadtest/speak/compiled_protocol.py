@@ -20,12 +20,12 @@ from loadtest.plan.protocol import (
     Leave,
     MessageStep,
     Protocol,
-    Step,
+    ReadyStep,
     TimedBeat,
     TurnKind,
     TurnShape,
 )
-from loadtest.plan.scenario import Rows
+from loadtest.plan.scenario import DataRows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import has_uuid
@@ -35,9 +35,9 @@ from loadtest.speak.deliveries import Deliveries
 from loadtest.speak.delivery_log import DeliveryLog
 from loadtest.speak.event_age import EventAges
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
-from loadtest.speak.event_rules import Decide, EventRules, Word
+from loadtest.speak.event_reader import Malformed, Reader, Scalar
+from loadtest.speak.event_rules import Decide, EventLabel, EventRules
 from loadtest.speak.label_limit import LabelLimit
-from loadtest.speak.reader import Malformed, Reader, Scalar
 from loadtest.speak.turn import sequence_number
 
 MAX_VALUE = 16_384
@@ -63,7 +63,7 @@ class Heard(NamedTuple):
     user: Scalar
     sequence: Scalar
     flags: int
-    word: Word
+    word: EventLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyStep:
+class CompiledReadyStep:
     """A step towards ready, its match and message parsed."""
 
     wait: Awaited | None
@@ -107,7 +107,7 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledStep:
+class CompiledMessageStep:
     """A step after the first message of a turn of several; one of all but ``within_ns`` and ``keep``."""
 
     wait: Awaited | None
@@ -163,7 +163,7 @@ class CompiledTurn:
 
     name: str
     template: Template
-    later: tuple[CompiledStep, ...]
+    later: tuple[CompiledMessageStep, ...]
     rules: EventRules
     decide: Decide
     decide_whole: Decide
@@ -303,7 +303,7 @@ class CompiledProtocol:
         keep_frames: bool = True,
         unix_offset_ns: int = 0,
         users: int = 0,
-        identities: Rows = (),
+        identities: DataRows = (),
         first_user: int = 0,
         audience_is_here: bool = False,
         seed: int = 0,
@@ -336,9 +336,9 @@ class CompiledProtocol:
         def beat(each: Beat) -> Heartbeat:
             return Heartbeat(awaited(each.on), Template.parse(each.send), _finders(beat_keeps(each)))
 
-        def ready_step(step: Step) -> ReadyStep:
+        def ready_step(step: ReadyStep) -> CompiledReadyStep:
             wait = None if step.wait is None else awaited(step.wait)
-            return ReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step_keeps(step))
+            return CompiledReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step_keeps(step))
 
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
@@ -429,11 +429,11 @@ class CompiledProtocol:
             streams_ns=turn.streams_ns,
         )
 
-    def _message_step(self, step: MessageStep) -> CompiledStep:
+    def _message_step(self, step: MessageStep) -> CompiledMessageStep:
         wait = None if step.wait is None else self._awaited(step.wait)
         keep = _finders(kept_by(step.wait))
         chunks = None if step.chunks is None else ChunkStream(step.chunks, id_is_uuid=self._id_is_uuid)
-        return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep, chunks)
+        return CompiledMessageStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep, chunks)
 
     def _compile_adoption(self, events: Events, awaited: Callable[[Match], Awaited]) -> None:
         """Where the target names turns, and where it says how many events one has."""

@@ -19,10 +19,10 @@ from loadtest.plan.protocol import FIELDS, CountAt, MessageStep, Protocol, TurnS
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.template import Template
 from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.event_match import ABSENT, finder
 from loadtest.speak.match_rule import MatchRule, match_rules
 from loadtest.speak.observed_session import MESSAGE, ObservedFrame, ObservedSession, SessionTally
-from loadtest.speak.refused import Refused
 from loadtest.speak.session import OPEN, SessionState
 from loadtest.speak.template_match import TemplateMatch
 from loadtest.speak.turn import NEVER, Outcome, Turn
@@ -40,7 +40,7 @@ MAX_AHEAD = 256
 
 MAX_LOOKS = 500_000
 MAX_ASKING = 32
-"""Bounds of what a capture can make of that: looks in all, and turns whose further messages are awaited."""
+"""At most so many messages are looked at for ids, and so many turns await further messages of theirs."""
 
 
 def _paths(protocol: Protocol) -> list[tuple[str, str]]:
@@ -284,7 +284,7 @@ class _Player:
         shown = len(self.replay.frames)
         try:
             self._session.receive([frame.payload], frame.at_ns)
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self.replay.not_ready = str(refusal)
         if len(self.replay.frames) == shown:
             # The session is over: the target had refused.

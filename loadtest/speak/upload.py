@@ -8,7 +8,7 @@ from typing import Any
 
 from loadtest.plan.template import Template
 from loadtest.speak.chunk_stream import ChunkStream, Payload
-from loadtest.speak.compiled_protocol import Awaited, CompiledStep
+from loadtest.speak.compiled_protocol import Awaited, CompiledMessageStep
 from loadtest.speak.event_match import Getter
 from loadtest.speak.turn import NEVER, Turn
 
@@ -47,7 +47,7 @@ class Upload:
     def __init__(
         self,
         turn: Turn,
-        steps: tuple[CompiledStep, ...],
+        steps: tuple[CompiledMessageStep, ...],
         values: Mapping[str, Any],
         timeout_ns: int,
         *,

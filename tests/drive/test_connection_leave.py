@@ -5,7 +5,7 @@ from __future__ import annotations
 from websockets.frames import Opcode
 
 from loadtest.drive.connection import ConnectionState
-from loadtest.plan.protocol import Connect, Leave, Step
+from loadtest.plan.protocol import Connect, Leave, ReadyStep
 from tests.drive.spoken import Spoken
 from tests.drive.standing_in import START, close_frame
 from tests.drive.test_connection import CLOSED
@@ -67,7 +67,7 @@ def test_a_last_word_without_an_answer_is_counted_and_the_close_frame_goes_out()
 
 
 def test_who_was_never_ready_has_no_last_word() -> None:
-    connect = Connect(path="/ws", ready=(Step(wait="hello"),), leave=Leave(send="bye", wait="over"))
+    connect = Connect(path="/ws", ready=(ReadyStep(wait="hello"),), leave=Leave(send="bye", wait="over"))
     spoken = Spoken(connect=connect)
     spoken.connection.close()
     assert spoken.frames == [CLOSED]

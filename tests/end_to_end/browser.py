@@ -79,14 +79,18 @@ class Tab:
         """Wait until an expression is true in the page."""
         wait_until(lambda: bool(self.value(expression)), within_s)
 
-    def look(self, width: int, scheme: str, into: Path) -> None:
-        """A picture of the whole page at a width, light or dark."""
+    def shape(self, width: int, scheme: str) -> None:
+        """Give the page a width, and the colours of a light or dark screen."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
         )
         media = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", features=media)
         self.value("new Promise((done) => setTimeout(done, 400))")
+
+    def look(self, width: int, scheme: str, into: Path) -> None:
+        """A picture of the whole page at a width, light or dark."""
+        self.shape(width, scheme)
         taken = self.call("Page.captureScreenshot", captureBeyondViewport=True)
         into.write_bytes(base64.b64decode(taken["data"]))
 

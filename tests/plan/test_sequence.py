@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.plan.protocol import Beat, Connect, CountAt, Events, Leave, Protocol, Step, TimedBeat
+from loadtest.plan.protocol import Beat, Connect, CountAt, Events, Leave, Protocol, ReadyStep, TimedBeat
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.sequence import LONGEST, turn_sequence
 
@@ -29,7 +29,7 @@ def test_a_turn_of_the_shipped_protocol() -> None:
 
 
 def test_every_kind_of_step_and_end() -> None:
-    steps = (Step(send="a\nb"), Step(pause_ns=10**9), Step(wait="go"))
+    steps = (ReadyStep(send="a\nb"), ReadyStep(pause_ns=10**9), ReadyStep(wait="go"))
     lines = drawn(
         Connect(ready=steps, heartbeat=(Beat(on="2", send="3"),)),
         end_all=("a", "b"),

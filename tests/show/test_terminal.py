@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from sample import SampleRun
 
 from loadtest.show.render.terminal import aligned, takes_unicode
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import build_report
 from loadtest.show.terminal import one_line, render, show
 
 Golden = Callable[[str, str], None]
@@ -19,17 +19,17 @@ Sample = Callable[[str], SampleRun]
 
 def test_golden(stored: tuple[str, SampleRun], golden: Golden) -> None:
     name, run = stored
-    golden(f"{name}.terminal.txt", render(tell(run.manifest), where="results/x/report.html"))
+    golden(f"{name}.terminal.txt", render(build_report(run.manifest), where="results/x/report.html"))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_no_line_is_wider_than_the_terminal(run: SampleRun, width: int) -> None:
-    for line in render(tell(run.manifest), width=width).splitlines():
+    for line in render(build_report(run.manifest), width=width).splitlines():
         assert cell_len(line) <= width, line
 
 
 def test_the_table_of_metrics_keeps_whole_rows_at_80_columns(sample: Sample) -> None:
-    lines = render(tell(sample("failed").manifest), width=80).splitlines()
+    lines = render(build_report(sample("failed").manifest), width=80).splitlines()
     (head,) = [line for line in lines if line.lstrip().startswith("n ")]
     assert head.split() == ["n", "min", "p50", "p95", "p99", "p99.9", "max"]
     row = next(line for line in lines if line.startswith("  completion"))
@@ -37,41 +37,41 @@ def test_the_table_of_metrics_keeps_whole_rows_at_80_columns(sample: Sample) -> 
 
 
 def test_a_wide_terminal_shows_every_column(sample: Sample) -> None:
-    assert "p90" in render(tell(sample("failed").manifest), width=120)
+    assert "p90" in render(build_report(sample("failed").manifest), width=120)
 
 
 def test_columns_are_aligned_at_the_right(sample: Sample) -> None:
-    lines = render(tell(sample("passed").manifest)).splitlines()
+    lines = render(build_report(sample("passed").manifest)).splitlines()
     head = next(line for line in lines if line.lstrip().startswith("n "))
     rows = [line for line in lines if line.startswith(("  first event", "  completion", "  event gap "))]
     assert {len(row) for row in rows} == {len(head)}
 
 
 def test_ascii_is_ascii_and_of_the_same_shape(run: SampleRun) -> None:
-    text = render(tell(run.manifest), ascii_only=True)
+    text = render(build_report(run.manifest), ascii_only=True)
     assert text.isascii()
 
 
 def test_simulated_is_said_at_the_top(sample: Sample) -> None:
-    assert "SIMULATED" in render(tell(sample("passed").manifest)).splitlines()[0]
-    assert "SIMULATED" not in render(tell(sample("unreachable").manifest))
+    assert "SIMULATED" in render(build_report(sample("passed").manifest)).splitlines()[0]
+    assert "SIMULATED" not in render(build_report(sample("unreachable").manifest))
 
 
 def test_no_colour_without_a_terminal_and_colour_on_one(sample: Sample) -> None:
-    report = tell(sample("failed").manifest)
+    report = build_report(sample("failed").manifest)
     assert "\x1b[" not in render(report)
     assert "\x1b[31m" in render(report, colour=True)
 
 
 def test_commands_in_foreign_text_do_not_reach_the_terminal(sample: Sample) -> None:
-    text = render(tell(sample("hostile").manifest))
+    text = render(build_report(sample("hostile").manifest))
     assert not set(text) & set("\x1b\x00\u202e")
     assert "[31m" in text  # it is shown, as text
 
 
 def test_what_is_printed_fits_the_stream(sample: Sample) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
-    show(tell(sample("hostile").manifest), stream)
+    show(build_report(sample("hostile").manifest), stream)
     stream.seek(0)
     assert stream.read().isascii()
     assert takes_unicode(io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
@@ -79,7 +79,7 @@ def test_what_is_printed_fits_the_stream(sample: Sample) -> None:
 
 
 def test_footnotes_stand_below_the_table_with_their_mark(sample: Sample) -> None:
-    text = render(tell(sample("passed").manifest))
+    text = render(build_report(sample("passed").manifest))
     assert "–¹" in text
     assert "  ¹ not enough samples (n): p50 needs 2" in text
 
@@ -90,14 +90,14 @@ def test_a_column_gives_way_where_lines_would_be_too_wide() -> None:
 
 
 def test_the_verdict_fits_on_one_line(sample: Sample) -> None:
-    line = one_line(tell(sample("failed").manifest))
+    line = one_line(build_report(sample("failed").manifest))
     assert line.startswith("FAIL SIMULATED 20261122T121530Z-agent-burst-v1.4.0: 2 of 6")
 
 
 def test_the_screen_needs_neither_matplotlib_nor_jinja2() -> None:
     code = (
-        "import sys; from loadtest.show import terminal, live, views;"
-        "from loadtest.show.report_model import tell; terminal.render(tell({}));"
+        "import sys; from loadtest.show import terminal, progress, views;"
+        "from loadtest.show.report_model import build_report; terminal.render(build_report({}));"
         "print({'matplotlib', 'jinja2', 'locust', 'scipy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

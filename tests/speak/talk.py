@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, Connect, Events, Leave, MessageStep, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, Connect, Events, Leave, MessageStep, Protocol, ReadyStep, TurnShape
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.phase_metrics import COUNTERS, PhaseMetrics
 from loadtest.speak.session import Session
@@ -78,7 +78,7 @@ class Talk:
     def __init__(
         self,
         *,
-        ready: Iterable[Step] = (),
+        ready: Iterable[ReadyStep] = (),
         heartbeat: Iterable[Beat] = (),
         auth_errors: tuple[Match, ...] = (),
         leave: Leave | None = None,

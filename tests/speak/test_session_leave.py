@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from loadtest.plan.protocol import Leave, Step
+from loadtest.plan.protocol import Leave, ReadyStep
 from loadtest.speak.turn import Outcome
 from tests.speak.talk import Talk, said
 
-HELLO = Step(wait="hello", keep={"sid": "sid"})
+HELLO = ReadyStep(wait="hello", keep={"sid": "sid"})
 
 
 def test_who_leaves_says_the_last_word_with_what_was_kept() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loadtest.plan.protocol import Beat, Events
-from loadtest.speak.reader import MAX_PATTERN_TEXT, Reader
+from loadtest.speak.event_reader import MAX_PATTERN_TEXT, Reader
 from loadtest.speak.turn import Outcome
 from tests.speak.talk import Talk
 
