@@ -18,7 +18,7 @@ from tests.end_to_end.test_voice import CORES, alone_on
 
 pytestmark = [pytest.mark.long, pytest.mark.timed]
 
-HELD_MS = 20
+HELD_MS = 40
 
 SCENARIO = """
 name = "NAME"
