@@ -250,7 +250,7 @@ def test_a_task_that_raises_is_counted_and_told_once(
     ((told, n),) = ended.coordinator.result.observed["tasks_raised"].items()
     assert n == raised
     assert told.startswith("AssertionError: it is wrong")
-    assert "test_user.py:" in told
+    assert "test_locust_user.py:" in told
     assert " in ask)" in told
     assert caplog.text.count("Traceback") == 1
 
