@@ -476,6 +476,12 @@ CONNECTION_COUNTERS = (
         always=True,
         threshold=True,
     ),
+    Counter(
+        "connections.left_unanswered",
+        "connections that we closed without the answer that `leave` of the protocol waits for",
+        "closed by us without the answer to our last word",
+        tone="doubt",
+    ),
     Counter("connections.due", "connections that the plan opens", threshold=True),
     Counter("connections.cut", "cut by us, as planned ([chaos])", "cut by us, as planned", threshold=True),
     Counter(

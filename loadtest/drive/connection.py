@@ -7,7 +7,6 @@ NEW ── connect() ──► CONNECTING ── 101 ──► UPGRADED ── c
 from __future__ import annotations
 
 import enum
-import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import accumulate
@@ -17,17 +16,18 @@ from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.context import Context
 from loadtest.drive.error_answers import note_answer, note_error
 from loadtest.drive.http_client import HttpNotSent, HttpRequestFailed, HttpTimedOut
+from loadtest.drive.keepalive import Keepalive
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
 from loadtest.speak.chunk_stream import Payload
 from loadtest.speak.close_codes import NO_CLOSE_FRAME, NORMAL
 from loadtest.speak.codec.coded_frames import CodedFrameParser, NotTakenError, UnsendableError
+from loadtest.speak.compiled_protocol import Awaited
 from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.deflater import Deflater, negotiated
 from loadtest.speak.flood import Flood
 from loadtest.speak.frames import BINARY, PING, TEXT, FrameParser, encode
-from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.session import OPEN, Session, SessionState
 from loadtest.speak.session_recorder import SessionRecorder
 from loadtest.speak.turn import NEVER, Outcome, Turn
@@ -41,10 +41,6 @@ MAX_CATCH_UP_NS = 5_000_000
 
 MAX_UNSENT = 1_048_576
 """Bytes that may wait for a peer who does not read; beyond, its pings are not answered (RFC 6455, 5.5.3)."""
-
-
-MAX_UNANSWERED = 100
-"""Pings of a connection that may be unanswered; beyond, no further one is sent until a pong comes."""
 
 
 MAX_BACKLOG = 16 * MAX_UNSENT
@@ -67,58 +63,6 @@ class ConnectionState(enum.IntEnum):
 
 _UPGRADED: Final = ConnectionState.UPGRADED
 """For the hot loop, as ``COMPLETE`` of ``speak.turn``."""
-
-
-class Keepalive:
-    """The pings of one connection (RFC 6455, 5.5.2): their round trips, and which are unanswered.
-
-    Each ping is timed, also while earlier ones are unanswered: a stall stands in the distribution once for
-    every ping that it delayed. A pong answers its ping and all before it, since a peer may answer only the
-    latest (5.5.3). The payload of a ping is the instant it was sent. ``watched``: a timer will ask whether
-    the peer still lives.
-    """
-
-    __slots__ = ("_sent", "watched")
-
-    _PAYLOAD = struct.Struct("!q")
-
-    def __init__(self) -> None:
-        # The instants of the pings that are not answered yet.
-        self._sent: list[int] = []
-        self.watched = False
-
-    @property
-    def oldest_ns(self) -> int:
-        """When the oldest unanswered ping was sent; ``NEVER`` if none is unanswered."""
-        return self._sent[0] if self._sent else NEVER
-
-    @property
-    def is_full(self) -> bool:
-        """Whether so many pings are unanswered that no further one is sent."""
-        return len(self._sent) >= MAX_UNANSWERED
-
-    def ping(self, now_ns: int, metrics: PhaseMetrics) -> bytes:
-        """The payload of the next ping."""
-        self._sent.append(now_ns)
-        metrics.pings_sent += 1
-        return self._PAYLOAD.pack(now_ns)
-
-    def pong(self, payload: bytes, at_ns: int, metrics: PhaseMetrics) -> None:
-        """A pong arrived; one that answers no ping of ours is ignored."""
-        if len(payload) != self._PAYLOAD.size:
-            return
-        (sent_ns,) = self._PAYLOAD.unpack(payload)
-        if sent_ns not in self._sent:
-            return
-        answered = self._sent.index(sent_ns) + 1
-        for each_ns in self._sent[:answered]:
-            metrics.ping_rtt.append(max(at_ns - each_ns, 0))
-        metrics.pings_answered += answered
-        del self._sent[:answered]
-
-    def unanswered_since(self, since_ns: int) -> int:
-        """How many pings are unanswered that were sent after ``since_ns``."""
-        return sum(sent_ns > since_ns for sent_ns in self._sent)
 
 
 class Connection:
@@ -144,6 +88,7 @@ class Connection:
         "_handed_over",
         "_heard_ns",
         "_keepalive",
+        "_last_answer",
         "_opcode",
         "_out",
         "_parser",
@@ -207,6 +152,8 @@ class Connection:
         # bytes given to the transport since it began to hold some back.
         self._unsent: deque[tuple[Turn, int]] | None = None
         self._handed_over = 0
+        # What the target has to say before this closing connection is closed.
+        self._last_answer: Awaited | None = None
 
     @property
     def is_open(self) -> bool:
@@ -658,6 +605,7 @@ class Connection:
 
     def _receive_messages(self, messages: list[bytes], at_ns: int) -> None:
         if self.state is not _UPGRADED:
+            self._take_last_answer(messages)
             return
         if self.session.state is OPEN:
             if self.tap is not None:
@@ -810,9 +758,15 @@ class Connection:
     # ------------------------------------------------------------------ the end
 
     def close(self) -> None:
-        """Send a close frame, wait for the peer's, then end. Turns in flight are abandoned."""
+        """Say the protocol's last word, send a close frame, wait for the peer's, then end.
+
+        Turns in flight are abandoned.
+        """
         context = self.context
         if self.state is ConnectionState.UPGRADED:
+            self._last_answer = self.session.leave(context.now())
+            if self.session.outbox:
+                self._gather_replies()
             # What was begun in this very loop turn is sent before it is abandoned.
             self.flush()
         if self.state is ConnectionState.UPGRADED:
@@ -821,9 +775,8 @@ class Connection:
             self._end_session(NORMAL, by_us=True)
             context.recorder.metrics.connections_left += 1
             self.state = ConnectionState.CLOSING
-            if self._parser is not None:
-                self._out.append(self._parser.close(NORMAL))
-            self._flush_last()
+            if self._last_answer is None:
+                self._say_close()
             context.poller.timers.add(context.now() + context.close_timeout_ns, self._close_overdue)
         elif self.state < ConnectionState.UPGRADED:
             if self._attempt is not None:
@@ -831,7 +784,23 @@ class Connection:
             context.recorder.metrics.connections_left += self.state is ConnectionState.CONNECTING
             self._dispose()
 
+    def _say_close(self) -> None:
+        """Send the close frame behind all that was said."""
+        self._last_answer = None
+        if self._parser is not None:
+            self._out.append(self._parser.close(NORMAL))
+        self._flush_last()
+
+    def _take_last_answer(self, messages: list[bytes]) -> None:
+        """What comes on a closing connection says nothing, but for what the close waits for."""
+        answer, hear = self._last_answer, self.session.protocol.hear_any
+        if answer is not None and any(answer.fits(hear(message)) for message in messages):
+            self._say_close()
+
     def _close_overdue(self, _due_ns: int) -> None:
+        if self._last_answer is not None and self.state is ConnectionState.CLOSING:
+            self.context.recorder.metrics.count("connections.left_unanswered")
+            self._say_close()
         self._dispose()
 
     def _lost(self, code: int) -> None:

@@ -182,6 +182,9 @@ def _ready(scenario: Scenario) -> Iterator[str]:
         yield f"at any time: {_told_beat(beat)}"
     for timed in scenario.protocol.connect.timed:
         yield f"from ready on: {_told_timed(timed)}"
+    if (leave := scenario.protocol.connect.leave) is not None:
+        wait = "" if leave.wait is None else f", wait for {match_words(leave.wait)}"
+        yield f"before the close: send {shown_template(leave.send)}{wait}"
 
 
 def _told_step(step: ReadyStep) -> str:

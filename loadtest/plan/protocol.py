@@ -58,8 +58,22 @@ class TimedBeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """The last word of a user who leaves a ready connection: ``send``, and then the close frame.
+
+    Where there is a ``wait``, the close frame goes out when such an event has come.
+    """
+
+    send: str
+    wait: Match | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
-    """From the upgrade to ready; ``heartbeat`` holds those of the target, which we answer, and ours."""
+    """From the upgrade to ready, and the last word before the close.
+
+    ``heartbeat`` holds those of the target, which we answer, and ours.
+    """
 
     path: str = "/"
     subprotocols: tuple[str, ...] = ()
@@ -67,6 +81,7 @@ class Connect:
     heartbeat: tuple[Beat | TimedBeat, ...] = ()
     auth_errors: tuple[Match, ...] = ()
     """Events that mean the credential was refused."""
+    leave: Leave | None = None
 
     @property
     def answered(self) -> tuple[Beat, ...]:

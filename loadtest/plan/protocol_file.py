@@ -37,6 +37,7 @@ from loadtest.plan.protocol import (
     Connect,
     CountAt,
     Events,
+    Leave,
     Protocol,
     ReadyStep,
     SentAt,
@@ -158,6 +159,8 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
             of_event = [name for name in Template.parse(beat.send).names if name.startswith(EVENT)]
             known = [*IN_MESSAGES, *kept, *(of_event if isinstance(beat, Beat) else [HEARTBEAT_NUMBER])]
             yield (AT_TOP[key], key, index, "send"), beat.send, known
+    if protocol.connect.leave is not None:
+        yield ("connect", "leave", "send"), protocol.connect.leave.send, [*IN_MESSAGES, *kept]
     if protocol.events.audience:
         yield ("events", "audience"), protocol.events.audience, ["run.id"]
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
@@ -227,6 +230,7 @@ def _read_connect(table: TomlTable, beats: list[TomlTable]) -> Connect:
         ready=tuple(_read_step(step) for step in table.tables("ready")),
         heartbeat=tuple(_read_heartbeat(beat) for beat in (*beats, *_one_or_more(table, "heartbeat"))),
         auth_errors=read_matches(table, "auth_errors"),
+        leave=_read_leave(table.table("leave")) if table.has("leave") else None,
     )
     if not connect.path.startswith("/") or any(c.isspace() or c == "#" for c in connect.path):
         table.report(
@@ -262,6 +266,18 @@ def _read_step(table: TomlTable) -> ReadyStep:
     check_keep(table, (*table.path, "keep"), step.keep)
     table.close()
     return step
+
+
+def _read_leave(table: TomlTable) -> Leave:
+    leave = Leave(send=table.text("send", ""), wait=read_match(table, "wait"))
+    if not leave.send:
+        table.source.report(table.path, "`leave` needs `send`: what is said before a connection is closed")
+    if leave.wait is not None and kept_by(leave.wait):
+        table.report(
+            "wait", "nothing is sent after `leave`, so that nothing can be kept of what it waits for"
+        )
+    table.close()
+    return leave
 
 
 def _read_heartbeat(table: TomlTable) -> Beat | TimedBeat:
@@ -639,6 +655,8 @@ def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...]
             yield ("connect", "heartbeat", index, "on"), heartbeat.on
         elif heartbeat.answer is not None:
             yield ("connect", "heartbeat", index, "answer"), heartbeat.answer
+    if connect.leave is not None and connect.leave.wait is not None:
+        yield ("connect", "leave", "wait"), connect.leave.wait
     for index, beat in enumerate(events.answer):
         yield ("events", "answer", index, "on"), beat.on
     yield from _waits(("turn",), protocol.turn)

@@ -76,6 +76,10 @@ def _connect(connect: Connect) -> Iterator[Row]:
         yield "auth_errors", f"the credential is refused by {_or(connect.auth_errors)}"
     for beat in connect.heartbeat:
         yield "heartbeat", _own_beat(beat) if isinstance(beat, TimedBeat) else _answered(beat)
+    if connect.leave is not None:
+        wait = connect.leave.wait
+        then = "closes" if wait is None else f"closes when {match_words(wait)} has come"
+        yield "leave", f"sends {_short(connect.leave.send)}, then {then}"
 
 
 def _own_beat(beat: TimedBeat) -> str:

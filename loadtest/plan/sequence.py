@@ -52,6 +52,10 @@ def turn_sequence(
         yield _line(OUT, shown_template(timed.send), f"every {timed.every}")
         if timed.answer is not None:
             yield _line(IN, match_words(timed.answer), f"within {format_duration(timed.within_ns)}")
+    if connect.leave is not None:
+        yield _line(OUT, shown_template(connect.leave.send), "before the close")
+        if connect.leave.wait is not None:
+            yield _line(IN, match_words(connect.leave.wait), "then the close")
 
 
 def _request(step: PrepareStep) -> Iterator[str]:

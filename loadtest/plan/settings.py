@@ -17,6 +17,7 @@ from loadtest.plan.protocol import (
     Beat,
     CountAt,
     Events,
+    Leave,
     MessageStep,
     Protocol,
     ReadyStep,
@@ -65,6 +66,7 @@ def protocol_settings(protocol: Protocol) -> Plain:
                     "ready": [_step(step) for step in connect.ready],
                     "heartbeat": [_beat(beat) for beat in connect.heartbeat],
                     "auth_errors": _listed(connect.auth_errors),
+                    "leave": _leave(connect.leave),
                 }
             ),
             "turn": _turn(protocol.turn),
@@ -142,6 +144,14 @@ def _beat(beat: Beat | TimedBeat) -> Plain:
         within = None if answer is None else exact_duration(beat.within_ns)
         return _without_nothing({"every": beat.every, "send": beat.send, "answer": answer, "within": within})
     return _without_nothing({"on": _plain_match(beat.on), "send": beat.send, "keep": dict(beat.keep)})
+
+
+def _leave(leave: Leave | None) -> Plain:
+    if leave is None:
+        return {}
+    return _without_nothing(
+        {"send": leave.send, "wait": None if leave.wait is None else _plain_match(leave.wait)}
+    )
 
 
 def _step(step: ReadyStep) -> Plain:

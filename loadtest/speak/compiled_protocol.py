@@ -17,6 +17,7 @@ from loadtest.plan.protocol import (
     Beat,
     CountAt,
     Events,
+    Leave,
     MessageStep,
     Protocol,
     ReadyStep,
@@ -139,6 +140,14 @@ class OwnHeartbeat:
     answer: Awaited | None
     within_ns: int
     keep: Mapping[str, Getter]
+
+
+@dataclass(frozen=True, slots=True)
+class LastWord:
+    """What is said before a connection is closed; ``wait`` None: the close follows at once."""
+
+    send: Template
+    wait: Awaited | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +276,7 @@ class CompiledProtocol:
         "keeps",
         "kinds",
         "labels",
+        "last_word",
         "listens",
         "never_ends",
         "opaque",
@@ -335,6 +345,7 @@ class CompiledProtocol:
         self.heartbeat = tuple(map(beat, protocol.connect.answered))
         self.own_heartbeats = tuple(_own_heartbeat(each, awaited) for each in protocol.connect.timed)
         self.answers = tuple(map(beat, events.answer))
+        self.last_word = _last_word(protocol.connect.leave, awaited)
         self._compile_adoption(events, awaited)
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
         alike = self.opaque and not self.heartbeat and not rules_of
@@ -354,8 +365,7 @@ class CompiledProtocol:
         self._uuid_of_texts = uuid_prefix(f"{nonce} said")
         self._unix_offset_ns = unix_offset_ns
         self._compile_kept(protocol)
-        self._nonce = nonce
-        self._seed = seed
+        self._nonce, self._seed = nonce, seed
         self._identities, self._first_user = identities, first_user
         self.audience_elsewhere: Callable[[int], str] | None = None
         self._audience = Template.parse(events.audience) if events.audience else None
@@ -687,6 +697,12 @@ def _fits_in(value: Any) -> bool:
         return False
 
 
+def _last_word(leave: Leave | None, awaited: Callable[[Match], Awaited]) -> LastWord | None:
+    if leave is None:
+        return None
+    return LastWord(Template.parse(leave.send), None if leave.wait is None else awaited(leave.wait))
+
+
 def _own_heartbeat(beat: TimedBeat, awaited: Callable[[Match], Awaited]) -> OwnHeartbeat:
     answer = None if beat.answer is None else awaited(beat.answer)
     every, send = parse_period(beat.every), Template.parse(beat.send)
@@ -728,7 +744,7 @@ def _asks_for_fields(protocol: Protocol) -> bool:
     connect, events = protocol.connect, protocol.events
     matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.answered, *events.answer))]
     matches += [beat.answer for beat in connect.timed if beat.answer is not None]
-    matches += [step.wait for step in connect.ready if step.wait is not None]
+    matches += [step.wait for step in (*connect.ready, connect.leave) if step and step.wait is not None]
     matches += protocol.awaited
     for each in protocol.all_events:
         matches += [*each.matches, *each.ignore]

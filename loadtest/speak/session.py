@@ -26,6 +26,7 @@ from loadtest.speak.adopted_ids import AdoptedIds, Owner
 from loadtest.speak.chunk_stream import Payload
 from loadtest.speak.close_codes import CREDENTIAL_REFUSED, SERVER_AT_FAULT
 from loadtest.speak.compiled_protocol import (
+    Awaited,
     BoundMessage,
     CompiledProtocol,
     CompiledTurn,
@@ -330,6 +331,14 @@ class Session:
         if self.outbox is None:
             self.outbox = []
         self.outbox.append(text)
+
+    def leave(self, now_ns: int) -> Awaited | None:
+        """Say the last word of a connection that was ready; what has to come before it is closed."""
+        word = self.protocol.last_word
+        if word is None or self.state is not OPEN:
+            return None
+        self._send_template(word.send, now_ns)
+        return word.wait
 
     def _send_template(
         self, template: Template, now_ns: int, event: Any = None, more: Mapping[str, Any] = _NOTHING

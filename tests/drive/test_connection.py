@@ -13,10 +13,10 @@ from websockets.frames import Opcode
 from loadtest.drive import connection as connection_module
 from loadtest.drive.connection import (
     MAX_CATCH_UP_READS,
-    MAX_UNANSWERED,
     Connection,
     ConnectionState,
 )
+from loadtest.drive.keepalive import MAX_UNANSWERED
 from loadtest.drive.poller import READ, WRITE
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Connect, Events, ReadyStep, TimedBeat

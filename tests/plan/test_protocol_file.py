@@ -248,6 +248,18 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
             ["4: a heartbeat needs both `on` and `send`"],
         ),
         (
+            "[events]\nmatch = 'order'\n[connect]\nleave = {wait = {t = 'p', keep = {a = 'b'}}, x = 1}",
+            [
+                "4: `leave` needs `send`",
+                "4: nothing is sent after `leave`",
+                "4: unknown key `x`",
+            ],
+        ),
+        (
+            "[events]\nmatch = 'order'\n[connect]\nleave = {send = '{turn.id}', wait = 'over'}",
+            ['4: "over" is an event type', "4: nothing is known as {turn.id}"],
+        ),
+        (
             "[events]\nmatch = 'order'\n[connect]\nheartbeat = [{on = {t = 'p'}, send = '{turn.id}'}]",
             ["4: nothing is known as {turn.id}"],
         ),

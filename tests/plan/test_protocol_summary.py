@@ -15,6 +15,7 @@ from loadtest.plan.protocol import (
     Connect,
     CountAt,
     Events,
+    Leave,
     MessageStep,
     Protocol,
     ReadyStep,
@@ -44,6 +45,7 @@ EVERY = Protocol(
             TimedBeat(every="{kept.i}ms", send="hb"),
         ),
         auth_errors=("denied",),
+        leave=Leave(send="bye", wait="over"),
     ),
     turn=TurnShape(
         id="{turn.number}",
@@ -114,6 +116,11 @@ def test_every_key_of_connect_is_told(name: str) -> None:
     assert told(EVERY) != told(replace(EVERY, connect=changed(EVERY.connect, name)))
 
 
+def test_a_last_word_that_waits_for_nothing() -> None:
+    plain = replace(EVERY, connect=replace(EVERY.connect, leave=Leave(send="bye")))
+    assert "leave: sends bye, then closes" in told(plain)
+
+
 @pytest.mark.parametrize("name", [each.name for each in fields(TurnShape)])
 def test_every_key_of_a_turn_is_told(name: str) -> None:
     plain = replace(EVERY, turn=replace(EVERY.turn, message="x", messages=()))
@@ -139,6 +146,7 @@ def test_the_whole() -> None:
         "heartbeat: ping is answered by pong; keeps n as {kept.n}",
         "heartbeat: every 30s sends hb; dead without op = 11 within 10 s; keeps m as {kept.m}",
         "heartbeat: every {kept.i}ms sends hb; no answer is awaited",
+        "leave: sends bye, then closes when over has come",
         "id of a turn: {turn.number}",
         "frames sent: binary",
         "message: one",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.plan.protocol import Beat, Connect, CountAt, Events, Protocol, ReadyStep, TimedBeat
+from loadtest.plan.protocol import Beat, Connect, CountAt, Events, Leave, Protocol, ReadyStep, TimedBeat
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.sequence import LONGEST, turn_sequence
 
@@ -62,6 +62,15 @@ def test_heartbeats_by_our_clock_and_a_count_that_an_event_says() -> None:
         "us → target   h   (every 30s)",
         "us → target   p   (every 1s)",
         "us ← target   q   (within 10 s)",
+    ]
+
+
+def test_the_last_word_and_what_is_waited_for() -> None:
+    assert drawn(Connect(leave=Leave(send="bye")), count=1)[-1] == "us → target   bye   (before the close)"
+    lines = drawn(Connect(leave=Leave(send="bye", wait="over")), count=1)
+    assert lines[-2:] == [
+        "us → target   bye   (before the close)",
+        "us ← target   over   (then the close)",
     ]
 
 
