@@ -124,7 +124,8 @@ def test_the_verdict_fits_on_one_line(sample: Sample) -> None:
 
 def test_the_screen_needs_neither_matplotlib_nor_jinja2() -> None:
     code = (
-        "import sys; from loadtest.show import progress, views; from loadtest.show.render.terminal import render;"
+        "import sys; from loadtest.show import progress, views;"
+        "from loadtest.show.render.terminal import render;"
         "from loadtest.show.report_model import build_report; from loadtest.show.run import document;"
         "render([document(build_report({}))]);"
         "print({'matplotlib', 'jinja2', 'locust', 'scipy'} & set(sys.modules))"
