@@ -165,6 +165,7 @@ def _lines(rows: Iterator[TableRow]) -> tuple[TableRow, ...]:
             tuple(_cell(row, at) for at in range(len(row.cells))),
             row.tone,
             tuple(printable(note, 1000) for note in row.notes),
+            remark=printable(row.remark, 1000),
             mark=MARKS.get(row.text(0), ""),
         )
         for row in rows
@@ -489,13 +490,16 @@ def _rollback(found: Assessment) -> DocumentSection:
     tone: dict[bool | None, Tone] = {None: "doubt", True: "good", False: "bad"}
     verified = found.rollback.verified
     notes = (found.rollback.said,) if found.rollback.said else ()
-    line = TableRow((known[verified], found.rollback.command), tone[verified], notes)
+    line = TableRow(
+        (known[verified], found.rollback.command), tone[verified], notes, remark=found.rollback.said or ""
+    )
     return _section("Rollback", "Printed; run only with --rollback.", ("", "command"),
                    _lines(iter((line,))), folded=known[verified])  # fmt: skip
 
 
 def _rolled_back(row: RollbackRow) -> DocumentSection:
     state, tone = ("rolled back", "good") if row.worked else ("FAILED", "bad")
-    line = TableRow((state, row.command), cast("Tone", tone), (f"{row.said}; run after {row.after}",))
+    said = f"{row.said}; run after {row.after}"
+    line = TableRow((state, row.command), cast("Tone", tone), (said,), remark=said)
     meaning = "What this report says is of what ran after it."
     return _section("Rollback", meaning, ("", "command"), _lines(iter((line,))), folded=state)
