@@ -116,8 +116,8 @@ def _section(
     *,
     folded: str = "",
 ) -> DocumentSection:
-    """One table; ``right`` are its columns of numbers. A ``folded`` section decides nothing by itself."""
-    columns = tuple(TableColumn(head, right=at in right, wraps=True) for at, head in enumerate(heads))
+    """One table; ``right`` are its columns of numbers, and one without a head, of states, never wraps. A ``folded`` section decides nothing by itself."""
+    columns = tuple(TableColumn(head, right=at in right, wraps=bool(head)) for at, head in enumerate(heads))
     table = DataTable(columns, rows, notes_below=True)
     return DocumentSection(title, (table,), meaning, folded=folded, screen=not folded or title in ON_SCREEN)
 
@@ -490,9 +490,8 @@ def _rollback(found: Assessment) -> DocumentSection:
     tone: dict[bool | None, Tone] = {None: "doubt", True: "good", False: "bad"}
     verified = found.rollback.verified
     notes = (found.rollback.said,) if found.rollback.said else ()
-    line = TableRow(
-        (known[verified], found.rollback.command), tone[verified], notes, remark=found.rollback.said or ""
-    )
+    state = known[verified].partition(";")[0]
+    line = TableRow((state, found.rollback.command), tone[verified], notes, remark=found.rollback.said or "")
     return _section("Rollback", "Printed; run only with --rollback.", ("", "command"),
                    _lines(iter((line,))), folded=known[verified])  # fmt: skip
 
