@@ -133,3 +133,8 @@ class TargetError(LoadtestError):
         self.layer = layer
         self.sentence = sentence
         super().__init__(f"{layer}: {sentence}")
+
+
+def install_line(packages: str, extra: str) -> str:
+    """What brings a library that is not installed here: itself, or an extra of ours."""
+    return f'pip install {packages} (or install loadtest with its extra "{extra}")'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
@@ -220,3 +221,15 @@ def format_bytes(n: int) -> str:
             return f"{n} B" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
+
+
+FORMATS: Mapping[str, Callable[[float], str]] = {
+    "ms": format_ms,
+    "per_s": format_rate,
+    "ratio": format_ratio,
+    "count": lambda count: format_count(int(count)) if count == int(count) else format_number(count),
+    "cores": format_cores,
+    "bytes": lambda size: format_bytes(round(size)),
+    "number": format_number,
+}
+"""How a value is written, by the unit that ``run.json`` gives it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from loadtest.errors import ConfigError, Problem
+from loadtest.errors import ConfigError, Problem, install_line
 
 LIBRARIES = ("scipy", "ruptures")
 """What the extra installs; ``judge`` imports them where it computes."""
@@ -18,8 +18,6 @@ def need_compare(command: str) -> None:
     """
     missing = [name for name in LIBRARIES if find_spec(name) is None]
     if missing:
-        sentence = (
-            f"it needs {' and '.join(missing)}, not installed here; run: pip install {' '.join(missing)}"
-            ' (or install loadtest with its extra "compare")'
-        )
+        run = install_line(" ".join(missing), "compare")
+        sentence = f"it needs {' and '.join(missing)}, not installed here; run: {run}"
         raise ConfigError([Problem(f"loadtest {command}", sentence)])

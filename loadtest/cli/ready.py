@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,17 +101,10 @@ def _text(view: bytes, form: str) -> str | bytes:
 
 
 def _screen(found: Assessment, report: str) -> None:
-    from rich.console import Console
-
     from loadtest.readiness.views.telling import tell
-    from loadtest.readiness.views.text import text
-    from loadtest.show.render.terminal import takes_unicode
+    from loadtest.show.render.terminal import show
 
-    console = Console(file=sys.stdout)
-    colour = console.is_terminal and not console.no_color
-    ascii_only = not takes_unicode(sys.stdout)
-    sys.stdout.write(text(tell(found), width=console.width, colour=colour, ascii_only=ascii_only))
-    click.echo(f"\nReport  {report}")
+    show([tell(found)], where=report)
 
 
 def shown_rollback(policy: Policy) -> str:

@@ -135,7 +135,8 @@ def _whole_second(instant_ns: int | None, option_name: str, otherwise: int) -> i
 def _show(shown: ReadableRun) -> None:
     """Print the terminal's view, in colour where stdout is one."""
     from loadtest.keep.folder import REPORT
+    from loadtest.show.render.terminal import show
     from loadtest.show.report_model import tell
-    from loadtest.show.terminal import show
+    from loadtest.show.run import document
 
-    show(tell(shown.manifest), sys.stdout, where=str(shown.path / REPORT))
+    show([document(tell(shown.manifest))], sys.stdout, where=str(shown.path / REPORT))

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from typing_extensions import override
 
 from loadtest.drive.token_source import TokenSource
-from loadtest.errors import ConfigError, Layer, Problem
+from loadtest.errors import ConfigError, Layer, Problem, install_line
 from loadtest.plan.scenario import Auth
 from loadtest.speak.refused import Refused
 from loadtest.units import NS_PER_S
@@ -41,10 +41,8 @@ class AwsSigner(TokenSource):
             import botocore.exceptions
             import botocore.session
         except ImportError:
-            sentence = (
-                'kind = "sigv4" needs botocore, not installed here; run: pip install "botocore>=1.35" (or'
-                ' install loadtest with its extra "aws")'
-            )
+            run = install_line('"botocore>=1.35"', "aws")
+            sentence = f'kind = "sigv4" needs botocore, not installed here; run: {run}'
             raise ConfigError([Problem(KEY, sentence)]) from None
         self._auth = auth
         self._error: type[Exception] = botocore.exceptions.BotoCoreError

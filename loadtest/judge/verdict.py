@@ -47,15 +47,7 @@ from loadtest.plan.threshold import (
     of_kind,
     split_population,
 )
-from loadtest.units import (
-    format_bytes,
-    format_cores,
-    format_count,
-    format_ms,
-    format_number,
-    format_rate,
-    format_ratio,
-)
+from loadtest.units import FORMATS, format_count, format_ms
 
 NO_STAGES: Mapping[Threshold, Manifest] = MappingProxyType({})
 
@@ -515,19 +507,8 @@ def _in_words(row: Mapping[str, Any]) -> str:
     """One threshold that was decided: "turn.first_event.p95 was 132 ms, not < 100ms"."""
     if row["measured"] is None:
         return f"{_name(row)} ({row['reason'] or 'not measured'})"
-    return f"{_name(row)} was {_FORMATS[row['unit']](row['measured'])}, not {row['expression']}"
+    return f"{_name(row)} was {FORMATS[row['unit']](row['measured'])}, not {row['expression']}"
 
 
 def _name(row: Mapping[str, Any]) -> str:
     return str(row["name"] if "stage" not in row else f"{row['name']} of stage {row['stage'] + 1}")
-
-
-_FORMATS: dict[str, Callable[[float], str]] = {
-    "ms": format_ms,
-    "per_s": format_rate,
-    "ratio": format_ratio,
-    "count": lambda count: format_count(int(count)),
-    "cores": format_cores,
-    "bytes": lambda size: format_bytes(int(size)),
-    "number": format_number,
-}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from loadtest.errors import ConfigError, Problem
+from loadtest.errors import ConfigError, Problem, install_line
 from loadtest.plan.plain_json import is_cut
 from loadtest.plan.yaml_bounds import YamlBounds
 
@@ -72,9 +72,9 @@ def _yaml(text: str) -> object:
     try:
         import yaml
     except ImportError:
+        run = install_line('"pyyaml>=6"', "asyncapi")
         raise NoDescriptionError(
-            'is no JSON, and YAML needs PyYAML, not installed here; run: pip install "pyyaml>=6" (or install'
-            ' loadtest with its extra "asyncapi"), or convert the file to JSON'
+            f"is no JSON, and YAML needs PyYAML, not installed here; run: {run}, or convert the file to JSON"
         ) from None
     # That of C is twenty times as fast; where PyYAML was built without it, there is the other.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from loadtest.errors import ConfigError
+from loadtest.errors import ConfigError, install_line
 from loadtest.plan.toml_reader import Table, nearest, read_bytes, told
 from loadtest.units import MIB
 
@@ -24,9 +24,8 @@ MAX_BYTES: Final = 4 * MIB
 
 MADE_BY: Final = "make it by `protoc --include_imports --descriptor_set_out=api.pb api.proto`"
 
-MISSING: Final = (
-    "the codec `protobuf` needs the library protobuf, not installed here; run: pip install protobuf"
-    ' (or install loadtest with its extra "protobuf")'
+MISSING: Final = "the codec `protobuf` needs the library protobuf, not installed here; run: " + install_line(
+    "protobuf", "protobuf"
 )
 
 MESSAGES: Final = ("send", "receive")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 from urllib.parse import urlsplit
 
 from loadtest.plan.addresses import SIMULATOR
@@ -12,20 +13,22 @@ from loadtest.plan.chunks import Chunks
 from loadtest.plan.connections import Visit
 from loadtest.plan.conversation import ConversationStep, Think
 from loadtest.plan.generated import generated, is_generated
-from loadtest.plan.health import OF_SIMULATOR, PROCESS_METRICS, Health
 from loadtest.plan.kept_values import beat_keeps, step_keeps
+from loadtest.plan.key_types import KeyTable
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import NOW, data_values, now_values, user_values
 from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Step, TimedBeat, TurnShape
-from loadtest.plan.scenario import Auth, Reconnect, Scenario, Target, Traffic
+from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule, schedules
+from loadtest.plan.schema import CHAOS_TABLE, LOAD_TABLE, SCENARIO_TABLE, TARGET_TABLE, TRAFFIC_TABLE
 from loadtest.plan.secrets import secret_columns, written_secrets
 from loadtest.plan.sequence import turn_sequence
 from loadtest.plan.settings import HIDDEN, public_url
-from loadtest.plan.target import ENVIRONMENT, NO_PROXY, shown_connect_to, userinfo
+from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold, split_population
+from loadtest.plan.told_settings import NOT_SHOWN, told_settings
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
 from loadtest.plan.written_secrets import data_secret_columns, shown_template
@@ -50,7 +53,7 @@ def explain(scenario: Scenario) -> list[Section]:
     for each, schedule in zip(scenario.parts, schedules(scenario), strict=True):
         before = f"{each.name}: " if scenario.populations else ""
         parts |= {f"{before}{what}": lines for what, lines in _users(each, schedule).items()}
-    parts["Judged by"] = _judged(scenario)
+    parts |= {"Judged by": _judged(scenario), "The whole run": _whole_run(scenario)}
     for each in scenario.parts:
         before = f"{each.name}: " if scenario.populations else ""
         parts[f"{before}Not measurable"] = _unknown(each)
@@ -68,7 +71,7 @@ def _users(scenario: Scenario, schedule: Schedule) -> dict[str, Iterator[str]]:
         "Message": _message(scenario, schedule.first),
         "Answer": _answer(scenario),
         "One turn": _sequence(scenario),
-        "Injected faults": _chaos(scenario),
+        "Injected faults": _settings(CHAOS_TABLE, scenario),
     }
 
 
@@ -97,100 +100,36 @@ def _target(scenario: Scenario) -> Iterator[str]:
             yield f"with the faults {', '.join(target.faults)}"
     else:
         yield public_url(target.url)
-        yield from _told_address(target)
-    if target.auth is not None:
-        yield _told_auth(target.auth)
-    public = public_settings(scenario)["target"]
+    if userinfo(target.url) is not None:
+        yield "Basic authorization with the user and the password in the URL, which are not shown"
+    public = _written(scenario, "target")
     # What a run removes from its files and its screen is not shown here either.
     hidden = {HIDDEN, *written_secrets(target)}
     for part in ("headers", "cookies", "query"):
-        values = public.get(part) if isinstance(public, dict) else None
-        for name, text in (values or {}).items():
+        values = public.get(part)
+        for name, text in values.items() if isinstance(values, Mapping) else ():
             if not isinstance(text, str):
                 continue
-            yield f"{part}: {name} = {'a value that is not shown' if text in hidden else text}"
+            yield f"{part}: {name} = {NOT_SHOWN if text in hidden else text}"
     if target.keep_cookies:
         yield "each user sends the cookies that the target set back on its later connections"
     if target.identities:
         columns = ", ".join(target.identities[0])
         yield f"{format_count(len(target.identities))} identities, one per virtual user ({columns})"
-    if target.compression:
-        ours = "is compressed too where it agrees" if target.compress_sent else "never is"
-        yield f"compression is offered: the target may compress what it sends; what is sent to it {ours}"
     if target.insecure:
         yield "INSECURE: the target's certificate is not verified"
-    if target.health is not None:
-        yield f"sampled each second of the target: {_sampled(target.health)}"
+    yield from _settings(TARGET_TABLE, scenario)
 
 
-def _sampled(health: Health) -> str:
-    """What is sampled, and where."""
-    of_process = "the simulator" if health.pid == OF_SIMULATOR else f"process {health.pid}"
-    sources = {
-        f"of {of_process}": health.pid is not None,
-        f"of container {health.container}": health.container,
-        f"by {public_url(health.node)}": health.node,
-        f"by {public_url(health.endpoint)}": health.endpoint,
-    }
-    where = "".join(f" ({words})" for words, given in sources.items() if given)
-    usual = [name.replace("_", " ") for name in health.names if name in PROCESS_METRICS]
-    own = [each.name for each in health.metrics]
-    return "; ".join(part for part in (f"{', '.join(usual)}{where}", ", ".join(own)) if part)
+def _written(scenario: Scenario, title: str) -> Mapping[str, object]:
+    """A table of the effective plan as plain data, without secrets; empty where there is none."""
+    table = public_settings(scenario).get(title)
+    return table if isinstance(table, Mapping) else {}
 
 
-def _told_address(target: Target) -> Iterator[str]:
-    """Where connections go that differs from what the URL says, and the credential that it holds."""
-    if target.path is not None:
-        yield f"each user at the path {target.path}"
-    if target.proxy != ENVIRONMENT:
-        direct = "no proxy, whatever the environment says"
-        yield direct if target.proxy == NO_PROXY else f"through the proxy {public_url(target.proxy)}"
-    if target.follow_redirects:
-        yield f"redirects of the upgrade are followed, {target.follow_redirects} at most"
-    if target.connect_to is not None:
-        yield f"connected to at {shown_connect_to(target.connect_to)}, whatever address the name has"
-    if target.addresses != "first":
-        yield _SPREAD[target.addresses]
-    if userinfo(target.url) is not None:
-        yield "Basic authorization with the user and the password in the URL, which are not shown"
-
-
-_SPREAD = {
-    "rotate": "each user tries the addresses of the name beginning with another one",
-    "all": "each user has one address of the name, in turn, and tries no other",
-}
-
-
-def _told_auth(auth: Auth) -> str:
-    if auth.kind == "sigv4":
-        whose = f"the profile {auth.profile}" if auth.profile else "AWS' own variables and files"
-        good_for = format_duration(auth.lifetime_ns)
-        return (
-            f"the URL of each connection is signed for {auth.service} in {auth.region} with the credentials"
-            f" of {whose}, valid for {good_for}"
-        )
-    where = f"as {auth.send_as}" + (f" `{auth.name}`" if auth.name else "")
-    if auth.kind == "jwt":
-        good_for = f"valid for {format_duration(auth.lifetime_ns)}"
-        return f"a token per user, signed {_told_key(auth)}, {good_for}, sent {where}"
-    return f"one token for all users, {_token_origin(auth)}, sent {where}"
-
-
-def _told_key(auth: Auth) -> str:
-    key = f"the file {auth.key_file}" if auth.key_file else f"${auth.secret_env}"
-    named = f" ({auth.key_id})" if auth.key_id else ""
-    what = "the secret" if auth.algorithm == "HS256" else f"the {auth.algorithm} key"
-    return f"with {what} in {key}{named}"
-
-
-def _token_origin(auth: Auth) -> str:
-    if auth.kind == "oauth2":
-        scope = f", for {auth.scope}" if auth.scope else ""
-        return f"from {auth.token_url} for the client {auth.client_id}{scope}, renewed before it expires"
-    if auth.token_command:
-        again = f", again every {format_duration(auth.refresh_ns)}" if auth.refresh_ns else ""
-        return f"as {auth.token_command[0]} prints it{again}"
-    return f"from ${auth.token_env}" if auth.token_env else f"from the file {auth.token_file}"
+def _settings(table: KeyTable[Any], scenario: Scenario) -> Iterator[str]:
+    """The keys of a table one by one."""
+    return told_settings(table, _written(scenario, table.title), written_secrets(scenario.target))
 
 
 _OFTEN = {
@@ -222,25 +161,11 @@ def _connections(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
         yield f"{format_count(never)} are never opened, as the run is over before: they count as not ready"
     if len(visits) > schedule.users:
         yield f"{format_count(len(visits))} connects in total: some users leave and come back"
-    if load.reconnect is not None:
-        yield _told_reconnect(load.reconnect)
     if load.stages:
         marks = (i * schedule.end_ns // MARKS for i in range(1, MARKS + 1))
         told = ", ".join(f"{_open_at(visits, at - 1)} at {format_duration(at)}" for at in marks)
         yield f"planned concurrent connections: {told}"
-
-
-def _told_reconnect(reconnect: Reconnect) -> str:
-    first, most = format_duration(reconnect.initial_delay_ns), format_duration(reconnect.max_delay_ns)
-    growth = (
-        f", each further delay {reconnect.factor:g} times as long, up to {most}"
-        if reconnect.factor > 1
-        else ""
-    )
-    shorter = (
-        f", each shortened at random by up to {format_ratio(reconnect.jitter)}" if reconnect.jitter else ""
-    )
-    return f"a lost connection is opened again after {first}{growth}{shorter}; {reconnect.tries} tries"
+    yield from _settings(LOAD_TABLE, scenario)
 
 
 def _open_at(visits: list[Visit], at_ns: int) -> int:
@@ -288,6 +213,7 @@ def _turns(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
     traffic = scenario.traffic
     if traffic is None or traffic.turns == 0:
         yield "none: connections are opened and held, nothing is sent"
+        yield from _settings(TRAFFIC_TABLE, scenario)
         return
     if scenario.load.model == "closed":
         yield from _closed(traffic)
@@ -304,6 +230,7 @@ def _turns(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
         yield f"kinds of turn, drawn by the seed: {', '.join(shares)}"
     if traffic.turns is not None:
         yield f"at most {format_count(traffic.turns)} per connection; the run ends when all are done"
+    yield from _settings(TRAFFIC_TABLE, scenario)
 
 
 def _told_steps(steps: Iterable[ConversationStep]) -> str:
@@ -539,21 +466,6 @@ def _or(matches: Iterable[Match]) -> str:
     return " or ".join(map(match_words, matches))
 
 
-def _chaos(scenario: Scenario) -> Iterator[str]:
-    chaos = scenario.chaos
-    if cut := chaos.cut:
-        often = f", and every {format_duration(cut.every_ns)} from then" if cut.every_ns else ""
-        when = f"{format_duration(cut.at_ns)} after the start{often}"
-        yield f"{format_ratio(cut.share)} of the connections are cut, {when}"
-    if slow := chaos.slow_readers:
-        pace = f"{format_bytes(slow.bytes_per_s)} a second"
-        yield f"{format_ratio(slow.share)} of the users read {pace}; their times are reported separately"
-    if chaos.leavers:
-        yield f"in {format_ratio(chaos.leavers)} of the turns the user leaves after the first event"
-    if chaos.malformed:
-        yield f"before {format_ratio(chaos.malformed)} of the turns a broken message is sent"
-
-
 def _judged(scenario: Scenario) -> Iterator[str]:
     names = [each.name for each in scenario.populations]
     for threshold in scenario.judged:
@@ -566,6 +478,14 @@ def _judged(scenario: Scenario) -> Iterator[str]:
         yield f"{name}: turned off"
     for rule in scenario.abort.rules:
         yield f"the run ends early where {_told(rule)}, after {format_duration(scenario.abort.after_ns)}"
+
+
+def _whole_run(scenario: Scenario) -> Iterator[str]:
+    """The keys of what no section above is of."""
+    told = ("target", "load", "traffic", "chaos", "abort")
+    return told_settings(
+        SCENARIO_TABLE, public_settings(scenario), written_secrets(scenario.target), left_out=told
+    )
 
 
 def _told(threshold: Threshold) -> str:

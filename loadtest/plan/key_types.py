@@ -235,6 +235,10 @@ def _exact_size(size: int) -> str:
     return f"{size // SIZES[unit]}{unit}"
 
 
+def _percent(ratio: float) -> str:
+    return f"{100 * ratio:g}%"
+
+
 TEXT = KeyType(Table.text)
 FLAG = KeyType(lambda table, key, _: table.flag(key), choices=("true", "false"))
 
@@ -251,7 +255,7 @@ POSITIVE_DURATION = KeyType(
     lambda table, key, default: table.duration(key, default, positive=True), exact_duration
 )
 RATE = KeyType(Table.rate, exact_rate)
-RATIO = KeyType(Table.ratio, exact_ratio, show=lambda ratio: f"{100 * ratio:g}%")
+RATIO = KeyType(Table.ratio, exact_ratio, show=_percent)
 SIZE = KeyType(Table.size, lambda size: f"{size}B", show=_exact_size)
 TEXTS = KeyType(lambda table, key, _: table.texts(key), list)
 PAIRS = KeyType(lambda table, key, _: table.pairs(key), dict)
@@ -264,7 +268,7 @@ def _read_share(table: Table, key: str, default: float) -> float:
     return share
 
 
-SHARE = KeyType(_read_share, exact_ratio)
+SHARE = KeyType(_read_share, exact_ratio, show=_percent)
 
 
 def _read_effect(table: Table, key: str, default: T) -> float | T:

@@ -17,6 +17,10 @@ from loadtest.plan.health import Health
 from loadtest.plan.prepare import PrepareStep
 from loadtest.plan.protocol import Protocol, TurnKind, TurnShape
 from loadtest.plan.threshold import Threshold, default_thresholds, population_defaults
+from loadtest.units import MIB
+
+MAX_MESSAGE_BYTES = 16 * MIB
+"""The largest message that is taken, where a scenario says nothing else."""
 
 Rows = tuple[Mapping[str, str], ...]
 
@@ -94,7 +98,7 @@ class Target:
     compression: bool = False
     compress_sent: bool = False
     connect_timeout_ns: int = 10_000_000_000
-    max_message_bytes: int = 16 * 1024 * 1024
+    max_message_bytes: int = MAX_MESSAGE_BYTES
     faults: tuple[str, ...] = ()
     source_addresses: tuple[str, ...] = ()
     addresses: Literal["first", "rotate", "all"] = "first"

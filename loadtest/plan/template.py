@@ -304,7 +304,7 @@ def _json_at(text: str, start: int) -> tuple[int | None, list[int]]:
     at, inside = start, False
     for match in PLACEHOLDER.finditer(text, start):
         piece = text[at : match.start()]
-        inside = _ends_inside(piece, inside=inside)
+        inside = ends_inside(piece, inside=inside)
         size = match.end() - match.start()
         if inside:
             quoted.append(match.start())
@@ -318,7 +318,7 @@ def _json_at(text: str, start: int) -> tuple[int | None, list[int]]:
     return start + size, [place for place in quoted if place < start + size]
 
 
-def _ends_inside(piece: str, *, inside: bool) -> bool:
+def ends_inside(piece: str, *, inside: bool) -> bool:
     """Whether a piece of JSON ends inside a string; ``inside``: it begins there."""
     escape = False
     for c in piece:

@@ -9,14 +9,10 @@ from typing import Literal, cast
 
 from loadtest.plan.threshold import COMPARE, EXPRESSION, Operator
 from loadtest.units import (
+    FORMATS,
     NS_PER,
-    format_bytes,
-    format_cores,
     format_count,
-    format_ms,
     format_number,
-    format_rate,
-    format_ratio,
     parse_bytes,
     parse_duration,
     parse_rate,
@@ -114,12 +110,8 @@ def _days(value: float) -> str:
     return f"{value:.1f} d" if abs(value) < DAYS_OF_NOTE else f"{value:,.0f} d"
 
 
-_SHOWN: Mapping[Unit, Callable[[float], str]] = {
-    "ms": format_ms,
+_SHOWN: Mapping[str, Callable[[float], str]] = {
+    **FORMATS,
     "days": _days,
-    "ratio": format_ratio,
-    "per_s": format_rate,
     "impact": lambda value: IMPACTS[int(value)],
-    "cores": format_cores,
-    "bytes": lambda size: format_bytes(round(size)),
 }

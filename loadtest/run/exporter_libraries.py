@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from loadtest.errors import ConfigError, Problem
+from loadtest.errors import ConfigError, Problem, install_line
 from loadtest.run.options import RunOptions
 
 EXPORTER = ("opentelemetry", "exporter", "otlp", "proto", "http")
@@ -19,11 +19,8 @@ def need_libraries(options: RunOptions) -> None:
     """
     _ = options.metrics_address
     if options.collector is not None and not _installed():
-        sentence = (
-            "it needs opentelemetry's SDK and exporter, not installed here; run:"
-            " pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
-            ' (or install loadtest with its extra "otel")'
-        )
+        run = install_line("opentelemetry-sdk opentelemetry-exporter-otlp-proto-http", "otel")
+        sentence = f"it needs opentelemetry's SDK and exporter, not installed here; run: {run}"
         raise ConfigError([Problem("--otel", sentence)])
 
 

@@ -27,11 +27,10 @@ from websockets.typing import Origin, Subprotocol
 from loadtest.errors import ConfigError, Problem
 from loadtest.keep.redact import Redactor
 from loadtest.plan.capture import MAX_BYTES, MAX_FRAMES, CapturedFrame, capture_text
+from loadtest.plan.scenario import MAX_MESSAGE_BYTES
 from loadtest.plan.settings import public_url
 from loadtest.secret_names import TRANSPORT_HEADERS, handshake_secrets, subprotocol_secrets
 from loadtest.speak.codec.mqtt_password import connect_password
-
-MAX_MESSAGE = 16 << 20
 
 MOST_FILES = 1_000
 """Connections that are written down; later ones are only passed on."""
@@ -183,7 +182,7 @@ class _Recording:
                 process_request=self._open_other,
                 select_subprotocol=self._agreed,
                 compression=None,
-                max_size=MAX_MESSAGE,
+                max_size=MAX_MESSAGE_BYTES,
                 server_header=None,
                 logger=_UNHEARD,
             )
@@ -221,7 +220,7 @@ class _Recording:
                 additional_headers=passed,
                 user_agent_header=request.headers.get("User-Agent"),
                 open_timeout=OPEN_WITHIN_S,
-                max_size=MAX_MESSAGE,
+                max_size=MAX_MESSAGE_BYTES,
                 ssl=_unverified() if self._options.insecure and self._options.to.startswith("wss") else None,
             )
         except (OSError, WebSocketException, InvalidURI) as error:

@@ -18,12 +18,12 @@ from loadtest.run.recording import exit_code_of
 from loadtest.show.ci_annotations import ci_annotations
 from loadtest.show.live import working
 from loadtest.show.render.json import as_json
-from loadtest.show.render.terminal import show_last, show_short, takes_unicode
+from loadtest.show.render.terminal import show, show_last, show_short, takes_unicode
 from loadtest.show.repeats import repeats
 from loadtest.show.report_model import tell
+from loadtest.show.run import document
 from loadtest.show.runs_index import INDEX, write_index
 from loadtest.show.short_run import short_document
-from loadtest.show.terminal import one_line, show
 from loadtest.show.views import ViewsMissingError, write_views
 
 
@@ -39,18 +39,18 @@ def show_run(run: Run, options: RunOptions) -> None:
         _written(run)
     elif options.quiet:
         _written(run)
-        sys.stdout.write(f"{one_line(report)}\n{where(run.path)}\n")
+        sys.stdout.write(f"{report.one_line}\n{where(run.path)}\n")
     elif options.verbose:
         _written(run)
-        show(report, where=where(run.path / REPORT))
+        show([document(report)], where=where(run.path / REPORT))
     else:
         against = previous_run(run.path, str(run.manifest["scenario"]["name"]))
-        document = short_document(run.manifest, _histograms(run), against)
+        short = short_document(run.manifest, _histograms(run), against)
         # The verdict is known: nobody waits for it until the reports are written.
-        show_short(document)
+        show_short(short)
         sys.stdout.flush()
         report_at = where(run.path / REPORT) if _written(run) else ""
-        show_last(replace(document, exit_code=int(exit_code_of(run))), where=report_at)
+        show_last(replace(short, exit_code=int(exit_code_of(run))), where=report_at)
     for line in ci_annotations(report, os.environ):
         sys.stderr.write(f"{line}\n")
 

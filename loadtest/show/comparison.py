@@ -37,17 +37,7 @@ from loadtest.show.render.markdown import markdown
 from loadtest.show.render.terminal import render
 from loadtest.show.run import is_quiet
 from loadtest.show.sanitize import printable
-from loadtest.units import (
-    format_bytes,
-    format_change,
-    format_cores,
-    format_count,
-    format_ms,
-    format_number,
-    format_rate,
-    format_ratio,
-    format_spread,
-)
+from loadtest.units import FORMATS, format_change, format_count, format_spread
 
 if TYPE_CHECKING:
     from loadtest.show.plot.release_pictures import ComparisonPictures
@@ -65,17 +55,6 @@ TONES: dict[str, Tone] = {
     "not comparable": "doubt",
 }
 """Of what is said of a metric, and of how a comparison ended."""
-
-FORMATS: dict[str, Callable[[float], str]] = {
-    "ms": format_ms,
-    "per_s": format_rate,
-    "ratio": format_ratio,
-    "count": lambda count: format_count(round(count)),
-    "cores": format_cores,
-    "bytes": lambda size: format_bytes(round(size)),
-    "number": format_number,
-}
-
 
 COLUMNS = (
     TableColumn(""),
@@ -224,7 +203,7 @@ def document(comparison: Comparison) -> Document:
                 "Exploratory",
                 (metrics(comparison.exploratory),),
                 meaning,
-                brief,
+                f"decides nothing; {brief}",
                 folded,
                 tab="All metrics",
             ),

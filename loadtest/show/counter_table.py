@@ -241,21 +241,3 @@ def _bytes(counts: Manifest) -> Iterator[CountRow]:
         n = whole(counts.get(key))
         if n is not None:
             yield CountRow(key, format_bytes(n) if n else NONE, "", "", "plain")
-
-
-def tally(ledger: Ledger) -> str:
-    """A ledger as a sentence: "8,750 due, 8,647 complete (99 %); none: lost; not measured: late (why)"."""
-    if all(row.value == NONE for row in ledger.counts):
-        return "none"
-    some = [row for row in ledger.counts if not row.reason and row.value != NONE]
-    none = [row.label for row in ledger.counts if not row.reason and row.value == NONE]
-    sentences = [
-        ", ".join(f"{row.value} {row.label}{f' ({row.share})' if row.share else ''}" for row in some)
-    ]
-    sentences.append(f"none: {', '.join(none)}" if none else "")
-    by_reason: dict[str, list[str]] = {}
-    for row in ledger.counts:
-        if row.reason:
-            by_reason.setdefault(row.reason, []).append(row.label)
-    sentences += [f"not measured: {', '.join(labels)} ({reason})" for reason, labels in by_reason.items()]
-    return "; ".join(sentence for sentence in sentences if sentence)

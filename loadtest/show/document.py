@@ -26,7 +26,8 @@ class TableColumn:
     """One column of a table; ``right`` of numbers, ``code`` of identifiers, ``strong`` of what matters.
 
     ``names``: it names the row, where no identifier does. On a screen it is a column, or a line below the
-    row ("below"), or left out ("never").
+    row ("below"), or left out ("never"). Where that is narrow, the cells of one that ``wraps`` take several
+    lines, and those that give way are left out, the lowest ``gives_way`` first; 0 stays.
     """
 
     head: str
@@ -35,6 +36,8 @@ class TableColumn:
     names: bool = False
     strong: bool = False
     screen: Literal["column", "below", "never"] = "column"
+    wraps: bool = False
+    gives_way: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,15 @@ class TableRow:
 class DataTable:
     """Rows of one kind. ``rest`` names those that are not notable; without it they are counted by word.
 
-    ``even``: its columns of numbers are equally wide, so that tables of the same columns align on a page.
+    ``even``: its columns of numbers are equally wide, so that tables of the same columns align on a page; on
+    a screen they stand below one head. ``notes_below``: a screen shows the notes of its rows, too.
     """
 
     columns: tuple[TableColumn, ...]
     rows: tuple[TableRow, ...]
     rest: str = ""
     even: bool = False
+    notes_below: bool = False
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -160,7 +165,8 @@ class DocumentSection:
     ``meaning`` is a sentence for files, ``brief`` a few words beside the title on a screen. A ``folded``
     section decides nothing: it is closed at first, and ``folded`` says what is in it. One that ``stays`` is
     shown even where nothing could be decided. ``remarks`` are sentences below the tables. On a page it stands
-    under its ``tab``, without one in sight from the beginning; only a page shows ``exemplars``.
+    under its ``tab``, without one in sight from the beginning; only a page shows ``exemplars``. Without
+    ``screen`` it is left to files, unless a screen is to show everything.
     """
 
     title: str
@@ -172,6 +178,7 @@ class DocumentSection:
     remarks: tuple[str, ...] = ()
     tab: str = ""
     exemplars: tuple[Exemplar, ...] = ()
+    screen: bool = True
 
     @property
     def filled(self) -> tuple[DataTable, ...]:

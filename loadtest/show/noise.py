@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from loadtest.judge.noise import AGAINST, Floor, Noise
-from loadtest.show.comparison import FORMATS, callouts, change_text
+from loadtest.show.comparison import callouts, change_text
 from loadtest.show.document import DataTable, Document, DocumentSection, TableColumn, TableRow
 from loadtest.show.sanitize import printable
-from loadtest.units import format_count, format_spread
+from loadtest.units import FORMATS, format_count, format_spread
 
 COLUMNS = (
     TableColumn("metric", code=True),

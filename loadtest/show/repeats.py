@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadtest.show.render.terminal import ASCII, MARKS, aligned
+from loadtest.show.render.terminal import MARKS, aligned, plain_ascii
 from loadtest.show.report import Report, ThresholdRow
 
 
@@ -14,7 +14,7 @@ def repeats(reports: Sequence[Report], *, ascii_only: bool = False) -> str:
     table.append(["verdict", *(report.judgement.word for report in reports)])
     table += _thresholds(reports)
     text = "\n".join(aligned(table, "l" + "r" * len(reports), 10_000)) + "\n"
-    return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
+    return plain_ascii(text) if ascii_only else text
 
 
 def _thresholds(reports: Sequence[Report]) -> Iterator[list[str]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from loadtest import catalog
 from loadtest.show.document import Tone
+from loadtest.show.sanitize import printable
 
 STATISTICS = tuple(each for each in catalog.STATISTICS if each not in {"n", "mean"})
 """The columns of the table of metrics, by their keys in ``run.json``."""
@@ -149,3 +150,9 @@ class Report:
     health: tuple[Fact, ...]
     fingerprint: tuple[Fact, ...]
     populations: tuple[str, ...] = ()
+
+    @property
+    def one_line(self) -> str:
+        """The verdict as one line, for ``--quiet`` and for lists of runs."""
+        marked = " SIMULATED" if self.simulated else ""
+        return printable(f"{self.judgement.word}{marked} {self.id}: {self.judgement.why}", 500)

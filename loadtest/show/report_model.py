@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from loadtest.judge.populations import alone
 from loadtest.judge.sections import Manifest, number, populations, section
@@ -23,8 +23,7 @@ from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind
 from loadtest.show.report import Fact, Judgement, NoticeRow, Report, ThresholdRow
 from loadtest.show.sanitize import printable
 from loadtest.units import (
-    format_bytes,
-    format_cores,
+    FORMATS,
     format_count,
     format_duration,
     format_ms,
@@ -226,17 +225,7 @@ def _measured(row: Manifest) -> str:
 
 def measured_text(unit: str, value: float) -> str:
     """A threshold's measured value in its unit, such as "ms", "ratio" or "count"."""
-    if unit == "count":
-        return format_count(int(value)) if value == int(value) else f"{value:,.4g}"
-    formats: dict[str, Callable[[float], str]] = {
-        "ms": format_ms,
-        "per_s": format_rate,
-        "ratio": format_ratio,
-        "cores": format_cores,
-        "bytes": lambda size: format_bytes(round(size)),
-        "number": format_number,
-    }
-    return formats[unit](value) if unit in formats else f"{value:,.4g}"
+    return FORMATS.get(unit, format_number)(value)
 
 
 def _notice(row: Manifest) -> NoticeRow:

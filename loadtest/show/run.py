@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from loadtest.show.counter_table import NONE
 from loadtest.show.document import (
@@ -21,36 +22,42 @@ from loadtest.show.document import (
 from loadtest.show.metric_table import NOT_MEASURED, PLACED
 from loadtest.show.report import HEADINGS, STATISTICS, Fact, MetricRow, Report
 
+GIVE_WAY = {"p90": 1, "min": 2}
+"""Statistics that make room for the others on a narrow screen, in this order."""
+
 THRESHOLDS = (
     TableColumn(""),
     TableColumn("threshold", code=True),
-    TableColumn("promise", code=True),
+    TableColumn("promise", code=True, wraps=True),
     TableColumn("measured", right=True, strong=True),
     TableColumn("n", right=True),
 )
 METRICS = (
     TableColumn("", names=True),
     TableColumn("n", right=True),
-    *(TableColumn(heading, right=True) for heading in HEADINGS.values()),
+    *(
+        TableColumn(heading, right=True, gives_way=GIVE_WAY.get(statistic, 0))
+        for statistic, heading in HEADINGS.items()
+    ),
 )
 RATES = (
     TableColumn("", names=True),
     TableColumn("per second", right=True, strong=True),
-    TableColumn("counted"),
-    TableColumn(""),
+    TableColumn("counted", wraps=True),
+    TableColumn("", wraps=True),
 )
 COUNTS = (
     TableColumn(""),
-    TableColumn("what", names=True),
+    TableColumn("what", names=True, wraps=True),
     TableColumn("n", right=True),
-    TableColumn("share", right=True),
+    TableColumn("share", right=True, wraps=True),
 )
 POSITIONS = (
     TableColumn("place", right=True),
     TableColumn("turns", right=True),
     *(TableColumn(f"{name} {key}", right=True) for name in ("first event", "completion") for key in PLACED),
 )
-FACTS = (TableColumn("", code=True), TableColumn(""))
+FACTS = (TableColumn("", code=True, wraps=True), TableColumn("", wraps=True))
 
 TABS = PERCENTILES, TURNS, CONNECTIONS, COUNTED, ABOUT = (
     "Percentiles",
@@ -99,24 +106,35 @@ def document(
         context=(report.standing,) if report.standing else (),
         facts=(("target", report.target), *((fact.name, fact.value) for fact in report.facts)),
         sections=(
-            _section("Thresholds", THRESHOLDS, _thresholds(report), ""),
+            _section("Thresholds", THRESHOLDS, _thresholds(report)),
             *_metrics(report),
             _section(
                 "Rates",
                 RATES,
                 (TableRow((row.label, row.value, row.basis, row.bound)) for row in report.rates),
-                "In the measured part; connections over the whole run.",
+                "in the measured part; connections over the whole run",
                 COUNTED,
             ),
             _counts(report, IN_LEDGER if plots else ()),
             _section(
-                "Place in the burst", POSITIONS, _positions(report), "Response time by place.", PERCENTILES
+                "Place in the burst",
+                POSITIONS,
+                _positions(report),
+                "response time by place",
+                PERCENTILES,
+                screen=False,
             ),
-            _facts("Not measured", report.unmeasured, PERCENTILES),
+            _not_measured(report),
             *_turns(broken, slowest),
             _facts("The target itself", report.health, ABOUT),
             _facts("Load generator", report.generator, ABOUT, folded="what this machine had to spare"),
-            _facts("Surroundings", report.fingerprint, ABOUT, folded="what makes two runs comparable"),
+            _facts(
+                "Surroundings",
+                report.fingerprint,
+                ABOUT,
+                folded="what makes two runs comparable",
+                screen=False,
+            ),
         ),
         callouts=tuple(_callouts(report)),
         plots=tuple(plots),
@@ -198,9 +216,20 @@ def _turns(broken: tuple[Exemplar, ...], slowest: tuple[Exemplar, ...]) -> Itera
 
 
 def _section(
-    title: str, columns: tuple[TableColumn, ...], rows: Iterator[TableRow], meaning: str, tab: str = ""
+    title: str,
+    columns: tuple[TableColumn, ...],
+    rows: Iterable[TableRow],
+    brief: str = "",
+    tab: str = "",
+    *,
+    screen: bool = True,
 ) -> DocumentSection:
-    return DocumentSection(title, (DataTable(columns, tuple(rows)),), meaning, tab=tab)
+    table = DataTable(columns, tuple(rows), notes_below=True)
+    return DocumentSection(title, (table,), _sentence(brief), brief, tab=tab, screen=screen)
+
+
+def _sentence(brief: str) -> str:
+    return f"{brief[:1].upper()}{brief[1:]}." if brief else ""
 
 
 def _thresholds(report: Report) -> Iterator[TableRow]:
@@ -217,7 +246,8 @@ def _metrics(report: Report) -> Iterator[DocumentSection]:
         yield DocumentSection(
             group.title,
             (DataTable(METRICS, rows, even=True),),
-            f"{group.meaning[:1].upper()}{group.meaning[1:]}.",
+            _sentence(group.meaning),
+            group.meaning,
             remarks=footnotes if group is report.groups[-1] else (),
             tab=PERCENTILES,
         )
@@ -244,15 +274,29 @@ def _counts(report: Report, drawn: Collection[str]) -> DocumentSection:
     none = ", ".join(
         f"{title.lower()} {row.label}" for title, row in every if row.value == NONE and title not in drawn
     )
-    return DocumentSection(
-        "Counts",
-        (DataTable(COUNTS, tuple(rows)),),
-        "Over the whole run, warm-up and drain included.",
-        remarks=(f"None: {none}.",) if none else (),
-        tab=COUNTED,
+    section = _section("Counts", COUNTS, rows, "over the whole run, warm-up and drain included", COUNTED)
+    return replace(section, remarks=(f"None: {none}.",) if none else ())
+
+
+def _facts(
+    title: str, facts: Iterable[Fact], tab: str, *, folded: str = "", screen: bool = True
+) -> DocumentSection:
+    rows = (TableRow((fact.name, fact.value)) for fact in facts)
+    return replace(_section(title, FACTS, rows, tab=tab, screen=screen), folded=folded)
+
+
+def _not_measured(report: Report) -> DocumentSection:
+    """Metrics by their reason. A screen lists those of turns, or all where no response time was measured."""
+    names: dict[str, list[str]] = {}
+    for fact in report.unmeasured:
+        names.setdefault(fact.value, []).append(fact.name)
+    measured = any(group.title == "Response time" for group in report.groups)
+    rows = tuple(
+        TableRow(
+            (", ".join(listed), reason),
+            notable=not measured or any(name.startswith(("turn.", "event.")) for name in listed),
+        )
+        for reason, listed in names.items()
     )
-
-
-def _facts(title: str, facts: Sequence[Fact], tab: str, *, folded: str = "") -> DocumentSection:
-    rows = tuple(TableRow((fact.name, fact.value)) for fact in facts)
-    return DocumentSection(title, (DataTable(FACTS, rows),), folded=folded, tab=tab)
+    table = DataTable(FACTS, rows, rest="others, which the report lists")
+    return DocumentSection("Not measured", (table,), tab=PERCENTILES)

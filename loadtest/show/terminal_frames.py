@@ -10,14 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from loadtest.show.document import Tone
-from loadtest.show.render.terminal import ASCII as ONE_FOR_ONE
 from loadtest.show.render.terminal import STYLES, print_parts, rendered, screen_of
 from loadtest.show.sanitize import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-
-ASCII = {**ONE_FOR_ONE, ord("←"): ord("<")}
 
 LONGEST_TEXT = 2_000
 """Characters of a message that a screen shows, where it is that wide."""
@@ -100,8 +97,7 @@ def render_frames(
         drawn = [_heading(heading), _table(lines, console.width), *map(_notes, parts)]
         print_parts(drawn, console)
 
-    text = rendered(draw, width=width, colour=colour)
-    return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
+    return rendered(draw, width=width, colour=colour, ascii_only=ascii_only)
 
 
 def _heading(heading: str) -> Iterator[RenderableType]:

@@ -10,7 +10,6 @@ from loadtest.judge.run_standing import SUCCESS_RATIOS
 from loadtest.judge.segments import ChangePoint, MetricTrend
 from loadtest.judge.trend import SCHEMA, Trend, TrendVerdict
 from loadtest.show.comparison import (
-    FORMATS,
     TONES,
     callouts,
     change_text,
@@ -40,7 +39,7 @@ from loadtest.show.render.json import as_json
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.terminal import render
 from loadtest.show.sanitize import printable
-from loadtest.units import format_count
+from loadtest.units import FORMATS, format_count
 
 OUTCOMES: dict[str, Tone] = {
     "target down": "bad",
@@ -190,7 +189,8 @@ def document(trend: Trend, link: Link = no_link) -> Document:
                 "Exploratory",
                 (DataTable(COLUMNS, tuple(_metric(each, ruling) for each in trend.exploratory)), explored),
                 MEANING,
-                folded=folded,
+                "decides nothing",
+                folded,
                 tab="All metrics",
             ),
         ),

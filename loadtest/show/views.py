@@ -31,9 +31,9 @@ from loadtest.show.render.junit import junit
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.pdf import pdf
 from loadtest.show.render.prometheus import prometheus
+from loadtest.show.render.terminal import render as terminal
 from loadtest.show.report_model import junit_suite, tell, was_unreachable
 from loadtest.show.run import document
-from loadtest.show.terminal import render as render_terminal
 from loadtest.show.values import as_csv
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _pictures(run: ReadableRun) -> Pictures:
 
 
 FORMATS: dict[str, Callable[[ReadableRun], str]] = {
-    "terminal": lambda run: render_terminal(tell(run.manifest)),
+    "terminal": lambda run: terminal([document(tell(run.manifest))], cut=False),
     "html": lambda run: report_page(run, _pictures(run)),
     "markdown": lambda run: markdown([document(tell(run.manifest))], whole=True),
     "json": lambda run: as_json(run.manifest),

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from loadtest.plan.match import value_text
-from loadtest.plan.template import PLACEHOLDER, Template
+from loadtest.plan.template import PLACEHOLDER, Template, ends_inside
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 """Stand around the number of a gap: characters of the private use area, which no template holds."""
@@ -76,29 +76,16 @@ def _decoded(code: str | None, text: str) -> str | None:
 def _json_shape(around: tuple[str, ...]) -> Any:
     """The template as JSON, with marks in its gaps; None where it is no JSON."""
     pieces = [around[0]]
-    inside = _ends_inside(around[0], inside=False)
+    inside = ends_inside(around[0], inside=False)
     for gap, text in enumerate(around[1:]):
         mark = f"{_OPEN}{gap}{_CLOSE}"
         pieces += [mark if inside else f'"{mark}"', text]
-        inside = _ends_inside(text, inside=inside)
+        inside = ends_inside(text, inside=inside)
     try:
         shape = json.loads("".join(pieces))
     except (ValueError, RecursionError):
         return None
     return shape if isinstance(shape, (dict, list)) else None
-
-
-def _ends_inside(piece: str, *, inside: bool) -> bool:
-    """Whether a piece of JSON ends inside a string; ``inside``: it begins there."""
-    escape = False
-    for letter in piece:
-        if escape:
-            escape = False
-        elif inside and letter == "\\":
-            escape = True
-        elif letter == '"':
-            inside = not inside
-    return inside
 
 
 def _fits(shape: Any, found: Any, values: dict[int, str]) -> bool:

@@ -37,8 +37,8 @@ def test_a_go_is_printed_with_the_place_of_its_report(
 ) -> None:
     assert main(["ready", policy, *results]) == 0
     shown = capsys.readouterr().out
-    assert " GO " in shown
-    report = Path(shown.rstrip().rpartition("Report  ")[2])
+    assert "GO  exit code 0" in shown
+    report = Path(shown.rpartition("Report  ")[2].splitlines()[0])
     assert sorted(path.name for path in report.parent.iterdir()) == ["ready.html", "ready.json"]
 
 

@@ -297,7 +297,7 @@ def test_secrets_of_every_population_are_known(folder: Folder) -> None:
 def test_explain_tells_of_each(folder: Folder) -> None:
     told = {section.title: section.lines for section in explain(folder.load(HEAD + TWO))}
     assert told["mine"][0] == "2 populations: 3 listeners, 2 askers"
-    assert told["listeners: Turns"] == ("none: connections are opened and held, nothing is sent",)
+    assert told["listeners: Turns"][0] == "none: connections are opened and held, nothing is sent"
     assert any("of user 3" in line for line in told["askers: Message"])
     assert any("(user 3" in line or "user 3 at" in line for line in told["askers: Turns"])
     assert "askers: Not measurable" in told

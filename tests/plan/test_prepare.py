@@ -216,7 +216,7 @@ def test_the_key_of_a_credential_is_looked_for_and_taken_out(folder: Folder) -> 
 
 @pytest.mark.parametrize(
     ("proxy", "told"),
-    [("none", "no proxy, whatever"), ("http://me:word-of-mine@proxy:3128", "@proxy:3128")],
+    [("none", "target.proxy = none"), ("http://me:word-of-mine@proxy:3128", "@proxy:3128")],
 )
 def test_a_proxy_is_explained_without_its_password(folder: Folder, proxy: str, told: str) -> None:
     scenario = folder.load(f'{HEAD}proxy = "{proxy}"\n')

@@ -19,8 +19,7 @@ from loadtest.readiness.views.badge import badge
 from loadtest.readiness.views.every import VIEWS, view
 from loadtest.readiness.views.html import html
 from loadtest.readiness.views.telling import tell
-from loadtest.readiness.views.text import text
-from loadtest.show.render.terminal import MARKS
+from loadtest.show.render.terminal import MARKS, render
 from tests.readiness.made import NOW, assessed, policy, unasked, up
 from tests.readiness.original import original
 
@@ -128,12 +127,12 @@ def test_junit_is_never_better_than_the_verdict(found: Assessment, small: Policy
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_the_screen_keeps_to_its_width(found: Assessment, width: int) -> None:
     for whole in (False, True):
-        lines = text(tell(found), width=width, whole=whole).splitlines()
+        lines = render([tell(found)], width=width, whole=whole).splitlines()
         assert max(map(len, lines)) <= width
 
 
 def test_what_is_too_long_for_its_column_is_wrapped_and_said_once(found: Assessment) -> None:
-    narrow = text(tell(found), width=60)
+    narrow = render([tell(found)], width=60, cut=False)
     assert "…" not in narrow
     table = narrow.partition("\nRules: ")[2].partition("\n\n")[0]
     for criterion in (each for each in found.criteria if each.outcome != "met"):
@@ -141,7 +140,7 @@ def test_what_is_too_long_for_its_column_is_wrapped_and_said_once(found: Assessm
         assert sum(word in table.split() for word in words) == len(words)
     title = max((each.title for each in found.criteria), key=len)
     assert title not in table
-    assert text(tell(found), width=200).count(title) >= 1
+    assert render([tell(found)], width=200).count(title) >= 1
 
 
 def test_the_arithmetic_of_what_is_well_stands_in_the_files_only(found: Assessment) -> None:
@@ -149,17 +148,17 @@ def test_the_arithmetic_of_what_is_well_stands_in_the_files_only(found: Assessme
     pulled = [each for each in found.triggers if each.outcome == "TRIGGERED"]
     assert calm
     assert pulled
-    screen, whole = text(tell(found), width=2000), text(tell(found), width=2000, whole=True)
+    screen, whole = render([tell(found)], width=2000), render([tell(found)], width=2000, whole=True)
     assert all(f"    {each.formula}: {each.arithmetic}\n" in whole for each in (*calm, *pulled))
     assert all(f"    {each.arithmetic}\n" in screen for each in pulled)
     assert not any(each.arithmetic in screen for each in calm)
 
 
 def test_the_screen_without_colours_and_letters_beyond_ascii(found: Assessment) -> None:
-    shown = text(tell(found), ascii_only=True)
+    shown = render([tell(found)], ascii_only=True)
     assert shown.isascii()
     assert "\x1b" not in shown
-    assert "\x1b[1;7;31m NO-GO \x1b[0m" in text(tell(found), colour=True)
+    assert "\x1b[1;31mNO-GO\x1b[0m" in render([tell(found)], colour=True)
 
 
 def test_the_pdf_is_one_with_its_own_letters(found: Assessment, tmp_path: Path) -> None:
@@ -175,7 +174,7 @@ def test_each_state_has_a_sign_of_its_own_and_an_open_rule_is_not_ticked(found: 
     assert [marks[word] for word in ("healthy", "degraded", "unknown", "down", "open")] == list("✓▲?✗○")
     (open_,) = (row for row in rows if row.text(0) == "open")
     assert open_.text(1) == "not: three critical components failed", "it is 2, and the database is unknown"
-    assert "○ open" in text(tell(found))
+    assert "○  open" in render([tell(found)])
     assert "<i>○</i>open" in view(found, "html").decode()
 
 

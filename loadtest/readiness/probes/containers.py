@@ -127,7 +127,9 @@ def probe_containers(probe: ContainersProbe, context: ProbeContext) -> Evidence:
 
 
 def _looked(probe: ContainersProbe, context: ProbeContext) -> Evidence:
-    text, at, source = _listing(probe, context)
+    project = ["--project-name", probe.project] if probe.project else []
+    command = ["docker", "compose", *project, "ps", "--all", "--format", "json"]
+    text, at, source = listing(probe.file, command, "docker compose ps", "the container engine", context)
     containers = _read(text)
     if probe.file is not None:
         return _evidence(probe.services, containers, at, source)
@@ -175,36 +177,38 @@ def _looked_twice(
     return [last.get(each.service, each) if not each.problem else each for each in listed], "", again
 
 
-def listing_file(name: str, context: ProbeContext) -> tuple[str, float, str]:
-    """The text of a listing that somebody else wrote, when it was written, and what to call it.
+def listing(
+    file: str | None, command: Sequence[str], called: str, who: str, context: ProbeContext
+) -> tuple[str, float, str]:
+    """The text of a listing, when it was made, and what to call it: a file's, or what ``command`` prints.
+
+    The command is ``called`` so, and ``who`` answers it.
 
     Raises:
-        NotProbedError: it cannot be read, or is too large.
+        NotProbedError: the file cannot be read or is too large, or the command failed.
     """
-    path = context.path(name)
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise NotProbedError("tool", f"{path.name} is larger than 16 MiB")
-        return path.read_text("utf-8", "replace"), path.stat().st_mtime, f"the file {path.name}"
-    except OSError as error:
-        raise NotProbedError("tool", f"the listing {path.name} cannot be read: {error.strerror}") from None
-
-
-def _listing(probe: ContainersProbe, context: ProbeContext) -> tuple[str, float, str]:
-    if probe.file is not None:
-        return listing_file(probe.file, context)
-    project = ["--project-name", probe.project] if probe.project else []
-    command = ["docker", "compose", *project, "ps", "--all", "--format", "json"]
+    if file is not None:
+        return _listing_file(file, context)
     try:
         ended = run_program(command, context.folder, context.left_s(1e9), context.environ)
     except NotProbedError:
         raise
     except ProbeError as error:
-        raise NotProbedError("tool", f"the container engine did not answer: {error}") from None
+        raise NotProbedError("tool", f"{who} did not answer: {error}") from None
     if ended.code:
         last = ended.last_words[-1] if ended.last_words else "no reason given"
-        raise NotProbedError("tool", f"docker compose ps ended with {ended.code}: {last}")
-    return ended.out, context.wall(), "docker compose ps"
+        raise NotProbedError("tool", f"{called} ended with {ended.code}: {last}")
+    return ended.out, context.wall(), called
+
+
+def _listing_file(name: str, context: ProbeContext) -> tuple[str, float, str]:
+    path = context.path(name)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise NotProbedError("tool", f"{path.name} is larger than {LARGEST_FILE >> 20} MiB")
+        return path.read_text("utf-8", "replace"), path.stat().st_mtime, f"the file {path.name}"
+    except OSError as error:
+        raise NotProbedError("tool", f"the listing {path.name} cannot be read: {error.strerror}") from None
 
 
 def _evidence(

@@ -11,9 +11,8 @@ from loadtest.judge.sections import section
 from loadtest.keep.json import parsed
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import KubernetesProbe
-from loadtest.readiness.probes.command import run_program
-from loadtest.readiness.probes.containers import PULL, listing_file
-from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
+from loadtest.readiness.probes.containers import PULL, listing
+from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext
 from loadtest.units import format_duration
 
 ASKED = "deployments,statefulsets,daemonsets,jobs,pods"
@@ -41,7 +40,10 @@ class Workload:
 
 def probe_kubernetes(probe: KubernetesProbe, context: ProbeContext) -> Evidence:
     """Every workload that should run, held against the listing."""
-    text, at, source = _listing(probe, context)
+    where = ["--context", probe.context] if probe.context else []
+    where += ["--namespace", probe.namespace] if probe.namespace else []
+    command = ["kubectl", *where, "get", ASKED, "-o", "json"]
+    text, at, source = listing(probe.file, command, "kubectl get", "the cluster", context)
     try:
         items = _items(parsed(text))
     except ValueError as error:
@@ -50,24 +52,6 @@ def probe_kubernetes(probe: KubernetesProbe, context: ProbeContext) -> Evidence:
     evidence = _evidence(found, at, source)
     mine = tuple(each for each in evidence.release if probe.release and probe.release in each)
     return replace(evidence, release=mine)
-
-
-def _listing(probe: KubernetesProbe, context: ProbeContext) -> tuple[str, float, str]:
-    if probe.file is not None:
-        return listing_file(probe.file, context)
-    where = ["--context", probe.context] if probe.context else []
-    where += ["--namespace", probe.namespace] if probe.namespace else []
-    command = ["kubectl", *where, "get", ASKED, "-o", "json"]
-    try:
-        ended = run_program(command, context.folder, context.left_s(1e9), context.environ)
-    except NotProbedError:
-        raise
-    except ProbeError as error:
-        raise NotProbedError("tool", f"the cluster did not answer: {error}") from None
-    if ended.code:
-        last = ended.last_words[-1] if ended.last_words else "no reason given"
-        raise NotProbedError("tool", f"kubectl get ended with {ended.code}: {last}")
-    return ended.out, context.wall(), "kubectl get"
 
 
 def _items(data: Any) -> list[Mapping[str, Any]]:

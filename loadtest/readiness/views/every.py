@@ -9,10 +9,10 @@ from loadtest.readiness.views.badge import badge
 from loadtest.readiness.views.html import html
 from loadtest.readiness.views.plain import as_csv, junit
 from loadtest.readiness.views.telling import brief, tell
-from loadtest.readiness.views.text import text
 from loadtest.show.render.json import as_json
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.pdf import pdf
+from loadtest.show.render.terminal import render
 
 FILES = {
     "terminal": "ready.txt",
@@ -27,7 +27,7 @@ FILES = {
 """What each view is called in a folder."""
 
 VIEWS: Mapping[str, Callable[[Assessment], str | bytes]] = {
-    "terminal": lambda found: text(tell(found), whole=True),
+    "terminal": lambda found: render([tell(found)], width=100, whole=True, cut=False),
     "html": lambda found: html(tell(found)),
     "markdown": lambda found: markdown([tell(found)], whole=True),
     "json": lambda found: as_json(found.plain()),

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
-from typing import TYPE_CHECKING
 
 from loadtest.show.document import Document
-from loadtest.show.render.html import POLICY
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from loadtest.show.render.html import POLICY, environment
 
 
 def html(
@@ -31,7 +26,7 @@ def html(
     """
     from markupsafe import Markup
 
-    made = _environment()
+    made = environment("loadtest.readiness")
     script = made.get_template("renew.js").render() if refresh_s else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return made.get_template("ready.html").render(
@@ -43,25 +38,3 @@ def html(
         script=Markup(script),  # noqa: S704 - a file of our own
         policy=POLICY + (f"; connect-src 'self'; script-src 'sha256-{digest}'" if script else ""),
     )
-
-
-@functools.cache
-def _environment() -> Environment:
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
-    from loadtest.show.render.page_style import page_colours
-
-    own, shared = (
-        PackageLoader("loadtest.readiness", "templates"),
-        PackageLoader("loadtest.show", "templates"),
-    )
-    made = Environment(
-        loader=ChoiceLoader([own, shared]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.globals["page_colours"] = page_colours
-    return made

@@ -44,6 +44,9 @@ TONES: dict[str, Tone] = {
 }  # fmt: skip
 
 
+ON_SCREEN = frozenset({"Components", "Required actions", "Since the last report", "Rollback"})
+"""Folded sections that the screen shows, without their notes; the others stand in the files."""
+
 WHOLE = 0.995
 """A time of which so much is known is told as a whole."""
 
@@ -114,8 +117,9 @@ def _section(
     folded: str = "",
 ) -> DocumentSection:
     """One table; ``right`` are its columns of numbers. A ``folded`` section decides nothing by itself."""
-    columns = tuple(TableColumn(head, right=at in right) for at, head in enumerate(heads))
-    return DocumentSection(title, (DataTable(columns, rows),), meaning, folded=folded)
+    columns = tuple(TableColumn(head, right=at in right, wraps=True) for at, head in enumerate(heads))
+    table = DataTable(columns, rows, notes_below=True)
+    return DocumentSection(title, (table,), meaning, folded=folded, screen=not folded or title in ON_SCREEN)
 
 
 def _facts(found: Assessment) -> Iterator[tuple[str, str]]:

@@ -17,14 +17,14 @@ from loadtest.judge.segments import MetricTrend
 from loadtest.judge.thresholds import thresholds_of
 from loadtest.judge.trend import Trend
 from loadtest.plan.threshold import Threshold
-from loadtest.show.comparison import FORMATS, TONES, change_text
+from loadtest.show.comparison import TONES, change_text
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style, svg
 from loadtest.show.plot.release_style import note
 from loadtest.show.plot.small_multiples import FACTORS, UNITS
 from loadtest.show.sanitize import printable
 from loadtest.show.trend import date_text, first_run_text, span_text, word_of
-from loadtest.units import format_count
+from loadtest.units import FORMATS, format_count
 
 TITLE = "Trend of what decides"
 

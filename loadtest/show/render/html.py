@@ -172,14 +172,14 @@ def _safe(text: str) -> Markup:
 
 
 @functools.cache
-def environment() -> Environment:
-    """Where templates are found, and how they are filled in."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def environment(*packages: str) -> Environment:
+    """How templates are filled in: those of ``packages``, before ours of the same name."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     from loadtest.show.render.page_style import page_colours
 
     made = Environment(
-        loader=PackageLoader("loadtest.show", "templates"),
+        loader=ChoiceLoader([PackageLoader(each, "templates") for each in (*packages, "loadtest.show")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

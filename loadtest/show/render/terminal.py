@@ -9,8 +9,10 @@ import io
 import os
 import re
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, islice, zip_longest
 from typing import TYPE_CHECKING, TextIO, TypedDict
 
 from loadtest.show.document import Callout, DataTable, Document, DocumentSection, TableRow, Tone, worst_first
@@ -50,7 +52,10 @@ PALETTE = [
 ]
 """The eight colours of a terminal in a picture: those of the report on dark ground."""
 
-ASCII = str.maketrans("µ–·✓✗…→≤×−▁▂▃▄▅▆▇█━─", "u-|+x~><x-_.:-=+*##.")
+NARROWEST_COLUMN = 6
+"""The text of a column that wraps is cut into no narrower pieces."""
+
+ASCII = str.maketrans("µ–·✓✗…→←≤≥×−▲○“”▁▂▃▄▅▆▇█━─", 'u-|+x~><<>x-!o""_.:-=+*##.')
 """One character for one, so that columns stay aligned where the encoding is not UTF-8."""
 
 
@@ -210,12 +215,7 @@ def _drawing(documents: Iterable[Document], where: str, *, whole: bool, cut: boo
     def draw(console: Console) -> None:
         print_parts([_headlines(listed)], console)
         for document in listed:
-            # Of what is not decided yet the numbers that will decide are shown, and no others.
-            sections = (
-                _section(section, console.width, whole=whole)
-                for section in document.shown_sections(whole=True)
-                if whole or document.decided or not section.folded
-            )
+            sections = _sections(document, console.width, whole=whole)
             print_parts((_head(document), *sections, _callouts(document.callouts)), console)
         if where:
             console.print(f"  Report  {where}\n", soft_wrap=True)
@@ -245,15 +245,31 @@ def _head(document: Document) -> Iterator[RenderableType]:
 
     simulated = ("  SIMULATED", "bold red") if document.simulated else ""
     aside = (f"  {document.aside}", "dim") if document.aside else ""
-    yield Text.assemble((document.subject, "bold"), f"  {document.about}", aside, simulated)
+    about = f"  {document.about}" if document.about else ""
+    yield Text.assemble((document.subject, "bold"), about, aside, simulated)
     if document.word:
+        code = "" if document.exit_code is None else f"  exit code {document.exit_code}"
         yield Text("")
-        yield Text.assemble(
-            (document.word, f"bold {STYLES[document.tone]}"), f"  exit code {document.exit_code}"
-        )
+        yield Text.assemble((document.word, f"bold {STYLES[document.tone]}"), code)
         yield indented(document.brief or document.why, 2)
     for sentence in document.context:
         yield indented(sentence, 2)
+    if document.facts:
+        yield Text("")
+        yield _facts(document.facts)
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> RenderableType:
+    """Names at the left, sentences that wrap beside them."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, sentence in facts:
+        grid.add_row(Text(f"  {name}", style="dim"), Text(sentence))
+    return grid
 
 
 def _print_last_line(worst: Document, console: Console, of: int, *, cut: bool = True) -> None:
@@ -269,17 +285,53 @@ def _print_last_line(worst: Document, console: Console, of: int, *, cut: bool = 
         console.print(line, soft_wrap=True)
 
 
+def _sections(document: Document, width: int, *, whole: bool) -> Iterator[Iterator[RenderableType]]:
+    """The sections of a document; those that follow each other with the same columns are one part."""
+    # Of what is not decided yet the numbers that will decide are shown, and no others.
+    shown = [
+        section
+        for section in document.shown_sections(whole=True)
+        if whole or (section.screen and (document.decided or not section.folded))
+    ]
+
+    def alike(section: DocumentSection) -> object:
+        table = section.filled[0]
+        return table.columns if table.even else id(section)
+
+    for _, group in groupby(shown, alike):
+        sections = list(group)
+        if sections[0].filled[0].even:
+            yield _stacked(sections, width)
+        else:
+            yield _section(sections[0], width, whole=whole)
+
+
+def _stacked(sections: Sequence[DocumentSection], width: int) -> Iterator[RenderableType]:
+    """Sections of the same columns below one head."""
+    from rich.text import Text
+
+    table = sections[0].filled[0]
+    rows = [row for section in sections for row in section.filled[0].rows]
+    by, (head, *lines) = _laid_out(table, rows, width)
+    yield from (Text(f"{' ' * by}{line}", style="dim") for line in head)
+    drawn = iter(lines)
+    for section in sections:
+        yield Text.assemble((section.title, "bold"), (f"  {section.brief}", "dim"))
+        for row in section.filled[0].rows:
+            yield from _row(row, next(drawn), by)
+        yield from (indented(remark, 2, "dim") for remark in section.remarks)
+
+
 def _section(section: DocumentSection, width: int, *, whole: bool) -> Iterator[RenderableType]:
     """Its tables, then why; of a folded one only what is notable, and the rest in one line."""
     from rich.text import Text
 
     shown = [(table, [row for row in table.rows if whole or row.notable]) for table in section.filled]
     if any(rows for _, rows in shown):
-        title = f"{section.title}, decides nothing" if section.folded else section.title
-        yield Text.assemble((title, "bold"), f"  {section.brief}" if section.brief else "")
+        yield Text.assemble((section.title, "bold"), f"  {section.brief}" if section.brief else "")
     for table, rows in shown:
         if rows:
-            yield from _table(table, rows, width)
+            yield from _table(table, rows, width, noted=table.notes_below and (whole or not section.folded))
     for row in (row for _, rows in shown for row in rows if row.remark):
         yield indented(f"{MARKS[row.tone]} {row.remark}", 2, STYLES[row.tone])
     rest = [text for table, rows in shown if (text := _rest(table, len(table.rows) - len(rows)))]
@@ -287,6 +339,7 @@ def _section(section: DocumentSection, width: int, *, whole: bool) -> Iterator[R
         begin = "and" if any(rows for _, rows in shown) else f"{section.title.lower()}:"
         how = " (--exploratory lists them)" if section.folded else ""
         yield indented(f"{begin} {', '.join(rest)}{how}", 2, "dim")
+    yield from (indented(remark, 2, "dim") for remark in section.remarks)
 
 
 def _rest(table: DataTable, n: int) -> str:
@@ -299,49 +352,108 @@ def _rest(table: DataTable, n: int) -> str:
     return ", ".join(f"{count} {word}" for word, count in words.items())
 
 
-def _table(table: DataTable, rows: Sequence[TableRow], width: int) -> Iterator[RenderableType]:
-    """A line for each row; where that is too wide two, its name first; then the numbers as a sentence."""
+def _table(
+    table: DataTable, rows: Sequence[TableRow], width: int, *, noted: bool
+) -> Iterator[RenderableType]:
+    """The head, and each row with what stands below it."""
     from rich.text import Text
 
-    columns = [at for at, column in enumerate(table.columns) if column.screen == "column"]
-    names = [at for at in columns if at <= table.naming]
-    numbers = [at for at in columns if at > table.naming]
-    marked = any(row.tone != "plain" for row in rows)
-
-    def cells(row: TableRow, of: Sequence[int], *, mark: bool) -> tuple[str, ...]:
-        return (*((MARKS[row.tone],) if mark else ()), *(row.text(at) for at in of))
-
-    def sides(of: Sequence[int], *, mark: bool) -> str:
-        return ("l" if mark else "") + "".join("r" if table.columns[at].right else "l" for at in of)
-
-    heads = (*(("",) if marked else ()), *(table.heads[at] for at in columns))
-    head, *lines = aligned(
-        [heads, *(cells(row, columns, mark=marked) for row in rows)], sides(columns, mark=marked), 10_000
-    )
-    if max(map(len, (head, *lines))) + 2 <= width:
-        yield Text(f"  {head}", style="dim")
-        for row, line in zip(rows, lines, strict=True):
-            yield Text(f"  {line}", style=STYLES[row.tone])
-            yield from _below(table, row)
-        return
-    firsts = aligned(
-        [cells(row, names, mark=marked) for row in rows],
-        sides(names, mark=marked),
-        width - 2,
-        give_way=len(names) - 1 + marked,
-    )
-    heads = tuple(table.heads[at] for at in numbers)
-    head, *seconds = aligned(
-        [heads, *(cells(row, numbers, mark=False) for row in rows)], sides(numbers, mark=False), 10_000
-    )
-    narrow = max(map(len, (head, *seconds))) + 6 > width
-    if not narrow:
-        yield Text(f"      {head}", style="dim")
-    for row, first, second in zip(rows, firsts, seconds, strict=True):
-        yield Text(f"  {first}", style=STYLES[row.tone])
-        sentence = ", ".join(f"{table.heads[at]} {row.text(at)}" for at in numbers)
-        yield indented(sentence, 6) if narrow else Text(f"      {second}")
+    by, (head, *lines) = _laid_out(table, rows, width)
+    yield from (Text(f"{' ' * by}{line}", style="dim") for line in head if line)
+    for at, (row, drawn) in enumerate(zip(rows, lines, strict=True)):
+        yield from _row(row, drawn, by)
         yield from _below(table, row)
+        # What several rows in turn say stands once, below the last of them.
+        said = noted and (at + 1 == len(rows) or rows[at + 1].notes != row.notes)
+        yield from (indented(note, 4) for note in (row.notes if said else ()))
+
+
+def _row(row: TableRow, lines: Sequence[str], by: int) -> Iterator[RenderableType]:
+    """The lines of one row; where the first is only its name, that alone has its colour."""
+    first, *others = lines
+    yield indented(first, 2, STYLES[row.tone])
+    yield from (indented(line, by, STYLES[row.tone] if by == 2 else "") for line in others)
+
+
+def _laid_out(table: DataTable, rows: Sequence[TableRow], width: int) -> tuple[int, list[list[str]]]:
+    """The lines of the head and of each row, and by how much all but the first of a row are indented.
+
+    Columns beside each other, fewer of them, or wrapped; where none will do the name of a row on a line of
+    its own, above its numbers, which are a sentence if need be.
+    """
+    columns = [at for at, column in enumerate(table.columns) if column.screen == "column"]
+    wide, *narrow = _narrower(table, columns)
+    for left, gap in (wide, *narrow):
+        lines = aligned(*_cells(table, rows, left), 10_000, gap=gap)
+        if max(map(_size, lines)) + 2 <= width:
+            return 2, [[line] for line in lines]
+    if wrapped := _wrapped(table, rows, columns, width - 2):
+        return 2, wrapped
+    names = [at for at in columns if at <= table.naming]
+    cells, sides = _cells(table, rows, names)
+    firsts = aligned(cells[1:], sides, width - 2, give_way=len(sides) - 1)
+    for left, gap in (wide, *narrow):
+        numbers = [at for at in left if at > table.naming]
+        head, *seconds = aligned(*_cells(table, rows, numbers, marks=False), 10_000, gap=gap)
+        if max(map(_size, (head, *seconds))) + 6 <= width:
+            break
+    else:
+        numbers = [at for at in columns if at > table.naming]
+        head = ""
+        seconds = [", ".join(f"{table.heads[at]} {row.text(at)}" for at in numbers) for row in rows]
+    return 6, [[head], *(list(lines) for lines in zip(firsts, seconds, strict=True))]
+
+
+def _narrower(table: DataTable, columns: Sequence[int]) -> list[tuple[list[int], int]]:
+    """All columns with a wide gap; then ever fewer, with a wide gap and with a narrow one."""
+    ranks = sorted(filter(None, (table.columns[at].gives_way for at in columns)))
+    return [
+        ([at for at in columns if not 0 < table.columns[at].gives_way <= last], gap)
+        for last, gap in ((0, 2), *((rank, gap) for rank in ranks for gap in (2, 1)))
+    ]
+
+
+def _cells(
+    table: DataTable, rows: Sequence[TableRow], columns: Sequence[int], *, marks: bool = True
+) -> tuple[list[tuple[str, ...]], str]:
+    """The head and the rows as texts, with their marks in front where any has one, and their sides."""
+    marked = marks and any(row.mark or row.tone != "plain" for row in rows)
+    cells = [(*(("",) if marked else ()), *(table.heads[at] for at in columns))]
+    cells += [
+        (*((row.mark or MARKS[row.tone],) if marked else ()), *(row.text(at) for at in columns))
+        for row in rows
+    ]
+    return cells, ("l" if marked else "") + "".join("r" if table.columns[at].right else "l" for at in columns)
+
+
+def _wrapped(
+    table: DataTable, rows: Sequence[TableRow], columns: Sequence[int], width: int
+) -> list[list[str]]:
+    """The lines of each row: the widest columns that wrap do so until all fit; empty where they cannot.
+
+    Words are broken where there is no other way.
+    """
+    cells, sides = _cells(table, rows, columns)
+    # In front of the columns stands a mark, or nothing.
+    wraps = [False] * (len(sides) - len(columns)) + [table.columns[at].wraps for at in columns]
+    widths = [max(map(_size, column)) for column in zip(*cells, strict=True)]
+    words = [max(map(_size, " ".join(column).split()), default=0) for column in zip(*cells, strict=True)]
+    while sum(widths) + 2 * (len(widths) - 1) > width:
+        may = [at for at, wrap in enumerate(wraps) if wrap and widths[at] > NARROWEST_COLUMN]
+        if not may:
+            return []
+        widest = max(may, key=lambda at: (widths[at] > words[at], widths[at]))
+        widths[widest] -= 1
+
+    def broken(row: Sequence[str]) -> list[list[str]]:
+        return [
+            textwrap.wrap(cell, room, break_on_hyphens=False) or [""] if wrap else [cell]
+            for cell, room, wrap in zip(row, widths, wraps, strict=True)
+        ]
+
+    pieces = [list(zip_longest(*broken(row), fillvalue="")) for row in cells]
+    drawn = iter(aligned([line for lines in pieces for line in lines], sides, 10_000))
+    return [list(islice(drawn, len(lines))) for lines in pieces]
 
 
 def _below(table: DataTable, row: TableRow) -> Iterator[RenderableType]:
@@ -383,7 +495,12 @@ def rendered(draw: Draw, *, width: int = 80, colour: bool = False, ascii_only: b
     )
     draw(console)
     text = "\n".join(row.rstrip() for row in made.getvalue().rstrip().splitlines()) + "\n"
-    return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
+    return plain_ascii(text) if ascii_only else text
+
+
+def plain_ascii(text: str) -> str:
+    """The text where an encoding has no more than ASCII."""
+    return text.translate(ASCII).encode("ascii", "replace").decode()
 
 
 def screen_of(stream: TextIO) -> Screen:
@@ -420,6 +537,13 @@ def indented(sentence: str, by: int, style: str = "") -> RenderableType:
     return Padding(Text(sentence, style=style), (0, 0, 0, by))
 
 
+def _size(text: str) -> int:
+    """How many columns a text takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def aligned(
     table: Sequence[Sequence[str]], align: str, width: int, *, give_way: int | None = None, gap: int = 2
 ) -> list[str]:
@@ -452,7 +576,7 @@ def fitting(table: Sequence[Sequence[str]], stream: TextIO) -> list[str]:
     lines = aligned(list(zip(*columns, strict=True)), "l" * len(columns), 10_000)
     screen = screen_of(stream)
     if screen["ascii_only"]:
-        lines = [line.translate(ASCII).encode("ascii", "replace").decode() for line in lines]
+        lines = list(map(plain_ascii, lines))
     if not stream.isatty():
         return lines
     width = screen["width"]

@@ -9,10 +9,11 @@ from importlib.metadata import entry_points
 from itertools import product
 from typing import Any, Final
 
-from loadtest.errors import ConfigError, Problem
+from loadtest.errors import ConfigError, Problem, install_line
 from loadtest.plan.framing import CodecChoice
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import templates
+from loadtest.plan.scenario import MAX_MESSAGE_BYTES
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import nearest
 from loadtest.speak.codec.codec import Codec
@@ -44,8 +45,6 @@ MAX_TRIES: Final = 256
 
 LIBRARIES: Final = {"cbor": "cbor2", "protobuf": "protobuf"}
 """What codecs that ship need beside loadtest; the extra of it has the codec's name."""
-
-MAX_SIZE: Final = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def _find(name: str) -> Callable[..., Any]:
     except ImportError as error:
         hint = "the folder of its module belongs into PYTHONPATH"
         if library := LIBRARIES.get(name):
-            hint = f'run: pip install {library} (or install loadtest with its extra "{name}")'
+            hint = f"run: {install_line(library, name)}"
         raise ConfigError([Problem("codec", f"`{name}` cannot be imported: {error}; {hint}")])
     except AttributeError:
         raise ConfigError([Problem("codec", f"`{module}` has no `{attribute}`; write 'module:Class'")])
@@ -131,7 +130,9 @@ def codec_problems(protocol: Protocol, message: str | None = None) -> list[Probl
     if codec is None or protocol.framing is not None:
         return []
     # Nothing is received, so that nothing is answered.
-    parser = CodedFrameParser(MAX_SIZE, (), codec=codec.make(), name=codec.name, answer=lambda *_: None)
+    parser = CodedFrameParser(
+        MAX_MESSAGE_BYTES, (), codec=codec.make(), name=codec.name, answer=lambda *_: None
+    )
     return [Problem(place, sentence) for place, sentence in _wrong_messages(protocol, message, parser)]
 
 
