@@ -356,7 +356,11 @@ class Connection:
             return self._begin_upload(turn, payload)
         out = self._out
         self._queued.append((turn, len(out)))
-        opcode = self._opcode if written is None else TEXT if isinstance(written, str) else BINARY
+        opcode = self._opcode
+        if written is not None:
+            opcode = TEXT
+            if isinstance(written, bytes):
+                opcode, payload = BINARY, memoryview(payload)
         try:
             frame = self._encode(payload, opcode)
         except UnsendableError as error:
@@ -420,8 +424,10 @@ class Connection:
         Raises:
             UnsendableError: the codec can make no frame of it.
         """
-        frame = payload if isinstance(payload, bytes) else payload.encode()
-        self._out.append(self._encode(frame, BINARY if isinstance(payload, bytes) else TEXT))
+        if isinstance(payload, bytes):
+            self._out.append(self._encode(memoryview(payload), BINARY))
+        else:
+            self._out.append(self._encode(payload.encode(), TEXT))
         self._gather()
 
     def send_as_it_is(self, payload: str) -> None:

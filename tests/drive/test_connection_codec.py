@@ -95,6 +95,31 @@ def test_records_of_a_frame_are_events_of_their_turns() -> None:
     assert (first.outcome, second.outcome) == (Outcome.COMPLETE, Outcome.COMPLETE)
 
 
+def test_what_is_sent_in_binary_frames_gets_its_separator_too_and_bytes_of_a_user_do_not() -> None:
+    framing, events = Framing(split="\n", prefix="a"), Events(turn=("id",), end=({"has": "end"},))
+    steps = (Step(send="hello"),)
+    talk = spoken(
+        None,
+        framing=framing,
+        events=events,
+        message='{"id":"{turn.id}"}',
+        encoding="binary",
+        connect=Connect(ready=steps),
+    )
+    turn = talk.begin()
+    talk.connection.begin(1, 0, talk.now, {}, written=b"\x01")
+    talk.connection.begin(2, 0, talk.now, {}, written="own")
+    talk.connection.send(b"\x02")
+    talk.poller.turn()
+    assert talk.frames == [
+        (Opcode.TEXT, b"ahello\n"),
+        (Opcode.BINARY, f'a{{"id":"{turn.id}"}}\n'.encode()),
+        (Opcode.BINARY, b"\x01"),
+        (Opcode.TEXT, b"aown\n"),
+        (Opcode.BINARY, b"\x02"),
+    ]
+
+
 # ------------------------------------------------------------------ what goes wrong
 
 
