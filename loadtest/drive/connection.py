@@ -651,7 +651,7 @@ class Connection:
         if len(messages) > MANY_MESSAGES:
             self._refuse(parser, self._flood.empty_messages(messages.count(b""), at_ns))
         if messages:
-            self._receive_messages(messages, at_ns)
+            self._receive_messages(messages, at_ns, parser.together)
         if parser.replies or parser.pongs or parser.closed:
             self._handle_control_frames(parser, at_ns)
 
@@ -663,14 +663,14 @@ class Connection:
         if payload:
             self._refuse(parser, self._flood.unpacked(payload, wire, at_ns))
 
-    def _receive_messages(self, messages: list[bytes], at_ns: int) -> None:
+    def _receive_messages(self, messages: list[bytes], at_ns: int, together: int) -> None:
         if self.state is not _UPGRADED:
             return
         if self.session.state is OPEN:
             if self.tap is not None:
                 for message in messages:
                     self.tap(message)
-            self.session.receive(messages, at_ns)
+            self.session.receive(messages, at_ns, together)
         else:
             self._receive_before_ready(messages, at_ns)
 

@@ -28,7 +28,13 @@ GOING_AWAY = 1001
 SLOW_TAG = "slow:"
 """Prefix of each metric of the users who read slowly."""
 
-CAUSED_BY_US = ("events.coalesced", "events.late", "turns.first_coalesced", "turns.end_coalesced")
+CAUSED_BY_US = (
+    "events.coalesced",
+    "events.late",
+    "events.after_failure",
+    "turns.first_coalesced",
+    "turns.end_coalesced",
+)
 """Counters that say how slowly these users read and nothing of the target: only counted apart."""
 
 ALSO_APART = (

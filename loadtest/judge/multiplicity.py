@@ -396,7 +396,7 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
             f"{each.lacking[1]} of {len(each.after)} runs of the candidate have no value: the target failed"
         )
     if each.levels[1].never:
-        return "turns of the candidate never answered: what is compared is of its other runs alone"
+        return "turns of the candidate have no such time: what is compared is of its other runs alone"
     if hiding:
         return (
             "runs of the candidate lie far from its others, for the worse; more runs show whether they recur"

@@ -269,6 +269,7 @@ class CompiledProtocol:
         "labels",
         "listens",
         "never_ends",
+        "of_text",
         "opaque",
         "own_heartbeats",
         "plain",
@@ -318,6 +319,7 @@ class CompiledProtocol:
         )
         self.labels = LabelLimit()
         self.opaque = events.format == "opaque"
+        self.of_text = events.format == "text"
         self.by_order = self.opaque or events.match == "order"
         self.in_order_only = self.by_order and not events.ordered
         self._typed = bool(events.type) or self.opaque

@@ -196,7 +196,7 @@ class ObservedSession(Session):
         return ""
 
     @override
-    def receive(self, payloads: list[bytes], at_ns: int) -> None:
+    def receive(self, payloads: list[bytes], at_ns: int, together: int = 1) -> None:
         for payload in payloads:
             if self.state is not CLOSED:
                 self._receive_one(payload, at_ns)

@@ -48,7 +48,17 @@ class CodedFrameParser(FrameParser):
     ``gave_up``: the connection was ended since the codec could not go on within its bounds.
     """
 
-    __slots__ = ("_answer", "_codec", "_frame", "_limit", "_name", "_payload", "_takes_text", "gave_up")
+    __slots__ = (
+        "_answer",
+        "_codec",
+        "_frame",
+        "_limit",
+        "_name",
+        "_payload",
+        "_takes_text",
+        "gave_up",
+        "together",
+    )
 
     def __init__(
         self,
@@ -70,6 +80,7 @@ class CodedFrameParser(FrameParser):
         self._frame = frame
         self._limit = MAX_GROWTH * max_size
         self._payload = 0
+        self.together = 1
         self.gave_up = False
 
     @property
@@ -86,7 +97,9 @@ class CodedFrameParser(FrameParser):
         frames = super().receive(data)
         self._payload = sum(map(len, frames))
         for frame in frames:
+            before = len(messages)
             self._decode(frame, messages)
+            self.together = len(messages) - before
             if self.gave_up:
                 break
         return messages
