@@ -759,7 +759,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.coalesced",
-        "shared one read, and its time stamp, with the event before",
+        "came in one read with a later frame, whose time stamp they have",
         "coalesced in one read",
         hot=True,
         always=True,
