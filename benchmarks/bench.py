@@ -1,8 +1,9 @@
-"""Our generator beside its peers: one run, one machine, one server, CPU time as the yardstick.
+"""Our generator beside its peers: one run, one machine, one server, CPU time as the measure.
 
-    python -m benchmarks.bench                      every case, 5 rounds (about 40 minutes)
+    python -m benchmarks.bench                      every case, up to 5 rounds in 25 minutes
     python -m benchmarks.bench --quick              one short round
-    python -m benchmarks.bench --case burst --generator loadtest --generator bare
+    python -m benchmarks.bench --only burst,echo --generator loadtest --generator bare
+    python -m benchmarks.bench --minutes 10         ends within 10 minutes
     python -m benchmarks.bench --install            install the peers that are not Python packages
     python -m benchmarks.bench --write              put the tables into docs/performance.md
 
@@ -26,12 +27,13 @@ from statistics import median
 import psutil
 
 from benchmarks import measuring
+from benchmarks.budget import Budget
 from benchmarks.cases import BY_NAME, CASES, Case
 from benchmarks.foreign import FOREIGN
 from benchmarks.generator import ROOT, Generator
 from benchmarks.install import install
 from benchmarks.measuring import Measured, NotMeasuredError, Settings
-from benchmarks.own import BARE, OURS, TOGETHER
+from benchmarks.own import BARE, C_CLIENT, OURS, TOGETHER
 from benchmarks.page import release
 from benchmarks.server import compiled
 from benchmarks.table import does_of, number, table, times
@@ -39,7 +41,12 @@ from benchmarks.table import does_of, number, table, times
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- begin: python -m benchmarks.bench --write -->", "<!-- end -->"
 
-GENERATORS = (OURS, TOGETHER, *FOREIGN, BARE)
+GENERATORS = (OURS, TOGETHER, *FOREIGN, BARE, C_CLIENT)
+
+MINUTES = 25.0
+"""How long all of it may take."""
+
+ROUNDS = 5
 
 Found = dict[str, dict[str, list[Measured]]]
 
@@ -51,12 +58,15 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--case", action="append", choices=list(BY_NAME), help="only this case (repeatable)")
+    parser.add_argument(
+        "--only", type=chosen, metavar="CASE[,CASE]", help=f"only these cases, of {', '.join(BY_NAME)}"
+    )
     names = ", ".join(generator.name for generator in GENERATORS)
     parser.add_argument(
         "--generator", action="append", help=f"only those whose name contains this (repeatable): {names}"
     )
-    parser.add_argument("--rounds", type=int, help="rounds of each measurement (default 5)")
+    parser.add_argument("--rounds", type=int, help="most rounds of each measurement (default 5)")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="when it ends (default %(default)g)")
     parser.add_argument("--quick", action="store_true", help="one round of short windows")
     parser.add_argument("--json", type=Path, help="keep every figure in this file")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
@@ -64,11 +74,25 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def chosen(text: str) -> list[str]:
+    """Names of cases, with commas between.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no such case.
+    """
+    names = text.split(",")
+    if unknown := [name for name in names if name not in BY_NAME]:
+        raise argparse.ArgumentTypeError(
+            f"there is no case {', '.join(unknown)}; there are {', '.join(BY_NAME)}"
+        )
+    return names
+
+
 def settings_for(*, quick: bool) -> Settings:
     """The server on the last core, the generator on the one before; with one core nothing is pinned."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     own, servers = ([cores[-2]], [cores[-1]]) if len(cores) > 1 else ([], [])
-    return Settings(own, servers, 1.0 if quick else 2.0, 2.0 if quick else 4.0)
+    return Settings(own, servers, 1.0 if quick else 1.5, 2.0 if quick else 3.0)
 
 
 def present(chosen: Sequence[str] | None) -> list[Generator]:
@@ -111,18 +135,23 @@ def measure(case: Case, generator: Generator, settings: Settings, processes: int
         "once": measuring.once,
         "memory": measuring.memory,
         "rate": measuring.rate,
+        "storm": measuring.storm,
     }
     return ways[case.kind](generator, case, settings)
 
 
 def rounds(
-    cases: Sequence[Case], generators: Sequence[Generator], settings: Settings, n: int
+    cases: Sequence[Case], generators: Sequence[Generator], settings: Settings, budget: Budget
 ) -> tuple[Found, list[str]]:
     """All figures, by case and generator; and what failed."""
     found: Found = {case.name: {} for case in cases}
     failures = []
-    for number_of_round in range(1, n + 1):
+    for number_of_round in budget.rounds():
         for case, generator, processes in todo(cases, generators):
+            if budget.is_spent:
+                failures.append(f"round {number_of_round} was cut short: the time was over")
+                say(f"  {failures[-1]}")
+                return found, failures
             began = time.perf_counter()
             try:
                 one = replace(measure(case, generator, settings, processes), round=number_of_round)
@@ -130,10 +159,10 @@ def rounds(
                 failures.append(f"{case.name}, {generator.name}: {error}")
                 say(f"  {failures[-1]}")
                 continue
+            finally:
+                budget.took(case.name, time.perf_counter() - began)
             found[case.name].setdefault(one.generator, []).append(one)
-            line = (
-                f"{number_of_round}/{n} {case.name:9} {one.generator:26} {number(one.value):>9} {case.unit}"
-            )
+            line = f"{number_of_round} {case.name:9} {one.generator:26} {number(one.value):>9} {case.unit}"
             say(f"{line} ({time.perf_counter() - began:.0f} s)")
     return found, failures
 
@@ -179,10 +208,16 @@ def remarks(case: Case, figures: dict[str, list[Measured]]) -> list[str]:
         )
         lines += ["", f"The server was close to its own limit with: {full}."] if full else []
         lines += ["", f"Kept off its core, or waiting: {idle}."] if idle else []
-    if case.kind == "together" and len(figures) == 2:
-        one, two = figures.values()
-        lines += ["", f"Two processes do {times(two, one):.2f} times the work of one."]
+    for name in sorted({of_processes(name) for name in figures}) if case.kind == "together" else ():
+        one, two = (figures.get(f"{name}, {n}") for n in ("1 process", "2 processes"))
+        if one and two:
+            lines += ["", f"Two processes of {name} do {times(two, one):.2f} times the work of one."]
     return lines
+
+
+def of_processes(name: str) -> str:
+    """The generator of a figure that is told by its processes."""
+    return name.rpartition(", ")[0]
 
 
 def _shares(shares: dict[str, list[float | None]], worth_saying: Callable[[float], bool]) -> str:
@@ -234,12 +269,13 @@ def main(words: Sequence[str]) -> int:
     options = arguments(words)
     if options.install:
         return install()
-    cases = [case for case in CASES if not options.case or case.name in options.case]
+    cases = [case for case in CASES if not options.only or case.name in options.only]
     generators = present(options.generator)
-    n = options.rounds or (1 if options.quick else 5)
+    budget = Budget(options.minutes * 60, options.rounds or (1 if options.quick else ROUNDS))
     with no_daemons_left():
-        found, failures = rounds(cases, generators, settings_for(quick=options.quick), n)
+        found, failures = rounds(cases, generators, settings_for(quick=options.quick), budget)
     text = report(cases, generators, found, failures)
+    say(budget.told())
     print(text)
     if options.json is not None:
         options.json.write_text(

@@ -4,7 +4,8 @@
 
 ``loadtest run`` is run for real against ``truth_server``, which writes down when each message reached it and
 when each answer left; server and generator have a core each. A case is a delay and the processor time of the
-generator: steady, bimodal, freezing and streamed, at 20, 80 and 100 % (``freezing-80``). Every turn is
+generator: steady, bimodal, freezing and streamed, at 20, 80 and 100 % (``freezing-80``); steady delays whose
+answers come fragmented, compressed or 64 KiB large, at 20 and 80 %. Every turn is
 matched by its number. 20 and 80 % are reached by the rate, which is searched for; 100 % by a burn at every
 event (``instrumented``), begun with the measured part.
 
@@ -23,20 +24,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.page import MEASURING, made_on, rows_of, table, write_table
+from benchmarks.truth_frames import FRAMINGS
 from benchmarks.truth_run import Failed, Load, may_come_first, measure
 from benchmarks.truth_verdict import SATURATED, Case, Judged, judge
 
 DELAYS = ("steady", "bimodal", "freezing", "streamed")
 AIMS = (0.2, 0.8, SATURATED)
+FRAMED_AIMS = (0.2, 0.8)
+"""Of other framings. A large answer fills the window that is offered: where it is read late its end leaves
+late, and that is in no side's stamps."""
+
+NAMES = [f"{delay}-{aim * 100:.0f}" for delay in DELAYS for aim in AIMS]
+NAMES += [f"{delay}-{aim * 100:.0f}" for delay in FRAMINGS for aim in FRAMED_AIMS]
 
 ATTEMPTS = 4
-EVENTS = {"streamed": 5}
-"""Events per turn, where there is more than one."""
+COSTS = {"streamed": 5, "large": 3}
+"""What a turn costs the generator, in turns of one small answer: for the first guess of a rate."""
 
 BURNING = {"steady": (1000, 2000, 1000), "bimodal": (1000, 2000, 1000), "streamed": (200, 1000, 1000)}
 BURNING |= {"freezing": (500, 2000, 2500)}
 """Turns per second, connections and microseconds of burn per event that together are a little more than one
 core. After a freeze more: in the frozen second there is nothing to burn for."""
+
+SEARCHED_ON = {"bimodal": "steady", "freezing": "steady"}
+"""Whose rate is that of another delay: a server that freezes makes a load that comes and goes."""
 
 FIRST_GUESS = {0.2: 2000, 0.8: 9000}
 SEARCH_STEPS = 4
@@ -45,17 +56,16 @@ NEAR_ENOUGH = 0.04
 
 def main() -> int:
     """Measure the cases that were asked for, or all."""
-    names = [f"{delay}-{aim * 100:.0f}" for delay in DELAYS for aim in AIMS]
     parser = argparse.ArgumentParser(description="Hold the generator against the truth.")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {' '.join(names)}; all by default")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {' '.join(NAMES)}; all by default")
     parser.add_argument("--write", action="store_true", help="put the tables into the docs")
     parser.add_argument("--duration", type=int, default=10, help="seconds of the measured part")
     parser.add_argument("--keep", type=Path, help="keep the results of every run in this folder")
     options = parser.parse_args()
-    if unknown := set(options.cases) - set(names):
+    if unknown := set(options.cases) - set(NAMES):
         parser.error(f"there is no case {', '.join(sorted(unknown))}")
     calibration = Calibration(options.duration, options.keep)
-    judged = [calibration.measure(name) for name in options.cases or names]
+    judged = [calibration.measure(name) for name in options.cases or NAMES]
     text = report(judged)
     print(text)
     if options.write:
@@ -70,7 +80,7 @@ class Calibration:
     def __init__(self, duration_s: int, keep: Path | None) -> None:
         self._duration_s = duration_s
         self._keep = keep
-        self._rates: dict[tuple[bool, float], int] = {}
+        self._rates: dict[tuple[str, float], int] = {}
 
     def measure(self, name: str) -> Judged:
         """Measure a case, again where it was disturbed."""
@@ -101,18 +111,16 @@ class Calibration:
     def _case(self, delay: str, aim: float) -> Case:
         if aim == SATURATED:
             return Case(Load(delay, *BURNING[delay], duration_s=self._duration_s), aim)
-        rate = self._rates.get((delay in EVENTS, aim)) or self._search(delay, aim)
+        searched_on = SEARCHED_ON.get(delay, delay)
+        rate = self._rates.get((searched_on, aim)) or self._search(searched_on, aim)
         return Case(Load(delay, rate, duration_s=self._duration_s), aim)
 
     def _search(self, delay: str, aim: float) -> int:
         """The rate at which the generator uses so much of its core, by short runs."""
-        events = EVENTS.get(delay, 1)
-        # A server that freezes makes a load that comes and goes: searched for on a steady one.
-        steady = "steady" if events == 1 else delay
-        rate = FIRST_GUESS[aim] // events
+        rate = FIRST_GUESS[aim] // COSTS.get(delay, 1)
         for step in range(SEARCH_STEPS):
-            case = Case(Load(steady, rate, duration_s=3), aim)
-            tried = self._attempt(case, f"search-{steady}-{aim * 100:.0f}-{step}")
+            case = Case(Load(delay, rate, duration_s=3), aim)
+            tried = self._attempt(case, f"search-{delay}-{aim * 100:.0f}-{step}")
             cpu = tried.cpu
             print(f"{rate} turns/s: {cpu:.0%} CPU (waited {tried.waited:.1%})", file=sys.stderr)
             if abs(cpu - aim) < NEAR_ENOUGH:
@@ -121,7 +129,7 @@ class Calibration:
                 continue
             # Not by more than half: processor time does not grow evenly with the rate.
             rate = max(round(rate * min(max(aim / cpu, 0.67), 1.5) / 100) * 100, 100)
-        self._rates[events > 1, aim] = rate
+        self._rates[delay, aim] = rate
         return rate
 
 

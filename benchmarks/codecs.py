@@ -112,6 +112,11 @@ FRAMES: dict[str, tuple[Protocol, Frame, Frame]] = {
         "",
         f"MESSAGE\nsubscription:0\ndestination:/topic/a\nmessage-id:7\n\n{TEXT}\0",
     ),
+    "twilio": (
+        Protocol(name="", codec=CodecChoice(name="twilio")),
+        "",
+        compact({"event": "media", "streamSid": f"MZ{0:032x}", "media": {"payload": "/w==" * 20}}),
+    ),
 }
 """What is spoken, what comes first, and the frame of an event."""
 
@@ -126,6 +131,7 @@ LIBRARIES: dict[str, tuple[str, Callable[[Frame], object]]] = {
     "protobuf": ("protobuf", lambda frame: MessageToDict(PROTO_EVENT.FromString(frame))),
     "signalr": ("json", lambda frame: json.loads(frame[:-1])),
     "signalr, MessagePack": ("msgpack", lambda frame: msgpack.unpackb(frame[2:])),
+    "twilio": ("json", json.loads),
 }
 """What reads the same frames in Python: the library alone, frames of the socket not included."""
 

@@ -22,12 +22,18 @@ def _module(name: str) -> Callable[[], str | None]:
     return lambda: None if importlib.util.find_spec(name) else f"the Python package {name} is not installed"
 
 
+LOCUST_CLASS_OF = {"processes": "burst"}
+"""The class of a case in ``peers/locust_chat.py``, where it has another name."""
+
+
 def _locust_words(job: Job) -> Words:
     file = str(PEERS / "locust_chat.py")
-    name = "".join(part.capitalize() for part in job.case.name.split("-"))
+    case = LOCUST_CLASS_OF.get(job.case.name, job.case.name)
+    name = "".join(part.capitalize() for part in case.split("-"))
     head = [sys.executable, "-m", "locust", "-f", file, name]
     users = "50" if job.case.kind == "once" else str(job.connections)
     head += ["--headless", "--only-summary", "-u", users, "-r", users]
+    head += ["--processes", str(job.processes)] if job.processes > 1 else []
     return [*head, "-t", f"{job.seconds:g}s", "--host", job.server.url(), "--csv", str(job.folder / "stats")]
 
 
@@ -52,6 +58,7 @@ _LOCUST_DOES = {
     "connect": "the whole timed",
     "hold": "nothing",
     "rate": "as echo",
+    "processes": "as burst",
 }
 
 LOCUST_CLIENT = Generator(
@@ -125,6 +132,7 @@ ARTILLERY = Generator(
         "connect": "not timed",
         "hold": "nothing",
         "rate": "as echo",
+        "tokens": "not timed, each token signed by Node's crypto",
     },
     _artillery_words({"burst": "-steps"}),
     _artillery_missing,
@@ -137,8 +145,11 @@ ARTILLERY_OWN = Generator(
     {
         "echo": "a function of one's own: parsed, matched, timed",
         "burst": "a function of one's own: every event parsed, matched; whole turns timed",
+        "fragments": "as burst",
+        "echo-64k": "as echo",
+        "echo-1m": "as echo",
     },
-    _artillery_words({"echo": "-own", "burst": "-own"}),
+    _artillery_words(dict.fromkeys(("echo", "burst", "fragments", "echo-64k", "echo-1m"), "-own")),
     _artillery_missing,
     _artillery_version,
     environ=_artillery_environ,

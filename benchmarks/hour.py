@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.errors import Exit
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.keep.fingerprint import fingerprint
 from loadtest.keep.manifest import COMPLETE, first_manifest, timestamp
 from loadtest.keep.read import read_run
@@ -149,6 +149,7 @@ def _turns(second: int, rng: np.random.Generator) -> npt.NDArray[np.void]:
     turns["phase"] = 1
     turns["events"] = EVENTS
     turns["intended_ns"] = second * NS + np.arange(TURNS_A_SECOND) * (NS // TURNS_A_SECOND // 2)
+    turns["waited_from_ns"] = turns["intended_ns"]
     turns["sent_ns"] = turns["intended_ns"] + rng.integers(20_000, 90_000, TURNS_A_SECOND)
     turns["first_ns"] = turns["sent_ns"] + rng.integers(1_000_000, 9_000_000, TURNS_A_SECOND)
     turns["done_ns"] = turns["first_ns"] + rng.integers(1_000_000, 40_000_000, TURNS_A_SECOND)

@@ -23,7 +23,7 @@ from benchmarks.generator import Generator
 from benchmarks.measuring import Measured, NotMeasuredError, Settings, steady
 from benchmarks.own import OURS
 from benchmarks.page import DOCS, table, write_table
-from loadtest.run.web_page import free_port
+from loadtest.run.web_server import free_port
 
 CASE = BY_NAME["rate"]
 TABLE = "live-page"

@@ -22,6 +22,9 @@ from benchmarks.server import Server
 BEGINS_WITHIN_S = 40.0
 ENDS_WITHIN_S = 40.0
 LOOK_EVERY_S = 0.02
+ONCE_S = 8.0
+"""How long a run is whose connections are opened once, so that all are open before it ends."""
+
 FEW = 200
 """The smaller number of connections of the memory case."""
 
@@ -140,7 +143,7 @@ def once(generator: Generator, case: Case, settings: Settings) -> Measured:
     """Connections per CPU-second, from the first of them to the close of the last, all between included."""
     if not generator.once:
         return steady(generator, case, settings)
-    with _at_work(generator, case, settings, seconds=2.0) as (bench, job):
+    with _at_work(generator, case, settings, seconds=ONCE_S) as (bench, job):
         before = first = bench.look()
 
         def opened(found: dict[str, Any]) -> bool:
@@ -151,6 +154,19 @@ def once(generator: Generator, case: Case, settings: Settings) -> Measured:
         bench.until(opened, BEGINS_WITHIN_S, "no connection came")
         bench.until(lambda found: found["closed"] >= job.connections, ENDS_WITHIN_S, "not all were closed")
         return _per_cpu_s(generator, case, before, bench.look())
+
+
+def storm(generator: Generator, case: Case, settings: Settings) -> Measured:
+    """How long TCP took for connections that are opened all at once, as the generator says at its end."""
+    with _at_work(generator, case, settings, seconds=ONCE_S) as (bench, job):
+        bench.until(
+            lambda found: found["upgraded"] >= job.connections, BEGINS_WITHIN_S, "not all were opened"
+        )
+        ended = bench.running.wait(ENDS_WITHIN_S)
+        told = generator.told(job) if generator.told is not None and ended else None
+        if told is None or told.p50 is None:
+            raise NotMeasuredError(f"no valid run told it; its last words: {bench.running.last_words()}")
+    return Measured(case.name, generator.name, told.p50, told=told)
 
 
 def memory(generator: Generator, case: Case, settings: Settings) -> Measured:

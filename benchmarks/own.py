@@ -8,12 +8,14 @@ import sys
 from dataclasses import replace
 
 from benchmarks.generator import HERE, ROOT, Generator, Job, Told, Words, version_of
+from benchmarks.server import STORM, compiled
+
+SCENARIO_OF = {"processes": "burst", "echo-64k": "echo-large", "echo-1m": "echo-large", "storm": "connect"}
+"""The scenario of a case, where it has another name."""
 
 
 def _our_words(job: Job) -> Words:
-    scenario = {"processes": "burst", "echo-64k": "echo-large", "echo-1m": "echo-large"}.get(
-        job.case.name, job.case.name
-    )
+    scenario = SCENARIO_OF.get(job.case.name, job.case.name)
     words = [sys.executable, "-m", "loadtest", "run", str(HERE / "scenarios" / f"{scenario}.toml")]
     words += ["--target", job.server.url(), "--results", str(job.folder), "--quiet"]
     words += ["--connections", str(job.connections), "--duration", f"{job.seconds:g}s"]
@@ -28,9 +30,14 @@ def _our_told(job: Job) -> Told | None:
     found = sorted(job.folder.glob("*/run.json"))
     if not found:
         return None
-    metrics = json.loads(found[-1].read_text())["metrics"]
-    service = metrics.get("turn.completion.service") or {}
-    return Told(service.get("p50"), service.get("p99"))
+    manifest = json.loads(found[-1].read_text())
+    metric = "turn.completion.service"
+    if job.case.kind == "storm":
+        metric = "connect.tcp"
+        if manifest["verdict"]["outcome"] != "pass":
+            return None
+    measured = manifest["metrics"].get(metric) or {}
+    return Told(measured.get("p50"), measured.get("p99"))
 
 
 OURS = Generator(
@@ -44,6 +51,7 @@ OURS = Generator(
         "echo-1m": "as echo",
         "tokens": "every phase timed, each token signed when its connection is opened",
         "connect": "every phase timed",
+        "storm": "every phase timed; a run that is not valid does not count",
         "hold": "pings timed",
         "rate": "as echo; each message at its planned instant",
         "processes": "as burst",
@@ -71,7 +79,8 @@ def _bare_words(job: Job) -> Words:
     return [*words, "--connections", str(job.connections), "--seconds", f"{job.seconds:g}"]
 
 
-def _bare_told(job: Job) -> Told | None:
+def _told_in_json(job: Job) -> Told | None:
+    """What a client of ours has printed; None: it has not."""
     text = (job.folder / "output.txt").read_text().strip()
     if not text.startswith("{"):
         return None
@@ -91,7 +100,23 @@ BARE = Generator(
     _bare_words,
     lambda: None if hasattr(select, "epoll") else "this system has no epoll",
     lambda: f"Python {sys.version.split()[0]}",
-    _bare_told,
+    _told_in_json,
     lambda _job: {"PYTHONPATH": str(ROOT)},
     once=True,
 )
+
+
+def _c_words(job: Job) -> Words:
+    return [str(compiled(STORM)), str(job.server.port), str(job.connections)]
+
+
+C_CLIENT = Generator(
+    "a client in C",
+    {"storm": "the handshake of TCP timed alone"},
+    _c_words,
+    lambda: None if compiled(STORM) else "there is no C compiler",
+    lambda: "of benchmarks/storm.c",
+    _told_in_json,
+    once=True,
+)
+"""Sees TCP connect as soon as that is possible: it looks after each connection that it begins."""

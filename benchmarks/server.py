@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 SOURCE = Path(__file__).with_name("server.c")
+STORM = Path(__file__).with_name("storm.c")
 COMPILERS = ("cc", "gcc", "clang")
 STOP_WITHIN_S = 3.0
 
@@ -34,23 +35,23 @@ def cache_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="loadtest-benchmarks-"))
 
 
-def compiled() -> Path | None:
-    """The compiled server; None where there is no compiler, or it cannot compile this (it needs Linux)."""
+def compiled(source: Path = SOURCE) -> Path | None:
+    """A compiled program; None where there is no compiler, or it cannot compile this (it needs Linux)."""
     compiler = next((found for name in COMPILERS if (found := shutil.which(name))), None)
     if compiler is None or not sys.platform.startswith("linux"):
         return None
-    program = cache_folder() / f"server-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]}"
+    program = cache_folder() / f"{source.stem}-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}"
     if program.exists():
         return program
     fresh = program.with_suffix(f".{os.getpid()}")
-    words = [compiler, "-O2", "-o", str(fresh), str(SOURCE)]
-    # Without the headers of zlib it is compiled without /deflate.
+    words = [compiler, "-O2", "-o", str(fresh), str(source)]
+    # Without the headers of zlib the server is compiled without /deflate.
     for options in (["-DWITH_ZLIB", "-lz"], []):
         done = subprocess.run([*words, *options], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             break
     if done.returncode != 0:
-        sys.stderr.write(f"{compiler} could not compile {SOURCE.name}: {done.stderr[:500]}\n")
+        sys.stderr.write(f"{compiler} could not compile {source.name}: {done.stderr[:500]}\n")
         return None
     # Whole or not at all: another benchmark may be looking for it right now.
     fresh.replace(program)

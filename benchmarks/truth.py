@@ -115,7 +115,7 @@ def hold(turns: Table, answers: Answers, turns_per_s: int, users: int) -> Held:
         true_first=departed[:, 0] - arrived,
         done=mine["done_ns"] - mine["sent_ns"],
         true_done=departed[:, -1] - arrived,
-        response=mine["done_ns"] - mine["intended_ns"],
+        response=mine["done_ns"] - mine["waited_from_ns"],
         implied=departed[:, -1] - start_ns - due[kept],
         true_gaps=np.diff(departed, axis=1).ravel(),
         planned=planned,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from benchmarks.truth_frames import FRAMINGS
+
 NS = 1_000_000_000
 MS = 1_000_000
 
@@ -27,22 +29,25 @@ class Freezing:
         return arrived_ns - frozen_for_ns + NS if frozen_for_ns < NS else arrived_ns
 
 
+def _steady(_number: int, arrived_ns: int) -> int:
+    return arrived_ns + 5 * MS
+
+
 def bimodal(number: int, arrived_ns: int) -> int:
     """One in five is slow, scattered over the connections by a multiplicative hash (Knuth)."""
     slow = (number * 2654435761 >> 16) % 5 == 0
     return arrived_ns + (50 * MS if slow else 2 * MS)
 
 
-DELAYS = ("steady", "bimodal", "freezing", "streamed", "echo")
+DELAYS = ("steady", "bimodal", "freezing", "streamed", "echo", *FRAMINGS)
 
 
 def plan_of(delay: str) -> Plan:
     """The plan of one of ``DELAYS``."""
     plans: dict[str, Plan] = {
-        "steady": lambda _number, arrived_ns: arrived_ns + 5 * MS,
         "bimodal": bimodal,
         "freezing": Freezing(),
         "streamed": lambda _number, arrived_ns: arrived_ns + 2 * MS,
         "echo": lambda _number, _arrived_ns: None,
     }
-    return plans[delay]
+    return plans.get(delay, _steady)

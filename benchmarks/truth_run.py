@@ -84,7 +84,7 @@ def measure(load: Load, folder: Path) -> Measured:
     with serving(load.delay, truth) as (server, url):
         command = _command(load, url, folder, own_clock)
         looks = _run_pinned(command, server.pid, folder / "generator.out", load.duration_s + 90)
-    run = read_run(next((folder / "results").iterdir()))
+    run = read_run(next((folder / "results").glob("*/run.json")).parent)
     answers = read_answers(truth)
     own = np.load(own_clock) if load.own_clock else None
     cpu = _cpu(looks, answers, load.duration_s)
@@ -99,6 +99,8 @@ def _command(load: Load, url: str, folder: Path, own_clock: Path) -> list[str]:
         program += ["--own-clock", str(own_clock)]
     settings = {"load.connections": load.connections, "load.duration": f'"{load.duration_s}s"'}
     settings |= {"load.warmup": f'"{WARMUP_S}s"'}
+    if load.delay == "compressed":
+        settings |= {"target.compression": "true"}
     if load.turns_per_s is not None:
         settings |= {"traffic.rate": f'"{load.turns_per_s}/s"'}
     return [

@@ -1,6 +1,8 @@
 """A server that knows the truth: when each message reached it, and when each of its answers left.
 
-    python -m benchmarks.truth_server steady|bimodal|freezing|streamed|echo --truth FILE [--port N]
+    python -m benchmarks.truth_server DELAY --truth FILE [--port N]
+
+DELAY is one of ``truth_delays.DELAYS``.
 
 It prints its URL, answers until it is interrupted (SIGTERM, SIGINT), then writes FILE: an array of
 ``truth.ANSWER``, one row per event sent. Arrival is the kernel's stamp of the message (``SO_TIMESTAMPING``),
@@ -30,12 +32,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 
 from benchmarks.truth import ANSWER
 from benchmarks.truth_delays import DELAYS, MS, NS, plan_of
+from benchmarks.truth_frames import LARGE, framing_of
 
 SO_TIMESTAMPING = 37
 STAMPS = 1 << 3 | 1 << 4
@@ -53,6 +57,9 @@ FRAME = 6 + PAYLOAD
 
 EVENTS = 5
 """Events of a streamed answer."""
+
+GIVES_UP_S = 5.0
+"""How long the rest of an answer may wait for a client that does not read."""
 
 AT_ONCE = 16
 """Events sent between two looks at what has arrived: messages that lie unread may lose their own stamp."""
@@ -88,12 +95,13 @@ class Peer:
 
     __slots__ = ("protocol", "rest", "sock")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, *, compressed: bool) -> None:
+        extensions = [ServerPerMessageDeflateFactory(server_no_context_takeover=True)] if compressed else None
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMPS)
         self.sock = sock
-        self.protocol: ServerProtocol | None = ServerProtocol()
+        self.protocol = ServerProtocol(extensions=extensions)
         self.rest = b""
 
 
@@ -112,6 +120,8 @@ class TruthServer:
 
     def __init__(self, delay: str, port: int = 0) -> None:
         self._plan = plan_of(delay)
+        self._framed = framing_of(delay)
+        self._compressed = delay == "compressed"
         self._events = EVENTS if delay == "streamed" else 1
         self._listener = socket.create_server(("127.0.0.1", port), backlog=4096)
         self._listener.setblocking(False)
@@ -160,7 +170,9 @@ class TruthServer:
                 sock, _ = self._listener.accept()
             except BlockingIOError:
                 return
-            self._peers[sock.fileno()] = Peer(sock)
+            # Room for answers of 64 KiB, so that one write takes each whole.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * LARGE)
+            self._peers[sock.fileno()] = Peer(sock, compressed=self._compressed)
             self._epoll.register(sock.fileno(), select.EPOLLIN)
 
     def _drop(self, peer: Peer) -> None:
@@ -170,8 +182,6 @@ class TruthServer:
     def _speak(self, peer: Peer, data: bytes) -> None:
         """Have the library answer what is no plain message: the upgrade, a ping, a close."""
         protocol = peer.protocol
-        if protocol is None:
-            protocol = peer.protocol = ServerProtocol()
         protocol.receive_data(data)
         for event in protocol.events_received():
             if isinstance(event, Request):
@@ -253,19 +263,35 @@ class TruthServer:
         return True
 
     def _send(self, turn: Turn, nth: int) -> None:
-        """Write one event, and down when."""
+        """Write one event, and down when.
+
+        Who reads large answers late holds all others up: theirs leave late then, and that is written down.
+        """
         payload = turn.payload
         if self._events > 1:
             kind = b"end" if nth == EVENTS - 1 else b"part"
             payload = b'%b,"seq":%d,"type":"%b"}' % (payload[:-1], nth, kind)
-        frame = bytes((0x81, len(payload))) + payload
+        frame = self._framed(payload)
         departed_ns = time.time_ns()
         try:
-            turn.peer.sock.send(frame)
-        except (BrokenPipeError, ConnectionResetError):
+            sent = turn.peer.sock.send(frame)
+            if sent < len(frame):
+                _send_rest(turn.peer.sock, frame[sent:])
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):
             self._drop(turn.peer)
             return
         self._rows.extend((turn.number, turn.crc, nth, turn.arrived_ns, departed_ns))
+
+
+def _send_rest(sock: socket.socket, rest: bytes) -> None:
+    """Wait until the kernel has taken all.
+
+    Raises:
+        TimeoutError: nobody reads it.
+    """
+    sock.settimeout(GIVES_UP_S)
+    sock.sendall(rest)
+    sock.setblocking(False)
 
 
 def main() -> int:

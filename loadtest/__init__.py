@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # typing itself takes 10 ms, in which Ctrl-C would print 
 if TYPE_CHECKING:
     from typing import Any
 
-    from loadtest.drive.user import AgentUser, WebSocketUser
+    from loadtest.drive.locust_user import AgentUser, WebSocketUser
     from loadtest.speak.turn import Outcome
 
 __version__ = "0.1.0"

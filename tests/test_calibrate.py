@@ -23,6 +23,7 @@ from benchmarks.truth_delays import Freezing
 from benchmarks.truth_run import Load, Measured
 from benchmarks.truth_verdict import Case, judge
 from loadtest.measure.interval import TURN
+from loadtest.speak.frames import encode
 
 ROOT = Path(__file__).resolve().parent.parent
 MS = 1_000_000
@@ -88,6 +89,29 @@ def test_a_streamed_answer_has_five_events_two_milliseconds_apart(tmp_path: Path
     assert (truth.departed_ns[0] >= planned_ns).all()
 
 
+@pytest.mark.parametrize(("delay", "frames"), [("fragmented", 3), ("compressed", 1), ("large", 1)])
+def test_an_answer_is_written_down_however_it_is_framed(tmp_path: Path, delay: str, frames: int) -> None:
+    compression = "deflate" if delay == "compressed" else None
+    with truth_server(delay, tmp_path / "truth.npy") as url, connect(url, compression=None) as plain:
+        plain.ping().wait(5)
+        with connect(url, compression=compression) as peer:
+            if compression is None:
+                peer.send(message(7))
+            else:
+                # The generator offers compression, and sends uncompressed all the same.
+                peer.socket.sendall(encode(message(7).encode()))
+            answered = list(peer.recv_streaming())
+            extensions = [extension.name for extension in peer.protocol.extensions]
+    assert extensions == (["permessage-deflate"] if compression else [])
+    assert len(answered) == frames
+    event = json.loads("".join(map(str, answered)))
+    assert event["id"] == json.loads(message(7))["id"]
+    assert len("".join(map(str, answered))) == (65_536 if delay == "large" else len(message(7)))
+    (row,) = np.load(tmp_path / "truth.npy")
+    assert row["number"] == 7
+    assert row["departed_ns"] - row["arrived_ns"] >= 5 * MS
+
+
 def test_a_freezing_server_holds_back_what_comes_in_its_second_and_keeps_the_order() -> None:
     plan = Freezing()
     arrivals = [UNIX_NS + ms * MS for ms in (0, 1499, 1500, 2499, 2500, 6600)]
@@ -106,6 +130,7 @@ def both_sides(n: int = 5000, transit_ns: int = 10_000) -> tuple[Any, Answers]:
     turns["phase"] = 1
     turns["payload_crc"] = turns["seq"] * 7
     turns["intended_ns"] = turns["seq"] * MS
+    turns["waited_from_ns"] = turns["intended_ns"]
     turns["sent_ns"] = turns["intended_ns"] + 50_000
     arrived_ns = UNIX_NS + turns["sent_ns"] + transit_ns
     departed_ns = arrived_ns + 5 * MS

@@ -73,6 +73,6 @@ def test_the_page_names_the_extra_of_each_library() -> None:
 
 
 def test_the_extra_compare_is_what_its_commands_ask_for() -> None:
-    from loadtest.cli.extra import LIBRARIES
+    from loadtest.cli.compare_extra import LIBRARIES
 
     assert set(LIBRARIES) == EXTRAS["compare"]

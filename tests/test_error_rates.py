@@ -56,7 +56,7 @@ def test_a_worse_tail_is_found_as_that_and_lost_turns_as_those() -> None:
 
 
 def test_one_build_is_called_the_same_and_an_outlier_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(permutation, "MOST_SPLITS", 500)
+    monkeypatch.setattr(permutation, "MAX_SPLITS", 500)
     permutation.splits.cache_clear()
     assert same(Source("made", 0.03), PAIRS, 8) >= 0.8
     assert slower(Source("made", 0.03), PAIRS, 0.20, 8, far=5) >= 0.9

@@ -78,7 +78,7 @@ RIGHT = [
     ("loadtest/keep/write.py", "if a:  # pragma: no cover - only Windows comes here\n    b = 1\n"),
     ("loadtest/keep/write.py", "text = '# type: ignore'\n"),
     ("loadtest/keep/write.py", "from contextlib import contextmanager\n"),
-    ("loadtest/drive/user.py", "import locust\nimport gevent\n"),
+    ("loadtest/drive/locust_user.py", "import locust\nimport gevent\n"),
     ("loadtest/show/plot/timeline.py", "import matplotlib\n"),
     ("loadtest/drive/transport.py", "import socket, time\nnow = time.time_ns()\n"),
     ("loadtest/speak/session.py", "def receive(at): ...\nsession.time(1)\n"),

@@ -22,7 +22,7 @@ from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.history import History, failures_before, summary, trend
 from loadtest.readiness.policy_file import load_policy
 from loadtest.readiness.probes.containers import read_listing
-from loadtest.readiness.probes.tests import Tally, read_junit
+from loadtest.readiness.probes.junit import Tally, read_junit
 from tests.cli.stored import store
 from tests.keep.samples import frame
 from tests.mutations import mutated_bytes, mutated_json, mutated_lines, mutated_text

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from loadtest.judge import permutation
-from loadtest.judge.effect_size import Yardstick
-from loadtest.judge.failure_share import is_share, points_yardstick
+from loadtest.judge.effect_size import EffectMeasure
+from loadtest.judge.failure_share import is_share, points_measure
 from loadtest.judge.hypothesis_tests import HypothesisResults, Method, Sample, Scales, Words, judge_samples
 from loadtest.judge.permutation import Array, splits
 from loadtest.plan.scenario import Compare
@@ -91,28 +91,30 @@ class Source:
         return runs[:, :size], runs[:, size:]
 
 
-def rules(names: Sequence[str] = NAMES) -> list[Yardstick]:
-    """The yardsticks of the metrics, as a comparison makes them."""
-    return [points_yardstick(name, [1.0], Compare(), None) for name in names]
+def rules(names: Sequence[str] = NAMES) -> list[EffectMeasure]:
+    """The measures of the metrics, as a comparison makes them."""
+    return [points_measure(name, [1.0], Compare(), None) for name in names]
 
 
-def judged(before: Array, after: Array, yardsticks: Sequence[Yardstick]) -> Words:
+def judged(before: Array, after: Array, measures: Sequence[EffectMeasure]) -> Words:
     """What the code for stored runs says of every pair and metric, so many pairs at a time.
 
     Of a share the values are those of its failures, each of ``TURNS`` turns.
     """
     step = max(1, AT_ONCE // len(splits(before.shape[-2], 2 * before.shape[-2])))
     parts = [
-        judge("permutation", before[at : at + step], after[at : at + step], yardsticks).words
+        judge("permutation", before[at : at + step], after[at : at + step], measures).words
         for at in range(0, len(before), step)
     ]
     return Words(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def judge(method: Method, before: Array, after: Array, yardsticks: Sequence[Yardstick]) -> HypothesisResults:
+def judge(
+    method: Method, before: Array, after: Array, measures: Sequence[EffectMeasure]
+) -> HypothesisResults:
     """The judgement on some pairs."""
-    shares = np.array([is_share(rule.name) for rule in yardsticks])
-    scales = Scales(np.array([rule.bound for rule in yardsticks]), shares, shares)
+    shares = np.array([is_share(rule.name) for rule in measures])
+    scales = Scales(np.array([rule.bound for rule in measures]), shares, shares)
     one, other = (Sample(side, np.full(side.shape, float(TURNS))) for side in (before, after))
     return judge_samples(method, one, other, scales)
 
@@ -131,9 +133,9 @@ def same(source: Source, pairs: int, size: int) -> float:
     """The share of pairs of one build that are called the same in every metric, complete ratio included."""
     rng = np.random.default_rng(SEED)
     before, after = source.draw(rng, pairs, size)
-    yardsticks = rules((*NAMES[:5], COMPLETE))
+    measures = rules((*NAMES[:5], COMPLETE))
     before[..., 5] = after[..., 5] = 0.0
-    return float(judged(before, after, yardsticks).same.all(axis=-1).mean())
+    return float(judged(before, after, measures).same.all(axis=-1).mean())
 
 
 def tail_alone(source: Source, pairs: int, change: float) -> float:
@@ -275,8 +277,8 @@ def page_part(pairs: int, searched: int) -> Iterator[str]:
 
 def learn(results: Path) -> None:
     """Keep what the runs of the labels measured; nothing but numbers."""
-    from loadtest.judge.measured import lookup
     from loadtest.judge.samples import side
+    from loadtest.judge.threshold_measurement import lookup
     from loadtest.keep.find import find_runs
     from loadtest.keep.read import read_run
 
@@ -299,7 +301,7 @@ def main() -> None:
     if asked.learn:
         learn(asked.learn)
         return
-    permutation.MOST_SPLITS = SPLITS
+    permutation.MAX_SPLITS = SPLITS
     made = "\n".join(page_part(asked.pairs, asked.searched))
     sys.stdout.write(made + "\n")
     if not asked.dry:

@@ -5,10 +5,10 @@
 
 Each target runs in a process of its own, all at once, and must end in nothing but what is documented:
 ``frames`` as ``websockets`` alone ends, message for message; ``upgrade`` with an open connection that the
-target has proved, or a ``Refused``; ``events`` with a ledger that adds up, and with both ways of reading
-agreeing; ``codecs`` with messages, or what says why there is none; ``worker`` with messages dropped, refused
-or counted, and seconds that can be kept; ``scenario`` with a plan or a ``ConfigError``, ``protocol`` and
-``capture`` so too, and with a draft of a capture that can be read; ``runs`` and ``har`` with a documented
+target has proved, or a ``ConnectRefusal``; ``events`` with a ledger that adds up, and with both ways of
+reading agreeing; ``codecs`` with messages, or what says why there is none; ``worker`` with messages dropped,
+refused or counted, and seconds that can be kept; ``scenario`` with a plan or a ``ConfigError``, ``protocol``
+and ``capture`` so too, and with a draft of a capture that can be read; ``runs`` and ``har`` with a documented
 exit code. Ends with 0 if nothing was found, with 1 and the input that shows it if something was; without
 atheris it says so and ends with 0.
 """
@@ -75,7 +75,7 @@ def frames() -> tuple[Target, list[bytes]]:
 
 def events() -> tuple[Target, list[bytes]]:
     """Any payloads at all: every message is one thing, every turn ends once, both readers agree."""
-    from loadtest.speak.reader import UNREADABLE, Malformed
+    from loadtest.speak.event_reader import UNREADABLE, Malformed
     from tests.speak.talk import SECOND, Talk, answer, ledger
 
     manners: list[dict[str, Any]] = [
@@ -187,7 +187,7 @@ def upgrade() -> tuple[Target, list[bytes]]:
     ``{accept}`` in an input stands for the proof, which no input could guess.
     """
     from loadtest.errors import Layer
-    from loadtest.speak.refused import Refused
+    from loadtest.speak.connect_refusal import ConnectRefusal
     from loadtest.speak.upgrade import Upgrade
     from tests.speak.test_upgrade import SWITCHING, proof
 
@@ -205,7 +205,7 @@ def upgrade() -> tuple[Target, list[bytes]]:
                     _must(asked.status == 101, f"open by {asked.status}")
                     return f"open, {asked.subprotocol}"
             refusal = asked.ended()
-        except Refused as told:
+        except ConnectRefusal as told:
             refusal = told
         _must(refusal.layer in {Layer.UPGRADE, Layer.AUTH}, f"refused at {refusal.layer}")
         _must(shortest < len(str(refusal)) < 700, f"told as {str(refusal)!r}")
@@ -380,7 +380,7 @@ def runs() -> tuple[Target, list[bytes]]:
 def protocol() -> tuple[Target, list[bytes]]:
     """Any file is a protocol of which something can be said, or a ``ConfigError`` with sentences."""
     from loadtest.errors import ConfigError
-    from loadtest.plan import match_conflicts, protocol_file, understood
+    from loadtest.plan import match_conflicts, protocol_file, protocol_summary
 
     folder = Path(tempfile.mkdtemp(prefix="fuzz-protocol-"))
     path = folder / "protocol.toml"
@@ -392,7 +392,9 @@ def protocol() -> tuple[Target, list[bytes]]:
         except ConfigError as error:
             _must(all(problem.sentence for problem in error.problems), "a problem without a sentence")
             return
-        _must(all(sentence for _, sentence in understood.understood(found)), "a topic without a sentence")
+        _must(
+            all(sentence for _, sentence in protocol_summary.understood(found)), "a topic without a sentence"
+        )
         _must(all(match_conflicts.conflicts(found)), "a conflict without a sentence")
 
     return check, [text.encode() for text in _shown("toml protocol")]
@@ -404,8 +406,8 @@ def capture() -> tuple[Target, list[bytes]]:
     from loadtest.plan.capture import parse_capture
     from loadtest.plan.protocol_file import read_protocol
     from loadtest.plan.toml_lines import parse_toml
-    from loadtest.plan.toml_reader import Source, Table
-    from loadtest.speak.draft import draft
+    from loadtest.plan.toml_reader import Source, TomlTable
+    from loadtest.speak.capture_draft import draft
     from loadtest.speak.draft_toml import protocol_text, rows_text
     from loadtest.speak.replay import replay
 
@@ -420,7 +422,7 @@ def capture() -> tuple[Target, list[bytes]]:
             return
         parse_toml(f"data = {rows_text(made.rows)}")
         source = Source("drafted")
-        found = read_protocol(Table(parse_toml(protocol_text(made, "drafted")), source), "drafted")
+        found = read_protocol(TomlTable(parse_toml(protocol_text(made, "drafted")), source), "drafted")
         _must(not source.problems, f"a draft that cannot be read: {source.problems}")
         _must(len(replay(found, frames).frames) == len(frames), "a frame that was taken for nothing")
 

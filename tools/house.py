@@ -42,14 +42,14 @@ CLOCK_CALLS = {
 DOORS = {
     "locust": ("loadtest/drive/", "loadtest/run/", "loadtest/live/"),
     "gevent": ("loadtest/drive/", "loadtest/run/", "loadtest/live/"),
-    "websockets": ("loadtest/speak/", "loadtest/simulator/", "loadtest/run/record"),
+    "websockets": ("loadtest/speak/", "loadtest/simulator/", "loadtest/run/recording_proxy"),
     "matplotlib": ("loadtest/show/plot",),
     "click": ("loadtest/cli/",),
     "rich": (
         "loadtest/cli/",
         "loadtest/show/terminal",
         "loadtest/show/render/terminal",
-        "loadtest/show/live",
+        "loadtest/show/progress",
     ),
     "scipy": ("loadtest/judge/",),
     "ruptures": ("loadtest/judge/",),

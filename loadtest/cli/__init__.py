@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str] | None) -> int:
     from loadtest.cli.commands import loadtest
-    from loadtest.cli.ending import exit_code_of
+    from loadtest.cli.exit_status import exit_code_of
 
     return exit_code_of(
         lambda: loadtest.main(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.compare import FILES, WRITTEN
-from loadtest.cli.extra import need_compare
+from loadtest.cli.compare_extra import need_compare
 from loadtest.cli.options import Settings, ShippedName, WholeNumber, option, results_option
-from loadtest.cli.writing import links_from, write
+from loadtest.cli.output_files import links_from, write
 
 if TYPE_CHECKING:
     from loadtest.run.ab import AbResult

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.extra import need_compare
+from loadtest.cli.compare_extra import need_compare
 from loadtest.cli.options import Stored, option, results_option, view_options
-from loadtest.cli.writing import links_from, put, write
+from loadtest.cli.output_files import links_from, put, write
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:
@@ -143,9 +143,9 @@ def _show(items: Sequence[Compared], *, exploratory: bool) -> None:
 
 def _learn(options: dict[str, Any]) -> int:
     """The noise of one build, shown and kept for later comparisons."""
-    from loadtest.judge.noise import floor
+    from loadtest.judge.noise_floor import floor
     from loadtest.judge.samples import side
-    from loadtest.show.noise import document
+    from loadtest.show.noise_floor import document
     from loadtest.show.render.json import as_json
     from loadtest.show.render.terminal import render, show
 
@@ -175,7 +175,7 @@ def _noise_file(results: Path, newest: Manifest) -> Path:
 
 def _known_noise(results: Path, newest: Manifest) -> dict[str, float]:
     """Spreads by metric that were learned from runs of the same plan on the same machine."""
-    from loadtest.judge.noise import learned
+    from loadtest.judge.noise_floor import learned
     from loadtest.keep.json import parsed
 
     if not newest:
@@ -189,7 +189,7 @@ def _known_noise(results: Path, newest: Manifest) -> dict[str, float]:
 
 def _stored(results: Path, ref: str) -> list[ReadableRun]:
     """The runs that ``ref`` means, each judged: all of a label, or one."""
-    from loadtest.cli.stored import skipped
+    from loadtest.cli.skipped_runs import skipped
     from loadtest.keep.baseline import MARK, repeats
     from loadtest.keep.find import find_run, find_runs
     from loadtest.keep.read import read_run
@@ -242,14 +242,14 @@ def _rules(newest: Manifest, options: dict[str, Any]) -> Compare | None:
     """[compare] of a run's scenario, with what the options replace; None: nothing replaced."""
     from loadtest.judge.compare import rules_of
     from loadtest.plan.schema import COMPARE_TABLE
-    from loadtest.plan.toml_reader import Source, Table
+    from loadtest.plan.toml_reader import Source, TomlTable
 
     asked = {"primary": list(options["primary"]), "smallest_effect": options["smallest_effect"]}
     written = {name: value for name, value in asked.items() if value}
     if not written:
         return None
     source = Source("--primary, --smallest-effect")
-    read = COMPARE_TABLE.read(Table(written, source))
+    read = COMPARE_TABLE.read(TomlTable(written, source))
     source.finish()
     rules = rules_of(newest)
     if read.primary:

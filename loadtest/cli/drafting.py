@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import click
 
-from loadtest.cli.writing import refuse_to_overwrite, write_new
+from loadtest.cli.output_files import refuse_to_overwrite, write_new
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def drafted(
         ConfigError: nothing was sent in them.
     """
     from loadtest.plan.scaffold import Drafted
-    from loadtest.speak.draft import draft
+    from loadtest.speak.capture_draft import draft
     from loadtest.speak.draft_toml import protocol_text, rows_text
 
     frames = clean_frames(wire.frames, secrets)

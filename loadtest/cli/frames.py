@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loadtest.plan.framing import Framing
     from loadtest.plan.protocol import Events
     from loadtest.run.try_turn import FinishedTrial
-    from loadtest.speak.draft import Draft
+    from loadtest.speak.capture_draft import Draft
     from loadtest.speak.observed_session import ObservedFrame
     from loadtest.speak.replay import Replay
 
@@ -24,10 +24,10 @@ LISTED = 20
 
 LONGEST_EXAMPLE = 400
 
-LARGEST_BODY = 2_000
+MAX_BODY = 2_000
 """Characters of the body of a refusal that are shown."""
 
-LARGEST_SHOWN = 8_192
+MAX_SHOWN = 8_192
 """Characters of a message that are looked at for a line of the table."""
 
 
@@ -35,9 +35,9 @@ def frame_line(frame: ObservedFrame, began_ns: int, clean: Callable[[str], str] 
     """A message as a line of the table; ``clean`` takes secrets out of it."""
     from loadtest.units import format_duration
 
-    text = frame.payload[:LARGEST_SHOWN].decode("utf-8", "replace")
+    text = frame.payload[:MAX_SHOWN].decode("utf-8", "replace")
     # The ellipsis tells the redactor that a secret may have been cut.
-    text = clean(text if len(frame.payload) <= LARGEST_SHOWN else f"{text}…")
+    text = clean(text if len(frame.payload) <= MAX_SHOWN else f"{text}…")
     return FrameLine(
         at=format_duration(max(frame.at_ns - began_ns, 0)),
         way="←" if frame.inward else "→",
@@ -133,7 +133,7 @@ def _likely(tried: FinishedTrial) -> str:
 def _answer(tried: FinishedTrial) -> str:
     """Status, headers and the first part of the body, without secrets."""
     head, _, body = tried.trial.answer.partition(b"\r\n\r\n")
-    text = body[:LARGEST_BODY].decode("utf-8", "replace") + ("…" if len(body) > LARGEST_BODY else "")
+    text = body[:MAX_BODY].decode("utf-8", "replace") + ("…" if len(body) > MAX_BODY else "")
     shown = f"{head.decode('latin-1')}\n\n{text}".replace("\r\n", "\n").rstrip()
     return tried.redactor.text(shown)
 
@@ -172,7 +172,7 @@ def _ending(tried: FinishedTrial) -> Note:
 
 def _sounds_wrong(tried: FinishedTrial) -> str:
     """The type of the answer that completed the turn, where it sounds like an error; else ""."""
-    from loadtest.speak.draft import sounds_wrong
+    from loadtest.speak.capture_draft import sounds_wrong
 
     if not tried.trial.complete:
         return ""
@@ -182,7 +182,7 @@ def _sounds_wrong(tried: FinishedTrial) -> str:
 
 def _proposal(tried: FinishedTrial) -> str:
     """Lines for [events] where the protocol says nothing, or what it says fits nothing."""
-    from loadtest.speak.draft import draft
+    from loadtest.speak.capture_draft import draft
 
     if tried.trial.turn is None:
         return ""

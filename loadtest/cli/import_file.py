@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from loadtest.cli.draft_secrets import left_out_hints, prepare_text, prepared_query, query_from_environment
 from loadtest.cli.drafting import INSTEAD, drafted, shown_url, write_drafted, write_files
-from loadtest.cli.left_out import prepare_text, prepared_query, query_from_environment, told_left_out
 from loadtest.cli.options import for_new_files, option
 from loadtest.cli.suggesting_group import SuggestingGroup
 from loadtest.errors import ConfigError, Problem
@@ -58,7 +58,7 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     query = query_from_environment(left_out) | prepared_query(steps)
     write_drafted(shown.url, name, folder, made, frames, query, prepare_text(steps))
     if left_out:
-        click.echo("\n".join(told_left_out(left_out, query)))
+        click.echo("\n".join(left_out_hints(left_out, query)))
     for each in asked:
         how = "[[prepare]] asks for it" if each in steps else "a step of [[prepare]] can ask for it"
         held = ", ".join(each.keep)
@@ -94,7 +94,7 @@ def asyncapi(  # noqa: PLR0917 - click passes them by name
     """Draft from FILE, an AsyncAPI description (2.x or 3.x, YAML or JSON) of a WebSocket server."""
     from loadtest.plan.asyncapi import read_asyncapi
     from loadtest.plan.scaffold import Drafted, starting_files
-    from loadtest.speak.described import described
+    from loadtest.speak.description_draft import described
 
     api = read_asyncapi(
         file, server=server, channel=channel, describes="client" if describes == "client" else "server"

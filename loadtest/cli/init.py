@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loadtest.cli.draft_secrets import left_out_hints, query_from_environment
 from loadtest.cli.drafting import drafted
-from loadtest.cli.left_out import query_from_environment, told_left_out
 from loadtest.cli.options import for_new_files, option
-from loadtest.cli.writing import refuse_to_overwrite, write_new
+from loadtest.cli.output_files import refuse_to_overwrite, write_new
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         write_new(path, text)
         click.echo(f"wrote {path}")
     if query:
-        click.echo("\n".join(told_left_out(query_names, query)))
+        click.echo("\n".join(left_out_hints(query_names, query)))
     scenario, protocol = files
     if capture is None:
         click.echo(

@@ -56,7 +56,7 @@ def check(file: str, capture: Path | None) -> int:
     from loadtest.errors import ConfigError, Exit
     from loadtest.plan.match_conflicts import conflicts
     from loadtest.plan.protocol_file import load_protocol
-    from loadtest.plan.understood import understood
+    from loadtest.plan.protocol_summary import understood
     from loadtest.speak.codec.factory import codec_problems
 
     protocol = load_protocol(file)

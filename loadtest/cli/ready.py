@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.options import Formats, Output, Settings, ShippedName, option, results_option, target_option
+from loadtest.cli.output_files import put
 from loadtest.cli.shipped import show_shipped
-from loadtest.cli.writing import put
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def command(policy: str, **options: Any) -> int:
 
 
 def _show(found: Assessment, folder: Path | None, options: dict[str, Any]) -> None:
-    from loadtest.readiness.views.every import FILES, view
+    from loadtest.readiness.views.formats import FILES, view
 
     report = str(folder / FILES["html"]) if folder else f"not kept: {(found.changes or ('',))[-1]}"
     told = f"{found.verdict} {found.id}: {found.why}\n{report}"
@@ -101,10 +101,10 @@ def _text(view: bytes, form: str) -> str | bytes:
 
 
 def _screen(found: Assessment, report: str) -> None:
-    from loadtest.readiness.views.telling import tell
+    from loadtest.readiness.views.page_model import build_page
     from loadtest.show.render.terminal import show
 
-    show([tell(found)], where=report)
+    show([build_page(found)], where=report)
 
 
 def shown_rollback(policy: Policy) -> str:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from loadtest.cli.options import WholeNumber, option
-from loadtest.cli.writing import refuse_to_overwrite
+from loadtest.cli.output_files import refuse_to_overwrite
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:
-    from loadtest.run.record import RecordedConnection
+    from loadtest.run.recording_proxy import RecordedConnection
 
 EXAMPLES = """\b
 Examples:
@@ -49,7 +49,7 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
     """
     from loadtest.plan.target import url_problem
     from loadtest.run.options import host_and_port
-    from loadtest.run.record import RecordingOptions, record
+    from loadtest.run.recording_proxy import RecordingOptions, record
 
     if wrong := url_problem(to):
         raise ConfigError([Problem("--to", wrong)])
@@ -68,20 +68,20 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
     if not found.connections:
         click.echo("nothing was recorded: no client connected", err=not found.refused)
         return int(Exit.UNREACHABLE if found.refused else Exit.CONFIG)
-    tell_next(found.connections[0], save)
+    print_next_step(found.connections[0], save)
     return int(Exit.PASS)
 
 
-def tell_next(first: RecordedConnection, save: Path) -> None:
+def print_next_step(first: RecordedConnection, save: Path) -> None:
     """Say what the first connection was let in by, and the command that drafts from it."""
+    from loadtest.cli.draft_secrets import left_out_hints, query_from_environment
     from loadtest.cli.drafting import INSTEAD, shown_url
-    from loadtest.cli.left_out import query_from_environment, told_left_out
 
     shown = shown_url(first.url)
     session = _session_of(save)
     left_out = [name for name in dict.fromkeys(shown.left_out) if name not in session]
     if left_out:
-        click.echo("\n".join(told_left_out(left_out, query_from_environment(left_out))))
+        click.echo("\n".join(left_out_hints(left_out, query_from_environment(left_out))))
     if shown.in_path:
         click.echo(f"the URL's path may hold a token; {INSTEAD} stands in its place")
     for name in first.credentials:

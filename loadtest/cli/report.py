@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.options import Settings, Stored, Time, option, results_option, view_options
-from loadtest.cli.writing import put
+from loadtest.cli.output_files import put
 from loadtest.errors import ConfigError, Exit, Problem
 from loadtest.units import NS_PER_S
 
@@ -92,7 +92,7 @@ def _find(run: str, options: dict[str, Any]) -> ReadableRun:
     Raises:
         ConfigError: there is no such run, nothing of it lies in the part, or a threshold cannot be read.
     """
-    from loadtest.cli.stored import skipped
+    from loadtest.cli.skipped_runs import skipped
     from loadtest.cli.thresholds import thresholds_asked
     from loadtest.keep.find import find_run
     from loadtest.keep.read import read_run
@@ -136,7 +136,7 @@ def _show(shown: ReadableRun) -> None:
     """Print the terminal's view, in colour where stdout is one."""
     from loadtest.keep.folder import REPORT
     from loadtest.show.render.terminal import show
-    from loadtest.show.report_model import tell
+    from loadtest.show.report_model import build_report
     from loadtest.show.run import document
 
-    show([document(tell(shown.manifest))], sys.stdout, where=str(shown.path / REPORT))
+    show([document(build_report(shown.manifest))], sys.stdout, where=str(shown.path / REPORT))

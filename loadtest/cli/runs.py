@@ -115,12 +115,12 @@ def list_stored(results: str, last: int | None, sort: str, everything: bool) -> 
     Runs that `loadtest ready` and `loadtest watch` made to probe a component are left out unless --all is
     given.
     """
-    from loadtest.cli.stored import skipped
+    from loadtest.cli.skipped_runs import skipped
     from loadtest.keep.baseline import marked
     from loadtest.keep.find import list_runs
     from loadtest.show.render.terminal import fitting
 
-    stored = list_runs(Path(results), tell=skipped)
+    stored = list_runs(Path(results), warn=skipped)
     runs = [run for run in stored if everything or run.asked_by is None]
     if not stored:
         click.echo(f'"{results}" holds no runs yet; make one: loadtest run agent-burst', err=True)
@@ -201,7 +201,7 @@ def show(run: str, results: str) -> None:
 
     RUN is an id, the beginning of one, a label, a path, or latest.
     """
-    from loadtest.cli.stored import skipped
+    from loadtest.cli.skipped_runs import skipped
     from loadtest.keep.find import find_run, find_runs
     from loadtest.keep.read import read_run
 
@@ -213,10 +213,10 @@ def show(run: str, results: str) -> None:
 
 def _told(run: Run, repeats: int) -> Iterator[tuple[str, str]]:
     """Yield topic and text of what is known of a run at a glance; it may be the newest of several."""
-    from loadtest.show.report_model import tell
+    from loadtest.show.report_model import build_report
     from loadtest.show.sanitize import printable
 
-    report, verdict = tell(run.manifest), run.manifest.get("verdict") or {}
+    report, verdict = build_report(run.manifest), run.manifest.get("verdict") or {}
     known = {fact.name: fact.value for fact in report.facts}
     yield "run", printable(run.id) + (f"  the newest of {repeats} with that label" if repeats > 1 else "")
     yield "status", run.status
@@ -275,7 +275,7 @@ def mark_baseline(run: str | None, results: str) -> None:
     The baseline is what `loadtest compare baseline` means, with all runs of its label; `loadtest trend`
     takes its level as accepted; `loadtest runs prune` never touches it.
     """
-    from loadtest.cli.stored import skipped
+    from loadtest.cli.skipped_runs import skipped
     from loadtest.keep.baseline import mark, marked
     from loadtest.keep.find import find_run
 
@@ -307,12 +307,12 @@ def prune_runs(results: str, keep: int, dry_run: bool) -> None:  # noqa: FBT001 
     """
     from datetime import UTC, datetime, timedelta
 
-    from loadtest.cli.stored import skipped
+    from loadtest.cli.skipped_runs import skipped
     from loadtest.keep.prune import Pruned, prune
     from loadtest.units import format_bytes
 
     age = timedelta(microseconds=keep / 1000)
-    found = prune(Path(results), age, datetime.now(UTC), dry_run=dry_run, tell=skipped)
+    found = prune(Path(results), age, datetime.now(UTC), dry_run=dry_run, warn=skipped)
     freed = [each for each in found if isinstance(each, Pruned)]
     for each in found:
         click.echo(_freed(each, dry_run=dry_run))
@@ -356,8 +356,8 @@ def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None
 
     Histograms and counters are added, which is exact. The hosts must have run the same scenario.
     """
-    from loadtest.cli.stored import skipped
-    from loadtest.judge.judging import judge_run
+    from loadtest.cli.skipped_runs import skipped
+    from loadtest.judge.judge_run import judge_run
     from loadtest.judge.sections import has_stages
     from loadtest.keep.find import find_run
     from loadtest.keep.manifest import write_manifest

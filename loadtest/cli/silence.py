@@ -52,7 +52,7 @@ def _add(kind: SilenceKind, policy: str, options: dict[str, Any], for_ns: int) -
     from loadtest.live.silences import Silence, add_silence
     from loadtest.readiness.history import History
     from loadtest.readiness.policy_file import load_policy
-    from loadtest.readiness.views.telling import instant
+    from loadtest.readiness.views.page_model import instant
 
     read = load_policy(policy)
     if for_ns > LONGEST_DAYS * 86_400 * 10**9:

@@ -22,7 +22,7 @@ def thresholds_asked(manifest: Manifest, sets: Sequence[str], file: Path | None)
     from loadtest.judge.sections import settings
     from loadtest.plan.key_types import read_thresholds
     from loadtest.plan.overrides import Overrides, assignments
-    from loadtest.plan.toml_reader import Source, Table
+    from loadtest.plan.toml_reader import Source, TomlTable
 
     if not sets and file is None:
         return None
@@ -37,7 +37,7 @@ def thresholds_asked(manifest: Manifest, sets: Sequence[str], file: Path | None)
     if problems:
         raise ConfigError(problems)
     source = Source("--set" if file is None else str(file))
-    read_thresholds(Table(asked, source))
+    read_thresholds(TomlTable(asked, source))
     source.finish()
     return asked
 

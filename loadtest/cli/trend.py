@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.extra import need_compare
+from loadtest.cli.compare_extra import need_compare
 from loadtest.cli.options import ShippedName, WholeNumber, option, results_option, view_options
-from loadtest.cli.writing import links_from, put
+from loadtest.cli.output_files import links_from, put
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -116,12 +116,12 @@ def _checked(metrics: Sequence[str]) -> tuple[str, ...]:
         ConfigError: there is no such metric, or they are too many.
     """
     from loadtest.plan.schema import COMPARE_TABLE
-    from loadtest.plan.toml_reader import Source, Table
+    from loadtest.plan.toml_reader import Source, TomlTable
 
     if not metrics:
         return ()
     source = Source("--metric")
-    read = COMPARE_TABLE.read(Table({"primary": list(metrics)}, source))
+    read = COMPARE_TABLE.read(TomlTable({"primary": list(metrics)}, source))
     source.finish()
     return read.primary
 
@@ -132,11 +132,11 @@ def _stored(results: Path, scenario: str | None) -> list[list[StoredRun]]:
     Raises:
         ConfigError: there is none.
     """
-    from loadtest.cli.stored import skipped
+    from loadtest.cli.skipped_runs import skipped
     from loadtest.keep.find import list_runs
 
     groups: dict[str, list[StoredRun]] = {}
-    for run in list_runs(results, probes=False, tell=skipped):
+    for run in list_runs(results, probes=False, warn=skipped):
         groups.setdefault(run.scenario, []).append(run)
     if not groups:
         raise ConfigError(

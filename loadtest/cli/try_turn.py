@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from loadtest.cli.options import ShippedName, Time, option
-from loadtest.cli.writing import refuse_to_overwrite, write_new
+from loadtest.cli.output_files import refuse_to_overwrite, write_new
 
 EXAMPLES = """\b
 Examples:

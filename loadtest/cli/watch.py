@@ -133,7 +133,7 @@ def _serving(where: str | None, watch: Watch) -> Iterator[None]:
     if where is None:
         yield
         return
-    from loadtest.live.page import StatusPage
+    from loadtest.live.status_page import StatusPage
 
     page = StatusPage(*_address(where), watch.shown)
     click.echo(f"status page {page.url}", err=True)
@@ -185,7 +185,7 @@ class _Lines:
         self.before: tuple[str, ...] = ()
 
     def __call__(self, found: Assessment) -> None:
-        from loadtest.readiness.views.telling import instant
+        from loadtest.readiness.views.page_model import instant
 
         parts = tuple(f"{row.name} {row.status}" for row in found.components)
         if (found.verdict, *parts) != self.before:

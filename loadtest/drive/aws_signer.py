@@ -11,7 +11,7 @@ from typing_extensions import override
 from loadtest.drive.token_source import TokenSource
 from loadtest.errors import ConfigError, Layer, Problem, install_line
 from loadtest.plan.scenario import Auth
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.units import NS_PER_S
 
 KEY = "[target] auth"
@@ -67,7 +67,9 @@ class AwsSigner(TokenSource):
         try:
             found = self._credentials.get_frozen_credentials()
         except self._error as error:
-            raise Refused(Layer.AUTH, f"AWS credentials could not be renewed: {_one_line(error)}") from None
+            raise ConnectRefusal(
+                Layer.AUTH, f"AWS credentials could not be renewed: {_one_line(error)}"
+            ) from None
         self._learn([each for each in (found.secret_key, found.token) if each])
         self._frozen = found
         ends = hasattr(self._credentials, "refresh_needed")

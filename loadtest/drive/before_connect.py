@@ -11,7 +11,7 @@ from loadtest.drive.endpoint import Endpoint, http_tls_context, resolve_endpoint
 from loadtest.drive.http_client import HttpClient, Origin, origin_of
 from loadtest.drive.http_turns import HttpTurns
 from loadtest.drive.observations import Observations
-from loadtest.drive.preparation import Preparation, render_path
+from loadtest.drive.prepare_requests import Preparation, render_path
 from loadtest.drive.proxy import Proxy, proxy_for
 from loadtest.drive.token_source import CommandTokenSource, OAuth2TokenSource, TokenSource
 from loadtest.drive.user_cookies import CookiesOfUser, UserCookies
@@ -20,9 +20,9 @@ from loadtest.measure.recorder import Recorder
 from loadtest.plan.prepare import PREPARED
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.template import Template
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 
-MOST_HOSTS = 64
+MAX_HOSTS = 64
 """Other hosts that a target may send users to; of more, the connection is refused."""
 
 
@@ -90,7 +90,7 @@ class BeforeConnect:
         """Do it for a connection of a user, in a greenlet that waits.
 
         Raises:
-            Refused: it cannot be done.
+            ConnectRefusal: it cannot be done.
         """
         if self.tokens is not None:
             self.tokens.renew()
@@ -118,18 +118,18 @@ class BeforeConnect:
         """The URL of one connection.
 
         Raises:
-            Refused: what was prepared makes none.
+            ConnectRefusal: what was prepared makes none.
         """
         if self._path is None:
             return self._endpoint.url
         where = render_path(self._path, values)
         if not where.startswith("/") and "://" not in where:
-            raise Refused(Layer.PREPARE, "what `path` stands for is neither a path nor a URL")
+            raise ConnectRefusal(Layer.PREPARE, "what `path` stands for is neither a path nor a URL")
         try:
             url = urljoin(self._endpoint.url.replace("ws", "http", 1), where)
             scheme = "wss" if origin_of(url)[0] == "https" else "ws"
         except ValueError:
-            raise Refused(Layer.PREPARE, "what `path` stands for is no URL of a WebSocket") from None
+            raise ConnectRefusal(Layer.PREPARE, "what `path` stands for is no URL of a WebSocket") from None
         return f"{scheme}://{url.partition('://')[2]}"
 
     def endpoint_at(self, url: str) -> Endpoint | None:
@@ -140,19 +140,19 @@ class BeforeConnect:
         """As ``endpoint_at``, in a greenlet that waits for the name.
 
         Raises:
-            Refused: it is not known, or there are too many hosts.
+            ConnectRefusal: it is not known, or there are too many hosts.
         """
         known = self._endpoints.get(origin_of(url))
         if known is not None:
             return known
-        if len(self._endpoints) > MOST_HOSTS:
-            raise Refused(Layer.RESOLVE, f"the target sent users to more than {MOST_HOSTS} other hosts")
+        if len(self._endpoints) > MAX_HOSTS:
+            raise ConnectRefusal(Layer.RESOLVE, f"the target sent users to more than {MAX_HOSTS} other hosts")
         try:
             found = resolve_endpoint(self._target, url)
         except TargetError as error:
-            raise Refused(error.layer, error.sentence) from None
+            raise ConnectRefusal(error.layer, error.sentence) from None
         except ConfigError as error:
-            raise Refused(Layer.PROXY, str(error)) from None
+            raise ConnectRefusal(Layer.PROXY, str(error)) from None
         self._endpoints[origin_of(url)] = found
         hosts = [urlsplit(each.url).netloc for each in self._endpoints.values()]
         self._observations.note("other_hosts", {"hosts": ", ".join(hosts[1:])})

@@ -18,12 +18,12 @@ from loadtest.drive.connect_race import ConnectRace
 from loadtest.drive.context import Context
 from loadtest.drive.credentials import Credentials
 from loadtest.drive.endpoint import Endpoint
-from loadtest.drive.http_client import HttpRefused, origin_of, redirected, sendable
+from loadtest.drive.http_client import HttpRequestFailed, origin_of, redirected, sendable
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.proxy import connect_answer
 from loadtest.drive.transport import TlsTransport, Transport, os_reason
 from loadtest.errors import Layer
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.upgrade import Upgrade
 
 FOLLOWED = frozenset({301, 302, 307, 308})
@@ -48,7 +48,7 @@ class ConnectListener(Protocol):
     def upgraded(self, transport: Transport, upgrade: Upgrade, at_ns: int) -> None:
         """The target agreed at ``at_ns``; the transport now belongs to the listener."""
 
-    def refused(self, refusal: Refused) -> None:
+    def refused(self, refusal: ConnectRefusal) -> None:
         """The target refused; the transport is closed."""
 
     def not_opened(self, limit: str) -> None:
@@ -126,7 +126,7 @@ class ConnectAttempt:
         try:
             url = before.url_for(self._values)
             self._endpoint = before.find(url)
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self._refuse(refusal)
             return False
         if url != self._context.assignment.endpoint.url:
@@ -162,11 +162,11 @@ class ConnectAttempt:
         self._race = None
         self._transport = transport
         self._step_ns = began_ns
-        context.recorder.metrics.tcp.append(self._end_step(context.now()))
+        context.recorder.metrics.tcp.append(transport.connect_ns(self._end_step(context.now())))
         context.poller.hand_over(transport.fd, self._on_ready)
         self._guarded(self._secure if self._endpoint.proxy is None else self._ask_proxy)
 
-    def none_connected(self, refusal: Refused) -> None:
+    def none_connected(self, refusal: ConnectRefusal) -> None:
         """No address of the target took the connection."""
         self._end()
         self._race = None
@@ -180,9 +180,9 @@ class ConnectAttempt:
 
     def _overdue(self, _due_ns: int) -> None:
         seconds = self._context.connect_timeout_ns / 1e9
-        self._refuse(Refused(self._layer, f"no answer within {seconds:g} s"))
+        self._refuse(ConnectRefusal(self._layer, f"no answer within {seconds:g} s"))
 
-    def _refuse(self, refusal: Refused) -> None:
+    def _refuse(self, refusal: ConnectRefusal) -> None:
         if self._goes_on:
             self.abandon()
             self._listener.refused(refusal)
@@ -202,11 +202,11 @@ class ConnectAttempt:
             step(transport)
         except ssl.SSLError as error:
             # Also after the handshake: TLS 1.3 refuses a client's certificate when our side is already done.
-            self._refuse(Refused(Layer.TLS, tls_reason(error)))
-        except Refused as refusal:
+            self._refuse(ConnectRefusal(Layer.TLS, tls_reason(error)))
+        except ConnectRefusal as refusal:
             self._refuse(refusal)
         except OSError as error:
-            self._refuse(Refused(self._layer, os_reason(error)))
+            self._refuse(ConnectRefusal(self._layer, os_reason(error)))
 
     def _end_step(self, at_ns: int) -> int:
         """Nanoseconds that the step took which ends at ``at_ns``; the next one begins."""
@@ -234,7 +234,7 @@ class ConnectAttempt:
         self._answer += data
         try:
             connected = connect_answer(self._answer, ended=not data)
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self._refuse(refusal)
             return
         if connected:
@@ -307,7 +307,7 @@ class ConnectAttempt:
                     timers = self._context.poller.timers
                     timers.add(self._context.now() + BODY_WITHIN_NS, self._body_overdue)
                 return
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self._answered_no(upgrade, refusal)
             return
         self._keep_cookies(upgrade)
@@ -322,7 +322,7 @@ class ConnectAttempt:
         if self._upgrade is not None and self._goes_on:
             self._answered_no(self._upgrade, self._upgrade.ended())
 
-    def _answered_no(self, upgrade: Upgrade, refusal: Refused) -> None:
+    def _answered_no(self, upgrade: Upgrade, refusal: ConnectRefusal) -> None:
         self._keep_cookies(upgrade)
         if upgrade.status is not None:
             self._context.recorder.metrics.count(f"connections.upgrade_status.{upgrade.status}")
@@ -332,7 +332,7 @@ class ConnectAttempt:
             if self._redirects < follow:
                 self._redirect(upgrade.location)
                 return
-            refusal = Refused(
+            refusal = ConnectRefusal(
                 refusal.layer, f"{refusal.reason}, after {follow} redirects, as many as are followed"
             )
         self._refuse(refusal)
@@ -342,8 +342,8 @@ class ConnectAttempt:
         context = self._context
         try:
             url = redirected(self._url or self._endpoint.url, where)
-        except HttpRefused as refused:
-            self._refuse(Refused(Layer.UPGRADE, refused.reason))
+        except HttpRequestFailed as refused:
+            self._refuse(ConnectRefusal(Layer.UPGRADE, refused.reason))
             return
         self._redirects += 1
         context.recorder.metrics.count("connections.redirected")
@@ -367,7 +367,7 @@ class ConnectAttempt:
         context = self._context
         try:
             found = before.find(url)
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             refused = refusal
             context.poller.timers.add(context.now(), lambda _due: self._refuse(refused))
         else:

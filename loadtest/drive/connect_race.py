@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from loadtest.drive.context import Context
+from loadtest.drive.dns_lookups import host_of
 from loadtest.drive.endpoint import Endpoint
-from loadtest.drive.lookups import host_of
 from loadtest.drive.poller import WRITE
 from loadtest.drive.transport import Address, Transport, os_reason
 from loadtest.errors import Layer
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 
 ATTEMPT_DELAY_NS = 250_000_000
 """How long an address has before the next one is tried as well (RFC 8305, section 5)."""
@@ -25,12 +25,12 @@ OWN_LIMITS = frozenset(
 
 
 class RaceListener(Protocol):
-    """Is told how a race ends: the attempt to open a connection."""
+    """The attempt to open a connection: it is told how its race ends."""
 
     def connected(self, transport: Transport, began_ns: int) -> None:
         """An address took the connection; the attempt at it began at ``began_ns``."""
 
-    def none_connected(self, refusal: Refused) -> None:
+    def none_connected(self, refusal: ConnectRefusal) -> None:
         """No address took it."""
 
     def none_asked(self, limit: str) -> None:
@@ -164,7 +164,7 @@ class ConnectRace:
         if self._limit and not self._reasons:
             self._listener.none_asked(self._limit)
             return
-        self._listener.none_connected(Refused(Layer.TCP, self._reason()))
+        self._listener.none_connected(ConnectRefusal(Layer.TCP, self._reason()))
 
     def _reason(self) -> str:
         found = list(dict.fromkeys(self._reasons.values()))
@@ -177,6 +177,6 @@ class ConnectRace:
     def _count(self, name: str, address: Address) -> None:
         """Count what became of an attempt at an address, where there are several."""
         lookups = self._context.lookups
-        if lookups.told_by_address or len(self._endpoint.addresses) > 1:
+        if lookups.counts_by_address or len(self._endpoint.addresses) > 1:
             by_address = f"{name}.{lookups.label(address)}"
             self._context.recorder.metrics.count(by_address)

@@ -7,32 +7,31 @@ NEW ── connect() ──► CONNECTING ── 101 ──► UPGRADED ── c
 from __future__ import annotations
 
 import enum
-import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, Final
 
-from loadtest.drive.answer_words import note_answer, note_error
 from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.context import Context
-from loadtest.drive.http_client import HttpOverdue, HttpRefused, HttpUnsent
+from loadtest.drive.error_answers import note_answer, note_error
+from loadtest.drive.http_client import HttpNotSent, HttpRequestFailed, HttpTimedOut
+from loadtest.drive.keepalive import Keepalive
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
 from loadtest.speak.chunk_stream import Payload
+from loadtest.speak.close_codes import NO_CLOSE_FRAME, NORMAL
 from loadtest.speak.codec.coded_frames import CodedFrameParser, NotTakenError, UnsendableError
+from loadtest.speak.compiled_protocol import Awaited
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.deflater import Deflater, negotiated
 from loadtest.speak.flood import Flood
-from loadtest.speak.frames import BINARY, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode
-from loadtest.speak.phase_metrics import PhaseMetrics
-from loadtest.speak.refused import Refused
+from loadtest.speak.frames import BINARY, PING, TEXT, FrameParser, encode
 from loadtest.speak.session import OPEN, Session, SessionState
 from loadtest.speak.session_recorder import SessionRecorder
 from loadtest.speak.turn import NEVER, Outcome, Turn
 from loadtest.speak.upgrade import Upgrade
-
-NORMAL_CLOSE = 1000
 
 MAX_CATCH_UP_READS = 64
 """Reads in which a connection catches up, 4 MiB: a peer that never stops must not hold up all others."""
@@ -42,10 +41,6 @@ MAX_CATCH_UP_NS = 5_000_000
 
 MAX_UNSENT = 1_048_576
 """Bytes that may wait for a peer who does not read; beyond, its pings are not answered (RFC 6455, 5.5.3)."""
-
-
-MAX_UNANSWERED = 100
-"""Pings of a connection that may be unanswered; beyond, no further one is sent until a pong comes."""
 
 
 MAX_BACKLOG = 16 * MAX_UNSENT
@@ -68,58 +63,6 @@ class ConnectionState(enum.IntEnum):
 
 _UPGRADED: Final = ConnectionState.UPGRADED
 """For the hot loop, as ``COMPLETE`` of ``speak.turn``."""
-
-
-class Keepalive:
-    """The pings of one connection (RFC 6455, 5.5.2): their round trips, and which are unanswered.
-
-    Each ping is timed, also while earlier ones are unanswered: a stall stands in the distribution once for
-    every ping that it delayed. A pong answers its ping and all before it, since a peer may answer only the
-    latest (5.5.3). The payload of a ping is the instant it was sent. ``watched``: a timer will ask whether
-    the peer still lives.
-    """
-
-    __slots__ = ("_sent", "watched")
-
-    _PAYLOAD = struct.Struct("!q")
-
-    def __init__(self) -> None:
-        # The instants of the pings that are not answered yet.
-        self._sent: list[int] = []
-        self.watched = False
-
-    @property
-    def oldest_ns(self) -> int:
-        """When the oldest unanswered ping was sent; ``NEVER`` if none is unanswered."""
-        return self._sent[0] if self._sent else NEVER
-
-    @property
-    def is_full(self) -> bool:
-        """Whether so many pings are unanswered that no further one is sent."""
-        return len(self._sent) >= MAX_UNANSWERED
-
-    def ping(self, now_ns: int, metrics: PhaseMetrics) -> bytes:
-        """The payload of the next ping."""
-        self._sent.append(now_ns)
-        metrics.pings_sent += 1
-        return self._PAYLOAD.pack(now_ns)
-
-    def pong(self, payload: bytes, at_ns: int, metrics: PhaseMetrics) -> None:
-        """A pong arrived; one that answers no ping of ours is ignored."""
-        if len(payload) != self._PAYLOAD.size:
-            return
-        (sent_ns,) = self._PAYLOAD.unpack(payload)
-        if sent_ns not in self._sent:
-            return
-        answered = self._sent.index(sent_ns) + 1
-        for each_ns in self._sent[:answered]:
-            metrics.ping_rtt.append(max(at_ns - each_ns, 0))
-        metrics.pings_answered += answered
-        del self._sent[:answered]
-
-    def unanswered_since(self, since_ns: int) -> int:
-        """How many pings are unanswered that were sent after ``since_ns``."""
-        return sum(sent_ns > since_ns for sent_ns in self._sent)
 
 
 class Connection:
@@ -145,6 +88,7 @@ class Connection:
         "_handed_over",
         "_heard_ns",
         "_keepalive",
+        "_last_answer",
         "_opcode",
         "_out",
         "_parser",
@@ -177,7 +121,7 @@ class Connection:
         self.session.listener = self
         self.session.on_secret = context.learned_secrets.add
         self.state = ConnectionState.NEW
-        self.refusal: Refused | None = None
+        self.refusal: ConnectRefusal | None = None
         self.is_reconnect = False
         self.is_retry = False
         self.on_ready: Callable[[Connection], None] | None = None
@@ -208,6 +152,8 @@ class Connection:
         # bytes given to the transport since it began to hold some back.
         self._unsent: deque[tuple[Turn, int]] | None = None
         self._handed_over = 0
+        # What the target has to say before this closing connection is closed.
+        self._last_answer: Awaited | None = None
 
     @property
     def is_open(self) -> bool:
@@ -262,7 +208,7 @@ class Connection:
             if upgrade.rest:
                 self._parse(upgrade.rest, at_ns)
             self._after_events()
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self.refused(refusal)
 
     def _new_parser(self, upgrade: Upgrade) -> FrameParser:
@@ -317,16 +263,16 @@ class Connection:
         if self.on_ready is not None:
             self.on_ready(self)
 
-    def refused(self, refusal: Refused) -> None:
+    def refused(self, refusal: ConnectRefusal) -> None:
         """The target refused the connection before it was ready."""
         self.refusal = refusal
         self.context.recorder.metrics.count(f"connections.refused.{refusal.layer}")
-        self.context.observations.saw_refusal(Refused(refusal.layer, self.public(refusal.reason)))
+        self.context.observations.saw_refusal(ConnectRefusal(refusal.layer, self.public(refusal.reason)))
         self._dispose()
 
     def not_opened(self, limit: str) -> None:
         """This machine could not open it: the user may try again, but the target refused nothing."""
-        self.refusal = Refused(Layer.TCP, limit)
+        self.refusal = ConnectRefusal(Layer.TCP, limit)
         self.context.recorder.metrics.count(f"connections.not_opened.{limit}")
         self._dispose()
 
@@ -392,18 +338,18 @@ class Connection:
         if self.state is _UPGRADED:
             self._after_events()
 
-    def http_answered(self, turn: Turn, refused: HttpRefused | None, status: int) -> None:
+    def http_answered(self, turn: Turn, refused: HttpRequestFailed | None, status: int) -> None:
         """A turn's request has its answer; one that is no success fails the turn, unless that is over."""
         context = self.context
         if refused is None:
             context.recorder.metrics.count("http.answered")
             return
-        unsent = isinstance(refused, HttpUnsent)
+        unsent = isinstance(refused, HttpNotSent)
         if unsent:
             context.recorder.metrics.count("http.unsent")
         else:
             context.recorder.metrics.count("http.refused")
-        overdue = isinstance(refused, HttpOverdue) and turn.sent_ns != NEVER
+        overdue = isinstance(refused, HttpTimedOut) and turn.sent_ns != NEVER
         complete = turn.outcome is Outcome.COMPLETE and not unsent and not overdue
         if complete:
             turn.metrics.count("turns.request_refused")
@@ -480,7 +426,7 @@ class Connection:
             if turn is not None:
                 self.session.not_sendable(turn, context.now(), reason)
             elif self.session.state is SessionState.READYING and self.state is _UPGRADED:
-                self.refused(Refused(Layer.READY, f"a ready step could not be sent: {error}"))
+                self.refused(ConnectRefusal(Layer.READY, f"a ready step could not be sent: {error}"))
 
         context.poller.timers.add(context.now(), settle)
 
@@ -620,7 +566,7 @@ class Connection:
             metrics.receive_lag.append(lag_ns if lag_ns > 0 else 0)  # noqa: FURB136 - max() costs 0.1 us
             self._parse(data, at_ns)
             self._after_events()
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self.refused(refusal)
         except OSError:
             # ssl.SSLError is one, too.
@@ -640,7 +586,7 @@ class Connection:
         """Take the frames of one read.
 
         Raises:
-            Refused: the target refused the session while it was getting ready.
+            ConnectRefusal: the target refused the session while it was getting ready.
         """
         parser = self._parser
         if parser is None:
@@ -665,6 +611,7 @@ class Connection:
 
     def _receive_messages(self, messages: list[bytes], at_ns: int, together: int) -> None:
         if self.state is not _UPGRADED:
+            self._take_last_answer(messages)
             return
         if self.session.state is OPEN:
             if self.tap is not None:
@@ -748,15 +695,16 @@ class Connection:
         """The session asked to be woken now."""
         if due_ns != self._armed_ns or self.state is not ConnectionState.UPGRADED:
             return
-        self._catch_up()
-        if self.state is not ConnectionState.UPGRADED:
-            return
+        if not self.session.only_streams(self.context.now()):
+            self._catch_up()
+            if self.state is not ConnectionState.UPGRADED:
+                return
         self._armed_ns = NEVER
         was_open = self.session.state is SessionState.OPEN
         now_ns = self.context.now()
         try:
             self.session.tick(now_ns)
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self.refused(refusal)
             return
         if self.session.silent:
@@ -816,20 +764,25 @@ class Connection:
     # ------------------------------------------------------------------ the end
 
     def close(self) -> None:
-        """Send a close frame, wait for the peer's, then end. Turns in flight are abandoned."""
+        """Say the protocol's last word, send a close frame, wait for the peer's, then end.
+
+        Turns in flight are abandoned.
+        """
         context = self.context
         if self.state is ConnectionState.UPGRADED:
+            self._last_answer = self.session.leave(context.now())
+            if self.session.outbox:
+                self._gather_replies()
             # What was begun in this very loop turn is sent before it is abandoned.
             self.flush()
         if self.state is ConnectionState.UPGRADED:
             if self.session.state is SessionState.READYING:
                 context.observations.saw_still_opening(f"{Layer.READY}: {self.session.awaited()}")
-            self._end_session(NORMAL_CLOSE, by_us=True)
+            self._end_session(NORMAL, by_us=True)
             context.recorder.metrics.connections_left += 1
             self.state = ConnectionState.CLOSING
-            if self._parser is not None:
-                self._out.append(self._parser.close(NORMAL_CLOSE))
-            self._flush_last()
+            if self._last_answer is None:
+                self._say_close()
             context.poller.timers.add(context.now() + context.close_timeout_ns, self._close_overdue)
         elif self.state < ConnectionState.UPGRADED:
             if self._attempt is not None:
@@ -837,7 +790,23 @@ class Connection:
             context.recorder.metrics.connections_left += self.state is ConnectionState.CONNECTING
             self._dispose()
 
+    def _say_close(self) -> None:
+        """Send the close frame behind all that was said."""
+        self._last_answer = None
+        if self._parser is not None:
+            self._out.append(self._parser.close(NORMAL))
+        self._flush_last()
+
+    def _take_last_answer(self, messages: list[bytes]) -> None:
+        """What comes on a closing connection says nothing, but for what the close waits for."""
+        answer, hear = self._last_answer, self.session.protocol.hear_any
+        if answer is not None and any(answer.fits(hear(message)) for message in messages):
+            self._say_close()
+
     def _close_overdue(self, _due_ns: int) -> None:
+        if self._last_answer is not None and self.state is ConnectionState.CLOSING:
+            self.context.recorder.metrics.count("connections.left_unanswered")
+            self._say_close()
         self._dispose()
 
     def _lost(self, code: int) -> None:
@@ -870,7 +839,7 @@ class Connection:
         hidden = self.session.public(text.encode("utf-8", "surrogateescape"))
         return hidden.decode("utf-8", "surrogateescape")
 
-    def _end_session(self, code: int, *, by_us: bool) -> Refused | None:
+    def _end_session(self, code: int, *, by_us: bool) -> ConnectRefusal | None:
         was_open = self.session.state is SessionState.OPEN
         now_ns = self.context.now()
         if self._keepalive is not None:

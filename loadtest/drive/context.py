@@ -10,14 +10,14 @@ from typing import Any
 
 from loadtest.drive.before_connect import BeforeConnect
 from loadtest.drive.credentials import CredentialProvider, environment_values
+from loadtest.drive.dns_lookups import Find, Lookups
 from loadtest.drive.endpoint import Endpoint, look_up
 from loadtest.drive.guarded_codec import guarded
 from loadtest.drive.http_turns import HttpTurns
 from loadtest.drive.learned_secrets import LearnedSecrets
-from loadtest.drive.lookups import Find, Lookups
 from loadtest.drive.observations import Observations
 from loadtest.drive.poller import Poller, make_poller
-from loadtest.drive.sources import own_sources
+from loadtest.drive.source_addresses import own_sources
 from loadtest.drive.transport import Address, Timestamping, TlsTransport, Transport
 from loadtest.drive.user_cookies import OF_PROCESS, UserCookies
 from loadtest.measure.clock import Clock

@@ -23,7 +23,7 @@ from loadtest.drive.context import ShardAssignment
 from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.locust_stats import LocustStats
 from loadtest.drive.shard_group import make_shard
-from loadtest.drive.tasks import count_task_errors
+from loadtest.drive.task_errors import count_task_errors
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval
 from loadtest.plan.scenario import Scenario
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 START_DELAY_NS = 50_000_000
 """Time from Locust's last spawned user to the start, in one process."""
 
-USERS = "loadtest.drive.user"
+USERS = "loadtest.drive.locust_user"
 """The module of the users that locustfiles subclass, whose own ``before_connect`` does nothing."""
 
 GiveInterval = Callable[[Interval], None]
@@ -102,7 +102,7 @@ class LocalCoordinator(Coordinator):
         assignment = ShardAssignment(spec.run_id, spec.scenario, spec.endpoint, range(self.users))
         self._locust_stats = LocustStats(environment)
         self.shard = make_shard(assignment, make_clock(spec.step_ns), self._take)
-        self.shard.tell_secrets(spec.learn)
+        self.shard.forward_secrets(spec.learn)
         if has_tasks(environment):
             self.shard.let_tasks_decide(prepare=prepares(environment))
         environment.loadtest_shard = self.shard

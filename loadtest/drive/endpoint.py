@@ -18,7 +18,7 @@ from gevent import ssl as gevent_ssl
 
 from loadtest.drive.http_client import sendable
 from loadtest.drive.proxy import Proxy, proxy_for
-from loadtest.drive.sources import KEY, family_of
+from loadtest.drive.source_addresses import KEY, family_of
 from loadtest.drive.transport import Address
 from loadtest.errors import ConfigError, Layer, Problem, TargetError
 from loadtest.plan.host_name import host_problem

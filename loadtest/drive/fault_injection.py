@@ -16,14 +16,11 @@ from loadtest.drive.poller import READ, WRITE
 from loadtest.measure.interval import PHASES, Interval, add_counters, add_histograms
 from loadtest.measure.recorder import PhaseRecord, Recorder
 from loadtest.plan.chaos import Broken, broken_before, broken_message, cut_users, is_left
-from loadtest.speak.frames import NO_CLOSE_FRAME
+from loadtest.speak.close_codes import GOING_AWAY, NO_CLOSE_FRAME
 from loadtest.speak.turn import Outcome, Turn
 from loadtest.units import NS_PER_S
 
 _UNFINISHED = frozenset({None, Outcome.LOST, Outcome.ABANDONED})
-
-GOING_AWAY = 1001
-"""RFC 6455 section 7.4.1: the close code of a browser that navigates away."""
 
 SLOW_TAG = "slow:"
 """Prefix of each metric of the users who read slowly."""

@@ -19,14 +19,14 @@ from loadtest.speak.codec.codec import BrokenStreamError, Codec, Frame
 from loadtest.speak.codec.coded_frames import MAX_MESSAGES
 from loadtest.speak.codec.factory import NamedCodec
 
-MOST_S = 2.0
+MAX_S = 2.0
 """CPU time that a codec may take for one frame, or one message."""
 
 
 class GuardedCodec(Codec):
     """Does what the codec does, in limited time."""
 
-    def __init__(self, codec: Any, most_s: float = MOST_S) -> None:
+    def __init__(self, codec: Any, most_s: float = MAX_S) -> None:
         super().__init__()
         self._codec = codec
         self._most_s = most_s

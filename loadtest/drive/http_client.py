@@ -23,7 +23,7 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTP
 from loadtest.drive.proxy import Proxy, connect_answer
 from loadtest.drive.transport import os_reason
 from loadtest.plan.host_name import host_problem
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 
 MAX_BODY = 1 << 20
 """Bytes of an answer's body that are read; a larger one is refused."""
@@ -49,7 +49,7 @@ _STAYS = frozenset({307, 308})
 """Redirects after which method and body stay as they are (RFC 9110, 15.4)."""
 
 
-class HttpRefused(Exception):  # noqa: N818 - a fact about the target, as Refused
+class HttpRequestFailed(Exception):  # noqa: N818 - a fact about the target, as ConnectRefusal
     """A request got no answer that can be used; ``reason`` says why, ``answer`` what came."""
 
     def __init__(self, reason: str, answer: bytes = b"") -> None:
@@ -58,11 +58,11 @@ class HttpRefused(Exception):  # noqa: N818 - a fact about the target, as Refuse
         super().__init__(reason)
 
 
-class HttpUnsent(HttpRefused):
+class HttpNotSent(HttpRequestFailed):
     """Nothing was sent, by our own doing or by what stands in the request: the target was not asked."""
 
 
-class HttpOverdue(HttpRefused):
+class HttpTimedOut(HttpRequestFailed):
     """It took longer than it may."""
 
 
@@ -116,7 +116,7 @@ class Writing:
     """
 
     now: Callable[[], int]
-    tell: Callable[[int], None]
+    on_written: Callable[[int], None]
 
 
 class _BoundedResponse(HTTPSocketResponse):
@@ -130,12 +130,12 @@ class _BoundedResponse(HTTPSocketResponse):
         """Parse what came.
 
         Raises:
-            HttpRefused: more came than is kept.
+            HttpRequestFailed: more came than is kept.
         """
         self._left -= len(data)
         if self._left < 0 or (not self.headers_complete and self._left < MAX_BODY):
             what = "the answer's head is larger than 64 KiB" if not self.headers_complete else _TOO_LARGE
-            raise HttpRefused(what)
+            raise HttpRequestFailed(what)
         super().feed(data)
 
 
@@ -200,10 +200,10 @@ class HttpClient:
         false: a redirect is the answer. ``writing`` is told when the request is written.
 
         Raises:
-            HttpRefused: there was no answer, or none that can be used.
+            HttpRequestFailed: there was no answer, or none that can be used.
         """
         seconds = within_ns / 1e9
-        overdue = HttpOverdue(f"no answer within {seconds:g} s")
+        overdue = HttpTimedOut(f"no answer within {seconds:g} s")
         with gevent.Timeout(seconds, overdue):
             answer = self._answer(call, cookies, writing)
             for _ in range(MAX_REDIRECTS if follow else 0):
@@ -213,7 +213,7 @@ class HttpClient:
                 call = _followed(call, answer.status, where)
                 answer = self._answer(call, cookies)
             if follow and answer.status in REDIRECTS and answer.headers.get("location"):
-                raise HttpRefused(f"redirected more than {MAX_REDIRECTS} times")
+                raise HttpRequestFailed(f"redirected more than {MAX_REDIRECTS} times")
             return answer
 
     def _answer(self, call: HttpCall, cookies: CookieKeeper, writing: Writing | None = None) -> HttpAnswer:
@@ -221,7 +221,7 @@ class HttpClient:
         try:
             origin = origin_of(call.url)
         except ValueError:
-            raise HttpRefused("its URL is none of HTTP") from None
+            raise HttpRequestFailed("its URL is none of HTTP") from None
         request = _request(call, cookies.sent_to(call.url))
         with _told():
             while kept := self._idle.get(origin):
@@ -252,9 +252,9 @@ class HttpClient:
             response = _BoundedResponse(sock, call.method)
             body = bytes(response.read(MAX_BODY + 1))
             if len(body) > MAX_BODY:
-                raise HttpRefused(_TOO_LARGE)
+                raise HttpRequestFailed(_TOO_LARGE)
             if not response.message_complete:
-                raise HttpRefused("closed in the middle of the answer")
+                raise HttpRequestFailed("closed in the middle of the answer")
             keep = not response.should_close()
             items = [(str(name).lower(), str(value).strip()) for name, value in response.items()]
             set_cookies = tuple(value for name, value in items if name == "set-cookie")
@@ -271,7 +271,7 @@ class HttpClient:
 
         Raises:
             OSError: it cannot be made.
-            HttpRefused: the proxy does not make it.
+            HttpRequestFailed: the proxy does not make it.
         """
         scheme, host, _ = origin
         proxy = self._proxy_of(origin)
@@ -298,7 +298,7 @@ def _write(sock: Any, request: bytes, writing: Writing | None) -> None:
     while left:
         at_ns = writing.now()
         left = left[sock.send(left[:WRITE_BYTES]) :]
-    writing.tell(at_ns)
+    writing.on_written(at_ns)
 
 
 def _has_ended(sock: Any) -> bool:
@@ -319,8 +319,8 @@ def _through(sock: Any, proxy: Proxy, origin: Origin) -> None:
         try:
             if connect_answer(data, ended=not chunk):
                 return
-        except Refused as refusal:
-            raise HttpRefused(refusal.reason) from None
+        except ConnectRefusal as refusal:
+            raise HttpRequestFailed(refusal.reason) from None
 
 
 @contextmanager
@@ -329,25 +329,25 @@ def _told() -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise HttpRefused(f"the certificate is not to be trusted: {error.verify_message}") from None
+        raise HttpRequestFailed(f"the certificate is not to be trusted: {error.verify_message}") from None
     except HTTPConnectionClosed:
-        raise HttpRefused("closed without an answer") from None
+        raise HttpRequestFailed("closed without an answer") from None
     except HTTPParseError:
-        raise HttpRefused("the answer is not valid HTTP") from None
+        raise HttpRequestFailed("the answer is not valid HTTP") from None
     except ssl.SSLError as error:
-        raise HttpRefused(f"TLS: {error.reason or error}") from None
+        raise HttpRequestFailed(f"TLS: {error.reason or error}") from None
     except OSError as error:
-        raise HttpRefused(os_reason(error)) from None
+        raise HttpRequestFailed(os_reason(error)) from None
     except UnicodeError:
         # Resolvers raise it of a name that they cannot write, and it is no OSError.
-        raise HttpRefused("the host's name cannot be looked up") from None
+        raise HttpRequestFailed("the host's name cannot be looked up") from None
 
 
 def _followed(call: HttpCall, status: int, where: str) -> HttpCall:
     """The request that a redirect asks for; to another origin without the headers.
 
     Raises:
-        HttpRefused: it leads nowhere, from TLS to none, or would take a body to another origin.
+        HttpRequestFailed: it leads nowhere, from TLS to none, or would take a body to another origin.
     """
     url = redirected(call.url, where)
     method, body = call.method, call.body
@@ -358,7 +358,7 @@ def _followed(call: HttpCall, status: int, where: str) -> HttpCall:
     if origin_of(url) == origin_of(call.url):
         return HttpCall(method, url, headers, body)
     if body:
-        raise HttpRefused(
+        raise HttpRequestFailed(
             f"HTTP {status} leads to another origin (scheme, host or port), to which the body is not sent"
         )
     return HttpCall(method, url)
@@ -368,15 +368,15 @@ def redirected(url: str, where: str) -> str:
     """The URL that a ``Location`` names.
 
     Raises:
-        HttpRefused: it leads nowhere, or from TLS to none.
+        HttpRequestFailed: it leads nowhere, or from TLS to none.
     """
     try:
         target = urljoin(url, where)
         before, after = origin_of(url), origin_of(target)
     except ValueError:
-        raise HttpRefused("redirected to what is no URL of HTTP") from None
+        raise HttpRequestFailed("redirected to what is no URL of HTTP") from None
     if before[0] == "https" and after[0] == "http":
-        raise HttpRefused("redirected from TLS to a URL without, which is not followed")
+        raise HttpRequestFailed("redirected from TLS to a URL without, which is not followed")
     return target
 
 
@@ -384,7 +384,7 @@ def _request(call: HttpCall, cookies: Mapping[str, str]) -> bytes:
     """Its bytes.
 
     Raises:
-        HttpRefused: it holds what no UTF-8 has.
+        HttpRequestFailed: it holds what no UTF-8 has.
     """
     parts = urlsplit(call.url)
     host = parts.netloc.rpartition("@")[2]
@@ -400,7 +400,7 @@ def _request(call: HttpCall, cookies: Mapping[str, str]) -> bytes:
     try:
         head = "\r\n".join(lines).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise HttpRefused(HALVED) from None
+        raise HttpRequestFailed(HALVED) from None
     return head + b"\r\n\r\n" + (call.body or b"")
 
 

@@ -15,15 +15,15 @@ from loadtest.drive.http_client import (
     CookieKeeper,
     HttpAnswer,
     HttpClient,
-    HttpRefused,
-    HttpUnsent,
+    HttpNotSent,
+    HttpRequestFailed,
     Writing,
 )
-from loadtest.drive.preparation import LINE, CompiledRequest
+from loadtest.drive.prepare_requests import LINE, CompiledRequest
 from loadtest.plan.prepare import HttpRequest
 from loadtest.speak.turn import Turn
 
-MOST_WAITING = 4_096
+MAX_WAITING = 4_096
 """Requests of a process that may wait for their answers; a turn beyond fails, and nothing is sent."""
 
 
@@ -52,7 +52,7 @@ class HttpTurnListener(Protocol):
     def http_wrote(self, turn: Turn, at_ns: int) -> None:
         """The last byte of the request goes to the kernel at ``at_ns``."""
 
-    def http_answered(self, turn: Turn, refused: HttpRefused | None, status: int) -> None:
+    def http_answered(self, turn: Turn, refused: HttpRequestFailed | None, status: int) -> None:
         """The request was answered; or ``refused`` says why not well. ``status`` 0: there was no answer."""
 
 
@@ -83,8 +83,8 @@ class HttpTurns:
 
     def send(self, listener: HttpTurnListener, turn: Turn, kind: str, values: Mapping[str, Any]) -> None:
         """Send the request of a turn; the listener is told how it goes."""
-        if len(self._going_on) >= MOST_WAITING:
-            refused = HttpUnsent(f"nothing was sent: {MOST_WAITING:,} requests wait for their answers")
+        if len(self._going_on) >= MAX_WAITING:
+            refused = HttpNotSent(f"nothing was sent: {MAX_WAITING:,} requests wait for their answers")
             self._after(lambda: listener.http_answered(turn, refused, 0))
             return
         self._going_on.spawn(self._run, listener, turn, self._requests[kind], values)
@@ -96,13 +96,13 @@ class HttpTurns:
     def _run(
         self, listener: HttpTurnListener, turn: Turn, request: CompiledRequest, values: Mapping[str, Any]
     ) -> None:
-        refused: HttpRefused | None = None
+        refused: HttpRequestFailed | None = None
         status = 0
         try:
             answer = self._answer(listener, turn, request, values)
             status = answer.status
             refused = _wrong(answer)
-        except HttpRefused as refusal:
+        except HttpRequestFailed as refusal:
             refused = refusal
         except Exception as error:
             self._after(partial(_crash, error))
@@ -115,7 +115,7 @@ class HttpTurns:
         """What the target answers.
 
         Raises:
-            HttpRefused: there is no answer that can be used.
+            HttpRequestFailed: there is no answer that can be used.
         """
         host = self._host
         told = False
@@ -138,10 +138,10 @@ def _crash(error: Exception) -> NoReturn:
     raise error
 
 
-def _wrong(answer: HttpAnswer) -> HttpRefused | None:
+def _wrong(answer: HttpAnswer) -> HttpRequestFailed | None:
     """What is wrong with an answer: any status but success; a redirect is not followed."""
     if 200 <= answer.status <= 299:
         return None
     text = answer.body[: 4 * LINE].decode("utf-8", "replace").strip()
     line = "".join(c if c.isprintable() else " " for c in text)[:LINE].strip()
-    return HttpRefused(f"the target answered HTTP {answer.status}" + (f": {line}" if line else ""))
+    return HttpRequestFailed(f"the target answered HTTP {answer.status}" + (f": {line}" if line else ""))

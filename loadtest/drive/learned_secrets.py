@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from loadtest.speak.kept_secrets import KeptSecrets
 
-MOST: Final = 256
+MAX_SECRETS: Final = 256
 """Values of a process that are known at a time: the newest."""
 
 SHORTEST: Final = 8
@@ -23,12 +23,12 @@ _BETWEEN: Final = b"\x00\xff\x00"
 
 
 class LearnedSecrets:
-    """The secrets that the connections of one process have seen, up to ``MOST``."""
+    """The secrets that the connections of one process have seen, up to ``MAX_SECRETS``."""
 
     __slots__ = ("_kept", "_new")
 
     def __init__(self) -> None:
-        self._kept = KeptSecrets(MOST)
+        self._kept = KeptSecrets(MAX_SECRETS)
         self._new: dict[str, None] = {}
 
     def add(self, secret: str) -> None:
@@ -37,7 +37,7 @@ class LearnedSecrets:
             return
         self._new.pop(secret, None)
         self._new[secret] = None
-        if len(self._new) > MOST:
+        if len(self._new) > MAX_SECRETS:
             del self._new[next(iter(self._new))]
 
     def clean(self, frames: Iterable[dict[str, Any]]) -> None:

@@ -39,6 +39,9 @@ ANCILLARY = socket.CMSG_SPACE(48)
 
 _STAMP = struct.Struct("=qq")
 
+_TCP_INFO = struct.Struct("=68xI28xI")
+"""Of ``struct tcp_info`` (linux/tcp.h): ``tcpi_rtt`` in microseconds and ``tcpi_total_retrans``."""
+
 
 def make_epoll() -> Any:
     """A real epoll object: gevent removes the name from ``select``."""
@@ -52,6 +55,20 @@ def ask_for_stamps(sock: socket.socket) -> bool:
     except OSError:
         return False
     return True
+
+
+def handshake_ns(sock: socket.socket) -> int | None:
+    """How long TCP's handshake took by the kernel, asked before anything is sent; None: it does not know.
+
+    The first round trip that the kernel measures is the handshake. Where the first segment was lost and
+    sent again it measures the last attempt alone.
+    """
+    try:
+        told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+        rtt_us, sent_again = _TCP_INFO.unpack(told)
+    except (OSError, struct.error):
+        return None
+    return rtt_us * 1000 if rtt_us and not sent_again else None
 
 
 def choose_port_late(sock: socket.socket) -> None:

@@ -50,7 +50,7 @@ OVERTIME_S = 600
 
 COPIES_NOT_FOLLOWED = "copies_not_followed"
 """The fact that copies were not followed over the processes, with its reason."""
-MOST_SECRETS = 1_000
+MAX_SECRETS = 1_000
 """Secrets of one message of a worker that are taken."""
 
 SILENCE_S = 6.0
@@ -162,7 +162,7 @@ class MasterCoordinator(Coordinator):
 
     def _on_secrets(self, msg: Any, **_kwargs: Any) -> None:
         found = msg.data
-        if self.spec.learn is not None and isinstance(found, list) and len(found) <= MOST_SECRETS:
+        if self.spec.learn is not None and isinstance(found, list) and len(found) <= MAX_SECRETS:
             self.spec.learn([text for text in found if isinstance(text, str)])
 
     def _on_hello(self, msg: Any, **_kwargs: Any) -> None:

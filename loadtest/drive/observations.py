@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.drive.reasons import Reasons, most_frequent
-from loadtest.speak.refused import Refused
+from loadtest.measure.reasons import Reasons, most_frequent
+from loadtest.speak.connect_refusal import ConnectRefusal
 
 REASONS = frozenset(
     {
@@ -74,7 +74,7 @@ class Observations:
     def facts(self) -> dict[str, dict[str, Any]]:
         """What was observed, by code, with its numbers."""
         server = {"server": self._server} if self._server else {}
-        told = {kind: reasons.told() for kind, reasons in self._reasons.items()}
+        told = {kind: reasons.counts() for kind, reasons in self._reasons.items()}
         return {**server, **told, **self._noted}
 
     def note(self, code: str, numbers: dict[str, Any]) -> None:
@@ -86,7 +86,7 @@ class Observations:
         if not self._server:
             self._server = {"server": server, "subprotocol": subprotocol}
 
-    def saw_refusal(self, refused: Refused) -> None:
+    def saw_refusal(self, refused: ConnectRefusal) -> None:
         """The target refused a connection."""
         self.add_reason("refusals", f"{refused.layer}: {refused.reason}")
 

@@ -12,9 +12,9 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 from loadtest.errors import ConfigError, Layer, Problem
 from loadtest.plan.target import ENVIRONMENT, NO_PROXY, proxy_problem, userinfo
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 
-LARGEST_HEAD = 65_536
+MAX_HEAD_BYTES = 65_536
 """Bytes of a proxy's answer that are read before it is refused."""
 
 LONGEST_PHRASE = 100
@@ -117,7 +117,7 @@ def connect_answer(data: bytes, *, ended: bool = False) -> bool:
     """Whether the proxy has connected; False: its answer is not whole yet.
 
     Raises:
-        Refused: it did not connect, or does not speak HTTP.
+        ConnectRefusal: it did not connect, or does not speak HTTP.
     """
     end = data.find(b"\r\n\r\n")
     found = _STATUS.match(data)
@@ -125,18 +125,18 @@ def connect_answer(data: bytes, *, ended: bool = False) -> bool:
         status = int(found[1])
         if not 200 <= status <= 299:
             phrase = (found[2] or b"").decode("latin-1").strip()[:LONGEST_PHRASE]
-            raise Refused(Layer.PROXY, f"the proxy answered HTTP {status} {phrase}".rstrip())
+            raise ConnectRefusal(Layer.PROXY, f"the proxy answered HTTP {status} {phrase}".rstrip())
     if ended:
-        raise Refused(Layer.PROXY, "the proxy closed without connecting")
+        raise ConnectRefusal(Layer.PROXY, "the proxy closed without connecting")
     if data[:5] != b"HTTP/"[: len(data)]:
-        raise Refused(Layer.PROXY, "the proxy does not answer with HTTP")
+        raise ConnectRefusal(Layer.PROXY, "the proxy does not answer with HTTP")
     if end < 0:
-        if len(data) > LARGEST_HEAD:
-            raise Refused(Layer.PROXY, "the head of the proxy's answer is larger than 64 KiB")
+        if len(data) > MAX_HEAD_BYTES:
+            raise ConnectRefusal(Layer.PROXY, "the head of the proxy's answer is larger than 64 KiB")
         return False
     if found is None:
-        raise Refused(Layer.PROXY, "the answer of the proxy is not valid HTTP")
+        raise ConnectRefusal(Layer.PROXY, "the answer of the proxy is not valid HTTP")
     if len(data) > end + 4:
         # A server speaks after we do: these bytes are the proxy's own.
-        raise Refused(Layer.PROXY, "the proxy sent more than its answer before the target was asked")
+        raise ConnectRefusal(Layer.PROXY, "the proxy sent more than its answer before the target was asked")
     return True

@@ -19,22 +19,25 @@ from loadtest.drive.fault_injection import FaultInjection
 from loadtest.drive.generator_health import GeneratorHealth
 from loadtest.drive.observations import REASONS
 from loadtest.drive.poller import make_poller
+from loadtest.drive.task_errors import Tasks
 from loadtest.drive.task_traffic import TaskTraffic
-from loadtest.drive.tasks import Tasks
 from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, UserTraffic
 from loadtest.drive.virtual_user import VirtualUser
 from loadtest.measure.clock import Clock
 from loadtest.measure.interval import LAST_MEASURED, Interval, logged_copies
-from loadtest.plan.connections import Visit
 from loadtest.plan.scenario import Chaos
-from loadtest.speak.delivery_log import MOST_ROWS, DeliveryLog
+from loadtest.plan.stages import Visit
+from loadtest.speak.delivery_log import MAX_ROWS, DeliveryLog
 from loadtest.speak.session import Session
 from loadtest.units import NS_PER_S
 
-TOO_MANY_COPIES = f"one process saw more than {MOST_ROWS:,} copies in a second"
+TOO_MANY_COPIES = f"one process saw more than {MAX_ROWS:,} copies in a second"
 
 HANDSHAKE_SLACK_NS = 5 * NS_PER_S
 DONE_POLL_NS = 10_000_000
+
+OPENED_AT_ONCE = 256
+"""Connections that are begun before those that were begun are served."""
 
 
 class Shard:
@@ -91,7 +94,7 @@ class Shard:
         """The addresses of this machine that connections come from; none: the system chooses."""
         return self.context.sources
 
-    def tell_secrets(self, take: Callable[[list[str]], None] | None) -> None:
+    def forward_secrets(self, take: Callable[[list[str]], None] | None) -> None:
         """Have ``take`` told of secrets that are known only now, such as tokens that a target gave."""
         self.context.on_secrets = take
 
@@ -131,15 +134,20 @@ class Shard:
         return (user.connection for user in self.virtual_users)
 
     def _open_due_visits(self, _due_ns: int) -> None:
-        """Begin every visit whose instant has come; one timer stands for all that follow."""
+        """Begin visits whose instant has come, a slice at a time; one timer stands for all that follow."""
         context = self.context
         now_ns = context.now()
+        begun = 0
         while self._pending and not context.finishing:
             due_ns = context.start_ns + self._pending[-1].connect_ns
             if due_ns > now_ns:
                 context.poller.timers.add(due_ns, self._open_due_visits)
                 return
+            if begun == OPENED_AT_ONCE:
+                context.poller.timers.add(context.now(), self._open_due_visits)
+                return
             self._begin_visit(self._pending.pop())
+            begun += 1
 
     def _begin_visit(self, visit: Visit) -> None:
         context = self.context

@@ -96,10 +96,10 @@ class ShardGroup:
         """The addresses of this machine that connections come from; none: the system chooses."""
         return [address for shard in self.shards for address in shard.sources]
 
-    def tell_secrets(self, take: Callable[[list[str]], None] | None) -> None:
+    def forward_secrets(self, take: Callable[[list[str]], None] | None) -> None:
         """Have ``take`` told of secrets that are known only now, whichever population they are of."""
         for shard in self.shards:
-            shard.tell_secrets(take)
+            shard.forward_secrets(take)
 
     @property
     def crash(self) -> Exception | None:

@@ -16,11 +16,11 @@ from typing_extensions import override
 from loadtest.drive.locust_import import StopUser
 from loadtest.drive.connection import Connection
 from loadtest.drive.context import Context
-from loadtest.drive.tasks import Tasks
+from loadtest.drive.task_errors import Tasks
 from loadtest.drive.traffic import UserTraffic
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.match_file import checked_match
-from loadtest.speak.turn import LARGEST_FRAME, Outcome, Turn
+from loadtest.speak.turn import MAX_FRAME_BYTES, Outcome, Turn
 from loadtest.units import format_duration
 
 EVENTS_KEPT = 10_000
@@ -146,7 +146,7 @@ class TaskTraffic(UserTraffic):
     def _events_of(self, turn: Turn) -> list[bytes]:
         """The payloads of a turn's events, whole."""
         events = [each for each in turn.frames or () if isinstance(each, bytes)]
-        return [self._whole(each) if len(each) == LARGEST_FRAME else each for each in events]
+        return [self._whole(each) if len(each) == MAX_FRAME_BYTES else each for each in events]
 
     def _whole(self, beginning: bytes) -> bytes:
         """The payload that has this beginning, and came last of those."""
@@ -182,7 +182,7 @@ class TaskTraffic(UserTraffic):
 
     def _arrived(self, payload: bytes) -> None:
         """An event came: for who waits for it, else to be taken later."""
-        if len(payload) > LARGEST_FRAME:
+        if len(payload) > MAX_FRAME_BYTES:
             self._long.appendleft(payload)
         for awaited in self._awaited:
             if awaited.payload is None and awaited.fits(payload):

@@ -13,16 +13,16 @@ from gevent import subprocess
 from gevent.lock import BoundedSemaphore
 from typing_extensions import override
 
-from loadtest.drive.http_client import HttpCall, HttpClient, HttpRefused, NoCookies
+from loadtest.drive.http_client import HttpCall, HttpClient, HttpRequestFailed, NoCookies
 from loadtest.errors import Layer
 from loadtest.plan.identifiers import holds_controls, holds_halves
 from loadtest.plan.scenario import Auth
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 
 FETCH_WITHIN_S = 30.0
 """Seconds that a command or a token's endpoint may take."""
 
-LARGEST = 65_536
+MAX_BYTES = 65_536
 """Bytes that a command may print."""
 
 RENEWED_AT = 0.9
@@ -53,14 +53,14 @@ class TokenSource(abc.ABC):
         """Have a fresh token; of many who ask at once, one fetches it.
 
         Raises:
-            Refused: there is none.
+            ConnectRefusal: there is none.
         """
         with self._fetching:
             if self.is_fresh:
                 return
             token, lasts_ns = self._fetch()
             if not token or holds_controls(token) or holds_halves(token):
-                raise Refused(Layer.AUTH, f"{self._origin} gave no token that a header can hold")
+                raise ConnectRefusal(Layer.AUTH, f"{self._origin} gave no token that a header can hold")
             self._learn([token])
             self.token = token
             self._until_ns = None if lasts_ns is None else self._now() + lasts_ns
@@ -89,22 +89,24 @@ class CommandTokenSource(TokenSource):
                 self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             )
         except OSError as error:
-            raise Refused(Layer.AUTH, f"token_command cannot be run: {error.strerror or error}") from None
+            raise ConnectRefusal(
+                Layer.AUTH, f"token_command cannot be run: {error.strerror or error}"
+            ) from None
         try:
             with gevent.Timeout(FETCH_WITHIN_S, TimeoutError()):
                 assert process.stdout is not None  # noqa: S101 - it is a pipe
-                printed = process.stdout.read(LARGEST + 1)
+                printed = process.stdout.read(MAX_BYTES + 1)
                 process.stdout.close()
                 code = process.wait()
         except TimeoutError:
-            raise Refused(Layer.AUTH, f"token_command took more than {FETCH_WITHIN_S:g} s") from None
+            raise ConnectRefusal(Layer.AUTH, f"token_command took more than {FETCH_WITHIN_S:g} s") from None
         finally:
             if process.poll() is None:
                 process.kill()
-        if len(printed) > LARGEST:
-            raise Refused(Layer.AUTH, f"token_command printed more than {LARGEST >> 10} KiB")
+        if len(printed) > MAX_BYTES:
+            raise ConnectRefusal(Layer.AUTH, f"token_command printed more than {MAX_BYTES >> 10} KiB")
         if code != 0:
-            raise Refused(Layer.AUTH, f"token_command ended with {code}")
+            raise ConnectRefusal(Layer.AUTH, f"token_command ended with {code}")
         return printed.decode("utf-8", "replace").strip(), self._lasts_ns
 
 
@@ -137,18 +139,18 @@ class OAuth2TokenSource(TokenSource):
         try:
             call = HttpCall("POST", auth.token_url or "", headers, urlencode(form).encode())
             answer = self._client.send(call, NoCookies(), within_ns=int(FETCH_WITHIN_S * 1e9), follow=False)
-        except HttpRefused as refused:
-            raise Refused(Layer.AUTH, f"token_url: {refused.reason}") from None
+        except HttpRequestFailed as refused:
+            raise ConnectRefusal(Layer.AUTH, f"token_url: {refused.reason}") from None
         try:
             found = json.loads(answer.body)
         except (ValueError, RecursionError):
             found = None
         found = found if isinstance(found, dict) else {}
         if answer.status != 200:
-            raise Refused(Layer.AUTH, f"token_url answered HTTP {answer.status}{_error_in(found)}")
+            raise ConnectRefusal(Layer.AUTH, f"token_url answered HTTP {answer.status}{_error_in(found)}")
         token, seconds = found.get("access_token"), found.get("expires_in")
         if not isinstance(token, str):
-            raise Refused(Layer.AUTH, "token_url answered without an `access_token`")
+            raise ConnectRefusal(Layer.AUTH, "token_url answered without an `access_token`")
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e9:
             return token, None
         return token, int(seconds * RENEWED_AT * 1e9)

@@ -108,6 +108,14 @@ class Transport:
         """0, or the error number of the connect."""
         return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
+    def connect_ns(self, seen_ns: int) -> int:
+        """How long TCP took to connect, asked as soon as that was seen; ``seen_ns``: by when we saw it."""
+        if not self._timestamping.stamps:
+            return seen_ns
+        by_kernel_ns = linux.handshake_ns(self._sock)
+        # A storm is seen late, and that would be told of the target.
+        return seen_ns if by_kernel_ns is None else min(by_kernel_ns, seen_ns)
+
     def receive(self) -> Read | None:
         """What has arrived; None if nothing has.
 

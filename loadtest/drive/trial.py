@@ -14,17 +14,18 @@ from typing import Any, NamedTuple
 from gevent.event import Event
 from typing_extensions import override
 
-from loadtest.drive.connection import NORMAL_CLOSE, Connection, ConnectionState
+from loadtest.drive.connection import Connection, ConnectionState
 from loadtest.drive.context import Context, ShardAssignment
 from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.poller import make_poller
 from loadtest.drive.transport import Transport
 from loadtest.measure.clock import Clock
 from loadtest.plan.scenario import Chaos, Scenario, Traffic
-from loadtest.speak.frames import NO_CLOSE_FRAME, FrameParser
+from loadtest.speak.close_codes import NO_CLOSE_FRAME, NO_CODE, NORMAL, WITHOUT_ERROR
+from loadtest.speak.connect_refusal import ConnectRefusal
+from loadtest.speak.frames import FrameParser
 from loadtest.speak.match_rule import match_rules
 from loadtest.speak.observed_session import ObservedFrame, ObservedSession, SessionTally
-from loadtest.speak.refused import Refused
 from loadtest.speak.turn import Outcome, Turn
 from loadtest.speak.upgrade import Upgrade
 from loadtest.units import NS_PER_S
@@ -33,12 +34,6 @@ LINGER_NS = 300_000_000
 """How long after the end of its turn a trial goes on listening: what comes then was taken for no answer."""
 
 AGREED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-
-NO_CODE = 1005
-"""Stands for a close frame that has no code."""
-
-USUAL_CLOSES = frozenset({NORMAL_CLOSE, 1001, NO_CODE})
-"""Codes by which a server ends a connection without an error."""
 
 MAX_FRAMES = 1_000
 MAX_BYTES = 16 << 20
@@ -71,7 +66,7 @@ class Trial:
     frames: list[ObservedFrame] = field(default_factory=list)
     answer: bytes = b""
     answered_ns: int | None = None
-    refusal: Refused | None = None
+    refusal: ConnectRefusal | None = None
     turn: Turn | None = None
     stopped: str = ""
     close: str = ""
@@ -133,7 +128,7 @@ class TrialConnection(Connection):
         super().upgraded(transport, upgrade, at_ns)
 
     @override
-    def refused(self, refusal: Refused) -> None:
+    def refused(self, refusal: ConnectRefusal) -> None:
         self._trial.refusal = refusal
         self._trial.answer = self._trial.answer or refusal.answer
         super().refused(refusal)
@@ -153,7 +148,7 @@ class TrialConnection(Connection):
             )
             words = f"close {code}{reason}{broken}"
             self._note(at_ns, words, inward=True)
-            self._ended_by_target(words, broken_off=bool(broken) or parser.close_code not in USUAL_CLOSES)
+            self._ended_by_target(words, broken_off=bool(broken) or parser.close_code not in WITHOUT_ERROR)
         else:
             for _ in parser.replies:
                 self._note(at_ns, "ping, answered", inward=True)
@@ -164,7 +159,7 @@ class TrialConnection(Connection):
     @override
     def close(self) -> None:
         if self.state is ConnectionState.UPGRADED:
-            self._note(self.context.now(), f"close {NORMAL_CLOSE}", inward=False)
+            self._note(self.context.now(), f"close {NORMAL}", inward=False)
         self._closed_by_us = True
         super().close()
 
@@ -209,7 +204,7 @@ def try_turn(
         context.poller.start()
         context.poller.wake()
         done.wait()
-    except Refused as refusal:
+    except ConnectRefusal as refusal:
         # Before any upgrade.
         trial.refusal, trial.answer, trial.request = refusal, refusal.answer, ""
     finally:

@@ -21,10 +21,10 @@ from loadtest.drive.task_traffic import TaskTraffic
 from loadtest.drive.traffic import UserTraffic
 from loadtest.errors import Layer
 from loadtest.plan.chaos import retry_after_ns, wait_ns
-from loadtest.plan.connections import Visit
 from loadtest.plan.random_draw import draw
+from loadtest.plan.stages import Visit
 from loadtest.plan.template import plain
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.turn import NEVER
 
 CLOSE_POLL_NS = 50_000_000
@@ -104,7 +104,7 @@ class VirtualUser:
                 self._context.before.run(self.user, self._values)
             if isinstance(self.traffic, TaskTraffic) and self.traffic.prepares:
                 self._values.update(self._of_task(self.traffic))
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             step = partial(self._unprepared, connection, refusal)
         except Exception as error:
             step = partial(_crash, error)
@@ -117,12 +117,12 @@ class VirtualUser:
         """What the user's own code says before an attempt.
 
         Raises:
-            Refused: it raised something.
+            ConnectRefusal: it raised something.
         """
         try:
             return {f"user.{name}": plain(value) for name, value in traffic.prepare().items()}
         except Exception as error:
-            raise Refused(Layer.AUTH, f"before_connect raised {type(error).__name__}") from None
+            raise ConnectRefusal(Layer.AUTH, f"before_connect raised {type(error).__name__}") from None
 
     @staticmethod
     def _prepared(connection: Connection) -> None:
@@ -130,7 +130,7 @@ class VirtualUser:
         if connection.state is ConnectionState.NEW:
             connection.connect()
 
-    def _unprepared(self, connection: Connection, refusal: Refused) -> None:
+    def _unprepared(self, connection: Connection, refusal: ConnectRefusal) -> None:
         if connection.state is ConnectionState.NEW:
             self._context.recorder.metrics.connections_attempted += 1
             connection.refused(refusal)

@@ -17,7 +17,7 @@ from loadtest.drive.generator_health import check_ports, raise_file_limit
 from loadtest.drive.locust_stats import LocustStats
 from loadtest.drive.shard import Shard
 from loadtest.drive.shard_group import ShardGroup, make_shard
-from loadtest.drive.tasks import count_task_errors
+from loadtest.drive.task_errors import count_task_errors
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.interval import Interval, to_bytes
 from loadtest.plan.scenario import Scenario
@@ -121,14 +121,14 @@ class ShardWorker:
         endpoint = resolve_endpoint(scenario.target, plan["url"], known=plan)
         assignment = ShardAssignment(plan["run_id"], scenario, endpoint, users, number)
         made = make_shard(assignment, make_clock(plan["step_ns"]), self._send)
-        made.tell_secrets(self._tell_secrets)
+        made.forward_secrets(self._forward_secrets)
         raise_file_limit(len(users))
         check_ports(len(users), max(len(made.sources), 1))
         if has_tasks(self.environment):
             made.let_tasks_decide(prepare=prepares(self.environment))
         return made
 
-    def _tell_secrets(self, secrets: list[str]) -> None:
+    def _forward_secrets(self, secrets: list[str]) -> None:
         """The master takes them out of the run's files, and this worker out of its own log."""
         self.learn(secrets)
         self.environment.runner.send_message("lt_secrets", secrets)

@@ -23,12 +23,12 @@ from typing_extensions import override
 from zmq.utils import z85
 
 from loadtest.drive.locust_import import Message, RPCError, RPCReceiveError, RPCSendError, zmqrpc
-from loadtest.measure.interval import LARGEST_MESSAGE
+from loadtest.measure.interval import MAX_MESSAGE_BYTES
 from loadtest.plan.addresses import is_loopback
 
 logger = logging.getLogger(__name__)
 
-LARGEST_PLAN = 2 * LARGEST_MESSAGE
+MAX_PLAN_BYTES = 2 * MAX_MESSAGE_BYTES
 """Bytes of one message; a peer that sends more is cut off before they are in memory."""
 
 RETRIES_S = (1.0, 3.0, 5.0)
@@ -123,7 +123,7 @@ class GuardedServer(zmqrpc.Server):
     def __init__(self, host: str, port: int) -> None:
         _rpc.BaseSocket.__init__(self, zmq.ROUTER, self.ipv4_only(host, port))
         self._told: set[str] = set()
-        self.socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_PLAN)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_PLAN_BYTES)
         if self.pairs is not None:
             (self.socket.curve_publickey, self.socket.curve_secretkey), _ = self.pairs
             self.socket.curve_server = True
@@ -147,16 +147,16 @@ class GuardedServer(zmqrpc.Server):
                 raise RPCError("ZMQ network broken") from error
             peer = _peer(frames)
             if self.pairs is None and not is_loopback(peer):
-                self._tell_once(
+                self._warn_once(
                     f"{peer} asks to be a worker, and is not answered: for workers of other machines name a"
                     " key on all of them, with --key-env or LOADTEST_KEY_ENV"
                 )
                 continue
             if (message := _message(frames)) is not None:
                 return message.node_id, message
-            self._tell_once(f"a message that no worker of this run sends was dropped, from {peer}")
+            self._warn_once(f"a message that no worker of this run sends was dropped, from {peer}")
 
-    def _tell_once(self, sentence: str) -> None:
+    def _warn_once(self, sentence: str) -> None:
         if sentence not in self._told and len(self._told) < 100:
             self._told.add(sentence)
             logger.warning("%s", sentence)
@@ -170,7 +170,7 @@ class GuardedClient(zmqrpc.Client):
     def __init__(self, host: str, port: int, identity: str) -> None:
         _rpc.BaseSocket.__init__(self, zmq.DEALER, self.ipv4_only(host, port))
         self.socket.setsockopt(zmq.IDENTITY, identity.encode())
-        self.socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_PLAN)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_PLAN_BYTES)
         if self.pairs is not None:
             (master, _), (self.socket.curve_publickey, self.socket.curve_secretkey) = self.pairs
             self.socket.curve_serverkey = master

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.judge.measured import lookup
+from loadtest.judge.live_thresholds import summed_so_far
 from loadtest.judge.sections import Manifest
-from loadtest.judge.so_far import summed_so_far
+from loadtest.judge.threshold_measurement import lookup
 from loadtest.judge.thresholds import decide
 from loadtest.measure.totals import Totals
 from loadtest.plan.scenario import Abort

@@ -19,7 +19,7 @@ from loadtest.measure.histogram import highest_of
 
 DRAWS = 400
 
-LEAST_BLOCKS = 6
+MIN_BLOCKS = 6
 """With fewer blocks there are too few different draws."""
 
 
@@ -43,7 +43,7 @@ def within_run(steps: Sequence[CountedSamples], parts: Sequence[float], step_s: 
     than 6 blocks. None where there are fewer than 6 steps, or no samples.
     """
     seconds = len(steps) * step_s
-    length = min(max(1, round(math.sqrt(seconds) / step_s)), len(steps) // LEAST_BLOCKS)
+    length = min(max(1, round(math.sqrt(seconds) / step_s)), len(steps) // MIN_BLOCKS)
     if not length or not any(step.n for step in steps):
         return None
     counts, values = _table(steps)

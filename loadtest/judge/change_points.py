@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.judge.permutation import TINY, Array
-from loadtest.judge.power import LEAST_HISTORY, LEVEL, NEGLIGIBLE, SAME_LEVEL, beyond, quantile, quantiles
+from loadtest.judge.power import LEVEL, MIN_HISTORY, NEGLIGIBLE, SAME_LEVEL, beyond, quantile, quantiles
 
 FOLLOWING = 5
 """So many runs must follow a change, and stand before it, so that it is told from a few odd runs."""
@@ -205,7 +205,7 @@ def outside_prediction(
         for metric, cuts in enumerate(starts):
             if at in cuts:
                 told[:at, metric] = np.nan
-        enough = (~np.isnan(told[:at])).sum(axis=0) >= LEAST_HISTORY
+        enough = (~np.isnan(told[:at])).sum(axis=0) >= MIN_HISTORY
         columns = np.flatnonzero(enough & ~np.isnan(values[at]))
         if len(columns):
             found = predict(told[:at, columns], values[at, columns], bounds.of(columns))

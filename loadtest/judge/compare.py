@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from loadtest.errors import Exit, worst_of
-from loadtest.judge.comparable import Differing, differences
+from loadtest.judge.comparability import Differing, differences
 from loadtest.judge.compare_warnings import PlainWarning, comparison_warnings
 from loadtest.judge.effect_size import BETTER, WORSE, Moved, wanted
 from loadtest.judge.failure_share import is_share
@@ -30,7 +30,7 @@ from loadtest.units import format_change
 
 SCHEMA = "loadtest.comparison/1"
 
-Outcome = Literal[
+ComparisonOutcome = Literal[
     "worse", "slower", "threshold newly missed", "better", "faster", "same", "cannot tell", "not comparable"
 ]
 """Times are slower or faster, ratios and rates worse or better. A target that was down is worse."""
@@ -91,7 +91,7 @@ NO_NOISE: Mapping[str, float] = MappingProxyType({})
 class ComparisonVerdict:
     """How a comparison ended, with its exit code and one sentence."""
 
-    outcome: Outcome
+    outcome: ComparisonOutcome
     exit_code: Exit
     reason: str
 
@@ -245,7 +245,7 @@ def _rule(
     failures = _failures(sides)
     if down == "worse" or worse:
         newly = f"Newly missed: {', '.join(missed)}." if missed else ""
-        outcome: Outcome = "slower" if down != "worse" and worse[0][0] == "slower" else "worse"
+        outcome: ComparisonOutcome = "slower" if down != "worse" and worse[0][0] == "slower" else "worse"
         return ComparisonVerdict(
             outcome, Exit.FAIL, " ".join(filter(None, [failures, _sentence(worse), newly]))
         )
@@ -276,7 +276,9 @@ def _failed(run: Manifest) -> bool:
     return section(run, "verdict").get("outcome") == "fail"
 
 
-def _unfailed(sides: tuple[Side, Side], rows: Sequence[MetricComparison], down: str) -> tuple[Outcome, str]:
+def _unfailed(
+    sides: tuple[Side, Side], rows: Sequence[MetricComparison], down: str
+) -> tuple[ComparisonOutcome, str]:
     """The first that applies where nothing failed: cannot tell, better, same."""
     doubts = [*_doubts(sides, down), *filter(None, [_failing(sides, most=False)])]
     names = [row.name for row in rows if row.primary and row.word == UNKNOWN]
@@ -300,7 +302,7 @@ def _told(
     moved = [row for row in rows if row.primary and row.word in words]
     kinds: dict[int, list[MetricComparison]] = {0: [], 1: [], 2: []}
     for row in moved:
-        kinds[0 if is_share(row.name) else 1 if row.yardstick.unit == "ms" else 2].append(row)
+        kinds[0 if is_share(row.name) else 1 if row.measure.unit == "ms" else 2].append(row)
     return [(words[kind == 1], found) for kind, found in kinds.items() if found]
 
 
@@ -321,7 +323,7 @@ def _sentence(told: Sequence[tuple[str, Sequence[MetricComparison]]]) -> str:
 def _with_change(row: MetricComparison) -> str:
     if row.change is None or not math.isfinite(row.change):
         return row.name
-    return f"{row.name} {format_change(row.change, points=row.yardstick.scale == 'points')}"
+    return f"{row.name} {format_change(row.change, points=row.measure.scale == 'points')}"
 
 
 def _down(sides: tuple[Side, Side]) -> Literal["worse", "better", "as often", "cannot tell"]:

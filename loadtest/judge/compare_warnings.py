@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from loadtest.catalog import PERCENTILES
-from loadtest.judge.comparable import Differing
+from loadtest.judge.comparability import Differing
 from loadtest.judge.multiplicity import MetricComparison
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side

@@ -116,9 +116,9 @@ def _turns(counters: Counters) -> dict[str, Any]:
     silent = "turns.no_first_event"
     looked = {"no_first_event": counters[silent]} if silent in counters else {}
     # Of turns without what none of them carried there is nothing to say: it is unmeasured.
-    lacking = {f"un{name}" for name in ("numbered", "marked") if not counters.get(f"turns.{name}")}
+    unknown = {f"un{name}" for name in ("numbered", "marked") if not counters.get(f"turns.{name}")}
     rare = tuple(
-        name for name in catalog.keys("turns", always=False) if name not in lacking | {"no_first_event"}
+        name for name in catalog.keys("turns", always=False) if name not in unknown | {"no_first_event"}
     )
     seen = _seen(counters, "turns", rare)
     return {**_plain(counters, "turns"), **looked, **seen, **_split(counters, "turns")}

@@ -31,7 +31,7 @@ HIGHER = {"rates", *(each.name for each in catalog.COUNTERS if each.higher_is_be
 
 
 @dataclass(frozen=True, slots=True)
-class Yardstick:
+class EffectMeasure:
     """One metric; ``smallest`` is the smallest effect as a part of one."""
 
     name: str
@@ -82,16 +82,16 @@ class Yardstick:
         return min(one, other), max(one, other)
 
 
-def yardstick(
+def effect_measure(
     name: str, values: Sequence[float | None], rules: Compare, promised: Better | None
-) -> Yardstick:
+) -> EffectMeasure:
     """How a metric of that name and these values is compared; ``promised``: what its threshold wants."""
     _, unit = resolve(name)
     scale: Scale = "points" if unit == "ratio" else "ratio"
     if unit == "count" and any(value == 0 for value in values):
         scale = "count"
     smallest = rules.effects.get(name, rules.smallest_effect)
-    return Yardstick(name, unit, promised or better_of(name), scale, smallest)
+    return EffectMeasure(name, unit, promised or better_of(name), scale, smallest)
 
 
 def better_of(name: str) -> Better:
@@ -113,6 +113,6 @@ def wanted(thresholds: Iterable[Threshold]) -> dict[str, Better]:
     return {name: ways.pop() for name, ways in found.items() if len(ways) == 1}
 
 
-def word_for(rule: Yardstick, *, worse: bool) -> Moved:
+def word_for(rule: EffectMeasure, *, worse: bool) -> Moved:
     """The word for a metric that got worse, or better."""
     return (WORSE if worse else BETTER)[rule.unit == "ms"]

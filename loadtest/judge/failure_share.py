@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.judge.effect_size import Better, Yardstick, better_of, yardstick
+from loadtest.judge.effect_size import Better, EffectMeasure, better_of, effect_measure
 from loadtest.judge.permutation import Array
 from loadtest.plan.scenario import Compare
 
@@ -27,7 +27,7 @@ ANSCOMBE = 3 / 8
 SMALLEST = 0.005
 """The smallest effect on a share of failures, in points of one, unless [compare] names another."""
 
-LEAST_DOUBLED = 0.001
+MIN_DOUBLED = 0.001
 """Twice as many failures are an effect too, but not below this rise: twice nearly none is nearly none."""
 
 
@@ -37,7 +37,7 @@ def is_share(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ShareYardstick(Yardstick):
+class ShareMeasure(EffectMeasure):
     """A share. ``base`` is the usual share of failures, ``doubling``: twice of it is an effect as well."""
 
     base: float = 0.0
@@ -46,7 +46,7 @@ class ShareYardstick(Yardstick):
     @property
     def bound(self) -> float:
         """The smallest rise of failures that counts as worse, in the units of ``turned``."""
-        rise = min(self.smallest, max(self.base, LEAST_DOUBLED)) if self.doubling else self.smallest
+        rise = min(self.smallest, max(self.base, MIN_DOUBLED)) if self.doubling else self.smallest
         return self.units(rise)
 
     def units(self, change: float) -> float:
@@ -70,15 +70,15 @@ class ShareYardstick(Yardstick):
         return self.value(usual + turned) - self.value(usual)
 
 
-def share_yardstick(
+def share_measure(
     name: str, values: Sequence[float | None], rules: Compare, promised: Better | None
-) -> ShareYardstick:
+) -> ShareMeasure:
     """How a share of that name and these values is compared; ``promised``: what its threshold wants."""
     better = promised or better_of(name)
     known = [value if better == "lower" else 1 - value for value in values if value is not None]
     base = float(np.median(known)) if known else 0.0
     smallest = rules.effects.get(name)
-    return ShareYardstick(
+    return ShareMeasure(
         name, "ratio", better, "points", SMALLEST if smallest is None else smallest, base, smallest is None
     )
 
@@ -89,11 +89,11 @@ def own_variance(counted: Iterable[int]) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
-def points_yardstick(
+def points_measure(
     name: str, values: Sequence[float | None], rules: Compare, promised: Better | None
-) -> Yardstick:
-    """The yardstick of any metric; a share is in points and has its own default of the smallest effect."""
-    found = yardstick(name, values, rules, promised)
+) -> EffectMeasure:
+    """The measure of any metric; a share is in points and has its own default of the smallest effect."""
+    found = effect_measure(name, values, rules, promised)
     return replace(found, smallest=rules.effects.get(name, SMALLEST)) if is_share(name) else found
 
 
@@ -133,7 +133,7 @@ def pooled(shares: Array, sizes: Array) -> Array:
 
 def smallest_change(reference: Array, smallest: Array) -> Array:
     """The rise that matters: so many points, or a doubling of the baseline's share if that is less."""
-    found: Array = np.minimum(smallest, np.maximum(np.nan_to_num(reference), LEAST_DOUBLED))
+    found: Array = np.minimum(smallest, np.maximum(np.nan_to_num(reference), MIN_DOUBLED))
     return found
 
 

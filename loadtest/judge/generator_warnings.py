@@ -16,8 +16,7 @@ from loadtest.judge.generator import (
     saturated,
     stood_still_ms,
 )
-from loadtest.judge.load import not_read, shortfall
-from loadtest.judge.measured import COARSE_NS, lookup
+from loadtest.judge.offered_load import not_read, shortfall
 from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.sections import (
     NS_PER_MS,
@@ -31,6 +30,7 @@ from loadtest.judge.sections import (
     tick_ns,
     was_observed,
 )
+from loadtest.judge.threshold_measurement import COARSE_NS, lookup
 from loadtest.judge.thresholds import LATE_PART, late_for, tightest_ms
 from loadtest.judge.warnings import KINDS, RunWarning, shown, warning
 from loadtest.plan.threshold import Threshold, percentile, split_metric

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from loadtest.judge.comparable import Differing, differences
+from loadtest.judge.comparability import Differing, differences
 from loadtest.judge.run_standing import Standing, left_out_because, standing
 from loadtest.judge.samples import Side, is_simulated
 from loadtest.judge.sections import Manifest, count_or_zero, number, section

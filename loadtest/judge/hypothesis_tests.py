@@ -22,10 +22,10 @@ from loadtest.judge.outliers import history_outliers, outliers, paired_outliers
 from loadtest.judge.paired import paired_difference, paired_p_values
 from loadtest.judge.permutation import Array, Counting, Difference, PValues, difference, p_values
 from loadtest.judge.power import (
-    LEAST,
-    LEAST_HISTORY,
-    LEAST_PAIRS,
     LEVEL,
+    MIN_HISTORY,
+    MIN_PAIRS,
+    MIN_RUNS,
     NEGLIGIBLE,
     SAME_LEVEL,
     beyond,
@@ -38,10 +38,10 @@ Method = Literal["permutation", "prediction", "pairs"]
 def method_for(baseline: int, candidate: int, *, paired: bool = False) -> Method | None:
     """How so many runs against so many are tested; None: too few for any verdict."""
     if paired:
-        return "pairs" if min(baseline, candidate) >= LEAST_PAIRS else None
-    if min(baseline, candidate) >= LEAST:
+        return "pairs" if min(baseline, candidate) >= MIN_PAIRS else None
+    if min(baseline, candidate) >= MIN_RUNS:
         return "permutation"
-    return "prediction" if baseline >= LEAST_HISTORY and candidate else None
+    return "prediction" if baseline >= MIN_HISTORY and candidate else None
 
 
 class EffectEstimates(NamedTuple):

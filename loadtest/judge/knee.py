@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.judge.searching import Finding, Probe
+from loadtest.judge.load_search import Finding, Probe
 from loadtest.judge.sections import Manifest, count_or_zero, model, number, planned, section, sends, settings
 from loadtest.judge.thresholds import response_metric, thresholds_of
 

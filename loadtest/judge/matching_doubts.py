@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from loadtest.judge.counts import in_doubt
-from loadtest.judge.measured import Measurement
 from loadtest.judge.sections import Manifest, count_or_zero, events_of_kinds, section
-from loadtest.judge.thresholds import Outcome, decide
+from loadtest.judge.threshold_measurement import Measurement
+from loadtest.judge.thresholds import Decision, decide
 from loadtest.judge.warnings import RunWarning, warning
 from loadtest.plan.threshold import Threshold
 
@@ -50,7 +50,7 @@ UNMATCHED = (
 )
 
 
-def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Outcome) -> str | None:
+def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Decision) -> str | None:
     """Why a threshold on turns is not decided by what was matched; None where nothing is in doubt."""
     if threshold.name.startswith(TIMES_OF_TURNS):
         return _of_times(manifest, section(manifest, "counts", "measured"))

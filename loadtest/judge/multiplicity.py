@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from loadtest.judge.effect_size import Better, Word, Yardstick, word_for
-from loadtest.judge.failure_share import is_share, points_yardstick, pooled, share_variance
+from loadtest.judge.effect_size import Better, EffectMeasure, Word, word_for
+from loadtest.judge.failure_share import is_share, points_measure, pooled, share_variance
 from loadtest.judge.hypothesis_tests import (
     HypothesisResults,
     Method,
@@ -19,11 +19,11 @@ from loadtest.judge.hypothesis_tests import (
     judge_samples,
     method_for,
 )
-from loadtest.judge.measured import Measurement
 from loadtest.judge.permutation import Array
-from loadtest.judge.power import LEAST, LEAST_PAIRS, MOST_REPEATS, enough_runs, repeats, visible
+from loadtest.judge.power import MAX_REPEATS, MIN_PAIRS, MIN_RUNS, enough_runs, repeats, visible
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side
+from loadtest.judge.threshold_measurement import Measurement
 from loadtest.plan.scenario import Compare
 from loadtest.units import format_count
 
@@ -64,7 +64,7 @@ class MetricComparison:
     """One metric compared.
 
     ``change``, ``interval`` (95 %, of this metric alone) and ``visible`` are parts of the baseline, or of
-    one where the yardstick's scale is points. ``p`` is of the direction in which the change lies,
+    one where the measure's scale is points. ``p`` is of the direction in which the change lies,
     corrected over the metrics that were judged together.
     ``outliers`` are the ids of runs that lie far from all others and are not weighed with them.
     ``spread`` is how far runs of one side differ (standard deviation, as a part; of pairs, how far their
@@ -73,7 +73,7 @@ class MetricComparison:
     decide if the difference stays as it is; None: over 200, or the spread is not known.
     """
 
-    yardstick: Yardstick
+    measure: EffectMeasure
     primary: bool
     baseline: SampleSummary
     candidate: SampleSummary
@@ -92,14 +92,14 @@ class MetricComparison:
     @property
     def name(self) -> str:
         """The metric's."""
-        return self.yardstick.name
+        return self.measure.name
 
     def as_dict(self) -> dict[str, Any]:
         """As in the comparison's JSON."""
         return {
-            **self.yardstick.as_dict(),
+            **self.measure.as_dict(),
             "primary": self.primary,
-            "smallest_effect": self.yardstick.smallest,
+            "smallest_effect": self.measure.smallest,
             "verdict": self.word,
             "reason": self.why,
             "method": self.method,
@@ -117,7 +117,9 @@ class MetricComparison:
 
 
 class ComparisonOptions(NamedTuple):
-    """``rules`` of the scenario, what is better as ``promised`` by thresholds, ``noise`` learned earlier.
+    """``rules`` are [compare] of the scenario, ``noise`` is the spread learned earlier.
+
+    ``promised``: by metric, which direction its threshold makes the better one.
 
     ``paired``: the k-th runs of both sides are blocks that took turns.
     """
@@ -131,17 +133,17 @@ class ComparisonOptions(NamedTuple):
 class _MetricSamples(NamedTuple):
     """A metric with the turned values of both sides; of a share these are its failures.
 
-    ``sizes`` are of how many each value is a share, ``ids`` those of runs; ``lacking``: how many of either
-    side's runs without a value because the target was down. ``doubling``: twice the failures matter.
+    ``sizes`` are of how many each value is a share, ``ids`` those of runs; ``failed_runs``: how many of
+    either side's runs without a value because the target was down. ``doubling``: twice the failures matter.
     """
 
-    yardstick: Yardstick
+    measure: EffectMeasure
     levels: tuple[SampleSummary, SampleSummary]
     before: Array
     after: Array
     sizes: tuple[Array, Array]
     ids: tuple[list[str], list[str]]
-    lacking: tuple[int, int]
+    failed_runs: tuple[int, int]
     doubling: bool
     paired: bool
 
@@ -161,12 +163,12 @@ class _MetricSamples(NamedTuple):
     @property
     def share(self) -> bool:
         """Whether it is a share of what was asked for."""
-        return is_share(self.yardstick.name)
+        return is_share(self.measure.name)
 
     @property
-    def lacks_more(self) -> bool:
+    def fails_more(self) -> bool:
         """Whether more runs of the candidate than of the baseline have no value because the target failed."""
-        one, other = self.lacking
+        one, other = self.failed_runs
         return other * len(self.before) > one * len(self.after)
 
 
@@ -186,16 +188,16 @@ def compare_family(
         rows |= {row.name: row for row in _rows(family, method, primary=primary)}
     for each in metrics:
         if each.method is None:
-            rows[each.yardstick.name] = _undecided(
-                each, len(metrics), options.noise.get(each.yardstick.name), primary=primary
+            rows[each.measure.name] = _undecided(
+                each, len(metrics), options.noise.get(each.measure.name), primary=primary
             )
-    return [rows[each.yardstick.name] for each in metrics]
+    return [rows[each.measure.name] for each in metrics]
 
 
 def _metric(name: str, sides: tuple[Side, Side], options: ComparisonOptions) -> _MetricSamples:
     measured = [side.measured(name) for side in sides]
     values = [[each.value for each in of_side] for of_side in measured]
-    rule = points_yardstick(name, [*values[0], *values[1]], options.rules, options.promised.get(name))
+    rule = points_measure(name, [*values[0], *values[1]], options.rules, options.promised.get(name))
     failures = 1.0 if is_share(name) and rule.better == "higher" else 0.0
     before, after = (rule.turned(of_side) + failures for of_side in values)
     failed = [np.array([standing(run).target_failed for run in side.runs], np.bool_) for side in sides]
@@ -203,7 +205,7 @@ def _metric(name: str, sides: tuple[Side, Side], options: ComparisonOptions) -> 
         # The candidate is better by that anyway; and so wide a spread would hide a few failures of its own.
         before[failed[0]] = np.nan
     sizes = tuple(np.array([max(each.n, 1) for each in of_side], np.float64) for of_side in measured)
-    lacking = tuple(
+    failed_runs = tuple(
         sum(each.value is None and bool(down) for each, down in zip(found, of_side, strict=True))
         for found, of_side in zip(measured, failed, strict=True)
     )
@@ -219,14 +221,14 @@ def _metric(name: str, sides: tuple[Side, Side], options: ComparisonOptions) -> 
         after,
         (sizes[0], sizes[1]),
         (ids[0], ids[1]),
-        (lacking[0], lacking[1]),
+        (failed_runs[0], failed_runs[1]),
         name not in options.rules.effects,
         options.paired,
     )
 
 
 def _level(
-    rule: Yardstick, measured: Sequence[Measurement], turned: Array, sizes: Array, ids: Sequence[str]
+    rule: EffectMeasure, measured: Sequence[Measurement], turned: Array, sizes: Array, ids: Sequence[str]
 ) -> SampleSummary:
     known = _known(turned)
     reasons = dict.fromkeys(each.reason for each in measured if each.value is None and each.reason)
@@ -239,7 +241,7 @@ def _level(
     )
 
 
-def _mean(rule: Yardstick, turned: Array, sizes: Array) -> float:
+def _mean(rule: EffectMeasure, turned: Array, sizes: Array) -> float:
     """Of the runs that have a value, in the unit of the metric; of a share that of all of them together."""
     if not is_share(rule.name):
         return rule.value(float(_known(turned).mean()))
@@ -262,7 +264,7 @@ def _rows(family: Sequence[_MetricSamples], method: Method, *, primary: bool) ->
         for at, of in enumerate(("before", "after"))
     ]
     scales = Scales(
-        np.array([each.yardstick.bound for each in family]),
+        np.array([each.measure.bound for each in family]),
         np.array([each.share for each in family]),
         np.array([each.share and each.doubling for each in family]),
     )
@@ -273,17 +275,17 @@ def _rows(family: Sequence[_MetricSamples], method: Method, *, primary: bool) ->
 def _word(each: _MetricSamples, judged: HypothesisResults, at: int) -> Word:
     told = judged.words
     if told.slower[at]:
-        return word_for(each.yardstick, worse=True)
-    if each.lacks_more or each.levels[1].never:
+        return word_for(each.measure, worse=True)
+    if each.fails_more or each.levels[1].never:
         # Its other runs alone would be held against the baseline: it must not look better for its worst.
         return "cannot tell"
     if told.faster[at]:
-        return word_for(each.yardstick, worse=False)
+        return word_for(each.measure, worse=False)
     return "same" if told.same[at] else "cannot tell"
 
 
 def _row(each: _MetricSamples, judged: HypothesisResults, at: int, *, primary: bool) -> MetricComparison:
-    rule, found = each.yardstick, judged.found
+    rule, found = each.measure, judged.found
     flags = [of_side[..., at] for of_side in judged.outliers]
     rest = each._replace(
         before=np.where(flags[0], np.nan, each.before), after=np.where(flags[1], np.nan, each.after)
@@ -326,19 +328,19 @@ def _row(each: _MetricSamples, judged: HypothesisResults, at: int, *, primary: b
 
 def _undecided(each: _MetricSamples, family: int, noise: float | None, *, primary: bool) -> MetricComparison:
     """Too few runs for a verdict: the difference is shown without a p."""
-    rule, runs = each.yardstick, each.runs
+    rule, runs = each.measure, each.runs
     if not min(runs):
         return MetricComparison(rule, primary, *each.levels, "cannot tell", _told(_missing(each), each))
     change = rule.change(float(_known(each.after).mean() - _known(each.before).mean()))
     if each.paired:
-        why = _told(f"{runs[0]} pairs of blocks; a verdict takes {LEAST_PAIRS}", each)
+        why = _told(f"{runs[0]} pairs of blocks; a verdict takes {MIN_PAIRS}", each)
         return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
-    few = f"{runs[0]} against {runs[1]} runs; a verdict takes {LEAST} a side"
+    few = f"{runs[0]} against {runs[1]} runs; a verdict takes {MIN_RUNS} a side"
     spread = _spread(each) if max(runs) > 1 else noise
     if spread is None:
         why = _told(f"{few}, and of single runs nobody knows how far they differ by chance", each)
         return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
-    with_four = (max(runs[0], LEAST), max(runs[1], LEAST))
+    with_four = (max(runs[0], MIN_RUNS), max(runs[1], MIN_RUNS))
     seen = rule.change(visible(spread, with_four, rule.bound, family))
     enough = repeats(spread, rule.bound, rule.units(2 * rule.smallest), family)
     return MetricComparison(
@@ -383,7 +385,7 @@ def _told(why: str, each: _MetricSamples) -> str:
 
 
 def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hiding: bool) -> str:
-    rule = each.yardstick
+    rule = each.measure
     matters = f"the smallest effect of {_size(rule, rule.smallest)}"
     chance = f"p = {p:.2g}"
     if word == "same":
@@ -391,9 +393,10 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
     if word != "cannot tell":
         doubled = each.share and each.doubling
         return f"{chance}, and by more than {matters}{' or a doubling' if doubled else ''}"
-    if each.lacks_more:
+    if each.fails_more:
         return (
-            f"{each.lacking[1]} of {len(each.after)} runs of the candidate have no value: the target failed"
+            f"{each.failed_runs[1]} of {len(each.after)} runs of the candidate have no value:"
+            " the target failed"
         )
     if each.levels[1].never:
         return "turns of the candidate have no such time: what is compared is of its other runs alone"
@@ -404,7 +407,7 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
     unit = "pairs of blocks" if each.paired else "runs a side"
     now = min(each.runs)
     if enough is None:
-        told = f"over {now + MOST_REPEATS} {unit} would decide it if it stays so; longer ones vary less"
+        told = f"over {now + MAX_REPEATS} {unit} would decide it if it stays so; longer ones vary less"
     else:
         more = format_count(enough - now)
         told = f"about {format_count(enough)} {unit} ({more} more) decide it if it stays so"
@@ -412,14 +415,14 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
 
 
 def _takes(enough: int | None, each: _MetricSamples) -> str:
-    double = _size(each.yardstick, 2 * each.yardstick.smallest)
+    double = _size(each.measure, 2 * each.measure.smallest)
     unit = "pairs of blocks" if each.paired else "runs a side"
     if enough is None:
         return f"to tell {double} from nothing takes more than 200 {unit}, or longer ones"
     return f"to tell {double} from nothing takes about {format_count(enough)} {unit}"
 
 
-def _size(rule: Yardstick, part: float) -> str:
+def _size(rule: EffectMeasure, part: float) -> str:
     """An effect: "5 %", or "0.5 points" of a share."""
     return f"{part * 100:.3g} {'points' if rule.scale == 'points' else '%'}"
 
@@ -449,5 +452,5 @@ def _chance_alone(each: _MetricSamples) -> float:
     return float(np.sqrt(np.nanmean(np.concatenate(found))))
 
 
-def _part(rule: Yardstick, spread: float) -> float:
+def _part(rule: EffectMeasure, spread: float) -> float:
     return spread if rule.scale == "points" else float(np.expm1(spread))

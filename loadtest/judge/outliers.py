@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.judge.permutation import Array
-from loadtest.judge.power import LEAST, LEAST_PAIRS
+from loadtest.judge.power import MIN_PAIRS, MIN_RUNS
 
 FAR = 10.0
 """Robust standard deviations, told by so many runs or more; of fewer the more, see ``_reach``.
@@ -27,7 +27,7 @@ took a run for an outlier, and 5.6 of 100 were falsely called slower instead of 
 MATTERS = 2.0
 """Smallest effects. What lies nearer is no outlier, however alike the other runs are."""
 
-MOST = 4
+MAX_ONE_IN = 4
 """At most one run in so many is an outlier; if more lie far away, the runs simply differ so much."""
 
 NORMAL = 1.4826
@@ -53,7 +53,7 @@ def outliers(baseline: Array, candidate: Array, bounds: Array) -> tuple[Flags, F
     return first, second
 
 
-def history_outliers(values: Array, bounds: Array, least: int = LEAST) -> Flags:
+def history_outliers(values: Array, bounds: Array, least: int = MIN_RUNS) -> Flags:
     """The same of one sample; at least ``least`` runs are left."""
     away = values - _median(values)
     runs = values.shape[-2]
@@ -64,7 +64,7 @@ def history_outliers(values: Array, bounds: Array, least: int = LEAST) -> Flags:
 
 def paired_outliers(away: Array, bounds: Array) -> Flags:
     """The same of differences within pairs: enough pairs for a verdict are left."""
-    return history_outliers(away, bounds, LEAST_PAIRS)
+    return history_outliers(away, bounds, MIN_PAIRS)
 
 
 def _reach(scale: Array, runs: int, bounds: Array) -> Array:
@@ -74,11 +74,11 @@ def _reach(scale: Array, runs: int, bounds: Array) -> Array:
     return found
 
 
-def _few(far: Flags, values: Array, least: int = LEAST) -> Flags:
+def _few(far: Flags, values: Array, least: int = MIN_RUNS) -> Flags:
     """Those flags, where they are few enough to be outliers and enough other runs are left."""
     known = (~np.isnan(values)).sum(axis=-2, keepdims=True)
     flagged = far.sum(axis=-2, keepdims=True)
-    few: Flags = far & (flagged * MOST <= known) & (known - flagged >= least)
+    few: Flags = far & (flagged * MAX_ONE_IN <= known) & (known - flagged >= least)
     return few
 
 

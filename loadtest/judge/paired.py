@@ -16,7 +16,7 @@ import numpy as np
 
 from loadtest.judge.permutation import SEED, Array, Counting, Difference, PValues, corrected, ratio
 
-MOST_PAIRS = 13
+MAX_PAIRS = 13
 """All ways to turn the signs are tried up to so many pairs (8,192 ways), beyond it as many by chance."""
 
 
@@ -55,10 +55,10 @@ def paired_p_values(
 @functools.lru_cache(maxsize=16)
 def signs(pairs: int) -> Array:
     """Rows of 1 and -1, one for each pair. The first row is as it was."""
-    if pairs <= MOST_PAIRS:
+    if pairs <= MAX_PAIRS:
         return np.array(list(itertools.product([1.0, -1.0], repeat=pairs)))
     rng = np.random.default_rng(SEED)
-    rows = rng.choice([1.0, -1.0], (2**MOST_PAIRS, pairs))
+    rows = rng.choice([1.0, -1.0], (2**MAX_PAIRS, pairs))
     rows[0] = 1.0
     return rows
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-MOST_SPLITS = 13_000
+MAX_SPLITS = 13_000
 """All ways to split the runs are tried up to this number (8 against 8: 12,870), beyond it a random part."""
 
 SEED = 20_261_122
@@ -95,11 +95,11 @@ def difference(baseline: Array, candidate: Array, counting: Counting | None = No
 @functools.lru_cache(maxsize=16)
 def splits(baseline: int, runs: int) -> Array:
     """Rows of 0 and 1: which of ``runs`` runs are called the baseline. The first row is as it was."""
-    if math.comb(runs, baseline) <= MOST_SPLITS:
+    if math.comb(runs, baseline) <= MAX_SPLITS:
         chosen = np.array(list(itertools.combinations(range(runs), baseline)))
     else:
         rng = np.random.default_rng(SEED)
-        chosen = np.argsort(rng.random((MOST_SPLITS, runs)), axis=1)[:, :baseline]
+        chosen = np.argsort(rng.random((MAX_SPLITS, runs)), axis=1)[:, :baseline]
         chosen[0] = np.arange(baseline)
     rows = np.zeros((len(chosen), runs))
     np.put_along_axis(rows, chosen, 1.0, axis=1)

@@ -35,16 +35,16 @@ the smallest effect, since noise carries the estimate over 5 %. Of 0.64 of it 3 
 promises holds of them too.
 """
 
-LEAST = 4
+MIN_RUNS = 4
 """Of fewer runs a side p is 0.05 at best, and that only if they do not overlap in any metric."""
 
-LEAST_PAIRS = 6
+MIN_PAIRS = 6
 """Of 5 pairs of blocks, turning the signs gives 0.031 at best, and 0.063 next: one block would decide."""
 
-LEAST_HISTORY = 8
+MIN_HISTORY = 8
 """So many stored runs give a spread that one further run can be held against."""
 
-MOST_REPEATS = 200
+MAX_REPEATS = 200
 
 
 def quantile(part: float, freedom: float) -> float:
@@ -88,7 +88,7 @@ def repeats(spread: float, smallest: float, twice: float, family: int, *, paired
 
     Either in 95 of 100 comparisons. None: more than 200. ``paired`` as for ``visible``; then they are pairs.
     """
-    for runs in range(LEAST_PAIRS if paired else LEAST, MOST_REPEATS + 1):
+    for runs in range(MIN_PAIRS if paired else MIN_RUNS, MAX_REPEATS + 1):
         error, freedom = _error(spread, (runs, runs), paired=paired)
         same = (quantile(1 - SAME_LEVEL, freedom) + quantile(POWER, freedom)) * error
         if same <= smallest and visible(spread, (runs, runs), smallest, family, paired=paired) <= twice:
@@ -110,7 +110,7 @@ def enough_runs(
     More than the smaller side has now. None: over 200 more.
     """
     now = min(runs)
-    for each in range(max(now + 1, LEAST_PAIRS if paired else LEAST), now + MOST_REPEATS + 1):
+    for each in range(max(now + 1, MIN_PAIRS if paired else MIN_RUNS), now + MAX_REPEATS + 1):
         error, freedom = _error(spread, (max(runs[0], each), max(runs[1], each)), paired=paired)
         sure = abs(estimate) - NEGLIGIBLE * smallest >= quantile(1 - LEVEL / family, freedom) * error
         same = estimate + quantile(1 - SAME_LEVEL, freedom) * error <= smallest

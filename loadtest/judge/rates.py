@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.judge.generator import saturated
-from loadtest.judge.load import kept_up, shortfall, thinks
 from loadtest.judge.measurement_window import FIRST_ATTEMPT, LAST_READY, Span
+from loadtest.judge.offered_load import kept_up, shortfall, thinks
 from loadtest.judge.sections import (
     NS_PER_MS,
     Manifest,

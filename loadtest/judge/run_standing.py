@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.judge.measured import Measurement, lookup, of_all_due
 from loadtest.judge.populations import alone
 from loadtest.judge.sections import (
     Manifest,
@@ -23,6 +22,7 @@ from loadtest.judge.sections import (
     target_outcomes,
     turns_never_end,
 )
+from loadtest.judge.threshold_measurement import Measurement, lookup, of_all_due
 from loadtest.plan.threshold import COMPLETE_RATIO, READY_RATIO, split_population
 
 StandingKind = Literal["measured", "unanswered", "down", "left out"]

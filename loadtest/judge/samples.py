@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.judge.measured import Measurement
 from loadtest.judge.run_standing import StandingKind, left_out_because, standing, value_in
 from loadtest.judge.sections import Manifest, count_or_zero, section
+from loadtest.judge.threshold_measurement import Measurement
 
 STILL_RUNNING = "the run is running"
 

@@ -22,13 +22,13 @@ from loadtest.judge.change_points import (
     outside_prediction,
     predict,
 )
-from loadtest.judge.effect_size import Better, Word, Yardstick, word_for, yardstick
-from loadtest.judge.failure_share import is_share, own_variance, share_yardstick
+from loadtest.judge.effect_size import Better, EffectMeasure, Word, effect_measure, word_for
+from loadtest.judge.failure_share import is_share, own_variance, share_measure
 from loadtest.judge.history import RunHistory, commit_of, explaining, missed_thresholds
-from loadtest.judge.measured import Measurement
 from loadtest.judge.permutation import Array
-from loadtest.judge.power import LEAST_HISTORY, LEVEL, quantile
+from loadtest.judge.power import LEVEL, MIN_HISTORY, quantile
 from loadtest.judge.run_standing import SUCCESS_RATIOS, Standing, value_in
+from loadtest.judge.threshold_measurement import Measurement
 from loadtest.plan.scenario import Compare
 
 
@@ -92,7 +92,7 @@ class MetricTrend:
     newest level against the accepted one, or the one before; None where it is the same.
     """
 
-    yardstick: Yardstick
+    measure: EffectMeasure
     primary: bool
     values: tuple[float | None, ...]
     samples: int
@@ -106,7 +106,7 @@ class MetricTrend:
     @property
     def name(self) -> str:
         """The metric's."""
-        return self.yardstick.name
+        return self.measure.name
 
     @property
     def n(self) -> int:
@@ -126,14 +126,14 @@ class MetricTrend:
     @property
     def vanished(self) -> bool:
         """Whether the newest run did not measure what its level did."""
-        return self.newest.value is None and self.newest.before >= LEAST_HISTORY
+        return self.newest.value is None and self.newest.before >= MIN_HISTORY
 
     def as_dict(self) -> dict[str, Any]:
         """As in the trend's JSON."""
         return {
-            **self.yardstick.as_dict(),
+            **self.measure.as_dict(),
             "primary": self.primary,
-            "smallest_effect": self.yardstick.smallest,
+            "smallest_effect": self.measure.smallest,
             "samples": self.samples,
             "values": list(self.values),
             "newest": _plain(self.newest),
@@ -174,7 +174,7 @@ class _MetricSeries(NamedTuple):
     variance that counting alone gives a value.
     """
 
-    yardstick: Yardstick
+    measure: EffectMeasure
     measured: Sequence[Measurement]
     turned: Array
     cuts: list[int]
@@ -196,7 +196,7 @@ def metric_trends(names: Iterable[str], context: TrendContext, *, primary: bool)
     if not seen or not context.history.runs:
         return []
     metrics = [
-        each._replace(cuts=change_points(each.turned, each.yardstick.bound, len(seen), each.own))
+        each._replace(cuts=change_points(each.turned, each.measure.bound, len(seen), each.own))
         for each in seen
     ]
     values = np.stack([each.turned for each in metrics], axis=-1)
@@ -212,14 +212,14 @@ def _read(name: str, context: TrendContext) -> _MetricSeries:
     measured = [value_in(name, run) for run in context.history.runs]
     failed = [each.target_failed for each in context.standings]
     values = [None if down else each.value for each, down in zip(measured, failed, strict=True)]
-    made = share_yardstick if is_share(name) else yardstick
+    made = share_measure if is_share(name) else effect_measure
     rule = made(name, values, context.rules, context.promised.get(name))
     own = own_variance(each.n for each in measured) if is_share(name) else 0.0
     return _MetricSeries(rule, measured, rule.turned(values), [], own)
 
 
 def _bounds(metrics: Sequence[_MetricSeries]) -> EffectBounds:
-    rules = [each.yardstick for each in metrics]
+    rules = [each.measure for each in metrics]
     effects, same = ([rule.bound for rule in rules], [rule.units(rule.smallest) for rule in rules])
     return EffectBounds(np.array(effects), np.array(same), np.array([each.own for each in metrics]))
 
@@ -233,7 +233,7 @@ def _course(
     primary: bool,
 ) -> MetricTrend:
     return MetricTrend(
-        each.yardstick,
+        each.measure,
         primary,
         tuple(found.value for found in each.measured),
         sum(found.n for found in each.measured),
@@ -242,9 +242,7 @@ def _course(
         tuple(int(at) for at in np.flatnonzero(odd)),
         newest,
         _standing(each, context.accepted),
-        tuple(
-            says for name, says in missed_thresholds(context.history.newest) if name == each.yardstick.name
-        ),
+        tuple(says for name, says in missed_thresholds(context.history.newest) if name == each.measure.name),
     )
 
 
@@ -255,7 +253,7 @@ def _segments(each: _MetricSeries, odd: npt.NDArray[np.bool_]) -> tuple[Segment,
     for first, last in zip(each.ends, each.ends[1:], strict=False):
         known = _known(fitting[first:last])
         if len(known):
-            value = each.yardstick.value(float(known.mean()))
+            value = each.measure.value(float(known.mean()))
             band = _band(each, _known(fitting[first : min(last, newest)]))
             made.append(Segment(first, last, len(known), value, *band))
     return tuple(made)
@@ -263,9 +261,9 @@ def _segments(each: _MetricSeries, odd: npt.NDArray[np.bool_]) -> tuple[Segment,
 
 def _band(each: _MetricSeries, known: Array) -> tuple[float, float] | tuple[None, None]:
     """Where 95 of 100 further runs lie, lower end first; a share stays between 0 and 1."""
-    if len(known) < LEAST_HISTORY:
+    if len(known) < MIN_HISTORY:
         return None, None
-    freedom, rule = len(known) - 1, each.yardstick
+    freedom, rule = len(known) - 1, each.measure
     spread = math.sqrt(max(float(known.var(ddof=1)), each.own))
     reach = quantile(1 - LEVEL / 2, freedom) * spread * math.sqrt(1 + 1 / len(known))
     ends = [rule.value(float(known.mean()) + side * reach) for side in (-1, 1)]
@@ -276,12 +274,12 @@ def _band(each: _MetricSeries, known: Array) -> tuple[float, float] | tuple[None
 def _change(each: _MetricSeries, number: int, past: RunHistory) -> ChangePoint:
     """The change between a level and the one before; that it is one was settled when it was found."""
     before, after = _level(each, number - 1), _level(each, number)
-    found = level_difference(before, after, each.yardstick.bound, own=each.own)
+    found = level_difference(before, after, each.measure.bound, own=each.own)
     at = each.cuts[number - 1]
     run = past.runs[at]
     label = run.get("label")
     return ChangePoint(
-        *_told(each.yardstick, found, word_for(each.yardstick, worse=found.estimate > 0), before),
+        *_told(each.measure, found, word_for(each.measure, worse=found.estimate > 0), before),
         at,
         str(run.get("id")),
         None if label is None else str(label),
@@ -297,7 +295,7 @@ def _standing(each: _MetricSeries, accepted: int | None) -> LevelShift | None:
     against = newest - 1 if accepted is None else sum(cut <= accepted for cut in each.cuts)
     if not 0 <= against < newest:
         return None
-    rule = each.yardstick
+    rule = each.measure
     before = _level(each, against)
     found = level_difference(before, _level(each, newest), rule.bound, own=each.own)
     beyond = abs(found.estimate) >= rule.bound and found.chance <= LEVEL
@@ -313,14 +311,14 @@ def _level(each: _MetricSeries, number: int) -> Array:
 
 
 def _told(
-    rule: Yardstick, found: LevelDifference, word: Word, before: Array
+    rule: EffectMeasure, found: LevelDifference, word: Word, before: Array
 ) -> tuple[Word, float, tuple[float, float], float]:
     level = float(before.mean())
     low, high = (_changed(rule, level, end) for end in (found.low, found.high))
     return word, _changed(rule, level, found.estimate), (min(low, high), max(low, high)), found.chance
 
 
-def _changed(rule: Yardstick, level: float, turned: float) -> float:
+def _changed(rule: EffectMeasure, level: float, turned: float) -> float:
     """A difference from a level, as it is told: of a share in points, else as a part."""
     return rule.value(level + turned) - rule.value(level) if is_share(rule.name) else rule.change(turned)
 
@@ -338,7 +336,7 @@ def _newest(
         before[: each.ends[-2], at] = np.nan
     counted = [int(n) for n in (~np.isnan(before)).sum(axis=0)]
     made = [_unjudged(each, counted[at], last) for at, each in enumerate(metrics)]
-    columns = np.flatnonzero((np.array(counted) >= LEAST_HISTORY) & ~np.isnan(values[-1]))
+    columns = np.flatnonzero((np.array(counted) >= MIN_HISTORY) & ~np.isnan(values[-1]))
     if len(columns):
         found = predict(before[:, columns], values[-1, columns], bounds.of(columns))
         for place, at in enumerate(columns.tolist()):
@@ -349,7 +347,7 @@ def _newest(
 
 def _predicted(each: _MetricSeries, before: int, level: float, found: Prediction, place: int) -> NewestRun:
     """The newest run of the metric that is at ``place`` of those predicted."""
-    rule, last = each.yardstick, each.measured[-1]
+    rule, last = each.measure, each.measured[-1]
     estimate, low, high = (float(part[place]) for part in (found.estimate, found.low, found.high))
     worse, better = bool(found.worse[place]), bool(found.better[place])
     settled: Word = "same" if found.same[place] else "cannot tell"
@@ -376,11 +374,11 @@ WHY: dict[Word, str] = {
 def _unjudged(each: _MetricSeries, counted: int, standing: Standing) -> NewestRun:
     last = each.measured[-1]
     if standing.target_failed:
-        word: Word = "worse" if each.yardstick.name in SUCCESS_RATIOS and last.value == 0 else "cannot tell"
+        word: Word = "worse" if each.measure.name in SUCCESS_RATIOS and last.value == 0 else "cannot tell"
         return NewestRun(word, f"the newest run {standing.reason}", last.value, last.n, counted)
     if last.value is None:
         return NewestRun("cannot tell", last.reason or "not measured", None, last.n, counted)
-    why = f"{counted} {'run' if counted == 1 else 'runs'} before it at its level; it takes {LEAST_HISTORY}"
+    why = f"{counted} {'run' if counted == 1 else 'runs'} before it at its level; it takes {MIN_HISTORY}"
     return NewestRun("cannot tell", why, last.value, last.n, counted)
 
 

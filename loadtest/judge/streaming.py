@@ -14,15 +14,15 @@ from loadtest.measure.totals import Totals
 SHARE = 0.1
 """A turn whose events all came within this last part of its time was answered in a batch."""
 
-MOST = 0.9
+NEARLY_ALL = 0.9
 """The part of the turns that must look batched."""
 
-LEAST_TURNS = 10
-LEAST_MOMENTS = 3
+MIN_TURNS = 10
+MIN_MOMENTS = 3
 """Turns that went on at the same time say the same: a target that stood still once delayed them all."""
 
-LEAST_EVENTS = 3
-LEAST_SERVICE_NS = 20_000_000
+MIN_EVENTS = 3
+MIN_SERVICE_NS = 20_000_000
 """A shorter turn was answered fast, however its events came."""
 
 
@@ -42,39 +42,43 @@ class Batching:
 
 
 def batching(manifest: Manifest, totals: Totals, turns: Turns | None) -> Batching | None:
-    """The evidence, where nine in ten turns look batched; None else, and where we cannot tell.
+    """The evidence, where nine in ten turns look batched; None where they do not, and where it is unknown.
 
-    Events that share a read are known only to lie between the read before and their stamp. That alone is
-    no evidence of a batch: had they been spread over the turn, a generator that was never away for long
-    would have read them apart. So nothing is told where its longest delay is not far below the turns'
-    time, was not watched, or a process was saturated. Nor is anything told where more than one turn in ten
-    was over too soon to tell: of a fast target that stood still now and then, the turns that had to wait
-    are no batch, and as little those that all went on at the same time.
+    Of events that share a read it is known only that they came between the read before and their stamp. That
+    is evidence of a batch only where the generator was never away for long: it would have read events apart
+    that were spread over the turn. So there is no evidence where its longest delay is not far below the time
+    of the turns, where that delay was not watched, and where a process was saturated. There is none either
+    where more than one turn in ten was too short: a fast target that stood still for a moment delays all
+    events of a turn, and of all turns that go on at that moment.
     """
-    rows = _telling(turns)
+    rows = _long_enough(turns)
     lag_ms = number(section(manifest, "generator", "loop_lag").get("max"))
-    if rows is None or len(rows) < LEAST_TURNS or lag_ms is None or saturated(manifest):
+    if rows is None or len(rows) < MIN_TURNS or lag_ms is None or saturated(manifest):
         return None
-    if not _at_moments(rows, LEAST_MOMENTS):
+    if not _at_moments(rows, MIN_MOMENTS):
         return None
     service = (rows["done_ns"] - rows["sent_ns"]).astype(np.float64)
     first = (rows["first_ns"] - rows["sent_ns"]) / service
     median_ns = float(np.median(service))
     spread = _gaps_ns(totals) / float(service.mean())
-    if np.quantile(first, 1 - MOST) < 1 - SHARE or spread > SHARE or lag_ms * NS_PER_MS > SHARE * median_ns:
+    if (
+        np.quantile(first, 1 - NEARLY_ALL) < 1 - SHARE
+        or spread > SHARE
+        or lag_ms * NS_PER_MS > SHARE * median_ns
+    ):
         return None
     return Batching(len(rows), float(np.median(first)), spread, median_ns / NS_PER_MS, lag_ms)
 
 
-def _telling(turns: Turns | None) -> Turns | None:
+def _long_enough(turns: Turns | None) -> Turns | None:
     """Complete turns of the measured part with events and time enough to tell; None if those are too few."""
     rows = measured_turns(turns)
     if rows is None:
         return None
-    answered = (rows["outcome"] == 0) & (rows["events"] >= LEAST_EVENTS)
+    answered = (rows["outcome"] == 0) & (rows["events"] >= MIN_EVENTS)
     answered &= (rows["sent_ns"] >= 0) & (rows["first_ns"] >= rows["sent_ns"])
-    slow = answered & (rows["done_ns"] - rows["sent_ns"] >= LEAST_SERVICE_NS)
-    if np.count_nonzero(slow) < MOST * np.count_nonzero(answered):
+    slow = answered & (rows["done_ns"] - rows["sent_ns"] >= MIN_SERVICE_NS)
+    if np.count_nonzero(slow) < NEARLY_ALL * np.count_nonzero(answered):
         return None
     telling: Turns = rows[slow]
     return telling

@@ -16,8 +16,8 @@ from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
 from loadtest.judge.distribution import describe
 from loadtest.judge.generator import COALESCED, coalesced_share, watch
-from loadtest.judge.load import achieved
 from loadtest.judge.measurement_window import Turns, last_matched, measured_span, measured_turns
+from loadtest.judge.offered_load import achieved
 from loadtest.judge.populations import alone, totals_of, under_their_names
 from loadtest.judge.ranks import nearest_rank, needed, part_of
 from loadtest.judge.rates import rates
@@ -225,7 +225,7 @@ def burst_positions(turns: Turns | None, tick_ns: int = 1) -> list[dict[str, Any
 def _waited(rows: Turns, until: str) -> Instants:
     """Response times, ascending, of the rows that came to ``until``."""
     came = rows[rows[until] >= 0]
-    waited: Instants = np.sort(np.maximum(came[until] - came["intended_ns"], 0))
+    waited: Instants = np.sort(np.maximum(came[until] - came["waited_from_ns"], 0))
     return waited
 
 

@@ -28,7 +28,7 @@ CLOSED = "connections.closed."
 BROKEN = "malformed.sent"
 """The counter of messages that we broke on purpose."""
 
-MOST_NAMED = 5
+MAX_NAMED = 5
 """So many addresses are named in a sentence."""
 
 GIVEN_UP = {
@@ -174,8 +174,8 @@ def _first_addresses(manifest: Manifest) -> list[str]:
 
 
 def _some_of(addresses: Sequence[str]) -> str:
-    more = len(addresses) - MOST_NAMED
-    return ", ".join(addresses[:MOST_NAMED]) + (f" and {format_count(more)} more" if more > 0 else "")
+    more = len(addresses) - MAX_NAMED
+    return ", ".join(addresses[:MAX_NAMED]) + (f" and {format_count(more)} more" if more > 0 else "")
 
 
 def lookups(manifest: Manifest) -> Iterator[RunWarning]:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from loadtest import catalog
 from loadtest.judge.generator import own_lateness_ms
-from loadtest.judge.measured import Bound, Measurement
 from loadtest.judge.populations import alone
 from loadtest.judge.sections import (
     Manifest,
@@ -21,6 +20,7 @@ from loadtest.judge.sections import (
     settings,
     turns_end,
 )
+from loadtest.judge.threshold_measurement import Bound, Measurement
 from loadtest.plan.threshold import (
     DELIVERY_RATIOS,
     TURNED_OFF,
@@ -36,7 +36,7 @@ from loadtest.plan.threshold import (
     tagged,
 )
 
-Outcome = Literal["held", "missed", "not_measured"]
+Decision = Literal["held", "missed", "not_measured"]
 
 
 def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
@@ -154,7 +154,7 @@ def tightest_ms(thresholds: tuple[Threshold, ...]) -> float | None:
     return min((threshold.limit for threshold in thresholds if response_metric(threshold)), default=None)
 
 
-def decide(threshold: Threshold, measured: Measurement) -> Outcome:
+def decide(threshold: Threshold, measured: Measurement) -> Decision:
     """Whether a measurement holds a threshold.
 
     Where only a bound is known, or the value is exact only to a bound, every value within must say the
@@ -167,13 +167,13 @@ def decide(threshold: Threshold, measured: Measurement) -> Outcome:
     return "held" if held(threshold, measured.value) else "missed"
 
 
-def _decide_bound(threshold: Threshold, bound: Bound) -> Outcome:
+def _decide_bound(threshold: Threshold, bound: Bound) -> Decision:
     low, high = bound
     limit, operator = threshold.limit, threshold.operator
     below = high is not None and high <= limit
     above = low > limit
     if operator in {"==", "!="}:
-        differs: Outcome = "missed" if operator == "==" else "held"
+        differs: Decision = "missed" if operator == "==" else "held"
         return differs if below or above else "not_measured"
     # The lower end is a possible value: at the limit it is not below the limit.
     beyond = above or (low == limit and operator in {"<", ">="})

@@ -15,7 +15,7 @@ from loadtest.judge.compare import explored, primary_of, rules_of
 from loadtest.judge.compare_warnings import PlainWarning
 from loadtest.judge.effect_size import BETTER, WORSE, Moved, Word, wanted
 from loadtest.judge.history import RECENT, RunHistory, Unusable, missed_thresholds
-from loadtest.judge.power import LEAST_HISTORY
+from loadtest.judge.power import MIN_HISTORY
 from loadtest.judge.sections import section
 from loadtest.judge.segments import MetricTrend, TrendContext, metric_trends
 from loadtest.judge.thresholds import thresholds_of
@@ -23,7 +23,7 @@ from loadtest.judge.trend_warnings import trend_warnings
 
 SCHEMA = "loadtest.trend/1"
 
-Outcome = Literal[
+TrendOutcome = Literal[
     "target down",
     "worse",
     "slower",
@@ -36,7 +36,7 @@ Outcome = Literal[
 ]
 """The first that applies."""
 
-MOST_DOWN = 1
+MAX_DOWN = 1
 """Of the last ten runs: two in which the target was down are surely more than the 1 % that may fail."""
 
 
@@ -44,7 +44,7 @@ MOST_DOWN = 1
 class TrendVerdict:
     """How a trend ended, with its exit code and one sentence."""
 
-    outcome: Outcome
+    outcome: TrendOutcome
     exit_code: Exit
     reason: str
 
@@ -166,7 +166,7 @@ def _down(past: RunHistory, accepted: int | None) -> str | None:
         recent = recent[-max(1, len(past.runs) - accepted) :]
     failed = [each for each in recent if each.target_failed]
     newest_failed = bool(recent) and recent[-1].target_failed and not past.doubted
-    if not newest_failed and len(failed) <= MOST_DOWN:
+    if not newest_failed and len(failed) <= MAX_DOWN:
         return None
     counted = Counter(each.reason for each in failed)
     of_the_last = f"of the last {len(recent)} runs"
@@ -205,10 +205,10 @@ def _unjudged(past: RunHistory) -> TrendVerdict:
     """The newest run counts and cannot be judged: the history is too short, or most of it was not usable."""
     related = [each for each in past.left_out if each.kind != "simulated"]
     before = len(past.runs) - 1
-    if before >= LEAST_HISTORY:
-        said = f"Of the {before} runs before the newest fewer than {LEAST_HISTORY} measured what decides."
+    if before >= MIN_HISTORY:
+        said = f"Of the {before} runs before the newest fewer than {MIN_HISTORY} measured what decides."
         return TrendVerdict("cannot tell", Exit.INVALID, said)
-    if before + len(related) < LEAST_HISTORY or not related:
+    if before + len(related) < MIN_HISTORY or not related:
         n = len(past.runs)
         said = f"{n} {'run is' if n == 1 else 'runs are'} too few to judge the newest; it takes 8 before it."
         return TrendVerdict("too little history", Exit.PASS, said)
@@ -217,7 +217,7 @@ def _unjudged(past: RunHistory) -> TrendVerdict:
     others = before + len(related)
     said = (
         f"Of the {others} runs before the newest {before} can be held against it, and it takes"
-        f" {LEAST_HISTORY}: {why}."
+        f" {MIN_HISTORY}: {why}."
         if before
         else f"None of the {others} runs before the newest can be held against it: {why}."
     )

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from loadtest.judge.change_points import FOLLOWING
 from loadtest.judge.compare_warnings import PlainWarning, plain_warning
 from loadtest.judge.history import RunHistory, explaining
-from loadtest.judge.power import LEAST_HISTORY
+from loadtest.judge.power import MIN_HISTORY
 from loadtest.judge.segments import MetricTrend
 
-MOST_REASONS = 3
+MAX_REASONS = 3
 """Reasons for which runs do not count that have a warning of their own."""
 
-MOST_NAMED = 3
+MAX_NAMED = 3
 """Runs that a warning names; of more it says how many."""
 
 
@@ -36,14 +36,14 @@ def _left_out(past: RunHistory) -> Iterator[PlainWarning]:
     groups: dict[str, list[str]] = {}
     for each in past.left_out:
         groups.setdefault(each.reason, []).append(each.id)
-    for reason, ids in list(groups.items())[:MOST_REASONS]:
+    for reason, ids in list(groups.items())[:MAX_REASONS]:
         does = "does" if len(ids) == 1 else "do"
         yield plain_warning(
             "run_left_out",
             f"{_names(ids)} {does} not count: {reason}.",
             "Nothing, unless they should: then run them again, or see another machine with --machine.",
         )
-    others = sum(map(len, list(groups.values())[MOST_REASONS:]))
+    others = sum(map(len, list(groups.values())[MAX_REASONS:]))
     if others:
         yield plain_warning(
             "run_left_out",
@@ -76,7 +76,7 @@ def _young(deciding: Sequence[MetricTrend], outcome: str) -> Iterator[PlainWarni
     yield plain_warning(
         "too_little_history",
         f"The newest run cannot be judged yet on {told}: in brackets how many runs before it stand at its"
-        f" level; it takes {LEAST_HISTORY}. A change of level is found once {FOLLOWING} runs follow it.",
+        f" level; it takes {MIN_HISTORY}. A change of level is found once {FOLLOWING} runs follow it.",
         "Keep the runs, and run it again every night."
         if outcome == "too little history"
         else "Wait for more runs; meanwhile compare with labels of several runs each.",
@@ -105,13 +105,13 @@ def _surroundings(past: RunHistory) -> Iterator[PlainWarning]:
         if changed:
             yield plain_warning(
                 "different_surroundings",
-                f"{after.get('id')} is the first with {'; '.join(changed[:MOST_NAMED])}"
-                f"{' and more' if len(changed) > MOST_NAMED else ''}, which may be the cause of a change.",
+                f"{after.get('id')} is the first with {'; '.join(changed[:MAX_NAMED])}"
+                f"{' and more' if len(changed) > MAX_NAMED else ''}, which may be the cause of a change.",
                 "Hold the surroundings still, or take what changed there for their doing.",
             )
 
 
 def _names(ids: Sequence[str]) -> str:
-    shown = ", ".join(ids[-MOST_NAMED:])
-    more = len(ids) - MOST_NAMED
+    shown = ", ".join(ids[-MAX_NAMED:])
+    more = len(ids) - MAX_NAMED
     return f"{shown} and {more} earlier {'run' if more == 1 else 'runs'}" if more > 0 else shown

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 from loadtest.errors import Exit
 from loadtest.judge import matching_doubts
 from loadtest.judge.counts import not_opened
-from loadtest.judge.measured import Measurement, measured_for
-from loadtest.judge.own_delay import counts_anyway, own_delay
+from loadtest.judge.generator_delay import counts_anyway, own_delay
 from loadtest.judge.populations import alone, each_alone
 from loadtest.judge.refusal_diagnosis import likely, still_opening
 from loadtest.judge.sections import (
@@ -36,7 +35,8 @@ from loadtest.judge.sections import (
     turns_end,
     turns_never_end,
 )
-from loadtest.judge.thresholds import Outcome, decide, late_for
+from loadtest.judge.threshold_measurement import Measurement, measured_for
+from loadtest.judge.thresholds import Decision, decide, late_for
 from loadtest.judge.turn_warnings import CAUSES
 from loadtest.judge.warnings import RunWarning
 from loadtest.plan.threshold import (
@@ -79,7 +79,7 @@ class Case(NamedTuple):
     thresholds: Sequence[Threshold]
     rows: list[dict[str, Any]]
 
-    def named(self, outcome: Outcome) -> list[str]:
+    def named(self, outcome: Decision) -> list[str]:
         """The thresholds of that outcome, in words."""
         return [_in_words(row) for row in self.rows if row["outcome"] == outcome]
 

@@ -17,11 +17,11 @@ from loadtest.keep.manifest_reader import decoded_manifest
 
 LATEST = "latest"
 
-Tell = Callable[[str], object]
+Warn = Callable[[str], object]
 
 
 def ignore(_sentence: str) -> None:
-    """Tell nobody."""
+    """Warn nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ def _age(run: StoredRun) -> tuple[str, list[tuple[int, Any]]]:
     return run.started, _natural(run.id)
 
 
-def list_runs(results: Path, *, probes: bool = True, tell: Tell = ignore) -> list[StoredRun]:
-    """Every run in a results folder, oldest first. Of each that cannot be read ``tell`` is given a sentence.
+def list_runs(results: Path, *, probes: bool = True, warn: Warn = ignore) -> list[StoredRun]:
+    """Every run in a results folder, oldest first. Of each that cannot be read ``warn`` is given a sentence.
 
     ``probes``: include the runs that readiness made to probe a component.
 
@@ -101,28 +101,28 @@ def list_runs(results: Path, *, probes: bool = True, tell: Tell = ignore) -> lis
     """
     found = stored_runs(results)
     for sentence in found.unreadable:
-        tell(sentence)
+        warn(sentence)
     return [run for run in found.runs if probes or run.asked_by is None]
 
 
-def find_runs(results: Path, label: str, tell: Tell = ignore) -> list[Path]:
+def find_runs(results: Path, label: str, warn: Warn = ignore) -> list[Path]:
     """The folders of all runs with that label, oldest first; none where nobody used it."""
-    return [run.path for run in list_runs(results, tell=tell) if run.label == label]
+    return [run.path for run in list_runs(results, warn=warn) if run.label == label]
 
 
-def find_run(results: Path, ref: str, tell: Tell = ignore) -> Path:
+def find_run(results: Path, ref: str, warn: Warn = ignore) -> Path:
     """The folder of the run that ``ref`` means: an id, a path, "latest", the beginning of one id, or a label.
 
     Of several runs with the same label the newest is taken. The latest is never one that readiness made
     to probe a component. An id or a path means that folder, whether its run can be read or not; anything else
-    is chosen among those that can, and ``tell`` is given a sentence for each other.
+    is chosen among those that can, and ``warn`` is given a sentence for each other.
 
     Raises:
         ConfigError: no run is meant, or the beginning fits several.
     """
     if named := _named(results, ref):
         return named
-    runs = list_runs(results, tell=tell)
+    runs = list_runs(results, warn=warn)
     if not runs:
         raise ConfigError(f'there is no run "{ref}": "{results}" holds no runs yet')
     if ref == LATEST:

@@ -18,12 +18,12 @@ from loadtest.keep.json import unbearable
 from loadtest.keep.manifest import SCHEMA
 from loadtest.plan.threshold import TURNED_OFF, parse_threshold
 
-Table = dict[str, Any]
+JsonObject = dict[str, Any]
 Number = float | None
 
 
 class _Stage(msgspec.Struct):
-    thresholds: Table | None = None
+    thresholds: JsonObject | None = None
 
 
 class _LoadSettings(msgspec.Struct):
@@ -37,7 +37,7 @@ class _PopulationSettings(msgspec.Struct):
 class _Settings(msgspec.Struct):
     """Of the settings what verdicts are made of again."""
 
-    thresholds: Table | None = None
+    thresholds: JsonObject | None = None
     load: _LoadSettings | None = None
     population: list[_PopulationSettings] | None = None
 
@@ -102,7 +102,7 @@ class _Metric(msgspec.Struct):
     mean: Number = None
     ci95: dict[str, tuple[Number, Number] | None] | None = None
     unsupported: list[str] = []
-    below_resolution: Table = {}
+    below_resolution: JsonObject = {}
     reasons: dict[str, str] = {}
     bounds: list[str] = []
     upper_bound: bool = False
@@ -121,7 +121,7 @@ class _Notice(msgspec.Struct):
     code: str = ""
     message: str | None = None
     remedy: str | None = None
-    numbers: Table | None = None
+    numbers: JsonObject | None = None
     spoils: bool | None = None
 
 
@@ -144,8 +144,8 @@ class _Population(msgspec.Struct):
     metrics: dict[str, _Metric] = {}
     counts: dict[str, dict[str, Any]] = {}
     rates: dict[str, _Rate] = {}
-    of_due: Table = {}
-    generator: Table = {}
+    of_due: JsonObject = {}
+    generator: JsonObject = {}
     unmeasured: dict[str, str] = {}
 
 
@@ -161,7 +161,7 @@ class _Shape(msgspec.Struct):
     ended: str | None = None
     duration_s: Number = None
     interrupted: bool = False
-    process: Table | None = None
+    process: JsonObject | None = None
     target: _Target = msgspec.field(default_factory=_Target)
     load: _Load = msgspec.field(default_factory=_Load)
     metrics: dict[str, _Metric] = {}
@@ -169,8 +169,8 @@ class _Shape(msgspec.Struct):
     rates: dict[str, _Rate] = {}
     verdict: _Verdict | None = None
     notices: list[_Notice] = []
-    generator: Table = {}
-    fingerprint: Table = {}
+    generator: JsonObject = {}
+    fingerprint: JsonObject = {}
     unmeasured: dict[str, str] = {}
     observed: list[_Notice] = []
     asked_by: str | None = None
@@ -225,7 +225,7 @@ def _read_threshold(name: str, written: Any) -> None:
             parse_threshold(name, str(expression), None)
 
 
-def _odd_count(groups: Table, before: str) -> str:
+def _odd_count(groups: JsonObject, before: str) -> str:
     """The first place below ``before`` that holds something else than a count; "" if none does."""
     for group, counts in groups.items():
         place = f"{before}.{group}"

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from loadtest.drive.reasons import most_frequent
+from loadtest.measure.reasons import most_frequent
 
-Table = dict[str, Any]
+JsonObject = dict[str, Any]
 
 Merge = Callable[[list[Any]], Any]
 """Makes one value of those that the parts have, of which there is one at least; the earliest comes first."""
@@ -27,7 +27,7 @@ LEFT_OUT = frozenset({"failure", "interrupted_by", "pruned", "populations", "par
 """Only runs that cannot be merged have these; ``not_written`` is left out, as reports are written anew."""
 
 
-def merged_manifest(manifests: Sequence[Table]) -> Table:
+def merged_manifest(manifests: Sequence[JsonObject]) -> JsonObject:
     """What the parts say together, without what is computed or is of the sum itself.
 
     A key that is not known here stays where all parts agree.
@@ -40,8 +40,8 @@ def merged_manifest(manifests: Sequence[Table]) -> Table:
     return found
 
 
-def _by_key(tables: Sequence[Table], merges: Mapping[str, Merge]) -> Table:
-    found: Table = {}
+def _by_key(tables: Sequence[JsonObject], merges: Mapping[str, Merge]) -> JsonObject:
+    found: JsonObject = {}
     for key in dict.fromkeys(key for each in tables for key in each):
         values = [each[key] for each in tables if key in each]
         if key in merges:
@@ -51,7 +51,7 @@ def _by_key(tables: Sequence[Table], merges: Mapping[str, Merge]) -> Table:
     return found
 
 
-def _addresses(target: Table) -> list[Any]:
+def _addresses(target: JsonObject) -> list[Any]:
     """Those of the target's name, as one part found them."""
     every = target.get("addresses") or [target.get("address")]
     return [each for each in every if each]
@@ -99,12 +99,12 @@ def _reasons(values: list[Any]) -> dict[str, int]:
     return most_frequent(sum((Counter(each or {}) for each in values), Counter()))
 
 
-def _known(values: list[Any]) -> Table:
+def _known(values: list[Any]) -> JsonObject:
     """Reasons by name, of all of them; of one name the first."""
     return {name: why for each in reversed(values) for name, why in (each or {}).items()}
 
 
-def _lowest_of_each(values: list[Any]) -> Table:
+def _lowest_of_each(values: list[Any]) -> JsonObject:
     tables = [each for each in values if each]
     return {key: _lowest([each.get(key) for each in tables]) for key in _united(tables)}
 
@@ -128,7 +128,7 @@ def _table(merges: Mapping[str, Merge]) -> Merge:
     return merge
 
 
-def _load(values: list[Any]) -> Table:
+def _load(values: list[Any]) -> JsonObject:
     """What was planned together; what was achieved is computed anew."""
     plans = [each["planned"] for each in values]
     summed = {name: _added([each.get(name) for each in plans]) for name in SUMMED}
@@ -136,7 +136,7 @@ def _load(values: list[Any]) -> Table:
     return {"model": _if_alike([each.get("model") for each in values]), "planned": planned, "achieved": {}}
 
 
-def _of_generator(values: list[Any]) -> Table:
+def _of_generator(values: list[Any]) -> JsonObject:
     """What was known of the generators before the run; what they measured is computed anew."""
     known = [each or {} for each in values]
     processes = sum(each.get("processes") or 1 for each in known)

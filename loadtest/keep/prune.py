@@ -11,7 +11,7 @@ from typing import Any
 
 from loadtest.errors import ConfigError
 from loadtest.keep import baseline, folder
-from loadtest.keep.find import StoredRun, Tell, ignore, list_runs
+from loadtest.keep.find import StoredRun, Warn, ignore, list_runs
 from loadtest.keep.manifest import RUNNING, timestamp, write_manifest
 from loadtest.keep.read import read_manifest
 
@@ -44,13 +44,13 @@ class Spared:
 
 
 def prune(
-    results: Path, keep: timedelta, now: datetime, *, dry_run: bool = False, tell: Tell = ignore
+    results: Path, keep: timedelta, now: datetime, *, dry_run: bool = False, warn: Warn = ignore
 ) -> list[Pruned | Spared]:
     """Free the raw files of every run that ended longer ago than ``keep``, oldest first.
 
     The baseline and all repeats of its label are spared, a run that still goes on, and one that was never
     judged, since its raw files are all there is of it. Links are never followed. ``dry_run``: only say so.
-    ``tell`` is given a sentence for each run that cannot be read.
+    ``warn`` is given a sentence for each run that cannot be read.
 
     Raises:
         ConfigError: a file cannot be removed; what was removed before is gone.
@@ -58,7 +58,7 @@ def prune(
     marked = baseline.marked(results)
     protected = {path.name for path in baseline.repeats(results)} if marked else set()
     found: list[Pruned | Spared] = []
-    for run in list_runs(results, tell=tell):
+    for run in list_runs(results, warn=warn):
         if run.path.is_symlink() or now - _ended(run, now) <= keep:
             continue
         files = dict(_raw_files(run.path))

@@ -18,7 +18,7 @@ from loadtest.keep.manifest import COMPLETE, CUT_SHORT, INTERRUPTED, RUNNING
 from loadtest.keep.manifest_reader import decoded_manifest
 from loadtest.keep.process import is_alive
 from loadtest.keep.slowest import read_slowest
-from loadtest.keep.turns import MOST, read_turns, sampled, sampling
+from loadtest.keep.turns import MAX_TURNS, read_turns, sampled, sampling
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals
@@ -165,7 +165,7 @@ class Run:
             seen = kept = 0
             for row in self._rows():
                 seen, kept = seen + row.turns, kept + row.turns_kept
-            level = sampled(self._written_turns())[1] if kept > MOST else 0
+            level = sampled(self._written_turns())[1] if kept > MAX_TURNS else 0
         observed = self.manifest.setdefault("observed", [])
         observed.extend(fact for fact in sampling(seen, level) if fact not in observed)
 

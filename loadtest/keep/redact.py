@@ -52,7 +52,7 @@ _WORD = re.compile(rf"{_SIGNS}{{4,}}+")
 _WITHIN = re.compile(r"[.=~/]")
 """After these a secret may begin within a word: ``token=...``, ``jwt.<token>``."""
 
-MOST_IN_A_PATTERN = 200
+MAX_IN_A_PATTERN = 200
 """Forms of secrets (each has a few) that are searched for by one pattern."""
 
 DEEPEST = 2
@@ -140,7 +140,7 @@ class Redactor:
         self._secrets |= new
         coded = {form for secret in new if len(secret) >= SHORTEST_SECRET for form in forms_of(secret)}
         forms = coded.union(self._forms)
-        if len(forms) + len(self._words) > MOST_IN_A_PATTERN:
+        if len(forms) + len(self._words) > MAX_IN_A_PATTERN:
             # Of thousands of values one pattern would be slow: those that are words are looked up instead.
             self._words.update(filter(_WORD.fullmatch, forms))
             forms -= self._words

@@ -76,9 +76,9 @@ class SlowestTurns:
 
 def took_ns(entry: dict[str, Any]) -> int | None:
     """Response time of a turn that is kept for being slow; None for one kept for another reason."""
-    intended, done = entry.get("intended_ns"), entry.get("done_ns")
-    if entry.get("kind") == "slowest" and isinstance(intended, int) and isinstance(done, int):
-        return done - intended
+    since, done = entry.get("waited_from_ns", entry.get("intended_ns")), entry.get("done_ns")
+    if entry.get("kind") == "slowest" and isinstance(since, int) and isinstance(done, int):
+        return done - since
     return None
 
 

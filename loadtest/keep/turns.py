@@ -1,8 +1,8 @@
 """``turns.npy``: one row per turn, a valid array at every instant, capped by a sampling rule.
 
 While the run goes on rows are appended as turns end and the header's row count is corrected after them;
-when it closes, the file is sorted by ``seq``. A run of more than ``MOST`` turns keeps those whose
-scrambled ``seq`` ends in k zero bits, with the smallest k that leaves at most ``MOST`` rows: one turn in
+when it closes, the file is sorted by ``seq``. A run of more than ``MAX_TURNS`` turns keeps those whose
+scrambled ``seq`` ends in k zero bits, with the smallest k that leaves at most ``MAX_TURNS`` rows: one turn in
 2**k, the same ones whoever takes the sample, independent of how the turn went.
 """
 
@@ -18,18 +18,22 @@ import numpy.typing as npt
 from loadtest.keep.atomic import replacing
 from loadtest.measure.interval import TURN, known_turns
 
-MOST = 1_000_000
+MAX_TURNS = 1_000_000
 
 Turns = npt.NDArray[np.void]
 
-EARLIER = np.dtype(
+_WITHOUT_WAITED_FROM = np.dtype([(name, TURN[name]) for name in TURN.names or () if name != "waited_from_ns"])
+
+_WITHOUT_KIND = np.dtype(
     [
         ("phase", "<i2") if name == "phase" else (name, TURN[name])
-        for name in TURN.names or ()
+        for name in _WITHOUT_WAITED_FROM.names or ()
         if name != "kind"
     ]
 )
-"""The rows of earlier versions: their phase fills the place of phase and kind, which reads as 0."""
+
+EARLIER = (_WITHOUT_WAITED_FROM, _WITHOUT_KIND)
+"""The rows of earlier versions, whose response times count from ``intended_ns``; the oldest have no kinds."""
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEAD_BYTES = 512
@@ -56,7 +60,7 @@ def levels_of(seq: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 class TurnTable:
     """The table as it grows. ``seen`` counts all rows, ``level`` is the k of the sampling rule."""
 
-    def __init__(self, path: Path, most: int = MOST) -> None:
+    def __init__(self, path: Path, most: int = MAX_TURNS) -> None:
         self.seen = 0
         self.level = 0
         self._most = most
@@ -99,7 +103,7 @@ class TurnTable:
             rows.tofile(file)
 
 
-def sampled(turns: Turns, most: int = MOST) -> tuple[Turns, int]:
+def sampled(turns: Turns, most: int = MAX_TURNS) -> tuple[Turns, int]:
     """The rows that the sampling rule keeps of a table that was cut, and its level k."""
     if len(turns) <= most:
         return turns, 0
@@ -127,16 +131,27 @@ def read_turns(path: Path) -> Turns:
         if len(start) < _HEAD_BYTES and head(0).startswith(start[: len(_MAGIC)]):
             return np.empty(0, TURN)
         file.seek(0)
-        rows = _claimed(file)
-        whole = (path.stat().st_size - file.tell()) // TURN.itemsize
-        turns = np.fromfile(file, TURN, min(rows, whole))
+        rows, layout = _claimed(file)
+        whole = (path.stat().st_size - file.tell()) // layout.itemsize
+        turns = _as_now(np.fromfile(file, layout, min(rows, whole)))
     if not known_turns(turns):
         raise ValueError("it holds a turn of no known phase or outcome")
     return turns
 
 
-def _claimed(file: BinaryIO) -> int:
-    """How many rows the header claims; the file is left behind it."""
+def _as_now(turns: Turns) -> Turns:
+    """Rows of whatever version in today's layout; what they do not have is 0."""
+    if turns.dtype == TURN:
+        return turns
+    found = np.zeros(len(turns), TURN)
+    for name in turns.dtype.names or ():
+        found[name] = turns[name]
+    found["waited_from_ns"] = turns["intended_ns"]
+    return found
+
+
+def _claimed(file: BinaryIO) -> tuple[int, np.dtype[np.void]]:
+    """How many rows of which layout the header claims; the file is left behind it."""
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("it is an array of an unknown version")
     try:
@@ -144,6 +159,6 @@ def _claimed(file: BinaryIO) -> int:
     # numpy reads it as Python, and a damaged one ends in whatever a parser of Python may raise.
     except Exception as problem:
         raise ValueError(f"its header is damaged ({type(problem).__name__})") from problem
-    if dtype not in {TURN, EARLIER} or len(shape) != 1:
+    if dtype not in {TURN, *EARLIER} or len(shape) != 1:
         raise ValueError("it is not a table of turns")
-    return shape[0]
+    return shape[0], dtype

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from loadtest.errors import LoadtestError
-from loadtest.keep import folder, hlog, interval_rows, timeline
+from loadtest.keep import folder, hlog, interval_rows, timeline_csv
 from loadtest.keep.aggregate import write_sum
 from loadtest.keep.manifest import write_manifest
 from loadtest.keep.redact import Redactor
 from loadtest.keep.slowest import SlowestTurns
-from loadtest.keep.turns import MOST, TurnTable, sampling
+from loadtest.keep.turns import MAX_TURNS, TurnTable, sampling
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval, add_histograms
 
@@ -22,8 +22,8 @@ from loadtest.measure.interval import Interval, add_histograms
 class RunFolder:
     """The folder of a run that goes on. Everything that is written passes ``redactor``.
 
-    Histograms of a second come first, its row in ``intervals.jsonl`` last: a second whose row is there
-    whole is there whole.
+    Histograms of a second come first, its row in ``intervals.jsonl`` last: where the row is
+    whole, the second is.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class RunFolder:
         path: Path,
         started: datetime,
         redactor: Redactor,
-        most_turns: int = MOST,
+        most_turns: int = MAX_TURNS,
         *,
         sampled: Sequence[str] = (),
     ) -> None:
@@ -52,7 +52,7 @@ class RunFolder:
         self._slowest = SlowestTurns(path / folder.SLOWEST, redactor)
         try:
             _write(self._histograms, hlog.head(started))
-            _write(self._timeline, timeline.head(sampled))
+            _write(self._timeline, timeline_csv.head(sampled))
             _write(self._intervals, b"")
         except OSError:
             self._discard()
@@ -156,7 +156,7 @@ class RunFolder:
             if histogram.n:
                 lines.append(hlog.line(tag, histogram, interval.second))
                 yield
-        row_of_timeline = timeline.line(interval, self._sampled)
+        row_of_timeline = timeline_csv.line(interval, self._sampled)
         yield
         yield from self._slowest.appending(interval.frames)
         yield

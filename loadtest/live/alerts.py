@@ -20,9 +20,9 @@ from loadtest.live.silences import Silence, acknowledged, silenced
 from loadtest.readiness.assessment import Assessment, ComponentRow
 from loadtest.readiness.objectives import opposite
 from loadtest.readiness.policy import SEVERITIES, Alerts, Route, Severity
-from loadtest.readiness.views.telling import instant
+from loadtest.readiness.views.page_model import instant
 
-Kind = Literal["alert", "escalation", "reminder", "recovery"]
+AnnouncementKind = Literal["alert", "escalation", "reminder", "recovery"]
 
 FIRST_RETRY_S = 5.0
 LONGEST_RETRY_S = 300.0
@@ -74,7 +74,7 @@ class Announcement:
     """Something to announce, before it is put into messages; ``escalated`` where its incident was."""
 
     key: str
-    kind: Kind
+    kind: AnnouncementKind
     severity: Severity
     title: str
     said: str
@@ -159,7 +159,7 @@ def _severity(row: ComponentRow) -> Severity | None:
     return "warning" if row.status == "down" or row.required else "info"
 
 
-def step(
+def advance(
     state: AlertState,
     seen: Iterable[Observation],
     now: float,
@@ -341,7 +341,7 @@ def _goes_to(told: Announcement, route: Route, policy: Alerts) -> bool:
     return not route.escalated or told.escalated
 
 
-WORDS: dict[Kind, str] = {
+WORDS: dict[AnnouncementKind, str] = {
     "alert": "ALERT",
     "escalation": "ESCALATED",
     "reminder": "REMINDER",

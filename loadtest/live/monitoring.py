@@ -13,7 +13,7 @@ from loadtest.live.alerts import AlertState, Incident
 from loadtest.live.silences import Silence, acknowledged, read_silences, silenced, windows
 from loadtest.readiness.assessment import IncidentRow, Monitoring, RouteRow
 from loadtest.readiness.policy import Policy
-from loadtest.readiness.views.telling import instant
+from loadtest.readiness.views.page_model import instant
 
 
 def monitoring(

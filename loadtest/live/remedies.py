@@ -9,7 +9,7 @@ from typing import Literal
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.policy import Remedy
 
-Step = Literal["act", "helped", "did not help", "given up", "recovered by itself"]
+RemedyEvent = Literal["act", "helped", "did not help", "given up", "recovered by itself"]
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ def treat(
     found: Assessment,
     now: float,
     dry: Callable[[Remedy], bool] = lambda remedy: remedy.dry_run,
-) -> Iterator[tuple[Remedy, Step]]:
+) -> Iterator[tuple[Remedy, RemedyEvent]]:
     """The steps to take now; updates the treatments as if they were taken.
 
     ``did not help`` is reported once per try, when the component was probed again ``verify_after_s`` later
@@ -78,7 +78,7 @@ def _recovered(known: Treatment, remedy: Remedy, now: float) -> bool:
     return known.healthy >= remedy.successes and lasted
 
 
-def _act(known: Treatment, remedy: Remedy, now: float, *, dry: bool) -> Iterator[tuple[Remedy, Step]]:
+def _act(known: Treatment, remedy: Remedy, now: float, *, dry: bool) -> Iterator[tuple[Remedy, RemedyEvent]]:
     if known.tries >= remedy.tries:
         if not known.given_up:
             known.given_up = True

@@ -17,7 +17,7 @@ from loadtest.live.alerts import Message
 from loadtest.live.background import Background
 from loadtest.live.monitoring import monitoring
 from loadtest.live.notifiers import WITHIN_S, DeliveryError, deliver, heartbeat
-from loadtest.live.remedies import Step, treat
+from loadtest.live.remedies import RemedyEvent, treat
 from loadtest.live.silences import Silence, read_silences, silenced, windows
 from loadtest.live.watch_state import WatchState
 from loadtest.readiness.assessment import Assessment, Monitoring
@@ -163,7 +163,7 @@ class Watch:
         found = self._assessed(answers, now) if answers else None
         seen = alerts.observations(found, answers) if found else ()
         self._silences(now)
-        alerts.step(self.state.alerts, seen, now, self.policy.alerts, self.silences)
+        alerts.advance(self.state.alerts, seen, now, self.policy.alerts, self.silences)
         # On disk before anything is sent: what is in the outbox is sent by the next process if this one dies.
         self._save()
         self._send()
@@ -402,7 +402,7 @@ class Watch:
             else:
                 self._act(remedy)
 
-    def _audit(self, remedy: Remedy, step: Step, said: str) -> None:
+    def _audit(self, remedy: Remedy, step: RemedyEvent, said: str) -> None:
         entry = {
             "at": self.clock(), "component": remedy.component, "step": step, "said": said,
             "command": shown_command(self.policy, remedy.command, self.environ),

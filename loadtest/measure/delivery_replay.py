@@ -14,7 +14,7 @@ from loadtest.measure.tagging import tag_interval
 from loadtest.speak.deliveries import Deliveries
 from loadtest.speak.delivery_log import ARRIVED, CLOCKS_DIFFER_NS, CLOSED, OPENED, SENT
 
-Rows = npt.NDArray[np.int64]
+LogRows = npt.NDArray[np.int64]
 
 
 class DeliveryReplay:
@@ -38,12 +38,12 @@ class DeliveryReplay:
         self._deliveries = Deliveries(audience_of, within_ns, counts_twice=counts_twice)
         self._population_of = population_of
         self._users = users
-        self._waiting: Rows = np.empty((0, 5), np.int64)
+        self._waiting: LogRows = np.empty((0, 5), np.int64)
         self._records: dict[str, _Records] = {}
         self._histograms: dict[str, Histogram] = {}
         self._counters: dict[str, dict[str, int]] = {}
 
-    def add(self, rows: Rows, until_ns: int) -> None:
+    def add(self, rows: LogRows, until_ns: int) -> None:
         """Take what all processes logged, of which all before ``until_ns`` has come."""
         known = (
             (rows[:, 2] >= 0) & (rows[:, 2] < self._users) & (rows[:, 4] >= 0) & (rows[:, 4] < len(PHASES))

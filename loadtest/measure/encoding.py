@@ -17,7 +17,7 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.int64]
 
 DIGITS = 3
-MOST_PER_BUCKET = 1 << 47
+MAX_PER_BUCKET = 1 << 47
 """The highest count accepted from outside; the sum of all buckets then still fits 63 bits."""
 
 _COOKIE = 0x1C849303
@@ -26,7 +26,7 @@ _WORD_SIZE_BITS = 0xF0
 _V2_WORDS = 0x10
 _OUTER = struct.Struct(">II")
 _INNER = struct.Struct(">IIIIQQd")
-_LARGEST = 4 * 1024 * 1024
+_MAX_BYTES = 4 * 1024 * 1024
 _LONGEST_WORD = 8
 _AT_ONCE = 1 << 20
 
@@ -100,7 +100,7 @@ def _payload(data: bytes) -> bytes:
 def _inflated(packed: bytes) -> bytes:
     inflater = zlib.decompressobj()
     try:
-        inner = inflater.decompress(packed, _LARGEST)
+        inner = inflater.decompress(packed, _MAX_BYTES)
     except zlib.error as problem:
         raise ValueError(f"the histogram cannot be decompressed: {problem}") from problem
     if not inflater.eof or inflater.unused_data:
@@ -146,7 +146,7 @@ def _counts(payloads: Sequence[bytes], buckets: int) -> tuple[Integers, Integers
     if (octets[bounds - 1] >= 0x80).any():
         raise ValueError("the histogram's last count is cut short")
     values = _values(octets, ends)
-    if values.max() > MOST_PER_BUCKET or values.min() < -buckets:
+    if values.max() > MAX_PER_BUCKET or values.min() < -buckets:
         raise ValueError("the histogram holds a count or a gap beyond all bounds")
     places = np.cumsum(np.where(values < 0, -values, 1))
     indices = places - 1

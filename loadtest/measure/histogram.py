@@ -282,5 +282,5 @@ def _exact_sum(values: Counts) -> int:
 def _check_buckets(indices: Counts, counts: Counts) -> None:
     if len(indices) and (indices[0] < 0 or indices[-1] >= BUCKETS or (np.diff(indices) <= 0).any()):
         raise ValueError("a histogram's indices do not ascend within its buckets")
-    if ((counts <= 0) | (counts > encoding.MOST_PER_BUCKET)).any():
+    if ((counts <= 0) | (counts > encoding.MAX_PER_BUCKET)).any():
         raise ValueError("a histogram holds a count that is not positive or beyond all bounds")

@@ -17,10 +17,10 @@ from loadtest.measure.histogram import Histogram, Sparse
 from loadtest.speak.delivery_log import COLUMNS
 
 PHASES = ("warmup", "measured", "drain")
-"""The parts of a run, in order; a turn belongs to the part its intended instant lies in."""
+"""The phases of a run, in order; a turn belongs to the phase that its intended instant lies in."""
 
 LAST_MEASURED = "last_measured"
-"""Instant at which the measured part ended before its plan; with populations, all of them."""
+"""Instant at which the measured part ended earlier than planned; of several populations, that of the last."""
 
 OUTCOMES = tuple(each.key for each in catalog.OUTCOMES)
 """How a turn can end; the index is what the turn table holds."""
@@ -39,23 +39,25 @@ TURN = np.dtype(
         ("duplicate", "<i4"),
         ("out_of_order", "<i4"),
         ("intended_ns", "<i8"),
+        ("waited_from_ns", "<i8"),
         ("sent_ns", "<i8"),
         ("first_ns", "<i8"),
         ("done_ns", "<i8"),
     ]
 )
 """One row of the turn table. Instants are nanoseconds after the run's start, -1 where it never came
-to that. ``position`` is the place in the burst, from 0. ``phase`` and ``outcome`` index the tuples above.
+to that. ``waited_from_ns``: from when response times count (``speak.turn``). ``position`` is the place in the
+burst, from 0. ``phase`` and ``outcome`` index the tuples above.
 ``kind``: the place, from 1, among the names in order of the kinds of turn that the scenario sends (its
 population, where there are some); 0: it is of none."""
 
 SUMMED_GAUGES = frozenset({"users", "ready", "in_flight"})
 """Gauges that add over processes; of every other gauge the highest is taken."""
 
-LARGEST_MESSAGE = 64 * 1024 * 1024
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """No interval of one process comes near this; more is refused before it is decoded."""
 
-_LAYOUT = 2
+_LAYOUT = 3
 
 
 @dataclass(slots=True)
@@ -123,10 +125,10 @@ def from_bytes(data: bytes) -> Interval:
     """The interval that ``to_bytes`` was given.
 
     Raises:
-        ValueError: the bytes are no such message, or longer than ``LARGEST_MESSAGE``.
+        ValueError: the bytes are no such message, or longer than ``MAX_MESSAGE_BYTES``.
     """
-    if len(data) > LARGEST_MESSAGE:
-        raise ValueError(f"an interval of {len(data)} bytes is refused: at most {LARGEST_MESSAGE} are read")
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ValueError(f"an interval of {len(data)} bytes is refused: at most {MAX_MESSAGE_BYTES} are read")
     try:
         message = _decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError) as problem:

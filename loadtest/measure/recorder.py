@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from loadtest import catalog
-from loadtest.measure.evidence import as_text, frame_log
+from loadtest.measure.frame_log import as_text, frame_log
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, TURN, Interval, add_counters, add_histograms
 from loadtest.plan.threshold import BY_KIND, of_kind
@@ -27,7 +27,7 @@ from loadtest.speak.turn import COMPLETE, NEVER, Outcome, Turn
 WARMUP, MEASURED, DRAIN = range(3)
 
 # Same layout as measure.interval.TURN, checked below.
-_ROW = struct.Struct("<qiibbhIiiiiqqqq")
+_ROW = struct.Struct("<qiibbhIiiiiqqqqq")
 assert _ROW.size == TURN.itemsize  # noqa: S101 - two descriptions of one layout
 
 WHOLE_RUN = frozenset(metric.name for metric in catalog.METRICS if metric.whole_run)
@@ -167,7 +167,7 @@ class Recorder:
         done_ns = turn.done_ns
         if outcome is COMPLETE:
             metrics.turns_complete += 1
-            completion = done_ns - turn.intended_ns
+            completion = done_ns - turn.waited_from_ns
             metrics.completion.append(completion if completion > 0 else 0)  # noqa: FURB136 - max() costs 0.1 us
             if turn.sent_ns != NEVER:
                 metrics.completion_service.append(done_ns - turn.sent_ns if done_ns > turn.sent_ns else 0)
@@ -193,6 +193,7 @@ class Recorder:
             turn.duplicate,
             turn.out_of_order,
             turn.intended_ns,
+            turn.waited_from_ns,
             turn.sent_ns,
             turn.first_ns,
             done_ns,
@@ -250,6 +251,7 @@ class Recorder:
             0,
             0,
             0,
+            intended_ns,
             intended_ns,
             NEVER,
             NEVER,

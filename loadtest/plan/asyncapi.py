@@ -15,9 +15,9 @@ from loadtest.plan.schema_sample import SchemaSample
 Describes = Literal["server", "client"]
 """Whose description it is: that of the server, or of a client of it."""
 
-MOST_MESSAGES = 500
-MOST_EXAMPLES = 50
-MOST_TOLD = 10
+MAX_MESSAGES = 500
+MAX_EXAMPLES = 50
+MAX_TOLD = 10
 """Channels or servers that a sentence names."""
 
 NO_VALUE = "CHANGE-ME"
@@ -103,7 +103,7 @@ class _DescriptionReader:
         self._is_3 = str(version).startswith("3")
         self._describes = describes
         self._notes: list[str] = []
-        self._left = MOST_MESSAGES
+        self._left = MAX_MESSAGES
 
     def read(self, server: str | None, channel: str | None) -> ApiDescription:
         """What it says of one server and one channel."""
@@ -282,7 +282,7 @@ class _DescriptionReader:
         """One message; None where nothing says what it looks like."""
         self._left -= 1
         if self._left < 0:
-            raise NoDescriptionError(f"names more than {MOST_MESSAGES:,} messages")
+            raise NoDescriptionError(f"names more than {MAX_MESSAGES:,} messages")
         found = self._with_traits(self._document.table(node))
         name = str(found.get("name") or found.get("messageId") or key or found.get("title") or "message")
         examples = self._examples(found)
@@ -305,7 +305,7 @@ class _DescriptionReader:
         nodes = [self._document.table(each) for each in listed] if isinstance(listed, list) else []
         given = [each["payload"] for each in nodes if "payload" in each]
         if given:
-            return tuple(given[:MOST_EXAMPLES])
+            return tuple(given[:MAX_EXAMPLES])
         schema = message.get("payload")
         written = self._document.table(schema)
         if "schemaFormat" in written:
@@ -330,5 +330,5 @@ def _is_json_schema(form: str) -> bool:
 
 
 def _listed(names: Mapping[str, Any]) -> str:
-    more = len(names) - MOST_TOLD
-    return ", ".join(list(names)[:MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - MAX_TOLD
+    return ", ".join(list(names)[:MAX_TOLD]) + (f" and {more} more" if more > 0 else "")

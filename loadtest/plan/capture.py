@@ -97,9 +97,9 @@ def parse_capture(text: str, name: str) -> tuple[CapturedFrame, ...]:
     return tuple(frames)
 
 
-def told(value: object) -> str:
+def quoted(value: object) -> str:
     """A value of JSON as a message shows it."""
-    return "null" if value is None else toml_reader.told(value)
+    return "null" if value is None else toml_reader.quoted(value)
 
 
 def _frame(line: str, number: int) -> CapturedFrame:
@@ -113,12 +113,14 @@ def _frame(line: str, number: int) -> CapturedFrame:
     except (ValueError, RecursionError):
         raise ValueError('is no JSON; a line is {"at": SECONDS, "dir": "in" or "out", "text": ...}') from None
     if not isinstance(data, dict):
-        raise ValueError(f"must be a JSON object, not {told(data)}")  # noqa: TRY004 - all are told as one kind
+        raise ValueError(f"must be a JSON object, not {quoted(data)}")  # noqa: TRY004 - all are told as one kind
     at, way = data.get("at"), data.get("dir")
     if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= MAX_SECONDS:
-        raise ValueError(f"`at` must be seconds from 0, not {told(at)}" if "at" in data else "needs `at`")
+        raise ValueError(f"`at` must be seconds from 0, not {quoted(at)}" if "at" in data else "needs `at`")
     if way not in DIRECTIONS:
-        raise ValueError(f'`dir` must be "in" or "out", not {told(way)}' if "dir" in data else "needs `dir`")
+        raise ValueError(
+            f'`dir` must be "in" or "out", not {quoted(way)}' if "dir" in data else "needs `dir`"
+        )
     payload, binary = _payload(data)
     return CapturedFrame(round(at * 1e9), way == "in", payload, binary, number)
 
@@ -132,7 +134,7 @@ def _payload(data: dict[str, Any]) -> tuple[bytes, bool]:
     if key == "json":
         return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), False
     if not isinstance(value, str):
-        raise ValueError(f"`{key}` must be text, not {told(value)}")  # noqa: TRY004 - as above
+        raise ValueError(f"`{key}` must be text, not {quoted(value)}")  # noqa: TRY004 - as above
     if key == "text":
         return value.encode("utf-8", "surrogatepass"), False
     try:

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from loadtest.errors import ConfigError
 from loadtest.plan.template import Template
-from loadtest.plan.toml_reader import Table, read_bytes, told
+from loadtest.plan.toml_reader import TomlTable, quoted, read_bytes
 from loadtest.units import MIB, exact_duration, format_bytes, format_count, format_duration, parse_bytes
 
 MAX_FILE_BYTES = 16 * MIB
@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 16 * MIB
 MAX_CHUNKS = 65_536
 """Chunks of one file: 21 minutes, at one every 20 ms."""
 
-LEAST_EVERY_NS = 1_000_000
+MIN_EVERY_NS = 1_000_000
 """Event loops cannot keep a quicker pace for many connections."""
 
 MAX_LASTS_NS = 1_800_000_000_000
@@ -65,7 +65,7 @@ class Chunks:
         return tuple(whole[at : at + self.size] for at in range(0, len(whole), self.size))
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The file and its pace in words."""
         n, every = self.count, format_duration(self.every_ns)
         pace = f"one every {every} for {format_duration(n * self.every_ns)}" if n > 1 else "at once"
@@ -73,13 +73,13 @@ class Chunks:
         return f"{format_count(n)} {what} of {format_bytes(self.size)} of {self.name}, {pace}"
 
 
-def read_chunks(table: Table) -> Chunks | None:
+def read_chunks(table: TomlTable) -> Chunks | None:
     """The step ``{ chunks = FILE, ... }`` of a turn; None where it is wrong, which is reported."""
     before = len(table.source.problems)
     found = _read_content(table)
     size = _read_size(table)
     every_ns = table.duration("every", None, positive=True)
-    if every_ns is not None and every_ns < LEAST_EVERY_NS:
+    if every_ns is not None and every_ns < MIN_EVERY_NS:
         table.report("every", "`every` must be at least 1ms")
     message = _read_message(table)
     for key, example in (("size", "size = 640"), ("every", 'every = "20ms"')):
@@ -99,7 +99,7 @@ def read_chunks(table: Table) -> Chunks | None:
     return chunks
 
 
-def _read_content(table: Table) -> tuple[str, bytes] | None:
+def _read_content(table: TomlTable) -> tuple[str, bytes] | None:
     """Name and bytes of the file, or of a ``data:`` URL; None where there are none, which is reported."""
     written = table.text("chunks", None)
     if written is None:
@@ -109,10 +109,12 @@ def _read_content(table: Table) -> tuple[str, bytes] | None:
     except (ConfigError, ValueError) as error:
         problems = error.problems if isinstance(error, ConfigError) else ()
         why = problems[0].sentence if problems else str(error)
-        table.report("chunks", f"`chunks`, {told(written)}: {why}")
+        table.report("chunks", f"`chunks`, {quoted(written)}: {why}")
         return None
     if not data:
-        table.report("chunks", f"`chunks`, {told(name)}: the file is empty, so that there is nothing to send")
+        table.report(
+            "chunks", f"`chunks`, {quoted(name)}: the file is empty, so that there is nothing to send"
+        )
         return None
     return name, data
 
@@ -155,7 +157,7 @@ def _of_data_url(written: str) -> tuple[str, bytes] | None:
     return unquote(match[1] or "data"), data
 
 
-def _read_size(table: Table) -> int | None:
+def _read_size(table: TomlTable) -> int | None:
     """Bytes of a chunk, as a number or as text with a unit."""
     written = table.data.get("size")
     if not isinstance(written, str):
@@ -171,7 +173,7 @@ def _read_size(table: Table) -> int | None:
     return size or None
 
 
-def _read_message(table: Table) -> str:
+def _read_message(table: TomlTable) -> str:
     """The template of a chunk; empty for binary frames."""
     message, binary = table.text("message", ""), table.flag("binary")
     if bool(message) == binary:

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from loadtest.plan.random_draw import draw
 
-MOST_TURNS = 1_000
+MAX_TURNS = 1_000
 """Maximum turns of a conversation, by its longest way: its turns have so many numbers."""
 
 Draw = Callable[[], float]

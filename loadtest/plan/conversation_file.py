@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from loadtest.plan.conversation import Branch, ConversationStep, Think
-from loadtest.plan.mix import MOST_WEIGHT
+from loadtest.plan.mix import MAX_WEIGHT
 from loadtest.plan.toml_lines import KeyPath
-from loadtest.plan.toml_reader import Source, Table, nearest, told
+from loadtest.plan.toml_reader import Source, TomlTable, nearest, quoted
 from loadtest.units import exact_duration, parse_duration
 
 STEPS = ("turn", "think", "branch", "repeat")
@@ -16,8 +16,8 @@ STEPS = ("turn", "think", "branch", "repeat")
 DEEPEST = 8
 """Maximum nesting of steps."""
 
-MOST_REPEATS = 1_000
-MOST_SIGMA = 5.0
+MAX_REPEATS = 1_000
+MAX_SIGMA = 5.0
 
 WAYS = ("uniform", "lognormal")
 
@@ -27,12 +27,12 @@ LONGEST_OF_MEDIAN = 20
 _THINK = 'a duration such as "2s", { uniform = ["1s", "3s"] } or { lognormal = "2s", sigma = 0.5 }'
 
 
-def read_steps(table: Table, key: str, deep: int = 1) -> tuple[ConversationStep, ...]:
+def read_steps(table: TomlTable, key: str, deep: int = 1) -> tuple[ConversationStep, ...]:
     """The steps at a key; every mistake is reported."""
     value = table.take(key)
     if not isinstance(value, list):
         form = '[{ turn = "ask" }, { think = "2s" }]'
-        table.report(key, f"`{key}` must be a list of steps such as {form}, not {told(value)}")
+        table.report(key, f"`{key}` must be a list of steps such as {form}, not {quoted(value)}")
         return ()
     if deep > DEEPEST:
         table.report(key, f"`{key}` are nested more than {DEEPEST} deep")
@@ -41,13 +41,15 @@ def read_steps(table: Table, key: str, deep: int = 1) -> tuple[ConversationStep,
     for index, each in enumerate(value):
         path = (*table.path, key, index)
         if isinstance(each, Mapping):
-            found.append(_read_step(Table(each, table.source, path), deep))
+            found.append(_read_step(TomlTable(each, table.source, path), deep))
         else:
-            table.source.report(path, f'a step must be a table such as {{ turn = "ask" }}, not {told(each)}')
+            table.source.report(
+                path, f'a step must be a table such as {{ turn = "ask" }}, not {quoted(each)}'
+            )
     return tuple(step for step in found if step is not None)
 
 
-def _read_step(table: Table, deep: int) -> ConversationStep | None:
+def _read_step(table: TomlTable, deep: int) -> ConversationStep | None:
     kinds = [key for key in STEPS if table.has(key)]
     step = None
     if len(kinds) == 1:
@@ -63,23 +65,23 @@ def _read_step(table: Table, deep: int) -> ConversationStep | None:
     return step
 
 
-def _read_turn(table: Table, _: int) -> ConversationStep | None:
+def _read_turn(table: TomlTable, _: int) -> ConversationStep | None:
     turn = table.text("turn", "")
     return ConversationStep(turn=turn) if turn else None
 
 
-def _read_think(table: Table, _: int) -> ConversationStep | None:
+def _read_think(table: TomlTable, _: int) -> ConversationStep | None:
     written = table.take("think")
     path = (*table.path, "think")
     if isinstance(written, Mapping):
-        think = _read_drawn(Table(written, table.source, path))
+        think = _read_drawn(TomlTable(written, table.source, path))
     else:
         low_ns = _duration(table.source, path, "think", written, _THINK)
         think = None if low_ns is None else Think(low_ns=low_ns)
     return None if think is None else ConversationStep(think=think)
 
 
-def _read_drawn(table: Table) -> Think | None:
+def _read_drawn(table: TomlTable) -> Think | None:
     """Time to think that is drawn at random."""
     ways = [key for key in WAYS if table.has(key)]
     if len(ways) != 1:
@@ -92,27 +94,27 @@ def _read_drawn(table: Table) -> Think | None:
     return think
 
 
-def _read_uniform(table: Table) -> Think | None:
+def _read_uniform(table: TomlTable) -> Think | None:
     value = table.take("uniform")
     path = (*table.path, "uniform")
     if not isinstance(value, list) or len(value) != 2:
-        table.report("uniform", f'`uniform` must be two durations such as ["1s", "3s"], not {told(value)}')
+        table.report("uniform", f'`uniform` must be two durations such as ["1s", "3s"], not {quoted(value)}')
         return None
     low, high = (_duration(table.source, path, "uniform", each, 'a duration such as "1s"') for each in value)
     if low is None or high is None:
         return None
     if low > high:
-        table.report("uniform", f"`uniform` begins with the longer time: {told(value[0])}")
+        table.report("uniform", f"`uniform` begins with the longer time: {quoted(value[0])}")
         return None
     return Think(way="uniform", low_ns=low, high_ns=high)
 
 
-def _read_lognormal(table: Table) -> Think | None:
+def _read_lognormal(table: TomlTable) -> Think | None:
     median_ns = table.duration("lognormal", None, positive=True)
     sigma = table.take("sigma")
     most_ns = table.duration("most", (median_ns or 0) * LONGEST_OF_MEDIAN, positive=True)
-    if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 < sigma <= MOST_SIGMA:
-        sentence = f"`sigma` must be a number above 0, {MOST_SIGMA:g} at most, not {told(sigma)}"
+    if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 < sigma <= MAX_SIGMA:
+        sentence = f"`sigma` must be a number above 0, {MAX_SIGMA:g} at most, not {quoted(sigma)}"
         table.report("sigma", sentence if table.has("sigma") else "`lognormal` needs `sigma`, such as 0.5")
         return None
     if median_ns is None:
@@ -124,7 +126,7 @@ def _read_lognormal(table: Table) -> Think | None:
 
 def _duration(source: Source, path: KeyPath, key: str, value: object, form: str) -> int | None:
     if not isinstance(value, str):
-        source.report(path, f"`{key}` must be {form}, not {told(value)}")
+        source.report(path, f"`{key}` must be {form}, not {quoted(value)}")
         return None
     try:
         return parse_duration(value)
@@ -133,10 +135,10 @@ def _duration(source: Source, path: KeyPath, key: str, value: object, form: str)
         return None
 
 
-def _read_branch(table: Table, deep: int) -> ConversationStep | None:
+def _read_branch(table: TomlTable, deep: int) -> ConversationStep | None:
     branches = []
     for each in table.tables("branch"):
-        weight = each.integer("weight", 1, least=1, most=MOST_WEIGHT)
+        weight = each.integer("weight", 1, least=1, most=MAX_WEIGHT)
         branches.append(Branch(weight=weight, steps=read_steps(each, "steps", deep + 1)))
         each.close()
     if not branches and isinstance(table.data["branch"], list):
@@ -144,8 +146,8 @@ def _read_branch(table: Table, deep: int) -> ConversationStep | None:
     return ConversationStep(branches=tuple(branches)) if branches else None
 
 
-def _read_repeat(table: Table, deep: int) -> ConversationStep | None:
-    repeat = table.integer("repeat", 0, least=1, most=MOST_REPEATS)
+def _read_repeat(table: TomlTable, deep: int) -> ConversationStep | None:
+    repeat = table.integer("repeat", 0, least=1, most=MAX_REPEATS)
     steps = read_steps(table, "steps", deep + 1)
     return ConversationStep(repeat=repeat, steps=steps) if repeat else None
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from loadtest.plan.addresses import SIMULATOR
-from loadtest.plan.conversation import MOST_TURNS, Conversation, fewest_turns, kinds_in, most_turns
+from loadtest.plan.conversation import MAX_TURNS, Conversation, fewest_turns, kinds_in, most_turns
 from loadtest.plan.health import OF_SIMULATOR
 from loadtest.plan.kept_values import kept_names
-from loadtest.plan.mix import MOST_KINDS
+from loadtest.plan.mix import MAX_KINDS
 from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, asks_for, columns, unknown_names
 from loadtest.plan.population_file import part_table
-from loadtest.plan.prepare import MOST_STEPS, PREPARED, prepared_names, wrong_order
+from loadtest.plan.prepare import MAX_STEPS, PREPARED, prepared_names, wrong_order
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import KIND_NAME, is_message, templates
 from loadtest.plan.scenario import Scenario, Traffic
@@ -27,11 +27,11 @@ from loadtest.plan.threshold import (
     split_target,
 )
 from loadtest.plan.toml_lines import KeyPath
-from loadtest.plan.toml_reader import Table, nearest, told
+from loadtest.plan.toml_reader import TomlTable, nearest, quoted
 from loadtest.units import format_count, format_duration, format_rate
 
 
-def check_scenario(table: Table, scenario: Scenario) -> None:
+def check_scenario(table: TomlTable, scenario: Scenario) -> None:
     """Reports tables that contradict each other; ``table`` is the whole document."""
     if not scenario.populations:
         _check_plan(table, scenario)
@@ -43,7 +43,7 @@ def check_scenario(table: Table, scenario: Scenario) -> None:
     _check_kinds(table, scenario)
 
 
-def _check_plan(table: Table, scenario: Scenario) -> None:
+def _check_plan(table: TomlTable, scenario: Scenario) -> None:
     """What a scenario, or one of its populations, says it does."""
     if scenario.protocol.name:
         _check_names(table, scenario)
@@ -58,7 +58,7 @@ def _check_plan(table: Table, scenario: Scenario) -> None:
     _check_conversations(table, scenario)
 
 
-def _check_model(table: Table, scenario: Scenario) -> None:
+def _check_model(table: TomlTable, scenario: Scenario) -> None:
     """Which keys of [traffic] go with which model; conversations need the closed one."""
     if scenario.traffic is None or (scenario.conversations and scenario.load.model == "open"):
         return
@@ -79,7 +79,7 @@ def _check_model(table: Table, scenario: Scenario) -> None:
         traffic.report("phase", '`phase` has no meaning with arrivals = "poisson", which come at random')
 
 
-def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
+def _check_message(table: TomlTable, scenario: Scenario, traffic: Traffic) -> None:
     """There is a message, and its answers can be matched to it."""
     name = scenario.protocol.name
     if traffic.mix or scenario.conversations:
@@ -103,7 +103,7 @@ def _check_message(table: Table, scenario: Scenario, traffic: Traffic) -> None:
             table.source.report(("traffic", "message"), sentence)
 
 
-def _check_mix(table: Table, scenario: Scenario, traffic: Traffic) -> None:
+def _check_mix(table: TomlTable, scenario: Scenario, traffic: Traffic) -> None:
     """Every kind of turn that is sent is one of the protocol, and has a message that fits its answers."""
     protocol = scenario.protocol
     instead = "`mix`" if traffic.mix else "[[conversation]]"
@@ -136,7 +136,7 @@ def _wrong_kind(protocol: Protocol, name: str) -> Iterator[str]:
         yield f"the message of `{name}` must hold {{turn.id}}: answers are matched by it"
 
 
-def _check_conversations(table: Table, scenario: Scenario) -> None:
+def _check_conversations(table: TomlTable, scenario: Scenario) -> None:
     """Conversations can be told apart, have turns on every way, and set the pace."""
     said = scenario.conversations
     for index, each in enumerate(said):
@@ -145,8 +145,8 @@ def _check_conversations(table: Table, scenario: Scenario) -> None:
     if not said or scenario.traffic is None:
         return
     for n, what in ((len(said), "conversations"), (len(scenario.kinds), "kinds of turn in conversations")):
-        if n > MOST_KINDS:
-            table.source.report(("conversation",), f"there may be {MOST_KINDS} {what}, not {n}")
+        if n > MAX_KINDS:
+            table.source.report(("conversation",), f"there may be {MAX_KINDS} {what}, not {n}")
     if scenario.load.model != "closed":
         sentence = 'in a conversation each turn waits for the last: [[conversation]] needs model = "closed"'
         table.source.report(("load", "model"), sentence)
@@ -160,16 +160,16 @@ def _wrong_conversation(each: Conversation, before: list[str]) -> Iterator[tuple
     """What is wrong with one conversation: the key, and a sentence."""
     if each.name and not KIND_NAME.fullmatch(each.name):
         what = "cannot name a conversation: letters, digits, `_` and `-` only, 32 at most"
-        yield "name", f"{told(each.name)} {what}"
+        yield "name", f"{quoted(each.name)} {what}"
     if each.name in before:
-        yield "name", f"there are two conversations named {told(each.name)}"
+        yield "name", f"there are two conversations named {quoted(each.name)}"
     if each.steps and not fewest_turns(each.steps):
         yield "steps", "a way through these steps has no turn; every conversation needs one"
-    if (n := most_turns(each.steps)) > MOST_TURNS:
-        yield "steps", f"a conversation may have {MOST_TURNS:,} turns, not {n:,}"
+    if (n := most_turns(each.steps)) > MAX_TURNS:
+        yield "steps", f"a conversation may have {MAX_TURNS:,} turns, not {n:,}"
 
 
-def _check_kinds(table: Table, scenario: Scenario) -> None:
+def _check_kinds(table: TomlTable, scenario: Scenario) -> None:
     """Every threshold of one kind of turn, or of one population, names one that there is."""
     rules = [(("thresholds",), each) for each in scenario.thresholds]
     rules += [(("abort",), each) for each in scenario.abort.rules]
@@ -243,7 +243,7 @@ def _names_turns(protocol: Protocol) -> bool:
     return protocol.events.match == "id" and not protocol.events.adopt
 
 
-def _check_names(table: Table, scenario: Scenario) -> None:
+def _check_names(table: TomlTable, scenario: Scenario) -> None:
     """The columns that the protocol's own templates use exist."""
     users = _user_names(scenario)
     rows = scenario.traffic.data if scenario.traffic is not None else ()
@@ -268,7 +268,7 @@ def _user_names(scenario: Scenario) -> list[str]:
     return [*USER, *scenario.target.user_columns, *prepared_names(scenario.prepare)]
 
 
-def _check_identities(table: Table, scenario: Scenario) -> None:
+def _check_identities(table: TomlTable, scenario: Scenario) -> None:
     rows, users = len(scenario.target.identities), Schedule(scenario.load, None).users
     if 0 < rows < users:
         sentence = f"there are {rows} identities for {users} connections; every virtual user needs its own"
@@ -276,7 +276,7 @@ def _check_identities(table: Table, scenario: Scenario) -> None:
         table.source.report(("target", "identities"), sentence)
 
 
-def _check_claims(table: Table, scenario: Scenario) -> None:
+def _check_claims(table: TomlTable, scenario: Scenario) -> None:
     """The columns that the claims of a token use exist."""
     auth = scenario.target.auth
     for claim, text in auth.claims.items() if auth is not None else ():
@@ -284,11 +284,11 @@ def _check_claims(table: Table, scenario: Scenario) -> None:
             table.source.report(("target", "auth", "claims", claim), sentence)
 
 
-def _check_prepare(table: Table, scenario: Scenario) -> None:
+def _check_prepare(table: TomlTable, scenario: Scenario) -> None:
     """Steps before the connection can be done in their order, and give every value that is asked for."""
     steps, target = scenario.prepare, scenario.target
-    if len(steps) > MOST_STEPS:
-        table.source.report(("prepare",), f"there may be {MOST_STEPS} steps, not {len(steps)}")
+    if len(steps) > MAX_STEPS:
+        table.source.report(("prepare",), f"there may be {MAX_STEPS} steps, not {len(steps)}")
     if steps and target.url == SIMULATOR and any(step.url.startswith("/") for step in steps):
         sentence = "the simulator serves no HTTP; a step needs a target of its own, or a whole URL"
         table.source.report(("prepare",), sentence)
@@ -320,7 +320,7 @@ def _prepared_in(texts: Iterable[str]) -> set[str]:
     return {name for name in names if name.startswith(f"{PREPARED}.")}
 
 
-def _check_limits(table: Table, scenario: Scenario) -> None:
+def _check_limits(table: TomlTable, scenario: Scenario) -> None:
     """Nothing exceeds [limits]; the rate is checked where it is known."""
     load, traffic, limits = scenario.load, scenario.traffic, scenario.limits
     schedule = Schedule(load, traffic)
@@ -342,7 +342,7 @@ def _check_limits(table: Table, scenario: Scenario) -> None:
         table.source.report(("traffic", key), f"{most}; {raise_it}")
 
 
-def _check_sums(table: Table, scenario: Scenario) -> None:
+def _check_sums(table: TomlTable, scenario: Scenario) -> None:
     """Populations that keep the limits alone keep them together."""
     if len(scenario.populations) < 2:
         return
@@ -357,7 +357,7 @@ def _check_sums(table: Table, scenario: Scenario) -> None:
         table.report("population", f"together {most}; {raise_it}")
 
 
-def _check_measured(table: Table, scenario: Scenario) -> None:
+def _check_measured(table: TomlTable, scenario: Scenario) -> None:
     """No threshold speaks of turns where none is sent."""
     sending = {each.name for each in scenario.populations if each.scenario.sends}
     for threshold in scenario.thresholds:
@@ -369,7 +369,7 @@ def _check_measured(table: Table, scenario: Scenario) -> None:
             table.source.report(_written_at(("thresholds",), threshold, scenario), sentence)
 
 
-def _check_health(table: Table, scenario: Scenario) -> None:
+def _check_health(table: TomlTable, scenario: Scenario) -> None:
     """The simulator's process is ours only where we start it, and thresholds speak of what is sampled."""
     health = scenario.target.health
     if health is not None and health.pid == OF_SIMULATOR and scenario.target.url != SIMULATOR:
@@ -388,7 +388,7 @@ def _check_health(table: Table, scenario: Scenario) -> None:
             table.source.report(at, f"`{split[0]}` of the target is not sampled: {known}")
 
 
-def _check_chaos(table: Table, scenario: Scenario) -> None:
+def _check_chaos(table: TomlTable, scenario: Scenario) -> None:
     """The faults of [chaos] can happen in this run."""
     chaos = scenario.chaos
     end_ns = Schedule(scenario.load, scenario.traffic).end_ns

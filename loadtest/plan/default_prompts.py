@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from loadtest.plan.scenario import Rows
+from loadtest.plan.scenario import DataRows
 
-QUESTIONS: Rows = tuple(
+QUESTIONS: DataRows = tuple(
     {"question": question}
     for question in (
         "What did we spend last week, and on what?",

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from loadtest.errors import ConfigError, install_line
-from loadtest.plan.toml_reader import Table, nearest, read_bytes, told
+from loadtest.plan.toml_reader import TomlTable, nearest, quoted, read_bytes
 from loadtest.units import MIB
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ MESSAGES: Final = ("send", "receive")
 """The keys that name a message: what is sent, and what is received."""
 
 
-def read_descriptors(table: Table) -> dict[str, object]:
+def read_descriptors(table: TomlTable) -> dict[str, object]:
     """The settings of the codec ``protobuf``: its file with the content, and the messages in it.
 
     What is wrong is reported to the table's source, each with its line.
@@ -62,7 +62,7 @@ class DescriptorFile(dict[str, str]):
         return self["file"]
 
 
-def _file(table: Table) -> DescriptorFile | None:
+def _file(table: TomlTable) -> DescriptorFile | None:
     """What ``descriptors`` names, read; or what was read before, in the settings that workers get."""
     written = table.take("descriptors")
     if written is None:
@@ -71,7 +71,7 @@ def _file(table: Table) -> DescriptorFile | None:
     if isinstance(written, Mapping) and all(isinstance(written.get(key), str) for key in ("file", "base64")):
         return DescriptorFile(file=written["file"], base64=written["base64"])
     if not isinstance(written, str) or not written:
-        table.report("descriptors", f"`descriptors` must be the path of a file, not {told(written)}")
+        table.report("descriptors", f"`descriptors` must be the path of a file, not {quoted(written)}")
         return None
     try:
         content = read_bytes(table.source.base / written, written, MAX_BYTES)
@@ -82,7 +82,7 @@ def _file(table: Table) -> DescriptorFile | None:
     return DescriptorFile(file=written, base64=base64.b64encode(content).decode())
 
 
-def _names(table: Table, file: DescriptorFile) -> list[str] | None:
+def _names(table: TomlTable, file: DescriptorFile) -> list[str] | None:
     """The messages of a file; None where it cannot be read, which is reported."""
     try:
         return descriptors_of(file["base64"]).messages
@@ -120,9 +120,9 @@ def descriptors_of(content: str) -> Descriptors:
     messages = sorted(_messages(found.file))
     if not messages:
         raise ValueError(f"it has no messages, if it is a descriptor set at all; {MADE_BY}")
-    lacking = {name for file in found.file for name in file.dependency} - {file.name for file in found.file}
-    if lacking:
-        raise ValueError(f"it lacks `{min(lacking)}`, which it imports; {MADE_BY}")
+    missing = {name for file in found.file for name in file.dependency} - {file.name for file in found.file}
+    if missing:
+        raise ValueError(f"it lacks `{min(missing)}`, which it imports; {MADE_BY}")
     pool = DescriptorPool()
     try:
         for file in found.file:

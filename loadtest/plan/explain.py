@@ -10,14 +10,22 @@ from urllib.parse import urlsplit
 
 from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.chunks import Chunks
-from loadtest.plan.connections import Visit
 from loadtest.plan.conversation import ConversationStep, Think
 from loadtest.plan.generated import generated, is_generated
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.key_types import KeyTable
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import NOW, data_values, now_values, user_values
-from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, Protocol, Step, TimedBeat, TurnShape
+from loadtest.plan.protocol import (
+    Beat,
+    CountAt,
+    Events,
+    MessageStep,
+    Protocol,
+    ReadyStep,
+    TimedBeat,
+    TurnShape,
+)
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule, schedules
@@ -25,6 +33,7 @@ from loadtest.plan.schema import CHAOS_TABLE, LOAD_TABLE, SCENARIO_TABLE, TARGET
 from loadtest.plan.secrets import secret_columns, written_secrets
 from loadtest.plan.sequence import turn_sequence
 from loadtest.plan.settings import HIDDEN, public_url
+from loadtest.plan.stages import Visit
 from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold, split_population
@@ -187,9 +196,12 @@ def _ready(scenario: Scenario) -> Iterator[str]:
         yield f"at any time: {_told_beat(beat)}"
     for timed in scenario.protocol.connect.timed:
         yield f"from ready on: {_told_timed(timed)}"
+    if (leave := scenario.protocol.connect.leave) is not None:
+        wait = "" if leave.wait is None else f", wait for {match_words(leave.wait)}"
+        yield f"before the close: send {shown_template(leave.send)}{wait}"
 
 
-def _told_step(step: Step) -> str:
+def _told_step(step: ReadyStep) -> str:
     if step.wait is not None:
         within = format_duration(step.within_ns)
         return f"wait for {match_words(step.wait)} (within {within}){_told_keep(step_keeps(step))}"
@@ -390,7 +402,7 @@ def _steps_of(steps: Iterable[MessageStep], examples: Iterable[str]) -> Iterator
             yield f"pause {format_duration(step.pause_ns)}"
         elif step.chunks is not None:
             carried = f", each in {next(messages)}" if step.chunks.message else ", each in a binary frame"
-            yield f"{step.chunks.told}{carried}"
+            yield f"{step.chunks.summary}{carried}"
         elif step.interrupt is not None:
             after = format_duration(step.interrupt.after_ns)
             yield f"interrupt {after} after the first audio of the answer: {next(messages)}"

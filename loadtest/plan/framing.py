@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadtest.plan.descriptor_set import read_descriptors
-from loadtest.plan.toml_reader import Table, told
+from loadtest.plan.toml_reader import TomlTable, quoted
 
 LONGEST_PREFIX = 16
 """Maximum characters of a prefix."""
@@ -40,7 +40,7 @@ class CodecChoice:
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
-def read_framing(table: Table) -> Framing | None:
+def read_framing(table: TomlTable) -> Framing | None:
     """The table [framing]; None where it says nothing."""
     framing = Framing(
         split=table.text("split", ""),
@@ -50,7 +50,7 @@ def read_framing(table: Table) -> Framing | None:
         binary=table.flag("binary"),
     )
     if framing.split and not (len(framing.split) == 1 and framing.split.isascii()):
-        table.report("split", f'`split` is one ASCII character, such as "\\n", not {told(framing.split)}')
+        table.report("split", f'`split` is one ASCII character, such as "\\n", not {quoted(framing.split)}')
     if len(framing.prefix) > LONGEST_PREFIX:
         table.report("prefix", f"`prefix` may have {LONGEST_PREFIX} characters")
     if framing.spans and not framing.split:
@@ -59,7 +59,7 @@ def read_framing(table: Table) -> Framing | None:
     return None if framing == Framing() else framing
 
 
-def read_codec(table: Table) -> CodecChoice | None:
+def read_codec(table: TomlTable) -> CodecChoice | None:
     """The key `codec`: a name, or a table with `name` and the codec's own settings."""
     value = table.take("codec")
     if value is None:
@@ -67,13 +67,13 @@ def read_codec(table: Table) -> CodecChoice | None:
     name = value.get("name") if isinstance(value, Mapping) else value
     if name == PROTOBUF:
         settings = value if isinstance(value, Mapping) else {"name": name}
-        own = Table(settings, table.source, (*table.path, "codec"))
+        own = TomlTable(settings, table.source, (*table.path, "codec"))
         return CodecChoice(name=name, settings=read_descriptors(own))
     if isinstance(value, str) and value:
         return CodecChoice(name=value)
     if isinstance(value, Mapping) and isinstance(name, str) and name:
         return CodecChoice(name=name, settings={k: v for k, v in value.items() if k != "name"})
-    table.report("codec", f"`codec` must be a name or a table with `name`, not {told(value)}")
+    table.report("codec", f"`codec` must be a name or a table with `name`, not {quoted(value)}")
     return None
 
 

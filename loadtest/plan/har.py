@@ -20,7 +20,7 @@ MAX_HAR_BYTES = 256 << 20
 
 TEXT_OPCODE, BINARY_OPCODE = 1, 2
 
-MOST_TOLD = 10
+MAX_TOLD = 10
 """Sockets that a message names."""
 
 
@@ -161,7 +161,7 @@ def _chosen(sockets: list[HarSocket], where: str, wanted: str | None, entries: i
     if len(spoken) == 1:
         return spoken[0]
     told = ", ".join(
-        f"{each.url.partition('?')[0]} ({len(each.frames)} messages)" for each in sockets[:MOST_TOLD]
+        f"{each.url.partition('?')[0]} ({len(each.frames)} messages)" for each in sockets[:MAX_TOLD]
     )
     if not fitting:
         raise ConfigError([Problem(where, f"holds no WebSocket whose URL has {wanted!r}; it holds {told}")])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from loadtest.plan.prepare import LONGEST_PATH, METHODS, MOST_KEPT
+from loadtest.plan.prepare import LONGEST_PATH, MAX_KEPT, METHODS
 from loadtest.plan.template import PLACEHOLDER
 from loadtest.secret_names import looks_like_token, sounds_secret
 
@@ -53,7 +53,7 @@ def logins(entries: Sequence[object], url: str, wanted: Iterable[str]) -> list[H
         places = {name: path for name, value in sought.items() if (path := _place(answer, value))}
         if not places:
             continue
-        keep = dict(list(places.items())[:MOST_KEPT])
+        keep = dict(list(places.items())[:MAX_KEPT])
         found.insert(0, _login(entry, url, keep))
         sought = {name: value for name, value in sought.items() if name not in places}
     return found

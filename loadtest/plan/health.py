@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.host_name import is_http_url
-from loadtest.plan.toml_reader import Table, told
+from loadtest.plan.toml_reader import TomlTable, quoted
 
 PROCESS_METRICS = ("cpu", "memory", "open_files")
 """What a pid, a node and a target's own endpoint tell."""
@@ -19,7 +19,7 @@ CONTAINER_METRICS = ("cpu", "memory")
 OF_SIMULATOR = 0
 """Stands for the pid of the simulator that the run starts itself."""
 
-MOST_METRICS = 20
+MAX_METRICS = 20
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -62,13 +62,13 @@ class Health:
         return self.pid is not None or bool(self.container or self.node or self.endpoint)
 
 
-def read_pid(table: Table, key: str, default: int | None) -> int | None:
+def read_pid(table: TomlTable, key: str, default: int | None) -> int | None:
     """A process of this machine, or ``simulator``."""
     value = table.take(key)
     if value == SIMULATOR:
         return OF_SIMULATOR
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-        table.report(key, f'`{key}` must be the number of a process or "{SIMULATOR}", not {told(value)}')
+        table.report(key, f'`{key}` must be the number of a process or "{SIMULATOR}", not {quoted(value)}')
         return default
     return value
 
@@ -78,7 +78,7 @@ def write_pid(pid: int) -> int | str:
     return pid or SIMULATOR
 
 
-def read_http_url(table: Table, key: str, default: str) -> str:
+def read_http_url(table: TomlTable, key: str, default: str) -> str:
     """An address of http or https; a wrong one is reported."""
     url = table.text(key, default)
     if url and (not is_http_url(url) or any(c.isspace() or not c.isprintable() for c in url)):
@@ -87,11 +87,11 @@ def read_http_url(table: Table, key: str, default: str) -> str:
     return url
 
 
-def check_metric(table: Table, metric: HealthMetric) -> HealthMetric:
+def check_metric(table: TomlTable, metric: HealthMetric) -> HealthMetric:
     """The metric; what its keys ask of each other is reported."""
     if metric.name and (not NAME.fullmatch(metric.name) or metric.name in PROCESS_METRICS):
         sentence = f"`name` must be of a to z, 0 to 9 and `_`, and none of {', '.join(PROCESS_METRICS)}"
-        table.report("name", f"{sentence}, not {told(metric.name)}")
+        table.report("name", f"{sentence}, not {quoted(metric.name)}")
     if bool(metric.series) == bool(metric.query):
         sentence = "a metric has either `series`, of an endpoint, or `query`, of a Prometheus server"
         table.source.report(table.path, sentence)
@@ -101,7 +101,7 @@ def check_metric(table: Table, metric: HealthMetric) -> HealthMetric:
     return metric
 
 
-def check_health(table: Table, health: Health) -> Health:
+def check_health(table: TomlTable, health: Health) -> Health:
     """The table; what its keys ask of each other is reported."""
     given = [key for key in ("pid", "container", "node", "endpoint") if table.has(key)]
     if len(given) > 1:
@@ -114,6 +114,6 @@ def check_health(table: Table, health: Health) -> Health:
     names = [each.name for each in health.metrics if each.name]
     for name in sorted({name for name in names if names.count(name) > 1}):
         table.report("metrics", f"two metrics have the name `{name}`")
-    if len(health.metrics) > MOST_METRICS:
-        table.report("metrics", f"at most {MOST_METRICS} metrics are sampled, not {len(health.metrics)}")
+    if len(health.metrics) > MAX_METRICS:
+        table.report("metrics", f"at most {MAX_METRICS} metrics are sampled, not {len(health.metrics)}")
     return health

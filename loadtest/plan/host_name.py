@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from loadtest.plan.identifiers import holds_controls
-from loadtest.plan.toml_reader import told
+from loadtest.plan.toml_reader import quoted
 
 
 def host_problem(host: str) -> str | None:
@@ -13,9 +13,9 @@ def host_problem(host: str) -> str | None:
     try:
         host.encode("idna")
     except UnicodeError:
-        return f"names a host that no name server can hold (empty or overlong part): {told(host)}"
+        return f"names a host that no name server can hold (empty or overlong part): {quoted(host)}"
     if holds_controls(host):
-        return f"names a host with a control character: {told(host)}"
+        return f"names a host with a control character: {quoted(host)}"
     return None
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loadtest.plan.match import kept_by
-from loadtest.plan.protocol import Beat, Protocol, Step
+from loadtest.plan.protocol import Beat, Protocol, ReadyStep
 from loadtest.plan.template import KEPT, LAST
 
 
-def step_keeps(step: Step) -> dict[str, str]:
+def step_keeps(step: ReadyStep) -> dict[str, str]:
     """What a ready step keeps of the message it waits for: path by name."""
     return {**kept_by(step.wait), **step.keep}
 

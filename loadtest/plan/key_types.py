@@ -11,11 +11,11 @@ from typing import Any, Generic, TypeVar, cast
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import is_column, is_variable
-from loadtest.plan.mix import MOST_KINDS, MOST_WEIGHT
-from loadtest.plan.scenario import Rows
+from loadtest.plan.mix import MAX_KINDS, MAX_WEIGHT
+from loadtest.plan.scenario import DataRows
 from loadtest.plan.template import plain
 from loadtest.plan.threshold import STATED_BY, TURNED_OFF, Threshold, parse_threshold, resolve
-from loadtest.plan.toml_reader import MAX_INTEGER, Table, decode, read_bytes, told
+from loadtest.plan.toml_reader import MAX_INTEGER, TomlTable, decode, quoted, read_bytes
 from loadtest.units import SIZES, cut, exact_duration, exact_rate, exact_ratio, parse_bytes, parse_ratio
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class KeyType:
     completion. ``keys`` declares the keys of a value that is a table; ``listed``: it is a list of them.
     """
 
-    read: Callable[[Table, str, Any], Any]
+    read: Callable[[TomlTable, str, Any], Any]
     write: Callable[[Any], object] = _unchanged
     show: Callable[[Any], object] | None = None
     choices: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class KeyType:
     def shown(self, value: object) -> str:
         """The value as documentation writes it."""
         text = (self.show or self.write)(value)
-        return text if isinstance(text, str) else told(text)
+        return text if isinstance(text, str) else quoted(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Key:
         """The fields that hold the value."""
         return self.fields or (self.name,)
 
-    def read(self, table: Table, default: object) -> object:
+    def read(self, table: TomlTable, default: object) -> object:
         """The value in ``table``; the default where it is not written or wrong."""
         written = self._written_as(table)
         if not table.has(written):
@@ -98,7 +98,7 @@ class Key:
                 return default
         return self.type.read(table, written, default)
 
-    def _written_as(self, table: Table) -> str:
+    def _written_as(self, table: TomlTable) -> str:
         """The name under which the key was written; its own where it was not."""
         names = [name for name in (self.name, self.alias) if name and table.has(name)]
         if len(names) > 1:
@@ -130,7 +130,7 @@ class Key:
         return held if len(held) > 1 else held[0]
 
 
-def _as_it_is(_: Table, value: T) -> T:
+def _as_it_is(_: TomlTable, value: T) -> T:
     return value
 
 
@@ -147,10 +147,10 @@ class KeyTable(Generic[T]):
     makes: Callable[..., T]
     keys: tuple[Key, ...]
     given: Mapping[str, object] = field(default_factory=dict)
-    finish: Callable[[Table, T], T] = _as_it_is
+    finish: Callable[[TomlTable, T], T] = _as_it_is
     hints: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, table: Table) -> T:
+    def read(self, table: TomlTable) -> T:
         """What the table says; every mistake in it is reported."""
         values: dict[str, Any] = dict(self.given)
         for key in self.keys:
@@ -163,12 +163,12 @@ class KeyTable(Generic[T]):
         table.close(self.hints)
         return self.finish(table, self.makes(**values))
 
-    def _read_rest(self, rest: Key, table: Table) -> object:
+    def _read_rest(self, rest: Key, table: TomlTable) -> object:
         named = {name for key in self.keys if not key.rest for name in (key.name, key.alias)}
         others = {name: value for name, value in table.data.items() if name not in named}
         for name in others:
             table.take(name)
-        return rest.type.read(Table(others, table.source, table.path), "", None)
+        return rest.type.read(TomlTable(others, table.source, table.path), "", None)
 
     def write(self, value: T) -> Plain:
         """What ``read`` reads back as an equal value."""
@@ -212,10 +212,10 @@ def integer(least: int = 0, most: int = MAX_INTEGER) -> KeyType:
 def number(least: float, most: float) -> KeyType:
     """A number from ``least`` to ``most``, also one with a fraction."""
 
-    def read(table: Table, key: str, default: float) -> float:
+    def read(table: TomlTable, key: str, default: float) -> float:
         value = table.take(key)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-            table.report(key, f"`{key}` must be a number from {least:g} to {most:g}, not {told(value)}")
+            table.report(key, f"`{key}` must be a number from {least:g} to {most:g}, not {quoted(value)}")
             return default
         return float(value)
 
@@ -239,29 +239,29 @@ def _percent(ratio: float) -> str:
     return f"{100 * ratio:g}%"
 
 
-TEXT = KeyType(Table.text)
+TEXT = KeyType(TomlTable.text)
 FLAG = KeyType(lambda table, key, _: table.flag(key), choices=("true", "false"))
 
 
-def _read_flag_on(table: Table, key: str, _: bool) -> bool:  # noqa: FBT001 - the default, as of every type
+def _read_flag_on(table: TomlTable, key: str, _: bool) -> bool:  # noqa: FBT001 - the default, as of every type
     return table.flag(key) if table.has(key) else True
 
 
 FLAG_ON = KeyType(_read_flag_on, choices=("true", "false"))
 """True where it is not written."""
 
-DURATION = KeyType(Table.duration, exact_duration)
+DURATION = KeyType(TomlTable.duration, exact_duration)
 POSITIVE_DURATION = KeyType(
     lambda table, key, default: table.duration(key, default, positive=True), exact_duration
 )
-RATE = KeyType(Table.rate, exact_rate)
-RATIO = KeyType(Table.ratio, exact_ratio, show=_percent)
-SIZE = KeyType(Table.size, lambda size: f"{size}B", show=_exact_size)
+RATE = KeyType(TomlTable.rate, exact_rate)
+RATIO = KeyType(TomlTable.ratio, exact_ratio, show=_percent)
+SIZE = KeyType(TomlTable.size, lambda size: f"{size}B", show=_exact_size)
 TEXTS = KeyType(lambda table, key, _: table.texts(key), list)
 PAIRS = KeyType(lambda table, key, _: table.pairs(key), dict)
 
 
-def _read_share(table: Table, key: str, default: float) -> float:
+def _read_share(table: TomlTable, key: str, default: float) -> float:
     share = table.ratio(key, default)
     if not share:
         table.report(key, f"`{key}` must be more than 0; leave the table out for none")
@@ -271,7 +271,7 @@ def _read_share(table: Table, key: str, default: float) -> float:
 SHARE = KeyType(_read_share, exact_ratio, show=_percent)
 
 
-def _read_effect(table: Table, key: str, default: T) -> float | T:
+def _read_effect(table: TomlTable, key: str, default: T) -> float | T:
     value = table.take(key)
     try:
         effect = round(parse_ratio(value), 12) if isinstance(value, str) else None
@@ -279,7 +279,7 @@ def _read_effect(table: Table, key: str, default: T) -> float | T:
         table.report(key, f"`{key}`: {error}")
         return default
     if effect is None or not 0 < effect < 1:
-        table.report(key, f'`{key}` must be a part between 0 and 100 %, such as "5%", not {told(value)}')
+        table.report(key, f'`{key}` must be a part between 0 and 100 %, such as "5%", not {quoted(value)}')
         return default
     return effect
 
@@ -288,11 +288,11 @@ EFFECT = KeyType(_read_effect, exact_ratio, show=RATIO.show)
 """A difference that matters: more than nothing, less than the whole."""
 
 
-def _read_byte_rate(table: Table, key: str, default: int) -> int:
+def _read_byte_rate(table: TomlTable, key: str, default: int) -> int:
     value = table.take(key)
     size, slash, second = value.partition("/") if isinstance(value, str) else ("", "", "")
     if not slash or second.strip() != "s":
-        table.report(key, f'`{key}` must be a size a second, such as "4KiB/s", not {told(value)}')
+        table.report(key, f'`{key}` must be a size a second, such as "4KiB/s", not {quoted(value)}')
         return default
     try:
         pace = parse_bytes(size)
@@ -307,12 +307,12 @@ def _read_byte_rate(table: Table, key: str, default: int) -> int:
 BYTE_RATE = KeyType(_read_byte_rate, lambda pace: f"{pace}B/s")
 
 
-def _read_path(table: Table, key: str, default: T) -> Path | T:
+def _read_path(table: TomlTable, key: str, default: T) -> Path | T:
     ref = table.text(key, None)
     return default if ref is None else table.source.base / ref
 
 
-def _read_file(table: Table, key: str, default: T) -> Path | T:
+def _read_file(table: TomlTable, key: str, default: T) -> Path | T:
     path = _read_path(table, key, None)
     if path is None:
         return default
@@ -321,7 +321,7 @@ def _read_file(table: Table, key: str, default: T) -> Path | T:
     except (OSError, ValueError):
         found = False
     if not found:
-        table.report(key, f"`{key}`: there is no file {told(table.data[key])}")
+        table.report(key, f"`{key}`: there is no file {quoted(table.data[key])}")
     return path
 
 
@@ -330,7 +330,7 @@ FILE = KeyType(_read_file, str)
 """A path of a file that is there when the scenario is read."""
 
 
-def _read_variable(table: Table, key: str, default: T) -> str | T:
+def _read_variable(table: TomlTable, key: str, default: T) -> str | T:
     """A wrong name is not repeated, for it may be the secret itself."""
     name = table.text(key, default)
     if isinstance(name, str) and not is_variable(name):
@@ -341,14 +341,14 @@ def _read_variable(table: Table, key: str, default: T) -> str | T:
 ENVIRONMENT_VARIABLE = KeyType(_read_variable)
 
 
-def _read_mix(table: Table, key: str, default: Mapping[str, int]) -> Mapping[str, int]:
+def _read_mix(table: TomlTable, key: str, default: Mapping[str, int]) -> Mapping[str, int]:
     """Names with their weights; which names there are is checked where the protocol is known."""
     inner = table.table(key)
-    weights = {name: inner.integer(name, 1, least=1, most=MOST_WEIGHT) for name in inner.data}
+    weights = {name: inner.integer(name, 1, least=1, most=MAX_WEIGHT) for name in inner.data}
     if not weights and isinstance(table.data.get(key), Mapping):
         table.report(key, f"`{key}` must name at least one kind of turn, such as {{ ask = 8, cancel = 1 }}")
-    if len(weights) > MOST_KINDS:
-        table.report(key, f"`{key}` may name {MOST_KINDS} kinds at most, not {len(weights)}")
+    if len(weights) > MAX_KINDS:
+        table.report(key, f"`{key}` may name {MAX_KINDS} kinds at most, not {len(weights)}")
         return default
     return weights
 
@@ -365,7 +365,7 @@ def table_of(keys: KeyTable[Any]) -> KeyType:
 def tables_of(keys: KeyTable[Any]) -> KeyType:
     """A list of tables with keys of their own."""
 
-    def read(table: Table, key: str, _: object) -> tuple[object, ...]:
+    def read(table: TomlTable, key: str, _: object) -> tuple[object, ...]:
         return tuple(keys.read(row) for row in table.tables(key))
 
     return KeyType(read, lambda rows: [keys.write(row) for row in rows], keys=keys, listed=True)
@@ -377,7 +377,7 @@ MAX_DATA_BYTES = 64 * 1024 * 1024
 """A larger CSV file is refused: every process keeps its rows in memory."""
 
 
-def read_rows(table: Table, key: str, default: Rows = ()) -> Rows:
+def read_rows(table: TomlTable, key: str, default: DataRows = ()) -> DataRows:
     """The rows of a key: of the CSV file it names, or as written; the default if neither can be read."""
     if isinstance(table.data.get(key), list):
         return _inline_rows(table, key)
@@ -395,7 +395,7 @@ def read_rows(table: Table, key: str, default: Rows = ()) -> Rows:
 ROWS = KeyType(read_rows, lambda rows: [dict(row) for row in rows])
 
 
-def read_csv(path: Path, name: str) -> Rows:
+def read_csv(path: Path, name: str) -> DataRows:
     """The rows of a CSV file; the first line names the columns.
 
     Raises:
@@ -441,7 +441,7 @@ def _whole_rows(reader: Any, width: int, name: str) -> Iterator[list[str]]:
         raise ConfigError(problems)
 
 
-def _inline_rows(table: Table, key: str) -> Rows:
+def _inline_rows(table: TomlTable, key: str) -> DataRows:
     rows: list[dict[str, str]] = []
     for row in table.tables(key):
         values: dict[str, str] = {}
@@ -451,7 +451,7 @@ def _inline_rows(table: Table, key: str) -> Rows:
             elif isinstance(value, (str, int, float)):
                 values[column] = plain(value)
             else:
-                row.report(column, f"`{column}` must be text or a number, not {told(value)}")
+                row.report(column, f"`{column}` must be text or a number, not {quoted(value)}")
         if rows and values.keys() != rows[0].keys():
             row.source.report(row.path, f"every row of `{key}` must have the columns of the first")
         rows.append(values)
@@ -463,7 +463,7 @@ def _inline_rows(table: Table, key: str) -> Rows:
 # ---------------------------------------------------------------- thresholds
 
 
-def read_thresholds(table: Table, stage: int | None = None) -> tuple[Threshold, ...]:
+def read_thresholds(table: TomlTable, stage: int | None = None) -> tuple[Threshold, ...]:
     """Every threshold of a table of ``NAME = "OP VALUE"``, or a list of such."""
     written_as: dict[str, str] = {}
     found: list[Threshold] = []
@@ -476,13 +476,13 @@ def read_thresholds(table: Table, stage: int | None = None) -> tuple[Threshold, 
     return tuple(found)
 
 
-def _thresholds_of(table: Table, name: str, stage: int | None) -> list[Threshold]:
+def _thresholds_of(table: TomlTable, name: str, stage: int | None) -> list[Threshold]:
     written = table.data[name]
     found = []
     for expression in written if isinstance(written, list) else [written]:
         if not isinstance(expression, str):
             hint = "; put quotes around the whole name" if isinstance(expression, dict) else ""
-            table.report(name, f'`{name}` must be text such as "< 100ms", not {told(expression)}{hint}')
+            table.report(name, f'`{name}` must be text such as "< 100ms", not {quoted(expression)}{hint}')
             continue
         try:
             found.append(parse_threshold(name, expression, stage))
@@ -499,7 +499,9 @@ def write_thresholds(thresholds: Iterable[Threshold]) -> Plain:
     return {name: written[0] if len(written) == 1 else written for name, written in found.items()}
 
 
-def _read_and_turned_off(table: Table, key: str, _: object) -> tuple[tuple[Threshold, ...], tuple[str, ...]]:
+def _read_and_turned_off(
+    table: TomlTable, key: str, _: object
+) -> tuple[tuple[Threshold, ...], tuple[str, ...]]:
     """The thresholds, and what would be judged by default and is not (``NAME = "none"``)."""
     inner = table.table(key)
     names = [name for name, written in inner.data.items() if written == TURNED_OFF]
@@ -508,7 +510,7 @@ def _read_and_turned_off(table: Table, key: str, _: object) -> tuple[tuple[Thres
             known = ", ".join(f"`{each}`" for each in STATED_BY)
             inner.report(name, f'"{TURNED_OFF}" turns off what is judged by default: {known}, not `{name}`')
     rest = {name: written for name, written in inner.data.items() if written != TURNED_OFF}
-    thresholds = read_thresholds(Table(rest, inner.source, inner.path))
+    thresholds = read_thresholds(TomlTable(rest, inner.source, inner.path))
     return thresholds, tuple(name for name in names if name in STATED_BY)
 
 
@@ -522,7 +524,7 @@ THRESHOLDS_AND_TURNED_OFF = KeyType(_read_and_turned_off, _write_and_turned_off)
 """The thresholds of the whole run, and what is turned off."""
 
 
-def _read_of_stage(table: Table, key: str, _: object) -> tuple[Threshold, ...]:
+def _read_of_stage(table: TomlTable, key: str, _: object) -> tuple[Threshold, ...]:
     """Of a table in the list ``stages``: the end of its path is its place in the list."""
     return read_thresholds(table.table(key), cast("int", table.path[-1]))
 
@@ -540,14 +542,14 @@ MAX_PRIMARY = 6
 """No more metrics than this decide: each costs the others some statistical power."""
 
 
-def _read_primary(table: Table, key: str, _: object) -> tuple[str, ...]:
+def _read_primary(table: TomlTable, key: str, _: object) -> tuple[str, ...]:
     named = [name for each in table.texts(key) if (name := _resolved(table, key, each)) is not None]
     if len(set(named)) > MAX_PRIMARY:
         table.report(key, f"`{key}` may name {MAX_PRIMARY} metrics at most, not {len(set(named))}")
     return tuple(dict.fromkeys(named))
 
 
-def _resolved(table: Table, key: str, written: str) -> str | None:
+def _resolved(table: TomlTable, key: str, written: str) -> str | None:
     try:
         return resolve(written)[0]
     except ValueError as error:
@@ -555,7 +557,7 @@ def _resolved(table: Table, key: str, written: str) -> str | None:
         return None
 
 
-def _read_effects(table: Table, _: str, __: object) -> dict[str, float]:
+def _read_effects(table: TomlTable, _: str, __: object) -> dict[str, float]:
     effects = {}
     for written in table.data:
         name, effect = _resolved(table, written, written), _read_effect(table, written, None)

@@ -8,7 +8,7 @@ from loadtest.plan.identifiers import is_column
 from loadtest.plan.match import PRESENCE, TESTS, Match, is_keep
 from loadtest.plan.regex import problem_of
 from loadtest.plan.toml_lines import KeyPath
-from loadtest.plan.toml_reader import Source, Table, nearest, told
+from loadtest.plan.toml_reader import Source, TomlTable, nearest, quoted
 
 DEEPEST_PATH = 8
 """Maximum keys of a path."""
@@ -16,7 +16,7 @@ DEEPEST_PATH = 8
 _FORMS = '"completed" or { type = "completed", "data.ok" = true }'
 
 
-def read_match(table: Table, key: str) -> Match | None:
+def read_match(table: TomlTable, key: str) -> Match | None:
     """The one match at a key; None where nothing usable was written."""
     value = table.take(key)
     return None if value is None else _match(table, (*table.path, key), key, value)
@@ -29,14 +29,14 @@ def checked_match(match: object) -> Match:
         ValueError: it is none; says why.
     """
     source = Source("match")
-    found = read_match(Table({"match": match}, source), "match")
+    found = read_match(TomlTable({"match": match}, source), "match")
     if found is None or source.problems:
         why = "; ".join(problem.sentence for problem in source.problems) or "there is none"
         raise ValueError(f"a match is an event type or a table of conditions: {why}")
     return found
 
 
-def read_matches(table: Table, key: str) -> tuple[Match, ...]:
+def read_matches(table: TomlTable, key: str) -> tuple[Match, ...]:
     """A list of matches, or one; none where not written."""
     value = table.take(key)
     if value is None:
@@ -48,7 +48,7 @@ def read_matches(table: Table, key: str) -> tuple[Match, ...]:
     return tuple(match for match in each if match is not None)
 
 
-def read_pairs(table: Table, key: str) -> tuple[tuple[Match, Match], ...]:
+def read_pairs(table: TomlTable, key: str) -> tuple[tuple[Match, Match], ...]:
     """A list of pairs of matches; none where not written."""
     value = table.take(key)
     if value is None:
@@ -57,7 +57,9 @@ def read_pairs(table: Table, key: str) -> tuple[tuple[Match, Match], ...]:
     for index, pair in enumerate(value if isinstance(value, list) else [value]):
         path = (*table.path, key, index)
         if not isinstance(pair, list) or len(pair) != 2:
-            table.source.report(path, f'`{key}` must hold pairs such as ["begun", "done"], not {told(pair)}')
+            table.source.report(
+                path, f'`{key}` must hold pairs such as ["begun", "done"], not {quoted(pair)}'
+            )
             continue
         first, second = (_match(table, (*path, place), key, one) for place, one in enumerate(pair))
         if first is not None and second is not None:
@@ -65,19 +67,19 @@ def read_pairs(table: Table, key: str) -> tuple[tuple[Match, Match], ...]:
     return tuple(found)
 
 
-def check_path(table: Table, at: KeyPath, path: object) -> None:
+def check_path(table: TomlTable, at: KeyPath, path: object) -> None:
     """A path is keys and indices with dots between, as in "data.run_id" or "4.status"."""
     if not isinstance(path, str):
-        table.source.report(at, f'{told(path)} is not a path; write keys and dots, such as "data.run_id"')
+        table.source.report(at, f'{quoted(path)} is not a path; write keys and dots, such as "data.run_id"')
         return
     parts = path.split(".")
     if not all(parts) or any(c.isspace() for c in path):
-        table.source.report(at, f'{told(path)} is not a path; write keys and dots, such as "data.run_id"')
+        table.source.report(at, f'{quoted(path)} is not a path; write keys and dots, such as "data.run_id"')
     elif len(parts) > DEEPEST_PATH:
-        table.source.report(at, f"{told(path)} is deeper than {DEEPEST_PATH} keys")
+        table.source.report(at, f"{quoted(path)} is deeper than {DEEPEST_PATH} keys")
 
 
-def _match(table: Table, at: KeyPath, key: str, value: object) -> Match | None:
+def _match(table: TomlTable, at: KeyPath, key: str, value: object) -> Match | None:
     """A match as it was written; None where it cannot be one, which is reported."""
     if isinstance(value, str) and value:
         return value
@@ -85,7 +87,7 @@ def _match(table: Table, at: KeyPath, key: str, value: object) -> Match | None:
         table.source.report(at, f'`{key}` must say what to look for, such as {{ type = "ready" }}')
         return None
     if not isinstance(value, Mapping):
-        table.source.report(at, f"`{key}` must be an event type or a table, {_FORMS}, not {told(value)}")
+        table.source.report(at, f"`{key}` must be an event type or a table, {_FORMS}, not {quoted(value)}")
         return None
     problems = len(table.source.problems)
     if all(is_keep(name, wanted) for name, wanted in value.items()):
@@ -95,16 +97,16 @@ def _match(table: Table, at: KeyPath, key: str, value: object) -> Match | None:
     return value if len(table.source.problems) == problems else None
 
 
-def check_keep(table: Table, at: KeyPath, keep: Mapping[str, object]) -> None:
+def check_keep(table: TomlTable, at: KeyPath, keep: Mapping[str, object]) -> None:
     """A table of names, and the paths of the values that are kept under them."""
     for name, path in keep.items():
         if not is_column(name):
-            sentence = f"{told(name)} cannot be kept: a name has letters, digits and `_` only"
+            sentence = f"{quoted(name)} cannot be kept: a name has letters, digits and `_` only"
             table.source.report((*at, name), sentence)
         check_path(table, (*at, name), path)
 
 
-def _check_condition(table: Table, at: KeyPath, name: str, wanted: object) -> None:
+def _check_condition(table: TomlTable, at: KeyPath, name: str, wanted: object) -> None:
     if is_keep(name, wanted) and isinstance(wanted, Mapping):
         check_keep(table, at, wanted)
         return
@@ -129,28 +131,28 @@ def _check_condition(table: Table, at: KeyPath, name: str, wanted: object) -> No
             at, f"`{name}` cannot be a list; write {{ in = [...] }} where one of several fits"
         )
     elif not _is_value(wanted):
-        sentence = f"`{name}` must be text, a number, true or false, not {told(wanted)}"
+        sentence = f"`{name}` must be text, a number, true or false, not {quoted(wanted)}"
         table.source.report(at, sentence)
 
 
-def _check_test(table: Table, at: KeyPath, how: str, wanted: object) -> None:
+def _check_test(table: TomlTable, at: KeyPath, how: str, wanted: object) -> None:
     """One of ``in``, ``prefix`` and ``regex``, with what it is held against."""
     if how not in TESTS:
         table.source.report(at, f"nothing can be asked of a value by `{how}`; {nearest(how, TESTS)}")
     elif how == "in":
         if not isinstance(wanted, list) or not wanted or not all(map(_is_value, wanted)):
-            sentence = f'`in` must be a list of values such as ["failed", 3, true], not {told(wanted)}'
+            sentence = f'`in` must be a list of values such as ["failed", 3, true], not {quoted(wanted)}'
             table.source.report(at, sentence)
     elif not isinstance(wanted, str) or not wanted:
-        table.source.report(at, f"`{how}` must be text, not {told(wanted)}")
+        table.source.report(at, f"`{how}` must be text, not {quoted(wanted)}")
     elif how == "regex":
         _check_regex(table, at, wanted)
 
 
-def _check_regex(table: Table, at: KeyPath, pattern: str) -> None:
+def _check_regex(table: TomlTable, at: KeyPath, pattern: str) -> None:
     problem = problem_of(pattern)
     if problem is not None:
-        table.source.report(at, f"`regex`: {told(pattern)} {problem}")
+        table.source.report(at, f"`regex`: {quoted(pattern)} {problem}")
 
 
 def _is_value(value: object) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from loadtest.plan.chunks import read_chunks
 from loadtest.plan.match_file import read_match
 from loadtest.plan.protocol import Interrupt, MessageStep
-from loadtest.plan.toml_reader import Table, told
+from loadtest.plan.toml_reader import TomlTable, quoted
 
-MOST_STEPS = 256
+MAX_STEPS = 256
 """Maximum entries of `messages`."""
 
 KINDS = ("wait", "pause", "chunks", "interrupt")
@@ -18,7 +18,7 @@ KINDS = ("wait", "pause", "chunks", "interrupt")
 KNOWN = ", ".join(f"`{kind}`" for kind in KINDS[:-1]) + f" or `{KINDS[-1]}`"
 
 
-def read_messages(table: Table) -> tuple[MessageStep, ...]:
+def read_messages(table: TomlTable) -> tuple[MessageStep, ...]:
     """The steps of a turn of several messages; none where not written, or wrong, which is reported."""
     value, key = table.take("messages"), "messages"
     if value is None:
@@ -27,17 +27,17 @@ def read_messages(table: Table) -> tuple[MessageStep, ...]:
         table.report(key, "`message` and `messages` both say what is sent; leave one out")
     if not isinstance(value, list) or not value:
         forms = '["...", { pause = "20ms" }, { wait = MATCH }, "..."]'
-        table.report(key, f"`{key}` must be a list such as {forms}, not {told(value)}")
+        table.report(key, f"`{key}` must be a list such as {forms}, not {quoted(value)}")
         return ()
-    if len(value) > MOST_STEPS:
-        table.report(key, f"`{key}` may have {MOST_STEPS} entries at most, not {len(value)}")
+    if len(value) > MAX_STEPS:
+        table.report(key, f"`{key}` may have {MAX_STEPS} entries at most, not {len(value)}")
         return ()
     steps = [_read_message(table, index, each) for index, each in enumerate(value)]
     _check_order(table, steps)
     return () if None in steps else tuple(step for step in steps if step is not None)
 
 
-def _check_order(table: Table, steps: list[MessageStep | None]) -> None:
+def _check_order(table: TomlTable, steps: list[MessageStep | None]) -> None:
     """The first and the last entry send something; an interruption comes after the last."""
 
     def report(index: int, sentence: str) -> None:
@@ -55,16 +55,16 @@ def _check_order(table: Table, steps: list[MessageStep | None]) -> None:
             report(index, f"the {which} of `messages` must send something: a text, or `chunks`")
 
 
-def _read_message(table: Table, index: int, value: object) -> MessageStep | None:
+def _read_message(table: TomlTable, index: int, value: object) -> MessageStep | None:
     """One entry of ``messages``; None where it is none, which is reported."""
     at = (*table.path, "messages", index)
     if isinstance(value, str) and value:
         return MessageStep(send=value)
     if not isinstance(value, Mapping):
-        wrong = f"must be text that is sent, or a table with {KNOWN}, not {told(value)}"
+        wrong = f"must be text that is sent, or a table with {KNOWN}, not {quoted(value)}"
         table.source.report(at, f"an entry of `messages` {wrong}")
         return None
-    inner = Table(value, table.source, at)
+    inner = TomlTable(value, table.source, at)
     kinds = [key for key in KINDS if inner.has(key)]
     chunks = read_chunks(inner) if inner.has("chunks") else None
     step = MessageStep(
@@ -83,7 +83,7 @@ def _read_message(table: Table, index: int, value: object) -> MessageStep | None
     return step if len(kinds) == 1 and any(each is not None for each in read) else None
 
 
-def _read_interrupt(table: Table) -> Interrupt | None:
+def _read_interrupt(table: TomlTable) -> Interrupt | None:
     """When the user interrupts an answer, and by what; None where it is wrong, which is reported."""
     after_ns, send = table.duration("after", None), table.text("send", None)
     for key, example in (("after", 'after = "800ms"'), ("send", "send = TEXT")):

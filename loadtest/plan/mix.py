@@ -8,10 +8,10 @@ from itertools import accumulate
 
 from loadtest.plan.random_draw import draw
 
-MOST_KINDS = 16
+MAX_KINDS = 16
 """Maximum kinds of turn in a run: each has metrics and counters of its own."""
 
-MOST_WEIGHT = 1_000_000
+MAX_WEIGHT = 1_000_000
 
 
 class Mix:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from datetime import UTC, datetime, timedelta
 
 from loadtest.plan.generated import is_generated, problem_of
-from loadtest.plan.scenario import Rows
+from loadtest.plan.scenario import DataRows
 from loadtest.plan.template import RANDOM, UUID4, Template
 from loadtest.plan.toml_reader import nearest
 from loadtest.plan.trace_parent import TRACE_PARENT
@@ -34,12 +34,12 @@ TURN = ("turn.id", "turn.number", TRACE_PARENT)
 """Every turn has these, in its messages."""
 
 
-def columns(prefix: str, rows: Rows) -> list[str]:
+def columns(prefix: str, rows: DataRows) -> list[str]:
     """``prefix.COLUMN`` of every column of the rows."""
     return [f"{prefix}.{column}" for column in rows[0]] if rows else []
 
 
-def user_values(user: int, run_id: str, identities: Rows, first: int = 0) -> dict[str, str]:
+def user_values(user: int, run_id: str, identities: DataRows, first: int = 0) -> dict[str, str]:
     """What ``{user....}`` stands for: number, id and thread, and the columns of the user's identity.
 
     ``first`` is the user who has the first identity: the first one of its population.
@@ -53,7 +53,7 @@ def user_values(user: int, run_id: str, identities: Rows, first: int = 0) -> dic
     return values
 
 
-def data_values(turn: int, rows: Rows) -> dict[str, str]:
+def data_values(turn: int, rows: DataRows) -> dict[str, str]:
     """What ``{data....}`` stands for in a turn: the columns of a row, rows being used in turn."""
     return {f"data.{column}": value for column, value in rows[turn % len(rows)].items()} if rows else {}
 

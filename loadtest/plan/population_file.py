@@ -9,9 +9,9 @@ from typing import TypeVar
 from loadtest.plan.scenario import Load, Population, Scenario
 from loadtest.plan.threshold import TAG, Threshold, of_population
 from loadtest.plan.toml_lines import KeyPath
-from loadtest.plan.toml_reader import Source, Table, told
+from loadtest.plan.toml_reader import Source, TomlTable, quoted
 
-MOST_POPULATIONS = 8
+MAX_POPULATIONS = 8
 """Maximum populations of a run: each has all metrics and counters of its own."""
 
 BY_KEY = ("target", "load", "traffic", "chaos")
@@ -47,7 +47,7 @@ class WrittenPopulation:
     chaos: object = None
 
 
-def part_table(document: Table, index: int) -> Table:
+def part_table(document: TomlTable, index: int) -> TomlTable:
     """Population ``index`` as a document of its own, whose mistakes are told where they were written."""
     rows = document.data.get("population")
     row = rows[index] if isinstance(rows, list) and isinstance(rows[index], Mapping) else {}
@@ -64,7 +64,7 @@ def part_table(document: Table, index: int) -> Table:
         source.problems,
         source.base,
     )
-    return Table(_inherited(document.data if inherits else {}, row), own)
+    return TomlTable(_inherited(document.data if inherits else {}, row), own)
 
 
 def _inherited(document: Mapping[str, object], row: Mapping[str, object]) -> dict[str, object]:
@@ -88,7 +88,7 @@ def _moved(places: Mapping[KeyPath, T], under: KeyPath) -> dict[KeyPath, T]:
     }
 
 
-def with_populations(document: Table, scenario: Scenario) -> Scenario:
+def with_populations(document: TomlTable, scenario: Scenario) -> Scenario:
     """The scenario with its populations, which have its limits and its steps by HTTP.
 
     It has the sum of their connections, and what their stages promise among its thresholds.
@@ -127,23 +127,23 @@ def _most(load: Load) -> int:
     return max((stage.connections for stage in load.stages), default=load.connections)
 
 
-def _check_names(document: Table, parts: tuple[Population, ...]) -> None:
+def _check_names(document: TomlTable, parts: tuple[Population, ...]) -> None:
     kinds = {kind for each in parts for kind in each.scenario.kinds}
     said = {one.name for each in parts for one in each.scenario.conversations}
     for index, each in enumerate(parts):
         at = ("population", index, "name")
         if each.name and not TAG.fullmatch(each.name):
             what = "cannot name a population: letters, digits, `_` and `-` only, 32 at most"
-            document.source.report(at, f"{told(each.name)} {what}")
+            document.source.report(at, f"{quoted(each.name)} {what}")
         if each.name in [other.name for other in parts[:index]]:
-            document.source.report(at, f"there are two populations named {told(each.name)}")
+            document.source.report(at, f"there are two populations named {quoted(each.name)}")
         if each.name in kinds | said:
             what = "a kind of turn" if each.name in kinds else "a conversation"
-            sentence = f"{told(each.name)} is also the name of {what}; thresholds could mean either"
+            sentence = f"{quoted(each.name)} is also the name of {what}; thresholds could mean either"
             document.source.report(at, sentence)
 
 
-def _check_part(document: Table, index: int, part: Scenario, scenario: Scenario) -> None:
+def _check_part(document: TomlTable, index: int, part: Scenario, scenario: Scenario) -> None:
     """What a population says of itself that is the run's to say."""
     place: KeyPath = ("population", index)
     for table, key, value in OF_THE_RUN:

@@ -16,7 +16,7 @@ from loadtest.plan.host_name import host_problem
 from loadtest.plan.identifiers import is_column, is_header_value, is_token
 from loadtest.plan.plain_json import is_plain
 from loadtest.plan.template import Template
-from loadtest.plan.toml_reader import Table, told
+from loadtest.plan.toml_reader import TomlTable, quoted
 
 PREPARED = "prepared"
 """The group of names of what was kept: ``{prepared.NAME}``."""
@@ -26,8 +26,8 @@ ALONE = re.compile(r"\{[A-Za-z0-9_]+\.[A-Za-z0-9_]+\}")
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
-MOST_STEPS = 16
-MOST_KEPT = 16
+MAX_STEPS = 16
+MAX_KEPT = 16
 """Values that one step keeps."""
 
 STEP_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -139,7 +139,7 @@ def prepared_names(steps: Iterable[PrepareStep]) -> list[str]:
 # ---------------------------------------------------------------- reading
 
 
-def read_json(table: Table, key: str, default: object) -> object:
+def read_json(table: TomlTable, key: str, default: object) -> object:
     """Any value that JSON can hold."""
     value = table.take(key)
     if not is_plain(value):
@@ -148,7 +148,7 @@ def read_json(table: Table, key: str, default: object) -> object:
     return value
 
 
-def read_expect(table: Table, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
+def read_expect(table: TomlTable, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
     """One status, or a list of them."""
     value = table.take(key)
     statuses = value if isinstance(value, list) else [value]
@@ -156,7 +156,7 @@ def read_expect(table: Table, key: str, default: tuple[int, ...]) -> tuple[int, 
         isinstance(each, int) and not isinstance(each, bool) and 200 <= each <= 599 for each in statuses
     )
     if not good:
-        table.report(key, f"`{key}` must be a status from 200 to 599, or a list of such, not {told(value)}")
+        table.report(key, f"`{key}` must be a status from 200 to 599, or a list of such, not {quoted(value)}")
         return default
     return tuple(statuses)
 
@@ -166,7 +166,7 @@ def write_expect(statuses: tuple[int, ...]) -> object:
     return statuses[0] if len(statuses) == 1 else list(statuses)
 
 
-def finish_request(table: Table, request: R) -> R:
+def finish_request(table: TomlTable, request: R) -> R:
     """The request; what its keys ask of each other is reported."""
     given = [method for method in METHODS if getattr(request, method)]
     if len(given) != 1:
@@ -183,7 +183,7 @@ def finish_request(table: Table, request: R) -> R:
         table.report(given[0], f"a body does not go with `{given[0]}`; leave out `json` and `form`")
     for name, text in request.headers.items():
         if not is_token(name):
-            table.source.report((*table.path, "headers", name), f"{told(name)} cannot name a header")
+            table.source.report((*table.path, "headers", name), f"{quoted(name)} cannot name a header")
         if not is_header_value(text):
             sentence = f"the value of `{name}` holds what a header cannot hold"
             table.source.report((*table.path, "headers", name), sentence)
@@ -200,23 +200,23 @@ def _wrong_url(url: str) -> str:
         return ""
     scheme = url.partition("://")[0].lower()
     if scheme not in {"http", "https"}:
-        return f"must be a path that begins with /, or a URL of http:// or https://, not {told(url)}"
+        return f"must be a path that begins with /, or a URL of http:// or https://, not {quoted(url)}"
     try:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
     if not host:
-        return f"names no host: {told(url)}"
+        return f"names no host: {quoted(url)}"
     return (None if "{" in host else host_problem(host)) or ""
 
 
-def finish_step(table: Table, step: PrepareStep) -> PrepareStep:
+def finish_step(table: TomlTable, step: PrepareStep) -> PrepareStep:
     """The step; its mistakes are reported."""
     finish_request(table, step)
     if step.name and not STEP_NAME.fullmatch(step.name):
-        table.report("name", f"{told(step.name)} cannot name a step: letters, digits, `_`, `-`, 32 at most")
-    if len(step.keep) > MOST_KEPT:
-        table.report("keep", f"`keep` may name {MOST_KEPT} values at most, not {len(step.keep)}")
+        table.report("name", f"{quoted(step.name)} cannot name a step: letters, digits, `_`, `-`, 32 at most")
+    if len(step.keep) > MAX_KEPT:
+        table.report("keep", f"`keep` may name {MAX_KEPT} values at most, not {len(step.keep)}")
     for name, place in step.keep.items():
         if wrong := _wrong_keep(name, place):
             table.source.report((*table.path, "keep", name), wrong)
@@ -225,15 +225,15 @@ def finish_step(table: Table, step: PrepareStep) -> PrepareStep:
 
 def _wrong_keep(name: str, place: str) -> str:
     if not is_column(name):
-        return f"{told(name)} is no name of a value: letters, digits and `_` only"
+        return f"{quoted(name)} is no name of a value: letters, digits and `_` only"
     for kind in (FROM_HEADER, FROM_COOKIE):
         if place.startswith(kind):
             wanted = place.removeprefix(kind)
-            return "" if is_token(wanted) else f"`{name}`: {told(place)} names no {kind.rstrip(':')}"
+            return "" if is_token(wanted) else f"`{name}`: {quoted(place)} names no {kind.rstrip(':')}"
     keys = place.split(".")
     if not place or not all(keys) or len(keys) > LONGEST_PATH:
         ways = '"data.0.id" (of JSON), "header:Location" or "cookie:sid"'
-        return f"`{name}`: {told(place)} is no place in an answer; write one such as {ways}"
+        return f"`{name}`: {quoted(place)} is no place in an answer; write one such as {ways}"
     return ""
 
 
@@ -246,7 +246,7 @@ def wrong_order(steps: Steps) -> Iterator[tuple[int, str]]:
     kept: dict[str, PrepareStep] = {}
     for index, step in enumerate(steps):
         if step.name in [other.name for other in steps[:index]]:
-            yield index, f"there are two steps named {told(step.name)}"
+            yield index, f"there are two steps named {quoted(step.name)}"
         asked = {name for text in step.texts for name in Template.parse(text).names}
         for name in sorted(asked):
             if not name.startswith(f"{PREPARED}."):

@@ -16,7 +16,7 @@ FIELDS = ("type", "turn", "user", "sequence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ReadyStep:
     """One step towards ready; exactly one of ``wait``, ``send`` and ``pause_ns`` is set.
 
     ``keep`` names values to take from the awaited message: ``{thread = "data.thread_id"}`` makes
@@ -58,15 +58,30 @@ class TimedBeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """The last word of a user who leaves a ready connection: ``send``, and then the close frame.
+
+    Where there is a ``wait``, the close frame goes out when such an event has come.
+    """
+
+    send: str
+    wait: Match | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
-    """From the upgrade to ready; ``heartbeat`` holds those of the target, which we answer, and ours."""
+    """From the upgrade to ready, and the last word before the close.
+
+    ``heartbeat`` holds those of the target, which we answer, and ours.
+    """
 
     path: str = "/"
     subprotocols: tuple[str, ...] = ()
-    ready: tuple[Step, ...] = ()
+    ready: tuple[ReadyStep, ...] = ()
     heartbeat: tuple[Beat | TimedBeat, ...] = ()
     auth_errors: tuple[Match, ...] = ()
     """Events that mean the credential was refused."""
+    leave: Leave | None = None
 
     @property
     def answered(self) -> tuple[Beat, ...]:

@@ -37,9 +37,10 @@ from loadtest.plan.protocol import (
     Connect,
     CountAt,
     Events,
+    Leave,
     Protocol,
+    ReadyStep,
     SentAt,
-    Step,
     TimedBeat,
     TurnKind,
     TurnShape,
@@ -48,12 +49,12 @@ from loadtest.plan.regex import problem_of
 from loadtest.plan.shipped import find
 from loadtest.plan.template import EVENT, KEPT, Template
 from loadtest.plan.toml_lines import KeyPath
-from loadtest.plan.toml_reader import Source, Table, nearest, read_document, told
+from loadtest.plan.toml_reader import Source, TomlTable, nearest, quoted, read_document
 from loadtest.plan.unmeasured import has_uuid
 
 EVENT_TYPES = ("first", "audio", "end", "end_all", "fail", "required", "order", "ignore", "refuse", "keep")
 
-MOST_ENDS = 16
+MAX_ENDS = 16
 """Maximum entries of `end_all`."""
 
 KIND_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -81,12 +82,12 @@ def load_protocol(ref: str | Path, base: Path | None = None) -> Protocol:
     document = read_document(path, name)
     check_kind(document.data, PROTOCOL, name)
     source = Source(name, document.lines, base=path.parent.absolute())
-    protocol = read_protocol(Table(document.data, source), path.stem, document.comment)
+    protocol = read_protocol(TomlTable(document.data, source), path.stem, document.comment)
     source.finish()
     return protocol
 
 
-def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
+def read_protocol(table: TomlTable, name: str, about: str = "") -> Protocol:
     """A protocol from its table; mistakes are reported to the table's source.
 
     ``name`` and ``about`` hold where the table does not say.
@@ -130,19 +131,19 @@ def read_protocol(table: Table, name: str, about: str = "") -> Protocol:
     return protocol
 
 
-def _written_at(table: Table, path: KeyPath) -> KeyPath:
+def _written_at(table: TomlTable, path: KeyPath) -> KeyPath:
     """The path of what may also stand at the top, as it was written."""
     return (*table.path, *(path[1:] if path[1] in AT_TOP and table.has(str(path[1])) else path))
 
 
-def _check_twice(table: Table) -> None:
+def _check_twice(table: TomlTable) -> None:
     """A list that is written as a table of its own is not written in the table it belongs to as well."""
     for key, of in AT_TOP.items():
         if table.has(key) and isinstance(owner := table.data.get(of), Mapping) and key in owner:
             table.report(key, f"`{key}` is written here and in [{of}]; write it once")
 
 
-def _one_or_more(table: Table, key: str) -> list[Table]:
+def _one_or_more(table: TomlTable, key: str) -> list[TomlTable]:
     """A list of tables, or one table."""
     return [table.table(key)] if isinstance(table.data.get(key), Mapping) else table.tables(key)
 
@@ -158,6 +159,8 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
             of_event = [name for name in Template.parse(beat.send).names if name.startswith(EVENT)]
             known = [*IN_MESSAGES, *kept, *(of_event if isinstance(beat, Beat) else [HEARTBEAT_NUMBER])]
             yield (AT_TOP[key], key, index, "send"), beat.send, known
+    if protocol.connect.leave is not None:
+        yield ("connect", "leave", "send"), protocol.connect.leave.send, [*IN_MESSAGES, *kept]
     if protocol.events.audience:
         yield ("events", "audience"), protocol.events.audience, ["run.id"]
     yield ("turn", "id"), protocol.turn.id, [*ANYWHERE, "turn.number"]
@@ -213,23 +216,26 @@ def asked_columns(protocol: Protocol) -> list[str]:
     return sorted(name for name in names - given if name.startswith(("user.", "data.")))
 
 
-def _read_name(table: Table, default: str) -> str:
+def _read_name(table: TomlTable, default: str) -> str:
     name = table.text("name", default)
     if name and not is_name(name):
-        table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {told(name)}")
+        table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {quoted(name)}")
     return name
 
 
-def _read_connect(table: Table, beats: list[Table]) -> Connect:
+def _read_connect(table: TomlTable, beats: list[TomlTable]) -> Connect:
     connect = Connect(
         path=table.text("path", "/"),
         subprotocols=table.texts("subprotocols"),
         ready=tuple(_read_step(step) for step in table.tables("ready")),
         heartbeat=tuple(_read_heartbeat(beat) for beat in (*beats, *_one_or_more(table, "heartbeat"))),
         auth_errors=read_matches(table, "auth_errors"),
+        leave=_read_leave(table.table("leave")) if table.has("leave") else None,
     )
     if not connect.path.startswith("/") or any(c.isspace() or c == "#" for c in connect.path):
-        table.report("path", f"`path` must begin with `/` and hold no space and no `#`: {told(connect.path)}")
+        table.report(
+            "path", f"`path` must begin with `/` and hold no space and no `#`: {quoted(connect.path)}"
+        )
     if Template.parse(connect.path).names:
         table.report("path", "`path` is the same for all users and has no placeholders")
     if any(map(kept_by, connect.auth_errors)):
@@ -238,13 +244,13 @@ def _read_connect(table: Table, beats: list[Table]) -> Connect:
         )
     for each in connect.subprotocols:
         if not is_token(each):
-            table.report("subprotocols", f"{told(each)} cannot be a subprotocol: no spaces, no separators")
+            table.report("subprotocols", f"{quoted(each)} cannot be a subprotocol: no spaces, no separators")
     table.close({"message": "it belongs to [turn]", "type": "it belongs to [events]"})
     return connect
 
 
-def _read_step(table: Table) -> Step:
-    step = Step(
+def _read_step(table: TomlTable) -> ReadyStep:
+    step = ReadyStep(
         wait=read_match(table, "wait"),
         send=table.text("send", None),
         pause_ns=table.duration("pause", None),
@@ -262,11 +268,23 @@ def _read_step(table: Table) -> Step:
     return step
 
 
-def _read_heartbeat(table: Table) -> Beat | TimedBeat:
+def _read_leave(table: TomlTable) -> Leave:
+    leave = Leave(send=table.text("send", ""), wait=read_match(table, "wait"))
+    if not leave.send:
+        table.source.report(table.path, "`leave` needs `send`: what is said before a connection is closed")
+    if leave.wait is not None and kept_by(leave.wait):
+        table.report(
+            "wait", "nothing is sent after `leave`, so that nothing can be kept of what it waits for"
+        )
+    table.close()
+    return leave
+
+
+def _read_heartbeat(table: TomlTable) -> Beat | TimedBeat:
     return _read_timed_beat(table) if table.has("every") else _read_beat(table)
 
 
-def _read_timed_beat(table: Table) -> TimedBeat:
+def _read_timed_beat(table: TomlTable) -> TimedBeat:
     every = table.text("every", None)
     send = table.text("send", None)
     beat = TimedBeat(
@@ -296,7 +314,7 @@ def _read_timed_beat(table: Table) -> TimedBeat:
     return beat
 
 
-def _check_dictated(table: Table, connect: Connect) -> None:
+def _check_dictated(table: TomlTable, connect: Connect) -> None:
     """What dictates an interval is kept by a ready step: heartbeats begin when the connection is ready."""
     kept = [name for step in connect.ready for name in step_keeps(step)]
     for index, beat in enumerate(connect.heartbeat):
@@ -306,7 +324,7 @@ def _check_dictated(table: Table, connect: Connect) -> None:
             table.source.report(_written_at(table, ("connect", "heartbeat", index, "every")), sentence)
 
 
-def _read_beat(table: Table, what: str = "a heartbeat") -> Beat:
+def _read_beat(table: TomlTable, what: str = "a heartbeat") -> Beat:
     match = read_match(table, "on")
     send = table.text("send", None)
     keep = table.pairs("keep")
@@ -317,7 +335,7 @@ def _read_beat(table: Table, what: str = "a heartbeat") -> Beat:
     return Beat(on=match or {}, send=send or "", keep=keep)
 
 
-def _read_turn(table: Table) -> TurnShape:
+def _read_turn(table: TomlTable) -> TurnShape:
     turn = TurnShape(
         id=table.text("id", "{uuid}"),
         message=table.text("message", ""),
@@ -331,13 +349,13 @@ def _read_turn(table: Table) -> TurnShape:
     return turn
 
 
-def _read_send(table: Table) -> HttpRequest | None:
+def _read_send(table: TomlTable) -> HttpRequest | None:
     """The request by which a turn's message goes; None where not written, or wrong, which is reported."""
     if not table.has("send"):
         return None
     if not isinstance(table.data.get("send"), Mapping):
         form = '{ post = "/path", json = { ... } }'
-        table.report("send", f"`send` must be a request such as {form}, not {told(table.take('send'))}")
+        table.report("send", f"`send` must be a request such as {form}, not {quoted(table.take('send'))}")
         return None
     for key in ("message", "messages"):
         if table.has(key):
@@ -356,17 +374,19 @@ def _read_send(table: Table) -> HttpRequest | None:
     return request
 
 
-def _read_kinds(table: Table, turn: TurnShape, events: Events) -> dict[str, TurnKind]:
+def _read_kinds(table: TomlTable, turn: TurnShape, events: Events) -> dict[str, TurnKind]:
     """The kinds of turn, by name; what one does not say it has of ``turn`` and ``events``."""
     kinds = {}
     for name in table.data:
         if not KIND_NAME.fullmatch(name):
-            table.report(name, f"{told(name)} cannot name a kind of turn: letters, digits, `_` and `-` only")
+            table.report(
+                name, f"{quoted(name)} cannot name a kind of turn: letters, digits, `_` and `-` only"
+            )
         kinds[name] = _read_kind(table.table(name), turn, events)
     return kinds
 
 
-def _read_kind(table: Table, turn: TurnShape, events: Events) -> TurnKind:
+def _read_kind(table: TomlTable, turn: TurnShape, events: Events) -> TurnKind:
     message, messages, send = table.text("message", ""), read_messages(table), _read_send(table)
     written: dict[str, Any] = {
         key: read_pairs(table, key) if key == "pairs" else read_matches(table, key)
@@ -389,7 +409,7 @@ def _read_kind(table: Table, turn: TurnShape, events: Events) -> TurnKind:
     return TurnKind(turn=shape, events=replace(events, count=count, **own))
 
 
-def _check_kind(table: Table, protocol: Protocol, name: str, kind: TurnKind) -> None:
+def _check_kind(table: TomlTable, protocol: Protocol, name: str, kind: TurnKind) -> None:
     """What the rules of a kind of turn ask of each other, and of those that all kinds share."""
     own = table.table("turns").table(name)
     matches: dict[str, tuple[Match, ...]] = {key: getattr(kind.events, key) for key in EVENT_TYPES}
@@ -398,8 +418,8 @@ def _check_kind(table: Table, protocol: Protocol, name: str, kind: TurnKind) -> 
         written = [each for each in (key, *KIND_RULES) if own.has(each) and f"`{each}`" in both]
         if written:
             own.report(written[0], both)
-    if len(kind.events.end_all) > MOST_ENDS and own.has("end_all"):
-        own.report("end_all", f"`end_all` may have {MOST_ENDS} entries, not {len(kind.events.end_all)}")
+    if len(kind.events.end_all) > MAX_ENDS and own.has("end_all"):
+        own.report("end_all", f"`end_all` may have {MAX_ENDS} entries, not {len(kind.events.end_all)}")
     if protocol.events.type or protocol.events.format == "opaque":
         return
     for key, found in matches.items():
@@ -407,7 +427,7 @@ def _check_kind(table: Table, protocol: Protocol, name: str, kind: TurnKind) -> 
             own.report(key, f"`{key}` names event types, but no `type` of [events] says where they stand")
 
 
-def _read_events(table: Table, answers: list[Table]) -> Events:
+def _read_events(table: TomlTable, answers: list[TomlTable]) -> Events:
     paths = {key: table.texts(key) for key in FIELDS}
     format_ = table.choice("format", {"json": "json", "opaque": "opaque", "text": "text"}, "json")
     pattern = _read_pattern(table, format_)
@@ -439,7 +459,7 @@ def _read_events(table: Table, answers: list[Table]) -> Events:
     return events
 
 
-def _read_pattern(table: Table, format_: str) -> str:
+def _read_pattern(table: TomlTable, format_: str) -> str:
     """The pattern of texts, whose named groups are the fields of an event."""
     pattern = table.text("pattern", "")
     if format_ != "text":
@@ -451,7 +471,7 @@ def _read_pattern(table: Table, format_: str) -> str:
             table.report(key, f'in format "text", `{key}` is a named group of `pattern`: (?P<{key}>...)')
     problem = problem_of(pattern) if pattern else None
     if problem is not None:
-        table.report("pattern", f"`pattern`: {told(pattern)} {problem}")
+        table.report("pattern", f"`pattern`: {quoted(pattern)} {problem}")
         return ""
     if not pattern and not table.has("pattern"):
         table.report("format", 'format "text" needs a `pattern`, such as "(?P<type>[A-Z]+) (?P<turn>[0-9]+)"')
@@ -464,7 +484,7 @@ def _fields_of(pattern: str) -> dict[str, tuple[str, ...]]:
     return {key: (key,) if key in groups else () for key in FIELDS}
 
 
-def _read_adopt(table: Table) -> Adopt:
+def _read_adopt(table: TomlTable) -> Adopt:
     on = read_match(table, "on")
     path = table.text("id", None)
     if not table.has("on") or not table.has("id"):
@@ -478,12 +498,12 @@ def _read_adopt(table: Table) -> Adopt:
 TIME_UNITS = {unit: unit for unit in ("s", "ms", "us", "ns", "iso")}
 
 
-def _read_sent_at(table: Table) -> SentAt | None:
+def _read_sent_at(table: TomlTable) -> SentAt | None:
     """Where an event has the time it was sent at; None where not written, or wrong, which is reported."""
     if not table.has("sent_at"):
         return None
     if not isinstance(table.data.get("sent_at"), Mapping):
-        written = told(table.take("sent_at"))
+        written = quoted(table.take("sent_at"))
         table.report("sent_at", f'`sent_at` is {{ path = "PATH", unit = "ms" }}, not {written}')
         return None
     stamped = table.table("sent_at")
@@ -501,7 +521,7 @@ def _read_sent_at(table: Table) -> SentAt | None:
     return SentAt(path=path, unit=cast("Literal['s', 'ms', 'us', 'ns', 'iso']", unit))
 
 
-def _read_count(table: Table) -> int | CountAt | None:
+def _read_count(table: TomlTable) -> int | CountAt | None:
     """A number, or where an event says the number."""
     if not isinstance(table.data.get("count"), Mapping):
         return table.integer("count", None, least=1)
@@ -516,7 +536,7 @@ def _read_count(table: Table) -> int | CountAt | None:
     return CountAt(path=path or "", of=of)
 
 
-def _check_events(table: Table, protocol: Protocol) -> None:
+def _check_events(table: TomlTable, protocol: Protocol) -> None:
     """What the keys of [events] ask of each other."""
     events = protocol.events
 
@@ -529,8 +549,8 @@ def _check_events(table: Table, protocol: Protocol) -> None:
         report(key, both)
     if not all(map(kept_by, events.keep)):
         report("keep", "each entry of `keep` needs a `keep` of its own, a table of names and paths")
-    if len(events.end_all) > MOST_ENDS:
-        report("end_all", f"`end_all` may have {MOST_ENDS} entries, not {len(events.end_all)}")
+    if len(events.end_all) > MAX_ENDS:
+        report("end_all", f"`end_all` may have {MAX_ENDS} entries, not {len(events.end_all)}")
     _check_order(events, report)
     _check_framing(table, protocol)
     if events.audience and not has_uuid(protocol):
@@ -551,7 +571,7 @@ def _check_events(table: Table, protocol: Protocol) -> None:
         report("match", 'payloads of format "opaque" carry no id; use match = "order"')
 
 
-def _check_streams(table: Table, protocol: Protocol) -> None:
+def _check_streams(table: TomlTable, protocol: Protocol) -> None:
     """What an interruption and chunks ask of the rest of the protocol."""
     shapes: list[tuple[KeyPath, TurnShape, Events]] = [(("turn",), protocol.turn, protocol.events)]
     shapes += [
@@ -569,7 +589,7 @@ def _check_streams(table: Table, protocol: Protocol) -> None:
                 table.source.report(at, "a codec makes its own frames: send chunks in a `message`")
 
 
-def _check_framing(table: Table, protocol: Protocol) -> None:
+def _check_framing(table: TomlTable, protocol: Protocol) -> None:
     """What `codec` and [framing] ask of the rest of the protocol."""
     framing, events = protocol.framing, protocol.events
     if protocol.codec is not None:
@@ -592,7 +612,7 @@ def _check_framing(table: Table, protocol: Protocol) -> None:
         )
 
 
-def _report_at(table: Table, *place: str) -> None:
+def _report_at(table: TomlTable, *place: str) -> None:
     """Report a sentence, the last of ``place``, at the key before it."""
     *path, sentence = place
     table.source.report((*table.path, *path), sentence)
@@ -606,7 +626,7 @@ def _check_order(events: Events, report: Callable[[str, str], None]) -> None:
         report("adopt", "`adopt` is for events that are matched by id; by order no id is asked for")
 
 
-def _check_types(table: Table, protocol: Protocol, matches: Mapping[str, tuple[Match, ...]]) -> None:
+def _check_types(table: TomlTable, protocol: Protocol, matches: Mapping[str, tuple[Match, ...]]) -> None:
     """Where event types are named, the protocol says where they stand."""
     if protocol.events.type:
         return
@@ -618,7 +638,7 @@ def _check_types(table: Table, protocol: Protocol, matches: Mapping[str, tuple[M
         table.source.report((*table.path, "events", named[0]), sentence)
     for path, match in _matches_outside(protocol):
         if isinstance(match, str):
-            sentence = f"{told(match)} is an event type, but no `type` of [events] says where they stand"
+            sentence = f"{quoted(match)} is an event type, but no `type` of [events] says where they stand"
             table.source.report(_written_at(table, path), sentence)
 
 
@@ -635,6 +655,8 @@ def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...]
             yield ("connect", "heartbeat", index, "on"), heartbeat.on
         elif heartbeat.answer is not None:
             yield ("connect", "heartbeat", index, "answer"), heartbeat.answer
+    if connect.leave is not None and connect.leave.wait is not None:
+        yield ("connect", "leave", "wait"), connect.leave.wait
     for index, beat in enumerate(events.answer):
         yield ("events", "answer", index, "on"), beat.on
     yield from _waits(("turn",), protocol.turn)
@@ -658,4 +680,4 @@ def _contradictions(matches: Mapping[str, tuple[Match, ...]]) -> Iterator[tuple[
         asked = [conditions(each) for each in matches[first]]
         both = [each for each in matches[second] if conditions(each) in asked]
         for words in sorted(match_words(each) for each in both):
-            yield second, f"{told(words)} cannot be in both `{first}` and `{second}`"
+            yield second, f"{quoted(words)} cannot be in both `{first}` and `{second}`"

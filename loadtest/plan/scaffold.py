@@ -226,7 +226,7 @@ def _limit_ns(took_ns: Sequence[int]) -> int:
     """What a turn may take: twice the longest of a capture, rounded up to two digits, or 100 ms if longer."""
     ms = -(-2 * max(took_ns, default=0) // 1_000_000)
     step = int(10 ** max(len(str(ms)) - 2, 0))
-    return max(-(-ms // step) * step, LEAST_LIMIT_MS) * 1_000_000
+    return max(-(-ms // step) * step, MIN_LIMIT_MS) * 1_000_000
 
 
 def _limit_lines(limit_ns: int, took_ns: Sequence[int]) -> str:
@@ -235,11 +235,11 @@ def _limit_lines(limit_ns: int, took_ns: Sequence[int]) -> str:
         return line
     n, longest = len(took_ns), format_duration(max(took_ns))
     of = "the turn of the capture took" if n == 1 else f"the {n} turns of the capture took at most"
-    kind = "at least twice that" if limit_ns == LEAST_LIMIT_MS * 1_000_000 else "twice that"
+    kind = "at least twice that" if limit_ns == MIN_LIMIT_MS * 1_000_000 else "twice that"
     return f"# {of[:1].upper()}{of[1:]} {longest}; this is {kind}: write what users need.\n{line}"
 
 
-LEAST_LIMIT_MS = 100
+MIN_LIMIT_MS = 100
 """A draft asks for no shorter time."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

@@ -22,7 +22,7 @@ from loadtest.units import MIB
 MAX_MESSAGE_BYTES = 16 * MIB
 """The largest message that is taken, where a scenario says nothing else."""
 
-Rows = tuple[Mapping[str, str], ...]
+DataRows = tuple[Mapping[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,8 @@ class Target:
 
     The values of ``headers``, ``cookies`` and ``query`` are templates. ``subprotocols`` None: the protocol's.
     ``faults`` are those of our own simulator, and mean nothing to any other target. ``source_addresses``, as
-    written (``plan.sources`` takes networks apart): where connections come from; none: the system chooses.
+    written (``plan.source_addresses`` takes networks apart): where connections come from; none: the system
+    chooses.
     ``before_connect`` are names of values that the code of a user gives before each connection.
     ``addresses``: which of the addresses of the name a connection tries first. ``connect_to``: host and port
     that are connected to; None: those of ``url``, which the target is told in any case.
@@ -89,7 +90,7 @@ class Target:
     query: Mapping[str, str] = field(default_factory=dict)
     subprotocols: tuple[str, ...] | None = None
     auth: Auth | None = None
-    identities: Rows = ()
+    identities: DataRows = ()
     before_connect: tuple[str, ...] = ()
     insecure: bool = False
     ca_file: Path | None = None
@@ -182,7 +183,7 @@ class Traffic:
     timeout_ns: int = 10_000_000_000
     turns: int | None = None
     message: str | None = None
-    data: Rows = ()
+    data: DataRows = ()
     ping_ns: int | None = None
     mix: Mapping[str, int] = field(default_factory=dict)
     ping_timeout_ns: int | None = None

@@ -17,11 +17,11 @@ from loadtest.plan.folder import SCENARIO, check_kind
 from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import asks_for
 from loadtest.plan.overrides import Overrides, applied, assignments
-from loadtest.plan.scenario import Rows, Scenario, Traffic
+from loadtest.plan.scenario import DataRows, Scenario, Traffic
 from loadtest.plan.schema import SCENARIO_TABLE
 from loadtest.plan.settings import HIDDEN, public_protocol, public_requests, public_url, without_secret
 from loadtest.plan.shipped import find
-from loadtest.plan.toml_reader import Source, Table, read_document, told
+from loadtest.plan.toml_reader import Source, TomlTable, quoted, read_document
 
 Plain = dict[str, object]
 
@@ -40,7 +40,7 @@ def load_scenario(ref: str | Path, overrides: Overrides | None = None) -> Scenar
     problems: list[Problem] = []
     data, given = applied(document.data, assignments(overrides or Overrides(), problems), problems)
     source = Source(name, document.lines, given, problems, path.parent.absolute())
-    return _read(Table(data, source), str(path), document.comment)
+    return _read(TomlTable(data, source), str(path), document.comment)
 
 
 def scenario_from_settings(settings: Mapping[str, object]) -> Scenario:
@@ -53,7 +53,7 @@ def scenario_from_settings(settings: Mapping[str, object]) -> Scenario:
     if _holds(settings, HIDDEN):
         raise ConfigError([Problem("settings", "secrets were left out of these; no run can be made of them")])
     data = {key: value for key, value in settings.items() if key != "path"}
-    return _read(Table(data, source), str(settings.get("path", "")), "")
+    return _read(TomlTable(data, source), str(settings.get("path", "")), "")
 
 
 def worker_settings(scenario: Scenario) -> Plain:
@@ -122,18 +122,18 @@ def _without_target(settings: Plain) -> Plain:
     return {name: value for name, value in settings.items() if name != "target"}
 
 
-def _summary(rows: Rows) -> Plain:
+def _summary(rows: DataRows) -> Plain:
     text = json.dumps([dict(row) for row in rows], sort_keys=True)
     return {"rows": len(rows), "columns": list(rows[0]), "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def _read(table: Table, path: str, question: str) -> Scenario:
+def _read(table: TomlTable, path: str, question: str) -> Scenario:
     """``question`` is the first comment, which holds where the file asks none."""
-    table = Table(_with_protocol(table.data), table.source)
+    table = TomlTable(_with_protocol(table.data), table.source)
     scenario = SCENARIO_TABLE.read(table)
     name = scenario.name or Path(path).stem
     if not is_name(name):
-        table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {told(name)}")
+        table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {quoted(name)}")
     scenario = replace(
         scenario,
         name=name,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, count, islice
 from typing import NamedTuple
 
-from loadtest.plan.connections import Visit, plan_visits
 from loadtest.plan.scenario import Load, Scenario, Traffic
+from loadtest.plan.stages import Visit, plan_visits
 from loadtest.units import NS_PER_S
 
 COUNTING_CAP = 1_000_000

@@ -58,8 +58,8 @@ from loadtest.plan.key_types import (
     table_of,
     tables_of,
 )
-from loadtest.plan.mix import MOST_WEIGHT
-from loadtest.plan.population_file import MOST_POPULATIONS, WrittenPopulation, part_table, with_populations
+from loadtest.plan.mix import MAX_WEIGHT
+from loadtest.plan.population_file import MAX_POPULATIONS, WrittenPopulation, part_table, with_populations
 from loadtest.plan.prepare import (
     METHODS,
     PrepareStep,
@@ -89,7 +89,7 @@ from loadtest.plan.scenario import (
     Traffic,
 )
 from loadtest.plan.settings import protocol_settings
-from loadtest.plan.sources import read_sources
+from loadtest.plan.source_addresses import read_sources
 from loadtest.plan.target import (
     ENVIRONMENT,
     NO_PROXY,
@@ -106,7 +106,7 @@ from loadtest.plan.target import (
     write_compression,
 )
 from loadtest.plan.threshold import METRICS, plain_names
-from loadtest.plan.toml_reader import Table, told
+from loadtest.plan.toml_reader import TomlTable, quoted
 
 MAX_CONNECTIONS = 1_000_000
 """More than one machine can open; a larger number is a typing mistake."""
@@ -471,7 +471,7 @@ TARGET_TABLE = KeyTable(
 _OLD_NAMES = {"first": "initial_delay", "most": "max_delay"}
 
 
-def _check_reconnect(table: Table, reconnect: Reconnect) -> Reconnect:
+def _check_reconnect(table: TomlTable, reconnect: Reconnect) -> Reconnect:
     if reconnect.max_delay_ns < reconnect.initial_delay_ns:
         first, most = (key if table.has(key) else usual for key, usual in _OLD_NAMES.items())
         table.report(most, f"`{most}` must be at least `{first}`")
@@ -514,13 +514,13 @@ RECONNECT_TABLE = KeyTable(
 )
 
 
-def _read_reconnect(table: Table, key: str, default: Reconnect | None) -> Reconnect | None:
+def _read_reconnect(table: TomlTable, key: str, default: Reconnect | None) -> Reconnect | None:
     """True, or a table; None where it is false."""
     value = table.take(key)
     if isinstance(value, Mapping):
         return RECONNECT_TABLE.read(table.table(key))
     if not isinstance(value, bool):
-        table.report(key, f"`{key}` must be true or a table, not {told(value)}")
+        table.report(key, f"`{key}` must be true or a table, not {quoted(value)}")
     return Reconnect() if value is True else default
 
 
@@ -560,7 +560,7 @@ STAGE_TABLE = KeyTable(
 )
 
 
-def _finish_load(table: Table, load: Load) -> Load:
+def _finish_load(table: TomlTable, load: Load) -> Load:
     """With stages, their greatest number of connections and the sum of their durations."""
     stages = load.stages
     if not stages:
@@ -709,7 +709,7 @@ CONVERSATION_TABLE = KeyTable(
         ),
         Key(
             name="weight",
-            type=integer(1, MOST_WEIGHT),
+            type=integer(1, MAX_WEIGHT),
             help="how often it is chosen, among all conversations",
         ),
         Key(
@@ -915,7 +915,7 @@ LOAD_TABLE = KeyTable(
 )
 
 
-def _check_pings(table: Table, traffic: Traffic) -> Traffic:
+def _check_pings(table: TomlTable, traffic: Traffic) -> Traffic:
     if traffic.ping_timeout_ns is not None and traffic.ping_ns is None:
         table.report("ping_timeout", "`ping_timeout` goes with `ping`, which is missing")
     return traffic
@@ -935,7 +935,7 @@ CHAOS_TABLE = KeyTable(title="chaos", makes=Chaos, keys=CHAOS_KEYS)
 # ---------------------------------------------------------------- early end, comparison, limits
 
 
-def _check_abort(table: Table, abort: Abort) -> Abort:
+def _check_abort(table: TomlTable, abort: Abort) -> Abort:
     if table.has("after") and not table.data.keys() - {"after"}:
         table.report("after", "`after` says when a rule begins to hold, but there is no rule")
     return abort
@@ -1009,7 +1009,7 @@ LIMITS_TABLE = KeyTable(
 # ---------------------------------------------------------------- the whole file
 
 
-def _read_protocol(table: Table, key: str, default: Protocol) -> Protocol:
+def _read_protocol(table: TomlTable, key: str, default: Protocol) -> Protocol:
     """The protocol; the default where it cannot be read, which has been reported then."""
     written = table.take(key)
     if isinstance(written, Mapping):
@@ -1017,7 +1017,7 @@ def _read_protocol(table: Table, key: str, default: Protocol) -> Protocol:
         protocol = read_protocol(table.table(key), "inline")
         return protocol if len(table.source.problems) == before else default
     if not isinstance(written, str):
-        table.report(key, f"`{key}` must be a name or a path, not {told(written)}")
+        table.report(key, f"`{key}` must be a name or a path, not {quoted(written)}")
         return default
     try:
         return load_protocol(written, table.source.base)
@@ -1030,14 +1030,14 @@ def _read_protocol(table: Table, key: str, default: Protocol) -> Protocol:
         return default
 
 
-def _with_those_of_stages(table: Table, scenario: Scenario) -> Scenario:
+def _with_those_of_stages(table: TomlTable, scenario: Scenario) -> Scenario:
     """The thresholds of stages with all others; traffic also where only conversations say what is sent."""
     of_stages = (each for stage in scenario.load.stages for each in stage.thresholds)
     scenario = replace(scenario, thresholds=(*scenario.thresholds, *of_stages))
     return with_populations(table, _with_traffic(table, scenario))
 
 
-def _with_traffic(_: Table, scenario: Scenario) -> Scenario:
+def _with_traffic(_: TomlTable, scenario: Scenario) -> Scenario:
     traffic = scenario.traffic or (Traffic() if scenario.conversations else None)
     return replace(scenario, traffic=traffic)
 
@@ -1137,10 +1137,10 @@ POPULATION_TABLE = KeyTable(
 )
 
 
-def _read_populations(table: Table, key: str, _: object) -> tuple[Population, ...]:
+def _read_populations(table: TomlTable, key: str, _: object) -> tuple[Population, ...]:
     rows = table.tables(key)
-    if len(rows) > MOST_POPULATIONS:
-        table.report(key, f"there may be {MOST_POPULATIONS} populations, not {len(rows)}")
+    if len(rows) > MAX_POPULATIONS:
+        table.report(key, f"there may be {MAX_POPULATIONS} populations, not {len(rows)}")
         return ()
     found = []
     for row in rows:

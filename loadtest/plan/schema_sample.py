@@ -9,7 +9,7 @@ from loadtest.plan.asyncapi_document import MAX_DEPTH, ApiDocument, NoDescriptio
 MAX_SAMPLE = 10_000
 """Values that an example may hold: references that double at each step would else fill the memory."""
 
-MOST_ITEMS = 8
+MAX_ITEMS = 8
 LONGEST_TEXT = 1_000
 
 FORMATS: Final = {
@@ -120,7 +120,7 @@ class SchemaSample:
 
     def _array(self, schema: dict[str, Any], within: tuple[str, ...]) -> list[Any]:
         least = schema.get("minItems")
-        n = min(max(least, 1), MOST_ITEMS) if isinstance(least, int) else 1
+        n = min(max(least, 1), MAX_ITEMS) if isinstance(least, int) else 1
         try:
             return [self.of(schema.get("items"), within) for _ in range(n)] if "items" in schema else []
         except _CircularError:

@@ -21,7 +21,7 @@ SHORTEST_WRITTEN = 6
 """A shorter value in a scenario is a word such as ``dark`` or ``true``; elsewhere it would be missed."""
 
 
-LARGEST_TOKEN = 64 * 1024
+MAX_TOKEN_BYTES = 64 * 1024
 """Bytes of a token's file: no server takes a head that is longer."""
 
 
@@ -35,8 +35,8 @@ def read_token(path: Path) -> str:
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", str(path))
-        data = file.read(LARGEST_TOKEN + 1)
-    if len(data) > LARGEST_TOKEN:
+        data = file.read(MAX_TOKEN_BYTES + 1)
+    if len(data) > MAX_TOKEN_BYTES:
         raise OSError(errno.EFBIG, "it is larger than 64 KiB", str(path))
     return data.decode("utf-8").strip()
 

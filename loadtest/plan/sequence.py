@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.prepare import PrepareStep
-from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, ReadyStep, TurnShape
 from loadtest.plan.settings import public_url
 from loadtest.plan.visible import visible
 from loadtest.plan.written_secrets import shown_template
@@ -53,6 +53,10 @@ def turn_sequence(
         yield _line(OUT, shown_template(timed.send), f"every {timed.every}")
         if timed.answer is not None:
             yield _line(IN, match_words(timed.answer), f"within {format_duration(timed.within_ns)}")
+    if connect.leave is not None:
+        yield _line(OUT, shown_template(connect.leave.send), "before the close")
+        if connect.leave.wait is not None:
+            yield _line(IN, match_words(connect.leave.wait), "then the close")
 
 
 def _request(step: PrepareStep) -> Iterator[str]:
@@ -63,7 +67,7 @@ def _request(step: PrepareStep) -> Iterator[str]:
     yield _line(IN, status, f"gives {kept}" if kept else "")
 
 
-def _step(step: Step) -> str:
+def _step(step: ReadyStep) -> str:
     if step.wait is not None:
         return _line(IN, match_words(step.wait), f"within {format_duration(step.within_ns)}")
     if step.pause_ns is not None:
@@ -75,7 +79,7 @@ def _streams(turn: TurnShape) -> Iterator[str]:
     """The files that a turn sends, but for what opens it, and where its clock begins."""
     for step in turn.messages[1:]:
         if step.chunks is not None:
-            yield _line(OUT, step.chunks.told)
+            yield _line(OUT, step.chunks.summary)
     if any(step.chunks is not None for step in turn.messages):
         yield _line(_BETWEEN, "the last chunk is due: here the clock of the turn begins")
 

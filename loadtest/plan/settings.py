@@ -17,9 +17,10 @@ from loadtest.plan.protocol import (
     Beat,
     CountAt,
     Events,
+    Leave,
     MessageStep,
     Protocol,
-    Step,
+    ReadyStep,
     TimedBeat,
     TurnKind,
     TurnShape,
@@ -65,6 +66,7 @@ def protocol_settings(protocol: Protocol) -> Plain:
                     "ready": [_step(step) for step in connect.ready],
                     "heartbeat": [_beat(beat) for beat in connect.heartbeat],
                     "auth_errors": _listed(connect.auth_errors),
+                    "leave": _leave(connect.leave),
                 }
             ),
             "turn": _turn(protocol.turn),
@@ -144,7 +146,15 @@ def _beat(beat: Beat | TimedBeat) -> Plain:
     return _without_nothing({"on": _plain_match(beat.on), "send": beat.send, "keep": dict(beat.keep)})
 
 
-def _step(step: Step) -> Plain:
+def _leave(leave: Leave | None) -> Plain:
+    if leave is None:
+        return {}
+    return _without_nothing(
+        {"send": leave.send, "wait": None if leave.wait is None else _plain_match(leave.wait)}
+    )
+
+
+def _step(step: ReadyStep) -> Plain:
     if step.wait is not None:
         within = {"within": exact_duration(step.within_ns)}
         return _without_nothing({"wait": _plain_match(step.wait), "keep": dict(step.keep), **within})

@@ -10,7 +10,7 @@ from loadtest.errors import ConfigError
 from loadtest.plan.toml_reader import nearest, read_document
 from loadtest.units import cut
 
-Kind = Literal["scenario", "protocol", "policy"]
+ShippedKind = Literal["scenario", "protocol", "policy"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -18,7 +18,7 @@ POLICY = "ready"
 """Readiness policies lie beside the scenarios; their names are this word, or begin with it and a dash."""
 
 
-MOST_NAMED = 12
+MAX_NAMED = 12
 """Names that a sentence may have."""
 
 
@@ -33,19 +33,19 @@ class Shipped:
     name: str
     about: str
     path: Path
-    kind: Kind
+    kind: ShippedKind
     held_against: str = ""
     follows: str = ""
 
 
-def folder(kind: Kind, package: Path = PACKAGE) -> Path:
+def folder(kind: ShippedKind, package: Path = PACKAGE) -> Path:
     """Where the shipped files of a kind are: in the package, or beside it in a source checkout."""
     plural = "scenarios" if kind == "policy" else f"{kind}s"
     inside = package / plural
     return inside if inside.is_dir() else package.parent / plural
 
 
-def shipped_names(kind: Kind, package: Path = PACKAGE) -> list[str]:
+def shipped_names(kind: ShippedKind, package: Path = PACKAGE) -> list[str]:
     """The names, sorted."""
     stems = sorted(path.stem for path in folder(kind, package).glob("*.toml"))
     if kind == "protocol":
@@ -53,7 +53,7 @@ def shipped_names(kind: Kind, package: Path = PACKAGE) -> list[str]:
     return [stem for stem in stems if (stem.split("-")[0] == POLICY) == (kind == "policy")]
 
 
-def list_shipped(kind: Kind, package: Path = PACKAGE) -> list[Shipped]:
+def list_shipped(kind: ShippedKind, package: Path = PACKAGE) -> list[Shipped]:
     """Every shipped file of a kind, by name."""
     paths = [folder(kind, package) / f"{name}.toml" for name in shipped_names(kind, package)]
     found = []
@@ -64,7 +64,7 @@ def list_shipped(kind: Kind, package: Path = PACKAGE) -> list[Shipped]:
     return found
 
 
-def shipped_text(kind: Kind, name: str, package: Path = PACKAGE) -> str:
+def shipped_text(kind: ShippedKind, name: str, package: Path = PACKAGE) -> str:
     """The TOML of a shipped file.
 
     Raises:
@@ -77,7 +77,7 @@ def shipped_text(kind: Kind, name: str, package: Path = PACKAGE) -> str:
     return (folder(kind, package) / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def find(kind: Kind, ref: str, base: Path, package: Path = PACKAGE) -> tuple[Path, str]:
+def find(kind: ShippedKind, ref: str, base: Path, package: Path = PACKAGE) -> tuple[Path, str]:
     """The file that a path or a shipped name stands for, and what to call it in messages.
 
     A bare name is a shipped one if there is such; anything else is a path relative to ``base``.
@@ -98,10 +98,10 @@ def find(kind: Kind, ref: str, base: Path, package: Path = PACKAGE) -> tuple[Pat
     )
 
 
-def _nearest(kind: Kind, name: str, names: list[str]) -> str:
+def _nearest(kind: ShippedKind, name: str, names: list[str]) -> str:
     """The end of a sentence about an unknown name: the nearest, all of a few, or where many stand."""
     told = nearest(name, names)
-    if len(names) <= MOST_NAMED or not told.startswith("known here"):
+    if len(names) <= MAX_NAMED or not told.startswith("known here"):
         return told
     return f"`loadtest {kind}s` lists those that ship"
 

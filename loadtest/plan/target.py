@@ -15,7 +15,7 @@ from loadtest.plan.plain_json import is_plain
 from loadtest.plan.prepare import ALONE, PREPARED
 from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.template import Template
-from loadtest.plan.toml_reader import UNSHOWN, Table, nearest, told
+from loadtest.plan.toml_reader import UNSHOWN, TomlTable, nearest, quoted
 from loadtest.plan.trace_parent import TRACE_PARENT
 from loadtest.units import cut
 
@@ -64,7 +64,7 @@ def url_problem(url: str) -> str | None:
 def _told(url: str) -> str:
     """A URL that is wrong, without what may be a secret in it."""
     shown = re.sub(r"//[^/]*@", f"//{UNSHOWN}@", url)
-    return told(re.sub(r"\?.*", f"?{UNSHOWN}", shown, flags=re.DOTALL))
+    return quoted(re.sub(r"\?.*", f"?{UNSHOWN}", shown, flags=re.DOTALL))
 
 
 def _address_problem(url: str) -> str | None:
@@ -89,7 +89,7 @@ def userinfo(url: str) -> tuple[str, str] | None:
     return unquote(parts.username or ""), unquote(parts.password or "")
 
 
-def read_url(table: Table, key: str, default: str) -> str:
+def read_url(table: TomlTable, key: str, default: str) -> str:
     """The address; a wrong one is reported, without what may be a secret in it."""
     url = table.text(key, default)
     if wrong := url_problem(url):
@@ -97,24 +97,24 @@ def read_url(table: Table, key: str, default: str) -> str:
     return url
 
 
-def read_cookies(table: Table, key: str, _: object) -> tuple[dict[str, str], bool]:
+def read_cookies(table: TomlTable, key: str, _: object) -> tuple[dict[str, str], bool]:
     """Cookies by name, and whether those that the target sets are kept."""
     written = table.data.get(key)
     if not isinstance(written, Mapping) or not isinstance(written.get("keep"), bool):
         return dict(table.pairs(key)), False
     others = {name: value for name, value in written.items() if name != "keep"}
     table.take(key)
-    return dict(Table({key: others}, table.source, table.path).pairs(key)), bool(written["keep"])
+    return dict(TomlTable({key: others}, table.source, table.path).pairs(key)), bool(written["keep"])
 
 
-def read_compression(table: Table, key: str, default: tuple[bool, bool]) -> tuple[bool, bool]:
+def read_compression(table: TomlTable, key: str, default: tuple[bool, bool]) -> tuple[bool, bool]:
     """Whether permessage-deflate is offered, and whether what we send is compressed as well."""
     value = table.take(key)
     if isinstance(value, bool):
         return value, False
     if isinstance(value, Mapping) and isinstance(value.get("send"), bool) and len(value) == 1:
         return True, value["send"]
-    table.report(key, f"`{key}` must be true, false or {{ send = true }}, not {told(value)}")
+    table.report(key, f"`{key}` must be true, false or {{ send = true }}, not {quoted(value)}")
     return default
 
 
@@ -123,7 +123,7 @@ def write_compression(found: tuple[bool, bool]) -> object:
     return {"send": True} if found == (True, True) else found[0]
 
 
-def read_connect_to(table: Table, key: str, default: tuple[str, int] | None) -> tuple[str, int] | None:
+def read_connect_to(table: TomlTable, key: str, default: tuple[str, int] | None) -> tuple[str, int] | None:
     """Host and port; a mistake is reported."""
     text = table.text(key, "")
     try:
@@ -134,7 +134,7 @@ def read_connect_to(table: Table, key: str, default: tuple[str, int] | None) -> 
     bare = parts.netloc == text and "@" not in text if host else False
     if not host or not port or not bare or host_problem(host):
         # What stands before an @ may be a password.
-        shown = UNSHOWN if "@" in text else told(text)
+        shown = UNSHOWN if "@" in text else quoted(text)
         table.report(key, f'`{key}` must be a host and a port, such as "10.0.0.5:443", not {shown}')
         return default
     return host, port
@@ -146,7 +146,7 @@ def shown_connect_to(where: tuple[str, int]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def check_target(table: Table, target: Target) -> Target:
+def check_target(table: TomlTable, target: Target) -> Target:
     """The target; what its keys ask of each other, and HTTP of them, is reported."""
     _check_parts(table, target)
     _check_userinfo(table, target)
@@ -154,17 +154,17 @@ def check_target(table: Table, target: Target) -> Target:
     return target
 
 
-def _check_parts(table: Table, target: Target) -> None:
+def _check_parts(table: TomlTable, target: Target) -> None:
     """Headers, cookies, query and subprotocols: what HTTP allows, and names that are known."""
     known = [*USER, *target.user_columns, *ANYWHERE, TRACE_PARENT]
     for name in target.before_connect:
         if not is_column(name):
-            table.report("before_connect", f"{told(name)} is no name: letters, digits and `_` only")
+            table.report("before_connect", f"{quoted(name)} is no name: letters, digits and `_` only")
     for key, parts in (("headers", target.headers), ("cookies", target.cookies), ("query", target.query)):
         for name, text in parts.items():
             path = (*table.path, key, name)
             if key != "query" and not is_token(name):
-                table.source.report(path, f"{told(name)} cannot be the name of a header or a cookie")
+                table.source.report(path, f"{quoted(name)} cannot be the name of a header or a cookie")
             if key == "headers" and (why := OUR_HEADERS.get(name.lower())):
                 table.source.report(path, f"`{name}` {why}")
             if key == "headers" and name.lower() == "cookie" and target.cookies:
@@ -176,10 +176,10 @@ def _check_parts(table: Table, target: Target) -> None:
     _check_rows(table, target)
     for each in target.subprotocols or ():
         if not is_token(each):
-            table.report("subprotocols", f"{told(each)} cannot be a subprotocol: no spaces, no separators")
+            table.report("subprotocols", f"{quoted(each)} cannot be a subprotocol: no spaces, no separators")
 
 
-def _check_userinfo(table: Table, target: Target) -> None:
+def _check_userinfo(table: TomlTable, target: Target) -> None:
     """A URL with a user is a credential; a request has one."""
     if target.url == SIMULATOR or url_problem(target.url) or userinfo(target.url) is None:
         return
@@ -191,7 +191,7 @@ def _check_userinfo(table: Table, target: Target) -> None:
         table.report("url", f"`url` has a user and a password, and `{named[-1]}` says who we are as well")
 
 
-def _check_rows(table: Table, target: Target) -> None:
+def _check_rows(table: TomlTable, target: Target) -> None:
     """Every row of the identities, of the columns that headers and cookies show: none may end a header."""
     shown = [*target.headers.values(), *target.cookies.values()]
     asked = {name.removeprefix("user.") for text in shown for name in Template.parse(text).names}
@@ -204,14 +204,14 @@ def _check_rows(table: Table, target: Target) -> None:
                 return
 
 
-def _check_tls(table: Table, target: Target) -> None:
+def _check_tls(table: TomlTable, target: Target) -> None:
     if target.client_key and not target.client_cert:
         table.report("client_key", "`client_key` goes with `client_cert`, which is missing")
     if target.insecure and target.ca_file:
         table.report("insecure", "`insecure` checks no certificate; leave it or `ca_file` out")
 
 
-def finish_auth(table: Table, auth: Auth) -> Auth:
+def finish_auth(table: TomlTable, auth: Auth) -> Auth:
     """The credential with what follows from how it is sent; what its keys ask of each other is reported."""
     if auth.kind == "sigv4":
         return _finish_sigv4(table, auth)
@@ -226,7 +226,7 @@ def finish_auth(table: Table, auth: Auth) -> Auth:
     return found
 
 
-def _finish_sigv4(table: Table, auth: Auth) -> Auth:
+def _finish_sigv4(table: TomlTable, auth: Auth) -> Auth:
     """A URL that is signed for AWS: there is one way to send it, and one form."""
     for key in ("name", "format"):
         if table.has(key):
@@ -238,7 +238,7 @@ def _finish_sigv4(table: Table, auth: Auth) -> Auth:
         table.report("lifetime", "`lifetime` of a signed URL is 7 days at most")
     for key, text in (("region", auth.region or ""), ("service", auth.service)):
         if text and not _AWS_NAME.fullmatch(text):
-            table.report(key, f"{told(text)} is no `{key}` of AWS: letters, digits and `-` only")
+            table.report(key, f"{quoted(text)} is no `{key}` of AWS: letters, digits and `-` only")
     return replace(auth, send_as="query", name="", format="", claims={})
 
 
@@ -248,16 +248,16 @@ LONGEST_SIGNED_NS = 7 * 86_400 * 1_000_000_000
 """The most that a signature in a URL may be valid, by AWS."""
 
 
-def _auth_name(table: Table, auth: Auth) -> str:
+def _auth_name(table: TomlTable, auth: Auth) -> str:
     if auth.send_as == "subprotocol" and table.has("name"):
         table.report("name", "a subprotocol has no `name`; what is offered is written by `format`")
     name = auth.name or {"header": "Authorization", "subprotocol": ""}.get(auth.send_as, "token")
     if name and auth.send_as != "query" and not is_token(name):
-        table.report("name", f"{told(name)} cannot be the name of a header or a cookie")
+        table.report("name", f"{quoted(name)} cannot be the name of a header or a cookie")
     return name
 
 
-def _auth_format(table: Table, auth: Auth, name: str) -> str:
+def _auth_format(table: TomlTable, auth: Auth, name: str) -> str:
     bearer = "Bearer {token}" if name.lower() == "authorization" else "{token}"
     text = auth.format or FORMATS.get(auth.send_as, bearer)
     if not Template.parse(text).names & {"token", "token_base64url"}:
@@ -271,7 +271,7 @@ TEXT_CLAIMS = frozenset({"iss", "sub", "jti"})
 """Claims that a token holds as text or not at all."""
 
 
-def read_claims(table: Table, key: str, _: object) -> tuple[dict[str, str], dict[str, object]]:
+def read_claims(table: TomlTable, key: str, _: object) -> tuple[dict[str, str], dict[str, object]]:
     """Templates, and what goes into the token as it is."""
     claims = table.table(key)
     texts = {name: value for name, value in claims.data.items() if isinstance(value, str)}
@@ -296,7 +296,7 @@ KIND_KEYS = {
 """Of each kind of credential: the keys of which it needs one, and those that go with it."""
 
 
-def _check_kind(table: Table, auth: Auth) -> None:
+def _check_kind(table: TomlTable, auth: Auth) -> None:
     """Which keys go with which kind of credential."""
     kind = str(auth.kind)
     if kind not in KIND_KEYS:
@@ -313,7 +313,7 @@ def _check_kind(table: Table, auth: Auth) -> None:
     _check_parts_of_kind(table, auth)
 
 
-def _check_parts_of_kind(table: Table, auth: Auth) -> None:
+def _check_parts_of_kind(table: TomlTable, auth: Auth) -> None:
     """What the keys of one kind ask of each other."""
     if auth.kind == "jwt" and auth.algorithm == "HS256" and table.has("key_file"):
         table.report(
@@ -330,14 +330,15 @@ def _check_parts_of_kind(table: Table, auth: Auth) -> None:
         table.report("token_url", "`token_url` must begin with https:// or http://, and name a host")
 
 
-def read_target_path(table: Table, key: str, default: str | None) -> str | None:
+def read_target_path(table: TomlTable, key: str, default: str | None) -> str | None:
     """A path with placeholders, or one placeholder alone, which may stand for a whole URL."""
     text = table.text(key, default)
     if text is None or ALONE.fullmatch(text):
         return text
     if not text.startswith("/") or any(c.isspace() or not c.isprintable() or c == "#" for c in text):
         table.report(
-            key, f"`{key}` must begin with / and hold no space, or be one placeholder, not {told(text)}"
+            key,
+            f"`{key}` must begin with / and hold no space, or be one placeholder, not {quoted(text)}",
         )
         return default
     return text
@@ -347,7 +348,7 @@ NO_PROXY, ENVIRONMENT = "none", "environment"
 """What `proxy` may say beside a URL."""
 
 
-def read_proxy(table: Table, key: str, default: str) -> str:
+def read_proxy(table: TomlTable, key: str, default: str) -> str:
     """`environment`, `none`, or the URL of a proxy; one that may hold a password is not repeated."""
     text = table.text(key, default)
     if text in {NO_PROXY, ENVIRONMENT} or not proxy_problem(text):

@@ -8,7 +8,7 @@ from typing import Any
 
 from loadtest.plan.key_types import RATIO, SHARE, SIZE, Key, KeyTable
 from loadtest.plan.settings import HIDDEN, public_url, without_secret
-from loadtest.plan.toml_reader import printable, told
+from loadtest.plan.toml_reader import printable, quoted
 from loadtest.units import parse_bytes, parse_ratio
 
 NOT_SHOWN = "a value that is not shown"
@@ -93,5 +93,5 @@ def _shown(value: object, hidden: Collection[str], name: str = "") -> str:
         public = without_secret(name, public_url(value) if address else value, "value")
         text = NOT_SHOWN if public == HIDDEN or value in hidden else printable(public)
     else:
-        return told(value)
+        return quoted(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

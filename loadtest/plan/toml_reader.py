@@ -157,7 +157,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return f"known here: {', '.join(known)}" if known else "nothing is known here"
 
 
-def told(value: object) -> str:
+def quoted(value: object) -> str:
     """A value as an error message shows it, shortened if it is long."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -188,7 +188,7 @@ def holds_secrets(path: KeyPath) -> bool:
     return path[:1] == ("target",) and len(path) > 1 and path[1] in _CREDENTIALS
 
 
-class Table:
+class TomlTable:
     """One table of a document. Each reader takes a key once; ``close`` reports the keys that were not taken.
 
     A wrong value is reported and replaced by the default, so that reading continues.
@@ -208,9 +208,9 @@ class Table:
         """Adds a mistake at one of the table's keys."""
         self.source.report((*self.path, key), sentence)
 
-    def told(self, key: str, value: object) -> str:
+    def quoted(self, key: str, value: object) -> str:
         """The value of a key as an error message shows it; possible credentials are not shown."""
-        return UNSHOWN if holds_secrets((*self.path, key)) else told(value)
+        return UNSHOWN if holds_secrets((*self.path, key)) else quoted(value)
 
     def take(self, key: str) -> object:
         """The value as written; None if the key is not written."""
@@ -232,7 +232,7 @@ class Table:
             return default
         if isinstance(value, str) and value:
             return value
-        wrong = "must not be empty" if value == "" else f"must be text, not {self.told(key, value)}"
+        wrong = "must not be empty" if value == "" else f"must be text, not {self.quoted(key, value)}"
         self.report(key, f"`{key}` {wrong}")
         return default
 
@@ -240,7 +240,7 @@ class Table:
         """True or false; false if not written."""
         value = self.take(key)
         if value is not None and not isinstance(value, bool):
-            self.report(key, f"`{key}` must be true or false, not {self.told(key, value)}")
+            self.report(key, f"`{key}` must be true or false, not {self.quoted(key, value)}")
         return value is True
 
     def integer(self, key: str, default: T, *, least: int = 0, most: int = MAX_INTEGER) -> int | T:
@@ -251,7 +251,7 @@ class Table:
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
         bounds = f"of at least {least}" if most == MAX_INTEGER else f"from {least} to {most}"
-        self.report(key, f"`{key}` must be a whole number {bounds}, not {self.told(key, value)}")
+        self.report(key, f"`{key}` must be a whole number {bounds}, not {self.quoted(key, value)}")
         return default
 
     def duration(self, key: str, default: T, *, positive: bool = False) -> int | T:
@@ -287,7 +287,7 @@ class Table:
         if value is None:
             return None
         if not isinstance(value, str):
-            self.report(key, f"`{key}` must be {form} in quotes, not {self.told(key, value)}")
+            self.report(key, f"`{key}` must be {form} in quotes, not {self.quoted(key, value)}")
             return None
         try:
             return parse(value)
@@ -303,7 +303,7 @@ class Table:
         if isinstance(value, str) and value in options:
             return options[value]
         near = nearest(value, options) if isinstance(value, str) else nearest("", options)
-        self.report(key, f"`{key}` cannot be {told(value)}; {near}")
+        self.report(key, f"`{key}` cannot be {quoted(value)}; {near}")
         return default
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -313,13 +313,14 @@ class Table:
             return ()
         if not isinstance(value, list):
             self.report(
-                key, f'`{key}` must be a list of text such as ["a", "b"], not {self.told(key, value)}'
+                key, f'`{key}` must be a list of text such as ["a", "b"], not {self.quoted(key, value)}'
             )
             return ()
         for index, each in enumerate(value):
             if not isinstance(each, str) or not each:
                 self.source.report(
-                    (*self.path, key, index), f"`{key}` must hold text only, not {self.told(key, each)}"
+                    (*self.path, key, index),
+                    f"`{key}` must hold text only, not {self.quoted(key, each)}",
                 )
         return tuple(each for each in value if isinstance(each, str) and each)
 
@@ -329,35 +330,37 @@ class Table:
         if not isinstance(value, Mapping):
             if value is not None:
                 self.report(
-                    key, f'`{key}` must be a table such as {{ Name = "value" }}, not {self.told(key, value)}'
+                    key,
+                    f'`{key}` must be a table such as {{ Name = "value" }}, not {self.quoted(key, value)}',
                 )
             return {}
         for name, each in value.items():
             if not isinstance(each, str):
                 self.source.report(
-                    (*self.path, key, name), f"`{name}` must be text, not {self.told(key, each)}"
+                    (*self.path, key, name), f"`{name}` must be text, not {self.quoted(key, each)}"
                 )
         return {name: each for name, each in value.items() if isinstance(each, str)}
 
-    def table(self, key: str) -> Table:
+    def table(self, key: str) -> TomlTable:
         """A table; an empty one if not written."""
         value = self.take(key)
         if value is not None and not isinstance(value, Mapping):
-            self.report(key, f"`{key}` must be a table, not {self.told(key, value)}")
-        return Table(value if isinstance(value, Mapping) else {}, self.source, (*self.path, key))
+            self.report(key, f"`{key}` must be a table, not {self.quoted(key, value)}")
+        return TomlTable(value if isinstance(value, Mapping) else {}, self.source, (*self.path, key))
 
-    def tables(self, key: str) -> list[Table]:
+    def tables(self, key: str) -> list[TomlTable]:
         """A list of tables; empty if not written."""
         value = self.take(key)
         if value is not None and not isinstance(value, list):
             self.report(
-                key, f"`{key}` must be a list of tables such as [{{ ... }}], not {self.told(key, value)}"
+                key,
+                f"`{key}` must be a list of tables such as [{{ ... }}], not {self.quoted(key, value)}",
             )
         found = []
         for index, each in enumerate(value if isinstance(value, list) else []):
             path = (*self.path, key, index)
             if isinstance(each, Mapping):
-                found.append(Table(each, self.source, path))
+                found.append(TomlTable(each, self.source, path))
             else:
-                self.source.report(path, f"`{key}` must hold tables only, not {self.told(key, each)}")
+                self.source.report(path, f"`{key}` must hold tables only, not {self.quoted(key, each)}")
         return found

@@ -14,7 +14,7 @@ from loadtest.plan.scenario_file import Plain, worker_settings
 from loadtest.plan.schedule import schedules
 from loadtest.plan.template import Template
 
-Rows = list[tuple[int, int, dict[str, str]]]
+IdentityRows = list[tuple[int, int, dict[str, str]]]
 """Identities with the number of their population and their places in its list."""
 
 
@@ -39,7 +39,7 @@ def _blank(scenario: Scenario, settings: Plain) -> None:
         cast("Plain", settings["target"])["identities"] = rows
 
 
-def identities_of(scenario: Scenario, users: Iterable[int]) -> Rows:
+def identities_of(scenario: Scenario, users: Iterable[int]) -> IdentityRows:
     """The identities of these users; the k-th of a population has the k-th, and after the last the first."""
     every, found = list(users), {}
     for number, (part, schedule) in enumerate(zip(scenario.parts, schedules(scenario), strict=True)):

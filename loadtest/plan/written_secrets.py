@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from loadtest.plan.protocol_file import templates
-from loadtest.plan.scenario import Rows, Scenario
+from loadtest.plan.scenario import DataRows, Scenario
 from loadtest.plan.secrets import SHORTEST_WRITTEN, scenario_secrets
 from loadtest.plan.template import PLACEHOLDER, Template, escaped
 from loadtest.secret_names import (
@@ -81,13 +81,13 @@ def _found(scenario: Scenario) -> Iterator[str]:
         yield from secrets_in(request.body or "")
 
 
-def _of_rows(rows: Rows) -> Iterator[str]:
+def _of_rows(rows: DataRows) -> Iterator[str]:
     columns = data_secret_columns(rows)
     for row in rows:
         yield from (row[column] for column in columns)
 
 
-def data_secret_columns(rows: Rows) -> list[str]:
+def data_secret_columns(rows: DataRows) -> list[str]:
     """The columns of data that hold secrets, by their name."""
     return [column for column in (rows[0] if rows else ()) if sounds_secret(column)]
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from math import inf
 
-from loadtest.plan.toml_reader import Table, nearest, told
+from loadtest.plan.toml_reader import TomlTable, nearest, quoted
 from loadtest.readiness.policy import (
     SEVERITIES,
     Alerts,
@@ -29,7 +29,7 @@ ROUTE_KEYS: dict[RouteKind, tuple[str, ...]] = {
 """What each kind of route is set with, apart from ``to`` and ``command``."""
 
 
-def read_rollback(table: Table) -> Rollback | None:
+def read_rollback(table: TomlTable) -> Rollback | None:
     """``[rollback]``; None where it was not written."""
     if not table.has("rollback"):
         table.take("rollback")
@@ -44,7 +44,7 @@ def read_rollback(table: Table) -> Rollback | None:
     return found
 
 
-def read_alerts(table: Table, components: Iterable[Component]) -> Alerts:
+def read_alerts(table: TomlTable, components: Iterable[Component]) -> Alerts:
     """``[alerts]`` with its routes; ``components`` may have numbers of failures and successes of their own.
 
     ``after`` is what ``failures`` was called before.
@@ -81,7 +81,7 @@ def read_alerts(table: Table, components: Iterable[Component]) -> Alerts:
     return found
 
 
-def read_maintenance(table: Table, known: Collection[str]) -> tuple[Maintenance, ...]:
+def read_maintenance(table: TomlTable, known: Collection[str]) -> tuple[Maintenance, ...]:
     """``[[maintenance]]``."""
     found = []
     for each in table.tables("maintenance"):
@@ -105,7 +105,7 @@ def read_maintenance(table: Table, known: Collection[str]) -> tuple[Maintenance,
     return tuple(found)
 
 
-def _starts(table: Table) -> float:
+def _starts(table: TomlTable) -> float:
     """A date and a time with its zone, as TOML has them or as text."""
     value = table.take("starts")
     if value is None:
@@ -116,16 +116,18 @@ def _starts(table: Table) -> float:
         at = None
     if at is None or at.tzinfo is None:
         example = "2026-01-31T22:00:00Z"
-        table.report("starts", f"`starts` must be a time with its zone such as {example}, not {told(value)}")
+        table.report(
+            "starts", f"`starts` must be a time with its zone such as {example}, not {quoted(value)}"
+        )
         return 0.0
     return at.timestamp()
 
 
-def _seconds(table: Table, key: str, default: float) -> float:
+def _seconds(table: TomlTable, key: str, default: float) -> float:
     return table.duration(key, round(default * 1e9)) / 1e9
 
 
-def _route(name: str, table: Table) -> Route:
+def _route(name: str, table: TomlTable) -> Route:
     kinds: dict[str, RouteKind] = {each: each for each in ROUTE_KEYS}
     kind = table.choice("kind", kinds, "webhook")
     if not table.has("kind"):
@@ -157,7 +159,7 @@ def _route(name: str, table: Table) -> Route:
     return found
 
 
-def _setting(table: Table, key: str) -> str:
+def _setting(table: TomlTable, key: str) -> str:
     if key == "port":
         return str(table.integer("port", 25, least=1, most=65535))
     if key == "security":
@@ -165,7 +167,7 @@ def _setting(table: Table, key: str) -> str:
     return table.text(key, "")
 
 
-def read_remedies(table: Table, known: Collection[str]) -> tuple[Remedy, ...]:
+def read_remedies(table: TomlTable, known: Collection[str]) -> tuple[Remedy, ...]:
     """``[remedies.COMPONENT]``."""
     found = []
     for name in table.data:

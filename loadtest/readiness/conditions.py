@@ -11,7 +11,7 @@ from loadtest.readiness.evidence import keeps
 from loadtest.readiness.objectives import format_value
 from loadtest.readiness.policy import Condition, Criterion
 
-Rows = Mapping[str, ComponentRow]
+ComponentRows = Mapping[str, ComponentRow]
 
 
 def condition_rows(
@@ -39,7 +39,7 @@ def _condition(condition: Condition, figure: Figure | None, words: tuple[str, st
     )  # fmt: skip
 
 
-def criterion_rows(criteria: Sequence[Criterion], rows: Rows) -> tuple[CriterionRow, ...]:
+def criterion_rows(criteria: Sequence[Criterion], rows: ComponentRows) -> tuple[CriterionRow, ...]:
     """Met, missed, or unknown; an objective about a component that is down is missed."""
     return tuple(
         replace(_criterion(each, row), age_s=row.age_s)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from loadtest.judge.measured import Bound, Measurement
+from loadtest.judge.threshold_measurement import Bound, Measurement
 from loadtest.judge.thresholds import decide
 from loadtest.plan.threshold import Threshold
 from loadtest.readiness.objectives import Objective, Unit, format_value
 
-Outcome = Literal["answered", "failed", "unasked"]
+ProbeOutcome = Literal["answered", "failed", "unasked"]
 """answered: there are measures to judge; failed: by its own fault; unasked: it could not be probed."""
 
 P95_SAMPLES = 20
@@ -73,7 +73,7 @@ class Evidence:
     release that was looked at; empty where it says nothing.
     """
 
-    outcome: Outcome
+    outcome: ProbeOutcome
     said: str
     at: float | None
     error: str = ""

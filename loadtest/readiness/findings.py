@@ -11,12 +11,12 @@ from loadtest.readiness.causes import HINTS
 from loadtest.readiness.objectives import format_value
 from loadtest.units import format_duration, format_ratio
 
-Weight = Literal["broken", "unknown", "weak"]
+FindingWeight = Literal["broken", "unknown", "weak"]
 """broken: it does not work, or misses what it must; unknown: nobody can tell; weak: it works, not well."""
 
 BY_POLICY = "by the policy"
-MOST_NAMES = 4
-ORDER: tuple[Weight, ...] = ("broken", "unknown", "weak")
+MAX_NAMES = 4
+ORDER: tuple[FindingWeight, ...] = ("broken", "unknown", "weak")
 SYSTEM = "the whole system"
 
 
@@ -28,7 +28,7 @@ class CauseFound:
     report of its run, relative to the results folder; empty where there is none.
     """
 
-    weight: Weight
+    weight: FindingWeight
     state: str
     title: str
     said: str
@@ -74,7 +74,7 @@ def _components(found: Assessment, roots: dict[str, str], told: set[str]) -> Ite
             continue
         mine = [each for each in found.components if roots[each.name] == row.name]
         critical = row.priority == "critical"
-        weight: Weight = "broken" if row.status == "down" or (critical and row.missed) else "weak"
+        weight: FindingWeight = "broken" if row.status == "down" or (critical and row.missed) else "weak"
         if row.status == "unknown":
             weight = "unknown"
         names = {each.name for each in mine}
@@ -137,7 +137,7 @@ def _measured(rule: CriterionRow) -> str:
 
 
 def _rule(rule: CriterionRow) -> CauseFound:
-    weight: Weight = "broken" if rule.outcome == "missed" else "unknown"
+    weight: FindingWeight = "broken" if rule.outcome == "missed" else "unknown"
     said = rule.reason or f"{rule.measured}, where {rule.expected} must hold"
     return CauseFound(weight, rule.outcome, rule.title, said, blocks=True)
 
@@ -203,7 +203,7 @@ def _first(found: Assessment) -> str:
         broken = [each.title for each in causes if each.weight == "broken"]
         n = len(broken)
         promises = [f"{row.title} is {row.broken_promise}" for row in found.components if row.broken_promise]
-        told = "; ".join([_names(broken), *promises[:MOST_NAMES]])
+        told = "; ".join([_names(broken), *promises[:MAX_NAMES]])
         return f"{n} thing{' is' if n == 1 else 's are'} broken: {told}"
     if found.verdict == "INCONCLUSIVE":
         unknown = [each.title for each in causes if each.blocks and each.weight == "unknown"]
@@ -223,9 +223,9 @@ def _first(found: Assessment) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    shown = list(names[:MOST_NAMES])
-    if len(names) > MOST_NAMES:
-        return f"{', '.join(shown)} and {len(names) - MOST_NAMES} more"
+    shown = list(names[:MAX_NAMES])
+    if len(names) > MAX_NAMES:
+        return f"{', '.join(shown)} and {len(names) - MAX_NAMES} more"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 

@@ -22,13 +22,13 @@ from loadtest.keep.json import json_text, parsed
 from loadtest.readiness.assessment import Assessment, from_plain
 from loadtest.readiness.policy import KEEP_RUNS_S, KEEP_S
 from loadtest.readiness.probes.websocket import RUN_LABEL
-from loadtest.readiness.views.every import FILES, view
+from loadtest.readiness.views.formats import FILES, view
 
 SUMMARIES = "summaries.jsonl"
 LOOKED_BACK = 16 * 1024 * 1024
 """Bytes of summaries that are read, a week of most: a watch adds thousands a day, and they stay for ever."""
 READY = FILES["json"]
-MOST_ROWS = 2000
+MAX_ROWS = 2000
 """So many summaries are remembered, and looked at for a trend."""
 LAST = "LAST"
 UP_TO_RESULTS = "../../../"
@@ -110,7 +110,7 @@ class History:
         self._read_to = begin + len(whole) + len(newline)
         self._known += _rows(whole.decode("utf-8", "replace").splitlines())
         rows = list(self._known)
-        del self._known[:-MOST_ROWS]
+        del self._known[:-MAX_ROWS]
         return rows
 
     def prune(self, now: float) -> None:

@@ -15,7 +15,7 @@ from loadtest.readiness.status import lasts_s
 WINDOWS_S: Mapping[str, float] = {"1h": 3_600.0, "24h": 86_400.0, "7d": 604_800.0}
 """The last hour, day and week, of each of which the share of the time is told."""
 
-MOST_SPANS = 10_000
+MAX_SPANS = 10_000
 """So many times are remembered of one component; of one that changes more often, the oldest are forgotten."""
 
 
@@ -65,7 +65,7 @@ class _Course:
         else:
             self.spans.append(KnownTime(begin, end, down))
         longest = max(WINDOWS_S.values())
-        while self.spans[0].end < end - longest or len(self.spans) > MOST_SPANS:
+        while self.spans[0].end < end - longest or len(self.spans) > MAX_SPANS:
             self.begun = self.spans.pop(0).end
 
     def shares(self) -> Iterator[UptimeShare]:

@@ -17,7 +17,7 @@ from loadtest.plan.identifiers import is_name
 from loadtest.plan.names import env_names
 from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.shipped import find
-from loadtest.plan.toml_reader import Source, Table, nearest, read_document, told
+from loadtest.plan.toml_reader import Source, TomlTable, nearest, quoted, read_document
 from loadtest.readiness.alerts_file import read_alerts, read_maintenance, read_remedies, read_rollback
 from loadtest.readiness.objectives import IMPACTS, parse_objective
 from loadtest.readiness.policy import (
@@ -83,16 +83,16 @@ def load_policy(
     changes = [] if target is None else retargeted(document.data, target, problems)
     changes += assignments(Overrides(sets=sets), problems)
     data, given = applied(document.data, changes, problems)
-    table = Table(data, Source(name, document.lines, given, problems))
+    table = TomlTable(data, Source(name, document.lines, given, problems))
     policy = _read(table, path, document.comment, data)
     table.source.finish()
     return policy if release is None else replace(policy, release=release)
 
 
-def _read(table: Table, path: Path, question: str, data: Mapping[str, object]) -> Policy:
+def _read(table: TomlTable, path: Path, question: str, data: Mapping[str, object]) -> Policy:
     name = table.text("name", path.stem)
     if not is_name(name):
-        table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {told(name)}")
+        table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {quoted(name)}")
     every_s = table.duration("every", 60_000_000_000, positive=True) / 1e9
     fresh_s = table.duration("fresh", 300_000_000_000, positive=True) / 1e9
     components = _components(table.table("components"), every_s, fresh_s)
@@ -140,12 +140,12 @@ def texts_in(value: object) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def _components(table: Table, every_s: float, fresh_s: float) -> tuple[Component, ...]:
+def _components(table: TomlTable, every_s: float, fresh_s: float) -> tuple[Component, ...]:
     found = []
     for name in table.data:
         if not _COMPONENT_NAME.fullmatch(name):
             table.report(
-                name, f"a component's name must be of letters, digits, `_` and `-`, not {told(name)}"
+                name, f"a component's name must be of letters, digits, `_` and `-`, not {quoted(name)}"
             )
         found.append(_component(name, table.table(name), every_s, fresh_s))
     names = [each.name for each in found]
@@ -160,7 +160,7 @@ def _components(table: Table, every_s: float, fresh_s: float) -> tuple[Component
     return tuple(found)
 
 
-def _check_circles(table: Table, through: Mapping[str, tuple[str, ...]]) -> None:
+def _check_circles(table: TomlTable, through: Mapping[str, tuple[str, ...]]) -> None:
     for name in through:
         seen, open_ends = set[str](), list(through[name])
         while open_ends:
@@ -173,7 +173,7 @@ def _check_circles(table: Table, through: Mapping[str, tuple[str, ...]]) -> None
                 open_ends += through.get(here, ())
 
 
-def _component(name: str, table: Table, every_s: float, fresh_s: float) -> Component:
+def _component(name: str, table: TomlTable, every_s: float, fresh_s: float) -> Component:
     kinds = {each: each for each in MEASURES}
     if not table.has("probe"):
         table.source.report(table.path, f"`probe` is missing; it may be {', '.join(kinds)}")
@@ -215,17 +215,17 @@ def _meant(written: object) -> str:
     return next(iter(get_close_matches(str(written), MEASURES, n=1)), "tcp")
 
 
-def _number(table: Table, key: str, default: float) -> float:
+def _number(table: TomlTable, key: str, default: float) -> float:
     value = table.take(key)
     if value is None:
         return default
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1000:
         return float(value)
-    table.report(key, f"`{key}` must be a number from 0 to 1000, not {told(value)}")
+    table.report(key, f"`{key}` must be a number from 0 to 1000, not {quoted(value)}")
     return default
 
 
-def _score(table: Table, kind: str) -> str:
+def _score(table: TomlTable, kind: str) -> str:
     score = table.text("score", "status")
     if score == "status":
         return score
@@ -244,7 +244,7 @@ def _score(table: Table, kind: str) -> str:
     return name
 
 
-def _levels(table: Table, kind: str) -> tuple[Level, ...]:
+def _levels(table: TomlTable, kind: str) -> tuple[Level, ...]:
     found = []
     for name in table.data:
         each = table.table(name)
@@ -269,7 +269,7 @@ def _default_levels(kind: str, written: AbstractSet[str]) -> Iterator[Level]:
             yield Level(name, unit, *beyond, default=True)
 
 
-def _functions(table: Table, known: Mapping[str, Component]) -> tuple[Function, ...]:
+def _functions(table: TomlTable, known: Mapping[str, Component]) -> tuple[Function, ...]:
     """``[functions.NAME]``."""
     found = []
     for name in table.data:

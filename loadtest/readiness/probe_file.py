@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from loadtest.plan.toml_reader import Table, told
+from loadtest.plan.toml_reader import TomlTable, quoted
 from loadtest.readiness.probe import (
     CommandProbe,
     ContainersProbe,
@@ -25,18 +25,18 @@ from loadtest.readiness.probe import (
 )
 from loadtest.readiness.secrets import secrets_in
 
-LARGEST_SAMPLES = 1000
+MAX_SAMPLES = 1000
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-MOST_REDIRECTS = 10
+MAX_REDIRECTS = 10
 WORKLOAD_KINDS = ("deployment", "statefulset", "daemonset", "job", "pod")
 
 
-def read_probe(kind: str, table: Table) -> Probe:
+def read_probe(kind: str, table: TomlTable) -> Probe:
     """The probe of a component's table; mistakes are reported and answered with something harmless."""
     return _READERS[kind](table)
 
 
-def _needed(table: Table, key: str, example: str) -> str:
+def _needed(table: TomlTable, key: str, example: str) -> str:
     if not table.has(key):
         table.take(key)
         table.source.report(table.path, f"`{key}` is missing; write for example {key} = {example}")
@@ -44,7 +44,7 @@ def _needed(table: Table, key: str, example: str) -> str:
     return table.text(key, "")
 
 
-def _url(table: Table, schemes: Mapping[str, str]) -> str:
+def _url(table: TomlTable, schemes: Mapping[str, str]) -> str:
     example = next(iter(schemes.values()))
     url = _needed(table, "url", f'"{example}"')
     if url and "{env." not in url and urlsplit(url).scheme not in schemes:
@@ -52,17 +52,17 @@ def _url(table: Table, schemes: Mapping[str, str]) -> str:
     return url
 
 
-def _samples(table: Table, default: int = 20) -> int:
-    return table.integer("samples", default, least=1, most=LARGEST_SAMPLES)
+def _samples(table: TomlTable, default: int = 20) -> int:
+    return table.integer("samples", default, least=1, most=MAX_SAMPLES)
 
 
-def _http(table: Table) -> HttpProbe:
+def _http(table: TomlTable) -> HttpProbe:
     schemes = {"http": "http://127.0.0.1:8000/health", "https": "https://api.example/health"}
     return HttpProbe(
         url=_url(table, schemes),
         method=table.choice("method", {each: each for each in METHODS}, "GET"),
         body=table.text("body", None),
-        redirects=table.integer("redirects", 0, least=0, most=MOST_REDIRECTS),
+        redirects=table.integer("redirects", 0, least=0, most=MAX_REDIRECTS),
         release=table.text("release", None),
         headers=table.pairs("headers"),
         statuses=_integers(table, "statuses", (200,)),
@@ -75,17 +75,17 @@ def _http(table: Table) -> HttpProbe:
     )
 
 
-def _integers(table: Table, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
+def _integers(table: TomlTable, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
     value = table.take(key)
     if value is None:
         return default
     if isinstance(value, list) and value and all(type(each) is int for each in value):
         return tuple(value)
-    table.report(key, f"`{key}` must be a list of whole numbers such as [200, 204], not {told(value)}")
+    table.report(key, f"`{key}` must be a list of whole numbers such as [200, 204], not {quoted(value)}")
     return default
 
 
-def _fields(table: Table) -> dict[str, tuple[object, ...]]:
+def _fields(table: TomlTable) -> dict[str, tuple[object, ...]]:
     fields = table.table("fields")
     found: dict[str, tuple[object, ...]] = {}
     for path in fields.data:
@@ -97,14 +97,14 @@ def _fields(table: Table) -> dict[str, tuple[object, ...]]:
     return found
 
 
-def _tcp(table: Table) -> TcpProbe:
+def _tcp(table: TomlTable) -> TcpProbe:
     port = table.integer("port", 0, least=1, most=65535)
     if not table.has("port"):
         table.source.report(table.path, "`port` is missing; write for example port = 8000")
     return TcpProbe(host=_needed(table, "host", '"127.0.0.1"'), port=port, samples=_samples(table))
 
 
-def _tls(table: Table) -> TlsProbe:
+def _tls(table: TomlTable) -> TlsProbe:
     return TlsProbe(
         host=_needed(table, "host", '"api.example"'),
         port=table.integer("port", 443, least=1, most=65535),
@@ -115,7 +115,7 @@ def _tls(table: Table) -> TlsProbe:
     )
 
 
-def _dns(table: Table) -> DnsProbe:
+def _dns(table: TomlTable) -> DnsProbe:
     return DnsProbe(
         host=_needed(table, "host", '"api.example"'),
         addresses=table.texts("addresses"),
@@ -123,7 +123,7 @@ def _dns(table: Table) -> DnsProbe:
     )
 
 
-def _prometheus(table: Table) -> PrometheusProbe:
+def _prometheus(table: TomlTable) -> PrometheusProbe:
     schemes = {"http": "http://127.0.0.1:9090", "https": "https://prometheus.example"}
     return PrometheusProbe(
         url=_url(table, schemes),
@@ -133,7 +133,7 @@ def _prometheus(table: Table) -> PrometheusProbe:
     )
 
 
-def _grpc(table: Table) -> GrpcProbe:
+def _grpc(table: TomlTable) -> GrpcProbe:
     schemes = {"grpc": "grpc://127.0.0.1:50051", "grpcs": "grpcs://api.example:443"}
     return GrpcProbe(
         url=_url(table, schemes),
@@ -145,7 +145,7 @@ def _grpc(table: Table) -> GrpcProbe:
     )
 
 
-def _kubernetes(table: Table) -> KubernetesProbe:
+def _kubernetes(table: TomlTable) -> KubernetesProbe:
     workloads = table.texts("workloads")
     example = 'workloads = ["deployment/backend"]'
     if not workloads:
@@ -154,7 +154,9 @@ def _kubernetes(table: Table) -> KubernetesProbe:
         kind, slash, name = each.partition("/")
         if kind not in WORKLOAD_KINDS or not slash or not name:
             kinds = ", ".join(WORKLOAD_KINDS)
-            table.report("workloads", f"{told(each)} is not KIND/NAME with one of {kinds}, such as {example}")
+            table.report(
+                "workloads", f"{quoted(each)} is not KIND/NAME with one of {kinds}, such as {example}"
+            )
     return KubernetesProbe(
         workloads=workloads,
         file=table.text("file", None),
@@ -164,7 +166,7 @@ def _kubernetes(table: Table) -> KubernetesProbe:
     )
 
 
-def _command(table: Table) -> CommandProbe:
+def _command(table: TomlTable) -> CommandProbe:
     return CommandProbe(
         command=read_command(table, "command"),
         exit_codes=_integers(table, "exit_codes", (0,)),
@@ -172,7 +174,7 @@ def _command(table: Table) -> CommandProbe:
     )
 
 
-def read_command(table: Table, key: str, *, needed: bool = True) -> tuple[str, ...]:
+def read_command(table: TomlTable, key: str, *, needed: bool = True) -> tuple[str, ...]:
     """A command as a list of words; none may show a secret to all who see the processes of the machine."""
     words = table.texts(key)
     for name in dict.fromkeys(name for word in words for name in secrets_in(word)):
@@ -186,7 +188,7 @@ def read_command(table: Table, key: str, *, needed: bool = True) -> tuple[str, .
     return words
 
 
-def _tests(table: Table) -> JunitProbe:
+def _tests(table: TomlTable) -> JunitProbe:
     files = table.texts("files")
     if not table.has("files"):
         table.source.report(table.path, '`files` is missing; write for example files = ["junit.xml"]')
@@ -197,7 +199,7 @@ def _tests(table: Table) -> JunitProbe:
     )
 
 
-def _database(table: Table) -> DatabaseProbe:
+def _database(table: TomlTable) -> DatabaseProbe:
     schemes = {
         "postgresql": "postgresql://app@127.0.0.1/app",
         "postgres": "postgres://app@127.0.0.1/app",
@@ -208,7 +210,7 @@ def _database(table: Table) -> DatabaseProbe:
     )
 
 
-def _redis(table: Table) -> RedisProbe:
+def _redis(table: TomlTable) -> RedisProbe:
     schemes = {"redis": "redis://127.0.0.1:6379", "rediss": "rediss://cache.example:6379"}
     return RedisProbe(
         url=_url(table, schemes),
@@ -218,7 +220,7 @@ def _redis(table: Table) -> RedisProbe:
     )
 
 
-def _containers(table: Table) -> ContainersProbe:
+def _containers(table: TomlTable) -> ContainersProbe:
     services = table.texts("services")
     if not services:
         sentence = '`services` must name those that should run, such as services = ["backend"]'
@@ -232,7 +234,7 @@ def _containers(table: Table) -> ContainersProbe:
     )
 
 
-def _resources(table: Table) -> ResourcesProbe:
+def _resources(table: TomlTable) -> ResourcesProbe:
     return ResourcesProbe(
         pid=table.integer("pid", None, least=1),
         pid_file=table.text("pid_file", None),
@@ -244,7 +246,7 @@ def _resources(table: Table) -> ResourcesProbe:
 ONLY_FOR_A_RUN = ("duration", "connections", "set", "count", "look_every", "failure_limit")
 
 
-def _websocket(table: Table) -> WebsocketProbe:
+def _websocket(table: TomlTable) -> WebsocketProbe:
     by_label = table.choice("release", {"label": True}, default=False)
     for key in filter(table.has, ONLY_FOR_A_RUN if by_label else ()):
         table.report(key, 'is of a run that is made; with release = "label" one that is kept counts')
@@ -254,14 +256,14 @@ def _websocket(table: Table) -> WebsocketProbe:
         duration=table.text("duration", None),
         connections=table.integer("connections", None, least=1),
         sets=table.texts("set"),
-        count=table.integer("count", 1, least=1, most=LARGEST_SAMPLES),
+        count=table.integer("count", 1, least=1, most=MAX_SAMPLES),
         every_s=table.duration("look_every", 0) / 1e9,
         failure_limit=table.integer("failure_limit", 0, least=0),
         by_label=by_label,
     )
 
 
-_READERS: Mapping[str, Callable[[Table], Probe]] = {
+_READERS: Mapping[str, Callable[[TomlTable], Probe]] = {
     "http": _http,
     "tcp": _tcp,
     "tls": _tls,

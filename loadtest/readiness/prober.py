@@ -23,13 +23,13 @@ from loadtest.readiness.probes.database import probe_database
 from loadtest.readiness.probes.dns import probe_dns
 from loadtest.readiness.probes.grpc import probe_grpc
 from loadtest.readiness.probes.http import probe_http
+from loadtest.readiness.probes.junit import probe_tests
 from loadtest.readiness.probes.kubernetes import probe_kubernetes
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 from loadtest.readiness.probes.prometheus import probe_prometheus
 from loadtest.readiness.probes.redis import probe_redis
 from loadtest.readiness.probes.resources import probe_resources
 from loadtest.readiness.probes.tcp import probe_tcp
-from loadtest.readiness.probes.tests import probe_tests
 from loadtest.readiness.probes.tls import probe_tls
 from loadtest.readiness.probes.websocket import probe_websocket
 from loadtest.readiness.secrets import MissingVariableError, redactor_of

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.readiness.assessment import Assessment, Monitoring, RollbackRow
-from loadtest.readiness.course import course
 from loadtest.readiness.evidence import Evidence
 from loadtest.readiness.history import (
     KEPT,
     LAST,
-    MOST_ROWS,
+    MAX_ROWS,
     History,
     changes,
     failures_before,
@@ -32,6 +31,7 @@ from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import ProbeError
 from loadtest.readiness.secrets import MissingVariableError, filled, redactor_of
 from loadtest.readiness.system_health import Before
+from loadtest.readiness.timeline import course
 from loadtest.readiness.verdict import assess, with_rollback
 
 
@@ -136,7 +136,7 @@ def judged(
     now_row = summary(assessed)
     outages = outages or Outages()
     outages.add(policy, rows)
-    rows = rows[-MOST_ROWS:]
+    rows = rows[-MAX_ROWS:]
     return replace(
         assessed,
         trend=trend(rows, now_row),

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from loadtest.errors import Problem
 from loadtest.plan.overrides import Assignment
-from loadtest.plan.toml_reader import told
+from loadtest.plan.toml_reader import quoted
 
 OPTION = "--target"
 
@@ -24,7 +24,7 @@ def retargeted(data: Mapping[str, object], target: str, problems: list[Problem])
     """
     url = _split(target)
     if url.scheme not in {"ws", "wss"} or _place(url) is None:
-        problems.append(Problem(OPTION, f"{told(target)} is no ws://HOST:PORT/PATH and no wss:// one"))
+        problems.append(Problem(OPTION, f"{quoted(target)} is no ws://HOST:PORT/PATH and no wss:// one"))
         return []
     parts = dict(_parts(data))
     sockets = [name for name, part in parts.items() if part.get("probe") == "websocket"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from loadtest.plan.threshold import resolve
-from loadtest.plan.toml_reader import Table, nearest
+from loadtest.plan.toml_reader import TomlTable, nearest
 from loadtest.readiness.objectives import Objective, Unit, opposite, parse_objective
 from loadtest.readiness.policy import FACTS, MEASURES, Component, Condition, Criterion
 
@@ -29,7 +29,7 @@ class RuleSet:
     triggers: tuple[Condition, ...] = ()
 
 
-def read_rules(table: Table, known: Mapping[str, Component]) -> RuleSet:
+def read_rules(table: TomlTable, known: Mapping[str, Component]) -> RuleSet:
     """``[[rules]]``: of a component, or of a fact about the whole system."""
     criteria, gates, triggers = list[Criterion](), list[Condition](), list[Condition]()
     for each in table.tables("rules"):
@@ -66,7 +66,7 @@ def measure_unit(kind: str, name: str) -> tuple[str, Unit]:
     return name, known[name]
 
 
-def read_objective(table: Table, key: str, unit: Unit) -> Objective | None:
+def read_objective(table: TomlTable, key: str, unit: Unit) -> Objective | None:
     """The objective at a key; None where it was not written, or is none, which is reported."""
     text = table.text(key, None)
     if text is None:
@@ -78,14 +78,14 @@ def read_objective(table: Table, key: str, unit: Unit) -> Objective | None:
         return None
 
 
-def check_known(table: Table, key: str, names: tuple[str, ...], known: Mapping[str, Component]) -> None:
+def check_known(table: TomlTable, key: str, names: tuple[str, ...], known: Mapping[str, Component]) -> None:
     """Report every name at the key that is no component."""
     for name in names:
         if name not in known:
             table.report(key, f"there is no component `{name}`; {nearest(name, known)}")
 
 
-def read_criterion(table: Table, known: Mapping[str, Component]) -> Criterion:
+def read_criterion(table: TomlTable, known: Mapping[str, Component]) -> Criterion:
     """One of ``[[criteria]]``; an objective that is none is reported."""
     name = table.text("component", "")
     check_known(table, "component", (name,), known)
@@ -113,7 +113,7 @@ def read_criterion(table: Table, known: Mapping[str, Component]) -> Criterion:
     return criterion
 
 
-def read_condition(table: Table, key: str) -> Condition:
+def read_condition(table: TomlTable, key: str) -> Condition:
     """One of ``[[triggers]]`` or ``[[gates]]``, whose objective stands at ``key``."""
     fact = table.choice("fact", {each: each for each in FACTS}, next(iter(FACTS)))
     if not table.has("fact"):

@@ -14,7 +14,7 @@ from loadtest.keep.folder import checked_name
 from loadtest.keep.read import Run
 from loadtest.plan.settings import public_url
 from loadtest.run.options import RunOptions
-from loadtest.run.preparation import prepare
+from loadtest.run.prepare_run import prepare
 from loadtest.run.subprocess_runs import FinishedRun, RunSequence
 
 Which = Literal["a", "b"]

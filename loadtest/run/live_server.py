@@ -16,7 +16,7 @@ from gevent import socket
 from gevent.event import Event
 
 from loadtest.run.live_answers import Answer, LiveAnswers, headers_of
-from loadtest.run.web_page import BoundedServer, refusal
+from loadtest.run.web_server import BoundedServer, refusal
 from loadtest.show.live_run import LiveRun
 
 PAGE = "the live page"

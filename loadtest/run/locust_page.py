@@ -23,7 +23,7 @@ from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration
 
 if TYPE_CHECKING:
-    from loadtest.run.recording import Recording
+    from loadtest.run.run_recorder import RunRecorder
     from loadtest.show.live_run import LiveRun
 
 TIMES = ("turn.first_event", "event.gap", "turn.completion", "send.lateness", "receive.lag")
@@ -56,7 +56,7 @@ TABLES = [
     },
 ]
 
-MOST_ERRORS = 200
+MAX_ERRORS = 200
 """Failures of different words that are told; of more only the number is known, as Locust counts it."""
 
 
@@ -69,7 +69,7 @@ class LocustPage:
     def __init__(self, environment: Any, new_error: Callable[..., Any]) -> None:
         self._environment = environment
         self._new_error = new_error
-        self._recording: Recording | None = None
+        self._recording: RunRecorder | None = None
         self._live: LiveAnswers | None = None
         web = environment.web_ui
         if web is None:
@@ -92,7 +92,7 @@ class LocustPage:
         for rule, name in ((LIVE_AT, "loadtest_live"), (f"{LIVE_AT}<path:path>", "loadtest_live_part")):
             web.app.add_url_rule(rule, name, allowed(self._live_page))
 
-    def show(self, recording: Recording, url: str, live: LiveRun) -> None:
+    def show(self, recording: RunRecorder, url: str, live: LiveRun) -> None:
         """A run begins: from now on it is the one that is shown."""
         self._recording = recording
         self._live = LiveAnswers(live, recording.folder.path)
@@ -118,7 +118,7 @@ class LocustPage:
             text = printable(self._recording.redactor.text(words), 200)
             key = f"loadtest {name} {text}"
             if key not in errors:
-                if len(errors) >= MOST_ERRORS:
+                if len(errors) >= MAX_ERRORS:
                     continue
                 errors[key] = self._new_error("WS", name, text, 0, time.time())
             errors[key].occurrences += n
@@ -134,7 +134,7 @@ class LocustPage:
             response.set_data(json.dumps({**response.json, "extended_stats": tables}))
         return response
 
-    def _thresholds(self, recording: Recording) -> Iterator[dict[str, str]]:
+    def _thresholds(self, recording: RunRecorder) -> Iterator[dict[str, str]]:
         for each in recording.thresholds_so_far():
             rule, measured = each.threshold, each.measured
             value = "–" if measured.value is None else measured_text(rule.unit, measured.value)
@@ -198,7 +198,7 @@ def failures_of(interval: Interval) -> Iterator[tuple[str, str, int]]:
                 yield "connection", f"{words} {name.removeprefix(prefix)}", n
 
 
-def _times(recording: Recording) -> Iterator[dict[str, str]]:
+def _times(recording: RunRecorder) -> Iterator[dict[str, str]]:
     """The percentiles of the measured part so far, where there are samples enough."""
     for metric in TIMES:
         histogram = recording.totals.histograms.get(metric)

@@ -15,14 +15,14 @@ from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
 
 from loadtest.plan.addresses import is_loopback
-from loadtest.run.web_page import BoundedServer
-from loadtest.show.exported import ExportedRun
+from loadtest.run.web_server import BoundedServer
+from loadtest.show.metric_families import ExportedRun
 from loadtest.show.render.exposition import CONTENT_TYPE, exposition
 
 LAST_SCRAPE_WITHIN_S = 20.0
 """The longest that the process waits, after the run, for whoever scraped it to come once more."""
 
-MOST_AT_ONCE = 8
+MAX_AT_ONCE = 8
 """Clients that are served at a time."""
 
 BETWEEN_FAMILIES_S = 0.0001
@@ -66,9 +66,7 @@ class MetricsServer:
             why = f"cannot be listened on ({error.strerror or error}); the run goes on without it"
             sys.stderr.write(f"--prometheus: {where} {why}\n")
             return
-        self._server = BoundedServer(
-            listener, self._serve, spawn=Pool(MOST_AT_ONCE), log=None, error_log=None
-        )
+        self._server = BoundedServer(listener, self._serve, spawn=Pool(MAX_AT_ONCE), log=None, error_log=None)
         self._server.start()
         shown = f"[{self._host}]" if ":" in self._host else self._host or "*"
         sys.stderr.write(f"metrics for Prometheus: http://{shown}:{self.port}/metrics\n")

@@ -17,7 +17,7 @@ import gevent
 
 from loadtest.measure.interval import Interval
 from loadtest.plan.trace_parent import of_user, trace_ids
-from loadtest.show.exported import BOUNDS_S, Buckets, ExportedRun, Family
+from loadtest.show.metric_families import BOUNDS_S, Buckets, ExportedRun, Family
 
 if TYPE_CHECKING:
     import requests
@@ -30,7 +30,7 @@ EVERY_S = 5.0
 TIMEOUT_S = 4.0
 """A collector that takes longer has failed to take one export."""
 
-MOST_SPANS = 500
+MAX_SPANS = 500
 """Turns that wait to be exported; of more the oldest are left out, and told."""
 
 NAME = "loadtest"
@@ -64,7 +64,7 @@ class OtelExport:
         self._traces = OTLPSpanExporter(
             endpoint=f"{collector}/v1/traces", timeout=TIMEOUT_S, session=exporter_session()
         )
-        self._turns: deque[Mapping[str, Any]] = deque(maxlen=MOST_SPANS)
+        self._turns: deque[Mapping[str, Any]] = deque(maxlen=MAX_SPANS)
         self._left_out = 0
         self.exports = self.failed = 0
         self._loop: Any = None
@@ -77,7 +77,7 @@ class OtelExport:
     def take(self, interval: Interval) -> None:
         """Remember the slowest and the broken turns of a second; a watcher of the recording."""
         turns = [log for log in interval.frames if log.get("sent_ns") is not None and log.get("turn")]
-        self._left_out += max(0, len(self._turns) + len(turns) - MOST_SPANS)
+        self._left_out += max(0, len(self._turns) + len(turns) - MAX_SPANS)
         self._turns.extend(turns)
 
     def over(self) -> None:

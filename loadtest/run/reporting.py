@@ -14,13 +14,13 @@ from loadtest.keep.previous import previous_run
 from loadtest.keep.read import Run
 from loadtest.measure.histogram import Histogram
 from loadtest.run.options import RunOptions
-from loadtest.run.recording import exit_code_of
+from loadtest.run.run_recorder import exit_code_of
 from loadtest.show.ci_annotations import ci_annotations
-from loadtest.show.live import working
+from loadtest.show.progress import working
 from loadtest.show.render.json import as_json
 from loadtest.show.render.terminal import show, show_last, show_short, takes_unicode
 from loadtest.show.repeats import repeats
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import build_report
 from loadtest.show.run import document
 from loadtest.show.runs_index import INDEX, write_index
 from loadtest.show.short_run import short_document
@@ -33,7 +33,7 @@ def show_run(run: Run, options: RunOptions) -> None:
     With ``--json`` nothing but the manifest goes to stdout; for CI services stderr says more. Views
     that are missing stand in ``run.manifest["not_written"]``: with them a run does not end with 0.
     """
-    report = tell(run.manifest)
+    report = build_report(run.manifest)
     if options.json:
         sys.stdout.write(as_json(run.manifest))
         _written(run)
@@ -93,7 +93,7 @@ def show_repeats(runs: Sequence[Run], options: RunOptions) -> None:
     if options.json:
         return
     if not options.quiet:
-        told = repeats([tell(run.manifest) for run in runs], ascii_only=not takes_unicode(sys.stdout))
+        told = repeats([build_report(run.manifest) for run in runs], ascii_only=not takes_unicode(sys.stdout))
         sys.stdout.write(f"\n{told}\n")
     codes = [exit_code_of(run) for run in runs]
     listed = ", ".join(str(int(code)) for code in codes)

@@ -12,12 +12,12 @@ from loadtest.plan.scenario import Scenario
 from loadtest.plan.secrets import scenario_secrets
 from loadtest.plan.settings import public_url
 from loadtest.run.interrupts import Interrupts
+from loadtest.run.locust_runner import drive
 from loadtest.run.options import RunOptions
-from loadtest.run.preparation import Prepared, prepare, start_target
-from loadtest.run.recording import Recording, exit_code_of
+from loadtest.run.prepare_run import Prepared, prepare, start_target
 from loadtest.run.reporting import show_repeats, show_run
-from loadtest.run.runner import drive
-from loadtest.show.live import LiveProgress, working
+from loadtest.run.run_recorder import RunRecorder, exit_code_of
+from loadtest.show.progress import LiveProgress, working
 
 
 def execute(options: RunOptions, scenario: Scenario | None = None) -> int:
@@ -42,7 +42,7 @@ def execute(options: RunOptions, scenario: Scenario | None = None) -> int:
 
 def run_once(prepared: Prepared) -> Run:
     """One run, from the simulator's start to the last report."""
-    recording = Recording(prepared, sys.argv, scenario_secrets(prepared.scenario, os.environ))
+    recording = RunRecorder(prepared, sys.argv, scenario_secrets(prepared.scenario, os.environ))
     with Interrupts(recording.folder.path) as interrupts:
         with prepared.closing:
             run = _drive_and_judge(recording, interrupts)
@@ -55,7 +55,7 @@ def run_once(prepared: Prepared) -> Run:
     return run
 
 
-def _finish_page(recording: Recording, interrupts: Interrupts) -> None:
+def _finish_page(recording: RunRecorder, interrupts: Interrupts) -> None:
     """Hand the report over to an open page; on a terminal it stays there until somebody closes it."""
     page = recording.page
     if page is None:
@@ -70,7 +70,7 @@ def _finish_page(recording: Recording, interrupts: Interrupts) -> None:
     page.stay()
 
 
-def _drive_and_judge(recording: Recording, interrupts: Interrupts) -> Run:
+def _drive_and_judge(recording: RunRecorder, interrupts: Interrupts) -> Run:
     """Drive the run and judge it; a run whose target cannot be resolved is judged as well."""
     prepared = recording.prepared
     try:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.judge.knee import Search, Tried, knee, metric_of, tried
-from loadtest.judge.searching import Probe, SearchRange, find, next_load
+from loadtest.judge.load_search import Probe, SearchRange, find, next_load
 from loadtest.judge.suite import why_of
 from loadtest.keep.folder import checked_name
 from loadtest.keep.manifest import timestamp, turns_per_s
@@ -18,7 +18,7 @@ from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.settings import public_url
 from loadtest.run.options import RunOptions
-from loadtest.run.preparation import prepare
+from loadtest.run.prepare_run import prepare
 from loadtest.run.subprocess_runs import RunSequence
 from loadtest.show.values import amount
 from loadtest.units import NS_PER_S

@@ -17,7 +17,7 @@ from loadtest.plan.folder import scenarios_in
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.shipped import find
 from loadtest.run.options import RunOptions
-from loadtest.run.preparation import prepare
+from loadtest.run.prepare_run import prepare
 from loadtest.run.subprocess_runs import RunSequence
 from loadtest.units import NS_PER_S, format_duration
 

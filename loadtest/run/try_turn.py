@@ -22,7 +22,7 @@ from loadtest.plan.shipped import find, shipped_names
 from loadtest.plan.toml_reader import read_document
 from loadtest.plan.written_secrets import all_secrets
 from loadtest.run.options import RunOptions
-from loadtest.run.preparation import prepare, start_target
+from loadtest.run.prepare_run import prepare, start_target
 
 DEFAULT_TIMEOUT_NS = 10_000_000_000
 

@@ -31,21 +31,21 @@ from loadtest.drive.coordinator import (
     has_tasks,
     never_prepared,
 )
+from loadtest.drive.locust_user import AgentUser, WebSocketUser
 from loadtest.drive.master import MasterCoordinator
 from loadtest.drive.shard_group import TASKS_BESIDE_POPULATIONS
-from loadtest.drive.user import AgentUser, WebSocketUser
 from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, Exit, LoadtestError, TargetError
 from loadtest.keep.redact import Redactor
 from loadtest.plan.secrets import scenario_secrets
 from loadtest.plan.settings import public_url
+from loadtest.run.live_state import watched
 from loadtest.run.locust_page import LocustPage
 from loadtest.run.options import RunOptions, key_of
-from loadtest.run.preparation import Prepared, prepare, start_target
-from loadtest.run.recording import Recording, exit_code_of
+from loadtest.run.prepare_run import Prepared, prepare, start_target
 from loadtest.run.reporting import show_run
-from loadtest.run.watching import watched
-from loadtest.run.web_page import BoundedServer, guarded
+from loadtest.run.run_recorder import RunRecorder, exit_code_of
+from loadtest.run.web_server import BoundedServer, guarded
 from loadtest.run.worker import shard_worker
 from loadtest.streams import let_readers_leave
 
@@ -75,7 +75,7 @@ class PlainLocustRun:
         self.environment = environment
         self.options = options
         self.prepared: Prepared | None = None
-        self.recording: Recording | None = None
+        self.recording: RunRecorder | None = None
         self.coordinator: Coordinator | None = None
         self.interrupted = False
         self.closed = Event()
@@ -101,7 +101,7 @@ class PlainLocustRun:
         prepared = self.prepared = prepare(self.options)
         if has_tasks(environment) and prepared.scenario.populations:
             raise ConfigError(TASKS_BESIDE_POPULATIONS)
-        self.recording = recording = Recording(
+        self.recording = recording = RunRecorder(
             prepared,
             sys.argv,
             scenario_secrets(prepared.scenario, os.environ),

@@ -22,8 +22,8 @@ from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.plan.secrets import scenario_secrets
 from loadtest.plan.written_secrets import plan_secrets
+from loadtest.run.locust_runner import ScenarioUser
 from loadtest.run.options import host_and_port
-from loadtest.run.runner import ScenarioUser
 
 UNANSWERED_S = 10.0
 """Seconds without an answer after which a worker says so."""

@@ -19,11 +19,11 @@ from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import SUB_BITS, Histogram
 from loadtest.show.counter_table import OUTCOMES
 from loadtest.show.document import Chart
-from loadtest.show.limits import DRAWN_RATES, Limit, of_rates, of_times
-from loadtest.show.palette import PLOT_NAMES
 from loadtest.show.plot import connections, spectrum, style, timeline
 from loadtest.show.sanitize import printable
 from loadtest.show.series import LINES, TIMED, BinSamples, Column, Series
+from loadtest.show.theme import PLOT_NAMES
+from loadtest.show.threshold_limits import DRAWN_RATES, Limit, of_rates, of_times
 
 SPAN_BYTES = 480_000
 """What the histograms of all spans may take on a page, before base64 makes a third more of it."""
@@ -32,7 +32,7 @@ LONGEST = 5
 """Bytes of the largest number: 35 bits, more than a bin has samples."""
 
 FEWEST_BITS = 6
-"""At least so fine are they: within 2 ** -5 of a value."""
+"""They are at least this fine: within 2 ** -5 of a value."""
 
 STEPS_PER_DECADE = 24
 """Points of a spectrum; between two of them nothing is seen on a page."""
@@ -255,7 +255,7 @@ def _spectrum(histograms: Mapping[str, Histogram], limits: Sequence[Limit]) -> d
     drawn = {
         each: histograms[each.metric]
         for each in spectrum.DRAWN
-        if each.metric in histograms and histograms[each.metric].n >= spectrum.LEAST
+        if each.metric in histograms and histograms[each.metric].n >= spectrum.MIN_SAMPLES
     }
     points = grid(max((histogram.n for histogram in drawn.values()), default=2))
     lines = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadtest.errors import ConfigError, Problem
 from loadtest.judge.compare import SCHEMA, Comparison
-from loadtest.judge.effect_size import Yardstick
+from loadtest.judge.effect_size import EffectMeasure
 from loadtest.judge.history import missed_thresholds
 from loadtest.judge.multiplicity import MetricComparison, SampleSummary
 from loadtest.judge.samples import Side
@@ -32,7 +32,7 @@ from loadtest.show.document import (
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.metric_table import NEVER
 from loadtest.show.render.json import as_json
-from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind, junit
+from loadtest.show.render.junit import CaseKind, JUnitCase, JUnitSuite, junit
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.terminal import render
 from loadtest.show.run import is_quiet
@@ -74,7 +74,7 @@ MEANING = (
 
 DIFFERING_ON_SCREEN = 12
 
-KINDS: dict[Tone, Kind] = {"bad": "failure", "doubt": "error"}
+KINDS: dict[Tone, CaseKind] = {"bad": "failure", "doubt": "error"}
 """What a case in a JUnit file is where it is not passed."""
 
 
@@ -216,7 +216,7 @@ def document(comparison: Comparison) -> Document:
 
 def _metric(row: MetricComparison, missed: Collection[tuple[str, str]], *, decided: bool) -> TableRow:
     """One metric; ``missed`` are thresholds that the candidate misses."""
-    rule, tone, why = row.yardstick, _tone(row, missed), _why(row, missed)
+    rule, tone, why = row.measure, _tone(row, missed), _why(row, missed)
     visible = change_text(rule, row.visible)
     seen = f"; as many as there are would show {visible}" if visible != NOTHING else ""
     unsure = row.word == "cannot tell" and row.primary and (decided or visible != NOTHING)
@@ -286,7 +286,7 @@ def suite(comparison: Comparison) -> JUnitSuite:
     outcome = comparison.ruling.outcome if kind != "passed" else ""
     cases = [JUnitCase(of.subject, "comparison", kind, outcome, of.why if outcome else "")]
     for row in comparison.primary:
-        rule, kind = row.yardstick, KINDS.get(TONES[row.word], "passed")
+        rule, kind = row.measure, KINDS.get(TONES[row.word], "passed")
         levels = f"{level_text(rule, row.baseline)} → {level_text(rule, row.candidate)}"
         change = f"{change_text(rule, row.change)} ({interval_text(rule, row.interval)})"
         text = f"{row.word}: {levels}, {change}; {_why(row, missed)}"
@@ -324,12 +324,12 @@ def side_text(side: Side) -> str:
     return f"{printable(side.name, 60)} ({runs_text(len(side.runs))})"
 
 
-def smallest_text(rule: Yardstick) -> str:
+def smallest_text(rule: EffectMeasure) -> str:
     """The smallest effect: "5 %", or "0.5 points" of a share."""
     return format_spread(rule.smallest, points=rule.scale == "points")
 
 
-def level_text(rule: Yardstick, level: SampleSummary) -> str:
+def level_text(rule: EffectMeasure, level: SampleSummary) -> str:
     """The mean of a side in its unit; that its turns never answered, or that it was not measured."""
     if level.value is None:
         return NEVER if level.never else "not measured"
@@ -342,14 +342,14 @@ def counted(level: SampleSummary) -> str:
     return f"{runs_text(level.n)}{never}, n={format_count(level.samples)}"
 
 
-def change_text(rule: Yardstick, change: float | None) -> str:
+def change_text(rule: EffectMeasure, change: float | None) -> str:
     """A change: "+10.2 %", or "−30.0 points" of a share; a dash where nothing can be said."""
     if change is None or not math.isfinite(change):
         return NOTHING
     return format_change(change, points=rule.scale == "points")
 
 
-def interval_text(rule: Yardstick, interval: tuple[float, float] | None) -> str:
+def interval_text(rule: EffectMeasure, interval: tuple[float, float] | None) -> str:
     """Both ends: "+7.1 to +13.4 %"; a dash where there is none."""
     if interval is None or not all(math.isfinite(end) for end in interval):
         return NOTHING

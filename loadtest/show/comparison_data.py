@@ -14,10 +14,10 @@ from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.totals import Totals
 from loadtest.show.comparison import Compared
-from loadtest.show.limits import Limit, limits_of
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.sanitize import printable
 from loadtest.show.series import Column, Series, read_series
+from loadtest.show.threshold_limits import Limit, limits_of
 
 METRICS = {"turn.first_event": "time to first event", "turn.completion": "completion"}
 """What the pictures show, both response times."""

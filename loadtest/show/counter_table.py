@@ -11,7 +11,7 @@ from loadtest.judge.populations import alone
 from loadtest.judge.sections import Manifest, kinds, populations, section
 from loadtest.plan.threshold import of_kind, split_kind
 from loadtest.show.document import Tone
-from loadtest.show.manifest import whole
+from loadtest.show.manifest import as_integer
 from loadtest.show.metric_table import NOT_MEASURED
 from loadtest.show.report import CountRow, Ledger
 from loadtest.show.sanitize import printable
@@ -99,7 +99,7 @@ def _count(
     label: str, value: object, *, of: object = None, tone: Tone = "plain", what: str = ""
 ) -> CountRow | None:
     """A counter's row, with its share of ``of``, which is ``what``; None where the run does not have it."""
-    n, whole_of = whole(value), whole(of)
+    n, whole_of = as_integer(value), as_integer(of)
     if n is None:
         return None
     share = format_ratio(n / whole_of) if n and whole_of else ""
@@ -135,8 +135,8 @@ def _connections(counts: Manifest) -> Iterator[CountRow]:
 
 def closed_by_target(counts: Manifest) -> dict[str, int]:
     """Closes by code, without the connections that we gave up: they count as ended without a close frame."""
-    closed = {code: whole(n) or 0 for code, n in section(counts, "closed").items()}
-    ours = sum(whole(n) or 0 for n in section(counts, "ended_by_us").values())
+    closed = {code: as_integer(n) or 0 for code, n in section(counts, "closed").items()}
+    ours = sum(as_integer(n) or 0 for n in section(counts, "ended_by_us").values())
     if NO_CLOSE_FRAME in closed:
         closed[NO_CLOSE_FRAME] -= min(ours, closed[NO_CLOSE_FRAME])
     return {code: n for code, n in closed.items() if n}
@@ -179,7 +179,7 @@ def _population(manifest: Manifest, name: str) -> Iterator[CountRow]:
     of = alone(manifest, name)
     counts = section(of, "counts")
     connections, turns, events = (section(counts, group) for group in ("connections", "turns", "events"))
-    due = whole(turns.get("due"))
+    due = as_integer(turns.get("due"))
     yield from _connections(connections)
     if due:
         yield from _turns(turns)
@@ -205,7 +205,7 @@ def _events(counts: Manifest, cut: int) -> Iterator[CountRow]:
     """Events; those that ``cut`` turns, which broke off, were still to receive are known to nobody."""
     unmeasured = section(counts, "unmeasured")
     for key, name in EVENTS.items():
-        if key in unmeasured and whole(counts.get(key)) is None:
+        if key in unmeasured and as_integer(counts.get(key)) is None:
             yield CountRow(name, NOT_MEASURED, "", printable(unmeasured[key]), "doubt")
             continue
         label = f"{name}, at least: {format_count(cut)} turns broke off" if key == "lost" and cut else name
@@ -230,7 +230,7 @@ def _compression(counts: Manifest) -> Iterator[CountRow]:
     for key, label in COMPRESSION.items():
         yield from _present(_count(label, counts.get(key), tone=TONES[f"compression.{key}"]))
     for way in ("sent", "received"):
-        payload, wire = (whole(counts.get(f"{way}_{what}")) for what in ("payload", "wire"))
+        payload, wire = (as_integer(counts.get(f"{way}_{what}")) for what in ("payload", "wire"))
         if payload and wire:
             share = f"{payload / wire:.2f} times the {format_bytes(wire)} of their frames"
             yield CountRow(f"messages {way}", format_bytes(payload), share, "", "plain")
@@ -238,6 +238,6 @@ def _compression(counts: Manifest) -> Iterator[CountRow]:
 
 def _bytes(counts: Manifest) -> Iterator[CountRow]:
     for key in ("sent", "received"):
-        n = whole(counts.get(key))
+        n = as_integer(counts.get(key))
         if n is not None:
             yield CountRow(key, format_bytes(n) if n else NONE, "", "", "plain")

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from loadtest.catalog import FAILURES
-from loadtest.judge.judging import find_warnings
+from loadtest.judge.judge_run import find_warnings
+from loadtest.judge.live_thresholds import ThresholdSoFar
 from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.sections import Manifest, planned, section
-from loadtest.judge.so_far import ThresholdSoFar
 from loadtest.judge.summary import summarise
 from loadtest.judge.target_health import PREFIX
 from loadtest.measure.histogram import Histogram

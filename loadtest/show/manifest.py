@@ -60,6 +60,6 @@ def rows(of: object, *keys: str) -> list[dict[str, Any]]:
     return [dict(row) for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
 
 
-def whole(value: object) -> int | None:
+def as_integer(value: object) -> int | None:
     """``value`` as an integer; None for anything that is no count."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None

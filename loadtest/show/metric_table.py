@@ -12,7 +12,7 @@ from loadtest.judge.counts import in_doubt
 from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.sections import Manifest, number, observed, populations, section
 from loadtest.plan.threshold import METRICS, of_kind, split_kind
-from loadtest.show.manifest import rows, whole
+from loadtest.show.manifest import as_integer, rows
 from loadtest.show.report import HEADINGS, STATISTICS, Fact, MetricGroup, MetricRow, PositionRow, RateRow
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration, format_ms, format_rate
@@ -117,7 +117,7 @@ def _left_out(title: str, manifest: Manifest) -> str:
     if title == "Delivery":
         return _clocks(manifest)
     counts = section(manifest, "counts", "measured")
-    timed_out = whole(section(counts, "turns").get("timed_out")) or 0
+    timed_out = as_integer(section(counts, "turns").get("timed_out")) or 0
     if title == "Stream" and timed_out:
         return f"; without the last silence of {format_count(timed_out)} turns that timed out"
     if title in {"Response time", "Service time", "Stream"} and in_doubt(counts):
@@ -161,7 +161,7 @@ def _metric(
     name: str, label: str, metric: Manifest, footnotes: Footnotes, never: Collection[str] = ()
 ) -> MetricRow:
     """``never``: the statistics that are times of turns that were never answered."""
-    n = whole(metric.get("n")) or 0
+    n = as_integer(metric.get("n")) or 0
     texts = {key: NEVER if key in never else duration_text(metric, key) for key in STATISTICS}
     missing = [statistic for statistic, text in texts.items() if text is None]
     note = footnotes.number_of(why_missing(metric, missing)) if missing else 0
@@ -187,7 +187,7 @@ def _of_due(name: str, label: str, manifest: Manifest, footnotes: Footnotes) -> 
 
 def why_missing(metric: Manifest, statistics: list[str]) -> str:
     """One footnote for the ``statistics`` of a metric that are null."""
-    n = whole(metric.get("n")) or 0
+    n = as_integer(metric.get("n")) or 0
     if any(n < needed(part_of(key)) for key in statistics if key in PERCENTILES):
         # The same for every metric, so that it is said once; n stands beside it.
         needs = (f"{HEADINGS[key]} needs {format_count(needed(part_of(key)))}" for key in PERCENTILES)
@@ -211,7 +211,7 @@ def interval_text(metric: Manifest, statistic: str) -> str:
 
 def rate_of(rate: Manifest) -> float | None:
     """The value of a rate; None where nothing was counted, whatever the manifest holds."""
-    return number(rate.get("value")) if whole(rate.get("n")) else None
+    return number(rate.get("value")) if as_integer(rate.get("n")) else None
 
 
 def rate_rows(manifest: Manifest) -> tuple[RateRow, ...]:
@@ -225,7 +225,7 @@ def rate_rows(manifest: Manifest) -> tuple[RateRow, ...]:
 
 def _rate(name: str, rate: Manifest, asked: float | None) -> RateRow:
     label = RATES.get(name, printable(name))
-    value, n, over = rate_of(rate), whole(rate.get("n")), number(rate.get("over_s"))
+    value, n, over = rate_of(rate), as_integer(rate.get("n")), number(rate.get("over_s"))
     span = f" over {format_duration(over * 1e9)}" if over else ""
     if value is None or n is None:
         reason = rate.get("reason") or (f"none counted{span}" if n == 0 else "the run does not say why")
@@ -249,8 +249,8 @@ def position_rows(manifest: Manifest) -> tuple[PositionRow, ...]:
     """Response times by place in the burst; none without bursts."""
     return tuple(
         PositionRow(
-            position=format_count((whole(row.get("position")) or 0) + 1),
-            turns=format_count(whole(row.get("turns")) or 0),
+            position=format_count((as_integer(row.get("position")) or 0) + 1),
+            turns=format_count(as_integer(row.get("turns")) or 0),
             first_event={key: duration_text(section(row, "first_event"), key) or "–" for key in PLACED},
             completion={key: duration_text(section(row, "completion"), key) or "–" for key in PLACED},
         )

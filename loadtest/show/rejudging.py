@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.judge.sections import has_stages, section
 from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.verdict import judge

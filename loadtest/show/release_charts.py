@@ -13,11 +13,11 @@ from loadtest.judge.trend import Trend
 from loadtest.show.charts import NAMES, grid, limit_lines, line, numbers, on_grid
 from loadtest.show.comparison_data import METRICS, Board
 from loadtest.show.document import Chart, Link
-from loadtest.show.limits import Limit, limits_of, of_times
-from loadtest.show.plot import release_style as looks
+from loadtest.show.plot import compared_releases as releases
 from loadtest.show.plot import style, timeline
 from loadtest.show.plot.overlay_time import TRACKS, Track, middle
 from loadtest.show.sanitize import printable
+from loadtest.show.threshold_limits import Limit, limits_of, of_times
 from loadtest.show.trend import date_text
 
 UNITS = {"ms": "ms", "per_s": "/s", "ratio": "%", "count": ""}
@@ -35,11 +35,11 @@ def board_charts(board: Board, link: Link) -> dict[str, list[Chart]]:
 
 
 def _spectra(board: Board, metric: str, name: str) -> Chart:
-    pooled = {side.name: (side, look, side.pooled(metric)) for side, look in looks.shown(board)}
+    pooled = {side.name: (side, look, side.pooled(metric)) for side, look in releases.shown(board)}
     known = [(side, look, found) for side, look, found in pooled.values() if found is not None]
     points = grid(max((found.n for _, _, found in known), default=2))
     lines = [
-        line(f"{looks.runs_of(side)})", on_grid(found, points), look, total=found.n)
+        line(f"{releases.runs_of(side)})", on_grid(found, points), look, total=found.n)
         for side, look, found in known
     ]
     limits = of_times(board.limits, {metric})
@@ -59,7 +59,7 @@ def _spectra(board: Board, metric: str, name: str) -> Chart:
 
 
 def _over_time(board: Board, track: Track) -> Chart:
-    found = [(side, look, middle(side, track)) for side, look in looks.shown(board)]
+    found = [(side, look, middle(side, track)) for side, look in releases.shown(board)]
     known = [(side, look, each) for side, look, each in found if len(each.at)]
     at = np.unique(np.concatenate([each.at for _, _, each in known])) if known else np.zeros(0)
     step = max((run.series.step_s for side, _, _ in known for run in side.runs), default=1)
@@ -67,7 +67,7 @@ def _over_time(board: Board, track: Track) -> Chart:
     for side, look, each in known:
         column = np.full(len(at), math.nan)
         column[np.searchsorted(at, each.at)] = each.median
-        lines.append(line(f"{looks.runs_of(side)})", column, look, gaps=step > 1))
+        lines.append(line(f"{releases.runs_of(side)})", column, look, gaps=step > 1))
     caption = track.caption.replace("EACH", "each second" if step == 1 else f"every {step} s")
     start, end = (float(at[0]) - 0.5, float(at[-1]) + 0.5) if len(at) else (0.0, 1.0)
     return {
@@ -96,7 +96,7 @@ def _runs(board: Board, link: Link) -> list[Chart]:
     for row in comparisons[0].primary:
         rows = [each for comparison in comparisons for each in comparison.primary if each.name == row.name]
         levels = [row.baseline, *(each.candidate for each in rows)]
-        factor, begin, lines = FACTORS.get(row.yardstick.unit, 1.0), 0, []
+        factor, begin, lines = FACTORS.get(row.measure.unit, 1.0), 0, []
         for side, drawn, level in zip(sides, board.sides, levels, strict=True):
             column = np.full(len(runs), math.nan)
             known = [math.nan if value is None else value * factor for value in level.values]
@@ -108,8 +108,8 @@ def _runs(board: Board, link: Link) -> list[Chart]:
             {
                 **axis,
                 "title": row.name,
-                "about": f"{row.yardstick.better} is better",
-                "unit": UNITS[row.yardstick.unit],
+                "about": f"{row.measure.better} is better",
+                "unit": UNITS[row.measure.unit],
                 "series": lines,
                 "limits": limit_lines(_scaled(shown, factor), {}),
             }
@@ -144,7 +144,7 @@ def trend_charts(trend: Trend, link: Link) -> list[Chart]:
     limits = limits_of(runs[-1]) if runs else ()
     charts: list[Chart] = []
     for course in trend.primary:
-        factor = FACTORS.get(course.yardstick.unit, 1.0)
+        factor = FACTORS.get(course.measure.unit, 1.0)
         values = [math.nan if value is None else value * factor for value in course.values]
         if all(map(math.isnan, values)):
             continue
@@ -153,8 +153,8 @@ def trend_charts(trend: Trend, link: Link) -> list[Chart]:
             {
                 **axis,
                 "title": course.name,
-                "about": f"{course.yardstick.better} is better; a click opens a run's report",
-                "unit": UNITS[course.yardstick.unit],
+                "about": f"{course.measure.better} is better; a click opens a run's report",
+                "unit": UNITS[course.measure.unit],
                 "series": [
                     line("run", values, style.RELEASES[0], points=True),
                     *_levels(course, len(runs), factor),

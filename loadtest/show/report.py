@@ -1,7 +1,7 @@
 """What a report says, in words and formatted numbers, before any format lays it out.
 
-``report_model.tell`` makes a ``Report`` of a manifest; terminal, HTML and Markdown print the same one, so
-that they cannot disagree. Every text is already printable and in readable units.
+``report_model.build_report`` makes a ``Report`` of a manifest; terminal, HTML and Markdown print the same
+one, so that they cannot disagree. Every text is already printable and in readable units.
 """
 
 from __future__ import annotations

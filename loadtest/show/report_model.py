@@ -9,7 +9,7 @@ from loadtest.judge.sections import Manifest, number, populations, section
 from loadtest.judge.target_warnings import failed_addresses, later_addresses
 from loadtest.show.counter_table import counted, ledgers
 from loadtest.show.document import Tone
-from loadtest.show.manifest import rows, whole
+from loadtest.show.manifest import as_integer, rows
 from loadtest.show.metric_table import (
     NEVER,
     NOT_MEASURED,
@@ -19,7 +19,6 @@ from loadtest.show.metric_table import (
     rate_rows,
     unmeasured_metrics,
 )
-from loadtest.show.render.junit import JUnitCase, JUnitSuite, Kind
 from loadtest.show.report import Fact, Judgement, NoticeRow, Report, ThresholdRow
 from loadtest.show.sanitize import printable
 from loadtest.units import (
@@ -61,7 +60,7 @@ def was_unreachable(manifest: Manifest) -> bool:
     return section(manifest, "verdict").get("outcome") == "unreachable"
 
 
-def tell(manifest: Manifest) -> Report:
+def build_report(manifest: Manifest) -> Report:
     """The report of a manifest, complete or not: what is not in it is left out or said to be missing."""
     footnotes = Footnotes()
     groups = metric_groups(manifest, footnotes)
@@ -167,13 +166,13 @@ def _load_words(manifest: Manifest, *, part: bool = False) -> str:
     planned = section(manifest, "load", "planned")
     model = section(manifest, "load").get("model") or planned.get("model")
     words = [f"{printable(model)} model"] if model else []
-    connections, rate = whole(planned.get("connections")), number(planned.get("connect_rate"))
+    connections, rate = as_integer(planned.get("connections")), number(planned.get("connect_rate"))
     if connections is not None:
         opened = f" opened at {format_rate(rate)}" if rate else ""
         words.append(
             f"{format_count(connections)} {'connection' if connections == 1 else 'connections'}{opened}"
         )
-    burst = whole(planned.get("burst"))
+    burst = as_integer(planned.get("burst"))
     if burst and burst > 1:
         words.append(f"bursts of {burst}")
     if turns := number(planned.get("turns_per_s")):
@@ -196,15 +195,15 @@ def judgement(manifest: Manifest) -> Judgement:
     outcome = str(verdict["outcome"])
     word, tone = WORDS.get(outcome, (printable(outcome, 40).upper(), "doubt"))
     why = printable(verdict.get("reason") or "The run does not say why.", 1200)
-    return Judgement(word, tone, whole(verdict.get("exit_code")), why)
+    return Judgement(word, tone, as_integer(verdict.get("exit_code")), why)
 
 
 def _threshold(row: Manifest) -> ThresholdRow:
     outcome, tone = OUTCOMES.get(str(row.get("outcome")), (NOT_MEASURED, "doubt"))
     if outcome == NOT_MEASURED and number(row.get("measured")) is not None:
         outcome = IN_DOUBT
-    name, stage = printable(row.get("name"), 80), whole(row.get("stage"))
-    n = whole(row.get("n"))
+    name, stage = printable(row.get("name"), 80), as_integer(row.get("stage"))
+    n = as_integer(row.get("n"))
     return ThresholdRow(
         outcome=outcome,
         tone=tone,
@@ -280,7 +279,7 @@ def _health(manifest: Manifest) -> Iterator[Fact]:
     health = section(manifest, "health")
     for name in health:
         found = section(health, name)
-        unit, n = str(found.get("unit")), whole(found.get("n"))
+        unit, n = str(found.get("unit")), as_integer(found.get("n"))
         shown = [(key, number(found.get(key))) for key in ("mean", "p95", "max")]
         values = [f"{key} {measured_text(unit, value)}" for key, value in shown if value is not None]
         told = f"{', '.join(values)} (n = {format_count(n)})" if n and values else NOT_MEASURED
@@ -296,47 +295,3 @@ def _plain_facts(known: Manifest) -> Iterator[Fact]:
         if value is None or value in ("", {}, []):
             continue
         yield Fact(printable(name, 60).replace("_", " "), _value_text(value))
-
-
-KINDS: dict[str, Kind] = {"missed": "failure", NOT_MEASURED: "error", IN_DOUBT: "error"}
-"""What the case of a threshold is in a JUnit file where it was not held."""
-
-
-def junit_suite(manifest: Manifest) -> JUnitSuite:
-    """A case per threshold and one for the run itself; classes are named after the scenario."""
-    report = tell(manifest)
-    judged, took = report.judgement, number(manifest.get("duration_s"))
-    simulated = "SIMULATED" if report.simulated else ""
-    properties = {
-        "run": report.id,
-        "target": report.target,
-        "simulated": "true" if report.simulated else "false",
-        "verdict": judged.word,
-        "exit_code": "" if judged.exit_code is None else str(judged.exit_code),
-    }
-    return JUnitSuite(
-        name=" ".join(part for part in (report.scenario, report.label, simulated) if part),
-        cases=(_run_case(report), *(_threshold_case(report, row) for row in report.thresholds)),
-        properties={name: value for name, value in properties.items() if value},
-        timestamp=str(manifest.get("started") or "")[:19],
-        time=f"{took:.3f}" if took else "",
-    )
-
-
-def _run_case(report: Report) -> JUnitCase:
-    """The run as a whole: an error unless thresholds alone decided it."""
-    judged = report.judgement
-    by_thresholds = any(row.outcome != "held" for row in report.thresholds)
-    if judged.word == "PASS" or (judged.word == "FAIL" and by_thresholds):
-        return JUnitCase(report.scenario, "run")
-    kind: Kind = "failure" if judged.word == "FAIL" else "error"
-    return JUnitCase(report.scenario, "run", kind, judged.word.lower(), judged.why)
-
-
-def _threshold_case(report: Report, row: ThresholdRow) -> JUnitCase:
-    name, kind = f"{row.name} {row.expression}", KINDS.get(row.outcome, "passed")
-    measured = f"measured {row.measured}" + (f" (n={row.n})" if row.n else "")
-    if kind == "passed":
-        return JUnitCase(report.scenario, name, text=measured)
-    message = "; ".join(part for part in (measured if row.measured != "–" else "", row.reason) if part)
-    return JUnitCase(report.scenario, name, kind, row.outcome, f"{row.outcome}: {message}")

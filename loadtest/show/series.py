@@ -22,7 +22,7 @@ from loadtest.show.manifest import ReadableRun
 Column = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-MOST_BINS = 450
+MAX_BINS = 450
 """More points than this are not told apart on a page; longer runs are drawn in steps of several seconds."""
 
 TIMED = ("turn.first_event", "turn.completion")
@@ -62,7 +62,7 @@ class BinSamples(NamedTuple):
         return BinSamples(indices, counts)
 
     def at(self, part: Fraction) -> int:
-        """The smallest value that a part of them do not exceed: the highest equivalent one of its bucket."""
+        """The smallest value that this share of them does not exceed: the highest one of its bucket."""
         summed = np.cumsum(self.counts)
         place = np.searchsorted(summed, nearest_rank(part, int(summed[-1])))
         return int(highest_of(self.indices[place : place + 1])[0])
@@ -193,10 +193,10 @@ class Series:
 
 
 def read_series(run: ReadableRun, totals: Totals) -> Series:
-    """The series of a run, in at most ``MOST_BINS`` bins; its intervals are read once."""
+    """The series of a run, in at most ``MAX_BINS`` bins; its intervals are read once."""
     seconds = {row.second for row in totals.seconds}
     lasted = max(seconds) + 1 - min(seconds) if seconds else 1
-    step_s = max(1, math.ceil(lasted / MOST_BINS))
+    step_s = max(1, math.ceil(lasted / MAX_BINS))
     return Series(run.intervals(tags=TAGS, step=step_s), totals.moves, step_s)
 
 

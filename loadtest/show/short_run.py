@@ -7,17 +7,17 @@ from typing import Any
 
 from loadtest.judge.censored_turns import unbounded
 from loadtest.judge.generator import lateness_ms, own_lateness_ms
-from loadtest.judge.own_delay import COUNTS
+from loadtest.judge.generator_delay import COUNTS
 from loadtest.judge.sections import Manifest, number, planned, section
 from loadtest.judge.verdict import FAILED_BY
 from loadtest.measure.histogram import Histogram
 from loadtest.plan.threshold import split_kind
 from loadtest.show.counter_table import OUTCOMES, closed_by_target
 from loadtest.show.document import NOTHING, DataTable, Document, DocumentSection, TableColumn, TableRow
-from loadtest.show.manifest import whole
+from loadtest.show.manifest import as_integer
 from loadtest.show.metric_table import NEVER, duration_text
 from loadtest.show.report import MetricRow, Report, ThresholdRow
-from loadtest.show.report_model import instant_text, tell
+from loadtest.show.report_model import build_report, instant_text
 from loadtest.show.sanitize import printable
 from loadtest.show.sparkline import distribution
 from loadtest.units import format_count, format_duration, format_ms, format_ratio
@@ -58,7 +58,7 @@ def short_document(
 
     ``against``: what the run is set beside ("baseline", "last run") and its manifest.
     """
-    report = tell(manifest)
+    report = build_report(manifest)
     judged = report.judgement
     doubtful = judged.word not in {"PASS", "FAIL"}
     told = any(row.outcome == "missed" for row in report.thresholds) and judged.word == "FAIL"
@@ -171,10 +171,10 @@ def _turns(manifest: Manifest) -> str:
     After a warm-up thresholds are judged by the measured part, so that its share stands here too.
     """
     turns = section(manifest, "counts", "turns")
-    due = whole(turns.get("due"))
+    due = as_integer(turns.get("due"))
     if not due:
         return ""
-    complete = whole(turns.get("complete")) or 0
+    complete = as_integer(turns.get("complete")) or 0
     share, warmed = format_ratio(complete / due), planned(manifest, "warmup_s")
     measured = _measured_share(manifest) if warmed else ""
     apart = measured not in {"", share}
@@ -182,7 +182,7 @@ def _turns(manifest: Manifest) -> str:
         share = f"{share} with warm-up, {measured} without"
     told = [f"{format_count(complete)} of {format_count(due)} complete ({share})"]
     for key, label in OUTCOMES.items():
-        n = whole(turns.get(key)) or 0
+        n = as_integer(turns.get(key)) or 0
         if n and key != "complete":
             by = {FAILED_BY.get(why, why): n for why, n in section(turns, f"{key}_by").items()}
             told.append(f"{format_count(n)} {label}{_reasons(by)}")
@@ -194,13 +194,13 @@ def _turns(manifest: Manifest) -> str:
 def _measured_share(manifest: Manifest) -> str:
     """The share that thresholds are judged by; empty where no turn fell due in the measured part."""
     turns = section(manifest, "counts", "measured", "turns")
-    due, complete = whole(turns.get("due")), whole(turns.get("complete")) or 0
+    due, complete = as_integer(turns.get("due")), as_integer(turns.get("complete")) or 0
     return format_ratio(complete / due) if due else ""
 
 
 def _reasons(by: Mapping[str, Any]) -> str:
     """The most frequent reasons in brackets; nothing where the run counted none."""
-    ranked = sorted(by.items(), key=lambda item: -(whole(item[1]) or 0))[:REASONS_SHOWN]
+    ranked = sorted(by.items(), key=lambda item: -(as_integer(item[1]) or 0))[:REASONS_SHOWN]
     told = ", ".join(f"{n} {printable(reason, 80).replace('_', ' ')}" for reason, n in ranked)
     return f" ({told})" if told else ""
 
@@ -210,14 +210,17 @@ def _connections(manifest: Manifest) -> str:
     counts, closes = section(manifest, "counts", "connections"), section(manifest, "closes")
     told = []
     if layers := section(counts, "refused"):
-        total, attempted = sum(whole(n) or 0 for n in layers.values()), whole(counts.get("attempted")) or 0
-        by = ", ".join(f"{format_count(whole(n) or 0)} at {layer}" for layer, n in layers.items())
+        total, attempted = (
+            sum(as_integer(n) or 0 for n in layers.values()),
+            as_integer(counts.get("attempted")) or 0,
+        )
+        by = ", ".join(f"{format_count(as_integer(n) or 0)} at {layer}" for layer, n in layers.items())
         why = _first(section(manifest, "refusals"))
         told.append(f"{format_count(total)} of {format_count(attempted)} refused, {by}{why}")
     if codes := closed_by_target(counts):
         by = ", ".join(f"{format_count(n)} with code {code}" for code, n in codes.items())
         told.append(f"closed by the target: {by}{_first(reason for reason in closes if OURS not in reason)}")
-    if given_up := sum(whole(n) or 0 for n in section(counts, "ended_by_us").values()):
+    if given_up := sum(as_integer(n) or 0 for n in section(counts, "ended_by_us").values()):
         whys = [reason.partition(OURS)[2] for reason in closes if OURS in reason]
         told.append(f"{format_count(given_up)} {OURS}{whys[0] if whys else ''}")
     return "; ".join(told)

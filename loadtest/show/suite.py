@@ -14,13 +14,13 @@ from loadtest.judge.sections import Manifest, number, section
 from loadtest.judge.suite import Made, Suite
 from loadtest.show.benchmark import benchmark, benchmark_rates
 from loadtest.show.document import NOTHING, DataTable, Document, DocumentSection, TableColumn, TableRow, Tone
-from loadtest.show.manifest import rows, whole
+from loadtest.show.manifest import as_integer, rows
 from loadtest.show.metric_table import duration_text
 from loadtest.show.render.json import as_json
-from loadtest.show.render.junit import JUnitCase, JUnitSuite, junit
+from loadtest.show.render.junit import JUnitCase, JUnitSuite, junit, junit_suite
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.terminal import render
-from loadtest.show.report_model import judgement, junit_suite
+from loadtest.show.report_model import judgement
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration, format_ratio
 
@@ -121,7 +121,7 @@ def _p95(manifest: Manifest, metric: str) -> str:
 
 def _complete(manifest: Manifest) -> str:
     turns = section(manifest, "counts", "measured", "turns")
-    due, complete = whole(turns.get("due")), whole(turns.get("complete"))
+    due, complete = as_integer(turns.get("due")), as_integer(turns.get("complete"))
     return format_ratio((complete or 0) / due) if due else NOTHING
 
 

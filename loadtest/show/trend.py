@@ -252,7 +252,7 @@ def word_of(course: MetricTrend, ruling: TrendVerdict) -> str:
 
 
 def _metric(each: MetricTrend, ruling: TrendVerdict) -> TableRow:
-    rule, newest = each.yardstick, each.newest
+    rule, newest = each.measure, each.newest
     word, show = word_of(each, ruling), FORMATS[rule.unit]
     down = word == DOWN
     level = each.segments[-1] if each.segments else None
@@ -282,7 +282,7 @@ def _metric(each: MetricTrend, ruling: TrendVerdict) -> TableRow:
 
 
 def _interval(each: MetricTrend) -> str:
-    text = interval_text(each.yardstick, each.newest.interval)
+    text = interval_text(each.measure, each.newest.interval)
     return "" if text == NOTHING else text
 
 
@@ -295,7 +295,7 @@ def _why(each: MetricTrend) -> str:
     against = (
         "level before" if each.changes and standing.change == each.changes[-1].change else "baseline's level"
     )
-    told = f"{change_text(each.yardstick, standing.change)} against the {against}"
+    told = f"{change_text(each.measure, standing.change)} against the {against}"
     return f"{missed}newest level: {standing.word}, {told}; newest run: {each.newest.why}"
 
 
@@ -321,8 +321,8 @@ def _changes(courses: Sequence[MetricTrend], on_screen: int | None = None) -> tu
             cells=(
                 change.word,
                 each.name,
-                change_text(each.yardstick, change.change),
-                interval_text(each.yardstick, change.interval),
+                change_text(each.measure, change.change),
+                interval_text(each.measure, change.interval),
                 date_text(change.started),
                 TableCell(printable(change.run, 200), first_run_text(change)),
                 "; ".join(printable(part, 160) for part in change.with_it),

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from loadtest import catalog
 from loadtest.judge.sections import Manifest, number, section
-from loadtest.show.manifest import whole
+from loadtest.show.manifest import as_integer
 from loadtest.show.metric_table import rate_of
 from loadtest.show.render.csv import csv_text
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import build_report
 
 COLUMNS = (
     "run",
@@ -49,7 +49,7 @@ class Value(NamedTuple):
 
 def as_csv(manifest: Manifest) -> str:
     """Rows of ``COLUMNS``; ``value`` is empty where nothing was measured, and ``reason`` says why."""
-    report = tell(manifest)
+    report = build_report(manifest)
     of_run = (report.id, report.scenario, report.label, "yes" if report.simulated else "no")
     rows = (
         (*of_run, row.group, row.name, row.statistic, row.value, row.unit, row.n, row.reason)
@@ -73,7 +73,7 @@ def metric_values(manifest: Manifest) -> Iterator[Value]:
     metrics = section(manifest, "metrics")
     for name in metrics:
         metric = section(metrics, name)
-        reasons, n = section(metric, "reasons"), whole(metric.get("n"))
+        reasons, n = section(metric, "reasons"), as_integer(metric.get("n"))
         extra = sorted(key for key in metric if key.startswith("p") and key not in STATISTICS)
         for statistic in (*STATISTICS, *extra):
             value = number(metric.get(statistic))
@@ -88,7 +88,7 @@ def rate_values(manifest: Manifest) -> Iterator[Value]:
         rate = section(rates, name)
         value = rate_of(rate)
         reason = "" if value is not None else str(rate.get("reason") or "not measured")
-        yield Value("rates", name, "value", value, "1/s", whole(rate.get("n")), reason)
+        yield Value("rates", name, "value", value, "1/s", as_integer(rate.get("n")), reason)
 
 
 def count_values(manifest: Manifest) -> Iterator[Value]:
@@ -109,6 +109,6 @@ def _flat(counts: Manifest) -> Iterator[tuple[str, int | None]]:
         if name == "unmeasured":
             continue
         if isinstance(value, dict):
-            yield from ((f"{name}.{key}", whole(n)) for key, n in value.items())
+            yield from ((f"{name}.{key}", as_integer(n)) for key, n in value.items())
         else:
-            yield name, whole(value)
+            yield name, as_integer(value)

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.errors import ConfigError, Exit, LoadtestError
-from loadtest.judge.judging import judge_part, judge_run
-from loadtest.judge.measured import COARSE_NS
+from loadtest.judge.judge_run import judge_part, judge_run
 from loadtest.judge.measurement_window import slow_reader_users
 from loadtest.judge.sections import has_stages, planned, tick_ns
+from loadtest.judge.threshold_measurement import COARSE_NS
 from loadtest.judge.totals_between import totals_between
 from loadtest.judge.turn_groups import turn_groups
 from loadtest.keep.atomic import replacing
@@ -24,15 +24,15 @@ from loadtest.keep.folder import PLOTS, REPORT
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.show.benchmark import benchmark, benchmark_rates
-from loadtest.show.evidence import other_turns, slowest_turns
+from loadtest.show.exemplars import other_turns, slowest_turns
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.render.json import as_json
-from loadtest.show.render.junit import junit
+from loadtest.show.render.junit import junit, junit_suite
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.pdf import pdf
 from loadtest.show.render.prometheus import prometheus
 from loadtest.show.render.terminal import render as terminal
-from loadtest.show.report_model import junit_suite, tell, was_unreachable
+from loadtest.show.report_model import build_report, was_unreachable
 from loadtest.show.run import document
 from loadtest.show.values import as_csv
 
@@ -127,7 +127,7 @@ def report_page(run: ReadableRun, pictures: Pictures) -> str:
     logs, warmup_s, tick = run.slowest(), planned(run.manifest, "warmup_s") or 0.0, tick_ns(run.manifest)
     step_ns = tick if tick >= COARSE_NS else 0
     shown = document(
-        tell(run.manifest),
+        build_report(run.manifest),
         [pictures.plot(name) for name in names],
         broken=other_turns(logs, warmup_s, step_ns),
         slowest=slowest_turns(logs, warmup_s, step_ns),
@@ -142,9 +142,9 @@ def _pictures(run: ReadableRun) -> Pictures:
 
 
 FORMATS: dict[str, Callable[[ReadableRun], str]] = {
-    "terminal": lambda run: terminal([document(tell(run.manifest))], cut=False),
+    "terminal": lambda run: terminal([document(build_report(run.manifest))], cut=False),
     "html": lambda run: report_page(run, _pictures(run)),
-    "markdown": lambda run: markdown([document(tell(run.manifest))], whole=True),
+    "markdown": lambda run: markdown([document(build_report(run.manifest))], whole=True),
     "json": lambda run: as_json(run.manifest),
     "csv": lambda run: as_csv(run.manifest),
     "junit": lambda run: junit([junit_suite(run.manifest)]),
@@ -157,7 +157,7 @@ def _pdf(run: ReadableRun) -> bytes:
     from loadtest.show.plot.pictures import NAMES
 
     drawn = _pictures(run)
-    return pdf(document(tell(run.manifest), [drawn.plot(name) for name in NAMES]))
+    return pdf(document(build_report(run.manifest), [drawn.plot(name) for name in NAMES]))
 
 
 PAPER: dict[str, Callable[[ReadableRun], str | bytes]] = {

@@ -30,7 +30,7 @@ PATHS: dict[str, type[AgentTalk | EchoTalk | VoiceTalk]] = {
 """Which talk is spoken where."""
 
 
-class Gate:
+class Admission:
     """Answers ``GET /health`` and ``GET /stats``, lets connections in or not, and starts their talk."""
 
     def __init__(self, simulation: Simulation) -> None:
@@ -99,7 +99,7 @@ class Gate:
         }
         connection.identity = identify(request.path, headers, _offered(request), self._simulation.secret)
         if connection.identity.status and self._faults.auth_after_accept is None:
-            return connection.identity.status, f"Refused: {connection.identity.reason}."
+            return connection.identity.status, f"ConnectRefusal: {connection.identity.reason}."
         return 0, ""
 
     def _turned_away(self, connection: SimulatedConnection) -> ServerClose | None:

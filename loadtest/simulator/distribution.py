@@ -8,7 +8,7 @@ from typing import Literal
 
 from loadtest.units import parse_duration, parse_ratio
 
-_MOST_NS = 3_600_000_000_000
+_MAX_NS = 3_600_000_000_000
 
 
 def read_time(text: str) -> int:
@@ -18,7 +18,7 @@ def read_time(text: str) -> int:
         ValueError: one sentence.
     """
     duration_ns = parse_duration(text)
-    if duration_ns > _MOST_NS:
+    if duration_ns > _MAX_NS:
         raise ValueError(f'"{text}" is longer than an hour, which no test waits for')
     return duration_ns
 

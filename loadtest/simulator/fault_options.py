@@ -17,7 +17,7 @@ from loadtest.units import parse_ratio
 ABNORMAL = 1006
 """Not a code on the wire: the connection ends without a close frame."""
 
-_MOST_HUGE = 64 * 1024 * 1024
+_MAX_HUGE = 64 * 1024 * 1024
 _SIZES = {"": 1, "B": 1, "kB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}
 
 
@@ -139,7 +139,7 @@ def _bytes(text: str) -> int:
     if match is None or match[2] not in _SIZES:
         raise ValueError(f'"{text}" is not a size; write bytes, such as 65536, "64KiB" or "1MB"')
     size = int(match[1]) * _SIZES[match[2]]
-    if not 1024 <= size <= _MOST_HUGE:
+    if not 1024 <= size <= _MAX_HUGE:
         raise ValueError(f'"{text}" is not between 1 KiB and 64 MiB')
     return size
 

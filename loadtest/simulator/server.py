@@ -20,7 +20,7 @@ from collections.abc import Callable
 from websockets.asyncio.server import serve as websockets_server
 
 from loadtest.errors import END_SIGNALS, ConfigError, Problem
-from loadtest.simulator.admission import Gate
+from loadtest.simulator.admission import Admission
 from loadtest.simulator.connection import SimulatedConnection
 from loadtest.simulator.options import Options
 from loadtest.simulator.simulation import Simulation
@@ -46,15 +46,15 @@ async def serve(options: Options) -> None:
     simulation = Simulation(options, read_secret(options.jwt_secret_env))
     halt = Halt()
     tls = read_certificate(options)
-    gate = Gate(simulation)
+    admission = Admission(simulation)
     make_connection = functools.partial(SimulatedConnection, simulation)
     listening = websockets_server(
-        gate.converse,
+        admission.converse,
         options.host,
         options.port,
         create_connection=make_connection,  # type: ignore[arg-type]  # typed as a class, documented as a wrapper too
-        process_request=gate.before,
-        process_response=gate.after,
+        process_request=admission.before,
+        process_response=admission.after,
         server_header=f"{simulation.name} (SIMULATED)",
         compression="deflate" if options.compression else None,
         open_timeout=OPEN_TIMEOUT_S,

@@ -18,7 +18,7 @@ FRAMES = 50
 FRAME_NS = 20_000_000
 """A second of speech, one frame every 20 ms, unless ``gap`` says another time."""
 
-MOST_CALLS = 1_000
+MAX_CALLS = 1_000
 """Turns of one connection that are listened to at a time; the oldest is forgotten."""
 
 KINDS = (*[PARTIAL] * FRAMES, COMPLETED)
@@ -35,18 +35,18 @@ class _Said(msgspec.Struct):
     turn: Id = ""
 
 
-class _Speech(msgspec.Struct):
+class _Speech(msgspec.Struct, omit_defaults=True):
     type: str
     turn: Id
-    seq: int
     audio: str
+    seq: int | None = None
 
 
 class _DoneEvent(msgspec.Struct, omit_defaults=True):
     type: str
     turn: Id
-    seq: int
     heard: int
+    seq: int | None = None
     reason: str = ""
 
 
@@ -90,7 +90,7 @@ class VoiceTalk(TurnTalk):
             self._stop(said.turn)
 
     def _call(self, turn: Id) -> _HeardTurn:
-        if turn not in self._calls and len(self._calls) >= MOST_CALLS:
+        if turn not in self._calls and len(self._calls) >= MAX_CALLS:
             self._forget(next(iter(self._calls)))
         return self._calls.setdefault(turn, _HeardTurn())
 
@@ -108,6 +108,8 @@ class VoiceTalk(TurnTalk):
         thinks_ns = 0 if self.faults.delay else THINKS_NS
         frame_ns = 0 if self.faults.gap else FRAME_NS
         script = make_script(self.faults, str(turn), KINDS)
+        # Nothing here names a user whose event could leak.
+        script = [step for step in script if step.act is not Act.FOREIGN]
         steps = [step._replace(at_ns=step.at_ns + thinks_ns + step.seq * frame_ns) for step in script]
         call.playback = Playback(self, str(turn), Marks(turn, "", ""), steps)
         self.play(call.playback)
@@ -116,8 +118,13 @@ class VoiceTalk(TurnTalk):
         """The user interrupts: the answer ends here; before it began, or after its end, there is none."""
         call = self._calls.get(turn)
         if call is not None and call.playback is not None:
-            self.send_event(encode(_DoneEvent("done", turn, call.said, call.heard, "interrupted")))
+            self.send_event(
+                encode(_DoneEvent("done", turn, call.heard, self._numbered(call.said), "interrupted"))
+            )
             self._forget(turn)
+
+    def _numbered(self, seq: int) -> int | None:
+        return None if self.faults.no_seq else seq
 
     def finish(self, playback: Playback, fault: str) -> None:
         """The answer is over."""
@@ -125,17 +132,17 @@ class VoiceTalk(TurnTalk):
         super().finish(playback, fault)
 
     def send_step(self, playback: Playback, step: ScriptStep) -> None:
-        """A frame of speech, or the end; a leak has no meaning here."""
+        """A frame of speech, or the end."""
         turn = playback.marks.run
         call = self._calls[turn]
         call.said = step.seq + 1
         if step.kind == COMPLETED:
-            event = encode(_DoneEvent("done", turn, step.seq, call.heard))
+            event = encode(_DoneEvent("done", turn, call.heard, self._numbered(step.seq)))
         else:
-            event = encode(_Speech("speech", turn, step.seq, _SILENCE))
+            event = encode(_Speech("speech", turn, _SILENCE, self._numbered(step.seq)))
         if step.act is Act.BROKEN:
             self.send_other(broken(event))
         elif step.act is Act.HUGE:
             self.send_event(pad(event, self.faults.huge_bytes or 0))
-        elif step.act is not Act.FOREIGN:
+        else:
             self.send_event(event)

@@ -9,7 +9,7 @@ from loadtest.plan.template import plain
 from loadtest.speak.compiled_protocol import CompiledProtocol, Heard
 from loadtest.speak.event_rules import ADOPT, ANSWER
 
-MOST = 4_096
+MAX_IDS = 4_096
 """Ids that a connection remembers: the newest. And turns that timed out without one: the first."""
 
 
@@ -41,7 +41,7 @@ class AdoptedIds:
 
     def timed_out(self, turn_id: str) -> None:
         """A turn timed out: if it has no name, one that is told from now on may be its own."""
-        if len(self._overdue) < MOST and all(owner.turn_id != turn_id for owner in self._owners.values()):
+        if len(self._overdue) < MAX_IDS and all(owner.turn_id != turn_id for owner in self._owners.values()):
             self._overdue[turn_id] = None
 
     def owner(self, heard: Heard, turn_id: Any, in_flight: Mapping[str, Any]) -> Owner:
@@ -90,7 +90,7 @@ class AdoptedIds:
         else:
             sure = ours is not None or self._protocol.adopts_in_order or len(in_flight) == 1
             self._owners[server_id] = Owner(turn_id, sure, ours is None and bool(self._overdue))
-        if len(self._owners) > MOST:
+        if len(self._owners) > MAX_IDS:
             del self._owners[next(iter(self._owners))]
 
     def _oldest_unnamed(self, in_flight: Sequence[str]) -> str | None:

@@ -14,7 +14,7 @@ from loadtest.plan.written_secrets import secrets_in
 from loadtest.secret_names import sounds_secret
 from loadtest.speak.template_match import TemplateMatch
 
-MOST = 1_000
+MAX_SECRETS = 1_000
 """Values that are looked for in every frame that is shown."""
 
 
@@ -22,14 +22,16 @@ def captured_secrets(frames: Iterable[CapturedFrame], protocol: Protocol | None 
     """What was sent under a key that names a secret, or where the protocol has a placeholder of one.
 
     Raises:
-        ValueError: there are more than ``MOST``, so that not all could be taken out.
+        ValueError: there are more than ``MAX_SECRETS``, so that not all could be taken out.
     """
     shapes = [] if protocol is None else list(_shapes(protocol))
     found: dict[str, None] = {}
     for text in dict.fromkeys(frame.text for frame in frames if not frame.inward):
         found.update(dict.fromkeys(_in_text(text, shapes)))
-        if len(found) > MOST:
-            raise ValueError(f"it holds more than {MOST:,} different secrets, too many to take them out")
+        if len(found) > MAX_SECRETS:
+            raise ValueError(
+                f"it holds more than {MAX_SECRETS:,} different secrets, too many to take them out"
+            )
     return list(found)
 
 

@@ -17,14 +17,15 @@ from loadtest.plan.protocol import (
     Beat,
     CountAt,
     Events,
+    Leave,
     MessageStep,
     Protocol,
-    Step,
+    ReadyStep,
     TimedBeat,
     TurnKind,
     TurnShape,
 )
-from loadtest.plan.scenario import Rows
+from loadtest.plan.scenario import DataRows
 from loadtest.plan.template import EVENT, KEPT, LAST, Template, plain
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import has_uuid
@@ -34,9 +35,9 @@ from loadtest.speak.deliveries import Deliveries
 from loadtest.speak.delivery_log import DeliveryLog
 from loadtest.speak.event_age import EventAges
 from loadtest.speak.event_match import ABSENT, Getter, Test, compile_match, finder
-from loadtest.speak.event_rules import Decide, EventRules, Word
+from loadtest.speak.event_reader import Malformed, Reader, Scalar
+from loadtest.speak.event_rules import Decide, EventLabel, EventRules
 from loadtest.speak.label_limit import LabelLimit
-from loadtest.speak.reader import Malformed, Reader, Scalar
 from loadtest.speak.turn import sequence_number
 
 MAX_VALUE = 16_384
@@ -62,7 +63,7 @@ class Heard(NamedTuple):
     user: Scalar
     sequence: Scalar
     flags: int
-    word: Word
+    word: EventLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyStep:
+class CompiledReadyStep:
     """A step towards ready, its match and message parsed."""
 
     wait: Awaited | None
@@ -106,7 +107,7 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledStep:
+class CompiledMessageStep:
     """A step after the first message of a turn of several; one of all but ``within_ns`` and ``keep``."""
 
     wait: Awaited | None
@@ -142,6 +143,14 @@ class OwnHeartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class LastWord:
+    """What is said before a connection is closed; ``wait`` None: the close follows at once."""
+
+    send: Template
+    wait: Awaited | None
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledTurn:
     """A kind of turn; ``name`` is empty for that of [turn].
 
@@ -154,7 +163,7 @@ class CompiledTurn:
 
     name: str
     template: Template
-    later: tuple[CompiledStep, ...]
+    later: tuple[CompiledMessageStep, ...]
     rules: EventRules
     decide: Decide
     decide_whole: Decide
@@ -267,6 +276,7 @@ class CompiledProtocol:
         "keeps",
         "kinds",
         "labels",
+        "last_word",
         "listens",
         "never_ends",
         "of_text",
@@ -294,7 +304,7 @@ class CompiledProtocol:
         keep_frames: bool = True,
         unix_offset_ns: int = 0,
         users: int = 0,
-        identities: Rows = (),
+        identities: DataRows = (),
         first_user: int = 0,
         audience_is_here: bool = False,
         seed: int = 0,
@@ -328,15 +338,16 @@ class CompiledProtocol:
         def beat(each: Beat) -> Heartbeat:
             return Heartbeat(awaited(each.on), Template.parse(each.send), _finders(beat_keeps(each)))
 
-        def ready_step(step: Step) -> ReadyStep:
+        def ready_step(step: ReadyStep) -> CompiledReadyStep:
             wait = None if step.wait is None else awaited(step.wait)
-            return ReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step_keeps(step))
+            return CompiledReadyStep(wait, _parse(step.send), step.pause_ns, step.within_ns, step_keeps(step))
 
         self.auth_errors = tuple(map(awaited, protocol.connect.auth_errors))
         self.steps = tuple(map(ready_step, protocol.connect.ready))
         self.heartbeat = tuple(map(beat, protocol.connect.answered))
         self.own_heartbeats = tuple(_own_heartbeat(each, awaited) for each in protocol.connect.timed)
         self.answers = tuple(map(beat, events.answer))
+        self.last_word = _last_word(protocol.connect.leave, awaited)
         self._compile_adoption(events, awaited)
         self._opaque_fields = self.opaque and _asks_for_fields(protocol)
         alike = self.opaque and not self.heartbeat and not rules_of
@@ -356,8 +367,7 @@ class CompiledProtocol:
         self._uuid_of_texts = uuid_prefix(f"{nonce} said")
         self._unix_offset_ns = unix_offset_ns
         self._compile_kept(protocol)
-        self._nonce = nonce
-        self._seed = seed
+        self._nonce, self._seed = nonce, seed
         self._identities, self._first_user = identities, first_user
         self.audience_elsewhere: Callable[[int], str] | None = None
         self._audience = Template.parse(events.audience) if events.audience else None
@@ -421,11 +431,11 @@ class CompiledProtocol:
             streams_ns=turn.streams_ns,
         )
 
-    def _message_step(self, step: MessageStep) -> CompiledStep:
+    def _message_step(self, step: MessageStep) -> CompiledMessageStep:
         wait = None if step.wait is None else self._awaited(step.wait)
         keep = _finders(kept_by(step.wait))
         chunks = None if step.chunks is None else ChunkStream(step.chunks, id_is_uuid=self._id_is_uuid)
-        return CompiledStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep, chunks)
+        return CompiledMessageStep(wait, _parse(step.send), step.pause_ns, step.within_ns, keep, chunks)
 
     def _compile_adoption(self, events: Events, awaited: Callable[[Match], Awaited]) -> None:
         """Where the target names turns, and where it says how many events one has."""
@@ -689,6 +699,12 @@ def _fits_in(value: Any) -> bool:
         return False
 
 
+def _last_word(leave: Leave | None, awaited: Callable[[Match], Awaited]) -> LastWord | None:
+    if leave is None:
+        return None
+    return LastWord(Template.parse(leave.send), None if leave.wait is None else awaited(leave.wait))
+
+
 def _own_heartbeat(beat: TimedBeat, awaited: Callable[[Match], Awaited]) -> OwnHeartbeat:
     answer = None if beat.answer is None else awaited(beat.answer)
     every, send = parse_period(beat.every), Template.parse(beat.send)
@@ -730,7 +746,7 @@ def _asks_for_fields(protocol: Protocol) -> bool:
     connect, events = protocol.connect, protocol.events
     matches: list[Match] = [*connect.auth_errors, *(beat.on for beat in (*connect.answered, *events.answer))]
     matches += [beat.answer for beat in connect.timed if beat.answer is not None]
-    matches += [step.wait for step in connect.ready if step.wait is not None]
+    matches += [step.wait for step in (*connect.ready, connect.leave) if step and step.wait is not None]
     matches += protocol.awaited
     for each in protocol.all_events:
         matches += [*each.matches, *each.ignore]

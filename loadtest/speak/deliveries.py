@@ -36,7 +36,7 @@ class _Copies:
         self.last_ns = sent_ns
         self.spread_told = False
 
-    def tell_spread(self) -> None:
+    def record_spread(self) -> None:
         """Record, once, how far the first and the last arrival were apart."""
         if len(self.arrived) > 1 and not self.spread_told:
             self.metrics.delivery_skew.append(self.last_ns - self.first_ns)
@@ -46,8 +46,8 @@ class _Copies:
 class Deliveries:
     """The copies that are due in one process, which must have all users of the run.
 
-    A copy that was due, has not come, or came twice, and how long it took, is told of who was to get it; how
-    far the arrivals of one message were apart, of who sent it.
+    That a copy was due, has not come, or came twice, and how long it took, counts for the user who was to get
+    it; how far the arrivals of one message were apart, for the user who sent it.
 
     ``holders``: how many populations share them; the last of them to be over closes the accounts.
     ``audience_of`` gives the audience of a user. A copy is missing that has not come ``within_ns`` after its
@@ -138,10 +138,10 @@ class Deliveries:
         """The run is over: what has not come is missing."""
         self.holders -= 1
         if self.holders:
-            # Who sent these may be the one that is over, and tells nothing any more.
+            # Their sender may be over already, and record nothing any more.
             for copies in self._open.values():
                 if not copies.due:
-                    copies.tell_spread()
+                    copies.record_spread()
             return
         for turn_id, copies in list(self._open.items()):
             self._close(turn_id, copies)
@@ -152,4 +152,4 @@ class Deliveries:
             metrics = self._metrics_of(receiver, copies)
             metrics.count("deliveries.due")
             metrics.count("deliveries.missing")
-        copies.tell_spread()
+        copies.record_spread()

@@ -16,13 +16,13 @@ OPENED, CLOSED, SENT, ARRIVED = range(4)
 """What a row of the log tells."""
 
 COLUMNS = 5
-"""What, when (of the process' clock), which user, which turn, and the part of the run of a turn sent."""
+"""What, when (of the process' clock), which user, which turn, and the phase of the run of a turn sent."""
 
-MOST_ROWS = 200_000
+MAX_ROWS = 200_000
 """Rows kept of one second; beyond them copies are not followed, and the run says so."""
 
 CLOCKS_DIFFER_NS = 100_000_000
-"""By so much the clocks of two processes may differ: copies are waited for so much longer."""
+"""How far the clocks of two processes may differ: copies are waited for that much longer."""
 
 
 class DeliveryLog:
@@ -47,7 +47,7 @@ class DeliveryLog:
         self.overflowed = False
 
     def _add(self, what: int, at_ns: int, user: int, seq: int = -1, phase: int = 0) -> None:
-        if len(self._rows) < MOST_ROWS * COLUMNS:
+        if len(self._rows) < MAX_ROWS * COLUMNS:
             self._rows.extend((what, at_ns, user, seq, phase))
         else:
             self.overflowed = True

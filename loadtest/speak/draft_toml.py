@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from loadtest.plan.scaffold import ERROR_TYPES
-from loadtest.speak.draft import Condition, Draft
+from loadtest.speak.capture_draft import Condition, Draft
 
 
 def toml_text(text: str) -> str:

@@ -31,10 +31,10 @@ ALL_SHIFT = 13
 ENDS = END | -1 << ALL_SHIFT
 """The flags of an event that ends its turn well, alone or with others."""
 
-Word = Any
+EventLabel = Any
 """What a turn keeps of an event to judge it by: its type, or what of the ledger's matches it fits."""
 
-Decide = Callable[[Any, str | None], tuple[int, Word]]
+Decide = Callable[[Any, str | None], tuple[int, EventLabel]]
 """Flags and word of an event, from where its fields are and its type."""
 
 Rule = tuple[tuple[FieldTest, ...], int]
@@ -141,12 +141,12 @@ class EventRules:
         ledger = [compile_conditions(wanted, getter_of) for wanted in self.ledger]
         flags_of, default_flags = self.flags, self.default_flags
 
-        def decide(source: Any, kind: str | None) -> tuple[int, Word]:
+        def decide(source: Any, kind: str | None) -> tuple[int, EventLabel]:
             flags = flags_of.get(kind, default_flags)
             for test, flag in flagged:
                 if test(source, kind):
                     flags |= flag
-            word: Word = kind
+            word: EventLabel = kind
             if ledger:
                 fits = (place for place, test in enumerate(ledger) if test(source, kind))
                 word = Fits([kind, *fits])
@@ -154,19 +154,19 @@ class EventRules:
 
         return decide
 
-    def type_of(self, word: Word) -> str | None:
+    def type_of(self, word: EventLabel) -> str | None:
         """The event type in a word."""
         if not isinstance(word, Fits):
             return None if word is None else str(word)
         return next((each for each in word if isinstance(each, str)), None)
 
-    def count_missing(self, words: Sequence[Word]) -> int:
+    def count_missing(self, words: Sequence[EventLabel]) -> int:
         """How many required events never came."""
         if self.ledger:
             return len(self.required.difference(*words))
         return len(self.required.difference(words))
 
-    def count_unpaired(self, words: Sequence[Word]) -> int:
+    def count_unpaired(self, words: Sequence[EventLabel]) -> int:
         """How many events of a pair stand alone: opened and never closed, or closed and never opened."""
         alone = 0
         for opening, closing in self.pairs:
@@ -180,11 +180,11 @@ class EventRules:
             alone += is_open
         return alone
 
-    def in_order(self, words: Sequence[Word]) -> bool:
+    def in_order(self, words: Sequence[EventLabel]) -> bool:
         """Whether the events follow the order pattern, in which ``*`` stands for any number of them."""
         return not self.order or self._follows(words)
 
-    def _follows(self, words: Sequence[Word]) -> bool:
+    def _follows(self, words: Sequence[EventLabel]) -> bool:
         """Glob matching over whole words: one pass with one step back, as for file names."""
         pattern = self.order
         at = place = 0

@@ -22,6 +22,8 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import WebSocketURI
 
+from loadtest.speak.close_codes import NO_CLOSE_FRAME
+
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # no compiled part on this platform: the same function in Python, 20 times slower
@@ -39,10 +41,6 @@ RSV1: Final = 0x40
 """The bit beside the opcode that says that a message is compressed (RFC 7692 section 6)."""
 
 _DATA: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
-
-NO_CLOSE_FRAME: Final = 1006
-"""RFC 6455 section 7.4.1: the connection ended without a close frame."""
-
 
 DEFLATE_RATIO: Final = 1_032
 """The most bytes that one byte of deflate becomes (zlib's technical details)."""

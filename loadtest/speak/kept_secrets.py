@@ -18,7 +18,7 @@ from loadtest.plan.template import escaped
 SHORTEST = 4
 """A shorter value would take innocent text with it."""
 
-MOST = 64
+MAX_SECRETS = 64
 """Values of one connection that are taken out: the newest."""
 
 HIDDEN = "[redacted]"
@@ -72,7 +72,7 @@ class KeptSecrets:
 
     __slots__ = ("_forms", "_most")
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MAX_SECRETS) -> None:
         self._most = most
         # Each value with its forms, in the order of coming, so that the oldest is forgotten.
         self._forms: dict[str, tuple[bytes, ...]] = {}

@@ -15,14 +15,14 @@ from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.match import kept_by
 from loadtest.plan.named_matches import named_matches
 from loadtest.plan.names import user_values
-from loadtest.plan.protocol import FIELDS, CountAt, Protocol, TurnShape
+from loadtest.plan.protocol import FIELDS, CountAt, MessageStep, Protocol, TurnShape
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.template import Template
 from loadtest.speak.compiled_protocol import BoundMessage, CompiledProtocol
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.event_match import ABSENT, finder
 from loadtest.speak.match_rule import MatchRule, match_rules
 from loadtest.speak.observed_session import MESSAGE, ObservedFrame, ObservedSession, SessionTally
-from loadtest.speak.refused import Refused
 from loadtest.speak.session import OPEN, SessionState
 from loadtest.speak.template_match import TemplateMatch
 from loadtest.speak.turn import NEVER, Outcome, Turn
@@ -32,12 +32,15 @@ NO_TIMEOUT_NS = 1 << 60
 
 NONCE = "capture"
 
+CHUNK = "chunk"
+"""What a chunk of a file is taken for."""
+
 MAX_AHEAD = 256
 """Messages in which the id of a turn is looked for: as many as one may have."""
 
 MAX_LOOKS = 500_000
 MAX_ASKING = 32
-"""Bounds of what a capture can make of that: looks in all, and turns whose further messages are awaited."""
+"""At most so many messages are looked at for ids, and so many turns await further messages of theirs."""
 
 
 def _paths(protocol: Protocol) -> list[tuple[str, str]]:
@@ -133,43 +136,81 @@ class ReplayedProtocol(CompiledProtocol):
 
 
 def _without_streams(protocol: Protocol) -> Protocol:
-    """The protocol whose turns send texts only: a capture need not hold a file as it would be sent."""
+    """The protocol whose turns send one text for a file: a capture need not hold it as it would be sent."""
     turns = {name: replace(kind, turn=_texts_of(kind.turn)) for name, kind in protocol.turns.items()}
     return replace(protocol, turn=_texts_of(protocol.turn), turns=turns)
 
 
 def _texts_of(turn: TurnShape) -> TurnShape:
-    """A turn without its files and its interruption, and so without what then stands at either end."""
-    steps = [step for step in turn.messages if step.chunks is None and step.interrupt is None]
-    sending = [place for place, step in enumerate(steps) if step.send is not None]
-    if not sending:
-        return replace(turn, messages=())
-    return replace(turn, messages=tuple(steps[sending[0] : sending[-1] + 1]))
+    """A turn whose files are their first chunk, and which nobody interrupts."""
+    steps = [step for step in turn.messages if step.interrupt is None]
+    return replace(turn, messages=tuple(map(_text_of, steps)))
+
+
+def _text_of(step: MessageStep) -> MessageStep:
+    return step if step.chunks is None else MessageStep(send=step.chunks.message)
+
+
+class _Said(NamedTuple):
+    """A message of a turn; ``streams``: the first chunk of a file, whose others follow it.
+
+    ``match`` None: chunks are binary frames.
+    """
+
+    match: TemplateMatch | None
+    streams: bool = False
+
+    @property
+    def label(self) -> str:
+        """What such a frame is taken for."""
+        return CHUNK if self.streams else MESSAGE
+
+    def asks(self, name: str) -> bool:
+        """Whether it holds what is called so."""
+        return self.match is not None and self.match.asks(name)
+
+    def values(self, frame: CapturedFrame) -> dict[str, str] | None:
+        """What a frame has for each name; None: it is not this message."""
+        if self.match is None:
+            return {} if frame.binary else None
+        return self.match.values(frame.text)
 
 
 class _Opener(NamedTuple):
     """A kind of turn by its messages, in order; ``kind`` is empty for that of [turn]."""
 
     kind: str
-    messages: tuple[TemplateMatch, ...]
+    messages: tuple[_Said, ...]
 
 
 def _openers(protocol: Protocol) -> list[_Opener]:
     """The kinds of turn that a message may open."""
     shapes = {name: kind.turn for name, kind in protocol.turns.items()} or {"": protocol.turn}
     return [
-        _Opener(name, tuple(TemplateMatch(Template.parse(text)) for text in shape.texts))
-        for name, shape in shapes.items()
-        if shape.texts and shape.send is None
+        _Opener(name, _said(shape)) for name, shape in shapes.items() if shape.sends and shape.send is None
     ]
+
+
+def _said(shape: TurnShape) -> tuple[_Said, ...]:
+    """The messages of a turn; of a file, its chunks are one."""
+    if not shape.messages:
+        return (_Said(TemplateMatch(Template.parse(shape.message))),)
+    sending = [step for step in shape.messages if step.send is not None or step.chunks is not None]
+    matches = [TemplateMatch(Template.parse(step.text)) if step.text else None for step in sending]
+    streams = [step.chunks is not None for step in sending]
+    return tuple(map(_Said, matches, streams))
 
 
 @dataclass(slots=True)
 class _Asking:
-    """A turn whose messages have not all come: those that are to come, in order."""
+    """A turn whose messages have not all come: those that are to come, in order.
+
+    ``stream``: a file of which a chunk has come, and more may.
+    """
 
     turn: Turn
-    messages: list[TemplateMatch]
+    messages: list[_Said]
+    stream: _Said | None
 
 
 class _Player:
@@ -193,7 +234,7 @@ class _Player:
             rules=self._rules,
             on_frame=self._take,
         )
-        self._openers = _openers(texts_only)
+        self._openers = _openers(protocol)
         self._asking: list[_Asking] = []
         self._looks_left = MAX_LOOKS
         # What goes out in the capture from here on: the id of a turn may stand in a later message of it.
@@ -243,7 +284,7 @@ class _Player:
         shown = len(self.replay.frames)
         try:
             self._session.receive([frame.payload], frame.at_ns)
-        except Refused as refusal:
+        except ConnectRefusal as refusal:
             self.replay.not_ready = str(refusal)
         if len(self.replay.frames) == shown:
             # The session is over: the target had refused.
@@ -259,13 +300,12 @@ class _Player:
         self._asking = [each for each in self._asking if each.turn.outcome is None][-MAX_ASKING:]
         if any(self._goes_on(asking, frame) for asking in self._asking):
             return
-        text = frame.text
-        opened = ((opener, opener.messages[0].values(text)) for opener in self._openers)
+        opened = ((opener, opener.messages[0].values(frame)) for opener in self._openers)
         opener, values = next(((each, found) for each, found in opened if found is not None), (None, None))
         if opener is not None and values is not None and self._session.state is OPEN:
             self._begin(frame, opener, values)
             return
-        label = next((label for label, made in self._sends if made.values(text) is not None), "")
+        label = next((label for label, made in self._sends if made.values(frame.text) is not None), "")
         early = "message before ready" if opener is not None else "of no template"
         self._show_sent(frame, label or early)
 
@@ -279,34 +319,38 @@ class _Player:
         self._session.sent(turn, frame.at_ns)
         self._begun.append(turn)
         self._lines.append(frame.line)
-        if opener.messages[1:]:
-            self._asking.append(_Asking(turn, list(opener.messages[1:])))
-        self._show_sent(frame, MESSAGE, turn.id)
+        first, *later = opener.messages
+        if later or first.streams:
+            self._asking.append(_Asking(turn, later, first if first.streams else None))
+        self._show_sent(frame, first.label, turn.id)
 
     def _goes_on(self, asking: _Asking, frame: CapturedFrame) -> bool:
         """Whether a frame is the next message of a turn; one that comes before its wait is over is told."""
         turn = asking.turn
-        values = asking.messages[0].values(frame.text)
-        if values is None or values.get("turn.id", turn.id) != turn.id:
+        if asking.stream is not None and _is_of(turn, asking.stream.values(frame)):
+            self._show_sent(frame, CHUNK, turn.id)
+            return True
+        if not asking.messages or not _is_of(turn, asking.messages[0].values(frame)):
             return False
         awaited = self._session.pass_pauses_of(turn, frame.at_ns)
         if awaited:
             self._show_sent(frame, f"message before {awaited} came", turn.id)
             return True
         self._session.sent(turn, frame.at_ns)
-        self._show_sent(frame, MESSAGE, turn.id)
-        del asking.messages[0]
-        if not asking.messages:
+        said = asking.messages.pop(0)
+        self._show_sent(frame, said.label, turn.id)
+        asking.stream = said if said.streams else None
+        if not asking.messages and asking.stream is None:
             self._asking.remove(asking)
         return True
 
-    def _later_id(self, messages: Sequence[TemplateMatch]) -> str | None:
+    def _later_id(self, messages: Sequence[_Said]) -> str | None:
         """The id of a turn whose first message does not say it, by the next that does."""
         saying = [each for each in messages if each.asks("turn.id")]
         taken = {each.turn.id for each in self._asking}
         for frame in islice(self._ahead, min(MAX_AHEAD, self._looks_left) if saying else 0):
             self._looks_left -= 1
-            values = saying[0].values(frame.text)
+            values = saying[0].values(frame)
             if values is not None and values["turn.id"] not in taken:
                 return values["turn.id"]
         return None
@@ -325,6 +369,11 @@ class _Player:
         self.replay.empty = [place for place, n in self._found.items() if not n]
 
 
+def _is_of(turn: Turn, values: Mapping[str, str] | None) -> bool:
+    """Whether what a frame has for the names of a message is of this turn, or may be."""
+    return values is not None and values.get("turn.id", turn.id) == turn.id
+
+
 def _sends(protocol: Protocol) -> list[tuple[str, TemplateMatch]]:
     """What is sent beside the messages of turns, each with what it is."""
     connect = protocol.connect
@@ -332,13 +381,14 @@ def _sends(protocol: Protocol) -> list[tuple[str, TemplateMatch]]:
     beats = [("heartbeat answered", beat.send) for beat in connect.answered]
     beats += [("heartbeat", beat.send) for beat in connect.timed]
     answers = [("request answered", beat.send) for beat in protocol.events.answer]
+    leave = [] if connect.leave is None else [("leave", connect.leave.send)]
     shapes = [protocol.turn, *(kind.turn for kind in protocol.turns.values())]
     every = [step for shape in shapes for step in shape.messages]
-    streams = [("chunk", step.text) for step in every if step.chunks is not None]
+    streams = [(CHUNK, step.text) for step in every if step.chunks is not None]
     streams += [("interruption", step.text) for step in every if step.interrupt is not None]
     return [
         (label, TemplateMatch(Template.parse(text)))
-        for label, text in (*steps, *beats, *answers, *streams)
+        for label, text in (*steps, *beats, *answers, *streams, *leave)
         if text is not None
     ]
 

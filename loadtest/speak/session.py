@@ -24,7 +24,9 @@ from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
 from loadtest.speak.adopted_ids import AdoptedIds, Owner
 from loadtest.speak.chunk_stream import Payload
+from loadtest.speak.close_codes import CREDENTIAL_REFUSED, SERVER_AT_FAULT
 from loadtest.speak.compiled_protocol import (
+    Awaited,
     BoundMessage,
     CompiledProtocol,
     CompiledTurn,
@@ -33,9 +35,11 @@ from loadtest.speak.compiled_protocol import (
     encoded,
     values_at,
 )
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.early_messages import what_came, with_kind_of
 from loadtest.speak.error_text import error_text
 from loadtest.speak.event_age import EventAges
+from loadtest.speak.event_reader import UNREADABLE, Event, Malformed
 from loadtest.speak.event_rules import (
     ADOPT,
     ALL_SHIFT,
@@ -54,27 +58,18 @@ from loadtest.speak.event_rules import (
     PING,
     REFUSE,
     TALLY,
-    Word,
+    EventLabel,
 )
 from loadtest.speak.heartbeats import Heartbeats
 from loadtest.speak.kept_secrets import KeptSecrets
 from loadtest.speak.label_limit import NO_LABEL, UNTYPED
 from loadtest.speak.phase_metrics import PhaseMetrics
-from loadtest.speak.reader import UNREADABLE, Event, Malformed
 from loadtest.speak.recent_turns import AfterEnd, RecentTurns
-from loadtest.speak.refused import Refused
 from loadtest.speak.session_recorder import SessionRecorder, TurnListener
 from loadtest.speak.subscriptions import MovedTurns, PushedEvents
-from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
+from loadtest.speak.turn import COMPLETE, FRAMES_KEPT, MAX_FRAME_BYTES, NEVER, Outcome, Turn
 from loadtest.speak.turn_notes import TurnNotes
 from loadtest.speak.upload import Upload
-
-AUTH_CLOSE_CODES = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
-"""Close codes by which servers refuse a credential after the upgrade (4000 and above by custom)."""
-
-SERVER_CLOSE_CODES = frozenset({1001, 1011, 1012, 1013, 1014})
-"""Close codes by which a server says that it is at fault itself, whatever error it sent before: going away,
-internal error, restart, try again later, bad gateway."""
 
 MAX_ANSWERS_PER_S = 1_000
 """Answers to requests and heartbeats of the target's, per connection: a target that asks for each answer
@@ -328,7 +323,7 @@ class Session:
         """The words of an error, after a colon: of a text that has none as such its beginning."""
         words = error_text(heard.found)
         if not words and self.protocol.of_text:
-            words = error_text({"message": self.public(payload[:LARGEST_FRAME]).decode("utf-8", "replace")})
+            words = error_text({"message": self.public(payload[:MAX_FRAME_BYTES]).decode("utf-8", "replace")})
         return f": {words}" if words else ""
 
     def _refuse(self, layer: Layer, reason: str) -> NoReturn:
@@ -336,7 +331,7 @@ class Session:
         self.state = SessionState.CLOSED
         self._step_ends_ns = NEVER
         self.wakes_ns = NEVER
-        raise Refused(layer, reason)
+        raise ConnectRefusal(layer, reason)
 
     # ------------------------------------------------------------------ texts outside of turns
 
@@ -345,6 +340,14 @@ class Session:
         if self.outbox is None:
             self.outbox = []
         self.outbox.append(text)
+
+    def leave(self, now_ns: int) -> Awaited | None:
+        """Say the last word of a connection that was ready; what has to come before it is closed."""
+        word = self.protocol.last_word
+        if word is None or self.state is not OPEN:
+            return None
+        self._send_template(word.send, now_ns)
+        return word.wait
 
     def _send_template(
         self, template: Template, now_ns: int, event: Any = None, more: Mapping[str, Any] = _NOTHING
@@ -622,14 +625,15 @@ class Session:
         The time of a turn runs from its first message on, whether or not the target reads it.
         """
         upload = (self._uploads or {}).get(turn.id)
-        if upload is not None and upload.turn is turn:
-            self._begin_pace(upload, at_ns)
+        if upload is not None and upload.turn is turn and self._begin_pace(upload, at_ns):
             self.wakes_ns = self._next_wake()
 
-    def _begin_pace(self, upload: Upload, at_ns: int) -> None:
-        """A message of a turn is written; with the first, its time begins."""
-        if upload.begin(at_ns):
-            upload.turn.metrics.lateness.append(max(at_ns - upload.turn.intended_ns, 0))
+    def _begin_pace(self, upload: Upload, at_ns: int) -> bool:
+        """A message of a turn is written; with the first, its time begins. True: it is the first."""
+        if not upload.begin(at_ns):
+            return False
+        upload.turn.metrics.lateness.append(max(at_ns - upload.turn.intended_ns, 0))
+        return True
 
     def _message_sent(self, turn: Turn, at_ns: int) -> None:
         """One message of a turn of several goes to the kernel; the turn is sent when the last one is."""
@@ -637,18 +641,30 @@ class Session:
         upload = None if turn.outcome is not None else (self._uploads or {}).get(turn.id)
         if upload is None:
             return
-        self._begin_pace(upload, at_ns)
+        # A chunk in the midst of a file changes nothing of what is due: 10 us less each.
+        in_stream = not self._begin_pace(upload, at_ns) and upload.streams
         if upload.sent(at_ns):
             turn.sent_ns = at_ns
             turn.uploading = False
             if upload.last_chunk_ns != NEVER:
                 # Its user has waited from when the last of it was to be heard.
-                turn.intended_ns = upload.last_chunk_ns
+                turn.waited_from_ns = upload.last_chunk_ns
             turn.metrics.upload.append(max(at_ns - upload.first_ns, 0))
             self._forget_upload(turn)
             if self.protocol.deliveries is not None:
                 self.protocol.deliveries.sent(turn.id, self.user, at_ns, turn.metrics)
+        elif in_stream:
+            return
         self.wakes_ns = self._next_wake()
+
+    def only_streams(self, now_ns: int) -> bool:
+        """Whether what is due by now are chunks of files alone, which nothing that lies unread can change."""
+        uploads = self._uploads
+        if uploads is None or self._notes or self._heartbeats is not None or self._recent_turns.waiting:
+            return False
+        if len(uploads) < len(self.turns):
+            return False
+        return all(upload.streams and now_ns < upload.overdue_ns for upload in uploads.values())
 
     def _tick_uploads(self, now_ns: int) -> None:
         """A chunk is due, a pause is over, a wait was too long, or all of it was."""
@@ -780,7 +796,7 @@ class Session:
         A turn whose message is not sent cannot time out (the target was not asked), nor one without an end.
 
         Raises:
-            Refused: the target did not become ready in time.
+            ConnectRefusal: the target did not become ready in time.
         """
         if self.state is SessionState.READYING:
             self._tick_ready(now_ns)
@@ -841,19 +857,36 @@ class Session:
 
     def _next_wake(self) -> int:
         """The earliest instant at which a step is over, a heartbeat is due, a turn or a ledger ends."""
-        instants = [self._step_ends_ns, self._recent_turns.earliest()]
+        instants = [self._step_ends_ns]
+        if self._recent_turns.waiting:
+            instants.append(self._recent_turns.earliest())
         if self._heartbeats is not None:
             instants += self._heartbeats.instants
-        ending = (turn for turn in self.turns.values() if not turn.kind.never_ends)
-        sent = (turn.sent_ns for turn in ending if turn.sent_ns != NEVER)
-        oldest_ns = min(sent, default=NEVER) if self.protocol.uploads else next(sent, NEVER)
+        oldest_ns = self._oldest_sent()
         if oldest_ns != NEVER:
             instants.append(oldest_ns + self.protocol.timeout_ns)
-        instants += [upload.wakes_ns for upload in (self._uploads or {}).values()]
-        instants += [notes.interrupt_ns for notes in (self._notes or {}).values()]
-        return min((instant_ns for instant_ns in instants if instant_ns != NEVER), default=NEVER)
+        if self._uploads is not None:
+            instants += [upload.wakes_ns for upload in self._uploads.values()]
+        if self._notes is not None:
+            instants += [notes.interrupt_ns for notes in self._notes.values()]
+        known = [instant_ns for instant_ns in instants if instant_ns != NEVER]
+        return min(known) if known else NEVER
 
-    def lost(self, now_ns: int, code: int, *, by_us: bool = False) -> Refused | None:
+    def _oldest_sent(self) -> int:
+        """When the turn was sent that will time out first; ``NEVER`` where none will."""
+        oldest_ns = NEVER
+        for turn in self.turns.values():
+            sent_ns = turn.sent_ns
+            if sent_ns == NEVER or turn.kind.never_ends:
+                continue
+            if oldest_ns == NEVER or sent_ns < oldest_ns:
+                oldest_ns = sent_ns
+            if not self.protocol.uploads:
+                # They were sent in the order in which they were begun.
+                break
+        return oldest_ns
+
+    def lost(self, now_ns: int, code: int, *, by_us: bool = False) -> ConnectRefusal | None:
         """The connection is over. Every turn in flight ends: lost with it, or abandoned if we left.
 
         Returns the refusal, if the connection had never been ready.
@@ -879,9 +912,9 @@ class Session:
             return None
         error = self._error_before_ready
         after = f" after {error}" if error else ""
-        is_auth = code in AUTH_CLOSE_CODES or (error and code not in SERVER_CLOSE_CODES)
+        is_auth = code in CREDENTIAL_REFUSED or (error and code not in SERVER_AT_FAULT)
         layer = Layer.AUTH if is_auth else Layer.READY
-        return Refused(layer, f"closed with code {code}{after} before it was ready{self._error_words}")
+        return ConnectRefusal(layer, f"closed with code {code}{after} before it was ready{self._error_words}")
 
     # ------------------------------------------------------------------ receiving: the hot path
 
@@ -894,7 +927,7 @@ class Session:
         turns whose first or last event is coalesced are counted, since their times are upper bounds.
 
         Raises:
-            Refused: while getting ready, the target said no.
+            ConnectRefusal: while getting ready, the target said no.
         """
         if self.state is not OPEN:
             payloads = self._receive_until_open(payloads, at_ns)
@@ -973,12 +1006,12 @@ class Session:
             if turn.read != read:
                 self._first_of_read(turn, at_ns)
             if turn.frames is not None:
-                turn.frames.append(payload if len(payload) <= LARGEST_FRAME else payload[:LARGEST_FRAME])
+                turn.frames.append(payload if len(payload) <= MAX_FRAME_BYTES else payload[:MAX_FRAME_BYTES])
             # A plain event of a protocol without types of first content means nothing but for the first.
             if flags and (flags != FIRST or turn.first_ns == NEVER):
                 self._apply_flags(turn, flags, at_ns, payload is last)
 
-    def _number(self, event: Event, turn: Turn, word: Word) -> bool:
+    def _number(self, event: Event, turn: Turn, word: EventLabel) -> bool:
         """Enter an event that does not simply carry the next number; False: a duplicate."""
         seq, more_sequence = event.s0, self.protocol.reader.more_sequence
         if seq is None and more_sequence is not None:
@@ -1017,8 +1050,8 @@ class Session:
             self._count_coalesced(turn, flags)
         if flags & FIRST and turn.first_ns == NEVER and not turn.uploading:
             turn.first_ns = at_ns
-            intended_ns, sent_ns = turn.intended_ns, turn.sent_ns
-            turn.metrics.first_event.append(at_ns - intended_ns if at_ns > intended_ns else 0)
+            since_ns, sent_ns = turn.waited_from_ns, turn.sent_ns
+            turn.metrics.first_event.append(at_ns - since_ns if at_ns > since_ns else 0)
             # An answer to a message that is not known to be sent yet has no service time.
             if sent_ns != NEVER:
                 turn.metrics.first_event_service.append(at_ns - sent_ns if at_ns > sent_ns else 0)
@@ -1183,7 +1216,7 @@ class Session:
         if notes.audio_ns != NEVER:
             return
         notes.audio_ns = at_ns
-        turn.metrics.first_audio.append(max(at_ns - turn.intended_ns, 0))
+        turn.metrics.first_audio.append(max(at_ns - turn.waited_from_ns, 0))
         if turn.sent_ns != NEVER:
             turn.metrics.first_audio_service.append(max(at_ns - turn.sent_ns, 0))
         if turn.kind.interruption is not None:
@@ -1214,7 +1247,7 @@ class Session:
         if turn.read != self._read:
             self._first_of_read(turn, at_ns)
         if turn.frames is not None:
-            turn.frames.append(payload[:LARGEST_FRAME])
+            turn.frames.append(payload[:MAX_FRAME_BYTES])
         if self.protocol.ages is not None:
             self._take_age(self.protocol.ages, payload, at_ns, turn.metrics, turn.sent_ns)
         self._apply_flags(turn, flags, at_ns, at_end)

@@ -38,7 +38,7 @@ MAX_GAP = 65_536
 FRAMES_KEPT = 512
 """Entries of a turn's frame log; of a longer one, the beginning and the end are kept."""
 
-LARGEST_FRAME = 4096
+MAX_FRAME_BYTES = 4096
 """Bytes of a payload that evidence keeps."""
 
 
@@ -52,16 +52,19 @@ def sequence_number(seq: Any) -> int | None:
 class Turn:
     """One turn in flight, and its ledger.
 
-    Instants are nanoseconds of the run's clock, ``NEVER`` where it did not come to that. ``received`` counts
-    distinct events; numbers begin at ``start_seq``, ``next_seq`` is the one that the next event should carry
+    Instants are nanoseconds of the run's clock, ``NEVER`` where it did not come to that. ``intended_ns``:
+    when it was due. ``waited_from_ns``: from when its response time counts, which is the same instant; of a
+    file that is sent at its pace, the one at which the last chunk was due. ``received`` counts distinct
+    events; numbers begin at ``start_seq``, ``next_seq`` is the one that the next event should carry
     (``start_seq``: none carried a number yet), and ``missing`` are those below it that have not come.
     ``misnumbered`` says why the numbers cannot be followed, if they cannot: then what is lost, duplicate or
-    out of order is not known. ``frames`` holds instants and the payloads that arrived at them, where evidence
-    is kept; ``left_out`` payloads were cut from its middle. ``unmarked`` events carried no user mark, though
-    one was known. ``read`` is the read that brought the last event. ``ends_come`` are the bits of the entries
-    of ``end_all`` that have come. ``shared``: answers are told apart by their order alone, and another turn
-    was in flight at the same time. ``uploading``: not all of its messages are sent. ``kind``: what
-    it sends and how its events are read. ``count`` is the number of events that ends it, 0 where none does.
+    out of order is not known. ``frames`` holds instants and the payloads that arrived at them, where
+    evidence is kept; ``left_out`` payloads were cut from its middle. ``unmarked`` events carried no user
+    mark, though one was known. ``read`` is the read that brought the last event. ``ends_come`` are the bits
+    of the entries of ``end_all`` that have come. ``shared``: answers are told apart by their order alone,
+    and another turn was in flight at the same time. ``uploading``: not all of its messages are sent.
+    ``kind``: what it sends and how its events are read. ``count`` is the number of events that ends it, 0
+    where none does.
     """
 
     __slots__ = (
@@ -96,6 +99,7 @@ class Turn:
         "unmarked",
         "uploading",
         "user",
+        "waited_from_ns",
     )
 
     kind: CompiledTurn
@@ -115,7 +119,7 @@ class Turn:
         self.user = user
         self.position = position
         self.id = turn_id
-        self.intended_ns = intended_ns
+        self.intended_ns = self.waited_from_ns = intended_ns
         self.metrics = metrics
         self.payload_crc = 0
         self.sent_ns = NEVER

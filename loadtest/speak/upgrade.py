@@ -21,11 +21,11 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
 from loadtest.errors import Layer
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.refusal_body import CUT, RefusalBody
-from loadtest.speak.refused import Refused
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-LARGEST_HEAD = 65_536
+MAX_HEAD_BYTES = 65_536
 """Bytes of an HTTP answer's head that are read before it is refused."""
 
 LONGEST_PHRASE = 100
@@ -84,7 +84,7 @@ class Upgrade:
         self._head = b""
         self._passed_over = 0
         self._body: RefusalBody | None = None
-        self.refusal: Refused | None = None
+        self.refusal: ConnectRefusal | None = None
         self.set_cookies: Sequence[str] = ()
         self.rest = b""
         self.status: int | None = None
@@ -113,21 +113,21 @@ class Upgrade:
             return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
             sentence = "the request would hold half of a character (a lone surrogate), which cannot be sent"
-            raise Refused(Layer.UPGRADE, sentence) from None
+            raise ConnectRefusal(Layer.UPGRADE, sentence) from None
 
     def receive(self, data: bytes) -> bool:
         """Take bytes of the answer; True when the connection is open.
 
         Raises:
-            Refused: the target did not agree, or does not speak WebSocket.
+            ConnectRefusal: the target did not agree, or does not speak WebSocket.
         """
         if self._body is not None:
             return self._receive_body(data, self._body)
         self._data += data
         while True:
             end = self._data.find(b"\r\n\r\n")
-            if (len(self._data) if end < 0 else end) + self._passed_over > LARGEST_HEAD:
-                raise Refused(Layer.UPGRADE, "the answer's head is larger than 64 KiB")
+            if (len(self._data) if end < 0 else end) + self._passed_over > MAX_HEAD_BYTES:
+                raise ConnectRefusal(Layer.UPGRADE, "the answer's head is larger than 64 KiB")
             if end < 0:
                 return self._is_http()
             lines = self._data[:end].decode("latin-1").split("\r\n")
@@ -143,27 +143,29 @@ class Upgrade:
         if status != 101:
             return self._refused(lines, phrase)
         if lines[0].startswith("HTTP/1.0"):
-            raise Refused(Layer.UPGRADE, "answered with HTTP/1.0, by which no connection can be upgraded")
+            raise ConnectRefusal(
+                Layer.UPGRADE, "answered with HTTP/1.0, by which no connection can be upgraded"
+            )
         if not self._plain(lines[1:]):
             self._by_library(lines)
         self._data = b""
         return True
 
-    def ended(self) -> Refused:
+    def ended(self) -> ConnectRefusal:
         """What it means that the connection ended, or nothing more came, before the answer was whole."""
         if self.refusal is not None and self._body is not None:
             no, body = self.refusal, self._body
             line = f": {body.line}" if body.line else ""
             answer = self._head + b"\r\n\r\n" + body.body
-            return Refused(no.layer, no.reason + line, retry_after=no.retry_after, answer=answer)
+            return ConnectRefusal(no.layer, no.reason + line, retry_after=no.retry_after, answer=answer)
         if not self._data:
-            return Refused(Layer.UPGRADE, "closed without an answer to the upgrade")
-        return Refused(Layer.UPGRADE, "closed in the middle of the answer to the upgrade")
+            return ConnectRefusal(Layer.UPGRADE, "closed without an answer to the upgrade")
+        return ConnectRefusal(Layer.UPGRADE, "closed in the middle of the answer to the upgrade")
 
     def _is_http(self) -> bool:
         """False, the head is not whole; what is no HTTP is told at once."""
         if self._data[:5] not in (b"HTTP/", b"HTTP/"[: len(self._data)]):
-            raise Refused(Layer.UPGRADE, "the answer is not HTTP: no WebSocket server listens there")
+            raise ConnectRefusal(Layer.UPGRADE, "the answer is not HTTP: no WebSocket server listens there")
         return False
 
     @staticmethod
@@ -171,7 +173,7 @@ class Upgrade:
         """Status and phrase, which is cut where it is long."""
         found = _STATUS.fullmatch(line)
         if found is None:
-            raise Refused(Layer.UPGRADE, "the answer to the upgrade is not valid HTTP")
+            raise ConnectRefusal(Layer.UPGRADE, "the answer to the upgrade is not valid HTTP")
         return int(found[1]), _cut((found[2] or "").strip(), LONGEST_PHRASE)
 
     def _read_headers(self, lines: Sequence[str]) -> None:
@@ -194,7 +196,7 @@ class Upgrade:
         layer = Layer.AUTH if status in _AUTH else Layer.UPGRADE
         where = self.location = headers.get("location", "") if 300 <= status < 400 else ""
         moved = f", to {_cut(where, LONGEST_PHRASE)}" if where else ""
-        self.refusal = Refused(
+        self.refusal = ConnectRefusal(
             layer,
             f"the target answered HTTP {status} {phrase}".rstrip() + moved,
             retry_after=headers.get("retry-after", "") if status in _RETRIES else "",
@@ -251,7 +253,7 @@ class Upgrade:
         protocol.receive_data(head.encode("latin-1") + b"\r\n\r\n")
         error = protocol.handshake_exc
         if error is not None:
-            raise Refused(Layer.UPGRADE, f"the answer to the upgrade is not valid: {error}")
+            raise ConnectRefusal(Layer.UPGRADE, f"the answer to the upgrade is not valid: {error}")
         self.subprotocol = protocol.subprotocol
         self.extensions = tuple(protocol.extensions)
 

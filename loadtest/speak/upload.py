@@ -8,7 +8,7 @@ from typing import Any
 
 from loadtest.plan.template import Template
 from loadtest.speak.chunk_stream import ChunkStream, Payload
-from loadtest.speak.compiled_protocol import Awaited, CompiledStep
+from loadtest.speak.compiled_protocol import Awaited, CompiledMessageStep
 from loadtest.speak.event_match import Getter
 from loadtest.speak.turn import NEVER, Turn
 
@@ -47,7 +47,7 @@ class Upload:
     def __init__(
         self,
         turn: Turn,
-        steps: tuple[CompiledStep, ...],
+        steps: tuple[CompiledMessageStep, ...],
         values: Mapping[str, Any],
         timeout_ns: int,
         *,
@@ -82,7 +82,8 @@ class Upload:
         """When something is due unless an event comes before; ``NEVER`` until the first message is sent."""
         if self.first_ns == NEVER:
             return NEVER
-        return self.overdue_ns if self.until_ns == NEVER else min(self.until_ns, self.overdue_ns)
+        overdue_ns, until_ns = self.first_ns + self._whole_ns, self.until_ns
+        return until_ns if NEVER != until_ns < overdue_ns else overdue_ns
 
     @property
     def awaited(self) -> Awaited | None:

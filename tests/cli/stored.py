@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.keep.manifest import COMPLETE, first_manifest, timestamp
 from loadtest.keep.read import read_run
 from loadtest.keep.redact import Redactor
@@ -83,6 +83,7 @@ def _turns(number: int, first_event_ms: int) -> np.ndarray[tuple[int], np.dtype[
     made["phase"] = PHASES.index("measured")
     made["events"] = 7
     made["intended_ns"] = number * 1000 * MS + np.arange(PER_SECOND) * 5 * MS
+    made["waited_from_ns"] = made["intended_ns"]
     made["sent_ns"] = made["intended_ns"] + 10_000
     made["first_ns"] = made["intended_ns"] + first_event_ms * MS
     made["done_ns"] = made["first_ns"] + 50 * MS

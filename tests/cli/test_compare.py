@@ -203,8 +203,9 @@ def test_looking_is_quick_and_needs_no_locust_no_plots_and_no_network(
 def test_a_run_never_imports_scipy() -> None:
     """What a run imports, from its plan to its report."""
     code = (
-        "import sys, loadtest.run, loadtest.run.run_scenario, loadtest.run.recording, loadtest.show.views\n"
-        "import loadtest.judge.judging, loadtest.show.plot.pictures, loadtest.cli.run\n"
+        "import sys, loadtest.run, loadtest.run.run_scenario, loadtest.run.run_recorder\n"
+        "import loadtest.judge.judge_run, loadtest.show.plot.pictures, loadtest.show.views\n"
+        "import loadtest.cli.run\n"
         "print('scipy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

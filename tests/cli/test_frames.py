@@ -15,8 +15,8 @@ from loadtest.plan.framing import Framing
 from loadtest.plan.protocol import Events
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.run.try_turn import FinishedTrial
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.observed_session import ObservedFrame
-from loadtest.speak.refused import Refused
 from loadtest.speak.turn import Outcome
 
 
@@ -79,7 +79,7 @@ def refused(layer: Layer, reason: str, prepare: str = "") -> Any:
             "prepare": [{"name": "login", "post": prepare, "keep": {"t": "a"}}] if prepare else [],
         }
     )
-    trial = Trial(0, "GET /chat HTTP/1.1", refusal=Refused(layer, reason))
+    trial = Trial(0, "GET /chat HTTP/1.1", refusal=ConnectRefusal(layer, reason))
     if prepare:
         trial.prepared = [PreparedStep("login", 30_000_000, 20_000_000)]
     return FinishedTrial(trial, scenario, "ws://host/chat", False, Redactor([]), "10.0.0.1:80")

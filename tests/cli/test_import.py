@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from loadtest.cli import main
-from loadtest.cli.left_out import prepare_text
-from loadtest.cli.record import tell_next
+from loadtest.cli.draft_secrets import prepare_text
+from loadtest.cli.record import print_next_step
 from loadtest.plan.capture import read_capture
 from loadtest.plan.har_login import HarLogin
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.scenario_file import load_scenario
-from loadtest.run.record import RecordedConnection
+from loadtest.run.recording_proxy import RecordedConnection
 
 
 def har_of(url: str, turns: int) -> str:
@@ -224,7 +224,7 @@ def test_a_recording_says_what_it_left_out_and_the_draft_takes_it(
         '{"at":0,"dir":"out","json":{"id":"q1"}}\n{"at":0.2,"dir":"in","json":{"id":"q1","x":1}}\n'
     )
     url = "ws://host/chat?room=1&token=zq81kx-secret"
-    tell_next(RecordedConnection(frames, 2, url=url, credentials=("Cookie",)), frames)
+    print_next_step(RecordedConnection(frames, 2, url=url, credentials=("Cookie",)), frames)
     said = capsys.readouterr().out
     assert 'left out of the URL: token; [target] query gives it: query = { token = "{env.MY_TOKEN}" }' in said
     assert "[[prepare]]" in said
@@ -245,10 +245,10 @@ def test_a_session_begun_elsewhere_is_no_secret_to_give(
     frames = tmp_path / "f.jsonl"
     frames.write_text('{"at":0,"dir":"out","text":"2probe"}\n')
     long = "0123456789abcdef0123456789abcdef"
-    tell_next(RecordedConnection(frames, 1, url=f"ws://host/{long}/?sid=abc"), frames)
+    print_next_step(RecordedConnection(frames, 1, url=f"ws://host/{long}/?sid=abc"), frames)
     said = capsys.readouterr().out
     assert "left out" not in said
     assert "CHANGE-ME stands in its place" in said
     frames.write_text("")
-    tell_next(RecordedConnection(frames, 0, url="ws://host/"), frames)
+    print_next_step(RecordedConnection(frames, 0, url="ws://host/"), frames)
     assert capsys.readouterr().out == f"next: loadtest init ws://host/ --capture {frames}\n"

@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 
-from loadtest.cli.ending import exit_code_of
+from loadtest.cli.exit_status import exit_code_of
 from loadtest.cli.interrupting import Interrupting
 
 PROGRAM = """
@@ -41,7 +41,7 @@ sys.exit(main())
 INSTANTS = [
     ("click", ["--help"]),
     ("click.exceptions", ["--help"]),
-    ("loadtest.cli.ending", ["--version"]),
+    ("loadtest.cli.exit_status", ["--version"]),
     ("loadtest.cli.runs", ["runs", "list"]),
     ("loadtest.plan.scenario_file", ["explain", "agent-burst"]),
     ("loadtest.plan.scenario_file", ["run", "echo-steady"]),

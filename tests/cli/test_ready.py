@@ -10,7 +10,7 @@ import pytest
 from loadtest.cli import main
 from loadtest.cli.ready import FORMATS
 from loadtest.readiness.policy_file import load_policy
-from loadtest.readiness.views.every import FILES
+from loadtest.readiness.views.formats import FILES
 from tests.end_to_end.parts import free_port
 
 POLICY = """# Does it answer?

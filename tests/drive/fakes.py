@@ -11,7 +11,7 @@ from loadtest.errors import Layer
 from loadtest.measure.recorder import Recorder
 from loadtest.plan.mix import Mix
 from loadtest.plan.scenario import Reconnect
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.turn import NEVER, Outcome, Turn
 
 S = 1_000_000_000
@@ -81,7 +81,7 @@ class FakeConnection:
         self.user = user
         self.session = FakeSession(user)
         self.state = ConnectionState.NEW
-        self.refusal: Refused | None = None
+        self.refusal: ConnectRefusal | None = None
         self.is_reconnect = False
         self.is_retry = False
         self.tap: Any = None
@@ -112,7 +112,7 @@ class FakeConnection:
 
     def refuse(self, retry_after: str = "", layer: Layer = Layer.UPGRADE) -> None:
         """The target does not."""
-        self.refusal = Refused(layer, "no", retry_after=retry_after)
+        self.refusal = ConnectRefusal(layer, "no", retry_after=retry_after)
         self.state = ConnectionState.CLOSED
         self.on_closed(self)
 

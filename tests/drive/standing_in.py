@@ -22,8 +22,8 @@ from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.prepare import HttpRequest
 from loadtest.plan.protocol import Connect, Events, MessageStep, Protocol, TurnShape
 from loadtest.plan.scenario import Load, Scenario, Target, Traffic
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.phase_metrics import COUNTERS
-from loadtest.speak.refused import Refused
 from tests.speak.talk import AGENT
 
 SECOND = 1_000_000_000
@@ -148,6 +148,9 @@ class Line:
     def connected(self) -> int:
         return self.refused_with
 
+    def connect_ns(self, seen_ns: int) -> int:
+        return seen_ns
+
     def receive(self) -> tuple[bytes, int] | None:
         if not self.reads:
             return None
@@ -182,14 +185,14 @@ class NotedObservations(Observations):
     def __init__(self) -> None:
         super().__init__()
         self.servers: list[tuple[str, str | None]] = []
-        self.refusals: list[Refused] = []
+        self.refusals: list[ConnectRefusal] = []
         self.still_opening: list[str] = []
         self.reasons: list[tuple[int, str]] = []
 
     def saw_server(self, server: str, subprotocol: str | None) -> None:
         self.servers.append((server, subprotocol))
 
-    def saw_refusal(self, refused: Refused) -> None:
+    def saw_refusal(self, refused: ConnectRefusal) -> None:
         self.refusals.append(refused)
 
     def saw_still_opening(self, reason: str) -> None:

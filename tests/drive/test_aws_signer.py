@@ -16,7 +16,7 @@ from loadtest.drive.credentials import CredentialProvider
 from loadtest.errors import ConfigError
 from loadtest.keep.redact import Redactor
 from loadtest.plan.scenario import Auth, Target
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 
 botocore = pytest.importorskip("botocore")
 
@@ -158,7 +158,7 @@ def test_credentials_that_end_are_looked_at_again(environment: pytest.MonkeyPatc
 
     lasting._credentials.get_frozen_credentials = broken
     lasting.token = ""
-    with pytest.raises(Refused, match=r"could not be renewed: .*the session is over"):
+    with pytest.raises(ConnectRefusal, match=r"could not be renewed: .*the session is over"):
         lasting.renew()
 
 

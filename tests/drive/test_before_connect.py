@@ -12,7 +12,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from loadtest.drive import preparation
+from loadtest.drive import prepare_requests
 from loadtest.drive.connection import Connection
 from loadtest.drive.endpoint import resolve_endpoint
 from loadtest.drive.shard import Shard
@@ -284,7 +284,7 @@ def test_a_user_who_leaves_while_a_step_goes_on_takes_it_back(tmp_path: Path) ->
     ],
 )
 def test_which_values_are_taken_out_of_outputs(name: str, value: str, *, secret: bool) -> None:
-    assert preparation.may_be_secret(name, value) is secret
+    assert prepare_requests.may_be_secret(name, value) is secret
 
 
 # ---------------------------------------------------------------- where connections go

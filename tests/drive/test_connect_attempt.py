@@ -18,7 +18,7 @@ from loadtest.drive.transport import Address
 from loadtest.errors import Layer
 from loadtest.measure.clock import Clock
 from loadtest.plan.scenario import Auth, Target
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.upgrade import Upgrade
 from tests.drive.peers import Listener, reset
 from tests.drive.serving import Script, request_of, serving, until_left
@@ -44,7 +44,7 @@ class Visitor:
     def __init__(self) -> None:
         self.told = Event()
         self.users: list[str | None] = []
-        self.refusal: Refused | None = None
+        self.refusal: ConnectRefusal | None = None
         self.limits: list[str] = []
         self.secrets: list[str] = []
         self.servers: list[str] = []
@@ -64,7 +64,7 @@ class Visitor:
         self.agreed = transport, upgrade, at_ns
         self.told.set()
 
-    def refused(self, refusal: Refused) -> None:
+    def refused(self, refusal: ConnectRefusal) -> None:
         assert not self.told.is_set()
         self.refusal = refusal
         self.told.set()

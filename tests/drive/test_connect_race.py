@@ -15,7 +15,7 @@ from loadtest.drive.transport import Address
 from loadtest.errors import Layer
 from loadtest.measure.clock import Clock
 from loadtest.plan.scenario import Target
-from loadtest.speak.refused import Refused
+from loadtest.speak.connect_refusal import ConnectRefusal
 from tests.drive.peers import Listener
 from tests.drive.serving import serving
 from tests.drive.standing_in import MS, SECOND, START, FakeContext, Line, endpoint_of, scenario_of
@@ -29,13 +29,13 @@ class Spectator:
 
     def __init__(self) -> None:
         self.won: tuple[Any, int] | None = None
-        self.refusal: Refused | None = None
+        self.refusal: ConnectRefusal | None = None
         self.limit = ""
 
     def connected(self, transport: Any, began_ns: int) -> None:
         self.won = transport, began_ns
 
-    def none_connected(self, refusal: Refused) -> None:
+    def none_connected(self, refusal: ConnectRefusal) -> None:
         self.refusal = refusal
 
     def none_asked(self, limit: str) -> None:

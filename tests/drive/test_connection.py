@@ -13,15 +13,15 @@ from websockets.frames import Opcode
 from loadtest.drive import connection as connection_module
 from loadtest.drive.connection import (
     MAX_CATCH_UP_READS,
-    MAX_UNANSWERED,
-    NORMAL_CLOSE,
     Connection,
     ConnectionState,
 )
+from loadtest.drive.keepalive import MAX_UNANSWERED
 from loadtest.drive.poller import READ, WRITE
 from loadtest.errors import Layer
-from loadtest.plan.protocol import Connect, Events, Step, TimedBeat
+from loadtest.plan.protocol import Connect, Events, ReadyStep, TimedBeat
 from loadtest.plan.scenario import Traffic
+from loadtest.speak.close_codes import NORMAL
 from loadtest.speak.session import SessionState
 from loadtest.speak.turn import Outcome, Turn
 from tests.drive import standing_in
@@ -29,8 +29,8 @@ from tests.drive.spoken import FD, Spoken
 from tests.drive.standing_in import MS, SECOND, START, Line, close_frame, frame, scenario_of
 from tests.speak.talk import answer, said
 
-CLOSED = (Opcode.CLOSE, NORMAL_CLOSE.to_bytes(2, "big"))
-WELCOMED = Connect(path="/ws", ready=(Step(wait={"type": "welcome"}, within_ns=5 * SECOND),))
+CLOSED = (Opcode.CLOSE, NORMAL.to_bytes(2, "big"))
+WELCOMED = Connect(path="/ws", ready=(ReadyStep(wait={"type": "welcome"}, within_ns=5 * SECOND),))
 WELCOME = b'{"type":"welcome"}'
 PINGED = Traffic(ping_ns=SECOND, ping_timeout_ns=SECOND)
 
@@ -93,7 +93,7 @@ def test_every_message_is_tapped() -> None:
 
 
 def test_a_pause_before_ready_is_waited_for() -> None:
-    spoken = Spoken(connect=Connect(path="/ws", ready=(Step(pause_ns=30 * MS),)))
+    spoken = Spoken(connect=Connect(path="/ws", ready=(ReadyStep(pause_ns=30 * MS),)))
     spoken.poller.pass_until(START + 30 * MS - 1)
     assert spoken.ready == 0
     spoken.poller.pass_until(START + 30 * MS)
@@ -193,7 +193,7 @@ def test_a_welcome_that_lies_unread_is_in_time() -> None:
 
 def test_a_turn_times_out_though_a_ready_step_had_longer() -> None:
     spoken = Spoken(
-        connect=Connect(path="/ws", ready=(Step(wait={"type": "welcome"}, within_ns=60 * SECOND),))
+        connect=Connect(path="/ws", ready=(ReadyStep(wait={"type": "welcome"}, within_ns=60 * SECOND),))
     )
     spoken.hear(WELCOME)
     turn = spoken.begin()

@@ -12,7 +12,7 @@ from loadtest.drive.connection import MAX_UNSENT, Connection
 from loadtest.drive.poller import WRITE
 from loadtest.errors import Layer
 from loadtest.plan.framing import CodecChoice, Framing
-from loadtest.plan.protocol import Beat, Connect, Events, Step
+from loadtest.plan.protocol import Beat, Connect, Events, ReadyStep
 from loadtest.plan.scenario import Target
 from loadtest.speak.codec.coded_frames import UnsendableError
 from loadtest.speak.turn import Outcome
@@ -32,7 +32,7 @@ def spoken(codec: str | None = "socketio", **about: Any) -> Spoken:
 
 
 def test_a_connection_gets_ready_and_turns_are_answered_through_the_codec() -> None:
-    steps = (Step(wait="open"), Step(send='{"type":"connect"}'), Step(wait="connect"))
+    steps = (ReadyStep(wait="open"), ReadyStep(send='{"type":"connect"}'), ReadyStep(wait="connect"))
     beat = Beat(on={"type": "event", "event": "hi"}, send='{"type":"event","event":"ho"}')
     talk = spoken(connect=Connect(ready=steps, heartbeat=(beat,)))
     talk.arrive(wire("0{}"), wire('40{"sid":"x"}'))
@@ -97,7 +97,7 @@ def test_records_of_a_frame_are_events_of_their_turns() -> None:
 
 def test_what_is_sent_in_binary_frames_gets_its_separator_too_and_bytes_of_a_user_do_not() -> None:
     framing, events = Framing(split="\n", prefix="a"), Events(turn=("id",), end=({"has": "end"},))
-    steps = (Step(send="hello"),)
+    steps = (ReadyStep(send="hello"),)
     talk = spoken(
         None,
         framing=framing,
@@ -164,7 +164,7 @@ def test_a_message_of_which_no_frame_can_be_made_fails_its_turn_and_is_not_sent(
 def test_a_broker_that_acknowledges_too_little_fails_the_turn_by_a_reason_of_its_own() -> None:
     ask = '{"type":"publish","topic":"t","qos":1,"tag":"{turn.id}"}'
     events = Events(type=("type",), turn=("tag",), end=("puback",))
-    connect = Connect(ready=(Step(send='{"type":"connect","version":5}'), Step(wait="connack")))
+    connect = Connect(ready=(ReadyStep(send='{"type":"connect","version":5}'), ReadyStep(wait="connack")))
     talk = spoken("mqtt", events=events, message=ask, connect=connect)
     # CONNACK of MQTT 5, with a receive_maximum of 1.
     talk.arrive(wire(b"\x20\x06\x00\x00\x03\x21\x00\x01"))
@@ -194,7 +194,7 @@ def test_it_fails_once_also_where_the_connection_is_over_by_then() -> None:
 
 
 def test_a_ready_step_that_cannot_be_sent_is_a_refusal_that_says_so() -> None:
-    talk = spoken(connect=Connect(ready=(Step(send='{"type":"open"}'), Step(wait="open"))))
+    talk = spoken(connect=Connect(ready=(ReadyStep(send='{"type":"open"}'), ReadyStep(wait="open"))))
     talk.poller.turn()
     refusal = talk.connection.refusal
     assert refusal is not None

@@ -12,7 +12,7 @@ from websockets.frames import Frame, Opcode
 from loadtest.drive.connection import MAX_UNSENT, ConnectionState
 from loadtest.drive.poller import READ
 from loadtest.errors import Layer
-from loadtest.plan.protocol import Connect, Events, Step
+from loadtest.plan.protocol import Connect, Events, ReadyStep
 from loadtest.plan.scenario import Target
 from loadtest.speak.turn import Outcome
 from tests.drive.spoken import FD, Spoken
@@ -108,7 +108,7 @@ def test_a_kept_secret_is_not_told_as_the_reason_of_a_close() -> None:
 
 
 def test_a_kept_secret_is_not_told_as_the_reason_of_a_refusal() -> None:
-    steps = (Step(wait={"type": "hello"}, keep={"token": "t"}), Step(wait={"type": "welcome"}))
+    steps = (ReadyStep(wait={"type": "hello"}, keep={"token": "t"}), ReadyStep(wait={"type": "welcome"}))
     fail = {**AGENT, "fail": ({"has": "error"},)}
     spoken = Spoken(connect=Connect(path="/ws", ready=steps), events=Events(**fail))
     spoken.hear(said("hello", t="a-secret"))
@@ -220,7 +220,7 @@ def test_compressed_messages_are_read() -> None:
 
 
 def test_a_no_before_ready_is_a_refusal() -> None:
-    connect = Connect(path="/ws", ready=(Step(wait={"type": "welcome"}),), auth_errors=("who_are_you",))
+    connect = Connect(path="/ws", ready=(ReadyStep(wait={"type": "welcome"}),), auth_errors=("who_are_you",))
     spoken = Spoken(connect=connect)
     spoken.hear(b'{"type":"who_are_you"}')
     assert spoken.connection.refusal is not None

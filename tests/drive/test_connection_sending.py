@@ -10,7 +10,7 @@ from websockets.frames import Opcode
 from loadtest.drive import connection
 from loadtest.drive.poller import READ, WRITE
 from loadtest.plan.chunks import Chunks
-from loadtest.plan.protocol import Beat, Connect, MessageStep, Step
+from loadtest.plan.protocol import Beat, Connect, MessageStep, ReadyStep
 from loadtest.speak.session import LINGER_NS
 from loadtest.speak.turn import NEVER, Outcome
 from tests.drive.spoken import FD, Spoken
@@ -314,7 +314,7 @@ def test_the_answer_to_a_heartbeat_goes_out_after_the_reads() -> None:
 
 
 def test_the_words_of_a_ready_step_go_out_with_the_upgrade() -> None:
-    steps = (Step(send='{"type":"hello"}'), Step(wait={"type": "welcome"}))
+    steps = (ReadyStep(send='{"type":"hello"}'), ReadyStep(wait={"type": "welcome"}))
     spoken = Spoken(connect=Connect(path="/ws", ready=steps))
     assert spoken.texts == [b'{"type":"hello"}']
     assert spoken.ready == 0
@@ -323,7 +323,7 @@ def test_the_words_of_a_ready_step_go_out_with_the_upgrade() -> None:
 
 
 def test_the_words_of_the_last_ready_step_go_out_before_the_first_turn() -> None:
-    steps = (Step(wait={"type": "hello"}), Step(send='{"type":"auth"}'))
+    steps = (ReadyStep(wait={"type": "hello"}), ReadyStep(send='{"type":"auth"}'))
     spoken = Spoken(connect=Connect(path="/ws", ready=steps))
     spoken.connection.on_ready = lambda connection: connection.begin(0, 0, spoken.now, {})
     spoken.hear(b'{"type":"hello"}')

@@ -11,7 +11,7 @@ from locust import task
 
 from loadtest.drive import coordinator as module
 from loadtest.drive.coordinator import LocalCoordinator, RunSpec, has_tasks, make_clock
-from loadtest.drive.user import AgentUser
+from loadtest.drive.locust_user import AgentUser
 from loadtest.measure.interval import Interval
 from loadtest.plan.scenario import Load, Stage
 from tests.drive.local import locust_of

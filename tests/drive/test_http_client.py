@@ -15,7 +15,7 @@ from loadtest.drive.http_client import (
     MAX_BODY,
     HttpCall,
     HttpClient,
-    HttpRefused,
+    HttpRequestFailed,
     NoCookies,
     origin_of,
     redirected,
@@ -114,7 +114,7 @@ def test_a_bad_answer_is_one_sentence(kind: str) -> None:
     script, sentence = BAD[kind]
     path = "/circle" if kind == "circle" else "/"
     within_ns = S // 5 if "within" in sentence else 30 * S
-    with http_peer({path: script}) as peer, pytest.raises(HttpRefused, match=sentence):
+    with http_peer({path: script}) as peer, pytest.raises(HttpRequestFailed, match=sentence):
         sent(client_of(), "GET", f"{peer.url()}{path}", within_ns=within_ns)
 
 
@@ -130,7 +130,7 @@ def test_an_answer_without_end_is_left_early(beginning: bytes, sentence: str) ->
     taken: list[int] = []
     with (
         http_peer({"/": lambda sock, _: taken.append(endless(sock, beginning))}) as peer,
-        pytest.raises(HttpRefused, match=re.escape(sentence)),
+        pytest.raises(HttpRequestFailed, match=re.escape(sentence)),
     ):
         sent(client_of(), "GET", f"{peer.url()}/")
     # What the kernel holds beside what we have read.
@@ -138,21 +138,21 @@ def test_an_answer_without_end_is_left_early(beginning: bytes, sentence: str) ->
 
 
 def test_nobody_there_is_told_in_the_words_of_the_system() -> None:
-    with pytest.raises(HttpRefused, match="Connection refused"):
+    with pytest.raises(HttpRequestFailed, match="Connection refused"):
         sent(client_of(), "GET", "http://127.0.0.1:9/")
 
 
 def test_certificates_are_verified(pair: Pair, authority: Authority) -> None:
     with http_peer({"/": answer("secret")}, pair) as peer:
         url = peer.url("https").replace("127.0.0.1", "localhost")
-        with pytest.raises(HttpRefused, match="the certificate is not to be trusted"):
+        with pytest.raises(HttpRequestFailed, match="the certificate is not to be trusted"):
             sent(client_of(), "GET", f"{url}/")
         trusting = client_of(Target(url="wss://test", ca_file=authority.cert))
         assert sent(trusting, "GET", f"{url}/").body == b"secret"
-        with pytest.raises(HttpRefused, match="redirected from TLS to a URL without"):
+        with pytest.raises(HttpRequestFailed, match="redirected from TLS to a URL without"):
             raise_redirect(f"{url}/", "http://localhost/")
         plain = serving(lambda sock: sock.sendall(b"no TLS at all"))
-        with plain as address, pytest.raises(HttpRefused, match="TLS: "):
+        with plain as address, pytest.raises(HttpRequestFailed, match="TLS: "):
             sent(trusting, "GET", f"https://127.0.0.1:{address.sockaddr[1]}/")
 
 
@@ -188,7 +188,7 @@ def test_another_host_gets_no_credential_and_no_body() -> None:
             (asked,) = other.asked
             assert "abc" not in str(asked)
             with pytest.raises(
-                HttpRefused,
+                HttpRequestFailed,
                 match=r"to another origin \(scheme, host or port\), to which the body is not sent",
             ):
                 sent(client_of(), "POST", f"{peer.url()}/post", headers=headers, body=b"password")
@@ -222,7 +222,7 @@ def test_what_is_lost_on_a_kept_connection_is_sent_again_unless_it_is_a_post() -
         for method, fails in (("GET", False), ("POST", True)):
             sent(client, method, f"{peer.url()}/")
             if fails:
-                with pytest.raises(HttpRefused, match=r"closed without an answer|reset"):
+                with pytest.raises(HttpRequestFailed, match=r"closed without an answer|reset"):
                     sent(client, method, f"{peer.url()}/")
             else:
                 assert sent(client, method, f"{peer.url()}/").body == b"first"
@@ -264,7 +264,7 @@ def test_a_proxy_that_says_no_is_named() -> None:
 
     with (
         serving(forbids) as address,
-        pytest.raises(HttpRefused, match="the proxy answered HTTP 403 Filtered"),
+        pytest.raises(HttpRequestFailed, match="the proxy answered HTTP 403 Filtered"),
     ):
         sent(client_of(proxy=Proxy("127.0.0.1", address.sockaddr[1])), "GET", "http://a.example/")
 
@@ -273,16 +273,16 @@ def test_a_proxy_that_says_no_is_named() -> None:
     "where", ["http://a..b/", f"http://{'a' * 300}/", "http://\u2100.com/", "http://.a/"]
 )
 def test_a_redirect_to_what_no_resolver_takes_is_no_url(where: str) -> None:
-    with pytest.raises(HttpRefused, match="redirected to what is no URL of HTTP"):
+    with pytest.raises(HttpRequestFailed, match="redirected to what is no URL of HTTP"):
         redirected("http://a.example/", where)
 
 
 def test_what_cannot_be_written_or_looked_up_is_a_sentence() -> None:
-    with pytest.raises(HttpRefused, match="its URL is none of HTTP"):
+    with pytest.raises(HttpRequestFailed, match="its URL is none of HTTP"):
         sent(client_of(), "GET", "http://a..b/")
-    with pytest.raises(HttpRefused, match="half of a character"):
+    with pytest.raises(HttpRequestFailed, match="half of a character"):
         sent(client_of(), "GET", "http://127.0.0.1:9/", headers={"X-A": "a\ud800b"})
-    with pytest.raises(HttpRefused, match="name cannot be looked up"):
+    with pytest.raises(HttpRequestFailed, match="name cannot be looked up"):
         sent(client_of(proxy=Proxy("a..b", 3128)), "GET", "http://a.example/")
 
 

@@ -13,9 +13,9 @@ from loadtest.drive import http_turns
 from loadtest.drive.http_client import (
     WRITE_BYTES,
     HttpClient,
-    HttpOverdue,
-    HttpRefused,
-    HttpUnsent,
+    HttpNotSent,
+    HttpRequestFailed,
+    HttpTimedOut,
     NoCookies,
 )
 from loadtest.drive.http_turns import HttpTurns
@@ -56,12 +56,12 @@ class Listener:
 
     def __init__(self) -> None:
         self.wrote: list[int] = []
-        self.told: list[tuple[HttpRefused | None, int]] = []
+        self.told: list[tuple[HttpRequestFailed | None, int]] = []
 
     def http_wrote(self, _turn: Any, at_ns: int) -> None:
         self.wrote.append(at_ns)
 
-    def http_answered(self, _turn: Any, refused: HttpRefused | None, status: int) -> None:
+    def http_answered(self, _turn: Any, refused: HttpRequestFailed | None, status: int) -> None:
         self.told.append((refused, status))
 
     @property
@@ -126,14 +126,14 @@ def test_any_other_answer_is_none(client: HttpClient, answered: bytes, status: i
         listener = done(client, peer)
     assert (listener.reason, listener.told[0][1]) == (told, status)
     assert len(listener.wrote) == 1
-    assert not isinstance(listener.told[0][0], HttpOverdue)
+    assert not isinstance(listener.told[0][0], HttpTimedOut)
 
 
 def test_an_answer_that_does_not_come_in_time_is_overdue(client: HttpClient) -> None:
     with http_peer({"/ask/t%201": lambda sock, _asked: until_left(sock)}) as peer:
         listener = done(client, peer, within_ns=50_000_000)
         client.close()
-    assert isinstance(listener.told[0][0], HttpOverdue)
+    assert isinstance(listener.told[0][0], HttpTimedOut)
     assert len(listener.wrote) == 1
 
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_sent_is_told_and_nothing_is_sent(client: HttpClient) -> 
         (HttpPeer({}), {**VALUES, "user.id": "a\nb"}, "nothing was sent: the header X-User"),
     ):
         listener = done(client, peer, values=values)
-        assert isinstance(listener.told[0][0], HttpUnsent)
+        assert isinstance(listener.told[0][0], HttpNotSent)
         assert told in listener.reason
         assert listener.wrote == []
 
@@ -179,7 +179,7 @@ def test_a_request_that_a_kept_connection_lost_is_sent_when_it_was_first_written
 
 
 def test_too_many_that_wait_are_not_sent(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_turns, "MOST_WAITING", 1)
+    monkeypatch.setattr(http_turns, "MAX_WAITING", 1)
     with http_peer({"/ask/t%201": lambda sock, _asked: until_left(sock)}) as peer:
         turns = HttpTurns(
             {"": REQUEST}, client, Host(peer), within_ns=5_000_000_000, after=lambda step: step()
@@ -257,7 +257,7 @@ def test_a_status_of_an_error_fails_the_turn_and_is_told() -> None:
     talk, _ = connected()
     turn = talk.begin()
     talk.connection.http_wrote(turn, talk.now)
-    talk.connection.http_answered(turn, HttpRefused("the target answered HTTP 503: busy"), 503)
+    talk.connection.http_answered(turn, HttpRequestFailed("the target answered HTTP 503: busy"), 503)
     assert (turn.outcome, turn.reason) == (Outcome.FAILED, "http 503")
     assert talk.counts("http.") == {"refused": 1}
     assert talk.counts("turns.failed_by.") == {"http 503": 1}
@@ -271,7 +271,7 @@ def test_a_turn_that_was_complete_before_its_request_was_refused_is_counted() ->
     for turn in turns:
         talk.connection.http_wrote(turn, talk.now)
     talk.hear(*(said("completed", turn) for turn in turns))
-    ends = (HttpRefused("the target answered HTTP 500: no"), 500), (HttpOverdue("no answer"), 0)
+    ends = (HttpRequestFailed("the target answered HTTP 500: no"), 500), (HttpTimedOut("no answer"), 0)
     for turn, (refused, status) in zip(turns, (*ends, (None, 200)), strict=True):
         talk.connection.http_answered(turn, refused, status)
     assert [turn.outcome for turn in turns] == [Outcome.COMPLETE] * 3
@@ -283,7 +283,7 @@ def test_a_turn_that_was_complete_before_its_request_was_refused_is_counted() ->
 def test_what_we_did_not_send_is_no_answer_of_the_target() -> None:
     talk, _ = connected()
     turn = talk.begin()
-    talk.connection.http_answered(turn, HttpUnsent("nothing was sent: 4,096 requests wait"), 0)
+    talk.connection.http_answered(turn, HttpNotSent("nothing was sent: 4,096 requests wait"), 0)
     assert (turn.outcome, turn.reason) == (Outcome.FAILED, "http_unsent")
     assert talk.counts("http.") == {"unsent": 1}
     assert "error_answers" not in talk.context.observations.facts
@@ -292,7 +292,7 @@ def test_what_we_did_not_send_is_no_answer_of_the_target() -> None:
 def test_what_was_not_sent_fails_and_what_is_overdue_times_out() -> None:
     talk, _ = connected()
     unsent, sent = talk.begin(), talk.begin(1)
-    overdue = HttpOverdue("no answer within 10 s")
+    overdue = HttpTimedOut("no answer within 10 s")
     talk.connection.http_answered(unsent, overdue, 0)
     assert (unsent.outcome, unsent.reason, unsent.sent_ns) == (Outcome.FAILED, "http", NEVER)
     talk.connection.http_wrote(sent, talk.now)
@@ -307,7 +307,7 @@ def test_an_answer_after_the_end_of_its_turn_changes_nothing_but_the_count() -> 
     turn = talk.begin()
     talk.connection.close()
     talk.connection.http_wrote(turn, talk.now)
-    talk.connection.http_answered(turn, HttpRefused("closed without an answer"), 0)
+    talk.connection.http_answered(turn, HttpRequestFailed("closed without an answer"), 0)
     assert turn.outcome is Outcome.ABANDONED
     assert talk.counts("http.") == {"refused": 1}
     assert "error_answers" not in talk.context.observations.facts

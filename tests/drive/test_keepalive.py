@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from loadtest.drive.connection import Keepalive
+from loadtest.drive.keepalive import Keepalive
 from loadtest.speak.phase_metrics import PhaseMetrics
 from loadtest.speak.turn import NEVER
 

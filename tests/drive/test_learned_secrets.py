@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.drive.learned_secrets import MOST, SHORTEST, LearnedSecrets
+from loadtest.drive.learned_secrets import MAX_SECRETS, SHORTEST, LearnedSecrets
 from tests.drive.spoken import Spoken
 
 COOKIE = "c00kie-of+user/a"
@@ -56,9 +56,9 @@ def test_what_a_connection_learns_is_known_to_all_of_the_process() -> None:
 def test_settings_are_no_secrets_and_no_target_makes_us_search_for_more_than_so_many() -> None:
     secrets = LearnedSecrets()
     secrets.add("x" * (SHORTEST - 1))
-    for number in range(MOST + 9):
+    for number in range(MAX_SECRETS + 9):
         secrets.add(f"secret-{number:05}")
-    first, last = "secret-00000", f"secret-{MOST + 8:05}"
+    first, last = "secret-00000", f"secret-{MAX_SECRETS + 8:05}"
     assert shown(secrets, "x" * SHORTEST, first, last) == ["x" * SHORTEST, first, "[redacted]"]
     secrets.add(first)
     assert shown(secrets, first, last) == ["[redacted]", "[redacted]"]

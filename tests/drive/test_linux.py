@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,36 @@ def timer() -> Iterator[TimerFd]:
 
 def is_readable(fd: int, within_s: float = 0) -> bool:
     return bool(select.select([fd], [], [], within_s)[0])
+
+
+# ------------------------------------------------------------------ the handshake
+
+
+class Told:
+    """A socket of which the kernel says this."""
+
+    def __init__(self, rtt_us: int, sent_again: int, size: int = 104) -> None:
+        self._info = struct.pack("=68xI28xI", rtt_us, sent_again)[:size]
+
+    def getsockopt(self, _level: int, _option: int, _size: int) -> bytes:
+        if not self._info:
+            raise OSError(errno.EOPNOTSUPP, "no")
+        return self._info
+
+
+@pytest.mark.parametrize(
+    ("told", "took_ns"),
+    [
+        (Told(17, 0), 17_000),
+        # The first segment was lost: what the kernel measured is the second try alone.
+        (Told(17, 1), None),
+        (Told(0, 0), None),
+        (Told(17, 0, size=40), None),
+        (Told(17, 0, size=0), None),
+    ],
+)
+def test_the_kernel_knows_how_long_a_handshake_took(told: Any, took_ns: int | None) -> None:
+    assert linux.handshake_ns(told) == took_ns
 
 
 # ------------------------------------------------------------------ the timer

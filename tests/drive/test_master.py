@@ -17,7 +17,7 @@ from loadtest.errors import ConfigError, LoadtestError
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval, to_bytes
 from loadtest.plan.protocol import Events
-from loadtest.plan.scenario import Load, Rows, Target, Traffic
+from loadtest.plan.scenario import DataRows, Load, Target, Traffic
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.plan.worker_settings import with_identities
 from loadtest.speak.delivery_log import ARRIVED, OPENED, SENT
@@ -41,7 +41,7 @@ class Leading:
         *workers: str,
         runner: FakeRunner | None = None,
         connections: int = 5,
-        identities: Rows = (),
+        identities: DataRows = (),
         audience: str | None = None,
     ) -> None:
         self.workers = workers

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from loadtest.drive.observations import LOOKED_AT, REASONS, Observations, add_facts
-from loadtest.drive.reasons import SHOWN
 from loadtest.errors import Layer
-from loadtest.speak.refused import Refused
+from loadtest.measure.reasons import SHOWN
+from loadtest.speak.connect_refusal import ConnectRefusal
 
 
 def test_a_few_reasons_of_refusals_are_told_as_they_are() -> None:
     seen = Observations()
     for number in [*range(SHOWN), 3]:
-        seen.saw_refusal(Refused(Layer.TCP, f"reason {number}"))
+        seen.saw_refusal(ConnectRefusal(Layer.TCP, f"reason {number}"))
     reasons = seen.facts["refusals"]
     assert len(reasons) == SHOWN
     assert next(iter(reasons.items())) == ("tcp: reason 3", 2)

@@ -14,7 +14,7 @@ import pytest
 
 from loadtest.drive import shard as module
 from loadtest.drive.connection import ConnectionState
-from loadtest.drive.shard import Shard
+from loadtest.drive.shard import OPENED_AT_ONCE, Shard
 from loadtest.measure.interval import Interval
 from loadtest.plan.chaos import cut_users
 from loadtest.simulator.process import Simulator
@@ -80,6 +80,27 @@ def test_connections_open_at_their_planned_timestamping(make: Make) -> None:
         world(shard).run(at_ms * MS)
         seen.append(len(shard.virtual_users))
     assert seen == [1, 1, 2, 3, 4, 4]
+
+
+def test_of_a_storm_a_slice_is_opened_before_those_that_were_are_served(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opened all in one go, 8,000 would wait for each other, and the target would be blamed."""
+    took = FakeConnection.connect
+
+    def connect(connection: FakeConnection) -> None:
+        connection.world.poller.now_ns += 1
+        took(connection)
+
+    monkeypatch.setattr(FakeConnection, "connect", connect)
+    n = 2 * OPENED_AT_ONCE + 3
+    shard = make(f"[load]\nconnections = {n}\nduration = '10s'\n")
+    poller, seen = world(shard), [len(shard.virtual_users)]
+    while seen[-1] < n:
+        # What was begun has its turn between two slices.
+        poller.timers.run(poller.now_ns, poller.now)
+        seen.append(len(shard.virtual_users))
+    assert seen == [OPENED_AT_ONCE, 2 * OPENED_AT_ONCE, n]
 
 
 @pytest.mark.parametrize(

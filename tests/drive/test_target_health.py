@@ -18,7 +18,7 @@ import pytest
 
 from loadtest.drive.health.container_source import ContainerSource
 from loadtest.drive.health.exposition_source import NodeSource, OwnEndpoint, SeriesSource, samples_of
-from loadtest.drive.health.http_get import LARGEST, get_url
+from loadtest.drive.health.http_get import MAX_BYTES, get_url
 from loadtest.drive.health.process_source import ProcessSource
 from loadtest.drive.health.query_source import QuerySource
 from loadtest.drive.health.sampler import HealthSampler, sources_of
@@ -219,7 +219,7 @@ def test_a_container_is_asked_of_its_engine(tmp_path: Path) -> None:
 
 
 def test_one_answer_is_bounded_and_carries_the_credential_of_its_url() -> None:
-    bodies = {"/": (200, b"all "), "/large": (200, b"x" * (LARGEST + 1)), "/no": (503, b"")}
+    bodies = {"/": (200, b"all "), "/large": (200, b"x" * (MAX_BYTES + 1)), "/no": (503, b"")}
     handler = type("Endpoint", (Handler,), {"bodies": bodies})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     with served(server):

@@ -9,8 +9,8 @@ import gevent
 import pytest
 from locust.exception import StopUser
 
+from loadtest.drive.task_errors import Tasks
 from loadtest.drive.task_traffic import EVENTS_KEPT, TaskTraffic
-from loadtest.drive.tasks import Tasks
 from loadtest.plan.mix import Mix
 from loadtest.speak.turn import Outcome
 from tests.drive.fakes import FakeConnection, S, World

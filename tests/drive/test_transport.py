@@ -54,6 +54,19 @@ def connect(stack: ExitStack, listener: Listener) -> Connect:
     return connect_to
 
 
+def test_the_handshake_took_what_it_took_however_late_we_look(connect: Connect) -> None:
+    transport, _ = connect()
+    seen_ns = 60_000_000_000
+    by_kernel_ns = transport.connect_ns(seen_ns)
+    assert 0 < by_kernel_ns < seen_ns / 10 if sys.platform == "linux" else by_kernel_ns == seen_ns
+    assert transport.connect_ns(1) == 1
+
+
+def test_without_stamps_the_handshake_took_until_it_was_seen(connect: Connect) -> None:
+    transport, _ = connect(Timestamping(lambda: 0, None, stamps=False))
+    assert transport.connect_ns(60_000_000_000) == 60_000_000_000
+
+
 def received(transport: Transport) -> tuple[bytes, int]:
     """The next read; the bytes are on their way."""
     assert is_ready(transport.fd)

@@ -12,13 +12,13 @@ from locust import task
 from locust.exception import StopUser
 
 import loadtest
+from loadtest.drive.locust_user import AgentUser, Outcome
 from loadtest.drive.transport import Address
-from loadtest.drive.user import AgentUser, Outcome
 from loadtest.plan.scenario import Reconnect, Target
 from tests.drive.local import Local, locust_of
 from tests.drive.serving import echoes, request_of, says_no, serving, until_left
 from tests.drive.standing_in import MS, agreed
-from tests.drive.test_user import ASKED
+from tests.drive.test_locust_user import ASKED
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_a_login_that_fails_is_counted_and_refuses_the_attempt(server: Address) 
 
 
 def test_a_user_without_a_login_connects_as_before() -> None:
-    class Refused(AgentUser):
+    class ConnectRefusal(AgentUser):
         abstract = False
 
         @task
@@ -185,5 +185,5 @@ def test_a_user_without_a_login_connects_as_before() -> None:
             raise AssertionError
 
     with serving(says_no) as address:
-        local = run(Refused, address)
+        local = run(ConnectRefusal, address)
     assert local.count("connections.refused.upgrade") == 1

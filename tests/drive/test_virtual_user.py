@@ -13,9 +13,9 @@ from loadtest.drive.traffic import ClosedTraffic, UserTraffic
 from loadtest.drive.virtual_user import VirtualUser
 from loadtest.errors import Layer
 from loadtest.plan.chaos import wait_ns
-from loadtest.plan.connections import Visit
 from loadtest.plan.random_draw import draw
 from loadtest.plan.scenario import Reconnect
+from loadtest.plan.stages import Visit
 from tests.drive.fakes import MS, S, World
 
 EVEN = Reconnect(initial_delay_ns=100 * MS, factor=2, max_delay_ns=S, jitter=0.0, tries=3)

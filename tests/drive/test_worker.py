@@ -56,7 +56,7 @@ class FakeShard:
     def let_tasks_decide(self, *, prepare: bool = False) -> None:
         self.by_tasks = True
 
-    def tell_secrets(self, take: Callable[[list[str]], None] | None) -> None:
+    def forward_secrets(self, take: Callable[[list[str]], None] | None) -> None:
         self.told = take
 
     def stop(self) -> None:

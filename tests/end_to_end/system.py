@@ -45,7 +45,7 @@ TRIGGERS = {
     "row": ("failures.in_a_row", ">= 5"),
 }
 
-MOST_TRIES = 3
+MAX_TRIES = 3
 
 LIGHT = """# A run that a busy machine can make
 name = "light"
@@ -124,7 +124,7 @@ class System:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.environ.items():
                 patch.setenv(name, value)
-            for _ in range(MOST_TRIES):
+            for _ in range(MAX_TRIES):
                 code = main(["ready", str(path), "--format", "json", "--results", str(self.results)])
                 found: dict[str, Any] = json.loads(capsys.readouterr().out)
                 if not any(each["error"] == "generator" for each in found["components"]):

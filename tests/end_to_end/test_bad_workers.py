@@ -48,7 +48,7 @@ def test_a_late_and_a_slow_worker_are_told_from_one_that_is_well(launch: Launch,
     launched = launch("run", tmp_path / "watched.toml", "--processes", "3")
     wait_until(lambda: launched.written_seconds() >= 1)
     children = psutil.Process(launched.process.pid).children()
-    late, slow, well = (child for child in children if "loadtest.run.child" in child.cmdline())
+    late, slow, well = (child for child in children if "loadtest.run.local_worker" in child.cmdline())
     over = Event()
     slowing = Thread(target=make_slow, args=(slow, over))
     slowing.start()

@@ -39,7 +39,7 @@ Session.receive = receive
 """
 
 JUDGE = """
-import loadtest.run.recording as recording
+import loadtest.run.run_recorder as recording
 
 def judge_run(*_):
     raise RuntimeError("made to fail")
@@ -57,16 +57,16 @@ executing.show_run = show_run
 """
 
 WORKER = """
-from loadtest.run import runner
+from loadtest.run import locust_runner
 
-real = runner.subprocess.Popen
+real = locust_runner.subprocess.Popen
 
 def start(command, **options):
-    if "loadtest.run.child" in command:
+    if "loadtest.run.local_worker" in command:
         command = [sys.executable, {child!r}, *command[3:]]
     return real(command, **options)
 
-runner.subprocess.Popen = start
+locust_runner.subprocess.Popen = start
 """
 
 
@@ -89,7 +89,7 @@ def crashes(begin: Begin, places: Callable[[str], Path]) -> dict[str, Awaited]:
     locustfile, child = places("chat.py"), places("child.py")
     chat = "from loadtest import AgentUser\nclass Chat(AgentUser):\n    scenario = 'agent-burst'\n"
     locustfile.write_text(RECEIVE + chat)
-    child.write_text(f"import sys\n{RECEIVE}\nfrom loadtest.run.child import main\nsys.exit(main())\n")
+    child.write_text(f"import sys\n{RECEIVE}\nfrom loadtest.run.local_worker import main\nsys.exit(main())\n")
     return {
         "conversation": broken("conversation", RECEIVE, *quick("90s")),
         "judge": broken("judge", JUDGE, *quick()),

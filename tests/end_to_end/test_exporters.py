@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from loadtest.plan.trace_parent import trace_ids
-from loadtest.show.exported import BOUNDS_S
+from loadtest.show.metric_families import BOUNDS_S
 from tests.end_to_end.collector import Collector, collector
 from tests.end_to_end.conftest import launcher
 from tests.end_to_end.parts import free_port

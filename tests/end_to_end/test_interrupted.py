@@ -86,7 +86,7 @@ def workers_of(launched: Launched) -> list[psutil.Process]:
     for child in psutil.Process(launched.process.pid).children():
         # A child may be gone before it is asked what it is.
         with suppress(psutil.NoSuchProcess):
-            if "loadtest.run.child" in child.cmdline():
+            if "loadtest.run.local_worker" in child.cmdline():
                 found.append(child)
     return found
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.run.web_page import MOST_AT_ONCE, free_port
+from loadtest.run.web_server import MAX_AT_ONCE, free_port
 from tests.end_to_end.conftest import Launch
 from tests.end_to_end.running import LOCUST, wait_until
 
@@ -53,10 +53,10 @@ def test_locusts_page_is_guarded(launch: Launch) -> None:
     assert asked(port, "/loadtest/live/", host="evil.example") == 403
     assert asked(port, "/stats/requests", Origin="http://evil.example") == 403
     with ExitStack() as stack:
-        for _ in range(5 * MOST_AT_ONCE):
+        for _ in range(5 * MAX_AT_ONCE):
             stack.enter_context(closing(socket.create_connection(("127.0.0.1", port))))
         taken = len(list(Path(f"/proc/{launched.process.pid}/fd").iterdir()))
     assert asked(port, "/stats/requests") == 200
-    assert taken < MOST_AT_ONCE + 60
+    assert taken < MAX_AT_ONCE + 60
     launched.signal(signal.SIGTERM)
     launched.end()

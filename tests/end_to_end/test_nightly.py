@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.judge.power import LEAST
+from loadtest.judge.power import MIN_RUNS
 from tests.end_to_end.documents import ROOT, blocks
 
 PAGE = ROOT / "docs" / "nightly.md"
@@ -120,4 +120,4 @@ def test_every_command_of_the_jobs_is_one_of_ours() -> None:
 def test_every_job_makes_runs_enough_for_a_verdict_of_compare() -> None:
     for name in SHELLS:
         (repeats,) = re.findall(r"--repeat (\d+)", shell_of(name))
-        assert int(repeats) == REPEATS >= LEAST
+        assert int(repeats) == REPEATS >= MIN_RUNS

@@ -18,7 +18,7 @@ from loadtest.plan.match_conflicts import conflicts
 from loadtest.plan.protocol import Connect, Events, Protocol, TurnShape
 from loadtest.plan.protocol_file import read_protocol
 from loadtest.plan.toml_lines import parse_toml
-from loadtest.plan.toml_reader import Source, Table
+from loadtest.plan.toml_reader import Source, TomlTable
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.replay import Replay, replay
 from tests.end_to_end.documents import ROOT, Block, blocks
@@ -47,7 +47,7 @@ def captures() -> dict[str, Block]:
 
 def protocol_of(text: str) -> Protocol:
     source = Source("shown")
-    protocol = read_protocol(Table(parse_toml(text), source), "shown")
+    protocol = read_protocol(TomlTable(parse_toml(text), source), "shown")
     assert source.problems == []
     return protocol
 

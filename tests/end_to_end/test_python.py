@@ -42,7 +42,7 @@ from locust import task
 from locust.exception import StopUser
 
 from loadtest import AgentUser
-from loadtest.drive.user import Outcome
+from loadtest.drive.locust_user import Outcome
 
 SEEN = Path({seen!r})
 

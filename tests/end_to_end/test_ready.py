@@ -15,7 +15,7 @@ from loadtest.cli import main
 from loadtest.keep.find import list_runs
 from loadtest.readiness.assessment import from_plain
 from loadtest.readiness.history import History
-from loadtest.readiness.views.every import VIEWS, view
+from loadtest.readiness.views.formats import VIEWS, view
 from tests.end_to_end.parts import free_port
 from tests.end_to_end.system import PASSWORD, System, row, started
 

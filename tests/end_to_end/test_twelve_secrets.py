@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadtest.run.web_page import free_port
+from loadtest.run.web_server import free_port
 from tests.end_to_end.conftest import Launch
 from tests.end_to_end.running import DRAWN, Ended, Launched
 from tests.end_to_end.servers import HERE, Server, serving
@@ -172,7 +172,7 @@ def test_a_run_of_several_processes_keeps_them_to_itself(launch: Launch, folder:
     ended, seen = watched(launch, "run", folder / "planted.toml", "--processes", "2")
     assert ended.code in {0, 4}, ended.screen
     assert ended.manifest["counts"]["turns"]["complete"] > 3
-    assert sum("loadtest.run.child" in words for words in seen) >= 1
+    assert sum("loadtest.run.local_worker" in words for words in seen) >= 1
     slowest = (ended.folder / "slowest.jsonl").read_text("utf-8")
     # They were there, and were taken out.
     assert slowest.count("[redacted]") > 12

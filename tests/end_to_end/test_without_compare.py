@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.cli.extra import LIBRARIES
+from loadtest.cli.compare_extra import LIBRARIES
 from tests.end_to_end.conftest import Launch
 
 HIDE = f"""

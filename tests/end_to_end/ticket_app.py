@@ -1,14 +1,17 @@
 """A backend with a login, a ticket for each connection and a path for each user; and one that is just asked.
 
-It counts what it was asked, and answers `GET /counts` with it; `GET /secrets` has all that it ever gave.
+It counts what it was asked, and answers `GET /counts` with it; `GET /secrets` has all that it ever gave. Its
+argument says for how many milliseconds the path of a user holds its answers; how long that was is counted.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import socket
 import sys
+import time
 from collections import Counter
 from typing import Any
 
@@ -21,6 +24,8 @@ tokens: dict[str, str] = {}
 rooms: dict[str, str] = {}
 tickets: dict[str, str] = {}
 given: list[str] = []
+HELD_S = float(sys.argv[1]) / 1000 if len(sys.argv) > 1 else 0.0
+held: list[float] = []
 
 
 @app.post("/login")
@@ -66,7 +71,8 @@ async def drop_room(room: str, authorization: str = Header()) -> None:
 
 @app.get("/counts")
 async def told() -> dict[str, Any]:
-    return {"": {**counts, "rooms_left": len(rooms)}}
+    p50_us = round(1e6 * sorted(held)[len(held) // 2]) if held else 0
+    return {"": {**counts, "rooms_left": len(rooms), "held_p50_us": p50_us}}
 
 
 @app.get("/secrets")
@@ -101,7 +107,11 @@ async def talk(connection: WebSocket, room: str, ticket: str = "") -> None:
     try:
         while True:
             message = await connection.receive_text()
+            began = time.monotonic()
             counts["messages"] += 1
+            if HELD_S:
+                await asyncio.sleep(HELD_S)
+                held.append(time.monotonic() - began)
             await connection.send_text(message)
     except WebSocketDisconnect:
         counts["closed"] += 1

@@ -50,7 +50,18 @@ io.on("connection", socket => {
 });
 
 const graphql = new WebSocketServer({ noServer: true });
-const rootValue = { answer: ({ text }) => { count("graphql asked"); return new Promise(done => later(() => done(text))); } };
+const rootValue = { answer: ({ text }) => { count("graphql asked"); return new Promise(done => setTimeout(() => done(text), HELD_MS)); } };
+// How long an answer took: from the frame that asked to the one that ends it.
+graphql.on("connection", socket => {
+  const began = new Map();
+  const send = socket.send.bind(socket);
+  socket.on("message", data => { const { type, id } = JSON.parse(data); if (type === "subscribe") began.set(id, performance.now()); });
+  socket.send = (data, ...more) => {
+    const { type, id } = JSON.parse(data);
+    if (type === "complete") held.push(performance.now() - began.get(id));
+    return send(data, ...more);
+  };
+});
 const schema = buildSchema("type Query { answer(text: String): String }");
 useServer({ schema, roots: { query: rootValue }, onConnect: () => count("graphql connections") }, graphql);
 

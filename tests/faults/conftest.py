@@ -24,13 +24,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def look(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Look:
-    """What a job left. All jobs of the tests that were asked for run together, before the first is looked at.
+    """What a job left. All jobs of a file's tests run together, before the first is looked at.
 
-    A test names its jobs in its mark: ``@pytest.mark.jobs(job, ...)``.
+    A test names its jobs in its mark: ``@pytest.mark.jobs(job, ...)``. Not those of every file: each file may
+    have a process of its own, which would run the jobs of the others again.
     """
-    asked = [job for item in request.session.items for mark in item.iter_markers("jobs") for job in mark.args]
+    of_the_file = [item for item in request.session.items if item.path == request.path]
+    asked = [job for item in of_the_file for mark in item.iter_markers("jobs") for job in mark.args]
     found: Mapping[str, Found] = run_all(asked, tmp_path_factory.mktemp("faults"))
 
     def look_at(job: Job) -> Found:

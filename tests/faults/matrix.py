@@ -93,8 +93,8 @@ VERDICTS = """
 Every scenario that ships, shortened, under every fault at half of its strength and at all of it, with verdict
 and exit code. For that the timeout of a turn is 1 s and pings come every 400 ms, so that 3 s stand for longer
 than any timeout. "–" is a run in which the fault found nothing to strike, by the simulator's own count: a run
-without a fault. `python -m tests.faults.verdicts --write` runs them, a minute each on two idle cores; only
-the reasons below the table are written by hand.
+without a fault; an empty cell is one whose load the simulator cannot make. `python -m tests.faults.verdicts
+--write` runs them, a minute each on two idle cores; only the reasons below the table are written by hand.
 
 """
 

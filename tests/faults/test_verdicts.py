@@ -8,12 +8,12 @@ import pytest
 
 from loadtest.plan.shipped import shipped_names
 from loadtest.simulator.fault_options import FAULT_OPTIONS
-from tests.faults.verdicts import FAULTS, NO_FAULT, PACED, SCENARIOS, cells, run, signed, stored
+from tests.faults.verdicts import FAULTS, NO_FAULT, SCENARIOS, cells, run, signed, stored
 
 
 def test_every_shipped_scenario_and_every_fault_is_in_it() -> None:
     shipped = {name for name in shipped_names("scenario") if not name.startswith("ready")}
-    assert {*SCENARIOS, *PACED} == shipped
+    assert {*SCENARIOS} == shipped
     assert set(FAULTS) | {"stream"} == set(FAULT_OPTIONS)
     for scenario in {scenario for scenario, _ in stored()}:
         assert {fault for name, fault in stored() if name == scenario} == {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, TURN, Interval
 from loadtest.measure.totals import Totals
@@ -95,7 +95,7 @@ def row(seq: int = 0, **fields: Any) -> dict[str, Any]:
         "first_ns": 20 * MS,
         "done_ns": 100 * MS,
     }
-    made = {**base, **fields}
+    made = {**base, "waited_from_ns": fields.get("intended_ns", 0), **fields}
     return {**made, "phase": PHASES.index(made["phase"]), "outcome": OUTCOMES.index(made["outcome"])}
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from loadtest.judge.censored_turns import times_of_due, without_answer
-from loadtest.judge.measured import measured_for
 from loadtest.judge.summary import summarise
+from loadtest.judge.threshold_measurement import measured_for
 from loadtest.judge.thresholds import decide
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import parse_threshold

@@ -73,7 +73,7 @@ def test_a_smallest_effect_that_the_scenario_names_means_points() -> None:
     before, after = shares("v1", [1.0] * 5), shares("v2", [0.98, 0.981, 0.979, 0.98, 0.98])
     generous = Compare(effects={COMPLETE: 0.05})
     assert compare(before, after, generous).ruling.outcome == "same"
-    assert row(compare(before, after, generous), COMPLETE).yardstick.smallest == 0.05
+    assert row(compare(before, after, generous), COMPLETE).measure.smallest == 0.05
     assert row(compare(before, after, Compare(smallest_effect=0.2)), COMPLETE).word == "worse"
 
 
@@ -137,6 +137,6 @@ def test_an_outlier_of_a_history_and_of_a_pair() -> None:
 
 def test_the_first_three_metrics_of_a_verdict_have_their_change_where_there_is_one() -> None:
     of = row(compare(shares("v1", [1.0] * 5), shares("v2", [0.98] * 5)), COMPLETE)
-    rows = [replace(of, yardstick=replace(of.yardstick, name=name)) for name in "abcd"]
+    rows = [replace(of, measure=replace(of.measure, name=name)) for name in "abcd"]
     rows[1] = replace(rows[1], change=None)
     assert _sentence([("worse", rows)]) == "Worse: a −2.0 points, b, c −2.0 points, d."

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from loadtest.judge.measured import measured_for
+from loadtest.judge.threshold_measurement import measured_for
 from loadtest.judge.thresholds import judged_thresholds
 from tests.judge.made import good_totals, judged, manifest
 

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.effect_size import Yardstick, better_of, wanted, yardstick
+from loadtest.judge.effect_size import EffectMeasure, better_of, effect_measure, wanted
 from loadtest.plan.scenario import Compare
 from loadtest.plan.threshold import parse_threshold
 
-LATENCY = yardstick("turn.first_event.p95", [1.0], Compare(), None)
-RATE = yardstick("rates.turns_per_s", [1.0], Compare(), None)
-SHARE = yardstick("turns.complete.ratio", [1.0], Compare(), None)
-COUNT = yardstick("events.lost", [0, 4], Compare(), None)
+LATENCY = effect_measure("turn.first_event.p95", [1.0], Compare(), None)
+RATE = effect_measure("rates.turns_per_s", [1.0], Compare(), None)
+SHARE = effect_measure("turns.complete.ratio", [1.0], Compare(), None)
+COUNT = effect_measure("events.lost", [0, 4], Compare(), None)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_a_threshold_says_which_way_is_better() -> None:
         parse_threshold("turns.failed", "> 1"),
     ]
     assert wanted(promises) == {"turns.due": "lower", "turns.begun": "higher"}
-    assert yardstick("turns.due", [1], Compare(), "lower").better == "lower"
+    assert effect_measure("turns.due", [1], Compare(), "lower").better == "lower"
 
 
 def test_durations_are_ratios_and_shares_are_points() -> None:
     assert (LATENCY.scale, RATE.scale, SHARE.scale, COUNT.scale) == ("ratio", "ratio", "points", "count")
-    assert yardstick("events.lost", [3, 4], Compare(), None).scale == "ratio"
+    assert effect_measure("events.lost", [3, 4], Compare(), None).scale == "ratio"
 
 
 def test_more_is_worse_when_turned() -> None:
@@ -85,6 +85,6 @@ def test_an_interval_has_its_lower_end_first() -> None:
 
 def test_the_smallest_effect_may_be_given_by_name() -> None:
     rules = Compare(smallest_effect=0.1, effects={"turns.complete.ratio": 0.01})
-    assert yardstick("turn.completion.p99", [1], rules, None).bound == pytest.approx(np.log(1.1))
-    assert yardstick("turns.complete.ratio", [1], rules, None).bound == 0.01
-    assert isinstance(LATENCY, Yardstick)
+    assert effect_measure("turn.completion.p99", [1], rules, None).bound == pytest.approx(np.log(1.1))
+    assert effect_measure("turns.complete.ratio", [1], rules, None).bound == 0.01
+    assert isinstance(LATENCY, EffectMeasure)

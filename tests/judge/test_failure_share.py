@@ -6,7 +6,7 @@ import pytest
 from loadtest.judge.failure_share import (
     arcsine,
     arcsine_variance,
-    points_yardstick,
+    points_measure,
     pooled,
     share_variance,
     smallest_change,
@@ -25,7 +25,7 @@ def test_the_smallest_effect_is_half_a_point_or_a_doubling() -> None:
 def test_a_share_has_its_own_smallest_effect_and_a_time_has_not() -> None:
     rules = Compare(smallest_effect=0.1, effects={"turns.lost.ratio": 0.02})
     found = [
-        points_yardstick(name, [1.0], rules, None).smallest
+        points_measure(name, [1.0], rules, None).smallest
         for name in ("turns.complete.ratio", "turns.lost.ratio", "turn.completion.p95", "generator.cpu.max")
     ]
     assert found == [0.005, 0.02, 0.1, 0.1]

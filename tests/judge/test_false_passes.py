@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.judging import judge_run
-from loadtest.judge.so_far import thresholds_so_far
+from loadtest.judge.judge_run import judge_run
+from loadtest.judge.live_thresholds import thresholds_so_far
 from loadtest.judge.thresholds import judged_thresholds
 from loadtest.measure.totals import Totals
 from tests.judge.made import codes, good_totals, judged, manifest

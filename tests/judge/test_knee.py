@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from loadtest.errors import Exit
 from loadtest.judge.knee import Knee, Search, Tried, knee, metric_of, tried
-from loadtest.judge.searching import Probe, find
+from loadtest.judge.load_search import Probe, find
 
 
 def try_at(load: float, achieved: float | None, code: Exit = Exit.PASS, asked: float | None = None) -> Tried:

@@ -15,8 +15,8 @@ from loadtest.judge.matching_doubts import (
     UNSURE,
     doubt,
 )
-from loadtest.judge.measured import Measurement
 from loadtest.judge.summary import summarise
+from loadtest.judge.threshold_measurement import Measurement
 from loadtest.judge.turn_warnings import _ends
 from loadtest.judge.verdict import judge
 from loadtest.plan.threshold import parse_threshold

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.judging import find_warnings
-from loadtest.judge.measured import measured_for
+from loadtest.judge.judge_run import find_warnings
 from loadtest.judge.summary import summarise
+from loadtest.judge.threshold_measurement import measured_for
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import parse_threshold
 from tests.judge.made import good_totals, histogram, judged, manifest

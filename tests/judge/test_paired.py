@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.judge.hypothesis_tests import estimate_effects, method_for, words
-from loadtest.judge.paired import MOST_PAIRS, paired_difference, paired_p_values, signs
+from loadtest.judge.paired import MAX_PAIRS, paired_difference, paired_p_values, signs
 from loadtest.judge.permutation import Array
-from loadtest.judge.power import LEAST_PAIRS, LEVEL, repeats, visible
+from loadtest.judge.power import LEVEL, MIN_PAIRS, repeats, visible
 
 NOTHING = np.zeros(1)
 FIVE = np.array([math.log1p(0.05)])
@@ -25,8 +25,8 @@ def test_the_signs_are_all_there_are_and_first_as_it_was() -> None:
     assert rows.shape == (64, 6)
     assert (rows[0] == 1).all()
     assert len({tuple(row) for row in rows}) == 64
-    many = signs(MOST_PAIRS + 7)
-    assert many.shape == (2**MOST_PAIRS, MOST_PAIRS + 7)
+    many = signs(MAX_PAIRS + 7)
+    assert many.shape == (2**MAX_PAIRS, MAX_PAIRS + 7)
     assert (many[0] == 1).all()
 
 
@@ -47,8 +47,8 @@ def test_signs_that_reach_nearly_as_far_do_not_reach_it() -> None:
 
 
 def test_fewer_pairs_than_can_tell_have_no_method() -> None:
-    assert method_for(LEAST_PAIRS - 1, LEAST_PAIRS - 1, paired=True) is None
-    assert method_for(LEAST_PAIRS, LEAST_PAIRS, paired=True) == "pairs"
+    assert method_for(MIN_PAIRS - 1, MIN_PAIRS - 1, paired=True) is None
+    assert method_for(MIN_PAIRS, MIN_PAIRS, paired=True) == "pairs"
 
 
 @given(st.lists(st.floats(-1, 1), min_size=6, max_size=9), st.floats(-50, 50))
@@ -130,5 +130,5 @@ def test_a_tenth_is_found_under_drift_that_hides_it_from_runs() -> None:
 def test_what_pairs_show_follows_from_the_spread_of_their_differences() -> None:
     few = visible(0.03, (6, 6), FIVE[0], 1, paired=True)
     assert few > visible(0.03, (12, 12), FIVE[0], 1, paired=True) > FIVE[0]
-    assert repeats(1e-9, FIVE[0], 2 * FIVE[0], 4, paired=True) == LEAST_PAIRS
+    assert repeats(1e-9, FIVE[0], 2 * FIVE[0], 4, paired=True) == MIN_PAIRS
     assert repeats(9.0, FIVE[0], 2 * FIVE[0], 4, paired=True) is None

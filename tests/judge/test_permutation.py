@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from loadtest.judge.permutation import MOST_SPLITS, difference, p_values, splits
+from loadtest.judge.permutation import MAX_SPLITS, difference, p_values, splits
 
 NOTHING = np.zeros(1)
 
@@ -25,7 +25,7 @@ def test_every_split_is_tried_and_the_first_is_as_it_was() -> None:
 
 def test_of_too_many_splits_a_part_is_tried_always_the_same() -> None:
     rows = splits(10, 20)
-    assert rows.shape == (MOST_SPLITS, 20)
+    assert rows.shape == (MAX_SPLITS, 20)
     assert (rows.sum(axis=1) == 10).all()
     assert rows[0].tolist() == [1] * 10 + [0] * 10
     splits.cache_clear()

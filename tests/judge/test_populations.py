@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from loadtest.judge.abort import end_early
-from loadtest.judge.comparable import _sent
+from loadtest.judge.comparability import _sent
 from loadtest.judge.compare import explored
 from loadtest.judge.counts import broken_laws
-from loadtest.judge.judging import judge_run
-from loadtest.judge.load import shortfall, thinks
-from loadtest.judge.measured import lookup, measured_for, of_all_due
+from loadtest.judge.judge_run import judge_run
+from loadtest.judge.live_thresholds import thresholds_so_far
+from loadtest.judge.offered_load import shortfall, thinks
 from loadtest.judge.populations import alone
 from loadtest.judge.run_standing import value_in
 from loadtest.judge.sections import kinds, model, populations, sends, sends_turns, turns_end
-from loadtest.judge.so_far import thresholds_so_far
 from loadtest.judge.summary import summarise
+from loadtest.judge.threshold_measurement import lookup, measured_for, of_all_due
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval, merge
 from loadtest.measure.tagging import tag_interval

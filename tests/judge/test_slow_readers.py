@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.judging import judge_part, judge_run
+from loadtest.judge.judge_run import judge_part, judge_run
 from loadtest.judge.measurement_window import slow_reader_users, without_users
 from loadtest.judge.totals_between import totals_between
 from loadtest.measure.interval import Interval

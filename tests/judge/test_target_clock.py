@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.measured import lookup
-from loadtest.judge.so_far import summed_so_far
+from loadtest.judge.live_thresholds import summed_so_far
 from loadtest.judge.target_clock import AGE
+from loadtest.judge.threshold_measurement import lookup
 from loadtest.measure.totals import Totals
 from loadtest.speak.event_age import AHEAD_AT_LEAST, AHEAD_AT_MOST, STAMP_STEP
 from tests.judge.made import MS, codes, good_totals, judged, manifest

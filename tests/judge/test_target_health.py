@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from loadtest.judge.compare import explored
-from loadtest.judge.judging import judge_run
-from loadtest.judge.measured import Measurement, lookup
-from loadtest.judge.so_far import thresholds_so_far
+from loadtest.judge.judge_run import judge_run
+from loadtest.judge.live_thresholds import thresholds_so_far
 from loadtest.judge.summary import summarise
+from loadtest.judge.threshold_measurement import Measurement, lookup
 from loadtest.judge.thresholds import decide
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from loadtest.judge.measured import Measurement
+from loadtest.judge.threshold_measurement import Measurement
 from loadtest.judge.thresholds import decide
 from loadtest.plan.threshold import Threshold, held, parse_threshold
 

@@ -92,6 +92,14 @@ def test_with_the_whole_table_turns_belong_to_where_they_fell_due() -> None:
     assert part.histograms["event.gap"].n == 1
 
 
+def test_a_turn_that_sends_at_its_pace_belongs_to_when_it_was_due_and_is_timed_from_its_last_chunk() -> None:
+    rows = table([row(intended_ns=0, waited_from_ns=2 * S, sent_ns=2 * S, first_ns=3 * S, done_ns=4 * S)])
+    part = totals_between([interval(0), interval(4)], 0, 1, rows)
+    assert part.counters["measured"]["turns.complete"] == 1
+    assert part.histograms["turn.first_event"].min_ns == S
+    assert part.histograms["turn.completion"].min_ns == 2 * S
+
+
 def test_turns_of_which_some_carried_no_numbers_stay_so() -> None:
     part = totals_between(
         [interval(0, turns__complete=9, turns__numbered=3)], 0, 1, table([row(i) for i in range(5)])

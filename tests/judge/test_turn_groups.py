@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.judge.counts import broken_laws
-from loadtest.judge.judging import judge_part, judge_run
-from loadtest.judge.measured import OF_A_PART, lookup, measured_for, of_all_due
+from loadtest.judge.judge_run import judge_part, judge_run
+from loadtest.judge.threshold_measurement import OF_A_PART, lookup, measured_for, of_all_due
 from loadtest.judge.turn_groups import ALL_TURNS, TurnGroup, kinds_known, turn_groups
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from loadtest.judge import target_warnings
-from loadtest.judge.judging import find_warnings
+from loadtest.judge.judge_run import find_warnings
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import thresholds_of
 from loadtest.judge.turn_warnings import seconds

@@ -31,6 +31,7 @@ def turns(first_seq: int, n: int, outcome: str = "complete") -> np.ndarray[Any, 
     made["seq"] = np.arange(first_seq, first_seq + n)[::-1]
     made["outcome"] = OUTCOMES.index(outcome)
     made["intended_ns"] = made["seq"] * MS
+    made["waited_from_ns"] = made["intended_ns"]
     made["done_ns"] = made["intended_ns"] + 3 * MS
     return made
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.keep.manifest import first_manifest
 from loadtest.keep.manifest_reader import _Shape
 from loadtest.keep.merged_manifest import COMPUTED, KEYS, LEFT_OUT, OF_THE_SUM, merged_manifest
 from loadtest.keep.merging import merge_runs
 from loadtest.plan.scenario_file import load_scenario
-from loadtest.run.recording import KINDS_OF_REASONS
+from loadtest.run.run_recorder import KINDS_OF_REASONS
 from tests.judge.made import good_totals
 from tests.judge.made import manifest as made_up
 from tests.keep.samples import STARTED

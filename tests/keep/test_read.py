@@ -190,7 +190,7 @@ def test_a_killed_run_of_very_many_turns_says_that_it_has_a_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_run(tmp_path, [Interval(second=0, turns=made_turns(0, 300))], close=False)
-    monkeypatch.setattr("loadtest.keep.read.MOST", 50)
+    monkeypatch.setattr("loadtest.keep.read.MAX_TURNS", 50)
     monkeypatch.setattr(turns.sampled, "__defaults__", (50,))
     run = read_run(path)
     assert run.manifest["observed"] == [{"code": "turns_sampled", "numbers": {"turns": 300, "one_in": 8}}]

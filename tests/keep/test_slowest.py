@@ -50,6 +50,7 @@ def test_a_long_run_keeps_the_file_small(tmp_path: Path) -> None:
 def test_a_turn_that_never_ended_is_not_slow() -> None:
     assert took_ns({"kind": "slowest", "intended_ns": 5, "done_ns": None}) is None
     assert took_ns(frame("broken", 1, 5)) is None
+    assert took_ns({"kind": "slowest", "intended_ns": 5, "waited_from_ns": 8, "done_ns": 10}) == 2
     assert took_ns(frame("slowest", 1, 5)) == 5
 
 

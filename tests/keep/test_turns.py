@@ -43,17 +43,19 @@ def test_a_table_that_was_cut_anywhere_gives_its_whole_rows(tmp_path: Path) -> N
         assert len(read_turns(path)) == 3
 
 
-def test_a_table_of_an_earlier_version_is_read_without_kinds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", EARLIER)
+def test_a_table_of_an_earlier_version_is_read_with_what_it_has(tmp_path: Path, layout: np.dtype) -> None:
     rows = turns(0, 9)
     rows["phase"] = np.arange(9) % 3
-    rows["kind"] = 1
-    earlier = np.zeros(9, EARLIER)
-    for name in EARLIER.names or ():
+    rows["kind"] = "kind" in layout.fields
+    rows["waited_from_ns"] += 5
+    earlier = np.zeros(9, layout)
+    for name in layout.names:
         earlier[name] = rows[name]
     np.save(tmp_path / "turns.npy", earlier)
     read = read_turns(tmp_path / "turns.npy")
     assert read.dtype == TURN
-    rows["kind"] = 0
+    rows["waited_from_ns"] = rows["intended_ns"]
     assert read.tobytes() == rows.tobytes()
 
 

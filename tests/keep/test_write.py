@@ -89,7 +89,7 @@ def test_closing_sorts_the_turns_and_may_be_done_twice(made: RunFolder) -> None:
 def test_a_run_of_very_many_turns_says_that_it_kept_a_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns_module, "MOST", 50)
+    monkeypatch.setattr(turns_module, "MAX_TURNS", 50)
     made = RunFolder(tmp_path, STARTED, Redactor(), most_turns=50)
     made.manifest(manifest())
     made.interval(Interval(second=0, turns=turns(0, 300)))

@@ -15,12 +15,12 @@ from loadtest.live.alerts import (
     AlertState,
     Message,
     Observation,
+    advance,
     delivered,
     due,
     failed,
     forget,
     observations,
-    step,
 )
 from loadtest.readiness.evidence import distribution, shares
 from loadtest.readiness.policy import SEVERITIES, Alerts, Route, Severity
@@ -41,7 +41,7 @@ class Watcher:
     def see(self, severity: Severity | None, for_s: float = 1.0, *names: str) -> None:
         for _ in range(int(for_s)):
             seen = [Observation(name, name, severity, "it broke") for name in names or ("api",)]
-            step(self.state, seen, self.now, self.policy)
+            advance(self.state, seen, self.now, self.policy)
             for message in due(self.state, self.now, self.policy):
                 delivered(self.state, message, self.now)
                 self.got.append((self.now, message))
@@ -134,7 +134,7 @@ def test_never_more_than_the_rate_and_none_is_lost() -> None:
 
 def test_what_did_not_arrive_is_tried_again_later_and_later() -> None:
     state = AlertState()
-    step(state, [Observation("api", "api", "critical", "it broke")], 0, POLICY)
+    advance(state, [Observation("api", "api", "critical", "it broke")], 0, POLICY)
     waits = []
     now = 0.0
     for _ in range(9):
@@ -204,7 +204,7 @@ def test_a_receiver_that_refuses_is_not_tried_more_often_than_the_rate_and_holds
     rules = replace(POLICY, routes=(dead, HOOK), most=3, per_s=60)
     state, tries, got = AlertState(), list[float](), list[float]()
     for now in map(float, range(300)):
-        step(state, [Observation(f"part {now:.0f}", "x", "critical", "it broke")] * (now < 6), now, rules)
+        advance(state, [Observation(f"part {now:.0f}", "x", "critical", "it broke")] * (now < 6), now, rules)
         for message in due(state, now, rules):
             if message.route == "dead":
                 tries.append(now)
@@ -270,7 +270,7 @@ def test_the_alert_that_a_part_is_down_comes_with_the_failure(tmp_path: Path) ->
     api = replace(up(), measures=measures, issues=(issue,), error="status")
     found = assessed(policy(tmp_path), api=api, store=up("ping"), extra=up("connect"))
     state = AlertState()
-    step(state, observations(found), 0, POLICY)
+    advance(state, observations(found), 0, POLICY)
     (message,) = due(state, 0, POLICY)
     assert message.subject.startswith("ALERT critical: api down")
     assert "HTTP status 503" in message.lines[0]
@@ -336,7 +336,7 @@ def test_a_message_tells_what_is_still_wrong_before_what_is_over() -> None:
     watcher.see("critical", 5, "api", "store")
     for _ in range(40):
         seen = [Observation("api", "api", None, ""), Observation("store", "store", "critical", "it broke")]
-        step(watcher.state, seen, watcher.now, watcher.policy)
+        advance(watcher.state, seen, watcher.now, watcher.policy)
         watcher.now += 1
     (message,) = watcher.state.outbox
     assert message.subject == "ALERT critical: store and 1 more"
@@ -365,12 +365,12 @@ def test_no_older_message_of_an_incident_arrives_after_a_newer_one() -> None:
 
 def test_what_waits_to_be_tried_again_is_tried_before_what_is_new() -> None:
     state, rules = AlertState(), POLICY
-    step(state, [Observation("api", "api", "critical", "it broke")], 0, rules)
+    advance(state, [Observation("api", "api", "critical", "it broke")], 0, rules)
     (old,) = due(state, 0, rules)
     for _ in range(2):
         failed(state, old, 0)
     assert old.not_before > 5
-    step(state, [Observation("api", "api", None, "")], 5, rules)
+    advance(state, [Observation("api", "api", None, "")], 5, rules)
     assert [message.subject.split()[0] for message in due(state, 5, rules)] == ["ALERT", "RECOVERED"]
     failed(state, old, 5)
     first, *_ = due(state, 400, rules)
@@ -381,12 +381,12 @@ def test_what_lies_behind_something_that_is_down_is_neither_told_nor_over() -> N
     watcher = Watcher(replace(POLICY, escalate_after_s=30))
     hidden = Observation("api", "api unknown", None, "cannot be told", inhibited=True)
     for _ in range(100):
-        step(watcher.state, [hidden], watcher.now, watcher.policy)
+        advance(watcher.state, [hidden], watcher.now, watcher.policy)
         watcher.now += 1
     assert watcher.state.incidents == {}
     watcher.see("critical", 5)
     for _ in range(100):
-        step(watcher.state, [hidden], watcher.now, watcher.policy)
+        advance(watcher.state, [hidden], watcher.now, watcher.policy)
         watcher.now += 1
     assert [message.subject.split()[0] for message in watcher.state.outbox] == []
     watcher.see(None)

@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 import pytest
 
 from loadtest.live.monitoring import monitoring_on_disk
-from loadtest.live.page import answer
 from loadtest.live.silences import Silence, add_silence
+from loadtest.live.status_page import answer
 from loadtest.live.watch_state import is_running, only_one
+from loadtest.readiness.views.page_model import build_page
 from loadtest.readiness.views.prometheus import prometheus
-from loadtest.readiness.views.telling import tell
 from tests.live.test_watch import ALERTS, World
 from tests.readiness.made import SMALL, assessed, policy, up
 
@@ -47,11 +47,11 @@ def test_the_page_tells_routes_incidents_silences_and_the_next_look(tmp_path: Pa
         'route_failing{policy="policy",route="hook"} 1',
     ):
         assert f"loadtest_ready_{line}\n" in prometheus(shown)
-    (section,) = (each for each in tell(shown).sections if each.title == "Monitoring and alerts")
+    (section,) = (each for each in build_page(shown).sections if each.title == "Monitoring and alerts")
     assert "last delivery 1970-01-01 00:16:40 UTC" in section.folded
     words = [row.text(0) for row in section.tables[0].rows]
     assert words[-3:] == ["failing", "silenced", "probing"]
-    assert "the watch probes again" in dict(tell(shown).facts)["next review"]
+    assert "the watch probes again" in dict(build_page(shown).facts)["next review"]
 
 
 def test_the_page_has_badges_and_one_where_nothing_is_folded(tmp_path: Path) -> None:
@@ -83,15 +83,17 @@ def test_an_assessment_beside_a_watch_tells_what_that_one_left_and_whether_it_ru
     assert found is not None
     assert (found.running, found.routes[0].last, found.incidents[0].title) == (False, 1000.0, "api down")
     beside = replace(assessed(world.policy, api=up()), monitoring=found)
-    (section,) = (each for each in tell(beside).sections if each.title == "Monitoring and alerts")
+    (section,) = (each for each in build_page(beside).sections if each.title == "Monitoring and alerts")
     assert section.folded.endswith("; no watch runs")
     assert section.tables[0].rows[-1].text(1) == "no watch of this policy runs"
-    assert "the watch probes" not in dict(tell(beside).facts)["next review"]
+    assert "the watch probes" not in dict(build_page(beside).facts)["next review"]
     with only_one(folder):
         running = monitoring_on_disk(world.policy, folder, world.now)
     assert running is not None
     assert running.running
-    assert "the watch probes again" in dict(tell(replace(beside, monitoring=running)).facts)["next review"]
+    assert (
+        "the watch probes again" in dict(build_page(replace(beside, monitoring=running)).facts)["next review"]
+    )
 
 
 def test_without_routes_and_without_a_watch_nothing_is_told_of_one(tmp_path: Path) -> None:

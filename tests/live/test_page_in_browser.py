@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.live import page as status_page
-from loadtest.live.page import StatusPage
+from loadtest.live import status_page
+from loadtest.live.status_page import StatusPage
 from tests.end_to_end.browser import CHROMIUM, tab
 from tests.readiness.original import original
 

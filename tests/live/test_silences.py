@@ -12,7 +12,7 @@ import pytest
 
 from loadtest.cli import main
 from loadtest.errors import ConfigError
-from loadtest.live.alerts import AlertState, Observation, delivered, due, step
+from loadtest.live.alerts import AlertState, Observation, advance, delivered, due
 from loadtest.live.notifiers import DeliveryError, heartbeat
 from loadtest.live.silences import Silence, add_silence, read_silences, windows
 from loadtest.readiness.policy import Alerts, Maintenance, Policy, Route, Severity
@@ -35,7 +35,7 @@ def told(
     state, got = AlertState(), []
     for now in range(seconds):
         severity: Severity | None = "critical" if now in bad else None
-        step(state, [Observation(key, "api down", severity, "it broke")], now, rules, silences)
+        advance(state, [Observation(key, "api down", severity, "it broke")], now, rules, silences)
         for message in due(state, now, rules):
             delivered(state, message, now)
             got.append((float(now), message.subject.split()[0]))

@@ -39,7 +39,7 @@ def unpacked(data: bytes) -> dict[int, int]:
 
 buckets = st.dictionaries(
     st.integers(0, BUCKETS - 1),
-    st.one_of(st.integers(1, 200), st.integers(1, encoding.MOST_PER_BUCKET)),
+    st.one_of(st.integers(1, 200), st.integers(1, encoding.MAX_PER_BUCKET)),
     max_size=40,
 )
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.measure.evidence import LARGEST_LOG
+from loadtest.measure.frame_log import MAX_LOG_BYTES
 from loadtest.measure.interval import OUTCOMES, PHASES, TURN, Interval, from_bytes, to_bytes
 from loadtest.measure.recorder import (
     BROKEN_KEPT,
@@ -26,7 +26,7 @@ from loadtest.plan.protocol import Events, Protocol, TurnShape
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.phase_metrics import BUFFERS, COUNTERS
 from loadtest.speak.session import Session
-from loadtest.speak.turn import LARGEST_FRAME, NEVER, Outcome, Turn
+from loadtest.speak.turn import MAX_FRAME_BYTES, NEVER, Outcome, Turn
 
 START = 1_000_000
 SECOND = 1_000_000_000
@@ -199,6 +199,7 @@ def test_the_row_of_a_turn() -> None:
         "duplicate": 13,
         "out_of_order": 14,
         "intended_ns": SECOND,
+        "waited_from_ns": SECOND,
         "sent_ns": SECOND + 1,
         "first_ns": SECOND + 2,
         "done_ns": SECOND + 3,
@@ -227,6 +228,19 @@ def test_what_never_came_is_minus_one_in_the_row() -> None:
     (row,) = recorder.take(0, {}).turns
     assert (row["intended_ns"], row["sent_ns"], row["first_ns"], row["done_ns"]) == (0, NEVER, NEVER, NEVER)
     assert OUTCOMES[row["outcome"]] == "abandoned"
+
+
+def test_response_time_counts_from_the_last_chunk_and_the_turn_stays_where_it_was_due() -> None:
+    recorder = a_recorder()
+    turn = Turn(7, 3, 2, "id-7", START + SECOND, recorder.metrics_at(START + SECOND))
+    turn.waited_from_ns = turn.sent_ns = START + 2 * SECOND
+    turn.outcome, turn.done_ns, turn.frames = Outcome.COMPLETE, START + 2 * SECOND + 5, []
+    recorder.ended(turn)
+    interval = recorder.take(0, {})
+    assert interval.histograms["turn.completion"].max_ns == 5
+    (row,), (log,) = interval.turns, interval.frames
+    assert (row["intended_ns"], row["waited_from_ns"]) == (SECOND, 2 * SECOND)
+    assert (log["intended_ns"], log["waited_from_ns"]) == (SECOND, 2 * SECOND)
 
 
 def test_a_turn_that_was_not_attempted() -> None:
@@ -374,7 +388,7 @@ def test_the_log_of_a_turn() -> None:
         "frames": [
             [SECOND + 100, "one"],
             [SECOND + 100, "two"],
-            [SECOND + 500, "\ufffd" + "x" * (LARGEST_FRAME - 1) + "…"],
+            [SECOND + 500, "\ufffd" + "x" * (MAX_FRAME_BYTES - 1) + "…"],
         ],
         "left_out": 12,
         "phase": "measured",
@@ -400,7 +414,7 @@ def test_payloads_that_should_not_have_come_are_kept_up_to_a_number() -> None:
     assert len(frames) == EVIDENCE_KEPT
     assert frames[0]["kind"] == "foreign"
     assert frames[0]["user"] == 6
-    assert len(frames[0]["frames"][0][1].rstrip("…")) == LARGEST_FRAME
+    assert len(frames[0]["frames"][0][1].rstrip("…")) == MAX_FRAME_BYTES
 
 
 def test_one_kind_of_payload_does_not_crowd_out_another() -> None:
@@ -510,16 +524,16 @@ def test_of_a_large_log_the_beginning_and_the_end_are_kept() -> None:
     assert all(at == number for at, number in kept)
     assert [number for _, number in kept][:2] == [0, 1]
     assert kept[-1] == (99, 99)
-    assert sum(len(text) for _, text in log["frames"]) <= LARGEST_LOG
+    assert sum(len(text) for _, text in log["frames"]) <= MAX_LOG_BYTES
     assert len(kept) + log["left_out"] == 100
 
 
 def test_a_payload_that_was_cut_ends_with_an_ellipsis() -> None:
     recorder = a_recorder()
-    recorder.evidence("late", b"x" * (LARGEST_FRAME - 1) + "ü".encode(), 6)
+    recorder.evidence("late", b"x" * (MAX_FRAME_BYTES - 1) + "ü".encode(), 6)
     recorder.evidence("late", b"whole", 6)
     texts = [frame["frames"][0][1] for frame in recorder.take(0, {}).frames]
-    assert texts == ["x" * (LARGEST_FRAME - 1) + "…", "whole"]
+    assert texts == ["x" * (MAX_FRAME_BYTES - 1) + "…", "whole"]
 
 
 # ------------------------------------------------------------------ kinds of turn

@@ -13,13 +13,13 @@ from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol, read_protocol
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.scenario_file import load_scenario
-from loadtest.plan.toml_reader import Source, Table
+from loadtest.plan.toml_reader import Source, TomlTable
 
 
 def protocol_from_settings(settings: Mapping[str, object]) -> Protocol:
     """The protocol that ``protocol_settings`` made plain."""
     source = Source("settings")
-    protocol = read_protocol(Table(settings, source), "")
+    protocol = read_protocol(TomlTable(settings, source), "")
     source.finish()
     return protocol
 

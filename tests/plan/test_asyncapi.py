@@ -310,7 +310,7 @@ def test_yaml_without_its_library(wrong: Any, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_too_many_messages(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asyncapi, "MOST_MESSAGES", 1)
+    monkeypatch.setattr(asyncapi, "MAX_MESSAGES", 1)
     assert wrong(TWO) == "names more than 1 messages"
 
 

@@ -11,9 +11,9 @@ from loadtest.plan import chunks as chunks_module
 from loadtest.plan.chunks import Chunks
 from loadtest.plan.explain import explain
 from loadtest.plan.protocol import Interrupt, MessageStep
+from loadtest.plan.protocol_summary import understood
 from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 from loadtest.plan.settings import protocol_settings
-from loadtest.plan.understood import understood
 from loadtest.speak.codec.sent_size import sent_size
 from tests.plan.conftest import protocol_from_settings
 
@@ -193,7 +193,7 @@ def test_one_chunk_has_no_pace(folder: Folder) -> None:
     folder.write("hello.pcm", b"01")
     (step,) = folder.protocol(written(BINARY)).turn.messages
     assert step.chunks is not None
-    assert step.chunks.told == "1 chunk of 4 B of hello.pcm, at once"
+    assert step.chunks.summary == "1 chunk of 4 B of hello.pcm, at once"
 
 
 @pytest.mark.usefixtures("hello")

@@ -10,9 +10,9 @@ import pytest
 
 from loadtest.plan.descriptor_set import MADE_BY, MAX_BYTES, MISSING, descriptors_of
 from loadtest.plan.protocol_file import load_protocol
+from loadtest.plan.protocol_summary import understood
 from loadtest.plan.scenario_file import public_settings, scenario_from_settings, worker_settings
 from loadtest.plan.settings import protocol_settings
-from loadtest.plan.understood import understood
 from tests.descriptors import descriptor_set, desk, field, old
 from tests.plan.conftest import Folder, protocol_from_settings
 

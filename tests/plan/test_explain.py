@@ -99,6 +99,7 @@ heartbeat = [
   { every = "{kept.a}ms", send = "here" },
 ]
 ready = [{ wait = { op = 10, keep = { a = "b" } } }]
+leave = { send = "bye", wait = { op = 9 } }
 [protocol.turn]
 message = "{turn.id}"
 [protocol.events]
@@ -115,6 +116,10 @@ url = "simulator"
     assert "from ready on: send here every {kept.a}ms; no answer is awaited" in text
     assert "of ok = true `r.id` is kept as {kept.r}" in text
     assert "requests of the target: answer has ask with {event.id}" in text
+    assert "before the close: send bye, wait for op = 9" in text
+    assert "before the close: send bye\n" in told(
+        folder.load(protocol.replace(", wait = { op = 9 }", "") + EVERY)
+    )
 
 
 def test_ids_of_the_target_and_how_many_events_are_told(folder: Folder) -> None:

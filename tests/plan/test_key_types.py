@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.errors import ConfigError
 from loadtest.plan.key_types import read_csv, read_rows
-from loadtest.plan.toml_reader import Source, Table
+from loadtest.plan.toml_reader import Source, TomlTable
 
 
 def told(path: Path, content: str | bytes) -> str:
@@ -54,14 +54,14 @@ def test_ragged_rows_are_told_together_but_not_by_the_thousand(tmp_path: Path) -
 
 def test_mistakes_of_a_file_are_told_where_it_is_named(tmp_path: Path) -> None:
     source = Source("mine.toml", {("data",): 4}, base=tmp_path)
-    assert read_rows(Table({"data": "no.csv"}, source), "data") == ()
+    assert read_rows(TomlTable({"data": "no.csv"}, source), "data") == ()
     assert str(source.problems[0]) == "mine.toml:4: `data`: no.csv: there is no such file"
 
 
 def test_rows_may_stand_in_the_scenario() -> None:
     source = Source("f")
     rows: list[object] = [{"a": "x", "b": 1}, {"a": "y", "b": True}]
-    assert read_rows(Table({"data": rows}, source), "data") == (
+    assert read_rows(TomlTable({"data": rows}, source), "data") == (
         {"a": "x", "b": "1"},
         {"a": "y", "b": "true"},
     )
@@ -80,9 +80,9 @@ def test_rows_may_stand_in_the_scenario() -> None:
 )
 def test_rows_in_the_scenario_are_checked(rows: object, sentence: str) -> None:
     source = Source("f")
-    read_rows(Table({"data": rows}, source), "data")
+    read_rows(TomlTable({"data": rows}, source), "data")
     assert source.problems[0].sentence.startswith(sentence)
 
 
 def test_without_rows_there_are_none() -> None:
-    assert read_rows(Table({}, Source("f")), "data") == ()
+    assert read_rows(TomlTable({}, Source("f")), "data") == ()

@@ -15,7 +15,7 @@ from loadtest.plan.protocol import (
     Events,
     MessageStep,
     Protocol,
-    Step,
+    ReadyStep,
     TimedBeat,
     TurnKind,
     TurnShape,
@@ -102,7 +102,7 @@ def test_what_decides_first_depends_on_where_it_stands() -> None:
 
 def test_heartbeats_and_refused_credentials_go_before_all() -> None:
     connect = Connect(
-        ready=(Step(wait={"type": "error", "code": 401}), Step(send="x")),
+        ready=(ReadyStep(wait={"type": "error", "code": 401}), ReadyStep(send="x")),
         heartbeat=(
             Beat(on="ping", send=""),
             TimedBeat(every="1s", send="", answer="pong"),

@@ -7,7 +7,7 @@ import pytest
 
 from loadtest.errors import ConfigError
 from loadtest.plan.kept_values import kept_names
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, Connect, Events, Protocol, ReadyStep, TurnShape
 from loadtest.plan.protocol_file import asked_columns, load_protocol
 from loadtest.plan.settings import protocol_settings
 from loadtest.plan.shipped import shipped_names
@@ -21,7 +21,7 @@ AGENT_EVENTS = Protocol(
     name="agent-events",
     connect=Connect(
         path="/ws",
-        ready=(Step(wait={"type": "connection_established"}, within_ns=10_000_000_000),),
+        ready=(ReadyStep(wait={"type": "connection_established"}, within_ns=10_000_000_000),),
         heartbeat=(Beat(on={"type": "ping"}, send='{"type":"pong"}'),),
     ),
     turn=TurnShape(
@@ -114,13 +114,13 @@ def test_every_key_is_read_and_goes_through_settings(folder: Folder) -> None:
             path="/a?b=c",
             subprotocols=("x.v1",),
             ready=(
-                Step(
+                ReadyStep(
                     wait={"type": "hello", "data.ok": "yes"},
                     within_ns=2_000_000_000,
                     keep={"thread": "data.thread_id"},
                 ),
-                Step(send='{"t":"{ready.thread}","u":"{user.anything}"}'),
-                Step(pause_ns=500_000_000),
+                ReadyStep(send='{"t":"{ready.thread}","u":"{user.anything}"}'),
+                ReadyStep(pause_ns=500_000_000),
             ),
             heartbeat=(Beat(on={"type": "ping"}, send="{ready.thread}"),),
             auth_errors=("no",),
@@ -246,6 +246,18 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
         (
             "[events]\nmatch = 'order'\n[connect]\nheartbeat = [{on = {type = 'ping'}}]",
             ["4: a heartbeat needs both `on` and `send`"],
+        ),
+        (
+            "[events]\nmatch = 'order'\n[connect]\nleave = {wait = {t = 'p', keep = {a = 'b'}}, x = 1}",
+            [
+                "4: `leave` needs `send`",
+                "4: nothing is sent after `leave`",
+                "4: unknown key `x`",
+            ],
+        ),
+        (
+            "[events]\nmatch = 'order'\n[connect]\nleave = {send = '{turn.id}', wait = 'over'}",
+            ['4: "over" is an event type', "4: nothing is known as {turn.id}"],
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nheartbeat = [{on = {t = 'p'}, send = '{turn.id}'}]",

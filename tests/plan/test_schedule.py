@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.plan.connections import Visit
 from loadtest.plan.scenario import Load, Stage, Traffic
 from loadtest.plan.schedule import COUNTING_CAP, Arrival, Grid, Schedule, share
+from loadtest.plan.stages import Visit
 from loadtest.units import NS_PER_S as NS
 
 STAGES = st.lists(

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.secrets import (
-    LARGEST_TOKEN,
+    MAX_TOKEN_BYTES,
     given_secrets,
     message_texts,
     missing_secrets,
@@ -161,7 +161,7 @@ def test_an_id_names_no_variable(folder: Folder) -> None:
 
 
 def test_a_token_file_that_is_too_large_is_told(folder: Folder) -> None:
-    (folder.path / "t").write_text("x" * (LARGEST_TOKEN + 1))
+    (folder.path / "t").write_text("x" * (MAX_TOKEN_BYTES + 1))
     plan = folder.load(HEAD + 'auth = { kind = "token", token_file = "t" }')
     (problem,) = missing_secrets(plan, {})
     assert str(problem).endswith("cannot be read from this file: it is larger than 64 KiB")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.plan.protocol import Beat, Connect, CountAt, Events, Protocol, Step, TimedBeat
+from loadtest.plan.protocol import Beat, Connect, CountAt, Events, Leave, Protocol, ReadyStep, TimedBeat
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.sequence import LONGEST, turn_sequence
 
@@ -29,7 +29,7 @@ def test_a_turn_of_the_shipped_protocol() -> None:
 
 
 def test_every_kind_of_step_and_end() -> None:
-    steps = (Step(send="a\nb"), Step(pause_ns=10**9), Step(wait="go"))
+    steps = (ReadyStep(send="a\nb"), ReadyStep(pause_ns=10**9), ReadyStep(wait="go"))
     lines = drawn(
         Connect(ready=steps, heartbeat=(Beat(on="2", send="3"),)),
         end_all=("a", "b"),
@@ -62,6 +62,15 @@ def test_heartbeats_by_our_clock_and_a_count_that_an_event_says() -> None:
         "us → target   h   (every 30s)",
         "us → target   p   (every 1s)",
         "us ← target   q   (within 10 s)",
+    ]
+
+
+def test_the_last_word_and_what_is_waited_for() -> None:
+    assert drawn(Connect(leave=Leave(send="bye")), count=1)[-1] == "us → target   bye   (before the close)"
+    lines = drawn(Connect(leave=Leave(send="bye", wait="over")), count=1)
+    assert lines[-2:] == [
+        "us → target   bye   (before the close)",
+        "us ← target   over   (then the close)",
     ]
 
 

@@ -130,6 +130,7 @@ ready = [
   { send = "hi" },
   { pause = "1s" },
 ]
+leave = { send = "bye", wait = { type = "over" } }
 [protocol.turn]
 id = "{turn.number}"
 message = "{turn.id}"

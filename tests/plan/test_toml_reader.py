@@ -12,23 +12,23 @@ from loadtest.plan.toml_reader import (
     MAX_FILE_BYTES,
     MAX_SUGGESTIONS,
     Source,
-    Table,
+    TomlTable,
     cut,
     decode,
     nearest,
     parse_document,
+    quoted,
     read_bytes,
     read_document,
-    told,
 )
 
-Read = Callable[[Table], object]
+Read = Callable[[TomlTable], object]
 
 
 def read(value: object, reader: Read) -> tuple[object, list[str]]:
     """What a reader makes of the key ``k``, and the sentences it reports."""
     source = Source("f", {("t", "k"): 7})
-    found = reader(Table({"k": value}, source, ("t",)))
+    found = reader(TomlTable({"k": value}, source, ("t",)))
     return found, [str(problem) for problem in source.problems]
 
 
@@ -115,13 +115,13 @@ def test_wrong_values_are_reported_and_answered_with_the_default(
 @pytest.mark.parametrize("reader", READERS)
 def test_a_key_that_is_not_there_is_no_mistake(reader: str) -> None:
     source = Source("f")
-    READERS[reader](Table({}, source))
+    READERS[reader](TomlTable({}, source))
     assert source.problems == []
 
 
 def test_unknown_keys_are_reported_with_the_nearest_word_or_where_they_belong() -> None:
     source = Source("f", {("brust",): 2, ("url",): 3, ("zzz",): 4})
-    table = Table({"brust": 1, "url": 2, "zzz": 3, "burst": 4}, source)
+    table = TomlTable({"brust": 1, "url": 2, "zzz": 3, "burst": 4}, source)
     table.integer("burst", 1)
     table.close({"url": "it belongs to [target]"})
     assert [str(problem) for problem in source.problems] == [
@@ -133,7 +133,7 @@ def test_unknown_keys_are_reported_with_the_nearest_word_or_where_they_belong() 
 
 def test_after_many_mistakes_no_more_words_are_looked_for() -> None:
     source = Source("f")
-    Table({f"k{i}": 1 for i in range(MAX_SUGGESTIONS + 2)}, source).close()
+    TomlTable({f"k{i}": 1 for i in range(MAX_SUGGESTIONS + 2)}, source).close()
     assert source.problems[0].sentence == "unknown key `k0`; nothing is known here"
     assert source.problems[-1].sentence == f"unknown key `k{MAX_SUGGESTIONS + 1}`; look it up"
 
@@ -179,7 +179,7 @@ def test_a_sentence_stays_on_one_line_whatever_it_quotes() -> None:
     ],
 )
 def test_values_are_told_as_a_reader_knows_them(value: object, words: str) -> None:
-    assert told(value) == words
+    assert quoted(value) == words
 
 
 def test_near_words() -> None:

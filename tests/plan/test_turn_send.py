@@ -12,6 +12,7 @@ from loadtest.plan.explain import explain
 from loadtest.plan.overrides import Overrides
 from loadtest.plan.prepare import HttpRequest
 from loadtest.plan.protocol_file import load_protocol
+from loadtest.plan.protocol_summary import understood
 from loadtest.plan.scenario_file import (
     load_scenario,
     public_settings,
@@ -19,7 +20,6 @@ from loadtest.plan.scenario_file import (
     worker_settings,
 )
 from loadtest.plan.settings import HIDDEN, public_protocol
-from loadtest.plan.understood import understood
 from loadtest.plan.written_secrets import plan_secrets
 from loadtest.speak.codec.sent_size import sent_size
 from tests.plan.conftest import Folder

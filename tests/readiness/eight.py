@@ -18,8 +18,8 @@ from loadtest.readiness.policy_file import load_policy
 from loadtest.readiness.ready import judged
 from loadtest.readiness.verdict import assess
 from loadtest.readiness.views.dashboard import dashboard
-from loadtest.readiness.views.every import FILES, view
-from loadtest.readiness.views.telling import tell
+from loadtest.readiness.views.formats import FILES, view
+from loadtest.readiness.views.page_model import build_page
 from loadtest.show.render.terminal import render
 from tests.readiness.made import NOW
 
@@ -146,7 +146,7 @@ def main() -> int:
         found = eight(name)
         for form in ("html", "pdf", "markdown"):
             (folder / FILES[form]).write_bytes(view(found, form))
-        (folder / "screen.txt").write_text(render([tell(found)], width=100, colour=True))
+        (folder / "screen.txt").write_text(render([build_page(found)], width=100, colour=True))
         shown = dashboard(
             found, ["sent to team: ALERT critical: Backend API down"], width=80, height=23, colour=True
         )

@@ -14,8 +14,8 @@ from loadtest.readiness.evidence import Evidence, distribution, shares
 from loadtest.readiness.policy_file import load_policy
 from loadtest.readiness.probe import ContainersProbe, JunitProbe
 from loadtest.readiness.probes.containers import probe_containers
+from loadtest.readiness.probes.junit import probe_tests
 from loadtest.readiness.probes.probe_context import ProbeContext
-from loadtest.readiness.probes.tests import probe_tests
 from loadtest.readiness.verdict import assess
 from tests.readiness.made import NOW
 

@@ -16,8 +16,8 @@ from loadtest.readiness.evidence import Evidence, Measure, distribution, shares
 from loadtest.readiness.findings import findings
 from loadtest.readiness.history import failures_before, summary
 from loadtest.readiness.policy import Policy
-from loadtest.readiness.views.every import view
-from loadtest.readiness.views.telling import tell
+from loadtest.readiness.views.formats import view
+from loadtest.readiness.views.page_model import build_page
 from tests.readiness.made import NOW, SMALL, assessed, down, policy, unasked, up
 
 
@@ -153,7 +153,7 @@ expect = ">= 90%"
 
 def test_every_number_carries_the_age_of_its_oldest_evidence(small: Policy) -> None:
     found = judged(small, at=NOW + 120, store=up("ping", at=NOW + 100))
-    page = tell(found)
+    page = build_page(found)
     assert "oldest evidence 2 min" in dict(page.facts)["confidence"]
     aged = [each for each in page.sections if "age" in each.tables[0].heads]
     titles = [each.title.partition(":")[0] for each in aged]
@@ -349,10 +349,10 @@ def test_a_missed_threshold_of_its_own_scenario_is_no_go_on_a_critical_part(tmp_
     )
     assert cause.hint.startswith("likely: the backend queued; do: ")
     assert cause.hint.endswith("(report of the run, in the results folder: 20250906-x/report.html)")
-    rules = next(each for each in tell(found).sections if each.title.startswith("Rules"))
+    rules = next(each for each in build_page(found).sections if each.title.startswith("Rules"))
     (row,) = rules.tables[0].rows
     assert (row.text(0), row.text(4), row.notes) == ("missed", "NO-GO", (said,))
-    assert "Its one rule does not hold" in tell(found).why
+    assert "Its one rule does not hold" in build_page(found).why
     assert f'<a href="../../../{cause.report}">' in view(found, "html", "../../../").decode()
     assert "<a href" not in view(found, "html").decode()
 

@@ -10,8 +10,8 @@ import pytest
 
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.views.dashboard import dashboard
-from loadtest.readiness.views.every import view
-from loadtest.readiness.views.telling import tell
+from loadtest.readiness.views.formats import view
+from loadtest.readiness.views.page_model import build_page
 from loadtest.show.render.terminal import render
 from tests.end_to_end.browser import CHROMIUM, Tab, tab
 from tests.readiness.eight import VERDICTS, eight
@@ -40,7 +40,7 @@ def test_it_is_the_verdict_that_it_should_be(named: tuple[str, Assessment]) -> N
 def test_the_screen_says_verdict_and_causes_in_its_first_lines(named: tuple[str, Assessment]) -> None:
     name, found = named
     verdict, causes = CAUSES[name]
-    lines = render([tell(found)], width=100).splitlines()
+    lines = render([build_page(found)], width=100).splitlines()
     assert f" {verdict} " in " ".join(lines[:5])
     assert all(cause in " ".join(lines[4:7]) for cause in causes)
     assert max(map(len, lines)) <= 100

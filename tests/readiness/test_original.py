@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.findings import findings, sentences
-from loadtest.readiness.views.telling import tell
+from loadtest.readiness.views.page_model import build_page
 from loadtest.show.render.terminal import render
 from tests.readiness.original import original
 
@@ -132,7 +132,7 @@ def test_risks_are_ranked_and_say_a_cause_and_actions_begin_with_the_root(found:
 
 
 def test_no_zero_stands_where_nothing_was_measured(found: Assessment) -> None:
-    shown = render([tell(found)], width=120, whole=True)
+    shown = render([build_page(found)], width=120, whole=True)
     assert "0.00 connections" not in shown
     assert "0 ms" not in shown.replace("500 ms", "").replace("100 ms", "").replace("50 ms", "")
     assert "deploy rollback --to last-good" in shown

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.live.page import answer
+from loadtest.live.status_page import answer
 from loadtest.readiness.assessment import OutageRow
 from loadtest.readiness.outages import Outages
 from loadtest.readiness.policy import Policy
 from loadtest.readiness.views.badge import badge
+from loadtest.readiness.views.page_model import build_page
 from loadtest.readiness.views.prometheus import prometheus
-from loadtest.readiness.views.telling import tell
 from tests.readiness.made import NOW, SMALL, assessed, down, policy, up
 
 
@@ -63,7 +63,12 @@ def test_what_was_never_assessed_has_no_number(tmp_path: Path) -> None:
 def test_owner_and_eta_are_shown_as_the_policys(tmp_path: Path) -> None:
     text = SMALL.replace('probe = "http"', 'probe = "http"\nowner = "team blue"\neta = "by noon"', 1)
     found = assessed(policy(tmp_path, text), api=down(), store=up("ping"), extra=up("connect"))
-    notes = next(each for each in tell(found).sections if each.title == "Components").tables[0].rows[0].notes
+    notes = (
+        next(each for each in build_page(found).sections if each.title == "Components")
+        .tables[0]
+        .rows[0]
+        .notes
+    )
     assert notes[-2:] == ("owner: team blue (by the policy)", "expected back: by noon (by the policy)")
 
 
@@ -126,7 +131,7 @@ def test_unknown_time_is_in_no_uptime_and_is_never_100_percent(tmp_path: Path) -
 def test_of_a_component_that_changes_without_end_only_the_last_times_are_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loadtest.readiness.outages.MOST_SPANS", 10)
+    monkeypatch.setattr("loadtest.readiness.outages.MAX_SPANS", 10)
     read = policy(tmp_path)
     found = shares(read, course(tmp_path, *["healthy", "down"] * 40))
     assert found["1h"][0] is None, "more than ten minutes are forgotten"
@@ -153,7 +158,7 @@ def test_uptimes_are_shown_where_they_are_known(tmp_path: Path) -> None:
     read = policy(tmp_path)
     rows = course(tmp_path, *["healthy"] * 75, *["down"] * 15, "healthy")
     found = replace(assessed(read, api=up(), store=up("ping")), outages=outage_rows(read, rows))
-    section = next(each for each in tell(found).sections if each.title == "Uptime")
+    section = next(each for each in build_page(found).sections if each.title == "Uptime")
     (row,) = section.tables[0].rows
     assert [cell if isinstance(cell, str) else cell.text for cell in row.cells][1:] == ["75.0 %", "–", "–"]
     text = prometheus(found)

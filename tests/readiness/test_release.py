@@ -17,7 +17,7 @@ from loadtest.readiness.prober import probe_all
 from loadtest.readiness.ready import asked_by, named_release
 from loadtest.readiness.status import is_of
 from loadtest.readiness.verdict import assess
-from loadtest.readiness.views.telling import tell
+from loadtest.readiness.views.page_model import build_page
 from tests.end_to_end.parts import health
 from tests.readiness.made import NOW, down, policy, up
 from tests.readiness.probes.test_probes import manifest
@@ -83,13 +83,13 @@ def test_the_page_says_what_was_judged_for_whom_and_how_long_that_counts(tmp_pat
     found = replace(
         judged(tmp_path, "1.4.2", "1.4.2"), by=asked_by({"GITHUB_ACTOR": "ada", "USER": "runner"})
     )
-    facts = dict(tell(found).facts)
+    facts = dict(build_page(found).facts)
     assert facts["release"] == "1.4.2"
     assert "asked by ada@" in facts["assessed"]
     assert facts["next review"].startswith("by 2025-09-06 12:05:00 UTC: then the first of its evidence")
     read = policy(tmp_path, f'review = "24h"\n{HTTP}')
     by_policy = assess(read, {"api": up()}, id="", at=NOW)
-    assert dict(tell(by_policy).facts)["next review"] == "2025-09-07 12:00:00 UTC, by the policy"
+    assert dict(build_page(by_policy).facts)["next review"] == "2025-09-07 12:00:00 UTC, by the policy"
 
 
 def test_a_release_may_come_from_a_variable_or_the_command_line(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from loadtest.errors import ConfigError
 from loadtest.readiness.assessment import Assessment
 from loadtest.readiness.findings import findings, sentences
 from loadtest.readiness.objectives import opposite
-from loadtest.readiness.views.telling import tell
+from loadtest.readiness.views.page_model import build_page
 from tests.readiness.made import assessed, down, policy, unasked, up
 
 PARTS = """[components.api]
@@ -90,12 +90,12 @@ def test_old_policies_say_the_same(tmp_path: Path) -> None:
     assert new.triggers == tuple(replace(each, turned=False) for each in old.triggers)
     told = judged(tmp_path, OLD.replace('"most of the revenue"', '"half of the revenue gone"'), api=down())
     assert "not: half of the revenue gone" in [
-        row.text(1) for section in tell(told).sections for row in section.tables[0].rows
+        row.text(1) for section in build_page(told).sections for row in section.tables[0].rows
     ]
 
 
 def test_every_rule_stands_in_one_table_with_what_must_hold_and_what_follows(tmp_path: Path) -> None:
-    (rules,) = (each for each in tell(judged(tmp_path)).sections if each.title == "Rules")
+    (rules,) = (each for each in build_page(judged(tmp_path)).sections if each.title == "Rules")
     rows = [tuple(map(row.text, (0, 1, 2, 4))) for row in rules.tables[0].rows]
     assert rows == [
         ("met", "fast", "latency.p95 < 500ms", "NO-GO"),

@@ -13,12 +13,12 @@ from xml.etree import ElementTree
 import pytest
 
 from loadtest.readiness.assessment import Assessment
-from loadtest.readiness.course import MOST_POINTS, course
 from loadtest.readiness.policy import Policy
+from loadtest.readiness.timeline import MAX_POINTS, course
 from loadtest.readiness.views.badge import badge
-from loadtest.readiness.views.every import VIEWS, view
+from loadtest.readiness.views.formats import VIEWS, view
 from loadtest.readiness.views.html import html
-from loadtest.readiness.views.telling import tell
+from loadtest.readiness.views.page_model import build_page
 from loadtest.show.render.terminal import MARKS, render
 from tests.readiness.made import NOW, assessed, policy, unasked, up
 from tests.readiness.original import original
@@ -127,12 +127,12 @@ def test_junit_is_never_better_than_the_verdict(found: Assessment, small: Policy
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_the_screen_keeps_to_its_width(found: Assessment, width: int) -> None:
     for whole in (False, True):
-        lines = render([tell(found)], width=width, whole=whole).splitlines()
+        lines = render([build_page(found)], width=width, whole=whole).splitlines()
         assert max(map(len, lines)) <= width
 
 
 def test_what_is_too_long_for_its_column_is_wrapped_and_said_once(found: Assessment) -> None:
-    narrow = render([tell(found)], width=60, cut=False)
+    narrow = render([build_page(found)], width=60, cut=False)
     assert "…" not in narrow
     table = narrow.partition("\nRules: ")[2].partition("\n\n")[0]
     for criterion in (each for each in found.criteria if each.outcome != "met"):
@@ -140,7 +140,7 @@ def test_what_is_too_long_for_its_column_is_wrapped_and_said_once(found: Assessm
         assert sum(word in table.split() for word in words) == len(words)
     title = max((each.title for each in found.criteria), key=len)
     assert title not in table
-    assert render([tell(found)], width=200).count(title) >= 1
+    assert render([build_page(found)], width=200).count(title) >= 1
 
 
 def test_the_arithmetic_of_what_is_well_stands_in_the_files_only(found: Assessment) -> None:
@@ -148,17 +148,20 @@ def test_the_arithmetic_of_what_is_well_stands_in_the_files_only(found: Assessme
     pulled = [each for each in found.triggers if each.outcome == "TRIGGERED"]
     assert calm
     assert pulled
-    screen, whole = render([tell(found)], width=2000), render([tell(found)], width=2000, whole=True)
+    screen, whole = (
+        render([build_page(found)], width=2000),
+        render([build_page(found)], width=2000, whole=True),
+    )
     assert all(f"    {each.formula}: {each.arithmetic}\n" in whole for each in (*calm, *pulled))
     assert all(f"    {each.arithmetic}\n" in screen for each in pulled)
     assert not any(each.arithmetic in screen for each in calm)
 
 
 def test_the_screen_without_colours_and_letters_beyond_ascii(found: Assessment) -> None:
-    shown = render([tell(found)], ascii_only=True)
+    shown = render([build_page(found)], ascii_only=True)
     assert shown.isascii()
     assert "\x1b" not in shown
-    assert "\x1b[1;31mNO-GO\x1b[0m" in render([tell(found)], colour=True)
+    assert "\x1b[1;31mNO-GO\x1b[0m" in render([build_page(found)], colour=True)
 
 
 def test_the_pdf_is_one_with_its_own_letters(found: Assessment, tmp_path: Path) -> None:
@@ -169,12 +172,12 @@ def test_the_pdf_is_one_with_its_own_letters(found: Assessment, tmp_path: Path) 
 
 
 def test_each_state_has_a_sign_of_its_own_and_an_open_rule_is_not_ticked(found: Assessment) -> None:
-    rows = [row for section in tell(found).sections for row in section.tables[0].rows]
+    rows = [row for section in build_page(found).sections for row in section.tables[0].rows]
     marks = {row.text(0): row.mark or MARKS[row.tone] for row in rows}
     assert [marks[word] for word in ("healthy", "degraded", "unknown", "down", "open")] == list("✓▲?✗○")
     (open_,) = (row for row in rows if row.text(0) == "open")
     assert open_.text(1) == "not: three critical components failed", "it is 2, and the database is unknown"
-    assert "○  open" in render([tell(found)])
+    assert "○  open" in render([build_page(found)])
     assert "<i>○</i>open" in view(found, "html").decode()
 
 
@@ -196,7 +199,7 @@ def test_only_what_decides_is_open_on_the_page(found: Assessment) -> None:
         "Rules",
     ]
     assert page.count("<details>") == len(re.findall("<h2>", folds)) + 0
-    assert html(tell(found), opened=True).count("<details open>") == page.count("<details>")
+    assert html(build_page(found), opened=True).count("<details open>") == page.count("<details>")
 
 
 def course_of(found: Assessment, *healths: float | None) -> Assessment:
@@ -210,8 +213,8 @@ def course_of(found: Assessment, *healths: float | None) -> Assessment:
 
 
 def test_health_and_each_part_are_drawn_over_time(found: Assessment) -> None:
-    assert tell(found).plots == (), "one assessment has no course"
-    (plot,) = tell(course_of(found, 1.0, 0.5, None, 0.9)).plots
+    assert build_page(found).plots == (), "one assessment has no course"
+    (plot,) = build_page(course_of(found, 1.0, 0.5, None, 0.9)).plots
     drawn = plot.svg(9.0)
     assert drawn.count("var(--good)") == 2
     assert drawn.count('fill="var(--bad)"') == 1
@@ -233,7 +236,7 @@ def test_many_assessments_share_columns_and_the_worst_is_shown() -> None:
         for n in range(200)
     ]
     points = course(rows, ["a", "gone"])
-    assert len(points) <= MOST_POINTS
+    assert len(points) <= MAX_POINTS
     assert sum(each.n for each in points) == 200
     assert [(each.health, each.status) for each in points if each.health != 1.0] == [(0.5, {"a": "down"})]
     assert points[-1].at == 199

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from flask import Flask, jsonify
 
-from loadtest.judge.measured import Measurement
-from loadtest.judge.so_far import ThresholdSoFar
+from loadtest.judge.live_thresholds import ThresholdSoFar
+from loadtest.judge.threshold_measurement import Measurement
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import parse_threshold
-from loadtest.run.locust_page import MOST_ERRORS, LocustPage, failures_of
+from loadtest.run.locust_page import MAX_ERRORS, LocustPage, failures_of
 from loadtest.show.live_run import LiveRun
 
 
@@ -89,13 +89,13 @@ def test_a_run_is_shown_with_failures_thresholds_and_times(
     page.show(recording, "ws://user:hush@h/ws", LiveRun({}, Totals(), tuple))
     assert "hush" not in environment.host
     (take,) = recording.watchers
-    many = {f"turns.failed_by.reason {n}": 1 for n in range(MOST_ERRORS + 50)}
+    many = {f"turns.failed_by.reason {n}": 1 for n in range(MAX_ERRORS + 50)}
     take(Interval(0, counters={"measured": {"turns.lost_by.hush": 1}}))
     for second in (1, 2):
         take(Interval(second, counters={"measured": {"turns.lost_by.hush": 2} | many}))
     told = {each.error: each.occurrences for each in environment.stats.errors.values()}
     assert told["lost: [redacted]"] == 5
-    assert len(told) == MOST_ERRORS
+    assert len(told) == MAX_ERRORS
     thresholds, times = client.get("/stats/requests").json["extended_stats"]
     assert [(row["measured"], row["outcome"], row["reason"]) for row in thresholds["data"]] == [
         ("3", "missed", ""),

@@ -14,12 +14,12 @@ from loadtest.cli.commands import loadtest
 from loadtest.errors import ConfigError
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
-from loadtest.run import web_page
+from loadtest.run import web_server
 from loadtest.run.exporter_libraries import need_libraries
 from loadtest.run.metrics_address import COLLECTOR, HERE, collector_url, listen_address
 from loadtest.run.metrics_server import MetricsServer, host_is_ours
 from loadtest.run.options import RunOptions
-from loadtest.show.exported import ExportedRun, Family
+from loadtest.show.metric_families import ExportedRun, Family
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_it_answers_over_http_and_only_what_there_is(server: MetricsServer) -> N
 
 
 def test_a_client_that_says_nothing_is_let_go(server: MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_page, "SILENT_S", 0.05)
+    monkeypatch.setattr(web_server, "SILENT_S", 0.05)
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as silent:
         assert silent.recv(1) == b""
 

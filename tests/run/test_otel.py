@@ -12,8 +12,8 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.trace_parent import trace_ids
-from loadtest.run.otel import MOST_SPANS, OtelExport, exporter_session
-from loadtest.show.exported import ExportedRun
+from loadtest.run.otel import MAX_SPANS, OtelExport, exporter_session
+from loadtest.show.metric_families import ExportedRun
 
 START_NS = 1_700_000_000_000_000_000
 
@@ -99,8 +99,8 @@ def test_a_collector_that_is_down_is_told_of_once(capsys: pytest.CaptureFixture[
 
 
 def test_more_turns_than_can_wait_are_left_out_and_told(capsys: pytest.CaptureFixture[str]) -> None:
-    _, _, traces = made(*(log(seq) for seq in range(MOST_SPANS + 7)))
-    assert len(traces.taken[0]) == MOST_SPANS
+    _, _, traces = made(*(log(seq) for seq in range(MAX_SPANS + 7)))
+    assert len(traces.taken[0]) == MAX_SPANS
     assert "7 slow turns were too many to be exported" in capsys.readouterr().err
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from locust import task
 
-from loadtest.drive.user import AgentUser
+from loadtest.drive.locust_user import AgentUser
 from loadtest.errors import ConfigError
 from loadtest.run.under_locust import _scenario_of
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.keep.write import RunFolder
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, TURN, Interval
@@ -127,6 +127,7 @@ def make_turns(shape: Shape, rng: np.random.Generator) -> npt.NDArray[np.void]:
     late = rng.random(len(turns)) < shape.timed_out
     turns["outcome"][late] = OUTCOMES.index("timed_out")
     turns["done_ns"][late] = turns["intended_ns"][late] + 10 * S
+    turns["waited_from_ns"] = turns["intended_ns"]
     turns = turns[np.argsort(turns["intended_ns"], kind="stable")]
     turns["seq"] = np.arange(len(turns))
     return turns

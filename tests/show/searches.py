@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from loadtest.errors import Exit
 from loadtest.judge.knee import Search, Tried, knee
-from loadtest.judge.searching import Probe, find
+from loadtest.judge.load_search import Probe, find
 
 CODES = {"h": Exit.PASS, "m": Exit.FAIL, "i": Exit.INVALID, "u": Exit.UNREACHABLE, "x": Exit.INTERRUPTED}
 

@@ -13,9 +13,9 @@ from sample import SampleRun
 from loadtest.judge.ranks import nearest_rank, part_of
 from loadtest.measure.histogram import Histogram
 from loadtest.show.charts import Bins, grid, on_grid
-from loadtest.show.limits import limits_of
 from loadtest.show.plot.pictures import Pictures
 from loadtest.show.series import BinSamples
+from loadtest.show.threshold_limits import limits_of
 
 Counts = list[tuple[int, int]]
 

@@ -6,13 +6,13 @@ import pytest
 from compared import COMPARISONS, lossy, single, slower
 
 from loadtest.judge.compare import Comparison
-from loadtest.judge.effect_size import yardstick
+from loadtest.judge.effect_size import effect_measure
 from loadtest.plan.scenario import Compare
 from loadtest.show.comparison import change_text, document, interval_text, p_text
 from loadtest.show.document import TableRow
 
-LATENCY = yardstick("turn.first_event.p95", [1.0], Compare(), None)
-SHARE = yardstick("turns.complete.ratio", [1.0], Compare(), None)
+LATENCY = effect_measure("turn.first_event.p95", [1.0], Compare(), None)
+SHARE = effect_measure("turns.complete.ratio", [1.0], Compare(), None)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from sample import SampleRun, passed
 
 from loadtest.show.render.html import html
 from loadtest.show.report import Fact, Report
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import build_report
 from loadtest.show.run import document
 
 Sample = Callable[[str], SampleRun]
 PageOf = Callable[[SampleRun], str]
-REPORT = tell(passed().manifest)
+REPORT = build_report(passed().manifest)
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from sample import SampleRun
 
-from loadtest.show.render.junit import junit
-from loadtest.show.report_model import junit_suite
+from loadtest.show.render.junit import junit, junit_suite
 
 Golden = Callable[[str, str], None]
 Sample = Callable[[str], SampleRun]

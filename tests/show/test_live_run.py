@@ -5,8 +5,8 @@ from typing import Any
 
 from sample import SampleRun
 
-from loadtest.judge.measured import Measurement
-from loadtest.judge.so_far import ThresholdSoFar, thresholds_so_far
+from loadtest.judge.live_thresholds import ThresholdSoFar, thresholds_so_far
+from loadtest.judge.threshold_measurement import Measurement
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import parse_threshold

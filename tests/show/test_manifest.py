@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from loadtest.show.manifest import rows, whole
+from loadtest.show.manifest import as_integer, rows
 
 
 def test_rows_are_the_mappings_of_a_list_and_none_of_anything_else() -> None:
@@ -11,5 +11,5 @@ def test_rows_are_the_mappings_of_a_list_and_none_of_anything_else() -> None:
 
 
 def test_only_integers_are_counts() -> None:
-    assert whole(7) == 7
-    assert [whole(value) for value in (None, True, 7.0, "7")] == [None] * 4
+    assert as_integer(7) == 7
+    assert [as_integer(value) for value in (None, True, 7.0, "7")] == [None] * 4

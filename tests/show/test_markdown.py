@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from sample import SampleRun
 
 from loadtest.show.render.markdown import code, escaped, markdown
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import build_report
 from loadtest.show.run import document
 from loadtest.show.sanitize import printable
 
@@ -24,7 +24,7 @@ def kinds(text: str) -> set[str]:
 
 def test_golden(stored: tuple[str, SampleRun], golden: Golden) -> None:
     name, run = stored
-    golden(f"{name}.report.md", markdown([document(tell(run.manifest))], whole=True))
+    golden(f"{name}.report.md", markdown([document(build_report(run.manifest))], whole=True))
 
 
 @given(TEXT)
@@ -43,25 +43,25 @@ def test_a_text_of_any_kind_stays_in_its_cell(text: str) -> None:
 
 
 def test_hostile_texts_make_no_link_and_no_tag(sample: Sample) -> None:
-    text = markdown([document(tell(sample("hostile").manifest))], whole=True)
+    text = markdown([document(build_report(sample("hostile").manifest))], whole=True)
     tokens = [child for token in READER.parse(text) for child in token.children or ()]
     assert not {token.type for token in tokens} & {"link_open", "image"}
     assert {token.content for token in tokens if token.type == "html_inline"} <= {"<sub>", "</sub>"}
 
 
 def test_the_verdict_is_the_heading(run: SampleRun) -> None:
-    first = markdown([document(tell(run.manifest))], whole=True).splitlines()[0]
-    assert first.startswith(f"# {tell(run.manifest).judgement.word}: ")
-    assert first.endswith("(SIMULATED)") is tell(run.manifest).simulated
+    first = markdown([document(build_report(run.manifest))], whole=True).splitlines()[0]
+    assert first.startswith(f"# {build_report(run.manifest).judgement.word}: ")
+    assert first.endswith("(SIMULATED)") is build_report(run.manifest).simulated
 
 
 def test_a_spoiling_notice_is_marked(sample: Sample) -> None:
     assert "`generator_saturated` **spoils the run**" in markdown(
-        [document(tell(sample("invalid").manifest))]
+        [document(build_report(sample("invalid").manifest))]
     )
 
 
 def test_tables_are_rectangular(run: SampleRun) -> None:
-    for block in markdown([document(tell(run.manifest))], whole=True).split("\n\n"):
+    for block in markdown([document(build_report(run.manifest))], whole=True).split("\n\n"):
         lines = [line.replace("\\|", "") for line in block.splitlines() if line.startswith("|")]
         assert len({line.count("|") for line in lines}) <= 1

@@ -11,7 +11,7 @@ from PIL import Image
 
 from loadtest.show.document import Document, Plot
 from loadtest.show.render.pdf import pdf
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import build_report
 from loadtest.show.run import document
 from loadtest.show.views import render_any
 from tests.show.sample import SampleRun
@@ -30,7 +30,7 @@ def texts(of: Document) -> str:
 
 @pytest.mark.parametrize("name", ["passed", "failed", "invalid", "unreachable"])
 def test_every_row_of_the_report_is_in_the_document(name: str, sample: Sample) -> None:
-    report = tell(sample(name).manifest)
+    report = build_report(sample(name).manifest)
     made, text = document(report), texts(document(report))
     assert made.word == report.judgement.word
     assert made.exit_code == report.judgement.exit_code
@@ -50,7 +50,7 @@ def test_every_row_of_the_report_is_in_the_document(name: str, sample: Sample) -
 
 
 def test_a_simulated_run_says_so(sample: Sample) -> None:
-    report = dataclasses.replace(tell(sample("passed").manifest), simulated=True)
+    report = dataclasses.replace(build_report(sample("passed").manifest), simulated=True)
     assert document(report).simulated
 
 
@@ -72,6 +72,6 @@ def png(width: int, height: int) -> bytes:
 def test_a_tall_picture_stays_on_its_page(sample: Sample) -> None:
     tall = Plot("as read", lambda _: "", lambda _: png(50, 400))
     only = dataclasses.replace(
-        document(tell(sample("passed").manifest)), sections=(), callouts=(), plots=(tall,)
+        document(build_report(sample("passed").manifest)), sections=(), callouts=(), plots=(tall,)
     )
     assert pdf(only).count(b"/Type /Page\n") == 2

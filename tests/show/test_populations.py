@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.judging import judge_run
+from loadtest.judge.judge_run import judge_run
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
 from loadtest.show.benchmark import benchmark

@@ -8,13 +8,13 @@ from dataclasses import replace
 from sample import SampleRun
 
 from loadtest.show.repeats import repeats
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import build_report
 
 Sample = Callable[[str], SampleRun]
 
 
 def test_every_run_has_its_column_and_every_threshold_its_row(sample: Sample) -> None:
-    reports = [tell(sample(name).manifest) for name in ("passed", "failed", "unreachable")]
+    reports = [build_report(sample(name).manifest) for name in ("passed", "failed", "unreachable")]
     lines = repeats(reports).splitlines()
     assert lines[0].split() == ["run", "1", "run", "2", "run", "3"]
     assert lines[1].split() == ["verdict", "PASS", "FAIL", "UNREACHABLE"]
@@ -26,7 +26,7 @@ def test_every_run_has_its_column_and_every_threshold_its_row(sample: Sample) ->
 
 
 def test_a_threshold_that_one_run_was_not_judged_by_is_empty_there(sample: Sample) -> None:
-    whole = tell(sample("passed").manifest)
+    whole = build_report(sample("passed").manifest)
     bare = replace(whole, thresholds=())
     first = whole.thresholds[0]
     assert repeats([bare, whole]).splitlines()[2].endswith(f"{first.measured} ✓")
@@ -34,4 +34,4 @@ def test_a_threshold_that_one_run_was_not_judged_by_is_empty_there(sample: Sampl
 
 
 def test_where_the_terminal_takes_no_marks(sample: Sample) -> None:
-    assert repeats([tell(sample("failed").manifest)], ascii_only=True).isascii()
+    assert repeats([build_report(sample("failed").manifest)], ascii_only=True).isascii()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample import SampleRun
 
-from loadtest.show.report_model import instant_text, load_text, measured_text, standing, tell
+from loadtest.show.report_model import build_report, instant_text, load_text, measured_text, standing
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -29,23 +29,23 @@ SECTIONS = (
 
 
 def test_every_sample_can_be_told(run: SampleRun) -> None:
-    report = tell(run.manifest)
+    report = build_report(run.manifest)
     assert report.judgement.word
     assert report.simulated is bool(run.manifest.get("target", {}).get("simulated"))
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys((*SECTIONS, "unmeasured", "burst_positions"), JSON)))
 def test_a_manifest_of_any_shape_is_told_and_not_crashed_on(manifest: dict[str, Any]) -> None:
-    tell(manifest)
+    build_report(manifest)
 
 
 def test_several_addresses_are_told_with_those_that_failed() -> None:
     target = {"address": "[::1]:80", "addresses": ["[::1]:80", "127.0.0.1:80", "127.0.0.2:80"], "tls": {}}
     connections = {"address_failed": {"::1": 4}, "address_connected": {"127.0.0.1": 4}}
     manifest = {"target": target, "counts": {"connections": connections}}
-    facts = {fact.name: fact.value for fact in tell(manifest).facts}
+    facts = {fact.name: fact.value for fact in build_report(manifest).facts}
     assert facts["address"] == "3 addresses, 1 failed: [::1]:80, 127.0.0.1:80, 127.0.0.2:80"
-    one = {fact.name: fact.value for fact in tell({"target": {"address": "127.0.0.1:80"}}).facts}
+    one = {fact.name: fact.value for fact in build_report({"target": {"address": "127.0.0.1:80"}}).facts}
     assert one["address"] == "127.0.0.1:80"
 
 
@@ -58,17 +58,17 @@ def test_addresses_that_were_found_in_mid_run_are_told() -> None:
             "2 addresses: [::1]:80, 127.0.0.1:80; in mid-run also 127.0.0.2",
         ),
     ):
-        facts = {fact.name: fact.value for fact in tell({"target": target, "counts": counts}).facts}
+        facts = {fact.name: fact.value for fact in build_report({"target": target, "counts": counts}).facts}
         assert facts["address"] == told
 
 
 def test_a_run_without_a_verdict_has_none() -> None:
-    judged = tell({}).judgement
+    judged = build_report({}).judgement
     assert (judged.word, judged.exit_code) == ("NO VERDICT", None)
 
 
 def test_the_verdict_says_word_code_and_reason() -> None:
-    judged = tell(
+    judged = build_report(
         {"verdict": {"outcome": "unreachable", "exit_code": 3, "reason": "Nobody there."}}
     ).judgement
     assert (judged.word, judged.exit_code, judged.why) == ("UNREACHABLE", 3, "Nobody there.")
@@ -130,7 +130,7 @@ def test_a_threshold_of_a_stage_counts_stages_from_one() -> None:
         "unit": "count",
         "stage": 1,
     }
-    (told,) = tell({"verdict": {"thresholds": [row]}}).thresholds
+    (told,) = build_report({"verdict": {"thresholds": [row]}}).thresholds
     assert (told.name, told.measured, told.n, told.outcome) == ("turns.lost (stage 2)", "0", "9", "held")
 
 
@@ -142,7 +142,7 @@ def test_notices_and_fingerprint_are_flattened() -> None:
         "numbers": {"share": 0.12345, "on": True},
         "spoils": True,
     }
-    report = tell(
+    report = build_report(
         {"notices": [notice], "fingerprint": {"git": None, "limits": {"soft": 1024}, "flag": False}}
     )
     assert report.notices[0].numbers == "share 0.1235, on yes"
@@ -159,11 +159,11 @@ def test_the_targets_own_health_is_told_with_what_lacks(run: SampleRun) -> None:
         "open_files": {"unit": "number", "n": 0, "reason": "process 7 is gone"},
     }
     target = {**run.manifest.get("target", {}), "health": {"sampled_on": "here"}}
-    told = tell({**run.manifest, "health": health, "target": target}).health
+    told = build_report({**run.manifest, "health": health, "target": target}).health
     assert {fact.name: fact.value for fact in told} == {
         "cpu": "mean 0.5 cores, max 1.25 cores (n = 9)",
         "memory": "mean 1.0 MiB, p95 1.0 MiB, max 2.0 MiB (n = 9)",
         "open files": "not measured: process 7 is gone",
         "sampled": "once a second from here, which led the run",
     }
-    assert tell(run.manifest).health == ()
+    assert build_report(run.manifest).health == ()

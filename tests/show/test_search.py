@@ -8,7 +8,7 @@ from searches import SEARCHES
 
 from loadtest.errors import Exit
 from loadtest.judge.knee import Search, knee
-from loadtest.judge.searching import find
+from loadtest.judge.load_search import find
 from loadtest.show.render.html import html
 from loadtest.show.render.json import as_json
 from loadtest.show.render.markdown import markdown

@@ -7,7 +7,7 @@ from sample import SampleRun
 
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
-from loadtest.show.series import MOST_BINS, Series, read_series
+from loadtest.show.series import MAX_BINS, Series, read_series
 
 Sample = Callable[[str], SampleRun]
 NO_MOVES = np.empty((0, 2), np.int64)
@@ -84,7 +84,7 @@ def test_a_long_run_is_drawn_in_steps(sample: Sample) -> None:
     run = SampleRun({}, [second(at) for at in range(3600)])
     series = read_series(run, run.totals())
     assert series.step_s == 8
-    assert len(series) == 450 <= MOST_BINS
+    assert len(series) == 450 <= MAX_BINS
     assert len(read_series(sample("passed"), sample("passed").totals())) == 36
 
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from sample import SampleRun
 
 from loadtest.show.render.terminal import aligned, render, show, takes_unicode
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import build_report
 from loadtest.show.run import document
 
 Golden = Callable[[str, str], None]
@@ -19,7 +19,7 @@ Sample = Callable[[str], SampleRun]
 
 
 def screen(run: SampleRun, **options: Any) -> str:
-    return render([document(tell(run.manifest))], **options)
+    return render([document(build_report(run.manifest))], **options)
 
 
 def test_golden(stored: tuple[str, SampleRun], golden: Golden) -> None:
@@ -75,7 +75,7 @@ def test_commands_in_foreign_text_do_not_reach_the_terminal(sample: Sample) -> N
 
 def test_what_is_printed_fits_the_stream(sample: Sample) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
-    show([document(tell(sample("hostile").manifest))], stream)
+    show([document(build_report(sample("hostile").manifest))], stream)
     stream.seek(0)
     assert stream.read().isascii()
     assert takes_unicode(io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
@@ -118,15 +118,16 @@ def test_a_column_gives_way_where_lines_would_be_too_wide() -> None:
 
 
 def test_the_verdict_fits_on_one_line(sample: Sample) -> None:
-    line = tell(sample("failed").manifest).one_line
+    line = build_report(sample("failed").manifest).one_line
     assert line.startswith("FAIL SIMULATED 20261122T121530Z-agent-burst-v1.4.0: 2 of 6")
 
 
 def test_the_screen_needs_neither_matplotlib_nor_jinja2() -> None:
     code = (
-        "import sys; from loadtest.show import live, views; from loadtest.show.render.terminal import render;"
-        "from loadtest.show.report_model import tell; from loadtest.show.run import document;"
-        "render([document(tell({}))]);"
+        "import sys; from loadtest.show import progress, views;"
+        "from loadtest.show.render.terminal import render;"
+        "from loadtest.show.report_model import build_report; from loadtest.show.run import document;"
+        "render([document(build_report({}))]);"
         "print({'matplotlib', 'jinja2', 'locust', 'scipy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from compared import COMPARISONS, many, of, release, single, slower
 
-from loadtest.judge.comparable import Differing
+from loadtest.judge.comparability import Differing
 from loadtest.show.comparison import document
 from loadtest.show.render.terminal import render, show
 

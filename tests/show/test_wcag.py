@@ -13,7 +13,7 @@ from trends import TRENDS
 
 from loadtest.judge.compare import worst
 from loadtest.readiness.views.html import html as readiness_page
-from loadtest.readiness.views.telling import tell
+from loadtest.readiness.views.page_model import build_page
 from loadtest.show import comparison, trend
 from loadtest.show.plot.pictures import Pictures
 from loadtest.show.runs_index import index
@@ -64,11 +64,11 @@ def runs(folder: Path) -> str:
 
 
 def ready(folder: Path) -> str:
-    return readiness_page(tell(original(folder)))
+    return readiness_page(build_page(original(folder)))
 
 
 def watched(folder: Path) -> str:
-    return readiness_page(tell(original(folder)), refresh_s=600, details="/details")
+    return readiness_page(build_page(original(folder)), refresh_s=600, details="/details")
 
 
 PAGES = {each.__name__: each for each in (report, compared, trends, runs, ready, watched)}

@@ -67,9 +67,16 @@ def test_faults_strike_as_everywhere(start: Start, opened: Open) -> None:
             assert connection.recv(60).startswith('{"type":"speech"')
             continue
         assert len(until_done(connection)) >= frames + 1
-    connection = opened(start("huge=1KiB", "leak=1", *quick), "/voice")
+    simulator = start("huge=1KiB", "leak=1", *quick)
+    connection = opened(simulator, "/voice")
     say(connection, "commit", "a")
     assert len(connection.recv(60)) == 1024
+    connection = opened(start("no-seq", *quick), "/voice")
+    say(connection, "commit", "a")
+    assert all("seq" not in each for each in until_done(connection))
+    # There is nobody whose event could leak, and so none is said to have.
+    assert "huge" in simulator.stats()["faults_done"]
+    assert "leak" not in simulator.stats()["faults_done"]
 
 
 def test_it_listens_to_a_bounded_number_of_turns(start: Start, opened: Open) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, Connect, Events, MessageStep, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, Connect, Events, Leave, MessageStep, Protocol, ReadyStep, TurnShape
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.phase_metrics import COUNTERS, PhaseMetrics
 from loadtest.speak.session import Session
@@ -78,9 +78,10 @@ class Talk:
     def __init__(
         self,
         *,
-        ready: Iterable[Step] = (),
+        ready: Iterable[ReadyStep] = (),
         heartbeat: Iterable[Beat] = (),
         auth_errors: tuple[Match, ...] = (),
+        leave: Leave | None = None,
         turn_id: str = "turn-{turn.number}",
         message: str = "{turn.id}",
         messages: Iterable[MessageStep] = (),
@@ -95,7 +96,9 @@ class Talk:
     ) -> None:
         protocol = Protocol(
             name="test",
-            connect=Connect(ready=tuple(ready), heartbeat=tuple(heartbeat), auth_errors=auth_errors),
+            connect=Connect(
+                ready=tuple(ready), heartbeat=tuple(heartbeat), auth_errors=auth_errors, leave=leave
+            ),
             turn=TurnShape(id=turn_id, messages=tuple(messages)),
             events=Events(**{**AGENT, **events}),
         )

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from loadtest.plan.capture import CapturedFrame
-from loadtest.plan.protocol import Connect, Events, Protocol, Step, TurnShape
-from loadtest.speak.captured_secrets import MOST, captured_secrets
+from loadtest.plan.protocol import Connect, Events, Protocol, ReadyStep, TurnShape
+from loadtest.speak.captured_secrets import MAX_SECRETS, captured_secrets
 
 PROTOCOL = Protocol(
     name="desk",
     connect=Connect(
         ready=(
-            Step(send='{"badge":"{secret.BADGE}","as":"{user.password}","who":"{user.who}"}'),
-            Step(wait="ok"),
-            Step(send='{"again":"{kept.token}","of":"{kept.desk}"}'),
+            ReadyStep(send='{"badge":"{secret.BADGE}","as":"{user.password}","who":"{user.who}"}'),
+            ReadyStep(wait="ok"),
+            ReadyStep(send='{"again":"{kept.token}","of":"{kept.desk}"}'),
         )
     ),
     turn=TurnShape(message='{"id":"{turn.id}","stamp":"{env.STAMP}","run":"{run.id}"}'),
@@ -43,7 +43,7 @@ def test_without_a_protocol_keys_alone_tell() -> None:
 
 
 def test_more_than_can_be_taken_out_are_refused() -> None:
-    frames = [frame(f'{{"password":"hush-{n:06}"}}') for n in range(MOST + 1)]
-    assert len(captured_secrets(frames[:-1])) == MOST
+    frames = [frame(f'{{"password":"hush-{n:06}"}}') for n in range(MAX_SECRETS + 1)]
+    assert len(captured_secrets(frames[:-1])) == MAX_SECRETS
     with pytest.raises(ValueError, match="more than 1,000 different secrets"):
         captured_secrets(frames)

@@ -11,11 +11,11 @@ from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import read_protocol
 from loadtest.plan.toml_lines import parse_toml
-from loadtest.plan.toml_reader import Source, Table
+from loadtest.plan.toml_reader import Source, TomlTable
+from loadtest.speak.capture_draft import draft
 from loadtest.speak.captured_wire import BEGUN_BY_HTTP, captured_wire, messages_for
 from loadtest.speak.codec.factory import codec_problems
 from loadtest.speak.codec.socketio import SocketIo
-from loadtest.speak.draft import draft
 from loadtest.speak.draft_toml import protocol_text
 from loadtest.speak.replay import replay
 
@@ -58,7 +58,7 @@ def test_a_session_becomes_a_protocol_with_a_codec_that_its_capture_proves() -> 
     wire = captured_wire(captured)
     made = draft(wire.frames, wire)
     source = Source("drafted")
-    protocol = read_protocol(Table(parse_toml(protocol_text(made, "drafted")), source), "drafted")
+    protocol = read_protocol(TomlTable(parse_toml(protocol_text(made, "drafted")), source), "drafted")
     assert source.problems == []
     assert codec_problems(protocol) == []
     assert protocol.codec is not None
@@ -190,7 +190,7 @@ def test_records_that_end_with_a_separator_are_messages() -> None:
     made = draft(wire.frames, wire)
     source = Source("drafted")
     text = protocol_text(made, "drafted")
-    protocol = read_protocol(Table(parse_toml(text), source), "drafted")
+    protocol = read_protocol(TomlTable(parse_toml(text), source), "drafted")
     assert source.problems == []
     assert 'split = "\\u001e"' in text
     assert made.turn == ["invocationId"]

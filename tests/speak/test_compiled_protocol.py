@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Beat, Connect, Events, MessageStep, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Beat, Connect, Events, MessageStep, Protocol, ReadyStep, TurnShape
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.template import Template
 from loadtest.plan.trace_parent import trace_parent
@@ -97,9 +97,9 @@ def test_what_is_said_outside_of_turns() -> None:
             name="p",
             connect=Connect(
                 ready=(
-                    Step(wait={"type": "hi"}, keep={"token": "t"}),
-                    Step(send="{ready.token}"),
-                    Step(pause_ns=5),
+                    ReadyStep(wait={"type": "hi"}, keep={"token": "t"}),
+                    ReadyStep(send="{ready.token}"),
+                    ReadyStep(pause_ns=5),
                 ),
                 heartbeat=(
                     Beat(
@@ -125,7 +125,7 @@ def test_what_is_said_outside_of_turns() -> None:
 
 
 def test_a_uuid_outside_of_turns_is_never_said_twice() -> None:
-    made = compiled(Protocol(name="p", connect=Connect(ready=(Step(send="{uuid}"),))))
+    made = compiled(Protocol(name="p", connect=Connect(ready=(ReadyStep(send="{uuid}"),))))
     send = made.steps[0].send
     assert send is not None
     texts = {
@@ -280,7 +280,7 @@ def test_random_values_follow_from_the_seed_and_the_turn() -> None:
 
 def test_random_values_outside_of_turns() -> None:
     made = compiled(
-        Protocol(name="p", connect=Connect(ready=(Step(send="{random.choice a b c} {now.iso}"),)))
+        Protocol(name="p", connect=Connect(ready=(ReadyStep(send="{random.choice a b c} {now.iso}"),)))
     )
     send = made.steps[0].send
     assert send is not None

@@ -9,7 +9,7 @@ from loadtest.speak.delivery_log import (
     CLOCKS_DIFFER_NS,
     CLOSED,
     COLUMNS,
-    MOST_ROWS,
+    MAX_ROWS,
     OPENED,
     SENT,
     DeliveryLog,
@@ -60,10 +60,10 @@ def test_a_process_stays_as_long_as_a_copy_may_come() -> None:
 
 def test_memory_is_bounded_and_what_is_over_is_told() -> None:
     made, recorder = log(), Kept()
-    for _ in range(MOST_ROWS + 1):
+    for _ in range(MAX_ROWS + 1):
         made.opened(1, recorder)
     assert made.overflowed
-    assert len(made.take()) == MOST_ROWS * COLUMNS
+    assert len(made.take()) == MAX_ROWS * COLUMNS
 
 
 def test_copies_are_logged_where_ids_say_whose_turn_they_are_of() -> None:

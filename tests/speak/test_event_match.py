@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from loadtest.plan.match import Match
 from loadtest.plan.protocol import Adopt, Beat, CountAt, Events, TimedBeat
 from loadtest.speak.event_match import ABSENT, compile_match, finder
+from loadtest.speak.event_reader import UNREADABLE, Malformed, Reader, decode_message
 from loadtest.speak.event_rules import END, FAIL, FIRST, EventRules
-from loadtest.speak.reader import UNREADABLE, Malformed, Reader, decode_message
 
 EVENT = {
     "type": "done",

@@ -23,7 +23,8 @@ from websockets.server import ServerProtocol
 from websockets.uri import WebSocketURI
 
 from loadtest.speak import frames
-from loadtest.speak.frames import BINARY, CLOSE, NO_CLOSE_FRAME, PING, TEXT, FrameParser, encode, encode_close
+from loadtest.speak.close_codes import NO_CLOSE_FRAME
+from loadtest.speak.frames import BINARY, CLOSE, PING, TEXT, FrameParser, encode, encode_close
 
 NOT_UTF8 = "a text message that is not UTF-8"
 WIDE = 1 << 24

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.speak.kept_secrets import HIDDEN, MOST, SHORTEST, KeptSecrets, without
+from loadtest.speak.kept_secrets import HIDDEN, MAX_SECRETS, SHORTEST, KeptSecrets, without
 
 
 def of(*texts: str) -> KeptSecrets:
@@ -56,9 +56,9 @@ def test_a_secret_is_found_in_every_code(code: object) -> None:
 
 
 def test_the_oldest_are_forgotten_and_short_ones_never_known() -> None:
-    secrets = of("x" * (SHORTEST - 1), *(f"secret-{number:03}" for number in range(MOST + 1)))
+    secrets = of("x" * (SHORTEST - 1), *(f"secret-{number:03}" for number in range(MAX_SECRETS + 1)))
     secrets.add("secret-001")
-    assert len(secrets.texts) == MOST
+    assert len(secrets.texts) == MAX_SECRETS
     assert secrets.texts[0] == "secret-002"
     assert secrets.texts[-1] == "secret-001"
     assert secrets.hide(b"xxx secret-000 secret-001") == b"xxx secret-000 [redacted]"

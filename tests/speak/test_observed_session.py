@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from loadtest.plan.protocol import MessageStep, Step
+from loadtest.plan.protocol import MessageStep, ReadyStep
 from loadtest.speak.kept_secrets import KeptSecrets
 from loadtest.speak.observed_session import ObservedFrame, ObservedSession, SessionTally
 from tests.speak.talk import Talk
@@ -31,7 +31,7 @@ def test_each_message_of_a_turn_is_shown_when_it_is_sent() -> None:
 
 def test_kept_values_whose_names_sound_like_secrets_are_known() -> None:
     wait: dict[str, Any] = {"has": "token", "keep": {"token": "token"}}
-    session, _ = observed(Talk(ready=(Step(wait=wait),)))
+    session, _ = observed(Talk(ready=(ReadyStep(wait=wait),)))
     session.receive([json.dumps({"token": "s3cr3t-0123456789"}).encode()], 5)
     assert session.secrets == ("s3cr3t-0123456789",)
 

@@ -16,7 +16,7 @@ from loadtest.plan.protocol import (
     Events,
     MessageStep,
     Protocol,
-    Step,
+    ReadyStep,
     TimedBeat,
     TurnKind,
     TurnShape,
@@ -39,7 +39,7 @@ PROTOCOL: dict[str, Any] = {
 
 def protocol(
     *,
-    ready: tuple[Step, ...] = (),
+    ready: tuple[ReadyStep, ...] = (),
     turn_id: str = "{uuid}",
     message: str = '{"type":"ask","id":"{turn.id}"}',
     auth_errors: tuple[Any, ...] = (),
@@ -182,10 +182,10 @@ def test_paths_at_which_nothing_stands_are_told() -> None:
 # ---------------------------------------------------------------- until ready
 
 READY = (
-    Step(wait={"type": "welcome"}, keep={"session": "session"}),
-    Step(pause_ns=5 * 10**9),
-    Step(send='{"type":"join","session":"{ready.session}"}'),
-    Step(wait={"type": "joined"}),
+    ReadyStep(wait={"type": "welcome"}, keep={"session": "session"}),
+    ReadyStep(pause_ns=5 * 10**9),
+    ReadyStep(send='{"type":"join","session":"{ready.session}"}'),
+    ReadyStep(wait={"type": "joined"}),
 )
 
 
@@ -227,7 +227,7 @@ def test_a_refusal_ends_it() -> None:
 
 
 def test_a_ready_condition_is_none_of_a_later_event() -> None:
-    ready = (Step(wait={"type": "welcome"}),)
+    ready = (ReadyStep(wait={"type": "welcome"}),)
     played = play(protocol(ready=ready), heard(type="welcome"), heard(type="welcome"))
     assert played.frames[1].rules == ()
 
@@ -255,7 +255,7 @@ def test_a_protocol_without_a_message_has_no_turns() -> None:
 
 
 def test_columns_that_only_a_scenario_has_are_no_hindrance() -> None:
-    ready = (Step(send='{"token":"{user.token}"}'),)
+    ready = (ReadyStep(send='{"token":"{user.token}"}'),)
     played = play(protocol(ready=ready), said(token="x"), ASK, heard(type="done", id="7"))
     assert taken(played) == ["ready step 1", "message", "end"]
 

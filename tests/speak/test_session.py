@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.plan.protocol import Beat, Step
+from loadtest.plan.protocol import Beat, ReadyStep
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.phase_metrics import BUFFERS
-from loadtest.speak.refused import Refused
 from loadtest.speak.session import LINGER_NS, MAX_UNMATCHED_LABELED, Session, SessionState
-from loadtest.speak.turn import FRAMES_KEPT, LARGEST_FRAME, NEVER, Outcome, Turn
+from loadtest.speak.turn import FRAMES_KEPT, MAX_FRAME_BYTES, NEVER, Outcome, Turn
 from tests.speak.talk import SECOND, TIMEOUT, Talk, answer, ledger, said
 
 # ------------------------------------------------------------------ a good turn
@@ -594,7 +594,7 @@ def test_of_a_huge_payload_the_beginning_is_kept(*, odd: bool) -> None:
     turn = talk.begin()
     payload = said("started", turn, 0, text="x" * 10_000, payload="odd" if odd else {})
     talk.hear(20, payload)
-    assert turn.frames == [20, payload[:LARGEST_FRAME]]
+    assert turn.frames == [20, payload[:MAX_FRAME_BYTES]]
 
 
 def test_a_turn_that_never_ends_keeps_beginning_and_end_of_its_frames() -> None:
@@ -732,7 +732,7 @@ def test_begun_once_ended_once_and_every_event_is_one_thing(
 ) -> None:
     """Whatever is begun, sent, heard, waited for, lost, in whatever order."""
     talk = Talk(
-        ready=[Step(wait={"type": "hello"})] if greeted else [],
+        ready=[ReadyStep(wait={"type": "hello"})] if greeted else [],
         heartbeat=[Beat(on={"type": "ping"}, send="pong")],
         auth_errors=("failed",),
         turn_id="turn-{turn.number}",
@@ -758,7 +758,7 @@ def test_begun_once_ended_once_and_every_event_is_one_thing(
                 now_ns = max(now_ns + what, 0)
             else:
                 session.lost(now_ns, 1006, by_us=what)
-        except Refused:
+        except ConnectRefusal:
             assert session.state is SessionState.CLOSED
         assert ledger(talk.counts()) + in_flight(session.turns.values()) == talk.counts().get("received", 0)
     session.lost(now_ns, 1006)

@@ -187,7 +187,7 @@ def test_a_name_that_outlives_its_turn_stands_for_the_next() -> None:
 
 
 def test_so_many_names_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adopted_ids, "MOST", 2)
+    monkeypatch.setattr(adopted_ids, "MAX_IDS", 2)
     talk = Talk(**REALTIME)
     turn = talk.begin()
     talk.begin(1)

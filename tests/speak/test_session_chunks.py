@@ -92,7 +92,7 @@ def test_a_late_chunk_pushes_no_other_and_the_clock_begins_when_the_last_one_was
     assert play(talk, turn, 3 * EVERY + MS) == [chunk(2, turn), chunk(3, turn)]
     metrics = talk.record.metrics
     assert list(metrics.chunk_lateness) == [3 * MS, EVERY + MS, MS]
-    assert (turn.intended_ns, turn.sent_ns) == (3 * EVERY, 3 * EVERY + MS)
+    assert (turn.waited_from_ns, turn.sent_ns) == (3 * EVERY, 3 * EVERY + MS)
     talk.hear(3 * EVERY + 31 * MS, said("speech", turn))
     assert list(metrics.first_audio) == list(metrics.first_event) == [31 * MS]
     assert list(metrics.first_audio_service) == list(metrics.first_event_service) == [30 * MS]
@@ -114,7 +114,7 @@ def test_a_file_after_a_message_begins_when_that_is_sent_and_its_first_chunk_has
     assert talk.session.wakes_ns == 10
     assert len(play(talk, turn, 20, 10 + EVERY)) == 3
     assert list(talk.record.metrics.chunk_lateness) == [10, 0]
-    assert turn.intended_ns == 10 + EVERY
+    assert (turn.intended_ns, turn.waited_from_ns) == (0, 10 + EVERY)
 
 
 def test_a_file_after_a_wait_and_a_wait_after_a_file() -> None:
@@ -127,7 +127,7 @@ def test_a_file_after_a_wait_and_a_wait_after_a_file() -> None:
     assert taken(talk) == [b'{"go":"turn-0"}']
     talk.session.sent(turn, 2 * SECOND)
     # What comes between the last chunk and the last message the user waits for as well.
-    assert (turn.intended_ns, turn.sent_ns) == (SECOND + EVERY, 2 * SECOND)
+    assert (turn.waited_from_ns, turn.sent_ns) == (SECOND + EVERY, 2 * SECOND)
 
 
 def test_a_file_of_one_chunk_is_over_with_the_message_that_opens_the_turn() -> None:
@@ -135,11 +135,11 @@ def test_a_file_of_one_chunk_is_over_with_the_message_that_opens_the_turn() -> N
     assert taken(talk) == [b'{"go":"turn-0"}']
     talk.session.sent(turn, 5)
     talk.session.sent(turn, 6)
-    assert (turn.intended_ns, turn.sent_ns, turn.uploading) == (5, 6, False)
+    assert (turn.waited_from_ns, turn.sent_ns, turn.uploading) == (5, 6, False)
     assert not talk.record.metrics.chunk_lateness
     talk, turn, _ = call(file(1000))
     talk.session.sent(turn, 7)
-    assert (turn.intended_ns, turn.sent_ns) == (7, 7)
+    assert (turn.waited_from_ns, turn.sent_ns) == (7, 7)
 
 
 def test_two_files_may_follow_each_other() -> None:
@@ -147,7 +147,7 @@ def test_two_files_may_follow_each_other() -> None:
     talk.session.sent(turn, 0)
     assert len(play(talk, turn, EVERY, EVERY + SECOND)) == 1
     assert len(play(talk, turn, EVERY + SECOND, 2 * EVERY + SECOND)) == 2
-    assert turn.intended_ns == 2 * EVERY + SECOND
+    assert turn.waited_from_ns == 2 * EVERY + SECOND
 
 
 def test_binary_chunks_are_views_of_the_file() -> None:
@@ -310,7 +310,7 @@ def test_a_chunk_is_as_late_as_the_kernel_takes_it_and_the_pace_runs_on() -> Non
     assert list(metrics.chunk_lateness) == [SECOND, SECOND - EVERY, SECOND - 2 * EVERY]
     assert list(metrics.upload) == [SECOND + EVERY]
     assert (list(metrics.lateness), metrics.events_sent) == ([5 * MS], 4)
-    assert (turn.intended_ns, turn.sent_ns, turn.uploading) == (at + 2 * EVERY, at + SECOND, False)
+    assert (turn.waited_from_ns, turn.sent_ns, turn.uploading) == (at + 2 * EVERY, at + SECOND, False)
 
 
 def test_a_turn_whose_first_message_is_never_taken_times_out() -> None:
@@ -321,3 +321,51 @@ def test_a_turn_whose_first_message_is_never_taken_times_out() -> None:
     talk.session.written(turn, 11 + TIMEOUT)
     talk.session.sent(turn, 12 + TIMEOUT)
     assert turn.sent_ns == NEVER
+
+
+# ---------------------------------------------------------------------- what is due are chunks alone
+
+
+def test_while_files_stream_nothing_unread_matters_until_a_turn_is_overdue() -> None:
+    talk, turn, _ = call(file(), COMMIT)
+    assert not talk.session.only_streams(0), "nothing is sent yet"
+    talk.session.sent(turn, 0)
+    assert talk.session.only_streams(EVERY)
+    assert not talk.session.only_streams(TIMEOUT + 3 * EVERY), "overdue: what lies unread may be its answer"
+    play(talk, turn, EVERY, 2 * EVERY, 3 * EVERY)
+    assert not talk.session.only_streams(3 * EVERY), "all of it is sent"
+
+
+def test_a_turn_that_waits_for_its_answer_beside_a_file_may_time_out() -> None:
+    talk, turn, _ = call(file())
+    talk.session.sent(turn, 0)
+    play(talk, turn, EVERY, 2 * EVERY, 3 * EVERY)
+    other, _ = talk.session.begin(1, 1, 4 * EVERY, {})
+    talk.session.sent(other, 4 * EVERY)
+    assert not talk.session.only_streams(5 * EVERY)
+    # The one that was begun first times out first, though a chunk is due before.
+    assert talk.session.wakes_ns == 5 * EVERY
+    talk.hear(5 * EVERY - MS, said("completed", turn))
+    assert talk.session.only_streams(5 * EVERY)
+
+
+def test_of_turns_of_files_the_one_that_was_sent_first_times_out_first() -> None:
+    """One that was begun later may have been sent before."""
+    talk, late, _ = call(file(), ACK, COMMIT)
+    talk.session.sent(late, 0)
+    early, _ = talk.session.begin(1, 1, 0, {})
+    talk.session.sent(early, 0)
+    for place in (1, 2, 3):
+        talk.session.tick(place * EVERY)
+        for sent, payload in list(talk.session.outbox or ()):
+            assert payload
+            talk.session.sent(sent, place * EVERY)
+        talk.session.outbox = None
+    talk.hear(4 * EVERY, said("ack", early))
+    for _ in taken(talk):
+        talk.session.sent(early, 4 * EVERY)
+    talk.hear(5 * EVERY, said("ack", late))
+    for _ in taken(talk):
+        talk.session.sent(late, 5 * EVERY)
+    assert (early.sent_ns, late.sent_ns) == (4 * EVERY, 5 * EVERY)
+    assert talk.session.wakes_ns == 4 * EVERY + TIMEOUT

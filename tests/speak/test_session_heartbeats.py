@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Beat, Step, TimedBeat
+from loadtest.plan.protocol import Beat, ReadyStep, TimedBeat
 from loadtest.speak.turn import NEVER, Outcome
 from tests.speak.talk import SECOND, TIMEOUT, Talk, said
 
-HELLO = Step(wait={"op": 10}, keep={"interval": "d.interval"})
+HELLO = ReadyStep(wait={"op": 10}, keep={"interval": "d.interval"})
 BEAT = TimedBeat(every="2s", send='{"op":1,"d":{kept.number}}', answer={"op": 11}, within_ns=SECOND)
 NUMBERED: dict[str, Any] = {"keep": ({"op": 0, "keep": {"number": "s"}},)}
 

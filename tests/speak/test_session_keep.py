@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Beat, Step
+from loadtest.plan.protocol import Beat, ReadyStep
 from loadtest.plan.template import escaped
 from loadtest.speak.compiled_protocol import MAX_KEPT_VALUE
-from loadtest.speak.kept_secrets import HIDDEN, MOST
+from loadtest.speak.kept_secrets import HIDDEN, MAX_SECRETS
 from loadtest.speak.session import MAX_ANSWERS_PER_S, Session
 from loadtest.speak.turn import Outcome
 from tests.speak.talk import SECOND, TIMEOUT, Talk, said
@@ -155,7 +155,7 @@ def test_a_reconnected_session_starts_afresh() -> None:
 
 def test_a_ready_step_and_a_heartbeat_keep_what_answers_say() -> None:
     talk = Talk(
-        ready=[Step(wait={"type": "hello", "keep": {"a": "a"}}, keep={"b": "b"})],
+        ready=[ReadyStep(wait={"type": "hello", "keep": {"a": "a"}}, keep={"b": "b"})],
         heartbeat=[
             Beat(on={"type": "tick", "keep": {"c": "c"}}, send="{kept.a}{kept.b}{kept.c}", keep={"d": "d"})
         ],
@@ -173,7 +173,7 @@ def test_a_ready_step_and_a_heartbeat_keep_what_answers_say() -> None:
 
 def test_what_only_ready_steps_keep_is_filled_in_once() -> None:
     talk = Talk(
-        ready=[Step(wait={"type": "hello"}, keep={"a": "a"})], message='{"i":"{turn.id}","a":"{kept.a}"}'
+        ready=[ReadyStep(wait={"type": "hello"}, keep={"a": "a"})], message='{"i":"{turn.id}","a":"{kept.a}"}'
     )
     talk.hear(1, said("hello", a="x"))
     assert not talk.protocol.asks_kept
@@ -249,7 +249,7 @@ def test_what_is_short_is_no_secret(value: Any) -> None:
 
 def test_the_newest_secrets_are_remembered() -> None:
     talk = Talk(keep=({"has": "t", "keep": {"token": "t"}},))
-    for n in (*range(MOST + 1), 1):
+    for n in (*range(MAX_SECRETS + 1), 1):
         talk.hear(20, said("note", t=f"secret-{n:03}"))
     talk.hear(21, b"secret-000 secret-001 secret-064")
     assert talk.record.shown[-1][1] == b"secret-000 [redacted] [redacted]"

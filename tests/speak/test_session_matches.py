@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, Step, TimedBeat
-from loadtest.speak.refused import Refused
+from loadtest.plan.protocol import Beat, ReadyStep, TimedBeat
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.turn import Outcome, Turn
 from tests.speak.talk import SIGHTED, TIMEOUT, Talk, answer, ledger, said
 
@@ -142,14 +142,14 @@ def test_numbers_and_booleans_are_compared_by_one_rule_in_every_place(written: s
         ):
             assert heard(Talk(**{**needs, place: asked}), event, done).outcome is Outcome.COMPLETE, place
         assert heard(Talk(**{**needs, "required": (match,)}), done).reason == "required", match
-        talk = Talk(**typed, ready=[Step(wait=match)])
+        talk = Talk(**typed, ready=[ReadyStep(wait=match)])
         talk.hear(1, payload)
         assert talk.session.state.name == "OPEN", match
         talk = Talk(**typed, heartbeat=[Beat(on=match, send="pong")])
         talk.hear(1, payload)
         assert talk.session.outbox == ["pong"], match
-        with pytest.raises(Refused, match="auth"):
-            Talk(**typed, ready=[Step(wait="x")], auth_errors=(match,)).hear(1, payload)
+        with pytest.raises(ConnectRefusal, match="auth"):
+            Talk(**typed, ready=[ReadyStep(wait="x")], auth_errors=(match,)).hear(1, payload)
 
 
 def test_refused_first_and_ignored_by_fields() -> None:
@@ -204,7 +204,11 @@ def test_a_ping_in_text_is_answered_and_is_no_answer() -> None:
 
 
 def test_ready_steps_in_text_wait_for_a_prefix() -> None:
-    steps = [Step(wait={"prefix": "0{"}), Step(send="40"), Step(wait={"prefix": "40"}, keep={"sid": "sid"})]
+    steps = [
+        ReadyStep(wait={"prefix": "0{"}),
+        ReadyStep(send="40"),
+        ReadyStep(wait={"prefix": "40"}, keep={"sid": "sid"}),
+    ]
     talk = Talk(**{**OPAQUE, "count": 1}, ready=steps)
     talk.hear(1, b"hello", b'0{"pingInterval":25000}')
     assert talk.session.outbox == ["40"]
@@ -214,22 +218,22 @@ def test_ready_steps_in_text_wait_for_a_prefix() -> None:
 
 
 def test_what_came_instead_of_a_text_is_not_repeated() -> None:
-    talk = Talk(**OPAQUE, ready=[Step(wait="hello", within_ns=10)])
+    talk = Talk(**OPAQUE, ready=[ReadyStep(wait="hello", within_ns=10)])
     talk.hear(1, b"secret")
     with pytest.raises(
-        Refused, match=r"no message with hello within .*; came instead: a message that is no JSON"
+        ConnectRefusal, match=r"no message with hello within .*; came instead: a message that is no JSON"
     ):
         talk.session.tick(20)
 
 
 def test_a_credential_may_be_refused_by_any_field() -> None:
-    talk = Talk(**BY_ID, ready=[Step(wait="x")], auth_errors=({"code": 401},))
-    with pytest.raises(Refused, match="auth: the target answered an error"):
+    talk = Talk(**BY_ID, ready=[ReadyStep(wait="x")], auth_errors=({"code": 401},))
+    with pytest.raises(ConnectRefusal, match="auth: the target answered an error"):
         talk.hear(1, b'{"code":401}')
 
 
 def test_an_error_without_a_type_before_ready_is_told() -> None:
-    talk = Talk(**JSON_RPC, ready=[Step(wait={"op": 10})])
+    talk = Talk(**JSON_RPC, ready=[ReadyStep(wait={"op": 10})])
     talk.hear(1, b'{"error":{}}')
     refused = talk.session.lost(2, 1000)
     assert refused is not None
@@ -271,7 +275,7 @@ def test_a_request_by_order_is_no_answer() -> None:
 
 
 def test_a_request_before_ready_is_answered_too() -> None:
-    talk = Talk(**ANSWERING, ready=[Step(wait={"op": 10})])
+    talk = Talk(**ANSWERING, ready=[ReadyStep(wait={"op": 10})])
     talk.hear(1, b'{"id":1,"method":"ask"}', b'{"op":10}')
     assert len(talk.session.outbox or ()) == 1
     assert talk.counts() == {"answered": 1}

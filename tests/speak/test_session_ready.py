@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from loadtest.errors import Layer
-from loadtest.plan.protocol import Beat, Step
-from loadtest.speak.refused import Refused
+from loadtest.plan.protocol import Beat, ReadyStep
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.session import SessionState
 from loadtest.speak.turn import NEVER, Outcome
 from tests.speak.talk import SECOND, TIMEOUT, Talk, answer, said
 
-GREETING = Step(wait={"type": "hello"}, within_ns=5 * SECOND)
+GREETING = ReadyStep(wait={"type": "hello"}, within_ns=5 * SECOND)
 PING = Beat(on={"type": "ping"}, send='{"type":"pong","at":{now_ms}}')
 
 
@@ -38,11 +38,11 @@ def test_a_whole_handshake() -> None:
     """Wait, answer with what was kept, wait, pause: as agent backends ask for."""
     talk = Talk(
         ready=[
-            Step(wait={"type": "offer"}, keep={"thread": "data.thread", "lang": "data.lang"}),
-            Step(send='{"type":"accept","thread":"{ready.thread}","user":"{user.id}"}'),
-            Step(wait={"type": "complete"}, keep={"token": "token"}),
-            Step(pause_ns=SECOND),
-            Step(send="token {ready.token}"),
+            ReadyStep(wait={"type": "offer"}, keep={"thread": "data.thread", "lang": "data.lang"}),
+            ReadyStep(send='{"type":"accept","thread":"{ready.thread}","user":"{user.id}"}'),
+            ReadyStep(wait={"type": "complete"}, keep={"token": "token"}),
+            ReadyStep(pause_ns=SECOND),
+            ReadyStep(send="token {ready.token}"),
         ],
         values={"user.id": "u-3"},
         message="{ready.thread} {ready.token} {turn.id}",
@@ -63,13 +63,13 @@ def test_a_whole_handshake() -> None:
 
 
 def test_each_wait_has_its_own_time() -> None:
-    talk = Talk(ready=[GREETING, Step(wait={"type": "go"}, within_ns=SECOND)])
+    talk = Talk(ready=[GREETING, ReadyStep(wait={"type": "go"}, within_ns=SECOND)])
     talk.hear(3 * SECOND, said("hello"))
     assert talk.session.wakes_ns == 4 * SECOND
 
 
 def test_a_pause_hears_nothing() -> None:
-    talk = Talk(ready=[Step(pause_ns=SECOND), GREETING])
+    talk = Talk(ready=[ReadyStep(pause_ns=SECOND), GREETING])
     talk.hear(1, said("hello"))
     assert talk.session.wakes_ns == SECOND
     assert talk.counts() == {"before_ready": 1}
@@ -78,7 +78,7 @@ def test_a_pause_hears_nothing() -> None:
 
 
 def test_two_pauses_follow_each_other() -> None:
-    talk = Talk(ready=[Step(pause_ns=SECOND), Step(pause_ns=SECOND)])
+    talk = Talk(ready=[ReadyStep(pause_ns=SECOND), ReadyStep(pause_ns=SECOND)])
     talk.session.tick(SECOND)
     assert (talk.session.state, talk.session.wakes_ns) == (SessionState.READYING, 2 * SECOND)
     talk.session.tick(2 * SECOND)
@@ -99,7 +99,7 @@ def test_messages_of_the_same_read_count_from_ready_on() -> None:
 
 
 def test_the_greeting_tells_our_name() -> None:
-    talk = Talk(ready=[GREETING, Step(wait={"type": "go"})])
+    talk = Talk(ready=[GREETING, ReadyStep(wait={"type": "go"})])
     talk.hear(1, said("hello", user_id="u-1"))
     talk.hear(2, said("go", user_id="u-2"))
     assert talk.session.user_mark == "u-1"
@@ -126,7 +126,7 @@ def test_a_heartbeat_is_answered_on_the_way_and_later() -> None:
 
 def test_a_heartbeat_may_come_before_what_it_would_carry() -> None:
     talk = Talk(
-        ready=[Step(wait={"type": "hello"}, keep={"token": "token"})],
+        ready=[ReadyStep(wait={"type": "hello"}, keep={"token": "token"})],
         heartbeat=[Beat(on={"type": "ping"}, send="pong {ready.token}")],
     )
     talk.hear(1, said("ping"), said("hello", token="t"), said("ping"))
@@ -150,8 +150,8 @@ def test_a_heartbeat_is_told_by_any_path() -> None:
 # ------------------------------------------------------------------ refusals
 
 
-def refusal(talk: Talk, *payloads: bytes) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refusal(talk: Talk, *payloads: bytes) -> ConnectRefusal:
+    with pytest.raises(ConnectRefusal) as caught:
         talk.hear(1, *payloads)
     return caught.value
 
@@ -179,7 +179,7 @@ def test_an_error_and_then_a_close_is_a_refusal_by_auth(code: int) -> None:
 
 
 def test_what_the_target_says_to_a_login_is_quoted() -> None:
-    login = [Step(send='{"op":"login"}'), GREETING]
+    login = [ReadyStep(send='{"op":"login"}'), GREETING]
     talk = Talk(ready=login)
     talk.hear(1, said("error", message="no\nsuch user"))
     refused = talk.session.lost(2, 4401)
@@ -210,9 +210,9 @@ def test_a_close_after_ready_is_no_refusal() -> None:
 
 
 def test_a_wait_that_is_too_long_refuses() -> None:
-    talk = Talk(ready=[Step(wait={"type": "hello", "data.v": "2"}, within_ns=1_500_000_000)])
+    talk = Talk(ready=[ReadyStep(wait={"type": "hello", "data.v": "2"}, within_ns=1_500_000_000)])
     talk.session.tick(1_499_999_999)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ConnectRefusal) as caught:
         talk.session.tick(1_500_000_000)
     assert caught.value.layer is Layer.READY
     assert caught.value.reason == "no message with type = hello, data.v = 2 within 1.5 s; nothing came"
@@ -229,7 +229,7 @@ def test_a_tick_before_the_upgrade_does_nothing() -> None:
 
 
 def test_a_turn_begun_before_ready_times_out_all_the_same() -> None:
-    talk = Talk(ready=[Step(wait={"type": "hello"}, within_ns=100 * SECOND)])
+    talk = Talk(ready=[ReadyStep(wait={"type": "hello"}, within_ns=100 * SECOND)])
     turn = talk.begin()
     assert talk.session.wakes_ns == 10 + TIMEOUT
     talk.hear(1, said("hello"))
@@ -276,11 +276,11 @@ def test_what_was_awaited_is_told_with_what_came_instead(heard: list[bytes], tol
         talk.hear(1, payload)
     wanted = "waited for a message with type = hello (ready step 1 of 1)"
     assert talk.session.awaited() == f"{wanted}; {told}"
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ConnectRefusal) as refused:
         talk.session.tick(5 * SECOND)
     assert refused.value.reason == f"no message with type = hello within 5 s; {told}"
 
 
 def test_a_pause_may_be_what_is_waited_for() -> None:
-    talk = Talk(ready=[Step(pause_ns=SECOND)])
+    talk = Talk(ready=[ReadyStep(pause_ns=SECOND)])
     assert talk.session.awaited() == "waited for a pause to end (ready step 1 of 1); nothing came"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Beat, Events, Step
-from loadtest.speak.reader import MAX_PATTERN_TEXT, Reader
-from loadtest.speak.refused import Refused
+from loadtest.plan.protocol import Beat, Events, ReadyStep
+from loadtest.speak.connect_refusal import ConnectRefusal
+from loadtest.speak.event_reader import MAX_PATTERN_TEXT, Reader
 from loadtest.speak.turn import Outcome
 from tests.speak.talk import Talk
 
@@ -92,11 +92,13 @@ def test_what_a_pattern_finds(payload: bytes, found: dict[str, Any]) -> None:
 )
 def test_of_an_error_before_ready_the_text_begins_the_reason(came: bytes, told: str) -> None:
     events = {"format": "text", "pattern": "(?P<type>OK|ERR)(?P<turn>-)?", "type": ("type",), "end": ("OK",)}
-    talk = Talk(**events, turn=("turn",), ready=[Step(send="hi"), Step(wait="OK")], auth_errors=("ERR",))
-    with pytest.raises(Refused) as refused:
+    talk = Talk(
+        **events, turn=("turn",), ready=[ReadyStep(send="hi"), ReadyStep(wait="OK")], auth_errors=("ERR",)
+    )
+    with pytest.raises(ConnectRefusal) as refused:
         talk.hear(20, came)
     assert refused.value.reason == f"the target answered {told}"
-    talk = Talk(**events, turn=("turn",), ready=[Step(send="hi"), Step(wait="OK")], fail=("ERR",))
+    talk = Talk(**events, turn=("turn",), ready=[ReadyStep(send="hi"), ReadyStep(wait="OK")], fail=("ERR",))
     talk.hear(20, came)
     lost = talk.session.lost(30, 1000)
     assert lost is not None

@@ -15,8 +15,8 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from loadtest.errors import Layer
-from loadtest.speak.refused import Refused
-from loadtest.speak.upgrade import LARGEST_HEAD, Upgrade
+from loadtest.speak.connect_refusal import ConnectRefusal
+from loadtest.speak.upgrade import MAX_HEAD_BYTES, Upgrade
 
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 
@@ -36,8 +36,8 @@ def plain(subprotocols: Sequence[str] = (), *, compression: bool = False) -> Upg
     return Upgrade("host:1", "/ws", subprotocols=subprotocols, compression=compression)
 
 
-def refused(upgrade: Upgrade, answer: bytes) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refused(upgrade: Upgrade, answer: bytes) -> ConnectRefusal:
+    with pytest.raises(ConnectRefusal) as caught:
         upgrade.receive(answer)
     return caught.value
 
@@ -47,7 +47,7 @@ def refused(upgrade: Upgrade, answer: bytes) -> Refused:
 
 def test_bytes_of_the_environment_are_sent_and_half_a_character_is_not() -> None:
     assert b"X-A: \xe9\r\n" in Upgrade("h", "/", [("X-A", "\udce9")]).request
-    with pytest.raises(Refused, match="half of a character") as caught:
+    with pytest.raises(ConnectRefusal, match="half of a character") as caught:
         Upgrade("h", "/", [("X-A", "a\ud800b")])
     assert caught.value.layer is Layer.UPGRADE
 
@@ -277,7 +277,7 @@ def test_what_is_no_http_is_told_at_once(answer: bytes) -> None:
 
 def test_a_head_without_end_is_refused() -> None:
     upgrade = plain()
-    assert not upgrade.receive(b"HTTP/1.1 101 OK\r\nX: " + b"x" * (LARGEST_HEAD - 100))
+    assert not upgrade.receive(b"HTTP/1.1 101 OK\r\nX: " + b"x" * (MAX_HEAD_BYTES - 100))
     assert "64 KiB" in refused(upgrade, b"x" * 200).reason
 
 
@@ -317,7 +317,7 @@ def test_any_answer_opens_or_is_refused(head: bytes, compression: bool) -> None:
     upgrade = plain(compression=compression)
     try:
         opened = upgrade.receive(head.replace(b"PROOF", proof(upgrade)) + b"\r\n\r\n")
-    except Refused:
+    except ConnectRefusal:
         return
     assert opened
     assert upgrade.status == 101

@@ -30,7 +30,7 @@ class ExposedSample:
 
 
 def samples_of(body: bytes, wanted: Collection[str]) -> list[ExposedSample]:
-    """The samples of the wanted series; no other line is looked at, for an exporter tells thousands.
+    """The samples of the wanted series; no other line is looked at: an exporter has thousands.
 
     Raises:
         NotSampledError: a line of these is not of the format.

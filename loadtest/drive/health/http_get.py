@@ -16,7 +16,7 @@ from loadtest.drive.health.source import NotSampledError
 WITHIN_S = 0.7
 """A sample is of one second: an answer that takes longer comes too late for it."""
 
-LARGEST = 4 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 """Bytes of an answer that are read."""
 
 
@@ -64,7 +64,7 @@ def get(connection: http.client.HTTPConnection, path: str, headers: Mapping[str,
     try:
         connection.request("GET", path, headers=dict(headers))
         answer = connection.getresponse()
-        body = answer.read(LARGEST + 1)
+        body = answer.read(MAX_BYTES + 1)
     except TimeoutError:
         raise NotSampledError(f"{shown} did not answer within {WITHIN_S:g} s") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -75,6 +75,6 @@ def get(connection: http.client.HTTPConnection, path: str, headers: Mapping[str,
         connection.close()
     if answer.status != 200:
         raise NotSampledError(f"{shown} answered with HTTP status {answer.status}")
-    if len(body) > LARGEST:
-        raise NotSampledError(f"{shown} answered with more than {LARGEST} bytes")
+    if len(body) > MAX_BYTES:
+        raise NotSampledError(f"{shown} answered with more than {MAX_BYTES} bytes")
     return body

@@ -18,8 +18,8 @@ from loadtest.readiness.evidence import Evidence, Measure, distribution
 from loadtest.readiness.probe import CommandProbe
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
-LARGEST_OUTPUT = 1024 * 1024
-MOST_OUTPUT = 64 * 1024 * 1024
+MAX_OUTPUT_BYTES = 1024 * 1024
+MAX_OUTPUT = 64 * 1024 * 1024
 """Only so many bytes of a program's output are read; a program that writes more than the other is ended."""
 LOOK_S = 0.1
 
@@ -83,7 +83,7 @@ def run_program(
         texts = []
         for file in (out, err):
             file.seek(0)
-            texts.append(file.read(LARGEST_OUTPUT).decode("utf-8", "replace"))
+            texts.append(file.read(MAX_OUTPUT_BYTES).decode("utf-8", "replace"))
     return ProgramResult(code, texts[0], texts[1], child.pid)
 
 
@@ -105,7 +105,7 @@ def _wait(child: subprocess.Popen[bytes], files: Iterable[IO[bytes]], within_s: 
     while (left := until - time.monotonic()) > 0:
         with suppress(subprocess.TimeoutExpired):
             return child.wait(min(LOOK_S, left))
-        if max(os.fstat(file.fileno()).st_size for file in files) > MOST_OUTPUT:
+        if max(os.fstat(file.fileno()).st_size for file in files) > MAX_OUTPUT:
             raise ProbeError("answer", "it wrote more than 64 MiB, and was ended")
     return child.poll()
 

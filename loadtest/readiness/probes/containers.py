@@ -14,7 +14,7 @@ from loadtest.readiness.probe import ContainersProbe
 from loadtest.readiness.probes.command import run_program
 from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext, ProbeError
 
-LARGEST_FILE = 16 * 1024 * 1024
+MAX_FILE_BYTES = 16 * 1024 * 1024
 PULL = re.compile(
     r"ErrImagePull|ImagePullBackOff|pull access denied|toomanyrequests|rate limit"
     r"|manifest (?:for .* )?(?:unknown|not found)",
@@ -204,8 +204,8 @@ def listing(
 def _listing_file(name: str, context: ProbeContext) -> tuple[str, float, str]:
     path = context.path(name)
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise NotProbedError("tool", f"{path.name} is larger than {LARGEST_FILE >> 20} MiB")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise NotProbedError("tool", f"{path.name} is larger than {MAX_FILE_BYTES >> 20} MiB")
         return path.read_text("utf-8", "replace"), path.stat().st_mtime, f"the file {path.name}"
     except OSError as error:
         raise NotProbedError("tool", f"the listing {path.name} cannot be read: {error.strerror}") from None

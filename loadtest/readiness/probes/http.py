@@ -19,7 +19,7 @@ from loadtest.readiness.probes.probe_context import NotProbedError, ProbeContext
 from loadtest.readiness.probes.tcp import in_time, opened
 from loadtest.readiness.probes.tls import expires_at, expiry, secured
 
-LARGEST_BODY = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 SHOWN_BODY = 200
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SEEN_ELSEWHERE = frozenset({301, 302, 303})
@@ -100,13 +100,13 @@ class _Exchange:
         method: str,
         headers: Mapping[str, str],
     ) -> tuple[int, bytes, str | None]:
-        """Send the request and read its answer, up to ``LARGEST_BODY``."""
+        """Send the request and read its answer, up to ``MAX_BODY_BYTES``."""
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         sent = self.body if method == self.probe.method and headers is self.headers else None
         connection.request(method, path, sent, headers=dict(headers))
         answer = connection.getresponse()
-        body = answer.read(LARGEST_BODY)
-        if answer.length and len(body) < LARGEST_BODY:
+        body = answer.read(MAX_BODY_BYTES)
+        if answer.length and len(body) < MAX_BODY_BYTES:
             raise http.client.IncompleteRead(body, answer.length)
         return answer.status, body, answer.getheader("Location")
 

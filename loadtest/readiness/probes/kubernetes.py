@@ -18,7 +18,7 @@ from loadtest.units import format_duration
 ASKED = "deployments,statefulsets,daemonsets,jobs,pods"
 RECENT_S = 600.0
 """A container that was restarted within this time before the listing is in doubt."""
-MOST_ITEMS = 20_000
+MAX_ITEMS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ def _items(data: Any) -> list[Mapping[str, Any]]:
     items = data.get("items", [data]) if isinstance(data, dict) else data
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
         raise ValueError("it is no list of objects of Kubernetes")
-    if len(items) > MOST_ITEMS:
-        raise ValueError(f"it holds more than {MOST_ITEMS:,} objects")
+    if len(items) > MAX_ITEMS:
+        raise ValueError(f"it holds more than {MAX_ITEMS:,} objects")
     return items
 
 

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from loadtest.catalog import FAILURES
 from loadtest.errors import ConfigError, Exit
-from loadtest.judge.measured import Measurement, lookup, measured_for, of_all_due
-from loadtest.judge.own_delay import COUNTS
+from loadtest.judge.generator_delay import COUNTS
 from loadtest.judge.sections import section
+from loadtest.judge.threshold_measurement import Measurement, lookup, measured_for, of_all_due
 from loadtest.keep.find import list_runs
 from loadtest.keep.folder import REPORT
 from loadtest.keep.read import read_manifest

@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 
 from loadtest.readiness.assessment import Assessment, OutageRow
-from loadtest.readiness.views.telling import up_text
-from loadtest.show.palette import BADGE, PAGE, PLOT
+from loadtest.readiness.views.page_model import up_text
 from loadtest.show.sanitize import printable
+from loadtest.show.theme import BADGE, PAGE, PLOT
 
 COLOURS = {
     **dict.fromkeys(("GO", "healthy"), PAGE["good"].light),

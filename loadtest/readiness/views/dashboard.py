@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.readiness.assessment import Assessment, ComponentRow
-from loadtest.readiness.views.telling import MARKS, TONES, age, instant
+from loadtest.readiness.views.page_model import MARKS, TONES, age, instant
 from loadtest.show.render.terminal import MARKS as TONE_MARKS
 from loadtest.show.sanitize import printable
 

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
-from loadtest.show.limits import Limit
 from loadtest.show.plot import style
+from loadtest.show.threshold_limits import Limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from loadtest.judge.counts import ENDED_BY_US
 from loadtest.show.counter_table import NO_CLOSE_FRAME
-from loadtest.show.limits import Limit
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
 from loadtest.show.plot.bars import stacked
 from loadtest.show.plot.timeline import Phases, share_time
 from loadtest.show.series import Column, Series
+from loadtest.show.threshold_limits import Limit
 from loadtest.units import format_count
 
 TITLE = "Connections"

@@ -11,10 +11,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullLo
 
 from loadtest.measure.histogram import Histogram
 from loadtest.show.comparison_data import METRICS, Board
-from loadtest.show.limits import of_times
 from loadtest.show.plot import canvas as layout
-from loadtest.show.plot import release_style as looks
+from loadtest.show.plot import compared_releases as releases
 from loadtest.show.plot import style
+from loadtest.show.threshold_limits import of_times
 from loadtest.units import format_count
 
 TITLE = "Share of turns answered within a time"
@@ -25,7 +25,7 @@ POINTS, THIN_POINTS = 240, 80
 
 def draw(board: Board, width_in: float) -> Figure:
     """A panel per response time."""
-    sheet = layout.sheet(looks.heading(TITLE, board), width_in)
+    sheet = layout.sheet(releases.heading(TITLE, board), width_in)
     for metric, name in METRICS.items():
         _panel(sheet, board, metric, name)
     layout.arrange(sheet)
@@ -35,7 +35,7 @@ def draw(board: Board, width_in: float) -> Figure:
 def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
     known = [
         (side, look, pooled)
-        for side, look in looks.shown(board)
+        for side, look in releases.shown(board)
         if (pooled := side.pooled(metric)) is not None
     ]
     panel = layout.panel(sheet, f"{name}: % of turns answered within a time", 1.9 if sheet.narrow else 2.2)
@@ -43,10 +43,10 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
         layout.explain(sheet, panel, "no side holds a sample of it")
         return
     for side, look, pooled in known:
-        for run in side.runs[-looks.THIN :] if len(side.runs) > 1 else ():
+        for run in side.runs[-releases.THIN :] if len(side.runs) > 1 else ():
             if (found := run.histogram(metric)) is not None:
                 panel.axes.plot(*_steps(found, THIN_POINTS), color=look.colour, linewidth=0.6, alpha=0.35)
-        _thick(panel.axes, pooled, look, f"{looks.runs_of(side)}, n={format_count(pooled.n)})")
+        _thick(panel.axes, pooled, look, f"{releases.runs_of(side)}, n={format_count(pooled.n)})")
     for limit in of_times(board.limits, {metric}):
         panel.axes.axvline(
             limit.value,
@@ -57,7 +57,7 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
         )
     _axes(panel.axes, [pooled for _, _, pooled in known], sheet.width_in)
     layout.legend(panel, sheet.width_in, columns=6)
-    if said := looks.left_out(board):
+    if said := releases.left_out(board):
         layout.footer(sheet, panel, said)
 
 
@@ -95,7 +95,7 @@ def _axes(axes: Axes, known: list[Histogram], width_in: float) -> None:
     """Time from the fastest half percent to the slowest percent, shares from 0 to 100 %."""
     low = min(float(found.percentile(0.5) or 1) for found in known) / 1e6
     high = max(float(found.percentile(99) or 1) for found in known) / 1e6
-    log = looks.is_wide(low, high)
+    log = releases.is_wide(low, high)
     if log:
         axes.set_xscale("log")
         axes.set_xlim(low / 1.1, high * 1.1)
@@ -110,4 +110,4 @@ def _axes(axes: Axes, known: list[Histogram], width_in: float) -> None:
     axes.set_ylim(0, 101)
     axes.yaxis.set_major_locator(MultipleLocator(25))
     axes.grid(visible=True, axis="x", color=style.GRID, linewidth=0.8)
-    looks.note(axes, f"response time in ms, up to p99{' (logarithmic)' if log else ''}")
+    releases.note(axes, f"response time in ms, up to p99{' (logarithmic)' if log else ''}")

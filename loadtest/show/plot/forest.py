@@ -14,7 +14,7 @@ from loadtest.judge.multiplicity import MetricComparison
 from loadtest.show.comparison import change_text, interval_text
 from loadtest.show.comparison_data import Board, DrawnSide
 from loadtest.show.plot import canvas as layout
-from loadtest.show.plot import release_style as looks
+from loadtest.show.plot import compared_releases as releases
 from loadtest.show.plot import style
 
 TITLE = "What changed"
@@ -38,7 +38,7 @@ class Mark(NamedTuple):
 
 def draw(board: Board, width_in: float) -> Figure:
     """A row per metric, a mark per release with its interval."""
-    sheet = layout.sheet(looks.heading(TITLE, board), width_in)
+    sheet = layout.sheet(releases.heading(TITLE, board), width_in)
     marks = list(_marks(board))
     caption = "change against the baseline in %, of shares in points; beside it the verdict"
     panel = layout.panel(sheet, caption, ROW_IN * (max((mark.at for mark in marks), default=1) + 1.2))
@@ -53,7 +53,7 @@ def draw(board: Board, width_in: float) -> Figure:
         panel.beside_in = max(panel.beside_in, room + 0.15)
     for side in board.candidates:
         look = style.release(side.number)
-        panel.axes.plot([], [], look.marker, color=look.colour, label=f"{looks.runs_of(side)})")
+        panel.axes.plot([], [], look.marker, color=look.colour, label=f"{releases.runs_of(side)})")
     _axes(panel.axes, marks, narrow=sheet.narrow)
     layout.legend(panel, width_in)
     layout.footer(sheet, panel, _meaning(marks))
@@ -88,7 +88,7 @@ def _band(axes: Axes, marks: list[Mark]) -> None:
     for mark in marks:
         rows.setdefault(mark.row.name, []).append(mark)
     for found in rows.values():
-        smallest = found[0].row.yardstick.smallest * 100
+        smallest = found[0].row.measure.smallest * 100
         low, high = found[0].at - 0.45, found[-1].at + 0.45
         axes.fill_between([-smallest, smallest], low, high, color=style.SHADE, linewidth=0, zorder=0)
         axes.vlines([-smallest, smallest], low, high, color=style.EDGE, linewidth=0.8, zorder=0.5)
@@ -98,12 +98,12 @@ def _mark(axes: Axes, mark: Mark, *, narrow: bool) -> str:
     """Draw it, and beside the axes what is said of it."""
     row, look = mark.row, style.release(mark.side.number)
     change = row.change
-    told = row.word if narrow else f"{change_text(row.yardstick, change)}   {row.word}"
+    told = row.word if narrow else f"{change_text(row.measure, change)}   {row.word}"
     if change is not None and math.isfinite(change):
         if row.interval is not None and all(math.isfinite(end) for end in row.interval):
             low, high = row.interval
             axes.hlines(mark.at, low * 100, high * 100, color=look.colour, linewidth=2.0)
-            told = told if narrow else f"{told}  ({interval_text(row.yardstick, row.interval)})"
+            told = told if narrow else f"{told}  ({interval_text(row.measure, row.interval)})"
         face = style.SURFACE if row.word in UNDECIDED else look.colour
         axes.plot(
             change * 100, mark.at, look.marker, color=look.colour, markerfacecolor=face, markersize=7,
@@ -121,7 +121,7 @@ def _mark(axes: Axes, mark: Mark, *, narrow: bool) -> str:
 
 def _reach(marks: list[Mark]) -> float:
     """How far the axis goes to either side, in percent."""
-    ends = [mark.row.yardstick.smallest for mark in marks]
+    ends = [mark.row.measure.smallest for mark in marks]
     for mark in marks:
         known = (mark.row.change or 0.0, *(mark.row.interval or ()))
         ends += [abs(value) for value in known if math.isfinite(value)]
@@ -143,7 +143,7 @@ def _axes(axes: Axes, marks: list[Mark], *, narrow: bool) -> None:
     for mark in marks:
         rows.setdefault(mark.row.name, []).append(mark.at)
     names = {sum(at) / len(at): name for name, at in rows.items()}
-    better = {mark.row.name: mark.row.yardstick.better for mark in marks}
+    better = {mark.row.name: mark.row.measure.better for mark in marks}
     shown = {
         at: "\n".join(style.fit(part, 96, style.SMALL_PT) for part in name.replace(".", ".\n", 1).split("\n"))
         if narrow

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from loadtest.judge.sections import Manifest, section
 from loadtest.show.counter_table import EVENTS, GOOD_EVENTS, OUTCOMES
-from loadtest.show.manifest import whole
+from loadtest.show.manifest import as_integer
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
 from loadtest.show.sanitize import printable
@@ -60,10 +60,10 @@ def draw(heading: layout.Heading, manifest: Manifest, why: str, width_in: float)
 def turn_bars(manifest: Manifest) -> tuple[list[Bar], int]:
     """A bar per outcome, and how many turns fell due."""
     counts = section(manifest, "counts", "turns")
-    due = whole(counts.get("due")) or 0
+    due = as_integer(counts.get("due")) or 0
     bars = []
     for key, label in OUTCOMES.items():
-        n = whole(counts.get(key))
+        n = as_integer(counts.get(key))
         if n is not None:
             share = f"  {format_ratio(n / due)}" if due and n else ""
             text, colour = f"{format_count(n)}{share}", style.OUTCOMES[key].colour
@@ -77,7 +77,7 @@ def event_bars(manifest: Manifest) -> list[Bar]:
     unmeasured = section(counts, "unmeasured")
     bars: list[Bar] = []
     for key in DRAWN_EVENTS:
-        n, label, good = whole(counts.get(key)), EVENTS[key], key in GOOD_EVENTS
+        n, label, good = as_integer(counts.get(key)), EVENTS[key], key in GOOD_EVENTS
         colour = style.TONES["good" if good else "bad"]
         if n is not None:
             bars.append(Bar(label, n, format_count(n), "", good, colour))

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from loadtest.show.comparison_data import METRICS, Board, DrawnSide
-from loadtest.show.limits import of_times
 from loadtest.show.plot import canvas as layout
-from loadtest.show.plot import release_style as looks
+from loadtest.show.plot import compared_releases as releases
 from loadtest.show.plot import style
-from loadtest.show.plot.spectrum import LEAST, TICKS, Curve, curve
+from loadtest.show.plot.spectrum import MIN_SAMPLES, TICKS, Curve, curve
 from loadtest.show.plot.timeline import with_limits
+from loadtest.show.threshold_limits import of_times
 from loadtest.units import format_count
 
 TITLE = "Percentile spectra, overlaid"
@@ -26,7 +26,7 @@ MARKED = (2, 10, 100, 1_000, 10_000, 100_000)
 
 def draw(board: Board, width_in: float) -> Figure:
     """A panel per response time."""
-    sheet = layout.sheet(looks.heading(TITLE, board), width_in)
+    sheet = layout.sheet(releases.heading(TITLE, board), width_in)
     for metric, name in METRICS.items():
         _panel(sheet, board, metric, name)
     layout.arrange(sheet)
@@ -34,7 +34,7 @@ def draw(board: Board, width_in: float) -> Figure:
 
 
 def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
-    curves = {at: _curve(side, metric) for at, (side, _) in enumerate(looks.shown(board))}
+    curves = {at: _curve(side, metric) for at, (side, _) in enumerate(releases.shown(board))}
     known = {at: each for at, each in curves.items() if each is not None}
     limits = of_times(board.limits, {metric})
     low, high = with_limits(
@@ -42,13 +42,13 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
         max((each.max_ms for each in known.values()), default=1.0),
         limits,
     )
-    log = looks.is_wide(low, high)
+    log = releases.is_wide(low, high)
     caption = f"{name}, response time in ms{' (logarithmic)' if log else ''}, by percentile of turns"
     panel = layout.panel(sheet, caption, 2.2 if sheet.narrow else 2.7)
     if not known:
         layout.explain(sheet, panel, "no side holds enough samples of it")
         return
-    for at, (side, look) in enumerate(looks.shown(board)):
+    for at, (side, look) in enumerate(releases.shown(board)):
         if at in known:
             _side(panel.axes, side, look, metric, known[at])
     for limit in limits:
@@ -57,16 +57,16 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
     time_axis(panel.axes, low, high, log=log)
     layout.legend(panel, sheet.width_in, columns=6)
     thin = "Thick: the turns of all runs of a side together. Thin: each run."
-    layout.footer(sheet, panel, f"{thin} {looks.left_out(board)}".strip())
+    layout.footer(sheet, panel, f"{thin} {releases.left_out(board)}".strip())
 
 
 def _curve(side: DrawnSide, metric: str) -> Curve | None:
     pooled = side.pooled(metric)
-    return curve(pooled) if pooled is not None and pooled.n >= LEAST else None
+    return curve(pooled) if pooled is not None and pooled.n >= MIN_SAMPLES else None
 
 
 def _side(axes: Axes, side: DrawnSide, look: style.Style, metric: str, pooled: Curve) -> None:
-    for run in side.runs[-looks.THIN :]:
+    for run in side.runs[-releases.THIN :]:
         found = run.histogram(metric)
         if found is not None and len(side.runs) > 1:
             each = curve(found)
@@ -79,7 +79,7 @@ def _side(axes: Axes, side: DrawnSide, look: style.Style, metric: str, pooled: C
                 alpha=0.35,
                 drawstyle="steps-post",
             )
-    line(axes, pooled, look, f"{looks.runs_of(side)}, n={format_count(pooled.n)})")
+    line(axes, pooled, look, f"{releases.runs_of(side)}, n={format_count(pooled.n)})")
 
 
 def line(axes: Axes, each: Curve, look: style.Style, label: str) -> None:
@@ -112,7 +112,7 @@ def percentile_axis(axes: Axes, most: float, *, narrow: bool, named: bool = True
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: ticks.get(round(value), "")))
     axes.grid(visible=True, axis="x", color=style.GRID, linewidth=0.8)
     if named:
-        looks.note(
+        releases.note(
             axes, "percentile" if narrow else "percentile of turns (lines end where n supports no finer one)"
         )
 

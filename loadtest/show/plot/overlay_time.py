@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loadtest.show.comparison_data import Board, Drawn, DrawnSide
-from loadtest.show.limits import Limit
 from loadtest.show.plot import canvas as layout
-from loadtest.show.plot import release_style as looks
+from loadtest.show.plot import compared_releases as releases
 from loadtest.show.plot import style
 from loadtest.show.plot.timeline import with_limits
 from loadtest.show.series import Column
+from loadtest.show.threshold_limits import Limit
 
 TITLE = "Timelines, aligned at the beginning of the measured part"
 
@@ -74,7 +74,7 @@ class Middle(NamedTuple):
 
 def draw(board: Board, width_in: float) -> Figure:
     """A panel per track: the median over runs, and between which values they lie."""
-    sheet = layout.sheet(looks.heading(TITLE, board), width_in)
+    sheet = layout.sheet(releases.heading(TITLE, board), width_in)
     for track in TRACKS:
         _panel(sheet, board, track)
     drawn = [panel for panel in sheet.panels if panel.axes.axison]
@@ -99,16 +99,16 @@ def _only_limits(panel: layout.Panel) -> None:
 
 def _meaning(board: Board) -> str:
     said = ["Upright: beginning and end of the measured part."]
-    if any(len(side.runs) > 1 for side, _ in looks.shown(board)):
+    if any(len(side.runs) > 1 for side, _ in releases.shown(board)):
         said.append(
             f"Lines: median of the runs in {_each(board)}. Shaded: from the lowest to the highest run."
         )
-    return " ".join([*said, looks.left_out(board)]).strip()
+    return " ".join([*said, releases.left_out(board)]).strip()
 
 
 def _each(board: Board) -> str:
     """What a point of a line stands for: long runs are drawn in steps of several seconds."""
-    longest = max(run.series.step_s for side, _ in looks.shown(board) for run in side.runs)
+    longest = max(run.series.step_s for side, _ in releases.shown(board) for run in side.runs)
     return "each second" if longest == 1 else f"every {longest} seconds"
 
 
@@ -134,7 +134,7 @@ def _since(run: Drawn) -> Column:
 
 
 def _panel(sheet: layout.Sheet, board: Board, track: Track) -> None:
-    found = [(side, look, middle(side, track)) for side, look in looks.shown(board)]
+    found = [(side, look, middle(side, track)) for side, look in releases.shown(board)]
     known = [each for each in found if len(each[2].at)]
     limits = track.limits(board)
     lowest, highest = with_limits(
@@ -142,7 +142,7 @@ def _panel(sheet: layout.Sheet, board: Board, track: Track) -> None:
         max((float(each.high.max()) for _, _, each in known), default=1.0),
         limits,
     )
-    log = bool(track.statistic) and looks.is_wide(lowest, highest)
+    log = bool(track.statistic) and releases.is_wide(lowest, highest)
     caption = f"{track.caption.replace('EACH', _each(board))}{' (logarithmic)' if log else ''}"
     panel = layout.panel(sheet, caption, 1.05 if sheet.narrow else 1.25)
     if not known:
@@ -161,7 +161,7 @@ def _panel(sheet: layout.Sheet, board: Board, track: Track) -> None:
             markersize=3.5,
             markerfacecolor=style.SURFACE,
             markevery=max(1, len(each.at) // 12),
-            label=f"{looks.runs_of(side)})",
+            label=f"{releases.runs_of(side)})",
         )
     for limit in limits:
         layout.limit_line(panel, limit)
@@ -176,7 +176,7 @@ def _ends(board: Board) -> set[float]:
     """When the measured parts ended, in seconds after they began; one for all, unless they differ."""
     return {
         round(run.span.length_ns / 1e9)
-        for side, _ in looks.shown(board)
+        for side, _ in releases.shown(board)
         for run in side.runs
         if len(run.series)
     }
@@ -190,6 +190,6 @@ def _time(axes: Axes, drawn: list[layout.Panel], ends: set[float], *, last: bool
     for at in (0.0, *ends):
         axes.axvline(at, color=style.MUTED, linewidth=0.9)
     if last:
-        looks.note(axes, "seconds after the measured part began")
+        releases.note(axes, "seconds after the measured part began")
     else:
         axes.tick_params(labelbottom=False)

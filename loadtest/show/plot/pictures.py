@@ -15,14 +15,14 @@ from loadtest.judge.sections import Manifest, section
 from loadtest.measure.totals import Totals
 from loadtest.show.charts import run_charts
 from loadtest.show.document import Chart, Plot
-from loadtest.show.limits import Limit, limits_of
-from loadtest.show.manifest import ReadableRun, whole
+from loadtest.show.manifest import ReadableRun, as_integer
 from loadtest.show.plot import connections, ledger, spectrum, style, svg, timeline
 from loadtest.show.plot.canvas import Heading
 from loadtest.show.report import Report
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import build_report
 from loadtest.show.run import CONNECTIONS, COUNTED, PERCENTILES
 from loadtest.show.series import Series, read_series
+from loadtest.show.threshold_limits import Limit, limits_of
 
 NAMES = ("timeline", "spectrum", "connections", "ledger")
 """The plots, in the order in which they answer questions."""
@@ -76,7 +76,9 @@ class Pictures:
     def _read(self) -> _Read:
         manifest = self._run.manifest
         totals = self._run.totals()
-        return _Read(manifest, tell(manifest), totals, read_series(self._run, totals), limits_of(manifest))
+        return _Read(
+            manifest, build_report(manifest), totals, read_series(self._run, totals), limits_of(manifest)
+        )
 
     @cached_property
     def _charts(self) -> dict[str, list[Chart]]:
@@ -148,7 +150,7 @@ class Pictures:
     def _drawers(self) -> dict[str, Callable[[Heading, float], Figure]]:
         read = self._read
         why = why_nothing(read.manifest)
-        planned = whole(section(read.manifest, "load", "planned").get("connections"))
+        planned = as_integer(section(read.manifest, "load", "planned").get("connections"))
         return {
             "spectrum": lambda heading, width: spectrum.draw(
                 heading, read.totals.histograms, why, width, limits=read.limits
@@ -170,7 +172,7 @@ class Pictures:
 def why_nothing(manifest: Manifest) -> str:
     """Why a plot has nothing to show: the reason the run itself gives, if it does."""
     connections_counted = section(manifest, "counts", "connections")
-    if whole(connections_counted.get("attempted")) and not whole(connections_counted.get("ready")):
+    if as_integer(connections_counted.get("attempted")) and not as_integer(connections_counted.get("ready")):
         return "no connection was ever ready"
     for name, reason in section(manifest, "unmeasured").items():
         if name.startswith("turn."):

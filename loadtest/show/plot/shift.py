@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from loadtest.judge.permutation import Array, difference
-from loadtest.judge.power import LEAST, LEVEL, quantiles
+from loadtest.judge.power import LEVEL, MIN_RUNS, quantiles
 from loadtest.judge.ranks import part_of
 from loadtest.plan.scenario import Compare
 from loadtest.show.comparison_data import METRICS, QUANTILES, Board, DrawnSide
 from loadtest.show.plot import canvas as layout
-from loadtest.show.plot import release_style as looks
+from loadtest.show.plot import compared_releases as releases
 from loadtest.show.plot import style
 from loadtest.units import format_ms
 
@@ -39,7 +39,7 @@ class Shift(NamedTuple):
 
 def draw(board: Board, width_in: float) -> Figure:
     """A panel per response time."""
-    sheet = layout.sheet(looks.heading(TITLE, board), width_in)
+    sheet = layout.sheet(releases.heading(TITLE, board), width_in)
     for metric, name in METRICS.items():
         _panel(sheet, board, metric, name)
     layout.arrange(sheet)
@@ -86,7 +86,7 @@ def _within(side: DrawnSide, metric: str) -> Array:
 def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
     caption = f"{name}, response time: change in % of the baseline's, by quantile"
     panel = layout.panel(sheet, caption, 2.3 if sheet.narrow else 2.6)
-    sides = looks.shown(board)
+    sides = releases.shown(board)
     found = [(side, look, shift(board.baseline, side, metric)) for side, look in sides[1:]]
     known = [each for each in found if np.isfinite(each[2].change).any()]
     if not known:
@@ -114,7 +114,7 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
 
 def _smallest(board: Board, metric: str) -> float:
     """The smallest effect of the metric's own statistics; else of the others, never of a share in points."""
-    rules = [row.yardstick for row in board.comparisons[0].rows if row.yardstick.scale == "ratio"]
+    rules = [row.measure for row in board.comparisons[0].rows if row.measure.scale == "ratio"]
     own = [rule.smallest for rule in rules if rule.name.startswith(f"{metric}.")]
     return min(own or [rule.smallest for rule in rules] or [Compare().smallest_effect])
 
@@ -134,7 +134,7 @@ def _side(
         markersize=5.5,
         markerfacecolor=style.SURFACE,
         markeredgewidth=1.4,
-        label=f"{looks.runs_of(side)})",
+        label=f"{releases.runs_of(side)})",
         zorder=3,
     )
     axes.vlines(at[banded], each.low[banded], each.high[banded], color=look.colour, linewidth=1.2, zorder=2)
@@ -150,7 +150,7 @@ def _axes(axes: Axes, labels: list[str], *, narrow: bool) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: labels[round(value)]))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _signed(value)))
-    looks.note(axes, f"quantile, and what it is in the baseline{' in ms' if narrow else ''}")
+    releases.note(axes, f"quantile, and what it is in the baseline{' in ms' if narrow else ''}")
 
 
 def _signed(percent: float) -> str:
@@ -171,11 +171,11 @@ def _said(known: list[tuple[DrawnSide, style.Style, Shift]], board: Board) -> st
     runs = min(len(side.runs) for side in (board.baseline, *(side for side, _, _ in known)))
     said = []
     if BETWEEN in bands:
-        few = f" (of fewer than {LEAST} runs a side, so a guess)" if runs < LEAST else ""
+        few = f" (of fewer than {MIN_RUNS} runs a side, so a guess)" if runs < MIN_RUNS else ""
         said.append(f"Bars: 95 % interval over runs of each quantile by itself{few}.")
     if WITHIN in bands:
         said.append(
             "Bars: bootstrap over blocks of seconds within the runs. It says how sure each run is of itself,"
             " not how much runs differ, and gives no verdict."
         )
-    return " ".join([*said, looks.left_out(board)]).strip()
+    return " ".join([*said, releases.left_out(board)]).strip()

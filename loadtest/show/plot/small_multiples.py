@@ -14,12 +14,12 @@ from loadtest.judge.power import LEVEL, quantile
 from loadtest.plan.threshold import Unit
 from loadtest.show.comparison import change_text
 from loadtest.show.comparison_data import METRICS, Board
-from loadtest.show.limits import Limit
 from loadtest.show.plot import canvas as layout
-from loadtest.show.plot import release_style as looks
+from loadtest.show.plot import compared_releases as releases
 from loadtest.show.plot import style
 from loadtest.show.plot.overlay import line, percentile_axis, time_axis
-from loadtest.show.plot.spectrum import LEAST, Curve, curve
+from loadtest.show.plot.spectrum import MIN_SAMPLES, Curve, curve
+from loadtest.show.threshold_limits import Limit
 from loadtest.units import MIB
 
 TITLE = "What decides, run by run"
@@ -37,8 +37,8 @@ UNITS = {
 
 FACTORS = {"ratio": 100.0, "bytes": 1 / MIB}
 
-LEAST_REACH = {"count": 4.0, "ratio": 1.0}
-"""What an axis spans at least, nearly: counts are whole, and a hundredth of a point is no news."""
+MIN_REACH = {"count": 4.0, "ratio": 1.0}
+"""About the least that an axis spans: counts are whole numbers, and 0.01 points do not matter."""
 
 DOT = 0.06
 """Half a dot, as a part of the axis."""
@@ -46,12 +46,12 @@ DOT = 0.06
 CELL_IN = 2.5
 
 FAR = 1.5
-"""So many times the height of an axis a limit may lie outside of it, to be drawn all the same."""
+"""A limit outside of the axis is drawn where it lies at most so many heights of the axis away."""
 
 
 def draw(board: Board, width_in: float) -> Figure:
     """A panel per metric that decides: a dot per run, the mean of each side and its 95 % interval."""
-    sheet = layout.sheet(looks.heading(TITLE, board), width_in)
+    sheet = layout.sheet(releases.heading(TITLE, board), width_in)
     for name in [row.name for row in board.comparisons[0].primary]:
         rows = [row for each in board.comparisons for row in each.primary if row.name == name]
         _metric(sheet, board, rows)
@@ -60,7 +60,7 @@ def draw(board: Board, width_in: float) -> Figure:
 
 
 def _metric(sheet: layout.Sheet, board: Board, rows: list[MetricComparison]) -> None:
-    rule = rows[0].yardstick
+    rule = rows[0].measure
     better = "less is better" if rule.better == "lower" else "more is better"
     panel = layout.panel(sheet, f"{rule.name}, {UNITS[rule.unit]} ({better})", 1.15)
     levels = [rows[0].baseline, *(row.candidate for row in rows)]
@@ -93,11 +93,11 @@ def _level(axes: Axes, at: int, level: SampleSummary, factor: float, look: style
 
 def _names(axes: Axes, sheet: layout.Sheet, board: Board, rows: list[MetricComparison]) -> None:
     """Below each side its name, and how it compares."""
-    words = ["baseline", *(f"{change_text(row.yardstick, row.change)}, {row.word}" for row in rows)]
+    words = ["baseline", *(f"{change_text(row.measure, row.change)}, {row.word}" for row in rows)]
     room = (sheet.width_in - 1.1) * 72 / (len(words) + 0.2) - 8
     few = room > 60
     shown = [
-        style.wrap(f"{looks.runs_of(side)})" if few else side.name, room, style.SMALL_PT, lines=1)
+        style.wrap(f"{releases.runs_of(side)})" if few else side.name, room, style.SMALL_PT, lines=1)
         + ("\n" + style.wrap(word, room, style.SMALL_PT, lines=2) if few else "")
         for side, word in zip(board.sides, words, strict=True)
     ]
@@ -112,7 +112,7 @@ def _values(axes: Axes, levels: list[SampleSummary], unit: Unit) -> None:
     factor = FACTORS.get(unit, 1.0)
     known = [value * factor for level in levels for value in level.values if value is not None]
     low, high = min(known), max(known)
-    reach = max(high - low, abs(high) * 0.02, LEAST_REACH.get(unit, 1e-9))
+    reach = max(high - low, abs(high) * 0.02, MIN_REACH.get(unit, 1e-9))
     low, high = low - 0.25 * reach, high + 0.25 * reach
     if unit == "ratio":
         # A share above 100 % or below 0 does not exist; a little room keeps the dots whole.
@@ -144,16 +144,16 @@ def _legend(panel: layout.Panel, width_in: float) -> None:
 
 def draw_spectra(board: Board, width_in: float) -> Figure:
     """A cell per candidate, all on the same axes: the baseline as a thin line, the candidate before it."""
-    sheet = layout.sheet(looks.heading(SPECTRA, board), width_in)
+    sheet = layout.sheet(releases.heading(SPECTRA, board), width_in)
     metric, name = next(iter(METRICS.items()))
     known = {
         at: curve(pooled)
         for at, side in enumerate(board.sides)
-        if (pooled := side.pooled(metric)) is not None and pooled.n >= LEAST
+        if (pooled := side.pooled(metric)) is not None and pooled.n >= MIN_SAMPLES
     }
     low = min((float(each.ms[0]) for each in known.values()), default=1.0)
     high = max((each.max_ms for each in known.values()), default=1.0)
-    log = looks.is_wide(low, high)
+    log = releases.is_wide(low, high)
     columns = min(max(1, int((width_in - 0.4) // CELL_IN)), len(board.candidates))
     lines = math.ceil(len(board.candidates) / columns)
     caption = f"{name}, response time in ms{' (logarithmic)' if log else ''}, by percentile of turns"
@@ -209,5 +209,5 @@ def _cell_lines(axes: Axes, board: Board, known: dict[int, Curve], at: int) -> N
     if at in known:
         line(axes, known[at], style.release(board.sides[at].number), "")
     room = axes.get_window_extent().width / axes.figure.dpi * 72
-    title = style.fit(f"{looks.runs_of(board.sides[at])})", room, style.SMALL_PT, weight="bold")
+    title = style.fit(f"{releases.runs_of(board.sides[at])})", room, style.SMALL_PT, weight="bold")
     axes.set_title(title, fontsize=style.SMALL_PT, fontweight="bold", color=style.INK, loc="left", pad=4)

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from loadtest.judge.sections import section
 from loadtest.show.comparison_data import Board, DrawnSide
 from loadtest.show.counter_table import EVENTS, OUTCOMES, closed_by_target
-from loadtest.show.manifest import whole
+from loadtest.show.manifest import as_integer
 from loadtest.show.plot import canvas as layout
-from loadtest.show.plot import release_style as looks
+from loadtest.show.plot import compared_releases as releases
 from loadtest.show.plot import style
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_ratio
@@ -47,12 +47,12 @@ FIRST_BARS = 2
 """The panel, counted from 1, whose legend says which bar is which side."""
 
 BAR_IN = 0.17
-MOST_ROWS = 9
+MAX_ROWS = 9
 
 
 def draw(board: Board, width_in: float) -> Figure:
     """Ready connections over time; then what became of turns, events and connections, summed over runs."""
-    sheet = layout.sheet(looks.heading(TITLE, board), width_in)
+    sheet = layout.sheet(releases.heading(TITLE, board), width_in)
     _ready(sheet, board)
     for counted in COUNTER_PANELS:
         _counts(sheet, board, counted)
@@ -64,20 +64,22 @@ def draw(board: Board, width_in: float) -> Figure:
 def _ready(sheet: layout.Sheet, board: Board) -> None:
     panel = layout.panel(sheet, "connections ready, concurrent, each run", 1.2)
     sides = [
-        (side, look) for side, look in looks.shown(board) if any(len(run.series.moves) for run in side.runs)
+        (side, look)
+        for side, look in releases.shown(board)
+        if any(len(run.series.moves) for run in side.runs)
     ]
     if not sides:
         layout.explain(sheet, panel, "no connection was ever ready")
         return
     peak, end = 0.0, 1.0
     for side, look in sides:
-        for number, run in enumerate(side.runs[-looks.THIN :]):
+        for number, run in enumerate(side.runs[-releases.THIN :]):
             at, count = run.series.ready()
             at, count = (
                 np.append(at, max(float(run.series.end_s), float(at[-1]))),
                 np.append(count, count[-1]),
             )
-            label = f"{looks.runs_of(side)}, peak concurrent {format_count(int(count.max()))})"
+            label = f"{releases.runs_of(side)}, peak concurrent {format_count(int(count.max()))})"
             panel.axes.step(
                 at,
                 count,
@@ -93,14 +95,14 @@ def _ready(sheet: layout.Sheet, board: Board) -> None:
     panel.axes.set_xlim(0, end)
     style.thousands(panel.axes.yaxis, bins=3, integer=True)
     style.thousands(panel.axes.xaxis, bins=8)
-    looks.note(panel.axes, "seconds after the start")
+    releases.note(panel.axes, "seconds after the start")
     layout.legend(panel, sheet.width_in, columns=6)
 
 
 def _counts(sheet: layout.Sheet, board: Board, counted: CounterPanel) -> None:
     """A row per counter that any side has, a bar per side."""
     caption, group, names, whole_of = counted
-    sides = looks.shown(board)
+    sides = releases.shown(board)
     table = {key: [_sum(side, group, key) for side, _ in sides] for key in names}
     of = [_sum(side, group, whole_of) or 0 for side, _ in sides]
     rows = {key: found for key, found in table.items() if any(found)}
@@ -115,20 +117,20 @@ def _counts(sheet: layout.Sheet, board: Board, counted: CounterPanel) -> None:
 
 def _connections(sheet: layout.Sheet, board: Board) -> None:
     """How attempts ended, by layer and close code."""
-    sides = looks.shown(board)
+    sides = releases.shown(board)
     kinds: dict[str, list[int | None]] = {}
     for at, (side, _) in enumerate(sides):
         for run in side.runs:
             counts = section(run.manifest, "counts", "connections")
-            found = {"ready": whole(counts.get("ready")) or 0}
+            found = {"ready": as_integer(counts.get("ready")) or 0}
             found |= {f"refused: {name}": n for name, n in section(counts, "refused").items()}
             found |= {f"closed: {code}": n for code, n in closed_by_target(counts).items()}
             found |= {f"given up: {why}": n for why, n in section(counts, "ended_by_us").items()}
             for name, n in found.items():
                 row = kinds.setdefault(printable(name, 40), [0] * len(sides))
-                row[at] = (row[at] or 0) + (whole(n) or 0)
+                row[at] = (row[at] or 0) + (as_integer(n) or 0)
     of = [_sum(side, "connections", "attempted") or 0 for side, _ in sides]
-    most = sorted(kinds, key=lambda name: -max(n or 0 for n in kinds[name]))[:MOST_ROWS]
+    most = sorted(kinds, key=lambda name: -max(n or 0 for n in kinds[name]))[:MAX_ROWS]
     _bars(
         sheet,
         sides,
@@ -140,7 +142,7 @@ def _connections(sheet: layout.Sheet, board: Board) -> None:
 
 def _sum(side: DrawnSide, group: str, key: str) -> int | None:
     """Over the runs that measured it; None where none did."""
-    found = [whole(section(run.manifest, "counts", group).get(key)) for run in side.runs]
+    found = [as_integer(section(run.manifest, "counts", group).get(key)) for run in side.runs]
     known = [n for n in found if n is not None]
     return sum(known) if known else None
 
@@ -203,7 +205,7 @@ def _side(axes: Axes, side: DrawnSide, look: style.Style, at: list[float], share
         edgecolor=look.colour,
         hatch=look.hatch,
         linewidth=0.8,
-        label=f"{looks.runs_of(side)})",
+        label=f"{releases.runs_of(side)})",
     )
 
 

@@ -14,10 +14,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
-from loadtest.show.limits import Limit, of_times
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
 from loadtest.show.plot.timeline import WIDE, with_limits
+from loadtest.show.threshold_limits import Limit, of_times
 from loadtest.units import format_count, format_ms
 
 TITLE = "Response and service time by percentile"
@@ -60,7 +60,7 @@ TICKS = {
 
 STEPS_PER_DECADE = 150
 
-LEAST = needed(part_of("p50"))
+MIN_SAMPLES = needed(part_of("p50"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +101,16 @@ def draw(
     """The plot, with the ``limits`` of thresholds; ``why`` is said where no histogram has a sample."""
     sheet = layout.sheet(heading, width_in)
     present = {line.metric: histograms[line.metric] for line in DRAWN if line.metric in histograms}
-    curves = {name: curve(histogram) for name, histogram in present.items() if histogram.n >= LEAST}
+    curves = {name: curve(histogram) for name, histogram in present.items() if histogram.n >= MIN_SAMPLES}
     shown = of_times(limits, curves)
     log = bool(curves) and _is_wide(curves, shown)
     caption = f"time in ms{' (logarithmic)' if log else ''}, by percentile of turns"
     panel = layout.panel(sheet, caption, 2.9 if sheet.narrow else 3.6)
     if not curves:
         most = max((histogram.n for histogram in present.values()), default=0)
-        layout.explain(sheet, panel, f"not enough samples (n={most}; p50 needs {LEAST})" if most else why)
+        layout.explain(
+            sheet, panel, f"not enough samples (n={most}; p50 needs {MIN_SAMPLES})" if most else why
+        )
     else:
         _lines(panel.axes, curves)
         for limit in shown:

@@ -4,7 +4,7 @@ What is drawn (an outcome, a release, a metric, a phase, how a connection ended)
 and hatch in one of the tables here. No plot chooses a colour by the place of something in a list: two plots
 that are held side by side would paint the same thing in different colours.
 
-The colours themselves, and what they are on a page that is dark, stand in ``palette``. matplotlib is
+The colours themselves, and what they are on a page that is dark, stand in ``show.theme``. matplotlib is
 imported by the functions that need it: a page takes its colours from here and draws nothing.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loadtest.errors import Layer
 from loadtest.show.document import Tone
-from loadtest.show.palette import PLOT
+from loadtest.show.theme import PLOT
 
 if TYPE_CHECKING:
     from matplotlib.ft2font import FT2Font

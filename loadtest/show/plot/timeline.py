@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from loadtest.show.counter_table import OUTCOMES
-from loadtest.show.limits import DRAWN_RATES, Limit, of_rates, of_times
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style
 from loadtest.show.plot.bars import stacked
 from loadtest.show.series import LINES, Column, Series
+from loadtest.show.threshold_limits import DRAWN_RATES, Limit, of_rates, of_times
 from loadtest.units import MIB, format_count
 
 TITLE = "The run over time"
@@ -232,7 +232,7 @@ SAMPLED = {
 }
 """What was sampled of the target: its title, and how many of ours are one there."""
 
-MOST_SAMPLED = 8
+MAX_SAMPLED = 8
 """Panels of the target; thresholds and tables know the others."""
 
 
@@ -249,7 +249,7 @@ def sampled(series: Series) -> Iterator[tuple[str, Column]]:
     """What was sampled of the target: title and values of each panel."""
     found = series.gauges_under("target.")
     known = sorted(found, key=lambda name: (list(SAMPLED).index(name) if name in SAMPLED else 99, name))
-    for name in known[:MOST_SAMPLED]:
+    for name in known[:MAX_SAMPLED]:
         title, scale = SAMPLED.get(name, (f"{name.partition('.')[2]} of the target", 1.0))
         yield title, series.gauge(name) / scale
 

@@ -20,7 +20,7 @@ from loadtest.plan.threshold import Threshold
 from loadtest.show.comparison import TONES, change_text
 from loadtest.show.plot import canvas as layout
 from loadtest.show.plot import style, svg
-from loadtest.show.plot.release_style import note
+from loadtest.show.plot.compared_releases import note
 from loadtest.show.plot.small_multiples import FACTORS, UNITS
 from loadtest.show.sanitize import printable
 from loadtest.show.trend import date_text, first_run_text, span_text, word_of
@@ -87,7 +87,7 @@ def _draw(trend: Trend, width_in: float) -> Figure:
 
 
 def _course(sheet: layout.Sheet, trend: Trend, course: MetricTrend) -> None:
-    rule = course.yardstick
+    rule = course.measure
     better = "less is better" if rule.better == "lower" else "more is better"
     counted = (
         f"{format_count(course.n)} {'run' if course.n == 1 else 'runs'}, n={format_count(course.samples)}"
@@ -181,7 +181,7 @@ def _limits(axes: Axes, course: MetricTrend, values: Sequence[float | None], fac
     reach = max(high - low, abs(high) * 0.02, 1e-9)
     top = high + (HEADROOM if course.changes else 0.12) * reach
     # A share above 100 % does not exist; a little room keeps the dots whole.
-    share = course.yardstick.unit == "ratio" and not course.changes
+    share = course.measure.unit == "ratio" and not course.changes
     axes.set_ylim(low - 0.12 * reach, min(top, 100.5) if share else top)
     room = max(0.8, len(course.values) * 0.012)
     axes.set_xlim(-room, len(course.values) - 1 + room)
@@ -236,7 +236,7 @@ def _told(course: MetricTrend) -> str:
     for letter, change in reversed(pairs):
         who = first_run_text(change)
         since = f"since {date_text(change.started)}{f' ({who})' if who else ''}"
-        told.append(f"{letter}: {change_text(course.yardstick, change.change)} {since}")
+        told.append(f"{letter}: {change_text(course.measure, change.change)} {since}")
     return "; ".join(told) + "."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from loadtest.show.exported import BOUNDS_S, Buckets, Family
+from loadtest.show.metric_families import BOUNDS_S, Buckets, Family
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

@@ -1,13 +1,13 @@
-"""The numbers of a run that is over in Prometheus' text format; ``exported`` has one that goes on."""
+"""The numbers of a run that is over in Prometheus' text format; ``metric_families`` has one that goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from loadtest.judge.sections import Manifest, section
-from loadtest.show.manifest import rows, whole
+from loadtest.show.manifest import as_integer, rows
 from loadtest.show.report import Report
-from loadtest.show.report_model import tell
+from loadtest.show.report_model import build_report
 from loadtest.show.sanitize import printable
 from loadtest.show.values import count_values, metric_values, rate_values
 
@@ -16,7 +16,7 @@ Labels = dict[str, str]
 
 def prometheus(manifest: Manifest) -> str:
     """The exposition; what was not measured is absent, since there is no number for it."""
-    report = tell(manifest)
+    report = build_report(manifest)
     parts = (_durations(manifest), _rates(manifest), _counts(manifest), _verdict(manifest, report))
     return "".join(line for part in parts for line in _labelled(part, report))
 
@@ -80,7 +80,7 @@ def _verdict(manifest: Manifest, report: Report) -> Iterator[Sample]:
         if row.get("outcome") in {"held", "missed"}:
             labels = {"threshold": str(row.get("name")), "expression": str(row.get("expression"))}
             yield "loadtest_threshold_held", about, labels, int(row["outcome"] == "held")
-    code = whole(section(manifest, "verdict").get("exit_code"))
+    code = as_integer(section(manifest, "verdict").get("exit_code"))
     if code is not None:
         labels = {"verdict": report.judgement.word.lower()}
         yield "loadtest_exit_code", "Exit code of the run.", labels, code

@@ -28,6 +28,7 @@ SHIPPED: Final = {
     "signalr": "loadtest.speak.codec.signalr:SignalR",
     "socketio": "loadtest.speak.codec.socketio:SocketIo",
     "stomp": "loadtest.speak.codec.stomp:Stomp",
+    "twilio": "loadtest.speak.codec.twilio:Twilio",
 }
 """Where the codecs are that ship, by name."""
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Any, Final
 
-MOST: Final = 268_435_455
+MAX_VARINT: Final = 268_435_455
 """The largest number that four bytes of seven bits hold (section 1.5.5)."""
 
 
@@ -65,8 +65,8 @@ def varint(value: int) -> bytes:
     Raises:
         ValueError: it needs more than four.
     """
-    if not 0 <= value <= MOST:
-        raise ValueError(f"a length of {value:,} bytes; MQTT has {MOST:,} at most")
+    if not 0 <= value <= MAX_VARINT:
+        raise ValueError(f"a length of {value:,} bytes; MQTT has {MAX_VARINT:,} at most")
     found = bytearray()
     while value > 0x7F:
         found.append(value & 0x7F | 0x80)

@@ -49,7 +49,14 @@ _FIELDS: Final = {
 }
 """What stands after the type in the arrays of MessagePack, in order."""
 
-_LEAST: Final = {"invocation": 4, "stream_item": 3, "stream_invocation": 4, "cancel": 2, "close": 1, "ack": 1}
+_NEEDED: Final = {
+    "invocation": 4,
+    "stream_item": 3,
+    "stream_invocation": 4,
+    "cancel": 2,
+    "close": 1,
+    "ack": 1,
+}
 """How many of them must be there."""
 
 _ERROR, _VOID, _RESULT = 1, 2, 3
@@ -171,7 +178,7 @@ def _of_array(array: list[Any]) -> dict[str, Any]:
         found = {name: value[0] for name, value in ends.items()}
         return {"type": kind, "headers": headers, "invocationId": number, **found}
     values = array[1:]
-    if len(values) < _LEAST.get(kind, 0):
+    if len(values) < _NEEDED.get(kind, 0):
         raise ValueError(f"`{kind}` with {len(values)} fields")
     fields = zip(_FIELDS[kind], values, strict=False)
     return {"type": kind, **{name: value for name, value in fields if value is not None}}

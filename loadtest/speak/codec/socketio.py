@@ -70,7 +70,7 @@ class SocketIo(Codec):
         kind, rest = frame[:1], frame[1:]
         if kind == "4":
             if self._pending is not None:
-                yield Unreadable(self._lacking(self._pending))
+                yield Unreadable(self._missing_attachments(self._pending))
                 self._forget()
             yield from self._packet(rest)
         elif kind == "2":
@@ -83,7 +83,7 @@ class SocketIo(Codec):
             raise ValueError(f"no packet of Engine.IO begins with {kind!r}")
 
     @staticmethod
-    def _lacking(pending: _Pending) -> str:
+    def _missing_attachments(pending: _Pending) -> str:
         return f"{len(pending.sizes)} of {pending.announced} binary attachments came before the next packet"
 
     def _forget(self) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.measured import of_all_due
-from loadtest.judge.own_delay import COUNTS
+from loadtest.judge.generator_delay import COUNTS
+from loadtest.judge.threshold_measurement import of_all_due
 from loadtest.plan.threshold import plain_names
 from loadtest.readiness.evidence import Evidence, distribution
 from loadtest.readiness.probe import (

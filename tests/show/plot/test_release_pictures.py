@@ -70,7 +70,7 @@ def test_shares_and_counts_are_drawn_where_they_can_be() -> None:
 def test_a_point_of_a_timeline_says_how_long_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     told = texts(pictures("slower").figure("timelines"))
     assert "completion, p95 of each second in ms" in told
-    monkeypatch.setattr(series, "MOST_BINS", 4)
+    monkeypatch.setattr(series, "MAX_BINS", 4)
     (board,) = boards(COMPARISONS["slower"]())
     figure = ComparisonPictures(board).figure("timelines")
     assert "completion, p95 of every 3 seconds in ms" in texts(figure)

@@ -16,8 +16,8 @@ from loadtest.speak.codec.framing_codec import FramingCodec
 from loadtest.speak.codec.mqtt import Mqtt
 from loadtest.speak.codec.msgpack import MessagePack
 from loadtest.speak.codec.socketio import SocketIo
+from loadtest.speak.event_reader import Malformed, decode_message
 from loadtest.speak.frames import BINARY, FrameParser
-from loadtest.speak.reader import Malformed, decode_message
 from tests.drive.standing_in import frames_in
 from tests.speak.codec import strangers
 from tests.speak.codec.frames import wire

@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.errors import ConfigError
 from loadtest.plan.framing import CodecChoice, Framing
-from loadtest.plan.protocol import Connect, Events, Protocol, Step, TurnShape
+from loadtest.plan.protocol import Connect, Events, Protocol, ReadyStep, TurnShape
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.shipped import shipped_names
 from loadtest.speak.codec import factory
@@ -121,7 +121,7 @@ def test_settings_that_it_does_not_take_are_told() -> None:
 def test_every_message_that_no_frame_can_be_made_of_is_told_with_its_place() -> None:
     wrong = protocol(
         "socketio",
-        connect=Connect(ready=(Step(send='{"type":"conect"}'), Step(wait="x"))),
+        connect=Connect(ready=(ReadyStep(send='{"type":"conect"}'), ReadyStep(wait="x"))),
         turn=TurnShape(message='{"type":"event","event":"{data.question}","data":{data.question}}'),
         events=Events(audience="{run.id}"),
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.speak.codec.codec import BrokenStreamError, PeerFullError
 from loadtest.speak.codec.mqtt import NUMBERS, Mqtt
-from loadtest.speak.codec.mqtt_fields import MOST, varint
+from loadtest.speak.codec.mqtt_fields import MAX_VARINT, varint
 from loadtest.speak.codec.mqtt_properties import write_properties
 from tests.speak.codec.frames import heard, reasons
 
@@ -324,7 +324,7 @@ def test_numbers_go_round_and_miss_those_in_flight() -> None:
         ),
         (
             5,
-            {"type": "publish", "topic": "t", "properties": {"subscription_identifier": MOST + 1}},
+            {"type": "publish", "topic": "t", "properties": {"subscription_identifier": MAX_VARINT + 1}},
             "a length of",
         ),
     ],

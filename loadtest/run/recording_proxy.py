@@ -1,0 +1,317 @@
+"""A proxy between a client and a server that keeps what they say: for ``loadtest record``.
+
+Every message is passed on as it came, and written down with its time, without secrets. The proxy sees
+messages, not frames: pings, fragments and compression are of each side's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed, InvalidURI, SecurityError, WebSocketException
+from websockets.http11 import Request, Response
+from websockets.typing import Origin, Subprotocol
+
+from loadtest.errors import ConfigError, Problem
+from loadtest.keep.redact import Redactor
+from loadtest.plan.capture import MAX_BYTES, MAX_FRAMES, CapturedFrame, capture_text
+from loadtest.plan.scenario import MAX_MESSAGE_BYTES
+from loadtest.plan.settings import public_url
+from loadtest.secret_names import TRANSPORT_HEADERS, handshake_secrets, subprotocol_secrets
+from loadtest.speak.close_codes import IN_NO_FRAME, NORMAL
+from loadtest.speak.codec.mqtt_password import connect_password
+
+MAX_FILES = 1_000
+"""Connections that are written down; later ones are only passed on."""
+
+OPEN_WITHIN_S = 10.0
+
+_UNHEARD = logging.getLogger(f"{__name__}.websockets")
+_UNHEARD.addHandler(logging.NullHandler())
+_UNHEARD.propagate = False
+"""What the library has to say of requests that are no WebSockets: it says it with a traceback."""
+
+_TELLING = ("Origin", "Authorization", "Cookie")
+"""Headers of which a reader is told that they came: a server may want them."""
+
+
+@dataclass(slots=True)
+class RecordedConnection:
+    """What was kept of one connection. ``left_out``: frames beyond what a capture may hold.
+
+    ``url`` is where it led, with what may be secret in it; ``subprotocols`` what was offered, without.
+    ``credentials`` are the names of headers that may have let the client in.
+    """
+
+    path: Path | None
+    frames: int = 0
+    left_out: int = 0
+    url: str = ""
+    subprotocols: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class RecordingOptions:
+    """Where to listen, where to pass on to, where to write; ``connections``: end after so many."""
+
+    host: str
+    port: int
+    to: str
+    save: Path
+    connections: int | None = None
+    insecure: bool = False
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What a recording brought. ``refused``: connections that the server did not take; the last reason.
+
+    ``not_sockets`` are requests by HTTP that asked for no WebSocket.
+    """
+
+    connections: list[RecordedConnection] = field(default_factory=list)
+    refused: int = 0
+    reason: str = ""
+    not_sockets: int = 0
+
+
+def record(options: RecordingOptions, on_listening: Callable[[str], None]) -> Recorded:
+    """Pass connections on and keep what they say, until a signal ends it or enough have come.
+
+    ``on_listening`` is given the URL that clients are to use.
+
+    Raises:
+        ConfigError: the address cannot be listened on, or a file is there already.
+    """
+    return asyncio.run(recording(options, on_listening))
+
+
+async def recording(options: RecordingOptions, on_listening: Callable[[str], None]) -> Recorded:
+    """As ``record``, in a loop that runs already."""
+    return await _Recording(options).run(on_listening)
+
+
+class _Writer:
+    """Writes the messages of one connection, each as it comes, up to what a capture may hold."""
+
+    def __init__(self, file: IO[str] | None, kept: RecordedConnection, secrets: Iterable[str]) -> None:
+        self._file = file
+        self._kept = kept
+        self._began_ns = time.monotonic_ns()
+        self._bytes = 0
+        self._redactor = Redactor(secrets)
+
+    def note(self, message: str | bytes, *, inward: bool) -> None:
+        """Write one message down."""
+        binary = isinstance(message, bytes)
+        text = message.decode("utf-8", "surrogateescape") if isinstance(message, bytes) else message
+        if isinstance(message, bytes) and not inward:
+            self._redactor.learn([connect_password(message)])
+        clean = self._redactor.heard if inward else self._redactor.sent
+        payload = clean(text).encode("utf-8", "surrogateescape")
+        frame = CapturedFrame(time.monotonic_ns() - self._began_ns, inward, payload, binary)
+        line = capture_text([frame])
+        self._bytes += len(line.encode())
+        if self._file is None or self._kept.frames >= MAX_FRAMES or self._bytes > MAX_BYTES:
+            self._kept.left_out += 1
+            return
+        self._file.write(line)
+        self._file.flush()
+        self._kept.frames += 1
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        if self._file is not None:
+            self._file.close()
+
+
+class _Onward(connect):
+    """A connection to the server that was named: another host is not given what the client says."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """As of its base; a redirect to another host or port is an error."""
+        old = self.uri
+        new = super().process_redirect(exc)
+        if isinstance(new, str) and urlsplit(new).netloc != urlsplit(old).netloc:
+            where = public_url(new)
+            return SecurityError(
+                f"it redirects to {where}, which would be given the client's credentials;"
+                " if that is where to record, name it as --to"
+            )
+        return new
+
+
+class _Recording:
+    """One recording, in one event loop."""
+
+    def __init__(self, options: RecordingOptions) -> None:
+        self._options = options
+        self._found = Recorded()
+        self._over = asyncio.Event()
+        self._ended = 0
+        # The server's side of each connection, from its upgrade to its end.
+        self._others: dict[ServerConnection, ClientConnection] = {}
+
+    async def run(self, on_listening: Callable[[str], None]) -> Recorded:
+        """Listen until it is over."""
+        options = self._options
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self._over.set)
+        try:
+            server: Server = await serve(
+                self._pass_on,
+                options.host,
+                options.port,
+                process_request=self._open_other,
+                select_subprotocol=self._agreed,
+                compression=None,
+                max_size=MAX_MESSAGE_BYTES,
+                server_header=None,
+                logger=_UNHEARD,
+            )
+        except OSError as error:
+            where = f"{options.host}:{options.port}"
+            raise ConfigError([Problem("--listen", f"{where} cannot be listened on: {error.strerror}")])
+        async with server:
+            host, port = next(iter(server.sockets)).getsockname()[:2]
+            on_listening(f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}")
+            await self._over.wait()
+        return self._found
+
+    def _url_for(self, path: str) -> str:
+        """Where a client's request leads: `--to` as it is if it has a path, else with the client's."""
+        parts = urlsplit(self._options.to)
+        return self._options.to if parts.path not in {"", "/"} else f"{parts.scheme}://{parts.netloc}{path}"
+
+    async def _open_other(self, client: ServerConnection, request: Request) -> Response | None:
+        """Connect to the server before the client is answered; its refusal is the client's."""
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            self._found.not_sockets += 1
+            return client.respond(HTTPStatus.UPGRADE_REQUIRED, "only WebSockets are passed on\n")
+        names = _offered(request)
+        passed = [
+            (name, value)
+            for name, value in request.headers.raw_items()
+            if name.lower() not in TRANSPORT_HEADERS and not name.lower().startswith("sec-websocket-")
+        ]
+        origin = request.headers.get("Origin")
+        try:
+            self._others[client] = await _Onward(
+                self._url_for(request.path),
+                origin=None if origin is None else Origin(origin),
+                subprotocols=[Subprotocol(name) for name in names] or None,
+                additional_headers=passed,
+                user_agent_header=request.headers.get("User-Agent"),
+                open_timeout=OPEN_WITHIN_S,
+                max_size=MAX_MESSAGE_BYTES,
+                ssl=_unverified() if self._options.insecure and self._options.to.startswith("wss") else None,
+            )
+        except (OSError, WebSocketException, InvalidURI) as error:
+            self._found.refused += 1
+            self._found.reason = " ".join(str(error).split()) or type(error).__name__
+            self._count_end()
+            return client.respond(
+                HTTPStatus.BAD_GATEWAY, f"the server did not take it: {self._found.reason}\n"
+            )
+        return None
+
+    def _agreed(self, client: ServerConnection, _offered: object) -> Subprotocol | None:
+        """The subprotocol that the server chose."""
+        return self._others[client].subprotocol
+
+    async def _pass_on(self, client: ServerConnection) -> None:
+        """One connection: both ways at once, until one side ends."""
+        other = self._others.pop(client)
+        kept = self._kept_of(client.request)
+        self._found.connections.append(kept)
+        file = None if kept.path is None else kept.path.open("x", encoding="utf-8")
+        writer = _Writer(file, kept, _secrets_in(client.request))
+        try:
+            ways = [
+                asyncio.ensure_future(_copy(client, other, writer, inward=False)),
+                asyncio.ensure_future(_copy(other, client, writer, inward=True)),
+            ]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            await _end_like(client, other)
+            await _end_like(other, client)
+            await asyncio.wait(ways)
+        finally:
+            writer.close()
+            self._count_end()
+
+    def _kept_of(self, request: Request | None) -> RecordedConnection:
+        """Where a connection is written, and what it asked for."""
+        kept = RecordedConnection(self._file_of(len(self._found.connections)))
+        if request is not None:
+            names = _offered(request)
+            secrets = [each for each in subprotocol_secrets(names) if each]
+            kept.url = self._url_for(request.path)
+            kept.credentials = tuple(name for name in _TELLING if name in request.headers)
+            kept.subprotocols = tuple(name for name in names if not any(each in name for each in secrets))
+        return kept
+
+    def _file_of(self, number: int) -> Path | None:
+        """The first connection has the file that was named, the others their number in its name."""
+        save = self._options.save
+        if number >= MAX_FILES:
+            return None
+        return save if number == 0 else save.with_name(f"{save.stem}-{number + 1}{save.suffix}")
+
+    def _count_end(self) -> None:
+        self._ended += 1
+        if self._options.connections is not None and self._ended >= self._options.connections:
+            self._over.set()
+
+
+Side = ServerConnection | ClientConnection
+
+
+async def _copy(source: Side, sink: Side, writer: _Writer, *, inward: bool) -> None:
+    """Pass one side's messages on until it ends."""
+    with suppress(ConnectionClosed):
+        async for message in source:
+            writer.note(message, inward=inward)
+            await sink.send(message)
+
+
+async def _end_like(ended: Side, other: Side) -> None:
+    """End the other side as this one ended, if it did."""
+    code = ended.close_code
+    if code is not None:
+        reason = ended.close_reason or ""
+        await other.close(NORMAL if code in IN_NO_FRAME else code, reason)
+
+
+def _offered(request: Request) -> list[str]:
+    """The subprotocols that a client offers."""
+    offered = request.headers.get_all("Sec-WebSocket-Protocol")
+    return [name.strip() for text in offered for name in text.split(",") if name.strip()]
+
+
+def _secrets_in(request: Request | None) -> list[str]:
+    """What a client says at its upgrade that no file is to hold."""
+    return [] if request is None else handshake_secrets(request.path, request.headers.raw_items())
+
+
+def _unverified() -> object:
+    import ssl
+
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
