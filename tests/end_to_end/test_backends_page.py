@@ -237,8 +237,7 @@ def service(port: int, fails: int) -> Iterator[dict[str, int]]:
     thread.join(10)
 
 
-@pytest.mark.parametrize("fails", [0, 3])
-@pytest.mark.parametrize("encoding", ["text", "binary"])
+@pytest.mark.parametrize(("encoding", "fails"), [("text", 0), ("binary", 3)])
 def test_a_broker_that_speaks_in_lines(
     run: RunIt, broker: int, tmp_path: Path, fails: int, encoding: str
 ) -> None:
