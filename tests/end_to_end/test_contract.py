@@ -357,7 +357,7 @@ def test_where_nothing_was_measured_no_view_shows_a_nought(runs: dict[str, Await
         assert not ZERO.search(text), (name, ZERO.search(text))
         assert not re.search(r"\b(?:inf|nan|Infinity|NaN)\b", text), name
     assert ended.out.count("not measured") >= 3
-    assert "not measured: everything else (no connection was ever ready)" in ended.out
+    assert "Not measured\n  everything else  no connection was ever ready\n" in ended.out
 
 
 def test_where_nothing_was_measured_no_number_stands_in_run_json(runs: dict[str, Awaited]) -> None:

@@ -192,7 +192,7 @@ def test_rollback_is_printed_verified_and_run_only_when_told(
     assert main(["ready", str(path), "--rollback", *results]) == 1
     assert done.exists()
     shown = capsys.readouterr().out
-    assert shown.count(" NO-GO ") == 2, "it is assessed again after the rollback"
+    assert shown.count("\nNO-GO  exit code 1\n") == 2, "it is assessed again after the rollback"
     assert "rolled back" in shown
 
 
